@@ -8,6 +8,7 @@ One statement a line or between semicolons; ``#`` begins a comment::
     x(0) = 30               # an initial value, also of parameters and other initial values: y(0) = 2*a - x
     x(t <= 0) = cos(t)      # of a state with a delay, x(t - 1) in an equation, what it was before
     total := x + y          # an observable
+    0 = z + z^3 - x for z   # an algebraic equation, and the state that it determines
     when x > 9, x = 0       # an event, see `symdyn.text.events`
 """
 
@@ -23,6 +24,7 @@ import sympy as sp
 
 from symdyn.errors import ParseError
 from symdyn.registry import suggest
+from symdyn.text.algebraic import is_algebraic, read_algebraic
 from symdyn.text.derivatives import derivative_name
 from symdyn.text.events import EventText, is_event, read_event
 from symdyn.text.functions import SOFT
@@ -59,6 +61,8 @@ class ModelText:
     events : list of EventText
     orders : dict of str to int
         Of states whose equation is of order 2 or more; `equations` are of first order, with the derivatives as states.
+    algebraic : dict of str to Expr
+        What is 0, of each state that an algebraic equation determines.
     history : dict of str to Expr
         States before the first time.
 
@@ -79,6 +83,7 @@ class ModelText:
     observables: dict[str, sp.Expr]
     events: list[EventText] = field(default_factory=list)
     orders: dict[str, int] = field(default_factory=dict)
+    algebraic: dict[str, sp.Expr] = field(default_factory=dict)
     history: dict[str, sp.Expr] = field(default_factory=dict)
 
 
@@ -86,8 +91,8 @@ class ModelText:
 class Statement:
     """A left side that has been parsed and its right side.
 
-    `kind` is a style or 'parameter', 'initial', 'history' or 'observable'; `order` is the number of primes; the `name` of an
-    initial value of a derivative is that of its state.
+    `kind` is a style or 'parameter', 'initial', 'history', 'observable' or 'algebraic'; `order` is the number of primes; the
+    `name` of an initial value of a derivative is that of its state, that of an algebraic equation what it determines.
     """
 
     kind: str
@@ -167,7 +172,9 @@ def parse_model(text: str) -> ModelText:
     ({'x': a*x*(1 - x/K)}, {'a': 0.5}, {'x': 0.1})
     """
     listed = split_statements(text, tokenize(text))
-    statements = [left_side(text, tokens) for tokens in listed if not is_event(tokens)]
+    others = [tokens for tokens in listed if not is_event(tokens)]
+    statements = [left_side(text, tokens) for tokens in others if not is_algebraic(tokens)]
+    statements += _algebraic(text, [tokens for tokens in others if is_algebraic(tokens)], statements)
     style, scope = _declarations(text, statements)
     terms = TermBuilder(text)
     observables = {s.name for s in statements if s.kind == "observable"}
@@ -183,10 +190,13 @@ def parse_model(text: str) -> ModelText:
         if statement.kind == "history":
             model.history[statement.name] = node.expr
             continue
-        if statement.kind == "observable":
+        if statement.kind in ("observable", "algebraic"):
             _refuse_noise(text, statement.right)
         if statement.kind == "observable":
             model.observables[statement.name] = node.expr
+            continue
+        if statement.kind == "algebraic":
+            model.algebraic[statement.name] = node.expr
             continue
         drift, noise = _split(text, statement, node.expr)
         name = statement.name
@@ -205,6 +215,18 @@ def parse_model(text: str) -> ModelText:
                 message = f"{further} is the derivative {name}{k * PRIME} here; write {name}{k * PRIME}, or rename it"
                 raise ParseError(message, text, place)
     return model
+
+
+def _algebraic(text: str, listed: list[list[Token]], statements: list[Statement]) -> list[Statement]:
+    """Algebraic equations as statements, given the others."""
+    declared, begun = {"t"}, set()
+    for s in statements:
+        if s.kind in ("initial", "history"):
+            begun.add(s.name)
+        else:
+            declared |= {derivative_name(s.name, k) for k in range(max(1, s.order))}
+    found = read_algebraic(text, listed, declared, begun)
+    return [Statement("algebraic", e.unknown, e.right[0].start, e.right) for e in found]
 
 
 def check_calls(text: str, scope: Scope) -> None:
@@ -281,7 +303,7 @@ def _declarations(text: str, statements: list[Statement]) -> tuple[str, Scope]:
             initial.add((s.kind, s.name))
             continue
         kind = s.kind if s.kind in ("parameter", "observable") else "state"
-        if kind == "state":
+        if kind == "state" and s.kind != "algebraic":
             style, index = style or s.kind, index or s.index
             if s.kind != style:
                 message = f"the model began with {_STYLES[style]} and has {_STYLES[s.kind]} here; write all alike"
@@ -311,6 +333,8 @@ def _declarations(text: str, statements: list[Statement]) -> tuple[str, Scope]:
         if s.kind not in ("initial", "history") and s.name in derivatives:
             message = f"{s.name} is a derivative, a state that an equation of higher order brings in; rename this one"
             raise ParseError(message, text, s.start)
+    if style is None and any(s.kind == "algebraic" for s in statements):
+        style = "prime"
     if style is None:
         place = statements[0].start if statements else 0
         raise ParseError("the model has no equation; write one, such as x' = -a*x", text, place)

@@ -3,6 +3,7 @@ r"""Inputs over time: measured or given values as functions inside right-hand si
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
@@ -63,6 +64,18 @@ class Curve:
             return np.where((times == self.times[-1]) & (degree == 0), self.values[-1], found)
         return sum((j * c[..., j] * s ** (j - 1) for j in range(1, degree + 1)), np.zeros(np.shape(s)))
 
+    def mirrored(self) -> Curve:
+        """The same course over the time -t."""
+        new = object.__new__(Curve)
+        new.times, new.values = 0.0 - self.times[::-1], self.values[::-1].copy()
+        h, degree = np.diff(self.times)[:, None], self.coefficients.shape[1] - 1
+        columns = np.zeros_like(self.coefficients)
+        for j in range(degree + 1):  # c (t - t_k)^j = c (h - s)^j
+            for i in range(j + 1):
+                columns[:, i : i + 1] += self.coefficients[:, j : j + 1] * math.comb(j, i) * (-1) ** i * h ** (j - i)
+        new.coefficients = columns[::-1].copy()
+        return new
+
     @property
     def mark(self) -> bytes:
         return self.times.tobytes() + self.values.tobytes()
@@ -108,7 +121,7 @@ class Path(sp.Symbol):
     (True, 'du/dt')
     """
 
-    __slots__ = ("__dict__", "curves", "kind")
+    __slots__ = ("__dict__", "curves", "kind", "sign")
 
     def __new__(cls, name: str, times: Any, values: Any = None, kind: str = "linear") -> Path:
         if not isinstance(name, str) or not name.isidentifier():
@@ -125,13 +138,14 @@ class Path(sp.Symbol):
         return cls._of(name, kind, (Curve(name, times, values, kind),))
 
     @classmethod
-    def _of(cls, name: str, kind: str, curves: tuple[Curve, ...]) -> Path:
+    def _of(cls, name: str, kind: str, curves: tuple[Curve, ...], sign: int = 1) -> Path:
         self = sp.Symbol.__xnew__(cls, name)
-        self.kind, self.curves = kind, curves
+        self.kind, self.curves, self.sign = kind, curves, sign
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restored, (self.name, self.kind, tuple((c.times, c.values) for c in self.curves))
+        there = self.curves if self.sign > 0 else self.mirrored().curves
+        return _restored, (self.name, self.kind, tuple((c.times, c.values) for c in there), self.sign)
 
     def _hashable_content(self) -> tuple[Any, ...]:
         return (*super()._hashable_content(), self.digest)
@@ -153,6 +167,11 @@ class Path(sp.Symbol):
         -------
         Expr
 
+        Raises
+        ------
+        DeclarationError
+            For the slope of an input that is held between knots, at which it jumps.
+
         Examples
         --------
         >>> u = Path("u", [0, 1], [0, 1])
@@ -160,18 +179,49 @@ class Path(sp.Symbol):
         (du/dt, 1)
         """
         if len(symbols) == 1 and isinstance(symbols[0], sp.Symbol) and symbols[0].name in ("t", "time"):
+            self.check_slope()
             return PathSlope(self)
         return super().diff(*symbols, **assumptions)
+
+    def check_slope(self) -> None:
+        """Refuse the slope of an input that is held between knots.
+
+        Raises
+        ------
+        DeclarationError
+
+        Examples
+        --------
+        >>> Path("u", [0, 1], [0, 1]).check_slope()
+        """
+        if self.degree == 0:
+            raise DeclarationError(f"the input {self.name} is held and jumps at its knots: it has no slope; use kind='linear'")
 
     @cached_property
     def digest(self) -> str:
         """Fingerprint of its kind and values."""
-        return hashlib.sha256(b"\0".join([self.kind.encode(), *(c.mark for c in self.curves)])).hexdigest()
+        return hashlib.sha256(
+            b"\0".join([self.kind.encode(), *([] if self.sign > 0 else [b"mirrored"]), *(c.mark for c in self.curves)])
+        ).hexdigest()
 
     @property
     def degree(self) -> int:
         """Of the polynomials of its segments."""
         return KINDS[self.kind]
+
+    def mirrored(self) -> Path:
+        """The input over the time -t, for integration backwards in time; mirrored twice it is itself.
+
+        Returns
+        -------
+        Path
+
+        Examples
+        --------
+        >>> Path("u", [0, 1, 3], [5, 6, 8]).mirrored().curves[0].times.tolist()
+        [-3.0, -1.0, 0.0]
+        """
+        return Path._of(self.name, self.kind, tuple(c.mirrored() for c in self.curves), -self.sign)
 
     def with_curves(self, paths: Path | Sequence[Path]) -> Path:
         """The input with the courses of other paths, among which simulations choose by their number.
@@ -224,5 +274,6 @@ class PathSlope(sp.Symbol):
         return (*super()._hashable_content(), self.path.digest)
 
 
-def _restored(name: str, kind: str, curves: tuple[tuple[np.ndarray, np.ndarray], ...]) -> Path:
-    return Path._of(name, kind, tuple(Curve(name, *curve, kind) for curve in curves))
+def _restored(name: str, kind: str, curves: tuple[tuple[np.ndarray, np.ndarray], ...], sign: int) -> Path:
+    path = Path._of(name, kind, tuple(Curve(name, *curve, kind) for curve in curves))
+    return path if sign > 0 else path.mirrored()

@@ -7,6 +7,8 @@
     X <-> Y, k2, k3               # both directions
     X => 0, Vm*X/(K + X)          # the complete propensity, in molecule numbers
     G -> G + geometric(b) P, kp   # a burst: a random number of molecules
+    A -> B, k delay 5             # B appears 5 units of time after A has gone
+    A -> B, k delay 5 consuming false   # A stays until then
     volume V                      # the volume of mass action
     k0 = 1.5; X(0) = 10; V = 100  # values, as in other models; Y(0) = 2*n follows the parameter n
     total := X + Y                # an observable; rates and events may use it
@@ -23,7 +25,7 @@ import sympy as sp
 from symdyn.dag import put_in, written_out
 from symdyn.errors import DeclarationError, ParseError
 from symdyn.parsing import check_calls, constant, left_side, start
-from symdyn.text.events import EventText, closed, is_event, read_event, split_at_commas
+from symdyn.text.events import EventText, clauses, closed, flag, is_event, read_event, split_at_commas
 from symdyn.text.grammar import RESERVED, Scope
 from symdyn.text.lexer import Token, split_statements, tokenize
 from symdyn.text.sides import read_side
@@ -42,13 +44,15 @@ _FORM = "A + 2 B -> C, k (mass action), A => C, k*A (propensity), A <-> B, k1, k
 
 @dataclass(frozen=True)
 class ReactionText:
-    """One direction of a reaction: numbers of molecules by name, bursts as (distribution, mean), and its rate."""
+    """One direction of a reaction: numbers of molecules by name, bursts as (distribution, mean), its rate and its delay."""
 
     reactants: dict[str, int]
     products: dict[str, int]
     bursts: dict[str, tuple[str, sp.Expr]]
     rate: sp.Expr
     mass_action: bool
+    delay: sp.Expr = sp.S.Zero
+    consuming: bool = True
 
 
 @dataclass(frozen=True)
@@ -159,7 +163,10 @@ def _with_observables_put_in(text: str, network: NetworkText, places: dict[str, 
         assigned = written_out({sp.Symbol(name): e for name, e in network.observables.items()}, "observable")
         return replace(
             network,
-            reactions=[replace(r, rate=put_in(r.rate, assigned, "a rate")) for r in network.reactions],
+            reactions=[
+                replace(r, rate=put_in(r.rate, assigned, "a rate"), delay=put_in(r.delay, assigned, "a delay"))
+                for r in network.reactions
+            ],
             events=[
                 replace(
                     e,
@@ -178,7 +185,16 @@ def _with_observables_put_in(text: str, network: NetworkText, places: dict[str, 
 
 def _directions(text: str, a: _Arrow, terms: TermBuilder, scope: Scope) -> list[ReactionText]:
     """The one or two reactions of an arrow."""
-    rates = [read_side(terms, tokens, scope).expr for tokens in a.rates]
+    rates, timings = [], []
+    for tokens in a.rates:
+        first, found = clauses(text, tokens, ("delay", "consuming"), f"a reaction is written {_FORM}, A -> B, k delay 5")
+        rates.append(read_side(terms, closed(first), scope).expr)
+        timing: dict[str, Any] = {}
+        for word, value in found:
+            timing[word.text] = (
+                flag(text, word, value) if word.text == "consuming" else read_side(terms, closed(value), scope).expr
+            )
+        timings.append(timing)
     mass_action = a.arrow.text in ("->", "<->")
 
     def side(c: _Complex) -> dict[str, tuple[str, sp.Expr]]:
@@ -187,12 +203,12 @@ def _directions(text: str, a: _Arrow, terms: TermBuilder, scope: Scope) -> list[
     if a.left.bursts:
         name = next(iter(a.left.bursts))
         raise ParseError(f"a burst of {name} can only be produced; move it to the right side", text, a.left.order[name].start)
-    forward = ReactionText(a.left.counts, a.right.counts, side(a.right), rates[0], mass_action)
+    forward = ReactionText(a.left.counts, a.right.counts, side(a.right), rates[0], mass_action, **timings[0])
     if a.arrow.text in ("->", "=>"):
         return [forward]
     if a.right.bursts:
         raise ParseError("a reaction with a burst cannot be reversed; write both directions", text, a.arrow.start)
-    return [forward, ReactionText(a.right.counts, a.left.counts, {}, rates[1], mass_action)]
+    return [forward, ReactionText(a.right.counts, a.left.counts, {}, rates[1], mass_action, **timings[1])]
 
 
 def _arrow(text: str, tokens: list[Token], place: int) -> _Arrow:
@@ -208,7 +224,7 @@ def _arrow(text: str, tokens: list[Token], place: int) -> _Arrow:
         message = f"expected {what} after a comma; a reaction is written {_FORM}"
         raise ParseError(message, text, end.start if len(parts) <= wanted else parts[-1][0].start if parts[-1] else end.start)
     sides = _complex(text, tokens[:place], arrow), _complex(text, parts[0], arrow)
-    return _Arrow(*sides, arrow, [closed(p) for p in parts[1:]])
+    return _Arrow(*sides, arrow, parts[1:])
 
 
 def _complex(text: str, tokens: list[Token], arrow: Token) -> _Complex:

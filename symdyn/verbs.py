@@ -80,6 +80,7 @@ VERBS: Mapping[type, Mapping[str, Attached]] = {
     attached.FlowVerbs: {
         **_methods("symdyn.derive.moments", "moments", "cumulants"),
         **_methods("symdyn.io.sbml", "to_sbml"),
+        **_methods("symdyn.derive.index_reduction", "index_reduced"),
     },
     attached.DiffusionVerbs: _methods("symdyn.derive.moments", "moments", "cumulants"),
     attached.NetworkVerbs: {

@@ -21,7 +21,17 @@ from symdyn_kernels.shared.roots import MOST_GUESSES, next_guess
 from symdyn_kernels.simd import call, ld, splat, st, vld, vst
 from symdyn_kernels.status import BAD_DELAY, ENDLESS_EVENTS, MOST_WAITING, NOT_FINITE, SUCCESS, TOO_MANY_EVENTS
 
-__all__ = ["EventMemory", "arrivals", "begin_events", "crossed", "event_memory", "happen", "next_moment", "output_size"]
+__all__ = [
+    "EventMemory",
+    "arrivals",
+    "begin_events",
+    "crossed",
+    "event_memory",
+    "happen",
+    "next_moment",
+    "output_size",
+    "release",
+]
 
 #: Parts of a step at which conditions are evaluated; the first and the last interval are short, to show the slopes at the ends.
 PARTS = (0.01, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 0.99, 1.0)
@@ -114,7 +124,7 @@ def event_memory(events, W, address, trial):
 
 
 @njit(error_model="numpy")
-def _release(events, memory, l, e):
+def release(events, memory, l, e):
     """A condition is no longer true; what it triggered and does not persist is dropped."""
     memory.held[l, e] = 0
     if events.flags[e] & PERSISTENT:
@@ -183,7 +193,7 @@ def crossed(events, memory, polynomial, n, W, WL, m, pb, lanes, who, status):
                 if memory.unsure[l, e] and v != b:
                     memory.unsure[l, e] = 0
                     if v < b:
-                        _release(events, memory, l, e)
+                        release(events, memory, l, e)
                 undefined |= v != v
                 turned |= v >= 0.0 and memory.held[l, e] == 0
                 up = memory.held[l, e] == 0
@@ -200,7 +210,7 @@ def crossed(events, memory, polynomial, n, W, WL, m, pb, lanes, who, status):
                     if memory.held[l, peaked] == 0:
                         _locate(events, memory, polynomial, earlier, found, l, n, W, pb, lanes)
                     else:
-                        _release(events, memory, l, peaked)
+                        release(events, memory, l, peaked)
                         _locate(events, memory, polynomial, found, part, l, n, W, pb, lanes)
             if turned and memory.happens[l] == 0:
                 memory.happens[l] = 1
@@ -212,7 +222,7 @@ def crossed(events, memory, polynomial, n, W, WL, m, pb, lanes, who, status):
                     v = ld(memory.margins, e * W + l)
                     memory.far[l, e], memory.near[l, e] = memory.near[l, e], v
                     if v < 0.0 and memory.held[l, e] != 0 and not (memory.unsure[l, e] or events.flags[e] & KNOWN):
-                        _release(events, memory, l, e)
+                        release(events, memory, l, e)
         earlier, before = before, part
     return failed
 
@@ -311,7 +321,7 @@ def _locate(events, memory, polynomial, a, b, l, n, W, pb, lanes):
         v = ld(memory.margins, e * W + l)
         memory.level[l, e] = min(v, 0.0) if memory.chosen[l, e] else 0.0
         if v < 0.0 and memory.held[l, e] != 0 and not events.flags[e] & KNOWN:
-            _release(events, memory, l, e)
+            release(events, memory, l, e)
     if b < 1.0:
         end = ld(lanes[TB], l)
         for i in range(n):
@@ -357,7 +367,7 @@ def _choose(events, memory, l, W, kind):
         v = ld(memory.margins, e * W + l)
         memory.chosen[l, e] = memory.held[l, e] == 0 and v >= 0.0
         if not v >= 0.0 and memory.held[l, e] != 0:
-            _release(events, memory, l, e)
+            release(events, memory, l, e)
 
 
 @njit(error_model="numpy")
@@ -482,7 +492,7 @@ def happen(events, memory, l, k, y, n, W, pb, lanes, output, aside):
             if true and memory.held[l, other] == 0:
                 code = max(code, _trigger(events, memory, l, other, t, y, W, pb, lanes))
             elif not true and memory.held[l, other] != 0:
-                _release(events, memory, l, other)
+                release(events, memory, l, other)
     if acted:
         memory.smooth[l] = 0
         memory.still[l] = memory.still[l] + 1 if t - memory.latest[l] <= STILL * abs(t) else 0

@@ -17,6 +17,12 @@ MOST_WAITING = 128
 BAD_DELAY = 10
 TOO_MANY_EVENTS = 11
 ENDLESS_EVENTS = 12
+INCONSISTENT = 16
+SINGULAR = 17
+CONTRADICTED = 18
+#: Delayed reactions of a trajectory that may be under way at once.
+MOST_PENDING = 2**24
+TOO_MANY_PENDING = 19
 #: Steps within the longest delay of a trajectory, or since its first time where a delay varies.
 MOST_KEPT = 65536
 TOO_MANY_KEPT = 13
@@ -36,9 +42,13 @@ MESSAGES = {
     PROBABILITY: "a probability was negative, or those of a stage added up to more than 1, or a mean number was negative",
     TOO_MANY_MOLECULES: "a number of molecules exceeded 2^53, above which single molecules cannot be counted; use a method for "
     "large numbers, such as 'tau' or the rate equations",
-    BAD_DELAY: "the delay of an event was negative or not a number",
+    BAD_DELAY: "the delay of an event or of a reaction was negative or not a number",
     TOO_MANY_EVENTS: f"more than {MOST_WAITING} events waited for their delay at once",
+    TOO_MANY_PENDING: f"more than {MOST_PENDING} delayed reactions were under way at once",
     ENDLESS_EVENTS: "events followed one another without end: each triggers the next at the same time, or ever sooner after it",
+    INCONSISTENT: "Newton's method found no values of the algebraic unknowns that satisfy the algebraic equations",
+    SINGULAR: "the derivatives of the algebraic equations by their unknowns were a singular matrix",
+    CONTRADICTED: "the values of the differential states contradict a constraint that follows from the algebraic equations",
     TOO_MANY_KEPT: f"more than {MOST_KEPT} steps lay within the longest delay, or since the first time where a delay varies",
     NEGATIVE_DELAY: "a delay was negative: a state was looked up in the future",
 }

@@ -19,7 +19,9 @@ from symdyn.methods.runge_kutta import ExplicitRungeKutta, Rosenbrock
 __all__ = ["adaptive_driver", "driver_text", "link", "plain_driver", "plain_text"]
 
 
-def driver_text(method: ExplicitRungeKutta | Rosenbrock, *, events: bool = False, delays: bool = False) -> str:
+def driver_text(
+    method: ExplicitRungeKutta | Rosenbrock, *, events: bool = False, algebraic: bool = False, delays: bool = False
+) -> str:
     """Source of the adaptive driver of a method: the steps in place of the loop's docstring and its import of `_steps`."""
     loop = (Path(symdyn_kernels.__file__).parent / "drivers" / "adaptive.py").read_text(encoding="utf-8")
     lines = loop.splitlines(keepends=True)
@@ -29,26 +31,33 @@ def driver_text(method: ExplicitRungeKutta | Rosenbrock, *, events: bool = False
     assert head.end_lineno
     assert steps.end_lineno
     body = lines[head.end_lineno : steps.lineno - 1] + lines[steps.end_lineno :]
-    return f"{emit_steps(method, events=events, delays=delays)}\n{''.join(body)}"
+    return f"{emit_steps(method, events=events, algebraic=algebraic, delays=delays)}\n{''.join(body)}"
 
 
 @cache
-def adaptive_driver(name: str, *, events: bool = False, delays: bool = False) -> ModuleType:
-    """The compiled driver of an adaptive method, for models with events and delays or without: a module with ``chunk``."""
+def adaptive_driver(name: str, *, events: bool = False, algebraic: bool = False, delays: bool = False) -> ModuleType:
+    """The compiled driver of an adaptive method, for models with events, algebraic equations and delays or without.
+
+    A module with ``chunk``.  That for models with algebraic equations knows events too.
+    """
+    parts = {"events": events or algebraic, "algebraic": algebraic, "delays": delays}
+    title = "_".join(["adaptive", name, *(part for part, present in parts.items() if present)])
     with LOCK:  # threads of an ensemble ask at once, and Python 3.11 miscounts its depth when two of them parse
-        title = f"adaptive_{name}{'_events' if events else ''}{'_delays' if delays else ''}"
-        return import_driver(title, driver_text(METHODS[name], events=events, delays=delays))
+        return import_driver(title, driver_text(METHODS[name], **parts))
 
 
-def plain_text(name: str) -> str:
-    """Source of the driver ``symdyn_kernels/drivers/<name>.py``, which serves every method of its family."""
-    return (Path(symdyn_kernels.__file__).parent / "drivers" / f"{name}.py").read_text(encoding="utf-8")
+def plain_text(name: str, *flags: str) -> str:
+    """Source of the driver ``symdyn_kernels/drivers/<name>.py``, which serves every method of its family; `flags` are true."""
+    text = (Path(symdyn_kernels.__file__).parent / "drivers" / f"{name}.py").read_text(encoding="utf-8")
+    for flag in flags:
+        text = text.replace(f"\n{flag} = False", f"\n{flag} = True")
+    return text
 
 
 @cache
-def plain_driver(name: str) -> ModuleType:
+def plain_driver(name: str, *flags: str) -> ModuleType:
     """That driver, compiled: a module with ``chunk``."""
-    return import_driver(name, plain_text(name))
+    return import_driver("_".join([name, *map(str.lower, flags)]), plain_text(name, *flags))
 
 
 @cache

@@ -1,10 +1,14 @@
 """Sparse Gaussian elimination, the linear algebra of a Rosenbrock step: as straight-line programs, or as tables.
 
-With ``M = shift*I - J(t, y, p)`` a step needs ``M x = b`` for several ``b``.  ``factor`` computes an LU factorisation of
-``M`` without interchanges, in an order that `symdyn.codegen.ordering` chose once; ``solve`` substitutes.  Rows of ``M``
-are dominated by ``shift`` at the step sizes that the error control accepts.  Where a pivot is small for all that, the
-factors are large and the step is wrong or not finite: its error estimate rejects it, and a shorter step has another
-shift; a pivot that is zero gives factors that are not numbers.
+With ``M = shift*I - J(t, y, p)``, where algebraic equations have no ``shift``, a step needs ``M x = b`` for several ``b``.
+``factor`` computes an LU factorisation of ``M`` without interchanges, in an order that `symdyn.codegen.ordering` chose once;
+``solve`` substitutes.  Rows of ``M`` are dominated by ``shift`` at the step sizes that the error control accepts.  Where a
+pivot is small for all that, the factors are large and the step is wrong or not finite: its error estimate rejects it, and a
+shorter step has another shift; a pivot that is zero gives factors that are not numbers.
+
+Algebraic equations have no such dominance.  They are grouped into the smallest blocks that determine unknowns one after another
+(the strong components of their graph), and within a block of several equations rows are interchanged for the largest pivot, by
+choices without branches: index 1 makes every block regular for short steps.
 
 For few operations both functions are straight-line programs.  For many the program ``matrix`` computes the entries of
 ``M``, and `symdyn_kernels.drivers.elimination` works from tables, whose time to compile does not grow with the model.
@@ -21,7 +25,7 @@ import sympy as sp
 
 from symdyn.codegen.differentiate import derivatives
 from symdyn.codegen.lower import Lowering
-from symdyn.codegen.ordering import SparsityStructure, markowitz
+from symdyn.codegen.ordering import SparsityStructure, blocks, markowitz
 from symdyn.codegen.program import Elimination, Made, Program
 from symdyn.system import System
 
@@ -31,6 +35,8 @@ SHIFT = sp.Symbol("shift")
 #: Multiplications of the elimination up to which it is unrolled: a step of 14 to 60 equations then takes less than half of the
 #: time that it takes with tables.  Beyond, programs take longer to compile than most ensembles to run.
 UNROLLED = 300
+#: The same with algebraic equations, since tables interchange no rows.
+UNROLLED_ALGEBRAIC = 4000
 
 
 class DelayedValue(NamedTuple):
@@ -54,8 +60,8 @@ def eliminated(system: System, build: Lowering, drift: Sequence[int], delayed: S
     follow them: n, or 0 where the drift does not depend on time.
     """
     matrix = _Matrix(system, build, drift, delayed)
-    if matrix.structure.updates <= UNROLLED:
-        return _straight(matrix)
+    if matrix.structure.updates <= (UNROLLED_ALGEBRAIC if system.algebraic else UNROLLED):
+        return _pivoted(matrix) if matrix.blocks else _straight(matrix)
     tables = _tables(matrix)
     facts = {"factors": tables.factors, "rates": len(matrix.rates)}
     return Made((matrix.program(),), facts, elimination=tables)
@@ -93,10 +99,14 @@ class _Matrix:
                 for s, d in inner.items():
                     part = build.op("mul", outer, d)
                     row[s] = build.op("add", row[s], part) if s in row else part
-        self.entries: dict[tuple[int, int], int] = {(i, i): shift for i in range(len(states))}
+        algebraic = {i for i, s in enumerate(states) if s in system.algebraic}
+        self.entries: dict[tuple[int, int], int] = {(i, i): shift for i in range(len(states)) if i not in algebraic}
         for i, row in enumerate(rows):
             for j, d in sorted((inputs[s], d) for s, d in row.items() if s != time):
-                self.entries[i, j] = build.op("sub", shift, d) if i == j else build.negative(d)
+                shifted = i == j and i not in algebraic
+                self.entries[i, j] = build.op("sub", shift, d) if shifted else build.negative(d)
+        #: Algebraic equations that determine several unknowns together.
+        self.blocks = [b for b in blocks(algebraic, {e for e in self.entries if algebraic.issuperset(e)}) if len(b) > 1]
         timed = any(time in row for row in rows)
         self.rates = [row.get(time, build.constant(0)) for row in rows] if timed else []
         self.structure = markowitz(len(states), self.entries)
@@ -154,6 +164,71 @@ def _straight(matrix: _Matrix) -> Made:
     factor_program = build.program("factor", [*values, *matrix.rates], [*labels, *matrix.rate_labels])
     facts = {"factors": len(values), "rates": len(matrix.rates)}
     return Made((factor_program, _substitution(structure, labels)), facts)
+
+
+def _pivoted(matrix: _Matrix) -> Made:
+    """Both programs with interchanges of rows in the blocks, which come last."""
+    build, entries, n = matrix.build, dict(matrix.entries), len(matrix.names)
+    inside = [i for block in matrix.blocks for i in block]
+    first = [i for i in range(n) if i not in inside]
+    place = {i: k for k, i in enumerate(first)}
+    pattern = [(place[i], place[j]) for i, j in entries if i in place and j in place]
+    order = [first[k] for k in markowitz(len(first), pattern).order] + inside
+    block_of = {i: block for block in matrix.blocks for i in block}
+    one, zero, undefined = build.constant(1), build.constant(0), build.constant(float("nan"))
+    values: list[int] = []
+    labels: list[str] = []
+    forward: list[tuple[str, int, int, str]] = []
+    above: dict[int, list[int]] = {}
+    reciprocals: dict[int, str] = {}
+
+    def keep(value: int, label: str) -> str:
+        values.append(value)
+        labels.append(label)
+        return label
+
+    left = list(order)
+    while left:
+        p = left.pop(0)
+        for i in (q for q in block_of.get(p, ()) if q in left and (q, p) in entries):
+            sizes = [build.op("fabs", entries.get((r, p), zero)) for r in (i, p)]
+            larger = build.op("gt", *sizes)
+            for j in (p, *left):
+                if (p, j) in entries or (i, j) in entries:
+                    upper, lower = entries.get((p, j), zero), entries.get((i, j), zero)
+                    entries[p, j] = build.op("select", larger, lower, upper)
+                    entries[i, j] = build.op("select", larger, upper, lower)
+            forward.append(("swap", p, i, keep(build.op("select", larger, one, zero), f"s{p}_{i}")))
+        inverse = build.op("div", one, entries[p, p])
+        inverse = build.op("select", build.op("eq", inverse, zero), undefined, inverse)
+        above[p] = [j for j in left if (p, j) in entries]
+        for i in left:
+            if (i, p) in entries:
+                factor = build.op("mul", entries[i, p], inverse)
+                forward.append(("subtract", i, p, keep(factor, f"l{i}_{p}")))
+                for j in above[p]:
+                    product = build.op("mul", factor, entries[p, j])
+                    entries[i, j] = build.op("sub", entries[i, j], product) if (i, j) in entries else build.op("neg", product)
+        reciprocals[p] = keep(inverse, f"r{p}")
+        for j in above[p]:
+            keep(entries[p, j], f"u{p}_{j}")
+    found = build.program("factor", [*values, *matrix.rates], [*labels, *matrix.rate_labels])
+    symbols, right = [sp.Symbol(label) for label in labels], sp.symbols(f"b0:{n}")
+    solve = Lowering([("lane", symbols), ("y", right), ("p", ())])
+    known = {label: solve.value(s) for label, s in zip(labels, symbols, strict=True)}
+    x = [solve.value(b) for b in right]
+    for what, i, p, label in forward:
+        if what == "subtract":
+            x[i] = solve.op("sub", x[i], solve.op("mul", known[label], x[p]))
+        else:
+            swapped = solve.op("gt", known[label], solve.constant(0.5))
+            x[i], x[p] = solve.op("select", swapped, x[p], x[i]), solve.op("select", swapped, x[i], x[p])
+    for p in reversed(order):
+        for j in reversed(above[p]):
+            x[p] = solve.op("sub", x[p], solve.op("mul", known[f"u{p}_{j}"], x[j]))
+        x[p] = solve.op("mul", x[p], known[reciprocals[p]])
+    facts = {"factors": len(values), "rates": len(matrix.rates)}
+    return Made((found, solve.program("solve", x, [f"x{i}" for i in range(n)])), facts)
 
 
 def _substitution(structure: SparsityStructure, labels: Sequence[str]) -> Program:

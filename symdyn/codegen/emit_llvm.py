@@ -83,9 +83,10 @@ def module_text(programs: Sequence[Program], lanes: int, triple: str, further: S
 
 def modules(made: Made, lanes: int, triple: str) -> list[Module]:
     """What is compiled for a model: a module of short functions and one of long ones, as far as there are any."""
-    if made.ir:
-        return [Module(made.ir, made.names, True)]
     found = []
+    if made.ir:
+        found.append(Module(made.ir, made.names, True))
+        lanes = 1
     for quick in (False, True):
         programs = [p for p in made.programs if _long(p) == quick]
         tables = made.elimination if any(p.name == "matrix" for p in programs) else None

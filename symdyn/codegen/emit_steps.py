@@ -43,13 +43,16 @@ SLOTS = {slots}
 DEGREE = {degree}  # of the interpolant; its coefficients are in the slots after the others
 STIFFNESS = {stiffness!r}
 EVENTS = {events}  # whether states change at events
+ALGEBRAIC = {algebraic}  # whether algebraic equations determine some of them
 DELAYS = {delays}  # whether right-hand sides look up states of the past
 '''
 
 
-def emit_steps(method: ExplicitRungeKutta | Rosenbrock, *, events: bool = False, delays: bool = False) -> str:
-    """Source of ``step``, ``error``, ``stiffness`` and ``dense`` for one method; whether its driver knows events or delays."""
-    steps = _Lanes(method, delays)
+def emit_steps(
+    method: ExplicitRungeKutta | Rosenbrock, *, events: bool = False, algebraic: bool = False, delays: bool = False
+) -> str:
+    """Source of ``step``, ``error``, ``stiffness`` and ``dense`` for one method, and what its driver knows."""
+    steps = _Lanes(method, algebraic=algebraic, delays=delays)
     header = HEADER.format(
         name=method.name,
         reference=method.reference,
@@ -59,6 +62,7 @@ def emit_steps(method: ExplicitRungeKutta | Rosenbrock, *, events: bool = False,
         degree=len(steps.coefficients),
         stiffness=steps.stiffness,
         events=events,
+        algebraic=algebraic,
         delays=delays,
     )
     signature = f"({SIGNATURE}{FURTHER if delays else ''})"
@@ -82,8 +86,8 @@ def _inside(lines: Sequence[str]) -> list[str]:
 class _Lanes(StepFormulas):
     """Loops over flat vectors, eight entries at a time; numbers of a trajectory are in the lane arrays."""
 
-    def __init__(self, method: ExplicitRungeKutta | Rosenbrock, delays: bool) -> None:
-        super().__init__(method)
+    def __init__(self, method: ExplicitRungeKutta | Rosenbrock, *, algebraic: bool, delays: bool) -> None:
+        super().__init__(method, algebraic=algebraic)
         self.delays = delays
         slots = {name: f"ks + {j} * ms" for j, name in enumerate([*self.slots, *self.coefficients])}
         self.places = {**slots, self.last: "kl", "Y": "yb", "W": "yt", "K": "k0", "V": "work"}

@@ -21,7 +21,7 @@ from symdyn.errors import CompileError, DeclarationError
 from symdyn.models.events import Event, Schedule, margin
 from symdyn.system import System
 
-__all__ = ["begun", "event_facts", "event_programs", "event_tables", "recorded"]
+__all__ = ["begun", "event_facts", "event_programs", "event_tables", "recorded", "sampled_conditions", "strictly"]
 
 #: The margin of a strict comparison of equal numbers: below 0, but above every other such margin.
 JUST_NOT = -1e-300
@@ -44,10 +44,7 @@ def event_programs(system: System) -> tuple[Program, Program]:
     """
     blocks = [("lane", (system.time,)), ("y", system.states), ("p", system.parameters)]
     build = Lowering(blocks)
-    margins = [
-        build.constant(-1) if isinstance(e.trigger, Schedule) else build.value(margin(e.trigger, strict=_strict))
-        for e in system.events
-    ]
+    margins = [build.value(_margin(e, system)) for e in system.events]
     triggers = build.program("triggers", margins, [e.heading for e in system.events])
     values = [(f"{state} of event {k}", v) for k, e in enumerate(system.events) for state, v in e.assignments.items()]
     values += [(f"delay of event {k}", e.delay) for k, e in enumerate(system.events) if e.delay != 0]
@@ -55,7 +52,19 @@ def event_programs(system: System) -> tuple[Program, Program]:
     return triggers, lower("effects", blocks, [v for _, v in values], [label for label, _ in values])
 
 
-def _strict(difference: sp.Expr) -> sp.Expr:
+def _margin(event: Event, system: System) -> sp.Expr:
+    """The margin of the condition of an event; of a schedule, which is none, below 0."""
+    if isinstance(event.trigger, Schedule):
+        return sp.Integer(-1)
+    try:
+        return margin(event.trigger, strict=strictly)
+    except CompileError:
+        if system.propensities is None:
+            raise
+        return sp.Piecewise((0, event.trigger), (-1, True))  # numbers of molecules may be equal
+
+
+def strictly(difference: sp.Expr) -> sp.Expr:
     """The margin of a comparison that is false for equal numbers."""
     return sp.Piecewise((sp.Float(JUST_NOT), sp.Eq(difference, 0)), (difference, True), evaluate=False)
 
@@ -116,6 +125,18 @@ def _moments(event: Event, system: System) -> list[tuple[str, tuple[sp.Expr | No
     return [("after" if c.after else "at", (c.time,)) for c in found]
 
 
+def sampled_conditions(system: System) -> list[sp.Basic | None]:
+    """The conditions of events; None for those that change at known times alone.
+
+    >>> import symdyn as sd
+    >>> x, t = sp.symbols("x t")
+    >>> events = [sd.Event(x >= 1, {x: 0}), sd.Event(t >= 5, {x: 0}), sd.dose(x, 1)]
+    >>> sampled_conditions(sd.ODESystem({x: 1}, events=events))
+    [x >= 1, None, None]
+    """
+    return [e.trigger if _moments(e, system) is None else None for e in system.events]
+
+
 def recorded(system: System) -> tuple[int, int]:
     """Numbers that a trajectory records aside: how often each event happened, and times for each.
 
@@ -127,23 +148,27 @@ def recorded(system: System) -> tuple[int, int]:
     return len(system.events), max((e.record for e in system.events), default=0)
 
 
-def begun(system: System, batch: Batch) -> Batch:
+def begun(system: System, batch: Batch) -> tuple[Batch, np.ndarray]:
     """A batch whose initial values are those after what schedules have at the first time, for drivers that begin after it.
+
+    The second result says which events have acted there, (N, E) bool.
 
     Examples
     --------
     >>> import numpy as np, symdyn as sd
     >>> net = sd.ReactionNetwork.from_text("X -> 0, k; at 0 every 2, X = X + 5")
     >>> batch = Batch(np.array([[3.0]]), np.ones((1, 1)), np.array([4.0, 5.0]), np.arange(1))
-    >>> begun(net, batch).initial.tolist()
-    [[8.0]]
+    >>> after, acted = begun(net, batch)
+    >>> after.initial.tolist(), acted.tolist()
+    ([[8.0]], [[True]])
     """
-    scheduled = [e for e in system.events if isinstance(e.trigger, Schedule)]
+    acted = np.zeros((len(batch.initial), len(system.events)), bool)
+    scheduled = [(k, e) for k, e in enumerate(system.events) if isinstance(e.trigger, Schedule)]
     if not scheduled:
-        return batch
+        return batch, acted
     states, first = batch.initial.copy(), batch.times[0]
     blocks = [("lane", (system.time,)), ("y", system.states), ("p", system.parameters)]
-    for event in scheduled:
+    for k, event in scheduled:
         span = sp.S.One if event.trigger.every is None else event.trigger.every
         after = lower("after", blocks, [event.trigger.after(system.time), span], ["after", "span"])
         new = lower("new", blocks, list(event.assignments.values()), [s.name for s in event.assignments])
@@ -154,7 +179,8 @@ def begun(system: System, batch: Batch) -> Batch:
         for state, value in zip(event.assignments, evaluate(new, [first], *given), strict=True):
             column = system.states.index(state)
             states[:, column] = np.where(due, value, states[:, column])
-    return batch._replace(initial=states)
+        acted[:, k] = due
+    return batch._replace(initial=states), acted
 
 
 def event_tables(

@@ -1,28 +1,31 @@
 """A large network as LLVM IR: for each reaction a function that changes the states and the propensities they change.
 
-``fire(lane, y, p, a)`` calls the function of the number ``lane[0]``, through a table: reactions come first, then the
-events of the network, then the window of thinning, then what settles conditions.  Reactions that change the same species
-share the function that computes propensities, and that which evaluates triggers.  A negative number computes everything.
+``fire(lane, y, p, a)`` calls the function of the number ``lane[0]``, through a table: reactions come first, then the window
+of thinning, then what settles conditions, then for the delayed reactions what completes them, and what computes their delays.
+Reactions that change the same species share the function that computes propensities, and that which evaluates triggers.  A
+negative number computes everything.
 
-The block ``y`` holds the states, then what `MARKS` names, then bounds of what depends on time alone, then for each event
-whether its trigger was true at the previous evaluation, then for each whether it is true now.
+The block ``y`` holds the states, then what `MARKS` names, then coefficients of inputs, then bounds of what depends on time
+alone, then for each event whether its trigger was true at the previous evaluation, then for each whether it is true now.  What
+events assign, and when, is in functions of `symdyn.codegen.event_program`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
 
 import sympy as sp
 
+from symdyn.codegen.event_program import event_facts, event_programs
+from symdyn.codegen.input_paths import written_out
 from symdyn.codegen.ir_functions import IRFunctions
 from symdyn.codegen.jump_parts import Ingredients, guarded, start_program
 from symdyn.codegen.lower import Lowering
 from symdyn.codegen.program import Made
 from symdyn.codegen.time_bounds import TimeBounds
 from symdyn.codegen.triggers import Triggers
-from symdyn.errors import CompileError
-from symdyn.models.events import Schedule
+from symdyn.models.events import Event, Schedule
 from symdyn.models.reactions import ReactionNetwork
 
 __all__ = ["fire_module"]
@@ -33,7 +36,7 @@ SLICE = 64
 #: this multiple of that of one function for each species; a species that occurs everywhere would make them too long.
 SHARED = 6
 #: Values exchanged between the driver and the functions, in rows of y after the states.
-MARKS = ("time", "border", "next", "stops", "turned", "wrong", "fired", "rate")
+MARKS = ("time", "border", "next", "stops", "turned", "wrong", "fired", "rate", "delay")
 STATES, PROPENSITIES = 1, 3
 
 
@@ -41,13 +44,16 @@ def fire_module(network: ReactionNetwork, until: sp.Basic | None = None) -> Made
     """The function ``fire`` and what `symdyn_kernels.drivers.jump_large` has to know.
 
     The facts ``setup``, ``rows``, ``bursts`` and ``start`` are those of `symdyn.codegen.jump_program.event_program`;
-    ``starts`` and ``dependents`` are the dependency graph, rows in compressed form: of reactions, of events, and of the
-    window of thinning; ``reactions`` is the number of the former, ``memory`` the size of y, ``places`` tells where in y are
+    ``starts`` and ``dependents`` are the dependency graph, rows in compressed form: of reactions, of the window of thinning,
+    and of completions; ``reactions`` is the number of the former, ``memory`` the size of y; ``delayed`` has for each reaction
+    its number among the delayed ones or -1, ``emptied`` for each of these whether a species loses molecules when it is
+    completed; ``events`` is what `event_facts` finds, or None where nothing waits; ``places`` tells where in y are
 
     - the time; and the end of the window, or -1 without thinning;
     - the next moment at which time alone changes a condition, or infinity;
     - whether the trajectory stops, whether a trigger became true, whether events set an invalid number of molecules;
     - whether a reaction fired, and its propensity: these two are written where that depends on time;
+    - the delay of a reaction; the coefficients of inputs and their number;
     - whether the trigger of the first event was true, and whether it is true now; those of the others follow.
 
     Raises
@@ -55,12 +61,6 @@ def fire_module(network: ReactionNetwork, until: sp.Basic | None = None) -> Made
     CompileError
         For unknown terms, functions without code, and rates whose dependence on time cannot be bounded.
     """
-    scheduled = next((e for e in network.events if isinstance(e.trigger, Schedule)), None)
-    if scheduled is not None:
-        raise CompileError(
-            f"networks of so many reactions as these {len(network.reactions)} follow conditions alone, and there is the event "
-            f"'{scheduled}'; write it as conditions, when t >= ..."
-        )
     return _Network(network, until).made()
 
 
@@ -68,8 +68,13 @@ class _Network:
     """The module under construction."""
 
     def __init__(self, network: ReactionNetwork, until: sp.Basic | None) -> None:
+        own, self.driven = len(network.parameters), bool(network.inputs)
+        network, found = written_out(network, *(() if until is None else (until,)))
+        until = found[0] if found else None
+        coefficients = network.parameters[own:]
         self.network, self.until, self.time = network, until, network.time
-        parts = Ingredients(network, until, range(len(network.reactions)))
+        parts = Ingredients(network, until, range(len(network.reactions)), schedules=False, changing=coefficients)
+        self.delayed = {j: c for c, j in enumerate(j for j, r in enumerate(network.reactions) if r.delay != 0)}
         self.reactions, self.bursts, self.crossings = parts.reactions, parts.bursts, parts.crossings
         self.p, self.setup = parts.p, parts.setup
         self.timed = [j for j, r in enumerate(self.reactions) if r.value.has(self.time)]
@@ -78,7 +83,8 @@ class _Network:
         self.truths = [sp.Symbol(f"truth{k}'") for k in range(len(network.events))]
         number, self.rest = sp.Symbol("number'"), sp.Symbol("rest'")
         nows = [sp.Symbol(f"now{k}'") for k in range(len(network.events))]
-        y = [*network.states, *marks.values(), *self.bounds.lows, *self.bounds.highs, *self.truths, *nows]
+        y = [*network.states, *marks.values(), *coefficients, *self.bounds.lows, *self.bounds.highs, *self.truths, *nows]
+        self.coefficients = len(coefficients)
         self.place = {s: i for i, s in enumerate(y)}
         self.mark = {name: self.place[s] for name, s in marks.items()}
         self.build = Lowering([("lane", [number, self.rest, *self.bursts.symbols]), ("y", y), ("p", self.p)])
@@ -104,6 +110,12 @@ class _Network:
     def _dependents(self, changed: Iterable[sp.Symbol]) -> list[int]:
         """The propensities that change with some species, increasing."""
         return sorted({j for s in changed for j in self.readers[s]})
+
+    def _now(self, event: Event) -> int:
+        """Whether the condition of an event holds; never of a schedule, which is none."""
+        if isinstance(event.trigger, Schedule):
+            return self.build.op("lt", self.build.constant(1), self.build.constant(0))
+        return self.triggers.truth(event.trigger)
 
     def _truth(self, condition: int) -> int:
         return self.build.op("select", condition, self.build.constant(1), self.build.constant(0))
@@ -131,7 +143,7 @@ class _Network:
         if any(c.time.free_symbols & species for c in self.crossings):
             moment = self.triggers.next_crossing(self.crossings)
             found.append(self._shared("next", (), [moment], [self.mark["next"]], STATES))
-        touched = [k for k, e in enumerate(self.network.events) if e.trigger.free_symbols & species]
+        touched = [k for k, e in enumerate(self.network.events) if _conditions_of(e) & species]
         if touched:
             found.append(self._look(touched))
         return found
@@ -154,15 +166,11 @@ class _Network:
 
     def _reaction(self, j: int, shared: bool) -> str:
         """The function of a reaction, which fires only below its propensity at the time if that depends on it."""
-        build, reaction, numbers = self.build, self.reactions[j], self.bursts.of(j)
-        changed = list(dict.fromkeys((*reaction.change, *numbers)))
-        new = []
-        for species in changed:
-            value = build.op("add", build.value(species), build.constant(reaction.change.get(species, 0)))
-            new.append(build.op("add", value, build.value(numbers[species])) if species in numbers else value)
-        parts = [self._dependents(changed)] if shared else [self.readers[s] for s in changed]
-        after = [*(f for part in parts for f in self._update(part)), *self._conditions(changed)]
-        change = self.functions.add(f"reaction{j}", new, [self.place[s] for s in changed], STATES, after)
+        build, reaction = self.build, self.reactions[j]
+        if j in self.delayed:
+            change = self._change(f"reaction{j}", self.network.reactions[j].begun, {}, shared)
+        else:
+            change = self._change(f"reaction{j}", reaction.change, self.bursts.of(j), shared)
         if j not in self.timed:
             return change
         rate = guarded(build, reaction)
@@ -170,11 +178,23 @@ class _Network:
         places = [self.mark["fired"], self.mark["rate"]]
         return self.functions.add(f"candidate{j}", [fired, rate], places, STATES, [change], only=True)
 
-    def _event(self, k: int) -> str:
-        """The function of an event, which acts."""
-        assigned = self.network.events[k].assignments
-        values, places = [self.build.value(v) for v in assigned.values()], [self.place[s] for s in assigned]
-        return self.functions.add(f"event{k}", values, places, STATES, self._update(self._dependents(assigned)))
+    def _change(self, name: str, change: Mapping[sp.Symbol, int], numbers: Mapping[sp.Symbol, sp.Expr], shared: bool) -> str:
+        """The function that changes species, by fixed numbers and bursts, and what depends on them."""
+        build, changed = self.build, list(dict.fromkeys((*change, *numbers)))
+        new = []
+        for species in changed:
+            value = build.op("add", build.value(species), build.constant(change.get(species, 0)))
+            new.append(build.op("add", value, build.value(numbers[species])) if species in numbers else value)
+        parts = [self._dependents(changed)] if shared else [self.readers[s] for s in changed]
+        after = [*(f for part in parts for f in self._update(part)), *self._conditions(changed)]
+        return self.functions.add(name, new, [self.place[s] for s in changed], STATES, after)
+
+    def _completions(self, shared: bool) -> list[str]:
+        """The functions that complete the delayed reactions, then those that compute their delays."""
+        listed = [(j, self.network.reactions[j]) for j in self.delayed]
+        found = [self._change(f"completion{j}", r.completed, self.bursts.of(j), shared) for j, r in listed]
+        place = [self.mark["delay"]]
+        return found + [self.functions.add(f"delay{j}", [self.build.value(r.delay)], place, STATES) for j, r in listed]
 
     def _window(self) -> str:
         """The function that bounds what depends on time, from the present time to the end of the window."""
@@ -198,24 +218,27 @@ class _Network:
             "stops": self._holds(),
             "next": self.triggers.next_crossing(self.crossings),
         }
-        truths = [self._truth(self.triggers.truth(e.trigger)) for e in events]
+        truths = [self._truth(self._now(e)) for e in events]
         places = [*(self.mark[name] for name in values), *range(len(self.place) - len(events), len(self.place))]
         return self.functions.add("settle", [*values.values(), *truths], places, STATES)
 
     def made(self) -> Made:
         """Everything."""
         events = len(self.network.events)
-        changes = [[*r.change, *r.bursts] for r in self.reactions]
+        pairs = list(zip(self.network.reactions, self.reactions, strict=True))
+        changes = [[*r.begun] if r.delay != 0 else [*f.change, *f.bursts] for r, f in pairs]
+        later = [[*r.completed, *f.bursts] for r, f in pairs if r.delay != 0]
         graph = [self._dependents(species) for species in changes]
         shared = sum(map(len, set(map(tuple, graph)))) <= SHARED * (len(graph) + sum(map(len, self.readers.values())))
         numbered = [self._reaction(j, shared) for j in range(len(self.reactions))]
-        numbered += [self._event(k) for k in range(events)]
-        numbered += [self._window(), self.settle()]
-        graph += [*(self._dependents(e.assignments) for e in self.network.events), self.timed]
+        everything = [self._window(), self.settle()]
+        numbered += [*everything, *self._completions(shared)]
+        graph += [self.timed, *map(self._dependents, later)]
         starts = [0]
         for found in graph:
             starts.append(starts[-1] + len(found))
-        places = [*(self.mark[name] for name in MARKS), len(self.place) - 2 * events, len(self.place) - events]
+        places = [*(self.mark[name] for name in MARKS), self.mark[MARKS[-1]] + 1, self.coefficients]
+        places += [len(self.place) - 2 * events, len(self.place) - events]
         if not self.timed:
             places[MARKS.index("border")] = -1
         facts = {
@@ -228,7 +251,17 @@ class _Network:
             "places": places,
             "starts": starts,
             "dependents": [k for found in graph for k in found],
+            "delayed": [self.delayed.get(j, -1) for j in range(len(self.reactions))],
+            "emptied": [int(min(self.network.reactions[j].completed.values(), default=0) < 0) for j in self.delayed],
             "start": None if self.until is None else start_program(self.network, self.until).as_json(),
+            "events": event_facts(self.network) if events or self.delayed or self.driven else None,
         }
-        first = [*numbered[-2:], *self._update(range(len(self.values)))]
-        return Made((), facts, self.functions.text("fire", numbered, first), ("fire",))
+        first = [*everything, *self._update(range(len(self.values)))]
+        return Made(
+            event_programs(self.network) if events else (), facts, self.functions.text("fire", numbered, first), ("fire",)
+        )
+
+
+def _conditions_of(event: Event) -> set[sp.Basic]:
+    """Symbols of its condition."""
+    return set() if isinstance(event.trigger, Schedule) else event.trigger.free_symbols

@@ -109,7 +109,7 @@ def model_functions(system: System, method: Any, *, lanes: int, backend: str, un
     cached = kept is not None
     if kept is None:
         made = programs(system, method, until)[1]
-        names = made.names or _names(made, lanes, backend)
+        names = [*made.names, *_names(made, 1 if made.ir else lanes, backend)]
         kept = {"names": names, "facts": made.facts, "tables": made.elimination is not None}
     if backend == "llvm":
         if made is not None:

@@ -62,9 +62,9 @@ class Hoisting:
         return e.func(*map(self.expression, e.args))
 
     def rows(self, expressions: Iterable[sp.Basic]) -> tuple[sp.Symbol, ...]:
-        """The parameters and slots that occur in hoisted expressions, in a fixed order."""
+        """The parameters and slots that occur in hoisted expressions, in a fixed order, without those that vary."""
         used = set().union(*(e.free_symbols for e in expressions))
-        return tuple(s for s in (*self.parameters, *self._slots.values()) if s in used)
+        return tuple(s for s in (*self.parameters, *self._slots.values()) if s in used and s not in self.varying)
 
     def setup(self, rows: Sequence[sp.Symbol], more: Sequence[sp.Expr] = ()) -> Program:
         """The program from parameters to `rows`, and to further expressions of parameters after them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 import sympy as sp
@@ -15,12 +16,15 @@ from symdyn.system import System
 __all__ = ["coefficient_rows", "continuous", "input_values", "knot_entries", "segment_places", "segments", "written_out"]
 
 
+Driven = TypeVar("Driven", bound=System)
+
+
 def _symbols(path: Path) -> list[sp.Symbol]:
     """The time of a knot and the coefficients from there on."""
     return [sp.Symbol(f"{path.name}'{k}") for k in ("t", *range(path.degree + 1))]
 
 
-def written_out(system: System, *further: sp.Basic) -> tuple[System, tuple[sp.Basic, ...]]:
+def written_out(system: Driven, *further: sp.Basic) -> tuple[Driven, tuple[sp.Basic, ...]]:
     """The system with polynomials in the place of its inputs, and further conditions with the same.
 
     Knots and coefficients are parameters after those of the system.
@@ -114,9 +118,10 @@ def coefficient_rows(system: System, parameters: np.ndarray, times: np.ndarray) 
             curve = path.curves[c]
             if curve.times[0] > times[0] or curve.times[-1] < times[-1]:
                 course = f", course {c}," if len(path.curves) > 1 else ""
+                begin, end = sorted(path.sign * curve.times[[0, -1]] + 0.0)
                 raise DeclarationError(
-                    f"the input {path}{course} is known from {curve.times[0]:g} to {curve.times[-1]:g}, and the simulation "
-                    f"goes from {times[0]:g} to {times[-1]:g}"
+                    f"the input {path}{course} is known from {begin:g} to {end:g}, and the simulation "
+                    f"goes from {path.sign * times[0] + 0.0:g} to {path.sign * times[-1] + 0.0:g}"
                 )
             at = np.searchsorted(curve.times, times[0], side="right") - 1
             first[c] = begins[c] + min(at, len(curve.coefficients) - 1)

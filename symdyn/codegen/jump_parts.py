@@ -90,6 +90,10 @@ class Ingredients:
     until : Boolean or None
     order : sequence of int
         Of the reactions.
+    schedules : bool
+        Whether the times of schedules are crossings; else the driver has them.
+    changing : sequence of Symbol
+        Parameters that change at the knots of inputs.
 
     Attributes
     ----------
@@ -104,17 +108,21 @@ class Ingredients:
         From parameters to `p`, then to what must be finite and not negative: what stands for rate constants, volume, means.
     """
 
-    def __init__(self, network: ReactionNetwork, until: sp.Basic | None, order: Sequence[int]) -> None:
-        hoisting = Hoisting(network.parameters, [*network.states, network.time])
+    def __init__(
+        self, network: ReactionNetwork, until: sp.Basic | None, order: Sequence[int], *, schedules: bool = True,
+        changing: Sequence[sp.Symbol] = (),
+    ) -> None:  # fmt: skip
+        hoisting = Hoisting(network.parameters, [*network.states, network.time, *changing])
         listed = hoisted_propensities(network, hoisting)
         self.reactions = [listed[j] for j in order]
         self.bursts = Bursts(self.reactions, hoisting)
-        schedules = [e.trigger for e in network.events if isinstance(e.trigger, Schedule)]
+        repeated = [e.trigger for e in network.events if schedules and isinstance(e.trigger, Schedule)]
         conditions = [e.trigger for e in network.events if not isinstance(e.trigger, Schedule)]
         conditions += [] if until is None else [until]
         self.crossings = crossings(conditions, network.time)
-        self.crossings += [Crossing(s.after(network.time), after=False) for s in schedules]
+        self.crossings += [Crossing(s.after(network.time), after=False) for s in repeated]
         needed = [*(r.value for r in self.reactions), *self.bursts.expressions, *([] if until is None else [until])]
+        needed += [r.delay for r in network.reactions]
         self.p = hoisting.rows([*needed, *(side for e in network.events for side in e.sides)])
         rates = [r.rate for r in listed if r.rate is not None]
         unsigned = [*rates, network.volume, *(b.mean for r in listed for b in r.bursts.values())]

@@ -20,9 +20,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import reduce
 
 import sympy as sp
 
+from symdyn.codegen.event_program import recorded
 from symdyn.codegen.interval import IntervalBounds, ValueRange
 from symdyn.codegen.jump_parts import MARGIN, Ingredients, guarded, start_program
 from symdyn.codegen.lower import Lowering
@@ -49,9 +51,11 @@ def event_program(network: ReactionNetwork, until: sp.Basic | None = None) -> Ma
     - ``bursts``: for each row of the block ``lane`` after e and u: -1 if it is a standard exponential, else the row of ``p``
       with the mean of the Poisson number that it is;
     - ``thinning``: whether a row L, the window, follows the time, and the last time the bursts;
-    - ``watch``, ``low``, ``fired``: rows of the result: what must not pass the next output time (the new time, or infinity
-      where `until` holds or an event of the network set an invalid number of molecules), the least of the propensities that
-      are monitored, and whether a reaction fired; -1 if there is none;
+    - ``watch``, ``low``, ``fired``, ``acted``: rows of the result: what must not pass the next output time (the new time, or
+      infinity where `until` holds or an event of the network acted), the least of the propensities that are monitored, whether
+      a reaction fired, and whether the trajectory ends: where `until` holds or an event set an invalid number of molecules;
+      then come the numbers of times that the events acted; -1 if there is none;
+    - ``events``: their number, and of how many firings the times are recorded;
     - ``start``, a program as JSON or None: whether `until` holds for states, parameters and time.
 
     Raises
@@ -217,14 +221,22 @@ class _Event:
             return wrong
         return self.build.op("or", self.triggers.truth(self.until, self.triggers.meaning(states, time)), wrong)
 
+    def _some(self, number: int) -> int:
+        return self.build.op("gt", number, self.build.constant(0))
+
     def made(self) -> Made:
         network, n = self.network, len(self.network.states)
         outputs, extra = self._candidate() if self.thinning else self._direct()
         labels = [f"next {s}" for s in network.names] + ["time of the event"] + ["window"] * self.thinning
-        outputs[:n] = self.triggers.after(network.events, outputs[:n], outputs[n])
+        outputs[:n], acted = self.triggers.after(network.events, outputs[:n], outputs[n])
         ends = self._ends(outputs[:n], outputs[n])
         if ends is not None:
-            extra["watch"] = self.build.op("select", ends, self.build.constant(math.inf), outputs[n])
+            noted = reduce(lambda a, b: self.build.op("or", a, b), [ends, *(self._some(a) for a in acted)])
+            extra["watch"] = self.build.op("select", noted, self.build.constant(math.inf), outputs[n])
+        if acted:
+            assert ends is not None
+            extra["acted"] = self.build.op("select", ends, self.build.constant(1), self.build.constant(0))
+            extra |= {f"event {k}": a for k, a in enumerate(acted)}
         places = {name: len(outputs) + k for k, name in enumerate(extra)}
         program = self.build.program("event", [*outputs, *extra.values()], [*labels, *extra])
         facts = {
@@ -237,6 +249,8 @@ class _Event:
             "watch": places.get("watch", n),
             "low": places.get("low", -1),
             "fired": places.get("fired", -1),
+            "acted": places.get("acted", -1),
+            "events": recorded(network),
             "start": None if self.until is None else start_program(network, self.until).as_json(),
         }
         watched = -1 if "fired" in places else places.get("watch", n)

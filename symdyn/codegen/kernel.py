@@ -19,6 +19,7 @@ from symdyn.codegen.families.base import LANES, Batch, Launch, Options, Run, Sig
 from symdyn.codegen.functions import BACKENDS, ModelFunctions, model_functions, programs
 from symdyn.codegen.inlining import inlined_driver
 from symdyn.codegen.kernel_base import Kernel, options_read
+from symdyn.derive.index_reduction import index_reduced
 from symdyn.errors import CompileError, DeclarationError
 from symdyn.methods.options import MethodOptions
 from symdyn.methods.registry import METHODS
@@ -29,7 +30,7 @@ from symdyn.system import System
 __all__ = ["LANES", "Batch", "Kernel", "Options", "Run", "Signals", "compile", "default_method", "read_method", "with_options"]
 
 #: The first of these that applies simulates a system where no method is named.
-DEFAULT_METHODS = ("dop853", "euler-maruyama", "iterate", "ssa", "branching")
+DEFAULT_METHODS = ("dop853", "euler-maruyama", "iterate", "ssa", "branching", "rodas5p")
 TARGETS = ("cpu", "cuda")
 
 
@@ -217,8 +218,9 @@ def compile(
     system : System
     method : str or MethodOptions, optional
         A name in ``symdyn.METHODS``, or with options an object such as ``symdyn.methods.Tau(epsilon=0.03)``; by default
-        'dop853' for ODEs, 'euler-maruyama' for SDEs, 'iterate' for maps, 'ssa' for reaction networks, of which an object of a
-        class without a method, such as ``symdyn.methods.AdaptiveOptions(max_steps=1000)``, has the options.
+        'dop853' for ODEs, 'rodas5p' for those with algebraic equations, 'euler-maruyama' for SDEs, 'iterate' for maps, 'ssa'
+        for reaction networks, of which an object of a class without a method, such as
+        ``symdyn.methods.AdaptiveOptions(max_steps=1000)``, has the options.
     target : {'cpu', 'cuda'}
         Where it runs.  A kernel for CUDA is generated without a card too: its source, ``.ptx`` and ``.resources``.
     lanes : 'auto', 1, 8, 16 or 32
@@ -273,6 +275,7 @@ def compile(
         raise CompileError(f"the system has unknown terms ({names}); fill them in with with_terms or recover them from data")
     if isinstance(system, SpatialSystem) and system.gridless:
         raise CompileError(f"a {type(system).__name__} is compiled on a grid: system.discretize(points) gives one")
+    system = index_reduced(system)
     name, options = read_method(method)
     name = default_method(system) if name is None else name
     reason = METHODS[name].applies(system)

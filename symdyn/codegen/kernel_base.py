@@ -353,7 +353,7 @@ class Kernel(ABC):
         >>> kernel.empty(trajectories=5, times=3).values.shape
         (5, 3, 1)
         """
-        count, each = recorded(self.system) if self.system.drift is not None else (0, 0)
+        count, each = recorded(self.system)
         return Run.empty(trajectories, times, self.size, len(self.details), count * (1 + each))
 
     def check(self, options: Options, *, here: bool) -> None:

@@ -10,7 +10,7 @@ import heapq
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-__all__ = ["SparsityStructure", "markowitz"]
+__all__ = ["SparsityStructure", "blocks", "markowitz"]
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,52 @@ def markowitz(n: int, pattern: Iterable[tuple[int, int]]) -> SparsityStructure:
     for part in (*lower, *upper):
         part.sort(key=place.__getitem__)
     return SparsityStructure(order, lower, upper, updates)
+
+
+def blocks(nodes: Iterable[int], pattern: Iterable[tuple[int, int]]) -> list[list[int]]:
+    """The strong components of a graph with an edge for each entry, each after those to which its edges lead.
+
+    With equations in rows and their unknowns in columns, in pairs on the diagonal, these are the smallest systems of equations
+    that can be solved one after another (Tarjan, SIAM J. Comput. 1 (1972) 146).
+
+    Parameters
+    ----------
+    nodes : iterable of int
+    pattern : iterable of (row, column)
+
+    Examples
+    --------
+    >>> blocks(range(4), [(0, 1), (1, 2), (2, 1), (3, 0)])
+    [[1, 2], [0], [3]]
+    """
+    after: dict[int, list[int]] = {i: [] for i in sorted(nodes)}
+    for i, j in sorted(pattern):
+        after[i].append(j)
+    number: dict[int, int] = {}
+    low: dict[int, int] = {}
+    stack: list[int] = []
+    found: list[list[int]] = []
+    for root in after:
+        work = [(root, iter(after[root]))] if root not in number else []
+        while work:
+            i, rest = work[-1]
+            if i not in number:
+                number[i] = low[i] = len(number)
+                stack.append(i)
+            j = next((j for j in rest if j not in number or j in stack), -1)
+            if j < 0:
+                work.pop()
+                if work:
+                    low[work[-1][0]] = min(low[work[-1][0]], low[i])
+                if low[i] == number[i]:
+                    cut = stack.index(i)
+                    found.append(sorted(stack[cut:]))
+                    del stack[cut:]
+            elif j in number:
+                low[i] = min(low[i], number[j])
+            else:
+                work.append((j, iter(after[j])))
+    return found
 
 
 def _bits(number: int) -> Iterator[int]:

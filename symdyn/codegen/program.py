@@ -146,7 +146,7 @@ class Made:
     facts : dict
         Values that JSON can hold; they are kept beside the object code and found again as ``ModelFunctions.facts``.
     ir, names : str and tuple of str
-        A module of LLVM IR that is compiled in place of the programs, and the functions in it that the driver calls.
+        A module of LLVM IR, and the functions in it that the driver calls, before those of the programs; all of a single lane.
     elimination : Elimination or None
         Tables from which ``factor`` and ``solve`` work, after the program ``matrix``.
     """

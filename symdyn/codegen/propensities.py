@@ -47,7 +47,7 @@ def hoisted_propensities(network: ReactionNetwork, hoisting: Hoisting) -> list[L
     The propensity of a mass-action reaction is 0 by itself where there are too few molecules: n (n-1) at n = 0 and 1.
     Any other propensity gets a guard, unless it is found to vanish wherever the reaction is not possible.
     """
-    varying = {*network.states, network.time}
+    varying = hoisting.varying
     found = []
     for reaction, value in zip(network.reactions, network.propensities, strict=True):
         lost = {s: -d for s, d in reaction.change.items() if d < 0}

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 
 import sympy as sp
 
+from symdyn.codegen.event_program import strictly
 from symdyn.codegen.lower import Lowering
 from symdyn.codegen.program import Program
-from symdyn.codegen.stopping import ENDED, stopped
+from symdyn.codegen.stopping import ENDED, margins_after, stopped
 from symdyn.errors import CompileError
 from symdyn.methods.runge_kutta import ExplicitRungeKutta
 from symdyn.methods.stochastic import FixedStepScheme, MapScheme, StepSymbols
@@ -17,11 +18,17 @@ from symdyn.system import System
 __all__ = ["step_program"]
 
 
-def step_program(system: System, scheme: FixedStepScheme | ExplicitRungeKutta, until: sp.Basic | None = None) -> Program:
+def step_program(
+    system: System,
+    scheme: FixedStepScheme | ExplicitRungeKutta,
+    until: sp.Basic | None = None,
+    conditions: Sequence[sp.Basic | None] = (),
+) -> Program:
     """The program ``step`` from lane rows, states and parameters to the new states.
 
     The rows are t, h, sqrt(h), dW of each noise and, only if the scheme needs them, dZ of each.  With a condition that ends
-    trajectories two more states record whether it was true, and when.
+    trajectories two more states record whether it was true, and when.  After the states come the margins of the conditions of
+    events at the end of the step, or -1 for those that change at known times alone, which are None.
 
     Raises
     ------
@@ -45,6 +52,9 @@ def step_program(system: System, scheme: FixedStepScheme | ExplicitRungeKutta, u
         where = "end" if isinstance(scheme, MapScheme) else "diffusion" if system.noises else "within"
         new = stopped(build, system, until, symbols, new, where=where, between=between)
         labels += ["whether it ended", "when"]
+    if conditions:
+        new = [*new, *margins_after(build, system, conditions, symbols, new[: len(system.states)], strict=strictly)]
+        labels += [f"margin of event {k}" for k in range(len(conditions))]
     return build.program("step", new, labels)
 
 

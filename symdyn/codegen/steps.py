@@ -9,6 +9,7 @@ Expressions are Python; in them ``{name}`` is an entry of a vector of a number f
     D1, D2, ... the coefficients of the interpolant,
                 y(t + theta h) = y + theta (d1 + (1 - theta) (d2 + theta (d3 + (1 - theta) (d4 + ...))))
     F           the time derivatives of the right-hand side
+    M           of a Rosenbrock method for algebraic equations 1, and 0 for the unknowns of these
 
 and ``{h}`` the step size, ``{abs}``, ``{max}``, ``{n}``, ``{tiny}`` functions and numbers as the back end spells them.
 """
@@ -33,7 +34,7 @@ class StepFormulas(ABC):
     Attributes
     ----------
     slots : list of str
-        The vectors of the stages.
+        The vectors of the stages, then M.
     last : str
         The slope at the next state, or K.
     coefficients, vectors : list of str
@@ -44,10 +45,10 @@ class StepFormulas(ABC):
         Bound of the stability region, squared, or 0.
     """
 
-    def __init__(self, method: ExplicitRungeKutta | Rosenbrock) -> None:
-        self.method, stages = method, method.stages
+    def __init__(self, method: ExplicitRungeKutta | Rosenbrock, *, algebraic: bool = False) -> None:
+        self.method, self.algebraic, stages = method, algebraic, method.stages
         if isinstance(method, Rosenbrock):
-            self.slots, self.last = [f"S{j}" for j in range(stages)], "K"
+            self.slots, self.last = [*(f"S{j}" for j in range(stages)), *["M"][: int(algebraic)]], "K"
             self.extra, self.stiffness, degree = 0, 0.0, len(method.dense) + 1
         else:
             self.extra, self.stiffness, degree = len(method.extra), method.stiffness_limit**2, max(map(len, method.dense))
@@ -125,12 +126,12 @@ class StepFormulas(ABC):
         }
 
     def _rosenbrock(self, method: Rosenbrock) -> dict[str, list[str]]:
-        u, step = self.slots, self.factor(1.0 / method.gamma)
+        u, step, mass = self.slots[: method.stages], self.factor(1.0 / method.gamma), "{M} * " if self.algebraic else ""
         for i, stage in enumerate(u):
             step += [f"# stage {i + 1}", *self.each(W=f"{{Y}} + {_sum(method.a[i - 1], u)}" if i else "{Y}")]
             step += self.rates(float(method.alpha[i]), "W", "K")
             if i:
-                step += self.each(K=f"{{K}} + ({_sum(method.c[i - 1], u)}) / {{h}}")
+                step += self.each(K=f"{{K}} + {mass}({_sum(method.c[i - 1], u)}) / {{h}}")
             if method.gammas[i] != 0:
                 step += self.forced(self.each(K=f"{{K}} + {{h}} * {{F}} * {float(method.gammas[i])!r}"))
             step += self.solve(stage)

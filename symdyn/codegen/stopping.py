@@ -12,7 +12,7 @@ Gobet & Menozzi, Stochastic Processes and their Applications 120 (2010) 130-162:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import sympy as sp
 
@@ -22,7 +22,7 @@ from symdyn.methods.stochastic import StepSymbols
 from symdyn.models.events import margin
 from symdyn.system import System
 
-__all__ = ["ENDED", "margin_program", "stopped"]
+__all__ = ["ENDED", "margin_program", "margins_after", "stopped"]
 
 #: States that are added to those of a system: whether a trajectory has ended, and when.
 ENDED = (sp.Symbol("ended'"), sp.Symbol("moment'"))
@@ -89,13 +89,7 @@ def stopped(
     if where == "end":
         holds = build.condition(then)
     elif where == "diffusion":
-
-        def moved(e: sp.Expr) -> sp.Expr:
-            slope = sp.Matrix([[sp.diff(e, symbol) for symbol in after.values()]])
-            noise = slope * sp.Matrix(system.part("diffusion")).xreplace(later)
-            return e + OVERSHOOT * symbols.sqrt_h * sp.sqrt(sp.Add(*(g**2 for g in noise)))
-
-        holds = build.op("ge", build.value(margin(then, moved)), zero)
+        holds = build.op("ge", build.value(margin(then, _moved(system, symbols, after, later))), zero)
     else:
         low, high = build.value(margin(until)), build.value(margin(then))
         holds = build.op("ge", high, zero)
@@ -116,6 +110,44 @@ def stopped(
     first = build.op("select", now, time, build.op("add", time, length))
     flag = build.op("select", build.op("or", before, holds), build.constant(1), zero)
     return [*states, flag, build.op("select", over, moment, first)]
+
+
+def _moved(
+    system: System, symbols: StepSymbols, after: Mapping[sp.Symbol, sp.Symbol], later: Mapping[sp.Symbol, sp.Expr]
+) -> Callable[[sp.Expr], sp.Expr]:
+    """What adds to a margin after a step the mean overshoot of its random steps."""
+
+    def moved(e: sp.Expr) -> sp.Expr:
+        slope = sp.Matrix([[sp.diff(e, symbol) for symbol in after.values()]])
+        noise = slope * sp.Matrix(system.part("diffusion")).xreplace(later)
+        return e + OVERSHOOT * symbols.sqrt_h * sp.sqrt(sp.Add(*(g**2 for g in noise)))
+
+    return moved
+
+
+def margins_after(
+    build: Lowering, system: System, conditions: Sequence[sp.Basic | None], symbols: StepSymbols, new: Sequence[int],
+    *, strict: Callable[[sp.Expr], sp.Expr],
+) -> list[int]:  # fmt: skip
+    """The margins of conditions at the end of a step; -1 for None.
+
+    Parameters
+    ----------
+    build : Lowering
+    system : System
+    conditions : sequence of Boolean or None
+    symbols : StepSymbols
+    new : sequence of int
+        The states there.
+    strict : callable
+        As of `margin`.  With Wiener noise the boundary is moved as in `stopped`, and equality is of no account.
+    """
+    after = {s: sp.Symbol(f"{s}' after the step") for s in system.states}
+    for symbol, value in zip(after.values(), new, strict=True):
+        build.bind(symbol, value)
+    later = {**after, system.time: system.time + symbols.h}
+    sides = {"bound": _moved(system, symbols, after, later)} if system.diffusion is not None else {"strict": strict}
+    return [build.constant(-1) if c is None else build.value(margin(c.xreplace(later), **sides)) for c in conditions]
 
 
 def _crossing(

@@ -118,24 +118,26 @@ class Triggers:
             return build.op("ge" if rising else "lt", now, self._moment(crossing, meaning))
         return build.condition(condition.xreplace(meaning))
 
-    def after(self, events: Sequence[Event], states: Sequence[int], time: int) -> list[int]:
-        """The states after the events whose triggers changed from false to true.
+    def after(self, events: Sequence[Event], states: Sequence[int], time: int) -> tuple[list[int], list[int]]:
+        """The states after the events whose triggers changed from false to true, and how often each acted.
 
         Events act in their order; an event whose trigger becomes true by another event acts too, in as many passes as
         there are events.
         """
         build, current = self.build, list(states)
         before = [self._changed(e, {}, self.build.value(self.time)) for e in events]
+        acted = [build.constant(0)] * len(events)
         for _ in events:
             for k, event in enumerate(events):
                 meaning = self.meaning(current, time)
                 now = self._changed(event, meaning, time)
                 turned = build.op("and", now, build.op("not", before[k]))
                 before[k] = now
+                acted[k] = build.op("select", turned, build.op("add", acted[k], build.constant(1)), acted[k])
                 for species, value in event.assignments.items():
                     i = self.states.index(species)
                     current[i] = build.op("select", turned, build.value(value.xreplace(meaning)), current[i])
-        return current
+        return current, acted
 
     def _changed(self, event: Event, meaning: Mapping[sp.Symbol, sp.Symbol], time: int) -> int:
         """The number of whether an event's condition holds, or a time of its schedule has come since the present time."""

@@ -15,6 +15,7 @@ Baker & Paul, Advances in Computational Mathematics 7 (1997) 21-40.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 import sympy as sp
 from sympy.core.function import AppliedUndef
@@ -64,10 +65,10 @@ class DelayedStates:
         system = self.system
         return state in system.history and state not in system.initial and column not in system.states
 
-    def history(self, columns: tuple[sp.Symbol, ...]) -> dict[sp.Symbol, sp.Expr]:
-        """The histories of the states and of their sensitivities; that of an initial value changes no history."""
+    def history(self, columns: tuple[sp.Symbol, ...]) -> dict[str, Mapping[sp.Symbol, sp.Expr]]:
+        """The attribute `history` of states and sensitivities, if there is one; that of an initial value changes no history."""
         found = dict(self.system.history)
         for state, e in self.system.history.items():
             for column in columns:
                 found[self.names[state, column]] = sp.S.Zero if column in self.system.states else derivative(e, column)
-        return found
+        return {"history": MappingProxyType(found)} if found else {}

@@ -11,11 +11,14 @@ from symdyn.errors import DeclarationError
 from symdyn.models.reaction import Reaction
 from symdyn.system import System
 
-__all__ = ["burst_variances", "jump_moment", "mean_jumps", "refuse_events"]
+__all__ = ["burst_variances", "jump_moment", "mean_jumps", "refuse_delays", "refuse_events"]
 
 
 def refuse_events(network: System, what: str) -> None:
-    """Raise an error for systems with events and delays, which a derived system cannot represent."""
+    """Raise an error for systems with events, inputs, delays or delayed reactions, which a derived system cannot represent."""
+    refuse_delays(network, what)
+    if network.inputs:
+        raise DeclarationError(f"{network.inputs[0]} is an input over time, which {what} cannot hold; simulate the network")
     if network.delays:
         raise DeclarationError(
             f"the system has delays ({network.delays[0]}), which {what} cannot hold; simulate the system itself"
@@ -25,6 +28,12 @@ def refuse_events(network: System, what: str) -> None:
             f"the network has events ({network.events[0]}, ...), which {what} cannot hold; "
             "simulate the network itself, or leave them out with net.replace(events=())"
         )
+
+
+def refuse_delays(network: System, what: str) -> None:
+    """Raise an error for networks with delayed reactions."""
+    if network.delayed_reactions:
+        raise DeclarationError(f"the network has delayed reactions ({network.delayed_reactions[0]}), which {what} cannot hold")
 
 
 def mean_jumps(reaction: Reaction) -> dict[sp.Symbol, sp.Expr]:

@@ -169,6 +169,8 @@ def _checked(system: Any, order: Any, taylor_order: Any) -> System:
         raise DeclarationError(
             f"moments are derived from reactions, or from rates of change with noise or without; got {type(system).__name__}"
         )
+    if system.algebraic:
+        raise DeclarationError("moments cannot be derived: this system has rates of change and algebraic equations")
     if not isinstance(order, Integral) or isinstance(order, bool) or order < 1:
         raise DeclarationError(f"order is {order!r}; expected the highest order of the moments, a whole number >= 1")
     if taylor_order is not None and (not isinstance(taylor_order, Integral) or taylor_order <= order):

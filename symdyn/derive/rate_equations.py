@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sympy as sp
 
-from symdyn.derive.jumps import mean_jumps
+from symdyn.derive.jumps import mean_jumps, refuse_delays
 from symdyn.models.ode import ODESystem
 from symdyn.models.reactions import ReactionNetwork
 
@@ -41,6 +41,7 @@ def rate_equations(network: ReactionNetwork, *, concentrations: bool = False) ->
     >>> print(rate_equations(net, concentrations=True))
     X' = -2*X**2*k2 + k1
     """
+    refuse_delays(network, "an ODESystem")
     rows: dict[sp.Symbol, list[sp.Expr]] = {s: [] for s in network.states}
     for reaction, rate in zip(network.reactions, network.macroscopic, strict=True):
         for species, jump in mean_jumps(reaction).items():
@@ -70,7 +71,8 @@ def rate_equations(network: ReactionNetwork, *, concentrations: bool = False) ->
         time=network.time,
         provenance=(*network.provenance, line),
     )
-    return system.with_parameters({p: v for p, v in network.defaults.items() if p in system.parameters})
+    known = set(system.parameters) - set(system.inputs)
+    return system.with_parameters({p: v for p, v in network.defaults.items() if p in known})
 
 
 def _without(e: sp.Expr, volume: sp.Expr) -> sp.Expr:

@@ -14,6 +14,7 @@ from symdyn import dag
 from symdyn.declaration import derivative, lookup
 from symdyn.derive._delay_sensitivities import DelayedStates
 from symdyn.derive._event_sensitivities import extended_events
+from symdyn.derive.index_reduction import index_reduced
 from symdyn.errors import DeclarationError
 from symdyn.models.discrete import DiscreteSystem
 from symdyn.models.events import Event
@@ -72,8 +73,9 @@ def sensitivities(system: System, parameters: Iterable[Any] | None = None, *, in
     :math:`S_{ij}(0) = \delta_{ij}`.  Where an initial value is an expression, its derivative takes the place of 0.  Of a map
     :math:`x_{t+1} = F(x_t)` the right-hand side, with `F` for `f`, is :math:`S_{ik}` at the next step.  Events move in time,
     and sensitivities jump there by what `symdyn.derive._event_sensitivities` states; of systems with delays the equations have
-    delays again, see `symdyn.derive._delay_sensitivities`.  Maxima, minima and absolute values are
-    differentiated on either side of their kinks.
+    delays again, see `symdyn.derive._delay_sensitivities`.  Maxima, minima and absolute values are differentiated on either
+    side of their kinks.  Algebraic equations and constraints are differentiated by the chain rule, and are algebraic equations and
+    constraints for the sensitivities.
 
     Parameters
     ----------
@@ -102,7 +104,14 @@ def sensitivities(system: System, parameters: Iterable[Any] | None = None, *, in
     dx_da' = -a*dx_da - x
     dx_dx' = -a*dx_dx
     """
+    system = index_reduced(system)
     smooth = system.replace(events=()) if system.drift is not None and system.events and not system.delays else system
+    if system.algebraic:
+        if system.events:
+            raise DeclarationError("sensitivities do not follow events of a system with algebraic equations")
+        smooth = smooth.replace(algebraic=())
+        if system.delays:
+            raise DeclarationError("sensitivities do not follow delays of a system with algebraic equations")
     known = smooth.parts == {"drift", "delays"}
     sides = smooth.part("drift") if known else smooth.deterministic("the derivation of sensitivities")
     if system.unknowns:
@@ -129,15 +138,26 @@ def sensitivities(system: System, parameters: Iterable[Any] | None = None, *, in
             delayed = [derivative(f, value) * past.slope(call, column) for call, value in past.values.items() if f.has(value)]
             rows.append(past.written(sp.Add(direct, *(sp.Mul(d, s[j]) for j, d in partial), *delayed)))
     sides = written
+    constraints = list(system.constraints)
+    for column in columns if constraints else ():
+        for c in system.constraints:
+            direct = sp.S.Zero if column in system.states else derivative(c, column)
+            constraints.append(sp.Add(direct, *(derivative(c, s) * names[s, column] for s in system.states if c.has(s))))
     defaults = {
         names[state, column]: value for state, column, value in _first(system, columns) if not past.begins(state, column)
     }
     events, further = extended_events(system, columns, names, lambda name: fresh_symbol(name, taken))
     kept = dict.fromkeys(further, 0.0)
+    differential = {} if not system.algebraic else {
+        "algebraic": tuple(q for s in system.algebraic for q in (s, *(names[s, column] for column in columns))),
+        "constraints": tuple(constraints),
+        "free": tuple(q for s in system.free for q in (s, *(names[s, column] for column in columns))),
+    }  # fmt: skip
     extended = _extended(
         system, (*system.states, *names.values(), *further), (*sides, *rows, *(sp.S.Zero for _ in further)),
-        {**system.initial, **defaults, **kept}, events, past.history(columns),
+        {**system.initial, **defaults, **kept}, events,
         (*system.provenance, f"with sensitivities to {', '.join(map(str, columns))}"),
+        {**differential, **past.history(columns)},
     )  # fmt: skip
     return Sensitivities(extended, system, columns, MappingProxyType(names))
 
@@ -154,13 +174,11 @@ def _first(system: System, columns: tuple[sp.Symbol, ...]) -> Iterator[tuple[sp.
 
 def _extended(
     system: System, states: tuple[sp.Symbol, ...], sides: tuple[sp.Expr, ...], initial: Mapping[sp.Symbol, Any],
-    events: Sequence[Event], history: Mapping[sp.Symbol, sp.Expr], provenance: tuple[str, ...],
+    events: Sequence[Event], provenance: tuple[str, ...], algebraic: Mapping[str, Any],
 ) -> System:  # fmt: skip
     """The system with further states; a matrix model becomes a plain map, for sensitivities are no ages."""
     if system.drift is not None:
-        changed: dict[str, Any] = {"events": tuple(events)} if events else {}
-        if history:
-            changed["history"] = MappingProxyType({**history})
+        changed = {**algebraic, **({"events": tuple(events)} if events else {})}
         return system.replace(
             states=states, drift=sides, initial=MappingProxyType({**initial}), provenance=provenance, **changed
         )

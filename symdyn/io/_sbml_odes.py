@@ -1,4 +1,4 @@
-"""ODE systems to models of libsbml: every state is a parameter with a rate rule."""
+"""ODE systems to models of libsbml: every state is a parameter with a rate rule, or has an algebraic rule."""
 
 from __future__ import annotations
 
@@ -36,9 +36,12 @@ def write_rates(system: ODESystem) -> str:
         write_initial(model, s, system)
     for p in system.parameters:
         _parameter(model, p.name, constant=True, value=system.defaults.get(p))
+    if system.constraints:
+        raise DeclarationError("a system that was reduced to index 1 has constraints, which SBML has not; write the one before")
     for s, rate in zip(system.states, system.drift, strict=True):
-        rule = model.createRateRule()
-        rule.setVariable(s.name)
+        rule = model.createAlgebraicRule() if s in system.algebraic else model.createRateRule()
+        if s not in system.algebraic:
+            rule.setVariable(s.name)
         rule.setMath(to_node(rate, system.time))
     for name, value in system.observables.items():
         _parameter(model, name.name, constant=False, value=None)

@@ -278,16 +278,18 @@ class _Reader:
         return counts
 
     def event(self, event: Any) -> Event:
-        """An event without delay."""
+        """An event."""
         name = event.getId() or event.getName() or "without a name"
-        if event.isSetDelay() or event.isSetPriority():
-            raise DeclarationError(f"the event {name} has a {'delay' if event.isSetDelay() else 'priority'}; that is not read")
         trigger = self.formula.condition(event.getTrigger().getMath(), self.names, f"the trigger of the event {name}")
-        if self.model.getLevel() > 2 and not event.getTrigger().getInitialValue() and self.holds(trigger) is not sp.false:
-            raise DeclarationError(
-                f"the event {name} happens at the very start (initialValue is false, and {trigger} may hold there); "
-                "that is not read: put its effect into the initial values"
-            )
+        options: dict[str, Any] = {}
+        if event.isSetDelay():
+            options["delay"] = self.read(event.getDelay().getMath(), f"the delay of the event {name}")
+            options["from_trigger"] = bool(event.getUseValuesFromTriggerTime())
+        if event.isSetPriority():
+            options["priority"] = self.read(event.getPriority().getMath(), f"the priority of the event {name}")
+        if self.model.getLevel() > 2:
+            options["persistent"] = bool(event.getTrigger().getPersistent())
+            options["initial"] = bool(event.getTrigger().getInitialValue()) or self.holds(trigger) is sp.false
         assigned = {}
         for a in _items(event.getListOfEventAssignments()):
             target = a.getVariable()
@@ -295,7 +297,7 @@ class _Reader:
                 raise DeclarationError(f"the event {name} changes {target}; events change species alone")
             value = self.read(a.getMath(), f"the event {name}") * self.size_for(target)
             assigned[sp.Symbol(target)] = value
-        return Event(trigger, assigned)
+        return Event(trigger, assigned, **options)
 
 
 def _names(node: Any) -> set[str]:

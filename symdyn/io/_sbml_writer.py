@@ -8,8 +8,10 @@ from typing import Any
 import libsbml as sbml
 import sympy as sp
 
+from symdyn.derive.jumps import refuse_delays
 from symdyn.errors import DeclarationError
 from symdyn.io._mathml import to_node
+from symdyn.models.events import Schedule
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.system import System
 
@@ -21,6 +23,7 @@ def write(network: ReactionNetwork) -> str:
     bursty = next((r for r in network.reactions if r.bursts), None)
     if bursty is not None:
         raise DeclarationError(f"the reaction {bursty} has a burst, which SBML cannot hold")
+    refuse_delays(network, "SBML")
     if network.unknowns:
         raise DeclarationError(f"the network has unknown terms ({', '.join(map(str, network.unknowns))}); fill them in first")
     names = {s.name for s in (*network.states, *network.parameters, *network.observables)}
@@ -116,10 +119,16 @@ def _reaction(model: Any, network: ReactionNetwork, number: int, names: set[str]
 def _event(model: Any, event: Any, name: str, time: sp.Symbol) -> None:
     written = model.createEvent()
     written.setId(name)
-    written.setUseValuesFromTriggerTime(True)
+    if isinstance(event.trigger, Schedule):
+        raise DeclarationError(f"SBML has no schedules such as '{event.heading}'; write conditions, when {time} >= ...")
+    written.setUseValuesFromTriggerTime(event.from_trigger or event.delay == 0)
     trigger = written.createTrigger()
-    trigger.setInitialValue(True)
-    trigger.setPersistent(True)
+    trigger.setInitialValue(event.initial)
+    trigger.setPersistent(event.persistent)
+    if event.delay != 0:
+        written.createDelay().setMath(to_node(event.delay, time))
+    if event.priority is not None:
+        written.createPriority().setMath(to_node(event.priority, time))
     trigger.setMath(to_node(event.trigger, time))
     for s, value in event.assignments.items():
         assignment = written.createEventAssignment()

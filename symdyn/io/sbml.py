@@ -40,7 +40,7 @@ def read_sbml(source: str | Path, *, laws: str = "propensities") -> ReactionNetw
     ------
     DeclarationError
         If python-libsbml is missing, the text is not valid SBML, or the model has features that networks lack: rate rules,
-        algebraic rules, delays, changing stoichiometry, required packages.
+        algebraic rules, functions of the past, changing stoichiometry, required packages.
     OSError
         If the file cannot be read.
 
@@ -90,7 +90,8 @@ def to_sbml(network: Any, path: str | Path | None = None) -> str:
 
     Species are amounts of items in one compartment, whose size is the volume; kinetic laws are the propensities, so that
     `read_sbml` returns the same process (then with mass action without combinatoric factors, and without the property that
-    species are binary).  The states of an ODE system become parameters with rate rules; `read_sbml` does not read those.
+    species are binary).  The states of an ODE system become parameters with rate rules, its algebraic equations algebraic
+    rules; `read_sbml` does not read those.
 
     Parameters
     ----------

@@ -8,6 +8,7 @@ from typing import Any
 import sympy as sp
 
 from symdyn.errors import DeclarationError
+from symdyn.leslie._values import refuse_changes
 from symdyn.models.matrix import MatrixModel
 
 __all__ = ["joined_defaults", "same_stages"]
@@ -19,11 +20,13 @@ def same_stages(models: Iterable[Any], what: str) -> list[MatrixModel]:
     Raises
     ------
     DeclarationError
-        If there are none, or their stages differ.
+        If there are none, their stages differ, or one has events or inputs.
     """
     local = [m if isinstance(m, MatrixModel) else MatrixModel(m) for m in models]
     if not local or any(m.names != local[0].names for m in local):
         raise DeclarationError(f"{what} need models of the same stages, one for each")
+    for m in local:
+        refuse_changes(m, "a joint model")
     values: dict[sp.Symbol, set[float]] = {}
     for m in local:
         for p, v in m.defaults.items():

@@ -11,9 +11,11 @@ from symdyn.declaration import expression
 from symdyn.errors import DeclarationError
 from symdyn.models.matrix import MatrixModel
 from symdyn.models.random_steps import noise_of
+from symdyn.system import System
 
 __all__ = [
-    "as_array", "check_split", "exact", "fecundity_of", "matrix_of", "numeric", "plain", "require_linear", "row_of", "simplest",
+    "as_array", "check_split", "exact", "fecundity_of", "matrix_of", "numeric", "plain", "refuse_changes", "require_linear",
+    "row_of", "simplest",
 ]  # fmt: skip
 
 
@@ -24,8 +26,9 @@ def matrix_of(model: MatrixModel, part: str = "matrix") -> sp.Matrix:
     ------
     DeclarationError
         If its entries depend on time or on random numbers, or are not finite at low density; if a part is asked for and it is
-        not known which entries are reproduction.
+        not known which entries are reproduction; if the model has events or inputs.
     """
+    refuse_changes(model, "a single matrix")
     matrix = getattr(model, part)
     if part != "matrix":
         check_split(model)
@@ -48,6 +51,23 @@ def matrix_of(model: MatrixModel, part: str = "matrix") -> sp.Matrix:
     if found.has(sp.nan, sp.zoo, sp.oo, -sp.oo):
         raise DeclarationError("vital rates are not finite where all numbers are 0; give numbers, model.at({...})")
     return sp.ImmutableDenseMatrix(found)
+
+
+def refuse_changes(model: System, what: str) -> None:
+    """Refuse models with events or inputs over time.
+
+    Raises
+    ------
+    DeclarationError
+        Naming the first of them.
+    """
+    if model.events:
+        raise DeclarationError(
+            f"the model has events ({model.events[0]}), which {what} does not contain; simulate it, or leave them out with "
+            "model.replace(events=())"
+        )
+    if model.inputs:
+        raise DeclarationError(f"{model.inputs[0]} is an input over time, which {what} does not contain; simulate the model")
 
 
 def check_split(model: MatrixModel) -> None:

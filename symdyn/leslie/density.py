@@ -237,10 +237,12 @@ def density_dependent(
         births, others = (
             sp.ImmutableDenseMatrix(n, n, lambda i, j, m=m: m[i, j] * (e if (i, j) in places else 1)) for m in (births, others)
         )
+    numbers = {p: v for p, v in model.defaults.items() if p not in model.inputs}
     dependent = MatrixModel(
-        births + others, model.states, {**model.defaults, **(parameters or {})}, fecundity=births,
+        births + others, model.states, {**numbers, **(parameters or {})}, fecundity=births,
         immigration=model.immigration, species=model.species, clamped=model.clamped, initial=dict(model.initial),
-        observables=dict(model.observables), time=model.time, provenance=(*model.provenance, f"vital rates times {e}"),
+        observables=dict(model.observables), events=model.events, time=model.time,
+        provenance=(*model.provenance, f"vital rates times {e}"),
     )  # fmt: skip
     return dependent.replace(split=model.split)
 

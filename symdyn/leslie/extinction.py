@@ -11,7 +11,7 @@ import xarray as xr
 from scipy.stats import norm
 
 from symdyn.errors import DeclarationError
-from symdyn.leslie._values import check_split
+from symdyn.leslie._values import check_split, refuse_changes
 from symdyn.leslie.stochastic import counted_states
 from symdyn.models.branching import BranchingSystem
 from symdyn.models.discrete import DiscreteSystem
@@ -164,7 +164,8 @@ def demographic(model: MatrixModel, *, offspring: str = "poisson") -> BranchingS
     Raises
     ------
     DeclarationError
-        If the model is clamped, entries are negative, as in models of predation, or survival of a stage adds up to more than 1.
+        If the model is clamped or has events or inputs, entries are negative, as in models of predation, or survival of a
+        stage adds up to more than 1.
 
     References
     ----------
@@ -179,6 +180,7 @@ def demographic(model: MatrixModel, *, offspring: str = "poisson") -> BranchingS
     [0.0]
     """
     check_split(model)
+    refuse_changes(model, "a process of independent individuals")
     if model.clamped:
         raise DeclarationError("numbers of individuals are never negative; make the chain from the model before it was clamped")
     if any(e.is_number and e < 0 for e in (*model.transitions, *model.fecundity)):
@@ -203,8 +205,9 @@ def _with_passage(model: System, numbers: Sequence[sp.Symbol], threshold: float)
     passage = sp.Symbol(PASSAGE)
     below = sp.Add(*numbers) < float(threshold)
     rows[passage] = sp.Piecewise((passage, passage <= model.time), (model.time, below), (passage, True))
+    values = {p: v for p, v in model.defaults.items() if p not in model.inputs}
     return DiscreteSystem(
-        rows, dict(model.defaults), initial={**model.initial, passage: NEVER}, time=model.time,
+        rows, values, initial={**model.initial, passage: NEVER}, events=model.events, time=model.time,
         provenance=(*model.provenance, f"first time below {threshold:g}"),
     )  # fmt: skip
 

@@ -13,7 +13,7 @@ from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
 from symdyn.declaration import lookup
 from symdyn.errors import DeclarationError
-from symdyn.leslie._values import matrix_of, numeric
+from symdyn.leslie._values import matrix_of, numeric, refuse_changes
 from symdyn.leslie.environment import probabilities_of
 from symdyn.leslie.spectrum import spectrum
 from symdyn.models.discrete import DiscreteSystem
@@ -105,6 +105,7 @@ def stochastic_growth_rate(
     """
     if model.map is None:
         raise DeclarationError(f"expected a matrix model or a map, got {type(model).__name__}")
+    refuse_changes(model, "a growth rate")
     numbers = counted_states(model, stages)
     _check_homogeneous(model, numbers)
     scaled = _scaled(model, numbers)

@@ -54,8 +54,5 @@ class JumpScheme(NetworkScheme):
 
 
 def refuse_all_but_networks(system: System) -> str | None:
-    """None for a system of reactions, with events or without, else the reason that every method for networks gives."""
-    odd = next((e for e in system.events if not e.plain), None)
-    if odd is not None and system.propensities is not None:
-        return f"networks follow conditions and schedules without delay and priority, and this one has the event '{odd}'"
-    return system.unmet(["propensities"], also=["events"])
+    """None for a system of reactions, with events, delays and inputs or without, else the reason."""
+    return system.unmet(["propensities"], also=["events", "delayed_reactions", "inputs"])

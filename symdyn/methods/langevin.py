@@ -17,6 +17,8 @@ molecules run out, so positivity is enforced, by two changes to the textbook sch
 (:math:`n (n - 1)` between 0 and 1) count as 0, and extents are limited.  Near zero this changes means where molecules enter
 and leave; extinction and other rare events are not those of the jump process.  Away from zero no extent is limited, and
 means and variances converge with order 1 in ``step``, by default a thousandth of the time from the first to the last output.
+Events are evaluated after every step, and act there; steps end at the times of schedules and delays.
+
 For the equation without these changes, and other schemes for it, simulate ``network.langevin()``.
 
 A condition of ``until`` is evaluated at the first time and after every step, so ``first_passage`` is delayed, by the order of
@@ -27,7 +29,7 @@ from __future__ import annotations
 
 import sympy as sp
 
-from symdyn.methods.leaping import DiffusionScheme, refuse_events
+from symdyn.methods.leaping import DiffusionScheme, refuse_all_but_networks_without_delays
 from symdyn.methods.options import FixedStepOptions
 from symdyn.methods.registry import METHODS
 from symdyn.methods.stochastic import StepSymbols
@@ -86,7 +88,7 @@ LANGEVIN = METHODS.register(
         reference="D. T. Gillespie, J. Chem. Phys. 113 (2000) 297, eq. 23; Euler-Maruyama: Kloeden & Platen (1992), eq. 10.2.4",
         noises=noises,
         extents=extents,
-        applies=refuse_events,
+        applies=refuse_all_but_networks_without_delays,
         options=Langevin,
     ),
 )

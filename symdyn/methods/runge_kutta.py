@@ -158,7 +158,8 @@ class Rosenbrock:
     .. math:: \Big(\frac{1}{\gamma h} I - J\Big) u_i = f\Big(t + \alpha_i h, y + \sum_{j<i} a_{ij} u_j\Big)
               + \sum_{j<i} \frac{c_{ij}}{h} u_j + \gamma_i h \frac{\partial f}{\partial t}
 
-    The last stage's argument plus ``u_s`` is the new value and ``u_s`` the error estimate (stiffly accurate pairs), and
+    Algebraic equations have a zero in the place of the one in the mass matrix I, and for them the sum of :math:`c_{ij}` is left
+    out.  The last stage's argument plus ``u_s`` is the new value and ``u_s`` the error estimate (stiffly accurate pairs), and
 
     .. math:: y(t + \theta h) \approx (1-\theta) y_0 + \theta \big(y_1 + (1-\theta)(k_1 + \theta (k_2 + \ldots))\big),
               \qquad k_m = \sum_j h_{mj} u_j
@@ -233,6 +234,8 @@ class Rosenbrock:
         >>> sd.METHODS["rodas4"].applies(sd.DiscreteSystem.from_text("x[t+1] = 2*x"))
         'it takes systems of rates of change; this DiscreteSystem has next values'
         """
+        if system.delays and system.algebraic:
+            return f"it follows delays ({system.delays[0]}) in systems without algebraic equations"
         if system.slopes:
             return f"it takes no slopes of states at other times, such as {system.slopes[0]}; use an explicit method"
-        return system.unmet(["drift"], FOLLOWED)
+        return system.unmet(["drift"], (*FOLLOWED, "algebraic"))

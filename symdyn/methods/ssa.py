@@ -10,8 +10,11 @@ shows what is after it, ``when t > 1`` just after 1, so that the output at 1 sho
 numbers of molecules: a trajectory in which an event leaves a negative number or a fraction fails.  Halves are written
 ``X = floor(X/2)``.
 
-Of a dataset, ``steps`` counts events, ``rejected`` attempts that were no events (candidates of thinning, and moments at which
-time alone changes a condition), and ``evaluations`` is their sum.
+A delayed reaction begins at its propensity and is completed when its delay has passed; in between the others go on.  Waiting
+times have no memory: one that would pass the next completion ends there, and another one is drawn.
+
+Of a dataset, ``steps`` counts events and completions, ``rejected`` attempts that were no events (candidates of thinning, and
+moments at which time alone changes a condition), and ``evaluations`` is their sum.
 """
 
 from __future__ import annotations
@@ -47,7 +50,8 @@ SSA = METHODS.register(
     "ssa",
     JumpScheme(
         name="ssa",
-        reference="Gillespie, J. Phys. Chem. 81 (1977) 2340; thinning: Lewis & Shedler, Nav. Res. Logist. Q. 26 (1979) 403",
+        reference="Gillespie, J. Phys. Chem. 81 (1977) 2340; thinning: Lewis & Shedler, Nav. Res. Logist. Q. 26 (1979) 403; "
+        "delays: Barrio et al., PLoS Comput. Biol. 2 (2006) e117; Cai, J. Chem. Phys. 126 (2007) 124108",
         applies=refuse_all_but_networks,
         options=Ssa,
     ),

@@ -164,8 +164,8 @@ class MapScheme(FixedStepScheme):
 
 
 def refuse_all_but_diffusions(system: System) -> str | None:
-    """None for a system of a drift and Wiener noise, else the reason that every scheme here gives."""
-    return system.unmet(["drift", "diffusion"])
+    """None for a drift with Wiener noise, with or without events and inputs, else the reason that every scheme here gives."""
+    return system.unmet(["drift", "diffusion"], ["events", "inputs"])
 
 
 def dot(row: Iterable[sp.Expr], increments: Sequence[sp.Expr]) -> sp.Expr:

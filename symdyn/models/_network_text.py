@@ -36,6 +36,8 @@ def read_network(
             r.rate,
             r.mass_action,
             {sp.Symbol(k): Burst(*v) for k, v in r.bursts.items()},
+            delay=r.delay,
+            consuming=r.consuming,
         )
         for r in model.reactions
     ]
@@ -55,7 +57,10 @@ def read_network(
 
 def _check_used(reactions: Sequence[Reaction], given: Mapping[str, float], values: Mapping[str, Any]) -> None:
     """Name a value of the text that nothing uses: most often it is that of the volume."""
-    sides = [*(r.rate for r in reactions), *(b.mean for r in reactions for b in (r.bursts or {}).values())]
+    sides = [
+        *(e for r in reactions for e in (r.rate, r.delay)),
+        *(b.mean for r in reactions for b in (r.bursts or {}).values()),
+    ]
     sides += [*values["observables"].values(), *values["initial"].values(), *(v for e in values["events"] for v in e.sides)]
     used = {s.name for e in sides for s in getattr(e, "free_symbols", ())}
     unused = next((name for name in given if name not in used), None)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import sympy as sp
 
+from symdyn.declaration import read_equations
 from symdyn.errors import DeclarationError
+from symdyn.models.events import Event, called, declared_events, with_events_of
 from symdyn.models.random_steps import SteppedSystem
 from symdyn.models.registry import KINDS
 from symdyn.parsing import ModelText
@@ -28,8 +30,9 @@ class DiscreteSystem(SteppedSystem):
     ----------
     equations : mapping
         From each state to its next value; in it a state's symbol means the present value.
-    parameters, initial, observables, time :
-        As for `ODESystem`.
+    parameters, initial, observables, events, time :
+        As for `ODESystem`.  Events act after steps: where their condition has turned true, and at the first step at or after
+        the times of a schedule.  Inputs have the values at the beginning of a step.
 
     Attributes
     ----------
@@ -47,9 +50,11 @@ class DiscreteSystem(SteppedSystem):
     """
 
     map: tuple[sp.Expr, ...]
+    events: tuple[Event, ...]
     kind: ClassVar[str] = "map"
     sides: ClassVar[tuple[str, ...]] = ("map",)
     text_options: ClassVar[tuple[str, ...] | None] = ()
+    eventful: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -58,18 +63,15 @@ class DiscreteSystem(SteppedSystem):
         *,
         initial: Mapping[Any, Any] | None = None,
         observables: Mapping[Any, Any] | None = None,
+        events: Event | Iterable[Event] = (),
         time: Any = "t",
         provenance: Sequence[str] = (),
     ) -> None:
-        rows = self.declare(
-            equations,
-            parameters=parameters,
-            initial=initial,
-            observables=observables,
-            time=time,
-            provenance=provenance,
-        )
-        self.__dict__["map"] = tuple(rows.values())
+        rows, observed, time = read_equations(equations, time, observables)
+        moments, conditions = declared_events(events, called(equations, tuple(rows)), tuple(rows), observed)
+        sides = [*rows.values(), *conditions]
+        self.settle(tuple(rows), sides, observed, time, parameters=parameters, initial=initial, provenance=provenance)
+        self.__dict__.update(map=tuple(rows.values()), events=moments)
         self._check_noise()
 
     @classmethod
@@ -84,7 +86,7 @@ class DiscreteSystem(SteppedSystem):
         if model.orders:
             derivative = f"{next(iter(model.orders))}'' is a second derivative by time"
             raise DeclarationError(derivative + ", and a map has steps; write y[t+1] = x and x[t+1] = ...")
-        return cls(model.equations, **options)
+        return cls(model.equations, **{**options, "events": with_events_of(model.events, options)})
 
     def equations(self) -> list[Equation]:
         """The map as text and as LaTeX.

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import sympy as sp
+from sympy.core.function import AppliedUndef
 from sympy.logic.boolalg import Boolean, BooleanAtom
 
 from symdyn import dag
-from symdyn.declaration import as_symbol, expression
+from symdyn.declaration import as_symbol, expression, lookup
 from symdyn.errors import CompileError, DeclarationError
 from symdyn.text.events import FLAGS, EventText
 
-__all__ = ["Event", "Schedule", "condition_text", "dose", "event_of", "listed_events", "margin", "observed_events"]
+__all__ = [
+    "Event",
+    "Schedule",
+    "called",
+    "condition_text",
+    "declared_events",
+    "dose",
+    "event_of",
+    "listed_events",
+    "margin",
+    "with_events_of",
+]
 
 #: Firings whose times are reported, of each event in each trajectory, unless the event says otherwise.
 RECORDED = 100
@@ -327,6 +339,11 @@ def event_of(read: EventText) -> Event:
     return Event(Schedule(read.trigger, every, times), assignments)  # type: ignore[arg-type]
 
 
+def with_events_of(texts: Iterable[EventText], options: Mapping[str, Any]) -> list[Event]:
+    """The events of a text, followed by those of the option ``events``."""
+    return [*map(event_of, texts), *listed_events(options.get("events", ()))]
+
+
 def listed_events(events: Any) -> tuple[Event, ...]:
     """One event or several, as a tuple.
 
@@ -358,6 +375,36 @@ def observed_events(
         return dag.put_in(side.xreplace(swap), assigned, f"{side} of an event")
 
     return tuple(e.mapped(read) for e in listed_events(events))
+
+
+def called(equations: Iterable[Any], states: Sequence[sp.Symbol]) -> dict[sp.Basic, sp.Symbol]:
+    """From the states that were given as ``x(t)`` to their symbols."""
+    return {key: state for key, state in zip(equations, states, strict=True) if isinstance(key, AppliedUndef)}
+
+
+def declared_events(
+    events: Any, swap: Mapping[sp.Basic, sp.Symbol], states: Sequence[sp.Symbol], observables: Mapping[sp.Symbol, sp.Expr]
+) -> tuple[tuple[Event, ...], list[Any]]:
+    """The events of a system that is being declared, one or several, and their expressions and conditions.
+
+    Parameters
+    ----------
+    events : Event or iterable of Event
+    swap : mapping
+        From ``x(t)`` to the symbols of states.
+    states : sequence of Symbol
+    observables : mapping of Symbol to Expr
+
+    Raises
+    ------
+    DeclarationError
+        For anything else, and assignments to what is no state.
+    """
+    found = observed_events(events, observables, swap)
+    for event in found:
+        for state in event.assignments:
+            lookup(state, states, "state")
+    return found, [side for event in found for side in event.sides]
 
 
 def margin(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
@@ -14,6 +14,7 @@ from symdyn.attached import MatrixVerbs
 from symdyn.declaration import expression, initial_values, lookup, name_of, read_equations
 from symdyn.errors import DeclarationError
 from symdyn.models.discrete import DiscreteSystem
+from symdyn.models.events import Event, called, declared_events
 from symdyn.models.matrix_reading import guessed_fecundity, read_matrix, read_vector
 from symdyn.models.registry import KINDS
 from symdyn.parsing import ModelText
@@ -42,6 +43,8 @@ class MatrixModel(MatrixVerbs, DiscreteSystem):
         Stages in order; the columns of a frame, else ``n1, n2, ...`` by default.
     parameters, initial, observables, time :
         As for `ODESystem`.
+    events : Event or sequence of Event, optional
+        As for `DiscreteSystem`, such as a harvest in every fifth year.
     fecundity : Matrix, array or nested sequence, optional
         F, the part of A that is reproduction.  By default the first row.  If its first entry is not 0 and A is no Leslie
         matrix, because individuals can remain in a stage other than the last, that entry may be reproduction, survival or
@@ -95,6 +98,7 @@ class MatrixModel(MatrixVerbs, DiscreteSystem):
         clamped: bool = False,
         initial: Any = None,
         observables: Mapping[Any, Any] | None = None,
+        events: Event | Iterable[Event] = (),
         time: Any = "t",
         provenance: Sequence[str] = (),
     ) -> None:
@@ -108,6 +112,7 @@ class MatrixModel(MatrixVerbs, DiscreteSystem):
         if len(rows) != size:
             raise DeclarationError(f"the matrix has {size} stages, but only {len(rows)} different states are named")
         stages = tuple(rows)
+        moments, conditions = declared_events(events, called(names, stages), stages, observed)
         births, split = guessed_fecundity(full) if fecundity is None else (read_matrix(fecundity, "the fecundity", size), True)
         arrivals = tuple(read_vector(immigration, "immigration", size)) if immigration is not None else (sp.S.Zero,) * size
         self.__dict__.update(
@@ -118,9 +123,10 @@ class MatrixModel(MatrixVerbs, DiscreteSystem):
             clamped=bool(clamped),
             split=split,
             species=MappingProxyType(_species(species, stages)),
+            events=moments,
         )
         self.settle(
-            stages, [*full, *births, *arrivals], observed, time,
+            stages, [*full, *births, *arrivals, *conditions], observed, time,
             parameters=parameters, initial=self.read_initial(initial), provenance=provenance,
         )  # fmt: skip
         self._check_noise()
@@ -304,6 +310,8 @@ class MatrixModel(MatrixVerbs, DiscreteSystem):
         n2[t+1] = n1*s
         """
         chosen = [lookup(p, self.parameters, "parameter") for p in parameters]
+        if over_time := [p for p in chosen if p in self.inputs]:
+            raise DeclarationError(f"{over_time[0]} is an input over time and has no single value")
         missing = [p.name for p in chosen if p not in self.defaults]
         if missing:
             raise DeclarationError(f"the parameter {missing[0]} has no value; give it one with with_parameters")
@@ -317,11 +325,14 @@ class MatrixModel(MatrixVerbs, DiscreteSystem):
         start = {s: v.xreplace(held) if isinstance(v, sp.Expr) else v for s, v in self.initial.items()}
         start = initial_values(start, self.states, self.time)
         new = self.map_expressions(lambda e: e.subs(values, simultaneous=True) if e.free_symbols & values.keys() else e)
+        events = tuple(e.mapped(lambda side: side.xreplace(held)) for e in self.events)
         left = new.matrix.free_symbols | {s for m in new.immigration for s in m.free_symbols}
+        left |= dag.free_symbols([side for e in events for side in e.sides])
         left |= dag.free_symbols(self._formulas(start))
         parameters = tuple(p for p in self.parameters if p in left)
         return new.replace(
             initial=MappingProxyType(start),
+            events=events,
             observables=self.observables,
             parameters=parameters,
             defaults=MappingProxyType({p: v for p, v in self.defaults.items() if p in parameters}),

@@ -10,11 +10,11 @@ import sympy as sp
 
 from symdyn import dag
 from symdyn.attached import FlowVerbs
-from symdyn.declaration import lookup, name_of, read_equations
+from symdyn.declaration import expression, name_of, read_equations
 from symdyn.errors import DeclarationError
 from symdyn.models._delays import check_delays, now, read_history
 from symdyn.models._higher_order import first_order
-from symdyn.models.events import Event, event_of, listed_events, observed_events
+from symdyn.models.events import Event, declared_events, listed_events, with_events_of
 from symdyn.models.registry import KINDS
 from symdyn.parsing import ModelText
 from symdyn.system import Equation, System
@@ -39,6 +39,12 @@ class ODESystem(FlowVerbs, System):
     initial, observables : mapping, optional
         Default initial values, which may be expressions of parameters and of other states, for their initial values; named
         expressions that a simulation reports in addition to the states.
+    algebraic : mapping, optional
+        From further states to the equations that determine them, ``0 = g(x, z, p, t)``: g, or ``Eq(left, right)``.  In text
+        ``0 = z + z^3 - x for z``.  Which equation is given for which state makes no difference but for what is shown.  Their
+        initial values, 0 unless given, are where Newton's method begins.  Of states with rates of change the initial values
+        are kept; where they contradict a constraint that follows from the equations, by more than ten times the tolerances, a
+        simulation fails and names it.
     events : Event or sequence of Event, optional
         Instantaneous changes when a condition turns true, or at given times (`symdyn.dose`).
     history : mapping, optional
@@ -51,7 +57,11 @@ class ODESystem(FlowVerbs, System):
     Attributes
     ----------
     drift : tuple of Expr
-        Right-hand sides in the order of `states`.
+        Right-hand sides in the order of `states`, of those in `algebraic` g.
+    algebraic : tuple of Symbol
+        States that algebraic equations determine.
+    constraints : tuple of Expr
+        What is 0 besides, see `index_reduced`.
 
     Raises
     ------
@@ -85,6 +95,19 @@ class ODESystem(FlowVerbs, System):
     x' = x_dot
     x_dot' = -c*x_dot - x
 
+    A conserved total takes the place of a rate of change, and a binding equilibrium that of two fast reactions:
+
+    >>> S, E, C, P, k, K = sp.symbols("S E C P k K")
+    >>> enzyme = sd.ODESystem({S: -k * C, P: k * C}, {k: 2, K: 0.5}, algebraic={E: E + C - 1, C: sp.Eq(K * C, S * E)},
+    ...                       initial={S: 3, P: 0})
+    >>> print(enzyme)
+    S' = -C*k
+    P' = C*k
+    0 = C + E - 1 for E
+    0 = -C*K + E*S for C
+    >>> sd.simulate(enzyme, [0, 1]).C.values[0].round(6).tolist()  # 3 / (3 + 0.5)
+    0.857143
+
     A delay, and the states before the first time; in text ``x' = -x(t - tau)`` and ``x(t <= 0) = cos(t)``:
 
     >>> X, tau = x, sp.Symbol("tau")
@@ -94,9 +117,11 @@ class ODESystem(FlowVerbs, System):
     """
 
     drift: tuple[sp.Expr, ...]
+    algebraic: tuple[sp.Symbol, ...]
+    constraints: tuple[sp.Expr, ...]
     events: tuple[Event, ...]
     kind: ClassVar[str] = "ode"
-    sides: ClassVar[tuple[str, ...]] = ("drift",)
+    sides: ClassVar[tuple[str, ...]] = ("drift", "constraints")
     text_options: ClassVar[tuple[str, ...] | None] = ()
     eventful: ClassVar[bool] = True
     delayed: ClassVar[bool] = True
@@ -108,27 +133,36 @@ class ODESystem(FlowVerbs, System):
         *,
         initial: Mapping[Any, Any] | None = None,
         observables: Mapping[Any, Any] | None = None,
+        algebraic: Mapping[Any, Any] | None = None,
         events: Event | Iterable[Event] = (),
         history: Mapping[Any, Any] | None = None,
         time: Any = "t",
         provenance: Sequence[str] = (),
     ) -> None:
+        residuals = _residuals(algebraic)
         if not isinstance(equations, Mapping):
-            equations, observables = first_order(equations, observables)
+            equations, mapped = first_order(equations, {**residuals, **(observables or {})})
+            residuals = {k: mapped[k] for k in residuals}
+            observables = {k: mapped[k] for k in observables or {}}
+        count, equations = len(equations), {**equations, **residuals}
+        if len(equations) < count + len(residuals):
+            both = next(k for k in residuals if k in [*equations][:count])
+            raise DeclarationError(f"the state {both} has a rate of change and an algebraic equation")
         rows, observed, time = read_equations(equations, time, observables)
         swap = now(rows, [*rows.values(), *observed.values(), *(s for e in listed_events(events) for s in e.sides)], time)
         rows = {s: e.xreplace(swap) for s, e in rows.items()}
         observed = {name: e.xreplace(swap) for name, e in observed.items()}
-        moments = observed_events(events, observed, swap)
-        for event in moments:
-            for state in event.assignments:
-                lookup(state, rows, "state")
+        moments, further = declared_events(events, swap, tuple(rows), observed)
         states, before = tuple(rows), read_history(history, tuple(rows), time)
-        further = [side for event in moments for side in event.sides]
         sides = [*rows.values(), *further, *before.values()]
         self.settle(states, sides, observed, time, parameters=parameters, initial=initial, provenance=provenance)
         check_delays(rows.values(), [*further, *observed.values()], states, time, before)
-        self.__dict__.update(drift=tuple(rows.values()), events=moments, history=before)
+        own = {"algebraic": states[count:], "constraints": (), "free": ()}
+        self.__dict__.update(drift=tuple(rows.values()), **own, events=moments, history=before)
+        if self.algebraic and self.delays:
+            raise DeclarationError(
+                f"there are algebraic equations and delays ({self.delays[0]}), which are not integrated together"
+            )
 
     @classmethod
     def example(cls) -> Self:
@@ -139,15 +173,21 @@ class ODESystem(FlowVerbs, System):
     def from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:
         if model.style != "prime" or model.noise:
             raise DeclarationError("an ODESystem is written x' = ..., without noise; see SDESystem and DiscreteSystem")
-        read: dict[str, Any] = {"events": [*map(event_of, model.events), *options.get("events", ())]}
+        read: dict[str, Any] = {"events": with_events_of(model.events, options)}
         read["history"] = {**model.history, **{name_of(k): v for k, v in (options.get("history") or {}).items()}}
+        read["algebraic"] = {**model.algebraic, **(options.get("algebraic") or {})}
         return cls(model.equations, **{**options, **read})
+
+    def initial_values(self, values: Mapping[sp.Symbol, Any]) -> dict[sp.Symbol, Any]:
+        return super().initial_values({**dict.fromkeys((*self.algebraic, *self.free), 0.0), **values})
 
     @cached_property
     def _text(self) -> str:
-        rows = (f"{s}' = {f}" for s, f in zip(self.states, self.drift, strict=True))
+        sides = zip(self.states, self.drift, strict=True)
+        rows = (f"0 = {f} for {s}" if s in self.algebraic else f"{s}' = {f}" for s, f in sides)
+        kept = (f"# 0 = {c} follows and is kept" for c in self.constraints)
         before = (f"{s}({self.time} <= 0) = {dag.written_exactly(e)}" for s, e in self.history.items())
-        return "\n".join([*rows, *map(str, self.events), *before])
+        return "\n".join([*rows, *kept, *map(str, self.events), *before])
 
     def equations(self) -> list[Equation]:
         """The equations as text and as LaTeX.
@@ -164,7 +204,24 @@ class ODESystem(FlowVerbs, System):
         ["x' = y", "y' = -x"]
         """
         sides = zip(self.states, self.drift, strict=True)
-        return [Equation(f"{s}'", str(f), rf"\dot{{{sp.latex(s)}}}", sp.latex(f)) for s, f in sides]
+        return [
+            Equation("0", f"{f} for {s}", "0", sp.latex(f)) if s in self.algebraic else
+            Equation(f"{s}'", str(f), rf"\dot{{{sp.latex(s)}}}", sp.latex(f)) for s, f in sides
+        ]  # fmt: skip
+
+
+def _residuals(algebraic: Mapping[Any, Any] | None) -> dict[Any, sp.Expr]:
+    """What is 0, of each state."""
+    if algebraic is not None and not isinstance(algebraic, Mapping):
+        raise DeclarationError(
+            f"algebraic is {algebraic!r}; expected a mapping from each state that an equation determines to the equation"
+        )
+    found = {}
+    for key, value in (algebraic or {}).items():
+        if value in (sp.true, sp.false):
+            raise DeclarationError(f"the algebraic equation for {key} is {'always' if value == sp.true else 'never'} true")
+        found[key] = value.rhs - value.lhs if isinstance(value, sp.Eq) else expression(value)
+    return found
 
 
 KINDS.register("ode", ODESystem)

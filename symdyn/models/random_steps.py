@@ -71,3 +71,8 @@ class SteppedSystem(System):
                 raise DeclarationError(
                     f"the observable {name} holds {noise_of([e])[0]}; random numbers belong to the map or the vital rates"
                 )
+        for event in self.events:
+            if found := noise_of(event.sides):
+                raise DeclarationError(
+                    f"the event '{event}' holds {found[0]}; random numbers belong to the map or the vital rates"
+                )

@@ -9,6 +9,7 @@ from typing import Any
 
 import sympy as sp
 
+from symdyn import dag
 from symdyn.declaration import as_symbol, expression
 from symdyn.errors import DeclarationError
 from symdyn.reaction_text import BURSTS
@@ -142,10 +143,26 @@ class Reaction:
         Whether `rate` is multiplied by the number of distinct ways of choosing the reactants.
     bursts : mapping, optional
         From species to a `Burst`, produced in addition to `products`.
+    delay : Expr or number, optional
+        Time from the moment at which it begins, at its propensity, until it is completed; evaluated when it begins.
+    consuming : bool, optional
+        Whether the molecules that it uses up are gone from its beginning on, and those that it makes appear when it is
+        completed; else all changes happen when it is completed.  Molecules on both sides, catalysts, stay in either case.
+
+    Raises
+    ------
+    DeclarationError
+        For numbers of molecules that are none, a negative delay, and `consuming` without a delay.
+
+    References
+    ----------
+    Barrio, Burrage, Leier & Tian, PLoS Computational Biology 2 (2006) e117; Cai, Journal of Chemical Physics 126 (2007) 124108.
 
     Examples
     --------
     >>> X, Y, k = sp.symbols("X Y k")
+    >>> print(Reaction({X: 1}, {Y: 1}, k, delay=5))
+    X -> Y, k delay 5
     >>> print(Reaction({X: 2, Y: 1}, {X: 3}, k))
     2 X + Y -> 3 X, k
     >>> print(Reaction({X: 1}, {}, k * X / (1 + X), mass_action=False))
@@ -157,6 +174,8 @@ class Reaction:
     rate: sp.Expr
     mass_action: bool = True
     bursts: Mapping[sp.Symbol, Burst] | None = None
+    delay: sp.Expr = sp.S.Zero
+    consuming: bool = True
 
     def __post_init__(self) -> None:
         bursts = {as_symbol(k, "a species"): v for k, v in (self.bursts or {}).items()}
@@ -169,14 +188,32 @@ class Reaction:
             ("products", _counts(fixed)),
             ("rate", expression(self.rate)),
             ("bursts", bursts),
+            ("delay", expression(self.delay)),
         ):
             object.__setattr__(self, name, value)
+        if self.delay.is_number and not self.delay.is_nonnegative:
+            raise DeclarationError(f"the delay of {self} is {self.delay}; expected a number from 0")
+        if not isinstance(self.consuming, bool):
+            raise DeclarationError(f"consuming of {self} is {self.consuming!r}; expected True or False")
+        if self.delay == 0 and not self.consuming:
+            raise DeclarationError(f"{self} has no delay, and consuming has an effect on delayed reactions alone; leave it out")
 
     @property
     def change(self) -> dict[sp.Symbol, int]:
         """Products minus reactants where they differ, without bursts."""
         species = dict.fromkeys((*self.reactants, *self.products))
         return {s: d for s in species if (d := self.products.get(s, 0) - self.reactants.get(s, 0))}
+
+    @property
+    def begun(self) -> dict[sp.Symbol, int]:
+        """What a delayed reaction changes when it begins."""
+        return {s: d for s, d in self.change.items() if d < 0} if self.consuming else {}
+
+    @property
+    def completed(self) -> dict[sp.Symbol, int]:
+        """What a delayed reaction changes when it is completed, without bursts."""
+        begun = self.begun
+        return {s: d for s, d in self.change.items() if s not in begun}
 
     @property
     def order(self) -> int:
@@ -257,7 +294,15 @@ class Reaction:
     def __str__(self) -> str:
         arrow = "->" if self.mass_action else "=>"
         produced = [f"{b} {s}" for s, b in (self.bursts or {}).items()]
-        return f"{complex_text(self.reactants)} {arrow} {complex_text(self.products, produced)}, {rate_text(self.rate)}"
+        sides = f"{complex_text(self.reactants)} {arrow} {complex_text(self.products, produced)}"
+        return f"{sides}, {rate_text(self.rate)}{self.timing}"
+
+    @property
+    def timing(self) -> str:
+        """Its delay as text; empty where there is none."""
+        if self.delay == 0:
+            return ""
+        return f" delay {dag.written_exactly(self.delay)}" + ("" if self.consuming else " consuming false")
 
     def __hash__(self) -> int:
         return hash(str(self))

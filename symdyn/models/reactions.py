@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
@@ -20,6 +21,7 @@ from symdyn.models.events import Event, listed_events
 from symdyn.models.reaction import Burst, Reaction, complex_text, rate_text
 from symdyn.models.registry import KINDS
 from symdyn.parsing import ModelText
+from symdyn.paths import Path, PathSlope
 from symdyn.system import Equation, System
 
 __all__ = ["ReactionNetwork"]
@@ -53,6 +55,7 @@ class ReactionNetwork(NetworkVerbs, System):
         Species that are 0 or 1, such as genes: moment equations use it.
     events : sequence of Event, optional
         Instantaneous changes at given times or states; exact stochastic simulation includes them, derivations raise an error.
+        The same holds of reactions with a `delay`, none of which is under way at the first time.
     species : sequence, optional
         Their order, and species that occur only in rates; by default the order of appearance.
 
@@ -124,11 +127,14 @@ class ReactionNetwork(NetworkVerbs, System):
         for e in moments:
             for s in e.assignments:
                 lookup(s, order, "species")
-        sides = [v for e in moments for v in e.sides]
+        sides = [*(r.delay for r in listed), *(v for e in moments for v in e.sides)]
         self.settle(
             order, [*(r.rate for r in listed), size, *means, *sides], observed, time,
             parameters=parameters, initial=initial, provenance=provenance,
         )  # fmt: skip
+        for fixed in (size, *means, *(r.delay for r in listed)):
+            if found := [s for s in fixed.free_symbols if isinstance(s, (Path, PathSlope))]:
+                raise DeclarationError(f"{fixed} contains the input {found[0]}; only rates and events may depend on inputs")
         for mean in means:
             if mean.free_symbols & {*order, time}:
                 raise DeclarationError(f"the mean {mean} of a burst depends on species or time; it must be of parameters alone")
@@ -200,7 +206,7 @@ class ReactionNetwork(NetworkVerbs, System):
     def _reactions(self) -> list[Reaction]:
         """The reactions with the present rates, which `with_terms` and `map_expressions` may have changed."""
         pairs = zip(self.reactions, self.rates, strict=True)
-        return [Reaction(r.reactants, r.products, rate, r.mass_action, r.bursts) for r, rate in pairs]
+        return [replace(r, rate=rate) for r, rate in pairs]
 
     def replace(self, **changes: Any) -> Self:
         """A copy with some attributes changed; other reactions, volumes or events are checked as in a new declaration.
@@ -225,7 +231,7 @@ class ReactionNetwork(NetworkVerbs, System):
         >>> sd.ReactionNetwork.from_text("2 X -> 0, k").replace(combinatoric=True).propensities
         (X*k*(X - 1)/2,)
         """
-        if changes.keys() & DECLARED:
+        if changes.keys() & DECLARED and "parameters" not in changes:
             return self._declared_anew(changes)
         new = super().replace(**changes)
         if "rates" in changes:
@@ -266,6 +272,11 @@ class ReactionNetwork(NetworkVerbs, System):
         return sp.ImmutableDenseMatrix(rows)
 
     @property
+    def delayed_reactions(self) -> tuple[Reaction, ...]:  # type: ignore[override]
+        """The reactions with delays."""
+        return tuple(r for r in self.reactions if r.delay != 0)
+
+    @property
     def species(self) -> tuple[sp.Symbol, ...]:
         """The states."""
         return self.states
@@ -275,16 +286,17 @@ class ReactionNetwork(NetworkVerbs, System):
         """Hexadecimal fingerprint of the reactions and conventions (not of default values or provenance)."""
         parts = [self.kind, str(self.time), *map(str, self.states), "|", *map(str, self.parameters), "|", sp.srepr(self.volume)]
         for r, rate in zip(self.reactions, self.rates, strict=True):
-            bursts = "".join(f"{k}:{b.distribution}:{sp.srepr(b.mean)};" for k, b in (r.bursts or {}).items())
+            bursts = r.timing + "".join(f"{k}:{b.distribution}:{sp.srepr(b.mean)};" for k, b in (r.bursts or {}).items())
             sides = complex_text(r.reactants), complex_text(r.products)
             parts += [*sides, bursts, str(r.mass_action), sp.srepr(rate)]
         parts += [f"{k}={sp.srepr(v)}" for k, v in self.observables.items()]
         parts += [str(self.combinatoric), *map(str, self.binary), *(e.fingerprint for e in self.events)]
+        parts += [p.digest for p in self.inputs]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
     def _symbols(self) -> set[sp.Symbol]:
-        means = [b.mean for r in self.reactions for b in (r.bursts or {}).values()]
-        return super()._symbols() | dag.free_symbols([self.volume, *means])
+        further = [e for r in self.reactions for e in (r.delay, *(b.mean for b in (r.bursts or {}).values()))]
+        return super()._symbols() | dag.free_symbols([self.volume, *further])
 
     # ---- display -----------------------------------------------------------------------------------
 
@@ -306,13 +318,15 @@ class ReactionNetwork(NetworkVerbs, System):
         for r, rate in zip(self.reactions, self.rates, strict=True):
             sides = [_latex(r.reactants), _latex(r.products, r.bursts)]
             arrow = r"\longrightarrow" if r.mass_action else r"\Longrightarrow"
-            written.append(Equation(_sides(r), rate_text(rate), f"{sides[0]} {arrow} {sides[1]}", sp.latex(rate), ", "))
+            timing = rf"\;\text{{{r.timing}}}" if r.timing else ""
+            left, right = f"{sides[0]} {arrow} {sides[1]}", f"{rate_text(rate)}{r.timing}"
+            written.append(Equation(_sides(r), right, left, sp.latex(rate) + timing, ", "))
         return written
 
     @cached_property
     def _text(self) -> str:
         size = [f"volume {self.volume}"] if self.volume.is_Symbol else []
-        rows = [f"{_sides(r)}, {rate_text(rate)}" for r, rate in zip(self.reactions, self.rates, strict=True)]
+        rows = [f"{_sides(r)}, {rate_text(rate)}{r.timing}" for r, rate in zip(self.reactions, self.rates, strict=True)]
         return "\n".join([*rows, *map(str, self.events), *size])
 
     def __repr__(self) -> str:
@@ -353,7 +367,7 @@ def _volume(value: Any) -> sp.Expr:
 
 def _sides(reaction: Reaction) -> str:
     """A reaction as text without its rate."""
-    return str(reaction).removesuffix(f", {rate_text(reaction.rate)}")
+    return str(reaction).removesuffix(f", {rate_text(reaction.rate)}{reaction.timing}")
 
 
 def _latex(counts: Mapping[sp.Symbol, int], bursts: Mapping[sp.Symbol, Burst] | None = None) -> str:

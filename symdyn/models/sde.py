@@ -8,8 +8,9 @@ from typing import Any, ClassVar, Self
 import sympy as sp
 
 from symdyn.attached import DiffusionVerbs
-from symdyn.declaration import derivative, expression, lookup, name_of
+from symdyn.declaration import derivative, expression, lookup, name_of, read_equations
 from symdyn.errors import DeclarationError
+from symdyn.models.events import Event, called, declared_events, with_events_of
 from symdyn.models.registry import KINDS
 from symdyn.parsing import ModelText
 from symdyn.system import Equation, System
@@ -31,8 +32,9 @@ class SDESystem(DiffusionVerbs, System):
     diffusion : mapping or matrix
         From each state to one expression (its own Wiener process) or to a sequence (a row of the diffusion
         matrix), or the complete matrix (states x noises).  States left out of a mapping have no noise.
-    parameters, initial, observables, time :
-        As for `ODESystem`.
+    parameters, initial, observables, events, time :
+        As for `ODESystem`.  Conditions of events are evaluated at the ends of steps, where they act, for a boundary that is
+        moved by the mean overshoot of a step.
     interpretation : {'ito', 'stratonovich'}
         The stochastic calculus in which the equations are meant.
 
@@ -53,9 +55,11 @@ class SDESystem(DiffusionVerbs, System):
     drift: tuple[sp.Expr, ...]
     diffusion: sp.ImmutableDenseMatrix
     interpretation: str
+    events: tuple[Event, ...]
     kind: ClassVar[str] = "sde"
     sides: ClassVar[tuple[str, ...]] = ("drift", "diffusion")
     text_options: ClassVar[tuple[str, ...] | None] = ("interpretation",)
+    eventful: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -65,6 +69,7 @@ class SDESystem(DiffusionVerbs, System):
         *,
         initial: Mapping[Any, Any] | None = None,
         observables: Mapping[Any, Any] | None = None,
+        events: Event | Iterable[Event] = (),
         interpretation: str = "ito",
         time: Any = "t",
         provenance: Sequence[str] = (),
@@ -74,18 +79,16 @@ class SDESystem(DiffusionVerbs, System):
         if not isinstance(drift, Mapping) or not drift:
             raise DeclarationError("expected the drift as a non-empty mapping, {x: -k*x, ...}")
         matrix = _diffusion_rows(list(drift), diffusion)
-        rows = self.declare(
-            {key: (value, *row) for (key, value), row in zip(drift.items(), matrix, strict=True)},
-            parameters=parameters,
-            initial=initial,
-            observables=observables,
-            time=time,
-            provenance=provenance,
-        )
+        given = {key: (value, *row) for (key, value), row in zip(drift.items(), matrix, strict=True)}
+        rows, observed, time = read_equations(given, time, observables)
+        moments, conditions = declared_events(events, called(drift, tuple(rows)), tuple(rows), observed)
+        sides = [*(e for row in rows.values() for e in row), *conditions]
+        self.settle(tuple(rows), sides, observed, time, parameters=parameters, initial=initial, provenance=provenance)
         self.__dict__.update(
             drift=tuple(row[0] for row in rows.values()),
             diffusion=sp.ImmutableDenseMatrix([row[1:] for row in rows.values()]),
             interpretation=interpretation,
+            events=moments,
         )
 
     @classmethod
@@ -99,7 +102,7 @@ class SDESystem(DiffusionVerbs, System):
         if model.style == "next" or not noises:
             raise DeclarationError("an SDESystem is written dx = f*dt + g*dW, with at least one noise dW, dW1, ...")
         diffusion = {s: [model.noise.get(s, {}).get(w, 0) for w in noises] for s in model.equations}
-        return cls(model.equations, diffusion, **options)
+        return cls(model.equations, diffusion, **{**options, "events": with_events_of(model.events, options)})
 
     @property
     def digest(self) -> str:

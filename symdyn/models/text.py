@@ -82,7 +82,7 @@ def text_of(system: System) -> str | None:
     >>> text_of(network.moments(order=2)) is None
     True
     """
-    if system.text_options is None or system.inputs:
+    if system.text_options is None or system.inputs or system.constraints:
         return None
     text = model_text(system)
     return text if _plain(system) or reads_back(system, text) else None

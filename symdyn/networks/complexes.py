@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
+from symdyn.derive.jumps import refuse_delays
 from symdyn.errors import DeclarationError
 from symdyn.models.reaction import complex_text
 from symdyn.models.reactions import ReactionNetwork
@@ -154,6 +155,7 @@ def structure(network: ReactionNetwork) -> Structure:
     bursty = next((r for r in network.reactions if r.bursts), None)
     if bursty is not None:
         raise DeclarationError(f"the reaction {bursty} has a burst; deficiency is defined for fixed stoichiometry")
+    refuse_delays(network, "the theory of deficiency")
     order = {s: i for i, s in enumerate(network.states)}
     numbers: dict[Complex, int] = {}
     arrows = []

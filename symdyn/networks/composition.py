@@ -119,6 +119,8 @@ def renamed(network: ReactionNetwork, names: Mapping[Any, Any]) -> ReactionNetwo
             r.rate.xreplace(swap),
             r.mass_action,
             {swap.get(s, s): Burst(b.distribution, b.mean.xreplace(swap)) for s, b in (r.bursts or {}).items()},
+            delay=r.delay.xreplace(swap),
+            consuming=r.consuming,
         )
         for r in network.reactions
     ]

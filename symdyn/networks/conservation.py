@@ -63,7 +63,8 @@ def conservation_laws(network: ReactionNetwork) -> tuple[ConservationLaw, ...]:
     r"""A basis of the conservation laws, :math:`y^T S = 0` with integers y.
 
     They are nonnegative where that is possible: extreme semiflows, the laws of smallest support, whose sums give all
-    nonnegative laws.  A species that is produced in bursts or set by an event is never conserved.
+    nonnegative laws.  A species that is produced in bursts, set by an event or changed by a delayed reaction in two parts is
+    never conserved.
 
     Parameters
     ----------
@@ -95,6 +96,7 @@ def conservation_laws(network: ReactionNetwork) -> tuple[ConservationLaw, ...]:
 def _effects(network: ReactionNetwork) -> list[list[int]]:
     """Changes by each reaction, and one further column for each species whose changes are not fixed."""
     free = {s for r in network.reactions for s in (r.bursts or {})} | {s for e in network.events for s in e.assignments}
+    free |= {s for r in network.delayed_reactions if r.consuming for s in r.change}  # what is under way is in no species
     rows = network.changes.tolist()
     return [[*row, *(int(s == f) for f in network.states if f in free)] for s, row in zip(network.states, rows, strict=True)]
 
@@ -185,4 +187,5 @@ def _without(reaction: Reaction, gone: sp.Symbol, number: sp.Expr, network: Reac
         repeats = factorial(taken) if network.combinatoric else 1
         rate = rate * sp.Mul(*(number - i for i in range(taken))) * network.volume ** (-taken) / repeats
     start, end = ({s: k for s, k in side.items() if s != gone} for side in (reaction.reactants, reaction.products))
-    return Reaction(start, end, rate, reaction.mass_action, reaction.bursts)
+    delay = reaction.delay.xreplace({gone: number})
+    return Reaction(start, end, rate, reaction.mass_action, reaction.bursts, delay, reaction.consuming)

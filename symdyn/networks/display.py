@@ -122,7 +122,7 @@ def network_html(network: ReactionNetwork) -> str:
     count = f"{len(network.states)} species, {len(network.reactions)} reactions"
     parts = [f"<b>ReactionNetwork</b>: {count}", reactions_html(network)]
     parts += [f"<div>{escape(str(event))}</div>" for event in network.events]
-    values = [f"{_math(sp.latex(k))} = {v:g}" for k, v in network.defaults.items()]
+    values = [f"{_math(sp.latex(k))} = {v:g}" for k, v in network.defaults.items() if k not in network.inputs]
     starts = {s: _math(sp.latex(v)) if isinstance(v, sp.Expr) else f"{v:g}" for s, v in network.initial.items()}
     values += [f"{_math(sp.latex(s))}(0) = {v}" for s, v in starts.items()]
     if values:
@@ -135,7 +135,7 @@ def network_html(network: ReactionNetwork) -> str:
     if max(len(network.states), len(network.reactions)) <= MAX_SHOWN:
         parts.append(stoichiometry_html(network))
         parts += [f"<div>conserved: {escape(str(law))}</div>" for law in conservation_laws(network)]
-        if not any(r.bursts for r in network.reactions):
+        if not (network.delayed_reactions or any(r.bursts for r in network.reactions)):
             parts.append(f"<div>{structure(network)}</div>")
     return "<div>" + "".join(parts) + "</div>"
 

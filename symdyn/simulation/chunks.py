@@ -63,9 +63,9 @@ def compute(plan: Plan, start: int, stop: int, *, threads: int, report: Callable
     elif stiff.size:  # interrupted before their turn came
         run.status[stiff] = INTERRUPTED
         stiff = stiff[:0]
-    run.passage[:] += plan.origin
+    run.passage[:] = np.where(np.isfinite(run.passage), plan.frame.labels(run.passage + plan.origin), run.passage)
     _check_countable(run, plan.kernel.family.largest)
-    outcome = Outcome.of(run, plan.times, start, passed_on=plan.passed_on(stiff.size))
+    outcome = Outcome.of(run, plan.frame.labels(plan.times), start, passed_on=plan.passed_on(stiff.size))
     observed = plan.frame.observed(run.values, batch.parameters, plan.times)
     if plan.reductions is None:
         return Chunk(run._replace(values=observed), {}, outcome, not complete)

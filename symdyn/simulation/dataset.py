@@ -108,7 +108,7 @@ def _dataset(
 ) -> xr.Dataset:
     """A dataset of `variables`, status and counts, made at once: adding one by one takes the square of their number."""
     found = {name: (design.dims, v.reshape(design.shape), {"long_name": meaning}) for name, (v, meaning) in counts.items()}
-    time = {"time": ("time", times, {"long_name": str(frame.system.time)})}
+    time = {"time": ("time", frame.labels(times), {"long_name": str(frame.system.time)})}
     return xr.Dataset(
         {**variables, **found}, {**time, **design.coordinates(frame.system, frame.skip), **frame.coordinates}, attrs
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
@@ -81,14 +82,21 @@ def launch_parallel(
     workers = min(threads, len(parts))
     kernel.prepare(lanes, threads // workers)
     left = iter(parts)  # shared by all threads: each takes the next part when it is done with one
+    done: list[slice] = []  # parts that no thread writes to any longer
     stop = np.zeros(1, np.int64)
     signals = [Signals.new(stop) for _ in range(workers)]
 
     def work(i: int) -> None:
         if workers > 1:
             _settle(i, workers)
+        fill(signals[i])
+
+    def fill(own: Signals) -> None:
         for rows in left:
-            kernel.launch(run.part(rows), batch.part(rows), options, signals=signals[i], lanes=lanes)
+            try:
+                kernel.launch(run.part(rows), batch.part(rows), options, signals=own, lanes=lanes)
+            finally:
+                done.append(rows)
 
     pending: set[Future[None]] = set()
     with ThreadPoolExecutor(workers) as pool:
@@ -105,8 +113,9 @@ def launch_parallel(
             if not isinstance(error, KeyboardInterrupt):
                 raise
     if stop[0]:
-        for rows in left:  # interrupted kernels mark the trajectories that have not begun
-            kernel.launch(run.part(rows), batch.part(rows), options, signals=signals[0], lanes=lanes)
+        fill(Signals.new(stop))  # interrupted kernels mark the trajectories that have not begun
+        while len(done) < len(parts):  # the pool does not know a thread during whose start it was interrupted
+            time.sleep(POLL / 10)
     return not stop[0]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import sympy as sp
@@ -19,6 +19,8 @@ from symdyn.codegen.event_program import recorded
 from symdyn.codegen.input_paths import input_values
 from symdyn.codegen.lower import lower
 from symdyn.codegen.program import Program
+from symdyn.derive.index_reduction import index_reduced
+from symdyn.models.text import text_of
 from symdyn.paths import PathSlope
 from symdyn.system import System
 
@@ -121,8 +123,8 @@ class Frame:
 
     Attributes
     ----------
-    system : System
-        The system that is simulated.
+    system, declared : System
+        The system that is simulated, and that which was asked for: another one where time runs backwards.
     given : mapping or None
         Initial values as numbers and sweeps, of which a design is made.
     skip : frozenset of Symbol
@@ -143,16 +145,41 @@ class Frame:
     facts: Mapping[str, Any] = {}
 
     def __init__(self, system: System, initial: Mapping[Any, Any] | None = None) -> None:
-        self.system, self.given = system, initial
-        named = system.drift is not None and system.events
-        self.coordinates: Mapping[str, Any] = {"event": [str(e) for e in system.events]} if named else {}
+        self.system = self.declared = system
+        self.given = initial
+        self.coordinates: Mapping[str, Any] = {"event": [str(e) for e in system.events]} if system.events else {}
+
+    @classmethod
+    def of(cls, system: System, initial: Mapping[Any, Any] | None) -> Self:
+        r"""The frame of a system as it is declared: where that differs from what is simulated, `facts` has its equations.
+
+        Parameters
+        ----------
+        system : System
+        initial : mapping, optional
+
+        Returns
+        -------
+        Frame
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> frame = Frame.of(sd.ODESystem.from_text("x' = z; 0 = x - sin(t) for z"), None)
+        >>> frame.system.constraints, frame.facts["equations"]
+        ((x - sin(t),), "x' = z\n0 = x - sin(t) for z")
+        """
+        frame = cls(index_reduced(system), initial)
+        if frame.system is not system and (text := text_of(system)) is not None:
+            frame.facts = {"equations": str(system), "model": text}
+        return frame
 
     @cached_property
     def variables(self) -> tuple[Variable, ...]:
         """Variables at all output times, in the order of their numbers, then those that are recorded aside."""
         names = (*self.system.names, *(o.name for o in self.system.observables))
         timed = tuple(Variable(name, start=i) for i, name in enumerate(names))
-        return timed + (self._fired if self.system.drift is not None and self.system.events else ())
+        return timed + (self._fired if self.system.events else ())
 
     @property
     def _fired(self) -> tuple[Variable, ...]:
@@ -184,6 +211,45 @@ class Frame:
     def described(self) -> Mapping[str, Any]:
         """Initial values that are not in the design, by what they are, for the comparison of two requests."""
         return {}
+
+    def condition(self, until: sp.Basic | None) -> sp.Basic | None:
+        """A condition on the declared system as one on that which is simulated.
+
+        Parameters
+        ----------
+        until : Boolean or None
+
+        Returns
+        -------
+        Boolean or None
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> t = sp.Symbol("t")
+        >>> Frame(sd.ODESystem.from_text("x' = -x")).condition(t > 3)
+        t > 3
+        """
+        return until
+
+    def labels(self, times: np.ndarray) -> np.ndarray:
+        """The times of the declared system at those of the kernel.
+
+        Parameters
+        ----------
+        times : (T,) float64
+
+        Returns
+        -------
+        (T,) float64
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> Frame(sd.ODESystem.from_text("x' = -x")).labels(np.arange(3.0)).tolist()
+        [0.0, 1.0, 2.0]
+        """
+        return times
 
     def states(self, initial: np.ndarray, parameters: np.ndarray) -> np.ndarray:
         """Initial states (N, size) of the kernel from rows of the design.

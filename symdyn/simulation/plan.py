@@ -121,7 +121,12 @@ class Plan:
         if abs(start) <= self.times[-1] - start or not np.array_equal((self.times - start) + start, self.times):
             return 0.0
         sides = (*system.expressions, *system.observables.values(), *([] if until is None else [until]))
-        timed = isinstance(self.kernel, ArrayKernel) or system.events or any(system.time in e.free_symbols for e in sides)
+        timed = (
+            isinstance(self.kernel, ArrayKernel)
+            or system.events
+            or system.inputs
+            or any(system.time in e.free_symbols for e in sides)
+        )
         return 0.0 if timed else start
 
     def statistics(self) -> Statistics:

@@ -20,6 +20,7 @@ from symdyn.integration.kernel import ArrayKernel
 from symdyn.methods.options import MethodOptions, check_positive, check_whole
 from symdyn.models.events import condition_text
 from symdyn.models.spatial import SpatialSystem
+from symdyn.simulation.backwards import Backward
 from symdyn.simulation.cluster import as_executor
 from symdyn.simulation.conditions import read_condition
 from symdyn.simulation.dataset import attributes, fixed_values
@@ -74,8 +75,9 @@ def simulate(
     system : System
         Without unknown terms.
     t : (T,) sequence of float
-        Output times in the unit of time of the system, increasing; the first is the time of the initial values.  Those of maps
-        and branching processes differ by integers.
+        Output times in the unit of time of the system; the first is the time of the initial values.  They increase, or
+        decrease for the integration of ordinary differential equations backwards in time.  Those of maps and branching
+        processes differ by integers.
     initial, parameters : mapping from symbols or names to values, optional
         Over the defaults of the system, in the units of states and parameters.  A number applies to every trajectory; a list or
         array (n,) becomes a sweep dimension named after the parameter (``x0`` for the initial value of ``x``); a DataArray
@@ -190,14 +192,18 @@ def simulate(
     gridless = isinstance(system, SpatialSystem) and system.gridless
     if grid is not None and not gridless:
         refuse_idle(["grid"], (), f"this {type(system).__name__}", {})
-    frame = system.frame(initial, times, grid) if isinstance(system, SpatialSystem) else Frame(system, initial)
+    frame: Frame
+    if times[-1] < times[0]:
+        frame, times = Backward(system, initial), 0.0 - times
+    else:
+        frame = system.frame(initial, times, grid) if isinstance(system, SpatialSystem) else Frame.of(system, initial)
+    condition = read_condition(until, frame.declared)
     system = frame.system
     begin = _begun(system, frame.given, times[0]) if system.history else frame.given
     design = make_design(system, begin, parameters, trajectories, frame.coordinates)
-    condition = read_condition(until, system)
     kernel = compile(
         system, method=method, target=target, precision=layout.precision, lanes=layout.lanes, trajectories=design.size,
-        inline=layout.inline, until=condition,
+        inline=layout.inline, until=frame.condition(condition),
     )  # fmt: skip
     given = [name for name, value in {**numbers, "threads": layout.threads}.items() if value is not None]
     reads = kernel.reads_with(given)
@@ -212,7 +218,7 @@ def simulate(
     )
     reductions = None if reduce is None else read_reductions(reduce)
     plan = Plan.of(frame, kernel, layout.lanes, design, times, numeric, reductions)
-    attrs = _record(plan, None if seed is None else numeric.seed)
+    attrs = _record(plan, None if seed is None else numeric.seed, condition)
     workers = None if executor is None else as_executor(executor)
     if there is None:  # nothing is begun that cannot be done
         kernel.check(numeric, here=workers is None)
@@ -263,11 +269,12 @@ def _numbers(
     given: dict[str, Any] = {"rtol": rtol, "atol": atol}
     given = {name: float(value) for name, value in given.items() if value is not None}
     given |= kernel.options.numbers(length)
-    return Options(**given, step=length, seed=seed, detect_stiffness=kernel.adaptive and by_default)
+    detect = kernel.adaptive and by_default and kernel.method != kernel.stiff_method
+    return Options(**given, step=length, seed=seed, detect_stiffness=detect)
 
 
-def _record(plan: Plan, seed: int | None) -> dict[str, Any]:
-    """Attributes of the dataset: what repeats the run, and what was approximated; `seed` is that which was given."""
+def _record(plan: Plan, seed: int | None, until: sp.Basic | None) -> dict[str, Any]:
+    """Attributes of the dataset: what repeats the run, and what was approximated; `seed`, `until` are those that were given."""
     kernel, options = plan.kernel, plan.options
     facts: dict[str, Any] = {**fixed_values(plan.system, plan.design, plan.frame.skip), "target": kernel.target}
     facts["precision"] = kernel.precision if kernel.target != "cpu" else None
@@ -275,11 +282,11 @@ def _record(plan: Plan, seed: int | None) -> dict[str, Any]:
     facts |= kernel.facts(options)
     if options.detect_stiffness:
         facts["stiff_trajectories"] = f"passed on to {kernel.stiff_method}"
-    if kernel.until is not None:
-        facts |= {"until": condition_text(kernel.until), "until_checked": kernel.family.stops}
+    if until is not None:
+        facts |= {"until": condition_text(until), "until_checked": kernel.family.stops}
     if plan.reductions is not None:
         facts["reduce"] = ", ".join(name if value is None else f"{name}: {value}" for name, value in plan.reductions.items())
-    return attributes(plan.system, **facts) | dict(plan.frame.facts)
+    return attributes(plan.frame.declared, **facts) | dict(plan.frame.facts)
 
 
 def _times(t: Any, system: System) -> np.ndarray:
@@ -289,11 +296,14 @@ def _times(t: Any, system: System) -> np.ndarray:
             raise TypeError
         times = np.array(t, dtype=float)  # a copy: drivers take no array that may not be written to, as an index is
     except (TypeError, ValueError):
-        raise DeclarationError(f"output times are {t!r}; expected an increasing sequence of numbers") from None
+        raise DeclarationError(f"output times are {t!r}; expected a sequence of numbers in order") from None
     if times.ndim != 1 or times.size == 0:
         raise DeclarationError("output times must be a sequence, such as numpy.linspace(0, 10, 101)")
-    if not np.isfinite(times).all() or (np.diff(times) <= 0).any():
-        raise DeclarationError("output times must be finite and increase strictly")
+    gaps = np.diff(times)
+    if not np.isfinite(times).all() or not ((gaps > 0).all() or (gaps < 0).all()):
+        raise DeclarationError(
+            "output times must be finite and increase strictly, or decrease strictly for integration backwards"
+        )
     if system.whole_steps and (np.diff(times) != np.round(np.diff(times))).any():
         what = "a branching process" if system.map is None else "a map"
         raise DeclarationError(f"the times of {what} must differ by integers, such as range(101)")

@@ -10,15 +10,30 @@ from typing import NamedTuple, Self
 import numpy as np
 import sympy as sp
 import xarray as xr
-from symdyn_kernels.status import INTERRUPTED, MESSAGES, NOT_FINITE, SUCCESS, TOO_MANY_STEPS
+from symdyn_kernels.status import (
+    CONTRADICTED,
+    INCONSISTENT,
+    INTERRUPTED,
+    MESSAGES,
+    NOT_FINITE,
+    SINGULAR,
+    SUCCESS,
+    TOO_MANY_STEPS,
+)
 
+from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.kernel import Kernel, Run
+from symdyn.codegen.lower import lower
 from symdyn.derive.langevin import DESCRIPTION as LANGEVIN
 from symdyn.errors import SimulationError
 from symdyn.models.moments import MomentSystem
 from symdyn.simulation.sweeps import Design
 
 __all__ = ["Ending", "Outcome", "verdict"]
+
+
+#: Residuals below this are taken for rounding.
+RESIDUAL = 1e-9
 
 
 class Outcome(NamedTuple):
@@ -95,6 +110,8 @@ class Ending:
                     f"{', '.join(zero)} {'starts' if len(zero) == 1 else 'start'} at 0, and the closure {system.closure!r} "
                     "divides by means: start from a positive number. "
                 )
+        if self.outcome.code in (CONTRADICTED, INCONSISTENT, SINGULAR) and not system.inputs:
+            return self._residuals()
         langevin = system.diffusion is not None and LANGEVIN in system.provenance
         if langevin and self.outcome.code == NOT_FINITE:
             return (
@@ -103,6 +120,20 @@ class Ending:
             )
         return ""
 
+    def _residuals(self) -> str:
+        """The algebraic equations, or constraints, that the initial values of the first failure do not satisfy."""
+        system, contradicted = self.kernel.system, self.outcome.code == CONTRADICTED
+        rows = {s: f for s, f in zip(system.states, system.part("drift"), strict=True) if s in system.algebraic}
+        sides = system.constraints if contradicted else tuple(rows.values())
+        blocks = [("lane", (system.time,)), ("y", system.states), ("p", system.parameters)]
+        program = lower("residuals", blocks, sides, [str(k) for k in range(len(sides))])
+        initial, parameters = self.design.rows(self.outcome.row, self.outcome.row + 1)
+        found = evaluate(program, [np.array(self.outcome.time)], list(initial[0]), list(parameters[0]))
+        wrong = [(e, float(r)) for e, r in zip(sides, found, strict=True) if not abs(float(r)) <= RESIDUAL]
+        listed = ", ".join(f"0 = {e} has the residual {r:.6g}" for e, r in wrong)
+        hint = "" if contradicted else f"Give initial values for {', '.join(map(str, rows))} from which it can be solved. "
+        return (f"With the initial values {listed}. " if wrong else "") + hint
+
     def remedies(self) -> str:
         """Remedies, as a phrase of a message."""
         system, found = self.kernel.system, ["other values"]
@@ -110,7 +141,7 @@ class Ending:
             found.append(f"a larger max_steps (method={type(self.kernel.options).__name__}(max_steps=...))")
             if self.kernel.method == "ssa" and not system.events:
                 found.append("an approximate method such as 'tau'")
-        if system.map is None:
+        if system.map is None and self.outcome.code not in (CONTRADICTED, INCONSISTENT, SINGULAR):
             found += self.kernel.remedies
         return ", ".join(found)
 

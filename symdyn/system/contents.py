@@ -23,10 +23,12 @@ __all__ = ["PARTS", "Contents"]
 PARTS: Mapping[str, str] = MappingProxyType(
     {
         "drift": "rates of change",
+        "algebraic": "algebraic equations",
         "diffusion": "Wiener noise",
         "map": "next values",
         "noise": "random numbers drawn in every step",
         "propensities": "reactions",
+        "delayed_reactions": "delayed reactions",
         "offspring": "individuals with offspring",
         "fields": "fields",
         "kinetics": "cells with kinetics of their own",
@@ -48,10 +50,14 @@ class Contents(ABC):
     time: sp.Symbol
     provenance: tuple[str, ...]
     drift: tuple[sp.Expr, ...] | None = None
+    algebraic: tuple[sp.Symbol, ...] = ()
+    constraints: tuple[sp.Expr, ...] = ()
+    free: tuple[sp.Symbol, ...] = ()
     diffusion: sp.ImmutableDenseMatrix | None = None
     map: tuple[sp.Expr, ...] | None = None
     noise: tuple[sp.Symbol, ...] = ()
     propensities: tuple[sp.Expr, ...] | None = None
+    delayed_reactions: tuple[Any, ...] = ()
     offspring: str | None = None
     fields: tuple[sp.Symbol, ...] = ()
     kinetics: tuple[Any, ...] = ()
@@ -207,8 +213,8 @@ class Contents(ABC):
         if sides is not None and self.parts <= {"drift", "map"}:
             return sides
         hint = "; take its rate_equations() or moments(order)" if self.propensities is not None else ""
-        if self.inputs or self.events or self.delays:
-            hint = f"; this one has {_listed(p for p in ('events', 'inputs', 'delays') if p in self.parts)}"
+        if further := self.parts & {"algebraic", "events", "inputs", "delays"}:
+            hint = f"; this one has {_listed(p for p in PARTS if p in further)}"
         if self.parts == {"map", "noise"}:
             hint = f"; this one draws {self.noise[0]} in every step"
         raise DeclarationError(
@@ -264,6 +270,7 @@ class Contents(ABC):
         parts = [self.kind, str(self.time), *map(str, self.states), "|", *map(str, self.parameters), "|"]
         parts += [*map(str, self.observables), dag.fingerprint((*self.expressions, *self.observables.values()))]
         parts += [e.fingerprint for e in self.events] + [p.digest for p in self.inputs]
+        parts += [f"0 = {s}" for s in self.algebraic] + [f"{s} free" for s in self.free]
         parts += [*map(str, self.history), dag.fingerprint(self.history.values())] if self.history else []
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
@@ -337,6 +344,8 @@ class Contents(ABC):
         sides = {}
         for name in self.sides:
             side = getattr(self, name)
+            if side == ():
+                continue
             sides[name] = side.applyfunc(function) if isinstance(side, sp.MatrixBase) else tuple(map(function, side))
         observed = MappingProxyType({k: function(v) for k, v in self.observables.items()})
         return self.replace(**sides, observables=observed)

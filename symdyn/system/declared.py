@@ -72,7 +72,14 @@ class System(Beginning):
     provenance : tuple of str
         One line for each step from the declaration to this system.
     drift : tuple of Expr or None
-        Rates of change, :math:`\dot x = f(x, p, t)`, in the order of `states`; with `diffusion`, the drift.
+        Rates of change, :math:`\dot x = f(x, p, t)`, in the order of `states`; with `diffusion`, the drift.  Of states that
+        algebraic equations determine, the residuals, which are 0.
+    algebraic : tuple of Symbol
+        States that algebraic equations determine.
+    constraints : tuple of Expr
+        What is 0 at all times besides, as a consequence of algebraic equations that were differentiated; of other states alone.
+    free : tuple of Symbol
+        States with rates of change whose initial values follow from the constraints.
     diffusion : ImmutableDenseMatrix or None
         States x noises, the factors of the increments of independent Wiener processes.
     map : tuple of Expr or None
@@ -81,6 +88,8 @@ class System(Beginning):
         Standard normal numbers in the right-hand sides that are drawn in every step.
     propensities : tuple of Expr or None
         Rates at which the reactions of a network fire.
+    delayed_reactions : tuple
+        The reactions of a network that are completed some time after they begin.
     offspring : str or None
         How individuals of a branching process reproduce.
     fields : tuple of Symbol
@@ -270,7 +279,9 @@ class System(Beginning):
         """
         model = parse_model(text)
         if model.events and not cls.eventful:
-            raise DeclarationError(f"{cls.__name__} has no events; ODESystem and ReactionNetwork may have them")
+            raise DeclarationError(f"{cls.__name__} has no events; ODESystem, SDESystem, DiscreteSystem and networks may")
+        if model.algebraic and "constraints" not in cls.sides:
+            raise DeclarationError(f"{cls.__name__} has no algebraic equations, 0 = ...; an ODESystem may have them")
         if model.history and not cls.delayed:
             raise DeclarationError(f"{cls.__name__} has no delays and no history; ODESystem may have them")
         values: dict[str, Any] = {
@@ -367,7 +378,7 @@ class System(Beginning):
         Raises
         ------
         DeclarationError
-            If the system has no such input.
+            If the system has no such input, or its slope occurs and the new courses have none.
 
         Examples
         --------
@@ -377,11 +388,14 @@ class System(Beginning):
         >>> other.inputs[0].curves[0].times.tolist()
         [0.0, 5.0]
         """
-        swap: dict[sp.Basic, sp.Basic] = {}
+        swap: dict[sp.Basic, Any] = {}
+        used = self._symbols()
         for key, value in paths.items():
             old = lookup(key, self.inputs, "input")
             swap[old] = old.with_curves(value)
             swap[PathSlope(old)] = PathSlope(swap[old])
+            if PathSlope(old) in used:
+                swap[old].check_slope()
         new = self.map_expressions(lambda e: e.xreplace(swap))
         changed = {"events": tuple(e.mapped(lambda side: side.xreplace(swap)) for e in self.events)} if self.events else {}
         return new.replace(
@@ -496,8 +510,8 @@ class System(Beginning):
 
     @cached_property
     def _text(self) -> str:
-        """The equations as text, printed once: of large systems that takes longer than to simulate them."""
-        return "\n".join(map(str, self.equations()))
+        """Equations and events as text, printed once: of large systems that takes longer than to simulate them."""
+        return "\n".join(map(str, (*self.equations(), *self.events)))
 
     def __str__(self) -> str:
         return self._text
@@ -505,6 +519,7 @@ class System(Beginning):
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__}: {', '.join(self.names)}"]
         lines += [f"    {e}" for e in self.equations()]
+        lines += [f"    0 = {c} (kept)" for c in self.constraints]
         lines += [f"    {e}" for e in self.events]
         lines += [f"    {s}({self.time} <= 0) = {e}" for s, e in self.history.items()]
         if self.parameters:

@@ -23,7 +23,7 @@ from symdyn.text.lexer import Token
 from symdyn.text.sides import read_condition_side, read_side
 from symdyn.text.terms import TermBuilder
 
-__all__ = ["FLAGS", "EventText", "closed", "is_event", "read_event", "split_at_commas"]
+__all__ = ["FLAGS", "EventText", "clauses", "closed", "flag", "is_event", "read_event", "split_at_commas"]
 
 _WHEN, _AT = "when", "at"
 VALUES, FLAGS, REPEATS = ("delay", "priority"), ("persistent", "initial", "from_trigger"), ("every", "times")
@@ -85,15 +85,13 @@ def read_event(text: str, tokens: list[Token], terms: TermBuilder, scope: Scope)
         place = parts[0][0].start if parts[0] else len(text)
         raise ParseError(f"an event is a condition and what becomes of states; write {_FORM}", text, place)
     timed = tokens[0].text == _AT
-    first, clauses = _clauses(text, parts[0], REPEATS if timed else (*VALUES, *FLAGS))
+    first, found = clauses(text, parts[0], REPEATS if timed else (*VALUES, *FLAGS), f"an event is written {_FORM}")
     read = read_side if timed else read_condition_side
     trigger = read(terms, closed(first), scope).expr
     options: dict[str, sp.Expr | bool] = {}
-    for word, value in clauses:
+    for word, value in found:
         if word.text in FLAGS:
-            if len(value) != 1 or value[0].text.lower() not in ("true", "false"):
-                raise ParseError(f"{word.text} is followed by true or false; an event is written {_FORM}", text, word.start)
-            options[word.text] = value[0].text.lower() == "true"
+            options[word.text] = flag(text, word, value)
         else:
             options[word.text] = read_side(terms, closed(value), scope).expr
     assignments: dict[str, sp.Expr] = {}
@@ -108,30 +106,50 @@ def read_event(text: str, tokens: list[Token], terms: TermBuilder, scope: Scope)
     return EventText(trigger, assignments, options, timed)
 
 
-def _clauses(text: str, tokens: list[Token], words: tuple[str, ...]) -> tuple[list[Token], list[tuple[Token, list[Token]]]]:
+def flag(text: str, word: Token, value: list[Token]) -> bool:
+    """What follows a word that is true or false.
+
+    Raises
+    ------
+    ParseError
+        For anything else.
+    """
+    if len(value) != 1 or value[0].text.lower() not in ("true", "false"):
+        raise ParseError(f"{word.text} is followed by true or false", text, word.start)
+    return value[0].text.lower() == "true"
+
+
+def clauses(
+    text: str, tokens: list[Token], words: tuple[str, ...], form: str
+) -> tuple[list[Token], list[tuple[Token, list[Token]]]]:
     """What stands before the first of some words, and each word with what follows it.
 
     A word counts where an operand has just ended, at which no name of a state could stand.
+
+    Raises
+    ------
+    ParseError
+        For a word that occurs twice, or is followed by nothing; `form` says how it is written.
     """
     first: list[Token] = []
-    clauses: list[tuple[Token, list[Token]]] = []
+    found: list[tuple[Token, list[Token]]] = []
     depth = 0
     for k, token in enumerate(tokens):
         depth += (token.text in ("(", "[")) - (token.text in (")", "]"))
         before = tokens[k - 1] if k else None
         ends = before is not None and (before.kind == "number" or before.text in (")", "]") or _names(before))
         if depth == 0 and ends and token.text in words:
-            if any(word.text == token.text for word, _ in clauses):
-                raise ParseError(f"{token.text} occurs twice in this event; remove one", text, token.start)
-            clauses.append((token, []))
-        elif clauses:
-            clauses[-1][1].append(token)
+            if any(word.text == token.text for word, _ in found):
+                raise ParseError(f"{token.text} occurs twice in one statement; remove one", text, token.start)
+            found.append((token, []))
+        elif found:
+            found[-1][1].append(token)
         else:
             first.append(token)
-    empty = next((word for word, value in clauses if not value), None)
+    empty = next((word for word, value in found if not value), None)
     if empty is not None:
-        raise ParseError(f"nothing follows {empty.text}; an event is written {_FORM}", text, empty.start)
-    return first, clauses
+        raise ParseError(f"nothing follows {empty.text}; {form}", text, empty.start)
+    return first, found
 
 
 def _names(token: Token) -> bool:

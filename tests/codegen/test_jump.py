@@ -2,6 +2,7 @@
 
 import ast
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -184,17 +185,19 @@ def test_a_large_network_knows_what_depends_on_what():
         assert found == [j for j, a in enumerate(net.propensities) if a.free_symbols & changed]
 
 
-def test_a_large_network_knows_what_its_events_and_its_window_change():
+def test_a_large_network_knows_what_its_window_and_its_completions_change():
     net = _chain(LARGER + 2)
     S = net.states
     rates = [r * (1 + sp.sin(t)) if j % 7 == 0 else r for j, r in enumerate(net.rates)]
-    net = net.replace(rates=rates).replace(events=[Event(S[4] > 9, {S[3]: 0, S[8]: S[1]}), Event(t > 3, {S[0]: 5})])
+    net = net.replace(rates=rates)
+    late = [replace(net.reactions[5], delay=1), replace(net.reactions[8], delay=2, consuming=False)]
+    net = net.replace(reactions=[*net.reactions[:5], late[0], *net.reactions[6:8], late[1], *net.reactions[9:]])
     facts, count = fire_module(net).facts, len(net.reactions)
     rows = [facts["dependents"][a:b] for a, b in itertools.pairwise(facts["starts"])]
     assert len(rows) == count + 3
-    for event, found in zip(net.events, rows[count:], strict=False):
-        assert found == [j for j, a in enumerate(net.propensities) if a.free_symbols & set(event.assignments)]
-    assert rows[-1] == list(range(0, count, 7))
+    assert rows[count] == list(range(0, count, 7))
+    for changed, found in (({S[5]}, rows[5]), ({S[6]}, rows[-2]), (set(), rows[8]), ({S[8], S[9]}, rows[-1])):
+        assert found == [j for j, a in enumerate(net.propensities) if a.free_symbols & changed]
 
 
 def test_a_card_refuses_what_it_would_drop():

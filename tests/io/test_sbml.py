@@ -244,8 +244,7 @@ def test_events_of_species():
     P, P2 = sp.symbols("P P2")
     assert read_sbml(text).events == (Event(P2 > 30, {P: 100, P2: 0}),)
     delayed = text.replace("</trigger>", f"</trigger><delay>{math(cn(1))}</delay>")
-    with pytest.raises(DeclarationError, match="event reset has a delay"):
-        read_sbml(delayed)
+    assert read_sbml(delayed).events == (Event(P2 > 30, {P: 100, P2: 0}, delay=1, from_trigger=True),)
     parameter = text.replace("variable='P'", "variable='Mu'").replace('id="Mu" ', 'id="Mu" constant="false" ')
     with pytest.raises(DeclarationError, match="event reset changes Mu"):
         read_sbml(parameter)
@@ -315,6 +314,8 @@ def test_hostile_depth_is_refused():
         "S + E <-> ES, k1, k2; ES -> E + P, k3; total := S + ES + P; S(0) = 10; k1 = 0.3; V = 1",
         "X => 0, Vm*X^2/(K^2 + X^2)*(1 + 0.3*sin(w*t)); 0 -> X, piecewise(k, t > 5, 2*k); 0 -> X, exp(-a*t)",
         "0 -> X, k; X -> 0, g; when X > 30, X = 5",
+        "0 -> X, k; X -> 0, g; when X > 30 delay 2*k priority g persistent false initial false, X = 5; X(0) = 40",
+        "0 -> X, k; X -> 0, g; when X > 30 delay 2 from_trigger true, X = X - 5",
     ],
 )
 def test_round_trip(text, tmp_path):

@@ -292,6 +292,12 @@ def test_inputs_and_delays():
     np.testing.assert_allclose(data.y, [0, 0.5, 1.5, 3], atol=1e-12)  # of x = t, then 1, then t - 1
 
 
+def test_delays_beside_algebraic_equations_are_refused():
+    mixed = sd.ODESystem({x: -X(t - 1) + y}, algebraic={y: y - x}, initial={x: 1, y: 1})
+    with pytest.raises(sd.CompileError, match="delays .* without algebraic equations"):
+        run(mixed, [0, 1], "rodas5p")
+
+
 def test_text_reads_back():
     system = sd.ODESystem({x: -X(t - tau) + y, y: X(sp.log(y)) * 0.1}, {tau: 1.5}, history={x: sp.cos(0.1 * t)}, initial={y: 2})
     text = text_of(system)

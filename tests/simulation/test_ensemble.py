@@ -93,6 +93,27 @@ def test_an_interrupt_keeps_what_is_done_and_marks_the_rest(monkeypatch):
     assert np.isfinite(run.values[run.status == SUCCESS]).all()
 
 
+def test_a_thread_during_whose_start_it_was_interrupted_is_waited_for(monkeypatch):
+    """The pool does not know it; it went on writing to memory that was stored as finished trajectories."""
+    launch, start = CpuKernel.launch, threading.Thread.start
+
+    def slow(self, run, part, options, *, signals, **further):
+        threading.Event().wait(0.3)
+        return launch(self, run, part, options, signals=signals, **further)
+
+    def interrupted(thread):
+        start(thread)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(CpuKernel, "launch", slow)
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    kernel, count = decay(), 100
+    run = kernel.empty(count, TIMES.size)
+    run.values[:], run.status[:] = np.nan, SUCCESS  # as memory may be found
+    assert not launch_parallel(kernel, run, batch(count), Options(), threads=1, report=lambda done: None)
+    assert (run.status == INTERRUPTED).all()
+
+
 def test_an_interrupt_at_the_end_of_a_chunk_is_heard(monkeypatch):
     """The first chunk was done when it came; the second is not begun."""
     original = ensemble.wait

@@ -110,9 +110,14 @@ def test_stores_know_the_values_of_inputs(tmp_path):
         (lambda u, s: s.with_inputs({u: [u, sd.Path("v", [0, 1], [0, 1], "hold")]}), "kinds hold, linear"),
         (lambda u, s: sd.simulate(s, [0, 3], method="taylor"), "inputs over time"),
         (lambda u, s: sd.analysis.steady_states(s), "this one has inputs over time"),
-        (lambda u, s: sd.compile(s, target="cuda"), "no events and inputs"),
-        (lambda u, s: sd.simulate(sd.SDESystem({x: u - x}, {x: 1}), [0, 1], initial={x: 0}), "no method for SDESystem follows"),
+        (lambda u, s: sd.compile(s, target="cuda"), "no events, inputs and delays"),
+        (lambda u, s: sd.compile(sd.BranchingSystem([x], [[0]], [[u]])), "no method for BranchingSystem follows"),
         (lambda u, s: u(t - 1), "at another time"),
+        (lambda u, s: sd.Path("w", [0, 1], [0, 1], "hold").diff(t), "jumps at its knots: it has no slope"),
+        (
+            lambda u, s: sd.ODESystem({x: u.diff(t)}).with_inputs({u: sd.Path("w", [0, 1], [0, 1], "hold")}),
+            "jumps at its knots: it has no slope",
+        ),
         (lambda u, s: sd.Path("u", [0, 1], [0, 1], "quadratic"), "known: hold, linear, cubic"),
         (lambda u, s: sd.Path("u", [0, 0], [0, 1]), "times that increase strictly"),
         (lambda u, s: sd.Path("u", [0, 1], [0, np.nan]), "two finite values"),
@@ -125,3 +130,10 @@ def test_what_is_no_input_is_named(act, message):
     u = sd.Path("u", [0, 10], [1, 1])
     with pytest.raises(sd.SymdynError, match=message):
         act(u, sd.ODESystem({x: u - x}, initial={x: 0}))
+
+
+def test_an_input_far_from_time_zero():
+    """Nothing but the input depends on time, and the span is short against the first time."""
+    u = sd.Path("u", [100, 101], [3, 3])
+    data = sd.simulate(sd.ODESystem({"x": u}), [100, 101], initial={"x": 0}, progress=False)
+    assert np.allclose(data.x, [0, 3])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from symdyn_kernels.arguments.constraints import ConstraintTables
 from symdyn_kernels.arguments.delays import DelayTables
 from symdyn_kernels.arguments.events import EventTables
 from symdyn_kernels.arguments.parts import Batch, Control, IntegerRows, Run, Signals, Tolerances
@@ -60,6 +61,7 @@ class AdaptiveArguments(NamedTuple):
     counts : (N, 4) int64
         Filled: accepted steps, rejected steps, steps with output, stops.
     events : EventTables
+    constraints : ConstraintTables
     delays : DelayTables
     """
 
@@ -73,6 +75,7 @@ class AdaptiveArguments(NamedTuple):
     counts: IntegerRows
     signals: Signals
     events: EventTables
+    constraints: ConstraintTables
     delays: DelayTables
 
 

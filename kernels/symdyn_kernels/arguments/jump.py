@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from symdyn_kernels.arguments.parts import Batch, Integers, Run, Signals
+from symdyn_kernels.arguments.events import EventTables
+from symdyn_kernels.arguments.parts import Batch, Integers, Rows, Run, Signals
 
-__all__ = ["EventArguments", "JumpArguments", "LargeJumpArguments", "TablePlaces"]
+__all__ = ["DelayedReactions", "EventArguments", "JumpArguments", "LargeJumpArguments", "TablePlaces"]
 
 
 class EventArguments(NamedTuple):
@@ -16,9 +17,12 @@ class EventArguments(NamedTuple):
     ----------
     thinning : int
         Whether events are candidates of thinning, which have a window.
-    results, watch, low, fired : int
+    results, watch, low, fired, acted : int
         Number of rows that it writes, and which they are; -1 if there is none.  `fired` says whether an event was one: if
-        there is no such row, each is.
+        there is no such row, each is.  `acted` says whether the trajectory ends; the following rows say how often each event
+        of the network acted.
+    events, recorded : int
+        How many events the network has, and of how many firings of each the times are recorded aside.
     lanes : int
         1, 8, 16 or 32.
     """
@@ -28,6 +32,9 @@ class EventArguments(NamedTuple):
     watch: int
     low: int
     fired: int
+    acted: int
+    events: int
+    recorded: int
     lanes: int
 
 
@@ -74,6 +81,10 @@ class TablePlaces(NamedTuple):
         1.0 where the trajectory stops; where a trigger became true; where events set an invalid number of molecules.
     fired, rate : int
         Where a candidate of thinning fired; its propensity.
+    delay : int
+        That of a reaction.
+    inputs, coefficients : int
+        The first of the parameters that change at the knots of inputs, the last ones of the model, and their number.
     held, holds : int
         For the first of the E events whether its trigger was true at the previous evaluation, and whether it is true now.
     """
@@ -86,8 +97,26 @@ class TablePlaces(NamedTuple):
     wrong: int
     fired: int
     rate: int
+    delay: int
+    inputs: int
+    coefficients: int
     held: int
     holds: int
+
+
+class DelayedReactions(NamedTuple):
+    """The C reactions of a network that are completed some time after they begin.
+
+    Attributes
+    ----------
+    numbers : (R,) int64
+        For each reaction its number among them, or -1.
+    emptied : (C,) int64
+        Whether a species loses molecules when it is completed, which may be too many by then.
+    """
+
+    numbers: Integers
+    emptied: Integers
 
 
 class LargeJumpArguments(NamedTuple):
@@ -101,9 +130,15 @@ class LargeJumpArguments(NamedTuple):
         As their classes describe, and as of `Jump`.
     reactions, memory : int
         Reactions R; rows of y.
-    starts, dependents : (R + E + 2,) and (m,) int64
-        What number r changes are the propensities ``dependents[starts[r]:starts[r + 1]]``, increasing: R reactions, E events
-        of the network, and the window.  The number after them settles all conditions.
+    starts, dependents : (R + C + 2,) and (m,) int64
+        What number r changes are the propensities ``dependents[starts[r]:starts[r + 1]]``, increasing: R reactions, the window,
+        and C completions of delayed reactions.  The numbers of the function are those of the reactions and of the window, then
+        that which settles all conditions, those of the completions and those of their delays.
+    delayed : DelayedReactions
+    events : EventTables
+        Of the network, with functions of time, states and the parameters of the model.
+    given : (N, k) float64
+        These parameters.
     bursts, seed, max_steps :
         As of `Jump`.
     """
@@ -114,6 +149,9 @@ class LargeJumpArguments(NamedTuple):
     memory: int
     starts: Integers
     dependents: Integers
+    delayed: DelayedReactions
+    events: EventTables
+    given: Rows
     bursts: Integers
     seed: int
     max_steps: int

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from symdyn_kernels.arguments.events import EventTables
 from symdyn_kernels.arguments.parts import Batch, Run, Signals
 
-__all__ = ["SteppingArguments", "SteppingSizes"]
+__all__ = ["SteppingArguments", "SteppingEventArguments", "SteppingSizes"]
 
 
 class SteppingSizes(NamedTuple):
@@ -55,3 +56,23 @@ class SteppingArguments(NamedTuple):
     fine: int
     run: Run
     signals: Signals
+
+
+class SteppingEventArguments(NamedTuple):
+    """Arguments of ``drivers/stepping_events.py``.
+
+    Attributes
+    ----------
+    common : SteppingArguments
+        Its step function writes the margins of the conditions of events after the states.
+    events : EventTables
+    unit : int
+        Whether all steps have the length 1, as those of maps.
+    flag : int
+        The state that says whether a trajectory has ended, which the next one says when; -1 if none ends.
+    """
+
+    common: SteppingArguments
+    events: EventTables
+    unit: int
+    flag: int

@@ -12,6 +12,8 @@ FROM_TABLE = False
 BURSTS, THINNING = (), False
 #: Places in what `event` returns: the time not to be passed, the least propensity, whether a reaction fired; -1 for none.
 WATCH, LOW, FIRED = 1, -1, -1
+#: Whether the trajectory ends, where events of the network may act; -1 where none do.
+ACTED = -1
 
 
 def event(lane, y, p):

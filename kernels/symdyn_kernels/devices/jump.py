@@ -7,6 +7,7 @@ its stream in the order e, u, bursts.
 from __future__ import annotations
 
 from symdyn_kernels.devices._event import (
+    ACTED,
     BURSTS,
     FIRED,
     FROM_TABLE,
@@ -78,7 +79,7 @@ def trajectory(
                 beyond = fired
             else:
                 q = hold(y, i, q, t, times, values)
-                if WATCH != SPECIES and t <= final and new[WATCH] == math.inf:
+                if WATCH != SPECIES and t <= final and new[WATCH] == math.inf and (ACTED < 0 or new[ACTED] > 0.5):
                     code = impossible(new)
                     if code == SUCCESS:
                         passage[i] = t

@@ -15,6 +15,7 @@ SLOTS = 7
 DEGREE = 4  # of the interpolant; its coefficients are in the slots after the others
 STIFFNESS = 10.5625
 EVENTS = False  # whether states change at events
+ALGEBRAIC = False  # whether algebraic equations determine some of them
 DELAYS = False  # whether right-hand sides look up states of the past
 
 

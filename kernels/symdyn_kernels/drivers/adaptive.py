@@ -4,7 +4,8 @@ A lane whose trajectory is finished takes the next one.  Where a right-hand side
 ends just before, and the next one begins just after with a newly evaluated derivative.  Lanes are independent, so results are
 bitwise the same for any number of lanes, threads and chunks.  The methods differ in `step`, `error`, `stiffness` and `dense`;
 loading a driver replaces the import of `_steps` by the text of the method.  There `EVENTS` says whether states change at
-events, and `DELAYS` whether right-hand sides look up states of the past: the drivers of models without them do not know them.
+events, `DELAYS` whether right-hand sides look up states of the past, and `ALGEBRAIC` whether algebraic equations determine some
+states: the drivers of models without them do not know them.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from numba import njit
 from symdyn_kernels.arguments.adaptive import AdaptiveArguments, AdaptiveSizes
 from symdyn_kernels.arguments.parts import signature
 from symdyn_kernels.constants.adaptive import HITS, PERIOD, WINDOW_END, WINDOW_START
+from symdyn_kernels.constraints import constraint_memory, constraint_size, make_consistent, meet_constraints, record
 from symdyn_kernels.crossing import Ends, crossings, end, hold
 from symdyn_kernels.delays import (
     MOST_REPEATS,
@@ -34,6 +36,7 @@ from symdyn_kernels.delays import (
     unsettled,
 )
 from symdyn_kernels.drivers._steps import (
+    ALGEBRAIC,
     DEGREE,
     DELAYS,
     EVENTS,
@@ -210,7 +213,7 @@ def pass_jumps(delays, past, W, ended, who, fresh, counts, lanes):
 @njit(signature(AdaptiveArguments), error_model="numpy", nogil=True, cache=True)
 def chunk(arguments):
     """Integrate all trajectories of `arguments`, an `Adaptive`; returns the iterations of the loop."""
-    functions, model, batch, tolerances, controller, detect, run, counts, signals, events, delays = arguments
+    functions, model, batch, tolerances, controller, detect, run, counts, signals, events, constraints, delays = arguments
     n, npar, nlu, nft, W = model
     sizes = AdaptiveSizes(n, npar, nlu, nft, W)  # of these names, which are constants where a model is inlined
     f, margin, times, status = functions.rhs, functions.margin, batch.times, run.status
@@ -226,6 +229,7 @@ def chunk(arguments):
         + work_size(n)
         + 80
         + (output_size(events, W) + ms if EVENTS else 0)
+        + (constraint_size(constraints, W) + 16 if ALGEBRAIC else 0)
         + (past_size(delays, n, W) if DELAYS else 0)
     )
     fb = (buffer.ctypes.data + 63) // 64 * 64
@@ -249,6 +253,14 @@ def chunk(arguments):
     if EVENTS:
         trial = (spare + 8 * work_size(n) + 127) // 64 * 64
         happening = event_memory(events, W, trial + 8 * ms, trial)
+    if ALGEBRAIC:
+        solving = constraint_memory(constraints, (trial + 8 * (ms + output_size(events, W)) + 127) // 64 * 64)
+        mass = ks + (SLOTS - 1) * ms
+        for e in range(m):
+            st(fb, mass + e, 1.0)
+        for i in constraints.unknowns:
+            for l in range(W):
+                st(fb, mass + i * W + l, 0.0)
     if DELAYS:
         begun, crowded = np.zeros(W, np.int64), 0.0
         past = past_memory(delays, DEGREE, n, W, tolerances, buffer.ctypes.data + 8 * (buffer.size - past_size(delays, n, W)))
@@ -261,6 +273,11 @@ def chunk(arguments):
             if EVENTS:
                 begin_events(events, happening, l, W, fb + 8 * yb, pb, lanes)
                 status[waiting] = happen(events, happening, l, waiting, fb + 8 * yb, n, W, pb, lanes, output, run.aside)
+                if ALGEBRAIC and events.flags.size > 0 and status[waiting] == SUCCESS:
+                    here = fb + 8 * yb
+                    code = make_consistent(constraints, solving, l, lanes[T], here, W, pb, tolerances, False)
+                    record(output, code, ld(lanes[T], l), l, here, n, W)
+                    status[waiting] = code
                 wrong += status[waiting] != SUCCESS
             enter(l, waiting, W, stops, passed, lanes)
             if EVENTS:
@@ -292,6 +309,8 @@ def chunk(arguments):
             step(functions, sizes, memory, places, tolerances)
             error(functions, sizes, memory, places, tolerances)
         outputs, alarm, looking, arrived = control(lanes, WL, controller, float(max_steps), detect, halts)
+        if ALGEBRAIC and constraints.constraints > 0:
+            meet_constraints(constraints, solving, fb + 8 * yt, W, pb, lanes, who, tolerances)
         happened = 0.0
         if EVENTS:
             if DELAYS:
@@ -409,6 +428,12 @@ def chunk(arguments):
                         begin_events(events, happening, l, W, fb + 8 * yb, pb, lanes)
                         status[who[l]] = happen(events, happening, l, who[l], fb + 8 * yb, n, W, pb, lanes, output, run.aside)
                         wrong += status[who[l]] != SUCCESS
+                    if ALGEBRAIC and (fresh[l] != NEW or events.flags.size > 0) and status[who[l]] == SUCCESS:
+                        here = fb + 8 * yb
+                        code = make_consistent(constraints, solving, l, lanes[T], here, W, pb, tolerances, False)
+                        record(output, code, ld(lanes[T], l), l, here, n, W)
+                        status[who[l]] = code
+                        wrong += code != SUCCESS
                     enter(l, who[l], W, stops, passed, lanes)
                     if EVENTS:
                         put(lanes[TEND], l, min(ld(lanes[TEND], l), next_moment(events, happening, l, who[l])), W)

@@ -4,10 +4,11 @@ An event of a model is one lane function ``f(lane, y, p, out)`` (`symdyn.codegen
 
     lane   e (standard exponential), u (uniform), bursts .., and with thinning the end of time
     y      the states, the time, and with thinning the window
-    out    the rows of y after the event, then what `watch`, `low` and `fired` point to
+    out    the rows of y after the event, then what `watch`, `low`, `fired` and `acted` point to
 
 The values at an output time are those after the last event before it or at it.  The row `watch` is the time after the
-event, or infinite where the trajectory stops there: at its condition, or because the states are no numbers of molecules.
+event, or infinite where an event of the network acted or the trajectory stops there: at its condition, or because the states
+are no numbers of molecules.
 A lane whose trajectory has ended takes the next one.  Each trajectory draws e, u and the bursts of every event
 from its own stream, so neither lanes nor chunks change a bit; a single lane draws for eight events at once, with the same
 instructions.
@@ -60,6 +61,18 @@ def _hold(k, j, last, y, l, W, n, times, out):
 
 
 @njit(error_model="numpy")
+def _count(k, l, t, event, new, aside):
+    """Count the events of the network that acted at time `t`."""
+    W, number, recorded = event.lanes, event.events, event.recorded
+    for e in range(number):
+        for _ in range(np.int64(ld(new, (event.acted + 1 + e) * W + l))):
+            before = np.int64(aside[k, e])
+            aside[k, e] = before + 1.0
+            if before < recorded:
+                aside[k, number + e * recorded + before] = t
+
+
+@njit(error_model="numpy")
 def _look(k, j, l, event, times, y, new, run):
     """Treat a lane that passed an output time, stopped or failed; returns its next output, beyond all if it ended.
 
@@ -73,6 +86,10 @@ def _look(k, j, l, event, times, y, new, run):
         return times.size, 0, j
     j = _hold(k, j, t, y, l, W, n, times, out)
     if watch != n and t <= times[-1] and ld(new, watch * W + l) == np.inf:
+        if event.acted >= 0:
+            _count(k, l, t, event, new, run.aside)
+            if ld(new, event.acted * W + l) < 0.5:
+                return j, 0, j
         status[k] = impossible(l, W, n, new)
         if status[k] != SUCCESS:
             return times.size, 1, j
@@ -93,7 +110,7 @@ def _single(f, run_function, event, arguments, y, new, p, records, size, work):
     """One trajectory after another."""
     bursts, seed, max_steps = arguments.bursts, arguments.seed, arguments.max_steps
     batch, run, signals = arguments.batch, arguments.run, arguments.signals
-    thinning, _, watch, _, fired, _ = event
+    thinning, watch, fired = event.thinning, event.watch, event.fired
     times, streams, stop = batch.times, batch.streams, signals.stop
     out, status, steps, rejected = run.values, run.status, run.steps, run.rejected
     ended = 0
@@ -160,7 +177,7 @@ def _lanes(f, event, arguments, y, new, p, rows, state, due, total):
     """W trajectories at a time."""
     bursts, seed, max_steps = arguments.bursts, arguments.seed, arguments.max_steps
     batch, run, signals = arguments.batch, arguments.run, arguments.signals
-    thinning, _, watch, _, fired, W = event
+    thinning, watch, fired, W = event.thinning, event.watch, event.fired, event.lanes
     times, streams, stop = batch.times, batch.streams, signals.stop
     out, status, steps, rejected = run.values, run.status, run.steps, run.rejected
     last = status.size
@@ -272,9 +289,9 @@ def _rest(l, W, batch, y, window):
 def chunk(arguments):
     """Run all trajectories of `arguments`, a `Jump`; returns how many reached the last time."""
     f, run_function = arguments.event_function, arguments.run_function
-    thinning, results, watch, low, fired, W = arguments.event
+    thinning, results, watch, low, fired, acted, events, recorded, W = arguments.event
     event = EventArguments(
-        thinning, results, watch, low, fired, W
+        thinning, results, watch, low, fired, acted, events, recorded, W
     )  # of these names, which are constants where a model is inlined
     bursts, times, width = arguments.bursts, arguments.batch.times, arguments.batch.parameters.shape[1]
     stride = max(W, WIDTH)

@@ -12,7 +12,10 @@ the propensity at that time.  Where the window ends, all these leaves are comput
 candidates were refused, for half of the window.  As that depends on the past alone, the process is exact.
 
 Triggers of events are evaluated by ``fire`` after the reactions that may change them, and by this driver at the moments at
-which time alone changes them.
+which time alone changes them.  A delayed reaction waits in a heap for its completion, and no time step goes beyond the first of
+these, nor beyond a time that is known of an event: as waiting times have no memory, the process is exact (Cai, Journal of
+Chemical Physics 126 (2007) 124108).  `QUEUED` says whether there are events or delayed reactions: the driver of networks
+without them does not know them.
 """
 
 from __future__ import annotations
@@ -22,16 +25,33 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from symdyn_kernels.arguments.events import INITIAL, PERSISTENT
 from symdyn_kernels.arguments.jump import LargeJumpArguments, TablePlaces
 from symdyn_kernels.arguments.parts import signature
 from symdyn_kernels.draws import DRAWS, draw_eight
+from symdyn_kernels.events import event_memory, happen, next_moment, output_size, release
+from symdyn_kernels.lanes import ROWS, TNEW, Output, arrays, put
 from symdyn_kernels.molecules import impossible
+from symdyn_kernels.output import padded
 from symdyn_kernels.shared.streams import open_stream
 from symdyn_kernels.shared.sums import find
 from symdyn_kernels.simd import WIDTH, call, ld, st
-from symdyn_kernels.status import INTERRUPTED, NEGATIVE, NOT_FINITE, SUCCESS, TOO_MANY_STEPS
+from symdyn_kernels.status import (
+    BAD_DELAY,
+    INTERRUPTED,
+    MOST_PENDING,
+    NEGATIVE,
+    NOT_FINITE,
+    SUCCESS,
+    TOO_MANY_PENDING,
+    TOO_MANY_STEPS,
+)
 
 __all__ = ["chunk"]
+
+QUEUED = False  # whether there are events or delayed reactions
+#: Delayed reactions under way for which there is room at first.
+PENDING = 256
 
 #: Numbers of `lane` before those of bursts.
 LANE = 2
@@ -48,7 +68,7 @@ class LargeNetwork(NamedTuple):
     ----------
     fire, lane, y, p, a : int
         Addresses of its function, and of what this one is given.
-    reactions, events : int
+    reactions : int
     places : TablePlaces
     """
 
@@ -58,7 +78,6 @@ class LargeNetwork(NamedTuple):
     p: int
     a: int
     reactions: int
-    events: int
     places: TablePlaces
 
 
@@ -144,14 +163,6 @@ def _hold(k, j, last, y, n, times, out):
 
 
 @njit(error_model="numpy")
-def _note(network):
-    """Store which triggers are true."""
-    y, held, holds = network.y, network.places.held, network.places.holds
-    for k in range(network.events):
-        st(y, held + k, ld(y, holds + k))
-
-
-@njit(error_model="numpy")
 def _tell(network, number):
     """Call the model's function with a number."""
     st(network.lane, 0, float(number))
@@ -159,35 +170,95 @@ def _tell(network, number):
 
 
 @njit(error_model="numpy")
-def _act(code, network, sums, n):
-    """The events whose triggers became true, in as many passes as there are events; returns a status.
+def _goes_on(code, thinning):
+    """Whether the trajectory goes on; infinite bounds are those of a window that is too long."""
+    return code == SUCCESS or (thinning and code == NOT_FINITE)
 
-    The status is that of the propensities after the events; `code` is the one before.
+
+@njit(error_model="numpy")
+def _set_inputs(network, given, size):
+    """Copy the coefficients of inputs from the parameters of the model, of which they are the last."""
+    count = network.places.coefficients
+    for r in range(count):
+        st(network.y, network.places.inputs + r, ld(given, size - count + r))
+
+
+@njit(error_model="numpy")
+def _act(network, sums, n, k, t, events, memory, lanes, given, size, output, aside):
+    """Let happen what is due, and what follows from conditions that have turned true; returns a status.
+
+    All propensities are computed anew, as events may change any species.
     """
-    y, R, E, held, holds = network.y, network.reactions, network.events, network.places.held, network.places.holds
-    _tell(network, R + E + 1)
-    for _ in range(E):
-        acted = False
-        for k in range(E):
-            turned = ld(y, holds + k) > ld(y, held + k)
-            st(y, held + k, ld(y, holds + k))
-            if turned:
-                _tell(network, R + k)
-                code = max(code, _mend(network.a, R + k, sums))
-                _tell(network, R + E + 1)
-                acted = True
-        if not acted:
-            break
-    _note(network)
+    y, held, holds = network.y, network.places.held, network.places.holds
+    _tell(network, network.reactions + 1)
+    put(lanes[TNEW], 0, t, 1)
+    if events.triggers != 0:
+        call(events.triggers, lanes[TNEW], y, given, memory.margins)
+    for e in range(events.flags.size):
+        before, now = ld(y, held + e) > 0.5, ld(y, holds + e) > 0.5
+        if memory.held[0, e] != 0 and not (before and now):
+            release(events, memory, 0, e)
+        memory.held[0, e] = before and now
+        memory.chosen[0, e] = now and not before
+        memory.level[0, e] = min(ld(memory.margins, e), 0.0) if now else 0.0  # true up to rounding
+    code = happen(events, memory, 0, k, y, n, 1, given, lanes, output, aside)
+    for e in range(events.flags.size):
+        st(y, held + e, float(memory.held[0, e]))
+    _set_inputs(network, given, size)
+    _tell(network, -1)
     if ld(y, network.places.wrong) > 0.5:
         return impossible(0, 1, n, y)
-    return code if code == SUCCESS else _build(network, sums)
+    return code if code != SUCCESS else _build(network, sums)
+
+
+@njit(error_model="numpy")
+def _fallen(network, events, memory, k):
+    """Drop what waits, and does not persist, of conditions that have turned false; returns when something is next due."""
+    for e in range(events.flags.size):
+        if memory.held[0, e] != 0 and not events.flags[e] & PERSISTENT and ld(network.y, network.places.held + e) < 0.5:
+            release(events, memory, 0, e)
+    return next_moment(events, memory, 0, k)
+
+
+@njit(error_model="numpy")
+def _push(when, what, size, at, number):
+    """Add a completion to a heap of `size` of them, the earliest first."""
+    q = size
+    while q > 0 and when[(q - 1) >> 1] > at:
+        when[q], what[q] = when[(q - 1) >> 1], what[(q - 1) >> 1]
+        q = (q - 1) >> 1
+    when[q], what[q] = at, number
+
+
+@njit(error_model="numpy")
+def _pop(when, what, size):
+    """Remove the earliest of `size` completions; returns its number."""
+    first, at, number = what[0], when[size - 1], what[size - 1]
+    q = 0
+    while 2 * q + 1 < size - 1:
+        below = 2 * q + 1
+        if below + 1 < size - 1 and when[below + 1] < when[below]:
+            below += 1
+        if when[below] >= at:
+            break
+        when[q], what[q] = when[below], what[below]
+        q = below
+    when[q], what[q] = at, number
+    return first
+
+
+@njit(error_model="numpy")
+def _renewed(array):
+    """Twice as much room."""
+    wider = np.empty(2 * array.size, array.dtype)
+    wider[: array.size] = array
+    return wider
 
 
 @njit(error_model="numpy")
 def _renew(t, window, network, sums):
     """Bounds over a window that begins now; returns its length, which is less where they were infinite, and a status."""
-    number = network.reactions + network.events
+    number = network.reactions
     while True:
         st(network.y, network.places.ends, t + window)
         _tell(network, number)
@@ -200,32 +271,43 @@ def _renew(t, window, network, sums):
 @njit(signature(LargeJumpArguments), nogil=True, error_model="numpy", cache=True)
 def chunk(arguments):
     """Run all trajectories of `arguments`, a `LargeJump`; returns how many reached the last time."""
-    fire, places, R, memory, starts, dependents, bursts, seed, max_steps, batch, run, signals = arguments
+    fire, places, R, rows, starts, dependents, delayed, events, given, bursts, seed, max_steps, batch, run, signals = arguments
     Y0, P, times, streams, _ = batch
     out, status, steps, rejected, passage = run.values, run.status, run.steps, run.rejected, run.passage
     n, npar, size = Y0.shape[1], P.shape[1], DRAWS + bursts.size
-    E = starts.size - 2 - R
-    now, ends, soonest, stops, turned, wrong, fired, rate, _, _ = places
+    now, ends, soonest, stops, turned, wrong, fired, rate, delay, _, _, held, holds = places
     thinning = ends >= 0
     leaves = 2
     while leaves < R:
         leaves *= 2
     tree = np.zeros(2 * leaves)
     most = 1
-    for r in range(R + E + 1):
+    for r in range(starts.size - 1):
         most = max(most, starts[r + 1] - starts[r])
     nodes = np.empty(most, np.int64)
-    refused = REFUSED + (starts[R + E + 1] - starts[R + E]) // LEAVES
+    refused = REFUSED + (starts[R + 1] - starts[R]) // LEAVES
     end = times[-1] + 1e-6 * (times[-1] - times[0])  # a little beyond the last time, so that the time passes it
-    buffer = np.zeros(memory + npar + R + size * WIDTH + (1 + bursts.size) * WIDTH + LANE + bursts.size + 8)
+    length = rows + npar + R + size * WIDTH + (1 + bursts.size) * WIDTH + LANE + bursts.size + 8
+    buffer = np.zeros(length + (given.shape[1] + ROWS * WIDTH + output_size(events, 1) + 3 * WIDTH if QUEUED else 0))
     y = (buffer.ctypes.data + 63) // 64 * 64
-    p = y + 8 * memory
+    p = y + 8 * rows
     a = p + 8 * npar
     records = a + 8 * R
     work = records + 8 * size * WIDTH
     lane = work + 8 * (1 + bursts.size) * WIDTH
-    network = LargeNetwork(fire, lane, y, p, a, R, E, places)
+    network = LargeNetwork(fire, lane, y, p, a, R, places)
     sums = Sums(starts, dependents, tree, leaves, nodes)
+    if QUEUED:
+        E, C = events.flags.size, delayed.emptied.size
+        own = lane + 8 * (LANE + bursts.size)
+        lanes = arrays((own + 8 * given.shape[1] + 63) // 64 * 64, WIDTH)
+        memory = event_memory(events, 1, lanes[0] + 8 * ROWS * WIDTH, 0)
+        due, who = np.ones(1, np.int64), np.zeros(1, np.int64)
+        output = Output(padded(times), out, np.zeros((1, 1), np.int64), due, who)
+        when, what = np.empty(PENDING), np.empty(PENDING, np.int64)
+        pending, fragile = 0, False
+        for e in range(E):
+            fragile |= not events.flags[e] & PERSISTENT
     ended = 0
     for k in range(status.size):
         if signals.stop[0] != 0:
@@ -238,15 +320,29 @@ def chunk(arguments):
             out[k, 0, i] = Y0[k, i]
         for i in range(npar):
             st(p, i, P[k, i])
-        j, t, window, events, tries, misses, place = 1, times[0], end - times[0], 0, 0, 0, WIDTH
+        j, t, window, made, tries, misses, place = 1, times[0], end - times[0], 0, 0, 0, WIDTH
         border = np.inf
         st(y, now, t)
         if thinning:
             border = t + window
             st(y, ends, border)
+        if QUEUED:
+            pending = 0
+            for i in range(given.shape[1]):
+                st(own, i, given[k, i])
+            _set_inputs(network, own, given.shape[1])
         _tell(network, -1)
-        _note(network)
         code = _build(network, sums)
+        if QUEUED:
+            for e in range(E):
+                known = events.flags[e] & INITIAL and ld(y, holds + e) > 0.5
+                memory.held[0, e] = known
+                st(y, held + e, float(known))
+            memory.waiting[0], memory.upcoming[0], memory.latest[0], memory.still[0] = 0, 0, -np.inf, 0
+            if E > 0 and _goes_on(code, thinning):
+                due[0] = 1
+                code = _act(network, sums, n, k, t, events, memory, lanes, own, given.shape[1], output, run.aside)
+            moment = next_moment(events, memory, 0, k)
         while j < times.size:
             if thinning and code == NOT_FINITE:
                 window, code = _renew(t, 0.125 * window, network, sums)
@@ -264,6 +360,10 @@ def chunk(arguments):
             total = tree[1]
             candidate, crossing = t + ld(records, record) / abs(total), ld(y, soonest)  # 0 may be -0.0
             limit = min(border, crossing)
+            if QUEUED:
+                limit = min(limit, moment)
+                if pending > 0:
+                    limit = min(limit, when[0])
             t = min(candidate, limit)
             if t > times[j]:
                 j = _hold(k, j, t, y, n, times, out)
@@ -280,8 +380,29 @@ def chunk(arguments):
                         window *= 2.0
                     window, code = _renew(t, min(window, end - t), network, sums)
                     border, misses = t + window, 0
-                if crossing == limit:
-                    code = _act(code, network, sums, n)
+                if QUEUED:
+                    acts = crossing == limit or moment == limit
+                    if pending > 0 and when[0] == limit:
+                        number = _pop(when, what, pending)
+                        pending -= 1
+                        for b in range(bursts.size):
+                            st(lane, LANE + b, ld(records, record + DRAWS + b))
+                        _tell(network, R + 2 + number)
+                        code = max(code, _mend(a, R + 1 + number, sums))
+                        made += 1
+                        if delayed.emptied[number]:
+                            for i in range(n):
+                                if ld(y, i) < 0.0:
+                                    code = NEGATIVE
+                        acts |= ld(y, turned) > 0.5
+                        if fragile:
+                            moment = _fallen(network, events, memory, k)
+                    if acts and _goes_on(code, thinning):
+                        due[0] = j
+                        code = _act(network, sums, n, k, t, events, memory, lanes, own, given.shape[1], output, run.aside)
+                        moment = next_moment(events, memory, 0, k)
+                elif crossing == limit:
+                    _tell(network, R + 1)
             else:
                 reaction, rest = find(ld(records, record + 1) * total, tree, leaves)
                 st(lane, 1, rest)
@@ -289,6 +410,8 @@ def chunk(arguments):
                     st(lane, LANE + b, ld(records, record + DRAWS + b))
                 if thinning:
                     st(y, fired, 1.0)
+                if QUEUED and delayed.numbers[reaction] >= 0:
+                    _tell(network, R + 2 + C + delayed.numbers[reaction])
                 _tell(network, reaction)
                 if thinning and ld(y, fired) < 0.5:
                     code = _judge(ld(y, rate))
@@ -299,14 +422,30 @@ def chunk(arguments):
                         window, code = _renew(t, 0.5 * window, network, sums)
                         border, misses = t + window, 0
                     continue
-                events += 1
+                made += 1
                 code = _mend(a, reaction, sums)
-                if E > 0 and ld(y, turned) > 0.5:
-                    code = _act(code, network, sums, n)
+                if QUEUED:
+                    if delayed.numbers[reaction] >= 0:
+                        lag = ld(y, delay)
+                        if not lag >= 0.0:
+                            code = BAD_DELAY
+                        elif pending == MOST_PENDING:
+                            code = TOO_MANY_PENDING
+                        else:
+                            if pending == when.size:
+                                when, what = _renewed(when), _renewed(what)
+                            _push(when, what, pending, t + lag, delayed.numbers[reaction])
+                            pending += 1
+                    if fragile:
+                        moment = _fallen(network, events, memory, k)
+                    if ld(y, turned) > 0.5 and _goes_on(code, thinning):
+                        due[0] = j
+                        code = _act(network, sums, n, k, t, events, memory, lanes, own, given.shape[1], output, run.aside)
+                        moment = next_moment(events, memory, 0, k)
             if ld(y, stops) > 0.5 and ld(y, wrong) < 0.5:
                 code, passage[k] = SUCCESS, t
                 j = _hold(k, j, np.inf, y, n, times, out)
-        steps[k], rejected[k], status[k] = events, tries - events, code
+        steps[k], rejected[k], status[k] = made, tries - made, code
         if code != SUCCESS:
             out[k, j:] = np.nan
         if code != INTERRUPTED:

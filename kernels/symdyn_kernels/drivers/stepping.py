@@ -20,44 +20,12 @@ from numba import njit
 from symdyn_kernels.arguments.parts import signature
 from symdyn_kernels.arguments.stepping import SteppingArguments
 from symdyn_kernels.constants.stepping import SLACK
-from symdyn_kernels.rng import normal_pair, start_stream
+from symdyn_kernels.increments import FIXED_ROWS, draw, increment
+from symdyn_kernels.rng import start_stream
 from symdyn_kernels.simd import WIDTH, call, ld, splat, st, vld, vst
 from symdyn_kernels.status import INTERRUPTED, NOT_FINITE, SUCCESS
 
 __all__ = ["chunk"]
-
-_FIXED_ROWS = 3  # t, h, sqrt(h)
-_INV_SQRT_3 = 1.0 / math.sqrt(3.0)
-
-
-@njit(error_model="numpy")
-def _draw(state, normals, stride, rows):
-    """Fill an even number of rows with normals; both of each pair are used."""
-    for lane in range(0, stride, WIDTH):
-        for row in range(0, rows, 2):
-            a, b = normal_pair(state, lane, stride)
-            vst(normals, row * stride + lane, a)
-            vst(normals, (row + 1) * stride + lane, b)
-
-
-@njit(error_model="numpy")
-def _increment(normals, rows, stride, m, with_dz, h, fresh):
-    """Append the Brownian increments of a time h to those in the rows, or start them afresh.
-
-    ``dW = sqrt(h) u`` and ``dZ = h^(3/2)/2 (u + v/sqrt(3))`` (Kloeden & Platen 1992, eq. 10.4.3); a subsequent piece adds
-    ``dZ + h dW_before`` to the integral.
-    """
-    root = math.sqrt(h)
-    for k in range(m):
-        for lane in range(0, stride, WIDTH):
-            w, z = (_FIXED_ROWS + k) * stride + lane, (_FIXED_ROWS + m + k) * stride + lane
-            if with_dz:
-                u = vld(normals, 2 * k * stride + lane)
-                dz = (u + vld(normals, (2 * k + 1) * stride + lane) * _INV_SQRT_3) * (0.5 * h * root)
-                vst(rows, z, dz if fresh else dz + vld(rows, w) * h + vld(rows, z))
-            else:
-                u = vld(normals, k * stride + lane)
-            vst(rows, w, u * root if fresh else u * root + vld(rows, w))
 
 
 @njit(error_model="numpy")
@@ -135,14 +103,16 @@ def chunk(arguments):
     stride = max(lanes, WIDTH)  # a single lane draws for eight and uses the first: same bits
     draws = m * (1 + with_dz)
     pieces = 4 if draws < 4 else 2  # drawn at once: an even number of normals, so that pairs are never split
-    row_count = _FIXED_ROWS + draws
+    row_count = FIXED_ROWS + draws
     state_size = n * lanes + WIDTH  # a lane function of one lane stores eight at a time
-    buffer = np.zeros((row_count + pieces * draws + 5) * stride + row_count + 2 * state_size + npar * lanes + 2 * WIDTH)
+    buffer = np.zeros((row_count + pieces * draws + 7) * stride + row_count + 2 * state_size + npar * lanes + 2 * WIDTH)
     rows = (buffer.ctypes.data + 63) // 64 * 64
     normals = rows + 8 * row_count * stride
     state = normals + 8 * pieces * draws * stride
     marks = state + 8 * 4 * stride
-    y = marks + 8 * stride
+    lengths = marks + 8 * stride
+    roots = lengths + 8 * stride
+    y = roots + 8 * stride
     new = y + 8 * state_size
     p = new + 8 * state_size
     lane_rows = rows if lanes == stride else p + 8 * npar * lanes
@@ -168,15 +138,17 @@ def chunk(arguments):
             h = gap / max(1, n_steps)
             _fill(rows, 1, stride, h)
             _fill(rows, 2, stride, math.sqrt(h))
+            _fill(lengths, 0, stride, h / fine)
+            _fill(roots, 0, stride, math.sqrt(h / fine))
             for j in range(n_steps):
                 if alive == 0 or stop[0] != 0:
                     break
                 _fill(rows, 0, stride, times[g - 1] + j * h)
                 for i in range(fine if m > 0 else 0):
                     if piece == pieces:
-                        _draw(state, normals, stride, pieces * draws)
+                        draw(state, normals, stride, pieces * draws)
                         piece = 0
-                    _increment(normals + 8 * piece * draws * stride, rows, stride, m, with_dz, h / fine, i == 0)
+                    increment(normals + 8 * piece * draws * stride, rows, stride, m, with_dz, lengths, roots, i == 0)
                     piece += 1
                 if lanes != stride:
                     for row in range(row_count):

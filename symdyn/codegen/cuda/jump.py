@@ -24,6 +24,7 @@ def jump_device(system: System, made: Made) -> Device:
         "WATCH": facts["watch"],
         "LOW": facts["low"],
         "FIRED": facts["fired"],
+        "ACTED": facts["acted"],
     }
     event = device_function(made.programs[0], ("tuple", "tuple", "table" if tabled else "tuple"))
     return Device(event, "jump", single=False, constants=constants)

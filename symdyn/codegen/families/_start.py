@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
+from symdyn_kernels.status import SUCCESS
 
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.families.base import Batch, Launch, Run
@@ -34,10 +35,11 @@ def holds_at_start(batch: Batch, facts: Mapping[str, Any]) -> np.ndarray:
 def integrate_rest(run: Run, batch: Batch, task: Launch, integrate: Callable[[Run, Batch, Launch], None]) -> None:
     """Integrate the trajectories that have a way to go; the others stay at their initial values.
 
-    These are all where there is one output time, and those for which the condition that ends trajectories is true at first.
+    These are all where there is one output time, those for which the condition that ends trajectories is true at first, and
+    those that have failed already.
     """
-    ended = holds_at_start(batch, task.facts)
-    over = ended | (batch.times.size == 1)
+    ended = holds_at_start(batch, task.facts) & (run.status == SUCCESS)
+    over = ended | (batch.times.size == 1) | (run.status != SUCCESS)
     run.passage[ended] = batch.times[0]
     if not over.any():
         integrate(run, batch, task)

@@ -11,10 +11,12 @@ import numpy as np
 import sympy as sp
 from symdyn_kernels.arguments.adaptive import AdaptiveArguments as Arguments
 from symdyn_kernels.arguments.adaptive import AdaptiveFunctions, AdaptiveSizes
+from symdyn_kernels.arguments.constraints import ConstraintTables
 from symdyn_kernels.arguments.delays import DelayTables
 from symdyn_kernels.arguments.events import EventTables
 from symdyn_kernels.arguments.parts import Control, Tolerances
 
+from symdyn.codegen.constraint_program import consistent, constraint_program, constraint_tables, refine
 from symdyn.codegen.cuda.adaptive import adaptive_device
 from symdyn.codegen.cuda.join import Device
 from symdyn.codegen.delay_program import delay_tables, looked_up
@@ -74,6 +76,9 @@ class AdaptiveFamily(Family):
         found["delays"] = None if lagged is None else lagged.facts(scheme.order)
         ends: tuple[Program, ...] = () if until is None else (margin_program(system, until),)
         ends += event_programs(system) if system.events else ()
+        if system.algebraic:
+            last, found["constraints"] = constraint_program(system)
+            ends += (last,)
         ends += () if lagged is None else lagged.programs()
         if not scheme.implicit:
             return Made((rhs, *ends), {"factors": 0, "rates": 0, **found})
@@ -87,21 +92,32 @@ class AdaptiveFamily(Family):
         return adaptive_driver(method)
 
     def inlining(self, system: System, scheme: Any, made: Made, lanes: int) -> Inlining | None:
-        if system.events or system.inputs or system.delays:
-            raise CompileError("inline=True is for models without events, inputs and delays; leave it out")
+        if system.parts & {"algebraic", "events", "inputs", "delays"}:
+            raise CompileError("inline=True is for models without events, inputs, delays and algebraic equations; leave it out")
         sizes = {"n": len(system.states), "npar": len(system.parameters), "nlu": made.facts["factors"]}
         constants = {**sizes, "nft": made.facts["rates"], "W": lanes}
         functions = {"f": "rhs", **({"factor": "factor", "solve": "solve"} if scheme.implicit else {})}
         return Inlining(driver_text(scheme), "chunk", constants, functions)
 
     def launch(self, run: Run, batch: Batch, task: Launch) -> None:
+        if not task.system.algebraic:
+            integrate_rest(run, batch, task, self._integrate)
+            return
+        batch = consistent(run, batch, task, self._tolerances(task.options))
         integrate_rest(run, batch, task, self._integrate)
+        refine(run, batch, task, self._tolerances(task.options))
+
+    def _tolerances(self, options: Options) -> Tolerances:
+        return Tolerances(options.rtol, options.atol, options.max_step, self.limit(options))
 
     def _integrate(self, run: Run, batch: Batch, task: Launch) -> None:
         (count, n), options, scheme = batch.initial.shape, task.options, task.scheme
         counts = np.zeros((count, 4), np.int64)
-        own, events, delays = task.addresses, EventTables.none(), DelayTables.none()
+        own, events, delays, constraints = task.addresses, EventTables.none(), DelayTables.none(), ConstraintTables.none()
         own, past = (own, (0, 0)) if task.facts["delays"] is None else (own[:-2], own[-2:])
+        if task.system.algebraic:
+            own, last = own[:-1], own[-1]
+            constraints = constraint_tables(task.system, task.facts["constraints"], last)
         if task.facts["events"] is not None:
             own, found = (own[:-2], own[-2:]) if task.system.events else (own, (0, 0))
             events = event_tables(task.system, task.facts["events"], found, batch.parameters, batch.times)
@@ -118,16 +134,18 @@ class AdaptiveFamily(Family):
             AdaptiveFunctions(rhs, factor, solve, margin),
             AdaptiveSizes(n, batch.parameters.shape[1], task.facts["factors"], task.facts["rates"], task.lanes),
             batch,
-            Tolerances(options.rtol, options.atol, options.max_step, self.limit(options)),
+            self._tolerances(options),
             self.control(scheme, options),
             detect=int(options.detect_stiffness),
             run=run,
             counts=counts,
             signals=task.signals,
             events=events,
+            constraints=constraints,
             delays=delays,
         )
         variant = {name: task.facts[name] is not None for name in ("events", "delays")}
+        variant["algebraic"] = bool(task.system.algebraic)
         (task.driver or adaptive_driver(task.method, **variant)).chunk(arguments)
         run.steps[:], run.rejected[:] = counts[:, 0], counts[:, 1]
         extra = len(getattr(scheme, "extra", ()))
@@ -141,9 +159,9 @@ class AdaptiveFamily(Family):
         return isinstance(scheme, (ExplicitRungeKutta, Rosenbrock))
 
     def device(self, system: System, scheme: Any, made: Made) -> Device:
-        if system.events or system.inputs or system.delays:
+        if system.parts & {"algebraic", "events", "inputs", "delays"}:
             raise CompileError(
-                "target='cuda' follows no events, inputs and delays of a system of rates of change; use target='cpu'"
+                "target='cuda' follows no events, inputs, delays and algebraic equations of rates of change; use target='cpu'"
             )
         return adaptive_device(system, scheme, made)
 

@@ -8,11 +8,13 @@ from typing import Any
 
 import sympy as sp
 
+from symdyn.codegen.event_program import event_facts, event_programs, sampled_conditions, strictly
 from symdyn.codegen.families._start import start_fact
 from symdyn.codegen.families.base import Made, Options
 from symdyn.codegen.families.stepping import SteppingFamily
+from symdyn.codegen.input_paths import written_out
 from symdyn.codegen.lower import Lowering
-from symdyn.codegen.stopping import ENDED, stopped
+from symdyn.codegen.stopping import ENDED, margins_after, stopped
 from symdyn.methods.leaping import DiffusionScheme
 from symdyn.methods.stochastic import StepSymbols
 
@@ -36,6 +38,9 @@ class DiffusionFamily(SteppingFamily):
         }
 
     def programs(self, system: Any, scheme: Any, *, until: sp.Basic | None = None) -> Made:
+        eventful = bool(system.events or system.inputs)
+        system, found = written_out(system, *(() if until is None else (until,)))
+        until = found[0] if found else None
         count = scheme.noises(system)
         symbols = StepSymbols.fresh(system, count, False)
         lane = (system.time, symbols.h, symbols.sqrt_h, *symbols.dW)
@@ -47,7 +52,14 @@ class DiffusionFamily(SteppingFamily):
         if until is not None:
             new = stopped(build, system, until, symbols, new, where="end")
             labels += ["whether it ended", "when"]
-        return Made((build.program("step", new, labels),), {"noises": count, "with_dz": 0, **start_fact(system, until)})
+        facts = {"noises": count, "with_dz": 0, **start_fact(system, until)}
+        if not eventful:
+            return Made((build.program("step", new, labels),), facts)
+        conditions = sampled_conditions(system)
+        new = [*new, *margins_after(build, system, conditions, symbols, new[: len(system.states)], strict=strictly)]
+        step = build.program("step", new, [*labels, *(f"margin of event {k}" for k in range(len(conditions)))])
+        programs = (step, *(event_programs(system) if system.events else ()))
+        return Made(programs, {**facts, "events": event_facts(system)})
 
 
 def _limited(

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 import sympy as sp
-from symdyn_kernels.arguments.jump import EventArguments, LargeJumpArguments, TablePlaces
+from symdyn_kernels.arguments.events import EventTables
+from symdyn_kernels.arguments.jump import DelayedReactions, EventArguments, LargeJumpArguments, TablePlaces
 from symdyn_kernels.arguments.jump import JumpArguments as Arguments
 from symdyn_kernels.status import NEGATIVE, NOT_FINITE, SUCCESS
 
@@ -17,11 +18,12 @@ from symdyn.codegen.cuda.jump import jump_device
 from symdyn.codegen.cuda.jump_large import large_jump_device
 from symdyn.codegen.drivers import plain_driver, plain_text
 from symdyn.codegen.evaluate import evaluate
-from symdyn.codegen.event_program import begun
+from symdyn.codegen.event_program import begun, event_tables
 from symdyn.codegen.families._start import holds_at_start
 from symdyn.codegen.families.base import Batch, Family, Launch, Options, Run
 from symdyn.codegen.fire import fire_module
 from symdyn.codegen.inlining import Inlining
+from symdyn.codegen.input_paths import coefficient_rows
 from symdyn.codegen.jump_program import event_program
 from symdyn.codegen.program import Made, Program
 from symdyn.errors import CompileError, DeclarationError
@@ -40,7 +42,12 @@ MOST = 700
 
 
 def large(system: System) -> bool:
-    """Whether events of a network are functions of one reaction, found in a sum tree, and not one program without branches."""
+    """Whether events of a network are functions of one reaction, found in a sum tree, and not one program without branches.
+
+    What waits, delayed reactions, events with delays or priorities and knots of inputs, does so beside the tree.
+    """
+    if system.delayed_reactions or system.inputs or not all(e.plain for e in system.events):
+        return True
     return len(system.propensities or ()) > (LARGER if system.events or system.time_dependent else LARGE)
 
 
@@ -57,7 +64,7 @@ class JumpFamily(Family):
     always_random = True
     remedies = ()
     counted: ClassVar[Mapping[str, str]] = {
-        "steps": "events",
+        "steps": "events, completions of delayed reactions included",
         "rejected": "candidates of thinning, and moments at which time alone changes a condition, that were no events",
         "evaluations": "evaluations of all propensities",
     }
@@ -76,7 +83,6 @@ class JumpFamily(Family):
         return 1 if large(system) else super().lanes(system, scheme, trajectories)
 
     def driver(self, method: str) -> ModuleType:
-        plain_driver("jump_large")
         return plain_driver("jump")
 
     def inlining(self, system: System, scheme: Any, made: Made, lanes: int) -> Inlining | None:
@@ -85,12 +91,21 @@ class JumpFamily(Family):
                 f"inline=True is for networks whose event is one program; the {made.facts['reactions']} reactions of this one "
                 "are functions of their own: leave it out"
             )
-        constants = {name: int(made.facts[name]) for name in ("thinning", "results", "watch", "low", "fired")}
+        constants = {name: int(made.facts[name]) for name in ("thinning", "results", "watch", "low", "fired", "acted")}
+        constants |= {"events": made.facts["events"][0], "recorded": made.facts["events"][1]}
         return Inlining(plain_text("jump"), "chunk", {**constants, "W": lanes}, {"f": "event"})
 
     def launch(self, run: Run, batch: Batch, task: Launch) -> None:
         run.passage[:] = np.inf
-        batch = begun(task.system, batch)
+        if task.facts["large"]:
+            run.aside[:, : len(task.system.events)] = 0
+            batch = batch._replace(parameters=coefficient_rows(task.system, batch.parameters, batch.times))
+        else:
+            batch, acted = begun(task.system, batch)
+            count, each = task.facts["events"]
+            run.aside[:, :count] = acted
+            if each:
+                run.aside[:, count::each] = np.where(acted, batch.times[0], np.nan)
         rows, begin = self.device_batch(batch, task.facts)
         if not begin.any():
             self._run(run, batch, rows, task)
@@ -114,6 +129,7 @@ class JumpFamily(Family):
             run.values[:, 0] = batch.initial
             task.signals.done[0] += len(batch.initial)
             return
+        given = batch.parameters
         common: dict[str, Any] = {
             "bursts": np.array(facts["bursts"], np.int64),
             "seed": options.seed,
@@ -130,9 +146,12 @@ class JumpFamily(Family):
                 memory=facts["memory"],
                 starts=np.array(facts["starts"], np.int64),
                 dependents=np.array(facts["dependents"], np.int64),
+                delayed=DelayedReactions(np.array(facts["delayed"], np.int64), np.array(facts["emptied"], np.int64)),
+                events=self._tables(run, batch, task),
+                given=np.ascontiguousarray(given),
                 **common,
             )
-            plain_driver("jump_large").chunk(arguments)
+            plain_driver("jump_large", *(("QUEUED",) if facts["events"] is not None else ())).chunk(arguments)
         else:
             f, run_of_events = (*task.addresses, 0)[:2]
             event = EventArguments(
@@ -141,15 +160,31 @@ class JumpFamily(Family):
                 watch=facts["watch"],
                 low=facts["low"],
                 fired=facts["fired"],
+                acted=facts["acted"],
+                events=facts["events"][0],
+                recorded=facts["events"][1],
                 lanes=task.lanes,
             )
             (task.driver or plain_driver("jump")).chunk(Arguments(f, run_of_events, event, **common))
         run.evaluations[:] = run.steps + run.rejected
 
+    def _tables(self, run: Run, batch: Batch, task: Launch) -> EventTables:
+        """The events of a network in the form in which the driver of large ones takes them."""
+        system = task.system
+        if not (system.events or system.inputs):
+            return EventTables.none()
+        addresses = task.addresses[1:] if system.events else (0, 0)
+        given = batch.parameters[:, : len(system.parameters)]
+        return event_tables(system, task.facts["events"], addresses, given, batch.times)
+
     def on_device(self, scheme: Any) -> bool:
         return True
 
     def device(self, system: System, scheme: Any, made: Made) -> Device:
+        if system.delayed_reactions or not all(e.plain for e in system.events):
+            raise CompileError("target='cuda' follows no delays and priorities of networks; use target='cpu'")
+        if system.inputs:
+            raise CompileError("target='cuda' follows no inputs of networks; use target='cpu'")
         if any(isinstance(e.trigger, Schedule) for e in system.events):
             raise CompileError("target='cuda' follows no schedules of networks; use target='cpu', or conditions, when t >= ...")
         if made.facts["large"]:

@@ -9,17 +9,21 @@ from typing import Any, ClassVar
 
 import numpy as np
 import sympy as sp
+from symdyn_kernels.arguments.events import EventTables
 from symdyn_kernels.arguments.stepping import SteppingArguments as Arguments
-from symdyn_kernels.arguments.stepping import SteppingSizes
+from symdyn_kernels.arguments.stepping import SteppingEventArguments, SteppingSizes
 
 from symdyn.codegen.cuda.join import Device
 from symdyn.codegen.cuda.stepping import stepping_device
 from symdyn.codegen.drivers import plain_driver, plain_text
+from symdyn.codegen.event_program import event_facts, event_programs, event_tables, sampled_conditions
 from symdyn.codegen.families._start import holds_at_start, start_fact
 from symdyn.codegen.families.base import Batch, Family, Launch, Run
 from symdyn.codegen.inlining import Inlining
+from symdyn.codegen.input_paths import coefficient_rows, written_out
 from symdyn.codegen.program import Made
 from symdyn.codegen.stepping_program import step_program
+from symdyn.errors import CompileError
 from symdyn.methods.runge_kutta import ExplicitRungeKutta
 from symdyn.methods.stochastic import FixedStepScheme, MapScheme
 from symdyn.system import System
@@ -55,8 +59,13 @@ class SteppingFamily(Family):
         return found - {"brownian_step"} if isinstance(scheme, ExplicitRungeKutta) else found
 
     def programs(self, system: System, scheme: Any, *, until: sp.Basic | None = None) -> Made:
+        eventful = bool(system.events or system.inputs)
+        system, conditions = written_out(system, *(() if until is None else (until,)))
+        until = conditions[0] if conditions else None
         facts = {"noises": system.noises, "with_dz": int(scheme.needs_dz), **start_fact(system, until)}
-        return Made((step_program(system, scheme, until),), facts)
+        facts["events"] = event_facts(system) if eventful else None
+        step = step_program(system, scheme, until, sampled_conditions(system))
+        return Made((step, *(event_programs(system) if system.events else ())), facts)
 
     def rows(self, system: System, scheme: Any) -> int:
         return 6 * len(system.states)
@@ -65,21 +74,33 @@ class SteppingFamily(Family):
         return plain_driver("stepping")
 
     def inlining(self, system: System, scheme: Any, made: Made, lanes: int) -> Inlining | None:
+        if system.events or system.inputs:
+            raise CompileError("inline=True is for models without events and inputs; leave it out")
         constants = {"n": len(made.programs[0].outputs), "npar": len(system.parameters), "m": made.facts["noises"]}
         constants |= {"with_dz": made.facts["with_dz"], "lanes": lanes}
         return Inlining(plain_text("stepping"), "chunk", constants, {"f": "step"})
 
     def launch(self, run: Run, batch: Batch, task: Launch) -> None:
         (count, n), options, stops = batch.initial.shape, task.options, task.facts["start"] is not None
+        tables = self._tables(run, batch, task)
+        if tables is not None:
+            batch = batch._replace(parameters=coefficient_rows(task.system, batch.parameters, batch.times))
         wider, filled = batch, run
         if stops:
-            wider = batch._replace(initial=np.concatenate([batch.initial, np.zeros((count, 2))], axis=1))
+            ended = np.zeros((count, 2))
+            if tables is not None:  # doses at the first time would change what has ended there
+                ended[holds_at_start(batch, task.facts)] = 1.0, batch.times[0]
+            wider = batch._replace(initial=np.concatenate([batch.initial, ended], axis=1))
             filled = run._replace(values=np.empty((*run.values.shape[:2], n + 2)))
         sizes = SteppingSizes(
             wider.initial.shape[1], batch.parameters.shape[1], task.facts["noises"], task.facts["with_dz"], task.lanes
         )
         arguments = Arguments(task.addresses[0], sizes, wider, options.seed, options.step, options.fine, filled, task.signals)
-        (task.driver or self.driver(task.method)).chunk(arguments)
+        if tables is None:
+            (task.driver or self.driver(task.method)).chunk(arguments)
+        else:
+            flag = n if stops else -1
+            plain_driver("stepping_events").chunk(SteppingEventArguments(arguments, tables, int(task.system.whole_steps), flag))
         run.evaluations[:] = run.steps
         if stops:
             run.values[:] = filled.values[:, :, :n]
@@ -87,10 +108,22 @@ class SteppingFamily(Family):
             run.passage[:] = np.where(ended == 1.0, moment, np.inf)
             run.passage[holds_at_start(batch, task.facts)] = batch.times[0]
 
+    def _tables(self, run: Run, batch: Batch, task: Launch) -> EventTables | None:
+        """The events and inputs of a batch, or None where there are none."""
+        facts = task.facts.get("events")
+        if facts is None:
+            return None
+        addresses = task.addresses[1:] if task.system.events else (0, 0)
+        tables = event_tables(task.system, facts, addresses, batch.parameters, batch.times)
+        run.aside[:, : tables.flags.size] = 0
+        return tables
+
     def on_device(self, scheme: Any) -> bool:
         return True
 
     def device(self, system: System, scheme: Any, made: Made) -> Device:
+        if system.events or system.inputs:
+            raise CompileError(f"target='cuda' follows no events and inputs of a {type(system).__name__}; use target='cpu'")
         return stepping_device(system, made.programs[0], noises=made.facts["noises"], with_dz=made.facts["with_dz"])
 
     def device_batch(self, batch: Batch, facts: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:

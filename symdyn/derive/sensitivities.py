@@ -74,8 +74,8 @@ def sensitivities(system: System, parameters: Iterable[Any] | None = None, *, in
     :math:`x_{t+1} = F(x_t)` the right-hand side, with `F` for `f`, is :math:`S_{ik}` at the next step.  Events move in time,
     and sensitivities jump there by what `symdyn.derive._event_sensitivities` states; of systems with delays the equations have
     delays again, see `symdyn.derive._delay_sensitivities`.  Maxima, minima and absolute values are differentiated on either
-    side of their kinks.  Algebraic equations and constraints are differentiated by the chain rule, and are algebraic equations and
-    constraints for the sensitivities.
+    side of their kinks.  Algebraic equations and constraints are differentiated by the chain rule, and are algebraic equations
+    and constraints for the sensitivities.
 
     Parameters
     ----------

@@ -110,8 +110,6 @@ def sensitivities(system: System, parameters: Iterable[Any] | None = None, *, in
         if system.events:
             raise DeclarationError("sensitivities do not follow events of a system with algebraic equations")
         smooth = smooth.replace(algebraic=())
-        if system.delays:
-            raise DeclarationError("sensitivities do not follow delays of a system with algebraic equations")
     known = smooth.parts == {"drift", "delays"}
     sides = smooth.part("drift") if known else smooth.deterministic("the derivation of sensitivities")
     if system.unknowns:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from symdyn.analysis.basin_grids import basins
     from symdyn.analysis.bifurcations import folds, hopf_points
     from symdyn.analysis.branch_figures import plot_continuation
+    from symdyn.analysis.characteristic import characteristic_roots, without_delays
     from symdyn.analysis.cycle_branches import continue_cycle
     from symdyn.analysis.cycles import limit_cycle
     from symdyn.analysis.equilibria import steady_states
@@ -35,6 +36,7 @@ __getattr__, __dir__, __all__ = lazy(
         "bifurcations": ("folds", "hopf_points"),
         "branch_figures": ("plot_continuation",),
         "cycle_branches": ("continue_cycle",),
+        "characteristic": ("characteristic_roots", "without_delays"),
         "cycles": ("limit_cycle",),
         "equilibria": ("steady_states",),
         "existence": ("blow_up",),

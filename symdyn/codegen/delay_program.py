@@ -100,17 +100,17 @@ def looked_up(system: System, *, slopes: bool) -> Lagged:
     >>> print(looked_up(sd.ODESystem({x: -X(t - 1)}), slopes=False).system)
     x' = -x'0
     """
-    named = {s.name: s for s in system.states}
-    calls = sorted(system.delays, key=lambda call: (str(call.args[0]), call.func.__name__))
+    named, slopes = {s.name: s for s in system.states}, slopes or bool(system.slopes)
+    places = sorted({(str(call.args[0]), call.args[0], call.func.__name__.rstrip("'")) for call in system.delays}, key=str)
     swap: dict[sp.Basic, sp.Basic] = {}
     values, symbols = [], []
-    for k, call in enumerate(calls):
-        value, slope = (sp.Symbol(f"{call.func.__name__}'{kind}{k}") for kind in ("", "d"))
-        swap[call] = value
-        values.append(DelayedValue(value, slope, call.args[0]))
+    for k, (_, at, name) in enumerate(places):
+        value, slope = (sp.Symbol(f"{name}'{kind}{k}") for kind in ("", "d"))
+        swap |= {sp.Function(name)(at): value, sp.Function(f"{name}'")(at): slope}
+        values.append(DelayedValue(value, slope, at))
         symbols += [value, slope] if slopes else [value]
     new = system.map_expressions(lambda e: e.xreplace(swap)).replace(parameters=(*system.parameters, *symbols))
-    return Lagged(new, tuple(values), slopes, tuple(named[call.func.__name__] for call in calls))
+    return Lagged(new, tuple(values), slopes, tuple(named[name] for _, _, name in places))
 
 
 def constant_delays(parameters: np.ndarray, facts: Mapping[str, Any]) -> np.ndarray:
@@ -148,14 +148,14 @@ def sums_of_delays(count: int, order: int) -> np.ndarray:
     return np.array(rows, float).reshape(len(rows), count)
 
 
-def delay_tables(facts: Mapping[str, Any], addresses: Sequence[int], parameters: np.ndarray) -> DelayTables:
-    """The tables for trajectories with parameters (N, k), which the delayed values follow."""
+def delay_tables(facts: Mapping[str, Any], addresses: Sequence[int], parameters: np.ndarray, *, jumps: bool) -> DelayTables:
+    """The tables for trajectories with parameters (N, k), which the delayed values follow; with sums of delays for `jumps`."""
     delays = constant_delays(parameters, facts)
     arrays = {name: np.array(facts[name], np.int64) for name in ("states", "begins", "kept", "slopes")}
     shortest, longest = delays.min(axis=1, initial=np.inf), delays.max(axis=1, initial=0.0)
     if facts["varying"]:
         longest = np.full(len(delays), np.inf)
-    sums = np.sort(delays @ sums_of_delays(delays.shape[1], facts["order"]).T, axis=1)
+    sums = np.sort(delays @ sums_of_delays(delays.shape[1], facts["order"] if jumps else 0).T, axis=1)
     times, history = addresses
     return DelayTables(
         times, history, first=parameters.shape[1], varying=facts["varying"], shortest=shortest, longest=longest,

@@ -12,6 +12,7 @@ import sympy as sp
 
 from symdyn import dag
 from symdyn.declaration import derivative, lookup
+from symdyn.derive._delay_sensitivities import DelayedStates
 from symdyn.derive._event_sensitivities import extended_events
 from symdyn.derive.index_reduction import index_reduced
 from symdyn.errors import DeclarationError
@@ -71,9 +72,10 @@ def sensitivities(system: System, parameters: Iterable[Any] | None = None, *, in
     with :math:`S(0) = 0`; for the initial value of state `j` the last term is missing and
     :math:`S_{ij}(0) = \delta_{ij}`.  Where an initial value is an expression, its derivative takes the place of 0.  Of a map
     :math:`x_{t+1} = F(x_t)` the right-hand side, with `F` for `f`, is :math:`S_{ik}` at the next step.  Events move in time,
-    and sensitivities jump there by what `symdyn.derive._event_sensitivities` states.  Maxima, minima and absolute values are
-    differentiated on either side of their kinks.  Algebraic equations and constraints are differentiated by the chain rule, and
-    are algebraic equations and constraints for the sensitivities.
+    and sensitivities jump there by what `symdyn.derive._event_sensitivities` states; of systems with delays the equations have
+    delays again, see `symdyn.derive._delay_sensitivities`.  Maxima, minima and absolute values are differentiated on either
+    side of their kinks.  Algebraic equations and constraints are differentiated by the chain rule, and are algebraic equations
+    and constraints for the sensitivities.
 
     Parameters
     ----------
@@ -103,12 +105,13 @@ def sensitivities(system: System, parameters: Iterable[Any] | None = None, *, in
     dx_dx' = -a*dx_dx
     """
     system = index_reduced(system)
-    smooth = system.replace(events=()) if system.drift is not None and system.events else system
+    smooth = system.replace(events=()) if system.drift is not None and system.events and not system.delays else system
     if system.algebraic:
         if system.events:
             raise DeclarationError("sensitivities do not follow events of a system with algebraic equations")
         smooth = smooth.replace(algebraic=())
-    sides = smooth.deterministic("the derivation of sensitivities")
+    known = smooth.parts == {"drift", "delays"}
+    sides = smooth.part("drift") if known else smooth.deterministic("the derivation of sensitivities")
     if system.unknowns:
         unknown = ", ".join(map(str, system.unknowns))
         raise DeclarationError(f"the system has unknown terms ({unknown}); fill them in with with_terms")
@@ -122,19 +125,25 @@ def sensitivities(system: System, parameters: Iterable[Any] | None = None, *, in
             slope = f"d{state}_d{column}"  # of a state W it would be read as a random number
             names[state, column] = fresh_symbol(f"d_{slope[1:]}" if slope.startswith("dW") else slope, taken)
 
+    past = DelayedStates(system, names)
+    sides, written = tuple(f.xreplace(past.values) for f in sides), sides
     jacobian = [[(j, derivative(f, s)) for j, s in enumerate(system.states) if f.has(s)] for f in sides]
     rows = []
     for column in columns:
         s = [names[state, column] for state in system.states]
         for f, partial in zip(sides, jacobian, strict=True):
             direct = sp.S.Zero if column in system.states else derivative(f, column)
-            rows.append(sp.Add(direct, *(sp.Mul(d, s[j]) for j, d in partial)))
+            delayed = [derivative(f, value) * past.slope(call, column) for call, value in past.values.items() if f.has(value)]
+            rows.append(past.written(sp.Add(direct, *(sp.Mul(d, s[j]) for j, d in partial), *delayed)))
+    sides = written
     constraints = list(system.constraints)
     for column in columns if constraints else ():
         for c in system.constraints:
             direct = sp.S.Zero if column in system.states else derivative(c, column)
             constraints.append(sp.Add(direct, *(derivative(c, s) * names[s, column] for s in system.states if c.has(s))))
-    defaults = {names[state, column]: value for state, column, value in _first(system, columns)}
+    defaults = {
+        names[state, column]: value for state, column, value in _first(system, columns) if not past.begins(state, column)
+    }
     events, further = extended_events(system, columns, names, lambda name: fresh_symbol(name, taken))
     kept = dict.fromkeys(further, 0.0)
     differential = {} if not system.algebraic else {
@@ -145,7 +154,8 @@ def sensitivities(system: System, parameters: Iterable[Any] | None = None, *, in
     extended = _extended(
         system, (*system.states, *names.values(), *further), (*sides, *rows, *(sp.S.Zero for _ in further)),
         {**system.initial, **defaults, **kept}, events,
-        (*system.provenance, f"with sensitivities to {', '.join(map(str, columns))}"), differential,
+        (*system.provenance, f"with sensitivities to {', '.join(map(str, columns))}"),
+        {**differential, **past.history(columns)},
     )  # fmt: skip
     return Sensitivities(extended, system, columns, MappingProxyType(names))
 

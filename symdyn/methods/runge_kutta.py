@@ -234,4 +234,6 @@ class Rosenbrock:
         >>> sd.METHODS["rodas4"].applies(sd.DiscreteSystem.from_text("x[t+1] = 2*x"))
         'it takes systems of rates of change; this DiscreteSystem has next values'
         """
+        if system.slopes:
+            return f"it takes no slopes of states at other times, such as {system.slopes[0]}; use an explicit method"
         return system.unmet(["drift"], (*FOLLOWED, "algebraic"))

@@ -74,6 +74,9 @@ def check_delays(
     found, elsewhere = (
         [e for e in dag.nodes(part) if isinstance(e, AppliedUndef) and e.func.__name__ in names] for part in (sides, further)
     )
+    slopes = [e for e in dag.nodes(sides) if isinstance(e, AppliedUndef) and e.func.__name__ in {f"{name}'" for name in names}]
+    if slopes:
+        raise DeclarationError(f"{slopes[0]} is a derivative at another time, of a neutral equation; that is not supported")
     for call in (*found, *elsewhere):
         name, free = call.func.__name__, dag.free_symbols(call.args)
         if path := next((p for p in free if isinstance(p, Path)), None):

@@ -14,6 +14,7 @@ import xarray as xr
 
 from symdyn.codegen.effects import refuse_idle
 from symdyn.codegen.kernel import Kernel, Options, compile, read_method
+from symdyn.declaration import name_of
 from symdyn.errors import DeclarationError
 from symdyn.integration.kernel import ArrayKernel
 from symdyn.methods.options import MethodOptions, check_positive, check_whole
@@ -198,7 +199,7 @@ def simulate(
         frame = system.frame(initial, times, grid) if isinstance(system, SpatialSystem) else Frame.of(system, initial)
     condition = read_condition(until, frame.declared)
     system = frame.system
-    begin = {**_before(system, times[0]), **(frame.given or {})} if system.history else frame.given
+    begin = _begun(system, frame.given, times[0]) if system.history else frame.given
     design = make_design(system, begin, parameters, trajectories, frame.coordinates)
     kernel = compile(
         system, method=method, target=target, precision=layout.precision, lanes=layout.lanes, trajectories=design.size,
@@ -234,10 +235,15 @@ def simulate(
     return verdict(sink.dataset(attrs), Ending(kernel, design, outcome, frame.skip), on_failure, sink.advice)
 
 
-def _before(system: System, first: float) -> dict[sp.Symbol, sp.Expr]:
-    """Initial values of states that have a history and no default: those of the history at the first time."""
+def _begun(system: System, given: Mapping[Any, Any] | None, first: float) -> dict[Any, Any]:
+    """The initial values that were given, and of the other states that have a history and no default those of the history."""
+    named = {name_of(key) for key in given or {}}
+    if system.slopes and (wrong := [s for s in system.history if s.name in named]):
+        raise DeclarationError(
+            f"{wrong[0]} has a history and may not jump at the first time, as {system.slopes[0]} occurs here"
+        )
     now = {system.time: sp.Float(float(first))}
-    return {s: e.xreplace(now) for s, e in system.history.items() if s not in system.initial}
+    return {**{s: e.xreplace(now) for s, e in system.history.items() if s not in system.initial}, **(given or {})}
 
 
 def _check_start(kernel: Kernel, design: Design) -> None:

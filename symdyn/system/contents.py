@@ -228,11 +228,17 @@ class Contents(ABC):
 
     @cached_property
     def delays(self) -> tuple[AppliedUndef, ...]:
-        """States at other times, such as ``x(t - 1)``, sorted by name."""
+        """States at other times, such as ``x(t - 1)``, sorted by name; in sensitivities also slopes, ``x'(t - 1)``."""
         if not self.delayed:
             return ()
-        found = {e for e in dag.nodes(self.expressions) if isinstance(e, AppliedUndef) and e.func.__name__ in self.names}
+        names = {*self.names, *(f"{name}'" for name in self.names)}
+        found = {e for e in dag.nodes(self.expressions) if isinstance(e, AppliedUndef) and e.func.__name__ in names}
         return tuple(sorted(found, key=str))
+
+    @property
+    def slopes(self) -> tuple[AppliedUndef, ...]:
+        """Those of `delays` that are slopes."""
+        return tuple(d for d in self.delays if d.func.__name__ not in self.names)
 
     @property
     def noises(self) -> int:

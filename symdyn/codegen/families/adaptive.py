@@ -124,7 +124,8 @@ class AdaptiveFamily(Family):
             run.aside[:, : events.flags.size] = 0
             batch = batch._replace(parameters=coefficient_rows(task.system, batch.parameters, batch.times))
         if task.facts["delays"] is not None:
-            delays = delay_tables(task.facts["delays"], past, batch.parameters)
+            jumps = task.facts["events"] is not None
+            delays = delay_tables(task.facts["delays"], past, batch.parameters, jumps=jumps)
             values = np.zeros((count, delays.kept.size))
             batch = batch._replace(parameters=np.concatenate([batch.parameters, values], axis=1))
         own, margin = (own, 0) if task.facts["start"] is None else (own[:-1], own[-1])

@@ -8,7 +8,7 @@ import libsbml as sbml
 
 from symdyn.errors import DeclarationError
 from symdyn.io._mathml import to_node
-from symdyn.io._sbml_writer import write_initial
+from symdyn.io._sbml_writer import fresh, write_event, write_initial
 from symdyn.models.ode import ODESystem
 
 __all__ = ["write_rates"]
@@ -18,6 +18,8 @@ def write_rates(system: ODESystem) -> str:
     """The SBML text of an ODE system; see `to_sbml`."""
     if system.delays:
         raise DeclarationError(f"the system has delays ({system.delays[0]}), which are not written to SBML")
+    if system.inputs:
+        raise DeclarationError(f"the system has the input {system.inputs[0]}, a function of time that SBML has not")
     if system.unknowns:
         raise DeclarationError(f"the system has unknown terms ({', '.join(map(str, system.unknowns))}); fill them in first")
     names = [s.name for s in (*system.states, *system.parameters, *system.observables)]
@@ -48,6 +50,9 @@ def write_rates(system: ODESystem) -> str:
         assignment = model.createAssignmentRule()
         assignment.setVariable(name.name)
         assignment.setMath(to_node(value, system.time))
+    taken = {*names, label}
+    for i, event in enumerate(system.events, start=1):
+        write_event(model, event, fresh(f"E{i}", taken), system.time)
     return sbml.writeSBMLToString(document)
 
 

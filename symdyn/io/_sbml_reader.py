@@ -15,7 +15,7 @@ from symdyn.declaration import RESERVED_NAMES
 from symdyn.errors import DeclarationError
 from symdyn.io._mathml import Formula
 from symdyn.io._xml import bounded
-from symdyn.io.exchange.model import Change, Exchange, Quantity, Trigger
+from symdyn.io.exchange.model import ExchangeModel, ExchangeReaction, Quantity, Trigger
 
 __all__ = ["read"]
 
@@ -23,7 +23,7 @@ __all__ = ["read"]
 READ = ("comp", "l3v2extendedmath")
 
 
-def read(text: str, path: Path | None = None) -> Exchange:
+def read(text: str, path: Path | None = None) -> ExchangeModel:
     """The exchange model of an SBML text, which lies at a path."""
     bounded(text)
     document = sbml.readSBMLFromString(text)
@@ -102,7 +102,7 @@ class _Reader:
         self.formula = Formula(functions, self.time)
         self.local: dict[sp.Symbol, float | None] = {}
 
-    def exchange(self) -> Exchange:
+    def exchange(self) -> ExchangeModel:
         """All of it."""
         starts = {
             a.getSymbol(): self.read(a.getMath(), f"the initial assignment of {a.getSymbol()}")
@@ -130,7 +130,7 @@ class _Reader:
             else:
                 where = assigned if r.isAssignment() else rates
                 where[self.symbol(r.getVariable(), "a rule")] = self.read(r.getMath(), f"the rule of {r.getVariable()}")
-        model = Exchange(
+        model = ExchangeModel(
             name=self.model.getId(),
             time=self.time,
             quantities=quantities,
@@ -144,7 +144,7 @@ class _Reader:
         )
         return self._with_rates_of_reactions(model)
 
-    def _with_rates_of_reactions(self, model: Exchange) -> Exchange:
+    def _with_rates_of_reactions(self, model: ExchangeModel) -> ExchangeModel:
         """The identifier of a reaction stands for its rate."""
         laws = {c.symbol: c.law for c in model.changes if c.law is not None}
         starts = [q.value for q in model.quantities.values() if q.value is not None]
@@ -209,14 +209,14 @@ class _Reader:
 
     # ---- reactions and events ------------------------------------------------------------------------
 
-    def change(self, reaction: Any) -> Change:
+    def change(self, reaction: Any) -> ExchangeReaction:
         name = reaction.getId()
         law = None
         if reaction.isSetKineticLaw() and reaction.getKineticLaw().isSetMath():
             law = self.law(reaction)
         sides = [self.side(s, name) for s in (reaction.getListOfReactants(), reaction.getListOfProducts())]
         fast = bool(reaction.isSetFast() and reaction.getFast())
-        return Change(self.names[name], law, sides[0], sides[1], reaction.getReversible(), fast)
+        return ExchangeReaction(self.names[name], law, sides[0], sides[1], reaction.getReversible(), fast)
 
     def law(self, reaction: Any) -> sp.Expr:
         """The kinetic law; local parameters get names of their own where theirs are taken."""

@@ -11,7 +11,7 @@ import sympy as sp
 from symdyn.derive.jumps import refuse_delays
 from symdyn.errors import DeclarationError
 from symdyn.io._mathml import to_node
-from symdyn.models.events import Schedule
+from symdyn.models.events import Event, Schedule
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.system import System
 
@@ -32,7 +32,7 @@ def write(network: ReactionNetwork) -> str:
             raise DeclarationError(f"{name!r} is no identifier of SBML (ASCII letters, digits, _); use renamed(...)")
     document = sbml.SBMLDocument(3, 1)
     model = document.createModel()
-    model.setId(_fresh("network", names))
+    model.setId(fresh("network", names))
     for what in (model.setSubstanceUnits, model.setExtentUnits):
         what("item")
     home = _compartment(model, network, names)
@@ -56,11 +56,11 @@ def write(network: ReactionNetwork) -> str:
     for i in range(1, len(network.reactions) + 1):
         _reaction(model, network, i, names)
     for i, event in enumerate(network.events, start=1):
-        _event(model, event, _fresh(f"E{i}", names), network.time)
+        write_event(model, event, fresh(f"E{i}", names), network.time)
     return sbml.writeSBMLToString(document)
 
 
-def _fresh(name: str, taken: Iterable[str]) -> str:
+def fresh(name: str, taken: Iterable[str]) -> str:
     while name in taken:
         name += "_"
     return name
@@ -69,7 +69,7 @@ def _fresh(name: str, taken: Iterable[str]) -> str:
 def _compartment(model: Any, network: ReactionNetwork, names: set[str]) -> str:
     volume = network.volume
     compartment = model.createCompartment()
-    compartment.setId(volume.name if volume.is_Symbol else _fresh("compartment", names))
+    compartment.setId(volume.name if volume.is_Symbol else fresh("compartment", names))
     compartment.setConstant(True)
     compartment.setSpatialDimensions(3)
     size = network.defaults.get(volume) if volume.is_Symbol else float(volume)
@@ -101,7 +101,7 @@ def write_initial(model: Any, state: sp.Symbol, system: System) -> None:
 def _reaction(model: Any, network: ReactionNetwork, number: int, names: set[str]) -> None:
     given, law = network.reactions[number - 1], network.propensities[number - 1]
     reaction = model.createReaction()
-    reaction.setId(_fresh(f"R{number}", names))
+    reaction.setId(fresh(f"R{number}", names))
     reaction.setReversible(False)
     reaction.setFast(False)
     for side, create in ((given.reactants, reaction.createReactant), (given.products, reaction.createProduct)):
@@ -116,12 +116,19 @@ def _reaction(model: Any, network: ReactionNetwork, number: int, names: set[str]
     reaction.createKineticLaw().setMath(to_node(law, network.time))
 
 
-def _event(model: Any, event: Any, name: str, time: sp.Symbol) -> None:
+def write_event(model: Any, event: Event, name: str, time: sp.Symbol) -> None:
+    """Add an event to a model of libsbml.
+
+    Raises
+    ------
+    DeclarationError
+        For schedules.
+    """
     written = model.createEvent()
     written.setId(name)
     if isinstance(event.trigger, Schedule):
         raise DeclarationError(f"SBML has no schedules such as '{event.heading}'; write conditions, when {time} >= ...")
-    written.setUseValuesFromTriggerTime(event.from_trigger or event.delay == 0)
+    written.setUseValuesFromTriggerTime(event.from_trigger)
     trigger = written.createTrigger()
     trigger.setInitialValue(event.initial)
     trigger.setPersistent(event.persistent)

@@ -7,7 +7,7 @@ import tempfile
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -119,6 +119,12 @@ def _sbml() -> Target:
     return Target((network.to_sbml().encode(),), _file("model.xml", sd.read_sbml))
 
 
+def _sbml_equations() -> Target:
+    text = ODE + "\ns := x + y; when x > 3 delay 1 priority 2, x = y"
+    seed = sd.ODESystem.from_text(text).to_sbml()
+    return Target((seed.encode(), *_sbml().seeds), _file("model.xml", partial(sd.read_sbml, as_="ode")))
+
+
 def _data(path: Path) -> object:
     return read_data(read_table(path))
 
@@ -147,6 +153,7 @@ TARGETS: dict[str, Callable[[], Target]] = {
         _file("model.ant", sd.read_antimony),
     ),
     "SBML": _sbml,
+    "SBML as equations": _sbml_equations,
     "model file": lambda: Target((b"# ode\n" + ODE.encode(), NETWORK.encode()), _file("model.txt", read_model)),
     "table": lambda: Target(
         (

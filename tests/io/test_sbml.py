@@ -20,6 +20,7 @@ from symdyn.models.reaction import Burst, Reaction
 from symdyn.models.reactions import ReactionNetwork
 
 MATH = 'xmlns="http://www.w3.org/1998/Math/MathML"'
+DELAY = '<csymbol encoding="text" definitionURL="http://www.sbml.org/sbml/symbols/delay">d</csymbol>'
 
 
 def ci(name: str) -> str:
@@ -268,7 +269,11 @@ def test_events_of_species():
             r"1000000000000000\.0 of X; expected a whole number up to 1000",
         ),
         ('stoichiometry="2"', 'stoichiometry="nan"', "Birth has no stoichiometry of X"),
-        (apply("times", ci("Mu"), ci("X")), apply("selector", ci("X"), cn(1)), "selector"),
+        (
+            apply("times", ci("Mu"), ci("X")),
+            f"<apply>{DELAY}{ci('X')}{cn(1)}</apply>",
+            "formula has a delay; read it as_='ode'",
+        ),
         ("<kineticLaw>" + math(apply("times", ci("Mu"), ci("X"))) + "</kineticLaw>", "", "Death has no kinetic law"),
     ],
 )

@@ -247,6 +247,18 @@ def test_what_is_written_from_an_ode_system_is_read_back():
     assert (back.defaults, back.initial, back.observables) == (system.defaults, system.initial, system.observables)
 
 
+def test_events_are_written_and_read_back_and_inputs_are_refused():
+    text = (
+        "v' = I - v; n' = 0; I = 1.5; v(0) = 0; n(0) = 0; when v >= 1, v = 0, n = n + 1; when n > 2 delay 1 priority 2, n = 0"
+    )
+    system = sd.ODESystem.from_text(text)
+    back = read_sbml(system.to_sbml(), as_="ode")
+    assert back.events == system.events
+    v, u = sp.Symbol("v"), sd.Path("u", [0, 1], [0, 1])
+    with pytest.raises(DeclarationError, match="input u, a function of time"):
+        sd.ODESystem({v: u - v}).to_sbml()
+
+
 def test_equations_of_a_network_are_those_of_its_rates():
     net = sd.ReactionNetwork.from_text("A -> B, k; 2 B => A, c*B*(B - 1); 0 -> A, 3; k = 2; c = 0.1; A(0) = 5; B(0) = 4")
     found = read_sbml(net.to_sbml(), as_="ode")

@@ -1,5 +1,5 @@
 """Models as they are exchanged between programs: quantities, rules, reactions and events, and their lowering to systems."""
 
-from symdyn.io.exchange.model import Change, Delayed, Exchange, Quantity, RateOf, Trigger
+from symdyn.io.exchange.model import Delayed, ExchangeModel, ExchangeReaction, Quantity, RateOf, Trigger
 
-__all__ = ["Change", "Delayed", "Exchange", "Quantity", "RateOf", "Trigger"]
+__all__ = ["Delayed", "ExchangeModel", "ExchangeReaction", "Quantity", "RateOf", "Trigger"]

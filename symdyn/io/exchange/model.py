@@ -10,7 +10,7 @@ import sympy as sp
 
 from symdyn import dag
 
-__all__ = ["Change", "Delayed", "Exchange", "Quantity", "RateOf", "Trigger"]
+__all__ = ["Delayed", "ExchangeModel", "ExchangeReaction", "Quantity", "RateOf", "Trigger"]
 
 
 class Delayed(sp.Function):
@@ -67,7 +67,7 @@ class Quantity:
 
 
 @dataclass(frozen=True)
-class Change:
+class ExchangeReaction:
     """A reaction: its rate in extent per time (None if the file has none), and stoichiometries in the order of the file."""
 
     symbol: sp.Symbol
@@ -93,7 +93,7 @@ class Trigger:
 
 
 @dataclass(frozen=True)
-class Exchange:
+class ExchangeModel:
     """A model.
 
     Attributes
@@ -106,7 +106,7 @@ class Exchange:
         Values at all times, and rates of change, in the meaning of the symbol.
     algebraic : tuple of Expr
         Zero at all times.
-    changes : tuple of Change
+    changes : tuple of ExchangeReaction
     triggers : tuple of Trigger
     local : dict of Symbol to float or None
         Parameters of single reactions, under names of their own.
@@ -122,7 +122,7 @@ class Exchange:
     assigned: dict[sp.Symbol, sp.Expr] = field(default_factory=dict)
     rates: dict[sp.Symbol, sp.Expr] = field(default_factory=dict)
     algebraic: tuple[sp.Expr, ...] = ()
-    changes: tuple[Change, ...] = ()
+    changes: tuple[ExchangeReaction, ...] = ()
     triggers: tuple[Trigger, ...] = ()
     local: dict[sp.Symbol, float | None] = field(default_factory=dict)
     moles: bool = False
@@ -153,7 +153,7 @@ class Exchange:
         used |= {*self.assigned, *self.rates, *(s for e in self.triggers for s in e.assignments)}
         return {s: sp.S.One for s, q in self.quantities.items() if q.kind == "compartment" and q.value == 1 and s not in used}
 
-    def mapped(self, function: Callable[[Any], Any]) -> Exchange:
+    def mapped(self, function: Callable[[Any], Any]) -> ExchangeModel:
         """The model with a function applied to every expression, values at the start included."""
 
         def pairs(side: tuple[tuple[sp.Symbol, sp.Expr], ...]) -> tuple[tuple[sp.Symbol, sp.Expr], ...]:

@@ -1,4 +1,4 @@
-"""Exchange models as reaction networks: jump processes of whole numbers of molecules."""
+"""ExchangeModel models as reaction networks: jump processes of whole numbers of molecules."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from symdyn import dag
 from symdyn.declaration import value_of
 from symdyn.errors import DeclarationError
 from symdyn.io._rate_laws import mass_action, split_reversible
-from symdyn.io.exchange.model import Change, Delayed, Exchange, Quantity, RateOf, Trigger
+from symdyn.io.exchange.model import Delayed, ExchangeModel, ExchangeReaction, Quantity, RateOf, Trigger
 from symdyn.models.events import Event
 from symdyn.models.reaction import Reaction
 from symdyn.models.reactions import ReactionNetwork
@@ -23,7 +23,7 @@ LAWS = ("propensities", "rate equations")
 OTHERWISE = "read it as_='ode'"
 
 
-def to_network(model: Exchange, laws: str) -> ReactionNetwork:
+def to_network(model: ExchangeModel, laws: str) -> ReactionNetwork:
     """The network of a model; `laws` as for `symdyn.read_sbml`.
 
     Raises
@@ -37,7 +37,7 @@ def to_network(model: Exchange, laws: str) -> ReactionNetwork:
 class _Lowering:
     """One model, from quantities to reactions."""
 
-    def __init__(self, model: Exchange, laws: str) -> None:
+    def __init__(self, model: ExchangeModel, laws: str) -> None:
         self.model, self.laws = model, laws
         self.quantities = model.quantities
         self.refuse()
@@ -148,12 +148,12 @@ class _Lowering:
             provenance=self.model.provenance,
         )
 
-    def law(self, c: Change) -> sp.Expr:
+    def law(self, c: ExchangeReaction) -> sp.Expr:
         if c.law is None:
             raise DeclarationError(f"the reaction {c.symbol} has no kinetic law")
         return self.put(c.law, f"the kinetic law of {c.symbol}")
 
-    def reactions(self, c: Change, law: sp.Expr, volume: sp.Expr) -> list[Reaction]:
+    def reactions(self, c: ExchangeReaction, law: sp.Expr, volume: sp.Expr) -> list[Reaction]:
         """The one or two reactions of a reaction of the model."""
         if c.fast:
             raise DeclarationError(f"the reaction {c.symbol} is fast, in equilibrium at all times; that is not read")
@@ -165,7 +165,7 @@ class _Lowering:
             found.append(Reaction(start, end, part if rate is None else rate, rate is not None))
         return found
 
-    def side(self, pairs: tuple[tuple[sp.Symbol, sp.Expr], ...], c: Change) -> dict[sp.Symbol, int]:
+    def side(self, pairs: tuple[tuple[sp.Symbol, sp.Expr], ...], c: ExchangeReaction) -> dict[sp.Symbol, int]:
         """Molecule numbers of the species that the reaction changes."""
         counts: dict[sp.Symbol, int] = {}
         for species, e in pairs:

@@ -1,4 +1,4 @@
-"""Exchange models as ordinary differential equations, exactly."""
+"""ExchangeModel models as ordinary differential equations, exactly."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sympy.core.function import AppliedUndef
 
 from symdyn import dag
 from symdyn.errors import DeclarationError
-from symdyn.io.exchange.model import Delayed, Exchange, Quantity, RateOf, Trigger
+from symdyn.io.exchange.model import Delayed, ExchangeModel, Quantity, RateOf, Trigger
 from symdyn.models.events import Event
 from symdyn.models.ode import ODESystem
 
@@ -20,7 +20,7 @@ __all__ = ["to_odes"]
 LONG_AGO = sp.Float(1e300)
 
 
-def to_odes(model: Exchange) -> ODESystem:
+def to_odes(model: ExchangeModel) -> ODESystem:
     r"""The equations of a model.
 
     Every symbol keeps its meaning: a species is a concentration, or an amount where the model says so.  With the extents
@@ -34,7 +34,7 @@ def to_odes(model: Exchange) -> ODESystem:
 class _Lowering:
     """One model, from quantities to equations."""
 
-    def __init__(self, model: Exchange) -> None:
+    def __init__(self, model: ExchangeModel) -> None:
         self.model = model
         self.quantities = model.quantities
         if fast := [c.symbol for c in model.changes if c.fast]:
@@ -49,7 +49,7 @@ class _Lowering:
 
     # ---- algebraic rules -------------------------------------------------------------------------------
 
-    def solved(self) -> Exchange:
+    def solved(self) -> ExchangeModel:
         """The model with the algebraic rules that are linear in what they determine as assignments of it."""
         model = self.model
         assigned = dict(model.assigned)

@@ -43,10 +43,12 @@ class _Lowering:
         self.refuse()
         self.states = [s for s, q in self.quantities.items() if self.moving(q)]
         self.states += [s for e in model.triggers for s in e.assignments if s not in self.states]
+        self.known = set(self.states)
         # of species that are concentrations in formulas, symbols stand for amounts in the network
-        rules = {**model.assigned, **model.plain_sizes()}
+        plain = model.plain_sizes()
+        rules = {**model.assigned, **plain}
         for s, q in self.quantities.items():
-            if s not in rules and self.home(q) not in (sp.S.One, *model.plain_sizes()):
+            if s not in rules and self.home(q) not in (sp.S.One, *plain):
                 rules[s] = sp.Symbol(f"{s.name}/amount") / q.home  # no identifier: it becomes the symbol again
         self.swap = dag.written_out(rules, "rule of")
         self.back = {sp.Symbol(f"{s.name}/amount"): s for s in self.quantities}
@@ -135,7 +137,7 @@ class _Lowering:
         used = dag.free_symbols(
             [volume, *(r.rate for r in reactions), *(x for e in events for x in e.sides), *observables.values()]
         )
-        declared = [s for s in (*self.quantities, *self.model.local) if s in used and s not in self.states]
+        declared = [s for s in (*self.quantities, *self.model.local) if s in used and s not in self.known]
         return ReactionNetwork(
             reactions,
             {s: v for s in declared if (v := self.value(s)) is not None},
@@ -161,7 +163,7 @@ class _Lowering:
         parts = split_reversible(law, *sides, name=c.symbol.name) if c.reversible else [law]
         found = []
         for part, (start, end) in zip(parts, (sides, sides[::-1]), strict=False):
-            rate = mass_action(part, start, volume, set(self.states), powers=self.laws == "rate equations")
+            rate = mass_action(part, start, volume, self.known, powers=self.laws == "rate equations")
             found.append(Reaction(start, end, part if rate is None else rate, rate is not None))
         return found
 
@@ -180,7 +182,7 @@ class _Lowering:
                 raise DeclarationError(
                     f"the reaction {c.symbol} has the stoichiometry {count} of {species}; expected {expected}"
                 )
-            if species in self.states and count and not self.quantities[species].boundary:
+            if species in self.known and count and not self.quantities[species].boundary:
                 counts[species] = counts.get(species, 0) + int(count)
         return counts
 

@@ -13,6 +13,7 @@ from symdyn.errors import DeclarationError
 from symdyn.io.exchange.model import Delayed, ExchangeModel, Quantity, RateOf, Trigger
 from symdyn.models.events import Event
 from symdyn.models.ode import ODESystem
+from symdyn.pairing import matched
 
 __all__ = ["to_odes"]
 
@@ -39,6 +40,11 @@ class _Lowering:
         self.quantities = model.quantities
         if fast := [c.symbol for c in model.changes if c.fast]:
             raise DeclarationError(f"the reaction {fast[0]} is fast, in equilibrium at all times; that is not read")
+        self.extents: dict[sp.Symbol, list[sp.Expr]] = {}  # of each species, the extents that reactions add to it
+        for c in model.changes:
+            for sign, side in ((1, c.products), (-1, c.reactants)):
+                for species, count in side:
+                    self.extents.setdefault(species, []).append(sign * count * (sp.S.Zero if c.law is None else c.law))
         self.unknown: dict[sp.Symbol, sp.Expr] = {}  # what algebraic rules determine, if not in closed form
         self.model = model = self.solved()
         self.ticking = {s for e in model.triggers for s in e.assignments}  # changed by events
@@ -53,7 +59,7 @@ class _Lowering:
         """The model with the algebraic rules that are linear in what they determine as assignments of it."""
         model = self.model
         assigned = dict(model.assigned)
-        for s, e in self.matched().items():
+        for s, e in self.determined().items():
             slope = sp.diff(e, s)
             if slope.is_number and slope != 0 and not e.has(Delayed, RateOf):
                 given = {**assigned, s: sp.expand(s - e / slope)}
@@ -67,31 +73,20 @@ class _Lowering:
                 self.unknown[s] = e
         return replace(model, assigned=assigned, algebraic=())
 
-    def matched(self) -> dict[sp.Symbol, sp.Expr]:
+    def determined(self) -> dict[sp.Symbol, sp.Expr]:
         """For each algebraic rule one quantity that nothing else determines."""
         model = self.model
         free = [
             s
             for s, q in self.quantities.items()
             if not q.constant and s not in model.assigned and s not in model.rates
-            and not (q.kind == "species" and not q.boundary and self.reacting(q))
+            and not (q.kind == "species" and not q.boundary and s in self.extents)
         ]  # fmt: skip
-        inside = [{s for s in free if s in e.free_symbols} for e in model.algebraic]
-        found: dict[sp.Symbol, int] = {}
-
-        def place(k: int, tried: set[sp.Symbol]) -> bool:
-            for s in free:
-                if s in inside[k] and s not in tried:
-                    tried.add(s)
-                    if s not in found or place(found[s], tried):
-                        found[s] = k
-                        return True
-            return False
-
-        for k, e in enumerate(model.algebraic):
-            if not place(k, set()):
-                raise DeclarationError(f"the algebraic rule 0 = {e} determines nothing: rules or reactions change all in it")
-        return {s: model.algebraic[k] for s, k in found.items()}
+        pairs, rivals = matched([[s for s in free if s in e.free_symbols] for e in model.algebraic])
+        if rivals:
+            rule = model.algebraic[rivals[0]]
+            raise DeclarationError(f"the algebraic rule 0 = {rule} determines nothing: rules or reactions change all in it")
+        return {s: model.algebraic[k] for k, s in pairs.items()}
 
     # ---- what symbols stand for ------------------------------------------------------------------------
 
@@ -99,14 +94,11 @@ class _Lowering:
         """Whether a rule or an event changes a quantity."""
         return s in self.model.rates or s in self.model.assigned or s in self.ticking
 
-    def reacting(self, q: Quantity) -> bool:
-        return any(s == q.symbol for c in self.model.changes for s, _ in (*c.reactants, *c.products))
-
     def by_amount(self, q: Quantity) -> bool:
         """Whether the amount of a species is the state in place of its concentration."""
         if q.kind != "species" or q.amount or q.home is None or not self.varying(q.home):
             return False
-        return q.symbol not in self.model.assigned and q.symbol not in self.model.rates
+        return not any(q.symbol in rules for rules in (self.model.assigned, self.model.rates, self.unknown))
 
     def moving(self, q: Quantity) -> bool:
         """Whether a quantity is a state."""
@@ -115,7 +107,7 @@ class _Lowering:
             return False
         if s in self.model.rates or s in self.ticking or s in self.unknown or self.by_amount(q):
             return True
-        return q.kind == "species" and not q.boundary and not q.constant and self.reacting(q)
+        return q.kind == "species" and not q.boundary and not q.constant and s in self.extents
 
     def amount(self, q: Quantity) -> sp.Symbol:
         """The symbol of an amount."""
@@ -191,11 +183,7 @@ class _Lowering:
 
     def production(self, q: Quantity) -> sp.Expr:
         """The change of an amount by reactions."""
-        terms = []
-        for c in self.model.changes:
-            count = sp.Add(*(n for s, n in c.products if s == q.symbol), *(-n for s, n in c.reactants if s == q.symbol))
-            terms.append(count * (sp.S.Zero if c.law is None else c.law))
-        total = sp.Add(*terms)
+        total = sp.Add(*self.extents.get(q.symbol, ()))
         return total if q.factor is None else q.factor * total
 
     def rate_of(self, s: Any) -> sp.Expr:

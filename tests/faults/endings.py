@@ -155,9 +155,13 @@ def _in_child(run: Run, folder: Path, result: Path, errors: Path) -> None:
 
 
 def _swallowed(messages: str) -> bool:
-    """Whether Python itself dropped the interrupt, in a destructor or a callback from C: no code can do better."""
-    lines = messages.strip().splitlines() or [""]
-    return lines[0].startswith("Exception ignored") and lines[-1].startswith("KeyboardInterrupt") and "symdyn" not in messages
+    """Whether Python itself dropped the interrupt, in a destructor or a callback from C, or one found an object half made.
+
+    No code can do better.
+    """
+    lines = [line for line in messages.strip().splitlines() if not line.startswith("symdyn: ")] or [""]
+    ends = lines[-1].startswith(("KeyboardInterrupt", "AttributeError"))
+    return lines[0].startswith("Exception ignored") and ends and not any("/symdyn/" in line for line in lines)
 
 
 # ---- the campaign ------------------------------------------------------------------------------

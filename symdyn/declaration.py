@@ -153,7 +153,10 @@ def value_of(e: sp.Expr, values: Mapping[sp.Symbol, float]) -> float:
                 return math.nan
             made = sp.Float(number)
         found[node] = made
-    return float(found[e])
+    try:
+        return float(found[e])
+    except OverflowError:  # a whole number that no float holds
+        return math.nan
 
 
 def refuse_over_time(value: Any, symbol: sp.Symbol, what: str, times: Collection[str] = TIMES) -> None:

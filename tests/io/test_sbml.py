@@ -18,6 +18,7 @@ from symdyn.models.events import Event
 from symdyn.models.ode import ODESystem
 from symdyn.models.reaction import Burst, Reaction
 from symdyn.models.reactions import ReactionNetwork
+from symdyn.paths import Path
 
 MATH = 'xmlns="http://www.w3.org/1998/Math/MathML"'
 DELAY = '<csymbol encoding="text" definitionURL="http://www.sbml.org/sbml/symbols/delay">d</csymbol>'
@@ -391,6 +392,8 @@ def test_what_sbml_cannot_hold():
         to_sbml(ReactionNetwork([Reaction({X: 1}, {}, f(X), mass_action=False)]))
     with pytest.raises(DeclarationError, match="no erf"):
         to_sbml(ReactionNetwork([Reaction({X: 1}, {}, sp.erf(X), mass_action=False)]))
+    with pytest.raises(DeclarationError, match="the input u, a function of time"):
+        to_sbml(ReactionNetwork([Reaction({X: 1}, {}, Path("u", [0, 1], [0, 1]))]))
 
 
 def test_a_missing_package_says_how_to_get_it(monkeypatch):

@@ -105,9 +105,7 @@ def renamed(network: ReactionNetwork, names: Mapping[Any, Any]) -> ReactionNetwo
     known = dict.fromkeys((*network.states, *network.parameters, *network.observables))
     swap = {lookup(k, known, "name"): v if isinstance(v, sp.Symbol) else sp.Symbol(str(name_of(v))) for k, v in names.items()}
     if driven := [s for s in swap if s in network.inputs]:
-        raise DeclarationError(
-            f"{driven[0]} is an input over time, which has the name of its Path; declare that with another"
-        )
+        raise DeclarationError(f"{driven[0]} is an input over time, which has the name of its Path; declare that with another")
     after = [swap.get(s, s).name for s in (*known, network.time)]
     twice = next((n for n in after if after.count(n) > 1), None)
     if twice is not None:

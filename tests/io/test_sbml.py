@@ -260,7 +260,7 @@ def test_events_of_species():
         (
             "<listOfReactions>",
             "<listOfRules><rateRule variable='Mu'>" + math(cn(1)) + "</rateRule></listOfRules><listOfReactions>",
-            "rate rule of Mu",
+            "a rule changes Mu, which is constant",
         ),
         (ci("Lambda"), ci("lambda0"), "lambda0"),
         ('stoichiometry="2"', 'stoichiometry="1.5"', "stoichiometry 1.5 of X"),

@@ -99,8 +99,6 @@ _WRITTEN = {
     sp.exp: sbml.AST_FUNCTION_EXP,
     sp.log: sbml.AST_FUNCTION_LN,
     sp.Abs: sbml.AST_FUNCTION_ABS,
-    sp.Max: sbml.AST_FUNCTION_MAX,
-    sp.Min: sbml.AST_FUNCTION_MIN,
     **{f: k for k, f in _UNARY.items() if isinstance(f, type) and f is not sp.log},
     **{f: k for k, f in _RELATIONS.items()},
     **{f: k for k, f in _LOGIC.items()},
@@ -327,6 +325,10 @@ def to_node(e: sp.Basic, time: sp.Symbol) -> Any:
         if e.exp.is_Number and e.exp.is_negative:
             return _join(sbml.AST_DIVIDE, [sp.S.One, e.base**-e.exp], time)
         return _join(sbml.AST_POWER, list(e.args), time)
+    if isinstance(e, (sp.Max, sp.Min)):  # functions of version 2 alone
+        compared = sp.Ge if isinstance(e, sp.Max) else sp.Le
+        *pairs, last = ((a, sp.And(*(compared(a, b) for b in e.args if b != a))) for a in e.args)
+        return to_node(sp.Piecewise(*pairs, (last[0], True), evaluate=False), time)
     if isinstance(e, sp.Piecewise):
         flat = [part for pair in e.args for part in (pair.expr, pair.cond)]
         return _join(sbml.AST_FUNCTION_PIECEWISE, flat[:-1] if flat[-1] == sp.true else flat, time)

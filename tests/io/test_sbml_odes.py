@@ -318,6 +318,14 @@ def test_what_is_written_from_an_ode_system_is_read_back():
     assert (back.defaults, back.initial, back.observables) == (system.defaults, system.initial, system.observables)
 
 
+def test_maxima_are_written_as_pieces_which_version_1_has():
+    x, y, k = sp.symbols("x y k")
+    system = sd.ODESystem({x: sp.Max(x, y, k), y: sp.Min(x, y, 0)}, {k: 2})
+    back = read_sbml(system.to_sbml(), as_="ode")
+    for values in ({x: 1, y: 3, k: 2}, {x: 3, y: -1, k: 2}, {x: -5, y: -5, k: 7}):
+        assert [f.subs(values) for f in back.drift] == [f.subs(values) for f in system.drift]
+
+
 def test_algebraic_equations_are_written_and_read_back():
     x, z, k = sp.symbols("x z k")
     system = sd.ODESystem({x: -k * z}, {k: 2}, algebraic={z: z**3 + z - x}, initial={x: 2, z: 1})

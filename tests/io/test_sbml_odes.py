@@ -11,6 +11,7 @@ import sympy as sp
 
 import symdyn as sd
 from symdyn.errors import DeclarationError
+from symdyn.io.models import read_model
 from symdyn.io.sbml import read_sbml
 from tests.io.semantic_suite import cases, judge
 
@@ -316,6 +317,13 @@ def test_what_is_written_from_an_ode_system_is_read_back():
     assert back.states == system.states
     assert all(sp.simplify(f - g) == 0 for f, g in zip(back.drift, system.drift, strict=True))
     assert (back.defaults, back.initial, back.observables) == (system.defaults, system.initial, system.observables)
+
+
+def test_the_kind_of_a_file_is_said_once(tmp_path):
+    (tmp_path / "m.xml").write_text(document(Parameters=parameter("x", 1), Rules=rate("x", cn(1))))
+    assert read_model(tmp_path / "m.xml", "ode") == read_model(tmp_path / "m.xml", as_="ode")
+    with pytest.raises(DeclarationError, match="kind is 'jump' and as_ is 'ode', which say the same"):
+        read_model(tmp_path / "m.xml", "jump", as_="ode")
 
 
 def test_maxima_are_written_as_pieces_which_version_1_has():

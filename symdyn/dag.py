@@ -116,11 +116,15 @@ def put_in(e: sp.Basic, values: Mapping[sp.Symbol, sp.Expr], what: str) -> Any:
     Raises
     ------
     DeclarationError
-        If it would become larger than `LARGEST`: a few lines can stand for expressions that no computer holds.
+        If it would become larger than `LARGEST`: a few lines can stand for expressions that no computer holds; or if it
+        would compare what is not real.
     """
     used = {s: values[s] for s in e.free_symbols if s in values}
     refuse_growth(size(e, {s: size(v) for s, v in used.items()}), what)
-    return e.xreplace(used)
+    try:
+        return e.xreplace(used)
+    except (TypeError, ValueError):  # of comparisons, maxima and minima of 1/0 or the root of -1
+        raise DeclarationError(f"{what} compares numbers that are not real and finite, such as 1/0") from None
 
 
 def refuse_growth(nodes: int, what: str) -> None:

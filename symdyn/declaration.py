@@ -153,7 +153,8 @@ def value_of(e: sp.Expr, values: Mapping[sp.Symbol, float]) -> float:
                 return math.nan
             made = sp.Float(number)
         found[node] = made
-    return float(found[e])
+    number = float(found[e]) if found[e].is_comparable else math.nan
+    return number if math.isfinite(number) else math.nan
 
 
 def refuse_over_time(value: Any, symbol: sp.Symbol, what: str, times: Collection[str] = TIMES) -> None:

@@ -114,6 +114,8 @@ def _solved(system: Any) -> Any:
     if not solutions:
         return system
     observed = {o: e.xreplace(solutions) for o, e in system.observables.items()}
+    first = {z: e.xreplace({system.time: sp.S.Zero}) for z, e in solutions.items()}
+    initial = {s: v.xreplace(first) if isinstance(v, sp.Expr) else v for s, v in system.initial.items() if s in rows}
     line = "solved for " + ", ".join(f"{z} = {e}" for z, e in solutions.items())
     return system.replace(
         states=tuple(rows),
@@ -121,7 +123,7 @@ def _solved(system: Any) -> Any:
         algebraic=tuple(z for z in system.algebraic if z in rows),
         observables=MappingProxyType({**observed, **solutions}),
         events=tuple(event.mapped(lambda side: side.xreplace(solutions)) for event in system.events),
-        initial=MappingProxyType({s: v for s, v in system.initial.items() if s in rows}),
+        initial=MappingProxyType(initial),
         provenance=(*system.provenance, line),
     )
 

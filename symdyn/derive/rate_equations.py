@@ -71,8 +71,7 @@ def rate_equations(network: ReactionNetwork, *, concentrations: bool = False) ->
         time=network.time,
         provenance=(*network.provenance, line),
     )
-    known = set(system.parameters) - set(system.inputs)
-    return system.with_parameters({p: v for p, v in network.defaults.items() if p in known})
+    return system.with_parameters({p: v for p, v in network.numeric_defaults.items() if p in system.parameters})
 
 
 def _without(e: sp.Expr, volume: sp.Expr) -> sp.Expr:

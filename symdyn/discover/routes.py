@@ -116,7 +116,7 @@ def route_of(system: System | None, data: Any, request: Request) -> tuple[System
         known = system
         parts = system.parts if isinstance(system, System) else frozenset()
         if parts not in ROUTES:
-            further = [PARTS[p] for p in ("events", "inputs", "delays") if p in parts]
+            further = [PARTS[p] for p in ("algebraic", "delayed_reactions", "events", "inputs", "delays") if p in parts]
             raise RecoveryError(
                 "recover needs an ODESystem, SDESystem, DiscreteSystem, PDESystem or ReactionNetwork with unknown terms, or "
                 f"None for equations of which nothing is known; got {type(system).__name__}"

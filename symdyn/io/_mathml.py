@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from functools import reduce
 from itertools import pairwise
@@ -13,16 +14,20 @@ from sympy.core.relational import Relational
 from sympy.logic.boolalg import Boolean, BooleanAtom
 
 from symdyn.dag import refuse_growth, size
+from symdyn.declaration import value_of
 from symdyn.errors import DeclarationError
 from symdyn.io.exchange.model import Delayed, RateOf
 from symdyn.registry import suggest
 
 __all__ = ["MAX_DEPTH", "Formula", "Functions", "to_node"]
 
-#: Limits against malicious files: depth of a formula, nodes visited in a file, exponent of a number.
+#: Limits against malicious files: depth of a formula, nodes visited in a file, exponents, bits of whole numbers.
 MAX_DEPTH = 150
 MAX_NODES = 200_000
 MAX_EXPONENT = 1_000
+MAX_BITS = 10_000
+#: The largest whole number whose factorial is a float.
+MAX_FACTORIAL = 170
 
 _NUMBERS: dict[int, sp.Expr] = {
     sbml.AST_CONSTANT_E: sp.E,
@@ -94,8 +99,6 @@ _WRITTEN = {
     sp.exp: sbml.AST_FUNCTION_EXP,
     sp.log: sbml.AST_FUNCTION_LN,
     sp.Abs: sbml.AST_FUNCTION_ABS,
-    sp.Max: sbml.AST_FUNCTION_MAX,
-    sp.Min: sbml.AST_FUNCTION_MIN,
     **{f: k for k, f in _UNARY.items() if isinstance(f, type) and f is not sp.log},
     **{f: k for k, f in _RELATIONS.items()},
     **{f: k for k, f in _LOGIC.items()},
@@ -133,8 +136,6 @@ class Formula:
             raise DeclarationError(f"{where} has no formula")
         value = _number(self._read(node, names, where, 0))
         refuse_growth(size(value), where)
-        if value.has(sp.nan, sp.zoo, sp.oo, sp.I):
-            raise DeclarationError(f"{where} is {sbml.formulaToL3String(node)}, which is no finite real number")
         return value
 
     def condition(self, node: Any, names: Mapping[str, sp.Expr], where: str) -> Boolean:
@@ -168,7 +169,7 @@ class Formula:
         parts = [self._read(node.getChild(i), names, where, depth + 1) for i in range(node.getNumChildren())]
         if kind == sbml.AST_FUNCTION:
             return self._call(node.getName(), parts, where, depth)
-        return _apply(kind, parts, node, where)
+        return _finite(_apply(kind, parts, node, where), node, where)
 
     def _call(self, name: str, parts: list[Any], where: str, depth: int) -> Any:
         if name not in self._functions:
@@ -183,6 +184,17 @@ def _real(value: float, where: str) -> sp.Expr:
     if not abs(value) < float("inf"):
         raise DeclarationError(f"{where} holds the number {value}; expected finite numbers")
     return sp.Integer(int(value)) if value == int(value) and abs(value) < 2**53 else sp.Float(value)
+
+
+def _finite(value: Any, node: Any, where: str) -> Any:
+    """The value of a node, before sympy compares numbers that are not real, or builds on those that no float holds."""
+    if _is_condition(value):
+        return value
+    factor = value.as_coeff_Mul()[0]
+    long = factor.is_Rational and max(factor.p.bit_length(), factor.q.bit_length()) > MAX_BITS
+    if long or sp.zoo in value.args or not all(math.isfinite(value_of(e, {})) for e in (factor, value) if e.is_number):
+        raise DeclarationError(f"{where} holds {sbml.formulaToL3String(node)}, which is no finite real number")
+    return value
 
 
 def _is_condition(value: Any) -> bool:
@@ -231,12 +243,14 @@ def _apply(kind: int, parts: list[Any], node: Any, where: str) -> Any:
     if kind == sbml.AST_FUNCTION_LOG:
         base, inner = parts if len(parts) == 2 else (sp.Integer(10), parts[0])
         return sp.log(inner) / sp.log(base)
+    if kind == sbml.AST_FUNCTION_FACTORIAL and parts[0].is_number and value_of(parts[0], {}) > MAX_FACTORIAL:
+        raise DeclarationError(f"{where} holds a factorial above that of {MAX_FACTORIAL}, which no float holds")
     if kind in _UNARY:
         return _UNARY[kind](parts[0])
     if kind in (sbml.AST_FUNCTION_MAX, sbml.AST_FUNCTION_MIN):
         return (sp.Max if kind == sbml.AST_FUNCTION_MAX else sp.Min)(*parts)
     if kind in (sbml.AST_FUNCTION_QUOTIENT, sbml.AST_FUNCTION_REM):  # towards 0, as SBML has it
-        q = parts[0] / parts[1]
+        q = _finite(parts[0] / parts[1], node, where)
         whole = sp.sign(q) * sp.floor(sp.Abs(q))
         return whole if kind == sbml.AST_FUNCTION_QUOTIENT else parts[0] - parts[1] * whole
     if kind == sbml.AST_FUNCTION_DELAY:
@@ -269,8 +283,8 @@ def _chosen(pairs: list[tuple[Any, Any]], otherwise: Any) -> sp.Expr:
 
 
 def _power(base: sp.Expr, exponent: sp.Expr, where: str) -> sp.Expr:
-    if base.is_Number and exponent.is_Number and abs(exponent) > MAX_EXPONENT:
-        raise DeclarationError(f"{where} holds the power {base}^{exponent}, whose exponent is above {MAX_EXPONENT}")
+    if exponent.is_number and not abs(value_of(exponent, {})) <= MAX_EXPONENT:
+        raise DeclarationError(f"{where} holds {base} to the power of {exponent}; exponents up to {MAX_EXPONENT} are read")
     return base**exponent
 
 
@@ -311,6 +325,10 @@ def to_node(e: sp.Basic, time: sp.Symbol) -> Any:
         if e.exp.is_Number and e.exp.is_negative:
             return _join(sbml.AST_DIVIDE, [sp.S.One, e.base**-e.exp], time)
         return _join(sbml.AST_POWER, list(e.args), time)
+    if isinstance(e, (sp.Max, sp.Min)):  # functions of version 2 alone
+        compared = sp.Ge if isinstance(e, sp.Max) else sp.Le
+        *pairs, last = ((a, sp.And(*(compared(a, b) for b in e.args if b != a))) for a in e.args)
+        return to_node(sp.Piecewise(*pairs, (last[0], True), evaluate=False), time)
     if isinstance(e, sp.Piecewise):
         flat = [part for pair in e.args for part in (pair.expr, pair.cond)]
         return _join(sbml.AST_FUNCTION_PIECEWISE, flat[:-1] if flat[-1] == sp.true else flat, time)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -104,11 +106,11 @@ class _Reader:
 
     def exchange(self) -> ExchangeModel:
         """All of it."""
-        starts = {
-            a.getSymbol(): self.read(a.getMath(), f"the initial assignment of {a.getSymbol()}")
-            for a in _items(self.model.getListOfInitialAssignments())
-            if a.isSetMath()
-        }
+        starts = {}
+        for a in _items(self.model.getListOfInitialAssignments()):
+            if a.isSetMath():
+                what = f"the initial assignment of {a.getSymbol()}"
+                starts[self.symbol(a.getSymbol(), what)] = self.read(a.getMath(), what)
         quantities = {}
         for build, found in (
             (self.compartment, self.compartments),
@@ -116,9 +118,9 @@ class _Reader:
             (self.parameter, self.parameters),
             (self.reference, self.references),
         ):
-            for name, item in found.items():
+            for item in found.values():
                 q = build(item)
-                quantities[q.symbol] = replace(q, value=starts[name], assigned=True) if name in starts else q
+                quantities[q.symbol] = replace(q, value=starts[q.symbol], assigned=True) if q.symbol in starts else q
         assigned: dict[sp.Symbol, sp.Expr] = {}
         rates: dict[sp.Symbol, sp.Expr] = {}
         algebraic: list[sp.Expr] = []
@@ -142,7 +144,33 @@ class _Reader:
             local=self.local,
             moles="mole" in {s.getSubstanceUnits() for s in self.species.values()} | {self.model.getSubstanceUnits()},
         )
+        self._refuse_contradictions(model)
         return self._with_rates_of_reactions(model)
+
+    def _refuse_contradictions(self, model: ExchangeModel) -> None:
+        """Refuse identifiers that are declared twice, and quantities that are changed twice or although they are constant."""
+        lists = (
+            self.model.getListOfCompartments(), self.model.getListOfSpecies(), self.model.getListOfParameters(), self.listed,
+            *(side for r in self.listed for side in (r.getListOfReactants(), r.getListOfProducts())),
+        )  # fmt: skip
+        if twice := _repeated(x.getId() for found in lists for x in found if x.getId()):
+            raise DeclarationError(f"{twice} is declared twice; identifiers are unique")
+        ruled = [r.getVariable() for r in self.model.getListOfRules() if not r.isAlgebraic()]
+        if twice := _repeated(ruled):
+            raise DeclarationError(f"{twice} has two rules; expected one at most")
+        for event in self.model.getListOfEvents():
+            if twice := _repeated(a.getVariable() for a in event.getListOfEventAssignments()):
+                raise DeclarationError(f"an event assigns {twice} twice; expected one value")
+        reacting = {s for c in model.changes for s, _ in (*c.reactants, *c.products)}
+        ticking = {s: f"the event {t.name}" for t in model.triggers for s in t.assignments}
+        for s, what in (ticking | dict.fromkeys((*model.assigned, *model.rates), "a rule")).items():
+            q = model.quantities.get(s)
+            if q is None or q.constant:
+                raise DeclarationError(f"{what} changes {s}, which is {'constant' if q else 'the rate of a reaction'}")
+            if what == "a rule" and s in reacting and not q.boundary:
+                raise DeclarationError(f'a rule and reactions change {s}; expected boundaryCondition="true"')
+            if s in ticking and s in model.assigned:
+                raise DeclarationError(f"{ticking[s]} changes {s}, which an assignment rule determines")
 
     def _with_rates_of_reactions(self, model: ExchangeModel) -> ExchangeModel:
         """The identifier of a reaction stands for its rate."""
@@ -275,6 +303,11 @@ class _Reader:
             initial=trigger.getInitialValue() if self.level > 2 else True,
             from_trigger=event.getUseValuesFromTriggerTime(),
         )
+
+
+def _repeated(names: Iterable[str]) -> str | None:
+    """The first name that occurs a second time."""
+    return next((name for name, count in Counter(names).items() if count > 1), None)
 
 
 def _value(number: float, where: str) -> sp.Expr | None:

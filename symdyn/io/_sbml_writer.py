@@ -24,6 +24,8 @@ def write(network: ReactionNetwork) -> str:
     if bursty is not None:
         raise DeclarationError(f"the reaction {bursty} has a burst, which SBML cannot hold")
     refuse_delays(network, "SBML")
+    if network.inputs:
+        raise DeclarationError(f"the network has the input {network.inputs[0]}, a function of time that SBML has not")
     if network.unknowns:
         raise DeclarationError(f"the network has unknown terms ({', '.join(map(str, network.unknowns))}); fill them in first")
     names = {s.name for s in (*network.states, *network.parameters, *network.observables)}

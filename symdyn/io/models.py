@@ -62,6 +62,8 @@ def read_model(path: str | Path, kind: str | None = None, **options: Any) -> Sys
         if kind not in (None, *known):
             expected = " or ".join(map(repr, known))
             raise DeclarationError(f"{path} holds a reaction network; kind is {kind!r}, expected {expected}")
+        if kind is not None and "as_" in options:
+            raise DeclarationError(f"{path}: kind is {kind!r} and as_ is {options['as_']!r}, which say the same; give one")
         return reader(path, **options, **({"as_": "ode"} if kind == "ode" else {}))
     text = read_text(path)
     try:

@@ -116,7 +116,8 @@ def to_sbml(network: Any, path: str | Path | None = None) -> str:
     Species are amounts of items in one compartment, whose size is the volume; kinetic laws are the propensities, so that
     `read_sbml` returns the same process (then with mass action without combinatoric factors, and without the property that
     species are binary).  The states of an ODE system become parameters with rate rules, its algebraic equations algebraic
-    rules; `read_sbml` does not read those.
+    rules; `read_sbml` reads them with ``as_="ode"``.  libsbml writes numbers to
+    15 digits.
 
     Parameters
     ----------

@@ -237,7 +237,7 @@ def density_dependent(
         births, others = (
             sp.ImmutableDenseMatrix(n, n, lambda i, j, m=m: m[i, j] * (e if (i, j) in places else 1)) for m in (births, others)
         )
-    numbers = {p: v for p, v in model.defaults.items() if p not in model.inputs}
+    numbers = model.numeric_defaults
     dependent = MatrixModel(
         births + others, model.states, {**numbers, **(parameters or {})}, fecundity=births,
         immigration=model.immigration, species=model.species, clamped=model.clamped, initial=dict(model.initial),

@@ -205,7 +205,7 @@ def _with_passage(model: System, numbers: Sequence[sp.Symbol], threshold: float)
     passage = sp.Symbol(PASSAGE)
     below = sp.Add(*numbers) < float(threshold)
     rows[passage] = sp.Piecewise((passage, passage <= model.time), (model.time, below), (passage, True))
-    values = {p: v for p, v in model.defaults.items() if p not in model.inputs}
+    values = model.numeric_defaults
     return DiscreteSystem(
         rows, values, initial={**model.initial, passage: NEVER}, events=model.events, time=model.time,
         provenance=(*model.provenance, f"first time below {threshold:g}"),

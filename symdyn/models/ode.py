@@ -156,9 +156,13 @@ class ODESystem(FlowVerbs, System):
         states, before = tuple(rows), read_history(history, tuple(rows), time)
         sides = [*rows.values(), *further, *before.values()]
         self.settle(states, sides, observed, time, parameters=parameters, initial=initial, provenance=provenance)
-        check_delays(rows.values(), [*further, *observed.values()], states, time, before)
         own = {"algebraic": states[count:], "constraints": (), "free": ()}
         self.__dict__.update(drift=tuple(rows.values()), **own, events=moments, history=before)
+        self._check_delays(further)
+
+    def _check_delays(self, further: Iterable[sp.Basic]) -> None:
+        """Refuse delays that cannot be integrated; `further` are sides of events."""
+        check_delays(self.drift, [*further, *self.observables.values()], self.states, self.time, self.history)
         if self.algebraic and self.delays:
             raise DeclarationError(
                 f"there are algebraic equations and delays ({self.delays[0]}), which are not integrated together"
@@ -177,6 +181,11 @@ class ODESystem(FlowVerbs, System):
         read["history"] = {**model.history, **{name_of(k): v for k, v in (options.get("history") or {}).items()}}
         read["algebraic"] = {**model.algebraic, **(options.get("algebraic") or {})}
         return cls(model.equations, **{**options, **read})
+
+    def with_terms(self, terms: Mapping[Any, sp.Expr], defaults: Mapping[sp.Symbol, float] | None = None) -> Self:
+        filled = super().with_terms(terms, defaults)
+        filled._check_delays(())
+        return filled
 
     def initial_values(self, values: Mapping[sp.Symbol, Any]) -> dict[sp.Symbol, Any]:
         return super().initial_values({**dict.fromkeys((*self.algebraic, *self.free), 0.0), **values})

@@ -242,7 +242,7 @@ class ReactionNetwork(NetworkVerbs, System):
         """The network with another declaration, checked; values of parameters that no longer occur are dropped."""
         kept = {name: getattr(self, name) for name in (*DECLARED, "initial", "observables", "time", "provenance")}
         values = {**kept, "reactions": self._reactions(), "species": self.states, **changes}
-        defaults = values.pop("defaults", self.defaults)
+        defaults = values.pop("defaults", self.numeric_defaults)
         new = type(self)(**values)
         return new.with_parameters({p: v for p, v in defaults.items() if p in new.parameters})
 

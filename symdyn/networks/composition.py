@@ -56,7 +56,7 @@ def compose(first: ReactionNetwork, second: ReactionNetwork) -> ReactionNetwork:
             raise DeclarationError(f"{message}; give one of them another name with renamed(...)")
     return ReactionNetwork(
         [*first.reactions, *second.reactions],
-        _joined(first.defaults, second.defaults, "parameter"),
+        _joined(first.numeric_defaults, second.numeric_defaults, "parameter"),
         volume=first.volume,
         combinatoric=first.combinatoric,
         initial=_joined(first.initial, second.initial, "initial number of"),
@@ -94,7 +94,7 @@ def renamed(network: ReactionNetwork, names: Mapping[Any, Any]) -> ReactionNetwo
     Raises
     ------
     DeclarationError
-        If there is no such name, or two names would become equal.
+        If there is no such name, it is that of an input, or two names would become equal.
 
     Examples
     --------
@@ -104,6 +104,8 @@ def renamed(network: ReactionNetwork, names: Mapping[Any, Any]) -> ReactionNetwo
     """
     known = dict.fromkeys((*network.states, *network.parameters, *network.observables))
     swap = {lookup(k, known, "name"): v if isinstance(v, sp.Symbol) else sp.Symbol(str(name_of(v))) for k, v in names.items()}
+    if driven := [s for s in swap if s in network.inputs]:
+        raise DeclarationError(f"{driven[0]} is an input over time, which has the name of its Path; declare that with another")
     after = [swap.get(s, s).name for s in (*known, network.time)]
     twice = next((n for n in after if after.count(n) > 1), None)
     if twice is not None:
@@ -126,7 +128,7 @@ def renamed(network: ReactionNetwork, names: Mapping[Any, Any]) -> ReactionNetwo
     ]
     return ReactionNetwork(
         reactions,
-        {swap.get(k, k): v for k, v in network.defaults.items()},
+        {swap.get(k, k): v for k, v in network.numeric_defaults.items()},
         volume=network.volume.xreplace(swap),
         combinatoric=network.combinatoric,
         initial={swap.get(k, k): v.xreplace(swap) if isinstance(v, sp.Expr) else v for k, v in network.initial.items()},

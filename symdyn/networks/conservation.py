@@ -157,7 +157,7 @@ def eliminate(network: ReactionNetwork, species: Any, total: Any = None) -> Reac
     number = (amount - rest) / law.coefficients[gone]
     swap = {gone: number}
     reactions = [_without(r, gone, number, network) for r in network.reactions]
-    defaults = dict(network.defaults)
+    defaults = network.numeric_defaults
     if law.total is not None and amount.is_Symbol:
         defaults.setdefault(amount, law.total)
     made = ReactionNetwork(

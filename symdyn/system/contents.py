@@ -226,6 +226,11 @@ class Contents(ABC):
         """The parameters that are functions of time."""
         return tuple(p for p in self.parameters if isinstance(p, Path))
 
+    @property
+    def numeric_defaults(self) -> dict[sp.Symbol, float]:
+        """The default values of parameters that are numbers, without those of inputs."""
+        return {p: v for p, v in self.defaults.items() if not isinstance(p, Path)}
+
     @cached_property
     def delays(self) -> tuple[AppliedUndef, ...]:
         """States at other times, such as ``x(t - 1)``, sorted by name; in sensitivities also slopes, ``x'(t - 1)``."""

@@ -15,6 +15,9 @@ from symdyn.models import zoo
 THREE = [(0.5, 0.0), (-0.5, 0.0), (0.0, 0.0)]
 
 
+FIRES = sd.Event(sp.Symbol("v") > 1, {"v": 0})
+
+
 def colony(**changes):
     """Three identical cells, unless something else is asked."""
     values = dict(domain=sd.Disk(1), radius=0.05, centers=THREE, kinetics=zoo.selkov(), secreted="v", influx=0.8, efflux=0.2)
@@ -136,6 +139,8 @@ def test_unknown_terms_are_filled_in():
         ({"kinetics": [zoo.selkov()] * 2}, "2 kinetics for 3 cells; give one for all or one for each"),
         ({"kinetics": 3}, "the kinetics of a cell are int; expected an ODESystem"),
         ({"kinetics": sd.ODESystem({"v": sp.Symbol("t")})}, "the kinetics depend on t; expected an autonomous"),
+        ({"kinetics": sd.ODESystem({"v": 1}, events=FIRES)}, "kinetics of a cell: .* rates of change and events"),
+        ({"kinetics": sd.ODESystem({"v": sd.Path("u", [0, 1], [0, 1])})}, "kinetics of a cell: .* and inputs over time"),
         ({"secreted": "V"}, "secreted is 'V', which is no state of the kinetics; their states: v, w"),
         ({"secreted": ["v", "v"]}, "several different ones"),
         ({"influx": [1, 2]}, "influx has 2 values for 3 cells"),

@@ -38,6 +38,9 @@ def test_data_tell_fields_from_states_where_nothing_is_known(data, module):
 def test_other_systems_are_refused():
     with pytest.raises(sd.RecoveryError, match=r"recover needs an ODESystem, .*; got str"):
         route_of("x", {}, Request())
+    x, y = sp.symbols("x y")
+    with pytest.raises(sd.RecoveryError, match="got ODESystem with algebraic equations"):
+        route_of(sd.ODESystem({x: -y}, algebraic={y: y - x}), {}, Request())
 
 
 def test_a_slow_surrogate_leaves_time_to_the_search(monkeypatch):

@@ -18,6 +18,7 @@ from symdyn.models.events import Event
 from symdyn.models.ode import ODESystem
 from symdyn.models.reaction import Burst, Reaction
 from symdyn.models.reactions import ReactionNetwork
+from symdyn.paths import Path
 
 MATH = 'xmlns="http://www.w3.org/1998/Math/MathML"'
 DELAY = '<csymbol encoding="text" definitionURL="http://www.sbml.org/sbml/symbols/delay">d</csymbol>'
@@ -259,7 +260,7 @@ def test_events_of_species():
         (
             "<listOfReactions>",
             "<listOfRules><rateRule variable='Mu'>" + math(cn(1)) + "</rateRule></listOfRules><listOfReactions>",
-            "rate rule of Mu",
+            "a rule changes Mu, which is constant",
         ),
         (ci("Lambda"), ci("lambda0"), "lambda0"),
         ('stoichiometry="2"', 'stoichiometry="1.5"', "stoichiometry 1.5 of X"),
@@ -391,6 +392,8 @@ def test_what_sbml_cannot_hold():
         to_sbml(ReactionNetwork([Reaction({X: 1}, {}, f(X), mass_action=False)]))
     with pytest.raises(DeclarationError, match="no erf"):
         to_sbml(ReactionNetwork([Reaction({X: 1}, {}, sp.erf(X), mass_action=False)]))
+    with pytest.raises(DeclarationError, match="the input u, a function of time"):
+        to_sbml(ReactionNetwork([Reaction({X: 1}, {}, Path("u", [0, 1], [0, 1]))]))
 
 
 def test_a_missing_package_says_how_to_get_it(monkeypatch):

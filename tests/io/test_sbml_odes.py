@@ -11,6 +11,7 @@ import sympy as sp
 
 import symdyn as sd
 from symdyn.errors import DeclarationError
+from symdyn.io.models import read_model
 from symdyn.io.sbml import read_sbml
 from tests.io.semantic_suite import cases, judge
 
@@ -234,6 +235,77 @@ def test_what_cannot_be_read_is_named():
         read_sbml(equal)
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (apply("gt", ci("x"), apply("divide", cn(1), cn(0))), "trigger .* holds 1 / 0, which is no finite real number"),
+        (apply("gt", ci("x"), apply("root", cn(-1))), "holds sqrt.-1., which is no finite real number"),
+        (apply("max", ci("x"), apply("divide", ci("x"), cn(0))), "holds x / 0, which is no finite real number"),
+        (apply("rem", ci("x"), cn(0)), "holds rem.x, 0., which is no finite real number"),
+        (apply("arcsin", cn(2)), "holds asin.2., which is no finite real number"),
+        (apply("max", ci("x"), apply("divide", cn(1), ci("k"))), "the rate of x compares numbers that are not real and finite"),
+        (apply("power", apply("times", cn(2), ci("x")), cn(10**9)), "exponents up to 1000"),
+        (apply("power", apply("power", apply("power", cn(2), cn(1000)), cn(1000)), cn(1000)), "no finite real number"),
+        (apply("factorial", cn(10**8)), "factorial above that of 170"),
+        (apply("floor", apply("exp", apply("exp", cn(100)))), "holds exp.exp.100.., which is no finite real number"),
+    ],
+    ids=["1/0", "root of -1", "x/0", "remainder", "arcsin", "rule", "power", "tower", "factorial", "floor"],
+)
+def test_formulas_without_a_value_are_refused(content, message):
+    trigger = content.startswith("<apply><gt/>")
+    text = document(
+        version=2,
+        Parameters=parameter("x", 1) + parameter("k"),
+        Rules=rate("x", ci("x") if trigger else content) + f'<assignmentRule variable="k">{math(cn(0))}</assignmentRule>',
+        **({"Events": event(content, {"x": cn(0)})} if trigger else {}),
+    )
+    with pytest.raises(DeclarationError, match=message):
+        read_sbml(text, as_="ode")
+
+
+def test_an_initial_value_without_a_value_is_refused():
+    rules = rate("x", ci("j")) + f'<assignmentRule variable="k">{math(cn(-1))}</assignmentRule>'
+    starts = f'<initialAssignment symbol="j">{math(apply("root", ci("k")))}</initialAssignment>'
+    text = document(Parameters=parameter("x", 1) + parameter("k") + parameter("j"), Rules=rules, InitialAssignments=starts)
+    with pytest.raises(DeclarationError, match="the initial value of j is I, which is no finite real number"):
+        read_sbml(text, as_="ode")
+
+
+def test_rates_and_pasts_that_are_not_defined_are_refused():
+    """Rates that are built on themselves, and of the cubic root of x, which an algebraic rule determines."""
+    of_x, of_z = (f"<apply>{RATE}{ci(name)}</apply>" for name in "xz")
+    late = f"<apply>{RATE.replace('rateOf', 'delay')}{ci('z')}{cn(1)}</apply>"
+    cubic = f"<algebraicRule>{math(apply('minus', apply('power', ci('z'), cn(3)), ci('x')))}</algebraicRule>"
+    for rules, message in (
+        (rate("x", of_z) + rate("z", of_x), "rate of change of [xz] is defined by itself"),
+        (rate("x", apply("plus", of_x, cn(1))), "rate of change of x is defined by itself"),
+        (rate("x", of_z) + cubic, "rate of change of z, which an algebraic rule determines"),
+        (rate("x", late) + cubic, "the past of z, which an algebraic rule determines"),
+    ):
+        with pytest.raises(DeclarationError, match=message):
+            read_sbml(document(version=2, Parameters=parameter("x", 1) + parameter("z", 1), Rules=rules), as_="ode")
+
+
+def test_contradictions_are_refused():
+    x, fixed, one = parameter("x", 1), parameter("x", 1, constant="true"), {"x": cn(1)}
+    falls = reaction("R", {"S": 1}, {}, ci("S"))
+    after = apply("geq", TIME, cn(1))
+    assignment = f'<eventAssignment variable="x">{math(cn(1))}</eventAssignment>'
+    twice = event(after, one).replace(assignment, 2 * assignment)
+    for lists, message in (
+        ({"Parameters": x + x}, "x is declared twice"),
+        ({"Parameters": x, "Rules": rate("x", cn(1)) + rate("x", cn(2))}, "x has two rules"),
+        ({"Parameters": x, "Events": twice}, "assigns x twice"),
+        ({"Parameters": fixed, "Rules": rate("x", cn(1))}, "a rule changes x, which is constant"),
+        ({"Parameters": fixed, "Events": event(after, one)}, "the event without a name changes x, which is constant"),
+        ({"Species": species("S", ""), "Reactions": falls, "Rules": rate("R", cn(1))}, "R, which is the rate of a reaction"),
+        ({"Species": species("S", ""), "Reactions": falls, "Rules": rate("S", cn(1))}, "a rule and reactions change S"),
+        ({"InitialAssignments": f'<initialAssignment symbol="q">{math(cn(1))}</initialAssignment>'}, "'q', which the model"),
+    ):
+        with pytest.raises(DeclarationError, match=message):
+            read_sbml(document(**lists), as_="ode")
+
+
 # ---- round trips and the suite -------------------------------------------------------------------------
 
 
@@ -245,6 +317,27 @@ def test_what_is_written_from_an_ode_system_is_read_back():
     assert back.states == system.states
     assert all(sp.simplify(f - g) == 0 for f, g in zip(back.drift, system.drift, strict=True))
     assert (back.defaults, back.initial, back.observables) == (system.defaults, system.initial, system.observables)
+
+
+def test_the_kind_of_a_file_is_said_once(tmp_path):
+    (tmp_path / "m.xml").write_text(document(Parameters=parameter("x", 1), Rules=rate("x", cn(1))))
+    assert read_model(tmp_path / "m.xml", "ode") == read_model(tmp_path / "m.xml", as_="ode")
+    with pytest.raises(DeclarationError, match="kind is 'jump' and as_ is 'ode', which say the same"):
+        read_model(tmp_path / "m.xml", "jump", as_="ode")
+
+
+def test_maxima_are_written_as_pieces_which_version_1_has():
+    x, y, k = sp.symbols("x y k")
+    system = sd.ODESystem({x: sp.Max(x, y, k), y: sp.Min(x, y, 0)}, {k: 2})
+    back = read_sbml(system.to_sbml(), as_="ode")
+    for values in ({x: 1, y: 3, k: 2}, {x: 3, y: -1, k: 2}, {x: -5, y: -5, k: 7}):
+        assert [f.subs(values) for f in back.drift] == [f.subs(values) for f in system.drift]
+
+
+def test_algebraic_equations_are_written_and_read_back():
+    x, z, k = sp.symbols("x z k")
+    system = sd.ODESystem({x: -k * z}, {k: 2}, algebraic={z: z**3 + z - x}, initial={x: 2, z: 1})
+    assert read_sbml(system.to_sbml(), as_="ode") == system
 
 
 def test_events_are_written_and_read_back_and_inputs_are_refused():

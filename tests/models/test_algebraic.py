@@ -140,3 +140,10 @@ def test_equations_that_are_solved_leave_their_unknowns_as_observables():
         sd.ODESystem({x: z}, algebraic={y: y - sp.sin(t), z: x - y}).index_reduced(eliminate=True)
     vanishing = sd.ODESystem({x: -y}, algebraic={y: k * y - x}).index_reduced(eliminate=True)
     assert vanishing.algebraic == (y,)
+
+
+def test_initial_values_that_contain_a_solved_unknown_keep_their_meaning():
+    x, y, z, k = sp.symbols("x y z k")
+    system = sd.ODESystem({x: -x, y: -y}, {k: 3}, algebraic={z: z - k * x}, initial={x: 1, y: 2 * z, z: 3})
+    assert system.initial_numbers()[y] == 6
+    assert system.index_reduced(eliminate=True).initial_numbers() == {x: 1, y: 6}

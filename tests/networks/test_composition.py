@@ -95,3 +95,14 @@ def test_more_reactions_in_text_and_as_tuples():
     assert by_text.defaults[g] == 2
     by_tuple = with_reactions(net, [({X: 2}, {}, g), ({X: 1}, {}, k * sp.Symbol("Y"), False)], {"g": 2})
     assert by_tuple == by_text
+
+
+def test_an_input_remains_one():
+    X, Y, g, u = *sp.symbols("X Y g"), sd.Path("u", [0, 1], [0, 1])
+    net = sd.ReactionNetwork([({X: 1}, {Y: 1}, u), ({Y: 1}, {X: 1}, g)], {g: 1}, initial={X: 3, Y: 2})
+    extended = with_reactions(net, "X -> 0, b", {"b": 1})
+    for made in (renamed(net, {"X": "Z"}), extended, net + net, net.eliminate("Y"), net.replace(volume=2)):
+        assert made.inputs == (u,)
+        assert made.defaults[g] == 1
+    with pytest.raises(DeclarationError, match="u is an input over time"):
+        renamed(net, {"u": "w"})

@@ -209,6 +209,18 @@ def test_declarations_that_mean_nothing_are_refused(equations, options, message)
         sd.ODESystem(equations, **options)
 
 
+def test_terms_bring_in_delays_that_are_checked():
+    f, g = sp.Function("f"), sp.Function("g")
+    plain = sd.ODESystem({x: -f(x)})
+    assert plain.with_terms({f: X(t - 1)}).delays == (X(t - 1),)
+    for term, message in ((X(t + 1), "looks into the future"), (X(x), "is a call of the state x")):
+        with pytest.raises(sd.DeclarationError, match=message):
+            plain.with_terms({f(x): term})
+    z = sp.Symbol("z")
+    with pytest.raises(sd.DeclarationError, match="are not integrated together"):
+        sd.ODESystem({x: -z}, algebraic={z: z - g(x)}).with_terms({g(x): X(t - 1)})
+
+
 def test_what_does_not_know_delays_refuses_them():
     system = sd.ODESystem({x: -X(t - 1)}, initial={x: 1})
     for method in ("taylor", "rk4"):

@@ -75,7 +75,7 @@ class _Lowering:
                 )
         for t in m.triggers:
             for s in t.assignments:
-                if self.quantities[s].kind != "species" or self.quantities[s].constant or s in m.assigned:
+                if self.quantities[s].kind != "species":
                     raise DeclarationError(
                         f"the event {t.name} changes {s}; events of networks change species alone: read it as_='ode'"
                     )

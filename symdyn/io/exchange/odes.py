@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +10,7 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from symdyn import dag
+from symdyn.declaration import value_of
 from symdyn.errors import DeclarationError
 from symdyn.io.exchange.model import Delayed, ExchangeModel, Quantity, RateOf, Trigger
 from symdyn.models.events import Event
@@ -146,12 +148,23 @@ class _Lowering:
         while late := e.atoms(Delayed):
             inner = {d for d in late if not d.args[0].has(Delayed) and not d.args[1].has(Delayed)}
             e = e.xreplace({d: self.earlier(*d.args) for d in inner})
-        while rates := e.atoms(RateOf):
+        for _ in range(2 * len(self.drift) + 1):  # a rate is built on each of the others at most, in a formula
+            if not (rates := e.atoms(RateOf)):
+                return e
             e = e.xreplace({r: self.rate_of(r.args[0]) for r in rates})
+            dag.refuse_growth(dag.size(e), "a formula with rates of change")
+        if rates := e.atoms(RateOf):
+            raise DeclarationError(f"the rate of change of {min(map(str, (r.args[0] for r in rates)))} is defined by itself")
         return e
+
+    def refuse_unknown(self, e: sp.Basic, what: str) -> None:
+        """Refuse an expression of what algebraic rules determine."""
+        if found := sorted(map(str, e.free_symbols & self.unknown.keys())):
+            raise DeclarationError(f"a formula has {what} of {found[0]}, which an algebraic rule determines; that is not read")
 
     def earlier(self, e: sp.Expr, tau: sp.Expr) -> sp.Expr:
         """An expression a time tau ago."""
+        self.refuse_unknown(e, "the past")
         t = self.model.time
         calls = {c: c.func(c.args[0].xreplace({t: t - tau})) for c in e.atoms(AppliedUndef)}
         return e.xreplace({**calls, t: t - tau, **{s: sp.Function(s.name)(t - tau) for s in self.drift}})
@@ -188,6 +201,7 @@ class _Lowering:
 
     def rate_of(self, s: Any) -> sp.Expr:
         """The rate of change of a quantity, in its own meaning."""
+        self.refuse_unknown(s, "the rate of change")
         if s in self.drift:
             return self.drift[s]
         if not isinstance(s, sp.Symbol):  # of what stands for an expression
@@ -203,7 +217,8 @@ class _Lowering:
         observables |= {c.symbol: self.put(c.law) for c in self.model.changes if c.law is not None}
         initial = {s: self.at_start(e, s) for s, e in self.starts.items() if e is not None}
         algebraic = {s: self.put(e, f"the algebraic rule of {s}") for s, e in self.unknown.items()}
-        inside = dag.free_symbols([*self.drift.values(), *algebraic.values(), *observables.values(), *initial.values()])
+        starts = [e for e in initial.values() if isinstance(e, sp.Expr)]
+        inside = dag.free_symbols([*self.drift.values(), *algebraic.values(), *observables.values(), *starts])
         inside |= dag.free_symbols([side for e in events for side in (*e.sides, *e.assignments.values())])
         declared = {s: q.value for s, q in self.quantities.items() if s not in self.starts and s not in self.swap}
         given = {s: v for s, v in (*declared.items(), *self.model.local.items()) if s in inside and v is not None}
@@ -212,7 +227,7 @@ class _Lowering:
             self.drift,
             {s: float(v) for s, v in given.items()},
             algebraic=algebraic,
-            initial={s: float(e) if e.is_number else e for s, e in initial.items()},
+            initial=initial,
             observables={**observables, **idle},
             events=events,
             time=self.model.time,
@@ -221,7 +236,13 @@ class _Lowering:
 
     def at_start(self, e: sp.Expr, s: sp.Symbol) -> Any:
         """A value at the start, of parameters and of the initial values of states."""
-        return self.put(e, f"the initial value of {s}").xreplace({self.model.time: sp.S.Zero})
+        what = f"the initial value of {s}"
+        found = dag.put_in(self.put(e, what), {self.model.time: sp.S.Zero}, what)
+        if not found.is_number:
+            return found
+        if math.isnan(number := value_of(found, {})):
+            raise DeclarationError(f"{what} is {found}, which is no finite real number")
+        return number
 
     def located(self, condition: Any, name: str) -> Any:
         """A condition of inequalities: equations of what changes by events alone as two of them."""

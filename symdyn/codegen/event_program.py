@@ -13,7 +13,7 @@ from symdyn_kernels.arguments.parts import Batch
 
 from symdyn import dag
 from symdyn.codegen.evaluate import evaluate
-from symdyn.codegen.input_paths import continuous, knot_entries, segment_places, segments
+from symdyn.codegen.input_paths import continuous, knot_entries, segment_places, segment_symbols, segments
 from symdyn.codegen.lower import Lowering, lower
 from symdyn.codegen.program import Program
 from symdyn.codegen.triggers import crossings
@@ -106,21 +106,25 @@ def _rows(there: Sequence[bool], begin: int) -> list[int]:
 
 
 def _moments(event: Event, system: System) -> list[tuple[str, tuple[sp.Expr | None, ...]]] | None:
-    """The known times of an event, or None if states decide when its condition changes.
+    """The known times of an event, or None if states or inputs decide when its condition changes with time.
 
     They are schedules, ``("dose", (start, every, times))``, and times at which comparisons with time change,
     ``("at", (time,))``, or just after these, ``("after", (time,))``.
     """
-    trigger = event.trigger
+    trigger, driven = event.trigger, {s for path in system.inputs for s in segment_symbols(path)}
     if isinstance(trigger, Schedule):
-        if any(e.free_symbols & {*system.states, system.time} for e in trigger.sides):
-            raise CompileError(f"the times of the event '{event.heading}' depend on states or time; give a condition instead")
+        if any(e.free_symbols & {*system.states, *driven, system.time} for e in trigger.sides):
+            raise CompileError(
+                f"the times of the event '{event.heading}' depend on states, inputs or time; give a condition instead"
+            )
         return [("dose", (trigger.start, trigger.every, trigger.times))]
     if trigger.free_symbols & set(system.states):
         return None
     try:
         found = crossings([trigger], system.time)
     except CompileError:
+        return None
+    if any(c.time.free_symbols & driven for c in found):
         return None
     return [("after" if c.after else "at", (c.time,)) for c in found]
 

@@ -192,6 +192,10 @@ def test_negative_delays_and_numbers_fail_with_a_status():
     assert sd.simulate(late, [0, 9], seed=1, on_failure="nan", **QUICK).status.item() == 10
     twice = sd.ReactionNetwork.from_text("X -> 0, k delay 5 consuming false; k = 1; X(0) = 1")  # begins again and again
     assert sd.simulate(twice, [0, 20], seed=1, on_failure="nan", **QUICK).status.item() == 6
+    made = sd.ReactionNetwork.from_text("X -> Y, k delay 5 consuming false; k = 1; X(0) = 1; Y(0) = 0")
+    failed = sd.simulate(made, [0, 20], seed=1, on_failure="nan", until="Y >= 2", **QUICK)  # where X is -1
+    assert failed.status.item() == 6
+    assert np.isnan(failed.first_passage.item())
 
 
 # ---- inputs ------------------------------------------------------------------------------------
@@ -316,6 +320,14 @@ def test_repeats_and_resumption(tmp_path):
     other = sd.simulate(net, layout=sd.Layout(threads=2, chunk=5), store=tmp_path / "r.zarr", **arguments, **QUICK)
     assert all(np.array_equal(one[v], other[v], equal_nan=True) for v in ("X", "fired", "fired_at", "steps"))
     assert (one.fired > 0).all()
+
+
+@pytest.mark.parametrize("more", ["", "when X > 1000 delay 1, X = 0"])  # without a delay it is one program, with it a tree
+def test_a_dose_at_the_first_time_ends_trajectories(more):
+    net = sd.ReactionNetwork.from_text(f"X -> 0, 0.3; X(0) = 0; at 0, X = X + 5; {more}")
+    data = sd.simulate(net, [0, 1, 30], until="X >= 5", seed=1, **QUICK)
+    assert data.first_passage.item() == 0
+    assert data.X.values.tolist() == [5, 5, 5]
 
 
 def test_conditions_end_trajectories_of_delayed_networks():

@@ -60,10 +60,8 @@ def kinetics(given: Any, cells: int) -> tuple[ODESystem, ...]:
     for system in found:
         if not isinstance(system, ODESystem):
             raise DeclarationError(f"the kinetics of a cell are {type(system).__name__}; expected an ODESystem")
-        if system.algebraic:
-            raise DeclarationError("the kinetics of a cell have algebraic equations; expected rates of change alone")
-        if system.delays:
-            raise DeclarationError(f"the kinetics have delays ({system.delays[0]}); expected an ODESystem without")
+        if reason := system.unmet(["drift"]):
+            raise DeclarationError(f"kinetics of a cell: {reason}")
         if system.time in set().union(*(e.free_symbols for e in system.drift)):
             raise DeclarationError(f"the kinetics depend on {system.time}; expected an autonomous ODESystem")
     return found

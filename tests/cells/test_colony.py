@@ -136,6 +136,8 @@ def test_unknown_terms_are_filled_in():
         ({"kinetics": [zoo.selkov()] * 2}, "2 kinetics for 3 cells; give one for all or one for each"),
         ({"kinetics": 3}, "the kinetics of a cell are int; expected an ODESystem"),
         ({"kinetics": sd.ODESystem({"v": sp.Symbol("t")})}, "the kinetics depend on t; expected an autonomous"),
+        ({"kinetics": sd.ODESystem.from_text("v' = -v; when v > 2, v = 0")}, "kinetics of a cell: .* and events"),
+        ({"kinetics": sd.ODESystem({"v": sd.Path("u", [0, 1], [0, 1])})}, "kinetics of a cell: .* and inputs over time"),
         ({"secreted": "V"}, "secreted is 'V', which is no state of the kinetics; their states: v, w"),
         ({"secreted": ["v", "v"]}, "several different ones"),
         ({"influx": [1, 2]}, "influx has 2 values for 3 cells"),

@@ -157,6 +157,11 @@ def begun(system: System, batch: Batch) -> tuple[Batch, np.ndarray]:
 
     The second result says which events have acted there, (N, E) bool.
 
+    Raises
+    ------
+    DeclarationError
+        For schedules whose times are no numbers.
+
     Examples
     --------
     >>> import numpy as np, symdyn as sd
@@ -173,11 +178,15 @@ def begun(system: System, batch: Batch) -> tuple[Batch, np.ndarray]:
     states, first = batch.initial.copy(), batch.times[0]
     blocks = [("lane", (system.time,)), ("y", system.states), ("p", system.parameters)]
     for k, event in scheduled:
-        span = sp.S.One if event.trigger.every is None else event.trigger.every
-        after = lower("after", blocks, [event.trigger.after(system.time), span], ["after", "span"])
-        new = lower("new", blocks, list(event.assignments.values()), [s.name for s in event.assignments])
         given = list(states.T), list(batch.parameters.T)
-        every = evaluate(after, [first], *given)[1]
+        absent = {"every": sp.S.One, "times": sp.oo}
+        sides = {name: getattr(event.trigger, name) for name in ("start", *absent)}
+        sides = {name: absent[name] if side is None else side for name, side in sides.items()}
+        found = evaluate(lower("sides", blocks, list(sides.values()), list(sides)), [first], *given)
+        start, every, times = (np.broadcast_to(v, len(states)) for v in found)
+        _check_schedule(event, start, every, times)
+        after = lower("after", blocks, [event.trigger.after(system.time)], ["after"])
+        new = lower("new", blocks, list(event.assignments.values()), [s.name for s in event.assignments])
         nearest = evaluate(after, [first - every / 2], *given)[0]
         due = np.broadcast_to(np.abs(nearest - first) <= NEAR * every, len(states))
         for state, value in zip(event.assignments, evaluate(new, [first], *given), strict=True):
@@ -262,6 +271,17 @@ def _decisive(system: System) -> list[int]:
     return [i for i, p in enumerate(system.parameters) if p in used]
 
 
+def _check_schedule(event: Event, start: np.ndarray, every: np.ndarray, times: np.ndarray) -> None:
+    """Refuse times (N,) of a schedule that are none."""
+    wrong = ~(np.isfinite(start) & (every > 0) & (times >= 0))
+    if wrong.any():
+        k = int(np.flatnonzero(wrong)[0])
+        raise DeclarationError(
+            f"the event '{event.heading}' has start {start[k]:g}, every {every[k]:g} and times {times[k]:g}; "
+            "expected a finite start and positive numbers"
+        )
+
+
 def _doses(event: Event, number: int, sides: Sequence[Any], begin: float, end: float) -> list[np.ndarray]:
     """A column of times for each repetition that falls into the span of some trajectory."""
     start, every, times = sides
@@ -270,13 +290,7 @@ def _doses(event: Event, number: int, sides: Sequence[Any], begin: float, end: f
     with np.errstate(all="ignore"):
         last = np.minimum(times - 1, np.floor((end - start) / every + NEAR))
         first = np.maximum(0, np.ceil((begin - start) / every - NEAR))
-    wrong = ~(np.isfinite(start) & (every > 0) & (times >= 0))
-    if wrong.any():
-        k = int(np.flatnonzero(wrong)[0])
-        raise DeclarationError(
-            f"the event '{event.heading}' has start {start[k]:g}, every {every[k]:g} and times {times[k]:g}; "
-            "expected a finite start and positive numbers"
-        )
+    _check_schedule(event, start, every, times)
     most = (last - first + 1).max(initial=0)
     if most > MOST_TIMES:
         raise DeclarationError(f"the event '{event.heading}' happens {most:.3g} times; expected at most {MOST_TIMES}")

@@ -299,6 +299,14 @@ def test_an_event_that_does_not_persist_is_dropped_when_its_condition_falls():
     assert abs(float(data.Y[:, 1].mean()) - p) < 4 * math.sqrt(p * (1 - p) / 4000)
 
 
+@pytest.mark.parametrize("delay", ["", "; X -> Y, 1 delay 1"])  # one program, or a tree
+def test_schedules_that_are_none_are_refused_in_lanes_and_in_the_tree(delay):
+    net = sd.ReactionNetwork.from_text(f"X -> 0, 1; X(0) = 10; Y(0) = 0; 0 -> Y, 1; gap = 1; at 0 every gap, X = X + 1{delay}")
+    for gap in (0, -1):
+        with pytest.raises(DeclarationError, match=f"start 0, every {gap} and times inf; expected a finite start"):
+            sd.simulate(net, [0, 2], parameters={"gap": gap}, seed=1, **QUICK)
+
+
 def test_large_networks_follow_schedules():
     """A chain of 300 species, filled every 2 units of time; what is in it has no other source."""
     names = [f"S{i}" for i in range(300)]

@@ -361,6 +361,16 @@ def test_the_langevin_equation_follows_events():
     assert one.fired_at[:, 0].values.tolist() == [1, 3]
 
 
+@pytest.mark.parametrize(("at", "status"), [("3", 6), ("2.5", 3), ("5", 6)])  # at an output, between two, at the last
+@pytest.mark.parametrize("until", [None, "X <= 0"])
+def test_an_event_that_leaves_a_negative_number_fails_under_the_langevin_equation(at, status, until):
+    net = sd.ReactionNetwork.from_text(f"X -> 0, 0.1; X(0) = 30; at {at}, X = X - 100")
+    data = sd.simulate(net, range(6), method="langevin", seed=1, until=until, on_failure="nan", **QUICK)
+    assert data.status.item() == status
+    assert np.isnan(data.X[3:] if at != "5" else data.X[5:]).all()
+    assert (data.X[:3] > 0).all()
+
+
 def test_many_reactions_are_under_way_and_complete_in_the_order_of_their_times():
     """Some 2000 at once; and delays that fall, so that all that begins before 5 is completed at 5."""
     busy = moments(sd.ReactionNetwork.from_text("0 -> Y, 1000 delay 2; Y(0) = 0"), [0, 1.9, 4], 300)

@@ -116,6 +116,20 @@ def test_an_input_that_jumps_turns_conditions_at_its_knot(kind, condition, at):
     assert data.x.values.tolist() == [3.0] * at + [103.0] * (11 - at)
 
 
+@pytest.mark.parametrize("kind", ["ode", "sde", "map"])
+@pytest.mark.parametrize(("begin", "passage"), [(0, 5), (6, 6)])
+def test_conditions_on_inputs_end_trajectories(kind, begin, passage):
+    system = {
+        "ode": sd.ODESystem({x: jumping}, initial={x: 3}),
+        "sde": sd.SDESystem({x: jumping}, {x: k}, {k: 0}, initial={x: 3}),
+        "map": sd.DiscreteSystem({x: x + jumping}, initial={x: 3}),
+    }[kind]
+    seed = {"seed": 1} if kind == "sde" else {}
+    data = sd.simulate(system, np.arange(begin, 11), until=x * jumping > 1, **seed, **QUICK)
+    assert data.first_passage.item() == pytest.approx(passage, rel=1e-12)
+    assert data.x[-1].item() == pytest.approx(3, rel=1e-9)
+
+
 def test_schedules_of_inputs_are_refused():
     with pytest.raises(CompileError, match="depend on states, inputs or time"):
         sd.simulate(sd.ODESystem({x: 0}, initial={x: 3}, events=sd.dose(x, 1, start=jumping)), [0, 10], **QUICK)

@@ -445,6 +445,26 @@ def change_segment(events, memory, l, i, row, W, pb):
 
 
 @njit(error_model="numpy")
+def _turned_by_inputs(events, memory, l, t, jumped, y, W, pb, lanes):
+    """Conditions have turned true or false at knots, at which margins were those in `far`; returns a status.
+
+    Only jumps of inputs turn conditions that are sampled: between others these are crossed within steps, and a knot would
+    turn them by rounding.
+    """
+    call(events.triggers, lanes[TB], y, pb, memory.margins)
+    code = SUCCESS
+    for e in range(events.flags.size):
+        v = ld(memory.margins, e * W + l)
+        if v == memory.far[l, e] or not (jumped or events.flags[e] & KNOWN):
+            continue
+        if v >= 0.0 and memory.held[l, e] == 0:
+            code = max(code, _trigger(events, memory, l, e, t, y, W, pb, lanes))
+        elif not v >= 0.0 and memory.held[l, e] != 0:
+            release(events, memory, l, e)
+    return code
+
+
+@njit(error_model="numpy")
 def happen(events, memory, l, k, y, n, W, pb, lanes, output, aside):
     """Let everything happen that is due to lane `l` at the end of its step, at address `y`; returns a status.
 
@@ -460,14 +480,23 @@ def happen(events, memory, l, k, y, n, W, pb, lanes, output, aside):
         if memory.chosen[l, e]:
             memory.chosen[l, e], memory.smooth[l] = 0, 0
             code = max(code, _trigger(events, memory, l, e, t, y, W, pb, lanes))
+    turned, jumped = False, False
     while memory.upcoming[l] < events.schedule.shape[1] and events.schedule[row, memory.upcoming[l], 0] <= t:
         at = min(at, events.schedule[row, memory.upcoming[l], 0])
         due = np.int64(events.schedule[row, memory.upcoming[l], 1])
         if due <= -2:
+            if events.triggers != 0 and not turned:
+                call(events.triggers, lanes[TB], y, pb, memory.margins)
+                for e in range(events.flags.size):
+                    memory.far[l, e] = ld(memory.margins, e * W + l)
+                turned = True
+            jumped |= not events.smooth[-2 - due]
             change_segment(events, memory, l, -2 - due, np.int64(events.schedule[row, memory.upcoming[l], 2]), W, pb)
         memory.upcoming[l] += 1
         if due >= 0 and not _push(memory, l, at, due):
             code = TOO_MANY_EVENTS
+    if turned:
+        code = max(code, _turned_by_inputs(events, memory, l, t, jumped, y, W, pb, lanes))
     while code == SUCCESS:
         q = _next_in_line(events, memory, l, t, y, W, pb, lanes)
         if q < 0:

@@ -16,6 +16,7 @@ from symdyn.analysis.portraits import read_region
 from symdyn.analysis.search import newton
 from symdyn.declaration import lookup
 from symdyn.errors import DeclarationError, SimulationError
+from symdyn.methods.options import check_positive
 from symdyn.simulation.dataset import attributes, listed_values
 from symdyn.simulation.sweeps import make_design
 from symdyn.system import System
@@ -93,8 +94,7 @@ def basins(
         raise DeclarationError(f"basins: {why if isinstance(system, System) else 'expected an ODESystem'}")
     rates = Field(system)
     check_whole("resolution", resolution, 2)
-    if not (duration > 0 and np.isfinite(duration)):
-        raise DeclarationError(f"duration is {duration!r}; expected a positive number")
+    check_positive(duration=duration)
     if not isinstance(region, Mapping) or len(region) not in (1, 2):
         raise DeclarationError("basins: the region has ranges of one state or two")
     chosen = [lookup(k, system.states, "state") for k in region]

@@ -17,6 +17,7 @@ from symdyn.analysis.following import read_span
 from symdyn.analysis.linearisation import read_state
 from symdyn.analysis.starts import values_at
 from symdyn.errors import DeclarationError, SimulationError
+from symdyn.methods.options import check_positive, check_whole
 from symdyn.simulation.dataset import attributes, listed_values
 from symdyn.system import System
 
@@ -116,16 +117,15 @@ def continue_cycle(
     >>> round(fold.m.item(), 9), cycles.stable.values[[1, -1]].tolist(), cycles.attrs["ends"]
     (-0.25, [False, True], 'span')
     """
-    why = system.unmet(["drift"])
+    why = system.unmet(["drift"]) if isinstance(system, System) else "expected an ODESystem"
     if why is not None or system.time_dependent:
         raise DeclarationError(f"continue_cycle: {why or 'it takes systems that do not depend on time'}")
     field = Field(system)
     low, high, log = read_span(span, log)
     if not isinstance(start, xr.Dataset):
         raise DeclarationError(f"start is {type(start).__name__}; expected a Hopf point or a cycle, a dataset of one point")
-    for name, value in (("step", step), ("accuracy", accuracy), ("max_period", 1.0 if max_period is None else max_period)):
-        if not value > 0:
-            raise DeclarationError(f"{name} is {value!r}; expected a positive number")
+    check_positive(step=step, accuracy=accuracy, max_period=max_period)
+    check_whole(points=points)
     curve = CycleCurve(
         field, parameter, parameter_row(system, values_at(system, start, parameters)), log=log, length=high - low
     )

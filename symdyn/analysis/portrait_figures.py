@@ -53,6 +53,8 @@ def plot_section(data: xr.Dataset, states: Sequence[Any] | None = None) -> Figur
     """
     if not isinstance(data, xr.Dataset) or "surface" not in data.attrs or "crossing" not in data.dims:
         raise DeclarationError(f"expected a dataset from poincare_section, got {type(data).__name__} without its surface")
+    if not data.sizes["crossing"]:
+        raise DeclarationError("no trajectory of the section crosses the surface; give a longer duration or another surface")
     known = [str(n) for n, v in data.data_vars.items() if "crossing" in v.dims][:-1]  # the last are the times
     columns = {n: data[n].transpose(..., "crossing").values.reshape(-1, data.sizes["crossing"]) for n in known}
     names = _widest(columns) if states is None else [str(name_of(s)) for s in states]

@@ -21,7 +21,9 @@ from symdyn.analysis.equilibria import steady_states
 from symdyn.analysis.field import Field, parameter_row
 from symdyn.analysis.search import newton
 from symdyn.declaration import lookup
+from symdyn.derive.sensitivities import fresh_symbol
 from symdyn.errors import DeclarationError, SimulationError
+from symdyn.methods.options import check_whole
 from symdyn.models.ode import ODESystem
 from symdyn.simulation.dataset import attributes
 from symdyn.system import System
@@ -42,6 +44,8 @@ START, NEAR = 1e-4, 1e-2
 LARGEST = 700.0
 #: How near to its beginning the end of a closed orbit passes, in units of the region, that is one of many.
 CLOSED = 1e-4
+#: Steady states in the region.
+MOST_RESTS = 300
 #: How near to 0 the logarithm of the multiplier of a cycle is that lies among others.
 ISOLATED = 1e-4
 
@@ -139,7 +143,7 @@ def phase_portrait(
     Raises
     ------
     DeclarationError
-        If the system has not two states, depends on time or is no flow, or the region is none.
+        If the system has not two states, depends on time or is no flow, the region is none, or steady states fill it.
 
     Notes
     -----
@@ -159,6 +163,7 @@ def phase_portrait(
         raise DeclarationError(f"phase_portrait: {why if isinstance(system, System) else 'expected an ODESystem'}")
     if len(system.states) != 2:
         raise DeclarationError(f"phase_portrait: it takes systems of two states; this one has {len(system.states)}")
+    check_whole(0, trajectories=trajectories)
     rates = Field(system)
     p = parameter_row(system, parameters)
     box = read_region(system, region, system.states)
@@ -304,6 +309,10 @@ def _rests(system: System, rates: Field, p: np.ndarray, box: np.ndarray, grid: _
             continue
         if not any((np.abs(found - x) < 1e-6 * size).all() for x in points):
             points.append(found)
+        if len(points) > MOST_RESTS:
+            raise DeclarationError(
+                f"phase_portrait: the region has more than {MOST_RESTS} steady states; they may fill curves or all of it"
+            )
     inside = [x for x in points if ((x >= box[:, 0] - 1e-9 * size) & (x <= box[:, 1] + 1e-9 * size)).all()]
     inside.sort(key=lambda x: tuple(np.round(x / size, 9)))
     return [Rest(x, e, v.real, rest_kind(e)) for x in inside for e, v in [np.linalg.eig(rates.jacobian(x, p))]]
@@ -315,7 +324,7 @@ class _Curves:
     def __init__(self, system: System, p: np.ndarray, box: np.ndarray, slow: float) -> None:
         self.box, self.size, self.p = box, box[:, 1] - box[:, 0], p
         taken = {s.name for s in (*system.states, *system.parameters, system.time)}
-        sign, clock = (sp.Symbol(_free(name, taken)) for name in ("sign", "clock"))
+        sign, clock = (fresh_symbol(name, taken) for name in ("sign", "clock"))
         drift = plain(system).drift
         speed = sp.sqrt(sp.Float(slow) ** 2 + sum((f / sp.Float(d)) ** 2 for f, d in zip(drift, self.size, strict=True)))
         rows = {s: sign * f / speed for s, f in zip(system.states, drift, strict=True)}
@@ -343,12 +352,6 @@ class _Curves:
         paths = self.run(np.tile(points, (2, 1)), signs, SHORT / 2, 161)[..., :2]
         back, ahead = paths[: len(points)], paths[len(points) :]
         return [np.concatenate([self.within(b)[:0:-1], self.within(a)]) for b, a in zip(back, ahead, strict=True)]
-
-
-def _free(name: str, taken: set[str]) -> str:
-    while name in taken:
-        name += "_"
-    return name
 
 
 def _seeds(box: np.ndarray, count: int) -> np.ndarray:

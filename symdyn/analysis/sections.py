@@ -22,7 +22,9 @@ from symdyn.analysis.ensembles import plain, run_rows
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
 from symdyn.declaration import derivative, lookup
+from symdyn.derive.sensitivities import fresh_symbol
 from symdyn.errors import DeclarationError
+from symdyn.methods.options import check_positive
 from symdyn.models.events import Event
 from symdyn.models.ode import ODESystem
 from symdyn.parsing import parse_expression
@@ -99,10 +101,7 @@ def poincare_section(
     g = _surface(system, surface)
     if direction not in ("up", "down", "both"):
         raise DeclarationError(f"direction is {direction!r}; expected 'up', 'down' or 'both'")
-    if not (duration > 0 and transient >= 0 and np.isfinite(duration + transient)):
-        raise DeclarationError(
-            f"duration is {duration!r} and transient {transient!r}; expected a positive number, and one from 0"
-        )
+    check_positive(duration=duration, transient=transient or None)
     design = make_design(system, initial, parameters, None)
     y, p = design.rows(0, design.size)
     count = int(np.clip(MOST_NUMBERS // y.size, 11, MOST_TIMES))
@@ -163,7 +162,7 @@ def _arrive(
     before = np.maximum(np.searchsorted(times, moments) - 1, 0)
     begin, lengths = times[before], moments - times[before]
     taken = {s.name for s in (*system.states, *system.parameters, system.time)}
-    start, length = (sp.Symbol(_free(name, taken)) for name in ("start", "length"))
+    start, length = (fresh_symbol(name, taken) for name in ("start", "length"))
     swap = {system.time: start + length * system.time}
     rows = {s: length * e.xreplace(swap) for s, e in zip(system.states, plain(system).drift, strict=True)}
     arc = ODESystem(rows, time=system.time)
@@ -180,13 +179,6 @@ def _arrive(
         late = np.broadcast_to(np.where(np.abs(gap) < np.abs(pace) * lengths, -gap / pace, 0.0), moments.shape)
     velocity = np.stack([np.broadcast_to(v, moments.shape) for v in slopes], axis=1)
     return points + late[:, None] * velocity, moments + late
-
-
-def _free(name: str, taken: set[str]) -> str:
-    """A name that is not taken."""
-    while name in taken:
-        name += "_"
-    return name
 
 
 def _dataset(

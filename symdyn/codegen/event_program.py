@@ -13,7 +13,7 @@ from symdyn_kernels.arguments.parts import Batch
 
 from symdyn import dag
 from symdyn.codegen.evaluate import evaluate
-from symdyn.codegen.input_paths import continuous, knot_entries, segment_places, segments
+from symdyn.codegen.input_paths import continuous, knot_entries, segment_places, segment_symbols, segments
 from symdyn.codegen.lower import Lowering, lower
 from symdyn.codegen.program import Program
 from symdyn.codegen.triggers import crossings
@@ -106,21 +106,25 @@ def _rows(there: Sequence[bool], begin: int) -> list[int]:
 
 
 def _moments(event: Event, system: System) -> list[tuple[str, tuple[sp.Expr | None, ...]]] | None:
-    """The known times of an event, or None if states decide when its condition changes.
+    """The known times of an event, or None if states or inputs decide when its condition changes with time.
 
     They are schedules, ``("dose", (start, every, times))``, and times at which comparisons with time change,
     ``("at", (time,))``, or just after these, ``("after", (time,))``.
     """
-    trigger = event.trigger
+    trigger, driven = event.trigger, {s for path in system.inputs for s in segment_symbols(path)}
     if isinstance(trigger, Schedule):
-        if any(e.free_symbols & {*system.states, system.time} for e in trigger.sides):
-            raise CompileError(f"the times of the event '{event.heading}' depend on states or time; give a condition instead")
+        if any(e.free_symbols & {*system.states, *driven, system.time} for e in trigger.sides):
+            raise CompileError(
+                f"the times of the event '{event.heading}' depend on states, inputs or time; give a condition instead"
+            )
         return [("dose", (trigger.start, trigger.every, trigger.times))]
     if trigger.free_symbols & set(system.states):
         return None
     try:
         found = crossings([trigger], system.time)
     except CompileError:
+        return None
+    if any(c.time.free_symbols & driven for c in found):
         return None
     return [("after" if c.after else "at", (c.time,)) for c in found]
 
@@ -153,6 +157,11 @@ def begun(system: System, batch: Batch) -> tuple[Batch, np.ndarray]:
 
     The second result says which events have acted there, (N, E) bool.
 
+    Raises
+    ------
+    DeclarationError
+        For schedules whose times are no numbers.
+
     Examples
     --------
     >>> import numpy as np, symdyn as sd
@@ -169,11 +178,15 @@ def begun(system: System, batch: Batch) -> tuple[Batch, np.ndarray]:
     states, first = batch.initial.copy(), batch.times[0]
     blocks = [("lane", (system.time,)), ("y", system.states), ("p", system.parameters)]
     for k, event in scheduled:
-        span = sp.S.One if event.trigger.every is None else event.trigger.every
-        after = lower("after", blocks, [event.trigger.after(system.time), span], ["after", "span"])
-        new = lower("new", blocks, list(event.assignments.values()), [s.name for s in event.assignments])
         given = list(states.T), list(batch.parameters.T)
-        every = evaluate(after, [first], *given)[1]
+        absent = {"every": sp.S.One, "times": sp.oo}
+        sides = {name: getattr(event.trigger, name) for name in ("start", *absent)}
+        sides = {name: absent[name] if side is None else side for name, side in sides.items()}
+        found = evaluate(lower("sides", blocks, list(sides.values()), list(sides)), [first], *given)
+        start, every, times = (np.broadcast_to(v, len(states)) for v in found)
+        _check_schedule(event, start, every, times)
+        after = lower("after", blocks, [event.trigger.after(system.time)], ["after"])
+        new = lower("new", blocks, list(event.assignments.values()), [s.name for s in event.assignments])
         nearest = evaluate(after, [first - every / 2], *given)[0]
         due = np.broadcast_to(np.abs(nearest - first) <= NEAR * every, len(states))
         for state, value in zip(event.assignments, evaluate(new, [first], *given), strict=True):
@@ -258,6 +271,17 @@ def _decisive(system: System) -> list[int]:
     return [i for i, p in enumerate(system.parameters) if p in used]
 
 
+def _check_schedule(event: Event, start: np.ndarray, every: np.ndarray, times: np.ndarray) -> None:
+    """Refuse times (N,) of a schedule that are none."""
+    wrong = ~(np.isfinite(start) & (every > 0) & (times >= 0))
+    if wrong.any():
+        k = int(np.flatnonzero(wrong)[0])
+        raise DeclarationError(
+            f"the event '{event.heading}' has start {start[k]:g}, every {every[k]:g} and times {times[k]:g}; "
+            "expected a finite start and positive numbers"
+        )
+
+
 def _doses(event: Event, number: int, sides: Sequence[Any], begin: float, end: float) -> list[np.ndarray]:
     """A column of times for each repetition that falls into the span of some trajectory."""
     start, every, times = sides
@@ -266,13 +290,7 @@ def _doses(event: Event, number: int, sides: Sequence[Any], begin: float, end: f
     with np.errstate(all="ignore"):
         last = np.minimum(times - 1, np.floor((end - start) / every + NEAR))
         first = np.maximum(0, np.ceil((begin - start) / every - NEAR))
-    wrong = ~(np.isfinite(start) & (every > 0) & (times >= 0))
-    if wrong.any():
-        k = int(np.flatnonzero(wrong)[0])
-        raise DeclarationError(
-            f"the event '{event.heading}' has start {start[k]:g}, every {every[k]:g} and times {times[k]:g}; "
-            "expected a finite start and positive numbers"
-        )
+    _check_schedule(event, start, every, times)
     most = (last - first + 1).max(initial=0)
     if most > MOST_TIMES:
         raise DeclarationError(f"the event '{event.heading}' happens {most:.3g} times; expected at most {MOST_TIMES}")

@@ -13,14 +13,27 @@ from symdyn.errors import DeclarationError
 from symdyn.paths import Path, PathSlope
 from symdyn.system import System
 
-__all__ = ["coefficient_rows", "continuous", "input_values", "knot_entries", "segment_places", "segments", "written_out"]
+__all__ = [
+    "coefficient_rows",
+    "continuous",
+    "input_values",
+    "knot_entries",
+    "segment_places",
+    "segment_symbols",
+    "segments",
+    "written_out",
+]
 
 
 Driven = TypeVar("Driven", bound=System)
 
 
-def _symbols(path: Path) -> list[sp.Symbol]:
-    """The time of a knot and the coefficients from there on."""
+def segment_symbols(path: Path) -> list[sp.Symbol]:
+    """The time of a knot and the coefficients from there on.
+
+    >>> segment_symbols(Path("u", [0, 1], [0, 1]))
+    [u't, u'0, u'1]
+    """
     return [sp.Symbol(f"{path.name}'{k}") for k in ("t", *range(path.degree + 1))]
 
 
@@ -41,7 +54,7 @@ def written_out(system: Driven, *further: sp.Basic) -> tuple[Driven, tuple[sp.Ba
     swap: dict[sp.Basic, sp.Basic] = {}
     symbols: list[sp.Symbol] = []
     for path in system.inputs:
-        knot, *coefficients = _symbols(path)
+        knot, *coefficients = segment_symbols(path)
         s = system.time - knot
         swap[path] = _horner(coefficients, s)
         swap[PathSlope(path)] = _horner([j * c for j, c in enumerate(coefficients)][1:], s)
@@ -67,14 +80,15 @@ def segment_places(system: System) -> tuple[list[int], list[int]]:
 
 
 def continuous(system: System, path: Path) -> bool:
-    """Whether rates of change are continuous at the knots of an input: its values, and its slope if that occurs.
+    """Whether rates of change and conditions are continuous at the knots of an input: its values, and its slope if that occurs.
 
     >>> import symdyn as sd
     >>> x, t, u = *sp.symbols("x t"), sd.Path("u", [0, 1], [0, 1])
     >>> continuous(sd.ODESystem({x: u}), u), continuous(sd.ODESystem({x: u.diff(t)}), u)
     (True, False)
     """
-    return path.degree > (1 if PathSlope(path) in dag.free_symbols(system.expressions) else 0)
+    sides = [*system.expressions, *(side for e in system.events for side in e.sides)]
+    return path.degree > (1 if PathSlope(path) in dag.free_symbols(sides) else 0)
 
 
 def segments(system: System) -> np.ndarray:

@@ -17,7 +17,8 @@ molecules run out, so positivity is enforced, by two changes to the textbook sch
 (:math:`n (n - 1)` between 0 and 1) count as 0, and extents are limited.  Near zero this changes means where molecules enter
 and leave; extinction and other rare events are not those of the jump process.  Away from zero no extent is limited, and
 means and variances converge with order 1 in ``step``, by default a thousandth of the time from the first to the last output.
-Events are evaluated after every step, and act there; steps end at the times of schedules and delays.
+Events are evaluated after every step, and act there; steps end at the times of schedules and delays.  A trajectory in which an
+event leaves a negative number fails.
 
 For the equation without these changes, and other schemes for it, simulate ``network.langevin()``.
 

@@ -78,6 +78,8 @@ class Backward(Frame):
     [1.0, 1.6487, 2.7183]
     """
 
+    summable = False
+
     def __init__(self, system: System, initial: Mapping[Any, Any] | None = None) -> None:
         turned, self._swap = reversed_in_time(system)
         super().__init__(turned, initial)

@@ -132,6 +132,8 @@ class Frame:
         Of the dataset, besides those of time and of the design.
     facts : mapping
         Attributes of the dataset.
+    summable : bool
+        Whether a card may sum trajectories up: times and observables are those of the kernel.
 
     Examples
     --------
@@ -142,6 +144,7 @@ class Frame:
 
     skip: frozenset[sp.Symbol] = frozenset()
     facts: Mapping[str, Any] = {}
+    summable = True
 
     def __init__(self, system: System, initial: Mapping[Any, Any] | None = None) -> None:
         self.system = self.declared = system

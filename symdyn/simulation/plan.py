@@ -94,7 +94,8 @@ class Plan:
     @property
     def summed_on_card(self) -> bool:
         """Whether trajectories stay on a card, which sums them up."""
-        return self.kernel.target == "cuda" and self.reductions is not None and set(self.reductions) <= set(SUMMED)
+        there = self.kernel.target == "cuda" and self.frame.summable
+        return there and self.reductions is not None and set(self.reductions) <= set(SUMMED)
 
     @property
     def _piece_bytes(self) -> int:

@@ -202,7 +202,10 @@ ROUND = round_("m - x**2 - y**2", "; m = 1; x(0) = 1; y(0) = 0")
         (lambda: continue_cycle(ROUND, "m", (0, 2), start={"x": 1}), "start is dict; expected a Hopf point or a cycle"),
         (lambda: continue_cycle(ROUND, "m", (2, 3), start=limit_cycle(ROUND)), "outside the span"),
         (lambda: continue_cycle(ROUND, "q", (0, 2), start=limit_cycle(ROUND)), "'q' is not a parameter"),
+        (lambda: continue_cycle("r' = r", "m", (0, 2), start=limit_cycle(ROUND)), "expected an ODESystem"),
         (lambda: continue_cycle(ROUND, "m", (0, 2), start=limit_cycle(ROUND), step=0), "step is 0; expected a positive"),
+        (lambda: continue_cycle(ROUND, "m", (0, 2), start=limit_cycle(ROUND), accuracy="1e-7"), "accuracy is '1e-7'"),
+        (lambda: continue_cycle(ROUND, "m", (0, 2), start=limit_cycle(ROUND), points=0), "points is 0; expected a whole"),
         (
             lambda: continue_cycle(ROUND, "m", (0, 2), start=limit_cycle(ROUND).assign(special="period doubling")),
             "no multiplier of the cycle is -1",

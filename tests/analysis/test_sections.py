@@ -94,6 +94,9 @@ def test_a_trajectory_that_never_crosses():
         (lambda: poincare_section(ROESSLER, "q", duration=1), "q is not a symbol"),
         (lambda: poincare_section(ROESSLER, 3, duration=1), "the surface is 3; expected an expression"),
         (lambda: poincare_section(ROESSLER, "x", duration=0), "duration is 0"),
+        (lambda: poincare_section(ROESSLER, "x", duration="10"), "duration is '10'; expected a positive number"),
+        (lambda: poincare_section(ROESSLER, "x", duration=1, transient=-1), "transient is -1"),
+        (lambda: plot_section(poincare_section(ROESSLER, "x - 1000", duration=1)), "no trajectory of the section crosses"),
         (lambda: poincare_section(ROESSLER, "x", duration=1, direction="left"), "expected 'up', 'down' or 'both'"),
         (
             lambda: poincare_section(sd.DiscreteSystem.from_text("x[t+1] = x/2"), "x", duration=1),

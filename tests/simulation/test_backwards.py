@@ -2,13 +2,19 @@
 
 import math
 import pickle
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import sympy as sp
 
 import symdyn as sd
+from symdyn.codegen.kernel import Options
 from symdyn.errors import DeclarationError
+from symdyn.simulation.backwards import Backward
+from symdyn.simulation.frames import Frame
+from symdyn.simulation.plan import Plan
+from symdyn.simulation.sweeps import make_design
 
 x, t, k = sp.symbols("x t k")
 QUICK = {"progress": False}
@@ -94,3 +100,12 @@ def test_what_has_no_flow_backwards(system, what):
 def test_times_in_no_order():
     with pytest.raises(DeclarationError, match="increase strictly, or decrease strictly"):
         sd.simulate(sd.ODESystem.example(), [0, 2, 1], **QUICK)
+
+
+def test_cards_sum_up_no_trajectories_backwards():
+    """They would evaluate observables at the times of the reversed system, and leave those of passage as they are there."""
+    system = sd.ODESystem({x: t}, initial={x: 0}, observables={"age": t + x})
+    for frame, there in ((Frame(system), True), (Backward(system), False)):
+        plan = Plan(frame, {}, make_design(frame.system, None, None, None), np.arange(2.0), Options(), {"mean": None})
+        plan.__dict__["kernel"] = SimpleNamespace(target="cuda")
+        assert plan.summed_on_card is there

@@ -192,6 +192,10 @@ def test_negative_delays_and_numbers_fail_with_a_status():
     assert sd.simulate(late, [0, 9], seed=1, on_failure="nan", **QUICK).status.item() == 10
     twice = sd.ReactionNetwork.from_text("X -> 0, k delay 5 consuming false; k = 1; X(0) = 1")  # begins again and again
     assert sd.simulate(twice, [0, 20], seed=1, on_failure="nan", **QUICK).status.item() == 6
+    made = sd.ReactionNetwork.from_text("X -> Y, k delay 5 consuming false; k = 1; X(0) = 1; Y(0) = 0")
+    failed = sd.simulate(made, [0, 20], seed=1, on_failure="nan", until="Y >= 2", **QUICK)  # where X is -1
+    assert failed.status.item() == 6
+    assert np.isnan(failed.first_passage.item())
 
 
 # ---- inputs ------------------------------------------------------------------------------------
@@ -295,6 +299,14 @@ def test_an_event_that_does_not_persist_is_dropped_when_its_condition_falls():
     assert abs(float(data.Y[:, 1].mean()) - p) < 4 * math.sqrt(p * (1 - p) / 4000)
 
 
+@pytest.mark.parametrize("delay", ["", "; X -> Y, 1 delay 1"])  # one program, or a tree
+def test_schedules_that_are_none_are_refused_in_lanes_and_in_the_tree(delay):
+    net = sd.ReactionNetwork.from_text(f"X -> 0, 1; X(0) = 10; Y(0) = 0; 0 -> Y, 1; gap = 1; at 0 every gap, X = X + 1{delay}")
+    for gap in (0, -1):
+        with pytest.raises(DeclarationError, match=f"start 0, every {gap} and times inf; expected a finite start"):
+            sd.simulate(net, [0, 2], parameters={"gap": gap}, seed=1, **QUICK)
+
+
 def test_large_networks_follow_schedules():
     """A chain of 300 species, filled every 2 units of time; what is in it has no other source."""
     names = [f"S{i}" for i in range(300)]
@@ -318,6 +330,14 @@ def test_repeats_and_resumption(tmp_path):
     assert (one.fired > 0).all()
 
 
+@pytest.mark.parametrize("more", ["", "when X > 1000 delay 1, X = 0"])  # without a delay it is one program, with it a tree
+def test_a_dose_at_the_first_time_ends_trajectories(more):
+    net = sd.ReactionNetwork.from_text(f"X -> 0, 0.3; X(0) = 0; at 0, X = X + 5; {more}")
+    data = sd.simulate(net, [0, 1, 30], until="X >= 5", seed=1, **QUICK)
+    assert data.first_passage.item() == 0
+    assert data.X.values.tolist() == [5, 5, 5]
+
+
 def test_conditions_end_trajectories_of_delayed_networks():
     net = sd.ReactionNetwork.from_text("0 -> X, 10 delay 2; X(0) = 0")
     data = sd.simulate(net, [0, 1, 9], until="X >= 3", trajectories=2000, seed=1, **QUICK)
@@ -339,6 +359,16 @@ def test_the_langevin_equation_follows_events():
     one = sd.simulate(net, [0, 4], method="langevin", step=0.1, seed=1, **QUICK)
     assert one.fired.values.tolist() == [2, 1]
     assert one.fired_at[:, 0].values.tolist() == [1, 3]
+
+
+@pytest.mark.parametrize(("at", "status"), [("3", 6), ("2.5", 3), ("5", 6)])  # at an output, between two, at the last
+@pytest.mark.parametrize("until", [None, "X <= 0"])
+def test_an_event_that_leaves_a_negative_number_fails_under_the_langevin_equation(at, status, until):
+    net = sd.ReactionNetwork.from_text(f"X -> 0, 0.1; X(0) = 30; at {at}, X = X - 100")
+    data = sd.simulate(net, range(6), method="langevin", seed=1, until=until, on_failure="nan", **QUICK)
+    assert data.status.item() == status
+    assert np.isnan(data.X[3:] if at != "5" else data.X[5:]).all()
+    assert (data.X[:3] > 0).all()
 
 
 def test_many_reactions_are_under_way_and_complete_in_the_order_of_their_times():

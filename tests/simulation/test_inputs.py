@@ -14,9 +14,11 @@ from scipy.integrate import quad
 from scipy.interpolate import CubicHermiteSpline
 
 import symdyn as sd
+from symdyn.errors import CompileError
 
 t, x, y, k = sp.symbols("t x y k")
 TIGHT = {"rtol": 1e-11, "atol": 1e-13, "progress": False}
+QUICK = {"progress": False}
 TIMES = np.array([0, 0.3, 0.5, 1.1, 2.0, 2.2, 3.7, 4.0])
 VALUES = np.array([1.0, -2.0, 0.5, 3.0, 3.0, -1.0, 0.0, 2.0])
 
@@ -79,6 +81,58 @@ def test_an_input_and_events_share_their_times():
     np.testing.assert_allclose(data.x, [0, 1, 2.5, 0, 0], atol=1e-9)
     np.testing.assert_allclose(data.y, [0, 0, 0, 3, 3], atol=1e-9)
     assert data.fired.values.tolist() == [2, 1]
+
+
+jumping = sd.Path("u", [0, 5, 8, 10], [0, 1, 0, 0], "hold")
+
+
+def driven(kind, condition):
+    """A state that only one event changes."""
+    event = sd.Event(condition, {x: x + 100})
+    if kind == "map":
+        return sd.DiscreteSystem({x: x}, initial={x: 3}, events=event)
+    if kind == "sde":
+        return sd.SDESystem({x: 0}, {x: k}, {k: 0}, initial={x: 3}, events=event)
+    if kind == "network":
+        return sd.ReactionNetwork([sd.Reaction({}, {x: 1}, 0)], initial={x: 3}, events=event)
+    return sd.ODESystem({x: 0}, initial={x: 3}, events=event)
+
+
+@pytest.mark.parametrize("kind", ["ode", "sde", "map", "network"])
+@pytest.mark.parametrize(
+    ("condition", "at"),
+    [
+        (jumping > sp.Rational(1, 2), 5),
+        (x * jumping > 1, 5),
+        (t >= sd.Path("u", [0, 5, 10], [7, 2, 2], "hold"), 5),
+        (sd.Path("u", [0, 4, 10], [0, 4, 16]).diff(t) > sp.Rational(3, 2), 4),
+    ],
+)
+def test_an_input_that_jumps_turns_conditions_at_its_knot(kind, condition, at):
+    """The event acts at the knot, not at the next time that is known, nor never."""
+    data = sd.simulate(driven(kind, condition), np.arange(11), **({"seed": 1} if kind in ("sde", "network") else {}), **QUICK)
+    assert data.fired.item() == 1
+    assert data.fired_at[0, 0].item() == at
+    assert data.x.values.tolist() == [3.0] * at + [103.0] * (11 - at)
+
+
+@pytest.mark.parametrize("kind", ["ode", "sde", "map"])
+@pytest.mark.parametrize(("begin", "passage"), [(0, 5), (6, 6)])
+def test_conditions_on_inputs_end_trajectories(kind, begin, passage):
+    system = {
+        "ode": sd.ODESystem({x: jumping}, initial={x: 3}),
+        "sde": sd.SDESystem({x: jumping}, {x: k}, {k: 0}, initial={x: 3}),
+        "map": sd.DiscreteSystem({x: x + jumping}, initial={x: 3}),
+    }[kind]
+    seed = {"seed": 1} if kind == "sde" else {}
+    data = sd.simulate(system, np.arange(begin, 11), until=x * jumping > 1, **seed, **QUICK)
+    assert data.first_passage.item() == pytest.approx(passage, rel=1e-12)
+    assert data.x[-1].item() == pytest.approx(3, rel=1e-9)
+
+
+def test_schedules_of_inputs_are_refused():
+    with pytest.raises(CompileError, match="depend on states, inputs or time"):
+        sd.simulate(sd.ODESystem({x: 0}, initial={x: 3}, events=sd.dose(x, 1, start=jumping)), [0, 10], **QUICK)
 
 
 def test_what_is_missing_is_left_out_and_tables_are_read():

@@ -343,6 +343,9 @@ def chunk(arguments):
                 due[0] = 1
                 code = _act(network, sums, n, k, t, events, memory, lanes, own, given.shape[1], output, run.aside)
             moment = next_moment(events, memory, 0, k)
+            if _goes_on(code, thinning) and ld(y, stops) > 0.5:  # by what events have done at the first time
+                code, passage[k] = SUCCESS, t
+                j = _hold(k, j, np.inf, y, n, times, out)
         while j < times.size:
             if thinning and code == NOT_FINITE:
                 window, code = _renew(t, 0.125 * window, network, sums)
@@ -392,8 +395,9 @@ def chunk(arguments):
                         made += 1
                         if delayed.emptied[number]:
                             for i in range(n):
-                                if ld(y, i) < 0.0:
+                                if ld(y, i) < 0.0:  # wherever the trajectory ends
                                     code = NEGATIVE
+                                    st(y, wrong, 1.0)
                         acts |= ld(y, turned) > 0.5
                         if fragile:
                             moment = _fallen(network, events, memory, k)

@@ -11,6 +11,7 @@ from symdyn_kernels.status import SUCCESS
 
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.families.base import Batch, Launch, Run
+from symdyn.codegen.input_paths import coefficient_rows
 from symdyn.codegen.jump_parts import start_program
 from symdyn.codegen.program import Program
 from symdyn.system import System
@@ -38,7 +39,8 @@ def integrate_rest(run: Run, batch: Batch, task: Launch, integrate: Callable[[Ru
     These are all where there is one output time, those for which the condition that ends trajectories is true at first, and
     those that have failed already.
     """
-    ended = holds_at_start(batch, task.facts) & (run.status == SUCCESS)
+    given = batch._replace(parameters=coefficient_rows(task.system, batch.parameters, batch.times))
+    ended = holds_at_start(given, task.facts) & (run.status == SUCCESS)
     over = ended | (batch.times.size == 1) | (run.status != SUCCESS)
     run.passage[ended] = batch.times[0]
     if not over.any():

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import reduce
 from typing import Any
 
+import numpy as np
 import sympy as sp
+from symdyn_kernels.status import NEGATIVE
 
 from symdyn.codegen.event_program import event_facts, event_programs, sampled_conditions, strictly
 from symdyn.codegen.families._start import start_fact
-from symdyn.codegen.families.base import Made, Options
+from symdyn.codegen.families.base import Batch, Launch, Made, Options, Run
 from symdyn.codegen.families.stepping import SteppingFamily
 from symdyn.codegen.input_paths import written_out
 from symdyn.codegen.lower import Lowering
@@ -55,11 +58,26 @@ class DiffusionFamily(SteppingFamily):
         facts = {"noises": count, "with_dz": 0, **start_fact(system, until)}
         if not eventful:
             return Made((build.program("step", new, labels),), facts)
-        conditions = sampled_conditions(system)
-        new = [*new, *margins_after(build, system, conditions, symbols, new[: len(system.states)], strict=strictly)]
+        conditions, n = sampled_conditions(system), len(system.states)
+        new = [*_undefined_below_zero(build, system.states, new[:n]), *new[n:]]  # where an event left it
+        new = [*new, *margins_after(build, system, conditions, symbols, new[:n], strict=strictly)]
         step = build.program("step", new, [*labels, *(f"margin of event {k}" for k in range(len(conditions)))])
         programs = (step, *(event_programs(system) if system.events else ()))
         return Made(programs, {**facts, "events": event_facts(system)})
+
+    def launch(self, run: Run, batch: Batch, task: Launch) -> None:
+        super().launch(run, batch, task)
+        if task.system.events:
+            for row in np.flatnonzero((run.values < 0).any(axis=(1, 2))):
+                first = int((run.values[row] < 0).any(axis=1).argmax())
+                run.values[row, first:], run.status[row] = np.nan, NEGATIVE
+
+
+def _undefined_below_zero(build: Lowering, states: Sequence[sp.Symbol], new: Sequence[int]) -> list[int]:
+    """The states after a step, not a number where one was negative before."""
+    zero, nothing = build.constant(0), build.constant(math.nan)
+    wrong = reduce(lambda a, b: build.op("or", a, b), [build.op("lt", build.value(s), zero) for s in states])
+    return [build.op("select", wrong, nothing, value) for value in new]
 
 
 def _limited(

@@ -122,7 +122,7 @@ class Triggers:
         """The states after the events whose triggers changed from false to true, and how often each acted.
 
         Events act in their order; an event whose trigger becomes true by another event acts too, in as many passes as
-        there are events.
+        there are events; where one would act after these, values that events assign are not numbers.
         """
         build, current = self.build, list(states)
         before = [self._changed(e, {}, self.build.value(self.time)) for e in events]
@@ -137,6 +137,17 @@ class Triggers:
                 for species, value in event.assignments.items():
                     i = self.states.index(species)
                     current[i] = build.op("select", turned, build.value(value.xreplace(meaning)), current[i])
+                if len(events) > 1:  # its own values may end the condition, which another event then turns again
+                    before[k] = self._changed(event, self.meaning(current, time), time)
+        if len(events) > 1:  # one alone cannot trigger itself
+            meaning = self.meaning(current, time)
+            due = [
+                build.op("and", self._changed(e, meaning, time), build.op("not", b))
+                for e, b in zip(events, before, strict=True)
+            ]
+            endless, nan = reduce(lambda a, b: build.op("or", a, b), due), build.constant(math.nan)
+            for i in {self.states.index(s): None for e in events for s in e.assignments}:
+                current[i] = build.op("select", endless, nan, current[i])
         return current, acted
 
     def _changed(self, event: Event, meaning: Mapping[sp.Symbol, sp.Symbol], time: int) -> int:

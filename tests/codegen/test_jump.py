@@ -216,3 +216,14 @@ def test_a_large_network_has_one_backend():
     with pytest.raises(sd.CompileError, match="as LLVM IR alone; use backend='llvm'"):
         sd.compile(net, backend="numba")
     assert "define internal void @reaction0(" in sd.compile(net).source
+
+
+@pytest.mark.parametrize("further", [0, 200])
+def test_events_that_trigger_each_other_without_end_fail(further):
+    """At the first jump to 0 each of the two turns the condition of the other again; in the tree, too."""
+    idle = "".join(f"; 0 -> Y{k}, 0" for k in range(further))
+    net = sd.ReactionNetwork.from_text(f"0 <-> X, 1, 1{idle}; X(0) = 1; when X > 0, X = 0; when X <= 0, X = 1")
+    initial = {f"Y{k}": 0 for k in range(further)}
+    run = sd.simulate(net, [0, 100], initial=initial, seed=1, on_failure="nan", progress=False)
+    assert int(run.status) != 0
+    assert np.isnan(run.X.values[1])

@@ -222,7 +222,7 @@ class _Lowering:
         inside |= dag.free_symbols([side for e in events for side in (*e.sides, *e.assignments.values())])
         declared = {s: q.value for s, q in self.quantities.items() if s not in self.starts and s not in self.swap}
         given = {s: v for s, v in (*declared.items(), *self.model.local.items()) if s in inside and v is not None}
-        idle = {s: sp.sympify(float(v)) for s, v in declared.items() if s not in inside and v is not None}
+        idle = {s: sp.Float(float(v)) for s, v in declared.items() if s not in inside and v is not None}
         return ODESystem(
             self.drift,
             {s: float(v) for s, v in given.items()},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import warnings
 from collections.abc import Mapping, Sequence
@@ -223,7 +224,7 @@ class Courses:
         if sound.any():
             states[:, sound] = _simulated(system, times, parameters, starts, sound, how)
         places = np.cumsum([0, *(len(b.points) for b in blocks)])
-        return [states[:, a:z] for a, z in zip(places[:-1], places[1:], strict=True)]
+        return [states[:, a:z] for a, z in itertools.pairwise(places)]
 
     def _relax(self, courses: list[_Course], start: float, count: int, how: Accuracy) -> None:
         """Integrate to the steady states; NaN where there is none."""

@@ -9,6 +9,7 @@ import numpy as np
 import sympy as sp
 from symdyn_kernels.status import SUCCESS
 
+from symdyn.codegen.delay_program import early_values
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.families.base import Batch, Launch, Run
 from symdyn.codegen.input_paths import coefficient_rows
@@ -46,7 +47,10 @@ def integrate_rest(run: Run, batch: Batch, task: Launch, integrate: Callable[[Ru
     if not over.any():
         integrate(run, batch, task)
         return
-    run.values[over] = batch.initial[over, None]
+    begin = batch.initial if task.facts.get("delays") is None else early_values(
+        task.facts["delays"], batch.times[0], batch.initial, given.parameters
+    )  # fmt: skip
+    run.values[over] = begin[over, None]
     task.signals.done[0] += int(over.sum())
     if not over.all():
         rest = run.part(~over)

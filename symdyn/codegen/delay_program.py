@@ -20,7 +20,16 @@ from symdyn.declaration import derivative
 from symdyn.errors import DeclarationError
 from symdyn.system import System, delays_in
 
-__all__ = ["Lagged", "constant_delays", "delay_tables", "early_values", "looked_up", "observed_delays", "sums_of_delays"]
+__all__ = [
+    "Lagged",
+    "constant_delays",
+    "delay_tables",
+    "delayed_by",
+    "early_values",
+    "looked_up",
+    "observed_delays",
+    "sums_of_delays",
+]
 
 #: Sums of delays at which steps end, of each trajectory and each jump; of many delays only sums of few are taken.
 MOST_SUMS = 500
@@ -207,6 +216,18 @@ def sums_of_delays(count: int, order: int) -> np.ndarray:
     return np.array(rows, float).reshape(len(rows), count)
 
 
+def delayed_by(delays: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Sums (N, S) of delays (N, m), of which each sum has so many (S, m); by the same operations for any N.
+
+    >>> delayed_by(np.array([[0.5, 2.0]]), sums_of_delays(2, 2)).tolist()
+    [[0.5, 2.0, 1.0, 2.5, 4.0]]
+    """
+    found = np.zeros((len(delays), len(counts)))
+    for j, column in enumerate(counts.T):
+        found += delays[:, j : j + 1] * column
+    return found
+
+
 def delay_tables(facts: Mapping[str, Any], addresses: Sequence[int], parameters: np.ndarray, *, jumps: bool) -> DelayTables:
     """The tables for trajectories with parameters (N, k), which the delayed values follow; with sums of delays for `jumps`."""
     delays = constant_delays(parameters, facts)
@@ -215,7 +236,7 @@ def delay_tables(facts: Mapping[str, Any], addresses: Sequence[int], parameters:
     longest = delays.max(axis=1, initial=0.0)
     if facts["endless"]:
         longest = np.full(len(delays), np.inf)
-    sums = np.sort(delays @ sums_of_delays(delays.shape[1], facts["order"] if jumps else 0).T, axis=1)
+    sums = np.sort(delayed_by(delays, sums_of_delays(delays.shape[1], facts["order"] if jumps else 0)), axis=1)
     times, history = addresses
     return DelayTables(
         times, history, first=parameters.shape[1], rated=facts["rated"], varying=facts["varying"], shortest=shortest,

@@ -118,6 +118,35 @@ def test_text():
     assert system.parts == {"drift", "delays", "events"}
 
 
+def test_the_same_bits(tmp_path):
+    """For any number of lanes, threads and chunks, from a store, and one at a time."""
+    system = sd.ODESystem(
+        {x: -X(t - tau) + Y(t - 0.3 - sp.Max(x, 0)), y: x - y}, history={x: sp.cos(t)}, initial={y: 0.2},
+        events=[
+            sd.Event(X(t - tau) <= Y(t - 0.2), {x: x + X(t - 0.7)}, delay=0.1 + sp.Abs(Y(t - 0.5))),
+            sd.dose(y, X(t - tau), every=1.3),
+        ],
+        observables={"late": X(t - tau) * Y(t - sp.Abs(x))},
+    )  # fmt: skip
+    times, sweep = np.linspace(0, 6, 25), np.linspace(0.4, 2, 40)
+    data = run(system, times, parameters={tau: sweep}, rtol=1e-7)
+    assert int(data.fired[:, 0].sum()) > 20
+    np.testing.assert_allclose(data.y[:, 0], 0.2 + np.cos(sweep))  # after the dose at the first time
+
+    def assert_same(other):
+        for name in ("x", "y", "late", "fired_at", "steps"):
+            np.testing.assert_array_equal(other[name], data[name])
+
+    for lanes in (1, 8, 32):
+        layout = sd.Layout(lanes=lanes, threads=2, chunk=7)
+        assert_same(run(system, times, parameters={tau: sweep}, rtol=1e-7, layout=layout))
+    layout, path = sd.Layout(chunk=16), tmp_path / "delays.zarr"
+    for _ in range(2):  # written, and resumed
+        assert_same(run(system, times, parameters={tau: sweep}, rtol=1e-7, layout=layout, store=path))
+    alone = [run(system, times, parameters={tau: v}, rtol=1e-7) for v in sweep[::7]]
+    np.testing.assert_array_equal(data.late[::7], [one.late for one in alone])
+
+
 def test_failures_say_what_happened():
     for further in ({"observables": {"z": X(t + y - 0.5)}}, {"events": sd.Event(X(t + y - 0.5) > 9, {x: 0})}):
         system = sd.ODESystem({x: -x, y: 1}, initial={x: 1, y: 0}, **further)

@@ -272,25 +272,27 @@ def chunk(arguments):
         lagged = delays, past
     else:
         lagged = None
-    waiting, live, iterations, wrong = 0, 0, 0, 0
-    for l in range(W):
-        load(min(waiting, last - 1), l, W, batch, output, fb + 8 * yb, pb, lanes)
-        if waiting < last:
+    waiting, live, iterations, wrong = min(W, last), min(W, last), 0, 0
+    for l in range(
+        W - 1, -1, -1
+    ):  # idle lanes first: they are given the initial values, also as output, of the last trajectory
+        load(min(l, last - 1), l, W, batch, output, fb + 8 * yb, pb, lanes)
+        if l < last:
             if DELAYS:
-                begin_past(delays, past, l, waiting, n, W, fb + 8 * yb, lanes)
+                begin_past(delays, past, l, l, n, W, fb + 8 * yb, lanes)
             if EVENTS:
                 begin_events(events, happening, l, W, fb + 8 * yb, pb, lanes, lagged)
-                status[waiting] = happen(events, happening, l, waiting, fb + 8 * yb, n, W, pb, lanes, output, run.aside, lagged)
-                if ALGEBRAIC and events.flags.size > 0 and status[waiting] == SUCCESS:
+                status[l] = happen(events, happening, l, l, fb + 8 * yb, n, W, pb, lanes, output, run.aside, lagged)
+                if ALGEBRAIC and events.flags.size > 0 and status[l] == SUCCESS:
                     here = fb + 8 * yb
                     code = make_consistent(constraints, solving, l, lanes[T], here, W, pb, tolerances, False)
                     record(output, code, ld(lanes[T], l), l, here, n, W)
-                    status[waiting] = code
-                wrong += status[waiting] != SUCCESS
-            enter(l, waiting, W, stops, passed, lanes)
+                    status[l] = code
+                wrong += status[l] != SUCCESS
+            enter(l, l, W, stops, passed, lanes)
             if EVENTS:
-                put(lanes[TEND], l, min(ld(lanes[TEND], l), next_moment(events, happening, l, waiting)), W)
-            waiting, live, fresh[l] = waiting + 1, live + 1, 1
+                put(lanes[TEND], l, min(ld(lanes[TEND], l), next_moment(events, happening, l, l)), W)
+            fresh[l] = 1
         else:
             park(l, lanes, who, W)
     if DELAYS:

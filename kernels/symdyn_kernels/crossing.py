@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
 from numba import njit
 
 from symdyn_kernels.delays import evaluate
 from symdyn_kernels.fused import fma
 from symdyn_kernels.lanes import ACCEPT, ACTIVE, MARGIN, TB, TNEW, H, T, put
+from symdyn_kernels.options import HELPER
 from symdyn_kernels.shared.roots import MOST_GUESSES, NEAR, next_guess
 from symdyn_kernels.simd import hsum, ld, le, splat, st, vld
 from symdyn_kernels.status import NOT_FINITE
@@ -41,14 +43,14 @@ class Ends(NamedTuple):
     passage: object
 
 
-@njit(error_model="numpy")
+@njit(**HELPER)
 def crossings(ends, y, W, WL, lanes, who, status, lagged=None):
     """Mark the lanes in which the condition is true at the end of an accepted step; returns how many there are.
 
     And how many fail, because their margin is not a number.  `lagged` is as in `symdyn_kernels.delays.evaluate`.
     """
     margin, pb, _, ended, _ = ends
-    evaluate(margin, lanes[TNEW], y, pb, lanes[MARGIN], 0, W, W, lagged)
+    evaluate(margin, lanes[TNEW], y, pb, lanes[MARGIN], np.int64(0), W, W, lagged)
     put(lanes[MARGIN], 0, ld(lanes[MARGIN], 0), W)
     found, undefined = 0.0, 0.0
     for l in range(0, WL, 8):
@@ -66,7 +68,7 @@ def crossings(ends, y, W, WL, lanes, who, status, lagged=None):
     return found, undefined
 
 
-@njit(error_model="numpy")
+@njit(**HELPER)
 def interpolate(polynomial, theta, l, n, W, target):
     """The states of lane `l` at a part `theta` of its step, by the operations of `symdyn_kernels.output`."""
     before, _, coefficients, stride, degree, nested = polynomial
@@ -79,7 +81,7 @@ def interpolate(polynomial, theta, l, n, W, target):
         st(target, e, fma(v, theta, ld(before, e)))
 
 
-@njit(error_model="numpy")
+@njit(**HELPER)
 def end(ends, polynomial, n, W, lanes, who, lagged=None):
     """End the step of each lane that is marked where the condition becomes true: its time, its states, and the passage."""
     margin, pb, trial, ended, passage = ends
@@ -111,7 +113,7 @@ def end(ends, polynomial, n, W, lanes, who, lagged=None):
             passage[who[l]] = ld(lanes[TNEW], l)
 
 
-@njit(error_model="numpy")
+@njit(**HELPER)
 def hold(ended, y, n, W, output):
     """Keep the states of the lanes that ended for all further outputs."""
     times = output.values.shape[1]

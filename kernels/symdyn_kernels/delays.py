@@ -15,8 +15,10 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from symdyn_kernels.arguments.parts import Frames, IntegerRows, Integers, Numbers, Rows
 from symdyn_kernels.fused import fma
 from symdyn_kernels.lanes import ACCEPT, ERR, TB, TNEW, H, T, put
+from symdyn_kernels.options import HELPER, INNER
 from symdyn_kernels.simd import call, ld, st
 from symdyn_kernels.status import MOST_KEPT, NEGATIVE_DELAY, SUCCESS, TOO_MANY_KEPT
 
@@ -70,28 +72,28 @@ class Past(NamedTuple):
     early: int
     initial: int
     trial: int
-    rows: np.ndarray
-    stored: np.ndarray
-    near: np.ndarray
-    begin: np.ndarray
-    shortest: np.ndarray
-    longest: np.ndarray
-    inside: np.ndarray
-    settled: np.ndarray
-    ahead: np.ndarray
-    slack: np.ndarray
-    jumps: np.ndarray
-    jumped: np.ndarray
-    written: np.ndarray
+    rows: Frames
+    stored: Integers
+    near: IntegerRows
+    begin: Numbers
+    shortest: Numbers
+    longest: Numbers
+    inside: Integers
+    settled: Integers
+    ahead: Integers
+    slack: Numbers
+    jumps: Rows
+    jumped: Integers
+    written: Integers
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def past_size(delays, n, W):
     """Doubles of memory that `past_memory` needs."""
     return (delays.begins.size + 2 * delays.states.size + 2 * n) * W + 72
 
 
-@njit(error_model="numpy")
+@njit(**HELPER)
 def past_memory(delays, degree, n, W, tolerances, address):
     """An empty past of W lanes of n states, whose interpolants have the degree; `past_size` doubles begin at `address`."""
     at = (address + 63) // 64 * 64
@@ -107,7 +109,7 @@ def past_memory(delays, degree, n, W, tolerances, address):
     )  # fmt: skip
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def begin_past(delays, past, l, k, n, W, y, lanes):
     """Trajectory `k` begins in lane `l`, with the states at address `y`."""
     past.stored[l], past.ahead[l], past.near[l], past.jumped[l], past.jumps[l] = 0, 0, 0, 0, -np.inf
@@ -118,7 +120,7 @@ def begin_past(delays, past, l, k, n, W, y, lanes):
     reopen(delays, past, l, W, y, lanes)
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def reopen(delays, past, l, W, y, lanes):
     """Let the open record of a lane be constant: the states at address `y`."""
     row = past.rows[l, past.stored[l]]
@@ -130,7 +132,7 @@ def reopen(delays, past, l, W, y, lanes):
         row[HEAD + c * width] = ld(y, delays.states[c] * W + l)
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def slope_ahead(delays, past, l, W, k):
     """Let the open record of a lane go on with the slopes at address `k`, if steps may look up their own solution."""
     if delays.varying:
@@ -140,21 +142,21 @@ def slope_ahead(delays, past, l, W, k):
             row[HEAD + c * width + 1] = ld(k, delays.states[c] * W + l)
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def shorten(past, W, lanes):
     """Clip the next steps to the shortest constant delays, so that these end before the steps."""
     for l in range(W):
         put(lanes[H], l, min(ld(lanes[H], l), past.shortest[l]), W)
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def note_jump(past, l, t):
     """States of a lane jump at a time."""
     past.jumps[l, past.jumped[l] % MOST_JUMPS] = t
     past.jumped[l] += 1
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def next_jump(delays, past, l, k, t):
     """The first time after `t` at which a derivative jumps, delayed after a jump of trajectory `k` in lane `l`.
 
@@ -170,12 +172,12 @@ def next_jump(delays, past, l, k, t):
     return found, _doubt(found)
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def _doubt(t):
     return ROUNDINGS * 2.2e-16 * abs(t)
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def _place(past, l, j, s):
     """The record of a lane in which a time lies, from the one that was found last; the open one is the last."""
     rows, last = past.rows, past.stored[l]
@@ -188,7 +190,7 @@ def _place(past, l, j, s):
     return r
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def _value(row, c, width, theta):
     """State `c` of a record at a part of its length, by the operations of `symdyn_kernels.output`."""
     base = HEAD + c * width
@@ -198,7 +200,7 @@ def _value(row, c, width, theta):
     return fma(v, theta, row[base])
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def _slope(row, c, width, theta):
     """Its derivative by the part."""
     base = HEAD + c * width
@@ -210,21 +212,21 @@ def _slope(row, c, width, theta):
     return d * theta + v
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def recall(delays, past, t, y, W, pb):
     """Look up what rates of change take from the past, at the times and states at addresses `t` and `y`."""
     call(delays.times, t, y, pb, past.at)
-    _look_up(delays, past, t, y, 0, W, W, pb, delays.rated, True)
+    _look_up(delays, past, t, y, np.int64(0), W, W, pb, delays.rated, True)
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def revisit(delays, past, t, y, low, high, W, pb):
     """Look up all values, in the lanes from `low` to `high`, at times and states of accepted steps, which are not repeated."""
     call(delays.times, t, y, pb, past.at)
     _look_up(delays, past, t, y, low, high, W, pb, delays.begins.size - 1, False)
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def _look_up(delays, past, t, y, low, high, W, pb, count, noting):
     """Look up the values of the first `count` times; `noting` lanes that look up their own step."""
     width = (past.rows.shape[2] - HEAD) // max(1, delays.states.size)
@@ -261,7 +263,7 @@ def _look_up(delays, past, t, y, low, high, W, pb, count, noting):
                 st(pb, (delays.first + k) * W + l, found)
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def evaluate(function, t, y, pb, target, low, high, W, lagged):
     """Evaluate a lane function with what it takes from the past in the lanes from `low` to `high`.
 
@@ -273,7 +275,7 @@ def evaluate(function, t, y, pb, target, low, high, W, lagged):
     call(function, t, y, pb, target)
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def propose(delays, past, polynomial, W, lanes, who):
     """Let the open records of accepted steps be their polynomials, in which what happens within them is looked up."""
     for l in range(W):
@@ -281,7 +283,7 @@ def propose(delays, past, polynomial, W, lanes, who):
             _write(delays, past.rows[l, past.stored[l]], polynomial, l, W, lanes)
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def record_past(delays, past, n, W, pb, lanes, output, status):
     """Record what observables take from the past at the outputs since the last ones."""
     for l in range(W):
@@ -303,7 +305,7 @@ def record_past(delays, past, n, W, pb, lanes, output, status):
         past.written[l] = output.due[l]
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def _write(delays, row, polynomial, l, W, lanes):
     """The polynomial of the present step of a lane as a record."""
     row[BEGIN], row[END] = ld(lanes[T], l), ld(lanes[TNEW], l)
@@ -316,7 +318,7 @@ def _write(delays, row, polynomial, l, W, lanes):
             row[HEAD + c * width + 1 + j] = ld(polynomial.coefficients, j * polynomial.stride + e)
 
 
-@njit(error_model="numpy")
+@njit(**HELPER)
 def unsettled(delays, past, polynomial, W, lanes, who, tolerances):
     """Put the solutions of steps that look up themselves into the open records; returns how many are still to be repeated.
 
@@ -346,7 +348,7 @@ def unsettled(delays, past, polynomial, W, lanes, who, tolerances):
     return left
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def refuse_unsettled(delays, past, W, y, lanes, who):
     """Reject the steps that do not settle, or whose delays were negative; the next is shorter."""
     for l in range(W):
@@ -356,7 +358,7 @@ def refuse_unsettled(delays, past, W, y, lanes, who):
         past.inside[l] = past.settled[l] = 0
 
 
-@njit(error_model="numpy")
+@njit(**HELPER)
 def keep(delays, past, polynomial, W, lanes, who, status):
     """Add the accepted steps to the past; returns the past, and how many lanes have too many steps within their delays."""
     rows, failed, room = past.rows, 0.0, past.rows.shape[1]

@@ -93,7 +93,7 @@ def _delayed_jumps(
     for lag in dict.fromkeys(sp.expand(jumps.time - call.args[0]) for call in calls):
         if lag.free_symbols & {jumps.time, *jumps.states}:
             raise DeclarationError(
-                f"sensitivities do not follow '{event}', as rates of change look up what it assigns at a delay that varies, {lag}"
+                f"sensitivities do not follow '{event}', as rates of change look up what it assigns at the varying delay {lag}"
             )
         totals = {c: shift.xreplace({jumps.time: jumps.time - lag}) + jumps.partial(lag, c) for c, shift in moved.items()}
         if isinstance(event.trigger, Schedule) and not any(t != 0 for t in totals.values()):

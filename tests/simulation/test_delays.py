@@ -336,7 +336,7 @@ def test_sensitivities_jump_at_events_and_later(system):
 @pytest.mark.parametrize(
     ("drift", "event", "message"),
     [
-        ({x: X(t - 1 - x**2) - k}, sd.Event(x <= 0, {x: 1}), "at a delay that varies, x\\*\\*2 \\+ 1"),
+        ({x: X(t - 1 - x**2) - k}, sd.Event(x <= 0, {x: 1}), "at the varying delay x\\*\\*2 \\+ 1"),
         ({x: X(t - 1) - k}, sd.Event(x <= 0, {x: 1}, delay=1), "look up what it assigns after a delay"),
         ({x: X(t - 1) - k}, sd.Event(X(t - 1) <= 0, {x: 1}), "whose condition may jump, as events change x"),
     ],

@@ -95,8 +95,8 @@ def _amounts(network: ReactionNetwork, names: set[str]) -> dict[sp.Symbol, Quant
 
 def _reactions(network: ReactionNetwork, names: set[str]) -> Iterator[ExchangeReaction]:
     for i, (r, law) in enumerate(zip(network.reactions, network.propensities, strict=True), start=1):
-        sides = [tuple((s, sp.Integer(k)) for s, k in side.items()) for side in (r.reactants, r.products)]
-        yield ExchangeReaction(sp.Symbol(_fresh(f"R{i}", names)), law, *sides)
+        used, made = (tuple((s, sp.Integer(k)) for s, k in side.items()) for side in (r.reactants, r.products))
+        yield ExchangeReaction(sp.Symbol(_fresh(f"R{i}", names)), law, used, made)
 
 
 # ---- equations -----------------------------------------------------------------------------------------

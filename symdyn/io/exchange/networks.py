@@ -162,7 +162,7 @@ class _Lowering:
     def reactions(self, c: ExchangeReaction, law: sp.Expr, volume: sp.Expr) -> list[Reaction]:
         """The one or two reactions of a reaction of the model."""
         if c.fast:
-            raise DeclarationError(f"the reaction {c.symbol} is fast, in equilibrium at all times; that is not read")
+            raise DeclarationError(f"the reaction {c.symbol} is fast, in equilibrium at all times; {OTHERWISE}")
         sides = [self.side(s, c) for s in (c.reactants, c.products)]
         parts = split_reversible(law, *sides, name=c.symbol.name) if c.reversible else [law]
         found = []

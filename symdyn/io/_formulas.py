@@ -36,9 +36,9 @@ NAMES: dict[Any, str] = {
     sp.Not: "not",
 }
 CONSTANTS = {sp.pi: "pi", sp.E: "exponentiale", sp.true: "true", sp.false: "false"}
-#: Operators of a text, and how strongly they bind; functions and numbers are closed in themselves.
+#: Operators of a text, and how strongly they bind (`or` as `and`, for libsbml); functions and numbers are closed in themselves.
 OPERATORS = {
-    "or": (" || ", 1), "and": (" && ", 2), "eq": (" == ", 3), "neq": (" != ", 3), "lt": (" < ", 3), "leq": (" <= ", 3),
+    "or": (" || ", 2), "and": (" && ", 2), "eq": (" == ", 3), "neq": (" != ", 3), "lt": (" < ", 3), "leq": (" <= ", 3),
     "gt": (" > ", 3), "geq": (" >= ", 3), "plus": (" + ", 4), "times": ("*", 5), "divide": ("/", 5), "minus": ("-", 5),
     "not": ("!", 6), "power": ("^", 7),
 }  # fmt: skip
@@ -113,8 +113,11 @@ def _node(e: sp.Basic, time: sp.Symbol, where: str) -> Node:
     return join(NAMES[e.func], *e.args)
 
 
-def _pieces(e: Any) -> sp.Expr | None:
+def _pieces(e: Any) -> sp.Basic | None:
     """Functions that level 3 version 1 lacks, by those that it has."""
+    if isinstance(e, sp.ITE):
+        condition, a, b = e.args
+        return sp.Or(sp.And(condition, a), sp.And(sp.Not(condition), b))
     if isinstance(e, (sp.Max, sp.Min)):
         compared = sp.Ge if isinstance(e, sp.Max) else sp.Le
         *pairs, last = ((a, sp.And(*(compared(a, b) for b in e.args if b != a))) for a in e.args)

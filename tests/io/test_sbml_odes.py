@@ -286,6 +286,15 @@ def test_rates_and_pasts_that_are_not_defined_are_refused():
             read_sbml(document(version=2, Parameters=parameter("x", 1) + parameter("z", 1), Rules=rules), as_="ode")
 
 
+def test_a_compartment_of_size_0_is_refused_where_it_divides():
+    falls = reaction("R", {"S": 1}, {}, ci("S"))
+    for as_ in ("network", "ode"):
+        with pytest.raises(DeclarationError, match="compartment C has the size 0, by which the amount of S is divided"):
+            read_sbml(document(size=0, Species=species("S", 'initialAmount="1"'), Reactions=falls), as_=as_)
+        amounts = document(size=0, Species=species("S", 'initialAmount="1"', amount="true"), Reactions=falls)
+        assert len(read_sbml(amounts, as_=as_).states) == 1
+
+
 def test_contradictions_are_refused():
     x, fixed, one = parameter("x", 1), parameter("x", 1, constant="true"), {"x": cn(1)}
     falls = reaction("R", {"S": 1}, {}, ci("S"))

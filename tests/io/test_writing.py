@@ -28,6 +28,9 @@ ODES = {
     "jumps": sd.ODESystem(
         {x: sp.sign(x - 1) + sp.Heaviside(y - k), y: sp.Mod(x, 2) - sp.floor(y) + sp.tanh(-x) - sp.E}, {k: 1e-7}
     ),
+    "choices": sd.ODESystem(
+        {x: sp.sign(k - sp.Piecewise((k + t, y > x), (y, sp.And(x < 1, y >= 0.5)), (x, True))), y: -sp.Heaviside(x - 1)}, {k: 1}
+    ),
     "signs": sd.ODESystem({x: -(x**2) - (-2) * y ** (-k) - (y - x) - 3, y: (-x) ** 2 / (-y * k) - 2 / (x / y) + 2.5e-300}),
     "algebra": sd.ODESystem({x: -k * z}, {k: 2}, algebraic={z: z**3 + z - x}, initial={x: 2, z: 1}),
     "delays": sd.ODESystem.from_text("x' = -x(t - 1)*y + x(t - tau)/2; y' = -y; tau = 2.5; x(0) = 1; y(0) = 3"),
@@ -145,3 +148,11 @@ def test_words_are_those_that_libantimony_refuses(word):
     with pytest.raises(ParseError, match=r"syntax error|is a reserved word"):
         sd.read_antimony(f"var {word}; {word}' = -{word}; x' = {word};", as_="ode")
     assert sd.read_antimony("var event_; event_' = -event_;", as_="ode").names == ("event_",)
+
+
+def test_rates_are_those_of_libroadrunner():
+    """To 1e-8; `python -m tests.io.roadrunner_suite` compares as many models as wanted."""
+    pytest.importorskip("roadrunner", reason="libroadrunner is not installed")
+    from tests.io.roadrunner_suite import difference
+
+    assert max(map(difference, range(9))) < 1e-8

@@ -141,8 +141,8 @@ class _Reader:
         for event in self.model.getListOfEvents():
             if twice := _repeated(a.getVariable() for a in event.getListOfEventAssignments()):
                 raise DeclarationError(f"an event assigns {twice} twice; expected one value")
-        for s, q in model.quantities.items():
-            home = model.quantities.get(q.home) if q.home is not None and not q.amount else None
+        for s, dissolved in model.quantities.items():
+            home = None if dissolved.home is None or dissolved.amount else model.quantities.get(dissolved.home)
             if home is not None and home.value == 0 and home.symbol not in model.assigned:
                 raise DeclarationError(f"the compartment {home.symbol} has the size 0, by which the amount of {s} is divided")
         reacting = {s for c in model.changes for s, _ in (*c.reactants, *c.products)}

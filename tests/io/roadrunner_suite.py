@@ -150,7 +150,12 @@ def main() -> None:
     """Print the models whose rates differ by more than 1e-8."""
     warnings.simplefilter("ignore")
     number, first = (int(sys.argv[i]) if len(sys.argv) > i else default for i, default in ((1, 1000), (2, 0)))
-    differences = {seed: difference(seed) for seed in range(first, first + number)}
+    differences = {}
+    for seed in range(first, first + number):
+        try:
+            differences[seed] = difference(seed)
+        except sd.SymdynError as error:
+            print(f"seed {seed}: refused: {error}")
     for seed, found in differences.items():
         if not found < 1e-8:
             print(f"seed {seed}: {found:.3g}")

@@ -13,6 +13,7 @@ from sympy.core.function import AppliedUndef
 from symdyn import dag
 from symdyn.declaration import value_of
 from symdyn.errors import DeclarationError
+from symdyn.io.exchange.equilibria import without_fast
 from symdyn.io.exchange.model import Delayed, ExchangeModel, Quantity, RateOf, Trigger
 from symdyn.models.events import Event
 from symdyn.models.ode import ODESystem
@@ -40,10 +41,8 @@ class _Lowering:
     """One model, from quantities to equations."""
 
     def __init__(self, model: ExchangeModel) -> None:
-        self.model = model
+        self.model = model = without_fast(model)
         self.quantities = model.quantities
-        if fast := [c.symbol for c in model.changes if c.fast]:
-            raise DeclarationError(f"the reaction {fast[0]} is fast, in equilibrium at all times; that is not read")
         self.extents: dict[sp.Symbol, list[sp.Expr]] = {}  # of each species, the extents that reactions add to it
         for c in model.changes:
             for sign, side in ((1, c.products), (-1, c.reactants)):

@@ -11,6 +11,7 @@ from symdyn.lazy import lazy
 
 if TYPE_CHECKING:
     from symdyn.io.antimony import read_antimony
+    from symdyn.io.archives.archive import read_archive
     from symdyn.io.datasets import read_dataset, write_dataset
     from symdyn.io.models import read_model
     from symdyn.io.petab.problem import read_petab
@@ -22,6 +23,7 @@ __getattr__, __dir__, __all__ = lazy(
     __name__,
     {
         "antimony": ("read_antimony",),
+        "archives.archive": ("read_archive",),
         "datasets": (
             "read_dataset",
             "write_dataset",

@@ -5,10 +5,8 @@ Results go to standard output or to files; everything else goes to standard erro
 
 from __future__ import annotations
 
-import functools
 import json
 import sys
-from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -394,24 +392,41 @@ def cache_clear() -> None:
 
 @cache_app.command("warm")
 @reported
-def cache_warm(quiet: Quiet = False) -> None:
-    """Compile the drivers of all methods, of fields, projection and recovery, so that the first runs need not compile them."""
+def cache_warm(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Methods, 'methods' for all, or names that --list shows; everything unless given.", show_default=False
+        ),
+    ] = None,
+    list_: Annotated[bool, typer.Option("--list", help="Show the names, and compile nothing.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Compile drivers in advance, so that the first runs need not: those of all methods and of models with further parts.
+
+    All of them take some minutes.
+    """
     from rich.console import Console
     from rich.progress import track
 
-    from symdyn.codegen.drivers import plain_driver
-    from symdyn.codegen.families import family_of
-    from symdyn.discover.whole.kernel import driver as candidates_driver
     from symdyn.io.environment import cache_facts, cache_summary
-    from symdyn.projection.evolve import driver as projection_driver
+    from symdyn.io.warming import MEANINGS, drivers
+    from symdyn.registry import suggest
 
+    known = drivers()
+    if list_:
+        typer.echo(f"methods: {', '.join(sd.METHODS)}")
+        typer.echo("\n".join(f"{name}: {meaning}" for name, meaning in MEANINGS.items()))
+        return
+    groups = {**{name: [name] for name in known}, "methods": list(sd.METHODS)}
+    if unknown := [name for name in names or () if name not in groups]:
+        raise typer.BadParameter(f"{unknown[0]!r} is not known.{suggest(unknown[0], groups)} --list shows the names")
+    asked = dict.fromkeys(group for name in names or known for group in groups[name])
     quieten(True)  # the bar says what is being compiled
     console = Console(stderr=True)
     hidden = quiet or not console.is_terminal
-    drivers: list[Callable[[], object]] = [functools.partial(family_of(sd.METHODS[name]).driver, name) for name in sd.METHODS]
-    further = ("elimination", "stencil", "stencil_steps")
-    drivers += [*(functools.partial(plain_driver, name) for name in further), projection_driver, candidates_driver]
-    for compile_driver in track(drivers, "compiling drivers", console=console, disable=hidden):
+    compiled = [function for name in asked for function in known[name]]
+    for compile_driver in track(compiled, "compiling drivers", console=console, disable=hidden):
         compile_driver()
     typer.echo(cache_summary(cache_facts()))
 

@@ -19,6 +19,7 @@ OPTIONAL = {
     "numba_cuda": ("numba-cuda", "cuda"),
     "libsbml": ("python-libsbml", "sbml"),
     "yaml": ("PyYAML", "petab"),
+    "antimony": ("antimony", "antimony"),
     "distributed": ("distributed", "distributed"),
     "zarr": ("zarr", "distributed"),
     "ipykernel": ("ipykernel", "notebook"),

@@ -103,7 +103,8 @@ class Path(sp.Symbol):
     Notes
     -----
     ``u`` and ``u(t)`` mean the same; ``u.diff(t)`` is the slope, of the input itself and not of an expression.  Steps end at
-    knots.  A simulation beyond the knots is an error.
+    knots.  A simulation beyond the knots is an error.  A rectilinear path, which goes on in time first and then in value, is
+    ``kind="hold"`` as a function of time; all of its slope is in the jumps, so ``u.diff(t)`` is refused for it.
 
     References
     ----------
@@ -126,6 +127,11 @@ class Path(sp.Symbol):
     def __new__(cls, name: str, times: Any, values: Any = None, kind: str = "linear") -> Path:
         if not isinstance(name, str) or not name.isidentifier():
             raise DeclarationError(f"an input is called {name!r}; expected a name, such as 'u'")
+        if kind == "rectilinear":
+            raise DeclarationError(
+                f"the input {name} has the kind 'rectilinear'; over time such a path is the value of the last knot, which is "
+                "kind='hold'; it has no slope for u.diff(t): use kind='linear' or 'cubic' where that is needed"
+            )
         if kind not in KINDS:
             raise DeclarationError(f"the input {name} has the kind {kind!r}; known: {', '.join(KINDS)}.{suggest(kind, KINDS)}")
         if values is None:  # a Series over its index, or a DataArray over its only dimension

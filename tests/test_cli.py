@@ -18,7 +18,7 @@ import symdyn as sd
 import symdyn.discover.recover
 import symdyn.simulation.run
 from symdyn.cli import ExitCode, app
-from symdyn.codegen.families import FAMILIES
+from symdyn.codegen.families import FAMILIES, family_of
 from symdyn.io.datasets import read_dataset
 from symdyn.io.models import read_model
 from symdyn.io.tables import read_table
@@ -448,16 +448,52 @@ def test_cache_is_cleared_of_compiled_code_only(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == ["mine.txt"]
 
 
-def test_cache_warm_asks_for_every_driver(monkeypatch):
+def test_cache_warm_asks_for_every_driver_once(monkeypatch):
     asked = []
-    monkeypatch.setattr("symdyn.codegen.drivers.plain_driver", asked.append)
+
+    def note(*words, **parts):
+        asked.append((*words, *(name for name, present in parts.items() if present)))
+
+    monkeypatch.setattr("symdyn.io.warming.plain_driver", note)
+    monkeypatch.setattr("symdyn.codegen.families.jump.plain_driver", note)
+    monkeypatch.setattr("symdyn.codegen.families.stepping.plain_driver", note)
+    monkeypatch.setattr("symdyn.codegen.families.adaptive.plain_driver", note)
+    monkeypatch.setattr("symdyn.codegen.families.adaptive.common_driver", lambda **parts: note("loop", **parts))
+    monkeypatch.setattr("symdyn.codegen.families.adaptive.method_functions", note)
     for family in FAMILIES.values():
-        monkeypatch.setattr(type(family), "driver", lambda self, name: asked.append(name))
-    monkeypatch.setattr("symdyn.projection.evolve.driver", lambda: asked.append("projection"))
-    monkeypatch.setattr("symdyn.discover.whole.kernel.driver", lambda: asked.append("candidates"))
+        monkeypatch.setattr(type(family), "driver", lambda self, name: note(name))
+    monkeypatch.setattr("symdyn.io.warming.projection_driver", lambda: note("projection"))
+    monkeypatch.setattr("symdyn.io.warming.candidates_driver", lambda: note("candidates"))
     done = run("cache", "warm")
     assert (done.exit_code, done.stderr) == (0, "")
-    assert asked == [*sd.METHODS, "elimination", "stencil", "stencil_steps", "projection", "candidates"]
+    adaptive = [name for name, scheme in sd.METHODS.items() if family_of(scheme) is FAMILIES["adaptive"]]
+    parts = [(), ("algebraic",), ("delays",), ("algebraic", "delays")]
+    loops = {("loop", *some) for some in ((*e, *p) for e in ((), ("events",)) for p in parts) if some}
+    steps = {(name, *some) for name in adaptive for some in parts}
+    others = {(name,) for name in ("elimination", "jump_large", "stencil", "stencil_steps", "projection", "candidates")}
+    further = {("stepping_events",), ("jump_large", "QUEUED"), ("consistent",)}
+    assert len(loops) == 7
+    assert set(asked) == {*((name,) for name in sd.METHODS), *loops, *steps, *others, *further}
+    assert len(asked) == len(set(asked)) + len(adaptive)  # the drivers and the steps of these have one name here
+    asked.clear()
+    run("cache", "warm", "tsit5", "events")
+    assert set(asked) == {
+        ("tsit5",),
+        ("loop", "events"),
+        *((n,) for n in adaptive),
+        ("stepping_events",),
+        ("jump_large", "QUEUED"),
+    }
+    asked.clear()
+    shown = run("cache", "warm", "--list").stdout
+    assert not asked
+    assert "events: models with events, doses or inputs" in shown
+    assert ", tsit5" in shown
+    wrong = run("cache", "warm", "event")
+    assert wrong.exit_code == 2
+    assert "'event' is not known. Did you mean 'events'? --list shows the names" in " ".join(
+        wrong.stderr.replace("│", " ").split()
+    )
 
 
 def test_version():

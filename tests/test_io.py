@@ -15,7 +15,7 @@ from symdyn.discover.recovery import Identifiability, Recovery, Terms
 from symdyn.errors import DeclarationError, ParseError
 from symdyn.inference.data import observations
 from symdyn.io.arguments import parse_assignments, parse_range, parse_values
-from symdyn.io.datasets import dataset_table, read_dataset, write_dataset
+from symdyn.io.datasets import read_dataset, to_frame, write_dataset
 from symdyn.io.models import read_model
 from symdyn.io.report import report
 from symdyn.io.tables import read_table, read_times
@@ -272,7 +272,7 @@ def test_csv_of_statistics_counts_failures(dataset):
     reduced = dataset[["status"]].assign(
         x_mean=(("a", "time"), np.ones((2, 3))), x_quantile=(("a", "time", "quantile"), np.ones((2, 3, 2)) * [2, 3])
     )
-    table = dataset_table(reduced.assign_coords(quantile=[0.05, 0.5]).assign_attrs(reduce="mean, quantile"))
+    table = to_frame(reduced.assign_coords(quantile=[0.05, 0.5]).assign_attrs(reduce="mean, quantile"))
     assert list(table.columns) == ["a", "time", "x_mean", "x_quantile_0.05", "x_quantile_0.5", "failed"]
     assert len(table) == 6
     assert table["failed"].tolist() == [0, 0, 0, 1, 1, 1]
@@ -281,7 +281,7 @@ def test_csv_of_statistics_counts_failures(dataset):
 
 def test_csv_refuses_histograms(dataset):
     with pytest.raises(DeclarationError, match="histograms do not fit"):
-        dataset_table(dataset.assign(x_histogram=(("a", "time", "bin"), np.ones((2, 3, 4)))))
+        to_frame(dataset.assign(x_histogram=(("a", "time", "bin"), np.ones((2, 3, 4)))))
 
 
 def test_formats_and_folders_that_are_not_there(tmp_path, dataset):

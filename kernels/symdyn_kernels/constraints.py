@@ -20,6 +20,7 @@ import numpy as np
 from numba import njit
 
 from symdyn_kernels.lanes import ACCEPT, TNEW
+from symdyn_kernels.options import HELPER, INNER
 from symdyn_kernels.simd import call, ld, st
 from symdyn_kernels.status import CONTRADICTED, INCONSISTENT, SINGULAR, SUCCESS
 
@@ -73,13 +74,13 @@ class ConstraintMemory(NamedTuple):
     scale: np.ndarray
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def constraint_size(tables, W):
     """Doubles that the lane function writes, with room for a whole vector each."""
     return (tables.unknowns.size + tables.constraints + tables.rows.size) * W + 8
 
 
-@njit(error_model="numpy")
+@njit(**HELPER)
 def constraint_memory(tables, address):
     """Memory of which `constraint_size` doubles begin at `address`."""
     a, d, m = tables.unknowns.size, tables.others.size, tables.constraints
@@ -89,7 +90,7 @@ def constraint_memory(tables, address):
     )
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def _solve(matrix, k):
     """Solve a linear system with partial pivoting, the solution in its last column; returns whether that could be done."""
     for p in range(k):
@@ -117,12 +118,12 @@ def _solve(matrix, k):
     return True
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def _entry(memory, tables, e, l, W):
     return ld(memory.found, (tables.unknowns.size + tables.constraints + e) * W + l)
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def _newton_step(tables, memory, l, W):
     """The step of Newton's method for the unknowns; returns whether the Jacobian is regular."""
     a, matrix = tables.unknowns.size, memory.matrix
@@ -147,7 +148,7 @@ def _newton_step(tables, memory, l, W):
     return True
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def _smallest_step(tables, memory, l, W, least):
     """The smallest step of the other states, in units of the roots of `scale`, that meets the linearised constraints.
 
@@ -184,7 +185,7 @@ def _smallest_step(tables, memory, l, W, least):
     return possible
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def _distance(memory, places, y, l, W, tolerances):
     """The largest of the steps, in units of the tolerances of the states."""
     largest = 0.0
@@ -194,13 +195,13 @@ def _distance(memory, places, y, l, W, tolerances):
     return largest
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def _closes(move, value, tolerances):
     """Whether a step of Newton's method is its last."""
     return abs(move) <= CLOSE * abs(value) + 1e-3 * CLOSE * min(tolerances.atol, 1.0)
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def _search(tables, memory, l, times, y, W, pb, tolerances, first, count, places):
     """Solve `count` equations from row `first` on, with steps of the states at `places`; returns a status."""
     merit, part, distance, close = np.inf, 1.0, np.inf, False
@@ -234,14 +235,14 @@ def _search(tables, memory, l, times, y, W, pb, tolerances, first, count, places
     return INCONSISTENT
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def _tolerated(tables, memory, y, l, W, tolerances):
     """Let the states change in units of their tolerances."""
     for j in range(tables.others.size):
         memory.scale[j] = (tolerances.atol + tolerances.rtol * abs(ld(y, tables.others[j] * W + l)) + 1e-300) ** 2
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def _near(tables, memory, l, y, W, tolerances, most):
     """Whether the states of lane `l`, of which the values have been computed, nearly meet the constraints."""
     _tolerated(tables, memory, y, l, W, tolerances)
@@ -249,7 +250,7 @@ def _near(tables, memory, l, y, W, tolerances, most):
     return possible and _distance(memory, tables.others, y, l, W, tolerances) <= most
 
 
-@njit(error_model="numpy")
+@njit(**HELPER)
 def solve_together(tables, memory, times, y, W, pb, tolerances, done):
     """In the beginning, the steps of `make_consistent` in all lanes at once, as long as they are full steps of Newton's method.
 
@@ -285,7 +286,7 @@ def solve_together(tables, memory, times, y, W, pb, tolerances, done):
             break
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def make_consistent(tables, memory, l, times, y, W, pb, tolerances, begins):
     """Make the states of lane `l` at address `y` and at the time in the lane array `times` consistent; returns a status.
 
@@ -309,7 +310,7 @@ def make_consistent(tables, memory, l, times, y, W, pb, tolerances, begins):
     return _search(tables, memory, l, times, y, W, pb, tolerances, 0, tables.unknowns.size, tables.unknowns)
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def meet_constraints(tables, memory, y, W, pb, lanes, who, tolerances):
     """Move the states after an accepted step, at address `y`, to the nearest ones that meet the constraints."""
     call(tables.function, lanes[TNEW], y, pb, memory.found)
@@ -318,7 +319,7 @@ def meet_constraints(tables, memory, y, W, pb, lanes, who, tolerances):
             _project(tables, memory, l, y, W, tolerances)
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def _project(tables, memory, l, y, W, tolerances):
     """Move the states of lane `l` to the nearest ones that meet the constraints, of which the values have been computed."""
     _tolerated(tables, memory, y, l, W, tolerances)
@@ -328,7 +329,7 @@ def _project(tables, memory, l, y, W, tolerances):
             st(y, place, ld(y, place) + memory.move[j])
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def refine(tables, memory, times, y, W, pb, tolerances):
     """Improve the states of all lanes, values of interpolants: by a projection, and a step of Newton's method.
 
@@ -346,7 +347,7 @@ def refine(tables, memory, times, y, W, pb, tolerances):
                 st(y, place, ld(y, place) + memory.move[j])
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def record(output, code, t, l, y, n, W):
     """The outputs from time `t` on that were written of lane `l` get its states; after a failure, NaN."""
     q = output.due[l] - 1

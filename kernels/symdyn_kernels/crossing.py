@@ -11,6 +11,7 @@ from numba import njit
 
 from symdyn_kernels.fused import fma
 from symdyn_kernels.lanes import ACCEPT, ACTIVE, MARGIN, TB, TNEW, H, T, put
+from symdyn_kernels.options import HELPER
 from symdyn_kernels.shared.roots import MOST_GUESSES, NEAR, next_guess
 from symdyn_kernels.simd import call, hsum, ld, le, splat, st, vld
 from symdyn_kernels.status import NOT_FINITE
@@ -40,7 +41,7 @@ class Ends(NamedTuple):
     passage: object
 
 
-@njit(error_model="numpy")
+@njit(**HELPER)
 def crossings(ends, y, W, WL, lanes, who, status):
     """Mark the lanes in which the condition is true at the end of an accepted step; returns how many there are.
 
@@ -65,7 +66,7 @@ def crossings(ends, y, W, WL, lanes, who, status):
     return found, undefined
 
 
-@njit(error_model="numpy")
+@njit(**HELPER)
 def interpolate(polynomial, theta, l, n, W, target):
     """The states of lane `l` at a part `theta` of its step, by the operations of `symdyn_kernels.output`."""
     before, _, coefficients, stride, degree, nested = polynomial
@@ -78,7 +79,7 @@ def interpolate(polynomial, theta, l, n, W, target):
         st(target, e, fma(v, theta, ld(before, e)))
 
 
-@njit(error_model="numpy")
+@njit(**HELPER)
 def end(ends, polynomial, n, W, lanes, who):
     """End the step of each lane that is marked where the condition becomes true: its time, its states, and the passage."""
     margin, pb, trial, ended, passage = ends
@@ -110,7 +111,7 @@ def end(ends, polynomial, n, W, lanes, who):
             passage[who[l]] = ld(lanes[TNEW], l)
 
 
-@njit(error_model="numpy")
+@njit(**HELPER)
 def hold(ended, y, n, W, output):
     """Keep the states of the lanes that ended for all further outputs."""
     times = output.values.shape[1]

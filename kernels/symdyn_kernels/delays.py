@@ -14,8 +14,10 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from symdyn_kernels.arguments.parts import Frames, IntegerRows, Integers, Numbers, Rows
 from symdyn_kernels.fused import fma
 from symdyn_kernels.lanes import ACCEPT, ERR, TNEW, H, T, put
+from symdyn_kernels.options import HELPER, INNER
 from symdyn_kernels.simd import call, ld, st
 from symdyn_kernels.status import MOST_KEPT, TOO_MANY_KEPT
 
@@ -65,27 +67,27 @@ class Past(NamedTuple):
     at: int
     early: int
     initial: int
-    rows: np.ndarray
-    stored: np.ndarray
-    near: np.ndarray
-    begin: np.ndarray
-    shortest: np.ndarray
-    longest: np.ndarray
-    inside: np.ndarray
-    settled: np.ndarray
-    ahead: np.ndarray
-    slack: np.ndarray
-    jumps: np.ndarray
-    jumped: np.ndarray
+    rows: Frames
+    stored: Integers
+    near: IntegerRows
+    begin: Numbers
+    shortest: Numbers
+    longest: Numbers
+    inside: Integers
+    settled: Integers
+    ahead: Integers
+    slack: Numbers
+    jumps: Rows
+    jumped: Integers
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def past_size(delays, n, W):
     """Doubles of memory that `past_memory` needs."""
     return (delays.begins.size + 2 * delays.states.size + n) * W + 64
 
 
-@njit(error_model="numpy")
+@njit(**HELPER)
 def past_memory(delays, degree, n, W, tolerances, address):
     """An empty past of W lanes of n states, whose interpolants have the degree; `past_size` doubles begin at `address`."""
     at = (address + 63) // 64 * 64
@@ -100,7 +102,7 @@ def past_memory(delays, degree, n, W, tolerances, address):
     )  # fmt: skip
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def begin_past(delays, past, l, k, n, W, y, lanes):
     """Trajectory `k` begins in lane `l`, with the states at address `y`."""
     past.stored[l], past.ahead[l], past.near[l], past.jumped[l], past.jumps[l] = 0, 0, 0, 0, -np.inf
@@ -109,7 +111,7 @@ def begin_past(delays, past, l, k, n, W, y, lanes):
         st(past.initial, i * W + l, ld(y, i * W + l))
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def reopen(delays, past, l, W, y, lanes):
     """Let the open record of a lane be constant: the states at address `y`."""
     row = past.rows[l, past.stored[l]]
@@ -121,7 +123,7 @@ def reopen(delays, past, l, W, y, lanes):
         row[HEAD + c * width] = ld(y, delays.states[c] * W + l)
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def slope_ahead(delays, past, l, W, k):
     """Let the open record of a lane go on with the slopes at address `k`, if steps may look up their own solution."""
     if delays.varying:
@@ -131,21 +133,21 @@ def slope_ahead(delays, past, l, W, k):
             row[HEAD + c * width + 1] = ld(k, delays.states[c] * W + l)
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def shorten(past, W, lanes):
     """Clip the next steps to the shortest constant delays, so that these end before the steps."""
     for l in range(W):
         put(lanes[H], l, min(ld(lanes[H], l), past.shortest[l]), W)
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def note_jump(past, l, t):
     """States of a lane jump at a time."""
     past.jumps[l, past.jumped[l] % MOST_JUMPS] = t
     past.jumped[l] += 1
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def next_jump(delays, past, l, k, t):
     """The first time after `t` at which a derivative jumps, delayed after a jump of trajectory `k` in lane `l`.
 
@@ -161,12 +163,12 @@ def next_jump(delays, past, l, k, t):
     return found, _doubt(found)
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def _doubt(t):
     return ROUNDINGS * 2.2e-16 * abs(t)
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def _place(past, l, j, s):
     """The record of a lane in which a time lies, from the one that was found last; the open one is the last."""
     rows, last = past.rows, past.stored[l]
@@ -179,7 +181,7 @@ def _place(past, l, j, s):
     return r
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def _value(row, c, width, theta):
     """State `c` of a record at a part of its length, by the operations of `symdyn_kernels.output`."""
     base = HEAD + c * width
@@ -189,7 +191,7 @@ def _value(row, c, width, theta):
     return fma(v, theta, row[base])
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def _slope(row, c, width, theta):
     """Its derivative by the part."""
     base = HEAD + c * width
@@ -201,7 +203,7 @@ def _slope(row, c, width, theta):
     return d * theta + v
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def recall(delays, past, t, y, W, pb):
     """Look up what the right-hand side takes from the past, at the times and states at addresses `t` and `y`."""
     call(delays.times, t, y, pb, past.at)
@@ -237,7 +239,7 @@ def recall(delays, past, t, y, W, pb):
                 st(pb, (delays.first + k) * W + l, found)
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def _write(delays, row, polynomial, l, W, lanes):
     """The polynomial of the present step of a lane as a record."""
     row[BEGIN], row[END] = ld(lanes[T], l), ld(lanes[TNEW], l)
@@ -250,7 +252,7 @@ def _write(delays, row, polynomial, l, W, lanes):
             row[HEAD + c * width + 1 + j] = ld(polynomial.coefficients, j * polynomial.stride + e)
 
 
-@njit(error_model="numpy")
+@njit(**HELPER)
 def unsettled(delays, past, polynomial, W, lanes, who, tolerances):
     """Put the solutions of steps that look up themselves into the open records; returns how many are still to be repeated.
 
@@ -280,7 +282,7 @@ def unsettled(delays, past, polynomial, W, lanes, who, tolerances):
     return left
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def refuse_unsettled(delays, past, W, y, lanes, who):
     """Reject the steps that do not settle, or whose delays were negative; the next is shorter."""
     for l in range(W):
@@ -290,7 +292,7 @@ def refuse_unsettled(delays, past, W, y, lanes, who):
         past.inside[l] = past.settled[l] = 0
 
 
-@njit(error_model="numpy")
+@njit(**HELPER)
 def keep(delays, past, polynomial, W, lanes, who, status):
     """Add the accepted steps to the past; returns the past, and how many lanes have too many steps within their delays."""
     rows, failed, room = past.rows, 0.0, past.rows.shape[1]

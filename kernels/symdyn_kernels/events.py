@@ -17,6 +17,7 @@ from symdyn_kernels.arguments.events import FROM_TRIGGER, INITIAL, KNOWN, PERSIS
 from symdyn_kernels.crossing import interpolate
 from symdyn_kernels.fused import vfma
 from symdyn_kernels.lanes import ACCEPT, TB, TEND, TNEW, H, T, put
+from symdyn_kernels.options import HELPER, INNER
 from symdyn_kernels.shared.roots import MOST_GUESSES, next_guess
 from symdyn_kernels.simd import call, ld, splat, st, vld, vst
 from symdyn_kernels.status import BAD_DELAY, ENDLESS_EVENTS, MOST_WAITING, NOT_FINITE, SUCCESS, TOO_MANY_EVENTS
@@ -98,7 +99,7 @@ class EventMemory(NamedTuple):
     still: np.ndarray
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def output_size(events, W):
     """Doubles that both lane functions write, with room for a whole vector each."""
     rows = events.targets.size
@@ -107,7 +108,7 @@ def output_size(events, W):
     return (events.flags.size + rows) * W + 32
 
 
-@njit(error_model="numpy")
+@njit(**HELPER)
 def event_memory(events, W, address, trial):
     """Memory for the events of W lanes; `output_size` doubles begin at `address`, the states of all lanes at `trial`."""
     count, longest = events.flags.size, 1
@@ -123,7 +124,7 @@ def event_memory(events, W, address, trial):
     )  # fmt: skip
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def release(events, memory, l, e):
     """A condition is no longer true; what it triggered and does not persist is dropped."""
     memory.held[l, e] = 0
@@ -137,16 +138,17 @@ def release(events, memory, l, e):
             q += 1
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def _drop(memory, l, q):
     memory.waiting[l] -= 1
     for r in range(q, memory.waiting[l]):
         memory.due[l, r] = memory.due[l, r + 1]
         memory.which[l, r] = memory.which[l, r + 1]
-        memory.kept[l, r] = memory.kept[l, r + 1]
+        for c in range(memory.kept.shape[2]):
+            memory.kept[l, r, c] = memory.kept[l, r + 1, c]
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def _sample(polynomial, theta, m, target):
     """The states of all lanes at a part `theta` of their steps."""
     before, _, coefficients, stride, degree, nested = polynomial
@@ -159,7 +161,7 @@ def _sample(polynomial, theta, m, target):
         vst(target, e, vfma(v, x, vld(before, e)))
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def _margins_of_all(events, memory, polynomial, part, m, WL, pb, lanes):
     """Evaluate the margins of all lanes at a part of their steps."""
     if part < 1.0:
@@ -172,7 +174,7 @@ def _margins_of_all(events, memory, polynomial, part, m, WL, pb, lanes):
         call(events.triggers, lanes[TNEW], polynomial.after, pb, memory.margins)
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def crossed(events, memory, polynomial, n, W, WL, m, pb, lanes, who, status):
     """End the step of each lane in which a condition turns true where it does so; returns how many fail.
 
@@ -204,7 +206,7 @@ def crossed(events, memory, polynomial, n, W, WL, m, pb, lanes, who, status):
                 failed += 1.0
                 continue
             if peaked >= 0:
-                found = _peak(events, memory, polynomial, peaked, earlier, before, part, l, n, W, pb, lanes)
+                found = _peak(events, memory, polynomial, np.int64(peaked), earlier, before, part, l, n, W, pb, lanes)
                 if found >= 0.0:
                     memory.happens[l] = 1
                     if memory.held[l, peaked] == 0:
@@ -227,7 +229,7 @@ def crossed(events, memory, polynomial, n, W, WL, m, pb, lanes, who, status):
     return failed
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def _peak(events, memory, polynomial, e, a, b, c, l, n, W, pb, lanes):
     """A part of the step between `a` and `c` at which the condition of an event changes, or -1 if none is found.
 
@@ -263,7 +265,7 @@ def _peak(events, memory, polynomial, e, a, b, c, l, n, W, pb, lanes):
     return -1.0
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def _margins_at(events, memory, polynomial, part, l, n, W, pb, lanes):
     """Evaluate the margins of lane `l` at a part of its step, whose states are then in the trial memory."""
     t, length = ld(lanes[T], l), ld(lanes[TNEW], l) - ld(lanes[T], l)
@@ -277,7 +279,7 @@ def _margins_at(events, memory, polynomial, part, l, n, W, pb, lanes):
     call(events.triggers, lanes[TB], memory.trial, pb, memory.margins)
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def _highest(events, memory, l, W):
     """The largest margin of the conditions that do not count as true and may change within a step."""
     most = -np.inf
@@ -287,7 +289,7 @@ def _highest(events, memory, l, W):
     return most
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def _locate(events, memory, polynomial, a, b, l, n, W, pb, lanes):
     """Note which conditions turn true first between two parts of a step, and end the step just before."""
     _margins_at(events, memory, polynomial, b, l, n, W, pb, lanes)
@@ -329,7 +331,7 @@ def _locate(events, memory, polynomial, a, b, l, n, W, pb, lanes):
         put(lanes[TNEW], l, end, W)
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def next_moment(events, memory, l, k):
     """When something is next known to happen to trajectory `k` in lane `l`."""
     at = np.inf
@@ -340,7 +342,7 @@ def next_moment(events, memory, l, k):
     return at
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def arrivals(events, memory, W, y, pb, lanes, who, last):
     """Note the lanes that have come to such a moment; returns how many lanes something happens to."""
     found, evaluated = 0.0, False
@@ -353,12 +355,12 @@ def arrivals(events, memory, W, y, pb, lanes, who, last):
             if not evaluated and events.triggers != 0:
                 call(events.triggers, lanes[TNEW], y, pb, memory.margins)
                 evaluated = True
-            _choose(events, memory, l, W, KNOWN)
+            _choose(events, memory, l, W, np.int64(KNOWN))
         found += memory.happens[l]
     return found
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def _choose(events, memory, l, W, kind):
     """Note which conditions, of events with the flag `kind` unless that is 0, have turned true or false."""
     for e in range(events.flags.size):
@@ -370,7 +372,7 @@ def _choose(events, memory, l, W, kind):
             release(events, memory, l, e)
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def begin_events(events, memory, l, W, y, pb, lanes):
     """Before the first step of a trajectory: what is true or due at the first time."""
     for e in range(events.flags.size):
@@ -381,10 +383,10 @@ def begin_events(events, memory, l, W, y, pb, lanes):
     put(lanes[TNEW], l, ld(lanes[T], l), W)
     if events.triggers != 0:
         call(events.triggers, lanes[TNEW], y, pb, memory.margins)
-    _choose(events, memory, l, W, 0)
+    _choose(events, memory, l, W, np.int64(0))
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def _push(memory, l, at, e):
     """Let an event wait; returns whether there is room."""
     q = memory.waiting[l]
@@ -395,7 +397,7 @@ def _push(memory, l, at, e):
     return True
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def _trigger(events, memory, l, e, t, y, W, pb, lanes):
     """A condition turned true: its event waits for its delay; returns a status."""
     memory.held[l, e] = 1
@@ -414,7 +416,7 @@ def _trigger(events, memory, l, e, t, y, W, pb, lanes):
     return SUCCESS
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def _next_in_line(events, memory, l, t, y, W, pb, lanes):
     """The waiting event that acts next at time `t`, or -1."""
     best, most, count = -1, -np.inf, 0
@@ -435,7 +437,7 @@ def _next_in_line(events, memory, l, t, y, W, pb, lanes):
     return best
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def change_segment(events, memory, l, i, row, W, pb):
     """Input `i` has come to a knot."""
     for r in range(events.sizes[i]):
@@ -444,7 +446,7 @@ def change_segment(events, memory, l, i, row, W, pb):
         memory.smooth[l] = 0
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def _turned_by_inputs(events, memory, l, t, jumped, y, W, pb, lanes):
     """Conditions have turned true or false at knots, at which margins were those in `far`; returns a status.
 
@@ -464,7 +466,7 @@ def _turned_by_inputs(events, memory, l, t, jumped, y, W, pb, lanes):
     return code
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def happen(events, memory, l, k, y, n, W, pb, lanes, output, aside):
     """Let everything happen that is due to lane `l` at the end of its step, at address `y`; returns a status.
 

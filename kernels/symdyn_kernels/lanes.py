@@ -6,11 +6,12 @@ the flat loops over states may use the same vectors.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
-from numba import njit
+from numba import njit, types
 
+from symdyn_kernels.options import HELPER
 from symdyn_kernels.shared.control import first_length
 from symdyn_kernels.simd import call, ld, splat, st, vld, vst
 from symdyn_kernels.status import INTERRUPTED
@@ -45,7 +46,7 @@ class LaneMemory(NamedTuple):
     fb: int
     ks: int
     work: int
-    lanes: tuple
+    lanes: Annotated[tuple, types.UniTuple(types.int64, TB + 1)]
     pb: int
     lu: int
 
@@ -88,7 +89,7 @@ class Output(NamedTuple):
     who: np.ndarray
 
 
-@njit(error_model="numpy")
+@njit(**HELPER)
 def put(array, lane, value, W):
     """Set the entry of one lane."""
     if W == 1:
@@ -97,7 +98,7 @@ def put(array, lane, value, W):
         st(array, lane, value)
 
 
-@njit(error_model="numpy")
+@njit(**HELPER)
 def arrays(a, WL):
     """Addresses of the lane arrays, which begin at `a`."""
     w = 8 * WL
@@ -107,7 +108,7 @@ def arrays(a, WL):
     )  # fmt: skip
 
 
-@njit(error_model="numpy")
+@njit(**HELPER)
 def sum_states(terms, total, n, W):
     """Sum over the states for each lane, from the first to the last whatever W is."""
     if W == 1:
@@ -123,7 +124,7 @@ def sum_states(terms, total, n, W):
             vst(total, l, s)
 
 
-@njit(error_model="numpy")
+@njit(**HELPER)
 def load(k, l, W, batch, output, yb, pb, lanes):
     """Put trajectory `k` of a batch into lane `l`; `yb` and `pb` are addresses of states and parameters."""
     initial, parameters, times, _, _ = batch
@@ -142,7 +143,7 @@ def load(k, l, W, batch, output, yb, pb, lanes):
     output.who[l] = k
 
 
-@njit(error_model="numpy")
+@njit(**HELPER)
 def park(l, lanes, who, W):
     """Leave lane `l` idle: its step is zero and no output is ever due."""
     who[l] = -1
@@ -152,7 +153,7 @@ def park(l, lanes, who, W):
     put(lanes[ACTIVE], l, 0.0, W)
 
 
-@njit(error_model="numpy")
+@njit(**HELPER)
 def start(f, n, W, tolerances, grow, yb, pb, k0, work, lanes, fresh):
     """First derivative and first step size of the lanes that begin, or resume after a stop (Hairer, Norsett & Wanner, II.4).
 
@@ -176,7 +177,7 @@ def start(f, n, W, tolerances, grow, yb, pb, k0, work, lanes, fresh):
             put(lanes[EARLIER], l, 1.0, W)
 
 
-@njit(error_model="numpy")
+@njit(**HELPER)
 def void(k, q, n, out):
     """NaN for trajectory `k` from output `q` on."""
     for g in range(q, out.shape[1]):
@@ -184,7 +185,7 @@ def void(k, q, n, out):
             out[k, g, i] = np.nan
 
 
-@njit(error_model="numpy")
+@njit(**HELPER)
 def abandon(output, waiting, status):
     """After an interrupt: mark what is under way, then what has not begun, from trajectory `waiting` on."""
     who, n = output.who, output.values.shape[2]

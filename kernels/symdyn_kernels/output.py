@@ -16,7 +16,7 @@ from numba import njit
 from symdyn_kernels.fused import gather, vfma
 from symdyn_kernels.lanes import TNEW, TNEXT, H, T, put
 from symdyn_kernels.masks import below
-from symdyn_kernels.options import INLINE
+from symdyn_kernels.options import HELPER, INLINE
 from symdyn_kernels.simd import WIDTH, ld, le, sel, splat, vld, vst
 
 __all__ = ["AHEAD", "Polynomial", "emit", "padded", "work_size"]
@@ -44,7 +44,7 @@ class Polynomial(NamedTuple):
     nested: int
 
 
-@njit(error_model="numpy")
+@njit(**HELPER)
 def padded(times):
     """The output times, followed by infinite ones, so that the next few can be read without a bounds check."""
     extended = np.full(times.size + 2 * WIDTH, np.inf)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -11,39 +12,69 @@ import llvmlite.binding as llvm
 import symdyn_kernels
 from numba.core.ccallback import CFunc
 
-from symdyn.codegen.emit_steps import emit_steps
+from symdyn.codegen.emit_steps import COMMON, FUNCTIONS, emit_calls, emit_entries, emit_steps
 from symdyn.codegen.load import LOCK, import_driver
 from symdyn.methods.registry import METHODS
 from symdyn.methods.runge_kutta import ExplicitRungeKutta, Rosenbrock
 
-__all__ = ["adaptive_driver", "driver_text", "link", "plain_driver", "plain_text"]
+__all__ = [
+    "adaptive_driver",
+    "common_driver",
+    "driver_text",
+    "link",
+    "method_functions",
+    "plain_driver",
+    "plain_text",
+]
 
 
-def driver_text(
-    method: ExplicitRungeKutta | Rosenbrock, *, events: bool = False, algebraic: bool = False, delays: bool = False
-) -> str:
+def driver_text(method: ExplicitRungeKutta | Rosenbrock) -> str:
     """Source of the adaptive driver of a method: the steps in place of the loop's docstring and its import of `_steps`."""
+    return _joined(emit_steps(method))
+
+
+def _joined(steps: str) -> str:
+    """The loop of adaptive methods after a text of the functions that it would import from `_steps`."""
     loop = (Path(symdyn_kernels.__file__).parent / "drivers" / "adaptive.py").read_text(encoding="utf-8")
     lines = loop.splitlines(keepends=True)
     statements = ast.parse(loop).body
     head = next(s for s in statements if isinstance(s, ast.ImportFrom) and s.module == "__future__")
-    steps = next(s for s in statements if isinstance(s, ast.ImportFrom) and (s.module or "").endswith("._steps"))
+    imported = next(s for s in statements if isinstance(s, ast.ImportFrom) and (s.module or "").endswith("._steps"))
     assert head.end_lineno
-    assert steps.end_lineno
-    body = lines[head.end_lineno : steps.lineno - 1] + lines[steps.end_lineno :]
-    return f"{emit_steps(method, events=events, algebraic=algebraic, delays=delays)}\n{''.join(body)}"
+    assert imported.end_lineno
+    body = lines[head.end_lineno : imported.lineno - 1] + lines[imported.end_lineno :]
+    return f"{steps}\n{''.join(body)}"
 
 
 @cache
-def adaptive_driver(name: str, *, events: bool = False, algebraic: bool = False, delays: bool = False) -> ModuleType:
-    """The compiled driver of an adaptive method, for models with events, algebraic equations and delays or without.
+def adaptive_driver(name: str) -> ModuleType:
+    """The compiled driver of an adaptive method for models without further parts: a module with ``chunk``."""
+    with LOCK:  # threads of an ensemble ask at once, and Python 3.11 miscounts its depth when two of them parse
+        return import_driver(f"adaptive_{name}", driver_text(METHODS[name]))
 
-    A module with ``chunk``.
+
+@cache
+def common_driver(*, events: bool, algebraic: bool, delays: bool) -> ModuleType:
+    """The compiled loop for models with events, algebraic equations or delays, which serves every adaptive method.
+
+    A module with ``chunk``, to which `method_functions` are given.
     """
     parts = {"events": events, "algebraic": algebraic, "delays": delays}
-    title = "_".join(["adaptive", name, *(part for part, present in parts.items() if present)])
-    with LOCK:  # threads of an ensemble ask at once, and Python 3.11 miscounts its depth when two of them parse
-        return import_driver(title, driver_text(METHODS[name], **parts))
+    with LOCK:
+        text = _joined(emit_calls(**parts))
+        text = re.sub(rf"\b({'|'.join(COMMON)})\b", lambda found: COMMON[found[0]], text)
+        return import_driver("_".join(["adaptive", *(part for part, present in parts.items() if present)]), text)
+
+
+@cache
+def method_functions(name: str, *, algebraic: bool, delays: bool) -> tuple[int | float, ...]:
+    """The last fields of `MethodFunctions`: constants of a method, and addresses of its functions, compiled on their own."""
+    title = "_".join(["steps", name, *(["algebraic"] if algebraic else []), *(["delays"] if delays else [])])
+    with LOCK:
+        text = emit_steps(METHODS[name], algebraic=algebraic, delays=delays) + emit_entries(delays=delays)
+        made = import_driver(title, text)
+    constants = (made.FIRST, made.LAST, made.SLOTS, made.DEGREE, made.STIFFNESS)
+    return (*constants, *(getattr(made, f"call_{function}").address for function in FUNCTIONS))
 
 
 def plain_text(name: str, *flags: str) -> str:

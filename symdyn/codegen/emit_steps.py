@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from symdyn.codegen.steps import StepFormulas
 from symdyn.methods.runge_kutta import ExplicitRungeKutta, Rosenbrock
 
-__all__ = ["emit_steps"]
+__all__ = ["COMMON", "FUNCTIONS", "emit_calls", "emit_entries", "emit_steps"]
 
 SIGNATURE, FURTHER = "functions, sizes, memory, places, tolerances", ", delays, past"
 #: What the arguments hold; a function has the lines of what it uses.
@@ -42,15 +42,24 @@ FIRST, LAST = {first}, {last}  # slots of f(y) and, where the method ends with i
 SLOTS = {slots}
 DEGREE = {degree}  # of the interpolant; its coefficients are in the slots after the others
 STIFFNESS = {stiffness!r}
-EVENTS = {events}  # whether states change at events
+EVENTS = False  # whether states change at events
 ALGEBRAIC = {algebraic}  # whether algebraic equations determine some of them
 DELAYS = {delays}  # whether right-hand sides look up states of the past
 '''
 
+#: What the constants of a method are called where a loop serves every method, and its arguments.
+COMMON = {
+    "FIRST": "functions.first",
+    "LAST": "functions.last",
+    "SLOTS": "functions.slots",
+    "DEGREE": "functions.degree",
+    "STIFFNESS": "functions.threshold",
+    "AdaptiveArguments": "CommonArguments",
+}
+FUNCTIONS = ("step", "error", "stiffness", "dense")
 
-def emit_steps(
-    method: ExplicitRungeKutta | Rosenbrock, *, events: bool = False, algebraic: bool = False, delays: bool = False
-) -> str:
+
+def emit_steps(method: ExplicitRungeKutta | Rosenbrock, *, algebraic: bool = False, delays: bool = False) -> str:
     """Source of ``step``, ``error``, ``stiffness`` and ``dense`` for one method, and what its driver knows."""
     steps = _Lanes(method, algebraic=algebraic, delays=delays)
     header = HEADER.format(
@@ -61,7 +70,6 @@ def emit_steps(
         slots=len(steps.slots),
         degree=len(steps.coefficients),
         stiffness=steps.stiffness,
-        events=events,
         algebraic=algebraic,
         delays=delays,
     )
@@ -71,6 +79,38 @@ def emit_steps(
         for name, lines in steps.functions().items()
     ]
     return "".join([header, *functions, "\n"])
+
+
+def emit_calls(*, events: bool, algebraic: bool, delays: bool) -> str:
+    """Source of functions with the same names that call those of the method at hand, for a loop that serves every method."""
+    tuple_, send, further = ("DelayedStepArguments", "send_delayed", FURTHER) if delays else ("StepArguments", "send", "")
+    header = [
+        "from __future__ import annotations\n",
+        "from numba import njit\n",
+        "from symdyn_kernels.options import INNER",
+        f"from symdyn_kernels.steps import {tuple_}, lane_functions, {send}\n",
+        f"EVENTS, ALGEBRAIC, DELAYS = {events}, {algebraic}, {delays}",
+    ]
+    arguments = SIGNATURE + further
+    handed = arguments.replace("functions", "lane_functions(functions)")
+    functions = [
+        f"\n\n@njit(**INNER)\ndef {name}({arguments}):\n    {send}(functions.{name}, {tuple_}({handed}))" for name in FUNCTIONS
+    ]
+    return "\n".join([*header, *functions, ""])
+
+
+def emit_entries(*, delays: bool) -> str:
+    """Source of C functions for those of a method, which `emit_calls` calls."""
+    receive = "receive_delayed" if delays else "receive"
+    arguments = SIGNATURE + (FURTHER if delays else "")
+    header = ["from numba import cfunc", *(["from symdyn_kernels.delays import recall"] if delays else [])]
+    header.append(f"from symdyn_kernels.steps import {receive}")
+    functions = [
+        f'\n\n@cfunc("void(int64)", error_model="numpy", _nrt=False, cache=True)\ndef call_{name}(place):\n'
+        f"    {arguments} = {receive}(place)\n    {name}({arguments})"
+        for name in FUNCTIONS
+    ]
+    return "\n".join([*header, *functions, ""])
 
 
 def _unpacked(lines: Sequence[str]) -> list[str]:

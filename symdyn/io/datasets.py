@@ -8,7 +8,7 @@ The JSON form is one object::
      "variables": {"x": {"dims": ["case", "time"], "values": [[30.0, ...]]}, ...}}
 
 with ``null`` where a value is not finite, and a list in place of a coordinate that labels its dimension and has no attributes.
-The CSV form is described at `dataset_table`.
+The CSV form is that of `to_frame`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ import xarray as xr
 from symdyn.errors import DeclarationError
 from symdyn.files import UNFINISHED, clear
 
-__all__ = ["FORMATS", "check_format", "dataset_table", "read_dataset", "write_csv", "write_dataset", "write_file"]
+__all__ = ["FORMATS", "check_format", "read_dataset", "to_frame", "write_csv", "write_dataset", "write_file"]
 
 FORMATS = (".nc", ".csv", ".json")
 
@@ -133,17 +133,45 @@ def _from_json(values: list) -> np.ndarray:
     return array.astype(float) if array.dtype == object else array
 
 
-def dataset_table(dataset: xr.Dataset) -> pd.DataFrame:
-    """One line for each point of the sweep, trajectory and time, with the states, the observables and ``status``.
+def to_frame(dataset: xr.Dataset, rows: str = "times") -> pd.DataFrame:
+    """A simulated dataset as a frame: one row for each output time, or one for each firing of an event.
 
-    The counts of steps are left out: they are in the other formats.  Reduced datasets have no trajectories; they have
-    a column for each statistic (``x_mean``, ``x_quantile_0.05``) and ``failed``, the number of trajectories left out.
+    ``Dataset.to_dataframe`` of xarray repeats every output time for each event and firing instead.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        As `simulate` returns it.
+    rows : {'times', 'events'}, optional
+        - 'times': a row for each point of the sweep, trajectory and output time, with the states, the observables,
+          ``first_passage`` and ``status``; the counts of steps are left out.  Statistics of reduced datasets are columns
+          (``x_mean``, ``x_quantile_0.05``), beside ``failed``, the number of trajectories left out.
+        - 'events': a row for each firing whose time was recorded, with the event, the number of its firing and the time.
+
+    Returns
+    -------
+    DataFrame
 
     Raises
     ------
     DeclarationError
-        For histograms, which do not fit in.
+        For other rows, for histograms, which do not fit in, and for datasets without times of firings.
+
+    Examples
+    --------
+    >>> import sympy as sp, symdyn as sd
+    >>> A, k = sp.symbols("A k")
+    >>> model = sd.ODESystem({A: 0 * A}, initial={A: 1}, events=sd.dose(A, 2, every=12, times=2, start=6))
+    >>> data = sd.simulate(model, [0, 10, 20], progress=False)
+    >>> sd.to_frame(data)[["time", "A"]].values.tolist()
+    [[0.0, 1.0], [10.0, 3.0], [20.0, 5.0]]
+    >>> sd.to_frame(data, "events")[["firing", "time"]].values.tolist()
+    [[0.0, 6.0], [1.0, 18.0]]
     """
+    if rows == "events":
+        return _firings(dataset)
+    if rows != "times":
+        raise DeclarationError(f"rows is {rows!r}; expected 'times' or 'events'")
     if "bin" in dataset.dims:
         raise DeclarationError("histograms do not fit in a CSV table; write a .nc or .json file")
     sampled = [v for v in dataset.data_vars.values() if "time" in v.dims]
@@ -163,9 +191,20 @@ def dataset_table(dataset: xr.Dataset) -> pd.DataFrame:
     return xr.Dataset(flat).reset_coords(drop=True).to_dataframe(dim_order=dims).reset_index()
 
 
+def _firings(dataset: xr.Dataset) -> pd.DataFrame:
+    if "fired_at" not in dataset:
+        raise DeclarationError(
+            "the dataset has no times of events; a system with events gives them unless it has record=0, the run reduce=, or "
+            "target='cuda'"
+        )
+    at = dataset["fired_at"].reset_coords(drop=True).rename("time")
+    table = at.to_dataframe(dim_order=list(at.dims)).reset_index()
+    return table[np.isfinite(table["time"])].reset_index(drop=True)
+
+
 def write_csv(dataset: xr.Dataset, stream: TextIO) -> None:
-    """Write `dataset_table` to a text stream, after the attributes as lines that begin with ``#``."""
-    table = dataset_table(dataset)
+    """Write `to_frame` to a text stream, after the attributes as lines that begin with ``#``."""
+    table = to_frame(dataset)
     for name, value in dataset.attrs.items():
         for line in str(value).splitlines():
             stream.write(f"# {name}: {line}\n")

@@ -9,7 +9,7 @@ import sympy as sp
 
 from symdyn.declaration import name_of
 from symdyn.errors import DeclarationError
-from symdyn.models.events import event_of
+from symdyn.models.events import event_of, listed_events
 from symdyn.models.reaction import Burst, Reaction
 from symdyn.reaction_text import parse_network
 
@@ -49,7 +49,7 @@ def read_network(
         "observables": {**model.observables, **(options.get("observables") or {})},
         "species": options.get("species", model.species),
         "volume": options.get("volume", model.volume),
-        "events": [*events, *options.get("events", ())],
+        "events": [*events, *listed_events(options.get("events", ()))],
     }
     _check_used(reactions, model.parameters, values)
     return reactions, values

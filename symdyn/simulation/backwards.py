@@ -44,9 +44,16 @@ def reversed_in_time(system: System) -> tuple[System, dict[sp.Basic, sp.Basic]]:
     >>> print(reversed_in_time(sd.ODESystem.from_text("x' = t - k*x"))[0])
     x' = k*x + t
     """
+    beginning = "output times decrease, and integration backwards in time cannot be used here"
+    if system.events:
+        raise DeclarationError(
+            f"{beginning}: the event '{system.events[0].heading}' replaces values at a moment, and those before it do not "
+            "follow from those after it, nor does whether a condition had turned true then.  Only a fixed amount at a known "
+            "time could be taken back; integrate forwards, or backwards without events from each known time to the one before"
+        )
     reason = system.unmet(["drift"], ["inputs"])
     if reason is not None:
-        raise DeclarationError(f"output times decrease, and integration backwards in time cannot be used here: {reason}")
+        raise DeclarationError(f"{beginning}: {reason}")
     swap: dict[sp.Basic, sp.Basic] = {system.time: -system.time}
     for path in system.inputs:
         swap[path] = mirrored = path.mirrored()

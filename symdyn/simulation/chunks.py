@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from symdyn_kernels.status import INTERRUPTED, STIFF, TOO_MANY_MOLECULES
+from symdyn_kernels.status import INTERRUPTED, STIFF, SUCCESS, TOO_MANY_MOLECULES
 
 from symdyn.codegen.kernel import Run
 from symdyn.simulation.card import sum_on_card
@@ -70,7 +70,8 @@ def compute(plan: Plan, start: int, stop: int, *, threads: int, report: Callable
     if plan.reductions is None:
         return Chunk(run._replace(values=observed), {}, outcome, not complete)
     kept = run._replace(values=observed[:0], aside=run.aside[:0])
-    return Chunk(kept, _reduce(plan, start, observed), outcome, not complete)
+    fired = np.where(run.status[:, None] == SUCCESS, run.aside[:, : plan.frame.events], np.nan)
+    return Chunk(kept, _reduce(plan, start, observed, fired), outcome, not complete)
 
 
 def _check_countable(run: Run, largest: float) -> None:
@@ -80,10 +81,11 @@ def _check_countable(run: Run, largest: float) -> None:
         run.values[row, first:], run.status[row] = np.nan, TOO_MANY_MOLECULES
 
 
-def _reduce(plan: Plan, start: int, observed: np.ndarray) -> dict[int, dict[str, np.ndarray]]:
+def _reduce(plan: Plan, start: int, observed: np.ndarray, fired: np.ndarray) -> dict[int, dict[str, np.ndarray]]:
     found: dict[int, Statistics] = {}
     for point, begin, end in blocks(start, start + len(observed), plan.design.trajectories):
         if point not in found:
             found[point] = plan.statistics()
-        found[point].add(observed[begin - start : end - start])
+        rows = slice(begin - start, end - start)
+        found[point].add(observed[rows], fired[rows])
     return {point: statistics.arrays() for point, statistics in found.items()}

@@ -151,6 +151,10 @@ def reduced_dataset(
                     shaped,
                     about.get(kind, {}),
                 )
+    if frame.events:
+        stacked = np.stack([s.firings() for s in statistics]).reshape(*design.sweep_shape, frame.events)
+        meaning = "how often the event happened, on average over the trajectories that did not fail"
+        variables["fired_mean"] = ((*design.sweep_dims, "event"), stacked, {"long_name": meaning})
     data = _dataset(frame, design, times, variables, counts, attrs)
     if "quantile" in results[0]:
         data = data.assign_coords(quantile=list(statistics[0].reductions["quantile"]))

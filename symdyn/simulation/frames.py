@@ -134,6 +134,8 @@ class Frame:
         Attributes of the dataset.
     summable : bool
         Whether a card may sum trajectories up: times and observables are those of the kernel.
+    counting : bool
+        Whether firings of events are counted.
 
     Examples
     --------
@@ -145,6 +147,7 @@ class Frame:
     skip: frozenset[sp.Symbol] = frozenset()
     facts: Mapping[str, Any] = {}
     summable = True
+    counting = True
 
     def __init__(self, system: System, initial: Mapping[Any, Any] | None = None) -> None:
         self.system = self.declared = system
@@ -180,7 +183,31 @@ class Frame:
         """Variables at all output times, in the order of their numbers, then those that are recorded aside."""
         names = (*self.system.names, *(o.name for o in self.system.observables))
         timed = tuple(Variable(name, start=i) for i, name in enumerate(names))
-        return timed + (self._fired if self.system.events else ())
+        return timed + (self._fired if self.events else ())
+
+    @property
+    def events(self) -> int:
+        """Number of events whose firings are counted."""
+        return len(self.system.events) if self.counting else 0
+
+    def count_no_firings(self, why: str) -> None:
+        """Leave how often events happened out of the dataset, and say so in its attributes.
+
+        Parameters
+        ----------
+        why : str
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> x = sp.Symbol("x")
+        >>> frame = Frame(sd.ODESystem({x: -x}, events=sd.dose(x, 1, start=2)))
+        >>> frame.count_no_firings("nothing counts them here")
+        >>> frame.variables[-1].name, frame.facts
+        ('x', {'fired': 'nothing counts them here'})
+        """
+        self.counting, self.facts = False, {**self.facts, "fired": why}
+        self.coordinates = {name: value for name, value in self.coordinates.items() if name != "event"}
 
     @property
     def _fired(self) -> tuple[Variable, ...]:

@@ -134,7 +134,7 @@ class Plan:
         """Empty statistics of a point of the sweep."""
         assert self.reductions is not None
         shape = self.times.size, self.frame.columns
-        return Statistics(self.reductions, shape, self.design.trajectories, self._whole)
+        return Statistics(self.reductions, shape, self.design.trajectories, self._whole, self.frame.events)
 
     @cached_property
     def _whole(self) -> np.ndarray:

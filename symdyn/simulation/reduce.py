@@ -219,7 +219,12 @@ class Statistics:
     """All requested statistics of one point of the sweep."""
 
     def __init__(
-        self, reductions: dict[str, Any], shape: tuple[int, ...], trajectories: int, whole: np.ndarray | None = None
+        self,
+        reductions: dict[str, Any],
+        shape: tuple[int, ...],
+        trajectories: int,
+        whole: np.ndarray | None = None,
+        events: int = 0,
     ) -> None:
         self.whole = whole = np.zeros(shape[-1], bool) if whole is None else whole
         self.reductions = reductions
@@ -235,11 +240,14 @@ class Statistics:
             self.parts["fine"] = Histogram(shape, FINE_BINS, whole)
         if "histogram" in reductions:
             self.parts["histogram"] = Histogram(shape, reductions["histogram"], whole)
+        self.fired = {"fired": MomentSums((events,))} if events else {}
 
-    def add(self, block: np.ndarray) -> None:
-        """Accumulate a block ``(trajectory, time, variable)``."""
+    def add(self, block: np.ndarray, fired: np.ndarray) -> None:
+        """Accumulate a block ``(trajectory, time, variable)``, and how often events happened, (trajectory, event)."""
         for part in self.parts.values():
             part.add(block)
+        for firings in self.fired.values():
+            firings.add(fired)
         if self.exact is not None:
             levels = self.reductions["quantile"]
             with np.errstate(all="ignore"):
@@ -261,16 +269,22 @@ class Statistics:
         """Merge the `arrays` of the statistics of the subsequent blocks."""
         if self.exact is not None:
             self.exact = arrays["exact"]
-        for name, part in self.parts.items():
+        for name, part in (self.parts | self.fired).items():
             part.merge({field: arrays[f"{name}.{field}"] for field in part.fields})
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The values that `add` accumulated from blocks, for `merge`."""
-        own = {f"{name}.{field}": getattr(part, field) for name, part in self.parts.items() for field in part.fields}
+        parts = self.parts | self.fired
+        own = {f"{name}.{field}": getattr(part, field) for name, part in parts.items() for field in part.fields}
         for name in own:
             if name.endswith(".counts"):  # thousands of bins of a few trajectories each
                 own[name] = own[name].astype(np.min_scalar_type(own[name].max()))
         return own if self.exact is None else {**own, "exact": self.exact}
+
+    def firings(self) -> np.ndarray:
+        """How often each event happened on average, (event,)."""
+        count, mean, _ = self.fired["fired"].total
+        return np.where(count > 0, mean, np.nan)
 
     def result(self) -> dict[str, np.ndarray]:
         """Arrays ``(time, variable)`` of all that was merged, with a last axis for quantiles, bins and edges.

@@ -112,10 +112,12 @@ def simulate(
         it at the end of every step and then locate the crossing within it; methods in steps of one length check it at their
         ends, with noise for a boundary that is moved by the mean overshoot of a step; 'ssa' after every event and where time
         alone changes it; 'branching' and maps after every step; leaps and 'langevin' after every leap or step and therefore
-        with delay.  All check it in the beginning.  The attribute ``until_checked`` says which.
+        with delay.  All check it in the beginning, and after an event at the last time.  The attribute ``until_checked`` says
+        which.
     reduce : sequence of str or mapping, optional
         Gather 'mean', 'var', 'std', 'min', 'max', 'quantile', 'histogram' over trajectories instead of keeping them; a mapping
-        goes from these names to levels of quantiles and numbers of bins.  Of fields they are gathered at every point.
+        goes from these names to levels of quantiles and numbers of bins.  Of fields they are gathered at every point.  Of
+        events ``fired_mean`` remains, how often each happened on average.
     grid : int or sequence of int, optional
         Of a `PDESystem`: cells along each axis; by default the shape of the initial arrays.  `PDESystem.discretize` has
         further choices.
@@ -205,6 +207,8 @@ def simulate(
         system, method=method, target=target, precision=layout.precision, lanes=layout.lanes, trajectories=design.size,
         inline=layout.inline, until=frame.condition(condition),
     )  # fmt: skip
+    if kernel.target == "cuda" and system.events:
+        frame.count_no_firings("cards do not count how often events happened; use target='cpu'")
     given = [name for name, value in {**numbers, "threads": layout.threads}.items() if value is not None]
     reads = kernel.reads_with(given)
     refuse_idle(given, reads, kernel.title + (" in steps of one length" if reads != kernel.reads else ""))

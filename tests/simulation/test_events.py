@@ -291,3 +291,45 @@ def test_schedules_of_networks_are_met_exactly():
     times, values = [0, 0.25, 0.5, 0.75, 1, 5], {"s": [0, 0.5], "h": 0.25}
     data = sd.simulate(still, times, initial={"X": 0, "Y": 0}, parameters=values, seed=1, progress=False)
     assert data.X.values.tolist() == [[1, 2, 3, 4, 4, 4], [0, 0, 1, 2, 3, 4]]
+
+
+@pytest.mark.parametrize("kind", ["ode", "sde", "network"])
+def test_a_dose_at_the_last_time_ends_a_trajectory_like_any_other(kind):
+    dose = sd.dose(x, 5, start=2)
+    still = {"initial": {x: 1}, "events": dose}
+    system = {
+        "ode": lambda: sd.ODESystem({x: 0}, **still),
+        "sde": lambda: sd.SDESystem({x: 0}, {x: k}, {k: 0}, **still),
+        "network": lambda: sd.ReactionNetwork.from_text("x -> 0, k; k = 1e-9; x(0) = 1", events=dose),
+    }[kind]()
+    chosen = {} if kind == "ode" else {"seed": 1}
+    chosen |= {"step": 0.5} if kind == "sde" else {}
+    for condition, passage in (("x >= 6", 2.0), ("x >= 7", np.inf)):
+        data = sd.simulate(system, [0, 1, 2], until=condition, trajectories=3, progress=False, **chosen)
+        assert data.first_passage.values.tolist() == [passage] * 3
+        assert data.x.values[:, -1].tolist() == [6.0] * 3
+
+
+def test_statistics_keep_how_often_events_happened_on_average():
+    neuron = sd.ODESystem({v: I - v}, initial={v: 0}, events=[sd.Event(v >= 1, {v: 0}), sd.dose(v, 0.0, start=7)])
+    currents = {"parameters": {I: [1.5, 2.0]}, "initial": {v: [0.0, 0.5]}, "progress": False}
+    kept = sd.simulate(neuron, [0, 10], trajectories=3, **currents)
+    data = sd.simulate(neuron, [0, 10], trajectories=3, reduce=["mean"], **currents)
+    xr.testing.assert_equal(data.fired_mean, kept.fired.mean("trajectory").rename("fired_mean").astype(float))
+    assert data.fired_mean.sel(v0=0.0, I=1.5).values.tolist() == [np.floor(10 / np.log(3)), 1]
+
+
+def test_states_and_firings_have_frames_of_their_own():
+    model = sd.ODESystem({A: 0}, initial={A: 1}, events=[sd.dose(A, k, every=4, times=3, start=2), sd.Event(A > 7, {A: 0})])
+    data = sd.simulate(model, [0, 5, 10], parameters={k: [1, 4]}, trajectories=2, progress=False)
+    table = sd.to_frame(data)
+    assert list(table.columns) == ["k", "trajectory", "time", "A", "status"]
+    assert table["A"].tolist() == 2 * [1, 2, 4] + 2 * [1, 5, 4]  # 1 + 4, 9 is too much, 0 + 4
+    firings = sd.to_frame(data, "events")
+    assert list(firings.columns) == ["k", "trajectory", "event", "firing", "time"]
+    first = firings[firings.trajectory == 0].sort_values(["k", "time", "event"])
+    assert first["time"].tolist() == [2, 6, 10, 2, 6, 6, 10]
+    with pytest.raises(sd.DeclarationError, match="no times of events"):
+        sd.to_frame(data.drop_vars("fired_at"), "events")
+    with pytest.raises(sd.DeclarationError, match="expected 'times' or 'events'"):
+        sd.to_frame(data, "firings")

@@ -173,6 +173,7 @@ def test_stores_know_the_values_of_inputs(tmp_path):
             "jumps at its knots: it has no slope",
         ),
         (lambda u, s: sd.Path("u", [0, 1], [0, 1], "quadratic"), "known: hold, linear, cubic"),
+        (lambda u, s: sd.Path("u", [0, 1], [0, 1], "rectilinear"), "kind='hold'; it has no slope .*'cubic'"),
         (lambda u, s: sd.Path("u", [0, 0], [0, 1]), "times that increase strictly"),
         (lambda u, s: sd.Path("u", [0, 1], [0, np.nan]), "two finite values"),
         (lambda u, s: sd.Path("u", [0, 1], [0, 1, 2]), "of shape"),

@@ -9,7 +9,16 @@ from symdyn_kernels.arguments.delays import DelayTables
 from symdyn_kernels.arguments.events import EventTables
 from symdyn_kernels.arguments.parts import Batch, Control, IntegerRows, Run, Signals, Tolerances
 
-__all__ = ["AdaptiveArguments", "AdaptiveFunctions", "AdaptiveSizes", "SeriesArguments", "SeriesFunctions", "SeriesSizes"]
+__all__ = [
+    "AdaptiveArguments",
+    "AdaptiveFunctions",
+    "AdaptiveSizes",
+    "CommonArguments",
+    "MethodFunctions",
+    "SeriesArguments",
+    "SeriesFunctions",
+    "SeriesSizes",
+]
 
 
 class AdaptiveFunctions(NamedTuple):
@@ -66,6 +75,59 @@ class AdaptiveArguments(NamedTuple):
     """
 
     functions: AdaptiveFunctions
+    sizes: AdaptiveSizes
+    batch: Batch
+    tolerances: Tolerances
+    control: Control
+    detect: int
+    run: Run
+    counts: IntegerRows
+    signals: Signals
+    events: EventTables
+    constraints: ConstraintTables
+    delays: DelayTables
+
+
+class MethodFunctions(NamedTuple):
+    """Lane functions, and a method: what is in the text of a driver that serves one method alone.
+
+    Attributes
+    ----------
+    rhs, factor, solve, margin : int
+        As in `AdaptiveFunctions`.
+    first, last, slots, degree : int
+    threshold : float
+        The constants that begin the text of `symdyn_kernels.drivers._steps`.
+    step, error, stiffness, dense : int
+        Addresses of its functions.
+    """
+
+    rhs: int
+    factor: int
+    solve: int
+    margin: int
+    first: int
+    last: int
+    slots: int
+    degree: int
+    threshold: float
+    step: int
+    error: int
+    stiffness: int
+    dense: int
+
+
+class CommonArguments(NamedTuple):
+    """Arguments of ``drivers/adaptive.py`` where it serves every method.
+
+    Attributes
+    ----------
+    functions : MethodFunctions
+    sizes, batch, tolerances, control, detect, run, counts, signals, events, constraints, delays :
+        As in `AdaptiveArguments`.
+    """
+
+    functions: MethodFunctions
     sizes: AdaptiveSizes
     batch: Batch
     tolerances: Tolerances

@@ -77,6 +77,7 @@ from symdyn_kernels.lanes import (
     start,
     void,
 )
+from symdyn_kernels.options import HELPER
 from symdyn_kernels.output import Polynomial, emit, padded, work_size
 from symdyn_kernels.shared.control import after_acceptance, after_rejection
 from symdyn_kernels.simd import hsum, ld, le, sel, splat, st, vabs, vfloor, vld, vmin, vst
@@ -90,7 +91,7 @@ KNOT = 4
 LEAST_STEP = 2e-15
 
 
-@njit(error_model="numpy")
+@njit(**HELPER)
 def control(lanes, WL, controller, max_steps, look, halts):
     """Accept or reject, and choose the next step, for all lanes.
 
@@ -139,14 +140,14 @@ def control(lanes, WL, controller, max_steps, look, halts):
     return due, alarm, looking, arrived
 
 
-@njit(error_model="numpy")
+@njit(**HELPER)
 def limit(lanes, WL, longest):
     """Clip the next step of every lane to the end of its interval and to the longest that is allowed."""
     for l in range(0, WL, 8):
         vst(lanes[H], l, vmin(vmin(vld(lanes[HNEXT], l), splat(longest)), vld(lanes[TEND], l) - vld(lanes[T], l)))
 
 
-@njit(error_model="numpy")
+@njit(**HELPER)
 def arrive(W, stops, passed, ended, who, fresh, counts, lanes):
     """Move lanes that reached a stop, and did not end, past it, with the outputs due there; returns how many have outputs."""
     due = 0.0
@@ -161,7 +162,7 @@ def arrive(W, stops, passed, ended, who, fresh, counts, lanes):
     return due
 
 
-@njit(error_model="numpy")
+@njit(**HELPER)
 def enter(l, k, W, stops, passed, lanes):
     """The interval of lane `l`: from its time, or past the stops at it, to the next stop or the end."""
     t, count = ld(lanes[T], l), stops.shape[1]
@@ -173,7 +174,7 @@ def enter(l, k, W, stops, passed, lanes):
         put(lanes[TEND], l, min(stops[k, passed[l], 0], ld(lanes[TEND], l)), W)
 
 
-@njit(error_model="numpy")
+@njit(**HELPER)
 def reopened(delays, past, begun, fresh, W, y, pb, lanes):
     """Note the lanes that begin anew, and look up what their first derivatives take from the past."""
     for l in range(W):
@@ -183,7 +184,7 @@ def reopened(delays, past, begun, fresh, W, y, pb, lanes):
     recall(delays, past, lanes[T], y, W, pb)
 
 
-@njit(error_model="numpy")
+@njit(**HELPER)
 def proposed(delays, past, begun, W, k, lanes):
     """What the next steps take for the solution within themselves: in lanes that begin, with the slopes at address `k`."""
     for l in range(W):
@@ -193,7 +194,7 @@ def proposed(delays, past, begun, W, k, lanes):
     shorten(past, W, lanes)
 
 
-@njit(error_model="numpy")
+@njit(**HELPER)
 def pass_jumps(delays, past, W, ended, who, fresh, counts, lanes):
     """Move lanes past the delayed jumps at which their steps ended; returns how many have outputs."""
     due = 0.0
@@ -272,10 +273,10 @@ def chunk(arguments):
         load(min(waiting, last - 1), l, W, batch, output, fb + 8 * yb, pb, lanes)
         if waiting < last:
             if DELAYS:
-                begin_past(delays, past, l, waiting, n, W, fb + 8 * yb, lanes)
+                begin_past(delays, past, l, who[l], n, W, fb + 8 * yb, lanes)
             if EVENTS:
                 begin_events(events, happening, l, W, fb + 8 * yb, pb, lanes)
-                status[waiting] = happen(events, happening, l, waiting, fb + 8 * yb, n, W, pb, lanes, output, run.aside)
+                status[waiting] = happen(events, happening, l, who[l], fb + 8 * yb, n, W, pb, lanes, output, run.aside)
                 if ALGEBRAIC and events.flags.size > 0 and status[waiting] == SUCCESS:
                     here = fb + 8 * yb
                     code = make_consistent(constraints, solving, l, lanes[T], here, W, pb, tolerances, False)
@@ -284,7 +285,7 @@ def chunk(arguments):
                 wrong += status[waiting] != SUCCESS
             enter(l, waiting, W, stops, passed, lanes)
             if EVENTS:
-                put(lanes[TEND], l, min(ld(lanes[TEND], l), next_moment(events, happening, l, waiting)), W)
+                put(lanes[TEND], l, min(ld(lanes[TEND], l), next_moment(events, happening, l, who[l])), W)
             waiting, live, fresh[l] = waiting + 1, live + 1, 1
         else:
             park(l, lanes, who, W)

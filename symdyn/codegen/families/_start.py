@@ -16,7 +16,7 @@ from symdyn.codegen.jump_parts import start_program
 from symdyn.codegen.program import Program
 from symdyn.system import System
 
-__all__ = ["holds_at_start", "integrate_rest", "start_fact"]
+__all__ = ["end_at_last", "holds_at_start", "integrate_rest", "start_fact"]
 
 
 def start_fact(system: System, until: sp.Basic | None) -> dict[str, Any]:
@@ -33,6 +33,16 @@ def holds_at_start(batch: Batch, facts: Mapping[str, Any]) -> np.ndarray:
     return np.broadcast_to(np.asarray(found) > 0.5, len(batch.initial))
 
 
+def end_at_last(run: Run, batch: Batch, task: Launch) -> None:
+    """Let trajectories end at the last time where an event makes the condition true then: no further step would find that."""
+    if task.facts.get("start") is None or not task.system.events or batch.times.size == 1:
+        return
+    last = batch.times[-1:]
+    rows = coefficient_rows(task.system, batch.parameters, last)
+    found = holds_at_start(batch._replace(initial=run.values[:, -1], times=last, parameters=rows), task.facts)
+    run.passage[found & (run.status == SUCCESS) & np.isinf(run.passage)] = last
+
+
 def integrate_rest(run: Run, batch: Batch, task: Launch, integrate: Callable[[Run, Batch, Launch], None]) -> None:
     """Integrate the trajectories that have a way to go; the others stay at their initial values.
 
@@ -45,11 +55,13 @@ def integrate_rest(run: Run, batch: Batch, task: Launch, integrate: Callable[[Ru
     run.passage[ended] = batch.times[0]
     if not over.any():
         integrate(run, batch, task)
+        end_at_last(run, batch, task)
         return
     run.values[over] = batch.initial[over, None]
     task.signals.done[0] += int(over.sum())
     if not over.all():
         rest = run.part(~over)
         integrate(rest, batch.part(~over), task)
+        end_at_last(rest, batch.part(~over), task)
         for mine, new in zip(run, rest, strict=True):
             mine[~over] = new

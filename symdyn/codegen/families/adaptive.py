@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from types import ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
 import sympy as sp
 from symdyn_kernels.arguments.adaptive import AdaptiveArguments as Arguments
-from symdyn_kernels.arguments.adaptive import AdaptiveFunctions, AdaptiveSizes
+from symdyn_kernels.arguments.adaptive import AdaptiveFunctions, AdaptiveSizes, CommonArguments, MethodFunctions
 from symdyn_kernels.arguments.constraints import ConstraintTables
 from symdyn_kernels.arguments.delays import DelayTables
 from symdyn_kernels.arguments.events import EventTables
@@ -20,7 +21,7 @@ from symdyn.codegen.constraint_program import consistent, constraint_program, co
 from symdyn.codegen.cuda.adaptive import adaptive_device
 from symdyn.codegen.cuda.join import Device
 from symdyn.codegen.delay_program import delay_tables, looked_up
-from symdyn.codegen.drivers import adaptive_driver, driver_text
+from symdyn.codegen.drivers import adaptive_driver, common_driver, driver_text, method_functions, plain_driver
 from symdyn.codegen.elimination import eliminated, lowering
 from symdyn.codegen.event_program import event_facts, event_programs, event_tables
 from symdyn.codegen.families._start import holds_at_start, integrate_rest, start_fact
@@ -91,6 +92,17 @@ class AdaptiveFamily(Family):
     def driver(self, method: str) -> ModuleType:
         return adaptive_driver(method)
 
+    def variants(self, method: str) -> Mapping[str, Sequence[partial[Any]]]:
+        def compiled(events: bool, algebraic: bool, delays: bool) -> list[partial[Any]]:
+            steps = partial(method_functions, method, algebraic=algebraic, delays=delays)
+            return [partial(common_driver, events=events, algebraic=algebraic, delays=delays), steps]
+
+        return {
+            "events": compiled(True, False, False),
+            "algebraic": [p for e in (False, True) for p in compiled(e, True, False)] + [partial(plain_driver, "consistent")],
+            "delays": [p for a in (False, True) for e in (False, True) for p in compiled(e, a, True)],
+        }
+
     def inlining(self, system: System, scheme: Any, made: Made, lanes: int) -> Inlining | None:
         if system.parts & {"algebraic", "events", "inputs", "delays"}:
             raise CompileError("inline=True is for models without events, inputs, delays and algebraic equations; leave it out")
@@ -130,23 +142,27 @@ class AdaptiveFamily(Family):
             batch = batch._replace(parameters=np.concatenate([batch.parameters, values], axis=1))
         own, margin = (own, 0) if task.facts["start"] is None else (own[:-1], own[-1])
         rhs, factor, solve = (*own, 0, 0)[:3]
-        arguments = Arguments(
-            AdaptiveFunctions(rhs, factor, solve, margin),
-            AdaptiveSizes(n, batch.parameters.shape[1], task.facts["factors"], task.facts["rates"], task.lanes),
-            batch,
-            self._tolerances(options),
-            self.control(scheme, options),
-            detect=int(options.detect_stiffness),
-            run=run,
-            counts=counts,
-            signals=task.signals,
-            events=events,
-            constraints=constraints,
-            delays=delays,
-        )
-        variant = {name: task.facts[name] is not None for name in ("events", "delays")}
-        variant["algebraic"] = bool(task.system.algebraic)
-        (task.driver or adaptive_driver(task.method, **variant)).chunk(arguments)
+        functions = AdaptiveFunctions(rhs, factor, solve, margin)
+        further: dict[str, Any] = {
+            "sizes": AdaptiveSizes(n, batch.parameters.shape[1], task.facts["factors"], task.facts["rates"], task.lanes),
+            "batch": batch,
+            "tolerances": self._tolerances(options),
+            "control": self.control(scheme, options),
+            "detect": int(options.detect_stiffness),
+            "run": run,
+            "counts": counts,
+            "signals": task.signals,
+            "events": events,
+            "constraints": constraints,
+            "delays": delays,
+        }
+        parts = {name: task.facts[name] is not None for name in ("events", "delays")}
+        parts["algebraic"] = bool(task.system.algebraic)
+        if any(parts.values()):
+            method: tuple[Any, ...] = method_functions(task.method, algebraic=parts["algebraic"], delays=parts["delays"])
+            common_driver(**parts).chunk(CommonArguments(MethodFunctions(*functions, *method), **further))
+        else:
+            (task.driver or adaptive_driver(task.method)).chunk(Arguments(functions, **further))
         run.steps[:], run.rejected[:] = counts[:, 0], counts[:, 1]
         extra = len(getattr(scheme, "extra", ()))
         begun = 1 + counts[:, 3]  # derivatives at the first time, and after stops

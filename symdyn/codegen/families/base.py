@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -390,6 +391,28 @@ class Family(ABC):
         >>> callable(family_of(sd.METHODS["tsit5"]).driver("tsit5").chunk)
         True
         """
+
+    def variants(self, method: str) -> Mapping[str, Sequence[partial[Any]]]:
+        """What compiles the further drivers of a method, which models with certain parts need.
+
+        Parameters
+        ----------
+        method : str
+            A name in ``symdyn.METHODS``.
+
+        Returns
+        -------
+        mapping of str to sequence of functools.partial
+            By the name of the part: 'events', 'algebraic' or 'delays'.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> from symdyn.codegen.families import family_of
+        >>> [list(family_of(sd.METHODS[name]).variants(name)) for name in ("tsit5", "em", "taylor")]
+        [['events', 'algebraic', 'delays'], ['events'], []]
+        """
+        return {}
 
     def inlining(self, system: System, scheme: Any, made: Made, lanes: int) -> Inlining | None:
         """How a model is inlined into the driver, or None where the family has no such form.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -84,6 +85,9 @@ class JumpFamily(Family):
 
     def driver(self, method: str) -> ModuleType:
         return plain_driver("jump")
+
+    def variants(self, method: str) -> Mapping[str, Sequence[partial[Any]]]:
+        return {"events": [partial(plain_driver, "jump_large", "QUEUED")]}
 
     def inlining(self, system: System, scheme: Any, made: Made, lanes: int) -> Inlining | None:
         if made.facts["large"]:

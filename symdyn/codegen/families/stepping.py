@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -17,7 +18,7 @@ from symdyn.codegen.cuda.join import Device
 from symdyn.codegen.cuda.stepping import stepping_device
 from symdyn.codegen.drivers import plain_driver, plain_text
 from symdyn.codegen.event_program import event_facts, event_programs, event_tables, sampled_conditions
-from symdyn.codegen.families._start import holds_at_start, start_fact
+from symdyn.codegen.families._start import end_at_last, holds_at_start, start_fact
 from symdyn.codegen.families.base import Batch, Family, Launch, Run
 from symdyn.codegen.inlining import Inlining
 from symdyn.codegen.input_paths import coefficient_rows, written_out
@@ -73,6 +74,9 @@ class SteppingFamily(Family):
     def driver(self, method: str) -> ModuleType:
         return plain_driver("stepping")
 
+    def variants(self, method: str) -> Mapping[str, Sequence[partial[Any]]]:
+        return {"events": [partial(plain_driver, "stepping_events")]}
+
     def inlining(self, system: System, scheme: Any, made: Made, lanes: int) -> Inlining | None:
         if system.events or system.inputs:
             raise CompileError("inline=True is for models without events and inputs; leave it out")
@@ -82,7 +86,7 @@ class SteppingFamily(Family):
 
     def launch(self, run: Run, batch: Batch, task: Launch) -> None:
         (count, n), options, stops = batch.initial.shape, task.options, task.facts["start"] is not None
-        tables = self._tables(run, batch, task)
+        tables, given = self._tables(run, batch, task), batch
         if tables is not None:
             batch = batch._replace(parameters=coefficient_rows(task.system, batch.parameters, batch.times))
         wider, filled = batch, run
@@ -107,6 +111,7 @@ class SteppingFamily(Family):
             ended, moment = filled.values[:, -1, n:].T
             run.passage[:] = np.where(ended == 1.0, moment, np.inf)
             run.passage[holds_at_start(batch, task.facts)] = batch.times[0]
+            end_at_last(run, given, task)
 
     def _tables(self, run: Run, batch: Batch, task: Launch) -> EventTables | None:
         """The events and inputs of a batch, or None where there are none."""

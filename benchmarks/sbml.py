@@ -139,9 +139,7 @@ def sbml(settings: Settings) -> Result:
         for _ in range(settings.rounds):
             text = m.new(next(numbers))
             ready["symdyn"].append(_wall(partial(_ready, m, text)))
-            taken, note = attempt(partial(_wall, partial(_peer_ready, m, text)))
-            if not note:
-                ready[PEER].append(taken)
+            ready[PEER].append(attempt(partial(_wall, partial(_peer_ready, m, text)))[0] or float("nan"))
         system = sd.read_sbml(m.text, as_="ode")
         names = [p.name for p in system.parameters if system.defaults[p] > 0]
         values = np.array([system.defaults[p] for p in system.parameters if p.name in names])
@@ -150,16 +148,21 @@ def sbml(settings: Settings) -> Result:
         ours = partial(sd.simulate, system, m.times, rtol=RTOL, atol=ATOL, progress=False, on_failure="nan")
         runner, note = attempt(partial(_peer, m.text))
         jobs: dict[str, Callable[[], Any]] = {"one": ours, "batch": partial(ours, parameters=lanes)}
-        if runner is not None:
-            jobs["one, peer"] = partial(_batch, runner, m, [], np.empty((1, 0)))
-            few = max(count // 10, 10)
-            jobs["batch, peer"] = partial(_batch, runner, m, names, points[:few])
+        few = max(count // 10, 10)
+        peers = {
+            "one, peer": partial(_batch, runner, m, [], np.empty((1, 0))),
+            "batch, peer": partial(_batch, runner, m, names, points[:few]),
+        }
+        for job in peers.values() if not note else ():
+            note = note or attempt(job)[1]
+        if not note:
+            jobs |= peers
         seconds = interleaved(jobs, settings.rounds)
         row = {"model": m.name, "states": len(system.states)}
         label = "ready, wall s", "single run, CPU ms", f"{count} points, CPU s"
         cells = [Sample(tuple(ready["symdyn"])), seconds["one"].map(lambda s: 1e3 * s), seconds["batch"]]
         result.tables["models"].append({**row, "package": "symdyn", **dict(zip(label, cells, strict=True))})
-        if runner is None:
+        if note:
             result.tables["models"].append({**row, "package": PEER, "note": note})
             continue
         single, batch = seconds["one, peer"].map(lambda s: 1e3 * s), seconds["batch, peer"].map((count / few).__mul__)

@@ -18,6 +18,7 @@ from benchmarks.grids import pde
 from benchmarks.harness import Settings
 from benchmarks.populations import populations
 from benchmarks.results import Result
+from benchmarks.sbml import sbml
 from benchmarks.scheduling import scheduling
 from benchmarks.ssa import ssa
 from benchmarks.stochastic import sde
@@ -35,6 +36,7 @@ SUITES: dict[str, Callable[[Settings], Result]] = {
     "pde": pde,
     "derivation": derivation,
     "exponents": exponents,
+    "sbml": sbml,
     "discovery": discovery,
     "calibration": calibration,
     "compile": compile_time,

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from symdyn.discover.regressors.pysr import PySRRegression
     from symdyn.discover.regressors.sparse import SparseRegression
     from symdyn.io.antimony import read_antimony
+    from symdyn.io.archives.archive import Archive, read_archive
     from symdyn.io.datasets import to_frame
     from symdyn.io.petab.problem import PetabProblem, read_petab
     from symdyn.io.sbml import read_sbml
@@ -73,6 +74,7 @@ __getattr__, __dir__, __all__ = lazy(
         "extend": (),
         "grids": (),
         "io.antimony": ("read_antimony",),
+        "io.archives.archive": ("Archive", "read_archive"),
         "io.datasets": ("to_frame",),
         "io.petab.problem": ("PetabProblem", "read_petab"),
         "io.sbml": ("read_sbml",),

@@ -35,7 +35,8 @@ def read_rows(system: System, initial: Mapping[Any, Any] | None, parameters: Map
 def plain(system: System) -> ODESystem:
     """The equations alone: a system that starts from values of its states, also if `system` does not."""
     rows = dict(zip(system.states, system.deterministic("a run of many rows"), strict=True))
-    return ODESystem(rows, dict(system.defaults), time=system.time, provenance=system.provenance)
+    kept = {"observables": system.observables, "time": system.time, "provenance": system.provenance}
+    return ODESystem(rows, dict(system.defaults), **kept)  # parameters may occur in observables alone
 
 
 def run_rows(system: System, times: np.ndarray, initial: np.ndarray, parameters: np.ndarray, **options: Any):

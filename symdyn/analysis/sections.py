@@ -112,8 +112,9 @@ def poincare_section(
     while True:
         events = [Event(t, {first: first}, record=record) for t in triggers]
         crossing = ODESystem(
-            dict(zip(system.states, system.part("drift"), strict=True)), dict(system.defaults), time=system.time, events=events
-        )
+            dict(zip(system.states, system.part("drift"), strict=True)), dict(system.defaults), time=system.time, events=events,
+            observables=system.observables,
+        )  # fmt: skip
         data = simulate(
             crossing, times, initial=_named(system.states, y), parameters=_named(system.parameters, p), progress=False,
             rtol=RTOL, atol=ATOL,

@@ -11,6 +11,7 @@ from symdyn.lazy import lazy
 
 if TYPE_CHECKING:
     from symdyn.io.antimony import read_antimony, to_antimony
+    from symdyn.io.archives.archive import read_archive
     from symdyn.io.datasets import read_dataset, write_dataset
     from symdyn.io.models import read_model
     from symdyn.io.petab.problem import read_petab
@@ -25,6 +26,7 @@ __getattr__, __dir__, __all__ = lazy(
             "read_antimony",
             "to_antimony",
         ),
+        "archives.archive": ("read_archive",),
         "datasets": (
             "read_dataset",
             "write_dataset",

@@ -113,3 +113,9 @@ def test_a_trajectory_that_never_crosses():
 def test_what_is_refused(act, message):
     with pytest.raises(sd.DeclarationError, match=message):
         act()
+
+
+def test_parameters_of_observables_alone_are_kept():
+    system = sd.ODESystem.from_text("x' = v; v' = -x; energy := m*(x^2 + v^2)/2; m = 2; x(0) = 1; v(0) = 0")
+    found = poincare_section(system, "v", duration=20, direction="up")
+    np.testing.assert_allclose(found.t.values.ravel()[:3], np.pi * np.array([1, 3, 5]), rtol=1e-9)

@@ -26,6 +26,8 @@ __all__ = ["Accuracy", "Courses"]
 SPANS = (1e4, 1e6, 1e8, 1e10, 1e12)
 #: Relative change of a state over the last nine tenths of it at a steady state; share of its largest value that counts as 0.
 STEADY, VANISHED = 1e-7, 1e-12
+#: Ratio of lengths of periods that are integrated together.
+ALIKE = 4.0
 #: What is no quantity of the model.
 NO_SIZE = Quantity(sp.Symbol("none"), "parameter")
 
@@ -149,34 +151,39 @@ class Courses:
 
     def _advance(self, courses: list[_Course], place: int, count: int, how: Accuracy) -> None:
         """Integrate a period of each course, to its end or its last measurement."""
-        groups: dict[tuple[float, float, tuple[bool, ...] | None], list[_Block]] = {}
+        groups: dict[tuple[float, int, tuple[bool, ...] | None], list[_Block]] = {}
+        ends = {}
         for c in courses:
             periods, inside = c.experiment.periods, c.times[c.inside(place)]
-            finite = inside[np.isfinite(inside)]
             start = periods[place].start
-            end = periods[place + 1].start if place + 1 < len(periods) else float(finite.max(initial=start))
+            last = float(inside[np.isfinite(inside)].max(initial=start))
+            ends[id(c)] = end = periods[place + 1].start if place + 1 < len(periods) else last
+            length = round(math.log(end - start, ALIKE)) if end > start else -1000  # very different lengths stay apart
             for flags, block in self._blocks(c, count):
-                groups.setdefault((start, end, flags), []).append(block)
+                groups.setdefault((start, length, flags), []).append(block)
         runs: dict[int, list[tuple[_Block, np.ndarray, np.ndarray]]] = {}
-        for (start, end, flags), blocks in groups.items():
-            wanted = [c.times[c.inside(place)] for c in {id(b.course): b.course for b in blocks}.values()]
-            times = np.unique(np.concatenate([[start, end], *wanted]))
+        for (start, _, flags), blocks in groups.items():
+            different = {id(b.course): b.course for b in blocks}
+            wanted = [np.append(c.times[c.inside(place)], ends[key]) for key, c in different.items()]
+            times = np.unique(np.concatenate([[start], *wanted]))
             times = times[np.isfinite(times)]
             for block, states in zip(blocks, self._integrate(blocks, times, flags, how), strict=True):
                 runs.setdefault(id(block.course), []).append((block, times, states))
         for c in courses:
-            self._finish(c, place, runs[id(c)], count)
+            self._finish(c, place, ends[id(c)], runs[id(c)], count)
         if late := [c for c in courses if np.isposinf(c.times[c.inside(place)]).any()]:
             self._relax(
                 late, max(c.times[np.isfinite(c.times)].max(initial=c.experiment.periods[-1].start) for c in late), count, how
             )
             for c in late:
                 rows = np.isposinf(c.times) & c.inside(place)
-                last: Values = {s: np.repeat(v[:, None], int(rows.sum()), axis=1) for s, v in c.values.items()}
-                last[self.model.system.time] = np.full((1, int(rows.sum())), math.inf)
-                c.found.append((c.rows[rows], last))
+                table: Values = {s: np.repeat(v[:, None], int(rows.sum()), axis=1) for s, v in c.values.items()}
+                table[self.model.system.time] = np.full((1, int(rows.sum())), math.inf)
+                c.found.append((c.rows[rows], table))
 
-    def _finish(self, c: _Course, place: int, parts: list[tuple[_Block, np.ndarray, np.ndarray]], count: int) -> None:
+    def _finish(
+        self, c: _Course, place: int, last: float, parts: list[tuple[_Block, np.ndarray, np.ndarray]], count: int
+    ) -> None:
         """Values at the rows of a period, and at its end."""
         inside = c.inside(place) & np.isfinite(c.times)
         system, chosen = self.model.core, c.times[inside]
@@ -184,13 +191,14 @@ class Courses:
         end = np.full((len(system.states), count), np.nan)
         for block, times, states in parts:
             table[:, block.points] = states[:, :, np.searchsorted(times, chosen)]
-            end[:, block.points] = states[:, :, -1]
-        found = {p: c.values[p][:, None] for p in c.values if p not in system.states}
+            end[:, block.points] = states[:, :, np.searchsorted(times, last)]
+        moving = set(system.states)
+        found = {p: v[:, None] for p, v in c.values.items() if p not in moving}
         found |= dict(zip(system.states, table, strict=True))
         found[system.time] = chosen[None]
         if len(chosen):
             c.found.append((c.rows[inside], found))
-        self._arrive(c, end, parts[0][1][-1], count)
+        self._arrive(c, end, last, count)
 
     def _arrive(self, c: _Course, end: np.ndarray, time: float, count: int) -> None:
         """Take over states at the end of a period, and whether triggers hold there."""

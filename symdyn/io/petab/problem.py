@@ -95,8 +95,16 @@ class _Formula:
     value: sp.Expr
     noise: sp.Expr
     rows: np.ndarray
-    overrides: dict[sp.Symbol, np.ndarray]
-    named: dict[sp.Symbol, list[tuple[int, sp.Expr]]]
+    overrides: dict[sp.Symbol, _Override]
+
+
+@dataclass(frozen=True)
+class _Override:
+    """What stands for a placeholder: numbers (n,), and the places of those that are formulas instead, -1 elsewhere."""
+
+    numbers: np.ndarray
+    places: np.ndarray
+    formulas: list[sp.Expr]
 
 
 class PetabProblem:
@@ -227,14 +235,18 @@ class PetabProblem:
             noise = dag.put_in(
                 read_formula(o.noise, {**known, o.name: own[o.name]}, f"the noise of {o.name}"), written, "noise"
             )
-            overrides, named = {}, {}
+            overrides = {}
             for names, cells in ((o.placeholders, m.overrides), (o.noise_placeholders, m.noise_overrides)):
                 for place, name in enumerate(names):
                     where = f"an override of {name}"
                     read = [read_formula(cells[r][place], self._names, where) for r in rows]
-                    overrides[holders[name]] = np.array([float(e) if e.is_number else np.nan for e in read])
-                    named[holders[name]] = [(k, e) for k, e in enumerate(read) if not e.is_number]
-            found.append(_Formula(o, written[own[o.name]], noise, rows, overrides, named))
+                    different = list(dict.fromkeys(e for e in read if not e.is_number))
+                    overrides[holders[name]] = _Override(
+                        np.array([float(e) if e.is_number else np.nan for e in read]),
+                        np.array([-1 if e.is_number else different.index(e) for e in read]),
+                        different,
+                    )
+            found.append(_Formula(o, written[own[o.name]], noise, rows, overrides))
         return found
 
     # ---- values -----------------------------------------------------------------------------------------
@@ -276,12 +288,12 @@ class PetabProblem:
                     continue
                 own = of_row[rows[here]]
                 table = {s: v if v.shape[1] == 1 else v[:, here] for s, v in known.items()}
-                for holder, numbers in f.overrides.items():
-                    column = np.broadcast_to(numbers[own], (count, len(own))).copy()
-                    for k, e in f.named[holder]:
-                        for at in np.flatnonzero(own == k):
-                            value = model.value(e, table, f"an override of {holder}")
-                            column[:, at] = value[:, min(at, value.shape[1] - 1)] if value.ndim == 2 else value
+                for holder, o in f.overrides.items():
+                    column = np.broadcast_to(o.numbers[own], (count, len(own))).copy()
+                    places = o.places[own]
+                    for k in set(places.tolist()) - {-1}:
+                        value = model.value(o.formulas[k], table, f"an override of {holder}")
+                        column[:, places == k] = np.broadcast_to(value, column.shape)[:, places == k]
                     table[holder] = column
                 for target, e in ((simulation, f.value), (sigma, f.noise)):
                     target[:, rows[here]] = model.value(e, table, f"the observable {f.observable.name}")

@@ -1,0 +1,81 @@
+"""Formulas of SED-ML, content MathML, as text that `read_formula` reads."""
+
+from __future__ import annotations
+
+from xml.etree.ElementTree import Element
+
+from symdyn.errors import DeclarationError
+
+__all__ = ["infix"]
+
+_BETWEEN = {"plus": " + ", "times": "*", "and": " && ", "or": " || "}
+_RELATIONS = {"lt": "<", "leq": "<=", "gt": ">", "geq": ">=", "eq": "==", "neq": "!="}
+_FUNCTIONS = {
+    "exp": "exp", "ln": "ln", "abs": "abs", "min": "min", "max": "max", "sin": "sin", "cos": "cos", "tan": "tan",
+    "arcsin": "arcsin", "arccos": "arccos", "arctan": "arctan", "sinh": "sinh", "cosh": "cosh", "tanh": "tanh",
+}  # fmt: skip
+
+
+def infix(node: Element, where: str) -> str:
+    """The text of a formula.
+
+    Raises
+    ------
+    DeclarationError
+        For what is not read, by name.
+
+    Examples
+    --------
+    >>> from xml.etree.ElementTree import fromstring
+    >>> infix(fromstring("<math><apply><divide/><ci>a</ci><apply><plus/><ci>b</ci><cn>2</cn></apply></apply></math>"), "f")
+    '(a/(b + (2)))'
+    """
+    kind, text = node.tag.rpartition("}")[2], (node.text or "").strip()
+    children = [*node]
+    if kind == "math" and len(children) == 1:
+        return infix(children[0], where)
+    if kind == "ci":
+        return text
+    if kind == "cn":
+        return _number(node, text, where)
+    if kind in ("true", "false"):
+        return kind
+    if kind == "pi":
+        return "(4*arctan(1))"
+    if kind == "piecewise":
+        pieces = [infix(x, where) for child in children for x in child]
+        return f"piecewise({', '.join(pieces if len(pieces) % 2 else [*pieces, '0'])})"
+    if kind == "apply" and children:
+        return _applied(children[0].tag.rpartition("}")[2], children[1:], where)
+    raise DeclarationError(f"{where} has the element {kind}, which is not read")
+
+
+def _number(node: Element, text: str, where: str) -> str:
+    parts = [text, *((child.tail or "").strip() for child in node)]
+    kind = node.get("type", "real")
+    joined = {"e-notation": "e", "rational": "/"}.get(kind, "") if len(parts) == 2 else ""
+    if kind not in ("real", "integer", "e-notation", "rational") or (len(parts) > 1 and not joined):
+        raise DeclarationError(f"{where} has a number of the type {kind!r}; expected real, integer, e-notation or rational")
+    return f"({joined.join(parts)})"
+
+
+def _applied(operator: str, children: list[Element], where: str) -> str:
+    base = {c.tag.rpartition("}")[2]: infix(c[0], where) for c in children if c.tag.rpartition("}")[2] in ("degree", "logbase")}
+    a = [infix(c, where) for c in children if c.tag.rpartition("}")[2] not in ("degree", "logbase")]
+    if operator in _BETWEEN and a:
+        return f"({_BETWEEN[operator].join(a)})"
+    if operator in _RELATIONS and len(a) == 2:
+        return f"({a[0]} {_RELATIONS[operator]} {a[1]})"
+    if operator in _FUNCTIONS and a:
+        return f"{_FUNCTIONS[operator]}({', '.join(a)})"
+    if len(a) == 1:
+        one = {
+            "minus": f"(-{a[0]})", "not": f"(!{a[0]})", "log": f"(ln({a[0]})/ln({base.get('logbase', '10')}))",
+            "root": f"({a[0]}^(1/{base.get('degree', '2')}))",
+        }  # fmt: skip
+        if operator in one:
+            return one[operator]
+    two = {"minus": "-", "divide": "/", "power": "^"}
+    if operator in two and len(a) == 2:
+        return f"({a[0]}{two[operator]}{a[1]})"
+    raise DeclarationError(f"{where} has the function {operator} of {len(a)} arguments, which is not read")

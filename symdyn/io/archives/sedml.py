@@ -1,0 +1,286 @@
+"""Simulation experiments in SED-ML as plain data, and a refusal by name of what is not carried out."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from xml.etree.ElementTree import Element, fromstring
+
+import numpy as np
+
+from symdyn.errors import DeclarationError
+from symdyn.io._xml import bounded
+from symdyn.io.archives.content_math import infix
+
+__all__ = ["DataGenerator", "Description", "PlotOutput", "RepeatedTask", "ReportOutput", "SedModel", "TimeCourse", "read_sedml"]
+
+#: Algorithms, by the ontology KiSAO, for which the adaptive methods stand: deterministic integration of ODEs.
+ALGORITHMS = frozenset(
+    {
+        "KISAO:0000019", "KISAO:0000030", "KISAO:0000032", "KISAO:0000086", "KISAO:0000087", "KISAO:0000088", "KISAO:0000304",
+        "KISAO:0000433", "KISAO:0000436", "KISAO:0000560", "KISAO:0000694", "KISAO:0000696",
+    }
+)  # fmt: skip
+#: Parameters of algorithms that are read: relative and absolute tolerances.
+TOLERANCES = {"KISAO:0000209": "rtol", "KISAO:0000211": "atol"}
+_TARGET = re.compile(
+    r"/\w+:sbml/\w+:model/\w+:listOf(?:Species|Parameters|Compartments|Reactions)"
+    r"/\w+:(?:species|parameter|compartment|reaction)\[@id=(['\"])(\w+)\1\](?:/@(\w+))?"
+)
+_TIME = "urn:sedml:symbol:time"
+#: Attributes of quantities that are changed.
+ATTRIBUTES = ("value", "size", "initialConcentration", "initialAmount")
+#: Most steps of a time course or a range.
+MOST_POINTS = 1_000_000
+
+
+@dataclass(frozen=True)
+class SedModel:
+    """A model: its file or the model that it changes, and changes (identifier, attribute, number)."""
+
+    source: str
+    changes: tuple[tuple[str, str, float], ...]
+
+
+@dataclass(frozen=True)
+class TimeCourse:
+    """A simulation with output at even times."""
+
+    initial: float
+    start: float
+    end: float
+    points: int
+    rtol: float | None = None
+    atol: float | None = None
+
+    @property
+    def times(self) -> np.ndarray:
+        """Output times."""
+        return np.linspace(self.start, self.end, self.points + 1)
+
+
+@dataclass(frozen=True)
+class RepeatedTask:
+    """A task at several values: of each range its values, and what is set (identifier, attribute, formula)."""
+
+    task: str
+    ranges: dict[str, np.ndarray]
+    settings: tuple[tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True)
+class DataGenerator:
+    """A formula of variables (identifier of the model, or None for time; task) and of constants."""
+
+    formula: str
+    variables: dict[str, tuple[str | None, str]]
+    constants: dict[str, float]
+    label: str
+
+
+@dataclass(frozen=True)
+class ReportOutput:
+    """A table: labels of columns and their data generators."""
+
+    columns: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class PlotOutput:
+    """Curves (x, y, logarithmic x, logarithmic y, label)."""
+
+    title: str
+    curves: tuple[tuple[str, str, bool, bool, str], ...]
+
+
+@dataclass(frozen=True)
+class Description:
+    """A file of SED-ML."""
+
+    name: str
+    models: dict[str, SedModel] = field(default_factory=dict)
+    simulations: dict[str, TimeCourse] = field(default_factory=dict)
+    tasks: dict[str, tuple[str, str]] = field(default_factory=dict)
+    repeated: dict[str, RepeatedTask] = field(default_factory=dict)
+    generators: dict[str, DataGenerator] = field(default_factory=dict)
+    reports: dict[str, ReportOutput] = field(default_factory=dict)
+    plots: dict[str, PlotOutput] = field(default_factory=dict)
+
+
+def read_sedml(text: str, name: str) -> Description:
+    """The contents of a file.
+
+    Raises
+    ------
+    DeclarationError
+        If it is no SED-ML, or asks for what is not carried out.
+    """
+    bounded(text)
+    root = fromstring(text)
+    if _kind(root) != "sedML":
+        raise DeclarationError(f"the file begins with {_kind(root)!r}; expected sedML")
+    found = Description(name)
+    for m in _inside(root, "listOfModels"):
+        found.models[_name(m)] = _model(m)
+    for s in _inside(root, "listOfSimulations"):
+        found.simulations[_name(s)] = _simulation(s)
+    for t in _inside(root, "listOfTasks"):
+        if _kind(t) == "task":
+            found.tasks[_name(t)] = t.get("modelReference", ""), t.get("simulationReference", "")
+        elif _kind(t) == "repeatedTask":
+            found.repeated[_name(t)] = _repeated(t)
+        else:
+            raise DeclarationError(f"the task {_name(t)} is a {_kind(t)}, which is not carried out")
+    for g in _inside(root, "listOfDataGenerators"):
+        found.generators[_name(g)] = _generator(g)
+    for o in _inside(root, "listOfOutputs"):
+        _output(o, found)
+    return found
+
+
+def _kind(e: Element) -> str:
+    return e.tag.rpartition("}")[2]
+
+
+def _name(e: Element) -> str:
+    return e.get("id", "")
+
+
+def _inside(e: Element, listed: str) -> list[Element]:
+    """The elements of a list, without notes."""
+    return [x for found in e if _kind(found) == listed for x in found if _kind(x) not in ("notes", "annotation")]
+
+
+def _math(e: Element, where: str) -> str:
+    found = next((x for x in e if _kind(x) == "math"), None)
+    if found is None:
+        raise DeclarationError(f"{where} has no formula")
+    return infix(found, where)
+
+
+def _float(e: Element, key: str, where: str, default: str = "") -> float:
+    try:
+        value = float(e.get(key, default))
+    except ValueError:
+        value = np.nan
+    if not np.isfinite(value):
+        raise DeclarationError(f"{where} has {key} {e.get(key)!r}; expected a number")
+    return value
+
+
+def _count(e: Element, where: str) -> int:
+    """How many steps there are between points, which one version calls numberOfPoints and another numberOfSteps."""
+    text = e.get("numberOfSteps") or e.get("numberOfPoints") or ""
+    if not text.isdecimal() or not 0 < int(text) <= MOST_POINTS:
+        raise DeclarationError(f"{where} has {text!r} steps; expected a whole number up to {MOST_POINTS}")
+    return int(text)
+
+
+def _target(target: str, where: str, attributes: tuple[str, ...] = ()) -> tuple[str, str]:
+    """Identifier and attribute of an XPath to a quantity of the model."""
+    match = _TARGET.fullmatch(target)
+    if match is None or (match[3] or "") not in ("", *attributes):
+        raise DeclarationError(
+            f"{where} has the target {target!r}; expected a species, parameter, compartment or reaction of the model by its id"
+        )
+    return match[2], match[3] or ""
+
+
+def _model(m: Element) -> SedModel:
+    where = f"the model {_name(m)}"
+    if "sbml" not in m.get("language", ""):
+        raise DeclarationError(f"{where} is in the language {m.get('language')!r}; expected SBML")
+    changes = []
+    for c in _inside(m, "listOfChanges"):
+        if _kind(c) != "changeAttribute":
+            raise DeclarationError(f"{where} has a change {_kind(c)}, which is not carried out; changeAttribute is")
+        identifier, attribute = _target(c.get("target", ""), where, ATTRIBUTES)
+        if not attribute:
+            raise DeclarationError(
+                f"{where} changes {c.get('target')!r}; expected one of the attributes {', '.join(ATTRIBUTES)}"
+            )
+        changes.append((identifier, attribute, _float(c, "newValue", where)))
+    return SedModel(m.get("source", ""), tuple(changes))
+
+
+def _simulation(s: Element) -> TimeCourse:
+    where = f"the simulation {_name(s)}"
+    if _kind(s) != "uniformTimeCourse":
+        raise DeclarationError(f"{where} is a {_kind(s)}, which is not carried out; uniformTimeCourse is")
+    options = {}
+    for algorithm in (x for x in s if _kind(x) == "algorithm"):
+        if algorithm.get("kisaoID") not in ALGORITHMS:
+            raise DeclarationError(f"{where} has the algorithm {algorithm.get('kisaoID')}; expected one that integrates ODEs")
+        for p in _inside(algorithm, "listOfAlgorithmParameters"):
+            if p.get("kisaoID") not in TOLERANCES:
+                known = ", ".join(TOLERANCES)
+                raise DeclarationError(
+                    f"{where} sets {p.get('kisaoID')}, which has no counterpart; tolerances are read, {known}"
+                )
+            options[TOLERANCES[p.get("kisaoID", "")]] = _float(p, "value", where)
+    initial, start, end = (_float(s, k, where) for k in ("initialTime", "outputStartTime", "outputEndTime"))
+    if not initial <= start < end:
+        raise DeclarationError(f"{where} goes from {initial:g} by {start:g} to {end:g}; expected times that increase")
+    return TimeCourse(initial, start, end, _count(s, where), **options)
+
+
+def _repeated(t: Element) -> RepeatedTask:
+    where = f"the repeated task {_name(t)}"
+    inner = _inside(t, "listOfSubTasks")
+    if len(inner) != 1 or t.get("resetModel") != "true":
+        raise DeclarationError(
+            f"{where} has {len(inner)} subtasks and resetModel {t.get('resetModel')!r}; one is carried out, with 'true'"
+        )
+    ranges = {}
+    for r in _inside(t, "listOfRanges"):
+        if _kind(r) == "uniformRange":
+            scale = np.geomspace if r.get("type") == "log" else np.linspace
+            ranges[_name(r)] = scale(_float(r, "start", where), _float(r, "end", where), _count(r, where) + 1)
+        elif _kind(r) == "vectorRange":
+            try:
+                ranges[_name(r)] = np.array([float(v.text or "") for v in r if _kind(v) == "value"])
+            except ValueError:
+                raise DeclarationError(f"{where}: the range {_name(r)} has a value that is no number") from None
+        else:
+            raise DeclarationError(f"{where} has a {_kind(r)}, which is not carried out")
+    main = ranges.get(t.get("range", ""))
+    if main is None or not len(main) or any(len(v) < len(main) for v in ranges.values()):
+        raise DeclarationError(f"{where} repeats along {t.get('range')!r}; expected a range, not longer than the others")
+    settings = []
+    for c in _inside(t, "listOfChanges"):
+        if _inside(c, "listOfVariables") or _inside(c, "listOfParameters"):
+            raise DeclarationError(f"{where} sets a value by variables or parameters, which is not carried out; a range is")
+        identifier, attribute = _target(c.get("target", ""), where, ATTRIBUTES)
+        settings.append((identifier, attribute, _math(c, where)))
+    return RepeatedTask(inner[0].get("task", ""), {k: v[: len(main)] for k, v in ranges.items()}, tuple(settings))
+
+
+def _generator(g: Element) -> DataGenerator:
+    where = f"the data generator {_name(g)}"
+    variables: dict[str, tuple[str | None, str]] = {}
+    for v in _inside(g, "listOfVariables"):
+        symbol = v.get("symbol")
+        if symbol and symbol.lower() != _TIME:
+            raise DeclarationError(f"{where} has the symbol {symbol!r}; expected {_TIME!r} or a target")
+        variables[_name(v)] = None if symbol else _target(v.get("target", ""), where)[0], v.get("taskReference", "")
+    constants = {_name(p): _float(p, "value", where) for p in _inside(g, "listOfParameters")}
+    if (tasks := len({task for _, task in variables.values()})) != 1:
+        raise DeclarationError(f"{where} has variables of {tasks} tasks; expected those of one")
+    return DataGenerator(_math(g, where), variables, constants, g.get("name") or _name(g))
+
+
+def _output(o: Element, found: Description) -> None:
+    if _kind(o) == "report":
+        sets = _inside(o, "listOfDataSets")
+        found.reports[_name(o)] = ReportOutput(tuple((d.get("label") or _name(d), d.get("dataReference", "")) for d in sets))
+    elif _kind(o) == "plot2D":
+        curves = tuple(
+            (
+                c.get("xDataReference", ""), c.get("yDataReference", ""), c.get("logX") == "true", c.get("logY") == "true",
+                c.get("name", ""),
+            )
+            for c in _inside(o, "listOfCurves")
+        )  # fmt: skip
+        found.plots[_name(o)] = PlotOutput(o.get("name", ""), curves)
+    else:
+        raise DeclarationError(f"the output {_name(o)} is a {_kind(o)}, which is not made; report and plot2D are")

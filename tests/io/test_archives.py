@@ -1,0 +1,115 @@
+"""COMBINE archives: experiments against closed forms; what is refused, and archives that would do harm."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import symdyn as sd
+from symdyn.errors import DeclarationError
+from symdyn.io.archives import files
+
+pytest.importorskip("libsbml")
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "data" / "conversion.omex"
+MODEL = "/sbml:sbml/sbml:model/sbml:listOf"
+
+
+def texts() -> dict[str, str]:
+    with zipfile.ZipFile(EXAMPLE) as archive:
+        return {name: archive.read(name).decode() for name in archive.namelist()}
+
+
+def changed(path: Path, old: str, new: str) -> Path:
+    """The example with a part of its experiment replaced."""
+    found = texts()
+    assert old in found["experiment.sedml"]
+    found["experiment.sedml"] = found["experiment.sedml"].replace(old, new)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, text in found.items():
+            archive.writestr(name, text)
+    return path
+
+
+def exact(t, k1, k2=0.6, a0=1.0, b0=0.0):
+    total, rate = a0 + b0, k1 + k2
+    return total * k2 / rate + (a0 - total * k2 / rate) * np.exp(-rate * t)
+
+
+def test_reports_and_plots_are_those_of_the_solution():
+    archive = sd.read_archive(EXAMPLE)
+    table = archive.reports["table"]
+    assert table.A.to_numpy() == pytest.approx(exact(table.time.to_numpy(), 0.8), rel=1e-7)
+    axes = archive.plots["figure"].axes[0]
+    assert axes.get_title() == "Shares"
+    for line, k1 in zip(axes.get_lines(), (0.2, 0.4, 0.6, 0.8, 1.0), strict=True):
+        assert line.get_ydata() == pytest.approx(100 * exact(line.get_xdata(), k1), rel=1e-7)
+
+
+def test_amounts_and_later_output_and_repeats_in_tables(tmp_path):
+    path = changed(tmp_path / "a.omex", 'newValue="0.8"', 'newValue="0.5"')
+    text = texts()["experiment.sedml"]
+    more = f'<changeAttribute target="{MODEL}Species/sbml:species[@id=\'B\']/@initialAmount" newValue="6"/>'
+    more += f'<changeAttribute target="{MODEL}Compartments/sbml:compartment[@id=\'cell\']/@size" newValue="2"/></listOfChanges>'
+    text = text.replace("</listOfChanges>", more, 1).replace('outputStartTime="0"', 'outputStartTime="1"')
+    text = text.replace('dataReference="t1"', 'dataReference="t2"').replace('dataReference="a1"', 'dataReference="share"')
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("other/model.xml", texts()["model.xml"])
+    with zipfile.ZipFile(tmp_path / "b.omex", "w") as archive:
+        archive.writestr("model.xml", texts()["model.xml"])
+        archive.writestr("experiment.sedml", text)
+    table = sd.read_archive(tmp_path / "b.omex").reports["table"]
+    assert table["repeat"].tolist() == np.repeat(range(5), 51).tolist()
+    last = table[table["repeat"] == 4]
+    assert last.time.iloc[0] == 1
+    assert last.A.to_numpy() == pytest.approx(100 * exact(last.time.to_numpy(), 1.0, b0=3.0) / 4, rel=1e-7)  # 6/2
+    assert sd.read_archive(path).reports["table"].A.iloc[-1] == pytest.approx(exact(5, 0.5), rel=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("KISAO:0000019", "KISAO:0000029", "has the algorithm KISAO:0000029; expected one that integrates ODEs"),
+        ("uniformTimeCourse", "steadyState", "is a steadyState, which is not carried out"),
+        ("plot2D", "plot3D", "is a plot3D, which is not made"),
+        ("changeAttribute", "removeXML", "has a change removeXML, which is not carried out"),
+        ("uniformRange", "functionalRange", "has a functionalRange, which is not carried out"),
+        ('resetModel="true"', 'resetModel="false"', "resetModel 'false'"),
+        ("[@id='A']", "[@name='A']", "expected a species, parameter, compartment or reaction of the model by its id"),
+        ("[@id='A']", "[@id='Z']", "shows 'Z', which the model does not have"),
+        ('source="model.xml"', 'source="../model.xml"', "names the model '../model.xml', which is no file of the archive"),
+        ('source="model.xml"', 'source="#model"', "is a change of itself"),
+        ("<divide/>", "<curl/>", "has the function curl of 2 arguments"),
+        ('<?xml version="1.0" encoding="UTF-8"?>', '<!DOCTYPE x [<!ENTITY a "b">]>', "a document type is declared"),
+        ('numberOfPoints="50"', 'numberOfPoints="1e9"', "has '1e9' steps"),
+    ],
+)
+def test_what_is_not_carried_out_is_named(tmp_path, old, new, message):
+    path = changed(tmp_path / "a.omex", old, new)
+    with pytest.raises(DeclarationError, match=re.escape(message)):
+        _ = sd.read_archive(path).reports
+
+
+def test_archives_that_would_do_harm_are_refused(tmp_path, monkeypatch):
+    for name in ("../model.xml", "/etc/model.xml", "a/../../model.xml", "C:\\model.xml"):
+        with zipfile.ZipFile(tmp_path / "a.omex", "w") as archive:
+            archive.writestr(name, "<sbml/>")
+        with pytest.raises(DeclarationError, match="lies outside the archive"):
+            sd.read_archive(tmp_path / "a.omex")
+    with zipfile.ZipFile(tmp_path / "b.omex", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("model.xml", "<" * 3_000_000)
+    monkeypatch.setattr(files, "MAX_TOTAL", 1_000_000)
+    with pytest.raises(DeclarationError, match="more than 1000000 characters"):
+        sd.read_archive(tmp_path / "b.omex")
+    with zipfile.ZipFile(tmp_path / "c.omex", "w") as archive:
+        for k in range(1001):
+            archive.writestr(f"{k}.txt", "")
+    with pytest.raises(DeclarationError, match="has 1001 files, more than 1000"):
+        sd.read_archive(tmp_path / "c.omex")
+    (tmp_path / "d.omex").write_bytes(b"PK\x03\x04 no archive")
+    with pytest.raises(DeclarationError, match="no zip file"):
+        sd.read_archive(tmp_path / "d.omex")

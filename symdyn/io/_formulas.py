@@ -11,7 +11,7 @@ from symdyn import dag
 from symdyn.errors import DeclarationError
 from symdyn.io.exchange.model import Delayed
 
-__all__ = ["Node", "as_text", "as_xml", "digits", "node_of"]
+__all__ = ["FormulaNode", "as_text", "as_xml", "digits", "node_of"]
 
 MATHML = "http://www.w3.org/1998/Math/MathML"
 SYMBOLS = "http://www.sbml.org/sbml/symbols/"
@@ -45,11 +45,11 @@ OPERATORS = {
 CLOSED = 9
 
 
-class Node(NamedTuple):
+class FormulaNode(NamedTuple):
     """An operator with its operands, or a number, a name, the time or a constant."""
 
     kind: str
-    parts: tuple[Node, ...] = ()
+    parts: tuple[FormulaNode, ...] = ()
     value: Any = None
 
 
@@ -62,7 +62,7 @@ def digits(value: float) -> str:
     return repr(float(value)).removesuffix(".0")
 
 
-def node_of(e: Any, time: sp.Symbol, where: str) -> Node:
+def node_of(e: Any, time: sp.Symbol, where: str) -> FormulaNode:
     """The node of an expression or a condition.
 
     Raises
@@ -75,22 +75,22 @@ def node_of(e: Any, time: sp.Symbol, where: str) -> Node:
     return _node(e, time, where)
 
 
-def _node(e: sp.Basic, time: sp.Symbol, where: str) -> Node:
-    def join(kind: str, *parts: sp.Basic) -> Node:
-        return Node(kind, tuple(_node(p, time, where) for p in parts))
+def _node(e: sp.Basic, time: sp.Symbol, where: str) -> FormulaNode:
+    def join(kind: str, *parts: sp.Basic) -> FormulaNode:
+        return FormulaNode(kind, tuple(_node(p, time, where) for p in parts))
 
     if e == time:
-        return Node("time")
+        return FormulaNode("time")
     if isinstance(e, sp.Symbol):
-        return Node("name", value=e.name)
+        return FormulaNode("name", value=e.name)
     if isinstance(e, sp.Integer):
-        return Node("number", value=int(e) if abs(int(e)) < 2**31 else float(e))
+        return FormulaNode("number", value=int(e) if abs(int(e)) < 2**31 else float(e))
     if isinstance(e, sp.Rational):
         return join("divide", sp.Integer(e.p), sp.Integer(e.q))
     if isinstance(e, sp.Float):
-        return Node("number", value=float(e))
+        return FormulaNode("number", value=float(e))
     if e in CONSTANTS:
-        return Node(CONSTANTS[e])
+        return FormulaNode(CONSTANTS[e])
     if isinstance(e, sp.Add):
         return join("plus", *e.as_ordered_terms())
     if isinstance(e, sp.Mul):
@@ -98,7 +98,7 @@ def _node(e: sp.Basic, time: sp.Symbol, where: str) -> Node:
         above = [f for f in e.args if f not in below]
         if below:
             return join("divide", sp.Mul(*above), sp.Mul(*(f.base**-f.exp for f in below)))
-        return Node("minus", (_node(sp.Mul(*above[1:]), time, where),)) if above[0] == -1 else join("times", *above)
+        return FormulaNode("minus", (_node(sp.Mul(*above[1:]), time, where),)) if above[0] == -1 else join("times", *above)
     if isinstance(e, sp.Pow):
         if e.exp.is_Number and e.exp.is_negative:
             return join("divide", sp.S.One, e.base**-e.exp)
@@ -134,14 +134,14 @@ def _pieces(e: Any) -> sp.Basic | None:
     return None
 
 
-def as_xml(node: Node) -> Element:
+def as_xml(node: FormulaNode) -> Element:
     """The element ``<math>`` of a node."""
     found = Element("math", {"xmlns": MATHML})
     _grow(found, node)
     return found
 
 
-def _grow(home: Element, node: Node) -> None:
+def _grow(home: Element, node: FormulaNode) -> None:
     if node.kind == "number":
         mantissa, _, exponent = digits(node.value).partition("e")
         kind = {"type": "e-notation"} if exponent else {"type": "integer"} if isinstance(node.value, int) else {}
@@ -174,7 +174,7 @@ def _symbol(home: Element, name: str) -> None:
     SubElement(home, "csymbol", {"encoding": "text", "definitionURL": SYMBOLS + name}).text = name
 
 
-def as_text(node: Node) -> str:
+def as_text(node: FormulaNode) -> str:
     """The text of a node, as Antimony reads it.
 
     >>> x, k, t = sp.symbols("x k t")
@@ -184,7 +184,7 @@ def as_text(node: Node) -> str:
     return _text(node)[0]
 
 
-def _text(node: Node) -> tuple[str, int]:
+def _text(node: FormulaNode) -> tuple[str, int]:
     """Text and how strongly it is bound."""
     if node.kind == "number":
         return digits(node.value), 4 if node.value < 0 else CLOSED
@@ -201,12 +201,12 @@ def _text(node: Node) -> tuple[str, int]:
     return node.kind + (f"({', '.join(_text(p)[0] for p in node.parts)})" if node.parts else ""), CLOSED
 
 
-def _within(node: Node, strength: int) -> str:
+def _within(node: FormulaNode, strength: int) -> str:
     text, own = _text(node)
     return text if own >= strength else f"({text})"
 
 
-def _added(node: Node) -> str:
+def _added(node: FormulaNode) -> str:
     if node.kind == "minus":
         return f" - {_within(node.parts[0], 5)}"
     if node.kind == "number" and node.value < 0:

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from symdyn.discover.regressors.sparse import SparseRegression
     from symdyn.io.antimony import read_antimony
     from symdyn.io.datasets import to_frame
+    from symdyn.io.petab.problem import PetabProblem, read_petab
     from symdyn.io.sbml import read_sbml
     from symdyn.methods.registry import METHODS
     from symdyn.models.rate_laws import hill, hillar, hillr, mm, mmr
@@ -73,6 +74,7 @@ __getattr__, __dir__, __all__ = lazy(
         "grids": (),
         "io.antimony": ("read_antimony",),
         "io.datasets": ("to_frame",),
+        "io.petab.problem": ("PetabProblem", "read_petab"),
         "io.sbml": ("read_sbml",),
         "leslie": (),
         "methods": (),

@@ -18,6 +18,8 @@ OPTIONAL = {
     "sklearn": ("scikit-learn", "discover"),
     "numba_cuda": ("numba-cuda", "cuda"),
     "libsbml": ("python-libsbml", "sbml"),
+    "yaml": ("PyYAML", "petab"),
+    "antimony": ("antimony", "antimony"),
     "distributed": ("distributed", "distributed"),
     "zarr": ("zarr", "distributed"),
     "ipykernel": ("ipykernel", "notebook"),

@@ -23,6 +23,9 @@ from symdyn.inference.selection import SelectedModel, Selection
 
 __all__ = ["assembled", "first_values", "missed"]
 
+#: Models of textbooks that are compared with process noise allowed for.
+USUAL = 3
+
 
 def assembled(pipeline: Any, problem: SelectionProblem, selection: Selection, learned: Any, notes: Sequence[str]) -> Recovery:
     """The result of a pipeline whose search has ended.
@@ -55,11 +58,15 @@ def assembled(pipeline: Any, problem: SelectionProblem, selection: Selection, le
         known = {**pipeline.system.defaults, **dict(zip(candidates.columns, np.where(off, 0.0, theta), strict=True))}
         row = np.array([known[p] for p in candidates.system.parameters])
         shown = written.shown(model, theta, free_and_ahead(kernel, row, start, seen, later), start=start)
-        prior = selection.prior(model.chosen) + ORDER * int(orders[model.chosen].sum())
-        return replace(shown, prior=prior, labels=tuple(labels[k] for k in np.flatnonzero(model.chosen)))
+        textbook = selection.among(model.chosen, model.theta) > 0
+        prior = selection.prior(model.chosen, model.theta) + (0.0 if textbook else ORDER * int(orders[model.chosen].sum()))
+        own = tuple(labels[k] for k in np.flatnonzero(model.chosen))
+        return replace(shown, prior=prior, labels=own, textbook=textbook)
 
+    usual = [ranked(m) for m in selection.ranked() if selection.among(m.chosen, m.theta)][:USUAL]
     compare = partial(
-        recovery_with_errors, declared=pipeline.system, offers=offers, data=seen, later=later, options=pipeline.options,
+        recovery_with_errors, declared=pipeline.system, offers=offers, usual=usual, data=seen, later=later,
+        options=pipeline.options,
         held=selection.held[_first_windows(selection)], signed=bool(pipeline.signs), going=selection.going or (lambda: True),
     )  # fmt: skip
     return written.recovery(

@@ -24,7 +24,7 @@ def formula_terms(
     terms: list[LibraryTerm],
     taken: set[str],
     within: np.ndarray,
-    allows: Callable[[sp.Expr], bool] | None = None,
+    allows: Callable[[sp.Expr], bool] = lambda term: True,
 ) -> list[list[tuple[int, float]]]:
     """Append the terms of formulas to `terms`; return each formula as places in that list with coefficients.
 
@@ -36,7 +36,7 @@ def formula_terms(
     within : (m, k) float64
         Arguments of `unknown` along the data: terms with a pole in their range are passed over too.  A run of a map may jump
         over a pole and never show it; along that of an ODE the sensitivity to the term ends there, even if it is not used.
-    allows : callable, optional
+    allows : callable
         Whether a term may be used; formulas with others are passed over.
     """
     found = []
@@ -47,9 +47,7 @@ def formula_terms(
         for part in sp.Add.make_args(sp.expand(formula)):
             coefficient, shape = part.as_coeff_Mul()
             if (unknown, shape) not in known:
-                if new >= MOST_NEW or not _harmless(shape) or _pole(shape, unknown.args, within):
-                    break
-                if allows is not None and not allows(shape):
+                if new >= MOST_NEW or not _harmless(shape) or _pole(shape, unknown.args, within) or not allows(shape):
                     break
                 opened, constants = open_constants(shape, unknown.func.__name__, taken)
                 known[unknown, shape] = len(terms)

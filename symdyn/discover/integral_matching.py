@@ -9,11 +9,12 @@ from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
 from symdyn.declaration import derivative
 from symdyn.discover.choose import LinearChoice, choose
+from symdyn.discover.regressors.subsets import least_squares
 from symdyn.inference.kinds import right_sides
 from symdyn.inference.problem import SelectionProblem
 from symdyn.inference.shooting import ShootingWindows, windows
 
-__all__ = ["matched_models"]
+__all__ = ["matched_models", "matched_values"]
 
 #: Nodes of Gauss and Legendre in each interval between two data, and their weights, on [0, 1].
 NODES, WEIGHTS = (v / 2 for v in (np.polynomial.legendre.leggauss(3)[0] + 1, np.polynomial.legendre.leggauss(3)[1]))
@@ -41,9 +42,7 @@ def matched_models(problem: SelectionProblem, pieces: int) -> list[LinearChoice]
     ----------
     Dattner, Klaassen, Electronic Journal of Statistics 9, 1939 (2015).
     """
-    candidates, cut = problem.candidates, windows(problem.shooting.observations, pieces)
-    table = np.concatenate([_rows(problem, cut, v) for v in range(cut.count)])
-    table = table[np.isfinite(table).all(axis=1)]
+    candidates, table = problem.candidates, _table(problem, pieces)
     if not len(table):
         return []
     count = len(candidates.terms)
@@ -55,6 +54,25 @@ def matched_models(problem: SelectionProblem, pieces: int) -> list[LinearChoice]
     return [
         LinearChoice(c.chosen, np.clip(c.theta + guess, candidates.low, candidates.high), c.rss, c.criterion) for c in found
     ]
+
+
+def matched_values(problem: SelectionProblem, pieces: int, chosen: np.ndarray) -> np.ndarray:
+    """Scaled parameters (M, P) of choices of terms (M, K), found like those of `matched_models`."""
+    candidates, table = problem.candidates, _table(problem, pieces)
+    count = len(candidates.terms)
+    theta = np.tile(np.where(np.arange(len(candidates.columns)) < count, 0.0, candidates.guesses[0]), (len(chosen), 1))
+    always = count + np.flatnonzero(candidates.always[count:])
+    for row, own in zip(theta, chosen, strict=True):
+        columns = np.concatenate([np.flatnonzero(own), always])
+        row[columns] += least_squares(table[:, columns], table[:, -1])[0]
+    return np.clip(theta, candidates.low, candidates.high)
+
+
+def _table(problem: SelectionProblem, pieces: int) -> np.ndarray:
+    """Equations of all windows, (rows, P + 1), over the noise."""
+    cut = windows(problem.shooting.observations, pieces)
+    table = np.concatenate([_rows(problem, cut, v) for v in range(cut.count)])
+    return table[np.isfinite(table).all(axis=1)]
 
 
 def _rows(problem: SelectionProblem, cut: ShootingWindows, v: int) -> np.ndarray:

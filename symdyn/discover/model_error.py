@@ -66,7 +66,8 @@ class Weighed:
 def recovery_with_errors(
     kind: type[Recovery], models: Iterable[RankedSystem], facts: Information, *, declared: System, offers: Sequence[Offer],
     data: Observations, later: Observations | None, options: RecoverOptions, compared: Iterable[Compared], misfit: Misfit,
-    notes: Sequence[str], going: Callable[[], bool], held: np.ndarray | None = None, signed: bool = False, **further: Any,
+    notes: Sequence[str], going: Callable[[], bool], held: np.ndarray | None = None, signed: bool = False,
+    usual: Sequence[RankedSystem] = (), **further: Any,
 ) -> Recovery:  # fmt: skip
     """The result of a search, its models compared with process noise and by forecasts where that is asked for or shown.
 
@@ -74,7 +75,7 @@ def recovery_with_errors(
     ----------
     kind, models, facts, compared, misfit, notes :
         As of `ranked_recovery`.
-    declared, offers, data, later, going, held :
+    declared, offers, data, later, going, held, usual :
         As of `weighed`.
     options : RecoverOptions
     signed : bool
@@ -86,7 +87,7 @@ def recovery_with_errors(
     if not signed and _asked_for(options.process, data, ranked[0], len(facts.names), misfit.missed):
         found = weighed(
             declared, ranked, offers, data, later, automatic=options.process is None, largest=options.largest, going=going,
-            held=held,
+            held=held, usual=usual,
         )  # fmt: skip
         if found is not None:
             ranked, notes, further["forecasters"] = found.models, (*notes, *found.notes), found.forecasters
@@ -111,6 +112,7 @@ def _asked_for(process: bool | None, data: Observations, first: RankedSystem, fi
 def weighed(
     declared: System, models: Sequence[RankedSystem], offers: Sequence[Offer], data: Observations, later: Observations | None,
     *, automatic: bool, largest: int, going: Callable[[], bool], held: np.ndarray | None = None,
+    usual: Sequence[RankedSystem] = (),
 ) -> Weighed | None:  # fmt: skip
     r"""Fit the best models of a search, and small rivals, with and without process noise, and rank them.
 
@@ -118,7 +120,9 @@ def weighed(
     of the terms.  All models share whether errors are those of logarithms.  A comparison that was not asked for must not make
     forecasts worse: both the first model by the criterion and the first of the search are fitted to the data before each of
     several origins and foretell those after it.  Only where the errors of the former are less by more than chance, by the
-    paired test of Student of :math:`\log (E_k^2 / E_{0,k}^2)` over the origins, does it come first; else nothing changes.
+    paired test of Student of :math:`\log (E_k^2 / E_{0,k}^2)` over the origins, does it come first; else nothing changes.  The
+    terms of the latter were chosen by all data, which flatters its forecasts; a model of a textbook, which was not, comes
+    first by the criterion alone.
 
     Parameters
     ----------
@@ -136,6 +140,8 @@ def weighed(
         Whether there is time left.
     held : (trajectories, n) bool, optional
         Initial values that are known.
+    usual : sequence of RankedSystem
+        Models of textbooks that the search has fitted.
 
     Returns
     -------
@@ -154,8 +160,8 @@ def weighed(
         moved, rows = replace(still, process="common"), []
         small = [_built(declared, r, first) for r in rivals(declared, offers, data, logarithmic=still.logarithmic)]
         small = [m for m in small if len(m.labels) <= largest]
-        known = {frozenset(m.labels) for m in models[:COMPARED]}
-        for model in (*models[:COMPARED], *(m for m in small if frozenset(m.labels) not in known)):
+        compared = {frozenset(m.labels): m for m in (*small, *usual, *models[:COMPARED])}
+        for model in compared.values():
             if not going():
                 return None
             fits = [fitted(model, still)]
@@ -200,7 +206,7 @@ def _ranked(
         for criterion, model, fit in rows
         if criterion < rows[0][0] + GAP
     )
-    if automatic:
+    if automatic and not rows[0][1].textbook:
         lost = dict.fromkeys(errors, LOST**2)
         before = lost if standing is None else {f.origin: f.error(like) for f in standing.forecasts()}
         common = sorted(errors.keys() & before.keys())

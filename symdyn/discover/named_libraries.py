@@ -16,7 +16,7 @@ from symdyn.inference.guesses import Bounds
 from symdyn.inference.kinds import unknown_slopes
 from symdyn.system import System
 
-__all__ = ["NAMED", "POSITIVE", "inner_names", "library_names", "named_terms", "positive_starts"]
+__all__ = ["NAMED", "POSITIVE", "fits_library", "inner_names", "library_names", "named_terms", "positive_starts"]
 
 Terms = Iterator[sp.Expr]
 States = Sequence[sp.Symbol]
@@ -109,10 +109,7 @@ def named_terms(system: System, unknown: AppliedUndef, name: str) -> tuple[sp.Ex
     states = [a for a in unknown.args if a in system.states]
     if not states:
         raise RecoveryError(f"the library {name!r} has terms of states, and no argument of {unknown} is one; give its terms")
-    owners: dict[sp.Symbol, bool] = {}  # whether the equation has the state as a factor of the function
-    slopes = [own for u, own in unknown_slopes(system)[1].items() if u.func == unknown.func]
-    for state, *each in zip(system.states, *slopes, strict=True):
-        owners |= [(state, state in sp.Mul.make_args(slope)) for slope in each if slope != 0]
+    owners = _owners(system, unknown)
     own = tuple(s for s in owners if s in states)
     terms = _free_of(system, dict.fromkeys(NAMED[name](states, own or states)))
     if name != "populations":
@@ -120,7 +117,7 @@ def named_terms(system: System, unknown: AppliedUndef, name: str) -> tuple[sp.Ex
     if len(owners) == 1 and own and owners[own[0]]:
         return tuple(term / own[0] for term in terms)
     needed = [s for s, factor in owners.items() if not factor]
-    found = tuple(term for term in terms if all(term.has(s) and term.xreplace({s: sp.S.Zero}) == 0 for s in needed))
+    found = tuple(term for term in terms if _has_factors(term, needed))
     if not found:
         names = ", ".join(map(str, needed))
         raise RecoveryError(
@@ -128,6 +125,45 @@ def named_terms(system: System, unknown: AppliedUndef, name: str) -> tuple[sp.Ex
             f"them arguments, or write the factors in the equations, as in {needed[0]}*{unknown}"
         )
     return found
+
+
+def _owners(system: System, unknown: AppliedUndef) -> dict[sp.Symbol, bool]:
+    """States in whose equations a function stands, and whether these have the state as a factor of it."""
+    owners: dict[sp.Symbol, bool] = {}
+    slopes = [own for u, own in unknown_slopes(system)[1].items() if u.func == unknown.func]
+    for state, *each in zip(system.states, *slopes, strict=True):
+        owners |= [(state, state in sp.Mul.make_args(slope)) for slope in each if slope != 0]
+    return owners
+
+
+def _has_factors(term: sp.Expr, states: Collection[sp.Symbol]) -> bool:
+    """Whether a term is zero wherever one of the states is."""
+    return all(term.has(s) and term.xreplace({s: sp.S.Zero}) == 0 for s in states)
+
+
+def fits_library(system: System, unknown: AppliedUndef, choice: Any) -> Callable[[sp.Expr], bool]:
+    """Whether a term that a regressor proposes is of the kind that a library names: without its state no population grows.
+
+    Parameters
+    ----------
+    system : ODESystem or DiscreteSystem
+    unknown : AppliedUndef
+    choice : None, int, str or sequence of Expr
+        The library of this function; only 'populations' restricts terms.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> x, y = sp.symbols("x y")
+    >>> system = sd.ODESystem({x: sp.Function("f")(x, y), y: -y})
+    >>> allowed = fits_library(system, system.unknowns[0], "populations")
+    >>> allowed(x * y / (1 + x)), allowed(sp.S.One), allowed(y)
+    (True, False, False)
+    """
+    if choice != "populations":
+        return lambda term: True
+    needed = [s for s, factor in _owners(system, unknown).items() if not factor]
+    return lambda term: _has_factors(term, needed)
 
 
 def _free_of(system: System, terms: Collection[sp.Expr]) -> tuple[sp.Expr, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -18,13 +18,15 @@ from symdyn.discover.conserved import read_conserved, shared_terms
 from symdyn.discover.descent import descend
 from symdyn.discover.formulas import formula_terms, start_theta
 from symdyn.discover.graph import absent_states, read_graph
+from symdyn.discover.integral_matching import matched_values
 from symdyn.discover.learned import formulas_of, surrogate_fit
-from symdyn.discover.named_libraries import POSITIVE, library_names, positive_starts
+from symdyn.discover.named_libraries import POSITIVE, fits_library, library_names, positive_starts
 from symdyn.discover.recovery import Recovery
 from symdyn.discover.request import Request
 from symdyn.discover.signs import read_signs, sign_price
 from symdyn.discover.surrogates.registry import SURROGATES, NothingLearnedError
-from symdyn.discover.terms import allowed_terms, one_of_each
+from symdyn.discover.terms import allowed_terms, one_of_each, own_library
+from symdyn.discover.textbooks import textbook_models
 from symdyn.discover.units import SystemUnits, consistent_terms
 from symdyn.errors import RecoveryError
 from symdyn.inference.candidates import Candidates, candidate_system
@@ -134,8 +136,11 @@ class Pipeline:
             for i, unknown in enumerate(self.unknowns):
                 self.request.report("regressor", i / len(self.unknowns))
                 found = formulas_of(regressor, unknown, learned, self.request, without=self.absent[unknown])
-                allows = None if units is None else units.allows
-                formulas[i] = formula_terms(unknown, found, terms, taken, learned.terms[unknown].arguments, allows)
+                tests = [fits_library(self.system, unknown, own_library(unknown, choice))]
+                tests += [] if units is None else [units.allows]
+                formulas[i] = formula_terms(
+                    unknown, found, terms, taken, learned.terms[unknown].arguments, partial(_passes, tests)
+                )
         return terms, formulas
 
     def _placed(
@@ -184,12 +189,19 @@ class Pipeline:
         fitted = list(zip(learned.times, learned.states, strict=True)) if learned is not None else None
         times, states = [t.times for t in self.seen.trajectories], rough_states(self.system, self.seen)[0]
         penalty = sign_price(self.system, candidates, self.signs, np.concatenate(times), np.concatenate(states))
+        books = textbook_models(self.system, terms) if "populations" in library_names(self.request.library) else {}
+        textbook = np.array([row for each in books.values() for row in each], dtype=np.int64).reshape(-1, len(terms))
+        textbook = textbook[(textbook != 0).sum(axis=1) <= self.options.largest]
         problem = make_problem(
             self.system, candidates, self.seen, limits, rough=rough_states(self.system, self.seen, fitted),
             noise=self._noise(), penalty=penalty, largest=self.options.largest, journal=self.request.journal,
-            repeats=self.options.repeats,
+            repeats=self.options.repeats, textbook=textbook,
         )  # fmt: skip
         chosen, theta = self._beginnings(candidates, formulas, search)
+        if search and len(textbook):
+            usual = np.unique(textbook != 0, axis=0)
+            values = matched_values(problem, problem.stages(wanted=self.options.windows)[0], usual)
+            chosen, theta = np.concatenate([chosen, usual]), np.concatenate([theta, values])
         found = descend(
             problem, chosen, theta, self.options, search=search, budget=self.request.budget,
             report=lambda done: self.request.report("selection", done),
@@ -231,6 +243,10 @@ class Pipeline:
         if self.options.noise is None:
             return None
         return read_noise(self.system.states, self.seen.noise, self.options.noise)
+
+
+def _passes(tests: Sequence[Callable[[sp.Expr], bool]], term: sp.Expr) -> bool:
+    return all(test(term) for test in tests)
 
 
 def _written(candidates: Candidates, model: SelectedModel) -> str:

@@ -62,6 +62,8 @@ class RankedSystem:
         Its terms: unknown function, and shape.
     prior : float
         Minus twice the logarithm of the prior of the terms.
+    textbook : bool
+        Whether it is a model that was known before the data.
     """
 
     system: System
@@ -77,6 +79,7 @@ class RankedSystem:
     free: Mapping[sp.Symbol, tuple[float, float]] = field(default_factory=dict)
     labels: tuple[Label, ...] = ()
     prior: float = 0.0
+    textbook: bool = False
 
     def row(self, weight: float) -> dict[str, Any]:
         """The row of the table."""

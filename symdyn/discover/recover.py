@@ -157,7 +157,11 @@ def recover(
 
     Named libraries have these terms of the states x, y among the arguments of an unknown function.  Those of populations are
     for the equation of x, and lack the factor x where the system has it, as in ``x' = x*f(x, y)``; those of populations and of
-    chemistry are for states that are nowhere negative, whose initial values are fitted above zero.
+    chemistry are for states that are nowhere negative, whose initial values are fitted above zero.  With 'populations', and
+    nothing known of the right-hand sides, the models of textbooks, with their signs, are together as likely as all other
+    choices: exponential and logistic growth, the Allee effect, Lotka and Volterra's predator and prey, also with limited prey,
+    and competition, Rosenzweig and MacArthur's, susceptible and infected; of maps geometric growth, the logistic map, Ricker's,
+    and Beverton and Holt's.  A note says where that decides.
 
     =============  =======================================================================================================
     library        terms

@@ -20,7 +20,7 @@ BROKEN = 1e4
 
 def price(
     parameters: Iterable[tuple[int, float]], *, terms: int, library: int, data: int | None = None, orders: float = 0,
-    repeats: int = 0, places: int = 1,
+    repeats: int = 0, places: int = 1, textbook: int = 0,
 ) -> float:  # fmt: skip
     r"""Price of a model, to be added to minus twice its log-likelihood.
 
@@ -30,7 +30,9 @@ def price(
     corrected for few data, and extended by a prior of terms: each of `Q` library terms is as likely, otherwise one of many
     candidates would always seem to improve a model.  Where orders are given, a term of the order o is less plausible than a
     constant by :math:`e^{-o}`: of x and x cubed, which a short path hardly tells apart, x is taken.  What one equation loses
-    another often gains, so a term of one unknown function comes again in another of `u` with the prior 1/(2u).
+    another often gains, so a term of one unknown function comes again in another of `u` with the prior 1/(2u).  Where models of
+    textbooks are taken to be as likely as all other choices of terms, one of T of them costs at most :math:`2 \log T` in place
+    of its terms.
 
     Parameters
     ----------
@@ -44,6 +46,8 @@ def price(
         Sum of the orders of the terms, see `order`.
     repeats, places : int
         Terms `m` that another of the `u` unknown functions holds as well; of a term in three functions two are counted.
+    textbook : int
+        Models of textbooks `T` of which this is one; 0 if it is none.
 
     Returns
     -------
@@ -67,6 +71,7 @@ def price(
         return np.inf
     few = 1.0 if data is None else data / (data - count - SPARE)
     prior = (terms - repeats) * np.log(max(library, 1)) + repeats * np.log(max(min(library, 2 * places), 1))
+    prior = min(prior, np.log(textbook)) if textbook else prior
     return float(few * sum(k * np.log(n) for k, n in parameters) + 2 * prior + ORDER * orders)
 
 
@@ -93,7 +98,7 @@ def order(shape: sp.Expr, arguments: Collection[sp.Symbol]) -> int:
 
 def criterion(
     rss: float, data: int, nuisance: int, parameters: int, *, terms: int, library: int, floor: float, repeats: int = 0,
-    places: int = 1,
+    places: int = 1, textbook: int = 0,
 ) -> float:  # fmt: skip
     r"""Information criterion of a model with noise of unknown size: small is good.
 
@@ -105,7 +110,7 @@ def criterion(
     n = data - nuisance
     if not np.isfinite(rss) or n <= parameters + SPARE:
         return np.inf
-    cost = price([(parameters, n)], terms=terms, library=library, data=n, repeats=repeats, places=places)
+    cost = price([(parameters, n)], terms=terms, library=library, data=n, repeats=repeats, places=places, textbook=textbook)
     return float(n * np.log(rss / n + floor) + cost)
 
 

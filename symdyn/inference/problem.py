@@ -60,6 +60,8 @@ class SelectionProblem:
         See `Selection`.
     repeats : bool
         See `Selection`.
+    textbook : (T, K) int, optional
+        See `Selection`.
     """
 
     candidates: Candidates
@@ -70,6 +72,7 @@ class SelectionProblem:
     largest: int = 12
     journal: Journal | None = None
     repeats: bool = False
+    textbook: np.ndarray | None = None
 
     def selection(self, pieces: int) -> Selection:
         """The search with so many windows a trajectory."""
@@ -79,7 +82,7 @@ class SelectionProblem:
         limits = (np.where(inner, -np.inf, low), np.where(inner, np.inf, high))
         return Selection(
             self.candidates, self.shooting, cut, start_bounds=limits, penalty=self.penalty, largest=self.largest,
-            pieces=pieces, journal=self.journal, repeats=self.repeats,
+            pieces=pieces, journal=self.journal, repeats=self.repeats, textbook=self.textbook,
         )  # fmt: skip
 
     @property
@@ -134,8 +137,9 @@ class SelectionProblem:
         selection.fit(np.repeat(chosen, g, axis=0), np.repeat(theta, g, axis=0), starts, iterations=30)
 
     def join(self, before: Selection, after: Selection, count: int = CARRIED) -> None:
-        """Fit the best models of one stage again with the windows of the next."""
-        models = before.ranked()[:count]
+        """Fit the best models of one stage, and those of textbooks, again with the windows of the next."""
+        models = before.ranked()
+        models = [m for k, m in enumerate(models) if k < count or before.among(m.chosen)]
         if not models:
             return
         theta, starts = np.stack([m.theta for m in models]), np.stack([m.starts for m in models])
@@ -308,6 +312,7 @@ def make_problem(
     largest: int = 12,
     journal: Journal | None = None,
     repeats: bool = False,
+    textbook: np.ndarray | None = None,
 ) -> SelectionProblem:
     """Compile candidates and set up their comparison with data.
 
@@ -327,4 +332,4 @@ def make_problem(
     pairs = [limits.get(s, (-np.inf, np.inf)) for s in system.states]
     bounds = (np.array([p[0] for p in pairs]), np.array([p[1] for p in pairs]))
     rough = rough or rough_states(system, data)
-    return SelectionProblem(candidates, shooting, rough, bounds, penalty, largest, journal, repeats)
+    return SelectionProblem(candidates, shooting, rough, bounds, penalty, largest, journal, repeats, textbook)

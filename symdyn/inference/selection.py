@@ -60,6 +60,9 @@ class Selection(Climb[SelectedModel]):
         Stores fits, so that an interrupted search can be resumed.
     repeats : bool
         Whether terms of one unknown function are taken to come again in others, see `criterion`.
+    textbook : (T, K) int, optional
+        Models of textbooks that are together as likely as all other choices of terms: signs of the coefficients of their
+        terms, or 2 for either sign, and 0 for those that they lack.
     """
 
     def __init__(
@@ -74,8 +77,10 @@ class Selection(Climb[SelectedModel]):
         pieces: int,
         journal: Journal | None,
         repeats: bool,
+        textbook: np.ndarray | None = None,
     ) -> None:
         super().__init__(candidates, largest)
+        self._textbook = np.zeros((0, len(candidates.terms)), dtype=np.int64) if textbook is None else textbook
         self.repeats, self.shooting, self.cut = repeats, shooting, cut
         self.journal = Journal() if journal is None else journal
         shapes = (cut.origins, cut.first, cut.values, *(times for _, times in cut.groups))
@@ -127,14 +132,26 @@ class Selection(Climb[SelectedModel]):
         count = int((self.candidates.active(chosen[None]) & self.candidates.movable).sum())
         value = criterion(
             rss, self.cut.size, self.nuisance, count, terms=int(chosen.sum()), library=len(chosen), floor=self.floor,
-            repeats=self._repeated(chosen) if self.repeats else 0, places=self._places,
+            repeats=self._repeated(chosen) if self.repeats else 0, places=self._places, textbook=self.among(chosen, theta),
         )  # fmt: skip
         return value + self.penalty(chosen, theta) if self.penalty is not None and theta is not None else value
 
-    def prior(self, chosen: np.ndarray) -> float:
-        """Minus twice the logarithm of the prior of a choice of terms."""
-        repeats = self._repeated(chosen) if self.repeats else 0
-        return price((), terms=int(chosen.sum()), library=len(chosen), repeats=repeats, places=self._places)
+    def prior(self, chosen: np.ndarray, theta: np.ndarray | None = None, *, known: bool = True) -> float:
+        """Minus twice the logarithm of the prior of a choice of terms, with scaled parameters `theta` (P,) if known.
+
+        Unless models of textbooks count as `known`, they are as likely as others with as many terms.
+        """
+        repeats, textbook = self._repeated(chosen) if self.repeats else 0, self.among(chosen, theta) if known else 0
+        return price(
+            (), terms=int(chosen.sum()), library=len(chosen), repeats=repeats, places=self._places, textbook=textbook
+        )  # fmt: skip
+
+    def among(self, chosen: np.ndarray, theta: np.ndarray | None = None) -> int:
+        """The number of models of textbooks if this is one of them, with coefficients of the right signs if they are known."""
+        signs = self._textbook[((self._textbook != 0) == chosen).all(axis=1)]
+        if theta is not None:
+            signs = signs[((signs == 2) | (signs == np.sign(theta[: len(chosen)]) * chosen)).all(axis=1)]
+        return len(self._textbook) if len(signs) else 0
 
     def variance(self, model: SelectedModel) -> float:
         """Mean square residual of a model, in units of the noise and corrected for what was fitted."""
@@ -193,21 +210,29 @@ class Selection(Climb[SelectedModel]):
         )  # fmt: skip
 
     def effect_of_prior(self, named: Callable[[SelectedModel], str]) -> tuple[str, ...]:
-        """A note where another model would be the first if terms were taken to come again, or were not where they are.
+        """Notes where another model would be the first under another prior; `named` gives a model in words.
 
-        `named` gives a model in words.
+        If terms were taken to come again, or were not where they are; if models of textbooks were no likelier than others.
         """
-        models, size = self.ranked(), len(self.candidates.terms)
+        models, size, notes = self.ranked(), len(self.candidates.terms), []
         saved = 2 * np.log(max(size, 1) / max(min(size, 2 * self._places), 1)) * (1 if self.repeats else -1)
-        other = [m.criterion + saved * self._repeated(m.chosen) for m in models]
-        first = int(np.argmin(other)) if models else 0
-        if first == 0:
-            return ()
-        return (
-            f"the prior on terms that come again decides: with RecoverOptions(repeats={not self.repeats}) the first is "
-            f"{named(models[first])}, ahead by {other[0] - other[first]:.2g} in the criterion; here it is "
-            f"behind by {models[first].criterion - models[0].criterion:.2g}",
-        )
+        ways: dict[str, Callable[[SelectedModel], float]] = {
+            f"terms that come again decides: with RecoverOptions(repeats={not self.repeats})": lambda m: (
+                saved * self._repeated(m.chosen)
+            ),
+            "models of textbooks decides: without it": lambda m: (
+                self.prior(m.chosen, m.theta, known=False) - self.prior(m.chosen, m.theta)
+            ),
+        }
+        for words, change in ways.items():
+            other = [m.criterion + change(m) for m in models]
+            first = int(np.argmin(other)) if models else 0
+            if first:
+                notes.append(
+                    f"the prior on {words} the first is {named(models[first])}, ahead by {other[0] - other[first]:.2g} in the "
+                    f"criterion; here it is behind by {models[first].criterion - models[0].criterion:.2g}"
+                )
+        return tuple(notes)
 
     # ---- searching -----------------------------------------------------------------------------
 

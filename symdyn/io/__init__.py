@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from symdyn.io.antimony import read_antimony
     from symdyn.io.datasets import read_dataset, write_dataset
     from symdyn.io.models import read_model
+    from symdyn.io.petab.problem import read_petab
     from symdyn.io.report import write_recovery
     from symdyn.io.sbml import read_sbml, to_sbml
     from symdyn.io.tables import read_table, read_times
@@ -26,6 +27,7 @@ __getattr__, __dir__, __all__ = lazy(
             "write_dataset",
         ),
         "models": ("read_model",),
+        "petab.problem": ("read_petab",),
         "report": ("write_recovery",),
         "sbml": (
             "read_sbml",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from itertools import pairwise
 from typing import Any
@@ -13,19 +14,21 @@ import sympy as sp
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import Boolean, BooleanAtom
 
-from symdyn.dag import refuse_growth, size
+from symdyn.dag import refuse_growth
 from symdyn.declaration import value_of
 from symdyn.errors import DeclarationError
 from symdyn.io.exchange.model import Delayed, RateOf
 from symdyn.registry import suggest
 
-__all__ = ["MAX_DEPTH", "Formula", "Functions", "to_node"]
+__all__ = ["MAX_DEPTH", "Formula", "Functions", "real", "to_node"]
 
-#: Limits against malicious files: depth of a formula, nodes visited in a file, exponents, bits of whole numbers.
+#: Limits against malicious files: depth of a formula, nodes of all formulas of a small file, exponents, bits of whole numbers.
 MAX_DEPTH = 150
 MAX_NODES = 200_000
 MAX_EXPONENT = 1_000
 MAX_BITS = 10_000
+#: Nodes above which they are not counted on: functions of functions grow faster than any number can be written.
+TOO_MANY = 10**12
 #: The largest whole number whose factorial is a float.
 MAX_FACTORIAL = 170
 
@@ -117,12 +120,20 @@ class Formula:
         From the name of a function definition to its arguments and the node of its body.
     time : Symbol
         What the time of SBML becomes.
+    characters : int
+        Of the file, which has as many nodes with its functions written out at most, or `MAX_NODES`.
+    exact : mapping of str to float, optional
+        From numbers of 15 digits to those that they stand for.
     """
 
-    def __init__(self, functions: Functions, time: sp.Symbol) -> None:
+    def __init__(
+        self, functions: Functions, time: sp.Symbol, characters: int = 0, exact: Mapping[str, float] | None = None
+    ) -> None:
         self._functions = functions
         self._time = time
-        self._visited = 0
+        self._exact = exact or {}
+        self._left = max(characters, MAX_NODES)
+        self._sizes: dict[str, tuple[int, dict[str, int]]] = {}  # of functions, without their arguments, and uses of these
 
     def read(self, node: Any, names: Mapping[str, sp.Expr], where: str) -> sp.Expr:
         """The expression of `node`; `names` maps identifiers to symbols, `where` names what is read, for messages.
@@ -132,27 +143,56 @@ class Formula:
         DeclarationError
             For anything that is not on the list: delays, distributions, matrices and the like.
         """
-        if node is None:
-            raise DeclarationError(f"{where} has no formula")
-        value = _number(self._read(node, names, where, 0))
-        refuse_growth(size(value), where)
-        return value
+        return _number(self._started(node, names, where))
 
     def condition(self, node: Any, names: Mapping[str, sp.Expr], where: str) -> Boolean:
         """The condition of `node`; a number is true unless it is 0."""
+        return _truth(self._started(node, names, where))
+
+    def _started(self, node: Any, names: Mapping[str, sp.Expr], where: str) -> Any:
         if node is None:
             raise DeclarationError(f"{where} has no formula")
-        return _truth(self._read(node, names, where, 0))
+        nodes, _ = self._size(node, (), where, 0)
+        refuse_growth(nodes, where)
+        self._left -= nodes
+        if self._left < 0:
+            raise DeclarationError(
+                f"{where} is too long to read: with its functions written out, the file has too many formulas"
+            )
+        return self._read(node, names, where, 0)
+
+    def _size(self, node: Any, arguments: Sequence[str], where: str, depth: int) -> tuple[int, dict[str, int]]:
+        """Nodes with functions written out, without the arguments of a function, and how often each of these is used."""
+        if depth > MAX_DEPTH:
+            raise DeclarationError(f"{where} is nested too deeply to read")
+        if node.getType() == sbml.AST_NAME and node.getName() in arguments:
+            return 0, {node.getName(): 1}
+        parts = [self._size(node.getChild(i), arguments, where, depth + 1) for i in range(node.getNumChildren())]
+        total, weights = 1, [1] * len(parts)
+        if node.getType() == sbml.AST_FUNCTION and node.getName() in self._functions:
+            name = node.getName()
+            names, body = self._functions[name]
+            if name not in self._sizes:
+                self._sizes[name] = self._size(body, names, f"the function {name}", depth + 1)
+            own, uses = self._sizes[name]
+            total += own  # one more than there are, so that empty functions count
+            weights = [max(uses.get(n, 0), 1) for n in names][: len(parts)] + [1] * (len(parts) - len(names))
+        found: Counter[str] = Counter()
+        for (nodes, uses), weight in zip(parts, weights, strict=True):
+            total = min(total + weight * nodes, TOO_MANY)
+            found.update({n: min(weight * count, TOO_MANY) for n, count in uses.items()})
+        return total, found
 
     def _read(self, node: Any, names: Mapping[str, sp.Expr], where: str, depth: int) -> Any:
-        self._visited += 1
-        if depth > MAX_DEPTH or self._visited > MAX_NODES:
-            raise DeclarationError(f"{where} is nested too deeply or too long to read")
+        if depth > MAX_DEPTH:
+            raise DeclarationError(f"{where} is nested too deeply to read")
         kind = node.getType()
         if kind == sbml.AST_INTEGER:
             return sp.Integer(node.getInteger())
-        if kind in (sbml.AST_REAL, sbml.AST_REAL_E):
-            return _real(node.getReal(), where)
+        if kind == sbml.AST_REAL:
+            return real(node.getReal(), where, self._exact)
+        if kind == sbml.AST_REAL_E:  # the number that is nearest to the digits, which its own product is not
+            return real(float(f"{node.getMantissa()!r}e{node.getExponent()}"), where, self._exact)
         if kind == sbml.AST_RATIONAL:
             return sp.Rational(node.getNumerator(), node.getDenominator())
         if kind == sbml.AST_NAME_TIME:
@@ -180,9 +220,16 @@ class Formula:
         return self._read(body, dict(zip(arguments, parts, strict=True)), where, depth + 1)
 
 
-def _real(value: float, where: str) -> sp.Expr:
+def real(value: float, where: str, exact: Mapping[str, float]) -> sp.Expr:
+    """A number of the file, or the one that its 15 digits stand for; whole numbers exactly.
+
+    >>> real(2.0, "k", {}), float(real(-1.5, "k", {"1.5": 1.5000000000000002}))
+    (2, -1.5000000000000002)
+    """
     if not abs(value) < float("inf"):
         raise DeclarationError(f"{where} holds the number {value}; expected finite numbers")
+    if exact:
+        value = math.copysign(exact.get(f"{abs(value):.15g}", abs(value)), value)
     return sp.Integer(int(value)) if value == int(value) and abs(value) < 2**53 else sp.Float(value)
 
 

@@ -4,69 +4,48 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import libsbml as sbml
 import sympy as sp
 
 from symdyn.dag import free_symbols, put_in, written_out
 from symdyn.declaration import RESERVED_NAMES
 from symdyn.errors import DeclarationError
-from symdyn.io._mathml import Formula
+from symdyn.io._documents import prepared
+from symdyn.io._mathml import Formula, real
+from symdyn.io._reading import Limits, read_apart
 from symdyn.io._xml import bounded
 from symdyn.io.exchange.model import ExchangeModel, ExchangeReaction, Quantity, Trigger
 
 __all__ = ["read"]
 
-#: Packages that are read: submodels, and the formulas of level 3 version 2, which libsbml lists as a package.
-READ = ("comp", "l3v2extendedmath")
 
+def read(
+    text: str, path: Path | None = None, *, limits: Limits | None = None, exact: Mapping[str, float] | None = None
+) -> ExchangeModel:
+    """The exchange model of an SBML text, which lies at a path.
 
-def read(text: str, path: Path | None = None) -> ExchangeModel:
-    """The exchange model of an SBML text, which lies at a path."""
+    Parameters
+    ----------
+    text : str
+    path : Path, optional
+    limits : Limits, optional
+    exact : mapping of str to float, optional
+        From numbers of 15 digits, as libsbml writes them, to those that they stand for.
+
+    Raises
+    ------
+    DeclarationError
+        If it cannot be read.
+    """
+    limits = limits or Limits()
+    limits.fit(text)
     bounded(text)
-    document = sbml.readSBMLFromString(text)
-    _refuse_errors(document)
-    if document.getModel() is None:
-        raise DeclarationError("the text holds no model")
-    if document.getLevel() == 1 and not document.setLevelAndVersion(2, 4, False):
-        _refuse_errors(document)
-        raise DeclarationError("the model is of SBML level 1 and cannot be converted to level 2")
-    # packages belong to level 3; libsbml lists some for level 2 too
-    plugins = range(document.getNumPlugins() if document.getLevel() > 2 else 0)
-    packages = [document.getPlugin(i).getPackageName() for i in plugins]
-    if "comp" in packages:
-        _flatten(document, path)
-    needed = [n for n in packages if n not in READ and document.getPackageRequired(n)]
-    if needed or document.getNumUnknownPackages():
-        raise DeclarationError(f"the model needs packages of SBML that are not read: {', '.join(needed) or 'unknown ones'}")
-    return _Reader(document.getModel()).exchange()
-
-
-def _refuse_errors(document: Any) -> None:
-    for i in range(document.getNumErrors()):
-        error = document.getError(i)
-        if error.getSeverity() >= sbml.LIBSBML_SEV_ERROR:
-            raise DeclarationError(f"line {error.getLine()}: {' '.join(error.getMessage().split())[:300]}")
-
-
-def _flatten(document: Any, path: Path | None) -> None:
-    """Write out the submodels of a hierarchical model; models in other files are read from its own folder alone."""
-    external = document.getPlugin("comp").getListOfExternalModelDefinitions()
-    for source in sorted({e.getSource() for e in _items(external)}):
-        if path is None or source != Path(source).name or not (path.parent / source).is_file():
-            raise DeclarationError(f"the model needs the model of {source!r}, which is no file in the folder of its own file")
-        bounded((path.parent / source).read_text(encoding="utf-8-sig"))
-    if path is not None:
-        document.setLocationURI(path.resolve().as_uri())
-    wanted = sbml.ConversionProperties()
-    wanted.addOption("flatten comp", True)
-    wanted.addOption("performValidation", False)
-    if document.convert(wanted) != sbml.LIBSBML_OPERATION_SUCCESS:
-        raise DeclarationError("the submodels cannot be written out by libsbml")
+    read_apart(text, "SBML", limits, path)
+    return _Reader(prepared(text, path).getModel(), len(text), exact or {}).exchange()
 
 
 def _items(collection: Any) -> list[Any]:
@@ -76,8 +55,9 @@ def _items(collection: Any) -> list[Any]:
 class _Reader:
     """One model."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, characters: int, exact: Mapping[str, float]) -> None:
         self.model = model
+        self.exact = exact
         self.level = model.getLevel()
         self.species = {s.getId(): s for s in _items(model.getListOfSpecies())}
         self.compartments = {c.getId(): c for c in _items(model.getListOfCompartments())}
@@ -101,7 +81,7 @@ class _Reader:
         functions = {}
         for f in _items(model.getListOfFunctionDefinitions()):
             functions[f.getId()] = ([f.getArgument(i).getName() for i in range(f.getNumArguments())], f.getBody())
-        self.formula = Formula(functions, self.time)
+        self.formula = Formula(functions, self.time, characters, exact)
         self.local: dict[sp.Symbol, float | None] = {}
 
     def exchange(self) -> ExchangeModel:
@@ -196,7 +176,7 @@ class _Reader:
     def compartment(self, c: Any) -> Quantity:
         # a compartment without dimensions has no size
         size = c.getSize() if c.isSetSize() else (1.0 if self.level < 3 and c.getSpatialDimensions() else math.nan)
-        return Quantity(self.names[c.getId()], "compartment", _value(size, c.getId()), c.getConstant())
+        return Quantity(self.names[c.getId()], "compartment", self.value(size, c.getId()), c.getConstant())
 
     def one_species(self, s: Any) -> Quantity:
         home = self.compartments.get(s.getCompartment())
@@ -206,10 +186,10 @@ class _Reader:
         size = self.names[home.getId()]
         value: sp.Expr | None = None
         if s.isSetInitialAmount():
-            value = _value(s.getInitialAmount(), s.getId())
+            value = self.value(s.getInitialAmount(), s.getId())
             value = value if value is None or amount else value / size
         elif s.isSetInitialConcentration():
-            value = _value(s.getInitialConcentration(), s.getId())
+            value = self.value(s.getInitialConcentration(), s.getId())
             value = value if value is None or not amount else value * size
         factor = s.getConversionFactor() or self.model.getConversionFactor()
         return Quantity(
@@ -223,16 +203,20 @@ class _Reader:
             factor=self.symbol(factor, f"the species {s.getId()}") if factor else None,
         )
 
+    def value(self, number: float, where: str) -> sp.Expr | None:
+        """A number of the file; None for one that is not set."""
+        return None if math.isnan(number) else real(number, where, self.exact)
+
     def parameter(self, p: Any) -> Quantity:
         return Quantity(
-            self.names[p.getId()], "parameter", _value(p.getValue(), p.getId()) if p.isSetValue() else None, p.getConstant()
+            self.names[p.getId()], "parameter", self.value(p.getValue(), p.getId()) if p.isSetValue() else None, p.getConstant()
         )
 
     def reference(self, r: Any) -> Quantity:
         known = self.level < 3 or r.isSetStoichiometry()
         constant = r.getConstant() if self.level > 2 else True
         return Quantity(
-            self.names[r.getId()], "stoichiometry", _value(r.getStoichiometry(), r.getId()) if known else None, constant
+            self.names[r.getId()], "stoichiometry", self.value(r.getStoichiometry(), r.getId()) if known else None, constant
         )
 
     # ---- reactions and events ------------------------------------------------------------------------
@@ -271,7 +255,7 @@ class _Reader:
             elif r.getId():
                 count = self.names[r.getId()]
             else:
-                value = _value(r.getStoichiometry(), f"a stoichiometry of {name}")
+                value = self.value(r.getStoichiometry(), f"a stoichiometry of {name}")
                 if value is None:
                     raise DeclarationError(f"the reaction {name} has no stoichiometry of {r.getSpecies()}")
                 count = value
@@ -308,12 +292,3 @@ class _Reader:
 def _repeated(names: Iterable[str]) -> str | None:
     """The first name that occurs a second time."""
     return next((name for name, count in Counter(names).items() if count > 1), None)
-
-
-def _value(number: float, where: str) -> sp.Expr | None:
-    """A number of the file; None for one that is not set."""
-    if math.isnan(number):
-        return None
-    if math.isinf(number):
-        raise DeclarationError(f"{where} is infinite; expected finite numbers")
-    return sp.Integer(int(number)) if number == int(number) and abs(number) < 2**53 else sp.Float(number)

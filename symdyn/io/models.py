@@ -44,10 +44,10 @@ def read_model(path: str | Path, kind: str | None = None, **options: Any) -> Sys
     path : str or Path
     kind : {'ode', 'sde', 'map', 'jump'}, optional
         Told from the text unless given: arrows make a reaction network, ``x[t+1] = ...`` is a map, noise ``dW`` makes it
-        stochastic, the rest are ODEs.  SBML is a reaction network, or of the kind 'ode' its equations.
+        stochastic, the rest are ODEs.  SBML and Antimony are a reaction network, or of the kind 'ode' its equations.
     **options
-        For the class of that kind, such as ``interpretation="stratonovich"`` or ``volume="V"``; for SBML those of
-        `read_sbml`.
+        For the class of that kind, such as ``interpretation="stratonovich"`` or ``volume="V"``; for SBML and Antimony
+        those of `read_sbml`.
 
     Raises
     ------
@@ -58,10 +58,8 @@ def read_model(path: str | Path, kind: str | None = None, **options: Any) -> Sys
     """
     if Path(path).suffix in NETWORK_FILES:
         reader = NETWORK_FILES[Path(path).suffix]
-        known = ("jump", "ode") if reader is read_sbml else ("jump",)
-        if kind not in (None, *known):
-            expected = " or ".join(map(repr, known))
-            raise DeclarationError(f"{path} holds a reaction network; kind is {kind!r}, expected {expected}")
+        if kind not in (None, "jump", "ode"):
+            raise DeclarationError(f"{path} holds a reaction network; kind is {kind!r}, expected 'jump' or 'ode'")
         if kind is not None and "as_" in options:
             raise DeclarationError(f"{path}: kind is {kind!r} and as_ is {options['as_']!r}, which say the same; give one")
         return reader(path, **options, **({"as_": "ode"} if kind == "ode" else {}))

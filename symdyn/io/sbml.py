@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from symdyn.errors import DeclarationError
+from symdyn.io._reading import Limits, source_text
 from symdyn.models.ode import ODESystem
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.optional import require
 
-__all__ = ["read_sbml", "to_sbml"]
-
-#: Largest file that is read, in characters.
-MAX_TEXT = 20_000_000
+__all__ = ["chosen", "lowered", "read_sbml", "to_sbml"]
 
 
-def read_sbml(source: str | Path, *, as_: str = "network", laws: str | None = None) -> ReactionNetwork | ODESystem:
+def read_sbml(
+    source: str | Path,
+    *,
+    as_: str = "network",
+    laws: str | None = None,
+    seconds: float = Limits.seconds,
+    memory: int = Limits.memory,
+    characters: int = Limits.characters,
+) -> ReactionNetwork | ODESystem:
     r"""Read a model from SBML, level 1 to 3, as a reaction network or as ordinary differential equations.
 
     *As a network*, species become molecule numbers.  As SBML prescribes, a species with ``hasOnlySubstanceUnits`` stands for
@@ -40,6 +48,12 @@ def read_sbml(source: str | Path, *, as_: str = "network", laws: str | None = No
     laws : {'propensities', 'rate equations'}, optional
         Of a network: whether kinetic laws are propensities, the default, or rates in the limit of large numbers: then
         :math:`k\,n^2` of ``2 X -> ...`` is read as mass action, :math:`k\,n (n - 1)`.
+    seconds : float
+        Wall time that libsbml may take; it first reads the text in a process of its own.
+    memory : int
+        Memory that this process may take, in bytes; on Unix systems.
+    characters : int
+        Largest length of the text.
 
     Returns
     -------
@@ -77,6 +91,23 @@ def read_sbml(source: str | Path, *, as_: str = "network", laws: str | None = No
     >>> print(sd.read_sbml(text, as_="ode"))
     X' = -2*X*c*(X - 1) + k
     """
+    limits = Limits(seconds, memory, characters)
+    chosen(as_, laws)
+    what, text, path = source_text(source, isinstance(source, str) and source.lstrip("\ufeff \t\r\n").startswith("<"))
+    try:
+        return lowered(text, path, as_, laws, limits=limits)
+    except DeclarationError as error:
+        raise DeclarationError(f"{what}: {error}") from None
+
+
+def chosen(as_: str, laws: str | None) -> None:
+    """Refuse what a model cannot become.
+
+    Raises
+    ------
+    DeclarationError
+    MissingPackageError
+    """
     require("libsbml")
     from symdyn.io.exchange.networks import LAWS
 
@@ -86,28 +117,25 @@ def read_sbml(source: str | Path, *, as_: str = "network", laws: str | None = No
         raise DeclarationError(f"laws is {laws!r}; expected one of {', '.join(map(repr, LAWS))}")
     if laws is not None and as_ == "ode":
         raise DeclarationError("laws= says what kinetic laws are in a network; equations take them as rates")
-    if isinstance(source, str) and source.lstrip().startswith("<"):
-        return _lowered("the SBML text", source, None, as_, laws)
-    path = Path(source)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DeclarationError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8 text") from None
-    return _lowered(str(path), text, path, as_, laws)
 
 
-def _lowered(what: str, text: str, path: Path | None, as_: str, laws: str | None) -> ReactionNetwork | ODESystem:
+def lowered(
+    text: str,
+    path: Path | None,
+    as_: str,
+    laws: str | None,
+    *,
+    limits: Limits,
+    exact: Mapping[str, float] | None = None,
+    origin: str = "SBML",
+) -> ReactionNetwork | ODESystem:
+    """The system of an SBML text, which lies at a path or was translated from another format."""
     from symdyn.io._sbml_reader import read
     from symdyn.io.exchange.networks import to_network
     from symdyn.io.exchange.odes import to_odes
 
-    if len(text) > MAX_TEXT:
-        raise DeclarationError(f"{what} has {len(text)} characters, more than {MAX_TEXT}")
-    try:
-        model = read(text, path)
-        return to_odes(model) if as_ == "ode" else to_network(model, laws or "propensities")
-    except DeclarationError as error:
-        raise DeclarationError(f"{what}: {error}") from None
+    model = replace(read(text, path, limits=limits, exact=exact), origin=origin)
+    return to_odes(model) if as_ == "ode" else to_network(model, laws or "propensities")
 
 
 def to_sbml(network: Any, path: str | Path | None = None) -> str:

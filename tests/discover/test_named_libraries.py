@@ -6,10 +6,13 @@ import pytest
 import sympy as sp
 
 import symdyn as sd
-from symdyn.discover.named_libraries import NAMED, inner_names, named_terms
+from symdyn.discover.named_libraries import NAMED, fits_library, inner_names, named_terms
 from symdyn.discover.request import Request
 from symdyn.discover.routes import route_of
+from symdyn.discover.textbooks import textbook_models
 from symdyn.errors import RecoveryError
+from symdyn.inference.criterion import price
+from symdyn.inference.parameters import LibraryTerm
 
 x, y, z, v = sp.symbols("x y z v")
 f, g = sp.symbols("f g", cls=sp.Function)
@@ -87,6 +90,38 @@ def test_budworms_of_which_nothing_is_known():
     data = measured(true, np.linspace(0, 10, 41), [(5,), (0.2,), (1.5,)], noise=0.01, seed=0)
     found = quick(None, data, "populations")
     check(found, {u: sp.expand(true.drift[0]) for u in found.terms}, 0.02)
+
+
+def test_fifteen_noisy_points_of_predator_and_prey():
+    # 30 numbers with 5 % noise and 60 terms: the models of textbooks, which were known before the data, are half of the prior
+    true = sd.ODESystem({x: x * (0.6 - 0.03 * y), y: y * (0.02 * x - 0.8)}, initial={x: 30, y: 10})
+    run, random = sd.simulate(true, np.linspace(0, 14, 15), rtol=1e-10, progress=False), np.random.default_rng(0)
+    data = {"t": run.time.values} | {s: run[s].values * (1 + 0.05 * random.standard_normal(15)) for s in true.names}
+    found = sd.recover(None, data, library="populations", progress=False)
+    for u, rate in zip(found.terms, true.drift, strict=True):
+        assert set(found.terms[u].as_coefficients_dict(x, y)) == set(sp.expand(rate).as_coefficients_dict(x, y))
+
+
+def test_models_of_textbooks_are_half_of_the_prior_and_have_signs():
+    assert price([], terms=4, library=10, textbook=3) == pytest.approx(2 * np.log(3))
+    assert price([], terms=0, library=10, textbook=3) == 0  # no term is no dearer for being a textbook's
+    system = sd.ODESystem({x: f(x, y), y: y * g(x, y)})
+    terms = [LibraryTerm(u, t) for u in system.unknowns for t in named_terms(system, u, "populations")]
+    models = textbook_models(system, terms)
+    (both,) = (np.flatnonzero(m) for m in models["Lotka-Volterra"][:1])
+    assert [(terms[k].shape, models["Lotka-Volterra"][0][k]) for k in both] == [(x, 1), (x * y, -1), (1, -1), (x, 1)]
+    assert len(models["Lotka-Volterra"]) == 2  # either may be the prey
+    assert len(models["general Lotka-Volterra"]) == 1
+    # nothing is taken for known of a system of which something is
+    assert textbook_models(sd.ODESystem({x: x - f(x)}), [LibraryTerm(f(x), x)]) == {}
+
+
+def test_formulas_of_a_regressor_let_no_population_come_from_nothing():
+    system = sd.ODESystem({x: f(x, y), y: x * y * g(x, y)})
+    allowed = fits_library(system, f(x, y), "populations")
+    assert [allowed(t) for t in (x * y, x / (1 + y), sp.S.One, y, sp.exp(-x))] == [True, True, False, False, False]
+    assert fits_library(system, g(x, y), "populations")(sp.S.One)
+    assert fits_library(system, f(x, y), "chemistry")(sp.S.One)
 
 
 def test_terms_of_populations_have_the_state_of_the_equation_as_a_factor():

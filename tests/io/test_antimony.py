@@ -1,14 +1,23 @@
-"""Antimony: its core, by example."""
+"""Antimony through libantimony: networks and equations, submodels, imports, limits; by example."""
 
 from __future__ import annotations
 
+import math
+import sys
+
+import numpy as np
 import pytest
 import sympy as sp
 
-from symdyn.errors import DeclarationError, ParseError
+import symdyn as sd
+from symdyn.errors import DeclarationError, MissingPackageError, ParseError
+from symdyn.io import _reading
 from symdyn.io.antimony import read_antimony
 from symdyn.io.models import read_model
+from symdyn.models.events import Event
 from symdyn.models.reactions import ReactionNetwork
+
+pytest.importorskip("antimony")
 
 MODEL = """
 // the model of an enzyme
@@ -21,12 +30,12 @@ model *enzyme()
   spill:  P => $Waste; k4*P
   total := S + ES + P
   k1 = 0.00166; k2 = 1e-4; /* of
-  two lines */ k3 = 10*k2
+  two lines */ k3 = 1e-3
 end
 """
 
 
-def test_a_whole_model():
+def test_a_network():
     expected = ReactionNetwork.from_text(
         "S + E <-> ES, k1, k2; ES -> E + P, k3; P -> 0, k4; total := S + ES + P; S(0) = 301; E(0) = 120; ES(0) = 0; P(0) = 0;"
         "k1 = 0.00166; k2 = 1e-4; k3 = 1e-3"
@@ -44,32 +53,112 @@ def test_concentrations_and_amounts():
     assert net.defaults[cell] == 4
 
 
+def test_laws_of_networks():
+    text = "2 A => ; k*A^2; k = 1; A = 9"
+    assert not read_antimony(text).reactions[0].mass_action
+    assert read_antimony(text, laws="rate equations").reactions[0].mass_action
+
+
+def test_equations():
+    """Decay of A into B in 2 litres; x grows by itself, y follows, a + x = 3; an event halves A."""
+    system = read_antimony(
+        """
+        function rate(z, n)
+          n*z
+        end
+        compartment V = 2; species A in V = 5, B in V = 0
+        R1: A -> B; k*A*V; k = 0.4
+        x' = rate(x, 2); x = 1; y := 3*x + time
+        0 = a + x - 3; var a
+        at (time >= 1), fromTrigger=false: A = A/2
+        """,
+        as_="ode",
+    )
+    t = np.array([0.0, 0.5, 2.0])
+    run = sd.simulate(system, t, rtol=1e-10, atol=1e-12, progress=False)
+    left = 5 * np.exp(-0.4 * t) * [1, 1, 0.5]
+    np.testing.assert_allclose(run.A, left, rtol=1e-8)
+    np.testing.assert_allclose(
+        run.B, [0, 5 - left[1], 5 - 5 * math.exp(-0.4) + 2.5 * (math.exp(-0.4) - math.exp(-0.8))], atol=1e-8
+    )
+    np.testing.assert_allclose(run.y, 3 * np.exp(2 * t) + t, rtol=1e-8)
+    np.testing.assert_allclose(run.a, 3 - np.exp(2 * t), rtol=1e-8)
+
+
+def test_submodels():
+    text = "model step(a, b)\n J: a -> b; k*a; k = 3\nend\nmodel *chain()\n s1: step(A, B); s2: step(B, C); s2.k = 5\nend\n"
+    system = read_antimony(text, as_="ode")
+    A, B, C, k1, k2 = sp.symbols("A B C s1_k s2_k")
+    assert dict(zip(system.states, system.drift, strict=True)) == {A: -k1 * A, B: k1 * A - k2 * B, C: k2 * B}
+    assert system.defaults == {k1: 3, k2: 5}
+
+
+def test_events_of_networks():
+    net = read_antimony("=> X; k; X => ; g*X; k = 1; g = 1; X = 40; at 2 after (X > 30), fromTrigger=true: X = X - 5")
+    X = sp.Symbol("X")
+    assert net.events == (Event(X > 30, {X: X - 5}, delay=2, from_trigger=True),)
+
+
+def test_seventeen_digits():
+    """libsbml writes 15 digits; two numbers that differ in the 17th are different, and short ones are unchanged."""
+    text = "x' = -k*x + 1.2345678901234568e-5*x^2 + c; k = 1.2345678901234566; c = 0.1; d = 1.23456789012346; x = 0.1 + 0.2\n"
+    system = read_antimony(text + "y' = d + -2.2204460492503131e-16", as_="ode")
+    defaults = {str(p): v for p, v in system.defaults.items()}
+    assert defaults == {"k": 1.2345678901234566, "c": 0.1, "d": 1.23456789012346}
+    numbers = {float(f) for e in system.drift for f in e.atoms(sp.Float)}
+    assert numbers == {1.2345678901234568e-5, -2.2204460492503131e-16}
+
+
 def test_a_file(tmp_path):
     path = tmp_path / "enzyme.ant"
-    path.write_text(MODEL)
+    path.write_text("\ufeff" + MODEL, encoding="utf-8")
     assert read_antimony(path) == read_antimony(str(path)) == read_antimony(MODEL)
-    path.write_text("A -> B;\n")
-    with pytest.raises(ParseError, match=r"enzyme\.ant: this reaction has no rate law"):
+    path.write_text("A => B; k*A*{;\n")
+    with pytest.raises(ParseError, match=r"enzyme\.ant: syntax error"):
         read_antimony(path)
+
+
+def test_imports_are_files_of_the_same_folder(tmp_path):
+    (tmp_path / "part.ant").write_text("model part(a)\n J: a -> ; k*a; k = 3\nend\n")
+    (tmp_path / "further.ant").write_text('import "part.ant"\nmodel further(a)\n p: part(a)\nend\n')
+    path = tmp_path / "all.ant"
+    path.write_text('import "further.ant"; import "part.ant" // import "none.ant"\nf: further(X); X = 2\n')
+    X, k = sp.symbols("X f_p_k")
+    assert read_antimony(path, as_="ode").drift == (-k * X,)
+    path.write_text('import "part.ant"\n\nA -> ; k*(A\n')
+    with pytest.raises(ParseError) as caught:
+        read_antimony(path)
+    assert caught.value.line == 3
+    (tmp_path / "below").mkdir()
+    for name in ("../part.ant", str(tmp_path / "part.ant"), "none.ant"):
+        (tmp_path / "below" / "m.ant").write_text(f'import /* here */ "{name}"\nA -> ; k*A\n')
+        with pytest.raises(DeclarationError, match=r"imports .* no file in the folder"):
+            read_antimony(tmp_path / "below" / "m.ant")
+    with pytest.raises(DeclarationError, match=r"imports .part\.ant., which is no file"):
+        read_antimony('import "part.ant"; A -> ; k*A')
+
+
+def test_nothing_else_is_opened(tmp_path, monkeypatch):
+    """Whatever becomes an import for libantimony, it opens no file."""
+    (tmp_path / "part.ant").write_text("model part(a)\n J: a -> ; k*a; k = 3\nend\n")
+    monkeypatch.setattr("symdyn.io.antimony._imported", lambda text, *_: text)
+    with pytest.raises(ParseError, match=r"part\.ant exists, but seemingly cannot be read"):
+        read_antimony(f'import "{tmp_path / "part.ant"}"\nA -> ; k*A')
 
 
 @pytest.mark.parametrize(
     ("text", "error", "message"),
     [
-        ("A -> B; k*A; at (time > 5): A = 0;", ParseError, "an event, 'at ...', is not read"),
-        ("A -> B; k*A; A' = 3;", ParseError, "changes by reactions alone"),
-        ("A -> B; k*A; k = k2; k2 = k;", DeclarationError, "circle: k -> k2 -> k"),
-        ("A -> B; x*A; x := y; y := x;", DeclarationError, "the rule of x is defined by itself"),
-        ("A -> B; k*A; k = m;", DeclarationError, "need m, which has none"),
-        ("A -> B; f(A);", ParseError, r"f\(\.\.\.\) is no function"),
-        ("1.5 A -> B; k*A;", ParseError, "coefficient must be a whole number"),
-        ("A -> B; k*A - q;", DeclarationError, "reversible reaction in line 1"),
-        ("species A, B;", ParseError, "no reaction"),
-        ("A -> B; k*A; k = 1; k = 2;", ParseError, "two values"),
-        ("A B -> C; k;", ParseError, r"expected \+"),
-        ("A -> B; k*A; nonsense", ParseError, "not understood"),
-        ("A -> B; k*A; import 'x'", ParseError, "'import' begins"),
-        ("A -> B; k*A*{;", ParseError, "braces"),
+        ("A -> B; k*A; A' = 3;", ParseError, "cannot be determined simultaneously by both reactions and rules"),
+        ("A -> B; k*A; k = k2; k2 = k;", ParseError, "Loop detected"),
+        ("A -> B; f(A);", ParseError, "no such function was defined"),
+        ("=> 1.5 A; k;", DeclarationError, r"stoichiometry 1\.5 of A"),
+        ("A -> B; k*A - q;", DeclarationError, "reversible reaction _J0"),
+        ("A => B;\n", DeclarationError, "_J0 has no kinetic law"),
+        ("species A, B;", DeclarationError, "no reaction"),
+        ("A => B; k*A*{;", ParseError, "syntax error"),
+        ("A => B; k*A; x' = 2;", DeclarationError, "rate rule of x.*read it as_='ode'"),
+        ("A => B; k*delay(A, 2);", DeclarationError, "a delay; read it as_='ode'"),
     ],
 )
 def test_what_is_not_understood(text, error, message):
@@ -77,10 +166,19 @@ def test_what_is_not_understood(text, error, message):
         read_antimony(text)
 
 
-def test_errors_point_into_the_text_with_its_labels():
+@pytest.mark.parametrize(
+    ("source", "message"), [("", "the source is empty"), (3, "of type int"), (b"A -> B;", "of type bytes"), (None, "NoneType")]
+)
+def test_what_is_no_source(source, message):
+    for reader in (read_antimony, sd.read_sbml):
+        with pytest.raises(DeclarationError, match=message):
+            reader(source)
+
+
+def test_errors_point_at_the_line():
     with pytest.raises(ParseError) as caught:
-        read_antimony("ok: A -> B; k*A;\nbad: B -> ; k**;\n")
-    assert (caught.value.line, caught.value.column) == (2, 16)
+        read_antimony("ok: A -> B; k*A;\n  bad: B -> ; k**;\n")
+    assert (caught.value.line, caught.value.column) == (2, 3)
 
 
 def test_time():
@@ -91,10 +189,49 @@ def test_read_model_knows_the_ending(tmp_path):
     path = tmp_path / "enzyme.ant"
     path.write_text(MODEL)
     assert read_model(path) == read_model(path, kind="jump") == read_antimony(MODEL)
+    assert read_model(path, kind="ode") == read_antimony(MODEL, as_="ode")
     with pytest.raises(DeclarationError, match="holds a reaction network"):
-        read_model(path, kind="ode")
+        read_model(path, kind="sde")
 
 
-def test_rate_laws_that_have_names_are_no_functions_of_antimony():
-    with pytest.raises(ParseError, match=r"hill\(\.\.\.\) is no function that is known"):
-        read_antimony("species S; S => ; hill(S, 1, 2, 3)")
+def test_limits_name_themselves():
+    text = "".join(f"R{i}: A{i} => A{i + 1}; k*A{i}\n" for i in range(2000))
+    for options, message in (
+        ({"seconds": 0.01}, r"took more than seconds=0\.01"),
+        ({"memory": 1_000_000}, "memory=1000000 bytes"),
+        ({"characters": 1000}, r"characters, more than characters=1000; raise characters="),
+        ({"seconds": 0}, "seconds is 0; expected a positive number"),
+        ({"characters": True}, "characters is True"),
+    ):
+        with pytest.raises(DeclarationError, match=message):
+            read_antimony(text, **options)
+    assert len(read_antimony("A => B; k*A").reactions) == 1  # a new process reads it
+
+
+def test_functions_of_functions_are_counted_before_they_are_written_out():
+    """f19(x) has more than 2^(2^19) nodes."""
+    functions = "".join(f"function f{i}(x)\n f{i - 1}(f{i - 1}(x))\nend\n" for i in range(1, 20))
+    with pytest.raises(DeclarationError, match=r"kinetic law of R has 1e\+12 symbols, numbers and operators"):
+        read_antimony(f"function f0(x)\n x*x + 1\nend\n{functions}R: A => B; f19(A)", as_="ode")
+
+
+def test_a_text_that_ends_the_process(monkeypatch):
+    """The next text is read by another one."""
+    read_antimony("A => B; k*A")
+    monkeypatch.setattr(_reading._process, "started", lambda real=_reading._process.started: _killed(real()))
+    with pytest.raises(DeclarationError, match=r"libantimony crashed on it \(signal 9\)"):
+        read_antimony("A => B; k*A")
+    monkeypatch.undo()
+    assert len(read_antimony("A => B; k*A").reactions) == 1
+
+
+def _killed(process):
+    process.kill()
+    process.wait()
+    return process
+
+
+def test_a_missing_package_says_how_to_get_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "antimony", None)
+    with pytest.raises(MissingPackageError, match=r"pip install \"symdyn-modeling\[antimony\]\""):
+        read_antimony("A -> B; k*A")

@@ -137,6 +137,10 @@ class _Lowering:
         used = dag.free_symbols(
             [volume, *(r.rate for r in reactions), *(x for e in events for x in e.sides), *observables.values()]
         )
+        for s, q in self.quantities.items():  # what stays, and occurs nowhere else
+            if q.kind == "species" and s not in self.known and s not in used | observables.keys():
+                if (amount := self.value(s)) is not None:
+                    observables[s] = sp.Float(amount)
         declared = [s for s in (*self.quantities, *self.model.local) if s in used and s not in self.known]
         return ReactionNetwork(
             reactions,

@@ -1,0 +1,495 @@
+"""Parameter estimation problems: a model, what is measured of it, and how likely parameters make that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import sympy as sp
+
+from symdyn import dag
+from symdyn.errors import DeclarationError
+from symdyn.io._sbml_reader import read
+from symdyn.io.petab.contents import PetabObservable, PetabParameter, Statements, read_statements
+from symdyn.io.petab.courses import Accuracy, Courses
+from symdyn.io.petab.distributions import log_density, residuals, scaled, unscaled
+from symdyn.io.petab.formulas import read_formula, read_number
+from symdyn.io.petab.model import PetabModel
+from symdyn.io.petab.tables import read_files
+from symdyn.models.ode import ODESystem
+from symdyn.optional import require
+
+__all__ = ["PetabProblem", "read_petab"]
+
+
+def read_petab(path: str | Path) -> PetabProblem:
+    """Read a parameter estimation problem in the format PEtab, version 1 or 2, with a model in SBML.
+
+    Conditions change parameters, compartments and the initial values of states, before and between periods of simulation;
+    periods that begin at minus infinity last until the steady state (*preequilibration*), and measurements at time ``inf`` are
+    of the steady state.  Noise is normal or Laplace's, on linear or logarithmic scales.  Formulas are read by a grammar and
+    never evaluated as code.
+
+    Parameters
+    ----------
+    path : str or Path
+        The YAML file; the files that it names lie relative to its folder.
+
+    Returns
+    -------
+    PetabProblem
+
+    Raises
+    ------
+    DeclarationError
+        If the tables contradict each other or the model, naming the row or identifier; for problems with several models, models
+        in other languages than SBML, and extensions; for events with delays in experiments of several periods.
+    MissingPackageError
+        Without PyYAML and python-libsbml: ``pip install "symdyn-modeling[petab]"``.
+    OSError
+        If a file cannot be read.
+
+    References
+    ----------
+    Schmiester et al., PLoS Comput. Biol. 17, e1008646 (2021).
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> problem = sd.read_petab("examples/data/petab_conversion/conversion.yaml")
+    >>> print(problem)
+    PEtab problem conversion: 2 states, 2 of 4 parameters estimated, 2 experiments, 12 measurements of 1 observable
+    >>> round(problem.objective({"k1": 0.8, "k2": 0.6}), 3)
+    18.949
+    """
+    require("libsbml")
+    files = read_files(path)
+    try:
+        statements = read_statements(files.tables, files.version)
+    except DeclarationError as error:
+        raise DeclarationError(f"{files.path}: {error}") from None
+    try:
+        model = read(files.model.read_text(encoding="utf-8-sig"), files.model)
+    except DeclarationError as error:
+        raise DeclarationError(f"{files.model}: {error}") from None
+    try:
+        return PetabProblem(
+            files.path.stem, statements,
+            PetabModel(model, statements.targets, statements.parameters, statements.aliases, once=statements.version == 2),
+        )  # fmt: skip
+    except DeclarationError as error:
+        raise DeclarationError(f"{files.path}: {error}") from None
+
+
+@dataclass(frozen=True)
+class _Formula:
+    """An observable and its noise as expressions of states, parameters, time and placeholders, and where it is measured."""
+
+    observable: PetabObservable
+    value: sp.Expr
+    noise: sp.Expr
+    rows: np.ndarray
+    overrides: dict[sp.Symbol, np.ndarray]
+    named: dict[sp.Symbol, list[tuple[int, sp.Expr]]]
+
+
+class PetabProblem:
+    """A model with measurements, experiments and parameters; `read_petab` makes one.
+
+    Attributes
+    ----------
+    name : str
+    system : ODESystem
+        The equations of the model, with the nominal values of parameters; what conditions change is a parameter or a state.
+    parameters : DataFrame
+        By identifier: the scale of estimation, bounds, nominal values, whether it is estimated, and its prior.
+    measurements : DataFrame
+        The table of measurements.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> problem = sd.read_petab("examples/data/petab_conversion/conversion.yaml")
+    >>> problem.estimated, problem.bounds["k1"]
+    (('k1', 'k2'), (0.001, 1000.0))
+    >>> problem.simulate({"k1": 0.8}).tail(2)
+       observableId simulationConditionId  time  simulation
+    10        obs_a                strong   5.0    0.858185
+    11        obs_a                strong  10.0    0.857144
+    """
+
+    def __init__(self, name: str, statements: Statements, model: PetabModel) -> None:
+        self.name, self._statements, self._model = name, statements, model
+        self._names: dict[str, sp.Expr] = {n: sp.Symbol(n) for n in (*statements.targets, *statements.parameters)}
+        self._names |= model.names
+        self._refuse()
+        self._courses = Courses(model, self._changes(), statements.version)
+        self._formulas = self._read_formulas()
+
+    def _refuse(self) -> None:
+        delayed = [e for e in self._model.core.events if e.delay != 0]
+        if delayed and any(len(e.periods) > 1 for e in self._statements.experiments.values()):
+            raise DeclarationError("the model has events with delays, which are not followed from one period to the next")
+        if self._model.core.delays:
+            raise DeclarationError("the model has delays; problems with delay differential equations are not simulated")
+
+    # ---- contents ---------------------------------------------------------------------------------------
+
+    @cached_property
+    def system(self) -> ODESystem:
+        """The equations, with nominal values."""
+        values = {self._names[p.name]: p.nominal for p in self._statements.parameters.values() if np.isfinite(p.nominal)}
+        values = {s: v for s, v in values.items() if s in self._model.system.parameters}
+        own = {
+            s: float(e)
+            for s, e in self._model.free.items()
+            if e is not None and e.is_number and s in self._model.system.parameters
+        }
+        return self._model.system.with_parameters({**own, **values})
+
+    @property
+    def parameters(self) -> pd.DataFrame:
+        """The table of parameters: scales, bounds, nominal values, priors."""
+        rows = self._statements.parameters.values()
+        return pd.DataFrame(
+            {
+                "scale": [p.scale for p in rows],
+                "lower": [p.lower for p in rows],
+                "upper": [p.upper for p in rows],
+                "nominal": [p.nominal for p in rows],
+                "estimated": [p.estimated for p in rows],
+                "prior": [p.prior.name if p.prior else "" for p in rows],
+            },
+            index=pd.Index([p.name for p in rows], name="parameter"),
+        )
+
+    @property
+    def measurements(self) -> pd.DataFrame:
+        """The table of measurements, as in the file."""
+        return self._statements.measurements.table.copy()
+
+    @property
+    def estimated(self) -> tuple[str, ...]:
+        """Identifiers of the parameters that are estimated, in the order of the table."""
+        return tuple(p.name for p in self._statements.parameters.values() if p.estimated)
+
+    @property
+    def bounds(self) -> dict[str, tuple[float, float]]:
+        """Smallest and largest plain values of the parameters that are estimated."""
+        return {p: (self._statements.parameters[p].lower, self._statements.parameters[p].upper) for p in self.estimated}
+
+    def __str__(self) -> str:
+        s, experiments = self._statements, len(self._statements.experiments)
+        observables = len({*s.measurements.observables})
+        plural = ("s" * (n != 1) for n in (experiments, observables))
+        return (
+            f"PEtab problem {self.name}: {len(self._model.core.states)} states, {len(self.estimated)} of {len(s.parameters)} "
+            f"parameters estimated, {experiments} experiment{next(plural)}, {len(s.measurements.values)} measurements of "
+            f"{observables} observable{next(plural)}"
+        )
+
+    __repr__ = __str__
+
+    # ---- formulas ---------------------------------------------------------------------------------------
+
+    def _changes(self) -> dict[tuple[str, int], dict[sp.Symbol, sp.Expr | None]]:
+        found: dict[tuple[str, int], dict[sp.Symbol, sp.Expr | None]] = {}
+        for e in self._statements.experiments.values():
+            for place, period in enumerate(e.periods):
+                changes: dict[sp.Symbol, sp.Expr | None] = {}
+                for target, text in period.changes.items():
+                    number = read_number(text)
+                    kept = number is not None and np.isnan(number)
+                    where = f"the value of {target} in a condition of {e.name}"
+                    changes[self._names[target]] = None if kept else read_formula(text, self._names, where)  # type: ignore[index]
+                found[e.name, place] = changes
+        return found
+
+    def _read_formulas(self) -> list[_Formula]:
+        declared = self._statements.observables
+        m = self._statements.measurements
+        holders = {p: sp.Symbol(p) for o in declared.values() for p in (*o.placeholders, *o.noise_placeholders)}
+        known = {**self._names, **holders, **{o: sp.Symbol(f"{o}/observable") for o in declared if o not in self._names}}
+        own = {o: sp.Symbol(f"{o}/observable") for o in declared}
+        formulas = {own[o.name]: read_formula(o.formula, known, f"the observable {o.name}") for o in declared.values()}
+        written = dag.written_out(formulas, "observable")
+        found = []
+        for o in declared.values():
+            rows = np.flatnonzero(m.observables == o.name)
+            if not len(rows):
+                continue
+            noise = dag.put_in(
+                read_formula(o.noise, {**known, o.name: own[o.name]}, f"the noise of {o.name}"), written, "noise"
+            )
+            overrides, named = {}, {}
+            for names, cells in ((o.placeholders, m.overrides), (o.noise_placeholders, m.noise_overrides)):
+                for place, name in enumerate(names):
+                    where = f"an override of {name}"
+                    read = [read_formula(cells[r][place], self._names, where) for r in rows]
+                    overrides[holders[name]] = np.array([float(e) if e.is_number else np.nan for e in read])
+                    named[holders[name]] = [(k, e) for k, e in enumerate(read) if not e.is_number]
+            found.append(_Formula(o, written[own[o.name]], noise, rows, overrides, named))
+        return found
+
+    # ---- values -----------------------------------------------------------------------------------------
+
+    def _points(self, parameters: Mapping[str, Any] | None) -> tuple[dict[str, np.ndarray], int, bool]:
+        """Values (B,) of all parameters, B, and whether arrays were given."""
+        declared = self._statements.parameters
+        given = {getattr(k, "name", k): np.asarray(v, dtype=float) for k, v in (parameters or {}).items()}
+        if unknown := [k for k in given if k not in declared]:
+            raise DeclarationError(f"{unknown[0]!r} is no parameter of the problem; its parameters: {', '.join(declared)}")
+        shapes = {v.shape for v in given.values()} - {()}
+        if len(shapes) > 1 or any(len(s) != 1 for s in shapes):
+            raise DeclarationError(f"values of parameters have the shapes {shapes}; expected numbers, or arrays of one length")
+        count = shapes.pop()[0] if shapes else 1
+        batch = any(v.shape for v in given.values())
+        values = {name: given.get(name, np.asarray(p.nominal)) for name, p in declared.items()}
+        if missing := [n for n, v in values.items() if np.isnan(v).any()]:
+            raise DeclarationError(f"the parameter {missing[0]} has no nominal value; pass one")
+        return {n: np.broadcast_to(v, (count,)).astype(float) for n, v in values.items()}, count, batch
+
+    def _simulated(self, parameters: Mapping[str, Any] | None, how: Accuracy) -> tuple[np.ndarray, np.ndarray, bool]:
+        """Simulations and noise (B, N) at all measurements, and whether arrays were given."""
+        points, count, batch = self._points(parameters)
+        m, model = self._statements.measurements, self._model
+        values = {s: np.full(count, v) for s, v in model.defaults().items()}
+        values |= {self._names[n]: v for n, v in points.items()}  # type: ignore[misc]
+        parts = []
+        for name, e in self._statements.experiments.items():
+            rows = np.flatnonzero(m.experiments == name)
+            parts.append((e, rows, m.times[rows]))
+        found = self._courses.run(parts, values, count, how)
+        simulation, sigma = np.full((2, count, len(m.values)), np.nan)
+        for f in self._formulas:
+            of_row = np.full(len(m.values), -1)
+            of_row[f.rows] = np.arange(len(f.rows))
+            for rows, known in found:
+                here = np.flatnonzero(of_row[rows] >= 0)
+                if not len(here):
+                    continue
+                own = of_row[rows[here]]
+                table = {s: v if v.shape[1] == 1 else v[:, here] for s, v in known.items()}
+                for holder, numbers in f.overrides.items():
+                    column = np.broadcast_to(numbers[own], (count, len(own))).copy()
+                    for k, e in f.named[holder]:
+                        for at in np.flatnonzero(own == k):
+                            value = model.value(e, table, f"an override of {holder}")
+                            column[:, at] = value[:, min(at, value.shape[1] - 1)] if value.ndim == 2 else value
+                    table[holder] = column
+                for target, e in ((simulation, f.value), (sigma, f.noise)):
+                    target[:, rows[here]] = model.value(e, table, f"the observable {f.observable.name}")
+        return simulation, sigma, batch
+
+    def simulate(
+        self, parameters: Mapping[str, Any] | None = None, *, method: Any = None, rtol: float = 1e-8, atol: float = 1e-10
+    ) -> pd.DataFrame:
+        """Simulate every measurement.
+
+        Parameters
+        ----------
+        parameters : mapping of str to float, optional
+            Plain values, whatever the scale of estimation; nominal values otherwise.
+        method, rtol, atol : optional
+            As for `symdyn.simulate`.
+
+        Returns
+        -------
+        DataFrame
+            The table of measurements with ``simulation`` in place of ``measurement``; NaN where a simulation failed.
+
+        Raises
+        ------
+        DeclarationError
+            For unknown parameters, and parameters without a value.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> problem = sd.read_petab("examples/data/petab_conversion/conversion.yaml")
+        >>> problem.simulate().simulation.head(2).round(3).tolist()
+        [1.0, 0.712]
+        """
+        found, _, batch = self._simulated(parameters, Accuracy(method, rtol, atol))
+        if batch:
+            raise DeclarationError("simulate takes one value of each parameter; objective and chi2 take arrays")
+        table = self.measurements
+        table["time"] = self._statements.measurements.times
+        place = table.columns.get_loc("measurement")
+        table.insert(place, "simulation", found[0])  # type: ignore[arg-type]
+        return table.drop(columns="measurement")
+
+    def objective(
+        self, parameters: Mapping[str, Any] | None = None, *, method: Any = None, rtol: float = 1e-8, atol: float = 1e-10
+    ) -> Any:
+        r"""The logarithm of the likelihood of all measurements, :math:`\log L = \sum_i \log \pi(m_i \mid y_i, \sigma_i)`.
+
+        Parameters
+        ----------
+        parameters : mapping of str to float or (B,) array, optional
+            Plain values, whatever the scale of estimation; nominal values otherwise.  Arrays are points, simulated in lanes.
+        method, rtol, atol : optional
+            As for `symdyn.simulate`.
+
+        Returns
+        -------
+        float or (B,) float64
+            Minus infinity where a simulation fails.
+
+        Raises
+        ------
+        DeclarationError
+            For unknown parameters, and parameters without a value.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> problem = sd.read_petab("examples/data/petab_conversion/conversion.yaml")
+        >>> problem.objective({"k1": [0.7, 0.8, 0.9]}).round(2).tolist()
+        [13.93, 18.95, 13.21]
+        """
+        simulation, sigma, batch = self._simulated(parameters, Accuracy(method, rtol, atol))
+        measured = self._statements.measurements.values
+        total = np.zeros(len(simulation))
+        for f in self._formulas:
+            r = f.rows
+            total += log_density(measured[r], simulation[:, r], sigma[:, r], f.observable.scale, f.observable.laplace).sum(
+                axis=1
+            )
+        total = np.where(np.isnan(total), -np.inf, total)
+        return total if batch else float(total[0])
+
+    def chi2(
+        self, parameters: Mapping[str, Any] | None = None, *, method: Any = None, rtol: float = 1e-8, atol: float = 1e-10
+    ) -> Any:
+        r"""The sum of squares of residuals over their noise, :math:`\chi^2 = \sum_i \left((s(m_i) - s(y_i))/\sigma_i\right)^2`.
+
+        Parameters
+        ----------
+        parameters, method, rtol, atol : optional
+            As for `objective`.
+
+        Returns
+        -------
+        float or (B,) float64
+            Infinite where a simulation fails.
+
+        Raises
+        ------
+        DeclarationError
+            For unknown parameters, and parameters without a value.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> problem = sd.read_petab("examples/data/petab_conversion/conversion.yaml")
+        >>> round(problem.chi2({"k1": 0.8}), 2)
+        11.94
+        """
+        simulation, sigma, batch = self._simulated(parameters, Accuracy(method, rtol, atol))
+        measured = self._statements.measurements.values
+        total = np.zeros(len(simulation))
+        for f in self._formulas:
+            r = f.rows
+            total += (residuals(measured[r], simulation[:, r], sigma[:, r], f.observable.scale) ** 2).sum(axis=1)
+        total = np.where(np.isnan(total), np.inf, total)
+        return total if batch else float(total[0])
+
+    def log_prior(self, parameters: Mapping[str, Any] | None = None) -> Any:
+        """The logarithm of the density of the priors of all parameters that are estimated, of plain values.
+
+        Of version 2, a parameter with finite bounds and no prior has a uniform one; priors are cut off at the bounds.
+
+        Parameters
+        ----------
+        parameters : mapping of str to float or (B,) array, optional
+            As for `objective`.
+
+        Returns
+        -------
+        float or (B,) float64
+            0 without priors.
+
+        Raises
+        ------
+        DeclarationError
+            For unknown parameters, and parameters without a value.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> sd.read_petab("examples/data/petab_conversion/conversion.yaml").log_prior()
+        0.0
+        """
+        points, count, batch = self._points(parameters)
+        total = np.zeros(count)
+        for p in self._statements.parameters.values():
+            if p.prior is not None:
+                total = total + p.prior.log_density(points[p.name])
+        return total if batch else float(total[0])
+
+    def scaled(self, parameters: Mapping[str, Any] | None = None) -> np.ndarray:
+        """Values of the parameters that are estimated on their scales of estimation.
+
+        Parameters
+        ----------
+        parameters : mapping of str to float or (B,) array, optional
+            As for `objective`.
+
+        Returns
+        -------
+        (n,) or (B, n) float64
+            In the order of `estimated`.
+
+        Raises
+        ------
+        DeclarationError
+            For unknown parameters, and parameters without a value.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> problem = sd.read_petab("examples/data/petab_conversion/conversion.yaml")
+        >>> problem.scaled({"k1": 10.0, "k2": 0.01}).tolist()
+        [1.0, -2.0]
+        """
+        points, _, batch = self._points(parameters)
+        found = np.stack([scaled(points[p], self._statements.parameters[p].scale) for p in self.estimated], axis=1)
+        return found if batch else found[0]
+
+    def unscaled(self, values: Any) -> dict[str, Any]:
+        """Plain values of the parameters that are estimated, from values on their scales of estimation.
+
+        Parameters
+        ----------
+        values : (n,) or (B, n) float64
+
+        Returns
+        -------
+        dict of str to float or (B,) float64
+            As `objective` takes them.
+
+        Raises
+        ------
+        DeclarationError
+            If there are not n values.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> problem = sd.read_petab("examples/data/petab_conversion/conversion.yaml")
+        >>> {name: float(v) for name, v in problem.unscaled([1.0, -2.0]).items()}
+        {'k1': 10.0, 'k2': 0.01}
+        """
+        found = np.asarray(values, dtype=float)
+        if found.ndim not in (1, 2) or found.shape[-1] != len(self.estimated):
+            raise DeclarationError(
+                f"values have the shape {found.shape}; expected {len(self.estimated)} values, or rows of them"
+            )
+        declared: dict[str, PetabParameter] = self._statements.parameters
+        return {p: unscaled(found[..., k], declared[p].scale) for k, p in enumerate(self.estimated)}

@@ -194,6 +194,8 @@ def report(results: list[Result]) -> str:
         lines += [_markdown(wide.round(3).reset_index()), "", "Constants, with 90 % intervals given these terms:", ""]
         lines += [_markdown(found.intervals.round(4)), "", "The five best systems, and the evidence for each:", ""]
         lines += [_markdown(found.table[["terms", "parameters", "bic", "weight", "rms"]].head(5).round(3)), ""]
+        if found.identifiability.equivalent:
+            lines += [f"The data do not tell the first from: {'; '.join(found.identifiability.equivalent)}.", ""]
         if found.identifiability.rank < found.identifiability.fitted:
             lines += [
                 f"The data determine only {found.identifiability.rank} of {found.identifiability.fitted} fitted values.",

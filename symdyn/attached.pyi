@@ -45,6 +45,8 @@ class FlowVerbs:
         """Equations of means and cumulants up to an order, closed as those of `moments`."""
     def to_sbml(self, path: str | Path | None = None) -> str:
         """Write a network or an ODE system as SBML level 3 version 1."""
+    def to_antimony(self, path: str | Path | None = None) -> str:
+        """Write a network or an ODE system as Antimony, which `read_antimony` reads back."""
     def index_reduced(self, *, eliminate: bool = False) -> Any:
         """The system with its algebraic equations differentiated until they determine their unknowns: of index 1."""
 
@@ -102,6 +104,8 @@ class NetworkVerbs:
         """The notebook page of a network: reactions, stoichiometry, values, conservation laws and deficiency."""
     def to_sbml(self, path: str | Path | None = None) -> str:
         """Write a network or an ODE system as SBML level 3 version 1."""
+    def to_antimony(self, path: str | Path | None = None) -> str:
+        """Write a network or an ODE system as Antimony, which `read_antimony` reads back."""
 
 class MatrixVerbs:
     @property

@@ -125,6 +125,8 @@ def put_in(e: sp.Basic, values: Mapping[sp.Symbol, sp.Expr], what: str) -> Any:
         return e.xreplace(used)
     except (TypeError, ValueError):  # of comparisons, maxima and minima of 1/0 or the root of -1
         raise DeclarationError(f"{what} compares numbers that are not real and finite, such as 1/0") from None
+    except RecursionError:  # of pieces within the conditions of pieces
+        raise DeclarationError(f"{what} has conditions that sympy rewrites without end; give them names of their own") from None
 
 
 def refuse_growth(nodes: int, what: str) -> None:

@@ -194,9 +194,11 @@ def refuse_over_time(value: Any, symbol: sp.Symbol, what: str, times: Collection
 
 
 def initial_values(
-    values: Mapping[Any, Any] | None, states: Iterable[sp.Symbol], time: sp.Symbol, what: str = "state"
+    values: Mapping[Any, Any] | None, states: Iterable[sp.Symbol], time: sp.Symbol, what: str = "state", *, timed: bool = False
 ) -> dict[sp.Symbol, float | sp.Expr]:
     """`values` with symbols for keys, and for values finite floats, or expressions of parameters and other initial values.
+
+    If they are `timed`, these may contain the first time.
 
     >>> S, P, k, t = sp.symbols("S P k t")
     >>> initial_values({"S": 2 * k, P: 3}, (S, P), t)
@@ -218,7 +220,7 @@ def initial_values(
         dag.refuse_growth(dag.size(value), f"the initial value of {symbol}")
         found[symbol] = e = value.xreplace(swap)
         wrong = [f"the unknown term {u}" for u in sorted(map(str, e.atoms(AppliedUndef)))]
-        wrong += [f"the time {time}"] if time in e.free_symbols else []
+        wrong += [f"the time {time}"] if time in e.free_symbols and not timed else []
         wrong += [f"the input {p} over time" for p in e.free_symbols if isinstance(p, Path)]
         if wrong:
             raise DeclarationError(

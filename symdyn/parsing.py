@@ -6,7 +6,7 @@ One statement a line or between semicolons; ``#`` begins a comment::
     x'' = -x - c*x'         # of higher order, for which x' becomes a state x_dot; its initial value: x'(0) = 1
     a = 8/3                 # the value of a parameter
     x(0) = 30               # an initial value, also of parameters and other initial values: y(0) = 2*a - x
-    x(t <= 0) = cos(t)      # of a state with a delay, x(t - 1) in an equation, what it was before
+    x(t <= 0) = cos(t)      # of a state with a delay, x(t - 1) in an expression, what it was before
     total := x + y          # an observable
     0 = z + z^3 - x for z   # an algebraic equation, and the state that it determines
     when x > 9, x = 0       # an event, see `symdyn.text.events`

@@ -80,6 +80,7 @@ VERBS: Mapping[type, Mapping[str, Attached]] = {
     attached.FlowVerbs: {
         **_methods("symdyn.derive.moments", "moments", "cumulants"),
         **_methods("symdyn.io.sbml", "to_sbml"),
+        **_methods("symdyn.io.antimony", "to_antimony"),
         **_methods("symdyn.derive.index_reduction", "index_reduced"),
     },
     attached.DiffusionVerbs: _methods("symdyn.derive.moments", "moments", "cumulants"),
@@ -96,6 +97,7 @@ VERBS: Mapping[type, Mapping[str, Attached]] = {
         **_methods("symdyn.networks.graph", "draw"),
         **_methods("symdyn.networks.display", _repr_html_="network_html"),
         **_methods("symdyn.io.sbml", "to_sbml"),
+        **_methods("symdyn.io.antimony", "to_antimony"),
     },
     attached.MatrixVerbs: {
         **_properties(

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
 from numba import njit
 
+from symdyn_kernels.delays import evaluate
 from symdyn_kernels.fused import fma
 from symdyn_kernels.lanes import ACCEPT, ACTIVE, MARGIN, TB, TNEW, H, T, put
 from symdyn_kernels.options import HELPER
 from symdyn_kernels.shared.roots import MOST_GUESSES, NEAR, next_guess
-from symdyn_kernels.simd import call, hsum, ld, le, splat, st, vld
+from symdyn_kernels.simd import hsum, ld, le, splat, st, vld
 from symdyn_kernels.status import NOT_FINITE
 
 __all__ = ["Ends", "crossings", "end", "hold", "interpolate"]
@@ -42,13 +44,13 @@ class Ends(NamedTuple):
 
 
 @njit(**HELPER)
-def crossings(ends, y, W, WL, lanes, who, status):
+def crossings(ends, y, W, WL, lanes, who, status, lagged=None):
     """Mark the lanes in which the condition is true at the end of an accepted step; returns how many there are.
 
-    And how many fail, because their margin is not a number.
+    And how many fail, because their margin is not a number.  `lagged` is as in `symdyn_kernels.delays.evaluate`.
     """
     margin, pb, _, ended, _ = ends
-    call(margin, lanes[TNEW], y, pb, lanes[MARGIN])
+    evaluate(margin, lanes[TNEW], y, pb, lanes[MARGIN], np.int64(0), W, W, lagged)
     put(lanes[MARGIN], 0, ld(lanes[MARGIN], 0), W)
     found, undefined = 0.0, 0.0
     for l in range(0, WL, 8):
@@ -80,7 +82,7 @@ def interpolate(polynomial, theta, l, n, W, target):
 
 
 @njit(**HELPER)
-def end(ends, polynomial, n, W, lanes, who):
+def end(ends, polynomial, n, W, lanes, who, lagged=None):
     """End the step of each lane that is marked where the condition becomes true: its time, its states, and the passage."""
     margin, pb, trial, ended, passage = ends
     for l in range(W):
@@ -88,7 +90,7 @@ def end(ends, polynomial, n, W, lanes, who):
             t, h, last = ld(lanes[T], l), ld(lanes[H], l), ld(lanes[TNEW], l)
             length = last - t
             a, b, reach, high = 0.0, 1.0, 1.0, ld(lanes[MARGIN], l)
-            call(margin, lanes[T], polynomial.before, pb, lanes[TB])
+            evaluate(margin, lanes[T], polynomial.before, pb, lanes[TB], l, l + 1, W, lagged)
             low = ld(lanes[TB], l)
             if low > 0.0:  # it became true where the right-hand side jumped
                 b = 0.0
@@ -98,7 +100,7 @@ def end(ends, polynomial, n, W, lanes, who):
                     break
                 interpolate(polynomial, guess * length / h, l, n, W, trial)
                 put(lanes[TB], l, t + guess * length, W)
-                call(margin, lanes[TB], trial, pb, lanes[TB] + 8 * W)
+                evaluate(margin, lanes[TB], trial, pb, lanes[TB] + 8 * W, l, l + 1, W, lagged)
                 value = ld(lanes[TB] + 8 * W, l)
                 if value >= 0.0:
                     b, high = guess, value

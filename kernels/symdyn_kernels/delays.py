@@ -4,7 +4,8 @@ For each lane there is a table of records, in the order of time: where a step be
 polynomial is relative to, and for each state that is kept the value at the beginning and the coefficients.  The last record is
 open: it stands for the step to come.  A step that looks up its own solution, as it may where delays depend on states or time,
 is repeated with its polynomial in the open record until that changes no more.  Between the end of a step and the beginning of
-the next lies what may jump: times nearer to the former are looked up before the jump, the others after it.
+the next lies what may jump: times nearer to the former are looked up before the jump, the others after it.  Events and
+observables look up accepted steps, also the present one.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ from numba import njit
 
 from symdyn_kernels.arguments.parts import Frames, IntegerRows, Integers, Numbers, Rows
 from symdyn_kernels.fused import fma
-from symdyn_kernels.lanes import ACCEPT, ERR, TNEW, H, T, put
+from symdyn_kernels.lanes import ACCEPT, ERR, TB, TNEW, H, T, put
 from symdyn_kernels.options import HELPER, INNER
 from symdyn_kernels.simd import call, ld, st
-from symdyn_kernels.status import MOST_KEPT, TOO_MANY_KEPT
+from symdyn_kernels.status import MOST_KEPT, NEGATIVE_DELAY, SUCCESS, TOO_MANY_KEPT
 
 __all__ = [
-    "MOST_REPEATS", "Past", "begin_past", "keep", "next_jump", "note_jump", "past_memory", "past_size", "recall",
-    "refuse_unsettled", "reopen", "shorten", "slope_ahead", "unsettled",
+    "MOST_REPEATS", "Past", "begin_past", "evaluate", "keep", "next_jump", "note_jump", "past_memory", "past_size", "propose",
+    "recall", "record_past", "refuse_unsettled", "reopen", "revisit", "shorten", "slope_ahead", "unsettled",
 ]  # fmt: skip
 
 #: Numbers of a record before its coefficients.
@@ -45,8 +46,9 @@ class Past(NamedTuple):
 
     Attributes
     ----------
-    at, early, initial : int
-        Addresses of the times that are looked up, of the results of the history, and of the initial values of all lanes.
+    at, early, initial, trial : int
+        Addresses of the times that are looked up, of the results of the history, of the initial values of all lanes, and of
+        scratch memory for their states.
     rows : (W, q, r) float64
         The records.
     stored : (W,) int64
@@ -62,11 +64,14 @@ class Past(NamedTuple):
     jumps : (W, MOST_JUMPS) float64
     jumped : (W,) int64
         The last times at which events made states jump, in a ring, and how many there were.
+    written : (W,) int64
+        The output from which on values of the past are still to be recorded.
     """
 
     at: int
     early: int
     initial: int
+    trial: int
     rows: Frames
     stored: Integers
     near: IntegerRows
@@ -79,12 +84,13 @@ class Past(NamedTuple):
     slack: Numbers
     jumps: Rows
     jumped: Integers
+    written: Integers
 
 
 @njit(**INNER)
 def past_size(delays, n, W):
     """Doubles of memory that `past_memory` needs."""
-    return (delays.begins.size + 2 * delays.states.size + n) * W + 64
+    return (delays.begins.size + 2 * delays.states.size + 2 * n) * W + 72
 
 
 @njit(**HELPER)
@@ -93,12 +99,13 @@ def past_memory(delays, degree, n, W, tolerances, address):
     at = (address + 63) // 64 * 64
     early = at + 8 * (delays.begins.size * W + 8)
     initial = early + 8 * (2 * delays.states.size * W + 16)
+    trial = initial + 8 * (n * W + 8)
     rows = np.zeros((W, FEW, HEAD + delays.states.size * (degree + 1)))
     slack = np.array([SLACK * tolerances.rtol, SLACK * tolerances.atol])
     return Past(
-        at, early, initial, rows, np.zeros(W, np.int64), np.zeros((W, delays.begins.size), np.int64), np.zeros(W), np.zeros(W),
-        np.zeros(W), np.zeros(W, np.int64), np.zeros(W, np.int64), np.zeros(W, np.int64), slack,
-        np.full((W, MOST_JUMPS), -np.inf), np.zeros(W, np.int64),
+        at, early, initial, trial, rows, np.zeros(W, np.int64), np.zeros((W, delays.begins.size), np.int64), np.zeros(W),
+        np.zeros(W), np.zeros(W), np.zeros(W, np.int64), np.zeros(W, np.int64), np.zeros(W, np.int64), slack,
+        np.full((W, MOST_JUMPS), -np.inf), np.zeros(W, np.int64), np.zeros(W, np.int64),
     )  # fmt: skip
 
 
@@ -106,9 +113,11 @@ def past_memory(delays, degree, n, W, tolerances, address):
 def begin_past(delays, past, l, k, n, W, y, lanes):
     """Trajectory `k` begins in lane `l`, with the states at address `y`."""
     past.stored[l], past.ahead[l], past.near[l], past.jumped[l], past.jumps[l] = 0, 0, 0, 0, -np.inf
+    past.written[l] = 0
     past.begin[l], past.shortest[l], past.longest[l] = ld(lanes[T], l), delays.shortest[k], delays.longest[k]
     for i in range(n):
         st(past.initial, i * W + l, ld(y, i * W + l))
+    reopen(delays, past, l, W, y, lanes)
 
 
 @njit(**INNER)
@@ -205,16 +214,29 @@ def _slope(row, c, width, theta):
 
 @njit(**INNER)
 def recall(delays, past, t, y, W, pb):
-    """Look up what the right-hand side takes from the past, at the times and states at addresses `t` and `y`."""
+    """Look up what rates of change take from the past, at the times and states at addresses `t` and `y`."""
     call(delays.times, t, y, pb, past.at)
+    _look_up(delays, past, t, y, np.int64(0), W, W, pb, delays.rated, True)
+
+
+@njit(**INNER)
+def revisit(delays, past, t, y, low, high, W, pb):
+    """Look up all values, in the lanes from `low` to `high`, at times and states of accepted steps, which are not repeated."""
+    call(delays.times, t, y, pb, past.at)
+    _look_up(delays, past, t, y, low, high, W, pb, delays.begins.size - 1, False)
+
+
+@njit(**INNER)
+def _look_up(delays, past, t, y, low, high, W, pb, count, noting):
+    """Look up the values of the first `count` times; `noting` lanes that look up their own step."""
     width = (past.rows.shape[2] - HEAD) // max(1, delays.states.size)
-    for j in range(delays.begins.size - 1):
+    for j in range(count):
         at, early = past.at + 8 * j * W, False
-        for l in range(W):
+        for l in range(low, high):
             early |= ld(at, l) < past.begin[l]
         if early:
             call(delays.history, at, past.initial, pb, past.early)
-        for l in range(W):
+        for l in range(low, high):
             s, now = ld(at, l), ld(t, l)
             if s < past.begin[l]:
                 for k in range(delays.begins[j], delays.begins[j + 1]):
@@ -228,15 +250,59 @@ def recall(delays, past, t, y, W, pb):
                     s = now
             r = _place(past, l, j, s)
             row = past.rows[l, r]
-            if delays.varying and r == past.stored[l] and s > row[BEGIN]:
+            if noting and delays.varying and r == past.stored[l] and s > row[BEGIN]:
                 past.inside[l] = 1
             theta = (s - row[FROM]) / row[LENGTH]
             for k in range(delays.begins[j], delays.begins[j + 1]):
                 if delays.slopes[k]:
                     found = _slope(row, delays.kept[k], width, theta) / row[LENGTH]
+                elif s == now and not noting:  # of a delay that vanishes, after what happens at this time
+                    found = ld(y, delays.states[delays.kept[k]] * W + l)
                 else:
                     found = _value(row, delays.kept[k], width, theta)
                 st(pb, (delays.first + k) * W + l, found)
+
+
+@njit(**INNER)
+def evaluate(function, t, y, pb, target, low, high, W, lagged):
+    """Evaluate a lane function with what it takes from the past in the lanes from `low` to `high`.
+
+    `lagged` are the `DelayTables` and the `Past`, or None where nothing is taken from it.
+    """
+    if lagged is not None:
+        delays, past = lagged
+        revisit(delays, past, t, y, low, high, W, pb)
+    call(function, t, y, pb, target)
+
+
+@njit(**INNER)
+def propose(delays, past, polynomial, W, lanes, who):
+    """Let the open records of accepted steps be their polynomials, in which what happens within them is looked up."""
+    for l in range(W):
+        if who[l] >= 0 and ld(lanes[ACCEPT], l) > 0.5:
+            _write(delays, past.rows[l, past.stored[l]], polynomial, l, W, lanes)
+
+
+@njit(**INNER)
+def record_past(delays, past, n, W, pb, lanes, output, status):
+    """Record what observables take from the past at the outputs since the last ones."""
+    for l in range(W):
+        k = output.who[l]
+        if k < 0 or status[k] != SUCCESS:
+            continue
+        before, past.ahead[l] = past.ahead[l], 0
+        for q in range(past.written[l], min(output.due[l], output.values.shape[1])):
+            for i in range(n):
+                st(past.trial, i * W + l, output.values[k, q, i])
+            at = output.times[q] if q == 0 else min(output.times[q], ld(lanes[TNEW], l))  # it may have ended
+            put(lanes[TB], l, at, W)
+            revisit(delays, past, lanes[TB], past.trial, l, l + 1, W, pb)
+            for j in range(delays.observed.size):
+                output.values[k, q, n + j] = ld(pb, (delays.first + delays.observed[j]) * W + l)
+        if past.ahead[l]:
+            status[k] = NEGATIVE_DELAY
+        past.ahead[l] = before
+        past.written[l] = output.due[l]
 
 
 @njit(**INNER)
@@ -300,7 +366,7 @@ def keep(delays, past, polynomial, W, lanes, who, status):
         if who[l] < 0 or ld(lanes[ACCEPT], l) < 0.5:
             continue
         if past.stored[l] + 2 > room:
-            needed = ld(lanes[TNEW], l) - past.longest[l] * (1.0 + 1e-12)
+            needed = ld(lanes[T], l) - past.longest[l] * (1.0 + 1e-12)
             m = 0
             while m < past.stored[l] and rows[l, m, END] < needed:
                 m += 1
@@ -325,6 +391,6 @@ def keep(delays, past, polynomial, W, lanes, who, status):
         past.stored[l] = r + 1
         past.ahead[l] = 0
     return Past(
-        past.at, past.early, past.initial, rows, past.stored, past.near, past.begin, past.shortest, past.longest, past.inside,
-        past.settled, past.ahead, past.slack, past.jumps, past.jumped,
+        past.at, past.early, past.initial, past.trial, rows, past.stored, past.near, past.begin, past.shortest, past.longest,
+        past.inside, past.settled, past.ahead, past.slack, past.jumps, past.jumped, past.written,
     ), failed  # fmt: skip

@@ -4,6 +4,8 @@ A condition is a margin, a number that is 0 or above where it is true.  It is ev
 largest of three margins lies between the others, their peak is looked for, so that a condition which is true for a moment
 within a step is found too.  A crossing is located to rounding, and the step of the lane ends at the last number before it: a
 state is never beyond the condition at which it changes, and a ball that comes to rest does not fall through the floor.
+
+Where events look up states of the past, `lagged` are the `DelayTables` and the `Past`; otherwise it is None.
 """
 
 from __future__ import annotations
@@ -15,12 +17,21 @@ from numba import njit
 
 from symdyn_kernels.arguments.events import FROM_TRIGGER, INITIAL, KNOWN, PERSISTENT
 from symdyn_kernels.crossing import interpolate
+from symdyn_kernels.delays import evaluate
 from symdyn_kernels.fused import vfma
 from symdyn_kernels.lanes import ACCEPT, TB, TEND, TNEW, H, T, put
 from symdyn_kernels.options import HELPER, INNER
 from symdyn_kernels.shared.roots import MOST_GUESSES, next_guess
-from symdyn_kernels.simd import call, ld, splat, st, vld, vst
-from symdyn_kernels.status import BAD_DELAY, ENDLESS_EVENTS, MOST_WAITING, NOT_FINITE, SUCCESS, TOO_MANY_EVENTS
+from symdyn_kernels.simd import ld, splat, st, vld, vst
+from symdyn_kernels.status import (
+    BAD_DELAY,
+    ENDLESS_EVENTS,
+    MOST_WAITING,
+    NEGATIVE_DELAY,
+    NOT_FINITE,
+    SUCCESS,
+    TOO_MANY_EVENTS,
+)
 
 __all__ = [
     "EventMemory",
@@ -149,6 +160,21 @@ def _drop(memory, l, q):
 
 
 @njit(**INNER)
+def _foreseen(l, lagged):
+    """Whether a lane looked into the future."""
+    if lagged is not None:
+        return lagged[1].ahead[l] != 0
+    return False
+
+
+@njit(**INNER)
+def _rerecord(l, q, lagged):
+    """Note that what output `q` takes from the past is to be recorded anew."""
+    if lagged is not None:
+        lagged[1].written[l] = min(lagged[1].written[l], q)
+
+
+@njit(**INNER)
 def _sample(polynomial, theta, m, WL, lanes, target):
     """The states of all lanes at a part `theta` of their steps."""
     before, _, coefficients, stride, degree, nested = polynomial
@@ -166,20 +192,20 @@ def _sample(polynomial, theta, m, WL, lanes, target):
 
 
 @njit(**INNER)
-def _margins_of_all(events, memory, polynomial, part, m, WL, pb, lanes):
+def _margins_of_all(events, memory, polynomial, part, m, W, WL, pb, lanes, lagged):
     """Evaluate the margins of all lanes at a part of their steps."""
     if part < 1.0:
         _sample(polynomial, part, m, WL, lanes, memory.trial)
         for l in range(0, WL, 8):
             t = vld(lanes[T], l)
             vst(lanes[TB], l, t + (vld(lanes[TNEW], l) - t) * part)
-        call(events.triggers, lanes[TB], memory.trial, pb, memory.margins)
+        evaluate(events.triggers, lanes[TB], memory.trial, pb, memory.margins, np.int64(0), W, W, lagged)
     else:
-        call(events.triggers, lanes[TNEW], polynomial.after, pb, memory.margins)
+        evaluate(events.triggers, lanes[TNEW], polynomial.after, pb, memory.margins, np.int64(0), W, W, lagged)
 
 
 @njit(**INNER)
-def crossed(events, memory, polynomial, n, W, WL, m, pb, lanes, who, status):
+def crossed(events, memory, polynomial, n, W, WL, m, pb, lanes, who, status, lagged=None):
     """End the step of each lane in which a condition turns true where it does so; returns how many fail.
 
     A lane fails where a margin is not a number.
@@ -187,7 +213,7 @@ def crossed(events, memory, polynomial, n, W, WL, m, pb, lanes, who, status):
     failed, before, earlier = 0.0, 0.0, 0.0
     for j in range(len(PARTS)):
         part = PARTS[j]
-        _margins_of_all(events, memory, polynomial, part, m, WL, pb, lanes)
+        _margins_of_all(events, memory, polynomial, part, m, W, WL, pb, lanes, lagged)
         for l in range(W):
             if who[l] < 0 or ld(lanes[ACCEPT], l) < 0.5 or memory.happens[l] != 0 or status[who[l]] != SUCCESS:
                 continue
@@ -206,23 +232,23 @@ def crossed(events, memory, polynomial, n, W, WL, m, pb, lanes, who, status):
                 if j > 0 and (a < b > v and b < 0.0 if up else a > b < v and b >= 0.0):
                     peaked = e
             if undefined:
-                status[who[l]] = NOT_FINITE
+                status[who[l]] = NEGATIVE_DELAY if _foreseen(l, lagged) else NOT_FINITE
                 failed += 1.0
                 continue
             if peaked >= 0:
-                found = _peak(events, memory, polynomial, np.int64(peaked), earlier, before, part, l, n, W, pb, lanes)
+                found = _peak(events, memory, polynomial, np.int64(peaked), earlier, before, part, l, n, W, pb, lanes, lagged)
                 if found >= 0.0:
                     memory.happens[l] = 1
                     if memory.held[l, peaked] == 0:
-                        _locate(events, memory, polynomial, earlier, found, l, n, W, pb, lanes)
+                        _locate(events, memory, polynomial, earlier, found, l, n, W, pb, lanes, lagged)
                     else:
                         release(events, memory, l, peaked)
-                        _locate(events, memory, polynomial, found, part, l, n, W, pb, lanes)
+                        _locate(events, memory, polynomial, found, part, l, n, W, pb, lanes, lagged)
             if turned and memory.happens[l] == 0:
                 memory.happens[l] = 1
-                _locate(events, memory, polynomial, before, part, l, n, W, pb, lanes)
+                _locate(events, memory, polynomial, before, part, l, n, W, pb, lanes, lagged)
             if memory.happens[l] != 0 or peaked >= 0:  # the margins of the other lanes are still needed
-                _margins_of_all(events, memory, polynomial, part, m, WL, pb, lanes)
+                _margins_of_all(events, memory, polynomial, part, m, W, WL, pb, lanes, lagged)
             if memory.happens[l] == 0:
                 for e in range(events.flags.size):
                     v = ld(memory.margins, e * W + l)
@@ -234,7 +260,7 @@ def crossed(events, memory, polynomial, n, W, WL, m, pb, lanes, who, status):
 
 
 @njit(**INNER)
-def _peak(events, memory, polynomial, e, a, b, c, l, n, W, pb, lanes):
+def _peak(events, memory, polynomial, e, a, b, c, l, n, W, pb, lanes, lagged):
     """A part of the step between `a` and `c` at which the condition of an event changes, or -1 if none is found.
 
     By successive parabolic interpolation of the margins at `a`, `b` and `c`, of which that at `b` is nearest to a change; it
@@ -251,7 +277,7 @@ def _peak(events, memory, polynomial, e, a, b, c, l, n, W, pb, lanes):
         peak = top + (x - b) * (left + bend * (x - a))
         if not a < x < c or abs(x - b) <= 1e-4 * (c - a) or peak + 3.0 * (peak - top) < 0.0:
             break
-        _margins_at(events, memory, polynomial, x, l, n, W, pb, lanes)
+        _margins_at(events, memory, polynomial, x, l, n, W, pb, lanes, lagged)
         margin = ld(memory.margins, e * W + l)
         v = sign * margin
         if margin >= 0.0 if sign > 0.0 else margin < 0.0:
@@ -270,7 +296,7 @@ def _peak(events, memory, polynomial, e, a, b, c, l, n, W, pb, lanes):
 
 
 @njit(**INNER)
-def _margins_at(events, memory, polynomial, part, l, n, W, pb, lanes):
+def _margins_at(events, memory, polynomial, part, l, n, W, pb, lanes, lagged):
     """Evaluate the margins of lane `l` at a part of its step, whose states are then in the trial memory."""
     t, length = ld(lanes[T], l), ld(lanes[TNEW], l) - ld(lanes[T], l)
     if part < 1.0:
@@ -280,7 +306,7 @@ def _margins_at(events, memory, polynomial, part, l, n, W, pb, lanes):
         for i in range(n):
             st(memory.trial, i * W + l, ld(polynomial.after, i * W + l))
         put(lanes[TB], l, t + length, W)
-    call(events.triggers, lanes[TB], memory.trial, pb, memory.margins)
+    evaluate(events.triggers, lanes[TB], memory.trial, pb, memory.margins, l, l + 1, W, lagged)
 
 
 @njit(**INNER)
@@ -294,11 +320,11 @@ def _highest(events, memory, l, W):
 
 
 @njit(**INNER)
-def _locate(events, memory, polynomial, a, b, l, n, W, pb, lanes):
+def _locate(events, memory, polynomial, a, b, l, n, W, pb, lanes, lagged):
     """Note which conditions turn true first between two parts of a step, and end the step just before."""
-    _margins_at(events, memory, polynomial, b, l, n, W, pb, lanes)
+    _margins_at(events, memory, polynomial, b, l, n, W, pb, lanes, lagged)
     high = _highest(events, memory, l, W)
-    _margins_at(events, memory, polynomial, a, l, n, W, pb, lanes)
+    _margins_at(events, memory, polynomial, a, l, n, W, pb, lanes, lagged)
     low = _highest(events, memory, l, W)
     reach = b - a
     if low >= 0.0:  # it became true where the right-hand side jumped
@@ -310,19 +336,19 @@ def _locate(events, memory, polynomial, a, b, l, n, W, pb, lanes):
                 guess = 0.5 * (a + b)
                 if not a < guess < b:
                     break
-            _margins_at(events, memory, polynomial, guess, l, n, W, pb, lanes)
+            _margins_at(events, memory, polynomial, guess, l, n, W, pb, lanes, lagged)
             value = _highest(events, memory, l, W)
             if value >= 0.0:
                 b, high = guess, value
             else:
                 a, low = guess, value
             reach *= 0.5
-    _margins_at(events, memory, polynomial, b, l, n, W, pb, lanes)
+    _margins_at(events, memory, polynomial, b, l, n, W, pb, lanes, lagged)
     for e in range(events.flags.size):
         own = memory.held[l, e] == 0 and not events.flags[e] & KNOWN
         memory.chosen[l, e] = own and ld(memory.margins, e * W + l) >= 0.0
     if b < 1.0:
-        _margins_at(events, memory, polynomial, a, l, n, W, pb, lanes)
+        _margins_at(events, memory, polynomial, a, l, n, W, pb, lanes, lagged)
     for e in range(events.flags.size):
         v = ld(memory.margins, e * W + l)
         memory.level[l, e] = min(v, 0.0) if memory.chosen[l, e] else 0.0
@@ -347,7 +373,7 @@ def next_moment(events, memory, l, k):
 
 
 @njit(**INNER)
-def arrivals(events, memory, W, y, pb, lanes, who, last):
+def arrivals(events, memory, W, y, pb, lanes, who, last, lagged=None):
     """Note the lanes that have come to such a moment; returns how many lanes something happens to."""
     found, evaluated = 0.0, False
     for l in range(W):
@@ -357,7 +383,7 @@ def arrivals(events, memory, W, y, pb, lanes, who, last):
         if next_moment(events, memory, l, who[l]) <= new or ld(lanes[TEND], l) <= new < last:
             memory.happens[l] = 1
             if not evaluated and events.triggers != 0:
-                call(events.triggers, lanes[TNEW], y, pb, memory.margins)
+                evaluate(events.triggers, lanes[TNEW], y, pb, memory.margins, np.int64(0), W, W, lagged)
                 evaluated = True
             _choose(events, memory, l, W, np.int64(KNOWN))
         found += memory.happens[l]
@@ -377,7 +403,7 @@ def _choose(events, memory, l, W, kind):
 
 
 @njit(**INNER)
-def begin_events(events, memory, l, W, y, pb, lanes):
+def begin_events(events, memory, l, W, y, pb, lanes, lagged=None):
     """Before the first step of a trajectory: what is true or due at the first time."""
     for e in range(events.flags.size):
         memory.held[l, e] = (events.flags[e] & INITIAL) != 0
@@ -386,7 +412,7 @@ def begin_events(events, memory, l, W, y, pb, lanes):
     memory.happens[l] = 1
     put(lanes[TNEW], l, ld(lanes[T], l), W)
     if events.triggers != 0:
-        call(events.triggers, lanes[TNEW], y, pb, memory.margins)
+        evaluate(events.triggers, lanes[TNEW], y, pb, memory.margins, l, l + 1, W, lagged)
     _choose(events, memory, l, W, np.int64(0))
 
 
@@ -402,12 +428,12 @@ def _push(memory, l, at, e):
 
 
 @njit(**INNER)
-def _trigger(events, memory, l, e, t, y, W, pb, lanes):
+def _trigger(events, memory, l, e, t, y, W, pb, lanes, lagged):
     """A condition turned true: its event waits for its delay; returns a status."""
     memory.held[l, e] = 1
     delay = 0.0
     if events.delays[e] >= 0 or events.flags[e] & FROM_TRIGGER:
-        call(events.effects, lanes[TB], y, pb, memory.values)
+        evaluate(events.effects, lanes[TB], y, pb, memory.values, l, l + 1, W, lagged)
         if events.delays[e] >= 0:
             delay = ld(memory.values, events.delays[e] * W + l)
             if not delay >= 0.0:
@@ -421,7 +447,7 @@ def _trigger(events, memory, l, e, t, y, W, pb, lanes):
 
 
 @njit(**INNER)
-def _next_in_line(events, memory, l, t, y, W, pb, lanes):
+def _next_in_line(events, memory, l, t, y, W, pb, lanes, lagged):
     """The waiting event that acts next at time `t`, or -1."""
     best, most, count = -1, -np.inf, 0
     for q in range(memory.waiting[l]):
@@ -433,7 +459,7 @@ def _next_in_line(events, memory, l, t, y, W, pb, lanes):
             row, priority = events.priorities[memory.which[l, q]], -np.inf
             if count > 1 and row >= 0:
                 if not evaluated:
-                    call(events.effects, lanes[TB], y, pb, memory.values)
+                    evaluate(events.effects, lanes[TB], y, pb, memory.values, l, l + 1, W, lagged)
                     evaluated = True
                 priority = ld(memory.values, row * W + l)
             if best < 0 or priority > most:
@@ -451,27 +477,27 @@ def change_segment(events, memory, l, i, row, W, pb):
 
 
 @njit(**INNER)
-def _turned_by_inputs(events, memory, l, t, jumped, y, W, pb, lanes):
+def _turned_by_inputs(events, memory, l, t, jumped, y, W, pb, lanes, lagged):
     """Conditions have turned true or false at knots, at which margins were those in `far`; returns a status.
 
     Only jumps of inputs turn conditions that are sampled: between others these are crossed within steps, and a knot would
     turn them by rounding.
     """
-    call(events.triggers, lanes[TB], y, pb, memory.margins)
+    evaluate(events.triggers, lanes[TB], y, pb, memory.margins, l, l + 1, W, lagged)
     code = SUCCESS
     for e in range(events.flags.size):
         v = ld(memory.margins, e * W + l)
         if v == memory.far[l, e] or not (jumped or events.flags[e] & KNOWN):
             continue
         if v >= 0.0 and memory.held[l, e] == 0:
-            code = max(code, _trigger(events, memory, l, e, t, y, W, pb, lanes))
+            code = max(code, _trigger(events, memory, l, e, t, y, W, pb, lanes, lagged))
         elif not v >= 0.0 and memory.held[l, e] != 0:
             release(events, memory, l, e)
     return code
 
 
 @njit(**INNER)
-def happen(events, memory, l, k, y, n, W, pb, lanes, output, aside):
+def happen(events, memory, l, k, y, n, W, pb, lanes, output, aside, lagged=None):
     """Let everything happen that is due to lane `l` at the end of its step, at address `y`; returns a status.
 
     Output times from there on, at which the values before it were written, get those after it.
@@ -485,14 +511,14 @@ def happen(events, memory, l, k, y, n, W, pb, lanes, output, aside):
     for e in range(events.flags.size):
         if memory.chosen[l, e]:
             memory.chosen[l, e], memory.smooth[l] = 0, 0
-            code = max(code, _trigger(events, memory, l, e, t, y, W, pb, lanes))
+            code = max(code, _trigger(events, memory, l, e, t, y, W, pb, lanes, lagged))
     turned, jumped = False, False
     while memory.upcoming[l] < events.schedule.shape[1] and events.schedule[row, memory.upcoming[l], 0] <= t:
         at = min(at, events.schedule[row, memory.upcoming[l], 0])
         due = np.int64(events.schedule[row, memory.upcoming[l], 1])
         if due <= -2:
             if events.triggers != 0 and not turned:
-                call(events.triggers, lanes[TB], y, pb, memory.margins)
+                evaluate(events.triggers, lanes[TB], y, pb, memory.margins, l, l + 1, W, lagged)
                 for e in range(events.flags.size):
                     memory.far[l, e] = ld(memory.margins, e * W + l)
                 turned = True
@@ -502,9 +528,9 @@ def happen(events, memory, l, k, y, n, W, pb, lanes, output, aside):
         if due >= 0 and not _push(memory, l, at, due):
             code = TOO_MANY_EVENTS
     if turned:
-        code = max(code, _turned_by_inputs(events, memory, l, t, jumped, y, W, pb, lanes))
+        code = max(code, _turned_by_inputs(events, memory, l, t, jumped, y, W, pb, lanes, lagged))
     while code == SUCCESS:
-        q = _next_in_line(events, memory, l, t, y, W, pb, lanes)
+        q = _next_in_line(events, memory, l, t, y, W, pb, lanes, lagged)
         if q < 0:
             break
         acted += 1
@@ -512,7 +538,7 @@ def happen(events, memory, l, k, y, n, W, pb, lanes, output, aside):
             code = ENDLESS_EVENTS
         e = memory.which[l, q]
         if not events.flags[e] & FROM_TRIGGER:
-            call(events.effects, lanes[TB], y, pb, memory.values)
+            evaluate(events.effects, lanes[TB], y, pb, memory.values, l, l + 1, W, lagged)
         for r in range(events.first[e], events.first[e + 1]):
             taken = memory.kept[l, q, r - events.first[e]] if events.flags[e] & FROM_TRIGGER else ld(memory.values, r * W + l)
             st(y, events.targets[r] * W + l, taken)
@@ -521,11 +547,11 @@ def happen(events, memory, l, k, y, n, W, pb, lanes, output, aside):
         aside[k, e] = fired + 1.0
         if fired < events.recorded:
             aside[k, events.flags.size + e * events.recorded + fired] = t
-        call(events.triggers, lanes[TB], y, pb, memory.margins)
+        evaluate(events.triggers, lanes[TB], y, pb, memory.margins, l, l + 1, W, lagged)
         for other in range(events.flags.size):
             true = ld(memory.margins, other * W + l) >= memory.level[l, other]
             if true and memory.held[l, other] == 0:
-                code = max(code, _trigger(events, memory, l, other, t, y, W, pb, lanes))
+                code = max(code, _trigger(events, memory, l, other, t, y, W, pb, lanes, lagged))
             elif not true and memory.held[l, other] != 0:
                 release(events, memory, l, other)
     if acted:
@@ -538,12 +564,13 @@ def happen(events, memory, l, k, y, n, W, pb, lanes, output, aside):
         while q >= 0 and output.times[q] >= at:
             for i in range(n):
                 output.values[k, q, i] = ld(y, i * W + l)
+            _rerecord(l, q, lagged)
             q -= 1
     if events.triggers != 0:
-        call(events.triggers, lanes[TB], y, pb, memory.margins)
+        evaluate(events.triggers, lanes[TB], y, pb, memory.margins, l, l + 1, W, lagged)
     for e in range(events.flags.size):
         v = ld(memory.margins, e * W + l)
         memory.near[l, e] = v
         memory.unsure[l, e] = v < 0.0 and memory.held[l, e] != 0 and not events.flags[e] & KNOWN
         memory.level[l, e] = 0.0
-    return code
+    return NEGATIVE_DELAY if code == SUCCESS and _foreseen(l, lagged) else code

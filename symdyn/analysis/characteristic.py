@@ -11,7 +11,7 @@ import sympy as sp
 
 from symdyn.declaration import derivative, numeric_values, value_of
 from symdyn.errors import DeclarationError
-from symdyn.system import System
+from symdyn.system import System, delays_in
 
 __all__ = ["characteristic_roots", "without_delays"]
 
@@ -90,6 +90,8 @@ def characteristic_roots(
     array([0.+1.j, 0.-1.j])
     """
     reason = system.unmet(["drift", "delays"])
+    if reason is None and not delays_in(system.part("drift"), system.names):
+        reason = "its rates of change have no delays"
     if reason is not None or system.slopes:
         raise DeclarationError(f"no characteristic roots: {reason or f'it has slopes of the past, {system.slopes[0]}'}")
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:
@@ -116,7 +118,7 @@ def characteristic_roots(
 def _linearised(system: System, values: Mapping[sp.Symbol, float]) -> tuple[np.ndarray, list[tuple[float, np.ndarray]]]:
     """The derivatives by present states, and each delay with those by the states of the past."""
     named = {s.name: s for s in system.states}
-    past = {call: sp.Dummy() for call in system.delays}
+    past = {call: sp.Dummy() for call in delays_in(system.part("drift"), system.names)}
     here = {**values, **{symbol: values[named[call.func.__name__]] for call, symbol in past.items()}}
     sides = [f.xreplace(past) for f in system.part("drift")]
     if any(system.time in f.free_symbols for f in sides):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations_with_replacement
 from typing import Any
 
 import numpy as np
 import sympy as sp
 from symdyn_kernels.arguments.delays import DelayTables
+from sympy.core.function import AppliedUndef
 
 from symdyn.codegen.elimination import DelayedValue
 from symdyn.codegen.evaluate import evaluate
@@ -17,9 +18,18 @@ from symdyn.codegen.lower import lower
 from symdyn.codegen.program import Program
 from symdyn.declaration import derivative
 from symdyn.errors import DeclarationError
-from symdyn.system import System
+from symdyn.system import System, delays_in
 
-__all__ = ["Lagged", "constant_delays", "delay_tables", "looked_up", "sums_of_delays"]
+__all__ = [
+    "Lagged",
+    "constant_delays",
+    "delay_tables",
+    "delayed_by",
+    "early_values",
+    "looked_up",
+    "observed_delays",
+    "sums_of_delays",
+]
 
 #: Sums of delays at which steps end, of each trajectory and each jump; of many delays only sums of few are taken.
 MOST_SUMS = 500
@@ -32,18 +42,32 @@ class Lagged:
     Attributes
     ----------
     system : System
+    until : Boolean or None
+        The condition that ends trajectories, with the same in it.
     values : tuple of DelayedValue
-        In the order of those parameters; where slopes are needed each is followed by its slope.
+        In the order of those parameters, those in rates of change first; where slopes are needed each is followed by its slope.
+    rated : int
+        How many times of these the rates of change need.
     sloped : bool
         Whether they are needed.
     states : tuple of Symbol
         The state of each value.
+    observed : tuple of int
+        Places, among the further parameters, of the `observed_delays`.
     """
 
     system: System
+    until: sp.Basic | None
     values: tuple[DelayedValue, ...]
+    rated: int
     sloped: bool
     states: tuple[sp.Symbol, ...]
+    observed: tuple[int, ...]
+
+    @property
+    def symbols(self) -> tuple[sp.Symbol, ...]:
+        """The further parameters."""
+        return tuple(s for v in self.values for s in ((v.value, v.slope) if self.sloped else (v.value,)))
 
     @property
     def times(self) -> tuple[sp.Expr, ...]:
@@ -55,11 +79,10 @@ class Lagged:
         """The states whose past is needed."""
         return tuple(s for s in self.system.states if s in self.states)
 
-    @property
-    def constant(self) -> tuple[sp.Expr, ...]:
-        """The delays that depend on parameters alone."""
+    def constant(self, times: Sequence[sp.Expr]) -> tuple[sp.Expr, ...]:
+        """The delays of some of the times that depend on parameters alone."""
         time = self.system.time
-        found = (sp.expand(time - at) for at in self.times)
+        found = (sp.expand(time - at) for at in times)
         return tuple(d for d in found if not d.free_symbols & {time, *self.system.states})
 
     def programs(self) -> tuple[Program, Program]:
@@ -80,37 +103,82 @@ class Lagged:
         for at in times:
             begins.append(begins[-1] + each * sum(v.time == at for v in self.values))
         places = [kept.index(s) for s in self.states for _ in range(each)]
-        constant = lower(
-            "delays", [("lane", ()), ("y", ()), ("p", self.system.parameters)], self.constant, list(map(str, self.constant))
-        )
+        constant, bounding = self.constant(times), len(self.constant(times[: self.rated]))
+        program = lower("delays", [("lane", ()), ("y", ()), ("p", self.system.parameters)], constant, list(map(str, constant)))
+        early = lower("early", [("lane", (self.system.time,)), ("y", self.system.states), ("p", self.system.parameters)],
+                      [self.early()[self.symbols[k]] for k in self.observed], list(map(str, self.observed)))  # fmt: skip
         return {
-            "begins": begins, "kept": places, "slopes": [k % each for k in range(len(places))],
-            "states": [self.system.states.index(s) for s in kept], "order": order,
-            "varying": int(len(self.constant) < len(times)), "constant": constant.as_json(),
+            "begins": begins, "kept": places, "slopes": [k % each for k in range(len(places))], "observed": list(self.observed),
+            "states": [self.system.states.index(s) for s in kept], "order": order, "rated": self.rated, "bounding": bounding,
+            "varying": int(bounding < self.rated), "endless": int(len(constant) < len(times)), "constant": program.as_json(),
+            "early": early.as_json(),
         }  # fmt: skip
 
+    def early(self) -> dict[sp.Symbol, sp.Expr]:
+        """The delayed values at the first time, in terms of the states there."""
+        time, found = self.system.time, {}
+        for v, state in zip(self.values, self.states, strict=True):
+            before = self.system.history.get(state, state).xreplace({time: v.time})
+            found[v.value] = before if before == state else sp.Piecewise((before, v.time < time), (state, True))
+        return found
 
-def looked_up(system: System, *, slopes: bool) -> Lagged:
-    """The system with parameters in the place of its delayed values.
+
+def looked_up(system: System, *, slopes: bool, until: sp.Basic | None = None) -> Lagged:
+    """The system, and a condition, with parameters in the place of delayed values.
 
     Examples
     --------
     >>> import symdyn as sd
     >>> x, X, t = sp.Symbol("x"), sp.Function("x"), sp.Symbol("t")
-    >>> print(looked_up(sd.ODESystem({x: -X(t - 1)}), slopes=False).system)
-    x' = -x'0
+    >>> found = looked_up(sd.ODESystem({x: -X(t - 1)}, observables={"y": X(t - 2)}), slopes=False)
+    >>> print(found.system, found.system.observables, found.rated)
+    x' = -x'0 {y: x'1} 1
     """
     named, slopes = {s.name: s for s in system.states}, slopes or bool(system.slopes)
-    places = sorted({(str(call.args[0]), call.args[0], call.func.__name__.rstrip("'")) for call in system.delays}, key=str)
+    rated = {call.args[0] for call in delays_in(system.expressions, system.names)}
+    calls = {*system.delays, *delays_in([] if until is None else [until], system.names)}
+    places = sorted(
+        {(call.args[0] not in rated, str(call.args[0]), call.args[0], call.func.__name__.rstrip("'")) for call in calls},
+        key=lambda place: (place[0], *map(str, place[1:])),
+    )
     swap: dict[sp.Basic, sp.Basic] = {}
-    values, symbols = [], []
-    for k, (_, at, name) in enumerate(places):
+    values = []
+    for k, (_, _, at, name) in enumerate(places):
         value, slope = (sp.Symbol(f"{name}'{kind}{k}") for kind in ("", "d"))
         swap |= {sp.Function(name)(at): value, sp.Function(f"{name}'")(at): slope}
         values.append(DelayedValue(value, slope, at))
-        symbols += [value, slope] if slopes else [value]
-    new = system.map_expressions(lambda e: e.xreplace(swap)).replace(parameters=(*system.parameters, *symbols))
-    return Lagged(new, tuple(values), slopes, tuple(named[name] for _, _, name in places))
+    new = system.map_expressions(lambda e: e.xreplace(swap))
+    changed = {"events": tuple(e.mapped(lambda side: side.xreplace(swap)) for e in system.events)} if system.events else {}
+    found = Lagged(
+        new, None if until is None else until.xreplace(swap), tuple(values), len(rated), slopes,
+        tuple(named[name] for *_, name in places), (),
+    )  # fmt: skip
+    symbols = found.symbols
+    return replace(
+        found, system=new.replace(parameters=(*system.parameters, *symbols), **changed),
+        observed=tuple(symbols.index(swap[call]) for call in observed_delays(system)),
+    )  # fmt: skip
+
+
+def observed_delays(system: System) -> tuple[AppliedUndef, ...]:
+    """The delayed values in observables, in the order in which kernels record them after the states.
+
+    >>> import symdyn as sd
+    >>> x, X, t = sp.Symbol("x"), sp.Function("x"), sp.Symbol("t")
+    >>> observed_delays(sd.ODESystem({x: -X(t - 1)}, observables={"y": 2 * X(t - 2)}))
+    (x(t - 2),)
+    """
+    return delays_in(system.observables.values(), system.names) if system.delays else ()
+
+
+def early_values(
+    facts: Mapping[str, Any], first: float, initial: np.ndarray, parameters: np.ndarray
+) -> np.ndarray:  # fmt: skip
+    """The states (N, n) at the first time, followed by what is recorded of the past there, (N, n + q)."""
+    if not facts["observed"]:
+        return initial
+    found = evaluate(Program.from_json(facts["early"]), [np.asarray(first)], list(initial.T), list(parameters.T))
+    return np.concatenate([initial, *(np.broadcast_to(v, len(initial))[:, None] for v in found)], axis=1)
 
 
 def constant_delays(parameters: np.ndarray, facts: Mapping[str, Any]) -> np.ndarray:
@@ -148,16 +216,29 @@ def sums_of_delays(count: int, order: int) -> np.ndarray:
     return np.array(rows, float).reshape(len(rows), count)
 
 
+def delayed_by(delays: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Sums (N, S) of delays (N, m), of which each sum has so many (S, m); by the same operations for any N.
+
+    >>> delayed_by(np.array([[0.5, 2.0]]), sums_of_delays(2, 2)).tolist()
+    [[0.5, 2.0, 1.0, 2.5, 4.0]]
+    """
+    found = np.zeros((len(delays), len(counts)))
+    for j, column in enumerate(counts.T):
+        found += delays[:, j : j + 1] * column
+    return found
+
+
 def delay_tables(facts: Mapping[str, Any], addresses: Sequence[int], parameters: np.ndarray, *, jumps: bool) -> DelayTables:
     """The tables for trajectories with parameters (N, k), which the delayed values follow; with sums of delays for `jumps`."""
     delays = constant_delays(parameters, facts)
-    arrays = {name: np.array(facts[name], np.int64) for name in ("states", "begins", "kept", "slopes")}
-    shortest, longest = delays.min(axis=1, initial=np.inf), delays.max(axis=1, initial=0.0)
-    if facts["varying"]:
+    arrays = {name: np.array(facts[name], np.int64) for name in ("states", "begins", "kept", "slopes", "observed")}
+    shortest = delays[:, : facts["bounding"]].min(axis=1, initial=np.inf)
+    longest = delays.max(axis=1, initial=0.0)
+    if facts["endless"]:
         longest = np.full(len(delays), np.inf)
-    sums = np.sort(delays @ sums_of_delays(delays.shape[1], facts["order"] if jumps else 0).T, axis=1)
+    sums = np.sort(delayed_by(delays, sums_of_delays(delays.shape[1], facts["order"] if jumps else 0)), axis=1)
     times, history = addresses
     return DelayTables(
-        times, history, first=parameters.shape[1], varying=facts["varying"], shortest=shortest, longest=longest,
-        sums=np.ascontiguousarray(sums), **arrays,
+        times, history, first=parameters.shape[1], rated=facts["rated"], varying=facts["varying"], shortest=shortest,
+        longest=longest, sums=np.ascontiguousarray(sums), **arrays,
     )  # fmt: skip

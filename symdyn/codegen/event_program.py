@@ -69,8 +69,8 @@ def strictly(difference: sp.Expr) -> sp.Expr:
     return sp.Piecewise((sp.Float(JUST_NOT), sp.Eq(difference, 0)), (difference, True), evaluate=False)
 
 
-def event_facts(system: System) -> dict[str, Any]:
-    """What `event_tables` needs besides the functions, as values that JSON can hold."""
+def event_facts(system: System, lagged: Sequence[sp.Symbol] = ()) -> dict[str, Any]:
+    """What `event_tables` needs besides the functions, as values that JSON can hold; `lagged` stand for states of the past."""
     places, states = [0], {s: i for i, s in enumerate(system.states)}
     targets: list[int] = []
     for e in system.events:
@@ -78,7 +78,7 @@ def event_facts(system: System) -> dict[str, Any]:
         places.append(len(targets))
     delays = _rows([e.delay != 0 for e in system.events], len(targets))
     priorities = _rows([e.priority is not None for e in system.events], len(targets) + sum(k >= 0 for k in delays))
-    moments = [_moments(e, system) for e in system.events]
+    moments = [_moments(e, system, lagged) for e in system.events]
     flags = [
         e.persistent * PERSISTENT + e.initial * INITIAL + e.from_trigger * FROM_TRIGGER + (listed is not None) * KNOWN
         for e, listed in zip(system.events, moments, strict=True)
@@ -105,20 +105,23 @@ def _rows(there: Sequence[bool], begin: int) -> list[int]:
     return found
 
 
-def _moments(event: Event, system: System) -> list[tuple[str, tuple[sp.Expr | None, ...]]] | None:
+def _moments(
+    event: Event, system: System, lagged: Sequence[sp.Symbol] = ()
+) -> list[tuple[str, tuple[sp.Expr | None, ...]]] | None:
     """The known times of an event, or None if states or inputs decide when its condition changes with time.
 
     They are schedules, ``("dose", (start, every, times))``, and times at which comparisons with time change,
     ``("at", (time,))``, or just after these, ``("after", (time,))``.
     """
     trigger, driven = event.trigger, {s for path in system.inputs for s in segment_symbols(path)}
+    states = {*system.states, *lagged}
     if isinstance(trigger, Schedule):
-        if any(e.free_symbols & {*system.states, *driven, system.time} for e in trigger.sides):
+        if any(e.free_symbols & {*states, *driven, system.time} for e in trigger.sides):
             raise CompileError(
                 f"the times of the event '{event.heading}' depend on states, inputs or time; give a condition instead"
             )
         return [("dose", (trigger.start, trigger.every, trigger.times))]
-    if trigger.free_symbols & set(system.states):
+    if trigger.free_symbols & states:
         return None
     try:
         found = crossings([trigger], system.time)

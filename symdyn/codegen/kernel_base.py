@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import sympy as sp
 
+from symdyn.codegen.delay_program import observed_delays
 from symdyn.codegen.event_program import recorded
 from symdyn.codegen.families import family_of
 from symdyn.codegen.families.base import Batch, Options, Run, Signals
@@ -344,7 +345,7 @@ class Kernel(ABC):
         Returns
         -------
         Run
-            ``values`` have the shape (N, T, n) for n states.
+            ``values`` have the shape (N, T, n) for n states, and for each delayed value in observables one more.
 
         Examples
         --------
@@ -354,7 +355,8 @@ class Kernel(ABC):
         (5, 3, 1)
         """
         count, each = recorded(self.system)
-        return Run.empty(trajectories, times, self.size, len(self.details), count * (1 + each))
+        columns = self.size + len(observed_delays(self.system))
+        return Run.empty(trajectories, times, columns, len(self.details), count * (1 + each))
 
     def check(self, options: Options, *, here: bool) -> None:
         """Refuse options that the target cannot satisfy.

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from symdyn.codegen.delay_program import constant_delays, sums_of_delays
+from symdyn.codegen.delay_program import constant_delays, delayed_by, sums_of_delays
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
 from symdyn.codegen.program import Program
@@ -142,7 +142,7 @@ def _propagated(
     """
     sums = sums_of_delays(delays.shape[1], order)
     begin = np.concatenate([np.full((len(at), 1), first), at], axis=1)
-    later = begin[:, :, None] + (delays @ sums.T)[:, None, :]
+    later = begin[:, :, None] + delayed_by(delays, sums)[:, None, :]
     doubt = (np.abs(begin)[:, :, None] + np.abs(later)) * (1 + 2 * sums.sum(axis=1))
     flat = len(at), -1
     return np.concatenate([at, later.reshape(flat)], axis=1), np.concatenate([sizes, doubt.reshape(flat)], axis=1)

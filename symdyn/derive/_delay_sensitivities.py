@@ -58,7 +58,11 @@ class DelayedStates:
                 f"the delay of {call} moves with {column}, and {state} may jump at the first time, as it has a history and an "
                 "initial value; leave one out"
             )
-        return found + sp.Function(f"{state.name}'")(at) * moved
+        return found + self.rate(call) * moved
+
+    def rate(self, call: AppliedUndef) -> sp.Expr:
+        """The slope of a state where it is looked up."""
+        return sp.Function(f"{call.func.__name__}'")(call.args[0])
 
     def begins(self, state: sp.Symbol, column: sp.Symbol) -> bool:
         """Whether a sensitivity begins with that of the history."""

@@ -10,6 +10,10 @@ The k-th time of a schedule has :math:`\tau_p = \partial_p t_0 + k\,\partial_p \
 moves in addition by the total derivative of d at the trigger, which a further state keeps until it acts.  Every condition is
 taken to cross zero along the flow: one that another event makes true at the same moment has no such slope.
 
+Where rates look up a state at a constant delay :math:`\sigma`, its jump from :math:`x^-` to :math:`x^+` makes them jump at
+:math:`\tau + \sigma`, and sensitivities by :math:`(f(x^-) - f(x^+))(\tau_p + \sigma_p)`: by a further event, until which both
+values wait.
+
 References
 ----------
 Rozenvasser, Automation and Remote Control 28 (1967) 1450; Hiskens & Pai, IEEE Trans. Circuits and Systems I 47 (2000) 204.
@@ -22,17 +26,19 @@ from dataclasses import replace
 from typing import Any
 
 import sympy as sp
+from sympy.core.function import AppliedUndef
 
 from symdyn.declaration import derivative
+from symdyn.derive._delay_sensitivities import DelayedStates
 from symdyn.errors import DeclarationError
 from symdyn.models.events import Event, Schedule, margin
-from symdyn.system import System
+from symdyn.system import System, delays_in
 
 __all__ = ["extended_events"]
 
 
 def extended_events(
-    system: System, columns: Sequence[sp.Symbol], names: Mapping[tuple[sp.Symbol, sp.Symbol], sp.Symbol],
+    system: System, columns: Sequence[sp.Symbol], names: Mapping[tuple[sp.Symbol, sp.Symbol], sp.Symbol], past: DelayedStates,
     fresh: Callable[[str], sp.Symbol],
 ) -> tuple[list[Event], list[sp.Symbol]]:  # fmt: skip
     """The events of a system extended by its sensitivities, and further states that these need, which do not change in between.
@@ -44,14 +50,22 @@ def extended_events(
         Parameters and initial values by which states are differentiated.
     names : mapping of (state, column) to Symbol
         The sensitivities.
+    past : DelayedStates
     fresh : callable, str -> Symbol
         A symbol that nothing else has.
+
+    Raises
+    ------
+    DeclarationError
+        For events whose jumps are followed by others that are not known.
     """
-    jumps = _Jumps(system, columns, names)
+    jumps = _Jumps(system, columns, names, past)
     events: list[Event] = []
     further: list[sp.Symbol] = []
     for number, event in enumerate(system.events):
         moved = [jumps.moved(event, column) for column in columns]
+        later, waiting, values = _delayed_jumps(jumps, event, dict(zip(columns, moved, strict=True)), fresh)
+        further += waiting
         if event.delay != 0:
             if event.from_trigger:
                 raise DeclarationError(f"sensitivities do not follow '{event}', whose values are those of before its delay")
@@ -60,46 +74,112 @@ def extended_events(
             events.append(Event(event.trigger, dict(zip(kept, late, strict=True)), initial=event.initial, record=0))
             further += kept
             moved = list(kept)
-        assigned = dict(event.assignments)
+        assigned = {**event.assignments, **values}
         for column, shift in zip(columns, moved, strict=True):
             assigned |= jumps.after(event, column, shift)
-        events.append(replace(event, assignments=assigned))
+        events += [replace(event, assignments=assigned), *later]
     return events, further
+
+
+def _delayed_jumps(
+    jumps: _Jumps, event: Event, moved: Mapping[sp.Symbol, sp.Expr], fresh: Callable[[str], sp.Symbol]
+) -> tuple[list[Event], list[sp.Symbol], dict[sp.Symbol, sp.Expr]]:
+    """Events by which sensitivities jump once more, states that these need, and what the event itself assigns to them."""
+    found: list[Event] = []
+    states: list[sp.Symbol] = []
+    own: dict[sp.Symbol, sp.Expr] = {}
+    jumping = {s.name: s for s, new in event.assignments.items() if new != s}
+    calls = delays_in(jumps.drift.values(), jumping)
+    for lag in dict.fromkeys(sp.expand(jumps.time - call.args[0]) for call in calls):
+        if lag.free_symbols & {jumps.time, *jumps.states}:
+            raise DeclarationError(
+                f"sensitivities do not follow '{event}', as rates of change look up what it assigns at the varying delay {lag}"
+            )
+        totals = {c: shift.xreplace({jumps.time: jumps.time - lag}) + jumps.partial(lag, c) for c, shift in moved.items()}
+        if isinstance(event.trigger, Schedule) and not any(t != 0 for t in totals.values()):
+            continue
+        if all(moved[c] == 0 and jumps.partial(lag, c) == 0 for c in moved):
+            continue
+        if event.delay != 0:
+            raise DeclarationError(
+                f"sensitivities do not follow '{event}', as rates of change look up what it assigns after a delay"
+            )
+        there = {call: jumping[call.func.__name__] for call in calls if sp.expand(jumps.time - call.args[0]) == lag}
+        old, new = ({s: fresh(f"{s}_{side}") for s in there.values()} for side in ("before", "after"))
+        states += [*old.values(), *new.values()]
+        values = {**{old[s]: s for s in old}, **{new[s]: event.assignments[s] for s in new}}
+        if isinstance(event.trigger, Schedule):
+            own |= values
+            every = event.trigger.every
+            at = jumps.time - lag + (lag if every is None else sp.Min(lag, every)) / 2  # between this time and the next
+            kept = {k: sp.Function(k.name)(at) for k in values}
+            assigned = jumps.leap(there, old, new, totals, kept)
+            trigger = replace(event.trigger, start=event.trigger.start + lag)
+            found.append(Event(trigger, assigned, record=0))
+            continue
+        shifts = {c: fresh(f"d{jumps.time}_d{c}") for c in moved}
+        states += shifts.values()
+        values |= {shifts[c]: moved[c] for c in moved}
+        assigned = jumps.leap(there, old, new, {c: shifts[c] + jumps.partial(lag, c) for c in moved}, {})
+        found += [
+            Event(event.trigger, values, delay=lag, initial=event.initial, from_trigger=True, record=0),
+            Event(event.trigger, assigned, delay=lag, initial=event.initial, record=0),
+        ]
+    return found, states, own
 
 
 class _Jumps:
     """Derivatives of a system along its trajectories."""
 
-    def __init__(self, system: System, columns: Sequence[sp.Symbol], names: Mapping[Any, sp.Symbol]) -> None:
-        self.states, self.time, self.names = system.states, system.time, names
-        self.rates = dict(zip(system.states, system.drift or (), strict=False))
+    def __init__(
+        self, system: System, columns: Sequence[sp.Symbol], names: Mapping[Any, sp.Symbol], past: DelayedStates
+    ) -> None:
+        self.states, self.time, self.names, self.past = system.states, system.time, names, past
+        self.drift = dict(zip(system.states, system.drift or (), strict=False))
+        self.rates = {s: f.xreplace(past.values) for s, f in self.drift.items()}
+        self.jumping = {s.name for event in system.events for s, new in event.assignments.items() if new != s}
 
-    def _partial(self, e: sp.Expr, column: sp.Symbol) -> sp.Expr:
+    def partial(self, e: sp.Expr, column: sp.Symbol) -> sp.Expr:
         """The derivative by a parameter; none by an initial value, which no expression contains."""
         return sp.S.Zero if column in self.states else derivative(e, column)
 
+    def _rate(self, e: sp.Expr) -> sp.Expr:
+        """How fast the value of an expression changes along a trajectory."""
+        terms = [derivative(e, self.time), *(derivative(e, s) * self.rates[s] for s in self.states if e.has(s))]
+        for call, value in self.past.values.items():
+            if e.has(value):
+                terms.append(derivative(e, value) * self.past.rate(call) * self._rate(call.args[0]))
+        return sp.Add(*terms)
+
     def _along(self, e: sp.Expr, column: sp.Symbol, shift: sp.Expr) -> sp.Expr:
         """How the value of an expression moves at a time that moves by `shift`."""
-        terms = [self._partial(e, column), derivative(e, self.time) * shift]
-        terms += [derivative(e, s) * (self.names[s, column] + self.rates[s] * shift) for s in self.states if e.has(s)]
-        return sp.Add(*terms)
+        terms = [self.partial(e, column), *(derivative(e, s) * self.names[s, column] for s in self.states if e.has(s))]
+        terms += [derivative(e, v) * self.past.slope(call, column) for call, v in self.past.values.items() if e.has(v)]
+        return sp.Add(*terms, sp.S.Zero if shift == 0 else self._rate(e) * shift)
+
+    def _read(self, e: sp.Expr) -> sp.Expr:
+        """An expression with symbols for what it takes from the past."""
+        return e.xreplace(self.past.values)
 
     def moved(self, event: Event, column: sp.Symbol) -> sp.Expr:
         """How the time of a trigger moves."""
         trigger = event.trigger
         if isinstance(trigger, Schedule):
-            start = self._partial(trigger.start, column)
+            start = self.partial(trigger.start, column)
             if trigger.every is None:
                 return start
-            return start + (self.time - trigger.start) / trigger.every * self._partial(trigger.every, column)
-        m = margin(trigger)
-        slope = sp.Add(derivative(m, self.time), *(derivative(m, s) * self.rates[s] for s in self.states if m.has(s)))
+            return start + (self.time - trigger.start) / trigger.every * self.partial(trigger.every, column)
+        if jumping := delays_in([trigger], self.jumping):
+            raise DeclarationError(
+                f"sensitivities do not follow '{event}', whose condition may jump, as events change {jumping[0].func.__name__}"
+            )
+        m = self._read(margin(trigger))
         fixed = self._along(m, column, sp.S.Zero)
-        return sp.S.Zero if fixed == 0 else -fixed / slope
+        return sp.S.Zero if fixed == 0 else self.past.written(-fixed / self._rate(m))
 
     def delayed(self, delay: sp.Expr, column: sp.Symbol, shift: sp.Expr) -> sp.Expr:
         """How the time moves at which an event with a delay acts."""
-        return shift + self._along(delay, column, shift)
+        return shift + self.past.written(self._along(self._read(delay), column, shift))
 
     def after(self, event: Event, column: sp.Symbol, shift: sp.Expr) -> dict[sp.Symbol, sp.Expr]:
         """The sensitivities after an event whose time moves by `shift`."""
@@ -108,6 +188,19 @@ class _Jumps:
             new = event.assignments.get(s, s)
             if shift == 0 and s not in event.assignments:
                 continue
-            rate = self.rates[s].xreplace(dict(event.assignments)) * shift if shift != 0 else sp.S.Zero
-            found[self.names[s, column]] = self._along(new, column, shift) - rate
+            rate = self.drift[s].xreplace(dict(event.assignments)) * shift if shift != 0 else sp.S.Zero
+            found[self.names[s, column]] = self.past.written(self._along(self._read(new), column, shift)) - rate
+        return found
+
+    def leap(
+        self, there: Mapping[AppliedUndef, sp.Symbol], old: Mapping[sp.Symbol, sp.Symbol], new: Mapping[sp.Symbol, sp.Symbol],
+        totals: Mapping[sp.Symbol, sp.Expr], kept: Mapping[sp.Basic, sp.Basic],
+    ) -> dict[sp.Symbol, sp.Expr]:  # fmt: skip
+        """The sensitivities after a jump of delayed states at a time that moves by `totals`, of each column."""
+        found: dict[sp.Symbol, sp.Expr] = {}
+        for s, f in self.drift.items():
+            before, after = (f.xreplace({call: side[state] for call, state in there.items()}) for side in (old, new))
+            if before != after:
+                drop = (before - after).xreplace(dict(kept))
+                found |= {self.names[s, c]: self.names[s, c] + drop * total for c, total in totals.items() if total != 0}
         return found

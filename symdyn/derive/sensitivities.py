@@ -73,9 +73,9 @@ def sensitivities(system: System, parameters: Iterable[Any] | None = None, *, in
     :math:`S_{ij}(0) = \delta_{ij}`.  Where an initial value is an expression, its derivative takes the place of 0.  Of a map
     :math:`x_{t+1} = F(x_t)` the right-hand side, with `F` for `f`, is :math:`S_{ik}` at the next step.  Events move in time,
     and sensitivities jump there by what `symdyn.derive._event_sensitivities` states; of systems with delays the equations have
-    delays again, see `symdyn.derive._delay_sensitivities`.  Maxima, minima and absolute values are differentiated on either
-    side of their kinks.  Algebraic equations and constraints are differentiated by the chain rule, and are algebraic equations
-    and constraints for the sensitivities.
+    delays again, see `symdyn.derive._delay_sensitivities`, and jumps at events are followed by others after the delays.
+    Maxima, minima and absolute values are differentiated on either side of their kinks.  Algebraic equations and
+    constraints are differentiated by the chain rule, and are algebraic equations and constraints for the sensitivities.
 
     Parameters
     ----------
@@ -89,7 +89,8 @@ def sensitivities(system: System, parameters: Iterable[Any] | None = None, *, in
     Raises
     ------
     DeclarationError
-        If the system is neither, has unknown terms or random numbers, or has no such parameter.
+        If the system is neither, has unknown terms or random numbers, or has no such parameter; if rates of change look up what
+        an event assigns after a delay or at a delay that varies, or a condition what events assign.
 
     References
     ----------
@@ -105,7 +106,7 @@ def sensitivities(system: System, parameters: Iterable[Any] | None = None, *, in
     dx_dx' = -a*dx_dx
     """
     system = index_reduced(system)
-    smooth = system.replace(events=()) if system.drift is not None and system.events and not system.delays else system
+    smooth = system.replace(events=()) if system.drift is not None and system.events else system
     if system.algebraic:
         if system.events:
             raise DeclarationError("sensitivities do not follow events of a system with algebraic equations")
@@ -144,7 +145,7 @@ def sensitivities(system: System, parameters: Iterable[Any] | None = None, *, in
     defaults = {
         names[state, column]: value for state, column, value in _first(system, columns) if not past.begins(state, column)
     }
-    events, further = extended_events(system, columns, names, lambda name: fresh_symbol(name, taken))
+    events, further = extended_events(system, columns, names, past, lambda name: fresh_symbol(name, taken))
     kept = dict.fromkeys(further, 0.0)
     differential = {} if not system.algebraic else {
         "algebraic": tuple(q for s in system.algebraic for q in (s, *(names[s, column] for column in columns))),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from symdyn.lazy import lazy
 
 if TYPE_CHECKING:
-    from symdyn.io.antimony import read_antimony
+    from symdyn.io.antimony import read_antimony, to_antimony
     from symdyn.io.datasets import read_dataset, write_dataset
     from symdyn.io.models import read_model
     from symdyn.io.petab.problem import read_petab
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy(
     __name__,
     {
-        "antimony": ("read_antimony",),
+        "antimony": (
+            "read_antimony",
+            "to_antimony",
+        ),
         "datasets": (
             "read_dataset",
             "write_dataset",

@@ -1,4 +1,4 @@
-"""Formulas of SBML: nodes of libsbml to sympy through a whitelist, and back; nothing is evaluated as text."""
+"""Formulas of SBML: nodes of libsbml to sympy through a whitelist; nothing is evaluated as text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import Any
 
 import libsbml as sbml
 import sympy as sp
-from sympy.core.relational import Relational
 from sympy.logic.boolalg import Boolean, BooleanAtom
 
 from symdyn.dag import refuse_growth
@@ -20,7 +19,7 @@ from symdyn.errors import DeclarationError
 from symdyn.io.exchange.model import Delayed, RateOf
 from symdyn.registry import suggest
 
-__all__ = ["MAX_DEPTH", "Formula", "Functions", "real", "to_node"]
+__all__ = ["MAX_DEPTH", "Formula", "Functions", "real"]
 
 #: Limits against malicious files: depth of a formula, nodes of all formulas of a small file, exponents, bits of whole numbers.
 MAX_DEPTH = 150
@@ -98,15 +97,6 @@ _ARITIES = {
     sbml.AST_FUNCTION_QUOTIENT: (2, 2),
     sbml.AST_FUNCTION_REM: (2, 2),
 }
-_WRITTEN = {
-    sp.exp: sbml.AST_FUNCTION_EXP,
-    sp.log: sbml.AST_FUNCTION_LN,
-    sp.Abs: sbml.AST_FUNCTION_ABS,
-    **{f: k for k, f in _UNARY.items() if isinstance(f, type) and f is not sp.log},
-    **{f: k for k, f in _RELATIONS.items()},
-    **{f: k for k, f in _LOGIC.items()},
-}
-
 #: Arguments and body of each function definition.
 Functions = Mapping[str, tuple[list[str], Any]]
 
@@ -333,68 +323,3 @@ def _power(base: sp.Expr, exponent: sp.Expr, where: str) -> sp.Expr:
     if exponent.is_number and not abs(value_of(exponent, {})) <= MAX_EXPONENT:
         raise DeclarationError(f"{where} holds {base} to the power of {exponent}; exponents up to {MAX_EXPONENT} are read")
     return base**exponent
-
-
-def to_node(e: sp.Basic, time: sp.Symbol) -> Any:
-    """The libsbml node of an expression.
-
-    Raises
-    ------
-    DeclarationError
-        For functions that SBML does not have, unknown terms included.
-    """
-    if e == time:
-        node = sbml.ASTNode(sbml.AST_NAME_TIME)
-        node.setName("time")
-        return node
-    if isinstance(e, sp.Symbol):
-        node = sbml.ASTNode(sbml.AST_NAME)
-        node.setName(e.name)
-        return node
-    if isinstance(e, sp.Integer) and abs(int(e)) < 2**31:
-        node = sbml.ASTNode(sbml.AST_INTEGER)
-        node.setValue(int(e))
-        return node
-    if isinstance(e, sp.Rational) and not isinstance(e, sp.Integer):
-        return _join(sbml.AST_DIVIDE, [sp.Integer(e.p), sp.Integer(e.q)], time)
-    if isinstance(e, (sp.Float, sp.Integer)):
-        node = sbml.ASTNode(sbml.AST_REAL)
-        node.setValue(float(e))
-        return node
-    if e in (sp.pi, sp.E, sp.true, sp.false):
-        kinds = {sp.pi: sbml.AST_CONSTANT_PI, sp.E: sbml.AST_CONSTANT_E, sp.true: sbml.AST_CONSTANT_TRUE}
-        return sbml.ASTNode(kinds.get(e, sbml.AST_CONSTANT_FALSE))
-    if isinstance(e, sp.Add):
-        return _join(sbml.AST_PLUS, e.as_ordered_terms(), time)
-    if isinstance(e, sp.Mul):
-        return _product(e, time)
-    if isinstance(e, sp.Pow):
-        if e.exp.is_Number and e.exp.is_negative:
-            return _join(sbml.AST_DIVIDE, [sp.S.One, e.base**-e.exp], time)
-        return _join(sbml.AST_POWER, list(e.args), time)
-    if isinstance(e, (sp.Max, sp.Min)):  # functions of version 2 alone
-        compared = sp.Ge if isinstance(e, sp.Max) else sp.Le
-        *pairs, last = ((a, sp.And(*(compared(a, b) for b in e.args if b != a))) for a in e.args)
-        return to_node(sp.Piecewise(*pairs, (last[0], True), evaluate=False), time)
-    if isinstance(e, sp.Piecewise):
-        flat = [part for pair in e.args for part in (pair.expr, pair.cond)]
-        return _join(sbml.AST_FUNCTION_PIECEWISE, flat[:-1] if flat[-1] == sp.true else flat, time)
-    kind = _WRITTEN.get(e.func)
-    if kind is None or (isinstance(e, Relational) and len(e.args) != 2):
-        raise DeclarationError(f"SBML has no {e.func.__name__}: {e} cannot be written")
-    return _join(kind, list(e.args), time)
-
-
-def _product(e: sp.Mul, time: sp.Symbol) -> Any:
-    below = [f for f in e.args if f.is_Pow and f.exp.is_Number and f.exp.is_negative]
-    above = [f for f in e.args if f not in below]
-    if not below:
-        return _join(sbml.AST_TIMES, above, time)
-    return _join(sbml.AST_DIVIDE, [sp.Mul(*above), sp.Mul(*(f.base**-f.exp for f in below))], time)
-
-
-def _join(kind: int, parts: list[sp.Basic], time: sp.Symbol) -> Any:
-    node = sbml.ASTNode(kind)
-    for part in parts:
-        node.addChild(to_node(part, time))
-    return node

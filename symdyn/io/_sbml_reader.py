@@ -141,6 +141,10 @@ class _Reader:
         for event in self.model.getListOfEvents():
             if twice := _repeated(a.getVariable() for a in event.getListOfEventAssignments()):
                 raise DeclarationError(f"an event assigns {twice} twice; expected one value")
+        for s, dissolved in model.quantities.items():
+            home = None if dissolved.home is None or dissolved.amount else model.quantities.get(dissolved.home)
+            if home is not None and home.value == 0 and home.symbol not in model.assigned:
+                raise DeclarationError(f"the compartment {home.symbol} has the size 0, by which the amount of {s} is divided")
         reacting = {s for c in model.changes for s, _ in (*c.reactants, *c.products)}
         ticking = {s: f"the event {t.name}" for t in model.triggers for s in t.assignments}
         for s, what in (ticking | dict.fromkeys((*model.assigned, *model.rates), "a rule")).items():

@@ -6,13 +6,16 @@ import re
 from pathlib import Path
 
 from symdyn.errors import DeclarationError, ParseError
+from symdyn.io._antimony_writer import write
 from symdyn.io._reading import Limits, read_apart, source_text
-from symdyn.io.sbml import chosen, lowered
+from symdyn.io.exchange.raised import raised
+from symdyn.io.sbml import chosen, lowered, written
 from symdyn.models.ode import ODESystem
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.optional import require
+from symdyn.system import System
 
-__all__ = ["read_antimony"]
+__all__ = ["read_antimony", "to_antimony"]
 
 #: Digits that libsbml writes, by way of which libantimony translates.
 DIGITS = 15
@@ -105,6 +108,50 @@ def read_antimony(
         raise ParseError(f"{what}: {error.reason}" if path else error.reason, text, error.position) from None
     except DeclarationError as error:
         raise DeclarationError(f"{what}: {error}") from None
+
+
+def to_antimony(system: System, path: str | Path | None = None) -> str:
+    """Write a network or an ODE system as Antimony, which `read_antimony` reads back.
+
+    Species are amounts in one compartment, whose size is the volume, and rates of reactions the propensities.  The states of an
+    ODE system are variables with rates of change; algebraic equations, delays and events are written, a schedule of doses as
+    one event for each.  Numbers are written exactly; tools that read them by libsbml keep 15 digits.
+
+    Parameters
+    ----------
+    system : ReactionNetwork or ODESystem
+        Without bursts, delays of reactions, inputs and unknown terms, which Antimony does not have.
+    path : str or Path, optional
+        A file to which the text is written as well.
+
+    Returns
+    -------
+    str
+        The text.
+
+    Raises
+    ------
+    DeclarationError
+        If Antimony cannot represent the system; it names what.
+
+    References
+    ----------
+    Smith, Bergmann, Chandran, Sauro, Bioinformatics 25, 2452 (2009).
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> print(sd.ODESystem.from_text("x' = -k*x; k = 2; x(0) = 1; when x < 0.1, x = 1").to_antimony())
+    model *system()
+      const k;
+      var x;
+      k = 2;
+      x = 1;
+      x' = -k*x;
+      E1: at (x < 0.1), t0=true, persistent=true, fromTrigger=false: x = 1;
+    end
+    """
+    return written(write(raised(system)), path)
 
 
 def _located(place: re.Match[str], text: str, imported: str) -> ParseError:

@@ -1,19 +1,21 @@
-"""Models from and to SBML, the exchange format of systems biology; python-libsbml is needed for both."""
+"""Models from and to SBML, the exchange format of systems biology; python-libsbml is needed to read it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from symdyn.errors import DeclarationError
 from symdyn.io._reading import Limits, source_text
+from symdyn.io._sbml_writer import write
+from symdyn.io.exchange.raised import raised
 from symdyn.models.ode import ODESystem
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.optional import require
+from symdyn.system import System
 
-__all__ = ["chosen", "lowered", "read_sbml", "to_sbml"]
+__all__ = ["chosen", "lowered", "read_sbml", "to_sbml", "written"]
 
 
 def read_sbml(
@@ -138,19 +140,19 @@ def lowered(
     return to_odes(model) if as_ == "ode" else to_network(model, laws or "propensities")
 
 
-def to_sbml(network: Any, path: str | Path | None = None) -> str:
+def to_sbml(system: System, path: str | Path | None = None) -> str:
     """Write a network or an ODE system as SBML level 3 version 1.
 
     Species are amounts of items in one compartment, whose size is the volume; kinetic laws are the propensities, so that
     `read_sbml` returns the same process (then with mass action without combinatoric factors, and without the property that
     species are binary).  The states of an ODE system become parameters with rate rules, its algebraic equations algebraic
-    rules; `read_sbml` reads them with ``as_="ode"``.  libsbml writes numbers to
-    15 digits.
+    rules, its delays the function ``delay``; `read_sbml` reads them with ``as_="ode"``.  A schedule of doses becomes one event
+    for each.  Numbers are written exactly.
 
     Parameters
     ----------
-    network : ReactionNetwork or ODESystem
-        Without bursts and unknown terms, which SBML does not have.
+    system : ReactionNetwork or ODESystem
+        Without bursts, delays of reactions, inputs and unknown terms, which SBML does not have.
     path : str or Path, optional
         A file to which the text is written as well.
 
@@ -162,7 +164,7 @@ def to_sbml(network: Any, path: str | Path | None = None) -> str:
     Raises
     ------
     DeclarationError
-        If python-libsbml is missing, or SBML cannot represent the network.
+        If SBML cannot represent the system; it names what.
 
     References
     ----------
@@ -175,11 +177,11 @@ def to_sbml(network: Any, path: str | Path | None = None) -> str:
     >>> "rateRule" in text
     True
     """
-    require("libsbml")
-    from symdyn.io._sbml_odes import write_rates
-    from symdyn.io._sbml_writer import write
+    return written(write(raised(system)), path)
 
-    text = write(network) if network.drift is None else write_rates(network)
+
+def written(text: str, path: str | Path | None) -> str:
+    """The text, after it was written to a file if there is a path."""
     if path is not None:
         Path(path).write_text(text, encoding="utf-8")
     return text

@@ -1,4 +1,4 @@
-"""Reading delays: states at other times in right-hand sides, and the histories before the first time."""
+"""Reading delays: states at other times in expressions, and the histories before the first time."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from symdyn import dag
 from symdyn.declaration import expression, lookup
 from symdyn.errors import DeclarationError
 from symdyn.paths import Path
+from symdyn.system import delays_in
 
-__all__ = ["check_delays", "now", "read_history"]
+__all__ = ["at_first", "check_delays", "now", "read_history"]
 
 
 def now(states: Iterable[sp.Symbol], sides: Iterable[sp.Basic], time: sp.Symbol) -> dict[sp.Basic, sp.Symbol]:
@@ -59,11 +60,45 @@ def read_history(
     return MappingProxyType(found)
 
 
+def at_first(
+    initial: Mapping[Any, Any] | None, states: tuple[sp.Symbol, ...], time: sp.Symbol, history: Mapping[sp.Symbol, sp.Expr],
+    elsewhere: Iterable[sp.Basic],
+) -> Mapping[Any, Any] | None:  # fmt: skip
+    """Initial values in which states before the first time, which the symbol of time then stands for, are their histories.
+
+    >>> x, y, t, X = *sp.symbols("x y t"), sp.Function("x")
+    >>> at_first({y: 2 * X(t - 1)}, (x, y), t, {x: sp.cos(t)}, [])
+    {y: 2*cos(t - 1)}
+
+    Raises
+    ------
+    DeclarationError
+        For delays that are neither numbers nor, without states and time, in one of the expressions `elsewhere`.
+    """
+    if not isinstance(initial, Mapping):
+        return initial
+    named = {s.name: s for s in states}
+    values = [v for v in initial.values() if isinstance(v, sp.Basic)]
+    calls = [call for call in delays_in(values, named) if call.args != (time,)]
+    check_delays(calls, states, time, {})
+    checked = {sp.expand(time - call.args[0]) for call in delays_in(elsewhere, named)}
+    swap = {}
+    for call in calls:
+        delay = sp.expand(time - call.args[0])
+        if not delay.is_number and (delay not in checked or delay.free_symbols & {time, *states}):
+            raise DeclarationError(
+                f"an initial value contains {call}, whose delay {delay} may be negative; expected a number, or a delay that an "
+                "equation has too"
+            )
+        state = named[call.func.__name__]
+        swap[call] = history.get(state, state).xreplace({time: call.args[0]})
+    return {k: v.xreplace(swap) if isinstance(v, sp.Basic) else v for k, v in initial.items()}
+
+
 def check_delays(
-    sides: Iterable[sp.Expr], further: Iterable[sp.Basic], states: tuple[sp.Symbol, ...], time: sp.Symbol,
-    history: Mapping[sp.Symbol, sp.Expr],
-) -> None:  # fmt: skip
-    """Refuse delays that mean nothing, and those outside right-hand sides (`further`).
+    sides: Iterable[sp.Basic], states: tuple[sp.Symbol, ...], time: sp.Symbol, history: Mapping[sp.Symbol, sp.Expr]
+) -> None:
+    """Refuse delays that mean nothing, in right-hand sides, observables and events.
 
     Raises
     ------
@@ -71,13 +106,10 @@ def check_delays(
         Naming the term, and how a delay is written.
     """
     names = {s.name for s in states}
-    found, elsewhere = (
-        [e for e in dag.nodes(part) if isinstance(e, AppliedUndef) and e.func.__name__ in names] for part in (sides, further)
-    )
-    slopes = [e for e in dag.nodes(sides) if isinstance(e, AppliedUndef) and e.func.__name__ in {f"{name}'" for name in names}]
-    if slopes:
+    found = [e for e in dag.nodes(sides) if isinstance(e, AppliedUndef) and e.func.__name__.rstrip("'") in names]
+    if slopes := [e for e in found if e.func.__name__ not in names]:
         raise DeclarationError(f"{slopes[0]} is a derivative at another time, of a neutral equation; that is not supported")
-    for call in (*found, *elsewhere):
+    for call in found:
         name, free = call.func.__name__, dag.free_symbols(call.args)
         if path := next((p for p in free if isinstance(p, Path)), None):
             raise DeclarationError(
@@ -93,13 +125,3 @@ def check_delays(
         delay = sp.expand(time - call.args[0])
         if delay.is_number and not delay.is_positive:
             raise DeclarationError(f"{call} looks into the future; expected a positive delay, as in {name}({time} - 1)")
-    if elsewhere:
-        raise DeclarationError(
-            f"{elsewhere[0]} is a state at another time, which right-hand sides alone may contain; make it a state"
-        )
-    if history and not found:
-        state = next(iter(history))
-        raise DeclarationError(
-            f"the history of {state} has no effect, as no right-hand side contains a delay such as {state}({time} - 1); "
-            f"give initial={{{state}: ...}}"
-        )

@@ -12,7 +12,7 @@ from symdyn import dag
 from symdyn.attached import FlowVerbs
 from symdyn.declaration import expression, name_of, read_equations
 from symdyn.errors import DeclarationError
-from symdyn.models._delays import check_delays, now, read_history
+from symdyn.models._delays import at_first, check_delays, now, read_history
 from symdyn.models._higher_order import first_order
 from symdyn.models.events import Event, declared_events, listed_events, with_events_of
 from symdyn.models.registry import KINDS
@@ -71,7 +71,8 @@ class ODESystem(FlowVerbs, System):
     Notes
     -----
     A state at another time is a function of it, with ``X = Function("x")`` for the state x: ``X(t - 1)``, ``X(t - tau)`` with a
-    parameter, of which every trajectory may have its own value, or ``X(t - 2 - x**2)``.  Steps end where such a state may have
+    parameter, of which every trajectory may have its own value, or ``X(t - 2 - x**2)``.  It may stand in rates of change,
+    observables and events, and in initial values, where it is the history.  Steps end where such a state may have
     a jump in a derivative, the first time plus sums of constant delays, and are not longer than the shortest of these; a step
     that looks up its own solution, which delays that depend on states or time allow, is repeated until it agrees with that.
     Jumps that move with the states are left to the error control.
@@ -155,14 +156,23 @@ class ODESystem(FlowVerbs, System):
         moments, further = declared_events(events, swap, tuple(rows), observed)
         states, before = tuple(rows), read_history(history, tuple(rows), time)
         sides = [*rows.values(), *further, *before.values()]
-        self.settle(states, sides, observed, time, parameters=parameters, initial=initial, provenance=provenance)
+        self.__dict__["history"] = before
+        begun = at_first(initial, states, time, before, [*rows.values(), *observed.values(), *further])
+        self.settle(states, sides, observed, time, parameters=parameters, initial=begun, provenance=provenance)
         own = {"algebraic": states[count:], "constraints": (), "free": ()}
-        self.__dict__.update(drift=tuple(rows.values()), **own, events=moments, history=before)
-        self._check_delays(further)
+        self.__dict__.update(drift=tuple(rows.values()), **own, events=moments)
+        self._check_delays()
+        if before and not self.delays and begun == initial:
+            state = next(iter(before))
+            raise DeclarationError(
+                f"the history of {state} has no effect, as nothing contains a delay such as {state}({time} - 1); "
+                f"give initial={{{state}: ...}}"
+            )
 
-    def _check_delays(self, further: Iterable[sp.Basic]) -> None:
-        """Refuse delays that cannot be integrated; `further` are sides of events."""
-        check_delays(self.drift, [*further, *self.observables.values()], self.states, self.time, self.history)
+    def _check_delays(self) -> None:
+        """Refuse delays that cannot be integrated."""
+        sides = [*self.drift, *self.observables.values(), *(side for event in self.events for side in event.sides)]
+        check_delays(sides, self.states, self.time, self.history)
         if self.algebraic and self.delays:
             raise DeclarationError(
                 f"there are algebraic equations and delays ({self.delays[0]}), which are not integrated together"
@@ -184,7 +194,7 @@ class ODESystem(FlowVerbs, System):
 
     def with_terms(self, terms: Mapping[Any, sp.Expr], defaults: Mapping[sp.Symbol, float] | None = None) -> Self:
         filled = super().with_terms(terms, defaults)
-        filled._check_delays(())
+        filled._check_delays()
         return filled
 
     def initial_values(self, values: Mapping[sp.Symbol, Any]) -> dict[sp.Symbol, Any]:

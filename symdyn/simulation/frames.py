@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import sympy as sp
 
+from symdyn.codegen.delay_program import observed_delays
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.event_program import recorded
 from symdyn.codegen.input_paths import input_values
@@ -321,7 +322,9 @@ class Frame:
         [[[3.0, 6.0]]]
         """
         inputs = input_values(self.system, parameters, times) if self.observer is not None else []
-        return observe(self.observer, values, parameters, times, inputs)
+        size = len(self.system.states)
+        past = [values[..., i] for i in range(size, values.shape[-1])]
+        return observe(self.observer, values[..., :size], parameters, times, [*inputs, *past])
 
     def __getstate__(self) -> dict[str, Any]:
         return {k: v for k, v in self.__dict__.items() if k != "observer"}
@@ -331,7 +334,8 @@ def observer(system: System) -> Program | None:
     """The program of the observables, if there are any."""
     if not system.observables:
         return None
-    courses = {s: sp.Symbol(f"{s.name}'") for path in system.inputs for s in (path, PathSlope(path))}
+    courses: dict[sp.Basic, sp.Symbol] = {s: sp.Symbol(f"{s.name}'") for path in system.inputs for s in (path, PathSlope(path))}
+    courses |= {call: sp.Symbol(f"past'{k}") for k, call in enumerate(observed_delays(system))}
     blocks: Sequence[Any] = [("lane", (system.time, *courses.values())), ("y", system.states), ("p", system.parameters)]
     observed = [e.xreplace(courses) for e in system.observables.values()]
     return lower("observe", blocks, observed, [o.name for o in system.observables])
@@ -340,7 +344,7 @@ def observer(system: System) -> Program | None:
 def observe(
     program: Program | None, values: np.ndarray, parameters: np.ndarray, times: np.ndarray, inputs: Sequence[np.ndarray] = ()
 ) -> np.ndarray:
-    """States and observables (N, T, n + m) from states (N, T, n), parameters (N, k), times (T,) and inputs (N, T) each."""
+    """States and observables (N, T, n + m) from states (N, T, n), parameters (N, k), times (T,), inputs and the past (N, T)."""
     if program is None:
         return values
     states = [values[..., i] for i in range(values.shape[-1])]

@@ -240,14 +240,16 @@ def simulate(
 
 
 def _begun(system: System, given: Mapping[Any, Any] | None, first: float) -> dict[Any, Any]:
-    """The initial values that were given, and of the other states that have a history and no default those of the history."""
+    """The initial values that were given, and of other states those of the history and those that depend on the first time."""
     named = {name_of(key) for key in given or {}}
     if system.slopes and (wrong := [s for s in system.history if s.name in named]):
         raise DeclarationError(
             f"{wrong[0]} has a history and may not jump at the first time, as {system.slopes[0]} occurs here"
         )
     now = {system.time: sp.Float(float(first))}
-    return {**{s: e.xreplace(now) for s, e in system.history.items() if s not in system.initial}, **(given or {})}
+    begin = {s: e for s, e in system.history.items() if s not in system.initial}
+    begin |= {s: e for s, e in system.initial.items() if isinstance(e, sp.Expr) and e.has(system.time)}
+    return {**{s: e.xreplace(now) for s, e in begin.items() if s.name not in named}, **(given or {})}
 
 
 def _check_start(kernel: Kernel, design: Design) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
@@ -17,7 +17,7 @@ from symdyn.errors import DeclarationError
 from symdyn.paths import Path
 from symdyn.registry import suggest
 
-__all__ = ["PARTS", "Contents"]
+__all__ = ["PARTS", "Contents", "delays_in"]
 
 #: Parts of systems, by attribute, with their names in messages.
 PARTS: Mapping[str, str] = MappingProxyType(
@@ -77,7 +77,7 @@ class Contents(ABC):
     text_options: ClassVar[tuple[str, ...] | None] = None
     #: Whether a text of this kind may contain events.
     eventful: ClassVar[bool] = False
-    #: Whether right-hand sides may contain states at other times.
+    #: Whether expressions may contain states at other times.
     delayed: ClassVar[bool] = False
     #: Names of the attributes that contain right-hand sides, each a tuple or matrix of expressions.
     sides: ClassVar[tuple[str, ...]]
@@ -236,9 +236,8 @@ class Contents(ABC):
         """States at other times, such as ``x(t - 1)``, sorted by name; in sensitivities also slopes, ``x'(t - 1)``."""
         if not self.delayed:
             return ()
-        names = {*self.names, *(f"{name}'" for name in self.names)}
-        found = {e for e in dag.nodes(self.expressions) if isinstance(e, AppliedUndef) and e.func.__name__ in names}
-        return tuple(sorted(found, key=str))
+        events = [side for event in self.events for side in event.sides]
+        return delays_in((*self.expressions, *self.observables.values(), *events), self.names)
 
     @property
     def slopes(self) -> tuple[AppliedUndef, ...]:
@@ -354,6 +353,31 @@ class Contents(ABC):
             sides[name] = side.applyfunc(function) if isinstance(side, sp.MatrixBase) else tuple(map(function, side))
         observed = MappingProxyType({k: function(v) for k, v in self.observables.items()})
         return self.replace(**sides, observables=observed)
+
+
+def delays_in(expressions: Iterable[sp.Basic], names: Collection[str]) -> tuple[AppliedUndef, ...]:
+    """Applications of the functions of these names, and of their slopes, sorted by name.
+
+    Parameters
+    ----------
+    expressions : iterable of Basic
+    names : collection of str
+        Names of states.
+
+    Returns
+    -------
+    tuple of Function
+
+    Examples
+    --------
+    >>> x, t = sp.Function("x"), sp.Symbol("t")
+    >>> delays_in([x(t - 1) + sp.Function("f")(t)], ["x"])
+    (x(t - 1),)
+    """
+    known = {*names, *(f"{name}'" for name in names)}
+    return tuple(
+        sorted({e for e in dag.nodes(expressions) if isinstance(e, AppliedUndef) and e.func.__name__ in known}, key=str)
+    )
 
 
 def _listed(parts: Iterable[str]) -> str:

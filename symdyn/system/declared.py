@@ -64,7 +64,8 @@ class System(Beginning):
     defaults : mapping of Symbol to float
         Parameter values that are used unless others are given.
     initial : mapping of Symbol to float or Expr
-        The same of initial values; an expression is of parameters and of the initial values of other states, and follows them.
+        The same of initial values; an expression is of parameters and of the initial values of other states, and follows them;
+        where there is a history, also of the first time.
     observables : mapping of Symbol to Expr
         Named functions of states, parameters and time that a simulation reports too.
     time : Symbol
@@ -101,7 +102,7 @@ class System(Beginning):
     history : mapping of Symbol to Expr
         States before the first time, as functions of time and parameters; of others with delays they are the initial values.
     delays : tuple of Function
-        States at other times in right-hand sides, such as ``x(t - 1)``.
+        States at other times, such as ``x(t - 1)``, in right-hand sides, observables and events.
     inputs : tuple of Path
         Parameters that are functions of time; their values are numbers of courses, from 0.
     binary : tuple of Symbol
@@ -226,7 +227,7 @@ class System(Beginning):
         >>> Line(2).drift, Line(2).parameters
         ((-x0 + x1, c - x1), (c,))
         """
-        begin = initial_values(initial, states, time)
+        begin = initial_values(initial, states, time, timed=bool(self.history))
         formulas = self._formulas(begin)
         symbols = check_symbols(states, time, [*sides, *formulas], observables, delayed=self.delayed)
         named = (s for s in symbols if not self.drawn(s))

@@ -122,7 +122,8 @@ class Beginning(Contents):
         >>> sd.ODESystem.from_text("x' = -x").with_initial(x=3).initial[sp.Symbol("x")]
         3.0
         """
-        return self._beginning({**self.initial, **initial_values({**(values or {}), **named}, self.states, self.time)})
+        given = initial_values({**(values or {}), **named}, self.states, self.time, timed=bool(self.history))
+        return self._beginning({**self.initial, **given})
 
     def with_initial_numbers(self, *, unknown: Iterable[Any] = ()) -> Self:
         """The same system with numbers for the initial values that are expressions, without those that are not known.

@@ -142,3 +142,12 @@ def test_the_basin_of_a_cycle_and_what_is_unbounded():
 def test_what_is_refused(act, message):
     with pytest.raises(sd.DeclarationError, match=message):
         act()
+
+
+def test_cycles_outside_of_the_region_are_none_of_its():
+    # a stable circle of radius 1 about (0, 1.2), which a region with y < 1 does not hold whole
+    round_about = "x' = -v + x*(1 - x**2 - v**2); y' = x + v*(1 - x**2 - v**2)".replace("v", "(y - 6/5)")
+    moved = sd.ODESystem.from_text(round_about)
+    assert phase_portrait(moved, {"x": (-2, 2), "y": (-2, 0.1)}, trajectories=2).cycles == []
+    (cycle,) = phase_portrait(moved, {"x": (-2, 2), "y": (-2, 3)}, trajectories=2).cycles
+    assert cycle.period.item() == pytest.approx(2 * np.pi, rel=1e-9)

@@ -123,3 +123,14 @@ def test_contradictions_have_no_solutions():
     found = all_zeros(system(2, lambda x: [x[0] * x[1] - 1, x[0], x[1]]), [])
     assert found.complete
     assert found.points == []
+
+
+def test_complex_zeros_that_are_multiple_are_counted():
+    # (x^2 + 1)^2 = 0 and y = x^2 + x: the zeros i and -i, each of multiplicity two, with y = -1 + i and -1 - i
+    def double(v):
+        rest = v[1] - v[0] ** 2 - v[0]
+        return [(v[0] ** 2 + 1) ** 2 + rest, rest]
+
+    found = all_zeros(system(2, double), [], real=False)
+    assert found.complete
+    assert sorted(complex(p[0]).imag for p in found.points) == pytest.approx([-1, 1])

@@ -125,6 +125,24 @@ def _sbml_equations() -> Target:
     return Target((seed.encode(), *_sbml().seeds), _file("model.xml", partial(sd.read_sbml, as_="ode")))
 
 
+def _petab() -> Target:
+    """All files of a problem in one, each after a line with its name."""
+    source, mark = Path(__file__).parents[2] / "examples" / "data" / "petab_conversion", b"\n==== "
+    names = sorted(p.name for p in source.iterdir() if p.suffix in (".yaml", ".tsv", ".xml"))
+    seed = b"".join(mark + name.encode() + b"\n" + (source / name).read_bytes() for name in names)
+    folder = _folder() / "petab"
+    folder.mkdir()
+
+    def read(data: bytes) -> object:
+        for part in data.split(mark)[1:]:
+            name, _, content = part.partition(b"\n")
+            if name.decode("utf-8", "replace") in names:
+                (folder / name.decode()).write_bytes(content)
+        return str(sd.read_petab(folder / "conversion.yaml"))
+
+    return Target((seed,), read)
+
+
 def _data(path: Path) -> object:
     return read_data(read_table(path))
 
@@ -170,4 +188,5 @@ TARGETS: dict[str, Callable[[], Target]] = {
     "recovery": _recovery,
     "checkpoint": _checkpoint,
     "store": _store,
+    "PEtab": _petab,
 }

@@ -19,6 +19,7 @@ import numpy as np
 import xarray as xr
 
 import symdyn as sd
+from symdyn.declaration import RESERVED_NAMES
 from symdyn.io._sbml_reader import read
 from symdyn.io.exchange.odes import to_odes
 
@@ -45,7 +46,7 @@ def judge(files: dict[str, bytes]) -> str:
     settings = dict(re.findall(r"(?m)^(\w+):[ \t]*(.*)$", files["settings.txt"].decode()))
     rows = [r for r in csv.reader(io.StringIO(files["results.csv"].decode("utf-8-sig"))) if any(r)]
     expected = dict(zip([c.strip() for c in rows[0]], np.array([[float(c) for c in r] for r in rows[1:]]).T, strict=True))
-    times = next(iter(expected.values()))
+    times = np.array([float(r[0]) for r in rows[1:]])
     newest = max(name for name in files if name.startswith("sbml-"))
     try:
         model = read(files[newest].decode())
@@ -71,6 +72,7 @@ def judge(files: dict[str, bytes]) -> str:
 
 def _values(system: sd.ODESystem, run: xr.Dataset, name: str) -> np.ndarray:
     """A quantity at the output times; parameters are constant."""
+    name += "_" * (name in RESERVED_NAMES)  # as the reader calls it
     constant = next((v for s, v in system.defaults.items() if s.name == name), np.nan)
     return run[name].values if name in run else np.full(run.sizes["time"], constant)
 

@@ -260,6 +260,7 @@ def test_tables_that_contradict_are_named(tmp_path, tables, message):
         ("format_version: 2.0.0\nextensions: {select: {required: true}}", "extensions of PEtab, which are not read: select"),
         ("format_version: 1\nproblems: [{}, {}]", "has 2 problems; one is read"),
         ("format_version: 1\nproblems: [{sbml_files: [http://example.org/m.xml]}]", "is no name of a file"),
+        ("format_version: 1\nproblems: [{sbml_files: [nowhere.xml]}]", "names 'nowhere.xml', which is no file in its folder"),
     ],
 )
 def test_files_that_are_no_problem_are_refused(tmp_path, text, message):

@@ -357,6 +357,7 @@ def math_value(node, values):
     name = node[0].tag.rpartition("}")[2]
     args = [math_value(child, values) for child in node[1:]]
     known = {"plus": sum, "times": numbers.prod, "divide": lambda v: v[0] / v[1], "power": lambda v: v[0] ** v[1]}
+    known["minus"] = lambda v: -v[0] if len(v) == 1 else v[0] - v[1]
     return known[name](args) if name in known else getattr(numbers, name)(*args)
 
 

@@ -303,3 +303,9 @@ def test_the_eigenvalue_compared_with_is_that_of_the_population_meant():
     model = sd.leslie.predator_prey([[0, 2], [0.5, 0]], [[0.1], [0.1]], 0.5, [[0.1, 0.1]])  # -1 is as large as 1
     found = model.growth_factor_approximation()
     assert found.exact == pytest.approx(found.value, abs=0.01)
+
+
+def test_powers_are_exact_only_where_the_numbers_are():
+    model = sd.leslie.from_matrix([[1, 1], [1, 0]])
+    assert sd.leslie.evolution(model, [0.5, 0], 3).dtype == float
+    assert sd.leslie.evolution(sd.leslie.from_matrix([[0.5]]), [4], 2).tolist() == [1.0]

@@ -217,3 +217,16 @@ def test_places_of_entries_are_named():
         sd.leslie.age_by_stage([], [[[1]]], states=["a"])
     with pytest.raises(sd.DeclarationError, match=r"the dispersal is 0\.1; expected a matrix"):
         sd.leslie.patches([1, 1], 0.1)
+
+
+def test_stages_that_all_survive_are_left_at_the_rate_one_over_their_duration():
+    d = sp.Symbol("d", positive=True)
+    assert sd.leslie.lefkovitch([1, R(1, 2)], [0, 3], durations=[d]).matrix[1, 0] == 1 / d
+    assert sd.leslie.lefkovitch([1, 0.5], [0, 3], durations=[2.5]).matrix[1, 0] == pytest.approx(0.4)
+
+
+def test_environments_have_no_events_of_their_own():
+    n = sp.Symbol("n1")
+    culled = sd.leslie.from_matrix([[1.2]], events=[sd.Event(n > 10, {n: n / 2})])
+    with pytest.raises(sd.DeclarationError, match="a joint model"):
+        sd.leslie.random_environment([culled, sd.leslie.from_matrix([[0.9]])])

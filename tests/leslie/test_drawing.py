@@ -101,3 +101,12 @@ def test_names_as_words_and_as_mathematics():
     words = [t.get_text() for t in MODELS["turtle"].draw().texts]
     assert "small\njuveniles" in words
     assert any("s_{1}" in t.get_text() for t in MODELS["goose"].draw().texts)
+
+
+@pytest.mark.parametrize("name", sorted(MODELS))
+def test_arrows_end_on_the_edges_of_boxes(name):
+    layout = _layout(MODELS[name])
+    for arrow in (a for a in layout.arrows if a.sides != (0, 0)):
+        for point, stage in ((arrow.curve[0], arrow.source), (arrow.curve[-1], arrow.target)):
+            box = layout.boxes[stage]
+            assert abs(point[0] - box.x) <= box.width / 2

@@ -220,3 +220,11 @@ def test_numbers_are_those_of_python_and_turning_growth_is_refused():
     assert not sd.leslie.from_matrix([[1, -1], [1, 1]]).ergodic
     with pytest.raises(sd.DeclarationError, match="expected numbers, not symbols"):
         model.inertia([sp.Symbol("a"), 1])
+
+
+def test_growth_relative_to_an_irrational_factor_is_a_number():
+    # Fibonacci: column sums 2 and 1 over the golden ratio
+    model = sd.leslie.from_matrix([[1, 1], [1, 0]])
+    golden = (1 + np.sqrt(5)) / 2
+    assert model.reactivity == pytest.approx(2 / golden)
+    assert isinstance(model.reactivity, float)

@@ -199,8 +199,12 @@ def test_failures_say_what_happened():
         ({x: X(t - 1)}, {"history": {x: x + 1}}, "contains the state x"),
         ({x: X(t - 1)}, {"history": {x: X(t - 1)}}, "contains the term"),
         ({x: X(t - 1)}, {"history": 1}, "expected a mapping"),
-        ({x: X(t - 1)}, {"observables": {"z": X(t - 2)}}, "right-hand sides alone"),
-        ({x: X(t - 1)}, {"events": sd.Event(X(t - 2) > 1, {x: 0})}, "right-hand sides alone"),
+        ({x: -x}, {"observables": {"z": X(t + 2)}}, "looks into the future"),
+        ({x: -x}, {"events": sd.Event(X(y) > 1, {x: 0})}, "call of the state x"),
+        ({x: -x}, {"events": sd.Event(x > 1, {x: 0}, delay=X(t - X(t - 1)))}, "a state at another time"),
+        ({x: -x, y: 1}, {"initial": {x: Y(t + 1)}}, "looks into the future"),
+        ({x: -x, y: 1}, {"initial": {x: Y(t - tau)}}, "whose delay tau may be negative"),
+        ({x: -x, y: 1}, {"initial": {x: Y(t - y)}}, "whose delay y may be negative"),
         ({x: X(t - 1).diff(t)}, {}, "derivative"),
     ],
 )  # fmt: skip
@@ -232,7 +236,6 @@ def test_what_does_not_know_delays_refuses_them():
     for refusing in (
         lambda: system.moments(2),
         lambda: system.to_sbml(),
-        lambda: sensitivities(sd.ODESystem({x: -X(t - 1)}, events=sd.dose(x, 1))),
         lambda: sd.analysis.steady_states(system),
         lambda: sd.analysis.stability(system, {"x": 0}),
         lambda: sd.analysis.lyapunov_exponents(system),
@@ -296,6 +299,51 @@ def test_sensitivities_have_delays():
         run(moving, times, initial={x: 2})
     with pytest.raises(sd.DeclarationError, match="x may jump at the first time"):
         sensitivities(cases[2].with_initial(x=2), [tau])
+
+
+NEURON = {x: 3 * k - 0.3 * x, y: -y + X(t - tau) ** 2 + y * X(t - 2 * tau)}
+
+
+@pytest.mark.parametrize(
+    "system",
+    [
+        sd.ODESystem({x: -k * X(t - tau)}, {k: 0.5, tau: 0.8, "a": 0.55, "b": 0.5}, initial={x: 1},
+                     events=sd.dose(x, sp.Symbol("b"), start=sp.Symbol("a"), every=1.3, times=3)),
+        sd.ODESystem({x: -k * X(t - 1)}, {k: 0.5}, initial={x: 1}, events=sd.dose(x, 0.7, start=0.5)),
+        sd.ODESystem(NEURON, {k: 1.5, tau: 0.7}, initial={x: 0.1, y: 0.3}, events=sd.Event(x >= 1, {x: x / 4})),
+        sd.ODESystem({x: -k * x, y: -y + Y(t - 1)}, {k: 0.7, tau: 0.7}, initial={x: 1, y: 0.3},
+                     events=sd.Event(X(t - tau) <= 0.5, {y: y + X(t - 0.5 * tau)})),
+        sd.ODESystem({x: -k * X(t - 1), y: -y}, {k: 0.7, tau: 0.3}, initial={x: 1, y: 0.3},
+                     events=sd.Event(x <= 0.5, {y: y + X(t - tau)}, delay=tau + X(t - 0.2) / 4)),
+        sd.ODESystem({x: -k * X(t - tau)}, {k: 0.7, tau: 0.6, "a": 0.5}, initial={x: 1},
+                     events=sd.Event(t >= sp.Symbol("a"), {x: 2 * x + X(t - tau)})),
+    ],
+    ids=["doses", "dose", "neuron", "past trigger", "delayed event", "known time"],
+)  # fmt: skip
+def test_sensitivities_jump_at_events_and_later(system):
+    """Against difference quotients by every parameter and initial value, also of the delays and the times of events."""
+    extended, times, h = sensitivities(system), np.array([0, 0.41, 1.23, 2.17, 3.71, 4.9]), 1e-5
+    data = run(extended.system, times, rtol=1e-12, atol=1e-14)
+    assert data.fired[0] > 0
+    for p in (*system.parameters, *system.states):
+        kind, given = ("parameters", system.defaults) if p in system.parameters else ("initial", system.initial)
+        near = run(system, times, **{kind: {p: given[p] + np.array([-h, h])}, "rtol": 1e-12, "atol": 1e-14})
+        for s in system.states:
+            quotient = (near[s.name][1] - near[s.name][0]) / (2 * h)
+            np.testing.assert_allclose(data[extended.names[s, p].name], quotient, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("drift", "event", "message"),
+    [
+        ({x: X(t - 1 - x**2) - k}, sd.Event(x <= 0, {x: 1}), "at the varying delay x\\*\\*2 \\+ 1"),
+        ({x: X(t - 1) - k}, sd.Event(x <= 0, {x: 1}, delay=1), "look up what it assigns after a delay"),
+        ({x: X(t - 1) - k}, sd.Event(X(t - 1) <= 0, {x: 1}), "whose condition may jump, as events change x"),
+    ],
+)
+def test_sensitivities_that_are_not_known_are_refused(drift, event, message):
+    with pytest.raises(sd.DeclarationError, match=message):
+        sensitivities(sd.ODESystem(drift, {k: 1}, initial={x: 1}, events=event))
 
 
 def test_inputs_and_delays():

@@ -1,4 +1,4 @@
-"""Arguments of drivers about delays: where a right-hand side looks up states of the past."""
+"""Arguments of drivers about delays: where rates of change, events and observables look up states of the past."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class DelayTables(NamedTuple):
     Attributes
     ----------
     times : int
-        Address of a lane function of time, states and parameters: the L times.
+        Address of a lane function of time, states and parameters: the L times, those that rates of change need first.
     history : int
         Address of a lane function of a time before the first, of the initial values and of parameters: the S states, then
         their slopes.
@@ -27,12 +27,17 @@ class DelayTables(NamedTuple):
         Which of the K values belong to each time.
     kept, slopes : (K,) int64
         Of each value its place among the S states, and whether it is the slope.
+    observed : (Q,) int64
+        The values that are recorded at output times, after the states.
     first : int
         The parameter that the first of the K values is for the right-hand side.
+    rated : int
+        How many of the L times rates of change need.
     varying : int
-        Whether a delay depends on states or time: a step may then look up its own solution, and nothing is forgotten.
+        Whether a delay of these depends on states or time: a step may then look up its own solution.
     shortest, longest : (N,) float64
-        Of the constant delays of each trajectory.
+        Of each trajectory the shortest constant delay in rates of change, and the longest delay: infinite where nothing is
+        forgotten, as a delay depends on states or time.
     sums : (N, q) float64
         Sums of constant delays of each trajectory, in order: so long after a jump of a state others follow.
 
@@ -48,7 +53,9 @@ class DelayTables(NamedTuple):
     begins: Integers
     kept: Integers
     slopes: Integers
+    observed: Integers
     first: int
+    rated: int
     varying: int
     shortest: Numbers
     longest: Numbers
@@ -68,4 +75,4 @@ class DelayTables(NamedTuple):
         0
         """
         empty, nothing = np.empty(0, np.int64), np.empty(0)
-        return cls(0, 0, empty, np.zeros(1, np.int64), empty, empty, 0, 0, nothing, nothing, np.empty((0, 0)))
+        return cls(0, 0, empty, np.zeros(1, np.int64), empty, empty, empty, 0, 0, 0, nothing, nothing, np.empty((0, 0)))

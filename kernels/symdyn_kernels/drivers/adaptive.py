@@ -4,7 +4,7 @@ A lane whose trajectory is finished takes the next one.  Where a right-hand side
 ends just before, and the next one begins just after with a newly evaluated derivative.  Lanes are independent, so results are
 bitwise the same for any number of lanes, threads and chunks.  The methods differ in `step`, `error`, `stiffness` and `dense`;
 loading a driver replaces the import of `_steps` by the text of the method.  There `EVENTS` says whether states change at
-events, `DELAYS` whether right-hand sides look up states of the past, and `ALGEBRAIC` whether algebraic equations determine some
+events, `DELAYS` whether states of the past are looked up, and `ALGEBRAIC` whether algebraic equations determine some
 states: the drivers of models without them do not know them.
 """
 
@@ -28,7 +28,9 @@ from symdyn_kernels.delays import (
     note_jump,
     past_memory,
     past_size,
+    propose,
     recall,
+    record_past,
     refuse_unsettled,
     reopen,
     shorten,
@@ -268,29 +270,34 @@ def chunk(arguments):
     if DELAYS:
         begun, crowded = np.zeros(W, np.int64), 0.0
         past = past_memory(delays, DEGREE, n, W, tolerances, buffer.ctypes.data + 8 * (buffer.size - past_size(delays, n, W)))
-    waiting, live, iterations, wrong = 0, 0, 0, 0
-    for l in range(W):
-        load(min(waiting, last - 1), l, W, batch, output, fb + 8 * yb, pb, lanes)
-        if waiting < last:
+        lagged = delays, past
+    else:
+        lagged = None
+    waiting, live, iterations, wrong = min(W, last), min(W, last), 0, 0
+    for l in range(W - 1, -1, -1):  # idle lanes first: they write initial values of the last trajectory, also as output
+        load(min(l, last - 1), l, W, batch, output, fb + 8 * yb, pb, lanes)
+        if l < last:
             if DELAYS:
-                begin_past(delays, past, l, who[l], n, W, fb + 8 * yb, lanes)
+                begin_past(delays, past, l, l, n, W, fb + 8 * yb, lanes)
             if EVENTS:
-                begin_events(events, happening, l, W, fb + 8 * yb, pb, lanes)
-                status[waiting] = happen(events, happening, l, who[l], fb + 8 * yb, n, W, pb, lanes, output, run.aside)
-                if ALGEBRAIC and events.flags.size > 0 and status[waiting] == SUCCESS:
+                begin_events(events, happening, l, W, fb + 8 * yb, pb, lanes, lagged)
+                status[l] = happen(events, happening, l, l, fb + 8 * yb, n, W, pb, lanes, output, run.aside, lagged)
+                if ALGEBRAIC and events.flags.size > 0 and status[l] == SUCCESS:
                     here = fb + 8 * yb
                     code = make_consistent(constraints, solving, l, lanes[T], here, W, pb, tolerances, False)
                     record(output, code, ld(lanes[T], l), l, here, n, W)
-                    status[waiting] = code
-                wrong += status[waiting] != SUCCESS
-            enter(l, waiting, W, stops, passed, lanes)
+                    status[l] = code
+                wrong += status[l] != SUCCESS
+            enter(l, l, W, stops, passed, lanes)
             if EVENTS:
-                put(lanes[TEND], l, min(ld(lanes[TEND], l), next_moment(events, happening, l, who[l])), W)
-            waiting, live, fresh[l] = waiting + 1, live + 1, 1
+                put(lanes[TEND], l, min(ld(lanes[TEND], l), next_moment(events, happening, l, l)), W)
+            fresh[l] = 1
         else:
             park(l, lanes, who, W)
     if DELAYS:
         reopened(delays, past, begun, fresh, W, fb + 8 * yb, pb, lanes)
+        if delays.observed.size > 0:
+            record_past(delays, past, n, W, pb, lanes, output, status)
     start(f, n, W, tolerances, controller.grow, fb + 8 * yb, pb, fb + 8 * k0, fb + 8 * work, lanes, fresh)
     limit(lanes, WL, longest)
     if DELAYS:
@@ -316,6 +323,8 @@ def chunk(arguments):
         if ALGEBRAIC and constraints.constraints > 0:
             meet_constraints(constraints, solving, fb + 8 * yt, W, pb, lanes, who, tolerances)
         happened = 0.0
+        if DELAYS and (EVENTS or margin != 0):
+            propose(delays, past, polynomial, W, lanes, who)
         if EVENTS:
             if DELAYS:
                 if looking > 0.0:
@@ -326,20 +335,24 @@ def chunk(arguments):
                 if events.sampled or margin != 0 or outputs + arrived > 0.0:
                     dense(functions, sizes, memory, places, tolerances)
             if events.sampled:
-                alarm += crossed(events, happening, polynomial, n, W, WL, m, pb, lanes, who, status)
-            happened = arrivals(events, happening, W, fb + 8 * yt, pb, lanes, who, times[-1])
-        passed_by, undefined = crossings(ends, fb + 8 * yt, W, WL, lanes, who, status) if margin != 0 else (0.0, 0.0)
+                alarm += crossed(events, happening, polynomial, n, W, WL, m, pb, lanes, who, status, lagged)
+            happened = arrivals(events, happening, W, fb + 8 * yt, pb, lanes, who, times[-1], lagged)
+        passed_by, undefined = 0.0, 0.0
+        if margin != 0:
+            passed_by, undefined = crossings(ends, fb + 8 * yt, W, WL, lanes, who, status, lagged)
         alarm += undefined
         outputs += passed_by
         if EVENTS or ALGEBRAIC:
             alarm, wrong = alarm + wrong, 0
         if DELAYS:
             past, crowded = keep(delays, past, polynomial, W, lanes, who, status)
-            alarm += crowded
+            alarm, lagged = alarm + crowded, (delays, past)
         if arrived > 0.0:
             outputs += arrive(W, stops, passed, ended, who, fresh, counts, lanes)
             if EVENTS and DELAYS:
                 outputs += pass_jumps(delays, past, W, ended, who, fresh, counts, lanes)
+            if EVENTS:  # also those at times that were passed now
+                happened = arrivals(events, happening, W, fb + 8 * yt, pb, lanes, who, times[-1], lagged)
         if alarm > 0.0:
             for l in range(W):
                 if who[l] >= 0 and ended[l] == 0 and ld(lanes[ACTIVE], l) > 0.5:
@@ -374,7 +387,7 @@ def chunk(arguments):
             if not EVENTS and not DELAYS:
                 dense(functions, sizes, memory, places, tolerances)
             if passed_by > 0.0:
-                end(ends, polynomial, n, W, lanes, who)
+                end(ends, polynomial, n, W, lanes, who, lagged)
             emit(polynomial, n, W, output, lanes, spare)
             if passed_by > 0.0:
                 hold(ended, fb + 8 * yt, n, W, output)
@@ -383,7 +396,7 @@ def chunk(arguments):
                 k = who[l]
                 if k >= 0 and happening.happens[l] != 0:
                     if status[k] == SUCCESS and not run.passage[k] <= ld(lanes[TNEW], l):
-                        status[k] = happen(events, happening, l, k, fb + 8 * yt, n, W, pb, lanes, output, run.aside)
+                        status[k] = happen(events, happening, l, k, fb + 8 * yt, n, W, pb, lanes, output, run.aside, lagged)
                         if not happening.smooth[l]:
                             counts[k, 3] += fresh[l] == 0
                             fresh[l] = AFTER_EVENT
@@ -393,6 +406,8 @@ def chunk(arguments):
                             fresh[l] = KNOT
                     happening.happens[l] = 0
                     alarm += 1.0
+        if DELAYS and delays.observed.size > 0 and (outputs > 0.0 or happened > 0.0):
+            record_past(delays, past, n, W, pb, lanes, output, status)
         # rejected lanes keep their state: it is copied to the new buffers, which are then the current ones
         for l in range(W):
             if ld(lanes[ACCEPT], l) < 0.5:
@@ -412,7 +427,7 @@ def chunk(arguments):
                 if k >= 0 and (due[l] >= times.size or status[k] != SUCCESS):
                     counts[k, 0] = np.int64(ld(lanes[STEPS], l))
                     counts[k, 1] = np.int64(ld(lanes[REJECTED], l))
-                    void(k, due[l], n, run.values)
+                    void(k, due[l], run.values.shape[2], run.values)
                     signals.done[0] += 1
                     hits[l], passed[l] = 0, 0
                     if waiting < last:
@@ -429,8 +444,10 @@ def chunk(arguments):
                     if DELAYS and fresh[l] == NEW:
                         begin_past(delays, past, l, who[l], n, W, fb + 8 * yb, lanes)
                     if EVENTS and fresh[l] == NEW:
-                        begin_events(events, happening, l, W, fb + 8 * yb, pb, lanes)
-                        status[who[l]] = happen(events, happening, l, who[l], fb + 8 * yb, n, W, pb, lanes, output, run.aside)
+                        begin_events(events, happening, l, W, fb + 8 * yb, pb, lanes, lagged)
+                        status[who[l]] = happen(
+                            events, happening, l, who[l], fb + 8 * yb, n, W, pb, lanes, output, run.aside, lagged
+                        )
                         wrong += status[who[l]] != SUCCESS
                     if ALGEBRAIC and (fresh[l] != NEW or events.flags.size > 0) and status[who[l]] == SUCCESS:
                         here = fb + 8 * yb
@@ -451,6 +468,8 @@ def chunk(arguments):
                         fresh[l] = 0
             if DELAYS:
                 reopened(delays, past, begun, fresh, W, fb + 8 * yb, pb, lanes)
+                if delays.observed.size > 0 and loaded:
+                    record_past(delays, past, n, W, pb, lanes, output, status)
             start(f, n, W, tolerances, controller.grow, fb + 8 * yb, pb, fb + 8 * k0, fb + 8 * work, lanes, fresh)
             if EVENTS:
                 for l in range(W):

@@ -9,6 +9,7 @@ import numpy as np
 import sympy as sp
 from symdyn_kernels.status import SUCCESS
 
+from symdyn.codegen.delay_program import early_values
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.families.base import Batch, Launch, Run
 from symdyn.codegen.input_paths import coefficient_rows
@@ -35,7 +36,7 @@ def holds_at_start(batch: Batch, facts: Mapping[str, Any]) -> np.ndarray:
 
 def end_at_last(run: Run, batch: Batch, task: Launch) -> None:
     """Let trajectories end at the last time where an event makes the condition true then: no further step would find that."""
-    if task.facts.get("start") is None or not task.system.events or batch.times.size == 1:
+    if task.facts.get("start") is None or task.facts.get("start_alone") or not task.system.events or batch.times.size == 1:
         return
     last = batch.times[-1:]
     rows = coefficient_rows(task.system, batch.parameters, last)
@@ -57,7 +58,10 @@ def integrate_rest(run: Run, batch: Batch, task: Launch, integrate: Callable[[Ru
         integrate(run, batch, task)
         end_at_last(run, batch, task)
         return
-    run.values[over] = batch.initial[over, None]
+    begin = batch.initial if task.facts.get("delays") is None else early_values(
+        task.facts["delays"], batch.times[0], batch.initial, given.parameters
+    )  # fmt: skip
+    run.values[over] = begin[over, None]
     task.signals.done[0] += int(over.sum())
     if not over.all():
         rest = run.part(~over)

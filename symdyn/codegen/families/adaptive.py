@@ -64,17 +64,21 @@ class AdaptiveFamily(Family):
         eventful = bool(system.events or system.inputs)
         system, conditions = written_out(system, *(() if until is None else (until,)))
         until = conditions[0] if conditions else None
-        lagged = looked_up(system, slopes=scheme.implicit) if system.delays else None
-        system = system if lagged is None else lagged.system
+        lagged = looked_up(system, slopes=scheme.implicit, until=until) if system.delays else None
+        declared = system
+        if lagged is not None:
+            system, until = lagged.system, lagged.until
+        begun = until if lagged is None or until is None else until.xreplace(lagged.early())
         build = lowering(system)
         drift = [build.value(e) for e in system.part("drift")]
         rhs = build.program("rhs", drift, [f"d{s}/d{system.time}" for s in system.names])
         rhs = replace(rhs, blocks=(("lane", (system.time.name,)), *rhs.blocks[1:]))  # it has no shift
         timed = Operation("input", (0, 0)) in rhs.operations
         stops = stop_program(system) if timed or lagged is not None else None
-        found = {"jumps": None if stops is None else stops.as_json(), **start_fact(system, until)}
-        found["events"] = event_facts(system) if eventful else None
+        found = {"jumps": None if stops is None else stops.as_json(), **start_fact(declared, begun)}
+        found["events"] = event_facts(system, () if lagged is None else lagged.symbols) if eventful else None
         found["delays"] = None if lagged is None else lagged.facts(scheme.order)
+        found["start_alone"] = begun != until  # a condition on the past is known for the first time
         ends: tuple[Program, ...] = () if until is None else (margin_program(system, until),)
         ends += event_programs(system) if system.events else ()
         if system.algebraic:

@@ -138,9 +138,9 @@ class _Lowering:
             [volume, *(r.rate for r in reactions), *(x for e in events for x in e.sides), *observables.values()]
         )
         for s, q in self.quantities.items():  # what stays, and occurs nowhere else
-            if q.kind == "species" and s not in self.known and s not in used | observables.keys():
-                if (amount := self.value(s)) is not None:
-                    observables[s] = sp.Float(amount)
+            idle = q.kind == "species" and s not in self.known and s not in used | observables.keys()
+            if idle and (amount := self.value(s)) is not None:
+                observables[s] = sp.Integer(int(amount)) if amount == int(amount) else sp.Float(amount)
         declared = [s for s in (*self.quantities, *self.model.local) if s in used and s not in self.known]
         return ReactionNetwork(
             reactions,
@@ -162,7 +162,7 @@ class _Lowering:
     def reactions(self, c: ExchangeReaction, law: sp.Expr, volume: sp.Expr) -> list[Reaction]:
         """The one or two reactions of a reaction of the model."""
         if c.fast:
-            raise DeclarationError(f"the reaction {c.symbol} is fast, in equilibrium at all times; that is not read")
+            raise DeclarationError(f"the reaction {c.symbol} is fast, in equilibrium at all times; {OTHERWISE}")
         sides = [self.side(s, c) for s in (c.reactants, c.products)]
         parts = split_reversible(law, *sides, name=c.symbol.name) if c.reversible else [law]
         found = []

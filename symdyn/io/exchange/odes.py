@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,10 +13,12 @@ from sympy.core.function import AppliedUndef
 from symdyn import dag
 from symdyn.declaration import value_of
 from symdyn.errors import DeclarationError
+from symdyn.io.exchange.equilibria import without_fast
 from symdyn.io.exchange.model import Delayed, ExchangeModel, Quantity, RateOf, Trigger
 from symdyn.models.events import Event
 from symdyn.models.ode import ODESystem
 from symdyn.pairing import matched
+from symdyn.system import delays_in
 
 __all__ = ["to_odes"]
 
@@ -38,10 +41,8 @@ class _Lowering:
     """One model, from quantities to equations."""
 
     def __init__(self, model: ExchangeModel) -> None:
-        self.model = model
+        self.model = model = without_fast(model)
         self.quantities = model.quantities
-        if fast := [c.symbol for c in model.changes if c.fast]:
-            raise DeclarationError(f"the reaction {fast[0]} is fast, in equilibrium at all times; that is not read")
         self.extents: dict[sp.Symbol, list[sp.Expr]] = {}  # of each species, the extents that reactions add to it
         for c in model.changes:
             for sign, side in ((1, c.products), (-1, c.reactants)):
@@ -148,6 +149,10 @@ class _Lowering:
         while late := e.atoms(Delayed):
             inner = {d for d in late if not d.args[0].has(Delayed) and not d.args[1].has(Delayed)}
             e = e.xreplace({d: self.earlier(*d.args) for d in inner})
+        return self.without_rates(e)
+
+    def without_rates(self, e: Any) -> Any:
+        """An expression with what rates of change are in it."""
         for _ in range(2 * len(self.drift) + 1):  # a rate is built on each of the others at most, in a formula
             if not (rates := e.atoms(RateOf)):
                 return e
@@ -163,9 +168,12 @@ class _Lowering:
             raise DeclarationError(f"a formula has {what} of {found[0]}, which an algebraic rule determines; that is not read")
 
     def earlier(self, e: sp.Expr, tau: sp.Expr) -> sp.Expr:
-        """An expression a time tau ago."""
-        self.refuse_unknown(e, "the past")
+        """An expression a time tau ago; rates of change were 0 before the first time."""
         t = self.model.time
+        if rates := e.atoms(RateOf):
+            still, moving = e.xreplace(dict.fromkeys(rates, sp.S.Zero)), self.without_rates(e)
+            return sp.Piecewise((self.earlier(still, tau), t - tau < 0), (self.earlier(moving, tau), True))
+        self.refuse_unknown(e, "the past")
         calls = {c: c.func(c.args[0].xreplace({t: t - tau})) for c in e.atoms(AppliedUndef)}
         return e.xreplace({**calls, t: t - tau, **{s: sp.Function(s.name)(t - tau) for s in self.drift}})
 
@@ -215,7 +223,8 @@ class _Lowering:
         events = [e for t in self.model.triggers if (e := self.event(t)) is not None]
         observables = {s: self.put(e) for s, e in self.swap.items()}
         observables |= {c.symbol: self.put(c.law) for c in self.model.changes if c.law is not None}
-        initial = {s: self.at_start(e, s) for s, e in self.starts.items() if e is not None}
+        history = self.histories()
+        initial = {s: self.at_start(e, s, history) for s, e in self.starts.items() if e is not None}
         algebraic = {s: self.put(e, f"the algebraic rule of {s}") for s, e in self.unknown.items()}
         starts = [e for e in initial.values() if isinstance(e, sp.Expr)]
         inside = dag.free_symbols([*self.drift.values(), *algebraic.values(), *observables.values(), *starts])
@@ -223,6 +232,8 @@ class _Lowering:
         declared = {s: q.value for s, q in self.quantities.items() if s not in self.starts and s not in self.swap}
         given = {s: v for s, v in (*declared.items(), *self.model.local.items()) if s in inside and v is not None}
         idle = {s: sp.Float(float(v)) for s, v in declared.items() if s not in inside and v is not None}
+        sides = [*self.drift.values(), *observables.values(), *(side for e in events for side in e.sides)]
+        late = {call.func.__name__ for call in delays_in(sides, {s.name for s in history})}
         return ODESystem(
             self.drift,
             {s: float(v) for s, v in given.items()},
@@ -230,14 +241,28 @@ class _Lowering:
             initial=initial,
             observables={**observables, **idle},
             events=events,
+            history={s: e for s, e in history.items() if s.name in late},
             time=self.model.time,
             provenance=self.model.provenance,
         )
 
-    def at_start(self, e: sp.Expr, s: sp.Symbol) -> Any:
+    def histories(self) -> dict[sp.Symbol, sp.Expr]:
+        """The states whose initial assignments depend on time, which are their values before the first time too."""
+        starts = {s: self.put(e, f"the initial value of {s}") for s, e in self.starts.items() if e is not None}
+        if not any(e.has(self.model.time) and not e.has(AppliedUndef) for e in starts.values()):
+            return {}
+        written = dag.written_out(starts, "initial value of")
+        return {s: e for s, e in written.items() if e.has(self.model.time) and not e.has(AppliedUndef)}
+
+    def at_start(self, e: sp.Expr, s: sp.Symbol, history: Mapping[sp.Symbol, sp.Expr]) -> Any:
         """A value at the start, of parameters and of the initial values of states."""
         what = f"the initial value of {s}"
-        found = dag.put_in(self.put(e, what), {self.model.time: sp.S.Zero}, what)
+        found = self.put(e, what)
+        named = {state.name: state for state in self.drift}
+        past = {call: named[call.func.__name__] for call in delays_in([found], named)}
+        t = self.model.time
+        past = {call: history.get(state, state).xreplace({t: call.args[0]}) for call, state in past.items()}
+        found = dag.put_in(found.xreplace(past), {t: sp.S.Zero}, what)
         if not found.is_number:
             return found
         if math.isnan(number := value_of(found, {})):

@@ -242,8 +242,8 @@ def _conditions(
     pairs = list(zip(before, measured["simulationConditionId"], strict=True))
     found = {}
     for first, second in dict.fromkeys(pairs):
-        for c in (first, second):
-            if c not in conditions and not (c == "" and c is first):
+        for c in (first, second) if first else (second,):
+            if c not in conditions:
                 raise DeclarationError(f"a measurement is of the condition {c!r}, which the table of conditions does not have")
         start = (Period(-math.inf, conditions[first]),) if first else ()
         found[_pair(first, second)] = Experiment(_pair(first, second), (*start, Period(0.0, conditions[second])))

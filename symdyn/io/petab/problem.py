@@ -15,6 +15,7 @@ import sympy as sp
 from symdyn import dag
 from symdyn.errors import DeclarationError
 from symdyn.io._sbml_reader import read
+from symdyn.io.models import read_text
 from symdyn.io.petab.contents import PetabObservable, PetabParameter, Statements, read_statements
 from symdyn.io.petab.courses import Accuracy, Courses
 from symdyn.io.petab.distributions import log_density, residuals, scaled, unscaled
@@ -74,7 +75,7 @@ def read_petab(path: str | Path) -> PetabProblem:
     except DeclarationError as error:
         raise DeclarationError(f"{files.path}: {error}") from None
     try:
-        model = read(files.model.read_text(encoding="utf-8-sig"), files.model)
+        model = read(read_text(files.model), files.model)
     except DeclarationError as error:
         raise DeclarationError(f"{files.model}: {error}") from None
     try:

@@ -65,7 +65,7 @@ def read_files(path: str | Path) -> PetabFiles:
         raise DeclarationError(f"{path}: format_version is {listed.get('format_version')!r}; versions 1 and 2 are read")
     files, model = _version_1(listed, path) if version == "1" else _version_2(listed, path)
     tables = {name: _table(path, found, NEEDED[int(version)][name]) for name, found in files.items()}
-    return PetabFiles(path, int(version), path.parent / model, tables)
+    return PetabFiles(path, int(version), _file(path, model), tables)
 
 
 def _yaml(path: Path) -> dict[str, Any]:
@@ -128,14 +128,26 @@ def _text(name: Any, path: Path) -> str:
     return name
 
 
+def _file(path: Path, name: str) -> Path:
+    """A file that the problem names."""
+    try:
+        (path.parent / name).stat()
+    except (OSError, ValueError) as error:
+        raise DeclarationError(f"{path} names {name!r}, which is no file in its folder: {error}") from None
+    return path.parent / name
+
+
 def _table(path: Path, names: list[str], needed: tuple[str, ...]) -> pd.DataFrame:
     """One table from the files of a kind, cells as text without spaces around them, empty ones ''."""
     parts = []
     for name in names:
-        file = path.parent / name
-        if file.stat().st_size > MAX_TABLE:
-            raise DeclarationError(f"{file} has {file.stat().st_size} bytes, more than {MAX_TABLE}")
-        rows = [row for row in csv.reader(read_text(file).splitlines(), delimiter="\t") if any(cell.strip() for cell in row)]
+        file = _file(path, name)
+        if (size := file.stat().st_size) > MAX_TABLE:
+            raise DeclarationError(f"{file} has {size} bytes, more than {MAX_TABLE}")
+        try:
+            rows = [r for r in csv.reader(read_text(file).splitlines(), delimiter="\t") if any(cell.strip() for cell in r)]
+        except csv.Error as error:
+            raise DeclarationError(f"{file} is no table: {error}") from None
         if not rows:
             raise DeclarationError(f"{file} is empty; expected a line of column names")
         header = [cell.strip() for cell in rows[0]]

@@ -1,0 +1,178 @@
+"""Fast reactions: they are in equilibrium at all times, and what they conserve changes by the others."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from symdyn import dag
+from symdyn.declaration import value_of
+from symdyn.errors import DeclarationError
+from symdyn.io.exchange.model import ExchangeModel, ExchangeReaction, Quantity
+
+__all__ = ["without_fast"]
+
+#: How long, in units of time, fast reactions are followed from the values of the file to their equilibrium.
+LONG = 1e8
+
+
+def without_fast(model: ExchangeModel) -> ExchangeModel:
+    r"""A model whose fast reactions are algebraic rules, for ordinary differential equations.
+
+    With the matrix N of the amounts that fast reactions of rates v add, in the rows of the species that they change, the totals
+    :math:`T = L a` of amounts a with :math:`L N = 0` change by the other reactions alone; they become states.  Of the species,
+    as many as N has rank are determined by :math:`v = 0`, the others by the totals.  The equilibrium at the start is the one to
+    which the fast reactions lead from the values of the file.
+
+    Raises
+    ------
+    DeclarationError
+        If there is none that is isolated, or stoichiometries and compartments of fast reactions vary with time.
+    """
+    fast = [c for c in model.changes if c.fast]
+    return _Equilibrium(model, fast).model() if fast else model
+
+
+class _Equilibrium:
+    """One model."""
+
+    def __init__(self, model: ExchangeModel, fast: list[ExchangeReaction]) -> None:
+        self.given, self.fast = model, fast
+        self.rules = dag.written_out(model.assigned, "rule of")
+        species = dict.fromkeys(s for c in fast for s, _ in (*c.reactants, *c.products))
+        self.laws = [dag.put_in(c.law or sp.S.Zero, self.rules, "a rate") for c in fast]
+        inside = dag.free_symbols(self.laws)
+        self.species = sorted((s for s in species if self.moves(s)), key=lambda s: s not in inside)  # these are determined
+        if not self.species:
+            raise DeclarationError(f"the fast reaction {fast[0].symbol} changes nothing")
+        self.matrix = sp.Matrix([[self.added(s, c) for c in fast] for s in self.species])
+        for s in {*self.matrix.free_symbols, *(q.home for s in self.species if (q := model.quantities[s]).home is not None)}:
+            if s in model.rates or s in model.assigned or s == model.time or self.is_ticking_size(s):
+                raise DeclarationError(f"{s}, of the fast reaction {fast[0].symbol}, varies; that is not read")
+        left = self.matrix.T.nullspace()
+        self.totals = {sp.Symbol(self.fresh(f"{fast[0].symbol}_total{i}")): row.T for i, row in enumerate(left, start=1)}
+
+    def moves(self, s: sp.Symbol) -> bool:
+        q = self.given.quantities[s]
+        return not (q.boundary or q.constant or s in self.given.assigned or s in self.given.rates)
+
+    def is_ticking_size(self, s: sp.Symbol) -> bool:
+        sizes = self.given.quantities[s].kind == "compartment" if s in self.given.quantities else False
+        return sizes and any(s in e.assignments for e in self.given.triggers)
+
+    def fresh(self, name: str) -> str:
+        while sp.Symbol(name) in self.given.quantities:
+            name += "_"
+        return name
+
+    def added(self, s: sp.Symbol, c: ExchangeReaction) -> sp.Expr:
+        """The amount of a species for each extent of a reaction."""
+        sides = ((1, c.products), (-1, c.reactants))
+        count = sp.Add(*(sign * n for sign, side in sides for name, n in side if name == s))
+        factor = self.given.quantities[s].factor
+        return sp.sympify(dag.put_in(count if factor is None else factor * count, self.rules, "a stoichiometry"))
+
+    def total(self, row: Any, values: dict[sp.Symbol, sp.Expr]) -> sp.Expr:
+        """What a total is of given values of the species, in the meaning of their symbols."""
+        sizes = {s: self.given.size(s) for s in self.species}
+        return sp.Add(*(n * sizes[s] * values.get(s, s) for n, s in zip(row, self.species, strict=True)))
+
+    def model(self) -> ExchangeModel:
+        given, quantities = self.given, dict(self.given.quantities)
+        others, pivots = self.expressed()
+        starts = {s: q.value for s, q in quantities.items() if q.value is not None}
+        rates = dict(given.rates)
+        for name, row in self.totals.items():
+            known = all(s in starts for n, s in zip(row, self.species, strict=True) if n != 0)
+            quantities[name] = Quantity(name, "parameter", self.total(row, starts) if known else None)
+            slow = [(c, self.changed(row, c)) for c in given.changes if not c.fast and c.law is not None]
+            rates[name] = sp.Add(*(n * c.law for c, n in slow if n != 0))
+        reached = self.reached(pivots)
+        for s in self.species:
+            value = reached.get(s, quantities[s].value) if s in pivots else None
+            quantities[s] = replace(quantities[s], boundary=True, value=value)
+        return replace(
+            given,
+            quantities=quantities,
+            assigned={**given.assigned, **others},
+            rates=rates,
+            algebraic=(*given.algebraic, *(sp.S.Zero if c.law is None else c.law for c in self.fast)),
+            changes=tuple(replace(c, reactants=(), products=(), fast=False) if c.fast else c for c in given.changes),
+            triggers=tuple(replace(e, assignments=self.after(e.assignments)) for e in given.triggers),
+        )
+
+    def changed(self, row: Any, c: ExchangeReaction) -> sp.Expr:
+        return sp.Add(*(n * self.added(s, c) for n, s in zip(row, self.species, strict=True)))
+
+    def expressed(self) -> tuple[dict[sp.Symbol, sp.Expr], list[sp.Symbol]]:
+        """Species by totals and the species that the equilibrium determines, and the latter."""
+        if len(self.fast) + len(self.totals) != len(self.species):
+            raise DeclarationError(
+                f"the fast reaction {self.fast[-1].symbol} does the same as other fast reactions; leave it out"
+            )
+        equations = [self.total(row, {}) - name for name, row in self.totals.items()]
+        _, independent = self.matrix.T.rref()
+        pivots = [self.species[i] for i in independent]
+        rest = [s for s in self.species if s not in pivots]
+        solution = sp.solve(equations, rest, dict=True) if rest else [{}]
+        return {s: solution[0][s] for s in rest}, pivots
+
+    def after(self, assignments: dict[sp.Symbol, sp.Expr]) -> dict[sp.Symbol, sp.Expr]:
+        """What an event assigns, with totals in the place of the species."""
+        kept = {s: e for s, e in assignments.items() if s not in self.species}
+        for name, row in self.totals.items():
+            factors = set(row.free_symbols) & assignments.keys()
+            if factors or any(s in assignments and n != 0 for n, s in zip(row, self.species, strict=True)):
+                new = row.xreplace({s: assignments[s] for s in factors})
+                kept[name] = self.total(new, dict(assignments))
+        return kept
+
+    # ---- the equilibrium at the start -------------------------------------------------------------------
+
+    def reached(self, pivots: list[sp.Symbol]) -> dict[sp.Symbol, sp.Expr]:
+        """Species after the fast reactions went on for long; nothing where a value is not known."""
+        from scipy.integrate import solve_ivp
+
+        laws = self.laws
+        known: dict[sp.Symbol, float] = {self.given.time: 0.0}
+        try:
+            for s in {*dag.free_symbols([*laws, *self.matrix]), *self.species, *map(self.given.size, self.species)}:
+                if isinstance(s, sp.Symbol):
+                    known[s] = self.value(s, ())
+        except DeclarationError:  # a value that is given later
+            return {}
+        sizes = np.array([value_of(self.given.size(s), known) for s in self.species])
+        matrix = np.array([[value_of(n, known) for n in self.matrix.row(i)] for i in range(self.matrix.rows)])
+
+        def rates(values: np.ndarray) -> np.ndarray:
+            now = {**known, **dict(zip(self.species, values, strict=True))}
+            return np.array([value_of(e, now) for e in laws])
+
+        start = np.array([known[s] for s in self.species])
+        run = solve_ivp(lambda _, x: matrix @ rates(x) / sizes, (0, LONG), start, method="BDF", rtol=1e-9, atol=1e-12)
+        end = run.y[:, -1]
+        slopes = [[sp.diff(e, s) for s in self.species] for e in laws]
+        now = {**known, **dict(zip(self.species, end, strict=True))}
+        numbers = np.array([[value_of(e, now) for e in row] for row in slopes])
+        if (
+            not run.success
+            or not np.isfinite(end).all()
+            or np.linalg.matrix_rank(numbers @ (matrix / sizes[:, None])) < len(laws)
+        ):
+            names = ", ".join(str(c.symbol) for c in self.fast)
+            raise DeclarationError(f"the fast reactions {names} lead to no isolated equilibrium from the values at the start")
+        return {s: sp.Float(x) for s, x in zip(self.species, end, strict=True) if s in pivots}
+
+    def value(self, s: sp.Symbol, opened: tuple[sp.Symbol, ...]) -> float:
+        """A number at the start, in the meaning of the symbol."""
+        if s == self.given.time:
+            return 0.0
+        q = self.given.quantities.get(s)
+        e = self.rules.get(s) if s in self.rules else (self.given.local.get(s) if q is None else q.value)
+        if e is None or s in opened:
+            raise DeclarationError(f"{s} has no value")
+        e = dag.put_in(sp.sympify(e), self.rules, "a value")
+        return value_of(e, {name: self.value(name, (*opened, s)) for name in e.free_symbols})

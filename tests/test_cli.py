@@ -455,9 +455,8 @@ def test_cache_warm_asks_for_every_driver_once(monkeypatch):
         asked.append((*words, *(name for name, present in parts.items() if present)))
 
     monkeypatch.setattr("symdyn.io.warming.plain_driver", note)
-    monkeypatch.setattr("symdyn.codegen.families.jump.plain_driver", note)
-    monkeypatch.setattr("symdyn.codegen.families.stepping.plain_driver", note)
-    monkeypatch.setattr("symdyn.codegen.families.adaptive.plain_driver", note)
+    for family in ("adaptive", "jump", "leaping", "stepping", "taylor"):
+        monkeypatch.setattr(f"symdyn.codegen.families.{family}.plain_driver", note)
     monkeypatch.setattr("symdyn.codegen.families.adaptive.common_driver", lambda **parts: note("loop", **parts))
     monkeypatch.setattr("symdyn.codegen.families.adaptive.method_functions", note)
     for family in FAMILIES.values():
@@ -471,19 +470,13 @@ def test_cache_warm_asks_for_every_driver_once(monkeypatch):
     loops = {("loop", *some) for some in ((*e, *p) for e in ((), ("events",)) for p in parts) if some}
     steps = {(name, *some) for name in adaptive for some in parts}
     others = {(name,) for name in ("elimination", "jump_large", "stencil", "stencil_steps", "projection", "candidates")}
-    further = {("stepping_events",), ("jump_large", "QUEUED"), ("consistent",)}
+    eventful = {("stepping_events",), ("jump_large", "QUEUED"), ("leaping", "EVENTS"), ("taylor", "EVENTS")}
     assert len(loops) == 7
-    assert set(asked) == {*((name,) for name in sd.METHODS), *loops, *steps, *others, *further}
+    assert set(asked) == {*((name,) for name in sd.METHODS), *loops, *steps, *others, *eventful, ("consistent",)}
     assert len(asked) == len(set(asked)) + len(adaptive)  # the drivers and the steps of these have one name here
     asked.clear()
     run("cache", "warm", "tsit5", "events")
-    assert set(asked) == {
-        ("tsit5",),
-        ("loop", "events"),
-        *((n,) for n in adaptive),
-        ("stepping_events",),
-        ("jump_large", "QUEUED"),
-    }
+    assert set(asked) == {("tsit5",), ("loop", "events"), *((name,) for name in adaptive), *eventful}
     asked.clear()
     shown = run("cache", "warm", "--list").stdout
     assert not asked

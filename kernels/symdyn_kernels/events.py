@@ -175,12 +175,16 @@ def _rerecord(l, q, lagged):
 
 
 @njit(**INNER)
-def _sample(polynomial, theta, m, target):
+def _sample(polynomial, theta, m, WL, lanes, target):
     """The states of all lanes at a part `theta` of their steps."""
     before, _, coefficients, stride, degree, nested = polynomial
     x = splat(theta)
-    other = splat(1.0 - theta) if nested else x
+    other = splat(1.0 - theta)
     for e in range(0, m, 8):
+        if not nested:  # a step is a part of the length to which the polynomial belongs
+            l = e & (WL - 1)
+            x = (vld(lanes[TNEW], l) - vld(lanes[T], l)) / vld(lanes[H], l) * theta
+            other = x
         v = vld(coefficients, (degree - 1) * stride + e)
         for j in range(degree - 2, -1, -1):
             v = vfma(v, other if j % 2 == 0 else x, vld(coefficients, j * stride + e))
@@ -191,7 +195,7 @@ def _sample(polynomial, theta, m, target):
 def _margins_of_all(events, memory, polynomial, part, m, W, WL, pb, lanes, lagged):
     """Evaluate the margins of all lanes at a part of their steps."""
     if part < 1.0:
-        _sample(polynomial, part, m, memory.trial)
+        _sample(polynomial, part, m, WL, lanes, memory.trial)
         for l in range(0, WL, 8):
             t = vld(lanes[T], l)
             vst(lanes[TB], l, t + (vld(lanes[TNEW], l) - t) * part)

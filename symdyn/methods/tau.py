@@ -41,13 +41,16 @@ time from the first to the last output.  ``first_passage`` is delayed by up to a
 a leap is missed: where fluctuations alone lead to a rare passage, or a small difference of large numbers decides, use 'ssa' or
 a smaller ``epsilon``.
 
+Events act between leaps.  Leaps end at the known times of doses and of conditions on time alone, which are exact; conditions on
+species are looked at as `until` is, after leaps and exact events, and their species shorten leaps likewise.
+
 Of a dataset, ``leaps`` and ``exact_events`` count those, ``steps`` is their sum, ``rejected`` counts the leaps that were
 discarded, and ``evaluations`` those of all propensities.
 """
 
 from __future__ import annotations
 
-from symdyn.methods.leaping import LeapScheme, refuse_events
+from symdyn.methods.leaping import LeapScheme, refuse_all_but_networks
 from symdyn.methods.options import LeapingOptions
 from symdyn.methods.registry import METHODS
 
@@ -83,7 +86,7 @@ TAU = METHODS.register(
         reference="Cao, Gillespie & Petzold, J. Chem. Phys. 124 (2006) 044109; critical reactions: ibid. 123 (2005) 054104; "
         "weak trapezoidal rule: Anderson & Koyama, Multiscale Model. Simul. 10 (2012) 1493",
         implicit=False,
-        applies=refuse_events,
+        applies=refuse_all_but_networks,
         options=Tau,
     ),
 )

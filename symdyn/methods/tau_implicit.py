@@ -25,7 +25,7 @@ numbers never become negative.
 
 from __future__ import annotations
 
-from symdyn.methods.leaping import LeapScheme, refuse_events
+from symdyn.methods.leaping import LeapScheme, refuse_all_but_networks
 from symdyn.methods.options import LeapingOptions
 from symdyn.methods.registry import METHODS
 
@@ -61,7 +61,7 @@ TAU_IMPLICIT = METHODS.register(
         reference="Cao, Gillespie & Petzold, J. Chem. Phys. 126 (2007) 224101; "
         "trapezoidal leaps: Cao & Petzold, Proc. Found. Syst. Biol. Eng. (2005) 149",
         implicit=True,
-        applies=refuse_events,
+        applies=refuse_all_but_networks,
         options=TauImplicit,
     ),
 )

@@ -24,7 +24,7 @@ def fired(data, event=0):
     return times[..., : int(data.fired.isel(event=event).max())]
 
 
-@pytest.mark.parametrize("method", ["bs32", "tsit5", "dop853", "rodas4", "rodas5p"])
+@pytest.mark.parametrize("method", ["bs32", "tsit5", "dop853", "rodas4", "rodas5p", "taylor"])
 def test_a_neuron_fires_when_it_should(method):
     neuron = sd.ODESystem({v: I - v}, {I: 1.5}, initial={v: 0}, events=sd.Event(v >= 1, {v: 0}))
     loose = method in ("bs32", "rodas4")
@@ -50,16 +50,17 @@ def test_ten_thousand_neurons_fire_on_their_own_and_alike_in_any_number_of_lanes
         xr.testing.assert_identical(part.drop_attrs(), data[{"I": slice(None, None, 1111)}].drop_attrs())
 
 
-def test_a_bouncing_ball_bounces_at_the_exact_times_and_its_rest_ends_in_a_status():
+@pytest.mark.parametrize("method", ["dop853", "taylor"])
+def test_a_bouncing_ball_bounces_at_the_exact_times_and_its_rest_ends_in_a_status(method):
     ball = sd.ODESystem({y: u, u: -9.81}, initial={y: 1, u: 0}, events=sd.Event(y < 0, {u: -0.9 * u}))
     first, ratio = np.sqrt(2 / 9.81), 0.9
     times = first + 2 * first * np.cumsum(np.concatenate([[0], ratio ** np.arange(1, 50)]))
-    data = sd.simulate(ball, [0, 8.55], **TIGHT)
+    data = sd.simulate(ball, [0, 8.55], method=method, **TIGHT)
     assert fired(data)[:50] == pytest.approx(times, abs=1e-10)
     assert data.y[-1].item() >= 0
     rest = first + 2 * first * ratio / (1 - ratio)
     with pytest.raises(sd.SimulationError, match="without end") as error:
-        sd.simulate(ball, [0, rest - 0.1, rest + 0.1], **TIGHT)
+        sd.simulate(ball, [0, rest - 0.1, rest + 0.1], method=method, **TIGHT)
     assert error.value.dataset.fired_at.max().item() < rest
 
 
@@ -73,6 +74,22 @@ def test_conditions_that_are_true_for_a_moment_within_a_step_are_found():
         dips = sd.ODESystem({x: u, u: -x, y: 0}, initial={x: 0, u: 1, y: 0}, events=sd.Event(x > -height, {y: y + 1}))
         data = sd.simulate(dips, [0, 100], rtol=1e-9, progress=False)
         assert data.fired.item() == 16  # true at first, which does not count
+
+
+def test_series_end_at_doses_and_conditions_in_all_lanes():
+    model = sd.ODESystem({A: -k * A}, {k: 0.1}, initial={A: 5}, events=sd.dose(A, 100, every=12, times=20, start=6))
+    times, given = np.linspace(0, 300, 61), 6 + 12 * np.arange(20)
+    exact = 5 * np.exp(-0.1 * times)
+    exact += (100 * np.exp(-0.1 * (times[:, None] - given).clip(0)) * (times[:, None] >= given)).sum(axis=1)
+    np.testing.assert_allclose(sd.simulate(model, times, method="taylor", **TIGHT).A, exact, rtol=2e-12)
+    neuron = sd.ODESystem({v: I - v}, initial={v: 0}, events=sd.Event(v >= 1, {v: 0}, record=4))
+    currents = np.linspace(1.05, 3, 500)
+    data = sd.simulate(neuron, [0, 25, 50], parameters={I: currents}, method="taylor", **TIGHT)
+    period = np.log(currents / (currents - 1))
+    np.testing.assert_array_equal(data.fired[:, 0], np.floor(50 / period))
+    np.testing.assert_allclose(data.fired_at[:, 0], period[:, None] * [1, 2, 3, 4], rtol=1e-11)
+    alone = sd.simulate(neuron, [0, 25, 50], parameters={I: currents[7]}, method="taylor", **TIGHT)
+    assert alone.v.values.tolist() == data.v[7].values.tolist()
 
 
 def test_doses_are_given_at_their_times():
@@ -205,9 +222,8 @@ def test_what_would_have_no_effect_or_a_wrong_one_is_refused():
 
 def test_methods_that_follow_no_events_say_so():
     neuron = sd.ODESystem({v: I - v}, {I: 1.5}, initial={v: 0}, events=sd.Event(v >= 1, {v: 0}))
-    for method in ("taylor", "rk4"):
-        with pytest.raises(sd.CompileError, match="rates of change and events"):
-            sd.simulate(neuron, [0, 1], method=method)
+    with pytest.raises(sd.CompileError, match="rates of change and events"):
+        sd.simulate(neuron, [0, 1], method="rk4")
     with pytest.raises(sd.CompileError, match="target='cuda' follows no events"):
         sd.compile(neuron, target="cuda")
     with pytest.raises(sd.CompileError, match="inline"):

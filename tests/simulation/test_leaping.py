@@ -252,3 +252,43 @@ def test_failures_are_told():
         run(BRUSSELATOR, [0, 1], {"X": 10, "Y": 10}, step=0.1)
     with pytest.raises(sd.CompileError, match="takes systems of reactions; this ODESystem"):
         sd.simulate(sd.ODESystem({sp.Symbol("x"): 1}), [0, 1], initial={"x": 0}, method="tau")
+
+
+@pytest.mark.parametrize("method", ["tau", "tau-implicit"])
+def test_leaps_end_at_doses(method):
+    """Molecules of each dose are there still with probability exp(-g t), each on its own; a dose at the last time counts."""
+    X = sp.Symbol("X")
+    net = sd.ReactionNetwork.from_text("X -> 0, g; g = 0.1", events=sd.dose(X, 5000, every=10, times=3, start=5))
+    times = np.array([0, 5, 14, 25, 50])
+    data = run(net, times, {"X": 1000}, method=method)
+    given = [(0, 1000), (5, 5000), (15, 5000), (25, 5000)]
+    for q, t in enumerate(times[1:], 1):
+        left = [(n, np.exp(-0.1 * (t - at))) for at, n in given if at <= t]
+        mean, variance = sum(n * p for n, p in left), sum(n * p * (1 - p) for n, p in left)
+        assert_moments(data.X[:, q].values, mean, variance, bias=2e-4, bias_variance=0.03)
+    assert (data.fired == 3).all()
+    assert data.fired_at[0, 0, :3].values.tolist() == [5, 15, 25]
+    assert data.leaps.mean() < 500  # of 16,000 molecules
+    last = run(net, [0, 5], {"X": 1000}, method=method, trajectories=3, until="X >= 5000")
+    assert last.first_passage.values.tolist() == [5, 5, 5]
+    assert (last.X[:, -1] > 5000).all()
+    part = run(net, times, {"X": 1000}, method=method, trajectories=2)
+    np.testing.assert_array_equal(part.X, data.X[:2])
+
+
+def test_conditions_of_events_are_looked_at_after_leaps():
+    """The n-th time at which 1000 molecules are there has a Gamma distribution; what waits acts after its delay."""
+    X, Y = sp.symbols("X Y")
+    waste = sd.Event(X >= 1000, {X: 0, Y: Y + 1}, delay=1, persistent=True)
+    for events, period in ((sd.Event(X >= 1000, {X: 0, Y: Y + 1}), 2.0), (waste, 3.0)):
+        net = sd.ReactionNetwork.from_text("0 -> X, 500; 0 -> Y, 1e-9", events=events)
+        data = run(net, [0, 31], {"X": 0, "Y": 0}, trajectories=300)
+        assert (data.fired[:, 0] == data.Y[:, -1]).all()
+        tenth = data.fired_at[:, 0, 9].values
+        assert_moments(tenth, 10 * period, 10 * 1000 / 500**2, bias=1e-3)
+        assert (data.X[:, -1] <= (1000 if period == 2.0 else 1700)).all()
+    net = sd.ReactionNetwork.from_text("0 -> X, 500; when X > 10, X = -1")
+    with pytest.raises(sd.SimulationError, match="negative"):
+        run(net, [0, 5], {"X": 0}, trajectories=2)
+    with pytest.raises(sd.CompileError, match="follows no events of networks by leaps"):
+        sd.compile(net, method="tau", target="cuda")

@@ -187,6 +187,7 @@ class SeriesArguments(NamedTuple):
         As their classes describe; ``values``, ``status`` and ``passage`` of the run are filled.
     counts : (N, 3) int64
         Filled: accepted steps, rejected steps, steps with output.
+    events : EventTables
     """
 
     functions: SeriesFunctions
@@ -196,3 +197,4 @@ class SeriesArguments(NamedTuple):
     run: Run
     counts: IntegerRows
     signals: Signals
+    events: EventTables

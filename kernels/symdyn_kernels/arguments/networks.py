@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from symdyn_kernels.arguments.events import EventTables
 from symdyn_kernels.arguments.parts import Batch, IntegerRows, Integers, Numbers, Run, Signals, Tolerances
 
 __all__ = [
@@ -96,6 +97,7 @@ class LeapingArguments(NamedTuple):
         Leaps, events and rejected leaps allowed a trajectory.
     counts : (N, 5) int64
         Filled: leaps (implicit ones included), exact events, rejected leaps, implicit leaps, evaluations of all propensities.
+    events : EventTables
     """
 
     functions: LeapFunctions
@@ -109,6 +111,7 @@ class LeapingArguments(NamedTuple):
     run: Run
     counts: IntegerRows
     signals: Signals
+    events: EventTables
 
 
 class HybridFunctions(NamedTuple):

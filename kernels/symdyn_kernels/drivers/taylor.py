@@ -4,6 +4,7 @@ Coefficients of order k are stored in rows of W numbers, first those of the stat
 follows the parameters and the model's further rows, so that the functions of a model address three blocks.
 The series is in ``theta = (t' - t)/h`` with h the length of the step before, so that coefficients neither grow nor vanish.
 A step is as long as its last two terms allow, and ends at a floating-point number: the time accumulates no error.
+The next step begins with a series of its own, so after an event nothing has to be begun anew.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from numba import njit
 from symdyn_kernels.arguments.adaptive import SeriesArguments, SeriesFunctions, SeriesSizes
 from symdyn_kernels.arguments.parts import signature
 from symdyn_kernels.crossing import Ends, crossings, end, hold
+from symdyn_kernels.events import arrivals, begin_events, crossed, event_memory, happen, next_moment, output_size
 from symdyn_kernels.fused import vfma
 from symdyn_kernels.lanes import (
     ACCEPT,
@@ -47,6 +49,8 @@ from symdyn_kernels.output import Polynomial, emit, padded, work_size
 from symdyn_kernels.simd import call, ld, le, sel, splat, st, vabs, vld, vmax, vmin, vpow, vst
 from symdyn_kernels.status import NOT_FINITE, STEP_TOO_SMALL, SUCCESS, TOO_MANY_STEPS
 
+#: Whether states change at events; loading the driver for models with events changes it.
+EVENTS = False
 #: Rows that the function of higher orders reads besides its sums: h/(k + 1), 1/k, k, and h for k = 1, else 0.
 SCALARS = 4
 #: A step grows at most so much.  If it has to be so much shorter than the one before, its series is made anew with that
@@ -54,6 +58,8 @@ SCALARS = 4
 GROWTH, FALL, SHRINK = 1e6, 0.25, 1.0 / 1024.0
 #: Of the first step: the part of the time in which the solution changes by its own size, and what it is from zero.
 CAUTION, LEAST = 0.01, 1e-6
+#: Least first step after an event, relative to the time: of a shorter one the time takes no notice.
+LEAST_STEP = 2e-15
 
 
 class Model(NamedTuple):
@@ -91,8 +97,7 @@ def narrow(source, target, W):
 @njit(**INLINE)
 def first_step(model, tolerances, lanes, fresh):
     """The first step size of the lanes just loaded, from the size of the solution and its derivative."""
-    (zeroth, _, _), (n, npar, _, _, _, W), pb, c, yb, scalars, stride = model
-    rtol, atol = tolerances.rtol, tolerances.atol
+    (zeroth, _, _), (_, npar, _, _, _, W), pb, _, yb, scalars, _ = model
     narrow(lanes[T], scalars, W)
     for l in range(W):
         st(scalars, W + l, 1.0)
@@ -100,14 +105,21 @@ def first_step(model, tolerances, lanes, fresh):
     for l in range(W):
         if fresh[l]:
             fresh[l] = 0
-            size, speed = 0.0, 0.0
-            for i in range(n):
-                y, slope = ld(c, i * W + l), ld(c, stride + i * W + l)
-                scale = atol + rtol * abs(y)
-                size += (y / scale) ** 2
-                speed += (slope / scale) ** 2
-            h = CAUTION * math.sqrt(size / speed)
-            put(lanes[H], l, h if size > 1e-10 and 0.0 < h < np.inf else LEAST, W)
+            put(lanes[H], l, cautious(model, tolerances, l, 1.0), W)
+
+
+@njit(**INLINE)
+def cautious(model, tolerances, l, scale):
+    """The time in which a small part of lane `l` changes, whose derivatives times `scale` are the coefficients of order 1."""
+    (n, _, _, _, _, W), c, stride = model.sizes, model.c, model.stride
+    size, speed = 0.0, 0.0
+    for i in range(n):
+        y, slope = ld(c, i * W + l), ld(c, stride + i * W + l) / scale
+        unit = tolerances.atol + tolerances.rtol * abs(y)
+        size += (y / unit) ** 2
+        speed += (slope / unit) ** 2
+    h = CAUTION * math.sqrt(size / speed)
+    return h if size > 1e-10 and 0.0 < h < np.inf else LEAST
 
 
 @njit(**INLINE)
@@ -203,7 +215,7 @@ def advance(c, stride, order, m, wm, yb, lanes):
 @njit(signature(SeriesArguments), error_model="numpy", nogil=True, cache=True)
 def chunk(arguments):
     """Integrate all trajectories of `arguments`, a `Series`; returns the iterations of the loop."""
-    functions, sizes, batch, tolerances, run, counts, signals = arguments
+    functions, sizes, batch, tolerances, run, counts, signals, events = arguments
     n, npar, rows, kept, order, W = sizes
     times, status, max_steps, last = batch.times, run.status, tolerances.max_steps, batch.initial.shape[0]
     WL = max(W, 8)
@@ -211,7 +223,8 @@ def chunk(arguments):
     m = (n * W + 7) // 8 * 8
     stride = rows * W
     block = ((npar + kept) * W + (order + 1) * stride + 15) // 8 * 8
-    buffer = np.zeros(block + 3 * m + ROWS * WL + work_size(n) + SCALARS * W + 8)
+    length = block + 3 * m + ROWS * WL + work_size(n) + SCALARS * W + 8
+    buffer = np.zeros(length + (output_size(events, W) + m + 32 if EVENTS else 0))
     pb = (buffer.ctypes.data + 63) // 64 * 64
     c = pb + 8 * (npar + kept) * W
     yb = pb + 8 * block
@@ -226,11 +239,20 @@ def chunk(arguments):
     model = Model(functions, sizes, pb, c, yb, scalars, stride)
     ended = np.zeros(W, np.int64)
     ends = Ends(functions.margin, pb, work, ended, run.passage)
-    waiting, live, iterations, loaded = 0, 0, 0, True
+    if EVENTS:
+        trial = (pb + 8 * length + 63) // 64 * 64
+        happening = event_memory(events, W, trial + 8 * (m + 8), trial)
+        after = np.zeros(W, np.int64)
+    waiting, live, iterations, loaded, failed = 0, 0, 0, True, 0.0
     for l in range(W):
         load(min(waiting, last - 1), l, W, batch, output, yb, pb, lanes)
         put(lanes[H], l, LEAST, W)
         if waiting < last:
+            if EVENTS:
+                begin_events(events, happening, l, W, yb, pb, lanes)
+                status[who[l]] = happen(events, happening, l, who[l], yb, n, W, pb, lanes, output, run.aside)
+                failed += status[who[l]] != SUCCESS
+                put(lanes[TEND], l, min(times[-1], next_moment(events, happening, l, who[l])), W)
             waiting, live, fresh[l] = waiting + 1, live + 1, 1
         else:
             park(l, lanes, who, W)
@@ -242,24 +264,52 @@ def chunk(arguments):
             loaded = False
             first_step(model, tolerances, lanes, fresh)
         expand(model, lanes)
+        if EVENTS:  # a condition that was just met falls first, or it stays true: the step shows that
+            for l in range(W):
+                if after[l]:
+                    after[l] = 0
+                    least = max(cautious(model, tolerances, l, ld(lanes[H], l)), LEAST_STEP * abs(ld(lanes[T], l)))
+                    put(lanes[TEND], l, min(ld(lanes[TEND], l), ld(lanes[T], l) + least), W)
         outputs, alarm = control(model, tolerances, m, WL, work, lanes)
         advance(c, stride, order, m, wm, yb, lanes)
-        crossed, undefined = crossings(ends, yb, W, WL, lanes, who, status) if functions.margin != 0 else (0.0, 0.0)
+        passed_by, undefined, happened = 0.0, 0.0, 0.0
+        if not EVENTS and functions.margin != 0:
+            passed_by, undefined = crossings(ends, yb, W, WL, lanes, who, status)
         if alarm != 0:
             for l in range(W):
                 if who[l] >= 0 and ended[l] == 0 and status[who[l]] == SUCCESS:
                     status[who[l]] = judge(l, lanes, max_steps, times[-1])
-        if outputs != 0 or crossed > 0.0:
-            polynomial = Polynomial(c, yb, c + 8 * stride, stride, order, 0)
-            if crossed > 0.0:
+        polynomial = Polynomial(c, yb, c + 8 * stride, stride, order, 0)
+        if EVENTS:
+            undefined, failed = failed, 0.0
+            if events.sampled:
+                undefined += crossed(events, happening, polynomial, n, W, WL, m, pb, lanes, who, status)
+            happened = arrivals(events, happening, W, yb, pb, lanes, who, times[-1])
+            if functions.margin != 0:
+                passed_by, wrong = crossings(ends, yb, W, WL, lanes, who, status)
+                undefined += wrong
+        if outputs != 0 or passed_by > 0.0:
+            if passed_by > 0.0:
                 end(ends, polynomial, n, W, lanes, who)
             emit(polynomial, n, W, output, lanes, spare)
-            if crossed > 0.0:
+            if passed_by > 0.0:
                 hold(ended, yb, n, W, output)
+        if EVENTS and happened > 0.0:
+            for l in range(W):
+                k = who[l]
+                if k >= 0 and happening.happens[l] != 0:
+                    if status[k] == SUCCESS and not run.passage[k] <= ld(lanes[TNEW], l):
+                        status[k] = happen(events, happening, l, k, yb, n, W, pb, lanes, output, run.aside)
+                        after[l] = not happening.smooth[l]
+                        put(lanes[TEND], l, min(times[-1], next_moment(events, happening, l, k)), W)
+                    happening.happens[l] = 0
         for l in range(0, WL, 8):
             vst(lanes[T], l, vld(lanes[TNEW], l))
-            vst(lanes[H], l, vld(lanes[HNEXT], l))
-        if outputs != 0 or crossed > 0.0 or alarm != 0 or undefined > 0.0:
+            if EVENTS:  # one that ends early does not say how long the next may be, and many would make it infinite
+                vst(lanes[H], l, vmin(vld(lanes[HNEXT], l), splat(times[-1] - times[0])))
+            else:
+                vst(lanes[H], l, vld(lanes[HNEXT], l))
+        if outputs != 0 or passed_by > 0.0 or alarm != 0 or undefined > 0.0 or happened > 0.0:
             for l in range(W):
                 k = who[l]
                 if k >= 0 and (due[l] >= times.size or status[k] != SUCCESS):
@@ -269,6 +319,11 @@ def chunk(arguments):
                     signals.done[0] += 1
                     if waiting < last:
                         load(waiting, l, W, batch, output, yb, pb, lanes)
+                        if EVENTS:
+                            begin_events(events, happening, l, W, yb, pb, lanes)
+                            status[who[l]] = happen(events, happening, l, who[l], yb, n, W, pb, lanes, output, run.aside)
+                            failed += status[who[l]] != SUCCESS
+                            put(lanes[TEND], l, min(times[-1], next_moment(events, happening, l, who[l])), W)
                         waiting, fresh[l], loaded = waiting + 1, 1, True
                     else:
                         live -= 1

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from types import ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
 import sympy as sp
+from symdyn_kernels.arguments.events import EventTables
 from symdyn_kernels.arguments.networks import LeapFunctions, LeapSizes
 from symdyn_kernels.arguments.networks import LeapingArguments as Arguments
 
@@ -15,11 +17,14 @@ from symdyn.codegen.cuda.join import Device
 from symdyn.codegen.cuda.leaping import leaping_device
 from symdyn.codegen.drivers import plain_driver
 from symdyn.codegen.elimination import eliminated, lowering, without_tables
+from symdyn.codegen.event_program import event_facts, event_programs, event_tables, sampled_conditions
 from symdyn.codegen.families.base import Batch, Family, Launch, Made, Options, Run
 from symdyn.codegen.jump_parts import start_program
 from symdyn.codegen.leap_program import orders_program, propensity_program, stoichiometry_arrays, stoichiometry_facts
+from symdyn.codegen.lower import lower
 from symdyn.codegen.program import Program
 from symdyn.derive.jumps import mean_jumps
+from symdyn.errors import CompileError
 from symdyn.methods.leaping import LeapScheme
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.system import System
@@ -63,7 +68,10 @@ class LeapingFamily(Family):
         return f"leaping implicit={scheme.implicit}"
 
     def programs(self, system: Any, scheme: Any, *, until: sp.Basic | None = None) -> Made:
-        species, timed = (set(), False) if until is None else (until.free_symbols, until.has(system.time))
+        sampled = [(k, e) for k, e in enumerate(sampled_conditions(system)) if e is not None]
+        looked_at = [*(() if until is None else (until,)), *(e for _, e in sampled)]
+        species = {s for e in looked_at for s in e.free_symbols}
+        timed = system.time in species
         structure = stoichiometry_facts(system)
         watched = [WATCHED if s in species else 0.0 for s in system.states]
         structure["pair"] = [-1 if _changes(structure, j, watched) else k for j, k in enumerate(structure["pair"])]
@@ -79,8 +87,12 @@ class LeapingFamily(Family):
             build = lowering(system)
             implicit = eliminated(system, build, [build.value(e) for e in _drift(system)])
             made, tables, facts["factors"] = (*made, *implicit.programs), implicit.elimination, implicit.facts["factors"]
-        made = made if until is None else (*made, start_program(system, until))
-        return Made(made, {**facts, "stops": until is not None}, elimination=tables)
+        if not system.events:
+            made = made if until is None else (*made, start_program(system, until))
+            return Made(made, {**facts, "stops": until is not None, "events": None}, elimination=tables)
+        facts["events"] = event_facts(system)
+        made = (*made, _condition(system, until, sampled), *event_programs(system))
+        return Made(made, {**facts, "stops": True}, elimination=tables)
 
     def rows(self, system: System, scheme: Any) -> int:
         return 1
@@ -88,12 +100,20 @@ class LeapingFamily(Family):
     def driver(self, method: str) -> ModuleType:
         return plain_driver("leaping")
 
+    def variants(self, method: str) -> Mapping[str, Sequence[partial[Any]]]:
+        return {"events": [partial(plain_driver, "leaping", "EVENTS")]}
+
     def launch(self, run: Run, batch: Batch, task: Launch) -> None:
         count, n = batch.initial.shape
         structure = stoichiometry_arrays(task.facts["structure"])
         reactions, bursts = structure.ptr.size - 1, structure.kind.size
         counts = np.zeros((count, 5), np.int64)
-        *functions, condition = task.addresses if task.facts["stops"] else (*task.addresses, 0)
+        own, tables = task.addresses, EventTables.none()
+        if task.facts["events"] is not None:
+            own, addresses = own[:-2], own[-2:]
+            tables = event_tables(task.system, task.facts["events"], addresses, batch.parameters, batch.times)
+            run.aside[:, : tables.flags.size] = 0
+        *functions, condition = own if task.facts["stops"] else (*own, 0)
         propensities, orders, factor, solve = (*functions, 0, 0)[:4]
         run.passage[:] = np.inf
         arguments = Arguments(
@@ -108,8 +128,9 @@ class LeapingFamily(Family):
             run=run,
             counts=counts,
             signals=task.signals,
+            events=tables,
         )
-        self.driver(task.method).chunk(arguments)
+        plain_driver("leaping", *(("EVENTS",) if task.system.events else ())).chunk(arguments)
         leaps, events, rejected, implicit, evaluations = counts.T
         run.steps[:], run.rejected[:], run.evaluations[:] = leaps + events, rejected, evaluations
         run.details[:] = np.stack([leaps, events, implicit], axis=1)[:, : run.details.shape[1]]
@@ -118,6 +139,8 @@ class LeapingFamily(Family):
         return True
 
     def device(self, system: System, scheme: Any, made: Made) -> Device:
+        if system.events:
+            raise CompileError("target='cuda' follows no events of networks by leaps; use target='cpu', or method='ssa'")
         return leaping_device(system, without_tables(made, system, _drift(system)))  # type: ignore[arg-type]
 
 
@@ -125,6 +148,16 @@ def _changes(structure: Mapping[str, list[int]], reaction: int, watched: list[fl
     """Whether a reaction changes a species of the condition: no equilibrium of such reactions is leapt across."""
     begin, end = structure["ptr"][reaction : reaction + 2]
     return any(watched[i] for i in structure["species"][begin:end])
+
+
+def _condition(system: System, until: sp.Basic | None, sampled: Sequence[tuple[int, sp.Basic]]) -> Program:
+    """1 where a trajectory ends, 0.75 where the condition of an event is not as it is noted in the last parameters, else 0."""
+    held = [sp.Symbol(f"held'{k}") for k in range(len(system.events))]
+    half = sp.Rational(1, 2)
+    changed = [sp.Or(sp.And(e, held[k] < half), sp.And(sp.Not(e), held[k] > half)) for k, e in sampled]
+    pieces = [*(() if until is None else ((1, until),)), (sp.Rational(3, 4), sp.Or(*changed)), (0, True)]
+    blocks = [("lane", (system.time,)), ("y", system.states), ("p", (*system.parameters, *held))]
+    return lower("condition", blocks, [sp.Piecewise(*pieces)], ["ends"])
 
 
 def _drift(network: ReactionNetwork) -> list[sp.Expr]:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
 import sympy as sp
 from symdyn_kernels.arguments.adaptive import SeriesArguments, SeriesFunctions, SeriesSizes
+from symdyn_kernels.arguments.events import EventTables
 from symdyn_kernels.arguments.parts import Tolerances
 
 from symdyn.codegen.drivers import plain_driver
+from symdyn.codegen.event_program import event_facts, event_programs, event_tables
 from symdyn.codegen.families._start import integrate_rest, start_fact
 from symdyn.codegen.families.adaptive import AdaptiveFamily
 from symdyn.codegen.families.base import Batch, Family, Launch, Options, Run
 from symdyn.codegen.lower import lower
-from symdyn.codegen.program import Made
+from symdyn.codegen.program import Made, Program
 from symdyn.codegen.stopping import margin_program
 from symdyn.codegen.taylor_series import taylor_programs
 from symdyn.dag import nodes
@@ -69,8 +71,10 @@ class TaylorFamily(Family):
         blocks = [("lane", (system.time,)), ("y", system.states), ("p", system.parameters)]
         drift = system.part("drift")
         made = taylor_programs(lower("rhs", blocks, drift, [f"d{s}/d{system.time}" for s in system.names]))
-        ends = () if until is None else (margin_program(system, until),)
-        return replace(made, programs=(*made.programs, *ends), facts={**made.facts, **start_fact(system, until)})
+        ends: tuple[Program, ...] = () if until is None else (margin_program(system, until),)
+        ends += event_programs(system) if system.events else ()
+        facts = {**made.facts, **start_fact(system, until), "events": event_facts(system) if system.events else None}
+        return replace(made, programs=(*made.programs, *ends), facts=facts)
 
     def rows(self, system: System, scheme: Any) -> int:
         drift = system.part("drift")
@@ -79,23 +83,31 @@ class TaylorFamily(Family):
     def driver(self, method: str) -> ModuleType:
         return plain_driver("taylor")
 
+    def variants(self, method: str) -> Mapping[str, Sequence[partial[Any]]]:
+        return {"events": [partial(plain_driver, "taylor", "EVENTS")]}
+
     def launch(self, run: Run, batch: Batch, task: Launch) -> None:
         integrate_rest(run, batch, task, self._integrate)
 
     def _integrate(self, run: Run, batch: Batch, task: Launch) -> None:
         (count, n), options, facts = batch.initial.shape, task.options, task.facts
         counts = np.zeros((count, 3), np.int64)
-        order = task.scheme.order(options.rtol)
+        order, own, events = task.scheme.order(options.rtol), task.addresses, EventTables.none()
+        if task.system.events:
+            own, addresses = own[:-2], own[-2:]
+            events = event_tables(task.system, facts["events"], addresses, batch.parameters, batch.times)
+            run.aside[:, : events.flags.size] = 0
         arguments = SeriesArguments(
-            SeriesFunctions(*task.addresses, *((0,) if facts["start"] is None else ())),
+            SeriesFunctions(*own, *((0,) if facts["start"] is None else ())),
             SeriesSizes(n, batch.parameters.shape[1], facts["rows"], facts["kept"], order, task.lanes),
             batch,
             Tolerances(options.rtol, options.atol, options.max_step, self.limit(options)),
             run,
             counts,
             task.signals,
+            events,
         )
-        self.driver(task.method).chunk(arguments)
+        plain_driver("taylor", *(("EVENTS",) if task.system.events else ())).chunk(arguments)
         run.steps[:], run.rejected[:] = counts[:, 0], counts[:, 1]
         run.evaluations[:] = counts[:, 0] + counts[:, 1]
 

@@ -20,7 +20,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import symdyn.io._documents
+import symdyn.io
 from symdyn.errors import SymdynError
 from tests.fuzz.mutation import LONGEST, mutated
 from tests.fuzz.targets import TARGETS, TOKENS, Target
@@ -38,7 +38,7 @@ MOST_VALID = 200
 #: What nobody's text may lead to.
 FORBIDDEN = ("os.system", "subprocess.Popen", "os.exec", "os.posix_spawn", "socket.connect", "shutil.rmtree")
 #: The process in which libsbml and libantimony read: it may be started.
-READER = [sys.executable, "-P", "-S", str(Path(symdyn.io._documents.__file__))]
+READER = [sys.executable, "-P", "-S", str(Path(symdyn.io.__file__).with_name("_documents.py"))]
 
 
 class Hang(BaseException):

@@ -397,6 +397,18 @@ def test_fast_reactions_without_an_isolated_equilibrium_are_refused():
         read_sbml(quick(growing), as_="ode")
 
 
+def test_what_a_fast_species_was_before_the_start_is_no_equilibrium():
+    late = f'<apply><csymbol encoding="text" definitionURL="http://www.sbml.org/sbml/symbols/delay">d</csymbol>{ci("A")}{cn(1)}</apply>'
+    text = document(
+        Species=species("A", 'initialAmount="4"') + species("B", 'initialAmount="0"'),
+        Parameters=parameter("p"),
+        Rules=assign("p", late),
+        Reactions=reaction("F", {"A": 1}, {"B": 1}, ci("A")),
+    )
+    with pytest.raises(DeclarationError, match="A takes part in a fast reaction and is delayed"):
+        read_sbml(quick(text), as_="ode")
+
+
 # ---- round trips and the suite -------------------------------------------------------------------------
 
 

@@ -11,7 +11,7 @@ import sympy as sp
 from symdyn import dag
 from symdyn.declaration import value_of
 from symdyn.errors import DeclarationError
-from symdyn.io.exchange.model import ExchangeModel, ExchangeReaction, Quantity
+from symdyn.io.exchange.model import Delayed, ExchangeModel, ExchangeReaction, Quantity
 
 __all__ = ["without_fast"]
 
@@ -30,7 +30,8 @@ def without_fast(model: ExchangeModel) -> ExchangeModel:
     Raises
     ------
     DeclarationError
-        If there is none that is isolated, or stoichiometries and compartments of fast reactions vary with time.
+        If there is none that is isolated, stoichiometries and compartments of fast reactions vary with time, or their species
+        are delayed: what they were before the start is no equilibrium.
     """
     fast = [c for c in model.changes if c.fast]
     return _Equilibrium(model, fast).model() if fast else model
@@ -45,6 +46,11 @@ class _Equilibrium:
         species = dict.fromkeys(s for c in fast for s, _ in (*c.reactants, *c.products))
         self.laws = [dag.put_in(c.law or sp.S.Zero, self.rules, "a rate") for c in fast]
         inside = dag.free_symbols(self.laws)
+        for late in (d for e in model.sides() for d in e.atoms(Delayed)):
+            if delayed := dag.free_symbols([dag.put_in(late.args[0], self.rules, "a delay")]) & species.keys():
+                raise DeclarationError(
+                    f"{min(delayed, key=str)} takes part in a fast reaction and is delayed; that is not read"
+                )
         self.species = sorted((s for s in species if self.moves(s)), key=lambda s: s not in inside)  # these are determined
         if not self.species:
             raise DeclarationError(f"the fast reaction {fast[0].symbol} changes nothing")

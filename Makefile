@@ -21,7 +21,7 @@ demo: $(VENV)/.ready
 	$(BIN)/python -m examples.predator_prey --out out
 
 test: $(VENV)/.ready lint
-	$(BIN)/symdyn cache warm
+	$(BIN)/symdyn cache warm --processes 2
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist worksteal
 
 # the lowest versions that setup.cfg names, without the extras that need a card or a network of their own

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -400,6 +401,7 @@ def cache_warm(
         ),
     ] = None,
     list_: Annotated[bool, typer.Option("--list", help="Show the names, and compile nothing.")] = False,
+    processes: Annotated[int, typer.Option(min=1, help="Processes that compile at once; each takes about 1.5 GB.")] = 1,
     quiet: Quiet = False,
 ) -> None:
     """Compile drivers in advance, so that the first runs need not: those of all methods and of models with further parts.
@@ -410,7 +412,7 @@ def cache_warm(
     from rich.progress import track
 
     from symdyn.io.environment import cache_facts, cache_summary
-    from symdyn.io.warming import MEANINGS, drivers
+    from symdyn.io.warming import MEANINGS, compiled, drivers
     from symdyn.registry import suggest
 
     known = drivers()
@@ -425,9 +427,10 @@ def cache_warm(
     quieten(True)  # the bar says what is being compiled
     console = Console(stderr=True)
     hidden = quiet or not console.is_terminal
-    compiled = [function for name in asked for function in known[name]]
-    for compile_driver in track(compiled, "compiling drivers", console=console, disable=hidden):
-        compile_driver()
+    places = [(name, place) for name in asked for place in range(len(known[name]))]
+    done = compiled(places, processes, partial(quieten, True))
+    for _ in track(done, "compiling drivers", len(places), console=console, disable=hidden):
+        pass
     typer.echo(cache_summary(cache_facts()))
 
 

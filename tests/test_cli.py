@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -9,6 +10,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -477,6 +479,12 @@ def test_cache_warm_asks_for_every_driver_once(monkeypatch):
     asked.clear()
     run("cache", "warm", "tsit5", "events")
     assert set(asked) == {("tsit5",), ("loop", "events"), *((name,) for name in adaptive), *eventful}
+    asked.clear()
+    monkeypatch.setattr(
+        "symdyn.io.warming.ProcessPoolExecutor", lambda *a, **k: contextlib.nullcontext(SimpleNamespace(map=map))
+    )
+    run("cache", "warm", "tsit5", "--processes", "2")
+    assert asked == [("tsit5",)]
     asked.clear()
     shown = run("cache", "warm", "--list").stdout
     assert not asked

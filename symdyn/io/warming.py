@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from multiprocessing import get_context
 
 from symdyn.codegen.drivers import plain_driver
 from symdyn.codegen.families import family_of
@@ -11,7 +13,7 @@ from symdyn.discover.whole.kernel import driver as candidates_driver
 from symdyn.methods.registry import METHODS
 from symdyn.projection.evolve import driver as projection_driver
 
-__all__ = ["MEANINGS", "drivers"]
+__all__ = ["MEANINGS", "compiled", "drivers"]
 
 #: What names stand for that are no methods.
 MEANINGS = {
@@ -38,3 +40,27 @@ def drivers() -> dict[str, list[Callable[[], object]]]:
     found["projection"] += [projection_driver]
     found["recovery"] += [candidates_driver]
     return found
+
+
+def compiled(
+    places: Sequence[tuple[str, int]], processes: int = 1, prepare: Callable[[], object] | None = None
+) -> Iterator[None]:
+    """Compile drivers, each given by its name and its place in the list of `drivers`.
+
+    Parameters
+    ----------
+    places : sequence of (str, int)
+    processes : int
+    prepare : callable, optional
+        Called first in each further process.
+    """
+    if processes == 1:
+        yield from map(_compiled, places)
+        return
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=prepare) as pool:
+        yield from pool.map(_compiled, places)
+
+
+def _compiled(place: tuple[str, int]) -> None:
+    name, k = place
+    drivers()[name][k]()

@@ -27,6 +27,7 @@ from symdyn.leslie.standing import LastStanding
 from symdyn.leslie.transients import Transient
 from symdyn.methods.options import MethodOptions
 from symdyn.models.branching import BranchingSystem
+from symdyn.models.events import Event
 from symdyn.models.moments import MomentSystem
 from symdyn.models.ode import ODESystem
 from symdyn.models.reaction import Reaction
@@ -49,6 +50,10 @@ class FlowVerbs:
         """Write a network or an ODE system as Antimony, which `read_antimony` reads back."""
     def index_reduced(self, *, eliminate: bool = False) -> Any:
         """The system with its algebraic equations differentiated until they determine their unknowns: of index 1."""
+    def with_events(
+        self, events: Event | Iterable[Event], parameters: Mapping[Any, float] | None = None
+    ) -> ODESystem | SDESystem | ReactionNetwork:
+        """The same system with further events, after those that it has; they are checked as in a new declaration."""
 
 class DiffusionVerbs:
     def moments(
@@ -57,8 +62,16 @@ class DiffusionVerbs:
         """Equations of the moments up to an order, closed."""
     def cumulants(self, order: int, closure: Any = "normal", *, taylor_order: int | None = None) -> MomentSystem:
         """Equations of means and cumulants up to an order, closed as those of `moments`."""
+    def with_events(
+        self, events: Event | Iterable[Event], parameters: Mapping[Any, float] | None = None
+    ) -> ODESystem | SDESystem | ReactionNetwork:
+        """The same system with further events, after those that it has; they are checked as in a new declaration."""
 
 class NetworkVerbs:
+    def with_events(
+        self, events: Event | Iterable[Event], parameters: Mapping[Any, float] | None = None
+    ) -> ODESystem | SDESystem | ReactionNetwork:
+        """The same system with further events, after those that it has; they are checked as in a new declaration."""
     def rate_equations(self, *, concentrations: bool = False) -> ODESystem:
         """The rate equations of a network, which are the limit of large volumes."""
     def langevin(self) -> SDESystem:

@@ -82,9 +82,14 @@ VERBS: Mapping[type, Mapping[str, Attached]] = {
         **_methods("symdyn.io.sbml", "to_sbml"),
         **_methods("symdyn.io.antimony", "to_antimony"),
         **_methods("symdyn.derive.index_reduction", "index_reduced"),
+        **_methods("symdyn.models.eventful", "with_events"),
     },
-    attached.DiffusionVerbs: _methods("symdyn.derive.moments", "moments", "cumulants"),
+    attached.DiffusionVerbs: {
+        **_methods("symdyn.derive.moments", "moments", "cumulants"),
+        **_methods("symdyn.models.eventful", "with_events"),
+    },
     attached.NetworkVerbs: {
+        **_methods("symdyn.models.eventful", "with_events"),
         **_methods("symdyn.derive.rate_equations", "rate_equations"),
         **_methods("symdyn.derive.langevin", "langevin"),
         **_methods("symdyn.derive.system_size", "linear_noise", "system_size"),

@@ -349,6 +349,11 @@ def test_states_and_firings_have_frames_of_their_own():
         sd.to_frame(data.drop_vars("fired_at"), "events")
     with pytest.raises(sd.DeclarationError, match="expected 'times' or 'events'"):
         sd.to_frame(data, "firings")
+    with pytest.raises(sd.DeclarationError, match="expected a dataset with the dimension 'time'"):
+        sd.to_frame(firings)
+    often = sd.simulate(still(sd.Event(x >= y + 1, {y: y + 1}, record=3)), [0, 5.5], progress=False)
+    with pytest.warns(UserWarning, match="an event happened 5 times, and the times of the first 3 are recorded"):
+        assert sd.to_frame(often, "events")["time"].tolist() == pytest.approx([1, 2, 3])
 
 
 @pytest.mark.parametrize("method", ["dop853", "tau"])

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Mapping
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import sympy as sp
@@ -41,15 +42,13 @@ def cases() -> Mapping[str, Act]:
     noisy = sd.SDESystem({x: a * (1 - x)}, {x: 0.3 * x}, {a: 0.5})
     chain = sd.DiscreteSystem({n: a * n * (1 - n)}, {a: 3.9})
     dimers = sd.ReactionNetwork.from_text("0 -> X, 500; 2 X -> Y, 0.001; Y -> 2 X, 0.1; Y -> 0, 0.2")
-    common = {"seed": 1, "progress": False, "layout": sd.Layout(threads=1)}
+    common: dict[str, Any] = {"seed": 1, "progress": False, "layout": sd.Layout(threads=1)}
 
-    def run(
-        system: sd.System, t: np.ndarray, initial: object, method: str, count: int, **options: object
-    ) -> Callable[[], object]:
-        several = {"trajectories": count} if count > 1 else {}
+    def run(system: sd.System, t: np.ndarray, initial: Any, method: str, count: int, **options: Any) -> Callable[[], object]:
+        several: dict[str, Any] = {"trajectories": count} if count > 1 else {}
         return lambda: sd.simulate(system, t, initial=initial, method=method, **several, **options, **common)
 
-    tight = {"rtol": 1e-8, "atol": 1e-10}
+    tight: dict[str, Any] = {"rtol": 1e-8, "atol": 1e-10}
     found = {}
     for method in ("tsit5", "dop853"):
         found[f"{method}, 1"] = run(cycle, np.linspace(0, 1000, 51), start, method, 1, **tight)
@@ -80,12 +79,15 @@ def measure() -> dict[str, float]:
 
 
 def in_tree(tree: Path, cache: Path) -> dict[str, float]:
-    """`measure` of the symdyn in a folder, by this file in a process of its own."""
+    """`measure` of the symdyn in a folder, by this file in a process of its own, whose messages are shown.
+
+    With ``-P``, or modules of this folder such as ``reference`` and ``sbml`` would be found before installed ones.
+    """
     paths = os.pathsep.join([str(tree), str(tree / "kernels")])
     environment = {**os.environ, "PYTHONPATH": paths, "SYMDYN_CACHE_DIR": str(cache)}
     done = subprocess.run(
-        [sys.executable, str(Path(__file__).resolve()), "--measure"],
-        cwd=tree, env=environment, check=True, capture_output=True, text=True,
+        [sys.executable, "-P", str(Path(__file__).resolve()), "--measure"],
+        cwd=tree, env=environment, check=True, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     found: dict[str, float] = json.loads(done.stdout)
     return found
@@ -93,7 +95,7 @@ def in_tree(tree: Path, cache: Path) -> dict[str, float]:
 
 def table(old: str, rounds: int) -> str:
     """The ratios of an old commit to the working tree."""
-    archive = subprocess.run(["git", "archive", old], cwd=HERE.parent, check=True, capture_output=True).stdout
+    archive = subprocess.run(["git", "archive", old], cwd=HERE.parent, check=True, stdout=subprocess.PIPE).stdout
     with tempfile.TemporaryDirectory() as folder:
         there = Path(folder) / "old"
         with tarfile.open(fileobj=BytesIO(archive)) as packed:

@@ -23,8 +23,8 @@ from symdyn_kernels.simd import call, ld, st
 from symdyn_kernels.status import MOST_KEPT, NEGATIVE_DELAY, SUCCESS, TOO_MANY_KEPT
 
 __all__ = [
-    "MOST_REPEATS", "Past", "begin_past", "evaluate", "keep", "next_jump", "note_jump", "past_memory", "past_size", "propose",
-    "recall", "record_past", "refuse_unsettled", "reopen", "revisit", "shorten", "slope_ahead", "unsettled",
+    "MOST_REPEATS", "Past", "begin_past", "evaluate", "foreseen", "keep", "next_jump", "note_jump", "past_memory", "past_size",
+    "propose", "recall", "record_past", "refuse_unsettled", "reopen", "revisit", "shorten", "slope_ahead", "unsettled",
 ]  # fmt: skip
 
 #: Numbers of a record before its coefficients.
@@ -261,6 +261,14 @@ def _look_up(delays, past, t, y, low, high, W, pb, count, noting):
                 else:
                     found = _value(row, delays.kept[k], width, theta)
                 st(pb, (delays.first + k) * W + l, found)
+
+
+@njit(**INNER)
+def foreseen(l, lagged):
+    """Whether a lane looked into the future."""
+    if lagged is not None:
+        return lagged[1].ahead[l] != 0
+    return False
 
 
 @njit(**INNER)

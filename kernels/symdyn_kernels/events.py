@@ -17,7 +17,7 @@ from numba import njit
 
 from symdyn_kernels.arguments.events import FROM_TRIGGER, INITIAL, KNOWN, PERSISTENT
 from symdyn_kernels.crossing import interpolate
-from symdyn_kernels.delays import evaluate
+from symdyn_kernels.delays import evaluate, foreseen
 from symdyn_kernels.fused import vfma
 from symdyn_kernels.lanes import ACCEPT, TB, TEND, TNEW, H, T, put
 from symdyn_kernels.options import HELPER, INNER
@@ -160,14 +160,6 @@ def _drop(memory, l, q):
 
 
 @njit(**INNER)
-def _foreseen(l, lagged):
-    """Whether a lane looked into the future."""
-    if lagged is not None:
-        return lagged[1].ahead[l] != 0
-    return False
-
-
-@njit(**INNER)
 def _rerecord(l, q, lagged):
     """Note that what output `q` takes from the past is to be recorded anew."""
     if lagged is not None:
@@ -232,7 +224,7 @@ def crossed(events, memory, polynomial, n, W, WL, m, pb, lanes, who, status, lag
                 if j > 0 and (a < b > v and b < 0.0 if up else a > b < v and b >= 0.0):
                     peaked = e
             if undefined:
-                status[who[l]] = NEGATIVE_DELAY if _foreseen(l, lagged) else NOT_FINITE
+                status[who[l]] = NEGATIVE_DELAY if foreseen(l, lagged) else NOT_FINITE
                 failed += 1.0
                 continue
             if peaked >= 0:
@@ -573,4 +565,4 @@ def happen(events, memory, l, k, y, n, W, pb, lanes, output, aside, lagged=None)
         memory.near[l, e] = v
         memory.unsure[l, e] = v < 0.0 and memory.held[l, e] != 0 and not events.flags[e] & KNOWN
         memory.level[l, e] = 0.0
-    return NEGATIVE_DELAY if code == SUCCESS and _foreseen(l, lagged) else code
+    return NEGATIVE_DELAY if code == SUCCESS and foreseen(l, lagged) else code

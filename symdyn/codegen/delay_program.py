@@ -134,6 +134,9 @@ def looked_up(system: System, *, slopes: bool, until: sp.Basic | None = None) ->
     >>> print(found.system, found.system.observables, found.rated)
     x' = -x'0 {y: x'1} 1
     """
+    read = [*system.observables.values(), *(() if until is None else (until,))]
+    if neutral := [call for call in delays_in(read, system.names) if call.func.__name__ not in system.names]:
+        raise DeclarationError(f"{neutral[0]} is a derivative at another time, which observables and until may not contain")
     named, slopes = {s.name: s for s in system.states}, slopes or bool(system.slopes)
     rated = {call.args[0] for call in delays_in(system.expressions, system.names)}
     calls = {*system.delays, *delays_in([] if until is None else [until], system.names)}

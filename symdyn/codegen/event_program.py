@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from symdyn_kernels.arguments.parts import Batch
 from symdyn import dag
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.input_paths import continuous, knot_entries, segment_places, segment_symbols, segments
+from symdyn.codegen.known_times import conditions_at, turning
 from symdyn.codegen.lower import Lowering, lower
 from symdyn.codegen.program import Program
 from symdyn.codegen.triggers import crossings
@@ -87,7 +89,7 @@ def event_facts(system: System, lagged: Sequence[sp.Symbol] = ()) -> dict[str, A
     expressions = [e for _, _, sides in times for e in sides]
     return {
         "first": places, "targets": targets, "delays": delays, "priorities": priorities, "flags": flags,
-        "sampled": int(any(listed is None for listed in moments)),
+        "sampled": int(any(listed is None for listed in moments)), "blocks": [len(system.states), len(system.parameters)],
         "times": [[k, kind, [e is not None for e in sides]] for k, kind, sides in times],
         "schedule": lower(
             "schedule", [("lane", ()), ("y", ()), ("p", system.parameters)], [e for e in expressions if e is not None],
@@ -200,8 +202,9 @@ def begun(system: System, batch: Batch) -> tuple[Batch, np.ndarray]:
 
 
 def event_tables(
-    system: System, facts: Mapping[str, Any], addresses: Sequence[int], parameters: np.ndarray, times: np.ndarray
-) -> EventTables:
+    system: System, facts: Mapping[str, Any], addresses: Sequence[int], parameters: np.ndarray, times: np.ndarray, *,
+    lanes: int = 1,
+) -> EventTables:  # fmt: skip
     """The tables for a batch of trajectories.
 
     Parameters
@@ -214,6 +217,8 @@ def event_tables(
     parameters : (N, k) float64
     times : (T,) float64
         Output times.
+    lanes : int
+        Of those functions.
 
     Raises
     ------
@@ -222,7 +227,7 @@ def event_tables(
     """
     names = ("first", "targets", "delays", "priorities", "flags")
     arrays = {name: np.array(facts[name], np.int64) for name in names}
-    schedule = _schedule(system, facts, parameters, times)
+    schedule = _schedule(system, facts, parameters, times, addresses[0], lanes)
     places, sizes = segment_places(system)
     smooth = [continuous(system, path) for path in system.inputs]
     inputs = {"places": places, "sizes": sizes, "smooth": smooth}
@@ -239,13 +244,17 @@ def event_tables(
     )
 
 
-def _schedule(system: System, facts: Mapping[str, Any], parameters: np.ndarray, times: np.ndarray) -> np.ndarray:
+def _schedule(
+    system: System, facts: Mapping[str, Any], parameters: np.ndarray, times: np.ndarray, triggers: int, lanes: int
+) -> np.ndarray:
     """Known times of each trajectory and what happens there, (N, S, 3); one row where all are alike."""
     if not (parameters != parameters[:1])[:, _decisive(system)].any():
         parameters = parameters[:1]
     count, begin, end = len(parameters), times[0], times[-1]
     found = evaluate(Program.from_json(facts["schedule"]), (), (), list(parameters.T))
     values = iter([np.array(np.broadcast_to(v, count)) for v in found])
+    states, rows = facts["blocks"]
+    true = conditions_at(triggers, parameters, lanes=lanes, states=states, rows=rows, events=len(facts["flags"]))
     columns: list[np.ndarray] = []  # (N, K, 3) each
     for event, kind, there in facts["times"]:
         sides = [next(values) if yes else None for yes in there]
@@ -253,7 +262,10 @@ def _schedule(system: System, facts: Mapping[str, Any], parameters: np.ndarray, 
             columns += _doses(system.events[event], event, sides, begin, end)
         else:
             (at,) = (np.nextafter(side, math.inf) if kind == "after" else side for side in sides if side is not None)
-            columns.append(_entries(np.where((at > begin) & (at <= end), at, np.inf), -1))
+            due = (at > begin) & (at <= end)
+            if due.any():
+                at = turning(at, max(abs(begin), abs(end)), partial(true, event))
+            columns.append(_entries(np.where(due & (at <= end), at, np.inf), -1))
     columns += knot_entries(system, parameters, times)
     if not columns:
         return np.empty((count, 0, 3))

@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -146,7 +147,8 @@ def to_frame(dataset: xr.Dataset, rows: str = "times") -> pd.DataFrame:
         - 'times': a row for each point of the sweep, trajectory and output time, with the states, the observables,
           ``first_passage`` and ``status``; the counts of steps are left out.  Statistics of reduced datasets are columns
           (``x_mean``, ``x_quantile_0.05``), beside ``failed``, the number of trajectories left out.
-        - 'events': a row for each firing whose time was recorded, with the event, the number of its firing and the time.
+        - 'events': a row for each firing whose time was recorded, with the event, the number of its firing and the time; a
+          warning says where an event happened more often.
 
     Returns
     -------
@@ -155,7 +157,8 @@ def to_frame(dataset: xr.Dataset, rows: str = "times") -> pd.DataFrame:
     Raises
     ------
     DeclarationError
-        For other rows, for histograms, which do not fit in, and for datasets without times of firings.
+        For other rows, for histograms, which do not fit in, for datasets without times of firings, and for what is no
+        simulated dataset.
 
     Examples
     --------
@@ -168,6 +171,10 @@ def to_frame(dataset: xr.Dataset, rows: str = "times") -> pd.DataFrame:
     >>> sd.to_frame(data, "events")[["firing", "time"]].values.tolist()
     [[0.0, 6.0], [1.0, 18.0]]
     """
+    if not isinstance(dataset, xr.Dataset) or "time" not in dataset.dims:
+        raise DeclarationError(
+            f"expected a dataset with the dimension 'time', as simulate returns it, got {type(dataset).__name__}"
+        )
     if rows == "events":
         return _firings(dataset)
     if rows != "times":
@@ -198,6 +205,13 @@ def _firings(dataset: xr.Dataset) -> pd.DataFrame:
             "target='cuda'"
         )
     at = dataset["fired_at"].reset_coords(drop=True).rename("time")
+    known = at.notnull().sum("firing")
+    if ((known > 0) & (dataset["fired"] > known)).any():
+        warnings.warn(
+            f"an event happened {dataset['fired'].max().item():g} times, and the times of the first {known.max().item()} are "
+            "recorded; an Event takes record=",
+            stacklevel=3,
+        )
     table = at.to_dataframe(dim_order=list(at.dims)).reset_index()
     return table[np.isfinite(table["time"])].reset_index(drop=True)
 

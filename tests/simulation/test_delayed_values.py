@@ -154,3 +154,19 @@ def test_failures_say_what_happened():
             run(system, [0, 1])
     with pytest.raises(sd.DeclarationError, match="the delay tau is -1; expected a positive number"):
         run(sd.ODESystem({x: -x}, {tau: -1}, initial={x: 1}, observables={"z": X(t - tau)}), [0, 1])
+
+
+def test_until_as_text():
+    """Of x = t the value 2 ago is 3 at 5."""
+    line = sd.ODESystem.from_text("x' = 1; x(t <= 0) = t; late := x(t - 1)")
+    data = run(line, [0, 8], until="x(t - 2) > 3 and late > 1")
+    assert data.first_passage.item() == pytest.approx(5, abs=1e-9)
+    with pytest.raises(sd.DeclarationError, match=r"until contains x\(t - 2\).*let an observable have it"):
+        run(sd.ODESystem({x: -x}, initial={x: 1}), [0, 8], until="x(t - 2) > 3")
+    with pytest.raises(sd.SimulationError, match="a delay was negative"):
+        run(line, [0, 8], until=X(t + x - 3) > 5)  # from t = 3 on
+
+
+def test_derivatives_at_other_times_are_refused():
+    with pytest.raises(sd.DeclarationError, match=r"x'\(t - 1\) is a derivative at another time"):
+        run(sd.ODESystem({x: -x}, initial={x: 1}).replace(observables={y: sp.Function("x'")(t - 1)}), [0, 1])

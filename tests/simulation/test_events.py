@@ -349,3 +349,22 @@ def test_states_and_firings_have_frames_of_their_own():
         sd.to_frame(data.drop_vars("fired_at"), "events")
     with pytest.raises(sd.DeclarationError, match="expected 'times' or 'events'"):
         sd.to_frame(data, "firings")
+    with pytest.raises(sd.DeclarationError, match="expected a dataset with the dimension 'time'"):
+        sd.to_frame(firings)
+    often = sd.simulate(still(sd.Event(x >= y + 1, {y: y + 1}, record=3)), [0, 5.5], progress=False)
+    with pytest.warns(UserWarning, match="an event happened 5 times, and the times of the first 3 are recorded"):
+        assert sd.to_frame(often, "events")["time"].tolist() == pytest.approx([1, 2, 3])
+
+
+@pytest.mark.parametrize("method", ["dop853", "tau"])
+@pytest.mark.parametrize(("condition", "factor", "shift"), [("t/3 >= T", 3, 0), ("t >= T + 1/2", 1, 0.5), ("t > 3*T", 3, 0)])
+def test_a_condition_on_time_is_met_at_a_time_that_is_rounded(method, condition, factor, shift):
+    """Of ``t/3 >= T`` the time 3*T may be one number too early, where the condition is still false."""
+    first = np.random.default_rng(0).uniform(0.1, 0.9, 99)
+    if method == "tau":
+        model = sd.ReactionNetwork.from_text(f"X -> 0, k; k = 0; X(0) = 1; T = 1; when {condition}, X = 5")
+    else:
+        model = sd.ODESystem.from_text(f"x' = 0; x(0) = 1; T = 1; when {condition}, x = 5")
+    data = sd.simulate(model, [0, 6], parameters={"T": first}, method=method, seed=1, progress=False)
+    assert (data.fired.values == 1).all()
+    np.testing.assert_allclose(data.fired_at.values.reshape(99, -1)[:, 0], factor * first + shift, rtol=1e-15)

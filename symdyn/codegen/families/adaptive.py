@@ -136,7 +136,7 @@ class AdaptiveFamily(Family):
             constraints = constraint_tables(task.system, task.facts["constraints"], last)
         if task.facts["events"] is not None:
             own, found = (own[:-2], own[-2:]) if task.system.events else (own, (0, 0))
-            events = event_tables(task.system, task.facts["events"], found, batch.parameters, batch.times)
+            events = event_tables(task.system, task.facts["events"], found, batch.parameters, batch.times, lanes=task.lanes)
             run.aside[:, : events.flags.size] = 0
             batch = batch._replace(parameters=coefficient_rows(task.system, batch.parameters, batch.times))
         if task.facts["delays"] is not None:

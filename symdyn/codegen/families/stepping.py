@@ -119,7 +119,7 @@ class SteppingFamily(Family):
         if facts is None:
             return None
         addresses = task.addresses[1:] if task.system.events else (0, 0)
-        tables = event_tables(task.system, facts, addresses, batch.parameters, batch.times)
+        tables = event_tables(task.system, facts, addresses, batch.parameters, batch.times, lanes=task.lanes)
         run.aside[:, : tables.flags.size] = 0
         return tables
 

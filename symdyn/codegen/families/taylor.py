@@ -95,7 +95,7 @@ class TaylorFamily(Family):
         order, own, events = task.scheme.order(options.rtol), task.addresses, EventTables.none()
         if task.system.events:
             own, addresses = own[:-2], own[-2:]
-            events = event_tables(task.system, facts["events"], addresses, batch.parameters, batch.times)
+            events = event_tables(task.system, facts["events"], addresses, batch.parameters, batch.times, lanes=task.lanes)
             run.aside[:, : events.flags.size] = 0
         arguments = SeriesArguments(
             SeriesFunctions(*own, *((0,) if facts["start"] is None else ())),

@@ -180,3 +180,13 @@ def test_a_schedule_from_a_parameter_on(start):
         assert float(sd.simulate(back, [0, 2], rtol=1e-9, progress=False).x[-1]) == pytest.approx(
             np.exp(start - 2) if start >= 0 else 0.0, rel=1e-6
         )
+
+
+def test_events_of_networks_keep_what_has_an_effect_under_other_values():
+    """A swap of two states takes values of the trigger; a condition false at these initial values is not at others."""
+    net = sd.ReactionNetwork.from_text(
+        "X -> 0, k; 0 -> Y, k; X(0) = 5; Y(0) = 1; k = 1; when t >= 1, X = 2*X; when t >= 1 from_trigger true, Y = X; "
+        "when X > 7 initial false, X = 0"
+    )
+    for back in forms(net, "network"):
+        assert back.events == net.events

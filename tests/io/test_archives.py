@@ -70,6 +70,12 @@ def test_amounts_and_later_output_and_repeats_in_tables(tmp_path):
     assert sd.read_archive(path).reports["table"].A.iloc[-1] == pytest.approx(exact(5, 0.5), rel=1e-7)
 
 
+def test_columns_of_one_label_are_called_by_their_identifiers(tmp_path):
+    table = sd.read_archive(changed(tmp_path / "a.omex", 'label="A"', 'label="time"')).reports["table"]
+    assert table.columns.tolist() == ["d1", "d2"]
+    assert table.d2.to_numpy() == pytest.approx(exact(table.d1.to_numpy(), 0.8), rel=1e-7)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
@@ -84,6 +90,8 @@ def test_amounts_and_later_output_and_repeats_in_tables(tmp_path):
         ('source="model.xml"', 'source="../model.xml"', "names the model '../model.xml', which is no file of the archive"),
         ('source="model.xml"', 'source="#model"', "is a change of itself"),
         ("<divide/>", "<curl/>", "has the function curl of 2 arguments"),
+        ("<ci>rates</ci>", "<apply><root/><degree/><ci>rates</ci></apply>", "has the element degree without a value"),
+        ("<ci>rates</ci>", "<cn>1+rates</cn>", "has the number '1+rates'"),
         ('<?xml version="1.0" encoding="UTF-8"?>', '<!DOCTYPE x [<!ENTITY a "b">]>', "a document type is declared"),
         ('numberOfPoints="50"', 'numberOfPoints="1e9"', "has '1e9' steps"),
         ('numberOfPoints="4"', 'numberOfPoints="1000000"', "has 50000050 points, more than 20000000"),

@@ -95,7 +95,7 @@ class DataGenerator:
 
 @dataclass(frozen=True)
 class ReportOutput:
-    """A table: labels of columns and their data generators."""
+    """A table: labels of columns, or identifiers where labels are equal, and their data generators."""
 
     columns: tuple[tuple[str, str], ...]
 
@@ -296,7 +296,11 @@ def _generator(g: Element) -> DataGenerator:
 def _output(o: Element, found: Description) -> None:
     if _kind(o) == "report":
         sets = _inside(o, "listOfDataSets")
-        found.reports[_name(o)] = ReportOutput(tuple((d.get("label") or _name(d), d.get("dataReference", "")) for d in sets))
+        labels = ["repeat", *(d.get("label") or _name(d) for d in sets)]  # of a repeated task a column is called so
+        names = [_name(d) if labels.count(label) > 1 else label for label, d in zip(labels[1:], sets, strict=True)]
+        if len(set(names)) < len(names):
+            raise DeclarationError(f"the report {_name(o)} has two columns of one label and identifier: {', '.join(names)}")
+        found.reports[_name(o)] = ReportOutput(tuple((n, d.get("dataReference", "")) for n, d in zip(names, sets, strict=True)))
     elif _kind(o) == "plot2D":
         curves = tuple(
             (

@@ -15,7 +15,7 @@ from symdyn.system import System
 __all__ = ["textbook_models"]
 
 #: Stands for the constant inside a term.
-C = sp.Symbol("c")
+C = sp.Dummy("c")
 #: Terms of the right-hand side of each state, with the signs of their coefficients: 1 and -1, or 2 for either.
 Sides = Mapping[sp.Symbol, Mapping[sp.Expr, int]]
 

@@ -136,15 +136,17 @@ class Selection(Climb[SelectedModel]):
         )  # fmt: skip
         return value + self.penalty(chosen, theta) if self.penalty is not None and theta is not None else value
 
-    def prior(self, chosen: np.ndarray, theta: np.ndarray | None = None, *, known: bool = True) -> float:
+    def prior(
+        self, chosen: np.ndarray, theta: np.ndarray | None = None, *, known: bool = True, repeats: bool | None = None
+    ) -> float:
         """Minus twice the logarithm of the prior of a choice of terms, with scaled parameters `theta` (P,) if known.
 
-        Unless models of textbooks count as `known`, they are as likely as others with as many terms.
+        Unless models of textbooks count as `known`, they are as likely as others with as many terms; `repeats` may be another
+        than that of the search.
         """
-        repeats, textbook = self._repeated(chosen) if self.repeats else 0, self.among(chosen, theta) if known else 0
-        return price(
-            (), terms=int(chosen.sum()), library=len(chosen), repeats=repeats, places=self._places, textbook=textbook
-        )  # fmt: skip
+        again = self._repeated(chosen) if (self.repeats if repeats is None else repeats) else 0
+        textbook = self.among(chosen, theta) if known else 0
+        return price((), terms=int(chosen.sum()), library=len(chosen), repeats=again, places=self._places, textbook=textbook)
 
     def among(self, chosen: np.ndarray, theta: np.ndarray | None = None) -> int:
         """The number of models of textbooks if this is one of them, with coefficients of the right signs if they are known."""
@@ -214,11 +216,10 @@ class Selection(Climb[SelectedModel]):
 
         If terms were taken to come again, or were not where they are; if models of textbooks were no likelier than others.
         """
-        models, size, notes = self.ranked(), len(self.candidates.terms), []
-        saved = 2 * np.log(max(size, 1) / max(min(size, 2 * self._places), 1)) * (1 if self.repeats else -1)
+        models, notes = self.ranked(), []
         ways: dict[str, Callable[[SelectedModel], float]] = {
             f"terms that come again decides: with RecoverOptions(repeats={not self.repeats})": lambda m: (
-                saved * self._repeated(m.chosen)
+                self.prior(m.chosen, m.theta, repeats=not self.repeats) - self.prior(m.chosen, m.theta)
             ),
             "models of textbooks decides: without it": lambda m: (
                 self.prior(m.chosen, m.theta, known=False) - self.prior(m.chosen, m.theta)

@@ -14,13 +14,13 @@ __all__ = ["write"]
 #: Words of Antimony 3, and names of its functions and constants, which no symbol can have.
 _WORDS = """
     DNA FALSE False INF NAN NaN TRUE True abs acos acosh acot acoth acsc acsch after and arccos arccosh arccot arccoth arccsc
-    arccsch arcsec arcsech arcsin arcsinh arctan arctanh asec asech asin asinh at atan atanh avogadro bernoulli binomial cauchy
-    ceil ceiling chisquare compartment const constraint cos cosh cot coth csc csch default_compartment delay delete divide end
-    eq equals event exp exponential exponentiale extent factorial false floor formula function gamma gene geneProduct geq gt has
-    implies import in inf infinity is laplace length leq ln log log10 lognormal lt max maximize min minimize minus model module
-    nan neq normal not notanumber o operator or pi piecewise plus poisson pow power quotient rateOf rayleigh reaction rem root
-    sec sech sin sinh species sqr sqrt substance substanceOnly tan tanh time time_unit times true truncatedExponential
-    truncatedGamma truncatedNormal truncatedPoisson uniform unit var volume xor
+    arccsch arcsec arcsech arcsin arcsinh arctan arctanh area asec asech asin asinh at atan atanh avogadro bernoulli binomial
+    cauchy ceil ceiling chisquare compartment const constraint cos cosh cot coth csc csch default_compartment delay delete
+    divide end eq equals event exp exponential exponentiale ext extent factorial false floor formula function gamma gene
+    geneProduct geq gt has implies import in inf infinity is laplace length leq ln log log10 lognormal lt max maximize min
+    minimize minus model module nan neq normal not notanumber o operator or pi piecewise plus poisson pow power quotient rateOf
+    rayleigh reaction rem root sec sech sin sinh species sqr sqrt substance substanceOnly tan tanh time time_unit times true
+    truncatedExponential truncatedGamma truncatedNormal truncatedPoisson uniform unit var volume xor
 """
 WORDS = frozenset(_WORDS.split())
 

@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -65,10 +65,16 @@ def _refuse_errors(document: Any, sbml: Any) -> None:
 
 def _flatten(document: Any, path: Path | None, sbml: Any) -> None:
     """Write out the submodels of a hierarchical model; models in other files are read from its own folder alone."""
-    external = document.getPlugin("comp").getListOfExternalModelDefinitions()
-    for source in sorted({external.get(i).getSource() for i in range(external.size())}):
-        if path is None or source != Path(source).name or not (path.parent / source).is_file():
-            raise ValueError(f"the model needs the model of {source!r}, which is no file in the folder of its own file")
+    waiting, known = [document], set[str]()
+    while waiting:
+        external = waiting.pop().getPlugin("comp").getListOfExternalModelDefinitions()
+        for source in sorted({external.get(i).getSource() for i in range(external.size())} - known):
+            known.add(source)
+            if path is None or source != Path(source).name or not (path.parent / source).is_file():
+                raise ValueError(f"the model needs the model of {source!r}, which is no file in the folder of its own file")
+            other = sbml.readSBMLFromFile(str(path.parent / source))
+            if other.getPlugin("comp") is not None:
+                waiting.append(other)
     if path is not None:
         document.setLocationURI(path.resolve().as_uri())
     wanted = sbml.ConversionProperties()
@@ -112,10 +118,16 @@ def _no_files() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def _answer(request: dict[str, Any], text: str) -> str:
+def _limit(memory: int) -> None:
+    """Bound the address space; what the system allows at most stays as it is."""
     if resource is not None:
         _, hard = resource.getrlimit(resource.RLIMIT_AS)
-        resource.setrlimit(resource.RLIMIT_AS, (request["memory"], hard))
+        with suppress(ValueError, OSError):  # a system without this limit
+            resource.setrlimit(resource.RLIMIT_AS, (memory if hard == resource.RLIM_INFINITY else min(memory, hard), hard))
+
+
+def _answer(request: dict[str, Any], text: str) -> str:
+    _limit(request["memory"])
     if request["format"] == "Antimony":
         return translated(text)
     prepared(text, Path(request["path"]) if request["path"] else None)
@@ -128,6 +140,8 @@ def _serve(requests: BinaryIO, answers: BinaryIO) -> None:
         request = json.loads(line)
         text = requests.read(request["size"]).decode()
         outcome = "read"
+        if hasattr(signal, "alarm"):  # should the other process be gone, which bounds the time
+            signal.alarm(request["alarm"])
         try:
             answer = _answer(request, text)
         except ModuleNotFoundError as error:
@@ -136,12 +150,18 @@ def _serve(requests: BinaryIO, answers: BinaryIO) -> None:
             outcome, answer = "memory", ""
         except ValueError as error:
             outcome, answer = "refused", str(error)
+        except Exception as error:
+            outcome, answer = "failed", f"{type(error).__name__}: {error}"
+        if hasattr(signal, "alarm"):
+            signal.alarm(0)
         data = answer.encode(errors="replace")
         answers.write(json.dumps({"outcome": outcome, "size": len(data)}).encode() + b"\n" + data)
         answers.flush()
 
 
 def _main() -> None:
+    sys.path += sys.argv[1:]
+    sys.modules["symdyn"] = None  # type: ignore[assignment]  # a library's namesake that imports symdyn reads nothing again
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is for the other process, which ends this one
     if resource is not None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any, NamedTuple
 from xml.etree.ElementTree import Element, SubElement
 
@@ -83,12 +84,14 @@ def _node(e: sp.Basic, time: sp.Symbol, where: str) -> FormulaNode:
         return FormulaNode("time")
     if isinstance(e, sp.Symbol):
         return FormulaNode("name", value=e.name)
-    if isinstance(e, sp.Integer):
-        return FormulaNode("number", value=int(e) if abs(int(e)) < 2**31 else float(e))
+    if isinstance(e, sp.Integer) and abs(int(e)) < 2**31:
+        return FormulaNode("number", value=int(e))
+    if isinstance(e, (sp.Integer, sp.Float)):
+        if not abs(e) <= sys.float_info.max:
+            raise DeclarationError(f"{where} contains the number {e.n(3)}, which is no finite float64")
+        return FormulaNode("number", value=float(e))
     if isinstance(e, sp.Rational):
         return join("divide", sp.Integer(e.p), sp.Integer(e.q))
-    if isinstance(e, sp.Float):
-        return FormulaNode("number", value=float(e))
     if e in CONSTANTS:
         return FormulaNode(CONSTANTS[e])
     if isinstance(e, sp.Add):
@@ -198,6 +201,8 @@ def _text(node: FormulaNode) -> tuple[str, int]:
             first, *others = node.parts
             return _within(first, strength) + "".join(_added(p) for p in others), strength
         return operator.join(_within(p, strength + (i > 0 or node.kind != "times")) for i, p in enumerate(node.parts)), strength
+    if len(node.parts) == 1 and node.parts[0].kind == "divide":  # libsbml takes (1/3) for a number, and f(1/3) for f beside it
+        return f"{node.kind}(({_text(node.parts[0])[0]}))", CLOSED
     return node.kind + (f"({', '.join(_text(p)[0] for p in node.parts)})" if node.parts else ""), CLOSED
 
 

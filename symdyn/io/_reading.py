@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import subprocess
@@ -15,6 +16,9 @@ from symdyn.errors import DeclarationError
 from symdyn.optional import require
 
 __all__ = ["Limits", "read_apart", "source_text"]
+
+#: Folders in which packages are installed.
+PACKAGES = ("site-packages", "dist-packages")
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,7 @@ class _Process:
                 late.set()
                 process.kill()
 
-            timer = threading.Timer(seconds, stop)
+            timer = threading.Timer(min(seconds, threading.TIMEOUT_MAX), stop)
             timer.daemon = True
             timer.start()
             complete = False
@@ -113,12 +117,13 @@ class _Process:
 
     def started(self) -> subprocess.Popen[bytes]:
         if self.running is None or self.running.poll() is not None:
-            environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p or os.getcwd() for p in sys.path)}
+            # folders of packages come first: a script beside which this was called may be named antimony.py or json.py
+            folders = sorted((p or os.getcwd() for p in sys.path), key=lambda p: Path(p).name not in PACKAGES)
             self.running = subprocess.Popen(
-                [sys.executable, "-P", "-S", str(Path(__file__).with_name("_documents.py"))],
+                [sys.executable, "-P", "-S", str(Path(__file__).with_name("_documents.py")), *folders],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                env=environment,
+                env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"},
             )
         return self.running
 
@@ -137,6 +142,7 @@ class _Process:
 
 
 _process = _Process()
+atexit.register(lambda: _process.end())
 
 
 def _forked() -> None:
@@ -167,7 +173,10 @@ def read_apart(text: str, form: str, limits: Limits, path: Path | None = None) -
     MissingPackageError
     """
     library = {"SBML": "libsbml", "Antimony": "libantimony"}[form]
-    request = {"format": form, "memory": int(limits.memory), "path": None if path is None else str(path.resolve())}
+    request = {
+        "format": form, "memory": int(min(limits.memory, sys.maxsize)), "path": None if path is None else str(path.resolve()),
+        "alarm": int(min(limits.seconds, 2e9)) + 2,
+    }  # fmt: skip
     outcome, answer = _process.ask(request, text.encode(errors="replace"), limits.seconds)
     if outcome == "read":
         return answer
@@ -177,6 +186,7 @@ def read_apart(text: str, form: str, limits: Limits, path: Path | None = None) -
         "refused": answer,
         "time": f"{library} took more than seconds={limits.seconds:g} to read it; raise seconds= if you trust its author",
         "memory": f"{library} needs more than memory={limits.memory} bytes to read it; raise memory= if you trust its author",
+        "failed": f"{library} cannot read it: {answer}",
         "ended": f"{library} crashed on it (signal {answer}), perhaps for want of memory={limits.memory} bytes",
     }
     raise DeclarationError(reasons.get(outcome, f"{library} cannot be started here ({outcome})"))

@@ -114,6 +114,13 @@ def test_models_of_textbooks_are_half_of_the_prior_and_have_signs():
     assert len(models["general Lotka-Volterra"]) == 1
     # nothing is taken for known of a system of which something is
     assert textbook_models(sd.ODESystem({x: x - f(x)}), [LibraryTerm(f(x), x)]) == {}
+    # a state may be called like the constant of a term: y c/(1 + c^2) is no response of the second type
+    c = sp.Symbol("c")
+    u = f(c, y), g(c, y)
+    terms = [LibraryTerm(u[0], t) for t in (c, c**2, c * y / (1 + c**2))] + [
+        LibraryTerm(u[1], t) for t in (y, c * y / (1 + c**2))
+    ]
+    assert "Rosenzweig-MacArthur" not in textbook_models(sd.ODESystem({c: u[0], y: u[1]}), terms)
 
 
 def test_formulas_of_a_regressor_let_no_population_come_from_nothing():

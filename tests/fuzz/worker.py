@@ -53,7 +53,7 @@ _watched = False
 
 
 def _audit(event: str, arguments: tuple[object, ...]) -> None:
-    if event == "subprocess.Popen" and arguments[1] == READER:
+    if event == "subprocess.Popen" and arguments[1][: len(READER)] == READER:
         return
     if _watched and (event in FORBIDDEN or (event == "compile" and b"CANARY" in _bytes(arguments[0]))):
         raise CodeRan(f"{event}{arguments!r}"[:300])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,8 @@ import sympy as sp
 import symdyn as sd
 from symdyn.discover.options import RecoverOptions
 from symdyn.inference.criterion import criterion
+from symdyn.inference.parameters import LibraryTerm
+from symdyn.inference.selection import SelectedModel, Selection
 
 x, y, X = sp.symbols("x y X")
 f, g = sp.symbols("f g", cls=sp.Function)
@@ -106,3 +110,17 @@ def test_a_note_says_where_it_decides():
         (note,) = r.warnings
         assert f"with RecoverOptions(repeats={not repeats}) the first is" in note
         assert "ahead by" in note
+
+
+def test_a_note_on_repeats_takes_the_price_of_a_textbook_into_account(monkeypatch):
+    """Of x' = a x, y' = b x, a textbook's, and x' = a x**2, one term: that x comes again changes the price of neither."""
+    terms = [LibraryTerm(u, shape) for u in (f(x), g(x)) for shape in (x, x**2, x**3)]
+    search = object.__new__(Selection)
+    search.repeats, search._places, search.candidates = False, 2, SimpleNamespace(terms=terms)
+    search._textbook = np.array([[2, 0, 0, 2, 0, 0]] * 3)
+    search._shapes = np.array([0, 1, 2] * 2)
+    rows = np.array([[0, 1, 0, 0, 0, 0], [1, 0, 0, 1, 0, 0]], dtype=bool)
+    models = [SelectedModel(row, row * 1.0, np.zeros((1, 1)), np.ones(1), 0.3 * k) for k, row in enumerate(rows)]
+    monkeypatch.setattr(search, "ranked", lambda: models, raising=False)
+    assert search.prior(rows[1]) == search.prior(rows[1], repeats=True) == pytest.approx(2 * np.log(3))
+    assert search.effect_of_prior(str) == ()

@@ -70,6 +70,12 @@ def test_amounts_and_later_output_and_repeats_in_tables(tmp_path):
     assert sd.read_archive(path).reports["table"].A.iloc[-1] == pytest.approx(exact(5, 0.5), rel=1e-7)
 
 
+def test_columns_of_one_label_are_called_by_their_identifiers(tmp_path):
+    table = sd.read_archive(changed(tmp_path / "a.omex", 'label="A"', 'label="time"')).reports["table"]
+    assert table.columns.tolist() == ["d1", "d2"]
+    assert table.d2.to_numpy() == pytest.approx(exact(table.d1.to_numpy(), 0.8), rel=1e-7)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
@@ -84,8 +90,31 @@ def test_amounts_and_later_output_and_repeats_in_tables(tmp_path):
         ('source="model.xml"', 'source="../model.xml"', "names the model '../model.xml', which is no file of the archive"),
         ('source="model.xml"', 'source="#model"', "is a change of itself"),
         ("<divide/>", "<curl/>", "has the function curl of 2 arguments"),
+        ("<ci>rates</ci>", "<apply><root/><degree/><ci>rates</ci></apply>", "has the element degree without a value"),
+        ("<ci>rates</ci>", "<cn>1+rates</cn>", "has the number '1+rates'"),
         ('<?xml version="1.0" encoding="UTF-8"?>', '<!DOCTYPE x [<!ENTITY a "b">]>', "a document type is declared"),
         ('numberOfPoints="50"', 'numberOfPoints="1e9"', "has '1e9' steps"),
+        ('numberOfPoints="4"', 'numberOfPoints="1000000"', "has 50000050 points, more than 20000000"),
+        (
+            'start="0.2" end="1" numberOfPoints="4" type="linear"',
+            'start="0" end="1" numberOfPoints="4" type="log"',
+            "positive ends",
+        ),
+        (
+            'modelReference="model" range',
+            'modelReference="mold" range',
+            "sets values of 'mold', which is not the model of its task",
+        ),
+        (
+            "Parameters/sbml:parameter[@id='k1']/@value",
+            "Parameters/sbml:parameter[@id='A']/@value",
+            "A of the model model is a species",
+        ),
+        (
+            'task="single"/></l',
+            'task="single"><listOfChanges><setValue/></listOfChanges></subTask></l',
+            "changes in its subtask",
+        ),
     ],
 )
 def test_what_is_not_carried_out_is_named(tmp_path, old, new, message):
@@ -110,6 +139,14 @@ def test_archives_that_would_do_harm_are_refused(tmp_path, monkeypatch):
             archive.writestr(f"{k}.txt", "")
     with pytest.raises(DeclarationError, match="has 1001 files, more than 1000"):
         sd.read_archive(tmp_path / "c.omex")
+    for method in (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA, zipfile.ZIP_DEFLATED):
+        with zipfile.ZipFile(tmp_path / "e.omex", "w", method) as archive:
+            archive.writestr("model.xml", texts()["model.xml"])
+        damaged = bytearray((tmp_path / "e.omex").read_bytes())
+        damaged[100:140] = bytes(b ^ 0x5A for b in damaged[100:140])
+        (tmp_path / "e.omex").write_bytes(damaged)
+        with pytest.raises(DeclarationError, match="no zip file that can be read"):
+            sd.read_archive(tmp_path / "e.omex")
     (tmp_path / "d.omex").write_bytes(b"PK\x03\x04 no archive")
     with pytest.raises(DeclarationError, match="no zip file"):
         sd.read_archive(tmp_path / "d.omex")

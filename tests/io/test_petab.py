@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -286,3 +287,32 @@ def test_formulas_have_names_that_are_functions_or_reserved():
     assert found == expected
     with pytest.raises(DeclarationError, match="write parentheses"):
         read_formula("piecewise(1, pi > 1 && exp > 1 || time > 1, 2)", names, "f")
+
+
+def test_a_target_that_nothing_depends_on_is_refused(tmp_path):
+    """A misspelt column would leave all conditions alike."""
+    shutil.copytree(CONVERSION, tmp_path / "p")
+    table = tmp_path / "p" / "conditions.tsv"
+    table.write_text(table.read_text().replace("a0", "ao"))
+    with pytest.raises(DeclarationError, match="the conditions change 'ao', which the model, the parameters"):
+        sd.read_petab(tmp_path / "p" / "conversion.yaml")
+
+
+def test_priors_are_cut_off_far_from_the_median():
+    """Where the distribution function is 1 in float64; an exponential law has no memory."""
+    for low, high in ((8.5, 20.0), (-20.0, -8.5)):
+        exact = stats.norm.logpdf(9) - np.log(stats.norm.sf(8.5) - stats.norm.sf(20))
+        prior = read_prior("normal", "0;1", "p", low=low, high=high)
+        assert prior.log_density(math.copysign(9, low)) == pytest.approx(exact, rel=1e-9)
+    prior = read_prior("exponential", "0.01", "p", low=1.0, high=200.0)
+    assert prior.log_density(1.01) == pytest.approx(math.log(100) - 1)
+    for name, numbers, low, high in (("uniform", "0;1", 2.0, 3.0), ("log-normal", "0;1", -3.0, -2.0)):
+        with pytest.raises(DeclarationError, match=f"the prior {name} of 0;1 has no values between the bounds"):
+            read_prior(name, numbers, "p", low=low, high=high)
+    with pytest.raises(DeclarationError, match="the prior gamma has the parameters '-1;1'"):
+        read_prior("gamma", "-1;1", "p")
+
+
+def test_parameters_that_are_no_numbers_are_refused():
+    with pytest.raises(DeclarationError, match="expected a mapping to numbers or arrays"):
+        sd.read_petab(CONVERSION / "conversion.yaml").objective({"k1": "a"})

@@ -444,3 +444,31 @@ def test_rules_that_grow_are_bounded():
     text = first.replace("</listOfRules>", f"{chain}</listOfRules>").replace("<listOfParameters>", f"<listOfParameters>{names}")
     with pytest.raises(DeclarationError, match=r"has \S+e\+05 symbols, numbers and operators .* more than 100000"):
         sbml.read_sbml(text)
+
+
+def test_models_in_other_files_are_those_of_one_folder(tmp_path):
+    """Also those that a file of that folder needs."""
+
+    def hierarchy(name: str, source: str) -> str:
+        comp = "http://www.sbml.org/sbml/level3/version1/comp/version1"
+        return (
+            f'<sbml xmlns="http://www.sbml.org/sbml/level3/version1/core" level="3" version="1" xmlns:comp="{comp}" '
+            f'comp:required="true"><model id="{name}"><comp:listOfSubmodels><comp:submodel comp:id="s" comp:modelRef="E"/>'
+            '</comp:listOfSubmodels></model><comp:listOfExternalModelDefinitions><comp:externalModelDefinition comp:id="E" '
+            f'comp:source="{source}" comp:modelRef="m"/></comp:listOfExternalModelDefinitions></sbml>'
+        )
+
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    leaf = hierarchy("m", "").partition("<comp:listOfSub")[0] + (
+        '<listOfParameters><parameter id="p" value="7" constant="false"/></listOfParameters><listOfRules>'
+        '<rateRule variable="p"><math xmlns="http://www.w3.org/1998/Math/MathML"><cn>1</cn></math></rateRule></listOfRules></model></sbml>'
+    )
+    (inner / "a.xml").write_text(hierarchy("top", "b.xml"))
+    (inner / "b.xml").write_text(hierarchy("m", "c.xml"))
+    (inner / "c.xml").write_text(leaf)
+    assert [float(v) for v in read_sbml(inner / "a.xml", as_="ode").initial.values()] == [7]
+    (inner / "b.xml").write_text(hierarchy("m", "../c.xml"))
+    (inner / "c.xml").rename(tmp_path / "c.xml")
+    with pytest.raises(DeclarationError, match=r"needs the model of '\.\./c\.xml', which is no file in the folder"):
+        read_sbml(inner / "a.xml", as_="ode")

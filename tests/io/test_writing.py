@@ -141,11 +141,11 @@ def test_what_is_not_represented_is_named():
         sd.ODESystem.from_text("x' = -gamma*x").to_antimony()
 
 
-@pytest.mark.parametrize("word", ["at", "pi", "gamma", "operator", "time"])
+@pytest.mark.parametrize("word", ["area", "at", "ext", "pi", "gamma", "operator", "time"])
 def test_words_are_those_that_libantimony_refuses(word):
     """Each is in the list because it cannot be a variable; others can."""
     assert word in WORDS
-    with pytest.raises(ParseError, match=r"syntax error|is a reserved word"):
+    with pytest.raises(ParseError, match=r"syntax error|is a reserved word|Unit Definition"):
         sd.read_antimony(f"var {word}; {word}' = -{word}; x' = {word};", as_="ode")
     assert sd.read_antimony("var event_; event_' = -event_;", as_="ode").names == ("event_",)
 
@@ -156,3 +156,37 @@ def test_rates_are_those_of_libroadrunner():
     from tests.io.roadrunner_suite import difference
 
     assert max(map(difference, range(9))) < 1e-8
+
+
+def test_numbers_that_readers_refuse():
+    """libsbml takes (1/3) for a number, so that f(1/3) is f beside a number; and no text holds infinity or 1e-320."""
+    for back in forms(sd.ODESystem({x: -x * sp.atan(sp.Rational(1, 3)) - sp.sin(sp.Rational(-2, 7))}), "ode"):
+        assert float(back.drift[0].subs(x, 3)) == pytest.approx(-3 * np.arctan(1 / 3) + np.sin(2 / 7), rel=1e-14)
+    for system, message in (
+        (sd.ODESystem({x: -k * x}, {k: 1e-320}), "the value 1e-320, which is too small"),
+        (sd.ODESystem({x: -x + sp.Float("1e400")}), "the rule of x|the rate of x contains the number 1.00e.400, which is no"),
+        (sd.ODESystem({x: -x + sp.Integer(10) ** 400}), "contains the number 1.00e.400, which is no finite"),
+    ):
+        for write in (system.to_sbml, system.to_antimony):
+            with pytest.raises(DeclarationError, match=f"(?i){message}"):
+                write()
+
+
+@pytest.mark.parametrize("start", [-1, 0, 1])
+def test_a_schedule_from_a_parameter_on(start):
+    """A dose at the start is given, one before it is not."""
+    system = sd.ODESystem({x: -x}, {k: start}, initial={x: 0}, events=sd.dose(x, 1, start=k))
+    for back in forms(system, "ode"):
+        assert float(sd.simulate(back, [0, 2], rtol=1e-9, progress=False).x[-1]) == pytest.approx(
+            np.exp(start - 2) if start >= 0 else 0.0, rel=1e-6
+        )
+
+
+def test_events_of_networks_keep_what_has_an_effect_under_other_values():
+    """A swap of two states takes values of the trigger; a condition false at these initial values is not at others."""
+    net = sd.ReactionNetwork.from_text(
+        "X -> 0, k; 0 -> Y, k; X(0) = 5; Y(0) = 1; k = 1; when t >= 1, X = 2*X; when t >= 1 from_trigger true, Y = X; "
+        "when X > 7 initial false, X = 0"
+    )
+    for back in forms(net, "network"):
+        assert back.events == net.events

@@ -15,7 +15,7 @@ import xarray as xr
 from symdyn.errors import DeclarationError
 from symdyn.io._sbml_reader import read
 from symdyn.io.archives.files import find, text_files
-from symdyn.io.archives.sedml import DataGenerator, Description, RepeatedTask, read_sedml
+from symdyn.io.archives.sedml import ATTRIBUTES, MOST_REPEATED, DataGenerator, Description, RepeatedTask, read_sedml
 from symdyn.io.petab.formulas import read_formula
 from symdyn.io.petab.model import PetabModel
 from symdyn.optional import require
@@ -106,6 +106,13 @@ class Archive:
         for name, task in d.repeated.items():
             if task.task not in d.tasks:
                 raise DeclarationError(f"the repeated task {name} repeats {task.task!r}, which is no task of a model")
+            if other := task.models - {d.tasks[task.task][0], ""}:
+                raise DeclarationError(
+                    f"the repeated task {name} sets values of {min(other)!r}, which is not the model of its task"
+                )
+            points = len(next(iter(task.ranges.values()))) * d.simulations[d.tasks[task.task][1]].points
+            if points > MOST_REPEATED:
+                raise DeclarationError(f"the repeated task {name} has {points} points, more than {MOST_REPEATED}")
         used = [
             *(g for r in d.reports.values() for _, g in r.columns),
             *(g for p in d.plots.values() for c in p.curves for g in c[:2]),
@@ -159,11 +166,14 @@ class Archive:
         except DeclarationError as error:
             raise DeclarationError(f"{file}: {error}") from None
         repeats = [r for r in d.repeated.values() if d.tasks.get(r.task, ("",))[0] == name]
-        targets = dict.fromkeys([*(i for i, _ in changes), *(s[0] for r in repeats for s in r.settings)])
-        for identifier in targets:
+        changed = [*changes, *(s[:2] for r in repeats for s in r.settings)]
+        targets = dict.fromkeys(i for i, _ in changed)
+        for identifier, attribute in changed:
             q = model.quantities.get(sp.Symbol(identifier))
             if q is None:
                 raise DeclarationError(f"the model {name} has no quantity {identifier!r} whose value could change")
+            if attribute and q.kind != ATTRIBUTES[attribute]:
+                raise DeclarationError(f"{identifier} of the model {name} is a {q.kind}, which has no attribute {attribute!r}")
             if q.assigned and identifier in {i for i, _ in changes}:
                 raise DeclarationError(
                     f"an attribute of {identifier} is changed, but an initial assignment determines its value"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from xml.etree.ElementTree import Element
 
 from symdyn.errors import DeclarationError
@@ -14,6 +15,8 @@ _FUNCTIONS = {
     "exp": "exp", "ln": "ln", "abs": "abs", "min": "min", "max": "max", "sin": "sin", "cos": "cos", "tan": "tan",
     "arcsin": "arcsin", "arccos": "arccos", "arctan": "arctan", "sinh": "sinh", "cosh": "cosh", "tanh": "tanh",
 }  # fmt: skip
+_BASES = ("degree", "logbase")
+_PLAIN = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 
 
 def infix(node: Element, where: str) -> str:
@@ -56,12 +59,17 @@ def _number(node: Element, text: str, where: str) -> str:
     joined = {"e-notation": "e", "rational": "/"}.get(kind, "") if len(parts) == 2 else ""
     if kind not in ("real", "integer", "e-notation", "rational") or (len(parts) > 1 and not joined):
         raise DeclarationError(f"{where} has a number of the type {kind!r}; expected real, integer, e-notation or rational")
+    if wrong := [p for p in parts if not _PLAIN.fullmatch(p)]:
+        raise DeclarationError(f"{where} has the number {wrong[0]!r}; expected digits")
     return f"({joined.join(parts)})"
 
 
 def _applied(operator: str, children: list[Element], where: str) -> str:
-    base = {c.tag.rpartition("}")[2]: infix(c[0], where) for c in children if c.tag.rpartition("}")[2] in ("degree", "logbase")}
-    a = [infix(c, where) for c in children if c.tag.rpartition("}")[2] not in ("degree", "logbase")]
+    kinds = [c.tag.rpartition("}")[2] for c in children]
+    if empty := [k for k, c in zip(kinds, children, strict=True) if k in _BASES and len(c) != 1]:
+        raise DeclarationError(f"{where} has the element {empty[0]} without a value")
+    base = {k: infix(c[0], where) for k, c in zip(kinds, children, strict=True) if k in _BASES}
+    a = [infix(c, where) for k, c in zip(kinds, children, strict=True) if k not in _BASES]
     if operator in _BETWEEN and a:
         return f"({_BETWEEN[operator].join(a)})"
     if operator in _RELATIONS and len(a) == 2:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import posixpath
 import zipfile
 import zlib
@@ -40,8 +41,11 @@ def text_files(path: Path) -> dict[str, str]:
                     raise DeclarationError(f"{path}: the file {m.filename!r} lies outside the archive")
                 if not name.lower().endswith(ENDINGS):
                     continue
-                with archive.open(m) as file:
-                    content = file.read(left + 1)  # not what the header claims, which may be false
+                try:
+                    with archive.open(m) as file:
+                        content = file.read(left + 1)  # not what the header claims, which may be false
+                except (OSError, lzma.LZMAError) as error:
+                    raise zipfile.BadZipFile(str(error)) from None
                 left -= len(content)
                 if left < 0:
                     raise DeclarationError(f"{path}: its models and experiments have more than {MAX_TOTAL} characters")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from xml.etree.ElementTree import Element, fromstring
 
@@ -12,7 +13,18 @@ from symdyn.errors import DeclarationError
 from symdyn.io._xml import bounded
 from symdyn.io.archives.content_math import infix
 
-__all__ = ["DataGenerator", "Description", "PlotOutput", "RepeatedTask", "ReportOutput", "SedModel", "TimeCourse", "read_sedml"]
+__all__ = [
+    "ATTRIBUTES",
+    "MOST_REPEATED",
+    "DataGenerator",
+    "Description",
+    "PlotOutput",
+    "RepeatedTask",
+    "ReportOutput",
+    "SedModel",
+    "TimeCourse",
+    "read_sedml",
+]
 
 #: Algorithms, by the ontology KiSAO, for which the adaptive methods stand: deterministic integration of ODEs.
 ALGORITHMS = frozenset(
@@ -28,10 +40,12 @@ _TARGET = re.compile(
     r"/\w+:(?:species|parameter|compartment|reaction)\[@id=(['\"])(\w+)\1\](?:/@(\w+))?"
 )
 _TIME = "urn:sedml:symbol:time"
-#: Attributes of quantities that are changed.
-ATTRIBUTES = ("value", "size", "initialConcentration", "initialAmount")
-#: Most steps of a time course or a range.
-MOST_POINTS = 1_000_000
+#: Attributes of quantities that are changed, and the kinds that have them.
+ATTRIBUTES = {
+    "value": "parameter", "size": "compartment", "initialConcentration": "species", "initialAmount": "species",
+}  # fmt: skip
+#: Most steps of a time course or a range, and points of all repeats of a task.
+MOST_POINTS, MOST_REPEATED = 1_000_000, 20_000_000
 
 
 @dataclass(frozen=True)
@@ -61,11 +75,12 @@ class TimeCourse:
 
 @dataclass(frozen=True)
 class RepeatedTask:
-    """A task at several values: of each range its values, and what is set (identifier, attribute, formula)."""
+    """A task at several values: of each range its values, what is set (identifier, attribute, formula), and in which models."""
 
     task: str
     ranges: dict[str, np.ndarray]
     settings: tuple[tuple[str, str, str], ...]
+    models: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -80,7 +95,7 @@ class DataGenerator:
 
 @dataclass(frozen=True)
 class ReportOutput:
-    """A table: labels of columns and their data generators."""
+    """A table: labels of columns, or identifiers where labels are equal, and their data generators."""
 
     columns: tuple[tuple[str, str], ...]
 
@@ -176,7 +191,7 @@ def _count(e: Element, where: str) -> int:
     return int(text)
 
 
-def _target(target: str, where: str, attributes: tuple[str, ...] = ()) -> tuple[str, str]:
+def _target(target: str, where: str, attributes: Iterable[str] = ()) -> tuple[str, str]:
     """Identifier and attribute of an XPath to a quantity of the model."""
     match = _TARGET.fullmatch(target)
     if match is None or (match[3] or "") not in ("", *attributes):
@@ -231,11 +246,18 @@ def _repeated(t: Element) -> RepeatedTask:
         raise DeclarationError(
             f"{where} has {len(inner)} subtasks and resetModel {t.get('resetModel')!r}; one is carried out, with 'true'"
         )
+    if _inside(inner[0], "listOfChanges"):
+        raise DeclarationError(f"{where} has changes in its subtask, which are not carried out; those of the task are")
     ranges = {}
     for r in _inside(t, "listOfRanges"):
         if _kind(r) == "uniformRange":
+            ends = _float(r, "start", where), _float(r, "end", where)
+            if r.get("type") == "log" and min(ends) <= 0:
+                raise DeclarationError(
+                    f"{where} has a logarithmic range from {ends[0]:g} to {ends[1]:g}; expected positive ends"
+                )
             scale = np.geomspace if r.get("type") == "log" else np.linspace
-            ranges[_name(r)] = scale(_float(r, "start", where), _float(r, "end", where), _count(r, where) + 1)
+            ranges[_name(r)] = scale(*ends, _count(r, where) + 1)
         elif _kind(r) == "vectorRange":
             try:
                 ranges[_name(r)] = np.array([float(v.text or "") for v in r if _kind(v) == "value"])
@@ -246,13 +268,15 @@ def _repeated(t: Element) -> RepeatedTask:
     main = ranges.get(t.get("range", ""))
     if main is None or not len(main) or any(len(v) < len(main) for v in ranges.values()):
         raise DeclarationError(f"{where} repeats along {t.get('range')!r}; expected a range, not longer than the others")
-    settings = []
+    settings, models = [], set()
     for c in _inside(t, "listOfChanges"):
         if _inside(c, "listOfVariables") or _inside(c, "listOfParameters"):
             raise DeclarationError(f"{where} sets a value by variables or parameters, which is not carried out; a range is")
         identifier, attribute = _target(c.get("target", ""), where, ATTRIBUTES)
         settings.append((identifier, attribute, _math(c, where)))
-    return RepeatedTask(inner[0].get("task", ""), {k: v[: len(main)] for k, v in ranges.items()}, tuple(settings))
+        models.add(c.get("modelReference", ""))
+    shortened = {k: v[: len(main)] for k, v in ranges.items()}
+    return RepeatedTask(inner[0].get("task", ""), shortened, tuple(settings), frozenset(models))
 
 
 def _generator(g: Element) -> DataGenerator:
@@ -272,7 +296,11 @@ def _generator(g: Element) -> DataGenerator:
 def _output(o: Element, found: Description) -> None:
     if _kind(o) == "report":
         sets = _inside(o, "listOfDataSets")
-        found.reports[_name(o)] = ReportOutput(tuple((d.get("label") or _name(d), d.get("dataReference", "")) for d in sets))
+        labels = ["repeat", *(d.get("label") or _name(d) for d in sets)]  # of a repeated task a column is called so
+        names = [_name(d) if labels.count(label) > 1 else label for label, d in zip(labels[1:], sets, strict=True)]
+        if len(set(names)) < len(names):
+            raise DeclarationError(f"the report {_name(o)} has two columns of one label and identifier: {', '.join(names)}")
+        found.reports[_name(o)] = ReportOutput(tuple((n, d.get("dataReference", "")) for n, d in zip(names, sets, strict=True)))
     elif _kind(o) == "plot2D":
         curves = tuple(
             (

@@ -119,11 +119,6 @@ class _Lowering:
             known[name] = found
         return value_of(e, known)
 
-    def holds(self, condition: Any) -> Any:
-        """The condition at the start, as far as values are known."""
-        known = {s: v for s in condition.free_symbols - {self.model.time} if (v := self.value(s)) is not None}
-        return condition.subs({self.model.time: 0, **known})
-
     # ---- the network -------------------------------------------------------------------------------
 
     def network(self) -> ReactionNetwork:
@@ -195,12 +190,14 @@ class _Lowering:
         condition = self.put(t.condition, f"the trigger of {what}")
         if condition in (sp.true, sp.false):
             raise DeclarationError(f"the trigger of {what} is {condition}; expected a comparison that can change")
+        values = {s: self.put(e * self.home(self.quantities[s]), what) for s, e in t.assignments.items()}
+        changing = {s for other in self.model.triggers if other is not t for s in other.assignments}  # while it waits its turn
         return Event(
             condition,
-            {s: self.put(e * self.home(self.quantities[s]), what) for s, e in t.assignments.items()},
+            values,
             delay=self.put(t.delay, f"the delay of {what}"),
             priority=None if t.priority is None else self.put(t.priority, f"the priority of {what}"),
             persistent=t.persistent,
-            initial=t.initial or self.holds(condition) is sp.false,
-            from_trigger=t.from_trigger and t.delay != 0,
+            initial=t.initial,
+            from_trigger=t.from_trigger and (t.delay != 0 or not changing.isdisjoint(dag.free_symbols(values.values()))),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -70,9 +71,12 @@ def _fresh(name: str, taken: set[str]) -> str:
 
 def _given(value: Any) -> sp.Expr | None:
     """A value at the start: a number, an expression, or none."""
-    if value is None or isinstance(value, sp.Expr):
-        return value
-    return sp.Float(float(value))
+    value = sp.Float(float(value)) if not (value is None or isinstance(value, sp.Expr)) else value
+    if value is not None and value.is_number and 0 < abs(float(value)) < sys.float_info.min:
+        raise DeclarationError(
+            f"the system has the value {float(value)!r}, which is too small for readers of SBML; round it to 0"
+        )
+    return value
 
 
 # ---- networks ----------------------------------------------------------------------------------------
@@ -140,8 +144,9 @@ def _triggers(events: Iterable[Event], names: set[str], time: sp.Symbol) -> Iter
             )
         for k in range(int(when.times)):
             at = when.start if when.every is None else when.start + k * when.every
-            starts = bool(at == 0)  # at the start of time it acts, too
+            at = sp.sympify(at)
+            reached, starts = time >= at, at == 0 or not at.is_number  # at the start of time it acts, too
             yield Trigger(
-                _fresh(f"E{i}" if k == 0 else f"E{i}_{k}", names), time >= at, dict(event.assignments),
-                priority=event.priority, initial=not starts, from_trigger=False,
+                _fresh(f"E{i}" if k == 0 else f"E{i}_{k}", names), reached if at.is_number else reached & (at >= 0),
+                dict(event.assignments), priority=event.priority, initial=not starts, from_trigger=False,
             )  # fmt: skip

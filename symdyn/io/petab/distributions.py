@@ -117,9 +117,20 @@ class PetabPrior:
             if self.jacobian and self.scale != "lin":
                 found = found - np.log(value) - (math.log(math.log(10)) if self.scale == "log10" else 0.0)
             found = np.where(np.isnan(found), -np.inf, found)
-        ends = [float(law.cdf(scaled(max(x, 0.0) if self.scale != "lin" else x, self.scale))) for x in (self.low, self.high)]
         inside = (value >= self.low) & (value <= self.high)
-        return np.where(inside, found - math.log(ends[1] - ends[0]), -np.inf)
+        return np.where(inside, found - self.log_mass, -np.inf)
+
+    @property
+    def log_mass(self) -> float:
+        """The logarithm of the probability between the bounds, minus infinity without any."""
+        law = self._law
+        low, high = (scaled(max(x, 0.0) if self.scale != "lin" else x, self.scale) for x in (self.low, self.high))
+        with np.errstate(all="ignore"):
+            if law.cdf(low) > 0.5:  # far above the median the distribution function is 1, and its complement exact
+                larger, rest = float(law.logsf(low)), float(law.logsf(high))
+            else:
+                larger, rest = float(law.logcdf(high)), float(law.logcdf(low))
+            return larger + float(np.log1p(-np.exp(rest - larger))) if larger > rest else -math.inf
 
 
 def read_prior(
@@ -140,11 +151,14 @@ def read_prior(
         raise DeclarationError(f"{where}: the prior {name} takes {count} finite number(s) separated by ;, got {numbers!r}")
     values = tuple(float(x) for x in found if x is not None)
     ordered = family not in ("uniform", "log-uniform") or (values[0] < values[1] and (family == "uniform" or values[0] > 0))
-    if not ordered or (family not in ("uniform", "log-uniform") and values[-1] <= 0):
+    scales = () if family in ("uniform", "log-uniform") else values if family == "gamma" else values[-1:]
+    if not ordered or any(x <= 0 for x in scales):
         raise DeclarationError(
             f"{where}: the prior {name} has the parameters {numbers!r}; expected an interval or a positive scale"
         )
     prior = PetabPrior(name, values, family, own or scale, low, high, jacobian=bool(own))
     if not (low < high):
         raise DeclarationError(f"{where}: the lower bound {low} is not below the upper bound {high}")
+    if not math.isfinite(prior.log_mass):
+        raise DeclarationError(f"{where}: the prior {name} of {numbers} has no values between the bounds {low:g} and {high:g}")
     return prior

@@ -137,8 +137,10 @@ class PetabProblem:
         self._names: dict[str, sp.Expr] = {n: sp.Symbol(n) for n in (*statements.targets, *statements.parameters)}
         self._names |= model.names
         self._refuse()
-        self._courses = Courses(model, self._changes(), statements.version)
+        changes = self._changes()
+        self._courses = Courses(model, changes, statements.version)
         self._formulas = self._read_formulas()
+        self._refuse_idle(changes)
 
     def _refuse(self) -> None:
         delayed = [e for e in self._model.core.events if e.delay != 0]
@@ -146,6 +148,17 @@ class PetabProblem:
             raise DeclarationError("the model has events with delays, which are not followed from one period to the next")
         if self._model.core.delays:
             raise DeclarationError("the model has delays; problems with delay differential equations are not simulated")
+
+    def _refuse_idle(self, changes: Mapping[tuple[str, int], Mapping[sp.Symbol, sp.Expr | None]]) -> None:
+        """Refuse targets of conditions on which nothing depends, such as misspelt ones."""
+        used = [e for period in changes.values() for e in period.values() if e is not None]
+        for f in self._formulas:
+            used += [f.value, f.noise, *(e for o in f.overrides.values() for e in o.formulas)]
+        known = dag.free_symbols(used) | {*self._model.names.values()} | {sp.Symbol(p) for p in self._statements.parameters}
+        if idle := [t for t in self._statements.targets if self._names[t] not in known]:
+            raise DeclarationError(
+                f"the conditions change {idle[0]!r}, which the model, the parameters and the measured observables lack"
+            )
 
     # ---- contents ---------------------------------------------------------------------------------------
 
@@ -254,7 +267,10 @@ class PetabProblem:
     def _points(self, parameters: Mapping[str, Any] | None) -> tuple[dict[str, np.ndarray], int, bool]:
         """Values (B,) of all parameters, B, and whether arrays were given."""
         declared = self._statements.parameters
-        given = {getattr(k, "name", k): np.asarray(v, dtype=float) for k, v in (parameters or {}).items()}
+        try:
+            given = {getattr(k, "name", k): np.asarray(v, dtype=float) for k, v in (parameters or {}).items()}
+        except (AttributeError, TypeError, ValueError):
+            raise DeclarationError(f"the parameters are {parameters!r}; expected a mapping to numbers or arrays") from None
         if unknown := [k for k in given if k not in declared]:
             raise DeclarationError(f"{unknown[0]!r} is no parameter of the problem; its parameters: {', '.join(declared)}")
         shapes = {v.shape for v in given.values()} - {()}
@@ -409,7 +425,8 @@ class PetabProblem:
         total = np.zeros(len(simulation))
         for f in self._formulas:
             r = f.rows
-            total += (residuals(measured[r], simulation[:, r], sigma[:, r], f.observable.scale) ** 2).sum(axis=1)
+            with np.errstate(over="ignore"):
+                total += (residuals(measured[r], simulation[:, r], sigma[:, r], f.observable.scale) ** 2).sum(axis=1)
         total = np.where(np.isnan(total), np.inf, total)
         return total if batch else float(total[0])
 

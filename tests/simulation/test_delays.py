@@ -235,7 +235,6 @@ def test_what_does_not_know_delays_refuses_them():
             run(system, [0, 1], "tsit5", **options)
     for refusing in (
         lambda: system.moments(2),
-        lambda: system.to_sbml(),
         lambda: sd.analysis.steady_states(system),
         lambda: sd.analysis.stability(system, {"x": 0}),
         lambda: sd.analysis.lyapunov_exponents(system),

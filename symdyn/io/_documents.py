@@ -146,7 +146,7 @@ def _serve(requests: BinaryIO, answers: BinaryIO) -> None:
             answer = _answer(request, text)
         except ModuleNotFoundError as error:
             outcome, answer = "missing", error.name or ""
-        except MemoryError:
+        except (MemoryError, ImportError):  # a shared object that is there and cannot be mapped lacks memory, too
             outcome, answer = "memory", ""
         except ValueError as error:
             outcome, answer = "refused", str(error)

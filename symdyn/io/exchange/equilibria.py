@@ -79,7 +79,7 @@ class _Equilibrium:
         sides = ((1, c.products), (-1, c.reactants))
         count = sp.Add(*(sign * n for sign, side in sides for name, n in side if name == s))
         factor = self.given.quantities[s].factor
-        return sp.sympify(dag.put_in(count if factor is None else factor * count, self.rules, "a stoichiometry"))
+        return sp.sympify(dag.put_in(count if factor is None else factor * count, self.rules, "a stoichiometry"), strict=True)
 
     def total(self, row: Any, values: dict[sp.Symbol, sp.Expr]) -> sp.Expr:
         """What a total is of given values of the species, in the meaning of their symbols."""
@@ -180,5 +180,5 @@ class _Equilibrium:
         e = self.rules.get(s) if s in self.rules else (self.given.local.get(s) if q is None else q.value)
         if e is None or s in opened:
             raise DeclarationError(f"{s} has no value")
-        e = dag.put_in(sp.sympify(e), self.rules, "a value")
+        e = dag.put_in(sp.sympify(e, strict=True), self.rules, "a value")
         return value_of(e, {name: self.value(name, (*opened, s)) for name in e.free_symbols})

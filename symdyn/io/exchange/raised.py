@@ -144,7 +144,7 @@ def _triggers(events: Iterable[Event], names: set[str], time: sp.Symbol) -> Iter
             )
         for k in range(int(when.times)):
             at = when.start if when.every is None else when.start + k * when.every
-            at = sp.sympify(at)
+            at = sp.sympify(at, strict=True)
             reached, starts = time >= at, at == 0 or not at.is_number  # at the start of time it acts, too
             yield Trigger(
                 _fresh(f"E{i}" if k == 0 else f"E{i}_{k}", names), reached if at.is_number else reached & (at >= 0),

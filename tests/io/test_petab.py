@@ -270,6 +270,12 @@ def test_files_that_are_no_problem_are_refused(tmp_path, text, message):
         sd.read_petab(tmp_path / "problem.yaml")
 
 
+def test_noise_that_is_not_positive_makes_data_impossible():
+    problem = sd.read_petab(CONVERSION / "conversion.yaml")
+    assert problem.objective({"sigma": -0.05}) == -math.inf
+    assert problem.chi2({"sigma": -0.05}) == math.inf
+
+
 def test_unknown_parameters_are_named():
     problem = sd.read_petab(CONVERSION / "conversion.yaml")
     with pytest.raises(DeclarationError, match="'k3' is no parameter of the problem; its parameters: k1, k2, scale, sigma"):

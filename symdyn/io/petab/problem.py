@@ -406,7 +406,7 @@ class PetabProblem:
         Returns
         -------
         float or (B,) float64
-            Infinite where a simulation fails.
+            Infinite where a simulation fails, or its noise is not positive.
 
         Raises
         ------
@@ -426,7 +426,8 @@ class PetabProblem:
         for f in self._formulas:
             r = f.rows
             with np.errstate(over="ignore"):
-                total += (residuals(measured[r], simulation[:, r], sigma[:, r], f.observable.scale) ** 2).sum(axis=1)
+                noise = np.where(sigma[:, r] > 0, sigma[:, r], np.nan)
+            total += (residuals(measured[r], simulation[:, r], noise, f.observable.scale) ** 2).sum(axis=1)
         total = np.where(np.isnan(total), np.inf, total)
         return total if batch else float(total[0])
 

@@ -163,10 +163,14 @@ class ChunkStore:
     # ---- chunks --------------------------------------------------------------------------------
 
     def write(self, index: int, plan: Plan, chunk: Chunk) -> None:
-        """Write a chunk that is complete: its arrays first, then the part with their checksums."""
+        """Write a chunk that is complete: its arrays, of which the status is the last, then the part with their checksums.
+
+        Who reads it before it is complete then finds 'interrupted', and never a success whose counts are not there.
+        """
         variables = plan.frame.variables if plan.reductions is None else ()
         arrays = {v.name: (v.of(chunk.run.values, chunk.run.aside), _length(v, plan.times.size)) for v in variables}
         arrays |= {name: (values, 1) for name, (values, _) in counts(plan.kernel, chunk.run).items()}
+        arrays["status"] = arrays.pop("status")
         files = {}
         for name, (values, length) in arrays.items():
             for number, first in enumerate(range(0, values.shape[1] if values.ndim > 1 else 1, length)):

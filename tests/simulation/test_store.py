@@ -16,6 +16,7 @@ import xarray as xr
 
 import symdyn as sd
 from symdyn.models import zoo
+from symdyn.simulation import chunk_store
 from symdyn.simulation.chunk_store import ChunkStore
 
 pytest.importorskip("zarr")
@@ -170,6 +171,29 @@ def test_an_interrupt_keeps_what_is_done(tmp_path, name, reduce):
     assert (partial.steps == expected.steps).where(done, True).all()
     xr.testing.assert_identical(births(path, **options).load(), expected)
     assert [p.name for p in tmp_path.iterdir()] == [name]
+
+
+def test_a_chunk_whose_files_are_not_all_there_is_not_a_success(tmp_path, monkeypatch):
+    expected, put = births(), chunk_store.put
+    options = dict(layout=sd.Layout(chunk=5000))
+    for count in range(6):  # X, steps, rejected, evaluations, status, and the attributes of the whole
+        written = []
+
+        def interrupted(path, data, count=count, written=written):
+            if not path.name.endswith("zarr.json"):
+                if len(written) == count:
+                    raise KeyboardInterrupt
+                written.append(path.parent.name)
+            put(path, data)
+
+        with monkeypatch.context() as patch, warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            patch.setattr(chunk_store, "put", interrupted)
+            found = births(tmp_path / str(count), **options).load()
+        done = found.status == 0
+        for name in expected.data_vars:
+            assert (found[name] == expected[name]).where(done, True).all(), (count, name)
+    assert "status" in written
 
 
 def test_two_processes_may_finish_a_file_at_once(tmp_path, monkeypatch):

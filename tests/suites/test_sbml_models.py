@@ -165,7 +165,8 @@ def test_event_at_a_state():
 def test_events_that_hold_at_the_start_act_there():
     # initialValue says that the condition was false before the start: the event happens there
     assert not read_sbml(dimerisation(trigger=-1)).events[0].initial
-    assert read_sbml(dimerisation()).events[0].plain  # it does not hold at the start
+    first = read_sbml(dimerisation()).events[0]
+    assert (first.initial, first.delay, first.priority, first.persistent, first.from_trigger) == (False, 0, None, True, False)
 
 
 @pytest.mark.parametrize(

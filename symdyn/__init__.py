@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from symdyn.discover.regressors.operon import OperonRegression
     from symdyn.discover.regressors.pysr import PySRRegression
     from symdyn.discover.regressors.sparse import SparseRegression
+    from symdyn.inference.fits import Fit
+    from symdyn.inference.fitting import fit
     from symdyn.io.antimony import read_antimony
     from symdyn.io.archives.archive import Archive, read_archive
     from symdyn.io.datasets import to_frame
@@ -73,6 +75,8 @@ __getattr__, __dir__, __all__ = lazy(
         "discover.regressors.sparse": ("SparseRegression",),
         "extend": (),
         "grids": (),
+        "inference.fits": ("Fit",),
+        "inference.fitting": ("fit",),
         "io.antimony": ("read_antimony",),
         "io.archives.archive": ("Archive", "read_archive"),
         "io.datasets": ("to_frame",),

@@ -35,7 +35,7 @@ class FitVerbs:
     >>> data = {"t": t, "x": 3 * np.exp(-t / 2) + 0.02 * np.cos(9 * t)}
     >>> fit = sd.fit(sd.ODESystem.from_text("x' = -k*x"), data)
     >>> fit.predict([0, 20]).x.round(3).values.tolist()
-    [3.015, 0.0]
+    [3.012, 0.0]
     """
 
 

@@ -1,7 +1,7 @@
 """Recovering unknown terms from data.
 
-`symdyn.recover` is the main entry; `symdyn.fit` fits parameters of systems whose form is known.  Names are imported when they are first
-used, because that imports scikit-learn and, for networks, jax.
+`symdyn.recover` is the main entry; `symdyn.fit` fits parameters of systems whose form is known.  Names are imported when they
+are first used, because that imports scikit-learn and, for networks, jax.
 """
 
 from __future__ import annotations

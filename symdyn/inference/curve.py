@@ -99,10 +99,11 @@ class FittedCurve:
             held, crossings = curve.held, curve.crossings
             reached = {side: held[k] - middle for side, k in ((-1, 0), (1, len(held) - 1)) if side not in crossings}
             bounds = dict(zip((-1, 1), self.bounds, strict=True))
-            steps = {side: d for side, d in reached.items() if np.isinf(bounds[side]) and abs(d) < limit}
+            steps = {side: d for side, d in reached.items() if np.isinf(bounds[side]) and abs(d) < 0.999 * limit}
             if not steps:
                 return curve
-            values = np.array([middle + FURTHER * d for d in steps.values()])
+            reach = FURTHER * np.array(list(steps.values()))
+            values = middle + (np.clip(reach, -limit, limit) if self.problem.columns[self.column].logarithmic else reach)
             nearest = np.array([0 if side < 0 else len(held) - 1 for side in steps])
             curve = replace(curve, fits=joined(curve.fits, self._fitted(values, curve.fits, nearest), self.column))
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from symdyn.inference.fits import Fit
+from symdyn.inference.fits import Fit, observed_problem
 from symdyn.inference.foretelling import predict_fit
 
 __all__ = ["draw_data", "draw_optima"]
@@ -47,7 +47,7 @@ def draw_data(fit: Fit, *, trajectories: Any = None, axes: Any = None) -> Any:
     """
     from matplotlib import pyplot
 
-    problem = fit.observed("figures of data")
+    problem = observed_problem(fit, "figures of data")
     data, observed = problem.setup.data, problem.setup.observed
     if axes is None:
         count = len(observed)

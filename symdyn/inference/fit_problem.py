@@ -130,6 +130,10 @@ class FitProblem(ABC):
         """Names of the initial values that are fitted."""
         return []
 
+    def rough_starts(self, count: int) -> np.ndarray:
+        """Scaled initial values (S, V, n) from which to begin."""
+        return np.zeros((count, *self.start_bounds[0].shape[:1], len(self.start_scale)))
+
     def values(self, theta: np.ndarray) -> np.ndarray:
         """Values (..., P) of coordinates."""
         return np.stack([c.value(theta[..., k]) for k, c in enumerate(self.columns)], axis=-1) if self.columns else theta

@@ -30,6 +30,7 @@ __all__ = ["FitRequest", "Proposal", "fitted_system", "request"]
 KNOWN = {"drift", "map", "algebraic", "events", "delays"}
 #: Tolerances of simulations: relative, and absolute over the least size of a column.
 RTOL, TOLERANCE = 1e-8, 1e-9
+IDLE = "the parameter {} does not enter the equations of the states, so their data cannot tell it; give it a value"
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,8 @@ def request(system: Any, data: Any, wanted: FitRequest) -> Proposal:
         raise RecoveryError("data is None; expected measurements of states or observables")
     begun = system.with_initial(wanted.initial) if wanted.initial else system
     bare = plain(begun) if begun.parts in ({"drift"}, {"map"}) else begun
+    if idle := [p for p in begun.parameters if p not in bare.parameters and p not in begun.defaults]:
+        raise RecoveryError(IDLE.format(idle[0]))
     formulas = _formulas(bare, wanted)
     everything, conditions = _measured(bare, data, formulas, wanted)
     kept = [i for i in range(len(everything.states)) if any(np.isfinite(t.values[:, i]).any() for t in everything.trajectories)]
@@ -161,7 +164,7 @@ def _measured(
         known = sorted(map(str, data)) if isinstance(data, Mapping) else None
         if known != sorted(map(str, wanted.conditions)):
             raise RecoveryError(
-                f"with the conditions {', '.join(map(str, wanted.conditions))} data are a mapping from these names to tables; got "
+                f"with the conditions {', '.join(map(str, wanted.conditions))} data are a mapping from these names; got "
                 f"{', '.join(known) if known is not None else type(data).__name__}"
             )
         found = [read(data[c]) for c in wanted.conditions]
@@ -213,6 +216,7 @@ class _Symbols:
         self.system, self.wanted = system, wanted
         self.overrides = {str(c): self._override(c, v) for c, v in (wanted.conditions or {}).items()}
         self.made: list[sp.Symbol] = []
+        self.usual: dict[sp.Symbol, tuple[float, float]] = {}
         self.observed = tuple(self._noisy(name, formulas[name], k, seen) for k, name in enumerate(seen.states))
         used = [e for o in self.observed for e in (o.expression, *(o.parameters or ()))]
         changed = [e for over in self.overrides.values() for e in over.values()]
@@ -228,8 +232,8 @@ class _Symbols:
         loose = [n for n in sorted(own) if n not in named and own[n] not in self.made]
         if loose:
             raise RecoveryError(
-                f"an observable, its noise or a condition contains {loose[0]}, which is neither a state nor a parameter; to fit "
-                f"it, name it in parameters, such as parameters={{{loose[0]!r}: (0.01, 100)}}, or give it a prior"
+                f"an observable, its noise or a condition contains {loose[0]}, which is neither a state nor a parameter; to "
+                f"fit it, name it in parameters, such as parameters={{{loose[0]!r}: (0.01, 100)}}, or give it a prior"
             )
         self.own = tuple(own[n] for n in sorted(own))
         symbols = (*system.parameters, *system.states, *self.own)
@@ -237,7 +241,7 @@ class _Symbols:
         self.named = {lookup(k, symbols, what) for k in wanted.parameters}
         self.priors = {lookup(k, (*system.parameters, *self.own), "parameter"): v for k, v in wanted.priors.items()}
         given = {k: v for k, v in wanted.parameters.items() if v is not None}
-        self.bounds = read_bounds(given, symbols, system.states)
+        self.bounds = {**self.usual, **read_bounds(given, symbols, system.states)}
         everywhere = set.intersection(*(set(o) for o in self.overrides.values())) if self.overrides else set()
         if vain := [p for p in everywhere if p in self.named | set(self.priors)]:
             raise RecoveryError(f"{vain[0]} is not fitted, as every condition gives it a value; leave it out")
@@ -248,10 +252,7 @@ class _Symbols:
         self.fitted = (*fitted, *self.own)
         idle = [p for p in fitted if p not in entering | dynamics(system)]
         if idle:
-            raise RecoveryError(
-                f"the parameter {idle[0]} does not enter the equations of the states, so their data cannot tell it; "
-                "give it a value"
-            )
+            raise RecoveryError(IDLE.format(idle[0]))
         self.in_noise = dag.free_symbols([e for o in self.observed for e in o.parameters or ()]) - dynamics(system)
         self.guesses = self._of_fitted("guesses", wanted.guesses)
         self.scales = self._of_fitted("scales", wanted.scales)
@@ -267,7 +268,9 @@ class _Symbols:
 
     def _override(self, condition: str, given: Any) -> dict[sp.Symbol, sp.Expr]:
         if not isinstance(given, Mapping):
-            raise RecoveryError(f"the condition {condition} is {given!r}; expected a mapping from parameters and states to values")
+            raise RecoveryError(
+                f"the condition {condition} is {given!r}; expected a mapping from parameters and states to values"
+            )
         symbols = (*self.system.parameters, *self.system.states)
         return {lookup(k, symbols, "parameter or state"): expression(v) for k, v in given.items()}
 
@@ -279,10 +282,12 @@ class _Symbols:
         low, high = self.bounds.get(s, (-math.inf, math.inf))
         if low == high:
             raise RecoveryError(f"the bounds of {s} are {(low, high)}; the first must be below the second")
-        prior, positive = self.priors.get(s), low > 0
+        prior, positive = self.priors.get(s), low > 0 and high < math.inf
         if prior is not None:
             if not all(hasattr(prior, name) for name in ("logpdf", "ppf", "support")):
-                raise RecoveryError(f"the prior of {s} is {prior!r}; expected a frozen distribution such as scipy.stats.lognorm(1)")
+                raise RecoveryError(
+                    f"the prior of {s} is {prior!r}; expected a frozen distribution such as scipy.stats.lognorm(1)"
+                )
             least, most = prior.support()
             low, high = max(low, float(least)), min(high, float(most))
             positive |= low >= 0 and high == math.inf
@@ -311,12 +316,17 @@ class _Symbols:
             if wrong := [n for n in by if n not in seen.states]:
                 raise RecoveryError(f"noise names {wrong[0]}, which is not measured; measured are {', '.join(seen.states)}")
             given = by.get(name)
-        law_name, *numbers = ("normal",) if given is None else (given,) if isinstance(given, str) else given \
-            if isinstance(given, tuple) and given else ("normal", given)
+        law_name, *numbers = (
+            ("normal",)
+            if given is None
+            else (given,)
+            if isinstance(given, str)
+            else given
+            if isinstance(given, tuple) and given
+            else ("normal", given)
+        )
         if law_name not in LAWS:
-            raise RecoveryError(
-                f"the noise of {name} is {law_name!r}; known: {', '.join(LAWS)}.{suggest(str(law_name), LAWS)}"
-            )
+            raise RecoveryError(f"the noise of {name} is {law_name!r}; known: {', '.join(LAWS)}.{suggest(str(law_name), LAWS)}")
         law = LAWS[law_name]
         if len(numbers) > len(law.parameters):
             takes = ", ".join(law.parameters) or "no parameters"
@@ -324,7 +334,9 @@ class _Symbols:
         values = np.concatenate([t.values[:, k] for t in seen.trajectories])
         values = values[np.isfinite(values)]
         if law.counts and ((values < 0) | (values != np.round(values))).any():
-            raise RecoveryError(f"{law.name} noise needs whole numbers from 0, but {name} has {values[(values < 0) | (values % 1 > 0)][0]:g}")
+            raise RecoveryError(
+                f"{law.name} noise needs whole numbers from 0, but {name} has {values[(values < 0) | (values % 1 > 0)][0]:g}"
+            )
         if law.positive and (values <= 0).any():
             raise RecoveryError(f"{law.name} noise needs positive values, but {name} has {values[values <= 0][0]:g}")
         if not numbers and len(law.parameters) == 1 and law.centred:
@@ -333,6 +345,8 @@ class _Symbols:
         taken = {s.name for s in (*self.system.states, *self.system.parameters, *self.made)}
         for parameter in law.parameters[len(numbers) :]:
             self.made.append(fresh_symbol(f"{parameter}_{name}", taken))
+            if parameter in law.bounds:
+                self.usual[self.made[-1]] = law.bounds[parameter]
             found.append(self.made[-1])
         return NoisyObservable(name, mean, law, tuple(found))
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.stats import chi2
 from scipy.stats import f as fisher
 
 from symdyn.attached import FitVerbs
@@ -16,7 +17,7 @@ from symdyn.inference.fit_problem import FitProblem
 from symdyn.inference.information import Information, arrow, intervals, inverse
 from symdyn.inference.observed_problem import ObservedProblem
 
-__all__ = ["Fit"]
+__all__ = ["Fit", "observed_problem", "threshold"]
 
 #: Differences of log-likelihoods, and of coordinates relative to their sizes, of one optimum.
 SAME, NEAR = 0.1, 0.05
@@ -52,6 +53,9 @@ class Fit(FitVerbs):
     >>> data = {"t": t, "x": 3 * np.exp(-t / 2) + 0.02 * np.cos(9 * t)}
     >>> fit = sd.fit(sd.ODESystem({x: -k * x}), data, seed=0)
     >>> print(fit)
+    Fit of 2 values to 8 measurements: log-likelihood 22.8708, AIC -39.7416; 17 of 20 starts ended in the best optimum
+      k     0.50248 ± 0.0045   90% between 0.49376 and 0.5112
+      x(0)  3.0124 ± 0.015   90% between 2.9834 and 3.0414
     """
 
     problem: FitProblem
@@ -112,23 +116,17 @@ class Fit(FitVerbs):
 
         They end at bounds, and are symmetric in the logarithm of values whose coordinate that is.
         """
-        return self.intervals_at(self.level)
-
-    def intervals_at(self, level: float) -> pd.DataFrame:
-        """The same at another level.
-
-        Raises
-        ------
-        RecoveryError
-            Unless it lies between 0 and 1.
-        """
-        frame, columns = intervals(self.information, level), self.problem.columns
+        frame, columns = intervals(self.information, self.level), self.problem.columns
         with np.errstate(over="ignore"):
             for name in ("lower", "upper", "standard error", "value"):
                 inner = frame[name].to_numpy().copy()
                 for k, c in enumerate(columns):
                     at = frame["value"].to_numpy()[k]
-                    inner[k] = inner[k] * c.slope(c.value(at)) if name == "standard error" else c.value(inner[k])
+                    inner[k] = (
+                        inner[k] * c.slope(c.value(at))
+                        if name == "standard error"
+                        else np.clip(c.value(inner[k]), c.low, c.high)
+                    )
                 inner[len(columns) :] *= self._start_sizes
                 frame[name] = inner
         return frame
@@ -184,13 +182,6 @@ class Fit(FitVerbs):
         """Schwarz's information criterion."""
         return float(np.log(self.problem.size)) * (self.count + self.problem.concentrated) - 2 * self.log_likelihood
 
-    def threshold(self, level: float) -> float:
-        """By how much minus twice the logarithm of the posterior may exceed its least in a profile interval."""
-        ratio = float(fisher.ppf(level, 1, self.problem.freedom if self.problem.corrected else np.inf))
-        if not self.problem.corrected:
-            return ratio
-        return float(self.problem.size * np.log1p(ratio / self.problem.freedom))
-
     @property
     def optima(self) -> pd.DataFrame:
         """The optima that starts ended in, the best first: ``log_posterior``, ``reached`` (how often), and values."""
@@ -211,7 +202,7 @@ class Fit(FitVerbs):
     @cached_property
     def residuals(self) -> pd.DataFrame:
         """Columns trajectory, condition, time, observable, measured, expected, scale, residual: differences over the scale."""
-        problem = self.observed("residuals")
+        problem = observed_problem(self, "residuals")
         cut, found = problem.cut, []
         prediction, times = problem.predicted(self.theta, self.scaled_starts), problem.times()
         for o, spec in enumerate(problem.setup.observed):
@@ -233,13 +224,7 @@ class Fit(FitVerbs):
         """Root mean square residual of every observable, in its units (of log-normal noise in its logarithm)."""
         table = self.residuals
         square = (table["residual"] * table["scale"]) ** 2
-        return np.sqrt(square.groupby(table["observable"], sort=False).mean())  # type: ignore[no-any-return]
-
-    def observed(self, what: str) -> ObservedProblem:
-        """The likelihood of a system; refused for a fit of something else."""
-        if not isinstance(self.problem, ObservedProblem):
-            raise RecoveryError(f"{what} of a fit of a PEtab problem are not known here; use its problem")
-        return self.problem
+        return square.groupby(table["observable"], sort=False).mean() ** 0.5
 
     # ---- text -------------------------------------------------------------------------------------------
 
@@ -259,3 +244,27 @@ class Fit(FitVerbs):
         return "\n".join([*lines, *(f"note: {n}" for n in (*self.notes, *self.limits))])
 
     __repr__ = __str__
+
+
+def observed_problem(fit: Fit, what: str) -> ObservedProblem:
+    """The likelihood of a system, which `what` needs.
+
+    Raises
+    ------
+    RecoveryError
+        For a fit of a PEtab problem.
+    """
+    if not isinstance(fit.problem, ObservedProblem):
+        raise RecoveryError(f"{what} of a fit of a PEtab problem are not known; use problem.simulate(fit.parameters)")
+    return fit.problem
+
+
+def threshold(fit: Fit, level: float) -> float:
+    """By how much minus twice the logarithm of the posterior may exceed its least in a profile interval.
+
+    The quantile of chi square, or of N log(1 + F/(N - k)) where the scales of all noise are estimated along.
+    """
+    problem = fit.problem
+    if not problem.corrected:
+        return float(chi2.ppf(level, 1))
+    return float(problem.size * np.log1p(float(fisher.ppf(level, 1, problem.freedom)) / problem.freedom))

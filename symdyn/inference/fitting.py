@@ -16,7 +16,6 @@ from symdyn.inference.fit_request import FitRequest, Proposal, request
 from symdyn.inference.fits import Fit
 from symdyn.inference.held import climb
 from symdyn.inference.information import check_level
-from symdyn.inference.observed_problem import ObservedProblem
 from symdyn.system import System
 
 __all__ = ["fit"]
@@ -91,7 +90,8 @@ def fit(
     initial : mapping, optional
         Initial values of all trajectories, as numbers or expressions, over those of the system; they are not fitted.
     scales : mapping to {'lin', 'log'}, optional
-        On which scale a parameter is fitted; by default ``"log"`` where its bounds or prior make it positive.
+        On which scale a parameter is fitted; by default ``"log"`` between positive bounds, and where a prior has a density for
+        all positive values.
     windows : int, optional
         Windows into which each trajectory stays cut, each with initial values of its own and two intervals of the data or
         more, of plain equations.  By default there is one; of maps as many as it takes where runs over longer ones follow the
@@ -103,14 +103,14 @@ def fit(
     seed : int
         Of the starts.
     method, rtol, atol : optional
-        Of simulations, as for `symdyn.simulate`; by default the relative tolerance is 1e-8, the absolute one 1e-9 times the least
-        size of a column.
+        Of simulations, as for `symdyn.simulate`; by default the relative tolerance is 1e-8, the absolute one 1e-9 times
+        the least size of a column.
 
     Returns
     -------
     Fit
-        It prints, ``plot()``\ s and ``save(path)``\ s, has ``parameters``, ``intervals``, ``optima`` and ``system``, and methods
-        ``profile(k)``, ``bootstrap()`` and ``predict(t)``.
+        It prints, ``plot()``\ s and ``save(path)``\ s, has ``parameters``, ``intervals``, ``optima`` and ``system``, and
+        methods ``profile(k)``, ``bootstrap()`` and ``predict(t)``.
 
     Raises
     ------
@@ -184,10 +184,7 @@ def _design(proposal: Proposal, count: int, seed: int) -> tuple[np.ndarray, np.n
         elif count == 1:
             theta[0, k] = _spread(problem, k, np.array([0.5]))[0]
     theta = np.clip(theta, low, high)
-    if isinstance(problem, ObservedProblem):
-        begun = problem.rough_starts(count)
-    else:
-        begun = np.zeros((count, 0, 0))
+    begun = problem.rough_starts(count)
     for j, (values, scaled) in enumerate(proposal.first[:count]):
         theta[j], begun[j] = np.clip(values, low, high), scaled
     return theta, np.clip(begun, *problem.start_bounds) if begun.size else begun
@@ -199,7 +196,7 @@ def _spread(problem: FitProblem, k: int, share: np.ndarray) -> np.ndarray:
     if c.guesses and not (np.isfinite(c.low) and np.isfinite(c.high)):
         middle = c.guesses[0]
         return np.asarray(c.coordinate((middle or c.size) * np.exp(NEAR_GUESS * norm.ppf(share))))
-    if c.prior is not None:
+    if hasattr(c.prior, "ppf"):
         return np.asarray(c.coordinate(c.prior.ppf(TAIL + (1 - 2 * TAIL) * share)))
     low, high = problem.low[k], problem.high[k]
     if np.isfinite(low) and np.isfinite(high):

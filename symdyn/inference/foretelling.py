@@ -10,7 +10,7 @@ import xarray as xr
 from scipy.stats import t as student
 
 from symdyn.errors import RecoveryError
-from symdyn.inference.fits import Fit
+from symdyn.inference.fits import Fit, observed_problem
 from symdyn.inference.information import check_level
 
 __all__ = ["predict_fit"]
@@ -55,7 +55,7 @@ def predict_fit(
     >>> bool(later.x_upper[1] - later.x[1] > later.x_upper[0] - later.x[0])
     True
     """
-    problem, level = fit.observed("predictions"), fit.level if level is None else level
+    problem, level = observed_problem(fit, "predictions"), fit.level if level is None else level
     check_level(level)
     count = len(problem.setup.data.trajectories)
     if not 0 <= trajectory < count:

@@ -31,6 +31,8 @@ class NoiseLaw(ABC):
     ----------
     name : str
     parameters : tuple of str
+    bounds : dict
+        Within which parameters that are not given are fitted: beyond, the law is another one as far as digits tell.
     centred : bool
         Whether residuals over the scale have a distribution of their own, so that they can be drawn again.
     counts : bool
@@ -41,6 +43,7 @@ class NoiseLaw(ABC):
 
     name: ClassVar[str]
     parameters: ClassVar[tuple[str, ...]]
+    bounds: ClassVar[dict[str, tuple[float, float]]] = {}
     centred: ClassVar[bool] = True
     counts: ClassVar[bool] = False
     positive: ClassVar[bool] = False
@@ -140,7 +143,7 @@ class _Laplace(NoiseLaw):
 class _Student(NoiseLaw):
     """Information: Lange, Little, Taylor, J. Am. Stat. Assoc. 84, 881 (1989), appendix B."""
 
-    name, parameters = "student", ("scale", "freedom")
+    name, parameters, bounds = "student", ("scale", "freedom"), {"freedom": (0.5, 1e3)}
 
     def score(self, y: np.ndarray, mean: np.ndarray, parameters: tuple[np.ndarray, ...], *, fisher: bool) -> LawScore:
         s, v = parameters
@@ -175,7 +178,8 @@ class _Poisson(NoiseLaw):
 class _NegativeBinomial(NoiseLaw):
     """With mean m the variance is m + m^2/size; the information about the size is that of the squared scores."""
 
-    name, parameters, centred, counts = "negative binomial", ("size",), False, True
+    name, parameters, bounds = "negative binomial", ("size",), {"size": (1e-4, 1e6)}
+    centred, counts = False, True
 
     def score(self, y: np.ndarray, mean: np.ndarray, parameters: tuple[np.ndarray, ...], *, fisher: bool) -> LawScore:
         r = parameters[0]

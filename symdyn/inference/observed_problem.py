@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 import sympy as sp
 import xarray as xr
+from symdyn_kernels.status import STIFF
 
 from symdyn import dag
 from symdyn.codegen.evaluate import evaluate
+from symdyn.codegen.kernel import compile
 from symdyn.codegen.lower import lower
 from symdyn.derive.sensitivities import Sensitivities, fresh_symbol, sensitivities
 from symdyn.errors import RecoveryError
@@ -33,6 +35,10 @@ FLOOR = 1e-6
 IMPOSSIBLE, LEAST_COUNT = -1e-6, 1e-10
 #: Initial values of states that were not measured, relative to the size of the data: one after another.
 FACTORS = (1.0, 0.1, 10.0)
+#: Attempted steps allowed to a trajectory of plain equations, and for each output; one that needs more is running away.
+MAX_STEPS, EACH_OUTPUT = 4000, 100
+#: Values beyond this are not simulated.
+HUGE = 1e100
 #: Numbers that are held at a time: candidates beyond are expanded one part after another.
 MOST_NUMBERS = 2e7
 
@@ -175,7 +181,7 @@ class ObservedProblem(FitProblem):
         for c, items in enumerate(different):
             over = dict(items)
             rules = {s: e for s, e in known.items() if s not in setup.free} | {s: over[s] for s in over if s in self.x0}
-            rules = {s: e for s, e in dag.written_out(rules, "initial value of").items()}
+            rules = dict(dag.written_out(rules, "initial value of"))
             chosen = {p: over.get(p, p if p in fitted else sp.Float(system.defaults.get(p, np.nan))) for p in system.parameters}
             expressions = []
             for s in self.targets:
@@ -187,7 +193,9 @@ class ObservedProblem(FitProblem):
                 if wrong := [str(q) for q in e.free_symbols - fitted]:
                     raise RecoveryError(f"the value of {s} depends on {wrong[0]}, which is neither known nor fitted")
                 if e is sp.nan:
-                    raise RecoveryError(f"the parameter {s} has no value and is not fitted; give it one, or name it in parameters")
+                    raise RecoveryError(
+                        f"the parameter {s} has no value and is not fitted; give it one, or name it in parameters"
+                    )
                 expressions.append(e)
                 if e.free_symbols:
                     moving.add(s)
@@ -261,7 +269,9 @@ class ObservedProblem(FitProblem):
                     found[:, v, i] = np.resize(FACTORS, count)
         return np.where(self.own, found, 0.0)
 
-    def _course(self, theta: np.ndarray, starts: np.ndarray) -> tuple[list[np.ndarray], list[dict[tuple[int, int], np.ndarray]]]:
+    def _course(
+        self, theta: np.ndarray, starts: np.ndarray
+    ) -> tuple[list[np.ndarray], list[dict[tuple[int, int], np.ndarray]]]:
         """Values (M, V) of targets, and their derivatives by columns in each condition."""
         plain = self.values(theta)
         table = {s: plain[:, k] for k, s in enumerate(self.setup.symbols)}
@@ -281,25 +291,53 @@ class ObservedProblem(FitProblem):
 
     def evaluate(self, theta: np.ndarray, starts: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Observables and noise parameters (M, V, T) in order, and derivatives (M, V, T, P + n) by coordinates."""
-        count, pieces, length = len(theta), self.cut.count, self.cut.values.shape[-2]
-        n, P, K = len(self.system.states), len(self.columns), len(self.moving)
         values, courses = self._course(theta, starts)
-        states = np.full((count, pieces, length, n), np.nan)
-        slopes = np.full((count, pieces, length, n, K), np.nan)
-        own_names = dict(zip(self.targets, values, strict=True))
+        states, slopes = self._states(values)
+        along, of_parameters = self._chained(theta, courses, slopes)
+        count, pieces, length, n = states.shape
+        P = len(self.columns)
+        table = {s: states[..., i] for i, s in enumerate(self.system.states)}
+        table |= {s: values[self.targets.index(s)][:, :, None] for s in self.system.parameters}
+        plain = self.values(theta)
+        table |= {s: plain[:, k, None, None] for k, s in enumerate(self.setup.symbols) if s not in self.system.parameters}
+        table[self.system.time] = self.times()[None]
+        found, derivatives = self.formulas(table)
+        totals = [np.zeros((count, pieces, length, P + n)) for _ in found]
+        with np.errstate(all="ignore"):
+            for (k, s), d in derivatives.items():
+                if s < n:
+                    totals[k] += d[..., None] * along[..., s, :]
+                else:
+                    totals[k][..., :P] += d[..., None] * of_parameters[:, :, None, s - n]
+        return [np.broadcast_to(v, (count, pieces, length)) for v in found], totals
+
+    def _states(self, values: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """States (M, V, T, n) and their derivatives (M, V, T, n, K) by what moves, at values (M, V) of the targets."""
+        count, length = len(values[0]), self.cut.values.shape[-2]
+        n, K = len(self.system.states), len(self.moving)
+        states = np.full((count, self.cut.count, length, n), np.nan)
+        slopes = np.full((*states.shape, K), np.nan)
+        known = dict(zip(self.targets, values, strict=True))
         for members, times in self._groups():
-            lanes = {self.x0.get(s, s): own_names[s][:, members].ravel() for s in self.targets}
+            lanes = {self.x0.get(s, s): known[s][:, members].ravel() for s in self.targets}
             if self.clock is not None:
                 lanes[self.clock] = np.tile(self.cut.first[members], count)
-            wanted = {p: xr.DataArray(lanes[p], dims="trajectory") for p in self.extended.system.parameters}
-            run = simulate(
-                self.extended.system, times, parameters=wanted, progress=False, on_failure="nan", **(self.setup.accuracy or {})
-            )
-            found = np.stack([run[name].values for name in self.extended.system.names[: n + n * K]], axis=-1)
-            found = found.reshape(count, len(members), len(times), -1)
-            states[:, members, : len(times)], slopes[:, members, : len(times)] = self.extended.split(found)
-        scale = self._slopes_of_values(theta)
-        along = np.zeros((count, pieces, length, n, P + n))
+            table = np.stack([lanes[p] for p in self.extended.system.parameters])
+            sound = np.flatnonzero((np.abs(table) < HUGE).all(axis=0))
+            found = np.full((count * len(members), len(times), n + n * K), np.nan)
+            if sound.size:
+                found[sound] = self._run(table[:, sound], times)[..., : n + n * K]
+            parts = self.extended.split(found.reshape((count, len(members), len(times), -1)))
+            states[:, members, : len(times)], slopes[:, members, : len(times)] = parts
+        return states, slopes
+
+    def _chained(
+        self, theta: np.ndarray, courses: Sequence[Mapping[tuple[int, int], np.ndarray]], slopes: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Derivatives by coordinates: of states (M, V, T, n, P + n), and of parameters (M, V, k, P)."""
+        count, pieces, _, n, _ = slopes.shape
+        P, scale = len(self.columns), self._slopes_of_values(theta)
+        along = np.zeros((*slopes.shape[:-1], P + n))
         of_parameters = np.zeros((count, pieces, len(self.parameters), P))
         for c, derivatives in enumerate(courses):
             here = self.condition == c
@@ -321,20 +359,31 @@ class ObservedProblem(FitProblem):
             if self.own[:, i].any():
                 part = slopes[..., self.moving.index(s)] * self.start_scale[i]
                 along[..., P + i] = np.where(self.own[:, i, None, None], part, 0.0)
-        table = {s: states[..., i] for i, s in enumerate(self.system.states)}
-        table |= {s: values[self.targets.index(s)][:, :, None] for s in self.system.parameters}
-        plain = self.values(theta)
-        table |= {s: plain[:, k, None, None] for k, s in enumerate(self.setup.symbols) if s not in self.system.parameters}
-        table[self.system.time] = self.times()[None]
-        found, derivatives = self.formulas(table)
-        totals = [np.zeros((count, pieces, length, P + n)) for _ in found]
-        with np.errstate(all="ignore"):
-            for (k, s), d in derivatives.items():
-                if s < n:
-                    totals[k] += d[..., None] * along[..., s, :]
-                else:
-                    totals[k][..., :P] += d[..., None] * of_parameters[:, :, None, s - n]
-        return [np.broadcast_to(v, (count, pieces, length)) for v in found], totals
+        return along, of_parameters
+
+    def _run(self, table: np.ndarray, times: np.ndarray) -> np.ndarray:
+        """States of the extended system (L, T, N) at values (k, L) of its parameters; NaN from a failure on."""
+        system, accuracy = self.extended.system, dict(self.setup.accuracy or {})
+        if not self.relative:
+            return self._simulated(table, times)
+        kernel = compile(system, method=accuracy.pop("method", None))
+        known = dict(zip(system.parameters, table, strict=True))
+        ones = {self.extended.names[s, x0] for s, x0 in self.x0.items() if x0 in self.extended.columns}
+        initial = np.zeros((table.shape[1], len(system.states)))
+        for i, s in enumerate(system.states):
+            initial[:, i] = known[self.x0[s]] if s in self.x0 else float(s in ones)
+        run = kernel(initial, table.T.copy(), times, max_steps=MAX_STEPS + EACH_OUTPUT * len(times), **accuracy)
+        stiff = np.flatnonzero(run.status == STIFF)
+        if stiff.size:
+            run.values[stiff] = self._simulated(table[:, stiff], times)
+        return run.values
+
+    def _simulated(self, table: np.ndarray, times: np.ndarray) -> np.ndarray:
+        """The same by `simulate`."""
+        system = self.extended.system
+        lanes = {p: xr.DataArray(v, dims="trajectory") for p, v in zip(system.parameters, table, strict=True)}
+        run = simulate(system, times, parameters=lanes, progress=False, on_failure="nan", **(self.setup.accuracy or {}))
+        return np.stack([run[name].values for name in system.names], axis=-1)
 
     def _slopes_of_values(self, theta: np.ndarray) -> np.ndarray:
         plain = self.values(theta)
@@ -360,8 +409,11 @@ class ObservedProblem(FitProblem):
     # ---- the likelihood ------------------------------------------------------------------------------------
 
     def expand_data(self, which: np.ndarray, theta: np.ndarray, starts: np.ndarray, *, fisher: bool = False) -> Quadratic:
-        each = self.cut.count * self.cut.values.shape[-2] * len(self.system.states) * (
-            2 * len(self.columns) + len(self.moving) + 2 * len(self.system.states)
+        each = (
+            self.cut.count
+            * self.cut.values.shape[-2]
+            * len(self.system.states)
+            * (2 * len(self.columns) + len(self.moving) + 2 * len(self.system.states))
         )
         most = max(int(MOST_NUMBERS / each), 1)
         parts = [
@@ -389,7 +441,10 @@ class ObservedProblem(FitProblem):
             mean, parameters = self._law_of(o, y, part)
             with np.errstate(all="ignore"):
                 found = spec.law.score(y, mean, parameters, fisher=fisher)
-                scores, curvature = np.moveaxis(found.scores[:own], 0, -1), np.moveaxis(found.information[:own, :own], (0, 1), (-2, -1))
+                scores, curvature = (
+                    np.moveaxis(found.scores[:own], 0, -1),
+                    np.moveaxis(found.information[:own, :own], (0, 1), (-2, -1)),
+                )
             have = np.broadcast_to(np.isfinite(y), mean.shape)
             value = np.where(have, found.value, 0.0)
             scores, curvature = (np.broadcast_to(a, (*mean.shape, *a.shape[3:])) for a in (scores, curvature))
@@ -476,9 +531,9 @@ def dynamics(system: System) -> set[sp.Symbol]:
 def _cut_weights(weights: tuple[np.ndarray, ...] | None, cut: ShootingWindows) -> np.ndarray | None:
     if weights is None:
         return None
-    found = np.ones(cut.values.shape[-3:])
+    found = np.ones(tuple(cut.values.shape[-3:]))
     for v, (k, i) in enumerate(cut.origins):
-        part = weights[k][i : i + found.shape[1]]
+        part = weights[k][i : i + len(found[v])]
         found[v, : len(part)] = part
     return found
 
@@ -512,4 +567,3 @@ def _extended(
         bare = bare.replace(**{side: tuple(e.xreplace(later) for e in sides), "parameters": (*bare.parameters, clock)})
     begun = bare.with_initial(symbols)
     return sensitivities(begun, [symbols.get(s, s) for s in moving], initial=False), clock
-

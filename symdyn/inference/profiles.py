@@ -12,8 +12,8 @@ from scipy.stats import t as student
 
 from symdyn.declaration import name_of
 from symdyn.errors import RecoveryError
-from symdyn.inference.curve import FittedCurve
-from symdyn.inference.fits import Fit
+from symdyn.inference.curve import FARTHEST_LOG, FittedCurve
+from symdyn.inference.fits import Fit, threshold
 from symdyn.inference.held import fitted_again
 from symdyn.inference.information import check_level
 from symdyn.inference.levenberg import Fits
@@ -61,9 +61,9 @@ def profile(
     Returns
     -------
     Dataset
-        Over ``value``: ``log_posterior``, ``ratio`` (twice its fall), and ``refitted`` (value, constant).  Scalars ``estimate``,
-        ``lower``, ``upper`` (infinite where no held value lies beyond the threshold; a bound of the parameter where the
-        interval gets that far) and ``threshold`` of the ratio.
+        Over ``value``: ``log_posterior``, ``ratio`` (twice its fall), and ``refitted`` (value, constant).  Scalars:
+        ``estimate``, ``lower``, ``upper`` (infinite where no held value lies beyond the threshold; a bound of the parameter
+        where the interval gets that far) and ``threshold`` of the ratio.
 
     Raises
     ------
@@ -98,10 +98,10 @@ def profile(
     here = problem.expand(np.zeros(1, dtype=int), fit.theta[None], fit.scaled_starts[None])
     first = Fits(fit.theta[None], fit.scaled_starts[None], here)
     fits = fitted_again(problem, k, grid, first, np.zeros(len(grid), dtype=int))
-    curve = FittedCurve(problem, k, middle, fits, fit.threshold(level))
+    curve = FittedCurve(problem, k, middle, fits, threshold(fit, level))
     if values is None:
         curve = curve.settled()
-    lower, upper = (float(column.value(v)) for v in curve.interval())
+    lower, upper = (float(np.clip(column.value(v), column.low, column.high)) for v in curve.interval())
     return xr.Dataset(
         {
             "log_posterior": ("value", -0.5 * curve.fits.total),
@@ -143,5 +143,7 @@ def _grid(fit: Fit, k: int, points: int, level: float) -> np.ndarray:
     steps = np.sinh(np.linspace(-1, 1, points) * np.arcsinh(reach))
     low, high = fit.problem.low[k], fit.problem.high[k]
     inside = middle + half * steps
+    if column.logarithmic:
+        inside = inside[np.abs(inside - middle) <= FARTHEST_LOG]
     ends = [e for e in (low, high) if np.isfinite(e)]
     return np.unique(np.concatenate([inside[(inside >= low) & (inside <= high)], ends]))

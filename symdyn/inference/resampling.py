@@ -8,16 +8,16 @@ import numpy as np
 import xarray as xr
 
 from symdyn.errors import RecoveryError
-from symdyn.inference.fits import Fit
+from symdyn.inference.fits import Fit, observed_problem
 from symdyn.inference.held import climb
 from symdyn.inference.observed_problem import ObservedProblem
 
 __all__ = ["bootstrap"]
 
-Samples = dict[str, dict[str, xr.DataArray]]
 
-
-def bootstrap(fit: Fit, repeats: int = 200, *, seed: int = 0, parametric: bool = False, trajectory: int = 0) -> Samples:
+def bootstrap(
+    fit: Fit, repeats: int = 200, *, seed: int = 0, parametric: bool = False, trajectory: int = 0
+) -> dict[str, dict[str, xr.DataArray]]:
     r"""Samples of fitted parameters and initial values, from fits to data made anew.
 
     Each repeat adds to what is expected residuals of the same observable, drawn with replacement after they were centred and
@@ -60,7 +60,7 @@ def bootstrap(fit: Fit, repeats: int = 200, *, seed: int = 0, parametric: bool =
     >>> [round(float(v), 2) for v in (samples["parameters"]["a"].mean(), samples["initial"]["x"].mean())]
     [0.5, 1.0]
     """
-    problem = fit.observed("the bootstrap")
+    problem = observed_problem(fit, "the bootstrap")
     if not isinstance(repeats, Integral) or repeats < 1:
         raise RecoveryError(f"repeats is {repeats!r}; expected a whole number, 1 or more")
     count = len(problem.setup.data.trajectories)

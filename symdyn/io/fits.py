@@ -12,7 +12,7 @@ from scipy import stats
 
 from symdyn.errors import DeclarationError, SymdynError
 from symdyn.inference.fit_problem import FittedColumn
-from symdyn.inference.fits import Fit
+from symdyn.inference.fits import Fit, observed_problem
 from symdyn.inference.noise_laws import LAWS
 from symdyn.inference.observed_problem import FitSetup, NoisyObservable, ObservedProblem
 from symdyn.io.datasets import check_format, write_dataset
@@ -58,12 +58,14 @@ def write_fit(fit: Fit, path: str | Path) -> None:
     >>> again.parameters == fit.parameters, again.system == fit.system
     (True, True)
     """
-    setup, arrays = fit.observed("saving").setup, dict[str, np.ndarray]()
+    setup, arrays = observed_problem(fit, "saving").setup, dict[str, np.ndarray]()
     if check_format(path) != ".nc":
         raise DeclarationError(f"{path}: a fit is a netCDF file; expected the ending .nc")
     facts = {
         "system": setup.system,
-        "observed": [[o.name, o.expression, o.law.name, None if o.parameters is None else list(o.parameters)] for o in setup.observed],
+        "observed": [
+            [o.name, o.expression, o.law.name, None if o.parameters is None else list(o.parameters)] for o in setup.observed
+        ],
         "data": setup.data,
         "columns": [[[getattr(c, n) for n in NUMBERS], _prior(c)] for c in setup.columns],
         "symbols": list(setup.symbols),
@@ -83,7 +85,7 @@ def write_fit(fit: Fit, path: str | Path) -> None:
     }
     text = json.dumps({k: packed(v, arrays) for k, v in facts.items()}, allow_nan=False)
     table = fit.intervals.set_index("constant")
-    variables: dict[str, Any] = {c.replace(" ", "_"): ("constant", table[c].to_numpy()) for c in table}
+    variables: dict[str, Any] = {str(c).replace(" ", "_"): ("constant", table[c].to_numpy()) for c in table}
     variables |= {name: ([f"{name}_{k}" for k in range(a.ndim)], a) for name, a in arrays.items()}
     attributes = {"format": FORMAT, "version": VERSION, "fit": text, "summary": str(fit)}
     write_dataset(xr.Dataset(variables, {"constant": list(table.index)}, attributes), path)
@@ -126,7 +128,8 @@ def read_fit(path: str | Path) -> Fit:
     try:
         facts = {k: unpacked(v, arrays) for k, v in json.loads(found.attrs["fit"]).items()}
         columns = tuple(
-            FittedColumn(**dict(zip(NUMBERS, numbers, strict=True)), prior=_read_prior(prior)) for numbers, prior in facts["columns"]
+            FittedColumn(**dict(zip(NUMBERS, numbers, strict=True)), prior=_read_prior(prior))
+            for numbers, prior in facts["columns"]
         )
         observed = tuple(NoisyObservable(name, e, LAWS[law], parameters) for name, e, law, parameters in facts["observed"])
         setup = FitSetup(
@@ -134,9 +137,7 @@ def read_fit(path: str | Path) -> Fit:
             facts["weights"], facts["pieces"], facts["accuracy"], facts["conditions"],
         )  # fmt: skip
         problem = ObservedProblem(setup)
-        return Fit(
-            problem, facts["theta"], facts["starts"], facts["ends"], facts["whole"], facts["notes"], facts["level"], facts["seed"]
-        )  # fmt: skip
+        return Fit(problem, *(facts[n] for n in ("theta", "starts", "ends", "whole", "notes", "level", "seed")))
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         raise DeclarationError(f"{path}: the fit in it is damaged ({type(error).__name__}: {error})") from None
     except SymdynError as error:

@@ -218,8 +218,7 @@ def _read_system(facts: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Sys
         raise DeclarationError(f"the system has no text that reads back: {facts['printed']}; keep the Python that declares it")
     if facts["kind"] == PDESystem.kind:
         walls = {
-            unpacked(k, arrays): dict(zip(facts["space"], unpacked(row, arrays), strict=True))
-            for k, row in facts["conditions"]
+            unpacked(k, arrays): dict(zip(facts["space"], unpacked(row, arrays), strict=True)) for k, row in facts["conditions"]
         }
         system = PDESystem.from_text(
             facts["text"], domain=unpacked(facts["domain"], arrays), boundary=walls, odes=facts["scalars"],

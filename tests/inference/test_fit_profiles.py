@@ -176,9 +176,15 @@ def test_windows_and_several_trajectories():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda d: sd.fit(DRIFT, d).profile(a, values=[0.4, np.nan]), "values of a are .*; expected one or more finite numbers"),
+        (
+            lambda d: sd.fit(DRIFT, d).profile(a, values=[0.4, np.nan]),
+            "values of a are .*; expected one or more finite numbers",
+        ),
         (lambda d: sd.fit(DRIFT, d).profile(a, values=[]), r"values of a are \[\]; expected one or more"),
-        (lambda d: sd.fit(DRIFT, d, parameters={a: (0, 1)}).profile(a, values=[2]), "the value 2 of a is outside its bounds, 0 and 1"),
+        (
+            lambda d: sd.fit(DRIFT, d, parameters={a: (0, 1)}).profile(a, values=[2]),
+            "the value 2 of a is outside its bounds, 0 and 1",
+        ),
         (lambda d: sd.fit(DRIFT, d).profile(a, points=2), "points is 2; expected a whole number, 3 or more"),
         (lambda d: sd.fit(DRIFT, d).bootstrap(1.5), "repeats is 1.5; expected a whole number"),
         (lambda d: sd.fit(DRIFT.with_parameters(a=1), d).profile(a), "the parameter a is not fitted; fitted are none"),

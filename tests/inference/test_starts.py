@@ -35,7 +35,9 @@ def test_a_declared_initial_value_is_held():
     assert table.loc["a", "standard error"] == pytest.approx(np.sqrt(variance / (TIMES @ TIMES)), rel=1e-4)
 
 
-@pytest.mark.parametrize("options", [{"parameters": ["x"]}, {"parameters": [x]}, {"parameters": {x: (None, None)}}, {"parameters": {"x": (0, 3)}}])
+@pytest.mark.parametrize(
+    "options", [{"parameters": ["x"]}, {"parameters": [x]}, {"parameters": {x: (None, None)}}, {"parameters": {"x": (0, 3)}}]
+)
 def test_it_is_fitted_where_it_is_named_or_bounded(options):
     table = rows(sd.fit(LINE, DATA, **options))
     slope, intercept = np.polyfit(TIMES, DATA["x"], 1)

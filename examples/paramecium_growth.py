@@ -5,8 +5,9 @@ Gause counted Paramecium aurelia and P. caudatum every day, each alone.  Their n
     N' = r N (1 - N/K)
 
 and are fitted twice: with normal noise, as least squares do, and as counts that vary more than Poisson's (negative
-binomial).  The second follows the small first counts, which least squares hardly sees, and is much the likelier; so the rate
-of growth is another one.  Profile likelihoods give intervals.
+binomial).  The second weighs the small first counts more, which least squares hardly notices: intervals of the rate of growth
+are less than half as wide, that of caudatum is 0.77 a day instead of 0.93, and the counts of aurelia are likelier by ten units
+of the logarithm.  Profile likelihoods give intervals.
 
     python -m examples.paramecium_growth --out out
 
@@ -46,8 +47,8 @@ def study(starts: int = 20) -> dict[tuple[str, str], sd.Fit]:
 
 
 def draw(fits: dict[tuple[str, str], sd.Fit]) -> Figure:
-    """Counts with fitted curves, the profiles of the rate of growth, and where the starts ended."""
-    figure, axes = plt.subplots(1, 3, figsize=(12, 3.6), layout="constrained")
+    """Counts with fitted curves, and the profiles of the rate of growth."""
+    figure, axes = plt.subplots(1, 2, figsize=(9.6, 3.8), layout="constrained")
     for (species, law), fit in fits.items():
         color, dashed = SPECIES[species], "-" if law == LAWS[1] else ":"
         run = fit.predict(np.linspace(0, 25, 201))
@@ -60,11 +61,10 @@ def draw(fits: dict[tuple[str, str], sd.Fit]) -> Figure:
             seen = counts(species)
             axes[0].plot(seen.t, seen.N, "o", color=color, ms=4, mec="white", mew=0.4)
             axes[1].axhline(float(curve.threshold), color="0.6", lw=0.8)
-            fit.plot_optima(ax=axes[2])
     axes[0].set(xlabel="days", ylabel="individuals per 0.5 cc", title="Counts and 90 % bands of their means")
-    axes[0].legend(frameon=False, fontsize=8)
+    axes[0].set_ylim(-10, 860)
+    axes[0].legend(frameon=False, fontsize=8, loc="upper left")
     axes[1].set(xlabel="rate of growth r per day", ylabel="twice the fall of log likelihood", title="Profile likelihoods")
-    axes[2].set_title("Where 20 starts ended")
     for axis in axes:
         axis.spines[["top", "right"]].set_visible(False)
     return figure

@@ -106,7 +106,7 @@ def request(system: Any, data: Any, wanted: FitRequest) -> Proposal:
         problem = ObservedProblem(setup)
         return Proposal(problem, (), _fitted(system, problem))
     best = _shot(bare, everything, symbols, free, held, wanted)
-    growth = best.problem.shooting.growth
+    growth = best.problem.shooting.growth if wanted.noise is None else None
     weights = None if growth is None else tuple(g[:, kept] for g in growth)
     problem = ObservedProblem(replace(setup, pieces=best.selection.pieces, weights=weights))
     known = dict(zip(best.free, best.model.theta * best.problem.candidates.sizes, strict=True))

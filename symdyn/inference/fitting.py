@@ -82,8 +82,9 @@ def fit(
         ``"normal"``, ``"lognormal"``, ``"laplace"``, ``"student"``, ``"poisson"`` or ``"negative binomial"``; or a tuple of
         the name and its parameters as numbers or expressions (deviation; deviation of the logarithm; scale; scale, freedom;
         none; size).  An expression may hold the column, for what is expected of it.  Parameters that are not given are
-        fitted, those of scale of the first three laws along with every evaluation.  By default noise is normal; the
-        deviation grows with the values where the data of states of plain equations show that.
+        fitted, those of scale of the first three laws along with every evaluation: of columns with fewer than 12
+        measurements, in proportion to the sizes of the columns.  By default noise is normal, and its deviation grows with
+        the values where the data of states of plain equations show that; with ``noise="normal"`` it does not.
     conditions : mapping from names to mappings, optional
         What differs: values of parameters and initial values of states, as numbers or expressions of parameters and of
         symbols that are fitted (which are then the condition's own).

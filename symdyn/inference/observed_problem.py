@@ -22,6 +22,7 @@ from symdyn.gradients import gradients
 from symdyn.inference.data import Observations, Trajectory
 from symdyn.inference.fit_problem import FitProblem, FittedColumn
 from symdyn.inference.noise_laws import LAWS, NoiseLaw
+from symdyn.inference.problem import FEW
 from symdyn.inference.quadratic import Quadratic
 from symdyn.inference.shooting import ShootingWindows, windows
 from symdyn.simulation.run import simulate
@@ -152,6 +153,8 @@ class ObservedProblem(FitProblem):
         self.first = self.cut.origins[:, 1] == 0
         self.weights = _cut_weights(setup.weights, self.cut)
         self.concentrated = sum(o.parameters is None for o in setup.observed)
+        counts = [int(np.isfinite(self.cut.values[..., k]).sum()) for k, o in enumerate(setup.observed) if o.parameters is None]
+        self.pooled = len(counts) > 1 and min(counts) < FEW
         self.corrected = all(o.parameters is None and o.law.centred for o in setup.observed)
         self.corrected &= not any(c.prior is not None for c in setup.columns)
         self._read_courses()
@@ -433,12 +436,11 @@ class ObservedProblem(FitProblem):
         total, failed = np.zeros(count), np.zeros(count, dtype=bool)
         gradient, information = np.zeros((count, pieces, P + n)), np.zeros((count, pieces, P + n, P + n))
         place = 0
-        for o, spec in enumerate(self.setup.observed):
+        for o, (spec, (mean, parameters)) in enumerate(zip(self.setup.observed, self._laws(data, values), strict=True)):
             own = 1 + len(spec.parameters or ())
-            part, design = values[place : place + own], np.stack(slopes[place : place + own], axis=-2)
+            design = np.stack(slopes[place : place + own], axis=-2)
             place += own
             y = data[..., o]
-            mean, parameters = self._law_of(o, y, part)
             with np.errstate(all="ignore"):
                 found = spec.law.score(y, mean, parameters, fisher=fisher)
                 scores, curvature = (
@@ -468,33 +470,42 @@ class ObservedProblem(FitProblem):
             information[..., P:, P:], gradient[..., P:],
         )  # fmt: skip
 
-    def _law_of(self, o: int, y: np.ndarray, part: Sequence[np.ndarray]) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
-        """Expected values and parameters of the noise of an observable."""
-        spec, mean = self.setup.observed[o], part[0]
-        weight = np.ones(y.shape[1:]) if self.weights is None else self.weights[..., o]
-        if spec.law.counts:
-            mean = np.where(mean > IMPOSSIBLE, np.maximum(mean, LEAST_COUNT), np.nan)
-        if spec.parameters is None:
-            with np.errstate(all="ignore"):
-                left = (spec.law.residuals(y, mean) / weight).reshape(len(mean), -1)
-            left = np.where(np.broadcast_to(np.isfinite(y), mean.shape).reshape(left.shape), left, np.nan)
-            bad = (~np.isfinite(left) & np.broadcast_to(np.isfinite(y), mean.shape).reshape(left.shape)).any(-1)
-            left[bad] = 1.0
-            scale = np.hypot(spec.law.scale(left), FLOOR * (1.0 if spec.law.positive else self.setup.data.scale[o]))
-            return mean, (scale[:, None, None] * weight,)
-        return mean, tuple(part[1:])
+    def _laws(self, data: np.ndarray, values: Sequence[np.ndarray]) -> list[tuple[np.ndarray, tuple[np.ndarray, ...]]]:
+        """Expected values (M, V, T) of each observable, and parameters of its noise."""
+        found: list[tuple[np.ndarray, tuple[np.ndarray, ...]]] = []
+        left: dict[int, np.ndarray] = {}
+        place = 0
+        for o, spec in enumerate(self.setup.observed):
+            mean, y = values[place], data[..., o]
+            if spec.law.counts:
+                mean = np.where(mean > IMPOSSIBLE, np.maximum(mean, LEAST_COUNT), np.nan)
+            found.append((mean, tuple(values[place + 1 : place + 1 + len(spec.parameters or ())])))
+            place += len(found[-1][1]) + 1
+            if spec.parameters is None:
+                with np.errstate(all="ignore"):
+                    part = (spec.law.residuals(y, mean) / self._unit(o)).reshape(len(mean), -1)
+                have = np.broadcast_to(np.isfinite(y), mean.shape).reshape(part.shape)
+                part = np.where(have, part, np.nan)
+                part[(have & ~np.isfinite(part)).any(axis=-1)] = 1.0
+                left[o] = part
+        for o, part in left.items():
+            law = self.setup.observed[o].law
+            alike = [r for k, r in left.items() if self.setup.observed[k].law is law] if self.pooled else [part]
+            scale = np.hypot(law.scale(np.concatenate(alike, axis=-1)), FLOOR)
+            found[o] = found[o][0], (scale[:, None, None] * self._unit(o),)
+        return found
+
+    def _unit(self, o: int) -> np.ndarray:
+        """What the scale of the noise of an observable that is estimated along is in proportion to, (V, T)."""
+        size = 1.0 if self.setup.observed[o].law.positive else float(self.setup.data.scale[o])
+        return np.full(self.cut.values.shape[-3:-1], size) if self.weights is None else size * self.weights[..., o]
 
     def predicted(self, theta: np.ndarray, starts: np.ndarray) -> Prediction:
         """What is expected at the data, at one candidate."""
         values, _ = self.evaluate(theta[None], starts[None])
-        data, place, means, laws = self.cut.values, 0, [], []
-        for o, spec in enumerate(self.setup.observed):
-            own = 1 + len(spec.parameters or ())
-            mean, parameters = self._law_of(o, data[None, ..., o], values[place : place + own])
-            place += own
-            means.append(mean[0])
-            laws.append(tuple(np.broadcast_to(p, mean.shape)[0] for p in parameters))
-        return Prediction(np.stack(means, axis=-1), laws)
+        found = self._laws(self.cut.values[None], values)
+        laws = [tuple(np.broadcast_to(p, mean.shape)[0] for p in parameters) for mean, parameters in found]
+        return Prediction(np.stack([mean[0] for mean, _ in found], axis=-1), laws)
 
     def with_values(self, values: np.ndarray) -> ObservedProblem:
         """The same with data (M, V, T, n) of its own for every candidate."""

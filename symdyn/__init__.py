@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from symdyn.projection import MasterEquation
     from symdyn.simulation.run import simulate
     from symdyn.simulation.settings import Layout, Store
+    from symdyn.simulation.slopes import sensitivities
 
 __getattr__, __dir__, __all__ = lazy(
     __name__,
@@ -92,6 +93,7 @@ __getattr__, __dir__, __all__ = lazy(
         "projection.equation": ("MasterEquation",),
         "simulation.run": ("simulate",),
         "simulation.settings": ("Layout", "Store"),
+        "simulation.slopes": ("sensitivities",),
         "studies": (),
     },
     eager=(

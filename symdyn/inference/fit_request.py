@@ -104,6 +104,11 @@ def request(system: Any, data: Any, wanted: FitRequest) -> Proposal:
                 "conditions, initial values or other noise than normal; leave it out"
             )
         problem = ObservedProblem(setup)
+        if problem.concentrated and problem.size <= problem.count:
+            raise RecoveryError(
+                f"{problem.size} data cannot tell {problem.count} values and the scale of the noise; give more, known values, "
+                "or the noise"
+            )
         return Proposal(problem, (), _fitted(system, problem))
     best = _shot(bare, everything, symbols, free, held, wanted)
     growth = best.problem.shooting.growth if wanted.noise is None else None

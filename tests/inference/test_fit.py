@@ -291,6 +291,17 @@ def test_what_is_not_known_is_refused_by_name(options, message):
         sd.fit(RISE, LINE, **options)
 
 
+def test_a_row_without_values_is_a_beginning():
+    t = np.linspace(1, 4, 10)
+    fit = sd.fit(DECAY, {"t": np.append(0, t), "x": np.append(np.nan, np.exp(-0.6 * t))}, noise=0.1)
+    assert fit.parameters["k"] == pytest.approx(0.6, rel=1e-6)
+
+
+def test_too_few_data_are_refused():
+    with pytest.raises(sd.RecoveryError, match="2 data cannot tell 2 values and the scale of the noise"):
+        sd.fit(DECAY, {"t": [1, 2], "light": [2, 1]}, observables={"light": s * x}, parameters=[s])
+
+
 def test_other_systems_are_refused():
     net = sd.ReactionNetwork.from_text("X -> 0, k")
     with pytest.raises(sd.RecoveryError, match="got ReactionNetwork; take its rate_equations"):

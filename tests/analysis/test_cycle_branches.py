@@ -103,6 +103,14 @@ def test_crossing_branches_of_cycles_and_a_closed_one():
     np.testing.assert_allclose(np.sort(special(closed, "fold").m), [-0.5, 0.5], atol=1e-9)
 
 
+def test_a_neutral_saddle_is_no_torus_and_hides_no_branch_point():
+    """The multipliers exp(2 pi m) and exp(-0.004 pi) have the product 1 at m = 0.002, in the same step as the crossing at 0."""
+    system = sd.ODESystem.from_text(CIRCLE + "; v' = m*v - v**3; w' = -0.002*w; m = -0.2; v(0) = 0; w(0) = 0")
+    found = continue_cycle(system, "m", (-0.5, 0.5), start=limit_cycle(system))
+    assert special(found).special.values.tolist() == ["branch point"]
+    assert special(found).m.item() == pytest.approx(0, abs=1e-10)
+
+
 def test_a_homoclinic_orbit_in_closed_form():
     """With H = y^2/2 - x^2/2 + x^3/3 the curve H = l is a cycle from l = -1/6, where it is born, to 0, where x = 0 is on it."""
     system = sd.ODESystem.from_text("x' = y; y' = x - x**2 - y*(y**2/2 - x**2/2 + x**3/3 - l)")

@@ -15,6 +15,7 @@ from symdyn_kernels.status import MESSAGES, SUCCESS
 from symdyn.codegen.kernel import Kernel, Run
 from symdyn.models.text import text_of
 from symdyn.simulation.frames import Frame
+from symdyn.simulation.labelled import as_coordinates, as_variable
 from symdyn.simulation.reduce import Statistics
 from symdyn.simulation.sweeps import Design
 from symdyn.system import System
@@ -109,9 +110,8 @@ def _dataset(
     """A dataset of `variables`, status and counts, made at once: adding one by one takes the square of their number."""
     found = {name: (design.dims, v.reshape(design.shape), {"long_name": meaning}) for name, (v, meaning) in counts.items()}
     time = {"time": ("time", frame.labels(times), {"long_name": str(frame.system.time)})}
-    return xr.Dataset(
-        {**variables, **found}, {**time, **design.coordinates(frame.system, frame.skip), **frame.coordinates}, attrs
-    )
+    labels = {**time, **design.coordinates(frame.system, frame.skip), **frame.coordinates}
+    return xr.Dataset({name: as_variable(*v) for name, v in {**variables, **found}.items()}, as_coordinates(labels), attrs)
 
 
 def trajectory_dataset(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from types import ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -28,6 +27,7 @@ from symdyn.codegen.families._start import holds_at_start, integrate_rest, start
 from symdyn.codegen.families.base import Batch, Family, Launch, Options, Run
 from symdyn.codegen.inlining import Inlining
 from symdyn.codegen.input_paths import coefficient_rows, written_out
+from symdyn.codegen.machine_code import Driver
 from symdyn.codegen.program import Made, Operation, Program
 from symdyn.codegen.stopping import margin_program
 from symdyn.codegen.stops import stop_program
@@ -93,7 +93,7 @@ class AdaptiveFamily(Family):
     def rows(self, system: System, scheme: Any) -> int:
         return (4 + len(scheme.dense)) * len(system.states)
 
-    def driver(self, method: str) -> ModuleType:
+    def driver(self, method: str) -> Driver:
         return adaptive_driver(method)
 
     def variants(self, method: str) -> Mapping[str, Sequence[partial[Any]]]:

@@ -31,7 +31,7 @@ import sympy as sp
 
 from symdyn.codegen import cache, vector_math
 from symdyn.codegen.allocation import FUNCTIONS, RUNTIME
-from symdyn.codegen.machine_code import Driver, Function, Layout, entry_text
+from symdyn.codegen.machine_code import CallLayout, Driver, MachineFunction, entry_text
 from symdyn.errors import CompileError
 from symdyn.files import put
 from symdyn.started import STARTED
@@ -216,14 +216,14 @@ def _loaded(full: str, data: bytes) -> Driver:
     for size in noted["codes"]:
         codes.append(rest[:size])
         rest = rest[size:]
-    functions: dict[str, Function] = {}
+    functions: dict[str, MachineFunction] = {}
     for key, (symbol, called, layout, needs) in noted["functions"].items():
         _provide_runtime()
         owners = [load_object(f"{full}.{key}", codes.pop(0), needs)]
         if called:
             owners.append(load_object(f"{full}.{key}.entry", codes.pop(0)))
         entry = owners[-1].address("entry") if called else 0
-        functions[key] = Function(key, owners[0].address(symbol), entry, Layout(*layout), owners)
+        functions[key] = MachineFunction(key, owners[0].address(symbol), entry, CallLayout(*layout), owners)
     return Driver(full, functions, noted["numbers"])
 
 

@@ -2,7 +2,7 @@
 
 numba compiles a driver to a native function ``i32 f(result, exception, numbers...)`` in which every tuple is taken apart and an
 array is seven numbers or more.  A generated entry of the form ``i32 entry(f, places)`` takes these from one row of places of
-eight bytes each: the result, the exception, then the arguments, which `Function` writes there.
+eight bytes each: the result, the exception, then the arguments, which `MachineFunction` writes there.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 
 from symdyn.errors import CompileError
 
-__all__ = ["Driver", "Function", "Layout", "entry_text"]
+__all__ = ["CallLayout", "Driver", "MachineFunction", "entry_text"]
 
 #: Places before those of the arguments: the result, and where numba describes an exception.
 _FIRST = 2
@@ -27,7 +27,7 @@ _RAISES = 1
 _CALL = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p)
 
 
-class Layout(NamedTuple):
+class CallLayout(NamedTuple):
     """How a function takes its arguments.
 
     Attributes
@@ -66,7 +66,7 @@ def entry_text(types: Iterable[str], triple: str) -> str:
     )
 
 
-class Function:
+class MachineFunction:
     """A compiled function: called from Python, which lets other threads run meanwhile, or by other code at its `address`.
 
     Parameters
@@ -74,12 +74,12 @@ class Function:
     address : int
     entry : int
         Address of the function of `entry_text`, or 0 where only other code calls it.
-    layout : Layout
+    layout : CallLayout
     owners : object
         What keeps the code in memory.
     """
 
-    def __init__(self, name: str, address: int, entry: int, layout: Layout, owners: Any) -> None:
+    def __init__(self, name: str, address: int, entry: int, layout: CallLayout, owners: Any) -> None:
         self.name, self.address, self._owners = name, address, owners
         self._call = _CALL(entry) if entry else None
         self._leaves = layout.arguments
@@ -88,7 +88,8 @@ class Function:
     @cached_property
     def _form(self) -> tuple[struct.Struct, list[tuple[Any, int]]]:
         """The format of the places, and of each leaf the entries and axes of an array, or None."""
-        letters, kinds = ["qq"], []
+        letters: list[str] = ["qq"]
+        kinds: list[tuple[Any, int]] = []
         for leaf in self._leaves:
             entries, _, axes = leaf.partition(" ")
             if axes:
@@ -145,11 +146,11 @@ class Driver:
 
     Parameters
     ----------
-    functions : mapping of str to Function
+    functions : mapping of str to MachineFunction
     numbers : mapping of str to float or int
     """
 
-    def __init__(self, name: str, functions: Mapping[str, Function], numbers: Mapping[str, float]) -> None:
+    def __init__(self, name: str, functions: Mapping[str, MachineFunction], numbers: Mapping[str, float]) -> None:
         self.__name__, self.functions = name, dict(functions)
         vars(self).update(numbers)
         vars(self).update(functions)

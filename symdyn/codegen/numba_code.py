@@ -9,7 +9,7 @@ from numba import types
 from numba.core.ccallback import CFunc
 from numba.core.dispatcher import Dispatcher
 
-from symdyn.codegen.machine_code import Layout
+from symdyn.codegen.machine_code import CallLayout
 from symdyn.errors import CompileError
 
 __all__ = ["NativeFunction", "native_functions"]
@@ -26,12 +26,12 @@ class NativeFunction:
         Its name there.
     called : bool
         Whether Python calls it; else other code does, as a C function.
-    layout : Layout
+    layout : CallLayout
     needs : list of str
         Functions and variables outside the object file.
     """
 
-    def __init__(self, library: Any, symbol: str, layout: Layout, *, called: bool) -> None:
+    def __init__(self, library: Any, symbol: str, layout: CallLayout, *, called: bool) -> None:
         _, _, (self.code, _) = library.serialize_using_object_code()
         self.symbol, self.layout, self.called = symbol, layout, called
         module = library._final_module
@@ -44,15 +44,16 @@ def native_functions(module: ModuleType) -> dict[str, NativeFunction]:
     found: dict[str, NativeFunction] = {}
     for name, value in vars(module).items():
         if isinstance(value, CFunc):
-            found[name] = NativeFunction(value._library, value.native_name, Layout([], "none", []), called=False)
-        elif isinstance(value, Dispatcher) and value.__module__ == module.__name__ and not value._can_compile:
+            library = value._library  # type: ignore[attr-defined]
+            found[name] = NativeFunction(library, value.native_name, CallLayout([], "none", []), called=False)
+        elif isinstance(value, Dispatcher) and value.__module__ == module.__name__ and not value._can_compile:  # type: ignore[attr-defined]
             (compiled,) = value.overloads.values()
             symbol = compiled.fndesc.llvm_func_name
             native = compiled.library.get_function(symbol)
             _, _, *kinds = (str(a.type) for a in native.arguments)
             leaves = [leaf for argument in compiled.signature.args for leaf in _leaves(argument)]
             found[name] = NativeFunction(
-                compiled.library, symbol, Layout(leaves, _leaf(compiled.signature.return_type), kinds), called=True
+                compiled.library, symbol, CallLayout(leaves, _leaf(compiled.signature.return_type), kinds), called=True
             )
     return found
 

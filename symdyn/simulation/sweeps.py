@@ -292,7 +292,8 @@ def _labelled(value: Any, symbol: sp.Symbol, what: str, taken: set[str], times: 
             name = f"{symbol.name}_initial"
             while name in taken:
                 name += "_"
-        value = xr.DataArray(as_variable(name if array.ndim else (), array), as_coordinates({name: array} if array.ndim else {}))
+        dims = (name,) if array.ndim else ()
+        value = xr.DataArray(as_variable(dims, array), as_coordinates(dict.fromkeys(dims, array)), dims)
     if value.dtype.kind not in "biuf" or not np.isfinite(value.values.astype(float)).all():
         raise DeclarationError(f"{what} {symbol} has values that are not finite numbers")
     if value.size == 0:

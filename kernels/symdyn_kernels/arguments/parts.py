@@ -254,8 +254,8 @@ def numba_type(annotation: Any) -> types.Type:
         return types.BaseTuple.from_types([numba_type(f) for f in fields], annotation)
     if annotation in (int, float):
         return types.int64 if annotation is int else types.float64
-    _, entries, axes = get_args(annotation)
-    return types.Array(from_dtype(np.dtype(entries)), axes, "C")
+    _, kind, *axes = get_args(annotation)
+    return types.Array(from_dtype(np.dtype(kind)), *axes, "C") if axes else kind
 
 
 def signature(arguments: type) -> Any:

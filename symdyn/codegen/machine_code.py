@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import pickle
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -24,6 +24,8 @@ __all__ = ["CallLayout", "Driver", "MachineFunction", "entry_text"]
 _FIRST = 2
 #: numba's code of a function that raises what it describes.
 _RAISES = 1
+#: Most tuples whose numbers a function keeps.
+EMPTY = 16
 _CALL = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p)
 
 
@@ -82,8 +84,9 @@ class MachineFunction:
     def __init__(self, name: str, address: int, entry: int, layout: CallLayout, owners: Any) -> None:
         self.name, self.address, self._owners = name, address, owners
         self._call = _CALL(entry) if entry else None
-        self._leaves = layout.arguments
-        self._result = layout.result
+        self._leaves, self._result = layout.arguments, layout.result
+        #: Tuples of parts that a model lacks, the same in every call, each with its numbers and how many leaves it has.
+        self._empty: dict[int, tuple[tuple[Any, ...], list[Any], int]] = {}
 
     @cached_property
     def _form(self) -> tuple[struct.Struct, list[tuple[Any, int]]]:
@@ -104,31 +107,61 @@ class MachineFunction:
         if self._call is None:
             raise CompileError(f"{self.name} is called by compiled code alone")
         form, kinds = self._form
-        given = list(_leaves(arguments))
-        if len(given) != len(kinds):
-            raise TypeError(f"{self.name} got {len(given)} numbers and arrays; expected {len(kinds)}")
         numbers: list[Any] = [0, 0]
-        for value, (entries, axes) in zip(given, kinds, strict=True):
-            if entries is None:
-                numbers.append(value)
-                continue
-            if type(value) is not np.ndarray or value.dtype != entries or value.ndim != axes or not value.flags.carray:
-                got = f"{value.dtype} with {value.ndim} axes" if isinstance(value, np.ndarray) else type(value).__name__
-                raise TypeError(f"{self.name} got {got}; expected writeable {entries} with {axes} axes in C order")
-            numbers += (0, 0, value.size, value.itemsize, value.__array_interface__["data"][0], *value.shape, *value.strides)
+        count = self._gather(arguments, kinds, 0, numbers)
+        if count != len(kinds):
+            raise self._refused(count, kinds)
         places = ctypes.create_string_buffer(form.pack(*numbers), form.size)
         code = self._call(self.address, ctypes.addressof(places))
         if code > 0 or code == -1:
             raise _raised(places, code)
         return None if self._result == "none" else struct.unpack_from("=d" if self._result == "float" else "=q", places)[0]
 
+    def _gather(self, values: Iterable[Any], kinds: list[tuple[Any, int]], k: int, numbers: list[Any]) -> int:
+        """Append the numbers of some values, whose leaves are those from `k` on; returns the place after them."""
+        for value in values:
+            if type(value) is np.ndarray:
+                if k == len(kinds):
+                    raise self._refused(k + 1, kinds)
+                entries, axes = kinds[k]
+                if value.dtype != entries or value.ndim != axes or not value.flags.carray:
+                    raise self._misfit(value, *kinds[k])
+                place = value.__array_interface__["data"][0]
+                numbers += (0, 0, value.size, value.itemsize, place, *value.shape, *value.strides)
+                k += 1
+            elif isinstance(value, tuple):
+                known = self._empty.get(id(value))
+                if known is not None:
+                    numbers += known[1]
+                    k += known[2]
+                    continue
+                begin, first = len(numbers), k
+                k = self._gather(value, kinds, k, numbers)
+                if len(self._empty) < EMPTY and _nothing(value):
+                    self._empty[id(value)] = value, numbers[begin:], k - first
+            else:
+                if k == len(kinds):
+                    raise self._refused(k + 1, kinds)
+                if kinds[k][0] is not None:
+                    raise self._misfit(value, *kinds[k])
+                numbers.append(value)
+                k += 1
+        return k
 
-def _leaves(values: Iterable[Any]) -> Iterator[Any]:
-    for value in values:
-        if isinstance(value, tuple):
-            yield from _leaves(value)
-        else:
-            yield value
+    def _refused(self, count: int, kinds: list[tuple[Any, int]]) -> TypeError:
+        more = "more" if count > len(kinds) else count
+        return TypeError(f"{self.name} got {more} numbers and arrays; expected {len(kinds)}")
+
+    def _misfit(self, value: Any, entries: Any, axes: int) -> TypeError:
+        got = f"{value.dtype} with {value.ndim} axes" if isinstance(value, np.ndarray) else type(value).__name__
+        wanted = "a number" if entries is None else f"writeable {entries} with {axes} axes in C order"
+        return TypeError(f"{self.name} got {got}; expected {wanted}")
+
+
+def _nothing(values: tuple[Any, ...]) -> bool:
+    """Whether a tuple stands for a part that a model lacks: some of its arrays are empty, and the others have one entry."""
+    sizes = [v.size for v in values if isinstance(v, np.ndarray)]
+    return 0 in sizes and max(sizes) <= 1 and all(type(v) is int for v in values if not isinstance(v, np.ndarray))
 
 
 def _raised(places: ctypes.Array[Any], code: int) -> Exception:

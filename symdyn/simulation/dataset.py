@@ -82,7 +82,7 @@ def fixed_values(system: System, design: Design, skip: Collection[sp.Symbol] = (
         ("initial", system.states, design.initial),
     ):
         named = zip(symbols, columns, strict=True)
-        pairs = [(s, v) for s, (v, axes) in named if not (axes or s in skip or s in system.inputs)]
+        pairs = [(s.name, v) for s, (v, axes) in named if not (axes or s in skip or s in system.inputs)]
         found |= {name: listed_values(pairs)} if pairs else {}
     return found
 
@@ -109,7 +109,7 @@ def _dataset(
 ) -> xr.Dataset:
     """A dataset of `variables`, status and counts, made at once: adding one by one takes the square of their number."""
     found = {name: (design.dims, v.reshape(design.shape), {"long_name": meaning}) for name, (v, meaning) in counts.items()}
-    time = {"time": ("time", frame.labels(times), {"long_name": str(frame.system.time)})}
+    time = {"time": ("time", frame.labels(times), {"long_name": frame.system.time.name})}
     labels = {**time, **design.coordinates(frame.system, frame.skip), **frame.coordinates}
     return xr.Dataset({name: as_variable(*v) for name, v in {**variables, **found}.items()}, as_coordinates(labels), attrs)
 

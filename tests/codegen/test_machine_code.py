@@ -100,8 +100,12 @@ def test_arrays_of_another_form_are_refused(driver, table, got):
 
 
 def test_so_is_another_number_of_arguments(driver):
-    with pytest.raises(TypeError, match="grown got 7 numbers and arrays; expected 8"):
+    with pytest.raises(TypeError, match="grown got int64 with 1 axes; expected a number"):
         driver.grown(tuple(GROWN)[:6], np.zeros(1, np.int64))
+    with pytest.raises(TypeError, match="refuse got 0 numbers and arrays; expected 1"):
+        driver.refuse()
+    with pytest.raises(TypeError, match="refuse got more numbers and arrays; expected 1"):
+        driver.refuse(1, 2)
 
 
 def test_a_process_with_cached_code_imports_no_compiler_and_no_library_that_it_does_not_need():

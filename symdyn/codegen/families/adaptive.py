@@ -38,6 +38,9 @@ from symdyn.system import System
 __all__ = ["ADAPTIVE", "AdaptiveFamily"]
 
 
+NO_EVENTS, NO_DELAYS, NO_CONSTRAINTS = EventTables.none(), DelayTables.none(), ConstraintTables.none()
+
+
 class AdaptiveFamily(Family):
     """Right-hand side and, for Rosenbrock methods, elimination and solution; the tableau is in the driver."""
 
@@ -129,7 +132,7 @@ class AdaptiveFamily(Family):
     def _integrate(self, run: Run, batch: Batch, task: Launch) -> None:
         (count, n), options, scheme = batch.initial.shape, task.options, task.scheme
         counts = np.zeros((count, 4), np.int64)
-        own, events, delays, constraints = task.addresses, EventTables.none(), DelayTables.none(), ConstraintTables.none()
+        own, events, delays, constraints = task.addresses, NO_EVENTS, NO_DELAYS, NO_CONSTRAINTS
         own, past = (own, (0, 0)) if task.facts["delays"] is None else (own[:-2], own[-2:])
         if task.system.algebraic:
             own, last = own[:-1], own[-1]

@@ -19,8 +19,8 @@ CONVERTED = "OMm"
 def as_variable(dims: str | Sequence[str], values: Any, attrs: Mapping[str, Any] | None = None) -> xr.Variable:
     """A variable with these values.
 
-    >>> as_variable("x", np.arange(3.0)).sizes
-    Frozen({'x': 3})
+    >>> dict(as_variable("x", np.arange(3.0)).sizes)
+    {'x': 3}
     """
     array = np.asarray(values)
     return xr.Variable(dims, array, attrs, fastpath=array.dtype.kind not in CONVERTED)

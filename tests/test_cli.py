@@ -453,7 +453,7 @@ def test_doctor_runs_every_kind_of_system_and_names_what_fails(monkeypatch):
 
 def test_cache_is_cleared_of_compiled_code_only(tmp_path, monkeypatch):
     monkeypatch.setenv("SYMDYN_CACHE_DIR", str(tmp_path))
-    for name in ("drivers/a.py", "drivers/__pycache__/a.nbc", "models/b.o", "models/b.json", "mine.txt"):
+    for name in ("drivers/a.driver", "drivers/__pycache__/a.nbc", "models/b.o", "models/b.json", "mine.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"12345")
     facts = json.loads(run("cache", "info", "--json").stdout)

@@ -214,7 +214,7 @@ def pass_jumps(delays, past, W, ended, who, fresh, counts, lanes):
     return due
 
 
-@njit(signature(AdaptiveArguments), error_model="numpy", nogil=True, cache=True)
+@njit(signature(AdaptiveArguments), **HELPER)
 def chunk(arguments):
     """Integrate all trajectories of `arguments`, an `Adaptive`; returns the iterations of the loop."""
     functions, model, batch, tolerances, controller, detect, run, counts, signals, events, constraints, delays = arguments

@@ -190,3 +190,15 @@ def test_events_of_networks_keep_what_has_an_effect_under_other_values():
     )
     for back in forms(net, "network"):
         assert back.events == net.events
+
+
+def test_priorities_that_may_be_equal_are_shuffled_in_sbml():
+    text = "x' = 1; x(0) = 0; when x >= 1 priority 2{0}, x = 0; when x >= 1 priority {1}{0}, x = 0.5"
+    both = sd.ODESystem.from_text(text.format(" shuffled true", 2))
+    assert [e.shuffled for e in sd.read_sbml(both.to_sbml(), as_="ode").events] == [True, True]
+    other = sd.ODESystem.from_text(text.format("", 1))
+    assert [e.shuffled for e in sd.read_sbml(other.to_sbml(), as_="ode").events] == [False, False]
+    with pytest.raises(sd.DeclarationError, match="may have the same priority, which means a random order in SBML"):
+        sd.ODESystem.from_text(text.format("", 2)).to_sbml()
+    with pytest.raises(sd.DeclarationError, match="give it a priority"):
+        sd.ODESystem.from_text("x' = 1; x(0) = 0; when x >= 1 shuffled true, x = 0").to_antimony()

@@ -200,4 +200,5 @@ class _Lowering:
             persistent=t.persistent,
             initial=t.initial,
             from_trigger=t.from_trigger and (t.delay != 0 or not changing.isdisjoint(dag.free_symbols(values.values()))),
+            shuffled=self.model.shuffled(t),
         )

@@ -50,8 +50,8 @@ class _Lowering:
         for s, q in self.quantities.items():
             if s not in rules and self.home(q) not in (sp.S.One, *plain):
                 rules[s] = sp.Symbol(f"{s.name}/amount") / q.home  # no identifier: it becomes the symbol again
-        self.swap = dag.written_out(rules, "rule of")
-        self.back = {sp.Symbol(f"{s.name}/amount"): s for s in self.quantities}
+        back = {sp.Symbol(f"{s.name}/amount"): s for s in self.quantities}
+        self.swap = {s: e.xreplace(back) for s, e in dag.written_out(rules, "rule of").items()}
         self.values: dict[sp.Symbol, float | None] = {}
         self.opened: list[sp.Symbol] = []
 
@@ -85,7 +85,7 @@ class _Lowering:
 
     def put(self, e: Any, what: str) -> Any:
         """An expression in amounts and parameters."""
-        return dag.put_in(e, self.swap, what).xreplace(self.back)
+        return dag.put_in(e, self.swap, what)
 
     # ---- values at the start -------------------------------------------------------------------------
 
@@ -110,6 +110,8 @@ class _Lowering:
 
     def number(self, e: sp.Expr, s: sp.Symbol) -> float:
         """The value of an expression at the start."""
+        if e.is_Number:
+            return float(e)
         e = self.put(e, f"the initial value of {s}").xreplace({self.model.time: sp.S.Zero})
         known: dict[sp.Symbol, float] = {}
         for name in sorted(e.free_symbols, key=str):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Set
 from dataclasses import replace
 from typing import Any
 
@@ -58,7 +58,7 @@ class _Equilibrium:
         left = self.matrix.T.nullspace()
         self.totals = {sp.Symbol(self.fresh(f"{fast[0].symbol}_total{i}")): row.T for i, row in enumerate(left, start=1)}
 
-    def with_values_before(self, species: Collection[sp.Symbol]) -> ExchangeModel:
+    def with_values_before(self, species: Set[sp.Symbol]) -> ExchangeModel:
         """The model with what species were before the start: their values in the file, which are no equilibrium."""
         model, found = self.given, {}
         laws = {d for c in self.fast if c.law is not None for d in dag.put_in(c.law, self.rules, "a rate").atoms(Delayed)}

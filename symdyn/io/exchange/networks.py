@@ -98,8 +98,13 @@ class _Lowering:
         q = self.quantities.get(s)
         if q is None:
             return self.model.local.get(s)
+        home, found = self.home(q), None
         self.opened.append(s)
-        found = None if q.value is None else self.number(q.value * self.home(q), s)
+        if q.value is not None and q.value.is_Number and home.is_Symbol and home not in self.model.assigned:
+            size = self.value(home)
+            found = self.number(q.value * home, s) if size is None else float(q.value) * size
+        elif q.value is not None:
+            found = self.number(q.value if home is sp.S.One else q.value * home, s)
         self.opened.pop()
         self.values[s] = found
         return found

@@ -137,8 +137,23 @@ def test_what_is_not_represented_is_named():
         for write in (system.to_sbml, system.to_antimony):
             with pytest.raises(DeclarationError, match=message):
                 write()
-    with pytest.raises(DeclarationError, match="'gamma' belongs to Antimony and cannot name a state or parameter; rename it"):
-        sd.ODESystem.from_text("x' = -gamma*x").to_antimony()
+    with pytest.raises(DeclarationError, match="'__k' belongs to Antimony and cannot name a state or parameter; rename it"):
+        sd.ODESystem({x: -sp.Symbol("__k") * x}).to_antimony()
+
+
+def test_names_that_are_words_of_antimony_are_written_under_others():
+    """libantimony reads them with an underscore, called as they were; symdyn gives them their names back."""
+    text = "species' = -gamma*species + gamma_; at' = pi*at; gamma = 0.5; gamma_ = 2; pi = 3; species(0) = 2*pi; at(0) = 1\n"
+    system = sd.ODESystem.from_text(text + "area := species*at\nwhen species > 9, at = gamma")
+    written = system.to_antimony()
+    assert "gamma__ = 0.5;" in written
+    assert 'gamma__ is "gamma";' in written
+    assert sd.read_antimony(written, as_="ode") == system
+    assert sd.read_antimony(system.to_antimony().replace(' is "', ' is "the '), as_="ode").names == ("species_", "at_")
+    network = sd.ReactionNetwork.from_text(
+        "gene -> gene + exp_, pi; gene -> 0, gamma; pi = 3; gamma = 2; gene(0) = 4; exp_(0) = 0"
+    )
+    assert sd.read_antimony(network.to_antimony()) == network
 
 
 @pytest.mark.parametrize("word", ["area", "at", "ext", "pi", "gamma", "operator", "time"])

@@ -192,6 +192,31 @@ class ExchangeModel:
             ),
         )
 
+    def renamed(self, swap: dict[sp.Symbol, sp.Symbol]) -> ExchangeModel:
+        """The model with other names of quantities."""
+
+        def name(s: Any) -> Any:
+            return swap.get(s, s)
+
+        new = self.mapped(lambda e: e.xreplace(swap))
+        return replace(
+            new,
+            quantities={
+                name(s): replace(q, symbol=name(s), home=name(q.home), factor=name(q.factor)) for s, q in new.quantities.items()
+            },
+            assigned={name(s): e for s, e in new.assigned.items()},
+            rates={name(s): e for s, e in new.rates.items()},
+            changes=tuple(
+                replace(
+                    c,
+                    reactants=tuple((name(s), n) for s, n in c.reactants),
+                    products=tuple((name(s), n) for s, n in c.products),
+                )
+                for c in new.changes
+            ),
+            triggers=tuple(replace(e, assignments={name(s): v for s, v in e.assignments.items()}) for e in new.triggers),
+        )
+
 
 def may_tie(a: sp.Expr | None, b: sp.Expr | None) -> bool:
     """Whether two priorities may be the same number.

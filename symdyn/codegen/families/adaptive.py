@@ -93,6 +93,9 @@ class AdaptiveFamily(Family):
         made = eliminated(system, build, drift, () if lagged is None else lagged.values)
         return replace(made, programs=(rhs, *made.programs, *ends), facts={**made.facts, **found})
 
+    def random(self, system: System) -> bool:
+        return bool(system.shuffled)
+
     def rows(self, system: System, scheme: Any) -> int:
         return (4 + len(scheme.dense)) * len(system.states)
 
@@ -139,7 +142,10 @@ class AdaptiveFamily(Family):
             constraints = constraint_tables(task.system, task.facts["constraints"], last)
         if task.facts["events"] is not None:
             own, found = (own[:-2], own[-2:]) if task.system.events else (own, (0, 0))
-            events = event_tables(task.system, task.facts["events"], found, batch.parameters, batch.times, lanes=task.lanes)
+            events = event_tables(
+                task.system, task.facts["events"], found, batch.parameters, batch.times, lanes=task.lanes,
+                order=(options.seed, batch.streams),
+            )  # fmt: skip
             run.aside[:, : events.flags.size] = 0
             batch = batch._replace(parameters=coefficient_rows(task.system, batch.parameters, batch.times))
         if task.facts["delays"] is not None:

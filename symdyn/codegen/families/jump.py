@@ -179,7 +179,8 @@ class JumpFamily(Family):
             return EventTables.none()
         addresses = task.addresses[1:] if system.events else (0, 0)
         given = batch.parameters[:, : len(system.parameters)]
-        return event_tables(system, task.facts["events"], addresses, given, batch.times)
+        order = task.options.seed, batch.streams
+        return event_tables(system, task.facts["events"], addresses, given, batch.times, order=order)
 
     def on_device(self, scheme: Any) -> bool:
         return True

@@ -12,6 +12,7 @@ import sympy as sp
 
 from symdyn import dag
 from symdyn.declaration import expression, lookup, name_of
+from symdyn.derive.index_reduction import index_reduced
 from symdyn.derive.sensitivities import fresh_symbol
 from symdyn.errors import RecoveryError
 from symdyn.inference.data import Observations, Trajectory, observations, typical_sizes
@@ -23,6 +24,7 @@ from symdyn.inference.observed_problem import FitSetup, NoisyObservable, Observe
 from symdyn.inference.optimum import Optimum, find_optimum
 from symdyn.registry import suggest
 from symdyn.system import System
+from symdyn.system.contents import PARTS
 
 __all__ = ["FitRequest", "Proposal", "fitted_system", "request"]
 
@@ -82,7 +84,7 @@ def request(system: Any, data: Any, wanted: FitRequest) -> Proposal:
     if data is None:
         raise RecoveryError("data is None; expected measurements of states or observables")
     begun = system.with_initial(wanted.initial) if wanted.initial else system
-    bare = plain(begun) if begun.parts in ({"drift"}, {"map"}) else begun
+    bare = plain(begun) if begun.parts in ({"drift"}, {"map"}) else index_reduced(begun)
     if idle := [p for p in begun.parameters if p not in bare.parameters and p not in begun.defaults]:
         raise RecoveryError(IDLE.format(idle[0]))
     formulas = _formulas(bare, wanted)
@@ -114,8 +116,7 @@ def request(system: Any, data: Any, wanted: FitRequest) -> Proposal:
     growth = best.problem.shooting.growth if wanted.noise is None else None
     weights = None if growth is None else tuple(g[:, kept] for g in growth)
     problem = ObservedProblem(replace(setup, pieces=best.selection.pieces, weights=weights))
-    known = dict(zip(best.free, best.model.theta * best.problem.candidates.sizes, strict=True))
-    values = problem.coordinates([known[s] for s in symbols.fitted])
+    values = problem.coordinates([best.values[s] for s in symbols.fitted])
     scaled = best.model.starts * everything.scale[: len(bare.states)] / problem.start_scale
     return Proposal(problem, ((values, scaled),), _fitted(system, problem), best.notes)
 
@@ -133,6 +134,9 @@ def _check_kind(system: Any) -> None:
             raise RecoveryError(
                 f"fitting needs an ODESystem or a DiscreteSystem, got {type(system).__name__}; take its rate_equations()"
             )
+        if parts & {"drift", "map"} and "noise" not in parts:
+            further = ", ".join(PARTS[p] for p in PARTS if p in parts - KNOWN)
+            raise RecoveryError(f"fitting does not know {further}, which this {type(system).__name__} has")
         kind_of(system, "fitting")
 
 
@@ -258,7 +262,8 @@ class _Symbols:
         idle = [p for p in fitted if p not in entering | dynamics(system)]
         if idle:
             raise RecoveryError(IDLE.format(idle[0]))
-        self.in_noise = dag.free_symbols([e for o in self.observed for e in o.parameters or ()]) - dynamics(system)
+        elsewhere = dag.free_symbols([*(o.expression for o in self.observed), *changed, *starts]) | dynamics(system)
+        self.in_noise = dag.free_symbols([e for o in self.observed for e in o.parameters or ()]) - elsewhere
         self.guesses = self._of_fitted("guesses", wanted.guesses)
         self.scales = self._of_fitted("scales", wanted.scales)
         for p, v in self.scales.items():
@@ -436,8 +441,8 @@ def fitted_system(system: System, problem: ObservedProblem, theta: np.ndarray, s
     begun = problem.starts_of(theta, starts)[0]
     over = problem.setup.overrides[0]
     numbers = {
-        s: float(begun[i]) for i, s in enumerate(system.states)
-        if s in problem.x0 and (problem.own[0, i] or (s in over and s not in system.initial))
+        s: float(begun[i]) for i, s in enumerate(problem.system.states)
+        if s in system.states and s in problem.x0 and (problem.own[0, i] or (s in over and s not in system.initial))
     }  # fmt: skip
     numbers |= {s: float(e) for s, e in over.items() if s in system.states and e.is_number and not problem.setup.conditions}
     line = f"{', '.join(values) or 'initial values'} fitted to {problem.setup.data.size} data"

@@ -50,22 +50,9 @@ class Optimum:
     notes: tuple[str, ...] = ()
 
     @property
-    def freedom(self) -> int:
-        """Data less fitted values."""
-        return self.selection.cut.size - self.selection.nuisance - len(self.free)
-
-    def size(self, column: int) -> float:
-        """Typical size of a fitted parameter."""
-        return float(self.problem.candidates.sizes[column])
-
-    def value(self, column: int) -> float:
-        """A fitted parameter."""
-        return float(self.model.theta[column]) * self.size(column)
-
-    def bounds(self, column: int) -> tuple[float, float]:
-        """Its bounds."""
-        candidates = self.problem.candidates
-        return float(candidates.low[column]) * self.size(column), float(candidates.high[column]) * self.size(column)
+    def values(self) -> dict[sp.Symbol, float]:
+        """The fitted parameters."""
+        return dict(zip(self.free, map(float, self.model.theta * self.problem.candidates.sizes), strict=True))
 
 
 def find_optimum(

@@ -116,6 +116,22 @@ def test_a_parameter_may_belong_to_a_condition():
         assert both.parameters[name] == pytest.approx(sd.fit(DECAY, data[c], noise=0.02).parameters["k"], rel=1e-6)
 
 
+def test_an_offset_in_noise_that_grows_with_the_mean_may_be_negative():
+    t, rng = np.linspace(0, 3, 30), np.random.RandomState(9)
+    mean = 5 * np.exp(-0.5 * t) - 0.5
+    light = mean + (0.02 + 0.05 * mean) * rng.randn(30)
+    data = {"t": t, "light": light}
+    fit = sd.fit(
+        DECAY, data, observables={"light": s * x + o}, noise=sp.Rational(1, 50) + q * sp.Symbol("light"),
+        parameters={s: (0.1, 100), o: (-5, 5), q: None}, guesses={k: 1.0},
+    )  # fmt: skip
+    assert fit.log_likelihood >= stats.norm.logpdf(light, mean, 0.02 + 0.05 * mean).sum()
+    p = fit.parameters
+    mean = p["s"] * np.exp(-p["k"] * t) + p["o"]
+    assert p["o"] < 0
+    assert fit.log_likelihood == pytest.approx(stats.norm.logpdf(light, mean, 0.02 + p["q"] * mean).sum(), rel=1e-7)
+
+
 def test_missing_values_and_replicates_count_as_what_they_are():
     values = np.exp(-0.6 * TIMES) + 0.05 * np.random.RandomState(4).randn(2, 15)
     holed = np.where(np.arange(15) % 4 == 1, np.nan, values[0])
@@ -306,5 +322,8 @@ def test_other_systems_are_refused():
     net = sd.ReactionNetwork.from_text("X -> 0, k")
     with pytest.raises(sd.RecoveryError, match="got ReactionNetwork; take its rate_equations"):
         sd.fit(net, {"t": [0, 1, 2], "X": [1, 1, 1]})
+    noisy = sd.SDESystem({x: -k * x}, {x: 1})
+    with pytest.raises(sd.RecoveryError, match="fitting does not know Wiener noise, which this SDESystem has"):
+        sd.fit(noisy, LINE)
     with pytest.raises(sd.RecoveryError, match="data is None"):
         sd.fit(RISE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -23,7 +23,16 @@ from symdyn.errors import CompileError, DeclarationError
 from symdyn.models.events import Event, Schedule, margin
 from symdyn.system import System
 
-__all__ = ["begun", "event_facts", "event_programs", "event_tables", "recorded", "sampled_conditions", "strictly"]
+__all__ = [
+    "begun",
+    "event_facts",
+    "event_programs",
+    "event_schedule",
+    "event_tables",
+    "recorded",
+    "sampled_conditions",
+    "strictly",
+]
 
 #: The margin of a strict comparison of equal numbers: below 0, but above every other such margin.
 JUST_NOT = -1e-300
@@ -227,7 +236,12 @@ def event_tables(
     """
     names = ("first", "targets", "delays", "priorities", "flags")
     arrays = {name: np.array(facts[name], np.int64) for name in names}
-    schedule = _schedule(system, facts, parameters, times, addresses[0], lanes)
+    states, rows = facts["blocks"]
+
+    def conditions(own: np.ndarray) -> Callable[[int, np.ndarray], np.ndarray]:
+        return conditions_at(addresses[0], own, lanes=lanes, states=states, rows=rows, events=len(facts["flags"]))
+
+    schedule = event_schedule(system, facts, parameters, times, conditions)
     places, sizes = segment_places(system)
     smooth = [continuous(system, path) for path in system.inputs]
     inputs = {"places": places, "sizes": sizes, "smooth": smooth}
@@ -244,17 +258,20 @@ def event_tables(
     )
 
 
-def _schedule(
-    system: System, facts: Mapping[str, Any], parameters: np.ndarray, times: np.ndarray, triggers: int, lanes: int
-) -> np.ndarray:
-    """Known times of each trajectory and what happens there, (N, S, 3); one row where all are alike."""
+def event_schedule(
+    system: System, facts: Mapping[str, Any], parameters: np.ndarray, times: np.ndarray,
+    conditions: Callable[[np.ndarray], Callable[[int, np.ndarray], np.ndarray]],
+) -> np.ndarray:  # fmt: skip
+    """Known times of each trajectory and what happens there, (N, S, 3); one row where all are alike.
+
+    `conditions` makes of parameters (N, k) a function of the number of an event and times (N,): whether its condition is true.
+    """
     if not (parameters != parameters[:1])[:, _decisive(system)].any():
         parameters = parameters[:1]
     count, begin, end = len(parameters), times[0], times[-1]
     found = evaluate(Program.from_json(facts["schedule"]), (), (), list(parameters.T))
     values = iter([np.array(np.broadcast_to(v, count)) for v in found])
-    states, rows = facts["blocks"]
-    true = conditions_at(triggers, parameters, lanes=lanes, states=states, rows=rows, events=len(facts["flags"]))
+    true = conditions(parameters)
     columns: list[np.ndarray] = []  # (N, K, 3) each
     for event, kind, there in facts["times"]:
         sides = [next(values) if yes else None for yes in there]

@@ -29,6 +29,7 @@ __all__ = [
     "event_programs",
     "event_schedule",
     "event_tables",
+    "known_margins",
     "recorded",
     "sampled_conditions",
     "strictly",
@@ -153,6 +154,28 @@ def sampled_conditions(system: System) -> list[sp.Basic | None]:
     [x >= 1, None, None]
     """
     return [e.trigger if _moments(e, system) is None else None for e in system.events]
+
+
+def known_margins(system: System, parameters: np.ndarray) -> Callable[[int, np.ndarray], np.ndarray]:
+    """A function of the number of an event and times (N,): whether its condition, on time and parameters (N, k) alone, is true.
+
+    >>> import symdyn as sd
+    >>> x, t, start = sp.symbols("x t start")
+    >>> system = sd.ODESystem({x: 1}, events=[sd.dose(x, 1), sd.Event(t >= start, {x: 0})])
+    >>> known_margins(system, np.array([[1.0], [2.0]]))(1, np.array([1.5, 1.5])).tolist()
+    [True, False]
+    """
+    blocks = [("lane", (system.time,)), ("y", ()), ("p", system.parameters)]
+    programs = {}
+
+    def true(event: int, at: np.ndarray) -> np.ndarray:
+        if event not in programs:
+            found = margin(system.events[event].trigger, strict=strictly)
+            programs[event] = lower("margin", blocks, [found], [system.events[event].heading])
+        (value,) = evaluate(programs[event], [at], (), list(parameters.T))
+        return np.broadcast_to(np.asarray(value) >= 0, at.shape)
+
+    return true
 
 
 def recorded(system: System) -> tuple[int, int]:

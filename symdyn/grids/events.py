@@ -8,9 +8,7 @@ import numpy as np
 import sympy as sp
 from symdyn_kernels.arguments.events import KNOWN
 
-from symdyn.codegen.evaluate import evaluate
-from symdyn.codegen.event_program import event_facts, event_schedule, recorded, strictly
-from symdyn.codegen.lower import lower
+from symdyn.codegen.event_program import event_facts, event_schedule, known_margins, recorded, strictly
 from symdyn.errors import DeclarationError
 from symdyn.grids.frames import observer_of
 from symdyn.grids.system import GridSystem
@@ -51,9 +49,6 @@ class FieldEvents:
         known = (self.flags & KNOWN) != 0
         self._known = np.flatnonzero(known & ~self.scheduled).tolist()
         self._sampled = np.flatnonzero(~known).tolist()
-        blocks = [("lane", (system.time,)), ("y", ()), ("p", system.parameters)]
-        timed = [margin(system.events[k].trigger, strict=strictly) for k in self._known]
-        self._timed = lower("margins", blocks, timed, [system.events[k].heading for k in self._known])
         found = [self._number(margin(system.events[k].trigger, strict=strictly), system.events[k]) for k in self._sampled]
         self._margins = observer_of(system, [], found) if found else None
         self._effects = [_Effect(system, e, self._number) for e in system.events]
@@ -70,23 +65,14 @@ class FieldEvents:
 
     def schedule(self, parameters: np.ndarray, times: np.ndarray) -> np.ndarray:
         """Known times (N, S, 3) of trajectories with parameters (N, k)."""
-
-        def conditions(own: np.ndarray) -> Callable[[int, np.ndarray], np.ndarray]:
-            return lambda event, at: self._at(at, own)[self._known.index(event)] >= 0
-
-        return event_schedule(self.system, self.facts, parameters, times, conditions)
-
-    def _at(self, times: np.ndarray, parameters: np.ndarray) -> np.ndarray:
-        """The margins (K, N) of conditions on time alone."""
-        found = evaluate(self._timed, [times], (), list(parameters.T))
-        return np.array([np.broadcast_to(v, times.shape) for v in found])
+        return event_schedule(self.system, self.facts, parameters, times, lambda own: known_margins(self.system, own))
 
     def margins(self, t: float, y: np.ndarray, p: np.ndarray, *, known: bool) -> np.ndarray:
         found = np.full(len(self.system.events), -1.0)
         if self._margins is not None:
             found[self._sampled] = self._margins.rates(y, t, p)
-        if known and self._known:
-            found[self._known] = self._at(np.array([t]), p[None])[:, 0]
+        for k in self._known if known else ():
+            found[k] = 0.0 if known_margins(self.system, p[None])(k, np.array([t]))[0] else -1.0
         return found
 
     def delay(self, event: int, t: float, y: np.ndarray, p: np.ndarray) -> float:

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 from symdyn_kernels.arguments.events import FROM_TRIGGER, INITIAL, KNOWN, PERSISTENT
-from symdyn_kernels.events import MOST_AT_ONCE, MOST_STILL, STILL
+from symdyn_kernels.constants.events import MOST_AT_ONCE, MOST_STILL, STILL
 from symdyn_kernels.status import (
     BAD_DELAY,
     ENDLESS_EVENTS,

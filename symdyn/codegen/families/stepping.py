@@ -131,7 +131,7 @@ class SteppingFamily(Family):
             raise CompileError(f"target='cuda' follows no events and inputs of a {type(system).__name__}; use target='cpu'")
         return stepping_device(system, made.programs[0], noises=made.facts["noises"], with_dz=made.facts["with_dz"])
 
-    def device_batch(self, batch: Batch, facts: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    def device_batch(self, system: System, batch: Batch, facts: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
         return batch.parameters, -holds_at_start(batch, facts).astype(np.int64)
 
 

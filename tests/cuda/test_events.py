@@ -48,6 +48,32 @@ jump = [sd.dose(y, 1, start=u0), sd.Event(x > 0.5, {y: y + x})]
 step = sd.ODESystem({x: sp.Piecewise((1, t > u0), (0, True)), y: 0}, events=jump)
 both("jump", step, "tsit5", np.zeros((2, 2)), np.array([[2.0], [1.0]]), np.array([0.0, 1.0, 2.0, 4.0]), **tight)
 """
+STEPS = """
+v, I, A, k, t, x, y, u0 = sp.symbols("v I A k t x y u0")
+
+def both(name, system, method, *arguments, until=None, **options):
+    for target in ("cpu", "cuda"):
+        run = sd.compile(system, method=method, target=target, until=until)(*arguments, **options)
+        for field in ("values", "status", "passage", "steps"):
+            results[f"{name} {target} {field}"] = getattr(run, field)
+
+fire = [sd.Event(v >= 1, {v: 0, x: x + 1}), sd.dose(v, 0.2, every=2, times=3, start=u0), sd.Event(t > 4, {v: v / 2})]
+noisy = sd.SDESystem({v: I - v, x: 0}, {v: k, x: 0}, events=fire)
+given = np.array([[{"I": 1.5, "k": noise, "u0": 0.5}[p.name] for p in noisy.parameters] for noise in (0.0, 0.3, 0.5)])
+for method in ("euler-maruyama", "sra1"):
+    both(f"noisy {method}", noisy, method, np.zeros((3, 2)), given, np.linspace(0, 8, 9), step=0.013, seed=4)
+both("until", noisy, "euler-maruyama", np.zeros((3, 2)), given, np.linspace(0, 8, 9), step=0.013, seed=4, until=x > 2.5)
+late = np.array([[{"I": 0.0, "k": 0.0, "u0": 2.0}[p.name] for p in noisy.parameters]])
+both("last", noisy, "heun", np.zeros((1, 2)), late, np.array([0.0, 1.0, 2.0]), until=v > 0.1, step=0.1)
+u = sd.Path("u", [0, 1.5, 3, 9], [2, 1, 4, 0], "hold")
+w = sd.Path("w", [0, 2, 9], [0, 1, 0], "linear")
+driven = sd.SDESystem({x: u - x + w}, {x: 0.2}, events=sd.Event(u > 3, {x: 0}))
+both("driven", driven, "euler-maruyama", np.ones((2, 1)), np.zeros((2, 2)), np.linspace(0, 5, 11), step=0.02, seed=2)
+picked = [sd.dose(A, -A / 3, start=2.5, every=5, times=None), sd.Event(A > 150, {A: 90})]
+orchard = sd.DiscreteSystem({A: 1.1 * A}, events=picked)
+both("orchard", orchard, "iterate", np.full((1, 1), 100.0), np.zeros((1, 0)), np.arange(0.0, 15.0, 2.0))
+"""
+STEPPED = ["noisy euler-maruyama", "noisy sra1", "until", "last", "driven", "orchard"]
 NAMES = [f"neuron {m}" for m in ("tsit5", "dop853", "rodas5p")] + ["stopped", "doses", "ended", "chain", "endless", "ball"]
 NAMES += [f"driven {kind}" for kind in ("hold", "linear", "cubic")] + ["jump"]
 
@@ -64,6 +90,16 @@ def test_card_and_processor_agree(runs, name):
         cpu, card = runs(name, field)
         np.testing.assert_allclose(card, cpu, rtol=tolerance, atol=1e-8, equal_nan=True)
     np.testing.assert_array_equal(*runs(name, "status"))
+
+
+@pytest.mark.parametrize("name", STEPPED)
+def test_fixed_steps_of_card_and_processor_agree(simulated, name):
+    """The same steps with the same random numbers."""
+    arrays = simulated(STEPS)
+    for field in ("values", "passage", "status", "steps"):
+        cpu, card = (arrays[f"{name} {target} {field}"] for target in ("cpu", "cuda"))
+        np.testing.assert_allclose(card, cpu, rtol=1e-10, atol=1e-12, equal_nan=True, err_msg=field)
+    assert set(arrays[f"{name} cuda status"]) == {0}
 
 
 def test_a_neuron_fires_on_a_card(runs):
@@ -102,3 +138,5 @@ def test_the_code_of_a_card_compiles_with_events_and_inputs():
     u = sd.Path("u", [0, 2, 4], [1, 3, 0])
     driven = sd.ODESystem({x: u - k * x}, events=[sd.Event(x > 1, {x: 0}), sd.dose(x, 1, start=1)])
     assert ".entry" in sd.compile(driven, method="tsit5", target="cuda", until=x > 2).ptx
+    noisy = sd.SDESystem({x: u - k * x}, {x: 0.1}, events=driven.events)
+    assert ".entry" in sd.compile(noisy, method="euler-maruyama", target="cuda", until=x > 2).ptx

@@ -3,10 +3,6 @@
 Steps end at known times, and just before the first part of a step at which a condition is found to be true, as those of
 `symdyn_kernels.events` do; the condition that ends trajectories is the last of those that are looked at.  Peaks between the
 parts are not looked for.  Events have no delays and priorities here, and how often they happen is not counted.
-
-What happens at known times is in `stops`, for each trajectory or once for all: a time, the time after it, what happens, and
-the parameters of an input from there on.  That is an event, `JUMP` where the right-hand side jumps, or ``KNOT - input``.
-Conditions on time alone are looked at before: here they are events at known times.
 """
 
 from __future__ import annotations
@@ -53,6 +49,7 @@ from symdyn_kernels.devices._model import (
 )
 from symdyn_kernels.devices._prelude import cuda, i64, math, real, real64
 from symdyn_kernels.devices.adaptive_steps import first_step, hold, write_step
+from symdyn_kernels.devices.happenings import JUMP, KNOT, enqueue, line_up
 from symdyn_kernels.devices.outputs import void
 from symdyn_kernels.devices.rows import EVALUATIONS, REJECTED, STATUS, STEPS
 from symdyn_kernels.shared.control import after_acceptance, after_rejection
@@ -66,9 +63,6 @@ from symdyn_kernels.status import (
     TOO_MANY_EVENTS,
     TOO_MANY_STEPS,
 )
-
-#: What happens at known times, besides the events.
-JUMP, KNOT = -1, -2
 
 
 def look(t, row, p, memory, found):
@@ -138,19 +132,6 @@ def locate(a, b, t, length, p, memory, found, held):
             a, low = guess, value
         reach = 0.5 * reach
     return a, b
-
-
-def enqueue(e, count, queue):
-    """Let an event wait; returns how many do, more than there is room for if there is none."""
-    if count < WAITING:
-        queue[count] = e
-    return count + 1
-
-
-def line_up(e, count, queue, held):
-    """The condition of an event turned true."""
-    held[e] = 1
-    return enqueue(e, count, queue)
 
 
 def arrive(t, k, passed, count, stops, p, memory, found, level, held, queue):

@@ -51,7 +51,7 @@ def adaptive_device(system: System, method: ExplicitRungeKutta | Rosenbrock, mad
     texts = ["\n".join([f"def {head}:", *(f"    {line}" for line in body)]) for head, body in bodies.items()]
     constants = [*card.constants(), f"STOPS, UNTIL = {made.facts['jumps'] is not None}, {until}"]
     if eventful:
-        further, own_functions = event_functions(system, list(system.states), until, [f.name for f in made.programs])
+        further, own_functions = event_functions(system, until, [f.name for f in made.programs])
         constants, functions = [*constants, *further], [*functions, *own_functions]
     return Device("\n\n\n".join(["\n".join(constants), *functions, *texts]), "adaptive_events" if eventful else "adaptive")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
-from symdyn_kernels.arguments.events import FROM_TRIGGER, INITIAL, KNOWN, PERSISTENT, EventTables
+from symdyn_kernels.arguments.events import FROM_TRIGGER, INITIAL, KNOWN, PERSISTENT, SHUFFLED, EventTables
 from symdyn_kernels.arguments.parts import Batch
 
 from symdyn import dag
@@ -92,7 +92,11 @@ def event_facts(system: System, lagged: Sequence[sp.Symbol] = ()) -> dict[str, A
     priorities = _rows([e.priority is not None for e in system.events], len(targets) + sum(k >= 0 for k in delays))
     moments = [_moments(e, system, lagged) for e in system.events]
     flags = [
-        e.persistent * PERSISTENT + e.initial * INITIAL + e.from_trigger * FROM_TRIGGER + (listed is not None) * KNOWN
+        e.persistent * PERSISTENT
+        + e.initial * INITIAL
+        + e.from_trigger * FROM_TRIGGER
+        + (listed is not None) * KNOWN
+        + e.shuffled * SHUFFLED
         for e, listed in zip(system.events, moments, strict=True)
     ]
     times = [(k, *found) for k, listed in enumerate(moments) for found in listed or ()]
@@ -235,7 +239,7 @@ def begun(system: System, batch: Batch) -> tuple[Batch, np.ndarray]:
 
 def event_tables(
     system: System, facts: Mapping[str, Any], addresses: Sequence[int], parameters: np.ndarray, times: np.ndarray, *,
-    lanes: int = 1,
+    lanes: int = 1, order: tuple[int, np.ndarray] = (0, np.empty(0, np.int64)),
 ) -> EventTables:  # fmt: skip
     """The tables for a batch of trajectories.
 
@@ -251,6 +255,8 @@ def event_tables(
         Output times.
     lanes : int
         Of those functions.
+    order : (int, (N,) int64)
+        The seed and the streams of the random numbers by which shuffled events are put in order.
 
     Raises
     ------
@@ -277,6 +283,8 @@ def event_tables(
         schedule=schedule,
         recorded=recorded(system)[1],
         segments=segments(system),
+        seed=order[0],
+        streams=order[1] if system.shuffled else np.empty(0, np.int64),
         **arrays,
     )
 

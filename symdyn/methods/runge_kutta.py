@@ -13,7 +13,7 @@ __all__ = ["ExplicitRungeKutta", "Rosenbrock", "hermite"]
 
 Row = tuple[float, ...]
 #: Parts of systems that adaptive steps in lanes follow besides rates of change.
-FOLLOWED = ("events", "inputs", "delays")
+FOLLOWED = ("events", "shuffled", "inputs", "delays")
 
 
 def hermite(weights: Row) -> tuple[Row, ...]:

@@ -33,6 +33,7 @@ PARTS: Mapping[str, str] = MappingProxyType(
         "fields": "fields",
         "kinetics": "cells with kinetics of their own",
         "events": "events",
+        "shuffled": "events in random order",
         "inputs": "inputs over time",
         "delays": "delays",
     }
@@ -220,6 +221,11 @@ class Contents(ABC):
         raise DeclarationError(
             f"{what} needs an ODESystem or a DiscreteSystem without random numbers, got {type(self).__name__}{hint}"
         )
+
+    @property
+    def shuffled(self) -> tuple[Any, ...]:
+        """The events that act in random order among those of the same time and priority."""
+        return tuple(e for e in self.events if e.shuffled)
 
     @property
     def inputs(self) -> tuple[Path, ...]:

@@ -27,7 +27,7 @@ from symdyn_kernels.flow import Step, assemble, between, crossing, divide, error
 from symdyn_kernels.lanes import ROWS, Output, T, arrays, put
 from symdyn_kernels.network_events import MOST_STOPS, ends, note_held, rebase, turn, whole_again
 from symdyn_kernels.networks import SPARE, Network, NetworkModel, holds, orders_at, record
-from symdyn_kernels.options import INLINE
+from symdyn_kernels.options import HELPER, INLINE
 from symdyn_kernels.output import padded
 from symdyn_kernels.shared.control import after_acceptance, after_rejection
 from symdyn_kernels.shared.leaps import moments
@@ -62,7 +62,7 @@ def _noise(network, t, x, orders):
     return SUCCESS if good else NEGATIVE
 
 
-@njit(signature(HybridArguments), nogil=True, error_model="numpy", cache=True)
+@njit(signature(HybridArguments), **HELPER)
 def chunk(arguments):
     """Simulate all trajectories of `arguments`, a `Hybrid`; returns how many reached the last time."""
     functions, sizes, structure, tolerances, epsilon, seed, batch, run, counts, signals, events = arguments

@@ -26,7 +26,7 @@ from symdyn_kernels.lanes import ROWS, Output, T, arrays, put
 from symdyn_kernels.molecules import impossible
 from symdyn_kernels.network_events import MOST_STOPS, ends, note_held, turn
 from symdyn_kernels.networks import SPARE, Network, NetworkModel
-from symdyn_kernels.options import INNER
+from symdyn_kernels.options import HELPER, INNER
 from symdyn_kernels.output import padded
 from symdyn_kernels.shared.leaping import Space, leap_through
 from symdyn_kernels.shared.streams import mix, open_stream
@@ -46,7 +46,7 @@ def acted(events, memory, row, t, x, n, p, lanes, output, aside):
     return code if code != SUCCESS else impossible(0, 1, n, x.ctypes.data)
 
 
-@njit(signature(LeapingArguments), nogil=True, error_model="numpy", cache=True)
+@njit(signature(LeapingArguments), **HELPER)
 def chunk(arguments):
     """Simulate all trajectories of `arguments`, a `Leaping`; returns how many reached the last time."""
     functions, sizes, structure, watched, seed, epsilon, max_steps, batch, run, counts, signals, events = arguments

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from types import ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -29,6 +28,7 @@ from symdyn.codegen.families._start import holds_at_start, integrate_rest, start
 from symdyn.codegen.families.base import Batch, Family, Launch, Options, Run
 from symdyn.codegen.inlining import Inlining
 from symdyn.codegen.input_paths import coefficient_rows, written_out
+from symdyn.codegen.machine_code import Driver
 from symdyn.codegen.program import Made, Operation, Program
 from symdyn.codegen.stopping import margin_program
 from symdyn.codegen.stops import stop_program
@@ -37,6 +37,9 @@ from symdyn.methods.runge_kutta import ExplicitRungeKutta, Rosenbrock
 from symdyn.system import System
 
 __all__ = ["ADAPTIVE", "AdaptiveFamily"]
+
+
+NO_EVENTS, NO_DELAYS, NO_CONSTRAINTS = EventTables.none(), DelayTables.none(), ConstraintTables.none()
 
 
 class AdaptiveFamily(Family):
@@ -91,10 +94,13 @@ class AdaptiveFamily(Family):
         made = eliminated(system, build, drift, () if lagged is None else lagged.values)
         return replace(made, programs=(rhs, *made.programs, *ends), facts={**made.facts, **found})
 
+    def random(self, system: System) -> bool:
+        return bool(system.shuffled)
+
     def rows(self, system: System, scheme: Any) -> int:
         return (4 + len(scheme.dense)) * len(system.states)
 
-    def driver(self, method: str) -> ModuleType:
+    def driver(self, method: str) -> Driver:
         return adaptive_driver(method)
 
     def variants(self, method: str) -> Mapping[str, Sequence[partial[Any]]]:
@@ -130,14 +136,17 @@ class AdaptiveFamily(Family):
     def _integrate(self, run: Run, batch: Batch, task: Launch) -> None:
         (count, n), options, scheme = batch.initial.shape, task.options, task.scheme
         counts = np.zeros((count, 4), np.int64)
-        own, events, delays, constraints = task.addresses, EventTables.none(), DelayTables.none(), ConstraintTables.none()
+        own, events, delays, constraints = task.addresses, NO_EVENTS, NO_DELAYS, NO_CONSTRAINTS
         own, past = (own, (0, 0)) if task.facts["delays"] is None else (own[:-2], own[-2:])
         if task.system.algebraic:
             own, last = own[:-1], own[-1]
             constraints = constraint_tables(task.system, task.facts["constraints"], last)
         if task.facts["events"] is not None:
             own, found = (own[:-2], own[-2:]) if task.system.events else (own, (0, 0))
-            events = event_tables(task.system, task.facts["events"], found, batch.parameters, batch.times, lanes=task.lanes)
+            events = event_tables(
+                task.system, task.facts["events"], found, batch.parameters, batch.times, lanes=task.lanes,
+                order=(options.seed, batch.streams),
+            )  # fmt: skip
             run.aside[:, : events.flags.size] = 0
             batch = batch._replace(parameters=coefficient_rows(task.system, batch.parameters, batch.times))
         if task.facts["delays"] is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from types import ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -28,6 +27,7 @@ from symdyn.codegen.leap_program import (
     stoichiometry_arrays,
     stoichiometry_facts,
 )
+from symdyn.codegen.machine_code import Driver
 from symdyn.codegen.program import Program
 from symdyn.derive.jumps import mean_jumps
 from symdyn.errors import CompileError
@@ -106,7 +106,7 @@ class LeapingFamily(Family):
     def rows(self, system: System, scheme: Any) -> int:
         return 1
 
-    def driver(self, method: str) -> ModuleType:
+    def driver(self, method: str) -> Driver:
         return plain_driver("leaping")
 
     def variants(self, method: str) -> Mapping[str, Sequence[partial[Any]]]:

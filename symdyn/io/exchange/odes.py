@@ -317,4 +317,5 @@ class _Lowering:
             persistent=t.persistent,
             initial=t.initial,
             from_trigger=t.from_trigger and (t.delay != 0 or bool(changing)),  # otherwise the values are the same
+            shuffled=self.model.shuffled(t),
         )

@@ -147,7 +147,7 @@ class ExplicitRungeKutta:
         >>> sd.METHODS["tsit5"].applies(sd.PDESystem.example())
         """
         if "fields" in system.parts:
-            return system.unmet(["fields"], ["kinetics"])
+            return system.unmet(["fields"], ["kinetics", "events"])
         return system.unmet(["drift"], FOLLOWED if self.adaptive else ())
 
 

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from symdyn.io.archives.archive import Archive, read_archive
     from symdyn.io.datasets import to_frame
     from symdyn.io.petab.problem import PetabProblem, read_petab
+    from symdyn.io.replay import Replay, replay
     from symdyn.io.sbml import read_sbml
     from symdyn.methods.registry import METHODS
     from symdyn.models.rate_laws import hill, hillar, hillr, mm, mmr
@@ -77,6 +78,7 @@ __getattr__, __dir__, __all__ = lazy(
         "io.archives.archive": ("Archive", "read_archive"),
         "io.datasets": ("to_frame",),
         "io.petab.problem": ("PetabProblem", "read_petab"),
+        "io.replay": ("Replay", "replay"),
         "io.sbml": ("read_sbml",),
         "leslie": (),
         "methods": (),

@@ -6,7 +6,12 @@ import importlib.util
 import sys
 from typing import Any
 
-__all__ = ["bar"]
+__all__ = ["bar", "drawn"]
+
+
+def drawn(show: bool) -> bool:
+    """Whether a bar is drawn: if it is to be shown, and somebody looks."""
+    return show and ("ipykernel" in sys.modules or sys.stderr.isatty())
 
 
 def bar(show: bool, **options: Any) -> Any:
@@ -16,4 +21,4 @@ def bar(show: bool, **options: Any) -> Any:
         from tqdm.notebook import tqdm
     else:
         from tqdm import tqdm  # type: ignore[assignment]
-    return tqdm(disable=not (show and (notebook or sys.stderr.isatty())), **options)
+    return tqdm(disable=not drawn(show), **options)

@@ -1,4 +1,4 @@
-"""The command line: ``symdyn simulate``, ``store``, ``recover``, ``info``, ``doctor`` and ``cache``, for scripts.
+"""The command line: ``symdyn simulate``, ``replay``, ``store``, ``recover``, ``info``, ``doctor`` and ``cache``, for scripts.
 
 Results go to standard output or to files; everything else goes to standard error.  `symdyn.command` has the exit codes.
 """
@@ -229,6 +229,29 @@ def _state(path: Path) -> str:
         raise DeclarationError(f"there is no store at {path}; 'symdyn simulate --store' makes one")
     found.look()
     return str(found)
+
+
+@app.command(epilog=EPILOG)
+@reported
+def replay(
+    file: Annotated[Path, typer.Argument(help="A .nc or .json file of simulate, or a store.", show_default=False)],
+    out: Annotated[Path | None, typer.Option(help="File of the new results: .nc, .csv or .json.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads; as many as processors unless given.")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Repeat a simulation from what its file records, and say whether the bits are the same."""
+    from symdyn.io.datasets import check_format, write_dataset
+    from symdyn.io.replay import replay as run
+
+    if out is not None:
+        argument(check_format, out, "--out")
+    quieten(quiet)
+    found = run(file, threads=threads, progress=not quiet)
+    typer.echo(found)
+    if out is not None:
+        write_dataset(found.data, out)
+    if not found.same:
+        raise SystemExit(int(ExitCode.FAILURE))
 
 
 @app.command(epilog=EPILOG)

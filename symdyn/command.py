@@ -33,7 +33,8 @@ class ExitCode(IntEnum):
 
 EPILOG = (
     "Exit codes: 0 success; 2 the command was not understood; 3 the model, the data or an option cannot be used, or a "
-    "file cannot be read or written; 4 some trajectories failed, or nothing could be recovered; 130 interrupted."
+    "file cannot be read or written; 4 some trajectories failed, nothing could be recovered, or a replay is not the same; "
+    "130 interrupted."
 )
 
 

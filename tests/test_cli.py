@@ -238,6 +238,20 @@ def test_interrupt_is_130_and_keeps_what_was_done(here, monkeypatch, interruptib
     assert not Path("other.nc").exists()
 
 
+def test_a_run_is_replayed_and_a_difference_is_4(here):
+    assert run("simulate", "decay.txt", "--times", "0:1:3", "--set", "a=1,2", "--out", "run.nc").exit_code == 0
+    done = run("replay", "run.nc", "--out", "again.json", "--threads", "1")
+    assert (done.exit_code, done.stdout.partition(": ")[0]) == (0, "the same bits")
+    assert read_dataset("again.json").x.equals(read_dataset("run.nc").x)
+    record = read_dataset("run.nc")
+    record.x[1, 2] += 0.5
+    record.to_netcdf("other.nc", engine="netcdf4")
+    done = run("replay", "other.nc")
+    assert (done.exit_code, done.stdout) == (4, "not the same\n  x: 1 of 6 numbers differ, by up to 0.5\n")
+    (here / "text.json").write_text("[]")
+    assert run("replay", "text.json").exit_code == 3
+
+
 def test_exit_codes_are_in_the_help():
     text = words(run("simulate", "--help").stdout)
     for code in ExitCode:
@@ -439,7 +453,7 @@ def test_doctor_runs_every_kind_of_system_and_names_what_fails(monkeypatch):
 
 def test_cache_is_cleared_of_compiled_code_only(tmp_path, monkeypatch):
     monkeypatch.setenv("SYMDYN_CACHE_DIR", str(tmp_path))
-    for name in ("drivers/a.py", "drivers/__pycache__/a.nbc", "models/b.o", "models/b.json", "mine.txt"):
+    for name in ("drivers/a.driver", "drivers/__pycache__/a.nbc", "models/b.o", "models/b.json", "mine.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"12345")
     facts = json.loads(run("cache", "info", "--json").stdout)

@@ -26,6 +26,7 @@ def test_a_sweep_goes_to_a_store(run):
     with xr.open_zarr("run.zarr") as data:
         assert data.sizes == {"a": 40, "time": 3}
     assert run("store", "run.zarr").output == "run.zarr: 2 of 2 chunks complete, 40 of 40 trajectories\n"
+    assert run("replay", "run.zarr").output.startswith("the same bits: x (120), status (40)")
     assert run(*SWEEP, "--out", "run.csv").exit_code == ExitCode.SUCCESS  # what is there is also written
 
 

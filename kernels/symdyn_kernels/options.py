@@ -4,8 +4,8 @@ from __future__ import annotations
 
 __all__ = ["HELPER", "INLINE", "INNER", "PLAIN"]
 
-#: Of functions that other compiled functions alone call: what would take arguments from Python is not compiled, which for a
-#: function that is given tuples of arrays is most of its code.
+#: Of functions that other compiled functions call, or Python at their address: what would take arguments from Python is not
+#: compiled, which for a function that is given tuples of arrays is most of its code.
 HELPER = {"error_model": "numpy", "no_cfunc_wrapper": True, "no_cpython_wrapper": True}
 #: Of functions that allocate nothing and keep no array.  numba counts references to every array that a function is given,
 #: by atomic additions, which would take most of the time of a function of a few operations; `_nrt` is its only switch that

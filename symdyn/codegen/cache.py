@@ -2,11 +2,12 @@
 
 Layout of the cache directory (``SYMDYN_CACHE_DIR``, else the user's cache directory, created with mode 0700)::
 
-    drivers/<name>_<digest>.py       text compiled by numba once; numba keeps its machine code in __pycache__ beside it
-    drivers/<name>_<digest>.seal     names and checksums of what numba and Python keep of that text
+    drivers/<name>_<digest>.driver   object code of a text that numba compiled once, and a line that describes its functions
     drivers/<function>_<digest>.o    object code of an elementary function
     cuda/<name>_<digest>.py, .json   source of a kernel for cards; its PTX and what a thread of it takes
-    models/<digest>.<k>.o, .json     object code, of long functions apart, and what belongs to it; .py where numba compiles it
+    models/<digest>.<k>.o, .json     object code, of long functions apart, and what belongs to it
+    models/<name>_<digest>.py        text that numba compiles on request; numba keeps its machine code in __pycache__ beside it
+    models/<name>_<digest>.seal      names and checksums of what numba and Python keep of that text
 
 Code in it is run, so the cache belongs to one user alone: no other may be able to write to the directory, to what is in it,
 or to a folder or link on the way to it, as OpenSSH asks of its keys (access control lists are not looked at).  Every file is
@@ -26,8 +27,6 @@ import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
-
-import platformdirs
 
 from symdyn.errors import CompileError
 from symdyn.files import put
@@ -81,7 +80,7 @@ def cache_directory() -> Path:
     CompileError
         If it is a file, or another user can change it or a folder on the way to it.
     """
-    path = Path(os.environ.get("SYMDYN_CACHE_DIR") or platformdirs.user_cache_dir("symdyn", appauthor=False)).absolute()
+    path = Path(os.environ.get("SYMDYN_CACHE_DIR") or _users()).absolute()
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
@@ -93,6 +92,12 @@ def cache_directory() -> Path:
         _refuse_strangers(path)
         _PRIVATE.add(path)
     return path
+
+
+def _users() -> str:
+    import platformdirs  # only where no directory is given
+
+    return platformdirs.user_cache_dir("symdyn", appauthor=False)
 
 
 def folder(*names: str) -> Path:

@@ -243,5 +243,5 @@ def delay_tables(facts: Mapping[str, Any], addresses: Sequence[int], parameters:
     times, history = addresses
     return DelayTables(
         times, history, first=parameters.shape[1], rated=facts["rated"], varying=facts["varying"], shortest=shortest,
-        longest=longest, sums=np.ascontiguousarray(sums), **arrays,
+        longest=longest, order=facts["order"], sums=np.ascontiguousarray(sums), **arrays,
     )  # fmt: skip

@@ -6,14 +6,13 @@ import ast
 import re
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 
 import llvmlite.binding as llvm
 import symdyn_kernels
-from numba.core.ccallback import CFunc
 
 from symdyn.codegen.emit_steps import COMMON, FUNCTIONS, emit_calls, emit_entries, emit_steps
 from symdyn.codegen.load import LOCK, import_driver
+from symdyn.codegen.machine_code import Driver
 from symdyn.methods.registry import METHODS
 from symdyn.methods.runge_kutta import ExplicitRungeKutta, Rosenbrock
 
@@ -47,14 +46,14 @@ def _joined(steps: str) -> str:
 
 
 @cache
-def adaptive_driver(name: str) -> ModuleType:
+def adaptive_driver(name: str) -> Driver:
     """The compiled driver of an adaptive method for models without further parts: a module with ``chunk``."""
     with LOCK:  # threads of an ensemble ask at once, and Python 3.11 miscounts its depth when two of them parse
         return import_driver(f"adaptive_{name}", driver_text(METHODS[name]))
 
 
 @cache
-def common_driver(*, events: bool, algebraic: bool, delays: bool) -> ModuleType:
+def common_driver(*, events: bool, algebraic: bool, delays: bool) -> Driver:
     """The compiled loop for models with events, algebraic equations or delays, which serves every adaptive method.
 
     A module with ``chunk``, to which `method_functions` are given.
@@ -86,7 +85,7 @@ def plain_text(name: str, *flags: str) -> str:
 
 
 @cache
-def plain_driver(name: str, *flags: str) -> ModuleType:
+def plain_driver(name: str, *flags: str) -> Driver:
     """That driver, compiled: a module with ``chunk``."""
     return import_driver("_".join([name, *map(str.lower, flags)]), plain_text(name, *flags))
 
@@ -94,6 +93,5 @@ def plain_driver(name: str, *flags: str) -> ModuleType:
 @cache
 def link(name: str) -> None:
     """Make the C functions of a driver known to all modules that are loaded from now on, as ``<driver>.<function>``."""
-    for function, value in vars(plain_driver(name)).items():
-        if isinstance(value, CFunc):
-            llvm.add_symbol(f"{name}.{function}", value.address)
+    for key, function in plain_driver(name).functions.items():
+        llvm.add_symbol(f"{name}.{key}", function.address)

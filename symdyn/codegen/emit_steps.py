@@ -106,7 +106,7 @@ def emit_entries(*, delays: bool) -> str:
     header = ["from numba import cfunc", *(["from symdyn_kernels.delays import recall"] if delays else [])]
     header.append(f"from symdyn_kernels.steps import {receive}")
     functions = [
-        f'\n\n@cfunc("void(int64)", error_model="numpy", _nrt=False, cache=True)\ndef call_{name}(place):\n'
+        f'\n\n@cfunc("void(int64)", error_model="numpy", _nrt=False)\ndef call_{name}(place):\n'
         f"    {arguments} = {receive}(place)\n    {name}({arguments})"
         for name in FUNCTIONS
     ]

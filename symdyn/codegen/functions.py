@@ -5,10 +5,11 @@ from __future__ import annotations
 import gc
 import json
 import logging
+import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,8 @@ BACKENDS = ("llvm", "numba")
 NOTICEABLE = 0.5
 #: What was generated last: the same model may be compiled for another number of lanes next.
 _LAST: dict[str, Made] = {}
+#: Functions that are loaded, by the directory of the cache and their key there.
+_LOADED: dict[tuple[str | None, str], ModelFunctions] = {}
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,17 @@ def model_functions(system: System, method: Any, *, lanes: int, backend: str, un
     """
     begin = time.perf_counter()
     key = digest(_model(system, method, until), lanes, backend, generator(), *host())
+    place = os.environ.get("SYMDYN_CACHE_DIR"), key
+    if place not in _LOADED:
+        made = _made(key, system, method, lanes, backend, until)
+        _LOADED[place] = replace(made, cached=True)
+        return made
+    return replace(_LOADED[place], seconds=time.perf_counter() - begin)
+
+
+def _made(key: str, system: System, method: Any, lanes: int, backend: str, until: sp.Basic | None) -> ModelFunctions:
+    """The functions with a key, from the cache or compiled."""
+    begin = time.perf_counter()
     folder = cache.folder("models")
     kept, codes = _kept(folder, key)
     made: Made | None = None

@@ -11,10 +11,10 @@ import ast
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from types import ModuleType
 
 from symdyn.codegen.emit_llvm import module_text
 from symdyn.codegen.load import digest, import_driver
+from symdyn.codegen.machine_code import Driver
 from symdyn.codegen.program import Made
 from symdyn.errors import CompileError
 
@@ -46,7 +46,7 @@ class Inlining:
     functions: Mapping[str, str]
 
 
-def inlined_driver(name: str, inlining: Inlining, made: Made, lanes: int) -> ModuleType:
+def inlined_driver(name: str, inlining: Inlining, made: Made, lanes: int) -> Driver:
     """The compiled driver of one model and number of lanes.
 
     Raises

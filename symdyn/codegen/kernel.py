@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from symdyn.codegen.families.base import LANES, Batch, Launch, Options, Run, Sig
 from symdyn.codegen.functions import BACKENDS, ModelFunctions, model_functions, programs
 from symdyn.codegen.inlining import inlined_driver
 from symdyn.codegen.kernel_base import Kernel, options_read
+from symdyn.codegen.machine_code import Driver
 from symdyn.derive.index_reduction import index_reduced
 from symdyn.errors import CompileError, DeclarationError
 from symdyn.methods.options import MethodOptions
@@ -54,7 +54,7 @@ class CpuKernel(Kernel):
         super().__init__(system, method, options, until=until)
         self.backend, self.inline, self._lanes = backend, inline, lanes
         self._functions: dict[int, ModelFunctions] = {}
-        self._drivers: dict[int, ModuleType | None] = {}
+        self._drivers: dict[int, Driver | None] = {}
         self.prepare(self.lanes(trajectories))  # compile now, so that errors come now
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -85,7 +85,7 @@ class CpuKernel(Kernel):
     def delays(self) -> Mapping[str, Any] | None:
         return next(iter(self._functions.values())).facts.get("delays")
 
-    def driver(self, lanes: int) -> ModuleType | None:
+    def driver(self, lanes: int) -> Driver | None:
         """The driver with the model inside, if it was asked for."""
         if not self.inline:
             return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -86,7 +87,7 @@ class Kernel(ABC):
         """What ``method=`` takes to choose this method with its options."""
         return self.options if self.options.method else self.method
 
-    @property
+    @cached_property
     def reads(self) -> frozenset[str]:
         """Names of the options of simulations that have an effect."""
         return options_read(self.method, self.target)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import importlib.abc
 import importlib.util
+import json
 import logging
 import os
 import re
@@ -17,17 +18,20 @@ import threading
 import time
 from collections.abc import Iterable
 from functools import lru_cache
+from importlib import metadata
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import llvmlite
 import llvmlite.binding as llvm
-import numba
 import numpy as np
 import symdyn_kernels
 import sympy as sp
 
 from symdyn.codegen import cache, vector_math
+from symdyn.codegen.allocation import FUNCTIONS, RUNTIME
+from symdyn.codegen.machine_code import CallLayout, Driver, MachineFunction, entry_text
 from symdyn.errors import CompileError
 from symdyn.files import put
 from symdyn.started import STARTED
@@ -50,6 +54,7 @@ LOG = logging.getLogger("symdyn")
 #: One thread at a time makes code.
 LOCK = threading.RLock()
 _ENGINES: dict[str, CompiledModule] = {}
+_DRIVERS: dict[str, Driver] = {}
 #: Elementary functions; the linker knows their addresses, so they stay for the life of the process.
 _FUNCTIONS: dict[tuple[str, int], CompiledModule] = {}
 _KERNEL_IMPORT = re.compile(r"^\s*from symdyn_kernels\.([\w.]+) import", re.MULTILINE)
@@ -63,7 +68,7 @@ def digest(*parts: object) -> str:
 @lru_cache(maxsize=1)
 def host() -> tuple[str, str, str]:
     """Versions, processor and its features, on which all compiled code depends."""
-    versions = f"{cache.FORMAT} {numba.__version__} {llvmlite.__version__} {np.__version__} {sys.version_info[:2]}"
+    versions = f"{cache.FORMAT} {metadata.version('numba')} {llvmlite.__version__} {np.__version__} {sys.version_info[:2]}"
     return versions, llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
 
 
@@ -113,7 +118,7 @@ def generator() -> str:
 # ---- text that numba compiles ------------------------------------------------------------------
 
 
-def import_text(name: str, text: str, kind: str, *, announced: bool = False) -> ModuleType:
+def import_text(name: str, text: str, kind: str) -> ModuleType:
     """Import `text` as a module from a folder of the cache, where numba keeps what it compiles.
 
     Where nothing can be kept, for want of room or of rights, the text is compiled in memory.
@@ -127,10 +132,6 @@ def import_text(name: str, text: str, kind: str, *, announced: bool = False) -> 
     with cache.one_at_a_time(path, name):
         if cache.sealed(path, content):  # by the process that held the lock
             return _executed(full, path)
-        if announced:
-            announce()
-            LOG.info("compiling the driver of %s (once; subsequent runs take it from %s)", name, path.parent)
-        begin = time.perf_counter()
         try:
             cache.unseal(path)
             put(path, content)
@@ -139,8 +140,6 @@ def import_text(name: str, text: str, kind: str, *, announced: bool = False) -> 
         except OSError as error:
             cache.note(path, error)
             module = _executed(full, path, text)
-        if announced:
-            LOG.info("compiled the driver of %s in %.1f s", name, time.perf_counter() - begin)
         return module
 
 
@@ -169,10 +168,80 @@ def _executed(full: str, path: Path, text: str | None = None) -> ModuleType:
     return module
 
 
-def import_driver(name: str, text: str) -> ModuleType:
-    """Import a driver, and log once that it is being compiled if it is not in the cache."""
+# ---- drivers -----------------------------------------------------------------------------------
+
+
+def import_driver(name: str, text: str) -> Driver:
+    """What the text of a driver defines; log once that it is being compiled if it is not in the cache."""
     with LOCK:
-        return import_text(name, text, "drivers", announced=True)
+        full = f"{name}_{digest(text, linked(text), *host())}"
+        if full not in _DRIVERS:
+            path = cache.folder("drivers") / f"{full}.driver"
+            data = cache.read(path)
+            _DRIVERS[full] = _loaded(full, _compiled(name, full, path, text) if data is None else data)
+        return _DRIVERS[full]
+
+
+def _compiled(name: str, full: str, path: Path, text: str) -> bytes:
+    """A description in one line, then object code: of entries, each for functions of the same types, and of functions."""
+    with cache.one_at_a_time(path, name):
+        if (data := cache.read(path)) is not None:  # by the process that held the lock
+            return data
+        announce()
+        LOG.info("compiling the driver of %s (once; subsequent runs take it from %s)", name, path.parent)
+        begin = time.perf_counter()
+        from symdyn.codegen.numba_code import native_functions  # numba, which what is compiled does without
+
+        _provide_runtime()
+        module = _executed(full, path.with_suffix(".py"), text)
+        del sys.modules[full]
+        numbers = {k: v for k, v in vars(module).items() if isinstance(v, int | float) and not k.startswith("_")}
+        noted: dict[str, Any] = {"numbers": numbers, "functions": {}, "codes": []}
+        codes: list[bytes] = []
+        for key, f in native_functions(module).items():
+            needed = [entry_text(f.layout.types, llvm.get_process_triple())] if f.called else []
+            codes += [f.code, *map(compile_ir, needed)]
+            noted["functions"][key] = [f.symbol, f.called, f.layout, f.needs]
+        noted["codes"] = [len(code) for code in codes]
+        data = b"".join([json.dumps(noted).encode(), b"\n", *codes])
+        cache.write(path, data)
+        LOG.info("compiled the driver of %s in %.1f s", name, time.perf_counter() - begin)
+        return data
+
+
+def _loaded(full: str, data: bytes) -> Driver:
+    """The driver that `_compiled` described."""
+    line, _, rest = data.partition(b"\n")
+    noted, codes = json.loads(line), []
+    for size in noted["codes"]:
+        codes.append(rest[:size])
+        rest = rest[size:]
+    functions: dict[str, MachineFunction] = {}
+    for key, (symbol, called, layout, needs) in noted["functions"].items():
+        _provide_runtime()
+        owners = [load_object(f"{full}.{key}", codes.pop(0), needs)]
+        if called:
+            owners.append(load_object(f"{full}.{key}.entry", codes.pop(0)))
+        entry = owners[-1].address("entry") if called else 0
+        functions[key] = MachineFunction(key, owners[0].address(symbol), entry, CallLayout(*layout), owners)
+    return Driver(full, functions, noted["numbers"])
+
+
+@lru_cache(maxsize=1)
+def _provide_runtime() -> CompiledModule | None:
+    """Define what drivers call to allocate arrays, unless numba has done so."""
+    missing = [name for name in FUNCTIONS if llvm.address_of_symbol(name) is None]
+    if not missing:
+        return None
+    text = f'target triple = "{llvm.get_process_triple()}"\n{RUNTIME}'
+    path = cache.folder("drivers") / f"runtime_{digest(text, *host())}.o"
+    code = cache.read(path)
+    if code is None:
+        cache.write(path, code := compile_ir(text))
+    module = CompiledModule(code)
+    for name in missing:
+        llvm.add_symbol(name, module.address(name))
+    return module
 
 
 # ---- LLVM IR -----------------------------------------------------------------------------------
@@ -216,11 +285,19 @@ def compile_ir(text: str, *, quick: bool = False) -> bytes:
         return _target_machine(0 if quick else 2).emit_object(module)
 
 
-def load_object(key: str, code: bytes) -> CompiledModule:
-    """The module of object code `code`, loaded once a process under `key`."""
+def load_object(key: str, code: bytes, needs: Iterable[str] = ()) -> CompiledModule:
+    """The module of object code `code`, loaded once a process under `key`.
+
+    Raises
+    ------
+    CompileError
+        If one of the functions and variables that it `needs` is not there: LLVM would end the process.
+    """
     with LOCK:
         if key not in _ENGINES:
             _provide(vector_math.functions_in(code) - set(_FUNCTIONS))
+            if missing := [name for name in needs if llvm.address_of_symbol(name) is None]:
+                raise CompileError(f"compiled code {key} needs {', '.join(missing)}, which this process does not have")
             _ENGINES[key] = CompiledModule(code)
         return _ENGINES[key]
 

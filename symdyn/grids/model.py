@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from types import ModuleType
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -16,6 +15,7 @@ import sympy as sp
 from symdyn.codegen.drivers import plain_driver
 from symdyn.codegen.emit_llvm import module_text
 from symdyn.codegen.load import LOCK, CompiledModule, compile_ir, digest, load_object
+from symdyn.codegen.machine_code import Driver
 from symdyn.codegen.program import Program
 from symdyn.errors import DeclarationError
 from symdyn.grids.closures import OPEN
@@ -178,7 +178,7 @@ class GridModel:
     # ---- tables --------------------------------------------------------------------------------
 
     @cached_property
-    def driver(self) -> ModuleType:
+    def driver(self) -> Driver:
         """The compiled loops."""
         return plain_driver("stencil")
 

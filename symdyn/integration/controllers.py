@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from functools import cache
 from types import FunctionType
 from typing import Any
 
 import numpy as np
 from symdyn_kernels.arguments.parts import Control
-from symdyn_kernels.shared import control as shared
 
 from symdyn.errors import DeclarationError
 from symdyn.methods.controllers import PID
 
-__all__ = ["Adaptive", "Controller", "Dyadic", "Equal", "equal_steps", "first_step"]
+__all__ = ["Adaptive", "Controller", "Dyadic", "Equal", "after_acceptance", "after_rejection", "equal_steps", "first_step"]
 
 
 def _plain(function: Any) -> Any:
@@ -28,9 +28,75 @@ def _plain(function: Any) -> Any:
     return FunctionType(code, names | {"__builtins__": known["__builtins__"]})
 
 
-after_acceptance, after_rejection, first_step = map(
-    _plain, (shared.after_acceptance, shared.after_rejection, shared.first_step)
-)  # fmt: skip
+@cache
+def _formula(name: str) -> Any:
+    from symdyn_kernels.shared import control  # imports numba, which most simulations do without
+
+    return _plain(getattr(control, name))
+
+
+def after_acceptance(error: float, before: float, earlier: float, control: Control, most: float) -> float:
+    """The factor of the step after one that was accepted.
+
+    Parameters
+    ----------
+    error, before, earlier : float
+        Relative to the tolerance: of the step, and of those before it.
+    control : Control
+    most : float
+        Upper bound of the factor.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> after_acceptance(1.0, 1.0, 1.0, Control(*PID().numbers(4)), 5.0)
+    0.9
+    """
+    return _formula("after_acceptance")(error, before, earlier, control, most)
+
+
+def after_rejection(error: float, control: Control) -> float:
+    """The factor of the step after one whose error, relative to the tolerance, was too large.
+
+    Parameters
+    ----------
+    error : float
+    control : Control
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> after_rejection(16.0, Control(*PID().numbers(4)))
+    0.45
+    """
+    return _formula("after_rejection")(error, control)
+
+
+def first_step(size: float, slope: float) -> float:
+    """A first step, from the size of the states and of their slopes relative to the tolerance.
+
+    Parameters
+    ----------
+    size, slope : float
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> first_step(2.0, 4.0)
+    0.005
+    """
+    return _formula("first_step")(size, slope)
+
+
 #: By how much equal lengths may differ, as differences of rounded times do.
 ROUNDING = 1e-10
 

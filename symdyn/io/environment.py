@@ -102,7 +102,7 @@ def cache_facts() -> dict[str, Any]:
     """Directory of the cache, numbers of compiled drivers and models in it, and their size in bytes."""
     root = cache_directory()
     files = [p for folder in FOLDERS for p in (root / folder).rglob("*") if p.is_file()]
-    drivers = sum(p.parent == root / "drivers" and p.suffix == ".py" for p in files)
+    drivers = sum(p.parent == root / "drivers" and p.suffix == ".driver" for p in files)
     models = sum(p.parent == root / "models" and p.suffix == ".json" for p in files)
     return {"directory": str(root), "drivers": drivers, "models": models, "bytes": sum(p.stat().st_size for p in files)}
 

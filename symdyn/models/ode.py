@@ -75,7 +75,7 @@ class ODESystem(FlowVerbs, System):
     observables and events, and in initial values, where it is the history.  Steps end where such a state may have
     a jump in a derivative, the first time plus sums of constant delays, and are not longer than the shortest of these; a step
     that looks up its own solution, which delays that depend on states or time allow, is repeated until it agrees with that.
-    Jumps that move with the states are left to the error control.
+    Where such delays look up a jump is located on the way, as often as the order of the method notices.
 
     Examples
     --------

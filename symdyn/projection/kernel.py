@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 
 import symdyn_kernels
 
 from symdyn.codegen.load import import_driver
+from symdyn.codegen.machine_code import Driver
 
 __all__ = ["driver"]
 
 
 @cache
-def driver() -> ModuleType:
+def driver() -> Driver:
     """The module ``symdyn_kernels.drivers.projection``, compiled once for this machine."""
     text = (Path(symdyn_kernels.__file__).parent / "drivers" / "projection.py").read_text(encoding="utf-8")
     return import_driver("projection", text)

@@ -15,6 +15,7 @@ from symdyn_kernels.status import MESSAGES, SUCCESS
 from symdyn.codegen.kernel import Kernel, Run
 from symdyn.models.text import text_of
 from symdyn.simulation.frames import Frame
+from symdyn.simulation.labelled import as_coordinates, as_variable
 from symdyn.simulation.reduce import Statistics
 from symdyn.simulation.sweeps import Design
 from symdyn.system import System
@@ -81,7 +82,7 @@ def fixed_values(system: System, design: Design, skip: Collection[sp.Symbol] = (
         ("initial", system.states, design.initial),
     ):
         named = zip(symbols, columns, strict=True)
-        pairs = [(s, v) for s, (v, axes) in named if not (axes or s in skip or s in system.inputs)]
+        pairs = [(s.name, v) for s, (v, axes) in named if not (axes or s in skip or s in system.inputs)]
         found |= {name: listed_values(pairs)} if pairs else {}
     return found
 
@@ -108,10 +109,9 @@ def _dataset(
 ) -> xr.Dataset:
     """A dataset of `variables`, status and counts, made at once: adding one by one takes the square of their number."""
     found = {name: (design.dims, v.reshape(design.shape), {"long_name": meaning}) for name, (v, meaning) in counts.items()}
-    time = {"time": ("time", frame.labels(times), {"long_name": str(frame.system.time)})}
-    return xr.Dataset(
-        {**variables, **found}, {**time, **design.coordinates(frame.system, frame.skip), **frame.coordinates}, attrs
-    )
+    time = {"time": ("time", frame.labels(times), {"long_name": frame.system.time.name})}
+    labels = {**time, **design.coordinates(frame.system, frame.skip), **frame.coordinates}
+    return xr.Dataset({name: as_variable(*v) for name, v in {**variables, **found}.items()}, as_coordinates(labels), attrs)
 
 
 def trajectory_dataset(

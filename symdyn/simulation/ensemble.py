@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
 
-from symdyn.bar import bar
+from symdyn.bar import bar, drawn
 from symdyn.codegen.kernel import Batch, Kernel, Options, Run, Signals
 from symdyn.errors import DeclarationError
 
@@ -24,6 +24,10 @@ PARTS = 8
 ROUNDS, RANDOM_ROUNDS = 8, 32
 #: Seconds between updates of the progress.
 POLL = 0.1
+#: Threads that wait for the next run, by their number: to start one takes longer than many a run.
+_WAITING: dict[int, list[ThreadPoolExecutor]] = {}
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_WAITING.clear)  # a copy of a process has none of its threads
 
 
 def default_threads() -> int:
@@ -50,13 +54,14 @@ class Progress:
     """A bar that counts finished trajectories; not shown in pipes and for short runs."""
 
     def __init__(self, total: int, show: bool, title: str, begin: int = 0) -> None:
-        self._bar = bar(show, total=total, initial=begin, desc=title, unit="traj", delay=0.5)
+        self._bar = bar(show, total=total, initial=begin, desc=title, unit="traj", delay=0.5) if drawn(show) else None
         self._before = 0.0
 
     def update(self, done: float) -> None:
         """Show that `done` trajectories of the present launch are finished."""
-        self._bar.update(done - self._before)
-        self._before = done
+        if self._bar is not None:
+            self._bar.update(done - self._before)
+            self._before = done
 
     def next(self) -> None:
         """The present launch is over; counting starts again at zero."""
@@ -64,11 +69,12 @@ class Progress:
 
     def note(self, done: int, chunks: int) -> None:
         """Show how many chunks are done, where there are several."""
-        if chunks > 1:
+        if chunks > 1 and self._bar is not None:
             self._bar.set_postfix_str(f"{done} of {chunks} chunks", refresh=False)
 
     def close(self) -> None:
-        self._bar.close()
+        if self._bar is not None:
+            self._bar.close()
 
 
 def launch_parallel(
@@ -99,7 +105,7 @@ def launch_parallel(
                 done.append(rows)
 
     pending: set[Future[None]] = set()
-    with ThreadPoolExecutor(workers) as pool:
+    with _threads(workers) as pool:
         try:
             for i in range(workers):
                 pending.add(pool.submit(work, i))
@@ -112,11 +118,28 @@ def launch_parallel(
             stop[0] = 1
             if not isinstance(error, KeyboardInterrupt):
                 raise
+        if not stop[0]:
+            _WAITING.setdefault(workers, []).append(pool)
     if stop[0]:
         fill(Signals.new(stop))  # interrupted kernels mark the trajectories that have not begun
         while len(done) < len(parts):  # the pool does not know a thread during whose start it was interrupted
             time.sleep(POLL / 10)
     return not stop[0]
+
+
+@contextmanager
+def _threads(number: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads: those of an earlier run that wait, or new ones, which end here unless they are to wait for the next run."""
+    waiting = _WAITING.get(number)
+    try:
+        pool = waiting.pop() if waiting else ThreadPoolExecutor(number)
+    except IndexError:  # another thread was faster
+        pool = ThreadPoolExecutor(number)
+    try:
+        yield pool
+    finally:
+        if pool not in _WAITING.get(number, ()):
+            pool.shutdown()
 
 
 def _part_done(signals: Signals, times: np.ndarray) -> float:

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import netCDF4
 import xarray as xr
 
 from symdyn.errors import SymdynError
@@ -54,6 +53,8 @@ def read_manifest(path: Path) -> dict[str, Any]:
     SymdynError
         If it is no netCDF file, or was not written as a store.
     """
+    import netCDF4  # only files need it
+
     try:
         with netCDF4.Dataset(path) as file:
             return json.loads(file.getncattr(MANIFEST))

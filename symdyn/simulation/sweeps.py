@@ -17,6 +17,7 @@ from symdyn.dag import free_symbols, in_order
 from symdyn.declaration import RESERVED_NAMES, TIMES, initial_values, lookup, refuse_inputs, refuse_over_time
 from symdyn.errors import DeclarationError
 from symdyn.models.initial_moments import is_distribution
+from symdyn.simulation.labelled import as_coordinates, as_variable
 from symdyn.system import System
 
 __all__ = ["Design", "check_counts", "check_volume", "make_design"]
@@ -196,8 +197,11 @@ def make_design(
     place = {d: i for i, d in enumerate(dims)}
 
     def columns(values: list[Any]) -> tuple:
-        arrays = [v if isinstance(v, xr.DataArray) else xr.DataArray(float(v)) for v in values]
-        return tuple((np.asarray(v.values, dtype=float), tuple(place[str(d)] for d in v.dims)) for v in arrays)
+        return tuple(
+            (np.asarray(v.values, dtype=float), tuple(place[str(d)] for d in v.dims))
+            if isinstance(v, xr.DataArray) else (np.array(float(v)), ())
+            for v in values
+        )  # fmt: skip
 
     states = columns([beginnings[s] for s in system.states])
     shape = (*lengths.values(), *([int(count)] if own is not None else []))
@@ -271,13 +275,16 @@ def check_volume(design: Design, network: Any) -> None:
             raise DeclarationError(f"the volume {network.volume} is {wrong.flat[0]:g}; expected a positive number")
 
 
-def _labelled(value: Any, symbol: sp.Symbol, what: str, taken: set[str], times: Collection[str]) -> xr.DataArray:
+def _labelled(value: Any, symbol: sp.Symbol, what: str, taken: set[str], times: Collection[str]) -> xr.DataArray | float:
+    """A value as a number, or with its dimensions."""
     refuse_over_time(value, symbol, what, times)
     if not isinstance(value, xr.DataArray):
         try:
             array = np.asarray(value, dtype=float)
         except (TypeError, ValueError):
             raise DeclarationError(f"{what} {symbol} has the value {value!r}; expected numbers") from None
+        if not array.ndim and math.isfinite(array):
+            return float(array)
         if array.ndim > 1:
             raise DeclarationError(f"{what} {symbol} has {array.ndim} dimensions; give a DataArray, which names them")
         name = symbol.name if what == "parameter" else f"{symbol.name}0"
@@ -285,7 +292,8 @@ def _labelled(value: Any, symbol: sp.Symbol, what: str, taken: set[str], times: 
             name = f"{symbol.name}_initial"
             while name in taken:
                 name += "_"
-        value = xr.DataArray(array, dims=[name], coords={name: array}) if array.ndim else xr.DataArray(array)
+        dims = (name,) if array.ndim else ()
+        value = xr.DataArray(as_variable(dims, array), as_coordinates(dict.fromkeys(dims, array)), dims)
     if value.dtype.kind not in "biuf" or not np.isfinite(value.values.astype(float)).all():
         raise DeclarationError(f"{what} {symbol} has values that are not finite numbers")
     if value.size == 0:

@@ -7,7 +7,15 @@ import pytest
 import xarray as xr
 
 import symdyn as sd
-from symdyn.analysis import continuation, continue_cycle, hopf_points, limit_cycle, plot_continuation, steady_states
+from symdyn.analysis import (
+    continuation,
+    continue_cycle,
+    cycle_following,
+    hopf_points,
+    limit_cycle,
+    plot_continuation,
+    steady_states,
+)
 
 CIRCLE = "x' = x*(1 - x**2 - y**2) - y; y' = y*(1 - x**2 - y**2) + x; x(0) = 0.5; y(0) = 0"
 
@@ -101,6 +109,18 @@ def test_crossing_branches_of_cycles_and_a_closed_one():
     closed = continue_cycle(ring, "m", (-1, 1), start=limit_cycle(ring))
     assert closed.attrs["ends"] == "closed; closed"
     np.testing.assert_allclose(np.sort(special(closed, "fold").m), [-0.5, 0.5], atol=1e-9)
+
+
+@pytest.mark.parametrize("located", [True, False])
+def test_a_neutral_saddle_is_no_torus_and_hides_no_branch_point(located, monkeypatch):
+    """The multipliers exp(2 pi m) and exp(-0.004 pi) have the product 1 at m = 0.002, in the same step as the crossing at 0."""
+    system = sd.ODESystem.from_text(CIRCLE + "; v' = m*v - v**3; w' = -0.002*w; m = -0.2; v(0) = 0; w(0) = 0")
+    if not located:  # nor where the corrector fails on the way to it
+        locate, twisting = cycle_following.locate, cycle_following._twisting
+        monkeypatch.setattr(cycle_following, "locate", lambda *given: None if given[-1] is twisting else locate(*given))
+    found = continue_cycle(system, "m", (-0.5, 0.5), start=limit_cycle(system))
+    assert special(found).special.values.tolist() == ["branch point"]
+    assert special(found).m.item() == pytest.approx(0, abs=1e-10)
 
 
 def test_a_homoclinic_orbit_in_closed_form():

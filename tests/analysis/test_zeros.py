@@ -67,6 +67,12 @@ def test_the_resultant_is_that_of_sympy():
     assert {(len(found) - 1 - k,): c for k, c in enumerate(found) if c} == dict(expected.iterterms())
 
 
+def test_zeros_that_share_a_coordinate_are_counted():
+    """With A = x^2 it is A + y^2 = 5 and A^5 y^2 = 4: six A, two x for each, two y; the degree is too high for paths."""
+    found = all_zeros(system(2, lambda x: [x[0] ** 2 + x[1] ** 2 - 5, x[0] ** 10 * x[1] ** 2 - 4]), [], real=False)
+    assert (found.complete, len(found.points), found.notes) == (True, 6 * 2 * 2, [])
+
+
 @pytest.mark.parametrize(
     ("equations", "count"),
     [(katsura(3), 2**3), (katsura(4), 2**4), (noon(3), 3**3 - 2 * 3)],

@@ -9,10 +9,10 @@ from numba import carray, cfunc, types
 from scipy.integrate import quad
 from symdyn_kernels.arguments.parts import Batch, Run, Signals
 from symdyn_kernels.arguments.stepping import SteppingArguments, SteppingSizes
-from symdyn_kernels.drivers.stepping import chunk
 from symdyn_kernels.status import INTERRUPTED, NOT_FINITE, SUCCESS
 
 import symdyn as sd
+from symdyn.codegen.drivers import plain_driver
 from symdyn.codegen.stepping_program import step_program
 from symdyn.errors import CompileError, SimulationError
 from symdyn.methods.registry import METHODS
@@ -305,7 +305,8 @@ def drive(parameters, times, *, step, stop=0):
         array.fill(77)
     batch = Batch(np.zeros((n, 2)), np.array(parameters)[:, None], np.array(times), np.arange(n))
     signals = Signals.new(np.array([stop]))
-    finished = chunk(SteppingArguments(probe.address, SteppingSizes(2, 1, 1, 0, 8), batch, 1, step, 1, run, signals))
+    sizes = SteppingSizes(2, 1, 1, 0, 8)
+    finished = plain_driver("stepping").chunk(SteppingArguments(probe.address, sizes, batch, 1, step, 1, run, signals))
     assert finished == signals.done[0]
     return run.values, run.status, run.steps, finished
 

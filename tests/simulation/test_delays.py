@@ -64,6 +64,33 @@ def test_delay_that_depends_on_the_state(method):
 
 
 @pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("ahead", [t / 2, y / 2])
+def test_steps_end_at_breakpoints_of_delays_that_vary(ahead, method):
+    """x' = x(t/2) from x(1) = 1, 0 before, is a polynomial of the degrees 0, 1 and 2 up to 2, 4 and 8; y is the time."""
+    times = np.linspace(1, 8, 29)
+    known = np.select([times < 2, times < 4], [np.ones(29), times - 1], 3 + (times**2 - 16) / 4 - (times - 4))
+    system = sd.ODESystem({x: X(ahead), y: 1}, history={x: 0}, initial={x: 1, y: 1})
+    data = run(system, times, method, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(data.x, known, atol=3e-5)  # of what is not smooth the error would be that of the tolerance
+    neves = sd.ODESystem({x: x * X(sp.log(x)) / t}, history={x: 1})
+    times = np.linspace(1, np.e**2, 30)
+    data = run(neves, times, method, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(data.x, np.where(times <= np.e, times, np.exp(times / np.e)), rtol=3e-5)
+
+
+def test_breakpoints_are_those_of_each_trajectory():
+    """x' = x(y/k): the first jump comes again at k, then at k^2; each trajectory has the bits of a single run."""
+    values = np.linspace(1.5, 3, 19)
+    system = sd.ODESystem({x: X(y / k), y: 1}, {k: 2}, history={x: 0}, initial={x: 1, y: 1})
+    times = np.linspace(1, 2.25, 11)
+    data = run(system, times, parameters={k: values}, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(data.x, 1 + np.maximum(times - values[:, None], 0), atol=3e-6)
+    for n in (0, 7, 18):
+        alone = run(system, times, parameters={k: values[n]}, rtol=1e-3, atol=1e-3)
+        assert alone.x.values.tobytes() == data.x[n].values.tobytes()
+
+
+@pytest.mark.parametrize("method", METHODS)
 def test_delay_that_vanishes(method):
     """log(t) and 1/t, whose delay t - exp(1 - 1/t) is 0 at t = 1: steps there look up themselves (Enright & Hayashi 1997)."""
     ahead = sp.exp(1 - y)

@@ -107,6 +107,7 @@ def test_a_thread_during_whose_start_it_was_interrupted_is_waited_for(monkeypatc
 
     monkeypatch.setattr(CpuKernel, "launch", slow)
     monkeypatch.setattr(threading.Thread, "start", interrupted)
+    monkeypatch.setattr("symdyn.simulation.ensemble._WAITING", {})
     kernel, count = decay(), 100
     run = kernel.empty(count, TIMES.size)
     run.values[:], run.status[:] = np.nan, SUCCESS  # as memory may be found

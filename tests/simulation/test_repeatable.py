@@ -1,53 +1,21 @@
 """A dataset records what repeats it: the run is rebuilt from attributes and coordinates alone, and gives the same bits."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 import sympy as sp
 import xarray as xr
+from symdyn_kernels.status import INTERRUPTED
 
 import symdyn as sd
-from symdyn.models.text import text_kinds
 
 TIMES = [0, 1, 2, 4]
 
 
-def pairs(text, read=float):
-    """``k = 1, V = 100`` as a dict."""
-    return {name: read(value) for name, _, value in (p.partition(" = ") for p in text.split(", ")) if name}
-
-
-def method_of(attrs):
-    """The method with its options; the default one where stiffness was looked for."""
-    cls = sd.methods.AdaptiveOptions if "stiff_trajectories" in attrs else sd.METHODS[attrs["method"]].options
-    return cls(**{f.name: attrs[f.name] for f in dataclasses.fields(cls) if f.name in attrs})
-
-
-def system_of(attrs, time):
-    """The system, from its text."""
-    cls = next(c for c in text_kinds().values() if c.__name__ == attrs["system"])
-    options = {"interpretation": attrs["interpretation"]} if "interpretation" in attrs else {}
-    if "volume" in attrs:
-        options = {"volume": attrs["volume"] if attrs["volume"] != "1" else 1, "combinatoric": bool(attrs["combinatoric"])}
-    return cls.from_text(attrs["model"], time=time, **options)
-
-
 def repeated(data):
-    """The run, once more."""
-    attrs = data.attrs
-    system = system_of(attrs, data.time.attrs["long_name"])
-    values = {"initial": pairs(attrs.get("initial", "")), "parameters": pairs(attrs.get("parameters", ""))}
-    for coordinate in data.coords.values():
-        for what, kind in (("initial", "initial"), ("parameter", "parameters")):
-            if what in coordinate.attrs:
-                values[kind][coordinate.attrs[what]] = coordinate.reset_coords(drop=True)
-    given = {name: attrs[name] for name in ("rtol", "atol", "step", "seed", "until") if name in attrs}
-    count = data.sizes.get("trajectory")
-    return sd.simulate(
-        system, data.time.values, **values, method=method_of(attrs), trajectories=count, target=attrs["target"], progress=False,
-        on_failure="nan", reduce=attrs["reduce"].split(", ") if "reduce" in attrs else None, **given,
-    )  # fmt: skip
+    """The run, once more: it is the same, and says so."""
+    again = sd.replay(data, progress=False)
+    assert again.same, again
+    return again.data
 
 
 x, y, a, s = sp.symbols("x y a s")
@@ -123,7 +91,7 @@ def test_what_repeats_a_run_survives_a_file(tmp_path, kind, options, store):
     else:
         write_dataset(data, path)
         read = read_dataset(path)
-    same(data, repeated(read))
+    same(data, repeated(path))
     assert read.attrs == data.attrs
 
 
@@ -155,10 +123,67 @@ def test_fixed_values_are_recorded_to_the_last_digit():
     assert "step" not in attrs
 
 
+EVENTS = {
+    "dose": "A' = -k*A; k = 0.3; A(0) = 0; at 0 every 12 times 3, A = A + 100",
+    "delay": "x' = -x(t - 1); x(t <= 0) = 1",
+    "start": "S' = -k*S; k = 0.7; S(0) = 2*k",
+}
+
+
+@pytest.mark.parametrize("name", EVENTS)
+def test_events_delays_and_starts_that_follow_parameters_are_repeated(name):
+    system = sd.ODESystem.from_text(EVENTS[name])
+    values = {"parameters": {"k": [0.3, 0.5]}} if system.parameters else {}
+    data = sd.simulate(system, [0, 13, 30], method="tsit5", progress=False, **values)
+    same(data, repeated(data))
+
+
+def test_statistics_are_repeated():
+    reduce = {"mean": None, "quantile": (0.1, 0.5), "histogram": 16}
+    data = sd.simulate(SYSTEMS["jump"], TIMES, trajectories=50, reduce=reduce, progress=False)
+    same(data, repeated(data))
+
+
+def test_what_is_not_the_same_is_named():
+    data = sd.simulate(SYSTEMS["jump"], TIMES, parameters={"a": [2.0, 3.0]}, trajectories=3, seed=1, progress=False)
+    changed = data.copy(deep=True)
+    changed.X[1, 2, 3] += 2
+    changed.attrs["versions"] = changed.attrs["versions"].replace("sympy ", "sympy 0.")
+    found = sd.replay(changed, progress=False)
+    assert found.differences == ("X: 1 of 24 numbers differ, by up to 2",)
+    assert "sympy was 0." in found.notes[0]
+    changed.status[1, 2] = INTERRUPTED  # then its numbers are not compared
+    found = sd.replay(changed, progress=False)
+    assert found.same
+    assert found.notes[0] == "1 of 6 trajectories were interrupted, and are not compared"
+    assert sd.replay(data.drop_vars("X"), progress=False).differences == ("X: it is only in the new results",)
+    other = data.assign_attrs(seed=2)
+    assert not sd.replay(other, progress=False).same
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda d: d.drop_attrs(), "not what symdyn.simulate returned"),
+        (lambda d: d.assign_attrs(rtol="small"), "rtol"),
+        (lambda d: d.assign_attrs(method="magic"), "magic"),
+        (lambda d: d.assign_attrs(parameters="a = b"), "has a record that cannot be read: could not convert"),
+        (lambda d: d.assign_attrs(system="Other"), "a system Other"),
+        (lambda d: d.assign_attrs(model="x' = __import__('os')"), "__import__|unexpected|expected"),
+    ],
+)
+def test_a_record_that_cannot_be_read_is_named(change, message):
+    data = sd.simulate(SYSTEMS["ode"], [0, 1], method="tsit5", progress=False)
+    with pytest.raises(sd.SymdynError, match=message):
+        sd.replay(change(data), progress=False)
+
+
 def test_systems_without_a_text_have_none():
     closed = SYSTEMS["jump"].moments(order=2)
     data = sd.simulate(closed, [0, 1], progress=False)
     assert "model" not in data.attrs
+    with pytest.raises(sd.DeclarationError, match="no text of its MomentSystem"):
+        sd.replay(data)
     pieces = sd.ODESystem({x: sp.Piecewise((1, x > 1), (x, True))}, initial={x: 0.5})
     assert "model" not in sd.simulate(pieces, [0, 1], progress=False).attrs
 

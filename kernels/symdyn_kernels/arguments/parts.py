@@ -1,14 +1,17 @@
 """Arguments common to many drivers, and the numba type of a named tuple.
 
 The annotations of the fields are the one statement of their types; `signature` reads them.  Every array is in C order.
+numba is imported where functions are compiled, and by nothing that only fills or reads these tuples.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, NamedTuple, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_args, get_type_hints
 
 import numpy as np
-from numba import types
+
+if TYPE_CHECKING:
+    from numba import types
 
 __all__ = [
     "Batch",
@@ -25,11 +28,12 @@ __all__ = [
     "signature",
 ]
 
-Integers = Annotated[np.ndarray, types.int64[::1]]
-IntegerRows = Annotated[np.ndarray, types.int64[:, ::1]]
-Numbers = Annotated[np.ndarray, types.float64[::1]]
-Rows = Annotated[np.ndarray, types.float64[:, ::1]]
-Frames = Annotated[np.ndarray, types.float64[:, :, ::1]]
+#: Arrays, with their entries and their number of axes.
+Integers = Annotated[np.ndarray, np.int64, 1]
+IntegerRows = Annotated[np.ndarray, np.int64, 2]
+Numbers = Annotated[np.ndarray, np.float64, 1]
+Rows = Annotated[np.ndarray, np.float64, 2]
+Frames = Annotated[np.ndarray, np.float64, 3]
 
 
 class Batch(NamedTuple):
@@ -243,14 +247,19 @@ def numba_type(annotation: Any) -> types.Type:
     >>> numba_type(float)
     float64
     """
+    from numba import from_dtype, types
+
     if isinstance(annotation, type) and issubclass(annotation, tuple):
         fields = get_type_hints(annotation, include_extras=True).values()
         return types.BaseTuple.from_types([numba_type(f) for f in fields], annotation)
     if annotation in (int, float):
         return types.int64 if annotation is int else types.float64
-    return get_args(annotation)[1]
+    _, kind, *axes = get_args(annotation)
+    return types.Array(from_dtype(np.dtype(kind)), *axes, "C") if axes else kind
 
 
 def signature(arguments: type) -> Any:
     """The signature of a driver: a count from a named tuple of this class."""
+    from numba import types
+
     return types.int64(numba_type(arguments))

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Annotated, NamedTuple
 
 import numpy as np
-from numba import types
 
 from symdyn_kernels.arguments.parts import Integers, Numbers, Rows
 
 __all__ = ["GeneratorArrays", "KrylovArguments", "UniformisationArguments"]
 
-Places = Annotated[np.ndarray, types.uint32[:, ::1]]
+Places = Annotated[np.ndarray, np.uint32, 2]
 
 
 class GeneratorArrays(NamedTuple):

@@ -12,14 +12,14 @@ from symdyn_kernels.candidates.matching import extensions, integrate
 from symdyn_kernels.candidates.smoothing import smooth
 from symdyn_kernels.candidates.sweeping import sweep
 from symdyn_kernels.candidates.terms import powers, slopes, value
+from symdyn_kernels.options import HELPER
 
 __all__ = ["columns", "extend", "fit", "integrals", "rate", "spline"]
 
 NUMBERS, ROWS, FRAMES = types.float64[::1], types.float64[:, ::1], types.float64[:, :, ::1]
-_COMPILED = {"error_model": "numpy", "nogil": True, "cache": True}
 
 
-@njit(types.void(numba_type(FitArguments)), **_COMPILED)
+@njit(types.void(numba_type(FitArguments)), **HELPER)
 def fit(arguments):
     """`fitting.minimise`, or `sweeping.sweep`; one function, because it takes long to compile."""
     if arguments.settings[0] >= 0.0:
@@ -28,7 +28,7 @@ def fit(arguments):
         arguments.info[0] = sweep(arguments)
 
 
-@njit(types.void(ROWS, numba_type(CandidateModel), NUMBERS, ROWS, FRAMES), **_COMPILED)
+@njit(types.void(ROWS, numba_type(CandidateModel), NUMBERS, ROWS, FRAMES), **HELPER)
 def rate(points, model, theta, f, J):
     """Rates of change (m, d) and their Jacobian matrices (m, d, d) at points (m, d)."""
     EQ, table = model.equations, model.table
@@ -45,7 +45,7 @@ def rate(points, model, theta, f, J):
                 J[i, EQ[k], j] += theta[k] * g[j]
 
 
-@njit(types.void(ROWS, numba_type(Table), ROWS), **_COMPILED)
+@njit(types.void(ROWS, numba_type(Table), ROWS), **HELPER)
 def columns(points, table, out):
     """Values of all terms at points (m, d), into ``out`` (T, m)."""
     pw = np.zeros((points.shape[1], 8))
@@ -55,19 +55,19 @@ def columns(points, table, out):
             out[c, i] = value(c, table, pw)
 
 
-@njit(types.void(FRAMES, ROWS, types.uint8[::1], numba_type(Table), types.int64[:, ::1], ROWS), **_COMPILED)
+@njit(types.void(FRAMES, ROWS, types.uint8[::1], numba_type(Table), types.int64[:, ::1], ROWS), **HELPER)
 def integrals(nodes, weights, begins, table, constants, out):
     """`matching.integrate`."""
     integrate(nodes, weights, begins, table, constants, out)
 
 
-@njit(types.void(ROWS, NUMBERS, types.int64[:, ::1], ROWS), **_COMPILED)
+@njit(types.void(ROWS, NUMBERS, types.int64[:, ::1], ROWS), **HELPER)
 def extend(G, b, bases, out):
     """`matching.extensions`."""
     extensions(G, b, bases, bases.shape[1], out)
 
 
-@njit(types.float64(NUMBERS, NUMBERS, NUMBERS, types.float64, NUMBERS), **_COMPILED)
+@njit(types.float64(NUMBERS, NUMBERS, NUMBERS, types.float64, NUMBERS), **HELPER)
 def spline(t, y, w, penalty, g):
     """`smoothing.smooth`."""
     return smooth(t, y, w, penalty, g)

@@ -17,7 +17,7 @@ from numba import njit
 from symdyn_kernels.arguments.branching import BranchingArguments
 from symdyn_kernels.arguments.parts import signature
 from symdyn_kernels.lifecycles import SPARE, Cycle, fixed_chances, rates_at
-from symdyn_kernels.options import INLINE
+from symdyn_kernels.options import HELPER, INLINE
 from symdyn_kernels.shared.branching import live_through
 from symdyn_kernels.shared.streams import open_stream
 from symdyn_kernels.simd import ld, st
@@ -42,7 +42,7 @@ def _begin(cycle, row, batch, x, z, r, chances):
         fixed_chances(cycle, rates_at(cycle, batch.times[0], z, x, r), chances)
 
 
-@njit(signature(BranchingArguments), nogil=True, error_model="numpy", cache=True)
+@njit(signature(BranchingArguments), **HELPER)
 def chunk(arguments):
     """Simulate all trajectories of `arguments`, a `Branching`; returns how many reached the last time."""
     functions, sizes, structure, seed, batch, run, signals = arguments

@@ -11,6 +11,7 @@ from numba import njit
 from symdyn_kernels.arguments.constraints import ConsistentArguments
 from symdyn_kernels.arguments.parts import signature
 from symdyn_kernels.constraints import constraint_memory, constraint_size, make_consistent, refine, solve_together
+from symdyn_kernels.options import HELPER
 from symdyn_kernels.simd import ld, st
 from symdyn_kernels.status import SUCCESS
 
@@ -25,7 +26,7 @@ def load(k, l, W, parameters, moments, values, y, pb, now):
         st(pb, i * W + l, parameters[k, i])
 
 
-@njit(signature(ConsistentArguments), error_model="numpy", nogil=True, cache=True)
+@njit(signature(ConsistentArguments), **HELPER)
 def chunk(arguments):
     """Make `values` consistent; returns the number of trajectories."""
     tables, W, parameters, moments, tolerances, values, status, begins = arguments

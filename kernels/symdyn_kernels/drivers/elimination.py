@@ -78,7 +78,7 @@ def invert(W, target, a, source, b):
 # ---- factorisation and substitution ---------------------------------------------------------------
 
 
-@cfunc(signature(7, 3), cache=True, **OPTIONS)
+@cfunc(signature(7, 3), **OPTIONS)
 def factorise(order, begin, diagonal, end, columns, entries, entry_columns, n, W, block):
     """Results have a row for each factor, then n at which a row of M is unfolded; then come the entries of M by rows."""
     for l in range(0, W, 8):
@@ -102,7 +102,7 @@ def factorise(order, begin, diagonal, end, columns, entries, entry_columns, n, W
                 copy(W, out, q, work, columns[q])
 
 
-@cfunc(signature(5, 5), cache=True, **OPTIONS)
+@cfunc(signature(5, 5), **OPTIONS)
 def substitute(order, begin, diagonal, end, columns, n, W, factors, right, x):
     """Solve ``L U x = b``."""
     for l in range(0, W, 8):

@@ -21,7 +21,7 @@ from symdyn_kernels.arguments.networks import HybridArguments, LeapFunctions
 from symdyn_kernels.arguments.parts import Control, signature
 from symdyn_kernels.flow import Step, assemble, between, crossing, divide, error, first_step, jump, passed, slope
 from symdyn_kernels.networks import SPARE, Network, NetworkModel, holds, orders_at, record
-from symdyn_kernels.options import INLINE
+from symdyn_kernels.options import HELPER, INLINE
 from symdyn_kernels.shared.control import after_acceptance, after_rejection
 from symdyn_kernels.shared.leaps import moments
 from symdyn_kernels.shared.streams import open_stream
@@ -53,7 +53,7 @@ def _noise(network, t, x, orders):
     return SUCCESS if good else NEGATIVE
 
 
-@njit(signature(HybridArguments), nogil=True, error_model="numpy", cache=True)
+@njit(signature(HybridArguments), **HELPER)
 def chunk(arguments):
     """Simulate all trajectories of `arguments`, a `Hybrid`; returns how many reached the last time."""
     functions, sizes, structure, tolerances, epsilon, seed, batch, run, counts, signals = arguments

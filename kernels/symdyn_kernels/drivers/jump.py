@@ -24,6 +24,7 @@ from symdyn_kernels.arguments.parts import signature
 from symdyn_kernels.draws import DRAWS, draw_eight, draw_lanes
 from symdyn_kernels.masks import ALL, below
 from symdyn_kernels.molecules import impossible
+from symdyn_kernels.options import HELPER
 from symdyn_kernels.rng import start_stream
 from symdyn_kernels.shared.streams import open_stream
 from symdyn_kernels.simd import WIDTH, call, ld, st, vld, vst
@@ -285,7 +286,7 @@ def _rest(l, W, batch, y, window):
         st(y, (n + 1) * W + l, times[-1] - times[0])
 
 
-@njit(signature(JumpArguments), nogil=True, error_model="numpy", cache=True)
+@njit(signature(JumpArguments), **HELPER)
 def chunk(arguments):
     """Run all trajectories of `arguments`, a `Jump`; returns how many reached the last time."""
     f, run_function = arguments.event_function, arguments.run_function

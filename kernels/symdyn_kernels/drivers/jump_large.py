@@ -32,6 +32,7 @@ from symdyn_kernels.draws import DRAWS, draw_eight
 from symdyn_kernels.events import event_memory, happen, next_moment, output_size, release
 from symdyn_kernels.lanes import ROWS, TNEW, Output, arrays, put
 from symdyn_kernels.molecules import impossible
+from symdyn_kernels.options import HELPER
 from symdyn_kernels.output import padded
 from symdyn_kernels.shared.streams import open_stream
 from symdyn_kernels.shared.sums import find
@@ -268,7 +269,7 @@ def _renew(t, window, network, sums):
         window *= 0.125
 
 
-@njit(signature(LargeJumpArguments), nogil=True, error_model="numpy", cache=True)
+@njit(signature(LargeJumpArguments), **HELPER)
 def chunk(arguments):
     """Run all trajectories of `arguments`, a `LargeJump`; returns how many reached the last time."""
     fire, places, R, rows, starts, dependents, delayed, events, given, bursts, seed, max_steps, batch, run, signals = arguments

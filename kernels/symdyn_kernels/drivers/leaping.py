@@ -25,7 +25,7 @@ from symdyn_kernels.events import begin_events, event_memory, happen, next_momen
 from symdyn_kernels.lanes import ROWS, TNEW, Output, T, arrays, put
 from symdyn_kernels.molecules import impossible
 from symdyn_kernels.networks import SPARE, Network, NetworkModel, holds
-from symdyn_kernels.options import INNER
+from symdyn_kernels.options import HELPER, INNER
 from symdyn_kernels.output import padded
 from symdyn_kernels.shared.leaping import Space, leap_through
 from symdyn_kernels.shared.streams import mix, open_stream
@@ -69,7 +69,7 @@ def acted(events, memory, row, t, x, n, p, lanes, output, aside):
     return code if code != SUCCESS else impossible(0, 1, n, y)
 
 
-@njit(signature(LeapingArguments), nogil=True, error_model="numpy", cache=True)
+@njit(signature(LeapingArguments), **HELPER)
 def chunk(arguments):
     """Simulate all trajectories of `arguments`, a `Leaping`; returns how many reached the last time."""
     functions, sizes, structure, watched, seed, epsilon, max_steps, batch, run, counts, signals, events = arguments

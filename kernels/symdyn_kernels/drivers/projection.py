@@ -13,6 +13,7 @@ from numba import njit, types
 
 from symdyn_kernels.arguments.parts import Control, numba_type, signature
 from symdyn_kernels.arguments.projection import GeneratorArrays, KrylovArguments, UniformisationArguments
+from symdyn_kernels.options import HELPER
 from symdyn_kernels.shared.control import after_acceptance, after_rejection
 from symdyn_kernels.sparse import ahead, apply, arnoldi, combine, norm1, poisson_window, small_exponential
 from symdyn_kernels.status import NOT_FINITE, STEP_TOO_SMALL, SUCCESS
@@ -31,13 +32,13 @@ SAFETY, SHRINK, GROW = 0.9, 0.1, 3.0
 _CHECK = 64  # products between two tests whether the vector still changes
 
 
-@njit(types.void(numba_type(GeneratorArrays), VECTOR, VECTOR), cache=True, nogil=True, error_model="numpy")
+@njit(types.void(numba_type(GeneratorArrays), VECTOR, VECTOR), **HELPER)
 def product(generator, x, y):
     """``y = A x``."""
     apply(generator, x, y)
 
 
-@njit("void(uint32[::1], float64[::1], float64[::1])", cache=True, nogil=True, error_model="numpy")
+@njit("void(uint32[::1], float64[::1], float64[::1])", **HELPER)
 def backward(previous, decay, z):
     """The transposed recursion along runs of states, in place."""
     ahead(previous, decay, z)
@@ -50,7 +51,7 @@ def _control(order):
     return Control(exponent, 0.0, 0.0, exponent, SAFETY, SHRINK, GROW)
 
 
-@njit(signature(KrylovArguments), cache=True, nogil=True, error_model="numpy")
+@njit(signature(KrylovArguments), **HELPER)
 def krylov(arguments):
     """Steps of adaptive length in Krylov spaces with incomplete orthogonalisation, of a `KrylovArguments`; returns a status."""
     generator, p, clock, times, out, counts, basis = arguments
@@ -142,9 +143,7 @@ def krylov(arguments):
     return SUCCESS
 
 
-@njit(
-    signature(UniformisationArguments), cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"}
-)  # fmt: skip
+@njit(signature(UniformisationArguments), fastmath={"contract", "reassoc", "nsz"}, **HELPER)
 def uniformisation(arguments):
     """``exp(tA) p = sum_k Poisson(k; qt) (1 + A/q)^k p``: positive terms only, and a truncation error that is known.
 

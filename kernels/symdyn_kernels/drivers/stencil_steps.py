@@ -13,7 +13,7 @@ from numba import njit
 
 from symdyn_kernels.arguments.fields import StencilSteps
 from symdyn_kernels.arguments.parts import signature
-from symdyn_kernels.options import INLINE
+from symdyn_kernels.options import HELPER, INLINE
 from symdyn_kernels.shared.control import after_acceptance, after_rejection, first_step
 from symdyn_kernels.simd import vld, vst
 from symdyn_kernels.status import INTERRUPTED, NOT_FINITE, STEP_TOO_SMALL, STEPPED, STIFF, SUCCESS, TOO_MANY_STEPS
@@ -61,7 +61,7 @@ def inner_stages(arguments, t, h, y, z, k, M, begin, end):
         rates(grid.table, grid.numbers, z, k + 8 * j * M, grid.work, t + tableau.nodes[j] * h, 1.0, 0, 0)
 
 
-@njit(signature(StencilSteps), error_model="numpy", nogil=True, cache=True)
+@njit(signature(StencilSteps), **HELPER)
 def begin(arguments):
     """Take the state from its plain places."""
     grid = arguments.grid
@@ -70,7 +70,7 @@ def begin(arguments):
     return SUCCESS
 
 
-@njit(signature(StencilSteps), error_model="numpy", nogil=True, cache=True)
+@njit(signature(StencilSteps), **HELPER)
 def restart(arguments):
     """Go on from the end of the step in memory at the time `goal`, with fresh slopes."""
     marks = arguments.marks
@@ -79,7 +79,7 @@ def restart(arguments):
     return SUCCESS
 
 
-@njit(signature(StencilSteps), error_model="numpy", nogil=True, cache=True)
+@njit(signature(StencilSteps), **HELPER)
 def fixed(arguments):
     """Steps of one length to the end, or the next of them; returns the status, or STEPPED."""
     grid, tableau, steps, clock, marks = (
@@ -118,7 +118,7 @@ def fixed(arguments):
     return SUCCESS
 
 
-@njit(signature(StencilSteps), error_model="numpy", nogil=True, cache=True)
+@njit(signature(StencilSteps), **HELPER)
 def interpolate(arguments):
     """The state at the time `goal`, within the step in memory."""
     grid, tableau, clock, marks = arguments.grid, arguments.tableau, arguments.clock, arguments.marks
@@ -147,7 +147,7 @@ def interpolate(arguments):
     return SUCCESS
 
 
-@njit(signature(StencilSteps), error_model="numpy", nogil=True, cache=True)
+@njit(signature(StencilSteps), **HELPER)
 def adaptive(arguments):
     """Steps by an embedded pair until the goal lies in one, or the next of them; returns the status, or STEPPED."""
     grid, tableau, control, steps = arguments.grid, arguments.tableau, arguments.control, arguments.steps

@@ -21,6 +21,7 @@ from symdyn_kernels.arguments.parts import signature
 from symdyn_kernels.arguments.stepping import SteppingArguments
 from symdyn_kernels.constants.stepping import SLACK
 from symdyn_kernels.increments import FIXED_ROWS, draw, increment
+from symdyn_kernels.options import HELPER
 from symdyn_kernels.rng import start_stream
 from symdyn_kernels.simd import WIDTH, call, ld, splat, st, vld, vst
 from symdyn_kernels.status import INTERRUPTED, NOT_FINITE, SUCCESS
@@ -92,7 +93,7 @@ def _interrupt(first, last, g, out, status, steps, taken):
             out[k, g:] = np.nan
 
 
-@njit(signature(SteppingArguments), nogil=True, error_model="numpy", cache=True)
+@njit(signature(SteppingArguments), **HELPER)
 def chunk(arguments):
     """Run all trajectories of `arguments`, a `Stepping`; returns how many reached the last time."""
     f, sizes, batch, seed, longest, fine, run, signals = arguments

@@ -21,6 +21,7 @@ from symdyn_kernels.constants.stepping import SLACK
 from symdyn_kernels.events import arrivals, begin_events, event_memory, happen, next_moment, output_size, release
 from symdyn_kernels.increments import FIXED_ROWS, draw, increment
 from symdyn_kernels.lanes import ACCEPT, ROWS, TEND, TNEW, Output, T, abandon, arrays, put, void
+from symdyn_kernels.options import HELPER
 from symdyn_kernels.output import padded
 from symdyn_kernels.rng import start_stream
 from symdyn_kernels.simd import WIDTH, call, ld, st, vld, vst
@@ -69,7 +70,7 @@ def _record(k, l, q, n, W, y, output, status):
             status[k] = NOT_FINITE
 
 
-@njit(signature(SteppingEventArguments), nogil=True, error_model="numpy", cache=True)
+@njit(signature(SteppingEventArguments), **HELPER)
 def chunk(arguments):
     """Run all trajectories of `arguments`, a `SteppingEventArguments`; returns how many reached the last time."""
     common, events, unit, flag = arguments

@@ -44,7 +44,7 @@ from symdyn_kernels.lanes import (
     void,
 )
 from symdyn_kernels.masks import below
-from symdyn_kernels.options import INLINE
+from symdyn_kernels.options import HELPER, INLINE
 from symdyn_kernels.output import Polynomial, emit, padded, work_size
 from symdyn_kernels.simd import call, ld, le, sel, splat, st, vabs, vld, vmax, vmin, vpow, vst
 from symdyn_kernels.status import NOT_FINITE, STEP_TOO_SMALL, SUCCESS, TOO_MANY_STEPS
@@ -212,7 +212,7 @@ def advance(c, stride, order, m, wm, yb, lanes):
         vst(yb, e, sel(vld(lanes[ACCEPT], e & wm), total, vld(yb, e)))
 
 
-@njit(signature(SeriesArguments), error_model="numpy", nogil=True, cache=True)
+@njit(signature(SeriesArguments), **HELPER)
 def chunk(arguments):
     """Integrate all trajectories of `arguments`, a `Series`; returns the iterations of the loop."""
     functions, sizes, batch, tolerances, run, counts, signals, events = arguments

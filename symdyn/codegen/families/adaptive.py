@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from types import ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -28,6 +27,7 @@ from symdyn.codegen.families._start import holds_at_start, integrate_rest, start
 from symdyn.codegen.families.base import Batch, Family, Launch, Options, Run
 from symdyn.codegen.inlining import Inlining
 from symdyn.codegen.input_paths import coefficient_rows, written_out
+from symdyn.codegen.machine_code import Driver
 from symdyn.codegen.program import Made, Operation, Program
 from symdyn.codegen.stopping import margin_program
 from symdyn.codegen.stops import stop_program
@@ -36,6 +36,9 @@ from symdyn.methods.runge_kutta import ExplicitRungeKutta, Rosenbrock
 from symdyn.system import System
 
 __all__ = ["ADAPTIVE", "AdaptiveFamily"]
+
+
+NO_EVENTS, NO_DELAYS, NO_CONSTRAINTS = EventTables.none(), DelayTables.none(), ConstraintTables.none()
 
 
 class AdaptiveFamily(Family):
@@ -96,7 +99,7 @@ class AdaptiveFamily(Family):
     def rows(self, system: System, scheme: Any) -> int:
         return (4 + len(scheme.dense)) * len(system.states)
 
-    def driver(self, method: str) -> ModuleType:
+    def driver(self, method: str) -> Driver:
         return adaptive_driver(method)
 
     def variants(self, method: str) -> Mapping[str, Sequence[partial[Any]]]:
@@ -132,7 +135,7 @@ class AdaptiveFamily(Family):
     def _integrate(self, run: Run, batch: Batch, task: Launch) -> None:
         (count, n), options, scheme = batch.initial.shape, task.options, task.scheme
         counts = np.zeros((count, 4), np.int64)
-        own, events, delays, constraints = task.addresses, EventTables.none(), DelayTables.none(), ConstraintTables.none()
+        own, events, delays, constraints = task.addresses, NO_EVENTS, NO_DELAYS, NO_CONSTRAINTS
         own, past = (own, (0, 0)) if task.facts["delays"] is None else (own[:-2], own[-2:])
         if task.system.algebraic:
             own, last = own[:-1], own[-1]

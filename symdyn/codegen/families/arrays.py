@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import ModuleType
 from typing import Any, ClassVar, NoReturn
 
 import sympy as sp
 
 from symdyn.codegen.drivers import plain_driver
 from symdyn.codegen.families.base import Batch, Family, Launch, Made, Run
+from symdyn.codegen.machine_code import Driver
 from symdyn.errors import CompileError
 from symdyn.methods.additive import AdditiveRungeKutta
 from symdyn.methods.exponential import ExponentialRungeKutta
@@ -36,7 +36,7 @@ class ArrayFamily(Family):
     def rows(self, system: System, scheme: Any) -> int:
         return 0
 
-    def driver(self, method: str) -> ModuleType:
+    def driver(self, method: str) -> Driver:
         return plain_driver("stencil")  # which evaluates the rates
 
     def launch(self, run: Run, batch: Batch, task: Launch) -> None:

@@ -7,7 +7,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from types import ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,6 +15,7 @@ from symdyn_kernels.arguments.parts import Batch, Control, Run, Signals
 
 from symdyn.codegen.cuda.join import Device
 from symdyn.codegen.inlining import Inlining
+from symdyn.codegen.machine_code import Driver
 from symdyn.codegen.program import Made
 from symdyn.errors import CompileError
 from symdyn.methods.controllers import PID
@@ -103,7 +103,7 @@ class Launch:
     lanes: int
     options: Options
     signals: Signals
-    driver: ModuleType | None = None
+    driver: Driver | None = None
 
 
 class Family(ABC):
@@ -371,7 +371,7 @@ class Family(ABC):
         return fit[-1] if fit else LANES[1]
 
     @abstractmethod
-    def driver(self, method: str) -> ModuleType:
+    def driver(self, method: str) -> Driver:
         """The driver of a method, compiled on its first use and cached on disk.
 
         Parameters

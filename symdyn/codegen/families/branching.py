@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,6 +16,7 @@ from symdyn.codegen.cuda.join import Device
 from symdyn.codegen.drivers import plain_driver
 from symdyn.codegen.families.base import Batch, Family, Launch, Made, Options, Run
 from symdyn.codegen.jump_parts import start_program
+from symdyn.codegen.machine_code import Driver
 from symdyn.methods.chain import ChainScheme
 from symdyn.system import System
 
@@ -49,7 +49,7 @@ class BranchingFamily(Family):
     def rows(self, system: System, scheme: Any) -> int:
         return 1
 
-    def driver(self, method: str) -> ModuleType:
+    def driver(self, method: str) -> Driver:
         return plain_driver("branching")
 
     def launch(self, run: Run, batch: Batch, task: Launch) -> None:

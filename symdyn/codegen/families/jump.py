@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from types import ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -26,6 +25,7 @@ from symdyn.codegen.fire import fire_module
 from symdyn.codegen.inlining import Inlining
 from symdyn.codegen.input_paths import coefficient_rows
 from symdyn.codegen.jump_program import event_program
+from symdyn.codegen.machine_code import Driver
 from symdyn.codegen.program import Made, Program
 from symdyn.errors import CompileError, DeclarationError
 from symdyn.methods.jump import JumpScheme
@@ -83,7 +83,7 @@ class JumpFamily(Family):
     def lanes(self, system: System, scheme: Any, trajectories: int) -> int:
         return 1 if large(system) else super().lanes(system, scheme, trajectories)
 
-    def driver(self, method: str) -> ModuleType:
+    def driver(self, method: str) -> Driver:
         return plain_driver("jump")
 
     def variants(self, method: str) -> Mapping[str, Sequence[partial[Any]]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from types import ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -22,6 +21,7 @@ from symdyn.codegen.families.base import Batch, Family, Launch, Made, Options, R
 from symdyn.codegen.jump_parts import start_program
 from symdyn.codegen.leap_program import orders_program, propensity_program, stoichiometry_arrays, stoichiometry_facts
 from symdyn.codegen.lower import lower
+from symdyn.codegen.machine_code import Driver
 from symdyn.codegen.program import Program
 from symdyn.derive.jumps import mean_jumps
 from symdyn.errors import CompileError
@@ -97,7 +97,7 @@ class LeapingFamily(Family):
     def rows(self, system: System, scheme: Any) -> int:
         return 1
 
-    def driver(self, method: str) -> ModuleType:
+    def driver(self, method: str) -> Driver:
         return plain_driver("leaping")
 
     def variants(self, method: str) -> Mapping[str, Sequence[partial[Any]]]:

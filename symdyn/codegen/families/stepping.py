@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from types import ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -22,6 +21,7 @@ from symdyn.codegen.families._start import end_at_last, holds_at_start, start_fa
 from symdyn.codegen.families.base import Batch, Family, Launch, Run
 from symdyn.codegen.inlining import Inlining
 from symdyn.codegen.input_paths import coefficient_rows, written_out
+from symdyn.codegen.machine_code import Driver
 from symdyn.codegen.program import Made
 from symdyn.codegen.stepping_program import step_program
 from symdyn.errors import CompileError
@@ -71,7 +71,7 @@ class SteppingFamily(Family):
     def rows(self, system: System, scheme: Any) -> int:
         return 6 * len(system.states)
 
-    def driver(self, method: str) -> ModuleType:
+    def driver(self, method: str) -> Driver:
         return plain_driver("stepping")
 
     def variants(self, method: str) -> Mapping[str, Sequence[partial[Any]]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
-from types import ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,6 +19,7 @@ from symdyn.codegen.families._start import integrate_rest, start_fact
 from symdyn.codegen.families.adaptive import AdaptiveFamily
 from symdyn.codegen.families.base import Batch, Family, Launch, Options, Run
 from symdyn.codegen.lower import lower
+from symdyn.codegen.machine_code import Driver
 from symdyn.codegen.program import Made, Program
 from symdyn.codegen.stopping import margin_program
 from symdyn.codegen.taylor_series import taylor_programs
@@ -80,7 +80,7 @@ class TaylorFamily(Family):
         drift = system.part("drift")
         return (TYPICAL_ORDER + 1) * _rows(drift, frozenset({*system.states, system.time}))
 
-    def driver(self, method: str) -> ModuleType:
+    def driver(self, method: str) -> Driver:
         return plain_driver("taylor")
 
     def variants(self, method: str) -> Mapping[str, Sequence[partial[Any]]]:

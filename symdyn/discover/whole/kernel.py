@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import symdyn_kernels
@@ -12,6 +11,7 @@ from symdyn_kernels.arguments.candidates import Integration, Pair
 from symdyn_kernels.arguments.parts import Control
 
 from symdyn.codegen.load import import_driver
+from symdyn.codegen.machine_code import Driver
 from symdyn.errors import RecoveryError
 from symdyn.methods.registry import METHODS
 from symdyn.methods.runge_kutta import ExplicitRungeKutta
@@ -20,7 +20,7 @@ __all__ = ["driver", "integration"]
 
 
 @cache
-def driver() -> ModuleType:
+def driver() -> Driver:
     """The module ``symdyn_kernels.candidates.entries``, compiled once for this machine."""
     text = (Path(symdyn_kernels.__file__).parent / "candidates" / "entries.py").read_text(encoding="utf-8")
     return import_driver("candidates", text)

@@ -177,7 +177,7 @@ class _Reader:
 
     def read(self, node: Any, where: str, local: dict[str, sp.Expr] | None = None) -> sp.Expr:
         """A formula."""
-        return self.formula.read(node, {**self.names, **(local or {})}, where)
+        return self.formula.read(node, {**self.names, **local} if local else self.names, where)
 
     def symbol(self, name: str, where: str) -> Any:
         """What an identifier became."""

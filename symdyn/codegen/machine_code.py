@@ -24,7 +24,8 @@ __all__ = ["CallLayout", "Driver", "MachineFunction", "entry_text"]
 _FIRST = 2
 #: numba's code of a function that raises what it describes.
 _RAISES = 1
-_address, _first_byte = ctypes.addressof, ctypes.c_char.from_buffer
+_address = ctypes.addressof
+_first_byte: Any = ctypes.c_char.from_buffer
 _CALL = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p)
 
 

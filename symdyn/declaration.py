@@ -90,8 +90,12 @@ def derivative(e: sp.Expr, x: sp.Symbol) -> sp.Expr:
 
 def lookup(key: Any, symbols: Iterable[sp.Symbol], what: str) -> sp.Symbol:
     """The symbol among `symbols` that `key` (a symbol, a name or ``x'``) means, whatever its assumptions."""
+    return _found(key, {s.name: s for s in symbols}, what)
+
+
+def _found(key: Any, by_name: Mapping[str, sp.Symbol], what: str) -> sp.Symbol:
+    """The symbol that `key` means."""
     name = name_of(key)
-    by_name = {s.name: s for s in symbols}
     if isinstance(name, str) and name not in by_name and name.endswith("'"):
         name = derivative_name(name.rstrip("'"), len(name) - len(name.rstrip("'")))
     if name in by_name:
@@ -109,12 +113,12 @@ def refuse_inputs(symbol: sp.Symbol) -> None:
 
 def numeric_values(values: Mapping[Any, Any] | None, symbols: Iterable[sp.Symbol], what: str) -> dict[sp.Symbol, float]:
     """`values` with symbols for keys and finite floats for values."""
-    symbols = tuple(symbols)
+    by_name = {s.name: s for s in symbols}
     if values is not None and not isinstance(values, Mapping):
         raise DeclarationError(f"{what} values are {values!r}; expected a mapping from symbols or names to numbers")
     checked = {}
     for key, value in (values or {}).items():
-        symbol = lookup(key, symbols, what)
+        symbol = _found(key, by_name, what)
         refuse_inputs(symbol)
         refuse_over_time(value, symbol, what)
         try:

@@ -29,11 +29,11 @@ from symdyn.text.derivatives import derivative_name
 from symdyn.text.events import EventText, is_event, read_event
 from symdyn.text.functions import SOFT
 from symdyn.text.grammar import RESERVED, TIMES, Scope
-from symdyn.text.lexer import MAX_NAME, Token, split_statements, tokenize
+from symdyn.text.lexer import MAX_NAME, MAX_TEXT, Token, split_statements, tokenize
 from symdyn.text.sides import read_condition_side, read_side
 from symdyn.text.terms import Node, TermBuilder
 
-__all__ = ["ModelText", "parse_condition", "parse_expression", "parse_model"]
+__all__ = ["MAX_TEXT", "ModelText", "parse_condition", "parse_expression", "parse_model"]
 
 PRIME = "'"
 #: Highest order of an equation.
@@ -157,8 +157,8 @@ def _only_statement(text: str, example: str) -> list[Token]:
     return statements[0]
 
 
-def parse_model(text: str) -> ModelText:
-    """Read a model.
+def parse_model(text: str, characters: int = MAX_TEXT) -> ModelText:
+    """Read a model of so many characters at most.
 
     Raises
     ------
@@ -171,7 +171,7 @@ def parse_model(text: str) -> ModelText:
     >>> model.equations, model.parameters, model.initial
     ({'x': a*x*(1 - x/K)}, {'a': 0.5}, {'x': 0.1})
     """
-    listed = split_statements(text, tokenize(text))
+    listed = split_statements(text, tokenize(text, characters))
     others = [tokens for tokens in listed if not is_event(tokens)]
     statements = [left_side(text, tokens) for tokens in others if not is_algebraic(tokens)]
     statements += _algebraic(text, [tokens for tokens in others if is_algebraic(tokens)], statements)
@@ -350,14 +350,15 @@ def _declarations(text: str, statements: list[Statement]) -> tuple[str, Scope]:
         place = next(s.start for s in statements if s.name == index and s.kind != "initial")
         raise ParseError(f"{index} is the time step and cannot be a {declared[str(index)]}; rename one", text, place)
     histories = any(kind == "history" for kind, _ in initial)
-    return style, Scope(states, [n for n, kind in declared.items() if kind != "state"], index, orders, histories)
+    known = dict.fromkeys(states), {n: kind for n, kind in declared.items() if kind != "state"}
+    return style, Scope(*known, index, orders, histories)
 
 
 # ---- right sides -----------------------------------------------------------------------------------
 
 
 def constant(text: str, statement: Statement, node: Node, scope: Scope) -> float:
-    constants = RESERVED if "pi" in (*scope.states, *scope.parameters) else RESERVED | {"pi"}
+    constants = RESERVED if "pi" in scope.states or "pi" in scope.parameters else RESERVED | {"pi"}
     token = next((t for t in statement.right if t.kind == "name" and t.text not in constants | SOFT), None)
     if token is not None or node.value is None:
         token = token or statement.right[0]

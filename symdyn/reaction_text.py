@@ -27,7 +27,7 @@ from symdyn.errors import DeclarationError, ParseError
 from symdyn.parsing import check_calls, constant, left_side, start
 from symdyn.text.events import EventText, clauses, closed, flag, is_event, read_event, split_at_commas
 from symdyn.text.grammar import RESERVED, Scope
-from symdyn.text.lexer import Token, split_statements, tokenize
+from symdyn.text.lexer import MAX_TEXT, Token, split_statements, tokenize
 from symdyn.text.sides import read_side
 from symdyn.text.terms import TermBuilder
 
@@ -87,13 +87,13 @@ class _Arrow:
     rates: list[list[Token]]
 
 
-def has_reactions(text: str) -> bool:
-    """Whether the text contains an arrow."""
-    return any(t.text in _ARROWS for t in tokenize(text))
+def has_reactions(text: str, characters: int = MAX_TEXT) -> bool:
+    """Whether the text, of so many characters at most, contains an arrow."""
+    return any(t.text in _ARROWS for t in tokenize(text, characters))
 
 
-def parse_network(text: str) -> NetworkText:
-    """Read a network.
+def parse_network(text: str, characters: int = MAX_TEXT) -> NetworkText:
+    """Read a network of so many characters at most.
 
     Raises
     ------
@@ -107,7 +107,7 @@ def parse_network(text: str) -> NetworkText:
     (['X', 'Y'], {'X': 2, 'Y': 1}, X*k2)
     """
     arrows, others, moments, volume = [], [], [], None
-    for tokens in split_statements(text, tokenize(text)):
+    for tokens in split_statements(text, tokenize(text, characters)):
         place = next((i for i, t in enumerate(tokens) if t.text in _ARROWS), None)
         if place is not None:
             arrows.append(_arrow(text, tokens, place))
@@ -130,22 +130,23 @@ def parse_network(text: str) -> NetworkText:
     order |= {s.name: None for s in others if s.kind == "initial"}  # a catalyst may occur only in rates
     species = list(order)
     network = NetworkText([], species, {}, {}, {}, [], volume)
-    declared = [s.name for s in others if s.kind in ("parameter", "observable")]
-    scope, terms = Scope(species, declared), TermBuilder(text)
+    observables = [s.name for s in others if s.kind == "observable"]
+    declared = dict.fromkeys(s.name for s in others if s.kind in ("parameter", "observable"))
+    scope, terms = Scope(order, declared), TermBuilder(text)
     for s in others:
         if s.kind not in ("parameter", "initial", "observable"):
             raise ParseError(f"an equation has no place in a network; a reaction is written {_FORM}", text, s.start)
         if s.kind == "initial" and s.order:
             raise ParseError("numbers of molecules have no derivatives; write X(0) = ... for an initial value", text, s.start)
-        if s.kind != "initial" and s.name in species:
+        if s.kind != "initial" and s.name in order:
             message = f"{s.name} is a species here; write {s.name}(0) = ... for its initial value, or rename one"
             raise ParseError(message, text, s.start)
         target = {"parameter": network.parameters, "initial": network.initial, "observable": network.observables}[s.kind]
-        if s.name in target or (s.kind != "initial" and s.name in {**network.parameters, **network.observables}):
+        if s.name in target or (s.kind != "initial" and (s.name in network.parameters or s.name in network.observables)):
             raise ParseError(f"{s.name} is declared twice; remove one", text, s.start)
         node = read_side(terms, s.right, scope)
         if s.kind == "initial":
-            target[s.name] = start(text, s, node, scope, [o.name for o in others if o.kind == "observable"])
+            target[s.name] = start(text, s, node, scope, observables)
         else:
             target[s.name] = node.expr if s.kind == "observable" else constant(text, s, node, scope)
     for a in arrows:

@@ -10,7 +10,9 @@ import sys
 import pytest
 import sympy as sp
 
+import symdyn as sd
 from symdyn.errors import ParseError
+from symdyn.io.models import read_model
 from symdyn.parsing import parse_expression, parse_model
 from symdyn.text.functions import FUNCTIONS
 from symdyn.text.lexer import MAX_DEPTH, MAX_EXPRESSION, MAX_TEXT
@@ -613,3 +615,23 @@ def test_mutated_models_parse_or_raise(watch, monkeypatch, tmp_path):
     assert {o: t for o, t in zip(outcomes, texts, strict=True) if o not in ("parsed", "refused")} == {}
     assert min(outcomes.count("parsed"), outcomes.count("refused")) > 50
     assert watch.events == []
+
+
+def test_longer_texts_are_read_where_the_author_is_trusted(tmp_path):
+    """3,000 reactions in a ring: each rate is that of the text, and every species is used once and made once."""
+    count = 3_000
+    lines = [f"S{i} -> S{(i + 1) % count}, k{i}  # the step {i}" for i in range(count)]
+    lines += [f"k{i} = {1 + i / 8}; S{i}(0) = {i % 7}" for i in range(count)]
+    text = "\n".join(lines)
+    assert len(text) > MAX_TEXT
+    with pytest.raises(ParseError, match=f"more than {MAX_TEXT}; raise characters= if you trust its author"):
+        sd.ReactionNetwork.from_text(text)
+    network = sd.ReactionNetwork.from_text(text, characters=10**6)
+    k, s = sp.symbols("k2999 S2999")
+    assert network.propensities[-1] == k * s
+    assert (network.defaults[k], network.initial[s]) == (1 + 2999 / 8, 2999 % 7)
+    rows = [f"number{i}' = -constant{i}*number{i}" for i in range(3000)]
+    (tmp_path / "model.txt").write_text("\n".join(rows))
+    assert len(read_model(tmp_path / "model.txt", characters=10**6).states) == 3000
+    with pytest.raises(sd.DeclarationError, match="expected a whole number from 1, the largest length"):
+        sd.ODESystem.from_text("x' = 1", characters=1.5)

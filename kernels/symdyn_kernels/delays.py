@@ -16,6 +16,7 @@ import numpy as np
 from numba import njit
 
 from symdyn_kernels.arguments.parts import Frames, IntegerRows, Integers, Numbers, Rows
+from symdyn_kernels.breakpoints import Breakpoints, breakpoints, forget_breakpoints, note_breakpoint
 from symdyn_kernels.fused import fma
 from symdyn_kernels.lanes import ACCEPT, ERR, TB, TNEW, H, T, put
 from symdyn_kernels.options import HELPER, INNER
@@ -66,6 +67,8 @@ class Past(NamedTuple):
         The last times at which events made states jump, in a ring, and how many there were.
     written : (W,) int64
         The output from which on values of the past are still to be recorded.
+    points : Breakpoints
+        Where derivatives jump, for delays that depend on states or time.
     """
 
     at: int
@@ -85,6 +88,7 @@ class Past(NamedTuple):
     jumps: Rows
     jumped: Integers
     written: Integers
+    points: Breakpoints
 
 
 @njit(**INNER)
@@ -105,7 +109,7 @@ def past_memory(delays, degree, n, W, tolerances, address):
     return Past(
         at, early, initial, trial, rows, np.zeros(W, np.int64), np.zeros((W, delays.begins.size), np.int64), np.zeros(W),
         np.zeros(W), np.zeros(W), np.zeros(W, np.int64), np.zeros(W, np.int64), np.zeros(W, np.int64), slack,
-        np.full((W, MOST_JUMPS), -np.inf), np.zeros(W, np.int64), np.zeros(W, np.int64),
+        np.full((W, MOST_JUMPS), -np.inf), np.zeros(W, np.int64), np.zeros(W, np.int64), breakpoints(delays, W),
     )  # fmt: skip
 
 
@@ -115,6 +119,8 @@ def begin_past(delays, past, l, k, n, W, y, lanes):
     past.stored[l], past.ahead[l], past.near[l], past.jumped[l], past.jumps[l] = 0, 0, 0, 0, -np.inf
     past.written[l] = 0
     past.begin[l], past.shortest[l], past.longest[l] = ld(lanes[T], l), delays.shortest[k], delays.longest[k]
+    forget_breakpoints(past.points, l)
+    note_breakpoint(past.points, l, past.begin[l], 0)
     for i in range(n):
         st(past.initial, i * W + l, ld(y, i * W + l))
     reopen(delays, past, l, W, y, lanes)
@@ -154,6 +160,7 @@ def note_jump(past, l, t):
     """States of a lane jump at a time."""
     past.jumps[l, past.jumped[l] % MOST_JUMPS] = t
     past.jumped[l] += 1
+    note_breakpoint(past.points, l, t, 0)
 
 
 @njit(**INNER)
@@ -401,4 +408,5 @@ def keep(delays, past, polynomial, W, lanes, who, status):
     return Past(
         past.at, past.early, past.initial, past.trial, rows, past.stored, past.near, past.begin, past.shortest, past.longest,
         past.inside, past.settled, past.ahead, past.slack, past.jumps, past.jumped, past.written,
+        past.points,
     ), failed  # fmt: skip

@@ -15,13 +15,15 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from symdyn_kernels.arguments.events import FROM_TRIGGER, INITIAL, KNOWN, PERSISTENT
+from symdyn_kernels.arguments.events import FROM_TRIGGER, INITIAL, KNOWN, PERSISTENT, SHUFFLED
+from symdyn_kernels.constants.events import MOST_AT_ONCE, MOST_STILL, PARTS, STILL
 from symdyn_kernels.crossing import interpolate
 from symdyn_kernels.delays import evaluate, foreseen
 from symdyn_kernels.fused import vfma
 from symdyn_kernels.lanes import ACCEPT, TB, TEND, TNEW, H, T, put
 from symdyn_kernels.options import HELPER, INNER
 from symdyn_kernels.shared.roots import MOST_GUESSES, next_guess
+from symdyn_kernels.shared.streams import mix, stream_word
 from symdyn_kernels.simd import ld, splat, st, vld, vst
 from symdyn_kernels.status import (
     BAD_DELAY,
@@ -45,14 +47,8 @@ __all__ = [
     "release",
 ]
 
-#: Parts of a step at which conditions are evaluated; the first and the last interval are short, to show the slopes at the ends.
-PARTS = (0.01, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 0.99, 1.0)
 #: Evaluations in search of a peak.
 MOST_CLIMBS = 6
-#: Events at one moment that may follow from each other, and moments that may follow one another within rounding.
-MOST_AT_ONCE, MOST_STILL = 1000, 30
-#: Moments nearer to each other than this, relative to the time, are within rounding.
-STILL = 1e-12
 
 
 class EventMemory(NamedTuple):
@@ -438,10 +434,24 @@ def _trigger(events, memory, l, e, t, y, W, pb, lanes, lagged):
     return SUCCESS
 
 
+@njit(**HELPER)
+def _taken(events, aside, k, q, alike):
+    """Whether the last of `alike` equal events, at place `q`, acts before the others: with the probability ``1 / alike``.
+
+    The random word belongs to the seed, the trajectory, how many events have acted in it and the place.
+    """
+    acted = 0.0
+    for e in range(events.flags.size):
+        acted += aside[k, e]
+    draw = np.uint64(np.int64(acted) * MOST_WAITING + q)
+    word = mix(stream_word(events.seed, events.streams[k], 4) + draw * np.uint64(0x9E3779B97F4A7C15))
+    return word % np.uint64(alike) == np.uint64(0)
+
+
 @njit(**INNER)
-def _next_in_line(events, memory, l, t, y, W, pb, lanes, lagged):
-    """The waiting event that acts next at time `t`, or -1."""
-    best, most, count = -1, -np.inf, 0
+def _next_in_line(events, memory, l, k, t, y, W, pb, lanes, aside, lagged):
+    """The waiting event of trajectory `k` that acts next at time `t`, or -1."""
+    best, most, count, alike = -1, -np.inf, 0, 1
     for q in range(memory.waiting[l]):
         if memory.due[l, q] <= t:
             count += 1
@@ -455,7 +465,11 @@ def _next_in_line(events, memory, l, t, y, W, pb, lanes, lagged):
                     evaluated = True
                 priority = ld(memory.values, row * W + l)
             if best < 0 or priority > most:
-                best, most = q, priority
+                best, most, alike = q, priority, 1
+            elif priority == most and events.flags[memory.which[l, q]] & events.flags[memory.which[l, best]] & SHUFFLED:
+                alike += 1
+                if _taken(events, aside, k, q, alike):
+                    best = q
     return best
 
 
@@ -522,7 +536,7 @@ def happen(events, memory, l, k, y, n, W, pb, lanes, output, aside, lagged=None)
     if turned:
         code = max(code, _turned_by_inputs(events, memory, l, t, jumped, y, W, pb, lanes, lagged))
     while code == SUCCESS:
-        q = _next_in_line(events, memory, l, t, y, W, pb, lanes, lagged)
+        q = _next_in_line(events, memory, l, k, t, y, W, pb, lanes, aside, lagged)
         if q < 0:
             break
         acted += 1

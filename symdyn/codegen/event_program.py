@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 import sympy as sp
-from symdyn_kernels.arguments.events import FROM_TRIGGER, INITIAL, KNOWN, PERSISTENT, EventTables
+from symdyn_kernels.arguments.events import FROM_TRIGGER, INITIAL, KNOWN, PERSISTENT, SHUFFLED, EventTables
 from symdyn_kernels.arguments.parts import Batch
 
 from symdyn import dag
@@ -23,7 +23,17 @@ from symdyn.errors import CompileError, DeclarationError
 from symdyn.models.events import Event, Schedule, margin
 from symdyn.system import System
 
-__all__ = ["begun", "event_facts", "event_programs", "event_tables", "recorded", "sampled_conditions", "strictly"]
+__all__ = [
+    "begun",
+    "event_facts",
+    "event_programs",
+    "event_schedule",
+    "event_tables",
+    "known_margins",
+    "recorded",
+    "sampled_conditions",
+    "strictly",
+]
 
 #: The margin of a strict comparison of equal numbers: below 0, but above every other such margin.
 JUST_NOT = -1e-300
@@ -82,7 +92,11 @@ def event_facts(system: System, lagged: Sequence[sp.Symbol] = ()) -> dict[str, A
     priorities = _rows([e.priority is not None for e in system.events], len(targets) + sum(k >= 0 for k in delays))
     moments = [_moments(e, system, lagged) for e in system.events]
     flags = [
-        e.persistent * PERSISTENT + e.initial * INITIAL + e.from_trigger * FROM_TRIGGER + (listed is not None) * KNOWN
+        e.persistent * PERSISTENT
+        + e.initial * INITIAL
+        + e.from_trigger * FROM_TRIGGER
+        + (listed is not None) * KNOWN
+        + e.shuffled * SHUFFLED
         for e, listed in zip(system.events, moments, strict=True)
     ]
     times = [(k, *found) for k, listed in enumerate(moments) for found in listed or ()]
@@ -146,6 +160,28 @@ def sampled_conditions(system: System) -> list[sp.Basic | None]:
     return [e.trigger if _moments(e, system) is None else None for e in system.events]
 
 
+def known_margins(system: System, parameters: np.ndarray) -> Callable[[int, np.ndarray], np.ndarray]:
+    """A function of the number of an event and times (N,): whether its condition, on time and parameters (N, k) alone, is true.
+
+    >>> import symdyn as sd
+    >>> x, t, start = sp.symbols("x t start")
+    >>> system = sd.ODESystem({x: 1}, events=[sd.dose(x, 1), sd.Event(t >= start, {x: 0})])
+    >>> known_margins(system, np.array([[1.0], [2.0]]))(1, np.array([1.5, 1.5])).tolist()
+    [True, False]
+    """
+    blocks = [("lane", (system.time,)), ("y", ()), ("p", system.parameters)]
+    programs = {}
+
+    def true(event: int, at: np.ndarray) -> np.ndarray:
+        if event not in programs:
+            found = margin(system.events[event].trigger, strict=strictly)
+            programs[event] = lower("margin", blocks, [found], [system.events[event].heading])
+        (value,) = evaluate(programs[event], [at], (), list(parameters.T))
+        return np.broadcast_to(np.asarray(value) >= 0, at.shape)
+
+    return true
+
+
 def recorded(system: System) -> tuple[int, int]:
     """Numbers that a trajectory records aside: how often each event happened, and times for each.
 
@@ -203,7 +239,7 @@ def begun(system: System, batch: Batch) -> tuple[Batch, np.ndarray]:
 
 def event_tables(
     system: System, facts: Mapping[str, Any], addresses: Sequence[int], parameters: np.ndarray, times: np.ndarray, *,
-    lanes: int = 1,
+    lanes: int = 1, order: tuple[int, np.ndarray] = (0, np.empty(0, np.int64)),
 ) -> EventTables:  # fmt: skip
     """The tables for a batch of trajectories.
 
@@ -219,6 +255,8 @@ def event_tables(
         Output times.
     lanes : int
         Of those functions.
+    order : (int, (N,) int64)
+        The seed and the streams of the random numbers by which shuffled events are put in order.
 
     Raises
     ------
@@ -227,7 +265,12 @@ def event_tables(
     """
     names = ("first", "targets", "delays", "priorities", "flags")
     arrays = {name: np.array(facts[name], np.int64) for name in names}
-    schedule = _schedule(system, facts, parameters, times, addresses[0], lanes)
+    states, rows = facts["blocks"]
+
+    def conditions(own: np.ndarray) -> Callable[[int, np.ndarray], np.ndarray]:
+        return conditions_at(addresses[0], own, lanes=lanes, states=states, rows=rows, events=len(facts["flags"]))
+
+    schedule = event_schedule(system, facts, parameters, times, conditions)
     places, sizes = segment_places(system)
     smooth = [continuous(system, path) for path in system.inputs]
     inputs = {"places": places, "sizes": sizes, "smooth": smooth}
@@ -240,21 +283,26 @@ def event_tables(
         schedule=schedule,
         recorded=recorded(system)[1],
         segments=segments(system),
+        seed=order[0],
+        streams=order[1] if system.shuffled else np.empty(0, np.int64),
         **arrays,
     )
 
 
-def _schedule(
-    system: System, facts: Mapping[str, Any], parameters: np.ndarray, times: np.ndarray, triggers: int, lanes: int
-) -> np.ndarray:
-    """Known times of each trajectory and what happens there, (N, S, 3); one row where all are alike."""
+def event_schedule(
+    system: System, facts: Mapping[str, Any], parameters: np.ndarray, times: np.ndarray,
+    conditions: Callable[[np.ndarray], Callable[[int, np.ndarray], np.ndarray]],
+) -> np.ndarray:  # fmt: skip
+    """Known times of each trajectory and what happens there, (N, S, 3); one row where all are alike.
+
+    `conditions` makes of parameters (N, k) a function of the number of an event and times (N,): whether its condition is true.
+    """
     if not (parameters != parameters[:1])[:, _decisive(system)].any():
         parameters = parameters[:1]
     count, begin, end = len(parameters), times[0], times[-1]
     found = evaluate(Program.from_json(facts["schedule"]), (), (), list(parameters.T))
     values = iter([np.array(np.broadcast_to(v, count)) for v in found])
-    states, rows = facts["blocks"]
-    true = conditions_at(triggers, parameters, lanes=lanes, states=states, rows=rows, events=len(facts["flags"]))
+    true = conditions(parameters)
     columns: list[np.ndarray] = []  # (N, K, 3) each
     for event, kind, there in facts["times"]:
         sides = [next(values) if yes else None for yes in there]

@@ -59,6 +59,8 @@ def extended_events(
     DeclarationError
         For events whose jumps are followed by others that are not known.
     """
+    if system.shuffled:
+        raise DeclarationError(f"sensitivities do not follow '{system.shuffled[0]}', which acts in random order")
     jumps = _Jumps(system, columns, names, past)
     events: list[Event] = []
     further: list[sp.Symbol] = []

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import sympy as sp
+
 from symdyn.errors import DeclarationError
 from symdyn.io._formulas import as_text, node_of
 from symdyn.io.exchange.model import ExchangeModel, ExchangeReaction, Trigger
 
 __all__ = ["write"]
 
-#: Words of Antimony 3, and names of its functions and constants, which no symbol can have.
+#: Words of Antimony 3, and names of its functions and constants, which no quantity can have.
 _WORDS = """
     DNA FALSE False INF NAN NaN TRUE True abs acos acosh acot acoth acsc acsch after and arccos arccosh arccot arccoth arccsc
     arccsch arcsec arcsech arcsin arcsinh arctan arctanh area asec asech asin asinh at atan atanh avogadro bernoulli binomial
@@ -26,18 +28,28 @@ WORDS = frozenset(_WORDS.split())
 
 
 def write(model: ExchangeModel) -> str:
-    """The Antimony text of a model.
+    """The Antimony text of a model; quantities whose names are words of Antimony get an underscore, and are called by them.
 
     Raises
     ------
     DeclarationError
-        For names that are words of Antimony, and functions that it does not have.
+        For names that begin with two underscores, and functions that Antimony does not have.
     """
-    for s in (*model.quantities, *(c.symbol for c in model.changes)):
-        if s.name in WORDS or s.name.startswith("__"):
-            raise DeclarationError(f"{s.name!r} belongs to Antimony and cannot name a state or parameter; rename it")
-    lines = [f"model *{model.name}()", *(f"  {line};" for line in _lines(model)), "end"]
-    return "\n".join(lines) + "\n"
+    if (own := next((s.name for s in model.quantities if s.name.startswith("__")), None)) is not None:
+        raise DeclarationError(f"{own!r} belongs to Antimony and cannot name a state or parameter; rename it")
+    taken = {s.name for s in (*model.quantities, *(c.symbol for c in model.changes))}
+    taken |= {model.name, *(e.name for e in model.triggers)}
+    swap: dict[sp.Symbol, sp.Symbol] = {}
+    for s in model.quantities:
+        if s.name in WORDS:
+            new = s.name + "_"
+            while new in taken:
+                new += "_"
+            taken.add(new)
+            swap[s] = sp.Symbol(new)
+    called = [f'{new} is "{s}"' for s, new in swap.items()]
+    lines = [*_lines(model.renamed(swap) if swap else model), *called]
+    return "\n".join([f"model *{model.name}()", *(f"  {line};" for line in lines), "end"]) + "\n"
 
 
 def _lines(model: ExchangeModel) -> Iterator[str]:

@@ -228,6 +228,8 @@ def _finite(value: Any, node: Any, where: str) -> Any:
     if _is_condition(value):
         return value
     factor = value.as_coeff_Mul()[0]
+    if factor is sp.S.One and value.is_Mul and sp.zoo not in value.args and not value.is_number:
+        return value
     long = factor.is_Rational and max(factor.p.bit_length(), factor.q.bit_length()) > MAX_BITS
     if long or sp.zoo in value.args or not all(math.isfinite(value_of(e, {})) for e in (factor, value) if e.is_number):
         raise DeclarationError(f"{where} holds {sbml.formulaToL3String(node)}, which is no finite real number")

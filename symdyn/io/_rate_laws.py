@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 
 import sympy as sp
 
@@ -12,6 +13,8 @@ __all__ = ["mass_action", "split_reversible"]
 
 #: Largest order of reactions whose laws are compared with mass action as polynomials; above it, factor by factor.
 EXPANDED = 20
+#: Numbers of a law that differ by more than this, relative to them, are not equal but for rounding.
+UNLIKE = 1e-6
 
 
 def mass_action(
@@ -26,16 +29,65 @@ def mass_action(
     (k, None)
     """
     order = sum(reactants.values())
-    falling = sp.Mul(*(s - i for s, k in reactants.items() for i in range(k)))
-    patterns = [falling, sp.Mul(*(s**k for s, k in reactants.items()))] if powers else [falling]
+    patterns = [[s - i for s, k in reactants.items() for i in range(k)]]
+    if powers:
+        patterns.append([s for s, k in reactants.items() for _ in range(k)])
     for pattern in patterns:
-        ratio = law * volume ** (order - 1) / pattern
+        if not _proportional(law, pattern, species):
+            continue
+        ratio = _divided(law * volume ** (order - 1), pattern)
         if ratio.free_symbols & species and order <= EXPANDED and ratio.is_rational_function(*species):
             ratio = sp.cancel(_exact(ratio))
             ratio = ratio if not ratio.free_symbols & species else law
         if not ratio.free_symbols & species and not (volume.is_Symbol and volume in ratio.free_symbols):
             return ratio
     return None
+
+
+def _divided(e: sp.Expr, pattern: Iterable[sp.Expr]) -> sp.Expr:
+    """An expression over the factors of a pattern, of which those that stand in it as they are go first."""
+    factors = list(sp.Mul.make_args(e))
+    rest = []
+    for f in pattern:
+        if f in factors:
+            factors.remove(f)
+        else:
+            rest.append(f)
+    return sp.Mul(*factors) / sp.Mul(*rest)
+
+
+def _proportional(law: sp.Expr, pattern: Sequence[sp.Expr], species: set[sp.Symbol]) -> bool:
+    """Whether a law may be a constant times a pattern: False if at two points the numbers say that it is not."""
+    inside = {s: 0.5 + 0.381966 * i % 1 for i, s in enumerate(sorted(law.free_symbols, key=str), start=1)}
+    ratios = []
+    for shift in (0.0, 0.71):
+        values = {s: v + shift if s in species else v for s, v in inside.items()}
+        try:
+            ratios.append(_number(law, values) / math.prod(_number(f, values) for f in pattern))
+        except (_NoNumber, ArithmeticError, KeyError, ValueError):
+            return True
+    a, b = ratios
+    return not abs(a - b) > UNLIKE * max(abs(a), abs(b))
+
+
+class _NoNumber(Exception):
+    """Something other than sums, products and powers."""
+
+
+def _number(e: sp.Expr, values: Mapping[sp.Symbol, float]) -> float:
+    """The value of a rational expression."""
+    if e.is_Symbol:
+        return values[e]
+    if e.is_Number:
+        return float(e)
+    parts = [_number(a, values) for a in e.args]
+    if e.is_Add:
+        return math.fsum(parts)
+    if e.is_Mul:
+        return math.prod(parts)
+    if e.is_Pow and e.args[1].is_Integer:
+        return parts[0] ** parts[1]
+    raise _NoNumber
 
 
 def _exact(e: sp.Expr) -> sp.Expr:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,12 @@ __all__ = ["read"]
 
 
 def read(
-    text: str, path: Path | None = None, *, limits: Limits | None = None, exact: Mapping[str, float] | None = None
+    text: str,
+    path: Path | None = None,
+    *,
+    limits: Limits | None = None,
+    exact: Mapping[str, float] | None = None,
+    words: Collection[str] = (),
 ) -> ExchangeModel:
     """The exchange model of an SBML text, which lies at a path.
 
@@ -35,6 +40,9 @@ def read(
     limits : Limits, optional
     exact : mapping of str to float, optional
         From numbers of 15 digits, as libsbml writes them, to those that they stand for.
+    words : collection of str, optional
+        Names that identifiers of another format cannot be: a quantity that is called by one, as its identifier is but for
+        underscores at its end, gets it.
 
     Raises
     ------
@@ -45,7 +53,7 @@ def read(
     limits.fit(text)
     bounded(text)
     read_apart(text, "SBML", limits, path)
-    return _Reader(prepared(text, path).getModel(), len(text), exact or {}).exchange()
+    return _Reader(prepared(text, path).getModel(), len(text), exact or {}, words).exchange()
 
 
 def _items(collection: Any) -> list[Any]:
@@ -55,7 +63,7 @@ def _items(collection: Any) -> list[Any]:
 class _Reader:
     """One model."""
 
-    def __init__(self, model: Any, characters: int, exact: Mapping[str, float]) -> None:
+    def __init__(self, model: Any, characters: int, exact: Mapping[str, float], words: Collection[str]) -> None:
         self.model = model
         self.exact = exact
         self.level = model.getLevel()
@@ -73,8 +81,10 @@ class _Reader:
         reactions = {r.getId() for r in self.listed}
         self.time = sp.Symbol(next(name for name in ("t", "time", "model_time") if name not in ids | reactions))
         self.names: dict[str, sp.Expr] = {}
+        called = {k: x.getName() for found in (self.species, self.compartments, self.parameters) for k, x in found.items()}
+        called = {k: name for k, name in called.items() if name in words and name not in ids and k.rstrip("_") == name}
         for name in (*sorted(ids), *sorted(reactions - ids)):
-            new = name
+            new = called.get(name, name)
             while new in RESERVED_NAMES or (new != name and new in ids | reactions):
                 new += "_"
             self.names[name] = sp.Symbol(new)
@@ -167,7 +177,7 @@ class _Reader:
 
     def read(self, node: Any, where: str, local: dict[str, sp.Expr] | None = None) -> sp.Expr:
         """A formula."""
-        return self.formula.read(node, {**self.names, **(local or {})}, where)
+        return self.formula.read(node, {**self.names, **local} if local else self.names, where)
 
     def symbol(self, name: str, where: str) -> Any:
         """What an identifier became."""

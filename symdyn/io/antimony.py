@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from symdyn.errors import DeclarationError, ParseError
-from symdyn.io._antimony_writer import write
+from symdyn.io._antimony_writer import WORDS, write
 from symdyn.io._reading import Limits, read_apart, source_text
 from symdyn.io.exchange.raised import raised
 from symdyn.io.sbml import chosen, lowered, written
@@ -103,7 +103,7 @@ def read_antimony(
             if (place := _LINE.match(str(error))) is None:
                 raise
             raise _located(place, text, imported) from None
-        return lowered(sbml, None, as_, laws, limits=limits, exact=exact, origin="Antimony")
+        return lowered(sbml, None, as_, laws, limits=limits, exact=exact, words=WORDS, origin="Antimony")
     except ParseError as error:
         raise ParseError(f"{what}: {error.reason}" if path else error.reason, text, error.position) from None
     except DeclarationError as error:
@@ -115,7 +115,8 @@ def to_antimony(system: System, path: str | Path | None = None) -> str:
 
     Species are amounts in one compartment, whose size is the volume, and rates of reactions the propensities.  The states of an
     ODE system are variables with rates of change; algebraic equations, delays and events are written, a schedule of doses as
-    one event for each.  Numbers are written exactly; tools that read them by libsbml keep 15 digits.
+    one event for each.  Numbers are written exactly; tools that read them by libsbml keep 15 digits.  Names that are words of
+    Antimony, such as ``gamma`` and ``pi``, get an underscore, and `read_antimony` takes it away.
 
     Parameters
     ----------

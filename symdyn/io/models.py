@@ -10,7 +10,7 @@ from symdyn.errors import DeclarationError, ParseError
 from symdyn.io.antimony import read_antimony
 from symdyn.io.sbml import read_sbml
 from symdyn.models.text import text_kinds
-from symdyn.parsing import ModelText, parse_model
+from symdyn.parsing import MAX_TEXT, ModelText, parse_model
 from symdyn.reaction_text import has_reactions
 from symdyn.system import System
 
@@ -65,7 +65,8 @@ def read_model(path: str | Path, kind: str | None = None, **options: Any) -> Sys
         return reader(path, **options, **({"as_": "ode"} if kind == "ode" else {}))
     text = read_text(path)
     try:
-        found = kind or ("jump" if has_reactions(text) else _kind(parse_model(text)))
+        characters = options.get("characters", MAX_TEXT)
+        found = kind or ("jump" if has_reactions(text, characters) else _kind(parse_model(text, characters)))
         kinds = text_kinds()
         if found not in kinds:
             raise DeclarationError(f"kind is {kind!r}; expected one of {', '.join(kinds)}")

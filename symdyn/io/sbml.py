@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -129,6 +129,7 @@ def lowered(
     *,
     limits: Limits,
     exact: Mapping[str, float] | None = None,
+    words: Collection[str] = (),
     origin: str = "SBML",
 ) -> ReactionNetwork | ODESystem:
     """The system of an SBML text, which lies at a path or was translated from another format."""
@@ -136,7 +137,7 @@ def lowered(
     from symdyn.io.exchange.networks import to_network
     from symdyn.io.exchange.odes import to_odes
 
-    model = replace(read(text, path, limits=limits, exact=exact), origin=origin)
+    model = replace(read(text, path, limits=limits, exact=exact, words=words), origin=origin)
     return to_odes(model) if as_ == "ode" else to_network(model, laws or "propensities")
 
 

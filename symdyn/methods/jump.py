@@ -55,4 +55,4 @@ class JumpScheme(NetworkScheme):
 
 def refuse_all_but_networks(system: System) -> str | None:
     """None for a system of reactions, with events, delays and inputs or without, else the reason."""
-    return system.unmet(["propensities"], also=["events", "delayed_reactions", "inputs"])
+    return system.unmet(["propensities"], also=["events", "shuffled", "delayed_reactions", "inputs"])

@@ -17,9 +17,9 @@ __all__ = ["read_network"]
 
 
 def read_network(
-    text: str, parameters: Mapping[Any, float] | None, options: Mapping[str, Any]
+    text: str, parameters: Mapping[Any, float] | None, options: Mapping[str, Any], characters: int
 ) -> tuple[list[Reaction], dict[str, Any]]:
-    """The reactions of a text, and the other arguments: arguments override the text.
+    """The reactions of a text of so many characters at most, and the other arguments: arguments override the text.
 
     Raises
     ------
@@ -28,7 +28,7 @@ def read_network(
     DeclarationError
         For a value that nothing uses, which most often is that of the volume.
     """
-    model = parse_network(text)
+    model = parse_network(text, characters)
     reactions = [
         Reaction(
             {sp.Symbol(k): v for k, v in r.reactants.items()},

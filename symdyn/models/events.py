@@ -138,13 +138,17 @@ class Event:
         Time from the trigger to the assignments, evaluated at the trigger.
     priority : Expr or number, optional
         Among events that act at the same time the one with the largest priority acts first, then those without a priority;
-        equals act in the order in which they were triggered, and those triggered together in the order of the declaration.
+        equals act in the order in which they were triggered, and those triggered together in the order of the declaration,
+        unless they are shuffled.
     persistent : bool, optional
         Whether it acts after its delay, and after others of the same time, even if the condition is false again by then.
     initial : bool, optional
         Whether the condition counts as true before the first time, so that one that is true at the first time triggers nothing.
     from_trigger : bool, optional
         Whether new values are those of the moment of the trigger; else those of the moment at which the event acts.
+    shuffled : bool, optional
+        Whether it acts in a random order among other shuffled events of the same time and priority: each order is as likely
+        as any other, and depends on the seed of a simulation and on the trajectory alone.
     record : int, optional
         Firings of each trajectory, from the first on, whose times a simulation of rates of change reports.
 
@@ -169,6 +173,7 @@ class Event:
     persistent: bool = True
     initial: bool = True
     from_trigger: bool = False
+    shuffled: bool = False
     record: int = RECORDED
 
     def __post_init__(self) -> None:
@@ -269,7 +274,7 @@ class Event:
     @property
     def fingerprint(self) -> str:
         """What decides its meaning, exactly."""
-        flags = [self.persistent, self.initial, self.from_trigger]
+        flags = [self.persistent, self.initial, self.from_trigger, *([True] if self.shuffled else [])]
         return f"{self.heading} {list(map(str, self.assignments))} {flags} {dag.fingerprint(self.sides)}"
 
     @property

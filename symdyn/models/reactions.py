@@ -20,7 +20,7 @@ from symdyn.models._network_text import read_network
 from symdyn.models.events import Event, listed_events
 from symdyn.models.reaction import Burst, Reaction, complex_text, rate_text
 from symdyn.models.registry import KINDS
-from symdyn.parsing import ModelText
+from symdyn.parsing import MAX_TEXT, ModelText
 from symdyn.paths import Path, PathSlope
 from symdyn.system import Equation, System
 
@@ -148,7 +148,9 @@ class ReactionNetwork(NetworkVerbs, System):
         )
 
     @classmethod
-    def from_text(cls, text: str, parameters: Mapping[Any, float] | None = None, **options: Any) -> Self:
+    def from_text(
+        cls, text: str, parameters: Mapping[Any, float] | None = None, *, characters: int = MAX_TEXT, **options: Any
+    ) -> Self:
         """Read a network, one reaction a line (see `symdyn.reaction_text`); the text is never evaluated as code.
 
         ``->`` is followed by a rate constant of mass action, ``=>`` by a complete propensity; ``<->`` and ``<=>`` stand for
@@ -161,6 +163,8 @@ class ReactionNetwork(NetworkVerbs, System):
             The reactions, separated by line breaks or semicolons.
         parameters : mapping of Symbol or str to float, optional
             Default values; they override those in the text.
+        characters : int, optional
+            Largest length of the text.
         **options
             Further arguments of the class, such as ``volume``, ``combinatoric``, ``initial`` and ``binary``.
 
@@ -180,7 +184,7 @@ class ReactionNetwork(NetworkVerbs, System):
         >>> net.propensities
         (A*B*k1, C*k2, C*v/(C + 1))
         """
-        reactions, values = read_network(text, parameters, options)
+        reactions, values = read_network(text, parameters, options, characters)
         for r in reactions:
             twice = sorted(s.name for s in set(r.reactants) & r.rate.free_symbols if r.mass_action)
             if twice:

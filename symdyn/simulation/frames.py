@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -330,6 +330,7 @@ class Frame:
         return {k: v for k, v in self.__dict__.items() if k != "observer"}
 
 
+@lru_cache(maxsize=32)
 def observer(system: System) -> Program | None:
     """The program of the observables, if there are any."""
     if not system.observables:

@@ -33,8 +33,10 @@ PARTS: Mapping[str, str] = MappingProxyType(
         "fields": "fields",
         "kinetics": "cells with kinetics of their own",
         "events": "events",
+        "shuffled": "events in random order",
         "inputs": "inputs over time",
         "delays": "delays",
+        "slopes": "slopes of delayed states",
     }
 )
 
@@ -222,6 +224,11 @@ class Contents(ABC):
         )
 
     @property
+    def shuffled(self) -> tuple[Any, ...]:
+        """The events that act in random order among those of the same time and priority."""
+        return tuple(e for e in self.events if e.shuffled)
+
+    @property
     def inputs(self) -> tuple[Path, ...]:
         """The parameters that are functions of time."""
         return tuple(p for p in self.parameters if isinstance(p, Path))
@@ -233,7 +240,7 @@ class Contents(ABC):
 
     @cached_property
     def delays(self) -> tuple[AppliedUndef, ...]:
-        """States at other times, such as ``x(t - 1)``, sorted by name; in sensitivities also slopes, ``x'(t - 1)``."""
+        """States at other times, such as ``x(t - 1)``, and their slopes, ``x'(t - 1)``, sorted by name."""
         if not self.delayed:
             return ()
         events = [side for event in self.events for side in event.sides]

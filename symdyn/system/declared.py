@@ -22,7 +22,7 @@ from symdyn.declaration import (
     read_equations,
 )
 from symdyn.errors import DeclarationError
-from symdyn.parsing import ModelText, parse_model
+from symdyn.parsing import MAX_TEXT, ModelText, parse_model
 from symdyn.paths import Path, PathSlope
 from symdyn.system.initial import Beginning
 
@@ -244,7 +244,9 @@ class System(Beginning):
         )
 
     @classmethod
-    def from_text(cls, text: str, parameters: Mapping[Any, float] | None = None, **options: Any) -> Self:
+    def from_text(
+        cls, text: str, parameters: Mapping[Any, float] | None = None, *, characters: int = MAX_TEXT, **options: Any
+    ) -> Self:
         """Read a system from text, one equation a line or separated by semicolons.
 
         The text is parsed by a grammar of its own and never evaluated.  It may also set parameters (``a = 0.5``), initial
@@ -257,6 +259,8 @@ class System(Beginning):
             The equations in the notation of the kind: ``x' = ...``, ``x[t+1] = ...`` or ``dx = ...*dt + ...*dW``.
         parameters : mapping of Symbol or str to float, optional
             Default values; they override those in the text.
+        characters : int, optional
+            Largest length of the text.
         **options
             Further arguments of the class, such as ``initial``, ``observables`` and ``time``; they override the text.
 
@@ -278,9 +282,9 @@ class System(Beginning):
         >>> print(sd.ODESystem.from_text("x' = a*x - x*y; y' = x*y - b*y; a = 1; b = 0.5", {"a": 2}).defaults)
         {a: 2.0, b: 0.5}
         """
-        model = parse_model(text)
+        model = parse_model(text, characters)
         if model.events and not cls.eventful:
-            raise DeclarationError(f"{cls.__name__} has no events; ODESystem, SDESystem, DiscreteSystem and networks may")
+            raise DeclarationError(f"{cls.__name__} has no events; ODEs, SDEs, maps, fields and networks may")
         if model.algebraic and "constraints" not in cls.sides:
             raise DeclarationError(f"{cls.__name__} has no algebraic equations, 0 = ...; an ODESystem may have them")
         if model.history and not cls.delayed:

@@ -6,8 +6,8 @@
     when X > 50 delay 2 priority 1, X = 0      # two units of time after it; before others that act at the same time
     at 0 every 12 times 20, A = A + 100        # at 0, 12, ..., 228
 
-After the condition stand, in any order, ``delay`` and ``priority`` with an expression, and ``persistent``, ``initial`` and
-``from_trigger`` with ``true`` or ``false``.
+After the condition stand, in any order, ``delay`` and ``priority`` with an expression, and ``persistent``, ``initial``,
+``from_trigger`` and ``shuffled`` with ``true`` or ``false``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from symdyn.text.terms import TermBuilder
 __all__ = ["FLAGS", "EventText", "clauses", "closed", "flag", "is_event", "read_event", "split_at_commas"]
 
 _WHEN, _AT = "when", "at"
-VALUES, FLAGS, REPEATS = ("delay", "priority"), ("persistent", "initial", "from_trigger"), ("every", "times")
+VALUES, FLAGS, REPEATS = ("delay", "priority"), ("persistent", "initial", "from_trigger", "shuffled"), ("every", "times")
 _FORM = "when X > 50, X = 0, Y = Y + 1 (or: at 0 every 12 times 20, X = X + 100)"
 
 

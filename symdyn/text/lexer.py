@@ -6,7 +6,7 @@ import re
 import unicodedata
 from typing import NamedTuple
 
-from symdyn.errors import ParseError
+from symdyn.errors import DeclarationError, ParseError
 
 __all__ = ["MAX_DEPTH", "MAX_DIGITS", "MAX_EXPRESSION", "MAX_NAME", "MAX_TEXT", "Token", "split_statements", "tokenize"]
 
@@ -19,6 +19,7 @@ MAX_DEPTH = 100
 
 _NUMBER = re.compile(r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _OPERATOR = re.compile(r"<->|<=>|->|=>|\*\*|:=|<=|>=|==|!=|[-+*/^<>=(),;'\[\]]")
+_BREAK = re.compile(r"[\r\n]")
 _CLOSES = {")": "(", "]": "["}
 
 #: A line that ends with one of these goes on in the next line.
@@ -67,8 +68,8 @@ class Token(NamedTuple):
     end: int
 
 
-def tokenize(text: str) -> list[Token]:
-    """Split `text` into tokens; names are brought to Unicode's NFKC form, comments are dropped.
+def tokenize(text: str, characters: int = MAX_TEXT) -> list[Token]:
+    """Split `text`, of so many characters at most, into tokens; names are brought to Unicode's NFKC form, comments are dropped.
 
     Raises
     ------
@@ -77,8 +78,11 @@ def tokenize(text: str) -> list[Token]:
     """
     if not isinstance(text, str):
         raise ParseError(f"got {type(text).__name__} where the text of a model belongs; pass a str")
-    if len(text) > MAX_TEXT:
-        raise ParseError(f"the text has {len(text)} characters, more than {MAX_TEXT}; split the model", text, MAX_TEXT)
+    if isinstance(characters, bool) or not isinstance(characters, int) or characters < 1:
+        raise DeclarationError(f"characters is {characters!r}; expected a whole number from 1, the largest length of a text")
+    if len(text) > characters:
+        message = f"the text has {len(text)} characters, more than {characters}; raise characters= if you trust its author"
+        raise ParseError(message, text, characters)
     tokens = []
     at = 0
     while at < len(text):
@@ -86,7 +90,8 @@ def tokenize(text: str) -> list[Token]:
         if character in " \t":
             at += 1
         elif character == "#":
-            at = min((i for i in (text.find("\n", at), text.find("\r", at)) if i >= 0), default=len(text))
+            found = _BREAK.search(text, at)
+            at = len(text) if found is None else found.start()
         elif character in "\r\n":
             at += 1
             tokens.append(Token("break", "\n", start, at))

@@ -19,11 +19,12 @@ from symdyn.text.rate_laws import RATE_LAWS
 
 __all__ = ["MAX_EXPONENT", "MAX_MAGNITUDE", "MAX_WORK", "Node", "TermBuilder"]
 
-#: Limits on constants and exponents, on exact numbers (bits) and on the work of one text (about 5 us a unit).
+#: Limits on constants and exponents, on exact numbers (bits) and on the work of one text (about 5 us a unit), which a text
+#: longer than most may exceed by its length.
 MAX_MAGNITUDE = 1e300
 MAX_EXPONENT = 1000
 MAX_BITS = 2000
-MAX_WORK = 120_000
+MAX_WORK, WORK_OF_CHARACTER = 120_000, 1.2
 MAX_TOWER = 8
 #: Nodes within nodes: sympy prints, hashes and differentiates by recursion.
 MAX_HEIGHT = 100
@@ -95,7 +96,7 @@ class TermBuilder:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.work = 0
+        self.work, self.most = 0, max(MAX_WORK, int(WORK_OF_CHARACTER * len(text)))
 
     def fail(self, message: str, position: int) -> NoReturn:
         """Raise the error at `position`."""
@@ -104,7 +105,7 @@ class TermBuilder:
     def spend(self, units: int, position: int) -> None:
         """Count work; a text that would keep sympy busy for seconds is refused."""
         self.work += units
-        if self.work > MAX_WORK:
+        if self.work > self.most:
             self.fail("the text takes too long to build; split the model or simplify it", position)
 
     def real(self, value: float | None, position: int) -> float | None:

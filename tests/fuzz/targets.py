@@ -143,10 +143,41 @@ def _petab() -> Target:
     return Target((seed,), read)
 
 
+def _archive() -> Target:
+    """The bytes of an archive, of which most mutations break checksums."""
+    return Target((EXPERIMENT.read_bytes(),), _file("experiment.omex", _described))
+
+
+def _experiment() -> Target:
+    """The model and the experiment of an archive in one, each after a line with its name."""
+    mark, path = b"\n==== ", _folder() / "experiment.omex"
+    with zipfile.ZipFile(EXPERIMENT) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+
+    def read(data: bytes) -> object:
+        found = {**parts}
+        for part in data.split(mark)[1:]:
+            name, _, content = part.partition(b"\n")
+            found[name.decode("utf-8", "replace")[:50] or "model.xml"] = content
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, content in found.items():
+                archive.writestr(name, content)
+        return _described(path)
+
+    listed = [mark + name.encode() + b"\n" + parts[name] for name in ("experiment.sedml", "model.xml")]
+    return Target((b"".join(listed), *listed), read)
+
+
+def _described(path: Path) -> object:
+    archive = sd.read_archive(path)
+    return str(archive) + str(archive.systems)
+
+
 def _data(path: Path) -> object:
     return read_data(read_table(path))
 
 
+EXPERIMENT = Path(__file__).parents[2] / "examples" / "data" / "conversion.omex"
 ODE = """x' = a*x - b*x*y + piecewise(1, x > 2, 0)
 y' = c*x*y/(1 + x^2) - d*exp(-y)
 a = 0.5; b = 3e-2; c = 1/3; d = 2
@@ -189,4 +220,6 @@ TARGETS: dict[str, Callable[[], Target]] = {
     "checkpoint": _checkpoint,
     "store": _store,
     "PEtab": _petab,
+    "archive": _archive,
+    "experiment in an archive": _experiment,
 }

@@ -89,6 +89,7 @@ def test_columns_of_one_label_are_called_by_their_identifiers(tmp_path):
         ("[@id='A']", "[@id='Z']", "shows 'Z', which the model does not have"),
         ('source="model.xml"', 'source="../model.xml"', "names the model '../model.xml', which is no file of the archive"),
         ('source="model.xml"', 'source="#model"', "is a change of itself"),
+        ("<algorithm ", "<a:algorithm ", "unbound prefix"),
         ("<divide/>", "<curl/>", "has the function curl of 2 arguments"),
         ("<ci>rates</ci>", "<apply><root/><degree/><ci>rates</ci></apply>", "has the element degree without a value"),
         ("<ci>rates</ci>", "<cn>1+rates</cn>", "has the number '1+rates'"),

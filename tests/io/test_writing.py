@@ -137,8 +137,23 @@ def test_what_is_not_represented_is_named():
         for write in (system.to_sbml, system.to_antimony):
             with pytest.raises(DeclarationError, match=message):
                 write()
-    with pytest.raises(DeclarationError, match="'gamma' belongs to Antimony and cannot name a state or parameter; rename it"):
-        sd.ODESystem.from_text("x' = -gamma*x").to_antimony()
+    with pytest.raises(DeclarationError, match="'__k' belongs to Antimony and cannot name a state or parameter; rename it"):
+        sd.ODESystem({x: -sp.Symbol("__k") * x}).to_antimony()
+
+
+def test_names_that_are_words_of_antimony_are_written_under_others():
+    """libantimony reads them with an underscore, called as they were; symdyn gives them their names back."""
+    text = "species' = -gamma*species + gamma_; at' = pi*at; gamma = 0.5; gamma_ = 2; pi = 3; species(0) = 2*pi; at(0) = 1\n"
+    system = sd.ODESystem.from_text(text + "area := species*at\nwhen species > 9, at = gamma")
+    written = system.to_antimony()
+    assert "gamma__ = 0.5;" in written
+    assert 'gamma__ is "gamma";' in written
+    assert sd.read_antimony(written, as_="ode") == system
+    assert sd.read_antimony(system.to_antimony().replace(' is "', ' is "the '), as_="ode").names == ("species_", "at_")
+    network = sd.ReactionNetwork.from_text(
+        "gene -> gene + exp_, pi; gene -> 0, gamma; pi = 3; gamma = 2; gene(0) = 4; exp_(0) = 0"
+    )
+    assert sd.read_antimony(network.to_antimony()) == network
 
 
 @pytest.mark.parametrize("word", ["area", "at", "ext", "pi", "gamma", "operator", "time"])
@@ -190,3 +205,15 @@ def test_events_of_networks_keep_what_has_an_effect_under_other_values():
     )
     for back in forms(net, "network"):
         assert back.events == net.events
+
+
+def test_priorities_that_may_be_equal_are_shuffled_in_sbml():
+    text = "x' = 1; x(0) = 0; when x >= 1 priority 2{0}, x = 0; when x >= 1 priority {1}{0}, x = 0.5"
+    both = sd.ODESystem.from_text(text.format(" shuffled true", 2))
+    assert [e.shuffled for e in sd.read_sbml(both.to_sbml(), as_="ode").events] == [True, True]
+    other = sd.ODESystem.from_text(text.format("", 1))
+    assert [e.shuffled for e in sd.read_sbml(other.to_sbml(), as_="ode").events] == [False, False]
+    with pytest.raises(sd.DeclarationError, match="may have the same priority, which means a random order in SBML"):
+        sd.ODESystem.from_text(text.format("", 2)).to_sbml()
+    with pytest.raises(sd.DeclarationError, match="give it a priority"):
+        sd.ODESystem.from_text("x' = 1; x(0) = 0; when x >= 1 shuffled true, x = 0").to_antimony()

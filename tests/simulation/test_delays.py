@@ -64,6 +64,33 @@ def test_delay_that_depends_on_the_state(method):
 
 
 @pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("ahead", [t / 2, y / 2])
+def test_steps_end_at_breakpoints_of_delays_that_vary(ahead, method):
+    """x' = x(t/2) from x(1) = 1, 0 before, is a polynomial of the degrees 0, 1 and 2 up to 2, 4 and 8; y is the time."""
+    times = np.linspace(1, 8, 29)
+    known = np.select([times < 2, times < 4], [np.ones(29), times - 1], 3 + (times**2 - 16) / 4 - (times - 4))
+    system = sd.ODESystem({x: X(ahead), y: 1}, history={x: 0}, initial={x: 1, y: 1})
+    data = run(system, times, method, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(data.x, known, atol=3e-5)  # of what is not smooth the error would be that of the tolerance
+    neves = sd.ODESystem({x: x * X(sp.log(x)) / t}, history={x: 1})
+    times = np.linspace(1, np.e**2, 30)
+    data = run(neves, times, method, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(data.x, np.where(times <= np.e, times, np.exp(times / np.e)), rtol=3e-5)
+
+
+def test_breakpoints_are_those_of_each_trajectory():
+    """x' = x(y/k): the first jump comes again at k, then at k^2; each trajectory has the bits of a single run."""
+    values = np.linspace(1.5, 3, 19)
+    system = sd.ODESystem({x: X(y / k), y: 1}, {k: 2}, history={x: 0}, initial={x: 1, y: 1})
+    times = np.linspace(1, 2.25, 11)
+    data = run(system, times, parameters={k: values}, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(data.x, 1 + np.maximum(times - values[:, None], 0), atol=3e-6)
+    for n in (0, 7, 18):
+        alone = run(system, times, parameters={k: values[n]}, rtol=1e-3, atol=1e-3)
+        assert alone.x.values.tobytes() == data.x[n].values.tobytes()
+
+
+@pytest.mark.parametrize("method", METHODS)
 def test_delay_that_vanishes(method):
     """log(t) and 1/t, whose delay t - exp(1 - 1/t) is 0 at t = 1: steps there look up themselves (Enright & Hayashi 1997)."""
     ahead = sp.exp(1 - y)
@@ -175,6 +202,38 @@ def test_until_and_observables():
     assert "twice" in data
 
 
+@pytest.mark.parametrize("method", ["tsit5", "dop853"])
+def test_neutral_equation(method):
+    """x' = x + x(t - 1) - x'(t - 1)/4, x = -t before 0 (Paul's test set), by the method of steps in exact arithmetic."""
+    piece, times = -t, np.linspace(0, 4, 41)
+    known = np.zeros(41)
+    for k in range(4):
+        before, start = piece.subs(t, t - 1), piece.subs(t, k)
+        rest = sp.integrate(sp.expand(sp.exp(-t) * (before - sp.diff(before, t) / 4)), t)
+        piece = sp.expand(sp.exp(t) * (rest - rest.subs(t, k) + start * sp.exp(-k)))
+        here = (times >= k) & (times <= k + 1)
+        known[here] = [float(piece.subs(t, s)) for s in times[here]]
+    system = sd.ODESystem({x: x + X(t - 1) - X(t - 1).diff(t) / 4}, history={x: -t})
+    assert sd.ODESystem.from_text("x' = x + x(t - 1) - x'(t - 1)/4; x(t <= 0) = -t") == system
+    np.testing.assert_allclose(run(system, times, method).x, known, rtol=2e-8, atol=1e-11)
+    with pytest.raises(sd.CompileError, match="slopes of states at other times"):
+        run(system, times, "rodas5p")
+    with pytest.raises(sd.DeclarationError, match="delays"):
+        sd.analysis.steady_states(system)
+
+
+def test_jumps_of_slopes_stay_as_they_are():
+    """x' = x'(t - tau), x' = 1 before 0 and a jump by -1/2 there for x' = x'(t - tau) - H(t)/2: slopes fall by 1/2 each tau."""
+    taus, times = np.array([0.3, 0.7, 1.0]), np.linspace(0, 6, 25)
+    system = sd.ODESystem({x: X(t - tau).diff(t) - sp.S.Half}, {tau: 1}, history={x: t})
+    turns = np.floor(times / taus[:, None] + 1e-12)
+    slopes = 1 - (np.arange(25) + 1) / 2
+    sums = np.concatenate([[0], np.cumsum(slopes)])
+    known = sums[turns.astype(int)] * taus[:, None] + slopes[turns.astype(int)] * (times - turns * taus[:, None])
+    data = run(system, times, parameters={tau: taus}, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(data.x, known, atol=1e-9)
+
+
 def test_failures_say_what_happened():
     ahead = sd.ODESystem({x: X(t + x - 0.5)}, initial={x: 1})
     with pytest.raises(sd.SimulationError, match="a delay was negative"):
@@ -205,7 +264,11 @@ def test_failures_say_what_happened():
         ({x: -x, y: 1}, {"initial": {x: Y(t + 1)}}, "looks into the future"),
         ({x: -x, y: 1}, {"initial": {x: Y(t - tau)}}, "whose delay tau may be negative"),
         ({x: -x, y: 1}, {"initial": {x: Y(t - y)}}, "whose delay y may be negative"),
-        ({x: X(t - 1).diff(t)}, {}, "derivative"),
+        ({x: X(t - y).diff(t), y: 1}, {}, r"x'\(t - y\) is not supported: expected the first derivative"),
+        ({x: X(t - 1).diff(t, 2)}, {}, "derivative"),
+        ({x: X(t - 1).diff(t)}, {"events": sd.Event(x > 1, {x: 0})}, "sets x, whose slope at another time"),
+        ({x: X(t - 1).diff(t), y: 1}, {"events": sd.Event(sp.Function("x'")(t - 1) > 1, {y: 0})}, "slope .* in an event"),
+        ({x: X(t).diff(t)}, {}, "derivative"),
     ],
 )  # fmt: skip
 def test_declarations_that_mean_nothing_are_refused(equations, options, message):

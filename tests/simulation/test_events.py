@@ -6,17 +6,24 @@ import numpy as np
 import pytest
 import sympy as sp
 import xarray as xr
+from scipy import stats
 
 import symdyn as sd
 from symdyn.derive.sensitivities import sensitivities
 
-t, x, y, z, u, v, A, I, k = sp.symbols("t x y z u v A I k")
+t, x, y, z, u, v, w, A, I, k = sp.symbols("t x y z u v w A I k")
 TIGHT = {"rtol": 1e-12, "atol": 1e-14, "progress": False}
 
 
 def still(*events, **initial):
     """Three states that nothing but events changes; x grows with time."""
     return sd.ODESystem({x: 1, y: 0, z: 0}, initial={x: 0, y: 0, z: 0, **initial}, events=events)
+
+
+def beside_a_field(*events):
+    """The same states as scalars of a system with a field."""
+    rates = {x: 1, y: 0, z: 0}
+    return sd.PDESystem({w: 0}, (0, 1), odes=rates, space=["r"], initial={w: 0, x: 0, y: 0, z: 0}, events=events).discretize(4)
 
 
 def fired(data, event=0):
@@ -132,16 +139,18 @@ def test_doses_before_the_first_time_are_left_out_and_one_at_it_is_given():
         ([sd.Event(x < 1, {y: y + 1}), sd.Event(t >= 2, {x: 0})], 1),
     ],
 )
-def test_events_of_one_moment_delays_and_first_values(events, expected):
+@pytest.mark.parametrize("made", [still, beside_a_field])
+def test_events_of_one_moment_delays_and_first_values(made, events, expected):
     for trajectories in (None, 3):
-        data = sd.simulate(still(*events), [0, 3], trajectories=trajectories, **TIGHT)
+        data = sd.simulate(made(*events), [0, 3], trajectories=trajectories, **TIGHT)
         np.testing.assert_allclose(data.y.isel(time=-1), expected, rtol=1e-12)
 
 
-def test_outputs_at_the_time_of_an_event_are_those_after_it():
+@pytest.mark.parametrize("made", [still, beside_a_field])
+def test_outputs_at_the_time_of_an_event_are_those_after_it(made):
     for event in (sd.Event(t >= 1, {y: 5}), sd.dose(y, 5, start=1)):
-        assert sd.simulate(still(event), [0, 0.5, 1, 2], progress=False).y.values.tolist() == [0, 0, 5, 5]
-    assert sd.simulate(still(sd.Event(t > 1, {y: 5})), [0, 1, 2], progress=False).y.values.tolist() == [0, 0, 5]
+        assert sd.simulate(made(event), [0, 0.5, 1, 2], progress=False).y.values.tolist() == [0, 0, 5, 5]
+    assert sd.simulate(made(sd.Event(t > 1, {y: 5})), [0, 1, 2], progress=False).y.values.tolist() == [0, 0, 5]
 
 
 @pytest.mark.parametrize(
@@ -153,9 +162,10 @@ def test_outputs_at_the_time_of_an_event_are_those_after_it():
         ([sd.Event(sp.sqrt(1 - x) <= -1, {y: 1})], "not a number"),
     ],
 )
-def test_what_cannot_go_on_ends_in_a_status(events, message):
+@pytest.mark.parametrize("made", [still, beside_a_field])
+def test_what_cannot_go_on_ends_in_a_status(made, events, message):
     with pytest.raises(sd.SimulationError, match=message):
-        sd.simulate(still(*events), [0, 3], progress=False)
+        sd.simulate(made(*events), [0, 3], method=sd.methods.Bs32(max_step=0.002), progress=False)
 
 
 def test_a_trajectory_stops_within_events():
@@ -176,6 +186,48 @@ def test_events_go_through_chunks_stores_and_statistics(tmp_path):
     other = neuron.replace(events=(sd.Event(v >= 1, {v: 0.5}, record=3),))
     with pytest.raises(sd.SymdynError, match="begun"):
         sd.simulate(other, **run, store=tmp_path / "run")
+
+
+def test_shuffled_events_act_in_every_order_with_the_same_chance():
+    listed = [sd.Event(t >= 2, {y: 10 * y + i}, priority=k, shuffled=True) for i in (1, 2, 3)]
+    first, last = sd.Event(t >= 2, {y: 4}, priority=5), sd.Event(t >= 2, {y: 10 * y + 5}, shuffled=True)
+    model = sd.ODESystem({x: 1, y: 0}, {k: 1}, initial={x: 0, y: 0}, events=[*listed, last, first])
+    run = {"t": [0, 3], "trajectories": 6000, "seed": 5, "progress": False}
+    data = sd.simulate(model, **run)
+    orders, counts = np.unique(data.y[:, -1], return_counts=True)
+    assert orders.tolist() == [41235, 41325, 42135, 42315, 43125, 43215]
+    assert stats.chisquare(counts).pvalue > 1e-3
+    xr.testing.assert_identical(data, sd.simulate(model, **run, layout=sd.Layout(lanes=8, threads=2, chunk=700)))
+    assert (sd.simulate(model, **{**run, "seed": 6}).y != data.y).any()
+    again = sd.ODESystem.from_text(str(model))
+    assert again.events == model.events
+    assert "priority k shuffled true" in str(model)
+    network = sd.ReactionNetwork.from_text(
+        "X -> 0, k; k = 1e-9; X(0) = 0; when t >= 2 priority 1 shuffled true, X = 10*X + 1; "
+        "when t >= 2 priority 1 shuffled true, X = 10*X + 2"
+    )
+    ends, counts = np.unique(sd.simulate(network, **run).X[:, -1], return_counts=True)
+    assert ends.tolist() == [12, 21]
+    assert stats.chisquare(counts).pvalue > 1e-3
+
+
+def test_random_orders_of_one_trajectory_are_independent():
+    """Two events take turns at random: how often one follows the other, and which acts, are binomial."""
+    turns = [sd.Event(x >= 1, {x: 0, y: y + s, z: 2 * z + s}, priority=1, persistent=False, shuffled=True) for s in (0, 1)]
+    model = sd.ODESystem({x: 1, y: 0, z: 0}, initial={x: 0, y: 0, z: 0}, events=turns)
+    data = sd.simulate(model, [0, 40.5], trajectories=500, seed=1, progress=False)
+    bits = data.z.values[:, -1].astype(np.int64)[:, None] >> np.arange(40) & 1
+    assert (bits.sum(axis=1) == data.y[:, -1]).all()
+    for coins in (bits, bits[:, 1:] ^ bits[:, :-1], bits[1:] ^ bits[:-1]):
+        assert abs(coins.mean() - 0.5) < 4 * 0.5 / np.sqrt(coins.size)
+
+
+def test_what_does_not_know_shuffled_events_refuses_them():
+    model = sd.ODESystem({x: -k * x}, {k: 1}, initial={x: 1}, events=sd.Event(x < 0.5, {x: 1}, shuffled=True))
+    with pytest.raises(sd.SymdynError, match="events in random order"):
+        sd.simulate(model, [0, 1], method="taylor", progress=False)
+    with pytest.raises(sd.DeclarationError, match="acts in random order"):
+        sensitivities(model)
 
 
 def test_text_holds_events():
@@ -224,8 +276,9 @@ def test_methods_that_follow_no_events_say_so():
     neuron = sd.ODESystem({v: I - v}, {I: 1.5}, initial={v: 0}, events=sd.Event(v >= 1, {v: 0}))
     with pytest.raises(sd.CompileError, match="rates of change and events"):
         sd.simulate(neuron, [0, 1], method="rk4")
-    with pytest.raises(sd.CompileError, match="target='cuda' follows no events"):
-        sd.compile(neuron, target="cuda")
+    noisy = sd.SDESystem({v: I - v}, {v: 0.1}, {I: 1.5}, events=sd.Event(v >= 1, {v: 0}, priority=1))
+    with pytest.raises(sd.CompileError, match="target='cuda' follows no delays, priorities"):
+        sd.compile(noisy, target="cuda")
     with pytest.raises(sd.CompileError, match="inline"):
         sd.simulate(neuron, [0, 1], layout=sd.Layout(inline=True))
     network = sd.ReactionNetwork.from_text("X -> 0, k; when t >= 1 delay 1, X = 5", initial={"X": 3}, parameters={"k": 1})

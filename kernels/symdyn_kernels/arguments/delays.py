@@ -38,6 +38,8 @@ class DelayTables(NamedTuple):
     shortest, longest : (N,) float64
         Of each trajectory the shortest constant delay in rates of change, and the longest delay: infinite where nothing is
         forgotten, as a delay depends on states or time.
+    order : int
+        If a delay varies, how many delays after a jump it is still followed: the order of the method.
     sums : (N, q) float64
         Sums of constant delays of each trajectory, in order: so long after a jump of a state others follow.
 
@@ -59,6 +61,7 @@ class DelayTables(NamedTuple):
     varying: int
     shortest: Numbers
     longest: Numbers
+    order: int
     sums: Rows
 
     @classmethod
@@ -75,4 +78,4 @@ class DelayTables(NamedTuple):
         0
         """
         empty, nothing = np.empty(0, np.int64), np.empty(0)
-        return cls(0, 0, empty, np.zeros(1, np.int64), empty, empty, empty, 0, 0, 0, nothing, nothing, np.empty((0, 0)))
+        return cls(0, 0, empty, np.zeros(1, np.int64), empty, empty, empty, 0, 0, 0, nothing, nothing, 0, np.empty((0, 0)))

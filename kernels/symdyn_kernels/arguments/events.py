@@ -8,10 +8,10 @@ import numpy as np
 
 from symdyn_kernels.arguments.parts import Frames, Integers, Rows
 
-__all__ = ["FROM_TRIGGER", "INITIAL", "KNOWN", "PERSISTENT", "EventTables"]
+__all__ = ["FROM_TRIGGER", "INITIAL", "KNOWN", "PERSISTENT", "SHUFFLED", "EventTables"]
 
 #: Bits of ``EventTables.flags``.
-PERSISTENT, INITIAL, FROM_TRIGGER, KNOWN = 1, 2, 4, 8
+PERSISTENT, INITIAL, FROM_TRIGGER, KNOWN, SHUFFLED = 1, 2, 4, 8, 16
 
 
 class EventTables(NamedTuple):
@@ -31,8 +31,8 @@ class EventTables(NamedTuple):
     delays, priorities : (E,) int64
         Rows of the effects, or -1 where there is none.
     flags : (E,) int64
-        Whether an event persists, counts as true before the first time, takes its values at its trigger, and changes its
-        condition at scheduled times alone.
+        Whether an event persists, counts as true before the first time, takes its values at its trigger, changes its
+        condition at scheduled times alone, and acts in random order among its equals.
     sampled : int
         Whether there are conditions that are evaluated within steps.
     schedule : (N, S, 3) float64
@@ -46,6 +46,9 @@ class EventTables(NamedTuple):
         Whether an input is continuous at its knots.
     recorded : int
         For how many firings of each event the times are recorded aside, after the numbers of firings.
+    seed : int
+    streams : (N,) int64
+        Which stream of random numbers decides on the order of events in each trajectory; empty where none is random.
 
     Examples
     --------
@@ -67,6 +70,8 @@ class EventTables(NamedTuple):
     sizes: Integers
     smooth: Integers
     recorded: int
+    seed: int
+    streams: Integers
 
     @classmethod
     def none(cls) -> EventTables:
@@ -83,4 +88,4 @@ class EventTables(NamedTuple):
         """
         empty, one = np.empty(0, np.int64), np.zeros(1, np.int64)
         none = np.empty((0, 0, 3)), np.empty((0, 0))
-        return cls(0, 0, one, empty, empty, empty, empty, 0, *none, empty, empty, empty, 0)
+        return cls(0, 0, one, empty, empty, empty, empty, 0, *none, empty, empty, empty, 0, 0, empty)

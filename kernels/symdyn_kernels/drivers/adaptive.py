@@ -17,6 +17,7 @@ from numba import njit
 
 from symdyn_kernels.arguments.adaptive import AdaptiveArguments, AdaptiveSizes
 from symdyn_kernels.arguments.parts import signature
+from symdyn_kernels.breakpoints import aim, approach, pass_breakpoints
 from symdyn_kernels.constants.adaptive import HITS, PERIOD, WINDOW_END, WINDOW_START
 from symdyn_kernels.constraints import constraint_memory, constraint_size, make_consistent, meet_constraints, record
 from symdyn_kernels.crossing import Ends, crossings, end, hold
@@ -316,10 +317,14 @@ def chunk(arguments):
                 if unsettled(delays, past, polynomial, W, lanes, who, tolerances) == 0:
                     break
             refuse_unsettled(delays, past, W, fb + 8 * yb, lanes, who)
+            if delays.varying:
+                approach(delays, past, polynomial, n, W, fb + 8 * yb, fb + 8 * yt, pb, lanes, who, tolerances.rtol)
         else:
             step(functions, sizes, memory, places, tolerances)
             error(functions, sizes, memory, places, tolerances)
         outputs, alarm, looking, arrived = control(lanes, WL, controller, float(max_steps), detect, halts)
+        if DELAYS and delays.varying:
+            aim(past.points, W, lanes)
         if ALGEBRAIC and constraints.constraints > 0:
             meet_constraints(constraints, solving, fb + 8 * yt, W, pb, lanes, who, tolerances)
         happened = 0.0
@@ -353,6 +358,11 @@ def chunk(arguments):
                 outputs += pass_jumps(delays, past, W, ended, who, fresh, counts, lanes)
             if EVENTS:  # also those at times that were passed now
                 happened = arrivals(events, happening, W, fb + 8 * yt, pb, lanes, who, times[-1], lagged)
+        if DELAYS and delays.varying:
+            moved, passed_by_delays = pass_breakpoints(
+                past.points, polynomial, n, W, fb + 8 * yt, ended, who, fresh, counts, lanes
+            )
+            arrived, outputs = arrived + moved, outputs + passed_by_delays
         if alarm > 0.0:
             for l in range(W):
                 if who[l] >= 0 and ended[l] == 0 and ld(lanes[ACTIVE], l) > 0.5:

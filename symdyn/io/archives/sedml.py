@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from xml.etree.ElementTree import Element, fromstring
+from xml.etree.ElementTree import Element, ParseError, fromstring
 
 import numpy as np
 
@@ -131,7 +131,10 @@ def read_sedml(text: str, name: str) -> Description:
         If it is no SED-ML, or asks for what is not carried out.
     """
     bounded(text)
-    root = fromstring(text)
+    try:
+        root = fromstring(text)
+    except ParseError as error:  # prefixes of names, which nothing else looks at
+        raise DeclarationError(str(error)) from None
     if _kind(root) != "sedML":
         raise DeclarationError(f"the file begins with {_kind(root)!r}; expected sedML")
     found = Description(name)

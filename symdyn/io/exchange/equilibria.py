@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import replace
 from typing import Any
 
@@ -30,8 +31,7 @@ def without_fast(model: ExchangeModel) -> ExchangeModel:
     Raises
     ------
     DeclarationError
-        If there is none that is isolated, stoichiometries and compartments of fast reactions vary with time, or their species
-        are delayed: what they were before the start is no equilibrium.
+        If there is none that is isolated, or stoichiometries and compartments of fast reactions vary with time.
     """
     fast = [c for c in model.changes if c.fast]
     return _Equilibrium(model, fast).model() if fast else model
@@ -44,13 +44,10 @@ class _Equilibrium:
         self.given, self.fast = model, fast
         self.rules = dag.written_out(model.assigned, "rule of")
         species = dict.fromkeys(s for c in fast for s, _ in (*c.reactants, *c.products))
+        self.given = model = self.with_values_before(species.keys())
+        self.rules = dag.written_out(model.assigned, "rule of")
         self.laws = [dag.put_in(c.law or sp.S.Zero, self.rules, "a rate") for c in fast]
         inside = dag.free_symbols(self.laws)
-        for late in (d for e in model.sides() for d in e.atoms(Delayed)):
-            if delayed := dag.free_symbols([dag.put_in(late.args[0], self.rules, "a delay")]) & species.keys():
-                raise DeclarationError(
-                    f"{min(delayed, key=str)} takes part in a fast reaction and is delayed; that is not read"
-                )
         self.species = sorted((s for s in species if self.moves(s)), key=lambda s: s not in inside)  # these are determined
         if not self.species:
             raise DeclarationError(f"the fast reaction {fast[0].symbol} changes nothing")
@@ -60,6 +57,26 @@ class _Equilibrium:
                 raise DeclarationError(f"{s}, of the fast reaction {fast[0].symbol}, varies; that is not read")
         left = self.matrix.T.nullspace()
         self.totals = {sp.Symbol(self.fresh(f"{fast[0].symbol}_total{i}")): row.T for i, row in enumerate(left, start=1)}
+
+    def with_values_before(self, species: Set[sp.Symbol]) -> ExchangeModel:
+        """The model with what species were before the start: their values in the file, which are no equilibrium."""
+        model, found = self.given, {}
+        laws = {d for c in self.fast if c.law is not None for d in dag.put_in(c.law, self.rules, "a rate").atoms(Delayed)}
+        for late in {d for e in model.sides() for d in e.atoms(Delayed)}:
+            e, tau = dag.put_in(late.args[0], self.rules, "a delay"), late.args[1]
+            if not (delayed := dag.free_symbols([e]) & species):
+                continue
+            values = {s: model.quantities[s].value for s in delayed}
+            firm = {s for s, q in model.quantities.items() if q.constant}
+            if e.has(Delayed) or late in laws or not all(v is not None and v.free_symbols <= firm for v in values.values()):
+                name = min(delayed, key=str)
+                raise DeclarationError(
+                    f"{name} takes part in a fast reaction and is delayed in its rate, more than once or without a value "
+                    "at the start; that is not read"
+                )
+            before = Delayed(e.xreplace(values), tau)
+            found[late] = sp.Piecewise((before, model.time - tau < 0), (Delayed(e, tau), True))
+        return model.mapped(lambda e: e.xreplace(found)) if found else model
 
     def moves(self, s: sp.Symbol) -> bool:
         q = self.given.quantities[s]

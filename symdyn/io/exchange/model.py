@@ -10,7 +10,7 @@ import sympy as sp
 
 from symdyn import dag
 
-__all__ = ["Delayed", "ExchangeModel", "ExchangeReaction", "Quantity", "RateOf", "Trigger"]
+__all__ = ["Delayed", "ExchangeModel", "ExchangeReaction", "Quantity", "RateOf", "Trigger", "may_tie"]
 
 
 class Delayed(sp.Function):
@@ -142,6 +142,10 @@ class ExchangeModel:
             found += [e.condition, e.delay, *(() if e.priority is None else (e.priority,)), *e.assignments.values()]
         return found
 
+    def shuffled(self, event: Trigger) -> bool:
+        """Whether an event acts in random order among others: those whose priority may be the same, as SBML has it."""
+        return any(e is not event and may_tie(event.priority, e.priority) for e in self.triggers)
+
     def size(self, species: sp.Symbol) -> sp.Expr:
         """What the amount of a species is divided by, in the meaning of its symbol."""
         q = self.quantities[species]
@@ -187,3 +191,37 @@ class ExchangeModel:
                 for e in self.triggers
             ),
         )
+
+    def renamed(self, swap: dict[sp.Symbol, sp.Symbol]) -> ExchangeModel:
+        """The model with other names of quantities."""
+
+        def name(s: Any) -> Any:
+            return swap.get(s, s)
+
+        new = self.mapped(lambda e: e.xreplace(swap))
+        return replace(
+            new,
+            quantities={
+                name(s): replace(q, symbol=name(s), home=name(q.home), factor=name(q.factor)) for s, q in new.quantities.items()
+            },
+            assigned={name(s): e for s, e in new.assigned.items()},
+            rates={name(s): e for s, e in new.rates.items()},
+            changes=tuple(
+                replace(
+                    c,
+                    reactants=tuple((name(s), n) for s, n in c.reactants),
+                    products=tuple((name(s), n) for s, n in c.products),
+                )
+                for c in new.changes
+            ),
+            triggers=tuple(replace(e, assignments={name(s): v for s, v in e.assignments.items()}) for e in new.triggers),
+        )
+
+
+def may_tie(a: sp.Expr | None, b: sp.Expr | None) -> bool:
+    """Whether two priorities may be the same number.
+
+    >>> may_tie(sp.Integer(1), sp.Symbol("k")), may_tie(sp.Integer(1), sp.Integer(2)), may_tie(None, None)
+    (True, False, False)
+    """
+    return a is not None and b is not None and not ((a - b).is_number and a != b)

@@ -50,8 +50,8 @@ class _Lowering:
         for s, q in self.quantities.items():
             if s not in rules and self.home(q) not in (sp.S.One, *plain):
                 rules[s] = sp.Symbol(f"{s.name}/amount") / q.home  # no identifier: it becomes the symbol again
-        self.swap = dag.written_out(rules, "rule of")
-        self.back = {sp.Symbol(f"{s.name}/amount"): s for s in self.quantities}
+        back = {sp.Symbol(f"{s.name}/amount"): s for s in self.quantities}
+        self.swap = {s: e.xreplace(back) for s, e in dag.written_out(rules, "rule of").items()}
         self.values: dict[sp.Symbol, float | None] = {}
         self.opened: list[sp.Symbol] = []
 
@@ -85,7 +85,7 @@ class _Lowering:
 
     def put(self, e: Any, what: str) -> Any:
         """An expression in amounts and parameters."""
-        return dag.put_in(e, self.swap, what).xreplace(self.back)
+        return dag.put_in(e, self.swap, what)
 
     # ---- values at the start -------------------------------------------------------------------------
 
@@ -98,8 +98,13 @@ class _Lowering:
         q = self.quantities.get(s)
         if q is None:
             return self.model.local.get(s)
+        home, found = self.home(q), None
         self.opened.append(s)
-        found = None if q.value is None else self.number(q.value * self.home(q), s)
+        if q.value is not None and q.value.is_Number and home.is_Symbol and home not in self.model.assigned:
+            size = self.value(home)
+            found = self.number(q.value * home, s) if size is None else float(q.value) * size
+        elif q.value is not None:
+            found = self.number(q.value if home is sp.S.One else q.value * home, s)
         self.opened.pop()
         self.values[s] = found
         return found
@@ -110,6 +115,8 @@ class _Lowering:
 
     def number(self, e: sp.Expr, s: sp.Symbol) -> float:
         """The value of an expression at the start."""
+        if e.is_Number:
+            return float(e)
         e = self.put(e, f"the initial value of {s}").xreplace({self.model.time: sp.S.Zero})
         known: dict[sp.Symbol, float] = {}
         for name in sorted(e.free_symbols, key=str):
@@ -200,4 +207,5 @@ class _Lowering:
             persistent=t.persistent,
             initial=t.initial,
             from_trigger=t.from_trigger and (t.delay != 0 or not changing.isdisjoint(dag.free_symbols(values.values()))),
+            shuffled=self.model.shuffled(t),
         )

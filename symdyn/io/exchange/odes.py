@@ -47,7 +47,8 @@ class _Lowering:
         for c in model.changes:
             for sign, side in ((1, c.products), (-1, c.reactants)):
                 for species, count in side:
-                    self.extents.setdefault(species, []).append(sign * count * (sp.S.Zero if c.law is None else c.law))
+                    law = sp.S.Zero if c.law is None else c.law
+                    self.extents.setdefault(species, []).append(law if sign * count == 1 else sign * count * law)
         self.unknown: dict[sp.Symbol, sp.Expr] = {}  # what algebraic rules determine, if not in closed form
         self.model = model = self.solved()
         self.ticking = {s for e in model.triggers for s in e.assignments}  # changed by events
@@ -256,6 +257,8 @@ class _Lowering:
 
     def at_start(self, e: sp.Expr, s: sp.Symbol, history: Mapping[sp.Symbol, sp.Expr]) -> Any:
         """A value at the start, of parameters and of the initial values of states."""
+        if e.is_Float or e.is_Integer:
+            return float(e)
         what = f"the initial value of {s}"
         found = self.put(e, what)
         named = {state.name: state for state in self.drift}
@@ -317,4 +320,5 @@ class _Lowering:
             persistent=t.persistent,
             initial=t.initial,
             from_trigger=t.from_trigger and (t.delay != 0 or bool(changing)),  # otherwise the values are the same
+            shuffled=self.model.shuffled(t),
         )

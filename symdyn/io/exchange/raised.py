@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import sympy as sp
@@ -11,7 +11,7 @@ import sympy as sp
 from symdyn.declaration import value_of
 from symdyn.derive.jumps import refuse_delays
 from symdyn.errors import DeclarationError
-from symdyn.io.exchange.model import Delayed, ExchangeModel, ExchangeReaction, Quantity, Trigger
+from symdyn.io.exchange.model import Delayed, ExchangeModel, ExchangeReaction, Quantity, Trigger, may_tie
 from symdyn.models.events import Event, Schedule
 from symdyn.models.ode import ODESystem
 from symdyn.models.reactions import ReactionNetwork
@@ -45,6 +45,7 @@ def raised(system: System) -> ExchangeModel:
     quantities = _amounts(system, names) if isinstance(system, ReactionNetwork) else _states(system)
     parameters = {p: Quantity(p, "parameter", _given(system.defaults.get(p)), True) for p in system.parameters}
     observables = {s: Quantity(s, "parameter") for s in system.observables}
+    _refuse_order(system.events)
     triggers = tuple(_triggers(system.events, names, system.time))
     label = _fresh("network" if network else "system", names)
     common: dict[str, Any] = {
@@ -126,6 +127,19 @@ def _past(e: Any, system: ODESystem) -> Any:
 
 
 # ---- events --------------------------------------------------------------------------------------------
+
+
+def _refuse_order(events: Sequence[Event]) -> None:
+    """Refuse priorities that mean something else in SBML, where equal ones are random and absent ones arbitrary."""
+    for i, event in enumerate(events):
+        if event.shuffled and event.priority is None:
+            raise DeclarationError(f"'{event}' is shuffled, which SBML has for equal priorities alone; give it a priority")
+        other = next((e for e in events[:i] if may_tie(event.priority, e.priority)), None)
+        if other is not None and not (event.shuffled and other.shuffled):
+            raise DeclarationError(
+                f"'{other}' and '{event}' may have the same priority, which means a random order in SBML; give them "
+                "different priorities, or make both shuffled"
+            )
 
 
 def _triggers(events: Iterable[Event], names: set[str], time: sp.Symbol) -> Iterator[Trigger]:

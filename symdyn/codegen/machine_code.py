@@ -24,8 +24,8 @@ __all__ = ["CallLayout", "Driver", "MachineFunction", "entry_text"]
 _FIRST = 2
 #: numba's code of a function that raises what it describes.
 _RAISES = 1
-#: Most tuples whose numbers a function keeps.
-EMPTY = 16
+_address = ctypes.addressof
+_first_byte: Any = ctypes.c_char.from_buffer
 _CALL = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p)
 
 
@@ -85,8 +85,8 @@ class MachineFunction:
         self.name, self.address, self._owners = name, address, owners
         self._call = _CALL(entry) if entry else None
         self._leaves, self._result = layout.arguments, layout.result
-        #: Tuples of parts that a model lacks, the same in every call, each with its numbers and how many leaves it has.
-        self._empty: dict[int, tuple[tuple[Any, ...], list[Any], int]] = {}
+        #: By place and type of a tuple: that of a part which a model lacks, always the same; its numbers; the place after it.
+        self._lacking: dict[tuple[int, type], tuple[Any, list[Any], int]] = {}
 
     @cached_property
     def _form(self) -> tuple[struct.Struct, list[tuple[Any, int]]]:
@@ -126,19 +126,20 @@ class MachineFunction:
                 entries, axes = kinds[k]
                 if value.dtype != entries or value.ndim != axes or not value.flags.carray:
                     raise self._misfit(value, *kinds[k])
-                place = value.__array_interface__["data"][0]
-                numbers += (0, 0, value.size, value.itemsize, place, *value.shape, *value.strides)
+                size = value.size
+                place = _address(_first_byte(value)) if size else 0  # an interface dict would take ten times as long
+                numbers += (0, 0, size, value.itemsize, place, *value.shape, *value.strides)
                 k += 1
             elif isinstance(value, tuple):
-                known = self._empty.get(id(value))
-                if known is not None:
+                known = self._lacking.get((k, type(value)))
+                if known is not None and known[0] is value:
                     numbers += known[1]
-                    k += known[2]
+                    k = known[2]
                     continue
                 begin, first = len(numbers), k
                 k = self._gather(value, kinds, k, numbers)
-                if len(self._empty) < EMPTY and _nothing(value):
-                    self._empty[id(value)] = value, numbers[begin:], k - first
+                if known is None:
+                    self._lacking[first, type(value)] = (value, numbers[begin:], k) if _nothing(value) else (None, [], k)
             else:
                 if k == len(kinds):
                     raise self._refused(k + 1, kinds)

@@ -7,9 +7,11 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from symdyn_kernels.status import TOO_MANY_STEPS
 
 from symdyn.bar import bar, drawn
 from symdyn.codegen.kernel import Batch, Kernel, Options, Run, Signals
@@ -24,6 +26,9 @@ PARTS = 8
 ROUNDS, RANDOM_ROUNDS = 8, 32
 #: Seconds between updates of the progress.
 POLL = 0.1
+#: Steps and states of a single trajectory that is run without another thread, and files of models that took more steps.
+FEW_STEPS, FEW_STATES = 300, 20
+_LONG: set[str] = set()
 #: Threads that wait for the next run, by their number: to start one takes longer than many a run.
 _WAITING: dict[int, list[ThreadPoolExecutor]] = {}
 if hasattr(os, "register_at_fork"):
@@ -87,6 +92,9 @@ def launch_parallel(
     parts = _parts(count, lanes, threads, RANDOM_ROUNDS if kernel.stochastic else ROUNDS)
     workers = min(threads, len(parts))
     kernel.prepare(lanes, threads // workers)
+    if count == 1 and _ended_at_once(kernel, run, batch, options, lanes):
+        report(1.0)
+        return True
     left = iter(parts)  # shared by all threads: each takes the next part when it is done with one
     done: list[slice] = []  # parts that no thread writes to any longer
     stop = np.zeros(1, np.int64)
@@ -125,6 +133,25 @@ def launch_parallel(
         while len(done) < len(parts):  # the pool does not know a thread during whose start it was interrupted
             time.sleep(POLL / 10)
     return not stop[0]
+
+
+def _ended_at_once(kernel: Kernel, run: Run, batch: Batch, options: Options, lanes: int) -> bool:
+    """Run a trajectory of few steps and states in this thread: another one takes longer to begin than such a run takes.
+
+    Returns False, and remembers the model, if there are more steps, after which an interrupt could not be noticed in time.
+    """
+    limit = kernel.family.limit(options)
+    if kernel.size > FEW_STATES or kernel.large or "max_steps" not in kernel.reads or kernel.path in _LONG:
+        return False
+    tried = replace(options, max_steps=min(limit, FEW_STEPS))
+    kernel.launch(run, batch, tried, signals=Signals.new(), lanes=lanes)
+    if run.status[0] != TOO_MANY_STEPS or limit <= FEW_STEPS:
+        return True
+    _LONG.add(kernel.path)
+    for mine, new in zip(run, kernel.empty(1, batch.times.size), strict=True):
+        mine[:] = new
+    run.values[:] = np.nan
+    return False
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import pytest
 import sympy as sp
 
 import symdyn as sd
+from symdyn.simulation import ensemble
 
 x, a = sp.symbols("x a")
 DECAY = sd.ODESystem({x: -a * x}, parameters={a: 1.0}, initial={x: 1.0})
@@ -67,6 +68,43 @@ def test_runs_in_several_threads_do_not_wait_for_each_other():
     for thread in threads:
         thread.join()
     assert results == pytest.approx({1.0: np.exp(-1), 2.0: np.exp(-2)}, rel=1e-7)
+
+
+WAVE = sd.ODESystem.from_text("x' = v; v' = -x", initial={"x": 1, "v": 0})
+DEATH = sd.ReactionNetwork.from_text("X -> 0, 1; X(0) = 1000")
+
+
+@pytest.mark.parametrize(
+    ("system", "times", "options"),
+    [
+        (WAVE, [0.0, 1.0], {}),
+        (WAVE, [0.0, 2000.0], {}),
+        (WAVE, [0.0, 300.0], {"until": "x < -0.999999"}),
+        (DEATH, [0.0, 0.1, 9.0], {"seed": 3}),
+        (DEATH, [0.0, 0.1, 9.0], {"seed": 3, "method": "tau"}),
+        (sd.ODESystem.from_text("x' = -1000*(x - cos(t))", initial={"x": 0}), [0.0, 100.0], {}),
+    ],
+    ids=["short", "long", "stopped", "network", "leaps", "stiff"],
+)
+def test_a_run_has_the_same_bits_in_this_thread_and_in_another(system, times, options, monkeypatch):
+    monkeypatch.setattr(ensemble, "_LONG", set())
+    here = sd.simulate(system, times, progress=False, **options)
+    again = sd.simulate(system, times, progress=False, **options)
+    monkeypatch.setattr(ensemble, "FEW_STATES", 0)
+    there = sd.simulate(system, times, progress=False, **options)
+    assert there.identical(here)
+    assert there.identical(again)
+
+
+@pytest.mark.parametrize("states", [0, 20])
+@pytest.mark.parametrize("most", [10, 1000])
+def test_the_number_of_steps_is_limited_in_both(states, most, monkeypatch):
+    monkeypatch.setattr(ensemble, "_LONG", set())
+    monkeypatch.setattr(ensemble, "FEW_STATES", states)
+    method = sd.methods.Dop853(max_steps=most)
+    with pytest.raises(sd.SimulationError, match=r"the trajectory with x\(0\) = 1, v\(0\) = 0 failed: .*steps") as caught:
+        sd.simulate(WAVE, [0.0, 1.0, 1e5], method=method, progress=False)
+    assert int(caught.value.dataset.steps + caught.value.dataset.rejected) == most
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no copies of processes here")

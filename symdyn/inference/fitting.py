@@ -158,6 +158,8 @@ def fit(
 def _climbed(proposal: Proposal, starts: int, level: float, seed: int) -> Fit:
     """The best of many climbs."""
     problem = proposal.problem
+    if not problem.count:
+        raise RecoveryError("nothing is to be fitted, as everything has a value; name parameters=[...], or leave out values")
     theta, begun = _design(proposal, starts, seed)
     fits = climb(problem, theta, begun, iterations=ITERATIONS)
     if not np.isfinite(fits.total).any():

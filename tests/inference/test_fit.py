@@ -313,6 +313,11 @@ def test_a_row_without_values_is_a_beginning():
     assert fit.parameters["k"] == pytest.approx(0.6, rel=1e-6)
 
 
+def test_a_fit_of_nothing_is_refused():
+    with pytest.raises(sd.RecoveryError, match="nothing is to be fitted, as everything has a value"):
+        sd.fit(sd.ODESystem({x: -k * x}, {k: 1}, initial={x: 1}), {"t": [0, 1, 2, 3], "x": [1, 0.4, 0.1, 0.05]})
+
+
 def test_too_few_data_are_refused():
     with pytest.raises(sd.RecoveryError, match="2 data cannot tell 2 values and the scale of the noise"):
         sd.fit(DECAY, {"t": [1, 2], "light": [2, 1]}, observables={"light": s * x}, parameters=[s])

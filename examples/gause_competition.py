@@ -37,8 +37,7 @@ import sympy as sp
 from matplotlib.figure import Figure
 
 import symdyn as sd
-from symdyn.discover import bootstrap, errors, fit_parameters
-from symdyn.discover.fitting import ParameterFit
+from symdyn.discover import errors
 
 N, A, C = sp.symbols("N A C")
 a, l, r = sp.symbols("a l r")
@@ -86,9 +85,9 @@ def table(number: int) -> pd.DataFrame:
     return pd.read_csv(DATA / f"gause1934_table{number}.csv", comment="#")
 
 
-def follow(system: sd.DiscreteSystem, bounds: dict, data: pd.DataFrame, **options) -> tuple[ParameterFit, pd.Series]:
+def follow(system: sd.DiscreteSystem, bounds: dict, data: pd.DataFrame, **options) -> tuple[sd.Fit, pd.Series]:
     """Fit whole runs; the fit, and root mean square errors of the free run by state."""
-    fit = fit_parameters(system, data, bounds=bounds, windows=1, **options)
+    fit = sd.fit(system, data, parameters=bounds, windows=1, **options)
     found = errors(fit.system, data).set_index("kind").loc["free-run"]
     return fit, found[list(system.names)].astype(float)
 
@@ -102,8 +101,8 @@ def alone() -> pd.DataFrame:
             for start in (BEGUN, FREE):
                 fit, error = follow(system, {**bounds, N: start}, data, noise={N: 20})  # all counts weigh the same
                 rows.append(
-                    {"species": species, "map": name, "parameters": fit.parameters, "error": float(error["N"]),
-                     "logistic": EQUATIONS[species, fit.parameters], "fit": fit}
+                    {"species": species, "map": name, "parameters": fit.count, "error": float(error["N"]),
+                     "logistic": EQUATIONS[species, fit.count], "fit": fit}
                 )  # fmt: skip
     return pd.DataFrame(rows)
 
@@ -115,7 +114,7 @@ def together() -> pd.DataFrame:
     for name, (system, bounds) in TOGETHER.items():
         fit, error = follow(system, {**bounds, A: BEGUN, C: BEGUN}, data, noise=SCATTER)
         rows.append(
-            {"map": name, "parameters": fit.parameters, "aurelia": float(error["A"]), "caudatum": float(error["C"]), "fit": fit}
+            {"map": name, "parameters": fit.count, "aurelia": float(error["A"]), "caudatum": float(error["C"]), "fit": fit}
         )
     return pd.DataFrame(rows)
 
@@ -182,7 +181,7 @@ def cultures(*loops: str) -> tuple[sd.DiscreteSystem, dict, pd.DataFrame]:
 def forecasts(*loops: str, seed: int = 1, repeats: int = REPEATS) -> list[Forecast]:
     """Fit cultures and foretell the mixed ones."""
     system, bounds, data = cultures(*loops)
-    samples = bootstrap(system, data, repeats, bounds=bounds, windows=1, seed=seed)
+    samples = sd.fit(system, data, parameters=bounds, windows=1).bootstrap(repeats, seed=seed)
     runs = sd.simulate(system, np.arange(HORIZON + 1.0), **samples, progress=False)
     return [_forecast(" and ".join(loops), loop, runs[f"a_{loop}"].values, runs[f"c_{loop}"].values) for loop in loops]
 

@@ -26,7 +26,6 @@ import xarray as xr
 
 import symdyn as sd
 from symdyn.discover.evidence import errors
-from symdyn.discover.fitting import fit_parameters
 
 N, P, a, b, d, e, h = sp.symbols("N P a b d e h")
 f = sp.Function("f")
@@ -112,7 +111,7 @@ def study(record: Record, surrogate: str | None = "pinn", samples: int = 500, pr
         bounds={s: v for s, v in BOUNDS.items() if s != b},
         progress=progress,
     )
-    baseline = fit_parameters(LOTKA_VOLTERRA, found.observations, bounds={s: v for s, v in BOUNDS.items() if s != h})
+    baseline = sd.fit(LOTKA_VOLTERRA, found.observations, parameters={s: v for s, v in BOUNDS.items() if s != h})
     compared = {"recovered": (found.system, found.starts[0]), "Lotka-Volterra": (baseline.system, baseline.starts)}
     tables = [
         errors(system, found.observations, heldout=found.heldout, starts=starts).assign(system=name)

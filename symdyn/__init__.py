@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from symdyn.discover.regressors.operon import OperonRegression
     from symdyn.discover.regressors.pysr import PySRRegression
     from symdyn.discover.regressors.sparse import SparseRegression
+    from symdyn.inference.fits import Fit
+    from symdyn.inference.fitting import fit
     from symdyn.io.antimony import read_antimony
     from symdyn.io.archives.archive import Archive, read_archive
     from symdyn.io.datasets import to_frame
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
     from symdyn.projection import MasterEquation
     from symdyn.simulation.run import simulate
     from symdyn.simulation.settings import Layout, Store
+    from symdyn.simulation.slopes import sensitivities
 
 __getattr__, __dir__, __all__ = lazy(
     __name__,
@@ -74,6 +77,8 @@ __getattr__, __dir__, __all__ = lazy(
         "discover.regressors.sparse": ("SparseRegression",),
         "extend": (),
         "grids": (),
+        "inference.fits": ("Fit",),
+        "inference.fitting": ("fit",),
         "io.antimony": ("read_antimony",),
         "io.archives.archive": ("Archive", "read_archive"),
         "io.datasets": ("to_frame",),
@@ -90,6 +95,7 @@ __getattr__, __dir__, __all__ = lazy(
         "projection.equation": ("MasterEquation",),
         "simulation.run": ("simulate",),
         "simulation.settings": ("Layout", "Store"),
+        "simulation.slopes": ("sensitivities",),
         "studies": (),
     },
     eager=(

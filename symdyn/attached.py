@@ -12,6 +12,7 @@ __all__ = [
     "DiffusionVerbs",
     "FieldRecoveryVerbs",
     "FieldVerbs",
+    "FitVerbs",
     "FlowVerbs",
     "FullVerbs",
     "GridVerbs",
@@ -22,6 +23,20 @@ __all__ = [
     "RecoveryVerbs",
     "ReducedVerbs",
 ]
+
+
+class FitVerbs:
+    """Methods of a `Fit`: profiles, the bootstrap, predictions and figures.
+
+    Examples
+    --------
+    >>> import numpy as np, symdyn as sd
+    >>> t = np.arange(8.0)
+    >>> data = {"t": t, "x": 3 * np.exp(-t / 2) + 0.02 * np.cos(9 * t)}
+    >>> fit = sd.fit(sd.ODESystem.from_text("x' = -k*x"), data)
+    >>> fit.predict([0, 20]).x.round(3).values.tolist()
+    [3.012, 0.0]
+    """
 
 
 class FlowVerbs:

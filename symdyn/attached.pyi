@@ -22,6 +22,7 @@ from symdyn.discover.recovery import Recovery
 from symdyn.grids.frames import GridFrame
 from symdyn.grids.kernel import GridKernel
 from symdyn.grids.system import GridSystem
+from symdyn.inference.fits import Fit
 from symdyn.leslie.coupled import GrowthFactor
 from symdyn.leslie.standing import LastStanding
 from symdyn.leslie.transients import Transient
@@ -258,6 +259,27 @@ class MasterVerbs:
         self, parameters: Mapping[Any, float] | None = None, wrt: Any = None, initial: Any = None, *, tolerance: float = 1e-10
     ) -> xr.DataArray:
         """Derivative of the stationary distribution with respect to a parameter."""
+
+class FitVerbs:
+    def profile(
+        self, parameter: Any, *, values: Sequence[float] | None = None, points: int = 41, level: float | None = None
+    ) -> xr.Dataset:
+        """Profile likelihood of one fitted parameter, and the interval that it gives."""
+    def bootstrap(
+        self, repeats: int = 200, *, seed: int = 0, parametric: bool = False, trajectory: int = 0
+    ) -> dict[str, dict[str, xr.DataArray]]:
+        """Samples of fitted parameters and initial values, from fits to data made anew."""
+    def predict(self, times: Sequence[float] | np.ndarray, *, trajectory: int = 0, level: float | None = None) -> xr.Dataset:
+        """States and observables of a trajectory at any times from its beginning on, with bands of what is expected."""
+    def plot(self, *, trajectories: Any = None, axes: Any = None) -> Any:
+        """Data of every observable with the fitted curve and the band of what is expected, a panel for each."""
+    def plot_optima(self, *, ax: Any = None) -> Any:
+        """Where the starts ended: the logarithm of the posterior below its greatest value, in order."""
+    def save(self, path: str | Path) -> None:
+        """Write a fit with its data to a netCDF file, which `Fit.load` reads."""
+    @staticmethod
+    def load(path: str | Path) -> Fit:
+        """Read a fit that ``fit.save(path)`` wrote, with its data: it predicts, and its profiles go on."""
 
 class RecoveryVerbs:
     def plot(self, *, axes: Any = None) -> Any:

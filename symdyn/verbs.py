@@ -141,6 +141,14 @@ VERBS: Mapping[type, Mapping[str, Attached]] = {
         **_methods("symdyn.projection.equilibrium", "stationary", moments="moments_of"),
         **_methods("symdyn.projection.sensitivities", "transient_sensitivity", "stationary_sensitivity"),
     },
+    attached.FitVerbs: {
+        **_methods("symdyn.inference.profiles", "profile"),
+        **_methods("symdyn.inference.resampling", "bootstrap"),
+        **_methods("symdyn.inference.foretelling", predict="predict_fit"),
+        **_methods("symdyn.inference.fit_figures", plot="draw_data", plot_optima="draw_optima"),
+        **_methods("symdyn.io.fits", save="write_fit"),
+        "load": AttachedMaker("symdyn.io.fits", "read_fit"),
+    },
     attached.RecoveryVerbs: {
         **_methods("symdyn.discover.figures", plot="draw_fit", plot_front="draw_front"),
         **_methods("symdyn.discover.predictions", "predict", "score"),

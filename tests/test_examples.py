@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import sympy as sp
+from scipy.stats import nbinom
 
 from examples import predator_prey as example
 
@@ -70,3 +71,17 @@ def test_the_first_half_of_gauses_table_tells_who_is_left():
     assert one.gone[1] > 16
     again = gause.forecasts(gause.HALF, gause.ONE, repeats=200)[0]
     np.testing.assert_array_equal(half.band, again.band)
+
+
+def test_the_growth_of_paramecium_is_that_of_least_squares_under_normal_noise():
+    from examples import gause_competition as gause
+    from examples import paramecium_growth as growth
+
+    fits = growth.study(starts=4)
+    for species in growth.SPECIES:
+        error = float(fits[species, "normal"].noise["N"])
+        assert error == pytest.approx(gause.EQUATIONS[species, 3], abs=0.006)  # of the logistic equation by least squares
+        counts, fit = growth.counts(species), fits[species, "negative binomial"]
+        size, mean = fit.parameters["size_N"], fit.predict(counts.t).N.values
+        exact = nbinom.logpmf(counts.N, size, size / (size + mean)).sum()
+        assert fit.log_likelihood == pytest.approx(exact, rel=1e-6)

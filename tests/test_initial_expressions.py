@@ -173,9 +173,12 @@ def test_unknown_terms_and_recovery():
     assert n not in found.system.parameters
     assert found.system.initial[S] == pytest.approx(3, abs=1e-3)
     open_start = sd.ODESystem({S: -k * S}, initial={S: 2 * k})  # k has no value: neither has S(0)
-    fitted = sd.discover.fit_parameters(open_start, data)
+    fitted = sd.fit(open_start, data, parameters=[S])
     assert fitted.system.defaults[k] == pytest.approx(0.5, rel=1e-4)
     assert fitted.system.initial[S] == pytest.approx(3, rel=1e-4)
+    bound = sd.fit(open_start, {"t": t, "S": 2 * 0.4 * np.exp(-0.4 * t)})
+    assert bound.system.defaults[k] == pytest.approx(0.4, rel=1e-6)
+    assert bound.system.initial[S] == 2 * k
 
 
 def test_terms_of_networks_keep_their_volume():

@@ -24,7 +24,6 @@ import sympy as sp
 
 import symdyn as sd
 from benchmarks.harness import attempt
-from symdyn.discover.fitting import fit_parameters
 
 __all__ = ["LIBRARIES", "SERIES", "Series", "draw", "main", "read", "run", "stochastic", "summary"]
 
@@ -127,8 +126,8 @@ def _methods(series: Series) -> dict[str, Foretell]:
 
     def textbook(early: pd.DataFrame, times: np.ndarray) -> tuple[Any, str]:
         system = sd.ODESystem(dict(series.textbook))
-        fits = [fit_parameters(system, early, guesses=g) for g in BEGINNINGS[len(system.parameters)]]
-        best = min(fits, key=lambda f: f.criterion)
+        fits = [sd.fit(system, early, guesses=g) for g in BEGINNINGS[len(system.parameters)]]
+        best = min(fits, key=lambda f: f.bic)
         begin = float(early["t"].iloc[0])
         run = sd.simulate(best.system, np.append(begin, times), progress=False).isel(time=slice(1, None))
         return run, ""

@@ -16,6 +16,7 @@ import numpy as np
 from numba import njit
 
 from symdyn_kernels.arguments.events import FROM_TRIGGER, INITIAL, KNOWN, PERSISTENT, SHUFFLED
+from symdyn_kernels.constants.events import MOST_AT_ONCE, MOST_STILL, PARTS, STILL
 from symdyn_kernels.crossing import interpolate
 from symdyn_kernels.delays import evaluate, foreseen
 from symdyn_kernels.fused import vfma
@@ -46,14 +47,8 @@ __all__ = [
     "release",
 ]
 
-#: Parts of a step at which conditions are evaluated; the first and the last interval are short, to show the slopes at the ends.
-PARTS = (0.01, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 0.99, 1.0)
 #: Evaluations in search of a peak.
 MOST_CLIMBS = 6
-#: Events at one moment that may follow from each other, and moments that may follow one another within rounding.
-MOST_AT_ONCE, MOST_STILL = 1000, 30
-#: Moments nearer to each other than this, relative to the time, are within rounding.
-STILL = 1e-12
 
 
 class EventMemory(NamedTuple):

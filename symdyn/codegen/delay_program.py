@@ -54,6 +54,8 @@ class Lagged:
         The state of each value.
     observed : tuple of int
         Places, among the further parameters, of the `observed_delays`.
+    neutral : bool
+        Whether the slope of a state follows from earlier ones: its jumps do not become smoother.
     """
 
     system: System
@@ -63,6 +65,7 @@ class Lagged:
     sloped: bool
     states: tuple[sp.Symbol, ...]
     observed: tuple[int, ...]
+    neutral: bool
 
     @property
     def symbols(self) -> tuple[sp.Symbol, ...]:
@@ -109,7 +112,8 @@ class Lagged:
                       [self.early()[self.symbols[k]] for k in self.observed], list(map(str, self.observed)))  # fmt: skip
         return {
             "begins": begins, "kept": places, "slopes": [k % each for k in range(len(places))], "observed": list(self.observed),
-            "states": [self.system.states.index(s) for s in kept], "order": order, "rated": self.rated, "bounding": bounding,
+            "states": [self.system.states.index(s) for s in kept], "order": MOST_SUMS if self.neutral else order,
+            "rated": self.rated, "bounding": bounding,
             "varying": int(bounding < self.rated), "endless": int(len(constant) < len(times)), "constant": program.as_json(),
             "early": early.as_json(),
         }  # fmt: skip
@@ -154,13 +158,36 @@ def looked_up(system: System, *, slopes: bool, until: sp.Basic | None = None) ->
     changed = {"events": tuple(e.mapped(lambda side: side.xreplace(swap)) for e in system.events)} if system.events else {}
     found = Lagged(
         new, None if until is None else until.xreplace(swap), tuple(values), len(rated), slopes,
-        tuple(named[name] for *_, name in places), (),
+        tuple(named[name] for *_, name in places), (), _is_neutral(system),
     )  # fmt: skip
     symbols = found.symbols
     return replace(
         found, system=new.replace(parameters=(*system.parameters, *symbols), **changed),
         observed=tuple(symbols.index(swap[call]) for call in observed_delays(system)),
     )  # fmt: skip
+
+
+def _is_neutral(system: System) -> bool:
+    """Whether the rate of change of a state follows from slopes that depend on this state.
+
+    In sensitivities, which take slopes of states that do not depend on them, it does not.
+    """
+    if not system.slopes:
+        return False
+    takes, sloped = {}, set()
+    for state, side in zip(system.states, system.part("drift"), strict=True):
+        calls = [call.func.__name__ for call in delays_in([side], system.names)]
+        sloped |= {(state.name, name[:-1]) for name in calls if name not in system.names}
+        takes[state.name] = {s.name for s in side.free_symbols} | {name.rstrip("'") for name in calls}
+
+    def follows(name: str) -> set[str]:
+        known, waiting = set(), {name}
+        while waiting:
+            known |= (new := {waiting.pop()})
+            waiting |= set().union(*(takes.get(n, set()) for n in new)) - known
+        return known
+
+    return any(state in follows(source) for state, source in sloped)
 
 
 def observed_delays(system: System) -> tuple[AppliedUndef, ...]:

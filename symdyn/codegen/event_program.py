@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -23,7 +23,17 @@ from symdyn.errors import CompileError, DeclarationError
 from symdyn.models.events import Event, Schedule, margin
 from symdyn.system import System
 
-__all__ = ["begun", "event_facts", "event_programs", "event_tables", "recorded", "sampled_conditions", "strictly"]
+__all__ = [
+    "begun",
+    "event_facts",
+    "event_programs",
+    "event_schedule",
+    "event_tables",
+    "known_margins",
+    "recorded",
+    "sampled_conditions",
+    "strictly",
+]
 
 #: The margin of a strict comparison of equal numbers: below 0, but above every other such margin.
 JUST_NOT = -1e-300
@@ -150,6 +160,28 @@ def sampled_conditions(system: System) -> list[sp.Basic | None]:
     return [e.trigger if _moments(e, system) is None else None for e in system.events]
 
 
+def known_margins(system: System, parameters: np.ndarray) -> Callable[[int, np.ndarray], np.ndarray]:
+    """A function of the number of an event and times (N,): whether its condition, on time and parameters (N, k) alone, is true.
+
+    >>> import symdyn as sd
+    >>> x, t, start = sp.symbols("x t start")
+    >>> system = sd.ODESystem({x: 1}, events=[sd.dose(x, 1), sd.Event(t >= start, {x: 0})])
+    >>> known_margins(system, np.array([[1.0], [2.0]]))(1, np.array([1.5, 1.5])).tolist()
+    [True, False]
+    """
+    blocks = [("lane", (system.time,)), ("y", ()), ("p", system.parameters)]
+    programs = {}
+
+    def true(event: int, at: np.ndarray) -> np.ndarray:
+        if event not in programs:
+            found = margin(system.events[event].trigger, strict=strictly)
+            programs[event] = lower("margin", blocks, [found], [system.events[event].heading])
+        (value,) = evaluate(programs[event], [at], (), list(parameters.T))
+        return np.broadcast_to(np.asarray(value) >= 0, at.shape)
+
+    return true
+
+
 def recorded(system: System) -> tuple[int, int]:
     """Numbers that a trajectory records aside: how often each event happened, and times for each.
 
@@ -233,7 +265,12 @@ def event_tables(
     """
     names = ("first", "targets", "delays", "priorities", "flags")
     arrays = {name: np.array(facts[name], np.int64) for name in names}
-    schedule = _schedule(system, facts, parameters, times, addresses[0], lanes)
+    states, rows = facts["blocks"]
+
+    def conditions(own: np.ndarray) -> Callable[[int, np.ndarray], np.ndarray]:
+        return conditions_at(addresses[0], own, lanes=lanes, states=states, rows=rows, events=len(facts["flags"]))
+
+    schedule = event_schedule(system, facts, parameters, times, conditions)
     places, sizes = segment_places(system)
     smooth = [continuous(system, path) for path in system.inputs]
     inputs = {"places": places, "sizes": sizes, "smooth": smooth}
@@ -252,17 +289,20 @@ def event_tables(
     )
 
 
-def _schedule(
-    system: System, facts: Mapping[str, Any], parameters: np.ndarray, times: np.ndarray, triggers: int, lanes: int
-) -> np.ndarray:
-    """Known times of each trajectory and what happens there, (N, S, 3); one row where all are alike."""
+def event_schedule(
+    system: System, facts: Mapping[str, Any], parameters: np.ndarray, times: np.ndarray,
+    conditions: Callable[[np.ndarray], Callable[[int, np.ndarray], np.ndarray]],
+) -> np.ndarray:  # fmt: skip
+    """Known times of each trajectory and what happens there, (N, S, 3); one row where all are alike.
+
+    `conditions` makes of parameters (N, k) a function of the number of an event and times (N,): whether its condition is true.
+    """
     if not (parameters != parameters[:1])[:, _decisive(system)].any():
         parameters = parameters[:1]
     count, begin, end = len(parameters), times[0], times[-1]
     found = evaluate(Program.from_json(facts["schedule"]), (), (), list(parameters.T))
     values = iter([np.array(np.broadcast_to(v, count)) for v in found])
-    states, rows = facts["blocks"]
-    true = conditions_at(triggers, parameters, lanes=lanes, states=states, rows=rows, events=len(facts["flags"]))
+    true = conditions(parameters)
     columns: list[np.ndarray] = []  # (N, K, 3) each
     for event, kind, there in facts["times"]:
         sides = [next(values) if yes else None for yes in there]

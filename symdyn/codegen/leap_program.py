@@ -2,7 +2,7 @@ r"""Lowering of a network for approximate methods: propensities, their orders, a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,16 @@ from symdyn.codegen.program import Program
 from symdyn.declaration import derivative
 from symdyn.models.reaction import Reaction
 from symdyn.models.reactions import ReactionNetwork
+from symdyn.system import System
 
-__all__ = ["guarded_propensities", "orders_program", "propensity_program", "stoichiometry_arrays", "stoichiometry_facts"]
+__all__ = [
+    "condition_program",
+    "guarded_propensities",
+    "orders_program",
+    "propensity_program",
+    "stoichiometry_arrays",
+    "stoichiometry_facts",
+]
 
 KINDS = ("geometric", "poisson")
 
@@ -112,3 +120,13 @@ def _pairs(network: ReactionNetwork) -> list[int]:
 def stoichiometry_arrays(facts: Mapping[str, Any]) -> NetworkTables:
     """The arrays that drivers take."""
     return NetworkTables(*(np.array(facts[name], dtype=np.int64) for name in NetworkTables._fields))
+
+
+def condition_program(system: System, until: sp.Basic | None, sampled: Sequence[tuple[int, sp.Basic]]) -> Program:
+    """1 where a trajectory ends, 0.75 where the condition of an event is not as it is noted in the last parameters, else 0."""
+    held = [sp.Symbol(f"held'{k}") for k in range(len(system.events))]
+    half = sp.Rational(1, 2)
+    changed = [sp.Or(sp.And(e, held[k] < half), sp.And(sp.Not(e), held[k] > half)) for k, e in sampled]
+    pieces = [*(() if until is None else ((1, until),)), (sp.Rational(3, 4), sp.Or(*changed)), (0, True)]
+    blocks = [("lane", (system.time,)), ("y", system.states), ("p", (*system.parameters, *held))]
+    return lower("condition", blocks, [sp.Piecewise(*pieces)], ["ends"])

@@ -53,7 +53,7 @@ def with_unknown_terms(system: Any, unknown: Sequence[Any] | None, *, needed: bo
         ways = "or name states in unknown=[...]"
         if system.parts <= set(KINDS):
             ways = (
-                "name states in unknown=[...], fit its parameters with symdyn.discover.fitting.fit_parameters, or ask which of "
+                "name states in unknown=[...], fit its parameters with symdyn.fit, or ask which of "
                 "its terms are wrong with options=RecoverOptions(repair=True)"
             )
         raise RecoveryError(

@@ -104,7 +104,7 @@ class GridFrame(Frame):
         self.starts = Starts(system, system.centers, initial)
         super().__init__(system, self.starts.given)
         self.skip = frozenset({*system.fields, *self.starts.expressions})
-        self.coordinates = dict(zip((s.name for s in system.space), system.centers, strict=True))
+        self.coordinates = {**self.coordinates, **dict(zip((s.name for s in system.space), system.centers, strict=True))}
 
     @cached_property
     def facts(self) -> dict[str, Any]:  # type: ignore[override]
@@ -129,7 +129,7 @@ class GridFrame(Frame):
             for s in names:
                 found.append(Variable(s.name, dims, shape, start))
                 start += math.prod(shape)
-        return tuple(found)
+        return (*found, *(self._fired if self.events else ()))
 
     @cached_property
     def observer(self) -> Any:

@@ -14,6 +14,7 @@ from symdyn.codegen.families.base import Batch, Options, Run, Signals
 from symdyn.codegen.kernel import compile
 from symdyn.codegen.stopping import margin
 from symdyn.errors import DeclarationError
+from symdyn.grids.events import FieldEvents
 from symdyn.grids.frames import observer_of
 from symdyn.grids.problems import make_problem
 from symdyn.grids.resolution import has_advection, warn_of_waves
@@ -82,6 +83,7 @@ class GridKernel(ArrayKernel):
     """
 
     system: GridSystem
+    happenings: FieldEvents | None
 
     def __init__(self, system: GridSystem, method: str, options: MethodOptions, *, until: Any = None) -> None:
         super().__init__(system, method, options, until=until)
@@ -91,6 +93,7 @@ class GridKernel(ArrayKernel):
             plain_driver("stencil_steps")  # compiled before threads ask for it
         self._advected = system.scheme != "spectral" and has_advection(system)
         self._margin = None if until is None else _margin(system, until)
+        self.happenings = FieldEvents(system) if system.events else None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return partial(compile, self.system, method=self.chosen, until=self.until), ()
@@ -125,6 +128,9 @@ class GridKernel(ArrayKernel):
     def margin(self, p: np.ndarray) -> Margin | None:
         found = self._margin
         return None if found is None else lambda t, y: float(found.rates(y, t, p)[-1])
+
+    def schedule(self, parameters: np.ndarray, times: np.ndarray) -> np.ndarray:
+        return super().schedule(parameters, times) if self.happenings is None else self.happenings.schedule(parameters, times)
 
     def launch(self, run: Run, batch: Batch, options: Options, *, signals: Signals, lanes: int | None = None) -> Run:
         run = super().launch(run, batch, options, signals=signals, lanes=lanes)

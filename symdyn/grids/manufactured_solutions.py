@@ -80,6 +80,10 @@ def manufactured(pde: PDESystem, exact: Mapping[Any, Any], *, parameters: Mappin
     missing = [s.name for s in pde.states if s not in chosen]
     if missing:
         raise DeclarationError(f"no exact expression for {', '.join(missing)}; give one for each state")
+    if pde.events:
+        raise DeclarationError(
+            f"the event '{pde.events[0]}' has no place in a smooth solution; leave out events: replace(events=())"
+        )
     if pde.unknowns:
         raise DeclarationError(f"{pde.unknowns[0]} is an unknown term; fill it in by with_terms first")
     solved = _Solved(pde, chosen)

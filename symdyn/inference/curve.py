@@ -1,4 +1,4 @@
-"""The curve of a profile: sums of squares over fixed values of one parameter, and where they cross a threshold."""
+"""The curve of a profile: twice the fall of the log-likelihood over fixed values, and where it crosses a threshold."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from symdyn.inference.fit_problem import FitProblem
 from symdyn.inference.held import fitted_again, joined
 from symdyn.inference.levenberg import Fits
-from symdyn.inference.optimum import Optimum
 
 __all__ = ["FittedCurve"]
 
@@ -22,40 +22,52 @@ BETWEEN = 6
 STEEP, CLOSE = 0.25, 1e-6
 #: On a side without an end values go on, each so many times as far from the optimum, up to so many times the parameter's size.
 FURTHER, FARTHEST = 3.0, 1e6
+#: That of parameters whose coordinates are logarithms.
+FARTHEST_LOG = 14.0
 
 
 @dataclass(frozen=True)
 class FittedCurve:
-    """Fits with one parameter, the one at `column` of ``best.free``, fixed at increasing values.
+    """Fits with one coordinate fixed at increasing values.
 
-    The ratio `excess` ends the interval.
+    Attributes
+    ----------
+    problem : FitProblem
+    column : int
+        The place of the coordinate.
+    middle : float
+        Its value at the optimum.
+    fits : Fits
+    excess : float
+        The ratio that ends the interval.
     """
 
-    best: Optimum
+    problem: FitProblem
     column: int
+    middle: float
     fits: Fits
     excess: float
 
     @property
     def held(self) -> np.ndarray:
-        """The values at which the parameter is held, (M,)."""
-        return self.fits.theta[:, self.column] * self.best.size(self.column)
+        """The coordinates at which the parameter is held, (M,)."""
+        return self.fits.theta[:, self.column]
 
     @property
     def least(self) -> int:
-        """Where the sum of squares is least."""
+        """Where the posterior is greatest."""
         return int(np.nanargmin(self.fits.total))
 
     @property
-    def variance(self) -> float:
-        """Mean square residual there, corrected for what was fitted."""
-        return float(self.fits.total[self.least] / self.best.freedom + self.best.selection.floor)
+    def ratio(self) -> np.ndarray:
+        """Twice the fall of the logarithm of the posterior, (M,)."""
+        total = self.fits.total
+        return np.asarray(total - total[self.least])
 
     @property
-    def ratio(self) -> np.ndarray:
-        """How much larger the sums of squares are, in units of the variance, (M,)."""
-        total = self.fits.total
-        return (total - total[self.least]) / self.variance
+    def bounds(self) -> tuple[float, float]:
+        """Smallest and largest coordinate."""
+        return float(self.problem.low[self.column]), float(self.problem.high[self.column])
 
     @property
     def crossings(self) -> Mapping[int, tuple[int, int]]:
@@ -81,16 +93,17 @@ class FittedCurve:
 
     def extended(self) -> FittedCurve:
         """The curve with values farther and farther away on a side without an end or bound, each fitted from the last."""
-        curve, middle = self, self.best.value(self.column)
-        limit = FARTHEST * max(abs(middle), self.best.size(self.column))
+        curve, middle = self, self.middle
+        limit = FARTHEST_LOG if self.problem.columns[self.column].logarithmic else FARTHEST * max(abs(middle), 1.0)
         while True:
             held, crossings = curve.held, curve.crossings
             reached = {side: held[k] - middle for side, k in ((-1, 0), (1, len(held) - 1)) if side not in crossings}
-            bounds = dict(zip((-1, 1), self.best.bounds(self.column), strict=True))
-            steps = {side: d for side, d in reached.items() if np.isinf(bounds[side]) and abs(d) < limit}
+            bounds = dict(zip((-1, 1), self.bounds, strict=True))
+            steps = {side: d for side, d in reached.items() if np.isinf(bounds[side]) and abs(d) < 0.999 * limit}
             if not steps:
                 return curve
-            values = np.array([middle + FURTHER * d for d in steps.values()])
+            reach = FURTHER * np.array(list(steps.values()))
+            values = middle + (np.clip(reach, -limit, limit) if self.problem.columns[self.column].logarithmic else reach)
             nearest = np.array([0 if side < 0 else len(held) - 1 for side in steps])
             curve = replace(curve, fits=joined(curve.fits, self._fitted(values, curve.fits, nearest), self.column))
 
@@ -100,7 +113,7 @@ class FittedCurve:
         The root of the ratio is interpolated: near the optimum it is a straight line.
         """
         held, root, level, ends = self.held, np.sqrt(np.maximum(self.ratio, 0.0)), np.sqrt(self.excess), []
-        for side, bound in zip((-1, 1), self.best.bounds(self.column), strict=True):
+        for side, bound in zip((-1, 1), self.bounds, strict=True):
             inside, outside = self.crossings.get(side, (-1, -1))
             if inside < 0:
                 ends.append(bound)
@@ -130,4 +143,4 @@ class FittedCurve:
         return replace(self, fits=joined(self.fits, extra, self.column))
 
     def _fitted(self, values: np.ndarray, near: Fits, nearest: np.ndarray) -> Fits:
-        return fitted_again(self.best, self.column, values, near, nearest)
+        return fitted_again(self.problem, self.column, values, near, nearest)

@@ -93,7 +93,7 @@ class Observations:
         return replace(self, trajectories=tuple(early)), replace(self, trajectories=tuple(late))
 
 
-def observations(system: System, data: Any) -> Observations:
+def observations(system: System, data: Any, *, columns: Sequence[str] | None = None) -> Observations:
     """Measurements of the states of `system`.
 
     Parameters
@@ -108,6 +108,8 @@ def observations(system: System, data: Any) -> Observations:
         in the order of the states, or (T,); t increases.
         Missing values are NaN; states without a column are unobserved.  Headers may have units, ``mass [kg]``, and whatever
         else `symdyn.inference.headers.legible_names` takes out of a name.
+    columns : sequence of str, optional
+        What is measured; the states unless given.
 
     Returns
     -------
@@ -133,17 +135,19 @@ def observations(system: System, data: Any) -> Observations:
     >>> seen.size, seen.trajectories[0].values.shape
     (2, (3, 2))
     """
-    read = read_data(data, system.names, system.time.name)
-    if not any(name in read.names for name in system.names):
+    names = tuple(system.names if columns is None else columns)
+    read = read_data(data, names, system.time.name)
+    what = "a state" if columns is None or names == system.names else "a state or an observable"
+    if not any(name in read.names for name in names):
         raise RecoveryError(
-            f"no column of the data is a state: columns {', '.join(read.names) or 'none'}; "
-            f"states {', '.join(system.names)}; rename the columns"
+            f"no column of the data is {what}: columns {', '.join(read.names) or 'none'}; "
+            f"{'states' if what == 'a state' else 'known are'} {', '.join(names)}; rename the columns"
         )
-    notes = (*read.notes, *_left_out(read, system.names))
-    found = (_trajectory(table, system.names) for table in read.tables)
+    notes = (*read.notes, *_left_out(read, names))
+    found = (_trajectory(table, names) for table in read.tables)
     trajectories = tuple(Trajectory(whole_steps(system, t.times), t.values) for t in found)
     if not any(np.isfinite(t.values).any() for t in trajectories):
-        raise RecoveryError(f"the data hold no number of any state ({', '.join(system.names)}): all are NaN; give some values")
+        raise RecoveryError(f"the data hold no number of any state ({', '.join(names)}): all are NaN; give some values")
     scale, estimated = typical_sizes([t.values for t in trajectories]), False
     if system.map is not None:
         noise = FIRST_NOISE * scale
@@ -152,7 +156,7 @@ def observations(system: System, data: Any) -> Observations:
     else:
         estimated = True
         noise = np.array([estimated_noise([(t.times, t.values[:, i]) for t in trajectories]) for i in range(len(scale))])
-    return Observations(trajectories, tuple(system.names), scale, np.maximum(noise, LEAST * scale), notes, estimated)
+    return Observations(trajectories, names, scale, np.maximum(noise, LEAST * scale), notes, estimated)
 
 
 def typical_sizes(tables: Sequence[np.ndarray]) -> np.ndarray:

@@ -4,56 +4,62 @@ from __future__ import annotations
 
 import numpy as np
 
+from symdyn.inference.fit_problem import FitProblem
 from symdyn.inference.levenberg import Fits, levenberg_marquardt
-from symdyn.inference.optimum import Optimum
 from symdyn.inference.quadratic import Quadratic
 
-__all__ = ["fitted_again", "joined"]
+__all__ = ["climb", "fitted_again", "joined"]
 
 #: Rounds in which every held value is fitted again from what its neighbours found.
 ROUNDS = 3
+#: Gain of twice the log-likelihood that counts.
+GAIN = 1e-6
 
 
-def fitted_again(best: Optimum, column: int, grid: np.ndarray, near: Fits, nearest: np.ndarray) -> Fits:
-    """Fit everything else at every value of one parameter: a batch of lanes, each from a fit nearby, then from neighbours.
+def climb(
+    problem: FitProblem, theta: np.ndarray, starts: np.ndarray, active: np.ndarray | None = None, *, iterations: int = 60,
+    gain: float = GAIN,
+) -> Fits:  # fmt: skip
+    """Fits from many coordinates (M, P) and initial values (M, V, n), until a step promises less than `gain`."""
+    moving = np.ones(theta.shape, dtype=bool) if active is None else np.broadcast_to(active, theta.shape)
+    return levenberg_marquardt(
+        problem.expand, theta, starts, moving, bounds=(problem.low, problem.high), start_bounds=problem.start_bounds,
+        iterations=iterations, tolerance=0.0, floor=-np.inf, small=gain,
+    )  # fmt: skip
+
+
+def fitted_again(problem: FitProblem, column: int, grid: np.ndarray, near: Fits, nearest: np.ndarray) -> Fits:
+    """Fit everything else at every value of one coordinate: a batch of lanes, each from a fit nearby, then from neighbours.
 
     Parameters
     ----------
-    best : Optimum
+    problem : FitProblem
     column : int
-        The parameter, by its place in ``best.free``.
+        The coordinate, by its place.
     grid : (M,) float64
-        Increasing values at which it is held.
+        Increasing coordinates at which it is held.
     near : Fits
         Fits from which to begin.
     nearest : (M,) int
         Which of them for each value.
     """
-    count, problem, selection = len(grid), best.problem, best.selection
-    along = problem.shooting.along(selection.cut)
+    count = len(grid)
     theta, starts = near.theta[nearest].copy(), near.starts[nearest].copy()
-    theta[:, column] = grid / problem.candidates.sizes[column]
+    theta[:, column] = grid
     active = np.arange(theta.shape[1])[None] != np.full((count, 1), column)
-
-    def refit(theta: np.ndarray, starts: np.ndarray) -> Fits:
-        return levenberg_marquardt(
-            along, theta, starts, active, bounds=(problem.candidates.low, problem.candidates.high),
-            start_bounds=selection.start_bounds, iterations=60, tolerance=1e-8,
-        )  # fmt: skip
-
-    fits = refit(theta, starts)
+    fits = climb(problem, theta, starts, active)
     for _ in range(ROUNDS):
         before = fits.total.copy()
         for shift in (1, -1):
             neighbours = np.clip(np.arange(count) - shift, 0, count - 1)
             moved = fits.theta[neighbours].copy()
             moved[:, column] = theta[:, column]
-            other = refit(moved, fits.starts[neighbours].copy())
+            other = climb(problem, moved, fits.starts[neighbours].copy(), active)
             better = np.flatnonzero(other.total < fits.total)
             fits.theta[better], fits.starts[better] = other.theta[better], other.starts[better]
             fits.local.put(better, other.local.take(better))
         finite = np.isfinite(before)
-        if np.all(fits.total[finite] >= (1 - 1e-6) * before[finite]) and np.isfinite(fits.total).sum() == finite.sum():
+        if np.all(fits.total[finite] >= before[finite] - 2 * GAIN) and np.isfinite(fits.total).sum() == finite.sum():
             break
     return fits
 

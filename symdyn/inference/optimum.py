@@ -17,7 +17,6 @@ from symdyn.inference.criterion import SPARE
 from symdyn.inference.data import Observations
 from symdyn.inference.kinds import kind_of
 from symdyn.inference.problem import REWEIGHINGS, SelectionProblem, make_problem, read_windows
-from symdyn.inference.quadratic import Quadratic
 from symdyn.inference.selection import SelectedModel, Selection
 from symdyn.inference.starts import contradictions, with_declared_starts
 from symdyn.system import System
@@ -51,32 +50,9 @@ class Optimum:
     notes: tuple[str, ...] = ()
 
     @property
-    def freedom(self) -> int:
-        """Data less fitted values."""
-        return self.selection.cut.size - self.selection.nuisance - len(self.free)
-
-    def size(self, column: int) -> float:
-        """Typical size of a fitted parameter."""
-        return float(self.problem.candidates.sizes[column])
-
-    def value(self, column: int) -> float:
-        """A fitted parameter."""
-        return float(self.model.theta[column]) * self.size(column)
-
-    def bounds(self, column: int) -> tuple[float, float]:
-        """Its bounds."""
-        candidates = self.problem.candidates
-        return float(candidates.low[column]) * self.size(column), float(candidates.high[column]) * self.size(column)
-
-    @property
-    def expansion(self) -> Quadratic:
-        """Sums of squares and their expansion at the optimum, of one candidate."""
-        return self.problem.shooting.expand(self.selection.cut, self.model.theta[None], self.model.starts[None])
-
-    @property
-    def first_windows(self) -> np.ndarray:
-        """The window in which each trajectory begins."""
-        return np.flatnonzero(self.selection.cut.origins[:, 1] == 0)
+    def values(self) -> dict[sp.Symbol, float]:
+        """The fitted parameters."""
+        return dict(zip(self.free, map(float, self.model.theta * self.problem.candidates.sizes), strict=True))
 
 
 def find_optimum(
@@ -90,7 +66,25 @@ def find_optimum(
     windows: int | None = None,
     seed: int = 0,
 ) -> Optimum:
-    """Fit parameters and initial values; the arguments are those of `fit_parameters`.
+    """Fit parameters and initial values.
+
+    Parameters
+    ----------
+    system : ODESystem or DiscreteSystem
+    data : Observations
+    fit : iterable of Symbol or str
+        Parameters to fit beside those without a value, and states whose declared initial values are fitted.
+    guesses : mapping, optional
+        Values to begin from; several powers of ten are tried for parameters without value and guess.
+    bounds : mapping, optional
+        Pairs (smallest, largest) of parameters and of the initial values of states; a pair of equal numbers holds an
+        initial value.
+    noise : mapping, optional
+        Standard deviations of the measurement error by state, which weigh the residuals; found with the fit otherwise.
+    windows : int, optional
+        See `symdyn.fit`.
+    seed : int
+        Of further random first values.
 
     Raises
     ------

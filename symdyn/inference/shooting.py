@@ -130,7 +130,7 @@ class Shooting:
         self.system, self.observations, self.free = system, observations, tuple(free)
         self.sizes, self.noise, self.scale = np.asarray(sizes, float), np.asarray(noise, float), observations.scale
         self.simulations = 0
-        self._growth: tuple[np.ndarray, ...] | None = None
+        self.growth: tuple[np.ndarray, ...] | None = None
         scaled, constants, start = _scaled(system, self.free)
         self.extended, self.kernel = _compiled(scaled, self.free)
         place = {p: i for i, p in enumerate(scaled.parameters)}
@@ -145,7 +145,7 @@ class Shooting:
     @property
     def facts(self) -> tuple[Any, ...]:
         """What the results of simulations depend on beside their arguments, for a `Journal`."""
-        varying = () if self._growth is None else self._growth
+        varying = () if self.growth is None else self.growth
         return self.extended.system.digest, tuple(map(str, self.free)), self._row, self.noise, self.scale, *varying
 
     def with_noise(self, noise: np.ndarray, growth: Sequence[np.ndarray] | None = None) -> Shooting:
@@ -158,15 +158,15 @@ class Shooting:
             By how much the noise differs from that at every time of each trajectory.
         """
         new = object.__new__(type(self))
-        new.__dict__.update(self.__dict__, noise=np.asarray(noise, float), _growth=None if growth is None else tuple(growth))
+        new.__dict__.update(self.__dict__, noise=np.asarray(noise, float), growth=None if growth is None else tuple(growth))
         return new
 
     def deviations(self, cut: ShootingWindows) -> np.ndarray:
         """Standard deviations of the noise of the data in every window, (V, T, n)."""
         found = np.tile(self.noise, (cut.count, cut.values.shape[-2], 1))
-        if self._growth is not None:
+        if self.growth is not None:
             for v, (k, i) in enumerate(cut.origins):
-                part = self._growth[k][i : i + found.shape[1]]
+                part = self.growth[k][i : i + found.shape[1]]
                 found[v, : len(part)] *= part
         return found
 

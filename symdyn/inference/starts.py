@@ -68,6 +68,6 @@ def contradictions(problem: SelectionProblem, selection: Selection, given: Bound
             which = f" of trajectory {opened.cut.origins[v, 0]}" if len(first) > 1 else ""
             notes.append(
                 f"the declared initial value {states[i]} = {low[i]:.4g} is held, but the data{which} want "
-                f"{starts[v, i]:.4g} ± {deviations[v, i]:.2g}; name {states[i]} in fit to fit it"
+                f"{starts[v, i]:.4g} ± {deviations[v, i]:.2g}; name {states[i]} among what is fitted"
             )
     return tuple(notes)

@@ -14,6 +14,7 @@ from symdyn_kernels.status import INTERRUPTED
 from symdyn.codegen.families.base import Batch, Options, Run, Signals
 from symdyn.codegen.kernel_base import Kernel, options_read
 from symdyn.codegen.stops import stop_program
+from symdyn.integration.events import Course, Happenings, integrate_events
 from symdyn.integration.loop import Margin, integrate
 from symdyn.integration.options import StepOptions
 from symdyn.integration.problem import Problem
@@ -36,6 +37,8 @@ class ArrayKernel(Kernel):
     target, parallel, large = "cpu", True, True
     #: Threads that each launch may use.
     threads = 1
+    #: The events of the system, or None.
+    happenings: Happenings | None = None
 
     @property
     def reads(self) -> frozenset[str]:
@@ -108,6 +111,20 @@ class ArrayKernel(Kernel):
         """
         return None
 
+    def schedule(self, parameters: np.ndarray, times: np.ndarray) -> np.ndarray:
+        """The known times of events, as of `symdyn_kernels.arguments.events.EventTables`.
+
+        Parameters
+        ----------
+        parameters : (N, k) float64
+        times : (T,) float64
+
+        Returns
+        -------
+        (N or 1, S, 3) float64
+        """
+        return np.empty((1, 0, 3))
+
     def decay(self, y: np.ndarray, p: np.ndarray, problem: Problem) -> float:
         """Rate of the fastest waves, by which stiffness is found out; 0 where it is not looked for.
 
@@ -173,17 +190,28 @@ class ArrayKernel(Kernel):
     def launch(self, run: Run, batch: Batch, options: Options, *, signals: Signals, lanes: int | None = None) -> Run:
         times = batch.times
         run.values[:], run.status[:] = np.nan, INTERRUPTED
+        happenings = self.happenings
+        if happenings is not None:
+            schedule = self.schedule(batch.parameters, times)
+            run.aside[:, : happenings.flags.size] = 0
         for i, (y, p) in enumerate(zip(batch.initial, batch.parameters, strict=True)):
             if signals.stop[0]:
                 break
             signals.reached[0] = times[0]
             problem = self.problem(p)
-            found = integrate(
-                problem, self._scheme, y, times,
-                options=self.steps(options, self.decay(y, p, problem) if options.detect_stiffness else 0.0),
-                record=partial(self.record, run.values[i], run.aside[i], times), signals=signals, until=self.margin(p),
-                stops=batch.stops[i] if batch.stops.shape[1] else None,
-            )  # fmt: skip
+            solve = partial(integrate, problem, self._scheme, signals=signals)
+            chosen: dict[str, Any] = {
+                "options": self.steps(options, self.decay(y, p, problem) if options.detect_stiffness else 0.0),
+                "record": partial(self.record, run.values[i], run.aside[i], times),
+                "until": self.margin(p),
+                "stops": batch.stops[i] if batch.stops.shape[1] else None,
+            }
+            if happenings is None:
+                found = solve(y, times, **chosen)
+            else:
+                course = Course(happenings, schedule[min(i, len(schedule) - 1)], p, run.aside[i])
+                found, reached = integrate_events(solve, course, y, times, **chosen)
+                run.values[i, reached:] = np.nan
             signals.reached[0] = np.nan
             run.status[i], run.steps[i], run.rejected[i], run.evaluations[i] = found[:4]
             run.passage[i] = found.passage if found.passage == found.passage else np.inf

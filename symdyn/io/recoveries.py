@@ -39,7 +39,7 @@ from symdyn.models.text import expression_text, text_kinds, text_of
 from symdyn.parsing import parse_expression
 from symdyn.system import System
 
-__all__ = ["FORMAT", "VERSION", "packed", "read_recovery"]
+__all__ = ["FORMAT", "VERSION", "packed", "read_recovery", "unpacked"]
 
 FORMAT, VERSION = "symdyn-recovery", 2
 #: What a file may hold, by name.
@@ -101,7 +101,7 @@ def read_recovery(folder: str | Path) -> Recovery:
             f"{path}: the version is {found.get('version')!r}, expected {VERSION}; recover and save it again"
         )
     try:
-        recovery = _unpacked(found["result"], read_arrays(path.with_suffix(".npz")))
+        recovery = unpacked(found["result"], read_arrays(path.with_suffix(".npz")))
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         raise DeclarationError(f"{path}: the recovery in it is damaged ({type(error).__name__}: {error})") from None
     except SymdynError as error:
@@ -181,10 +181,10 @@ def _system(system: System, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
 # ---- reading -------------------------------------------------------------------------------------
 
 
-def _unpacked(value: Any, arrays: Mapping[str, np.ndarray]) -> Any:
+def unpacked(value: Any, arrays: Mapping[str, np.ndarray]) -> Any:
     """What `packed` was given."""
     if isinstance(value, list):
-        return tuple(_unpacked(v, arrays) for v in value)
+        return tuple(unpacked(v, arrays) for v in value)
     if not isinstance(value, dict):
         return value
     match value:
@@ -195,20 +195,20 @@ def _unpacked(value: Any, arrays: Mapping[str, np.ndarray]) -> Any:
         case {"expression": text}:
             return read_operators(parse_expression(text))
         case {"terms": pairs}:
-            return Terms({_unpacked(k, arrays): _unpacked(v, arrays) for k, v in pairs})
+            return Terms({unpacked(k, arrays): unpacked(v, arrays) for k, v in pairs})
         case {"mapping": pairs}:
-            return {_unpacked(k, arrays): _unpacked(v, arrays) for k, v in pairs}
+            return {unpacked(k, arrays): unpacked(v, arrays) for k, v in pairs}
         case {"frame": columns, "index": index, "names": [of_rows, of_columns]}:
-            series = {c: v if isinstance(v := _unpacked(x, arrays), np.ndarray) else list(v) for c, x in columns}
+            series = {c: v if isinstance(v := unpacked(x, arrays), np.ndarray) else list(v) for c, x in columns}
             frame = pd.DataFrame(series, index=None if index is None else pd.Index(index))
             return frame.rename_axis(index=of_rows, columns=of_columns)
         case {"variables": variables, "coords": coords}:
-            parts = ({k: (dims, _unpacked(v, arrays)) for k, (dims, v) in of.items()} for of in (variables, coords))
+            parts = ({k: (dims, unpacked(v, arrays)) for k, (dims, v) in of.items()} for of in (variables, coords))
             return xr.Dataset(*parts)
         case {"system": facts}:
             return _read_system(facts, arrays)
         case {"object": name, "attributes": attributes}:
-            return CLASSES[name](**{k: _unpacked(v, arrays) for k, v in attributes.items()})
+            return CLASSES[name](**{k: unpacked(v, arrays) for k, v in attributes.items()})
     raise ValueError(f"unknown entry {', '.join(value)}")
 
 
@@ -218,15 +218,14 @@ def _read_system(facts: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Sys
         raise DeclarationError(f"the system has no text that reads back: {facts['printed']}; keep the Python that declares it")
     if facts["kind"] == PDESystem.kind:
         walls = {
-            _unpacked(k, arrays): dict(zip(facts["space"], _unpacked(row, arrays), strict=True))
-            for k, row in facts["conditions"]
+            unpacked(k, arrays): dict(zip(facts["space"], unpacked(row, arrays), strict=True)) for k, row in facts["conditions"]
         }
         system = PDESystem.from_text(
-            facts["text"], domain=_unpacked(facts["domain"], arrays), boundary=walls, odes=facts["scalars"],
-            space=facts["space"], time=facts["time"], initial=_unpacked(facts["initial"], arrays),
+            facts["text"], domain=unpacked(facts["domain"], arrays), boundary=walls, odes=facts["scalars"],
+            space=facts["space"], time=facts["time"], initial=unpacked(facts["initial"], arrays),
         )  # fmt: skip
     else:
-        options = {name: _unpacked(v, arrays) for name, v in facts["options"].items()}
+        options = {name: unpacked(v, arrays) for name, v in facts["options"].items()}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of reactions, which were declared before
             system = text_kinds()[facts["kind"]].from_text(facts["text"], time=facts["time"], **options)

@@ -94,7 +94,7 @@ class AdditiveRungeKutta:
         >>> sd.METHODS["imex"].applies(sd.ODESystem.from_text("x' = -x"))
         'it takes systems of fields; this ODESystem has rates of change'
         """
-        return system.unmet(["fields"], ["kinetics"])
+        return system.unmet(["fields"], ["kinetics", "events"])
 
 
 def lower_triangle(rows: Sequence[Sequence[float]]) -> np.ndarray:

@@ -82,4 +82,4 @@ class ExponentialRungeKutta:
         >>> sd.METHODS["etdrk4"].applies(sd.ODESystem.from_text("x' = -x"))
         'it takes systems of fields; this ODESystem has rates of change'
         """
-        return system.unmet(["fields"], ["kinetics"])
+        return system.unmet(["fields"], ["kinetics", "events"])

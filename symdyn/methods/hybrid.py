@@ -28,6 +28,10 @@ A condition of ``until`` is evaluated at the first time, after every jump and af
 after a step, its first instant within the step is located to the accuracy of the flow; a condition that is true only within a
 step is missed.  Where time occurs in it, steps are no longer than a thousandth of the time from the first to the last output.
 
+Steps end at the known times of events and at knots of inputs; conditions of events are located as that of ``until`` is.  An
+event may set a species that flows to a fraction, which is rounded, as extents are, once nothing that flows changes the species;
+of other species a fraction of a molecule is a failure.
+
 Of a dataset, ``jumps`` counts the events of jumping reactions, ``switches`` how often a reaction began to flow or to jump,
 ``steps`` steps of the flow and jumps, ``rejected`` steps of the flow whose error was too large, and ``evaluations`` those of
 all propensities.
@@ -35,7 +39,7 @@ all propensities.
 
 from __future__ import annotations
 
-from symdyn.methods.leaping import HybridScheme, refuse_events
+from symdyn.methods.leaping import HybridScheme, refuse_all_but_networks
 from symdyn.methods.options import LeapingOptions
 from symdyn.methods.registry import METHODS
 
@@ -70,7 +74,7 @@ HYBRID = METHODS.register(
         name="hybrid",
         reference="Alfonsi, Cances, Turinici, Di Ventura & Huisinga, ESAIM: Proc. 14 (2005) 1; "
         "M. H. A. Davis, J. R. Stat. Soc. B 46 (1984) 353",
-        applies=refuse_events,
+        applies=refuse_all_but_networks,
         options=Hybrid,
     ),
 )

@@ -30,7 +30,7 @@ from __future__ import annotations
 
 import sympy as sp
 
-from symdyn.methods.leaping import DiffusionScheme, refuse_all_but_networks_without_delays
+from symdyn.methods.leaping import DiffusionScheme, refuse_all_but_networks
 from symdyn.methods.options import FixedStepOptions
 from symdyn.methods.registry import METHODS
 from symdyn.methods.stochastic import StepSymbols
@@ -89,7 +89,7 @@ LANGEVIN = METHODS.register(
         reference="D. T. Gillespie, J. Chem. Phys. 113 (2000) 297, eq. 23; Euler-Maruyama: Kloeden & Platen (1992), eq. 10.2.4",
         noises=noises,
         extents=extents,
-        applies=refuse_all_but_networks_without_delays,
+        applies=refuse_all_but_networks,
         options=Langevin,
     ),
 )

@@ -18,27 +18,10 @@ __all__ = [
     "HybridScheme",
     "LeapScheme",
     "refuse_all_but_networks",
-    "refuse_all_but_networks_without_delays",
-    "refuse_events",
 ]
 
 
-def refuse_events(system: System) -> str | None:
-    """None for a `ReactionNetwork` without events that set its states, else the reason why approximate methods refuse it."""
-    if system.propensities is not None and system.events:
-        return (
-            f"the network has events ({system.events[0]}), which 'ssa', 'tau', 'tau-implicit' and 'langevin' follow; leave "
-            "them out: net.replace(events=())"
-        )
-    return system.unmet(["propensities"])
-
-
 def refuse_all_but_networks(system: System) -> str | None:
-    """None for reactions with events or without, else the reason."""
-    return system.unmet(["propensities"], ["events"])
-
-
-def refuse_all_but_networks_without_delays(system: System) -> str | None:
     """None for reactions without delays, with events and inputs or without, else the reason."""
     return system.unmet(["propensities"], ["events", "inputs"])
 

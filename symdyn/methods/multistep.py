@@ -71,4 +71,4 @@ class ImexMultistep:
         >>> sd.METHODS["sbdf2"].applies(sd.ODESystem.from_text("x' = -x"))
         'it takes systems of fields; this ODESystem has rates of change'
         """
-        return system.unmet(["fields"], ["kinetics"])
+        return system.unmet(["fields"], ["kinetics", "events"])

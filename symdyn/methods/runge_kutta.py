@@ -13,7 +13,7 @@ __all__ = ["ExplicitRungeKutta", "Rosenbrock", "hermite"]
 
 Row = tuple[float, ...]
 #: Parts of systems that adaptive steps in lanes follow besides rates of change.
-FOLLOWED = ("events", "shuffled", "inputs", "delays")
+FOLLOWED = ("events", "shuffled", "inputs", "delays", "slopes")
 
 
 def hermite(weights: Row) -> tuple[Row, ...]:
@@ -147,7 +147,7 @@ class ExplicitRungeKutta:
         >>> sd.METHODS["tsit5"].applies(sd.PDESystem.example())
         """
         if "fields" in system.parts:
-            return system.unmet(["fields"], ["kinetics"])
+            return system.unmet(["fields"], ["kinetics", "events"])
         return system.unmet(["drift"], FOLLOWED if self.adaptive else ())
 
 

@@ -41,8 +41,9 @@ time from the first to the last output.  ``first_passage`` is delayed by up to a
 a leap is missed: where fluctuations alone lead to a rare passage, or a small difference of large numbers decides, use 'ssa' or
 a smaller ``epsilon``.
 
-Events act between leaps.  Leaps end at the known times of doses and of conditions on time alone, which are exact; conditions on
-species are looked at as `until` is, after leaps and exact events, and their species shorten leaps likewise.
+Events act between leaps.  Leaps end at knots of inputs, and at the known times of doses and of conditions on time alone, which
+are exact; conditions on species are looked at as `until` is, after leaps and exact events, and their species shorten leaps
+likewise.
 
 Of a dataset, ``leaps`` and ``exact_events`` count those, ``steps`` is their sum, ``rejected`` counts the leaps that were
 discarded, and ``evaluations`` those of all propensities.

@@ -15,7 +15,7 @@ from symdyn.errors import DeclarationError
 from symdyn.paths import Path
 from symdyn.system import delays_in
 
-__all__ = ["at_first", "check_delays", "now", "read_history"]
+__all__ = ["at_first", "check_delays", "named_slopes", "now", "read_history"]
 
 
 def now(states: Iterable[sp.Symbol], sides: Iterable[sp.Basic], time: sp.Symbol) -> dict[sp.Basic, sp.Symbol]:
@@ -28,6 +28,21 @@ def now(states: Iterable[sp.Symbol], sides: Iterable[sp.Basic], time: sp.Symbol)
     named = {s.name: s for s in states}
     calls = [e for e in dag.nodes(sides) if isinstance(e, AppliedUndef) and e.args == (time,)]
     return {e: named[e.func.__name__] for e in calls if e.func.__name__ in named}
+
+
+def named_slopes(side: Any) -> Any:
+    """A side of an equation with ``x'(s)`` for each derivative of x by time, at another time s.
+
+    >>> t, x = sp.Symbol("t"), sp.Function("x")
+    >>> named_slopes(x(t - 1).diff(t) / 2 - x(t))
+    -x(t) + x'(t - 1)/2
+    """
+    swap = {}
+    for node in side.atoms(sp.Subs) if isinstance(side, sp.Basic) else ():
+        rate = node.expr
+        if isinstance(rate, sp.Derivative) and isinstance(rate.expr, AppliedUndef) and rate.variables == node.variables:
+            swap[node] = sp.Function(f"{rate.expr.func.__name__}'")(*node.point)
+    return side.xreplace(swap) if swap else side
 
 
 def read_history(
@@ -107,10 +122,12 @@ def check_delays(
     """
     names = {s.name for s in states}
     found = [e for e in dag.nodes(sides) if isinstance(e, AppliedUndef) and e.func.__name__.rstrip("'") in names]
-    if slopes := [e for e in found if e.func.__name__ not in names]:
-        raise DeclarationError(f"{slopes[0]} is a derivative at another time, of a neutral equation; that is not supported")
     for call in found:
         name, free = call.func.__name__, dag.free_symbols(call.args)
+        if name not in names and (name.endswith("''") or sp.expand(time - call.args[0]).free_symbols & {time, *states}):
+            raise DeclarationError(
+                f"{call} is not supported: expected the first derivative of a state, delayed by a number or a parameter"
+            )
         if path := next((p for p in free if isinstance(p, Path)), None):
             raise DeclarationError(
                 f"the delay of {call} depends on the input {path}; let it depend on parameters, states and time"

@@ -12,12 +12,12 @@ from symdyn import dag
 from symdyn.attached import FlowVerbs
 from symdyn.declaration import expression, name_of, read_equations
 from symdyn.errors import DeclarationError
-from symdyn.models._delays import at_first, check_delays, now, read_history
+from symdyn.models._delays import at_first, check_delays, named_slopes, now, read_history
 from symdyn.models._higher_order import first_order
 from symdyn.models.events import Event, declared_events, listed_events, with_events_of
 from symdyn.models.registry import KINDS
 from symdyn.parsing import ModelText
-from symdyn.system import Equation, System
+from symdyn.system import Equation, System, delays_in
 
 __all__ = ["ODESystem"]
 
@@ -75,7 +75,9 @@ class ODESystem(FlowVerbs, System):
     observables and events, and in initial values, where it is the history.  Steps end where such a state may have
     a jump in a derivative, the first time plus sums of constant delays, and are not longer than the shortest of these; a step
     that looks up its own solution, which delays that depend on states or time allow, is repeated until it agrees with that.
-    Where such delays look up a jump is located on the way, as often as the order of the method notices.
+    Where such delays look up a jump is located on the way, as often as the order of the method notices.  The slope of a state
+    at another time, ``X(t - 1).diff(t)``, in text ``x'(t - 1)``, makes a neutral equation; its delay is constant, and its jumps
+    stay as large as they are.
 
     Examples
     --------
@@ -141,7 +143,10 @@ class ODESystem(FlowVerbs, System):
         provenance: Sequence[str] = (),
     ) -> None:
         residuals = _residuals(algebraic)
-        if not isinstance(equations, Mapping):
+        if isinstance(equations, Mapping):
+            equations = {k: named_slopes(side) for k, side in equations.items()}
+        else:
+            equations = [e.func(e.lhs, named_slopes(e.rhs), evaluate=False) if isinstance(e, sp.Eq) else e for e in equations]
             equations, mapped = first_order(equations, {**residuals, **(observables or {})})
             residuals = {k: mapped[k] for k in residuals}
             observables = {k: mapped[k] for k in observables or {}}
@@ -173,6 +178,11 @@ class ODESystem(FlowVerbs, System):
         """Refuse delays that cannot be integrated."""
         sides = [*self.drift, *self.observables.values(), *(side for event in self.events for side in event.sides)]
         check_delays(sides, self.states, self.time, self.history)
+        sloped = {call.func.__name__ for call in self.slopes}
+        if early := [call for event in self.events for call in delays_in(event.sides, sloped)]:
+            raise DeclarationError(f"{early[0]}, a slope at another time, is in an event; make it a state of an equation")
+        if jump := next((s for event in self.events for s in event.assignments if f"{s}'" in sloped), None):
+            raise DeclarationError(f"an event sets {jump}, whose slope at another time is in the equations: a jump has none")
         if self.algebraic and self.delays:
             raise DeclarationError(
                 f"there are algebraic equations and delays ({self.delays[0]}), which are not integrated together"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
@@ -17,7 +17,8 @@ from symdyn.errors import DeclarationError
 from symdyn.models._pde_reading import mapped, read_domain, read_starts, read_states, wall_expressions
 from symdyn.models.boundary import SIDES, Conditions, has_operators, read_conditions
 from symdyn.models.domains import Domain
-from symdyn.models.operators import NUMBERS, Operator, components, laplacian, varies
+from symdyn.models.events import Event, called, declared_events, with_events_of
+from symdyn.models.operators import NUMBERS, Operator, components, laplacian, read_operators, varies
 from symdyn.models.reaction import rate_text
 from symdyn.models.registry import KINDS
 from symdyn.models.spatial import SpatialSystem
@@ -52,6 +53,11 @@ class PDESystem(FieldVerbs, SpatialSystem):
         of higher order, such as that of ``u**3 - u - laplacian(u)`` where its laplacian is taken.
     parameters, initial, observables : mapping, optional
         Default values; initial values as numbers or expressions of position and parameters; named expressions.
+    events : Event or sequence of Event, optional
+        Instantaneous changes of fields and scalars, at given times (`symdyn.dose`) or when a condition on scalars, parameters,
+        time, and means and integrals of fields turns true.  The new value of a field is an expression of fields, their
+        derivatives, scalars, parameters, position and time.  A parameter that events change is a scalar without a rate,
+        ``odes={k: 0}``.
     space : sequence, optional
         Symbols or names of the positions, ``x`` and ``y`` unless said otherwise.
     time : Symbol or str, optional
@@ -76,6 +82,17 @@ class PDESystem(FieldVerbs, SpatialSystem):
     >>> u, D, r = sp.symbols("u D r")
     >>> print(PDESystem({u: D * laplacian(u) + r * u * (1 - u)}, domain=(0, 10), parameters={D: 1, r: 1}))
     u' = D*laplacian(u) + r*u*(1 - u)
+
+    Two drops of 0.3 each, which diffuse, and a harvest of half of everything once there is more than 0.5:
+
+    >>> import symdyn as sd
+    >>> x, drop = sp.Symbol("x"), 0.3 * sp.exp(-((sp.Symbol("x") - 5) ** 2)) / sp.sqrt(sp.pi)
+    >>> harvest = sd.Event(sd.integral(u) > 0.5, {u: u / 2})
+    >>> given = {"parameters": {D: 0.1}, "initial": {u: 0}, "observables": {"m": sd.integral(u)}}
+    >>> drops = sd.dose(u, drop, every=2, times=2, start=1)
+    >>> basin = PDESystem({u: D * laplacian(u)}, (0, 10), events=[drops, harvest], **given)
+    >>> sd.simulate(basin, [0, 2, 4], grid=200, progress=False).m.values.round(6).tolist()
+    [0.0, 0.3, 0.3]
     """
 
     fields: tuple[sp.Symbol, ...]
@@ -89,6 +106,7 @@ class PDESystem(FieldVerbs, SpatialSystem):
     kind: ClassVar[str] = "field"
     gridless: ClassVar[bool] = True
     sides: ClassVar[tuple[str, ...]] = ("rates",)
+    eventful: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -100,6 +118,7 @@ class PDESystem(FieldVerbs, SpatialSystem):
         parameters: Mapping[Any, float] | None = None,
         initial: Mapping[Any, Any] | None = None,
         observables: Mapping[Any, Any] | None = None,
+        events: Event | Iterable[Event] = (),
         space: Sequence[Any] | None = None,
         time: Any = "t",
         provenance: Sequence[str] = (),
@@ -110,7 +129,11 @@ class PDESystem(FieldVerbs, SpatialSystem):
         names = [name_of(s) for s in (named if isinstance(named, Sequence) else ())]
         if len({*names}) != domain.dimension or len(names) != domain.dimension:
             raise DeclarationError(f"space is {named!r}; expected a name for each of {domain.dimension} axes")
-        free = {s.name: s for s in dag.free_symbols([*rows.values(), *observed.values()])}
+        swap = called({**equations, **(odes if isinstance(odes, Mapping) else {})}, tuple(rows))
+        moments, _ = declared_events(events, swap, tuple(rows), observed)
+        moments = tuple(e.mapped(read_operators) for e in moments)
+        happening = [side for e in moments for side in e.sides]
+        free = {s.name: s for s in dag.free_symbols([*rows.values(), *observed.values(), *happening])}
         positions = tuple(free.get(n, sp.Symbol(n)) for n in names)
         for s in (*rows, time):
             if s.name in names:
@@ -123,7 +146,10 @@ class PDESystem(FieldVerbs, SpatialSystem):
         swap |= {s: known[s.name] for e in start.values() for s in e.free_symbols if s.name in known}
         conditions = {k: tuple(mapped(pair, lambda e: e.xreplace(swap)) for pair in c) for k, c in conditions.items()}
         start = {k: e.xreplace(swap) for k, e in start.items()}
+        moments = tuple(e.mapped(lambda side: side.xreplace(swap)) for e in moments)
+        happening = [side for e in moments for side in e.sides]
         sides = [*rows.values(), *wall_expressions(conditions), *start.values(), *(k for k in conditions if k not in rows)]
+        sides += happening
         found = check_symbols((*rows, *positions), time, sides, observed)
         self.__dict__.update(
             states=tuple(rows),
@@ -138,6 +164,7 @@ class PDESystem(FieldVerbs, SpatialSystem):
             defaults=MappingProxyType(numeric_values(parameters, found, "parameter")),
             initial=MappingProxyType(start),
             observables=MappingProxyType(observed),
+            events=moments,
             time=time,
             provenance=tuple(provenance) or (f"declared as {type(self).__name__}",),
         )
@@ -150,8 +177,8 @@ class PDESystem(FieldVerbs, SpatialSystem):
         Parameters
         ----------
         text : str
-            Equations ``u' = ...`` with the operators ``dx``, ``laplacian``, ``mean`` ...; parameters and observables as in
-            `ODESystem.from_text`.
+            Equations ``u' = ...`` with the operators ``dx``, ``laplacian``, ``mean`` ...; parameters, observables and events
+            as in `ODESystem.from_text`.
         parameters : mapping of Symbol or str to float, optional
             Default values; they override those in the text.
         **options
@@ -191,7 +218,7 @@ class PDESystem(FieldVerbs, SpatialSystem):
         if model.orders:
             derivative = f"{next(iter(model.orders))}'' is a second derivative by time"
             raise DeclarationError(derivative + ", and fields have equations of first order; write u' = v and v' = ...")
-        return cls(model.equations, **options)
+        return cls(model.equations, **{**options, "events": with_events_of(model.events, options)})
 
     # ---- contents -------------------------------------------------------------------------
 
@@ -210,7 +237,8 @@ class PDESystem(FieldVerbs, SpatialSystem):
 
     @cached_property
     def _text(self) -> str:
-        return "\n".join(f"{s}' = {rate_text(f)}" for s, f in zip(self.states, self.rates, strict=True))
+        rows = [f"{s}' = {rate_text(f)}" for s, f in zip(self.states, self.rates, strict=True)]
+        return "\n".join([*rows, *map(str, self.events)])
 
     def equations(self) -> list[Equation]:
         """The equations as text and as LaTeX, fields first.
@@ -234,7 +262,7 @@ class PDESystem(FieldVerbs, SpatialSystem):
 
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__}: {', '.join(self.names)} on {self.domain}"]
-        lines += [f"    {e}" for e in self.equations()]
+        lines += [f"    {e}" for e in (*self.equations(), *self.events)]
         for target, row in self.conditions.items():
             for axis, pair in enumerate(row):
                 shown = pair if pair == "periodic" else ", ".join(f"{c} {SIDES[axis][k]}" for k, c in enumerate(pair))
@@ -308,7 +336,7 @@ class PDESystem(FieldVerbs, SpatialSystem):
         u' = -u**3 + u + laplacian(u)
         """
         filled = super().with_terms(terms, defaults)
-        outer = [*wall_expressions(self.conditions), *self.initial.values()]
+        outer = [*wall_expressions(self.conditions), *self.initial.values(), *(side for e in self.events for side in e.sides)]
         free = dag.free_symbols([*filled.expressions, *filled.observables.values(), *outer])
         parameters = tuple(sorted(free - {*self.states, *self.space, self.time}, key=lambda s: s.name))
         values = {**self.defaults, **(defaults or {})}

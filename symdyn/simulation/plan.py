@@ -94,7 +94,7 @@ class Plan:
     @property
     def summed_on_card(self) -> bool:
         """Whether trajectories stay on a card, which sums them up."""
-        there = self.kernel.target == "cuda" and self.frame.summable
+        there = self.kernel.target == "cuda" and self.frame.summable and not self.system.inputs
         return there and self.reductions is not None and set(self.reductions) <= set(SUMMED)
 
     @property

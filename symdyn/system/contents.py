@@ -36,6 +36,7 @@ PARTS: Mapping[str, str] = MappingProxyType(
         "shuffled": "events in random order",
         "inputs": "inputs over time",
         "delays": "delays",
+        "slopes": "slopes of delayed states",
     }
 )
 
@@ -239,7 +240,7 @@ class Contents(ABC):
 
     @cached_property
     def delays(self) -> tuple[AppliedUndef, ...]:
-        """States at other times, such as ``x(t - 1)``, sorted by name; in sensitivities also slopes, ``x'(t - 1)``."""
+        """States at other times, such as ``x(t - 1)``, and their slopes, ``x'(t - 1)``, sorted by name."""
         if not self.delayed:
             return ()
         events = [side for event in self.events for side in event.sides]

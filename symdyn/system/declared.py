@@ -284,7 +284,7 @@ class System(Beginning):
         """
         model = parse_model(text, characters)
         if model.events and not cls.eventful:
-            raise DeclarationError(f"{cls.__name__} has no events; ODESystem, SDESystem, DiscreteSystem and networks may")
+            raise DeclarationError(f"{cls.__name__} has no events; ODEs, SDEs, maps, fields and networks may")
         if model.algebraic and "constraints" not in cls.sides:
             raise DeclarationError(f"{cls.__name__} has no algebraic equations, 0 = ...; an ODESystem may have them")
         if model.history and not cls.delayed:

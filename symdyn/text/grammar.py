@@ -200,11 +200,14 @@ class _Reader:
         self.at += 1
         if self.token.text == "'" and name in scope.orders:
             return self.primed(token)
+        if self.token.text == "'" and self.next().text == "(" and name in scope.states:  # the slope at another time
+            self.at += 1
+            name = f"{name}'"
         if self.token.text == "[":
             self.fail(f"square brackets only mark the time step in a map; write {name} or {name}(...)", self.token)
         if self.token.text == "(":
             self.check_callable(token)
-            if name not in _HARD and name not in scope.states:
+            if name not in _HARD and token.text not in scope.states:
                 (scope.functions if name in SOFT else scope.called).setdefault(name, token.start)
             self.stack.append(_Pending(0, token, call=name))
             self.at += 1

@@ -10,7 +10,6 @@ import sympy as sp
 from hypothesis import strategies as st
 
 import symdyn as sd
-from symdyn.discover import fit_parameters
 
 __all__ = ["Data", "by_least_squares", "noisy"]
 
@@ -54,7 +53,7 @@ def by_least_squares(data: Data) -> None:
         system: Any = sd.ODESystem({X: r * (b - X)})
     else:
         system = sd.DiscreteSystem({X: X + sp.Rational(9, 10) * r * (b - X)})
-    found = fit_parameters(system, {"t": times, "X": values}, guesses={"r": 0.5, "b": 8.0}, windows=1)
+    found = sd.fit(system, {"t": times, "X": values}, guesses={"r": 0.5, "b": 8.0}, windows=1)
     fitted = {str(p): float(v) for p, v in found.system.defaults.items()}
     theta = np.array([fitted["r"], fitted["b"], float(found.starts[0, 0])])
     covariance = np.linalg.inv(exact.jac.T @ exact.jac) * 2 * exact.cost
@@ -62,7 +61,7 @@ def by_least_squares(data: Data) -> None:
     off = np.abs(theta - exact.x) / deviations
     assert off.max() < 1e-2, f"{data}: r, b, X(0) = {theta}, by least squares {exact.x} +- {deviations}"
     rms = np.sqrt(2 * exact.cost / data.size)
-    assert abs(float(found.noise[0]) - rms) < 1e-4 * rms, f"{data}: residuals {found.noise[0]}, by least squares {rms}"
+    assert abs(float(found.noise["X"]) - rms) < 1e-4 * rms, f"{data}: residuals {found.noise['X']}, by least squares {rms}"
     errors = found.intervals.set_index("constant")["standard error"]
     for name, deviation in (("r", deviations[0]), ("b", deviations[1])):
         ratio = float(errors[name]) / deviation

@@ -84,11 +84,10 @@ def test_states_without_data_begin_at_declared_values_or_at_three_sizes():
 
 
 def test_freedom_is_data_less_what_was_fitted():
-    assert find_optimum(DECAY, decays(12, 9)).freedom == 12 + 9 - 3
+    assert find_optimum(DECAY, decays(12, 9)).selection.nuisance == 2
     best = find_optimum(DECAY.with_initial({x: 1.0}), decays(12), bounds={a: (0.5, 3.0)})
-    assert best.freedom == 12 - 1
-    assert best.value(0) == pytest.approx(1.0, rel=1e-5)
-    assert best.bounds(0) == pytest.approx((0.5, 3.0))
+    assert best.selection.nuisance == 0
+    assert best.values == pytest.approx({a: 1.0}, rel=1e-5)
 
 
 def test_variances_of_estimates_are_those_of_the_noise_times_the_inverse_information():

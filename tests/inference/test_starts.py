@@ -9,9 +9,7 @@ import pytest
 import sympy as sp
 
 import symdyn as sd
-from symdyn.discover.fitting import fit_parameters
 from symdyn.discover.options import RecoverOptions
-from symdyn.discover.resampling import bootstrap
 from symdyn.inference.data import observations
 from symdyn.inference.starts import with_declared_starts
 
@@ -29,7 +27,7 @@ def rows(fit):
 
 def test_a_declared_initial_value_is_held():
     # x = 1 + a t: regression through a known intercept
-    table = rows(fit_parameters(LINE, DATA))
+    table = rows(sd.fit(LINE, DATA))
     slope = TIMES @ (DATA["x"] - 1) / (TIMES @ TIMES)
     variance = np.sum((DATA["x"] - 1 - slope * TIMES) ** 2) / 19
     assert list(table.index) == ["a"]
@@ -37,23 +35,25 @@ def test_a_declared_initial_value_is_held():
     assert table.loc["a", "standard error"] == pytest.approx(np.sqrt(variance / (TIMES @ TIMES)), rel=1e-4)
 
 
-@pytest.mark.parametrize("options", [{"fit": ["x"]}, {"fit": [x]}, {"bounds": {x: (None, None)}}, {"bounds": {"x": (0, 3)}}])
+@pytest.mark.parametrize(
+    "options", [{"parameters": ["x"]}, {"parameters": [x]}, {"parameters": {x: (None, None)}}, {"parameters": {"x": (0, 3)}}]
+)
 def test_it_is_fitted_where_it_is_named_or_bounded(options):
-    table = rows(fit_parameters(LINE, DATA, **options))
+    table = rows(sd.fit(LINE, DATA, **options))
     slope, intercept = np.polyfit(TIMES, DATA["x"], 1)
     assert table.loc["a", "value"] == pytest.approx(slope, rel=1e-5)
     assert table.loc["x(0)", "value"] == pytest.approx(intercept, rel=1e-5)
 
 
 def test_given_bounds_hold_another_value():
-    fit = fit_parameters(LINE, DATA, bounds={x: (1.2, 1.2)})
+    fit = sd.fit(LINE, DATA, parameters={x: (1.2, 1.2)})
     assert fit.starts[0, 0] == pytest.approx(1.2)
     assert rows(fit).loc["a", "value"] == pytest.approx(TIMES @ (DATA["x"] - 1.2) / (TIMES @ TIMES), rel=1e-6)
 
 
 def test_it_is_the_value_at_the_first_time_of_the_data():
     # as in a simulation, wherever the clock stands
-    table = rows(fit_parameters(LINE, {"t": TIMES + 1900, "x": DATA["x"]}))
+    table = rows(sd.fit(LINE, {"t": TIMES + 1900, "x": DATA["x"]}))
     assert list(table.index) == ["a"]
     assert table.loc["a", "value"] == pytest.approx(TIMES @ (DATA["x"] - 1) / (TIMES @ TIMES), rel=1e-6)
 
@@ -69,9 +69,9 @@ def test_of_several_trajectories_only_unmeasured_states_are_held():
 def test_an_unmeasured_state_that_is_known_in_the_beginning_tells_what_it_could_not():
     # x' = a y, y' = -y: x = x0 + a y0 (1 - exp(-t)) tells a alone only where y0 is known
     system = sd.ODESystem({x: a * y, y: -y}, initial={y: 2.0})
-    fit = fit_parameters(system, {"t": TIMES, "x": 3 * 2 * (1 - np.exp(-TIMES))})
+    fit = sd.fit(system, {"t": TIMES, "x": 3 * 2 * (1 - np.exp(-TIMES))})
     assert rows(fit).loc["a", "value"] == pytest.approx(3.0, rel=1e-5)
-    open_ = fit_parameters(system, {"t": TIMES, "x": 3 * 2 * (1 - np.exp(-TIMES))}, fit=["y"])
+    open_ = sd.fit(system, {"t": TIMES, "x": 3 * 2 * (1 - np.exp(-TIMES))}, parameters=["y"])
     assert np.isinf(rows(open_).loc["a", "standard error"])
 
 
@@ -79,14 +79,14 @@ def test_a_warning_says_where_the_data_contradict_one():
     intercept = np.polyfit(TIMES, DATA["x"], 1)[1]
     wrong = LINE.with_initial(x=2.0)
     with pytest.warns(
-        UserWarning, match=rf"the declared initial value x = 2 is held, .* want {intercept:.4g} ± .*name x in fit"
+        UserWarning, match=rf"the declared initial value x = 2 is held, .* want {intercept:.4g} ± .*name x among"
     ):
-        fit_parameters(wrong, DATA)
+        sd.fit(wrong, DATA)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        fit_parameters(LINE, DATA)  # within the noise
-        fit_parameters(wrong, DATA, bounds={x: (2, 2)})  # known otherwise
-        fit_parameters(LINE, {"t": TIMES, "x": 1 + 0.5 * TIMES})  # exact
+        sd.fit(LINE, DATA)  # within the noise
+        sd.fit(wrong, DATA, parameters={x: (2, 2)})  # known otherwise
+        sd.fit(LINE, {"t": TIMES, "x": 1 + 0.5 * TIMES})  # exact
 
 
 def test_recovery_and_repair_hold_and_note_them():
@@ -108,10 +108,10 @@ def test_recovery_and_repair_hold_and_note_them():
 
 
 def test_repeats_of_the_data_begin_at_a_held_value():
-    samples = bootstrap(LINE, DATA, 20)
+    samples = sd.fit(LINE, DATA).bootstrap(20)
     assert samples["initial"]["x"].values == pytest.approx(1.0)
 
 
 def test_only_parameters_and_states_can_be_named():
-    with pytest.raises(sd.SymdynError, match="'z' is not a parameter or state"):
-        fit_parameters(LINE, DATA, fit=["z"])
+    with pytest.raises(sd.SymdynError, match="'z' is not a parameter"):
+        sd.fit(LINE, DATA, parameters=["z"])

@@ -202,6 +202,38 @@ def test_until_and_observables():
     assert "twice" in data
 
 
+@pytest.mark.parametrize("method", ["tsit5", "dop853"])
+def test_neutral_equation(method):
+    """x' = x + x(t - 1) - x'(t - 1)/4, x = -t before 0 (Paul's test set), by the method of steps in exact arithmetic."""
+    piece, times = -t, np.linspace(0, 4, 41)
+    known = np.zeros(41)
+    for k in range(4):
+        before, start = piece.subs(t, t - 1), piece.subs(t, k)
+        rest = sp.integrate(sp.expand(sp.exp(-t) * (before - sp.diff(before, t) / 4)), t)
+        piece = sp.expand(sp.exp(t) * (rest - rest.subs(t, k) + start * sp.exp(-k)))
+        here = (times >= k) & (times <= k + 1)
+        known[here] = [float(piece.subs(t, s)) for s in times[here]]
+    system = sd.ODESystem({x: x + X(t - 1) - X(t - 1).diff(t) / 4}, history={x: -t})
+    assert sd.ODESystem.from_text("x' = x + x(t - 1) - x'(t - 1)/4; x(t <= 0) = -t") == system
+    np.testing.assert_allclose(run(system, times, method).x, known, rtol=2e-8, atol=1e-11)
+    with pytest.raises(sd.CompileError, match="slopes of states at other times"):
+        run(system, times, "rodas5p")
+    with pytest.raises(sd.DeclarationError, match="delays"):
+        sd.analysis.steady_states(system)
+
+
+def test_jumps_of_slopes_stay_as_they_are():
+    """x' = x'(t - tau), x' = 1 before 0 and a jump by -1/2 there for x' = x'(t - tau) - H(t)/2: slopes fall by 1/2 each tau."""
+    taus, times = np.array([0.3, 0.7, 1.0]), np.linspace(0, 6, 25)
+    system = sd.ODESystem({x: X(t - tau).diff(t) - sp.S.Half}, {tau: 1}, history={x: t})
+    turns = np.floor(times / taus[:, None] + 1e-12)
+    slopes = 1 - (np.arange(25) + 1) / 2
+    sums = np.concatenate([[0], np.cumsum(slopes)])
+    known = sums[turns.astype(int)] * taus[:, None] + slopes[turns.astype(int)] * (times - turns * taus[:, None])
+    data = run(system, times, parameters={tau: taus}, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(data.x, known, atol=1e-9)
+
+
 def test_failures_say_what_happened():
     ahead = sd.ODESystem({x: X(t + x - 0.5)}, initial={x: 1})
     with pytest.raises(sd.SimulationError, match="a delay was negative"):
@@ -232,7 +264,11 @@ def test_failures_say_what_happened():
         ({x: -x, y: 1}, {"initial": {x: Y(t + 1)}}, "looks into the future"),
         ({x: -x, y: 1}, {"initial": {x: Y(t - tau)}}, "whose delay tau may be negative"),
         ({x: -x, y: 1}, {"initial": {x: Y(t - y)}}, "whose delay y may be negative"),
-        ({x: X(t - 1).diff(t)}, {}, "derivative"),
+        ({x: X(t - y).diff(t), y: 1}, {}, r"x'\(t - y\) is not supported: expected the first derivative"),
+        ({x: X(t - 1).diff(t, 2)}, {}, "derivative"),
+        ({x: X(t - 1).diff(t)}, {"events": sd.Event(x > 1, {x: 0})}, "sets x, whose slope at another time"),
+        ({x: X(t - 1).diff(t), y: 1}, {"events": sd.Event(sp.Function("x'")(t - 1) > 1, {y: 0})}, "slope .* in an event"),
+        ({x: X(t).diff(t)}, {}, "derivative"),
     ],
 )  # fmt: skip
 def test_declarations_that_mean_nothing_are_refused(equations, options, message):

@@ -11,13 +11,19 @@ from scipy import stats
 import symdyn as sd
 from symdyn.derive.sensitivities import sensitivities
 
-t, x, y, z, u, v, A, I, k = sp.symbols("t x y z u v A I k")
+t, x, y, z, u, v, w, A, I, k = sp.symbols("t x y z u v w A I k")
 TIGHT = {"rtol": 1e-12, "atol": 1e-14, "progress": False}
 
 
 def still(*events, **initial):
     """Three states that nothing but events changes; x grows with time."""
     return sd.ODESystem({x: 1, y: 0, z: 0}, initial={x: 0, y: 0, z: 0, **initial}, events=events)
+
+
+def beside_a_field(*events):
+    """The same states as scalars of a system with a field."""
+    rates = {x: 1, y: 0, z: 0}
+    return sd.PDESystem({w: 0}, (0, 1), odes=rates, space=["r"], initial={w: 0, x: 0, y: 0, z: 0}, events=events).discretize(4)
 
 
 def fired(data, event=0):
@@ -133,16 +139,18 @@ def test_doses_before_the_first_time_are_left_out_and_one_at_it_is_given():
         ([sd.Event(x < 1, {y: y + 1}), sd.Event(t >= 2, {x: 0})], 1),
     ],
 )
-def test_events_of_one_moment_delays_and_first_values(events, expected):
+@pytest.mark.parametrize("made", [still, beside_a_field])
+def test_events_of_one_moment_delays_and_first_values(made, events, expected):
     for trajectories in (None, 3):
-        data = sd.simulate(still(*events), [0, 3], trajectories=trajectories, **TIGHT)
+        data = sd.simulate(made(*events), [0, 3], trajectories=trajectories, **TIGHT)
         np.testing.assert_allclose(data.y.isel(time=-1), expected, rtol=1e-12)
 
 
-def test_outputs_at_the_time_of_an_event_are_those_after_it():
+@pytest.mark.parametrize("made", [still, beside_a_field])
+def test_outputs_at_the_time_of_an_event_are_those_after_it(made):
     for event in (sd.Event(t >= 1, {y: 5}), sd.dose(y, 5, start=1)):
-        assert sd.simulate(still(event), [0, 0.5, 1, 2], progress=False).y.values.tolist() == [0, 0, 5, 5]
-    assert sd.simulate(still(sd.Event(t > 1, {y: 5})), [0, 1, 2], progress=False).y.values.tolist() == [0, 0, 5]
+        assert sd.simulate(made(event), [0, 0.5, 1, 2], progress=False).y.values.tolist() == [0, 0, 5, 5]
+    assert sd.simulate(made(sd.Event(t > 1, {y: 5})), [0, 1, 2], progress=False).y.values.tolist() == [0, 0, 5]
 
 
 @pytest.mark.parametrize(
@@ -154,9 +162,10 @@ def test_outputs_at_the_time_of_an_event_are_those_after_it():
         ([sd.Event(sp.sqrt(1 - x) <= -1, {y: 1})], "not a number"),
     ],
 )
-def test_what_cannot_go_on_ends_in_a_status(events, message):
+@pytest.mark.parametrize("made", [still, beside_a_field])
+def test_what_cannot_go_on_ends_in_a_status(made, events, message):
     with pytest.raises(sd.SimulationError, match=message):
-        sd.simulate(still(*events), [0, 3], progress=False)
+        sd.simulate(made(*events), [0, 3], method=sd.methods.Bs32(max_step=0.002), progress=False)
 
 
 def test_a_trajectory_stops_within_events():
@@ -267,8 +276,9 @@ def test_methods_that_follow_no_events_say_so():
     neuron = sd.ODESystem({v: I - v}, {I: 1.5}, initial={v: 0}, events=sd.Event(v >= 1, {v: 0}))
     with pytest.raises(sd.CompileError, match="rates of change and events"):
         sd.simulate(neuron, [0, 1], method="rk4")
-    with pytest.raises(sd.CompileError, match="target='cuda' follows no events"):
-        sd.compile(neuron, target="cuda")
+    noisy = sd.SDESystem({v: I - v}, {v: 0.1}, {I: 1.5}, events=sd.Event(v >= 1, {v: 0}, priority=1))
+    with pytest.raises(sd.CompileError, match="target='cuda' follows no delays, priorities"):
+        sd.compile(noisy, target="cuda")
     with pytest.raises(sd.CompileError, match="inline"):
         sd.simulate(neuron, [0, 1], layout=sd.Layout(inline=True))
     network = sd.ReactionNetwork.from_text("X -> 0, k; when t >= 1 delay 1, X = 5", initial={"X": 3}, parameters={"k": 1})

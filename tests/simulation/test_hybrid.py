@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.linalg
 import sympy as sp
+import xarray as xr
 from scipy import stats
 
 import symdyn as sd
@@ -13,6 +14,7 @@ import symdyn as sd
 GENE = sd.ReactionNetwork.from_text(
     "G <-> Gs, koff, kon; G -> G + P, k; P -> 0, d", parameters={"koff": 0.7, "kon": 0.4, "k": 20_000, "d": 1}
 )
+GENE_WITH_DOSES = GENE.with_events(sd.dose("P", 7, every=0.3, times=None)).with_initial(G=1, Gs=0, P=20_000)
 
 
 def run(net, t, initial, *, trajectories=2000, method="hybrid", **options):
@@ -134,3 +136,51 @@ def test_failures_are_told():
         run(GENE, [0, 1], {"G": 1, "Gs": 0, "P": 0}, step=0.1)
     with pytest.raises(sd.CompileError, match="takes systems of reactions; this ODESystem"):
         sd.simulate(sd.ODESystem({sp.Symbol("x"): 1}), [0, 1], initial={"x": 0}, method="hybrid")
+
+
+def test_events_of_what_flows_are_located_in_the_flow():
+    """X decays from 100000, gets 50000 at 1, 3 and 5, and falls below 60000 three times; what is counted does not flow."""
+    events = "at 1 every 2 times 3, X = X + 50000; when X < 60000, Y = Y + 1"
+    net = sd.ReactionNetwork.from_text(f"X -> 0, 0.5; Y -> 0, 1e-12; {events}")
+    times = np.array([0, 1, 2, 3, 5, 6])
+    data = run(net, times, {"X": 100_000, "Y": 0}, trajectories=3, rtol=1e-9)
+    given = np.array([1, 3, 5])
+    exact = 1e5 * np.exp(-0.5 * times) + (5e4 * np.exp(-0.5 * (times[:, None] - given)) * (times[:, None] >= given)).sum(axis=1)
+    np.testing.assert_allclose(data.X, np.broadcast_to(exact, (3, 6)), rtol=1e-8)
+    after = [1e5 * np.exp(-0.5 * s) + 5e4 * np.exp(-0.5 * (s - given[given <= s])).sum() for s in given]
+    np.testing.assert_allclose(data.fired_at[:, 1, :3], np.tile(given + 2 * np.log(np.array(after) / 6e4), (3, 1)), rtol=1e-8)
+    np.testing.assert_array_equal(data.Y, np.tile([0, 0, 0, 1, 2, 3], (3, 1)))
+    for layout in (sd.Layout(chunk=1), sd.Layout(threads=2)):
+        again = sd.simulate(GENE_WITH_DOSES, [0, 1, 2], trajectories=6, seed=5, method="hybrid", layout=layout, progress=False)
+        xr.testing.assert_identical(again.drop_attrs(), run(GENE_WITH_DOSES, [0, 1, 2], None, trajectories=6).drop_attrs())
+
+
+def test_what_an_event_sets_is_a_number_of_molecules_once_it_no_longer_flows():
+    """X falls to 60000 at 2 log(10/6), is then 60000/7 + 20, and at 5 it is 10, of which a binomial number is left at 6."""
+    net = sd.ReactionNetwork.from_text("X -> 0, 0.5; when X < 60000, X = X/7 + 20; at 5, X = 10")
+    data = run(net, [0, 2, 5, 6], {"X": 100_000}, rtol=1e-9)
+    at = 2 * np.log(10 / 6)
+    np.testing.assert_allclose(data.fired_at[:, 0, 0], at, rtol=1e-8)
+    np.testing.assert_allclose(data.X[:, 1], (6e4 / 7 + 20) * np.exp(-0.5 * (2 - at)), rtol=1e-7)
+    assert (data.X[:, 2] == 10).all()
+    left, p = data.X[:, 3].values, np.exp(-0.5)
+    assert (left % 1 == 0).all()
+    assert abs(left.mean() - 10 * p) < 4.5 * np.sqrt(10 * p * (1 - p) / 2000)
+    assert left.var() == pytest.approx(10 * p * (1 - p), rel=0.15)
+    with pytest.raises(sd.SimulationError, match="fraction of a molecule"):
+        run(sd.ReactionNetwork.from_text("X -> 0, 0.5; at 1, X = X/7 + 0.3"), [0, 2], {"X": 10}, trajectories=2)
+    with pytest.raises(sd.SimulationError, match="became negative"):
+        run(sd.ReactionNetwork.from_text("X -> 0, 0.5; at 1, X = X - 90000"), [0, 2], {"X": 100_000}, trajectories=2)
+
+
+def test_events_of_what_jumps_are_exact():
+    """X counts arrivals at rate 1 modulo 10: its tens are counted."""
+    net = sd.ReactionNetwork.from_text("0 -> X, 1; when X >= 10, X = 0, Y = Y + 1; Y -> 0, 1e-12")
+    data = run(net, [0, 95], {"X": 0, "Y": 0})
+    arrivals = 10 * data.Y[:, -1] + data.X[:, -1]
+    assert abs(arrivals.mean().item() - 95) < 4.5 * np.sqrt(95 / 2000)
+    assert arrivals.var().item() == pytest.approx(95, rel=0.15)
+    np.testing.assert_array_equal(data.fired[:, 0], data.Y[:, -1])
+    stopped = run(net, [0, 95], {"X": 0, "Y": 0}, until="Y >= 3")  # the 30th arrival: a gamma time
+    assert abs(stopped.first_passage.mean().item() - 30) < 4.5 * np.sqrt(30 / 2000)
+    assert (stopped.Y[:, -1] == 3).all()

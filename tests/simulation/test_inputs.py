@@ -33,7 +33,7 @@ def course(kind):
     return CubicHermiteSpline(TIMES, VALUES, np.concatenate([slopes[:1], slopes]))
 
 
-@pytest.mark.parametrize("method", ["dop853", "rodas5p"])
+@pytest.mark.parametrize("method", ["dop853", "rodas5p", "taylor"])
 @pytest.mark.parametrize("kind", ["hold", "linear", "cubic"])
 def test_a_driven_decay_is_its_convolution_with_the_input(kind, method):
     u, path = sd.Path("u", TIMES, VALUES, kind), course(kind)
@@ -64,11 +64,13 @@ def test_a_list_of_paths_is_a_sweep_beside_others():
     assert data.x.dims == ("u", "k", "trajectory", "time")
     ramp = 5 - 1 + np.exp(-5)  # x' = s - x from 0 up to s = 5
     np.testing.assert_allclose(data.x[:, :, 1, -1], [[10, 1 - np.exp(-10)], [12.5, ramp]], rtol=1e-9)
+    given = {"inputs": {u: [u, other]}, "parameters": {k: [0, 1]}, **TIGHT}
     for lanes in (1, 8):
-        again = sd.simulate(
-            driven, [0, 10], inputs={u: [u, other]}, parameters={k: [0, 1]}, layout=sd.Layout(lanes=lanes), **TIGHT
-        )
+        again = sd.simulate(driven, [0, 10], layout=sd.Layout(lanes=lanes), **given)
         np.testing.assert_array_equal(again.x, data.x[:, :, 0])
+    series = [sd.simulate(driven, [0, 10], method="taylor", layout=sd.Layout(lanes=lanes), **given).x for lanes in (1, 8)]
+    np.testing.assert_array_equal(*series)
+    np.testing.assert_allclose(series[0], data.x[:, :, 0], rtol=1e-9)
 
 
 def test_an_input_and_events_share_their_times():
@@ -86,6 +88,9 @@ def test_an_input_and_events_share_their_times():
 jumping = sd.Path("u", [0, 5, 8, 10], [0, 1, 0, 0], "hold")
 
 
+NETWORKS = ("ssa", "tau", "hybrid")
+
+
 def driven(kind, condition):
     """A state that only one event changes."""
     event = sd.Event(condition, {x: x + 100})
@@ -93,12 +98,12 @@ def driven(kind, condition):
         return sd.DiscreteSystem({x: x}, initial={x: 3}, events=event)
     if kind == "sde":
         return sd.SDESystem({x: 0}, {x: k}, {k: 0}, initial={x: 3}, events=event)
-    if kind == "network":
+    if kind in NETWORKS:
         return sd.ReactionNetwork([sd.Reaction({}, {x: 1}, 0)], initial={x: 3}, events=event)
     return sd.ODESystem({x: 0}, initial={x: 3}, events=event)
 
 
-@pytest.mark.parametrize("kind", ["ode", "sde", "map", "network"])
+@pytest.mark.parametrize("kind", ["ode", "taylor", "sde", "map", *NETWORKS])
 @pytest.mark.parametrize(
     ("condition", "at"),
     [
@@ -110,7 +115,9 @@ def driven(kind, condition):
 )
 def test_an_input_that_jumps_turns_conditions_at_its_knot(kind, condition, at):
     """The event acts at the knot, not at the next time that is known, nor never."""
-    data = sd.simulate(driven(kind, condition), np.arange(11), **({"seed": 1} if kind in ("sde", "network") else {}), **QUICK)
+    options = {"method": kind} if kind in (*NETWORKS, "taylor") else {}
+    options |= {"seed": 1} if kind in (*NETWORKS, "sde") else {}
+    data = sd.simulate(driven(kind, condition), np.arange(11), **options, **QUICK)
     assert data.fired.item() == 1
     assert data.fired_at[0, 0].item() == at
     assert data.x.values.tolist() == [3.0] * at + [103.0] * (11 - at)
@@ -128,6 +135,25 @@ def test_conditions_on_inputs_end_trajectories(kind, begin, passage):
     data = sd.simulate(system, np.arange(begin, 11), until=x * jumping > 1, **seed, **QUICK)
     assert data.first_passage.item() == pytest.approx(passage, rel=1e-12)
     assert data.x[-1].item() == pytest.approx(3, rel=1e-9)
+
+
+@pytest.mark.parametrize("method", ["tau", "tau-implicit", "hybrid"])
+@pytest.mark.parametrize("kind", ["hold", "linear"])
+def test_immigration_at_a_measured_rate(kind, method):
+    """What is left of the first is binomial, what came is Poisson; where all flow they are the mean."""
+    u = sd.Path("u", [0, 1, 2.5, 4], [4e4, 1e4, 9e4, 0], kind)
+    net = sd.ReactionNetwork([sd.Reaction({}, {x: 1}, k * u), sd.Reaction({x: 1}, {}, 1)])
+    times, exact = np.array([0, 0.5, 1, 2, 2.5, 4]), sd.ODESystem({x: k * u - x})
+    for size, first in ((1.0, 5000), (1e-3, 0)):
+        given = {"parameters": {k: size}, "initial": {x: first}}
+        mean = sd.simulate(exact, times, **given, **TIGHT).x.values[1:]
+        data = sd.simulate(net, times, trajectories=400, seed=3, method=method, **given, **QUICK).x[:, 1:]
+        bias = 2e-3 if first else 0  # of leaps
+        assert (np.abs(data.mean("trajectory") - mean) < 4.5 * np.sqrt(mean / 400) + bias * mean).all()
+        if method == "hybrid" and first:
+            np.testing.assert_allclose(data, np.broadcast_to(mean, data.shape), rtol=1e-4)
+        else:  # 4.5 sqrt(2/400) and the bias
+            np.testing.assert_allclose(data.var("trajectory"), mean - first * np.exp(-2 * times[1:]), rtol=0.33)
 
 
 def test_schedules_of_inputs_are_refused():
@@ -162,9 +188,12 @@ def test_stores_know_the_values_of_inputs(tmp_path):
         (lambda u, s: sd.simulate(s, [0, 3], inputs={"w": u}), "is not a input"),
         (lambda u, s: sd.simulate(s, [0, 3], inputs={"u": 3}), "expected a Path"),
         (lambda u, s: s.with_inputs({u: [u, sd.Path("v", [0, 1], [0, 1], "hold")]}), "kinds hold, linear"),
-        (lambda u, s: sd.simulate(s, [0, 3], method="taylor"), "inputs over time"),
+        (lambda u, s: sd.simulate(s, [0, 3], method="rk4"), "inputs over time"),
         (lambda u, s: sd.analysis.steady_states(s), "this one has inputs over time"),
-        (lambda u, s: sd.compile(s, target="cuda"), "follows no events, inputs"),
+        (
+            lambda u, s: sd.compile(sd.ReactionNetwork([sd.Reaction({}, {x: 1}, u)]), method="langevin", target="cuda"),
+            "follows no events and inputs of networks by 'langevin'",
+        ),
         (lambda u, s: sd.compile(sd.BranchingSystem([x], [[0]], [[u]])), "no method for BranchingSystem follows"),
         (lambda u, s: u(t - 1), "at another time"),
         (lambda u, s: sd.Path("w", [0, 1], [0, 1], "hold").diff(t), "jumps at its knots: it has no slope"),

@@ -160,6 +160,7 @@ class HybridArguments(NamedTuple):
     seed : int
     counts : (N, 5) int64
         Filled: steps of the flow, jumps, rejected steps, changes between flow and jumps, evaluations of all propensities.
+    events : EventTables
     """
 
     functions: HybridFunctions
@@ -172,3 +173,4 @@ class HybridArguments(NamedTuple):
     run: Run
     counts: IntegerRows
     signals: Signals
+    events: EventTables

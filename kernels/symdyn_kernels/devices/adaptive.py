@@ -31,32 +31,12 @@ from symdyn_kernels.devices._model import (
     stiffness,
 )
 from symdyn_kernels.devices._prelude import cuda, math, real, real64
+from symdyn_kernels.devices.adaptive_steps import first_step, hold, write_step
 from symdyn_kernels.devices.outputs import void
 from symdyn_kernels.devices.rows import EVALUATIONS, REJECTED, STATUS, STEPS
-from symdyn_kernels.shared.control import after_acceptance, after_rejection, first_length
+from symdyn_kernels.shared.control import after_acceptance, after_rejection
 from symdyn_kernels.shared.roots import MOST_GUESSES, NEAR, next_guess
 from symdyn_kernels.status import NOT_FINITE, STEP_TOO_SMALL, STIFF, SUCCESS, TOO_MANY_STEPS
-
-
-def first_step(memory, rtol, atol):
-    """The first step size."""
-    size, speed = 0.0, 0.0
-    for e in range(N):
-        scale = atol + rtol * abs(memory[Y, e])
-        size += (memory[Y, e] / scale) ** 2
-        speed += (memory[K, e] / scale) ** 2
-    return first_length(size, speed)
-
-
-def write_step(t, h, t_next, due, i, times, values, memory):
-    """Write the outputs that are due in the step from `t` to `t_next`; returns the next output."""
-    scale = 1.0 / h
-    while due < times.size and times[due] <= t_next:
-        theta = real((times[due] - t) * scale)
-        for e in range(N):
-            values[due, e, i] = memory[W, e] if times[due] == t_next else interpolant(e, theta, memory)
-        due += 1
-    return due
 
 
 def crossing(t, length, high, p, memory):
@@ -80,14 +60,6 @@ def crossing(t, length, high, p, memory):
     for e in range(N):
         memory[W, e] = interpolant(e, b, memory)
     return b
-
-
-def hold(due, i, row, values, memory):
-    """Write row `row` of the memory at all outputs from `due` on; returns that after the last."""
-    for j in range(due, values.shape[0]):
-        for e in range(N):
-            values[j, e, i] = memory[row, e]
-    return values.shape[0]
 
 
 def past(i, t, passed, stops):

@@ -21,52 +21,29 @@ from numba import njit
 
 from symdyn_kernels.arguments.networks import LeapingArguments
 from symdyn_kernels.arguments.parts import signature
-from symdyn_kernels.events import begin_events, event_memory, happen, next_moment, output_size, release
-from symdyn_kernels.lanes import ROWS, TNEW, Output, T, arrays, put
+from symdyn_kernels.events import begin_events, event_memory, next_moment, output_size
+from symdyn_kernels.lanes import ROWS, Output, T, arrays, put
 from symdyn_kernels.molecules import impossible
-from symdyn_kernels.networks import SPARE, Network, NetworkModel, holds
+from symdyn_kernels.network_events import MOST_STOPS, ends, note_held, turn
+from symdyn_kernels.networks import SPARE, Network, NetworkModel
 from symdyn_kernels.options import HELPER, INNER
 from symdyn_kernels.output import padded
 from symdyn_kernels.shared.leaping import Space, leap_through
 from symdyn_kernels.shared.streams import mix, open_stream
-from symdyn_kernels.simd import WIDTH, call, ld, st
+from symdyn_kernels.simd import WIDTH, st
 from symdyn_kernels.status import ENDLESS_EVENTS, INTERRUPTED, SUCCESS
 
 __all__ = ["chunk"]
 
 #: Whether events set numbers of molecules; loading the driver for networks with events changes it.
 EVENTS = False
-#: Stops in a row at one time.
-MOST_STOPS = 1000
-
-
-@njit(**INNER)
-def ends(model, t, x):
-    """Whether the condition that ends the trajectory holds, and not only one of an event has changed."""
-    return holds(model, t, x) and ld(model.found, 0) > 0.9
-
-
-@njit(**INNER)
-def note_held(memory, p, events, known):
-    """Note in the parameters which conditions count as true."""
-    for e in range(events.flags.size):
-        st(p, known + e, float(memory.held[0, e]))
 
 
 @njit(**INNER)
 def acted(events, memory, row, t, x, n, p, lanes, output, aside):
     """Let happen what is due at a time and what follows from conditions that have changed; returns a status."""
-    y = x.ctypes.data
-    put(lanes[TNEW], 0, t, 1)
-    if events.triggers != 0:
-        call(events.triggers, lanes[TNEW], y, p, memory.margins)
-    for e in range(events.flags.size):
-        true, before = ld(memory.margins, e) >= 0.0, memory.held[0, e] != 0
-        memory.chosen[0, e] = true and not before
-        if before and not true:
-            release(events, memory, 0, e)
-    code = happen(events, memory, 0, row, y, n, 1, p, lanes, output, aside)
-    return code if code != SUCCESS else impossible(0, 1, n, y)
+    code = turn(events, memory, row, t, x, n, p, lanes, output, aside)
+    return code if code != SUCCESS else impossible(0, 1, n, x.ctypes.data)
 
 
 @njit(signature(LeapingArguments), **HELPER)

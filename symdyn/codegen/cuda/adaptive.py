@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from symdyn.codegen.cuda.functions import device_function
+from symdyn.codegen.cuda.happenings import event_functions
 from symdyn.codegen.cuda.join import Device
 from symdyn.codegen.elimination import without_tables
 from symdyn.codegen.program import Made
@@ -34,11 +35,11 @@ def adaptive_device(system: System, method: ExplicitRungeKutta | Rosenbrock, mad
     if method.implicit:
         made = without_tables(made, system, system.part("drift"))
     card = _Card(method, len(system.states), made.facts)
-    p = "tuple" if parameters <= PARAMETERS else "table"
+    p = "tuple" if parameters <= PARAMETERS or system.inputs else "table"
     forms = ("tuple", "memory", p)
-    results = {"factor": "array", "margin": "value"}
+    results = {"factor": "array", "margin": "value", "triggers": "array", "effects": "array"}
     functions = [device_function(f, forms, results.get(f.name, "memory")) for f in made.programs]
-    until = made.facts["start"] is not None
+    until, eventful = made.facts["start"] is not None, made.facts["events"] is not None
     if not until:
         functions.append("def margin(lane, y, p, memory):\n    return -1.0")
     own = "".join(f"parameters[{j}, i], " for j in range(parameters))
@@ -49,7 +50,10 @@ def adaptive_device(system: System, method: ExplicitRungeKutta | Rosenbrock, mad
     }
     texts = ["\n".join([f"def {head}:", *(f"    {line}" for line in body)]) for head, body in bodies.items()]
     constants = [*card.constants(), f"STOPS, UNTIL = {made.facts['jumps'] is not None}, {until}"]
-    return Device("\n\n\n".join(["\n".join(constants), *functions, *texts]), "adaptive")
+    if eventful:
+        further, own_functions = event_functions(system, until, [f.name for f in made.programs])
+        constants, functions = [*constants, *further], [*functions, *own_functions]
+    return Device("\n\n\n".join(["\n".join(constants), *functions, *texts]), "adaptive_events" if eventful else "adaptive")
 
 
 class _Card(StepFormulas):

@@ -130,13 +130,13 @@ def run_on_card(kernel: CardKernel, run: Run, batch: Batch, options: Options, si
 def start_on_card(kernel: CardKernel, batch: Batch, options: Options, extra: int = 0) -> OnCard:
     """Run a chunk, and leave the results on the card with room for so many observables."""
     count, n = batch.initial.shape
-    given, begin = kernel.family.device_batch(batch, kernel.noted)
-    stops = batch.stops
+    given, begin = kernel.family.device_batch(kernel.system, batch, kernel.noted)
+    stops = kernel.family.device_stops(kernel.system, batch, kernel.noted)
     real = np.dtype(kernel.precision)
     if given.shape[1] == 0:  # no array on a card is empty
         given = np.zeros((count, 1))
     if stops.shape[1] == 0:
-        stops = np.full((1, 1, 2), np.inf)
+        stops = np.full((1, 1, stops.shape[2]), np.inf)
     initial, parameters = (toolchain.to_card(np.ascontiguousarray(a.T, dtype=real)) for a in (batch.initial, given))
     values = toolchain.empty_on_card((batch.times.size, n + extra, count), real)
     counts = toolchain.to_card(np.zeros((DETAILS + len(kernel.details), count), np.int64))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from symdyn.codegen.cuda.adaptive import PARAMETERS
 from symdyn.codegen.cuda.functions import device_function
+from symdyn.codegen.cuda.happenings import step_functions
 from symdyn.codegen.cuda.join import Device
 from symdyn.codegen.program import Program
 from symdyn.system import System
 
-__all__ = ["stepping_device"]
+__all__ = ["eventful_stepping_device", "stepping_device"]
 
 
 def stepping_device(system: System, step: Program, *, noises: int, with_dz: int) -> Device:
@@ -36,3 +39,27 @@ def stepping_device(system: System, step: Program, *, noises: int, with_dz: int)
         "DRAWS": noises * (1 + with_dz),
     }
     return Device(device_function(step, ("tuple", "tuple", "table" if tabled else "tuple")), "stepping", constants=constants)
+
+
+def eventful_stepping_device(system: System, programs: Sequence[Program], *, noises: int, with_dz: int, unit: bool) -> Device:
+    """The kernel of a step of a system with events or inputs.
+
+    Parameters
+    ----------
+    system : System
+        With its inputs written out.
+    programs : sequence of Program
+        The step, whose results are followed by the margins of the conditions of events; of events ``triggers`` and ``effects``;
+        ``start``, if a condition ends trajectories.
+    noises, with_dz : int
+        As of `stepping_device`.
+    unit : bool
+        Whether steps have the length 1.
+    """
+    step, tabled = programs[0], len(system.parameters) > PARAMETERS and not system.inputs
+    made = stepping_device(system, step, noises=noises, with_dz=with_dz)
+    states, forms = len(step.outputs) - len(system.events), ("tuple", "tuple", "table" if tabled else "tuple")
+    constants, functions = step_functions(system, states, [p.name for p in programs], unit=unit, tabled=tabled)
+    constants = {**made.constants, **constants, "STATES": states, "STOPS": states > len(system.states), "FROM_TABLE": tabled}
+    return Device("\n\n\n".join([*(device_function(p, forms) for p in programs), *functions]), "stepping_events",
+                  constants=constants)  # fmt: skip

@@ -18,6 +18,7 @@ from symdyn_kernels.arguments.parts import Control, Tolerances
 
 from symdyn.codegen.constraint_program import consistent, constraint_program, constraint_tables, refine
 from symdyn.codegen.cuda.adaptive import adaptive_device
+from symdyn.codegen.cuda.happenings import card_stops, refuse_on_cards
 from symdyn.codegen.cuda.join import Device
 from symdyn.codegen.delay_program import delay_tables, looked_up
 from symdyn.codegen.drivers import adaptive_driver, common_driver, driver_text, method_functions, plain_driver
@@ -188,14 +189,17 @@ class AdaptiveFamily(Family):
         return isinstance(scheme, (ExplicitRungeKutta, Rosenbrock))
 
     def device(self, system: System, scheme: Any, made: Made) -> Device:
-        if system.parts & {"algebraic", "events", "inputs", "delays"}:
-            raise CompileError(
-                "target='cuda' follows no events, inputs, delays and algebraic equations of rates of change; use target='cpu'"
-            )
-        return adaptive_device(system, scheme, made)
+        if system.parts & {"algebraic", "delays"}:
+            raise CompileError("target='cuda' follows no delays and algebraic equations of rates of change; use target='cpu'")
+        refuse_on_cards(system)
+        return adaptive_device(written_out(system)[0], scheme, made)
 
-    def device_batch(self, batch: Batch, facts: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    def device_batch(self, system: System, batch: Batch, facts: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+        batch = batch._replace(parameters=coefficient_rows(system, batch.parameters, batch.times))
         return batch.parameters, -holds_at_start(batch, facts).astype(np.int64)
+
+    def device_stops(self, system: System, batch: Batch, facts: Mapping[str, Any]) -> np.ndarray:
+        return batch.stops if facts.get("events") is None else card_stops(system, facts["events"], batch)
 
 
 ADAPTIVE = AdaptiveFamily()

@@ -409,7 +409,7 @@ class Family(ABC):
         --------
         >>> import symdyn as sd
         >>> from symdyn.codegen.families import family_of
-        >>> [list(family_of(sd.METHODS[name]).variants(name)) for name in ("tsit5", "heun", "hybrid")]
+        >>> [list(family_of(sd.METHODS[name]).variants(name)) for name in ("tsit5", "heun", "branching")]
         [['events', 'algebraic', 'delays'], ['events'], []]
         """
         return {}
@@ -528,11 +528,12 @@ class Family(ABC):
         """
         raise CompileError(f"the method {scheme.name!r} has no form for target='cuda'")
 
-    def device_batch(self, batch: Batch, facts: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    def device_batch(self, system: System, batch: Batch, facts: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
         """The parameters that a kernel on a card takes, and the status with which each trajectory begins.
 
         Parameters
         ----------
+        system : System
         batch : Batch
         facts : mapping
             ``Made.facts`` of the programs.
@@ -549,11 +550,37 @@ class Family(ABC):
         >>> import symdyn as sd
         >>> from symdyn.codegen.families import family_of
         >>> batch = Batch(np.ones((2, 1)), np.array([[0.5], [0.7]]), np.array([0.0, 1.0]), np.arange(2))
-        >>> given, begin = family_of(sd.METHODS["tsit5"]).device_batch(batch, {})
+        >>> given, begin = family_of(sd.METHODS["tsit5"]).device_batch(sd.ODESystem.from_text("x' = -a*x"), batch, {})
         >>> given.tolist(), begin.tolist()
         ([[0.5], [0.7]], [0, 0])
         """
         return batch.parameters, np.zeros(len(batch.initial), np.int64)
+
+    def device_stops(self, system: System, batch: Batch, facts: Mapping[str, Any]) -> np.ndarray:
+        """What a kernel on a card is given as times at which steps end.
+
+        Parameters
+        ----------
+        system : System
+        batch : Batch
+        facts : mapping
+            ``Made.facts`` of the programs.
+
+        Returns
+        -------
+        (N or 1, s, c) float64
+            For each trajectory or once for all.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> from symdyn.codegen.families import family_of
+        >>> jump = np.full((2, 1, 2), 3.0)
+        >>> batch = Batch(np.ones((2, 1)), np.empty((2, 0)), np.array([0.0, 5.0]), np.arange(2), jump)
+        >>> family_of(sd.METHODS["tsit5"]).device_stops(sd.ODESystem.from_text("x' = -x"), batch, {"events": None}).shape
+        (2, 1, 2)
+        """
+        return batch.stops
 
     def limit(self, options: Options) -> int:
         """The number of steps allowed to each trajectory.

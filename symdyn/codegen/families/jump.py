@@ -110,7 +110,7 @@ class JumpFamily(Family):
             run.aside[:, :count] = acted
             if each:
                 run.aside[:, count::each] = np.where(acted, batch.times[0], np.nan)
-        rows, begin = self.device_batch(batch, task.facts)
+        rows, begin = self.device_batch(task.system, batch, task.facts)
         if not begin.any():
             self._run(run, batch, rows, task)
             return
@@ -196,7 +196,7 @@ class JumpFamily(Family):
             return large_jump_device(system, made)  # type: ignore[arg-type]
         return jump_device(system, made)
 
-    def device_batch(self, batch: Batch, facts: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    def device_batch(self, system: System, batch: Batch, facts: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
         """The rows of the block ``p``; a status where rates are no rates, and -1 where the condition holds in the beginning."""
         values = evaluate(Program.from_json(facts["setup"]), (), (), list(batch.parameters.T))
         table = np.empty((len(batch.initial), len(values)))

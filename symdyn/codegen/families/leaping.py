@@ -18,9 +18,15 @@ from symdyn.codegen.drivers import plain_driver
 from symdyn.codegen.elimination import eliminated, lowering, without_tables
 from symdyn.codegen.event_program import event_facts, event_programs, event_tables, sampled_conditions
 from symdyn.codegen.families.base import Batch, Family, Launch, Made, Options, Run
+from symdyn.codegen.input_paths import coefficient_rows, written_out
 from symdyn.codegen.jump_parts import start_program
-from symdyn.codegen.leap_program import orders_program, propensity_program, stoichiometry_arrays, stoichiometry_facts
-from symdyn.codegen.lower import lower
+from symdyn.codegen.leap_program import (
+    condition_program,
+    orders_program,
+    propensity_program,
+    stoichiometry_arrays,
+    stoichiometry_facts,
+)
 from symdyn.codegen.machine_code import Driver
 from symdyn.codegen.program import Program
 from symdyn.derive.jumps import mean_jumps
@@ -68,6 +74,9 @@ class LeapingFamily(Family):
         return f"leaping implicit={scheme.implicit}"
 
     def programs(self, system: Any, scheme: Any, *, until: sp.Basic | None = None) -> Made:
+        eventful = bool(system.events or system.inputs)
+        system, found = written_out(system, *(() if until is None else (until,)))
+        until = found[0] if found else None
         sampled = [(k, e) for k, e in enumerate(sampled_conditions(system)) if e is not None]
         looked_at = [*(() if until is None else (until,)), *(e for _, e in sampled)]
         species = {s for e in looked_at for s in e.free_symbols}
@@ -87,11 +96,11 @@ class LeapingFamily(Family):
             build = lowering(system)
             implicit = eliminated(system, build, [build.value(e) for e in _drift(system)])
             made, tables, facts["factors"] = (*made, *implicit.programs), implicit.elimination, implicit.facts["factors"]
-        if not system.events:
+        if not eventful:
             made = made if until is None else (*made, start_program(system, until))
             return Made(made, {**facts, "stops": until is not None, "events": None}, elimination=tables)
         facts["events"] = event_facts(system)
-        made = (*made, _condition(system, until, sampled), *event_programs(system))
+        made = (*made, condition_program(system, until, sampled), *(event_programs(system) if system.events else ()))
         return Made(made, {**facts, "stops": True}, elimination=tables)
 
     def rows(self, system: System, scheme: Any) -> int:
@@ -110,9 +119,10 @@ class LeapingFamily(Family):
         counts = np.zeros((count, 5), np.int64)
         own, tables = task.addresses, EventTables.none()
         if task.facts["events"] is not None:
-            own, addresses = own[:-2], own[-2:]
+            own, addresses = (own[:-2], own[-2:]) if task.system.events else (own, (0, 0))
             tables = event_tables(task.system, task.facts["events"], addresses, batch.parameters, batch.times)
             run.aside[:, : tables.flags.size] = 0
+            batch = batch._replace(parameters=coefficient_rows(task.system, batch.parameters, batch.times))
         *functions, condition = own if task.facts["stops"] else (*own, 0)
         propensities, orders, factor, solve = (*functions, 0, 0)[:4]
         run.passage[:] = np.inf
@@ -130,7 +140,7 @@ class LeapingFamily(Family):
             signals=task.signals,
             events=tables,
         )
-        plain_driver("leaping", *(("EVENTS",) if task.system.events else ())).chunk(arguments)
+        plain_driver("leaping", *(() if task.facts["events"] is None else ("EVENTS",))).chunk(arguments)
         leaps, events, rejected, implicit, evaluations = counts.T
         run.steps[:], run.rejected[:], run.evaluations[:] = leaps + events, rejected, evaluations
         run.details[:] = np.stack([leaps, events, implicit], axis=1)[:, : run.details.shape[1]]
@@ -139,8 +149,10 @@ class LeapingFamily(Family):
         return True
 
     def device(self, system: System, scheme: Any, made: Made) -> Device:
-        if system.events:
-            raise CompileError("target='cuda' follows no events of networks by leaps; use target='cpu', or method='ssa'")
+        if system.events or system.inputs:
+            raise CompileError(
+                "target='cuda' follows no events and inputs of networks by leaps; use target='cpu', or, of events, method='ssa'"
+            )
         return leaping_device(system, without_tables(made, system, _drift(system)))  # type: ignore[arg-type]
 
 
@@ -148,16 +160,6 @@ def _changes(structure: Mapping[str, list[int]], reaction: int, watched: list[fl
     """Whether a reaction changes a species of the condition: no equilibrium of such reactions is leapt across."""
     begin, end = structure["ptr"][reaction : reaction + 2]
     return any(watched[i] for i in structure["species"][begin:end])
-
-
-def _condition(system: System, until: sp.Basic | None, sampled: Sequence[tuple[int, sp.Basic]]) -> Program:
-    """1 where a trajectory ends, 0.75 where the condition of an event is not as it is noted in the last parameters, else 0."""
-    held = [sp.Symbol(f"held'{k}") for k in range(len(system.events))]
-    half = sp.Rational(1, 2)
-    changed = [sp.Or(sp.And(e, held[k] < half), sp.And(sp.Not(e), held[k] > half)) for k, e in sampled]
-    pieces = [*(() if until is None else ((1, until),)), (sp.Rational(3, 4), sp.Or(*changed)), (0, True)]
-    blocks = [("lane", (system.time,)), ("y", system.states), ("p", (*system.parameters, *held))]
-    return lower("condition", blocks, [sp.Piecewise(*pieces)], ["ends"])
 
 
 def _drift(network: ReactionNetwork) -> list[sp.Expr]:

@@ -13,8 +13,9 @@ from symdyn_kernels.arguments.events import EventTables
 from symdyn_kernels.arguments.stepping import SteppingArguments as Arguments
 from symdyn_kernels.arguments.stepping import SteppingEventArguments, SteppingSizes
 
+from symdyn.codegen.cuda.happenings import card_stops, refuse_on_cards
 from symdyn.codegen.cuda.join import Device
-from symdyn.codegen.cuda.stepping import stepping_device
+from symdyn.codegen.cuda.stepping import eventful_stepping_device, stepping_device
 from symdyn.codegen.drivers import plain_driver, plain_text
 from symdyn.codegen.event_program import event_facts, event_programs, event_tables, sampled_conditions
 from symdyn.codegen.families._start import end_at_last, holds_at_start, start_fact
@@ -22,7 +23,7 @@ from symdyn.codegen.families.base import Batch, Family, Launch, Run
 from symdyn.codegen.inlining import Inlining
 from symdyn.codegen.input_paths import coefficient_rows, written_out
 from symdyn.codegen.machine_code import Driver
-from symdyn.codegen.program import Made
+from symdyn.codegen.program import Made, Program
 from symdyn.codegen.stepping_program import step_program
 from symdyn.errors import CompileError
 from symdyn.methods.runge_kutta import ExplicitRungeKutta
@@ -127,11 +128,21 @@ class SteppingFamily(Family):
         return True
 
     def device(self, system: System, scheme: Any, made: Made) -> Device:
-        if system.events or system.inputs:
-            raise CompileError(f"target='cuda' follows no events and inputs of a {type(system).__name__}; use target='cpu'")
-        return stepping_device(system, made.programs[0], noises=made.facts["noises"], with_dz=made.facts["with_dz"])
+        sizes = {"noises": made.facts["noises"], "with_dz": made.facts["with_dz"]}
+        if not (system.events or system.inputs):
+            return stepping_device(system, made.programs[0], **sizes)
+        if system.propensities is not None:
+            raise CompileError(f"target='cuda' follows no events and inputs of networks by {scheme.name!r}; use target='cpu'")
+        refuse_on_cards(system)
+        written, start = written_out(system)[0], made.facts["start"]
+        programs = (*made.programs, *(() if start is None else (Program.from_json(start),)))
+        return eventful_stepping_device(written, programs, unit=system.whole_steps, **sizes)
 
-    def device_batch(self, batch: Batch, facts: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    def device_stops(self, system: System, batch: Batch, facts: Mapping[str, Any]) -> np.ndarray:
+        return batch.stops if facts.get("events") is None else card_stops(system, facts["events"], batch)
+
+    def device_batch(self, system: System, batch: Batch, facts: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+        batch = batch._replace(parameters=coefficient_rows(system, batch.parameters, batch.times))
         return batch.parameters, -holds_at_start(batch, facts).astype(np.int64)
 
 

@@ -18,6 +18,7 @@ from symdyn.codegen.event_program import event_facts, event_programs, event_tabl
 from symdyn.codegen.families._start import integrate_rest, start_fact
 from symdyn.codegen.families.adaptive import AdaptiveFamily
 from symdyn.codegen.families.base import Batch, Family, Launch, Options, Run
+from symdyn.codegen.input_paths import coefficient_rows, written_out
 from symdyn.codegen.lower import lower
 from symdyn.codegen.machine_code import Driver
 from symdyn.codegen.program import Made, Program
@@ -68,12 +69,15 @@ class TaylorFamily(Family):
         return {"order": scheme.order(options.rtol)}
 
     def programs(self, system: System, scheme: Any, *, until: sp.Basic | None = None) -> Made:
+        declared, (system, conditions) = system, written_out(system, *(() if until is None else (until,)))
+        until = conditions[0] if conditions else None
         blocks = [("lane", (system.time,)), ("y", system.states), ("p", system.parameters)]
         drift = system.part("drift")
         made = taylor_programs(lower("rhs", blocks, drift, [f"d{s}/d{system.time}" for s in system.names]))
         ends: tuple[Program, ...] = () if until is None else (margin_program(system, until),)
         ends += event_programs(system) if system.events else ()
-        facts = {**made.facts, **start_fact(system, until), "events": event_facts(system) if system.events else None}
+        eventful = bool(declared.events or declared.inputs)
+        facts = {**made.facts, **start_fact(declared, until), "events": event_facts(system) if eventful else None}
         return replace(made, programs=(*made.programs, *ends), facts=facts)
 
     def rows(self, system: System, scheme: Any) -> int:
@@ -93,10 +97,11 @@ class TaylorFamily(Family):
         (count, n), options, facts = batch.initial.shape, task.options, task.facts
         counts = np.zeros((count, 3), np.int64)
         order, own, events = task.scheme.order(options.rtol), task.addresses, EventTables.none()
-        if task.system.events:
-            own, addresses = own[:-2], own[-2:]
+        if facts["events"] is not None:
+            own, addresses = (own[:-2], own[-2:]) if task.system.events else (own, (0, 0))
             events = event_tables(task.system, facts["events"], addresses, batch.parameters, batch.times, lanes=task.lanes)
             run.aside[:, : events.flags.size] = 0
+            batch = batch._replace(parameters=coefficient_rows(task.system, batch.parameters, batch.times))
         arguments = SeriesArguments(
             SeriesFunctions(*own, *((0,) if facts["start"] is None else ())),
             SeriesSizes(n, batch.parameters.shape[1], facts["rows"], facts["kept"], order, task.lanes),
@@ -107,7 +112,7 @@ class TaylorFamily(Family):
             task.signals,
             events,
         )
-        plain_driver("taylor", *(("EVENTS",) if task.system.events else ())).chunk(arguments)
+        plain_driver("taylor", *(() if facts["events"] is None else ("EVENTS",))).chunk(arguments)
         run.steps[:], run.rejected[:] = counts[:, 0], counts[:, 1]
         run.evaluations[:] = counts[:, 0] + counts[:, 1]
 

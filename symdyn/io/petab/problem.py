@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,11 +15,13 @@ import sympy as sp
 
 from symdyn import dag
 from symdyn.errors import DeclarationError
+from symdyn.inference.fit_request import FitRequest, Proposal
 from symdyn.io._sbml_reader import read
 from symdyn.io.models import read_text
 from symdyn.io.petab.contents import PetabObservable, PetabParameter, Statements, read_statements
 from symdyn.io.petab.courses import Accuracy, Courses
 from symdyn.io.petab.distributions import log_density, residuals, scaled, unscaled
+from symdyn.io.petab.fitting import petab_proposal
 from symdyn.io.petab.formulas import read_formula, read_number
 from symdyn.io.petab.model import PetabModel
 from symdyn.io.petab.tables import read_files
@@ -392,6 +395,93 @@ class PetabProblem:
             )
         total = np.where(np.isnan(total), -np.inf, total)
         return total if batch else float(total[0])
+
+    # ---- fitting ----------------------------------------------------------------------------------------
+
+    def rows(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Measurements on the scales of their noise, logarithms of the slopes of these scales there, and laws.
+
+        Returns
+        -------
+        tuple of (N,) arrays
+            The last of them says where noise is Laplace's.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> problem = sd.read_petab("examples/data/petab_conversion/conversion.yaml")
+        >>> [len(column) for column in problem.rows()]
+        [12, 12, 12]
+        """
+        plain = self._statements.measurements.values
+        measured, slope, laplace = plain.astype(float), np.zeros(len(plain)), np.zeros(len(plain), dtype=bool)
+        for f in self._formulas:
+            o, r = f.observable, f.rows
+            measured[r], laplace[r] = scaled(plain[r], o.scale), o.laplace
+            if o.scale != "lin":
+                with np.errstate(all="ignore"):
+                    slope[r] = np.log(plain[r]) + (math.log(math.log(10)) if o.scale == "log10" else 0.0)
+        return measured, slope, laplace
+
+    def expected(self, points: Mapping[str, Any], how: Accuracy) -> tuple[np.ndarray, np.ndarray]:
+        """Simulations on the scales of the noise, and the noise.
+
+        Parameters
+        ----------
+        points : mapping of str to (B,) float64
+            Plain values.
+        how : Accuracy
+
+        Returns
+        -------
+        pair of (B, N) float64
+            NaN where a simulation failed.
+
+        Examples
+        --------
+        >>> import numpy as np, symdyn as sd
+        >>> from symdyn.io.petab.courses import Accuracy
+        >>> problem = sd.read_petab("examples/data/petab_conversion/conversion.yaml")
+        >>> simulation, noise = problem.expected({"k1": np.array([0.7, 0.8])}, Accuracy())
+        >>> simulation.shape, noise.shape
+        ((2, 12), (2, 12))
+        """
+        simulation, sigma, _ = self._simulated(points, how)
+        for f in self._formulas:
+            simulation[:, f.rows] = scaled(simulation[:, f.rows], f.observable.scale)
+        return simulation, sigma
+
+    def fit_problem(self, wanted: FitRequest, data: Any) -> Proposal:
+        """What `symdyn.fit` climbs: this problem's likelihood and priors.
+
+        Parameters
+        ----------
+        wanted : FitRequest
+        data : None
+
+        Returns
+        -------
+        Proposal
+
+        Raises
+        ------
+        RecoveryError
+            For arguments that the problem answers itself.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> fit = sd.fit(sd.read_petab("examples/data/petab_conversion/conversion.yaml"), starts=3)
+        >>> {name: round(value, 2) for name, value in fit.parameters.items()}
+        {'k1': 0.84, 'k2': 0.66}
+        """
+        estimated = [self._statements.parameters[name] for name in self.estimated]
+        known = {p.name: p for p in self.system.parameters}
+
+        def fitted(values: Mapping[str, float]) -> ODESystem:
+            return self.system.with_parameters({known[n]: float(v) for n, v in values.items() if n in known})
+
+        return petab_proposal(self, estimated, fitted, wanted, data)
 
     def chi2(
         self, parameters: Mapping[str, Any] | None = None, *, method: Any = None, rtol: float = 1e-8, atol: float = 1e-10

@@ -1,0 +1,12 @@
+"""Numbers of the search for events, and of what may happen at one time."""
+
+from __future__ import annotations
+
+#: Parts of a step at which conditions are evaluated; the first and the last interval are short, to show the slopes at the ends.
+PARTS = (0.01, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 0.99, 1.0)
+#: Events at one moment that may follow from each other, and moments that may follow one another within rounding.
+MOST_AT_ONCE, MOST_STILL = 1000, 30
+#: Moments nearer to each other than this, relative to the time, are within rounding.
+STILL = 1e-12
+#: Least first step after an event, relative to the time: of a shorter one the time takes no notice.
+LEAST_STEP = 2e-15

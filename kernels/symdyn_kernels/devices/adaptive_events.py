@@ -1,0 +1,329 @@
+"""The loop of every adaptive one-step method on a card, for models with events or inputs.
+
+Steps end at known times, and just before the first part of a step at which a condition is found to be true, as those of
+`symdyn_kernels.events` do; the condition that ends trajectories is the last of those that are looked at.  Peaks between the
+parts are not looked for.  Events have no delays and priorities here, and how often they happen is not counted.
+"""
+
+from __future__ import annotations
+
+from symdyn_kernels.arguments.parts import Control
+from symdyn_kernels.constants.adaptive import HITS, PERIOD, WINDOW_END, WINDOW_START
+from symdyn_kernels.constants.events import LEAST_STEP, MOST_AT_ONCE, MOST_STILL, PARTS, STILL
+from symdyn_kernels.devices._eventful import (
+    ALL_ROWS,
+    ASSIGNED,
+    CHANGING,
+    CONDITIONS,
+    EVENTS,
+    ROOM,
+    SAMPLED,
+    WAITING,
+    assign,
+    change_input,
+    effects,
+    forget,
+    load_all,
+    smooth,
+    triggers,
+)
+from symdyn_kernels.devices._model import (
+    EXTRA,
+    FACTORS,
+    LAST,
+    ROWS,
+    STAGES,
+    STIFFNESS,
+    UNTIL,
+    K,
+    N,
+    W,
+    Y,
+    dense,
+    error,
+    interpolant,
+    margin,
+    rhs,
+    step,
+    stiffness,
+)
+from symdyn_kernels.devices._prelude import cuda, i64, math, real, real64
+from symdyn_kernels.devices.adaptive_steps import first_step, hold, write_step
+from symdyn_kernels.devices.happenings import JUMP, KNOT, enqueue, line_up
+from symdyn_kernels.devices.outputs import void
+from symdyn_kernels.devices.rows import EVALUATIONS, REJECTED, STATUS, STEPS
+from symdyn_kernels.shared.control import after_acceptance, after_rejection
+from symdyn_kernels.shared.roots import MOST_GUESSES, next_guess
+from symdyn_kernels.status import (
+    ENDLESS_EVENTS,
+    NOT_FINITE,
+    STEP_TOO_SMALL,
+    STIFF,
+    SUCCESS,
+    TOO_MANY_EVENTS,
+    TOO_MANY_STEPS,
+)
+
+
+def look(t, row, p, memory, found):
+    """The margins at a time and the state in a row: of all events, then that of the condition that ends trajectories."""
+    triggers((real(t),), row, p, memory, found)
+    forget(found)
+    if UNTIL:
+        found[EVENTS] = margin((real(t),), row, p, memory)
+
+
+def place(part, memory):
+    """Put the state at a part of the step into the last row."""
+    for e in range(N):
+        memory[ROWS, e] = memory[W, e] if part >= 1.0 else interpolant(e, part, memory)
+
+
+def highest(found, held):
+    """The largest margin of those conditions that are looked at within steps and do not count as true."""
+    most = -math.inf
+    for e in range(CONDITIONS):
+        if held[e] == 0:
+            most = max(most, found[e])
+    return most
+
+
+def turn(t, length, p, memory, found, held):
+    """The parts of a step between which a condition turns true, 2 and 2 if none does, and a status."""
+    before = 0.0
+    for j in range(len(PARTS)):
+        part = PARTS[j]
+        place(real(part), memory)
+        look(t + part * length, ROWS, p, memory, found)
+        turned = False
+        for e in range(CONDITIONS):
+            if found[e] != found[e]:
+                return 2.0, 2.0, NOT_FINITE
+            turned = turned or (found[e] >= 0.0 and held[e] == 0)
+        if turned:
+            return before, part, SUCCESS
+        for e in range(CONDITIONS):
+            if found[e] < 0.0:
+                held[e] = 0
+        before = part
+    return 2.0, 2.0, SUCCESS
+
+
+def locate(a, b, t, length, p, memory, found, held):
+    """The last part of a step before a condition turns true, and the first at which it is."""
+    high = highest(found, held)
+    place(real(a), memory)
+    look(t + a * length, ROWS, p, memory, found)
+    low, reach = highest(found, held), b - a
+    if low >= 0.0:  # it became true where the right-hand side jumped
+        return a, a
+    for _ in range(MOST_GUESSES):
+        guess = next_guess(a, b, low, high, reach)
+        if not (a < guess and guess < b):
+            guess = 0.5 * (a + b)
+            if not (a < guess and guess < b):
+                break
+        place(real(guess), memory)
+        look(t + guess * length, ROWS, p, memory, found)
+        value = highest(found, held)
+        if value >= 0.0:
+            b, high = guess, value
+        else:
+            a, low = guess, value
+        reach = 0.5 * reach
+    return a, b
+
+
+def arrive(t, k, passed, count, stops, p, memory, found, level, held, queue):
+    """Let inputs change, and events wait, that are known to until `t`.
+
+    Returns the time from which to go on, how many stops are passed and events wait, and whether rates of change jump.
+    """
+    last, jumped, broken, knots = passed, False, False, False
+    while last < stops.shape[0] and stops[last, 0, k] <= t:
+        t = max(t, stops[last, 1, k])
+        knots = knots or stops[last, 2, k] <= KNOT
+        last += 1
+    if knots:
+        look(t, W, p, memory, found)
+        for e in range(EVENTS):
+            level[e] = found[e]
+    for j in range(passed, last):
+        what = i64(stops[j, 2, k])
+        if what >= 0:
+            count = enqueue(what, count, queue)
+        jumped = jumped or what == JUMP
+        if what <= KNOT:
+            broken = broken or not smooth(KNOT - what)
+            change_input(KNOT - what, j, k, stops, p)
+    if knots:
+        look(t, W, p, memory, found)
+        for e in range(EVENTS):
+            if broken and found[e] != level[e]:
+                if found[e] >= 0.0 and held[e] == 0:
+                    count = line_up(e, count, queue, held)
+                elif not found[e] >= 0.0:
+                    held[e] = 0
+            level[e] = 0.0
+    return t, last, count, jumped or broken
+
+
+def act(t, count, p, memory, found, level, new, held, queue):
+    """Let the events that wait act on the state in row `W`, one after the other; returns how many did, and a status."""
+    acted = 0
+    while count > 0:
+        if count > WAITING:
+            return acted, TOO_MANY_EVENTS
+        e = queue[0]
+        count, acted = count - 1, acted + 1
+        for j in range(count):
+            queue[j] = queue[j + 1]
+        effects((real(t),), W, p, memory, new)
+        assign(e, new, memory)
+        look(t, W, p, memory, found)
+        for other in range(EVENTS):
+            true = found[other] >= level[other]
+            if true and held[other] == 0:
+                count = line_up(other, count, queue, held)
+            elif not true:
+                held[other] = 0
+        if acted > MOST_AT_ONCE:
+            return acted, ENDLESS_EVENTS
+    return acted, SUCCESS
+
+
+def trajectory(
+    i, initial, parameters, times, begin, stops, rtol, atol, step_size, control_now, control_before, control_earlier,
+    control_rejected, control_safety, control_shrink, control_grow, max_steps, detect, values, counts, passage,
+):  # fmt: skip
+    """Integrate trajectory `i` and leave its values, status and counts."""
+    memory, factors = cuda.local.array((ALL_ROWS, N), real), cuda.local.array(FACTORS, real)
+    found, level = cuda.local.array(ROOM, real), cuda.local.array(ROOM, real)
+    new = cuda.local.array(ASSIGNED, real)
+    held, queue = cuda.local.array(ROOM, i64), cuda.local.array(WAITING, i64)
+    relative, absolute, longest = real(rtol), real(atol), real(step_size)
+    controller = Control(
+        real(control_now), real(control_before), real(control_earlier), real(control_rejected), real(control_safety),
+        real(control_shrink), real(control_grow),
+    )  # fmt: skip
+    remembers = controller.before != 0.0 or controller.earlier != 0.0
+    t, end, k = times[0], times[times.size - 1], i if stops.shape[2] > 1 else 0
+    p = load_all(parameters, i, cuda.local.array(CHANGING, real))
+    for e in range(N):
+        memory[W, e] = initial[e, i]
+        values[0, e, i] = initial[e, i]
+    status, due, steps, rejected, outputs, hits, begun = SUCCESS, 1, 0, 0, 0, 0, 0
+    count, passed, until, still, latest = 0, 0, end, 0, -math.inf
+    following, growth, before, earlier = real(0), controller.grow, real(1), real(1)
+    happens, jumps, over = True, True, False
+    if UNTIL and begin[i] < 0:
+        over, happens, passage[i] = True, False, t
+        due = hold(1, i, W, values, memory)
+    else:
+        look(t, W, p, memory, found)
+        for e in range(CONDITIONS):
+            held[e], level[e] = (1 if e < EVENTS and found[e] >= 0.0 else 0), 0.0
+    while status == SUCCESS and (due < times.size or happens):
+        if happens:  # at t, to the state in W
+            t, passed, count, broken = arrive(t, k, passed, count, stops, p, memory, found, level, held, queue)
+            acted, status = act(t, count, p, memory, found, level, new, held, queue)
+            jumps = jumps or broken or acted > 0
+            count = 0
+            if acted > 0:
+                still = still + 1 if t - latest <= STILL * abs(t) else 0
+                latest = t
+                status = ENDLESS_EVENTS if still > MOST_STILL else status
+                for j in range(due - 1, -1, -1):
+                    if times[j] < t:
+                        break
+                    for e in range(N):
+                        values[j, e, i] = memory[W, e]
+            if UNTIL and status == SUCCESS:
+                look(t, W, p, memory, found)
+                if found[EVENTS] >= 0.0:
+                    passage[i], over = t, True
+                    due = hold(due, i, W, values, memory)
+            for e in range(CONDITIONS):
+                level[e] = 0.0
+            for e in range(N):
+                memory[Y, e] = memory[W, e]
+            until = min(end, stops[passed, 0, k]) if passed < stops.shape[0] else end
+            if jumps:
+                rhs((real(t),), Y, p, memory, K)
+                following = first_step(memory, relative, absolute)
+                if steps > 0:
+                    following = max(following, real(LEAST_STEP * abs(t)))
+                before, earlier, growth, begun = real(1), real(1), controller.grow, begun + 1
+            happens, jumps = False, False
+            if over or due >= times.size:
+                break
+        wanted = following if following < longest else longest
+        final = not (wanted < until - t)
+        h = real(until - t) if final else wanted
+        step(t, h, p, memory, factors)
+        x = error(h, memory, relative, absolute)
+        factor = controller.shrink  # an error that is no number shrinks the step too
+        if x < math.inf:
+            factor = after_acceptance(x, before, earlier, controller, growth)
+            if remembers and x > 1.0:
+                factor = after_rejection(x, controller)
+        following = h * factor
+        if x <= 1.0:
+            steps, growth = steps + 1, controller.grow
+            earlier, before = before, x
+            t_next, prepared = until if final else t + h, False
+            phase = steps % PERIOD
+            if detect != 0 and STIFFNESS > 0.0 and phase >= WINDOW_START and phase <= WINDOW_END:
+                hits = 0 if phase == WINDOW_START else hits
+                hits += 1 if stiffness(memory) > STIFFNESS else 0
+                status = STIFF if hits >= HITS else status
+            if SAMPLED:
+                dense(t, h, p, memory)
+                prepared, length = True, t_next - t
+                a, b, code = turn(t, length, p, memory, found, held)
+                status = code if code != SUCCESS else status
+                if b <= 1.0:
+                    a, b = locate(a, b, t, length, p, memory, found, held)
+                    place(real(b), memory)
+                    look(t + b * length, ROWS, p, memory, found)
+                    happens, jumps = True, True
+                    if UNTIL and found[EVENTS] >= 0.0:
+                        over, a = True, b
+                    else:
+                        for e in range(EVENTS):
+                            if found[e] >= 0.0 and held[e] == 0:
+                                count, level[e] = line_up(e, count, queue, held), -1.0
+                    if a < 1.0 and (over or b < 1.0):
+                        place(real(a), memory)
+                        for e in range(N):
+                            memory[W, e] = memory[ROWS, e]
+                        t_next = t + a * length
+                    look(t_next, W, p, memory, found)
+                    for e in range(EVENTS):
+                        level[e] = min(found[e], 0.0) if level[e] < 0.0 else 0.0
+                        if found[e] < level[e]:
+                            held[e] = 0
+            if steps + rejected >= max_steps and t_next < end and not over:
+                status = TOO_MANY_STEPS
+            if times[due] <= t_next or over:
+                if not prepared:
+                    dense(t, h, p, memory)
+                outputs += 1 if times[due] <= t_next else 0
+                due = write_step(t, h, t_next, due, i, times, values, memory)
+                if over:
+                    passage[i], happens = t_next, False
+                    due = hold(due, i, W, values, memory)
+            for e in range(N):
+                memory[Y, e], memory[K, e] = memory[W, e], memory[LAST, e]
+            t = t_next
+            happens = happens or (t == until and not over and passed < stops.shape[0] and stops[passed, 0, k] <= t)
+        else:
+            rejected, growth = rejected + 1, real(1)
+            if not (abs(t) * real64(4e-16) + real64(1e-200) <= following):
+                status = STEP_TOO_SMALL if x == x else NOT_FINITE
+            elif steps + rejected >= max_steps:
+                status = TOO_MANY_STEPS
+    void(i, due, N, values)
+    counts[STATUS, i], counts[STEPS, i], counts[REJECTED, i] = status, steps, rejected
+    if times.size > 1:
+        counts[EVALUATIONS, i] = begun + STAGES * (steps + rejected) + EXTRA * outputs

@@ -1,0 +1,108 @@
+"""Figures of a fit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from symdyn.inference.fits import Fit, observed_problem
+from symdyn.inference.foretelling import predict_fit
+
+__all__ = ["draw_data", "draw_optima"]
+
+#: Points of a smooth curve, and trajectories that are drawn at most.
+CURVE, MOST = 201, 12
+
+
+def draw_data(fit: Fit, *, trajectories: Any = None, axes: Any = None) -> Any:
+    """Data of every observable with the fitted curve and the band of what is expected, a panel for each.
+
+    Parameters
+    ----------
+    fit : Fit
+        Of a system; not of a PEtab problem.
+    trajectories : sequence of int, optional
+        Which are drawn; the first twelve unless given.
+    axes : sequence of Axes, optional
+        One for each observable.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    RecoveryError
+        If there is no such trajectory.
+
+    Examples
+    --------
+    >>> import numpy as np, symdyn as sd
+    >>> t = np.arange(8.0)
+    >>> data = {"t": t, "x": 3 * np.exp(-t / 2) + 0.02 * np.cos(9 * t)}
+    >>> figure = sd.fit(sd.ODESystem.from_text("x' = -k*x"), data).plot()
+    >>> len(figure.axes)
+    1
+    """
+    from matplotlib import pyplot
+
+    problem = observed_problem(fit, "figures of data")
+    data, observed = problem.setup.data, problem.setup.observed
+    if axes is None:
+        count = len(observed)
+        _, grid = pyplot.subplots(
+            1, count, figsize=(4.6 * count, 3.4), layout="constrained", squeeze=False
+        )  # fmt: skip
+        axes = grid[0]
+    chosen = range(min(len(data.trajectories), MOST)) if trajectories is None else trajectories
+    for place, k in enumerate(chosen):
+        times, color = data.trajectories[k].times, f"C{place % 10}"
+        step = problem.system.map is not None
+        curve = np.arange(times[0], times[-1] + 0.5) if step else np.linspace(times[0], times[-1], CURVE)
+        run = predict_fit(fit, curve, trajectory=k)
+        label = problem.setup.conditions[k] if problem.setup.conditions else f"trajectory {k}" if len(chosen) > 1 else None
+        for axis, spec, o in zip(axes, observed, range(len(observed)), strict=True):
+            lower, upper = run[f"{spec.name}_lower"], run[f"{spec.name}_upper"]
+            if np.isfinite(lower).all():
+                axis.fill_between(curve, lower, upper, color=color, alpha=0.2, lw=0)
+            axis.plot(curve, run[spec.name], color=color, lw=1.6, label=label, marker="." if step else None)
+            axis.plot(times, data.trajectories[k].values[:, o], "o", color=color, ms=4, mec="white", mew=0.4)
+    for axis, spec in zip(axes, observed, strict=True):
+        axis.set(xlabel=problem.system.time.name, ylabel=spec.name)
+        axis.spines[["top", "right"]].set_visible(False)
+    if axes[0].get_legend_handles_labels()[1]:
+        axes[0].legend(frameon=False, fontsize=8)
+    return axes[0].figure
+
+
+def draw_optima(fit: Fit, *, ax: Any = None) -> Any:
+    """Where the starts ended: the logarithm of the posterior below its greatest value, in order.
+
+    Parameters
+    ----------
+    fit : Fit
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+
+    Examples
+    --------
+    >>> import numpy as np, symdyn as sd
+    >>> t = np.arange(8.0)
+    >>> data = {"t": t, "x": 3 * np.exp(-t / 2) + 0.02 * np.cos(9 * t)}
+    >>> axis = sd.fit(sd.ODESystem.from_text("x' = -k*x"), data, starts=6).plot_optima()
+    >>> axis.get_xlabel()
+    'start, the best first'
+    """
+    from matplotlib import pyplot
+
+    if ax is None:
+        _, ax = pyplot.subplots(figsize=(4.6, 3.4), layout="constrained")
+    below = fit.ends["log_posterior"].max() - fit.ends["log_posterior"]
+    ax.plot(np.arange(1, len(below) + 1), np.maximum(below, 1e-6), "o-", ms=4, lw=1)
+    ax.set(xlabel="start, the best first", ylabel="log posterior below the best", yscale="log")
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax

@@ -1,0 +1,163 @@
+"""What every fit maximises: a log-likelihood with priors over coordinates that are logarithms where values are positive."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from symdyn.inference.quadratic import Quadratic
+
+__all__ = ["FitProblem", "FittedColumn"]
+
+#: Relative step of the difference quotients of priors.
+PRIOR_STEP = 1e-4
+
+
+@dataclass(frozen=True)
+class FittedColumn:
+    """A value that is fitted.
+
+    Attributes
+    ----------
+    name : str
+    low, high : float
+        Bounds.
+    logarithmic : bool
+        Whether its coordinate is its logarithm, else itself over `size`.
+    size : float
+    guesses : tuple of float
+        Values from which to begin; none if a start may be anywhere.
+    prior : frozen distribution of `scipy.stats`, optional
+        Of the value itself.
+    """
+
+    name: str
+    low: float = -np.inf
+    high: float = np.inf
+    logarithmic: bool = False
+    size: float = 1.0
+    guesses: tuple[float, ...] = ()
+    prior: Any = None
+
+    def value(self, coordinate: Any) -> Any:
+        """The value at a coordinate."""
+        with np.errstate(over="ignore"):
+            return np.exp(coordinate) if self.logarithmic else coordinate * self.size
+
+    def coordinate(self, value: Any) -> Any:
+        """The coordinate of a value."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.log(value) if self.logarithmic else value / self.size
+
+    def slope(self, value: Any) -> Any:
+        """How the value moves with its coordinate."""
+        return value if self.logarithmic else self.size + 0 * value
+
+    def prior_terms(self, coordinate: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Logarithm of the prior density of the value, with its slope and curvature along the coordinate."""
+        step = PRIOR_STEP * np.maximum(np.abs(coordinate), 1.0)
+        at, below, above = (self.prior.logpdf(self.value(coordinate + s)) for s in (0.0, -step, step))
+        with np.errstate(invalid="ignore"):
+            slope, curvature = (above - below) / (2 * step), (above - 2 * at + below) / step**2
+        inside = np.isfinite(below) & np.isfinite(above)
+        return at, np.where(inside, slope, 0.0), np.where(inside, curvature, 0.0)
+
+
+class FitProblem(ABC):
+    """A likelihood of P columns and of initial values (V, n) of windows, over coordinates.
+
+    Attributes
+    ----------
+    columns : tuple of FittedColumn
+    start_bounds : pair of (V, n) float64
+        Of scaled initial values; equal ones are not fitted.
+    start_scale : (n,) float64
+    size : int
+        How many values were measured.
+    concentrated : int
+        Scales of the noise that are estimated with every evaluation.
+    corrected : bool
+        Whether quantiles are those of Student and Fisher: all noise is normal with scales that are estimated.
+    """
+
+    columns: tuple[FittedColumn, ...]
+    start_bounds: tuple[np.ndarray, np.ndarray]
+    start_scale: np.ndarray
+    size: int
+    concentrated: int = 0
+    corrected: bool = False
+
+    @abstractmethod
+    def expand_data(self, which: np.ndarray, theta: np.ndarray, starts: np.ndarray, *, fisher: bool = False) -> Quadratic:
+        """Minus twice the log-likelihood of candidates, with its expansion; see `symdyn.inference.levenberg.Expand`."""
+
+    @property
+    def low(self) -> np.ndarray:
+        """Smallest coordinates, (P,)."""
+        return np.array([c.coordinate(c.low) if not c.logarithmic or c.low > 0 else -np.inf for c in self.columns], dtype=float)
+
+    @property
+    def high(self) -> np.ndarray:
+        """Largest coordinates, (P,)."""
+        return np.array([c.coordinate(c.high) for c in self.columns], dtype=float)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the columns."""
+        return tuple(c.name for c in self.columns)
+
+    @property
+    def open_starts(self) -> np.ndarray:
+        """Initial values that are fitted, (V, n) bool."""
+        return np.asarray(self.start_bounds[0] < self.start_bounds[1])
+
+    @property
+    def count(self) -> int:
+        """How many values are fitted, scales of the noise not counted that are estimated along."""
+        return len(self.columns) + int(self.open_starts.sum())
+
+    @property
+    def freedom(self) -> int:
+        """Data less fitted values, at least 1."""
+        return max(self.size - self.count, 1)
+
+    @property
+    def start_names(self) -> list[str]:
+        """Names of the initial values that are fitted."""
+        return []
+
+    def rough_starts(self, count: int) -> np.ndarray:
+        """Scaled initial values (S, V, n) from which to begin."""
+        return np.zeros((count, *self.start_bounds[0].shape[:1], len(self.start_scale)))
+
+    def values(self, theta: np.ndarray) -> np.ndarray:
+        """Values (..., P) of coordinates."""
+        return np.stack([c.value(theta[..., k]) for k, c in enumerate(self.columns)], axis=-1) if self.columns else theta
+
+    def coordinates(self, values: Sequence[float]) -> np.ndarray:
+        """Coordinates (P,) of values."""
+        return np.array([c.coordinate(v) for c, v in zip(self.columns, values, strict=True)], dtype=float)
+
+    def log_prior(self, theta: np.ndarray) -> np.ndarray:
+        """Logarithms of prior densities (M,) at coordinates (M, P)."""
+        found = np.zeros(len(theta))
+        for k, c in enumerate(self.columns):
+            if c.prior is not None:
+                found = found + c.prior.logpdf(c.value(theta[:, k]))
+        return found
+
+    def expand(self, which: np.ndarray, theta: np.ndarray, starts: np.ndarray, *, fisher: bool = False) -> Quadratic:
+        """Minus twice the logarithms of likelihood and prior, with their expansion."""
+        local = self.expand_data(which, theta, starts, fisher=fisher)
+        for k, c in enumerate(self.columns):
+            if c.prior is None:
+                continue
+            value, slope, curvature = c.prior_terms(theta[:, k])
+            local.rss[:, 0] = np.where(np.isfinite(value), local.rss[:, 0] - 2 * np.nan_to_num(value, neginf=0.0), np.inf)
+            local.gradient[:, k] += slope
+            local.information[:, k, k] += np.maximum(-curvature, 0.0)
+        return local

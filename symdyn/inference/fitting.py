@@ -1,0 +1,206 @@
+"""`fit`: parameters of a system, of its observables and of the noise from data."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm, qmc
+
+from symdyn.errors import RecoveryError
+from symdyn.inference.fit_problem import FitProblem
+from symdyn.inference.fit_request import FitRequest, Proposal, request
+from symdyn.inference.fits import Fit
+from symdyn.inference.held import climb
+from symdyn.inference.information import check_level
+from symdyn.system import System
+
+__all__ = ["fit"]
+
+#: Iterations of every start, and of the best in the end with the gain of twice the log-likelihood that still counts.
+ITERATIONS, POLISH, LAST_GAIN = 80, 200, 1e-10
+#: Standard deviations of the logarithms of starts about a guess, and without one.
+NEAR_GUESS, FAR = 0.5, 3.0
+#: Share of a prior that starts leave out at either end.
+TAIL = 0.02
+
+
+def fit(
+    system: Any,
+    data: Any = None,
+    *,
+    parameters: Mapping[Any, Any] | Iterable[Any] = (),
+    priors: Mapping[Any, Any] | None = None,
+    guesses: Mapping[Any, float] | None = None,
+    observables: Mapping[Any, Any] | None = None,
+    noise: Any = None,
+    conditions: Mapping[str, Mapping[Any, Any]] | None = None,
+    initial: Mapping[Any, Any] | None = None,
+    scales: Mapping[Any, str] | None = None,
+    windows: int | None = None,
+    starts: int = 20,
+    level: float = 0.9,
+    seed: int = 0,
+    method: Any = None,
+    rtol: float | None = None,
+    atol: float | None = None,
+) -> Fit:
+    r"""Fit parameters to data: greatest likelihood, or posterior with priors, from many starts.
+
+    Parameters without a value are fitted, and those named in `parameters` or `priors`.  So are initial values that are not
+    declared, for each trajectory by itself; declared ones are those at the first time of the data and held, unless they are
+    named in `parameters`; of several trajectories without `conditions` only those of states without data are.  A warning says
+    where the data contradict one.  A row without values at an earlier time moves the first time there.
+
+    Gradients and information come from forward sensitivities (`symdyn.derive.sensitivities`), through events, delays and
+    algebraic equations.  All starts are climbed at once, in lanes, by Levenberg and Marquardt's method with bounds and the
+    expected information.  Where states are measured themselves, multiple shooting finds a first start.
+
+    Parameters
+    ----------
+    system : ODESystem, DiscreteSystem, or PetabProblem
+        Without unknown terms or randomness; of reaction networks ``net.rate_equations()``.  A PEtab problem has its data,
+        observables, noise and priors: of the others only `starts`, `level`, `seed`, `guesses` and the accuracy are for it.
+    data : anything that `symdyn.inference.data.observations` reads
+        Columns are states or observables; missing values are NaN.  Of several trajectories a list, or a column
+        ``trajectory``.  With `conditions` a mapping from their names to data.
+    parameters : mapping to bounds, or iterable, optional
+        What is fitted beside: parameters with values, symbols of observables and noise, and states, for their initial values.
+        Bounds are pairs (smallest, largest), None where open; a pair of equal numbers holds an initial value.
+    priors : mapping to frozen distributions of `scipy.stats`, optional
+        Of the values themselves.  Their support bounds the values.
+    guesses : mapping, optional
+        Values from which to begin.
+    observables : mapping to Expr, optional
+        By column of the data, of states, parameters, time, and symbols that are fitted, such as scales and offsets.
+        Columns named like states or declared observables of the system need none.
+    noise : optional
+        For all columns, or a mapping from columns: a standard deviation as a number or expression; the name of a law,
+        ``"normal"``, ``"lognormal"``, ``"laplace"``, ``"student"``, ``"poisson"`` or ``"negative binomial"``; or a tuple of
+        the name and its parameters as numbers or expressions (deviation; deviation of the logarithm; scale; scale, freedom;
+        none; size).  An expression may hold the column, for what is expected of it.  Parameters that are not given are
+        fitted, those of scale of the first three laws along with every evaluation: of columns with fewer than 12
+        measurements, in proportion to the sizes of the columns.  By default noise is normal, and its deviation grows with
+        the values where the data of states of plain equations show that; with ``noise="normal"`` it does not.
+    conditions : mapping from names to mappings, optional
+        What differs: values of parameters and initial values of states, as numbers or expressions of parameters and of
+        symbols that are fitted (which are then the condition's own).
+    initial : mapping, optional
+        Initial values of all trajectories, as numbers or expressions, over those of the system; they are not fitted.
+    scales : mapping to {'lin', 'log'}, optional
+        On which scale a parameter is fitted; by default ``"log"`` between positive bounds, and where a prior has a density for
+        all positive values.
+    windows : int, optional
+        Windows into which each trajectory stays cut, each with initial values of its own and two intervals of the data or
+        more, of plain equations.  By default there is one; of maps as many as it takes where runs over longer ones follow the
+        data far less well, for short windows judge a chaotic map better.
+    starts : int
+        How many: a Latin hypercube over priors, bounds, or powers of ten.
+    level : float
+        Of the intervals.
+    seed : int
+        Of the starts.
+    method, rtol, atol : optional
+        Of simulations, as for `symdyn.simulate`; by default the relative tolerance is 1e-8, the absolute one 1e-9 times
+        the least size of a column.
+
+    Returns
+    -------
+    Fit
+        It prints, ``plot()``\ s and ``save(path)``\ s, has ``parameters``, ``intervals``, ``optima`` and ``system``, and
+        methods ``profile(k)``, ``bootstrap()`` and ``predict(t)``.
+
+    Raises
+    ------
+    RecoveryError
+        For another kind of system, unknown terms, options that have no effect, data that are too few, or if no simulation of
+        the system follows them.
+    DeclarationError
+        For names that the system does not have.
+
+    References
+    ----------
+    Raue et al., PLoS ONE 8, e74335 (2013) (multi-start with sensitivities); Nielsen, IMM-REP-1999-05 (damping).
+
+    Examples
+    --------
+    >>> import numpy as np, sympy as sp, symdyn as sd
+    >>> from scipy import stats
+    >>> x, k, s = sp.symbols("x k s")
+    >>> t = np.linspace(0, 4, 9)
+    >>> data = {"t": t, "light": 250 * np.exp(-0.7 * t) * np.exp(0.02 * np.cos(9 * t))}
+    >>> decay = sd.ODESystem({x: -k * x}, initial={x: 1})
+    >>> found = sd.fit(decay, data, observables={"light": s * x}, noise="lognormal", priors={k: stats.lognorm(1)},
+    ...                parameters={s: (1, 1e4)}, starts=5)
+    >>> round(found.parameters["k"], 2), round(found.parameters["s"])
+    (0.7, 251)
+    """
+    check_level(level)
+    if isinstance(starts, bool) or not isinstance(starts, (int, np.integer)) or starts < 1:
+        raise RecoveryError(f"starts is {starts!r}; expected a whole number, 1 or more")
+    wanted = FitRequest(
+        parameters=parameters if isinstance(parameters, Mapping) else dict.fromkeys(parameters), priors=priors or {},
+        guesses=guesses or {}, observables=observables, noise=noise, conditions=conditions, initial=initial,
+        scales=scales or {}, windows=windows, seed=seed, accuracy={"method": method, "rtol": rtol, "atol": atol},
+    )  # fmt: skip
+    if not isinstance(system, System) and hasattr(system, "fit_problem"):
+        proposal = system.fit_problem(wanted, data)
+    else:
+        proposal = request(system, data, wanted)
+    for note in proposal.notes:
+        warnings.warn(note, stacklevel=2)
+    return _climbed(proposal, int(starts), level, seed)
+
+
+def _climbed(proposal: Proposal, starts: int, level: float, seed: int) -> Fit:
+    """The best of many climbs."""
+    problem = proposal.problem
+    theta, begun = _design(proposal, starts, seed)
+    fits = climb(problem, theta, begun, iterations=ITERATIONS)
+    if not np.isfinite(fits.total).any():
+        raise RecoveryError("no simulation of the system follows the data; give guesses or bounds of its parameters")
+    order = np.argsort(fits.total, kind="stable")
+    order = order[np.isfinite(fits.total[order])]
+    best = climb(problem, fits.theta[order[:1]], fits.starts[order[:1]], iterations=POLISH, gain=LAST_GAIN)
+    theta, scaled = best.theta[0], best.starts[0]
+    values = problem.values(np.concatenate([best.theta, fits.theta[order[1:]]]))
+    total = np.concatenate([best.total, fits.total[order[1:]]])
+    ends = pd.DataFrame({"log_posterior": -0.5 * total} | dict(zip(problem.names, values.T, strict=True)))
+    return Fit(problem, theta, scaled, ends, proposal.fitted(theta, scaled), proposal.notes, level, seed)
+
+
+def _design(proposal: Proposal, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Coordinates (S, P) and initial values (S, V, n) from which to climb: what was proposed first."""
+    problem = proposal.problem
+    P, low, high = len(problem.columns), problem.low, problem.high
+    share = qmc.LatinHypercube(P, rng=np.random.default_rng(seed)).random(count) if P else np.zeros((count, 0))
+    theta = np.empty((count, P))
+    for k, c in enumerate(problem.columns):
+        theta[:, k] = _spread(problem, k, share[:, k])
+        if c.guesses:
+            theta[0, k] = c.coordinate(c.guesses[0])
+        elif count == 1:
+            theta[0, k] = _spread(problem, k, np.array([0.5]))[0]
+    theta = np.clip(theta, low, high)
+    begun = problem.rough_starts(count)
+    for j, (values, scaled) in enumerate(proposal.first[:count]):
+        theta[j], begun[j] = np.clip(values, low, high), scaled
+    return theta, np.clip(begun, *problem.start_bounds) if begun.size else begun
+
+
+def _spread(problem: FitProblem, k: int, share: np.ndarray) -> np.ndarray:
+    """Coordinates of a column at shares (S,) of its range."""
+    c = problem.columns[k]
+    if c.guesses and not (np.isfinite(c.low) and np.isfinite(c.high)):
+        middle = c.guesses[0]
+        return np.asarray(c.coordinate((middle or c.size) * np.exp(NEAR_GUESS * norm.ppf(share))))
+    if hasattr(c.prior, "ppf"):
+        return np.asarray(c.coordinate(c.prior.ppf(TAIL + (1 - 2 * TAIL) * share)))
+    low, high = problem.low[k], problem.high[k]
+    if np.isfinite(low) and np.isfinite(high):
+        return np.asarray(low + (high - low) * share)
+    value = c.size * np.exp(FAR * norm.ppf(share))
+    return np.asarray(c.coordinate(value))

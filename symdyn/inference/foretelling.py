@@ -1,0 +1,88 @@
+"""What a fit foretells: states and observables at other times, with bands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from scipy.stats import t as student
+
+from symdyn.errors import RecoveryError
+from symdyn.inference.fits import Fit, observed_problem
+from symdyn.inference.information import check_level
+
+__all__ = ["predict_fit"]
+
+
+def predict_fit(
+    fit: Fit, times: Sequence[float] | np.ndarray, *, trajectory: int = 0, level: float | None = None
+) -> xr.Dataset:
+    r"""States and observables of a trajectory at any times from its beginning on, with bands of what is expected.
+
+    The bands are those of the fitted values alone, without noise, to first order: :math:`y \pm q \sqrt{J C J^\top}` with the
+    derivatives J of the simulation, and the covariance C and quantile q of `Fit.intervals`.
+
+    Parameters
+    ----------
+    fit : Fit
+        Of a system; not of a PEtab problem.
+    times : (T,) sequence of float
+        Increasing, not before the first time of the data; of a map whole steps from there.
+    trajectory : int
+        Of the data, from 0: its condition and initial values.
+    level : float, optional
+        Of the bands; that of the fit unless given.
+
+    Returns
+    -------
+    Dataset
+        Over ``time``: each state and observable, and ``<name>_lower``, ``<name>_upper``; infinite where the data do not tell.
+
+    Raises
+    ------
+    RecoveryError
+        If there is no such trajectory, or times do not increase or begin too early.
+
+    Examples
+    --------
+    >>> import numpy as np, sympy as sp, symdyn as sd
+    >>> x, a = sp.symbols("x a")
+    >>> t = np.arange(6.0)
+    >>> fit = sd.fit(sd.ODESystem({x: a + 0 * x}), {"t": t, "x": 1 + 2 * t + 0.1 * np.cos(5 * t)})
+    >>> later = fit.predict([0, 10])
+    >>> bool(later.x_upper[1] - later.x[1] > later.x_upper[0] - later.x[0])
+    True
+    """
+    problem, level = observed_problem(fit, "predictions"), fit.level if level is None else level
+    check_level(level)
+    count = len(problem.setup.data.trajectories)
+    if not 0 <= trajectory < count:
+        raise RecoveryError(f"trajectory is {trajectory!r}; the data hold {count}, counted from 0")
+    wanted = np.asarray(times, dtype=float)
+    begin = float(problem.setup.data.trajectories[trajectory].times[0])
+    if wanted.ndim != 1 or not wanted.size or (np.diff(wanted) <= 0).any() or wanted[0] < begin:
+        raise RecoveryError(f"the times are {times!r}; expected increasing ones from {begin:g}, the first time of the data, on")
+    first = int(np.flatnonzero(problem.first)[trajectory])
+    grid = np.union1d([begin], wanted)
+    if len(grid) == 1:
+        grid = np.append(grid, begin + 1.0)
+    run = problem.along(grid, trajectory)
+    values, slopes = run.evaluate(fit.theta[None], fit.scaled_starts[None, [first]])
+    at, P = np.searchsorted(grid, wanted), len(fit.theta)
+    facts, open_ = fit.information, problem.open_starts
+    places = np.cumsum(open_.ravel()).reshape(open_.shape) - 1
+    chosen = [*range(P), *(P + places[first][open_[first]])]
+    columns = [*range(P), *(P + np.flatnonzero(open_[first]))]
+    covariance, lost = facts.covariance[np.ix_(chosen, chosen)], facts.undetermined[chosen]
+    reach = float(student.ppf(0.5 + level / 2, facts.freedom))
+    found: dict[str, Any] = {}
+    for o, spec in enumerate(run.setup.observed):
+        mean, jacobian = values[o][0, 0, at], slopes[o][0, 0][at][:, columns]
+        with np.errstate(invalid="ignore"):
+            spread = reach * np.sqrt(np.maximum(np.einsum("tp,pq,tq->t", jacobian, covariance, jacobian), 0.0))
+        spread[(np.abs(jacobian[:, lost]) > 0).any(axis=1)] = np.inf
+        found |= {spec.name: ("time", mean), f"{spec.name}_lower": ("time", mean - spread)}
+        found[f"{spec.name}_upper"] = ("time", mean + spread)
+    return xr.Dataset(found, coords={"time": wanted}, attrs={"level": level, "trajectory": trajectory})

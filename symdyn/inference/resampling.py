@@ -1,0 +1,126 @@
+"""The bootstrap: fits to data that the fitted system could have given as well."""
+
+from __future__ import annotations
+
+from numbers import Integral
+
+import numpy as np
+import xarray as xr
+
+from symdyn.errors import RecoveryError
+from symdyn.inference.fits import Fit, observed_problem
+from symdyn.inference.held import climb
+from symdyn.inference.observed_problem import ObservedProblem
+
+__all__ = ["bootstrap"]
+
+
+def bootstrap(
+    fit: Fit, repeats: int = 200, *, seed: int = 0, parametric: bool = False, trajectory: int = 0
+) -> dict[str, dict[str, xr.DataArray]]:
+    r"""Samples of fitted parameters and initial values, from fits to data made anew.
+
+    Each repeat adds to what is expected residuals of the same observable, drawn with replacement after they were centred and
+    scaled by :math:`\sqrt{N/(N - k)}` for `N` data and `k` fitted values, or (`parametric`) draws from the fitted noise; then
+    all is fitted again from the optimum.  All repeats are fitted at once, in lanes.
+
+    Parameters
+    ----------
+    fit : Fit
+        Of a system; not of a PEtab problem.
+    repeats : int
+    seed : int
+        The same seed gives the same samples.
+    parametric : bool
+        Whether measurements are drawn from the fitted noise, as counts must be.
+    trajectory : int
+        The trajectory of the data whose initial values are given.
+
+    Returns
+    -------
+    dict
+        ``parameters`` and ``initial`` over the dimension ``trajectory``, as `simulate` takes them:
+        ``simulate(system, t, **fit.bootstrap())``.  Repeats whose fit failed are left out.
+
+    Raises
+    ------
+    RecoveryError
+        If `repeats` is no whole number above 0, there is no such trajectory, or counts are not drawn from their noise.
+
+    References
+    ----------
+    Efron, Tibshirani, An Introduction to the Bootstrap (1993), ch. 9.
+
+    Examples
+    --------
+    >>> import sympy as sp, symdyn as sd
+    >>> x, a = sp.symbols("x a")
+    >>> data = {"t": range(6), "x": [1.0, 0.52, 0.24, 0.13, 0.06, 0.03]}
+    >>> samples = sd.fit(sd.DiscreteSystem({x: a * x}), data).bootstrap(100)
+    >>> [round(float(v), 2) for v in (samples["parameters"]["a"].mean(), samples["initial"]["x"].mean())]
+    [0.5, 1.0]
+    """
+    problem = observed_problem(fit, "the bootstrap")
+    if not isinstance(repeats, Integral) or repeats < 1:
+        raise RecoveryError(f"repeats is {repeats!r}; expected a whole number, 1 or more")
+    count = len(problem.setup.data.trajectories)
+    if not 0 <= trajectory < count:
+        raise RecoveryError(f"trajectory is {trajectory!r}; the data hold {count}, counted from 0")
+    if not parametric and (counts := [o.name for o in problem.setup.observed if not o.law.centred]):
+        raise RecoveryError(f"the residuals of the counts {counts[0]} cannot be drawn again; pass parametric=True")
+    anew = problem.with_values(_made_anew(fit, problem, repeats, parametric, np.random.default_rng(seed)))
+    fits = climb(
+        anew, np.repeat(fit.theta[None], repeats, axis=0), np.repeat(fit.scaled_starts[None], repeats, axis=0),
+    )  # fmt: skip
+    good = np.flatnonzero(np.isfinite(fits.total))
+    system, first = fit.system, np.flatnonzero(problem.first)[trajectory]
+    values, starts = problem.values(fits.theta[good]), problem.starts_of_many(fits.theta[good], fits.starts[good])[:, first]
+    known = {p.name: np.full(len(good), v) for p, v in system.numeric_defaults.items()}
+    known |= {n: v for n, v in zip(problem.names, values.T, strict=True) if n in known}
+    return {
+        "parameters": {n: xr.DataArray(v, dims="trajectory") for n, v in known.items()},
+        "initial": {
+            s: xr.DataArray(column, dims="trajectory")
+            for s, column in zip(system.names, starts.T, strict=True)
+            if np.isfinite(column).all()
+        },
+    }
+
+
+def _made_anew(fit: Fit, problem: ObservedProblem, repeats: int, parametric: bool, rng: np.random.Generator) -> np.ndarray:
+    """Data of every repeat in every window, (repeats, V, T, n); points that windows share get the same noise."""
+    cut, prediction = problem.cut, problem.predicted(fit.theta, fit.scaled_starts)
+    values = np.repeat(cut.values[None], repeats, axis=0)
+    place = cut.origins[:, 1:] + np.arange(cut.values.shape[1])
+    inflation = np.sqrt(problem.size / problem.freedom) if problem.corrected else 1.0
+    lengths = [len(t.times) for t in problem.setup.data.trajectories]
+    for o, spec in enumerate(problem.setup.observed):
+        mean, parameters = prediction.mean[..., o], prediction.parameters[o]
+        have, scale = np.isfinite(cut.values[..., o]), np.sqrt(spec.law.variance(mean, parameters))
+        left = (spec.law.residuals(cut.values[..., o], mean) / scale)[have]
+        left = (left - left.mean()) * inflation
+        for k, length in enumerate(lengths):
+            pieces = np.flatnonzero(cut.origins[:, 0] == k)
+            if not parametric:
+                drawn = rng.choice(left, (repeats, length))
+            elif spec.law.centred:  # about zero, over the scale
+                own = [np.ones(length)] + [_joined(p / (scale if j == 0 else 1), place, pieces, length)
+                                           for j, p in enumerate(parameters)]  # fmt: skip
+                drawn = inflation * spec.law.residuals(spec.law.draw(rng, np.ones((repeats, length)), tuple(own[1:])), own[0])
+            else:
+                own = [_joined(p, place, pieces, length) for p in (mean, *parameters)]
+                drawn = spec.law.draw(rng, np.repeat(own[0][None], repeats, axis=0), tuple(own[1:]))
+            for v in pieces:
+                at = have[v]
+                new = drawn[:, place[v, at]]
+                values[:, v, at, o] = spec.law.moved(mean[v, at], new * scale[v, at]) if spec.law.centred else new
+    return values
+
+
+def _joined(table: np.ndarray, place: np.ndarray, pieces: np.ndarray, length: int) -> np.ndarray:
+    """Values (length,) of a trajectory from those of its windows (V, T); NaN becomes 1."""
+    found = np.ones(length)
+    for v in pieces:
+        inside = place[v] < length
+        found[place[v, inside]] = np.nan_to_num(table[v, inside], nan=1.0)
+    return found

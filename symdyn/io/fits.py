@@ -1,0 +1,170 @@
+"""A fit in one netCDF file, and back: systems and formulas are texts that the reader of models reads."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from scipy import stats
+
+from symdyn.errors import DeclarationError, SymdynError
+from symdyn.inference.fit_problem import FittedColumn
+from symdyn.inference.fits import Fit, observed_problem
+from symdyn.inference.noise_laws import LAWS
+from symdyn.inference.observed_problem import FitSetup, NoisyObservable, ObservedProblem
+from symdyn.io.datasets import check_format, write_dataset
+from symdyn.io.recoveries import packed, unpacked
+
+__all__ = ["read_fit", "write_fit"]
+
+FORMAT, VERSION = "symdyn-fit", 1
+#: Fields of columns that are written.
+NUMBERS = ("name", "low", "high", "logarithmic", "size", "guesses")
+
+
+def write_fit(fit: Fit, path: str | Path) -> None:
+    """Write a fit with its data to a netCDF file, which `Fit.load` reads.
+
+    The table of the intervals is there for other tools, over the dimension ``constant``.
+
+    Parameters
+    ----------
+    fit : Fit
+        Of a system whose text reads back; not of a PEtab problem.
+    path : str or Path
+        With the ending ``.nc``.
+
+    Raises
+    ------
+    RecoveryError
+        For a fit of a PEtab problem.
+    DeclarationError
+        For other endings, systems without a text, and priors that are no distributions of `scipy.stats`.
+    OSError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile, numpy as np, symdyn as sd
+    >>> t = np.arange(8.0)
+    >>> data = {"t": t, "x": 3 * np.exp(-t / 2) + 0.02 * np.cos(9 * t)}
+    >>> fit = sd.fit(sd.ODESystem.from_text("x' = -k*x"), data)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     fit.save(f"{folder}/decay.nc")
+    ...     again = sd.Fit.load(f"{folder}/decay.nc")
+    >>> again.parameters == fit.parameters, again.system == fit.system
+    (True, True)
+    """
+    setup, arrays = observed_problem(fit, "saving").setup, dict[str, np.ndarray]()
+    if check_format(path) != ".nc":
+        raise DeclarationError(f"{path}: a fit is a netCDF file; expected the ending .nc")
+    facts = {
+        "system": setup.system,
+        "observed": [
+            [o.name, o.expression, o.law.name, None if o.parameters is None else list(o.parameters)] for o in setup.observed
+        ],
+        "data": setup.data,
+        "columns": [[[getattr(c, n) for n in NUMBERS], _prior(c)] for c in setup.columns],
+        "symbols": list(setup.symbols),
+        "overrides": [dict(o) for o in setup.overrides],
+        "free": dict(setup.free),
+        "weights": None if setup.weights is None else list(setup.weights),
+        "pieces": setup.pieces,
+        "accuracy": _accuracy(setup),
+        "conditions": list(setup.conditions),
+        "whole": fit.system,
+        "theta": fit.theta,
+        "starts": fit.scaled_starts,
+        "ends": fit.ends,
+        "notes": list(fit.notes),
+        "level": fit.level,
+        "seed": fit.seed,
+    }
+    text = json.dumps({k: packed(v, arrays) for k, v in facts.items()}, allow_nan=False)
+    table = fit.intervals.set_index("constant")
+    variables: dict[str, Any] = {str(c).replace(" ", "_"): ("constant", table[c].to_numpy()) for c in table}
+    variables |= {name: ([f"{name}_{k}" for k in range(a.ndim)], a) for name, a in arrays.items()}
+    attributes = {"format": FORMAT, "version": VERSION, "fit": text, "summary": str(fit)}
+    write_dataset(xr.Dataset(variables, {"constant": list(table.index)}, attributes), path)
+
+
+def read_fit(path: str | Path) -> Fit:
+    """Read a fit that ``fit.save(path)`` wrote, with its data: it predicts, and its profiles go on.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    Fit
+        Symbols have no assumptions.
+
+    Raises
+    ------
+    DeclarationError
+        If the file is not one of a fit, or is damaged.
+    OSError
+        If it cannot be read.
+
+    Examples
+    --------
+    >>> import tempfile, numpy as np, symdyn as sd
+    >>> t = np.arange(8.0)
+    >>> data = {"t": t, "x": 3 * np.exp(-t / 2) + 0.02 * np.cos(9 * t)}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     sd.fit(sd.ODESystem.from_text("x' = -k*x"), data).save(f"{folder}/decay.nc")
+    ...     round(sd.Fit.load(f"{folder}/decay.nc").parameters["k"], 1)
+    0.5
+    """
+    with xr.open_dataset(path, engine="netcdf4") as opened:
+        found = opened.load()
+    if found.attrs.get("format") != FORMAT or found.attrs.get("version") != VERSION:
+        raise DeclarationError(f"{path}: this is not a fit that save wrote")
+    arrays = {str(n): v.values for n, v in found.variables.items() if str(n).startswith("array")}
+    try:
+        facts = {k: unpacked(v, arrays) for k, v in json.loads(found.attrs["fit"]).items()}
+        columns = tuple(
+            FittedColumn(**dict(zip(NUMBERS, numbers, strict=True)), prior=_read_prior(prior))
+            for numbers, prior in facts["columns"]
+        )
+        observed = tuple(NoisyObservable(name, e, LAWS[law], parameters) for name, e, law, parameters in facts["observed"])
+        setup = FitSetup(
+            facts["system"], observed, facts["data"], columns, facts["symbols"], facts["overrides"], facts["free"],
+            facts["weights"], facts["pieces"], facts["accuracy"], facts["conditions"],
+        )  # fmt: skip
+        problem = ObservedProblem(setup)
+        return Fit(problem, *(facts[n] for n in ("theta", "starts", "ends", "whole", "notes", "level", "seed")))
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
+        raise DeclarationError(f"{path}: the fit in it is damaged ({type(error).__name__}: {error})") from None
+    except SymdynError as error:
+        raise DeclarationError(f"{path}: {error}") from None
+
+
+def _accuracy(setup: FitSetup) -> dict[str, Any]:
+    found = dict(setup.accuracy or {})
+    if not isinstance(found.get("method", ""), str):
+        raise DeclarationError("a fit with a method that is an object cannot be written; name the method")
+    return found
+
+
+def _prior(column: FittedColumn) -> Any:
+    if column.prior is None:
+        return None
+    law, name = column.prior, getattr(getattr(column.prior, "dist", None), "name", None)
+    if not isinstance(name, str) or not isinstance(getattr(stats, name, None), stats.rv_continuous):
+        raise DeclarationError(f"the prior of {column.name} is no distribution of scipy.stats, and cannot be written")
+    return [name, [float(a) for a in law.args], {k: float(v) for k, v in law.kwds.items()}]
+
+
+def _read_prior(facts: Any) -> Any:
+    if facts is None:
+        return None
+    name, numbers, named = facts
+    law = getattr(stats, name, None) if name.isidentifier() else None
+    if not isinstance(law, stats.rv_continuous):
+        raise ValueError(f"no distribution {name!r}")
+    return law(*numbers, **named)

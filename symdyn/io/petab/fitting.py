@@ -1,0 +1,126 @@
+"""Fits of PEtab problems: their likelihood, with derivatives of simulations by difference quotients in lanes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from symdyn.declaration import name_of
+from symdyn.errors import RecoveryError
+from symdyn.inference.fit_problem import FitProblem, FittedColumn
+from symdyn.inference.fit_request import FitRequest, Proposal
+from symdyn.inference.noise_laws import LAWS
+from symdyn.inference.quadratic import Quadratic
+from symdyn.io.petab.contents import PetabParameter
+from symdyn.io.petab.courses import Accuracy
+from symdyn.io.petab.distributions import PetabPrior
+
+__all__ = ["PetabFitProblem", "PetabLikelihood", "petab_proposal"]
+
+#: Half the step of difference quotients, in logarithms or relative to the size of a parameter.
+STEP = 3e-4
+#: Tolerances of simulations unless others are given: differences must stand out.
+RTOL, ATOL = 1e-10, 1e-12
+#: Arguments of `fit` that a problem answers itself.
+OWN = ("parameters", "priors", "observables", "noise", "conditions", "initial", "scales", "windows")
+
+
+class PetabLikelihood(Protocol):
+    """What a problem tells of itself."""
+
+    def rows(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Measurements (N,) on the scales of their noise, logarithms of slopes of these, and whether noise is Laplace's."""
+
+    def expected(self, points: dict[str, np.ndarray], how: Accuracy) -> tuple[np.ndarray, np.ndarray]:
+        """Simulations on those scales and noise, (B, N)."""
+
+
+@dataclass(frozen=True)
+class _Law:
+    """A prior as `FittedColumn` takes it."""
+
+    prior: PetabPrior
+
+    def logpdf(self, value: np.ndarray) -> np.ndarray:
+        return np.asarray(self.prior.log_density(value))
+
+
+class PetabFitProblem(FitProblem):
+    """The likelihood of a PEtab problem, in natural logarithms of parameters on logarithmic scales.
+
+    Parameters
+    ----------
+    likelihood : PetabLikelihood
+    estimated : list of PetabParameter
+    guesses : mapping of str to float
+    how : Accuracy
+    """
+
+    def __init__(
+        self, likelihood: PetabLikelihood, estimated: list[PetabParameter], guesses: dict[str, float], how: Accuracy
+    ) -> None:
+        self.likelihood, self.how = likelihood, how
+        self.columns = tuple(_column(p, guesses) for p in estimated)
+        self.start_bounds, self.start_scale = (np.zeros((0, 0)), np.zeros((0, 0))), np.zeros(0)
+        self.measured, self.slope, self.laplace = likelihood.rows()
+        self.size = len(self.measured)
+
+    def expand_data(self, which: np.ndarray, theta: np.ndarray, starts: np.ndarray, *, fisher: bool = False) -> Quadratic:
+        count, P = theta.shape
+        steps = np.concatenate([np.zeros((1, P)), STEP * np.eye(P), -STEP * np.eye(P)])
+        points = (theta[:, None] + steps).reshape(-1, P)
+        plain = self.values(points)
+        names = dict(zip(self.names, plain.T, strict=True))
+        found = [v.reshape(count, 2 * P + 1, -1) for v in self.likelihood.expected(names, self.how)]
+        designs = [np.moveaxis(v[:, 1 : P + 1] - v[:, P + 1 :], 1, -1) / (2 * STEP) for v in found]
+        mean, sigma = found[0][:, 0], found[1][:, 0]
+        value, design = np.zeros(mean.shape), np.stack(designs, axis=-2)
+        scores, curvature = np.zeros((*mean.shape, 2)), np.zeros((*mean.shape, 2, 2))
+        with np.errstate(all="ignore"):
+            sigma = np.where(sigma > 0, sigma, np.nan)
+            for name, rows in (("normal", ~self.laplace), ("laplace", self.laplace)):
+                if rows.any():
+                    law = LAWS[name].score(self.measured[rows], mean[:, rows], (sigma[:, rows],), fisher=fisher)
+                    value[:, rows] = law.value - self.slope[rows]
+                    scores[:, rows] = np.moveaxis(law.scores, 0, -1)
+                    curvature[:, rows] = np.moveaxis(law.information, (0, 1), (-2, -1))
+            gradient = np.einsum("mna,mnap->mp", scores, design)
+            information = np.einsum("mnap,mnab,mnbq->mpq", design, curvature, design, optimize=True)
+        total = value.sum(axis=1)
+        failed = ~(np.isfinite(total) & np.isfinite(gradient).all(axis=1) & np.isfinite(information).all(axis=(1, 2)))
+        gradient[failed], information[failed] = 0.0, 0.0
+        none = np.zeros((count, 0, P, 0)), np.zeros((count, 0, 0, 0)), np.zeros((count, 0, 0))
+        return Quadratic(np.where(failed, np.inf, -2 * total)[:, None], information, gradient, *none)
+
+
+def _column(p: PetabParameter, guesses: dict[str, float]) -> FittedColumn:
+    logarithmic = p.scale != "lin"
+    size = 1.0 if logarithmic else max(abs(x) for x in (p.lower, p.upper, 1e-300) if np.isfinite(x))
+    guess = (guesses[p.name],) if p.name in guesses else ()
+    return FittedColumn(p.name, p.lower, p.upper, logarithmic, size, guess, None if p.prior is None else _Law(p.prior))
+
+
+def petab_proposal(
+    likelihood: PetabLikelihood, estimated: list[PetabParameter], fitted: Any, wanted: FitRequest, data: Any
+) -> Proposal:
+    """What `symdyn.fit` climbs.
+
+    Raises
+    ------
+    RecoveryError
+        For arguments that the problem answers itself, and guesses of what is not estimated.
+    """
+    given = [name for name in OWN if getattr(wanted, name) not in (None, {})]
+    if data is not None or given:
+        raise RecoveryError(
+            f"{given[0] if given else 'data'} has no effect on a PEtab problem, which has its own; leave it out"
+        )
+    guesses = {name_of(k): float(v) for k, v in wanted.guesses.items()}
+    if wrong := [k for k in guesses if k not in {p.name for p in estimated}]:
+        raise RecoveryError(f"guesses names {wrong[0]}, which is not estimated; leave it out")
+    a = wanted.accuracy
+    how = Accuracy(a["method"], a["rtol"] or RTOL, ATOL if a["atol"] is None else a["atol"])
+    problem = PetabFitProblem(likelihood, estimated, guesses, how)
+    return Proposal(problem, (), lambda theta, starts: fitted(dict(zip(problem.names, problem.values(theta), strict=True))))

@@ -1,0 +1,142 @@
+"""Events and inputs on numba's CUDA simulator: exact times and values, and those of the processor."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import sympy as sp
+
+import symdyn as sd
+
+SCRIPT = """
+v, I, A, k, t, x, y, u0 = sp.symbols("v I A k t x y u0")
+tight = {"rtol": 1e-10, "atol": 1e-12}
+
+def both(name, system, method, *arguments, until=None, **options):
+    for target in ("cpu", "cuda"):
+        run = sd.compile(system, method=method, target=target, until=until)(*arguments, **options)
+        for field in ("values", "status", "passage", "steps"):
+            results[f"{name} {target} {field}"] = getattr(run, field)
+
+neuron = sd.ODESystem({v: I - v, x: 0}, events=sd.Event(v >= 1, {v: 0, x: x + 1}))
+currents = np.array([[1.05], [1.5], [3.0]])
+for method in ("tsit5", "dop853", "rodas5p"):
+    both(f"neuron {method}", neuron, method, np.zeros((3, 2)), currents, np.linspace(0, 10, 11), **tight)
+both("stopped", neuron, "tsit5", np.zeros((3, 2)), currents, np.linspace(0, 10, 11), until=x > 1.5, **tight)
+
+doses = sd.ODESystem({A: -k * A}, events=[sd.dose(A, 100, every=12, times=5, start=u0), sd.Event(t >= 30, {A: A / 2})])
+places = [[k, u0].index(s) for s in doses.parameters]
+values = np.array([[0.1, 6.0], [0.2, 0.0]])[:, places]
+both("doses", doses, "dop853", np.full((2, 1), 5.0), values, np.linspace(0, 60, 13), **tight)
+both("ended", doses, "dop853", np.full((1, 1), 5.0), values[:1], np.array([0.0, 6.0]), until=A > 90, **tight)
+
+links = [sd.Event(x >= 2, {y: 1}), sd.Event(y >= 1, {y: 7, x: 0}), sd.Event(y >= 7, {y: 0.5})]
+chain = sd.ODESystem({x: 1, y: 0}, events=links)
+both("chain", chain, "tsit5", np.zeros((1, 2)), np.zeros((1, 0)), np.array([0.0, 1.0, 2.0, 3.5]), **tight)
+endless = sd.ODESystem({x: 1, y: 0}, events=[sd.Event(x >= 2, {y: 1}), sd.Event(y >= 1, {y: 0}), sd.Event(y < 1, {y: 1})])
+both("endless", endless, "tsit5", np.zeros((1, 2)), np.zeros((1, 0)), np.array([0.0, 1.0, 2.0, 3.5]), **tight)
+ball = sd.ODESystem({y: v, v: -9.81}, events=sd.Event(y < 0, {v: -0.9 * v}))
+both("ball", ball, "dop853", np.array([[1.0, 0.0]]), np.zeros((1, 0)), np.array([0.0, 2.0, 4.0, 9.0]), **tight)
+
+knots, values = [0, 0.3, 0.5, 1.1, 2, 2.2, 3.7, 4], [1, -2, 0.5, 3, 3, -1, 0, 2]
+for kind in ("hold", "linear", "cubic"):
+    u = sd.Path("u", knots, values, kind)
+    driven = sd.ODESystem({x: u - k * x}, events=sd.Event(x > 1.5, {x: 1}))
+    given = np.array([[{"k": 0.7, "u": 0.0}[p.name] for p in driven.parameters]] * 2)
+    both(f"driven {kind}", driven, "dop853", np.array([[2.0], [1.0]]), given, np.linspace(0, 3.9, 14), **tight)
+jump = [sd.dose(y, 1, start=u0), sd.Event(x > 0.5, {y: y + x})]
+step = sd.ODESystem({x: sp.Piecewise((1, t > u0), (0, True)), y: 0}, events=jump)
+both("jump", step, "tsit5", np.zeros((2, 2)), np.array([[2.0], [1.0]]), np.array([0.0, 1.0, 2.0, 4.0]), **tight)
+"""
+STEPS = """
+v, I, A, k, t, x, y, u0 = sp.symbols("v I A k t x y u0")
+
+def both(name, system, method, *arguments, until=None, **options):
+    for target in ("cpu", "cuda"):
+        run = sd.compile(system, method=method, target=target, until=until)(*arguments, **options)
+        for field in ("values", "status", "passage", "steps"):
+            results[f"{name} {target} {field}"] = getattr(run, field)
+
+fire = [sd.Event(v >= 1, {v: 0, x: x + 1}), sd.dose(v, 0.2, every=2, times=3, start=u0), sd.Event(t > 4, {v: v / 2})]
+noisy = sd.SDESystem({v: I - v, x: 0}, {v: k, x: 0}, events=fire)
+given = np.array([[{"I": 1.5, "k": noise, "u0": 0.5}[p.name] for p in noisy.parameters] for noise in (0.0, 0.3, 0.5)])
+for method in ("euler-maruyama", "sra1"):
+    both(f"noisy {method}", noisy, method, np.zeros((3, 2)), given, np.linspace(0, 8, 9), step=0.013, seed=4)
+both("until", noisy, "euler-maruyama", np.zeros((3, 2)), given, np.linspace(0, 8, 9), step=0.013, seed=4, until=x > 2.5)
+late = np.array([[{"I": 0.0, "k": 0.0, "u0": 2.0}[p.name] for p in noisy.parameters]])
+both("last", noisy, "heun", np.zeros((1, 2)), late, np.array([0.0, 1.0, 2.0]), until=v > 0.1, step=0.1)
+u = sd.Path("u", [0, 1.5, 3, 9], [2, 1, 4, 0], "hold")
+w = sd.Path("w", [0, 2, 9], [0, 1, 0], "linear")
+driven = sd.SDESystem({x: u - x + w}, {x: 0.2}, events=sd.Event(u > 3, {x: 0}))
+both("driven", driven, "euler-maruyama", np.ones((2, 1)), np.zeros((2, 2)), np.linspace(0, 5, 11), step=0.02, seed=2)
+picked = [sd.dose(A, -A / 3, start=2.5, every=5, times=None), sd.Event(A > 150, {A: 90})]
+orchard = sd.DiscreteSystem({A: 1.1 * A}, events=picked)
+both("orchard", orchard, "iterate", np.full((1, 1), 100.0), np.zeros((1, 0)), np.arange(0.0, 15.0, 2.0))
+"""
+STEPPED = ["noisy euler-maruyama", "noisy sra1", "until", "last", "driven", "orchard"]
+NAMES = [f"neuron {m}" for m in ("tsit5", "dop853", "rodas5p")] + ["stopped", "doses", "ended", "chain", "endless", "ball"]
+NAMES += [f"driven {kind}" for kind in ("hold", "linear", "cubic")] + ["jump"]
+
+
+@pytest.fixture
+def runs(simulated):
+    arrays = simulated(SCRIPT)
+    return lambda name, field: [arrays[f"{name} {target} {field}"] for target in ("cpu", "cuda")]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_card_and_processor_agree(runs, name):
+    for field, tolerance in (("values", 1e-8), ("passage", 1e-9)):
+        cpu, card = runs(name, field)
+        np.testing.assert_allclose(card, cpu, rtol=tolerance, atol=1e-8, equal_nan=True)
+    np.testing.assert_array_equal(*runs(name, "status"))
+
+
+@pytest.mark.parametrize("name", STEPPED)
+def test_fixed_steps_of_card_and_processor_agree(simulated, name):
+    """The same steps with the same random numbers."""
+    arrays = simulated(STEPS)
+    for field in ("values", "passage", "status", "steps"):
+        cpu, card = (arrays[f"{name} {target} {field}"] for target in ("cpu", "cuda"))
+        np.testing.assert_allclose(card, cpu, rtol=1e-10, atol=1e-12, equal_nan=True, err_msg=field)
+    assert set(arrays[f"{name} cuda status"]) == {0}
+
+
+def test_a_neuron_fires_on_a_card(runs):
+    """v = I (1 - exp(-t)) is 1 after log(I/(I - 1))."""
+    times, currents = np.linspace(0, 10, 11), np.array([1.05, 1.5, 3.0])
+    period = np.log(currents / (currents - 1))[:, None]
+    for method in ("tsit5", "dop853", "rodas5p"):
+        _, card = runs(f"neuron {method}", "values")
+        np.testing.assert_array_equal(card[:, :, 1], np.floor(times / period))
+        np.testing.assert_allclose(card[:, :, 0], currents[:, None] * (1 - np.exp(-(times % period))), atol=1e-8)
+    np.testing.assert_allclose(runs("stopped", "passage")[1][1:], 2 * period[1:, 0], rtol=1e-9)
+
+
+def test_doses_on_a_card(runs):
+    times, k, start = np.linspace(0, 60, 13), np.array([[0.1], [0.2]]), np.array([[6.0], [0.0]])
+    exact = 5 * np.exp(-k * times) * np.where(times >= 30, 0.5, 1)
+    for j in range(5):
+        at = start + 12 * j
+        exact += np.where(times >= at, 100 * np.exp(-k * (times - at)) * np.where((times >= 30) & (at <= 30), 0.5, 1), 0)
+    _, card = runs("doses", "values")
+    # at 30 the first trajectory is halved before its dose, as it is the condition that turned true
+    exact[0, times >= 30] += 50 * np.exp(-0.1 * (times[times >= 30] - 30))
+    np.testing.assert_allclose(card[:, :, 0], exact, rtol=1e-8)
+    assert runs("ended", "passage")[1].tolist() == [6.0]
+
+
+def test_what_a_card_does_not_follow_is_refused():
+    v = sp.Symbol("v")
+    late = sd.ODESystem({v: 1}, events=sd.Event(v >= 1, {v: 0}, delay=1))
+    with pytest.raises(sd.CompileError, match="follows no delays, priorities and other options of events"):
+        sd.compile(late, target="cuda")
+
+
+def test_the_code_of_a_card_compiles_with_events_and_inputs():
+    x, k = sp.symbols("x k")
+    u = sd.Path("u", [0, 2, 4], [1, 3, 0])
+    driven = sd.ODESystem({x: u - k * x}, events=[sd.Event(x > 1, {x: 0}), sd.dose(x, 1, start=1)])
+    assert ".entry" in sd.compile(driven, method="tsit5", target="cuda", until=x > 2).ptx
+    noisy = sd.SDESystem({x: u - k * x}, {x: 0.1}, events=driven.events)
+    assert ".entry" in sd.compile(noisy, method="euler-maruyama", target="cuda", until=x > 2).ptx

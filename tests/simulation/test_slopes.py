@@ -1,0 +1,49 @@
+"""sd.sensitivities: derivatives of trajectories, against closed forms."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import sympy as sp
+
+import symdyn as sd
+
+x, y, k, a = sp.symbols("x y k a")
+DECAY = sd.ODESystem({x: -k * x}, {k: 0.5}, initial={x: 2})
+
+
+def test_derivatives_of_a_decay_over_a_sweep():
+    t = np.linspace(0, 3, 7)
+    run = sd.sensitivities(DECAY, t, by=[k, x], parameters={k: [0.5, 1.0]}, rtol=1e-10, atol=1e-12, progress=False)
+    for rate, row in zip((0.5, 1.0), range(2), strict=True):
+        np.testing.assert_allclose(run.x[row], 2 * np.exp(-rate * t), rtol=1e-8)
+        np.testing.assert_allclose(run.dx_dk[row], -2 * t * np.exp(-rate * t), rtol=1e-7, atol=1e-12)
+        np.testing.assert_allclose(run.dx_dx[row], np.exp(-rate * t), rtol=1e-8)
+
+
+def test_initial_values_that_are_formulas_move_along():
+    # x = 3 k exp(-k t): slope 3 exp(-k t) (1 - k t)
+    run = sd.sensitivities(DECAY, [0, 1, 2], initial={x: 3 * k}, rtol=1e-10, atol=1e-12, progress=False)
+    t = np.array([0, 1, 2])
+    np.testing.assert_allclose(run.dx_dk, 3 * np.exp(-0.5 * t) * (1 - 0.5 * t), rtol=1e-8, atol=1e-10)
+
+
+def test_a_map_and_one_of_several_initial_values():
+    run = sd.sensitivities(
+        sd.DiscreteSystem({x: a * x + y, y: y}, {a: 2}, initial={x: 1, y: 1}), [0, 1, 2], by=[y], progress=False
+    )
+    np.testing.assert_array_equal(run.dx_dy, [0, 1, 3])  # x2 = a (a x + y) + y
+    assert "dx_dx" not in run
+
+
+@pytest.mark.parametrize(
+    ("system", "options", "message"),
+    [
+        (DECAY, {"by": ["z"]}, "'z' is not a parameter or state"),
+        (DECAY, {"by": []}, "by is empty"),
+        (sd.ReactionNetwork.from_text("X -> 0, k; k = 1; X(0) = 5"), {}, "needs an ODESystem or a DiscreteSystem"),
+    ],
+)
+def test_what_is_not_known_is_refused(system, options, message):
+    with pytest.raises(sd.DeclarationError, match=message):
+        sd.sensitivities(system, [0, 1], progress=False, **options)

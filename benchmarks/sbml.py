@@ -36,6 +36,8 @@ LENGTHS = {
 SPECIES, REACTIONS, POINTS = 500, 800, 1000
 RTOL, ATOL = 1e-6, 1e-9
 PEER = "libRoadRunner"
+#: Seconds after which a model gets no further rounds, and the fewest that it gets, so that all take minutes.
+PATIENCE, FEWEST = 6.0, 3
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,10 @@ def sbml(settings: Settings) -> Result:
     sd.simulate(sd.read_sbml(next(_models(True)).text, as_="ode"), [0.0, 1.0], progress=False)
     for m in _models(settings.quick):
         ready: dict[str, list[float]] = {"symdyn": [], PEER: []}
-        for _ in range(settings.rounds):
+        begin = time.perf_counter()
+        for k in range(settings.rounds):
+            if k >= FEWEST and time.perf_counter() - begin > PATIENCE:
+                break
             text = m.new(next(numbers))
             ready["symdyn"].append(_wall(partial(_ready, m, text)))
             ready[PEER].append(attempt(partial(_wall, partial(_peer_ready, m, text)))[0] or float("nan"))
@@ -148,16 +153,14 @@ def sbml(settings: Settings) -> Result:
         ours = partial(sd.simulate, system, m.times, rtol=RTOL, atol=ATOL, progress=False, on_failure="nan")
         runner, note = attempt(partial(_peer, m.text))
         jobs: dict[str, Callable[[], Any]] = {"one": ours, "batch": partial(ours, parameters=lanes)}
-        few = max(count // 10, 10)
-        peers = {
-            "one, peer": partial(_batch, runner, m, [], np.empty((1, 0))),
-            "batch, peer": partial(_batch, runner, m, names, points[:few]),
-        }
-        for job in peers.values() if not note else ():
-            note = note or attempt(job)[1]
-        if not note:
-            jobs |= peers
-        seconds = interleaved(jobs, settings.rounds)
+        few, alone = max(count // 10, 10), partial(_batch, runner, m, [], np.empty((1, 0)))
+        if not note and not (note := attempt(alone)[1]):
+            few = max(10, min(few, int(PATIENCE / 5 / _wall(alone))))
+            batch = partial(_batch, runner, m, names, points[:few])
+            if not (note := attempt(batch)[1]):
+                jobs |= {"one, peer": alone, "batch, peer": batch}
+        turn = sum(map(_wall, jobs.values()))
+        seconds = interleaved(jobs, max(min(settings.rounds, FEWEST), min(settings.rounds, int(PATIENCE / turn))))
         row = {"model": m.name, "states": len(system.states)}
         label = "ready, wall s", "single run, CPU ms", f"{count} points, CPU s"
         cells = [Sample(tuple(ready["symdyn"])), seconds["one"].map(lambda s: 1e3 * s), seconds["batch"]]
@@ -165,8 +168,8 @@ def sbml(settings: Settings) -> Result:
         if note:
             result.tables["models"].append({**row, "package": PEER, "note": note})
             continue
-        single, batch = seconds["one, peer"].map(lambda s: 1e3 * s), seconds["batch, peer"].map((count / few).__mul__)
-        theirs = [Sample(tuple(ready[PEER])), single, batch]
+        single, many = seconds["one, peer"].map(lambda s: 1e3 * s), seconds["batch, peer"].map((count / few).__mul__)
+        theirs = [Sample(tuple(ready[PEER])), single, many]
         apart = _difference(ours(), runner, m)
         result.tables["models"].append(
             {**row, "package": PEER, **dict(zip(label, theirs, strict=True)), "largest difference": apart}

@@ -75,12 +75,20 @@ def test_observables_and_noise():
         ([sp.Eq(x(t).diff(t), -x(t).diff(t))], "which is no state; solve"),
         ([OSCILLATOR, sp.Eq(x(t).diff(t), 1)], "two equations"),
         ([sp.Eq(c * x(t).diff(t, 2), 1)], r"expected Eq\(Derivative\(x\(t\), t\)"),
-        ([sp.Eq(x(t).diff(t, 2), -x(t - 1).diff(t))], "which is no state; solve|contains a derivative"),
+        ([sp.Eq(x(t).diff(t, 2), -x(t - 1).diff(t, 2))], "which is no state; solve|contains a derivative"),
     ],
 )
 def test_refused_equations(equations, message):
     with pytest.raises(sd.DeclarationError, match=message):
         sd.ODESystem(equations)
+
+
+def test_a_derivative_at_another_time_in_an_equation_of_second_order():
+    """x'' = -x'(t - 1) from x = t: x' = 1 - t up to 1, then x' = (t - 1)^2/2 - t + 1 up to 2."""
+    system = sd.ODESystem([sp.Eq(x(t).diff(t, 2), -x(t - 1).diff(t))], history={"x": t}, initial={"x_dot": 1})
+    data = sd.simulate(system, [0, 1, 2], method="tsit5", rtol=1e-9, atol=1e-12, progress=False)
+    np.testing.assert_allclose(data.x_dot, [1, 0, -1 / 2], atol=1e-9)
+    np.testing.assert_allclose(data.x, [0, 1 / 2, 1 / 2 - 1 / 2 + 1 / 6], atol=1e-9)
 
 
 @pytest.mark.parametrize(

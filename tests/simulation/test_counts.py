@@ -281,9 +281,6 @@ def test_the_limit_of_steps_is_kept_to_the_step(method):
 
 @pytest.mark.parametrize("method", APPROXIMATE)
 def test_what_a_method_cannot_do_is_refused(method):
-    if method == "hybrid":
-        with pytest.raises(sd.CompileError, match=r"events \(when X > 3, X = 0\), which 'ssa', 'tau', 'tau-implicit' and"):
-            run(sd.ReactionNetwork.from_text("0 -> X, 5; when X > 3, X = 0"), [0, 1], {"X": 0}, method)
     with pytest.raises(sd.CompileError, match="delayed reactions"):
         run(sd.ReactionNetwork.from_text("0 -> X, 5 delay 1"), [0, 1], {"X": 0}, method)
     with pytest.raises(sd.DeclarationError, match="is -1"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from symdyn.inference.kinds import kind_of, plain
 from symdyn.inference.noise_laws import LAWS
 from symdyn.inference.observed_problem import FitSetup, NoisyObservable, ObservedProblem, dynamics
 from symdyn.inference.optimum import Optimum, find_optimum
+from symdyn.methods.options import check_positive
 from symdyn.registry import suggest
 from symdyn.system import System
 from symdyn.system.contents import PARTS
@@ -91,6 +93,10 @@ def request(system: Any, data: Any, wanted: FitRequest) -> Proposal:
     everything, conditions = _measured(bare, data, formulas, wanted)
     kept = [i for i in range(len(everything.states)) if any(np.isfinite(t.values[:, i]).any() for t in everything.trajectories)]
     seen = _columns_of(everything, kept)
+    if absent := [str(name_of(k)) for k in wanted.observables or {} if str(name_of(k)) not in seen.states]:
+        raise RecoveryError(
+            f"observables names {absent[0]}, of which the data hold no value; measured are {', '.join(seen.states)}"
+        )
     symbols = _Symbols(bare, formulas, seen, wanted)
     free, held = _initial(bare, seen, symbols, wanted)
     overrides = tuple({**held, **symbols.overrides.get(c, {})} for c in conditions)
@@ -208,6 +214,7 @@ def _columns_of(seen: Observations, kept: Sequence[int]) -> Observations:
 
 def _accuracy(system: System, seen: Observations, given: Mapping[str, Any]) -> dict[str, Any]:
     chosen = {k: v for k, v in given.items() if v is not None}
+    check_positive(**{k: v for k, v in chosen.items() if k != "method"})
     if system.map is not None:
         if chosen:
             raise RecoveryError(f"{next(iter(chosen))} has no effect on a map; leave it out")
@@ -308,9 +315,15 @@ class _Symbols:
             low = max(low, 0.0)
         if not low < high:
             raise RecoveryError(f"the values of {s} are between {low:g} and {high:g}: none is left")
-        guess = self.guesses.get(s, self.system.defaults.get(s))
-        if guess is not None and not math.isfinite(guess):
-            raise RecoveryError(f"the guess of {s} is {guess!r}; expected a finite number")
+        guess = self.system.defaults.get(s)
+        if s in self.guesses:
+            given = self.guesses[s]
+            if not isinstance(given, Real) or not math.isfinite(given):
+                raise RecoveryError(f"the guess of {s} is {given!r}; expected a finite number")
+            guess = float(given)
+            if not low <= guess <= high or (logarithmic and guess <= 0):
+                wanted = f"a {'positive ' if logarithmic else ''}number between {low:g} and {high:g}"
+                raise RecoveryError(f"the guess of {s} is {guess:g}; expected {wanted}")
         usual = abs(guess) if guess else 1.0
         if guess is None and np.isfinite([low, high]).all():
             usual = max(abs(low), abs(high))
@@ -362,7 +375,7 @@ class _Symbols:
 
     def _noise_parameter(self, name: str, mean: sp.Expr, value: Any) -> sp.Expr:
         e = expression(value)
-        if e.is_number and not (e.is_finite and e > 0):
+        if isinstance(value, bool) or (e.is_number and not (e.is_finite and e > 0)):
             raise RecoveryError(f"the noise of {name} is {value!r}; expected a positive standard deviation")
         e = dag.put_in(e, dict(self.system.observables), "noise")
         return e.xreplace({s: mean for s in e.free_symbols if s.name == name})

@@ -11,6 +11,7 @@ from symdyn.errors import RecoveryError
 from symdyn.inference.fits import Fit, observed_problem
 from symdyn.inference.held import climb
 from symdyn.inference.observed_problem import ObservedProblem
+from symdyn.methods.options import check_whole
 
 __all__ = ["bootstrap"]
 
@@ -64,7 +65,8 @@ def bootstrap(
     if not isinstance(repeats, Integral) or repeats < 1:
         raise RecoveryError(f"repeats is {repeats!r}; expected a whole number, 1 or more")
     count = len(problem.setup.data.trajectories)
-    if not 0 <= trajectory < count:
+    check_whole(0, seed=seed)
+    if not isinstance(trajectory, Integral) or not 0 <= trajectory < count:
         raise RecoveryError(f"trajectory is {trajectory!r}; the data hold {count}, counted from 0")
     if not parametric and (counts := [o.name for o in problem.setup.observed if not o.law.centred]):
         raise RecoveryError(f"the residuals of the counts {counts[0]} cannot be drawn again; pass parametric=True")

@@ -23,7 +23,6 @@ from symdyn.inference.kinds import kind_of, plain
 from symdyn.inference.noise_laws import LAWS
 from symdyn.inference.observed_problem import FitSetup, NoisyObservable, ObservedProblem, dynamics
 from symdyn.inference.optimum import Optimum, find_optimum
-from symdyn.methods.options import check_positive
 from symdyn.registry import suggest
 from symdyn.system import System
 from symdyn.system.contents import PARTS
@@ -214,7 +213,6 @@ def _columns_of(seen: Observations, kept: Sequence[int]) -> Observations:
 
 def _accuracy(system: System, seen: Observations, given: Mapping[str, Any]) -> dict[str, Any]:
     chosen = {k: v for k, v in given.items() if v is not None}
-    check_positive(**{k: v for k, v in chosen.items() if k != "method"})
     if system.map is not None:
         if chosen:
             raise RecoveryError(f"{next(iter(chosen))} has no effect on a map; leave it out")
@@ -398,6 +396,8 @@ def _initial(
             continue
         declared = system.initial.get(s)
         if s in symbols.named:
+            if s.name in given:
+                raise RecoveryError(f"{s} is in initial, where values are not fitted, and in parameters; leave one out")
             low, high = symbols.bounds.get(s, (-math.inf, math.inf))
             if low == high:
                 held[s] = sp.Float(low)

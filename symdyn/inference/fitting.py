@@ -16,7 +16,7 @@ from symdyn.inference.fit_request import FitRequest, Proposal, request
 from symdyn.inference.fits import Fit
 from symdyn.inference.held import climb
 from symdyn.inference.information import check_level
-from symdyn.methods.options import check_whole
+from symdyn.methods.options import check_positive, check_whole
 from symdyn.system import System
 
 __all__ = ["fit"]
@@ -143,6 +143,7 @@ def fit(
     if isinstance(starts, bool) or not isinstance(starts, (int, np.integer)) or starts < 1:
         raise RecoveryError(f"starts is {starts!r}; expected a whole number, 1 or more")
     check_whole(0, seed=seed)
+    check_positive(rtol=rtol, atol=atol)
     wanted = FitRequest(
         parameters=parameters if isinstance(parameters, Mapping) else dict.fromkeys(parameters), priors=priors or {},
         guesses=guesses or {}, observables=observables, noise=noise, conditions=conditions, initial=initial,

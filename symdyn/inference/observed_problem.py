@@ -253,6 +253,11 @@ class ObservedProblem(FitProblem):
             found[..., self.system.states.index(s)] = values[self.targets.index(s)]
         return found
 
+    def parameters_of_many(self, theta: np.ndarray, starts: np.ndarray, window: int) -> dict[str, np.ndarray]:
+        """Parameters (M,) of the system by name in a window of many candidates, as its condition has them."""
+        values, _ = self._course(theta, starts)
+        return {p.name: values[self.targets.index(p)][:, window] for p in self.system.parameters}
+
     def rough_starts(self, count: int) -> np.ndarray:
         """Scaled initial values (S, V, n) from which to begin: what was measured, else declared, else of a usual size."""
         data, system = self.setup.data, self.system

@@ -35,7 +35,7 @@ def bootstrap(
     parametric : bool
         Whether measurements are drawn from the fitted noise, as counts must be.
     trajectory : int
-        The trajectory of the data whose initial values are given.
+        The trajectory of the data whose initial values are given, and parameters as its condition has them.
 
     Returns
     -------
@@ -76,9 +76,10 @@ def bootstrap(
     )  # fmt: skip
     good = np.flatnonzero(np.isfinite(fits.total))
     system, first = fit.system, np.flatnonzero(problem.first)[trajectory]
-    values, starts = problem.values(fits.theta[good]), problem.starts_of_many(fits.theta[good], fits.starts[good])[:, first]
+    theta, scaled = fits.theta[good], fits.starts[good]
+    starts, values = problem.starts_of_many(theta, scaled)[:, first], problem.parameters_of_many(theta, scaled, first)
     known = {p.name: np.full(len(good), v) for p, v in system.numeric_defaults.items()}
-    known |= {n: v for n, v in zip(problem.names, values.T, strict=True) if n in known}
+    known |= {n: v for n, v in values.items() if n in known}
     return {
         "parameters": {n: xr.DataArray(v, dims="trajectory") for n, v in known.items()},
         "initial": {

@@ -304,6 +304,7 @@ LINE = {"t": np.arange(8.0), "x": 1 + 0.5 * np.arange(8.0) + 0.1 * np.cos(5 * np
         ({"observables": {"z": x}}, "observables names z, of which the data hold no value; measured are x"),
         ({"conditions": {"one": {a: 1}}}, "with the conditions one data are a mapping"),
         ({"initial": {x: 1}, "windows": 2}, "windows has an effect on fits of plain equations"),
+        ({"initial": {x: 1}, "parameters": [x]}, "x is in initial, where values are not fitted, and in parameters"),
         ({"rtol": 1e-6}, "rtol has no effect on a map"),
         ({"parameters": {a: (2, 1)}}, "first must be below the second"),
         ({"priors": {a: stats.uniform(0, 1)}, "parameters": {a: (2, 3)}}, "the values of a are between 2 and 1: none is left"),
@@ -319,6 +320,15 @@ def test_what_is_not_known_is_refused_by_name(options, message):
 def test_tolerances_are_positive(option, value):
     with pytest.raises(sd.SymdynError, match=rf"{option} is .*; expected a positive number"):
         sd.fit(DECAY, {"t": [0, 1, 2, 3], "x": [1, 0.4, 0.1, 0.05]}, **{option: value})
+
+
+def test_the_bootstrap_gives_parameters_as_a_condition_has_them():
+    t = np.linspace(0, 3, 8)
+    data = {name: {"t": t, "x": np.exp(-r * t) + 0.01 * np.cos(7 * t)} for name, r in (("one", 0.5), ("two", 1.0))}
+    fit = sd.fit(DECAY, data, conditions={"one": {}, "two": {k: 2 * k}}, starts=2)
+    one, two = (fit.bootstrap(5, trajectory=j)["parameters"]["k"].values for j in (0, 1))
+    np.testing.assert_allclose(two, 2 * one)
+    np.testing.assert_allclose(one, 0.5, rtol=0.1)
 
 
 def test_methods_without_tolerances_are_refused():

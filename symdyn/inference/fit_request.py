@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -91,6 +92,10 @@ def request(system: Any, data: Any, wanted: FitRequest) -> Proposal:
     everything, conditions = _measured(bare, data, formulas, wanted)
     kept = [i for i in range(len(everything.states)) if any(np.isfinite(t.values[:, i]).any() for t in everything.trajectories)]
     seen = _columns_of(everything, kept)
+    if absent := [str(name_of(k)) for k in wanted.observables or {} if str(name_of(k)) not in seen.states]:
+        raise RecoveryError(
+            f"observables names {absent[0]}, of which the data hold no value; measured are {', '.join(seen.states)}"
+        )
     symbols = _Symbols(bare, formulas, seen, wanted)
     free, held = _initial(bare, seen, symbols, wanted)
     overrides = tuple({**held, **symbols.overrides.get(c, {})} for c in conditions)
@@ -308,9 +313,15 @@ class _Symbols:
             low = max(low, 0.0)
         if not low < high:
             raise RecoveryError(f"the values of {s} are between {low:g} and {high:g}: none is left")
-        guess = self.guesses.get(s, self.system.defaults.get(s))
-        if guess is not None and not math.isfinite(guess):
-            raise RecoveryError(f"the guess of {s} is {guess!r}; expected a finite number")
+        guess = self.system.defaults.get(s)
+        if s in self.guesses:
+            given = self.guesses[s]
+            if not isinstance(given, Real) or not math.isfinite(given):
+                raise RecoveryError(f"the guess of {s} is {given!r}; expected a finite number")
+            guess = float(given)
+            if not low <= guess <= high or (logarithmic and guess <= 0):
+                wanted = f"a {'positive ' if logarithmic else ''}number between {low:g} and {high:g}"
+                raise RecoveryError(f"the guess of {s} is {guess:g}; expected {wanted}")
         usual = abs(guess) if guess else 1.0
         if guess is None and np.isfinite([low, high]).all():
             usual = max(abs(low), abs(high))
@@ -362,7 +373,7 @@ class _Symbols:
 
     def _noise_parameter(self, name: str, mean: sp.Expr, value: Any) -> sp.Expr:
         e = expression(value)
-        if e.is_number and not (e.is_finite and e > 0):
+        if isinstance(value, bool) or (e.is_number and not (e.is_finite and e > 0)):
             raise RecoveryError(f"the noise of {name} is {value!r}; expected a positive standard deviation")
         e = dag.put_in(e, dict(self.system.observables), "noise")
         return e.xreplace({s: mean for s in e.free_symbols if s.name == name})
@@ -385,6 +396,8 @@ def _initial(
             continue
         declared = system.initial.get(s)
         if s in symbols.named:
+            if s.name in given:
+                raise RecoveryError(f"{s} is in initial, where values are not fitted, and in parameters; leave one out")
             low, high = symbols.bounds.get(s, (-math.inf, math.inf))
             if low == high:
                 held[s] = sp.Float(low)

@@ -16,6 +16,7 @@ from symdyn.inference.fit_request import FitRequest, Proposal, request
 from symdyn.inference.fits import Fit
 from symdyn.inference.held import climb
 from symdyn.inference.information import check_level
+from symdyn.methods.options import check_positive, check_whole
 from symdyn.system import System
 
 __all__ = ["fit"]
@@ -95,8 +96,8 @@ def fit(
         all positive values.
     windows : int, optional
         Windows into which each trajectory stays cut, each with initial values of its own and two intervals of the data or
-        more, of plain equations.  By default there is one; of maps as many as it takes where runs over longer ones follow the
-        data far less well, for short windows judge a chaotic map better.
+        more, of plain equations; a measurement where two meet counts for both.  By default there is one; of maps as many as it
+        takes where runs over longer ones follow the data far less well, for short windows judge a chaotic map better.
     starts : int
         How many: a Latin hypercube over priors, bounds, or powers of ten.
     level : float
@@ -141,6 +142,8 @@ def fit(
     check_level(level)
     if isinstance(starts, bool) or not isinstance(starts, (int, np.integer)) or starts < 1:
         raise RecoveryError(f"starts is {starts!r}; expected a whole number, 1 or more")
+    check_whole(0, seed=seed)
+    check_positive(rtol=rtol, atol=atol)
     wanted = FitRequest(
         parameters=parameters if isinstance(parameters, Mapping) else dict.fromkeys(parameters), priors=priors or {},
         guesses=guesses or {}, observables=observables, noise=noise, conditions=conditions, initial=initial,

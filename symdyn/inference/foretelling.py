@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -58,12 +59,13 @@ def predict_fit(
     problem, level = observed_problem(fit, "predictions"), fit.level if level is None else level
     check_level(level)
     count = len(problem.setup.data.trajectories)
-    if not 0 <= trajectory < count:
+    if not isinstance(trajectory, Integral) or not 0 <= trajectory < count:
         raise RecoveryError(f"trajectory is {trajectory!r}; the data hold {count}, counted from 0")
-    wanted = np.asarray(times, dtype=float)
     begin = float(problem.setup.data.trajectories[trajectory].times[0])
-    if wanted.ndim != 1 or not wanted.size or (np.diff(wanted) <= 0).any() or wanted[0] < begin:
-        raise RecoveryError(f"the times are {times!r}; expected increasing ones from {begin:g}, the first time of the data, on")
+    wanted = _increasing(times, begin)
+    apart = wanted - begin
+    if problem.system.map is not None and not np.allclose(apart, np.round(apart), rtol=0, atol=1e-9):
+        raise RecoveryError(f"the times are {times!r}; a map is known at whole steps from {begin:g} on alone")
     first = int(np.flatnonzero(problem.first)[trajectory])
     grid = np.union1d([begin], wanted)
     if len(grid) == 1:
@@ -86,3 +88,20 @@ def predict_fit(
         found |= {spec.name: ("time", mean), f"{spec.name}_lower": ("time", mean - spread)}
         found[f"{spec.name}_upper"] = ("time", mean + spread)
     return xr.Dataset(found, coords={"time": wanted}, attrs={"level": level, "trajectory": trajectory})
+
+
+def _increasing(times: Sequence[float] | np.ndarray, begin: float) -> np.ndarray:
+    """The times as an array, checked."""
+    try:
+        wanted = np.asarray(times, dtype=float)
+    except (TypeError, ValueError):
+        wanted = np.zeros(0)
+    if (
+        wanted.ndim != 1
+        or not wanted.size
+        or not np.isfinite(wanted).all()
+        or (np.diff(wanted) <= 0).any()
+        or wanted[0] < begin
+    ):
+        raise RecoveryError(f"the times are {times!r}; expected increasing ones from {begin:g}, the first time of the data, on")
+    return wanted

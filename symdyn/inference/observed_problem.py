@@ -152,9 +152,9 @@ class ObservedProblem(FitProblem):
         self.size = self.cut.size
         self.first = self.cut.origins[:, 1] == 0
         self.weights = _cut_weights(setup.weights, self.cut)
-        self.concentrated = sum(o.parameters is None for o in setup.observed)
         counts = [int(np.isfinite(self.cut.values[..., k]).sum()) for k, o in enumerate(setup.observed) if o.parameters is None]
         self.pooled = len(counts) > 1 and min(counts) < FEW
+        self.concentrated = len({o.law.name for o in setup.observed if o.parameters is None}) if self.pooled else len(counts)
         self.corrected = all(o.parameters is None and o.law.centred for o in setup.observed)
         self.corrected &= not any(c.prior is not None for c in setup.columns)
         self._read_courses()
@@ -252,6 +252,11 @@ class ObservedProblem(FitProblem):
         for s in self.x0:
             found[..., self.system.states.index(s)] = values[self.targets.index(s)]
         return found
+
+    def parameters_of_many(self, theta: np.ndarray, starts: np.ndarray, window: int) -> dict[str, np.ndarray]:
+        """Parameters (M,) of the system by name in a window of many candidates, as its condition has them."""
+        values, _ = self._course(theta, starts)
+        return {p.name: values[self.targets.index(p)][:, window] for p in self.system.parameters}
 
     def rough_starts(self, count: int) -> np.ndarray:
         """Scaled initial values (S, V, n) from which to begin: what was measured, else declared, else of a usual size."""
@@ -370,6 +375,11 @@ class ObservedProblem(FitProblem):
         if not self.relative:
             return self._simulated(table, times)
         kernel = compile(system, method=accuracy.pop("method", None))
+        if not kernel.adaptive and system.map is None:
+            raise RecoveryError(
+                f"the method {kernel.method} takes steps of one length; fits need one that chooses them by tolerances, such as "
+                "tsit5 or rodas5p"
+            )
         known = dict(zip(system.parameters, table, strict=True))
         ones = {self.extended.names[s, x0] for s, x0 in self.x0.items() if x0 in self.extended.columns}
         initial = np.zeros((table.shape[1], len(system.states)))

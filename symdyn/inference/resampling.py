@@ -11,6 +11,7 @@ from symdyn.errors import RecoveryError
 from symdyn.inference.fits import Fit, observed_problem
 from symdyn.inference.held import climb
 from symdyn.inference.observed_problem import ObservedProblem
+from symdyn.methods.options import check_whole
 
 __all__ = ["bootstrap"]
 
@@ -34,7 +35,7 @@ def bootstrap(
     parametric : bool
         Whether measurements are drawn from the fitted noise, as counts must be.
     trajectory : int
-        The trajectory of the data whose initial values are given.
+        The trajectory of the data whose initial values are given, and parameters as its condition has them.
 
     Returns
     -------
@@ -64,7 +65,8 @@ def bootstrap(
     if not isinstance(repeats, Integral) or repeats < 1:
         raise RecoveryError(f"repeats is {repeats!r}; expected a whole number, 1 or more")
     count = len(problem.setup.data.trajectories)
-    if not 0 <= trajectory < count:
+    check_whole(0, seed=seed)
+    if not isinstance(trajectory, Integral) or not 0 <= trajectory < count:
         raise RecoveryError(f"trajectory is {trajectory!r}; the data hold {count}, counted from 0")
     if not parametric and (counts := [o.name for o in problem.setup.observed if not o.law.centred]):
         raise RecoveryError(f"the residuals of the counts {counts[0]} cannot be drawn again; pass parametric=True")
@@ -74,9 +76,10 @@ def bootstrap(
     )  # fmt: skip
     good = np.flatnonzero(np.isfinite(fits.total))
     system, first = fit.system, np.flatnonzero(problem.first)[trajectory]
-    values, starts = problem.values(fits.theta[good]), problem.starts_of_many(fits.theta[good], fits.starts[good])[:, first]
+    theta, scaled = fits.theta[good], fits.starts[good]
+    starts, values = problem.starts_of_many(theta, scaled)[:, first], problem.parameters_of_many(theta, scaled, first)
     known = {p.name: np.full(len(good), v) for p, v in system.numeric_defaults.items()}
-    known |= {n: v for n, v in zip(problem.names, values.T, strict=True) if n in known}
+    known |= {n: v for n, v in values.items() if n in known}
     return {
         "parameters": {n: xr.DataArray(v, dims="trajectory") for n, v in known.items()},
         "initial": {

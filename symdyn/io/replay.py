@@ -105,24 +105,26 @@ def replay(data: xr.Dataset | str | Path, *, threads: int | None = None, progres
     >>> again.same, bool((again.data.X == first.X).all())
     (True, True)
     """
+    if not isinstance(data, xr.Dataset | str | Path):
+        raise DeclarationError(f"replay needs a dataset or the path of its file, got {type(data).__name__}")
     name, text = ("the dataset", False) if isinstance(data, xr.Dataset) else (str(data), Path(data).suffix.lower() == ".json")
     known = data if isinstance(data, xr.Dataset) else _read(Path(data))
     attrs = {str(key): value.item() if isinstance(value, np.generic) else value for key, value in known.attrs.items()}
-    if not {"system", "target", "method"} <= attrs.keys() or "time" not in known.dims:
+    if not {"system", "target", "method", "versions"} <= attrs.keys() or "time" not in known.dims or "status" not in known:
         raise DeclarationError(f"{name} is not what symdyn.simulate returned; expected its dataset, with all attributes")
     if "model" not in attrs:
         raise DeclarationError(
             f"{name} records no text of its {attrs['system']}, which has none; run the Python that declared it again"
         )
     try:
-        request = _request(known, attrs)
+        request, versions = _request(known, attrs), _versions(known)
     except (KeyError, TypeError, ValueError, StopIteration) as error:
         if isinstance(error, DeclarationError):
             raise
         raise DeclarationError(f"{name} has a record that cannot be read: {error}") from None
     layout = Layout(threads=threads, precision=attrs.get("precision", "float64"))
     new = simulate(**request, layout=layout, on_failure="nan", progress=progress)
-    return Replay(new, tuple(_differences(known, new, finite=text)), tuple(_notes(known, new)))
+    return Replay(new, tuple(_differences(known, new, finite=text)), tuple(_notes(known, new, versions)))
 
 
 def _read(path: Path) -> xr.Dataset:
@@ -208,10 +210,16 @@ def _largest(a: np.ndarray, b: np.ndarray) -> float:
         return float(np.nanmax(np.append(np.abs(a.astype(float) - b), 0.0)))
 
 
-def _notes(known: xr.Dataset, new: xr.Dataset) -> Iterator[str]:
+def _versions(data: xr.Dataset) -> dict[str, str]:
+    return dict(pair.split(" ", 1) for pair in data.attrs["versions"].split(", "))
+
+
+def _notes(known: xr.Dataset, new: xr.Dataset, then: Mapping[str, str]) -> Iterator[str]:
     if interrupted := int((known["status"] == INTERRUPTED).sum()):
         yield f"{interrupted} of {known['status'].size} trajectories were interrupted, and are not compared"
-    then, now = (dict(pair.split(" ", 1) for pair in d.attrs["versions"].split(", ")) for d in (known, new))
+    if known.attrs["method"] != new.attrs["method"]:
+        yield f"method was {known.attrs['method']}, is {new.attrs['method']}"
+    now = _versions(new)
     for name in sorted(then.keys() | now.keys()):
         if then.get(name) != now.get(name):
             yield f"{name} was {then.get(name, 'not there')}, is {now.get(name, 'not there')}"

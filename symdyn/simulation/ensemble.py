@@ -113,7 +113,7 @@ def launch_parallel(
                 done.append(rows)
 
     pending: set[Future[None]] = set()
-    with _threads(workers) as pool:
+    with _threads(workers, stop) as pool:
         try:
             for i in range(workers):
                 pending.add(pool.submit(work, i))
@@ -126,8 +126,6 @@ def launch_parallel(
             stop[0] = 1
             if not isinstance(error, KeyboardInterrupt):
                 raise
-        if not stop[0]:
-            _WAITING.setdefault(workers, []).append(pool)
     if stop[0]:
         fill(Signals.new(stop))  # interrupted kernels mark the trajectories that have not begun
         while len(done) < len(parts):  # the pool does not know a thread during whose start it was interrupted
@@ -155,18 +153,22 @@ def _ended_at_once(kernel: Kernel, run: Run, batch: Batch, options: Options, lan
 
 
 @contextmanager
-def _threads(number: int) -> Iterator[ThreadPoolExecutor]:
-    """Threads: those of an earlier run that wait, or new ones, which end here unless they are to wait for the next run."""
-    waiting = _WAITING.get(number)
+def _threads(number: int, stop: np.ndarray) -> Iterator[ThreadPoolExecutor]:
+    """Threads: those of an earlier run that wait, or new ones; they wait for the next run, or end where one was stopped."""
+    waiting = _WAITING.setdefault(number, [])
     try:
-        pool = waiting.pop() if waiting else ThreadPoolExecutor(number)
-    except IndexError:  # another thread was faster
+        pool = waiting.pop()
+    except IndexError:  # there are none, or another thread was faster
         pool = ThreadPoolExecutor(number)
     try:
         yield pool
-    finally:
-        if pool not in _WAITING.get(number, ()):
-            pool.shutdown()
+    except BaseException:
+        pool.shutdown()
+        raise
+    if stop[0]:
+        pool.shutdown()
+    else:
+        waiting.append(pool)  # the last that happens here: another thread may take it at once
 
 
 def _part_done(signals: Signals, times: np.ndarray) -> float:

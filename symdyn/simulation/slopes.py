@@ -9,7 +9,7 @@ import numpy as np
 import sympy as sp
 import xarray as xr
 
-from symdyn.declaration import lookup, name_of
+from symdyn.declaration import lookup
 from symdyn.derive.sensitivities import sensitivities as extended_system
 from symdyn.errors import DeclarationError
 from symdyn.simulation.run import simulate
@@ -62,17 +62,21 @@ def sensitivities(
     >>> run.dx_dk.round(4).values.tolist(), run.dx_dx.round(4).values.tolist()
     ([0.0, -1.2131], [1.0, 0.6065])
     """
-    formulas = {k: v for k, v in (initial or {}).items() if isinstance(v, sp.Expr)}
-    begun = system.with_initial(formulas) if formulas else system
+    if not isinstance(system, System):
+        raise DeclarationError(f"sensitivities needs an ODESystem or a DiscreteSystem, got {type(system).__name__}")
+    given = {lookup(k, system.states, "state"): v for k, v in (initial or {}).items()}
+    formulas = {s: v for s, v in given.items() if isinstance(v, sp.Expr)}
+    # numbers in the place of declared formulas do not move with parameters; those given are put in by `simulate`
+    fixed = {s: 0.0 for s in given if s not in formulas and isinstance(system.initial.get(s), sp.Expr)}
+    begun = system.with_initial({**formulas, **fixed}) if formulas or fixed else system
     known = (*begun.parameters, *begun.states)
-    chosen = list(begun.parameters) if by is None else [lookup(k, known, "parameter or state") for k in by]
+    chosen = list(begun.parameters if by is None else dict.fromkeys(lookup(k, known, "parameter or state") for k in by))
     if not chosen:
         raise DeclarationError("by is empty, or the system has no parameters; name what the states are differentiated by")
     states = [s for s in chosen if s in begun.states]
     extended = extended_system(begun, [p for p in chosen if p not in states], initial=bool(states))
     found = simulate(
-        extended.system, t, initial={k: v for k, v in (initial or {}).items() if name_of(k) not in set(map(name_of, formulas))},
-        parameters=parameters, **options,
-    )  # fmt: skip
+        extended.system, t, initial={s: v for s, v in given.items() if s not in formulas}, parameters=parameters, **options
+    )
     kept = {extended.names[s, c].name for s in begun.states for c in chosen}
     return found.drop_vars([s for s in extended.system.names if s not in kept and s not in begun.names and s in found])

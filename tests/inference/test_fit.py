@@ -295,8 +295,16 @@ LINE = {"t": np.arange(8.0), "x": 1 + 0.5 * np.arange(8.0) + 0.1 * np.cos(5 * np
         ({"scales": {a: "ln"}}, "the scale of a is 'ln'; expected 'lin' or 'log'"),
         ({"guesses": {"b": 1}}, "'b' is not a parameter"),
         ({"starts": 0}, "starts is 0; expected a whole number, 1 or more"),
+        ({"seed": -1}, "seed is -1; expected a whole number from 0"),
+        ({"seed": "a"}, "seed is 'a'; expected a whole number from 0"),
+        ({"noise": True}, "the noise of x is True; expected a positive standard deviation"),
+        ({"guesses": {"a": "1"}}, "the guess of a is '1'; expected a finite number"),
+        ({"guesses": {a: 4}, "parameters": {a: (1, 3)}}, "the guess of a is 4; expected a positive number between 1 and 3"),
+        ({"guesses": {a: -1}, "scales": {a: "log"}}, "the guess of a is -1; expected a positive number between 0 and inf"),
+        ({"observables": {"z": x}}, "observables names z, of which the data hold no value; measured are x"),
         ({"conditions": {"one": {a: 1}}}, "with the conditions one data are a mapping"),
         ({"initial": {x: 1}, "windows": 2}, "windows has an effect on fits of plain equations"),
+        ({"initial": {x: 1}, "parameters": [x]}, "x is in initial, where values are not fitted, and in parameters"),
         ({"rtol": 1e-6}, "rtol has no effect on a map"),
         ({"parameters": {a: (2, 1)}}, "first must be below the second"),
         ({"priors": {a: stats.uniform(0, 1)}, "parameters": {a: (2, 3)}}, "the values of a are between 2 and 1: none is left"),
@@ -305,6 +313,46 @@ LINE = {"t": np.arange(8.0), "x": 1 + 0.5 * np.arange(8.0) + 0.1 * np.cos(5 * np
 def test_what_is_not_known_is_refused_by_name(options, message):
     with pytest.raises(sd.SymdynError, match=message):
         sd.fit(RISE, LINE, **options)
+
+
+@pytest.mark.parametrize("option", ["rtol", "atol"])
+@pytest.mark.parametrize("value", [-1, np.nan, "a"])
+def test_tolerances_are_positive(option, value):
+    with pytest.raises(sd.SymdynError, match=rf"{option} is .*; expected a positive number"):
+        sd.fit(DECAY, {"t": [0, 1, 2, 3], "x": [1, 0.4, 0.1, 0.05]}, **{option: value})
+
+
+def test_the_bootstrap_gives_parameters_as_a_condition_has_them():
+    t = np.linspace(0, 3, 8)
+    data = {name: {"t": t, "x": np.exp(-r * t) + 0.01 * np.cos(7 * t)} for name, r in (("one", 0.5), ("two", 1.0))}
+    fit = sd.fit(DECAY, data, conditions={"one": {}, "two": {k: 2 * k}}, starts=2)
+    one, two = (fit.bootstrap(5, trajectory=j)["parameters"]["k"].values for j in (0, 1))
+    np.testing.assert_allclose(two, 2 * one)
+    np.testing.assert_allclose(one, 0.5, rtol=0.1)
+
+
+def test_methods_without_tolerances_are_refused():
+    with pytest.raises(sd.RecoveryError, match="the method rk4 takes steps of one length"):
+        sd.fit(DECAY, {"t": [0, 1, 2, 3], "x": [1, 0.4, 0.1, 0.05]}, method="rk4")
+
+
+@pytest.mark.parametrize("times", [[0, 0.5, 1], [0, np.inf], [0, np.nan], "early", [-1, 0]])
+def test_times_at_which_nothing_is_known_are_refused(times):
+    fit = sd.fit(RISE, LINE, starts=1)
+    with pytest.raises(sd.RecoveryError, match="the times are"):
+        fit.predict(times)
+
+
+def test_one_scale_of_the_noise_of_short_columns_counts_once():
+    # few data: the noise of both is in proportion to their sizes, with one scale; beside it the slope is fitted
+    two = sd.DiscreteSystem({x: x + a, y: y - a}, initial={x: 0, y: 0})
+    t = np.arange(6.0)
+    data = {"t": t, "x": 2 * t + 0.1 * np.cos(3 * t), "y": -2 * t + 0.1 * np.sin(5 * t)}
+    fit = sd.fit(two, data, noise="normal", starts=2)
+    residuals = np.concatenate([data["x"] - 2 * t, data["y"] + 2 * t])
+    assert fit.noise.mean() == pytest.approx(np.sqrt(np.mean(residuals**2)), rel=0.3)
+    assert fit.aic == pytest.approx(2 * 2 - 2 * fit.log_likelihood)
+    assert fit.bic == pytest.approx(2 * np.log(12) - 2 * fit.log_likelihood)
 
 
 def test_a_row_without_values_is_a_beginning():

@@ -53,6 +53,21 @@ def test_every_trajectory_is_run_once_for_any_number_of_threads(threads):
     assert np.abs(run.values[..., 0] - exact).max() < 1e-5
 
 
+def test_threads_that_another_run_takes_at_once_stay_alive(monkeypatch):
+    taken = []
+
+    class Waiting(list):
+        """Where another run stands, and takes what comes."""
+
+        def append(self, pool):
+            taken.append(pool)
+
+    monkeypatch.setattr(ensemble, "_WAITING", {2: Waiting()})
+    kernel = decay()
+    assert launch_parallel(kernel, kernel.empty(700, TIMES.size), batch(700), Options(), threads=2, report=lambda done: None)
+    assert taken.pop().submit(int).result() == 0
+
+
 def test_threads_may_use_all_processors_afterwards(monkeypatch):
     if not hasattr(os, "sched_getaffinity"):
         pytest.skip("this system has no sched_getaffinity")

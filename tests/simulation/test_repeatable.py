@@ -165,6 +165,9 @@ def test_what_is_not_the_same_is_named():
     ("change", "message"),
     [
         (lambda d: d.drop_attrs(), "not what symdyn.simulate returned"),
+        (lambda d: d.drop_vars("status"), "not what symdyn.simulate returned"),
+        (lambda d: d.assign_attrs(versions="old"), "has a record that cannot be read"),
+        (lambda d: 5, "replay needs a dataset or the path of its file, got int"),
         (lambda d: d.assign_attrs(rtol="small"), "rtol"),
         (lambda d: d.assign_attrs(method="magic"), "magic"),
         (lambda d: d.assign_attrs(parameters="a = b"), "has a record that cannot be read: could not convert"),

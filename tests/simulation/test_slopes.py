@@ -28,6 +28,19 @@ def test_initial_values_that_are_formulas_move_along():
     np.testing.assert_allclose(run.dx_dk, 3 * np.exp(-0.5 * t) * (1 - 0.5 * t), rtol=1e-8, atol=1e-10)
 
 
+def test_numbers_in_the_place_of_declared_formulas_do_not_move():
+    # x = c exp(-k t): slope -t c exp(-k t), whatever the formula that the number c stands in for
+    system = sd.ODESystem({x: -k * x, y: -y}, {k: 0.5}, initial={x: 2 * k, y: 3 * x})
+    t = np.array([0, 1, 2])
+    run = sd.sensitivities(
+        system, t, by=[k, k], initial={"x": [1.0, 5.0]}, parameters={k: 0.5}, rtol=1e-10, atol=1e-12, progress=False
+    )
+    for c, row in zip((1, 5), run.dx_dk, strict=True):
+        np.testing.assert_allclose(row, -t * c * np.exp(-0.5 * t), rtol=1e-8, atol=1e-10)
+    np.testing.assert_array_equal(run.dy_dk, 0)
+    np.testing.assert_allclose(run.y[:, 0], [3, 15])
+
+
 def test_a_map_and_one_of_several_initial_values():
     run = sd.sensitivities(
         sd.DiscreteSystem({x: a * x + y, y: y}, {a: 2}, initial={x: 1, y: 1}), [0, 1, 2], by=[y], progress=False
@@ -41,6 +54,8 @@ def test_a_map_and_one_of_several_initial_values():
     [
         (DECAY, {"by": ["z"]}, "'z' is not a parameter or state"),
         (DECAY, {"by": []}, "by is empty"),
+        (DECAY, {"initial": {"z": 1}}, "'z' is not a state of this system; its states: x"),
+        (None, {}, "needs an ODESystem or a DiscreteSystem, got NoneType"),
         (sd.ReactionNetwork.from_text("X -> 0, k; k = 1; X(0) = 5"), {}, "needs an ODESystem or a DiscreteSystem"),
     ],
 )

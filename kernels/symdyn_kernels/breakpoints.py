@@ -211,8 +211,8 @@ def pass_breakpoints(points, polynomial, n, W, yt, ended, who, fresh, counts, la
         if who[l] < 0 or ended[l] != 0 or ld(lanes[ACCEPT], l) < 0.5:
             continue
         points.tries[l], points.slacks[l] = 0, 0.0
-        end = ld(lanes[TNEW], l)
-        if points.reached[l] > 0 and end >= (ld(lanes[T], l) + ld(lanes[H], l)) * (1.0 - ROUNDINGS):
+        end, whole = ld(lanes[TNEW], l), ld(lanes[T], l) + ld(lanes[H], l)
+        if points.reached[l] > 0 and end >= whole - ROUNDINGS * abs(whole):
             _states(polynomial, n, W, l, 1.0 + points.shifts[l] / ld(lanes[H], l), yt)
             put(lanes[TNEW], l, end + points.shifts[l], W)
             note_breakpoint(points, l, end + 0.5 * points.shifts[l], points.reached[l])

@@ -78,6 +78,17 @@ def test_steps_end_at_breakpoints_of_delays_that_vary(ahead, method):
     np.testing.assert_allclose(data.x, np.where(times <= np.e, times, np.exp(times / np.e)), rtol=3e-5)
 
 
+@pytest.mark.parametrize("begin", [-5.0, -1.0, 0.0])
+def test_breakpoints_before_the_time_0(begin):
+    """The same as from 1, whatever the sign of the time."""
+    times = np.linspace(1, 8, 29)
+    known = np.select([times < 2, times < 4], [np.ones(29), times - 1], 3 + (times**2 - 16) / 4 - (times - 4))
+    ahead = (t - begin + 1) / 2 + begin - 1
+    system = sd.ODESystem({x: X(ahead)}, history={x: 0}, initial={x: 1})
+    data = run(system, times + begin - 1, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(data.x, known, atol=3e-5)
+
+
 def test_breakpoints_are_those_of_each_trajectory():
     """x' = x(y/k): the first jump comes again at k, then at k^2; each trajectory has the bits of a single run."""
     values = np.linspace(1.5, 3, 19)

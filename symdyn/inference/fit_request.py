@@ -20,7 +20,7 @@ from symdyn.inference.data import Observations, Trajectory, observations, typica
 from symdyn.inference.fit_problem import FitProblem, FittedColumn
 from symdyn.inference.guesses import read_bounds
 from symdyn.inference.kinds import kind_of, plain
-from symdyn.inference.noise_laws import LAWS
+from symdyn.inference.noise_laws import LAWS, ScaledLaw
 from symdyn.inference.observed_problem import FitSetup, NoisyObservable, ObservedProblem, dynamics
 from symdyn.inference.optimum import Optimum, find_optimum
 from symdyn.registry import suggest
@@ -360,7 +360,7 @@ class _Symbols:
             )
         if law.positive and (values <= 0).any():
             raise RecoveryError(f"{law.name} noise needs positive values, but {name} has {values[values <= 0][0]:g}")
-        if not numbers and len(law.parameters) == 1 and law.centred:
+        if not numbers and isinstance(law, ScaledLaw):
             return NoisyObservable(name, mean, law)
         found = [self._noise_parameter(name, mean, v) for v in numbers]
         taken = {s.name for s in (*self.system.states, *self.system.parameters, *self.made)}

@@ -9,7 +9,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from scipy.special import digamma, gammaln, polygamma
 
-__all__ = ["LAWS", "LawScore", "NoiseLaw"]
+__all__ = ["LAWS", "LawScore", "NoiseLaw", "ScaledLaw"]
 
 HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 #: Residuals of Laplace's law below this share of its scale count as large as this: the majorising parabola needs a width.
@@ -68,9 +68,13 @@ class NoiseLaw(ABC):
         """Measurements with these residuals."""
         return mean + residuals
 
+
+class ScaledLaw(NoiseLaw):
+    """A law whose only parameter is a scale, which can be estimated along from residuals."""
+
+    @abstractmethod
     def scale(self, residuals: np.ndarray) -> np.ndarray:
-        """The most likely scale of residuals (..., N), NaN where there are none;."""
-        raise NotImplementedError
+        """The most likely scale of residuals (..., N), NaN where there are none."""
 
 
 def _diagonal(*entries: np.ndarray) -> np.ndarray:
@@ -80,7 +84,7 @@ def _diagonal(*entries: np.ndarray) -> np.ndarray:
     return found
 
 
-class _Normal(NoiseLaw):
+class _Normal(ScaledLaw):
     name, parameters = "normal", ("deviation",)
 
     def score(self, y: np.ndarray, mean: np.ndarray, parameters: tuple[np.ndarray, ...], *, fisher: bool) -> LawScore:
@@ -97,7 +101,7 @@ class _Normal(NoiseLaw):
             return np.sqrt(np.nanmean(residuals**2, axis=-1))
 
 
-class _LogNormal(NoiseLaw):
+class _LogNormal(ScaledLaw):
     """The expected value is the median."""
 
     name, parameters, positive = "lognormal", ("deviation",), True
@@ -122,7 +126,7 @@ class _LogNormal(NoiseLaw):
     scale = _Normal.scale
 
 
-class _Laplace(NoiseLaw):
+class _Laplace(ScaledLaw):
     name, parameters = "laplace", ("scale",)
 
     def score(self, y: np.ndarray, mean: np.ndarray, parameters: tuple[np.ndarray, ...], *, fisher: bool) -> LawScore:

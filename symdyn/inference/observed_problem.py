@@ -21,7 +21,7 @@ from symdyn.errors import RecoveryError
 from symdyn.gradients import gradients
 from symdyn.inference.data import Observations, Trajectory
 from symdyn.inference.fit_problem import FitProblem, FittedColumn
-from symdyn.inference.noise_laws import LAWS, NoiseLaw
+from symdyn.inference.noise_laws import LAWS, NoiseLaw, ScaledLaw
 from symdyn.inference.problem import FEW
 from symdyn.inference.quadratic import Quadratic
 from symdyn.inference.shooting import ShootingWindows, windows
@@ -500,6 +500,7 @@ class ObservedProblem(FitProblem):
                 left[o] = part
         for o, part in left.items():
             law = self.setup.observed[o].law
+            assert isinstance(law, ScaledLaw)  # no other is without parameters
             alike = [r for k, r in left.items() if self.setup.observed[k].law is law] if self.pooled else [part]
             scale = np.hypot(law.scale(np.concatenate(alike, axis=-1)), FLOOR)
             found[o] = found[o][0], (scale[:, None, None] * self._unit(o),)

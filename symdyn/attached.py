@@ -21,6 +21,7 @@ __all__ = [
     "NetworkVerbs",
     "PropensityRecoveryVerbs",
     "RecoveryVerbs",
+    "ModeVerbs",
     "ReducedVerbs",
 ]
 
@@ -127,6 +128,10 @@ class FullVerbs:
 
 class ReducedVerbs:
     """What is derived from a `ReducedCells`."""
+
+
+class ModeVerbs:
+    """What is estimated by a `ReducedSystem`."""
 
 
 class RecoveryVerbs:

@@ -30,6 +30,8 @@ class Basis:
         Singular values of the snapshots of each block, largest first.
     kept : mapping from str to int
         Modes of each block.
+    count : int
+        Number of snapshots.
     """
 
     modes: np.ndarray
@@ -37,6 +39,12 @@ class Basis:
     weights: np.ndarray
     singular: Mapping[str, np.ndarray]
     kept: Mapping[str, int]
+    count: int
+
+    @property
+    def spread(self) -> np.ndarray:
+        """Root mean square of each coordinate in the snapshots, (r,)."""
+        return np.concatenate([s[: self.kept[k]] for k, s in self.singular.items()]) / np.sqrt(self.count)
 
     @property
     def size(self) -> int:
@@ -75,7 +83,7 @@ def pod_basis(
     columns, singular, kept = [], {}, {}
     for name, places in blocks.items():
         vectors, values, _ = np.linalg.svd(scaled[places], full_matrices=False)
-        rank = int((values > values[:1] * max(scaled[places].shape) * np.finfo(float).eps).sum())
+        rank = int((values > values[:1] * np.finfo(float).eps).sum())
         count = min(counts[name], len(places)) if len(places) == 1 else counts[name]
         if count > rank and len(places) > 1:
             raise DeclarationError(f"{count} modes of {name or 'the states'}, but the runs determine {rank}; take at most {rank}")
@@ -84,7 +92,7 @@ def pod_basis(
         largest = np.abs(part).argmax(axis=0)
         columns.append(part * np.sign(part[largest, np.arange(count)]))  # the sign of a mode is free
         singular[name], kept[name] = values, count
-    return Basis(np.concatenate(columns, axis=1), middle, weights, singular, kept)
+    return Basis(np.concatenate(columns, axis=1), middle, weights, singular, kept, snapshots.shape[1])
 
 
 def _counts(modes: Any, names: Sequence[str]) -> dict[str, int]:

@@ -72,7 +72,7 @@ def interpolate(values: np.ndarray, count: int, selection: str = "greedy") -> In
     True
     """
     left_vectors, singular, _ = np.linalg.svd(values, full_matrices=False)
-    rank = int((singular > singular[:1] * max(values.shape) * np.finfo(float).eps).sum()) if singular.size else 0
+    rank = int((singular > singular[:1] * np.finfo(float).eps).sum()) if singular.size else 0
     if count > rank:
         raise DeclarationError(f"points is {count}, but the nonlinear terms of the runs determine {rank}; take at most {rank}")
     basis = left_vectors[:, :count]

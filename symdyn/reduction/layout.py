@@ -23,13 +23,16 @@ class Snapshots:
     ----------
     values : (L, T, n) float64
     times : (T,) float64
+    sizes : dict from str to int
+        Dimensions of the L trajectories.
     lead : xarray.Dataset
-        The L trajectories: dimensions and coordinates without time, not stacked.
+        Their coordinates.
     attrs : dict
     """
 
     values: np.ndarray
     times: np.ndarray
+    sizes: dict[str, int]
     lead: xr.Dataset
     attrs: Mapping[str, Any]
 
@@ -83,22 +86,23 @@ class Layout:
         missing = [n for n in self.names if n not in data]
         if missing or "time" not in data.dims:
             raise DeclarationError(f"the runs have no variable {missing[0] if missing else 'time'}; they are of another system")
-        first = data[self.names[0]]
+        stored = data.variables  # an array of a dataset takes all coordinates along: the square of their number
+        first = stored[self.names[0]]
         lead = [d for d in first.dims if d not in ("time", *self.space)]
         found = []
         for name, shape in zip(self.names, self.shapes, strict=True):
             order = [*lead, "time", *(self.space if shape else ())]
-            if set(data[name].dims) != set(order) or tuple(data.sizes[d] for d in order[len(lead) + 1 :]) != shape:
-                raise DeclarationError(f"{name} has the dimensions {dict(data[name].sizes)} in the runs; expected {order}")
-            values = np.asarray(data[name].transpose(*order).values, float)
+            if set(stored[name].dims) != set(order) or tuple(data.sizes[d] for d in order[len(lead) + 1 :]) != shape:
+                raise DeclarationError(f"{name} has the dimensions {dict(stored[name].sizes)} in the runs; expected {order}")
+            values = np.asarray(stored[name].transpose(*order).values, float)
             found.append(values.reshape(-1, data.sizes["time"], math.prod(shape)))
         whole = np.concatenate(found, axis=2)
         if not np.isfinite(whole).all():
             raise DeclarationError("the runs hold values that are not finite; leave failed trajectories out")
-        kept = data.drop_vars([v for v in data.data_vars]).drop_dims(["time", *(s for s in self.space if s in data.dims)])
-        return Snapshots(whole, np.asarray(data["time"].values, float), kept.assign_coords({
-            d: data.sizes[d] and np.arange(data.sizes[d]) for d in lead if d not in kept.coords
-        }), dict(data.attrs))  # fmt: skip
+        coordinates = {k: c for k, c in data.coords.items() if set(c.dims) <= set(lead) and "initial" not in c.attrs}
+        missing = {d: np.arange(data.sizes[d]) for d in lead if d not in coordinates}
+        kept = xr.Dataset(coords={**coordinates, **missing})
+        return Snapshots(whole, np.asarray(stored["time"].values, float), {str(d): data.sizes[d] for d in lead}, kept, dict(data.attrs))
 
     def state(self, values: Any) -> np.ndarray:
         """A state (n,) from arrays or numbers by variable, a dataset at one time, or an array (n,)."""
@@ -115,6 +119,24 @@ class Layout:
         if found.shape != (self.size,):
             raise DeclarationError(f"the state has the shape {found.shape}; expected ({self.size},), or values by variable")
         return found
+
+    def place(self, where: Any, sensor: Any) -> int:
+        """The number of a value: that of the variable, or of a field in the cell at a position."""
+        name, position = (str(where[0]), where[1]) if isinstance(where, tuple) and len(where) == 2 else (str(where), ())
+        if name not in self.names:
+            raise DeclarationError(f"the sensor {sensor} is at {where!r}; variables are {', '.join(self.names[:8])}")
+        shape = self.shapes[self.names.index(name)]
+        found = np.atleast_1d(np.asarray(position, float)) if shape else np.zeros(0)
+        if len(found) != len(shape):
+            raise DeclarationError(f"the sensor {sensor} is at {where!r}; expected {len(shape)} numbers of a position, such as ('u', 0.3)")
+        cells = []
+        for x, (axis, points) in zip(found, self.space.items(), strict=False):
+            half = 0.5 * abs(points[1] - points[0]) if len(points) > 1 else np.inf
+            if not points[0] - half <= x <= points[-1] + half:
+                raise DeclarationError(f"the sensor {sensor} is at {axis} = {x:g}, outside of the domain")
+            cells.append(int(np.abs(points - x).argmin()))
+        inner = int(np.ravel_multi_index(cells, shape)) if shape else 0
+        return self.slices()[name].start + inner
 
     def variables(self, values: np.ndarray, dims: Iterable[str]) -> dict[str, tuple[tuple[str, ...], np.ndarray]]:
         """Variables of a dataset from values (..., n) of the leading dimensions `dims`."""

@@ -21,14 +21,14 @@ def run_parameters(system: System, read: Snapshots) -> np.ndarray:
     """
     pairs = (pair.partition(" = ") for pair in str(read.attrs.get("parameters", "")).split(", "))
     given = {name: float(value) for name, _, value in pairs if name and value}
-    sizes, found = tuple(read.lead.sizes.values()), []
+    sizes, found = tuple(read.sizes.values()), []
     varied = {str(c.attrs["parameter"]): c for c in read.lead.coords.values() if "parameter" in c.attrs}
     varied |= {str(name): c for name, c in read.lead.coords.items() if name in {p.name for p in system.parameters}}
     for p in system.parameters:
         if p.name in varied:
             c = varied[p.name]
-            shaped = c.reset_coords(drop=True).expand_dims({d: n for d, n in read.lead.sizes.items() if d not in c.dims})
-            found.append(np.broadcast_to(shaped.transpose(*read.lead.sizes).values, sizes).ravel())
+            shaped = c.reset_coords(drop=True).expand_dims({d: n for d, n in read.sizes.items() if d not in c.dims})
+            found.append(np.broadcast_to(shaped.transpose(*read.sizes).values, sizes).ravel())
         elif p.name in given or p in system.defaults:
             found.append(np.full(len(read.values), given.get(p.name, float(system.defaults.get(p, 0.0)))))
         else:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from symdyn import dag
 from symdyn.codegen.effects import refuse_idle
 from symdyn.declaration import lookup
 from symdyn.errors import DeclarationError
@@ -99,7 +100,7 @@ def pod(
     Examples
     --------
     >>> import numpy as np, symdyn as sd
-    >>> burgers = sd.PDESystem.from_text("u' = nu*laplacian(u) - dx(u**2/2)", (0, 1), boundary=sd.Dirichlet(0),
+    >>> burgers = sd.PDESystem.from_text("u' = nu*laplacian(u) - dx(u**2/2)", domain=(0, 1), boundary=sd.Dirichlet(0),
     ...                                  initial={"u": "sin(pi*x)"}).discretize(64)
     >>> t = np.linspace(0, 1, 41)
     >>> runs = sd.simulate(burgers, t, parameters={"nu": [0.02, 0.05]}, progress=False)
@@ -132,9 +133,10 @@ def pod(
     start = {tuple(row) for r in read for row in r.values[:, 0]} if len(read[0].values) < 1000 else set()
     initial = basis.project(read[0].values[0, 0]) if len(start) == 1 else None
     fact = f"reduced from {split.size} to {basis.size} states; the modes leave out {basis.left_out:.2g} of {snapshots.shape[1]} snapshots"
+    used = dag.free_symbols(rates)
     return ReducedSystem(
         rates, z, basis, layout, interpolation=interpolation, full=full, time=full.time,
-        parameters={p: v for p, v in full.numeric_defaults.items() if any(e.has(p) for e in rates)},
+        parameters={p: v for p, v in full.numeric_defaults.items() if p in used},
         initial=None if initial is None else dict(zip(z, initial.tolist(), strict=True)), provenance=(*full.provenance, fact),
     )  # fmt: skip
 
@@ -218,4 +220,4 @@ def _stacked(full: System, read: list[Snapshots], numbers: list[np.ndarray]) -> 
 def _fitting(values: np.ndarray, wanted: int) -> int:
     """As many points as are wanted, or as the values determine."""
     singular = np.linalg.svd(values, compute_uv=False)
-    return min(wanted, int((singular > singular[0] * max(values.shape) * np.finfo(float).eps).sum()))
+    return min(wanted, int((singular > singular[0] * np.finfo(float).eps).sum()))

@@ -10,7 +10,7 @@ import sympy as sp
 
 from symdyn import dag
 from symdyn.reduction.coefficients import polynomial_coefficients
-from symdyn.reduction.dense import combination, dense
+from symdyn.reduction.dense import dense
 from symdyn.reduction.interpolation import Interpolation
 from symdyn.reduction.split import Split
 
@@ -40,30 +40,26 @@ def projected(
     interpolation : Interpolation or None
         Of the atoms.
     """
-    by_factor: dict[sp.Expr, dict[tuple[int, ...], np.ndarray]] = defaultdict(dict)
+    columns: dict[sp.Expr, dict[sp.Expr, np.ndarray]] = defaultdict(dict)
     for part in split.parts:
         found = polynomial_coefficients(part.at, basis, offset, part.degree, test)
         largest = max(float(np.abs(c).max()) for c in found.values())
-        rows = by_factor[part.factor]
+        known = columns[part.factor]
         for key, c in found.items():
-            kept = np.where(np.abs(c) > ROUNDING * largest, c, 0.0)
-            rows[key] = rows.get(key, 0.0) + kept
-    groups: dict[sp.Expr, list[list[tuple[float, sp.Expr]]]] = defaultdict(lambda: [[] for _ in range(test.shape[1])])
-    for factor, rows in by_factor.items():
-        for key, c in rows.items():
             monomial = sp.Mul(*(coordinates[i] for i in key))
-            for row, value in zip(groups[factor], c.tolist(), strict=True):
-                row.append((value, monomial))
+            known[monomial] = known.get(monomial, 0.0) + np.where(np.abs(c) > ROUNDING * largest, c, 0.0)
     if interpolation is not None:
         atoms = _atoms(split, basis, offset, coordinates, interpolation.points)
         for factor in split.factors:
             weights = test.T @ split.carried(factor, interpolation.matrix)
-            for row, values in zip(groups[factor], weights.tolist(), strict=True):
-                row.extend(zip(values, atoms, strict=True))
+            for atom, c in zip(atoms, weights.T, strict=True):
+                columns[factor][atom] = columns[factor].get(atom, 0.0) + c
     total: list[list[sp.Expr]] = [[] for _ in range(test.shape[1])]
-    for factor, sums in groups.items():
-        for row, pairs in zip(total, sums, strict=True):
-            e = combination(pairs)
+    for factor, known in columns.items():
+        used = {e: c for e, c in known.items() if np.any(c)}
+        if not used:
+            continue
+        for row, e in zip(total, dense(np.stack(list(used.values()), axis=1), list(used)), strict=True):
             if e != 0:
                 row.append(e if factor is sp.S.One else sp.Mul(factor, e, evaluate=not (factor.is_number and e.is_Add)))
     return [sp.Add(*row) for row in total]

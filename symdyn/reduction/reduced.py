@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -10,6 +11,7 @@ import pandas as pd
 import sympy as sp
 import xarray as xr
 
+from symdyn.attached import ModeVerbs
 from symdyn.errors import DeclarationError
 from symdyn.models.ode import ODESystem
 from symdyn.parsing import ModelText
@@ -23,7 +25,7 @@ from symdyn.system import Equation, System
 __all__ = ["ReducedSystem"]
 
 
-class ReducedSystem(ODESystem):
+class ReducedSystem(ModeVerbs, ODESystem):
     r"""Coordinates ``z_1``, ``z_2``, ... of a large system; `symdyn.reduction.pod` and `infer` make one.
 
     It is an ODE system: all that takes one applies.  Parameters are those of the full system.
@@ -55,7 +57,7 @@ class ReducedSystem(ODESystem):
     Examples
     --------
     >>> import numpy as np, symdyn as sd
-    >>> heat = sd.PDESystem.from_text("u' = D*laplacian(u); D = 0.1", (0, 1), initial={"u": "cos(pi*x) + cos(3*pi*x)"})
+    >>> heat = sd.PDESystem.from_text("u' = D*laplacian(u); D = 0.1", domain=(0, 1), initial={"u": "cos(pi*x) + cos(3*pi*x)"})
     >>> runs = sd.simulate(heat, np.linspace(0, 1, 21), grid=32, progress=False)
     >>> small = sd.reduction.pod(heat.discretize(32), runs, modes=2)
     >>> len(small.states), small.parameters, bool(small.error(runs).error < 1e-4)
@@ -113,6 +115,10 @@ class ReducedSystem(ODESystem):
         """
         given = ", ".join(["z", *(p.name for p in self.parameters), *([self.time.name] if self.time_dependent else [])])
         return [Equation("z'", f"f({given}) of {len(self.states)} coordinates", r"\dot z", rf"f({given})")]
+
+    @cached_property
+    def _text(self) -> str:
+        return str(self.equations()[0])
 
     def _repr_latex_(self) -> str:
         return f"${self.equations()[0].left_latex} = {self.equations()[0].right_latex}$"
@@ -239,7 +245,7 @@ class ReducedSystem(ODESystem):
         for name, states in (("error", found), ("projection", z)):
             apart = (self.basis.lift(states) - read.values) * norms
             ratio = np.linalg.norm(apart.reshape(len(z), -1), axis=1) / total
-            variables[name] = (tuple(read.lead.sizes), ratio.reshape(tuple(read.lead.sizes.values())))
+            variables[name] = (tuple(read.sizes), ratio.reshape(tuple(read.sizes.values())))
         return xr.Dataset(variables, read.lead.coords)
 
     def _repeated(self, read: Snapshots, z: np.ndarray, options: Mapping[str, Any]) -> np.ndarray:

@@ -249,7 +249,8 @@ class GridSplit(Split):
         largest = max(abs(float(c[0])) for c in found.values())
         names = []
         for place in near:
-            row = min(place // self.cells, self.fields + place - self.fields * self.cells)
+            spread = self.fields * self.cells
+            row = place // self.cells if place < spread else self.fields + place - spread
             key = self.grid.states[row], place - self.rows(row).start
             names.append(symbols.setdefault(key, sp.Dummy(f"{key[0]}_{key[1]}", real=True)))
         kept = {key: float(c[0]) for key, c in found.items() if abs(c[0]) > ROUNDING * largest}

@@ -19,7 +19,7 @@ from symdyn.reduction.havok import HavokSystem, havok_system
 __all__ = ["DelayCoordinates", "delays"]
 
 #: Share of the slope of a coordinate that the others explain where it is above the noise, and how many are looked at.
-EXPLAINED, LOOKED_AT = 0.99, 30
+EXPLAINED, LOOKED_AT = 0.999, 30
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -41,7 +41,7 @@ class DelayCoordinates:
     coordinates : (T - q + 1, r) float64
         Columns of V.
     above_noise : int
-        How many coordinates are above the noise: the slope of each is explained, up to a hundredth, by those that are.
+        How many coordinates are above the noise: the slope of each is explained, up to a thousandth, by those that are.
 
     Examples
     --------

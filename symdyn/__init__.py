@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from symdyn import started  # before all else: it looks at the clock
 from symdyn import verbs as _verbs  # gives the classes below what modules above them derive
+from symdyn.dense import DenseLayers
 from symdyn.errors import CompileError, DeclarationError, ParseError, RecoveryError, SimulationError, SymdynError
 from symdyn.lazy import lazy
 from symdyn.models.boundary import Dirichlet, Neumann, Robin
@@ -32,6 +33,7 @@ from symdyn.models.pde import PDESystem
 from symdyn.models.reaction import Burst, Reaction
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.models.sde import SDESystem
+from symdyn.neural_terms import TrainedNetwork, network
 from symdyn.paths import Path
 from symdyn.system import System
 from symdyn.version import __version__
@@ -99,9 +101,9 @@ __getattr__, __dir__, __all__ = lazy(
         "studies": (),
     },
     eager=(
-        "BranchingSystem", "BulkCellSystem", "Burst", "CompileError", "DeclarationError", "Dirichlet", "DiscreteSystem", "Disk",
+        "BranchingSystem", "BulkCellSystem", "Burst", "CompileError", "DeclarationError", "DenseLayers", "Dirichlet", "DiscreteSystem", "Disk",
         "Event", "Interval", "MatrixModel", "MomentSystem", "Neumann", "ODESystem", "PDESystem", "ParseError", "Path", "Plane",
         "Polygon", "Reaction", "ReactionNetwork", "RecoveryError", "Rectangle", "Robin", "SDESystem", "SimulationError",
-        "SymdynError", "System", "div", "dose", "dot", "dx", "dy", "grad", "integral", "laplacian", "mean", "vector",
+        "SymdynError", "System", "TrainedNetwork", "div", "dose", "dot", "dx", "dy", "grad", "integral", "laplacian", "mean", "network", "vector",
     ),
 )  # fmt: skip

@@ -19,6 +19,7 @@ from sympy.core.function import AppliedUndef
 from symdyn.codegen.program import CALLS, DENSE, Operation, Program
 from symdyn.dense import DenseLayers, DenseOutput, DenseSlope
 from symdyn.errors import CompileError
+from symdyn.neural_terms import NetworkTerm
 from symdyn.paths import Path, PathSlope
 
 __all__ = ["Lowering", "lower"]
@@ -147,6 +148,8 @@ class Lowering:
             return self.dense("dense", e.layers, [self.value(a) for a in e.arguments], e.index)
         if isinstance(e, DenseSlope):
             return self.dense("slopes", e.layers, [self.value(a) for a in e.arguments], e.place)
+        if isinstance(e, NetworkTerm):
+            return self.value(e.written())
         return self._function(e)
 
     def _function(self, e: sp.Basic) -> int:

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from symdyn.codegen.kernel import compile
     from symdyn.codegen.kernel_base import Kernel
     from symdyn.derive.closures import CLOSURES
+    from symdyn.discover.learned_system import Learned
+    from symdyn.discover.learning import learn
     from symdyn.discover.recover import recover
     from symdyn.discover.recovery import Recovery
     from symdyn.discover.regressors.operon import OperonRegression
@@ -72,6 +74,8 @@ __getattr__, __dir__, __all__ = lazy(
         "codegen.kernel_base": ("Kernel",),
         "derive.closures": ("CLOSURES",),
         "discover": (),
+        "discover.learned_system": ("Learned",),
+        "discover.learning": ("learn",),
         "discover.recover": ("recover",),
         "discover.recovery": ("Recovery",),
         "discover.regressors.operon": ("OperonRegression",),

@@ -16,6 +16,7 @@ __all__ = [
     "FlowVerbs",
     "FullVerbs",
     "GridVerbs",
+    "LearnedVerbs",
     "MasterVerbs",
     "MatrixVerbs",
     "NetworkVerbs",
@@ -127,6 +128,10 @@ class FullVerbs:
 
 class ReducedVerbs:
     """What is derived from a `ReducedCells`."""
+
+
+class LearnedVerbs:
+    """What is drawn of a `Learned` system."""
 
 
 class RecoveryVerbs:

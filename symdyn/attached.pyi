@@ -281,6 +281,10 @@ class FitVerbs:
     def load(path: str | Path) -> Fit:
         """Read a fit that ``fit.save(path)`` wrote, with its data: it predicts, and its profiles go on."""
 
+class LearnedVerbs:
+    def plot(self, *, axes: Any = None) -> Any:
+        """Data and run of every state of the first trajectory, then every network along it, with twice the members' spread."""
+
 class RecoveryVerbs:
     def plot(self, *, axes: Any = None) -> Any:
         """Data, fit and continuation of every state, then every unknown term along the fit with its 90 % band."""

@@ -17,6 +17,8 @@ SCALARS = ("h/(k+1)", "1/k", "k", "slope")
 
 def _expand(rhs: Program) -> tuple[Expansion, list[SeriesValue]]:
     """Every value of the right-hand side as a series; returns those of the derivatives."""
+    if rhs.tables:
+        raise CompileError("Taylor series of networks and other dense layers are not known; use 'dop853'")
     e = Expansion(len(rhs.blocks[STATE][1]))
     values: list[SeriesValue] = []
     for op, args, constant in rhs.operations:

@@ -9,10 +9,10 @@ import numpy as np
 
 from symdyn.discover.fields.data import FieldData
 from symdyn.discover.surrogates._descent import descend
-from symdyn.discover.surrogates._ensemble import Learned, ensemble, prepare
+from symdyn.discover.surrogates._ensemble import ensemble, prepare
 from symdyn.discover.surrogates._equations import Data
 from symdyn.discover.surrogates._field_problem import FieldEquations
-from symdyn.discover.surrogates.registry import SurrogateFit
+from symdyn.discover.surrogates.registry import MemberFit, SurrogateFit
 from symdyn.errors import RecoveryError
 from symdyn.models.pde import PDESystem
 
@@ -46,11 +46,11 @@ def train(
     times = tuple(np.linspace(ends[0], ends[1], TIMES) for ends in begun.ends)
     grid = np.stack([_grid(t, points) for t in times])
 
-    def member(k: int, tell: Callable[[int], None]) -> Learned:
+    def member(k: int, tell: Callable[[int], bool | None]) -> MemberFit:
         w, d, losses = _descended(equations, begun, options, np.random.default_rng([seed, k]), tell)
         states, arguments, values = equations.sample(w, d, grid)
         fields = np.asarray(states).reshape(len(times), TIMES, PLACES, -1).transpose(0, 1, 3, 2)
-        return fields, arguments, values, equations.terms.free(equations.split(w)[1]), losses
+        return MemberFit(fields, arguments, values, equations.terms.free(equations.split(w)[1]), losses)
 
     return ensemble(system, options, times, member, progress)
 

@@ -10,10 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from symdyn.discover.surrogates._descent import Blocks, descend
-from symdyn.discover.surrogates._ensemble import Learned, ensemble, prepare
+from symdyn.discover.surrogates._ensemble import ensemble, prepare
 from symdyn.discover.surrogates._network_ode import NetworkODE
 from symdyn.discover.surrogates._windows import TrainingWindows, trained_on, windows
-from symdyn.discover.surrogates.registry import SurrogateFit
+from symdyn.discover.surrogates.registry import MemberFit, SurrogateFit
 from symdyn.discover.surrogates.smoothing import Smoothing
 from symdyn.errors import RecoveryError
 from symdyn.inference.data import Observations
@@ -50,11 +50,11 @@ def train(
 
     trained = list(trained_on(observed, options, np.random.default_rng(seed)))
 
-    def member(k: int, tell: Callable[[int], None]) -> Learned:
+    def member(k: int, tell: Callable[[int], bool | None]) -> MemberFit:
         training = windows(trained[k], noise, options.window).weights
         judging = cut.weights - training
         try:  # of all points, those that judge would have been seen
-            begun = Smoothing().fit(system, trained[k])
+            begun = None if system.whole_steps else Smoothing().fit(system, trained[k])
         except RecoveryError:
             begun = None
         starts = (_starts(system, trained[k], cut) / ode.scale).ravel()
@@ -74,7 +74,8 @@ def train(
                 "use shorter windows (option window), the surrogate 'pinn', or none"
             )
         path, s = np.asarray(states(best, dense)), best[ode.starts :]
-        return [path[r] for r in rows], *sample(s, dense[kept], path[kept]), ode.networks.free(s), losses
+        networks = ode.networks.trained(ode.units, s)
+        return MemberFit([path[r] for r in rows], *sample(s, dense[kept], path[kept]), ode.networks.free(s), losses, networks)
 
     return ensemble(system, options, tuple(dense[r] for r in rows), member, progress)
 

@@ -1,0 +1,195 @@
+"""`learn`: networks in the place of unknown terms, trained inside their equations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from symdyn.discover.learned_system import Learned, with_networks
+from symdyn.discover.options import Report
+from symdyn.discover.surrogates.neural_ode import NeuralODE
+from symdyn.discover.surrogates.registry import MemberFit, nested
+from symdyn.errors import RecoveryError, SimulationError
+from symdyn.inference.budget import Budget
+from symdyn.inference.data import Observations, observations
+from symdyn.inference.journal import Journal
+from symdyn.methods.options import check_whole
+from symdyn.neural_terms import TrainedNetwork
+from symdyn.optional import named
+from symdyn.simulation.run import simulate
+from symdyn.system import System
+
+__all__ = ["learn"]
+
+#: Points of a window of a map, whose runs chaos parts soon.
+MAP_WINDOW = 8
+
+
+@named()
+def learn(
+    system: System,
+    data: Any,
+    *,
+    seed: int = 0,
+    budget: float | None = None,
+    heldout: float = 0.0,
+    members: int = 2,
+    window: int | None = None,
+    iterations: int = 150,
+    decay: float = 1.0,
+    checkpoint: str | Path | None = None,
+    progress: bool | Callable[[str, float], None] | None = None,
+) -> Learned:
+    r"""Learn the unknown terms of a system from data as networks; the result is a system of the same kind.
+
+    The equations hold exactly, with networks in the place of the unknown terms; initial values of windows of the data and
+    parameters without a value are fitted along.  Levenberg and Marquardt's method in residual space minimises
+
+    .. math:: \sum \frac{(x_i(t_k; w) - x_{ik})^2}{\sigma_i^2} + \lambda |w|^2 ,
+
+    and stops where points that take no part in the training are followed best.  The system runs in generated kernels: its
+    networks are tables that are applied in loops.
+
+    Parameters
+    ----------
+    system : ODESystem or DiscreteSystem
+        With unknown terms: of `symdyn.network`, which says their form, or undefined functions, whose networks have two hidden
+        layers of 16 neurons.
+    data : anything that `symdyn.inference.data.observations` reads
+        Columns are states; missing values are NaN.
+    seed : int
+        Of first weights and of the points that decide when to stop.
+    budget : float, optional
+        Seconds after which training ends with the best so far.
+    heldout : float
+        Fraction of the last times of each trajectory that are not learned from and judge the system.
+    members : int
+        Networks trained from other weights and points; the best is the system's, and `Learned.spread` compares them.
+    window : int, optional
+        Most points of a window, by default 40, of maps 8.
+    iterations : int
+        Most steps of each training.
+    decay : float
+        :math:`\lambda`, the precision of the normal prior of the weights.
+    checkpoint : str or Path, optional
+        A file where what was learned is kept; the same call again reads it.
+    progress : bool or callable, optional
+        As of `symdyn.recover`.
+
+    Returns
+    -------
+    Learned
+        It prints, ``plot()``\ s and ``save(path)``\ s; ``system``, ``term(f)``, ``spread(f, x)``, ``history``, ``heldout``.
+
+    Raises
+    ------
+    RecoveryError
+        For systems without unknown terms or of another kind, if JAX is missing, or if no network follows the data.
+
+    References
+    ----------
+    Rackauckas et al., arXiv:2001.04385 (universal differential equations).
+
+    Examples
+    --------
+    >>> import numpy as np, sympy as sp, symdyn as sd
+    >>> x, k = sp.symbols("x k")
+    >>> f = sd.network("f", [x], width=4, sign=1)
+    >>> t = np.linspace(0, 4, 21)
+    >>> data = {"t": t, "x": 1 / (1 + 4 * np.exp(-1.5 * t))}  # x' = 1.5 x (1 - x)
+    >>> found = sd.learn(sd.ODESystem({x: f(x)}), data, members=1, iterations=60, progress=False)
+    >>> bool(abs(found.term(f).evaluate([0.5]) - 0.375) < 0.01)
+    True
+    >>> print(found.system.with_terms({f(x): k * x * (1 - x)}))
+    x' = k*x*(1 - x)
+    """
+    check_whole(0, seed=seed)
+    check_whole(1, members=members, iterations=iterations)
+    if not isinstance(system, System):
+        raise RecoveryError(f"learn takes a system with unknown terms, got {type(system).__name__}")
+    if system.unmet(["drift"]) is not None and system.unmet(["map"]) is not None:
+        raise RecoveryError(
+            f"learn takes an ODESystem or a DiscreteSystem; {system.unmet(['drift'])}; of a PDESystem discretise it first"
+        )
+    hybrid = system.without_networks()
+    if not hybrid.unknowns:
+        raise RecoveryError("the system has no unknown terms; put network('f', [x, y])(x, y) into its equations, or use fit")
+    if (reason := nested(hybrid)) is not None:
+        raise RecoveryError(reason)
+    whole = observations(hybrid, data)
+    seen = whole.split(heldout)[0] if heldout else whole
+    points = window if window is not None else MAP_WINDOW if hybrid.whole_steps else 40
+    options = NeuralODE(width=16, window=points, iterations=iterations, decay=decay, members=members)
+    limit, journal = Budget(budget), Journal(checkpoint)
+    free = [p for p in hybrid.parameters if p not in hybrid.defaults]
+    names = list(dict.fromkeys(u.func.__name__ for u in hybrid.unknowns))
+
+    def compute() -> tuple[np.ndarray, ...]:
+        with Report(progress) as report:
+
+            def going(done: int, every: int) -> bool:
+                report("surrogate", done / every)
+                return limit.going()
+
+            fit = options.trained(hybrid, seen, seed=seed, progress=going)
+        ranked = sorted(fit.members, key=_misfit)
+        return tuple(a for m in ranked for a in _arrays(m, names))
+
+    forms = [repr(getattr(u.func, "form", None)) for u in hybrid.unknowns]
+    facts = (a for t in seen.trajectories for a in (t.times, t.values))
+    arrays = journal(("learn", hybrid.digest, sorted(map(str, hybrid.defaults.items())), forms, seed, options, seen.noise, *facts),
+                     compute, limit.going)  # fmt: skip
+    journal.write()
+    found = _members(list(arrays), names)
+    networks, values, starts, history = found[0]
+    system = with_networks(hybrid, networks).with_parameters(dict(zip(free, map(float, values), strict=True)))
+    system = system.replace(initial=MappingProxyType(dict(zip(system.states, map(float, starts[0]), strict=True))))
+    notes = (*seen.notes, *(["training ended at its budget of time"] if limit.over() else []))
+    errors = _errors(system, whole, seen, starts) if heldout else {}
+    return Learned(system, tuple(m[0] for m in found), history, errors, whole, starts, seed, notes)
+
+
+def _misfit(member: MemberFit) -> float:
+    """Of the points that decide when to stop, or of all if there are none."""
+    validation, train = member.losses["validation"], member.losses["train"]
+    return float(np.nanmin(validation)) if np.isfinite(validation).any() else float(np.nanmin(train))
+
+
+def _arrays(member: MemberFit, names: list[str]) -> list[np.ndarray]:
+    """A member as arrays, for the journal: values, starts, losses; then those of every network."""
+    starts = np.array([path[0] for path in member.states])
+    found = [np.asarray(member.parameters), starts, member.losses["train"], member.losses["validation"]]
+    for name in names:
+        parts = member.networks[name].arrays()
+        found += [np.array(list(parts)), *parts.values()]
+    return found
+
+
+def _members(arrays: list[np.ndarray], names: list[str]) -> list[tuple[dict[str, TrainedNetwork], np.ndarray, np.ndarray, Any]]:
+    found = []
+    while arrays:
+        values, starts, train, validation = (arrays.pop(0) for _ in range(4))
+        networks = {}
+        for name in names:
+            keys = arrays.pop(0)
+            networks[name] = TrainedNetwork.from_arrays({str(key): arrays.pop(0) for key in keys})
+        found.append((networks, values, starts, {"train": train, "validation": validation}))
+    return found
+
+
+def _errors(system: System, whole: Observations, seen: Observations, starts: np.ndarray) -> dict[str, float]:
+    """Root mean square errors by state at the times that were held out, of runs from the fitted starts."""
+    squares: list[np.ndarray] = []
+    for run, early, start in zip(whole.trajectories, seen.trajectories, starts, strict=True):
+        initial: dict[Any, float] = dict(zip(system.names, map(float, start), strict=True))
+        try:
+            path = simulate(system, run.times, initial=initial, progress=False)
+        except SimulationError:
+            return dict.fromkeys(system.names, np.inf)
+        values = np.stack([path[s].values for s in system.names], axis=-1)
+        squares.append((values - run.values)[len(early.times) :] ** 2)
+    return dict(zip(system.names, map(float, np.sqrt(np.nanmean(np.concatenate(squares), axis=0))), strict=True))

@@ -8,6 +8,7 @@ from symdyn.codegen.convolved import ConvolvedProgram
 from symdyn.codegen.program import Made, Operation, Program
 from symdyn.codegen.taylor_expansion import CONSTANT, LANE, LINEAR, PARAMETER, STATE, Expansion, SeriesValue
 from symdyn.codegen.taylor_functions import call
+from symdyn.errors import CompileError
 
 __all__ = ["SCALARS", "taylor_programs"]
 

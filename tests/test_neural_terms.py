@@ -94,7 +94,7 @@ def test_files_give_back_the_same_network_and_others_are_refused(tmp_path):
         with pytest.raises(sd.DeclarationError, match=f"{k}.npz is no network that symdyn wrote"):
             sd.TrainedNetwork.load(tmp_path / f"{k}.npz")
     arrays = f.arrays()
-    for name, value in (("weights0", np.ones((5, 3))), ("bias1", np.array(["x", "y"])), ("format", np.array("other")),
+    for name, value in (("weights0", np.ones((4, 2))), ("bias1", np.array(["x", "y"])), ("format", np.array("other")),
                         ("factors", np.ones(3)), ("functions", np.array(["tanh", "exec"]))):  # fmt: skip
         np.savez(path, **{**arrays, name: value})
         with pytest.raises(sd.DeclarationError):
@@ -115,8 +115,9 @@ def test_maps_noise_and_fields_run_with_networks():
     noisy = sd.SDESystem({x: f(x, x)}, {x: f(x, 1)}, initial={x: 0.5})
     runs = [sd.simulate(noisy, [0, 1], trajectories=n, seed=4, step=0.01, progress=False).x.values[:9] for n in (9, 40)]
     np.testing.assert_array_equal(*runs)
-    heat = sd.PDESystem({x: sd.laplacian(x) + f(x, sd.dx(x))}, domain=(0, 1), boundary={x: "neumann"}, initial={x: 0.4})
-    field = sd.simulate(heat, [0, 0.5], resolution=16, progress=False)[x.name]
+    w = sp.Symbol("w")
+    heat = sd.PDESystem({w: sd.laplacian(w) + f(w, sd.dx(w))}, domain=(0, 1), boundary="no-flux", initial={w: 0.4})
+    field = sd.simulate(heat.discretize(16), [0, 0.5], rtol=1e-8, progress=False).w
     plain = sd.simulate(sd.ODESystem({x: f(x, 0)}, initial={x: 0.4}), [0, 0.5], rtol=1e-9, progress=False).x  # it stays uniform
     np.testing.assert_allclose(field[-1], float(plain[-1]), rtol=1e-5)
 
@@ -129,6 +130,20 @@ def test_steady_states_and_sensitivities_of_a_system_with_a_network():
     assert at[0] == pytest.approx(1 + 0.2 * float(f.evaluate(at)), abs=1e-8)
     slope = f.layers.jacobian(at)[0]
     exact = 1 / (1 - 0.2 * slope.sum())
-    found = sd.sensitivities(system, [0, 200], parameters=[a], rtol=1e-9, progress=False)
-    values = [np.ravel(found[name])[-1] for name in found.data_vars if "x" in str(name) and "a" in str(name)]
-    assert min(abs(v - exact) for v in values) < 1e-6
+    found = sd.sensitivities(system, [0, 60], rtol=1e-9, progress=False)
+    assert float(found.dx_da[-1]) == pytest.approx(exact, abs=1e-6)
+    found = sd.analysis.steady_states(system)
+    assert [found.x.item(), found.y.item()] == pytest.approx(at, abs=1e-8)
+    assert found.stable.item()
+
+
+def test_lyapunov_exponents_are_those_of_the_jacobian_of_the_network():
+    """Of z -> tanh(z/2 + ...) at its fixed point: the logarithms of the moduli of the eigenvalues there."""
+    layers = sd.DenseLayers("f", [([[0.5, 0.3], [-0.2, 0.9]], [0.1, -0.2], "tanh")])
+    steps = sd.DiscreteSystem(dict(zip((x, y), layers(x, y), strict=True)), initial={x: 0.1, y: 0.1})
+    at = np.array([0.1, 0.1])
+    for _ in range(500):
+        at = layers.evaluate(at)
+    moduli = np.sort(np.abs(np.linalg.eigvals(layers.jacobian(at))))[::-1]
+    found = sd.analysis.lyapunov_exponents(steps, steps=2000, burn_in=500)
+    np.testing.assert_allclose(found.lyapunov, np.log(moduli), atol=0.01)

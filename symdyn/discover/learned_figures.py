@@ -10,6 +10,7 @@ from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
 from symdyn.discover.figures import panels
 from symdyn.discover.learned_system import Learned
+from symdyn.errors import RecoveryError
 from symdyn.inference.kinds import output_times
 from symdyn.simulation.run import simulate
 
@@ -35,7 +36,7 @@ def draw_learned(learned: Learned, *, axes: Any = None) -> Any:
     Raises
     ------
     RecoveryError
-        If there are fewer axes than panels.
+        If there are fewer axes than panels, and for fields.
 
     Examples
     --------
@@ -47,6 +48,8 @@ def draw_learned(learned: Learned, *, axes: Any = None) -> Any:
     ['x', 'f(x)']
     """
     system, run = learned.system, learned.observations.trajectories[0]
+    if system.fields:
+        raise RecoveryError("plot draws ODEs and maps; of fields draw learned.term(f).evaluate(points)")
     terms = system.networks
     axes = panels(axes, len(system.states) + len(terms), "one for each state and network", (7, 2.2))
     times = output_times(system, run.times[0], run.times[-1])

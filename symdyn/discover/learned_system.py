@@ -41,10 +41,10 @@ class Learned(LearnedVerbs):
         the points that decide when to stop; NaN without them.
     heldout : dict of str to float
         Root mean square errors of the states at the times that were held out, in their units; empty without any.
-    observations : Observations
+    observations : Observations or FieldData
         The data.
     starts : (trajectories, n) float64
-        Fitted states at the first times.
+        Fitted states at the first times; of fields (trajectories, n, positions).
     seed : int
     notes : tuple of str
 
@@ -62,7 +62,7 @@ class Learned(LearnedVerbs):
     members: tuple[dict[str, TrainedNetwork], ...]
     history: Mapping[str, np.ndarray]
     heldout: Mapping[str, float]
-    observations: Observations
+    observations: Any
     starts: np.ndarray
     seed: int = 0
     notes: tuple[str, ...] = ()
@@ -135,7 +135,8 @@ class Learned(LearnedVerbs):
     def __str__(self) -> str:
         data = self.observations
         lines = [
-            f"Learned from {data.size} measurements in {len(data.trajectories)} trajectories: "
+            f"Learned from {sum(int(np.isfinite(t.values).sum()) for t in data.trajectories)} measurements in "
+            f"{len(data.trajectories)} {'trajectory' if len(data.trajectories) == 1 else 'trajectories'}: "
             f"{len(self.members)} network{'s' if len(self.members) > 1 else ''} of each term",
             *(f"  {e}" for e in self.system.equations()),
             *(f"  {network}, {network.size} weights" for network in self.members[0].values()),

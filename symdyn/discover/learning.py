@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from symdyn.discover.learned_system import Learned, with_networks
+from symdyn.discover.fields.data import read_fields
 from symdyn.discover.options import Report
+from symdyn.discover.surrogates.field_pinn import FieldPINN
 from symdyn.discover.surrogates.neural_ode import NeuralODE
 from symdyn.discover.surrogates.registry import MemberFit, nested
 from symdyn.errors import RecoveryError, SimulationError
@@ -25,6 +27,8 @@ from symdyn.system import System
 
 __all__ = ["learn"]
 
+#: Parts of the systems that are learned.
+KINDS = (["drift"], ["map"], ["fields"])
 #: Points of a window of a map, whose runs chaos parts soon.
 MAP_WINDOW = 8
 
@@ -40,7 +44,7 @@ def learn(
     members: int = 2,
     window: int | None = None,
     iterations: int = 150,
-    decay: float = 1.0,
+    decay: float | None = None,
     checkpoint: str | Path | None = None,
     progress: bool | Callable[[str, float], None] | None = None,
 ) -> Learned:
@@ -56,25 +60,26 @@ def learn(
 
     Parameters
     ----------
-    system : ODESystem or DiscreteSystem
+    system : ODESystem, DiscreteSystem or PDESystem
         With unknown terms: of `symdyn.network`, which says their form, or undefined functions, whose networks have two hidden
-        layers of 16 neurons.
-    data : anything that `symdyn.inference.data.observations` reads
+        layers of 16 neurons, of fields of 8.  Fields are of one dimension, and networks for the fields themselves are trained
+        along (`symdyn.discover.surrogates.field_pinn`).
+    data : anything that `symdyn.inference.data.observations` reads; of fields what `symdyn.recover` does
         Columns are states; missing values are NaN.
     seed : int
         Of first weights and of the points that decide when to stop.
     budget : float, optional
         Seconds after which training ends with the best so far.
     heldout : float
-        Fraction of the last times of each trajectory that are not learned from and judge the system.
+        Fraction of the last times of each trajectory that are not learned from and judge the system; not of fields.
     members : int
         Networks trained from other weights and points; the best is the system's, and `Learned.spread` compares them.
     window : int, optional
-        Most points of a window, by default 40, of maps 8.
+        Most points of a window, by default 40, of maps 8; not of fields.
     iterations : int
         Most steps of each training.
     decay : float
-        :math:`\lambda`, the precision of the normal prior of the weights.
+        :math:`\lambda`, the precision of the normal prior of the weights: 1 by default, of fields 0.1.
     checkpoint : str or Path, optional
         A file where what was learned is kept; the same call again reads it.
     progress : bool or callable, optional
@@ -111,19 +116,28 @@ def learn(
     check_whole(1, members=members, iterations=iterations)
     if not isinstance(system, System):
         raise RecoveryError(f"learn takes a system with unknown terms, got {type(system).__name__}")
-    if system.unmet(["drift"]) is not None and system.unmet(["map"]) is not None:
-        raise RecoveryError(
-            f"learn takes an ODESystem or a DiscreteSystem; {system.unmet(['drift'])}; of a PDESystem discretise it first"
-        )
+    if not any(system.unmet(parts) is None for parts in KINDS):
+        raise RecoveryError(f"learn takes an ODESystem, a DiscreteSystem or a PDESystem; {system.unmet(['drift'])}")
     hybrid = system.without_networks()
     if not hybrid.unknowns:
         raise RecoveryError("the system has no unknown terms; put network('f', [x, y])(x, y) into its equations, or use fit")
-    if (reason := nested(hybrid)) is not None:
+    given: dict[str, Any] = {"iterations": iterations, "members": members, **({} if decay is None else {"decay": decay})}
+    trainer: NeuralODE | FieldPINN
+    if hybrid.fields:
+        if heldout or window is not None:
+            raise RecoveryError(f"{'heldout' if heldout else 'window'} has no effect on the learning of fields; leave it out")
+        whole: Any = read_fields(hybrid, data)
+        seen: Any = whole
+        trainer = FieldPINN(**given)
+        reason = trainer.applies(hybrid, seen)
+    else:
+        whole = observations(hybrid, data)
+        seen = whole.split(heldout)[0] if heldout else whole
+        usual = MAP_WINDOW if hybrid.whole_steps else NeuralODE.window
+        trainer = NeuralODE(width=16, window=usual if window is None else window, **given)
+        reason = nested(hybrid)
+    if reason is not None:
         raise RecoveryError(reason)
-    whole = observations(hybrid, data)
-    seen = whole.split(heldout)[0] if heldout else whole
-    points = window if window is not None else MAP_WINDOW if hybrid.whole_steps else 40
-    options = NeuralODE(width=16, window=points, iterations=iterations, decay=decay, members=members)
     limit, journal = Budget(budget), Journal(checkpoint)
     free = [p for p in hybrid.parameters if p not in hybrid.defaults]
     names = list(dict.fromkeys(u.func.__name__ for u in hybrid.unknowns))
@@ -135,19 +149,20 @@ def learn(
                 report("surrogate", done / every)
                 return limit.going()
 
-            fit = options.trained(hybrid, seen, seed=seed, progress=going)
+            fit = trainer.trained(hybrid, seen, seed=seed, progress=going)
         ranked = sorted(fit.members, key=_misfit)
         return tuple(a for m in ranked for a in _arrays(m, names))
 
     forms = [repr(getattr(u.func, "form", None)) for u in hybrid.unknowns]
-    facts = (a for t in seen.trajectories for a in (t.times, t.values))
-    arrays = journal(("learn", hybrid.digest, sorted(map(str, hybrid.defaults.items())), forms, seed, options, seen.noise, *facts),
+    facts = [*getattr(seen, "positions", ()), *(a for t in seen.trajectories for a in (t.times, t.values))]
+    arrays = journal(("learn", hybrid.digest, sorted(map(str, hybrid.defaults.items())), forms, seed, trainer, seen.noise, *facts),
                      compute, limit.going)  # fmt: skip
     journal.write()
     found = _members(list(arrays), names)
     networks, values, starts, history = found[0]
     system = with_networks(hybrid, networks).with_parameters(dict(zip(free, map(float, values), strict=True)))
-    system = system.replace(initial=MappingProxyType(dict(zip(system.states, map(float, starts[0]), strict=True))))
+    if not system.fields:
+        system = system.replace(initial=MappingProxyType(dict(zip(system.states, map(float, starts[0]), strict=True))))
     notes = (*seen.notes, *(["training ended at its budget of time"] if limit.over() else []))
     errors = _errors(system, whole, seen, starts) if heldout else {}
     return Learned(system, tuple(m[0] for m in found), history, errors, whole, starts, seed, notes)
@@ -161,7 +176,7 @@ def _misfit(member: MemberFit) -> float:
 
 def _arrays(member: MemberFit, names: list[str]) -> list[np.ndarray]:
     """A member as arrays, for the journal: values, starts, losses; then those of every network."""
-    starts = np.array([path[0] for path in member.states])
+    starts = np.array([path[0] for path in member.states])  # of fields at all positions
     found = [np.asarray(member.parameters), starts, member.losses["train"], member.losses["validation"]]
     for name in names:
         parts = member.networks[name].arrays()

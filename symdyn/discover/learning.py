@@ -30,7 +30,7 @@ __all__ = ["learn"]
 #: Parts of the systems that are learned.
 KINDS = (["drift"], ["map"], ["fields"])
 #: Points of a window of a map, whose runs chaos parts soon.
-MAP_WINDOW = 8
+MAP_WINDOW = 5
 
 
 @named()
@@ -55,7 +55,7 @@ def learn(
 
     .. math:: \sum \frac{(x_i(t_k; w) - x_{ik})^2}{\sigma_i^2} + \lambda |w|^2 ,
 
-    and stops where points that take no part in the training are followed best.  The system runs in generated kernels: its
+    and of ODEs stops where points that take no part in the training are followed best.  The system runs in generated kernels: its
     networks are tables that are applied in loops.
 
     Parameters
@@ -75,7 +75,7 @@ def learn(
     members : int
         Networks trained from other weights and points; the best is the system's, and `Learned.spread` compares them.
     window : int, optional
-        Most points of a window, by default 40, of maps 8; not of fields.
+        Most points of a window, by default 40, of maps 5; not of fields.
     iterations : int
         Most steps of each training.
     decay : float
@@ -133,8 +133,10 @@ def learn(
     else:
         whole = observations(hybrid, data)
         seen = whole.split(heldout)[0] if heldout else whole
-        usual = MAP_WINDOW if hybrid.whole_steps else NeuralODE.window
-        trainer = NeuralODE(width=16, window=usual if window is None else window, **given)
+        usual: dict[str, Any] = {"width": 16}
+        if hybrid.whole_steps:  # of chaos, a run from where a point is held out tells nothing
+            usual |= {"window": MAP_WINDOW, "holdout": 0.0}
+        trainer = NeuralODE(**usual | ({} if window is None else {"window": window}) | given)
         reason = nested(hybrid)
     if reason is not None:
         raise RecoveryError(reason)

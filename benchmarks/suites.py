@@ -7,6 +7,7 @@ from pathlib import Path
 
 from benchmarks.cme import cme
 from benchmarks.compile_time import compile_time
+from benchmarks.dense_layers import dense
 from benchmarks.derivation import derivation
 from benchmarks.discovery.calibration import draw
 from benchmarks.discovery.suite import calibration, discovery
@@ -34,6 +35,7 @@ SUITES: dict[str, Callable[[Settings], Result]] = {
     "populations": populations,
     "cme": cme,
     "pde": pde,
+    "dense": dense,
     "derivation": derivation,
     "exponents": exponents,
     "sbml": sbml,

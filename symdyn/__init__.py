@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from symdyn import started  # before all else: it looks at the clock
 from symdyn import verbs as _verbs  # gives the classes below what modules above them derive
+from symdyn.dense import DenseLayers
 from symdyn.errors import CompileError, DeclarationError, ParseError, RecoveryError, SimulationError, SymdynError
 from symdyn.lazy import lazy
 from symdyn.models.boundary import Dirichlet, Neumann, Robin
@@ -32,15 +33,18 @@ from symdyn.models.pde import PDESystem
 from symdyn.models.reaction import Burst, Reaction
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.models.sde import SDESystem
+from symdyn.neural_terms import TrainedNetwork, network
 from symdyn.paths import Path
 from symdyn.system import System
 from symdyn.version import __version__
 
 if TYPE_CHECKING:
-    from symdyn import analysis, cells, discover, extend, grids, leslie, methods, networks, projection, reduction, studies
+    from symdyn import analysis, cells, derive, discover, extend, grids, leslie, methods, networks, projection, reduction, studies
     from symdyn.codegen.kernel import compile
     from symdyn.codegen.kernel_base import Kernel
     from symdyn.derive.closures import CLOSURES
+    from symdyn.discover.learned_system import Learned
+    from symdyn.discover.learning import learn
     from symdyn.discover.recover import recover
     from symdyn.discover.recovery import Recovery
     from symdyn.discover.regressors.operon import OperonRegression
@@ -68,8 +72,11 @@ __getattr__, __dir__, __all__ = lazy(
         "cells": (),
         "codegen.kernel": ("compile",),
         "codegen.kernel_base": ("Kernel",),
+        "derive": (),
         "derive.closures": ("CLOSURES",),
         "discover": (),
+        "discover.learned_system": ("Learned",),
+        "discover.learning": ("learn",),
         "discover.recover": ("recover",),
         "discover.recovery": ("Recovery",),
         "discover.regressors.operon": ("OperonRegression",),
@@ -100,9 +107,9 @@ __getattr__, __dir__, __all__ = lazy(
         "studies": (),
     },
     eager=(
-        "BranchingSystem", "BulkCellSystem", "Burst", "CompileError", "DeclarationError", "Dirichlet", "DiscreteSystem", "Disk",
+        "BranchingSystem", "BulkCellSystem", "Burst", "CompileError", "DeclarationError", "DenseLayers", "Dirichlet", "DiscreteSystem", "Disk",
         "Event", "Interval", "MatrixModel", "MomentSystem", "Neumann", "ODESystem", "PDESystem", "ParseError", "Path", "Plane",
         "Polygon", "Reaction", "ReactionNetwork", "RecoveryError", "Rectangle", "Robin", "SDESystem", "SimulationError",
-        "SymdynError", "System", "div", "dose", "dot", "dx", "dy", "grad", "integral", "laplacian", "mean", "vector",
+        "SymdynError", "System", "TrainedNetwork", "div", "dose", "dot", "dx", "dy", "grad", "integral", "laplacian", "mean", "network", "vector",
     ),
 )  # fmt: skip

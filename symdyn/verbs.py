@@ -82,8 +82,10 @@ VERBS: Mapping[type, Mapping[str, Attached]] = {
         **_methods("symdyn.io.sbml", "to_sbml"),
         **_methods("symdyn.io.antimony", "to_antimony"),
         **_methods("symdyn.derive.index_reduction", "index_reduced"),
+        **_methods("symdyn.derive.time_steps", "discretize"),
         **_methods("symdyn.models.eventful", "with_events"),
     },
+    attached.MapVerbs: _methods("symdyn.derive.backward_error", "modified_equation"),
     attached.DiffusionVerbs: {
         **_methods("symdyn.derive.moments", "moments", "cumulants"),
         **_methods("symdyn.models.eventful", "with_events"),
@@ -149,6 +151,7 @@ VERBS: Mapping[type, Mapping[str, Attached]] = {
         **_methods("symdyn.io.fits", save="write_fit"),
         "load": AttachedMaker("symdyn.io.fits", "read_fit"),
     },
+    attached.LearnedVerbs: _methods("symdyn.discover.learned_figures", plot="draw_learned"),
     attached.RecoveryVerbs: {
         **_methods("symdyn.discover.figures", plot="draw_fit", plot_front="draw_front"),
         **_methods("symdyn.discover.predictions", "predict", "score"),

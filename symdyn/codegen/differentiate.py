@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 from symdyn.codegen.lower import Lowering
-from symdyn.codegen.program import COMPARISONS
+from symdyn.codegen.program import COMPARISONS, DENSE
 from symdyn.errors import CompileError
 
 __all__ = ["derivatives"]
@@ -90,8 +90,12 @@ class _Differentiation:
         op, args, _ = self.lowering.operations[k]
         if op == "input":
             return {k: self.one} if k in self.wanted else {}
+        if op in DENSE:
+            return {s: self.one for a in args for s in found[a]}  # only which inputs there are; `_part` has the factors
         if op in STEPS or not any(found[a] for a in args):
             return {}
+        if op == "part":
+            return self._part(k, found)
         if op in ("add", "sub"):
             return self._joined(op, found, *args)
         if op == "neg":
@@ -114,6 +118,17 @@ class _Differentiation:
             for s, d in row.items():
                 total[s] = self._op("add", total[s], d) if s in total else d
         return total
+
+    def _part(self, k: int, found: dict[int, Row]) -> Row:
+        """A row of the Jacobian of dense layers, times the rows of their arguments."""
+        _, (source,), place = self.lowering.operations[k]
+        op, args, number = self.lowering.operations[source]
+        if op != "dense":
+            raise CompileError("second derivatives of dense layers have no code; use a method without a Jacobian, such as 'dop853'")
+        layers = self.lowering.tables[int(number)]
+        first = int(place) * len(args)
+        by = [(a, self.lowering.dense("slopes", layers, args, first + j)) for j, a in enumerate(args) if found[a]]
+        return self._sum([self._scaled(found[a], factor) for a, factor in by])
 
     def _product(self, found: dict[int, Row], a: int, b: int) -> Row:
         if a == b:

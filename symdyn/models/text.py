@@ -71,7 +71,7 @@ def model_text(system: System) -> str:
 def text_of(system: System) -> str | None:
     r"""The text of a system if it reads back as the same system, else None.
 
-    No text holds states such as the moment ``E[X]``, and functions that are defined by pieces.
+    No text holds states such as the moment ``E[X]``, functions that are defined by pieces, and the weights of networks.
 
     Examples
     --------
@@ -82,7 +82,7 @@ def text_of(system: System) -> str | None:
     >>> text_of(network.moments(order=2)) is None
     True
     """
-    if system.text_options is None or system.inputs or system.constraints:
+    if system.text_options is None or system.inputs or system.constraints or system.networks:
         return None
     text = model_text(system)
     return text if _plain(system) or reads_back(system, text) else None

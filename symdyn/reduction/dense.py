@@ -7,7 +7,12 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import sympy as sp
 
+from symdyn.dense import DenseLayers
+
 __all__ = ["combination", "dense", "products"]
+
+#: Numbers above which a matrix becomes a table: code of so many multiplications takes tenths of a second to compile.
+TABLE = 200
 
 
 def combination(pairs: Iterable[tuple[float, sp.Expr]]) -> sp.Expr:
@@ -31,9 +36,20 @@ def combination(pairs: Iterable[tuple[float, sp.Expr]]) -> sp.Expr:
 
 
 def dense(matrix: np.ndarray, vector: Sequence[sp.Expr], offset: np.ndarray | None = None) -> list[sp.Expr]:
-    """The expressions ``offset + matrix @ vector``."""
+    """The expressions ``offset + matrix @ vector``: written out if small, else a table that the code applies in loops.
+
+    >>> x, y = sp.symbols("x y")
+    >>> dense(np.array([[1.0, 2.0], [0.0, 3.0]]), [x, y], np.array([0.0, 1.0]))
+    [x + 2.0*y, 3.0*y + 1.0]
+    """
+    matrix = np.asarray(matrix, float)
+    if np.count_nonzero(matrix) > TABLE:
+        kept = np.any(matrix != 0, axis=0)
+        arguments = [e for e, there in zip(vector, kept, strict=True) if there]
+        name = f"M{matrix.shape[0]}x{len(arguments)}"
+        return list(DenseLayers(name, [(matrix[:, kept], offset, "identity")])(*arguments))
     rows = []
-    for k, row in enumerate(np.asarray(matrix, float).tolist()):
+    for k, row in enumerate(matrix.tolist()):
         pairs = list(zip(row, vector, strict=True))
         rows.append(combination([*pairs, (float(offset[k]), sp.S.One)] if offset is not None else pairs))
     return rows

@@ -22,6 +22,7 @@ from symdyn.declaration import (
     read_equations,
 )
 from symdyn.errors import DeclarationError
+from symdyn.neural_terms import NetworkTerm, TrainedNetwork
 from symdyn.parsing import MAX_TEXT, ModelText, parse_model
 from symdyn.paths import Path, PathSlope
 from symdyn.system.initial import Beginning
@@ -460,7 +461,8 @@ class System(Beginning):
         ----------
         terms : mapping
             From an unknown term (``f(x, y)``), its function (``f``, then the expression is in the arguments of
-            each application) or its name to the expression that takes its place.
+            each application) or its name to the expression that takes its place.  A trained network counts as an unknown
+            term, and may take the place of one.
         defaults : mapping of Symbol to float, optional
             Values of parameters that the expressions bring in.
 
@@ -482,24 +484,28 @@ class System(Beginning):
         y' = x*y - y
         """
         found = {}
-        by_name = {u.func.__name__: u for u in reversed(self.unknowns)}
+        by_name = {u.func.__name__: u for u in reversed((*self.unknowns, *(n.unknown for n in self.networks)))}
         for key, value in terms.items():
+            key = key.unknown if isinstance(key, NetworkTerm) else key
             name = key if isinstance(key, str) else getattr(key, "__name__", None) or key.func.__name__
             if name not in by_name:
-                known = ", ".join(map(str, self.unknowns)) or "none"
+                known = ", ".join(map(str, by_name.values())) or "none"
                 raise DeclarationError(f"{key} is not an unknown term of this system; its unknown terms: {known}")
-            found[name] = (key if isinstance(key, AppliedUndef) else by_name[name], expression(value))
+            pattern = key if isinstance(key, AppliedUndef) else by_name[name]
+            found[name] = (pattern, value(*pattern.args) if isinstance(value, TrainedNetwork) else expression(value))
 
         def fill(e: sp.Expr) -> sp.Expr:
             swap = {}
-            for u in e.atoms(AppliedUndef):
-                if u.func.__name__ in found:
-                    pattern, value = found[u.func.__name__]
-                    swap[u] = value.subs(dict(zip(pattern.args, u.args, strict=True)), simultaneous=True)
+            for u in e.atoms(AppliedUndef, NetworkTerm):
+                term = u.unknown if isinstance(u, NetworkTerm) else u
+                if term.func.__name__ in found:
+                    pattern, value = found[term.func.__name__]
+                    swap[u] = value.subs(dict(zip(pattern.args, term.args, strict=True)), simultaneous=True)
             return e.xreplace(swap)
 
         filled = self.map_expressions(fill)
-        line = "with " + ", ".join(f"{k} = {v}" for k, v in found.values())
+        shown = ((k, v.network if isinstance(v, NetworkTerm) else f"{k} = {v}") for k, v in found.values())
+        line = "with " + ", ".join(str(text) for _, text in shown)
         symbols = filled._symbols() | dag.free_symbols(self._formulas(self.initial))
         symbols = {s.path if isinstance(s, PathSlope) else s for s in symbols}
         free = symbols - set(self.initial_symbols) - {self.time}
@@ -536,6 +542,7 @@ class System(Beginning):
             lines.append(f"  initial: {', '.join(shown)}")
         if self.unknowns:
             lines.append(f"  unknown: {', '.join(map(str, self.unknowns))}")
+        lines += [f"  {text}" for text in dict.fromkeys(str(n.network) for n in self.networks)]
         return "\n".join(lines)
 
     def _repr_latex_(self) -> str:

@@ -86,7 +86,9 @@ def pod_basis(
         rank = int((values > values[:1] * np.finfo(float).eps).sum())
         count = min(counts[name], len(places)) if len(places) == 1 else counts[name]
         if count > rank and len(places) > 1:
-            raise DeclarationError(f"{count} modes of {name or 'the states'}, but the runs determine {rank}; take at most {rank}")
+            raise DeclarationError(
+                f"{count} modes of {name or 'the states'}, but the runs determine {rank}; take at most {rank}"
+            )
         part = np.zeros((len(snapshots), count))
         part[places] = vectors[:, :count] / np.sqrt(weights[places])[:, None]
         largest = np.abs(part).argmax(axis=0)

@@ -182,7 +182,9 @@ def delays(x: Any, delays: int = 100, modes: int | None = None, *, step: float |
     if modes is not None:
         check_whole(1, modes=modes)
     if len(times) < 2 * delays * len(names) + 5:
-        raise DeclarationError(f"{len(times)} values are too few for {delays} delays; take {2 * delays * len(names) + 5} or more")
+        raise DeclarationError(
+            f"{len(times)} values are too few for {delays} delays; take {2 * delays * len(names) + 5} or more"
+        )
     windows = [np.lib.stride_tricks.sliding_window_view(column, delays) for column in series.T]
     orthogonal, triangle = np.linalg.qr(np.concatenate(windows, axis=1))
     left, singular, right = np.linalg.svd(triangle)  # windows = Q (L S R), H = windows'
@@ -223,7 +225,9 @@ def _series(x: Any, step: float | None) -> tuple[tuple[str, ...], np.ndarray, np
     else:
         arrays = [x]
     if not arrays or any(np.ndim(a) != 1 for a in arrays):
-        raise DeclarationError("delays take one trajectory: a DataArray over time, a dataset of such, a Series or an array (T,)")
+        raise DeclarationError(
+            "delays take one trajectory: a DataArray over time, a dataset of such, a Series or an array (T,)"
+        )
     labels = arrays[0]["time"].values if isinstance(arrays[0], xr.DataArray) and "time" in arrays[0].dims else None
     if labels is None and hasattr(arrays[0], "index") and not isinstance(arrays[0], Sequence):
         labels = np.asarray(arrays[0].index, float)

@@ -79,7 +79,9 @@ class Layout:
         """
         listed = data if isinstance(data, Sequence) else [data]
         if not listed or not all(isinstance(d, xr.Dataset) for d in listed):
-            raise DeclarationError(f"the runs are {type(data).__name__}; expected a dataset of symdyn.simulate, or a list of them")
+            raise DeclarationError(
+                f"the runs are {type(data).__name__}; expected a dataset of symdyn.simulate, or a list of them"
+            )
         return [self._read(d) for d in listed]
 
     def _read(self, data: xr.Dataset) -> Snapshots:
@@ -102,7 +104,9 @@ class Layout:
         coordinates = {k: c for k, c in data.coords.items() if set(c.dims) <= set(lead) and "initial" not in c.attrs}
         missing = {d: np.arange(data.sizes[d]) for d in lead if d not in coordinates}
         kept = xr.Dataset(coords={**coordinates, **missing})
-        return Snapshots(whole, np.asarray(stored["time"].values, float), {str(d): data.sizes[d] for d in lead}, kept, dict(data.attrs))
+        return Snapshots(
+            whole, np.asarray(stored["time"].values, float), {str(d): data.sizes[d] for d in lead}, kept, dict(data.attrs)
+        )
 
     def state(self, values: Any) -> np.ndarray:
         """A state (n,) from arrays or numbers by variable, a dataset at one time, or an array (n,)."""
@@ -113,7 +117,9 @@ class Layout:
             missing = [n for n in self.names if n not in given]
             if missing:
                 raise DeclarationError(f"the state has no value of {missing[0]}")
-            parts = [np.broadcast_to(np.asarray(given[n], float), s).ravel() for n, s in zip(self.names, self.shapes, strict=True)]
+            parts = [
+                np.broadcast_to(np.asarray(given[n], float), s).ravel() for n, s in zip(self.names, self.shapes, strict=True)
+            ]
             return np.concatenate(parts)
         found = np.asarray(values, float)
         if found.shape != (self.size,):
@@ -128,7 +134,9 @@ class Layout:
         shape = self.shapes[self.names.index(name)]
         found = np.atleast_1d(np.asarray(position, float)) if shape else np.zeros(0)
         if len(found) != len(shape):
-            raise DeclarationError(f"the sensor {sensor} is at {where!r}; expected {len(shape)} numbers of a position, such as ('u', 0.3)")
+            raise DeclarationError(
+                f"the sensor {sensor} is at {where!r}; expected {len(shape)} numbers of a position, such as ('u', 0.3)"
+            )
         cells = []
         for x, (axis, points) in zip(found, self.space.items(), strict=False):
             half = 0.5 * abs(points[1] - points[0]) if len(points) > 1 else np.inf

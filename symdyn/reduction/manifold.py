@@ -65,7 +65,9 @@ def tangent_rates(basis: CurvedBasis, z: Sequence[sp.Symbol], projections: Seque
     """
     r = basis.size
     pairs = list(zip(*np.triu_indices(r), strict=True))
-    slopes = [[(2 * z[a] if i == j else z[j] if i == a else z[i]) if a in (i, j) else sp.S.Zero for a in range(r)] for i, j in pairs]
+    slopes = [
+        [(2 * z[a] if i == j else z[j] if i == a else z[i]) if a in (i, j) else sp.S.Zero for a in range(r)] for i, j in pairs
+    ]
     right = []
     for a in range(r):
         terms = [sp.Mul(s[a], n, evaluate=not n.is_Add) for s, n in zip(slopes, projections[r:], strict=True) if s[a] != 0]

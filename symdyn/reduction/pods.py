@@ -201,7 +201,9 @@ def _blocks(full: Any, layout: Layout, blocks: Any) -> dict[str, np.ndarray]:
     listed = [n for found in names.values() for n in found]
     if sorted(listed) != sorted(layout.names):
         left = sorted(set(layout.names) - set(listed))
-        raise DeclarationError(f"every state belongs to one block; {left[0] if left else 'a state'} {'has none' if left else 'has two'}")
+        raise DeclarationError(
+            f"every state belongs to one block; {left[0] if left else 'a state'} {'has none' if left else 'has two'}"
+        )
     return {str(k): np.concatenate([np.arange(layout.size)[where[n]] for n in v]) for k, v in names.items()}
 
 

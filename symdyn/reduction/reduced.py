@@ -253,7 +253,9 @@ class ReducedSystem(ModeVerbs, ODESystem):
         numbers = run_parameters(self, read)
         along = {"dims": "run"}
         starts = {s: xr.DataArray(z[:, 0, k], **along) for k, s in enumerate(self.states)}
-        values = {p: xr.DataArray(row, **along) for p, row in zip(self.parameters, numbers, strict=True) if p not in self.inputs}
+        values = {
+            p: xr.DataArray(row, **along) for p, row in zip(self.parameters, numbers, strict=True) if p not in self.inputs
+        }
         given = {"rtol": 1e-8, "atol": 1e-10 * float(np.abs(z).max() or 1.0), "progress": False, **options}
         data = simulate(self, read.times, initial=starts, parameters=values, **given)
         return np.stack([data[n].transpose("run", "time").values for n in self.names], axis=-1)

@@ -54,7 +54,9 @@ class GridSplit(Split):
         if grid.advection != "central":
             raise DeclarationError(f"advection={grid.advection!r} is not smooth in the fields; discretize with 'central'")
         pairs = [pair for row in grid.conditions.values() for pair in row if pair != "periodic"]
-        walls = {s for pair in pairs for c in pair for e in (*c.coefficients, c.value) for s in e.free_symbols} - set(grid.space)
+        walls = {s for pair in pairs for c in pair for e in (*c.coefficients, c.value) for s in e.free_symbols} - set(
+            grid.space
+        )
         if walls:
             name = min(map(str, walls))
             raise DeclarationError(f"a condition at the walls contains {name}; a reduction needs it as a number")
@@ -173,7 +175,11 @@ class GridSplit(Split):
         """The model of the grid with other rates, 0 unless given."""
         rows = tuple(rates.get(k, sp.S.Zero) for k in range(len(self.grid.states)))
         inner = {components(node.args[0], self.grid.dimension) for e in rows for node in e.atoms(Operator)}
-        kept = {k: c for k, c in self.grid.conditions.items() if k in self.grid.fields or components(k, self.grid.dimension) in inner}
+        kept = {
+            k: c
+            for k, c in self.grid.conditions.items()
+            if k in self.grid.fields or components(k, self.grid.dimension) in inner
+        }
         return self.grid.replace(rates=rows, conditions=MappingProxyType(kept), observables=MappingProxyType({})).model()
 
     @cached_property
@@ -220,7 +226,9 @@ class GridSplit(Split):
         near = self._neighbours([place for place in places if place[0] in self._fluxes])
         atoms = []
         for e, cell in places:
-            atoms.append(self._polynomial(e, cell, near[e, cell], symbols) if e in self._fluxes else self._local(e, cell, symbols))
+            atoms.append(
+                self._polynomial(e, cell, near[e, cell], symbols) if e in self._fluxes else self._local(e, cell, symbols)
+            )
         return Sample(tuple(atoms), tuple(symbols.values()), _Points(self, list(symbols)))
 
     def _place(self, point: int) -> tuple[sp.Expr, int]:
@@ -239,9 +247,7 @@ class GridSplit(Split):
                 swap[node] = symbols.setdefault((node, at), sp.Dummy(f"{node}_{at}", real=True))
         return dag.replace([e], swap)[0]
 
-    def _polynomial(
-        self, e: sp.Expr, cell: int, near: Sequence[int], symbols: dict[tuple[sp.Expr, int], sp.Symbol]
-    ) -> sp.Expr:
+    def _polynomial(self, e: sp.Expr, cell: int, near: Sequence[int], symbols: dict[tuple[sp.Expr, int], sp.Symbol]) -> sp.Expr:
         """The polynomial in neighbouring values that a term is in one cell."""
         test, basis = np.zeros((self.size, 1)), np.zeros((self.size, len(near)))
         test[cell], basis[near, range(len(near))] = 1.0, 1.0
@@ -320,4 +326,3 @@ class _Points:
         for e, cell in self.wanted:
             rows.append(made[e][cell] if e in made else states[split.rows(split.grid.states.index(e))][cell])
         return np.stack(rows)
-

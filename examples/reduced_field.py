@@ -6,7 +6,8 @@ error of the reduced run, and that of the grid itself against the exact solution
 
     python -m examples.reduced_field --out out
 
-Chaturantabut & Sorensen, SIAM Journal on Scientific Computing 32 (2010) 2737; Cole, Quarterly of Applied Mathematics 9 (1951) 225.
+Chaturantabut & Sorensen, SIAM Journal on Scientific Computing 32 (2010) 2737; Cole, Quarterly of Applied Mathematics 9
+(1951) 225.
 """
 
 from __future__ import annotations

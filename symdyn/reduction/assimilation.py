@@ -117,8 +117,9 @@ def assimilate(
     r"""The initial coordinates, and parameters, that follow from measurements of the full system in a few places.
 
     Least squares, or greatest likelihood, by `symdyn.fit` on the reduced system with the sensors as observables,
-    :math:`y_k = e_k^\top (\bar u + V z)`.  The coordinates at the first time have the prior of the runs, a normal distribution with
-    three times their spread.
+    :math:`y_k = e_k^\top (\bar u + V z)`.  The coordinates at the first time have the prior of the
+    runs, a normal distribution with three times their spread.  On a quadratic manifold the derivation of sensitivities takes
+    seconds for four modes and minutes from six on.
 
     Parameters
     ----------
@@ -173,8 +174,8 @@ def assimilate(
     names = [f"{s}_0" for s in system.names]
     priors = {n: stats.norm(0, WIDE * s) for n, s in zip(names, spread, strict=True)}
     found = fit(
-        begun, sensors, observables=dict(zip(map(str, at), values, strict=True)), noise=noise, priors=priors, parameters=parameters,
-        starts=starts, level=level, seed=seed, **options,
+        begun, sensors, observables=dict(zip(map(str, at), values, strict=True)), noise=noise, priors=priors,
+        parameters=parameters, starts=starts, level=level, seed=seed, **options,
     )  # fmt: skip
     fitted = found.parameters
     final = system.with_initial({s: fitted[n] for s, n in zip(system.names, names, strict=True)})

@@ -60,7 +60,7 @@ class DelayMap(DiscreteSystem):
         count = weights.shape[1] // len(names)
         states = [[sp.Symbol(f"{name}_{k + 1}") for k in range(count)] for name in names]
         rows: dict[sp.Symbol, sp.Expr] = {}
-        for row, new in zip(states, dense(weights, [s for row in states for s in row]), strict=True):
+        for row, new in zip(states, dense(weights, [s for listed in states for s in listed]), strict=True):
             rows |= dict(zip(row, [new, *row[:-1]], strict=True))
         observables = {name: row[0] + float(c) for name, row, c in zip(names, states, center, strict=True)}
         initial = {s: float(x) for row, values in zip(states, last.T, strict=True) for s, x in zip(row, values, strict=True)}
@@ -77,7 +77,7 @@ class DelayMap(DiscreteSystem):
 
     @property
     def eigenvalues(self) -> np.ndarray:
-        """Eigenvalues of the map, largest first; :math:`\\log(\\lambda) / h` are those of a flow."""
+        r"""Eigenvalues of the map, largest first; :math:`\log(\lambda) / h` are those of a flow."""
         series, count = len(self.weights), self.weights.shape[1] // len(self.weights)
         matrix = np.zeros((series * count, series * count))
         for d in range(series):

@@ -77,8 +77,8 @@ class DelayCoordinates:
     def __repr__(self) -> str:
         shown = ", ".join(f"{s:.3g}" for s in self.relative[: min(self.rank, 5)])
         return (
-            f"{type(self).__name__} of {', '.join(self.names)}: {self.count} delays, {self.rank} modes of {self.above_noise} above "
-            f"the noise, singular values {shown} (relative)"
+            f"{type(self).__name__} of {', '.join(self.names)}: {self.count} delays, {self.rank} modes of {self.above_noise} "
+            f"above the noise, singular values {shown} (relative)"
         )
 
     def havok(self) -> HavokSystem:
@@ -142,8 +142,8 @@ class DelayCoordinates:
 def delays(x: Any, delays: int = 100, modes: int | None = None, *, step: float | None = None) -> DelayCoordinates:
     r"""Delay coordinates: singular vectors of the matrix of windows :math:`(x(t - (q - 1) h), \ldots, x(t))`.
 
-    The decomposition is that of the triangular factor of a QR decomposition: the Gram matrix would lose all singular values below
-    1e-8 of the largest.
+    The decomposition is that of the triangular factor of a QR decomposition: the Gram matrix would lose all singular values
+    below 1e-8 of the largest.
 
     Parameters
     ----------
@@ -152,7 +152,7 @@ def delays(x: Any, delays: int = 100, modes: int | None = None, *, step: float |
     delays : int
         Values in a window, q.
     modes : int, optional
-        How many coordinates; by default those above the noise, see `DelayCoordinates.above_noise`.  More are made with a warning.
+        How many coordinates; by default those above the noise, see `DelayCoordinates.above_noise`.  A warning tells of more.
     step : float, optional
         Time between values, of arrays.
 
@@ -167,8 +167,8 @@ def delays(x: Any, delays: int = 100, modes: int | None = None, *, step: float |
 
     References
     ----------
-    Brunton, Brunton, Proctor, Kaiser & Kutz, Nature Communications 8, 19 (2017); Arbabi & Mezic, SIAM Journal on Applied Dynamical
-    Systems 16, 2096 (2017).
+    Brunton, Brunton, Proctor, Kaiser & Kutz, Nature Communications 8, 19 (2017); Arbabi & Mezic, SIAM Journal on Applied
+    Dynamical Systems 16, 2096 (2017).
 
     Examples
     --------
@@ -197,7 +197,7 @@ def delays(x: Any, delays: int = 100, modes: int | None = None, *, step: float |
         raise DeclarationError(f"modes is {modes}; {delays} delays of {len(names)} series have {len(singular)}")
     if rank > above:
         warnings.warn(
-            f"{above} of {rank} modes are above the noise: the slopes of the others are not explained by any; take modes={above}",
+            f"{above} of {rank} modes are above the noise: the slopes of the others are not explained; take modes={above}",
             stacklevel=2,
         )
     made = (right[:rank].T * signs[:rank], np.ascontiguousarray(coordinates[:, :rank]))

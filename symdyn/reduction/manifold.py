@@ -53,8 +53,8 @@ def curved_basis(basis: Basis, snapshots: np.ndarray) -> CurvedBasis:
 def tangent_rates(basis: CurvedBasis, z: Sequence[sp.Symbol], projections: Sequence[sp.Expr]) -> list[sp.Expr]:
     r"""Rates :math:`\dot z = (J^\top D J)^{-1} J^\top D N` with :math:`J = V + W q'(z)`.
 
-    As :math:`V^\top D W = 0`, the matrix is :math:`1 + q'^\top (W^\top D W) q'`, a polynomial in z, symmetric and positive; it is
-    eliminated symbolically.
+    As :math:`V^\top D W = 0`, the matrix is :math:`1 + q'^\top (W^\top D W) q'`, a polynomial in z, symmetric and positive;
+    it is eliminated symbolically.
 
     Parameters
     ----------

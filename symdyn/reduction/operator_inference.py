@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import combinations_with_replacement
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -33,7 +32,7 @@ def infer(
     ridge: float = RIDGE,
     level: float = 0.9,
 ) -> ReducedSystem:
-    r"""A reduced system from runs alone: :math:`\dot z = c + A z + H (z \otimes z) + \ldots` by least squares (operator inference).
+    r"""A reduced system from runs alone: :math:`\dot z = c + A z + H (z \otimes z) + \ldots` by least squares.
 
     Rates of change are differences of second order of the coordinates.  The constant c is there if `center` is.
 

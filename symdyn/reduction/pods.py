@@ -16,10 +16,10 @@ from symdyn.grids.system import GridSystem
 from symdyn.methods.options import check_whole
 from symdyn.models.ode import ODESystem
 from symdyn.reduction.basis import Basis, pod_basis
+from symdyn.reduction.dense import products
 from symdyn.reduction.interpolation import SELECTIONS, interpolate
 from symdyn.reduction.layout import Layout, Snapshots
 from symdyn.reduction.manifold import CurvedBasis, curved_basis, tangent_rates
-from symdyn.reduction.dense import products
 from symdyn.reduction.parameters import run_parameters
 from symdyn.reduction.projection import projected
 from symdyn.reduction.reduced import ReducedSystem
@@ -54,8 +54,8 @@ def pod(
     .. math:: u \approx \bar u + V z, \qquad \dot z = V^\top D\, N(\bar u + V z, p, t)
 
     The right-hand side is split by degree and by parameter (or function of parameters and time),
-    :math:`N = \sum_q \theta_q(p, t) N_q`.  Polynomials are projected exactly, once; other terms g are interpolated from m of their
-    components, :math:`g \approx U (P^\top U)^{-1} P^\top g` (DEIM).  Parameters stay symbols.
+    :math:`N = \sum_q \theta_q(p, t) N_q`.  Polynomials are projected exactly, once; other terms g are interpolated from m of
+    their components, :math:`g \approx U (P^\top U)^{-1} P^\top g` (DEIM).  Parameters stay symbols.
 
     Parameters
     ----------
@@ -65,8 +65,8 @@ def pod(
     modes : int or mapping
         How many, of each block.
     points : int, optional
-        Interpolation points, m.  If given, all terms that are not linear are interpolated (``exact=1``); otherwise those that are
-        no polynomial of degree `exact`, in three times as many points as there are modes, or as the runs determine.
+        Interpolation points, m.  If given, all terms that are not linear are interpolated (``exact=1``); otherwise those that
+        are no polynomial of degree `exact`, in three times as many points as there are modes, or as the runs determine.
     exact : {1, 2, 3}, optional
         Highest degree of terms that are projected exactly; 2 unless given, 3 with up to 10 modes.
     selection : {'greedy', 'qr'}, optional
@@ -93,9 +93,9 @@ def pod(
 
     References
     ----------
-    Chaturantabut & Sorensen, SIAM Journal on Scientific Computing 32, 2737 (2010); Geelen, Wright & Willcox, Computer Methods in
-    Applied Mechanics and Engineering 403, 115717 (2023) (quadratic manifolds); Lee & Carlberg, Journal of Computational Physics
-    404, 108973 (2020) (projection on tangents).
+    Chaturantabut & Sorensen, SIAM Journal on Scientific Computing 32, 2737 (2010); Geelen, Wright & Willcox, Computer Methods
+    in Applied Mechanics and Engineering 403, 115717 (2023) (quadratic manifolds); Lee & Carlberg, Journal of Computational
+    Physics 404, 108973 (2020) (projection on tangents).
 
     Examples
     --------
@@ -132,7 +132,8 @@ def pod(
     rates = _rates(split, basis, z, interpolation)
     start = {tuple(row) for r in read for row in r.values[:, 0]} if len(read[0].values) < 1000 else set()
     initial = basis.project(read[0].values[0, 0]) if len(start) == 1 else None
-    fact = f"reduced from {split.size} to {basis.size} states; the modes leave out {basis.left_out:.2g} of {snapshots.shape[1]} snapshots"
+    fact = f"reduced from {split.size} to {basis.size} states; "
+    fact += f"the modes leave out {basis.left_out:.2g} of {snapshots.shape[1]} snapshots"
     used = dag.free_symbols(rates)
     return ReducedSystem(
         rates, z, basis, layout, interpolation=interpolation, full=full, time=full.time,

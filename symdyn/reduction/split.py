@@ -1,6 +1,6 @@
-"""Right-hand sides by degree and by parameter: what a reduction projects exactly, and what it interpolates.
+r"""Right-hand sides by degree and by parameter: what a reduction projects exactly, and what it interpolates.
 
-.. math:: N(u, p, t) = \\sum_q \\theta_q(p, t) \\Big(F_q(u) + \\sum_k C_{q,k}\\, g_k(u, p, t)\\Big)
+.. math:: N(u, p, t) = \sum_q \theta_q(p, t) \Big(F_q(u) + \sum_k C_{q,k}\, g_k(u, p, t)\Big)
 
 with polynomials F of low degree and further functions g, the *atoms*.
 """

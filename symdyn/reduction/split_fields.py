@@ -18,7 +18,6 @@ from symdyn import dag
 from symdyn.errors import DeclarationError
 from symdyn.grids.system import GridSystem
 from symdyn.models.operators import (
-    AXES,
     NUMBERS,
     Operator,
     components,
@@ -126,12 +125,14 @@ class GridSplit(Split):
 
     def _atom(self, row: int, e: sp.Expr, factors: Mapping[sp.Expr, float]) -> None:
         """A term that is interpolated; of what is no function of one cell the polynomial in its neighbours is found later."""
+        if self.grid.scheme == "spectral":
+            raise DeclarationError(f"{e} is to be interpolated, which needs finite differences; raise exact= or take these")
         if e.atoms(Operator) - set(self._generators(e)):
             found = self._degree(e)
-            if found is None or found > HIGHEST or e.free_symbols & {*self.grid.parameters, self.grid.time}:
+            if found is None or found > HIGHEST or e.has(*NUMBERS) or e.free_symbols & {*self.grid.parameters, self.grid.time}:
                 raise DeclarationError(
-                    f"{e} takes a derivative of what contains a parameter or is no polynomial of degree {HIGHEST} at most, and is "
-                    "not interpolated; write it out, or make that a field of its own"
+                    f"{e} takes a derivative or mean of what contains a parameter or is no polynomial of degree {HIGHEST} at most, and "
+                    "is not interpolated; write it out, or make that a field of its own"
                 )
             self._fluxes[e] = found
         for q, c in factors.items():
@@ -156,7 +157,7 @@ class GridSplit(Split):
             return 1
         if not e.has(*self.grid.states):
             return 0
-        if isinstance(e, (*AXES, *NUMBERS)) or isinstance(e, Operator):
+        if isinstance(e, Operator):
             return self._degree(e.args[0])
         found = [self._degree(a) for a in e.args]
         if None in found:
@@ -279,16 +280,16 @@ class GridSplit(Split):
             before = term(base[:, None])[cells, 0]
             scale = np.abs(before).max() + 1.0
             for row in range(len(self.grid.states)):
-                for colour in np.ndindex(*period) if row < self.fields else [()]:
-                    chosen = np.flatnonzero(np.all([where[a] % period[a] == colour[a] for a in range(len(colour))], axis=0)) if (
-                        row < self.fields
-                    ) else np.array([0])  # fmt: skip
+                spread = row < self.fields
+                for colour in np.ndindex(*period) if spread else [()]:
+                    fits = [where[a] % period[a] == k for a, k in enumerate(colour)]
+                    chosen = np.flatnonzero(np.all(fits, axis=0)) if spread else np.array([0])
                     state = base.copy()
                     state[self.rows(row).start + chosen] += 0.7
                     moved = np.abs(term(state[:, None])[cells, 0] - before) > ROUNDING * scale
                     for cell in np.array(cells)[moved]:
-                        apart = np.abs(where[:, chosen] - where[:, [cell]]) if row < self.fields else np.zeros((1, 1))
-                        apart = np.minimum(apart, np.array(shape)[:, None] - apart) if row < self.fields else apart
+                        apart = np.abs(where[:, chosen] - where[:, [cell]]) if spread else np.zeros((1, 1))
+                        apart = np.minimum(apart, np.array(shape)[:, None] - apart) if spread else apart
                         nearest = int(chosen[apart.max(axis=0).argmin()])
                         found[e, int(cell)].append(self.rows(row).start + nearest)
         return found

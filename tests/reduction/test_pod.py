@@ -85,7 +85,7 @@ def test_with_all_modes_a_grid_is_reproduced(rate, boundary):
     t = np.linspace(0, 0.5, 5)
     runs = [sd.simulate(full, t, initial={"u": rng.normal(size=12)}, progress=False) for _ in range(12)]
     new = sd.simulate(full, t, rtol=1e-10, atol=1e-12, progress=False)
-    for points in (None, 12) if rate != GRID else (None, 12):
+    for points in (None, 12):
         small = sd.reduction.pod(full, runs, 12, points)
         assert float(small.error(new, rtol=1e-10).error) < 1e-8
 

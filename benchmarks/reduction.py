@@ -99,7 +99,7 @@ def make_pymor(linear: np.ndarray, quadratic: np.ndarray, start: np.ndarray, ste
 
 
 def solves(settings: Settings) -> tuple[list[dict[str, Any]], list[Ratio]]:
-    """Three runs of ten reduced equations; pyMOR steps by Euler's explicit method, with as many steps as an error of 1e-3 takes."""
+    """Three runs of ten reduced equations; pyMOR takes as many steps of Euler's explicit method as an error of 1e-3 needs."""
     small, linear, quadratic, start = line()
     values = [0.008, 0.015, 0.03]
     run = partial(sd.simulate, small, TIMES, parameters={"nu": values}, rtol=1e-5, atol=1e-7, progress=False)

@@ -7,6 +7,8 @@ from typing import Any
 
 import sympy as sp
 
+from symdyn.dense import DenseLayers, DenseOutput
+
 __all__ = ["Monomials"]
 
 #: From a monomial, the sorted places of its states, or an expression that is none, to coefficients by factor.
@@ -28,6 +30,7 @@ class Monomials:
         self.places, self.degree = places, degree
         self._forms: dict[sp.Basic, Form] = {}
         self._vary: dict[sp.Basic, bool] = {}
+        self._hidden: dict[tuple[str, tuple[sp.Expr, ...]], tuple[sp.Expr, ...]] = {}
 
     def varies(self, e: sp.Basic) -> bool:
         """Whether an expression contains a state."""
@@ -71,7 +74,25 @@ class Monomials:
             product = self._product([e.base] * int(e.exp))
             if product is not None:
                 return product
+        if isinstance(e, DenseOutput) and e.layers.layers[-1].function == "identity":
+            return self._layer(e)
         return {e: {sp.S.One: 1.0}}
+
+    def _layer(self, e: DenseOutput) -> Form:
+        """An output of dense layers: a sum of what its last layer is applied to."""
+        weights, bias, _ = e.layers.layers[-1]
+        before = e.layers.layers[:-1]
+        if not before:
+            arguments: tuple[sp.Expr, ...] = e.arguments
+        else:
+            key = e.layers.digest, e.arguments
+            if key not in self._hidden:
+                self._hidden[key] = tuple(DenseLayers(e.layers.name, before).written(e.arguments))
+            arguments = self._hidden[key]
+        total: Form = {(): {sp.S.One: float(bias[e.index])}}
+        for value, argument in zip(weights[e.index].tolist(), arguments, strict=True):
+            _add(total, self.form(argument), {sp.S.One: value})
+        return total
 
     def _product(self, factors: list[sp.Expr]) -> Form | None:
         """The product of some factors, None where its degree is too high."""

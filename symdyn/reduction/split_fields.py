@@ -131,7 +131,7 @@ class GridSplit(Split):
             found = self._degree(e)
             if found is None or found > HIGHEST or e.has(*NUMBERS) or e.free_symbols & {*self.grid.parameters, self.grid.time}:
                 raise DeclarationError(
-                    f"{e} takes a derivative or mean of what contains a parameter or is no polynomial of degree {HIGHEST} at most, and "
+                    f"{e} takes a derivative or mean of what contains a parameter or has a degree above {HIGHEST}, and "
                     "is not interpolated; write it out, or make that a field of its own"
                 )
             self._fluxes[e] = found

@@ -55,17 +55,18 @@ class EquationSplit(Split):
 
     def _gather(self, atoms: dict[sp.Expr, dict[tuple[sp.Expr, int], float]]) -> None:
         """Atoms whose columns are proportional become one: -v^3 and v^2 of one equation, a reaction in two of them."""
-        merged: dict[tuple, list[sp.Expr]] = defaultdict(list)
+        merged: dict[tuple, list[tuple[float, sp.Expr]]] = defaultdict(list)
         for e, column in atoms.items():
             items = sorted(column.items(), key=lambda item: (str(item[0][0]), item[0][1]))
             first = items[0][1]
-            merged[tuple((place, value / first) for place, value in items)].append(_times(first, e))
-        self.atoms = tuple(sp.Add(*terms) for terms in merged.values())
+            merged[tuple((place, value / first) for place, value in items)].append((first, e))
+        # the first of them keeps its scale, which decides what counts in the basis
+        self.atoms = tuple(sp.Add(*(_times(c / terms[0][0], e) for c, e in terms)) for terms in merged.values())
         self.count = len(self.atoms)
         entries: dict[sp.Expr, list[tuple[int, int, float]]] = defaultdict(list)
-        for k, column in enumerate(merged):
+        for k, (column, terms) in enumerate(merged.items()):
             for (factor, row), value in column:
-                entries[factor].append((row, k, value))
+                entries[factor].append((row, k, value * terms[0][0]))
         self.factors = tuple(entries)
         self._columns = {q: _sparse(rows, (self.size, self.count)) for q, rows in entries.items()}
 
@@ -80,10 +81,22 @@ class EquationSplit(Split):
         return np.asarray(self._columns[factor] @ columns)
 
     def sample(self, chosen: Sequence[int]) -> Sample:
-        atoms = tuple(self.atoms[k] for k in chosen)
-        free = dag.free_symbols(atoms)
-        places = [i for i, s in enumerate(self.system.states) if s in free]
-        return Sample(atoms, tuple(self.system.states[i] for i in places), lambda states: states[places])
+        atoms, states = tuple(self.atoms[k] for k in chosen), self.system.states
+        reader, swap, rows = Monomials({s: i for i, s in enumerate(states)}, 1), {}, {}
+        for node in dag.nodes(atoms):
+            if node in states or node.is_Add:  # of sums that are linear in several states the projection is computed once
+                form = reader.form(node)
+                linear = all(isinstance(key, tuple) and [*c] == [sp.S.One] for key, c in form.items())
+                if linear and (node in states or len(form) > 2):
+                    symbol = swap[node] = sp.Dummy(f"u_{len(swap)}", real=True)
+                    rows[symbol] = {key: c[sp.S.One] for key, c in form.items()}
+        new = dag.replace(atoms, swap)
+        used = dag.free_symbols(new)
+        symbols = tuple(s for s in rows if s in used)
+        entries = [(k, key[0], value) for k, s in enumerate(symbols) for key, value in rows[s].items() if key]
+        matrix = _sparse(entries, (len(symbols), self.size))
+        offset = np.array([rows[s].get((), 0.0) for s in symbols])
+        return Sample(tuple(new), symbols, lambda u: np.asarray(matrix @ u) + offset[:, None])
 
 
 class _Polynomial:

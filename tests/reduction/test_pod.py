@@ -115,11 +115,8 @@ def test_a_recurrent_network_is_compressed():
     x, t = sp.symbols(f"x0:{n}"), sp.Symbol("t")
     omega, phase = sp.symbols("omega0:6"), sp.symbols("phase0:6")
     signals = [0.6 * sum(sp.sin(omega[3 * k + j] * t + phase[3 * k + j]) for j in range(3)) for k in range(2)]
-    inner = [sp.tanh(s) for s in x]
-    rates = {
-        x[i]: -x[i] + sum(float(w) * f for w, f in zip(weights[i], inner, strict=True)) + gains[i] @ signals + bias[i]
-        for i in range(n)
-    }
+    inner = sd.DenseLayers("W", [(weights, bias, "identity")])(*map(sp.tanh, x))
+    rates = {x[i]: -x[i] + inner[i] + gains[i, 0] * signals[0] + gains[i, 1] * signals[1] for i in range(n)}
     full = sd.ODESystem(rates, dict.fromkeys(omega + phase, 0.3), initial=dict.fromkeys(x, 0))
 
     def run(seed):

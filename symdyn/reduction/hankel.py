@@ -207,15 +207,11 @@ def delays(x: Any, delays: int = 100, modes: int | None = None, *, step: float |
 def _above_noise(coordinates: np.ndarray, singular: np.ndarray) -> int:
     """The most coordinates such that all but the last have slopes that they explain, and that are above rounding."""
     most = int((singular[: coordinates.shape[1]] > 1e2 * np.finfo(float).eps * singular[0]).sum())
-    slopes = coordinates[2:] - coordinates[:-2]
-    matrix = slopes.T @ coordinates[1:-1]
+    slopes, inner = coordinates[2:] - coordinates[:-2], coordinates[1:-1]
+    matrix = np.linalg.solve(np.linalg.cholesky(inner.T @ inner), inner.T @ slopes).T  # without its ends it is not orthonormal
     share = np.cumsum(matrix**2, axis=1) / np.maximum((slopes**2).sum(axis=0), 1e-300)[:, None]
-    found = 1
-    for r in range(2, most + 1):
-        if share[: r - 1, r - 1].min() < EXPLAINED:
-            break
-        found = r
-    return found
+    fits = [r for r in range(2, most + 1) if share[: r - 1, r - 1].min() >= EXPLAINED]
+    return max(fits, default=1)
 
 
 def _series(x: Any, step: float | None) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:

@@ -81,13 +81,21 @@ def test_a_companion_map_of_lotka_and_volterra():
 def test_delay_maps_do_not_foretell_lorenz():
     """Valid times below a third of a Lyapunov time, as linear maps of delays have them."""
     x = lorenz()[::10]
-    step = sd.reduction.delays(x[:10000], delays=100, modes=8, step=0.01).dmd(rank=20)
+    step = sd.reduction.delays(x[:10000], delays=100, modes=1, step=0.01).dmd(rank=20)
     valid = []
     for begin in range(10200, 11500, 100):
         found = step.forecast(400, after=x[begin - 100 : begin]).x.values
         wrong = np.flatnonzero(np.abs(found - x[begin : begin + 400]) > 0.3 * x[:10000].std())
         valid.append((wrong[0] if len(wrong) else 400) * 0.01 * 0.9056)
     assert np.median(valid) < 0.35
+
+
+def test_as_many_modes_as_are_above_the_noise():
+    t = np.linspace(0, 200, 8001)
+    clean = np.cos(t) + 0.3 * np.cos(2.3 * t)
+    assert sd.reduction.delays(clean, 120, step=0.025).rank == 4  # two frequencies
+    noisy = clean + 0.1 * np.random.default_rng(0).standard_normal(8001)
+    assert sd.reduction.delays(noisy, 120, step=0.025).rank <= 5
 
 
 def test_what_delays_do_not_take_is_refused():

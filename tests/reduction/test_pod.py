@@ -5,6 +5,8 @@ import pytest
 import sympy as sp
 
 import symdyn as sd
+from symdyn.codegen.evaluate import evaluate
+from symdyn.codegen.lower import lower
 from symdyn.errors import DeclarationError
 from tests.reduction.fields import TIMES, burgers, burgers_runs, cole_hopf, fitzhugh_nagumo
 
@@ -70,24 +72,26 @@ GRID = "u' = nu*laplacian(u) - dx(u**2/2); nu = 0.02"
 
 
 @pytest.mark.parametrize(
-    "rate",
+    ("rate", "points"),
     [
-        GRID,
-        "u' = nu*laplacian(u) + a*u*(1 - u)*(u - 1/4); nu = 0.02; a = 3",
-        "u' = nu*laplacian(u) + tanh(u) - u*mean(u); nu = 0.1",
+        (GRID, 11),  # terms whose sum over the cells vanishes have one dimension less
+        ("u' = nu*laplacian(u) + a*u*(1 - u)*(u - 1/4); nu = 0.02; a = 3", 12),
+        ("u' = nu*laplacian(u) + tanh(u) - u*mean(u); nu = 0.1", 24),
     ],
 )
 @pytest.mark.parametrize("boundary", [sd.Dirichlet(0), sd.Dirichlet(0.2), "no-flux"])
-def test_with_all_modes_a_grid_is_reproduced(rate, boundary):
+def test_with_all_modes_a_grid_is_reproduced(rate, points, boundary):
     """As many modes as cells: the reduced system is the full one in other coordinates, whatever is interpolated."""
     full = sd.PDESystem.from_text(rate, domain=(0, 1), boundary=boundary, initial={"u": "0.2 + sin(pi*x)"}).discretize(12)
     rng = np.random.default_rng(0)
     t = np.linspace(0, 0.5, 5)
     runs = [sd.simulate(full, t, initial={"u": rng.normal(size=12)}, progress=False) for _ in range(12)]
     new = sd.simulate(full, t, rtol=1e-10, atol=1e-12, progress=False)
-    for points in (None, 12):
-        small = sd.reduction.pod(full, runs, 12, points)
-        assert float(small.error(new, rtol=1e-10).error) < 1e-8
+    if rate == GRID and boundary != "no-flux":
+        points = 12
+    for number in (None, points):
+        small = sd.reduction.pod(full, runs, 12, number)
+        assert float(small.error(new, rtol=1e-10).error) < 1e-7
 
 
 def test_reactions_of_two_fields_on_a_plane():
@@ -101,8 +105,9 @@ def test_reactions_of_two_fields_on_a_plane():
     small = sd.reduction.pod(full, runs, 16, 16)
     state = rng.random(32)
     z = small.project(state)
-    rates = np.array([float(e.subs({**z, **small.defaults}).evalf()) for e in small.drift])
-    p = np.array([small.defaults[s] for s in full.parameters])
+    program = lower("rates", [("lane", []), ("y", small.states), ("p", small.parameters)], small.drift, small.names)
+    rates = np.array(evaluate(program, [], list(z.values()), [small.defaults[p] for p in small.parameters]))
+    p = np.array([full.defaults[s] for s in full.parameters])
     expected = full.model().rates(state, 0.0, p)
     assert small.basis.modes @ rates == pytest.approx(expected, abs=1e-9)
 

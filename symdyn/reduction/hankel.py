@@ -47,7 +47,7 @@ class DelayCoordinates:
     --------
     >>> t = np.linspace(0, 20, 401)
     >>> delays(np.cos(t), delays=40, modes=2, step=0.05)
-    DelayCoordinates of x: 40 delays, 2 modes of 2 above the noise, singular values 1, 0.853 (relative)
+    DelayCoordinates of x: 40 delays, 2 modes of 2 above the noise, singular values 1, 0.621 (relative)
     """
 
     names: tuple[str, ...]

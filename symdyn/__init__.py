@@ -27,13 +27,15 @@ from symdyn.models.domains import Disk, Interval, Plane, Polygon, Rectangle
 from symdyn.models.events import Event, dose
 from symdyn.models.matrix import MatrixModel
 from symdyn.models.moments import MomentSystem
+from symdyn.models.neural_sde import neural_sde
 from symdyn.models.ode import ODESystem
 from symdyn.models.operators import div, dot, dx, dy, grad, integral, laplacian, mean, vector
 from symdyn.models.pde import PDESystem
 from symdyn.models.reaction import Burst, Reaction
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.models.sde import SDESystem
-from symdyn.neural_terms import TrainedNetwork, network
+from symdyn.network_forms import network
+from symdyn.neural_terms import TrainedNetwork
 from symdyn.paths import Path
 from symdyn.system import System
 from symdyn.version import __version__
@@ -106,9 +108,10 @@ __getattr__, __dir__, __all__ = lazy(
         "studies": (),
     },
     eager=(
-        "BranchingSystem", "BulkCellSystem", "Burst", "CompileError", "DeclarationError", "DenseLayers", "Dirichlet", "DiscreteSystem", "Disk",
-        "Event", "Interval", "MatrixModel", "MomentSystem", "Neumann", "ODESystem", "PDESystem", "ParseError", "Path", "Plane",
-        "Polygon", "Reaction", "ReactionNetwork", "RecoveryError", "Rectangle", "Robin", "SDESystem", "SimulationError",
-        "SymdynError", "System", "TrainedNetwork", "div", "dose", "dot", "dx", "dy", "grad", "integral", "laplacian", "mean", "network", "vector",
+        "BranchingSystem", "BulkCellSystem", "Burst", "CompileError", "DeclarationError", "DenseLayers", "Dirichlet",
+        "DiscreteSystem", "Disk", "Event", "Interval", "MatrixModel", "MomentSystem", "Neumann", "ODESystem", "PDESystem",
+        "ParseError", "Path", "Plane", "Polygon", "Reaction", "ReactionNetwork", "RecoveryError", "Rectangle", "Robin",
+        "SDESystem", "SimulationError", "SymdynError", "System", "TrainedNetwork", "div", "dose", "dot", "dx", "dy", "grad",
+        "integral", "laplacian", "mean", "network", "neural_sde", "vector",
     ),
 )  # fmt: skip

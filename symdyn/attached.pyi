@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import sympy as sp
 import xarray as xr
 from matplotlib.axes import Axes
 
@@ -64,6 +65,8 @@ class MapVerbs:
         """The differential equation that a map with small steps follows, to any order in their length."""
 
 class DiffusionVerbs:
+    def exponent_at_zero(self) -> sp.Expr:
+        """The rate at which solutions near 0 grow, :math:`\\lambda = f'(0) - \\tfrac12 \\sum_k g_k'(0)^2`, almost surely."""
     def moments(
         self, order: int, closure: Any = "normal", *, central: bool = False, taylor_order: int | None = None
     ) -> MomentSystem:

@@ -1,8 +1,8 @@
 r"""Dense layers as terms of equations: tables of numbers that generated code applies in loops.
 
-A `DenseLayers` is a chain of affine maps and elementwise functions, :math:`z \mapsto \varphi(W z + b)`.  A matrix times a vector
-is one layer with the function 'identity'; a quadratic form is one whose arguments are products.  In expressions stand its
-outputs, `DenseOutput`, and their partial derivatives, `DenseSlope`; the numbers are no symbols and no constants of the code.
+A `DenseLayers` is a chain of affine maps and elementwise functions, :math:`z \mapsto \varphi(W z + b)`.  A matrix times a
+vector is one layer with the function 'identity'; a quadratic form is one whose arguments are products.  In expressions stand
+its outputs, `DenseOutput`, and their partial derivatives, `DenseSlope`; the numbers are no symbols, and data of generated code.
 """
 
 from __future__ import annotations
@@ -94,7 +94,8 @@ class DenseLayers(sp.Atom):
         for k, (before, after) in enumerate(zip(self.layers, self.layers[1:], strict=False)):
             if after.weights.shape[1] != len(before.bias):
                 raise DeclarationError(
-                    f"layer {k + 1} of {name} takes {after.weights.shape[1]} numbers, and the one before it makes {len(before.bias)}"
+                    f"layer {k + 1} of {name} takes {after.weights.shape[1]} numbers, "
+                    f"and the one before it makes {len(before.bias)}"
                 )
         return self
 
@@ -106,14 +107,17 @@ class DenseLayers(sp.Atom):
 
     @property
     def inputs(self) -> int:
+        """How many numbers the first layer takes."""
         return int(self.layers[0].weights.shape[1])
 
     @property
     def outputs(self) -> int:
+        """How many numbers the last layer makes."""
         return len(self.layers[-1].bias)
 
     @property
     def size(self) -> int:
+        """How many weights and biases there are."""
         return sum(layer.weights.size + layer.bias.size for layer in self.layers)
 
     @property
@@ -234,7 +238,9 @@ def _layer(name: str, k: int, layer: Any) -> Layer:
         raise DeclarationError(f"layer {k} of {name} has weights or biases that are not finite")
     if function not in ACTIVATIONS:
         known = ", ".join(ACTIVATIONS)
-        raise DeclarationError(f"layer {k} of {name} has the function {function!r}; known: {known}.{suggest(str(function), ACTIVATIONS)}")
+        raise DeclarationError(
+            f"layer {k} of {name} has the function {function!r}; known: {known}.{suggest(str(function), ACTIVATIONS)}"
+        )
     weights.setflags(write=False)
     bias.setflags(write=False)
     return Layer(weights, bias, str(function))

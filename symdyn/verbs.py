@@ -87,6 +87,7 @@ VERBS: Mapping[type, Mapping[str, Attached]] = {
     },
     attached.MapVerbs: _methods("symdyn.derive.backward_error", "modified_equation"),
     attached.DiffusionVerbs: {
+        **_methods("symdyn.derive.stability", "exponent_at_zero"),
         **_methods("symdyn.derive.moments", "moments", "cumulants"),
         **_methods("symdyn.models.eventful", "with_events"),
     },

@@ -124,7 +124,9 @@ class _Differentiation:
         _, (source,), place = self.lowering.operations[k]
         op, args, number = self.lowering.operations[source]
         if op != "dense":
-            raise CompileError("second derivatives of dense layers have no code; use a method without a Jacobian, such as 'dop853'")
+            raise CompileError(
+                "second derivatives of dense layers have no code; use a method without a Jacobian, such as 'dop853'"
+            )
         layers = self.lowering.tables[int(number)]
         first = int(place) * len(args)
         by = [(a, self.lowering.dense("slopes", layers, args, first + j)) for j, a in enumerate(args) if found[a]]

@@ -18,7 +18,8 @@ from symdyn.registry import Registry
 from symdyn.system import System
 
 __all__ = [
-    "FIELD_SURROGATES", "SURROGATES", "MemberFit", "NothingLearnedError", "Surrogate", "SurrogateFit", "TermSamples", "nested", "not_rates",
+    "FIELD_SURROGATES", "SURROGATES", "MemberFit", "NothingLearnedError", "Surrogate", "SurrogateFit", "TermSamples", "nested",
+    "not_rates",
 ]  # fmt: skip
 
 

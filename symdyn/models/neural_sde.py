@@ -1,4 +1,4 @@
-r"""Stochastic differential equations with networks whose noise keeps them stable."""
+"""Stochastic differential equations with networks whose noise keeps them stable."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def neural_sde(
     - ``"linear-noise"``: :math:`\mathrm dz_i = g_i(z)\,\mathrm dt + s_i(t)\,z_i\,\mathrm dW_i`, noise that vanishes at 0 and
       stabilises it: of one state with :math:`g(0) = 0` the exponent there is :math:`g'(0) - s^2/2`
       (`symdyn.SDESystem.exponent_at_zero`);
-    - ``"geometric"``: :math:`\mathrm dz_i = z_i\,g_i(z)\,\mathrm dt + s_i(t)\,z_i\,\mathrm dW_i`, where 0 is absorbing and signs are
-      kept; its exponent at 0 is :math:`g(0) - s^2/2`.
+    - ``"geometric"``: :math:`\mathrm dz_i = z_i\,g_i(z)\,\mathrm dt + s_i(t)\,z_i\,\mathrm dW_i`, where 0 is absorbing and
+      signs are kept; its exponent at 0 is :math:`g(0) - s^2/2`.
 
     Parameters
     ----------
@@ -48,9 +48,9 @@ def neural_sde(
     timed : bool
         Whether networks take the time as their first argument.
     logarithmic : bool
-        Of the geometric form, equations of :math:`\ell = \log z`, :math:`\mathrm d\ell_i = (g_i(e^\ell) - s_i^2/2)\,\mathrm dt +
-        s_i\,\mathrm dW_i`, for positive states: noise is additive, so that signs are kept by every scheme, and Euler's is of strong
-        order 1.  The states are called ``log_z``; observables have their own names.
+        Of the geometric form, equations of :math:`\ell = \log z`, :math:`\mathrm d\ell_i = (g_i(e^\ell) - s_i^2/2)\,\mathrm dt
+        + s_i\,\mathrm dW_i`, for positive states: noise is additive, so that signs are kept by every scheme, and Euler's is of
+        strong order 1.  The states are called ``log_z``; observables have the names of z.
     parameters, initial, time
         As for `SDESystem`; initial values of the states z.
     **form
@@ -69,8 +69,8 @@ def neural_sde(
 
     References
     ----------
-    Oh, Lim & Kim, Stable neural stochastic differential equations, ICLR (2024); Khasminskii, Stochastic Stability of Differential
-    Equations (2012), section 6.7.
+    Oh, Lim & Kim, Stable neural stochastic differential equations, ICLR (2024); Khasminskii, Stochastic Stability of
+    Differential Equations (2012), section 6.7.
 
     Examples
     --------

@@ -8,6 +8,7 @@ its outputs, `DenseOutput`, and their partial derivatives, `DenseSlope`; the num
 from __future__ import annotations
 
 import hashlib
+import numbers
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -18,7 +19,7 @@ import sympy as sp
 from symdyn.errors import DeclarationError
 from symdyn.registry import suggest
 
-__all__ = ["ACTIVATIONS", "DenseLayers", "DenseOutput", "DenseSlope", "Layer"]
+__all__ = ["ACTIVATIONS", "DenseLayers", "DenseOutput", "DenseSlope", "Layer", "argument"]
 
 #: Elementwise functions of layers.
 ACTIVATIONS = ("identity", "tanh", "softplus")
@@ -246,6 +247,23 @@ def _layer(name: str, k: int, layer: Any) -> Layer:
     return Layer(weights, bias, str(function))
 
 
+def argument(value: Any) -> sp.Expr:
+    """An argument of layers: an expression, or a number as one; text is refused.
+
+    Examples
+    --------
+    >>> argument(2), argument(sp.Symbol("x"))
+    (2, x)
+    """
+    if isinstance(value, sp.Expr):
+        return value
+    if isinstance(value, numbers.Integral):
+        return sp.Integer(int(value))
+    if isinstance(value, numbers.Real):
+        return sp.Float(float(value))
+    raise DeclarationError(f"got {value!r} where an argument of a network belongs; expected an expression or a number")
+
+
 class DenseOutput(sp.Expr):
     """One output of dense layers at some arguments; the expression that code is generated for.
 
@@ -269,7 +287,7 @@ class DenseOutput(sp.Expr):
     def __new__(cls, layers: DenseLayers, index: Any, *arguments: Any) -> DenseOutput:
         if len(arguments) != layers.inputs:
             raise DeclarationError(f"{layers} takes {layers.inputs} arguments, got {len(arguments)}")
-        return super().__new__(cls, layers, sp.Integer(index), *map(sp.sympify, arguments))
+        return super().__new__(cls, layers, sp.Integer(index), *map(argument, arguments))
 
     @property
     def layers(self) -> DenseLayers:
@@ -329,7 +347,7 @@ class DenseSlope(sp.Expr):
     def __new__(cls, layers: DenseLayers, index: Any, by: Any, *arguments: Any) -> DenseSlope:
         if len(arguments) != layers.inputs:
             raise DeclarationError(f"{layers} takes {layers.inputs} arguments, got {len(arguments)}")
-        return super().__new__(cls, layers, sp.Integer(index), sp.Integer(by), *map(sp.sympify, arguments))
+        return super().__new__(cls, layers, sp.Integer(index), sp.Integer(by), *map(argument, arguments))
 
     @property
     def layers(self) -> DenseLayers:

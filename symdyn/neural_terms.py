@@ -11,7 +11,7 @@ import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from symdyn.dense import DenseLayers, DenseOutput
+from symdyn.dense import DenseLayers, DenseOutput, argument
 from symdyn.errors import DeclarationError
 from symdyn.files import put_arrays, read_arrays
 
@@ -268,7 +268,7 @@ class NetworkTerm(sp.Expr):
     def __new__(cls, network: TrainedNetwork, *arguments: Any) -> NetworkTerm:
         if len(arguments) != network.layers.inputs:
             raise DeclarationError(f"the network {network.name} takes {network.layers.inputs} arguments, got {len(arguments)}")
-        return super().__new__(cls, network, *map(sp.sympify, arguments))
+        return super().__new__(cls, network, *map(argument, arguments))
 
     @property
     def network(self) -> TrainedNetwork:

@@ -79,6 +79,7 @@ def test_the_digest_covers_weights_and_no_text_claims_to_hold_them():
     assert one.digest != other.digest
     assert one != other
     assert text_of(one) is None
+    assert text_of(sd.ODESystem({x: trained().layers(x, x)})) is None
 
 
 def test_a_network_that_is_zero_somewhere_is_exactly_zero_in_kernels_and_grows_as_its_derivative_says():
@@ -107,6 +108,14 @@ def test_files_give_back_the_same_network_and_others_are_refused(tmp_path):
     np.savez(path, **{**arrays, "weights0": np.array([object()], dtype=object)}, allow_pickle=True)
     with pytest.raises(sd.DeclarationError, match="no network that symdyn wrote"):
         sd.TrainedNetwork.load(path)
+
+
+def test_text_is_no_argument():
+    for call in (trained(), trained().layers):
+        with pytest.raises(sd.DeclarationError, match=r"got '1\+1' where an argument of a network belongs"):
+            call(x, "1+1")
+        with pytest.raises(sd.DeclarationError, match="takes 2 arguments, got 1"):
+            call(x)
 
 
 def test_maps_noise_and_fields_run_with_networks():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -107,7 +108,7 @@ def neural_sde(
         state = as_symbol(key, "a state")
         if state not in logs or not float(value) > 0:
             raise DeclarationError(f"the initial value of {state} is {value!r}; expected a positive number of one of {z}")
-        begin[logs[state]] = float(sp.log(value))
+        begin[logs[state]] = math.log(float(value))
     return SDESystem(drift, sp.Matrix(rows), initial=begin, observables={s: sp.exp(ell) for s, ell in logs.items()}, **common)
 
 

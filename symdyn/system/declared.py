@@ -504,8 +504,7 @@ class System(Beginning):
             return e.xreplace(swap)
 
         filled = self.map_expressions(fill)
-        shown = ((k, v.network if isinstance(v, NetworkTerm) else f"{k} = {v}") for k, v in found.values())
-        line = "with " + ", ".join(str(text) for _, text in shown)
+        line = "with " + ", ".join(str(v.network) if isinstance(v, NetworkTerm) else f"{k} = {v}" for k, v in found.values())
         symbols = filled._symbols() | dag.free_symbols(self._formulas(self.initial))
         symbols = {s.path if isinstance(s, PathSlope) else s for s in symbols}
         free = symbols - set(self.initial_symbols) - {self.time}

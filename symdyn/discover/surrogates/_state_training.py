@@ -61,6 +61,6 @@ def train(
                 "check logarithms, roots and divisions of the known terms, or the values of parameters"
             )
         states, arguments, values = equations.sample(best, d, grid[..., None])
-        return MemberFit(states, arguments, values, equations.terms.free(equations.split(best)[1]), losses)
+        return MemberFit(states, arguments, values, equations.terms.free(equations.split(best)[1]), losses, {})
 
     return ensemble(system, options, tuple(grid), member, progress)

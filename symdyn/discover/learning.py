@@ -96,6 +96,11 @@ def learn(
     RecoveryError
         For systems without unknown terms or of another kind, if JAX is missing, or if no network follows the data.
 
+    Notes
+    -----
+    The first call switches JAX to double precision for the entire process.  Training begins from what smoothing tells of the terms,
+    which needs data of all states; without them shorter windows and several members help, and may not suffice.
+
     References
     ----------
     Rackauckas et al., arXiv:2001.04385 (universal differential equations).
@@ -213,4 +218,6 @@ def _errors(system: System, whole: Observations, seen: Observations, starts: np.
             return dict.fromkeys(system.names, np.inf)
         values = np.stack([path[s].values for s in system.names], axis=-1)
         squares.append((values - run.values)[len(early.times) :] ** 2)
-    return dict(zip(system.names, map(float, np.sqrt(np.nanmean(np.concatenate(squares), axis=0))), strict=True))
+    every = np.concatenate(squares)
+    measured = np.isfinite(every).any(axis=0)
+    return {s: float(np.sqrt(np.nanmean(every[:, k]))) for k, s in enumerate(system.names) if measured[k]}

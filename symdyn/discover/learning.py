@@ -98,8 +98,8 @@ def learn(
 
     Notes
     -----
-    The first call switches JAX to double precision for the entire process.  Training begins from what smoothing tells of the terms,
-    which needs data of all states; without them shorter windows and several members help, and may not suffice.
+    The first call switches JAX to double precision for the entire process.  Training begins from what smoothing tells of the
+    terms, which needs data of all states; without them shorter windows and several members help, and may not suffice.
 
     References
     ----------

@@ -41,7 +41,7 @@ from symdyn.system import System
 from symdyn.version import __version__
 
 if TYPE_CHECKING:
-    from symdyn import analysis, cells, derive, discover, extend, grids, leslie, methods, networks, projection, studies
+    from symdyn import analysis, cells, derive, discover, extend, grids, leslie, methods, networks, projection, reduction, studies
     from symdyn.codegen.kernel import compile
     from symdyn.codegen.kernel_base import Kernel
     from symdyn.derive.closures import CLOSURES
@@ -102,6 +102,7 @@ __getattr__, __dir__, __all__ = lazy(
         "networks": (),
         "projection": (),
         "projection.equation": ("MasterEquation",),
+        "reduction": (),
         "simulation.run": ("simulate",),
         "simulation.settings": ("Layout", "Store"),
         "simulation.slopes": ("sensitivities",),

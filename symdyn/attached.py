@@ -23,6 +23,7 @@ __all__ = [
     "NetworkVerbs",
     "PropensityRecoveryVerbs",
     "RecoveryVerbs",
+    "ModeVerbs",
     "ReducedVerbs",
 ]
 
@@ -143,6 +144,10 @@ class FullVerbs:
 
 class ReducedVerbs:
     """What is derived from a `ReducedCells`."""
+
+
+class ModeVerbs:
+    """What is estimated by a `ReducedSystem`."""
 
 
 class LearnedVerbs:

@@ -39,6 +39,7 @@ from symdyn.models.sde import SDESystem
 from symdyn.networks.complexes import Structure
 from symdyn.networks.conservation import ConservationLaw
 from symdyn.projection.equation import MasterEquation
+from symdyn.reduction.assimilation import Assimilation
 
 class FlowVerbs:
     def moments(
@@ -447,6 +448,21 @@ class FullVerbs:
         """Initial values and variables of runs of the full system."""
     def kernel(self, method: str, options: MethodOptions, *, until: Any = None) -> CellsKernel:
         """The kernel of the full system of a colony."""
+
+class ModeVerbs:
+    def assimilate(
+        self,
+        sensors: Any,
+        at: Mapping[str, Any],
+        *,
+        noise: Any = None,
+        parameters: Mapping[Any, Any] | Sequence[Any] = ...,
+        starts: int = 4,
+        level: float = 0.9,
+        seed: int = 0,
+        **options: Any,
+    ) -> Assimilation:
+        """The initial coordinates, and parameters, that follow from measurements of the full system in a few places."""
 
 class ReducedVerbs:
     def diagonal(

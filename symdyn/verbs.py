@@ -182,6 +182,7 @@ VERBS: Mapping[type, Mapping[str, Attached]] = {
         **_methods("symdyn.cells.frames", frame="cells_frame"),
         **_methods("symdyn.cells.kernel", kernel="cells_kernel"),
     },
+    attached.ModeVerbs: _methods("symdyn.reduction.assimilation", "assimilate"),
     attached.ReducedVerbs: _methods("symdyn.cells.diagonal", "diagonal"),
 }  # fmt: skip
 

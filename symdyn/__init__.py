@@ -38,6 +38,7 @@ from symdyn.version import __version__
 
 if TYPE_CHECKING:
     from symdyn import analysis, cells, discover, extend, grids, leslie, methods, networks, projection, studies
+    from symdyn.analysis.identifiability import identifiability
     from symdyn.codegen.kernel import compile
     from symdyn.codegen.kernel_base import Kernel
     from symdyn.derive.closures import CLOSURES
@@ -65,6 +66,7 @@ __getattr__, __dir__, __all__ = lazy(
     __name__,
     {
         "analysis": (),
+        "analysis.identifiability": ("identifiability",),
         "cells": (),
         "codegen.kernel": ("compile",),
         "codegen.kernel_base": ("Kernel",),

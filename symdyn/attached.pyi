@@ -10,6 +10,7 @@ import pandas as pd
 import xarray as xr
 from matplotlib.axes import Axes
 
+from symdyn.analysis.identifiability import Identifiability
 from symdyn.cells import spectrum
 from symdyn.cells._reduced_cells import ReducedCells
 from symdyn.cells.exchange import AsymptoticExchange
@@ -271,6 +272,9 @@ class FitVerbs:
         """Samples of fitted parameters and initial values, from fits to data made anew."""
     def predict(self, times: Sequence[float] | np.ndarray, *, trajectory: int = 0, level: float | None = None) -> xr.Dataset:
         """States and observables of a trajectory at any times from its beginning on, with bands of what is expected."""
+    @property
+    def identifiability(self) -> Identifiability:
+        """What exact data of the observables, at all times, would tell of the fitted values: `symdyn.identifiability`."""
     def plot(self, *, trajectories: Any = None, axes: Any = None) -> Any:
         """Data of every observable with the fitted curve and the band of what is expected, a panel for each."""
     def plot_optima(self, *, ax: Any = None) -> Any:

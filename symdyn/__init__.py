@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from symdyn.methods.registry import METHODS
     from symdyn.models.rate_laws import hill, hillar, hillr, mm, mmr
     from symdyn.projection import MasterEquation
+    from symdyn.simulation.cost_gradients import gradient
     from symdyn.simulation.run import simulate
     from symdyn.simulation.settings import Layout, Store
     from symdyn.simulation.slopes import sensitivities
@@ -95,6 +96,7 @@ __getattr__, __dir__, __all__ = lazy(
         "networks": (),
         "projection": (),
         "projection.equation": ("MasterEquation",),
+        "simulation.cost_gradients": ("gradient",),
         "simulation.run": ("simulate",),
         "simulation.settings": ("Layout", "Store"),
         "simulation.slopes": ("sensitivities",),

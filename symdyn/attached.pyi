@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import arviz
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -272,6 +273,10 @@ class FitVerbs:
         """Samples of fitted parameters and initial values, from fits to data made anew."""
     def predict(self, times: Sequence[float] | np.ndarray, *, trajectory: int = 0, level: float | None = None) -> xr.Dataset:
         """States and observables of a trajectory at any times from its beginning on, with bands of what is expected."""
+    def sample(
+        self, draws: int = 1000, *, tune: int = 1000, walkers: int | None = None, thin: int = 1, seed: int | None = None
+    ) -> arviz.InferenceData:
+        """Sample the posterior of a fit with an ensemble of walkers, of which half are simulated at once."""
     @property
     def identifiability(self) -> Identifiability:
         """What exact data of the observables, at all times, would tell of the fitted values: `symdyn.identifiability`."""

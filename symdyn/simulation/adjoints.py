@@ -124,8 +124,9 @@ class AdjointKernel:
             state = record.states[record.counts[0]].copy()
             records.append(record)
             values[own] = self._read(segment, record, times[own])
-        counts = np.sum([r.counts for r in records], axis=0)
-        return Forward(values, *map(int, counts[:3]), tuple(segments), tuple(arrivals), tuple(records), tuple(places))
+        steps, rejected, evaluations, _ = (int(c) for c in np.sum([r.counts for r in records], axis=0))
+        parts = tuple(segments), tuple(arrivals), tuple(records), tuple(places)
+        return Forward(values, steps, rejected, evaluations, *parts)
 
     def backward(self, run: Forward, times: np.ndarray, pulls: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Derivatives of a cost by initial values (n,) and parameters (k,), from those by the values at output times (T, n)."""
@@ -141,10 +142,10 @@ class AdjointKernel:
             )  # fmt: skip
             for k, state in self._before(segment, arrival)[::-1]:
                 _, pull = self._jumps[k]
-                found = evaluate(pull, [segment.first], [*state, *adjoint], list(segment.parameters))
-                n = len(adjoint)
-                adjoint = np.array([float(v) for v in found[:n]])
-                gradient += [float(v) for v in found[n:]]
+                found = evaluate(pull, [np.array(segment.first)], [*state, *adjoint], list(segment.parameters))
+                n, numbers = len(adjoint), np.array([float(v) for v in found])
+                adjoint = numbers[:n]
+                gradient += numbers[n:]
         return adjoint, gradient[: len(self.declared.parameters)]
 
     # ---- segments ------------------------------------------------------------------------------------------------
@@ -183,7 +184,8 @@ class AdjointKernel:
     def _happened(self, segment: _Segment, state: np.ndarray) -> np.ndarray:
         for k in segment.events:
             values, _ = self._jumps[k]
-            state = np.array([float(v) for v in evaluate(values, [segment.first], list(state), list(segment.parameters))])
+            found = evaluate(values, [np.array(segment.first)], list(state), list(segment.parameters))
+            state = np.array([float(v) for v in found])
         return state
 
     def _before(self, segment: _Segment, state: np.ndarray) -> list[tuple[int, np.ndarray]]:

@@ -159,9 +159,9 @@ def gradient(
     if missing := [p for p in system.parameters if p not in known]:
         raise DeclarationError(f"the parameter {missing[0]} has no value; give it in parameters")
     starts = _starts(system, initial)
-    chosen = (*(p for p in system.parameters if not isinstance(p, Path)), *system.states)
-    wanted = [p for p in chosen if p in system.parameters] if by is None else [lookup(k, chosen, "parameter or state") for k in by]
-    wanted = list(dict.fromkeys(wanted))
+    numbers = [p for p in system.parameters if not isinstance(p, Path)]
+    chosen = (*numbers, *system.states)
+    wanted = numbers if by is None else list(dict.fromkeys(lookup(k, chosen, "variable") for k in by))
     if not wanted:
         raise DeclarationError("by is empty, or the system has no parameters; name what the cost is differentiated by")
     last, every, rate, columns = _costs(system, times, cost, each, running, data)
@@ -171,7 +171,7 @@ def gradient(
         total = fresh_symbol("integral", taken)
         extended = system.replace(states=(*system.states, total), drift=(*system.part("drift"), rate), initial={})
         starts, last = {**starts, total: sp.S.Zero}, last + total
-    kernel = AdjointKernel(extended, method, {s for s in wanted if s in system.parameters})
+    kernel = AdjointKernel(extended, method, set(wanted) & set(numbers))
     row = np.array([known[p] for p in extended.parameters])
     begun = np.array([value_of(starts[s], known) for s in extended.states])
     run = kernel.forward(begun, row, times, rtol=rtol, atol=atol, max_steps=max_steps)
@@ -277,10 +277,9 @@ def _slopes(
     cost, *parts = (np.where(have, np.broadcast_to(v, times.shape), 0.0) for v in found)
     if not np.isfinite(cost).all():
         raise DeclarationError(f"the cost {e} is not finite along the trajectory")
-    by_states, by_parameters = np.zeros_like(values), np.zeros(len(row))
+    place = {s: k for k, s in enumerate((*system.states, *system.parameters))}
+    by_all = np.zeros((len(times), len(place)))
     for s, part in zip(slopes, parts, strict=True):
-        if s in system.states:
-            by_states[:, system.states.index(s)] = part
-        else:
-            by_parameters[system.parameters.index(s)] = part.sum()
+        by_all[:, place[s]] = part
+    by_states, by_parameters = by_all[:, : len(system.states)], by_all[:, len(system.states) :].sum(0)
     return float(cost.sum()), by_states, by_parameters

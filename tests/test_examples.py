@@ -85,3 +85,20 @@ def test_the_growth_of_paramecium_is_that_of_least_squares_under_normal_noise():
         size, mean = fit.parameters["size_N"], fit.predict(counts.t).N.values
         exact = nbinom.logpmf(counts.N, size, size / (size + mean)).sum()
         assert fit.log_likelihood == pytest.approx(exact, rel=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:\\s*ArviZ is undergoing:FutureWarning")
+def test_the_posterior_of_hare_and_lynx_is_that_of_another_sampler():
+    """Carpenter (2018), with Stan and the same priors: means 0.55, 0.028, 0.80, 0.024 (to the digits that are printed)."""
+    pytest.importorskip("emcee")
+    pytest.importorskip("arviz")
+    from examples import hare_lynx_posterior as posterior
+
+    found = posterior.study(draws=150)
+    means = [float(found.samples["both"].posterior[q].mean()) for q in ("a", "b", "d", "c")]
+    assert means == pytest.approx([0.55, 0.028, 0.80, 0.024], rel=0.04)
+    assert found.possible["both"]
+    assert [str(e) for e in found.possible["hare"].combinations] == ["b*lynx0"]
+    flat = found.samples["hare"].posterior
+    wide, product = np.log(flat.b).std(), np.log(flat.b * flat.lynx0).std()
+    assert float(product) < 0.75 * float(wide)

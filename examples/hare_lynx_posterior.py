@@ -6,9 +6,9 @@ Hudson's Bay Company counted pelts of hare and lynx for twenty years, in which t
 
 Seen together, all parameters and both initial values are identifiable.  Of hares alone b and the first number of lynx are not:
 only their product is, as the unit in which lynx are counted is free.  `symdyn.identifiability` says so before any data are
-looked at, and samples of the posterior show it: without lynx the two spread along a line of slope -1 in their logarithms, as far
-as the priors let them.  With
-lynx the posterior means are those of Carpenter's study with Stan, 0.55, 0.028, 0.80 and 0.024, of the same priors.
+looked at, and samples of the posterior show it: without lynx the two spread along a line of slope -1 in their logarithms, as
+far as the priors let them.  With lynx the posterior means are those of Carpenter's study with Stan, 0.55, 0.028, 0.80 and
+0.024, of the same priors.
 
     python -m examples.hare_lynx_posterior --out out
 

@@ -24,6 +24,7 @@ from symdyn.discover.recovery import Recovery
 from symdyn.grids.frames import GridFrame
 from symdyn.grids.kernel import GridKernel
 from symdyn.grids.system import GridSystem
+from symdyn.inference.designs import ExperimentDesign
 from symdyn.inference.fits import Fit
 from symdyn.leslie.coupled import GrowthFactor
 from symdyn.leslie.standing import LastStanding
@@ -284,6 +285,19 @@ class FitVerbs:
         self, draws: int = 1000, *, tune: int = 1000, walkers: int | None = None, thin: int = 1, seed: int | None = None
     ) -> arviz.InferenceData:
         """Sample the posterior of a fit with an ensemble of walkers, of which half are simulated at once."""
+    def design(
+        self,
+        times: Sequence[float] | np.ndarray,
+        *,
+        count: int = 1,
+        criterion: str = "D",
+        of: Iterable[Any] | None = None,
+        observables: Iterable[Any] | None = None,
+        conditions: Mapping[str, Mapping[Any, Any]] | None = None,
+        trajectory: int = 0,
+        beside: bool = True,
+    ) -> ExperimentDesign:
+        """Choose further measurements from which the fitted values will be known best."""
     @property
     def identifiability(self) -> Identifiability:
         """What exact data of the observables, at all times, would tell of the fitted values: `symdyn.identifiability`."""

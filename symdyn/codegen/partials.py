@@ -1,4 +1,4 @@
-"""Partial derivatives of single operations of a program, as further operations: the rules that forward and reverse sweeps share."""
+"""Partial derivatives of single operations of a program, as further operations: rules of forward and reverse sweeps."""
 
 from __future__ import annotations
 

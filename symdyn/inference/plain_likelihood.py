@@ -1,4 +1,4 @@
-"""The likelihood of observables without derivatives: simulations of the states alone, and the likelihood of each measurement."""
+"""The likelihood of observables without derivatives: simulations of states alone, and the likelihood of each measurement."""
 
 from __future__ import annotations
 

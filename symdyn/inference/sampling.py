@@ -184,8 +184,8 @@ def _warn_improper(fit: Fit, posterior: Posterior) -> None:
     wide = ~(np.isfinite(posterior.low) & np.isfinite(posterior.high))
     if flat := [n for n, w, p in zip(names, wide, priors, strict=True) if w and not p]:
         warnings.warn(
-            f"neither bounds nor a prior: {', '.join(flat)}; a flat prior has no integral there, and the posterior has one only if "
-            "the data tell enough", stacklevel=3,
+            f"neither bounds nor a prior: {', '.join(flat)}; a flat prior has no integral there, the posterior has one only "
+            "if the data tell enough", stacklevel=3,
         )  # fmt: skip
 
 
@@ -222,7 +222,7 @@ def _told(
     poor = table[(table["r_hat"] > MIXED) | (table[["ess_bulk", "ess_tail"]].min(axis=1) < ENOUGH)]
     if len(poor):
         warnings.warn(
-            f"the samples of {', '.join(poor.index)} have not mixed: R-hat up to {r_hat:.3f}, effective sizes down to {ess:.0f}; "
-            "take more draws, give priors, or look whether fit.identifiability finds everything identifiable", stacklevel=3,
+            f"the samples of {', '.join(poor.index)} have not mixed: R-hat up to {r_hat:.3f}, effective sizes down to {ess:.0f}"
+            "; take more draws, give priors, or look whether fit.identifiability finds everything identifiable", stacklevel=3,
         )  # fmt: skip
     return told

@@ -1,4 +1,4 @@
-"""A trajectory whose steps are kept, and the transposed steps backwards: values at output times, and derivatives by everything."""
+"""A trajectory whose steps are kept, and the transposed steps backwards, which give derivatives by everything."""
 
 from __future__ import annotations
 
@@ -209,7 +209,9 @@ class AdjointKernel:
             if status == SUCCESS:
                 return record
             if status != STEPPED:
-                raise SimulationError(f"the trajectory failed at {self.system.time} = {record.clock[0]:.6g}: {MESSAGES[status]}")
+                raise SimulationError(
+                    f"the trajectory failed at {self.system.time} = {record.clock[0]:.6g}: {MESSAGES[status]}"
+                )
             more = len(record.times)
             record = record._replace(
                 times=np.resize(record.times, 2 * more), lengths=np.resize(record.lengths, 2 * more),
@@ -229,7 +231,9 @@ class AdjointKernel:
 
 
 def _scheme(method: str) -> ExplicitRungeKutta:
-    known = [k for k, m in METHODS.items() if isinstance(m, ExplicitRungeKutta) and m.adaptive and not m.extra and len(m.error) == 1]
+    known = [
+        k for k, m in METHODS.items() if isinstance(m, ExplicitRungeKutta) and m.adaptive and not m.extra and len(m.error) == 1
+    ]
     if method not in known:
         raise DeclarationError(f"the method is {method!r}; steps are transposed of {', '.join(map(repr, known))}")
     return METHODS[method]  # type: ignore[no-any-return]
@@ -238,8 +242,8 @@ def _scheme(method: str) -> ExplicitRungeKutta:
 def _scheduled(event: Event, moving: set[sp.Symbol]) -> Event:
     if not isinstance(event.trigger, Schedule) or event.priority is not None:
         raise DeclarationError(
-            f"the event {event.heading} is at no known time; gradients go through doses and other events at known times, without "
-            "priorities: use symdyn.sensitivities"
+            f"the event {event.heading} is at no known time; gradients go through doses and other events at known times, "
+            "without priorities: use symdyn.sensitivities"
         )
     if moved := sorted({s.name for e in event.trigger.sides for s in e.free_symbols if s in moving}):
         raise DeclarationError(f"the times of {event.heading} depend on {moved[0]}; leave it out of by")

@@ -97,9 +97,9 @@ def gradient(
 
     .. math:: J = g(x(T), p) + \sum_j e(x(t_j), d_j, p, t_j) + \int r(x, p, t)\,\mathrm{d}t
 
-    The steps of the method are transposed, with the lengths that they had: derivatives are those of the computed numbers but for
-    the changes of the lengths, which is an error of the size of the tolerances.  The time is that of a few runs, whatever the
-    number of parameters, where `symdyn.sensitivities` takes a run for each; memory is that of the states at all steps.
+    The steps of the method are transposed, with the lengths that they had: derivatives are those of the computed numbers but
+    for changes of the lengths, an error of the size of the tolerances.  The time is that of a few runs, whatever the number of
+    parameters, where `symdyn.sensitivities` takes a run for each; memory is that of the states at all steps.
 
     Parameters
     ----------
@@ -179,7 +179,9 @@ def gradient(
     value, direct = 0.0, np.zeros(len(row))
     for e, at, table in ((last, slice(-1, None), {}), (every, slice(None), columns)):
         if e is not None:
-            part, by_states, by_parameters = _slopes(e, extended, times[at], run.values[at], row, {d: v[at] for d, v in table.items()})
+            part, by_states, by_parameters = _slopes(
+                e, extended, times[at], run.values[at], row, {d: v[at] for d, v in table.items()}
+            )
             value, direct = value + part, direct + by_parameters
             pulls[at] += by_states
     first, along = kernel.backward(run, times, pulls)

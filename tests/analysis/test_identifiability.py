@@ -73,7 +73,8 @@ MODELS = {
     # Delforge, Math. Biosci. 36 (1977) 119: three compartments around a central one
     "mammillary": Published(
         "x1' = -(a21 + a31 + a01)*x1 + a12*x2 + a13*x3\nx2' = a21*x1 - (a12 + a02)*x2\nx3' = a31*x1 - (a13 + a03)*x3",
-        names("x1"), "", ("a01 + a21 + a31", "a02 + a12", "a03 + a13", "a12*a21", "a13*a31"), initial={"x1": 1, "x2": 0, "x3": 0},
+        names("x1"), "", ("a01 + a21 + a31", "a02 + a12", "a03 + a13", "a12*a21", "a13*a31"),
+        initial={"x1": 1, "x2": 0, "x3": 0},
     ),
     # Meshkat & Sullivant, J. Symb. Comput. 63 (2014) 46: a cycle, whose product of rates is known
     "cycle": Published(

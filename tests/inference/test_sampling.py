@@ -40,7 +40,8 @@ def test_counts_with_a_conjugate_prior() -> None:
     counts = np.array([3.0, 5.0, 2.0, 4.0, 6.0])
     system = sd.ODESystem({x: 0 * x}, initial={x: 1})
     fit = sd.fit(
-        system, {"t": np.arange(5), "n": counts}, observables={"n": s * x}, noise="poisson", priors={s: stats.gamma(2, scale=1)}, starts=2
+        system, {"t": np.arange(5), "n": counts}, observables={"n": s * x}, noise="poisson",
+        priors={s: stats.gamma(2, scale=1)}, starts=2,
     )  # fmt: skip
     found = fit.sample(400, tune=100, seed=2)
     exact, levels = stats.gamma(2 + counts.sum(), scale=1 / 6), np.array([0.05, 0.5, 0.95])
@@ -78,7 +79,7 @@ def test_several_conditions_and_initial_values() -> None:
     """The names of initial values are those of the fit, and measurements of all trajectories are in the likelihood."""
     data = [{"t": TIMES[:5], "x": q * np.exp(-0.4 * TIMES[:5])} for q in (1.0, 2.0)]
     fit = sd.fit(sd.ODESystem({x: -k * x}), data, noise=0.1, starts=2)
-    with pytest.warns(UserWarning):
+    with pytest.warns(UserWarning, match="neither bounds nor a prior"):
         found = fit.sample(30, tune=50)
     assert set(found.posterior.data_vars) == {"k", "x(0) of trajectory 0", "x(0) of trajectory 1"}
     assert found.log_likelihood["x"].shape == (32, 30, 10)

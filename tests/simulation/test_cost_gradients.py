@@ -160,7 +160,7 @@ def test_a_thousand_parameters() -> None:
 FUNCTIONS = (
     x + y - x * y, x**2 * x - y / x, sp.exp(x) * sp.log(y), sp.sin(x) * sp.cos(y) + sp.tan(x), sp.sqrt(x * y), x**y, x**1.7,
     sp.Max(x, y) * sp.Min(x, 2 * y), sp.Piecewise((x**2, x < y), (y, True)), sp.atan2(x, y) + sp.asinh(x) + sp.tanh(x * y),
-    sp.Abs(x - y) + sp.erf(x), sp.acosh(1 + x) + sp.acos(x / 3) + sp.atan(y), 1 / (1 + (y / x) ** 4), -x + -(-y),
+    sp.Abs(x - y) + sp.erf(x), sp.acosh(1 + x) + sp.acos(x / 3) + sp.atan(y), 1 / (1 + (y / x) ** 4), y - x,
 )  # fmt: skip
 
 
@@ -210,7 +210,7 @@ REFUSED = [
     (lambda: sd.gradient(sd.ODESystem.from_text("x' = -k*x; k = 1"), "x", [0, 1]), "no initial value of x"),
     (lambda: sd.gradient(sd.DiscreteSystem.from_text("x[n+1] = a*x[n]; a = 1"), "x", [0, 1]), "transposes explicit steps"),
     (lambda: sd.gradient(sd.ODESystem.from_text("x' = -k*x(t - 1); k = 1"), "x", [0, 1]), "delays"),
-    (lambda: sd.gradient(sd.ODESystem.from_text("x' = -k*x; k = 1; x(0) = 1\nwhen x < 0.5, x = 1"), "x", [0, 1]), "no known time"),
+    (lambda: sd.gradient(sd.ODESystem.from_text("x' = -k*x; k = 1; x(0) = 1\nwhen x < 1, x = 1"), x, [0, 1]), "no known time"),
     (lambda: sd.gradient(sd.ODESystem.from_text("x' = -x; c = 1; x(0) = 1\nat c, x = x + 1"), "x", [0, 2]), "depend on c"),
     (lambda: sd.gradient(sd.ODESystem.from_text("x' = heaviside(t - c); c = 1; x(0) = 1"), "x", [0, 2]), "depends on c"),
     (lambda: sd.gradient("x' = -x", "x", [0, 1]), "needs an ODESystem, got str"),

@@ -1,9 +1,9 @@
 r"""One trajectory of an explicit Runge-Kutta method that keeps its steps, and the transposed steps backwards.
 
 A step is :math:`Y_i = y + h \sum_{j<i} a_{ij} k_j`, :math:`k_i = f(t + c_i h, Y_i)`, and ends at the last :math:`Y_i`.  With
-the adjoint :math:`\lambda` of its end, those of the stages are :math:`\mu_i = h (a_{sj} \lambda + \dots)`, from the last stage to
-the first, and f is differentiated by products :math:`\mu_i^\top f'` alone.  What is read within a step is the interpolant, and
-is transposed too.  The stages are computed again from the states at the beginnings of the steps.
+the adjoint :math:`\lambda` of its end, those of the stages are :math:`\mu_i = h (a_{si} \lambda + \dots)`, from the last stage
+to the first, and f is differentiated by products :math:`\mu_i^\top f'` alone.  What is read within a step is the interpolant,
+and is transposed too.  The stages are computed again from the states at the beginnings of the steps.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ def weight_at(dense, i, theta):
 @njit(signature(BackwardArguments), **HELPER)
 def read(arguments):
     """States at the outputs, into `pulls`; returns their number."""
-    rhs, pull, parameters, tableau, record, steps, parts, pulls, adjoint, gradient = arguments
+    rhs, _pull, parameters, tableau, record, steps, parts, pulls, _adjoint, _gradient = arguments
     n, s = record.states.shape[1], tableau.a.shape[0]
     k, state, slope, known = np.zeros((s + 1, n)), room(n), room(n), -1
     for q in range(steps.size):

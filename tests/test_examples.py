@@ -102,3 +102,25 @@ def test_the_posterior_of_hare_and_lynx_is_that_of_another_sampler():
     flat = found.samples["hare"].posterior
     wide, product = np.log(flat.b).std(), np.log(flat.b * flat.lynx0).std()
     assert float(product) < 0.75 * float(wide)
+
+
+def test_the_next_measurements_are_those_of_box_and_lucas():
+    from examples import next_measurements as following
+
+    found = following.study()
+    assert found.designs["from nothing"].measurements.time.tolist() == pytest.approx([1.23, 6.86], abs=0.011)  # their paper
+    assert set(found.designs["larger start"].measurements["condition"]) == {"twice as much"}
+    now, then = (found.designs["beside"].standard_errors[c] for c in ("now", "then"))
+    assert (then < now / 5).all()
+
+
+def test_a_network_learns_by_the_gradient_of_a_thousand_weights():
+    from examples import trained_network as training
+
+    found = training.train(steps=30)
+    assert found.distances[-1] < 0.4 * found.distances[0]
+    run = sd.simulate(
+        found.network, training.TIMES, method="dop853", rtol=1e-8, progress=False
+    )  # another method than that of the descent
+    far = (run.r0.values - training.TARGET["x"]) ** 2 + (run.r1.values - training.TARGET["y"]) ** 2
+    assert float(far.mean() ** 0.5) == pytest.approx(found.distances[-1], rel=1e-3)

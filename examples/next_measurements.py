@@ -2,9 +2,10 @@
 
     A' = -a A,    B' = a A - b B
 
-Nine measurements were made late, when A was nearly gone, and hardly tell the first rate.  From nothing the best two times would be 1.23 and 6.86, for the rates 0.7 and 0.2
-(Box and Lucas, 1959): near the steepest dependence on one rate and on the other.  Beside the nine, `fit.design` chooses where
-the next four reduce the errors most, and with a condition that starts from more of A it takes that one.
+Nine measurements were made late, when A was nearly gone, and hardly tell the first rate.  From nothing the best two times would
+be 1.23 and 6.86, for the rates 0.7 and 0.2 (Box and Lucas, 1959): near the steepest dependence on one rate and on the other.
+Beside the nine, `fit.design` chooses where the next four reduce the errors most, and with a condition that starts from more of
+A it takes that one.
 
     python -m examples.next_measurements --out out
 

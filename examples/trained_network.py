@@ -47,7 +47,7 @@ def network(seed: int = 1) -> sd.ODESystem:
     biases = {sp.Symbol(f"b{i}"): 0.0 for i in range(UNITS)}
     rows = [sp.Add(*(sp.Symbol(f"W{i}_{j}") * squashed[j] for j in range(UNITS))) for i in range(UNITS)]
     drift = {r: -r + b + row for r, b, row in zip(units, biases, rows, strict=True)}
-    start = {r: v for r, v in zip(units, [0.0, 0.0, *rng.normal(0, 0.8, UNITS - 2)], strict=True)}
+    start = dict(zip(units, [0.0, 0.0, *rng.normal(0, 0.8, UNITS - 2)], strict=True))
     return sd.ODESystem(drift, {**weights, **biases}, initial=start)
 
 
@@ -59,9 +59,7 @@ def train(steps: int = 150) -> Training:
 
     def value(weights: np.ndarray) -> tuple[float, np.ndarray]:
         parameters = dict(zip(system.parameters, weights, strict=True))
-        found = sd.gradient(
-            system, None, TIMES, each=cost, data={x: TARGET["x"], y: TARGET["y"]}, parameters=parameters, rtol=1e-6
-        )
+        found = sd.gradient(system, None, TIMES, each=cost, data=TARGET, parameters=parameters, rtol=1e-6)
         return found.value, found.array
 
     begin = np.array([system.defaults[p] for p in system.parameters])
@@ -96,9 +94,8 @@ def main(arguments: list[str] | None = None) -> Training:
     out = parser.parse_args(arguments).out
     out.mkdir(parents=True, exist_ok=True)
     found = train()
-    print(
-        f"distance from the target: {found.distances[0]:.3f}, after {len(found.distances) - 1} steps {found.distances[-1]:.4f}"
-    )
+    first, *_, last = found.distances
+    print(f"distance from the target: {first:.3f}, after {len(found.distances) - 1} steps {last:.4f}")
     draw(found).savefig(out / "trained_network.png", dpi=110)
     print(f"The figure is in {out.resolve()}")
     return found

@@ -116,11 +116,10 @@ def test_the_next_measurements_are_those_of_box_and_lucas():
 
 def test_a_network_learns_by_the_gradient_of_a_thousand_weights():
     from examples import trained_network as training
+    from symdyn import simulate
 
     found = training.train(steps=30)
     assert found.distances[-1] < 0.4 * found.distances[0]
-    run = sd.simulate(
-        found.network, training.TIMES, method="dop853", rtol=1e-8, progress=False
-    )  # another method than that of the descent
+    run = simulate(found.network, training.TIMES, method="dop853", rtol=1e-8, progress=False)  # not that of the descent
     far = (run.r0.values - training.TARGET["x"]) ** 2 + (run.r1.values - training.TARGET["y"]) ** 2
     assert float(far.mean() ** 0.5) == pytest.approx(found.distances[-1], rel=1e-3)

@@ -32,7 +32,7 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 import symdyn as sd
-from symdyn.analysis import Identifiability
+from symdyn.analysis import StructuralIdentifiability
 
 hare, lynx, a, b, c, d, h0, l0, noise = sp.symbols("hare lynx a b c d hare0 lynx0 noise")
 SYSTEM = sd.ODESystem({hare: a * hare - b * hare * lynx, lynx: c * hare * lynx - d * lynx}, initial={hare: h0, lynx: l0})
@@ -48,7 +48,7 @@ COLORS = {"hare": "#8a6d3b", "lynx": "#1b6ca8"}
 class Study:
     """What is identifiable, and samples, of both species together and of hares alone."""
 
-    possible: dict[str, Identifiability]
+    possible: dict[str, StructuralIdentifiability]
     samples: dict[str, Any]
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 from matplotlib.axes import Axes
 
-from symdyn.analysis.identifiability import Identifiability
+from symdyn.analysis.identifiability import StructuralIdentifiability
 from symdyn.cells import spectrum
 from symdyn.cells._reduced_cells import ReducedCells
 from symdyn.cells.exchange import AsymptoticExchange
@@ -299,7 +299,7 @@ class FitVerbs:
     ) -> ExperimentDesign:
         """Choose further measurements from which the fitted values will be known best."""
     @property
-    def identifiability(self) -> Identifiability:
+    def identifiability(self) -> StructuralIdentifiability:
         """What exact data of the observables, at all times, would tell of the fitted values: `symdyn.identifiability`."""
     def plot(self, *, trajectories: Any = None, axes: Any = None) -> Any:
         """Data of every observable with the fitted curve and the band of what is expected, a panel for each."""

@@ -12,14 +12,14 @@ import sympy as sp
 
 from symdyn import dag
 from symdyn.analysis.invariants import Invariants, NullSpaces
-from symdyn.analysis.output_series import Experiment, OutputSeries, SeriesPoints
+from symdyn.analysis.output_series import ObservedSystem, OutputSeries, SeriesPoints
 from symdyn.analysis.residues import null_space, primes, rank, reduced
 from symdyn.declaration import expression, lookup
 from symdyn.errors import DeclarationError
 from symdyn.paths import Path
 from symdyn.system import System
 
-__all__ = ["Identifiability", "assess", "identifiability", "refuse_structure"]
+__all__ = ["StructuralIdentifiability", "assess", "identifiability", "refuse_structure"]
 
 #: Points, each modulo a prime of its own, of which the largest rank counts.
 TRIALS = 3
@@ -28,7 +28,7 @@ ATTEMPTS = 30
 
 
 @dataclass(frozen=True, repr=False)
-class Identifiability:
+class StructuralIdentifiability:
     """What outputs without errors determine, near almost every value of the unknowns.
 
     Attributes
@@ -106,12 +106,12 @@ def identifiability(
     parameters: Iterable[Any] | None = None,
     initial: Mapping[Any, Any] | None = None,
     seed: int = 0,
-) -> Identifiability:
+) -> StructuralIdentifiability:
     r"""Which parameters and initial values the observables determine, if they are known without error at all times.
 
     The rank of the derivatives of the Taylor coefficients of the observables by the unknowns is computed at random points
     modulo primes near 2^31, up to the order of the number of states and unknowns where that is needed.  A rank is too low with
-    at most the probability `Identifiability.error`.  Unknowns whose rows of the null space are zero are identifiable, up to
+    at most the probability ``error`` of the result.  Unknowns whose rows of the null space are zero are identifiable, up to
     finitely many values.  Of the others all scalings are found, all combinations that are monomials, and combinations that are
     sums of monomials of degrees up to three, or of quotients.
 
@@ -132,7 +132,7 @@ def identifiability(
 
     Returns
     -------
-    Identifiability
+    StructuralIdentifiability
         It prints, is true if everything is identifiable, and has ``identifiable``, ``combinations`` and ``scalings``.
 
     Raises
@@ -167,7 +167,7 @@ def identifiability(
     values = {p: expression(v) for p, v in system.defaults.items() if p not in unknown and not isinstance(p, Path)}
     starts, opened, special = _starts(system, initial, values)
     fixed = {p: sp.Rational(str(float(v))) for p, v in values.items()}
-    experiment = Experiment(
+    experiment = ObservedSystem(
         {s: f.xreplace(fixed) for s, f in zip(system.states, system.drift or (), strict=True)},
         {s: e.xreplace(fixed) for s, e in starts.items()},
         tuple(e.xreplace(fixed) for e in outputs), system.time,
@@ -176,9 +176,9 @@ def identifiability(
 
 
 def assess(
-    experiments: Sequence[Experiment], parameters: Sequence[sp.Symbol], initial: Sequence[sp.Symbol], *,
+    experiments: Sequence[ObservedSystem], parameters: Sequence[sp.Symbol], initial: Sequence[sp.Symbol], *,
     special: bool, seed: int = 0, notes: tuple[str, ...] = (),
-) -> Identifiability:  # fmt: skip
+) -> StructuralIdentifiability:  # fmt: skip
     """The same of several experiments, whose unknowns are `parameters` and `initial` values.
 
     `special` says that initial values are numbers.
@@ -207,13 +207,13 @@ def assess(
     common = {"rank": best, "count": L, "order": order, "error": error, "proven": not special or best == L, "notes": notes}
     kept = tuple(unknowns[k] for k in range(L) if k not in free)
     if not free:
-        return Identifiability(kept, (), (), (), 0, **common)  # type: ignore[arg-type]
+        return StructuralIdentifiability(kept, (), (), (), 0, **common)  # type: ignore[arg-type]
     own, fresh = (NullSpaces(partial(search.points, order, k), L - best) for k in (TRIALS, TRIALS + 1))
     invariants = Invariants(unknowns, own, fresh)
     rest = [k for k in range(L) if k not in free]
     alone, _ = invariants.of([k for k in free if k < len(parameters)], [k for k in rest if k < len(parameters)])
     further, missing = invariants.of(free, rest, alone)
-    return Identifiability(
+    return StructuralIdentifiability(
         kept, tuple(unknowns[k] for k in free), (*alone, *further), tuple(invariants.scalings()), missing, **common,  # type: ignore[arg-type]
     )  # fmt: skip
 

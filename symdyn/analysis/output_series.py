@@ -23,7 +23,7 @@ from symdyn.analysis.residues import inverse, power
 from symdyn.errors import DeclarationError
 from symdyn.paths import Path, PathSlope
 
-__all__ = ["Experiment", "OutputSeries", "SeriesPoints"]
+__all__ = ["ObservedSystem", "OutputSeries", "SeriesPoints"]
 
 #: Functions that are written by exponentials, or by sines and cosines.
 BY_OTHERS = {
@@ -35,7 +35,7 @@ NESTED = 8
 KNOWN = "polynomials, quotients, powers, exp, log, sin, cos, tan, sinh, cosh and tanh"
 
 
-class Experiment(NamedTuple):
+class ObservedSystem(NamedTuple):
     """A system that is observed: states with right-hand sides and initial values, and outputs.
 
     Attributes
@@ -81,7 +81,7 @@ class OutputSeries:
 
     Parameters
     ----------
-    experiments : sequence of Experiment
+    experiments : sequence of ObservedSystem
         Without common states.
     unknowns : sequence of Symbol
         By which outputs are differentiated.  Every other symbol is a known number, in general position.
@@ -97,7 +97,7 @@ class OutputSeries:
         For functions that are not analytic, or unknown here.
     """
 
-    def __init__(self, experiments: Sequence[Experiment], unknowns: Sequence[sp.Symbol]) -> None:
+    def __init__(self, experiments: Sequence[ObservedSystem], unknowns: Sequence[sp.Symbol]) -> None:
         self.unknowns = tuple(unknowns)
         self.nodes: list[_Node] = []
         self._numbers: dict[_Node, int] = {}

@@ -18,7 +18,7 @@ from symdyn.optional import require
 if TYPE_CHECKING:
     import arviz
 
-__all__ = ["Posterior", "sample_fit"]
+__all__ = ["PosteriorDensity", "sample_fit"]
 
 #: Walkers for each coordinate, and the least number.
 EACH, LEAST = 4, 32
@@ -30,7 +30,7 @@ MIXED, ENOUGH = 1.05, 400
 PART = 1000
 
 
-class Posterior:
+class PosteriorDensity:
     """The logarithm of the posterior density over coordinates, for many points at once.
 
     Coordinates are those of the parameters of a fit, then those of its open initial values.  Where a parameter has a prior its
@@ -141,7 +141,7 @@ def sample_fit(
         raise RecoveryError(f"the fit has {fit.windows} windows for a trajectory; a posterior needs one: fit with windows=1")
     seed = fit.seed if seed is None else seed
     check_whole(0, seed=seed)
-    posterior = Posterior(fit.problem, fit.scaled_starts)
+    posterior = PosteriorDensity(fit.problem, fit.scaled_starts)
     D = len(posterior.low)
     walkers = max(EACH * D, LEAST) if walkers is None else walkers
     if isinstance(walkers, bool) or not isinstance(walkers, int) or walkers < 2 * D + 2 or walkers % 2:
@@ -160,7 +160,7 @@ def sample_fit(
     return _told(arviz, fit, posterior, chain, density, float(np.mean(sampler.acceptance_fraction)), time, seed, rng)
 
 
-def _begin(fit: Fit, posterior: Posterior, walkers: int, rng: np.random.Generator) -> np.ndarray:
+def _begin(fit: Fit, posterior: PosteriorDensity, walkers: int, rng: np.random.Generator) -> np.ndarray:
     """Where walkers begin: normal draws about the optimum within bounds, at which the density is known."""
     centre = np.concatenate([fit.theta, fit.scaled_starts[posterior.open]])
     centre = np.clip(centre, posterior.low, posterior.high)
@@ -178,7 +178,7 @@ def _begin(fit: Fit, posterior: Posterior, walkers: int, rng: np.random.Generato
     raise RecoveryError("about the fit the posterior density is zero nearly everywhere; give priors or wider bounds")
 
 
-def _warn_improper(fit: Fit, posterior: Posterior) -> None:
+def _warn_improper(fit: Fit, posterior: PosteriorDensity) -> None:
     names = (*fit.problem.names, *fit.problem.start_names)
     priors = [c.prior is not None for c in fit.problem.columns] + [False] * len(fit.problem.start_names)
     wide = ~(np.isfinite(posterior.low) & np.isfinite(posterior.high))
@@ -190,7 +190,7 @@ def _warn_improper(fit: Fit, posterior: Posterior) -> None:
 
 
 def _told(
-    arviz: Any, fit: Fit, posterior: Posterior, chain: np.ndarray, density: np.ndarray, acceptance: float, time: float,
+    arviz: Any, fit: Fit, posterior: PosteriorDensity, chain: np.ndarray, density: np.ndarray, acceptance: float, time: float,
     seed: int, rng: np.random.Generator,
 ) -> arviz.InferenceData:  # fmt: skip
     """Draws (chain, draw, D) as `InferenceData`."""

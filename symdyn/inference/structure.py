@@ -6,8 +6,8 @@ import numpy as np
 import sympy as sp
 
 from symdyn import dag
-from symdyn.analysis.identifiability import Identifiability, assess, refuse_structure
-from symdyn.analysis.output_series import Experiment
+from symdyn.analysis.identifiability import StructuralIdentifiability, assess, refuse_structure
+from symdyn.analysis.output_series import ObservedSystem
 from symdyn.declaration import expression
 from symdyn.inference.fits import Fit, observed_problem
 from symdyn.inference.observed_problem import FitSetup
@@ -19,7 +19,7 @@ __all__ = ["identifiability_of"]
 ALIKE = 3
 
 
-def identifiability_of(fit: Fit) -> Identifiability:
+def identifiability_of(fit: Fit) -> StructuralIdentifiability:
     """What exact data of the observables, at all times, would tell of the fitted values: `symdyn.identifiability`.
 
     With the conditions, the known values and the initial values of the fit.  Of trajectories in one condition the first three
@@ -31,7 +31,7 @@ def identifiability_of(fit: Fit) -> Identifiability:
 
     Returns
     -------
-    Identifiability
+    StructuralIdentifiability
         The initial value of x in the second trajectory is called ``x(0) of trajectory 1``.
 
     Raises
@@ -82,7 +82,7 @@ def _chosen(setup: FitSetup) -> list[int]:
     return sorted(k for members in found.values() for k in members)
 
 
-def _experiment(setup: FitSetup, k: int, *, several: bool) -> tuple[Experiment, list[sp.Symbol], bool]:
+def _experiment(setup: FitSetup, k: int, *, several: bool) -> tuple[ObservedSystem, list[sp.Symbol], bool]:
     """One trajectory with states of its own, its unknown initial values, and whether others are numbers."""
     system, over, fitted = setup.system, setup.overrides[k], set(setup.symbols)
     mark = f" of trajectory {k}" if several else ""
@@ -102,7 +102,7 @@ def _experiment(setup: FitSetup, k: int, *, several: bool) -> tuple[Experiment, 
     measured = np.isfinite(setup.data.trajectories[k].values).any(axis=0)
     outputs = [o.expression for o, there in zip(setup.observed, measured, strict=True) if there]
     swap = {**values, **own}
-    made = Experiment(
+    made = ObservedSystem(
         {own[s]: f.xreplace(swap) for s, f in zip(system.states, system.drift or (), strict=True)},
         {own[s]: starts[s] for s in system.states}, tuple(e.xreplace(swap) for e in outputs), system.time,
     )  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import llvmlite.binding as llvm
 import numpy as np
 import sympy as sp
-from symdyn_kernels.arguments.adjoint import BackwardArguments, ForwardArguments, StepRecord, Tableau
+from symdyn_kernels.arguments.adjoint import BackwardArguments, ForwardArguments, StepRecord, StepTableau
 from symdyn_kernels.arguments.parts import Control, Tolerances
 from symdyn_kernels.status import MESSAGES, STEPPED, SUCCESS
 
@@ -302,11 +302,11 @@ def _weights(states: Sequence[sp.Symbol]) -> list[sp.Symbol]:
     return [sp.Dummy(f"weight_{s.name}") for s in states]
 
 
-def _tableau(scheme: ExplicitRungeKutta) -> Tableau:
+def _tableau(scheme: ExplicitRungeKutta) -> StepTableau:
     a = np.zeros((scheme.stages, scheme.stages))
     for i, row in enumerate(scheme.a):
         a[i, : len(row)] = row
-    return Tableau(a, np.array(scheme.nodes), np.array(scheme.error[0]), np.array(scheme.dense))
+    return StepTableau(a, np.array(scheme.nodes), np.array(scheme.error[0]), np.array(scheme.dense))
 
 
 def _places(segments: Sequence[_Segment], times: np.ndarray) -> list[np.ndarray]:

@@ -7,7 +7,7 @@ import pytest
 import sympy as sp
 
 import symdyn as sd
-from symdyn.analysis.identifiability import Identifiability
+from symdyn.analysis.identifiability import StructuralIdentifiability
 
 u = sd.Path("u", [0, 1], [0, 1])
 
@@ -304,7 +304,7 @@ def test_a_fit_knows_its_conditions() -> None:
     system = sd.ODESystem({x: -k * x})
     options = {"observables": {"y": s * x}, "parameters": {s: (0.1, 10)}, "starts": 2, "seed": 0}
     alone = sd.fit(system, one, **options).identifiability
-    assert isinstance(alone, Identifiability)
+    assert isinstance(alone, StructuralIdentifiability)
     assert [str(e) for e in alone.combinations] == ["s*x(0)"]
     both = sd.fit(system, {"free": one, "dosed": one}, conditions={"free": {}, "dosed": {x: 1}}, **options).identifiability
     assert both

@@ -6,7 +6,7 @@ import sympy as sp
 from scipy import stats
 
 import symdyn as sd
-from symdyn.inference.sampling import Posterior
+from symdyn.inference.sampling import PosteriorDensity
 
 pytest.importorskip("emcee")
 pytest.importorskip("arviz")
@@ -56,14 +56,14 @@ def test_the_density_is_that_of_values_and_bounds() -> None:
     data = {"t": TIMES, "x": np.exp(-0.5 * TIMES)}
     system = sd.ODESystem({x: -k * x}, initial={x: 1})
     fit = sd.fit(system, data, noise=0.1, priors={k: stats.lognorm(0.7)}, starts=1)
-    density = Posterior(fit.problem, fit.scaled_starts)
+    density = PosteriorDensity(fit.problem, fit.scaled_starts)
     points = np.log([[0.3], [0.5], [0.9]])
     with_data = [
         stats.norm(0, 0.7).logpdf(q) + stats.norm(0, 0.1).logpdf(np.exp(-np.exp(q) * TIMES) - data["x"]).sum() for [q] in points
     ]  # fmt: skip
     assert np.diff(density(points)) == pytest.approx(np.diff(with_data), rel=1e-6)
     bounded = sd.fit(system, data, noise=0.1, parameters={k: (0.1, 2)}, starts=1)
-    density = Posterior(bounded.problem, bounded.scaled_starts)
+    density = PosteriorDensity(bounded.problem, bounded.scaled_starts)
     assert np.isneginf(density(np.log([[0.05], [3.0]]))).all()
 
 

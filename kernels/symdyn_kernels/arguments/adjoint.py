@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 from symdyn_kernels.arguments.parts import Control, Integers, Numbers, Rows, Tolerances
 
-__all__ = ["BackwardArguments", "ForwardArguments", "StepRecord", "Tableau"]
+__all__ = ["BackwardArguments", "ForwardArguments", "StepRecord", "StepTableau"]
 
 
-class Tableau(NamedTuple):
+class StepTableau(NamedTuple):
     """An explicit Runge-Kutta method of s stages whose last row of `a` is the solution.
 
     Attributes
@@ -60,7 +60,7 @@ class ForwardArguments(NamedTuple):
     parameters : (k,) float64
     last : float
         The time at which the trajectory ends.
-    tableau : Tableau
+    tableau : StepTableau
     tolerances : Tolerances
     control : Control
     record : StepRecord
@@ -70,7 +70,7 @@ class ForwardArguments(NamedTuple):
     rhs: int
     parameters: Numbers
     last: float
-    tableau: Tableau
+    tableau: StepTableau
     tolerances: Tolerances
     control: Control
     record: StepRecord
@@ -84,7 +84,7 @@ class BackwardArguments(NamedTuple):
     rhs, pull : int
         Addresses of the right-hand side and of its product with a vector from the left: of states and vector.
     parameters : (k,) float64
-    tableau : Tableau
+    tableau : StepTableau
     record : StepRecord
     steps : (T,) int64
         The step in which each output lies, increasing.
@@ -101,7 +101,7 @@ class BackwardArguments(NamedTuple):
     rhs: int
     pull: int
     parameters: Numbers
-    tableau: Tableau
+    tableau: StepTableau
     record: StepRecord
     steps: Integers
     parts: Numbers

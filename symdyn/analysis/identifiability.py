@@ -188,8 +188,6 @@ def assess(
     DeclarationError
         For functions that are unknown here, or without unknowns.
     """
-    entering = dag.free_symbols(e for x in experiments for e in (*x.drift.values(), *x.starts.values(), *x.outputs))
-    parameters = [p for p in parameters if p in entering]
     unknowns = (*parameters, *initial)
     if not unknowns:
         raise DeclarationError("everything is known: name unknown parameters, or leave out initial values")

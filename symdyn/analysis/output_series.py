@@ -30,6 +30,8 @@ BY_OTHERS = {
     sp.sinh: sp.exp, sp.cosh: sp.exp, sp.tanh: sp.exp, sp.coth: sp.exp, sp.sech: sp.exp, sp.csch: sp.exp,
     sp.tan: sp.cos, sp.cot: sp.cos, sp.sec: sp.cos, sp.csc: sp.cos,
 }  # fmt: skip
+#: Numbers of all series together that are computed at a time.
+MOST_NUMBERS = 2e8
 #: Powers with symbols in their exponents that may stand inside of each other.
 NESTED = 8
 KNOWN = "polynomials, quotients, powers, exp, log, sin, cos, tan, sinh, cosh and tanh"
@@ -228,7 +230,20 @@ class OutputSeries:
     # ---- values ------------------------------------------------------------------------------------------------
 
     def expand(self, rng: np.random.Generator, count: int, order: int, prime: int) -> SeriesPoints | None:
-        """Expand at up to `count` points; None if there is none at which the outputs are defined."""
+        """Expand at up to `count` points; None if there is none at which the outputs are defined.
+
+        Raises
+        ------
+        DeclarationError
+            If that takes more memory than is allowed.
+        """
+        each = (1 + len(self.unknowns)) * sum(1 if still else order + 2 for still in self.still)
+        if each > MOST_NUMBERS:
+            raise DeclarationError(
+                f"{len(self.unknowns)} unknowns of {len(self.states)} states are too many for identifiability; "
+                "name fewer in parameters"
+            )
+        count = max(1, min(count, int(MOST_NUMBERS / each)))
         runs = _Run(self, rng, count, order, prime)
         rows = [runs.advance(k) for k in range(order + 1)]
         sound = ~runs.bad

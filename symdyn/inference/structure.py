@@ -67,7 +67,8 @@ def identifiability_of(fit: Fit) -> StructuralIdentifiability:
         if len(chosen) == len(setup.overrides)
         else (f"of {len(setup.overrides)} trajectories {len(chosen)} were considered",)
     )
-    return assess(experiments, setup.symbols, opened, special=special, seed=fit.seed, notes=notes)
+    entering = dag.free_symbols(e for x in experiments for e in (*x.drift.values(), *x.starts.values(), *x.outputs))
+    return assess(experiments, [p for p in setup.symbols if p in entering], opened, special=special, seed=fit.seed, notes=notes)
 
 
 def _chosen(setup: FitSetup) -> list[int]:

@@ -91,7 +91,7 @@ def gradient(
     method: str = "tsit5",
     rtol: float = 1e-8,
     atol: float = 1e-10,
-    max_steps: int = 1_000_000,
+    max_steps: int = 100_000,
 ) -> CostGradient:
     r"""Differentiate a cost of a trajectory by parameters and initial values, with the discrete adjoint of its steps.
 
@@ -122,6 +122,7 @@ def gradient(
     rtol, atol : float
         Tolerances.
     max_steps : int
+        Attempted steps allowed; the states at all of them are kept.
 
     Returns
     -------

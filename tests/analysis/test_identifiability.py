@@ -232,6 +232,21 @@ def test_known_values_make_others_identifiable() -> None:
     assert sd.identifiability(system.with_initial({"S": 1000}), outputs)
 
 
+def test_a_parameter_without_effect_is_not_identifiable() -> None:
+    found = sd.identifiability(sd.ODESystem.from_text("x' = -k*x\ny' = q*y"), ["x"])
+    assert {s.name for s in found.unidentifiable} == {"q", "y(0)"}
+    assert not found.combinations
+
+
+def test_too_many_unknowns_are_refused() -> None:
+    n = 50
+    states = sp.symbols(f"x0:{n}")
+    weights = [[sp.Symbol(f"w{i}_{j}") for j in range(n)] for i in range(n)]
+    rows = {s: sp.Add(*(weights[i][j] * q / (1 + q) for j, q in enumerate(states))) for i, s in enumerate(states)}
+    with pytest.raises(sd.DeclarationError, match="2550 unknowns of 50 states are too many"):
+        sd.identifiability(sd.ODESystem(rows), ["x0"])
+
+
 def test_initial_values_at_rest_hide_parameters() -> None:
     """Nothing moves from x = 0, so that nothing is determined; from a number in general position everything is."""
     system = sd.ODESystem.from_text("x' = a*x*(1 - x/b)")

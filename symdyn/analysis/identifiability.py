@@ -12,7 +12,8 @@ import sympy as sp
 
 from symdyn import dag
 from symdyn.analysis.invariants import Invariants, NullSpaces
-from symdyn.analysis.output_series import ObservedSystem, OutputSeries, SeriesPoints
+from symdyn.analysis.output_series import ObservedSystem, OutputSeries
+from symdyn.analysis.residue_series import SeriesPoints, expand
 from symdyn.analysis.residues import null_space, primes, rank, reduced
 from symdyn.declaration import expression, lookup
 from symdyn.errors import DeclarationError
@@ -229,7 +230,7 @@ class _Search:
         for _ in range(ATTEMPTS):
             self.drawn += 1
             rng = np.random.default_rng((self.seed, self.drawn))
-            found = self.graph.expand(rng, count, order, self.primes[which])
+            found = expand(self.graph, rng, count, order, self.primes[which])
             if found is not None:
                 return found
         return None

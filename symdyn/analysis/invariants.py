@@ -18,7 +18,7 @@ import sympy as sp
 from sympy.polys.domains import ZZ
 from sympy.polys.matrices import DomainMatrix
 
-from symdyn.analysis.output_series import SeriesPoints
+from symdyn.analysis.residue_series import SeriesPoints
 from symdyn.analysis.residues import inverse, null_space, power, rank, rational, reduced
 
 __all__ = ["Invariants", "NullSpaces"]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -56,16 +55,15 @@ def ranks(case: str, repeat: int) -> dict[str, int]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         fit, true = CASES[case](rng)
-        found = fit.sample(150, tune=250, thin=2, seed=repeat)
+        found = fit.sample(40, tune=120, thin=2, seed=repeat)
     flat = {name: found.posterior[name].values.ravel() for name in true}
     chosen = rng.choice(len(next(iter(flat.values()))), DRAWS, replace=False)
     return {name: int((flat[name][chosen] < value).sum()) for name, value in true.items()}
 
 
-def calibration(case: str, repeats: int) -> dict[str, Any]:
+def calibration(found: list[dict[str, int]]) -> dict[str, Any]:
     """Counts of ranks in bins for each value, with the p value of their chi square about equal counts."""
-    found = [ranks(case, repeat) for repeat in range(repeats)]
-    told: dict[str, Any] = {"repeats": repeats}
+    told: dict[str, Any] = {"repeats": len(found)}
     for name in found[0]:
         counts = np.bincount([row[name] * BINS // (DRAWS + 1) for row in found], minlength=BINS)
         told[name] = {"counts": counts.tolist(), "p": round(float(stats.chisquare(counts).pvalue), 4)}
@@ -77,11 +75,15 @@ def main() -> None:
     reader.add_argument("--repeats", type=int, default=200)
     reader.add_argument("--out", type=Path)
     given = reader.parse_args()
-    told = {case: calibration(case, given.repeats) for case in CASES}
-    text = json.dumps(told, indent=1)
+    found: dict[str, list[dict[str, int]]] = {case: [] for case in CASES}
+    text = ""
+    for repeat in range(given.repeats):  # an interrupted run leaves what it has found
+        for case, own in found.items():
+            own.append(ranks(case, repeat))
+        text = json.dumps({case: calibration(own) for case, own in found.items()}, indent=1)
+        if given.out is not None:
+            given.out.write_text(text + "\n", encoding="utf-8")
     print(text)
-    if given.out is not None:
-        given.out.write_text(text + os.linesep, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -59,7 +59,7 @@ def pelts() -> pd.DataFrame:
     return table.astype(float)
 
 
-def study(draws: int = 400) -> Study:
+def study(draws: int = 400, tune: int = 400) -> Study:
     """Fit and sample with both species, and with hares alone."""
     possible, samples = {}, {}
     for name, columns in (("both", ["t", "hare", "lynx"]), ("hare", ["t", "hare"])):
@@ -67,7 +67,7 @@ def study(draws: int = 400) -> Study:
         possible[name] = fit.identifiability
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of hares alone the ridge mixes slowly, which is what is shown
-            samples[name] = fit.sample(draws, tune=400, seed=1)
+            samples[name] = fit.sample(draws, tune=tune, seed=1)
     return Study(possible, samples)
 
 

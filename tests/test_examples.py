@@ -94,14 +94,15 @@ def test_the_posterior_of_hare_and_lynx_is_that_of_another_sampler():
     pytest.importorskip("arviz")
     from examples import hare_lynx_posterior as posterior
 
-    found = posterior.study(draws=150)
+    found = posterior.study(draws=100, tune=150)
     means = [float(found.samples["both"].posterior[q].mean()) for q in ("a", "b", "d", "c")]
-    assert means == pytest.approx([0.55, 0.028, 0.80, 0.024], rel=0.04)
+    assert means == pytest.approx([0.55, 0.028, 0.80, 0.024], rel=0.06)
     assert found.possible["both"]
     assert [str(e) for e in found.possible["hare"].combinations] == ["b*lynx0"]
-    flat = found.samples["hare"].posterior
-    wide, product = np.log(flat.b).std(), np.log(flat.b * flat.lynx0).std()
-    assert float(product) < 0.75 * float(wide)
+    alone, both = (found.samples[q].posterior for q in ("hare", "both"))
+    logs = np.log(np.stack([alone.b.values.ravel(), alone.lynx0.values.ravel()]))
+    assert np.corrcoef(logs)[0, 1] < -0.3  # along b lynx0
+    assert logs[0].std() > 3 * float(np.log(both.b).std())
 
 
 def test_the_next_measurements_are_those_of_box_and_lucas():

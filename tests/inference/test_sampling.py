@@ -23,14 +23,14 @@ def line(seed: int) -> dict[str, np.ndarray]:
 def test_a_line_with_noise_of_unknown_size() -> None:
     """Flat priors and 1/sigma: the slope has a Student distribution of N - 2 degrees, RSS/sigma^2 chi square of N - 2."""
     data = line(0)
-    found = sd.fit(sd.ODESystem({x: a + 0 * x}), data, noise="normal", starts=2).sample(500, tune=150, seed=1)
+    found = sd.fit(sd.ODESystem({x: a + 0 * x}), data, noise="normal", starts=2).sample(300, tune=100, seed=1)
     least = stats.linregress(data["t"], data["x"])
     slope, scale = found.posterior["a"].values.ravel(), found.posterior["deviation_x"].values.ravel()
     exact = stats.t(8, least.slope, least.stderr)
     levels = np.array([0.05, 0.25, 0.5, 0.75, 0.95])
-    assert exact.cdf(np.quantile(slope, levels)) == pytest.approx(levels, abs=0.03)
+    assert exact.cdf(np.quantile(slope, levels)) == pytest.approx(levels, abs=0.05)
     rss = ((data["x"] - least.intercept - least.slope * data["t"]) ** 2).sum()
-    assert stats.chi2(8).cdf(rss / np.quantile(scale, levels) ** 2) == pytest.approx(1 - levels, abs=0.03)
+    assert stats.chi2(8).cdf(rss / np.quantile(scale, levels) ** 2) == pytest.approx(1 - levels, abs=0.05)
     assert found.posterior.attrs["r_hat"] < 1.05
     assert found.posterior.attrs["ess"] > 400
 
@@ -43,9 +43,9 @@ def test_counts_with_a_conjugate_prior() -> None:
         system, {"t": np.arange(5), "n": counts}, observables={"n": s * x}, noise="poisson",
         priors={s: stats.gamma(2, scale=1)}, starts=2,
     )  # fmt: skip
-    found = fit.sample(400, tune=100, seed=2)
+    found = fit.sample(250, tune=80, seed=2)
     exact, levels = stats.gamma(2 + counts.sum(), scale=1 / 6), np.array([0.05, 0.5, 0.95])
-    assert exact.cdf(np.quantile(found.posterior["s"], levels)) == pytest.approx(levels, abs=0.03)
+    assert exact.cdf(np.quantile(found.posterior["s"], levels)) == pytest.approx(levels, abs=0.05)
     each = found.log_likelihood["n"].values.reshape(-1, 5)  # the likelihood of every count
     values = found.posterior["s"].values.ravel()
     assert each[7] == pytest.approx(stats.poisson(values[7]).logpmf(counts), rel=1e-7)

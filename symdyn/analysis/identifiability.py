@@ -17,6 +17,7 @@ from symdyn.analysis.residue_series import SeriesPoints, expand
 from symdyn.analysis.residues import null_space, primes, rank, reduced
 from symdyn.declaration import expression, lookup
 from symdyn.errors import DeclarationError
+from symdyn.methods.options import check_whole
 from symdyn.paths import Path
 from symdyn.system import System
 
@@ -160,6 +161,7 @@ def identifiability(
     no output changes if one scales beta by s, k by s, S(0) by s^-1, I(0) by s^-1
     """
     refuse_structure(system)
+    check_whole(0, seed=seed)
     outputs = _outputs(system, observables)
     own = dag.free_symbols(outputs) - {*system.states, *system.parameters, system.time}
     extra = sorted((s for s in own if not isinstance(s, Path)), key=lambda s: s.name)

@@ -20,6 +20,7 @@ from sympy.polys.matrices import DomainMatrix
 
 from symdyn.analysis.residue_series import SeriesPoints
 from symdyn.analysis.residues import inverse, null_space, power, rank, rational, reduced
+from symdyn.errors import DeclarationError
 
 __all__ = ["Invariants", "NullSpaces"]
 
@@ -49,7 +50,13 @@ class NullSpaces:
         self.rows: list[np.ndarray] = []
 
     def __call__(self, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """Values (B, L) and null spaces (B, L, d)."""
+        """Values (B, L) and null spaces (B, L, d).
+
+        Raises
+        ------
+        DeclarationError
+            If so many points are not found.
+        """
         for _ in range(20):
             missing = count - len(self.values)
             if missing <= 0:
@@ -65,6 +72,8 @@ class NullSpaces:
                     self.values.append(values)
                     self.spaces.append(space)
                     self.rows.append(rows)
+        if len(self.values) < count:
+            raise DeclarationError("the observables are defined at too few of the random points; try another seed")
         return np.array(self.values[:count]), np.array(self.spaces[:count])
 
 

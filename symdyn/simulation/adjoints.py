@@ -12,7 +12,7 @@ import numpy as np
 import sympy as sp
 from symdyn_kernels.arguments.adjoint import BackwardArguments, ForwardArguments, StepRecord, StepTableau
 from symdyn_kernels.arguments.parts import Control, Tolerances
-from symdyn_kernels.status import MESSAGES, STEPPED, SUCCESS
+from symdyn_kernels.status import MESSAGES, STEPPED, SUCCESS, TOO_MANY_STEPS
 
 from symdyn.codegen.drivers import plain_driver
 from symdyn.codegen.emit_llvm import module_text
@@ -208,6 +208,11 @@ class AdjointKernel:
             status = int(record.counts[3])
             if status == SUCCESS:
                 return record
+            if status == TOO_MANY_STEPS:
+                raise SimulationError(
+                    f"the trajectory failed at {self.system.time} = {record.clock[0]:.6g}: {MESSAGES[status]}; stiff systems take "
+                    "more explicit steps than that: use symdyn.sensitivities, with an implicit method"
+                )
             if status != STEPPED:
                 raise SimulationError(
                     f"the trajectory failed at {self.system.time} = {record.clock[0]:.6g}: {MESSAGES[status]}"

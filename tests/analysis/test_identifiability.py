@@ -301,6 +301,7 @@ REFUSED = [
     (lambda: sd.identifiability(sd.ODESystem.from_text("x' = -k*x"), parameters=["q"]), "q"),
     (lambda: sd.identifiability(sd.ODESystem.from_text("x' = -x; x(0) = 1")), "everything is known"),
     (lambda: sd.identifiability(sd.ODESystem.from_text("x' = -k/x"), initial={"x": 0}), "not defined"),
+    (lambda: sd.identifiability(sd.ODESystem.from_text("x' = -k*x"), seed=-1), "seed"),
     (lambda: sd.identifiability("x' = -k*x"), "needs an ODESystem, got str"),
 ]  # fmt: skip
 

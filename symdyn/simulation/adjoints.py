@@ -210,8 +210,8 @@ class AdjointKernel:
                 return record
             if status == TOO_MANY_STEPS:
                 raise SimulationError(
-                    f"the trajectory failed at {self.system.time} = {record.clock[0]:.6g}: {MESSAGES[status]}; stiff systems take "
-                    "more explicit steps than that: use symdyn.sensitivities, with an implicit method"
+                    f"the trajectory failed at {self.system.time} = {record.clock[0]:.6g}: {MESSAGES[status]}; stiff systems "
+                    "take more explicit steps than that: use symdyn.sensitivities, with an implicit method"
                 )
             if status != STEPPED:
                 raise SimulationError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from docutils import nodes
@@ -15,7 +16,8 @@ logger = getLogger(__name__)
 def mathml(tex: str, block: bool) -> str:
     """A formula as MathML; what cannot be read is a warning, which ends the build."""
     if block and r"\\" in tex and r"\begin" not in tex:
-        tex = rf"\begin{{aligned}}{tex}\end{{aligned}}"
+        tex = rf"\begin{{align*}}{tex}\end{{align*}}"
+    tex = re.sub(r"\{(aligned|align|split)\}", "{align*}", tex)  # the one of these that the converter knows
     try:
         return convert(tex, display="block" if block else "inline")
     except Exception as error:  # of several classes that have no common base

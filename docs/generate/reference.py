@@ -6,7 +6,6 @@ modules in which a thing is defined are private to the library and not shown.
 
 from __future__ import annotations
 
-import importlib
 import inspect
 from functools import cached_property
 from pathlib import Path
@@ -19,8 +18,6 @@ from sphinx.util.inspect import stringify_signature
 from symdyn.verbs import AttachedProperty
 from tests.house.public_names import public_packages
 
-#: Packages that other packages name, beside those that `symdyn` names.
-FURTHER = ("symdyn.io", "symdyn.leslie.gallery", "symdyn.models.zoo")
 #: In the order of the table of contents.
 TITLES = {
     "symdyn": "declare, simulate, fit, recover",
@@ -43,9 +40,8 @@ TITLES = {
 
 def packages() -> list[ModuleType]:
     """The public packages in the order of the table of contents, further ones at the end."""
-    found = {p.__name__: p for p in [*public_packages(), *map(importlib.import_module, FURTHER)]}
     order = list(TITLES)
-    return sorted(found.values(), key=lambda p: order.index(p.__name__) if p.__name__ in order else len(order))
+    return sorted(public_packages(), key=lambda p: order.index(p.__name__) if p.__name__ in order else len(order))
 
 
 def documented() -> dict[int, str]:
@@ -115,7 +111,10 @@ def heading(text: str, mark: str = "=") -> list[str]:
 def class_page(full: str, cls: type) -> str:
     """The page of a class."""
     kind = "exception" if issubclass(cls, Exception) else "class"
-    lines = [*heading(full.removeprefix("symdyn.")), f".. py:currentmodule:: {full.rpartition('.')[0]}", ""]
+    package = full.rpartition(".")[0]
+    # an orphan: the tables of packages lead here, and the table of contents of all pages stays short
+    lines = [":orphan:", "", *heading(full.removeprefix("symdyn.")), f".. py:currentmodule:: {package}", ""]
+    lines += [f"A part of :py:mod:`{package}`.", ""]
     lines += directive(kind, full.rpartition(".")[2], signature(cls), described(cls))
     found = members(cls)
     for title, kinds in (("Methods", ("method", "classmethod", "staticmethod")), ("Properties", ("property",))):
@@ -135,7 +134,6 @@ def package_page(package: ModuleType, names: dict[int, str]) -> str:
     prefix = package.__name__
     lines = [*heading(prefix), f".. py:module:: {prefix}", "", *(inspect.getdoc(package) or "").splitlines(), ""]
     values = {name: getattr(package, name) for name in package.__all__}
-    classes = [n for n, v in values.items() if inspect.isclass(v) and names[id(v)] == f"{prefix}.{n}"]
     functions = [n for n, v in values.items() if inspect.isroutine(v) and names[id(v)] == f"{prefix}.{n}"]
     lines += [*heading("Names", "-"), ".. list-table::", "   :widths: 30 70", ""]
     for name, value in sorted(values.items(), key=lambda pair: pair[0].lower()):
@@ -148,7 +146,7 @@ def package_page(package: ModuleType, names: dict[int, str]) -> str:
         else:
             link, text = f"``{name}``", f"``{value!r}``" if len(repr(value)) < 600 else "A table; print its keys."
         lines += [f"   * - {link}", f"     - {text}"]
-    lines += ["", ".. toctree::", "   :hidden:", "", *(f"   {prefix}.{n}" for n in classes), ""]
+    lines.append("")
     if functions:
         lines += heading("Functions", "-")
     for name in functions:

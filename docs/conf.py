@@ -24,7 +24,7 @@ html_title = f"symdyn {version}"
 html_static_path = ["static"]
 html_css_files = ["site.css"]
 templates_path: list[str] = []
-exclude_patterns = ["generate/**", "**/__pycache__/**", "README.md"]
+exclude_patterns = ["generate/**", "**/__pycache__/**", "generated/notebooks/examples/**"]
 myst_enable_extensions = ["dollarmath", "amsmath", "deflist", "colon_fence", "fieldlist"]
 myst_heading_anchors = 3
 nb_execution_mode = "force" if os.environ.get("EXECUTE") else "off"
@@ -42,6 +42,9 @@ for part in (reference, registries, notebooks, gallery, results):
     for old in folder.iterdir():
         old.unlink()
     part.write(folder)
+if nb_execution_mode == "force":  # notebooks run as in the root of the repository
+    os.environ["PYTHONPATH"] = os.pathsep.join(sys.path[:2])
+    (GENERATED / "notebooks" / "examples").symlink_to(ROOT / "examples")
 TARGETS = reference.targets()
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -104,14 +106,37 @@ def searches() -> list[str]:
         f"| changes of operators and constants of the core | {len(fates):,} changes "
         f"| {len(fates) - fates.count('killed'):,} that no test notices or that are equivalent |",
         "",
+        *suites(),
         "## What is not there",
         "",
-        "- fields in three dimensions, and fields on CUDA cards;",
-        "- delays beside algebraic equations;",
-        "- the recovery of cells in a bulk;",
-        "- single precision on processors other than cards, unless a layout asks for it: results are in double precision.",
+        *absent(),
         "",
     ]
+
+
+def suites() -> list[str]:
+    """What judges and ordinary tests say of the published suites."""
+    lines = [
+        "## Published suites",
+        "",
+        "The first is among the tests; the archives of the others are judged by one command each.",
+        "",
+    ]
+    names = ("suites/test_discrete_stochastic", "io/petab_suite", "io/semantic_suite", "io/stochastic_suite")
+    for name in names:
+        text = ast.get_docstring(ast.parse((ROOT / "tests" / f"{name}.py").read_text())) or ""
+        first = " ".join(text.split("\n\n")[0].split()).replace("``", "`")
+        lines.append(f"- {first}")
+    return [*lines, ""]
+
+
+def absent() -> list[str]:
+    """The sentence of the front page that begins with "Not yet", as a list."""
+    found = re.search(r"^Not yet: (.*?)\.$", (ROOT / "README.md").read_text(), flags=re.S | re.M)
+    if found is None:
+        raise ValueError("README.md has no sentence that begins with 'Not yet:'; the page of figures lists what it names")
+    parts = re.split(r", and |, ", " ".join(found[1].split()))
+    return [f"- {part}" for part in parts]
 
 
 def write(folder: Path) -> None:

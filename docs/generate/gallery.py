@@ -49,4 +49,5 @@ def figures_of(path: Path) -> list[Path]:
 def paragraph(text: str) -> str:
     """The first paragraph that is prose, without marks of reStructuredText."""
     parts = [p for p in text.split("\n\n") if p.strip() and not p.startswith((" ", "-"))]
-    return " ".join(parts[0].split()).replace("``", "`").replace("*", r"\*") if parts else ""
+    words = " ".join(parts[0].split()).replace("``", "`").replace("*", r"\*") if parts else ""
+    return words if words.endswith((".", "?")) else words[: words.rfind(". ") + 1]  # up to what a formula or a list follows

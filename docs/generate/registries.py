@@ -133,12 +133,16 @@ def kinds() -> list[str]:
         "     - what it is",
     ]
     for cls in extend.KINDS.values():
-        parts = ", ".join(p for p in extend.PARTS if not cls.example().unmet([p]))
+        parts = ", ".join(cls.example().parts)
         known = hasattr(sd, cls.__name__)
         lines += [f"   * - `{'' if known else 'models.'}{cls.__name__}`", f"     - {parts}", f"     - {one_line(cls)}"]
     lines += ["", *heading("Boundary conditions of fields", "-")]
-    for name, condition in extend.CONDITIONS.items():
-        lines += [f"``{name}``", f"    {one_line(condition if inspect.isclass(condition) else type(condition))}", ""]
+    lines += [
+        f"Names for ``boundary=``: ``periodic`` and {', '.join(f'``{name}``' for name in extend.CONDITIONS)}. With values:",
+        "",
+    ]
+    for condition in (sd.Dirichlet, sd.Neumann, sd.Robin):
+        lines += [f"`{condition.__name__}`", f"    {one_line(condition)}", ""]
     return lines
 
 

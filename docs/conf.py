@@ -13,7 +13,7 @@ from sphinx import addnodes
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "kernels")]
 
-from docs.generate import gallery, notebooks, reference, registries, results  # noqa: E402
+from docs.generate import gallery, notebooks, put, reference, registries, results  # noqa: E402
 from symdyn import __version__  # noqa: E402
 
 project, author = "symdyn", "the symdyn developers"
@@ -23,25 +23,19 @@ html_theme, html_math_renderer = "furo", "mathml"
 html_title = f"symdyn {version}"
 html_static_path = ["static"]
 html_css_files = ["site.css"]
-templates_path: list[str] = []
 exclude_patterns = ["generate/**", "**/__pycache__/**", "generated/notebooks/examples/**"]
-myst_enable_extensions = ["dollarmath", "amsmath", "deflist", "colon_fence", "fieldlist"]
+myst_enable_extensions = ["dollarmath", "amsmath"]
 myst_heading_anchors = 3
 nb_execution_mode = "force" if os.environ.get("EXECUTE") else "off"
 nb_execution_timeout = 600
 nb_mime_priority_overrides = [("html", "image/gif", 5)]
 nitpicky = True
 default_role = "code-or-link"
-python_use_unqualified_type_names = True
 html_copy_source = False
 
 GENERATED = ROOT / "docs" / "generated"
 for part in (reference, registries, notebooks, gallery, results):
-    folder = GENERATED / part.__name__.rpartition(".")[2]
-    folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.iterdir():
-        old.unlink()
-    part.write(folder)
+    put(GENERATED / part.__name__.rpartition(".")[2], part.pages())
 if nb_execution_mode == "force":  # notebooks run as in the root of the repository
     os.environ["PYTHONPATH"] = os.pathsep.join(sys.path[:2])
     (GENERATED / "notebooks" / "examples").symlink_to(ROOT / "examples")

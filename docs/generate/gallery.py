@@ -7,14 +7,14 @@ that are kept are in ``examples/figures``.
 from __future__ import annotations
 
 import ast
-import shutil
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 
 
-def write(folder: Path) -> None:
-    """Write a page for each example, and the index with a picture of each."""
+def pages() -> dict[str, str | bytes]:
+    """A page for each example, their figures, and the index with a picture of each, by file name."""
+    made: dict[str, str | bytes] = {}
     index = ["# Gallery", "", "Each example is a script whose results the tests assert; its first lines say how to run it.", ""]
     names = []
     for path in sorted((ROOT / "examples").glob("*.py")):
@@ -25,19 +25,19 @@ def write(folder: Path) -> None:
         title, _, rest = text.partition("\n")
         title = title.rstrip(".")
         figures = figures_of(path)
-        for figure in figures:
-            shutil.copy(figure, folder / figure.name)
+        made |= {figure.name: figure.read_bytes() for figure in figures}
         lines = [title, "=" * len(title), "", rest.strip("\n").replace("|", r"\|"), ""]
         for figure in figures:
             lines += [f".. image:: {figure.name}", f"   :alt: figure of the example {path.stem}", "   :width: 100%", ""]
         lines += [f"``examples/{path.name}``", ""]
         lines += [f".. literalinclude:: ../../../examples/{path.name}", "   :language: python", ""]
-        (folder / f"{path.stem}.rst").write_text("\n".join(lines))
+        made[f"{path.stem}.rst"] = "\n".join(lines)
         index += [f"## [{title}]({path.stem}.rst)", "", paragraph(rest), ""]
         if figures:
             index += [f"[![{title}]({figures[0].name})]({path.stem}.rst)", ""]
     index += ["```{toctree}", ":hidden:", "", *names, "```", ""]
-    (folder / "index.md").write_text("\n".join(index))
+    made["index.md"] = "\n".join(index)
+    return made
 
 
 def figures_of(path: Path) -> list[Path]:

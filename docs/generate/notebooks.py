@@ -17,16 +17,17 @@ Outputs are those of the last run that was kept; the tests run every notebook fr
 """
 
 
-def write(folder: Path) -> None:
-    """Copy the notebooks into a folder, with an index."""
+def pages() -> dict[str, str]:
+    """The notebooks with an index, by file name."""
+    made = {}
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
         notebook = json.loads(path.read_text())
         for cell in notebook["cells"]:
             if cell["cell_type"] == "markdown":
                 cell["source"] = moved("".join(cell["source"]))
-        (folder / path.name).write_text(json.dumps(notebook))
-    order = ["first_steps", *sorted({p.stem for p in folder.glob("*.ipynb")} - {"first_steps"})]
-    (folder / "index.md").write_text("\n".join([INDEX, *order, "```", ""]))
+        made[path.name] = json.dumps(notebook)
+    order = ["first_steps", *sorted({Path(name).stem for name in made} - {"first_steps"})]
+    return {**made, "index.md": "\n".join([INDEX, *order, "```", ""])}
 
 
 def moved(text: str) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import inspect
 from functools import cached_property
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -188,9 +187,3 @@ def targets() -> set[str]:
     for value in filter(inspect.isclass, values):
         found |= {f"{names[id(value)]}.{name}" for name, _, _ in members(value)}
     return found
-
-
-def write(folder: Path) -> None:
-    """Write the pages into a folder."""
-    for name, text in pages().items():
-        (folder / name).write_text(text)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from pathlib import Path
 from typing import Any
 
 import symdyn as sd
@@ -146,7 +145,6 @@ def kinds() -> list[str]:
     return lines
 
 
-def write(folder: Path) -> None:
-    """Write the pages."""
-    for page in (methods, closures, noise, learners, kinds):
-        (folder / f"{page.__name__}.rst").write_text("\n".join([*page(), ""]))
+def pages() -> dict[str, str]:
+    """The pages by file name."""
+    return {f"{page.__name__}.rst": "\n".join([*page(), ""]) for page in (methods, closures, noise, learners, kinds)}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import json
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -139,8 +138,7 @@ def absent() -> list[str]:
     return [f"- {part}" for part in parts]
 
 
-def write(folder: Path) -> None:
-    """Write the page, and the figures beside it."""
-    for figure in RESULTS.glob("*.png"):
-        shutil.copy(figure, folder / figure.name)
-    (folder / "figures.md").write_text("\n".join(measured()))
+def pages() -> dict[str, str | bytes]:
+    """The page, and the figures beside it."""
+    figures: dict[str, str | bytes] = {figure.name: figure.read_bytes() for figure in RESULTS.glob("*.png")}
+    return {"figures.md": "\n".join(measured()), **figures}

@@ -14,8 +14,17 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted(p for p in DOCS.rglob("*.md") if "generated" not in p.parts)
 #: Optional packages that the code of a page needs.
-NEEDS = {"large_runs": "zarr", "read_sbml": "libsbml", "sbml_and_antimony": "antimony", "petab": "libsbml", "combine_archive": "libsbml",
-         "tellurium_and_copasi": "libsbml", "cluster": "distributed", "cuda": "numba_cuda"}  # fmt: skip
+NEEDS = {
+    "large_runs": "zarr",
+    "cluster": "zarr",
+    "read_sbml": "libsbml",
+    "sbml_and_antimony": "antimony",
+    "petab": "libsbml",
+    "combine_archive": "libsbml",
+    "tellurium_and_copasi": "libsbml",
+    "cuda": "numba_cuda",
+    "pysr": "pyoperon",
+}
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda p: p.relative_to(DOCS).with_suffix("").as_posix())

@@ -12,7 +12,7 @@ pytest.importorskip("numpydoc", reason="the site needs the extra 'docs'")
 pytest.importorskip("latex2mathml", reason="the site needs the extra 'docs'")
 
 import symdyn as sd
-from docs.generate import gallery, mathml, notebooks, reference, registries, results
+from docs.generate import gallery, mathml, notebooks, put, reference, registries, results
 from symdyn import extend
 from tests.house.public_names import public_objects
 
@@ -63,14 +63,23 @@ def test_other_registries_are_explained():
         assert f"\n{name}\n" in text, name
 
 
-def test_examples_and_notebooks_have_pages(tmp_path):
-    gallery.write(tmp_path)
-    notebooks.write(tmp_path)
-    for path in [*(ROOT / "examples").glob("*.py"), *(ROOT / "notebooks").glob("*.ipynb")]:
-        if path.stem != "__init__":
-            assert list(tmp_path.glob(f"{path.stem}.*")), path.stem
-    for target in re.findall(r"\]\(([^)]+\.(?:png|rst))\)", (tmp_path / "index.md").read_text()):
-        assert (tmp_path / target).exists(), target
+def test_examples_and_notebooks_have_pages():
+    made, stories = gallery.pages(), notebooks.pages()
+    for path in (ROOT / "examples").glob("*.py"):
+        assert path.stem == "__init__" or f"{path.stem}.rst" in made
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
+        assert path.name in stories
+        assert f"\n{path.stem}\n" in stories["index.md"]
+    for target in re.findall(r"\]\(([^)]+\.(?:png|rst))\)", made["index.md"]):
+        assert target in made, target
+
+
+def test_pages_that_are_there_already_stay_untouched(tmp_path):
+    put(tmp_path, {"a.md": "one", "b.png": b"two"})
+    before = (tmp_path / "a.md").stat().st_mtime_ns
+    put(tmp_path, {"a.md": "one", "c.md": "three"})
+    assert (tmp_path / "a.md").stat().st_mtime_ns == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.md", "c.md"]
 
 
 def test_goals_that_are_not_reached_are_listed():

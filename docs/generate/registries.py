@@ -55,6 +55,12 @@ def methods() -> list[str]:
         lines += [f".. _method-{name}:", "", *heading(name, "-"), *(module_text(options) if options else []), ""]
         lines += fields({"Order": order, "Reference": entry.reference,
                          "Options": f"`methods.{options.__name__}`" if options else None})  # fmt: skip
+    lines += [*heading("Families", "-"), "Methods of a family share a formula and a loop.", ""]
+    families: dict[type, list[str]] = {}
+    for name, entry in sd.METHODS.items():
+        families.setdefault(type(entry), []).append(name)
+    for family, names in families.items():
+        lines += [*heading(", ".join(names), "~"), *module_text(family), ""]
     return lines
 
 

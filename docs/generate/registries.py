@@ -60,7 +60,8 @@ def methods() -> list[str]:
     for name, entry in sd.METHODS.items():
         families.setdefault(type(entry), []).append(name)
     for family, names in families.items():
-        lines += [*heading(", ".join(names), "~"), *module_text(family), ""]
+        text = (inspect.getdoc(family) or "").split("\nParameters\n")[0]
+        lines += [*heading(", ".join(names), "~"), *text.splitlines(), ""]
     return lines
 
 

@@ -24,6 +24,7 @@ TITLES = {
     "symdyn.models.zoo": "named models of the literature",
     "symdyn.methods": "numerical methods and their options",
     "symdyn.analysis": "steady states, cycles, bifurcations, chaos",
+    "symdyn.derive": "systems from systems",
     "symdyn.networks": "structure of reaction networks",
     "symdyn.projection": "the master equation",
     "symdyn.studies": "whole investigations",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 from typing import Any
 
 import symdyn as sd
@@ -60,7 +61,7 @@ def methods() -> list[str]:
     for name, entry in sd.METHODS.items():
         families.setdefault(type(entry), []).append(name)
     for family, names in families.items():
-        text = (inspect.getdoc(family) or "").split("\nParameters\n")[0]
+        text = re.split(r"\n(?:Parameters|Attributes|Raises|References|Examples)\n-", inspect.getdoc(family) or "")[0]
         lines += [*heading(", ".join(names), "~"), *text.splitlines(), ""]
     return lines
 

@@ -28,6 +28,7 @@ test: $(VENV)/.ready lint
 # warnings are errors; nothing is fetched
 docs: $(VENV)/.ready
 	EXECUTE=$(EXECUTE) $(BIN)/python -m sphinx -q -W --keep-going -b html docs build/docs
+	$(BIN)/python -m tests.docs.site_links build/docs
 
 # the lowest versions that setup.cfg names, without the extras that need a card or a network of their own
 LOWEST = $(VENV)-lowest

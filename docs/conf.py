@@ -28,6 +28,7 @@ myst_enable_extensions = ["dollarmath", "amsmath"]
 myst_heading_anchors = 3
 nb_execution_mode = "force" if os.environ.get("EXECUTE") else "off"
 nb_execution_timeout = 600
+nb_ipywidgets_js = {}  # they would be fetched from elsewhere; widgets show as text
 nb_mime_priority_overrides = [("html", "image/gif", 5)]
 nitpicky = True
 default_role = "code-or-link"

@@ -18,6 +18,7 @@ def mathml(tex: str, block: bool) -> str:
     if block and r"\\" in tex and r"\begin" not in tex:
         tex = rf"\begin{{align*}}{tex}\end{{align*}}"
     tex = re.sub(r"\{(aligned|align|split)\}", "{align*}", tex)  # the one of these that the converter knows
+    tex = re.sub(r"\\arg\b", r"\\operatorname{arg}", tex)
     try:
         return convert(tex, display="block" if block else "inline")
     except Exception as error:  # of several classes that have no common base

@@ -14,6 +14,7 @@ pytest.importorskip("latex2mathml", reason="the site needs the extra 'docs'")
 import symdyn as sd
 from docs.generate import gallery, mathml, notebooks, put, reference, registries, results
 from symdyn import extend
+from tests.docs.site_links import faults
 from tests.house.public_names import public_objects
 
 ROOT = Path(__file__).parents[2]
@@ -109,3 +110,14 @@ def test_formulas_become_mathml():
     assert "<mfrac>" in mathml.mathml(r"\frac{a}{b}", block=False)
     rows = mathml.mathml(r"a &= b \\ c &= d", block=True)
     assert rows.count("<mtr>") == 2
+
+
+def test_faults_of_a_built_site_are_found(tmp_path):
+    (tmp_path / "a.html").write_text(
+        '<a href="b.html#here"></a><a href="b.html#there"></a><a href="c.html"></a><a href="https://docs.xarray.dev"></a>'
+        '<script src="https://example.org/x.js"></script>'
+    )
+    (tmp_path / "b.html").write_text('<h1 id="here">b</h1><math></math>')
+    links, found = faults(tmp_path)
+    assert links == 3
+    assert [f.partition(":")[2].split()[0] for f in found] == ["b.html#there", "c.html", "fetches", "a"]

@@ -32,6 +32,14 @@ __all__ = ["Equation", "System"]
 class Equation(NamedTuple):
     """Both sides of an equation, as text (which `System.from_text` reads back, to the digits printed) and as LaTeX.
 
+    Attributes
+    ----------
+    left, right : str
+        As text.
+    left_latex, right_latex : str
+    join : str
+        Between both sides of the text.
+
     Examples
     --------
     >>> import symdyn as sd

@@ -46,6 +46,7 @@ def test_a_recipe_is_short_and_leads_on(path):
     code = "".join(blocks.python_blocks(text))
     assert 3 <= len([line for line in code.splitlines() if line.strip()]) <= 30
     assert text.rstrip().split("\n\n")[-1].startswith("Where to go on: "), "the last paragraph says where to go on"
+    assert not text.split("\n\n")[1].startswith("```"), "the first paragraph says what it solves"
     assert len(text) < 4000
 
 

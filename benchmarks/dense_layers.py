@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -26,9 +27,7 @@ def weights(width: int, seed: int = 0) -> list[tuple[np.ndarray, np.ndarray]]:
     """Of a network of two inputs, two hidden layers of tanh and two outputs."""
     rng = np.random.default_rng(seed)
     sizes = (2, width, width, 2)
-    return [
-        (rng.normal(size=(m, n)) / np.sqrt(n), 0.3 * rng.normal(size=m)) for n, m in zip(sizes[:-1], sizes[1:], strict=True)
-    ]
+    return [(rng.normal(size=(m, n)) / np.sqrt(n), 0.3 * rng.normal(size=m)) for n, m in pairwise(sizes)]
 
 
 def system(width: int, seed: int = 0) -> sd.ODESystem:
@@ -61,7 +60,8 @@ def make_diffrax(width: int) -> Callable[[np.ndarray], np.ndarray]:
     @jax.vmap
     def run(begin):
         return diffrax.diffeqsolve(
-            diffrax.ODETerm(rate), diffrax.Tsit5(), TIMES[0], TIMES[-1], None, begin, saveat=diffrax.SaveAt(ts=jnp.asarray(TIMES)),
+            diffrax.ODETerm(rate), diffrax.Tsit5(), TIMES[0], TIMES[-1], None, begin,
+            saveat=diffrax.SaveAt(ts=jnp.asarray(TIMES)),
             stepsize_controller=diffrax.PIDController(rtol=RTOL, atol=ATOL), max_steps=4096,
         ).ys  # fmt: skip
 
@@ -103,7 +103,9 @@ def dense(settings: Settings) -> Result:
             )
         if PEER in seconds:
             speed = paired(lambda a, b: b / a, seconds["symdyn"], seconds[PEER])
-            ratios.append(Ratio(f"2-{width}-{width}-2, {count} trajectories: symdyn / {PEER}", speed, goal=4.0 if width == 16 else 1.0))
+            ratios.append(
+                Ratio(f"2-{width}-{width}-2, {count} trajectories: symdyn / {PEER}", speed, goal=4.0 if width == 16 else 1.0)
+            )
     fresh = np.random.SeedSequence().entropy % 2**32
     widths = (16, 64) if settings.quick else (16, 64, 256)
     built = [{"network": f"2-{w}-{w}-2", "CPU-seconds to compile": compiled(w, fresh)} for w in widths]

@@ -20,10 +20,10 @@ __all__ = [
     "MapVerbs",
     "MasterVerbs",
     "MatrixVerbs",
+    "ModeVerbs",
     "NetworkVerbs",
     "PropensityRecoveryVerbs",
     "RecoveryVerbs",
-    "ModeVerbs",
     "ReducedVerbs",
 ]
 

@@ -1,13 +1,14 @@
 r"""Dense layers as terms of equations: tables of numbers that generated code applies in loops.
 
-A `DenseLayers` is a chain of affine maps and elementwise functions, :math:`z \mapsto \varphi(W z + b)`.  A matrix times a vector
-is one layer with the function 'identity'; a quadratic form is one whose arguments are products.  In expressions stand its
-outputs, `DenseOutput`, and their partial derivatives, `DenseSlope`; the numbers are no symbols and no constants of the code.
+A `DenseLayers` is a chain of affine maps and elementwise functions, :math:`z \mapsto \varphi(W z + b)`.  A matrix times a
+vector is one layer with the function 'identity'; a quadratic form is one whose arguments are products.  In expressions stand
+its outputs, `DenseOutput`, and their partial derivatives, `DenseSlope`; the numbers are no symbols, and data of generated code.
 """
 
 from __future__ import annotations
 
 import hashlib
+import numbers
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -18,7 +19,7 @@ import sympy as sp
 from symdyn.errors import DeclarationError
 from symdyn.registry import suggest
 
-__all__ = ["ACTIVATIONS", "DenseLayers", "DenseOutput", "DenseSlope", "Layer"]
+__all__ = ["ACTIVATIONS", "DenseLayers", "DenseOutput", "DenseSlope", "Layer", "argument"]
 
 #: Elementwise functions of layers.
 ACTIVATIONS = ("identity", "tanh", "softplus")
@@ -94,7 +95,8 @@ class DenseLayers(sp.Atom):
         for k, (before, after) in enumerate(zip(self.layers, self.layers[1:], strict=False)):
             if after.weights.shape[1] != len(before.bias):
                 raise DeclarationError(
-                    f"layer {k + 1} of {name} takes {after.weights.shape[1]} numbers, and the one before it makes {len(before.bias)}"
+                    f"layer {k + 1} of {name} takes {after.weights.shape[1]} numbers, "
+                    f"and the one before it makes {len(before.bias)}"
                 )
         return self
 
@@ -106,14 +108,17 @@ class DenseLayers(sp.Atom):
 
     @property
     def inputs(self) -> int:
+        """How many numbers the first layer takes."""
         return int(self.layers[0].weights.shape[1])
 
     @property
     def outputs(self) -> int:
+        """How many numbers the last layer makes."""
         return len(self.layers[-1].bias)
 
     @property
     def size(self) -> int:
+        """How many weights and biases there are."""
         return sum(layer.weights.size + layer.bias.size for layer in self.layers)
 
     @property
@@ -234,10 +239,29 @@ def _layer(name: str, k: int, layer: Any) -> Layer:
         raise DeclarationError(f"layer {k} of {name} has weights or biases that are not finite")
     if function not in ACTIVATIONS:
         known = ", ".join(ACTIVATIONS)
-        raise DeclarationError(f"layer {k} of {name} has the function {function!r}; known: {known}.{suggest(str(function), ACTIVATIONS)}")
+        raise DeclarationError(
+            f"layer {k} of {name} has the function {function!r}; known: {known}.{suggest(str(function), ACTIVATIONS)}"
+        )
     weights.setflags(write=False)
     bias.setflags(write=False)
     return Layer(weights, bias, str(function))
+
+
+def argument(value: Any) -> sp.Expr:
+    """An argument of layers: an expression, or a number as one; text is refused.
+
+    Examples
+    --------
+    >>> argument(2), argument(sp.Symbol("x"))
+    (2, x)
+    """
+    if isinstance(value, sp.Expr):
+        return value
+    if isinstance(value, numbers.Integral):
+        return sp.Integer(int(value))
+    if isinstance(value, numbers.Real):
+        return sp.Float(float(value))
+    raise DeclarationError(f"got {value!r} where an argument of a network belongs; expected an expression or a number")
 
 
 class DenseOutput(sp.Expr):
@@ -263,7 +287,7 @@ class DenseOutput(sp.Expr):
     def __new__(cls, layers: DenseLayers, index: Any, *arguments: Any) -> DenseOutput:
         if len(arguments) != layers.inputs:
             raise DeclarationError(f"{layers} takes {layers.inputs} arguments, got {len(arguments)}")
-        return super().__new__(cls, layers, sp.Integer(index), *map(sp.sympify, arguments))
+        return super().__new__(cls, layers, sp.Integer(index), *map(argument, arguments))
 
     @property
     def layers(self) -> DenseLayers:
@@ -323,7 +347,7 @@ class DenseSlope(sp.Expr):
     def __new__(cls, layers: DenseLayers, index: Any, by: Any, *arguments: Any) -> DenseSlope:
         if len(arguments) != layers.inputs:
             raise DeclarationError(f"{layers} takes {layers.inputs} arguments, got {len(arguments)}")
-        return super().__new__(cls, layers, sp.Integer(index), sp.Integer(by), *map(sp.sympify, arguments))
+        return super().__new__(cls, layers, sp.Integer(index), sp.Integer(by), *map(argument, arguments))
 
     @property
     def layers(self) -> DenseLayers:

@@ -9,14 +9,17 @@ import pytest
 import sympy as sp
 
 import symdyn as sd
-from symdyn.neural_terms import form_of
+from symdyn.network_forms import form_of
 
 x, y, a, b = sp.symbols("x y a b")
 
 
 def trained(name: str = "f", factors: tuple = ()) -> sd.TrainedNetwork:
     rng = np.random.default_rng(3)
-    layers = [(rng.normal(size=(5, 2)), rng.normal(size=5), "tanh"), (rng.normal(size=(len(factors) or 1, 5)), None, "identity")]
+    layers = [
+        (rng.normal(size=(5, 2)), rng.normal(size=5), "tanh"),
+        (rng.normal(size=(len(factors) or 1, 5)), None, "identity"),
+    ]
     return sd.TrainedNetwork(sd.DenseLayers(name, layers), factors)
 
 
@@ -55,7 +58,8 @@ def test_a_formula_takes_the_place_of_a_network_and_a_network_that_of_a_term():
     system = declared.with_terms({"f": trained()})
     assert str(system) == "x' = a*x - f(x, y)\ny' = -y + f(x, y)"
     assert "f := network(5; " in repr(system)
-    assert system.unknowns == () and len(system.networks) == 1
+    assert system.unknowns == ()
+    assert len(system.networks) == 1
     assert system.without_networks() == declared
     term = sp.Function("f")(x, y)
     for key in (term, "f", system.networks[0]):
@@ -72,8 +76,10 @@ def test_the_digest_covers_weights_and_no_text_claims_to_hold_them():
     changed = [(layers[0].weights + 1e-16 * np.abs(layers[0].weights).max(), layers[0].bias, "tanh"), layers[1]]
     other = sd.ODESystem({x: sd.TrainedNetwork(sd.DenseLayers("f", changed))(x, x)})
     assert one.digest == sd.ODESystem({x: trained()(x, x)}).digest == pickle.loads(pickle.dumps(one)).digest
-    assert one.digest != other.digest and one != other
+    assert one.digest != other.digest
+    assert one != other
     assert text_of(one) is None
+    assert text_of(sd.ODESystem({x: trained().layers(x, x)})) is None
 
 
 def test_a_network_that_is_zero_somewhere_is_exactly_zero_in_kernels_and_grows_as_its_derivative_says():
@@ -102,6 +108,14 @@ def test_files_give_back_the_same_network_and_others_are_refused(tmp_path):
     np.savez(path, **{**arrays, "weights0": np.array([object()], dtype=object)}, allow_pickle=True)
     with pytest.raises(sd.DeclarationError, match="no network that symdyn wrote"):
         sd.TrainedNetwork.load(path)
+
+
+def test_text_is_no_argument():
+    for call in (trained(), trained().layers):
+        with pytest.raises(sd.DeclarationError, match=r"got '1\+1' where an argument of a network belongs"):
+            call(x, "1+1")
+        with pytest.raises(sd.DeclarationError, match="takes 2 arguments, got 1"):
+            call(x)
 
 
 def test_maps_noise_and_fields_run_with_networks():

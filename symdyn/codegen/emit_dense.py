@@ -52,7 +52,8 @@ class DenseFunction:
         self.element = VECTOR if self.lanes else "double"
         last = _padded(layers.outputs)
         self.size = last * layers.inputs if self.slopes else last
-        self.declarations, self.allocated = {FUSED}, []
+        self.declarations = {FUSED}
+        self.allocated: list[str] = []
         self.lines: list[str] = []
         self.label = "entry"
 
@@ -62,10 +63,9 @@ class DenseFunction:
     def _definitions(self) -> set[str]:
         numbers = _table(self.layers)
         entries = ", ".join(f"double 0x{q:016X}" for q in struct.unpack(f"<{len(numbers)}Q", numbers.tobytes()))
-        text = "\n".join(
-            [f"define internal void {self.name}(ptr noalias %x, ptr noalias %out) nounwind {{", "entry:"]
-            + [*self.allocated, *self.lines, "  ret void", "}"]
-        ).replace(") nounwind {", ') nounwind "min-legal-vector-width"="512" "prefer-vector-width"="512" {', 1)
+        attributes = 'nounwind "min-legal-vector-width"="512" "prefer-vector-width"="512"'
+        head = f"define internal void {self.name}(ptr noalias %x, ptr noalias %out) {attributes} {{"
+        text = "\n".join([head, "entry:", *self.allocated, *self.lines, "  ret void", "}"])
         table = f"{self.table} = internal constant [{len(numbers)} x double] [{entries}], align 64"
         return {table, text, *self.declarations}
 

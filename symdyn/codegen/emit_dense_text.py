@@ -58,7 +58,7 @@ def _name(op: str, layers: DenseLayers) -> str:
 
 
 def _table(layers: DenseLayers) -> str:
-    """Weights and then biases of each layer, as the digits of their bytes: a printed number would be rounded to the precision."""
+    """Weights, then biases of each layer, as the digits of their bytes, which no precision rounds."""
     numbers = np.concatenate([part.ravel() for w, b, _ in layers.layers for part in (w, b)])
     return f'{_name("table", layers).upper()} = np.frombuffer(bytes.fromhex("{numbers.tobytes().hex()}"))'
 
@@ -66,7 +66,7 @@ def _table(layers: DenseLayers) -> str:
 def _function(op: str, layers: DenseLayers) -> str:
     n, table = layers.inputs, _name("table", layers).upper()
     arguments = [f"x{j}" for j in range(n)]
-    lines = ["z0 = room(%d)" % n, *(f"z0[{j}] = {x}" for j, x in enumerate(arguments))]
+    lines = [f"z0 = room({n})", *(f"z0[{j}] = {x}" for j, x in enumerate(arguments))]
     slopes = op == "slopes"
     if slopes:
         lines += [f"t0 = room({n * n})", f"for j in range({n * n}):", f"    t0[j] = 1.0 if j % {n + 1} == 0 else 0.0"]

@@ -42,7 +42,11 @@ def evaluate(program: Program, *blocks: Sequence[np.ndarray]) -> list[np.ndarray
                 values.append(np.asarray(value))
             elif op in DENSE:
                 layers, x = program.tables[int(value)], np.stack(np.broadcast_arrays(*(values[a] for a in args)), axis=-1)
-                values.append(layers.evaluate(x) if op == "dense" else layers.jacobian(x).reshape(*x.shape[:-1], layers.outputs * layers.inputs))
+                values.append(
+                    layers.evaluate(x)
+                    if op == "dense"
+                    else layers.jacobian(x).reshape(*x.shape[:-1], layers.outputs * layers.inputs)
+                )
             elif op == "part":
                 values.append(values[args[0]][..., int(value)])
             else:

@@ -63,7 +63,7 @@ def draw_learned(learned: Learned, *, axes: Any = None) -> Any:
     for axis, term in zip(axes[len(system.states) :], terms, strict=False):
         inputs = lower("inputs", [("time", [system.time]), ("y", system.states), ("p", system.parameters)], term.arguments,
                        [str(a) for a in term.arguments])  # fmt: skip
-        points = np.stack(np.broadcast_arrays(*evaluate(inputs, [times], states, parameters)), axis=-1)
+        points = np.stack(np.broadcast_arrays(*evaluate(inputs, [times], list(states), parameters)), axis=-1)
         values = term.network.evaluate(points)
         axis.plot(times, values, color="C1")
         if len(learned.members) > 1:

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from symdyn.discover.learned_system import Learned, with_networks
 from symdyn.discover.fields.data import read_fields
+from symdyn.discover.learned_system import Learned, with_networks
 from symdyn.discover.options import Report
 from symdyn.discover.surrogates.field_pinn import FieldPINN
 from symdyn.discover.surrogates.neural_ode import NeuralODE
@@ -20,6 +20,7 @@ from symdyn.inference.budget import Budget
 from symdyn.inference.data import Observations, observations
 from symdyn.inference.journal import Journal
 from symdyn.methods.options import check_whole
+from symdyn.models.pde import PDESystem
 from symdyn.neural_terms import TrainedNetwork
 from symdyn.optional import named
 from symdyn.simulation.run import simulate
@@ -55,8 +56,8 @@ def learn(
 
     .. math:: \sum \frac{(x_i(t_k; w) - x_{ik})^2}{\sigma_i^2} + \lambda |w|^2 ,
 
-    and of ODEs stops where points that take no part in the training are followed best.  The system runs in generated kernels: its
-    networks are tables that are applied in loops.
+    and of ODEs stops where points that take no part in the training are followed best.  The system runs in generated kernels:
+    its networks are tables that are applied in loops.
 
     Parameters
     ----------
@@ -95,6 +96,11 @@ def learn(
     RecoveryError
         For systems without unknown terms or of another kind, if JAX is missing, or if no network follows the data.
 
+    Notes
+    -----
+    The first call switches JAX to double precision for the entire process.  Training begins from what smoothing tells of the
+    terms, which needs data of all states; without them shorter windows and several members help, and may not suffice.
+
     References
     ----------
     Rackauckas et al., arXiv:2001.04385 (universal differential equations).
@@ -114,6 +120,8 @@ def learn(
     """
     check_whole(0, seed=seed)
     check_whole(1, members=members, iterations=iterations)
+    if budget is not None and not (isinstance(budget, (int, float)) and budget >= 0):
+        raise RecoveryError(f"the budget is {budget!r}; expected seconds, 0 or more")
     if not isinstance(system, System):
         raise RecoveryError(f"learn takes a system with unknown terms, got {type(system).__name__}")
     if not any(system.unmet(parts) is None for parts in KINDS):
@@ -123,7 +131,7 @@ def learn(
         raise RecoveryError("the system has no unknown terms; put network('f', [x, y])(x, y) into its equations, or use fit")
     given: dict[str, Any] = {"iterations": iterations, "members": members, **({} if decay is None else {"decay": decay})}
     trainer: NeuralODE | FieldPINN
-    if hybrid.fields:
+    if isinstance(hybrid, PDESystem):
         if heldout or window is not None:
             raise RecoveryError(f"{'heldout' if heldout else 'window'} has no effect on the learning of fields; leave it out")
         whole: Any = read_fields(hybrid, data)
@@ -157,12 +165,13 @@ def learn(
 
     forms = [repr(getattr(u.func, "form", None)) for u in hybrid.unknowns]
     facts = [*getattr(seen, "positions", ()), *(a for t in seen.trajectories for a in (t.times, t.values))]
-    arrays = journal(("learn", hybrid.digest, sorted(map(str, hybrid.defaults.items())), forms, seed, trainer, seen.noise, *facts),
-                     compute, limit.going)  # fmt: skip
+    values = sorted(map(str, (*hybrid.defaults.items(), *hybrid.initial.items())))
+    key = ("learn", hybrid.digest, values, forms, seed, trainer, seen.noise, *facts)
+    arrays = journal(key, compute, limit.going)
     journal.write()
     found = _members(list(arrays), names)
-    networks, values, starts, history = found[0]
-    system = with_networks(hybrid, networks).with_parameters(dict(zip(free, map(float, values), strict=True)))
+    networks, fitted, starts, history = found[0]
+    system = with_networks(hybrid, networks).with_parameters(dict(zip(free, map(float, fitted), strict=True)))
     if not system.fields:
         system = system.replace(initial=MappingProxyType(dict(zip(system.states, map(float, starts[0]), strict=True))))
     notes = (*seen.notes, *(["training ended at its budget of time"] if limit.over() else []))
@@ -209,4 +218,6 @@ def _errors(system: System, whole: Observations, seen: Observations, starts: np.
             return dict.fromkeys(system.names, np.inf)
         values = np.stack([path[s].values for s in system.names], axis=-1)
         squares.append((values - run.values)[len(early.times) :] ** 2)
-    return dict(zip(system.names, map(float, np.sqrt(np.nanmean(np.concatenate(squares), axis=0))), strict=True))
+    every = np.concatenate(squares)
+    measured = np.isfinite(every).any(axis=0)
+    return {s: float(np.sqrt(np.nanmean(every[:, k]))) for k, s in enumerate(system.names) if measured[k]}

@@ -82,7 +82,7 @@ def text_of(system: System) -> str | None:
     >>> text_of(network.moments(order=2)) is None
     True
     """
-    if system.text_options is None or system.inputs or system.constraints or system.networks:
+    if system.text_options is None or system.inputs or system.constraints:
         return None
     text = model_text(system)
     return text if _plain(system) or reads_back(system, text) else None
@@ -103,7 +103,9 @@ def reads_back(system: System, text: str) -> bool:
     """Whether a text makes a system of that text again."""
     options: dict[str, Any] = {name: getattr(system, name) for name in system.text_options or ()}
     try:
-        return model_text(text_kinds()[system.kind].from_text(text, time=system.time, **options)) == text
+        again = text_kinds()[system.kind].from_text(text, time=system.time, **options)
+        # networks are written like unknown terms
+        return len(again.unknowns) == len(system.unknowns) and model_text(again) == text
     except SymdynError:
         return False
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import sympy as sp
 from sympy.core.function import AppliedUndef
@@ -30,8 +30,17 @@ from symdyn.system.initial import Beginning
 __all__ = ["Equation", "System"]
 
 
-class Equation(NamedTuple):
+class Equation:
     """Both sides of an equation, as text (which `System.from_text` reads back, to the digits printed) and as LaTeX.
+
+    Parameters
+    ----------
+    left, right : str
+    left_latex : str
+    right_latex : str or callable
+        A function is called when the LaTeX is asked for: it takes longer to make than all text of a system.
+    join : str, optional
+        Between the sides of the text.
 
     Examples
     --------
@@ -40,14 +49,20 @@ class Equation(NamedTuple):
     '- k x'
     """
 
-    left: str
-    right: str
-    left_latex: str
-    right_latex: str
-    join: str = " = "
+    def __init__(self, left: str, right: str, left_latex: str, right_latex: str | Callable[[], str], join: str = " = ") -> None:
+        self.left, self.right, self.left_latex, self.join = left, right, left_latex, join
+        self._latex = right_latex
+
+    @cached_property
+    def right_latex(self) -> str:
+        """The right side as LaTeX."""
+        return self._latex if isinstance(self._latex, str) else self._latex()
 
     def __str__(self) -> str:
         return f"{self.left}{self.join}{self.right}"
+
+    def __repr__(self) -> str:
+        return f"Equation({str(self)!r})"
 
 
 class System(Beginning):
@@ -504,8 +519,7 @@ class System(Beginning):
             return e.xreplace(swap)
 
         filled = self.map_expressions(fill)
-        shown = ((k, v.network if isinstance(v, NetworkTerm) else f"{k} = {v}") for k, v in found.values())
-        line = "with " + ", ".join(str(text) for _, text in shown)
+        line = "with " + ", ".join(str(v.network) if isinstance(v, NetworkTerm) else f"{k} = {v}" for k, v in found.values())
         symbols = filled._symbols() | dag.free_symbols(self._formulas(self.initial))
         symbols = {s.path if isinstance(s, PathSlope) else s for s in symbols}
         free = symbols - set(self.initial_symbols) - {self.time}

@@ -8,7 +8,10 @@ import numpy as np
 def test_a_card_has_the_values_of_the_processor(simulated):
     found = simulated("""
 rng = np.random.default_rng(0)
-f = sd.DenseLayers("f", [(rng.normal(size=(9, 2)), rng.normal(size=9), "tanh"), (rng.normal(size=(2, 9)) / 3, None, "softplus")])
+f = sd.DenseLayers("f", [
+    (rng.normal(size=(9, 2)), rng.normal(size=9), "tanh"),
+    (rng.normal(size=(2, 9)) / 3, None, "softplus"),
+])
 x, y = sp.symbols("x y")
 system = sd.ODESystem({x: f(x, y)[0] - x, y: f(x, y)[1] - y})
 for method in ("tsit5", "rodas4"):

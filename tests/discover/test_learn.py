@@ -63,7 +63,7 @@ def test_what_is_saved_comes_back_with_the_same_bits_and_other_files_are_refused
     data = (tmp_path / "f.npz").read_bytes()
     for damaged in (data[:-700], b"x" * 99, data[:300] + b"\0" * 60 + data[360:]):
         (tmp_path / "g.npz").write_bytes(damaged)
-        with pytest.raises(sd.DeclarationError, match="g.npz was not written by save of learn"):
+        with pytest.raises(sd.DeclarationError, match=r"g\.npz was not written by save of learn"):
             sd.Learned.load(tmp_path / "g.npz")
     found.term("f").save(tmp_path / "h.npz")
     with pytest.raises(sd.DeclarationError, match="its format is 'symdyn network 1'"):
@@ -71,7 +71,7 @@ def test_what_is_saved_comes_back_with_the_same_bits_and_other_files_are_refused
 
 
 def test_the_same_seed_gives_the_same_weights_and_a_checkpoint_is_read(measured, learned, tmp_path):
-    f, hybrid, found = learned
+    _, hybrid, found = learned
     options = {"heldout": 0.12, "members": 2, "progress": False, "checkpoint": tmp_path / "c.npz"}
     again = sd.learn(hybrid, measured[0], **options)
     assert again.system.digest == found.system.digest
@@ -96,7 +96,8 @@ def test_forms_hold_everywhere(measured):
     network = found.term(f)
     assert (network.evaluate(points) <= 0).all()
     slopes = network.layers.jacobian(points)[:, 0]
-    assert (slopes[:, 0] >= 0).all() and (slopes[:, 1] <= 0).all()
+    assert (slopes[:, 0] >= 0).all()
+    assert (slopes[:, 1] <= 0).all()
     assert set(found.members[0]) == {"f", "g"}
 
 

@@ -34,7 +34,11 @@ def main() -> None:
             abs(sum(c * z**j for j, c in enumerate(top)) / q / v - 1) for z, q, v in zip(squares, bottoms, values, strict=True)
         ]
         if best is None or max(errors) < best[0]:
-            best = max(errors), [c / LIMIT ** (2 * j) for j, c in enumerate(top)], [c / LIMIT ** (2 * j) for j, c in enumerate(bottom)]
+            best = (
+                max(errors),
+                [c / LIMIT ** (2 * j) for j, c in enumerate(top)],
+                [c / LIMIT ** (2 * j) for j, c in enumerate(bottom)],
+            )
         weights = [w * (e + max(errors) / 1000) for w, e in zip(weights, errors, strict=True)]
         weights = [w / sum(weights) for w in weights]
     assert best is not None

@@ -76,8 +76,9 @@ def train(
                 "use shorter windows (option window), the surrogate 'pinn', or none"
             )
         path, s = np.asarray(states(best, dense)), best[ode.starts :]
+        arguments, values = sample(s, dense[kept], path[kept])
         networks = ode.networks.trained(ode.units, s)
-        return MemberFit([path[r] for r in rows], *sample(s, dense[kept], path[kept]), ode.networks.free(s), losses, networks)
+        return MemberFit([path[r] for r in rows], arguments, values, ode.networks.free(s), losses, networks)
 
     return ensemble(system, options, tuple(dense[r] for r in rows), member, progress)
 
@@ -104,15 +105,15 @@ def _begin(ode: NetworkODE, first: np.ndarray, begun: SurrogateFit | None, syste
     """Weights whose networks follow the samples of the terms, if there are any."""
     if begun is None:
         return first
-    parts = []
+    parts: list[tuple[int, jax.Array, jax.Array, jax.Array]] = []
     for j, u in enumerate(system.unknowns):
         samples = begun.terms[u]
         if not len(samples.values):
             return first
         thin = slice(None, None, max(1, len(samples.values) // 100))
         size = ROUGH * (np.sqrt(np.average(samples.values**2, weights=samples.weights)) or 1.0)
-        columns = (samples.arguments, samples.values, np.sqrt(samples.weights) / size)
-        parts.append((j, *(jnp.asarray(v[thin]) for v in columns)))
+        at, target, scale = samples.arguments[thin], samples.values[thin], np.sqrt(samples.weights[thin]) / size
+        parts.append((j, jnp.asarray(at), jnp.asarray(target), jnp.asarray(scale)))
 
     def residuals(w: jax.Array, _: Any) -> jax.Array:
         found = []

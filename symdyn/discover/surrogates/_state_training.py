@@ -60,6 +60,7 @@ def train(
                 "the training of the networks diverged: the equations are not finite near the data; "
                 "check logarithms, roots and divisions of the known terms, or the values of parameters"
             )
-        return MemberFit(*equations.sample(best, d, grid[..., None]), equations.terms.free(equations.split(best)[1]), losses)
+        states, arguments, values = equations.sample(best, d, grid[..., None])
+        return MemberFit(states, arguments, values, equations.terms.free(equations.split(best)[1]), losses, {})
 
     return ensemble(system, options, tuple(grid), member, progress)

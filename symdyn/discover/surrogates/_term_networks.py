@@ -13,7 +13,8 @@ import numpy as np
 from symdyn.dense import DenseLayers
 from symdyn.discover.surrogates._perceptron import Perceptron
 from symdyn.errors import RecoveryError
-from symdyn.neural_terms import Form, TrainedNetwork, form_of
+from symdyn.network_forms import Form, form_of
+from symdyn.neural_terms import TrainedNetwork
 from symdyn.system import System
 
 __all__ = ["LOOSE", "TermNetworks"]
@@ -104,7 +105,9 @@ class TermNetworks:
             if name in found:
                 continue
             form, middle, spread, reach = self.forms[name], d.middle[place], d.spread[place], float(d.reach[j])
-            matrices = [tuple(np.asarray(v) for v in pair) for pair in self.nets[name].matrices(jnp.asarray(s[self._own[name]]))]
+            matrices = [
+                tuple(np.asarray(v) for v in pair) for pair in self.nets[name].matrices(jnp.asarray(s[self._own[name]]))
+            ]
             layers = [[matrix.T.copy(), bias.copy(), form.activation] for matrix, bias in matrices]
             layers[0][0] /= spread
             layers[0][1] -= layers[0][0] @ middle

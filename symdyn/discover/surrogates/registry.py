@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -18,7 +17,8 @@ from symdyn.registry import Registry
 from symdyn.system import System
 
 __all__ = [
-    "FIELD_SURROGATES", "SURROGATES", "MemberFit", "NothingLearnedError", "Surrogate", "SurrogateFit", "TermSamples", "nested", "not_rates",
+    "FIELD_SURROGATES", "SURROGATES", "MemberFit", "NothingLearnedError", "Surrogate", "SurrogateFit", "TermSamples", "nested",
+    "not_rates",
 ]  # fmt: skip
 
 
@@ -78,8 +78,8 @@ class MemberFit(NamedTuple):
 
     Examples
     --------
-    >>> MemberFit([], np.zeros((0, 1)), np.zeros((0, 1)), np.zeros(0), {}).networks
-    mappingproxy({})
+    >>> MemberFit([], np.zeros((0, 1)), np.zeros((0, 1)), np.zeros(0), {"train": np.ones(2)}, {}).losses["train"].tolist()
+    [1.0, 1.0]
     """
 
     states: Any
@@ -87,7 +87,7 @@ class MemberFit(NamedTuple):
     values: Any
     parameters: Any
     losses: dict[str, np.ndarray]
-    networks: Mapping[str, TrainedNetwork] = MappingProxyType({})
+    networks: Mapping[str, TrainedNetwork]
 
 
 @dataclass(frozen=True)

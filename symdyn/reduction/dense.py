@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import combinations_with_replacement
 
 import numpy as np
 import sympy as sp
@@ -57,4 +58,4 @@ def dense(matrix: np.ndarray, vector: Sequence[sp.Expr], offset: np.ndarray | No
 
 def products(z: Sequence[sp.Expr]) -> list[sp.Expr]:
     """All products of two, in the order of ``numpy.triu_indices``."""
-    return [sp.Mul(z[i], z[j]) for i, j in zip(*np.triu_indices(len(z)), strict=True)]
+    return [sp.Mul(a, b) for a, b in combinations_with_replacement(z, 2)]

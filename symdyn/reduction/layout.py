@@ -151,5 +151,5 @@ class Layout:
         dims, found = tuple(dims), {}
         for (name, where), shape in zip(self.slices().items(), self.shapes, strict=True):
             part = values[..., where]
-            found[name] = ((*dims, *(self.space if shape else ())), part.reshape(*values.shape[:-1], *shape))
+            found[name] = ((*dims, *(self.space if shape else ())), part.reshape((*values.shape[:-1], *shape)))
         return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from itertools import combinations_with_replacement
 
 import numpy as np
 import sympy as sp
@@ -64,7 +65,7 @@ def tangent_rates(basis: CurvedBasis, z: Sequence[sp.Symbol], projections: Seque
         :math:`(V, W)^\top D N`, r + r (r + 1) / 2 expressions.
     """
     r = basis.size
-    pairs = list(zip(*np.triu_indices(r), strict=True))
+    pairs = list(combinations_with_replacement(range(r), 2))
     slopes = [
         [(2 * z[a] if i == j else z[j] if i == a else z[i]) if a in (i, j) else sp.S.Zero for a in range(r)] for i, j in pairs
     ]
@@ -85,8 +86,8 @@ def tangent_rates(basis: CurvedBasis, z: Sequence[sp.Symbol], projections: Seque
                     continue
                 for q in range(len(pairs)):
                     if factor[q][b]:
-                        key = tuple(sorted((int(other[p][a]), int(other[q][b]))))
-                        row[place[key]] += factor[p][a] * factor[q][b] * gram[p, q]
+                        low, high = sorted((other[p][a], other[q][b]))
+                        row[place[low, high]] += factor[p][a] * factor[q][b] * gram[p, q]
             offset = np.array([1.0 if a == b else 0.0])
             matrix[a][b] = dense(row[None], monomials, offset)[0]
     return _solved(matrix, right)

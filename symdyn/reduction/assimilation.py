@@ -73,6 +73,17 @@ class Assimilation:
         ------
         DeclarationError
             For times before the first measurement, and fewer than ten members.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> pair = sd.ODESystem.from_text("x' = -x; y' = -2*y; x(0) = 1; y(0) = 1")
+        >>> small = sd.reduction.pod(pair, sd.simulate(pair, np.linspace(0, 1, 9), progress=False), modes=2)
+        >>> seen = {"t": [0, 0.5, 1], "s": [1, 0.61, 0.37], "r": [1, 0.37, 0.13]}
+        >>> found = small.assimilate(seen, at={"s": "x", "r": "y"}, noise=0.01, starts=2)
+        >>> later = found.forecast([2.0], members=20)
+        >>> bool(later.x_lower[0] < np.exp(-2) < later.x_upper[0])
+        True
         """
         t = np.atleast_1d(np.asarray(times, float))
         begin = float(self.fit.problem.setup.data.trajectories[0].times[0])

@@ -26,6 +26,12 @@ class Interpolation:
         :math:`\|(P^\top U)^{-1}\|_2`: by how much the error may exceed that of the best approximation in the basis.
     left : float
         Root mean square of what the basis does not reproduce of the values it was made of, relative to these.
+
+    Examples
+    --------
+    >>> made = interpolate(np.array([[1.0, 2.0, 3.0], [2.0, 4.0, 6.0], [0.0, 0.0, 0.0]]), 1)
+    >>> made.points, made.matrix.ravel().tolist(), bool(made.bound < 1e-12)
+    ((1,), [0.5, 1.0, 0.0], True)
     """
 
     points: tuple[int, ...]

@@ -12,11 +12,11 @@ import xarray as xr
 
 from symdyn.errors import DeclarationError
 
-__all__ = ["Layout", "Snapshots"]
+__all__ = ["StateLayout", "RunStates"]
 
 
 @dataclass(frozen=True)
-class Snapshots:
+class RunStates:
     """Trajectories of the full system.
 
     Attributes
@@ -38,7 +38,7 @@ class Snapshots:
 
 
 @dataclass(frozen=True)
-class Layout:
+class StateLayout:
     """Names, shapes and positions of what a state consists of.
 
     Attributes
@@ -69,7 +69,7 @@ class Layout:
         ends = np.cumsum(self.sizes, dtype=int).tolist()
         return {name: slice(e - k, e) for name, k, e in zip(self.names, self.sizes, ends, strict=True)}
 
-    def read(self, data: Any) -> list[Snapshots]:
+    def read(self, data: Any) -> list[RunStates]:
         """The trajectories of datasets.
 
         Raises
@@ -84,7 +84,7 @@ class Layout:
             )
         return [self._read(d) for d in listed]
 
-    def _read(self, data: xr.Dataset) -> Snapshots:
+    def _read(self, data: xr.Dataset) -> RunStates:
         missing = [n for n in self.names if n not in data]
         if missing or "time" not in data.dims:
             raise DeclarationError(f"the runs have no variable {missing[0] if missing else 'time'}; they are of another system")
@@ -104,7 +104,7 @@ class Layout:
         coordinates = {k: c for k, c in data.coords.items() if set(c.dims) <= set(lead) and "initial" not in c.attrs}
         missing = {d: np.arange(data.sizes[d]) for d in lead if d not in coordinates}
         kept = xr.Dataset(coords={**coordinates, **missing})
-        return Snapshots(
+        return RunStates(
             whole, np.asarray(stored["time"].values, float), {str(d): data.sizes[d] for d in lead}, kept, dict(data.attrs)
         )
 

@@ -13,7 +13,7 @@ from scipy.stats import t as student
 from symdyn.errors import DeclarationError
 from symdyn.reduction.basis import pod_basis
 from symdyn.reduction.dense import dense
-from symdyn.reduction.layout import Layout
+from symdyn.reduction.layout import StateLayout
 from symdyn.reduction.reduced import ReducedSystem
 
 __all__ = ["infer"]
@@ -122,7 +122,7 @@ def infer(
     )  # fmt: skip
 
 
-def _layout(data: object, variables: list[str] | None) -> Layout:
+def _layout(data: object, variables: list[str] | None) -> StateLayout:
     """Variables over time; positions are coordinates of floats that no variable lacks and no sweep made."""
     if not isinstance(data, xr.Dataset) or "time" not in data.dims:
         raise DeclarationError("the data are no dataset over time; expected trajectories such as symdyn.simulate returns")
@@ -133,4 +133,4 @@ def _layout(data: object, variables: list[str] | None) -> Layout:
     after = [str(d) for d in order[order.index("time") + 1 :]]
     space = {d: data[d].values for d in after}
     shape = tuple(data.sizes[d] for d in after)
-    return Layout(tuple(names), tuple(shape if set(after) <= set(data[n].dims) else () for n in names), space)
+    return StateLayout(tuple(names), tuple(shape if set(after) <= set(data[n].dims) else () for n in names), space)

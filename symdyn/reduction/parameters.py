@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from symdyn.errors import DeclarationError
-from symdyn.reduction.layout import Snapshots
+from symdyn.reduction.layout import RunStates
 from symdyn.system import System
 
 __all__ = ["run_parameters"]
 
 
-def run_parameters(system: System, read: Snapshots) -> np.ndarray:
+def run_parameters(system: System, read: RunStates) -> np.ndarray:
     """Values (P, L) of the parameters of a system in the trajectories of some runs; those of inputs are numbers of courses.
 
     Raises

@@ -18,7 +18,7 @@ from symdyn.models.ode import ODESystem
 from symdyn.reduction.basis import Basis, pod_basis
 from symdyn.reduction.dense import products
 from symdyn.reduction.interpolation import SELECTIONS, interpolate
-from symdyn.reduction.layout import Layout, Snapshots
+from symdyn.reduction.layout import StateLayout, RunStates
 from symdyn.reduction.manifold import CurvedBasis, curved_basis, tangent_rates
 from symdyn.reduction.parameters import run_parameters
 from symdyn.reduction.projection import projected
@@ -173,14 +173,14 @@ def _check_options(full: Any, points: Any, exact: Any, selection: Any, manifold:
         raise DeclarationError("weights belong to an ODESystem; the cells of a grid have their volume")
 
 
-def _layout(full: Any, weights: Any) -> tuple[Layout, np.ndarray]:
+def _layout(full: Any, weights: Any) -> tuple[StateLayout, np.ndarray]:
     """What states consist of, and their quadrature weights."""
     if isinstance(full, GridSystem):
         shapes = tuple(full.shape if s in full.fields else () for s in full.states)
-        layout = Layout(full.names, shapes, dict(zip((s.name for s in full.space), full.centers, strict=True)))
+        layout = StateLayout(full.names, shapes, dict(zip((s.name for s in full.space), full.centers, strict=True)))
         cell = float(np.prod(full.spacing))
         return layout, np.concatenate([np.full(k, cell if s else 1.0) for k, s in zip(layout.sizes, shapes, strict=True)])
-    layout = Layout(full.names, ((),) * len(full.states), {})
+    layout = StateLayout(full.names, ((),) * len(full.states), {})
     if weights is None:
         return layout, np.ones(layout.size)
     given = layout.state(weights)
@@ -189,7 +189,7 @@ def _layout(full: Any, weights: Any) -> tuple[Layout, np.ndarray]:
     return layout, given
 
 
-def _blocks(full: Any, layout: Layout, blocks: Any) -> dict[str, np.ndarray]:
+def _blocks(full: Any, layout: StateLayout, blocks: Any) -> dict[str, np.ndarray]:
     """The places of each block."""
     where = layout.slices()
     if blocks is None:
@@ -208,8 +208,8 @@ def _blocks(full: Any, layout: Layout, blocks: Any) -> dict[str, np.ndarray]:
     return {str(k): np.concatenate([np.arange(layout.size)[where[n]] for n in v]) for k, v in names.items()}
 
 
-def _stacked(full: System, read: list[Snapshots], numbers: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Snapshots (n, S), their times (S,), and parameters (P, S), of inputs their values."""
+def _stacked(full: System, read: list[RunStates], numbers: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """RunStates (n, S), their times (S,), and parameters (P, S), of inputs their values."""
     states = np.concatenate([r.values.reshape(-1, r.values.shape[-1]) for r in read]).T
     times = np.concatenate([np.tile(r.times, len(r.values)) for r in read])
     rows = np.concatenate([np.repeat(p, len(r.times), axis=1) for p, r in zip(numbers, read, strict=True)], axis=1)

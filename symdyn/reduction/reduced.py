@@ -17,7 +17,7 @@ from symdyn.models.ode import ODESystem
 from symdyn.parsing import ModelText
 from symdyn.reduction.basis import Basis
 from symdyn.reduction.interpolation import Interpolation
-from symdyn.reduction.layout import Layout, Snapshots
+from symdyn.reduction.layout import StateLayout, RunStates
 from symdyn.reduction.parameters import run_parameters
 from symdyn.simulation.run import simulate
 from symdyn.system import Equation, System
@@ -45,7 +45,7 @@ class ReducedSystem(ModeVerbs, ODESystem):
     ----------
     basis : Basis
         Modes, center and weights: :math:`u \approx \bar u + V z`; with ``manifold="quadratic"`` also W.
-    layout : Layout
+    layout : StateLayout
         What a full state consists of.
     interpolation : Interpolation or None
         Of the terms that are interpolated: points, condition and bound.
@@ -65,7 +65,7 @@ class ReducedSystem(ModeVerbs, ODESystem):
     """
 
     basis: Basis
-    layout: Layout
+    layout: StateLayout
     interpolation: Interpolation | None
     intervals: pd.DataFrame | None
     full: System | None
@@ -76,7 +76,7 @@ class ReducedSystem(ModeVerbs, ODESystem):
         rates: Sequence[sp.Expr],
         symbols: Sequence[sp.Symbol],
         basis: Basis,
-        layout: Layout,
+        layout: StateLayout,
         *,
         interpolation: Interpolation | None = None,
         intervals: pd.DataFrame | None = None,
@@ -248,7 +248,7 @@ class ReducedSystem(ModeVerbs, ODESystem):
             variables[name] = (tuple(read.sizes), ratio.reshape(tuple(read.sizes.values())))
         return xr.Dataset(variables, read.lead.coords)
 
-    def _repeated(self, read: Snapshots, z: np.ndarray, options: Mapping[str, Any]) -> np.ndarray:
+    def _repeated(self, read: RunStates, z: np.ndarray, options: Mapping[str, Any]) -> np.ndarray:
         """Coordinates (L, T, r) of simulations like some runs."""
         numbers = run_parameters(self, read)
         along = {"dims": "run"}

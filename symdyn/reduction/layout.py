@@ -12,7 +12,7 @@ import xarray as xr
 
 from symdyn.errors import DeclarationError
 
-__all__ = ["StateLayout", "RunStates"]
+__all__ = ["RunStates", "StateLayout"]
 
 
 @dataclass(frozen=True)

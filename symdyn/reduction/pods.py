@@ -18,7 +18,7 @@ from symdyn.models.ode import ODESystem
 from symdyn.reduction.basis import Basis, pod_basis
 from symdyn.reduction.dense import products
 from symdyn.reduction.interpolation import SELECTIONS, interpolate
-from symdyn.reduction.layout import StateLayout, RunStates
+from symdyn.reduction.layout import RunStates, StateLayout
 from symdyn.reduction.manifold import CurvedBasis, curved_basis, tangent_rates
 from symdyn.reduction.parameters import run_parameters
 from symdyn.reduction.projection import projected

@@ -17,7 +17,7 @@ from symdyn.models.ode import ODESystem
 from symdyn.parsing import ModelText
 from symdyn.reduction.basis import Basis
 from symdyn.reduction.interpolation import Interpolation
-from symdyn.reduction.layout import StateLayout, RunStates
+from symdyn.reduction.layout import RunStates, StateLayout
 from symdyn.reduction.parameters import run_parameters
 from symdyn.simulation.run import simulate
 from symdyn.system import Equation, System

@@ -18,6 +18,7 @@ from benchmarks.first_result import first
 from benchmarks.grids import pde
 from benchmarks.harness import Settings
 from benchmarks.populations import populations
+from benchmarks.reduction import reduction
 from benchmarks.results import Result
 from benchmarks.sbml import sbml
 from benchmarks.scheduling import scheduling
@@ -36,6 +37,7 @@ SUITES: dict[str, Callable[[Settings], Result]] = {
     "cme": cme,
     "pde": pde,
     "dense": dense,
+    "reduction": reduction,
     "derivation": derivation,
     "exponents": exponents,
     "sbml": sbml,

@@ -41,7 +41,21 @@ from symdyn.system import System
 from symdyn.version import __version__
 
 if TYPE_CHECKING:
-    from symdyn import analysis, cells, derive, discover, extend, grids, leslie, methods, networks, projection, studies
+    from symdyn import (
+        analysis,
+        cells,
+        derive,
+        discover,
+        extend,
+        grids,
+        leslie,
+        methods,
+        networks,
+        projection,
+        reduction,
+        studies,
+    )
+    from symdyn.analysis.identifiability import identifiability
     from symdyn.codegen.kernel import compile
     from symdyn.codegen.kernel_base import Kernel
     from symdyn.derive.closures import CLOSURES
@@ -63,6 +77,7 @@ if TYPE_CHECKING:
     from symdyn.methods.registry import METHODS
     from symdyn.models.rate_laws import hill, hillar, hillr, mm, mmr
     from symdyn.projection import MasterEquation
+    from symdyn.simulation.cost_gradients import gradient
     from symdyn.simulation.run import simulate
     from symdyn.simulation.settings import Layout, Store
     from symdyn.simulation.slopes import sensitivities
@@ -71,6 +86,7 @@ __getattr__, __dir__, __all__ = lazy(
     __name__,
     {
         "analysis": (),
+        "analysis.identifiability": ("identifiability",),
         "cells": (),
         "codegen.kernel": ("compile",),
         "codegen.kernel_base": ("Kernel",),
@@ -102,6 +118,8 @@ __getattr__, __dir__, __all__ = lazy(
         "networks": (),
         "projection": (),
         "projection.equation": ("MasterEquation",),
+        "reduction": (),
+        "simulation.cost_gradients": ("gradient",),
         "simulation.run": ("simulate",),
         "simulation.settings": ("Layout", "Store"),
         "simulation.slopes": ("sensitivities",),

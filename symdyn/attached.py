@@ -20,6 +20,7 @@ __all__ = [
     "MapVerbs",
     "MasterVerbs",
     "MatrixVerbs",
+    "ModeVerbs",
     "NetworkVerbs",
     "PropensityRecoveryVerbs",
     "RecoveryVerbs",
@@ -143,6 +144,10 @@ class FullVerbs:
 
 class ReducedVerbs:
     """What is derived from a `ReducedCells`."""
+
+
+class ModeVerbs:
+    """What is estimated by a `ReducedSystem`."""
 
 
 class LearnedVerbs:

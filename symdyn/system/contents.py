@@ -260,7 +260,7 @@ class Contents(ABC):
     @property
     def time_dependent(self) -> bool:
         """Whether a right-hand side depends on time."""
-        return any(self.time in e.free_symbols for e in self.expressions)
+        return self.time in dag.free_symbols(self.expressions)
 
     @property
     def whole_steps(self) -> bool:

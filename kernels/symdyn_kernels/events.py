@@ -1,8 +1,9 @@
 """Events of the lanes of an adaptive driver: where conditions turn true in the interpolant of a step, and what follows.
 
-A condition is a margin, a number that is 0 or above where it is true.  It is evaluated at the `PARTS` of every step; where the
-largest of three margins lies between the others, their peak is looked for, so that a condition which is true for a moment
-within a step is found too.  A crossing is located to rounding, and the step of the lane ends at the last number before it: a
+A condition is a margin, a number that is 0 or above where it is true.  It is evaluated at the `PARTS` of every step, and of
+parts of it as long as these do not show how the margin changes, as where a condition depends on time faster than the solution
+does.  Where the largest of three margins lies between the others, their peak is looked for, so that a condition which is true
+for a moment within a step is found too.  A crossing is located to rounding, and the step of the lane ends at the last number before it: a
 state is never beyond the condition at which it changes, and a ball that comes to rest does not fall through the floor.
 
 Where events look up states of the past, `lagged` are the `DelayTables` and the `Past`; otherwise it is None.
@@ -49,6 +50,9 @@ __all__ = [
 
 #: Evaluations in search of a peak.
 MOST_CLIMBS = 6
+#: Errors of the polynomial through margins, relative to the least and to the largest of them, from which on an interval is
+#: divided; how often, by four each time, and how many intervals are looked at in a step.
+UNCERTAIN, COARSE, DEEPEST, MOST_PIECES = 0.25, 1e-3, 6, 400
 
 
 class EventMemory(NamedTuple):
@@ -56,8 +60,9 @@ class EventMemory(NamedTuple):
 
     Attributes
     ----------
-    margins, values, trial : int
-        Addresses of the results of both lane functions, and of scratch memory for the states of all lanes.
+    margins, samples, values, trial : int
+        Addresses of the margins, of those at all parts of a step, of what events assign, and of scratch memory for the states of
+        all lanes.
     held : (W, E) int64
         Whether a condition counts as true.
     chosen : (W, E) int64
@@ -84,9 +89,13 @@ class EventMemory(NamedTuple):
     latest : (W,) float64
     still : (W,) int64
         The last moment, and how many have followed one another within rounding.
+    begins : (s,) float64
+    depths : (s,) int64
+        Scratch memory: intervals of a step that are still to be looked at.
     """
 
     margins: int
+    samples: int
     values: int
     trial: int
     held: np.ndarray
@@ -104,15 +113,23 @@ class EventMemory(NamedTuple):
     upcoming: np.ndarray
     latest: np.ndarray
     still: np.ndarray
+    begins: np.ndarray
+    depths: np.ndarray
+
+
+@njit(**INNER)
+def _stride(events, W):
+    """Doubles from the margins at a part of a step to those at the next."""
+    return (events.flags.size * W + 15) // 8 * 8
 
 
 @njit(**INNER)
 def output_size(events, W):
-    """Doubles that both lane functions write, with room for a whole vector each."""
+    """Doubles that both lane functions write, with room for a whole vector each, and for all parts of a step."""
     rows = events.targets.size
     for e in range(events.flags.size):
         rows = max(rows, events.delays[e] + 1, events.priorities[e] + 1)
-    return (events.flags.size + rows) * W + 32
+    return (events.flags.size + rows) * W + 48 + len(PARTS) * _stride(events, W)
 
 
 @njit(**HELPER)
@@ -121,13 +138,15 @@ def event_memory(events, W, address, trial):
     count, longest = events.flags.size, 1
     for e in range(count):
         longest = max(longest, events.first[e + 1] - events.first[e])
-    values = (address + 8 * (count * W + 8) + 63) // 64 * 64
+    samples = (address + 8 * (count * W + 8) + 63) // 64 * 64
+    values = samples + 8 * len(PARTS) * _stride(events, W)
     return EventMemory(
-        address, values, trial,
+        address, samples, values, trial,
         np.zeros((W, count), np.int64), np.zeros((W, count), np.int64), np.zeros((W, count)), np.zeros((W, count)),
         np.zeros((W, count)), np.zeros((W, count), np.int64), np.zeros(W, np.int64), np.zeros(W, np.int64),
         np.zeros(W, np.int64), np.zeros((W, MOST_WAITING)), np.zeros((W, MOST_WAITING), np.int64),
         np.zeros((W, MOST_WAITING, longest)), np.zeros(W, np.int64), np.zeros(W), np.zeros(W, np.int64),
+        np.zeros(3 * DEEPEST + 4), np.zeros(3 * DEEPEST + 4, np.int64),
     )  # fmt: skip
 
 
@@ -180,16 +199,16 @@ def _sample(polynomial, theta, m, WL, lanes, target):
 
 
 @njit(**INNER)
-def _margins_of_all(events, memory, polynomial, part, m, W, WL, pb, lanes, lagged):
+def _margins_of_all(events, memory, polynomial, part, m, W, WL, pb, lanes, target, lagged):
     """Evaluate the margins of all lanes at a part of their steps."""
     if part < 1.0:
         _sample(polynomial, part, m, WL, lanes, memory.trial)
         for l in range(0, WL, 8):
             t = vld(lanes[T], l)
             vst(lanes[TB], l, t + (vld(lanes[TNEW], l) - t) * part)
-        evaluate(events.triggers, lanes[TB], memory.trial, pb, memory.margins, np.int64(0), W, W, lagged)
+        evaluate(events.triggers, lanes[TB], memory.trial, pb, target, np.int64(0), W, W, lagged)
     else:
-        evaluate(events.triggers, lanes[TNEW], polynomial.after, pb, memory.margins, np.int64(0), W, W, lagged)
+        evaluate(events.triggers, lanes[TNEW], polynomial.after, pb, target, np.int64(0), W, W, lagged)
 
 
 @njit(**INNER)
@@ -198,64 +217,135 @@ def crossed(events, memory, polynomial, n, W, WL, m, pb, lanes, who, status, lag
 
     A lane fails where a margin is not a number.
     """
-    failed, before, earlier = 0.0, 0.0, 0.0
+    failed, stride = 0.0, _stride(events, W)
     for j in range(len(PARTS)):
-        part = PARTS[j]
-        _margins_of_all(events, memory, polynomial, part, m, W, WL, pb, lanes, lagged)
-        for l in range(W):
-            if who[l] < 0 or ld(lanes[ACCEPT], l) < 0.5 or memory.happens[l] != 0 or status[who[l]] != SUCCESS:
-                continue
-            turned, undefined, peaked = False, False, -1
-            for e in range(events.flags.size):
-                if events.flags[e] & KNOWN:
-                    continue
-                v, a, b = ld(memory.margins, e * W + l), memory.far[l, e], memory.near[l, e]
-                if memory.unsure[l, e] and v != b:
-                    memory.unsure[l, e] = 0
-                    if v < b:
-                        release(events, memory, l, e)
-                undefined |= v != v
-                turned |= v >= 0.0 and memory.held[l, e] == 0
-                up = memory.held[l, e] == 0
-                if j > 0 and (a < b > v and b < 0.0 if up else a > b < v and b >= 0.0):
-                    peaked = e
-            if undefined:
-                status[who[l]] = NEGATIVE_DELAY if foreseen(l, lagged) else NOT_FINITE
-                failed += 1.0
-                continue
-            if peaked >= 0:
-                found = _peak(events, memory, polynomial, np.int64(peaked), earlier, before, part, l, n, W, pb, lanes, lagged)
-                if found >= 0.0:
-                    memory.happens[l] = 1
-                    if memory.held[l, peaked] == 0:
-                        _locate(events, memory, polynomial, earlier, found, l, n, W, pb, lanes, lagged)
-                    else:
-                        release(events, memory, l, peaked)
-                        _locate(events, memory, polynomial, found, part, l, n, W, pb, lanes, lagged)
-            if turned and memory.happens[l] == 0:
-                memory.happens[l] = 1
-                _locate(events, memory, polynomial, before, part, l, n, W, pb, lanes, lagged)
-            if memory.happens[l] != 0 or peaked >= 0:  # the margins of the other lanes are still needed
-                _margins_of_all(events, memory, polynomial, part, m, W, WL, pb, lanes, lagged)
-            if memory.happens[l] == 0:
-                for e in range(events.flags.size):
-                    v = ld(memory.margins, e * W + l)
-                    memory.far[l, e], memory.near[l, e] = memory.near[l, e], v
-                    if v < 0.0 and memory.held[l, e] != 0 and not (memory.unsure[l, e] or events.flags[e] & KNOWN):
-                        release(events, memory, l, e)
-        earlier, before = before, part
+        target = memory.samples + 8 * j * stride
+        _margins_of_all(events, memory, polynomial, PARTS[j], m, W, WL, pb, lanes, target, lagged)
+    for l in range(W):
+        if who[l] < 0 or ld(lanes[ACCEPT], l) < 0.5 or memory.happens[l] != 0 or status[who[l]] != SUCCESS:
+            continue
+        if _resolved(events, memory, l, W):
+            sound, _, _ = _scan(events, memory, polynomial, 0.0, 1.0, 0.0, 0.0, l, n, W, pb, lanes, lagged)
+        else:
+            sound = _search(events, memory, polynomial, l, n, W, pb, lanes, lagged)
+        if not sound:
+            status[who[l]] = NEGATIVE_DELAY if foreseen(l, lagged) else NOT_FINITE
+            failed += 1.0
     return failed
 
 
 @njit(**INNER)
-def _peak(events, memory, polynomial, e, a, b, c, l, n, W, pb, lanes, lagged):
-    """A part of the step between `a` and `c` at which the condition of an event changes, or -1 if none is found.
+def _resolved(events, memory, l, W):
+    """Whether a polynomial through every second margin of an interval tells the others well enough to rely on their signs."""
+    stride = _stride(events, W)
+    for e in range(events.flags.size):
+        if events.flags[e] & KNOWN:
+            continue
+        at = memory.samples + 8 * (e * W + l)
+        a, b, c, d, f = (
+            memory.near[l, e], ld(at, 2 * stride), ld(at, 4 * stride), ld(at, 6 * stride), ld(at, 9 * stride)
+        )  # fmt: skip
+        p, q, r, s = ld(at, stride), ld(at, 3 * stride), ld(at, 5 * stride), ld(at, 7 * stride)
+        wrong = max(
+            abs(p - (35.0 * a + 140.0 * b - 70.0 * c + 28.0 * d - 5.0 * f) / 128.0),
+            abs(q - (-5.0 * a + 60.0 * b + 90.0 * c - 20.0 * d + 3.0 * f) / 128.0),
+            abs(r - (3.0 * a - 20.0 * b + 90.0 * c + 60.0 * d - 5.0 * f) / 128.0),
+            abs(s - (-5.0 * a + 28.0 * b - 70.0 * c + 140.0 * d + 35.0 * f) / 128.0),
+        )
+        least = min(abs(a), abs(b), abs(c), abs(d), abs(f), abs(p), abs(q), abs(r), abs(s))
+        most = max(abs(a), abs(b), abs(c), abs(d), abs(f), abs(p), abs(q), abs(r), abs(s))
+        if wrong > UNCERTAIN * least and wrong > COARSE * most:
+            return False
+    return True
+
+
+@njit(**INNER)
+def _search(events, memory, polynomial, l, n, W, pb, lanes, lagged):
+    """Go through a step in parts that are divided as long as they are not resolved; returns whether margins are numbers."""
+    stride, earlier, before, made = _stride(events, W), 0.0, 0.0, 0
+    begins, depths, left, sound = memory.begins, memory.depths, 1, True
+    begins[0], depths[0] = 0.0, 0
+    while left > 0 and sound and memory.happens[l] == 0:
+        left -= 1
+        begin, depth = begins[left], depths[left]
+        length = 0.25**depth
+        if depth > 0:
+            for j in range(len(PARTS)):
+                _margins_at(events, memory, polynomial, begin + PARTS[j] * length, l, n, W, pb, lanes, lagged)
+                for e in range(events.flags.size):
+                    st(memory.samples + 8 * j * stride, e * W + l, ld(memory.margins, e * W + l))
+        made += 1
+        if depth < DEEPEST and made < MOST_PIECES and not _resolved(events, memory, l, W):
+            for k in range(3, -1, -1):
+                begins[left], depths[left] = begin + 0.25 * k * length, depth + 1
+                left += 1
+        else:
+            sound, earlier, before = _scan(
+                events, memory, polynomial, begin, length, earlier, before, l, n, W, pb, lanes, lagged
+            )
+    return sound
+
+
+@njit(**INNER)
+def _scan(events, memory, polynomial, begin, length, earlier, before, l, n, W, pb, lanes, lagged):
+    """Look at the margins of an interval of a step one after the other, and end the step where a condition turns true.
+
+    Returns whether all of them are numbers, and the last two parts of the step that were looked at.
+    """
+    stride = _stride(events, W)
+    for j in range(len(PARTS)):
+        at, part = memory.samples + 8 * j * stride, begin + PARTS[j] * length
+        turned, undefined, peaked = False, False, -1
+        for e in range(events.flags.size):
+            if events.flags[e] & KNOWN:
+                continue
+            v, a, b = ld(at, e * W + l), memory.far[l, e], memory.near[l, e]
+            if memory.unsure[l, e] and v != b:
+                memory.unsure[l, e] = 0
+                if v < b:
+                    release(events, memory, l, e)
+            undefined |= v != v
+            turned |= v >= 0.0 and memory.held[l, e] == 0
+            up = memory.held[l, e] == 0
+            if before > 0.0 and (a < b > v and b < 0.0 if up else a > b < v and b >= 0.0):
+                peaked = e
+        if undefined:
+            return False, earlier, before
+        if peaked >= 0:
+            found = _peak(
+                events, memory, polynomial, np.int64(peaked), ld(at, peaked * W + l), earlier, before, part, l, n, W, pb, lanes,
+                lagged,
+            )  # fmt: skip
+            if found >= 0.0:
+                memory.happens[l] = 1
+                if memory.held[l, peaked] == 0:
+                    _locate(events, memory, polynomial, earlier, found, l, n, W, pb, lanes, lagged)
+                else:
+                    release(events, memory, l, peaked)
+                    _locate(events, memory, polynomial, found, part, l, n, W, pb, lanes, lagged)
+        if turned and memory.happens[l] == 0:
+            memory.happens[l] = 1
+            _locate(events, memory, polynomial, before, part, l, n, W, pb, lanes, lagged)
+        if memory.happens[l] != 0:
+            break
+        for e in range(events.flags.size):
+            v = ld(at, e * W + l)
+            memory.far[l, e], memory.near[l, e] = memory.near[l, e], v
+            if v < 0.0 and memory.held[l, e] != 0 and not (memory.unsure[l, e] or events.flags[e] & KNOWN):
+                release(events, memory, l, e)
+        earlier, before = before, part
+    return True, earlier, before
+
+
+@njit(**INNER)
+def _peak(events, memory, polynomial, e, last, a, b, c, l, n, W, pb, lanes, lagged):
+    """A part of the step between `a` and `c`, with the margin `last`, at which the condition of an event changes, else -1.
 
     By successive parabolic interpolation of the margins at `a`, `b` and `c`, of which that at `b` is nearest to a change; it
     ends where the parabola has its peak far from one.
     """
     sign = 1.0 if memory.held[l, e] == 0 else -1.0
-    low, top, high = sign * memory.far[l, e], sign * memory.near[l, e], sign * ld(memory.margins, e * W + l)
+    low, top, high = sign * memory.far[l, e], sign * memory.near[l, e], sign * last
     for _ in range(MOST_CLIMBS):
         left, right = (top - low) / (b - a), (high - top) / (c - b)
         bend = (right - left) / (c - a)

@@ -14,7 +14,7 @@ from symdyn_kernels.status import STEPPED, SUCCESS
 from symdyn.codegen.drivers import plain_driver
 from symdyn.grids.model import GridModel, Workspace
 from symdyn.integration.controllers import Equal, equal_steps
-from symdyn.integration.crossing import crossing
+from symdyn.integration.crossing import crossing, interval_of_change
 from symdyn.integration.loop import LIMITED, TO_COME, Margin, Record, targets
 from symdyn.integration.options import Result, StepOptions
 from symdyn.integration.steppers.explicit import interpolates
@@ -143,10 +143,17 @@ class _Loop:
         assert self.until is not None
         begin, taken, new = float(self.clock[2]), float(self.clock[3]), float(self.clock[0])
         margin = self.until(new, self.out)
-        if not margin >= 0 > self.margin:
+
+        def value(x: float) -> float:
+            t = begin + x * taken
+            return self.until(t, self._state(t))  # type: ignore[misc]
+
+        found = interval_of_change(value, self.margin, margin)
+        if found is None:
             self.margin = margin
             return False
-        theta = crossing(lambda x: self.until(begin + x * taken, self._state(begin + x * taken)), self.margin, margin)  # type: ignore[misc]
+        a, b, low, high = found
+        theta = crossing(value, low, high, a, b)
         passage = new if theta == 1 else begin + theta * taken
         while self.next < self.times.size and self.times[self.next] < passage:
             self._state(float(self.times[self.next]))

@@ -4,14 +4,64 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-__all__ = ["crossing"]
+__all__ = ["crossing", "interval_of_change"]
 
+#: How often a part of a step is halved in search of a change, and the evaluations that this may take in a step.
+HALVINGS, SEARCHED = 14, 600
 #: Part of the step to which a crossing is located, and the evaluations that it may take.
 WIDTH, MOST = 1e-13, 150
 
 
-def crossing(margin: Callable[[float], float], low: float, high: float) -> float:
-    """The place in [0, 1] at which a margin turns from negative to 0 or more.
+def interval_of_change(
+    margin: Callable[[float], float], low: float, high: float
+) -> tuple[float, float, float, float] | None:  # fmt: skip
+    """The first part of a step in which a margin is found to turn from negative to 0 or more, also for a moment within it.
+
+    Each half is halved further until a parabola through the ends and the middle of an interval, by four times its bend, shows
+    that the margin stays negative in it, or changes once.
+
+    Parameters
+    ----------
+    margin : callable
+        Of the place in [0, 1].
+    low, high : float
+        The margin at 0, which is negative, and at 1.
+
+    Returns
+    -------
+    a, b, low, high : float
+        Two places and the margins there, of which the second is not negative; None if there is no change.
+
+    Examples
+    --------
+    >>> interval_of_change(lambda x: 0.01 - (x - 0.6) ** 2, -0.35, -0.15)[:2]   # positive from 0.5 to 0.7
+    (0.0, 0.5)
+    >>> interval_of_change(lambda x: -0.01 - (x - 0.6) ** 2, -0.37, -0.17)
+    """
+    parts, made = [(0.0, 1.0, low, high, HALVINGS)], 0
+    while parts:
+        a, b, low, high, depth = parts.pop()
+        if low >= 0:
+            continue
+        if depth == 0 or made == SEARCHED:
+            if high >= 0:
+                return a, b, low, high
+            continue
+        middle = (a + b) / 2
+        value, made = margin(middle), made + 1
+        bend = abs(value - (low + high) / 2)
+        if depth < HALVINGS and max(low, value, high) + 4 * bend < 0:
+            continue
+        if depth < HALVINGS and high >= 0 and 4 * bend <= high - low:
+            return a, b, low, high
+        parts += [(middle, b, value, high, depth - 1), (a, middle, low, value, depth - 1)]
+        if not value < 0:
+            parts.pop(-2)  # the change is before
+    return None
+
+
+def crossing(margin: Callable[[float], float], low: float, high: float, a: float = 0.0, b: float = 1.0) -> float:
+    """The place in [a, b] at which a margin turns from negative to 0 or more.
 
     Two steps of the Illinois variant of regula falsi and one of bisection take turns.
 
@@ -20,7 +70,9 @@ def crossing(margin: Callable[[float], float], low: float, high: float) -> float
     margin : callable
         Of the place, as a part of the step.
     low, high : float
-        The margin at 0, which is negative, and at 1, which is not.
+        The margin at a, which is negative, and at b, which is not.
+    a, b : float
+        The step by default.
 
     Returns
     -------
@@ -36,7 +88,7 @@ def crossing(margin: Callable[[float], float], low: float, high: float) -> float
     >>> round(crossing(lambda x: x * x - 0.5, -0.5, 0.5) ** 2, 12)
     0.5
     """
-    a, b, side = 0.0, 1.0, 0
+    side = 0
     for k in range(MOST):
         if b - a <= WIDTH or high == 0:
             break

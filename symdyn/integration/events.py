@@ -29,8 +29,15 @@ from symdyn.integration.options import Result, StepOptions
 
 __all__ = ["Course", "Happenings", "integrate_events"]
 
+#: In schedules the knot of the first input; of others it is less.
+KNOT = -2
 #: The margin of a condition that is to turn false, where it is 0 and still true.
 JUST_TRUE = -1e-300
+
+
+#: What integrates: `symdyn.integration.integrate` of a problem, a scheme and signals as a function of a state, times and what
+#: follows, with options and the margin of the condition that ends trajectories.
+Begun = tuple[Callable[..., Result], StepOptions, Margin | None]
 
 
 class Happenings(Protocol):
@@ -78,12 +85,24 @@ class Course:
     parameters : (k,) float64
     aside : (E * (1 + recorded),) float64
         How often each event has happened, and when.
+    segments : (C, d) float64
+        As of `EventTables`, what the parameters of an input become at its knots.
+    places : sequence of (int, int)
+        Where the parameters of each input begin, and how many there are.
     """
 
     happenings: Happenings
     schedule: np.ndarray
     parameters: np.ndarray
     aside: np.ndarray
+    segments: np.ndarray
+    places: Sequence[tuple[int, int]]
+
+    def change(self, k: int, row: int) -> None:
+        """Input k has come to a knot, from which the segment of a row is its course."""
+        begin, size = self.places[k]
+        self.parameters = self.parameters.copy()
+        self.parameters[begin : begin + size] = self.segments[row, :size]
 
 
 @dataclass
@@ -96,19 +115,19 @@ class _Waiting:
 
 
 def integrate_events(
-    integrate: Callable[..., Result], course: Course, y: np.ndarray, times: np.ndarray, *, options: StepOptions,
-    record: Record, until: Margin | None, stops: np.ndarray | None,
+    begin: Callable[[np.ndarray, np.ndarray], Begun], course: Course, y: np.ndarray, times: np.ndarray, *, record: Record,
+    stops: np.ndarray | None,
 ) -> tuple[Result, int]:  # fmt: skip
-    """Integrate one state in time, through its events.
+    """Integrate one state in time, through its events and the knots of its inputs.
 
     Parameters
     ----------
-    integrate : callable
-        `symdyn.integration.integrate` of a problem, a scheme and signals, as a function of a state, times and what follows.
+    begin : callable
+        From a state and parameters to what integrates from there on.
     course : Course
     y : (size,) array
     times : (T,) float64
-    options, record, until, stops
+    record, stops
         As for `symdyn.integration.integrate`; output times of an event are recorded after it.
 
     Returns
@@ -117,18 +136,19 @@ def integrate_events(
     int
         Output times that were reached; what is recorded for later ones is to be dropped.
     """
-    return _Run(integrate, course, y, times, options, record, until, stops).run()
+    return _Run(begin, course, y, times, record, stops).run()
 
 
 class _Run:
     """One trajectory."""
 
     def __init__(
-        self, integrate: Callable[..., Result], course: Course, y: np.ndarray, times: np.ndarray, options: StepOptions,
-        record: Record, until: Margin | None, stops: np.ndarray | None,
+        self, begin: Callable[[np.ndarray, np.ndarray], Begun], course: Course, y: np.ndarray, times: np.ndarray,
+        record: Record, stops: np.ndarray | None,
     ) -> None:  # fmt: skip
-        self.integrate, self.course, self.happenings, self.p = integrate, course, course.happenings, course.parameters
-        self.y, self.times, self.options, self.record, self.until = y.copy(), times, options, record, until
+        self.begin, self.course, self.happenings = begin, course, course.happenings
+        self.y, self.times, self.record = y.copy(), times, record
+        self._begin()
         self.stops = np.empty((0, 2)) if stops is None else stops
         flags = self.happenings.flags
         self.held, self.known = (flags & INITIAL) != 0, (flags & KNOWN) != 0
@@ -137,6 +157,11 @@ class _Run:
         self.t, self.latest, self.upcoming, self.still, self.next = float(times[0]), -math.inf, 0, 0, 0
         self.found = Result(SUCCESS, 0, 0, 0)
         self.undefined = False
+
+    def _begin(self) -> None:
+        """Take the parameters as they are now."""
+        self.p = self.course.parameters
+        self.integrate, self.options, self.until = self.begin(self.y, self.p)
 
     def run(self) -> tuple[Result, int]:
         """From the first time to the last."""
@@ -222,12 +247,18 @@ class _Run:
 
     def _happen(self) -> int:
         """Let everything happen that is due; returns a status."""
-        code, schedule = self._turn(), self.course.schedule
+        code, schedule, knots = self._turn(), self.course.schedule, False
         while self.upcoming < len(schedule) and schedule[self.upcoming, 0] <= self.t:
-            event = int(schedule[self.upcoming, 1])
+            event, row = int(schedule[self.upcoming, 1]), int(schedule[self.upcoming, 2])
             self.upcoming += 1
             if event >= 0 and code == SUCCESS:
                 code = self._wait(_Waiting(self.t, event, None))
+            elif event <= KNOT:
+                self.course.change(KNOT - event, row)
+                knots = True
+        if knots:
+            self._begin()
+            code = max(code, self._turn())
         acted = 0
         while code == SUCCESS and (due := [w for w in self.waiting if w.due <= self.t]):
             acted += 1

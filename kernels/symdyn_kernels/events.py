@@ -1,10 +1,11 @@
 """Events of the lanes of an adaptive driver: where conditions turn true in the interpolant of a step, and what follows.
 
-A condition is a margin, a number that is 0 or above where it is true.  It is evaluated at the `PARTS` of every step, and of
-parts of it as long as these do not show how the margin changes, as where a condition depends on time faster than the solution
-does.  Where the largest of three margins lies between the others, their peak is looked for, so that a condition which is true
-for a moment within a step is found too.  A crossing is located to rounding, and the step of the lane ends at the last number before it: a
-state is never beyond the condition at which it changes, and a ball that comes to rest does not fall through the floor.
+A condition is a margin, a number that is 0 or above where it is true.  It is evaluated at the `PARTS` of every step, and at
+those of intervals of a step that are divided as long as these do not show how the margin changes, as where a condition depends
+on time faster than the solution does.  Where the largest of three margins lies between the others, their peak is looked for, so
+that a condition which is true for a moment within a step is found too.  A crossing is located to rounding, and the step of the
+lane ends at the last number before it: a state is never beyond the condition at which it changes.  Times at which an event acts
+that come together, as those of a ball that comes to rest, end in a status.
 
 Where events look up states of the past, `lagged` are the `DelayTables` and the `Past`; otherwise it is None.
 """
@@ -17,7 +18,7 @@ import numpy as np
 from numba import njit
 
 from symdyn_kernels.arguments.events import FROM_TRIGGER, INITIAL, KNOWN, PERSISTENT, SHUFFLED
-from symdyn_kernels.constants.events import MOST_AT_ONCE, MOST_STILL, PARTS, STILL
+from symdyn_kernels.constants.events import MOST_AT_ONCE, MOST_SHRINKING, MOST_STILL, PARTS, SHRINKING, STILL
 from symdyn_kernels.crossing import interpolate
 from symdyn_kernels.delays import evaluate, foreseen
 from symdyn_kernels.fused import vfma
@@ -42,6 +43,7 @@ __all__ = [
     "begin_events",
     "crossed",
     "event_memory",
+    "forget_events",
     "happen",
     "next_moment",
     "output_size",
@@ -61,8 +63,8 @@ class EventMemory(NamedTuple):
     Attributes
     ----------
     margins, samples, values, trial : int
-        Addresses of the margins, of those at all parts of a step, of what events assign, and of scratch memory for the states of
-        all lanes.
+        Addresses of the margins, of those at all parts of a step, of what events assign, and of scratch memory for the states
+        of all lanes.
     held : (W, E) int64
         Whether a condition counts as true.
     chosen : (W, E) int64
@@ -86,9 +88,12 @@ class EventMemory(NamedTuple):
         Its values from the moment of the trigger.
     upcoming : (W,) int64
         The next entry of the schedule.
-    latest : (W,) float64
+    latest, gap : (W, E) float64
+        When each event acted last, and how long after the time before.
     still : (W,) int64
-        The last moment, and how many have followed one another within rounding.
+        How many moments have followed one another within rounding with events that had just acted.
+    shrinking : (W, E) int64
+        How often each event has acted within rounding after ever shorter times.
     begins : (s,) float64
     depths : (s,) int64
         Scratch memory: intervals of a step that are still to be looked at.
@@ -112,7 +117,9 @@ class EventMemory(NamedTuple):
     kept: np.ndarray
     upcoming: np.ndarray
     latest: np.ndarray
+    gap: np.ndarray
     still: np.ndarray
+    shrinking: np.ndarray
     begins: np.ndarray
     depths: np.ndarray
 
@@ -145,8 +152,8 @@ def event_memory(events, W, address, trial):
         np.zeros((W, count), np.int64), np.zeros((W, count), np.int64), np.zeros((W, count)), np.zeros((W, count)),
         np.zeros((W, count)), np.zeros((W, count), np.int64), np.zeros(W, np.int64), np.zeros(W, np.int64),
         np.zeros(W, np.int64), np.zeros((W, MOST_WAITING)), np.zeros((W, MOST_WAITING), np.int64),
-        np.zeros((W, MOST_WAITING, longest)), np.zeros(W, np.int64), np.zeros(W), np.zeros(W, np.int64),
-        np.zeros(3 * DEEPEST + 4), np.zeros(3 * DEEPEST + 4, np.int64),
+        np.zeros((W, MOST_WAITING, longest)), np.zeros(W, np.int64), np.zeros((W, count)), np.zeros((W, count)),
+        np.zeros(W, np.int64), np.zeros((W, count), np.int64), np.zeros(3 * DEEPEST + 4), np.zeros(3 * DEEPEST + 4, np.int64),
     )  # fmt: skip
 
 
@@ -481,12 +488,20 @@ def _choose(events, memory, l, W, kind):
 
 
 @njit(**INNER)
+def forget_events(memory, l):
+    """Nothing has happened yet in lane `l`."""
+    for e in range(memory.latest.shape[1]):
+        memory.latest[l, e], memory.gap[l, e], memory.shrinking[l, e] = -np.inf, np.inf, 0
+    memory.waiting[l], memory.upcoming[l], memory.still[l] = 0, 0, 0
+
+
+@njit(**INNER)
 def begin_events(events, memory, l, W, y, pb, lanes, lagged=None):
     """Before the first step of a trajectory: what is true or due at the first time."""
     for e in range(events.flags.size):
         memory.held[l, e] = (events.flags[e] & INITIAL) != 0
         memory.level[l, e] = 0.0
-    memory.waiting[l], memory.upcoming[l], memory.latest[l], memory.still[l] = 0, 0, -np.inf, 0
+    forget_events(memory, l)
     memory.happens[l] = 1
     put(lanes[TNEW], l, ld(lanes[T], l), W)
     if events.triggers != 0:
@@ -593,6 +608,16 @@ def _turned_by_inputs(events, memory, l, t, jumped, y, W, pb, lanes, lagged):
 
 
 @njit(**INNER)
+def _note_time(memory, l, e, t):
+    """An event acts at t; returns whether it had acted within rounding before, and whether its times come together."""
+    gap, near = t - memory.latest[l, e], STILL * abs(t)
+    if gap > 0.0:
+        memory.shrinking[l, e] = memory.shrinking[l, e] + 1 if gap <= near and gap <= SHRINKING * memory.gap[l, e] else 0
+        memory.gap[l, e], memory.latest[l, e] = gap, t
+    return 0.0 < gap <= near, memory.shrinking[l, e] >= MOST_SHRINKING
+
+
+@njit(**INNER)
 def happen(events, memory, l, k, y, n, W, pb, lanes, output, aside, lagged=None):
     """Let everything happen that is due to lane `l` at the end of its step, at address `y`; returns a status.
 
@@ -603,7 +628,7 @@ def happen(events, memory, l, k, y, n, W, pb, lanes, output, aside, lagged=None)
     memory.happens[l] = 0
     put(lanes[TB], l, t, W)
     code, acted, row = SUCCESS, 0, min(k, events.schedule.shape[0] - 1)
-    memory.smooth[l] = 1
+    memory.smooth[l], still = 1, False
     for e in range(events.flags.size):
         if memory.chosen[l, e]:
             memory.chosen[l, e], memory.smooth[l] = 0, 0
@@ -639,6 +664,10 @@ def happen(events, memory, l, k, y, n, W, pb, lanes, output, aside, lagged=None)
             taken = memory.kept[l, q, r - events.first[e]] if events.flags[e] & FROM_TRIGGER else ld(memory.values, r * W + l)
             st(y, events.targets[r] * W + l, taken)
         _drop(memory, l, q)
+        again, endless = _note_time(memory, l, e, t)
+        still |= again
+        if endless:
+            code = ENDLESS_EVENTS
         fired = np.int64(aside[k, e])
         aside[k, e] = fired + 1.0
         if fired < events.recorded:
@@ -652,8 +681,7 @@ def happen(events, memory, l, k, y, n, W, pb, lanes, output, aside, lagged=None)
                 release(events, memory, l, other)
     if acted:
         memory.smooth[l] = 0
-        memory.still[l] = memory.still[l] + 1 if t - memory.latest[l] <= STILL * abs(t) else 0
-        memory.latest[l] = t
+        memory.still[l] = memory.still[l] + 1 if still else 0
         if memory.still[l] > MOST_STILL:
             code = ENDLESS_EVENTS
         q = output.due[l] - 1

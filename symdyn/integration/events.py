@@ -13,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 from symdyn_kernels.arguments.events import FROM_TRIGGER, INITIAL, KNOWN, PERSISTENT
-from symdyn_kernels.constants.events import MOST_AT_ONCE, MOST_STILL, STILL
+from symdyn_kernels.constants.events import MOST_AT_ONCE, MOST_SHRINKING, MOST_STILL, SHRINKING, STILL
 from symdyn_kernels.status import (
     BAD_DELAY,
     ENDLESS_EVENTS,
@@ -89,6 +89,8 @@ class Course:
         As of `EventTables`, what the parameters of an input become at its knots.
     places : sequence of (int, int)
         Where the parameters of each input begin, and how many there are.
+    held : sequence of int
+        Places of states that events alone change, whose values are the last parameters.
     """
 
     happenings: Happenings
@@ -97,6 +99,14 @@ class Course:
     aside: np.ndarray
     segments: np.ndarray
     places: Sequence[tuple[int, int]]
+    held: Sequence[int]
+
+    def follow(self, y: np.ndarray) -> bool:
+        """Take the held states from y (size,); returns whether one has changed."""
+        if not self.held or (y[list(self.held)] == self.parameters[-len(self.held) :]).all():
+            return False
+        self.parameters = np.concatenate([self.parameters[: -len(self.held)], y[list(self.held)]])
+        return True
 
     def change(self, k: int, row: int) -> None:
         """Input k has come to a knot, from which the segment of a row is its course."""
@@ -154,14 +164,16 @@ class _Run:
         self.held, self.known = (flags & INITIAL) != 0, (flags & KNOWN) != 0
         self.sampled = not self.known.all()
         self.waiting: list[_Waiting] = []
-        self.t, self.latest, self.upcoming, self.still, self.next = float(times[0]), -math.inf, 0, 0, 0
+        self.t, self.upcoming, self.still, self.next = float(times[0]), 0, 0, 0
+        self.acted = [(-math.inf, math.inf, 0)] * flags.size  # when, how long after the time before, how often ever sooner
         self.found = Result(SUCCESS, 0, 0, 0)
         self.undefined = False
 
     def _begin(self) -> None:
         """Take the parameters as they are now."""
-        self.p = self.course.parameters
-        self.integrate, self.options, self.until = self.begin(self.y, self.p)
+        known = self.course.parameters
+        self.p = known[: known.size - len(self.course.held)]  # events have states in their own places
+        self.integrate, self.options, self.until = self.begin(self.y, known)
 
     def run(self) -> tuple[Result, int]:
         """From the first time to the last."""
@@ -259,16 +271,18 @@ class _Run:
         if knots:
             self._begin()
             code = max(code, self._turn())
-        acted = 0
+        acted, still = 0, False
         while code == SUCCESS and (due := [w for w in self.waiting if w.due <= self.t]):
             acted += 1
             if acted > MOST_AT_ONCE:
                 return ENDLESS_EVENTS
-            self._act(self._first(due))
-            code = self._turn()
+            again, endless = self._act(self._first(due))
+            still |= again
+            code = ENDLESS_EVENTS if endless else self._turn()
         if acted:
-            self.still = self.still + 1 if self.t - self.latest <= STILL * abs(self.t) else 0
-            self.latest = self.t
+            if self.course.follow(self.y):
+                self._begin()
+            self.still = self.still + 1 if still else 0
             if self.still > MOST_STILL:
                 code = ENDLESS_EVENTS
         return code
@@ -308,7 +322,8 @@ class _Run:
             return due[0]
         return max(due, key=lambda w: self.happenings.priority(w.event, self.t, self.y, self.p))
 
-    def _act(self, what: _Waiting) -> None:
+    def _act(self, what: _Waiting) -> tuple[bool, bool]:
+        """Assign; returns whether the event had acted within rounding before, and whether its times come together."""
         self.waiting = [w for w in self.waiting if w is not what]
         event, aside, each = what.event, self.course.aside, self.happenings.recorded
         values = self.happenings.values(event, self.t, self.y, self.p) if what.values is None else what.values
@@ -317,3 +332,9 @@ class _Run:
         aside[event] = fired + 1
         if fired < each:
             aside[self.happenings.flags.size + event * each + fired] = self.t
+        latest, before, shrinking = self.acted[event]
+        gap, near = self.t - latest, STILL * abs(self.t)
+        if gap > 0:
+            shrinking = shrinking + 1 if gap <= near and gap <= SHRINKING * before else 0
+            self.acted[event] = self.t, gap, shrinking
+        return 0 < gap <= near, shrinking >= MOST_SHRINKING

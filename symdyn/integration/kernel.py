@@ -98,6 +98,29 @@ class ArrayKernel(Kernel):
         Problem
         """
 
+    def held(self) -> Sequence[int]:
+        """Places of the states that only events change, whose values follow the parameters of `problem`.
+
+        Returns
+        -------
+        sequence of int
+        """
+        return ()
+
+    def rows(self, batch: Batch) -> np.ndarray:
+        """Parameters of `problem` at the first time, those of the segments of inputs and held states included.
+
+        Parameters
+        ----------
+        batch : Batch
+
+        Returns
+        -------
+        (N, k) float64
+        """
+        known, held = coefficient_rows(self.system, batch.parameters, batch.times), list(self.held())
+        return np.concatenate([known, batch.initial[:, held]], axis=1) if held else known
+
     def margin(self, p: np.ndarray) -> Margin | None:
         """The margin of the condition that ends a trajectory, of its time and state.
 
@@ -189,9 +212,9 @@ class ArrayKernel(Kernel):
         """
 
     def launch(self, run: Run, batch: Batch, options: Options, *, signals: Signals, lanes: int | None = None) -> Run:
-        times, rows = batch.times, coefficient_rows(self.system, batch.parameters, batch.times)
+        times, rows, happenings = batch.times, self.rows(batch), self.happenings
         run.values[:], run.status[:] = np.nan, INTERRUPTED
-        happenings, segments_of, places = self.happenings, segments(self.system), list(zip(*segment_places(self.system), strict=True))
+        courses = segments(self.system), list(zip(*segment_places(self.system), strict=True)), self.held()
         if happenings is not None:
             schedule = self.schedule(batch.parameters, times)
             run.aside[:, : happenings.flags.size] = 0
@@ -211,7 +234,7 @@ class ArrayKernel(Kernel):
                 solve, chosen, until = begin(y, p)
                 found = solve(y, times, options=chosen, record=record, until=until, stops=stops)
             else:
-                course = Course(happenings, schedule[min(i, len(schedule) - 1)], p, run.aside[i], segments_of, places)
+                course = Course(happenings, schedule[min(i, len(schedule) - 1)], p, run.aside[i], *courses)
                 found, reached = integrate_events(begin, course, y, times, record=record, stops=stops)
                 run.values[i, reached:] = np.nan
             signals.reached[0] = np.nan

@@ -67,8 +67,8 @@ def integrate(
     signals : Signals, optional
         Polled before each step.
     until : callable, optional
-        See `Margin`.  Where it changes from negative to 0 or more in a step, also for a moment within it, the crossing is located
-        on the dense output; the integration ends there, and its state is recorded for all later output times.
+        See `Margin`.  Where it changes from negative to 0 or more in a step, also for a moment within it, the crossing is
+        located on the dense output; the integration ends there, and its state is recorded for all later output times.
     stops : (s, 2) float64, optional
         Times at which the rates jump, as of `symdyn.codegen.stops`: a step ends at the first number of a pair, and the next one
         begins at the second, with fresh slopes.

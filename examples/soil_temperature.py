@@ -30,7 +30,7 @@ DAMPING = (2 * DIFFUSIVITY / (2 * np.pi)) ** 0.5
 def record(cold: float = 0.0) -> sd.Path:
     """The surface in degrees Celsius, every hour: a wave of 8 degrees around 6, and days colder by `cold` from day 9 on."""
     hours = np.arange(0, 24 * END + 1) / 24
-    return sd.Path("surface", hours, 6 + 8 * np.sin(2 * np.pi * hours) - cold * ((hours > 9)))
+    return sd.Path("surface", hours, 6 + 8 * np.sin(2 * np.pi * hours) - cold * (hours > 9))
 
 
 def soil(surface: sd.Path) -> sd.PDESystem:

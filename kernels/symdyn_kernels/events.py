@@ -555,7 +555,7 @@ def _taken(events, aside, k, q, alike):
 
 @njit(**INNER)
 def _next_in_line(events, memory, l, k, t, y, W, pb, lanes, aside, lagged):
-    """The waiting event of trajectory `k` that acts next at time `t`, or -1."""
+    """The waiting event of trajectory `k` that acts next at time `t`, -1, or -2 if a priority is not a number."""
     best, most, count, alike = -1, -np.inf, 0, 1
     for q in range(memory.waiting[l]):
         if memory.due[l, q] <= t:
@@ -569,6 +569,8 @@ def _next_in_line(events, memory, l, k, t, y, W, pb, lanes, aside, lagged):
                     evaluate(events.effects, lanes[TB], y, pb, memory.values, l, l + 1, W, lagged)
                     evaluated = True
                 priority = ld(memory.values, row * W + l)
+                if priority != priority:
+                    return -2
             if best < 0 or priority > most:
                 best, most, alike = q, priority, 1
             elif priority == most and events.flags[memory.which[l, q]] & events.flags[memory.which[l, best]] & SHUFFLED:
@@ -653,6 +655,7 @@ def happen(events, memory, l, k, y, n, W, pb, lanes, output, aside, lagged=None)
     while code == SUCCESS:
         q = _next_in_line(events, memory, l, k, t, y, W, pb, lanes, aside, lagged)
         if q < 0:
+            code = NOT_FINITE if q == -2 else code
             break
         acted += 1
         if acted > MOST_AT_ONCE:

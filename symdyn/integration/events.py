@@ -276,7 +276,10 @@ class _Run:
             acted += 1
             if acted > MOST_AT_ONCE:
                 return ENDLESS_EVENTS
-            again, endless = self._act(self._first(due))
+            first = self._first(due)
+            if first is None:
+                return NOT_FINITE
+            again, endless = self._act(first)
             still |= again
             code = ENDLESS_EVENTS if endless else self._turn()
         if acted:
@@ -316,11 +319,12 @@ class _Run:
         self.waiting.append(what)
         return SUCCESS
 
-    def _first(self, due: Sequence[_Waiting]) -> _Waiting:
-        """That which acts first: of the largest priority, and of equals the first that was triggered."""
+    def _first(self, due: Sequence[_Waiting]) -> _Waiting | None:
+        """That which acts first: of the largest priority, and of equals the first that was triggered; None for no numbers."""
         if len(due) == 1:
             return due[0]
-        return max(due, key=lambda w: self.happenings.priority(w.event, self.t, self.y, self.p))
+        priorities = [self.happenings.priority(w.event, self.t, self.y, self.p) for w in due]
+        return None if any(map(math.isnan, priorities)) else due[int(np.argmax(priorities))]
 
     def _act(self, what: _Waiting) -> tuple[bool, bool]:
         """Assign; returns whether the event had acted within rounding before, and whether its times come together."""

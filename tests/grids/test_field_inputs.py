@@ -55,7 +55,11 @@ def test_a_diffusivity_may_be_a_record_that_is_zero_for_a_while(method, scheme):
 
 def test_conditions_on_inputs_and_sweeps_over_courses():
     """The ramp passes 1 at 0.5 and the mean 2 at 1.5; the record falls at 1, which acts a quarter later."""
-    events = [sd.Event(ramp > 1, {S: S + 1}), sd.Event(sd.mean(f) > 2, {S: S + 10}), sd.Event(held < 0, {S: S + 100}, delay=0.25)]
+    events = [
+        sd.Event(ramp > 1, {S: S + 1}),
+        sd.Event(sd.mean(f) > 2, {S: S + 10}),
+        sd.Event(held < 0, {S: S + 100}, delay=0.25),
+    ]
     model = sd.PDESystem({f: ramp}, (0, 1), odes={S: 0}, initial={f: 0, S: 0}, events=events)
     data = sd.simulate(model, TIMES, grid=4, **TIGHT)
     np.testing.assert_allclose(data.fired_at[:, 0], [0.5, 1.5, 1.25], atol=1e-12)

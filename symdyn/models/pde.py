@@ -23,7 +23,7 @@ from symdyn.models.reaction import rate_text
 from symdyn.models.registry import KINDS
 from symdyn.models.spatial import SpatialSystem
 from symdyn.parsing import ModelText
-from symdyn.paths import with_paths
+from symdyn.paths import Path, PathSlope, with_paths
 from symdyn.system import Equation
 
 __all__ = ["PDESystem"]
@@ -136,7 +136,7 @@ class PDESystem(FieldVerbs, SpatialSystem):
         happening = [side for e in moments for side in e.sides]
         free = {s.name: s for s in dag.free_symbols([*rows.values(), *observed.values(), *happening])}
         positions = tuple(free.get(n, sp.Symbol(n)) for n in names)
-        for s in (*rows, time):
+        for s in (*rows, time, *(p for p in free.values() if isinstance(p, (Path, PathSlope)))):
             if s.name in names:
                 raise DeclarationError(f"{s} is the name of an axis; rename it or pass space= with other names")
         conditions, periodic = read_conditions(boundary, fields, positions)
@@ -269,8 +269,8 @@ class PDESystem(FieldVerbs, SpatialSystem):
             for axis, pair in enumerate(row):
                 shown = pair if pair == "periodic" else ", ".join(f"{c} {SIDES[axis][k]}" for k, c in enumerate(pair))
                 lines.append(f"    {target} along {self.space[axis]}: {shown}")
-        if self.parameters:
-            shown = ", ".join(f"{p} = {self.defaults[p]:g}" if p in self.defaults else f"{p}" for p in self.parameters)
+        if plain := [p for p in self.parameters if p not in self.inputs]:
+            shown = ", ".join(f"{p} = {self.defaults[p]:g}" if p in self.defaults else f"{p}" for p in plain)
             lines.append(f"  parameters: {shown}")
         if self.initial:
             lines.append(f"  initial: {', '.join(f'{s} = {rate_text(v)}' for s, v in self.initial.items())}")

@@ -524,8 +524,7 @@ class System(Beginning):
         lines += [f"    0 = {c} (kept)" for c in self.constraints]
         lines += [f"    {e}" for e in self.events]
         lines += [f"    {s}({self.time} <= 0) = {e}" for s, e in self.history.items()]
-        if self.parameters:
-            plain = [p for p in self.parameters if p not in self.inputs]
+        if plain := [p for p in self.parameters if p not in self.inputs]:
             shown = (f"{p} = {self.defaults[p]:g}" if p in self.defaults else f"{p}" for p in plain)
             lines.append(f"  parameters: {', '.join(shown)}")
         if self.initial:

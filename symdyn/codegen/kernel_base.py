@@ -150,6 +150,11 @@ class Kernel(ABC):
         return {**self.family.counted, **self.details}
 
     @property
+    def stopping(self) -> str:
+        """Where the condition that ends trajectories is checked."""
+        return self.family.stops
+
+    @property
     def details(self) -> dict[str, str]:
         """Those further counts, and what they count."""
         return dict(self.family.details(self._scheme))

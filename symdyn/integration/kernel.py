@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from symdyn_kernels.status import INTERRUPTED
 
+from symdyn.codegen.families.arrays import ARRAYS
 from symdyn.codegen.families.base import Batch, Options, Run, Signals
 from symdyn.codegen.input_paths import coefficient_rows, segment_places, segments, written_out
 from symdyn.codegen.kernel_base import Kernel, options_read
@@ -48,6 +49,10 @@ class ArrayKernel(Kernel):
     @property
     def title(self) -> str:
         return f"{self.method!r} of fields"
+
+    @property
+    def stopping(self) -> str:
+        return ARRAYS.stops
 
     @property
     def stiff_method(self) -> str:

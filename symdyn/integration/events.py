@@ -167,7 +167,6 @@ class _Run:
         self.t, self.upcoming, self.still, self.next = float(times[0]), 0, 0, 0
         self.acted = [(-math.inf, math.inf, 0)] * flags.size  # when, how long after the time before, how often ever sooner
         self.found = Result(SUCCESS, 0, 0, 0)
-        self.undefined = False
 
     def _begin(self) -> None:
         """Take the parameters as they are now."""
@@ -241,18 +240,20 @@ class _Run:
         self.y = last
         self.t = end if math.isnan(result.passage) else result.passage
         self.next = first + sum(t < self.t for t in inner)  # later ones are recorded anew
-        return NOT_FINITE if self.undefined else SUCCESS
+        return NOT_FINITE if result.passage == result.passage and math.isnan(self._most(self.t, last)) else SUCCESS
 
     def _margin(self, t: float, y: np.ndarray) -> float:
-        """0 or above where a condition is not as it is noted, or that which ends trajectories is true."""
+        """0 or above where a condition is not as it is noted, or that which ends trajectories is true, or one is not defined."""
+        most = self._most(t, y)
+        return 0.0 if most != most else most
+
+    def _most(self, t: float, y: np.ndarray) -> float:
+        """The largest of these margins."""
         most = -math.inf if self.until is None else self.until(t, y)
         if self.sampled:
             own = self.happenings.margins(t, y, self.p, known=False)
             changed = np.where(self.held, np.where(own == 0, JUST_TRUE, -own), own)[~self.known]
-            most = max(most, float(changed.max()))
-        if most != most:
-            self.undefined = True
-            return 0.0
+            most = float(np.maximum(most, changed.max()))
         return most
 
     # ---- at a moment ---------------------------------------------------------------------------

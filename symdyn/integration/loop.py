@@ -164,8 +164,8 @@ class _Run:
         self.record(0, self.begin)
         if self.until is not None:
             self.margin = self.until(t, self.begin)
-            if self.margin >= 0:
-                return self._passed(t, self.begin)
+            if not self.margin < 0:
+                return self._passed(t, self.begin) if self.margin >= 0 else self._ended(NOT_FINITE)
         if self.times.size == 1:
             return self._ended(SUCCESS)
         interpolating = stepper.interpolates and control.estimates
@@ -225,6 +225,8 @@ class _Run:
             margin = float(self.until(new, stepper.after))
             if self._crossed(t, new, margin):
                 return None, new
+            if margin != margin:
+                return NOT_FINITE, new
             self.margin = margin
         if stepper.interpolates and control.estimates:
             self._outputs(t, new)

@@ -109,10 +109,10 @@ def simulate(
     until : sympy condition or str, optional
         A trajectory stops where this first holds, such as ``"X <= 0"``, and stays as it is from there on.  The condition may
         name states, parameters, observables and time, and of fields ``mean(u)`` and ``integral(u)``.  Adaptive methods check
-        it at the end of every step, of fields also within it, and then locate the crossing; methods in steps of one length check
-        it at their ends, with noise for a boundary that is moved by the mean overshoot of a step; 'ssa' after every event and
-        where time alone changes it; 'branching' and maps after every step; leaps and 'langevin' after every leap or step and
-        therefore with delay.  All check it in the beginning, and after an event at the last time.  The attribute
+        it at the end of every step, of fields also within it, and then locate the crossing; methods in steps of one length
+        check it at their ends, with noise for a boundary that is moved by the mean overshoot of a step; 'ssa' after every event
+        and where time alone changes it; 'branching' and maps after every step; leaps and 'langevin' after every leap or step
+        and therefore with delay.  All check it in the beginning, and after an event at the last time.  The attribute
         ``until_checked`` says which.
     reduce : sequence of str or mapping, optional
         Gather 'mean', 'var', 'std', 'min', 'max', 'quantile', 'histogram' over trajectories instead of keeping them; a mapping

@@ -50,8 +50,8 @@ def end_at_last(run: Run, batch: Batch, task: Launch) -> None:
 def integrate_rest(run: Run, batch: Batch, task: Launch, integrate: Callable[[Run, Batch, Launch], None]) -> None:
     """Integrate the trajectories that have a way to go; the others stay at their initial values.
 
-    These are all where there is one output time, at which no event acts, those for which the condition that ends trajectories is
-    true at first, and those that have failed already.
+    These are all where there is one output time and no event, those for which the condition that ends trajectories is true at
+    first, and those that have failed already.
     """
     if batch.times.size == 1 and task.system.events:
         first = float(batch.times[0])

@@ -102,9 +102,10 @@ class Path(sp.Symbol):
 
     Notes
     -----
-    ``u`` and ``u(t)`` mean the same; ``u.diff(t)`` is the slope, of the input itself and not of an expression.  Steps end at
-    knots.  A simulation beyond the knots is an error.  A rectilinear path, which goes on in time first and then in value, is
-    ``kind="hold"`` as a function of time; all of its slope is in the jumps, so ``u.diff(t)`` is refused for it.
+    ``u`` and ``u(t)`` mean the same; ``u.diff(t)`` is the slope, of the input itself and not of an expression.  In systems of
+    fields an input may also be the value of a condition at a wall.  Steps end at knots.  A simulation beyond the knots is an
+    error.  A rectilinear path, which goes on in time first and then in value, is ``kind="hold"`` as a function of time; all of
+    its slope is in the jumps, so ``u.diff(t)`` is refused for it.
 
     References
     ----------

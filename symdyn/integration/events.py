@@ -243,7 +243,7 @@ class _Run:
         return NOT_FINITE if result.passage == result.passage and math.isnan(self._most(self.t, last)) else SUCCESS
 
     def _margin(self, t: float, y: np.ndarray) -> float:
-        """0 or above where a condition is not as it is noted, or that which ends trajectories is true, or one is not defined."""
+        """0 or above where a condition is not as it is noted, that which ends trajectories is true, or one is no number."""
         most = self._most(t, y)
         return 0.0 if most != most else most
 

@@ -41,8 +41,8 @@ class PDESystem(FieldVerbs, SpatialSystem):
     ----------
     equations : mapping
         From each field (a symbol or a name) to its rate.  Rates are made of fields, scalars, parameters, the positions
-        ``x`` and ``y``, time, and the operators `dx`, `dy`, `laplacian`, `grad`, `div`, `dot`, `mean`, `integral`.
-        Undefined functions such as ``f(u)`` are unknown terms.
+        ``x`` and ``y``, time, inputs over time (`symdyn.Path`), and the operators `dx`, `dy`, `laplacian`, `grad`, `div`,
+        `dot`, `mean`, `integral`.  Undefined functions such as ``f(u)`` are unknown terms.
     domain : Interval, Rectangle or (start, end)
     odes : mapping or sequence, optional
         From each scalar to its rate, in which fields occur in `mean` or `integral` only; or the names of those states in
@@ -58,7 +58,7 @@ class PDESystem(FieldVerbs, SpatialSystem):
         Instantaneous changes of fields and scalars, at given times (`symdyn.dose`) or when a condition on scalars, parameters,
         time, and means and integrals of fields turns true.  The new value of a field is an expression of fields, their
         derivatives, scalars, parameters, position and time.  A parameter that events change is a scalar without a rate,
-        ``odes={k: 0}``.
+        ``odes={k: 0}``; between events methods take it for a number, so that they treat ``k*laplacian(u)`` implicitly.
     space : sequence, optional
         Symbols or names of the positions, ``x`` and ``y`` unless said otherwise.
     time : Symbol or str, optional

@@ -55,6 +55,11 @@ MOST_CLIMBS = 6
 #: Errors of the polynomial through margins, relative to the least and to the largest of them, from which on an interval is
 #: divided; how often, by four each time, and how many intervals are looked at in a step.
 UNCERTAIN, COARSE, DEEPEST, MOST_PIECES = 0.25, 1e-3, 6, 400
+#: Weights of the values at 0, 1/4, 1/2, 3/4 and 1 in that at 1/100 of the polynomial through them.
+EDGE = (
+    0.96 * 1.96 * 2.96 * 3.96 / 24, 0.04 * 1.96 * 2.96 * 3.96 / 6, -0.04 * 0.96 * 2.96 * 3.96 / 4,
+    0.04 * 0.96 * 1.96 * 3.96 / 6, -0.04 * 0.96 * 1.96 * 2.96 / 24,
+)  # fmt: skip
 
 
 class EventMemory(NamedTuple):
@@ -93,7 +98,7 @@ class EventMemory(NamedTuple):
     still : (W,) int64
         How many moments have followed one another within rounding with events that had just acted.
     shrinking : (W, E) int64
-        How often each event has acted within rounding after ever shorter times.
+        How often each event has acted after ever shorter times.
     begins : (s,) float64
     depths : (s,) int64
         Scratch memory: intervals of a step that are still to be looked at.
@@ -253,11 +258,15 @@ def _resolved(events, memory, l, W):
             memory.near[l, e], ld(at, 2 * stride), ld(at, 4 * stride), ld(at, 6 * stride), ld(at, 9 * stride)
         )  # fmt: skip
         p, q, r, s = ld(at, stride), ld(at, 3 * stride), ld(at, 5 * stride), ld(at, 7 * stride)
+        # parts near the ends, too: at equal distances what is periodic may look constant
+        u, v = ld(at, 0), ld(at, 8 * stride)
         wrong = max(
             abs(p - (35.0 * a + 140.0 * b - 70.0 * c + 28.0 * d - 5.0 * f) / 128.0),
             abs(q - (-5.0 * a + 60.0 * b + 90.0 * c - 20.0 * d + 3.0 * f) / 128.0),
             abs(r - (3.0 * a - 20.0 * b + 90.0 * c + 60.0 * d - 5.0 * f) / 128.0),
             abs(s - (-5.0 * a + 28.0 * b - 70.0 * c + 140.0 * d + 35.0 * f) / 128.0),
+            abs(u - (EDGE[0] * a + EDGE[1] * b + EDGE[2] * c + EDGE[3] * d + EDGE[4] * f)),
+            abs(v - (EDGE[4] * a + EDGE[3] * b + EDGE[2] * c + EDGE[1] * d + EDGE[0] * f)),
         )
         least = min(abs(a), abs(b), abs(c), abs(d), abs(f), abs(p), abs(q), abs(r), abs(s))
         most = max(abs(a), abs(b), abs(c), abs(d), abs(f), abs(p), abs(q), abs(r), abs(s))
@@ -614,9 +623,9 @@ def _note_time(memory, l, e, t):
     """An event acts at t; returns whether it had acted within rounding before, and whether its times come together."""
     gap, near = t - memory.latest[l, e], STILL * abs(t)
     if gap > 0.0:
-        memory.shrinking[l, e] = memory.shrinking[l, e] + 1 if gap <= near and gap <= SHRINKING * memory.gap[l, e] else 0
+        memory.shrinking[l, e] = memory.shrinking[l, e] + 1 if gap <= SHRINKING * memory.gap[l, e] else 0
         memory.gap[l, e], memory.latest[l, e] = gap, t
-    return 0.0 < gap <= near, memory.shrinking[l, e] >= MOST_SHRINKING
+    return 0.0 < gap <= near, 0.0 < gap <= near and memory.shrinking[l, e] >= MOST_SHRINKING
 
 
 @njit(**INNER)

@@ -14,7 +14,7 @@ from symdyn_kernels.status import NOT_FINITE, STEPPED, SUCCESS
 from symdyn.codegen.drivers import plain_driver
 from symdyn.grids.model import GridModel, Workspace
 from symdyn.integration.controllers import Equal, equal_steps
-from symdyn.integration.crossing import crossing, interval_of_change
+from symdyn.integration.crossing import Trend, crossing, interval_of_change
 from symdyn.integration.loop import LIMITED, TO_COME, Margin, Record, targets
 from symdyn.integration.options import Result, StepOptions
 from symdyn.integration.steppers.explicit import interpolates
@@ -92,6 +92,7 @@ class _Loop:
             self.clock,
             self.marks,
         )
+        self.trend = Trend()
         self.next, self.passage, self.name, self.errors = 1, math.nan, scheme.name, bool(scheme.error)
         self.interpolates = interpolates(scheme)
 
@@ -148,7 +149,8 @@ class _Loop:
             t = begin + x * taken
             return self.until(t, self._state(t))  # type: ignore[misc]
 
-        found = interval_of_change(value, self.margin, margin)
+        steady = self.trend.goes_on(taken, self.margin, margin)
+        found = None if steady else interval_of_change(value, self.margin, margin)
         if found is None:
             self.margin = margin
             return NOT_FINITE if margin != margin else None

@@ -2,14 +2,50 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
-__all__ = ["crossing", "interval_of_change"]
+__all__ = ["Trend", "crossing", "interval_of_change"]
 
-#: How often a part of a step is halved in search of a change, and the evaluations that this may take in a step.
-HALVINGS, SEARCHED = 14, 600
+#: Where a part of a step is divided: in halves what is periodic might look constant.
+DIVIDED = 0.46
+#: How often a part of a step is divided in search of a change, and the evaluations that this may take in a step.
+DIVISIONS, SEARCHED = 14, 600
 #: Part of the step to which a crossing is located, and the evaluations that it may take.
 WIDTH, MOST = 1e-13, 150
+
+
+class Trend:
+    """How a margin changes from step to step, so that most steps need not be looked into.
+
+    Examples
+    --------
+    >>> trend = Trend()
+    >>> trend.goes_on(1.0, -3.0, -2.5), trend.goes_on(1.0, -2.5, -2.1), trend.goes_on(1.0, -2.1, -0.1)
+    (False, True, False)
+    """
+
+    def __init__(self) -> None:
+        self.slope, self.length = math.nan, 0.0
+
+    def goes_on(self, h: float, low: float, high: float) -> bool:
+        """Whether the margin after a step of length h is what it was to be, up to a part of its distance from zero.
+
+        It is not for steps that are half as long again as the one before, or longer.
+
+        Parameters
+        ----------
+        h : float
+        low, high : float
+            The margins at both ends of the step.
+
+        Returns
+        -------
+        bool
+        """
+        bend, longer = abs(high - low - self.slope * h), h > 1.5 * self.length
+        self.slope, self.length = (high - low) / h, h
+        return not longer and max(low, high) + 4 * bend < 0
 
 
 def interval_of_change(
@@ -17,8 +53,8 @@ def interval_of_change(
 ) -> tuple[float, float, float, float] | None:  # fmt: skip
     """The first part of a step in which a margin is found to turn from negative to 0 or more, also for a moment within it.
 
-    Each half is halved further until a parabola through the ends and the middle of an interval, by four times its bend, shows
-    that the margin stays negative in it, or changes once.
+    The step, both parts of it and theirs are divided, and these further until a parabola through the ends of an interval and the
+    place where it is divided, by four times its bend, shows that the margin stays negative in it, or changes once.
 
     Parameters
     ----------
@@ -35,10 +71,10 @@ def interval_of_change(
     Examples
     --------
     >>> interval_of_change(lambda x: 0.01 - (x - 0.6) ** 2, -0.35, -0.15)[:2]   # positive from 0.5 to 0.7
-    (0.0, 0.5)
+    (0.46, 0.574264)
     >>> interval_of_change(lambda x: -0.01 - (x - 0.6) ** 2, -0.37, -0.17)
     """
-    parts, made = [(0.0, 1.0, low, high, HALVINGS)], 0
+    parts, made = [(0.0, 1.0, low, high, DIVISIONS)], 0
     while parts:
         a, b, low, high, depth = parts.pop()
         if low >= 0:
@@ -47,12 +83,12 @@ def interval_of_change(
             if high >= 0:
                 return a, b, low, high
             continue
-        middle = (a + b) / 2
+        middle = a + DIVIDED * (b - a)
         value, made = margin(middle), made + 1
-        bend = abs(value - (low + high) / 2)
-        if depth < HALVINGS and max(low, value, high) + 4 * bend < 0:
+        bend = abs(value - low - DIVIDED * (high - low))
+        if depth < DIVISIONS - 1 and max(low, value, high) + 4 * bend < 0:
             continue
-        if depth < HALVINGS and high >= 0 and 4 * bend <= high - low:
+        if depth < DIVISIONS - 1 and high >= 0 and 4 * bend <= high - low:
             return a, b, low, high
         parts += [(middle, b, value, high, depth - 1), (a, middle, low, value, depth - 1)]
         if not value < 0:

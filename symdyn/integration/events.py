@@ -340,6 +340,6 @@ class _Run:
         latest, before, shrinking = self.acted[event]
         gap, near = self.t - latest, STILL * abs(self.t)
         if gap > 0:
-            shrinking = shrinking + 1 if gap <= near and gap <= SHRINKING * before else 0
+            shrinking = shrinking + 1 if gap <= SHRINKING * before else 0
             self.acted[event] = self.t, gap, shrinking
-        return 0 < gap <= near, shrinking >= MOST_SHRINKING
+        return 0 < gap <= near, 0 < gap <= near and shrinking >= MOST_SHRINKING

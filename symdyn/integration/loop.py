@@ -12,7 +12,7 @@ from symdyn_kernels.status import INTERRUPTED, NOT_FINITE, STEP_TOO_SMALL, STIFF
 
 from symdyn.integration.arrays import scaled_error
 from symdyn.integration.controllers import Adaptive, Controller, Dyadic, equal_steps, first_step
-from symdyn.integration.crossing import crossing, interval_of_change
+from symdyn.integration.crossing import Trend, crossing, interval_of_change
 from symdyn.integration.options import Result, StepOptions
 from symdyn.integration.problem import Problem
 from symdyn.integration.steppers import Stepper, make_stepper
@@ -145,7 +145,7 @@ class _Run:
         self.control = self._controller()
         self.steps = self.rejected = self.limited = self.attempts = 0
         self.next, self.error, self.passage = 1, math.nan, math.nan
-        self.margin = -math.inf
+        self.margin, self.trend = -math.inf, Trend()
 
     def _controller(self) -> Controller:
         options, stepper = self.options, self.stepper
@@ -250,6 +250,8 @@ class _Run:
         """Whether the condition became true in a step that was settled; then the crossing is located and recorded."""
         stepper, until = self.stepper, self.until
         assert until is not None
+        if self.trend.goes_on(new - t, self.margin, margin):
+            return False
         state = np.empty(self.problem.size)
         found = interval_of_change(lambda x: float(until(t + x * (new - t), stepper.dense(x, state))), self.margin, margin)
         if found is None:

@@ -6,9 +6,9 @@ from __future__ import annotations
 PARTS = (0.01, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 0.99, 1.0)
 #: Events at one moment that may follow from each other, and moments within rounding at which events act again.
 MOST_AT_ONCE, MOST_STILL = 1000, 30
-#: Times within rounding at which an event acts, each so much sooner after the last, from which on they have an end: a ball that
-#: comes to rest.
-MOST_SHRINKING, SHRINKING = 3, 0.95
+#: How often an event acts, each time so much sooner, until the times are within rounding: they have an end, as those of a ball
+#: that comes to rest.
+MOST_SHRINKING, SHRINKING = 5, 0.95
 #: Moments nearer to each other than this, relative to the time, are within rounding.
 STILL = 1e-12
 #: Least first step after an event, relative to the time: of a shorter one the time takes no notice.

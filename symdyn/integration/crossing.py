@@ -53,8 +53,8 @@ def interval_of_change(
 ) -> tuple[float, float, float, float] | None:  # fmt: skip
     """The first part of a step in which a margin is found to turn from negative to 0 or more, also for a moment within it.
 
-    The step, both parts of it and theirs are divided, and these further until a parabola through the ends of an interval and the
-    place where it is divided, by four times its bend, shows that the margin stays negative in it, or changes once.
+    The step, both parts of it and theirs are divided, and these further until a parabola through the ends of an interval and
+    the place where it is divided, by four times its bend, shows that the margin stays negative in it, or changes once.
 
     Parameters
     ----------

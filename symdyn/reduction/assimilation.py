@@ -12,7 +12,7 @@ import xarray as xr
 from scipy import stats
 
 from symdyn.errors import DeclarationError
-from symdyn.inference.fits import Fit
+from symdyn.inference.fits import Fit, observed_problem
 from symdyn.inference.fitting import fit
 from symdyn.reduction.dense import combination, dense, products
 from symdyn.reduction.manifold import CurvedBasis
@@ -86,7 +86,7 @@ class Assimilation:
         True
         """
         t = np.atleast_1d(np.asarray(times, float))
-        begin = float(self.fit.problem.setup.data.trajectories[0].times[0])
+        begin = float(observed_problem(self.fit, "forecasts").setup.data.trajectories[0].times[0])
         if t[0] < begin or members < 10:
             raise DeclarationError(f"a forecast begins at {begin:g} or later and has ten members or more")
         level = self.fit.level if level is None else level

@@ -102,8 +102,8 @@ class StateLayout:
         if not np.isfinite(whole).all():
             raise DeclarationError("the runs hold values that are not finite; leave failed trajectories out")
         coordinates = {k: c for k, c in data.coords.items() if set(c.dims) <= set(lead) and "initial" not in c.attrs}
-        missing = {d: np.arange(data.sizes[d]) for d in lead if d not in coordinates}
-        kept = xr.Dataset(coords={**coordinates, **missing})
+        counted = {d: np.arange(data.sizes[d]) for d in lead if d not in coordinates}
+        kept = xr.Dataset(coords={**coordinates, **counted})
         return RunStates(
             whole, np.asarray(stored["time"].values, float), {str(d): data.sizes[d] for d in lead}, kept, dict(data.attrs)
         )

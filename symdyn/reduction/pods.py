@@ -37,7 +37,7 @@ MANIFOLDS = ("linear", "quadratic")
 
 
 def pod(
-    full: System,
+    full: ODESystem | GridSystem,
     runs: Any,
     modes: Any = 10,
     points: int | None = None,

@@ -201,7 +201,7 @@ class ReducedSystem(ModeVerbs, ODESystem):
         z = np.stack([np.asarray(source[n].transpose(*dims).values, float) for n in self.names], axis=-1)
         variables = self.layout.variables(self.basis.lift(z), map(str, dims))
         kept = [v for v in source.data_vars if v not in self.names and v not in variables]
-        coordinates = {**source.coords, **{k: (k, v) for k, v in self.layout.space.items()}}
+        coordinates: dict[Any, Any] = {**source.coords, **{k: (k, v) for k, v in self.layout.space.items()}}
         return xr.Dataset({**variables, **{v: source[v] for v in kept}}, coordinates, source.attrs)
 
     def error(self, runs: Any, **options: Any) -> xr.Dataset:
@@ -251,10 +251,9 @@ class ReducedSystem(ModeVerbs, ODESystem):
     def _repeated(self, read: RunStates, z: np.ndarray, options: Mapping[str, Any]) -> np.ndarray:
         """Coordinates (L, T, r) of simulations like some runs."""
         numbers = run_parameters(self, read)
-        along = {"dims": "run"}
-        starts = {s: xr.DataArray(z[:, 0, k], **along) for k, s in enumerate(self.states)}
+        starts = {s: xr.DataArray(z[:, 0, k], dims="run") for k, s in enumerate(self.states)}
         values = {
-            p: xr.DataArray(row, **along) for p, row in zip(self.parameters, numbers, strict=True) if p not in self.inputs
+            p: xr.DataArray(row, dims="run") for p, row in zip(self.parameters, numbers, strict=True) if p not in self.inputs
         }
         given = {"rtol": 1e-8, "atol": 1e-10 * float(np.abs(z).max() or 1.0), "progress": False, **options}
         data = simulate(self, read.times, initial=starts, parameters=values, **given)

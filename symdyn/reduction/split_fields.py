@@ -184,7 +184,7 @@ class GridSplit(Split):
         return self.grid.replace(rates=rows, conditions=MappingProxyType(kept), observables=MappingProxyType({})).model()
 
     @cached_property
-    def _models(self) -> list[tuple[Any, list[int]]]:
+    def _models(self) -> list[tuple[Any, list[int], list[int]]]:
         """Models that compute the atoms, and the atoms of each, a field for each."""
         spread = [k for k, c in enumerate(self._atoms.values()) if next(iter(c))[1] < self.fields]
         single = [k for k in range(len(self._pointwise)) if k not in spread]
@@ -271,7 +271,8 @@ class GridSplit(Split):
 
     def _neighbours(self, places: list[tuple[sp.Expr, int]]) -> dict[tuple[sp.Expr, int], list[int]]:
         """The values on which terms depend in some cells: all cells of one colour are changed at once."""
-        shape, found = self.grid.shape, {place: [] for place in places}
+        shape = self.grid.shape
+        found: dict[tuple[sp.Expr, int], list[int]] = {place: [] for place in places}
         period = [min(2 * REACH + 1, n) if n % (2 * REACH + 1) == 0 or n <= 2 * REACH + 1 else 2 * REACH + 1 for n in shape]
         where = np.indices(shape).reshape(len(shape), -1)
         base = 1.0 + 0.5 * np.cos(np.arange(self.size))

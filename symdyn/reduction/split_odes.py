@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sps
@@ -64,8 +65,8 @@ class EquationSplit(Split):
         self.atoms = tuple(sp.Add(*(_times(c / terms[0][0], e) for c, e in terms)) for terms in merged.values())
         self.count = len(self.atoms)
         entries: dict[sp.Expr, list[tuple[int, int, float]]] = defaultdict(list)
-        for k, (column, terms) in enumerate(merged.items()):
-            for (factor, row), value in column:
+        for k, (places, terms) in enumerate(merged.items()):
+            for (factor, row), value in places:
                 entries[factor].append((row, k, value * terms[0][0]))
         self.factors = tuple(entries)
         self._columns = {q: _sparse(rows, (self.size, self.count)) for q, rows in entries.items()}
@@ -74,7 +75,9 @@ class EquationSplit(Split):
         system = self.system
         swap = {p: sp.Dummy(p.name) for p in system.inputs}  # their values at the times are in `parameters`
         blocks = [("lane", [system.time]), ("y", system.states), ("p", [swap.get(p, p) for p in system.parameters])]
-        found = evaluate(lower("atoms", blocks, dag.replace(self.atoms, swap), [""] * self.count), [times], states, parameters)
+        found = evaluate(
+            lower("atoms", blocks, dag.replace(self.atoms, swap), [""] * self.count), [times], [*states], [*parameters]
+        )
         return np.stack([np.broadcast_to(row, times.shape) for row in found])
 
     def carried(self, factor: sp.Expr, columns: np.ndarray) -> np.ndarray:
@@ -82,13 +85,15 @@ class EquationSplit(Split):
 
     def sample(self, chosen: Sequence[int]) -> Sample:
         atoms, states = tuple(self.atoms[k] for k in chosen), self.system.states
-        reader, swap, rows = Monomials({s: i for i, s in enumerate(states)}, 1), {}, {}
+        reader = Monomials({s: i for i, s in enumerate(states)}, 1)
+        swap: dict[sp.Basic, sp.Basic] = {}
+        rows: dict[sp.Symbol, dict[Any, float]] = {}
         for node in dag.nodes(atoms):
             if node in states or node.is_Add:  # of sums that are linear in several states the projection is computed once
                 form = reader.form(node)
                 linear = all(isinstance(key, tuple) and [*c] == [sp.S.One] for key, c in form.items())
                 if linear and (node in states or len(form) > 2):
-                    symbol = swap[node] = sp.Dummy(f"u_{len(swap)}", real=True)
+                    swap[node] = symbol = sp.Dummy(f"u_{len(swap)}", real=True)
                     rows[symbol] = {key: c[sp.S.One] for key, c in form.items()}
         new = dag.replace(atoms, swap)
         used = dag.free_symbols(new)

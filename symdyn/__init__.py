@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from symdyn.discover.regressors.sparse import SparseRegression
     from symdyn.inference.fits import Fit
     from symdyn.inference.fitting import fit
+    from symdyn.inference.likelihoods import LIKELIHOODS
     from symdyn.io.antimony import read_antimony
     from symdyn.io.archives.archive import Archive, read_archive
     from symdyn.io.datasets import to_frame
@@ -79,6 +80,7 @@ __getattr__, __dir__, __all__ = lazy(
         "grids": (),
         "inference.fits": ("Fit",),
         "inference.fitting": ("fit",),
+        "inference.likelihoods": ("LIKELIHOODS",),
         "io.antimony": ("read_antimony",),
         "io.archives.archive": ("Archive", "read_archive"),
         "io.datasets": ("to_frame",),

@@ -130,6 +130,10 @@ class FitProblem(ABC):
         """Names of the initial values that are fitted."""
         return []
 
+    def remarks(self, theta: np.ndarray) -> tuple[str, ...]:
+        """Notes on the fitted coordinates (P,)."""
+        return ()
+
     def rough_starts(self, count: int) -> np.ndarray:
         """Scaled initial values (S, V, n) from which to begin."""
         return np.zeros((count, *self.start_bounds[0].shape[:1], len(self.start_scale)))

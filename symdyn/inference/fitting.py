@@ -12,7 +12,8 @@ from scipy.stats import norm, qmc
 
 from symdyn.errors import RecoveryError
 from symdyn.inference.fit_problem import FitProblem
-from symdyn.inference.fit_request import FitRequest, Proposal, request
+from symdyn.inference.fit_request import Proposal, request
+from symdyn.inference.fit_symbols import FitRequest
 from symdyn.inference.fits import Fit
 from symdyn.inference.held import climb
 from symdyn.inference.information import check_level
@@ -41,6 +42,7 @@ def fit(
     conditions: Mapping[str, Mapping[Any, Any]] | None = None,
     initial: Mapping[Any, Any] | None = None,
     scales: Mapping[Any, str] | None = None,
+    likelihood: Any = "auto",
     windows: int | None = None,
     starts: int = 20,
     level: float = 0.9,
@@ -148,6 +150,7 @@ def fit(
         parameters=parameters if isinstance(parameters, Mapping) else dict.fromkeys(parameters), priors=priors or {},
         guesses=guesses or {}, observables=observables, noise=noise, conditions=conditions, initial=initial,
         scales=scales or {}, windows=windows, seed=seed, accuracy={"method": method, "rtol": rtol, "atol": atol},
+        likelihood=likelihood,
     )  # fmt: skip
     if not isinstance(system, System) and hasattr(system, "fit_problem"):
         proposal = system.fit_problem(wanted, data)
@@ -174,7 +177,8 @@ def _climbed(proposal: Proposal, starts: int, level: float, seed: int) -> Fit:
     values = problem.values(np.concatenate([best.theta, fits.theta[order[1:]]]))
     total = np.concatenate([best.total, fits.total[order[1:]]])
     ends = pd.DataFrame({"log_posterior": -0.5 * total} | dict(zip(problem.names, values.T, strict=True)))
-    return Fit(problem, theta, scaled, ends, proposal.fitted(theta, scaled), proposal.notes, level, seed)
+    notes = (*proposal.notes, *proposal.facts, *problem.remarks(theta))
+    return Fit(problem, theta, scaled, ends, proposal.fitted(theta, scaled), notes, level, seed)
 
 
 def _design(proposal: Proposal, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,215 @@
+"""Closed moment equations: a Kalman filter along paths, and of cells that are not followed their sample moments."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from math import comb
+from typing import ClassVar
+
+import numpy as np
+import sympy as sp
+from scipy.special import factorial2
+
+from symdyn.derive.closures import CLOSURES
+from symdyn.derive.moments import moments
+from symdyn.errors import RecoveryError, SymdynError
+from symdyn.inference.formulas import ArrayFormulas
+from symdyn.inference.likelihoods._normal import LOG_2PI, MomentEquations, NormalFilter, normal_unmet
+from symdyn.inference.likelihoods.registry import LIKELIHOODS, Evaluator, FitLikelihood, LikelihoodTerms, StochasticSetup
+from symdyn.methods.options import check_whole
+from symdyn.models.moment_index import indices
+from symdyn.models.moments import MomentSystem
+
+__all__ = ["MomentLikelihood"]
+
+#: Cells for each sample moment that a covariance of these needs.
+CELLS = 4
+#: Eigenvalues of the correlation of sample moments, relative to the largest, below which a combination tells nothing.
+RANK = 1e-10
+
+
+@dataclass(frozen=True, kw_only=True)
+class MomentLikelihood(FitLikelihood):
+    r"""Closed moment equations of any order.
+
+    Along paths a Kalman filter with their mean and covariance, whose higher moments start as those of normal variables after
+    every measurement.  Of cells that are not followed the sample moments :math:`\bar\mu` of all orders up to `order` are
+    compared with those expected, as normal variables with their sampled covariance :math:`\hat\Sigma / N`,
+
+    .. math:: \log L = -\tfrac12 \sum_t N_t\, (\bar\mu_t - \mu_t)^T \hat\Sigma_t^{-1} (\bar\mu_t - \mu_t) + \text{const},
+
+    which supposes many cells at each time and nothing of the shape of their distribution.
+
+    Parameters
+    ----------
+    order : int
+        Of the highest moments that are retained.
+    closure : str
+        Name of a closure in ``symdyn.CLOSURES``.
+    taylor_order : int, optional
+        For rates that are no polynomials.
+
+    Examples
+    --------
+    >>> import numpy as np, symdyn as sd
+    >>> net = sd.ReactionNetwork.from_text("0 -> X, k; X -> 0, g", parameters={"g": 1}, initial={"X": 0})
+    >>> rng = np.random.RandomState(0)
+    >>> data = {"t": np.repeat([0.5, 1.0], 300), "X": rng.poisson(20 * (1 - np.exp(-np.repeat([0.5, 1.0], 300))))}
+    >>> fit = sd.fit(net, data, likelihood="moments", starts=2)
+    >>> bool(abs(fit.parameters["k"] - 20) < 1)
+    True
+    """
+
+    name: ClassVar[str] = "moments"
+    definition: ClassVar[str] = (
+        "closed moment equations: normal laws along paths, sample moments of cells that are not followed"
+    )
+    reference: ClassVar[str] = (
+        "Zechner et al., PNAS 109, 8340 (2012); Milner, Gillespie, Wilkinson, Stat. Comput. 23, 287 (2013)"
+    )
+    order: int = 2
+    closure: str = "normal"
+    taylor_order: int | None = None
+
+    def __post_init__(self) -> None:
+        check_whole(1, order=self.order)
+        if self.closure not in CLOSURES:
+            raise RecoveryError(f"the closure is {self.closure!r}; known: {', '.join(CLOSURES)}")
+
+    def unmet(self, setup: StochasticSetup) -> str | None:
+        if not setup.snapshots and self.order < 2:
+            return "needs order=2 or more along paths, for their covariance"
+        if not setup.snapshots and CLOSURES[self.closure].needs_binary:
+            return f"along paths takes no closure of binary species such as {self.closure!r}"
+        try:
+            self._closed(setup)
+            if setup.snapshots:
+                SampleMoments(setup, self._closed(setup), self.order)
+        except SymdynError as error:
+            return f"does not apply: {error}"
+        return normal_unmet(setup) if not setup.snapshots else None
+
+    def evaluator(self, setup: StochasticSetup) -> Evaluator:
+        if setup.snapshots:
+            return SampleMoments(setup, self._closed(setup), self.order)
+        return NormalFilter(setup, MomentEquations.of(self._closed(setup)))
+
+    def _closed(self, setup: StochasticSetup) -> MomentSystem:
+        system = setup.system if setup.snapshots or setup.system.propensities is None else setup.system.replace(binary=())
+        return moments(system, self.order, self.closure, central=True, taylor_order=self.taylor_order)
+
+
+class SampleMoments(Evaluator):
+    """The likelihood of sample moments of cells."""
+
+    def __init__(self, setup: StochasticSetup, closed: MomentSystem, order: int) -> None:
+        self.setup = setup
+        self._inner = NormalFilter(setup, MomentEquations.of(closed))
+        self.unknowns = tuple(sp.Symbol(f"z{i}_") for i in range(len(closed.states)))
+        self.powers = [i for k in range(1, order + 1) for i in indices(len(setup.observed), k)]
+        renamed = dict(zip(closed.states, self.unknowns, strict=True))
+        known = {p: sp.Float(v) for p, v in setup.known.items()}
+        expected = [_expected(setup, closed, i).xreplace(renamed).xreplace(known) for i in self.powers]
+        by = (*self.unknowns, *setup.symbols)
+        self.formulas = ArrayFormulas(expected, (*by, setup.system.time), by)
+        self.scale = np.array([np.prod(setup.data.scale ** np.array(i)) for i in self.powers])
+        self.samples = [part for t, rows in setup.cells() for part in self._sampled(t, rows)]
+
+    def _sampled(self, time: float, rows: np.ndarray) -> list[tuple[float, np.ndarray, np.ndarray, np.ndarray, float]]:
+        """Time, places, values and precision of sample moments, and the constant, of cells with the same columns measured."""
+        found = []
+        patterns, which = np.unique(np.isfinite(rows), axis=0, return_inverse=True)
+        for k, have in enumerate(patterns):
+            own = rows[which.ravel() == k]
+            places = [j for j, i in enumerate(self.powers) if not any(i[o] for o in np.flatnonzero(~have))]
+            if not places:
+                continue
+            if len(own) < CELLS * len(places):
+                raise RecoveryError(
+                    f"{len(own)} cells at time {time:g} cannot tell the covariance of {len(places)} sample moments; expected "
+                    f"{CELLS * len(places)} or more"
+                )
+            filled = np.where(have, own, 0.0)
+            terms = np.stack([np.prod(filled ** np.array(self.powers[j]), axis=1) / self.scale[j] for j in places], axis=1)
+            spread = np.cov(terms.T).reshape(len(places), -1) / len(own)
+            unit = np.sqrt(np.maximum(np.diag(spread), 1e-300))
+            values, vectors = np.linalg.eigh(spread / np.outer(unit, unit))
+            kept = (values > RANK * max(values[-1], 1e-300)) & (values > 1e-12)
+            if not kept.any():  # no cell differs from another
+                continue
+            rooted = vectors[:, kept] / unit[:, None]
+            precision = (rooted / values[kept]) @ rooted.T
+            constant = -0.5 * float(np.log(values[kept]).sum() + 2 * np.log(unit).sum() + kept.sum() * LOG_2PI)
+            found.append((time, np.array(places), terms.mean(axis=0), precision, constant))
+        return found
+
+    def expected(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Times (T,), expected moments (M, T, k) over their scales, and derivatives (M, T, k, P)."""
+        wanted = [t for t, *_ in self.samples]
+        z, dz, times = self._inner.unknowns(values, wanted)
+        M, T, P = len(values), len(times), values.shape[1]
+        table = {s: z[..., i] for i, s in enumerate(self.unknowns)}
+        table |= {s: values[:, k, None] for k, s in enumerate(self.setup.symbols)}
+        found, slopes = self.formulas(table | {self.setup.system.time: times[None]})
+        mean = np.stack([np.broadcast_to(v, (M, T)) for v in found], axis=-1)
+        moved = np.zeros((*mean.shape, P))
+        for (k, q), d in slopes.items():
+            d = np.broadcast_to(d, (M, T))
+            if q < len(self.unknowns):
+                moved[:, :, k] += d[..., None] * dz[:, :, q]
+            else:
+                moved[:, :, k, q - len(self.unknowns)] += d
+        return times, mean / self.scale, moved / self.scale[:, None]
+
+    def expand(self, values: np.ndarray) -> LikelihoodTerms:
+        M, P = values.shape
+        value, gradient, information = np.zeros(M), np.zeros((M, P)), np.zeros((M, P, P))
+        with np.errstate(all="ignore"):
+            times, mean, moved = self.expected(values)
+            for time, places, seen, precision, constant in self.samples:
+                at = int(np.searchsorted(times, time))
+                gap, slope = seen - mean[:, at, places], moved[:, at, places]
+                value += constant - 0.5 * np.einsum("mi,ij,mj->m", gap, precision, gap)
+                gradient += np.einsum("mip,ij,mj->mp", slope, precision, gap)
+                information += np.einsum("mip,ij,mjq->mpq", slope, precision, slope)
+        lost = ~np.isfinite(value) | ~np.isfinite(gradient).all(1) | ~np.isfinite(information).all((1, 2))
+        value[lost], gradient[lost], information[lost] = -np.inf, 0.0, 0.0
+        return LikelihoodTerms(value, gradient, information)
+
+
+def _expected(setup: StochasticSetup, closed: MomentSystem, powers: tuple[int, ...]) -> sp.Expr:
+    """The raw moment of measurements with these powers, of moments of the species and of the noise."""
+    states = setup.system.states
+    total = sp.S.Zero
+    for lower in itertools.product(*(range(p + 1) for p in powers)):
+        factor, product = sp.S.One, sp.S.One
+        for spec, p, q in zip(setup.observed, powers, lower, strict=True):
+            factor *= comb(p, q) * _noise_moment(spec, p - q)
+            product *= spec.expression**q
+        if factor != 0:
+            total += factor * _mean_of(product, states, closed)
+    return total
+
+
+def _noise_moment(spec, power: int) -> sp.Expr:
+    """A moment of the noise of a column."""
+    if power == 0:
+        return sp.S.One
+    if spec.law.exact or power % 2:
+        return sp.S.Zero
+    if spec.law.name != "normal":
+        raise RecoveryError(f"sample moments take normal noise or none, and that of {spec.name} is {spec.law.name}")
+    return spec.parameters[0] ** power * int(factorial2(power - 1))
+
+
+def _mean_of(e: sp.Expr, states: tuple[sp.Symbol, ...], closed: MomentSystem) -> sp.Expr:
+    """The expected value of a polynomial of the species."""
+    try:
+        polynomial = sp.Poly(e, *states)
+    except sp.PolynomialError:
+        raise RecoveryError(f"sample moments take observables that are polynomials of the species, and {e} is none") from None
+    return sp.Add(*(c * (closed.moments.raw(i) if any(i) else sp.S.One) for i, c in polynomial.terms()))
+
+
+LIKELIHOODS.register("moments", MomentLikelihood)

@@ -1,0 +1,327 @@
+"""Finite state projection: the likelihood of a network itself, of paths and of cells that are not followed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+import sympy as sp
+
+from symdyn import dag
+from symdyn.declaration import lookup
+from symdyn.errors import SymdynError
+from symdyn.inference.formulas import ArrayFormulas
+from symdyn.inference.likelihoods.registry import (
+    LIKELIHOODS,
+    Evaluator,
+    FitLikelihood,
+    LikelihoodTerms,
+    PathGroup,
+    StochasticSetup,
+)
+from symdyn.projection.parametric import Rates, StateGrid, grid, roomy
+from symdyn.projection.rational import carried
+
+__all__ = ["ProjectionLikelihood"]
+
+#: Digits to which gaps are the same.
+DIGITS = 10
+#: Probability below which the rational approximation of the exponential has no digits left.
+FLOOR = 1e-14
+#: Part of the probability that may leave the box at the optimum without a note.
+LOSS = 1e-3
+#: Steps of one length from which on the transition matrix of a box of at most so many states is computed.
+OFTEN, DENSE = 6, 400
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProjectionLikelihood(FitLikelihood):
+    r"""The likelihood of the master equation on a box of states.
+
+    A path has :math:`\log L = \sum_k \log \sum_n g(y_k | n)\, p_k(n)` with the probabilities :math:`p_k` of the numbers n given
+    all earlier measurements, and the law g of what is measured: a filter over hidden states, in which each step is the
+    exponential of the generator.  Cells that are not followed have :math:`\log \sum_n g(y | n)\, p_t(n)` each.  What leaves the
+    box is missing, so that values are lower bounds.
+
+    Parameters
+    ----------
+    upper : mapping from species to int, optional
+        Largest numbers; by default those that were measured and six of their square roots more.
+    largest : int
+        States of the box at most.
+
+    Examples
+    --------
+    Death alone leaves binomial numbers.
+
+    >>> import numpy as np, symdyn as sd
+    >>> from scipy import stats
+    >>> net = sd.ReactionNetwork.from_text("X -> 0, g", initial={"X": 20})
+    >>> fit = sd.fit(net, {"t": [0.0, 1.0, 2.0], "X": [20, 13, 9]}, likelihood="projection", starts=2)
+    >>> stay = np.exp(-fit.parameters["g"])
+    >>> exact = stats.binom.logpmf(13, 20, stay) + stats.binom.logpmf(9, 13, stay)
+    >>> bool(np.isclose(fit.log_likelihood, exact, rtol=1e-9)), bool(np.isclose(stay, 22 / 33))
+    (True, True)
+    """
+
+    name: ClassVar[str] = "projection"
+    definition: ClassVar[str] = "the master equation on a box of states"
+    reference: ClassVar[str] = (
+        "Munsky, Khammash, J. Chem. Phys. 124, 044104 (2006); Fox, Munsky, PLoS Comput. Biol. 15, e1006365 (2019)"
+    )
+    exact: ClassVar[bool] = True
+    upper: Mapping[Any, int] = field(default_factory=dict)
+    largest: int = 20_000
+
+    def unmet(self, setup: StochasticSetup) -> str | None:
+        system = setup.system
+        if system.propensities is None:
+            return "takes reaction networks alone"
+        if system.events:
+            return "takes networks without events"
+        if system.time in dag.free_symbols(system.propensities):
+            return "takes rates that do not depend on time"
+        bursts = [b for r in system.reactions for b in (r.bursts or {}).values()]
+        if any(b.mean.free_symbols & set(setup.symbols) for b in bursts):
+            return "takes no means of bursts that are fitted"
+        try:
+            upper = self.corner(setup)
+        except SymdynError as error:
+            return str(error)
+        missing = [s.name for s in system.states if s not in upper]
+        if missing:
+            return f"needs to know how large {missing[0]} may become, which is not measured without noise; say upper={{'{missing[0]}': 100}}"
+        size = float(np.prod([n + 1.0 for n in upper.values()]))
+        if size > self.largest:
+            return f"needs {size:.3g} states, more than largest={self.largest}"
+        return None
+
+    def corner(self, setup: StochasticSetup) -> dict[sp.Symbol, int]:
+        """Largest numbers of the species that are known."""
+        states = setup.system.states
+        found = {lookup(k, states, "species"): int(v) for k, v in self.upper.items()}
+        direct = {o.expression: k for k, o in enumerate(setup.observed)}
+        for s in states:
+            if s in found:
+                continue
+            if s in setup.system.binary:
+                found[s] = 1
+            elif s in direct:
+                seen = np.concatenate([t.values[:, direct[s]] for t in setup.data.trajectories])
+                start = setup.initial.get(s, sp.S.Zero)
+                found[s] = roomy(max(float(np.nanmax(seen)), float(start) if start.is_number else 0.0, 0.0))
+        return {s: found[s] for s in states if s in found}
+
+    def evaluator(self, setup: StochasticSetup) -> Evaluator:
+        return ProjectedEvaluator(setup, grid(setup.system.with_parameters(setup.known), self.corner(setup)))
+
+
+class ProjectedEvaluator(Evaluator):
+    """The likelihood on a box."""
+
+    def __init__(self, setup: StochasticSetup, box: StateGrid) -> None:
+        self.setup, self.box = setup, box
+        self.fitted = [p for p in setup.symbols if p in setup.system.parameters]
+        self.places = [setup.symbols.index(p) for p in self.fitted]
+        self.rates = Rates(setup.system.with_parameters(setup.known), self.fitted, logarithmic=False)
+        states, known = setup.system.states, {p: sp.Float(v) for p, v in setup.known.items()}
+        found = [e.xreplace(known) for o in setup.observed for e in (o.expression, *(o.parameters or ()))]
+        self.formulas = ArrayFormulas(found, (*states, *setup.symbols, setup.system.time), setup.symbols)
+        self.numbers = {s: box.states[:, i].astype(float) for i, s in enumerate(states)}
+        self.lost = 0.0
+
+    @property
+    def notes(self) -> tuple[str, ...]:  # type: ignore[override]
+        """How large the box is."""
+        corner = ", ".join(f"{s} up to {n - 1}" for s, n in zip(self.setup.system.names, self.box.shape, strict=True))
+        return (f"the master equation on {len(self.box.states)} states, {corner}",)
+
+    def expand(self, values: np.ndarray) -> LikelihoodTerms:
+        found = [self._one(v) for v in values]
+        return LikelihoodTerms(*(np.stack([f[k] for f in found]) for k in range(3)))
+
+    def remarks(self, values: np.ndarray) -> tuple[str, ...]:
+        self._one(values)
+        if self.lost <= LOSS:
+            return ()
+        return (
+            f"{self.lost:.2g} of the probability leaves the box of states; give larger numbers by LIKELIHOODS['projection'](upper=...)",
+        )
+
+    def _one(self, values: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        """Log-likelihood, gradient and information at one choice of values (P,)."""
+        P = len(values)
+        none = -np.inf, np.zeros(P), np.zeros((P, P))
+        self.lost = 0.0
+        rates = self.rates.at(values[self.places], self.box.states)
+        if rates is None:
+            return none
+        self._data = self.box.generators.data(rates[0])
+        self._bends = np.array([self.box.generators.data(b) for b in rates[1]]).reshape(-1, len(self._data))
+        self._steps: dict[float, tuple[np.ndarray, np.ndarray]] = {}
+        total = [0.0, np.zeros(P), np.zeros((P, P))]
+        with np.errstate(all="ignore"):
+            if self.setup.snapshots:
+                sound = self._cells(values, total)
+            else:
+                sound = all(self._paths(group, values, total) for group in self.setup.groups())
+        if not (sound and np.isfinite(total[0]) and np.isfinite(total[1]).all() and np.isfinite(total[2]).all()):
+            return none
+        return float(total[0]), np.asarray(total[1]), np.asarray(total[2])
+
+    # ---- distributions through time ------------------------------------------------------------------------
+
+    def _carry(self, p: np.ndarray, dp: np.ndarray, gap: float, times: int = 1) -> tuple[np.ndarray, np.ndarray]:
+        """Distributions (D, m) and derivatives (P, D, m) a gap later, one of `times` that are as long."""
+        gap = round(gap, DIGITS)
+        if gap == 0:
+            return p, dp
+        own = dp[self.places]
+        n = len(p)
+        if times >= OFTEN and n <= DENSE:
+            if gap not in self._steps:
+                self._steps[gap] = carried(
+                    self.box.generators, self._data, self._bends, np.eye(n), np.zeros((len(self.places), n, n)), gap
+                )
+            E, dE = self._steps[gap]
+            moved = np.einsum("ij,pjm->pim", E, dp)
+            for k, q in enumerate(self.places):
+                moved[q] += dE[k] @ p
+            return E @ p, moved
+        rest = [q for q in range(len(dp)) if q not in self.places]
+        new, bent = carried(self.box.generators, self._data, self._bends, p, own, gap)
+        found = np.zeros_like(dp)
+        found[self.places] = bent
+        if rest and dp[rest].any():  # derivatives by what rates do not depend on
+            flat = dp[rest].transpose(1, 0, 2).reshape(n, -1)
+            moved, _ = carried(self.box.generators, self._data, self._bends[:0], flat, np.zeros((0, *flat.shape)), gap)
+            found[rest] = moved.reshape(n, len(rest), -1).transpose(1, 0, 2)
+        return new, found
+
+    def _weights(self, y: np.ndarray, values: np.ndarray, time: float) -> tuple[np.ndarray, np.ndarray]:
+        """Densities (D, m) of measurements (m, n) in every state, and derivatives (P, D, m)."""
+        table = {**self.numbers, **dict(zip(self.setup.symbols, values, strict=True)), self.setup.system.time: np.asarray(time)}
+        found, slopes = self.formulas(table)
+        D, P = len(self.box.states), len(values)
+        logs, bends = np.zeros((D, len(y))), np.zeros((P, D, len(y)))
+        place = 0
+        for o, spec in enumerate(self.setup.observed):
+            own = 1 + len(spec.parameters or ())
+            mean, *parameters = (np.broadcast_to(f, (D,))[:, None] for f in found[place : place + own])
+            have = np.isfinite(y[:, o])[None]
+            score = spec.law.score(
+                np.where(have, y[None, :, o], 1.0), self._possible(spec, mean), tuple(parameters), fisher=True
+            )
+            logs += np.where(have, score.value, 0.0)
+            for j in range(own):
+                for q in range(P):
+                    if (place + j, q) in slopes:
+                        slope = np.broadcast_to(slopes[place + j, q], (D,))[:, None]
+                        bends[q] += np.where(have, score.scores[j] * slope, 0.0)
+            place += own
+        return np.exp(logs), np.nan_to_num(bends)
+
+    @staticmethod
+    def _possible(spec: Any, mean: np.ndarray) -> np.ndarray:
+        return np.maximum(mean, 1e-10) if spec.law.counts or spec.law.positive else mean
+
+    # ---- likelihoods ---------------------------------------------------------------------------------------
+
+    def _paths(self, group: PathGroup, values: np.ndarray, total: list[Any]) -> bool:
+        """Add paths that were measured at the same times; False if they are impossible."""
+        G, P, D = len(group.members), len(values), len(self.box.states)
+        begun, _ = self.setup.path_starts(group, values[None])
+        start = np.rint(begun[0]).astype(np.int64)
+        if (start < 0).any() or (start >= np.array(self.box.shape)).any():
+            return False
+        p, dp = np.zeros((D, G)), np.zeros((P, D, G))
+        p[self.box.places(start), np.arange(G)] = 1.0
+        data = self.setup.later(group)
+        gaps = np.round(np.diff(group.times), DIGITS)
+        for k, time in enumerate(group.times):
+            if k:
+                p, dp = self._carry(p, dp, gaps[k - 1], int((gaps == gaps[k - 1]).sum()))
+                self.lost = max(self.lost, float(1 - p.sum(axis=0).min()))
+            if not np.isfinite(data[:, k]).any():
+                continue
+            known = self._whole(data[:, k])
+            if known is not None:  # every number is known: expected information, and the state is certain
+                inside = ((known >= 0) & (known < np.array(self.box.shape))).all(axis=1)
+                if not inside.all():
+                    return False
+                at = self.box.places(known)
+                q, dq = p[at, np.arange(G)], dp[:, at, np.arange(G)]
+                weight = np.where(p > FLOOR, 1 / np.maximum(p, FLOOR), 0.0)
+                total[2] += np.einsum("adg,dg,bdg->ab", dp, weight, dp, optimize=True)
+                total[0] += np.log(np.maximum(q, 1e-300)).sum() if (q > 0).all() else -np.inf
+                total[1] += (dq / np.maximum(q, FLOOR)).sum(axis=1)
+                p, dp = np.zeros_like(p), np.zeros_like(dp)
+                p[at, np.arange(G)] = 1.0
+                continue
+            g, dg = self._weights(data[:, k], values, float(time))
+            joint = g * p
+            q = joint.sum(axis=0)
+            if not (q > 0).all():
+                return False
+            moved = dg * joint + g * dp
+            slope = moved.sum(axis=1) / q
+            total[0] += np.log(q).sum()
+            total[1] += slope.sum(axis=1)
+            total[2] += slope @ slope.T
+            p = joint / q
+            dp = moved / q - p * slope[:, None]
+        return True
+
+    def _whole(self, y: np.ndarray) -> np.ndarray | None:
+        """Numbers (G, species) where all of them were measured without noise."""
+        direct = {o.expression: k for k, o in enumerate(self.setup.observed) if o.law.exact}
+        if not np.isfinite(y).all() or len(self.setup.observed) > len(direct):
+            return None
+        if not all(s in direct for s in self.setup.system.states):
+            return None
+        return y[:, [direct[s] for s in self.setup.system.states]].astype(np.int64)
+
+    def _cells(self, values: np.ndarray, total: list[Any]) -> bool:
+        """Add cells that are not followed."""
+        P, D = len(values), len(self.box.states)
+        begun, _ = self.setup.starts(values[None])
+        start = np.rint(begun).astype(np.int64)
+        if (start < 0).any() or (start >= np.array(self.box.shape)).any():
+            return False
+        p, dp = np.zeros((D, 1)), np.zeros((P, D, 1))
+        p[self.box.places(start), 0] = 1.0
+        time = self.setup.begin
+        for when, rows in self.setup.cells():
+            p, dp = self._carry(p, dp, when - time)
+            time = when
+            self.lost = max(self.lost, float(1 - p.sum()))
+            seen = rows[np.isfinite(rows).any(axis=1)]
+            kinds, counts = np.unique(seen, axis=0, return_counts=True)
+            if not len(kinds):
+                continue
+            exact = all(o.law.exact for o in self.setup.observed) and np.isfinite(seen).all()
+            g, dg = self._weights(kinds, values, when)
+            q = g.T @ p[:, 0]
+            dq = np.einsum("adm,d->am", dg * g, p[:, 0]) + dp[:, :, 0] @ g
+            if not (q > 0).all():
+                return False
+            slope = dq / q
+            total[0] += counts @ np.log(q)
+            total[1] += slope @ counts
+            total[2] += (slope * counts) @ slope.T if not exact else self._expected(p, dp, len(seen))
+        return True
+
+    def _expected(self, p: np.ndarray, dp: np.ndarray, count: int) -> np.ndarray:
+        """Expected information of so many cells whose columns were measured without noise."""
+        table = {**self.numbers, **dict.fromkeys(self.setup.symbols, np.asarray(1.0)), self.setup.system.time: np.asarray(0.0)}
+        found, _ = self.formulas(table)
+        columns = np.stack([np.broadcast_to(f, (len(p),)) for f in found], axis=1)
+        _, group = np.unique(columns, axis=0, return_inverse=True)
+        q = np.bincount(group.ravel(), weights=p[:, 0])
+        dq = np.stack([np.bincount(group.ravel(), weights=d[:, 0], minlength=len(q)) for d in dp])
+        return count * (dq * np.where(q > FLOOR, 1 / np.maximum(q, FLOOR), 0.0)) @ dq.T
+
+
+LIKELIHOODS.register("projection", ProjectionLikelihood)

@@ -1,0 +1,211 @@
+"""Where likelihoods of systems with randomness register, what they are given, and what each of them returns."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+import sympy as sp
+
+from symdyn.inference.data import Observations
+from symdyn.inference.fit_problem import FittedColumn
+from symdyn.inference.formulas import ArrayFormulas
+from symdyn.inference.observed_problem import NoisyObservable
+from symdyn.registry import Registry
+from symdyn.system import System
+
+__all__ = ["LIKELIHOODS", "Evaluator", "FitLikelihood", "LikelihoodTerms", "PathGroup", "StochasticSetup"]
+
+
+class PathGroup(NamedTuple):
+    """Paths that were measured at the same times.
+
+    Attributes
+    ----------
+    members : (G,) int64
+        Their places among the trajectories.
+    times : (T,) float64
+    values : (G, T, n) float64
+        NaN where nothing was measured.
+    """
+
+    members: np.ndarray
+    times: np.ndarray
+    values: np.ndarray
+
+
+@dataclass(frozen=True)
+class StochasticSetup:
+    """Everything that is known before a fit of a system with randomness.
+
+    Attributes
+    ----------
+    system : ReactionNetwork or SDESystem
+    observed : tuple of NoisyObservable
+        In the order of the columns of `data`; all parameters of laws are given.
+    data : Observations
+        Paths; or of cells that are not followed one trajectory for each time, whose times are all equal.
+    snapshots : bool
+        Whether cells are not followed.
+    columns : tuple of FittedColumn
+    symbols : tuple of Symbol
+        Of the columns.
+    initial : mapping of Symbol to Expr
+        Of states, in symbols of columns; of paths they hold at the first time of each, of cells at time `begin`.
+    begin : float
+    seed : int
+        Of random numbers.
+    """
+
+    system: Any
+    observed: tuple[NoisyObservable, ...]
+    data: Observations
+    snapshots: bool
+    columns: tuple[FittedColumn, ...]
+    symbols: tuple[sp.Symbol, ...]
+    initial: Mapping[sp.Symbol, sp.Expr]
+    begin: float = 0.0
+    seed: int = 0
+
+    @property
+    def known(self) -> dict[sp.Symbol, float]:
+        """Values of parameters of the system that are not fitted."""
+        return {p: float(v) for p, v in self.system.defaults.items() if p not in self.symbols}
+
+    def table(self, values: np.ndarray) -> dict[sp.Symbol, np.ndarray]:
+        """Values (M,) of all parameters of the system, and of the other symbols, from those of the columns (M, P)."""
+        found = {p: np.full(len(values), v) for p, v in self.known.items()}
+        return found | {s: values[:, k] for k, s in enumerate(self.symbols)}
+
+    def rows(self, system: System, values: np.ndarray) -> np.ndarray:
+        """Parameters (M, k) in the order of a system that is derived from this one."""
+        table = self.table(values)
+        return np.stack([table[p] for p in system.parameters], axis=-1) if system.parameters else np.zeros((len(values), 0))
+
+    def starts(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Initial values (M, n) of the states, NaN where there is none, and derivatives (M, n, P) by the columns."""
+        states = self.system.states
+        begun = np.full((len(values), len(states)), np.nan)
+        slopes = np.zeros((*begun.shape, len(self.symbols)))
+        found, derivatives = self._beginning({s: values[:, k] for k, s in enumerate(self.symbols)})
+        for i, value in zip((states.index(s) for s in self.initial), found, strict=True):
+            begun[:, i] = value
+        places = [states.index(s) for s in self.initial]
+        for (k, p), d in derivatives.items():
+            slopes[:, places[k], p] = d
+        return begun, slopes
+
+    @cached_property
+    def _beginning(self) -> ArrayFormulas:
+        known = {p: sp.Float(v) for p, v in self.known.items()}
+        return ArrayFormulas([sp.sympify(e).xreplace(known) for e in self.initial.values()], self.symbols, self.symbols)
+
+    def path_starts(self, group: PathGroup, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Initial states (M, G, n) of paths, and derivatives: what was measured without noise is where a path begins."""
+        begun, slopes = self.starts(values)
+        begun = np.repeat(begun[:, None], len(group.members), axis=1)
+        slopes = np.repeat(slopes[:, None], len(group.members), axis=1)
+        for o, spec in enumerate(self.observed):
+            if spec.law.exact and spec.expression in self.system.states:
+                i, seen = self.system.states.index(spec.expression), np.isfinite(group.values[:, 0, o])
+                begun[:, seen, i], slopes[:, seen, i] = group.values[seen, 0, o], 0.0
+        return begun, slopes
+
+    def later(self, group: PathGroup) -> np.ndarray:
+        """What is measured of paths (G, T, n), without the first values of those that tell where a path begins."""
+        found = group.values.copy()
+        for o, spec in enumerate(self.observed):
+            if spec.law.exact and spec.expression in self.system.states:
+                found[:, 0, o] = np.nan
+        return found
+
+    def groups(self) -> Iterator[PathGroup]:
+        """Paths by the times at which they were measured."""
+        by: dict[bytes, list[int]] = {}
+        for k, t in enumerate(self.data.trajectories):
+            by.setdefault(np.ascontiguousarray(t.times).tobytes(), []).append(k)
+        for members in by.values():
+            values = np.stack([self.data.trajectories[k].values for k in members])
+            yield PathGroup(np.array(members), self.data.trajectories[members[0]].times, values)
+
+    def cells(self) -> list[tuple[float, np.ndarray]]:
+        """Times of snapshots with what was measured of the cells then, (cells, n)."""
+        return [(float(t.times[0]), t.values) for t in self.data.trajectories]
+
+
+@dataclass(frozen=True)
+class LikelihoodTerms:
+    """Log-likelihoods of M choices of P values.
+
+    Attributes
+    ----------
+    value : (M,) float64
+        Minus infinity where the data are impossible.
+    gradient : (M, P) float64
+    information : (M, P, P) float64
+    error : (M,) float64, optional
+        Standard errors of `value`, where it is estimated by simulations.
+    """
+
+    value: np.ndarray
+    gradient: np.ndarray
+    information: np.ndarray
+    error: np.ndarray | None = None
+
+
+class Evaluator(ABC):
+    """The likelihood of one set of data.
+
+    Attributes
+    ----------
+    noisy : bool
+        Whether values are estimated by simulations; then `expand` leaves the derivatives at zero, and they are differences.
+    notes : tuple of str
+        What is to be known of it.
+    """
+
+    noisy: ClassVar[bool] = False
+    notes: tuple[str, ...] = ()
+
+    @abstractmethod
+    def expand(self, values: np.ndarray) -> LikelihoodTerms:
+        """The log-likelihood at values (M, P) of the columns, with its derivatives."""
+
+    def remarks(self, values: np.ndarray) -> tuple[str, ...]:
+        """Notes on the fitted values (P,)."""
+        return ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitLikelihood(ABC):
+    """A likelihood, by its options; a subclass is a frozen dataclass whose fields are options.
+
+    Attributes
+    ----------
+    name : str
+        By which `symdyn.fit` finds it.
+    definition, reference : str
+    exact : bool
+        Whether it is the likelihood of the system itself.
+    """
+
+    name: ClassVar[str]
+    definition: ClassVar[str]
+    reference: ClassVar[str]
+    exact: ClassVar[bool] = False
+
+    @abstractmethod
+    def unmet(self, setup: StochasticSetup) -> str | None:
+        """Why it cannot be used, as a clause that follows its name; None if it can."""
+
+    @abstractmethod
+    def evaluator(self, setup: StochasticSetup) -> Evaluator:
+        """The likelihood of these data."""
+
+
+#: By name; classes of options.
+LIKELIHOODS: Registry[type[FitLikelihood]] = Registry("likelihood")

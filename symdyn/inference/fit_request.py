@@ -46,6 +46,9 @@ class Proposal:
         Of which the user is warned.
     facts : tuple of str
         Further notes of the fit.
+    rough : FitProblem, optional
+        An approximation of the likelihood with the same columns, whose optimum is where to begin; the likelihood itself is
+        simulated.
     """
 
     problem: FitProblem
@@ -53,6 +56,7 @@ class Proposal:
     fitted: Callable[[np.ndarray, np.ndarray], Any]
     notes: tuple[str, ...] = ()
     facts: tuple[str, ...] = ()
+    rough: FitProblem | None = None
 
 
 def request(system: Any, data: Any, wanted: FitRequest) -> Proposal:
@@ -65,7 +69,7 @@ def request(system: Any, data: Any, wanted: FitRequest) -> Proposal:
     """
     if isinstance(system, System) and not system.unknowns and {"propensities", "diffusion"} & system.parts:
         problem, notes = stochastic_problem(system, data, wanted)
-        return Proposal(problem, (), stochastic_system(system, problem), facts=notes)
+        return Proposal(problem, (), stochastic_system(system, problem), facts=notes, rough=problem.rough)
     _check_kind(system)
     if wanted.likelihood != "auto":
         raise RecoveryError(

@@ -173,6 +173,11 @@ class Fit(FitVerbs):
         return self.log_posterior - float(self.problem.log_prior(self.theta[None])[0])
 
     @property
+    def log_likelihood_error(self) -> float:
+        """Standard error of `log_likelihood` where simulations estimate it, else 0."""
+        return self.problem.error(self.theta)
+
+    @property
     def aic(self) -> float:
         """Akaike's information criterion."""
         return 2 * (self.count + self.problem.concentrated) - 2 * self.log_likelihood

@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.stats import norm, qmc
 
 from symdyn.errors import RecoveryError
-from symdyn.inference.fit_problem import FitProblem
+from symdyn.inference.fit_problem import GAIN, FitProblem
 from symdyn.inference.fit_request import Proposal, request
 from symdyn.inference.fit_symbols import FitRequest
 from symdyn.inference.fits import Fit
@@ -26,6 +26,8 @@ __all__ = ["fit"]
 ITERATIONS, POLISH, LAST_GAIN = 80, 200, 1e-10
 #: Standard deviations of the logarithms of starts about a guess, and without one.
 NEAR_GUESS, FAR = 0.5, 3.0
+#: Optima of an approximation from which a simulated likelihood is climbed.
+ROUGH = 2
 #: Share of a prior that starts leave out at either end.
 TAIL = 0.02
 
@@ -167,12 +169,16 @@ def _climbed(proposal: Proposal, starts: int, level: float, seed: int) -> Fit:
     if not problem.count:
         raise RecoveryError("nothing is to be fitted, as everything has a value; name parameters=[...], or leave out values")
     theta, begun = _design(proposal, starts, seed)
+    if proposal.rough is not None:
+        near = climb(proposal.rough, theta, begun, iterations=ITERATIONS)
+        order = np.argsort(near.total, kind="stable")
+        theta, begun = near.theta[order[:ROUGH]], near.starts[order[:ROUGH]]
     fits = climb(problem, theta, begun, iterations=ITERATIONS)
     if not np.isfinite(fits.total).any():
         raise RecoveryError("no simulation of the system follows the data; give guesses or bounds of its parameters")
     order = np.argsort(fits.total, kind="stable")
     order = order[np.isfinite(fits.total[order])]
-    best = climb(problem, fits.theta[order[:1]], fits.starts[order[:1]], iterations=POLISH, gain=LAST_GAIN)
+    best = climb(problem, fits.theta[order[:1]], fits.starts[order[:1]], iterations=POLISH, gain=LAST_GAIN if problem.gain == GAIN else problem.gain)
     theta, scaled = best.theta[0], best.starts[0]
     values = problem.values(np.concatenate([best.theta, fits.theta[order[1:]]]))
     total = np.concatenate([best.total, fits.total[order[1:]]])

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from symdyn.inference.fit_problem import FitProblem
-from symdyn.inference.likelihoods.registry import Evaluator, FitLikelihood, LikelihoodTerms, StochasticSetup
+from symdyn.inference.fit_problem import GAIN, FitProblem
+from symdyn.inference.likelihoods import LIKELIHOODS, Evaluator, FitLikelihood, LikelihoodTerms, StochasticSetup
 from symdyn.inference.quadratic import Quadratic
 
-__all__ = ["StochasticProblem"]
+__all__ = ["StochasticProblem", "made_problem"]
 
-#: Step of a first parabola through simulated log-likelihoods, in units of coordinates.
+#: Step of second differences of simulated log-likelihoods, in units of coordinates.
 FIRST = 0.15
-#: Fall of the log-likelihood over which the second one reaches, and bounds of its steps.
-FALL, SHORTEST, LONGEST = 1.5, 0.01, 0.6
+#: Standard error of a log-likelihood above which a note says so.
+LARGE_ERROR = 1.5
+#: Gain of twice a simulated log-likelihood that counts.
+NOISY_GAIN = 0.02
+#: Fall of the log-likelihood over which parabolas reach, bounds of their half axes, and of curvatures relative to expected ones.
+FALL, SHORTEST, LONGEST, CURVED = 2.5, 0.003, 0.5, (0.1, 10.0)
 
 
 class StochasticProblem(FitProblem):
@@ -23,13 +27,17 @@ class StochasticProblem(FitProblem):
     ----------
     setup : StochasticSetup
     likelihood : FitLikelihood
+    rough : StochasticProblem, optional
+        An approximation of a likelihood that is simulated.
     """
 
-    def __init__(self, setup: StochasticSetup, likelihood: FitLikelihood) -> None:
+    def __init__(self, setup: StochasticSetup, likelihood: FitLikelihood, rough: StochasticProblem | None = None) -> None:
+        self.rough = rough
         self.setup, self.likelihood, self.columns = setup, likelihood, setup.columns
         self.system, self.size = setup.system, setup.data.size
         self.start_bounds, self.start_scale = (np.zeros((0, 0)), np.zeros((0, 0))), np.zeros(0)
         self.evaluator: Evaluator = likelihood.evaluator(setup)
+        self.gain = NOISY_GAIN if self.evaluator.noisy else GAIN
 
     @property
     def noisy(self) -> bool:
@@ -42,7 +50,10 @@ class StochasticProblem(FitProblem):
         return 0.0 if found is None else float(found[0])
 
     def remarks(self, theta: np.ndarray) -> tuple[str, ...]:
-        return self.evaluator.remarks(self.values(theta))
+        found, error = self.evaluator.remarks(self.values(theta)), self.error(theta)
+        if error > LARGE_ERROR:
+            found += (f"the log-likelihood has a standard error of {error:.2g}; take more particles",)
+        return found
 
     def expand_data(self, which: np.ndarray, theta: np.ndarray, starts: np.ndarray, *, fisher: bool = False) -> Quadratic:
         count, P = theta.shape
@@ -64,20 +75,16 @@ class StochasticProblem(FitProblem):
     def _parabola(self, theta: np.ndarray) -> LikelihoodTerms:
         r"""The same where values are simulated: least squares of a parabola through values about each choice.
 
-        Its steps are such that the log-likelihood falls by about 1.5, which is found from steps of one length before.
+        They lie where the log-likelihood is expected to fall by up to 2.5: by the information of the approximation `rough`, or
+        by second differences.  Its curvature is kept within a factor of ten of what was expected.
         """
         count, P = theta.shape
-        axes = np.concatenate([np.zeros((1, P)), np.eye(P), -np.eye(P)])
-        steps = np.full((count, P), FIRST)
-        first, _ = self._valued(theta, steps, axes)
-        with np.errstate(invalid="ignore"):
-            bend = (first[:, 1 : P + 1] + first[:, P + 1 :] - 2 * first[:, :1]) / steps**2
-        bend = np.where(np.isfinite(bend), np.maximum(-bend, 0.0), 0.0)
-        steps = np.clip(np.sqrt(2 * FALL / np.maximum(bend, 1e-12)), SHORTEST, LONGEST)
-        corners = [[a * (p == i) + b * (p == j) for p in range(P)] for i in range(P) for j in range(i) for a in (-1, 1)
-                   for b in (-1, 1)]  # fmt: skip
-        design = np.concatenate([axes, 0.5 * axes[1:], 0.7 * np.array(corners).reshape(-1, P)])
-        values, places = self._valued(theta, steps, design)
+        roots = self._roots(theta)
+        eye = np.eye(P)
+        corners = [a * eye[i] + b * eye[j] for i in range(P) for j in range(i) for a in (-1, 1) for b in (-1, 1)]
+        outer = np.concatenate([eye, -eye, np.sqrt(0.5) * np.array(corners).reshape(-1, P)])
+        design = np.sqrt(2 * FALL) * np.concatenate([np.zeros((1, P)), outer, 0.6 * outer])
+        values, places = self._valued(theta, roots, design)
         pairs = [(i, j) for i in range(P) for j in range(i + 1)]
         squares = np.stack([places[..., i] * places[..., j] for i, j in pairs], axis=-1)
         bases = np.concatenate([np.ones((*values.shape, 1)), places, squares], axis=-1)
@@ -87,19 +94,44 @@ class StochasticProblem(FitProblem):
             if not sound[0] or sound.sum() < bases.shape[-1]:
                 continue
             found = np.linalg.lstsq(bases[m, sound], values[m, sound], rcond=None)[0]
-            gradient[m] = found[1 : P + 1] / steps[m]
+            back = np.linalg.inv(roots[m])
+            gradient[m] = back.T @ found[1 : P + 1]
             matrix = np.zeros((P, P))
             for (i, j), b in zip(pairs, found[P + 1 :], strict=True):
                 matrix[i, j] -= b
                 matrix[j, i] -= b
             scaled, vectors = np.linalg.eigh(matrix)
-            scaled = np.maximum(scaled, 1e-3 * max(float(np.abs(scaled).max()), 1e-6))
-            information[m] = (vectors * scaled) @ vectors.T / np.outer(steps[m], steps[m])
+            information[m] = back.T @ (vectors * np.clip(scaled, *CURVED)) @ vectors.T @ back
         value = np.where(np.isfinite(values[:, 0]), values[:, 0], -np.inf)
         return LikelihoodTerms(value, gradient, information)
 
-    def _valued(self, theta: np.ndarray, steps: np.ndarray, design: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Log-likelihoods (M, D) at points about each choice, and the points (M, D, P) in units of its steps (M, P)."""
-        points = np.clip(theta[:, None] + steps[:, None] * design[None], self.low, self.high)
+    def _roots(self, theta: np.ndarray) -> np.ndarray:
+        """Square roots (M, P, P) of the covariance of estimates that is expected."""
+        count, P = theta.shape
+        if self.rough is not None:
+            none = np.zeros((count, 0, 0))
+            information = self.rough.expand_data(np.arange(count), theta, none).information
+        else:
+            steps = np.full((count, P, P), FIRST) * np.eye(P)
+            first, _ = self._valued(theta, steps, np.concatenate([np.zeros((1, P)), np.eye(P), -np.eye(P)]))
+            with np.errstate(invalid="ignore"):
+                bend = -(first[:, 1 : P + 1] + first[:, P + 1 :] - 2 * first[:, :1]) / FIRST**2
+            information = np.where(np.isfinite(bend), np.maximum(bend, 0.0), 0.0)[..., None] * np.eye(P)
+        values, vectors = np.linalg.eigh(information)
+        return vectors * np.clip(1 / np.sqrt(np.maximum(values, 1e-12)), SHORTEST, LONGEST)[:, None, :]
+
+    def _valued(self, theta: np.ndarray, roots: np.ndarray, design: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Log-likelihoods (M, D) at points about each choice, and where these are (M, D, P) in units of `roots`."""
+        points = np.clip(theta[:, None] + np.einsum("mpq,dq->mdp", roots, design), self.low, self.high)
         found = self.evaluator.expand(self.values(points.reshape(-1, theta.shape[1]))).value
-        return found.reshape(len(theta), len(design)), (points - theta[:, None]) / steps[:, None]
+        places = np.linalg.solve(roots[:, None], (points - theta[:, None])[..., None])[..., 0]
+        return found.reshape(len(theta), len(design)), places
+
+
+def made_problem(setup: StochasticSetup, likelihood: FitLikelihood) -> StochasticProblem:
+    """The problem of a likelihood, of one that is simulated with an approximation whose optimum is where to begin."""
+    problem = StochasticProblem(setup, likelihood)
+    if problem.noisy:
+        made = (LIKELIHOODS[name]() for name in ("langevin", "lna"))
+        problem.rough = next((StochasticProblem(setup, rule) for rule in made if rule.unmet(setup) is None), None)
+    return problem

@@ -19,7 +19,7 @@ from symdyn.inference.fit_problem import FittedColumn
 from symdyn.inference.fit_symbols import FitRequest, FitSymbols, observable_formulas
 from symdyn.inference.likelihoods import LIKELIHOODS, FitLikelihood, StochasticSetup
 from symdyn.inference.reading import read_data
-from symdyn.inference.stochastic_problem import StochasticProblem
+from symdyn.inference.stochastic_problem import StochasticProblem, made_problem
 from symdyn.registry import suggest
 from symdyn.system import System
 
@@ -65,7 +65,7 @@ def stochastic_problem(system: System, data: Any, wanted: FitRequest) -> tuple[S
     symbols = FitSymbols(begun, formulas, seen, wanted, random=True)
     setup = _setup(begun, seen, snapshots, symbols, wanted)
     likelihood, why = _chosen(setup, wanted.likelihood)
-    problem = StochasticProblem(setup, likelihood)
+    problem = made_problem(setup, likelihood)
     return problem, (*seen.notes, why, *problem.evaluator.notes)
 
 

@@ -61,7 +61,7 @@ class ParticleLikelihood(FitLikelihood):
         "Gordon, Salmond, Smith, IEE Proc. F 140, 107 (1993); Golightly, Wilkinson, Interface Focus 1, 807 (2011)"
     )
     exact: ClassVar[bool] = True
-    particles: int = 200
+    particles: int = 500
     steps: int = 20
 
     def __post_init__(self) -> None:

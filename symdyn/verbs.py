@@ -145,6 +145,7 @@ VERBS: Mapping[type, Mapping[str, Attached]] = {
         **_methods("symdyn.inference.profiles", "profile"),
         **_methods("symdyn.inference.resampling", "bootstrap"),
         **_methods("symdyn.inference.foretelling", predict="predict_fit"),
+        **_methods("symdyn.inference.validity", "validity"),
         **_methods("symdyn.inference.fit_figures", plot="draw_data", plot_optima="draw_optima"),
         **_methods("symdyn.io.fits", save="write_fit"),
         "load": AttachedMaker("symdyn.io.fits", "read_fit"),

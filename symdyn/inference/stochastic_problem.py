@@ -57,15 +57,15 @@ class StochasticProblem(FitProblem):
 
     def expand_data(self, which: np.ndarray, theta: np.ndarray, starts: np.ndarray, *, fisher: bool = False) -> Quadratic:
         count, P = theta.shape
-        terms = self._parabola(theta) if self.noisy else self._scaled(theta)
+        terms = self._parabola(theta) if self.noisy else self.scaled(theta)
         rss = np.where(np.isfinite(terms.value), -2 * terms.value, np.inf)[:, None]
         none = np.zeros((count, 0, P, 0)), np.zeros((count, 0, 0, 0)), np.zeros((count, 0, 0))
         return Quadratic(rss, terms.information, terms.gradient, *none)
 
-    def _scaled(self, theta: np.ndarray) -> LikelihoodTerms:
-        """Value, gradient and information by coordinates."""
+    def scaled(self, theta: np.ndarray, evaluator: Evaluator | None = None) -> LikelihoodTerms:
+        """Value, gradient and information by coordinates, of the data or as another evaluator has them."""
         values = self.values(theta)
-        found = self.evaluator.expand(values)
+        found = (evaluator or self.evaluator).expand(values)
         slopes = np.stack([c.slope(values[:, k]) for k, c in enumerate(self.columns)], axis=-1)
         slopes = np.where(np.isfinite(found.value)[:, None], slopes, 0.0)  # where values are huge
         return LikelihoodTerms(

@@ -30,7 +30,7 @@ from symdyn.inference.local_moments import LocalMoments
 from symdyn.models.moments import MomentSystem
 from symdyn.models.ode import ODESystem
 
-__all__ = ["MomentEquations", "NormalFilter", "normal_unmet"]
+__all__ = ["MomentEquations", "NormalFilter", "inverted", "normal_terms", "normal_unmet", "without_lost"]
 
 RTOL, ATOL, MAX_STEPS = 1e-10, 1e-11, 5_000
 #: Variance, relative to the square of the scale of a column, and distance below which a value was certain beforehand.
@@ -216,9 +216,7 @@ class NormalFilter(Evaluator):
             else:
                 for group in self.setup.groups():
                     self._paths(group, values, total)
-        lost = ~np.isfinite(total.value) | ~np.isfinite(total.gradient).all(1) | ~np.isfinite(total.information).all((1, 2))
-        total.value[lost], total.gradient[lost], total.information[lost] = -np.inf, 0.0, 0.0
-        return total
+        return without_lost(total)
 
     def _paths(self, group: PathGroup, values: np.ndarray, total: LikelihoodTerms) -> None:
         """Add the likelihood of paths."""
@@ -295,6 +293,14 @@ class NormalFilter(Evaluator):
                 total.gradient[:] += N * first[1] + 0.5 * np.einsum("lij,ljkp,lki->lp", Si, dV, W, optimize=True)
                 total.information[:] += N * first[2]
 
+    def columns_at(self, values: np.ndarray, times: list[float]) -> tuple[np.ndarray, np.ndarray]:
+        grid, means, slopes, spreads, _ = self.moments(values[None], times)
+        table, found = self.setup.table(values[None]), []
+        for at in np.searchsorted(grid, times):
+            h, H, R, *_ = self.measured(means[:, at], slopes[:, at], table, float(grid[at]))
+            found.append((h[0], np.einsum("ij,jk,ik->i", H[0], spreads[0, at], H[0]) + R[0]))
+        return np.stack([m for m, _ in found]), np.stack([v for _, v in found])
+
     def moments(self, values: np.ndarray, wanted: list[float]) -> tuple[np.ndarray, ...]:
         """Times, and means and covariances with derivatives (M, T, ...) of cells from their beginning on, at `values` (M, P)."""
         z, dz, times = self.unknowns(values, wanted)
@@ -304,14 +310,21 @@ class NormalFilter(Evaluator):
 
     def unknowns(self, values: np.ndarray, wanted: list[float]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Unknowns (M, T, size) of cells with derivatives, and the times: those wanted and the beginning."""
-        begun, slopes = self.setup.starts(values)
+        begun, slopes, begin = self.setup.first(values)
         none = np.zeros((len(values), self.n, self.n))
         z, dz = self.joined(begun, slopes, none, np.zeros((*none.shape, self.count)))
-        times = np.union1d([self.setup.begin], wanted)
+        times = np.union1d([begin], wanted)
         if len(times) == 1:
             return z[:, None], dz[:, None], times
         z, dz = self.followed(z, dz, self.setup.rows(self.extended.system, values), times)
         return z, dz, times
+
+
+def without_lost(total: LikelihoodTerms) -> LikelihoodTerms:
+    """The same with what is no number impossible."""
+    lost = ~np.isfinite(total.value) | ~np.isfinite(total.gradient).all(1) | ~np.isfinite(total.information).all((1, 2))
+    total.value[lost], total.gradient[lost], total.information[lost] = -np.inf, 0.0, 0.0
+    return total
 
 
 def inverted(S: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

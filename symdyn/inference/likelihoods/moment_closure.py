@@ -14,19 +14,15 @@ from scipy.special import factorial2
 from symdyn.derive.closures import CLOSURES
 from symdyn.derive.moments import moments
 from symdyn.errors import RecoveryError, SymdynError
+from symdyn.inference.data import Observations
 from symdyn.inference.formulas import ArrayFormulas
-from symdyn.inference.likelihoods._normal import LOG_2PI, MomentEquations, NormalFilter, normal_unmet
+from symdyn.inference.likelihoods._normal import MomentEquations, NormalFilter, inverted, normal_terms, normal_unmet, without_lost
 from symdyn.inference.likelihoods.registry import LIKELIHOODS, Evaluator, FitLikelihood, LikelihoodTerms, StochasticSetup
 from symdyn.methods.options import check_whole
 from symdyn.models.moment_index import indices
 from symdyn.models.moments import MomentSystem
 
 __all__ = ["MomentLikelihood"]
-
-#: Cells for each sample moment that a covariance of these needs.
-CELLS = 4
-#: Eigenvalues of the correlation of sample moments, relative to the largest, below which a combination tells nothing.
-RANK = 1e-10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,16 +31,19 @@ class MomentLikelihood(FitLikelihood):
 
     Along paths a Kalman filter with their mean and covariance, whose higher moments start as those of normal variables after
     every measurement.  Of cells that are not followed the sample moments :math:`\bar\mu` of all orders up to `order` are
-    compared with those expected, as normal variables with their sampled covariance :math:`\hat\Sigma / N`,
+    compared with those expected, as normal variables with the covariance :math:`\Sigma / N` that moments up to twice the order
+    give,
 
-    .. math:: \log L = -\tfrac12 \sum_t N_t\, (\bar\mu_t - \mu_t)^T \hat\Sigma_t^{-1} (\bar\mu_t - \mu_t) + \text{const},
+    .. math:: \log L = -\tfrac12 \sum_t \left( N_t\, (\bar\mu_t - \mu_t)^T \Sigma_t^{-1} (\bar\mu_t - \mu_t)
+              + \log\det(2 \pi \Sigma_t / N_t) \right),
 
     which supposes many cells at each time and nothing of the shape of their distribution.
 
     Parameters
     ----------
     order : int
-        Of the highest moments that are retained.
+        Of the highest moments that are retained along paths, and of the sample moments of cells; the equations of these go to
+        twice the order.
     closure : str
         Name of a closure in ``symdyn.CLOSURES``.
     taylor_order : int, optional
@@ -97,7 +96,8 @@ class MomentLikelihood(FitLikelihood):
 
     def _closed(self, setup: StochasticSetup) -> MomentSystem:
         system = setup.system if setup.snapshots or setup.system.propensities is None else setup.system.replace(binary=())
-        return moments(system, self.order, self.closure, central=True, taylor_order=self.taylor_order)
+        order = self.order * (2 if setup.snapshots else 1)
+        return moments(system, order, self.closure, central=True, taylor_order=self.taylor_order)
 
 
 class SampleMoments(Evaluator):
@@ -107,46 +107,41 @@ class SampleMoments(Evaluator):
         self.setup = setup
         self._inner = NormalFilter(setup, MomentEquations.of(closed))
         self.unknowns = tuple(sp.Symbol(f"z{i}_") for i in range(len(closed.states)))
-        self.powers = [i for k in range(1, order + 1) for i in indices(len(setup.observed), k)]
+        n = len(setup.observed)
+        self.powers = [i for k in range(1, order + 1) for i in indices(n, k)]
+        self.every = [i for k in range(1, 2 * order + 1) for i in indices(n, k)]
         renamed = dict(zip(closed.states, self.unknowns, strict=True))
         known = {p: sp.Float(v) for p, v in setup.known.items()}
-        expected = [_expected(setup, closed, i).xreplace(renamed).xreplace(known) for i in self.powers]
+        expected = [_expected(setup, closed, i).xreplace(renamed).xreplace(known) for i in self.every]
         by = (*self.unknowns, *setup.symbols)
         self.formulas = ArrayFormulas(expected, (*by, setup.system.time), by)
-        self.scale = np.array([np.prod(setup.data.scale ** np.array(i)) for i in self.powers])
-        self.samples = [part for t, rows in setup.cells() for part in self._sampled(t, rows)]
+        self.scale = np.array([np.prod(setup.data.scale ** np.array(i)) for i in self.every])
+        place = {i: k for k, i in enumerate(self.every)}
+        self.products = np.array([[place[tuple(map(sum, zip(a, b, strict=True)))] for b in self.powers] for a in self.powers])
+        self.samples = self._sampled()
 
-    def _sampled(self, time: float, rows: np.ndarray) -> list[tuple[float, np.ndarray, np.ndarray, np.ndarray, float]]:
-        """Time, places, values and precision of sample moments, and the constant, of cells with the same columns measured."""
+    def with_data(self, data: Observations) -> Evaluator:
+        new = super().with_data(data)
+        assert isinstance(new, SampleMoments)
+        new.samples = new._sampled()
+        return new
+
+    def _sampled(self) -> list[tuple[float, np.ndarray, np.ndarray, int]]:
+        """Time, places and values of sample moments, and the number of cells, of those with the same columns measured."""
         found = []
-        patterns, which = np.unique(np.isfinite(rows), axis=0, return_inverse=True)
-        for k, have in enumerate(patterns):
-            own = rows[which.ravel() == k]
-            places = [j for j, i in enumerate(self.powers) if not any(i[o] for o in np.flatnonzero(~have))]
-            if not places:
-                continue
-            if len(own) < CELLS * len(places):
-                raise RecoveryError(
-                    f"{len(own)} cells at time {time:g} cannot tell the covariance of {len(places)} sample moments; expected "
-                    f"{CELLS * len(places)} or more"
-                )
-            filled = np.where(have, own, 0.0)
-            terms = np.stack([np.prod(filled ** np.array(self.powers[j]), axis=1) / self.scale[j] for j in places], axis=1)
-            spread = np.cov(terms.T).reshape(len(places), -1) / len(own)
-            unit = np.sqrt(np.maximum(np.diag(spread), 1e-300))
-            values, vectors = np.linalg.eigh(spread / np.outer(unit, unit))
-            kept = (values > RANK * max(values[-1], 1e-300)) & (values > 1e-12)
-            if not kept.any():  # no cell differs from another
-                continue
-            rooted = vectors[:, kept] / unit[:, None]
-            precision = (rooted / values[kept]) @ rooted.T
-            constant = -0.5 * float(np.log(values[kept]).sum() + 2 * np.log(unit).sum() + kept.sum() * LOG_2PI)
-            found.append((time, np.array(places), terms.mean(axis=0), precision, constant))
+        for time, rows in self.setup.cells():
+            patterns, which = np.unique(np.isfinite(rows), axis=0, return_inverse=True)
+            for k, have in enumerate(patterns if time > self.setup.begin else ()):  # what begins alike tells nothing
+                own = rows[which.ravel() == k]
+                places = [j for j, i in enumerate(self.powers) if not any(i[o] for o in np.flatnonzero(~have))]
+                filled = np.where(have, own, 0.0)
+                terms = [np.prod(filled ** np.array(self.powers[j]), axis=1).mean() / self.scale[j] for j in places]
+                if places:
+                    found.append((time, np.array(places), np.array(terms), len(own)))
         return found
 
-    def expected(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def expected(self, values: np.ndarray, wanted: list[float]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Times (T,), expected moments (M, T, k) over their scales, and derivatives (M, T, k, P)."""
-        wanted = [t for t, *_ in self.samples]
         z, dz, times = self._inner.unknowns(values, wanted)
         M, T, P = len(values), len(times), values.shape[1]
         table = {s: z[..., i] for i, s in enumerate(self.unknowns)}
@@ -162,20 +157,32 @@ class SampleMoments(Evaluator):
                 moved[:, :, k, q - len(self.unknowns)] += d
         return times, mean / self.scale, moved / self.scale[:, None]
 
+    def columns_at(self, values: np.ndarray, times: list[float]) -> tuple[np.ndarray, np.ndarray] | None:
+        grid, mean, _ = self.expected(values[None], times)
+        raw, n = (mean[0] * self.scale)[np.searchsorted(grid, times)], len(self.setup.observed)
+        first, second = (
+            raw[:, [self.every.index(tuple(k * int(i == j) for i in range(n))) for j in range(n)]] for k in (1, 2)
+        )
+        return first, second - first**2
+
     def expand(self, values: np.ndarray) -> LikelihoodTerms:
         M, P = values.shape
-        value, gradient, information = np.zeros(M), np.zeros((M, P)), np.zeros((M, P, P))
+        total = LikelihoodTerms(np.zeros(M), np.zeros((M, P)), np.zeros((M, P, P)))
         with np.errstate(all="ignore"):
-            times, mean, moved = self.expected(values)
-            for time, places, seen, precision, constant in self.samples:
+            times, mean, moved = self.expected(values, [t for t, *_ in self.samples])
+            for time, places, seen, count in self.samples:
                 at = int(np.searchsorted(times, time))
-                gap, slope = seen - mean[:, at, places], moved[:, at, places]
-                value += constant - 0.5 * np.einsum("mi,ij,mj->m", gap, precision, gap)
-                gradient += np.einsum("mip,ij,mj->mp", slope, precision, gap)
-                information += np.einsum("mip,ij,mjq->mpq", slope, precision, slope)
-        lost = ~np.isfinite(value) | ~np.isfinite(gradient).all(1) | ~np.isfinite(information).all((1, 2))
-        value[lost], gradient[lost], information[lost] = -np.inf, 0.0, 0.0
-        return LikelihoodTerms(value, gradient, information)
+                mu, slope = mean[:, at, places], moved[:, at, places]
+                pairs = self.products[np.ix_(places, places)]
+                spread = mean[:, at][:, pairs] - mu[:, :, None] * mu[:, None, :]
+                crossed = slope[:, :, None] * mu[:, None, :, None]
+                bent = moved[:, at][:, pairs] - crossed - np.swapaxes(crossed, 1, 2)
+                inverse, logs = inverted(spread / count)
+                have = np.full(M, len(places))
+                terms = normal_terms(seen - mu, slope, inverse, logs, bent / count, have)
+                for own, added in zip((total.value, total.gradient, total.information), terms, strict=True):
+                    own += added
+        return without_lost(total)
 
 
 def _expected(setup: StochasticSetup, closed: MomentSystem, powers: tuple[int, ...]) -> sp.Expr:

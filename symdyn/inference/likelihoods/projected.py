@@ -154,13 +154,8 @@ class ProjectedEvaluator(Evaluator):
         """Log-likelihood, gradient and information at one choice of values (P,)."""
         P = len(values)
         none = -np.inf, np.zeros(P), np.zeros((P, P))
-        self.lost = 0.0
-        rates = self.rates.at(values[self.places], self.box.states)
-        if rates is None:
+        if not self._prepared(values):
             return none
-        self._data = self.box.generators.data(rates[0])
-        self._bends = np.array([self.box.generators.data(b) for b in rates[1]]).reshape(-1, len(self._data))
-        self._steps: dict[float, tuple[np.ndarray, np.ndarray]] = {}
         total = [0.0, np.zeros(P), np.zeros((P, P))]
         with np.errstate(all="ignore"):
             if self.setup.snapshots:
@@ -170,6 +165,41 @@ class ProjectedEvaluator(Evaluator):
         if not (sound and np.isfinite(total[0]) and np.isfinite(total[1]).all() and np.isfinite(total[2]).all()):
             return none
         return float(total[0]), np.asarray(total[1]), np.asarray(total[2])
+
+    def _prepared(self, values: np.ndarray) -> bool:
+        """Make the generator and its derivatives; False where a rate is impossible."""
+        self.lost = 0.0
+        self._steps: dict[float, tuple[np.ndarray, np.ndarray]] = {}
+        rates = self.rates.at(values[self.places], self.box.states)
+        if rates is None:
+            return False
+        self._data = self.box.generators.data(rates[0])
+        self._bends = np.array([self.box.generators.data(b) for b in rates[1]]).reshape(-1, len(self._data))
+        return True
+
+    def columns_at(self, values: np.ndarray, times: list[float]) -> tuple[np.ndarray, np.ndarray] | None:
+        begun, _, time = self.setup.first(values[None])
+        start = np.rint(begun).astype(np.int64)
+        if (start < 0).any() or (start >= np.array(self.box.shape)).any() or not self._prepared(values):
+            return None
+        D, means, variances = len(self.box.states), [], []
+        p, dp = np.zeros((D, 1)), np.zeros((len(values), D, 1))
+        p[self.box.places(start), 0] = 1.0
+        known = {**self.numbers, **dict(zip(self.setup.symbols, values, strict=True))}
+        for when in times:
+            p, dp = self._carry(p, dp, when - time)
+            time = when
+            found, _ = self.formulas(known | {self.setup.system.time: np.asarray(when)})
+            place, own = 0, []
+            for spec in self.setup.observed:
+                size = 1 + len(spec.parameters or ())
+                mean, *parameters = (np.broadcast_to(f, (D,)) for f in found[place : place + size])
+                middle = float(p[:, 0] @ mean)
+                own.append((middle, float(p[:, 0] @ ((mean - middle) ** 2 + spec.law.variance(mean, tuple(parameters))))))
+                place += size
+            means.append([m for m, _ in own])
+            variances.append([v for _, v in own])
+        return np.array(means), np.array(variances)
 
     # ---- distributions through time ------------------------------------------------------------------------
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar, NamedTuple
 
@@ -115,6 +116,14 @@ class StochasticSetup:
                 begun[:, seen, i], slopes[:, seen, i] = group.values[seen, 0, o], 0.0
         return begun, slopes
 
+    def first(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+        """Where cells, or the first paths, begin: states (M, n), derivatives (M, n, P), and the time."""
+        if self.snapshots:
+            return (*self.starts(values), self.begin)
+        group = next(iter(self.groups()))
+        begun, slopes = self.path_starts(group, values)
+        return begun[:, 0], slopes[:, 0], float(group.times[0])
+
     def later(self, group: PathGroup) -> np.ndarray:
         """What is measured of paths (G, T, n), without the first values of those that tell where a path begins."""
         found = group.values.copy()
@@ -170,10 +179,21 @@ class Evaluator(ABC):
 
     noisy: ClassVar[bool] = False
     notes: tuple[str, ...] = ()
+    setup: StochasticSetup
+
+    def with_data(self, data: Observations) -> Evaluator:
+        """The likelihood of other data, measured at the same times."""
+        new = copy.copy(self)
+        new.setup = replace(self.setup, data=data)
+        return new
 
     @abstractmethod
     def expand(self, values: np.ndarray) -> LikelihoodTerms:
         """The log-likelihood at values (M, P) of the columns, with its derivatives."""
+
+    def columns_at(self, values: np.ndarray, times: list[float]) -> tuple[np.ndarray, np.ndarray] | None:
+        """Means and variances (T, n) of the columns, of cells or of the first paths, at values (P,); None if it has none."""
+        return None
 
     def remarks(self, values: np.ndarray) -> tuple[str, ...]:
         """Notes on the fitted values (P,)."""

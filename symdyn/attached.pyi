@@ -23,6 +23,7 @@ from symdyn.grids.frames import GridFrame
 from symdyn.grids.kernel import GridKernel
 from symdyn.grids.system import GridSystem
 from symdyn.inference.fits import Fit
+from symdyn.inference.validity import FitValidity
 from symdyn.leslie.coupled import GrowthFactor
 from symdyn.leslie.standing import LastStanding
 from symdyn.leslie.transients import Transient
@@ -271,6 +272,8 @@ class FitVerbs:
         """Samples of fitted parameters and initial values, from fits to data made anew."""
     def predict(self, times: Sequence[float] | np.ndarray, *, trajectory: int = 0, level: float | None = None) -> xr.Dataset:
         """States and observables of a trajectory at any times from its beginning on, with bands of what is expected."""
+    def validity(self, repeats: int = 100, *, seed: int = 0) -> FitValidity:
+        """Whether the approximation in the likelihood of a fit matters: its bias beside the standard errors."""
     def plot(self, *, trajectories: Any = None, axes: Any = None) -> Any:
         """Data of every observable with the fitted curve and the band of what is expected, a panel for each."""
     def plot_optima(self, *, ax: Any = None) -> Any:

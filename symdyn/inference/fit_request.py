@@ -68,13 +68,13 @@ def request(system: Any, data: Any, wanted: FitRequest) -> Proposal:
         For systems, data and options that are not fitted.
     """
     if isinstance(system, System) and not system.unknowns and {"propensities", "diffusion"} & system.parts:
-        problem, notes = stochastic_problem(system, data, wanted)
-        return Proposal(problem, (), stochastic_system(system, problem), facts=notes, rough=problem.rough)
+        random, notes = stochastic_problem(system, data, wanted)
+        return Proposal(random, (), stochastic_system(system, random), facts=notes, rough=random.rough)
     _check_kind(system)
     if wanted.likelihood != "auto":
         raise RecoveryError(
-            f"the likelihood is {wanted.likelihood!r}, which has an effect on systems with randomness alone; leave it out, or fit "
-            "a ReactionNetwork or an SDESystem"
+            f"the likelihood is {wanted.likelihood!r}, which has an effect on systems with randomness alone; leave it out, or "
+            "fit a ReactionNetwork or an SDESystem"
         )
     if data is None:
         raise RecoveryError("data is None; expected measurements of states or observables")

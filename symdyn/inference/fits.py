@@ -257,8 +257,13 @@ def observed_problem(fit: Fit, what: str) -> ObservedProblem:
     Raises
     ------
     RecoveryError
-        For a fit of a PEtab problem.
+        For a fit of a PEtab problem, or of a system with randomness.
     """
+    likelihood = getattr(fit.problem, "likelihood", None)
+    if likelihood is not None:
+        raise RecoveryError(
+            f"{what} of a fit with the likelihood {likelihood.name!r} are not known; it predicts and has profiles"
+        )
     if not isinstance(fit.problem, ObservedProblem):
         raise RecoveryError(f"{what} of a fit of a PEtab problem are not known; use problem.simulate(fit.parameters)")
     return fit.problem

@@ -178,7 +178,13 @@ def _climbed(proposal: Proposal, starts: int, level: float, seed: int) -> Fit:
         raise RecoveryError("no simulation of the system follows the data; give guesses or bounds of its parameters")
     order = np.argsort(fits.total, kind="stable")
     order = order[np.isfinite(fits.total[order])]
-    best = climb(problem, fits.theta[order[:1]], fits.starts[order[:1]], iterations=POLISH, gain=LAST_GAIN if problem.gain == GAIN else problem.gain)
+    best = climb(
+        problem,
+        fits.theta[order[:1]],
+        fits.starts[order[:1]],
+        iterations=POLISH,
+        gain=LAST_GAIN if problem.gain == GAIN else problem.gain,
+    )
     theta, scaled = best.theta[0], best.starts[0]
     values = problem.values(np.concatenate([best.theta, fits.theta[order[1:]]]))
     total = np.concatenate([best.total, fits.total[order[1:]]])

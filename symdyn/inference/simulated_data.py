@@ -7,6 +7,7 @@ import xarray as xr
 
 from symdyn.inference.formulas import ArrayFormulas
 from symdyn.inference.likelihoods.registry import StochasticSetup
+from symdyn.inference.observed_problem import NoisyObservable
 from symdyn.simulation.run import simulate
 
 __all__ = ["SimulatedData"]
@@ -46,20 +47,26 @@ class SimulatedData:
         )  # fmt: skip
         return np.stack([run[s].transpose("trajectory", "time").values for s in setup.system.names], axis=-1)
 
-    def measured(self, x: np.ndarray, values: np.ndarray, times: np.ndarray) -> np.ndarray:
-        """Measurements (L, T, columns) of states (L, T, n)."""
+    def laws(self, x: np.ndarray, values: np.ndarray, times: np.ndarray) -> list[tuple[NoisyObservable, list[np.ndarray]]]:
+        """Columns with their expected values and parameters of noise (L, T), of states (L, T, n)."""
         lanes = {s: v[:, None] for s, v in self.setup.table(values).items()}
         table = {s: x[..., i] for i, s in enumerate(self.setup.system.states)} | {s: lanes[s] for s in self.symbols}
         found, _ = self.formulas(table | {self.setup.system.time: times[None]})
-        columns, place = [], 0
+        laws, place = [], 0
         for spec in self.setup.observed:
             own = 1 + len(spec.parameters or ())
-            mean, *parameters = (np.broadcast_to(f, x.shape[:2]) for f in found[place : place + own])
+            laws.append((spec, [np.broadcast_to(f, x.shape[:2]) for f in found[place : place + own]]))
+            place += own
+        return laws
+
+    def measured(self, x: np.ndarray, values: np.ndarray, times: np.ndarray) -> np.ndarray:
+        """Measurements (L, T, columns) of states (L, T, n)."""
+        columns = []
+        for spec, (mean, *parameters) in self.laws(x, values, times):
             sound = np.isfinite(mean)
             safe = np.where(sound, mean, 1.0)
             safe = np.maximum(safe, LEAST) if spec.law.counts or spec.law.positive else safe
             columns.append(np.where(sound, spec.law.draw(self.rng, safe, tuple(parameters)), np.nan))
-            place += own
         return np.stack(columns, axis=-1)
 
     def _paths(self, values: np.ndarray) -> list[list[np.ndarray]]:

@@ -16,7 +16,7 @@ FIRST = 0.15
 LARGE_ERROR = 1.5
 #: Gain of twice a simulated log-likelihood that counts.
 NOISY_GAIN = 0.02
-#: Fall of the log-likelihood over which parabolas reach, bounds of their half axes, and of curvatures relative to expected ones.
+#: Fall of the log-likelihood over which parabolas reach, and bounds of their half axes and of curvatures over expected ones.
 FALL, SHORTEST, LONGEST, CURVED = 2.5, 0.003, 0.5, (0.1, 10.0)
 
 

@@ -143,13 +143,13 @@ def _setup(system: System, seen: Observations, snapshots: bool, symbols: FitSymb
             initial[s] = expression(system.initial[s])
         elif snapshots:
             raise RecoveryError(
-                f"no initial value of {s}, where cells begin at time {begin:g}; declare it, initial={{'{s}': 0}}, or name {s} in "
-                "parameters to fit it"
+                f"no initial value of {s}, where cells begin at time {begin:g}; declare it, initial={{'{s}': 0}}, or name {s} "
+                "in parameters to fit it"
             )
         elif s not in direct:
             raise RecoveryError(
-                f"no initial value of {s}, which is not measured without noise; declare it, initial={{'{s}': 0}}, or name {s} in "
-                "parameters to fit it"
+                f"no initial value of {s}, which is not measured without noise; declare it, initial={{'{s}': 0}}, or name {s} "
+                "in parameters to fit it"
             )
         elif any(not np.isfinite(t.values[0, seen.states.index(s.name)]) for t in seen.trajectories):
             raise RecoveryError(
@@ -187,7 +187,8 @@ def _chosen(setup: StochasticSetup, given: Any) -> tuple[FitLikelihood, str]:
         raise RecoveryError(f"the likelihood is {given!r}; expected 'auto', a name, or an object such as LIKELIHOODS['lna']()")
     reasons = []
     for name, why in _preferred(setup):
-        made = LIKELIHOODS["projection"](largest=CHOSEN) if name == "projection" else LIKELIHOODS[name]()
+        options: dict[str, Any] = {"largest": CHOSEN} if name == "projection" else {}
+        made = LIKELIHOODS[name](**options)
         if reason := made.unmet(setup):
             reasons.append(f"{name} {reason}")
             continue

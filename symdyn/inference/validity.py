@@ -13,8 +13,8 @@ from symdyn.errors import RecoveryError
 from symdyn.inference.data import Observations, Trajectory
 from symdyn.inference.fits import Fit
 from symdyn.inference.information import inverse
-from symdyn.inference.likelihoods import LIKELIHOODS, StochasticSetup
-from symdyn.inference.likelihoods.projected import ProjectedEvaluator
+from symdyn.inference.likelihoods import StochasticSetup
+from symdyn.inference.likelihoods.projected import ProjectedEvaluator, ProjectionLikelihood
 from symdyn.inference.simulated_data import SimulatedData
 from symdyn.inference.stochastic_problem import StochasticProblem
 from symdyn.methods.options import check_whole
@@ -69,7 +69,9 @@ class FitValidity:
     verdict: str
 
     def __str__(self) -> str:
-        return self.verdict if self.table.empty else f"{self.verdict}\n{self.table.to_string(float_format=lambda v: f'{v:.3g}')}"
+        return (
+            self.verdict if self.table.empty else f"{self.verdict}\n{self.table.to_string(float_format=lambda v: f'{v:.3g}')}"
+        )
 
     __repr__ = __str__
 
@@ -77,8 +79,8 @@ class FitValidity:
 def validity(fit: Fit, repeats: int = 100, *, seed: int = 0) -> FitValidity:
     r"""Whether the approximation in the likelihood of a fit matters: its bias beside the standard errors.
 
-    Data as those that were measured are simulated from the system itself with the fitted values.  If the likelihood were that of
-    the system, its score g would have the expected value zero and the information I for covariance; to first order estimates
+    Data as those that were measured are simulated from the system itself with the fitted values.  If the likelihood were
+    that of the system, its score g would have the expected value zero and the information I for covariance; to first order estimates
     have
 
     .. math:: \text{bias} = I^{-1} \langle g \rangle, \qquad \text{covariance} = I^{-1} \langle g g^T \rangle I^{-1}.
@@ -121,13 +123,24 @@ def validity(fit: Fit, repeats: int = 100, *, seed: int = 0) -> FitValidity:
     check_whole(0, seed=seed)
     problem = fit.problem
     if not isinstance(problem, StochasticProblem):
-        raise RecoveryError("validity compares approximate likelihoods of systems with randomness; this fit has its own likelihood")
+        raise RecoveryError(
+            "validity compares approximate likelihoods of systems with randomness; this fit has its own likelihood"
+        )
     name = problem.likelihood.name
     if problem.likelihood.exact and not problem.noisy:
         more = "".join(f"; {r}" for r in problem.evaluator.remarks(problem.values(fit.theta)))
-        return FitValidity(name, pd.DataFrame(), xr.Dataset(), "none", bool(more), f"the likelihood {name!r} is that of the system itself{more}")
+        return FitValidity(
+            name,
+            pd.DataFrame(),
+            xr.Dataset(),
+            "none",
+            bool(more),
+            f"the likelihood {name!r} is that of the system itself{more}",
+        )
     if problem.noisy or name == "abc":
-        raise RecoveryError(f"the likelihood {name!r} simulates the system itself: its error is log_likelihood_error, not a bias")
+        raise RecoveryError(
+            f"the likelihood {name!r} simulates the system itself: its error is log_likelihood_error, not a bias"
+        )
     setup, values = problem.setup, problem.values(fit.theta)
     made = SimulatedData(setup, seed).like(np.repeat(values[None], repeats, axis=0))
     gradients, informations = [], []
@@ -137,7 +150,9 @@ def validity(fit: Fit, repeats: int = 100, *, seed: int = 0) -> FitValidity:
             gradients.append(terms.gradient[0])
             informations.append(terms.information[0])
     if len(gradients) < repeats / 2:
-        verdict = f"the likelihood {name!r} misleads: it is impossible for {repeats - len(gradients)} of {repeats} simulated data sets"
+        verdict = (
+            f"the likelihood {name!r} misleads: {repeats - len(gradients)} of {repeats} simulated data sets are impossible"
+        )
         return FitValidity(name, pd.DataFrame(), xr.Dataset(), "simulation", True, verdict)
     g, found = np.array(gradients), inverse(np.mean(informations, axis=0))
     bias, errors = found.covariance @ g.mean(axis=0), np.sqrt(np.diag(found.covariance))
@@ -157,7 +172,7 @@ def validity(fit: Fit, repeats: int = 100, *, seed: int = 0) -> FitValidity:
 
 def _verdict(name: str, table: pd.DataFrame) -> tuple[bool, str]:
     worst = table["ratio"].abs().idxmax()
-    row: Any = table.loc[worst]
+    row: Any = table.loc[str(worst)]
     size = abs(row["ratio"])
     sure = abs(row["bias"]) > SURE * row["bias_error"]
     wide = table["spread"].max()
@@ -165,7 +180,10 @@ def _verdict(name: str, table: pd.DataFrame) -> tuple[bool, str]:
     if size > BIASED and sure:
         return True, f"the likelihood {name!r} misleads: {of}, larger than one"
     if wide > NARROW:
-        return True, f"the likelihood {name!r} misleads: estimates of {table['spread'].idxmax()} vary {wide:.2g} times as much as stated"
+        return (
+            True,
+            f"the likelihood {name!r} misleads: {table['spread'].idxmax()} varies {wide:.2g} times as much as stated",
+        )
     wrong = f"; intervals of {table['spread'].idxmin()} are too wide" if table["spread"].min() < WIDE else ""
     return False, f"the likelihood {name!r} can be trusted here: {of}, less than one, at most{wrong}"
 
@@ -193,7 +211,10 @@ def _moments(problem: StochasticProblem, values: np.ndarray, made: list[list[np.
     exact, reference = _exact(setup, values, times), "projection"
     if exact is None:
         with np.errstate(all="ignore"):
-            exact, reference = (np.stack([np.nanmean(r, axis=0) for r in rows]), np.stack([np.nanvar(r, axis=0, ddof=1) for r in rows])), "simulation"
+            exact, reference = (
+                (np.stack([np.nanmean(r, axis=0) for r in rows]), np.stack([np.nanvar(r, axis=0, ddof=1) for r in rows])),
+                "simulation",
+            )
     mean_error, std_error = relative_errors(*found, *exact)
     dims = ("time", "column")
     return xr.Dataset(
@@ -205,7 +226,7 @@ def _moments(problem: StochasticProblem, values: np.ndarray, made: list[list[np.
 
 def _exact(setup: StochasticSetup, values: np.ndarray, times: list[float]) -> tuple[np.ndarray, np.ndarray] | None:
     """Means and variances (T, n) of the columns by the master equation; None where it has too many states."""
-    rule = LIKELIHOODS["projection"](largest=LARGEST)  # type: ignore[call-arg]
+    rule = ProjectionLikelihood(largest=LARGEST)
     if rule.unmet(setup) is not None:
         return None
     evaluator = rule.evaluator(setup)

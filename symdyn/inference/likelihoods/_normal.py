@@ -23,6 +23,7 @@ import sympy as sp
 from symdyn_kernels.status import STIFF
 
 from symdyn.codegen.kernel import compile
+from symdyn.codegen.kernel_base import Kernel
 from symdyn.derive.sensitivities import sensitivities
 from symdyn.inference.formulas import ArrayFormulas
 from symdyn.inference.likelihoods.registry import Evaluator, LikelihoodTerms, PathGroup, StochasticSetup
@@ -119,7 +120,8 @@ class NormalFilter(Evaluator):
         system = ODESystem(rates, time=equations.time)
         further = tuple(s for s in setup.symbols if s not in system.parameters)
         self.extended = sensitivities(system.replace(parameters=(*system.parameters, *further)), setup.symbols, initial=False)
-        self.kernel, self._stiff = compile(self.extended.system), None
+        self.kernel = compile(self.extended.system)
+        self._stiff: Kernel | None = None
         self.size = len(equations.states)
         self.at_mean = [equations.states.index(s) for s in equations.mean]
         self.pairs = [(i, j, equations.states.index(s)) for (i, j), s in equations.covariance.items()]
@@ -302,7 +304,7 @@ class NormalFilter(Evaluator):
         return np.stack([m for m, _ in found]), np.stack([v for _, v in found])
 
     def moments(self, values: np.ndarray, wanted: list[float]) -> tuple[np.ndarray, ...]:
-        """Times, and means and covariances with derivatives (M, T, ...) of cells from their beginning on, at `values` (M, P)."""
+        """Times, and means and covariances with derivatives (M, T, ...) of cells from their beginning on."""
         z, dz, times = self.unknowns(values, wanted)
         shape = z.shape[:2]
         parts = self.parted(z.reshape(-1, self.size), dz.reshape(-1, self.size, self.count))

@@ -12,8 +12,8 @@ from scipy.stats import multivariate_normal
 
 from symdyn.errors import RecoveryError
 from symdyn.inference.likelihoods.registry import LIKELIHOODS, Evaluator, FitLikelihood, LikelihoodTerms, StochasticSetup
-from symdyn.methods.options import check_whole
 from symdyn.inference.simulated_data import SimulatedData
+from symdyn.methods.options import check_whole
 
 __all__ = ["ApproximateBayes", "Summaries"]
 
@@ -56,7 +56,9 @@ class ApproximateBayes(FitLikelihood):
 
     name: ClassVar[str] = "abc"
     definition: ClassVar[str] = "approximate Bayesian computation by sequential Monte Carlo with summaries of the data"
-    reference: ClassVar[str] = "Toni et al., J. R. Soc. Interface 6, 187 (2009); Beaumont, Zhang, Balding, Genetics 162, 2025 (2002)"
+    reference: ClassVar[str] = (
+        "Toni et al., J. R. Soc. Interface 6, 187 (2009); Beaumont, Zhang, Balding, Genetics 162, 2025 (2002)"
+    )
     population: int = 200
     simulations: int = 8000
     summaries: Summaries | None = None
@@ -89,7 +91,8 @@ class PosteriorSample(Evaluator):
     @property
     def notes(self) -> tuple[str, ...]:  # type: ignore[override]
         """What the population is."""
-        return ("the intervals are those of the normal law with mean and covariance of the population",
+        return (
+            "the intervals are those of the normal law with mean and covariance of the population",
             "log-likelihood and AIC are of that law and compare no models",
         )
 

@@ -16,7 +16,14 @@ from symdyn.derive.moments import moments
 from symdyn.errors import RecoveryError, SymdynError
 from symdyn.inference.data import Observations
 from symdyn.inference.formulas import ArrayFormulas
-from symdyn.inference.likelihoods._normal import MomentEquations, NormalFilter, inverted, normal_terms, normal_unmet, without_lost
+from symdyn.inference.likelihoods._normal import (
+    MomentEquations,
+    NormalFilter,
+    inverted,
+    normal_terms,
+    normal_unmet,
+    without_lost,
+)
 from symdyn.inference.likelihoods.registry import LIKELIHOODS, Evaluator, FitLikelihood, LikelihoodTerms, StochasticSetup
 from symdyn.methods.options import check_whole
 from symdyn.models.moment_index import indices
@@ -160,9 +167,7 @@ class SampleMoments(Evaluator):
     def columns_at(self, values: np.ndarray, times: list[float]) -> tuple[np.ndarray, np.ndarray] | None:
         grid, mean, _ = self.expected(values[None], times)
         raw, n = (mean[0] * self.scale)[np.searchsorted(grid, times)], len(self.setup.observed)
-        first, second = (
-            raw[:, [self.every.index(tuple(k * int(i == j) for i in range(n))) for j in range(n)]] for k in (1, 2)
-        )
+        first, second = (raw[:, [self.every.index(tuple(k * int(i == j) for i in range(n))) for j in range(n)]] for k in (1, 2))
         return first, second - first**2
 
     def expand(self, values: np.ndarray) -> LikelihoodTerms:

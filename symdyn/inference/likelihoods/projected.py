@@ -92,7 +92,7 @@ class ProjectionLikelihood(FitLikelihood):
             return str(error)
         missing = [s.name for s in system.states if s not in upper]
         if missing:
-            return f"needs to know how large {missing[0]} may become, which is not measured without noise; say upper={{'{missing[0]}': 100}}"
+            return f"needs to know how large {missing[0]} may become, which is not measured itself; say upper={{'{missing[0]}': 100}}"
         size = float(np.prod([n + 1.0 for n in upper.values()]))
         if size > self.largest:
             return f"needs {size:.3g} states, more than largest={self.largest}"
@@ -147,7 +147,7 @@ class ProjectedEvaluator(Evaluator):
         if self.lost <= LOSS:
             return ()
         return (
-            f"{self.lost:.2g} of the probability leaves the box of states; give larger numbers by LIKELIHOODS['projection'](upper=...)",
+            f"{self.lost:.2g} of the probability leaves the box; give larger numbers, LIKELIHOODS['projection'](upper=...)",
         )
 
     def _one(self, values: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
@@ -182,15 +182,15 @@ class ProjectedEvaluator(Evaluator):
         start = np.rint(begun).astype(np.int64)
         if (start < 0).any() or (start >= np.array(self.box.shape)).any() or not self._prepared(values):
             return None
-        D, means, variances = len(self.box.states), [], []
+        D, means, variances = len(self.box.states), list[list[float]](), list[list[float]]()
         p, dp = np.zeros((D, 1)), np.zeros((len(values), D, 1))
         p[self.box.places(start), 0] = 1.0
-        known = {**self.numbers, **dict(zip(self.setup.symbols, values, strict=True))}
+        known: dict[sp.Symbol, np.ndarray] = {**self.numbers, **dict(zip(self.setup.symbols, values, strict=True))}
         for when in times:
             p, dp = self._carry(p, dp, when - time)
             time = when
             found, _ = self.formulas(known | {self.setup.system.time: np.asarray(when)})
-            place, own = 0, []
+            place, own = 0, list[tuple[float, float]]()
             for spec in self.setup.observed:
                 size = 1 + len(spec.parameters or ())
                 mean, *parameters = (np.broadcast_to(f, (D,)) for f in found[place : place + size])

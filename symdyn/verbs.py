@@ -82,8 +82,10 @@ VERBS: Mapping[type, Mapping[str, Attached]] = {
         **_methods("symdyn.io.sbml", "to_sbml"),
         **_methods("symdyn.io.antimony", "to_antimony"),
         **_methods("symdyn.derive.index_reduction", "index_reduced"),
+        **_methods("symdyn.derive.time_steps", "discretize"),
         **_methods("symdyn.models.eventful", "with_events"),
     },
+    attached.MapVerbs: _methods("symdyn.derive.backward_error", "modified_equation"),
     attached.DiffusionVerbs: {
         **_methods("symdyn.derive.moments", "moments", "cumulants"),
         **_methods("symdyn.models.eventful", "with_events"),

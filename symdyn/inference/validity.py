@@ -185,7 +185,7 @@ def _verdict(name: str, table: pd.DataFrame) -> tuple[bool, str]:
             f"the likelihood {name!r} misleads: {table['spread'].idxmax()} varies {wide:.2g} times as much as stated",
         )
     wrong = f"; intervals of {table['spread'].idxmin()} are too wide" if table["spread"].min() < WIDE else ""
-    return False, f"the likelihood {name!r} can be trusted here: {of}, less than one, at most{wrong}"
+    return False, f"the likelihood {name!r} can be trusted here: {of} at most{wrong}"
 
 
 def _as_data(setup: StochasticSetup, values: list[np.ndarray]) -> Observations:

@@ -20,7 +20,8 @@ from symdyn.errors import DeclarationError
 from symdyn.registry import suggest
 
 __all__ = [
-    "covariance", "entropy", "marginal", "mean", "modes", "moment", "moments", "relative_errors", "species", "total", "variance",
+    "covariance", "entropy", "marginal", "mean", "modes", "moment", "moments", "relative_errors", "species", "total",
+    "variance",
 ]  # fmt: skip
 
 STATE = "state"

@@ -50,7 +50,7 @@ RULES = {
 COLORS = {"projection": "#1b6ca8", "moments": "#2a9d5c", "lna": "#c0392b"}
 
 
-def cells(count: int = 600, seed: int = 0) -> pd.DataFrame:
+def cells(count: int = 600, seed: int = 1) -> pd.DataFrame:
     """Numbers of mRNA of `count` cells at each time, every cell simulated by itself."""
     parts = []
     for k, time in enumerate(TIMES):
@@ -61,7 +61,9 @@ def cells(count: int = 600, seed: int = 0) -> pd.DataFrame:
 
 def fits(data: pd.DataFrame) -> dict[str, sd.Fit]:
     """The fit of every likelihood."""
-    return {name: sd.fit(GENE, data, likelihood=rule, starts=3, guesses={"a": 1, "b": 1, "r": 30}) for name, rule in RULES.items()}
+    return {
+        name: sd.fit(GENE, data, likelihood=rule, starts=3, guesses={"a": 1, "b": 1, "r": 30}) for name, rule in RULES.items()
+    }
 
 
 def beta_poisson(n: int, a: float, b: float, r: float) -> float:
@@ -77,7 +79,9 @@ def draw(data: pd.DataFrame, found: dict[str, sd.Fit], verdicts: dict[str, str])
     left.hist(late, bins=bins, density=True, color="0.85", label=f"{len(late)} cells at t = {TIMES[-1]:g}")
     exact = found["projection"].parameters
     n = np.arange(int(bins[-1]))
-    left.plot(n, [beta_poisson(k, exact["a"], exact["b"], exact["r"]) for k in n], color=COLORS["projection"], label="projection")
+    left.plot(
+        n, [beta_poisson(k, exact["a"], exact["b"], exact["r"]) for k in n], color=COLORS["projection"], label="projection"
+    )
     normal = found["lna"].parameters
     share = normal["a"] / (normal["a"] + normal["b"])
     mean = normal["r"] * share
@@ -117,7 +121,9 @@ def main(arguments: list[str] | None = None) -> dict[str, float]:
     figure.savefig(options.out / "bursting_gene_fit.png", dpi=150)
     plt.close(figure)
     factors = {name: float(v.table.loc["b", "spread"]) for name, v in judged.items() if len(v.table)}
-    print(f"the standard error of b is {factors['lna']:.1f} times what lna states, {factors['moments']:.1f} times what moments state")
+    print(
+        f"the standard error of b is {factors['lna']:.1f} times what lna states, {factors['moments']:.1f} times what moments state"
+    )
     return factors
 
 

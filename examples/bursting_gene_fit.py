@@ -122,7 +122,7 @@ def main(arguments: list[str] | None = None) -> dict[str, float]:
     plt.close(figure)
     factors = {name: float(v.table.loc["b", "spread"]) for name, v in judged.items() if len(v.table)}
     print(
-        f"the standard error of b is {factors['lna']:.1f} times what lna states, {factors['moments']:.1f} times what moments state"
+        f"the standard error of b is {factors['lna']:.1f} times what lna states, {factors['moments']:.1f} times that of moments"
     )
     return factors
 

@@ -73,8 +73,8 @@ def fit(
     data : anything that `symdyn.inference.data.observations` reads
         Columns are states or observables; missing values are NaN.  Of several trajectories a list, or a column
         ``trajectory``.  With `conditions` a mapping from their names to data.  Of networks and SDEs a table in which times
-        occur more than once, without such a column, or a dataset with the dimension ``cell``, holds cells that are not followed:
-        they begin at time 0 with the initial numbers.  What was measured without noise is where a path begins.
+        occur more than once, without such a column, or a dataset with the dimension ``cell``, holds cells that are not
+        followed: they begin at time 0 with the initial numbers.  What was measured without noise is where a path begins.
     parameters : mapping to bounds, or iterable, optional
         What is fitted beside: parameters with values, symbols of observables and noise, and states, for their initial values.
         Bounds are pairs (smallest, largest), None where open; a pair of equal numbers holds an initial value.
@@ -91,9 +91,9 @@ def fit(
         the name and its parameters as numbers or expressions (deviation; deviation of the logarithm; scale; scale, freedom;
         none; size).  An expression may hold the column, for what is expected of it.  Parameters that are not given are
         fitted, those of scale of the first three laws along with every evaluation: of columns with fewer than 12
-        measurements, in proportion to the sizes of the columns.  Of networks and SDEs ``"none"``, without noise, is the default.
-        By default noise of others is normal, and its deviation grows with
-        the values where the data of states of plain equations show that; with ``noise="normal"`` it does not.
+        measurements, in proportion to the sizes of the columns.  Of networks and SDEs ``"none"``, without noise, is the
+        default.  By default noise of others is normal, and its deviation grows with the values where the data of states of
+        plain equations show that; with ``noise="normal"`` it does not.
     conditions : mapping from names to mappings, optional
         What differs: values of parameters and initial values of states, as numbers or expressions of parameters and of
         symbols that are fitted (which are then the condition's own).
@@ -104,11 +104,11 @@ def fit(
         all positive values.
     likelihood : str or FitLikelihood
         Of networks and SDEs: a name in ``symdyn.LIKELIHOODS``, or an object with options such as
-        ``symdyn.LIKELIHOODS["particle"](particles=1000)``.  ``"projection"`` is the master equation on a box of states and exact;
-        ``"lna"``, ``"moments"`` and ``"langevin"`` are normal laws with means and covariances of these descriptions (of cells,
-        ``"moments"`` compares sample moments); ``"particle"`` and ``"abc"`` simulate.  ``"auto"`` takes the master equation where
-        the states are few, what is exact of linear SDEs, and else what fits the size of the numbers and the noise; ``notes`` say
-        why, and ``fit.validity()`` whether it matters.
+        ``symdyn.LIKELIHOODS["particle"](particles=1000)``.  ``"projection"`` is the master equation on a box of states and
+        exact; ``"lna"``, ``"moments"`` and ``"langevin"`` are normal laws with means and covariances of these descriptions
+        (of cells, ``"moments"`` compares sample moments); ``"particle"`` and ``"abc"`` simulate.  ``"auto"`` takes the master
+        equation where the states are few, what is exact of linear SDEs, and else what fits the size of the numbers and the
+        noise; ``notes`` say why, and ``fit.validity()`` whether it matters.
     windows : int, optional
         Windows into which each trajectory stays cut, each with initial values of its own and two intervals of the data or
         more, of plain equations; a measurement where two meet counts for both.  By default there is one; of maps as many as it

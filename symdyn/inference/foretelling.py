@@ -26,8 +26,8 @@ def predict_fit(
 
     The bands are those of the fitted values alone, without noise, to first order: :math:`y \pm q \sqrt{J C J^\top}` with the
     derivatives J of the simulation, and the covariance C and quantile q of `Fit.intervals`.  Of systems with randomness of
-    their own a thousand simulations from the first time on, with fitted values drawn from the normal law of the estimates, give means
-    and bands that hold the share `level` of them, again without noise of measurement.
+    their own a thousand simulations from the first time on, with fitted values drawn from the normal law of the estimates,
+    give means and bands that hold the share `level` of them, again without noise of measurement.
 
     Parameters
     ----------

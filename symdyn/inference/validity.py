@@ -79,9 +79,9 @@ class FitValidity:
 def validity(fit: Fit, repeats: int = 100, *, seed: int = 0) -> FitValidity:
     r"""Whether the approximation in the likelihood of a fit matters: its bias beside the standard errors.
 
-    Data as those that were measured are simulated from the system itself with the fitted values.  If the likelihood were
-    that of the system, its score g would have the expected value zero and the information I for covariance; to first order estimates
-    have
+    Data as those that were measured are simulated from the system itself with the fitted values.  If the likelihood were that
+    of the system, its score g would have the expected value zero and the information I for covariance; to first order
+    estimates have
 
     .. math:: \text{bias} = I^{-1} \langle g \rangle, \qquad \text{covariance} = I^{-1} \langle g g^T \rangle I^{-1}.
 

@@ -25,7 +25,8 @@ def data(noise: float = 2.0) -> list[dict]:
 def test_says_what_it_is(name):
     rule = sd.LIKELIHOODS[name]
     assert rule.name == name
-    assert rule.definition and rule.reference
+    assert rule.definition
+    assert rule.reference
     with pytest.raises(TypeError, match="nonsense"):
         rule(nonsense=1)
 

@@ -136,7 +136,7 @@ def test_projection_filters_noisy_counts_as_a_hidden_markov_chain():
 
 
 def test_particles_are_within_their_error_of_the_exact_likelihood():
-    data = {"t": TIMES, "X": np.array(PATH) + [0.3, -0.8, 0.5, 1.0, -0.2]}
+    data = {"t": TIMES, "X": np.add(PATH, [0.3, -0.8, 0.5, 1.0, -0.2])}
     options = {"noise": 1.0, "starts": 1, "guesses": {"k": 9, "g": 1.3}, "initial": {"X": 3}}
     exact = sd.fit(DECAY, data, likelihood="projection", **options)
     rule = sd.LIKELIHOODS["particle"](particles=2000)
@@ -209,7 +209,8 @@ def test_validity_finds_by_how_much_a_normal_law_understates_errors():
     squared = 1 / m + 1 / m**2 + 1 / (4 * m**3) + 1 / (2 * m**2)
     found = fit.validity(300, seed=1)
     assert found.table["spread"].iloc[0] == pytest.approx(np.sqrt(squared / (1 / m + 1 / (2 * m**2))), rel=0.15)
-    assert found.misleads and "varies" in found.verdict
+    assert found.misleads
+    assert "varies" in found.verdict
     assert found.reference == "projection"
     assert float(abs(found.moments.mean_error).max()) < 1e-6  # linear rates: both moments are exact
     assert float(abs(found.moments.std_error).max()) < 1e-6
@@ -225,7 +226,8 @@ def test_validity_finds_the_bias_of_the_linear_noise_approximation():
     rough = sd.fit(net, cells, likelihood="lna", **limits)
     found = rough.validity(60)
     assert abs(np.log(exact.parameters["c"])) < 0.3
-    assert found.misleads and abs(found.table["ratio"].iloc[0]) > 1
+    assert found.misleads
+    assert abs(found.table["ratio"].iloc[0]) > 1
     assert np.sign(found.table["bias"].iloc[0]) == np.sign(np.log(rough.parameters["c"] / exact.parameters["c"]))
 
 
@@ -242,7 +244,8 @@ def test_predictions_have_the_mean_of_the_process(tmp_path):
     fit.save(tmp_path / "fit.nc")
     again = sd.Fit.load(tmp_path / "fit.nc")
     assert isinstance(again.problem, StochasticProblem)
-    assert again.parameters == fit.parameters and again.log_likelihood == fit.log_likelihood
+    assert again.parameters == fit.parameters
+    assert again.log_likelihood == fit.log_likelihood
     np.testing.assert_array_equal(again.predict([1.0]).X, fit.predict([1.0]).X)
     curve = fit.profile("g", points=5)
     row = fit.intervals.set_index("constant").loc["g"]
@@ -286,7 +289,7 @@ def test_what_else_is_refused():
         sd.fit(DECAY.rate_equations(), {"t": TIMES, "X": PATH}, likelihood="lna")
     with pytest.raises(sd.RecoveryError, match="which only systems with randomness allow"):
         sd.fit(DECAY.rate_equations(), {"t": TIMES, "X": PATH}, noise="none")
-    with pytest.raises(sd.RecoveryError, match="how large OFF may become|how large M may become"):
+    with pytest.raises(sd.RecoveryError, match="how large M may become"):
         sd.fit(GENE, {"t": TIMES, "ON": [0, 1, 1, 0, 1]}, likelihood="projection")
     with pytest.raises(sd.RecoveryError, match="no initial value of x, which is not measured without noise"):
         sd.fit(WALK, {"t": TIMES, "x": PATH}, noise=0.1)

@@ -180,7 +180,7 @@ class ParticleEvaluator(Evaluator):
     def _resampled(self, x: np.ndarray, w: np.ndarray, order: np.ndarray, number: int, k: int) -> np.ndarray:
         """Particles (M, G, N, n) drawn by their weights, systematically along their order."""
         M, G, N, _ = x.shape
-        share = np.random.default_rng([self.setup.seed, number, k, 1]).random(G)
+        share = np.asarray(np.random.default_rng([self.setup.seed, number, k, 1]).random(G))
         places = (np.arange(N)[None] + share[:, None]) / N
         found = np.empty_like(x)
         for m in range(M):

@@ -92,7 +92,7 @@ class ProjectionLikelihood(FitLikelihood):
             return str(error)
         missing = [s.name for s in system.states if s not in upper]
         if missing:
-            return f"needs to know how large {missing[0]} may become, which is not measured itself; say upper={{'{missing[0]}': 100}}"
+            return f"needs to know how large {missing[0]} may become, as it is not measured; say upper={{'{missing[0]}': 100}}"
         size = float(np.prod([n + 1.0 for n in upper.values()]))
         if size > self.largest:
             return f"needs {size:.3g} states, more than largest={self.largest}"
@@ -156,7 +156,7 @@ class ProjectedEvaluator(Evaluator):
         none = -np.inf, np.zeros(P), np.zeros((P, P))
         if not self._prepared(values):
             return none
-        total = [0.0, np.zeros(P), np.zeros((P, P))]
+        total: list[Any] = [0.0, np.zeros(P), np.zeros((P, P))]
         with np.errstate(all="ignore"):
             if self.setup.snapshots:
                 sound = self._cells(values, total)

@@ -295,6 +295,9 @@ def test_what_else_is_refused():
         sd.fit(WALK, {"t": TIMES, "x": PATH}, noise=0.1)
     with pytest.raises(sd.RecoveryError, match="takes diffusions with noise of measurement alone"):
         sd.fit(WALK, {"t": TIMES, "x": PATH}, likelihood="particle")
+    dosed = sd.ReactionNetwork.from_text("X -> 0, g", initial={"X": 9}).with_events(sd.dose("X", 5, every=1, times=2))
+    with pytest.raises(sd.RecoveryError, match="does not apply, but 'abc' may: the network has events"):
+        sd.fit(dosed, {"t": TIMES, "X": PATH}, likelihood="lna")
     with pytest.raises(sd.SymdynError, match="order is 0"):
         sd.LIKELIHOODS["moments"](order=0)
     with pytest.raises(sd.RecoveryError, match="the closure is 'norml'"):

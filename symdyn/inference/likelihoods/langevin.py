@@ -8,7 +8,7 @@ from typing import ClassVar
 from symdyn.derive.langevin import langevin
 from symdyn.errors import SymdynError
 from symdyn.inference.likelihoods._normal import MomentEquations, NormalFilter, normal_unmet
-from symdyn.inference.likelihoods.registry import LIKELIHOODS, FitLikelihood, StochasticSetup
+from symdyn.inference.likelihoods.registry import LIKELIHOODS, FitLikelihood, StochasticSetup, eventful
 from symdyn.inference.local_moments import diffusion_moments
 
 __all__ = ["LangevinLikelihood"]
@@ -37,6 +37,8 @@ class LangevinLikelihood(FitLikelihood):
     reference: ClassVar[str] = "Kessler, Scand. J. Statist. 24, 211 (1997); Gillespie, J. Chem. Phys. 113, 297 (2000)"
 
     def unmet(self, setup: StochasticSetup) -> str | None:
+        if reason := eventful(setup.system):
+            return reason
         try:
             equations(setup)
         except SymdynError as error:

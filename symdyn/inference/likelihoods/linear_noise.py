@@ -8,7 +8,7 @@ from typing import ClassVar
 from symdyn.derive.system_size import linear_noise
 from symdyn.errors import SymdynError
 from symdyn.inference.likelihoods._normal import MomentEquations, NormalFilter, normal_unmet
-from symdyn.inference.likelihoods.registry import LIKELIHOODS, FitLikelihood, StochasticSetup
+from symdyn.inference.likelihoods.registry import LIKELIHOODS, FitLikelihood, StochasticSetup, eventful
 from symdyn.inference.local_moments import diffusion_moments
 
 __all__ = ["LinearNoise"]
@@ -43,6 +43,8 @@ class LinearNoise(FitLikelihood):
     )
 
     def unmet(self, setup: StochasticSetup) -> str | None:
+        if reason := eventful(setup.system):
+            return reason
         try:
             equations(setup)
         except SymdynError as error:

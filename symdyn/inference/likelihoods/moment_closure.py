@@ -24,7 +24,14 @@ from symdyn.inference.likelihoods._normal import (
     normal_unmet,
     without_lost,
 )
-from symdyn.inference.likelihoods.registry import LIKELIHOODS, Evaluator, FitLikelihood, LikelihoodTerms, StochasticSetup
+from symdyn.inference.likelihoods.registry import (
+    LIKELIHOODS,
+    Evaluator,
+    FitLikelihood,
+    LikelihoodTerms,
+    StochasticSetup,
+    eventful,
+)
 from symdyn.methods.options import check_whole
 from symdyn.models.moment_index import indices
 from symdyn.models.moments import MomentSystem
@@ -84,6 +91,8 @@ class MomentLikelihood(FitLikelihood):
             raise RecoveryError(f"the closure is {self.closure!r}; known: {', '.join(CLOSURES)}")
 
     def unmet(self, setup: StochasticSetup) -> str | None:
+        if reason := eventful(setup.system):
+            return reason
         if not setup.snapshots and self.order < 2:
             return "needs order=2 or more along paths, for their covariance"
         if not setup.snapshots and CLOSURES[self.closure].needs_binary:

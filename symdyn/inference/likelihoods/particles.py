@@ -17,6 +17,7 @@ from symdyn.inference.likelihoods.registry import (
     LikelihoodTerms,
     PathGroup,
     StochasticSetup,
+    eventful,
 )
 from symdyn.methods.options import check_whole
 
@@ -69,6 +70,8 @@ class ParticleLikelihood(FitLikelihood):
         check_whole(1, steps=self.steps)
 
     def unmet(self, setup: StochasticSetup) -> str | None:
+        if reason := eventful(setup.system):
+            return reason
         if setup.snapshots and any(o.law.exact for o in setup.observed):
             return "takes cells that are not followed with noise of measurement alone; give noise, or take 'projection'"
         if setup.system.propensities is None and any(o.law.exact for o in setup.observed):

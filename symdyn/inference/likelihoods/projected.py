@@ -20,6 +20,7 @@ from symdyn.inference.likelihoods.registry import (
     LikelihoodTerms,
     PathGroup,
     StochasticSetup,
+    eventful,
 )
 from symdyn.projection.parametric import Rates, StateGrid, grid, roomy
 from symdyn.projection.rational import carried
@@ -79,8 +80,8 @@ class ProjectionLikelihood(FitLikelihood):
         system = setup.system
         if system.propensities is None:
             return "takes reaction networks alone"
-        if system.events:
-            return "takes networks without events"
+        if reason := eventful(system):
+            return reason
         if system.time in dag.free_symbols(system.propensities):
             return "takes rates that do not depend on time"
         bursts = [b for r in system.reactions for b in (r.bursts or {}).values()]

@@ -12,6 +12,8 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import sympy as sp
 
+from symdyn.derive.jumps import refuse_events
+from symdyn.errors import DeclarationError
 from symdyn.inference.data import Observations
 from symdyn.inference.fit_problem import FittedColumn
 from symdyn.inference.formulas import ArrayFormulas
@@ -19,7 +21,7 @@ from symdyn.inference.observed_problem import NoisyObservable
 from symdyn.registry import Registry
 from symdyn.system import System
 
-__all__ = ["LIKELIHOODS", "Evaluator", "FitLikelihood", "LikelihoodTerms", "PathGroup", "StochasticSetup"]
+__all__ = ["LIKELIHOODS", "Evaluator", "FitLikelihood", "LikelihoodTerms", "PathGroup", "StochasticSetup", "eventful"]
 
 
 class PathGroup(NamedTuple):
@@ -144,6 +146,15 @@ class StochasticSetup:
     def cells(self) -> list[tuple[float, np.ndarray]]:
         """Times of snapshots with what was measured of the cells then, (cells, n)."""
         return [(float(t.times[0]), t.values) for t in self.data.trajectories]
+
+
+def eventful(system: Any) -> str | None:
+    """What a system has that happens at times or states, and that runs from one measurement to the next do not follow."""
+    try:
+        refuse_events(system, "a likelihood")
+    except DeclarationError as error:
+        return f"does not apply, but 'abc' may: {error}"
+    return None
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ import numpy as np
 import xarray as xr
 
 from symdyn.inference.formulas import ArrayFormulas
-from symdyn.inference.likelihoods.registry import StochasticSetup
 from symdyn.inference.observed_problem import NoisyObservable
+from symdyn.inference.stochastic_setup import StochasticSetup
 from symdyn.simulation.run import simulate
 
 __all__ = ["SimulatedData"]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from symdyn.inference.fit_problem import GAIN, FitProblem
-from symdyn.inference.likelihoods import LIKELIHOODS, Evaluator, FitLikelihood, LikelihoodTerms, StochasticSetup
+from symdyn.inference.likelihoods import LIKELIHOODS, Evaluator, FitLikelihood, LikelihoodTerms
 from symdyn.inference.quadratic import Quadratic
+from symdyn.inference.stochastic_setup import StochasticSetup
 
 __all__ = ["StochasticProblem", "made_problem"]
 

@@ -17,9 +17,10 @@ from symdyn.errors import RecoveryError
 from symdyn.inference.data import Observations, Trajectory, observations, typical_sizes
 from symdyn.inference.fit_problem import FittedColumn
 from symdyn.inference.fit_symbols import FitRequest, FitSymbols, observable_formulas
-from symdyn.inference.likelihoods import LIKELIHOODS, FitLikelihood, StochasticSetup
+from symdyn.inference.likelihoods import LIKELIHOODS, FitLikelihood
 from symdyn.inference.reading import read_data
 from symdyn.inference.stochastic_problem import StochasticProblem, made_problem
+from symdyn.inference.stochastic_setup import StochasticSetup
 from symdyn.registry import suggest
 from symdyn.system import System
 

@@ -13,10 +13,10 @@ from symdyn.errors import RecoveryError
 from symdyn.inference.data import Observations, Trajectory
 from symdyn.inference.fits import Fit
 from symdyn.inference.information import inverse
-from symdyn.inference.likelihoods import StochasticSetup
-from symdyn.inference.likelihoods.projected import ProjectedEvaluator, ProjectionLikelihood
+from symdyn.inference.likelihoods.projected import ProjectionLikelihood
 from symdyn.inference.simulated_data import SimulatedData
 from symdyn.inference.stochastic_problem import StochasticProblem
+from symdyn.inference.stochastic_setup import StochasticSetup
 from symdyn.methods.options import check_whole
 from symdyn.projection.statistics import relative_errors
 
@@ -229,6 +229,4 @@ def _exact(setup: StochasticSetup, values: np.ndarray, times: list[float]) -> tu
     rule = ProjectionLikelihood(largest=LARGEST)
     if rule.unmet(setup) is not None:
         return None
-    evaluator = rule.evaluator(setup)
-    assert isinstance(evaluator, ProjectedEvaluator)
-    return evaluator.columns_at(values, times)
+    return rule.evaluator(setup).columns_at(values, times)

@@ -16,10 +16,11 @@ from symdyn.declaration import name_of
 from symdyn.errors import DeclarationError, SymdynError
 from symdyn.inference.fit_problem import FitProblem, FittedColumn
 from symdyn.inference.fits import Fit, observed_problem
-from symdyn.inference.likelihoods import LIKELIHOODS, FitLikelihood, StochasticSetup
+from symdyn.inference.likelihoods import LIKELIHOODS, FitLikelihood
 from symdyn.inference.noise_laws import LAWS
 from symdyn.inference.observed_problem import FitSetup, NoisyObservable, ObservedProblem
 from symdyn.inference.stochastic_problem import StochasticProblem, made_problem
+from symdyn.inference.stochastic_setup import StochasticSetup
 from symdyn.io.datasets import check_format, write_dataset
 from symdyn.io.recoveries import packed, unpacked
 

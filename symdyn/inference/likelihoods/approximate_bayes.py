@@ -11,8 +11,9 @@ import numpy as np
 from scipy.stats import multivariate_normal
 
 from symdyn.errors import RecoveryError
-from symdyn.inference.likelihoods.registry import LIKELIHOODS, Evaluator, FitLikelihood, LikelihoodTerms, StochasticSetup
+from symdyn.inference.likelihoods.registry import LIKELIHOODS, Evaluator, FitLikelihood, LikelihoodTerms
 from symdyn.inference.simulated_data import SimulatedData
+from symdyn.inference.stochastic_setup import StochasticSetup
 from symdyn.methods.options import check_whole
 
 __all__ = ["ApproximateBayes", "Summaries"]

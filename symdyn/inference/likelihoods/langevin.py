@@ -7,9 +7,11 @@ from typing import ClassVar
 
 from symdyn.derive.langevin import langevin
 from symdyn.errors import SymdynError
-from symdyn.inference.likelihoods._normal import MomentEquations, NormalFilter, normal_unmet
-from symdyn.inference.likelihoods.registry import LIKELIHOODS, FitLikelihood, StochasticSetup, eventful
+from symdyn.inference.likelihoods._moment_equations import MomentEquations
+from symdyn.inference.likelihoods._normal import NormalFilter, normal_unmet
+from symdyn.inference.likelihoods.registry import LIKELIHOODS, FitLikelihood, eventful
 from symdyn.inference.local_moments import diffusion_moments
+from symdyn.inference.stochastic_setup import StochasticSetup
 
 __all__ = ["LangevinLikelihood"]
 

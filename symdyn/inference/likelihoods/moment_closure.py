@@ -16,22 +16,16 @@ from symdyn.derive.moments import moments
 from symdyn.errors import RecoveryError, SymdynError
 from symdyn.inference.data import Observations
 from symdyn.inference.formulas import ArrayFormulas
+from symdyn.inference.likelihoods._moment_equations import MomentEquations
 from symdyn.inference.likelihoods._normal import (
-    MomentEquations,
     NormalFilter,
     inverted,
     normal_terms,
     normal_unmet,
     without_lost,
 )
-from symdyn.inference.likelihoods.registry import (
-    LIKELIHOODS,
-    Evaluator,
-    FitLikelihood,
-    LikelihoodTerms,
-    StochasticSetup,
-    eventful,
-)
+from symdyn.inference.likelihoods.registry import LIKELIHOODS, Evaluator, FitLikelihood, LikelihoodTerms, eventful
+from symdyn.inference.stochastic_setup import StochasticSetup
 from symdyn.methods.options import check_whole
 from symdyn.models.moment_index import indices
 from symdyn.models.moments import MomentSystem

@@ -10,15 +10,8 @@ import numpy as np
 from symdyn.codegen.kernel import compile
 from symdyn.errors import CompileError, DeclarationError
 from symdyn.inference.formulas import ArrayFormulas
-from symdyn.inference.likelihoods.registry import (
-    LIKELIHOODS,
-    Evaluator,
-    FitLikelihood,
-    LikelihoodTerms,
-    PathGroup,
-    StochasticSetup,
-    eventful,
-)
+from symdyn.inference.likelihoods.registry import LIKELIHOODS, Evaluator, FitLikelihood, LikelihoodTerms, eventful
+from symdyn.inference.stochastic_setup import PathGroup, StochasticSetup
 from symdyn.methods.options import check_whole
 
 __all__ = ["ParticleLikelihood"]

@@ -194,7 +194,7 @@ def _chosen(setup: StochasticSetup, given: Any) -> tuple[FitLikelihood, str]:
             reasons.append(f"{name} {reason}")
             continue
         before = f"; {'; '.join(reasons)}" if reasons else ""
-        return made, f"the likelihood {name!r} was chosen, {why}{before}"
+        return made, f"the likelihood {name!r} was chosen, {why or 'as no other applies'}{before}"
     raise RecoveryError(f"no likelihood applies: {'; '.join(reasons)}")
 
 

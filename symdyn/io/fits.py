@@ -23,6 +23,7 @@ from symdyn.inference.stochastic_problem import StochasticProblem, made_problem
 from symdyn.inference.stochastic_setup import StochasticSetup
 from symdyn.io.datasets import check_format, write_dataset
 from symdyn.io.recoveries import packed, unpacked
+from symdyn.system import System
 
 __all__ = ["read_fit", "write_fit"]
 
@@ -141,6 +142,7 @@ def read_fit(path: str | Path) -> Fit:
         observed = tuple(NoisyObservable(name, e, LAWS[law], parameters) for name, e, law, parameters in facts["observed"])
         if "likelihood" in facts:
             problem: FitProblem = _read_random(facts, observed, columns)
+            facts["whole"] = _with_binary(facts["whole"], facts["binary"])
         else:
             setup = FitSetup(
                 facts["system"], observed, facts["data"], columns, facts["symbols"], facts["overrides"], facts["free"],
@@ -176,14 +178,14 @@ def _of_random(setup: StochasticSetup, likelihood: FitLikelihood) -> dict[str, A
         options[f.name] = {str(name_of(k)): v for k, v in value.items()} if isinstance(value, Mapping) else value
     return {
         "likelihood": likelihood.name, "options": options, "snapshots": setup.snapshots, "initial": dict(setup.initial),
-        "begin": setup.begin,
+        "begin": setup.begin, "binary": [s.name for s in setup.system.binary],
     }  # fmt: skip
 
 
 def _read_random(facts: Mapping[str, Any], observed: Any, columns: Any) -> StochasticProblem:
     """The likelihood of a system with randomness."""
     setup = StochasticSetup(
-        facts["system"], observed, facts["data"], facts["snapshots"], columns, facts["symbols"], facts["initial"],
+        _with_binary(facts["system"], facts["binary"]), observed, facts["data"], facts["snapshots"], columns, facts["symbols"], facts["initial"],
         facts["begin"], facts["seed"],
     )  # fmt: skip
     if facts["likelihood"] not in LIKELIHOODS:
@@ -192,6 +194,11 @@ def _read_random(facts: Mapping[str, Any], observed: Any, columns: Any) -> Stoch
     if reason := likelihood.unmet(setup):
         raise ValueError(f"the likelihood {reason}")
     return made_problem(setup, likelihood)
+
+
+def _with_binary(system: System, names: Any) -> System:
+    """A network with its binary species, which its text does not say."""
+    return system.replace(binary=tuple(s for s in system.states if s.name in names)) if names else system
 
 
 def _accuracy(setup: FitSetup) -> dict[str, Any]:

@@ -158,14 +158,21 @@ def beta_poisson(n, a, b, r):
     return integrate.quad(lambda p: stats.poisson.pmf(n, r * p) * stats.beta.pdf(p, a, b), 0, 1, epsabs=1e-13, limit=200)[0]
 
 
-def test_projection_of_old_cells_is_the_beta_poisson_law():
+def test_projection_of_old_cells_is_the_beta_poisson_law(tmp_path):
     cells = np.array([0, 0, 1, 3, 5, 8, 0, 2, 12, 4])
+    with pytest.raises(sd.RecoveryError, match="has a box of up to 9 of M, and the data hold 12; raise upper"):
+        sd.fit(GENE, {"t": np.full(10, 40.0), "M": cells}, likelihood=sd.LIKELIHOODS["projection"](upper={"M": 9}))
     rule = sd.LIKELIHOODS["projection"](upper={"M": 60})
     fit = sd.fit(GENE, {"t": np.full(10, 40.0), "M": cells}, likelihood=rule, starts=1, guesses={"a": 1, "b": 2, "r": 15})
     exact = sum(np.log(beta_poisson(n, 1.2, 2.5, 14.0)) for n in cells)
     assert likelihood(fit, a=1.2, b=2.5, r=14.0) == pytest.approx(exact, rel=1e-6)
     ours, differences = slopes(fit, fit.problem.coordinates([{"a": 1.2, "b": 2.5, "r": 14.0}[n] for n in fit.problem.names]))
     np.testing.assert_allclose(ours, differences, rtol=1e-5, atol=1e-6)
+    fit.save(tmp_path / "fit.nc")
+    again = sd.Fit.load(tmp_path / "fit.nc")
+    assert again.log_likelihood == fit.log_likelihood
+    assert again.problem.likelihood == rule
+    assert len(again.plot().axes) == 1
 
 
 def test_sample_moments_of_poisson_cells_have_their_normal_law():
@@ -185,6 +192,9 @@ def test_sample_moments_of_poisson_cells_have_their_normal_law():
 
 def test_normal_cells_enter_one_by_one():
     data = {"t": np.array([0.5, 0.5, 1.0, 1.0, 1.0]), "X": np.array([3.0, 5.0, 6.0, np.nan, 4.0])}
+    begun = {"t": np.append([0.0, 0.0], data["t"]), "X": np.append([0.0, 0.0], data["X"])}
+    exact = [sd.fit(DECAY, d, likelihood="lna", parameters={"k": (1, 50), "g": (0.1, 10)}, starts=1) for d in (data, begun)]
+    assert exact[0].log_likelihood == pytest.approx(exact[1].log_likelihood, rel=1e-12)  # all cells begin alike
     fit = sd.fit(DECAY, data, likelihood="lna", noise=0.5, parameters={"k": (1, 50), "g": (0.1, 10)}, starts=2)
     mean = {t: 9.0 / 1.3 * (1 - np.exp(-1.3 * t)) for t in (0.5, 1.0)}
     exact = sum(

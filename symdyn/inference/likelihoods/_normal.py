@@ -218,6 +218,8 @@ class NormalFilter(Evaluator):
             bent = np.einsum("lijp,ljk,lmk->limp", dH, C, H, optimize=True)
             dS = bent + np.swapaxes(bent, 1, 2) + np.einsum("lij,ljkp,lmk->limp", H, dC, H, optimize=True)
             dS = dS + dR[:, :, None] * np.eye(R.shape[1])[..., None]
+            if time <= self.setup.begin:  # where all cells are alike
+                rows = np.where([o.law.exact for o in self.setup.observed], np.nan, rows)
             patterns, which = np.unique(np.isfinite(rows), axis=0, return_inverse=True)
             for k, have in enumerate(patterns):
                 if not have.any():

@@ -10,11 +10,12 @@ import numpy as np
 import sympy as sp
 
 from symdyn import dag
-from symdyn.declaration import lookup
 from symdyn.errors import SymdynError
 from symdyn.inference.likelihoods._projection_filter import ProjectedEvaluator
 from symdyn.inference.likelihoods.registry import LIKELIHOODS, Evaluator, FitLikelihood, eventful
 from symdyn.inference.stochastic_setup import StochasticSetup
+from symdyn.methods.options import check_whole
+from symdyn.projection.bounds import read_bounds
 from symdyn.projection.parametric import grid, roomy
 
 __all__ = ["ProjectionLikelihood"]
@@ -59,6 +60,9 @@ class ProjectionLikelihood(FitLikelihood):
     upper: Mapping[Any, int] = field(default_factory=dict)
     largest: int = 20_000
 
+    def __post_init__(self) -> None:
+        check_whole(1, largest=self.largest)
+
     def unmet(self, setup: StochasticSetup) -> str | None:
         system = setup.system
         if system.propensities is None:
@@ -77,6 +81,13 @@ class ProjectionLikelihood(FitLikelihood):
         missing = [s.name for s in system.states if s not in upper]
         if missing:
             return f"needs to know how large {missing[0]} may become, as it is not measured; say upper={{'{missing[0]}': 100}}"
+        direct = {o.expression for o in setup.observed if o.law.exact and not setup.snapshots}
+        if free := [s.name for s, e in setup.initial.items() if e.free_symbols and s not in direct]:
+            return f"takes no initial numbers that are fitted, such as that of {free[0]}; give it, or take 'lna' or 'moments'"
+        for k, spec in enumerate(setup.observed):
+            seen = max(float(np.nanmax(t.values[:, k], initial=0.0)) for t in setup.data.trajectories)
+            if spec.law.exact and spec.expression in upper and seen > upper[spec.expression]:
+                return f"has a box of up to {upper[spec.expression]} of {spec.name}, and the data hold {seen:g}; raise upper"
         size = float(np.prod([n + 1.0 for n in upper.values()]))
         if size > self.largest:
             return f"needs {size:.3g} states, more than largest={self.largest}"
@@ -85,7 +96,7 @@ class ProjectionLikelihood(FitLikelihood):
     def corner(self, setup: StochasticSetup) -> dict[sp.Symbol, int]:
         """Largest numbers of the species that are known."""
         states = setup.system.states
-        found = {lookup(k, states, "species"): int(v) for k, v in self.upper.items()}
+        found = {s: n for s, n in read_bounds(setup.system, self.upper or None, "upper").items() if n is not None}
         direct = {o.expression: k for k, o in enumerate(setup.observed)}
         for s in states:
             if s in found:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from symdyn import started  # before all else: it looks at the clock
 from symdyn import verbs as _verbs  # gives the classes below what modules above them derive
+from symdyn.dense import DenseLayers
 from symdyn.errors import CompileError, DeclarationError, ParseError, RecoveryError, SimulationError, SymdynError
 from symdyn.lazy import lazy
 from symdyn.models.boundary import Dirichlet, Neumann, Robin
@@ -26,21 +27,40 @@ from symdyn.models.domains import Disk, Interval, Plane, Polygon, Rectangle
 from symdyn.models.events import Event, dose
 from symdyn.models.matrix import MatrixModel
 from symdyn.models.moments import MomentSystem
+from symdyn.models.neural_sde import neural_sde
 from symdyn.models.ode import ODESystem
 from symdyn.models.operators import div, dot, dx, dy, grad, integral, laplacian, mean, vector
 from symdyn.models.pde import PDESystem
 from symdyn.models.reaction import Burst, Reaction
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.models.sde import SDESystem
+from symdyn.network_forms import network
+from symdyn.neural_terms import TrainedNetwork
 from symdyn.paths import Path
 from symdyn.system import System
 from symdyn.version import __version__
 
 if TYPE_CHECKING:
-    from symdyn import analysis, cells, derive, discover, extend, grids, leslie, methods, networks, projection, studies
+    from symdyn import (
+        analysis,
+        cells,
+        derive,
+        discover,
+        extend,
+        grids,
+        leslie,
+        methods,
+        networks,
+        projection,
+        reduction,
+        studies,
+    )
+    from symdyn.analysis.identifiability import identifiability
     from symdyn.codegen.kernel import compile
     from symdyn.codegen.kernel_base import Kernel
     from symdyn.derive.closures import CLOSURES
+    from symdyn.discover.learned_system import Learned
+    from symdyn.discover.learning import learn
     from symdyn.discover.recover import recover
     from symdyn.discover.recovery import Recovery
     from symdyn.discover.regressors.operon import OperonRegression
@@ -58,6 +78,7 @@ if TYPE_CHECKING:
     from symdyn.methods.registry import METHODS
     from symdyn.models.rate_laws import hill, hillar, hillr, mm, mmr
     from symdyn.projection import MasterEquation
+    from symdyn.simulation.cost_gradients import gradient
     from symdyn.simulation.run import simulate
     from symdyn.simulation.settings import Layout, Store
     from symdyn.simulation.slopes import sensitivities
@@ -66,12 +87,15 @@ __getattr__, __dir__, __all__ = lazy(
     __name__,
     {
         "analysis": (),
+        "analysis.identifiability": ("identifiability",),
         "cells": (),
         "codegen.kernel": ("compile",),
         "codegen.kernel_base": ("Kernel",),
         "derive": (),
         "derive.closures": ("CLOSURES",),
         "discover": (),
+        "discover.learned_system": ("Learned",),
+        "discover.learning": ("learn",),
         "discover.recover": ("recover",),
         "discover.recovery": ("Recovery",),
         "discover.regressors.operon": ("OperonRegression",),
@@ -96,15 +120,18 @@ __getattr__, __dir__, __all__ = lazy(
         "networks": (),
         "projection": (),
         "projection.equation": ("MasterEquation",),
+        "reduction": (),
+        "simulation.cost_gradients": ("gradient",),
         "simulation.run": ("simulate",),
         "simulation.settings": ("Layout", "Store"),
         "simulation.slopes": ("sensitivities",),
         "studies": (),
     },
     eager=(
-        "BranchingSystem", "BulkCellSystem", "Burst", "CompileError", "DeclarationError", "Dirichlet", "DiscreteSystem", "Disk",
-        "Event", "Interval", "MatrixModel", "MomentSystem", "Neumann", "ODESystem", "PDESystem", "ParseError", "Path", "Plane",
-        "Polygon", "Reaction", "ReactionNetwork", "RecoveryError", "Rectangle", "Robin", "SDESystem", "SimulationError",
-        "SymdynError", "System", "div", "dose", "dot", "dx", "dy", "grad", "integral", "laplacian", "mean", "vector",
+        "BranchingSystem", "BulkCellSystem", "Burst", "CompileError", "DeclarationError", "DenseLayers", "Dirichlet",
+        "DiscreteSystem", "Disk", "Event", "Interval", "MatrixModel", "MomentSystem", "Neumann", "ODESystem", "PDESystem",
+        "ParseError", "Path", "Plane", "Polygon", "Reaction", "ReactionNetwork", "RecoveryError", "Rectangle", "Robin",
+        "SDESystem", "SimulationError", "SymdynError", "System", "TrainedNetwork", "div", "dose", "dot", "dx", "dy", "grad",
+        "integral", "laplacian", "mean", "network", "neural_sde", "vector",
     ),
 )  # fmt: skip

@@ -16,6 +16,7 @@ from symdyn.errors import RecoveryError
 from symdyn.inference.fit_problem import FitProblem
 from symdyn.inference.information import Information, arrow, intervals, inverse
 from symdyn.inference.observed_problem import ObservedProblem
+from symdyn.inference.stochastic_problem import StochasticProblem
 
 __all__ = ["Fit", "observed_problem", "threshold"]
 
@@ -259,11 +260,9 @@ def observed_problem(fit: Fit, what: str) -> ObservedProblem:
     RecoveryError
         For a fit of a PEtab problem, or of a system with randomness.
     """
-    likelihood = getattr(fit.problem, "likelihood", None)
-    if likelihood is not None:
-        raise RecoveryError(
-            f"{what} of a fit with the likelihood {likelihood.name!r} are not known; it predicts and has profiles"
-        )
+    if isinstance(fit.problem, StochasticProblem):
+        name = fit.problem.likelihood.name
+        raise RecoveryError(f"{what} of a fit with the likelihood {name!r} are not known; it predicts and has profiles")
     if not isinstance(fit.problem, ObservedProblem):
         raise RecoveryError(f"{what} of a fit of a PEtab problem are not known; use problem.simulate(fit.parameters)")
     return fit.problem

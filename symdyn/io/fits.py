@@ -185,8 +185,8 @@ def _of_random(setup: StochasticSetup, likelihood: FitLikelihood) -> dict[str, A
 def _read_random(facts: Mapping[str, Any], observed: Any, columns: Any) -> StochasticProblem:
     """The likelihood of a system with randomness."""
     setup = StochasticSetup(
-        _with_binary(facts["system"], facts["binary"]), observed, facts["data"], facts["snapshots"], columns, facts["symbols"], facts["initial"],
-        facts["begin"], facts["seed"],
+        _with_binary(facts["system"], facts["binary"]), observed, facts["data"], facts["snapshots"], columns,
+        facts["symbols"], facts["initial"], facts["begin"], facts["seed"],
     )  # fmt: skip
     if facts["likelihood"] not in LIKELIHOODS:
         raise ValueError(f"no likelihood {facts['likelihood']!r}")

@@ -33,7 +33,7 @@ def test_says_what_it_is(name):
 
 @pytest.mark.parametrize("name", list(sd.LIKELIHOODS))
 def test_the_truth_is_found_with_missing_values_and_the_same_seed_gives_the_same_bits(name, tmp_path):
-    options = {"abc": {"population": 100, "simulations": 2000}, "particle": {"particles": 100}}.get(name, {})
+    options = {"abc": {"population": 60, "simulations": 500}, "particle": {"particles": 100}}.get(name, {})
     fits = [
         sd.fit(NET, data(), likelihood=sd.LIKELIHOODS[name](**options), noise=2.0, parameters=LIMITS, starts=2, seed=1)
         for _ in range(2)

@@ -19,6 +19,7 @@ from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.load import compile_ir, load_object
 from symdyn.codegen.lower import Lowering, lower
 from symdyn.codegen.program import Program
+from symdyn.codegen.reverse import adjoint_program
 
 x, y = sp.symbols("x y")
 
@@ -157,3 +158,14 @@ def test_a_matrix_and_a_quadratic_form_are_cases():
     for method in ("dop853", "rodas5p"):
         runs = [sd.simulate(s, [0, 1, 2], method=method, rtol=1e-10, progress=False) for s in (tables, plain)]
         np.testing.assert_allclose(runs[0].y, runs[1].y, rtol=1e-9)
+
+
+def test_the_reverse_sweep_over_a_program_passes_through_layers():
+    f, (a, b, c, t) = layers(5), sp.symbols("a b c t")
+    u, v = f(x, c * y)
+    program = adjoint_program("pull", [u * x, v + c], t, [x, y], [a, b], [c])
+    found = [float(np.ravel(g)[0]) for g in evaluate(program, [0.0], [0.3, -0.4, 1.5, 0.7], [2.0])]
+    value, slopes = f.evaluate([0.3, -0.8]), f.jacobian([0.3, -0.8])
+    by_second = 1.5 * 0.3 * slopes[0, 1] + 0.7 * slopes[1, 1]
+    expected = [1.5 * (value[0] + 0.3 * slopes[0, 0]) + 0.7 * slopes[1, 0], 2 * by_second, -0.4 * by_second + 0.7]
+    assert found == pytest.approx(expected, rel=1e-12)

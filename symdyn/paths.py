@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -14,7 +14,7 @@ import sympy as sp
 from symdyn.errors import DeclarationError
 from symdyn.registry import suggest
 
-__all__ = ["KINDS", "Path", "PathSlope"]
+__all__ = ["KINDS", "Path", "PathSlope", "with_paths"]
 
 #: Kinds of interpolation, with the degree of their polynomials.
 KINDS = {"hold": 0, "linear": 1, "cubic": 3}
@@ -102,9 +102,10 @@ class Path(sp.Symbol):
 
     Notes
     -----
-    ``u`` and ``u(t)`` mean the same; ``u.diff(t)`` is the slope, of the input itself and not of an expression.  Steps end at
-    knots.  A simulation beyond the knots is an error.  A rectilinear path, which goes on in time first and then in value, is
-    ``kind="hold"`` as a function of time; all of its slope is in the jumps, so ``u.diff(t)`` is refused for it.
+    ``u`` and ``u(t)`` mean the same; ``u.diff(t)`` is the slope, of the input itself and not of an expression.  In systems of
+    fields an input may also be the value of a condition at a wall.  Steps end at knots.  A simulation beyond the knots is an
+    error.  A rectilinear path, which goes on in time first and then in value, is ``kind="hold"`` as a function of time; all of
+    its slope is in the jumps, so ``u.diff(t)`` is refused for it.
 
     References
     ----------
@@ -278,6 +279,17 @@ class PathSlope(sp.Symbol):
 
     def _hashable_content(self) -> tuple[Any, ...]:
         return (*super()._hashable_content(), self.path.digest)
+
+
+def with_paths(symbols: Iterable[sp.Symbol]) -> tuple[tuple[sp.Symbol, ...], dict[sp.Symbol, float]]:
+    """Parameters, with an input in the place of its slope, and the numbers of the courses that inputs have by default.
+
+    >>> u = Path("u", [0, 1], [0, 1])
+    >>> with_paths([sp.Symbol("k"), PathSlope(u)])
+    ((k, u), {u: 0.0})
+    """
+    found = tuple(dict.fromkeys(s.path if isinstance(s, PathSlope) else s for s in symbols))
+    return found, {s: 0.0 for s in found if isinstance(s, Path)}
 
 
 def _restored(name: str, kind: str, curves: tuple[tuple[np.ndarray, np.ndarray], ...], sign: int) -> Path:

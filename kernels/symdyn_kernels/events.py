@@ -1,9 +1,11 @@
 """Events of the lanes of an adaptive driver: where conditions turn true in the interpolant of a step, and what follows.
 
-A condition is a margin, a number that is 0 or above where it is true.  It is evaluated at the `PARTS` of every step; where the
-largest of three margins lies between the others, their peak is looked for, so that a condition which is true for a moment
-within a step is found too.  A crossing is located to rounding, and the step of the lane ends at the last number before it: a
-state is never beyond the condition at which it changes, and a ball that comes to rest does not fall through the floor.
+A condition is a margin, a number that is 0 or above where it is true.  It is evaluated at the `PARTS` of every step, and at
+those of intervals of a step that are divided as long as these do not show how the margin changes, as where a condition depends
+on time faster than the solution does.  Where the largest of three margins lies between the others, their peak is looked for, so
+that a condition which is true for a moment within a step is found too.  A crossing is located to rounding, and the step of the
+lane ends at the last number before it: a state is never beyond the condition at which it changes.  Times at which an event acts
+that come together, as those of a ball that comes to rest, end in a status.
 
 Where events look up states of the past, `lagged` are the `DelayTables` and the `Past`; otherwise it is None.
 """
@@ -16,7 +18,7 @@ import numpy as np
 from numba import njit
 
 from symdyn_kernels.arguments.events import FROM_TRIGGER, INITIAL, KNOWN, PERSISTENT, SHUFFLED
-from symdyn_kernels.constants.events import MOST_AT_ONCE, MOST_STILL, PARTS, STILL
+from symdyn_kernels.constants.events import MOST_AT_ONCE, MOST_SHRINKING, MOST_STILL, PARTS, SHRINKING, STILL
 from symdyn_kernels.crossing import interpolate
 from symdyn_kernels.delays import evaluate, foreseen
 from symdyn_kernels.fused import vfma
@@ -41,6 +43,7 @@ __all__ = [
     "begin_events",
     "crossed",
     "event_memory",
+    "forget_events",
     "happen",
     "next_moment",
     "output_size",
@@ -49,6 +52,14 @@ __all__ = [
 
 #: Evaluations in search of a peak.
 MOST_CLIMBS = 6
+#: Errors of the polynomial through margins, relative to the least and to the largest of them, from which on an interval is
+#: divided; how often, by four each time, and how many intervals are looked at in a step.
+UNCERTAIN, COARSE, DEEPEST, MOST_PIECES = 0.25, 1e-3, 6, 400
+#: Weights of the values at 0, 1/4, 1/2, 3/4 and 1 in that at 1/100 of the polynomial through them.
+EDGE = (
+    0.96 * 1.96 * 2.96 * 3.96 / 24, 0.04 * 1.96 * 2.96 * 3.96 / 6, -0.04 * 0.96 * 2.96 * 3.96 / 4,
+    0.04 * 0.96 * 1.96 * 3.96 / 6, -0.04 * 0.96 * 1.96 * 2.96 / 24,
+)  # fmt: skip
 
 
 class EventMemory(NamedTuple):
@@ -56,8 +67,9 @@ class EventMemory(NamedTuple):
 
     Attributes
     ----------
-    margins, values, trial : int
-        Addresses of the results of both lane functions, and of scratch memory for the states of all lanes.
+    margins, samples, values, trial : int
+        Addresses of the margins, of those at all parts of a step, of what events assign, and of scratch memory for the states
+        of all lanes.
     held : (W, E) int64
         Whether a condition counts as true.
     chosen : (W, E) int64
@@ -81,12 +93,19 @@ class EventMemory(NamedTuple):
         Its values from the moment of the trigger.
     upcoming : (W,) int64
         The next entry of the schedule.
-    latest : (W,) float64
+    latest, gap : (W, E) float64
+        When each event acted last, and how long after the time before.
     still : (W,) int64
-        The last moment, and how many have followed one another within rounding.
+        How many moments have followed one another within rounding with events that had just acted.
+    shrinking : (W, E) int64
+        How often each event has acted after ever shorter times.
+    begins : (s,) float64
+    depths : (s,) int64
+        Scratch memory: intervals of a step that are still to be looked at.
     """
 
     margins: int
+    samples: int
     values: int
     trial: int
     held: np.ndarray
@@ -103,16 +122,26 @@ class EventMemory(NamedTuple):
     kept: np.ndarray
     upcoming: np.ndarray
     latest: np.ndarray
+    gap: np.ndarray
     still: np.ndarray
+    shrinking: np.ndarray
+    begins: np.ndarray
+    depths: np.ndarray
+
+
+@njit(**INNER)
+def _stride(events, W):
+    """Doubles from the margins at a part of a step to those at the next."""
+    return (events.flags.size * W + 15) // 8 * 8
 
 
 @njit(**INNER)
 def output_size(events, W):
-    """Doubles that both lane functions write, with room for a whole vector each."""
+    """Doubles that both lane functions write, with room for a whole vector each, and for all parts of a step."""
     rows = events.targets.size
     for e in range(events.flags.size):
         rows = max(rows, events.delays[e] + 1, events.priorities[e] + 1)
-    return (events.flags.size + rows) * W + 32
+    return (events.flags.size + rows) * W + 48 + len(PARTS) * _stride(events, W)
 
 
 @njit(**HELPER)
@@ -121,13 +150,15 @@ def event_memory(events, W, address, trial):
     count, longest = events.flags.size, 1
     for e in range(count):
         longest = max(longest, events.first[e + 1] - events.first[e])
-    values = (address + 8 * (count * W + 8) + 63) // 64 * 64
+    samples = (address + 8 * (count * W + 8) + 63) // 64 * 64
+    values = samples + 8 * len(PARTS) * _stride(events, W)
     return EventMemory(
-        address, values, trial,
+        address, samples, values, trial,
         np.zeros((W, count), np.int64), np.zeros((W, count), np.int64), np.zeros((W, count)), np.zeros((W, count)),
         np.zeros((W, count)), np.zeros((W, count), np.int64), np.zeros(W, np.int64), np.zeros(W, np.int64),
         np.zeros(W, np.int64), np.zeros((W, MOST_WAITING)), np.zeros((W, MOST_WAITING), np.int64),
-        np.zeros((W, MOST_WAITING, longest)), np.zeros(W, np.int64), np.zeros(W), np.zeros(W, np.int64),
+        np.zeros((W, MOST_WAITING, longest)), np.zeros(W, np.int64), np.zeros((W, count)), np.zeros((W, count)),
+        np.zeros(W, np.int64), np.zeros((W, count), np.int64), np.zeros(3 * DEEPEST + 4), np.zeros(3 * DEEPEST + 4, np.int64),
     )  # fmt: skip
 
 
@@ -180,16 +211,16 @@ def _sample(polynomial, theta, m, WL, lanes, target):
 
 
 @njit(**INNER)
-def _margins_of_all(events, memory, polynomial, part, m, W, WL, pb, lanes, lagged):
+def _margins_of_all(events, memory, polynomial, part, m, W, WL, pb, lanes, target, lagged):
     """Evaluate the margins of all lanes at a part of their steps."""
     if part < 1.0:
         _sample(polynomial, part, m, WL, lanes, memory.trial)
         for l in range(0, WL, 8):
             t = vld(lanes[T], l)
             vst(lanes[TB], l, t + (vld(lanes[TNEW], l) - t) * part)
-        evaluate(events.triggers, lanes[TB], memory.trial, pb, memory.margins, np.int64(0), W, W, lagged)
+        evaluate(events.triggers, lanes[TB], memory.trial, pb, target, np.int64(0), W, W, lagged)
     else:
-        evaluate(events.triggers, lanes[TNEW], polynomial.after, pb, memory.margins, np.int64(0), W, W, lagged)
+        evaluate(events.triggers, lanes[TNEW], polynomial.after, pb, target, np.int64(0), W, W, lagged)
 
 
 @njit(**INNER)
@@ -198,64 +229,139 @@ def crossed(events, memory, polynomial, n, W, WL, m, pb, lanes, who, status, lag
 
     A lane fails where a margin is not a number.
     """
-    failed, before, earlier = 0.0, 0.0, 0.0
+    failed, stride = 0.0, _stride(events, W)
     for j in range(len(PARTS)):
-        part = PARTS[j]
-        _margins_of_all(events, memory, polynomial, part, m, W, WL, pb, lanes, lagged)
-        for l in range(W):
-            if who[l] < 0 or ld(lanes[ACCEPT], l) < 0.5 or memory.happens[l] != 0 or status[who[l]] != SUCCESS:
-                continue
-            turned, undefined, peaked = False, False, -1
-            for e in range(events.flags.size):
-                if events.flags[e] & KNOWN:
-                    continue
-                v, a, b = ld(memory.margins, e * W + l), memory.far[l, e], memory.near[l, e]
-                if memory.unsure[l, e] and v != b:
-                    memory.unsure[l, e] = 0
-                    if v < b:
-                        release(events, memory, l, e)
-                undefined |= v != v
-                turned |= v >= 0.0 and memory.held[l, e] == 0
-                up = memory.held[l, e] == 0
-                if j > 0 and (a < b > v and b < 0.0 if up else a > b < v and b >= 0.0):
-                    peaked = e
-            if undefined:
-                status[who[l]] = NEGATIVE_DELAY if foreseen(l, lagged) else NOT_FINITE
-                failed += 1.0
-                continue
-            if peaked >= 0:
-                found = _peak(events, memory, polynomial, np.int64(peaked), earlier, before, part, l, n, W, pb, lanes, lagged)
-                if found >= 0.0:
-                    memory.happens[l] = 1
-                    if memory.held[l, peaked] == 0:
-                        _locate(events, memory, polynomial, earlier, found, l, n, W, pb, lanes, lagged)
-                    else:
-                        release(events, memory, l, peaked)
-                        _locate(events, memory, polynomial, found, part, l, n, W, pb, lanes, lagged)
-            if turned and memory.happens[l] == 0:
-                memory.happens[l] = 1
-                _locate(events, memory, polynomial, before, part, l, n, W, pb, lanes, lagged)
-            if memory.happens[l] != 0 or peaked >= 0:  # the margins of the other lanes are still needed
-                _margins_of_all(events, memory, polynomial, part, m, W, WL, pb, lanes, lagged)
-            if memory.happens[l] == 0:
-                for e in range(events.flags.size):
-                    v = ld(memory.margins, e * W + l)
-                    memory.far[l, e], memory.near[l, e] = memory.near[l, e], v
-                    if v < 0.0 and memory.held[l, e] != 0 and not (memory.unsure[l, e] or events.flags[e] & KNOWN):
-                        release(events, memory, l, e)
-        earlier, before = before, part
+        target = memory.samples + 8 * j * stride
+        _margins_of_all(events, memory, polynomial, PARTS[j], m, W, WL, pb, lanes, target, lagged)
+    for l in range(W):
+        if who[l] < 0 or ld(lanes[ACCEPT], l) < 0.5 or memory.happens[l] != 0 or status[who[l]] != SUCCESS:
+            continue
+        if _resolved(events, memory, l, W):
+            sound, _, _ = _scan(events, memory, polynomial, 0.0, 1.0, 0.0, 0.0, l, n, W, pb, lanes, lagged)
+        else:
+            sound = _search(events, memory, polynomial, l, n, W, pb, lanes, lagged)
+        if not sound:
+            status[who[l]] = NEGATIVE_DELAY if foreseen(l, lagged) else NOT_FINITE
+            failed += 1.0
     return failed
 
 
 @njit(**INNER)
-def _peak(events, memory, polynomial, e, a, b, c, l, n, W, pb, lanes, lagged):
-    """A part of the step between `a` and `c` at which the condition of an event changes, or -1 if none is found.
+def _resolved(events, memory, l, W):
+    """Whether a polynomial through every second margin of an interval tells the others well enough to rely on their signs."""
+    stride = _stride(events, W)
+    for e in range(events.flags.size):
+        if events.flags[e] & KNOWN:
+            continue
+        at = memory.samples + 8 * (e * W + l)
+        a, b, c, d, f = (
+            memory.near[l, e], ld(at, 2 * stride), ld(at, 4 * stride), ld(at, 6 * stride), ld(at, 9 * stride)
+        )  # fmt: skip
+        p, q, r, s = ld(at, stride), ld(at, 3 * stride), ld(at, 5 * stride), ld(at, 7 * stride)
+        # parts near the ends, too: at equal distances what is periodic may look constant
+        u, v = ld(at, 0), ld(at, 8 * stride)
+        wrong = max(
+            abs(p - (35.0 * a + 140.0 * b - 70.0 * c + 28.0 * d - 5.0 * f) / 128.0),
+            abs(q - (-5.0 * a + 60.0 * b + 90.0 * c - 20.0 * d + 3.0 * f) / 128.0),
+            abs(r - (3.0 * a - 20.0 * b + 90.0 * c + 60.0 * d - 5.0 * f) / 128.0),
+            abs(s - (-5.0 * a + 28.0 * b - 70.0 * c + 140.0 * d + 35.0 * f) / 128.0),
+            abs(u - (EDGE[0] * a + EDGE[1] * b + EDGE[2] * c + EDGE[3] * d + EDGE[4] * f)),
+            abs(v - (EDGE[4] * a + EDGE[3] * b + EDGE[2] * c + EDGE[1] * d + EDGE[0] * f)),
+        )
+        least = min(abs(a), abs(b), abs(c), abs(d), abs(f), abs(p), abs(q), abs(r), abs(s))
+        most = max(abs(a), abs(b), abs(c), abs(d), abs(f), abs(p), abs(q), abs(r), abs(s))
+        if wrong > UNCERTAIN * least and wrong > COARSE * most:
+            return False
+    return True
+
+
+@njit(**INNER)
+def _search(events, memory, polynomial, l, n, W, pb, lanes, lagged):
+    """Go through a step in parts that are divided as long as they are not resolved; returns whether margins are numbers."""
+    stride, earlier, before, made = _stride(events, W), 0.0, 0.0, 0
+    begins, depths, left, sound = memory.begins, memory.depths, 1, True
+    begins[0], depths[0] = 0.0, 0
+    while left > 0 and sound and memory.happens[l] == 0:
+        left -= 1
+        begin, depth = begins[left], depths[left]
+        length = 0.25**depth
+        if depth > 0:
+            for j in range(len(PARTS)):
+                _margins_at(events, memory, polynomial, begin + PARTS[j] * length, l, n, W, pb, lanes, lagged)
+                for e in range(events.flags.size):
+                    st(memory.samples + 8 * j * stride, e * W + l, ld(memory.margins, e * W + l))
+        made += 1
+        if depth < DEEPEST and made < MOST_PIECES and not _resolved(events, memory, l, W):
+            for k in range(3, -1, -1):
+                begins[left], depths[left] = begin + 0.25 * k * length, depth + 1
+                left += 1
+        else:
+            sound, earlier, before = _scan(
+                events, memory, polynomial, begin, length, earlier, before, l, n, W, pb, lanes, lagged
+            )
+    return sound
+
+
+@njit(**INNER)
+def _scan(events, memory, polynomial, begin, length, earlier, before, l, n, W, pb, lanes, lagged):
+    """Look at the margins of an interval of a step one after the other, and end the step where a condition turns true.
+
+    Returns whether all of them are numbers, and the last two parts of the step that were looked at.
+    """
+    stride = _stride(events, W)
+    for j in range(len(PARTS)):
+        at, part = memory.samples + 8 * j * stride, begin + PARTS[j] * length
+        turned, undefined, peaked = False, False, -1
+        for e in range(events.flags.size):
+            if events.flags[e] & KNOWN:
+                continue
+            v, a, b = ld(at, e * W + l), memory.far[l, e], memory.near[l, e]
+            if memory.unsure[l, e] and v != b:
+                memory.unsure[l, e] = 0
+                if v < b:
+                    release(events, memory, l, e)
+            undefined |= v != v
+            turned |= v >= 0.0 and memory.held[l, e] == 0
+            up = memory.held[l, e] == 0
+            if before > 0.0 and (a < b > v and b < 0.0 if up else a > b < v and b >= 0.0):
+                peaked = e
+        if undefined:
+            return False, earlier, before
+        if peaked >= 0:
+            found = _peak(
+                events, memory, polynomial, np.int64(peaked), ld(at, peaked * W + l), earlier, before, part, l, n, W, pb, lanes,
+                lagged,
+            )  # fmt: skip
+            if found >= 0.0:
+                memory.happens[l] = 1
+                if memory.held[l, peaked] == 0:
+                    _locate(events, memory, polynomial, earlier, found, l, n, W, pb, lanes, lagged)
+                else:
+                    release(events, memory, l, peaked)
+                    _locate(events, memory, polynomial, found, part, l, n, W, pb, lanes, lagged)
+        if turned and memory.happens[l] == 0:
+            memory.happens[l] = 1
+            _locate(events, memory, polynomial, before, part, l, n, W, pb, lanes, lagged)
+        if memory.happens[l] != 0:
+            break
+        for e in range(events.flags.size):
+            v = ld(at, e * W + l)
+            memory.far[l, e], memory.near[l, e] = memory.near[l, e], v
+            if v < 0.0 and memory.held[l, e] != 0 and not (memory.unsure[l, e] or events.flags[e] & KNOWN):
+                release(events, memory, l, e)
+        earlier, before = before, part
+    return True, earlier, before
+
+
+@njit(**INNER)
+def _peak(events, memory, polynomial, e, last, a, b, c, l, n, W, pb, lanes, lagged):
+    """A part of the step between `a` and `c`, with the margin `last`, at which the condition of an event changes, else -1.
 
     By successive parabolic interpolation of the margins at `a`, `b` and `c`, of which that at `b` is nearest to a change; it
     ends where the parabola has its peak far from one.
     """
     sign = 1.0 if memory.held[l, e] == 0 else -1.0
-    low, top, high = sign * memory.far[l, e], sign * memory.near[l, e], sign * ld(memory.margins, e * W + l)
+    low, top, high = sign * memory.far[l, e], sign * memory.near[l, e], sign * last
     for _ in range(MOST_CLIMBS):
         left, right = (top - low) / (b - a), (high - top) / (c - b)
         bend = (right - left) / (c - a)
@@ -391,12 +497,20 @@ def _choose(events, memory, l, W, kind):
 
 
 @njit(**INNER)
+def forget_events(memory, l):
+    """Nothing has happened yet in lane `l`."""
+    for e in range(memory.latest.shape[1]):
+        memory.latest[l, e], memory.gap[l, e], memory.shrinking[l, e] = -np.inf, np.inf, 0
+    memory.waiting[l], memory.upcoming[l], memory.still[l] = 0, 0, 0
+
+
+@njit(**INNER)
 def begin_events(events, memory, l, W, y, pb, lanes, lagged=None):
     """Before the first step of a trajectory: what is true or due at the first time."""
     for e in range(events.flags.size):
         memory.held[l, e] = (events.flags[e] & INITIAL) != 0
         memory.level[l, e] = 0.0
-    memory.waiting[l], memory.upcoming[l], memory.latest[l], memory.still[l] = 0, 0, -np.inf, 0
+    forget_events(memory, l)
     memory.happens[l] = 1
     put(lanes[TNEW], l, ld(lanes[T], l), W)
     if events.triggers != 0:
@@ -450,7 +564,7 @@ def _taken(events, aside, k, q, alike):
 
 @njit(**INNER)
 def _next_in_line(events, memory, l, k, t, y, W, pb, lanes, aside, lagged):
-    """The waiting event of trajectory `k` that acts next at time `t`, or -1."""
+    """The waiting event of trajectory `k` that acts next at time `t`, -1, or -2 if a priority is not a number."""
     best, most, count, alike = -1, -np.inf, 0, 1
     for q in range(memory.waiting[l]):
         if memory.due[l, q] <= t:
@@ -464,6 +578,8 @@ def _next_in_line(events, memory, l, k, t, y, W, pb, lanes, aside, lagged):
                     evaluate(events.effects, lanes[TB], y, pb, memory.values, l, l + 1, W, lagged)
                     evaluated = True
                 priority = ld(memory.values, row * W + l)
+                if priority != priority:
+                    return -2
             if best < 0 or priority > most:
                 best, most, alike = q, priority, 1
             elif priority == most and events.flags[memory.which[l, q]] & events.flags[memory.which[l, best]] & SHUFFLED:
@@ -503,6 +619,16 @@ def _turned_by_inputs(events, memory, l, t, jumped, y, W, pb, lanes, lagged):
 
 
 @njit(**INNER)
+def _note_time(memory, l, e, t):
+    """An event acts at t; returns whether it had acted within rounding before, and whether its times come together."""
+    gap, near = t - memory.latest[l, e], STILL * abs(t)
+    if gap > 0.0:
+        memory.shrinking[l, e] = memory.shrinking[l, e] + 1 if gap <= SHRINKING * memory.gap[l, e] else 0
+        memory.gap[l, e], memory.latest[l, e] = gap, t
+    return 0.0 < gap <= near, 0.0 < gap <= near and memory.shrinking[l, e] >= MOST_SHRINKING
+
+
+@njit(**INNER)
 def happen(events, memory, l, k, y, n, W, pb, lanes, output, aside, lagged=None):
     """Let everything happen that is due to lane `l` at the end of its step, at address `y`; returns a status.
 
@@ -513,7 +639,7 @@ def happen(events, memory, l, k, y, n, W, pb, lanes, output, aside, lagged=None)
     memory.happens[l] = 0
     put(lanes[TB], l, t, W)
     code, acted, row = SUCCESS, 0, min(k, events.schedule.shape[0] - 1)
-    memory.smooth[l] = 1
+    memory.smooth[l], still = 1, False
     for e in range(events.flags.size):
         if memory.chosen[l, e]:
             memory.chosen[l, e], memory.smooth[l] = 0, 0
@@ -538,6 +664,7 @@ def happen(events, memory, l, k, y, n, W, pb, lanes, output, aside, lagged=None)
     while code == SUCCESS:
         q = _next_in_line(events, memory, l, k, t, y, W, pb, lanes, aside, lagged)
         if q < 0:
+            code = NOT_FINITE if q == -2 else code
             break
         acted += 1
         if acted > MOST_AT_ONCE:
@@ -549,6 +676,10 @@ def happen(events, memory, l, k, y, n, W, pb, lanes, output, aside, lagged=None)
             taken = memory.kept[l, q, r - events.first[e]] if events.flags[e] & FROM_TRIGGER else ld(memory.values, r * W + l)
             st(y, events.targets[r] * W + l, taken)
         _drop(memory, l, q)
+        again, endless = _note_time(memory, l, e, t)
+        still |= again
+        if endless:
+            code = ENDLESS_EVENTS
         fired = np.int64(aside[k, e])
         aside[k, e] = fired + 1.0
         if fired < events.recorded:
@@ -562,8 +693,7 @@ def happen(events, memory, l, k, y, n, W, pb, lanes, output, aside, lagged=None)
                 release(events, memory, l, other)
     if acted:
         memory.smooth[l] = 0
-        memory.still[l] = memory.still[l] + 1 if t - memory.latest[l] <= STILL * abs(t) else 0
-        memory.latest[l] = t
+        memory.still[l] = memory.still[l] + 1 if still else 0
         if memory.still[l] > MOST_STILL:
             code = ENDLESS_EVENTS
         q = output.due[l] - 1

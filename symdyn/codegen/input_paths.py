@@ -14,11 +14,14 @@ from symdyn.paths import Path, PathSlope
 from symdyn.system import System
 
 __all__ = [
+    "by_value",
     "coefficient_rows",
     "continuous",
+    "course_symbols",
     "input_values",
     "knot_entries",
     "segment_places",
+    "segment_rows",
     "segment_symbols",
     "segments",
     "written_out",
@@ -63,6 +66,30 @@ def written_out(system: Driven, *further: sp.Basic) -> tuple[Driven, tuple[sp.Ba
     changed = {"events": tuple(e.mapped(lambda side: side.xreplace(swap)) for e in system.events)} if system.events else {}
     new = new.replace(parameters=(*system.parameters, *symbols), **changed)
     return new, tuple(e.xreplace(swap) for e in further)
+
+
+def course_symbols(system: System) -> dict[sp.Basic, sp.Symbol]:
+    """Symbols of the value and of the slope of each input, in the order of `input_values`.
+
+    >>> import symdyn as sd
+    >>> course_symbols(sd.ODESystem({"x": sd.Path("u", [0, 1], [0, 1])}))
+    {u: u', du/dt: du/dt'}
+    """
+    return {s: sp.Symbol(f"{s.name}'") for path in system.inputs for s in (path, PathSlope(path))}
+
+
+def by_value(system: Driven) -> Driven:
+    """The system with parameters for values and slopes of its inputs, after its own, as they are at one time.
+
+    >>> import symdyn as sd
+    >>> print(by_value(sd.ODESystem({"x": sd.Path("u", [0, 1], [0, 1])})))
+    x' = u'
+    """
+    if not system.inputs:
+        return system
+    swap = course_symbols(system)
+    new = system.map_expressions(lambda e: e.xreplace(swap))
+    return new.replace(parameters=(*system.parameters, *swap.values()))
 
 
 def _horner(coefficients: Sequence[sp.Expr], s: sp.Expr) -> sp.Expr:
@@ -141,6 +168,34 @@ def coefficient_rows(system: System, parameters: np.ndarray, times: np.ndarray) 
             first[c] = begins[c] + min(at, len(curve.coefficients) - 1)
         columns.append(table[first[number], : path.degree + 2])
     return np.concatenate(columns, axis=1)
+
+
+def segment_rows(system: System, parameters: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The spans in which no input changes its segment, and the parameters there, of a trajectory with parameters (k,).
+
+    Returns
+    -------
+    (m + 1,) float64
+        The ends of m spans, from the first time to the last.
+    (m, k + c) float64
+        The parameters followed by those of the segments.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> system = sd.ODESystem({"x": sd.Path("u", [0, 1, 2], [0, 1, 0])})
+    >>> ends, rows = segment_rows(system, np.zeros(1), np.array([0.0, 1.5]))
+    >>> ends.tolist(), rows[:, 2:].tolist()
+    ([0.0, 1.0, 1.5], [[0.0, 1.0], [1.0, -1.0]])
+    """
+    curves = [path.curves[int(parameters[system.parameters.index(path)])] for path in system.inputs]
+    knots = np.unique(np.concatenate([curve.times for curve in curves]))
+    begins = np.concatenate([times[:1], knots[(knots > times[0]) & (knots < times[-1])]])
+    columns = [np.broadcast_to(parameters, (len(begins), len(parameters)))]
+    for path, curve in zip(system.inputs, curves, strict=True):
+        at = np.clip(np.searchsorted(curve.times, begins, side="right") - 1, 0, len(curve.coefficients) - 1)
+        columns += [curve.times[at, None], curve.coefficients[at, : path.degree + 1]]
+    return np.concatenate([begins, times[-1:]]), np.concatenate(columns, axis=1)
 
 
 def knot_entries(system: System, parameters: np.ndarray, times: np.ndarray) -> list[np.ndarray]:

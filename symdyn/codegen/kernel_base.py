@@ -150,6 +150,11 @@ class Kernel(ABC):
         return {**self.family.counted, **self.details}
 
     @property
+    def stopping(self) -> str:
+        """Where the condition that ends trajectories is checked."""
+        return self.family.stops
+
+    @property
     def details(self) -> dict[str, str]:
         """Those further counts, and what they count."""
         return dict(self.family.details(self._scheme))
@@ -293,7 +298,7 @@ class Kernel(ABC):
         >>> kernel.stops(np.empty((2, 0)), np.array([0.0, 2.0])).round(12).tolist()
         [[[1.0, 1.0]], [[1.0, 1.0]]]
         """
-        return stops_within(parameters, times, self.jumps, self.precision, delays=self.delays)
+        return stops_within(parameters, times, self.jumps, self.precision, delays=self.delays, system=self.system)
 
     def __call__(self, initial: Any, parameters: Any, times: Any, *, streams: Any = None, **options: Any) -> Run:
         """Run N trajectories.

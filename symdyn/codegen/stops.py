@@ -21,6 +21,7 @@ import sympy as sp
 
 from symdyn.codegen.delay_program import constant_delays, delayed_by, sums_of_delays
 from symdyn.codegen.evaluate import evaluate
+from symdyn.codegen.input_paths import segment_places, segment_rows, segment_symbols
 from symdyn.codegen.lower import lower
 from symdyn.codegen.program import Program
 from symdyn.dag import nodes
@@ -36,7 +37,8 @@ def stop_program(system: System) -> Program | None:
     """Stops of a system as a program of its parameters, or None if it has none.
 
     Outputs come in pairs: a time, and the size of the terms that it is made of, by which it is uncertain; 0 where the time is
-    itself compared with a number or a parameter, which is exact.
+    itself compared with a number or a parameter, which is exact.  Where inputs are compared, coefficients of their segments are
+    parameters, too: each segment has such stops of its own, those within it.
 
     Examples
     --------
@@ -51,7 +53,11 @@ def stop_program(system: System) -> Program | None:
     if not pairs:
         return None
     expressions = [e for pair in pairs for e in pair]
-    return lower("stops", [("lane", ()), ("y", ()), ("p", system.parameters)], expressions, list(map(str, expressions)))
+    begins, _ = segment_places(system)
+    coefficients = {s for path in system.inputs for s in segment_symbols(path)}
+    driven = any(e.free_symbols & coefficients for e in expressions)
+    known = system.parameters if driven or not begins else system.parameters[: begins[0]]
+    return lower("stops", [("lane", ()), ("y", ()), ("p", known)], expressions, list(map(str, expressions)))
 
 
 def _stops(expressions: Iterable[sp.Basic], time: sp.Symbol, states: set[sp.Symbol]) -> Iterator[tuple[sp.Expr, sp.Expr]]:
@@ -84,7 +90,7 @@ def _compared(expressions: Iterable[sp.Basic]) -> Iterator[tuple[sp.Expr, sp.Exp
 
 def stops_within(
     parameters: np.ndarray, times: np.ndarray, program: Sequence[Any] | None, precision: str = "float64", *,
-    delays: Mapping[str, Any] | None = None,
+    delays: Mapping[str, Any] | None = None, system: System | None = None,
 ) -> np.ndarray:  # fmt: skip
     """Stops of each trajectory in the span of its times, (N, s, 2) float64 in order, padded with infinity.
 
@@ -99,6 +105,8 @@ def stops_within(
         Of the numbers in which the right-hand side compares times.
     delays : mapping, optional
         Facts about delays from `symdyn.codegen.delay_program.Lagged`, by which stops propagate.
+    system : System, optional
+        As it was declared, of whose inputs the stops may depend.
 
     Returns
     -------
@@ -112,8 +120,11 @@ def stops_within(
     real = np.dtype(precision).type
     at, sizes = np.empty((count, 0)), np.empty((count, 0))
     if program is not None:
-        values = evaluate(Program.from_json(program), (), (), list(parameters.T.astype(real).astype(float)))
-        at, sizes = (np.stack([np.broadcast_to(v, count) for v in part], axis=1) for part in (values[::2], values[1::2]))
+        made = Program.from_json(program)
+        if system is None or len(made.blocks[2][1]) == parameters.shape[1]:
+            at, sizes = _evaluated(made, parameters.astype(real).astype(float))
+        else:
+            at, sizes = _within_segments(made, system, parameters, times)
     if delays is not None:
         at, sizes = _propagated(at, sizes, first, constant_delays(parameters, delays), delays["order"])
     with np.errstate(all="ignore"):
@@ -131,6 +142,30 @@ def stops_within(
         spans[joined, k - 1] = np.inf
     kept = int((spans[:, :, 0] < np.inf).sum(axis=1).max(initial=0))
     return np.ascontiguousarray(_in_order(spans)[:, :kept])
+
+
+def _evaluated(program: Program, parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Stops (N, s) with their sizes for parameters (N, k)."""
+    values = evaluate(program, (), (), list(parameters.T))
+    at, sizes = (np.stack([np.broadcast_to(v, len(parameters)) for v in p], axis=1) for p in (values[::2], values[1::2]))
+    return at, sizes
+
+
+def _within_segments(
+    program: Program, system: System, parameters: np.ndarray, times: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Those of all segments of inputs, each in its own, (N, m)."""
+    found = []
+    for row in parameters:
+        begins, rows = segment_rows(system, row, times)
+        with np.errstate(all="ignore"):
+            at, sizes = _evaluated(program, rows)
+            inside = (at >= begins[:-1, None]) & (at <= begins[1:, None])
+        found.append((at[inside], sizes[inside]))
+    most = max(len(at) for at, _ in found)
+    padded = [np.array([np.pad(part, (0, most - len(part)), constant_values=np.inf) for part in parts])
+              for parts in zip(*found, strict=True)]  # fmt: skip
+    return padded[0], np.where(np.isfinite(padded[0]), padded[1], 0.0)
 
 
 def _propagated(

@@ -9,12 +9,12 @@ from functools import lru_cache
 import numpy as np
 from symdyn_kernels.arguments.fields import GridTables, StencilSteps, Steps, Tableau
 from symdyn_kernels.arguments.parts import Control, Signals, Tolerances
-from symdyn_kernels.status import STEPPED, SUCCESS
+from symdyn_kernels.status import NOT_FINITE, STEPPED, SUCCESS
 
 from symdyn.codegen.drivers import plain_driver
 from symdyn.grids.model import GridModel, Workspace
 from symdyn.integration.controllers import Equal, equal_steps
-from symdyn.integration.crossing import crossing
+from symdyn.integration.crossing import Trend, crossing, interval_of_change
 from symdyn.integration.loop import LIMITED, TO_COME, Margin, Record, targets
 from symdyn.integration.options import Result, StepOptions
 from symdyn.integration.steppers.explicit import interpolates
@@ -92,6 +92,7 @@ class _Loop:
             self.clock,
             self.marks,
         )
+        self.trend = Trend()
         self.next, self.passage, self.name, self.errors = 1, math.nan, scheme.name, bool(scheme.error)
         self.interpolates = interpolates(scheme)
 
@@ -101,9 +102,9 @@ class _Loop:
         self.record(0, self.start)
         if self.until is not None:
             self.margin = self.until(float(times[0]), self.start)
-            if self.margin >= 0:
+            if not self.margin < 0:
                 self.out[...] = self.start
-                return self._passed(float(times[0]))
+                return self._passed(float(times[0])) if self.margin >= 0 else self._ended(NOT_FINITE)
         self.driver.begin(self.arguments)
         fixed = None
         if self.options.step is not None or not self.errors:
@@ -134,26 +135,34 @@ class _Loop:
         status = STEPPED
         while status == STEPPED:
             status = self._call("adaptive" if fixed is None else "fixed", **changes)
-            if status == STEPPED and self._crossed():
-                return SUCCESS
+            if status == STEPPED and (ended := self._crossed()) is not None:
+                return ended
         return status
 
-    def _crossed(self) -> bool:
-        """Whether the condition became true in the step that was made; then it is recorded."""
+    def _crossed(self) -> int | None:
+        """The status if the step that was made is the last: the condition became true, which is recorded, or is no number."""
         assert self.until is not None
         begin, taken, new = float(self.clock[2]), float(self.clock[3]), float(self.clock[0])
         margin = self.until(new, self.out)
-        if not margin >= 0 > self.margin:
+
+        def value(x: float) -> float:
+            t = begin + x * taken
+            return self.until(t, self._state(t))  # type: ignore[misc]
+
+        steady = self.trend.goes_on(taken, self.margin, margin)
+        found = None if steady else interval_of_change(value, self.margin, margin)
+        if found is None:
             self.margin = margin
-            return False
-        theta = crossing(lambda x: self.until(begin + x * taken, self._state(begin + x * taken)), self.margin, margin)  # type: ignore[misc]
+            return NOT_FINITE if margin != margin else None
+        a, b, low, high = found
+        theta = crossing(value, low, high, a, b)
         passage = new if theta == 1 else begin + theta * taken
         while self.next < self.times.size and self.times[self.next] < passage:
             self._state(float(self.times[self.next]))
             self._record()
         self._state(passage)
         self._passed(passage)
-        return True
+        return SUCCESS
 
     def _state(self, t: float) -> np.ndarray:
         self._call("interpolate", goal=t)

@@ -1,4 +1,4 @@
-"""Events of fields on a grid: conditions on numbers of the fields, and new values at every point."""
+"""Events of fields on a grid, on numbers of the fields, with new values at every point, and knots of inputs."""
 
 from __future__ import annotations
 
@@ -24,6 +24,9 @@ class FieldEvents:
     Parameters
     ----------
     system : GridSystem
+        With its inputs written out.
+    declared : GridSystem, optional
+        With its inputs, if it has any.
 
     Raises
     ------
@@ -41,10 +44,11 @@ class FieldEvents:
     [1.125, 1.375, 1.625, 1.875]
     """
 
-    def __init__(self, system: GridSystem) -> None:
-        self.system, self.facts = system, event_facts(system, system.space)
+    def __init__(self, system: GridSystem, declared: GridSystem | None = None) -> None:
+        self.system, self.declared = system, system if declared is None else declared
+        self.facts = event_facts(system, system.space)
         self.flags = np.array(self.facts["flags"], np.int64)
-        self.scheduled = np.array([isinstance(e.trigger, Schedule) for e in system.events])
+        self.scheduled = np.array([isinstance(e.trigger, Schedule) for e in system.events], bool)
         self.recorded = recorded(system)[1]
         known = (self.flags & KNOWN) != 0
         self._known = np.flatnonzero(known & ~self.scheduled).tolist()
@@ -65,7 +69,7 @@ class FieldEvents:
 
     def schedule(self, parameters: np.ndarray, times: np.ndarray) -> np.ndarray:
         """Known times (N, S, 3) of trajectories with parameters (N, k)."""
-        return event_schedule(self.system, self.facts, parameters, times, lambda own: known_margins(self.system, own))
+        return event_schedule(self.declared, self.facts, parameters, times, lambda own: known_margins(self.declared, own))
 
     def margins(self, t: float, y: np.ndarray, p: np.ndarray, *, known: bool) -> np.ndarray:
         found = np.full(len(self.system.events), -1.0)

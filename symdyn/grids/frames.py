@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from symdyn.codegen.input_paths import by_value, input_values
 from symdyn.grids.model import GridModel
 from symdyn.grids.spectral_observe import SpectralObserver
 from symdyn.grids.starts import Starts, shape_of
@@ -134,7 +135,7 @@ class GridFrame(Frame):
     @cached_property
     def observer(self) -> Any:
         """Observables of a state, as the model of a grid gives rates, or None."""
-        grid = self.system
+        grid = by_value(self.system)
         spread, single = _observables(grid)
         return observer_of(grid, list(spread.values()), list(single.values())) if spread or single else None
 
@@ -154,12 +155,13 @@ class GridFrame(Frame):
     def observed(self, values: np.ndarray, parameters: np.ndarray, times: np.ndarray) -> np.ndarray:
         if self.observer is None:
             return values
-        size = values.shape[-1]
+        size, inputs = values.shape[-1], input_values(self.system, parameters, times)
         found = np.full((*values.shape[:2], self.columns), np.nan)
         found[..., :size] = values
-        for row, p in enumerate(parameters):
+        for row, own in enumerate(parameters):
             for k, t in enumerate(times):
                 if np.isfinite(values[row, k]).all():
+                    p = np.array([*own, *(course[row, k] for course in inputs)])
                     self.observer.rates(values[row, k], float(t), p, found[row, k, size:])
         return found
 

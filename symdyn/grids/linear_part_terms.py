@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -24,7 +26,8 @@ Index = tuple[int, ...]
 Chain = tuple[Index, ...]
 
 
-def field_terms(pde: PDESystem, field: sp.Symbol, rate: sp.Expr | None = None) -> dict[Chain, sp.Expr]:
+@lru_cache(maxsize=256)
+def field_terms(pde: PDESystem, field: sp.Symbol, rate: sp.Expr | None = None) -> Mapping[Chain, sp.Expr]:
     """The coefficients of what L has for a field: derivatives of even order along axes with walls, of any along others.
 
     Parameters
@@ -40,14 +43,14 @@ def field_terms(pde: PDESystem, field: sp.Symbol, rate: sp.Expr | None = None) -
     >>> from symdyn.models.operators import dx, laplacian
     >>> pde = PDESystem({u: D * laplacian(u) - c * dx(u) - u**3}, (0, 1), boundary="periodic")
     >>> field_terms(pde, u)
-    {((2,),): D, ((1,),): -c}
+    mappingproxy({((2,),): D, ((1,),): -c})
     """
     if rate is None:
         rate = pde.rates[pde.fields.index(field)]
     operands = {components(k, pde.dimension): k for k in pde.conditions if k not in pde.fields}
     found: dict[Chain, sp.Expr] = {}
     _collect(pde, field, components(rate, pde.dimension), operands, (), sp.S.One, found)
-    return {k: c for k, c in found.items() if c != 0}
+    return MappingProxyType({k: c for k, c in found.items() if c != 0})
 
 
 def _collect(
@@ -106,7 +109,7 @@ def numeric_terms(
         e = read_operators(parse_expression(value)) if isinstance(value, str) else expression(value)
         known = {s.name: s for s in (*pde.fields, *pde.parameters)}
         given[field] = e.xreplace({s: known[s.name] for s in e.free_symbols if s.name in known})
-    rows = []
+    rows, known = [], dict(parameters)
     for field in pde.fields:
         terms = field_terms(pde, field, given.get(field))
         if field in given:
@@ -116,7 +119,7 @@ def numeric_terms(
                     f"implicit[{field}] is {given[field]}; expected a sum of {field} and its derivatives, of even order "
                     "between walls, with coefficients made of parameters"
                 )
-        numbers = {k: float(c.xreplace(dict(parameters))) for k, c in terms.items()}
+        numbers = {k: float(c.xreplace(known)) for k, c in terms.items()}
         rows.append({k: c for k, c in numbers.items() if c})
     return rows
 
@@ -167,7 +170,7 @@ def linear_part_of(
             row.append(made[key])
         rows.append(row)
     linear = LinearPart(numeric_terms(pde, parameters, implicit), rows, len(pde.scalars), threads)
-    if linear.nothing:
+    if linear.nothing and not any(field_terms(pde, field) for field in pde.fields):  # a coefficient may be 0 for a while
         raise DeclarationError(
             f"no rate of this system has a linear term with constant coefficients in its own field, such as D*laplacian(u), so "
             f"{method!r} has nothing to treat implicitly or exactly; give discretize(..., implicit={{'{pde.fields[0]}': "

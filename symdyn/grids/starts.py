@@ -87,7 +87,7 @@ class Starts:
             e = expression(value)
             known = {s.name: s for s in (*pde.space, *pde.parameters)}
             e = e.xreplace({s: known[s.name] for s in e.free_symbols if s.name in known})
-            allowed = {*pde.parameters, *(pde.space if state in pde.fields else ())}
+            allowed = {*pde.parameters, *(pde.space if state in pde.fields else ())} - {*pde.inputs}
             wrong = e.free_symbols - allowed
             if wrong:
                 raise DeclarationError(f"the initial value {e} of {state} holds {min(map(str, wrong))}, which is no parameter "

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 from symdyn_kernels.arguments.events import FROM_TRIGGER, INITIAL, KNOWN, PERSISTENT
-from symdyn_kernels.constants.events import MOST_AT_ONCE, MOST_STILL, STILL
+from symdyn_kernels.constants.events import MOST_AT_ONCE, MOST_SHRINKING, MOST_STILL, SHRINKING, STILL
 from symdyn_kernels.status import (
     BAD_DELAY,
     ENDLESS_EVENTS,
@@ -29,8 +29,15 @@ from symdyn.integration.options import Result, StepOptions
 
 __all__ = ["Course", "Happenings", "integrate_events"]
 
+#: In schedules the knot of the first input; of others it is less.
+KNOT = -2
 #: The margin of a condition that is to turn false, where it is 0 and still true.
 JUST_TRUE = -1e-300
+
+
+#: What integrates: `symdyn.integration.integrate` of a problem, a scheme and signals as a function of a state, times and what
+#: follows, with options and the margin of the condition that ends trajectories.
+Begun = tuple[Callable[..., Result], StepOptions, Margin | None]
 
 
 class Happenings(Protocol):
@@ -78,12 +85,34 @@ class Course:
     parameters : (k,) float64
     aside : (E * (1 + recorded),) float64
         How often each event has happened, and when.
+    segments : (C, d) float64
+        As of `EventTables`, what the parameters of an input become at its knots.
+    places : sequence of (int, int)
+        Where the parameters of each input begin, and how many there are.
+    held : sequence of int
+        Places of states that events alone change, whose values are the last parameters.
     """
 
     happenings: Happenings
     schedule: np.ndarray
     parameters: np.ndarray
     aside: np.ndarray
+    segments: np.ndarray
+    places: Sequence[tuple[int, int]]
+    held: Sequence[int]
+
+    def follow(self, y: np.ndarray) -> bool:
+        """Take the held states from y (size,); returns whether one has changed."""
+        if not self.held or (y[list(self.held)] == self.parameters[-len(self.held) :]).all():
+            return False
+        self.parameters = np.concatenate([self.parameters[: -len(self.held)], y[list(self.held)]])
+        return True
+
+    def change(self, k: int, row: int) -> None:
+        """Input k has come to a knot, from which the segment of a row is its course."""
+        begin, size = self.places[k]
+        self.parameters = self.parameters.copy()
+        self.parameters[begin : begin + size] = self.segments[row, :size]
 
 
 @dataclass
@@ -96,19 +125,19 @@ class _Waiting:
 
 
 def integrate_events(
-    integrate: Callable[..., Result], course: Course, y: np.ndarray, times: np.ndarray, *, options: StepOptions,
-    record: Record, until: Margin | None, stops: np.ndarray | None,
+    begin: Callable[[np.ndarray, np.ndarray], Begun], course: Course, y: np.ndarray, times: np.ndarray, *, record: Record,
+    stops: np.ndarray | None,
 ) -> tuple[Result, int]:  # fmt: skip
-    """Integrate one state in time, through its events.
+    """Integrate one state in time, through its events and the knots of its inputs.
 
     Parameters
     ----------
-    integrate : callable
-        `symdyn.integration.integrate` of a problem, a scheme and signals, as a function of a state, times and what follows.
+    begin : callable
+        From a state and parameters to what integrates from there on.
     course : Course
     y : (size,) array
     times : (T,) float64
-    options, record, until, stops
+    record, stops
         As for `symdyn.integration.integrate`; output times of an event are recorded after it.
 
     Returns
@@ -117,26 +146,33 @@ def integrate_events(
     int
         Output times that were reached; what is recorded for later ones is to be dropped.
     """
-    return _Run(integrate, course, y, times, options, record, until, stops).run()
+    return _Run(begin, course, y, times, record, stops).run()
 
 
 class _Run:
     """One trajectory."""
 
     def __init__(
-        self, integrate: Callable[..., Result], course: Course, y: np.ndarray, times: np.ndarray, options: StepOptions,
-        record: Record, until: Margin | None, stops: np.ndarray | None,
+        self, begin: Callable[[np.ndarray, np.ndarray], Begun], course: Course, y: np.ndarray, times: np.ndarray,
+        record: Record, stops: np.ndarray | None,
     ) -> None:  # fmt: skip
-        self.integrate, self.course, self.happenings, self.p = integrate, course, course.happenings, course.parameters
-        self.y, self.times, self.options, self.record, self.until = y.copy(), times, options, record, until
+        self.begin, self.course, self.happenings = begin, course, course.happenings
+        self.y, self.times, self.record = y.copy(), times, record
+        self._begin()
         self.stops = np.empty((0, 2)) if stops is None else stops
         flags = self.happenings.flags
         self.held, self.known = (flags & INITIAL) != 0, (flags & KNOWN) != 0
         self.sampled = not self.known.all()
         self.waiting: list[_Waiting] = []
-        self.t, self.latest, self.upcoming, self.still, self.next = float(times[0]), -math.inf, 0, 0, 0
+        self.t, self.upcoming, self.still, self.next = float(times[0]), 0, 0, 0
+        self.acted = [(-math.inf, math.inf, 0)] * flags.size  # when, how long after the time before, how often ever sooner
         self.found = Result(SUCCESS, 0, 0, 0)
-        self.undefined = False
+
+    def _begin(self) -> None:
+        """Take the parameters as they are now."""
+        known = self.course.parameters
+        self.p = known[: known.size - len(self.course.held)]  # events have states in their own places
+        self.integrate, self.options, self.until = self.begin(self.y, known)
 
     def run(self) -> tuple[Result, int]:
         """From the first time to the last."""
@@ -204,40 +240,53 @@ class _Run:
         self.y = last
         self.t = end if math.isnan(result.passage) else result.passage
         self.next = first + sum(t < self.t for t in inner)  # later ones are recorded anew
-        return NOT_FINITE if self.undefined else SUCCESS
+        return NOT_FINITE if result.passage == result.passage and math.isnan(self._most(self.t, last)) else SUCCESS
 
     def _margin(self, t: float, y: np.ndarray) -> float:
-        """0 or above where a condition is not as it is noted, or that which ends trajectories is true."""
+        """0 or above where a condition is not as it is noted, that which ends trajectories is true, or one is no number."""
+        most = self._most(t, y)
+        return 0.0 if most != most else most
+
+    def _most(self, t: float, y: np.ndarray) -> float:
+        """The largest of these margins."""
         most = -math.inf if self.until is None else self.until(t, y)
         if self.sampled:
             own = self.happenings.margins(t, y, self.p, known=False)
             changed = np.where(self.held, np.where(own == 0, JUST_TRUE, -own), own)[~self.known]
-            most = max(most, float(changed.max()))
-        if most != most:
-            self.undefined = True
-            return 0.0
+            most = float(np.maximum(most, changed.max()))
         return most
 
     # ---- at a moment ---------------------------------------------------------------------------
 
     def _happen(self) -> int:
         """Let everything happen that is due; returns a status."""
-        code, schedule = self._turn(), self.course.schedule
+        code, schedule, knots = self._turn(), self.course.schedule, False
         while self.upcoming < len(schedule) and schedule[self.upcoming, 0] <= self.t:
-            event = int(schedule[self.upcoming, 1])
+            event, row = int(schedule[self.upcoming, 1]), int(schedule[self.upcoming, 2])
             self.upcoming += 1
             if event >= 0 and code == SUCCESS:
                 code = self._wait(_Waiting(self.t, event, None))
-        acted = 0
+            elif event <= KNOT:
+                self.course.change(KNOT - event, row)
+                knots = True
+        if knots:
+            self._begin()
+            code = max(code, self._turn())
+        acted, still = 0, False
         while code == SUCCESS and (due := [w for w in self.waiting if w.due <= self.t]):
             acted += 1
             if acted > MOST_AT_ONCE:
                 return ENDLESS_EVENTS
-            self._act(self._first(due))
-            code = self._turn()
+            first = self._first(due)
+            if first is None:
+                return NOT_FINITE
+            again, endless = self._act(first)
+            still |= again
+            code = ENDLESS_EVENTS if endless else self._turn()
         if acted:
-            self.still = self.still + 1 if self.t - self.latest <= STILL * abs(self.t) else 0
-            self.latest = self.t
+            if self.course.follow(self.y):
+                self._begin()
+            self.still = self.still + 1 if still else 0
             if self.still > MOST_STILL:
                 code = ENDLESS_EVENTS
         return code
@@ -271,13 +320,15 @@ class _Run:
         self.waiting.append(what)
         return SUCCESS
 
-    def _first(self, due: Sequence[_Waiting]) -> _Waiting:
-        """That which acts first: of the largest priority, and of equals the first that was triggered."""
+    def _first(self, due: Sequence[_Waiting]) -> _Waiting | None:
+        """That which acts first: of the largest priority, and of equals the first that was triggered; None for no numbers."""
         if len(due) == 1:
             return due[0]
-        return max(due, key=lambda w: self.happenings.priority(w.event, self.t, self.y, self.p))
+        priorities = [self.happenings.priority(w.event, self.t, self.y, self.p) for w in due]
+        return None if any(map(math.isnan, priorities)) else due[int(np.argmax(priorities))]
 
-    def _act(self, what: _Waiting) -> None:
+    def _act(self, what: _Waiting) -> tuple[bool, bool]:
+        """Assign; returns whether the event had acted within rounding before, and whether its times come together."""
         self.waiting = [w for w in self.waiting if w is not what]
         event, aside, each = what.event, self.course.aside, self.happenings.recorded
         values = self.happenings.values(event, self.t, self.y, self.p) if what.values is None else what.values
@@ -286,3 +337,9 @@ class _Run:
         aside[event] = fired + 1
         if fired < each:
             aside[self.happenings.flags.size + event * each + fired] = self.t
+        latest, before, shrinking = self.acted[event]
+        gap, near = self.t - latest, STILL * abs(self.t)
+        if gap > 0:
+            shrinking = shrinking + 1 if gap <= SHRINKING * before else 0
+            self.acted[event] = self.t, gap, shrinking
+        return 0 < gap <= near, 0 < gap <= near and shrinking >= MOST_SHRINKING

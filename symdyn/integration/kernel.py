@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 from symdyn_kernels.status import INTERRUPTED
 
+from symdyn.codegen.families.arrays import ARRAYS
 from symdyn.codegen.families.base import Batch, Options, Run, Signals
+from symdyn.codegen.input_paths import coefficient_rows, segment_places, segments, written_out
 from symdyn.codegen.kernel_base import Kernel, options_read
 from symdyn.codegen.stops import stop_program
-from symdyn.integration.events import Course, Happenings, integrate_events
+from symdyn.integration.events import Begun, Course, Happenings, integrate_events
 from symdyn.integration.loop import Margin, integrate
 from symdyn.integration.options import StepOptions
 from symdyn.integration.problem import Problem
@@ -37,7 +39,7 @@ class ArrayKernel(Kernel):
     target, parallel, large = "cpu", True, True
     #: Threads that each launch may use.
     threads = 1
-    #: The events of the system, or None.
+    #: The events and inputs of the system, or None.
     happenings: Happenings | None = None
 
     @property
@@ -49,12 +51,16 @@ class ArrayKernel(Kernel):
         return f"{self.method!r} of fields"
 
     @property
+    def stopping(self) -> str:
+        return ARRAYS.stops
+
+    @property
     def stiff_method(self) -> str:
         return "imex"
 
     @cached_property
     def jumps(self) -> Sequence[Any] | None:  # type: ignore[override]
-        program = stop_program(self.system)
+        program = stop_program(written_out(self.system)[0])
         return None if program is None else program.as_json()
 
     @property
@@ -90,12 +96,35 @@ class ArrayKernel(Kernel):
         Parameters
         ----------
         p : (k,) float64
-            Parameters.
+            Parameters, those of the segments of inputs included.
 
         Returns
         -------
         Problem
         """
+
+    def held(self) -> Sequence[int]:
+        """Places of the states that only events change, whose values follow the parameters of `problem`.
+
+        Returns
+        -------
+        sequence of int
+        """
+        return ()
+
+    def rows(self, batch: Batch) -> np.ndarray:
+        """Parameters of `problem` at the first time, those of the segments of inputs and held states included.
+
+        Parameters
+        ----------
+        batch : Batch
+
+        Returns
+        -------
+        (N, k) float64
+        """
+        known, held = coefficient_rows(self.system, batch.parameters, batch.times), list(self.held())
+        return np.concatenate([known, batch.initial[:, held]], axis=1) if held else known
 
     def margin(self, p: np.ndarray) -> Margin | None:
         """The margin of the condition that ends a trajectory, of its time and state.
@@ -188,29 +217,30 @@ class ArrayKernel(Kernel):
         """
 
     def launch(self, run: Run, batch: Batch, options: Options, *, signals: Signals, lanes: int | None = None) -> Run:
-        times = batch.times
+        times, rows, happenings = batch.times, self.rows(batch), self.happenings
         run.values[:], run.status[:] = np.nan, INTERRUPTED
-        happenings = self.happenings
+        courses = segments(self.system), list(zip(*segment_places(self.system), strict=True)), self.held()
         if happenings is not None:
             schedule = self.schedule(batch.parameters, times)
             run.aside[:, : happenings.flags.size] = 0
-        for i, (y, p) in enumerate(zip(batch.initial, batch.parameters, strict=True)):
+
+        def begin(y: np.ndarray, p: np.ndarray) -> Begun:
+            problem = self.problem(p)
+            chosen = self.steps(options, self.decay(y, p, problem) if options.detect_stiffness else 0.0)
+            return partial(integrate, problem, self._scheme, signals=signals), chosen, self.margin(p)
+
+        for i, (y, p) in enumerate(zip(batch.initial, rows, strict=True)):
             if signals.stop[0]:
                 break
             signals.reached[0] = times[0]
-            problem = self.problem(p)
-            solve = partial(integrate, problem, self._scheme, signals=signals)
-            chosen: dict[str, Any] = {
-                "options": self.steps(options, self.decay(y, p, problem) if options.detect_stiffness else 0.0),
-                "record": partial(self.record, run.values[i], run.aside[i], times),
-                "until": self.margin(p),
-                "stops": batch.stops[i] if batch.stops.shape[1] else None,
-            }
+            record = partial(self.record, run.values[i], run.aside[i], times)
+            stops = batch.stops[i] if batch.stops.shape[1] else None
             if happenings is None:
-                found = solve(y, times, **chosen)
+                solve, chosen, until = begin(y, p)
+                found = solve(y, times, options=chosen, record=record, until=until, stops=stops)
             else:
-                course = Course(happenings, schedule[min(i, len(schedule) - 1)], p, run.aside[i])
-                found, reached = integrate_events(solve, course, y, times, **chosen)
+                course = Course(happenings, schedule[min(i, len(schedule) - 1)], p, run.aside[i], *courses)
+                found, reached = integrate_events(begin, course, y, times, record=record, stops=stops)
                 run.values[i, reached:] = np.nan
             signals.reached[0] = np.nan
             run.status[i], run.steps[i], run.rejected[i], run.evaluations[i] = found[:4]

@@ -12,7 +12,7 @@ from symdyn_kernels.status import INTERRUPTED, NOT_FINITE, STEP_TOO_SMALL, STIFF
 
 from symdyn.integration.arrays import scaled_error
 from symdyn.integration.controllers import Adaptive, Controller, Dyadic, equal_steps, first_step
-from symdyn.integration.crossing import crossing
+from symdyn.integration.crossing import Trend, crossing, interval_of_change
 from symdyn.integration.options import Result, StepOptions
 from symdyn.integration.problem import Problem
 from symdyn.integration.steppers import Stepper, make_stepper
@@ -67,8 +67,8 @@ def integrate(
     signals : Signals, optional
         Polled before each step.
     until : callable, optional
-        See `Margin`.  In the step at whose ends the margin changes from negative to 0 or more, the crossing is located on the
-        dense output; the integration ends there, and its state is recorded for all later output times.
+        See `Margin`.  Where it changes from negative to 0 or more in a step, also for a moment within it, the crossing is
+        located on the dense output; the integration ends there, and its state is recorded for all later output times.
     stops : (s, 2) float64, optional
         Times at which the rates jump, as of `symdyn.codegen.stops`: a step ends at the first number of a pair, and the next one
         begins at the second, with fresh slopes.
@@ -145,7 +145,7 @@ class _Run:
         self.control = self._controller()
         self.steps = self.rejected = self.limited = self.attempts = 0
         self.next, self.error, self.passage = 1, math.nan, math.nan
-        self.margin = -math.inf
+        self.margin, self.trend = -math.inf, Trend()
 
     def _controller(self) -> Controller:
         options, stepper = self.options, self.stepper
@@ -164,8 +164,8 @@ class _Run:
         self.record(0, self.begin)
         if self.until is not None:
             self.margin = self.until(t, self.begin)
-            if self.margin >= 0:
-                return self._passed(t, self.begin)
+            if not self.margin < 0:
+                return self._passed(t, self.begin) if self.margin >= 0 else self._ended(NOT_FINITE)
         if self.times.size == 1:
             return self._ended(SUCCESS)
         interpolating = stepper.interpolates and control.estimates
@@ -222,10 +222,11 @@ class _Run:
         self.steps += stepper.substeps
         stepper.settle()
         if self.until is not None:
-            margin = self.until(new, stepper.after)
-            if margin >= 0 > self.margin:
-                self._cross(t, new, margin)
+            margin = float(self.until(new, stepper.after))
+            if self._crossed(t, new, margin):
                 return None, new
+            if margin != margin:
+                return NOT_FINITE, new
             self.margin = margin
         if stepper.interpolates and control.estimates:
             self._outputs(t, new)
@@ -245,11 +246,17 @@ class _Run:
             self.record(self.next, self.stepper.dense(theta, self.stepper.error))
             self.next += 1
 
-    def _cross(self, t: float, new: float, margin: float) -> None:
-        """Locate the crossing in a step that was settled, and record the state there."""
+    def _crossed(self, t: float, new: float, margin: float) -> bool:
+        """Whether the condition became true in a step that was settled; then the crossing is located and recorded."""
         stepper, until = self.stepper, self.until
         assert until is not None
+        if self.trend.goes_on(new - t, self.margin, margin):
+            return False
         state = np.empty(self.problem.size)
+        found = interval_of_change(lambda x: float(until(t + x * (new - t), stepper.dense(x, state))), self.margin, margin)
+        if found is None:
+            return False
+        a, b, low, high = found
         inside = stepper.interpolates and self.control.estimates
 
         def within(theta: float) -> np.ndarray:
@@ -259,11 +266,26 @@ class _Run:
             stepper.attempt(t, theta * (new - t), estimate=False)
             return stepper.after
 
-        theta = crossing(lambda x: float(until(t + x * (new - t), within(x))), float(self.margin), float(margin))
+        def value(x: float) -> float:
+            return float(until(t + x * (new - t), within(x)))
+
+        if not inside:
+            low, high = (value(a) if a > 0 else low), (value(b) if b < 1 else high)
+            if not low < 0 <= high:  # by the interpolant alone
+                if low >= 0:
+                    a, b, low, high = 0.0, a, self.margin, low
+                elif margin >= 0:
+                    a, b, low, high = b, 1.0, high, margin
+                else:
+                    stepper.attempt(t, new - t, estimate=False)
+                    stepper.settle()
+                    return False
+        theta = crossing(value, low, high, a, b)
         passage = float(t + theta * (new - t))
         if inside:
             self._outputs(t, passage)
         self._passed(passage, within(theta))
+        return True
 
     def _passed(self, t: float, y: np.ndarray) -> Result:
         """The condition is true from t on, where the state is y."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from symdyn.methods._fields import unmet_fields
 from symdyn.methods.controllers import PI_CONTROL, PID
 from symdyn.methods.options import MethodOptions
 from symdyn.system import System
@@ -94,7 +95,7 @@ class AdditiveRungeKutta:
         >>> sd.METHODS["imex"].applies(sd.ODESystem.from_text("x' = -x"))
         'it takes systems of fields; this ODESystem has rates of change'
         """
-        return system.unmet(["fields"], ["kinetics", "events"])
+        return unmet_fields(system)
 
 
 def lower_triangle(rows: Sequence[Sequence[float]]) -> np.ndarray:

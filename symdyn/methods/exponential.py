@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from symdyn.methods._fields import unmet_fields
 from symdyn.methods.controllers import I_CONTROL, PID
 from symdyn.methods.options import MethodOptions
 from symdyn.system import System
@@ -82,4 +83,4 @@ class ExponentialRungeKutta:
         >>> sd.METHODS["etdrk4"].applies(sd.ODESystem.from_text("x' = -x"))
         'it takes systems of fields; this ODESystem has rates of change'
         """
-        return system.unmet(["fields"], ["kinetics", "events"])
+        return unmet_fields(system)

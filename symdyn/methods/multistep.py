@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from symdyn.methods._fields import unmet_fields
 from symdyn.methods.options import MethodOptions
 from symdyn.system import System
 
@@ -71,4 +72,4 @@ class ImexMultistep:
         >>> sd.METHODS["sbdf2"].applies(sd.ODESystem.from_text("x' = -x"))
         'it takes systems of fields; this ODESystem has rates of change'
         """
-        return system.unmet(["fields"], ["kinetics", "events"])
+        return unmet_fields(system)

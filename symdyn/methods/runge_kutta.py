@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from symdyn.methods._fields import unmet_fields
 from symdyn.methods.controllers import I_CONTROL, PID
 from symdyn.methods.options import AdaptiveOptions, MethodOptions
 from symdyn.system import System
@@ -147,8 +148,8 @@ class ExplicitRungeKutta:
         >>> sd.METHODS["tsit5"].applies(sd.PDESystem.example())
         """
         if "fields" in system.parts:
-            return system.unmet(["fields"], ["kinetics", "events"])
-        return system.unmet(["drift"], FOLLOWED if self.adaptive else ())
+            return unmet_fields(system)
+        return system.unmet(["drift"], FOLLOWED if self.adaptive else ("events", "inputs"))
 
 
 @dataclass(frozen=True)

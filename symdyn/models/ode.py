@@ -185,7 +185,8 @@ class ODESystem(FlowVerbs, System):
             raise DeclarationError(f"an event sets {jump}, whose slope at another time is in the equations: a jump has none")
         if self.algebraic and self.delays:
             raise DeclarationError(
-                f"there are algebraic equations and delays ({self.delays[0]}), which are not integrated together"
+                f"there are algebraic equations and delays ({self.delays[0]}), which are not integrated together; "
+                "solve the algebraic equations for their states and put these into the rates"
             )
 
     @classmethod

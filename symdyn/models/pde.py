@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
@@ -23,6 +23,7 @@ from symdyn.models.reaction import rate_text
 from symdyn.models.registry import KINDS
 from symdyn.models.spatial import SpatialSystem
 from symdyn.parsing import ModelText
+from symdyn.paths import Path, PathSlope, with_paths
 from symdyn.system import Equation
 
 __all__ = ["PDESystem"]
@@ -40,8 +41,8 @@ class PDESystem(FieldVerbs, SpatialSystem):
     ----------
     equations : mapping
         From each field (a symbol or a name) to its rate.  Rates are made of fields, scalars, parameters, the positions
-        ``x`` and ``y``, time, and the operators `dx`, `dy`, `laplacian`, `grad`, `div`, `dot`, `mean`, `integral`.
-        Undefined functions such as ``f(u)`` are unknown terms.
+        ``x`` and ``y``, time, inputs over time (`symdyn.Path`), and the operators `dx`, `dy`, `laplacian`, `grad`, `div`,
+        `dot`, `mean`, `integral`.  Undefined functions such as ``f(u)`` are unknown terms.
     domain : Interval, Rectangle or (start, end)
     odes : mapping or sequence, optional
         From each scalar to its rate, in which fields occur in `mean` or `integral` only; or the names of those states in
@@ -57,7 +58,7 @@ class PDESystem(FieldVerbs, SpatialSystem):
         Instantaneous changes of fields and scalars, at given times (`symdyn.dose`) or when a condition on scalars, parameters,
         time, and means and integrals of fields turns true.  The new value of a field is an expression of fields, their
         derivatives, scalars, parameters, position and time.  A parameter that events change is a scalar without a rate,
-        ``odes={k: 0}``.
+        ``odes={k: 0}``; between events methods take it for a number, so that they treat ``k*laplacian(u)`` implicitly.
     space : sequence, optional
         Symbols or names of the positions, ``x`` and ``y`` unless said otherwise.
     time : Symbol or str, optional
@@ -135,7 +136,7 @@ class PDESystem(FieldVerbs, SpatialSystem):
         happening = [side for e in moments for side in e.sides]
         free = {s.name: s for s in dag.free_symbols([*rows.values(), *observed.values(), *happening])}
         positions = tuple(free.get(n, sp.Symbol(n)) for n in names)
-        for s in (*rows, time):
+        for s in (*rows, time, *(p for p in free.values() if isinstance(p, (Path, PathSlope)))):
             if s.name in names:
                 raise DeclarationError(f"{s} is the name of an axis; rename it or pass space= with other names")
         conditions, periodic = read_conditions(boundary, fields, positions)
@@ -150,7 +151,8 @@ class PDESystem(FieldVerbs, SpatialSystem):
         happening = [side for e in moments for side in e.sides]
         sides = [*rows.values(), *wall_expressions(conditions), *start.values(), *(k for k in conditions if k not in rows)]
         sides += happening
-        found = check_symbols((*rows, *positions), time, sides, observed)
+        named = check_symbols((*rows, *positions), time, sides, observed)
+        found, paths = with_paths(named)
         self.__dict__.update(
             states=tuple(rows),
             fields=fields,
@@ -161,7 +163,7 @@ class PDESystem(FieldVerbs, SpatialSystem):
             conditions=MappingProxyType(conditions),
             periodic=periodic,
             parameters=found,
-            defaults=MappingProxyType(numeric_values(parameters, found, "parameter")),
+            defaults=MappingProxyType({**numeric_values(parameters, found, "parameter"), **paths}),
             initial=MappingProxyType(start),
             observables=MappingProxyType(observed),
             events=moments,
@@ -267,8 +269,8 @@ class PDESystem(FieldVerbs, SpatialSystem):
             for axis, pair in enumerate(row):
                 shown = pair if pair == "periodic" else ", ".join(f"{c} {SIDES[axis][k]}" for k, c in enumerate(pair))
                 lines.append(f"    {target} along {self.space[axis]}: {shown}")
-        if self.parameters:
-            shown = ", ".join(f"{p} = {self.defaults[p]:g}" if p in self.defaults else f"{p}" for p in self.parameters)
+        if plain := [p for p in self.parameters if p not in self.inputs]:
+            shown = ", ".join(f"{p} = {self.defaults[p]:g}" if p in self.defaults else f"{p}" for p in plain)
             lines.append(f"  parameters: {shown}")
         if self.initial:
             lines.append(f"  initial: {', '.join(f'{s} = {rate_text(v)}' for s, v in self.initial.items())}")
@@ -276,7 +278,34 @@ class PDESystem(FieldVerbs, SpatialSystem):
             lines.append(f"  unknown: {', '.join(map(str, self.unknowns))}")
         return "\n".join(lines)
 
+    def _symbols(self) -> set[sp.Symbol]:
+        outer = [*wall_expressions(self.conditions), *(k for k in self.conditions if k not in self.fields)]
+        return super()._symbols() | dag.free_symbols(outer)
+
     # ---- systems from it -----------------------------------------------------------------------
+
+    def map_expressions(self, function: Callable[[sp.Expr], sp.Expr]) -> Self:
+        """The same system with a function applied to all rates, observables and conditions at walls.
+
+        Parameters
+        ----------
+        function : callable, Expr -> Expr
+            It may bring in no new symbols: the parameters remain those of the system.
+
+        Returns
+        -------
+        PDESystem
+
+        Examples
+        --------
+        >>> print(PDESystem.from_text("u' = (1 - u)*(1 + u)", domain=(0, 1)).map_expressions(sp.expand))
+        u' = 1 - u**2
+        """
+        walls = {
+            k if k in self.fields else function(k): tuple(mapped(pair, function) for pair in row)
+            for k, row in self.conditions.items()
+        }
+        return super().map_expressions(function).replace(conditions=MappingProxyType(walls))
 
     def with_initial(self, values: Mapping[Any, Any] | None = None, **named: Any) -> Self:
         """The same system with other default initial values.
@@ -338,8 +367,8 @@ class PDESystem(FieldVerbs, SpatialSystem):
         filled = super().with_terms(terms, defaults)
         outer = [*wall_expressions(self.conditions), *self.initial.values(), *(side for e in self.events for side in e.sides)]
         free = dag.free_symbols([*filled.expressions, *filled.observables.values(), *outer])
-        parameters = tuple(sorted(free - {*self.states, *self.space, self.time}, key=lambda s: s.name))
-        values = {**self.defaults, **(defaults or {})}
+        parameters, paths = with_paths(sorted(free - {*self.states, *self.space, self.time}, key=lambda s: s.name))
+        values = {**self.defaults, **paths, **(defaults or {})}
         known = MappingProxyType({p: values[p] for p in parameters if p in values})
         changed = filled.replace(parameters=parameters, defaults=known)
         _check(changed)
@@ -371,7 +400,7 @@ def _check(system: PDESystem) -> None:
                 if has_operators(condition) or any(e.has(*system.fields) for e in (*condition.coefficients, condition.value)):
                     raise DeclarationError(f"the condition {condition} of {target} holds a field or an operator; it may depend "
                                            "on parameters, time, position and scalars")  # fmt: skip
-                wrong = set().union(*(a.free_symbols for a in condition.coefficients)) - set(system.parameters)
+                wrong = set().union(*(a.free_symbols for a in condition.coefficients)) - _constants(system)
                 if wrong:
                     raise DeclarationError(
                         f"the coefficients of the condition {condition} of {target} may depend on parameters only, "
@@ -380,7 +409,12 @@ def _check(system: PDESystem) -> None:
     for state, start in system.initial.items():
         if start.has(Operator):
             raise DeclarationError(f"the initial value {start} of {state} contains an operator; write its value explicitly")
-        wrong = start.free_symbols - set(system.parameters) - (set(system.space) if state in system.fields else set())
+        wrong = start.free_symbols - _constants(system) - (set(system.space) if state in system.fields else set())
         if wrong:
             raise DeclarationError(f"the initial value {start} of {state} holds {min(map(str, wrong))}; it may depend on "
                                    "parameters" + (" and position" if state in system.fields else ""))  # fmt: skip
+
+
+def _constants(system: PDESystem) -> set[sp.Symbol]:
+    """The parameters that are numbers."""
+    return set(system.parameters) - set(system.inputs)

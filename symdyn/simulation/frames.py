@@ -17,11 +17,10 @@ import sympy as sp
 from symdyn.codegen.delay_program import observed_delays
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.event_program import recorded
-from symdyn.codegen.input_paths import input_values
+from symdyn.codegen.input_paths import course_symbols, input_values
 from symdyn.codegen.lower import lower
 from symdyn.codegen.program import Program
 from symdyn.derive.index_reduction import index_reduced
-from symdyn.paths import PathSlope
 from symdyn.system import System
 
 __all__ = ["Frame", "Variable", "observe", "observer"]
@@ -335,7 +334,7 @@ def observer(system: System) -> Program | None:
     """The program of the observables, if there are any."""
     if not system.observables:
         return None
-    courses: dict[sp.Basic, sp.Symbol] = {s: sp.Symbol(f"{s.name}'") for path in system.inputs for s in (path, PathSlope(path))}
+    courses = course_symbols(system)
     courses |= {call: sp.Symbol(f"past'{k}") for k, call in enumerate(observed_delays(system))}
     blocks: Sequence[Any] = [("lane", (system.time, *courses.values())), ("y", system.states), ("p", system.parameters)]
     observed = [e.xreplace(courses) for e in system.observables.values()]

@@ -109,11 +109,11 @@ def simulate(
     until : sympy condition or str, optional
         A trajectory stops where this first holds, such as ``"X <= 0"``, and stays as it is from there on.  The condition may
         name states, parameters, observables and time, and of fields ``mean(u)`` and ``integral(u)``.  Adaptive methods check
-        it at the end of every step and then locate the crossing within it; methods in steps of one length check it at their
-        ends, with noise for a boundary that is moved by the mean overshoot of a step; 'ssa' after every event and where time
-        alone changes it; 'branching' and maps after every step; leaps and 'langevin' after every leap or step and therefore
-        with delay.  All check it in the beginning, and after an event at the last time.  The attribute ``until_checked`` says
-        which.
+        it at the end of every step, of fields also within it, and then locate the crossing; methods in steps of one length
+        check it at their ends, with noise for a boundary that is moved by the mean overshoot of a step; 'ssa' after every event
+        and where time alone changes it; 'branching' and maps after every step; leaps and 'langevin' after every leap or step
+        and therefore with delay.  All check it in the beginning, and after an event at the last time.  The attribute
+        ``until_checked`` says which.
     reduce : sequence of str or mapping, optional
         Gather 'mean', 'var', 'std', 'min', 'max', 'quantile', 'histogram' over trajectories instead of keeping them; a mapping
         goes from these names to levels of quantiles and numbers of bins.  Of fields they are gathered at every point.  Of
@@ -289,7 +289,7 @@ def _record(plan: Plan, seed: int | None, until: sp.Basic | None) -> dict[str, A
     if options.detect_stiffness:
         facts["stiff_trajectories"] = f"passed on to {kernel.stiff_method}"
     if until is not None:
-        facts |= {"until": condition_text(until), "until_checked": kernel.family.stops}
+        facts |= {"until": condition_text(until), "until_checked": kernel.stopping}
     if plan.reductions is not None:
         facts["reduce"] = ", ".join(name if value is None else f"{name}: {value}" for name, value in plan.reductions.items())
     return attributes(plan.frame.declared, **facts) | dict(plan.frame.facts)

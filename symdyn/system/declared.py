@@ -24,7 +24,7 @@ from symdyn.declaration import (
 from symdyn.errors import DeclarationError
 from symdyn.neural_terms import NetworkTerm, TrainedNetwork
 from symdyn.parsing import MAX_TEXT, ModelText, parse_model
-from symdyn.paths import Path, PathSlope
+from symdyn.paths import PathSlope, with_paths
 from symdyn.system.initial import Beginning
 
 __all__ = ["Equation", "System"]
@@ -246,9 +246,7 @@ class System(Beginning):
         begin = initial_values(initial, states, time, timed=bool(self.history))
         formulas = self._formulas(begin)
         symbols = check_symbols(states, time, [*sides, *formulas], observables, delayed=self.delayed)
-        named = (s for s in symbols if not self.drawn(s))
-        found = tuple(dict.fromkeys(s.path if isinstance(s, PathSlope) else s for s in named))
-        paths = {s: 0.0 for s in found if isinstance(s, Path)}
+        found, paths = with_paths(s for s in symbols if not self.drawn(s))
         self.__dict__.update(
             states=states,
             parameters=found,
@@ -521,10 +519,9 @@ class System(Beginning):
         filled = self.map_expressions(fill)
         line = "with " + ", ".join(str(v.network) if isinstance(v, NetworkTerm) else f"{k} = {v}" for k, v in found.values())
         symbols = filled._symbols() | dag.free_symbols(self._formulas(self.initial))
-        symbols = {s.path if isinstance(s, PathSlope) else s for s in symbols}
         free = symbols - set(self.initial_symbols) - {self.time}
-        parameters = tuple(sorted((s for s in free if not self.drawn(s)), key=lambda s: s.name))
-        values = {**self.defaults, **(defaults or {})}
+        parameters, paths = with_paths(sorted((s for s in free if not self.drawn(s)), key=lambda s: s.name))
+        values = {**self.defaults, **paths, **(defaults or {})}
         return filled.replace(
             parameters=parameters,
             defaults=MappingProxyType({p: values[p] for p in parameters if p in values}),
@@ -547,8 +544,7 @@ class System(Beginning):
         lines += [f"    0 = {c} (kept)" for c in self.constraints]
         lines += [f"    {e}" for e in self.events]
         lines += [f"    {s}({self.time} <= 0) = {e}" for s, e in self.history.items()]
-        if self.parameters:
-            plain = [p for p in self.parameters if p not in self.inputs]
+        if plain := [p for p in self.parameters if p not in self.inputs]:
             shown = (f"{p} = {self.defaults[p]:g}" if p in self.defaults else f"{p}" for p in plain)
             lines.append(f"  parameters: {', '.join(shown)}")
         if self.initial:

@@ -67,7 +67,8 @@ def test_a_condition_that_is_never_true_changes_nothing(method):
     )
     assert np.isnan(watched.passage)
     assert (watched.frames == plain.frames).all()
-    assert (watched.steps, watched.evaluations) == (plain.steps, plain.evaluations)
+    assert (watched.steps, watched.rejected) == (plain.steps, plain.rejected)
+    assert watched.evaluations >= plain.evaluations  # interpolants of some methods take more of them
 
 
 def test_crossings_are_located_where_secants_fail():

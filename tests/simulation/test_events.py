@@ -7,6 +7,7 @@ import pytest
 import sympy as sp
 import xarray as xr
 from scipy import stats
+from symdyn_kernels.status import ENDLESS_EVENTS
 
 import symdyn as sd
 from symdyn.derive.sensitivities import sensitivities
@@ -274,8 +275,9 @@ def test_what_would_have_no_effect_or_a_wrong_one_is_refused():
 
 def test_methods_that_follow_no_events_say_so():
     neuron = sd.ODESystem({v: I - v}, {I: 1.5}, initial={v: 0}, events=sd.Event(v >= 1, {v: 0}))
-    with pytest.raises(sd.CompileError, match="rates of change and events"):
-        sd.simulate(neuron, [0, 1], method="rk4")
+    shuffled = sd.ODESystem({v: I - v}, {I: 1.5}, initial={v: 0}, events=sd.Event(v >= 1, {v: 0}, shuffled=True))
+    with pytest.raises(sd.CompileError, match="events in random order"):
+        sd.simulate(shuffled, [0, 1], method="rk4")
     noisy = sd.SDESystem({v: I - v}, {v: 0.1}, {I: 1.5}, events=sd.Event(v >= 1, {v: 0}, priority=1))
     with pytest.raises(sd.CompileError, match="target='cuda' follows no delays, priorities"):
         sd.compile(noisy, target="cuda")
@@ -421,3 +423,45 @@ def test_a_condition_on_time_is_met_at_a_time_that_is_rounded(method, condition,
     data = sd.simulate(model, [0, 6], parameters={"T": first}, method=method, seed=1, progress=False)
     assert (data.fired.values == 1).all()
     np.testing.assert_allclose(data.fired_at.values.reshape(99, -1)[:, 0], factor * first + shift, rtol=1e-15)
+
+
+# ---- what lies within steps, and what has no end ------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["dop853", "tsit5", "bs32", "taylor"])
+def test_conditions_that_change_faster_than_the_solution_are_found(method):
+    """The sine of what grows evenly is above 0.999999 for 0.003 around each of 96 maxima, in steps of any length."""
+    rates = {x: -x / 100, y: 1}
+    system = sd.ODESystem(rates, events=sd.Event(sp.sin(y) > 0.999999, {x: x + 1}), initial={x: 0, y: 0})
+    data = sd.simulate(system, [0, 603], method=method, progress=False)
+    assert data.fired.item() == 96
+    exact = np.arcsin(0.999999) + 2 * np.pi * np.arange(96)
+    np.testing.assert_allclose(data.fired_at[0, :96], exact, rtol=1e-12)
+
+
+@pytest.mark.parametrize("restitution", [0.9, 0.5, 0.1])
+@pytest.mark.parametrize(("method", "options"), [("dop853", {}), ("tsit5", {}), ("rk4", {"step": 0.1})])
+def test_a_ball_that_comes_to_rest_ends_in_a_status(method, options, restitution):
+    """It comes to rest at 1 + 2 r/(1 - r); beyond that there is no solution, and it does not fall through the floor."""
+    ball = sd.ODESystem({x: y, y: -1}, events=sd.Event(x <= 0, {y: -restitution * y}), initial={x: 0.5, y: 0})
+    rest = 1 + 2 * restitution / (1 - restitution)
+    data = sd.simulate(ball, [0, 0.9 * rest, rest + 1], method=method, on_failure="nan", progress=False, **options)
+    assert data.status.item() == ENDLESS_EVENTS
+    assert data.x[1].item() >= 0
+    assert np.isnan(data.x[2])
+
+
+def test_many_states_may_act_within_rounding_of_each_other():
+    """Forty neurons whose currents differ by rounding fire three times each until 4: multiples of log 3."""
+    states = sp.symbols("v:40")
+    events = [sd.Event(s >= 1, {s: 0}, record=0) for s in states]
+    neurons = sd.ODESystem(
+        {s: 1.5 + k * 1e-15 - s for k, s in enumerate(states)}, events=events, initial=dict.fromkeys(states, 0)
+    )
+    assert (sd.simulate(neurons, [0, 4], progress=False).fired == 3).all()
+
+
+def test_a_priority_that_is_no_number_is_a_failure():
+    events = [sd.Event(x > 1, {y: 1}, priority=sp.sqrt(-x)), sd.Event(x > 1, {y: 2}, priority=0)]
+    with pytest.raises(sd.SimulationError, match="not a number"):
+        sd.simulate(sd.ODESystem({x: 1, y: 0}, events=events, initial={x: 0, y: 0}), [0, 2], progress=False)

@@ -188,7 +188,6 @@ def test_stores_know_the_values_of_inputs(tmp_path):
         (lambda u, s: sd.simulate(s, [0, 3], inputs={"w": u}), "is not a input"),
         (lambda u, s: sd.simulate(s, [0, 3], inputs={"u": 3}), "expected a Path"),
         (lambda u, s: s.with_inputs({u: [u, sd.Path("v", [0, 1], [0, 1], "hold")]}), "kinds hold, linear"),
-        (lambda u, s: sd.simulate(s, [0, 3], method="rk4"), "inputs over time"),
         (lambda u, s: sd.analysis.steady_states(s), "this one has inputs over time"),
         (
             lambda u, s: sd.compile(sd.ReactionNetwork([sd.Reaction({}, {x: 1}, u)]), method="langevin", target="cuda"),

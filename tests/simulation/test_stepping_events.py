@@ -218,3 +218,50 @@ def test_what_does_not_know_events_refuses_them():
     driven = sd.MatrixModel([[sd.Path("u", [0, 9], [1, 2])]], ["x"], initial=[1])
     with pytest.raises(DeclarationError, match="u is an input over time"):
         driven.growth_factor  # noqa: B018
+
+
+# ---- of ordinary differential equations ---------------------------------------------------------
+
+
+@pytest.mark.parametrize(("method", "order"), [("rk4", 4), ("euler", 1)])
+def test_events_in_steps_of_one_length_are_located_with_the_order_of_the_method(method, order):
+    """v' = 3/2 - v fires at multiples of log 3."""
+    neuron = sd.ODESystem({x: 1.5 - x}, events=sd.Event(x >= 1, {x: 0}), initial={x: 0})
+    errors = []
+    for step in (0.05, 0.025, 0.0125):
+        data = sd.simulate(neuron, [0, 5], method=method, step=step, **QUICK)
+        errors.append(np.abs(data.fired_at[0, :4] - math.log(3) * np.arange(1, 5)).max().item())
+    assert np.log2(np.divide(errors[:-1], errors[1:])) == pytest.approx([order, order], abs=0.15)
+
+
+def test_steps_of_one_length_follow_doses_inputs_and_a_condition_that_falls_and_turns_again():
+    """Constant acceleration is exact under rk4: bounces at 1, 2, 2.5 and 2.75; areas below a ramp and a held record."""
+    ball = sd.ODESystem({x: y, y: -1}, events=sd.Event(x <= 0, {y: -y / 2}), initial={x: 0.5, y: 0})
+    data = sd.simulate(ball, [0, 2.8], method="rk4", step=0.4, **QUICK)
+    np.testing.assert_allclose(data.fired_at[0, :4], [1, 2, 2.5, 2.75], atol=1e-12)
+    ramp, held = sd.Path("u", [0, 1, 3], [0, 2, 2]), sd.Path("h", [0, 1, 2.5, 3], [1, -1, 3, 3], kind="hold")
+    events = [
+        sd.dose(x, 1, every=0.7, times=3, start=0.3),
+        sd.Event(held < 0, {y: y + 1}, delay=0.2),
+        sd.Event(ramp > 1, {y: 5}),
+    ]
+    driven = sd.ODESystem({x: ramp + held, y: 0}, events=events, initial={x: 0, y: 0})
+    data = sd.simulate(driven, [0, 0.4, 1, 2, 3], method="rk4", step=0.3, **QUICK)
+    np.testing.assert_allclose(data.x, [0, 1.56, 4, 6, 9], atol=1e-12)
+    np.testing.assert_allclose(data.fired_at[:, 0], [0.3, 1.2, 0.5], atol=1e-12)
+    assert data.y.values.tolist() == [0, 0, 5, 6, 6]
+
+
+@pytest.mark.parametrize(("at", "until", "expected"), [(0.55, 0.58, (-0.55, np.inf, 1)), (0.58, 0.55, (0.55, 0.55, 0))])
+def test_of_an_event_and_an_end_in_one_step_the_first_happens(at, until, expected):
+    system = sd.ODESystem({x: 1}, events=sd.Event(x >= at, {x: -1}), initial={x: 0})
+    data = sd.simulate(system, [0, 1], method="rk4", step=0.1, until=f"x > {until}", **QUICK)
+    found = data.x[-1].item(), data.first_passage.item(), data.fired.item()
+    assert found == pytest.approx(expected, abs=1e-12)
+
+
+def test_cards_locate_no_conditions_in_steps_of_one_length():
+    neuron = sd.ODESystem({x: 1.5 - x}, events=sd.Event(x >= 1, {x: 0}), initial={x: 0})
+    with pytest.raises(sd.CompileError, match="locates no conditions"):
+        sd.compile(neuron, method="rk4", target="cuda")
+    assert sd.compile(sd.ODESystem({x: -x}, events=sd.dose(x, 1)), method="rk4", target="cuda").target == "cuda"

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 #: Parts of a step at which conditions are evaluated; the first and the last interval are short, to show the slopes at the ends.
 PARTS = (0.01, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 0.99, 1.0)
-#: Events at one moment that may follow from each other, and moments that may follow one another within rounding.
+#: Events at one moment that may follow from each other, and moments within rounding at which events act again.
 MOST_AT_ONCE, MOST_STILL = 1000, 30
+#: How often an event acts, each time so much sooner, until the times are within rounding: they have an end, as those of a ball
+#: that comes to rest.
+MOST_SHRINKING, SHRINKING = 5, 0.95
 #: Moments nearer to each other than this, relative to the time, are within rounding.
 STILL = 1e-12
 #: Least first step after an event, relative to the time: of a shorter one the time takes no notice.

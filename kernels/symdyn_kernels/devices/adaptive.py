@@ -7,14 +7,13 @@ Formulas, order of operations and status codes are those of `symdyn_kernels.driv
 from __future__ import annotations
 
 from symdyn_kernels.arguments.parts import Control
-from symdyn_kernels.constants.adaptive import HITS, PERIOD, WINDOW_END, WINDOW_START
+from symdyn_kernels.constants.adaptive import HITS
 from symdyn_kernels.devices._model import (
     EXTRA,
     FACTORS,
     LAST,
     ROWS,
     STAGES,
-    STIFFNESS,
     STOPS,
     UNTIL,
     K,
@@ -22,21 +21,17 @@ from symdyn_kernels.devices._model import (
     W,
     Y,
     dense,
-    error,
     interpolant,
     load_parameters,
     margin,
     rhs,
-    step,
-    stiffness,
 )
-from symdyn_kernels.devices._prelude import cuda, math, real, real64
-from symdyn_kernels.devices.adaptive_steps import first_step, hold, write_step
+from symdyn_kernels.devices._prelude import cuda, real
+from symdyn_kernels.devices.adaptive_steps import attempt, first_step, hold, rejection, stiff_steps, write_step
 from symdyn_kernels.devices.outputs import void
 from symdyn_kernels.devices.rows import EVALUATIONS, REJECTED, STATUS, STEPS
-from symdyn_kernels.shared.control import after_acceptance, after_rejection
 from symdyn_kernels.shared.roots import MOST_GUESSES, NEAR, next_guess
-from symdyn_kernels.status import NOT_FINITE, STEP_TOO_SMALL, STIFF, SUCCESS, TOO_MANY_STEPS
+from symdyn_kernels.status import NOT_FINITE, STIFF, SUCCESS, TOO_MANY_STEPS
 
 
 def crossing(t, length, high, p, memory):
@@ -86,7 +81,6 @@ def trajectory(
         real(control_now), real(control_before), real(control_earlier), real(control_rejected), real(control_safety),
         real(control_shrink), real(control_grow),
     )  # fmt: skip
-    remembers = controller.before != 0.0 or controller.earlier != 0.0
     t, end = times[0], times[times.size - 1]
     p = load_parameters(parameters, i)
     for e in range(N):
@@ -103,17 +97,9 @@ def trajectory(
     if UNTIL and begin[i] < 0:
         passage[i], due, begun = times[0], hold(1, i, Y, values, memory), 0
     while due < times.size and status == SUCCESS:
-        wanted = following if following < longest else longest
-        final = not (wanted < until - t)
-        h = real(until - t) if final else wanted
-        step(t, h, p, memory, factors)
-        x = error(h, memory, relative, absolute)
-        factor = controller.shrink  # an error that is no number shrinks the step too
-        if x < math.inf:
-            factor = after_acceptance(x, before, earlier, controller, growth)
-            if remembers and x > 1.0:
-                factor = after_rejection(x, controller)
-        following = h * factor
+        h, final, x, following = attempt(
+            t, until, longest, following, before, earlier, growth, controller, relative, absolute, p, memory, factors
+        )
         if x <= 1.0:
             steps, growth = steps + 1, controller.grow
             earlier, before = before, x
@@ -126,10 +112,8 @@ def trajectory(
                 t_next, begun = stops[passed, 1, i], begun + 1
             if steps + rejected >= max_steps and t_next < end and not over:
                 status = TOO_MANY_STEPS
-            phase = steps % PERIOD
-            if detect != 0 and STIFFNESS > 0.0 and not over and phase >= WINDOW_START and phase <= WINDOW_END:
-                hits = 0 if phase == WINDOW_START else hits
-                hits += 1 if stiffness(memory) > STIFFNESS else 0
+            if detect != 0 and not over:
+                hits = stiff_steps(steps, hits, memory)
                 status = STIFF if hits >= HITS else status
             if times[due] <= t_next or over:
                 dense(t, h, p, memory)
@@ -151,10 +135,7 @@ def trajectory(
                 following, before, earlier = first_step(memory, relative, absolute), real(1), real(1)
         else:
             rejected, growth = rejected + 1, real(1)
-            if not (abs(t) * real64(4e-16) + real64(1e-200) <= following):
-                status = STEP_TOO_SMALL if x == x else NOT_FINITE
-            elif steps + rejected >= max_steps:
-                status = TOO_MANY_STEPS
+            status = rejection(t, following, x, steps + rejected, max_steps)
     void(i, due, N, values)
     counts[STATUS, i], counts[STEPS, i], counts[REJECTED, i] = status, steps, rejected
     if times.size > 1:

@@ -8,7 +8,7 @@ parts are not looked for.  Events have no delays and priorities here, and how of
 from __future__ import annotations
 
 from symdyn_kernels.arguments.parts import Control
-from symdyn_kernels.constants.adaptive import HITS, PERIOD, WINDOW_END, WINDOW_START
+from symdyn_kernels.constants.adaptive import HITS
 from symdyn_kernels.constants.events import LEAST_STEP, MOST_AT_ONCE, MOST_STILL, PARTS, STILL
 from symdyn_kernels.devices._eventful import (
     ALL_ROWS,
@@ -33,31 +33,25 @@ from symdyn_kernels.devices._model import (
     LAST,
     ROWS,
     STAGES,
-    STIFFNESS,
     UNTIL,
     K,
     N,
     W,
     Y,
     dense,
-    error,
     interpolant,
     margin,
     rhs,
-    step,
-    stiffness,
 )
-from symdyn_kernels.devices._prelude import cuda, i64, math, real, real64
-from symdyn_kernels.devices.adaptive_steps import first_step, hold, write_step
+from symdyn_kernels.devices._prelude import cuda, i64, math, real
+from symdyn_kernels.devices.adaptive_steps import attempt, first_step, hold, rejection, stiff_steps, write_step
 from symdyn_kernels.devices.happenings import JUMP, KNOT, enqueue, line_up
 from symdyn_kernels.devices.outputs import void
 from symdyn_kernels.devices.rows import EVALUATIONS, REJECTED, STATUS, STEPS
-from symdyn_kernels.shared.control import after_acceptance, after_rejection
 from symdyn_kernels.shared.roots import MOST_GUESSES, next_guess
 from symdyn_kernels.status import (
     ENDLESS_EVENTS,
     NOT_FINITE,
-    STEP_TOO_SMALL,
     STIFF,
     SUCCESS,
     TOO_MANY_EVENTS,
@@ -206,7 +200,6 @@ def trajectory(
         real(control_now), real(control_before), real(control_earlier), real(control_rejected), real(control_safety),
         real(control_shrink), real(control_grow),
     )  # fmt: skip
-    remembers = controller.before != 0.0 or controller.earlier != 0.0
     t, end, k = times[0], times[times.size - 1], i if stops.shape[2] > 1 else 0
     p = load_all(parameters, i, cuda.local.array(CHANGING, real))
     for e in range(N):
@@ -257,25 +250,15 @@ def trajectory(
             happens, jumps = False, False
             if over or due >= times.size:
                 break
-        wanted = following if following < longest else longest
-        final = not (wanted < until - t)
-        h = real(until - t) if final else wanted
-        step(t, h, p, memory, factors)
-        x = error(h, memory, relative, absolute)
-        factor = controller.shrink  # an error that is no number shrinks the step too
-        if x < math.inf:
-            factor = after_acceptance(x, before, earlier, controller, growth)
-            if remembers and x > 1.0:
-                factor = after_rejection(x, controller)
-        following = h * factor
+        h, final, x, following = attempt(
+            t, until, longest, following, before, earlier, growth, controller, relative, absolute, p, memory, factors
+        )
         if x <= 1.0:
             steps, growth = steps + 1, controller.grow
             earlier, before = before, x
             t_next, prepared = until if final else t + h, False
-            phase = steps % PERIOD
-            if detect != 0 and STIFFNESS > 0.0 and phase >= WINDOW_START and phase <= WINDOW_END:
-                hits = 0 if phase == WINDOW_START else hits
-                hits += 1 if stiffness(memory) > STIFFNESS else 0
+            if detect != 0:
+                hits = stiff_steps(steps, hits, memory)
                 status = STIFF if hits >= HITS else status
             if SAMPLED:
                 dense(t, h, p, memory)
@@ -319,10 +302,7 @@ def trajectory(
             happens = happens or (t == until and not over and passed < stops.shape[0] and stops[passed, 0, k] <= t)
         else:
             rejected, growth = rejected + 1, real(1)
-            if not (abs(t) * real64(4e-16) + real64(1e-200) <= following):
-                status = STEP_TOO_SMALL if x == x else NOT_FINITE
-            elif steps + rejected >= max_steps:
-                status = TOO_MANY_STEPS
+            status = rejection(t, following, x, steps + rejected, max_steps)
     void(i, due, N, values)
     counts[STATUS, i], counts[STEPS, i], counts[REJECTED, i] = status, steps, rejected
     if times.size > 1:

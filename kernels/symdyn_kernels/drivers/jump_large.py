@@ -29,7 +29,7 @@ from symdyn_kernels.arguments.events import INITIAL, PERSISTENT
 from symdyn_kernels.arguments.jump import LargeJumpArguments, TablePlaces
 from symdyn_kernels.arguments.parts import signature
 from symdyn_kernels.draws import DRAWS, draw_eight
-from symdyn_kernels.events import event_memory, happen, next_moment, output_size, release
+from symdyn_kernels.events import event_memory, forget_events, happen, next_moment, output_size, release
 from symdyn_kernels.lanes import ROWS, TNEW, Output, arrays, put
 from symdyn_kernels.molecules import impossible
 from symdyn_kernels.options import HELPER
@@ -339,7 +339,7 @@ def chunk(arguments):
                 known = events.flags[e] & INITIAL and ld(y, holds + e) > 0.5
                 memory.held[0, e] = known
                 st(y, held + e, float(known))
-            memory.waiting[0], memory.upcoming[0], memory.latest[0], memory.still[0] = 0, 0, -np.inf, 0
+            forget_events(memory, np.int64(0))
             if E > 0 and _goes_on(code, thinning):
                 due[0] = 1
                 code = _act(network, sums, n, k, t, events, memory, lanes, own, given.shape[1], output, run.aside)

@@ -3,7 +3,9 @@
 A step of a model is the lane function of `symdyn_kernels.drivers.stepping`; the rows that follow the new states are the
 margins of the conditions of events at the end of the step, with noise for a boundary that is moved by the mean overshoot.
 Steps end at the output times, at the times that are known of events and inputs, and where a delayed event acts; what lies
-between two of these is divided into the fewest equal steps that are not longer than is allowed.  A trajectory draws from its
+between two of these is divided into the fewest equal steps that are not longer than is allowed.  Without noise a step in which
+a condition turns true is made anew with lengths between zero and its own, until it ends at the last number before the change:
+so the event is located with the order of the method.  A trajectory draws from its
 own stream in the order of its steps, so neither grouping nor threads change a bit.
 """
 
@@ -21,13 +23,17 @@ from symdyn_kernels.constants.stepping import SLACK
 from symdyn_kernels.events import arrivals, begin_events, event_memory, happen, next_moment, output_size, release
 from symdyn_kernels.increments import FIXED_ROWS, draw, increment
 from symdyn_kernels.lanes import ACCEPT, ROWS, TEND, TNEW, Output, T, abandon, arrays, put, void
-from symdyn_kernels.options import HELPER
+from symdyn_kernels.options import HELPER, INNER
 from symdyn_kernels.output import padded
 from symdyn_kernels.rng import start_stream
+from symdyn_kernels.shared.roots import MOST_GUESSES, next_guess
 from symdyn_kernels.simd import WIDTH, call, ld, st, vld, vst
 from symdyn_kernels.status import NOT_FINITE, SUCCESS
 
 __all__ = ["chunk"]
+
+#: The shortest part of a step at which a condition is looked at is 2 to the minus this.
+SHORTEST = 50
 
 
 @njit(error_model="numpy")
@@ -47,6 +53,113 @@ def _turned(events, memory, n, W, new, active):
             elif not v >= 0.0 and memory.held[l, e] != 0:
                 release(events, memory, l, e)
     return some
+
+
+@njit(**INNER)
+def _highest(events, memory, l, n, W, states):
+    """The largest margin after a step of a condition that does not count as true."""
+    most = -math.inf
+    for e in range(events.flags.size):
+        if memory.held[l, e] == 0 and not events.flags[e] & KNOWN:
+            most = max(most, ld(states, (n + e) * W + l))
+    return most
+
+
+@njit(error_model="numpy")
+def _settle_unsure(f, events, memory, n, W, lane_rows, before, after, trial, p, candidate, length, a):
+    """Whether conditions that have just turned true, by rounding, and are true at the end of a step fall in between.
+
+    Those that fall first are released; the part of the step at which they are seen to have fallen is left in `a`.
+    """
+    pending, left = np.zeros(W, np.int64), False
+    for l in range(W):
+        for e in range(events.flags.size):
+            if candidate[l] and memory.unsure[l, e] and ld(after, (n + e) * W + l) >= 0.0:
+                pending[l], left = 1, True
+    for j in range(SHORTEST, 0, -1):
+        if not left:
+            break
+        left = False
+        for l in range(W):
+            if pending[l]:
+                st(lane_rows, W + l, 0.5**j * length[l])
+        call(f, lane_rows, before, p, trial)
+        for l in range(W):
+            if pending[l]:
+                pending[l] = 0
+                for e in range(events.flags.size):
+                    v = ld(trial, (n + e) * W + l)
+                    if memory.unsure[l, e] and v != memory.near[l, e]:
+                        memory.unsure[l, e] = 0
+                        if v < memory.near[l, e]:
+                            release(events, memory, l, e)
+                            a[l] = 0.5**j
+                    pending[l] |= memory.unsure[l, e]
+                left |= pending[l] != 0
+                st(lane_rows, W + l, length[l])
+
+
+@njit(error_model="numpy")
+def _locate(f, events, memory, n, W, lane_rows, before, after, trial, p, candidate, length, part):
+    """Shorten the step of each candidate in which a condition turned true to the last part before; note which ones turn.
+
+    The states before and after the step are at the addresses `before` and `after`; those after the shortened steps take the
+    place of the latter, and `part` becomes the part of the step that they are.
+    """
+    a, some = np.zeros(W), False
+    _settle_unsure(f, events, memory, n, W, lane_rows, before, after, trial, p, candidate, length, a)
+    for l in range(W):
+        part[l] = 1.0
+        if candidate[l]:
+            candidate[l] = _highest(events, memory, l, n, W, after) >= 0.0
+            some |= candidate[l] != 0
+    if not some:
+        return
+    b, guess, reach = np.ones(W), a.copy(), 1.0 - a
+    low, high = np.zeros(W), np.zeros(W)
+    for k in range(MOST_GUESSES + 2):  # the beginning, guesses, and the end of those that are found
+        for l in range(W):
+            if candidate[l]:
+                st(lane_rows, W + l, guess[l] * length[l])
+        call(f, lane_rows, before, p, trial)
+        going = False
+        for l in range(W):
+            if not candidate[l]:
+                continue
+            value = _highest(events, memory, l, n, W, trial)
+            if k == 0:
+                low[l], high[l] = value, _highest(events, memory, l, n, W, after)
+                if value >= 0.0:  # it became true where the right-hand side jumped
+                    b[l] = a[l]
+            elif a[l] < guess[l] < b[l]:
+                if value >= 0.0:
+                    b[l], high[l] = guess[l], value
+                else:
+                    a[l], low[l] = guess[l], value
+                reach[l] *= 0.5
+            x = next_guess(a[l], b[l], low[l], high[l], reach[l])
+            x = x if a[l] < x < b[l] else 0.5 * (a[l] + b[l])
+            guess[l] = x if a[l] < x < b[l] else b[l]
+            going |= a[l] < guess[l] < b[l]
+        if not going:
+            break
+    for last in range(2):
+        for l in range(W):
+            if candidate[l]:
+                st(lane_rows, W + l, (a[l] if last else b[l]) * length[l])
+        call(f, lane_rows, before, p, trial)
+        for l in range(W):
+            if candidate[l] and b[l] < 1.0:
+                for e in range(events.flags.size):
+                    if last == 0:
+                        own = memory.held[l, e] == 0 and not events.flags[e] & KNOWN
+                        memory.chosen[l, e] = own and ld(trial, (n + e) * W + l) >= 0.0
+                for i in range(n + events.flags.size):
+                    st(after, i * W + l, ld(trial, i * W + l))
+                part[l] = a[l]
+    for l in range(W):
+        if candidate[l]:
+            st(lane_rows, W + l, length[l])
 
 
 @njit(error_model="numpy")
@@ -84,7 +197,7 @@ def chunk(arguments):
     pieces = 4 if draws < 4 else 2  # drawn at once: an even number of normals, so that pairs are never split
     row_count = FIXED_ROWS + draws
     state_size = (n + E) * W + WIDTH  # a lane function of one lane stores eight at a time
-    size = (2 * row_count + pieces * draws + 6 + ROWS) * stride + 2 * state_size + npar * W + output_size(events, W) + 4 * WIDTH
+    size = (2 * row_count + pieces * draws + 6 + ROWS) * stride + 3 * state_size + npar * W + output_size(events, W) + 4 * WIDTH
     buffer = np.zeros(size)
     rows = (buffer.ctypes.data + 63) // 64 * 64
     normals = rows + 8 * row_count * stride
@@ -94,13 +207,15 @@ def chunk(arguments):
     lanes = arrays(roots + 8 * stride, stride)
     y = roots + 8 * (1 + ROWS) * stride
     new = y + 8 * state_size
-    p = new + 8 * state_size
+    trial = new + 8 * state_size
+    p = trial + 8 * state_size
     single = p + 8 * npar * W  # rows of one lane
     lane_rows = rows if stride == W else single
     memory = event_memory(events, W, (single + 8 * row_count * stride + 63) // 64 * 64, 0)
     who, due, over = np.full(W, -1, np.int64), np.ones(W, np.int64), np.zeros(W, np.int64)
     begin, length, target, moment = np.zeros(W), np.zeros(W), np.zeros(W), np.zeros(W)
     made, wanted, active = np.zeros(W, np.int64), np.zeros(W, np.int64), np.zeros(W, np.int64)
+    part, locates = np.ones(W), events.sampled and m == 0 and not unit
     output = Output(padded(times), run.values, np.zeros((1, 1), np.int64), due, who)
     status[:] = SUCCESS
     steps[:] = 0
@@ -167,6 +282,10 @@ def chunk(arguments):
                     st(lane_rows, row, ld(rows, row * stride))
             call(f, lane_rows, y, p, new)
             y, new = new, y
+            if locates:
+                for l in range(W):
+                    active[l] = who[l] >= 0 and over[l] == 0
+                _locate(f, events, memory, n, W, lane_rows, new, y, trial, p, active, length, part)
             some, fresh = False, False
             for l in range(W):
                 k = who[l]
@@ -176,6 +295,8 @@ def chunk(arguments):
                 made[l] += 1
                 steps[k] += 1
                 t = target[l] if made[l] == wanted[l] else begin[l] + made[l] * length[l]
+                if part[l] < 1.0:
+                    t = ld(lanes[T], l) + part[l] * length[l]
                 put(lanes[TNEW], l, t, W)
                 over[l] = flag >= 0 and ld(y, flag * W + l) > 0.0
                 for i in range(n):
@@ -185,10 +306,12 @@ def chunk(arguments):
                     _record(k, l, due[l], n, W, y, output, status)
                     due[l] += 1
                 active[l] = over[l] == 0 and status[k] == SUCCESS
-                if active[l] and moment[l] <= t:
+                if active[l] and (moment[l] <= t or part[l] < 1.0):
                     memory.happens[l] = 1
                     some = True
                 fresh |= made[l] == wanted[l] or status[k] != SUCCESS
+                if part[l] < 1.0:  # its steps to come are of another length
+                    made[l], fresh = wanted[l], True
             if events.sampled:
                 some |= _turned(events, memory, n, W, y, active)
             if some:

@@ -19,6 +19,9 @@ from symdyn.system import System
 
 __all__ = ["end_at_last", "holds_at_start", "integrate_rest", "start_fact"]
 
+#: Of one output time: how far, in units of the time, what happens then is followed.
+SHORT = 1e-12
+
 
 def start_fact(system: System, until: sp.Basic | None) -> dict[str, Any]:
     """``{"start": program}``, the condition as a function of the initial values as JSON, or None where there is none."""
@@ -47,9 +50,17 @@ def end_at_last(run: Run, batch: Batch, task: Launch) -> None:
 def integrate_rest(run: Run, batch: Batch, task: Launch, integrate: Callable[[Run, Batch, Launch], None]) -> None:
     """Integrate the trajectories that have a way to go; the others stay at their initial values.
 
-    These are all where there is one output time, those for which the condition that ends trajectories is true at first, and
-    those that have failed already.
+    These are all where there is one output time and no event, those for which the condition that ends trajectories is true at
+    first, and those that have failed already.
     """
+    if batch.times.size == 1 and task.system.events:
+        first = float(batch.times[0])
+        longer = batch._replace(times=np.array([first, first + SHORT * max(1.0, abs(first))]))
+        wider = run._replace(values=np.empty((len(run.values), 2, run.values.shape[2])))
+        integrate_rest(wider, longer, task, integrate)
+        run.values[:] = wider.values[:, :1]
+        run.passage[run.passage > first] = np.inf
+        return
     given = batch._replace(parameters=coefficient_rows(task.system, batch.parameters, batch.times))
     ended = holds_at_start(given, task.facts) & (run.status == SUCCESS)
     over = ended | (batch.times.size == 1) | (run.status != SUCCESS)

@@ -26,7 +26,7 @@ class ArrayFamily(Family):
     schemes: ClassVar[tuple[type, ...]] = (AdditiveRungeKutta, ExponentialRungeKutta)
     adaptive: ClassVar[bool] = True
     options: ClassVar[tuple[str, ...]] = ("rtol", "atol", "max_step", "max_steps", "controller", "step")
-    stops = "at the end of every step, and located within it"
+    stops = "in the beginning and within every step, and located"
     remedies: ClassVar[tuple[str, ...]] = ("looser tolerances or a shorter step", "another method")
     counted: ClassVar[Mapping[str, str]] = {**Family.counted, "rejected": "steps whose error was too large"}
 

@@ -134,6 +134,11 @@ class SteppingFamily(Family):
         if system.propensities is not None:
             raise CompileError(f"target='cuda' follows no events and inputs of networks by {scheme.name!r}; use target='cpu'")
         refuse_on_cards(system)
+        if not (system.noises or system.whole_steps) and any(c is not None for c in sampled_conditions(written_out(system)[0])):
+            raise CompileError(
+                f"target='cuda' locates no conditions of events in steps of one length, as of {scheme.name!r}; take an "
+                "adaptive method such as 'tsit5', or target='cpu'"
+            )
         written, start = written_out(system)[0], made.facts["start"]
         programs = (*made.programs, *(() if start is None else (Program.from_json(start),)))
         return eventful_stepping_device(written, programs, unit=system.whole_steps, **sizes)

@@ -221,7 +221,11 @@ class ExponentialStepper(SplitStepper):
         if theta == 0:
             out[...] = self.y
             return out
+        middle = self.stage_rows[self.middle - 1]
+        kept = None if self.derivatives is None else middle.copy()  # of the step itself, for `advance`
         self._step(self.z, self.rate, self.t, theta * self.h, self.work, self.derivatives)
+        if kept is not None:
+            middle[...] = kept
         return self.problem.back(self.work, self.t + theta * self.h, out)
 
     def advance(self) -> None:

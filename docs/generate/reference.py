@@ -25,6 +25,7 @@ TITLES = {
     "symdyn.methods": "numerical methods and their options",
     "symdyn.analysis": "steady states, cycles, bifurcations, chaos",
     "symdyn.derive": "systems from systems",
+    "symdyn.reduction": "fewer states",
     "symdyn.networks": "structure of reaction networks",
     "symdyn.projection": "the master equation",
     "symdyn.studies": "whole investigations",

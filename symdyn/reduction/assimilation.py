@@ -73,6 +73,17 @@ class Assimilation:
         ------
         DeclarationError
             For times before the first measurement, and fewer than ten members.
+
+        Examples
+        --------
+        >>> import numpy as np, symdyn as sd
+        >>> heat = sd.PDESystem.from_text("u' = D*laplacian(u); D = 0.1", domain=(0, 1), initial={"u": "cos(pi*x)"})
+        >>> full = heat.discretize(16)
+        >>> runs = sd.simulate(full, np.linspace(0, 1, 11), progress=False)
+        >>> seen = {"t": runs.time.values[:5], "left": runs.u.values[:5, 0]}
+        >>> found = sd.reduction.pod(full, runs, modes=1).assimilate(seen, at={"left": ("u", 0.03)}, noise=0.01, starts=1)
+        >>> bool(abs(found.forecast([1.0], members=10).u[0] - runs.u[-1]).max() < 0.02)
+        True
         """
         t = np.atleast_1d(np.asarray(times, float))
         begin = float(self.fit.problem.setup.data.trajectories[0].times[0])

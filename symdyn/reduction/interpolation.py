@@ -26,6 +26,15 @@ class Interpolation:
         :math:`\|(P^\top U)^{-1}\|_2`: by how much the error may exceed that of the best approximation in the basis.
     left : float
         Root mean square of what the basis does not reproduce of the values it was made of, relative to these.
+
+    Examples
+    --------
+    Multiples of one profile follow from its largest component:
+
+    >>> profile = np.array([1.0, 2.0, 4.0])
+    >>> found = interpolate(np.outer(profile, [1.0, 0.5]), 1)
+    >>> found.points, (found.matrix @ [8.0]).round(9).tolist()
+    ((2,), [2.0, 4.0, 8.0])
     """
 
     points: tuple[int, ...]

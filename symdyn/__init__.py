@@ -37,7 +37,7 @@ from symdyn.system import System
 from symdyn.version import __version__
 
 if TYPE_CHECKING:
-    from symdyn import analysis, cells, discover, extend, grids, leslie, methods, networks, projection, studies
+    from symdyn import analysis, cells, discover, extend, grids, leslie, methods, networks, projection, studies, transport
     from symdyn.codegen.kernel import compile
     from symdyn.codegen.kernel_base import Kernel
     from symdyn.derive.closures import CLOSURES
@@ -97,6 +97,7 @@ __getattr__, __dir__, __all__ = lazy(
         "simulation.settings": ("Layout", "Store"),
         "simulation.slopes": ("sensitivities",),
         "studies": (),
+        "transport": (),
     },
     eager=(
         "BranchingSystem", "BulkCellSystem", "Burst", "CompileError", "DeclarationError", "Dirichlet", "DiscreteSystem", "Disk",

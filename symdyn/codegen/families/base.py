@@ -51,6 +51,10 @@ class Options:
         Brownian increments that make up a step.
     epsilon : float
         Bound on the relative change of propensities in a leap.
+    nodes : tuple of float
+        Ends of the steps of samplers, as distances from the first time; empty: at the output times.
+    gamma : float
+        The weight of a sampler that has one.
     """
 
     rtol: float = 1e-6
@@ -63,6 +67,8 @@ class Options:
     seed: int = 0
     fine: int = 1
     epsilon: float = 0.03
+    nodes: tuple[float, ...] = ()
+    gamma: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -89,6 +89,7 @@ VERBS: Mapping[type, Mapping[str, Attached]] = {
     attached.DiffusionVerbs: {
         **_methods("symdyn.derive.moments", "moments", "cumulants"),
         **_methods("symdyn.derive.time_reversal", "probability_flow", "reverse_time"),
+        **_methods("symdyn.transport.conditioning", "h_transform"),
         **_methods("symdyn.transport.marginals", "marginal"),
         **_methods("symdyn.models.eventful", "with_events"),
     },

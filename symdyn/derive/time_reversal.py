@@ -178,7 +178,7 @@ def fokker_planck_residual(system: SDESystem | ODESystem, density: Any) -> sp.Ex
     log_p = sp.log(expression(density)) if log_p is None else log_p
     x, t = system.states, system.time
     s = [derivative(log_p, q) for q in x]
-    drift, d = system.part("drift"), None
+    drift, d = tuple(f.replace(nonlinear, lambda inside: inside) for f in system.part("drift")), None
     if system.noises:
         ito = system.ito()  # type: ignore[union-attr]
         drift, d = ito.drift, _covariance(ito)

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING
 from symdyn.lazy import lazy
 
 if TYPE_CHECKING:
+    from symdyn.transport.conditioning import guided
     from symdyn.transport.densities import GaussianMixture, Normal
-    from symdyn.transport.guidance import guided, velocity
-    from symdyn.transport.interpolants import interpolant
+    from symdyn.transport.interpolants import Interpolant, interpolant
     from symdyn.transport.marginals import Marginal
     from symdyn.transport.schedules import diffusion
     from symdyn.transport.spacings import nodes
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy(
     __name__,
     {
+        "conditioning": ("guided",),
         "densities": ("GaussianMixture", "Normal"),
-        "guidance": ("guided", "velocity"),
-        "interpolants": ("interpolant",),
+        "interpolants": ("Interpolant", "interpolant"),
         "marginals": ("Marginal",),
         "schedules": ("diffusion",),
         "spacings": ("nodes",),

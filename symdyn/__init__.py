@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from symdyn.simulation.run import simulate
     from symdyn.simulation.settings import Layout, Store
     from symdyn.simulation.slopes import sensitivities
+    from symdyn.text.mixtures import logsumexp, nonlinear, softmax
 
 __getattr__, __dir__, __all__ = lazy(
     __name__,
@@ -97,6 +98,7 @@ __getattr__, __dir__, __all__ = lazy(
         "simulation.settings": ("Layout", "Store"),
         "simulation.slopes": ("sensitivities",),
         "studies": (),
+        "text.mixtures": ("logsumexp", "nonlinear", "softmax"),
         "transport": (),
     },
     eager=(

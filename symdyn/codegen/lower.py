@@ -182,7 +182,7 @@ class Lowering:
     def _exponentials(self, exponents: Iterable[sp.Basic]) -> tuple[int, dict[int, int], int]:
         """The greatest exponent, exponentials of all without it by the numbers of exponents, and their sum."""
         numbers = [self.value(q) for q in exponents]
-        top = reduce(lambda a, b: self.op("fmax", a, b), numbers)
+        top = reduce(lambda a, b: self.op("select", self.op("gt", a, b), a, b), numbers)  # the sum is no number if one is none
         found = {q: self.op("exp", self.op("sub", q, top)) for q in numbers}
         return top, found, reduce(lambda a, b: self.op("add", a, b), [found[q] for q in numbers])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,8 +10,10 @@ import numpy as np
 import sympy as sp
 
 from symdyn.codegen.evaluate import evaluate
+from symdyn.codegen.hoist import Hoisting
+from symdyn.codegen.load import digest
 from symdyn.codegen.lower import lower
-from symdyn.codegen.program import Made, Operation, Program
+from symdyn.codegen.program import Made, Program
 from symdyn.derive.semilinear import semilinear
 from symdyn.errors import CompileError, DeclarationError
 from symdyn.methods.clocks import Clock
@@ -34,64 +37,38 @@ def semilinear_programs(system: System, *, level: bool) -> Made:
         form = semilinear(system)
     except DeclarationError as error:
         raise CompileError(str(error)) from None
-    blocks: Sequence[tuple[str, Sequence[sp.Symbol]]] = [("lane", (form.time,)), ("y", form.states), ("p", system.parameters)]
-    rest = lower("rest", blocks, form.rest, [f"N of {x}" for x in form.states])
-    timed, rest = _timed(rest)
+    hoisting = Hoisting([form.time], (*form.states, *system.parameters))
+    expressions = [hoisting.expression(e) for e in form.rest]
+    rows = (form.time, *(s for s in hoisting.rows(expressions) if s != form.time))
+    short = _short_names(rows[1:], (form.time, *form.states, *system.parameters))
+    block = ("lane", (form.time, *short.values())), ("y", form.states), ("p", system.parameters)
+    rest = lower("rest", block, [e.xreplace(short) for e in expressions], [f"N of {x}" for x in form.states])
     curves = [e for group in form.groups for e in group] + ([form.level] if level and form.level is not None else [])
+    blocks: Sequence[tuple[str, Sequence[sp.Symbol]]] = [("lane", (form.time,)), ("y", ()), ("p", system.parameters)]
     curve = lower("curves", blocks, curves, [str(k) for k in range(len(curves))])
     index = {group: k for k, group in enumerate(form.groups)}
     kinds = [index[key] for key in zip(form.linear, form.affine, form.scale, strict=True)]
-    used = sorted({s for e in curves for s in e.free_symbols} - {form.time}, key=str)
-    facts = {"curves": curve.as_json(), "timed": timed.as_json(), "groups": kinds, "level": level,
-             "reads": [system.parameters.index(s) for s in used] + [k for k in _read(timed)]}  # fmt: skip
-    facts["reads"] = sorted(set(facts["reads"]))
-    return Made((rest,), facts)
+    used = {s for e in curves for s in e.free_symbols} - {form.time}
+    facts = {"curves": curve.as_json(), "timed": hoisting.setup(rows).as_json(), "groups": kinds, "level": level,
+             "reads": sorted(system.parameters.index(s) for s in used)}  # fmt: skip
+    return Made((rest,), {**facts, "mark": digest(json.dumps(facts))})
 
 
-def _read(program: Program) -> set[int]:
-    """The parameters that a program reads."""
-    return {o.args[1] for o in program.operations if o.op == "input" and o.args[0] == 2}
+def _short_names(slots: Sequence[sp.Symbol], taken: Sequence[sp.Symbol]) -> dict[sp.Basic, sp.Basic]:
+    """Symbols with short names for what depends on time alone."""
+    names, found = {s.name for s in taken}, {}
+    for k, slot in enumerate(slots, 1):
+        name = f"at_{k}"
+        while name in names:
+            name += "_"
+        found[slot] = sp.Symbol(name)
+    return found
 
 
-def _timed(program: Program) -> tuple[Program, Program]:
-    """The part of a program that depends on time alone, and the rest, which reads the results in its lane rows after time."""
-    alone: list[bool] = []
-    for o in program.operations:
-        alone.append(o.args[0] == 0 if o.op == "input" else all(alone[a] for a in o.args))
-    constant: list[bool] = []
-    for o in program.operations:
-        constant.append(o.op == "const" or (o.op != "input" and all(constant[a] for a in o.args)))
-    outside = set(program.outputs) | {a for k, o in enumerate(program.operations) if o.op != "input" and not alone[k] for a in o.args}
-    moved = [k for k, o in enumerate(program.operations) if alone[k] and not constant[k] and o.op != "input" and k in outside]
-    names = ("lane", (*program.blocks[0][1], *(f"{program.blocks[0][1][0]}_{i}" for i in range(1, len(moved) + 1))))
-    place = {k: i for i, k in enumerate(moved, 1)}
-    operations = tuple(Operation("input", (0, place[k])) if k in place else o for k, o in enumerate(program.operations))
-    kept = _needed(operations, program.outputs)
-    number = {k: i for i, k in enumerate(kept)}
-    shorter = tuple(
-        o if o.op == "input" else Operation(o.op, tuple(number[a] for a in o.args), o.value) for o in (operations[k] for k in kept)
-    )
-    rest = Program(program.name, (names, *program.blocks[1:]), shorter, tuple(number[k] for k in program.outputs), program.labels)
-    labels = tuple(names[1][1:])
-    return Program("timed", program.blocks, program.operations, tuple(moved), labels), rest
-
-
-def _needed(operations: Sequence[Operation], outputs: Sequence[int]) -> list[int]:
-    waiting, found = list(outputs), set(outputs)
-    while waiting:
-        o = operations[waiting.pop()]
-        if o.op != "input":
-            new = set(o.args) - found
-            found |= new
-            waiting += new
-    return sorted(found)
-
-
-def timed_values(facts: Mapping[str, Any], times: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+def timed_values(facts: Mapping[str, Any], times: np.ndarray) -> np.ndarray:
     """Time, and what depends on time alone, at each row (R, h)."""
-    program = Program.from_json(facts["timed"])
-    found = evaluate(program, [times], [np.nan] * len(program.blocks[1][1]), list(parameters))
-    return np.stack([times, *(np.broadcast_to(f, times.shape) for f in found)], axis=1)
+    found = evaluate(Program.from_json(facts["timed"]), [], [], [times])
+    return np.stack([np.broadcast_to(f, times.shape) for f in found], axis=1)
 
 
 def clocks_of(facts: Mapping[str, Any], nodes: np.ndarray, parameters: np.ndarray) -> list[Clock]:

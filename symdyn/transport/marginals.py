@@ -51,18 +51,19 @@ class Marginal:
         weights = mixture.weights
         self._even = mixture.stds is not None and len(set(mixture.stds)) == 1
         self._exponents = []
-        for w, squares in zip(weights, self._squares, strict=True):
-            logs = sp.S.Zero if self._even else sp.Add(*(sp.log(v) for _, v in squares)) / 2
+        for k, (w, squares) in enumerate(zip(weights, self._squares, strict=True)):
             part = sp.S.Zero if len(set(weights)) == 1 else sp.log(w)
-            self._exponents.append(part - logs - sp.Add(*(self._square(z, v) for z, v in squares)) / 2)
+            if self._even:  # what all components have in common is left out
+                self._exponents.append(sp.Add(part, *(self._moved(i, k) for i in range(len(squares)))))
+            else:
+                logs = sp.Add(*(sp.log(v) for _, v in squares)) / 2
+                self._exponents.append(part - logs - sp.Add(*(z**2 / v for z, v in squares)) / 2)
 
-    def _square(self, z: sp.Expr, v: sp.Expr) -> sp.Expr:
-        """z^2/v; without the square of the state where the variances of all components are the same."""
-        x = next((s for s in self.states if s in z.free_symbols), None)
-        if not self._even or x is None:
-            return z**2 / v
-        away = z - x
-        return (away * (2 * x + away)) / v
+    def _moved(self, i: int, k: int) -> sp.Expr:
+        r""":math:`-z^2/2v` without :math:`-(x - c)^2/2v`."""
+        x, v = self.states[i], self._squares[k][i][1]
+        middle = self.alphas[i] * self.mixture.means[k][i]
+        return x * middle / v - middle * (middle + 2 * self.shifts[i]) / (2 * v)
 
     @property
     def alpha(self) -> sp.Expr | None:

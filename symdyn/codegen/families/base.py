@@ -588,6 +588,31 @@ class Family(ABC):
         """
         return batch.stops
 
+    def device_table(self, scheme: Any, batch: Batch, facts: Mapping[str, Any], options: Options) -> np.ndarray | None:
+        """A table that a kernel on a card is given in place of `device_stops`, or None.
+
+        Parameters
+        ----------
+        scheme : object
+            An entry of ``symdyn.METHODS``.
+        batch : Batch
+        facts : mapping
+            ``Made.facts`` of the programs.
+        options : Options
+
+        Returns
+        -------
+        (N or 1, s, c) float64 or None
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> from symdyn.codegen.families import family_of
+        >>> batch = Batch(np.ones((2, 1)), np.empty((2, 0)), np.array([0.0, 5.0]), np.arange(2))
+        >>> family_of(sd.METHODS["tsit5"]).device_table(sd.METHODS["tsit5"], batch, {}, Options())
+        """
+        return None
+
     def limit(self, options: Options) -> int:
         """The number of steps allowed to each trajectory.
 

@@ -9,7 +9,10 @@ from typing import Any, ClassVar
 import numpy as np
 import sympy as sp
 from symdyn_kernels.arguments.sampler import SamplerArguments, SamplerRows, SamplerSizes
+from symdyn_kernels.constants.sampler import SLOTS
 
+from symdyn.codegen.cuda.join import Device
+from symdyn.codegen.cuda.sampler import card_table, sampler_device
 from symdyn.codegen.drivers import plain_driver
 from symdyn.codegen.families.base import Batch, Family, Launch, Options, Run
 from symdyn.codegen.machine_code import Driver
@@ -20,10 +23,6 @@ from symdyn.methods.samplers import SamplerScheme, SamplerTable
 from symdyn.system import System
 
 __all__ = ["SAMPLERS", "SamplerFamily", "packed"]
-
-#: Vectors of states and evaluations that are in memory at once, at most.
-SLOTS = 16
-
 
 class SamplerFamily(Family):
     """A table for the nodes, and N of the system as one function: methods with a noise level share it, as do those without."""
@@ -54,11 +53,8 @@ class SamplerFamily(Family):
 
     def launch(self, run: Run, batch: Batch, task: Launch) -> None:
         facts, driver = task.facts, self.driver(task.method)
-        reads = facts["reads"]
-        kinds, members = np.unique(batch.parameters[:, reads], axis=0, return_inverse=True)
-        for k in range(len(kinds)):  # one table for all trajectories whose linear parts are the same
-            here = np.flatnonzero(members.ravel() == k)
-            part, rest = (batch, run) if len(kinds) == 1 else (batch.part(here), run.part(here))
+        for here in _alike(batch, facts):
+            part, rest = (batch, run) if len(here) == len(batch.initial) else (batch.part(here), run.part(here))
             rows, slots = sampler_rows(task.scheme, facts, task.options, batch.times, part.parameters[0])
             sizes = SamplerSizes(batch.initial.shape[1], batch.parameters.shape[1], slots, task.lanes)
             driver.chunk(SamplerArguments(task.addresses[0], sizes, rows, part, rest, task.signals))
@@ -66,13 +62,38 @@ class SamplerFamily(Family):
                 for mine, new in zip(run, rest, strict=True):
                     mine[here] = new
 
+    def on_device(self, scheme: Any) -> bool:
+        return True
+
+    def device(self, system: System, scheme: Any, made: Made) -> Device:
+        return sampler_device(system, made.programs[0], made.facts["groups"])
+
+    def device_table(self, scheme: Any, batch: Batch, facts: Mapping[str, Any], options: Options) -> np.ndarray:
+        kinds = _alike(batch, facts)
+        tables = [card_table(sampler_rows(scheme, facts, options, batch.times, batch.parameters[k[0]])[0]) for k in kinds]
+        if len(tables) == 1:
+            return tables[0][None]
+        width = max(t.shape[1] for t in tables)
+        found = np.zeros((len(batch.initial), tables[0].shape[0], width))
+        for here, table in zip(kinds, tables, strict=True):
+            found[here, :, : table.shape[1]] = table
+        return found
+
+
+def _alike(batch: Batch, facts: Mapping[str, Any]) -> list[np.ndarray]:
+    """The trajectories that share a table: those with the same parameters in what depends on time alone."""
+    if not facts["reads"]:
+        return [np.arange(len(batch.initial))]
+    kinds, members = np.unique(batch.parameters[:, facts["reads"]], axis=0, return_inverse=True)
+    return [np.flatnonzero(members.ravel() == k) for k in range(len(kinds))]
+
 
 def sampler_rows(
     scheme: SamplerScheme, facts: Mapping[str, Any], options: Options, times: np.ndarray, parameters: np.ndarray
 ) -> tuple[SamplerRows, int]:
     """The table of a method as arrays, and the slots that it takes."""
     offsets = options.nodes or tuple(times - times[0])
-    key = (scheme.name, repr(sorted(facts.items())), offsets, options.gamma, times.tobytes(), parameters[facts["reads"]].tobytes())
+    key = (scheme.name, facts["mark"], offsets, options.gamma, times.tobytes(), parameters[facts["reads"]].tobytes())
     return _rows(_Request(key, scheme, facts, options, times, parameters))
 
 
@@ -103,7 +124,7 @@ def _rows(request: _Request) -> tuple[SamplerRows, int]:
             f"the coefficients of {scheme.name!r} at these nodes are not finite: the linear part, or the noise level, is "
             "singular at one of them; move the first or last node"
         )
-    return packed(table, np.array(facts["groups"]), output, timed_values(facts, table.times, parameters))
+    return packed(table, np.array(facts["groups"]), output, timed_values(facts, table.times))
 
 
 def packed(table: SamplerTable, group: np.ndarray, output: np.ndarray, timed: np.ndarray) -> tuple[SamplerRows, int]:

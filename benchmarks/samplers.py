@@ -64,9 +64,7 @@ def main() -> None:
 
     def sampler(method: str, layout: sd.Layout) -> np.ndarray:
         chosen = sd.METHODS[method].options(nodes=FIRST - nodes)
-        out = sd.simulate(
-            flow, ends, initial=initial, trajectories=POINTS, method=chosen, progress=False, layout=layout
-        )
+        out = sd.simulate(flow, ends, initial=initial, trajectories=POINTS, method=chosen, progress=False, layout=layout)
         return np.stack([out.x.values[:, -1], out.y.values[:, -1]], axis=1)
 
     def adaptive(rtol: float) -> np.ndarray:
@@ -94,7 +92,9 @@ def main() -> None:
             job()
             seconds[name].append(time.process_time() - begin)
     first = seconds["numpy, formulas"]
-    lines = [f"ring of 8 modes, {POINTS} points, {STEPS} steps, CPU time of one thread, median of {ROUNDS} rounds (least, greatest)"]
+    lines = [
+        f"ring of 8 modes, {POINTS} points, {STEPS} steps, CPU time of one thread, median of {ROUNDS} rounds (least, greatest)"
+    ]
     for name, row in seconds.items():
         ratio = np.array(first) / np.array(row)
         each = 1e6 * np.median(row) / POINTS

@@ -94,7 +94,7 @@ def probability_flow(system: SDESystem, score: Any, *, horizon: Any = None) -> O
     score : density with a ``score``, mapping or sequence of Expr, Expr
         As of `reverse_time`.
     horizon : Expr or number, optional
-        If it is given, the flow runs in :math:`\tau = T - t`; else in t, and simulations at decreasing times go from noise to data.
+        If it is given, the flow runs in :math:`\tau = T - t`; else in t, and at decreasing times it goes from noise to data.
 
     Returns
     -------
@@ -120,9 +120,8 @@ def probability_flow(system: SDESystem, score: Any, *, horizon: Any = None) -> O
     ito = system.ito()
     d, s = _covariance(ito), read_score(ito, score)
     known = getattr(score, "sigma", None) is not None and getattr(score, "noise", None) is not None
-    timed = all(
-        not d[i, j].free_symbols & set(ito.states) and (i == j or d[i, j] == 0) for i in range(len(s)) for j in range(len(s))
-    )
+    own = all(i == j or d[i, j] == 0 for i in range(len(s)) for j in range(len(s)))
+    timed = own and not d.free_symbols & set(ito.states)
     observables = {}
     if known and timed and len(set(score.sigmas)) == 1:
         rows = {x: ito.drift[i] + d[i, i] / (2 * score.sigma) * nonlinear(score.noise[x]) for i, x in enumerate(ito.states)}

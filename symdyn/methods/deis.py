@@ -26,13 +26,13 @@ class DeisTab1(SamplerOptions):
 
     Examples
     --------
-    A logistic equation, whose exact value is 0.2320:
+    A logistic equation, whose exact value at 1 is 0.1 e / (0.9 + 0.1 e):
 
     >>> import numpy as np, symdyn as sd
     >>> logistic = sd.ODESystem.from_text("x' = x - x^2; x(0) = 0.1; noise_level := 2*exp(t) - 1")
     >>> data = sd.simulate(logistic, [0, 1], method=sd.methods.DeisTab1(nodes=np.linspace(0, 1, 17)), progress=False)
-    >>> data.x.values[-1].round(4).item()
-    V
+    >>> bool(abs(data.x.values[-1] - 0.1 * np.e / (0.9 + 0.1 * np.e)) < 1e-3)
+    True
     """
 
     method = "deis-tab1"
@@ -43,13 +43,13 @@ class DeisTab2(SamplerOptions):
 
     Examples
     --------
-    A logistic equation, whose exact value is 0.2320:
+    A logistic equation, whose exact value at 1 is 0.1 e / (0.9 + 0.1 e):
 
     >>> import numpy as np, symdyn as sd
     >>> logistic = sd.ODESystem.from_text("x' = x - x^2; x(0) = 0.1; noise_level := 2*exp(t) - 1")
     >>> data = sd.simulate(logistic, [0, 1], method=sd.methods.DeisTab2(nodes=np.linspace(0, 1, 17)), progress=False)
-    >>> data.x.values[-1].round(4).item()
-    V
+    >>> bool(abs(data.x.values[-1] - 0.1 * np.e / (0.9 + 0.1 * np.e)) < 1e-3)
+    True
     """
 
     method = "deis-tab2"
@@ -60,13 +60,13 @@ class DeisTab3(SamplerOptions):
 
     Examples
     --------
-    A logistic equation, whose exact value is 0.2320:
+    A logistic equation, whose exact value at 1 is 0.1 e / (0.9 + 0.1 e):
 
     >>> import numpy as np, symdyn as sd
     >>> logistic = sd.ODESystem.from_text("x' = x - x^2; x(0) = 0.1; noise_level := 2*exp(t) - 1")
     >>> data = sd.simulate(logistic, [0, 1], method=sd.methods.DeisTab3(nodes=np.linspace(0, 1, 17)), progress=False)
-    >>> data.x.values[-1].round(4).item()
-    V
+    >>> bool(abs(data.x.values[-1] - 0.1 * np.e / (0.9 + 0.1 * np.e)) < 1e-3)
+    True
     """
 
     method = "deis-tab3"
@@ -77,13 +77,13 @@ class DeisRhoab3(SamplerOptions):
 
     Examples
     --------
-    A logistic equation, whose exact value is 0.2320:
+    A logistic equation, whose exact value at 1 is 0.1 e / (0.9 + 0.1 e):
 
     >>> import numpy as np, symdyn as sd
     >>> logistic = sd.ODESystem.from_text("x' = x - x^2; x(0) = 0.1; noise_level := 2*exp(t) - 1")
     >>> data = sd.simulate(logistic, [0, 1], method=sd.methods.DeisRhoab3(nodes=np.linspace(0, 1, 17)), progress=False)
-    >>> data.x.values[-1].round(4).item()
-    V
+    >>> bool(abs(data.x.values[-1] - 0.1 * np.e / (0.9 + 0.1 * np.e)) < 1e-3)
+    True
     """
 
     method = "deis-rhoab3"
@@ -93,7 +93,8 @@ METHODS.register(
     "deis-tab1",
     SamplerScheme(
         name="deis-tab1", order=2, formula=partial(_formula, points=2, clock="time"), options=DeisTab1,
-        reference="Zhang & Chen, Fast sampling of diffusion models with exponential integrator, ICLR 2023; Hochbruck & Ostermann, Acta Numerica 19 (2010), 2.5",
+        reference="Zhang & Chen, Fast sampling of diffusion models with exponential integrator, ICLR 2023; "
+        "Hochbruck & Ostermann, Acta Numerica 19 (2010), 2.5",
     ),
 )  # fmt: skip
 
@@ -101,7 +102,8 @@ METHODS.register(
     "deis-tab2",
     SamplerScheme(
         name="deis-tab2", order=3, formula=partial(_formula, points=3, clock="time"), options=DeisTab2,
-        reference="Zhang & Chen, Fast sampling of diffusion models with exponential integrator, ICLR 2023; Hochbruck & Ostermann, Acta Numerica 19 (2010), 2.5",
+        reference="Zhang & Chen, Fast sampling of diffusion models with exponential integrator, ICLR 2023; "
+        "Hochbruck & Ostermann, Acta Numerica 19 (2010), 2.5",
     ),
 )  # fmt: skip
 
@@ -109,7 +111,8 @@ METHODS.register(
     "deis-tab3",
     SamplerScheme(
         name="deis-tab3", order=4, formula=partial(_formula, points=4, clock="time"), options=DeisTab3,
-        reference="Zhang & Chen, Fast sampling of diffusion models with exponential integrator, ICLR 2023; Hochbruck & Ostermann, Acta Numerica 19 (2010), 2.5",
+        reference="Zhang & Chen, Fast sampling of diffusion models with exponential integrator, ICLR 2023; "
+        "Hochbruck & Ostermann, Acta Numerica 19 (2010), 2.5",
     ),
 )  # fmt: skip
 

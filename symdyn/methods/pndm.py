@@ -32,17 +32,19 @@ def _formula(trace: SamplerTrace, pseudo: int) -> None:
 
 
 class Pndm(SamplerOptions):
-    r"""One evaluation a step, after three steps of a pseudo Runge-Kutta method with four; of order 2 on uneven nodes; see `SamplerOptions`.
+    r"""Adams and Bashforth's weights after three steps of a pseudo Runge-Kutta method; see `SamplerOptions`.
+
+    One evaluation a step, four in the first three steps; of order 2 where nodes are uneven.
 
     Examples
     --------
-    A logistic equation, whose exact value is 0.2320:
+    A logistic equation, whose exact value at 1 is 0.1 e / (0.9 + 0.1 e):
 
     >>> import numpy as np, symdyn as sd
     >>> logistic = sd.ODESystem.from_text("x' = x - x^2; x(0) = 0.1")
     >>> data = sd.simulate(logistic, [0, 1], method=sd.methods.Pndm(nodes=np.linspace(0, 1, 17)), progress=False)
-    >>> data.x.values[-1].round(4).item()
-    V
+    >>> bool(abs(data.x.values[-1] - 0.1 * np.e / (0.9 + 0.1 * np.e)) < 1e-3)
+    True
     """
 
     method = "pndm"
@@ -53,13 +55,13 @@ class Ipndm(SamplerOptions):
 
     Examples
     --------
-    A logistic equation, whose exact value is 0.2320:
+    A logistic equation, whose exact value at 1 is 0.1 e / (0.9 + 0.1 e):
 
     >>> import numpy as np, symdyn as sd
     >>> logistic = sd.ODESystem.from_text("x' = x - x^2; x(0) = 0.1")
     >>> data = sd.simulate(logistic, [0, 1], method=sd.methods.Ipndm(nodes=np.linspace(0, 1, 17)), progress=False)
-    >>> data.x.values[-1].round(4).item()
-    V
+    >>> bool(abs(data.x.values[-1] - 0.1 * np.e / (0.9 + 0.1 * np.e)) < 1e-3)
+    True
     """
 
     method = "ipndm"

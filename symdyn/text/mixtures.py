@@ -20,7 +20,7 @@ class logsumexp(sp.Function):
 
     >>> x = sp.Symbol("x")
     >>> logsumexp(x, 2 * x).diff(x)
-    2*softmax(2*x, x, 2*x) + softmax(x, x, 2*x)
+    softmax(x, x, 2*x) + 2*softmax(2*x, x, 2*x)
     """
 
     @classmethod
@@ -81,8 +81,8 @@ class nonlinear(sp.Function):
 def log_sum_exp(*q: float) -> float:
     """The value of `logsumexp`.
 
-    >>> log_sum_exp(1000.0, 1000.0) - 1000.0  # log 2
-    0.6931471805599...
+    >>> round(log_sum_exp(1000.0, 1000.0) - 1000.0, 9)  # log 2
+    0.693147181
     """
     top = max(q)
     return top + math.log(math.fsum(math.exp(a - top) for a in q)) if math.isfinite(top) else top
@@ -91,7 +91,7 @@ def log_sum_exp(*q: float) -> float:
 def share(one: float, *q: float) -> float:
     """The value of `softmax`.
 
-    >>> share(1000.0, 1000.0, 1000.0)
+    >>> round(share(1000.0, 1000.0, 1000.0), 9)
     0.5
     """
     return math.exp(one - log_sum_exp(*q))

@@ -60,7 +60,9 @@ class GaussianMixture:
         rows = [list(m) if np.ndim(m) else [m] for m in means]
         k, d = len(rows), len(rows[0]) if rows else 0
         if not k or any(len(r) != d for r in rows) or len(weights) != k:
-            raise DeclarationError(f"{len(weights)} weights and {k} means do not fit; expected as many, and means of one length")
+            raise DeclarationError(
+                f"{len(weights)} weights and {k} means do not fit; expected as many, and means of one length"
+            )
         if (stds is None) == (covariances is None):
             raise DeclarationError("a GaussianMixture takes stds= or covariances=, one of them")
         w = [expression(_plain(v)) for v in weights]
@@ -317,7 +319,7 @@ class GaussianMixture:
         >>> float(sd.transport.Normal(0, 1).quantile(0.975).round(6))
         1.959964
         """
-        w, m, s = self._line()
+        _, m, s = self._line()
         q = np.asarray(q, float)
         low, high = np.full(q.shape, (m - 40 * s).min()), np.full(q.shape, (m + 40 * s).max())
         for _ in range(200):

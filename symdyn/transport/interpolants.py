@@ -41,7 +41,10 @@ class Interpolant:
     """
 
     def __init__(
-        self, states: Sequence[sp.Symbol], time: sp.Symbol, parts: Sequence[tuple[sp.Expr, Sequence[sp.Expr], Sequence[sp.Expr]]]
+        self,
+        states: Sequence[sp.Symbol],
+        time: sp.Symbol,
+        parts: Sequence[tuple[sp.Expr, Sequence[sp.Expr], Sequence[sp.Expr]]],
     ) -> None:
         self.states, self.time = tuple(states), time
         logs = []
@@ -69,7 +72,8 @@ class Interpolant:
         --------
         >>> import sympy as sp, symdyn as sd
         >>> x, t = sp.symbols("x t")
-        >>> print(sd.transport.interpolant(sd.transport.Normal(0, 1), sd.transport.Normal(0, 1), [x], sp.cos(t), sp.sin(t)).flow())
+        >>> normal = sd.transport.Normal(0, 1)
+        >>> print(sd.transport.interpolant(normal, normal, [x], sp.cos(t), sp.sin(t)).flow())
         x' = 0
         """
         return ODESystem(self.velocity, time=self.time, provenance=("flow of a stochastic interpolant",))
@@ -140,8 +144,8 @@ def interpolant(
     --------
     >>> import sympy as sp, symdyn as sd
     >>> x, t = sp.symbols("x t")
-    >>> line = sd.transport.interpolant(
-    ...     sd.transport.GaussianMixture([1, 1], [-1.5, 1], [0.4, 0.6]), sd.transport.Normal(0, 1), [x], 1 - t, t, sp.sqrt(2*t*(1 - t)))
+    >>> two = sd.transport.GaussianMixture([1, 1], [-1.5, 1], [0.4, 0.6])
+    >>> line = sd.transport.interpolant(two, sd.transport.Normal(0, 1), [x], 1 - t, t, sp.sqrt(2*t*(1 - t)))
     >>> len(line.log_density.args)
     2
     """

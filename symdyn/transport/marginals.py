@@ -267,7 +267,7 @@ class Marginal:
         --------
         >>> import symdyn as sd
         >>> vp = sd.SDESystem.from_text("dx = -x/2*dt + dW")
-        >>> float(vp.marginal(sd.transport.Normal(3, 1)).at(2).means[0][0].round(6))  # 3/e
+        >>> round(float(vp.marginal(sd.transport.Normal(3, 1)).at(2).means[0][0]), 6)  # 3/e
         1.103638
         """
         now = {self.time: expression(time)}
@@ -335,16 +335,22 @@ def marginal(
     if not isinstance(density, GaussianMixture):
         raise DeclarationError(f"the density is a {type(density).__name__}; expected a GaussianMixture or Normal")
     if density.dimension != len(ito.states):
-        raise DeclarationError(f"the density has {density.dimension} dimensions; expected {len(ito.states)}, those of {ito.names}")
+        raise DeclarationError(
+            f"the density has {density.dimension} dimensions; expected {len(ito.states)}, those of {ito.names}"
+        )
     d = ito.diffusion * ito.diffusion.T
     form = semilinear(ODESystem(dict(zip(ito.states, ito.drift, strict=True)), time=ito.time))
     if any(n != 0 for n in form.rest):
         wrong = next(x for x, n in zip(form.states, form.rest, strict=True) if n != 0)
-        raise DeclarationError(f"the drift of {wrong} is not linear in {wrong} alone; marginals are in closed form for such drifts")
+        raise DeclarationError(
+            f"the drift of {wrong} is not linear in {wrong} alone; marginals are in closed form for such drifts"
+        )
     for i in range(len(ito.states)):
         for j in range(len(ito.states)):
             if (i != j and d[i, j] != 0) or d[i, j].free_symbols & set(ito.states):
-                raise DeclarationError("marginals are in closed form for noise of its own for each state that depends on time alone")
+                raise DeclarationError(
+                    "marginals are in closed form for noise of its own for each state that depends on time alone"
+                )
     t, begin = ito.time, expression(start)
     if (alpha is None) != (sigma is None):
         raise DeclarationError("alpha= and sigma= are given together")
@@ -357,7 +363,9 @@ def marginal(
         a, s = known[key]
         alphas.append(a)
         sigmas.append(s)
-        shifts.append(sp.S.Zero if affine == 0 else sp.expand(a * integral(sp.powsimp(sp.expand(affine / a)), t, begin, "the drift")))
+        shifts.append(
+            sp.S.Zero if affine == 0 else sp.expand(a * integral(sp.powsimp(sp.expand(affine / a)), t, begin, "the drift"))
+        )
     found = Marginal(density, ito.states, t, alphas, shifts, sigmas)
     return found if time is None or time == t else found.at(time)
 
@@ -374,5 +382,3 @@ def _checked(rate: sp.Expr, square: sp.Expr, t: sp.Symbol, alpha: Any, sigma: An
         if sp.simplify(residual) != 0:
             raise DeclarationError(f"{name} does not satisfy the equation of the process; its residual is {residual}")
     return a, s
-
-

@@ -48,7 +48,7 @@ def diffusion(states: Any, alpha: Any, sigma: Any, *, time: str = "t", parameter
     >>> import sympy as sp, symdyn as sd
     >>> x, t = sp.symbols("x t")
     >>> print(sd.transport.diffusion(x, 1 - t, t))  # flow matching
-    dx = -x/(1 - t)*dt + sqrt(2)*sqrt(t/(1 - t))*dW
+    dx = x/(t - 1)*dt + sqrt(2)*sqrt(-t/(t - 1))*dW
     """
     listed = list(states) if isinstance(states, list | tuple) else [states]
     symbols = [as_symbol(s, "state") for s in listed]
@@ -71,7 +71,7 @@ def growth(rate: sp.Expr, t: sp.Symbol, start: Any) -> sp.Expr:
 def variance(rate: sp.Expr, square: sp.Expr, alpha: sp.Expr, t: sp.Symbol, start: Any) -> sp.Expr:
     r""":math:`\sigma^2`, the solution of :math:`\dot v = 2 a v + g^2` that is 0 at the start.
 
-    Where :math:`h = -g^2 / 2a` is a constant it is :math:`h\,(1 - \alpha^2)`, and where it is a polynomial in :math:`\alpha` the
+    Where :math:`h = -g^2 / 2a` is a constant it is :math:`h\,(1 - \alpha^2)`, where it is a polynomial in :math:`\alpha` the
     integral of :math:`-2 h(\alpha)/\alpha^3`; else :math:`g^2/\alpha^2` is integrated over time.
     """
     if square == 0:
@@ -89,7 +89,7 @@ def variance(rate: sp.Expr, square: sp.Expr, alpha: sp.Expr, t: sp.Symbol, start
 
 def _in_alpha(h: sp.Expr, alpha: sp.Expr, t: sp.Symbol, a: sp.Symbol) -> sp.Expr | None:
     """An expression of time as a polynomial of alpha, or None."""
-    log_alpha = sp.expand(sp.log(alpha).rewrite(sp.exp)) if not alpha.func == sp.exp else sp.expand(alpha.args[0])
+    log_alpha = sp.expand(sp.log(alpha).rewrite(sp.exp)) if alpha.func != sp.exp else sp.expand(alpha.args[0])
     swap = {}
     for e in h.atoms(sp.exp):
         ratio = sp.simplify(sp.expand(e.args[0]) / log_alpha)

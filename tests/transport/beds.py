@@ -56,7 +56,11 @@ def ring(count: int = 512) -> tuple[sd.ODESystem, dict[str, np.ndarray], np.ndar
         return (-beta / 2 * z + beta / (2 * s) * noise_of_ring(z, a, s)).ravel()
 
     found = solve_ivp(rate, (FIRST, LAST), start.ravel(), method="DOP853", rtol=1e-10, atol=1e-11)
-    return process.probability_flow(process.marginal(RING)), {"x": start[:, 0], "y": start[:, 1]}, found.y[:, -1].reshape(count, 2)
+    return (
+        process.probability_flow(process.marginal(RING)),
+        {"x": start[:, 0], "y": start[:, 1]},
+        found.y[:, -1].reshape(count, 2),
+    )
 
 
 def schedule(time):

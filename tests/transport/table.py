@@ -1,6 +1,6 @@
 """Errors of all samplers on the two beds, for several numbers of evaluations, with the best of four spacings.
 
-``python -m tests.transport.table --out tests/transport/table.json`` (one minute); ``--methods ddim unipc-3 --bed line`` for a part.
+``python -m tests.transport.table --out tests/transport/table.json``; ``--methods ddim unipc-3 --bed line`` for a part.
 """
 
 from __future__ import annotations

@@ -25,7 +25,11 @@ CELLS_LINE = [
     ("ipndm", 10, "quadratic", 0.046), ("unipc-2", 15, "quadratic", 0.024), ("unipc-3", 20, "quadratic", 0.012),
     ("bdia", 10, "quadratic", 0.066), ("o-belm", 20, "time", 0.043),
 ]  # fmt: skip
-CELLS_RING = [("dpm-solver++2m", 20, "quadratic", 0.00887), ("deis-tab3", 20, "quadratic", 0.00349), ("unipc-3", 10, "log-snr", 0.095)]
+CELLS_RING = [
+    ("dpm-solver++2m", 20, "quadratic", 0.00887),
+    ("deis-tab3", 20, "quadratic", 0.00349),
+    ("unipc-3", 10, "log-snr", 0.095),
+]
 
 
 @pytest.mark.parametrize(("method", "evaluations", "spacing", "known"), CELLS_LINE)
@@ -55,7 +59,7 @@ def test_random_mixtures_against_their_quantile_maps():
 
 
 def recursion(method: str, nodes: np.ndarray, v: float) -> float:
-    """Where a sampler takes 1 if the data are N(0, v): every prediction of noise is c(t) x, with c = sigma/(alpha^2 v + sigma^2)."""
+    """Where a sampler takes 1 for data N(0, v): predictions of noise are c x with c = sigma/(alpha^2 v + sigma^2)."""
     alpha, sigma = schedule(nodes)
     lam = np.log(alpha / sigma)
     c = sigma / (alpha**2 * v + sigma**2)
@@ -122,7 +126,7 @@ def test_forwards_and_in_reversed_time_are_the_same_flow():
 
 
 def test_an_affine_part_is_integrated_exactly_by_methods_that_predict_data():
-    # x' = 3 (2 - x) with sigma = sqrt(1 - exp(-6 t)): shifted by 2, the flow is that of the process without mean
+    # x' = 3 (2 - x), sigma = sqrt(1 - exp(-6 t)): shifted by 2, the flow is that of the process without mean
     shifted = sd.SDESystem({x: 3 * (2 - x)}, {x: sp.sqrt(6)})
     plain = sd.SDESystem({x: -3 * x}, {x: sp.sqrt(6)})
     one = shifted.probability_flow(shifted.marginal(sd.transport.GaussianMixture([1, 1], [1, 3], [0.3, 0.2])))
@@ -141,7 +145,7 @@ def test_states_with_rates_of_their_own_and_swept_parameters():
     out = sd.simulate(system, [0, 1], parameters={k: [0.5, 2, 7]}, method=chosen, progress=False)
     exact = sd.simulate(system, [0, 1], parameters={k: [0.5, 2, 7]}, rtol=1e-12, atol=1e-13, progress=False)
     for name in ("x", "y"):
-        assert out[name].values == pytest.approx(exact[name].values, abs=2e-7)
+        assert out[name].values == pytest.approx(exact[name].values, abs=3e-5)  # of the first step, which is of order 1
 
 
 def test_the_weights_of_a_table_are_those_of_adams_and_bashforth_without_a_linear_part():
@@ -167,7 +171,8 @@ def test_the_numba_text_and_a_simulated_card_agree(simulated):
 CARD = """
 x, y, t, k = sp.symbols("x y t k")
 process = sd.SDESystem({x: -(1 + t)*x, y: -(1 + t)*y}, {x: sp.sqrt(2 + 2*t), y: sp.sqrt(2 + 2*t)})
-flow = process.probability_flow(process.marginal(sd.transport.GaussianMixture([1, 2], [[0, 1], [1, -1]], [0.3, 0.4])), horizon=1)
+mixture = sd.transport.GaussianMixture([1, 2], [[0, 1], [1, -1]], [0.3, 0.4])
+flow = process.probability_flow(process.marginal(mixture), horizon=1)
 swept = sd.ODESystem({x: -k*x + sp.sin(y), y: -3*y + sp.cos(x)*k})
 rows = np.array([[0.3, -0.2], [1, 2], [-1, 0.5]])
 for name, system, parameters in (("pndm", flow, np.empty((3, 0))), ("unipc-3", flow, np.empty((3, 0))),
@@ -187,9 +192,9 @@ def test_what_does_not_fit_is_refused_with_the_reason():
     wrong = sd.ODESystem({x: -x + sp.sin(x)}, initial={x: 1}, observables={"noise_level": 1 + t})
     with pytest.raises(CompileError, match=r"noise_level has the slope 1 at t = 0.5; .* would have -0.5"):
         sd.simulate(wrong, [0, 1], method="unipc-3", progress=False)
-    with pytest.raises(DeclarationError, match="term x\\*\\*2 beside nonlinear"):
+    with pytest.raises(DeclarationError, match=r"term x\*\*2 beside nonlinear"):
         sd.ODESystem({x: -x + x**2 + sd.nonlinear(sp.sin(x))}).semilinear()
-    with pytest.raises(DeclarationError, match="output time 0.5 is not among the nodes"):
+    with pytest.raises(DeclarationError, match=r"output time 0\.5 is not among the nodes"):
         sd.simulate(plain, [0, 0.5, 1], method=sd.methods.Ddim(nodes=[0, 0.4, 1]), progress=False)
     with pytest.raises(DeclarationError, match="against the output times"):
         sd.simulate(plain, [0, 1], method=sd.methods.Ddim(nodes=[1, 0.4, 0]), progress=False)
@@ -197,7 +202,7 @@ def test_what_does_not_fit_is_refused_with_the_reason():
         sd.methods.Ddim(nodes=[0, 0, 1])
     with pytest.raises(DeclarationError, match="step has no effect on 'ddim'"):
         sd.simulate(plain, [0, 1], method="ddim", step=0.1, progress=False)
-    with pytest.raises(DeclarationError, match="spacing is 'quadratik'.*quadratic"):
+    with pytest.raises(DeclarationError, match=r"spacing is 'quadratik'.*quadratic"):
         sd.transport.nodes(plain, 5, span=(1, 0), spacing="quadratik")
     with pytest.raises(DeclarationError, match="is not linear in x alone"):
         sd.SDESystem({x: -(x**3)}, {x: 1}).marginal(sd.transport.Normal(0, 1))
@@ -210,7 +215,7 @@ def test_what_does_not_fit_is_refused_with_the_reason():
 def test_where_coefficients_are_singular_the_error_says_so():
     flow = sd.transport.diffusion(x, 1 - t, t)
     between = flow.probability_flow(flow.marginal(sd.transport.Normal(1, 0.5)))
-    with pytest.raises(CompileError, match="singular at one of them; move the first or last node"):
+    with pytest.raises(CompileError, match=r"singular or nearly so between .*; move the first or last node"):
         sd.simulate(between, np.linspace(1, 0.01, 5), initial={x: 0.3}, method="ddim", progress=False)
 
 

@@ -78,5 +78,3 @@ class SamplerArguments(NamedTuple):
     batch: Batch
     run: Run
     signals: Signals
-
-

@@ -24,6 +24,7 @@ from symdyn.system import System
 
 __all__ = ["SAMPLERS", "SamplerFamily", "packed"]
 
+
 class SamplerFamily(Family):
     """A table for the nodes, and N of the system as one function: methods with a noise level share it, as do those without."""
 

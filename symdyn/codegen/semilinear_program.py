@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
+from sympy.integrals.manualintegrate import manualintegrate
 
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.hoist import Hoisting
 from symdyn.codegen.load import digest
 from symdyn.codegen.lower import lower
 from symdyn.codegen.program import Made, Program
+from symdyn.dag import size
 from symdyn.derive.semilinear import semilinear
 from symdyn.errors import CompileError, DeclarationError
 from symdyn.methods.clocks import Clock
@@ -23,6 +25,8 @@ __all__ = ["clocks_of", "semilinear_programs", "timed_values"]
 
 #: How well a noise level must satisfy its equation, relative to the size of its terms.
 FITS = 1e-6
+#: Nodes of linear parts of which a primitive is sought.
+LARGEST = 60
 
 
 def semilinear_programs(system: System, *, level: bool) -> Made:
@@ -43,7 +47,8 @@ def semilinear_programs(system: System, *, level: bool) -> Made:
     short = _short_names(rows[1:], (form.time, *form.states, *system.parameters))
     block = ("lane", (form.time, *short.values())), ("y", form.states), ("p", system.parameters)
     rest = lower("rest", block, [e.xreplace(short) for e in expressions], [f"N of {x}" for x in form.states])
-    curves = [e for group in form.groups for e in group] + ([form.level] if level and form.level is not None else [])
+    curves = [e for a, c, g in form.groups for e in (a, c, g, _primitive(a, form.time))]
+    curves += [form.level] if level and form.level is not None else []
     blocks: Sequence[tuple[str, Sequence[sp.Symbol]]] = [("lane", (form.time,)), ("y", ()), ("p", system.parameters)]
     curve = lower("curves", blocks, curves, [str(k) for k in range(len(curves))])
     index = {group: k for k, group in enumerate(form.groups)}
@@ -52,6 +57,14 @@ def semilinear_programs(system: System, *, level: bool) -> Made:
     facts = {"curves": curve.as_json(), "timed": hoisting.setup(rows).as_json(), "groups": kinds, "level": level,
              "reads": sorted(system.parameters.index(s) for s in used)}  # fmt: skip
     return Made((rest,), {**facts, "mark": digest(json.dumps(facts))})
+
+
+def _primitive(e: sp.Expr, t: sp.Symbol) -> sp.Expr:
+    """A primitive of the linear part where one is found at little cost, else nan; its values are checked before use."""
+    if size(e) > LARGEST:
+        return sp.nan
+    found = manualintegrate(e, t)
+    return sp.nan if found.has(sp.Integral) else found
 
 
 def _short_names(slots: Sequence[sp.Symbol], taken: Sequence[sp.Symbol]) -> dict[sp.Basic, sp.Basic]:
@@ -86,13 +99,13 @@ def clocks_of(facts: Mapping[str, Any], nodes: np.ndarray, parameters: np.ndarra
         one = Program(program.name, program.blocks, program.operations, (program.outputs[k],), (program.labels[k],))
         return lambda t: np.broadcast_to(np.asarray(evaluate(one, [t], [], list(parameters))[0], float), np.shape(t))
 
-    level = curve(3 * count) if facts["level"] else None
+    level = curve(4 * count) if facts["level"] else None
     clocks = []
     for g in range(count):
-        a, c, scale = curve(3 * g), curve(3 * g + 1), curve(3 * g + 2)
+        a, c, scale, primitive = (curve(4 * g + k) for k in range(4))
         if level is not None:
             _check_level(level, a, scale, nodes)
-        clocks.append(Clock(nodes, a, c, scale, level))
+        clocks.append(Clock(nodes, a, c, scale, level, primitive))
     return clocks
 
 

@@ -37,7 +37,20 @@ from symdyn.system import System
 from symdyn.version import __version__
 
 if TYPE_CHECKING:
-    from symdyn import analysis, cells, discover, extend, grids, leslie, methods, networks, projection, studies, transport
+    from symdyn import (
+        analysis,
+        cells,
+        derive,
+        discover,
+        extend,
+        grids,
+        leslie,
+        methods,
+        networks,
+        projection,
+        studies,
+        transport,
+    )
     from symdyn.codegen.kernel import compile
     from symdyn.codegen.kernel_base import Kernel
     from symdyn.derive.closures import CLOSURES
@@ -69,6 +82,7 @@ __getattr__, __dir__, __all__ = lazy(
         "cells": (),
         "codegen.kernel": ("compile",),
         "codegen.kernel_base": ("Kernel",),
+        "derive": (),
         "derive.closures": ("CLOSURES",),
         "discover": (),
         "discover.recover": ("recover",),

@@ -16,6 +16,7 @@ __all__ = [
     "FlowVerbs",
     "FullVerbs",
     "GridVerbs",
+    "MapVerbs",
     "MasterVerbs",
     "MatrixVerbs",
     "NetworkVerbs",
@@ -51,6 +52,20 @@ class FlowVerbs:
     >>> print(decay.moments(2))
     E[x]' = -E[x]*k
     E[x^2]' = -2*E[x^2]*k
+    """
+
+
+class MapVerbs:
+    """Methods derived from a `DiscreteSystem`: the differential equation that it follows.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> steps = sd.DiscreteSystem.from_text("x[t+1] = x - h*x")
+    >>> isinstance(steps, MapVerbs)
+    True
+    >>> print(steps.modified_equation(order=1))
+    x' = -h*x/2 - x
     """
 
 

@@ -29,6 +29,7 @@ from symdyn.leslie.standing import LastStanding
 from symdyn.leslie.transients import Transient
 from symdyn.methods.options import MethodOptions
 from symdyn.models.branching import BranchingSystem
+from symdyn.models.discrete import DiscreteSystem
 from symdyn.models.events import Event
 from symdyn.models.moments import MomentSystem
 from symdyn.models.ode import ODESystem
@@ -57,10 +58,16 @@ class FlowVerbs:
         """The system with one more state, the change of the logarithm of the density along its flow."""
     def semilinear(self) -> SemilinearForm:
         """Split rates of change into linear part and rest, :math:`\\dot x_i = a_i(t)\\, x_i + c_i(t) + g_i(t)\\, N_i(x, t)`."""
+    def discretize(self, method: str, step: Any = "h", *, momenta: Iterable[Any] | None = None) -> DiscreteSystem:
+        """The map that a method with steps of one length makes of differential equations."""
     def with_events(
         self, events: Event | Iterable[Event], parameters: Mapping[Any, float] | None = None
     ) -> ODESystem | SDESystem | ReactionNetwork:
         """The same system with further events, after those that it has; they are checked as in a new declaration."""
+
+class MapVerbs:
+    def modified_equation(self, step: Any = "h", order: int = 2) -> ODESystem:
+        """The differential equation that a map with small steps follows, to any order in their length."""
 
 class DiffusionVerbs:
     def moments(

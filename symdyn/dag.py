@@ -11,6 +11,7 @@ from typing import Any
 
 import sympy as sp
 from sympy.concrete.expr_with_limits import ExprWithLimits
+from sympy.core.relational import Relational
 
 from symdyn.errors import DeclarationError
 
@@ -23,6 +24,7 @@ __all__ = [
     "put_in",
     "refuse_growth",
     "replace",
+    "settled",
     "size",
     "unpack",
     "written_exactly",
@@ -94,6 +96,22 @@ def replace(expressions: Iterable[sp.Expr], swap: Mapping[sp.Basic, sp.Basic]) -
         else:
             new[node] = node.func(*args)
     return [new[e] for e in expressions]
+
+
+def settled(expressions: Iterable[sp.Expr]) -> list[sp.Expr]:
+    """The expressions with every condition of pieces in a form that sympy leaves as it is.
+
+    sympy brings conditions to a canonical form whenever it rebuilds pieces, and for one in forty comparisons of sums goes round
+    in a circle; these become comparisons with zero.
+
+    >>> a, b, k = sp.symbols("a b k")
+    >>> settled([sp.Piecewise((1, a - k > b - a), (a, True), evaluate=False)])
+    [Piecewise((1, -2*a + b + k < 0), (a, True))]
+    """
+    expressions = list(expressions)
+    forms = {node: node.canonical for node in nodes(expressions) if isinstance(node, Relational)}
+    circular = {r: r.func(r.lhs - r.rhs, 0) for r, form in forms.items() if form.canonical != form}
+    return replace(expressions, circular) if circular else expressions
 
 
 def size(e: sp.Basic, of: Mapping[sp.Basic, int] | None = None) -> int:

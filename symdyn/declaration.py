@@ -284,7 +284,11 @@ def read_equations(
         return expression(value).xreplace(swap)
 
     observed = {as_symbol(k, "an observable"): expression(v).xreplace(swap) for k, v in (observables or {}).items()}
-    return {s: read(v) for s, v in rows.items()}, observed, time
+    rows = {s: read(v) for s, v in rows.items()}
+    for sides in (rows, observed):
+        plain = {s: v for s, v in sides.items() if isinstance(v, sp.Expr)}
+        sides.update(zip(plain, dag.settled(plain.values()), strict=True))
+    return rows, observed, time
 
 
 def check_symbols(

@@ -84,8 +84,10 @@ VERBS: Mapping[type, Mapping[str, Attached]] = {
         **_methods("symdyn.derive.index_reduction", "index_reduced"),
         **_methods("symdyn.derive.log_density", "with_log_density"),
         **_methods("symdyn.derive.semilinear", "semilinear"),
+        **_methods("symdyn.derive.time_steps", "discretize"),
         **_methods("symdyn.models.eventful", "with_events"),
     },
+    attached.MapVerbs: _methods("symdyn.derive.backward_error", "modified_equation"),
     attached.DiffusionVerbs: {
         **_methods("symdyn.derive.moments", "moments", "cumulants"),
         **_methods("symdyn.derive.time_reversal", "probability_flow", "reverse_time"),

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self
 
 import sympy as sp
 
+from symdyn.attached import MapVerbs
 from symdyn.declaration import read_equations
 from symdyn.errors import DeclarationError
 from symdyn.models.events import Event, called, declared_events, with_events_of
@@ -18,7 +19,7 @@ from symdyn.system import Equation
 __all__ = ["DiscreteSystem"]
 
 
-class DiscreteSystem(SteppedSystem):
+class DiscreteSystem(MapVerbs, SteppedSystem):
     r"""A map that is iterated, such as a matrix population model.
 
     .. math:: x_{t+1} = F(x_t, p, t, \xi_t), \qquad t = 0, 1, 2, \ldots

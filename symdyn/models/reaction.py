@@ -186,7 +186,7 @@ class Reaction:
         for name, value in (
             ("reactants", _counts(self.reactants)),
             ("products", _counts(fixed)),
-            ("rate", expression(self.rate)),
+            ("rate", dag.settled([expression(self.rate)])[0]),
             ("bursts", bursts),
             ("delay", expression(self.delay)),
         ):

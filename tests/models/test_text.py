@@ -37,3 +37,10 @@ def test_what_is_known_to_read_back_reads_back(system):
 def test_most_systems_need_no_reading():
     assert sum(map(_plain, SYSTEMS)) > 10
     assert not _plain(sd.ODESystem({sp.Symbol("E[x]"): -sp.Symbol("E[x]")}))
+
+
+def test_comparisons_of_sums_which_sympy_rewrites_in_a_circle_are_simulated():
+    system = sd.ODESystem.from_text("A' = piecewise(1.1, A - k2 > -A + B, -7)\nB' = 0\nk2 = 1\nA(0) = 3\nB(0) = 0")
+    assert float(sd.simulate(system, [0, 2]).A[-1]) == pytest.approx(3 + 1.1 * 2)  # 2 A > 1 throughout
+    network = sd.ReactionNetwork.from_text("0 -> A, piecewise(2, A - k2 > -A + B, 0)\n0 -> B, 0*A\nk2 = 1\nA(0) = 0\nB(0) = 0")
+    assert float(sd.simulate(network, [0, 2], seed=1).A[-1]) == 0  # 0 > 1 never

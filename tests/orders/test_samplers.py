@@ -16,7 +16,7 @@ from tests.transport.beds import FIRST, LAST, line
 
 y, t = sp.symbols("y t")
 SCHEMES = {name: scheme for name, scheme in sd.METHODS.items() if isinstance(scheme, SamplerScheme)}
-#: Orders that the sheet observes on the mixture between 160 and 320 steps, here between 80 and 160; of DDIM its asymptotic regime lies beyond.
+#: Orders that the sheet observes on the mixture up to 320 steps, here between 80 and 160; those of DDIM lie beyond.
 OBSERVED = {"dpm-solver-3": 2.9, "deis-tab2": 2.82, "deis-tab3": 3.77, "deis-rhoab3": 3.77, "unipc-2": 2.93, "unipc-3": 4.17}
 
 

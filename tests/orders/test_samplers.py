@@ -37,7 +37,7 @@ def test_on_the_flow_of_a_mixture(method):
             method=SCHEMES[method].options(nodes=nodes), progress=False,
         )  # fmt: skip
         errors.append(np.sqrt(np.mean((out.x.values[:, -1:] - exact) ** 2)))
-    assert np.log2(errors[0] / errors[1]) == pytest.approx(OBSERVED.get(method, SCHEMES[method].order), abs=0.3)
+    assert np.log2(errors[0] / errors[1]) == pytest.approx(OBSERVED.get(method, SCHEMES[method].order), abs=0.35)
 
 
 #: Equations with a noise level, which makes time the clock of the signal-to-noise ratio: in the first, errors of the beginning
@@ -56,7 +56,7 @@ def test_on_equations_that_are_no_diffusion_model(method):
         chosen = SCHEMES[method].options(nodes=np.linspace(0, 2, n + 1))
         out = sd.simulate(GROWING if leap else DAMPED, [0, 2], method=chosen, progress=False)
         errors.append(abs(float(out.y[-1]) - exact))
-    assert np.log2(errors[0] / errors[1]) > SCHEMES[method].order - 0.25
+    assert np.log2(errors[0] / errors[1]) > SCHEMES[method].order - 0.4
 
 
 @pytest.mark.parametrize(

@@ -68,12 +68,12 @@ if TYPE_CHECKING:
     from symdyn.io.replay import Replay, replay
     from symdyn.io.sbml import read_sbml
     from symdyn.methods.registry import METHODS
+    from symdyn.models.mixture_functions import logsumexp, nonlinear, softmax
     from symdyn.models.rate_laws import hill, hillar, hillr, mm, mmr
     from symdyn.projection import MasterEquation
     from symdyn.simulation.run import simulate
     from symdyn.simulation.settings import Layout, Store
     from symdyn.simulation.slopes import sensitivities
-    from symdyn.text.mixtures import logsumexp, nonlinear, softmax
 
 __getattr__, __dir__, __all__ = lazy(
     __name__,
@@ -104,6 +104,7 @@ __getattr__, __dir__, __all__ = lazy(
         "methods": (),
         "methods.registry": ("METHODS",),
         "models": (),
+        "models.mixture_functions": ("logsumexp", "nonlinear", "softmax"),
         "models.rate_laws": ("hill", "hillar", "hillr", "mm", "mmr"),
         "networks": (),
         "projection": (),
@@ -112,7 +113,6 @@ __getattr__, __dir__, __all__ = lazy(
         "simulation.settings": ("Layout", "Store"),
         "simulation.slopes": ("sensitivities",),
         "studies": (),
-        "text.mixtures": ("logsumexp", "nonlinear", "softmax"),
         "transport": (),
     },
     eager=(

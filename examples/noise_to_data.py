@@ -77,7 +77,7 @@ def draw(flow: sd.ODESystem, paths: xr.Dataset, ends: np.ndarray, found: dict[st
     axes[1].scatter(*ends.T, s=1, lw=0, color="#1b6ca8", alpha=0.5)
     axes[1].set_title("DEIS tAB3 with 12 evaluations", fontsize=10)
     for ax in axes[:2]:
-        ax.set(xlim=(-2.8, 2.8), ylim=(-2.8, 2.8), aspect="equal", xlabel="x", ylabel="y")
+        ax.set(xlim=(-3.3, 3.3), ylim=(-3.3, 3.3), aspect="equal", xlabel="x", ylabel="y")
     for (method, row), color in zip(found.items(), COLORS, strict=True):
         axes[2].loglog(BUDGETS, row, "o-", ms=3.5, lw=1.2, color=color, label=METHODS[method][0])
     axes[2].set(xlabel="evaluations of the score", ylabel="rms distance to the exact flow", ylim=(1e-4, 20))

@@ -19,6 +19,9 @@ from symdyn.transport.schedules import growth, integral, same, variance
 
 __all__ = ["Marginal", "marginal"]
 
+#: Times at which a schedule that is given is compared with the equations of the process.
+PLACES = (sp.Rational(1, 7), sp.Rational(2, 5), sp.Rational(3, 4))
+
 
 class Marginal:
     r"""The density :math:`p_t` of :math:`x_t = \alpha(t)\, x_0 + c(t) + \sigma(t)\, \epsilon` with :math:`x_0` from a mixture.
@@ -372,13 +375,21 @@ def marginal(
 
 def _solved(rate: sp.Expr, square: sp.Expr, t: sp.Symbol, start: Any) -> tuple[sp.Expr, sp.Expr]:
     alpha = growth(rate, t, start)
-    return alpha, sp.sqrt(variance(rate, square, alpha, t, start))
+    return alpha, sp.powdenest(sp.sqrt(variance(rate, square, alpha, t, start)), force=True)
 
 
 def _checked(rate: sp.Expr, square: sp.Expr, t: sp.Symbol, alpha: Any, sigma: Any) -> tuple[sp.Expr, sp.Expr]:
     a, s = expression(alpha), expression(sigma)
-    wrong = {"alpha": sp.diff(a, t) / a - rate, "sigma": sp.diff(s**2, t) - 2 * rate * s**2 - square}
-    for name, residual in wrong.items():
-        if sp.simplify(residual) != 0:
-            raise DeclarationError(f"{name} does not satisfy the equation of the process; its residual is {residual}")
+    wrong = {"alpha": (sp.diff(a, t) / a, rate), "sigma": (sp.diff(s**2, t), 2 * rate * s**2 + square)}
+    for name, (slope, wanted) in wrong.items():
+        for k, place in enumerate(PLACES):
+            values = {
+                q: place / (j + k + 2) for j, q in enumerate(sorted(slope.free_symbols | wanted.free_symbols - {t}, key=str))
+            }
+            one, other = (e.xreplace({**values, t: place}).evalf(30) for e in (slope, wanted))
+            if not abs(one - other) <= sp.Float("1e-20") * (abs(one) + abs(other)):
+                raise DeclarationError(
+                    f"{name}= does not satisfy the equation of the process: at t = {place} a slope is {float(one):.6g} where "
+                    f"{float(other):.6g} is needed"
+                )
     return a, s

@@ -54,8 +54,8 @@ def diffusion(states: Any, alpha: Any, sigma: Any, *, time: str = "t", parameter
     symbols = [as_symbol(s, "state") for s in listed]
     t = as_symbol(time, "time")
     a, s = expression(alpha), expression(sigma)
-    rate = sp.simplify(sp.diff(a, t) / a)
-    square = sp.simplify(sp.diff(s**2, t) - 2 * rate * s**2)
+    rate = _shorter(sp.diff(a, t) / a, t)
+    square = _shorter(sp.diff(s**2, t) - 2 * rate * s**2, t)
     if square.is_negative:
         raise DeclarationError(f"noise would have the variance {square} a unit of time; sigma/alpha must increase with time")
     return SDESystem({x: rate * x for x in symbols}, {x: sp.sqrt(square) for x in symbols}, parameters, time=t)
@@ -77,14 +77,19 @@ def variance(rate: sp.Expr, square: sp.Expr, alpha: sp.Expr, t: sp.Symbol, start
     if square == 0:
         return sp.S.Zero
     if rate != 0:
-        h = sp.simplify(-square / (2 * rate))
+        h = sp.powsimp(sp.cancel(-square / (2 * rate)))
         a = sp.Dummy("a", positive=True)
         polynomial = _in_alpha(h, alpha, t, a)
         if polynomial is not None:
             primitive = sp.integrate(sp.expand(-2 * polynomial / a**3), a)
             found = sp.expand(a**2 * (primitive - primitive.subs(a, 1)))
             return sp.factor_terms(found).subs(a, alpha)
-    return sp.simplify(alpha**2 * integral(sp.simplify(square / alpha**2), t, start, "the noise"))
+    return _shorter(alpha**2 * integral(_shorter(square / alpha**2, t), t, start, "the noise"), t)
+
+
+def _shorter(e: sp.Expr, t: sp.Symbol) -> sp.Expr:
+    """A rational function of time in lowest terms; other expressions as they are."""
+    return sp.factor(sp.cancel(e)) if e.is_rational_function(t) else e
 
 
 def _in_alpha(h: sp.Expr, alpha: sp.Expr, t: sp.Symbol, a: sp.Symbol) -> sp.Expr | None:
@@ -107,7 +112,7 @@ def integral(e: sp.Expr, t: sp.Symbol, start: Any, what: str) -> sp.Expr:
     DeclarationError
         If there is no closed form among these.
     """
-    primitive = manualintegrate(e, t)
+    primitive = manualintegrate(sp.apart(e, t) if e.is_rational_function(t) and e.free_symbols == {t} else e, t)
     if primitive.has(sp.Integral):
         raise DeclarationError(f"no closed form of the integral of {what}, {e}, was found; give marginal alpha= and sigma=")
     begin = sp.limit(primitive, t, start) if start in (sp.oo, -sp.oo) else primitive.subs(t, start)

@@ -32,7 +32,10 @@ SCHEDULES = {
         sd.SDESystem({x: 0}, {x: sp.Rational(1, 100) * 5000**t * sp.sqrt(2 * sp.log(5000))}), {"start": -sp.oo},
         sp.S.One, sp.Rational(1, 100) * 5000**t,
     ),
-    "cosine": (sd.transport.diffusion(x, COSINE, sp.sqrt(1 - COSINE**2)), {}, COSINE, sp.sqrt(1 - COSINE**2)),
+    "cosine": (
+        sd.transport.diffusion(x, COSINE, sp.sqrt(1 - COSINE**2)), {"alpha": COSINE, "sigma": sp.sqrt(1 - COSINE**2)},
+        COSINE, sp.sqrt(1 - COSINE**2),
+    ),
     "edm": (sd.SDESystem({x: 0}, {x: sp.sqrt(2 * t)}), {}, sp.S.One, t),
     "flow matching": (sd.transport.diffusion(x, 1 - t, t), {}, 1 - t, t),
     "mean-reverting": (
@@ -125,6 +128,13 @@ def test_an_interpolant_has_the_values_of_the_sheet():
     place = {x: 0.5, t: 0.3}
     assert float(between.velocity[x].rewrite(sp.exp).subs(place)) == pytest.approx(-0.2489086607, abs=1e-10)
     assert float(between.score[x].rewrite(sp.exp).subs(place)) == pytest.approx(-0.0808370333, abs=1e-10)
+
+
+def test_a_schedule_that_is_given_is_checked():
+    with pytest.raises(DeclarationError, match="sigma= does not satisfy"):
+        sd.SDESystem({x: -x}, {x: 1}).marginal(MIXTURE, alpha=sp.exp(-t), sigma=sp.sqrt(1 - sp.exp(-2 * t)))
+    with pytest.raises(DeclarationError, match="give marginal alpha= and sigma="):
+        sd.SDESystem({x: -sp.sin(t**2) * x}, {x: 1}).marginal(MIXTURE)
 
 
 def test_a_conditioned_process_is_the_bridge():

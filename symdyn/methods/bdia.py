@@ -6,14 +6,15 @@ from dataclasses import dataclass
 
 from symdyn.methods.options import check_positive
 from symdyn.methods.registry import METHODS
-from symdyn.methods.samplers import SamplerOptions, SamplerScheme, SamplerTrace
+from symdyn.methods.samplers import Combination, SamplerOptions, SamplerScheme, SamplerTrace
 
 __all__ = ["Bdia"]
 
 
 def _formula(trace: SamplerTrace) -> None:
     gamma = trace.options.get("gamma", 1.0)
-    x, before, earlier = trace.start, None, 0.0
+    x, earlier = trace.start, 0.0
+    before: Combination | None = None
     for t, u in trace.steps:
         noise = trace.noise(x)
         new = trace.ddim(x, noise, t, u)

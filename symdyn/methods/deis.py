@@ -5,13 +5,14 @@ from __future__ import annotations
 from functools import partial
 
 from symdyn.methods.registry import METHODS
-from symdyn.methods.samplers import SamplerOptions, SamplerScheme, SamplerTrace
+from symdyn.methods.samplers import Combination, SamplerOptions, SamplerScheme, SamplerTrace
 
 __all__ = ["DeisRhoab3", "DeisTab1", "DeisTab2", "DeisTab3"]
 
 
 def _formula(trace: SamplerTrace, points: int, clock: str) -> None:
-    x, past = trace.start, []
+    x = trace.start
+    past: list[tuple[float, Combination]] = []
     for t, u in trace.steps:
         past = [(t, trace.noise(x)), *past][:points]
         weights = trace.clock.weights(t, u, [s for s, _ in past], clock)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from functools import partial
 
 from symdyn.methods.registry import METHODS
-from symdyn.methods.samplers import SamplerOptions, SamplerScheme, SamplerTrace
+from symdyn.methods.samplers import Combination, SamplerOptions, SamplerScheme, SamplerTrace
 
 __all__ = ["DpmSolverPP2m", "DpmSolverPP3m", "ExpAB2"]
 
 
 def _two(trace: SamplerTrace) -> None:
-    x, clock, before, previous = trace.start, trace.clock, None, 0.0
+    x, clock, previous = trace.start, trace.clock, 0.0
+    before: Combination | None = None
     for t, u in trace.steps:
         now = predicted = trace.data(x)
         h = clock.log_snr(u) - clock.log_snr(t)
@@ -23,7 +24,8 @@ def _two(trace: SamplerTrace) -> None:
 
 
 def _adams(trace: SamplerTrace, order: int) -> None:
-    x, clock, past = trace.start, trace.clock, []
+    x, clock = trace.start, trace.clock
+    past: list[tuple[float, Combination]] = []
     for t, u in trace.steps:
         past = [(t, trace.data(x)), *past][:order]
         weights = clock.weights(t, u, [s for s, _ in past], "log-snr", data=True)

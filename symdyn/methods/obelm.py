@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from symdyn.methods.registry import METHODS
-from symdyn.methods.samplers import SamplerOptions, SamplerScheme, SamplerTrace
+from symdyn.methods.samplers import Combination, SamplerOptions, SamplerScheme, SamplerTrace
 
 __all__ = ["OBelm"]
 
 
 def _formula(trace: SamplerTrace) -> None:
-    clock, x, before, earlier = trace.clock, trace.start, None, 0.0
+    clock, x, earlier = trace.clock, trace.start, 0.0
+    before: Combination | None = None
     for t, u in trace.steps:
         noise, h = trace.noise(x), clock.weight(t, u) / clock.psi(u, t)
         if before is None:

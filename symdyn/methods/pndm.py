@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from symdyn.methods.registry import METHODS
-from symdyn.methods.samplers import SamplerOptions, SamplerScheme, SamplerTrace
+from symdyn.methods.samplers import Combination, SamplerOptions, SamplerScheme, SamplerTrace
 
 __all__ = ["Ipndm", "Pndm"]
 
@@ -15,7 +15,8 @@ ADAMS = ((1.0,), (3 / 2, -1 / 2), (23 / 12, -16 / 12, 5 / 12), (55 / 24, -59 / 2
 
 
 def _formula(trace: SamplerTrace, pseudo: int) -> None:
-    x, past = trace.start, []
+    x = trace.start
+    past: list[Combination] = []
     for k, (t, u) in enumerate(trace.steps):
         past = [trace.noise(x), *past][:4]
         if k < pseudo:

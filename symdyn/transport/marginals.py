@@ -46,8 +46,9 @@ class Marginal:
 
     def __init__(
         self, mixture: GaussianMixture, states: Sequence[sp.Symbol], time: sp.Symbol, alphas: Sequence[sp.Expr],
-        shifts: Sequence[sp.Expr], sigmas: Sequence[sp.Expr],
+        shifts: Sequence[sp.Expr], sigmas: Sequence[sp.Expr], defaults: Mapping[sp.Symbol, float] | None = None,
     ) -> None:  # fmt: skip
+        self._defaults = {p: sp.Float(v) for p, v in (defaults or {}).items()}
         self.mixture, self.states, self.time = mixture, tuple(states), time
         self.alphas, self.shifts, self.sigmas = tuple(alphas), tuple(shifts), tuple(sigmas)
         self._squares = mixture.squares(self.states, self.alphas, self.shifts, [s**2 for s in self.sigmas])
@@ -264,7 +265,7 @@ class Marginal:
         Raises
         ------
         DeclarationError
-            If parameters of the schedule have no numbers.
+            If parameters of the schedule have no default values.
 
         Examples
         --------
@@ -273,7 +274,7 @@ class Marginal:
         >>> round(float(vp.marginal(sd.transport.Normal(3, 1)).at(2).means[0][0]), 6)  # 3/e
         1.103638
         """
-        now = {self.time: expression(time)}
+        now = {**self._defaults, self.time: expression(time)}
 
         def number(e: Any) -> float:
             found = sp.sympify(e).xreplace(now)
@@ -369,7 +370,7 @@ def marginal(
         shifts.append(
             sp.S.Zero if affine == 0 else sp.expand(a * integral(sp.powsimp(sp.expand(affine / a)), t, begin, "the drift"))
         )
-    found = Marginal(density, ito.states, t, alphas, shifts, sigmas)
+    found = Marginal(density, ito.states, t, alphas, shifts, sigmas, ito.defaults)
     return found if time is None or time == t else found.at(time)
 
 

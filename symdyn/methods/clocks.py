@@ -192,7 +192,8 @@ class Clock:
         return float(self._lambda(np.array([t]))[0])
 
     def _lambda(self, t: np.ndarray) -> np.ndarray:
-        return self._growth(t) - np.log(np.abs(self._levels(t)))
+        with np.errstate(divide="ignore"):  # infinite where there is no noise
+            return self._growth(t) - np.log(np.abs(self._levels(t)))
 
     def _rho(self, t: np.ndarray) -> np.ndarray:
         return self._levels(t) * np.exp(-self._growth(t))

@@ -1,6 +1,7 @@
 # Two commands do everything on a fresh machine with Python 3.11 or newer:
 #   make demo    the main job on real data; figures and a report in out/
 #   make test    the whole test suite
+#   make docs    the documentation site, in build/docs; with EXECUTE=1 notebooks are run anew
 #   make test-lowest    a sample of it with the lowest versions of the dependencies
 #   make test-sample PYTHON=python3.13 VENV=.venv-3.13    the same sample with another Python
 PYTHON ?= python3
@@ -8,7 +9,7 @@ VENV   ?= .venv
 BIN     = $(VENV)/bin
 SAMPLE  = tests/models tests/derive tests/networks tests/io
 
-.PHONY: demo test test-lowest test-sample lint bench clean
+.PHONY: demo docs test test-lowest test-sample lint bench clean
 
 $(VENV)/.ready: setup.cfg pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "symdyn needs Python 3.11 or newer; run make PYTHON=...")'
@@ -23,6 +24,11 @@ demo: $(VENV)/.ready
 test: $(VENV)/.ready lint
 	$(BIN)/symdyn cache warm --processes 2
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist worksteal
+
+# warnings are errors; nothing is fetched
+docs: $(VENV)/.ready
+	EXECUTE=$(EXECUTE) $(BIN)/python -m sphinx -q -W --keep-going -b html docs build/docs
+	$(BIN)/python -m tests.docs.site_links build/docs
 
 # the lowest versions that setup.cfg names, without the extras that need a card or a network of their own
 LOWEST = $(VENV)-lowest
@@ -48,4 +54,4 @@ bench: $(VENV)/.ready
 	$(BIN)/python -m benchmarks all
 
 clean:
-	rm -rf $(VENV) $(LOWEST) out build *.egg-info
+	rm -rf $(VENV) $(LOWEST) out build docs/generated *.egg-info

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from benchmarks.cme import cme
 from benchmarks.compile_time import compile_time
+from benchmarks.dense_layers import dense
 from benchmarks.derivation import derivation
 from benchmarks.discovery.calibration import draw
 from benchmarks.discovery.suite import calibration, discovery
@@ -17,6 +18,7 @@ from benchmarks.first_result import first
 from benchmarks.grids import pde
 from benchmarks.harness import Settings
 from benchmarks.populations import populations
+from benchmarks.reduction import reduction
 from benchmarks.results import Result
 from benchmarks.sbml import sbml
 from benchmarks.scheduling import scheduling
@@ -34,6 +36,8 @@ SUITES: dict[str, Callable[[Settings], Result]] = {
     "populations": populations,
     "cme": cme,
     "pde": pde,
+    "dense": dense,
+    "reduction": reduction,
     "derivation": derivation,
     "exponents": exponents,
     "sbml": sbml,

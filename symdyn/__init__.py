@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from symdyn import started  # before all else: it looks at the clock
 from symdyn import verbs as _verbs  # gives the classes below what modules above them derive
+from symdyn.dense import DenseLayers
 from symdyn.errors import CompileError, DeclarationError, ParseError, RecoveryError, SimulationError, SymdynError
 from symdyn.lazy import lazy
 from symdyn.models.boundary import Dirichlet, Neumann, Robin
@@ -26,12 +27,15 @@ from symdyn.models.domains import Disk, Interval, Plane, Polygon, Rectangle
 from symdyn.models.events import Event, dose
 from symdyn.models.matrix import MatrixModel
 from symdyn.models.moments import MomentSystem
+from symdyn.models.neural_sde import neural_sde
 from symdyn.models.ode import ODESystem
 from symdyn.models.operators import div, dot, dx, dy, grad, integral, laplacian, mean, vector
 from symdyn.models.pde import PDESystem
 from symdyn.models.reaction import Burst, Reaction
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.models.sde import SDESystem
+from symdyn.network_forms import network
+from symdyn.neural_terms import TrainedNetwork
 from symdyn.paths import Path
 from symdyn.system import System
 from symdyn.version import __version__
@@ -48,12 +52,16 @@ if TYPE_CHECKING:
         methods,
         networks,
         projection,
+        reduction,
         studies,
         transport,
     )
+    from symdyn.analysis.identifiability import identifiability
     from symdyn.codegen.kernel import compile
     from symdyn.codegen.kernel_base import Kernel
     from symdyn.derive.closures import CLOSURES
+    from symdyn.discover.learned_system import Learned
+    from symdyn.discover.learning import learn
     from symdyn.discover.recover import recover
     from symdyn.discover.recovery import Recovery
     from symdyn.discover.regressors.operon import OperonRegression
@@ -71,6 +79,7 @@ if TYPE_CHECKING:
     from symdyn.models.mixture_functions import logsumexp, nonlinear, softmax
     from symdyn.models.rate_laws import hill, hillar, hillr, mm, mmr
     from symdyn.projection import MasterEquation
+    from symdyn.simulation.cost_gradients import gradient
     from symdyn.simulation.run import simulate
     from symdyn.simulation.settings import Layout, Store
     from symdyn.simulation.slopes import sensitivities
@@ -79,12 +88,15 @@ __getattr__, __dir__, __all__ = lazy(
     __name__,
     {
         "analysis": (),
+        "analysis.identifiability": ("identifiability",),
         "cells": (),
         "codegen.kernel": ("compile",),
         "codegen.kernel_base": ("Kernel",),
         "derive": (),
         "derive.closures": ("CLOSURES",),
         "discover": (),
+        "discover.learned_system": ("Learned",),
+        "discover.learning": ("learn",),
         "discover.recover": ("recover",),
         "discover.recovery": ("Recovery",),
         "discover.regressors.operon": ("OperonRegression",),
@@ -109,6 +121,8 @@ __getattr__, __dir__, __all__ = lazy(
         "networks": (),
         "projection": (),
         "projection.equation": ("MasterEquation",),
+        "reduction": (),
+        "simulation.cost_gradients": ("gradient",),
         "simulation.run": ("simulate",),
         "simulation.settings": ("Layout", "Store"),
         "simulation.slopes": ("sensitivities",),
@@ -116,9 +130,10 @@ __getattr__, __dir__, __all__ = lazy(
         "transport": (),
     },
     eager=(
-        "BranchingSystem", "BulkCellSystem", "Burst", "CompileError", "DeclarationError", "Dirichlet", "DiscreteSystem", "Disk",
-        "Event", "Interval", "MatrixModel", "MomentSystem", "Neumann", "ODESystem", "PDESystem", "ParseError", "Path", "Plane",
-        "Polygon", "Reaction", "ReactionNetwork", "RecoveryError", "Rectangle", "Robin", "SDESystem", "SimulationError",
-        "SymdynError", "System", "div", "dose", "dot", "dx", "dy", "grad", "integral", "laplacian", "mean", "vector",
+        "BranchingSystem", "BulkCellSystem", "Burst", "CompileError", "DeclarationError", "DenseLayers", "Dirichlet",
+        "DiscreteSystem", "Disk", "Event", "Interval", "MatrixModel", "MomentSystem", "Neumann", "ODESystem", "PDESystem",
+        "ParseError", "Path", "Plane", "Polygon", "Reaction", "ReactionNetwork", "RecoveryError", "Rectangle", "Robin",
+        "SDESystem", "SimulationError", "SymdynError", "System", "TrainedNetwork", "div", "dose", "dot", "dx", "dy", "grad",
+        "integral", "laplacian", "mean", "network", "neural_sde", "vector",
     ),
 )  # fmt: skip

@@ -16,9 +16,11 @@ __all__ = [
     "FlowVerbs",
     "FullVerbs",
     "GridVerbs",
+    "LearnedVerbs",
     "MapVerbs",
     "MasterVerbs",
     "MatrixVerbs",
+    "ModeVerbs",
     "NetworkVerbs",
     "PropensityRecoveryVerbs",
     "RecoveryVerbs",
@@ -142,6 +144,14 @@ class FullVerbs:
 
 class ReducedVerbs:
     """What is derived from a `ReducedCells`."""
+
+
+class ModeVerbs:
+    """What is estimated by a `ReducedSystem`."""
+
+
+class LearnedVerbs:
+    """What is drawn of a `Learned` system."""
 
 
 class RecoveryVerbs:

@@ -5,11 +5,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import arviz
 import numpy as np
 import pandas as pd
+import sympy as sp
 import xarray as xr
 from matplotlib.axes import Axes
 
+from symdyn.analysis.identifiability import StructuralIdentifiability
 from symdyn.cells import spectrum
 from symdyn.cells._reduced_cells import ReducedCells
 from symdyn.cells.exchange import AsymptoticExchange
@@ -23,6 +26,7 @@ from symdyn.discover.recovery import Recovery
 from symdyn.grids.frames import GridFrame
 from symdyn.grids.kernel import GridKernel
 from symdyn.grids.system import GridSystem
+from symdyn.inference.designs import ExperimentDesign
 from symdyn.inference.fits import Fit
 from symdyn.leslie.coupled import GrowthFactor
 from symdyn.leslie.standing import LastStanding
@@ -39,6 +43,7 @@ from symdyn.models.sde import SDESystem
 from symdyn.networks.complexes import Structure
 from symdyn.networks.conservation import ConservationLaw
 from symdyn.projection.equation import MasterEquation
+from symdyn.reduction.assimilation import Assimilation
 from symdyn.transport.densities import GaussianMixture
 
 class FlowVerbs:
@@ -70,6 +75,8 @@ class MapVerbs:
         """The differential equation that a map with small steps follows, to any order in their length."""
 
 class DiffusionVerbs:
+    def exponent_at_zero(self) -> sp.Expr:
+        """The rate at which solutions near 0 grow, :math:`\\lambda = f'(0) - \\tfrac12 \\sum_k g_k'(0)^2`, almost surely."""
     def moments(
         self, order: int, closure: Any = "normal", *, central: bool = False, taylor_order: int | None = None
     ) -> MomentSystem:
@@ -294,6 +301,26 @@ class FitVerbs:
         """Samples of fitted parameters and initial values, from fits to data made anew."""
     def predict(self, times: Sequence[float] | np.ndarray, *, trajectory: int = 0, level: float | None = None) -> xr.Dataset:
         """States and observables of a trajectory at any times from its beginning on, with bands of what is expected."""
+    def sample(
+        self, draws: int = 1000, *, tune: int = 1000, walkers: int | None = None, thin: int = 1, seed: int | None = None
+    ) -> arviz.InferenceData:
+        """Sample the posterior of a fit with an ensemble of walkers, of which half are simulated at once."""
+    def design(
+        self,
+        times: Sequence[float] | np.ndarray,
+        *,
+        count: int = 1,
+        criterion: str = "D",
+        of: Iterable[Any] | None = None,
+        observables: Iterable[Any] | None = None,
+        conditions: Mapping[str, Mapping[Any, Any]] | None = None,
+        trajectory: int = 0,
+        beside: bool = True,
+    ) -> ExperimentDesign:
+        """Choose further measurements from which the fitted values will be known best."""
+    @property
+    def identifiability(self) -> StructuralIdentifiability:
+        """What exact data of the observables, at all times, would tell of the fitted values: `symdyn.identifiability`."""
     def plot(self, *, trajectories: Any = None, axes: Any = None) -> Any:
         """Data of every observable with the fitted curve and the band of what is expected, a panel for each."""
     def plot_optima(self, *, ax: Any = None) -> Any:
@@ -303,6 +330,10 @@ class FitVerbs:
     @staticmethod
     def load(path: str | Path) -> Fit:
         """Read a fit that ``fit.save(path)`` wrote, with its data: it predicts, and its profiles go on."""
+
+class LearnedVerbs:
+    def plot(self, *, axes: Any = None) -> Any:
+        """Data and run of every state of the first trajectory, then every network along it, with twice the members' spread."""
 
 class RecoveryVerbs:
     def plot(self, *, axes: Any = None) -> Any:
@@ -456,6 +487,21 @@ class FullVerbs:
         """Initial values and variables of runs of the full system."""
     def kernel(self, method: str, options: MethodOptions, *, until: Any = None) -> CellsKernel:
         """The kernel of the full system of a colony."""
+
+class ModeVerbs:
+    def assimilate(
+        self,
+        sensors: Any,
+        at: Mapping[str, Any],
+        *,
+        noise: Any = None,
+        parameters: Mapping[Any, Any] | Sequence[Any] = ...,
+        starts: int = 4,
+        level: float = 0.9,
+        seed: int = 0,
+        **options: Any,
+    ) -> Assimilation:
+        """The initial coordinates, and parameters, that follow from measurements of the full system in a few places."""
 
 class ReducedVerbs:
     def diagonal(

@@ -8,6 +8,7 @@ import sympy as sp
 
 from symdyn import dag
 from symdyn.declaration import derivative
+from symdyn.dense import DenseOutput, DenseSlope
 
 __all__ = ["gradients"]
 
@@ -56,6 +57,10 @@ def _gradient(node: sp.Basic, wanted: set[sp.Symbol], found: dict[sp.Basic, Grad
         base, power = node.args
         outer = power * base ** (power - 1)
         terms = {s: [outer * d] for s, d in found[base].items()}
+    elif isinstance(node, DenseOutput):
+        for j, a in enumerate(node.arguments):
+            for s, d in found[a].items():
+                terms.setdefault(s, []).append(DenseSlope(node.layers, node.index, j, *node.arguments) * d)
     else:  # functions, and the conditions inside of Piecewise, whose entry here only says on what they depend
         symbols = sorted(set().union(*(found[a] for a in moving)), key=lambda s: s.name)
         terms = {s: [derivative(node, s) if isinstance(node, sp.Expr) else sp.S.One] for s in symbols}

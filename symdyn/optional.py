@@ -28,6 +28,8 @@ OPTIONAL = {
     "nbformat": ("nbformat", "notebook"),
     "pysr": ("pysr", "pysr"),
     "gmsh": ("gmsh", "gmsh"),
+    "arviz": ("arviz", "sample"),
+    "emcee": ("emcee", "sample"),
 }
 #: Packages that come with one of them.
 BROUGHT = {"dask": "distributed", "numcodecs": "zarr"}

@@ -89,6 +89,7 @@ VERBS: Mapping[type, Mapping[str, Attached]] = {
     },
     attached.MapVerbs: _methods("symdyn.derive.backward_error", "modified_equation"),
     attached.DiffusionVerbs: {
+        **_methods("symdyn.derive.stability", "exponent_at_zero"),
         **_methods("symdyn.derive.moments", "moments", "cumulants"),
         **_methods("symdyn.derive.time_reversal", "probability_flow", "reverse_time"),
         **_methods("symdyn.transport.conditioning", "h_transform"),
@@ -152,10 +153,14 @@ VERBS: Mapping[type, Mapping[str, Attached]] = {
         **_methods("symdyn.inference.profiles", "profile"),
         **_methods("symdyn.inference.resampling", "bootstrap"),
         **_methods("symdyn.inference.foretelling", predict="predict_fit"),
+        **_methods("symdyn.inference.sampling", sample="sample_fit"),
+        **_methods("symdyn.inference.designs", design="design_of"),
+        "identifiability": AttachedProperty("symdyn.inference.structure", "identifiability_of"),
         **_methods("symdyn.inference.fit_figures", plot="draw_data", plot_optima="draw_optima"),
         **_methods("symdyn.io.fits", save="write_fit"),
         "load": AttachedMaker("symdyn.io.fits", "read_fit"),
     },
+    attached.LearnedVerbs: _methods("symdyn.discover.learned_figures", plot="draw_learned"),
     attached.RecoveryVerbs: {
         **_methods("symdyn.discover.figures", plot="draw_fit", plot_front="draw_front"),
         **_methods("symdyn.discover.predictions", "predict", "score"),
@@ -185,6 +190,7 @@ VERBS: Mapping[type, Mapping[str, Attached]] = {
         **_methods("symdyn.cells.frames", frame="cells_frame"),
         **_methods("symdyn.cells.kernel", kernel="cells_kernel"),
     },
+    attached.ModeVerbs: _methods("symdyn.reduction.assimilation", "assimilate"),
     attached.ReducedVerbs: _methods("symdyn.cells.diagonal", "diagonal"),
 }  # fmt: skip
 

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests import blocks
+
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "CONTRIBUTING.md").read_text()
 
@@ -80,9 +82,9 @@ assert abs(colony.steady_state().v.item() - 1 / (1 + 0.8 * np.pi)) < 1e-9  # wit
 
 
 def test_the_recipes_run():
-    blocks = re.findall(r"```python\n(.*?)```", TEXT, flags=re.S)
-    assert len(blocks) >= 13
-    code = "\n".join([*blocks, CHECKS])
+    recipes = blocks.python_blocks(TEXT)
+    assert len(recipes) >= 13
+    code = "\n".join([*recipes, CHECKS])
     run = subprocess.run([sys.executable, "-W", "error::RuntimeWarning", "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
 

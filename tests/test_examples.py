@@ -85,3 +85,42 @@ def test_the_growth_of_paramecium_is_that_of_least_squares_under_normal_noise():
         size, mean = fit.parameters["size_N"], fit.predict(counts.t).N.values
         exact = nbinom.logpmf(counts.N, size, size / (size + mean)).sum()
         assert fit.log_likelihood == pytest.approx(exact, rel=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:\\s*ArviZ is undergoing:FutureWarning")
+def test_the_posterior_of_hare_and_lynx_is_that_of_another_sampler():
+    """Carpenter (2018), with Stan and the same priors: means 0.55, 0.028, 0.80, 0.024 (to the digits that are printed)."""
+    pytest.importorskip("emcee")
+    pytest.importorskip("arviz")
+    from examples import hare_lynx_posterior as posterior
+
+    found = posterior.study(draws=100, tune=150)
+    means = [float(found.samples["both"].posterior[q].mean()) for q in ("a", "b", "d", "c")]
+    assert means == pytest.approx([0.55, 0.028, 0.80, 0.024], rel=0.06)
+    assert found.possible["both"]
+    assert [str(e) for e in found.possible["hare"].combinations] == ["b*lynx0"]
+    alone, both = (found.samples[q].posterior for q in ("hare", "both"))
+    logs = np.log(np.stack([alone.b.values.ravel(), alone.lynx0.values.ravel()]))
+    assert np.corrcoef(logs)[0, 1] < -0.3  # along b lynx0
+    assert logs[0].std() > 3 * float(np.log(both.b).std())
+
+
+def test_the_next_measurements_are_those_of_box_and_lucas():
+    from examples import next_measurements as following
+
+    found = following.study()
+    assert found.designs["from nothing"].measurements.time.tolist() == pytest.approx([1.23, 6.86], abs=0.011)  # their paper
+    assert set(found.designs["larger start"].measurements["condition"]) == {"twice as much"}
+    now, then = (found.designs["beside"].standard_errors[c] for c in ("now", "then"))
+    assert (then < now / 5).all()
+
+
+def test_a_network_learns_by_the_gradient_of_a_thousand_weights():
+    from examples import trained_network as training
+    from symdyn import simulate
+
+    found = training.train(steps=30)
+    assert found.distances[-1] < 0.4 * found.distances[0]
+    run = simulate(found.network, training.TIMES, method="dop853", rtol=1e-8, progress=False)  # not that of the descent
+    far = (run.r0.values - training.TARGET["x"]) ** 2 + (run.r1.values - training.TARGET["y"]) ** 2
+    assert float(far.mean() ** 0.5) == pytest.approx(found.distances[-1], rel=1e-3)

@@ -10,6 +10,7 @@ import pytest
 
 import symdyn as sd
 from symdyn.simulation.executors import Executor
+from tests import blocks
 
 PAGE = Path(__file__).parent.parent / "docs" / "large_runs.md"
 TEXT = PAGE.read_text()
@@ -19,11 +20,7 @@ DECAY = sd.ODESystem.from_text("x' = -a*x; x(0) = 1")
 @pytest.fixture(scope="module")
 def names():
     """What the code of the page defines."""
-    found: dict = {}
-    for block in re.findall(r"^ *```python\n(.*?)^ *```", TEXT, flags=re.S | re.M):
-        indent = re.match(r" *", block)[0]
-        exec(re.sub(rf"^{indent}", "", block, flags=re.M), found)  # our own page, not a user's text
-    return found
+    return blocks.run(TEXT, PAGE.name)
 
 
 class Two(Executor):

@@ -88,7 +88,7 @@ def test_extras_and_requirements_are_those_that_info_shows(config):
     for distribution, extra in OPTIONAL.values():
         assert distribution in names(extras.get(extra, raw=True)), f"{distribution} is no part of the extra {extra}"
     shown = {distribution for distribution, _ in OPTIONAL.values()}
-    collections = ("test", "all", "bench", "bench-numbalsoda", "fuzz")
+    collections = ("test", "all", "bench", "bench-numbalsoda", "docs", "fuzz")
     kept = [n for e in extras if e not in collections for n in names(extras.get(e, raw=True)) if not n.startswith("%")]
     assert set(kept) - set(REQUIRED) == shown
 

@@ -8,6 +8,7 @@ import pytest
 import sympy as sp
 
 import symdyn as sd
+from tests import blocks
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text()
@@ -16,9 +17,7 @@ TEXT = (ROOT / "README.md").read_text()
 def test_the_lines_of_the_front_page_run(monkeypatch):
     pytest.importorskip("matplotlib", reason="the front page draws a figure")
     monkeypatch.setenv("MPLBACKEND", "Agg")
-    names: dict = {}
-    for block in re.findall(r"```python\n(.*?)```", TEXT, flags=re.S):
-        exec(block, names)  # our own front page, not a user's text
+    names = blocks.run(TEXT, "README.md")
     x, y = names["x"], names["y"]
     term = names["found"].terms[names["f"](x, y)]
     assert sp.Poly(term, x, y).monoms() == [(1, 1)]

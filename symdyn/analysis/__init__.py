@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from symdyn.analysis.existence import blow_up
     from symdyn.analysis.figures import plot_bifurcations, plot_cycle
     from symdyn.analysis.following import continuation
+    from symdyn.analysis.identifiability import StructuralIdentifiability
     from symdyn.analysis.linearisation import stability
     from symdyn.analysis.lyapunov import lyapunov_exponents
     from symdyn.analysis.map_attractors import bifurcation_diagram
@@ -40,6 +41,7 @@ __getattr__, __dir__, __all__ = lazy(
         "cycles": ("limit_cycle",),
         "equilibria": ("steady_states",),
         "existence": ("blow_up",),
+        "identifiability": ("StructuralIdentifiability",),
         "figures": ("plot_bifurcations", "plot_cycle"),
         "following": ("continuation",),
         "linearisation": ("stability",),

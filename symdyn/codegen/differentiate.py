@@ -7,19 +7,16 @@ The convention at jumps is that of `symdyn.declaration.derivative`: ``|x|`` has 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 
 from symdyn.codegen.lower import Lowering
-from symdyn.codegen.program import COMPARISONS
-from symdyn.errors import CompileError
+from symdyn.codegen.partials import STEPS, Partials
+from symdyn.codegen.program import DENSE
 
 __all__ = ["derivatives"]
 
 #: Derivatives of one value: from the number of an input to the number of the value of the derivative.
 Row = dict[int, int]
-#: Values that do not change where they are differentiable.
-STEPS = (*COMPARISONS, "const", "floor", "ceil")
 
 
 def derivatives(lowering: Lowering, values: Sequence[int], inputs: Iterable[int]) -> list[Row]:
@@ -47,7 +44,7 @@ class _Differentiation:
     """Rows of all values that the wanted ones are made of."""
 
     def __init__(self, lowering: Lowering, values: Sequence[int], inputs: Iterable[int]) -> None:
-        self.lowering = lowering
+        self.lowering, self.rules = lowering, Partials(lowering)
         self.one, self.wanted = lowering.constant(1), set(inputs)
         self.needed = lowering.needed(values)
         operations = lowering.operations
@@ -90,8 +87,13 @@ class _Differentiation:
         op, args, _ = self.lowering.operations[k]
         if op == "input":
             return {k: self.one} if k in self.wanted else {}
+        if op in DENSE:
+            return {s: self.one for a in args for s in found[a]}  # only which inputs there are; parts have the factors
         if op in STEPS or not any(found[a] for a in args):
             return {}
+        if op == "part":
+            by = self.rules.part(k, lambda a: bool(found[a]))
+            return self._sum([self._scaled(found[a], factor) for a, factor in by])
         if op in ("add", "sub"):
             return self._joined(op, found, *args)
         if op == "neg":
@@ -104,9 +106,9 @@ class _Differentiation:
             condition = args[0] if op == "select" else self._op("le" if op == "fmin" else "ge", *args)
             return self._chosen(condition, *(found[a] for a in args[-2:]))
         if op in ("pow", "atan2"):
-            factors = self._power(k, found, *args) if op == "pow" else self._angle(*args)
+            factors = self.rules.power(k, *args, exponent=bool(found[args[1]])) if op == "pow" else self.rules.angle(*args)
             return self._sum([self._scaled(found[a], f) for a, f in zip(args, factors, strict=True) if found[a]])
-        return self._scaled(found[args[0]], self._outer(op, k, args[0]))
+        return self._scaled(found[args[0]], self.rules.outer(op, k, args[0]))
 
     def _sum(self, rows: Sequence[Row]) -> Row:
         total = dict(rows[0])
@@ -134,45 +136,3 @@ class _Differentiation:
         zero = self.lowering.constant(0)
         symbols = dict.fromkeys((*yes, *no))
         return {s: self._op("select", condition, yes.get(s, zero), no.get(s, zero)) for s in symbols}
-
-    def _power(self, k: int, found: dict[int, Row], a: int, b: int) -> tuple[int, int]:
-        """b a^(b-1) and a^b log(a); what is not needed is not kept by the program."""
-        operation = self.lowering.operations[b]
-        less = self.lowering.constant(operation.value - 1) if operation.op == "const" else self._op("sub", b, self.one)
-        by_exponent = self._op("mul", k, self._op("log", a)) if found[b] else k
-        return self._op("mul", b, self._op("pow", a, less)), by_exponent
-
-    def _angle(self, y: int, x: int) -> tuple[int, int]:
-        """x / (x^2 + y^2) and -y / (x^2 + y^2)."""
-        square = self._op("add", self._op("mul", x, x), self._op("mul", y, y))
-        return self._op("div", x, square), self._op("neg", self._op("div", y, square))
-
-    def _outer(self, op: str, value: int, x: int) -> int:
-        """The derivative of a function of one argument; `value` is that of the function itself."""
-        f, one = self._op, self.one
-        square = f("mul", x, x) if op not in ("tan", "tanh") else f("mul", value, value)
-        if op in ("sqrt", "log"):
-            return f("div", self.lowering.constant(0.5), value) if op == "sqrt" else f("div", one, x)
-        if op == "exp":
-            return value
-        if op == "fabs":
-            return self.lowering.sign(x)
-        if op in ("sin", "sinh", "cosh"):
-            return f({"sin": "cos", "sinh": "cosh", "cosh": "sinh"}[op], x)
-        if op == "cos":
-            return f("neg", f("sin", x))
-        if op in ("tan", "tanh"):
-            return f("add" if op == "tan" else "sub", one, square)
-        if op in ("atan", "atanh"):
-            return f("div", one, f("add" if op == "atan" else "sub", one, square))
-        if op in ("asin", "acos", "asinh", "acosh"):
-            under = f("sub", square, one) if op == "acosh" else f("add" if op == "asinh" else "sub", one, square)
-            slope = f("div", one, f("sqrt", under))
-            return f("neg", slope) if op == "acos" else slope
-        if op in ("erf", "erfc"):
-            size = 2 / math.sqrt(math.pi)
-            bell = f("exp", f("neg", square))
-            return f("mul", self.lowering.constant(size if op == "erf" else -size), bell)
-        raise CompileError(
-            f"the Jacobian needs the derivative of {op}, for which there is no code; use a method without one, such as 'dop853'"
-        )

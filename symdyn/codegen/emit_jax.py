@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 from jax.scipy import special
 
-from symdyn.codegen.program import CALLS, Program
+from symdyn.codegen.program import CALLS, DENSE, Program
+from symdyn.dense import DenseLayers
 
 __all__ = ["jax_function"]
 
@@ -55,8 +56,24 @@ def jax_function(program: Program) -> Callable[..., jax.Array]:
                 values.append(blocks[args[0]][args[1]])
             elif op == "const":
                 values.append(jnp.asarray(value, dtype=jnp.result_type(float)))
+            elif op in DENSE:
+                values.append(_dense(op, program.tables[int(value)], jnp.stack([values[a] for a in args])))
+            elif op == "part":
+                values.append(values[args[0]][int(value)])
             else:
                 values.append(OPERATORS[op](*(values[a] for a in args)))
         return jnp.stack([values[k] for k in program.outputs]) if program.outputs else jnp.zeros(0)
 
     return function
+
+
+def _dense(op: str, layers: DenseLayers, x: jax.Array) -> jax.Array:
+    """Outputs of dense layers, or their partial derivatives row by row."""
+
+    def applied(z: jax.Array) -> jax.Array:
+        for weights, bias, function in layers.layers:
+            z = weights @ z + bias
+            z = jnp.tanh(z) if function == "tanh" else jax.nn.softplus(z) if function == "softplus" else z
+        return z
+
+    return applied(x) if op == "dense" else jax.jacfwd(applied)(x).ravel()

@@ -49,7 +49,7 @@ def emit_llvm(program: Program, lanes: int) -> tuple[str, set[str]]:
     lines, last = printer.body(), loops.label
     if _long(program):
         lines, last = _in_blocks(lines, last)
-    entry, body = "\n".join([*loops.entry, "  br label %loop"]), "\n".join([*loops.lines, *lines])
+    entry, body = "\n".join([*loops.entry, *printer.entry, "  br label %loop"]), "\n".join([*loops.lines, *lines])
     arguments = ", ".join(f"ptr noalias nocapture %p{b}" for b in range(BLOCKS + 1))
     bases = "\n".join(f"  %b{b} = getelementptr double, ptr %p{b}, i64 %l" for b in range(BLOCKS + 1))
     text = f"""define void @{program.name}({arguments}) nounwind {ATTRIBUTES} {{

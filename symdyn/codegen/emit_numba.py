@@ -13,7 +13,8 @@ import unicodedata
 from itertools import chain
 
 from symdyn.codegen.convolved import ConvolvedProgram, sum_statements
-from symdyn.codegen.program import COMPARISONS, Program
+from symdyn.codegen.emit_dense_text import dense_call, dense_definitions, on_processor
+from symdyn.codegen.program import COMPARISONS, DENSE, Program
 
 __all__ = ["argument_names", "emit_numba", "harmless", "mangle", "module_source", "statements"]
 
@@ -89,6 +90,13 @@ def statements(program: Program, arguments: list[list[str]]) -> tuple[list[str],
             texts.append((_constant(value), 1 if value < 0 else ATOM))
             continue
         x = [texts[a] for a in args]
+        if op in DENSE:
+            lines += dense_call(op, program.tables[int(value)], f"v{k}", (text for text, _ in x))
+            texts.append((f"v{k}", ATOM))
+            continue
+        if op == "part":
+            texts.append((f"{x[0][0]}[{int(value)}]", ATOM))
+            continue
         if op in INFIX:
             sign, level = INFIX[op]
             right = level + 1 if op in ("sub", "div") else level + (op == "add" or op == "mul")
@@ -134,7 +142,7 @@ def emit_numba(program: Program) -> str:
     if isinstance(program, ConvolvedProgram):
         loads[0][program.read :] = sum_statements(program, arguments[0])
     out = [f"out_{i}" for i in range(len(results))]
-    scalar = [f"def {program.name}_at({', '.join(flat)}):", *(f"    {line}" for line in lines), "    return ("]
+    scalar = [f"def {program.name}_at({', '.join(flat)}):", *(f"    {on_processor(line)}" for line in lines), "    return ("]
     scalar += [f"        {r},  # {harmless(label)}" for r, label in zip(results, program.labels, strict=True)] + ["    )"]
     unpack = [f"{o} = result[{i}]" for i, o in enumerate(out)]
     stores = [f"out[{i} * W + l] = {o}" for i, o in enumerate(out)]
@@ -147,7 +155,8 @@ def emit_numba(program: Program) -> str:
 def module_source(title: str, programs: tuple[Program, ...], lanes: int) -> str:
     """A module with the functions of all programs."""
     imports = "from symdyn_kernels.fused import fma\n" if any(isinstance(p, ConvolvedProgram) for p in programs) else ""
-    functions = "\n\n".join(emit_numba(p) for p in programs)
+    dense = ["@njit(**OPTIONS)\n" * text.startswith("def ") + on_processor(text) for text in dense_definitions(programs)]
+    functions = "\n\n".join([*dense, *(emit_numba(p) for p in programs)])
     # numba makes integers of math.floor and math.ceil, of what is not a number too
     if "math.floor(" in functions or "math.ceil(" in functions:
         functions = functions.replace("math.floor(", "np.floor(").replace("math.ceil(", "np.ceil(")

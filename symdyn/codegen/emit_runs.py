@@ -76,7 +76,7 @@ entry:
   %pm = getelementptr double, ptr %p0, i64 1
   %xm = load double, ptr %pm, align 8
   %most = fptosi double %xm to i64
-{chr(10).join([*loads, *printer.before])}
+{chr(10).join([*printer.entry, *loads, *printer.before])}
   br label %loop
 loop:
   %k = phi i64 [ 0, %entry ], [ %next, %loop ]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from symdyn.codegen.program import Program
+from symdyn.codegen.program import DENSE, Program
 
 __all__ = ["evaluate"]
 
@@ -40,6 +40,15 @@ def evaluate(program: Program, *blocks: Sequence[np.ndarray]) -> list[np.ndarray
                 values.append(np.asarray(blocks[args[0]][args[1]]))
             elif op == "const":
                 values.append(np.asarray(value))
+            elif op in DENSE:
+                layers, x = program.tables[int(value)], np.stack(np.broadcast_arrays(*(values[a] for a in args)), axis=-1)
+                values.append(
+                    layers.evaluate(x)
+                    if op == "dense"
+                    else layers.jacobian(x).reshape(*x.shape[:-1], layers.outputs * layers.inputs)
+                )
+            elif op == "part":
+                values.append(values[args[0]][..., int(value)])
             else:
                 values.append(_function(op)(*(values[a] for a in args)))
     return [values[k] for k in program.outputs]

@@ -55,6 +55,8 @@ def inlined_driver(name: str, inlining: Inlining, made: Made, lanes: int) -> Dri
         If the model is too large.
     """
     size = sum(len(p.operations) for p in made.programs)
+    if any(p.tables for p in made.programs):
+        raise CompileError("inline=True is for models without networks and other dense layers; leave it out")
     if made.ir or made.elimination is not None or size > MOST:
         what = f"this one has {size} operations" if made.programs else "this one is not written as one event"
         raise CompileError(f"inline=True is for models of up to {MOST} operations, and {what}; leave it out")

@@ -44,7 +44,8 @@ class IRFunctions:
         With `only` it calls them where the first value, which must be 0 or 1, is 1.
         """
         printer = ScalarPrinter(self.build.program(name, values, ()), places, block)
-        lines = [*BASES, *printer.body()]
+        body = printer.body()
+        lines = [*BASES, *printer.entry, *body]
         if only:
             first = printer.names[printer.program.outputs[0]]
             lines += [f"  %go = fcmp ogt double {first}, 5.0e-01", "  br i1 %go, label %yes, label %no", "yes:"]

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from symdyn.codegen.call_groups import call_groups
 from symdyn.codegen.contraction import contractions
-from symdyn.codegen.program import CALLS, Program
+from symdyn.codegen.emit_dense import DenseFunction, dense_function
+from symdyn.codegen.program import CALLS, DENSE, Program
 from symdyn.codegen.vector_math import declaration
 
 __all__ = ["BLOCKS", "PAIR", "VECTOR", "Printer", "ScalarPrinter"]
@@ -32,6 +33,9 @@ class Printer:
         self.bool = f"<{self.width} x i1>" if self.width > 1 else "i1"
         self.lines: list[str] = []
         self.declarations: set[str] = set()
+        #: Lines that come once, before any loop.
+        self.entry: list[str] = []
+        self._dense_functions: dict[int, DenseFunction] = {}
         self.names = [""] * len(program.operations)
         self.contractions = contractions(program)
         self.inside = {program.operations[k].args[q] for k, q in self.contractions.items()}
@@ -100,6 +104,10 @@ class Printer:
         if k in self.contractions:
             return self._contracted(k)
         x = [self.names[a] for a in args]
+        if op in DENSE:
+            return self._dense(k, x)
+        if op == "part":
+            return self._part(k, args[0], int(value))
         if op in ARITHMETIC:
             return self._emit(name, f"{ARITHMETIC[op]} {t} {x[0]}, {x[1]}")
         if op == "neg":
@@ -116,6 +124,30 @@ class Printer:
         if op in EXTREMES:
             return self._extreme(k)
         return self._emit(name, f"call {t} {self._callee(op)}({', '.join(f'{t} {v}' for v in x)})")
+
+    def _dense(self, k: int, x: Sequence[str]) -> str:
+        """A call of dense layers, whose arguments and results are in memory; returns where the results are."""
+        op, _, number = self.program.operations[k]
+        vectors = self.width == VECTOR
+        function = self._dense_functions[k] = dense_function(op, self.program.tables[int(number)], VECTOR if vectors else 1)
+        self.declarations |= function.definitions
+        t = function.element
+        for name, size in ((f"%in{k}", len(x)), (f"%list{k}", function.size)):
+            self.entry.append(f"  {name} = alloca [{size} x {t}], align 64")
+        for i, value in enumerate(x):
+            at = self._emit(f"%in{k}.{i}", f"getelementptr {t}, ptr %in{k}, i64 {i}")
+            one = value if vectors else self._scalar(value, f"%in{k}.{i}.one")
+            self.lines.append(f"  store {t} {one}, ptr {at}, align 8")
+        self.lines.append(f"  call void {function.name}(ptr %in{k}, ptr %list{k})")
+        return f"%list{k}"
+
+    def _part(self, k: int, source: int, part: int) -> str:
+        """One of the results of dense layers."""
+        function = self._dense_functions[source]
+        at = self._emit(f"%a{k}", f"getelementptr {function.element}, ptr %list{source}, i64 {function.place(part)}")
+        if self.width in (1, VECTOR):
+            return self._emit(f"%v{k}", f"load {function.element}, ptr {at}, align 8")
+        return self._splat(f"%v{k}", self._emit(f"%v{k}.one", f"load double, ptr {at}, align 8"), self.width)
 
     def _extreme(self, k: int) -> str:
         """The least or greatest value, not a number if one is not: a comparison alone would give the second one then."""

@@ -16,8 +16,10 @@ from functools import reduce
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from symdyn.codegen.program import CALLS, Operation, Program
+from symdyn.codegen.program import CALLS, DENSE, Operation, Program
+from symdyn.dense import DenseLayers, DenseOutput, DenseSlope
 from symdyn.errors import CompileError
+from symdyn.neural_terms import NetworkTerm
 from symdyn.paths import Path, PathSlope
 from symdyn.text.mixtures import logsumexp, nonlinear, softmax
 
@@ -46,6 +48,7 @@ class Lowering:
         self.blocks = tuple((name, tuple(symbols)) for name, symbols in blocks)
         self._names = tuple((name, tuple(s.name for s in symbols)) for name, symbols in self.blocks)
         self.operations: list[Operation] = []
+        self.tables: list[DenseLayers] = []
         self._numbers: dict[tuple[str, tuple[int, ...], float], int] = {}
         self._values: dict[sp.Basic, int] = {}
         numbered = ((s, (b, i)) for b, (_, symbols) in enumerate(self.blocks) for i, s in enumerate(symbols))
@@ -64,6 +67,12 @@ class Lowering:
 
     def constant(self, value: float) -> int:
         return self.op("const", value=float(value))
+
+    def dense(self, op: str, layers: DenseLayers, arguments: Sequence[int], part: int) -> int:
+        """The number of one of the values of dense layers, or of their partial derivatives."""
+        if layers not in self.tables:
+            self.tables.append(layers)
+        return self.op("part", self.op(op, *arguments, value=float(self.tables.index(layers))), value=float(part))
 
     def bind(self, symbol: sp.Symbol, number: int) -> None:
         """Let a symbol that is no input stand for a value already there."""
@@ -106,7 +115,8 @@ class Lowering:
             o if o.op == "input" else Operation(o.op, tuple([number[a] for a in o.args]), o.value)
             for o in (self.operations[k] for k in kept)
         )
-        return Program(name, self._names, operations, tuple(number[k] for k in outputs), tuple(labels))
+        tables = tuple(self.tables) if any(o.op in DENSE for o in operations) else ()
+        return Program(name, self._names, operations, tuple(number[k] for k in outputs), tuple(labels), tables=tables)
 
     # ---- expressions ---------------------------------------------------------------------------
 
@@ -135,6 +145,12 @@ class Lowering:
             raise CompileError(f"the symbol {e} has no value here")
         if isinstance(e, sp.Piecewise):
             return self._piecewise(e)
+        if isinstance(e, DenseOutput):
+            return self.dense("dense", e.layers, [self.value(a) for a in e.arguments], e.index)
+        if isinstance(e, DenseSlope):
+            return self.dense("slopes", e.layers, [self.value(a) for a in e.arguments], e.place)
+        if isinstance(e, NetworkTerm):
+            return self.value(e.written())
         return self._function(e)
 
     def _function(self, e: sp.Basic) -> int:

@@ -6,12 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-__all__ = ["BINARY", "CALLS", "COMPARISONS", "Elimination", "Made", "Operation", "Program"]
+from symdyn.dense import DenseLayers
+
+__all__ = ["BINARY", "CALLS", "COMPARISONS", "DENSE", "Elimination", "Made", "Operation", "Program"]
 
 #: Arithmetic of two operands.
 BINARY = ("add", "sub", "mul", "div")
 #: Comparisons and logic; their values are used by `select` alone.
 COMPARISONS = ("lt", "le", "gt", "ge", "eq", "ne", "and", "or", "not")
+#: Operations whose value is a list of numbers, of which "part" takes one.
+DENSE = ("dense", "slopes")
 #: Functions of one or two operands, by the names that C's math library gives them; but fmin and fmax of what is not a number
 #: and anything else are not a number.
 CALLS = {
@@ -30,7 +34,9 @@ class Operation(NamedTuple):
     """One value: an operator, the numbers of its operands, and the constant if it is one.
 
     ``Operation("input", (block, index))`` reads an argument; ``Operation("const", (), 2.5)`` is a number;
-    ``Operation("select", (condition, yes, no))`` chooses; all others act on earlier values.
+    ``Operation("select", (condition, yes, no))`` chooses; ``Operation("dense", arguments, k)`` applies table k of the program
+    and ``Operation("slopes", arguments, k)`` gives its partial derivatives, row by row: of such a list of values,
+    ``Operation("part", (list,), i)`` is one; all others act on earlier values.
     """
 
     op: str
@@ -59,6 +65,8 @@ class Program:
     watched : int
         Of a program whose outputs begin with the next values of its second block: the output that ends a run of several
         in a row, once it exceeds a limit; for a single lane such a run is compiled too.  -1 for all other programs.
+    tables : tuple of DenseLayers
+        Those that operations apply.
     """
 
     name: str
@@ -68,15 +76,17 @@ class Program:
     labels: tuple[str, ...]
     packed: bool = True
     watched: int = -1
+    tables: tuple[DenseLayers, ...] = ()
 
     def as_json(self) -> list[Any]:
         """The program as values that JSON can hold."""
-        return [self.name, self.blocks, self.operations, self.outputs, self.labels, self.packed, self.watched]
+        tables = [[t.name, [[w.tolist(), b.tolist(), f] for w, b, f in t.layers]] for t in self.tables]
+        return [self.name, self.blocks, self.operations, self.outputs, self.labels, self.packed, self.watched, tables]
 
     @classmethod
     def from_json(cls, parts: Sequence[Any]) -> Program:
         """The program that `as_json` wrote."""
-        name, blocks, operations, outputs, labels, packed, watched = parts
+        name, blocks, operations, outputs, labels, packed, watched, tables = parts
         return cls(
             name,
             tuple((block, tuple(names)) for block, names in blocks),
@@ -85,6 +95,7 @@ class Program:
             tuple(labels),
             packed,
             watched,
+            tuple(DenseLayers(called, layers) for called, layers in tables),
         )
 
     def uses(self) -> list[int]:

@@ -8,6 +8,7 @@ from symdyn.codegen.convolved import ConvolvedProgram
 from symdyn.codegen.program import Made, Operation, Program
 from symdyn.codegen.taylor_expansion import CONSTANT, LANE, LINEAR, PARAMETER, STATE, Expansion, SeriesValue
 from symdyn.codegen.taylor_functions import call
+from symdyn.errors import CompileError
 
 __all__ = ["SCALARS", "taylor_programs"]
 
@@ -17,6 +18,8 @@ SCALARS = ("h/(k+1)", "1/k", "k", "slope")
 
 def _expand(rhs: Program) -> tuple[Expansion, list[SeriesValue]]:
     """Every value of the right-hand side as a series; returns those of the derivatives."""
+    if rhs.tables:
+        raise CompileError("Taylor series of networks and other dense layers are not known; use 'dop853'")
     e = Expansion(len(rhs.blocks[STATE][1]))
     values: list[SeriesValue] = []
     for op, args, constant in rhs.operations:

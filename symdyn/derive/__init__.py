@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from symdyn.derive.backward_error import modified_equation
     from symdyn.derive.certificates import Certificate, descent_certificate
     from symdyn.derive.gradient_methods import descent, descent_map
+    from symdyn.derive.holding import hold
+    from symdyn.derive.signatures import signature
     from symdyn.derive.time_steps import discretize
 
 __getattr__, __dir__, __all__ = lazy(
@@ -22,6 +24,8 @@ __getattr__, __dir__, __all__ = lazy(
         "backward_error": ("modified_equation",),
         "certificates": ("Certificate", "descent_certificate"),
         "gradient_methods": ("descent", "descent_map"),
+        "holding": ("hold",),
+        "signatures": ("signature",),
         "time_steps": ("discretize",),
     },
 )

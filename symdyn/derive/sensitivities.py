@@ -16,6 +16,7 @@ from symdyn.derive._delay_sensitivities import DelayedStates
 from symdyn.derive._event_sensitivities import extended_events
 from symdyn.derive.index_reduction import index_reduced
 from symdyn.errors import DeclarationError
+from symdyn.gradients import gradients
 from symdyn.models.discrete import DiscreteSystem
 from symdyn.models.events import Event
 from symdyn.system import System
@@ -128,12 +129,13 @@ def sensitivities(system: System, parameters: Iterable[Any] | None = None, *, in
 
     past = DelayedStates(system, names)
     sides, written = tuple(f.xreplace(past.values) for f in sides), sides
-    jacobian = [[(j, derivative(f, s)) for j, s in enumerate(system.states) if f.has(s)] for f in sides]
+    slopes = gradients(sides, [*system.states, *chosen])
+    jacobian = [[(j, of[s]) for j, s in enumerate(system.states) if s in of] for of in slopes]
     rows = []
     for column in columns:
         s = [names[state, column] for state in system.states]
-        for f, partial in zip(sides, jacobian, strict=True):
-            direct = sp.S.Zero if column in system.states else derivative(f, column)
+        for f, of, partial in zip(sides, slopes, jacobian, strict=True):
+            direct = sp.S.Zero if column in system.states else of.get(column, sp.S.Zero)
             delayed = [derivative(f, value) * past.slope(call, column) for call, value in past.values.items() if f.has(value)]
             rows.append(past.written(sp.Add(direct, *(sp.Mul(d, s[j]) for j, d in partial), *delayed)))
     sides = written

@@ -22,7 +22,7 @@ from symdyn.models.discrete import DiscreteSystem
 from symdyn.registry import suggest
 from symdyn.system import System
 
-__all__ = ["discretize"]
+__all__ = ["discretize", "right_sides", "stepped"]
 
 Sides = Mapping[sp.Symbol, sp.Expr]
 #: A side at the beginning of a step and a share of it later.
@@ -90,14 +90,7 @@ def discretize(system: System, method: str, step: Any = "h", *, momenta: Iterabl
     q[t+1] = h*(-h*q + p)/(c*h + 1) + q
     p[t+1] = (-h*q + p)/(c*h + 1)
     """
-    if reason := system.unmet(["drift"]):
-        raise DeclarationError(f"discretize: {reason}")
-    if system.unknowns:
-        raise DeclarationError(f"{system.unknowns[0]} is an unknown term; fill it in with with_terms before discretize")
-    h = sp.Symbol(step) if isinstance(step, str) else expression(step)
-    if h in (*system.states, system.time) or h in system.parameters:
-        raise DeclarationError(f"the step is called {h}, as a state, a parameter or the time is; give it another name by step=")
-    sides = dict(zip(system.states, system.deterministic("discretize"), strict=True))
+    sides, h = right_sides(system, step, "discretize")
     present = h * system.time  # the time of a map counts its steps
 
     def at(e: sp.Expr, shift: sp.Expr) -> sp.Expr:
@@ -110,14 +103,37 @@ def discretize(system: System, method: str, step: Any = "h", *, momenta: Iterabl
         raise DeclarationError(f"momenta are those of a splitting method ({', '.join(SPLITTINGS)}); {method} has none")
     else:
         rows = _tableau(method)(sides, at, h)
+    return stepped(system, rows, h, f"steps of {method}")
+
+
+def right_sides(system: System, step: Any, what: str) -> tuple[dict[sp.Symbol, sp.Expr], sp.Expr]:
+    """The rates of change of a system of which steps are taken, and their length.
+
+    Raises
+    ------
+    DeclarationError
+        For systems that are no flow, and a step with the name of something else.
+    """
+    if reason := system.unmet(["drift"]):
+        raise DeclarationError(f"{what}: {reason}")
+    if system.unknowns:
+        raise DeclarationError(f"{system.unknowns[0]} is an unknown term; fill it in with with_terms before {what}")
+    h = sp.Symbol(step) if isinstance(step, str) else expression(step)
+    if h in (*system.states, system.time) or h in system.parameters:
+        raise DeclarationError(f"the step is called {h}, as a state, a parameter or the time is; give it another name by step=")
+    return dict(zip(system.states, system.deterministic(what), strict=True)), h
+
+
+def stepped(system: System, rows: Mapping[sp.Symbol, sp.Expr], h: sp.Expr, what: str) -> DiscreteSystem:
+    """The map of steps of a system, whose time counts them."""
     for side in rows.values():
-        dag.refuse_growth(dag.size(side), f"a step of {method} of this system")
+        dag.refuse_growth(dag.size(side), f"one of {what} of this system")
     made = DiscreteSystem(
         rows,
-        observables={k: e.xreplace({system.time: present}) for k, e in system.observables.items()},
+        observables={k: e.xreplace({system.time: h * system.time}) for k, e in system.observables.items()},
         initial=system.initial,
         time=system.time,
-        provenance=(*system.provenance, f"steps of {method}, of length {h}"),
+        provenance=(*system.provenance, f"{what}, of length {h}"),
     )
     return made.with_parameters({p: v for p, v in system.defaults.items() if p in made.parameters})
 

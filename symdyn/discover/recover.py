@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from symdyn.discover.options import RecoverOptions, Report
@@ -51,7 +52,8 @@ def recover(
     Parameters
     ----------
     system : ODESystem, DiscreteSystem, SDESystem, PDESystem, ReactionNetwork or None
-        Unknown terms are undefined functions.  Parameters with a value are known, the others are fitted along.  Declared
+        Unknown terms are undefined functions, and networks (of `symdyn.learn`; initial values, which were fitted with them, are
+        then fitted anew).  Parameters with a value are known, the others are fitted along.  Declared
         initial values of ODE systems and maps, which are those at the first time of the data, are known as well: they are
         held unless they are named in ``options.fit`` or given bounds; of several trajectories only those of states without
         data are.  A note in `warnings` says where the data contradict one.
@@ -196,6 +198,8 @@ def recover(
         heldout=heldout, bounds=bounds, signs=signs, conserved=conserved, graph=graph, options=options,
     )  # fmt: skip
     check_values({**asked, "budget": budget, "progress": progress, "checkpoint": checkpoint})
+    if isinstance(system, System) and system.networks:
+        system = system.without_networks().replace(initial=MappingProxyType({}))
     data = measured(system, data)
     if isinstance(system, System) and not system.fields:
         system = system.with_initial_numbers(unknown=options.fit)

@@ -10,6 +10,7 @@ import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
+from symdyn import dag
 from symdyn.declaration import derivative
 from symdyn.errors import RecoveryError
 from symdyn.models.discrete import DiscreteSystem
@@ -117,7 +118,7 @@ def plain(system: System, sides: Iterable[sp.Expr] | None = None) -> Any:
     if sides is None and type(system) is kind.plain:
         return system
     equations = dict(zip(system.states, right_sides(system) if sides is None else sides, strict=True))
-    free = set().union(*(e.free_symbols for e in (*equations.values(), *system.observables.values())))
+    free = dag.free_symbols([*equations.values(), *system.observables.values()])
     return kind.plain(
         equations, {p: v for p, v in system.defaults.items() if p in free}, initial=dict(system.initial),
         observables=dict(system.observables), time=system.time, provenance=system.provenance,

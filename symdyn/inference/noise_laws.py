@@ -85,6 +85,8 @@ def _diagonal(*entries: np.ndarray) -> np.ndarray:
 
 
 class _Normal(ScaledLaw):
+    r"""With the expected value h, :math:`p(y) = e^{-(y - h)^2/2s^2}/(s\sqrt{2\pi})`."""
+
     name, parameters = "normal", ("deviation",)
 
     def score(self, y: np.ndarray, mean: np.ndarray, parameters: tuple[np.ndarray, ...], *, fisher: bool) -> LawScore:
@@ -102,7 +104,7 @@ class _Normal(ScaledLaw):
 
 
 class _LogNormal(ScaledLaw):
-    """The expected value is the median."""
+    r"""The expected value h is the median, :math:`p(y) = e^{-(\log y - \log h)^2/2s^2}/(y\, s\sqrt{2\pi})`."""
 
     name, parameters, positive = "lognormal", ("deviation",), True
 
@@ -127,6 +129,8 @@ class _LogNormal(ScaledLaw):
 
 
 class _Laplace(ScaledLaw):
+    r"""With the expected value h, :math:`p(y) = e^{-|y - h|/b}/2b`."""
+
     name, parameters = "laplace", ("scale",)
 
     def score(self, y: np.ndarray, mean: np.ndarray, parameters: tuple[np.ndarray, ...], *, fisher: bool) -> LawScore:
@@ -145,7 +149,10 @@ class _Laplace(ScaledLaw):
 
 
 class _Student(NoiseLaw):
-    """Information: Lange, Little, Taylor, J. Am. Stat. Assoc. 84, 881 (1989), appendix B."""
+    r"""With :math:`z = (y - h)/s`, :math:`p(y) \propto (1 + z^2/\nu)^{-(\nu + 1)/2}`: few data may lie far from the curve.
+
+    Information: Lange, Little, Taylor, J. Am. Stat. Assoc. 84, 881 (1989), appendix B.
+    """
 
     name, parameters, bounds = "student", ("scale", "freedom"), {"freedom": (0.5, 1e3)}
 
@@ -167,6 +174,8 @@ class _Student(NoiseLaw):
 
 
 class _Poisson(NoiseLaw):
+    r"""Counts with the mean h, :math:`p(y) = h^y e^{-h}/y!`."""
+
     name, parameters, centred, counts = "poisson", (), False, True
 
     def score(self, y: np.ndarray, mean: np.ndarray, parameters: tuple[np.ndarray, ...], *, fisher: bool) -> LawScore:
@@ -180,7 +189,12 @@ class _Poisson(NoiseLaw):
 
 
 class _NegativeBinomial(NoiseLaw):
-    """With mean m the variance is m + m^2/size; the information about the size is that of the squared scores."""
+    r"""Counts of the mean m and the variance :math:`m + m^2/r` with the size r.
+
+    .. math:: p(y) = \frac{\Gamma(y + r)}{\Gamma(r)\, y!} \left(\frac{r}{r + m}\right)^r \left(\frac{m}{r + m}\right)^y
+
+    The information about the size is that of the squared scores.
+    """
 
     name, parameters, bounds = "negative binomial", ("size",), {"size": (1e-4, 1e6)}
     centred, counts = False, True

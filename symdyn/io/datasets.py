@@ -66,12 +66,26 @@ def write_file(path: str | Path, write: Callable[[Path], Any]) -> None:
 def write_dataset(dataset: xr.Dataset, path: str | Path) -> None:
     """Write a dataset in the format that the suffix names: ``.nc``, ``.csv`` or ``.json``.
 
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+    path : str or Path
+
     Raises
     ------
     DeclarationError
         For other suffixes, and for data that a format cannot represent.
     OSError
         If the file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile, symdyn as sd
+    >>> run = sd.simulate(sd.ODESystem.from_text("x' = -x; x(0) = 1"), [0, 1], progress=False)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_dataset(run, f"{folder}/run.json")
+    ...     bool((read_dataset(f"{folder}/run.json").x == run.x).all())
+    True
     """
     suffix = check_format(path)
     if suffix == ".nc":
@@ -89,7 +103,32 @@ def write_dataset(dataset: xr.Dataset, path: str | Path) -> None:
 
 
 def read_dataset(path: str | Path) -> xr.Dataset:
-    """Read what `write_dataset` wrote to a ``.nc`` or ``.json`` file; `symdyn.io.tables` reads ``.csv`` files."""
+    """Read what `write_dataset` wrote to a ``.nc`` or ``.json`` file; `read_table` reads ``.csv`` files.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    xarray.Dataset
+        In memory.
+
+    Raises
+    ------
+    DeclarationError
+        For other suffixes, and files of JSON that hold something else.
+    OSError
+        If the file cannot be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_dataset(xr.Dataset({"x": ("time", [1.0, 0.5])}, {"time": [0.0, 1.0]}), f"{folder}/run.nc")
+    ...     read_dataset(f"{folder}/run.nc").x.values.tolist()
+    [1.0, 0.5]
+    """
     suffix = Path(path).suffix.lower()
     if suffix == ".nc":
         return xr.load_dataset(path, engine="netcdf4")

@@ -49,12 +49,25 @@ def read_model(path: str | Path, kind: str | None = None, **options: Any) -> Sys
         For the class of that kind, such as ``interpretation="stratonovich"`` or ``volume="V"``; for SBML and Antimony
         those of `read_sbml`.
 
+    Returns
+    -------
+    System
+
     Raises
     ------
     ParseError, DeclarationError
         If the text is no model of that kind; the message names the file.
     OSError
         If the file cannot be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "model.txt"
+    ...     _ = path.write_text("0 -> X, k; X -> 0, g")
+    ...     type(read_model(path)).__name__
+    'ReactionNetwork'
     """
     if Path(path).suffix in NETWORK_FILES:
         reader = NETWORK_FILES[Path(path).suffix]

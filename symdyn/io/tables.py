@@ -68,7 +68,7 @@ class _Reader:
 
 
 def read_table(path: str | Path, *, time: str | None = None, columns: Collection[str] | None = None) -> pd.DataFrame:
-    """Read a table of numbers; its column of times is called ``time`` in the result, whatever its name in the file.
+    r"""Read a table of numbers; its column of times is called ``time`` in the result, whatever its name in the file.
 
     Parameters
     ----------
@@ -95,6 +95,15 @@ def read_table(path: str | Path, *, time: str | None = None, columns: Collection
         no column of times, missing times or labels, dates that can be read in two ways, no data.
     OSError
         If the file cannot be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "counts.csv"
+    ...     _ = path.write_text("days,N\n0,2\n1,\n2,9\n")
+    ...     read_table(path, time="days").to_dict("list")
+    {'time': [0.0, 1.0, 2.0], 'N': [2.0, nan, 9.0]}
     """
     reader = _Reader(path)
     lines = reader.lines()
@@ -198,7 +207,33 @@ def _number(reader: _Reader, offset: int, column: int, cell: tuple[str, str]) ->
 
 
 def read_times(path: str | Path) -> np.ndarray:
-    """Output times: the column of times of a ``.csv`` or ``.tsv`` table, else numbers between white space or commas."""
+    r"""Read output times: the column of times of a ``.csv`` or ``.tsv`` table, else numbers between white space or commas.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    (T,) float64
+        As they are in the file.
+
+    Raises
+    ------
+    ParseError, DeclarationError
+        If the file holds something else.
+    OSError
+        If it cannot be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "times.txt"
+    ...     _ = path.write_text("0, 0.5  # two on a line\n1")
+    ...     read_times(path).tolist()
+    [0.0, 0.5, 1.0]
+    """
     if Path(path).suffix.lower() in TABLES:
         return read_table(path)["time"].to_numpy()
     lines = (line.partition("#")[0] for line in read_text(path).splitlines())

@@ -23,6 +23,7 @@ MEANINGS = {
     "large": "models of thousands of operations by implicit methods, and networks of many reactions",
     "fields": "fields on grids",
     "projection": "master equations on finitely many states",
+    "gradients": "gradients of costs by many parameters",
     "recovery": "recovery of whole equations from data",
 }
 
@@ -38,6 +39,7 @@ def drivers() -> dict[str, list[Callable[[], object]]]:
     found["large"] += [partial(plain_driver, "elimination"), partial(plain_driver, "jump_large")]
     found["fields"] += [partial(plain_driver, "stencil"), partial(plain_driver, "stencil_steps")]
     found["projection"] += [projection_driver]
+    found["gradients"] += [partial(plain_driver, "adjoint")]
     found["recovery"] += [candidates_driver]
     return found
 

@@ -39,9 +39,20 @@ TORTOISE = {
 def loggerhead_turtle() -> MatrixModel:
     """The loggerhead sea turtle, *Caretta caretta*: seven stages, one year a step.
 
+    Returns
+    -------
+    MatrixModel
+        With the published entries as numbers.
+
     References
     ----------
     Crouse, Crowder & Caswell, Ecology 68 (1987) 1412, table 4.
+
+    Examples
+    --------
+    >>> from symdyn.leslie import gallery
+    >>> gallery.loggerhead_turtle().names[:3]
+    ('hatchlings', 'small_juveniles', 'large_juveniles')
     """
     names = ["hatchlings", "small_juveniles", "large_juveniles", "subadults", "novices", "remigrants", "mature"]
     stay = [0, 0.7370, 0.6610, 0.6907, 0, 0, 0.8089]
@@ -52,9 +63,20 @@ def loggerhead_turtle() -> MatrixModel:
 def killer_whale() -> MatrixModel:
     """Females of the killer whale, *Orcinus orca*: reducible, since the old do not reproduce; one year a step.
 
+    Returns
+    -------
+    MatrixModel
+        With the published entries as numbers.
+
     References
     ----------
     Brault & Caswell, Ecology 74 (1993) 1444; Caswell, Matrix Population Models, 2nd ed. (2001), example 5.1.
+
+    Examples
+    --------
+    >>> from symdyn.leslie import gallery
+    >>> bool(gallery.killer_whale().irreducible)
+    False
     """
     names = ["yearlings", "juveniles", "mature", "postreproductive"]
     stay, grow = [0, 0.9111, 0.9534, 0.9804], [0.9775, 0.0736, 0.0452]
@@ -67,6 +89,11 @@ def desert_tortoise(fertility: str = "medium high") -> MatrixModel:
     Parameters
     ----------
     fertility : {'low', 'medium low', 'medium high', 'high'}
+
+    Returns
+    -------
+    MatrixModel
+        With the published entries as numbers.
 
     References
     ----------
@@ -93,9 +120,20 @@ def desert_tortoise(fertility: str = "medium high") -> MatrixModel:
 def teasel() -> MatrixModel:
     """The teasel, *Dipsacus sylvestris*: what flowers makes seeds and rosettes of all sizes, the last column; one year a step.
 
+    Returns
+    -------
+    MatrixModel
+        With the published entries as numbers.
+
     References
     ----------
     Werner & Caswell, Ecology 58 (1977) 1103; Caswell, Matrix Population Models, 2nd ed. (2001), example 5.2.
+
+    Examples
+    --------
+    >>> from symdyn.leslie import gallery
+    >>> float(gallery.teasel().matrix[0, 5])
+    322.388
     """
     names = ["first_year_seeds", "second_year_seeds", "small_rosettes", "medium_rosettes", "large_rosettes", "flowering"]
     matrix = [
@@ -113,9 +151,20 @@ def teasel() -> MatrixModel:
 def united_states_1967() -> MatrixModel:
     """Women of the United States in 1967 up to the age of 50: ten classes of five years, five years a step.
 
+    Returns
+    -------
+    MatrixModel
+        With the published entries as numbers.
+
     References
     ----------
     Keyfitz & Flieger, Population: Facts and Methods of Demography (1971); Caswell, Theoretical Population Biology 49 (1996) 30.
+
+    Examples
+    --------
+    >>> from symdyn.leslie import gallery
+    >>> gallery.united_states_1967().names[-1]
+    'age_45'
     """
     births = [0, 0.0010478, 0.0820086, 0.2884376, 0.3777064, 0.2647110, 0.1405144, 0.0585568, 0.0134388, 0.0003327]
     lives = [0.9972036, 0.9983625, 0.9978063, 0.9967535, 0.9961039, 0.9948677, 0.9923658, 0.9885968, 0.9828676]
@@ -125,6 +174,11 @@ def united_states_1967() -> MatrixModel:
 
 def emperor_goose() -> MatrixModel:
     """The emperor goose, *Chen canagica*, with vital rates as symbols; one year a step.
+
+    Returns
+    -------
+    MatrixModel
+        With the published vital rates as default values of its parameters.
 
     References
     ----------
@@ -153,6 +207,11 @@ def polar_bear() -> list[MatrixModel]:
     """The polar bear, *Ursus maritimus*, of the southern Beaufort Sea, 2001 to 2005: the ice was poor in the last two years.
 
     Stages are females of two, three and four years; adults without young, with cubs of the year, with yearlings.
+
+    Returns
+    -------
+    list of MatrixModel
+        One for each year.
 
     References
     ----------
@@ -189,6 +248,11 @@ def polar_bear() -> list[MatrixModel]:
 
 def hudsonia() -> list[MatrixModel]:
     """The mountain golden heather, *Hudsonia montana*, 1985 to 1988: seeds, seedlings and four sizes; one year a step.
+
+    Returns
+    -------
+    list of MatrixModel
+        One for each year.
 
     References
     ----------

@@ -43,6 +43,11 @@ class NetworkScheme:
 class JumpScheme(NetworkScheme):
     """A method that fires every reaction of a network at its own time.
 
+    Attributes
+    ----------
+    name, reference, applies, options
+        As of `NetworkScheme`.
+
     Examples
     --------
     >>> import symdyn as sd

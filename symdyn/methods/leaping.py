@@ -50,6 +50,11 @@ class LeapScheme(NetworkScheme):
 class HybridScheme(NetworkScheme):
     """A method in which some reactions flow and the others jump.
 
+    Attributes
+    ----------
+    name, reference, applies, options
+        As of `NetworkScheme`.
+
     Examples
     --------
     >>> import symdyn as sd

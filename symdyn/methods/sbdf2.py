@@ -14,6 +14,11 @@ class Sbdf2(FieldOptions):
 
     Nonlinear terms are extrapolated from two steps.
 
+    Parameters
+    ----------
+    max_steps : int, optional
+        Steps allowed to each trajectory, as of `FieldOptions`.
+
     References
     ----------
     Ascher, Ruuth & Wetton, SIAM Journal on Numerical Analysis 32 (1995) 797, scheme SBDF.

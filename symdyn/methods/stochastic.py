@@ -150,7 +150,12 @@ class StochasticScheme(FixedStepScheme):
 
 @dataclass(frozen=True, kw_only=True)
 class MapScheme(FixedStepScheme):
-    """The iteration of a map, whose step has length 1; attributes are those of `FixedStepScheme`.
+    """The iteration of a map, whose step has length 1.
+
+    Attributes
+    ----------
+    name, reference, step, applies, order, needs_dz, options
+        As of `FixedStepScheme`.
 
     Examples
     --------

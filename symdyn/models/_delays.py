@@ -38,7 +38,9 @@ def named_slopes(side: Any) -> Any:
     -x(t) + x'(t - 1)/2
     """
     swap = {}
-    for node in side.atoms(sp.Subs) if isinstance(side, sp.Basic) else ():
+    for node in dag.nodes([side]) if isinstance(side, sp.Basic) else ():
+        if not isinstance(node, sp.Subs):
+            continue
         rate = node.expr
         if isinstance(rate, sp.Derivative) and isinstance(rate.expr, AppliedUndef) and rate.variables == node.variables:
             swap[node] = sp.Function(f"{rate.expr.func.__name__}'")(*node.point)

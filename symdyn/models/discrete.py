@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar, Self
 
 import sympy as sp
@@ -105,7 +106,7 @@ class DiscreteSystem(MapVerbs, SteppedSystem):
         """
         t = self.time
         sides = zip(self.states, self.map, strict=True)
-        return [Equation(f"{s}[{t}+1]", str(f), rf"{sp.latex(s)}_{{{sp.latex(t)}+1}}", sp.latex(f)) for s, f in sides]
+        return [Equation(f"{s}[{t}+1]", str(f), rf"{sp.latex(s)}_{{{sp.latex(t)}+1}}", partial(sp.latex, f)) for s, f in sides]
 
 
 KINDS.register("map", DiscreteSystem)

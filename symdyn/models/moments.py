@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import islice
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
@@ -445,13 +445,13 @@ class MomentSystem(ODESystem):
         return list(self._rows())
 
     def _rows(self, most: int | None = None) -> Iterator[Equation]:
-        """The equations and the relations of the closure, or only the first of them, since LaTeX is slow."""
+        """The equations and the relations of the closure, or only the first of them."""
         names = self._latex_names()
         change = r"\tfrac{\mathrm{d}}{\mathrm{d}t} "
         sides = [(f"{s}'", change + names[s], f) for s, f in zip(self.states, self.open_sides, strict=True)]
         sides += [(str(s), names[s], f) for s, f in self.relations.items()]
         for text, latex, f in sides[:most]:
-            yield Equation(text, str(f), latex, sp.latex(f, symbol_names=names))
+            yield Equation(text, str(f), latex, partial(sp.latex, f, symbol_names=names))
 
     def _latex_names(self) -> dict[sp.Symbol, str]:
         """Moments in angle brackets, central moments with the deviation, cumulants with a subscript c."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, ClassVar, Self
 
 import sympy as sp
@@ -234,8 +234,8 @@ class ODESystem(FlowVerbs, System):
         """
         sides = zip(self.states, self.drift, strict=True)
         return [
-            Equation("0", f"{f} for {s}", "0", sp.latex(f)) if s in self.algebraic else
-            Equation(f"{s}'", str(f), rf"\dot{{{sp.latex(s)}}}", sp.latex(f)) for s, f in sides
+            Equation("0", f"{f} for {s}", "0", partial(sp.latex, f)) if s in self.algebraic else
+            Equation(f"{s}'", str(f), rf"\dot{{{sp.latex(s)}}}", partial(sp.latex, f)) for s, f in sides
         ]  # fmt: skip
 
 

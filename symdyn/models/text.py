@@ -71,7 +71,7 @@ def model_text(system: System) -> str:
 def text_of(system: System) -> str | None:
     r"""The text of a system if it reads back as the same system, else None.
 
-    No text holds states such as the moment ``E[X]``, and functions that are defined by pieces.
+    No text holds states such as the moment ``E[X]``, functions that are defined by pieces, and the weights of networks.
 
     Examples
     --------
@@ -103,7 +103,9 @@ def reads_back(system: System, text: str) -> bool:
     """Whether a text makes a system of that text again."""
     options: dict[str, Any] = {name: getattr(system, name) for name in system.text_options or ()}
     try:
-        return model_text(text_kinds()[system.kind].from_text(text, time=system.time, **options)) == text
+        again = text_kinds()[system.kind].from_text(text, time=system.time, **options)
+        # networks are written like unknown terms
+        return len(again.unknowns) == len(system.unknowns) and model_text(again) == text
     except SymdynError:
         return False
 

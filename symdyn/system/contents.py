@@ -14,6 +14,7 @@ from sympy.core.function import AppliedUndef
 
 from symdyn import dag
 from symdyn.errors import DeclarationError
+from symdyn.neural_terms import NetworkTerm
 from symdyn.paths import Path
 from symdyn.registry import suggest
 
@@ -259,7 +260,7 @@ class Contents(ABC):
     @property
     def time_dependent(self) -> bool:
         """Whether a right-hand side depends on time."""
-        return any(self.time in e.free_symbols for e in self.expressions)
+        return self.time in dag.free_symbols(self.expressions)
 
     @property
     def whole_steps(self) -> bool:
@@ -274,6 +275,29 @@ class Contents(ABC):
             if isinstance(e, AppliedUndef):
                 found.add(e)
         return tuple(sorted(found.difference(self.delays), key=str))
+
+    @cached_property
+    def networks(self) -> tuple[NetworkTerm, ...]:
+        """Trained networks at their arguments, sorted by name."""
+        every = dag.nodes((*self.expressions, *self.observables.values()))
+        return tuple(sorted((e for e in every if isinstance(e, NetworkTerm)), key=str))
+
+    def without_networks(self) -> Self:
+        """The same system with unknown terms, such as ``f(x, y)``, in the place of its networks.
+
+        Returns
+        -------
+        System
+
+        Examples
+        --------
+        >>> import sympy as sp, symdyn as sd
+        >>> x, f = sp.symbols("x"), sd.DenseLayers("f", [([[2.0]], None, "identity")])
+        >>> sd.ODESystem({x: sd.TrainedNetwork(f)(x)}).without_networks().unknowns
+        (f(x),)
+        """
+        swap = {n: n.unknown for n in self.networks}
+        return self.map_expressions(lambda e: e.xreplace(swap)) if swap else self
 
     @cached_property
     def digest(self) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import sympy as sp
 from sympy.core.function import AppliedUndef
@@ -22,6 +22,7 @@ from symdyn.declaration import (
     read_equations,
 )
 from symdyn.errors import DeclarationError
+from symdyn.neural_terms import NetworkTerm, TrainedNetwork
 from symdyn.parsing import MAX_TEXT, ModelText, parse_model
 from symdyn.paths import Path, PathSlope
 from symdyn.system.initial import Beginning
@@ -29,8 +30,17 @@ from symdyn.system.initial import Beginning
 __all__ = ["Equation", "System"]
 
 
-class Equation(NamedTuple):
+class Equation:
     """Both sides of an equation, as text (which `System.from_text` reads back, to the digits printed) and as LaTeX.
+
+    Parameters
+    ----------
+    left, right : str
+    left_latex : str
+    right_latex : str or callable
+        A function is called when the LaTeX is asked for: it takes longer to make than all text of a system.
+    join : str, optional
+        Between the sides of the text.
 
     Examples
     --------
@@ -39,14 +49,20 @@ class Equation(NamedTuple):
     '- k x'
     """
 
-    left: str
-    right: str
-    left_latex: str
-    right_latex: str
-    join: str = " = "
+    def __init__(self, left: str, right: str, left_latex: str, right_latex: str | Callable[[], str], join: str = " = ") -> None:
+        self.left, self.right, self.left_latex, self.join = left, right, left_latex, join
+        self._latex = right_latex
+
+    @cached_property
+    def right_latex(self) -> str:
+        """The right side as LaTeX."""
+        return self._latex if isinstance(self._latex, str) else self._latex()
 
     def __str__(self) -> str:
         return f"{self.left}{self.join}{self.right}"
+
+    def __repr__(self) -> str:
+        return f"Equation({str(self)!r})"
 
 
 class System(Beginning):
@@ -460,7 +476,8 @@ class System(Beginning):
         ----------
         terms : mapping
             From an unknown term (``f(x, y)``), its function (``f``, then the expression is in the arguments of
-            each application) or its name to the expression that takes its place.
+            each application) or its name to the expression that takes its place.  A trained network counts as an unknown
+            term, and may take the place of one.
         defaults : mapping of Symbol to float, optional
             Values of parameters that the expressions bring in.
 
@@ -482,24 +499,27 @@ class System(Beginning):
         y' = x*y - y
         """
         found = {}
-        by_name = {u.func.__name__: u for u in reversed(self.unknowns)}
+        by_name = {u.func.__name__: u for u in reversed((*self.unknowns, *(n.unknown for n in self.networks)))}
         for key, value in terms.items():
+            key = key.unknown if isinstance(key, NetworkTerm) else key
             name = key if isinstance(key, str) else getattr(key, "__name__", None) or key.func.__name__
             if name not in by_name:
-                known = ", ".join(map(str, self.unknowns)) or "none"
+                known = ", ".join(map(str, by_name.values())) or "none"
                 raise DeclarationError(f"{key} is not an unknown term of this system; its unknown terms: {known}")
-            found[name] = (key if isinstance(key, AppliedUndef) else by_name[name], expression(value))
+            pattern = key if isinstance(key, AppliedUndef) else by_name[name]
+            found[name] = (pattern, value(*pattern.args) if isinstance(value, TrainedNetwork) else expression(value))
 
         def fill(e: sp.Expr) -> sp.Expr:
             swap = {}
-            for u in e.atoms(AppliedUndef):
-                if u.func.__name__ in found:
-                    pattern, value = found[u.func.__name__]
-                    swap[u] = value.subs(dict(zip(pattern.args, u.args, strict=True)), simultaneous=True)
+            for u in e.atoms(AppliedUndef, NetworkTerm):
+                term = u.unknown if isinstance(u, NetworkTerm) else u
+                if term.func.__name__ in found:
+                    pattern, value = found[term.func.__name__]
+                    swap[u] = value.subs(dict(zip(pattern.args, term.args, strict=True)), simultaneous=True)
             return e.xreplace(swap)
 
         filled = self.map_expressions(fill)
-        line = "with " + ", ".join(f"{k} = {v}" for k, v in found.values())
+        line = "with " + ", ".join(str(v.network) if isinstance(v, NetworkTerm) else f"{k} = {v}" for k, v in found.values())
         symbols = filled._symbols() | dag.free_symbols(self._formulas(self.initial))
         symbols = {s.path if isinstance(s, PathSlope) else s for s in symbols}
         free = symbols - set(self.initial_symbols) - {self.time}
@@ -536,6 +556,7 @@ class System(Beginning):
             lines.append(f"  initial: {', '.join(shown)}")
         if self.unknowns:
             lines.append(f"  unknown: {', '.join(map(str, self.unknowns))}")
+        lines += [f"  {text}" for text in dict.fromkeys(str(n.network) for n in self.networks)]
         return "\n".join(lines)
 
     def _repr_latex_(self) -> str:

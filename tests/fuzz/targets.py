@@ -14,6 +14,7 @@ import numpy as np
 import sympy as sp
 
 import symdyn as sd
+from symdyn.inference.data import Observations, Trajectory
 from symdyn.inference.journal import Journal
 from symdyn.inference.reading import read_data
 from symdyn.io.arguments import parse_assignments, parse_duration, parse_range
@@ -112,6 +113,22 @@ def _checkpoint() -> Target:
     empty = io.BytesIO()
     zipfile.ZipFile(empty, "w").close()
     return Target((buffer.getvalue(), lone.getvalue(), empty.getvalue()), _file("search.npz", Journal))
+
+
+def _learned(read: Callable[[Path], object]) -> Target:
+    """Files of a network, and of a system that was learned."""
+    x, seeds = sp.Symbol("x"), []
+    network = sd.TrainedNetwork(
+        sd.DenseLayers("f", [(np.ones((3, 1)), np.zeros(3), "tanh"), (np.ones((1, 3)), None, "identity")])
+    )
+    seen = Observations((Trajectory(np.arange(3.0), np.ones((3, 1))),), ("x",), np.ones(1), np.ones(1))
+    system = sd.ODESystem({x: network(x)}, initial={x: 1.0})
+    whole = sd.Learned(system, ({"f": network},), {"train": np.ones(2), "validation": np.ones(2)}, {}, seen, np.ones((1, 1)))
+    with tempfile.TemporaryDirectory() as folder:
+        for one in (network, whole):
+            one.save(Path(folder) / "f.npz")
+            seeds.append((Path(folder) / "f.npz").read_bytes())
+    return Target(tuple(seeds), _file("f.npz", read))
 
 
 def _sbml() -> Target:
@@ -218,6 +235,8 @@ TARGETS: dict[str, Callable[[], Target]] = {
     "assignments": lambda: Target((b"a=0.4,0.5:2:7", b"x=1e3"), _text(lambda text: parse_assignments([text]))),
     "recovery": _recovery,
     "checkpoint": _checkpoint,
+    "network": lambda: _learned(sd.TrainedNetwork.load),
+    "learned system": lambda: _learned(sd.Learned.load),
     "store": _store,
     "PEtab": _petab,
     "archive": _archive,

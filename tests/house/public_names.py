@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 from collections.abc import Iterator
 from functools import cached_property
@@ -26,11 +27,15 @@ class Public(NamedTuple):
     returns: bool
 
 
+#: Packages of public names that `symdyn` itself does not name.
+FURTHER = ("symdyn.io", "symdyn.leslie.gallery", "symdyn.models.zoo")
+
+
 def public_packages() -> list[ModuleType]:
-    """`symdyn` and the packages that it names."""
+    """`symdyn`, the packages that it names, and those below them."""
     found = [symdyn]
     found += [value for name in symdyn.__all__ if inspect.ismodule(value := getattr(symdyn, name))]
-    return found
+    return found + [importlib.import_module(name) for name in FURTHER]
 
 
 def public_objects() -> Iterator[Public]:

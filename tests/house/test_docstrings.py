@@ -29,6 +29,9 @@ def test_it_has_the_sections_of_numpydoc(thing):
         return
     assert ">>>" in thing.docstring, "no example"
     if thing.kind == "class":
+        described = section(thing.docstring, "Parameters") + section(thing.docstring, "Attributes")
+        protocol = thing.parameters == ("args", "kwargs")
+        assert described or protocol or not thing.parameters, "it does not say what it is made of"
         return
     described = section(thing.docstring, "Parameters")
     for name in thing.parameters:

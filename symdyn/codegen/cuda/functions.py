@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from symdyn.codegen.emit_dense_text import on_card
 from symdyn.codegen.emit_numba import argument_names, harmless, statements
 from symdyn.codegen.program import Program
 
@@ -72,7 +73,7 @@ def device_function(program: Program, forms: Sequence[str] = ("tuple", "tuple", 
         labelled = enumerate(zip(results, program.labels, strict=True))
         ends = [f"{RESULTS[result].format(j=j)} = {r}  # {harmless(label)}" for j, (r, label) in labelled]
     arguments = [*blocks, *(["memory"] if "memory" in (*forms, result) else []), *(["out"] if result in RESULTS else [])]
-    body = "\n".join(f"    {line}" for line in (*loads, *map(_without_branches, lines), *ends))
+    body = "\n".join(f"    {on_card(line)}" for line in (*loads, *map(_without_branches, lines), *ends))
     return f"def {program.name}({', '.join(arguments)}):\n{body}".replace("math.floor(", "floor(").replace(
         "math.ceil(", "ceil("
     )

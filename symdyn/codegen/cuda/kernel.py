@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 from types import ModuleType
 from typing import Any
@@ -17,6 +18,7 @@ from symdyn.codegen.cuda.join import arguments, join_kernel
 from symdyn.codegen.cuda.launch import CardKernel, require_card, run_on_card
 from symdyn.codegen.cuda.reductions import Reduction
 from symdyn.codegen.cuda.toolchain import Resources
+from symdyn.codegen.emit_dense_text import dense_definitions, on_card
 from symdyn.codegen.families.base import Batch, Options, Run, Signals
 from symdyn.codegen.functions import programs
 from symdyn.codegen.load import digest, host, import_text
@@ -63,6 +65,8 @@ class CudaKernel(CardKernel):
         made = programs(system, self._scheme, until)[1]
         self.noted, self.card_seconds = made.facts, 0.0
         device = self.family.device(system, self._scheme, made)
+        dense = [on_card(text) for text in dense_definitions(made.programs)]
+        device = replace(device, functions="\n\n\n".join([*dense, device.functions]))
         if precision == "float32" and not device.single:
             raise CompileError(f"{method!r} counts molecules, which single precision cannot; leave precision='float32' out")
         self._source = join_kernel(f"{method} for\n\n{system}", device, precision)

@@ -16,6 +16,7 @@ from symdyn.codegen.cuda import toolchain
 from symdyn.codegen.cuda.functions import device_function
 from symdyn.codegen.cuda.join import Device, join_module
 from symdyn.codegen.cuda.launch import CardKernel, OnCard, require_card, start_on_card, trajectories_that_fit
+from symdyn.codegen.emit_dense_text import dense_definitions, on_card
 from symdyn.codegen.families.base import Batch, Options, Run, Signals
 from symdyn.codegen.load import import_text
 from symdyn.codegen.program import Program
@@ -145,7 +146,8 @@ def _module(observer: Program | None, states: int, precision: str) -> ModuleType
     else:
         call = f"    found = {observer.name}((real(times[q]),), (values[q], i), (parameters, i))"
         stores = [f"    values[q, {states + j}, i] = found[{j}]" for j in range(len(observer.outputs))]
-        functions = "\n".join([device_function(observer, ("tuple", "table", "table")), "\n", head, call, *stores])
+        dense = [on_card(text) for text in dense_definitions([observer])]
+        functions = "\n".join([*dense, device_function(observer, ("tuple", "table", "table")), "\n", head, call, *stores])
     return import_text("reducing", join_module("Statistics on the card.", Device(functions, "reducing"), precision), "cuda")
 
 

@@ -20,14 +20,14 @@ from symdyn.inference.parameters import LibraryTerm
 from symdyn.models.operators import Operator
 from symdyn.models.pde import PDESystem
 
-__all__ = ["Learned", "learned_formulas"]
+__all__ = ["LearnedFormulas", "learned_formulas"]
 
 #: Formulas of each unknown term from whose combinations the search begins, and most combinations.
 BEGINNINGS, MOST = 2, 16
 
 
 @dataclass(frozen=True)
-class Learned:
+class LearnedFormulas:
     """Formulas of learned terms.
 
     Attributes
@@ -68,7 +68,7 @@ class Learned:
 
 def learned_formulas(
     system: PDESystem, fit: SurrogateFit, shapes: Mapping[AppliedUndef, Sequence[sp.Expr]], request: Request
-) -> Learned | None:
+) -> LearnedFormulas | None:
     """What the regressor makes of the samples of every unknown function; None without one.
 
     The sparse regressor chooses among the terms of the library that are made of the arguments.
@@ -89,4 +89,4 @@ def learned_formulas(
         wider[unknown] = tuple(t.shape for t in terms)
         guesses |= {c.name: values[0] for t in terms for c, values in t.constants.items()}
         formulas.append([[(terms[k].shape, coefficient) for k, coefficient in formula] for formula in found])
-    return Learned(wider, guesses, tuple(formulas))
+    return LearnedFormulas(wider, guesses, tuple(formulas))

@@ -48,7 +48,7 @@ def descend(
     margin: float = 1.0,
     patience: int = 25,
     tolerance: float = 1e-5,
-    tell: Callable[[int], None] | None = None,
+    tell: Callable[[int], bool | None] | None = None,
 ) -> Descended:
     """Minimise ``|r(w)|^2 + precision . w^2``.
 
@@ -65,9 +65,9 @@ def descend(
     tolerance : float
         Relative decrease over ten accepted steps below which it is over.
     tell : callable, optional
-        Called with the number of trials.
+        Called with the number of trials; if it returns False, that was the last.
     """
-    w, damping, rise = np.array(first, dtype=float), -1.0, 2.0
+    w, damping, rise, stopped = np.array(first, dtype=float), -1.0, 2.0, False
     r, cost = _valued(residuals, w, precision, data)
     j, best, liked, since, accepted = Blocks(None, None), w, np.inf, 0, True
     costs: list[float] = []
@@ -83,8 +83,7 @@ def descend(
                 damping, rise = damping * rise, 2 * rise
             if damping > MOST:
                 break
-            if tell is not None:
-                tell(done)
+            stopped = tell is not None and tell(done) is False
         since += 1
         if accepted:
             costs.append(cost)
@@ -97,7 +96,7 @@ def descend(
             j = _blocks(jacobian(w, data))
             size = sum(float(np.sum(part**2)) for part in j) / r.size
             damping, rise = 1e-2 * size if damping < 0 else max(damping / 3, LEAST), 2.0
-        if judge is not None and since >= max(patience, 1):
+        if stopped or (judge is not None and since >= max(patience, 1)):
             break
     return Descended(best if judge is not None else w, cost, {"train": np.array(costs), "validation": np.array(values)})
 

@@ -9,13 +9,10 @@ import jax
 import numpy as np
 
 from symdyn.codegen import cache
-from symdyn.discover.surrogates.registry import SurrogateFit, TermSamples
+from symdyn.discover.surrogates.registry import MemberFit, SurrogateFit, TermSamples
 from symdyn.system import System
 
-__all__ = ["Learned", "ensemble", "prepare"]
-
-#: States of every trajectory; arguments (..., a) and values (..., k) of terms; free parameters; losses.
-Learned = tuple[Any, Any, Any, Any, dict[str, np.ndarray]]
+__all__ = ["ensemble", "prepare"]
 
 
 def prepare() -> None:
@@ -31,8 +28,8 @@ def ensemble(
     system: System,
     options: Any,
     times: tuple[np.ndarray, ...],
-    member: Callable[[int, Callable[[int], None]], Learned],
-    progress: Callable[[int, int], None] | None,
+    member: Callable[[int, Callable[[int], bool | None]], MemberFit],
+    progress: Callable[[int, int], bool | None] | None,
 ) -> SurrogateFit:
     """Train every member and average states, terms and parameters; samples on which members disagree weigh less.
 
@@ -46,12 +43,13 @@ def ensemble(
     found = []
     for k in range(options.members):
 
-        def tell(done: int, before: int = k * options.iterations) -> None:
-            if progress is not None:
-                progress(before + min(done, options.iterations), options.members * options.iterations)
+        def tell(done: int, before: int = k * options.iterations) -> bool | None:
+            if progress is None:
+                return None
+            return progress(before + min(done, options.iterations), options.members * options.iterations)
 
         found.append(member(k, tell))
-    states, arguments, values, parameters, losses = zip(*found, strict=True)
+    states, arguments, values, parameters, losses, _ = zip(*found, strict=True)
     ends = np.cumsum([0, *(len(u.args) for u in system.unknowns)])
     columns, every = np.mean(arguments, axis=0), np.stack(values)
     terms = {}
@@ -65,4 +63,4 @@ def ensemble(
     free = [p for p in system.parameters if p not in system.defaults]
     estimated = dict(zip(free, map(float, np.mean(parameters, axis=0)), strict=True))
     mean_states = tuple(np.mean(each, axis=0) for each in zip(*states, strict=True))
-    return SurrogateFit(times, mean_states, terms, estimated, {"members": list(losses)})
+    return SurrogateFit(times, mean_states, terms, estimated, {"members": list(losses)}, tuple(found))

@@ -9,10 +9,10 @@ import numpy as np
 
 from symdyn.discover.fields.data import FieldData
 from symdyn.discover.surrogates._descent import descend
-from symdyn.discover.surrogates._ensemble import Learned, ensemble, prepare
+from symdyn.discover.surrogates._ensemble import ensemble, prepare
 from symdyn.discover.surrogates._equations import Data
 from symdyn.discover.surrogates._field_problem import FieldEquations
-from symdyn.discover.surrogates.registry import SurrogateFit
+from symdyn.discover.surrogates.registry import MemberFit, SurrogateFit
 from symdyn.errors import RecoveryError
 from symdyn.models.pde import PDESystem
 
@@ -46,11 +46,12 @@ def train(
     times = tuple(np.linspace(ends[0], ends[1], TIMES) for ends in begun.ends)
     grid = np.stack([_grid(t, points) for t in times])
 
-    def member(k: int, tell: Callable[[int], None]) -> Learned:
+    def member(k: int, tell: Callable[[int], bool | None]) -> MemberFit:
         w, d, losses = _descended(equations, begun, options, np.random.default_rng([seed, k]), tell)
         states, arguments, values = equations.sample(w, d, grid)
         fields = np.asarray(states).reshape(len(times), TIMES, PLACES, -1).transpose(0, 1, 3, 2)
-        return fields, arguments, values, equations.terms.free(equations.split(w)[1]), losses
+        shared = equations.split(w)[1]
+        return MemberFit(fields, arguments, values, equations.terms.free(shared), losses, equations.terms.trained(d, shared))
 
     return ensemble(system, options, times, member, progress)
 
@@ -61,7 +62,7 @@ def _grid(times: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 def _descended(
-    equations: FieldEquations, d: Data, options: Any, rng: np.random.Generator, tell: Callable[[int], None]
+    equations: FieldEquations, d: Data, options: Any, rng: np.random.Generator, tell: Callable[[int], bool | None]
 ) -> tuple[np.ndarray, Data, dict[str, np.ndarray]]:
     """Fields on the data alone, then with the equations ever more strictly; the weights with the units they belong to."""
     done, w, found = 0, equations.first(rng), []
@@ -72,8 +73,8 @@ def _descended(
     for stricter, most in zip((np.inf, *STRICTER), trials, strict=True):
         d = d._replace(strict=weight / stricter)
 
-        def further(count: int, before: int = done) -> None:
-            tell(before + count)
+        def further(count: int, before: int = done) -> bool | None:
+            return tell(before + count)
 
         found.append(descend(
             equations.misfit, equations.slopes, w, equations.precision, d, trials=most, tolerance=SETTLED, tell=further
@@ -100,7 +101,8 @@ def _units(equations: FieldEquations, d: Data, w: np.ndarray) -> Data:
     gap, gain = _rms(rest.reshape(-1, rest.shape[-1])), _rms(one.reshape(-1, *one.shape[2:]))  # (n,), (k, n)
     reach = np.array([max((gap[i] / g for i, g in enumerate(row) if g > 1e-12), default=1.0) for row in gain])
     rate = np.where(rate > 0, rate, 1.0)
-    return d._replace(rate=rate, middle=middle, spread=spread, reach=np.where(reach > 0, reach, 1.0))
+    middle, spread, reach = equations.terms.shared(middle, spread, np.where(reach > 0, reach, 1.0))
+    return d._replace(rate=rate, middle=middle, spread=spread, reach=reach)
 
 
 def _rms(values: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""An ODE with small networks in place of its unknown terms, integrated by JAX in windows of the data."""
+"""An ODE or map with small networks in place of its unknown terms, followed by JAX in windows of the data."""
 
 from __future__ import annotations
 
@@ -26,12 +26,18 @@ class NetworkODE:
         self.networks = TermNetworks(system, options.width, options.decay, options.signs)
         self._rates, self._substeps = NetworkRates(system, self.networks), options.substeps
         self.units = self._rates.units(observed)
+        #: Most steps of a map between two data; 0 of rates of change.
+        self.gap = int(np.ceil(np.diff(cut.times, axis=1).max())) if system.whole_steps else 0
         self.count, self.scale = len(cut.trajectory), self.units.size
         self.starts = self.count * len(self.scale)
         self.precision = np.concatenate([np.full(self.starts, LOOSE), self.networks.precision])
 
     def _interval(self, s: jax.Array, y: jax.Array, time: jax.Array, following: jax.Array) -> jax.Array:
-        """The state at the next time, by steps of the classical Runge-Kutta method."""
+        """The state at the next time, by steps of the classical Runge-Kutta method, or of the map."""
+        if self.gap:
+            for k in range(self.gap):
+                y = jnp.where(time + k < following, self._rates(self.units, s, time + k, y), y)
+            return y
         h = (following - time) / self._substeps
         slope = partial(self._rates, self.units, s)
         for k in range(self._substeps):

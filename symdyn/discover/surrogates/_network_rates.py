@@ -62,7 +62,7 @@ class NetworkRates:
         moved = np.abs(np.asarray(moved))
         moved = np.where(np.isfinite(moved) & (moved > 1e-12), moved, 0.0)
         reach = [max((rate[i] / s for i, s in enumerate(c) if s > 0), default=1.0) for c in moved.T]
-        return Units(centre, size, rate, middle, spread, np.array(reach))
+        return Units(centre, size, rate, *self._terms.shared(middle, spread, np.array(reach)))
 
     def _argument_scales(self, observed: Observations, parameters: Any, centre: Any) -> tuple[np.ndarray, np.ndarray]:
         """Middle and spread of every argument of an unknown term."""
@@ -92,5 +92,5 @@ def _scales(system: System, observed: Observations) -> tuple[np.ndarray, np.ndar
         else:
             start = float(seen[0]) if seen.size else system.initial.get(s, 1.0)
             centre[i], size[i], way = start, abs(start) or 1.0, 0.0
-        rate[i] = max(way, size[i]) / total
+        rate[i] = size[i] if system.whole_steps else max(way, size[i]) / total
     return centre, size, rate

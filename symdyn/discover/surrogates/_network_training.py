@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -10,10 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from symdyn.discover.surrogates._descent import Blocks, descend
-from symdyn.discover.surrogates._ensemble import Learned, ensemble, prepare
+from symdyn.discover.surrogates._ensemble import ensemble, prepare
 from symdyn.discover.surrogates._network_ode import NetworkODE
 from symdyn.discover.surrogates._windows import TrainingWindows, trained_on, windows
-from symdyn.discover.surrogates.registry import SurrogateFit
+from symdyn.discover.surrogates.inversion import Inversion
+from symdyn.discover.surrogates.registry import MemberFit, SurrogateFit
 from symdyn.discover.surrogates.smoothing import Smoothing
 from symdyn.errors import RecoveryError
 from symdyn.inference.data import Observations
@@ -50,11 +52,11 @@ def train(
 
     trained = list(trained_on(observed, options, np.random.default_rng(seed)))
 
-    def member(k: int, tell: Callable[[int], None]) -> Learned:
+    def member(k: int, tell: Callable[[int], bool | None]) -> MemberFit:
         training = windows(trained[k], noise, options.window).weights
         judging = cut.weights - training
         try:  # of all points, those that judge would have been seen
-            begun = Smoothing().fit(system, trained[k])
+            begun = (Inversion() if system.whole_steps else Smoothing()).fit(system, trained[k])
         except RecoveryError:
             begun = None
         starts = (_starts(system, trained[k], cut) / ode.scale).ravel()
@@ -74,7 +76,9 @@ def train(
                 "use shorter windows (option window), the surrogate 'pinn', or none"
             )
         path, s = np.asarray(states(best, dense)), best[ode.starts :]
-        return [path[r] for r in rows], *sample(s, dense[kept], path[kept]), ode.networks.free(s), losses
+        arguments, values = sample(s, dense[kept], path[kept])
+        networks = ode.networks.trained(ode.units, s)
+        return MemberFit([path[r] for r in rows], arguments, values, ode.networks.free(s), losses, networks)
 
     return ensemble(system, options, tuple(dense[r] for r in rows), member, progress)
 
@@ -98,23 +102,25 @@ def _dense(observed: Observations, cut: TrainingWindows) -> tuple[np.ndarray, np
 
 
 def _begin(ode: NetworkODE, first: np.ndarray, begun: SurrogateFit | None, system: System) -> np.ndarray:
-    """Weights whose networks follow the smoothed terms, if there are any."""
+    """Weights whose networks follow the samples of the terms, if there are any."""
     if begun is None:
         return first
-    times = np.concatenate(begun.times)
-    states = np.concatenate(begun.states)
-    wanted, root = np.zeros((len(times), len(system.unknowns))), np.zeros((len(times), len(system.unknowns)))
+    parts: list[tuple[int, jax.Array, jax.Array, jax.Array]] = []
     for j, u in enumerate(system.unknowns):
         samples = begun.terms[u]
-        if len(samples.values) != len(times):  # some were left out for their sign
+        if not len(samples.values):
             return first
+        thin = slice(None, None, max(1, len(samples.values) // 100))
         size = ROUGH * (np.sqrt(np.average(samples.values**2, weights=samples.weights)) or 1.0)
-        wanted[:, j], root[:, j] = samples.values, np.sqrt(samples.weights) / size
-    thin = slice(None, None, max(1, len(times) // 100))
-    at, y, target, scale = (jnp.asarray(v[thin]) for v in (times, states, wanted, root))
+        at, target, scale = samples.arguments[thin], samples.values[thin], np.sqrt(samples.weights[thin]) / size
+        parts.append((j, jnp.asarray(at), jnp.asarray(target), jnp.asarray(scale)))
 
     def residuals(w: jax.Array, _: Any) -> jax.Array:
-        return (scale * (ode.terms(w, at, y)[1] - target)).ravel()
+        found = []
+        for j, at, target, scale in parts:
+            values = jax.vmap(partial(ode.networks.value, ode.units, w, j))(at)
+            found.append(scale * (values - target))
+        return jnp.concatenate(found)
 
     jacobian = jax.jit(jax.jacrev(residuals))
     found, cost, _ = descend(jax.jit(residuals), jacobian, first, ode.networks.precision, trials=60)

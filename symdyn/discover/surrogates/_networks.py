@@ -81,6 +81,29 @@ class Networks(ABC):
         reason = self.applies(system, observations)
         if reason is not None:
             raise RecoveryError(reason)
+        return self.trained(system, observations, seed=seed, progress=progress)
+
+    def trained(
+        self, system: Any, observations: Any, *, seed: int = 0, progress: Callable[[int, int], bool | None] | None = None
+    ) -> SurrogateFit:
+        """What `fit` does once it has asked `applies`; also of maps, by networks inside their equations.
+
+        Parameters
+        ----------
+        system, observations, seed
+            As of `fit`.
+        progress : callable, optional
+            If it returns False, training ends with the best so far.
+
+        Returns
+        -------
+        SurrogateFit
+
+        Raises
+        ------
+        RecoveryError
+            If JAX is missing, or the equations are not finite near the data.
+        """
         if importlib.util.find_spec("jax") is None:
             raise RecoveryError(f"the surrogate {self.name!r} needs jax; install it with: pip install jax")
         train = self._training()

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from symdyn.discover.surrogates._descent import descend
-from symdyn.discover.surrogates._ensemble import Learned, ensemble, prepare
+from symdyn.discover.surrogates._ensemble import ensemble, prepare
 from symdyn.discover.surrogates._state_equations import StateEquations
 from symdyn.discover.surrogates._windows import trained_on
-from symdyn.discover.surrogates.registry import SurrogateFit, nested
+from symdyn.discover.surrogates.registry import MemberFit, SurrogateFit, nested
 from symdyn.errors import RecoveryError
 from symdyn.inference.data import Observations
 from symdyn.system import System
@@ -40,7 +40,7 @@ def train(
 
     minimise = partial(descend, equations.misfit, equations.slopes, precision=equations.precision)
 
-    def member(k: int, tell: Callable[[int], None]) -> Learned:
+    def member(k: int, tell: Callable[[int], bool | None]) -> MemberFit:
         d, judges = equations.data._replace(weights=trained[k]), equations.data.weights - trained[k]
         held = int(np.sum(judges > 0))
 
@@ -60,6 +60,7 @@ def train(
                 "the training of the networks diverged: the equations are not finite near the data; "
                 "check logarithms, roots and divisions of the known terms, or the values of parameters"
             )
-        return *equations.sample(best, d, grid[..., None]), equations.terms.free(equations.split(best)[1]), losses
+        states, arguments, values = equations.sample(best, d, grid[..., None])
+        return MemberFit(states, arguments, values, equations.terms.free(equations.split(best)[1]), losses, {})
 
     return ensemble(system, options, tuple(grid), member, progress)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -9,8 +10,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from symdyn.dense import DenseLayers
 from symdyn.discover.surrogates._perceptron import Perceptron
 from symdyn.errors import RecoveryError
+from symdyn.network_forms import Form, form_of
+from symdyn.neural_terms import TrainedNetwork
 from symdyn.system import System
 
 __all__ = ["LOOSE", "TermNetworks"]
@@ -20,25 +24,30 @@ LOOSE = 1e-6
 
 
 class TermNetworks:
-    """One network for each unknown function, two hidden layers of tanh each; functions of flat weights.
+    """One network for each unknown function, of its form; functions of flat weights.
 
     Attributes
     ----------
-    nets : dict of str to Perceptron
-        By the name of the function.
+    nets, forms : dict of str to Perceptron, and to Form
+        By the name of the function; without a form of its own it has two hidden layers of `width` neurons.
     size : int
         Weights of all networks and free parameters, which come last.
     """
 
     def __init__(self, system: System, width: int, decay: float, signs: Any) -> None:
         self.unknowns = system.unknowns
-        groups = {u.func.__name__: len(u.args) for u in self.unknowns}
+        groups = {u.func.__name__ for u in self.unknowns}
         self.signs = {getattr(k, "__name__", str(k)): v for k, v in (signs or {}).items()}
         wrong = set(self.signs) - set(groups)
         if wrong:
             known = ", ".join(groups) or "none"
             raise RecoveryError(f"signs names {min(wrong)!r}, no unknown term; the unknown terms: {known}")
-        self.nets = {name: Perceptron((k, width, width, 1)) for name, k in groups.items()}
+        self.forms = {}
+        for u in self.unknowns:
+            name = u.func.__name__
+            form = form_of(u) if hasattr(u.func, "form") else Form(len(u.args), width)
+            self.forms[name] = replace(form, sign=self.signs[name]) if name in self.signs else form
+        self.nets = {name: _perceptron(form) for name, form in self.forms.items()}
         ends = np.cumsum([0, *(net.size for net in self.nets.values())])
         self._own = {name: slice(int(a), int(b)) for name, (a, b) in zip(self.nets, pairwise(ends), strict=True)}
         ends_of = np.cumsum([0, *(len(u.args) for u in self.unknowns)])
@@ -65,10 +74,56 @@ class TermNetworks:
     def value(self, d: Any, s: jax.Array, j: int, arguments: jax.Array) -> jax.Array:
         """The j-th unknown term at its arguments, in the units ``middle``, ``spread`` and ``reach`` of `d`."""
         name, place = self.unknowns[j].func.__name__, self._places[j]
-        raw = self.nets[name](s[self._own[name]], (arguments - d.middle[place]) / d.spread[place])[0]
-        return d.reach[j] * (self.signs[name] * jax.nn.softplus(raw) if name in self.signs else raw)
+        raw, form = self.nets[name](s[self._own[name]], (arguments - d.middle[place]) / d.spread[place]), self.forms[name]
+        if form.zero_at:
+            at, zero = np.array([k for k, _ in form.zero_at]), np.array([a for _, a in form.zero_at])
+            return d.reach[j] * (((arguments[at] - zero) / d.spread[place][at]) @ raw)
+        return d.reach[j] * (form.sign * jax.nn.softplus(raw[0]) if form.sign else raw[0])
 
     def values(self, d: Any, s: jax.Array, arguments: jax.Array) -> jax.Array:
         """All unknown terms (k,) at their arguments, one after another."""
         found = [self.value(d, s, j, arguments[place]) for j, place in enumerate(self._places)]
         return jnp.stack(found) if found else jnp.zeros(0)
+
+    def shared(self, middle: np.ndarray, spread: np.ndarray, reach: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Units of arguments and sizes of terms, the same wherever a function occurs."""
+        middle, spread, reach = middle.copy(), spread.copy(), reach.copy()
+        for name in self.nets:
+            own = [j for j, u in enumerate(self.unknowns) if u.func.__name__ == name]
+            places = [self._places[j] for j in own]
+            centres = np.array([middle[place] for place in places])
+            wide = np.sqrt(np.mean([spread[place] ** 2 for place in places], axis=0) + centres.var(axis=0))
+            for j, place in zip(own, places, strict=True):
+                middle[place], spread[place], reach[j] = centres.mean(axis=0), wide, reach[own].max()
+        return middle, spread, reach
+
+    def trained(self, d: Any, s: Any) -> dict[str, TrainedNetwork]:
+        """The networks by name, with units and forms in their weights."""
+        found = {}
+        for j, u in enumerate(self.unknowns):
+            name, place = u.func.__name__, self._places[j]
+            if name in found:
+                continue
+            form, middle, spread, reach = self.forms[name], d.middle[place], d.spread[place], float(d.reach[j])
+            matrices = [
+                tuple(np.asarray(v) for v in pair) for pair in self.nets[name].matrices(jnp.asarray(s[self._own[name]]))
+            ]
+            layers = [[matrix.T.copy(), bias.copy(), form.activation] for matrix, bias in matrices]
+            layers[0][0] /= spread
+            layers[0][1] -= layers[0][0] @ middle
+            layers[-1][2] = "softplus" if form.sign else "identity"
+            if form.sign:
+                layers.append([np.array([[form.sign * reach]]), np.zeros(1), "identity"])
+            else:
+                scale = reach / spread[[k for k, _ in form.zero_at]] if form.zero_at else np.array([reach])
+                layers[-1][0] *= scale[:, None]
+                layers[-1][1] *= scale
+            found[name] = TrainedNetwork(DenseLayers(name, layers), form.zero_at)
+        return found
+
+
+def _perceptron(form: Form) -> Perceptron:
+    """The network of a form; a negative sign turns it round."""
+    turned = tuple(t * (form.sign or 1) for t in form.monotone)
+    shape = (form.arguments, *[form.width] * form.depth, len(form.zero_at) or 1)
+    return Perceptron(shape, form.activation, turned)

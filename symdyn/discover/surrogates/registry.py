@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import sympy as sp
@@ -12,11 +12,13 @@ from sympy.core.function import AppliedUndef
 
 from symdyn.errors import RecoveryError
 from symdyn.inference.data import Observations
+from symdyn.neural_terms import TrainedNetwork
 from symdyn.registry import Registry
 from symdyn.system import System
 
 __all__ = [
-    "FIELD_SURROGATES", "SURROGATES", "NothingLearnedError", "Surrogate", "SurrogateFit", "TermSamples", "nested", "not_rates",
+    "FIELD_SURROGATES", "SURROGATES", "MemberFit", "NothingLearnedError", "Surrogate", "SurrogateFit", "TermSamples", "nested",
+    "not_rates",
 ]  # fmt: skip
 
 
@@ -58,6 +60,36 @@ class TermSamples:
     weights: np.ndarray
 
 
+class MemberFit(NamedTuple):
+    """What one member of an ensemble of networks learned.
+
+    Attributes
+    ----------
+    states : sequence of (m, n) float64
+        At the times of the fit, one array a trajectory.
+    arguments, values : (m, a) and (m, k) float64
+        Of all unknown terms, at all times.
+    parameters : (q,) float64
+        Those that had no value.
+    losses : dict of str to array
+        By accepted step.
+    networks : mapping of str to TrainedNetwork
+        By the names of the functions; empty where networks are of time.
+
+    Examples
+    --------
+    >>> MemberFit([], np.zeros((0, 1)), np.zeros((0, 1)), np.zeros(0), {"train": np.ones(2)}, {}).losses["train"].tolist()
+    [1.0, 1.0]
+    """
+
+    states: Any
+    arguments: Any
+    values: Any
+    parameters: Any
+    losses: dict[str, np.ndarray]
+    networks: Mapping[str, TrainedNetwork]
+
+
 @dataclass(frozen=True)
 class SurrogateFit:
     """States and unknown terms along the data; of ODEs as smooth functions of time.
@@ -74,6 +106,8 @@ class SurrogateFit:
         Values of the parameters that had none, as far as they were estimated.
     history : mapping
         Losses by iteration and seconds.
+    members : tuple of MemberFit
+        Of a surrogate of networks: what each of them learned.
 
     Examples
     --------
@@ -90,6 +124,7 @@ class SurrogateFit:
     terms: dict[AppliedUndef, TermSamples]
     parameters: dict[sp.Symbol, float]
     history: Mapping[str, Any] = field(default_factory=dict)
+    members: tuple[MemberFit, ...] = ()
 
 
 class Surrogate(Protocol):

@@ -35,6 +35,11 @@ def advection_diffusion(domain: Any = (0, 2 * math.pi)) -> PDESystem:
     Waves :math:`e^{iqx}` decay with the rate :math:`D q^2 + k` and travel with the speed c.  By default
     :math:`D = 0.1`, :math:`c = 1`, :math:`k = 0`, from a sine.
 
+    Parameters
+    ----------
+    domain : pair of float, Interval or Rectangle
+        Where the field is.
+
     Returns
     -------
     PDESystem
@@ -64,6 +69,11 @@ def fisher_kpp(domain: Any = (0, 100)) -> PDESystem:
     Fronts travel with the speed :math:`2\sqrt{rD}` or faster; that with :math:`5\sqrt{rD/6}` is
     :math:`(1 + e^{\sqrt{r/(6D)}\,(x - ct)})^{-2}`.  By default :math:`D = r = 1`, without flux through the walls, from a
     front of that form at 20.
+
+    Parameters
+    ----------
+    domain : pair of float, Interval or Rectangle
+        Where the field is.
 
     Returns
     -------
@@ -97,6 +107,11 @@ def burgers(domain: Any = (0, 2 * math.pi)) -> PDESystem:
     The transform :math:`u = -2\nu\, \partial_x \log\phi` of Cole and Hopf makes it the equation of heat.  By default
     :math:`\nu = 0.1` on a periodic interval, from a sine.
 
+    Parameters
+    ----------
+    domain : pair of float, Interval or Rectangle
+        Where the field is.
+
     Returns
     -------
     PDESystem
@@ -129,6 +144,11 @@ def kuramoto_sivashinsky(domain: Any = (0, 32 * math.pi)) -> PDESystem:
 
     Waves with wave number k grow with the rate :math:`k^2 - k^4`.  By default on a periodic interval of length
     :math:`32\pi`, from :math:`\cos(x/16)(1 + \sin(x/16))`.
+
+    Parameters
+    ----------
+    domain : pair of float, Interval or Rectangle
+        Where the field is.
 
     Returns
     -------
@@ -166,6 +186,11 @@ def gray_scott(domain: Any = PEARSON) -> PDESystem:
     made uneven by waves of some 1%, with :math:`u = 1, v = 0` around it.  Smaller spots, or :math:`v = 1/4` there as Pearson
     took it, die out for some of the parameters for which spots divide or last, such as :math:`F = 0.026, k = 0.061` and
     :math:`F = 0.035, k = 0.065`.
+
+    Parameters
+    ----------
+    domain : pair of float, Interval or Rectangle
+        Where the field is.
 
     Returns
     -------
@@ -209,6 +234,11 @@ def schnakenberg(domain: Any = (0, 20 * math.pi)) -> PDESystem:
     :math:`b = 0.9` from :math:`d = 8.5676` on.  By default so, with :math:`d = 10`, :math:`\gamma = 1`, without flux through
     the walls, from a small wave about the steady state.
 
+    Parameters
+    ----------
+    domain : pair of float, Interval or Rectangle
+        Where the field is.
+
     Returns
     -------
     PDESystem
@@ -243,6 +273,11 @@ def cahn_hilliard(domain: Any = SQUARE) -> PDESystem:
     ``energy``, never grows.  Waves about :math:`u = 0` grow with the rate :math:`k^2 - \kappa k^4`.  By default
     :math:`\kappa = 1` on a periodic square of side 64, from a few waves.
 
+    Parameters
+    ----------
+    domain : pair of float, Interval or Rectangle
+        Where the field is.
+
     Returns
     -------
     PDESystem
@@ -276,6 +311,11 @@ def swift_hohenberg(domain: Any = SQUARE) -> PDESystem:
 
     Waves grow with the rate :math:`r - (1 - k^2)^2`.  By default :math:`r = 0.2` on a periodic square of side 64, from a few
     waves.
+
+    Parameters
+    ----------
+    domain : pair of float, Interval or Rectangle
+        Where the field is.
 
     Returns
     -------

@@ -179,6 +179,12 @@ def cascade() -> ReactionNetwork:
     -------
     ReactionNetwork
         Species S0 to S14, 10 molecules of each at the start and on average.
+
+    Examples
+    --------
+    >>> net = cascade()
+    >>> len(net.species), len(net.reactions)
+    (15, 30)
     """
     lines = ["0 -> S0, b"]
     lines += [f"S{i} -> S{i} + S{i + 1}, k" for i in range(14)]

@@ -1,0 +1,165 @@
+"""A field on a plane and its reduced equations; reduced solves beside pyMOR, delay models beside PyDMD."""
+
+from __future__ import annotations
+
+import warnings
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+import symdyn as sd
+from benchmarks.harness import Settings, attempt, cpu_seconds, interleaved, paired
+from benchmarks.results import Ratio, Result
+
+__all__ = ["reduction"]
+
+TIMES = np.linspace(0, 1, 51)
+TRAINED = [0.04, 0.05, 0.07, 0.1]
+#: Viscosities of an ensemble, none of which was trained.
+NEW = np.linspace(0.042, 0.098, 16)
+MODES, POINTS = 15, 60
+ACCURACY = {"rtol": 1e-5, "atol": 1e-7, "progress": False}
+
+
+def plane(cells: int) -> Any:
+    """Burgers' equations of two velocities in a square with walls."""
+    text = "u' = nu*laplacian(u) - u*dx(u) - v*dy(u); v' = nu*laplacian(v) - u*dx(v) - v*dy(v); nu = 0.05"
+    initial = {"u": "sin(pi*x)*sin(2*pi*y)", "v": "-sin(2*pi*x)*sin(pi*y)"}
+    pde = sd.PDESystem.from_text(text, domain=sd.Rectangle(1, 1), boundary=sd.Dirichlet(0), initial=initial)
+    return pde.discretize((cells, cells))
+
+
+def field(settings: Settings) -> tuple[list[dict[str, Any]], list[Ratio]]:
+    """An ensemble of the grid and of 2 x 15 modes, at the same tolerances."""
+    cells = 32 if settings.quick else 128
+    full = plane(cells)
+    runs = sd.simulate(full, TIMES, parameters={"nu": TRAINED}, **ACCURACY)
+    begin = cpu_seconds()
+    small = sd.reduction.pod(full, runs, MODES, POINTS)
+    built = cpu_seconds() - begin
+    begin = cpu_seconds()
+    sd.simulate(small, TIMES, parameters={"nu": NEW}, **ACCURACY)
+    first = cpu_seconds() - begin
+    jobs = {
+        "grid": partial(sd.simulate, full, TIMES, parameters={"nu": NEW}, **ACCURACY),
+        "reduced": partial(sd.simulate, small, TIMES, parameters={"nu": NEW}, **ACCURACY),
+    }
+    truth = jobs["grid"]()
+    found = small.error(truth, **{k: v for k, v in ACCURACY.items() if k != "progress"})
+    seconds = interleaved(jobs, settings.rounds)
+    rows = [
+        {"system": f"{cells} x {cells} cells, 2 fields", "CPU-seconds": seconds["grid"]},
+        {
+            "system": f"{2 * MODES} modes, {POINTS} points",
+            "CPU-seconds": seconds["reduced"],
+            "CPU-seconds to reduce": built,
+            "first run": first,
+            "greatest error": float(found.error.max()),
+            "of the nearest states": float(found.projection.max()),
+        },
+    ]
+    speed = paired(lambda a, b: b / a, seconds["reduced"], seconds["grid"])
+    return rows, [
+        Ratio(f"{len(NEW)} runs of {cells} x {cells} cells by {2 * MODES} modes", speed, goal=None if settings.quick else 100)
+    ]
+
+
+def line() -> tuple[Any, np.ndarray, np.ndarray, np.ndarray]:
+    """Burgers' equation by ten modes as a system, and as matrices A (viscosity) and Q (quadratic), with its start."""
+    full = sd.PDESystem.from_text(
+        "u' = nu*laplacian(u) - dx(u**2/2); nu = 0.01", domain=(0, 1), boundary=sd.Dirichlet(0), initial={"u": "sin(pi*x)"}
+    ).discretize(256)
+    runs = sd.simulate(full, TIMES, parameters={"nu": [0.005, 0.02, 0.05]}, rtol=1e-8, atol=1e-10, progress=False)
+    small = sd.reduction.pod(full, runs, 10, exact=2)
+    z, nu = small.states, small.parameters[0]
+    rates = [e.expand() for e in small.drift]
+    linear = np.array([[float(e.coeff(nu).coeff(s)) for s in z] for e in rates])
+    zero = dict.fromkeys(z, 0)
+    quadratic = np.array([[[float(e.diff(a, b).subs(zero)) / 2 for b in z] for a in z] for e in rates])
+    return small, linear, quadratic, np.array([small.initial[s] for s in z])
+
+
+def make_pymor(linear: np.ndarray, quadratic: np.ndarray, start: np.ndarray, steps: int) -> Any:
+    from pymor.algorithms.timestepping import ExplicitEulerTimeStepper
+    from pymor.core.logger import set_log_levels
+    from pymor.models.basic import InstationaryModel
+    from pymor.operators.numpy import NumpyGenericOperator
+
+    set_log_levels({"pymor": "ERROR"})
+
+    def rate(u: np.ndarray, mu: Any) -> np.ndarray:  # pyMOR has it on the left of the equation
+        return -(float(mu["nu"][0]) * (linear @ u) + np.einsum("ijk,jl,kl->il", quadratic, u, u))
+
+    n = len(start)
+    operator = NumpyGenericOperator(rate, dim_source=n, dim_range=n, parameters={"nu": 1})
+    begin = operator.source.from_numpy(start[:, None])
+    model = InstationaryModel(1.0, begin, operator, None, time_stepper=ExplicitEulerTimeStepper(steps), num_values=51)
+    return lambda: np.stack([model.solve({"nu": value}).to_numpy()[:, -1] for value in (0.008, 0.015, 0.03)])
+
+
+def solves(settings: Settings) -> tuple[list[dict[str, Any]], list[Ratio]]:
+    """Three runs of ten reduced equations; pyMOR takes as many steps of Euler's explicit method as an error of 1e-3 needs."""
+    small, linear, quadratic, start = line()
+    values = [0.008, 0.015, 0.03]
+    run = partial(sd.simulate, small, TIMES, parameters={"nu": values}, rtol=1e-5, atol=1e-7, progress=False)
+    sharp = sd.simulate(small, TIMES, parameters={"nu": values}, rtol=1e-10, atol=1e-12, progress=False)
+
+    def last(data: Any) -> np.ndarray:
+        return np.stack([data[n].values[:, -1] for n in small.names], axis=1)
+
+    truth = last(sharp)
+    jobs, rows = {"symdyn": run}, []
+    errors = {"symdyn": float(np.linalg.norm(last(run()) - truth) / np.linalg.norm(truth))}
+    steps, note = 1000, ""
+    while True:
+        solve, note = attempt(partial(make_pymor, linear, quadratic, start, steps))
+        if note:
+            break
+        errors["pyMOR"] = float(np.linalg.norm(solve() - truth) / np.linalg.norm(truth))
+        if errors["pyMOR"] < 1e-3 or steps > 20_000:
+            jobs["pyMOR"] = solve
+            break
+        steps *= 2
+    seconds = interleaved(jobs, settings.rounds)
+    rows = [{"solver": name, "CPU-seconds": s, "error": errors[name]} for name, s in seconds.items()]
+    if note:
+        return [*rows, {"solver": "pyMOR", "note": note}], []
+    speed = paired(lambda a, b: b / a, seconds["symdyn"], seconds["pyMOR"])
+    return rows, [Ratio("reduced solves: symdyn / pyMOR", speed, goal=100)]
+
+
+def lorenz() -> np.ndarray:
+    system = sd.ODESystem.from_text("x' = 10*(y - x); y' = x*(28 - z) - y; z' = x*y - 8/3*z; x(0) = -8; y(0) = 8; z(0) = 27")
+    return sd.simulate(system, np.arange(0, 100, 0.01), rtol=1e-10, atol=1e-12, progress=False).x.values
+
+
+def make_pydmd(x: np.ndarray, delays: int, rank: int) -> Any:
+    from pydmd import HankelDMD
+
+    def fit() -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return HankelDMD(svd_rank=rank, d=delays).fit(x[None])
+
+    return fit
+
+
+def delay_models(settings: Settings) -> tuple[list[dict[str, Any]], list[Ratio]]:
+    """Hankel-DMD of Lorenz's x: CPU-seconds of the fit."""
+    x, delays, rank = lorenz(), 100, 20
+    jobs = {"symdyn": lambda: sd.reduction.delays(x, delays, 8, step=0.01).dmd(rank)}
+    solve, note = attempt(partial(make_pydmd, x, delays, rank))
+    if not note:
+        jobs["PyDMD"] = solve
+    seconds = interleaved(jobs, settings.rounds)
+    rows: list[dict[str, Any]] = [{"package": name, "CPU-seconds": s} for name, s in seconds.items()]
+    if note:
+        return [*rows, {"package": "PyDMD", "note": note}], []
+    return rows, [Ratio("Hankel-DMD: symdyn / PyDMD", paired(lambda a, b: b / a, seconds["symdyn"], seconds["PyDMD"]))]
+
+
+def reduction(settings: Settings) -> Result:
+    """CPU-seconds of reduced systems and of the full ones, with their errors."""
+    found = {"field": field(settings), "solves": solves(settings), "delays": delay_models(settings)}
+    return Result({k: rows for k, (rows, _) in found.items()}, [r for _, ratios in found.values() for r in ratios])

@@ -1,0 +1,1 @@
+"""Sources of the documentation site; `make docs` builds it in `build/docs`."""

@@ -1,0 +1,390 @@
+r"""Dense layers as terms of equations: tables of numbers that generated code applies in loops.
+
+A `DenseLayers` is a chain of affine maps and elementwise functions, :math:`z \mapsto \varphi(W z + b)`.  A matrix times a
+vector is one layer with the function 'identity'; a quadratic form is one whose arguments are products.  In expressions stand
+its outputs, `DenseOutput`, and their partial derivatives, `DenseSlope`; the numbers are no symbols, and data of generated code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import numbers
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import sympy as sp
+
+from symdyn.errors import DeclarationError
+from symdyn.registry import suggest
+
+__all__ = ["ACTIVATIONS", "DenseLayers", "DenseOutput", "DenseSlope", "Layer", "argument"]
+
+#: Elementwise functions of layers.
+ACTIVATIONS = ("identity", "tanh", "softplus")
+
+
+class Layer(NamedTuple):
+    """One layer: weights (m, n), biases (m,), and a name of `ACTIVATIONS`.
+
+    Examples
+    --------
+    >>> Layer(np.eye(2), np.zeros(2), "tanh").function
+    'tanh'
+    """
+
+    weights: np.ndarray
+    bias: np.ndarray
+    function: str
+
+
+def _activated(function: str, z: np.ndarray) -> np.ndarray:
+    return np.tanh(z) if function == "tanh" else np.logaddexp(z, 0.0) if function == "softplus" else z
+
+
+def _slope(function: str, z: np.ndarray) -> np.ndarray:
+    """The derivative of an elementwise function."""
+    if function == "tanh":
+        return 1.0 - np.tanh(z) ** 2
+    return 0.5 * (1.0 + np.tanh(0.5 * z)) if function == "softplus" else np.ones_like(z)
+
+
+class DenseLayers(sp.Atom):
+    r"""Layers applied one after another, :math:`y = \varphi_L(W_L \cdots \varphi_1(W_1 x + b_1) \cdots + b_L)`.
+
+    Parameters
+    ----------
+    name : str
+        As the function is called in equations.
+    layers : iterable of (weights, bias, function)
+        Weights have the shape (m, n) for n inputs and m outputs of a layer, biases (m,), or None for zeros; functions are
+        'tanh', 'softplus', :math:`\log(1 + e^z)`, or 'identity'.
+
+    Attributes
+    ----------
+    inputs, outputs, size : int
+        Numbers of inputs, of outputs, and of weights and biases.
+
+    Raises
+    ------
+    DeclarationError
+        For shapes that do not follow each other, numbers that are not finite, and unknown functions.
+
+    Examples
+    --------
+    >>> x, y = sp.symbols("x y")
+    >>> rotation = DenseLayers("R", [([[0, -1], [1, 0]], None, "identity")])
+    >>> rotation(x, y)
+    (R_0(x, y), R_1(x, y))
+    >>> rotation.evaluate([3.0, 4.0]).tolist()
+    [-4.0, 3.0]
+    """
+
+    __slots__ = ("__dict__", "layers", "name")
+
+    is_commutative = True
+
+    def __new__(cls, name: str, layers: Iterable[Any]) -> DenseLayers:
+        if not isinstance(name, str) or not name.isidentifier():
+            raise DeclarationError(f"dense layers are called {name!r}; expected a name, such as 'f'")
+        self = super().__new__(cls)
+        self.name, self.layers = name, tuple(_layer(name, k, layer) for k, layer in enumerate(layers))
+        if not self.layers:
+            raise DeclarationError(f"the network {name} has no layers")
+        for k, (before, after) in enumerate(zip(self.layers, self.layers[1:], strict=False)):
+            if after.weights.shape[1] != len(before.bias):
+                raise DeclarationError(
+                    f"layer {k + 1} of {name} takes {after.weights.shape[1]} numbers, "
+                    f"and the one before it makes {len(before.bias)}"
+                )
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return DenseLayers, (self.name, [tuple(layer) for layer in self.layers])
+
+    def _hashable_content(self) -> tuple[Any, ...]:
+        return self.name, self.digest
+
+    @property
+    def inputs(self) -> int:
+        """How many numbers the first layer takes."""
+        return int(self.layers[0].weights.shape[1])
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers the last layer makes."""
+        return len(self.layers[-1].bias)
+
+    @property
+    def size(self) -> int:
+        """How many weights and biases there are."""
+        return sum(layer.weights.size + layer.bias.size for layer in self.layers)
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Inputs, numbers after each layer.
+
+        >>> DenseLayers("f", [(np.ones((3, 2)), None, "tanh"), (np.ones((1, 3)), None, "identity")]).widths
+        (2, 3, 1)
+        """
+        return (self.inputs, *(len(layer.bias) for layer in self.layers))
+
+    @cached_property
+    def digest(self) -> str:
+        """Hexadecimal fingerprint of functions, weights and biases."""
+        found = hashlib.sha256()
+        for weights, bias, function in self.layers:
+            found.update(f"{function}{weights.shape}".encode() + weights.tobytes() + bias.tobytes())
+        return found.hexdigest()
+
+    def __call__(self, *arguments: Any) -> Any:
+        """The outputs at some arguments: one expression, or a tuple of them."""
+        found = tuple(DenseOutput(self, k, *arguments) for k in range(self.outputs))
+        return found[0] if self.outputs == 1 else found
+
+    def evaluate(self, x: Any) -> np.ndarray:
+        """Outputs (..., m) at inputs (..., n), by numpy.
+
+        Parameters
+        ----------
+        x : (..., n) array
+
+        Returns
+        -------
+        (..., m) float64
+
+        Examples
+        --------
+        >>> DenseLayers("f", [([[1.0, 1.0]], [-3.0], "tanh")]).evaluate([1.0, 2.0]).tolist()
+        [0.0]
+        """
+        z = np.asarray(x, dtype=float)
+        for weights, bias, function in self.layers:
+            z = _activated(function, z @ weights.T + bias)
+        return z
+
+    def jacobian(self, x: Any) -> np.ndarray:
+        r"""Partial derivatives (..., m, n) at inputs (..., n): :math:`W_2\,\mathrm{diag}(1 - \tanh^2)\,W_1` for two layers.
+
+        Parameters
+        ----------
+        x : (..., n) array
+
+        Returns
+        -------
+        (..., m, n) float64
+
+        Examples
+        --------
+        >>> DenseLayers("f", [([[1.0, 2.0]], [-3.0], "tanh")]).jacobian([1.0, 1.0]).tolist()
+        [[1.0, 2.0]]
+        """
+        z = np.asarray(x, dtype=float)
+        found = np.broadcast_to(np.eye(self.inputs), (*z.shape, self.inputs))
+        for weights, bias, function in self.layers:
+            before = z @ weights.T + bias
+            found = _slope(function, before)[..., None] * (weights @ found)
+            z = _activated(function, before)
+        return found
+
+    def written(self, arguments: Sequence[sp.Expr]) -> list[sp.Expr]:
+        """The outputs as sums of elementary functions with all their numbers, for small layers.
+
+        Parameters
+        ----------
+        arguments : sequence of Expr
+
+        Returns
+        -------
+        list of Expr
+
+        Examples
+        --------
+        >>> DenseLayers("f", [([[2.0]], [1.0], "tanh")]).written([sp.Symbol("x")])
+        [tanh(2.0*x + 1.0)]
+        """
+        values = list(arguments)
+        functions = {"tanh": sp.tanh, "softplus": lambda z: sp.log(1 + sp.exp(z)), "identity": lambda z: z}
+        for weights, bias, function in self.layers:
+            sums = (
+                sp.Add(*(sp.Float(w) * v for w, v in zip(row, values, strict=True)), sp.Float(b))
+                for row, b in zip(weights, bias, strict=True)
+            )
+            values = [functions[function](z) for z in sums]
+        return values
+
+    def _sympystr(self, printer: Any) -> str:
+        return self.name
+
+    def _latex(self, printer: Any) -> str:
+        return sp.latex(sp.Symbol(self.name))
+
+    def _sympyrepr(self, printer: Any) -> str:
+        return f"DenseLayers({self.name!r}, {self.digest})"
+
+
+def _layer(name: str, k: int, layer: Any) -> Layer:
+    weights, bias, function = layer
+    try:
+        weights = np.array(weights, dtype=float)
+        bias = np.zeros(len(weights)) if bias is None else np.array(bias, dtype=float)
+    except (TypeError, ValueError):
+        raise DeclarationError(f"layer {k} of {name} has weights or biases that are no numbers") from None
+    if weights.ndim != 2 or 0 in weights.shape or bias.shape != weights.shape[:1]:
+        raise DeclarationError(
+            f"layer {k} of {name} has weights of shape {weights.shape} and biases {bias.shape}; expected (m, n) and (m,)"
+        )
+    if not (np.isfinite(weights).all() and np.isfinite(bias).all()):
+        raise DeclarationError(f"layer {k} of {name} has weights or biases that are not finite")
+    if function not in ACTIVATIONS:
+        known = ", ".join(ACTIVATIONS)
+        raise DeclarationError(
+            f"layer {k} of {name} has the function {function!r}; known: {known}.{suggest(str(function), ACTIVATIONS)}"
+        )
+    weights.setflags(write=False)
+    bias.setflags(write=False)
+    return Layer(weights, bias, str(function))
+
+
+def argument(value: Any) -> sp.Expr:
+    """An argument of layers: an expression, or a number as one; text is refused.
+
+    Examples
+    --------
+    >>> argument(2), argument(sp.Symbol("x"))
+    (2, x)
+    """
+    if isinstance(value, sp.Expr):
+        return value
+    if isinstance(value, numbers.Integral):
+        return sp.Integer(int(value))
+    if isinstance(value, numbers.Real):
+        return sp.Float(float(value))
+    raise DeclarationError(f"got {value!r} where an argument of a network belongs; expected an expression or a number")
+
+
+class DenseOutput(sp.Expr):
+    """One output of dense layers at some arguments; the expression that code is generated for.
+
+    Parameters
+    ----------
+    layers : DenseLayers
+    index : int
+        Of the output.
+    *arguments : Expr
+
+    Examples
+    --------
+    >>> x = sp.Symbol("x")
+    >>> layers = DenseLayers("f", [([[2.0]], None, "tanh")])
+    >>> DenseOutput(layers, 0, x).diff(x), DenseOutput(layers, 0, x).subs(x, 0).evalf()
+    (f'_0(x), 0)
+    """
+
+    is_commutative = True
+
+    def __new__(cls, layers: DenseLayers, index: Any, *arguments: Any) -> DenseOutput:
+        if len(arguments) != layers.inputs:
+            raise DeclarationError(f"{layers} takes {layers.inputs} arguments, got {len(arguments)}")
+        return super().__new__(cls, layers, sp.Integer(index), *map(argument, arguments))
+
+    @property
+    def layers(self) -> DenseLayers:
+        """The layers."""
+        return self.args[0]
+
+    @property
+    def index(self) -> int:
+        """Of the output."""
+        return int(self.args[1])
+
+    @property
+    def arguments(self) -> tuple[sp.Expr, ...]:
+        """What the layers are applied to."""
+        return tuple(self.args[2:])
+
+    def _eval_derivative(self, s: sp.Symbol) -> sp.Expr:
+        parts = ((j, a.diff(s)) for j, a in enumerate(self.arguments))
+        return sp.Add(*(DenseSlope(self.layers, self.index, j, *self.arguments) * d for j, d in parts if d != 0))
+
+    def _eval_evalf(self, prec: int) -> sp.Expr:
+        values = [a.evalf() for a in self.arguments]
+        if not all(v.is_Float or v.is_Integer for v in values):
+            return self.func(self.layers, self.index, *values)
+        return sp.Float(float(self.layers.evaluate([float(v) for v in values])[self.index]))
+
+    def _called(self) -> str:
+        return self.layers.name if self.layers.outputs == 1 else f"{self.layers.name}_{self.index}"
+
+    def _sympystr(self, printer: Any) -> str:
+        return f"{self._called()}({', '.join(map(printer.doprint, self.arguments))})"
+
+    def _latex(self, printer: Any) -> str:
+        inner = ", ".join(printer.doprint(a) for a in self.arguments)
+        return rf"{printer.doprint(sp.Symbol(self._called()))}\left({inner}\right)"
+
+
+class DenseSlope(sp.Expr):
+    """The partial derivative of one output of dense layers by one of their arguments.
+
+    Parameters
+    ----------
+    layers : DenseLayers
+    index, by : int
+        Of the output and of the argument.
+    *arguments : Expr
+
+    Examples
+    --------
+    >>> layers = DenseLayers("f", [([[2.0]], None, "tanh")])
+    >>> DenseSlope(layers, 0, 0, sp.Integer(0)).evalf()
+    2.00000000000000
+    """
+
+    is_commutative = True
+
+    def __new__(cls, layers: DenseLayers, index: Any, by: Any, *arguments: Any) -> DenseSlope:
+        if len(arguments) != layers.inputs:
+            raise DeclarationError(f"{layers} takes {layers.inputs} arguments, got {len(arguments)}")
+        return super().__new__(cls, layers, sp.Integer(index), sp.Integer(by), *map(argument, arguments))
+
+    @property
+    def layers(self) -> DenseLayers:
+        """The layers."""
+        return self.args[0]
+
+    @property
+    def place(self) -> int:
+        """Of the derivative among all of them, row by row."""
+        return int(self.args[1]) * self.layers.inputs + int(self.args[2])
+
+    @property
+    def arguments(self) -> tuple[sp.Expr, ...]:
+        """What the layers are applied to."""
+        return tuple(self.args[3:])
+
+    def _eval_derivative(self, s: sp.Symbol) -> sp.Expr:
+        """Second derivatives are written out, which is feasible for small layers."""
+        if not any(s in a.free_symbols for a in self.arguments):
+            return sp.S.Zero
+        stand_in = [sp.Dummy(f"x{j}") for j in range(self.layers.inputs)]
+        slope = self.layers.written(stand_in)[int(self.args[1])].diff(stand_in[int(self.args[2])])
+        swap = dict(zip(stand_in, self.arguments, strict=True))
+        return sp.Add(*(slope.diff(d).xreplace(swap) * a.diff(s) for d, a in swap.items()))
+
+    def _eval_evalf(self, prec: int) -> sp.Expr:
+        values = [a.evalf() for a in self.arguments]
+        if not all(v.is_Float or v.is_Integer for v in values):
+            return self.func(*self.args[:3], *values)
+        return sp.Float(float(self.layers.jacobian([float(v) for v in values]).ravel()[self.place]))
+
+    def _sympystr(self, printer: Any) -> str:
+        inner = ", ".join(map(printer.doprint, self.arguments))
+        output = "" if self.layers.outputs == 1 else f"_{self.args[1]}"
+        return f"{self.layers.name}{output}'_{self.args[2]}({inner})"
+
+    def _latex(self, printer: Any) -> str:
+        inner = ", ".join(printer.doprint(a) for a in self.arguments)
+        output = "" if self.layers.outputs == 1 else f"_{{{self.args[1]}}}"
+        return rf"\partial_{{{self.args[2]}}} {printer.doprint(sp.Symbol(self.layers.name))}{output}\left({inner}\right)"

@@ -1,0 +1,223 @@
+"""`learn`: networks in the place of unknown terms, trained inside their equations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from symdyn.discover.fields.data import read_fields
+from symdyn.discover.learned_system import Learned, with_networks
+from symdyn.discover.options import Report
+from symdyn.discover.surrogates.field_pinn import FieldPINN
+from symdyn.discover.surrogates.neural_ode import NeuralODE
+from symdyn.discover.surrogates.registry import MemberFit, nested
+from symdyn.errors import RecoveryError, SimulationError
+from symdyn.inference.budget import Budget
+from symdyn.inference.data import Observations, observations
+from symdyn.inference.journal import Journal
+from symdyn.methods.options import check_whole
+from symdyn.models.pde import PDESystem
+from symdyn.neural_terms import TrainedNetwork
+from symdyn.optional import named
+from symdyn.simulation.run import simulate
+from symdyn.system import System
+
+__all__ = ["learn"]
+
+#: Parts of the systems that are learned.
+KINDS = (["drift"], ["map"], ["fields"])
+#: Points of a window of a map, whose runs chaos parts soon.
+MAP_WINDOW = 5
+
+
+@named()
+def learn(
+    system: System,
+    data: Any,
+    *,
+    seed: int = 0,
+    budget: float | None = None,
+    heldout: float = 0.0,
+    members: int = 2,
+    window: int | None = None,
+    iterations: int = 150,
+    decay: float | None = None,
+    checkpoint: str | Path | None = None,
+    progress: bool | Callable[[str, float], None] | None = None,
+) -> Learned:
+    r"""Learn the unknown terms of a system from data as networks; the result is a system of the same kind.
+
+    The equations hold exactly, with networks in the place of the unknown terms; initial values of windows of the data and
+    parameters without a value are fitted along.  Levenberg and Marquardt's method in residual space minimises
+
+    .. math:: \sum \frac{(x_i(t_k; w) - x_{ik})^2}{\sigma_i^2} + \lambda |w|^2 ,
+
+    and of ODEs stops where points that take no part in the training are followed best.  The system runs in generated kernels:
+    its networks are tables that are applied in loops.
+
+    Parameters
+    ----------
+    system : ODESystem, DiscreteSystem or PDESystem
+        With unknown terms: of `symdyn.network`, which says their form, or undefined functions, whose networks have two hidden
+        layers of 16 neurons, of fields of 8.  Fields are of one dimension, and networks for the fields themselves are trained
+        along (`symdyn.discover.surrogates.field_pinn`).
+    data : anything that `symdyn.inference.data.observations` reads; of fields what `symdyn.recover` does
+        Columns are states; missing values are NaN.
+    seed : int
+        Of first weights and of the points that decide when to stop.
+    budget : float, optional
+        Seconds after which training ends with the best so far.
+    heldout : float
+        Fraction of the last times of each trajectory that are not learned from and judge the system; not of fields.
+    members : int
+        Networks trained from other weights and points; the best is the system's, and `Learned.spread` compares them.
+    window : int, optional
+        Most points of a window, by default 40, of maps 5; not of fields.
+    iterations : int
+        Most steps of each training.
+    decay : float
+        :math:`\lambda`, the precision of the normal prior of the weights: 1 by default, of fields 0.1.
+    checkpoint : str or Path, optional
+        A file where what was learned is kept; the same call again reads it.
+    progress : bool or callable, optional
+        As of `symdyn.recover`.
+
+    Returns
+    -------
+    Learned
+        It prints, ``plot()``\ s and ``save(path)``\ s; ``system``, ``term(f)``, ``spread(f, x)``, ``history``, ``heldout``.
+
+    Raises
+    ------
+    RecoveryError
+        For systems without unknown terms or of another kind, if JAX is missing, or if no network follows the data.
+
+    Notes
+    -----
+    The first call switches JAX to double precision for the entire process.  Training begins from what smoothing tells of the
+    terms, which needs data of all states; without them shorter windows and several members help, and may not suffice.
+
+    References
+    ----------
+    Rackauckas et al., arXiv:2001.04385 (universal differential equations).
+
+    Examples
+    --------
+    >>> import numpy as np, sympy as sp, symdyn as sd
+    >>> x, k = sp.symbols("x k")
+    >>> f = sd.network("f", [x], width=4, sign=1)
+    >>> t = np.linspace(0, 4, 21)
+    >>> data = {"t": t, "x": 1 / (1 + 4 * np.exp(-1.5 * t))}  # x' = 1.5 x (1 - x)
+    >>> found = sd.learn(sd.ODESystem({x: f(x)}), data, members=1, iterations=60, progress=False)
+    >>> bool(abs(found.term(f).evaluate([0.5]) - 0.375) < 0.01)
+    True
+    >>> print(found.system.with_terms({f(x): k * x * (1 - x)}))
+    x' = k*x*(1 - x)
+    """
+    check_whole(0, seed=seed)
+    check_whole(1, members=members, iterations=iterations)
+    if budget is not None and not (isinstance(budget, (int, float)) and budget >= 0):
+        raise RecoveryError(f"the budget is {budget!r}; expected seconds, 0 or more")
+    if not isinstance(system, System):
+        raise RecoveryError(f"learn takes a system with unknown terms, got {type(system).__name__}")
+    if not any(system.unmet(parts) is None for parts in KINDS):
+        raise RecoveryError(f"learn takes an ODESystem, a DiscreteSystem or a PDESystem; {system.unmet(['drift'])}")
+    hybrid = system.without_networks()
+    if not hybrid.unknowns:
+        raise RecoveryError("the system has no unknown terms; put network('f', [x, y])(x, y) into its equations, or use fit")
+    given: dict[str, Any] = {"iterations": iterations, "members": members, **({} if decay is None else {"decay": decay})}
+    trainer: NeuralODE | FieldPINN
+    if isinstance(hybrid, PDESystem):
+        if heldout or window is not None:
+            raise RecoveryError(f"{'heldout' if heldout else 'window'} has no effect on the learning of fields; leave it out")
+        whole: Any = read_fields(hybrid, data)
+        seen: Any = whole
+        trainer = FieldPINN(**given)
+        reason = trainer.applies(hybrid, seen)
+    else:
+        whole = observations(hybrid, data)
+        seen = whole.split(heldout)[0] if heldout else whole
+        usual: dict[str, Any] = {"width": 16}
+        if hybrid.whole_steps:  # of chaos, a run from where a point is held out tells nothing
+            usual |= {"window": MAP_WINDOW, "holdout": 0.0}
+        trainer = NeuralODE(**usual | ({} if window is None else {"window": window}) | given)
+        reason = nested(hybrid)
+    if reason is not None:
+        raise RecoveryError(reason)
+    limit, journal = Budget(budget), Journal(checkpoint)
+    free = [p for p in hybrid.parameters if p not in hybrid.defaults]
+    names = list(dict.fromkeys(u.func.__name__ for u in hybrid.unknowns))
+
+    def compute() -> tuple[np.ndarray, ...]:
+        with Report(progress) as report:
+
+            def going(done: int, every: int) -> bool:
+                report("surrogate", done / every)
+                return limit.going()
+
+            fit = trainer.trained(hybrid, seen, seed=seed, progress=going)
+        ranked = sorted(fit.members, key=_misfit)
+        return tuple(a for m in ranked for a in _arrays(m, names))
+
+    forms = [repr(getattr(u.func, "form", None)) for u in hybrid.unknowns]
+    facts = [*getattr(seen, "positions", ()), *(a for t in seen.trajectories for a in (t.times, t.values))]
+    values = sorted(map(str, (*hybrid.defaults.items(), *hybrid.initial.items())))
+    key = ("learn", hybrid.digest, values, forms, seed, trainer, seen.noise, *facts)
+    arrays = journal(key, compute, limit.going)
+    journal.write()
+    found = _members(list(arrays), names)
+    networks, fitted, starts, history = found[0]
+    system = with_networks(hybrid, networks).with_parameters(dict(zip(free, map(float, fitted), strict=True)))
+    if not system.fields:
+        system = system.replace(initial=MappingProxyType(dict(zip(system.states, map(float, starts[0]), strict=True))))
+    notes = (*seen.notes, *(["training ended at its budget of time"] if limit.over() else []))
+    errors = _errors(system, whole, seen, starts) if heldout else {}
+    return Learned(system, tuple(m[0] for m in found), history, errors, whole, starts, seed, notes)
+
+
+def _misfit(member: MemberFit) -> float:
+    """Of the points that decide when to stop, or of all if there are none."""
+    validation, train = member.losses["validation"], member.losses["train"]
+    return float(np.nanmin(validation)) if np.isfinite(validation).any() else float(np.nanmin(train))
+
+
+def _arrays(member: MemberFit, names: list[str]) -> list[np.ndarray]:
+    """A member as arrays, for the journal: values, starts, losses; then those of every network."""
+    starts = np.array([path[0] for path in member.states])  # of fields at all positions
+    found = [np.asarray(member.parameters), starts, member.losses["train"], member.losses["validation"]]
+    for name in names:
+        parts = member.networks[name].arrays()
+        found += [np.array(list(parts)), *parts.values()]
+    return found
+
+
+def _members(arrays: list[np.ndarray], names: list[str]) -> list[tuple[dict[str, TrainedNetwork], np.ndarray, np.ndarray, Any]]:
+    found = []
+    while arrays:
+        values, starts, train, validation = (arrays.pop(0) for _ in range(4))
+        networks = {}
+        for name in names:
+            keys = arrays.pop(0)
+            networks[name] = TrainedNetwork.from_arrays({str(key): arrays.pop(0) for key in keys})
+        found.append((networks, values, starts, {"train": train, "validation": validation}))
+    return found
+
+
+def _errors(system: System, whole: Observations, seen: Observations, starts: np.ndarray) -> dict[str, float]:
+    """Root mean square errors by state at the times that were held out, of runs from the fitted starts."""
+    squares: list[np.ndarray] = []
+    for run, early, start in zip(whole.trajectories, seen.trajectories, starts, strict=True):
+        initial: dict[Any, float] = dict(zip(system.names, map(float, start), strict=True))
+        try:
+            path = simulate(system, run.times, initial=initial, progress=False)
+        except SimulationError:
+            return dict.fromkeys(system.names, np.inf)
+        values = np.stack([path[s].values for s in system.names], axis=-1)
+        squares.append((values - run.values)[len(early.times) :] ** 2)
+    every = np.concatenate(squares)
+    measured = np.isfinite(every).any(axis=0)
+    return {s: float(np.sqrt(np.nanmean(every[:, k]))) for k, s in enumerate(system.names) if measured[k]}

@@ -1,0 +1,333 @@
+"""A trajectory whose steps are kept, and the transposed steps backwards, which give derivatives by everything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import llvmlite.binding as llvm
+import numpy as np
+import sympy as sp
+from symdyn_kernels.arguments.adjoint import BackwardArguments, ForwardArguments, StepRecord, StepTableau
+from symdyn_kernels.arguments.parts import Control, Tolerances
+from symdyn_kernels.status import MESSAGES, STEPPED, SUCCESS, TOO_MANY_STEPS
+
+from symdyn.codegen.drivers import plain_driver
+from symdyn.codegen.emit_llvm import module_text
+from symdyn.codegen.evaluate import evaluate
+from symdyn.codegen.input_paths import segment_places, written_out
+from symdyn.codegen.load import compile_ir, digest, load_object
+from symdyn.codegen.lower import lower
+from symdyn.codegen.program import Program
+from symdyn.codegen.reverse import adjoint_program
+from symdyn.codegen.stops import stop_program, stops_within
+from symdyn.declaration import value_of
+from symdyn.errors import DeclarationError, SimulationError
+from symdyn.methods.registry import METHODS
+from symdyn.methods.runge_kutta import ExplicitRungeKutta
+from symdyn.models.events import Event, Schedule
+from symdyn.system import System
+
+__all__ = ["AdjointKernel", "Forward"]
+
+#: Steps for which there is room at first.
+ROOM = 256
+#: Operations above which the optimiser is left out, as its time grows faster than its gain.
+LONG = 3000
+
+
+class _Segment(NamedTuple):
+    """A part of a trajectory between known times: with parameters of its own, and the event that ends it."""
+
+    first: float
+    last: float
+    parameters: np.ndarray
+    events: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Forward:
+    """A trajectory with its steps.
+
+    Attributes
+    ----------
+    values : (T, n) float64
+        At the output times.
+    steps, rejected, evaluations : int
+    segments, arrivals, records, places : tuples
+        Parts of the trajectory, the state before the events at the beginning of each, its steps, and its output times.
+    """
+
+    values: np.ndarray
+    steps: int
+    rejected: int
+    evaluations: int
+    segments: tuple[_Segment, ...]
+    arrivals: tuple[np.ndarray, ...]
+    records: tuple[StepRecord, ...]
+    places: tuple[np.ndarray, ...]
+
+
+class AdjointKernel:
+    """Right-hand side and its transposed Jacobian product, compiled for one trajectory at a time.
+
+    Parameters
+    ----------
+    system : ODESystem
+        With inputs, and events at known times; without what else there may be.
+    method : str
+        An explicit Runge-Kutta method whose interpolant needs no further stages.
+    moving : set of Symbol
+        Parameters by which costs are differentiated: known times must not depend on them.
+
+    Raises
+    ------
+    DeclarationError
+        For other systems, other methods, and times that move.
+    CompileError
+        For functions whose derivative has no code.
+    """
+
+    def __init__(self, system: System, method: str, moving: set[sp.Symbol]) -> None:
+        self.declared, self.scheme = system, _scheme(method)
+        self.system, _ = written_out(system)
+        self.events = tuple(_scheduled(e, moving) for e in self.system.events)
+        self.stops = stop_program(self.system.replace(events=()))
+        if self.stops is not None:
+            _refuse_moving(self.stops, moving)
+        self._functions = _functions(self.system.states, self.system.part("drift"), self.system.time, self.system.parameters)
+        own = (self.system.time, self.system.states, self.system.parameters)
+        self._jumps = [_jump([e.assignments.get(s, s) for s in self.system.states], *own) for e in self.events]
+        self._tableau = _tableau(self.scheme)
+
+    def forward(
+        self, initial: np.ndarray, parameters: np.ndarray, times: np.ndarray, *, rtol: float, atol: float, max_steps: int
+    ) -> Forward:
+        """Integrate one trajectory.
+
+        Raises
+        ------
+        SimulationError
+            If it fails.
+        """
+        segments = self._segments(parameters, times)
+        control = Control(*self.scheme.controller.numbers(self.scheme.error_order + 1, squared=True))
+        tolerances = Tolerances(rtol, atol, np.inf, max_steps)
+        state, places = initial, _places(segments, times)
+        arrivals, records = [], []
+        values = np.empty((len(times), len(initial)))
+        for segment, own in zip(segments, places, strict=True):
+            arrivals.append(state)
+            record = self._run(segment, self._happened(segment, state), tolerances, control)
+            state = record.states[record.counts[0]].copy()
+            records.append(record)
+            values[own] = self._read(segment, record, times[own])
+        steps, rejected, evaluations, _ = (int(c) for c in np.sum([r.counts for r in records], axis=0))
+        parts = tuple(segments), tuple(arrivals), tuple(records), tuple(places)
+        return Forward(values, steps, rejected, evaluations, *parts)
+
+    def backward(self, run: Forward, times: np.ndarray, pulls: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Derivatives of a cost by initial values (n,) and parameters (k,), from those by the values at output times (T, n)."""
+        adjoint, gradient = np.zeros(pulls.shape[1]), np.zeros(len(self.system.parameters))
+        parts = zip(run.segments, run.arrivals, run.records, run.places, strict=True)
+        for segment, arrival, record, own in reversed(list(parts)):
+            steps, within = _located(record, times[own])
+            plain_driver("adjoint").backward(
+                BackwardArguments(
+                    *self._functions.addresses, segment.parameters, self._tableau, record, steps, within,
+                    np.ascontiguousarray(pulls[own]), adjoint, gradient,
+                )
+            )  # fmt: skip
+            for k, state in self._before(segment, arrival)[::-1]:
+                _, pull = self._jumps[k]
+                found = evaluate(pull, [np.array(segment.first)], [*state, *adjoint], list(segment.parameters))
+                n, numbers = len(adjoint), np.array([float(v) for v in found])
+                adjoint = numbers[:n]
+                gradient += numbers[n:]
+        return adjoint, gradient[: len(self.declared.parameters)]
+
+    # ---- segments ------------------------------------------------------------------------------------------------
+
+    def _segments(self, parameters: np.ndarray, times: np.ndarray) -> list[_Segment]:
+        first, last = float(times[0]), float(times[-1])
+        happening: dict[float, list[int]] = {}
+        known = dict(zip(self.declared.parameters, parameters, strict=True))
+        for k, event in enumerate(self.events):
+            for at in _moments(event.trigger, known, first, last):
+                happening.setdefault(at, []).append(k)
+        edges = {at: at for at in happening if at > first}
+        for path in self.declared.inputs:
+            edges |= {float(at): float(at) for at in path.curves[0].times if first < at < last}
+        row = np.concatenate([parameters, np.zeros(len(self.system.parameters) - len(parameters))])
+        found = None if self.stops is None else self.stops.as_json()
+        for before, after in stops_within(row[None], np.array([first, last]), found)[0]:
+            edges[float(after)] = float(before)
+        begins = [first, *sorted(edges)]
+        ends = [*(edges[b] for b in begins[1:]), last]
+        return [
+            _Segment(a, max(a, b), self._parameters(row, a), tuple(happening.get(a, ())))
+            for a, b in zip(begins, ends, strict=True)
+        ]  # fmt: skip
+
+    def _parameters(self, row: np.ndarray, at: float) -> np.ndarray:
+        """Parameters from a time on: with knot and coefficients of inputs."""
+        found = row.copy()
+        for path, place in zip(self.declared.inputs, segment_places(self.declared)[0], strict=True):
+            curve = path.curves[0]
+            k = int(np.clip(np.searchsorted(curve.times, at, side="right") - 1, 0, len(curve.coefficients) - 1))
+            found[place] = curve.times[k]
+            found[place + 1 : place + 2 + path.degree] = curve.coefficients[k]
+        return found
+
+    def _happened(self, segment: _Segment, state: np.ndarray) -> np.ndarray:
+        for k in segment.events:
+            values, _ = self._jumps[k]
+            found = evaluate(values, [np.array(segment.first)], list(state), list(segment.parameters))
+            state = np.array([float(v) for v in found])
+        return state
+
+    def _before(self, segment: _Segment, state: np.ndarray) -> list[tuple[int, np.ndarray]]:
+        """Each event at the beginning of a segment, with the state at which it acts."""
+        found = []
+        for k in segment.events:
+            found.append((k, state))
+            state = self._happened(segment._replace(events=(k,)), state)
+        return found
+
+    def _run(self, segment: _Segment, state: np.ndarray, tolerances: Tolerances, control: Control) -> StepRecord:
+        n = len(state)
+        record = StepRecord(np.empty(ROOM), np.empty(ROOM), np.empty((ROOM + 1, n)), np.zeros(4, np.int64), np.zeros(2))
+        record.states[0], record.clock[0] = state, segment.first
+        forward = plain_driver("adjoint").forward
+        while True:
+            forward(ForwardArguments(
+                self._functions.addresses[0], segment.parameters, segment.last, self._tableau, tolerances, control, record
+            ))  # fmt: skip
+            status = int(record.counts[3])
+            if status == SUCCESS:
+                return record
+            if status == TOO_MANY_STEPS:
+                raise SimulationError(
+                    f"the trajectory failed at {self.system.time} = {record.clock[0]:.6g}: {MESSAGES[status]}; stiff systems "
+                    "take more explicit steps than that: use symdyn.sensitivities, with an implicit method"
+                )
+            if status != STEPPED:
+                raise SimulationError(
+                    f"the trajectory failed at {self.system.time} = {record.clock[0]:.6g}: {MESSAGES[status]}"
+                )
+            more = len(record.times)
+            record = record._replace(
+                times=np.resize(record.times, 2 * more), lengths=np.resize(record.lengths, 2 * more),
+                states=np.concatenate([record.states, np.empty((more, n))]),
+            )  # fmt: skip
+
+    def _read(self, segment: _Segment, record: StepRecord, times: np.ndarray) -> np.ndarray:
+        steps, parts = _located(record, times)
+        values = np.empty((len(times), record.states.shape[1]))
+        nothing = np.zeros(0)
+        plain_driver("adjoint").read(
+            BackwardArguments(
+                *self._functions.addresses, segment.parameters, self._tableau, record, steps, parts, values, nothing, nothing
+            )
+        )
+        return values
+
+
+def _scheme(method: str) -> ExplicitRungeKutta:
+    known = [
+        k for k, m in METHODS.items() if isinstance(m, ExplicitRungeKutta) and m.adaptive and not m.extra and len(m.error) == 1
+    ]
+    if method not in known:
+        raise DeclarationError(f"the method is {method!r}; steps are transposed of {', '.join(map(repr, known))}")
+    return METHODS[method]  # type: ignore[no-any-return]
+
+
+def _scheduled(event: Event, moving: set[sp.Symbol]) -> Event:
+    if not isinstance(event.trigger, Schedule) or event.priority is not None:
+        raise DeclarationError(
+            f"the event {event.heading} is at no known time; gradients go through doses and other events at known times, "
+            "without priorities: use symdyn.sensitivities"
+        )
+    if moved := sorted({s.name for e in event.trigger.sides for s in e.free_symbols if s in moving}):
+        raise DeclarationError(f"the times of {event.heading} depend on {moved[0]}; leave it out of by")
+    return event
+
+
+def _refuse_moving(stops: Program, moving: set[sp.Symbol]) -> None:
+    names = dict(stops.blocks)["p"]
+    used = {names[o.args[1]] for o in stops.operations if o.op == "input"}
+    if moved := sorted(used & {s.name for s in moving}):
+        raise DeclarationError(f"the right-hand side jumps at a time that depends on {moved[0]}; leave it out of by")
+
+
+def _moments(schedule: Schedule, known: Mapping[sp.Symbol, float], first: float, last: float) -> list[float]:
+    """Times of a schedule from the first to the last time."""
+    start = value_of(schedule.start, known)
+    if schedule.every is None:
+        return [start] if first <= start <= last else []
+    every = value_of(schedule.every, known)
+    most = np.inf if schedule.times is None else value_of(schedule.times, known)
+    if not every > 0:
+        raise DeclarationError(f"the time between the events {schedule} is {every:g}; expected a positive number")
+    begin = max(0, int(np.ceil((first - start) / every - 1e-12)))
+    count = min(int(np.floor((last - start) / every + 1e-12)) + 1, most)
+    return [float(start + k * every) for k in range(begin, int(count))]
+
+
+class _Functions(NamedTuple):
+    """What keeps machine code in memory, and the addresses of right-hand side and transposed product."""
+
+    owner: Any
+    addresses: tuple[int, int]
+
+
+@lru_cache(maxsize=32)
+def _functions(
+    states: tuple[sp.Symbol, ...], drift: tuple[sp.Expr, ...], time: sp.Symbol, parameters: tuple[sp.Symbol, ...]
+) -> _Functions:
+    rhs = lower("rhs", [("lane", (time,)), ("y", states), ("p", parameters)], drift, [str(s) for s in states])
+    pull = adjoint_program("pull", drift, time, states, _weights(states), parameters)
+    text = module_text((rhs, pull), 1, llvm.get_process_triple())
+    quick = len(rhs.operations) + len(pull.operations) > LONG
+    owner = load_object(digest("adjoint", text), compile_ir(text, quick=quick))
+    return _Functions(owner, (owner.address("rhs"), owner.address("pull")))
+
+
+def _jump(
+    sides: Sequence[sp.Expr], time: sp.Symbol, states: tuple[sp.Symbol, ...], parameters: tuple[sp.Symbol, ...]
+) -> tuple[Program, Program]:
+    blocks = [("lane", (time,)), ("y", states), ("p", parameters)]
+    values = lower("jump", blocks, sides, [str(s) for s in states])
+    return values, adjoint_program("pull", sides, time, states, _weights(states), parameters)
+
+
+def _weights(states: Sequence[sp.Symbol]) -> list[sp.Symbol]:
+    return [sp.Dummy(f"weight_{s.name}") for s in states]
+
+
+def _tableau(scheme: ExplicitRungeKutta) -> StepTableau:
+    a = np.zeros((scheme.stages, scheme.stages))
+    for i, row in enumerate(scheme.a):
+        a[i, : len(row)] = row
+    return StepTableau(a, np.array(scheme.nodes), np.array(scheme.error[0]), np.array(scheme.dense))
+
+
+def _places(segments: Sequence[_Segment], times: np.ndarray) -> list[np.ndarray]:
+    """Output times of each segment: one at which an event happens belongs to what follows it."""
+    begins = np.array([s.first for s in segments])
+    of = np.clip(np.searchsorted(begins, times, side="right") - 1, 0, None)
+    return [np.flatnonzero(of == k) for k in range(len(segments))]
+
+
+def _located(record: StepRecord, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """In which step each time lies, and where in it."""
+    count = int(record.counts[0])
+    if not count:
+        return np.zeros(len(times), np.int64), np.zeros(len(times))
+    begins, lengths = record.times[:count], record.lengths[:count]
+    steps = np.clip(np.searchsorted(begins, times, side="right") - 1, 0, None)
+    ends = np.append(begins[1:], record.clock[0])
+    parts = np.clip((times - begins[steps]) / lengths[steps], 0.0, 1.0)
+    return steps.astype(np.int64), np.where(times >= ends[steps], 1.0, parts)

@@ -1,0 +1,288 @@
+"""`gradient`: the derivatives of a cost by many parameters and initial values, for a few times the time of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from symdyn import dag
+from symdyn.codegen.evaluate import evaluate
+from symdyn.codegen.lower import lower
+from symdyn.declaration import expression, lookup, name_of, numeric_values, value_of
+from symdyn.derive.sensitivities import fresh_symbol
+from symdyn.errors import DeclarationError
+from symdyn.gradients import gradients
+from symdyn.methods.options import check_positive, check_whole
+from symdyn.parsing import parse_expression
+from symdyn.paths import Path
+from symdyn.simulation.adjoints import AdjointKernel
+from symdyn.system import System
+
+__all__ = ["CostGradient", "gradient"]
+
+
+@dataclass(frozen=True, repr=False)
+class CostGradient:
+    """A cost with its derivatives.
+
+    Attributes
+    ----------
+    value : float
+        The cost.
+    by : dict of str to float
+        Its derivatives by name.
+    steps, rejected, evaluations : int
+        Of the trajectory.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> decay = sd.ODESystem.from_text("x' = -k*x; k = 0.5; x(0) = 2")
+    >>> sd.gradient(decay, "x", [0, 1])
+    cost 1.21306, d/dk -1.21306
+    """
+
+    value: float
+    by: dict[str, float]
+    steps: int
+    rejected: int
+    evaluations: int
+
+    @property
+    def array(self) -> np.ndarray:
+        """The derivatives in order, (k,).
+
+        Returns
+        -------
+        (k,) float64
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> decay = sd.ODESystem.from_text("x' = -k*x; k = 0.5; x(0) = 2")
+        >>> sd.gradient(decay, "x", [0, 1], by=["k", "x"]).array.round(4).tolist()
+        [-1.2131, 0.6065]
+        """
+        return np.array(list(self.by.values()))
+
+    def __str__(self) -> str:
+        shown = list(self.by.items())[:6]
+        parts = [f"cost {self.value:.6g}", *(f"d/d{name} {value:.6g}" for name, value in shown)]
+        return ", ".join(parts + ([f"... {len(self.by) - len(shown)} more"] if len(self.by) > len(shown) else []))
+
+    __repr__ = __str__
+
+
+def gradient(
+    system: System,
+    cost: Any,
+    t: Sequence[float] | np.ndarray,
+    *,
+    each: Any = None,
+    running: Any = None,
+    data: Mapping[Any, Any] | None = None,
+    by: Iterable[Any] | None = None,
+    initial: Mapping[Any, Any] | None = None,
+    parameters: Mapping[Any, Any] | None = None,
+    method: str = "tsit5",
+    rtol: float = 1e-8,
+    atol: float = 1e-10,
+    max_steps: int = 100_000,
+) -> CostGradient:
+    r"""Differentiate a cost of a trajectory by parameters and initial values, with the discrete adjoint of its steps.
+
+    .. math:: J = g(x(T), p) + \sum_j e(x(t_j), d_j, p, t_j) + \int r(x, p, t)\,\mathrm{d}t
+
+    The steps of the method are transposed, with the lengths that they had: derivatives are those of the computed numbers but
+    for changes of the lengths, an error of the size of the tolerances.  The time is that of a few runs, whatever the number of
+    parameters, where `symdyn.sensitivities` takes a run for each; memory is that of the states at all steps.
+
+    Parameters
+    ----------
+    system : ODESystem
+        With inputs and events at known times, as doses are; without other events, delays, algebraic equations, unknown terms.
+    cost : Expr, str or None
+        g, of states, observables and parameters at the last time.
+    t : (T,) sequence of float
+        Times at which `each` is added, increasing; the first is that of the initial values.
+    each, running : Expr or str, optional
+        e and r, of states, observables, parameters and time, and e also of `data`.
+    data : mapping to (T,) arrays, optional
+        Measured values by symbol or name; where one is NaN, e counts 0.
+    by : iterable of Symbol or str, optional
+        Parameters, and states for their initial values; all parameters unless given.
+    initial, parameters : mapping, optional
+        Numbers over those of the system; initial values may be expressions of parameters, through which is differentiated.
+    method : str
+        An explicit Runge-Kutta method whose interpolant needs no further stages: 'tsit5' or 'bs32'.
+    rtol, atol : float
+        Tolerances.
+    max_steps : int
+        Attempted steps allowed; the states at all of them are kept.
+
+    Returns
+    -------
+    CostGradient
+        ``value`` and ``by``.
+
+    Raises
+    ------
+    DeclarationError
+        For other systems and methods, names that are not known, and values that are missing.
+    SimulationError
+        If the trajectory fails, as of stiff systems it may.
+
+    References
+    ----------
+    Hager, Numerische Mathematik 87, 247 (2000) (adjoints of Runge-Kutta methods); Griewank & Walther, Evaluating Derivatives
+    (2008), ch. 3 (their cost).
+
+    Examples
+    --------
+    The sum of squares of residuals of three data:
+
+    >>> import numpy as np, sympy as sp, symdyn as sd
+    >>> x, k, d = sp.symbols("x k d")
+    >>> found = sd.gradient(sd.ODESystem({x: -k * x}, {k: 0.5}, initial={x: 2}), None, [0, 1, 2], each=(x - d) ** 2,
+    ...                     data={d: [np.nan, 1.2, 0.8]}, by=["k", "x"])
+    >>> found  # sum of 2 (x - d) dx/dk, with x = 2 exp(-k t)
+    cost 0.00429752, d/dk 0.157376, d/dx -0.0314218
+    """
+    check_positive(rtol=rtol, atol=atol)
+    check_whole(1, max_steps=max_steps)
+    system = _checked(system)
+    times = _times(t)
+    known = {**system.defaults, **numeric_values(parameters, system.parameters, "parameter")}
+    if missing := [p for p in system.parameters if p not in known]:
+        raise DeclarationError(f"the parameter {missing[0]} has no value; give it in parameters")
+    starts = _starts(system, initial)
+    numbers = [p for p in system.parameters if not isinstance(p, Path)]
+    chosen = (*numbers, *system.states)
+    wanted = numbers if by is None else list(dict.fromkeys(lookup(k, chosen, "variable") for k in by))
+    if not wanted:
+        raise DeclarationError("by is empty, or the system has no parameters; name what the cost is differentiated by")
+    last, every, rate, columns = _costs(system, times, cost, each, running, data)
+    extended = system
+    if rate is not None:
+        taken = {s.name for s in (*system.states, *system.parameters, *system.observables, *columns, system.time)}
+        total = fresh_symbol("integral", taken)
+        extended = system.replace(states=(*system.states, total), drift=(*system.part("drift"), rate), initial={})
+        starts, last = {**starts, total: sp.S.Zero}, last + total
+    kernel = AdjointKernel(extended, method, set(wanted) & set(numbers))
+    row = np.array([known[p] for p in extended.parameters])
+    begun = np.array([value_of(starts[s], known) for s in extended.states])
+    run = kernel.forward(begun, row, times, rtol=rtol, atol=atol, max_steps=max_steps)
+    pulls = np.zeros_like(run.values)
+    value, direct = 0.0, np.zeros(len(row))
+    for e, at, table in ((last, slice(-1, None), {}), (every, slice(None), columns)):
+        if e is not None:
+            part, by_states, by_parameters = _slopes(
+                e, extended, times[at], run.values[at], row, {d: v[at] for d, v in table.items()}
+            )
+            value, direct = value + part, direct + by_parameters
+            pulls[at] += by_states
+    first, along = kernel.backward(run, times, pulls)
+    total_slopes = dict(zip(extended.parameters, direct + along, strict=True))
+    rows = gradients([starts[s] for s in extended.states], extended.parameters)
+    for lam, slopes in zip(first, rows, strict=True):
+        for p, e in slopes.items():
+            total_slopes[p] += lam * value_of(e, known)
+    own = dict(zip(extended.states, first, strict=True))
+    found = {s.name: float(total_slopes[s] if s in total_slopes else own[s]) for s in wanted}
+    return CostGradient(float(value), found, run.steps, run.rejected, run.evaluations)
+
+
+def _checked(system: Any) -> System:
+    if not isinstance(system, System):
+        raise DeclarationError(f"gradient needs an ODESystem, got {type(system).__name__}")
+    if reason := system.unmet(["drift"], ["inputs", "events"]):
+        raise DeclarationError(f"gradient transposes explicit steps: {reason}")
+    if system.unknowns:
+        unknown = ", ".join(map(str, system.unknowns))
+        raise DeclarationError(f"the system has unknown terms ({unknown}); fill them in with with_terms")
+    return system
+
+
+def _times(t: Any) -> np.ndarray:
+    try:
+        times = np.asarray(t, dtype=float)
+    except (TypeError, ValueError):
+        times = np.zeros(0)
+    if times.ndim != 1 or times.size < 2 or not np.isfinite(times).all() or (np.diff(times) <= 0).any():
+        raise DeclarationError(f"the times are {t!r}; expected two finite ones or more, which increase")
+    return times
+
+
+def _starts(system: System, given: Mapping[Any, Any] | None) -> dict[sp.Symbol, sp.Expr]:
+    """Initial values by state, of parameters alone."""
+    rules = {s: expression(v) for s, v in system.initial.items()}
+    for key, value in (given or {}).items():
+        rules[lookup(key, system.states, "state")] = expression(value)
+    if missing := [s for s in system.states if s not in rules]:
+        raise DeclarationError(f"no initial value of {missing[0]}; give one in initial")
+    found = dict(dag.written_out(rules, "initial value of"))
+    for s, e in found.items():
+        if strange := sorted(q.name for q in e.free_symbols if q not in system.parameters):
+            raise DeclarationError(f"the initial value of {s} contains {strange[0]}, which is no parameter")
+    return found
+
+
+def _costs(
+    system: System, times: np.ndarray, cost: Any, each: Any, running: Any, data: Mapping[Any, Any] | None
+) -> tuple[sp.Expr, sp.Expr | None, sp.Expr | None, dict[sp.Symbol, np.ndarray]]:
+    """The parts of the cost as expressions of states, parameters and time, and columns of data."""
+    if cost is None and each is None and running is None:
+        raise DeclarationError("there is no cost; give cost, each or running")
+    columns: dict[sp.Symbol, np.ndarray] = {}
+    taken = {s.name for s in (*system.states, *system.parameters, *system.observables, system.time)}
+    for key, values in (data or {}).items():
+        name = str(name_of(key))
+        column = np.asarray(values, dtype=float)
+        if name in taken or column.shape != times.shape:
+            wrong = "has the name of a variable" if name in taken else f"have the shape {column.shape}; expected {times.shape}"
+            raise DeclarationError(f"the data {name} {wrong}")
+        columns[sp.Symbol(name)] = column
+    found = []
+    for what, given, also in (("cost", cost, ()), ("each", each, tuple(columns)), ("running", running, ())):
+        found.append(None if given is None else _read(system, what, given, also))
+    if columns and (found[1] is None or not found[1].free_symbols & set(columns)):
+        raise DeclarationError("data have no effect, as `each` does not contain them")
+    return found[0] if found[0] is not None else sp.S.Zero, found[1], found[2], columns
+
+
+def _read(system: System, what: str, given: Any, also: Sequence[sp.Symbol]) -> sp.Expr:
+    if isinstance(given, str):
+        given = parse_expression(given)
+    e = dag.put_in(expression(given), dict(system.observables), "observable")
+    known = {*system.states, *system.parameters, *also, system.time}
+    by_name = {s.name: s for s in known}
+    e = e.xreplace({s: by_name[s.name] for s in e.free_symbols if s.name in by_name})
+    if strange := sorted(s.name for s in e.free_symbols if s not in known):
+        raise DeclarationError(f"{what} contains {strange[0]}, which is neither a variable of the system nor in data")
+    return e
+
+
+def _slopes(
+    e: sp.Expr, system: System, times: np.ndarray, values: np.ndarray, row: np.ndarray, table: Mapping[sp.Symbol, np.ndarray]
+) -> tuple[float, np.ndarray, np.ndarray]:
+    """The sum of an expression over times, and its derivatives by states (T, n) and parameters (k,)."""
+    [slopes] = gradients([e], (*system.states, *system.parameters))
+    blocks = [("lane", (system.time,)), ("y", system.states), ("p", (*system.parameters, *table))]
+    program = lower("cost", blocks, [e, *slopes.values()], [""] * (1 + len(slopes)))
+    found = evaluate(program, [times], list(values.T), [*row, *table.values()])
+    have = np.ones(len(times), dtype=bool)
+    for column in table.values():
+        have &= np.isfinite(column)
+    cost, *parts = (np.where(have, np.broadcast_to(v, times.shape), 0.0) for v in found)
+    if not np.isfinite(cost).all():
+        raise DeclarationError(f"the cost {e} is not finite along the trajectory")
+    place = {s: k for k, s in enumerate((*system.states, *system.parameters))}
+    by_all = np.zeros((len(times), len(place)))
+    for s, part in zip(slopes, parts, strict=True):
+        by_all[:, place[s]] = part
+    by_states, by_parameters = by_all[:, : len(system.states)], by_all[:, len(system.states) :].sum(0)
+    return float(cost.sum()), by_states, by_parameters

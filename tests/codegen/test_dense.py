@@ -1,0 +1,171 @@
+"""Dense layers in generated code: values and derivatives of numpy in every target, and the same bits in all lanes."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+from itertools import pairwise
+
+import llvmlite.binding as llvm
+import mpmath
+import numpy as np
+import pytest
+import sympy as sp
+
+import symdyn as sd
+from symdyn.codegen.differentiate import derivatives
+from symdyn.codegen.emit_llvm import emit_llvm, module_text
+from symdyn.codegen.evaluate import evaluate
+from symdyn.codegen.load import compile_ir, load_object
+from symdyn.codegen.lower import Lowering, lower
+from symdyn.codegen.program import Program
+from symdyn.codegen.reverse import adjoint_program
+
+x, y = sp.symbols("x y")
+
+
+def layers(width: int, outputs: int = 2, functions: tuple[str, str] = ("tanh", "softplus")) -> sd.DenseLayers:
+    rng = np.random.default_rng(width)
+    sizes = (2, width, width, outputs)
+    pairs = [(rng.normal(size=(m, n)) / np.sqrt(n), rng.normal(size=m)) for n, m in pairwise(sizes)]
+    return sd.DenseLayers("f", [(w, b, f) for (w, b), f in zip(pairs, (*functions, "identity"), strict=True)])
+
+
+def called(program: Program, lanes: int, points: np.ndarray) -> np.ndarray:
+    """Outputs (N, k) of the machine code of a program at states (N, n)."""
+    text = module_text((program,), lanes, llvm.get_process_triple())
+    owner = load_object(f"test {hash(text)}", compile_ir(text))
+    function = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4)(owner.address(program.name))
+    count, found = len(program.outputs), []
+    padded = np.concatenate([points, np.repeat(points[-1:], -len(points) % lanes, axis=0)])
+    for part in padded.reshape(-1, lanes, points.shape[1]):
+        states, out = np.ascontiguousarray(part.T), np.empty((count + 8) * lanes)
+        function(0, states.ctypes.data, 0, out.ctypes.data)
+        found.append(out[: count * lanes].reshape(count, lanes).T)
+    return np.concatenate(found)[: len(points)]
+
+
+def values_and_slopes(f: sd.DenseLayers) -> Program:
+    build = Lowering([("lane", []), ("y", [x, y]), ("p", [])])
+    found = f(x, y)
+    outputs = [build.value(e) for e in (found if isinstance(found, tuple) else (found,))]
+    rows = derivatives(build, outputs, [build.value(x), build.value(y)])
+    slopes = [row[build.value(s)] for row in rows for s in (x, y)]
+    return build.program("rhs", [*outputs, *slopes], ["v"] * (len(outputs) + len(slopes)))
+
+
+# widths that fill vectors of eight neurons, and that leave some over
+@pytest.mark.parametrize(("width", "outputs"), [(16, 2), (13, 9), (1, 1)])
+def test_values_and_jacobian_are_numpys_and_lanes_have_the_bits_of_a_single_one(width, outputs):
+    f, points = layers(width, outputs), np.random.default_rng(0).normal(size=(41, 2)) * 3
+    program = values_and_slopes(f)
+    expected = np.concatenate([f.evaluate(points), f.jacobian(points).reshape(41, -1)], axis=1)
+    lanes = called(program, 16, points)
+    np.testing.assert_allclose(lanes, expected, rtol=0, atol=1e-12)
+    np.testing.assert_array_equal(lanes, called(program, 1, points))
+    np.testing.assert_allclose(np.stack(evaluate(program, [], points.T, []), -1), expected, atol=1e-14)
+
+
+def test_the_jacobian_is_that_of_complex_steps():
+    f, points, h = layers(7), np.random.default_rng(1).normal(size=(5, 2)), 1e-20
+    for j in range(2):
+        z = points + 1j * h * np.eye(2)[j]
+        for weights, bias, function in f.layers:
+            z = z @ weights.T + bias
+            z = np.tanh(z) if function == "tanh" else np.log1p(np.exp(z)) if function == "softplus" else z
+        np.testing.assert_allclose(f.jacobian(points)[..., j], z.imag / h, rtol=1e-13)
+
+
+def test_expressions_differentiate_like_the_written_out_sums():
+    f = sd.DenseLayers("f", [([[0.7, -0.4], [1.1, 0.2]], [0.3, -0.1], "tanh"), ([[1.5, -0.8]], None, "softplus")])
+    written = f.written([x**2, x * y])[0]
+    at = {x: 0.3, y: -1.2}
+    for way in ((x,), (x, y)):
+        assert float(f(x**2, x * y).diff(*way).subs(at).evalf()) == pytest.approx(float(written.diff(*way).subs(at)), rel=1e-12)
+
+
+def test_numba_text_and_the_fast_path_follow_the_same_trajectory():
+    system = sd.ODESystem({x: layers(5)(x, y)[0] - x, y: layers(5)(x, y)[1] - y})
+    start, none, times = np.array([[0.5, -1.0], [2.0, 0.1]]), np.empty((2, 0)), np.linspace(0, 2, 5)
+    for method in ("tsit5", "rodas4"):
+        fast, text = (sd.compile(system, method=method, backend=b)(start, none, times, rtol=1e-8) for b in ("llvm", "numba"))
+        np.testing.assert_allclose(fast.values, text.values, rtol=1e-12, atol=1e-12)
+
+
+def test_the_code_is_loops_whose_length_is_that_of_no_width():
+    """Apart from the table, and the places of the results."""
+    sizes = []
+    for width in (16, 64):
+        text, definitions = emit_llvm(
+            lower("rhs", [("lane", []), ("y", [x, y]), ("p", [])], layers(width)(x, y), ["a", "b"]), 8
+        )
+        sizes.append(
+            len([line for part in (text, *definitions) if not part.startswith("@table") for line in part.splitlines()])
+        )
+    assert sizes[0] == sizes[1]
+    assert compile_ir("\n".join([*sorted(definitions), text]))
+
+
+def test_fast_tanh_is_within_its_error_and_infinite_and_undefined_arguments_pass():
+    f = sd.DenseLayers("f", [([[1.0]], None, "tanh")])
+    program = lower("rhs", [("lane", []), ("y", [x]), ("p", [])], [f(x)], ["f"])
+    points = np.concatenate([np.linspace(-25, 25, 801), np.logspace(-300, 0, 31), [np.inf, -np.inf, np.nan]])
+    found = called(program, 8, points[:, None])[:, 0]
+    exact = np.array([float(mpmath.tanh(p)) for p in points[:-3]])
+    np.testing.assert_allclose(found[:-3], exact, rtol=2e-14)
+    assert found[-3:-1].tolist() == pytest.approx([1, -1])
+    assert np.isnan(found[-1])
+
+
+def test_programs_go_through_json_exactly():
+    program = values_and_slopes(layers(4))
+    assert Program.from_json(json.loads(json.dumps(program.as_json()))) == program
+
+
+def test_methods_that_cannot_take_layers_say_so():
+    system = sd.ODESystem({x: layers(3, 1)(x, x)})
+    with pytest.raises(sd.CompileError, match="Taylor series of networks"):
+        sd.simulate(system, [0, 1], initial={x: 1}, method="taylor", progress=False)
+    with pytest.raises(sd.CompileError, match="inline=True is for models without networks"):
+        sd.compile(system, method="tsit5", inline=True)(np.ones((1, 1)), np.empty((1, 0)), np.array([0.0, 1.0]))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ([], "no layers"),
+        ([([[1.0, 2.0]], [1.0, 2.0], "tanh")], r"weights of shape \(1, 2\) and biases \(2,\)"),
+        ([([[1.0]], None, "relu")], "the function 'relu'; known: identity, tanh, softplus"),
+        ([([[np.nan]], None, "tanh")], "not finite"),
+        ([([["a"]], None, "tanh")], "no numbers"),
+        ([(np.ones((3, 2)), None, "tanh"), (np.ones((1, 2)), None, "tanh")], "takes 2 numbers, and the one before it makes 3"),
+    ],
+)
+def test_layers_that_do_not_fit_are_refused(given, message):
+    with pytest.raises(sd.DeclarationError, match=message):
+        sd.DenseLayers("f", given)
+
+
+def test_a_matrix_and_a_quadratic_form_are_cases():
+    """x' = A x + x^T Q x by tables, against the same written out."""
+    A, Q = np.array([[-1.0, 2.0], [-2.0, -1.0]]), np.array([[0.1, 0.2, 0.0], [0.0, -0.1, 0.3]])
+    linear = sd.DenseLayers("A", [(A, None, "identity")])(x, y)
+    quadratic = sd.DenseLayers("Q", [(Q, None, "identity")])(x * x, x * y, y * y)
+    tables = sd.ODESystem({x: linear[0] + quadratic[0], y: linear[1] + quadratic[1]}, initial={x: 1, y: 0.5})
+    plain = sd.ODESystem(
+        {x: -x + 2 * y + 0.1 * x**2 + 0.2 * x * y, y: -2 * x - y - 0.1 * x * y + 0.3 * y**2}, initial={x: 1, y: 0.5}
+    )
+    for method in ("dop853", "rodas5p"):
+        runs = [sd.simulate(s, [0, 1, 2], method=method, rtol=1e-10, progress=False) for s in (tables, plain)]
+        np.testing.assert_allclose(runs[0].y, runs[1].y, rtol=1e-9)
+
+
+def test_the_reverse_sweep_over_a_program_passes_through_layers():
+    f, (a, b, c, t) = layers(5), sp.symbols("a b c t")
+    u, v = f(x, c * y)
+    program = adjoint_program("pull", [u * x, v + c], t, [x, y], [a, b], [c])
+    found = [float(np.ravel(g)[0]) for g in evaluate(program, [0.0], [0.3, -0.4, 1.5, 0.7], [2.0])]
+    value, slopes = f.evaluate([0.3, -0.8]), f.jacobian([0.3, -0.8])
+    by_second = 1.5 * 0.3 * slopes[0, 1] + 0.7 * slopes[1, 1]
+    expected = [1.5 * (value[0] + 0.3 * slopes[0, 0]) + 0.7 * slopes[1, 0], 2 * by_second, -0.4 * by_second + 0.7]
+    assert found == pytest.approx(expected, rel=1e-12)

@@ -1,0 +1,89 @@
+"""Exact steps with held gates, beside exact solutions and their orders."""
+
+import numpy as np
+import pytest
+import sympy as sp
+
+import symdyn as sd
+
+x, y, t, h = sp.symbols("x y t h")
+CURRENT = sp.sin(t) + sp.sin(sp.Rational(31, 10) * t) / 2
+
+
+def gate(e):
+    return 1 / (1 + sp.exp(-e))
+
+
+def liquid(units: int = 8) -> sd.ODESystem:
+    """A recurrent network of liquid time constants with random weights."""
+    rng = np.random.default_rng(0)
+    weights, into, offset = rng.normal(0, 1, (units, units)), rng.normal(0, 2, units), rng.normal(0, 1, units)
+    leak, level = rng.uniform(0.2, 2, units), rng.normal(0, 1, units)
+    states = sp.symbols(f"x:{units}")
+    rates = {}
+    for i, s in enumerate(states):
+        g = gate(
+            sum(float(w) * v for w, v in zip(weights[i], states, strict=True)) + float(into[i]) * CURRENT + float(offset[i])
+        )
+        rates[s] = -(float(leak[i]) + g) * s + float(level[i]) * g
+    return sd.ODESystem(rates, initial=dict.fromkeys(states, 0))
+
+
+def _end(system, *arguments, **options):
+    run = sd.simulate(system, *arguments, progress=False, **options)
+    return np.array([float(run[str(s)][-1]) for s in system.states])
+
+
+def test_steps_of_a_liquid_network_have_the_errors_of_a_computation_in_numpy():
+    network = liquid()
+    exact = _end(network, [0, 10], method="dop853", rtol=1e-11, atol=1e-13)
+    errors = {
+        order: [
+            np.abs(_end(sd.derive.hold(network, order=order), [0, round(10 / size)], parameters={h: size}) - exact).max()
+            for size in (0.4, 0.2, 0.1, 0.05)
+        ]
+        for order in (1, 2)
+    }
+    assert errors[1] == pytest.approx([4.2e-2, 1.9e-2, 8.7e-3, 4.2e-3], rel=0.02)
+    assert errors[2] == pytest.approx([2.6e-3, 5.8e-4, 1.4e-4, 3.3e-5], rel=0.03)
+
+
+def test_a_single_cell_converges_to_its_exact_value():
+    g = gate(2 * CURRENT - 1)
+    cell = sd.ODESystem({x: -(sp.Rational(1, 2) + g) * x + g}, initial={x: 0.2})
+    coarse, fine = (_end(sd.derive.hold(cell, size), [0, round(10 / size)])[0] for size in (0.02, 0.01))
+    assert fine + (fine - coarse) / 3 == pytest.approx(0.4046741911, abs=2e-9)
+
+
+def test_linear_equations_are_stepped_exactly_also_without_decay():
+    a, b = sp.symbols("a b")
+    steps = sd.derive.hold(sd.ODESystem({x: b - a * x, y: b}, {b: 2}, initial={x: 3, y: 1}), 0.7)
+    for rate in (0.0, 1.3):
+        run = sd.simulate(steps, [0, 5], parameters={a: rate})
+        expected = 3 + 2 * 3.5 if rate == 0 else 2 / rate + (3 - 2 / rate) * np.exp(-rate * 3.5)
+        assert (float(run.x[-1]), float(run.y[-1])) == pytest.approx((expected, 1 + 2 * 3.5), rel=1e-13)
+
+
+@pytest.mark.parametrize(("order", "same"), [(1, 1), (2, 2)])
+def test_the_modified_equation_of_held_steps_tells_their_order(order, same):
+    coupled = sd.ODESystem({x: -(2 + sp.tanh(x)) * x + y, y: -2 * y + x})
+    found = sd.derive.hold(coupled, order=order).modified_equation(order=same)
+    point = {x: sp.Rational(1, 3), y: sp.Rational(2, 5)}
+    for rate, true in zip(found.drift, coupled.drift, strict=True):
+        values = [sp.N((rate - true).xreplace(point).coeff(h, k), 20) for k in range(same + 1)]
+        assert all(abs(v) < 1e-15 for v in values[:same])
+        assert abs(values[same]) > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (lambda: sd.derive.hold(sd.ODESystem({x: x - x**2})), "the rate of x is not linear in x"),
+        (lambda: sd.derive.hold(sd.ODESystem({x: -x}), order=3), "order is 3"),
+        (lambda: sd.derive.hold(sd.ODESystem({x: -h * x})), "the step is called h"),
+        (lambda: sd.derive.hold(sd.DiscreteSystem({x: -x})), "rates of change"),
+    ],
+)
+def test_what_is_not_held_is_refused(wrong, message):
+    with pytest.raises(sd.DeclarationError, match=message):
+        wrong()

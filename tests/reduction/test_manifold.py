@@ -1,0 +1,88 @@
+"""Quadratic manifolds and operator inference beside the projection on straight spaces, and what sensors tell."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+import symdyn as sd
+from tests.reduction.fields import burgers, starts
+
+TRAINED = tuple((a, b) for a in (0.5, 0.75, 1.0) for b in (-0.4, 0, 0.4))
+LATER = np.linspace(0, 2, 101)
+
+
+@cache
+def runs():
+    return starts(TRAINED, np.linspace(0, 1, 51)), starts(((0.6, 0.2), (0.9, -0.3), (0.85, 0.1)), LATER)
+
+
+def errors(small):
+    """Of three starts that were not trained, in the time that was and beyond it."""
+    (read,) = small.layout.read(runs()[1])
+    z = small._repeated(read, small.basis.project(read.values), {"rtol": 1e-6})
+    apart = small.basis.lift(z) - read.values
+    return [
+        np.mean([np.linalg.norm(a[s]) / np.linalg.norm(y[s]) for a, y in zip(apart, read.values, strict=True)])
+        for s in (slice(0, 51), slice(51, None))
+    ]
+
+
+# modes; operator inference, linear Galerkin and quadratic manifold, each in [0, 1] and in (1, 2]: numpy with BDF
+@pytest.mark.parametrize(
+    ("modes", "inferred", "linear", "quadratic"),
+    [
+        (4, (2.9e-2, 3.7e-2), (4.4e-2, 7.2e-2), (1.5e-2, 5.5e-2)),
+        (6, (7.1e-3, 1.5e-2), (1.3e-2, 3.5e-2), (3.2e-3, 1.1e-2)),
+        (8, (7.5e-3, 9.9e-3), (4.8e-3, 1.05e-2), (1.0e-3, 1.7e-3)),
+    ],
+)
+def test_burgers_from_starts_that_were_not_trained(modes, inferred, linear, quadratic):
+    train = runs()[0]
+    assert errors(sd.reduction.infer(train, modes)) == pytest.approx(inferred, rel=0.05)
+    assert errors(sd.reduction.pod(burgers()[0], train, modes, exact=2)) == pytest.approx(linear, rel=0.05)
+    curved = sd.reduction.pod(burgers()[0], train, modes, 20, manifold="quadratic")
+    assert errors(curved) == pytest.approx(quadratic, rel=0.05)
+    gram = curved.basis.modes.T @ (curved.basis.weights[:, None] * curved.basis.curvature)
+    assert np.abs(gram).max() < 1e-12
+
+
+def test_intervals_of_inferred_coefficients_hold_the_truth():
+    """A linear system in its own coordinates: 90 % intervals at small steps, with noise that only they know of."""
+    line = sd.ODESystem.from_text("x' = -0.1*x - y; y' = x - 0.1*y; x(0) = 1; y(0) = 0")
+    data = sd.simulate(line, np.linspace(0, 20, 4001), rtol=1e-10, atol=1e-12, progress=False)
+    hits = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        noisy = data.copy()
+        for name in ("x", "y"):
+            noisy[name] = data[name] + 1e-6 * rng.standard_normal(4001)
+        small = sd.reduction.infer(noisy, 2, degree=1, ridge=0.0)
+        rows = small.intervals
+        value = {
+            (a, b): (low, high)
+            for a, b, low, high in zip(rows["rate of"], rows["term"], rows["lower"], rows["upper"], strict=True)
+        }
+        trace = value["z_1", "z_1"], value["z_2", "z_2"]  # their sum is -0.2 in every basis
+        middle = sum((low + high) / 2 for low, high in trace)
+        width = np.hypot(*((high - low) / 2 for low, high in trace))
+        hits.append(abs(middle + 0.2) <= width)
+    assert sum(hits) >= 14  # of 20, at 90 %: fewer has a probability below 0.01
+
+
+def test_sensors_tell_the_field_and_its_future():
+    train, new = runs()
+    small = sd.reduction.pod(burgers()[0], train, 6, exact=2)
+    (read,) = small.layout.read(new)
+    truth, rng = read.values[2], np.random.default_rng(3)
+    places = np.arange(16, 256, 32)
+    seen = truth[:26:5][:, places]
+    noise = 0.01 * np.abs(seen).max()
+    seen = seen + noise * rng.standard_normal(seen.shape)
+    data = {"t": LATER[:26:5], **{f"s{k}": seen[:, k] for k in range(8)}}
+    found = small.assimilate(data, at={f"s{k}": f"u{p}" for k, p in enumerate(places)}, noise=float(noise), starts=2)
+    later = found.forecast(LATER[::10], members=50)
+    field = np.stack([later.variables[f"u{i}"].values for i in range(256)], axis=1)
+    assert np.linalg.norm(field - truth[::10]) / np.linalg.norm(truth[::10]) < 2.8e-2
+    with pytest.raises(sd.DeclarationError, match="the sensor s is at 'w'"):
+        small.assimilate(data, at={"s": "w"})

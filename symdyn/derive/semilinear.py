@@ -6,15 +6,11 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from symdyn.declaration import derivative
 from symdyn.errors import DeclarationError
 from symdyn.system import System
-from symdyn.text.mixtures import nonlinear
+from symdyn.text.mixtures import NOISE_LEVEL, nonlinear
 
-__all__ = ["NOISE_LEVEL", "SemilinearForm", "semilinear"]
-
-#: The observable that says which solution of :math:`\dot\sigma = a \sigma + g` measures how noisy states are.
-NOISE_LEVEL = "noise_level"
+__all__ = ["SemilinearForm", "semilinear"]
 
 
 @dataclass(frozen=True)
@@ -183,10 +179,3 @@ def _factored(terms: list[sp.Expr], varying: set[sp.Symbol], time: sp.Symbol) ->
     if not terms or factors[0] == 1 or len(set(factors)) > 1:
         return sp.S.One, sp.Add(*terms)
     return factors[0], sp.Add(*(term / factors[0] for term in terms))
-
-
-def level_residual(form: SemilinearForm) -> list[sp.Expr]:
-    r"""What :math:`\dot\sigma - a \sigma - g` is of each state, which is 0 if the noise level fits."""
-    assert form.level is not None
-    slope = derivative(form.level, form.time)
-    return [slope - a * form.level - g for a, g in zip(form.linear, form.scale, strict=True)]

@@ -8,11 +8,10 @@ from typing import Any
 import sympy as sp
 
 from symdyn.declaration import derivative, expression, lookup
-from symdyn.derive.semilinear import NOISE_LEVEL
 from symdyn.errors import DeclarationError
 from symdyn.models.ode import ODESystem
 from symdyn.models.sde import SDESystem
-from symdyn.text.mixtures import nonlinear
+from symdyn.text.mixtures import NOISE_LEVEL, nonlinear
 
 __all__ = ["fokker_planck_residual", "probability_flow", "reverse_time"]
 

@@ -17,6 +17,7 @@ from symdyn.errors import DeclarationError
 from symdyn.methods.clocks import Clock
 from symdyn.methods.options import MethodOptions
 from symdyn.system import System
+from symdyn.text.mixtures import NOISE_LEVEL
 
 __all__ = ["Combination", "SamplerOptions", "SamplerScheme", "SamplerTable", "SamplerTrace", "needs_level"]
 
@@ -417,7 +418,7 @@ class SamplerScheme:
 
 def needs_level(system: System) -> str | None:
     """None where a system declares its noise level, else the reason that methods with this clock give."""
-    if any(o.name == "noise_level" for o in system.observables):
+    if any(o.name == NOISE_LEVEL for o in system.observables):
         return None
     return (
         "it interpolates in the logarithmic signal-to-noise ratio, and this system declares no noise level: the observable "

@@ -12,7 +12,10 @@ from typing import Any
 
 import sympy as sp
 
-__all__ = ["log_sum_exp", "logsumexp", "nonlinear", "share", "softmax"]
+__all__ = ["NOISE_LEVEL", "log_sum_exp", "logsumexp", "nonlinear", "share", "softmax"]
+
+#: The observable that says which solution of s' = a s + g is the noise level of a semilinear system.
+NOISE_LEVEL = "noise_level"
 
 
 class logsumexp(sp.Function):

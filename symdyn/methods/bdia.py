@@ -34,8 +34,10 @@ class Bdia(SamplerOptions):
 
     Parameters
     ----------
+    nodes : sequence of float, optional
+        Ends of the steps; by default the output times.
     gamma : float
-        :math:`\gamma`, in (0, 1].
+        :math:`\gamma`, positive; 1 by default.
 
     Examples
     --------

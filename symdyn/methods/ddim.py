@@ -17,6 +17,11 @@ def _formula(trace: SamplerTrace) -> None:
 class Ddim(SamplerOptions):
     r"""One evaluation a step, :math:`x_u = \Psi(u, t)\, x_t + \int_t^u \Psi g\, \mathrm ds\; N_t`; see `SamplerOptions`.
 
+    Parameters
+    ----------
+    nodes : sequence of float, optional
+        Ends of the steps; by default the output times.
+
     Examples
     --------
     A logistic equation, whose exact value at 1 is 0.1 e / (0.9 + 0.1 e):

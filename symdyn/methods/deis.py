@@ -25,6 +25,11 @@ def _formula(trace: SamplerTrace, points: int, clock: str) -> None:
 class DeisTab1(SamplerOptions):
     r"""One evaluation a step: polynomials of degree 1 in time through N; see `SamplerOptions`.
 
+    Parameters
+    ----------
+    nodes : sequence of float, optional
+        Ends of the steps; by default the output times.
+
     Examples
     --------
     A logistic equation, whose exact value at 1 is 0.1 e / (0.9 + 0.1 e):
@@ -41,6 +46,11 @@ class DeisTab1(SamplerOptions):
 
 class DeisTab2(SamplerOptions):
     r"""One evaluation a step: polynomials of degree 2 in time through N; see `SamplerOptions`.
+
+    Parameters
+    ----------
+    nodes : sequence of float, optional
+        Ends of the steps; by default the output times.
 
     Examples
     --------
@@ -59,6 +69,11 @@ class DeisTab2(SamplerOptions):
 class DeisTab3(SamplerOptions):
     r"""One evaluation a step: polynomials of degree 3 in time through N; see `SamplerOptions`.
 
+    Parameters
+    ----------
+    nodes : sequence of float, optional
+        Ends of the steps; by default the output times.
+
     Examples
     --------
     A logistic equation, whose exact value at 1 is 0.1 e / (0.9 + 0.1 e):
@@ -75,6 +90,11 @@ class DeisTab3(SamplerOptions):
 
 class DeisRhoab3(SamplerOptions):
     r"""One evaluation a step: polynomials of degree 3 in :math:`\rho = \sigma/\Psi` through N; see `SamplerOptions`.
+
+    Parameters
+    ----------
+    nodes : sequence of float, optional
+        Ends of the steps; by default the output times.
 
     Examples
     --------

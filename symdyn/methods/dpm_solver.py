@@ -38,6 +38,11 @@ def _third(trace: SamplerTrace) -> None:
 class DpmSolver2(SamplerOptions):
     r"""Two evaluations a step, of order 2; see `SamplerOptions`.
 
+    Parameters
+    ----------
+    nodes : sequence of float, optional
+        Ends of the steps; by default the output times.
+
     Examples
     --------
     A logistic equation, whose exact value at 1 is 0.1 e / (0.9 + 0.1 e):
@@ -54,6 +59,11 @@ class DpmSolver2(SamplerOptions):
 
 class DpmSolver3(SamplerOptions):
     r"""Three evaluations a step, of order 3; see `SamplerOptions`.
+
+    Parameters
+    ----------
+    nodes : sequence of float, optional
+        Ends of the steps; by default the output times.
 
     Examples
     --------

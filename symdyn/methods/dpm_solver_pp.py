@@ -38,6 +38,11 @@ def _adams(trace: SamplerTrace, order: int) -> None:
 class DpmSolverPP2m(SamplerOptions):
     r"""One evaluation a step, of order 2; see `SamplerOptions`.
 
+    Parameters
+    ----------
+    nodes : sequence of float, optional
+        Ends of the steps; by default the output times.
+
     Examples
     --------
     A logistic equation, whose exact value at 1 is 0.1 e / (0.9 + 0.1 e):
@@ -55,6 +60,11 @@ class DpmSolverPP2m(SamplerOptions):
 class DpmSolverPP3m(SamplerOptions):
     r"""One evaluation a step, of order 3: parabolas in :math:`\lambda` through predictions of data; see `SamplerOptions`.
 
+    Parameters
+    ----------
+    nodes : sequence of float, optional
+        Ends of the steps; by default the output times.
+
     Examples
     --------
     A logistic equation, whose exact value at 1 is 0.1 e / (0.9 + 0.1 e):
@@ -71,6 +81,11 @@ class DpmSolverPP3m(SamplerOptions):
 
 class ExpAB2(SamplerOptions):
     r"""One evaluation a step, of order 2: lines in :math:`\lambda` through predictions of data; see `SamplerOptions`.
+
+    Parameters
+    ----------
+    nodes : sequence of float, optional
+        Ends of the steps; by default the output times.
 
     Examples
     --------

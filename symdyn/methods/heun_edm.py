@@ -19,6 +19,11 @@ def _formula(trace: SamplerTrace) -> None:
 class HeunEdm(SamplerOptions):
     r"""Two evaluations a step, the trapezoidal rule in :math:`(x/\Psi, \rho)`; see `SamplerOptions`.
 
+    Parameters
+    ----------
+    nodes : sequence of float, optional
+        Ends of the steps; by default the output times.
+
     Examples
     --------
     A logistic equation, whose exact value at 1 is 0.1 e / (0.9 + 0.1 e):

@@ -26,6 +26,11 @@ def _formula(trace: SamplerTrace) -> None:
 class OBelm(SamplerOptions):
     r"""One evaluation a step, the leapfrog method with variable steps in :math:`(x/\Psi, \rho)`; see `SamplerOptions`.
 
+    Parameters
+    ----------
+    nodes : sequence of float, optional
+        Ends of the steps; by default the output times.
+
     Examples
     --------
     A logistic equation, whose exact value at 1 is 0.1 e / (0.9 + 0.1 e):

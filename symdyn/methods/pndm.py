@@ -37,6 +37,11 @@ class Pndm(SamplerOptions):
 
     One evaluation a step, four in the first three steps; of order 2 where nodes are uneven.
 
+    Parameters
+    ----------
+    nodes : sequence of float, optional
+        Ends of the steps; by default the output times.
+
     Examples
     --------
     A logistic equation, whose exact value at 1 is 0.1 e / (0.9 + 0.1 e):
@@ -53,6 +58,11 @@ class Pndm(SamplerOptions):
 
 class Ipndm(SamplerOptions):
     r"""One evaluation a step, begun with lower orders; of order 2 on uneven nodes; see `SamplerOptions`.
+
+    Parameters
+    ----------
+    nodes : sequence of float, optional
+        Ends of the steps; by default the output times.
 
     Examples
     --------

@@ -54,6 +54,11 @@ def _conditions(ratios: list[float], h: float) -> tuple[np.ndarray, np.ndarray]:
 class UniPC2(SamplerOptions):
     r"""One evaluation a step, of order 3 with its corrector; see `SamplerOptions`.
 
+    Parameters
+    ----------
+    nodes : sequence of float, optional
+        Ends of the steps; by default the output times.
+
     Examples
     --------
     A logistic equation, whose exact value at 1 is 0.1 e / (0.9 + 0.1 e):
@@ -70,6 +75,11 @@ class UniPC2(SamplerOptions):
 
 class UniPC3(SamplerOptions):
     r"""One evaluation a step, of order 4 with its corrector; see `SamplerOptions`.
+
+    Parameters
+    ----------
+    nodes : sequence of float, optional
+        Ends of the steps; by default the output times.
 
     Examples
     --------

@@ -157,6 +157,22 @@ def test_a_thousand_parameters() -> None:
         assert float(found.array @ direction) == pytest.approx((ends[0] - ends[1]) / (2 * h), rel=1e-6)
 
 
+def test_networks_as_terms() -> None:
+    """Through a dense layer whose weights are numbers, against central differences of another method."""
+    rng = np.random.default_rng(3)
+    layers = [(rng.normal(size=(5, 2)), rng.normal(size=5), "tanh"), (rng.normal(size=(1, 5)), None, "identity")]
+    declared = sd.ODESystem.from_text("x' = a*x - f(x, y); y' = f(x, y) - y; a = 0.3; x(0) = 1; y(0) = 0.5")
+    system = declared.with_terms({"f": sd.TrainedNetwork(sd.DenseLayers("f", layers), ())})
+    found, h = sd.gradient(system, x * y, [0, 2], by=["a", "x"], **FINE), 1e-5
+
+    def cost(a: float = 0.3, x: float = 1.0) -> float:
+        run = sd.simulate(system, [0, 2], parameters={"a": a}, initial={"x": x}, rtol=1e-11, atol=1e-13, progress=False)
+        return float(run.x[-1] * run.y[-1])
+
+    quotients = [(cost(a=0.3 + h) - cost(a=0.3 - h)) / (2 * h), (cost(x=1 + h) - cost(x=1 - h)) / (2 * h)]
+    assert found.array == pytest.approx(quotients, rel=1e-7)
+
+
 FUNCTIONS = (
     x + y - x * y, x**2 * x - y / x, sp.exp(x) * sp.log(y), sp.sin(x) * sp.cos(y) + sp.tan(x), sp.sqrt(x * y), x**y, x**1.7,
     sp.Max(x, y) * sp.Min(x, 2 * y), sp.Piecewise((x**2, x < y), (y, True)), sp.atan2(x, y) + sp.asinh(x) + sp.tanh(x * y),

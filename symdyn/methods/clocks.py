@@ -50,7 +50,7 @@ class Clock:
         self._a, self._c, self._g, self._level = linear, affine, scale, level
         gaps = [self._quadrature(lambda t: self._a(t)[None], u, v)[0] for u, v in zip(self.nodes, self.nodes[1:], strict=False)]
         self._log_psi = np.concatenate([[0.0], np.cumsum(gaps)])
-        self._primitive = None
+        self._primitive: Curve | None = None
         if primitive is not None:
             with np.errstate(all="ignore"):
                 found = primitive(self.nodes)

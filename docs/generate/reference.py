@@ -34,6 +34,7 @@ TITLES = {
     "symdyn.leslie.gallery": "published matrix models",
     "symdyn.grids": "fields on grids",
     "symdyn.cells": "cells in a bulk",
+    "symdyn.transport": "from noise to data: densities, marginals, nodes of samplers",
     "symdyn.io": "files",
     "symdyn.extend": "registries and base classes",
 }

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         projection,
         reduction,
         studies,
+        transport,
     )
     from symdyn.analysis.identifiability import identifiability
     from symdyn.codegen.kernel import compile
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
     from symdyn.discover.regressors.sparse import SparseRegression
     from symdyn.inference.fits import Fit
     from symdyn.inference.fitting import fit
+    from symdyn.inference.likelihoods import LIKELIHOODS
     from symdyn.io.antimony import read_antimony
     from symdyn.io.archives.archive import Archive, read_archive
     from symdyn.io.datasets import to_frame
@@ -75,6 +77,7 @@ if TYPE_CHECKING:
     from symdyn.io.replay import Replay, replay
     from symdyn.io.sbml import read_sbml
     from symdyn.methods.registry import METHODS
+    from symdyn.models.mixture_functions import logsumexp, nonlinear, softmax
     from symdyn.models.rate_laws import hill, hillar, hillr, mm, mmr
     from symdyn.projection import MasterEquation
     from symdyn.simulation.cost_gradients import gradient
@@ -104,6 +107,7 @@ __getattr__, __dir__, __all__ = lazy(
         "grids": (),
         "inference.fits": ("Fit",),
         "inference.fitting": ("fit",),
+        "inference.likelihoods": ("LIKELIHOODS",),
         "io.antimony": ("read_antimony",),
         "io.archives.archive": ("Archive", "read_archive"),
         "io.datasets": ("to_frame",),
@@ -114,6 +118,7 @@ __getattr__, __dir__, __all__ = lazy(
         "methods": (),
         "methods.registry": ("METHODS",),
         "models": (),
+        "models.mixture_functions": ("logsumexp", "nonlinear", "softmax"),
         "models.rate_laws": ("hill", "hillar", "hillr", "mm", "mmr"),
         "networks": (),
         "projection": (),
@@ -124,6 +129,7 @@ __getattr__, __dir__, __all__ = lazy(
         "simulation.settings": ("Layout", "Store"),
         "simulation.slopes": ("sensitivities",),
         "studies": (),
+        "transport": (),
     },
     eager=(
         "BranchingSystem", "BulkCellSystem", "Burst", "CompileError", "DeclarationError", "DenseLayers", "Dirichlet",

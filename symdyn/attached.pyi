@@ -21,12 +21,14 @@ from symdyn.cells.full import FullBulkCells
 from symdyn.cells.greens._base import Greens
 from symdyn.cells.kernel import CellsKernel
 from symdyn.cells.values import CellValues
+from symdyn.derive.semilinear import SemilinearForm
 from symdyn.discover.recovery import Recovery
 from symdyn.grids.frames import GridFrame
 from symdyn.grids.kernel import GridKernel
 from symdyn.grids.system import GridSystem
 from symdyn.inference.designs import ExperimentDesign
 from symdyn.inference.fits import Fit
+from symdyn.inference.validity import FitValidity
 from symdyn.leslie.coupled import GrowthFactor
 from symdyn.leslie.standing import LastStanding
 from symdyn.leslie.transients import Transient
@@ -43,6 +45,7 @@ from symdyn.networks.complexes import Structure
 from symdyn.networks.conservation import ConservationLaw
 from symdyn.projection.equation import MasterEquation
 from symdyn.reduction.assimilation import Assimilation
+from symdyn.transport.densities import GaussianMixture
 
 class FlowVerbs:
     def moments(
@@ -57,6 +60,10 @@ class FlowVerbs:
         """Write a network or an ODE system as Antimony, which `read_antimony` reads back."""
     def index_reduced(self, *, eliminate: bool = False) -> Any:
         """The system with its algebraic equations differentiated until they determine their unknowns: of index 1."""
+    def with_log_density(self, name: str = "log_density") -> ODESystem:
+        """The system with one more state, the change of the logarithm of the density along its flow."""
+    def semilinear(self) -> SemilinearForm:
+        """Split rates of change into linear part and rest, :math:`\\dot x_i = a_i(t)\\, x_i + c_i(t) + g_i(t)\\, N_i(x, t)`."""
     def discretize(self, method: str, step: Any = "h", *, momenta: Iterable[Any] | None = None) -> DiscreteSystem:
         """The map that a method with steps of one length makes of differential equations."""
     def with_events(
@@ -77,6 +84,16 @@ class DiffusionVerbs:
         """Equations of the moments up to an order, closed."""
     def cumulants(self, order: int, closure: Any = "normal", *, taylor_order: int | None = None) -> MomentSystem:
         """Equations of means and cumulants up to an order, closed as those of `moments`."""
+    def probability_flow(self, score: Any, *, horizon: Any = None) -> ODESystem:
+        """The ordinary differential equations whose flow has the marginals of a diffusion."""
+    def reverse_time(self, score: Any, *, horizon: Any = None, noise: Any = 1) -> SDESystem | ODESystem:
+        """The process that runs backwards from a time T, in :math:`\\tau = T - t`."""
+    def h_transform(self, end: Mapping[Any, Any], *, horizon: Any) -> SDESystem:
+        """A linear diffusion that is conditioned to be at a point at a time T: Doob's transform, a bridge."""
+    def marginal(
+        self, density: GaussianMixture, time: Any = None, *, start: Any = 0, alpha: Any = None, sigma: Any = None
+    ) -> Any:
+        """The density of a linear diffusion at all times, of :math:`\\dot m = a m + c,\\; \\dot v = 2 a v + g^2` in closed form."""
     def with_events(
         self, events: Event | Iterable[Event], parameters: Mapping[Any, float] | None = None
     ) -> ODESystem | SDESystem | ReactionNetwork:
@@ -285,6 +302,8 @@ class FitVerbs:
         """Samples of fitted parameters and initial values, from fits to data made anew."""
     def predict(self, times: Sequence[float] | np.ndarray, *, trajectory: int = 0, level: float | None = None) -> xr.Dataset:
         """States and observables of a trajectory at any times from its beginning on, with bands of what is expected."""
+    def validity(self, repeats: int = 100, *, seed: int = 0) -> FitValidity:
+        """Whether the approximation in the likelihood of a fit matters: its bias beside the standard errors."""
     def sample(
         self, draws: int = 1000, *, tune: int = 1000, walkers: int | None = None, thin: int = 1, seed: int | None = None
     ) -> arviz.InferenceData:

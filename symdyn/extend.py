@@ -20,6 +20,7 @@ a boundary condition   `Condition`                                              
 finite differences     `Differences` (of `Stencil`)                                      `STENCILS`
 a domain               `Domain`
 Green's functions      `Greens`                                                          `GREENS`, by the class of domain
+a likelihood           `FitLikelihood` (makes an `Evaluator`)                            `LIKELIHOODS`
 an executor            `Executor`
 =====================  ================================================================  ================================
 
@@ -54,6 +55,7 @@ from symdyn.discover.surrogates.registry import (
     TermSamples,
 )
 from symdyn.grids.stencils import STENCILS, Differences, Stencil, weights
+from symdyn.inference.likelihoods import LIKELIHOODS, Evaluator, FitLikelihood, LikelihoodTerms
 from symdyn.methods.jump import JumpScheme, NetworkScheme
 from symdyn.methods.leaping import DiffusionScheme, HybridScheme, LeapScheme
 from symdyn.methods.options import (
@@ -81,12 +83,12 @@ from symdyn.simulation.executors import Executor
 from symdyn.system import PARTS, Equation, System
 
 __all__ = [
-    "CLOSURES", "CONDITIONS", "FAMILIES", "FIELD_SURROGATES", "GREENS", "KINDS", "METHODS", "PARTS", "REGRESSORS",
-    "STENCILS", "SURROGATES", "AdaptiveOptions", "Batch", "Candidate", "Closure", "Condition", "Differences",
-    "DiffusionScheme", "DiffusionVerbs", "Domain", "Equation", "Executor", "ExplicitRungeKutta", "Family", "FieldVerbs",
-    "FixedStepOptions", "FixedStepScheme", "FlowVerbs", "Greens", "HybridScheme", "JumpOptions", "JumpScheme", "Launch",
-    "LeapScheme", "LeapingOptions", "MapScheme", "MatrixVerbs", "MethodOptions", "ModelText", "Moments", "NetworkScheme",
-    "NetworkVerbs", "NothingLearnedError", "Registry", "Rosenbrock", "Run", "SpatialSystem", "Stencil", "StepSymbols",
-    "SteppedSystem", "StochasticScheme", "Surrogate", "SurrogateFit", "System", "TaylorSeries", "TermSamples",
-    "check_positive", "check_whole", "complexity_of", "weights",
+    "CLOSURES", "CONDITIONS", "FAMILIES", "FIELD_SURROGATES", "GREENS", "KINDS", "LIKELIHOODS", "METHODS", "PARTS",
+    "REGRESSORS", "STENCILS", "SURROGATES", "AdaptiveOptions", "Batch", "Candidate", "Closure", "Condition", "Differences",
+    "DiffusionScheme", "DiffusionVerbs", "Domain", "Equation", "Evaluator", "Executor", "ExplicitRungeKutta", "Family",
+    "FieldVerbs", "FitLikelihood", "FixedStepOptions", "FixedStepScheme", "FlowVerbs", "Greens", "HybridScheme",
+    "JumpOptions", "JumpScheme", "Launch", "LeapScheme", "LeapingOptions", "LikelihoodTerms", "MapScheme", "MatrixVerbs",
+    "MethodOptions", "ModelText", "Moments", "NetworkScheme", "NetworkVerbs", "NothingLearnedError", "Registry", "Rosenbrock",
+    "Run", "SpatialSystem", "Stencil", "StepSymbols", "SteppedSystem", "StochasticScheme", "Surrogate", "SurrogateFit",
+    "System", "TaylorSeries", "TermSamples", "check_positive", "check_whole", "complexity_of", "weights",
 ]  # fmt: skip

@@ -82,6 +82,8 @@ VERBS: Mapping[type, Mapping[str, Attached]] = {
         **_methods("symdyn.io.sbml", "to_sbml"),
         **_methods("symdyn.io.antimony", "to_antimony"),
         **_methods("symdyn.derive.index_reduction", "index_reduced"),
+        **_methods("symdyn.derive.log_density", "with_log_density"),
+        **_methods("symdyn.derive.semilinear", "semilinear"),
         **_methods("symdyn.derive.time_steps", "discretize"),
         **_methods("symdyn.models.eventful", "with_events"),
     },
@@ -89,6 +91,9 @@ VERBS: Mapping[type, Mapping[str, Attached]] = {
     attached.DiffusionVerbs: {
         **_methods("symdyn.derive.stability", "exponent_at_zero"),
         **_methods("symdyn.derive.moments", "moments", "cumulants"),
+        **_methods("symdyn.derive.time_reversal", "probability_flow", "reverse_time"),
+        **_methods("symdyn.transport.conditioning", "h_transform"),
+        **_methods("symdyn.transport.marginals", "marginal"),
         **_methods("symdyn.models.eventful", "with_events"),
     },
     attached.NetworkVerbs: {
@@ -148,6 +153,7 @@ VERBS: Mapping[type, Mapping[str, Attached]] = {
         **_methods("symdyn.inference.profiles", "profile"),
         **_methods("symdyn.inference.resampling", "bootstrap"),
         **_methods("symdyn.inference.foretelling", predict="predict_fit"),
+        **_methods("symdyn.inference.validity", "validity"),
         **_methods("symdyn.inference.sampling", sample="sample_fit"),
         **_methods("symdyn.inference.designs", design="design_of"),
         "identifiability": AttachedProperty("symdyn.inference.structure", "identifiability_of"),

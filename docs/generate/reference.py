@@ -25,6 +25,7 @@ TITLES = {
     "symdyn.methods": "numerical methods and their options",
     "symdyn.analysis": "steady states, cycles, bifurcations, chaos",
     "symdyn.derive": "systems from systems",
+    "symdyn.reduction": "fewer states",
     "symdyn.networks": "structure of reaction networks",
     "symdyn.projection": "the master equation",
     "symdyn.studies": "whole investigations",
@@ -33,6 +34,7 @@ TITLES = {
     "symdyn.leslie.gallery": "published matrix models",
     "symdyn.grids": "fields on grids",
     "symdyn.cells": "cells in a bulk",
+    "symdyn.transport": "from noise to data: densities, marginals, nodes of samplers",
     "symdyn.io": "files",
     "symdyn.extend": "registries and base classes",
 }

@@ -335,7 +335,7 @@ class Kernel(ABC):
         parameters = parameters.reshape(count, k)
         run = self.empty(len(initial), times.size)
         step = options.get("step", math.inf if self.adaptive else Options.step)
-        numbers = Options(**{**self.options.numbers(step), "step": step, **options})
+        numbers = Options(**{**self.options.numbers(step), **self.options.placed(times), "step": step, **options})
         return self.launch(
             run, Batch(initial, parameters, times, streams, self.stops(parameters, times)), numbers, signals=Signals.new()
         )

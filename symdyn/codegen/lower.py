@@ -21,6 +21,7 @@ from symdyn.dense import DenseLayers, DenseOutput, DenseSlope
 from symdyn.errors import CompileError
 from symdyn.neural_terms import NetworkTerm
 from symdyn.paths import Path, PathSlope
+from symdyn.text.mixtures import logsumexp, nonlinear, softmax
 
 __all__ = ["Lowering", "lower"]
 
@@ -175,6 +176,17 @@ class Lowering:
             return self.value(sp.gamma(e.args[0] + 1, evaluate=False))
         if function is sp.Mod:
             return self._modulo(*map(self.value, e.args))
+        if function is nonlinear:
+            return self.value(e.args[0])
+        if function is logsumexp:
+            top, _, total = self._exponentials(e.args)
+            return self.op("add", top, self.op("log", total))
+        if function is softmax:
+            one, *rest = e.args
+            top, found, total = self._exponentials(rest)
+            k = found.get(self.value(one))
+            part = self.op("exp", self.op("sub", self.value(one), top)) if k is None else k
+            return self.op("mul", part, self.op("div", self.constant(1), total))  # one division for all shares
         raise CompileError(f"no code can be generated for {function.__name__} in {e}; known: {', '.join(CALLS)}")
 
     def _modulo(self, a: int, b: int) -> int:
@@ -182,6 +194,13 @@ class Lowering:
         rest = self.op("sub", a, self.op("mul", b, self.op("floor", self.op("div", a, b))))
         beyond = self.op("lt", self.op("mul", rest, b), self.constant(0))
         return self.op("select", beyond, self.op("add", rest, b), rest)
+
+    def _exponentials(self, exponents: Iterable[sp.Basic]) -> tuple[int, dict[int, int], int]:
+        """The greatest exponent, exponentials of all without it by the numbers of exponents, and their sum."""
+        numbers = [self.value(q) for q in exponents]
+        top = reduce(lambda a, b: self.op("select", self.op("gt", a, b), a, b), numbers)  # the sum is no number if one is none
+        found = {q: self.op("exp", self.op("sub", q, top)) for q in numbers}
+        return top, found, reduce(lambda a, b: self.op("add", a, b), [found[q] for q in numbers])
 
     def _order(self, e: sp.Basic) -> tuple:
         base = e.base if e.is_Pow else e

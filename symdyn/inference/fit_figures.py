@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from symdyn.errors import RecoveryError
 from symdyn.inference.fits import Fit, observed_problem
 from symdyn.inference.foretelling import predict_fit
+from symdyn.inference.stochastic_problem import StochasticProblem
 
 __all__ = ["draw_data", "draw_optima"]
 
@@ -47,27 +49,38 @@ def draw_data(fit: Fit, *, trajectories: Any = None, axes: Any = None) -> Any:
     """
     from matplotlib import pyplot
 
-    problem = observed_problem(fit, "figures of data")
+    random = fit.problem if isinstance(fit.problem, StochasticProblem) else None
+    problem: Any = random or observed_problem(fit, "figures of data")
     data, observed = problem.setup.data, problem.setup.observed
+    cells = random is not None and random.setup.snapshots
     if axes is None:
         count = len(observed)
         _, grid = pyplot.subplots(
             1, count, figsize=(4.6 * count, 3.4), layout="constrained", squeeze=False
         )  # fmt: skip
         axes = grid[0]
-    chosen = range(min(len(data.trajectories), MOST)) if trajectories is None else trajectories
+    if cells and trajectories is not None:
+        raise RecoveryError("trajectories has no effect on a figure of cells that are not followed; leave it out")
+    shown = 1 if cells else min(len(data.trajectories), MOST)
+    chosen = range(shown) if trajectories is None else trajectories
     for place, k in enumerate(chosen):
-        times, color = data.trajectories[k].times, f"C{place % 10}"
+        times, seen, color = data.trajectories[k].times, data.trajectories[k].values, f"C{place % 10}"
+        if cells:
+            times = np.concatenate([[problem.setup.begin], *(t.times for t in data.trajectories)])
+            seen = np.concatenate([np.full((1, len(observed)), np.nan), *(t.values for t in data.trajectories)])
         step = problem.system.map is not None
         curve = np.arange(times[0], times[-1] + 0.5) if step else np.linspace(times[0], times[-1], CURVE)
         run = predict_fit(fit, curve, trajectory=k)
-        label = problem.setup.conditions[k] if problem.setup.conditions else f"trajectory {k}" if len(chosen) > 1 else None
+        names = () if random is not None else problem.setup.conditions
+        label = names[k] if names else f"trajectory {k}" if len(chosen) > 1 else None
         for axis, spec, o in zip(axes, observed, range(len(observed)), strict=True):
             lower, upper = run[f"{spec.name}_lower"], run[f"{spec.name}_upper"]
             if np.isfinite(lower).all():
                 axis.fill_between(curve, lower, upper, color=color, alpha=0.2, lw=0)
             axis.plot(curve, run[spec.name], color=color, lw=1.6, label=label, marker="." if step else None)
-            axis.plot(times, data.trajectories[k].values[:, o], "o", color=color, ms=4, mec="white", mew=0.4)
+            axis.plot(
+                times, seen[:, o], "o", color=color, ms=2 if cells else 4, mec="white", mew=0.4, alpha=0.3 if cells else 1
+            )
     for axis, spec in zip(axes, observed, strict=True):
         axis.set(xlabel=problem.system.time.name, ylabel=spec.name)
         axis.spines[["top", "right"]].set_visible(False)

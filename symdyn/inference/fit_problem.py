@@ -11,8 +11,10 @@ import numpy as np
 
 from symdyn.inference.quadratic import Quadratic
 
-__all__ = ["FitProblem", "FittedColumn"]
+__all__ = ["GAIN", "FitProblem", "FittedColumn"]
 
+#: Gain of twice the log-likelihood that counts.
+GAIN = 1e-6
 #: Relative step of the difference quotients of priors.
 PRIOR_STEP = 1e-4
 
@@ -82,6 +84,8 @@ class FitProblem(ABC):
         Scales of the noise that are estimated with every evaluation.
     corrected : bool
         Whether quantiles are those of Student and Fisher: all noise is normal with scales that are estimated.
+    gain : float
+        Of twice the log-likelihood that counts.
     """
 
     columns: tuple[FittedColumn, ...]
@@ -90,6 +94,7 @@ class FitProblem(ABC):
     size: int
     concentrated: int = 0
     corrected: bool = False
+    gain: float = GAIN
 
     @abstractmethod
     def expand_data(self, which: np.ndarray, theta: np.ndarray, starts: np.ndarray, *, fisher: bool = False) -> Quadratic:
@@ -129,6 +134,14 @@ class FitProblem(ABC):
     def start_names(self) -> list[str]:
         """Names of the initial values that are fitted."""
         return []
+
+    def error(self, theta: np.ndarray) -> float:
+        """Standard error of the log-likelihood at coordinates (P,), where simulations estimate it."""
+        return 0.0
+
+    def remarks(self, theta: np.ndarray) -> tuple[str, ...]:
+        """Notes on the fitted coordinates (P,)."""
+        return ()
 
     def rough_starts(self, count: int) -> np.ndarray:
         """Scaled initial values (S, V, n) from which to begin."""

@@ -16,6 +16,7 @@ from symdyn.errors import RecoveryError
 from symdyn.inference.fit_problem import FitProblem
 from symdyn.inference.information import Information, arrow, intervals, inverse
 from symdyn.inference.observed_problem import ObservedProblem
+from symdyn.inference.stochastic_problem import StochasticProblem
 
 __all__ = ["Fit", "observed_problem", "threshold"]
 
@@ -173,6 +174,11 @@ class Fit(FitVerbs):
         return self.log_posterior - float(self.problem.log_prior(self.theta[None])[0])
 
     @property
+    def log_likelihood_error(self) -> float:
+        """Standard error of `log_likelihood` where simulations estimate it, else 0."""
+        return self.problem.error(self.theta)
+
+    @property
     def aic(self) -> float:
         """Akaike's information criterion."""
         return 2 * (self.count + self.problem.concentrated) - 2 * self.log_likelihood
@@ -252,8 +258,11 @@ def observed_problem(fit: Fit, what: str) -> ObservedProblem:
     Raises
     ------
     RecoveryError
-        For a fit of a PEtab problem.
+        For a fit of a PEtab problem, or of a system with randomness.
     """
+    if isinstance(fit.problem, StochasticProblem):
+        name = fit.problem.likelihood.name
+        raise RecoveryError(f"{what} of a fit with the likelihood {name!r} are not known; it predicts and has profiles")
     if not isinstance(fit.problem, ObservedProblem):
         raise RecoveryError(f"{what} of a fit of a PEtab problem are not known; use problem.simulate(fit.parameters)")
     return fit.problem

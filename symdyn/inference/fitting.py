@@ -11,8 +11,9 @@ import pandas as pd
 from scipy.stats import norm, qmc
 
 from symdyn.errors import RecoveryError
-from symdyn.inference.fit_problem import FitProblem
-from symdyn.inference.fit_request import FitRequest, Proposal, request
+from symdyn.inference.fit_problem import GAIN, FitProblem
+from symdyn.inference.fit_request import Proposal, request
+from symdyn.inference.fit_symbols import FitRequest
 from symdyn.inference.fits import Fit
 from symdyn.inference.held import climb
 from symdyn.inference.information import check_level
@@ -25,6 +26,8 @@ __all__ = ["fit"]
 ITERATIONS, POLISH, LAST_GAIN = 80, 200, 1e-10
 #: Standard deviations of the logarithms of starts about a guess, and without one.
 NEAR_GUESS, FAR = 0.5, 3.0
+#: Optima of an approximation from which a simulated likelihood is climbed.
+ROUGH = 2
 #: Share of a prior that starts leave out at either end.
 TAIL = 0.02
 
@@ -41,6 +44,7 @@ def fit(
     conditions: Mapping[str, Mapping[Any, Any]] | None = None,
     initial: Mapping[Any, Any] | None = None,
     scales: Mapping[Any, str] | None = None,
+    likelihood: Any = "auto",
     windows: int | None = None,
     starts: int = 20,
     level: float = 0.9,
@@ -62,12 +66,15 @@ def fit(
 
     Parameters
     ----------
-    system : ODESystem, DiscreteSystem, or PetabProblem
-        Without unknown terms or randomness; of reaction networks ``net.rate_equations()``.  A PEtab problem has its data,
+    system : ODESystem, DiscreteSystem, ReactionNetwork, SDESystem, or PetabProblem
+        Without unknown terms.  Networks and SDEs have likelihoods of their own, see `likelihood`; to fit the rate equations
+        alone take ``net.rate_equations()``.  A PEtab problem has its data,
         observables, noise and priors: of the others only `starts`, `level`, `seed`, `guesses` and the accuracy are for it.
     data : anything that `symdyn.inference.data.observations` reads
         Columns are states or observables; missing values are NaN.  Of several trajectories a list, or a column
-        ``trajectory``.  With `conditions` a mapping from their names to data.
+        ``trajectory``.  With `conditions` a mapping from their names to data.  Of networks and SDEs a table in which times
+        occur more than once, without such a column, or a dataset with the dimension ``cell``, holds cells that are not
+        followed: they begin at time 0 with the initial numbers.  What was measured without noise is where a path begins.
     parameters : mapping to bounds, or iterable, optional
         What is fitted beside: parameters with values, symbols of observables and noise, and states, for their initial values.
         Bounds are pairs (smallest, largest), None where open; a pair of equal numbers holds an initial value.
@@ -84,8 +91,9 @@ def fit(
         the name and its parameters as numbers or expressions (deviation; deviation of the logarithm; scale; scale, freedom;
         none; size).  An expression may hold the column, for what is expected of it.  Parameters that are not given are
         fitted, those of scale of the first three laws along with every evaluation: of columns with fewer than 12
-        measurements, in proportion to the sizes of the columns.  By default noise is normal, and its deviation grows with
-        the values where the data of states of plain equations show that; with ``noise="normal"`` it does not.
+        measurements, in proportion to the sizes of the columns.  Of networks and SDEs ``"none"``, without noise, is the
+        default.  By default noise of others is normal, and its deviation grows with the values where the data of states of
+        plain equations show that; with ``noise="normal"`` it does not.
     conditions : mapping from names to mappings, optional
         What differs: values of parameters and initial values of states, as numbers or expressions of parameters and of
         symbols that are fitted (which are then the condition's own).
@@ -94,6 +102,13 @@ def fit(
     scales : mapping to {'lin', 'log'}, optional
         On which scale a parameter is fitted; by default ``"log"`` between positive bounds, and where a prior has a density for
         all positive values.
+    likelihood : str or FitLikelihood
+        Of networks and SDEs: a name in ``symdyn.LIKELIHOODS``, or an object with options such as
+        ``symdyn.LIKELIHOODS["particle"](particles=1000)``.  ``"projection"`` is the master equation on a box of states and
+        exact; ``"lna"``, ``"moments"`` and ``"langevin"`` are normal laws with means and covariances of these descriptions
+        (of cells, ``"moments"`` compares sample moments); ``"particle"`` and ``"abc"`` simulate.  ``"auto"`` takes the master
+        equation where the states are few, what is exact of linear SDEs, and else what fits the size of the numbers and the
+        noise; ``notes`` say why, and ``fit.validity()`` whether it matters.
     windows : int, optional
         Windows into which each trajectory stays cut, each with initial values of its own and two intervals of the data or
         more, of plain equations; a measurement where two meet counts for both.  By default there is one; of maps as many as it
@@ -148,6 +163,7 @@ def fit(
         parameters=parameters if isinstance(parameters, Mapping) else dict.fromkeys(parameters), priors=priors or {},
         guesses=guesses or {}, observables=observables, noise=noise, conditions=conditions, initial=initial,
         scales=scales or {}, windows=windows, seed=seed, accuracy={"method": method, "rtol": rtol, "atol": atol},
+        likelihood=likelihood,
     )  # fmt: skip
     if not isinstance(system, System) and hasattr(system, "fit_problem"):
         proposal = system.fit_problem(wanted, data)
@@ -164,17 +180,28 @@ def _climbed(proposal: Proposal, starts: int, level: float, seed: int) -> Fit:
     if not problem.count:
         raise RecoveryError("nothing is to be fitted, as everything has a value; name parameters=[...], or leave out values")
     theta, begun = _design(proposal, starts, seed)
+    if proposal.rough is not None:
+        near = climb(proposal.rough, theta, begun, iterations=ITERATIONS)
+        order = np.argsort(near.total, kind="stable")
+        theta, begun = near.theta[order[:ROUGH]], near.starts[order[:ROUGH]]
     fits = climb(problem, theta, begun, iterations=ITERATIONS)
     if not np.isfinite(fits.total).any():
         raise RecoveryError("no simulation of the system follows the data; give guesses or bounds of its parameters")
     order = np.argsort(fits.total, kind="stable")
     order = order[np.isfinite(fits.total[order])]
-    best = climb(problem, fits.theta[order[:1]], fits.starts[order[:1]], iterations=POLISH, gain=LAST_GAIN)
+    best = climb(
+        problem,
+        fits.theta[order[:1]],
+        fits.starts[order[:1]],
+        iterations=POLISH,
+        gain=LAST_GAIN if problem.gain == GAIN else problem.gain,
+    )
     theta, scaled = best.theta[0], best.starts[0]
     values = problem.values(np.concatenate([best.theta, fits.theta[order[1:]]]))
     total = np.concatenate([best.total, fits.total[order[1:]]])
     ends = pd.DataFrame({"log_posterior": -0.5 * total} | dict(zip(problem.names, values.T, strict=True)))
-    return Fit(problem, theta, scaled, ends, proposal.fitted(theta, scaled), proposal.notes, level, seed)
+    notes = (*proposal.notes, *proposal.facts, *problem.remarks(theta))
+    return Fit(problem, theta, scaled, ends, proposal.fitted(theta, scaled), notes, level, seed)
 
 
 def _design(proposal: Proposal, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

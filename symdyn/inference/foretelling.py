@@ -12,7 +12,9 @@ from scipy.stats import t as student
 
 from symdyn.errors import RecoveryError
 from symdyn.inference.fits import Fit, observed_problem
+from symdyn.inference.foretold_ensembles import ensemble_prediction
 from symdyn.inference.information import check_level
+from symdyn.inference.stochastic_problem import StochasticProblem
 
 __all__ = ["predict_fit"]
 
@@ -23,7 +25,9 @@ def predict_fit(
     r"""States and observables of a trajectory at any times from its beginning on, with bands of what is expected.
 
     The bands are those of the fitted values alone, without noise, to first order: :math:`y \pm q \sqrt{J C J^\top}` with the
-    derivatives J of the simulation, and the covariance C and quantile q of `Fit.intervals`.
+    derivatives J of the simulation, and the covariance C and quantile q of `Fit.intervals`.  Of systems with randomness of
+    their own a thousand simulations from the first time on, with fitted values drawn from the normal law of the estimates,
+    give means and bands that hold the share `level` of them, again without noise of measurement.
 
     Parameters
     ----------
@@ -56,13 +60,18 @@ def predict_fit(
     >>> bool(later.x_upper[1] - later.x[1] > later.x_upper[0] - later.x[0])
     True
     """
-    problem, level = observed_problem(fit, "predictions"), fit.level if level is None else level
+    level = fit.level if level is None else level
     check_level(level)
-    count = len(problem.setup.data.trajectories)
+    random = fit.problem if isinstance(fit.problem, StochasticProblem) else None
+    problem: Any = random or observed_problem(fit, "predictions")
+    cells = random is not None and random.setup.snapshots
+    count = 1 if cells else len(problem.setup.data.trajectories)
     if not isinstance(trajectory, Integral) or not 0 <= trajectory < count:
         raise RecoveryError(f"trajectory is {trajectory!r}; the data hold {count}, counted from 0")
-    begin = float(problem.setup.data.trajectories[trajectory].times[0])
+    begin = problem.setup.begin if cells else float(problem.setup.data.trajectories[trajectory].times[0])
     wanted = _increasing(times, begin)
+    if random is not None:
+        return ensemble_prediction(fit, random, wanted, int(trajectory), level, begin)
     apart = wanted - begin
     if problem.system.map is not None and not np.allclose(apart, np.round(apart), rtol=0, atol=1e-9):
         raise RecoveryError(f"the times are {times!r}; a map is known at whole steps from {begin:g} on alone")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from symdyn.inference.fit_problem import FitProblem
+from symdyn.inference.fit_problem import GAIN, FitProblem
 from symdyn.inference.levenberg import Fits, levenberg_marquardt
 from symdyn.inference.quadratic import Quadratic
 
@@ -12,15 +12,14 @@ __all__ = ["climb", "fitted_again", "joined"]
 
 #: Rounds in which every held value is fitted again from what its neighbours found.
 ROUNDS = 3
-#: Gain of twice the log-likelihood that counts.
-GAIN = 1e-6
 
 
 def climb(
     problem: FitProblem, theta: np.ndarray, starts: np.ndarray, active: np.ndarray | None = None, *, iterations: int = 60,
-    gain: float = GAIN,
+    gain: float | None = None,
 ) -> Fits:  # fmt: skip
     """Fits from many coordinates (M, P) and initial values (M, V, n), until a step promises less than `gain`."""
+    gain = problem.gain if gain is None else gain
     moving = np.ones(theta.shape, dtype=bool) if active is None else np.broadcast_to(active, theta.shape)
     return levenberg_marquardt(
         problem.expand, theta, starts, moving, bounds=(problem.low, problem.high), start_bounds=problem.start_bounds,

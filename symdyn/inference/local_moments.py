@@ -13,7 +13,7 @@ truncated expansion they give a covariance that is not negative.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import sympy as sp
@@ -21,8 +21,9 @@ import sympy as sp
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
 from symdyn.declaration import derivative
+from symdyn.models.sde import SDESystem
 
-__all__ = ["LocalMoments"]
+__all__ = ["LocalMoments", "diffusion_moments"]
 
 #: Numbers worked on at once, so that they stay in the cache.
 CHUNK = 65536
@@ -39,6 +40,13 @@ class LocalMoments:
         In the sense of Ito.
     noise : Matrix
         The product of the diffusion matrix with its transpose.
+
+    Attributes
+    ----------
+    spread : list of Symbol
+        Entries of the covariance at `pairs`, its upper triangle.
+    linear_rates : tuple of Expr
+        How fast means and covariances change without the second derivatives, in the linear noise approximation.
     """
 
     def __init__(
@@ -48,8 +56,8 @@ class LocalMoments:
         self.states, self.parameters, self.time = tuple(states), tuple(parameters), time
         n = len(self.states)
         self.pairs = [(i, j) for i in range(n) for j in range(i, n)]
-        self._spread = [sp.Symbol(f"P_{i}_{j}__") for i, j in self.pairs]
-        symbol = {(i, j): s for (i, j), s in zip(self.pairs, self._spread, strict=True)}
+        self.spread = [sp.Symbol(f"P_{i}_{j}__") for i, j in self.pairs]
+        symbol = {(i, j): s for (i, j), s in zip(self.pairs, self.spread, strict=True)}
         P = [[symbol[min(i, j), max(i, j)] for j in range(n)] for i in range(n)]
         jacobian = [[derivative(f, x) for x in self.states] for f in drift]
 
@@ -57,17 +65,19 @@ class LocalMoments:
             second = (derivative(derivative(e, x), y) * P[i][j] for i, x in enumerate(states) for j, y in enumerate(states))
             return sp.Add(*second) / 2
 
-        rates = [f + bent(f) for f in drift]
+        linear = list(drift)
         for i, j in self.pairs:
             turned = [jacobian[i][k] * P[k][j] + P[i][k] * jacobian[j][k] for k in range(n)]
-            rates.append(sp.Add(*turned, noise[i, j], bent(noise[i, j])))
-        self._rates = rates
-        self._inner = {(i, j): derivative(e, y) for i, e in enumerate(rates) for j, y in enumerate((*states, *self._spread))}
+            linear.append(sp.Add(*turned, noise[i, j]))
+        self.linear_rates: tuple[sp.Expr, ...] = tuple(linear)
+        bends = [*(bent(f) for f in drift), *(bent(noise[i, j]) for i, j in self.pairs)]
+        rates = self._rates = [sp.Add(e, b) for e, b in zip(linear, bends, strict=True)]
+        self._inner = {(i, j): derivative(e, y) for i, e in enumerate(rates) for j, y in enumerate((*states, *self.spread))}
         self._outer = {(i, p): derivative(e, p) for i, e in enumerate(rates) for p in self.parameters}
         self._lower()
 
     def _lower(self) -> None:
-        blocks = [("t", (self.time,)), ("y", (*self.states, *self._spread)), ("p", self.parameters)]
+        blocks = [("t", (self.time,)), ("y", (*self.states, *self.spread)), ("p", self.parameters)]
         column = {p: k for k, p in enumerate(self.parameters)}
         self._inner = {key: e for key, e in self._inner.items() if e != 0}
         self._outer = {(i, p): e for (i, p), e in self._outer.items() if p in column and e != 0}
@@ -83,6 +93,7 @@ class LocalMoments:
         new.__dict__.update(self.__dict__)
         new.parameters = tuple(p for p in self.parameters if p not in zero)
         new._rates = [e.xreplace(zero) for e in self._rates]
+        new.linear_rates = tuple(e.xreplace(zero) for e in self.linear_rates)
         new._inner = {key: e.xreplace(zero) for key, e in self._inner.items()}
         new._outer = {(i, p): e.xreplace(zero) for (i, p), e in self._outer.items() if p not in zero}
         new._lower()
@@ -170,3 +181,13 @@ class LocalMoments:
             for i, k in self._places:
                 bent[i, k] += next(found)
         return slope, bent
+
+
+def diffusion_moments(
+    diffusion: SDESystem, parameters: Sequence[sp.Symbol], known: Mapping[sp.Symbol, sp.Expr] | None = None
+) -> LocalMoments:
+    """The moments of a diffusion whose other parameters have the values `known`."""
+    ito = diffusion.ito()
+    drift = [e.xreplace(known or {}) for e in ito.drift]
+    noise = (ito.diffusion * ito.diffusion.T).applyfunc(lambda e: e.xreplace(known or {}))
+    return LocalMoments(ito.states, parameters, ito.time, drift, sp.ImmutableDenseMatrix(noise))

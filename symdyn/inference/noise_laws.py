@@ -39,6 +39,8 @@ class NoiseLaw(ABC):
         Whether measurements are whole numbers from 0.
     positive : bool
         Whether measurements are positive.
+    exact : bool
+        Whether measurements are what is expected, which systems with randomness alone allow.
     """
 
     name: ClassVar[str]
@@ -47,6 +49,7 @@ class NoiseLaw(ABC):
     centred: ClassVar[bool] = True
     counts: ClassVar[bool] = False
     positive: ClassVar[bool] = False
+    exact: ClassVar[bool] = False
 
     @abstractmethod
     def score(self, y: np.ndarray, mean: np.ndarray, parameters: tuple[np.ndarray, ...], *, fisher: bool) -> LawScore:
@@ -213,7 +216,23 @@ class _NegativeBinomial(NoiseLaw):
         return mean + mean**2 / parameters[0]
 
 
+class _Exact(NoiseLaw):
+    """No noise: of systems with randomness of their own."""
+
+    name, parameters, centred, exact = "none", (), False, True
+
+    def score(self, y: np.ndarray, mean: np.ndarray, parameters: tuple[np.ndarray, ...], *, fisher: bool) -> LawScore:
+        value = np.where(y == mean, 0.0, -np.inf)
+        return LawScore(value, np.zeros((1, *value.shape)), np.zeros((1, 1, *value.shape)))
+
+    def draw(self, rng: np.random.Generator, mean: np.ndarray, parameters: tuple[np.ndarray, ...]) -> np.ndarray:
+        return np.array(mean, dtype=float)
+
+    def variance(self, mean: np.ndarray, parameters: tuple[np.ndarray, ...]) -> np.ndarray:
+        return np.zeros(np.shape(mean))
+
+
 #: By name.
 LAWS: dict[str, NoiseLaw] = {
-    law.name: law for law in (_Normal(), _LogNormal(), _Laplace(), _Student(), _Poisson(), _NegativeBinomial())
+    law.name: law for law in (_Normal(), _LogNormal(), _Laplace(), _Student(), _Poisson(), _NegativeBinomial(), _Exact())
 }

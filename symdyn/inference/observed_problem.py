@@ -13,14 +13,12 @@ import xarray as xr
 from symdyn_kernels.status import STIFF
 
 from symdyn import dag
-from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.kernel import compile
-from symdyn.codegen.lower import lower
 from symdyn.derive.sensitivities import Sensitivities, fresh_symbol, sensitivities
 from symdyn.errors import RecoveryError
-from symdyn.gradients import gradients
 from symdyn.inference.data import Observations, Trajectory
 from symdyn.inference.fit_problem import FitProblem, FittedColumn
+from symdyn.inference.formulas import ArrayFormulas
 from symdyn.inference.noise_laws import LAWS, NoiseLaw, ScaledLaw
 from symdyn.inference.problem import FEW
 from symdyn.inference.quadratic import Quadratic
@@ -114,22 +112,6 @@ class Prediction:
     parameters: list[tuple[np.ndarray, ...]]
 
 
-class _Formulas:
-    """Expressions over arrays, with their derivatives."""
-
-    def __init__(self, expressions: Sequence[sp.Expr], inputs: Sequence[sp.Symbol], by: Sequence[sp.Symbol]) -> None:
-        rows = gradients(expressions, by)
-        self.count, self.inputs = len(expressions), tuple(inputs)
-        self.places = [(k, by.index(s)) for k, row in enumerate(rows) for s in row]
-        found = [*expressions, *(e for row in rows for e in row.values())]
-        self.program = lower("formulas", [("v", self.inputs)], found, [""] * len(found))
-
-    def __call__(self, values: Mapping[sp.Symbol, np.ndarray]) -> tuple[list[np.ndarray], dict[tuple[int, int], np.ndarray]]:
-        """Values of the expressions, and derivatives by place (expression, symbol)."""
-        found = [np.asarray(v, dtype=float) for v in evaluate(self.program, [values[s] for s in self.inputs])]
-        return found[: self.count], dict(zip(self.places, found[self.count :], strict=True))
-
-
 class ObservedProblem(FitProblem):
     """The likelihood of a `FitSetup`.
 
@@ -179,7 +161,7 @@ class ObservedProblem(FitProblem):
         held = np.zeros((len(different), n), dtype=bool)
         self.targets = [*system.parameters, *self.x0]
         fitted = set(setup.symbols)
-        self.courses: list[_Formulas] = []
+        self.courses: list[ArrayFormulas] = []
         moving: set[sp.Symbol] = set()
         for c, items in enumerate(different):
             over = dict(items)
@@ -202,7 +184,7 @@ class ObservedProblem(FitProblem):
                 expressions.append(e)
                 if e.free_symbols:
                     moving.add(s)
-            self.courses.append(_Formulas(expressions, setup.symbols, setup.symbols))
+            self.courses.append(ArrayFormulas(expressions, setup.symbols, setup.symbols))
         places = np.array([system.states.index(s) for s in self.x0], dtype=int)
         own = np.zeros((self.cut.count, n), dtype=bool)
         own[:, places] = True
@@ -230,7 +212,7 @@ class ObservedProblem(FitProblem):
         parameters = (*system.parameters, *(s for s in setup.symbols if s not in system.parameters))
         self.inputs = (*system.states, *parameters)
         expressions = [e for o in setup.observed for e in (o.expression, *(o.parameters or ()))]
-        self.formulas = _Formulas(expressions, (*self.inputs, system.time), self.inputs)
+        self.formulas = ArrayFormulas(expressions, (*self.inputs, system.time), self.inputs)
         self.parameters = parameters
 
     @property

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +12,18 @@ import numpy as np
 import xarray as xr
 from scipy import stats
 
+from symdyn.declaration import name_of
 from symdyn.errors import DeclarationError, SymdynError
-from symdyn.inference.fit_problem import FittedColumn
+from symdyn.inference.fit_problem import FitProblem, FittedColumn
 from symdyn.inference.fits import Fit, observed_problem
+from symdyn.inference.likelihoods import LIKELIHOODS, FitLikelihood
 from symdyn.inference.noise_laws import LAWS
 from symdyn.inference.observed_problem import FitSetup, NoisyObservable, ObservedProblem
+from symdyn.inference.stochastic_problem import StochasticProblem, made_problem
+from symdyn.inference.stochastic_setup import StochasticSetup
 from symdyn.io.datasets import check_format, write_dataset
 from symdyn.io.recoveries import packed, unpacked
+from symdyn.system import System
 
 __all__ = ["read_fit", "write_fit"]
 
@@ -58,7 +65,9 @@ def write_fit(fit: Fit, path: str | Path) -> None:
     >>> again.parameters == fit.parameters, again.system == fit.system
     (True, True)
     """
-    setup, arrays = observed_problem(fit, "saving").setup, dict[str, np.ndarray]()
+    random = fit.problem if isinstance(fit.problem, StochasticProblem) else None
+    setup: FitSetup | StochasticSetup = random.setup if random is not None else observed_problem(fit, "saving").setup
+    arrays = dict[str, np.ndarray]()
     if check_format(path) != ".nc":
         raise DeclarationError(f"{path}: a fit is a netCDF file; expected the ending .nc")
     facts = {
@@ -69,12 +78,11 @@ def write_fit(fit: Fit, path: str | Path) -> None:
         "data": setup.data,
         "columns": [[[getattr(c, n) for n in NUMBERS], _prior(c)] for c in setup.columns],
         "symbols": list(setup.symbols),
-        "overrides": [dict(o) for o in setup.overrides],
-        "free": dict(setup.free),
-        "weights": None if setup.weights is None else list(setup.weights),
-        "pieces": setup.pieces,
-        "accuracy": _accuracy(setup),
-        "conditions": list(setup.conditions),
+        **(
+            _of_random(setup, random.likelihood)
+            if isinstance(setup, StochasticSetup) and random is not None
+            else _of_plain(setup)
+        ),
         "whole": fit.system,
         "theta": fit.theta,
         "starts": fit.scaled_starts,
@@ -132,16 +140,65 @@ def read_fit(path: str | Path) -> Fit:
             for numbers, prior in facts["columns"]
         )
         observed = tuple(NoisyObservable(name, e, LAWS[law], parameters) for name, e, law, parameters in facts["observed"])
-        setup = FitSetup(
-            facts["system"], observed, facts["data"], columns, facts["symbols"], facts["overrides"], facts["free"],
-            facts["weights"], facts["pieces"], facts["accuracy"], facts["conditions"],
-        )  # fmt: skip
-        problem = ObservedProblem(setup)
+        if "likelihood" in facts:
+            problem: FitProblem = _read_random(facts, observed, columns)
+            facts["whole"] = _with_binary(facts["whole"], facts["binary"])
+        else:
+            setup = FitSetup(
+                facts["system"], observed, facts["data"], columns, facts["symbols"], facts["overrides"], facts["free"],
+                facts["weights"], facts["pieces"], facts["accuracy"], facts["conditions"],
+            )  # fmt: skip
+            problem = ObservedProblem(setup)
         return Fit(problem, *(facts[n] for n in ("theta", "starts", "ends", "whole", "notes", "level", "seed")))
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         raise DeclarationError(f"{path}: the fit in it is damaged ({type(error).__name__}: {error})") from None
     except SymdynError as error:
         raise DeclarationError(f"{path}: {error}") from None
+
+
+def _of_plain(setup: Any) -> dict[str, Any]:
+    """What a system without randomness has beside."""
+    return {
+        "overrides": [dict(o) for o in setup.overrides],
+        "free": dict(setup.free),
+        "weights": None if setup.weights is None else list(setup.weights),
+        "pieces": setup.pieces,
+        "accuracy": _accuracy(setup),
+        "conditions": list(setup.conditions),
+    }
+
+
+def _of_random(setup: StochasticSetup, likelihood: FitLikelihood) -> dict[str, Any]:
+    """What a system with randomness has beside: the likelihood with its options, and where paths begin."""
+    options: dict[str, Any] = {}
+    for f in fields(likelihood):
+        value = getattr(likelihood, f.name)
+        if callable(value):
+            raise DeclarationError(f"a fit whose likelihood has a function as {f.name} cannot be written")
+        options[f.name] = {str(name_of(k)): v for k, v in value.items()} if isinstance(value, Mapping) else value
+    return {
+        "likelihood": likelihood.name, "options": options, "snapshots": setup.snapshots, "initial": dict(setup.initial),
+        "begin": setup.begin, "binary": [s.name for s in setup.system.binary],
+    }  # fmt: skip
+
+
+def _read_random(facts: Mapping[str, Any], observed: Any, columns: Any) -> StochasticProblem:
+    """The likelihood of a system with randomness."""
+    setup = StochasticSetup(
+        _with_binary(facts["system"], facts["binary"]), observed, facts["data"], facts["snapshots"], columns,
+        facts["symbols"], facts["initial"], facts["begin"], facts["seed"],
+    )  # fmt: skip
+    if facts["likelihood"] not in LIKELIHOODS:
+        raise ValueError(f"no likelihood {facts['likelihood']!r}")
+    likelihood = LIKELIHOODS[facts["likelihood"]](**facts["options"])
+    if reason := likelihood.unmet(setup):
+        raise ValueError(f"the likelihood {reason}")
+    return made_problem(setup, likelihood)
+
+
+def _with_binary(system: System, names: Any) -> System:
+    """A network with its binary species, which its text does not say."""
+    return system.replace(binary=tuple(s for s in system.states if s.name in names)) if names else system
 
 
 def _accuracy(setup: FitSetup) -> dict[str, Any]:

@@ -15,14 +15,20 @@ from symdyn.lazy import lazy
 from symdyn.methods.registry import METHODS
 
 if TYPE_CHECKING:
+    from symdyn.methods.bdia import Bdia
     from symdyn.methods.branching import Branching
     from symdyn.methods.bs32 import Bs32
     from symdyn.methods.controllers import PID
+    from symdyn.methods.ddim import Ddim
+    from symdyn.methods.deis import DeisRhoab3, DeisTab1, DeisTab2, DeisTab3
     from symdyn.methods.dop853 import Dop853
+    from symdyn.methods.dpm_solver import DpmSolver2, DpmSolver3
+    from symdyn.methods.dpm_solver_pp import DpmSolverPP2m, DpmSolverPP3m, ExpAB2
     from symdyn.methods.etdrk4 import Etdrk4
     from symdyn.methods.euler import Euler
     from symdyn.methods.euler_maruyama import EulerMaruyama
     from symdyn.methods.heun import Heun
+    from symdyn.methods.heun_edm import HeunEdm
     from symdyn.methods.hybrid import Hybrid
     from symdyn.methods.imex import Imex
     from symdyn.methods.imex3 import Imex3
@@ -30,6 +36,7 @@ if TYPE_CHECKING:
     from symdyn.methods.krylov import Krylov
     from symdyn.methods.langevin import Langevin
     from symdyn.methods.milstein import Milstein
+    from symdyn.methods.obelm import OBelm
     from symdyn.methods.options import (
         AdaptiveOptions,
         FieldOptions,
@@ -38,9 +45,11 @@ if TYPE_CHECKING:
         LeapingOptions,
         MethodOptions,
     )
+    from symdyn.methods.pndm import Ipndm, Pndm
     from symdyn.methods.rk4 import Rk4
     from symdyn.methods.rodas4 import Rodas4
     from symdyn.methods.rodas5p import Rodas5p
+    from symdyn.methods.samplers import SamplerOptions, SamplerTable
     from symdyn.methods.sbdf2 import Sbdf2
     from symdyn.methods.sra1 import Sra1
     from symdyn.methods.ssa import Ssa
@@ -49,12 +58,44 @@ if TYPE_CHECKING:
     from symdyn.methods.taylor import Taylor
     from symdyn.methods.tsit5 import Tsit5
     from symdyn.methods.uniformisation import Uniformisation
+    from symdyn.methods.unipc import UniPC2, UniPC3
 
 METHODS.filled_by(__name__)
 __getattr__, __dir__, __all__ = lazy(
     __name__,
     {
         "branching": ("Branching",),
+        "bdia": ("Bdia",),
+        "ddim": ("Ddim",),
+        "deis": (
+            "DeisRhoab3",
+            "DeisTab1",
+            "DeisTab2",
+            "DeisTab3",
+        ),
+        "dpm_solver": (
+            "DpmSolver2",
+            "DpmSolver3",
+        ),
+        "dpm_solver_pp": (
+            "DpmSolverPP2m",
+            "DpmSolverPP3m",
+            "ExpAB2",
+        ),
+        "heun_edm": ("HeunEdm",),
+        "obelm": ("OBelm",),
+        "pndm": (
+            "Ipndm",
+            "Pndm",
+        ),
+        "samplers": (
+            "SamplerOptions",
+            "SamplerTable",
+        ),
+        "unipc": (
+            "UniPC2",
+            "UniPC3",
+        ),
         "bs32": ("Bs32",),
         "controllers": ("PID",),
         "dop853": ("Dop853",),

@@ -139,6 +139,26 @@ class MethodOptions:
         """
         return self.given
 
+    def placed(self, times: np.ndarray) -> dict[str, Any]:
+        """The options of the driver that follow from those of the method and the output times.
+
+        Parameters
+        ----------
+        times : (T,) float64
+            In the order of integration.
+
+        Returns
+        -------
+        dict of str to value
+            Fields of `symdyn.codegen.families.base.Options`; none unless steps end at times of their own.
+
+        Examples
+        --------
+        >>> AdaptiveOptions().placed(np.array([0.0, 1.0]))
+        {}
+        """
+        return {}
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.given.items())})"
 

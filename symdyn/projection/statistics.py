@@ -20,7 +20,8 @@ from symdyn.errors import DeclarationError
 from symdyn.registry import suggest
 
 __all__ = [
-    "covariance", "entropy", "marginal", "mean", "modes", "moment", "moments", "species", "total", "variance",
+    "covariance", "entropy", "marginal", "mean", "modes", "moment", "moments", "relative_errors", "species", "total",
+    "variance",
 ]  # fmt: skip
 
 STATE = "state"
@@ -369,3 +370,28 @@ def entropy(p: xr.DataArray) -> xr.DataArray:
     """
     positive = p.where(p > 0)
     return -(positive * np.log(positive)).sum(_dims(p)).rename(None)
+
+
+def relative_errors(
+    mean: np.ndarray, variance: np.ndarray, exact_mean: np.ndarray, exact_variance: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Relative errors of approximate means and standard deviations, arrays of one shape.
+
+    Parameters
+    ----------
+    mean, variance : float64
+        Of an approximation.
+    exact_mean, exact_variance : float64
+
+    Returns
+    -------
+    mean_error, std_error : float64
+        Ratios less one.
+
+    Examples
+    --------
+    >>> [e.tolist() for e in relative_errors(np.array([11.0]), np.array([4.0]), np.array([10.0]), np.array([1.0]))]
+    [[0.10000000000000009], [1.0]]
+    """
+    with np.errstate(all="ignore"):
+        return mean / exact_mean - 1, np.sqrt(variance / exact_variance) - 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -220,6 +221,7 @@ def simulate(
     numeric = _numbers(
         kernel, times, read_method(method)[0] is None, secrets.randbits(32) if used is None else int(used), rtol, atol, step
     )
+    numeric = replace(numeric, **kernel.options.placed(frame.labels(times)))
     reductions = None if reduce is None else read_reductions(reduce)
     plan = Plan.of(frame, kernel, layout.lanes, design, times, numeric, reductions)
     attrs = _record(plan, None if seed is None else numeric.seed, condition)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from symdyn.projection.statistics import relative_errors
 from symdyn.studies._cell import Cell
 from symdyn.studies._reference import Reference
 
@@ -34,10 +35,8 @@ def errors(cell: Cell, reference: Reference) -> tuple[np.ndarray, np.ndarray]:
     found = usable(cell)
     if found.size != 1:
         return (np.full(reference.mean.shape, np.nan),) * 2
-    with np.errstate(all="ignore"):
-        mean = cell.mean[found[0]] / reference.mean - 1
-        spread = np.sqrt(np.diag(cell.covariance[found[0]]) / np.diag(reference.covariance)) - 1
-    return mean, spread
+    variances = np.diag(cell.covariance[found[0]]), np.diag(reference.covariance)
+    return relative_errors(cell.mean[found[0]], variances[0], reference.mean, variances[1])
 
 
 def verdict(cell: Cell, reference: Reference, tolerance: float) -> str:

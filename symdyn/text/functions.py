@@ -8,9 +8,14 @@ from typing import Any, NamedTuple
 
 import sympy as sp
 
+from symdyn.text.mixtures import log_sum_exp, logsumexp, nonlinear, share, softmax
 from symdyn.text.rate_laws import RATE_LAWS
 
 __all__ = ["ELSEWHERE", "FUNCTIONS", "SOFT", "Function"]
+
+
+#: Arguments of a function of any number of them.
+MOST = 4096
 
 
 class Function(NamedTuple):
@@ -121,6 +126,9 @@ _SOFT_ENTRIES: dict[str, Function] = {
     "gamma": Function(sp.gamma, math.gamma),
     "lgamma loggamma gammaln": Function(sp.loggamma, _log_gamma),
     "factorial": Function(_factorial, lambda x: math.gamma(x + 1)),
+    "logsumexp": Function(logsumexp, log_sum_exp, 1, MOST),
+    "softmax": Function(softmax, share, 2, MOST),
+    "nonlinear": Function(nonlinear, float),
     "mod Mod": Function(sp.Mod, _modulo, 2, 2, lambda e, v: e[0] - e[1] * sp.Integer(math.floor(v[0] / v[1]))),
 }
 

@@ -18,9 +18,22 @@ x, y, a, b, t = sp.symbols("x y a b t")
 DRIVEN = sd.ODESystem({x: -a * x + sp.sin(t), y: x - b * y}, {a: 1.0, b: 2.0}, initial={x: 1.0, y: 0.0})
 
 
+#: With a noise level, which some methods need.
+LEVELLED = sd.ODESystem(
+    {x: -x + y / (1 + x**2), y: -y + (x + t) / (1 + y**2)}, initial={x: 1.0, y: 0.0}, observables={"noise_level": sp.S.One}
+)
+
+
 def fitting(name):
     """The systems that a method says it can simulate."""
-    return [s for s in (*(kind.example() for kind in KINDS.values()), DRIVEN) if sd.METHODS[name].applies(s) is None]
+    known = [s for s in (*(kind.example() for kind in KINDS.values()), DRIVEN) if sd.METHODS[name].applies(s) is None]
+    return known or [s for s in [LEVELLED] if sd.METHODS[name].applies(s) is None]
+
+
+def steps(name):
+    """Steps of length 0.1 from 0 to 5, as the method is told."""
+    family = family_of(sd.METHODS[name])
+    return {"nodes": tuple(np.linspace(0, 5, 51))} if "nodes" in family.reads(sd.METHODS[name]) else {"step": 0.1}
 
 
 @pytest.mark.parametrize("name", sd.METHODS)
@@ -46,7 +59,7 @@ def test_lanes_and_backends_agree_to_the_last_bit(name, backend):
         parameters = np.tile([system.defaults[p] for p in system.parameters], (19, 1))
         times = np.arange(6.0)
         first, *runs = [
-            sd.compile(system, method=name, lanes=lanes, backend=which)(initial, parameters, times, step=0.1, seed=5)
+            sd.compile(system, method=name, lanes=lanes, backend=which)(initial, parameters, times, **steps(name), seed=5)
             for lanes, which in ((8, "llvm"), (8, backend), (1, backend), (16, backend), (32, backend))
         ]
         assert np.isfinite(first.values).all()

@@ -13,8 +13,8 @@ import xarray as xr
 import symdyn as sd
 from symdyn.discover.options import RecoverOptions
 from symdyn.discover.propensities.counts import observed
-from symdyn.discover.propensities.exponential import Generators, carried
 from symdyn.models.events import Event
+from symdyn.projection.rational import Generators, carried
 
 X, Y, c, k = sp.symbols("X Y c k")
 f = sp.Function("f")

@@ -372,11 +372,7 @@ def test_too_few_data_are_refused():
 
 
 def test_other_systems_are_refused():
-    net = sd.ReactionNetwork.from_text("X -> 0, k")
-    with pytest.raises(sd.RecoveryError, match="got ReactionNetwork; take its rate_equations"):
-        sd.fit(net, {"t": [0, 1, 2], "X": [1, 1, 1]})
-    noisy = sd.SDESystem({x: -k * x}, {x: 1})
-    with pytest.raises(sd.RecoveryError, match="fitting does not know Wiener noise, which this SDESystem has"):
-        sd.fit(noisy, LINE)
+    with pytest.raises(sd.RecoveryError, match="fitting needs an ODESystem or a DiscreteSystem, got BranchingSystem"):
+        sd.fit(sd.BranchingSystem.example(), LINE)
     with pytest.raises(sd.RecoveryError, match="data is None"):
         sd.fit(RISE)

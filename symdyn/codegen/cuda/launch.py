@@ -131,7 +131,8 @@ def start_on_card(kernel: CardKernel, batch: Batch, options: Options, extra: int
     """Run a chunk, and leave the results on the card with room for so many observables."""
     count, n = batch.initial.shape
     given, begin = kernel.family.device_batch(kernel.system, batch, kernel.noted)
-    stops = kernel.family.device_stops(kernel.system, batch, kernel.noted)
+    table = kernel.family.device_table(METHODS[kernel.method], batch, kernel.noted, options)
+    stops = kernel.family.device_stops(kernel.system, batch, kernel.noted) if table is None else table
     real = np.dtype(kernel.precision)
     if given.shape[1] == 0:  # no array on a card is empty
         given = np.zeros((count, 1))

@@ -51,6 +51,10 @@ class Options:
         Brownian increments that make up a step.
     epsilon : float
         Bound on the relative change of propensities in a leap.
+    nodes : tuple of float
+        Ends of the steps of samplers, as distances from the first time; empty: at the output times.
+    gamma : float
+        The weight of a sampler that has one.
     """
 
     rtol: float = 1e-6
@@ -63,6 +67,8 @@ class Options:
     seed: int = 0
     fine: int = 1
     epsilon: float = 0.03
+    nodes: tuple[float, ...] = ()
+    gamma: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -581,6 +587,31 @@ class Family(ABC):
         (2, 1, 2)
         """
         return batch.stops
+
+    def device_table(self, scheme: Any, batch: Batch, facts: Mapping[str, Any], options: Options) -> np.ndarray | None:
+        """A table that a kernel on a card is given in place of `device_stops`, or None.
+
+        Parameters
+        ----------
+        scheme : object
+            An entry of ``symdyn.METHODS``.
+        batch : Batch
+        facts : mapping
+            ``Made.facts`` of the programs.
+        options : Options
+
+        Returns
+        -------
+        (N or 1, s, c) float64 or None
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> from symdyn.codegen.families import family_of
+        >>> batch = Batch(np.ones((2, 1)), np.empty((2, 0)), np.array([0.0, 5.0]), np.arange(2))
+        >>> family_of(sd.METHODS["tsit5"]).device_table(sd.METHODS["tsit5"], batch, {}, Options())
+        """
+        return None
 
     def limit(self, options: Options) -> int:
         """The number of steps allowed to each trajectory.

@@ -9,9 +9,8 @@ import numpy as np
 import sympy as sp
 
 from symdyn.discover.propensities.counts import Counts, observed
-from symdyn.discover.propensities.likelihoods import CompletePath, SampledPath, Snapshots, grid
+from symdyn.discover.propensities.likelihoods import CompletePath, SampledPath, Snapshots
 from symdyn.discover.propensities.normal import NormalPath, NormalSnapshots
-from symdyn.discover.propensities.rates import Rates
 from symdyn.discover.propensities.result import PropensityRecovery, result
 from symdyn.discover.propensities.search import PropensitySearch
 from symdyn.discover.propensities.shapes import shape_terms
@@ -23,6 +22,7 @@ from symdyn.inference.guesses import Bounds
 from symdyn.inference.parameters import free_columns
 from symdyn.inference.term_search import searched
 from symdyn.models.reactions import ReactionNetwork
+from symdyn.projection.parametric import Rates, grid
 
 __all__ = ["PropensityRecovery", "recovered"]
 

@@ -7,22 +7,16 @@ at some times, and cells that are not followed, have transition and state probab
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
-import scipy.sparse as ss
-import sympy as sp
 
 from symdyn.discover.propensities.counts import DIGITS, Counts
-from symdyn.discover.propensities.exponential import Generators, carried
-from symdyn.discover.propensities.rates import Rates
 from symdyn.inference.scoring import Score, Scored
-from symdyn.models.reaction import Reaction
-from symdyn.models.reactions import ReactionNetwork
+from symdyn.projection.parametric import Rates, StateGrid
+from symdyn.projection.rational import carried
 
-__all__ = ["CompletePath", "SampledPath", "Snapshots", "StateGrid", "grid"]
+__all__ = ["CompletePath", "SampledPath", "Snapshots"]
 
 #: Probabilities below which the rational approximation of the exponential has no digits left.
 FLOOR = 1e-10
@@ -65,46 +59,6 @@ class CompletePath(Scored):
             information += (slope * self.sojourn) @ relative.T
             outer += (relative * jumps) @ relative.T
         return Score(value, gradient, information, outer)
-
-
-@dataclass(frozen=True)
-class StateGrid:
-    """A box of states.
-
-    Attributes
-    ----------
-    states : (n, species) int64
-    generators : Generators
-    shape : tuple of int
-    """
-
-    states: np.ndarray
-    generators: Generators
-    shape: tuple[int, ...]
-
-    def places(self, rows: np.ndarray) -> np.ndarray:
-        """Numbers of states (m, species)."""
-        return np.ravel_multi_index(tuple(rows.T), self.shape)
-
-
-def grid(network: ReactionNetwork, upper: Mapping[sp.Symbol, int]) -> StateGrid:
-    """The box up to `upper` with the jumps of every reaction at unit rate, which propensities multiply."""
-    parts = []
-    for r in range(len(network.reactions)):
-        unit = [
-            Reaction(q.reactants, q.products, sp.S.One if k == r else sp.S.Zero, False, q.bursts)
-            for k, q in enumerate(network.reactions)
-        ]
-        values = {p: v for p, v in network.defaults.items() if any(p in b.mean.free_symbols for b in _bursts(network))}
-        alone = ReactionNetwork(unit, values, species=network.states)
-        parts.append(ss.csc_array(alone.master_equation(dict(upper)).generator().matrix()))
-    shape = tuple(upper[s] + 1 for s in network.states)
-    states = np.stack(np.unravel_index(np.arange(int(np.prod(shape))), shape), axis=1)
-    return StateGrid(states, Generators(parts), shape)
-
-
-def _bursts(network: ReactionNetwork) -> list[Any]:
-    return [b for r in network.reactions for b in (r.bursts or {}).values()]
 
 
 class _OnGrid(Scored):

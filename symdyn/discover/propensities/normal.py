@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import sympy as sp
 
+from symdyn.derive.langevin import langevin
 from symdyn.discover.diffusions.increments import Increments
 from symdyn.discover.diffusions.likelihood import PathLikelihood, fastest_rate
 from symdyn.discover.propensities.counts import Counts
-from symdyn.discover.propensities.rates import Rates
 from symdyn.inference.gaussian import gaussian_score
-from symdyn.inference.local_moments import LocalMoments
+from symdyn.inference.local_moments import LocalMoments, diffusion_moments
 from symdyn.inference.scoring import Score, Scored
+from symdyn.projection.parametric import Rates
 
 __all__ = ["NormalPath", "NormalSnapshots", "network_moments"]
 
@@ -23,10 +24,7 @@ def network_moments(rates: Rates) -> LocalMoments:
     r"""Moments of a network whose covariance starts anywhere, by :math:`S a` and :math:`S\,\mathrm{diag}(a)\,S^T`."""
     network = rates.network
     known = {p: sp.Float(v) for p, v in network.defaults.items() if p not in rates.columns}
-    langevin = network.langevin()
-    drift = [e.xreplace(known) for e in langevin.drift]
-    noise = (langevin.diffusion * langevin.diffusion.T).applyfunc(lambda e: e.xreplace(known))
-    return LocalMoments(network.states, rates.columns, network.time, drift, sp.ImmutableDenseMatrix(noise))
+    return diffusion_moments(langevin(network), rates.columns, known)
 
 
 class NormalPath:

@@ -11,7 +11,6 @@ import numpy as np
 import sympy as sp
 
 from symdyn.discover.propensities.counts import Counts
-from symdyn.discover.propensities.rates import Rates
 from symdyn.inference.budget import Budget
 from symdyn.inference.criterion import price
 from symdyn.inference.journal import Journal, digest_of
@@ -19,6 +18,7 @@ from symdyn.inference.parameters import FreeColumns
 from symdyn.inference.scoring import ScoredFit
 from symdyn.inference.term_search import FittedTerms, TermSearch, Trial, doubts
 from symdyn.models.reactions import ReactionNetwork
+from symdyn.projection.parametric import Rates
 
 __all__ = ["PropensityModel", "PropensitySearch", "vague"]
 

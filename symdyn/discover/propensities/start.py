@@ -8,14 +8,11 @@ import numpy as np
 import sympy as sp
 
 from symdyn.discover.propensities.counts import Counts
-from symdyn.discover.propensities.likelihoods import StateGrid
 from symdyn.errors import RecoveryError
 from symdyn.models.reactions import ReactionNetwork
+from symdyn.projection.parametric import StateGrid, roomy
 
 __all__ = ["first_distribution", "first_moments", "largest_numbers"]
-
-#: Room above the largest number that was seen: so many of its square roots, and some more.
-ROOM, MORE = 6.0, 10
 
 
 def largest_numbers(
@@ -42,7 +39,7 @@ def largest_numbers(
         elif most is None:
             raise RecoveryError(f"{s} is not in the data; say how large its number may become, bounds={{'{s}': (0, 100)}}")
         else:
-            found[s] = int(np.ceil(most + ROOM * np.sqrt(most + 1))) + MORE
+            found[s] = roomy(most)
     return found
 
 

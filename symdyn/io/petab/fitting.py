@@ -10,7 +10,8 @@ import numpy as np
 from symdyn.declaration import name_of
 from symdyn.errors import RecoveryError
 from symdyn.inference.fit_problem import FitProblem, FittedColumn
-from symdyn.inference.fit_request import FitRequest, Proposal
+from symdyn.inference.fit_request import Proposal
+from symdyn.inference.fit_symbols import FitRequest
 from symdyn.inference.noise_laws import LAWS
 from symdyn.inference.quadratic import Quadratic
 from symdyn.io.petab.contents import PetabParameter

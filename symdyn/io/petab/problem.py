@@ -15,7 +15,8 @@ import sympy as sp
 
 from symdyn import dag
 from symdyn.errors import DeclarationError
-from symdyn.inference.fit_request import FitRequest, Proposal
+from symdyn.inference.fit_request import Proposal
+from symdyn.inference.fit_symbols import FitRequest
 from symdyn.io._sbml_reader import read
 from symdyn.io.models import read_text
 from symdyn.io.petab.contents import PetabObservable, PetabParameter, Statements, read_statements

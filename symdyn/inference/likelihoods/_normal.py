@@ -1,0 +1,292 @@
+r"""Likelihoods by means and covariances: a Kalman filter along paths, and normal laws of cells that are not followed.
+
+Between measurements mean m and covariance C of the states follow ordinary differential equations; what is measured is
+:math:`y = h(x) + e` with :math:`e \sim N(0, R)`, so that, with H the slope of h at the mean,
+
+.. math:: v = y - h(m), \quad S = H C H^T + R, \quad K = C H^T S^{-1}, \quad m \leftarrow m + K v, \quad
+          C \leftarrow C - K S K^T,
+
+and the log-likelihood is the sum of :math:`-\tfrac12 (v^T S^{-1} v + \log\det 2 \pi S)`.  Derivatives by the fitted values are
+carried along by forward sensitivities and by those of these formulas (Särkkä, Bayesian Filtering and Smoothing (2013), sec.
+16.3.2); the information is :math:`\partial h^T S^{-1} \partial h + \tfrac12 \operatorname{tr}(S^{-1} \partial S\, S^{-1}
+\partial S)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import sympy as sp
+from symdyn_kernels.status import STIFF
+
+from symdyn.codegen.kernel import compile
+from symdyn.codegen.kernel_base import Kernel
+from symdyn.derive.sensitivities import sensitivities
+from symdyn.inference.formulas import ArrayFormulas
+from symdyn.inference.likelihoods._moment_equations import MomentEquations
+from symdyn.inference.likelihoods.registry import Evaluator, LikelihoodTerms
+from symdyn.inference.stochastic_setup import PathGroup, StochasticSetup
+from symdyn.models.ode import ODESystem
+
+__all__ = ["NormalFilter", "inverted", "normal_terms", "normal_unmet", "without_lost"]
+
+RTOL, ATOL, MAX_STEPS = 1e-10, 1e-11, 5_000
+#: Variance, relative to the square of the scale of a column, and distance below which a value was certain beforehand.
+CERTAIN = 1e-14
+LOG_2PI = float(np.log(2 * np.pi))
+
+
+def normal_unmet(setup: StochasticSetup) -> str | None:
+    """Why means and covariances give no likelihood of what was measured."""
+    for spec in setup.observed:
+        if spec.law.name not in ("normal", "none"):
+            return f"takes normal noise or none, and that of {spec.name} is {spec.law.name}; take 'particle' or 'projection'"
+        if spec.law.exact and spec.expression not in setup.system.states:
+            return f"takes expressions such as {spec.name} with noise alone; give noise={{'{spec.name}': ...}}"
+    return None
+
+
+class NormalFilter(Evaluator):
+    """The likelihood by means and covariances, of paths and of cells."""
+
+    def __init__(self, setup: StochasticSetup, equations: MomentEquations) -> None:
+        self.setup = setup
+        self.n, self.count = len(equations.mean), len(setup.symbols)
+        renamed = {s: sp.Symbol(f"z{i}_") for i, s in enumerate(equations.states)}
+        rates = {renamed[s]: f.xreplace(renamed) for s, f in zip(equations.states, equations.sides, strict=True)}
+        system = ODESystem(rates, time=equations.time)
+        further = tuple(s for s in setup.symbols if s not in system.parameters)
+        self.extended = sensitivities(system.replace(parameters=(*system.parameters, *further)), setup.symbols, initial=False)
+        self.kernel = compile(self.extended.system)
+        self._stiff: Kernel | None = None
+        self.size = len(equations.states)
+        self.at_mean = [equations.states.index(s) for s in equations.mean]
+        self.pairs = [(i, j, equations.states.index(s)) for (i, j), s in equations.covariance.items()]
+        self.at_higher = [equations.states.index(s) for s in equations.higher]
+        spread = tuple(equations.covariance.values())
+        self.higher = ArrayFormulas(list(equations.higher.values()), spread, spread)
+        self._read_observables()
+        self.scale = np.maximum(setup.data.scale, 1e-300)
+        self.atol = ATOL * float(min(self.scale.min(), 1.0))
+
+    def _read_observables(self) -> None:
+        """Observables h, their slopes H and variances R of noise, as functions of states and parameters."""
+        setup, system = self.setup, self.setup.system
+        states, P = system.states, self.setup.symbols
+        h = [o.expression for o in setup.observed]
+        H = [e.diff(s) for e in h for s in states]
+        R = [sp.S.Zero if o.law.exact else (o.parameters or (sp.S.One,))[0] ** 2 for o in setup.observed]
+        known = {p: sp.Float(v) for p, v in setup.known.items()}
+        by = (*states, *P)
+        self.formulas = ArrayFormulas([e.xreplace(known) for e in (*h, *H, *R)], (*by, system.time), by)
+
+    # ---- moments through time ------------------------------------------------------------------------------
+
+    def joined(
+        self, m: np.ndarray, dm: np.ndarray, C: np.ndarray, dC: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+        """Unknowns (L, size) and derivatives (L, size, P) from means (L, n) and covariances (L, n, n) of normal states."""
+        z, dz = np.zeros((len(m), self.size)), np.zeros((len(m), self.size, self.count))
+        z[:, self.at_mean], dz[:, self.at_mean] = m, dm
+        table = {}
+        for (i, j, at), s in zip(self.pairs, self.higher.inputs, strict=True):
+            z[:, at], dz[:, at], table[s] = C[:, i, j], dC[:, i, j], C[:, i, j]
+        found, slopes = self.higher(table)
+        for at, value in zip(self.at_higher, found, strict=True):
+            z[:, at] = value
+        for (k, q), d in slopes.items():
+            dz[:, self.at_higher[k]] += np.broadcast_to(d, (len(m),))[:, None] * dz[:, self.pairs[q][2]]
+        return z, dz
+
+    def parted(self, z: np.ndarray, dz: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Means and covariances with derivatives, from unknowns (L, size) and theirs."""
+        C, dC = np.zeros((len(z), self.n, self.n)), np.zeros((len(z), self.n, self.n, self.count))
+        for i, j, at in self.pairs:
+            C[:, i, j] = C[:, j, i] = z[:, at]
+            dC[:, i, j] = dC[:, j, i] = dz[:, at]
+        return z[:, self.at_mean], dz[:, self.at_mean], C, dC
+
+    def followed(self, z: np.ndarray, dz: np.ndarray, rows: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Unknowns (L, T, size) and derivatives (L, T, size, P) at times, from those at the first; NaN from a failure on."""
+        start = np.concatenate([z, np.swapaxes(dz, 1, 2).reshape(len(z), -1)], axis=1)
+        found = np.full((len(z), len(times), start.shape[1]), np.nan)
+        sound = np.flatnonzero(np.isfinite(start).all(axis=1) & np.isfinite(rows).all(axis=1))
+        options = {"rtol": RTOL, "atol": self.atol, "max_steps": MAX_STEPS}
+        if sound.size:
+            run = self.kernel(start[sound], rows[sound], times, **options)
+            stiff = np.flatnonzero(run.status == STIFF)
+            if stiff.size:
+                self._stiff = self._stiff or compile(self.extended.system, method="rodas5p")
+                again = self._stiff(start[sound[stiff]], rows[sound[stiff]], times, **options)
+                run.values[stiff] = again.values
+            found[sound] = run.values
+        return self.extended.split(found)
+
+    def measured(
+        self, m: np.ndarray, dm: np.ndarray, table: Mapping[sp.Symbol, np.ndarray], time: float
+    ) -> tuple[np.ndarray, ...]:
+        """h (L, o), H (L, o, n) and R (L, o) at means (L, n), and their derivatives by the columns in the last axis."""
+        L, o, n, P = len(m), len(self.setup.observed), self.n, self.count
+        known = {s: m[:, i] for i, s in enumerate(self.setup.system.states)}
+        known |= {s: table[s] for s in self.setup.symbols} | {self.setup.system.time: np.full(L, time)}
+        found, slopes = self.formulas(known)
+        values, moved = np.stack([np.broadcast_to(v, (L,)) for v in found], axis=1), np.zeros((L, len(found), P))
+        for (k, q), d in slopes.items():
+            d = np.broadcast_to(d, (L,))
+            if q < n:
+                moved[:, k] += d[:, None] * dm[:, q]
+            else:
+                moved[:, k, q - n] += d
+        parts = np.split(np.arange(len(found)), [o, o + o * n])
+        shapes = [(L, o), (L, o, n), (L, o)]
+        return (
+            *(values[:, p].reshape(s) for p, s in zip(parts, shapes, strict=True)),
+            *(moved[:, p].reshape(*s, P) for p, s in zip(parts, shapes, strict=True)),
+        )
+
+    # ---- the likelihood ------------------------------------------------------------------------------------
+
+    def expand(self, values: np.ndarray) -> LikelihoodTerms:
+        count, P = values.shape
+        total = LikelihoodTerms(np.zeros(count), np.zeros((count, P)), np.zeros((count, P, P)))
+        with np.errstate(all="ignore"):
+            if self.setup.snapshots:
+                self._cells(values, total)
+            else:
+                for group in self.setup.groups():
+                    self._paths(group, values, total)
+        return without_lost(total)
+
+    def _paths(self, group: PathGroup, values: np.ndarray, total: LikelihoodTerms) -> None:
+        """Add the likelihood of paths."""
+        M, G, P = len(values), len(group.members), self.count
+        begun, slopes = self.setup.path_starts(group, values)
+        m, dm = begun.reshape(M * G, self.n), slopes.reshape(M * G, self.n, P)
+        C, dC = np.zeros((M * G, self.n, self.n)), np.zeros((M * G, self.n, self.n, P))
+        lanes = np.repeat(values, G, axis=0)
+        rows, table = self.setup.rows(self.extended.system, lanes), self.setup.table(lanes)
+        data = self.setup.later(group)
+        for k, time in enumerate(group.times):
+            if k:
+                z, dz = self.joined(m, dm, C, dC)
+                z, dz = self.followed(z, dz, rows, group.times[k - 1 : k + 1])
+                m, dm, C, dC = self.parted(z[:, -1], dz[:, -1])
+            y = np.tile(data[:, k], (M, 1))
+            if np.isfinite(y).any():
+                m, dm, C, dC, terms = self._updated(m, dm, C, dC, y, self.measured(m, dm, table, float(time)))
+                for own, added in zip((total.value, total.gradient, total.information), terms, strict=True):
+                    own += added.reshape(M, G, *added.shape[1:]).sum(axis=1)
+
+    def _updated(
+        self, m: np.ndarray, dm: np.ndarray, C: np.ndarray, dC: np.ndarray, y: np.ndarray, law: tuple[np.ndarray, ...]
+    ) -> tuple[Any, ...]:
+        """Mean and covariance given measurements (L, o), and what these add to value, gradient and information."""
+        h, H, R, dh, dH, dR = law
+        have = np.isfinite(y)
+        spread = np.einsum("lij,ljk,lik->li", H, C, H) + R
+        # what was certain and is so again tells nothing
+        have = have & ~((np.abs(spread) <= CERTAIN * self.scale**2) & (np.abs(np.where(have, y, 0) - h) <= 1e-7 * self.scale))
+        H, dH, dh, dR = (np.where(have.reshape(have.shape + (1,) * (a.ndim - 2)), a, 0.0) for a in (H, dH, dh, dR))
+        v, R = np.where(have, y - h, 0.0), np.where(have, R, 1.0)
+        S = np.einsum("lij,ljk,lmk->lim", H, C, H) + R[:, :, None] * np.eye(y.shape[1])
+        bent = np.einsum("lijp,ljk,lmk->limp", dH, C, H, optimize=True)
+        dS = bent + np.swapaxes(bent, 1, 2) + np.einsum("lij,ljkp,lmk->limp", H, dC, H, optimize=True)
+        dS = dS + dR[:, :, None] * np.eye(y.shape[1])[..., None]
+        Si, logs = inverted(S)
+        terms = normal_terms(v, dh, Si, logs, dS, have.sum(axis=1))
+        K = C @ np.swapaxes(H, 1, 2) @ Si
+        turned = np.einsum("lijp,lkj->likp", dC, H) + np.einsum("lij,lkjp->likp", C, dH)
+        dK = np.einsum("likp,lkm->limp", turned - np.einsum("lij,ljkp->likp", K, dS), Si, optimize=True)
+        m, dm = m + np.einsum("lij,lj->li", K, v), dm + np.einsum("lijp,lj->lip", dK, v) - np.einsum("lij,ljp->lip", K, dh)
+        KS = K @ S
+        bent = np.einsum("lijp,lkj->likp", dK, KS)
+        C = C - KS @ np.swapaxes(K, 1, 2)
+        dC = dC - bent - np.swapaxes(bent, 1, 2) - np.einsum("lij,ljkp,lmk->limp", K, dS, K, optimize=True)
+        return m, dm, 0.5 * (C + np.swapaxes(C, 1, 2)), dC, terms
+
+    def _cells(self, values: np.ndarray, total: LikelihoodTerms) -> None:
+        """Add the likelihood of cells: those of a time with the same columns measured enter by mean and scatter."""
+        cells = self.setup.cells()
+        table = self.setup.table(values)
+        times, means, slopes, spreads, bends = self.moments(values, [t for t, _ in cells])
+        for (time, rows), at in zip(cells, np.searchsorted(times, [t for t, _ in cells]), strict=True):
+            h, H, R, dh, dH, dR = self.measured(means[:, at], slopes[:, at], table, time)
+            C, dC = spreads[:, at], bends[:, at]
+            S = np.einsum("lij,ljk,lmk->lim", H, C, H) + R[:, :, None] * np.eye(R.shape[1])
+            bent = np.einsum("lijp,ljk,lmk->limp", dH, C, H, optimize=True)
+            dS = bent + np.swapaxes(bent, 1, 2) + np.einsum("lij,ljkp,lmk->limp", H, dC, H, optimize=True)
+            dS = dS + dR[:, :, None] * np.eye(R.shape[1])[..., None]
+            if time <= self.setup.begin:  # where all cells are alike
+                rows = np.where([o.law.exact for o in self.setup.observed], np.nan, rows)
+            patterns, which = np.unique(np.isfinite(rows), axis=0, return_inverse=True)
+            for k, have in enumerate(patterns):
+                if not have.any():
+                    continue
+                own, seen = rows[which.ravel() == k][:, have], np.flatnonzero(have)
+                middle, N = own.mean(axis=0), len(own)
+                scatter = (own - middle).T @ (own - middle)
+                Si, logs = inverted(S[:, seen[:, None], seen])
+                dV, dm = dS[:, seen[:, None], seen], dh[:, seen]
+                v = middle - h[:, seen]
+                first = normal_terms(v, dm, Si, logs, dV, np.full(len(v), len(seen)))
+                W = np.einsum("lij,jk->lik", Si, scatter)
+                total.value[:] += N * first[0] - 0.5 * np.einsum("lii->l", W)
+                total.gradient[:] += N * first[1] + 0.5 * np.einsum("lij,ljkp,lki->lp", Si, dV, W, optimize=True)
+                total.information[:] += N * first[2]
+
+    def columns_at(self, values: np.ndarray, times: list[float]) -> tuple[np.ndarray, np.ndarray]:
+        grid, means, slopes, spreads, _ = self.moments(values[None], times)
+        table, found = self.setup.table(values[None]), []
+        for at in np.searchsorted(grid, times):
+            h, H, R, *_ = self.measured(means[:, at], slopes[:, at], table, float(grid[at]))
+            found.append((h[0], np.einsum("ij,jk,ik->i", H[0], spreads[0, at], H[0]) + R[0]))
+        return np.stack([m for m, _ in found]), np.stack([v for _, v in found])
+
+    def moments(self, values: np.ndarray, wanted: list[float]) -> tuple[np.ndarray, ...]:
+        """Times, and means and covariances with derivatives (M, T, ...) of cells from their beginning on."""
+        z, dz, times = self.unknowns(values, wanted)
+        shape = z.shape[:2]
+        parts = self.parted(z.reshape(-1, self.size), dz.reshape(-1, self.size, self.count))
+        return (times, *(p.reshape(*shape, *p.shape[1:]) for p in parts))
+
+    def unknowns(self, values: np.ndarray, wanted: list[float]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Unknowns (M, T, size) of cells with derivatives, and the times: those wanted and the beginning."""
+        begun, slopes, begin = self.setup.first(values)
+        none = np.zeros((len(values), self.n, self.n))
+        z, dz = self.joined(begun, slopes, none, np.zeros((*none.shape, self.count)))
+        times = np.union1d([begin], wanted)
+        if len(times) == 1:
+            return z[:, None], dz[:, None], times
+        z, dz = self.followed(z, dz, self.setup.rows(self.extended.system, values), times)
+        return z, dz, times
+
+
+def without_lost(total: LikelihoodTerms) -> LikelihoodTerms:
+    """The same with what is no number impossible."""
+    lost = ~np.isfinite(total.value) | ~np.isfinite(total.gradient).all(1) | ~np.isfinite(total.information).all((1, 2))
+    total.value[lost], total.gradient[lost], total.information[lost] = -np.inf, 0.0, 0.0
+    return total
+
+
+def inverted(S: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Inverses (L, o, o) of covariances, and logarithms of their determinants; NaN where one is not positive."""
+    sound = np.isfinite(S).all(axis=(1, 2))
+    values, vectors = np.linalg.eigh(np.where(sound[:, None, None], S, np.eye(S.shape[-1])))
+    values = np.where(sound[:, None] & (values > 0), values, np.nan)
+    return np.einsum("lij,lj,lkj->lik", vectors, 1 / values, vectors), np.log(values).sum(axis=1)
+
+
+def normal_terms(
+    v: np.ndarray, dh: np.ndarray, Si: np.ndarray, logs: np.ndarray, dS: np.ndarray, have: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
+    """Log density (L,) of distances v (L, o) from expected values, its gradient (L, P) and information (L, P, P)."""
+    left = np.einsum("lij,lj->li", Si, v)
+    value = -0.5 * (np.einsum("li,li->l", v, left) + logs + have * LOG_2PI)
+    shape = np.einsum("lij,ljkp->likp", Si, dS)
+    gradient = np.einsum("lip,li->lp", dh, left) + 0.5 * np.einsum("li,lijp,lj->lp", left, dS, left, optimize=True)
+    gradient = gradient - 0.5 * np.einsum("liip->lp", shape)
+    information = np.einsum("lip,lij,ljq->lpq", dh, Si, dh, optimize=True)
+    information = information + 0.5 * np.einsum("lijp,ljiq->lpq", shape, shape, optimize=True)
+    return value, gradient, information

@@ -1,0 +1,143 @@
+"""What likelihoods of systems with randomness are given: the system, what was measured, and what is fitted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import sympy as sp
+
+from symdyn.inference.data import Observations
+from symdyn.inference.fit_problem import FittedColumn
+from symdyn.inference.formulas import ArrayFormulas
+from symdyn.inference.observed_problem import NoisyObservable
+from symdyn.system import System
+
+__all__ = ["PathGroup", "StochasticSetup"]
+
+
+class PathGroup(NamedTuple):
+    """Paths that were measured at the same times.
+
+    Attributes
+    ----------
+    members : (G,) int64
+        Their places among the trajectories.
+    times : (T,) float64
+    values : (G, T, n) float64
+        NaN where nothing was measured.
+    """
+
+    members: np.ndarray
+    times: np.ndarray
+    values: np.ndarray
+
+
+@dataclass(frozen=True)
+class StochasticSetup:
+    """Everything that is known before a fit of a system with randomness.
+
+    Attributes
+    ----------
+    system : ReactionNetwork or SDESystem
+    observed : tuple of NoisyObservable
+        In the order of the columns of `data`; all parameters of laws are given.
+    data : Observations
+        Paths; or of cells that are not followed one trajectory for each time, whose times are all equal.
+    snapshots : bool
+        Whether cells are not followed.
+    columns : tuple of FittedColumn
+    symbols : tuple of Symbol
+        Of the columns.
+    initial : mapping of Symbol to Expr
+        Of states, in symbols of columns; of paths they hold at the first time of each, of cells at time `begin`.
+    begin : float
+    seed : int
+        Of random numbers.
+    """
+
+    system: Any
+    observed: tuple[NoisyObservable, ...]
+    data: Observations
+    snapshots: bool
+    columns: tuple[FittedColumn, ...]
+    symbols: tuple[sp.Symbol, ...]
+    initial: Mapping[sp.Symbol, sp.Expr]
+    begin: float = 0.0
+    seed: int = 0
+
+    @property
+    def known(self) -> dict[sp.Symbol, float]:
+        """Values of parameters of the system that are not fitted."""
+        return {p: float(v) for p, v in self.system.defaults.items() if p not in self.symbols}
+
+    def table(self, values: np.ndarray) -> dict[sp.Symbol, np.ndarray]:
+        """Values (M,) of all parameters of the system, and of the other symbols, from those of the columns (M, P)."""
+        found = {p: np.full(len(values), v) for p, v in self.known.items()}
+        return found | {s: values[:, k] for k, s in enumerate(self.symbols)}
+
+    def rows(self, system: System, values: np.ndarray) -> np.ndarray:
+        """Parameters (M, k) in the order of a system that is derived from this one."""
+        table = self.table(values)
+        return np.stack([table[p] for p in system.parameters], axis=-1) if system.parameters else np.zeros((len(values), 0))
+
+    def starts(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Initial values (M, n) of the states, NaN where there is none, and derivatives (M, n, P) by the columns."""
+        states = self.system.states
+        begun = np.full((len(values), len(states)), np.nan)
+        slopes = np.zeros((*begun.shape, len(self.symbols)))
+        found, derivatives = self._beginning({s: values[:, k] for k, s in enumerate(self.symbols)})
+        for i, value in zip((states.index(s) for s in self.initial), found, strict=True):
+            begun[:, i] = value
+        places = [states.index(s) for s in self.initial]
+        for (k, p), d in derivatives.items():
+            slopes[:, places[k], p] = d
+        return begun, slopes
+
+    @cached_property
+    def _beginning(self) -> ArrayFormulas:
+        known = {p: sp.Float(v) for p, v in self.known.items()}
+        return ArrayFormulas([sp.sympify(e).xreplace(known) for e in self.initial.values()], self.symbols, self.symbols)
+
+    def path_starts(self, group: PathGroup, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Initial states (M, G, n) of paths, and derivatives: what was measured without noise is where a path begins."""
+        begun, slopes = self.starts(values)
+        begun = np.repeat(begun[:, None], len(group.members), axis=1)
+        slopes = np.repeat(slopes[:, None], len(group.members), axis=1)
+        for o, spec in enumerate(self.observed):
+            if spec.law.exact and spec.expression in self.system.states:
+                i, seen = self.system.states.index(spec.expression), np.isfinite(group.values[:, 0, o])
+                begun[:, seen, i], slopes[:, seen, i] = group.values[seen, 0, o], 0.0
+        return begun, slopes
+
+    def first(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+        """Where cells, or the first paths, begin: states (M, n), derivatives (M, n, P), and the time."""
+        if self.snapshots:
+            return (*self.starts(values), self.begin)
+        group = next(iter(self.groups()))
+        begun, slopes = self.path_starts(group, values)
+        return begun[:, 0], slopes[:, 0], float(group.times[0])
+
+    def later(self, group: PathGroup) -> np.ndarray:
+        """What is measured of paths (G, T, n), without the first values of those that tell where a path begins."""
+        found = group.values.copy()
+        for o, spec in enumerate(self.observed):
+            if spec.law.exact and spec.expression in self.system.states:
+                found[:, 0, o] = np.nan
+        return found
+
+    def groups(self) -> Iterator[PathGroup]:
+        """Paths by the times at which they were measured."""
+        by: dict[bytes, list[int]] = {}
+        for k, t in enumerate(self.data.trajectories):
+            by.setdefault(np.ascontiguousarray(t.times).tobytes(), []).append(k)
+        for members in by.values():
+            values = np.stack([self.data.trajectories[k].values for k in members])
+            yield PathGroup(np.array(members), self.data.trajectories[members[0]].times, values)
+
+    def cells(self) -> list[tuple[float, np.ndarray]]:
+        """Times of snapshots with what was measured of the cells then, (cells, n)."""
+        return [(float(t.times[0]), t.values) for t in self.data.trajectories]

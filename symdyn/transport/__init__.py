@@ -1,0 +1,39 @@
+"""From noise to data: densities with exact scores, marginals of diffusions, and the nodes of samplers.
+
+>>> import sympy as sp, symdyn as sd
+>>> x, t = sp.symbols("x t")
+>>> vp = sd.SDESystem({x: -(0.1 + 19.9*t)/2*x}, {x: sp.sqrt(0.1 + 19.9*t)})  # the schedule is a formula
+>>> data = sd.transport.GaussianMixture([0.2, 0.5, 0.3], [-2, 0.3, 1.5], [0.3, 0.2, 0.5])
+>>> flow = vp.probability_flow(vp.marginal(data))
+>>> nodes = sd.transport.nodes(flow, 20, span=(1, 1e-3), spacing="quadratic")
+>>> noise = vp.marginal(data).at(1).initial(1000, seed=1)
+>>> out = sd.simulate(flow, [1, 1e-3], initial=noise, trajectories=1000, method=sd.methods.DeisTab3(nodes=nodes))
+>>> abs(out.x[:, -1].mean() - (-0.4 + 0.15 + 0.45)).item() < 0.1
+True
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from symdyn.lazy import lazy
+
+if TYPE_CHECKING:
+    from symdyn.transport.conditioning import guided
+    from symdyn.transport.densities import GaussianMixture, Normal
+    from symdyn.transport.interpolants import Interpolant, interpolant
+    from symdyn.transport.marginals import Marginal
+    from symdyn.transport.schedules import diffusion
+    from symdyn.transport.spacings import nodes
+
+__getattr__, __dir__, __all__ = lazy(
+    __name__,
+    {
+        "conditioning": ("guided",),
+        "densities": ("GaussianMixture", "Normal"),
+        "interpolants": ("Interpolant", "interpolant"),
+        "marginals": ("Marginal",),
+        "schedules": ("diffusion",),
+        "spacings": ("nodes",),
+    },
+)

@@ -18,7 +18,7 @@ from symdyn.codegen.program import Made, Program
 from symdyn.dag import size
 from symdyn.derive.semilinear import semilinear
 from symdyn.errors import CompileError, DeclarationError
-from symdyn.methods.clocks import Clock
+from symdyn.methods.clocks import NodeClock
 from symdyn.system import System
 
 __all__ = ["clocks_of", "semilinear_programs", "timed_values"]
@@ -84,7 +84,7 @@ def timed_values(facts: Mapping[str, Any], times: np.ndarray) -> np.ndarray:
     return np.stack([np.broadcast_to(f, times.shape) for f in found], axis=1)
 
 
-def clocks_of(facts: Mapping[str, Any], nodes: np.ndarray, parameters: np.ndarray) -> list[Clock]:
+def clocks_of(facts: Mapping[str, Any], nodes: np.ndarray, parameters: np.ndarray) -> list[NodeClock]:
     """The clocks of the groups of states.
 
     Raises
@@ -105,7 +105,7 @@ def clocks_of(facts: Mapping[str, Any], nodes: np.ndarray, parameters: np.ndarra
         a, c, scale, primitive = (curve(4 * g + k) for k in range(4))
         if level is not None:
             _check_level(level, a, scale, nodes)
-        clocks.append(Clock(nodes, a, c, scale, level, primitive))
+        clocks.append(NodeClock(nodes, a, c, scale, level, primitive))
     return clocks
 
 

@@ -206,7 +206,7 @@ def read_score(system: Any, score: Any) -> list[sp.Expr]:
     return [expression(e) for e in listed]
 
 
-def _covariance(ito: SDESystem) -> sp.Matrix:
+def _covariance(ito: Any) -> sp.Matrix:
     """G G^T."""
     return ito.diffusion * ito.diffusion.T
 

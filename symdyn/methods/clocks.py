@@ -8,7 +8,7 @@ import numpy as np
 
 from symdyn.errors import CompileError
 
-__all__ = ["Clock"]
+__all__ = ["NodeClock"]
 
 _POINTS, _WEIGHTS = np.polynomial.legendre.leggauss(20)
 #: Panels into which a step is divided at most, and a part of it; the relative change at which quadrature ends, and that which
@@ -17,7 +17,7 @@ MOST_PANELS, MOST_INNER, CONVERGED, ACCEPTED = 256, 64, 2e-14, 1e-9
 Curve = Callable[[np.ndarray], np.ndarray]
 
 
-class Clock:
+class NodeClock:
     r"""Numbers of :math:`\dot x = a(t) x + c(t) + g(t) N(x, t)` between nodes.
 
     Parameters
@@ -37,7 +37,7 @@ class Clock:
 
     Examples
     --------
-    >>> clock = Clock([0.0, 1.0, 2.0], lambda t: -t, lambda t: 0 * t, lambda t: 1 + 0 * t)
+    >>> clock = NodeClock([0.0, 1.0, 2.0], lambda t: -t, lambda t: 0 * t, lambda t: 1 + 0 * t)
     >>> round(clock.psi(2.0, 1.0), 6)  # exp(-3/2)
     0.22313
     """
@@ -68,7 +68,7 @@ class Clock:
 
         Examples
         --------
-        >>> Clock([0.0, 1.0, 2.0], lambda t: -t, lambda t: 0 * t, lambda t: 1 + 0 * t).steps
+        >>> NodeClock([0.0, 1.0, 2.0], lambda t: -t, lambda t: 0 * t, lambda t: 1 + 0 * t).steps
         [(0.0, 1.0), (1.0, 2.0)]
         """
         return [(float(t), float(u)) for t, u in zip(self.nodes, self.nodes[1:], strict=False)]
@@ -101,7 +101,7 @@ class Clock:
 
         Examples
         --------
-        >>> round(Clock([0.0, 1.0], lambda t: -1 + 0 * t, lambda t: 0 * t, lambda t: 1 + 0 * t).psi(1.0, 0.0), 6)
+        >>> round(NodeClock([0.0, 1.0], lambda t: -1 + 0 * t, lambda t: 0 * t, lambda t: 1 + 0 * t).psi(1.0, 0.0), 6)
         0.367879
         """
         grown = self._growth(np.array([t, s]))
@@ -120,7 +120,7 @@ class Clock:
 
         Examples
         --------
-        >>> clock = Clock([0.0, 1.0], lambda t: -1 + 0 * t, lambda t: 1 + 0 * t, lambda t: 1 + 0 * t)
+        >>> clock = NodeClock([0.0, 1.0], lambda t: -1 + 0 * t, lambda t: 1 + 0 * t, lambda t: 1 + 0 * t)
         >>> round(clock.mean(1.0), 6)
         0.632121
         """
@@ -162,7 +162,7 @@ class Clock:
 
         Examples
         --------
-        >>> Clock([1.0, 2.0], lambda t: 0 * t, lambda t: 0 * t, lambda t: 1 + 0 * t, lambda t: t).sigma(1.5)
+        >>> NodeClock([1.0, 2.0], lambda t: 0 * t, lambda t: 0 * t, lambda t: 1 + 0 * t, lambda t: t).sigma(1.5)
         1.5
         """
         return float(self._levels(np.array([t]))[0])
@@ -185,7 +185,7 @@ class Clock:
 
         Examples
         --------
-        >>> clock = Clock([1.0, 2.0], lambda t: 0 * t, lambda t: 0 * t, lambda t: 1 + 0 * t, lambda t: t)
+        >>> clock = NodeClock([1.0, 2.0], lambda t: 0 * t, lambda t: 0 * t, lambda t: 1 + 0 * t, lambda t: t)
         >>> round(clock.log_snr(2.0), 6)
         -0.693147
         """
@@ -212,7 +212,7 @@ class Clock:
 
         Examples
         --------
-        >>> clock = Clock([1.0, 4.0], lambda t: 0 * t, lambda t: 0 * t, lambda t: 1 + 0 * t, lambda t: t)
+        >>> clock = NodeClock([1.0, 4.0], lambda t: 0 * t, lambda t: 0 * t, lambda t: 1 + 0 * t, lambda t: t)
         >>> round(clock.between(1.0, 4.0, 0.5), 12)  # the geometric mean
         2.0
         """
@@ -247,7 +247,7 @@ class Clock:
 
         Examples
         --------
-        >>> clock = Clock([0.0, 1.0], lambda t: -1 + 0 * t, lambda t: 0 * t, lambda t: 1 + 0 * t)
+        >>> clock = NodeClock([0.0, 1.0], lambda t: -1 + 0 * t, lambda t: 0 * t, lambda t: 1 + 0 * t)
         >>> round(clock.weight(0.0, 1.0), 6)
         0.632121
         """
@@ -278,7 +278,7 @@ class Clock:
         --------
         Adams and Bashforth's weights of order 2, where there is no linear part:
 
-        >>> clock = Clock([0.0, 1.0, 2.0], lambda t: 0 * t, lambda t: 0 * t, lambda t: 1 + 0 * t)
+        >>> clock = NodeClock([0.0, 1.0, 2.0], lambda t: 0 * t, lambda t: 0 * t, lambda t: 1 + 0 * t)
         >>> [round(w, 12) for w in clock.weights(1.0, 2.0, [1.0, 0.0])]
         [1.5, -0.5]
         """

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from symdyn.errors import DeclarationError
-from symdyn.methods.clocks import Clock
+from symdyn.methods.clocks import NodeClock
 from symdyn.methods.options import MethodOptions
 from symdyn.system import System
 from symdyn.text.mixtures import NOISE_LEVEL
@@ -67,7 +67,7 @@ class SamplerTrace:
 
     Parameters
     ----------
-    clock : Clock
+    clock : NodeClock
         Of one group of states.
     master : SamplerTrace, optional
         The trace of the first group, whose rows are at the same times.
@@ -81,14 +81,14 @@ class SamplerTrace:
 
     Examples
     --------
-    >>> trace = SamplerTrace(Clock([0.0, 1.0], lambda t: 0 * t, lambda t: 0 * t, lambda t: 1 + 0 * t))
+    >>> trace = SamplerTrace(NodeClock([0.0, 1.0], lambda t: 0 * t, lambda t: 0 * t, lambda t: 1 + 0 * t))
     >>> x = trace.start
     >>> x = trace.reach(1.0, x + trace.clock.weight(0.0, 1.0) * trace.noise(x))
     >>> print(trace.rows[1])
     1 x0 + 1 n0
     """
 
-    def __init__(self, clock: Clock, master: SamplerTrace | None = None, options: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, clock: NodeClock, master: SamplerTrace | None = None, options: Mapping[str, Any] | None = None) -> None:
         self.clock, self.options = clock, dict(options or {})
         self.steps = clock.steps
         self._master = master
@@ -113,7 +113,7 @@ class SamplerTrace:
 
         Examples
         --------
-        >>> trace = SamplerTrace(Clock([0.0, 1.0], lambda t: 0 * t, lambda t: 0 * t, lambda t: 1 + 0 * t))
+        >>> trace = SamplerTrace(NodeClock([0.0, 1.0], lambda t: 0 * t, lambda t: 0 * t, lambda t: 1 + 0 * t))
         >>> print(trace.row(0.5, trace.start * 2))
         1 x1
         """
@@ -135,7 +135,7 @@ class SamplerTrace:
 
         Examples
         --------
-        >>> trace = SamplerTrace(Clock([0.0, 1.0], lambda t: 0 * t, lambda t: 0 * t, lambda t: 1 + 0 * t))
+        >>> trace = SamplerTrace(NodeClock([0.0, 1.0], lambda t: 0 * t, lambda t: 0 * t, lambda t: 1 + 0 * t))
         >>> trace.reach(1.0, trace.start)
         Combination(terms={('x', 1): 1.0})
         """
@@ -157,7 +157,7 @@ class SamplerTrace:
 
         Examples
         --------
-        >>> trace = SamplerTrace(Clock([0.0, 1.0], lambda t: 0 * t, lambda t: 0 * t, lambda t: 1 + 0 * t))
+        >>> trace = SamplerTrace(NodeClock([0.0, 1.0], lambda t: 0 * t, lambda t: 0 * t, lambda t: 1 + 0 * t))
         >>> print(trace.noise(trace.start))
         1 n0
         """
@@ -180,7 +180,7 @@ class SamplerTrace:
         Examples
         --------
         >>> trace = SamplerTrace(
-        ...     Clock([1.0, 2.0], lambda t: 0 * t, lambda t: 0 * t, lambda t: 1 + 0 * t, lambda t: t))
+        ...     NodeClock([1.0, 2.0], lambda t: 0 * t, lambda t: 0 * t, lambda t: 1 + 0 * t, lambda t: t))
         >>> print(trace.data(trace.start))
         1 x0 - 1 n0
         """
@@ -201,7 +201,7 @@ class SamplerTrace:
 
         Examples
         --------
-        >>> trace = SamplerTrace(Clock([0.0, 1.0], lambda t: 0 * t, lambda t: 0 * t, lambda t: 1 + 0 * t))
+        >>> trace = SamplerTrace(NodeClock([0.0, 1.0], lambda t: 0 * t, lambda t: 0 * t, lambda t: 1 + 0 * t))
         >>> print(trace.ddim(trace.start, trace.noise(trace.start), 0.0, 1.0))
         1 x0 + 1 n0
         """
@@ -222,7 +222,7 @@ class SamplerTrace:
         Examples
         --------
         >>> trace = SamplerTrace(
-        ...     Clock([1.0, 4.0], lambda t: 0 * t, lambda t: 0 * t, lambda t: 1 + 0 * t, lambda t: t))
+        ...     NodeClock([1.0, 4.0], lambda t: 0 * t, lambda t: 0 * t, lambda t: 1 + 0 * t, lambda t: t))
         >>> round(trace.between(1.0, 4.0, 0.5), 12)
         2.0
         """
@@ -258,7 +258,7 @@ class SamplerTable:
     Examples
     --------
     >>> import symdyn as sd
-    >>> clock = Clock([0.0, 0.5, 1.0], lambda t: 0 * t, lambda t: 0 * t, lambda t: 1 + 0 * t)
+    >>> clock = NodeClock([0.0, 0.5, 1.0], lambda t: 0 * t, lambda t: 0 * t, lambda t: 1 + 0 * t)
     >>> print(sd.METHODS["deis-tab1"].table([clock]))
     x1 = 1 x0 + 0.5 n0  at 0.5
     x2 = 1 x1 + 0.75 n1 - 0.25 n0  at 1
@@ -282,7 +282,7 @@ class SamplerTable:
         Examples
         --------
         >>> import symdyn as sd
-        >>> clock = Clock([0.0, 0.5, 1.0], lambda t: 0 * t, lambda t: 0 * t, lambda t: 1 + 0 * t)
+        >>> clock = NodeClock([0.0, 0.5, 1.0], lambda t: 0 * t, lambda t: 0 * t, lambda t: 1 + 0 * t)
         >>> sd.METHODS["heun-edm"].table([clock]).evaluations
         4
         """
@@ -299,7 +299,7 @@ class SamplerTable:
         Examples
         --------
         >>> import symdyn as sd
-        >>> clock = Clock([0.0, 0.5, 1.0], lambda t: 0 * t, lambda t: 0 * t, lambda t: 1 + 0 * t)
+        >>> clock = NodeClock([0.0, 0.5, 1.0], lambda t: 0 * t, lambda t: 0 * t, lambda t: 1 + 0 * t)
         >>> sd.METHODS["deis-tab1"].table([clock]).window
         2
         """
@@ -341,7 +341,7 @@ class SamplerScheme:
     ...     for t, u in trace.steps:
     ...         x = trace.reach(u, trace.ddim(x, trace.noise(x), t, u))
     >>> euler = SamplerScheme(name="e", reference="", order=1, formula=formula, options=SamplerOptions)
-    >>> print(euler.table([Clock([0.0, 1.0], lambda t: 0 * t, lambda t: 0 * t, lambda t: 1 + 0 * t)]))
+    >>> print(euler.table([NodeClock([0.0, 1.0], lambda t: 0 * t, lambda t: 0 * t, lambda t: 1 + 0 * t)]))
     x1 = 1 x0 + 1 n0  at 1
     """
 
@@ -374,12 +374,12 @@ class SamplerScheme:
             return "it takes rates of change at one time, without algebraic equations and delays"
         return needs_level(system) if self.level else None
 
-    def table(self, clocks: list[Clock], options: Mapping[str, Any] | None = None) -> SamplerTable:
+    def table(self, clocks: list[NodeClock], options: Mapping[str, Any] | None = None) -> SamplerTable:
         """The table for nodes.
 
         Parameters
         ----------
-        clocks : list of Clock
+        clocks : list of NodeClock
             Of each group of states, at the same nodes.
         options : mapping, optional
             Of the method besides the nodes.
@@ -391,7 +391,7 @@ class SamplerScheme:
         Examples
         --------
         >>> import symdyn as sd
-        >>> clock = Clock([0.0, 1.0], lambda t: 0 * t, lambda t: 0 * t, lambda t: 1 + 0 * t)
+        >>> clock = NodeClock([0.0, 1.0], lambda t: 0 * t, lambda t: 0 * t, lambda t: 1 + 0 * t)
         >>> print(sd.METHODS["ddim"].table([clock]))
         x1 = 1 x0 + 1 n0  at 1
         """

@@ -9,7 +9,7 @@ import xarray as xr
 
 import symdyn as sd
 from symdyn.errors import CompileError, DeclarationError
-from symdyn.methods.clocks import Clock
+from symdyn.methods.clocks import NodeClock
 from symdyn.methods.samplers import SamplerScheme
 from tests.transport.beds import FIRST, LAST, b, error, line, preserving, ring, schedule, x
 
@@ -152,7 +152,7 @@ def test_the_weights_of_a_table_are_those_of_adams_and_bashforth_without_a_linea
     def one(s):
         return 1 + 0 * s
 
-    table = sd.METHODS["deis-tab3"].table([Clock(np.arange(6.0), lambda s: 0 * s, lambda s: 0 * s, one)])
+    table = sd.METHODS["deis-tab3"].table([NodeClock(np.arange(6.0), lambda s: 0 * s, lambda s: 0 * s, one)])
     terms = dict(zip(table.terms[5], table.coefficients[5][0], strict=True))
     wanted = [55 / 24, -59 / 24, 37 / 24, -9 / 24]
     assert [terms["n", row] for row in (4, 3, 2, 1)] == pytest.approx(wanted, rel=1e-13)

@@ -18,10 +18,13 @@ import numpy as np
 from symdyn.codegen.vector_math.activation import ACTIVATIONS, SLOPES
 from symdyn.codegen.vector_math.draft import Draft, Value
 from symdyn.dense import DenseLayers, Layer
+from symdyn.errors import CompileError
 
 __all__ = ["DenseFunction", "dense_function"]
 
 EIGHT = 8
+#: Bytes of the stack that one function may take, of the 8 MiB that threads have.
+MOST_MEMORY = 4 << 20
 VECTOR = "<8 x double>"
 FUSED = f"declare {VECTOR} @llvm.fmuladd.v8f64({VECTOR}, {VECTOR}, {VECTOR})"
 
@@ -44,6 +47,13 @@ class DenseFunction:
         The function, its table and the declarations that they need.
     size : int
         Entries of `out`, vectors or numbers.
+    memory : int
+        Bytes of the stack that a call takes, with `out`.
+
+    Raises
+    ------
+    CompileError
+        If that is more than a thread has.
     """
 
     def __init__(self, op: str, layers: DenseLayers, width: int) -> None:
@@ -53,11 +63,19 @@ class DenseFunction:
         last = _padded(layers.outputs)
         self.size = last * layers.inputs if self.slopes else last
         self.declarations = {FUSED}
-        self.allocated: list[str] = []
+        self.rooms: dict[str, int] = {}
         self.lines: list[str] = []
         self.label = "entry"
 
         self._body()
+        self.memory = (8 * EIGHT if self.lanes else 8) * (self.size + sum(self.rooms.values()))
+        if self.memory > MOST_MEMORY:
+            what = "the Jacobian" if self.slopes else "the values"
+            hint = "; use a method without a Jacobian, such as 'dop853'" if self.slopes else ""
+            raise CompileError(
+                f"{what} of the network {layers.name} take {self.memory / 2**20:.0f} MiB of the stack of each thread, more than "
+                f"{MOST_MEMORY >> 20}{hint}"
+            )
         self.definitions = self._definitions()
 
     def _definitions(self) -> set[str]:
@@ -65,7 +83,8 @@ class DenseFunction:
         entries = ", ".join(f"double 0x{q:016X}" for q in struct.unpack(f"<{len(numbers)}Q", numbers.tobytes()))
         attributes = 'nounwind "min-legal-vector-width"="512" "prefer-vector-width"="512"'
         head = f"define internal void {self.name}(ptr noalias %x, ptr noalias %out) {attributes} {{"
-        text = "\n".join([head, "entry:", *self.allocated, *self.lines, "  ret void", "}"])
+        allocated = (f"  {name} = alloca [{count} x {self.element}], align 64" for name, count in self.rooms.items())
+        text = "\n".join([head, "entry:", *allocated, *self.lines, "  ret void", "}"])
         table = f"{self.table} = internal constant [{len(numbers)} x double] [{entries}], align 64"
         return {table, text, *self.declarations}
 
@@ -87,12 +106,11 @@ class DenseFunction:
         self.label = label
 
     def _room(self, name: str, count: int) -> str:
-        self.allocated.append(f"  {name} = alloca [{count} x {self.element}], align 64")
+        self.rooms[name] = count
         return name
 
     def _body(self) -> None:
-        n, source, first = self.layers.inputs, "%x", 0
-        tangents = self._units() if self.slopes else ""
+        n, source, first, tangents = self.layers.inputs, "%x", 0, ""
         for k, layer in enumerate(self.layers.layers):
             last, (m, size) = k == len(self.layers.layers) - 1, layer.weights.shape
             padded = _padded(m)
@@ -101,28 +119,18 @@ class DenseFunction:
             self._blocks(f"l{k}", layer, first, source, target, self._activate(layer.function, target, slope))
             if self.slopes:
                 turned = "%out" if last else self._room(f"%t{k}", padded * n)
-                self._directions(k, layer, first, tangents, _padded(size) if k else size, turned, slope)
+                self._directions(k, layer, first, tangents, _padded(size), turned, slope)
                 tangents = turned
             source, first = target, first + padded * (size + 1)
 
-    def _units(self) -> str:
-        """Derivatives of the inputs by each other."""
-        n = self.layers.inputs
-        room, one = self._room("%units", n * n), _constant(1.0) if self.lanes else "1.0"
-        zero = "zeroinitializer" if self.lanes else "0.0"
-        for k in range(n * n):
-            at = self._emit(f"%u{k}", f"getelementptr {self.element}, ptr {room}, i64 {k}")
-            self.lines.append(f"  store {self.element} {zero if k % (n + 1) else one}, ptr {at}")
-        return room
-
     def _directions(self, k: int, layer: Layer, first: int, source: str, stride: int, target: str, slope: str) -> None:
-        """A loop over the inputs by which is differentiated."""
+        """A loop over the inputs by which is differentiated; of the first layer, sums are single weights."""
         name, before, padded = f"d{k}", self.label, _padded(len(layer.bias))
         self.lines.append(f"  br label %{name}")
         self._begin(name)
         place = len(self.lines)
         self.lines.append("")
-        for side, room, step in (("from", source, stride), ("to", target, padded)):
+        for side, room, step in (("from", source, stride), ("to", target, padded))[not source :]:
             self._emit(f"%{name}.{side}.skip", f"mul i64 %{name}.k, {step}")
             self._emit(f"%{name}.{side}", f"getelementptr {self.element}, ptr {room}, i64 %{name}.{side}.skip")
 
@@ -130,7 +138,7 @@ class DenseFunction:
             factor = self._load(f"%{tag}.f{q}", slope, at, VECTOR)
             self._store(f"%{tag}.r{q}", f"%{name}.to", at, self._emit(f"%{tag}.p{q}", f"fmul {VECTOR} {z}, {factor}"))
 
-        self._blocks(f"{name}l", layer, first, f"%{name}.from", "", finish, bias=False)
+        self._blocks(f"{name}l", layer, first, f"%{name}.from", "", finish, bias=False, only="" if source else f"%{name}.k")
         self._emit(f"%{name}.next", f"add i64 %{name}.k, 1")
         self._emit(f"%{name}.more", f"icmp ult i64 %{name}.next, {self.layers.inputs}")
         self.lines[place] = f"  %{name}.k = phi i64 [ 0, %{before} ], [ %{name}.next, %{self.label} ]"
@@ -176,9 +184,9 @@ class DenseFunction:
 
     def _blocks(
         self, tag: str, layer: Layer, first: int, source: str, target: str,
-        finish: Callable[[str, int, str, str], None], *, bias: bool = True,
+        finish: Callable[[str, int, str, str], None], *, bias: bool = True, only: str = "",
     ) -> None:  # fmt: skip
-        """Sums of all neurons of a layer, eight at a time, each handed to `finish` with its place."""
+        """Sums of all neurons of a layer, eight at a time, each handed to `finish` with its place; or weights of one input."""
         m, n = layer.weights.shape
         full, rest = (m // EIGHT, m % EIGHT) if self.lanes else (-(-m // EIGHT), 0)
         base = self._emit(f"%{tag}.w", f"getelementptr double, ptr {self.table}, i64 {first}")
@@ -191,7 +199,7 @@ class DenseFunction:
             skip = self._emit(f"%{tag}.skip", f"mul i64 %{tag}.b, {EIGHT * (n + 1)}")
             weights = self._emit(f"%{tag}.wb", f"getelementptr double, ptr {base}, i64 {skip}")
             at = self._emit(f"%{tag}.row", f"mul i64 %{tag}.b, {EIGHT}")
-            self._sums(f"{tag}.f", weights, source, n, EIGHT if self.lanes else 1, at, finish, bias=bias)
+            self._sums(f"{tag}.f", weights, source, n, EIGHT if self.lanes else 1, at, finish, bias=bias, only=only)
             self._emit(f"%{tag}.bnext", f"add i64 %{tag}.b, 1")
             self._emit(f"%{tag}.bmore", f"icmp ult i64 %{tag}.bnext, {full}")
             self.lines[place] = f"  %{tag}.b = phi i64 [ 0, %{before} ], [ %{tag}.bnext, %{self.label} ]"
@@ -199,15 +207,20 @@ class DenseFunction:
             self._begin(f"{tag}.done")
         if rest:
             weights = self._emit(f"%{tag}.wr", f"getelementptr double, ptr {base}, i64 {full * EIGHT * (n + 1)}")
-            self._sums(f"{tag}.r", weights, source, n, rest, str(full * EIGHT), finish, bias=bias)
+            self._sums(f"{tag}.r", weights, source, n, rest, str(full * EIGHT), finish, bias=bias, only=only)
 
     def _sums(
         self, tag: str, weights: str, source: str, n: int, count: int, row: str,
-        finish: Callable[[str, int, str, str], None], *, bias: bool,
+        finish: Callable[[str, int, str, str], None], *, bias: bool, only: str,
     ) -> None:  # fmt: skip
         """A loop over the inputs with `count` sums in registers."""
-        begun = [self._weight(f"%{tag}.c{q}", weights, str(q)) if bias else "zeroinitializer" for q in range(count)]
         first = self._emit(f"%{tag}.first", f"getelementptr double, ptr {weights}, i64 {EIGHT}")
+        if only:
+            skip = self._emit(f"%{tag}.skip", f"mul i64 {only}, {EIGHT}")
+            at = self._emit(f"%{tag}.at", f"getelementptr double, ptr {first}, i64 {skip}")
+            self._finish(tag, [self._weight(f"%{tag}.w{q}", at, str(q)) for q in range(count)], row, finish)
+            return
+        begun = [self._weight(f"%{tag}.c{q}", weights, str(q)) if bias else "zeroinitializer" for q in range(count)]
         before = self.label
         self.lines.append(f"  br label %{tag}")
         self._begin(tag)
@@ -225,9 +238,12 @@ class DenseFunction:
         self._emit(f"%{tag}.more", f"icmp ult i64 %{tag}.jnext, {n}")
         self.lines.append(f"  br i1 %{tag}.more, label %{tag}, label %{tag}.end")
         self._begin(f"{tag}.end")
-        for q in range(count):
+        self._finish(tag, [f"%{tag}.n{q}" for q in range(count)], row, finish)
+
+    def _finish(self, tag: str, sums: list[str], row: str, finish: Callable[[str, int, str, str], None]) -> None:
+        for q, z in enumerate(sums):
             place = row if q == 0 else str(int(row) + q) if row.isdigit() else self._emit(f"%{tag}.i{q}", f"add i64 {row}, {q}")
-            finish(tag, q, place, f"%{tag}.n{q}")
+            finish(tag, q, place, z)
 
     def _weight(self, name: str, weights: str, at: str) -> str:
         """A weight for all lanes, or those of eight neurons."""

@@ -14,6 +14,7 @@ import sympy as sp
 
 import symdyn as sd
 from symdyn.codegen.differentiate import derivatives
+from symdyn.codegen.emit_dense import dense_function
 from symdyn.codegen.emit_llvm import emit_llvm, module_text
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.load import compile_ir, load_object
@@ -84,6 +85,21 @@ def test_expressions_differentiate_like_the_written_out_sums():
         assert float(f(x**2, x * y).diff(*way).subs(at).evalf()) == pytest.approx(float(written.diff(*way).subs(at)), rel=1e-12)
 
 
+def test_second_derivatives_of_wide_layers_are_those_of_complex_steps():
+    """By all paths through two hidden layers of 24 neurons an expression would be a thousand times as long."""
+    f, h, at = layers(24, 1), 1e-20, {x: 0.3, y: -0.8}
+    z = np.array([0.3 + 1j * h, -0.8])  # the gradient by y at a complex x
+    tangent = np.array([0, 1 + 0j])
+    for w, b, function in f.layers:
+        z, tangent = w @ z + b, w @ tangent
+        slope = {"tanh": 1 - np.tanh(z) ** 2, "softplus": 1 / (1 + np.exp(-z)), "identity": 1}[function]
+        z, tangent = {"tanh": np.tanh(z), "softplus": np.log1p(np.exp(z)), "identity": z}[function], slope * tangent
+    build = Lowering([("lane", []), ("y", [x, y]), ("p", [])])
+    program = build.program("bend", [build.value(f(x, y).diff(x, y))], ["v"])
+    assert len(program.operations) < 20 * f.size
+    assert float(np.ravel(evaluate(program, [], list(at.values()), [])[0])[0]) == pytest.approx(tangent[0].imag / h, rel=1e-11)
+
+
 def test_numba_text_and_the_fast_path_follow_the_same_trajectory():
     system = sd.ODESystem({x: layers(5)(x, y)[0] - x, y: layers(5)(x, y)[1] - y})
     start, none, times = np.array([[0.5, -1.0], [2.0, 0.1]]), np.empty((2, 0)), np.linspace(0, 2, 5)
@@ -138,12 +154,20 @@ def test_methods_that_cannot_take_layers_say_so():
         ([([[1.0]], None, "relu")], "the function 'relu'; known: identity, tanh, softplus"),
         ([([[np.nan]], None, "tanh")], "not finite"),
         ([([["a"]], None, "tanh")], "no numbers"),
+        ([([[1.0]], "tanh")], r"expected weights, biases or None, and a function"),
         ([(np.ones((3, 2)), None, "tanh"), (np.ones((1, 2)), None, "tanh")], "takes 2 numbers, and the one before it makes 3"),
     ],
 )
 def test_layers_that_do_not_fit_are_refused(given, message):
     with pytest.raises(sd.DeclarationError, match=message):
         sd.DenseLayers("f", given)
+
+
+def test_points_of_another_length_are_refused():
+    for call in (layers(3).evaluate, layers(3).jacobian):
+        for points in (1.0, [1.0], [[1.0, 2.0, 3.0]]):
+            with pytest.raises(sd.DeclarationError, match="f takes 2 numbers along the last axis, got the shape"):
+                call(points)
 
 
 def test_a_matrix_and_a_quadratic_form_are_cases():
@@ -169,3 +193,12 @@ def test_the_reverse_sweep_over_a_program_passes_through_layers():
     by_second = 1.5 * 0.3 * slopes[0, 1] + 0.7 * slopes[1, 1]
     expected = [1.5 * (value[0] + 0.3 * slopes[0, 0]) + 0.7 * slopes[1, 0], 2 * by_second, -0.4 * by_second + 0.7]
     assert found == pytest.approx(expected, rel=1e-12)
+
+
+def test_tables_of_many_inputs_fit_the_stack_of_a_thread_and_larger_ones_are_refused():
+    """A quadratic form of 30 coordinates has 495 inputs, whose derivatives by each other would take 16 MB."""
+    form = sd.DenseLayers("Q", [(np.ones((30, 495)), None, "identity")])
+    assert dense_function("slopes", form, 8).memory <= 64 * (32 * 495 + 64)
+    wide = sd.DenseLayers("f", [(np.ones((1024, 200)), None, "tanh"), (np.ones((1, 1024)), None, "identity")])
+    with pytest.raises(sd.CompileError, match=r"the Jacobian of the network f take 13 MiB .* without a Jacobian"):
+        dense_function("slopes", wide, 8)

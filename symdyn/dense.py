@@ -8,8 +8,9 @@ its outputs, `DenseOutput`, and their partial derivatives, `DenseSlope`; the num
 from __future__ import annotations
 
 import hashlib
+import math
 import numbers
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -154,12 +155,17 @@ class DenseLayers(sp.Atom):
         -------
         (..., m) float64
 
+        Raises
+        ------
+        DeclarationError
+            If the last axis has another length than there are inputs.
+
         Examples
         --------
         >>> DenseLayers("f", [([[1.0, 1.0]], [-3.0], "tanh")]).evaluate([1.0, 2.0]).tolist()
         [0.0]
         """
-        z = np.asarray(x, dtype=float)
+        z = self._points(x)
         for weights, bias, function in self.layers:
             z = _activated(function, z @ weights.T + bias)
         return z
@@ -175,18 +181,29 @@ class DenseLayers(sp.Atom):
         -------
         (..., m, n) float64
 
+        Raises
+        ------
+        DeclarationError
+            If the last axis has another length than there are inputs.
+
         Examples
         --------
         >>> DenseLayers("f", [([[1.0, 2.0]], [-3.0], "tanh")]).jacobian([1.0, 1.0]).tolist()
         [[1.0, 2.0]]
         """
-        z = np.asarray(x, dtype=float)
+        z = self._points(x)
         found = np.broadcast_to(np.eye(self.inputs), (*z.shape, self.inputs))
         for weights, bias, function in self.layers:
             before = z @ weights.T + bias
             found = _slope(function, before)[..., None] * (weights @ found)
             z = _activated(function, before)
         return found
+
+    def _points(self, x: Any) -> np.ndarray:
+        points = np.asarray(x, dtype=float)
+        if points.shape[-1:] != (self.inputs,):
+            raise DeclarationError(f"{self.name} takes {self.inputs} numbers along the last axis, got the shape {points.shape}")
+        return points
 
     def written(self, arguments: Sequence[sp.Expr]) -> list[sp.Expr]:
         """The outputs as sums of elementary functions with all their numbers, for small layers.
@@ -205,14 +222,46 @@ class DenseLayers(sp.Atom):
         [tanh(2.0*x + 1.0)]
         """
         values = list(arguments)
-        functions = {"tanh": sp.tanh, "softplus": lambda z: sp.log(1 + sp.exp(z)), "identity": lambda z: z}
         for weights, bias, function in self.layers:
-            sums = (
-                sp.Add(*(sp.Float(w) * v for w, v in zip(row, values, strict=True)), sp.Float(b))
-                for row, b in zip(weights, bias, strict=True)
-            )
-            values = [functions[function](z) for z in sums]
+            values = [
+                _FUNCTIONS[function](sp.Add(_sum(row, values), sp.Float(b))) for row, b in zip(weights, bias, strict=True)
+            ]
         return values
+
+    def curvatures(self, i: int, j: int, arguments: Sequence[sp.Expr]) -> list[sp.Expr]:
+        r"""Second derivatives of the outputs by two arguments, of :math:`\varphi(z)` each :math:`\varphi'' z_i z_j + \varphi' z_{ij}`.
+
+        Subexpressions are shared: there are as many operations as weights, in place of as many as paths through the layers.
+
+        Parameters
+        ----------
+        i, j : int
+        arguments : sequence of Expr
+
+        Returns
+        -------
+        list of Expr
+
+        Examples
+        --------
+        >>> x, y = sp.symbols("x y")
+        >>> DenseLayers("f", [([[1.0, 2.0]], None, "softplus")]).curvatures(0, 1, [x, y])[0].subs({x: 0, y: 0})
+        0.500000000000000
+        """
+        zero = sp.S.Zero
+        values = list(arguments)
+        by_i, by_j, by_both = ([sp.S.One if k == place else zero for k in range(self.inputs)] for place in (i, j, -1))
+        u = sp.Dummy("u")
+        for weights, bias, function in self.layers:
+            first, second = (_FUNCTIONS[function](u).diff(u, order) for order in (1, 2))
+            before = [sp.Add(_sum(row, values), sp.Float(b)) for row, b in zip(weights, bias, strict=True)]
+            along_i, along_j, both = ([_sum(row, known) for row in weights] for known in (by_i, by_j, by_both))
+            values = [_FUNCTIONS[function](z) for z in before]
+            slopes, bends = ([e.xreplace({u: z}) for z in before] for e in (first, second))
+            by_i = [s * p for s, p in zip(slopes, along_i, strict=True)]
+            by_j = [s * p for s, p in zip(slopes, along_j, strict=True)]
+            by_both = [b * p * q + s * r for b, p, q, s, r in zip(bends, along_i, along_j, slopes, both, strict=True)]
+        return by_both
 
     def _sympystr(self, printer: Any) -> str:
         return self.name
@@ -224,8 +273,26 @@ class DenseLayers(sp.Atom):
         return f"DenseLayers({self.name!r}, {self.digest})"
 
 
+#: The elementwise functions as expressions.
+_FUNCTIONS: dict[str, Callable[[sp.Expr], sp.Expr]] = {
+    "tanh": sp.tanh, "softplus": lambda z: sp.log(1 + sp.exp(z)), "identity": lambda z: z
+}  # fmt: skip
+
+
+def _sum(weights: np.ndarray, values: Sequence[sp.Expr]) -> sp.Expr:
+    """A sum of numbers times expressions, into which the numbers are not multiplied."""
+    return sp.Add(*(
+        sp.Mul(sp.Float(w), v, evaluate=not v.is_Add) for w, v in zip(weights.tolist(), values, strict=True) if v != 0
+    ))  # fmt: skip
+
+
 def _layer(name: str, k: int, layer: Any) -> Layer:
-    weights, bias, function = layer
+    try:
+        weights, bias, function = layer
+    except (TypeError, ValueError):
+        raise DeclarationError(
+            f"layer {k} of {name} is {layer!r}; expected weights, biases or None, and a function, such as 'tanh'"
+        ) from None
     try:
         weights = np.array(weights, dtype=float)
         bias = np.zeros(len(weights)) if bias is None else np.array(bias, dtype=float)
@@ -259,9 +326,9 @@ def argument(value: Any) -> sp.Expr:
         return value
     if isinstance(value, numbers.Integral):
         return sp.Integer(int(value))
-    if isinstance(value, numbers.Real):
+    if isinstance(value, numbers.Real) and math.isfinite(value):
         return sp.Float(float(value))
-    raise DeclarationError(f"got {value!r} where an argument of a network belongs; expected an expression or a number")
+    raise DeclarationError(f"got {value!r} where an argument of a network belongs; expected an expression or a finite number")
 
 
 class DenseOutput(sp.Expr):
@@ -365,13 +432,10 @@ class DenseSlope(sp.Expr):
         return tuple(self.args[3:])
 
     def _eval_derivative(self, s: sp.Symbol) -> sp.Expr:
-        """Second derivatives are written out, which is feasible for small layers."""
-        if not any(s in a.free_symbols for a in self.arguments):
-            return sp.S.Zero
-        stand_in = [sp.Dummy(f"x{j}") for j in range(self.layers.inputs)]
-        slope = self.layers.written(stand_in)[int(self.args[1])].diff(stand_in[int(self.args[2])])
-        swap = dict(zip(stand_in, self.arguments, strict=True))
-        return sp.Add(*(slope.diff(d).xreplace(swap) * a.diff(s) for d, a in swap.items()))
+        """Second derivatives are written out, with as many operations as weights."""
+        index, by = int(self.args[1]), int(self.args[2])
+        parts = ((j, a.diff(s)) for j, a in enumerate(self.arguments))
+        return sp.Add(*(self.layers.curvatures(by, j, self.arguments)[index] * d for j, d in parts if d != 0))
 
     def _eval_evalf(self, prec: int) -> sp.Expr:
         values = [a.evalf() for a in self.arguments]

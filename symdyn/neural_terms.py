@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -61,7 +62,16 @@ class TrainedNetwork(sp.Atom):
 
     def __new__(cls, layers: DenseLayers, factors: Iterable[Any] = ()) -> TrainedNetwork:
         self = super().__new__(cls)
-        self.layers, self.factors = layers, tuple((int(j), float(a)) for j, a in factors)
+        if not isinstance(layers, DenseLayers):
+            raise DeclarationError(f"a trained network is made of DenseLayers, got {type(layers).__name__}")
+        try:
+            self.layers, self.factors = layers, tuple((int(j), float(a)) for j, a in factors)
+        except (TypeError, ValueError):
+            raise DeclarationError(
+                f"factors of the network {layers.name} are pairs (position, number), got {factors!r}"
+            ) from None
+        if not all(math.isfinite(a) for _, a in self.factors):
+            raise DeclarationError(f"factors of the network {layers.name} hold numbers that are not finite")
         if layers.outputs != (len(self.factors) or 1) or any(not 0 <= j < layers.inputs for j, _ in self.factors):
             raise DeclarationError(
                 f"the network {layers.name} has {layers.outputs} outputs and {len(self.factors)} factors; expected one output, "

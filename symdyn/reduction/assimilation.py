@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,8 @@ from scipy import stats
 from symdyn.errors import DeclarationError
 from symdyn.inference.fits import Fit, observed_problem
 from symdyn.inference.fitting import fit
-from symdyn.reduction.dense import combination, dense, products
+from symdyn.methods.options import check_whole
+from symdyn.reduction.dense import dense
 from symdyn.reduction.manifold import CurvedBasis
 from symdyn.reduction.reduced import ReducedSystem
 from symdyn.simulation.run import simulate
@@ -35,23 +38,33 @@ class Assimilation:
         With the fitted initial coordinates and parameters.
     fit : Fit
         Of the coordinates at the first time, called ``z_1_0`` ..., and of parameters.
+    error : (n,) float64
+        Root mean square error of the reduced system in its runs, by number of the full state.
 
     Examples
     --------
     See `symdyn.reduction.assimilate`.
 
     >>> Assimilation.__dataclass_fields__.keys()
-    dict_keys(['system', 'fit'])
+    dict_keys(['system', 'fit', 'error'])
     """
 
     system: ReducedSystem
     fit: Fit
+    error: np.ndarray
 
     def __repr__(self) -> str:
-        return f"Assimilation of {len(self.system.states)} coordinates\n{self.fit}"
+        note = (
+            f"note: in its runs the reduced system errs by {np.sqrt(np.mean(self.error**2)):.2g} (root mean square), which is"
+        )
+        note += " part of the intervals of fields; where it errs more they are too narrow"
+        return f"Assimilation of {len(self.system.states)} coordinates\n{self.fit}\n{note}"
 
     def forecast(self, times: Any, *, members: int = 200, level: float | None = None, seed: int = 0) -> xr.Dataset:
-        """The full state at any times from the first one on, with intervals.
+        r"""The full state at any times from the first one on, with intervals.
+
+        They are quantiles of an ensemble of the fitted system, every member with a normal error of its own of the size that
+        the reduced system has in its runs.
 
         Parameters
         ----------
@@ -72,7 +85,12 @@ class Assimilation:
         Raises
         ------
         DeclarationError
-            For times before the first measurement, and fewer than ten members.
+            For times before the first measurement, fewer than ten members, and levels that are not between 0 and 1.
+
+        Warns
+        -----
+        UserWarning
+            If members could not be simulated; they take no part in the intervals.
 
         Examples
         --------
@@ -87,11 +105,16 @@ class Assimilation:
         """
         t = np.atleast_1d(np.asarray(times, float))
         begin = float(observed_problem(self.fit, "forecasts").setup.data.trajectories[0].times[0])
-        if t[0] < begin or members < 10:
-            raise DeclarationError(f"a forecast begins at {begin:g} or later and has ten members or more")
+        check_whole(10, members=members)
+        check_whole(0, seed=seed)
         level = self.fit.level if level is None else level
+        if t.ndim != 1 or not np.isfinite(t).all() or not t.size or t.min() < begin:
+            raise DeclarationError(f"a forecast begins at {begin:g} or later; got the times {times!r}")
+        if not 0 < level < 1:
+            raise DeclarationError(f"level is {level!r}; expected a number between 0 and 1, such as 0.9")
         facts, problem = self.fit.information, self.fit.problem
-        drawn = np.random.default_rng(seed).multivariate_normal(facts.values, facts.covariance, members, method="eigh")
+        rng = np.random.default_rng(seed)
+        drawn = rng.multivariate_normal(facts.values, facts.covariance, members, method="eigh")
         drawn = np.clip(np.concatenate([facts.values[None], drawn]), facts.low, facts.high)
         values = problem.values(drawn)
         named = {n: xr.DataArray(values[:, k], dims="member") for k, n in enumerate(problem.names)}
@@ -105,9 +128,16 @@ class Assimilation:
         lifted = self.system.lift(data).isel(time=np.searchsorted(grid, t))
         best = lifted.isel(member=0, drop=True)
         rest = lifted.isel(member=slice(1, None))
+        failed = int((data.status != 0).sum())
+        if failed:
+            warnings.warn(
+                f"{failed} of {members + 1} members could not be simulated and are not in the intervals", stacklevel=2
+            )
+        off = self.system.layout.variables(self.error * rng.standard_normal((members, 1)), ["member"])
         found = {}
         for name in self.system.layout.names:
             found[name] = best[name]
+            rest[name] = rest[name] + xr.DataArray(off[name][1], dims=off[name][0])
             for ending, share in (("lower", 0.5 - level / 2), ("upper", 0.5 + level / 2)):
                 found[f"{name}_{ending}"] = rest[name].quantile(share, dim="member", skipna=True).drop_vars("quantile")
         return xr.Dataset(found)
@@ -129,8 +159,9 @@ def assimilate(
 
     Least squares, or greatest likelihood, by `symdyn.fit` on the reduced system with the sensors as observables,
     :math:`y_k = e_k^\top (\bar u + V z)`.  The coordinates at the first time have the prior of the
-    runs, a normal distribution with three times their spread.  On a quadratic manifold the derivation of sensitivities takes
-    seconds for four modes and minutes from six on.
+    runs, a normal distribution with three times their spread.  Numbers that are given as `noise` count for the sensors alone:
+    the variance of the reduced system's own error in its runs (`ReducedSystem.own_error`) is added to theirs.  It is taken for
+    independent between times, which it is not, and for that of runs: intervals are too narrow where the system errs more.
 
     Parameters
     ----------
@@ -141,7 +172,9 @@ def assimilate(
         From the name of each sensor to the name of a state, of fields with a position ``("u", 0.3)`` or ``("u", (0.3, 0.1))``:
         the value in the cell there.
     noise : optional
-        As for `symdyn.fit`, such as the standard deviation of the sensors; estimated unless given.
+        The standard deviation of the sensors, as a number or a mapping from their names to numbers; or what else `symdyn.fit`
+        takes, with which the error of the reduced system counts only as far as parameters of noise are fitted.  It is
+        estimated unless given, along with that error.
     parameters : mapping or sequence, optional
         Parameters that are fitted beside, with bounds.
     starts, level, seed
@@ -156,7 +189,7 @@ def assimilate(
     Raises
     ------
     DeclarationError
-        For sensors that are nowhere.
+        For sensors that are nowhere, and systems on quadratic manifolds, of which the sensitivities are too long.
     RecoveryError
         As of `symdyn.fit`.
 
@@ -174,24 +207,27 @@ def assimilate(
     >>> sorted(later.data_vars)
     ['u', 'u_lower', 'u_upper']
     """
-    rows = np.array([system.layout.place(where, name) for name, where in dict(at).items()], dtype=int)
     basis = system.basis
-    values = dense(basis.modes[rows], system.states, basis.center[rows])
     if isinstance(basis, CurvedBasis):
-        bent = dense(basis.curvature[rows], products(system.states))
-        values = [combination([(1.0, a), (1.0, b)]) for a, b in zip(values, bent, strict=True)]
-    spread = _spread(system)
+        raise DeclarationError(
+            "assimilate takes no quadratic manifold: the derivation of its sensitivities takes minutes; reduce with "
+            "manifold='linear' and more modes"
+        )
+    rows = np.array([system.layout.place(where, name) for name, where in dict(at).items()], dtype=int)
+    values = dense(basis.modes[rows], system.states, basis.center[rows])
+    error = system.own_error()
     begun = _started(system)
     names = [f"{s}_0" for s in system.names]
-    priors = {n: stats.norm(0, WIDE * s) for n, s in zip(names, spread, strict=True)}
+    priors = {n: stats.norm(0, WIDE * s) for n, s in zip(names, basis.spread, strict=True)}
     found = fit(
-        begun, sensors, observables=dict(zip(map(str, at), values, strict=True)), noise=noise, priors=priors,
+        begun, sensors, observables=dict(zip(map(str, at), values, strict=True)), priors=priors,
+        noise=_widened(noise, dict(zip(map(str, at), error[rows].tolist(), strict=True))),
         parameters=parameters, starts=starts, level=level, seed=seed, **options,
     )  # fmt: skip
     fitted = found.parameters
     final = system.with_initial({s: fitted[n] for s, n in zip(system.names, names, strict=True)})
     known = {p.name for p in system.parameters}
-    return Assimilation(final.with_parameters({k: v for k, v in fitted.items() if k in known}), found)
+    return Assimilation(final.with_parameters({k: v for k, v in fitted.items() if k in known}), found, error)
 
 
 def _started(system: ReducedSystem) -> ReducedSystem:
@@ -199,6 +235,14 @@ def _started(system: ReducedSystem) -> ReducedSystem:
     return system.with_initial({s: sp.Symbol(f"{s}_0") for s in system.states})
 
 
-def _spread(system: ReducedSystem) -> np.ndarray:
-    """Root mean square of each coordinate in the runs."""
-    return system.basis.spread
+def _widened(noise: Any, errors: Mapping[str, float]) -> Any:
+    """Standard deviations of sensors with the errors of the reduced system; other noise as it is."""
+    if isinstance(noise, Real):
+        noise = dict.fromkeys(errors, noise)
+    if not isinstance(noise, Mapping):
+        return noise
+    wide = {str(k): v for k, v in noise.items()}
+    return {
+        k: float(np.hypot(v, errors[k])) if isinstance(v, Real) and 0 < v < np.inf and k in errors else v
+        for k, v in wide.items()
+    }

@@ -117,7 +117,7 @@ def infer(
     initial = basis.project(starts[0]) if np.ptp(starts, axis=0).max() == 0 else None
     fact = f"inferred from {snapshots.shape[1]} snapshots of {layout.size} values; the modes leave out {basis.left_out:.2g}"
     return ReducedSystem(
-        dense(coefficients, monomials), symbols, basis, layout, intervals=frame, provenance=(fact,),
+        dense(coefficients, monomials), symbols, basis, layout, intervals=frame, runs=data, provenance=(fact,),
         initial=None if initial is None else dict(zip(symbols, initial.tolist(), strict=True)),
     )  # fmt: skip
 

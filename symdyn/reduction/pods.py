@@ -121,8 +121,8 @@ def pod(
     degree = exact or (1 if points is not None or curved else 3 if basis.size <= CUBIC else 2)
     split: Split = GridSplit(full, degree, parameters[:, 0]) if isinstance(full, GridSystem) else EquationSplit(full, degree)
     interpolation = None
-    if split.count:
-        values = split.values(snapshots, times, parameters)
+    values = split.values(snapshots, times, parameters) if split.count else np.zeros((0, 0))
+    if values.any():
         interpolation = interpolate(values, points or _fitting(values, 3 * basis.size), selection or "greedy")
     else:
         idle = {"points": points, "selection": selection}
@@ -136,7 +136,7 @@ def pod(
     fact += f"the modes leave out {basis.left_out:.2g} of {snapshots.shape[1]} snapshots"
     used = dag.free_symbols(rates)
     return ReducedSystem(
-        rates, z, basis, layout, interpolation=interpolation, full=full, time=full.time,
+        rates, z, basis, layout, interpolation=interpolation, full=full, runs=runs, time=full.time,
         parameters={p: v for p, v in full.numeric_defaults.items() if p in used},
         initial=None if initial is None else dict(zip(z, initial.tolist(), strict=True)), provenance=(*full.provenance, fact),
     )  # fmt: skip

@@ -36,7 +36,7 @@ class ReducedSystem(ModeVerbs, ODESystem):
         Of the coordinates, in `symbols`, parameters and time.
     symbols : sequence of Symbol
         The coordinates.
-    basis, layout, interpolation, intervals, full
+    basis, layout, interpolation, intervals, full, runs
         As the attributes.
     parameters, initial, time, provenance
         As for `ODESystem`.
@@ -53,6 +53,8 @@ class ReducedSystem(ModeVerbs, ODESystem):
         Of `infer`: the coefficients with their intervals.
     full : System or None
         What was reduced.
+    runs : tuple of Dataset
+        What it was made of.
 
     Examples
     --------
@@ -69,6 +71,7 @@ class ReducedSystem(ModeVerbs, ODESystem):
     interpolation: Interpolation | None
     intervals: pd.DataFrame | None
     full: System | None
+    runs: tuple[xr.Dataset, ...]
     text_options: ClassVar[tuple[str, ...] | None] = None
 
     def __init__(
@@ -81,6 +84,7 @@ class ReducedSystem(ModeVerbs, ODESystem):
         interpolation: Interpolation | None = None,
         intervals: pd.DataFrame | None = None,
         full: System | None = None,
+        runs: Any = (),
         parameters: Mapping[Any, float] | None = None,
         initial: Mapping[Any, Any] | None = None,
         time: Any = "t",
@@ -89,7 +93,8 @@ class ReducedSystem(ModeVerbs, ODESystem):
         super().__init__(
             dict(zip(symbols, rates, strict=True)), parameters, initial=initial, time=time, provenance=provenance
         )  # fmt: skip
-        self.__dict__.update(basis=basis, layout=layout, interpolation=interpolation, intervals=intervals, full=full)
+        made = (runs,) if isinstance(runs, xr.Dataset) else tuple(runs)
+        self.__dict__.update(basis=basis, layout=layout, interpolation=interpolation, intervals=intervals, full=full, runs=made)
 
     @classmethod
     def from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:
@@ -136,6 +141,33 @@ class ReducedSystem(ModeVerbs, ODESystem):
     def left_out(self) -> float:
         """Root mean square of what the modes leave out of the runs they were made of, relative to these."""
         return self.basis.left_out
+
+    def own_error(self) -> np.ndarray:
+        r"""Root mean square error of every number of the full state, (n,), in the runs that this system was made of.
+
+        Returns
+        -------
+        (n,) float64
+
+        Raises
+        ------
+        DeclarationError
+            Without runs.
+
+        Examples
+        --------
+        >>> import numpy as np, symdyn as sd
+        >>> runs = sd.simulate(sd.ODESystem.from_text("x' = -x; y' = -2*y; x(0) = 1; y(0) = 1"), np.linspace(0, 1, 9))
+        >>> sd.reduction.infer(runs, modes=2, degree=1).own_error().round(2).tolist()
+        [0.0, 0.01]
+        """
+        if not self.runs:
+            raise DeclarationError("this reduced system was made without runs, which tell its error")
+        apart = []
+        for read in self.layout.read(self.runs):
+            found = self._repeated(read, self.basis.project(read.values), {})
+            apart.append((self.basis.lift(found) - read.values).reshape(-1, self.layout.size))
+        return np.asarray(np.sqrt(np.mean(np.concatenate(apart) ** 2, axis=0)))
 
     # ---- between coordinates and states --------------------------------------------------------
 

@@ -84,5 +84,14 @@ def test_sensors_tell_the_field_and_its_future():
     later = found.forecast(LATER[::10], members=50)
     field = np.stack([later.variables[f"u{i}"].values for i in range(256)], axis=1)
     assert np.linalg.norm(field - truth[::10]) / np.linalg.norm(truth[::10]) < 2.8e-2
+    low, high = (np.stack([later.variables[f"u{i}_{end}"].values for i in range(256)], axis=1) for end in ("lower", "upper"))
+    covered = (low <= truth[::10]) & (truth[::10] <= high)  # without the error of the reduced system a fifth is
+    assert covered.mean() > 0.85
+    assert "the reduced system errs by 0.015" in repr(found)
+    for options, message in (({"times": [0.5, -0.1]}, "begins at 0"), ({"times": [1], "level": 90}, "level is 90")):
+        with pytest.raises(sd.DeclarationError, match=message):
+            found.forecast(**options)
+    with pytest.raises(sd.DeclarationError, match="takes no quadratic manifold"):
+        sd.reduction.pod(burgers()[0], train, 4, manifold="quadratic").assimilate(data, at={"s": "u0"})
     with pytest.raises(sd.DeclarationError, match="the sensor s is at 'w'"):
         small.assimilate(data, at={"s": "w"})

@@ -142,6 +142,12 @@ def test_a_recurrent_network_is_compressed():
         assert np.mean(found) == pytest.approx(expected, rel=0.1)
 
 
+def test_a_term_that_vanishes_in_all_runs_is_left_out():
+    full = sd.ODESystem.from_text("x' = -x + sin(y); y' = -y; x(0) = 1; y(0) = 0")
+    small = sd.reduction.pod(full, sd.simulate(full, [0, 0.5, 1], progress=False), 1)
+    assert [str(e) for e in small.drift] == ["-1.0*z_1"]
+
+
 def test_what_does_not_fit_is_refused():
     full, runs = burgers()[0], burgers_runs(0.01)
     linear = sd.ODESystem.from_text("x' = -x; y' = x - y; x(0) = 1; y(0) = 0")

@@ -10,13 +10,14 @@ from __future__ import annotations
 import hashlib
 import math
 import numbers
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 import sympy as sp
 
+from symdyn.dense_forms import curvatures, outputs
 from symdyn.errors import DeclarationError
 from symdyn.registry import suggest
 
@@ -221,47 +222,7 @@ class DenseLayers(sp.Atom):
         >>> DenseLayers("f", [([[2.0]], [1.0], "tanh")]).written([sp.Symbol("x")])
         [tanh(2.0*x + 1.0)]
         """
-        values = list(arguments)
-        for weights, bias, function in self.layers:
-            values = [
-                _FUNCTIONS[function](sp.Add(_sum(row, values), sp.Float(b))) for row, b in zip(weights, bias, strict=True)
-            ]
-        return values
-
-    def curvatures(self, i: int, j: int, arguments: Sequence[sp.Expr]) -> list[sp.Expr]:
-        r"""Second derivatives of the outputs by two arguments, of :math:`\varphi(z)` each :math:`\varphi'' z_i z_j + \varphi' z_{ij}`.
-
-        Subexpressions are shared: there are as many operations as weights, in place of as many as paths through the layers.
-
-        Parameters
-        ----------
-        i, j : int
-        arguments : sequence of Expr
-
-        Returns
-        -------
-        list of Expr
-
-        Examples
-        --------
-        >>> x, y = sp.symbols("x y")
-        >>> DenseLayers("f", [([[1.0, 2.0]], None, "softplus")]).curvatures(0, 1, [x, y])[0].subs({x: 0, y: 0})
-        0.500000000000000
-        """
-        zero = sp.S.Zero
-        values = list(arguments)
-        by_i, by_j, by_both = ([sp.S.One if k == place else zero for k in range(self.inputs)] for place in (i, j, -1))
-        u = sp.Dummy("u")
-        for weights, bias, function in self.layers:
-            first, second = (_FUNCTIONS[function](u).diff(u, order) for order in (1, 2))
-            before = [sp.Add(_sum(row, values), sp.Float(b)) for row, b in zip(weights, bias, strict=True)]
-            along_i, along_j, both = ([_sum(row, known) for row in weights] for known in (by_i, by_j, by_both))
-            values = [_FUNCTIONS[function](z) for z in before]
-            slopes, bends = ([e.xreplace({u: z}) for z in before] for e in (first, second))
-            by_i = [s * p for s, p in zip(slopes, along_i, strict=True)]
-            by_j = [s * p for s, p in zip(slopes, along_j, strict=True)]
-            by_both = [b * p * q + s * r for b, p, q, s, r in zip(bends, along_i, along_j, slopes, both, strict=True)]
-        return by_both
+        return outputs(self.layers, arguments)
 
     def _sympystr(self, printer: Any) -> str:
         return self.name
@@ -271,19 +232,6 @@ class DenseLayers(sp.Atom):
 
     def _sympyrepr(self, printer: Any) -> str:
         return f"DenseLayers({self.name!r}, {self.digest})"
-
-
-#: The elementwise functions as expressions.
-_FUNCTIONS: dict[str, Callable[[sp.Expr], sp.Expr]] = {
-    "tanh": sp.tanh, "softplus": lambda z: sp.log(1 + sp.exp(z)), "identity": lambda z: z
-}  # fmt: skip
-
-
-def _sum(weights: np.ndarray, values: Sequence[sp.Expr]) -> sp.Expr:
-    """A sum of numbers times expressions, into which the numbers are not multiplied."""
-    return sp.Add(*(
-        sp.Mul(sp.Float(w), v, evaluate=not v.is_Add) for w, v in zip(weights.tolist(), values, strict=True) if v != 0
-    ))  # fmt: skip
 
 
 def _layer(name: str, k: int, layer: Any) -> Layer:
@@ -435,7 +383,7 @@ class DenseSlope(sp.Expr):
         """Second derivatives are written out, with as many operations as weights."""
         index, by = int(self.args[1]), int(self.args[2])
         parts = ((j, a.diff(s)) for j, a in enumerate(self.arguments))
-        return sp.Add(*(self.layers.curvatures(by, j, self.arguments)[index] * d for j, d in parts if d != 0))
+        return sp.Add(*(curvatures(self.layers.layers, by, j, self.arguments)[index] * d for j, d in parts if d != 0))
 
     def _eval_evalf(self, prec: int) -> sp.Expr:
         values = [a.evalf() for a in self.arguments]

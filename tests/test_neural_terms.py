@@ -68,6 +68,16 @@ def test_a_formula_takes_the_place_of_a_network_and_a_network_that_of_a_term():
         system.with_terms({"g": x})
 
 
+def test_networks_of_one_name_stay_apart_and_are_not_taken_for_one_function():
+    f, g = (sd.TrainedNetwork(sd.DenseLayers("f", [([[w]], None, "identity")])) for w in (-1.0, -2.0))
+    system = sd.ODESystem({x: f(x), y: g(y)}, initial={x: 1, y: 1})
+    run = sd.simulate(system, [0, 1], rtol=1e-9, progress=False)
+    assert [float(run.x[-1]), float(run.y[-1])] == pytest.approx([np.exp(-1), np.exp(-2)], rel=1e-7)
+    for call in (system.without_networks, lambda: system.with_terms({"f": b * x})):
+        with pytest.raises(sd.DeclarationError, match="two networks are called f"):
+            call()
+
+
 def test_the_digest_covers_weights_and_no_text_claims_to_hold_them():
     from symdyn.models.text import text_of
 
@@ -108,6 +118,17 @@ def test_files_give_back_the_same_network_and_others_are_refused(tmp_path):
     np.savez(path, **{**arrays, "weights0": np.array([object()], dtype=object)}, allow_pickle=True)
     with pytest.raises(sd.DeclarationError, match="no network that symdyn wrote"):
         sd.TrainedNetwork.load(path)
+
+
+def test_what_no_network_is_made_of_is_refused():
+    layers = trained().layers
+    for given, message in (
+        (("f",), "made of DenseLayers, got str"), ((layers, [0]), "are pairs"), ((layers, [(0, np.nan)]), "not finite")
+    ):  # fmt: skip
+        with pytest.raises(sd.DeclarationError, match=message):
+            sd.TrainedNetwork(*given)
+    with pytest.raises(sd.DeclarationError, match="expected an expression or a finite number"):
+        trained()(x, float("nan"))
 
 
 def test_text_is_no_argument():

@@ -73,8 +73,8 @@ class DenseFunction:
             what = "the Jacobian" if self.slopes else "the values"
             hint = "; use a method without a Jacobian, such as 'dop853'" if self.slopes else ""
             raise CompileError(
-                f"{what} of the network {layers.name} take {self.memory / 2**20:.0f} MiB of the stack of each thread, more than "
-                f"{MOST_MEMORY >> 20}{hint}"
+                f"{what} of the network {layers.name} take {self.memory / 2**20:.0f} MiB of the stack of each thread, more "
+                f"than {MOST_MEMORY >> 20}{hint}"
             )
         self.definitions = self._definitions()
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import sympy as sp
 
 from symdyn.attached import LearnedVerbs
 from symdyn.declaration import name_of
@@ -230,28 +229,54 @@ class Learned(LearnedVerbs):
     def _read(cls, arrays: dict[str, np.ndarray]) -> Learned:
         if (said := str(arrays["format"])) != FORMAT:
             raise ValueError(f"its format is {said[:40]!r}, expected {FORMAT!r}")
-        kind = text_kinds()[str(arrays["kind"])]
+        if (kind := text_kinds().get(str(arrays["kind"]))) is None:
+            raise ValueError(f"its kind of system is {str(arrays['kind'])[:40]!r}")
+        if not (time := str(arrays["time"])).isidentifier():
+            raise ValueError(f"its time is called {time[:40]!r}")
         options = {o: _option(str(v)) for o, v in zip(kind.text_options or (), arrays["options"], strict=True)}
-        bare = kind.from_text(str(arrays["text"]), time=str(arrays["time"]), **options)
-        names, count = [str(n) for n in arrays["networks"]], int(arrays["count"])
-        members = tuple(
-            {
-                name: TrainedNetwork.from_arrays(
-                    {q.removeprefix(f"{k}/{name}/"): a for q, a in arrays.items() if q.startswith(f"{k}/{name}/")}
-                )
-                for name in names
-            }
-            for k in range(count)
-        )
-        if not members or set(names) != {u.func.__name__ for u in bare.unknowns}:
+        bare = kind.from_text(str(arrays["text"]), time=time, **options)
+        names, count, n = [str(name) for name in arrays["networks"]], int(arrays["count"]), len(bare.names)
+        if not names or count < 1 or set(names) != {u.func.__name__ for u in bare.unknowns}:
             raise ValueError("its networks are not those of its system")
-        runs = tuple(Trajectory(arrays[f"times{k}"], arrays[f"values{k}"]) for k in range(len(arrays["starts"])))
+        members = tuple({name: _network(arrays, k, name) for name in names} for k in range(count))
+        starts = _numbers(arrays, "starts", None, n)
+        runs = tuple(_run(arrays, k, n) for k in range(len(starts)))
         heldout = dict(zip(map(str, arrays["heldout_states"]), map(float, arrays["heldout"]), strict=True))
-        history = {name: arrays[name] for name in ("train", "validation")}
-        seen = Observations(runs, bare.names, arrays["scale"], arrays["noise"])
+        history = {name: _numbers(arrays, name, None) for name in ("train", "validation")}
+        seen = Observations(runs, bare.names, _numbers(arrays, "scale", n), _numbers(arrays, "noise", n))
+        if not np.isfinite([seen.scale, seen.noise]).all():
+            raise ValueError("the scale or noise of its data is not finite")
+        if not runs or not heldout.keys() <= set(bare.names):
+            raise ValueError("it has no data" if not runs else "errors belong to states that its system lacks")
         notes = tuple(map(str, arrays["notes"]))
         system = with_networks(bare, members[0])
-        return cls(system, members, history, heldout, seen, arrays["starts"], int(arrays["seed"]), notes)
+        return cls(system, members, history, heldout, seen, starts, int(arrays["seed"]), notes)
+
+
+def _numbers(arrays: Mapping[str, np.ndarray], name: str, *shape: int | None) -> np.ndarray:
+    """An array of a file, of floats and of a shape, in which None is any length."""
+    found = arrays[name]
+    fits = found.ndim == len(shape) and all(want in (None, size) for want, size in zip(shape, found.shape, strict=True))
+    if found.dtype != np.float64 or not fits:
+        raise ValueError(f"{name} holds {found.dtype} of the shape {found.shape}")
+    return found
+
+
+def _network(arrays: Mapping[str, np.ndarray], k: int, name: str) -> TrainedNetwork:
+    """A network of the k-th member."""
+    head = f"{k}/{name}/"
+    found = TrainedNetwork.from_arrays({q.removeprefix(head): a for q, a in arrays.items() if q.startswith(head)})
+    if found.name != name:
+        raise ValueError(f"the network of {name} is called {found.name}")
+    return found
+
+
+def _run(arrays: Mapping[str, np.ndarray], k: int, states: int) -> Trajectory:
+    """The k-th trajectory of the data."""
+    times = _numbers(arrays, f"times{k}", None)
+    if not (np.isfinite(times).all() and (np.diff(times) > 0).all()):
+        raise ValueError(f"times{k} do not increase")
+    return Trajectory(times, _numbers(arrays, f"values{k}", len(times), states))
 
 
 def _option(text: str) -> Any:
@@ -278,5 +303,4 @@ def with_networks(system: System, networks: Mapping[str, TrainedNetwork]) -> Sys
     >>> with_networks(sd.ODESystem.from_text("x' = f(x)"), {"f": f}).networks
     (f(x),)
     """
-    patterns: dict[str, sp.Expr] = {u.func.__name__: u for u in system.unknowns}
-    return system.with_terms({patterns[name]: network(*patterns[name].args) for name, network in networks.items()})
+    return system.with_terms(dict(networks))

@@ -217,7 +217,7 @@ def _above_noise(coordinates: np.ndarray, singular: np.ndarray) -> int:
 def _series(x: Any, step: float | None) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
     """Names, values (T, d) and times of series at equal steps."""
     if isinstance(x, xr.Dataset):
-        arrays = [x[n] for n in x.data_vars if x[n].dims == ("time",) and x[n].dtype.kind == "f"]
+        arrays = [x[n] for n in x.data_vars if x[n].dims == ("time",) and x[n].dtype.kind in "iuf"]
     else:
         arrays = [x]
     if not arrays or any(np.ndim(a) != 1 for a in arrays):
@@ -233,6 +233,8 @@ def _series(x: Any, step: float | None) -> tuple[tuple[str, ...], np.ndarray, np
     times = np.asarray(labels, float) if labels is not None else float(step or 0) * np.arange(len(series))
     if not np.isfinite(series).all():
         raise DeclarationError("the series holds values that are not finite")
+    if not series.any():
+        raise DeclarationError("all values of the series are 0")
     apart = np.diff(times)
     if len(times) < 3 or apart[0] <= 0 or not np.allclose(apart, apart[0], rtol=1e-6, atol=0):
         raise DeclarationError("the values are not at equal steps of time; interpolate them, or simulate at equal steps")

@@ -289,6 +289,11 @@ class Contents(ABC):
         -------
         System
 
+        Raises
+        ------
+        DeclarationError
+            If two networks have the same name: their terms would be those of one function.
+
         Examples
         --------
         >>> import sympy as sp, symdyn as sd
@@ -297,6 +302,9 @@ class Contents(ABC):
         (f(x),)
         """
         swap = {n: n.unknown for n in self.networks}
+        names = [network.name for network in {n.network for n in swap}]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise DeclarationError(f"two networks are called {min(twice)}; give each a name of its own")
         return self.map_expressions(lambda e: e.xreplace(swap)) if swap else self
 
     @cached_property

@@ -501,6 +501,8 @@ class System(Beginning):
         for key, value in terms.items():
             key = key.unknown if isinstance(key, NetworkTerm) else key
             name = key if isinstance(key, str) else getattr(key, "__name__", None) or key.func.__name__
+            if len({n.network for n in self.networks if n.network.name == name}) > 1:
+                raise DeclarationError(f"two networks are called {name}; give each a name of its own")
             if name not in by_name:
                 known = ", ".join(map(str, by_name.values())) or "none"
                 raise DeclarationError(f"{key} is not an unknown term of this system; its unknown terms: {known}")

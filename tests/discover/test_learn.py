@@ -7,6 +7,7 @@ import pytest
 import sympy as sp
 
 import symdyn as sd
+from symdyn.files import read_arrays
 
 pytest.importorskip("jax")
 
@@ -64,6 +65,16 @@ def test_what_is_saved_comes_back_with_the_same_bits_and_other_files_are_refused
     for damaged in (data[:-700], b"x" * 99, data[:300] + b"\0" * 60 + data[360:]):
         (tmp_path / "g.npz").write_bytes(damaged)
         with pytest.raises(sd.DeclarationError, match=r"g\.npz was not written by save of learn"):
+            sd.Learned.load(tmp_path / "g.npz")
+    arrays = read_arrays(tmp_path / "f.npz")
+    for name, foreign, message in (
+        ("kind", np.array("zoo"), "its kind of system is 'zoo'"), ("time", np.ones((2, 2)), "its time is called"),
+        ("scale", np.array(["a", "b"]), "scale holds <U1"), ("values0", np.ones((33, 3)), "values0 holds float64"),
+        ("times0", np.arange(33.0)[::-1], "times0 do not increase"), ("starts", np.ones((0, 2)), "it has no data"),
+        ("0/f/name", np.array("g"), "the network of f is called g"), ("networks", np.array([], "U1"), "its networks are not"),
+    ):  # fmt: skip
+        np.savez(tmp_path / "g.npz", **{**arrays, name: foreign})
+        with pytest.raises(sd.DeclarationError, match=rf"g\.npz was not written by save of learn \({message}"):
             sd.Learned.load(tmp_path / "g.npz")
     found.term("f").save(tmp_path / "h.npz")
     with pytest.raises(sd.DeclarationError, match="its format is 'symdyn network 1'"):

@@ -5,6 +5,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+import xarray as xr
 from scipy.integrate import solve_ivp
 
 import symdyn as sd
@@ -98,12 +99,18 @@ def test_as_many_modes_as_are_above_the_noise():
     assert sd.reduction.delays(noisy, 120, step=0.025).rank <= 5
 
 
+def test_whole_numbers_of_a_dataset_are_series_too():
+    data = xr.Dataset({"n": ("time", np.arange(300) % 7), "u": ("time", np.cos(np.arange(300.0)))}, {"time": np.arange(300.0)})
+    assert sd.reduction.delays(data, 10, 2).names == ("n", "u")
+
+
 def test_what_delays_do_not_take_is_refused():
     t = np.linspace(0, 20, 401)
     for call, message in (
         (lambda: sd.reduction.delays(np.cos(t)), "give step="),
         (lambda: sd.reduction.delays(np.cos(t), 300, step=0.05), "too few for 300 delays"),
         (lambda: sd.reduction.delays(np.full(401, np.nan), 10, step=0.05), "not finite"),
+        (lambda: sd.reduction.delays(np.zeros(401), 10, step=0.05), "all values of the series are 0"),
         (lambda: sd.reduction.delays(np.cos(t), 10, 2, step=0.05).dmd(rank=11), "rank is 11"),
         (lambda: sd.reduction.delays(np.cos(t), 10, 2, step=0.05).havok().intermittent(0), "threshold is 0"),
         (lambda: sd.reduction.delays(np.cos(t), 10, 2, step=0.05).dmd(rank=2).forecast(1, after=[1.0]), "after has the shape"),

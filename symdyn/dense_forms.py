@@ -1,0 +1,84 @@
+"""Dense layers written out: outputs and second derivatives as expressions with all their numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+import sympy as sp
+
+__all__ = ["curvatures", "outputs"]
+
+#: Weights, biases and the name of a function.
+Stage = tuple[np.ndarray, np.ndarray, str]
+FUNCTIONS: dict[str, Callable[[sp.Expr], sp.Expr]] = {
+    "tanh": sp.tanh, "softplus": lambda z: sp.log(1 + sp.exp(z)), "identity": lambda z: z
+}  # fmt: skip
+
+
+def outputs(layers: Iterable[Stage], arguments: Sequence[sp.Expr]) -> list[sp.Expr]:
+    """The outputs of layers.
+
+    Parameters
+    ----------
+    layers : iterable of (weights, bias, function)
+    arguments : sequence of Expr
+
+    Returns
+    -------
+    list of Expr
+
+    Examples
+    --------
+    >>> outputs([(np.array([[2.0]]), np.array([1.0]), "tanh")], [sp.Symbol("x")])
+    [tanh(2.0*x + 1.0)]
+    """
+    values = list(arguments)
+    for weights, bias, function in layers:
+        values = [FUNCTIONS[function](z) for z in _sums(weights, values, bias)]
+    return values
+
+
+def curvatures(layers: Iterable[Stage], i: int, j: int, arguments: Sequence[sp.Expr]) -> list[sp.Expr]:
+    r"""Second derivatives of the outputs by two arguments, :math:`\varphi''(z) z_i z_j + \varphi'(z) z_{ij}` of each layer.
+
+    Parts are shared: there are as many operations as weights, and not as many as paths through the layers.
+
+    Parameters
+    ----------
+    layers : iterable of (weights, bias, function)
+    i, j : int
+        Positions of the arguments.
+    arguments : sequence of Expr
+
+    Returns
+    -------
+    list of Expr
+
+    Examples
+    --------
+    >>> x, y = sp.symbols("x y")
+    >>> curvatures([(np.array([[1.0, 2.0]]), np.array([0.0]), "softplus")], 0, 1, [x, y])[0].subs({x: 0, y: 0})
+    0.500000000000000
+    """
+    values, u = list(arguments), sp.Dummy("u")
+    by_i, by_j, by_both = ([sp.S.One if k == place else sp.S.Zero for k in range(len(values))] for place in (i, j, -1))
+    for weights, bias, function in layers:
+        before = _sums(weights, values, bias)
+        along_i, along_j, both = (_sums(weights, known) for known in (by_i, by_j, by_both))
+        values = [FUNCTIONS[function](z) for z in before]
+        slopes, bends = ([FUNCTIONS[function](u).diff(u, order).xreplace({u: z}) for z in before] for order in (1, 2))
+        by_i = [s * p for s, p in zip(slopes, along_i, strict=True)]
+        by_j = [s * p for s, p in zip(slopes, along_j, strict=True)]
+        by_both = [b * p * q + s * r for b, p, q, s, r in zip(bends, along_i, along_j, slopes, both, strict=True)]
+    return by_both
+
+
+def _sums(weights: np.ndarray, values: Sequence[sp.Expr], bias: np.ndarray | None = None) -> list[sp.Expr]:
+    """Sums of numbers times expressions, into which the numbers are not multiplied."""
+    found = []
+    for k, row in enumerate(weights.tolist()):
+        pairs = [(w, v) for w, v in zip(row, values, strict=True) if v != 0]
+        terms = [sp.Mul(sp.Float(w), v, evaluate=not v.is_Add) for w, v in pairs]
+        found.append(sp.Add(*terms, *([] if bias is None else [sp.Float(float(bias[k]))])))
+    return found

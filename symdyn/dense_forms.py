@@ -68,9 +68,11 @@ def curvatures(layers: Iterable[Stage], i: int, j: int, arguments: Sequence[sp.E
         along_i, along_j, both = (_sums(weights, known) for known in (by_i, by_j, by_both))
         values = [FUNCTIONS[function](z) for z in before]
         slopes, bends = ([FUNCTIONS[function](u).diff(u, order).xreplace({u: z}) for z in before] for order in (1, 2))
-        by_i = [s * p for s, p in zip(slopes, along_i, strict=True)]
-        by_j = [s * p for s, p in zip(slopes, along_j, strict=True)]
-        by_both = [b * p * q + s * r for b, p, q, s, r in zip(bends, along_i, along_j, slopes, both, strict=True)]
+        by_both = [
+            _sum([_product(b, p, q), _product(s, r)])
+            for b, p, q, s, r in zip(bends, along_i, along_j, slopes, both, strict=True)
+        ]
+        by_i, by_j = ([_product(*pair) for pair in zip(slopes, along, strict=True)] for along in (along_i, along_j))
     return by_both
 
 
@@ -78,7 +80,22 @@ def _sums(weights: np.ndarray, values: Sequence[sp.Expr], bias: np.ndarray | Non
     """Sums of numbers times expressions, into which the numbers are not multiplied."""
     found = []
     for k, row in enumerate(weights.tolist()):
-        pairs = [(w, v) for w, v in zip(row, values, strict=True) if v != 0]
-        terms = [sp.Mul(sp.Float(w), v, evaluate=not v.is_Add) for w, v in pairs]
-        found.append(sp.Add(*terms, *([] if bias is None else [sp.Float(float(bias[k]))])))
+        terms = [_product(sp.Float(w), v) for w, v in zip(row, values, strict=True)]
+        found.append(_sum([*terms, *([] if bias is None else [sp.Float(float(bias[k]))])]))
     return found
+
+
+def _sum(terms: Sequence[sp.Expr]) -> sp.Expr:
+    kept = [e for e in terms if e is not sp.S.Zero]
+    return sp.Add(*kept, evaluate=not _long(kept))
+
+
+def _product(*factors: sp.Expr) -> sp.Expr:
+    if sp.S.Zero in factors:
+        return sp.S.Zero
+    return sp.Mul(*factors, evaluate=not _long(factors))
+
+
+def _long(parts: Sequence[sp.Expr]) -> bool:
+    """Whether sums are among the arguments: to sort them would compare them in all of their depth."""
+    return any(e.is_Add or any(a.args for a in e.args) for e in parts)

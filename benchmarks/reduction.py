@@ -21,7 +21,7 @@ TRAINED = [0.02, 0.025, 0.035, 0.05]
 #: Viscosities of an ensemble, none of which was trained.
 NEW = np.linspace(0.021, 0.048, 8)
 MODES, POINTS = 15, 60
-ACCURACY = {"rtol": 1e-5, "atol": 1e-7, "progress": False}
+ACCURACY: dict[str, Any] = {"rtol": 1e-5, "atol": 1e-7, "progress": False}
 
 
 def plane(cells: int) -> Any:

@@ -237,12 +237,12 @@ def _started(system: ReducedSystem) -> ReducedSystem:
 
 def _widened(noise: Any, errors: Mapping[str, float]) -> Any:
     """Standard deviations of sensors with the errors of the reduced system; other noise as it is."""
-    if isinstance(noise, Real):
+    if isinstance(noise, Real) and not isinstance(noise, bool):
         noise = dict.fromkeys(errors, noise)
     if not isinstance(noise, Mapping):
         return noise
     wide = {str(k): v for k, v in noise.items()}
-    return {
-        k: float(np.hypot(v, errors[k])) if isinstance(v, Real) and 0 < v < np.inf and k in errors else v
-        for k, v in wide.items()
-    }
+    for k in wide.keys() & errors.keys():
+        if isinstance(wide[k], Real) and not isinstance(wide[k], bool) and 0 < float(wide[k]) < np.inf:
+            wide[k] = float(np.hypot(float(wide[k]), errors[k]))
+    return wide

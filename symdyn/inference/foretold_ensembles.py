@@ -27,12 +27,13 @@ def ensemble_prediction(
     Values of what is fitted are drawn from the normal law of the estimates, so that bands have both kinds of uncertainty.
     """
     setup, facts = problem.setup, fit.information
-    if facts.undetermined.any():
-        lost = ", ".join(n for n, u in zip(facts.names, facts.undetermined, strict=True) if u)
-        raise RecoveryError(f"the data do not tell {lost}, so that nothing can be foretold; give it a value or a prior")
     made = SimulatedData(setup, fit.seed)
     theta = normal_draws(fit.theta, facts.covariance, PATHS, made.rng)
     values = problem.values(np.clip(theta, problem.low, problem.high))
+    unknown = facts.undetermined | ~np.isfinite(values).all(axis=0)
+    if unknown.any():
+        lost = ", ".join(n for n, u in zip(facts.names, unknown, strict=True) if u)
+        raise RecoveryError(f"the data do not tell {lost}, so that nothing can be foretold; give it a value or a prior")
     if setup.snapshots:
         begun = setup.starts(values)[0]
     else:

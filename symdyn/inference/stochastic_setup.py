@@ -129,6 +129,16 @@ class StochasticSetup:
                 found[:, 0, o] = np.nan
         return found
 
+    def fraction(self) -> str | None:
+        """Where a number of a species that was measured without noise is no whole one, in words."""
+        for o, spec in enumerate(self.observed):
+            if self.system.propensities is None or not spec.law.exact or spec.expression not in self.system.states:
+                continue
+            values = np.concatenate([t.values[:, o] for t in self.data.trajectories])
+            if (wrong := values[np.isfinite(values) & (values != np.rint(values))]).size:
+                return f"takes whole numbers of {spec.name} without noise, and the data hold {wrong[0]:.6g}; give noise"
+        return None
+
     def groups(self) -> Iterator[PathGroup]:
         """Paths by the times at which they were measured."""
         by: dict[bytes, list[int]] = {}

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm, qmc
 
+from symdyn.declaration import listed
 from symdyn.errors import RecoveryError
 from symdyn.inference.fit_problem import GAIN, FitProblem
 from symdyn.inference.fit_request import Proposal, request
@@ -160,7 +161,7 @@ def fit(
     check_whole(0, seed=seed)
     check_positive(rtol=rtol, atol=atol)
     wanted = FitRequest(
-        parameters=parameters if isinstance(parameters, Mapping) else dict.fromkeys(parameters), priors=priors or {},
+        parameters=parameters if isinstance(parameters, Mapping) else dict.fromkeys(listed(parameters)), priors=priors or {},
         guesses=guesses or {}, observables=observables, noise=noise, conditions=conditions, initial=initial,
         scales=scales or {}, windows=windows, seed=seed, accuracy={"method": method, "rtol": rtol, "atol": atol},
         likelihood=likelihood,

@@ -107,7 +107,8 @@ def sample_fit(
     -------
     arviz.InferenceData
         ``posterior`` with the values by name over (chain, draw), a chain for each walker; ``sample_stats`` with ``lp``;
-        ``log_likelihood`` and ``observed_data`` of measurements, so that ``arviz.loo`` applies.  Attributes of the posterior:
+        ``log_likelihood`` and ``observed_data`` of measurements, so that ``arviz.loo`` applies, except of systems with
+        randomness, whose measurements depend on each other.  Attributes of the posterior:
         ``r_hat`` (the largest), ``ess`` (the smallest), ``acceptance``, ``autocorrelation`` (the longest time, in steps).
 
     Warns

@@ -41,6 +41,18 @@ def test_negative_numbers_of_molecules_need_noise(name):
         sd.fit(DECAY, {"t": TIMES, "X": PATH * [1, -1, 1, 1, 1]}, likelihood=name, **NEAR)
 
 
+@pytest.mark.parametrize("name", ["lna", "moments"])
+@pytest.mark.parametrize("times", [np.arange(4.0), np.ones(4)])
+def test_normal_laws_of_a_conserved_sum_have_no_density(name, times):
+    net = sd.ReactionNetwork.from_text("A -> B, f; B -> A, r", initial={"A": 20, "B": 0})
+    data = {"t": times, "A": np.array([20.0, 14, 9, 8]), "B": np.array([0.0, 6, 11, 12])}
+    with pytest.raises(sd.RecoveryError, match="as reactions conserve a sum of A, B"):
+        sd.fit(net, data, likelihood=name)
+    alone = sd.fit(net, {"t": times, "A": data["A"]}, likelihood=name, guesses={"f": 1, "r": 1}, starts=1)
+    assert np.isfinite(alone.log_likelihood)
+    assert sd.fit(net, data, guesses={"f": 1, "r": 1}, starts=1).problem.likelihood.name == "projection"
+
+
 def test_the_unit_of_time_does_not_matter():
     unit = 1e-12  # the likelihood of counts is a probability
     fits = [

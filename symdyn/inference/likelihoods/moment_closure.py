@@ -101,7 +101,7 @@ class MomentLikelihood(FitLikelihood):
                 SampleMoments(setup, self._closed(setup), self.order)
         except SymdynError as error:
             return f"does not apply: {error}"
-        return normal_unmet(setup) if not setup.snapshots else None
+        return normal_unmet(setup) if not setup.snapshots else setup.conserved()
 
     def evaluator(self, setup: StochasticSetup) -> Evaluator:
         if setup.snapshots:

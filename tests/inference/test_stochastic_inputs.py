@@ -35,6 +35,18 @@ def test_particles_of_networks_take_whole_numbers_and_no_steps():
         sd.fit(DECAY, {"t": TIMES, "X": PATH}, likelihood=rule(particles=10, steps=3), **NEAR)
 
 
+def test_particles_whose_reactions_do_not_end_are_impossible():
+    """The best rates of the normal laws are beyond 1e4, at which no particle arrives; the guess is where to begin."""
+    net = sd.ReactionNetwork.from_text("0 -> X, k*(1+sin(t)); X -> 0, g", initial={"X": 0})
+    rule = sd.LIKELIHOODS["particle"](particles=100, reactions=2000)
+    fit = sd.fit(net, {"t": TIMES, "X": PATH}, likelihood=rule, noise=1.0, initial={"X": 3}, **NEAR)
+    far = fit.problem.evaluator.expand(np.array([[1e7, 1e7]])).value
+    assert np.isneginf(far).all()
+    assert np.isfinite(fit.log_likelihood)
+    with pytest.raises(sd.RecoveryError, match="takes no reactions of diffusions"):
+        sd.fit(WALK, {"t": TIMES, "x": PATH}, likelihood=rule, noise=1.0, initial={"x": 3})
+
+
 @pytest.mark.parametrize("name", ["auto", "lna"])
 def test_negative_numbers_of_molecules_need_noise(name):
     with pytest.raises(sd.RecoveryError, match="X is a number of molecules without noise of measurement, and the data hold -7"):

@@ -15,6 +15,8 @@ from symdyn.inference.stochastic_problem import StochasticProblem
 
 __all__ = ["ensemble_prediction"]
 
+#: Standard error of a logarithm from which on draws without an upper bound are beyond what can be simulated.
+WIDE = 10.0
 #: Simulations of a prediction.
 PATHS = 1000
 
@@ -30,7 +32,8 @@ def ensemble_prediction(
     made = SimulatedData(setup, fit.seed)
     theta = normal_draws(fit.theta, facts.covariance, PATHS, made.rng)
     values = problem.values(np.clip(theta, problem.low, problem.high))
-    unknown = facts.undetermined | ~np.isfinite(values).all(axis=0)
+    wide = np.array([c.logarithmic for c in problem.columns]) & (np.sqrt(np.diag(facts.covariance)) > WIDE)
+    unknown = facts.undetermined | ~np.isfinite(values).all(axis=0) | (wide & np.isinf(problem.high))
     if unknown.any():
         lost = ", ".join(n for n, u in zip(facts.names, unknown, strict=True) if u)
         raise RecoveryError(f"the data do not tell {lost}, so that nothing can be foretold; give it a value or a prior")

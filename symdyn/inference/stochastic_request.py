@@ -223,10 +223,12 @@ def _preferred(setup: StochasticSetup) -> list[tuple[str, str]]:
         return [*first, ("langevin", "normal laws with local moments; fit.validity() compares it with simulations"),
                 ("particle", "as noise of measurement is not normal")]  # fmt: skip
     exact = ("projection", "which is exact as the box of states is small")
-    small = float(np.median(setup.data.scale)) < LARGE
+    sizes = [s for o, s in zip(setup.observed, setup.data.scale, strict=True) if o.expression in system.states]
+    small = bool(sizes) and float(np.median(sizes)) < LARGE
     if small and not setup.snapshots:
         return [exact, ("particle", "as numbers are small"), ("moments", ""), ("langevin", ""), ("lna", "")]
-    why = "as the numbers are large" if not small else "which needs no shape of the distribution"
+    large = "as the numbers are large" if sizes else "as the numbers themselves are not measured"
+    why = "which needs no shape of the distribution" if small else large
     if setup.snapshots:
         return [exact, ("moments", f"{why}; fit.validity() compares it with the exact law"), ("lna", why), ("particle", "")]
     return [exact, ("lna", f"{why}; fit.validity() compares it with the exact law"), ("moments", why), ("langevin", why),

@@ -98,6 +98,12 @@ def test_sample_moments_know_noise_that_grows_with_the_numbers():
     assert "sample moments suppose many cells, and of time 0.7 there are 12" in str(fit)
 
 
+def test_a_scaled_observable_does_not_tell_how_large_numbers_are():
+    data = {"t": TIMES, "light": 1000 * PATH}
+    fit = sd.fit(DECAY, data, observables={"light": 1000 * sp.Symbol("X")}, noise=500.0, **NEAR)
+    assert "was chosen, as the numbers themselves are not measured" in str(fit)
+
+
 def test_columns_of_cells_that_are_no_species_are_named():
     with pytest.warns(UserWarning, match="columns that are no state are ignored: batch"):
         sd.fit(DECAY, {**CELLS, "batch": np.arange(12.0)}, likelihood="lna", **NEAR)

@@ -80,10 +80,10 @@ def test_a_field_fires_as_a_neuron_does_and_stops():
     assert (stopped.fired.item(), float(stopped.v[-1].mean())) == (3, 3.5)
 
 
-@pytest.mark.parametrize("restitution", [0.5, 0.1, 0.03])
-@pytest.mark.parametrize(("method", "options"), [("bs32", {}), ("imex", {}), ("rk4", {"step": 0.1})])
-def test_a_ball_beside_a_field_does_not_fall_through_the_floor(method, options, restitution):
+@pytest.mark.parametrize(("method", "restitution"), [("bs32", 0.1), ("imex", 0.1), ("imex", 0.01), ("rk4", 0.5), ("rk4", 0.03)])
+def test_a_ball_beside_a_field_does_not_fall_through_the_floor(method, restitution):
     """It comes to rest at 1 + 2 r/(1 - r), from where on there is no solution."""
+    options = {"step": 0.1} if method == "rk4" else {}
     model = sd.PDESystem({u: D * sd.laplacian(u)}, (0, 1), odes={S: k, k: -1}, parameters={D: 0.001},
                          initial={u: 0, S: 0.5, k: 0}, events=sd.Event(S <= 0, {k: -restitution * k}))  # fmt: skip
     data = sd.simulate(model, [0, 0.9, 5], grid=4, method=method, on_failure="nan", progress=False, **options)

@@ -158,8 +158,8 @@ class ReducedSystem(ModeVerbs, ODESystem):
         --------
         >>> import numpy as np, symdyn as sd
         >>> runs = sd.simulate(sd.ODESystem.from_text("x' = -x; y' = -2*y; x(0) = 1; y(0) = 1"), np.linspace(0, 1, 9))
-        >>> sd.reduction.infer(runs, modes=2, degree=1).own_error().round(2).tolist()
-        [0.0, 0.01]
+        >>> bool(sd.reduction.infer(runs, modes=2, degree=1).own_error().max() < 0.01)
+        True
         """
         if not self.runs:
             raise DeclarationError("this reduced system was made without runs, which tell its error")

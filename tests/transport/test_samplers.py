@@ -219,6 +219,16 @@ def test_where_coefficients_are_singular_the_error_says_so():
         sd.simulate(between, np.linspace(1, 0.01, 5), initial={x: 0.3}, method="ddim", progress=False)
 
 
+def test_where_noise_ends_is_no_node_of_what_divides_by_it():
+    flow, _, _ = line(5)
+    for spacing in ("log-snr", "karras"):
+        with pytest.raises(DeclarationError, match=f"no noise, or no data, at 0, where {spacing} nodes cannot"):
+            sd.transport.nodes(flow, 4, span=(1, 0), spacing=spacing)
+    for method in ("unipc-2", "dpm-solver++2m"):
+        with pytest.raises(CompileError, match="move the first or last node"):
+            sd.simulate(flow, np.linspace(1, 0, 6), initial={x: 0.3}, method=method, progress=False)
+
+
 def test_runs_of_samplers_can_be_replayed(tmp_path):
     flow, _, _ = line(5)
     nodes = sd.transport.nodes(flow, 5, span=(FIRST, LAST))

@@ -98,7 +98,7 @@ def draw(data: pd.DataFrame, found: dict[str, sd.Fit], verdicts: dict[str, str])
             right.plot(middle / truth, at, "o", color=COLORS[name], ms=4)
     right.axvline(1, color="0.6", lw=0.8)
     right.set(yticks=range(3), yticklabels=list(TRUTH), xlabel="estimate and 90 % interval over the truth", ylim=(2.6, -0.6))
-    right.legend(frameon=False, fontsize=8, loc="lower right")
+    right.legend(frameon=False, fontsize=8, loc="upper left")
     right.set_title("\n".join(verdicts.values()), fontsize=6, loc="left")
     for axis in (left, right):
         axis.spines[["top", "right"]].set_visible(False)

@@ -33,7 +33,8 @@ def nodes(flow: ODESystem, steps: int, *, span: Any, spacing: str = "quadratic",
         The first and the last time; from noise to data they decrease.
     spacing : {'quadratic', 'time', 'log-snr', 'karras'}
         What is spaced evenly: :math:`\sqrt t`, t, :math:`\lambda = \log(\alpha/\sigma)` or :math:`(\sigma/\alpha)^{1/7}`.
-        Below 15 steps the spacing matters more than the order of the method.
+        Below 15 steps the spacing matters more than the order of the method.  The time t is that of the flow: where it runs in
+        :math:`T - t`, quadratic nodes are T minus those of the flow in t.
     parameters : mapping, optional
         Over the defaults of the flow.
 

@@ -45,6 +45,7 @@ def test_errors_on_a_ring_against_dop853(method, evaluations, spacing, known):
 def test_random_mixtures_against_their_quantile_maps():
     rng = np.random.default_rng(7)
     process = preserving(x)
+    nodes = sd.transport.nodes(line(5)[0], 400, span=(FIRST, LAST), spacing="log-snr")  # of the process
     for _ in range(3):
         count = int(rng.integers(2, 5))
         mixture = sd.transport.GaussianMixture(
@@ -52,7 +53,7 @@ def test_random_mixtures_against_their_quantile_maps():
         )
         noised, q = process.marginal(mixture), (np.arange(64) + 0.5) / 64
         flow = process.probability_flow(noised)
-        chosen = sd.methods.DeisTab3(nodes=sd.transport.nodes(flow, 400, span=(FIRST, LAST), spacing="log-snr"))
+        chosen = sd.methods.DeisTab3(nodes=nodes)
         start = xr.DataArray(noised.at(FIRST).quantile(q), dims="trajectory")
         out = sd.simulate(flow, [FIRST, LAST], initial={x: start}, trajectories=64, method=chosen, progress=False)
         assert np.abs(out.x[:, -1].values - noised.at(LAST).quantile(q)).max() < 2e-5

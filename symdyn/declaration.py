@@ -26,6 +26,7 @@ __all__ = [
     "derivative",
     "expression",
     "initial_values",
+    "listed",
     "lookup",
     "name_of",
     "numeric_values",
@@ -91,6 +92,11 @@ def derivative(e: sp.Expr, x: sp.Symbol) -> sp.Expr:
 def lookup(key: Any, symbols: Iterable[sp.Symbol], what: str) -> sp.Symbol:
     """The symbol among `symbols` that `key` (a symbol, a name or ``x'``) means, whatever its assumptions."""
     return _found(key, {s.name: s for s in symbols}, what)
+
+
+def listed(given: Any) -> list[Any]:
+    """What was given, one after another: a name or an expression alone is one."""
+    return [given] if isinstance(given, (str, sp.Basic)) else list(given)
 
 
 def _found(key: Any, by_name: Mapping[str, sp.Symbol], what: str) -> sp.Symbol:

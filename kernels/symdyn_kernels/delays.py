@@ -34,8 +34,9 @@ BEGIN, END, FROM, LENGTH, HEAD = 0, 1, 2, 3, 4
 FEW = 64
 #: Times that a step is made at most until its solution is the one that it looks up.
 MOST_REPEATS = 12
-#: Jumps at events that a lane remembers, of which others follow after delays, and by how many roundings steps avoid these.
-MOST_JUMPS, ROUNDINGS = 64, 8.0
+#: Jumps at events that a lane remembers, of which others follow after delays, and by how many roundings steps avoid these.  Of
+#: more of them within the delays steps do not end at what follows from the first.
+MOST_JUMPS, ROUNDINGS = 1024, 8.0
 #: Change of the looked-up solution, relative to the tolerance, below which it is settled.
 SETTLED = 1e-3
 #: Tolerances by which a delay may be negative: errors of a state on which it depends.
@@ -116,7 +117,7 @@ def past_memory(delays, degree, n, W, tolerances, address):
 @njit(**INNER)
 def begin_past(delays, past, l, k, n, W, y, lanes):
     """Trajectory `k` begins in lane `l`, with the states at address `y`."""
-    past.stored[l], past.ahead[l], past.near[l], past.jumped[l], past.jumps[l] = 0, 0, 0, 0, -np.inf
+    past.stored[l], past.ahead[l], past.near[l], past.jumped[l] = 0, 0, 0, 0
     past.written[l] = 0
     past.begin[l], past.shortest[l], past.longest[l] = ld(lanes[T], l), delays.shortest[k], delays.longest[k]
     forget_breakpoints(past.points, l)
@@ -170,12 +171,15 @@ def next_jump(delays, past, l, k, t):
     And by how much a step ends before it, and the next begins after it.
     """
     found = np.inf
-    for j in range(min(past.jumped[l], MOST_JUMPS)):
+    for j in range(past.jumped[l] - 1, max(past.jumped[l] - MOST_JUMPS, 0) - 1, -1):
+        follows = False
         for q in range(delays.sums.shape[1]):
-            at = past.jumps[l, j] + delays.sums[k, q]
+            at = past.jumps[l, j % MOST_JUMPS] + delays.sums[k, q]
             if at - _doubt(at) > t:
-                found = min(found, at)
+                found, follows = min(found, at), True
                 break
+        if not follows:  # nor after earlier ones
+            break
     return found, _doubt(found)
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from numba import njit
 
-from symdyn_kernels.events import happen, release
+from symdyn_kernels.event_memory import release
+from symdyn_kernels.events import happen
 from symdyn_kernels.lanes import TNEW, put
 from symdyn_kernels.networks import holds
 from symdyn_kernels.options import INLINE, INNER

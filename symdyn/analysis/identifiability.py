@@ -15,7 +15,7 @@ from symdyn.analysis.invariants import Invariants, NullSpaces
 from symdyn.analysis.output_series import ObservedSystem, OutputSeries
 from symdyn.analysis.residue_series import SeriesPoints, expand
 from symdyn.analysis.residues import null_space, primes, rank, reduced
-from symdyn.declaration import expression, lookup
+from symdyn.declaration import expression, listed, lookup
 from symdyn.errors import DeclarationError
 from symdyn.methods.options import check_whole
 from symdyn.paths import Path
@@ -166,7 +166,7 @@ def identifiability(
     own = dag.free_symbols(outputs) - {*system.states, *system.parameters, system.time}
     extra = sorted((s for s in own if not isinstance(s, Path)), key=lambda s: s.name)
     known = (*(p for p in system.parameters if not isinstance(p, Path)), *extra)
-    unknown = list(known if parameters is None else dict.fromkeys(lookup(k, known, "parameter") for k in parameters))
+    unknown = list(known if parameters is None else dict.fromkeys(lookup(k, known, "parameter") for k in listed(parameters)))
     values = {p: expression(v) for p, v in system.defaults.items() if p not in unknown and not isinstance(p, Path)}
     starts, opened, special = _starts(system, initial, values)
     fixed = {p: sp.Rational(str(float(v))) for p, v in values.items()}
@@ -299,10 +299,8 @@ def _outputs(system: System, given: Any) -> list[sp.Expr]:
         sides = list(system.observables.values()) or list(system.states)
     elif isinstance(given, Mapping):
         sides = [expression(e) for e in given.values()]
-    elif isinstance(given, (str, sp.Basic)):
-        sides = [given]
     else:
-        sides = list(given)
+        sides = listed(given)
     if not sides:
         raise DeclarationError("observables is empty; name what is observed")
     declared = dict(system.observables)

@@ -25,6 +25,7 @@ from symdyn.system import System
 
 __all__ = [
     "begun",
+    "dose_times",
     "event_facts",
     "event_programs",
     "event_schedule",
@@ -307,7 +308,7 @@ def event_schedule(
     for event, kind, there in facts["times"]:
         sides = [next(values) if yes else None for yes in there]
         if kind == "dose":
-            columns += _doses(system.events[event], event, sides, begin, end)
+            columns += [_entries(at, event) for at in dose_times(system.events[event], sides, begin, end).T]
         else:
             (at,) = (np.nextafter(side, math.inf) if kind == "after" else side for side in sides if side is not None)
             due = (at > begin) & (at <= end)
@@ -345,8 +346,14 @@ def _check_schedule(event: Event, start: np.ndarray, every: np.ndarray, times: n
         )
 
 
-def _doses(event: Event, number: int, sides: Sequence[Any], begin: float, end: float) -> list[np.ndarray]:
-    """A column of times for each repetition that falls into the span of some trajectory."""
+def dose_times(event: Event, sides: Sequence[Any], begin: float, end: float) -> np.ndarray:
+    """Times (N, K) of the schedule of an event within a span, of N values of its sides; infinite where there are fewer.
+
+    Raises
+    ------
+    DeclarationError
+        For schedules of too many times, or whose times are no numbers.
+    """
     start, every, times = sides
     every = np.ones_like(start) if every is None else every
     times = np.full_like(start, np.inf) if times is None else times
@@ -357,10 +364,7 @@ def _doses(event: Event, number: int, sides: Sequence[Any], begin: float, end: f
     most = (last - first + 1).max(initial=0)
     if most > MOST_TIMES:
         raise DeclarationError(f"the event '{event.heading}' happens {most:.3g} times; expected at most {MOST_TIMES}")
-    columns = []
-    for k in range(max(0, int(most))):
-        at = start + (first + k) * every
-        at = np.where(np.abs(at - begin) <= NEAR * every, begin, np.minimum(at, end))  # but for rounding
-        due = first + k <= last
-        columns.append(_entries(np.where(due, at, np.inf), number))
-    return columns
+    number = first[:, None] + np.arange(max(0, int(most)))
+    at = start[:, None] + number * every[:, None]
+    at = np.where(np.abs(at - begin) <= NEAR * every[:, None], begin, np.minimum(at, end))  # but for rounding
+    return np.where(number <= last[:, None], at, np.inf)

@@ -141,6 +141,16 @@ def _begins(system: System) -> list[list[int]]:
     return found
 
 
+def _shown(value: float) -> str:
+    """A time in few digits, or in all if these tell it from others.
+
+    >>> _shown(4.0), _shown(0.1 + 0.2)
+    ('4', '0.30000000000000004')
+    """
+    short = f"{value:g}"
+    return short if float(short) == value else repr(float(value))
+
+
 def coefficient_rows(system: System, parameters: np.ndarray, times: np.ndarray) -> np.ndarray:
     """The parameters (N, k) followed by those of the segments at the first time.
 
@@ -159,11 +169,9 @@ def coefficient_rows(system: System, parameters: np.ndarray, times: np.ndarray) 
             curve = path.curves[c]
             if curve.times[0] > times[0] or curve.times[-1] < times[-1]:
                 course = f", course {c}," if len(path.curves) > 1 else ""
-                begin, end = sorted(path.sign * curve.times[[0, -1]] + 0.0)
-                raise DeclarationError(
-                    f"the input {path}{course} is known from {begin:g} to {end:g}, and the simulation "
-                    f"goes from {path.sign * times[0] + 0.0:g} to {path.sign * times[-1] + 0.0:g}"
-                )
+                known = " to ".join(map(_shown, sorted(path.sign * curve.times[[0, -1]] + 0.0)))
+                wanted = " to ".join(map(_shown, path.sign * times[[0, -1]] + 0.0))
+                raise DeclarationError(f"the input {path}{course} is known from {known}, and the simulation goes from {wanted}")
             at = np.searchsorted(curve.times, times[0], side="right") - 1
             first[c] = begins[c] + min(at, len(curve.coefficients) - 1)
         columns.append(table[first[number], : path.degree + 2])

@@ -16,7 +16,7 @@ from symdyn.inference.kinds import whole_steps
 from symdyn.inference.reading import DataTable, Reading, read_data
 from symdyn.system import System
 
-__all__ = ["Observations", "Trajectory", "estimated_noise", "observations", "typical_sizes"]
+__all__ = ["Observations", "Trajectory", "estimated_noise", "left_out", "observations", "typical_sizes"]
 
 #: Noise of the data of a map, relative to each state's scale, with which a fit begins.
 FIRST_NOISE = 0.05
@@ -143,7 +143,7 @@ def observations(system: System, data: Any, *, columns: Sequence[str] | None = N
             f"no column of the data is {what}: columns {', '.join(read.names) or 'none'}; "
             f"{'states' if what == 'a state' else 'known are'} {', '.join(names)}; rename the columns"
         )
-    notes = (*read.notes, *_left_out(read, names))
+    notes = (*read.notes, *left_out(read, names))
     found = (_trajectory(table, names) for table in read.tables)
     trajectories = tuple(Trajectory(whole_steps(system, t.times), t.values) for t in found)
     if not any(np.isfinite(t.values).any() for t in trajectories):
@@ -166,7 +166,7 @@ def typical_sizes(tables: Sequence[np.ndarray]) -> np.ndarray:
     return np.array([np.sqrt(np.mean(values**2)) if np.any(values) else 1.0 for values in finite])
 
 
-def _left_out(read: Reading, states: Sequence[str]) -> list[str]:
+def left_out(read: Reading, states: Sequence[str]) -> list[str]:
     """Notes on constant columns that are no state; a warning of others."""
     others = [name for name in read.names if name not in states]
     constant = {name: value for name in others if (value := read.constant(name)) is not None}

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import sympy as sp
 
-from symdyn.declaration import expression, lookup, name_of
+from symdyn.declaration import expression, listed, lookup, name_of
 from symdyn.errors import RecoveryError
 from symdyn.inference.data import Observations, Trajectory
 from symdyn.inference.fits import Fit, observed_problem
@@ -147,8 +147,8 @@ def design_of(
     if not names:
         raise RecoveryError("nothing is fitted")
     seen = [o.name for o in problem.setup.observed]
-    chosen = seen if observables is None else [_known(o, seen, "observable") for o in observables]
-    matter = [names.index(_known(q, names, "fitted value")) for q in (names if of is None else of)]
+    chosen = seen if observables is None else [_known(o, seen, "observable") for o in listed(observables)]
+    matter = [names.index(_known(q, names, "fitted value")) for q in (names if of is None else listed(of))]
     if not chosen or not matter:
         raise RecoveryError("observables or of is empty; leave it out for all")
     labels: list[tuple[str, str, float]] = []

@@ -124,7 +124,7 @@ class Fit(FitVerbs):
                 for k, c in enumerate(columns):
                     at = frame["value"].to_numpy()[k]
                     inner[k] = (
-                        inner[k] * c.slope(c.value(at))
+                        (inner[k] * c.slope(c.value(at)) if np.isfinite(inner[k]) else inner[k])
                         if name == "standard error"
                         else np.clip(c.value(inner[k]), c.low, c.high)
                     )

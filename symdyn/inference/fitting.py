@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm, qmc
 
+from symdyn.declaration import listed
 from symdyn.errors import RecoveryError
 from symdyn.inference.fit_problem import GAIN, FitProblem
 from symdyn.inference.fit_request import Proposal, request
@@ -160,7 +161,7 @@ def fit(
     check_whole(0, seed=seed)
     check_positive(rtol=rtol, atol=atol)
     wanted = FitRequest(
-        parameters=parameters if isinstance(parameters, Mapping) else dict.fromkeys(parameters), priors=priors or {},
+        parameters=parameters if isinstance(parameters, Mapping) else dict.fromkeys(listed(parameters)), priors=priors or {},
         guesses=guesses or {}, observables=observables, noise=noise, conditions=conditions, initial=initial,
         scales=scales or {}, windows=windows, seed=seed, accuracy={"method": method, "rtol": rtol, "atol": atol},
         likelihood=likelihood,
@@ -179,12 +180,14 @@ def _climbed(proposal: Proposal, starts: int, level: float, seed: int) -> Fit:
     problem = proposal.problem
     if not problem.count:
         raise RecoveryError("nothing is to be fitted, as everything has a value; name parameters=[...], or leave out values")
-    theta, begun = _design(proposal, starts, seed)
+    theta, begun = design = _design(proposal, starts, seed)
     if proposal.rough is not None:
         near = climb(proposal.rough, theta, begun, iterations=ITERATIONS)
         order = np.argsort(near.total, kind="stable")
         theta, begun = near.theta[order[:ROUGH]], near.starts[order[:ROUGH]]
     fits = climb(problem, theta, begun, iterations=ITERATIONS)
+    if proposal.rough is not None and not np.isfinite(fits.total).any():
+        fits = climb(problem, *design, iterations=ITERATIONS)
     if not np.isfinite(fits.total).any():
         raise RecoveryError("no simulation of the system follows the data; give guesses or bounds of its parameters")
     order = np.argsort(fits.total, kind="stable")

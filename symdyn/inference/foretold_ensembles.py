@@ -15,6 +15,8 @@ from symdyn.inference.stochastic_problem import StochasticProblem
 
 __all__ = ["ensemble_prediction"]
 
+#: Standard error of a logarithm from which on draws without an upper bound are beyond what can be simulated.
+WIDE = 10.0
 #: Simulations of a prediction.
 PATHS = 1000
 
@@ -27,12 +29,14 @@ def ensemble_prediction(
     Values of what is fitted are drawn from the normal law of the estimates, so that bands have both kinds of uncertainty.
     """
     setup, facts = problem.setup, fit.information
-    if facts.undetermined.any():
-        lost = ", ".join(n for n, u in zip(facts.names, facts.undetermined, strict=True) if u)
-        raise RecoveryError(f"the data do not tell {lost}, so that nothing can be foretold; give it a value or a prior")
     made = SimulatedData(setup, fit.seed)
     theta = normal_draws(fit.theta, facts.covariance, PATHS, made.rng)
     values = problem.values(np.clip(theta, problem.low, problem.high))
+    wide = np.array([c.logarithmic for c in problem.columns]) & (np.sqrt(np.diag(facts.covariance)) > WIDE)
+    unknown = facts.undetermined | ~np.isfinite(values).all(axis=0) | (wide & np.isinf(problem.high))
+    if unknown.any():
+        lost = ", ".join(n for n, u in zip(facts.names, unknown, strict=True) if u)
+        raise RecoveryError(f"the data do not tell {lost}, so that nothing can be foretold; give it a value or a prior")
     if setup.snapshots:
         begun = setup.starts(values)[0]
     else:

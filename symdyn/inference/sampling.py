@@ -12,6 +12,7 @@ from symdyn.inference.fit_problem import FitProblem
 from symdyn.inference.fits import Fit
 from symdyn.inference.observed_problem import ObservedProblem
 from symdyn.inference.plain_likelihood import PlainLikelihood
+from symdyn.inference.stochastic_problem import StochasticProblem
 from symdyn.methods.options import check_whole
 from symdyn.optional import require
 
@@ -68,7 +69,10 @@ class PosteriorDensity:
             return found
         theta, starts = self.split(points[inside])
         with np.errstate(all="ignore"):
-            total = -0.5 * self.problem.expand(np.zeros(len(theta), dtype=int), theta, starts).rss.sum(axis=1)
+            if isinstance(self.problem, StochasticProblem):
+                total = self.problem.log_posterior(theta)
+            else:
+                total = -0.5 * self.problem.expand(np.zeros(len(theta), dtype=int), theta, starts).rss.sum(axis=1)
         for k, c in enumerate(self.problem.columns):
             if c.prior is not None:
                 total = total + np.log(np.abs(c.slope(c.value(theta[:, k]))))
@@ -103,7 +107,8 @@ def sample_fit(
     -------
     arviz.InferenceData
         ``posterior`` with the values by name over (chain, draw), a chain for each walker; ``sample_stats`` with ``lp``;
-        ``log_likelihood`` and ``observed_data`` of measurements, so that ``arviz.loo`` applies.  Attributes of the posterior:
+        ``log_likelihood`` and ``observed_data`` of measurements, so that ``arviz.loo`` applies, except of systems with
+        randomness, whose measurements depend on each other.  Attributes of the posterior:
         ``r_hat`` (the largest), ``ess`` (the smallest), ``acceptance``, ``autocorrelation`` (the longest time, in steps).
 
     Warns
@@ -114,7 +119,7 @@ def sample_fit(
     Raises
     ------
     RecoveryError
-        For fits with windows, and numbers that are too small.
+        For fits with windows or the likelihood ``"abc"``, and numbers that are too small.
     MissingPackageError
         Without arviz and emcee: ``pip install 'symdyn-modeling[sample]'``.
 
@@ -139,6 +144,10 @@ def sample_fit(
     check_whole(1, draws=draws, tune=tune, thin=thin)
     if fit.windows > 1:
         raise RecoveryError(f"the fit has {fit.windows} windows for a trajectory; a posterior needs one: fit with windows=1")
+    if isinstance(fit.problem, StochasticProblem) and fit.problem.likelihood.name == "abc":
+        raise RecoveryError(
+            "the likelihood 'abc' is a posterior already, the normal law of fit.information; take another likelihood to sample"
+        )
     seed = fit.seed if seed is None else seed
     check_whole(0, seed=seed)
     posterior = PosteriorDensity(fit.problem, fit.scaled_starts)

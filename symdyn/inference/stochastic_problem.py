@@ -15,6 +15,8 @@ __all__ = ["StochasticProblem", "made_problem"]
 FIRST = 0.15
 #: Standard error of a log-likelihood above which a note says so.
 LARGE_ERROR = 1.5
+#: Deviation of noise, relative to the size of a column, below which a note says so.
+VANISHED = 1e-4
 #: Gain of twice a simulated log-likelihood that counts.
 NOISY_GAIN = 0.02
 #: Fall of the log-likelihood over which parabolas reach, and bounds of their half axes and of curvatures over expected ones.
@@ -50,11 +52,29 @@ class StochasticProblem(FitProblem):
         found = self.evaluator.expand(self.values(theta[None])).error
         return 0.0 if found is None else float(found[0])
 
+    def log_posterior(self, theta: np.ndarray) -> np.ndarray:
+        """Logarithms (M,) of likelihood and densities of priors at coordinates (M, P), without derivatives."""
+        return self.evaluator.expand(self.values(theta)).value + self.log_prior(theta)
+
     def remarks(self, theta: np.ndarray) -> tuple[str, ...]:
-        found, error = self.evaluator.remarks(self.values(theta)), self.error(theta)
+        found, error = (*self.evaluator.remarks(self.values(theta)), *self._vanished(theta)), self.error(theta)
         if error > LARGE_ERROR:
             found += (f"the log-likelihood has a standard error of {error:.2g}; take more particles",)
         return found
+
+    def _vanished(self, theta: np.ndarray) -> tuple[str, ...]:
+        """Notes on deviations of noise that fell to nothing: a path that begins at a fitted value meets its first datum."""
+        values, found = dict(zip(self.setup.symbols, self.values(theta), strict=True)), []
+        for spec, size in zip(self.setup.observed, self.setup.data.scale, strict=True):
+            if spec.law.name in ("normal", "laplace", "student") and spec.parameters:
+                value = values.get(spec.parameters[0], np.inf)
+                if value < VANISHED * size:
+                    found.append(
+                        f"{spec.parameters[0]} fell to {value:.2g} where the values of {spec.name} are about {size:.2g}: "
+                        "either there is no noise, or the likelihood grows without end as a fitted initial value meets a "
+                        "measurement; give noise, or bounds or a prior of it"
+                    )
+        return tuple(found)
 
     def expand_data(self, which: np.ndarray, theta: np.ndarray, starts: np.ndarray, *, fisher: bool = False) -> Quadratic:
         count, P = theta.shape

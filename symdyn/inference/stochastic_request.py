@@ -14,7 +14,7 @@ from symdyn import dag
 from symdyn.declaration import expression, name_of
 from symdyn.derive.sensitivities import fresh_symbol
 from symdyn.errors import RecoveryError
-from symdyn.inference.data import Observations, Trajectory, observations, typical_sizes
+from symdyn.inference.data import Observations, Trajectory, left_out, observations, typical_sizes
 from symdyn.inference.fit_problem import FittedColumn
 from symdyn.inference.fit_symbols import FitRequest, FitSymbols, observable_formulas
 from symdyn.inference.likelihoods import LIKELIHOODS, FitLikelihood
@@ -64,6 +64,7 @@ def stochastic_problem(system: System, data: Any, wanted: FitRequest) -> tuple[S
             f"observables names {absent[0]}, of which the data hold no value; measured are {', '.join(seen.states)}"
         )
     symbols = FitSymbols(begun, formulas, seen, wanted, random=True)
+    _refuse_negative(begun, seen, symbols)
     setup = _setup(begun, seen, snapshots, symbols, wanted)
     likelihood, why = _chosen(setup, wanted.likelihood)
     problem = made_problem(setup, likelihood)
@@ -102,7 +103,7 @@ def _measured(system: System, data: Any, formulas: Mapping[str, sp.Expr]) -> tup
             times = np.concatenate([t.times for t in read.tables])
             parts = tuple(Trajectory(np.full(int((times == t).sum()), float(t)), rows[times == t]) for t in np.unique(times))
             scale = typical_sizes([rows])
-            seen = Observations(parts, names, scale, 1e-8 * scale, read.notes)
+            seen = Observations(parts, names, scale, 1e-8 * scale, (*read.notes, *left_out(read, names)))
     kept = [i for i in range(len(seen.states)) if any(np.isfinite(t.values[:, i]).any() for t in seen.trajectories)]
     if not kept:
         raise RecoveryError(f"the data hold no number of {', '.join(seen.states)}: all are NaN; give some values")
@@ -111,6 +112,19 @@ def _measured(system: System, data: Any, formulas: Mapping[str, sp.Expr]) -> tup
         seen, trajectories=trajectories, states=tuple(seen.states[i] for i in kept), scale=seen.scale[kept],
         noise=seen.noise[kept],
     ), snapshots  # fmt: skip
+
+
+def _refuse_negative(system: System, seen: Observations, symbols: FitSymbols) -> None:
+    """Numbers of species are not below zero."""
+    for o, spec in enumerate(symbols.observed):
+        if system.propensities is None or not spec.law.exact or spec.expression not in system.states:
+            continue
+        values = np.concatenate([t.values[:, o] for t in seen.trajectories])
+        if (values < 0).any():
+            raise RecoveryError(
+                f"{spec.name} is a number of molecules without noise of measurement, and the data hold "
+                f"{values[values < 0][0]:.6g}; mend it, or give noise"
+            )
 
 
 # ---- what is fitted --------------------------------------------------------------------------------------
@@ -209,10 +223,12 @@ def _preferred(setup: StochasticSetup) -> list[tuple[str, str]]:
         return [*first, ("langevin", "normal laws with local moments; fit.validity() compares it with simulations"),
                 ("particle", "as noise of measurement is not normal")]  # fmt: skip
     exact = ("projection", "which is exact as the box of states is small")
-    small = float(np.median(setup.data.scale)) < LARGE
+    sizes = [s for o, s in zip(setup.observed, setup.data.scale, strict=True) if o.expression in system.states]
+    small = bool(sizes) and float(np.median(sizes)) < LARGE
     if small and not setup.snapshots:
         return [exact, ("particle", "as numbers are small"), ("moments", ""), ("langevin", ""), ("lna", "")]
-    why = "as the numbers are large" if not small else "which needs no shape of the distribution"
+    large = "as the numbers are large" if sizes else "as the numbers themselves are not measured"
+    why = "which needs no shape of the distribution" if small else large
     if setup.snapshots:
         return [exact, ("moments", f"{why}; fit.validity() compares it with the exact law"), ("lna", why), ("particle", "")]
     return [exact, ("lna", f"{why}; fit.validity() compares it with the exact law"), ("moments", why), ("langevin", why),
@@ -233,7 +249,7 @@ class _Fitted:
         setup, values = self.problem.setup, self.problem.values(theta)
         known = {s: float(v) for s, v in zip(setup.symbols, values, strict=True) if s in self.system.parameters}
         fitted = self.system.with_parameters(known)
-        begun, _ = setup.starts(values[None])
+        begun, *_ = setup.first(values[None])
         whole = setup.system.propensities is not None
         numbers = {s: float(np.rint(v) if whole else v) for s, v in zip(setup.system.states, begun[0], strict=True)
                    if np.isfinite(v)}  # fmt: skip
@@ -244,5 +260,5 @@ class _Fitted:
 
 
 def stochastic_system(system: System, problem: StochasticProblem) -> Callable[[np.ndarray, np.ndarray], System]:
-    """From coordinates to the system with fitted values, and the initial values where they are known."""
+    """From coordinates to the system with fitted values, that begins as cells or the first path do."""
     return _Fitted(system, problem)

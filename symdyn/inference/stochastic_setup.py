@@ -129,6 +129,33 @@ class StochasticSetup:
                 found[:, 0, o] = np.nan
         return found
 
+    def fraction(self) -> str | None:
+        """Where a number of a species that was measured without noise is no whole one, in words."""
+        for o, spec in enumerate(self.observed):
+            if self.system.propensities is None or not spec.law.exact or spec.expression not in self.system.states:
+                continue
+            values = np.concatenate([t.values[:, o] for t in self.data.trajectories])
+            if (wrong := values[np.isfinite(values) & (values != np.rint(values))]).size:
+                return f"takes whole numbers of {spec.name} without noise, and the data hold {wrong[0]:.6g}; give noise"
+        return None
+
+    def conserved(self) -> str | None:
+        """Which species were measured without noise though one follows from the others, in words: their law has no density."""
+        if self.system.propensities is None:
+            return None
+        found = [o.expression for o in self.observed if o.law.exact and o.expression in self.system.states]
+        bursts = [float(any(s in (r.bursts or {}) for r in self.system.reactions)) for s in self.system.states]
+        moves = np.concatenate([self.system.changes, np.diag(bursts)], axis=1)
+        rows = moves[[self.system.states.index(s) for s in found]]
+        if not self.snapshots:  # along paths, what never changes tells nothing
+            found, rows = [s for s, row in zip(found, rows, strict=True) if row.any()], rows[rows.any(axis=1)]
+        if np.linalg.matrix_rank(rows) == len(rows):
+            return None
+        return (
+            "takes no columns without noise of which one follows from the others, as reactions conserve a sum of "
+            f"{', '.join(s.name for s in found)}; leave one out, or give noise"
+        )
+
     def groups(self) -> Iterator[PathGroup]:
         """Paths by the times at which they were measured."""
         by: dict[bytes, list[int]] = {}

@@ -155,6 +155,9 @@ def validity(fit: Fit, repeats: int = 100, *, seed: int = 0) -> FitValidity:
         )
         return FitValidity(name, pd.DataFrame(), xr.Dataset(), "simulation", True, verdict)
     g, found = np.array(gradients), inverse(np.mean(informations, axis=0))
+    if found.undetermined.any():
+        lost = ", ".join(n for n, u in zip(problem.names, found.undetermined, strict=True) if u)
+        raise RecoveryError(f"the data do not tell {lost}, so that there is no bias to speak of; give it a value or a prior")
     bias, errors = found.covariance @ g.mean(axis=0), np.sqrt(np.diag(found.covariance))
     spread = found.covariance @ np.cov(g.T).reshape(len(bias), -1) @ found.covariance
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -167,6 +170,8 @@ def validity(fit: Fit, repeats: int = 100, *, seed: int = 0) -> FitValidity:
         )  # fmt: skip
     moments, reference = _moments(problem, values, made)
     misleads, verdict = _verdict(name, table)
+    if len(g) < repeats:
+        verdict += f"; {repeats - len(g)} of {repeats} simulated data sets are impossible and were left out"
     return FitValidity(name, table, moments, reference, misleads, verdict)
 
 

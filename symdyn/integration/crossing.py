@@ -12,7 +12,7 @@ DIVIDED = 0.46
 #: How often a part of a step is divided in search of a change, and the evaluations that this may take in a step.
 DIVISIONS, SEARCHED = 14, 600
 #: Part of the step to which a crossing is located, and the evaluations that it may take.
-WIDTH, MOST = 1e-13, 150
+WIDTH, MOST = 1e-15, 150
 
 
 class Trend:
@@ -54,7 +54,8 @@ def interval_of_change(
     """The first part of a step in which a margin is found to turn from negative to 0 or more, also for a moment within it.
 
     The step, both parts of it and theirs are divided, and these further until a parabola through the ends of an interval and
-    the place where it is divided, by four times its bend, shows that the margin stays negative in it, or changes once.
+    the place where it is divided, by four times its bend, shows that the margin stays negative in it, or changes once.  In the
+    beginning, where a margin may have just become negative, parts are divided down to `WIDTH`.
 
     Parameters
     ----------
@@ -73,6 +74,8 @@ def interval_of_change(
     >>> interval_of_change(lambda x: 0.01 - (x - 0.6) ** 2, -0.35, -0.15)[:2]   # positive from 0.5 to 0.7
     (0.46, 0.574264)
     >>> interval_of_change(lambda x: -0.01 - (x - 0.6) ** 2, -0.37, -0.17)
+    >>> interval_of_change(lambda x: x * (1e-9 - x) - 1e-30, -1e-30, -1)[1] < 1e-9   # positive up to there
+    True
     """
     parts, made = [(0.0, 1.0, low, high, DIVISIONS)], 0
     while parts:
@@ -90,7 +93,8 @@ def interval_of_change(
             continue
         if depth < DIVISIONS - 1 and high >= 0 and 4 * bend <= high - low:
             return a, b, low, high
-        parts += [(middle, b, value, high, depth - 1), (a, middle, low, value, depth - 1)]
+        first = max(depth - 1, DIVISIONS - 2) if a == 0 and middle > WIDTH else depth - 1
+        parts += [(middle, b, value, high, depth - 1), (a, middle, low, value, first)]
         if not value < 0:
             parts.pop(-2)  # the change is before
     return None

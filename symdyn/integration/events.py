@@ -272,7 +272,7 @@ class _Run:
         if knots:
             self._begin()
             code = max(code, self._turn())
-        acted, still = 0, False
+        acted, still = 0, any(self.acted[w.event][0] == self.t >= w.due for w in self.waiting)
         while code == SUCCESS and (due := [w for w in self.waiting if w.due <= self.t]):
             acted += 1
             if acted > MOST_AT_ONCE:

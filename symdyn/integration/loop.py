@@ -176,7 +176,8 @@ class _Run:
             if not math.isfinite(slope):
                 return self._ended(NOT_FINITE)
             # lengths that cost much are not tried from small ones on
-            control.first((10 if stepper.few_lengths else 1) * first_step(size, slope) if slope > 0 else math.inf)
+            length = (10 if stepper.few_lengths else 1) * first_step(size, slope) if slope > 0 else math.inf
+            control.first(max(length, 8 * math.ulp(t)))  # of a shorter one the time takes no notice
         for end, resume in targets(self.times, self.stops, not interpolating):
             if t < end:
                 control.aim(t, end)

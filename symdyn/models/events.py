@@ -127,6 +127,10 @@ class Schedule:
 class Event:
     r"""States take new values at the moment when a condition turns from false to true.
 
+    A condition that is still true after the event has acted triggers nothing until it has been false: an event that takes all
+    speed of a ball at the floor, ``when x <= 0, y = 0``, does not hold it there, and it falls on.  The times at which a ball
+    jumps ever less come together, which ends in a status, as long as numbers show that it jumps.
+
     Parameters
     ----------
     trigger : Boolean or Schedule

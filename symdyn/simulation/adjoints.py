@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -17,6 +17,7 @@ from symdyn_kernels.status import MESSAGES, STEPPED, SUCCESS, TOO_MANY_STEPS
 from symdyn.codegen.drivers import plain_driver
 from symdyn.codegen.emit_llvm import module_text
 from symdyn.codegen.evaluate import evaluate
+from symdyn.codegen.event_program import dose_times
 from symdyn.codegen.input_paths import segment_places, written_out
 from symdyn.codegen.load import compile_ir, digest, load_object
 from symdyn.codegen.lower import lower
@@ -114,12 +115,13 @@ class AdjointKernel:
         """
         segments = self._segments(parameters, times)
         control = Control(*self.scheme.controller.numbers(self.scheme.error_order + 1, squared=True))
-        tolerances = Tolerances(rtol, atol, np.inf, max_steps)
         state, places = initial, _places(segments, times)
-        arrivals, records = [], []
+        arrivals: list[np.ndarray] = []
+        records: list[StepRecord] = []
         values = np.empty((len(times), len(initial)))
         for segment, own in zip(segments, places, strict=True):
             arrivals.append(state)
+            tolerances = Tolerances(rtol, atol, np.inf, max_steps - sum(int(r.counts[:2].sum()) for r in records))
             record = self._run(segment, self._happened(segment, state), tolerances, control)
             state = record.states[record.counts[0]].copy()
             records.append(record)
@@ -155,7 +157,9 @@ class AdjointKernel:
         happening: dict[float, list[int]] = {}
         known = dict(zip(self.declared.parameters, parameters, strict=True))
         for k, event in enumerate(self.events):
-            for at in _moments(event.trigger, known, first, last):
+            sides = (event.trigger.start, event.trigger.every, event.trigger.times)
+            numbers = [None if e is None else np.array([value_of(e, known)]) for e in sides]
+            for at in map(float, dose_times(event, numbers, first, last)[0]):
                 happening.setdefault(at, []).append(k)
         edges = {at: at for at in happening if at > first}
         for path in self.declared.inputs:
@@ -260,20 +264,6 @@ def _refuse_moving(stops: Program, moving: set[sp.Symbol]) -> None:
     used = {names[o.args[1]] for o in stops.operations if o.op == "input"}
     if moved := sorted(used & {s.name for s in moving}):
         raise DeclarationError(f"the right-hand side jumps at a time that depends on {moved[0]}; leave it out of by")
-
-
-def _moments(schedule: Schedule, known: Mapping[sp.Symbol, float], first: float, last: float) -> list[float]:
-    """Times of a schedule from the first to the last time."""
-    start = value_of(schedule.start, known)
-    if schedule.every is None:
-        return [start] if first <= start <= last else []
-    every = value_of(schedule.every, known)
-    most = np.inf if schedule.times is None else value_of(schedule.times, known)
-    if not every > 0:
-        raise DeclarationError(f"the time between the events {schedule} is {every:g}; expected a positive number")
-    begin = max(0, int(np.ceil((first - start) / every - 1e-12)))
-    count = min(int(np.floor((last - start) / every + 1e-12)) + 1, most)
-    return [float(start + k * every) for k in range(begin, int(count))]
 
 
 class _Functions(NamedTuple):

@@ -12,7 +12,7 @@ import sympy as sp
 from symdyn import dag
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
-from symdyn.declaration import expression, lookup, name_of, numeric_values, value_of
+from symdyn.declaration import expression, listed, lookup, name_of, numeric_values, value_of
 from symdyn.derive.sensitivities import fresh_symbol
 from symdyn.errors import DeclarationError
 from symdyn.gradients import gradients
@@ -162,7 +162,7 @@ def gradient(
     starts = _starts(system, initial)
     numbers = [p for p in system.parameters if not isinstance(p, Path)]
     chosen = (*numbers, *system.states)
-    wanted = numbers if by is None else list(dict.fromkeys(lookup(k, chosen, "variable") for k in by))
+    wanted = numbers if by is None else list(dict.fromkeys(lookup(k, chosen, "variable") for k in listed(by)))
     if not wanted:
         raise DeclarationError("by is empty, or the system has no parameters; name what the cost is differentiated by")
     last, every, rate, columns = _costs(system, times, cost, each, running, data)
@@ -175,6 +175,8 @@ def gradient(
     kernel = AdjointKernel(extended, method, set(wanted) & set(numbers))
     row = np.array([known[p] for p in extended.parameters])
     begun = np.array([value_of(starts[s], known) for s in extended.states])
+    if wrong := [s for s, v in zip(extended.states, begun, strict=True) if not np.isfinite(v)]:
+        raise DeclarationError(f"the initial value of {wrong[0]} is {starts[wrong[0]]}; expected a finite number")
     run = kernel.forward(begun, row, times, rtol=rtol, atol=atol, max_steps=max_steps)
     pulls = np.zeros_like(run.values)
     value, direct = 0.0, np.zeros(len(row))
@@ -191,7 +193,7 @@ def gradient(
     for lam, slopes in zip(first, rows, strict=True):
         for p, e in slopes.items():
             total_slopes[p] += lam * value_of(e, known)
-    own = dict(zip(extended.states, first, strict=True))
+    own = {s: _by_start(system, s, initial, known, first) for s in wanted if s not in total_slopes}
     found = {s.name: float(total_slopes[s] if s in total_slopes else own[s]) for s in wanted}
     return CostGradient(float(value), found, run.steps, run.rejected, run.evaluations)
 
@@ -217,11 +219,27 @@ def _times(t: Any) -> np.ndarray:
     return times
 
 
+def _by_start(
+    system: System, state: sp.Symbol, given: Mapping[Any, Any] | None, known: Mapping[sp.Symbol, float], first: np.ndarray
+) -> float:
+    """The derivative by the initial value of a state, on which those of others may depend."""
+    rules = _rules(system, given)
+    value = sp.Dummy(state.name)
+    begun = {**known, value: value_of(dag.written_out(rules, "initial value of")[state], known)}
+    moved = dag.written_out({**rules, state: value}, "initial value of")
+    rows = gradients([moved[s] for s in system.states], [value])
+    return float(sum(lam * value_of(e, begun) for lam, row in zip(first, rows, strict=False) for e in row.values()))
+
+
+def _rules(system: System, given: Mapping[Any, Any] | None) -> dict[sp.Symbol, sp.Expr]:
+    """Initial values by state as they are declared or given."""
+    rules = {s: expression(v) for s, v in system.initial.items()}
+    return rules | {lookup(key, system.states, "state"): expression(value) for key, value in (given or {}).items()}
+
+
 def _starts(system: System, given: Mapping[Any, Any] | None) -> dict[sp.Symbol, sp.Expr]:
     """Initial values by state, of parameters alone."""
-    rules = {s: expression(v) for s, v in system.initial.items()}
-    for key, value in (given or {}).items():
-        rules[lookup(key, system.states, "state")] = expression(value)
+    rules = _rules(system, given)
     if missing := [s for s in system.states if s not in rules]:
         raise DeclarationError(f"no initial value of {missing[0]}; give one in initial")
     found = dict(dag.written_out(rules, "initial value of"))
@@ -245,6 +263,8 @@ def _costs(
         if name in taken or column.shape != times.shape:
             wrong = "has the name of a variable" if name in taken else f"have the shape {column.shape}; expected {times.shape}"
             raise DeclarationError(f"the data {name} {wrong}")
+        if np.isinf(column).any():
+            raise DeclarationError(f"the data {name} have infinite values; mark missing ones as NaN")
         columns[sp.Symbol(name)] = column
     found = []
     for what, given, also in (("cost", cost, ()), ("each", each, tuple(columns)), ("running", running, ())):

@@ -9,7 +9,7 @@ import numpy as np
 import sympy as sp
 import xarray as xr
 
-from symdyn.declaration import lookup
+from symdyn.declaration import listed, lookup
 from symdyn.derive.sensitivities import sensitivities as extended_system
 from symdyn.errors import DeclarationError
 from symdyn.simulation.run import simulate
@@ -70,7 +70,7 @@ def sensitivities(
     fixed = {s: 0.0 for s in given if s not in formulas and isinstance(system.initial.get(s), sp.Expr)}
     begun = system.with_initial({**formulas, **fixed}) if formulas or fixed else system
     known = (*begun.parameters, *begun.states)
-    chosen = list(begun.parameters if by is None else dict.fromkeys(lookup(k, known, "parameter or state") for k in by))
+    chosen = list(begun.parameters if by is None else dict.fromkeys(lookup(k, known, "parameter or state") for k in listed(by)))
     if not chosen:
         raise DeclarationError("by is empty, or the system has no parameters; name what the states are differentiated by")
     states = [s for s in chosen if s in begun.states]

@@ -325,3 +325,9 @@ def test_a_fit_knows_its_conditions() -> None:
     both = sd.fit(system, {"free": one, "dosed": one}, conditions={"free": {}, "dosed": {x: 1}}, **options).identifiability
     assert both
     assert {q.name for q in both.identifiable} == {"k", "s", "x(0) of trajectory 0"}
+
+
+def test_a_parameter_alone_is_named_without_a_list() -> None:
+    decay = sd.ODESystem.from_text("x' = -beta*x")
+    assert bool(sd.identifiability(decay, "x", parameters="beta"))
+    assert sd.identifiability(decay, "x", parameters=sp.Symbol("beta")).identifiable[0] == sp.Symbol("beta")

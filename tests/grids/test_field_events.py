@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import sympy as sp
 import xarray as xr
+from symdyn_kernels.status import ENDLESS_EVENTS
 
 import symdyn as sd
 
@@ -77,6 +78,18 @@ def test_a_field_fires_as_a_neuron_does_and_stops():
     stopped = sd.simulate(neuron, [0, 5, 10], grid=8, until="mean(v) > 3", **TIGHT)
     assert stopped.first_passage.item() == pytest.approx(3 * np.log(3), abs=1e-6)
     assert (stopped.fired.item(), float(stopped.v[-1].mean())) == (3, 3.5)
+
+
+@pytest.mark.parametrize(("method", "restitution"), [("bs32", 0.1), ("imex", 0.1), ("imex", 0.01), ("rk4", 0.5), ("rk4", 0.03)])
+def test_a_ball_beside_a_field_does_not_fall_through_the_floor(method, restitution):
+    """It comes to rest at 1 + 2 r/(1 - r), from where on there is no solution."""
+    options = {"step": 0.1} if method == "rk4" else {}
+    model = sd.PDESystem({u: D * sd.laplacian(u)}, (0, 1), odes={S: k, k: -1}, parameters={D: 0.001},
+                         initial={u: 0, S: 0.5, k: 0}, events=sd.Event(S <= 0, {k: -restitution * k}))  # fmt: skip
+    data = sd.simulate(model, [0, 0.9, 5], grid=4, method=method, on_failure="nan", progress=False, **options)
+    assert data.status.item() == ENDLESS_EVENTS
+    assert data.S[1].item() == pytest.approx(0.095, rel=1e-3)
+    assert np.isnan(data.S[2])
 
 
 def test_stiff_fields_are_passed_on_with_their_events():

@@ -21,6 +21,8 @@ import symdyn as sd
 
 #: Draws among which a true value is ranked, and bins of the ranks.
 DRAWS, BINS = 99, 10
+#: Kept steps of every walker and steps before, of chains that mix: R-hat is about 1.03, and effective sizes are 10 `DRAWS`.
+STEPS, TUNE = 600, 200
 x, r, K, k, s, d = sp.symbols("x r K k s d")
 TIMES = np.linspace(0, 8, 12)
 GROWTH = sd.ODESystem({x: r * x * (1 - x / K)}, initial={x: 1})
@@ -49,23 +51,23 @@ CASES: dict[str, Callable[[np.random.Generator], tuple[sd.Fit, dict[str, float]]
 }  # fmt: skip
 
 
-def ranks(case: str, repeat: int) -> dict[str, int]:
-    """Ranks of the true values, 0 to `DRAWS`, in one repeat."""
+def ranks(case: str, repeat: int) -> tuple[dict[str, int], float]:
+    """Ranks of the true values, 0 to `DRAWS`, in one repeat, and the largest R-hat of its chains."""
     rng = np.random.default_rng([len(case), repeat])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         fit, true = CASES[case](rng)
-        found = fit.sample(40, tune=120, thin=2, seed=repeat)
+        found = fit.sample(STEPS, tune=TUNE, seed=repeat)
     flat = {name: found.posterior[name].values.ravel() for name in true}
     chosen = rng.choice(len(next(iter(flat.values()))), DRAWS, replace=False)
-    return {name: int((flat[name][chosen] < value).sum()) for name, value in true.items()}
+    return {name: int((flat[name][chosen] < value).sum()) for name, value in true.items()}, float(found.posterior.r_hat)
 
 
-def calibration(found: list[dict[str, int]]) -> dict[str, Any]:
-    """Counts of ranks in bins for each value, with the p value of their chi square about equal counts."""
-    told: dict[str, Any] = {"repeats": len(found)}
-    for name in found[0]:
-        counts = np.bincount([row[name] * BINS // (DRAWS + 1) for row in found], minlength=BINS)
+def calibration(found: list[tuple[dict[str, int], float]]) -> dict[str, Any]:
+    """Counts of ranks in bins for each value, with the p value of their chi square about equal counts, and the worst R-hat."""
+    told: dict[str, Any] = {"repeats": len(found), "r_hat": round(max(r_hat for _, r_hat in found), 3)}
+    for name in found[0][0]:
+        counts = np.bincount([row[name] * BINS // (DRAWS + 1) for row, _ in found], minlength=BINS)
         told[name] = {"counts": counts.tolist(), "p": round(float(stats.chisquare(counts).pvalue), 4)}
     return told
 
@@ -75,7 +77,7 @@ def main() -> None:
     reader.add_argument("--repeats", type=int, default=200)
     reader.add_argument("--out", type=Path)
     given = reader.parse_args()
-    found: dict[str, list[dict[str, int]]] = {case: [] for case in CASES}
+    found: dict[str, list[tuple[dict[str, int], float]]] = {case: [] for case in CASES}
     text = ""
     for repeat in range(given.repeats):  # an interrupted run leaves what it has found
         for case, own in found.items():

@@ -92,6 +92,38 @@ def test_doses() -> None:
     assert each.value == pytest.approx(float(sd.simulate(system, times, rtol=1e-11, atol=1e-13).x.sum()), rel=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("every", "times", "numbers"),
+    [
+        (0.7, [2.1, 2.5, 3.0], [3, 4]),
+        (0.1, [0.0, 0.3], range(4)),
+        (1.1, [0.0, 3.3], range(4)),
+        (0.1, [0.0, 0.6, 0.7], range(8)),
+    ],
+)
+def test_doses_whose_times_are_rounded(every: float, times: list[float], numbers: list[int]) -> None:
+    """0.7 * 3 < 2.1 and 0.1 * 3 > 0.3: doses at the first and at the last time count, as in runs."""
+    doses = sd.ODESystem({x: -k * x}, {k: 0.3}, initial={x: 1}).with_events(sd.dose(x, 2.0, every=every, times=None))
+    since, ages = times[-1] - times[0], times[-1] - every * np.array(numbers)
+    found = sd.gradient(doses, "x", times)
+    assert found.value == pytest.approx(np.exp(-0.3 * since) + 2 * np.exp(-0.3 * ages).sum(), rel=1e-7)
+    assert found.array[0] == pytest.approx(-since * np.exp(-0.3 * since) - 2 * (ages * np.exp(-0.3 * ages)).sum(), rel=1e-6)
+
+
+def test_an_initial_value_on_which_others_depend() -> None:
+    """y(0) = 3 x(0): dy(1)/dx(0) = 3/e, as sensitivities say; of what depends on y(0) alone x(0) changes nothing."""
+    system = sd.ODESystem({x: -k * x, y: -y}, {k: 0.3}, initial={x: 2, y: 3 * x})
+    assert sd.gradient(system, "y", [0, 1], by=["x", "y"], initial={x: 5}).array == pytest.approx([3 / math.e, 1 / math.e])
+    assert sd.sensitivities(system, [0, 1], by="x").dy_dx[-1] == pytest.approx(3 / math.e, rel=1e-5)
+    assert sd.gradient(system, "y", [0, 1], by=x, initial={y: 4}).array == pytest.approx([0])
+
+
+def test_the_steps_of_all_segments_together_are_limited() -> None:
+    doses = sd.ODESystem({x: -k * x}, {k: 0.3}, initial={x: 1}).with_events(sd.dose(x, 2.0, every=0.01, times=90))
+    with pytest.raises(sd.SimulationError, match=r"t = 0\.3: the number of steps reached max_steps"):
+        sd.gradient(doses, "x", [0, 1], max_steps=30)
+
+
 def test_events_that_mix_states_and_a_dose_at_the_last_time() -> None:
     event = sd.dose(x, b * y + x**2, start=1, every=1, times=2)
     system = sd.ODESystem({x: -k * x, y: k * x - y}, {k: 0.7, b: 0.4}, initial={x: 1, y: 0.5}, events=event)
@@ -244,3 +276,11 @@ def test_a_trajectory_that_fails_says_so() -> None:
         sd.gradient(sd.ODESystem.from_text("x' = k*x^2; k = 1; x(0) = 1"), "x", [0, 2])
     with pytest.raises(sd.SimulationError, match="max_steps"):
         sd.gradient(DECAY, "x", [0, 100], max_steps=3)
+
+
+def test_numbers_that_are_none_are_refused() -> None:
+    system = sd.ODESystem({x: -k * x}, {k: 0.3}, initial={x: 1})
+    with pytest.raises(sd.DeclarationError, match="the initial value of x is nan; expected a finite number"):
+        sd.gradient(system, "x", [0, 1], initial={x: math.nan})
+    with pytest.raises(sd.DeclarationError, match="the data a have infinite values"):
+        sd.gradient(system, None, [0, 1], each=(x - a) ** 2, data={a: [1, math.inf]})

@@ -326,6 +326,14 @@ def test_what_does_not_know_delays_refuses_them():
             refusing()
 
 
+@pytest.mark.parametrize("method", METHODS[:2])
+def test_many_doses_within_one_delay_are_met_when_they_return(method):
+    """Of 200 unit doses in [0, 1) the rate from 1 on is a staircase, below which the area is that of its steps."""
+    system = sd.ODESystem({x: X(t - 1)}, initial={x: 0}, events=sd.dose(x, 1, every=0.005, times=200))
+    data = run(system, [0, 1, 1.5, 2], method=method)
+    np.testing.assert_allclose(data.x[1:], [200, 200 + sum(range(1, 101)) / 200, 300.5], rtol=1e-9)
+
+
 def test_jumps_at_events_propagate():
     """x' = x(t - 1) from 0, with 1 added at 0.5 and whenever t passes 1.2: pieces between delayed jumps are polynomials."""
     dosed = sd.ODESystem({x: X(t - 1)}, initial={x: 0}, events=sd.dose(x, 1, start=0.5))

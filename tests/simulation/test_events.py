@@ -439,7 +439,7 @@ def test_conditions_that_change_faster_than_the_solution_are_found(method):
     np.testing.assert_allclose(data.fired_at[0, :96], exact, rtol=1e-12)
 
 
-@pytest.mark.parametrize("restitution", [0.9, 0.5, 0.1])
+@pytest.mark.parametrize("restitution", [0.9, 0.1, 0.03, 0.01, 1e-4])
 @pytest.mark.parametrize(("method", "options"), [("dop853", {}), ("tsit5", {}), ("rk4", {"step": 0.1})])
 def test_a_ball_that_comes_to_rest_ends_in_a_status(method, options, restitution):
     """It comes to rest at 1 + 2 r/(1 - r); beyond that there is no solution, and it does not fall through the floor."""
@@ -449,6 +449,17 @@ def test_a_ball_that_comes_to_rest_ends_in_a_status(method, options, restitution
     assert data.status.item() == ENDLESS_EVENTS
     assert data.x[1].item() >= 0
     assert np.isnan(data.x[2])
+
+
+@pytest.mark.parametrize(("method", "options"), [("dop853", {}), ("taylor", {}), ("rk4", {"step": 0.1})])
+def test_a_condition_that_an_event_leaves_true_triggers_nothing_until_it_has_been_false(method, options):
+    """An event that takes all speed does not hold a ball, which falls on: -(t - 1)^2/2; one that counts acts once."""
+    events = [sd.Event(x <= 0, {y: 0}), sd.Event(t >= 0.5, {v: v + 1}), sd.Event(x <= 0.2, {v: v + 10})]
+    ball = sd.ODESystem({x: y, y: -1, v: 0}, events=events, initial={x: 0.5, y: 0, v: 0})
+    data = sd.simulate(ball, [0, 1, 3], method=method, progress=False, **options)
+    assert data.fired.values.tolist() == [1, 1, 1]
+    assert data.x[-1].item() == pytest.approx(-2, rel=1e-6)
+    assert data.v[-1].item() == 11
 
 
 def test_many_states_may_act_within_rounding_of_each_other():

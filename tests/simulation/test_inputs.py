@@ -184,6 +184,7 @@ def test_stores_know_the_values_of_inputs(tmp_path):
     ("act", "message"),
     [
         (lambda u, s: sd.simulate(s, [0, 30], progress=False), "known from 0 to 10, and the simulation goes from 0 to 30"),
+        (lambda u, s: sd.simulate(s, [0, 10.0000001]), "goes from 0 to 10.0000001"),
         (lambda u, s: sd.simulate(s, [0, 3], parameters={"u": 2}), "is an input over time, not a number"),
         (lambda u, s: sd.simulate(s, [0, 3], inputs={"w": u}), "is not a input"),
         (lambda u, s: sd.simulate(s, [0, 3], inputs={"u": 3}), "expected a Path"),

@@ -11,5 +11,9 @@ MOST_AT_ONCE, MOST_STILL = 1000, 30
 MOST_SHRINKING, SHRINKING = 5, 0.95
 #: Moments nearer to each other than this, relative to the time, are within rounding.
 STILL = 1e-12
+#: How often an interval of a step may be divided by four in search of a change.
+DEEPEST = 6
+#: The shortest interval at which a condition that has just turned true is looked at is 2 to the minus this of a longer one.
+SHORTEST = 50
 #: Least first step after an event, relative to the time: of a shorter one the time takes no notice.
 LEAST_STEP = 2e-15

@@ -1,8 +1,9 @@
 """The loop of every adaptive one-step method on a card, for models with events or inputs.
 
 Steps end at known times, and just before the first part of a step at which a condition is found to be true, as those of
-`symdyn_kernels.events` do; the condition that ends trajectories is the last of those that are looked at.  Peaks between the
-parts are not looked for.  Events have no delays and priorities here, and how often they happen is not counted.
+`symdyn_kernels.event_search` do; the condition that ends trajectories is the last of those that are looked at.  Peaks between
+the parts, and jumps of a ball that are shorter than the first, are not looked for.  Events have no delays and priorities here,
+and how often they happen is not counted.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ from symdyn_kernels.arguments.adaptive import AdaptiveArguments, AdaptiveSizes
 from symdyn_kernels.arguments.parts import signature
 from symdyn_kernels.breakpoints import aim, approach, pass_breakpoints
 from symdyn_kernels.constants.adaptive import HITS, PERIOD, WINDOW_END, WINDOW_START
+from symdyn_kernels.constants.events import LEAST_STEP
 from symdyn_kernels.constraints import constraint_memory, constraint_size, make_consistent, meet_constraints, record
 from symdyn_kernels.crossing import Ends, crossings, end, hold
 from symdyn_kernels.delays import (
@@ -52,7 +53,9 @@ from symdyn_kernels.drivers._steps import (
     step,
     stiffness,
 )
-from symdyn_kernels.events import arrivals, begin_events, crossed, event_memory, happen, next_moment, output_size
+from symdyn_kernels.event_memory import event_memory, output_size
+from symdyn_kernels.event_search import crossed
+from symdyn_kernels.events import arrivals, begin_events, happen, next_moment
 from symdyn_kernels.lanes import (
     ACCEPT,
     ACTIVE,
@@ -90,8 +93,6 @@ from symdyn_kernels.status import NEGATIVE_DELAY, NOT_FINITE, STEP_TOO_SMALL, ST
 AFTER_EVENT, NEW = 2, 3
 #: Of a lane that goes on with its step size at a knot of an input.
 KNOT = 4
-#: Least first step after an event, relative to the time: of a shorter one the time takes no notice.
-LEAST_STEP = 2e-15
 
 
 @njit(**HELPER)

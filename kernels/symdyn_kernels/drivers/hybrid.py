@@ -22,7 +22,8 @@ from numba import njit
 
 from symdyn_kernels.arguments.networks import HybridArguments, LeapFunctions
 from symdyn_kernels.arguments.parts import Control, signature
-from symdyn_kernels.events import begin_events, event_memory, next_moment, output_size
+from symdyn_kernels.event_memory import event_memory, output_size
+from symdyn_kernels.events import begin_events, next_moment
 from symdyn_kernels.flow import Step, assemble, between, crossing, divide, error, first_step, jump, passed, slope
 from symdyn_kernels.lanes import ROWS, Output, T, arrays, put
 from symdyn_kernels.network_events import MOST_STOPS, ends, note_held, rebase, turn, whole_again

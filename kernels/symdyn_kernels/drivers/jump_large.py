@@ -29,7 +29,8 @@ from symdyn_kernels.arguments.events import INITIAL, PERSISTENT
 from symdyn_kernels.arguments.jump import LargeJumpArguments, TablePlaces
 from symdyn_kernels.arguments.parts import signature
 from symdyn_kernels.draws import DRAWS, draw_eight
-from symdyn_kernels.events import event_memory, forget_events, happen, next_moment, output_size, release
+from symdyn_kernels.event_memory import event_memory, output_size, release
+from symdyn_kernels.events import forget_events, happen, next_moment
 from symdyn_kernels.lanes import ROWS, TNEW, Output, arrays, put
 from symdyn_kernels.molecules import impossible
 from symdyn_kernels.options import HELPER

@@ -19,8 +19,10 @@ from numba import njit
 from symdyn_kernels.arguments.events import KNOWN
 from symdyn_kernels.arguments.parts import signature
 from symdyn_kernels.arguments.stepping import SteppingEventArguments
+from symdyn_kernels.constants.events import SHORTEST
 from symdyn_kernels.constants.stepping import SLACK
-from symdyn_kernels.events import arrivals, begin_events, event_memory, happen, next_moment, output_size, release
+from symdyn_kernels.event_memory import event_memory, output_size, release, settle
+from symdyn_kernels.events import arrivals, begin_events, happen, next_moment
 from symdyn_kernels.increments import FIXED_ROWS, draw, increment
 from symdyn_kernels.lanes import ACCEPT, ROWS, TEND, TNEW, Output, T, abandon, arrays, put, void
 from symdyn_kernels.options import HELPER, INNER
@@ -32,13 +34,13 @@ from symdyn_kernels.status import NOT_FINITE, SUCCESS
 
 __all__ = ["chunk"]
 
-#: The shortest part of a step at which a condition is looked at is 2 to the minus this.
-SHORTEST = 50
-
 
 @njit(error_model="numpy")
-def _turned(events, memory, n, W, new, active):
-    """Note which conditions are found to have turned true or false at the end of a step; returns whether one turned true."""
+def _turned(events, memory, n, W, new, active, located):
+    """Note which conditions are found to have turned true or false at the end of a step; returns whether one turned true.
+
+    Where changes are located a condition that has just turned true may still be false by rounding.
+    """
     some = False
     for e in range(events.flags.size):
         if events.flags[e] & KNOWN:
@@ -51,7 +53,10 @@ def _turned(events, memory, n, W, new, active):
                 memory.chosen[l, e], memory.happens[l] = 1, 1
                 some = True
             elif not v >= 0.0 and memory.held[l, e] != 0:
-                release(events, memory, l, e)
+                if located and memory.unsure[l, e]:
+                    settle(events, memory, l, e, v)
+                else:
+                    release(events, memory, l, e)
     return some
 
 
@@ -67,9 +72,9 @@ def _highest(events, memory, l, n, W, states):
 
 @njit(error_model="numpy")
 def _settle_unsure(f, events, memory, n, W, lane_rows, before, after, trial, p, candidate, length, a):
-    """Whether conditions that have just turned true, by rounding, and are true at the end of a step fall in between.
+    """Release conditions that have just turned true, and are true at the end of a step, if they are false in between.
 
-    Those that fall first are released; the part of the step at which they are seen to have fallen is left in `a`.
+    The part of the step at which they are seen to be false is left in `a`.
     """
     pending, left = np.zeros(W, np.int64), False
     for l in range(W):
@@ -88,12 +93,8 @@ def _settle_unsure(f, events, memory, n, W, lane_rows, before, after, trial, p, 
             if pending[l]:
                 pending[l] = 0
                 for e in range(events.flags.size):
-                    v = ld(trial, (n + e) * W + l)
-                    if memory.unsure[l, e] and v != memory.near[l, e]:
-                        memory.unsure[l, e] = 0
-                        if v < memory.near[l, e]:
-                            release(events, memory, l, e)
-                            a[l] = 0.5**j
+                    if memory.unsure[l, e] and settle(events, memory, l, e, ld(trial, (n + e) * W + l)):
+                        a[l] = 0.5**j
                     pending[l] |= memory.unsure[l, e]
                 left |= pending[l] != 0
                 st(lane_rows, W + l, length[l])
@@ -313,7 +314,7 @@ def chunk(arguments):
                 if part[l] < 1.0:  # its steps to come are of another length
                     made[l], fresh = wanted[l], True
             if events.sampled:
-                some |= _turned(events, memory, n, W, y, active)
+                some |= _turned(events, memory, n, W, y, active, locates)
             if some:
                 fresh = True
                 if events.triggers != 0:

@@ -17,8 +17,11 @@ from numba import njit
 
 from symdyn_kernels.arguments.adaptive import SeriesArguments, SeriesFunctions, SeriesSizes
 from symdyn_kernels.arguments.parts import signature
+from symdyn_kernels.constants.events import LEAST_STEP
 from symdyn_kernels.crossing import Ends, crossings, end, hold
-from symdyn_kernels.events import arrivals, begin_events, crossed, event_memory, happen, next_moment, output_size
+from symdyn_kernels.event_memory import event_memory, output_size
+from symdyn_kernels.event_search import crossed
+from symdyn_kernels.events import arrivals, begin_events, happen, next_moment
 from symdyn_kernels.fused import vfma
 from symdyn_kernels.lanes import (
     ACCEPT,
@@ -58,8 +61,6 @@ SCALARS = 4
 GROWTH, FALL, SHRINK = 1e6, 0.25, 1.0 / 1024.0
 #: Of the first step: the part of the time in which the solution changes by its own size, and what it is from zero.
 CAUTION, LEAST = 0.01, 1e-6
-#: Least first step after an event, relative to the time: of a shorter one the time takes no notice.
-LEAST_STEP = 2e-15
 
 
 class Model(NamedTuple):

@@ -45,7 +45,7 @@ def normal_unmet(setup: StochasticSetup) -> str | None:
             return f"takes normal noise or none, and that of {spec.name} is {spec.law.name}; take 'particle' or 'projection'"
         if spec.law.exact and spec.expression not in setup.system.states:
             return f"takes expressions such as {spec.name} with noise alone; give noise={{'{spec.name}': ...}}"
-    return None
+    return setup.conserved()
 
 
 class NormalFilter(Evaluator):

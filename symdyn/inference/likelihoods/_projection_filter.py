@@ -15,7 +15,7 @@ from symdyn.projection.rational import carried
 
 __all__ = ["ProjectedEvaluator"]
 
-#: Digits to which gaps are the same.
+#: Significant digits to which gaps are the same.
 DIGITS = 10
 #: Probability below which the rational approximation of the exponential has no digits left.
 FLOOR = 1e-14
@@ -112,7 +112,7 @@ class ProjectedEvaluator(Evaluator):
 
     def _carry(self, p: np.ndarray, dp: np.ndarray, gap: float, times: int = 1) -> tuple[np.ndarray, np.ndarray]:
         """Distributions (D, m) and derivatives (P, D, m) a gap later, one of `times` that are as long."""
-        gap = round(gap, DIGITS)
+        gap = _rounded(gap)
         if gap == 0:
             return p, dp
         own = dp[self.places]
@@ -176,7 +176,7 @@ class ProjectedEvaluator(Evaluator):
         p, dp = np.zeros((D, G)), np.zeros((P, D, G))
         p[self.box.places(start), np.arange(G)] = 1.0
         data = self.setup.later(group)
-        gaps = np.round(np.diff(group.times), DIGITS)
+        gaps = np.array([_rounded(gap) for gap in np.diff(group.times)])
         for k, time in enumerate(group.times):
             if k:
                 p, dp = self._carry(p, dp, gaps[k - 1], int((gaps == gaps[k - 1]).sum()))
@@ -259,3 +259,8 @@ class ProjectedEvaluator(Evaluator):
         q = np.bincount(group.ravel(), weights=p[:, 0])
         dq = np.stack([np.bincount(group.ravel(), weights=d[:, 0], minlength=len(q)) for d in dp])
         return count * (dq * np.where(q > FLOOR, 1 / np.maximum(q, FLOOR), 0.0)) @ dq.T
+
+
+def _rounded(gap: float) -> float:
+    """A gap to its significant digits, whatever the unit of time."""
+    return float(f"{gap:.{DIGITS - 1}e}")

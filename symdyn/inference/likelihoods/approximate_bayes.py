@@ -67,10 +67,17 @@ class ApproximateBayes(FitLikelihood):
     def __post_init__(self) -> None:
         check_whole(10, population=self.population)
         check_whole(20, simulations=self.simulations)
+        if self.simulations < 2 * self.population:
+            raise RecoveryError(
+                f"simulations is {self.simulations}, but a population of {self.population} begins with {2 * self.population}; "
+                "give more simulations, or a smaller population"
+            )
         if self.summaries is not None and not callable(self.summaries):
             raise RecoveryError(f"summaries is {self.summaries!r}; expected a function of times and values")
 
     def unmet(self, setup: StochasticSetup) -> str | None:
+        if self.summaries is not None and not setup.snapshots and len(list(setup.groups())) > 1:
+            return "gives summaries one row of times, and the paths were measured at different ones; leave summaries out"
         for c in setup.columns:
             if c.prior is None and not (np.isfinite(c.low) and np.isfinite(c.high)):
                 return f"draws from priors; give one of {c.name}, or two finite bounds"
@@ -150,7 +157,7 @@ class PosteriorSample(Evaluator):
             limit = float(np.quantile(d, KEPT))
             spread = 2 * np.cov(u.T, aweights=w).reshape(u.shape[1], -1) + 1e-12 * np.eye(u.shape[1])
             got_u, got_s, got_d, tried, accepted = [u[:0]], [s[:0]], [d[:0]], 0, 0
-            while accepted < N and self.used < self.options.simulations:
+            while accepted < N and LEAST * tried < N and self.used < self.options.simulations:
                 at = self.rng.choice(len(u), N, p=w / w.sum())
                 new = u[at] + self.rng.multivariate_normal(np.zeros(u.shape[1]), spread, N)
                 new = new[np.isfinite(self._log_prior(new))]

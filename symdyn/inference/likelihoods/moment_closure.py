@@ -25,12 +25,16 @@ from symdyn.inference.likelihoods._normal import (
     without_lost,
 )
 from symdyn.inference.likelihoods.registry import LIKELIHOODS, Evaluator, FitLikelihood, LikelihoodTerms, eventful
+from symdyn.inference.observed_problem import NoisyObservable
 from symdyn.inference.stochastic_setup import StochasticSetup
 from symdyn.methods.options import check_whole
 from symdyn.models.moment_index import indices
 from symdyn.models.moments import MomentSystem
 
 __all__ = ["MomentLikelihood"]
+
+#: Cells of one time below which a note says that there are few.
+MANY = 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +101,7 @@ class MomentLikelihood(FitLikelihood):
                 SampleMoments(setup, self._closed(setup), self.order)
         except SymdynError as error:
             return f"does not apply: {error}"
-        return normal_unmet(setup) if not setup.snapshots else None
+        return normal_unmet(setup) if not setup.snapshots else setup.conserved()
 
     def evaluator(self, setup: StochasticSetup) -> Evaluator:
         if setup.snapshots:
@@ -129,6 +133,9 @@ class SampleMoments(Evaluator):
         place = {i: k for k, i in enumerate(self.every)}
         self.products = np.array([[place[tuple(map(sum, zip(a, b, strict=True)))] for b in self.powers] for a in self.powers])
         self.samples = self._sampled()
+        few = min(((count, time) for time, _, _, count in self.samples), default=(MANY, 0.0))
+        if few[0] < MANY:
+            self.notes = (f"sample moments suppose many cells, and of time {few[1]:g} there are {few[0]}",)
 
     def with_data(self, data: Observations) -> Evaluator:
         new = super().with_data(data)
@@ -198,16 +205,15 @@ def _expected(setup: StochasticSetup, closed: MomentSystem, powers: tuple[int, .
     states = setup.system.states
     total = sp.S.Zero
     for lower in itertools.product(*(range(p + 1) for p in powers)):
-        factor, product = sp.S.One, sp.S.One
-        for spec, p, q in zip(setup.observed, powers, lower, strict=True):
-            factor *= comb(p, q) * _noise_moment(spec, p - q)
-            product *= spec.expression**q
-        if factor != 0:
-            total += factor * _mean_of(product, states, closed)
+        product = sp.S.One
+        for spec, p, q in zip(setup.observed, powers, lower, strict=True):  # noise may grow with the numbers
+            product *= comb(p, q) * _noise_moment(spec, p - q) * spec.expression**q
+        if product != 0:
+            total += _mean_of(product, states, closed)
     return total
 
 
-def _noise_moment(spec, power: int) -> sp.Expr:
+def _noise_moment(spec: NoisyObservable, power: int) -> sp.Expr:
     """A moment of the noise of a column."""
     if power == 0:
         return sp.S.One
@@ -215,7 +221,8 @@ def _noise_moment(spec, power: int) -> sp.Expr:
         return sp.S.Zero
     if spec.law.name != "normal":
         raise RecoveryError(f"sample moments take normal noise or none, and that of {spec.name} is {spec.law.name}")
-    return spec.parameters[0] ** power * int(factorial2(power - 1))
+    [deviation] = spec.parameters or ()
+    return deviation**power * int(factorial2(power - 1))
 
 
 def _mean_of(e: sp.Expr, states: tuple[sp.Symbol, ...], closed: MomentSystem) -> sp.Expr:

@@ -18,6 +18,8 @@ __all__ = ["ParticleLikelihood"]
 
 #: Numbers of particles that are simulated at a time.
 MOST = 400_000
+#: Steps of diffusions, and most reactions of networks, between two measurements.
+STEPS, REACTIONS = 20, 20_000
 #: Least expected value of a law of positive numbers or counts.
 LEAST = 1e-10
 
@@ -36,8 +38,11 @@ class ParticleLikelihood(FitLikelihood):
     ----------
     particles : int
         For each path; of cells that are not followed, simulated ones.
-    steps : int
-        Between two measurements, of diffusions.
+    steps : int, optional
+        Between two measurements, of diffusions alone; by default 20.
+    reactions : int, optional
+        Between two measurements at most, of networks alone: values at which a particle has more are impossible, as their
+        simulation may not end; by default 20 000.
 
     Examples
     --------
@@ -56,15 +61,25 @@ class ParticleLikelihood(FitLikelihood):
     )
     exact: ClassVar[bool] = True
     particles: int = 500
-    steps: int = 20
+    steps: int | None = None
+    reactions: int | None = None
 
     def __post_init__(self) -> None:
         check_whole(2, particles=self.particles)
-        check_whole(1, steps=self.steps)
+        if self.steps is not None:
+            check_whole(1, steps=self.steps)
+        if self.reactions is not None:
+            check_whole(1, reactions=self.reactions)
 
     def unmet(self, setup: StochasticSetup) -> str | None:
         if reason := eventful(setup.system):
             return reason
+        if reason := setup.fraction():
+            return reason
+        if setup.system.propensities is not None and self.steps is not None:
+            return "takes no steps of networks, which are simulated exactly; leave steps out"
+        if setup.system.propensities is None and self.reactions is not None:
+            return "takes no reactions of diffusions; leave reactions out"
         if setup.snapshots and any(o.law.exact for o in setup.observed):
             return "takes cells that are not followed with noise of measurement alone; give noise, or take 'projection'"
         if setup.system.propensities is None and any(o.law.exact for o in setup.observed):
@@ -120,7 +135,9 @@ class ParticleEvaluator(Evaluator):
         M, K, n = x.shape
         options: dict[str, Any] = {"seed": seed}
         if self.setup.system.propensities is None:
-            options["step"] = float(np.diff(times).min()) / self.options.steps
+            options["step"] = float(np.diff(times).min()) / (self.options.steps or STEPS)
+        else:
+            options["max_steps"] = (self.options.reactions or REACTIONS) * (len(times) - 1)
         streams = np.tile(np.arange(K), M)
         run = self.kernel(x.reshape(-1, n), np.repeat(rows, K, axis=0), times, streams=streams, **options)
         found = np.where((run.status == 0)[:, None, None], run.values[..., :n], np.nan)

@@ -71,6 +71,8 @@ class ProjectionLikelihood(FitLikelihood):
             return reason
         if system.time in dag.free_symbols(system.propensities):
             return "takes rates that do not depend on time"
+        if reason := setup.fraction():
+            return reason
         bursts = [b for r in system.reactions for b in (r.bursts or {}).values()]
         if any(b.mean.free_symbols & set(setup.symbols) for b in bursts):
             return "takes no means of bursts that are fitted"

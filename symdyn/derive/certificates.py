@@ -13,8 +13,7 @@ from typing import Any
 
 import sympy as sp
 
-from symdyn.declaration import expression
-from symdyn.derive.gradient_methods import FLOWS, TIME, _dot, _function, _weight
+from symdyn.derive.gradient_methods import FLOWS, TIME, _constant, _dot, _function, _weight
 from symdyn.errors import DeclarationError
 
 __all__ = ["Certificate", "descent_certificate"]
@@ -104,8 +103,8 @@ def descent_certificate(
         raise DeclarationError("the heavy ball takes a constant of strong convexity, mu=")
     if kind == "gradient" and resolution is not None:
         raise DeclarationError("a resolution changes nothing about the gradient flow; leave it out")
-    strong = sp.S.Zero if mu is None else expression(mu)
-    root = sp.S.Zero if resolution is None else sp.sqrt(expression(resolution))
+    strong = sp.S.Zero if mu is None else _constant("mu", mu, f)
+    root = sp.S.Zero if resolution is None else sp.sqrt(_constant("resolution", resolution, f))
     gap = f.value - sp.Symbol("f_star")
     d = [x - sp.Symbol(f"{x}_star") for x in f.x]
     g, v, t = f.gradient, f.v, TIME

@@ -87,7 +87,8 @@ def descent(
     Raises
     ------
     DeclarationError
-        For unknown kinds, a function of none of the states, names that clash, and options without effect.
+        For unknown kinds, a function of none of the states, names that clash, constants that are not positive, and options
+        without effect.
 
     See Also
     --------
@@ -105,7 +106,8 @@ def descent(
     x' = x_dot
     x_dot' = -4*sqrt(s)*x_dot - 4*x*(2*sqrt(s) + 1) - 4*x_dot
     """
-    f, mu = _function(objective, states, kind, FLOWS), None if mu is None else expression(mu)
+    f = _function(objective, states, kind, FLOWS)
+    mu = None if mu is None else _constant("mu", mu, f)
     if kind == "gradient":
         if mu is not None or resolution is not None:
             raise DeclarationError("mu and resolution change nothing about the gradient flow; leave them out")
@@ -113,7 +115,7 @@ def descent(
     else:
         if kind == "heavy-ball" and mu is None:
             raise DeclarationError("the heavy ball takes a constant of strong convexity, mu=")
-        root = sp.S.Zero if resolution is None else sp.sqrt(expression(resolution))
+        root = sp.S.Zero if resolution is None else sp.sqrt(_constant("resolution", resolution, f))
         damping, weight = _damping(mu), _weight(mu, root)
         turn = root if kind == "nesterov" else sp.S.Zero
         rates = dict(zip(f.x, f.v, strict=True))
@@ -182,9 +184,10 @@ def descent_map(
     >>> print(sd.derive.descent_map(x**2, [x], "heavy-ball", step=s**2, momentum=b).map[1])
     b*x_dot - 2*x*sqrt(s**2)
     """
-    f, s = _function(objective, states, kind, MAPS), expression(step)
+    f = _function(objective, states, kind, MAPS)
+    s = _constant("step", step, f)
     root, k = sp.sqrt(s), TIME
-    strong = None if mu is None else sp.sqrt(expression(mu) * s)
+    strong = None if mu is None else sp.sqrt(_constant("mu", mu, f) * s)
     if momentum is not None and (kind not in ("heavy-ball", "nesterov") or mu is not None):
         raise DeclarationError("momentum is the beta of heavy-ball and nesterov in place of mu; leave one of them out")
     if strong is None and (kind == "triple-momentum" or (kind == "heavy-ball" and momentum is None)):
@@ -230,9 +233,23 @@ def _dot(a: Iterable[sp.Expr], b: Iterable[sp.Expr]) -> sp.Expr:
     return sp.Add(*(p * q for p, q in zip(a, b, strict=True)))
 
 
-def _at_rest(f: _Function, initial: Mapping[Any, Any] | None) -> dict[Any, Any] | None:
+def _at_rest(f: _Function, initial: Mapping[Any, Any] | None) -> dict[Any, Any]:
     given = {str(k) for k in initial or {}}
-    return None if initial is None else {**{v: 0 for v in f.v if v.name not in given}, **initial}
+    return {**{v: 0 for v in f.v if v.name not in given}, **(initial or {})}
+
+
+def _constant(name: str, value: Any, f: _Function) -> sp.Expr:
+    """A constant of a method, which is positive.
+
+    Raises
+    ------
+    DeclarationError
+        For numbers that are not, and for expressions of states and time.
+    """
+    e = expression(value)
+    if e.free_symbols & {*f.x, *f.v, TIME} or (e.is_number and not e.is_positive):
+        raise DeclarationError(f"{name} is {value}; expected a positive number or an expression of parameters")
+    return e
 
 
 def _function(objective: Any, states: Iterable[Any], kind: str, kinds: tuple[str, ...]) -> _Function:
@@ -241,7 +258,10 @@ def _function(objective: Any, states: Iterable[Any], kind: str, kinds: tuple[str
         raise DeclarationError(
             f"the kind of descent is {kind!r}; expected one of {', '.join(kinds)}.{suggest(str(kind), kinds)}"
         )
-    value, x = expression(objective), tuple(as_symbol(s, "a state") for s in ([states] if isinstance(states, str) else states))
+    value, x = (
+        expression(objective),
+        tuple(as_symbol(s, "a state") for s in ([states] if isinstance(states, str | sp.Symbol) else states)),
+    )
     if not x or len(set(x)) < len(x) or any(s not in value.free_symbols for s in x):
         raise DeclarationError(f"the function {value} is minimised over different symbols that occur in it; got {x}")
     v = tuple(sp.Symbol(derivative_name(s.name, 1)) for s in x)

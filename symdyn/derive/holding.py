@@ -28,7 +28,7 @@ def hold(system: System, step: Any = "h", order: int = 2) -> DiscreteSystem:
     With order 1 they are held at their values at the beginning of the step; with order 2 at those in its middle, where a step
     of order 1 over half the length leads.  Without gates, coupling and time a step is exact.  For :math:`c_i < 0` steps of any
     length lead towards the equilibrium :math:`-r_i / c_i` and not beyond it.  Where a :math:`c_i` that depends on states or
-    time is exactly 0 the quotient is 0/0, and a simulation fails.
+    time is exactly 0 the quotient is 0/0, and a simulation fails; near 0 it loses digits where :math:`c_i` has gates of states.
 
     Parameters
     ----------
@@ -97,7 +97,10 @@ def _step(
     for x, linear in sides.items():
         c, r = dag.replace(linear, at)
         grown = sp.exp(c * h)
-        reached = h if c == 0 else (grown - 1) / c
+        # e^z - 1 = tanh(z/2) (e^z + 1) keeps its digits near 0; of gates sympy takes long over it
+        gated = any(f.free_symbols & sides.keys() for f in linear[0].atoms(sp.Function))
+        raised = grown - 1 if c.is_number or gated else sp.tanh(c * h / 2) * (grown + 1)
+        reached = h if c == 0 else raised / c
         if c != 0 and not c.free_symbols & at.keys() and c.is_zero is not False:  # parameters may be 0
             reached = sp.Piecewise((h, sp.Eq(c, 0)), (reached, True))
         rows[x] = grown * x + reached * r

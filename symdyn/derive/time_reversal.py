@@ -42,7 +42,7 @@ def reverse_time(system: SDESystem, score: Any, *, horizon: Any = None, noise: A
     Raises
     ------
     DeclarationError
-        If a score lacks states, or `horizon` is missing or depends on states or time.
+        If a score lacks states, or `horizon` is missing or depends on states or time; for systems with events and inputs.
 
     References
     ----------
@@ -59,6 +59,7 @@ def reverse_time(system: SDESystem, score: Any, *, horizon: Any = None, noise: A
     """
     if horizon is None:
         raise DeclarationError("reverse_time needs horizon=, the time from which the process runs backwards")
+    _refuse_others(system)
     ito, ell, end = system.ito(), expression(noise), expression(horizon)
     for name, value in (("horizon", end), ("noise", ell)):
         if value.free_symbols & {*system.states, *((system.time,) if name == "horizon" else ())}:
@@ -70,7 +71,9 @@ def reverse_time(system: SDESystem, score: Any, *, horizon: Any = None, noise: A
         flux = sp.Add(*(d[i, j] * s[j] for j in range(len(s))))
         drift.append((-ito.drift[i] + _divergence(d, i, ito.states) + (1 + ell**2) / 2 * flux).xreplace(swap))
     rows = dict(zip(ito.states, drift, strict=True))
-    options: dict[str, Any] = {"parameters": _defaults(ito, (*rows.values(), ell)), "time": ito.time,
+    observables = {o: e.xreplace(swap) for o, e in ito.observables.items()}
+    options: dict[str, Any] = {"parameters": _defaults(ito, (*rows.values(), *observables.values(), ell)), "time": ito.time,
+                               "observables": observables,
                                "provenance": (*ito.provenance, f"reversed in time from {end}")}  # fmt: skip
     if ell == 0:
         return ODESystem(rows, **options)
@@ -102,7 +105,7 @@ def probability_flow(system: SDESystem, score: Any, *, horizon: Any = None) -> O
     Raises
     ------
     DeclarationError
-        If a score lacks states.
+        If a score lacks states; for systems with events and inputs.
 
     References
     ----------
@@ -116,15 +119,16 @@ def probability_flow(system: SDESystem, score: Any, *, horizon: Any = None) -> O
     >>> print(vp.probability_flow({x: -x / 4}))
     x' = -3*x/8
     """
+    _refuse_others(system)
     ito = system.ito()
     d, s = _covariance(ito), read_score(ito, score)
     known = getattr(score, "sigma", None) is not None and getattr(score, "noise", None) is not None
     own = all(i == j or d[i, j] == 0 for i in range(len(s)) for j in range(len(s)))
     timed = own and not d.free_symbols & set(ito.states)
-    observables = {}
+    observables = dict(ito.observables)
     if known and timed and len(set(score.sigmas)) == 1:
         rows = {x: ito.drift[i] + d[i, i] / (2 * score.sigma) * nonlinear(score.noise[x]) for i, x in enumerate(ito.states)}
-        observables = {NOISE_LEVEL: score.sigma}
+        observables = {o: e for o, e in observables.items() if o.name != NOISE_LEVEL} | {NOISE_LEVEL: score.sigma}
     else:
         rows = {
             x: ito.drift[i] - _divergence(d, i, ito.states) / 2 - sp.Add(*(d[i, j] * s[j] for j in range(len(s)))) / 2
@@ -204,6 +208,11 @@ def read_score(system: Any, score: Any) -> list[sp.Expr]:
     if len(listed) != len(states):
         raise DeclarationError(f"the score has {len(listed)} entries; expected {len(states)}, one for each of {list(states)}")
     return [expression(e) for e in listed]
+
+
+def _refuse_others(system: SDESystem) -> None:
+    if reason := system.unmet(["drift"], ["diffusion"]):
+        raise DeclarationError(f"a reversal or flow: {reason}")
 
 
 def _covariance(ito: Any) -> sp.Matrix:

@@ -36,16 +36,17 @@ def discretize(system: System, method: str, step: Any = "h", *, momenta: Iterabl
 
     Runge-Kutta methods advance by :math:`x + h \sum_i b_i k_i`.  With momenta p whose damping is linear,
 
-    .. math:: \dot q = r(p), \qquad \dot p = g(q, t) - c(t)\,p,
+    .. math:: \dot q = r(p, t), \qquad \dot p = g(q, t) - c(t)\,p,
 
     ``"symplectic-euler"``, of order 1, is implicit in the damping and takes the new momenta for the positions,
 
-    .. math:: p' = \frac{p + h\,g(q, t)}{1 + h\,c(t + h)}, \qquad q' = q + h\,r(p'),
+    .. math:: p' = \frac{p + h\,g(q, t)}{1 + h\,c(t + h)}, \qquad q' = q + h\,r(p', t),
 
     and ``"leapfrog"``, of order 2, for damping that is constant in time, is
 
-    .. math:: \bar p = e^{-ch/2} p, \quad \bar q = q + \tfrac h2 r(\bar p), \quad
-              p^* = \bar p + h\,g(\bar q, t + \tfrac h2), \quad q' = \bar q + \tfrac h2 r(p^*), \quad p' = e^{-ch/2} p^*.
+    .. math:: \bar p = e^{-ch/2} p, \quad \bar q = q + \tfrac h2 r(\bar p, t), \quad
+              p^* = \bar p + h\,g(\bar q, t + \tfrac h2), \quad q' = \bar q + \tfrac h2 r(p^*, t + h), \quad
+              p' = e^{-ch/2} p^*.
 
     Parameters
     ----------
@@ -119,6 +120,8 @@ def right_sides(system: System, step: Any, what: str) -> tuple[dict[sp.Symbol, s
     if system.unknowns:
         raise DeclarationError(f"{system.unknowns[0]} is an unknown term; fill it in with with_terms before {what}")
     h = sp.Symbol(step) if isinstance(step, str) else expression(step)
+    if not h.is_Symbol and h.free_symbols & {*system.states, system.time}:
+        raise DeclarationError(f"the step is {h}; expected a symbol, a number or an expression of parameters")
     if h in (*system.states, system.time) or h in system.parameters:
         raise DeclarationError(f"the step is called {h}, as a state, a parameter or the time is; give it another name by step=")
     return dict(zip(system.states, system.deterministic(what), strict=True)), h
@@ -176,7 +179,7 @@ def _leapfrog(sides: Sides, force: Sides, damping: Sides, at: At, h: sp.Expr) ->
     middle = {q: q + h / 2 * at(r, sp.S.Zero).xreplace(first) for q, r in sides.items() if q not in force}
     kicked = {p: first[p] + h * at(g, sp.Rational(1, 2)).xreplace(middle) for p, g in force.items()}
     return {
-        s: shrunk[s] * kicked[s] if s in force else middle[s] + h / 2 * at(r, sp.S.Zero).xreplace(kicked)
+        s: shrunk[s] * kicked[s] if s in force else middle[s] + h / 2 * at(r, sp.S.One).xreplace(kicked)
         for s, r in sides.items()
     }
 

@@ -49,7 +49,8 @@ if TYPE_CHECKING:
     from symdyn.methods.rk4 import Rk4
     from symdyn.methods.rodas4 import Rodas4
     from symdyn.methods.rodas5p import Rodas5p
-    from symdyn.methods.samplers import SamplerOptions, SamplerTable
+    from symdyn.methods.sampler_options import SamplerOptions
+    from symdyn.methods.samplers import SamplerTable
     from symdyn.methods.sbdf2 import Sbdf2
     from symdyn.methods.sra1 import Sra1
     from symdyn.methods.ssa import Ssa
@@ -88,10 +89,8 @@ __getattr__, __dir__, __all__ = lazy(
             "Ipndm",
             "Pndm",
         ),
-        "samplers": (
-            "SamplerOptions",
-            "SamplerTable",
-        ),
+        "sampler_options": ("SamplerOptions",),
+        "samplers": ("SamplerTable",),
         "unipc": (
             "UniPC2",
             "UniPC3",

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from symdyn.methods.options import check_positive
 from symdyn.methods.registry import METHODS
-from symdyn.methods.samplers import Combination, SamplerOptions, SamplerScheme, SamplerTrace
+from symdyn.methods.sampler_options import SamplerOptions
+from symdyn.methods.sampler_traces import Combination, SamplerTrace
+from symdyn.methods.samplers import SamplerScheme
 
 __all__ = ["Bdia"]
 

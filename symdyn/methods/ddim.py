@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from symdyn.methods.registry import METHODS
-from symdyn.methods.samplers import SamplerOptions, SamplerScheme, SamplerTrace
+from symdyn.methods.sampler_options import SamplerOptions
+from symdyn.methods.sampler_traces import SamplerTrace
+from symdyn.methods.samplers import SamplerScheme
 
 __all__ = ["Ddim"]
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from functools import partial
 
 from symdyn.methods.registry import METHODS
-from symdyn.methods.samplers import Combination, SamplerOptions, SamplerScheme, SamplerTrace
+from symdyn.methods.sampler_options import SamplerOptions
+from symdyn.methods.sampler_traces import Combination, SamplerTrace
+from symdyn.methods.samplers import SamplerScheme
 
 __all__ = ["DeisRhoab3", "DeisTab1", "DeisTab2", "DeisTab3"]
 
@@ -47,6 +49,8 @@ class DeisTab1(SamplerOptions):
 class DeisTab2(SamplerOptions):
     r"""One evaluation a step: polynomials of degree 2 in time through N; see `SamplerOptions`.
 
+    Of order 3 where the flow damps the error of the first step, which is of order 1, and else of order 2.
+
     Parameters
     ----------
     nodes : sequence of float, optional
@@ -69,6 +73,8 @@ class DeisTab2(SamplerOptions):
 class DeisTab3(SamplerOptions):
     r"""One evaluation a step: polynomials of degree 3 in time through N; see `SamplerOptions`.
 
+    Of order 4 where the flow damps the error of the first step, which is of order 1, and else of order 2.
+
     Parameters
     ----------
     nodes : sequence of float, optional
@@ -90,6 +96,8 @@ class DeisTab3(SamplerOptions):
 
 class DeisRhoab3(SamplerOptions):
     r"""One evaluation a step: polynomials of degree 3 in :math:`\rho = \sigma/\Psi` through N; see `SamplerOptions`.
+
+    Of order 4 where the flow damps the error of the first step, which is of order 1, and else of order 2.
 
     Parameters
     ----------
@@ -122,7 +130,7 @@ METHODS.register(
 METHODS.register(
     "deis-tab2",
     SamplerScheme(
-        name="deis-tab2", order=3, formula=partial(_formula, points=3, clock="time"), options=DeisTab2,
+        name="deis-tab2", order=2, damped_order=3, formula=partial(_formula, points=3, clock="time"), options=DeisTab2,
         reference="Zhang & Chen, Fast sampling of diffusion models with exponential integrator, ICLR 2023; "
         "Hochbruck & Ostermann, Acta Numerica 19 (2010), 2.5",
     ),
@@ -131,7 +139,7 @@ METHODS.register(
 METHODS.register(
     "deis-tab3",
     SamplerScheme(
-        name="deis-tab3", order=4, formula=partial(_formula, points=4, clock="time"), options=DeisTab3,
+        name="deis-tab3", order=2, damped_order=4, formula=partial(_formula, points=4, clock="time"), options=DeisTab3,
         reference="Zhang & Chen, Fast sampling of diffusion models with exponential integrator, ICLR 2023; "
         "Hochbruck & Ostermann, Acta Numerica 19 (2010), 2.5",
     ),
@@ -140,7 +148,8 @@ METHODS.register(
 METHODS.register(
     "deis-rhoab3",
     SamplerScheme(
-        name="deis-rhoab3", order=4, formula=partial(_formula, points=4, clock="rho"), options=DeisRhoab3, level=True,
+        name="deis-rhoab3", order=2, damped_order=4, formula=partial(_formula, points=4, clock="rho"), level=True,
+        options=DeisRhoab3,
         reference="Zhang & Chen, Fast sampling of diffusion models with exponential integrator, ICLR 2023",
     ),
 )  # fmt: skip

@@ -5,7 +5,9 @@ from __future__ import annotations
 from math import expm1
 
 from symdyn.methods.registry import METHODS
-from symdyn.methods.samplers import SamplerOptions, SamplerScheme, SamplerTrace
+from symdyn.methods.sampler_options import SamplerOptions
+from symdyn.methods.sampler_traces import SamplerTrace
+from symdyn.methods.samplers import SamplerScheme
 
 __all__ = ["DpmSolver2", "DpmSolver3"]
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from functools import partial
 
 from symdyn.methods.registry import METHODS
-from symdyn.methods.samplers import Combination, SamplerOptions, SamplerScheme, SamplerTrace
+from symdyn.methods.sampler_options import SamplerOptions
+from symdyn.methods.sampler_traces import Combination, SamplerTrace
+from symdyn.methods.samplers import SamplerScheme
 
 __all__ = ["DpmSolverPP2m", "DpmSolverPP3m", "ExpAB2"]
 
@@ -58,7 +60,9 @@ class DpmSolverPP2m(SamplerOptions):
 
 
 class DpmSolverPP3m(SamplerOptions):
-    r"""One evaluation a step, of order 3: parabolas in :math:`\lambda` through predictions of data; see `SamplerOptions`.
+    r"""One evaluation a step: parabolas in :math:`\lambda` through predictions of data; see `SamplerOptions`.
+
+    Of order 3 where the flow damps the error of the first step, which is of order 1, and else of order 2.
 
     Parameters
     ----------
@@ -112,7 +116,7 @@ METHODS.register(
 METHODS.register(
     "dpm-solver++3m",
     SamplerScheme(
-        name="dpm-solver++3m", order=3, formula=partial(_adams, order=3), options=DpmSolverPP3m, level=True,
+        name="dpm-solver++3m", order=2, damped_order=3, formula=partial(_adams, order=3), options=DpmSolverPP3m, level=True,
         reference="Lu et al., DPM-Solver++ (arXiv:2211.01095), with the integrals "
         "of Hochbruck & Ostermann, Acta Numerica 19 (2010), 2.5",
     ),

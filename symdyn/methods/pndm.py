@@ -5,7 +5,9 @@ from __future__ import annotations
 from functools import partial
 
 from symdyn.methods.registry import METHODS
-from symdyn.methods.samplers import Combination, SamplerOptions, SamplerScheme, SamplerTrace
+from symdyn.methods.sampler_options import SamplerOptions
+from symdyn.methods.sampler_traces import Combination, SamplerTrace
+from symdyn.methods.samplers import SamplerScheme
 
 __all__ = ["Ipndm", "Pndm"]
 

@@ -8,7 +8,9 @@ from math import expm1
 import numpy as np
 
 from symdyn.methods.registry import METHODS
-from symdyn.methods.samplers import SamplerOptions, SamplerScheme, SamplerTrace
+from symdyn.methods.sampler_options import SamplerOptions
+from symdyn.methods.sampler_traces import SamplerTrace
+from symdyn.methods.samplers import SamplerScheme
 
 __all__ = ["UniPC2", "UniPC3"]
 
@@ -74,7 +76,9 @@ class UniPC2(SamplerOptions):
 
 
 class UniPC3(SamplerOptions):
-    r"""One evaluation a step, of order 4 with its corrector; see `SamplerOptions`.
+    r"""One evaluation a step, with a corrector; see `SamplerOptions`.
+
+    Of order 4 where the flow damps the error of the first step, which is of order 2, and else of order 3.
 
     Parameters
     ----------
@@ -106,7 +110,7 @@ METHODS.register(
 METHODS.register(
     "unipc-3",
     SamplerScheme(
-        name="unipc-3", order=4, formula=partial(_formula, order=3), options=UniPC3, level=True,
+        name="unipc-3", order=3, damped_order=4, formula=partial(_formula, order=3), options=UniPC3, level=True,
         reference="Zhao et al., UniPC, NeurIPS 2023 (arXiv:2302.04867), algorithms 1 and 2 with B(h) = e^h - 1",
     ),
 )  # fmt: skip

@@ -37,7 +37,7 @@ def h_transform(system: SDESystem, end: Mapping[Any, Any], *, horizon: Any) -> S
     Raises
     ------
     DeclarationError
-        For other systems, and if a state is missing in `end`.
+        For other systems, if a state is missing in `end`, and if `horizon` depends on states or time.
 
     References
     ----------
@@ -55,6 +55,8 @@ def h_transform(system: SDESystem, end: Mapping[Any, Any], *, horizon: Any) -> S
     if missing := [s for s in ito.states if s not in targets]:
         raise DeclarationError(f"end= lacks the state {missing[0]}; a process is conditioned on all of {list(ito.states)}")
     last, t = expression(horizon), ito.time
+    if last.free_symbols & {*ito.states, t}:
+        raise DeclarationError(f"horizon is {last}; expected a number or an expression of parameters")
     now = marginal(ito, Normal([0] * len(ito.states), 1))
     rows = {}
     for i, x in enumerate(ito.states):
@@ -62,6 +64,8 @@ def h_transform(system: SDESystem, end: Mapping[Any, Any], *, horizon: Any) -> S
         ahead = sp.simplify(a.xreplace({t: last}) / a)
         spread = sp.simplify((s**2).xreplace({t: last}) - ahead**2 * s**2)
         miss = targets[x] - ahead * (x - c) - c.xreplace({t: last})
+        if spread == 0:
+            raise DeclarationError(f"{x} has no noise, and ends where its drift leads; it cannot be conditioned")
         square = (ito.diffusion * ito.diffusion.T)[i, i]
         rows[x] = ito.drift[i] + square * ahead * miss / spread
     return ito.replace(

@@ -66,7 +66,7 @@ class GaussianMixture:
         if (stds is None) == (covariances is None):
             raise DeclarationError("a GaussianMixture takes stds= or covariances=, one of them")
         w = [expression(_plain(v)) for v in weights]
-        if any(v.is_number and not v > 0 for v in w):
+        if any(v.is_number and not v.is_positive for v in w):
             raise DeclarationError(f"the weights are {[str(v) for v in w]}; expected positive ones")
         total = sp.Add(*w)
         self.weights = tuple(v / total for v in w)
@@ -78,13 +78,15 @@ class GaussianMixture:
             if len(widths) != k or any(len(s) != d for s in widths):
                 raise DeclarationError(f"stds have the shape {np.shape(stds)}; expected ({k},) or ({k}, {d})")
             self.stds = tuple(tuple(expression(_plain(v)) for v in s) for s in widths)
-            if any(v.is_number and not v > 0 for s in self.stds for v in s):
+            if any(v.is_number and not v.is_positive for s in self.stds for v in s):
                 raise DeclarationError("standard deviations must be positive")
         else:
             self.covariances = np.array(covariances, dtype=float)
             fits = self.covariances.shape == (k, d, d) and np.allclose(self.covariances, self.covariances.swapaxes(1, 2))
             if not fits or np.linalg.eigvalsh(self.covariances).min() <= 0:
                 raise DeclarationError(f"covariances must be {k} symmetric positive matrices of {d} rows")
+        if any(v.is_number and not v.is_finite for r in (self.weights, *self.means, *(self.stds or ())) for v in r):
+            raise DeclarationError("weights, means and standard deviations must be finite")
         self.states = tuple(states)
 
     @property
@@ -313,6 +315,11 @@ class GaussianMixture:
         -------
         array of float64
 
+        Raises
+        ------
+        DeclarationError
+            For numbers outside, and in more than one dimension.
+
         Examples
         --------
         >>> import symdyn as sd
@@ -321,6 +328,8 @@ class GaussianMixture:
         """
         _, m, s = self._line()
         q = np.asarray(q, float)
+        if not ((q > 0) & (q < 1)).all():
+            raise DeclarationError(f"q has {q[~((q > 0) & (q < 1))][0]:g}; quantiles are those of numbers between 0 and 1")
         low, high = np.full(q.shape, (m - 40 * s).min()), np.full(q.shape, (m + 40 * s).max())
         for _ in range(200):
             middle = 0.5 * (low + high)

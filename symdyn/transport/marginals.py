@@ -265,7 +265,7 @@ class Marginal:
         Raises
         ------
         DeclarationError
-            If parameters of the schedule have no default values.
+            If parameters of the schedule have no default values, and for times at which there is no density.
 
         Examples
         --------
@@ -278,10 +278,11 @@ class Marginal:
 
         def number(e: Any) -> float:
             found = sp.sympify(e).xreplace(now)
-            try:
-                return float(found)
-            except TypeError:
-                raise DeclarationError(f"{found} has no number; give the schedule numbers for its parameters") from None
+            if found.free_symbols:
+                raise DeclarationError(f"{found} has no number; give the schedule numbers for its parameters")
+            if not (found.is_real and found.is_finite):
+                raise DeclarationError(f"{e} is {found} at the time {time}, where there is no density")
+            return float(found)
 
         a, c, s = (np.array([number(e) for e in row]) for row in (self.alphas, self.shifts, self.sigmas))
         means = np.array([[number(m) for m in row] for row in self.mixture.means]) * a + c
@@ -335,6 +336,8 @@ def marginal(
     >>> sp.simplify(reverting.marginal(sd.transport.Normal(0, 1)).shifts[0])
     mu - mu*exp(-t*theta)
     """
+    if reason := system.unmet(["drift"], ["diffusion"]):
+        raise DeclarationError(f"a marginal: {reason}")
     ito = system.ito()
     if not isinstance(density, GaussianMixture):
         raise DeclarationError(f"the density is a {type(density).__name__}; expected a GaussianMixture or Normal")
@@ -363,13 +366,11 @@ def marginal(
     for i, (rate, affine) in enumerate(zip(form.linear, form.affine, strict=True)):
         key = rate, d[i, i]
         if key not in known:
-            known[key] = _solved(rate, d[i, i], t, begin) if alpha is None else _checked(rate, d[i, i], t, alpha, sigma)
+            known[key] = _solved(rate, d[i, i], t, begin) if alpha is None else _checked(rate, d[i, i], t, begin, alpha, sigma)
         a, s = known[key]
         alphas.append(a)
         sigmas.append(s)
-        shifts.append(
-            sp.S.Zero if affine == 0 else sp.expand(a * integral(sp.powsimp(sp.expand(affine / a)), t, begin, "the drift"))
-        )
+        shifts.append(_shift(rate, affine, a, t, begin))
     found = Marginal(density, ito.states, t, alphas, shifts, sigmas, ito.defaults)
     return found if time is None or time == t else found.at(time)
 
@@ -379,8 +380,22 @@ def _solved(rate: sp.Expr, square: sp.Expr, t: sp.Symbol, start: Any) -> tuple[s
     return alpha, sp.powdenest(sp.sqrt(variance(rate, square, alpha, t, start)), force=True)
 
 
-def _checked(rate: sp.Expr, square: sp.Expr, t: sp.Symbol, alpha: Any, sigma: Any) -> tuple[sp.Expr, sp.Expr]:
+def _shift(rate: sp.Expr, affine: sp.Expr, alpha: sp.Expr, t: sp.Symbol, start: Any) -> sp.Expr:
+    """The solution of m' = a m + c that is 0 at the start."""
+    if affine == 0:
+        return sp.S.Zero
+    level = sp.S.Zero if rate == 0 else sp.cancel(-affine / rate)  # where the drift leads
+    if rate != 0 and t not in level.free_symbols:
+        return sp.expand(level * (1 - alpha))
+    return sp.expand(alpha * integral(sp.powsimp(sp.expand(affine / alpha)), t, start, "the drift"))
+
+
+def _checked(rate: sp.Expr, square: sp.Expr, t: sp.Symbol, start: Any, alpha: Any, sigma: Any) -> tuple[sp.Expr, sp.Expr]:
     a, s = expression(alpha), expression(sigma)
+    for name, e, wanted in (("alpha", a, 1), ("sigma", s, 0)) if start.is_finite else ():
+        begin = sp.simplify(e.xreplace({t: start}))
+        if begin.is_number and not abs(begin - wanted) <= 1e-12:
+            raise DeclarationError(f"{name}= is {begin} at the start {start}, where the density holds; expected {wanted}")
     wrong = {"alpha": (sp.diff(a, t) / a, rate), "sigma": (sp.diff(s**2, t), 2 * rate * s**2 + square)}
     for name, (slope, wanted) in wrong.items():
         for k, place in enumerate(PLACES):

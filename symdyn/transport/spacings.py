@@ -33,7 +33,8 @@ def nodes(flow: ODESystem, steps: int, *, span: Any, spacing: str = "quadratic",
         The first and the last time; from noise to data they decrease.
     spacing : {'quadratic', 'time', 'log-snr', 'karras'}
         What is spaced evenly: :math:`\sqrt t`, t, :math:`\lambda = \log(\alpha/\sigma)` or :math:`(\sigma/\alpha)^{1/7}`.
-        Below 15 steps the spacing matters more than the order of the method.
+        Below 15 steps the spacing matters more than the order of the method.  The time t is that of the flow: where it runs in
+        :math:`T - t`, quadratic nodes are T minus those of the flow in t.
     parameters : mapping, optional
         Over the defaults of the flow.
 
@@ -44,7 +45,8 @@ def nodes(flow: ODESystem, steps: int, *, span: Any, spacing: str = "quadratic",
     Raises
     ------
     DeclarationError
-        For a spacing that is not known, a negative span of 'quadratic', and a flow without noise level.
+        For a spacing that is not known, a negative span of 'quadratic', a flow without noise level, and where the
+        signal-to-noise ratio is infinite or 0 at the first or last time.
 
     References
     ----------
@@ -90,6 +92,9 @@ def _between(flow: ODESystem, steps: int, first: float, last: float, spacing: st
     low, high = sorted((first, last))
     clock = clocks_of(kernel.functions(1).facts, np.array([low, high]), numbers)[0]  # type: ignore[attr-defined]
     ends = clock.log_snr(first), clock.log_snr(last)
+    for time, end in zip((first, last), ends, strict=True):
+        if not np.isfinite(end):
+            raise DeclarationError(f"there is no noise, or no data, at {time:g}, where {spacing} nodes cannot begin or end")
     shares = np.arange(1, steps) / steps
     if spacing == "karras":
         begin, end = (np.exp(-value / KARRAS) for value in ends)

@@ -41,6 +41,13 @@ def test_remainders_are_not_negative_for_convex_functions(kind, options):
         assert value(*((known | point)[v.name] for v in symbols)) > -1e-12
 
 
+def test_flows_and_methods_begin_at_rest_unless_told_otherwise():
+    flow = sd.derive.descent(2 * x**2, x, mu=4)  # x'' + 4 x' + 4 x = 0 from 1 at rest is (1 + 2 t) exp(-2 t)
+    assert float(sd.simulate(flow, [0, 1], initial={"x": 1}, rtol=1e-10, atol=1e-12).x[-1]) == pytest.approx(3 * np.exp(-2))
+    steps = sd.derive.descent_map(2 * x**2, x, step=0.1)
+    assert float(sd.simulate(steps, [0, 1], initial={"x": 1}).x[-1]) == pytest.approx(0.6)
+
+
 def test_a_quartic_falls_along_its_exact_path():
     # x'' + 3 x'/t + 4 x^3 = 0 is solved by 1/(1 + t^2/2)
     flow = sd.derive.descent(x**4, [x])
@@ -142,6 +149,10 @@ def test_flows_of_high_resolution_are_followed_to_the_next_order(kind, near, far
         (lambda: sd.derive.descent(x**2, [y]), "symbols that occur in it"),
         (lambda: sd.derive.descent(x**2, [x], "heavy-ball"), "mu="),
         (lambda: sd.derive.descent(x**2, [x], "gradient", mu=1), "leave them out"),
+        (lambda: sd.derive.descent(x**2, [x], mu=0), "mu is 0; expected a positive number"),
+        (lambda: sd.derive.descent(x**2, [x], mu=1, resolution=x), "resolution is x"),
+        (lambda: sd.derive.descent_map(x**2, [x], step=-1), "step is -1"),
+        (lambda: sd.derive.descent_certificate(x**2, [x], "gradient", mu=t), "mu is t"),
         (lambda: sd.derive.descent(x**2 * sp.Symbol("x_dot"), [x]), "the velocity x_dot"),
         (lambda: sd.derive.descent(x**2 * sp.Symbol("t"), [x]), "the time of the flow"),
         (lambda: sd.derive.descent_map(x**2, [x], "triple-momentum", step=1), "mu="),

@@ -55,6 +55,13 @@ def test_steps_are_those_of_the_integrator():
     assert np.abs(run.q.values - steps.q.values).max() < 1e-14
 
 
+def test_the_leapfrog_is_of_order_2_where_both_rates_contain_time():
+    flow = sd.ODESystem({q: p * (1 + t), p: -q * (1 + t**2)})
+    found = flow.discretize("leapfrog").modified_equation(order=2)
+    for rate, true in zip(found.drift, flow.drift, strict=True):
+        assert sp.expand(sp.series(rate - true, h, 0, 2).removeO()) == 0
+
+
 def test_momenta_can_be_chosen():
     first = sd.ODESystem({q: p, p: -q}).discretize("symplectic-euler", momenta=["q"])
     new = dict(zip(first.states, first.map, strict=True))
@@ -68,6 +75,7 @@ def test_momenta_can_be_chosen():
         (lambda: SWING.discretize("rk5"), "Did you mean 'rk4'"),
         (lambda: SWING.discretize("rodas4"), "got the method 'rodas4'"),
         (lambda: SWING.discretize("euler", "c"), "the step is called c"),
+        (lambda: SWING.discretize("euler", 2 * q), "the step is 2"),
         (lambda: SWING.discretize("euler", momenta=[p]), "euler has none"),
         (lambda: SWING.discretize("leapfrog", momenta=[q]), "other than by linear damping"),
         (lambda: sd.ODESystem({x: x**2}).discretize("leapfrog"), "other than by linear damping"),

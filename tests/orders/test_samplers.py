@@ -1,62 +1,55 @@
-"""Declared orders of samplers on the flow of a mixture, and on semilinear equations that are no diffusion models."""
+"""Declared orders of samplers, on semilinear equations that are no diffusion models and smooth to both ends."""
 
 from __future__ import annotations
-
-from functools import cache
 
 import numpy as np
 import pytest
 import sympy as sp
-import xarray as xr
 from scipy.integrate import solve_ivp
 
 import symdyn as sd
 from symdyn.methods.samplers import SamplerScheme
-from tests.transport.beds import FIRST, LAST, line
 
 y, t = sp.symbols("y t")
 SCHEMES = {name: scheme for name, scheme in sd.METHODS.items() if isinstance(scheme, SamplerScheme)}
-#: Orders that the sheet observes on the mixture up to 320 steps, here between 80 and 160; those of DDIM lie beyond.
-OBSERVED = {"dpm-solver-3": 2.9, "deis-tab2": 2.82, "deis-tab3": 3.77, "deis-rhoab3": 3.77, "unipc-2": 2.93, "unipc-3": 4.17}
-
-
-@cache
-def spaced(n):
-    """Nodes that are even in the signal-to-noise ratio."""
-    return sd.transport.nodes(line(400)[0], n, span=(FIRST, LAST), spacing="log-snr")
-
-
-@pytest.mark.parametrize("method", [name for name in SCHEMES if name != "ddim"])
-def test_on_the_flow_of_a_mixture(method):
-    flow, start, exact = line(400)
-    errors = []
-    for n in (80, 160):
-        nodes = spaced(n)
-        out = sd.simulate(
-            flow, [FIRST, LAST], initial={"x": xr.DataArray(start["x"], dims="trajectory")}, trajectories=400,
-            method=SCHEMES[method].options(nodes=nodes), progress=False,
-        )  # fmt: skip
-        errors.append(np.sqrt(np.mean((out.x.values[:, -1:] - exact) ** 2)))
-    assert np.log2(errors[0] / errors[1]) == pytest.approx(OBSERVED.get(method, SCHEMES[method].order), abs=0.35)
-
-
-#: Equations with a noise level, which makes time the clock of the signal-to-noise ratio: in the first, errors of the beginning
-#: are damped, and the second suits methods of two steps that can be inverted, which no damping leaves stable.
-DAMPED = sd.ODESystem({y: -20 * y + 20 * sp.sin(3 * t + y)}, initial={y: 1}, observables={"noise_level": sp.Rational(1, 20)})
+#: Equations with a noise level for which even times are even in the signal-to-noise ratio or nearly so.  The first keeps the
+#: error of the first steps; the second damps it by exp(-18) or more.
 GROWING = sd.ODESystem({y: y / 2 + sp.sin(3 * t + y)}, initial={y: 1}, observables={"noise_level": 3 * sp.exp(t / 2) - 2})
+DAMPED = sd.ODESystem(
+    {y: -8 * y + 2 * sp.sin(3 * t + y)}, initial={y: 1}, observables={"noise_level": sp.Rational(1, 8)}
+)  # fmt: skip
 
 
-@pytest.mark.parametrize("method", SCHEMES)
-def test_on_equations_that_are_no_diffusion_model(method):
-    leap = method in ("bdia", "o-belm")
-    rate = (lambda s, q: q / 2 + np.sin(3 * s + q)) if leap else (lambda s, q: -20 * q + 20 * np.sin(3 * s + q))
-    exact = solve_ivp(rate, (0, 2), [1.0], method="DOP853", rtol=1e-13, atol=1e-14).y[0, -1]
+def observed(system: sd.ODESystem, rate, method: str, end: float, steps: int) -> float:
+    """The order between a number of steps and twice as many."""
+    exact = solve_ivp(rate, (0, end), [1.0], method="DOP853", rtol=1e-13, atol=1e-14).y[0, -1]
     errors = []
-    for n in (160, 320):
-        chosen = SCHEMES[method].options(nodes=np.linspace(0, 2, n + 1))
-        out = sd.simulate(GROWING if leap else DAMPED, [0, 2], method=chosen, progress=False)
-        errors.append(abs(float(out.y[-1]) - exact))
-    assert np.log2(errors[0] / errors[1]) > SCHEMES[method].order - 0.4
+    for n in (steps, 2 * steps):
+        chosen = SCHEMES[method].options(nodes=np.linspace(0, end, n + 1))
+        errors.append(abs(float(sd.simulate(system, [0, end], method=chosen, progress=False).y[-1]) - exact))
+    return float(np.log2(errors[0] / errors[1]))
+
+
+@pytest.mark.parametrize("method", [name for name in SCHEMES if name != "unipc-3"])
+def test_where_the_error_of_the_first_step_remains(method):
+    found = observed(GROWING, lambda s, q: q / 2 + np.sin(3 * s + q), method, 2, 160)
+    assert found == pytest.approx(SCHEMES[method].order, abs=0.2)
+
+
+def test_the_first_step_of_unipc_is_of_order_2():
+    # 1/(1 + t) solves y' = -y + (y - y^2); the coefficient of its error in h^3 bounds the order of the method by 3
+    system = sd.ODESystem({y: -y + sd.nonlinear(y - y**2)}, initial={y: 1}, observables={"noise_level": 1 + sp.exp(-t)})
+    errors = [
+        abs(float(sd.simulate(system, [0, h, 2 * h], method="unipc-3", progress=False).y[1]) - 1 / (1 + h))
+        for h in (0.02, 0.01)
+    ]
+    assert np.log2(errors[0] / errors[1]) == pytest.approx(SCHEMES["unipc-3"].order, abs=0.1)
+
+
+@pytest.mark.parametrize("method", [name for name, scheme in SCHEMES.items() if scheme.damped_order])
+def test_where_the_error_of_the_first_step_is_damped(method):
+    found = observed(DAMPED, lambda s, q: -8 * q + 2 * np.sin(3 * s + q), method, 3, 120)
+    assert found == pytest.approx(SCHEMES[method].damped_order, abs=0.3)
 
 
 @pytest.mark.parametrize(

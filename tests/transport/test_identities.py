@@ -137,6 +137,50 @@ def test_a_schedule_that_is_given_is_checked():
         sd.SDESystem({x: -sp.sin(t**2) * x}, {x: 1}).marginal(MIXTURE)
 
 
+def test_what_holds_at_the_start_is_checked_of_a_schedule_that_is_given():
+    process = sd.SDESystem({x: -x}, {x: sp.sqrt(2)})
+    with pytest.raises(DeclarationError, match="alpha= is 2 at the start 0, where the density holds; expected 1"):
+        process.marginal(MIXTURE, alpha=2 * sp.exp(-t), sigma=sp.sqrt(1 - sp.exp(-2 * t)))
+    with pytest.raises(DeclarationError, match="sigma= is 2 at the start 0"):
+        process.marginal(MIXTURE, alpha=sp.exp(-t), sigma=sp.sqrt(1 + 3 * sp.exp(-2 * t)))
+
+
+def test_a_mean_that_is_reverted_to_at_a_rate_that_varies_has_a_marginal():
+    # m' = b (2 - m) from the mean m(0) of the data, whatever b(t) is
+    process = sd.SDESystem({x: b / 2 * (2 - x)}, {x: sp.sqrt(b)})
+    found = process.marginal(MIXTURE)
+    assert is_zero(found.shifts[0] - 2 * (1 - found.alpha))
+    assert is_zero(fokker_planck_residual(process, found))
+
+
+def test_a_reversal_keeps_observables_in_its_own_time():
+    process = sd.SDESystem({x: -x}, {x: 1}, observables={y: t * x})
+    assert sp.expand(process.reverse_time({x: -x}, horizon=3).observables[y] - (3 - t) * x) == 0
+    assert sp.expand(process.probability_flow({x: -x}, horizon=3).observables[y] - (3 - t) * x) == 0
+    assert process.probability_flow({x: -x}).observables == process.observables
+
+
+def test_what_is_no_linear_diffusion_in_time_is_refused():
+    u = sd.Path("u", [0, 1], [0, 1])
+    driven = sd.SDESystem({x: -x}, {x: u})
+    for derived in (
+        lambda: driven.marginal(MIXTURE), lambda: driven.reverse_time({x: -x}, horizon=1),
+        lambda: driven.probability_flow({x: -x}), lambda: driven.h_transform({x: 0}, horizon=1),
+    ):  # fmt: skip
+        with pytest.raises(DeclarationError, match="inputs over time"):
+            derived()
+    with pytest.raises(DeclarationError, match="horizon is t"):
+        sd.SDESystem({x: -x}, {x: 1}).h_transform({x: 0}, horizon=t)
+    with pytest.raises(DeclarationError, match="y has no noise"):
+        sd.SDESystem({x: -x, y: -y}, {x: 1, y: 0}).h_transform({x: 0, y: 0}, horizon=1)
+    with pytest.raises(DeclarationError, match="at the time -1, where there is no density"):
+        sd.SDESystem({x: -x}, {x: 1}).marginal(sd.transport.Normal(0, 0.1)).at(-1)
+    with pytest.raises(DeclarationError, match="must be finite"):
+        sd.transport.Normal(float("inf"), 1)
+    with pytest.raises(DeclarationError, match="q has 1; quantiles"):
+        sd.transport.Normal(0, 1).quantile([0.5, 1])
+
+
 def test_a_conditioned_process_is_the_bridge():
     # an Ornstein-Uhlenbeck bridge from x(0) to x(T) = z has the drift -x + 2 (z e^(T-t) - x) / (e^(2(T-t)) - 1)
     z, T = sp.symbols("z T", positive=True)

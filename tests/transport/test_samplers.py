@@ -45,6 +45,7 @@ def test_errors_on_a_ring_against_dop853(method, evaluations, spacing, known):
 def test_random_mixtures_against_their_quantile_maps():
     rng = np.random.default_rng(7)
     process = preserving(x)
+    nodes = sd.transport.nodes(line(5)[0], 400, span=(FIRST, LAST), spacing="log-snr")  # of the process
     for _ in range(3):
         count = int(rng.integers(2, 5))
         mixture = sd.transport.GaussianMixture(
@@ -52,7 +53,7 @@ def test_random_mixtures_against_their_quantile_maps():
         )
         noised, q = process.marginal(mixture), (np.arange(64) + 0.5) / 64
         flow = process.probability_flow(noised)
-        chosen = sd.methods.DeisTab3(nodes=sd.transport.nodes(flow, 400, span=(FIRST, LAST), spacing="log-snr"))
+        chosen = sd.methods.DeisTab3(nodes=nodes)
         start = xr.DataArray(noised.at(FIRST).quantile(q), dims="trajectory")
         out = sd.simulate(flow, [FIRST, LAST], initial={x: start}, trajectories=64, method=chosen, progress=False)
         assert np.abs(out.x[:, -1].values - noised.at(LAST).quantile(q)).max() < 2e-5
@@ -217,6 +218,16 @@ def test_where_coefficients_are_singular_the_error_says_so():
     between = flow.probability_flow(flow.marginal(sd.transport.Normal(1, 0.5)))
     with pytest.raises(CompileError, match=r"singular or nearly so between .*; move the first or last node"):
         sd.simulate(between, np.linspace(1, 0.01, 5), initial={x: 0.3}, method="ddim", progress=False)
+
+
+def test_where_noise_ends_is_no_node_of_what_divides_by_it():
+    flow, _, _ = line(5)
+    for spacing in ("log-snr", "karras"):
+        with pytest.raises(DeclarationError, match=f"no noise, or no data, at 0, where {spacing} nodes cannot"):
+            sd.transport.nodes(flow, 4, span=(1, 0), spacing=spacing)
+    for method in ("unipc-2", "dpm-solver++2m"):
+        with pytest.raises(CompileError, match="move the first or last node"):
+            sd.simulate(flow, np.linspace(1, 0, 6), initial={x: 0.3}, method=method, progress=False)
 
 
 def test_runs_of_samplers_can_be_replayed(tmp_path):

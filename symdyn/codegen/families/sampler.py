@@ -119,8 +119,12 @@ def _rows(request: _Request) -> tuple[SamplerRows, int]:
     output = np.full(len(nodes), -1)
     for k, t in enumerate(times - times[0]):
         output[int(np.argmin(np.abs(offsets - t)))] = k
-    table = scheme.table(clocks_of(facts, nodes, parameters), {"gamma": options.gamma})
-    if not all(np.isfinite(c).all() for c in (*table.coefficients, table.shifts)):
+    try:
+        table = scheme.table(clocks_of(facts, nodes, parameters), {"gamma": options.gamma})
+        finite = all(np.isfinite(c).all() for c in (*table.coefficients, table.shifts))
+    except (ZeroDivisionError, OverflowError):
+        finite = False
+    if not finite:
         raise CompileError(
             f"the coefficients of {scheme.name!r} at these nodes are not finite: the linear part, or the noise level, is "
             "singular at one of them; move the first or last node"

@@ -121,7 +121,7 @@ def stops_within(
     at, sizes = np.empty((count, 0)), np.empty((count, 0))
     if program is not None:
         made = Program.from_json(program)
-        if system is None or len(made.blocks[2][1]) == parameters.shape[1]:
+        if system is None or not system.inputs or len(made.blocks[2][1]) == parameters.shape[1]:
             at, sizes = _evaluated(made, parameters.astype(real).astype(float))
         else:
             at, sizes = _within_segments(made, system, parameters, times)
@@ -160,7 +160,8 @@ def _within_segments(
         begins, rows = segment_rows(system, row, times)
         with np.errstate(all="ignore"):
             at, sizes = _evaluated(program, rows)
-            inside = (at >= begins[:-1, None]) & (at <= begins[1:, None])
+            lower = np.concatenate([[-np.inf], begins[1:-1]])  # a history may have kinks before the first time
+            inside = (at >= lower[:, None]) & (at <= begins[1:, None])
         found.append((at[inside], sizes[inside]))
     most = max(len(at) for at, _ in found)
     padded = [np.array([np.pad(part, (0, most - len(part)), constant_values=np.inf) for part in parts])

@@ -101,7 +101,8 @@ def _isolate(folder: Path, seconds: float, changed: bool) -> None:
     for stream in (0, 1, 2):
         os.dup2(nowhere, stream)
     resource.setrlimit(resource.RLIMIT_CPU, (int(seconds) + 1, int(seconds) + 1))
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    room = MEMORY + int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()  # beside what is mapped
+    resource.setrlimit(resource.RLIMIT_AS, (room, room))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     tempfile.tempdir = str(folder)
     if not changed:

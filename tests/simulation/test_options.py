@@ -24,7 +24,7 @@ METHODS = sd.methods
 def test_every_method_has_a_class_of_its_own(name):
     scheme = sd.METHODS[name]
     chosen = scheme.options()
-    assert (type(chosen).method, type(chosen).__name__.lower()) == (name, name.replace("-", ""))
+    assert (type(chosen).method, type(chosen).__name__.lower()) == (name, name.replace("-", "").replace("+", "p"))
     assert getattr(METHODS, type(chosen).__name__) is type(chosen)
     assert set(chosen.given) <= family_of(scheme).reads(scheme)
     assert pickle.loads(pickle.dumps(chosen)) == chosen

@@ -5,7 +5,6 @@ Texts are those of the modules in which the entries are, so that they say what t
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import re
 from typing import Any
@@ -17,8 +16,9 @@ from symdyn.inference.noise_laws import LAWS
 
 
 def module_text(thing: Any) -> list[str]:
-    """The docstring of the module of a class or function."""
-    return (inspect.getdoc(importlib.import_module(thing.__module__)) or "").splitlines()
+    """The docstring of the module of a class or function; nothing of one that was made elsewhere than in a file."""
+    module = inspect.getmodule(thing)
+    return [] if module is None else (inspect.getdoc(module) or "").splitlines()
 
 
 def one_line(thing: Any) -> str:

@@ -43,7 +43,7 @@ def draw_learned(learned: Learned, *, axes: Any = None) -> Any:
     >>> import numpy as np, sympy as sp, symdyn as sd
     >>> x, f = sp.Symbol("x"), sd.network("f", [sp.Symbol("x")], width=3)
     >>> data = {"t": np.arange(30), "x": 2.0 * 0.9 ** np.arange(30)}
-    >>> found = sd.learn(sd.DiscreteSystem({x: f(x)}), data, iterations=20)
+    >>> found = sd.learn(sd.DiscreteSystem({x: f(x)}), data, iterations=20, progress=False)
     >>> [axis.get_ylabel() for axis in found.plot().axes]
     ['x', 'f(x)']
     """

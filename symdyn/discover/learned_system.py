@@ -52,7 +52,8 @@ class Learned(LearnedVerbs):
     >>> import numpy as np, sympy as sp, symdyn as sd
     >>> x = sp.Symbol("x")
     >>> data = {"t": np.arange(30), "x": 2.0 * 0.9 ** np.arange(30)}
-    >>> found = sd.learn(sd.DiscreteSystem({x: sd.network("f", [x], width=3)(x)}), data, members=1, iterations=20)
+    >>> f = sd.network("f", [x], width=3)
+    >>> found = sd.learn(sd.DiscreteSystem({x: f(x)}), data, members=1, iterations=20, progress=False)
     >>> found.system.networks
     (f(x),)
     """
@@ -87,7 +88,7 @@ class Learned(LearnedVerbs):
         >>> import numpy as np, sympy as sp, symdyn as sd
         >>> x, f = sp.Symbol("x"), sd.network("f", [sp.Symbol("x")], width=3)
         >>> data = {"t": np.arange(30), "x": 2.0 * 0.9 ** np.arange(30)}
-        >>> found = sd.learn(sd.DiscreteSystem({x: f(x)}), data, members=1, iterations=60)
+        >>> found = sd.learn(sd.DiscreteSystem({x: f(x)}), data, members=1, iterations=60, progress=False)
         >>> bool(abs(found.term(f).evaluate([1.0]) - 0.9) < 0.01)
         True
         """
@@ -115,7 +116,7 @@ class Learned(LearnedVerbs):
         >>> import numpy as np, sympy as sp, symdyn as sd
         >>> x, f = sp.Symbol("x"), sd.network("f", [sp.Symbol("x")], width=3)
         >>> data = {"t": np.arange(30), "x": 2.0 * 0.9 ** np.arange(30)}
-        >>> found = sd.learn(sd.DiscreteSystem({x: f(x)}), data, members=2, iterations=40)
+        >>> found = sd.learn(sd.DiscreteSystem({x: f(x)}), data, members=2, iterations=40, progress=False)
         >>> inside, outside = found.spread(f, [[1.0], [9.0]])
         >>> bool(inside < outside)
         True
@@ -167,7 +168,8 @@ class Learned(LearnedVerbs):
         >>> import tempfile, numpy as np, sympy as sp, symdyn as sd
         >>> x = sp.Symbol("x")
         >>> data = {"t": np.arange(30), "x": 2.0 * 0.9 ** np.arange(30)}
-        >>> found = sd.learn(sd.DiscreteSystem({x: sd.network("f", [x], width=3)(x)}), data, members=1, iterations=9)
+        >>> f = sd.network("f", [x], width=3)
+        >>> found = sd.learn(sd.DiscreteSystem({x: f(x)}), data, members=1, iterations=9, progress=False)
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     found.save(f"{folder}/f.npz")
         ...     sd.Learned.load(f"{folder}/f.npz").system == found.system

@@ -400,7 +400,6 @@ def test_natural_sizes_of_constants():
             lambda d: sd.fit(sd.DiscreteSystem({N: r * N * sp.Symbol("dW")}), d),
             "fitting needs a map without random numbers, this one draws dW",
         ),
-        (lambda d: sd.fit(sd.SDESystem({N: r * N}, {N: 1}), d), "fitting does not know Wiener noise, which this SDESystem has"),
     ],
 )  # fmt: skip
 def test_errors_say_what_is_wrong(call, message):

@@ -146,7 +146,7 @@ def _exchange(mutant: Mutant, tree: ast.Module, *, try_only: bool = False) -> bo
     old = [
         f
         for f in gc.get_objects()
-        if isinstance(f, FunctionType) and f.__code__.co_filename == path and f.__code__.co_qualname == mutant.function
+        if type(f) is FunctionType and f.__code__.co_filename == path and f.__code__.co_qualname == mutant.function
     ]
     if not old or len(new) != 1 or any(f.__code__.co_freevars != new[0].co_freevars for f in old):
         return False

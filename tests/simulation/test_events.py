@@ -476,3 +476,12 @@ def test_a_priority_that_is_no_number_is_a_failure():
     events = [sd.Event(x > 1, {y: 1}, priority=sp.sqrt(-x)), sd.Event(x > 1, {y: 2}, priority=0)]
     with pytest.raises(sd.SimulationError, match="not a number"):
         sd.simulate(sd.ODESystem({x: 1, y: 0}, events=events, initial={x: 0, y: 0}), [0, 2], progress=False)
+
+
+@pytest.mark.parametrize(("method", "options"), [("dop853", {}), ("taylor", {}), ("rk4", {"step": 0.05})])
+def test_a_condition_of_time_that_rounding_keeps_false_at_its_crossing_turns_true_once(method, options):
+    t = sp.Symbol("t")
+    kicked = sd.ODESystem({x: y, y: -x}, initial={x: 1, y: 0}, events=sd.Event(sp.sin(2 * t) >= 0, {y: y + 1}, record=12))
+    run = sd.simulate(kicked, [0, 30], method=method, progress=False, **options)
+    assert int(run.fired.squeeze()) == 9
+    np.testing.assert_allclose(run.fired_at.values.ravel()[:9], np.pi * np.arange(1, 10), rtol=1e-12)

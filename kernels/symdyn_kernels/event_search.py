@@ -28,8 +28,8 @@ from symdyn_kernels.status import NEGATIVE_DELAY, NOT_FINITE, SUCCESS
 
 __all__ = ["crossed"]
 
-#: Rounding of times, relative to them.
-ROUNDED = 4.0 * np.finfo(np.float64).eps
+#: Rounding of times, and the gap of times that have come together, relative to them.
+ROUNDED, TOGETHER = 4.0 * np.finfo(np.float64).eps, 1e-6
 #: Evaluations in search of a peak.
 MOST_CLIMBS = 6
 #: Errors of the polynomial through margins, relative to the least and to the largest of them, from which on an interval is
@@ -117,10 +117,11 @@ def _jump(events, memory, polynomial, l, n, W, pb, lanes, lagged):
             _margins_at(events, memory, polynomial, part, l, n, W, pb, lanes, lagged)
             for e in range(events.flags.size):
                 apart = memory.unsure[l, e] != 0 and ld(memory.samples, e * W + l) >= 0.0
-                # a fall by less than the rounding of time moves the margin counts where times come together alone
+                # a fall by less than what rounding of time does to the margin counts only where times have come together
                 v, near = ld(memory.margins, e * W + l), memory.near[l, e]
                 slope = abs(ld(memory.samples, e * W + l) - near) / (PARTS[0] * (ld(lanes[TNEW], l) - ld(lanes[T], l)))
-                moved = abs(v - near) > ROUNDED * abs(ld(lanes[T], l)) * slope or memory.shrinking[l, e] > 1
+                close = memory.gap[l, e] < TOGETHER * abs(ld(lanes[T], l))
+                moved = close or abs(v - near) > ROUNDED * abs(ld(lanes[T], l)) * slope
                 if apart and moved and settle(events, memory, l, e, v):
                     found = part
     return found

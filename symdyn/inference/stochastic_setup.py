@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import sympy as sp
 
+from symdyn.declaration import expression
 from symdyn.inference.data import Observations
 from symdyn.inference.fit_problem import FittedColumn
 from symdyn.inference.formulas import ArrayFormulas
@@ -100,7 +101,7 @@ class StochasticSetup:
     @cached_property
     def _beginning(self) -> ArrayFormulas:
         known = {p: sp.Float(v) for p, v in self.known.items()}
-        return ArrayFormulas([sp.sympify(e).xreplace(known) for e in self.initial.values()], self.symbols, self.symbols)
+        return ArrayFormulas([expression(e).xreplace(known) for e in self.initial.values()], self.symbols, self.symbols)
 
     def path_starts(self, group: PathGroup, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Initial states (M, G, n) of paths, and derivatives: what was measured without noise is where a path begins."""

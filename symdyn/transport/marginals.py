@@ -277,7 +277,7 @@ class Marginal:
         now = {**self._defaults, self.time: expression(time)}
 
         def number(e: Any) -> float:
-            found = sp.sympify(e).xreplace(now)
+            found = expression(e).xreplace(now)
             if found.free_symbols:
                 raise DeclarationError(f"{found} has no number; give the schedule numbers for its parameters")
             if not (found.is_real and found.is_finite):

@@ -5,9 +5,12 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -98,8 +101,9 @@ class _Process:
             timer.start()
             complete = False
             try:
-                process.stdin.write(json.dumps({**request, "size": len(text)}).encode() + b"\n" + text)
-                process.stdin.flush()
+                with _errors_of_pipes():
+                    process.stdin.write(json.dumps({**request, "size": len(text)}).encode() + b"\n" + text)
+                    process.stdin.flush()
                 head = process.stdout.readline()
                 if head:
                     answer = json.loads(head)
@@ -133,12 +137,29 @@ class _Process:
         if process is not None:
             process.kill()
             process.wait()
-            for pipe in (process.stdin, process.stdout):
-                try:
-                    if pipe is not None:
-                        pipe.close()
-                except OSError:  # what was not written is of no use
-                    pass
+            with _errors_of_pipes():
+                for pipe in (process.stdin, process.stdout):
+                    try:
+                        if pipe is not None:
+                            pipe.close()
+                    except OSError:  # what was not written is of no use
+                        pass
+
+
+@contextmanager
+def _errors_of_pipes() -> Iterator[None]:
+    """Writing to a process that has ended raises, also where this one has given SIGPIPE back its default, which ends it."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows has no such signal
+        yield
+        return
+    pipe = {signal.SIGPIPE}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, pipe)
+    try:
+        yield
+    finally:
+        if not pipe & before and pipe & signal.sigpending():
+            signal.sigwait(pipe)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 _process = _Process()

@@ -227,6 +227,25 @@ def test_a_text_that_ends_the_process(monkeypatch):
     assert len(read_antimony("A => B; k*A").reactions) == 1
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signal")
+def test_a_text_that_ends_the_process_of_a_program_that_ends_at_broken_pipes():
+    """As scripts do that write to head(1); run apart, since it would end the tests."""
+    script = (
+        "import signal, symdyn as sd\nfrom symdyn.io import _reading\n"
+        "signal.signal(signal.SIGPIPE, signal.SIG_DFL)\nsd.read_antimony('A => B; k*A')\n"
+        "started = _reading._process.started\n"
+        "def killed():\n    process = started()\n    process.kill()\n    process.wait()\n    return process\n"
+        "_reading._process.started = killed\n"
+        "try:\n    sd.read_antimony('A => B; k*A')\nexcept sd.DeclarationError as error:\n    print(error)\n"
+        "_reading._process.started = started\nprint(sd.read_antimony('A => B; k*A'))\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p or os.getcwd() for p in sys.path)}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done
+    assert "libantimony crashed on it (signal 9)" in done.stdout
+    assert done.stdout.endswith("A -> B, k\n")
+
+
 def _run_here(folder, name, script, before=""):
     """The output of a script of that name in a folder."""
     (folder / name).write_text(script)

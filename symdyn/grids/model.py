@@ -37,7 +37,9 @@ class Workspace:
 
     def __init__(self, model: GridModel, blocks: int) -> None:
         self.arrays = [np.zeros(blocks * model.block + 8), np.zeros(model.work + 8)]
-        self.states, self.work = ((a.ctypes.data + 63) // 64 * 64 for a in self.arrays)
+        addresses = [(a.ctypes.data + 63) // 64 * 64 for a in self.arrays]
+        self.states: int = addresses[0]
+        self.work: int = addresses[1]
 
 
 class GridModel:

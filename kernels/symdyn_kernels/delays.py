@@ -26,7 +26,7 @@ from symdyn_kernels.status import MOST_KEPT, NEGATIVE_DELAY, SUCCESS, TOO_MANY_K
 
 __all__ = [
     "MOST_REPEATS", "Past", "begin_past", "evaluate", "foreseen", "keep", "next_jump", "note_jump", "past_memory", "past_size",
-    "propose", "recall", "record_past", "refuse_unsettled", "reopen", "revisit", "shorten", "slope_ahead", "unsettled",
+    "propose", "recall", "record_again", "record_past", "refuse_unsettled", "reopen", "revisit", "shorten", "slope_ahead", "unsettled",
 ]  # fmt: skip
 
 #: Numbers of a record before its coefficients.
@@ -345,6 +345,14 @@ def record_past(delays, past, n, W, pb, lanes, output, status, solved):
             status[k] = NEGATIVE_DELAY
         past.ahead[l] = before
         past.written[l] = output.due[l]
+
+
+@njit(**INNER)
+def record_again(past, l, output):
+    """Let outputs between the end of the last step and the beginning of the next be recorded anew."""
+    last = past.rows[l, past.stored[l] - 1, END] if past.stored[l] > 0 else np.inf
+    while past.written[l] > 0 and output.times[past.written[l] - 1] > last:
+        past.written[l] -= 1
 
 
 @njit(**INNER)

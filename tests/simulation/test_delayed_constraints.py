@@ -107,6 +107,16 @@ def test_events_conditions_and_observables():
     assert abs(ended.first_passage.item() - 1.25) < 1e-12
 
 
+def test_inputs_change_after_the_outputs_of_their_step():
+    """z = u + z(t - 1/2)/2, of an input that is 1 from 1 to 2."""
+    u, half = sd.Path("u", [0, 1, 2, 5], [0, 1, 0, 0], "hold"), sp.Rational(1, 2)
+    system = sd.ODESystem({x: z}, algebraic={z: z - Z(t - half) / 2 - u}, history={z: 0}, initial={x: 0})
+    data = sd.simulate(system, np.arange(13) / 4, **TIGHT)
+    levels = [0, 0, 0, 0, 1, 1, 1.5, 1.5, 0.75, 0.75, 0.375, 0.375, 0.1875]
+    np.testing.assert_allclose(data.z, levels, atol=1e-14)
+    np.testing.assert_allclose(data.x, np.concatenate([[0], np.cumsum(levels[:-1])]) / 4, atol=1e-10)
+
+
 def test_sensitivities_equal_difference_quotients():
     cubic = {z: z**3 + z - k * X(t - 1)}
     system = sd.ODESystem({x: -k * z + Z(t - 1) / 4}, {k: 0.8}, algebraic=cubic, history={x: sp.cos(k * t)})
@@ -133,7 +143,10 @@ def test_what_would_be_wrong_is_refused():
     with pytest.raises(sd.CompileError, match="algebraic"):
         sd.simulate(moving, [0, 1], method="tsit5")
     root = sd.ODESystem({x: -1}, algebraic={z: z**2 - X(t - 1)}, history={x: 1}, initial={z: 1})
-    for first, message in ((0.5, "the step size fell"), (-1, "algebraic equations")):  # z = sqrt(1.5 - t), and a jump to nothing
+    for first, message in (
+        (0.5, "the step size fell"),
+        (-1, "algebraic equations"),
+    ):  # z = sqrt(1.5 - t), and a jump to nothing
         with pytest.raises(sd.SimulationError, match=message):
             sd.simulate(root, [0, 0.5, 1, 3], initial={x: first}, progress=False)
 

@@ -32,6 +32,7 @@ from symdyn_kernels.delays import (
     past_size,
     propose,
     recall,
+    record_again,
     record_past,
     refuse_unsettled,
     reopen,
@@ -414,6 +415,8 @@ def chunk(arguments):
             emit(polynomial, n, W, output, lanes, spare)
             if passed_by > 0.0:
                 hold(ended, fb + 8 * yt, n, W, output)
+            if DELAYS and recorded:  # before inputs change
+                record_past(delays, past, n, W, pb, lanes, output, status, solved)
         if EVENTS and happened > 0.0:
             for l in range(W):
                 k = who[l]
@@ -425,11 +428,12 @@ def chunk(arguments):
                             fresh[l] = AFTER_EVENT
                             if DELAYS:
                                 note_jump(past, l, ld(lanes[TNEW], l))
+                                record_again(past, l, output)
                         elif fresh[l] == 0:  # it is at no stop
                             fresh[l] = KNOT
                     happening.happens[l] = 0
                     alarm += 1.0
-        if DELAYS and recorded and (outputs > 0.0 or happened > 0.0):
+        if EVENTS and DELAYS and recorded and happened > 0.0:
             record_past(delays, past, n, W, pb, lanes, output, status, solved)
         # rejected lanes keep their state: it is copied to the new buffers, which are then the current ones
         for l in range(W):

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
-__all__ = ["formula", "methods", "table"]
+from symdyn import attached
 
-#: Where the bases are that get methods.
-ATTACHED = "symdyn.attached"
+__all__ = ["formula", "methods", "table"]
 
 _HEAD = "text-align: left; padding: 2px 10px; border-bottom: 1px solid #999"
 _CELL = "text-align: left; padding: 2px 10px"
@@ -41,5 +40,5 @@ def methods(cls: type) -> str:
     >>> methods(type("Map", (MapVerbs,), {}))
     '<div style="opacity: 0.6">methods: modified_equation</div>'
     """
-    names = [n for base in cls.__mro__ if base.__module__ == ATTACHED for n in vars(base) if not n.startswith("_")]
+    names = [n for base in cls.__mro__ if base.__module__ == attached.__name__ for n in vars(base) if not n.startswith("_")]
     return f'<div style="opacity: 0.6">methods: {", ".join(names)}</div>' if names else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import sympy as sp
+from scipy import stats
 from scipy.optimize import least_squares
 from scipy.stats import f as fisher
 

@@ -26,7 +26,8 @@ from symdyn_kernels.status import MOST_KEPT, NEGATIVE_DELAY, SUCCESS, TOO_MANY_K
 
 __all__ = [
     "MOST_REPEATS", "Past", "begin_past", "evaluate", "foreseen", "keep", "next_jump", "note_jump", "past_memory", "past_size",
-    "propose", "recall", "record_again", "record_past", "refuse_unsettled", "reopen", "revisit", "shorten", "slope_ahead", "unsettled",
+    "propose", "recall", "record_again", "record_past", "refuse_unsettled", "reopen", "revisit", "shorten", "slope_ahead",
+    "unsettled",
 ]  # fmt: skip
 
 #: Numbers of a record before its coefficients.

@@ -197,7 +197,7 @@ class _Reduction:
             )
         if delayed := delays_in([self.equations[k] for k in rows], system.names):
             raise DeclarationError(
-                f"the algebraic equation 0 = {self.equations[rows[0]]} has to be differentiated, and {delayed[0]} would be too; "
+                f"the algebraic equation 0 = {self.equations[rows[0]]} has to be differentiated, and {delayed[0]} with it; "
                 "with delays algebraic equations determine their states without that: they are of index 1"
             )
         for z in [z for z in self.unknowns if any(self.equations[k].has(z) for k in rows)]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import sympy as sp
+from symdyn_kernels.status import BAD_DELAY
 
 import symdyn as sd
-from symdyn_kernels.status import BAD_DELAY
 
 SCRIPT = """
 v, I, A, k, t, x, y, u0 = sp.symbols("v I A k t x y u0")
@@ -152,7 +152,8 @@ for persistent in (True, False):
     spell = sd.Event((t > 1) & (t < 2), {n: n + 1}, delay=w, persistent=persistent)
     both(f"spell {persistent}", sd.ODESystem({x: 1, n: 0}, initial={x: 0, n: 0}, events=spell), [0, 1.4, 1.6, 4], **sweep)
 # at the same time, by priority: 2, then 1, then that without
-order = [sd.Event(x >= 1, {y: 10 * y + 3}), sd.Event(x >= 1, {y: 10 * y + 1}, priority=w), sd.Event(x >= 1, {y: 10 * y + 2}, priority=2)]
+order = [sd.Event(x >= 1, {y: 10 * y + 3}), sd.Event(x >= 1, {y: 10 * y + 1}, priority=w),
+         sd.Event(x >= 1, {y: 10 * y + 2}, priority=2)]
 both("order", sd.ODESystem({x: 1, y: 0}, initial={x: 0, y: 0}, events=order), [0, 1, 2], parameters={w: [1, 3]})
 # the first of them makes the condition of the other false, which does not persist
 rivals = [sd.Event(x >= 1, {x: 0, y: y + 1}, priority=2), sd.Event(x >= 1, {x: 0, y: y + 100}, persistent=False, priority=1)]
@@ -161,7 +162,8 @@ both("rivals", sd.ODESystem({x: 1, y: 0}, initial={x: 0, y: 0}, events=rivals), 
 begins = [sd.Event(x >= 1, {n: n + 1}, initial=False), sd.Event(t < 5, {n: n + 10}, initial=False, delay=w)]
 both("begins", sd.ODESystem({x: 1, n: 0}, initial={x: 2, n: 0}, events=begins), [0, 1, 2], **sweep)
 both("negative", late, [0, 1.1, 2.2], parameters={w: [0.5, -0.5]})
-both("crowded", sd.ODESystem({x: 40, n: 0}, initial={x: 0, n: 0}, events=sd.Event(x >= 1, {x: x - 1}, delay=w)), [0, 1, 2, 9], **sweep)
+falls = sd.Event(x >= 1, {x: x - 1}, delay=w)
+both("crowded", sd.ODESystem({x: 40, n: 0}, initial={x: 0, n: 0}, events=falls), [0, 1, 2, 9], **sweep)
 train = sd.ODESystem({x: 40, n: 0}, initial={x: 0, n: 0}, events=[
     sd.Event(x >= 1, {x: 0}), sd.Event(x < 0.5, {n: n + 1}, delay=w, record=3)])
 both("train", train, [0, 1, 4, 6], parameters={w: [0.11, 4]})
@@ -177,8 +179,10 @@ both("dosed", dosed, [0, 1, 2, 3, 4, 5, 9], "ssa", seed=3, trajectories=4, rtol=
 stock = sd.DiscreteSystem({A: A + 1}, initial={A: 0}, events=sd.Event(A >= 3, {A: 0}, delay=2))
 both("stock", stock, range(0, 20), "iterate", rtol=None, atol=None)
 """
-LATE = ["late", "kept", "persistent True", "persistent False", "spell True", "spell False", "order", "rivals", "begins", "negative",
-        "crowded", "train", "ends", "doses", "noisy", "stock", "dosed"]  # fmt: skip
+LATE = [
+    "late", "kept", "persistent True", "persistent False", "spell True", "spell False", "order", "rivals", "begins", "negative",
+    "crowded", "train", "ends", "doses", "noisy", "stock", "dosed",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", LATE)

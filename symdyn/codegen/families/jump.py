@@ -192,7 +192,7 @@ class JumpFamily(Family):
             raise CompileError("target='cuda' follows no inputs of networks; use target='cpu'")
         if made.facts["large"] and any(isinstance(e.trigger, Schedule) for e in system.events):
             raise CompileError(
-                f"target='cuda' follows no schedules of networks as large as this one, of {made.facts['reactions']} reactions; use "
+                f"target='cuda' follows no schedules of large networks, as of {made.facts['reactions']} reactions; use "
                 "target='cpu', or conditions, when t >= ..."
             )
         if made.facts["large"]:

@@ -85,7 +85,10 @@ class GridModel:
         system: Any = None,
     ) -> None:
         weighted = with_weights(pde, shape, order)
-        pde, ends, numbers = pde.map_expressions(weighted), *(None if a is None else [*map(weighted, a)] for a in (ends, numbers))
+        pde, ends, numbers = (
+            pde.map_expressions(weighted),
+            *(None if a is None else [*map(weighted, a)] for a in (ends, numbers)),
+        )
         n = len(pde.fields)
         transport = advection if ends is None else None
         self.pde, self.shape, self.order, self.system = pde, tuple(shape), order, system

@@ -64,7 +64,10 @@ class SpectralModel:
         numbers: Sequence[sp.Expr] | None = None,
     ) -> None:
         weighted = with_weights(pde, shape, None)
-        pde, ends, numbers = pde.map_expressions(weighted), *(None if a is None else [*map(weighted, a)] for a in (ends, numbers))
+        pde, ends, numbers = (
+            pde.map_expressions(weighted),
+            *(None if a is None else [*map(weighted, a)] for a in (ends, numbers)),
+        )
         self.pde, self.shape, self.dealias = pde, tuple(shape), bool(dealias)
         self.plan = SpectralPlan(pde, ends, numbers)
         self.parameters = pde.parameters

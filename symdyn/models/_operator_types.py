@@ -197,8 +197,6 @@ class at(Operator):
 
     Examples
     --------
-    A room is heated where it is cold, by a switch that looks at one place:
-
     >>> import symdyn as sd
     >>> pde = sd.PDESystem.from_text("u' = -u", domain=(0, 2), observables={"probe": at(sp.Symbol("u"), 0.3)})
     >>> data = sd.simulate(pde, [0.0, 1.0], initial={"u": "x**2"}, grid=10, progress=False)
@@ -258,7 +256,9 @@ class dot(Operator):
 
 
 #: Operators by name, and the derivative along each axis.
-OPERATORS: dict[str, type[Operator]] = {c.__name__: c for c in (dx, dy, dz, laplacian, grad, div, mean, integral, at, vector, dot)}
+OPERATORS: dict[str, type[Operator]] = {
+    c.__name__: c for c in (dx, dy, dz, laplacian, grad, div, mean, integral, at, vector, dot)
+}
 AXES: tuple[type[Operator], ...] = (dx, dy, dz)
 #: Operators that make a number of a field.
 NUMBERS = (mean, integral, at)

@@ -409,9 +409,7 @@ def _check(system: PDESystem) -> None:
     sides = [side for event in system.events for side in event.sides]
     for node in dag.nodes([*system.expressions, *system.observables.values(), *sides]):
         if isinstance(node, NUMBERS) and node.args[0].has(*NUMBERS):
-            raise DeclarationError(
-                f"{node} nests one mean, integral or value at a point in another; an inner one is a number"
-            )
+            raise DeclarationError(f"{node} nests one mean, integral or value at a point in another; an inner one is a number")
         if isinstance(node, at):
             check_point(node, system)
     for target, row in system.conditions.items():

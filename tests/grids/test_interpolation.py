@@ -53,15 +53,21 @@ def test_two_dimensions():
 @pytest.mark.parametrize("method", ["bs32", "imex", "etdrk4"])
 def test_a_condition_at_a_point_ends_a_trajectory(method):
     """u = exp(-D pi^2 t) cos(pi x) + 1 falls to 1.4 at 0.2."""
-    pde = sd.PDESystem({u: D * sd.laplacian(u)}, domain=(0, 2), parameters={D: 0.1}, boundary="periodic").discretize(32, scheme="spectral")
-    run = sd.simulate(pde, [0, 3], initial={u: "1 + cos(pi*x)"}, until="at(u, 0.2) < 1.4", method=method, rtol=1e-8, progress=False)
+    pde = sd.PDESystem({u: D * sd.laplacian(u)}, domain=(0, 2), parameters={D: 0.1}, boundary="periodic").discretize(
+        32, scheme="spectral"
+    )
+    run = sd.simulate(
+        pde, [0, 3], initial={u: "1 + cos(pi*x)"}, until="at(u, 0.2) < 1.4", method=method, rtol=1e-8, progress=False
+    )
     assert abs(run.first_passage.item() - np.log(np.cos(0.2 * np.pi) / 0.4) / (0.1 * np.pi**2)) < 1e-5
 
 
 def test_feedback_and_events_at_a_point():
     """u' = 1 - u(x0) with u = 0 at first is 1 - exp(-t) everywhere; it is halved where it is 1/2 at 1.5."""
     half = sd.Event(sd.at(u, 1.5) >= 0.5, {u: u / 2})
-    pde = sd.PDESystem({u: 1 - sd.at(u, sp.Rational(1, 3)) + D * sd.laplacian(u)}, domain=(0, 2), parameters={D: 0.01}, events=half)
+    pde = sd.PDESystem(
+        {u: 1 - sd.at(u, sp.Rational(1, 3)) + D * sd.laplacian(u)}, domain=(0, 2), parameters={D: 0.01}, events=half
+    )
     data = sd.simulate(pde.discretize(12), [0, 1, 2], initial={u: 0}, **TIGHT)
     first, again = np.log(2), np.log(1.5)  # from 0 and from 1/4 to 1/2
     np.testing.assert_allclose(data.fired_at.values.ravel()[:3], first + again * np.arange(3), rtol=1e-7)
@@ -84,5 +90,7 @@ def test_points_that_are_none_of_the_domain_are_refused():
 
 def test_a_manufactured_solution_with_feedback_keeps_the_order():
     pde = sd.PDESystem({u: sd.laplacian(u) - u * sd.at(u, 0.3)}, domain=(0, 1))
-    found = sd.grids.convergence(pde, {u: sp.cos(sp.pi * x) * sp.exp(-t) + 2}, points=(16, 32, 64), time=0.2, rtol=1e-9, atol=1e-11)
+    found = sd.grids.convergence(
+        pde, {u: sp.cos(sp.pi * x) * sp.exp(-t) + 2}, points=(16, 32, 64), time=0.2, rtol=1e-9, atol=1e-11
+    )
     assert found.u_order.values[-1] > 1.9

@@ -91,5 +91,5 @@ def _polynomial(x: sp.Symbol, cell: float, begin: float, h: float, n: int, order
 
 def _trigonometric(x: sp.Symbol, place: float, length: float, n: int) -> sp.Expr:
     """N times the weights of the trigonometric polynomial through n equally spaced values."""
-    s = sp.Float(np.pi / length, 17) * (x - sp.Float(place, 17)) + TINY  # of which no sine is 0
+    s = sp.Float(np.pi / length, 17) * sp.Abs(x - sp.Float(place, 17)) + TINY  # no sum of which TINY is lost; no sine is 0
     return sp.sin(n * s) / (sp.tan(s) if n % 2 == 0 else sp.sin(s))

@@ -86,6 +86,7 @@ class _Lowering:
             if not q.constant and s not in model.assigned and s not in model.rates
             and not (q.kind == "species" and not q.boundary and s in self.extents)
         ]  # fmt: skip
+        free.sort(key=lambda s: any(s in e.assignments for e in model.triggers))  # what events set is determined last
         pairs, rivals = matched([[s for s in free if s in e.free_symbols] for e in model.algebraic])
         if rivals:
             rule = model.algebraic[rivals[0]]

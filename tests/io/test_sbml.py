@@ -211,7 +211,8 @@ def test_assignment_rules_functions_and_initial_assignments():
     X, K, v = sp.symbols("X K v")
     assert net.propensities[0] == v * 2 * X / (2 * X + K)
     assert dict(net.observables) == {sp.Symbol("y"): 2 * X}
-    assert net.initial[X] == 10
+    assert net.initial[X] == 2 * K
+    assert simulate(net, [0, 1e-9], parameters={"K": 3}, seed=0, progress=False).X[0] == 6
     assert net.names == ("X",)
 
 

@@ -130,16 +130,7 @@ class _Lowering:
         for s, q in self.quantities.items():
             if self.by_amount(q):
                 found[s] = self.amount(q) / q.home
-        still = {
-            s: q.value
-            for s, q in self.quantities.items()
-            if s not in found and not self.moving(q) and q.value is not None and not q.value.is_number
-        }
-        # of what does not move: values at the start that are built on such alone, and stay
-        firm = {s for s, q in self.quantities.items() if s not in found and not self.moving(q)} | set(self.model.local)
-        while loose := {s for s, e in still.items() if not dag.free_symbols([e]) <= firm}:
-            still = {s: e for s, e in still.items() if s not in loose}
-            firm -= loose
+        still = self.model.standing({s for s, q in self.quantities.items() if s not in found and not self.moving(q)})
         return {**found, **still, **self.model.plain_sizes()}
 
     def put(self, e: Any, what: str = "a formula") -> Any:

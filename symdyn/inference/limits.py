@@ -44,7 +44,7 @@ def without_limits(column: Any, what: str) -> tuple[Any, np.ndarray | None]:
     array = as_array(column, what)
     if array.dtype.kind not in "OU" or array.ndim != 1:
         return column, None
-    cells, limits = list(array), np.full((len(array), 2), np.nan)
+    cells, limits = array.tolist(), np.full((len(array), 2), np.nan)
     for row, cell in enumerate(cells):
         if isinstance(cell, str) and (found := _limits_of(cell)) is not None:
             low, high = found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from numbers import Real
@@ -35,7 +36,7 @@ def _laplace_cdf(z: np.ndarray) -> np.ndarray:
     return np.where(z < 0, z - np.log(2), np.log1p(-0.5 * np.exp(-np.abs(z))))
 
 
-_NORMAL = _Standard(log_ndtr, lambda z: -0.5 * z**2 - HALF_LOG_2PI, lambda z: -z)
+_NORMAL = _Standard(lambda z: np.asarray(log_ndtr(z)), lambda z: -0.5 * z**2 - HALF_LOG_2PI, lambda z: -z)
 #: Laws that measurements with limits may have, by name.
 CENSORED_LAWS: Mapping[str, _Standard] = {
     "normal": _NORMAL,
@@ -62,7 +63,7 @@ def with_limits(seen: Observations, limits: Mapping[str, Any] | None) -> Observa
         if str(name) not in seen.states:
             raise RecoveryError(f"limits names {name}, which is not measured; measured are {', '.join(seen.states)}")
         if not isinstance(pair, (tuple, list)) or len(pair) != 2 or not all(
-            v is None or (isinstance(v, Real) and not isinstance(v, bool) and np.isfinite(v)) for v in pair
+            v is None or (isinstance(v, Real) and not isinstance(v, bool) and math.isfinite(float(v))) for v in pair
         ) or pair == (None, None):  # fmt: skip
             raise RecoveryError(f"the limits of {name} are {pair!r}; expected (smallest, largest), None where there is none")
         low, high = -np.inf if pair[0] is None else float(pair[0]), np.inf if pair[1] is None else float(pair[1])

@@ -95,7 +95,7 @@ class Observations:
         RecoveryError
             Unless both parts keep a point of every trajectory.
         """
-        early, late = [], []
+        early, late = list[Trajectory](), list[Trajectory]()
         for t in self.trajectories:
             kept = len(t.times) - round(fraction * len(t.times))
             if not 0 < kept < len(t.times):

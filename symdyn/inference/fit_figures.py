@@ -86,7 +86,7 @@ def draw_data(fit: Fit, *, trajectories: Any = None, axes: Any = None) -> Any:
             limits = None if cells else data.trajectories[k].limits
             exact = np.ones(len(times), dtype=bool) if limits is None else np.isnan(limits[:, o, 0])
             axis.plot(times[exact], seen[exact, o], "o", **style)
-            if not exact.all():
+            if limits is not None and not exact.all():
                 _draw_limits(axis, times[~exact], limits[~exact, o], color)
     for axis, spec in zip(axes, observed, strict=True):
         axis.set(xlabel=problem.system.time.name, ylabel=spec.name)

@@ -146,17 +146,17 @@ def global_sensitivities(
     found: dict[str, Any] = {}
     names = [s.name for s in laws]
     for name, output in _outputs(system, run, outputs, len(shares)).items():
-        values = output.transpose("trajectory", ...).values.astype(float).reshape(len(shares), -1)
+        runs = output.transpose("trajectory", ...).values.astype(float).reshape(len(shares), -1)
         if design == "sobol":
-            tables = _sobol(values, len(laws), second_order, resamples, np.random.default_rng([seed, 1]))
+            tables = _sobol(runs, len(laws), second_order, resamples, np.random.default_rng([seed, 1]))
         else:
-            tables = _morris(values, shares, resamples, np.random.default_rng([seed, 1]))
+            tables = _morris(runs, shares, resamples, np.random.default_rng([seed, 1]))
         rest = [d for d in output.dims if d != "trajectory"]
         shape = tuple(output.sizes[d] for d in rest)
         for what, table in tables.items():
             over = ("parameter", "other")[: table.ndim - 1]
             found[f"{name}_{what}"] = ((*over, *rest), table.reshape(*table.shape[:-1], *shape))
-    coordinates = {"parameter": names, **({"other": names} if second_order else {})}
+    coordinates: dict[str, Any] = {"parameter": names, **({"other": names} if second_order else {})}
     coordinates |= {str(d): run.coords[d] for d in run.dims if d != "trajectory" and d in run.coords}
     attributes = {"design": design, "samples": count, "simulations": len(shares), "seed": seed, "system": str(system)}
     return xr.Dataset(found, coordinates, attributes)

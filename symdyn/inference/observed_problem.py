@@ -435,7 +435,7 @@ class ObservedProblem(FitProblem):
         total, failed = np.zeros(count), np.zeros(count, dtype=bool)
         gradient, information = np.zeros((count, pieces, P + n)), np.zeros((count, pieces, P + n, P + n))
         place = 0
-        for o, (spec, (mean, parameters)) in enumerate(zip(self.setup.observed, self._laws(data, values), strict=True)):
+        for o, (spec, (mean, parameters)) in enumerate(zip(self.setup.observed, self.laws(data, values), strict=True)):
             own = 1 + len(spec.parameters or ())
             design = np.stack(slopes[place : place + own], axis=-2)
             place += own
@@ -469,7 +469,7 @@ class ObservedProblem(FitProblem):
             information[..., P:, P:], gradient[..., P:],
         )  # fmt: skip
 
-    def _laws(self, data: np.ndarray, values: Sequence[np.ndarray]) -> list[tuple[np.ndarray, tuple[np.ndarray, ...]]]:
+    def laws(self, data: np.ndarray, values: Sequence[np.ndarray]) -> list[tuple[np.ndarray, tuple[np.ndarray, ...]]]:
         """Expected values (M, V, T) of each observable, and parameters of its noise."""
         found: list[tuple[np.ndarray, tuple[np.ndarray, ...]]] = []
         left: dict[int, np.ndarray] = {}
@@ -512,7 +512,7 @@ class ObservedProblem(FitProblem):
     def predicted(self, theta: np.ndarray, starts: np.ndarray) -> Prediction:
         """What is expected at the data, at one candidate."""
         values, _ = self.evaluate(theta[None], starts[None])
-        found = self._laws(self.cut.values[None], values)
+        found = self.laws(self.cut.values[None], values)
         laws = [tuple(np.broadcast_to(p, mean.shape)[0] for p in parameters) for mean, parameters in found]
         return Prediction(np.stack([mean[0] for mean, _ in found], axis=-1), laws)
 

@@ -41,7 +41,7 @@ class PlainLikelihood(ObservedProblem):
         """
         values, _ = self.evaluate(theta, starts)
         data, found = self.cut.values[None], {}
-        laws = self._laws(data, values)
+        laws = self.laws(data, values)
         used = self._factors(len(theta), rng)
         for o, (spec, (mean, parameters)) in enumerate(zip(self.setup.observed, laws, strict=True)):
             y = data[..., o]

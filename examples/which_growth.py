@@ -61,7 +61,7 @@ def study() -> tuple[dict[str, sd.Fit], pd.DataFrame]:
 def draw(fits: dict[str, sd.Fit], table: pd.DataFrame) -> Figure:
     """Counts with the curves, and the differences of the scores."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(9.2, 3.6), width_ratios=(3, 2), layout="constrained")
-    data, days = counts(), np.linspace(0, 24, 201)
+    data, days = counts(), np.linspace(0, 25, 201)
     left.plot(data.t, data.N, "o", ms=4, color="0.5")
     for name, fit in fits.items():
         left.plot(days, fit.predict(days).N, color=COLORS[name], label=name)
@@ -71,12 +71,13 @@ def draw(fits: dict[str, sd.Fit], table: pd.DataFrame) -> Figure:
         row = table.loc[name]
         for shift, by, marker in ((-0.12, "measurement", "o"), (0.12, "time", "s")):
             right.errorbar(
-                place + shift, row[f"{by}: worse by"], 2 * row[f"{by}: error"], fmt=marker, color=COLORS[name], capsize=3,
-                label={"measurement": "single counts", "time": "blocks of days"}[by] if place == 0 else None,
+                place + shift, row[f"{by}: worse by"], 2 * row[f"{by}: error"], fmt=marker, color=COLORS[name], capsize=3
             )  # fmt: skip
+    for label, marker in (("single counts", "o"), ("blocks of days", "s")):
+        right.plot([], [], marker, color="0.4", label=label)
     right.axhline(0, color="0.4", lw=0.8)
     right.set_xticks(range(2), [n for n in table.index if n != "logistic"])
-    right.set(ylabel="log score below the logistic law's (± 2 errors)", xlim=(-0.5, 1.5))
+    right.set(ylabel="log score below the logistic's", xlim=(-0.5, 1.5))
     right.legend(frameon=False, fontsize=8)
     for axis in (left, right):
         axis.spines[["top", "right"]].set_visible(False)

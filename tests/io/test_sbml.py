@@ -22,6 +22,7 @@ from symdyn.paths import Path
 from symdyn.simulation.run import simulate
 
 MATH = 'xmlns="http://www.w3.org/1998/Math/MathML"'
+TIME = '<csymbol encoding="text" definitionURL="http://www.sbml.org/sbml/symbols/time">t</csymbol>'
 DELAY = '<csymbol encoding="text" definitionURL="http://www.sbml.org/sbml/symbols/delay">d</csymbol>'
 
 
@@ -224,6 +225,18 @@ def test_a_law_without_its_reactant_is_no_mass_action():
     left = simulate(network, [0, 10], trajectories=4000, seed=1, progress=False).A.isel(time=-1)
     assert abs(float(left.mean()) - 80) < 4 * numbers.sqrt(20 / 4000)
     assert read_sbml(text, as_="ode").drift[0] == -sp.Symbol("k")
+
+
+def test_a_stoichiometry_of_time_is_refused():
+    """As case 1749 of the semantic suite, whose product grows by time/10."""
+    grown = apply("divide", TIME, cn(10))
+    text = model([species("A", 2)], {"k": 2}, [reaction("R", {}, {"A": 1}, ci("k"))]).replace(
+        '<speciesReference species="A"/>',
+        f'<speciesReference species="A"><stoichiometryMath>{math(grown)}</stoichiometryMath></speciesReference>',
+    )
+    assert "stoichiometryMath" in text
+    with pytest.raises(DeclarationError, match="the stoichiometry t/10 of A in the reaction R varies; read it as_='ode'"):
+        read_sbml(text)
 
 
 def test_reversible_laws_are_split_or_refused():

@@ -188,8 +188,9 @@ class _Lowering:
         """Molecule numbers of the species that the reaction changes."""
         counts: dict[sp.Symbol, int] = {}
         for species, e in pairs:
-            for s in e.free_symbols & self.quantities.keys():
-                if not self.quantities[s].constant and (s in self.model.assigned or self.quantities[s].kind != "stoichiometry"):
+            for s in e.free_symbols & {*self.quantities, self.model.time}:
+                q = self.quantities.get(s)  # none of time
+                if q is None or (not q.constant and (s in self.model.assigned or q.kind != "stoichiometry")):
                     raise DeclarationError(
                         f"the stoichiometry {e} of {species} in the reaction {c.symbol} varies; read it as_='ode'"
                     )

@@ -57,6 +57,8 @@ def with_limits(seen: Observations, limits: Mapping[str, Any] | None) -> Observa
     if limits is None:
         return seen
     ends = np.full((len(seen.states), 2), (-np.inf, np.inf))
+    if not isinstance(limits, Mapping):
+        raise RecoveryError(f"limits is {limits!r}; expected a mapping from columns to (smallest, largest)")
     if not limits:
         raise RecoveryError("limits is empty; leave it out, or give the limits of detection of a column")
     for name, pair in limits.items():

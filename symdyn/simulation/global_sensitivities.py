@@ -125,6 +125,8 @@ def global_sensitivities(
         raise DeclarationError(f"samples is {count}; expected a power of 2, on which Sobol's sequence is balanced")
     if design == "morris" and second_order:
         raise DeclarationError("second_order has no effect on Morris's design; leave it out, or take design='sobol'")
+    if not isinstance(parameters, Mapping):
+        raise DeclarationError(f"parameters is {parameters!r}; expected a mapping from names to ranges or distributions")
     laws = {
         lookup(k, (*system.parameters, *system.states), "parameter or state"): _law(k, v) for k, v in parameters.items()
     }  # fmt: skip

@@ -143,6 +143,7 @@ def test_a_censored_fit_is_saved_profiled_and_drawn(tmp_path):
         ({"limits": {"x": (None, None)}}, "expected .smallest, largest., None where there is none"),
         ({"limits": {"x": 0.5}}, "expected .smallest, largest."),
         ({"limits": {}}, "limits is empty; leave it out"),
+        ({"limits": [0.5]}, "expected a mapping from columns to"),
         ({"limits": {"x": (0.5, None)}, "noise": "poisson"}, "x has censored measurements, which poisson noise does not take"),
         ({"limits": {"x": (0.5, None)}, "windows": 2}, "windows has an effect"),
     ],

@@ -77,6 +77,7 @@ def test_distributions_initial_values_and_functions_of_runs():
     ("change", "message"),
     [
         ({"parameters": {"a": (0, 1)}}, "names fewer than two"),
+        ({"parameters": ["a", "b"]}, "expected a mapping from names to ranges"),
         ({"parameters": {"a": (1, 0), "b": (0, 1)}}, "the range of a is .1, 0."),
         ({"parameters": {"a": 2, "b": (0, 1)}}, "the range of a is 2; expected"),
         ({"parameters": {"z": (0, 1), "b": (0, 1)}}, "'z' is not a parameter or state"),

@@ -142,7 +142,9 @@ def _last_run(name: str) -> str:
         return ""
     found = json.loads(file.read_text(encoding="utf-8"))
     if "outcomes" in found:
-        return " In the last run: " + ", ".join(f"{count} {outcome}" for outcome, count in found["outcomes"].items()) + "."
+        same = found["networks beside equations"]["same"]
+        said = ", ".join(f"{count} {outcome}" for outcome, count in found["outcomes"].items())
+        return f" In the last run: {said}; of the {same} that are networks too, amounts change as in the equations."
     return f" In the last run {sum(found['within 1e-8'].values()):,} of {found['models']:,} models agreed to 1e-8."
 
 

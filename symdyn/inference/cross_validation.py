@@ -184,8 +184,8 @@ def cross_validate(fit: Fit, folds: int | None = None, *, by: str = "time", seed
     if not np.isfinite(table["log_density"]).all():
         lost = table.loc[~np.isfinite(table["log_density"]), "fold"].iloc[0]
         raise RecoveryError(f"without the fold {lost} the fit foretells values in it that it takes for impossible, or fails")
-    parameters = pd.DataFrame(problem.values(fits.theta), columns=problem.names).rename_axis("fold")
-    return CrossValidation(table, parameters, by)
+    found = pd.DataFrame(problem.values(fits.theta), columns=problem.names).rename_axis("fold")
+    return CrossValidation(table, found, by)
 
 
 def _folds(problem: ObservedProblem, folds: int | None, by: str, rng: np.random.Generator) -> tuple[np.ndarray, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import xarray as xr
 
 from symdyn.errors import RecoveryError
 from symdyn.inference.fits import Fit, observed_problem
@@ -71,7 +72,6 @@ def loo_of(fit: Fit, samples: arviz.InferenceData, **options: Any) -> arviz.ELPD
     counts = [int(np.isfinite(problem.cut.values[..., o]).sum()) for o in range(len(names))]
     if [part.shape[-1] for part in parts] != counts:
         raise RecoveryError("the samples are of a fit to other measurements; take those of fit.sample() of this fit")
-    whole = arviz.from_dict(
-        posterior={"lp": samples.sample_stats["lp"].values}, log_likelihood={"y": np.concatenate(parts, -1)}
-    )
+    joint = xr.Dataset({"measurement": (("chain", "draw", "place"), np.concatenate(parts, axis=-1))})
+    whole = arviz.InferenceData(posterior=samples["posterior"], log_likelihood=joint)
     return arviz.loo(whole, **{"pointwise": True, **options})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any
 
@@ -152,7 +153,7 @@ class _Lowering:
         used = dag.free_symbols([volume, *sides])
         for s, q in self.quantities.items():  # what stays, and occurs nowhere else
             idle = q.kind in ("species", "parameter") and s not in self.known and s not in used | observables.keys()
-            if idle and (amount := self.value(s)) is not None:
+            if idle and (amount := self.value(s)) is not None and math.isfinite(amount):
                 observables[s] = sp.Integer(int(amount)) if amount.is_integer() else sp.Float(amount)
         declared = [s for s in (*self.quantities, *self.model.local) if s in used and s not in self.known]
         return ReactionNetwork(

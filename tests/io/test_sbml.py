@@ -231,7 +231,7 @@ def test_a_stoichiometry_of_time_is_refused():
     """As case 1749 of the semantic suite, whose product grows by time/10."""
     grown = apply("divide", TIME, cn(10))
     text = model([species("A", 2)], {"k": 2}, [reaction("R", {}, {"A": 1}, ci("k"))]).replace(
-        '<speciesReference species="A"/>',
+        '<speciesReference species="A" stoichiometry="1"/>',
         f'<speciesReference species="A"><stoichiometryMath>{math(grown)}</stoichiometryMath></speciesReference>',
     )
     assert "stoichiometryMath" in text

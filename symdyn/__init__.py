@@ -29,7 +29,7 @@ from symdyn.models.matrix import MatrixModel
 from symdyn.models.moments import MomentSystem
 from symdyn.models.neural_sde import neural_sde
 from symdyn.models.ode import ODESystem
-from symdyn.models.operators import div, dot, dx, dy, grad, integral, laplacian, mean, vector
+from symdyn.models.operators import at, div, dot, dx, dy, grad, integral, laplacian, mean, vector
 from symdyn.models.pde import PDESystem
 from symdyn.models.reaction import Burst, Reaction
 from symdyn.models.reactions import ReactionNetwork
@@ -139,7 +139,7 @@ __getattr__, __dir__, __all__ = lazy(
         "BranchingSystem", "BulkCellSystem", "Burst", "CompileError", "DeclarationError", "DenseLayers", "Dirichlet",
         "DiscreteSystem", "Disk", "Event", "Interval", "MatrixModel", "MomentSystem", "Neumann", "ODESystem", "PDESystem",
         "ParseError", "Path", "Plane", "Polygon", "Reaction", "ReactionNetwork", "RecoveryError", "Rectangle", "Robin",
-        "SDESystem", "SimulationError", "SymdynError", "System", "TrainedNetwork", "div", "dose", "dot", "dx", "dy", "grad",
-        "integral", "laplacian", "mean", "network", "neural_sde", "vector",
+        "SDESystem", "SimulationError", "SymdynError", "System", "TrainedNetwork", "at", "div", "dose", "dot", "dx", "dy",
+        "grad", "integral", "laplacian", "mean", "network", "neural_sde", "vector",
     ),
 )  # fmt: skip

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from symdyn.models.matrix import MatrixModel
     from symdyn.models.moments import MomentSystem
     from symdyn.models.ode import ODESystem
-    from symdyn.models.operators import div, dot, dx, dy, grad, integral, laplacian, mean, vector
+    from symdyn.models.operators import at, div, dot, dx, dy, grad, integral, laplacian, mean, vector
     from symdyn.models.pde import PDESystem
     from symdyn.models.rate_laws import hill, hillar, hillr, mm, mmr
     from symdyn.models.reaction import Burst, Reaction
@@ -40,7 +40,7 @@ __getattr__, __dir__, __all__ = lazy(
         "matrix": ("MatrixModel",),
         "moments": ("MomentSystem",),
         "ode": ("ODESystem",),
-        "operators": ("div", "dot", "dx", "dy", "grad", "integral", "laplacian", "mean", "vector"),
+        "operators": ("at", "div", "dot", "dx", "dy", "grad", "integral", "laplacian", "mean", "vector"),
         "pde": ("PDESystem",),
         "rate_laws": ("hill", "hillar", "hillr", "mm", "mmr"),
         "reaction": ("Burst", "Reaction"),

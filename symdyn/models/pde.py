@@ -18,7 +18,7 @@ from symdyn.models._pde_reading import mapped, read_domain, read_starts, read_st
 from symdyn.models.boundary import SIDES, Conditions, has_operators, read_conditions
 from symdyn.models.domains import Domain
 from symdyn.models.events import Event, called, declared_events, with_events_of
-from symdyn.models.operators import NUMBERS, Operator, components, laplacian, read_operators, varies
+from symdyn.models.operators import NUMBERS, Operator, at, components, laplacian, read_operators, varies
 from symdyn.models.reaction import rate_text
 from symdyn.models.registry import KINDS
 from symdyn.models.spatial import SpatialSystem
@@ -26,7 +26,7 @@ from symdyn.parsing import ModelText
 from symdyn.paths import Path, PathSlope, with_paths
 from symdyn.system import Equation
 
-__all__ = ["PDESystem"]
+__all__ = ["PDESystem", "check_point"]
 
 SPACE = ("x", "y", "z")
 
@@ -378,6 +378,23 @@ class PDESystem(FieldVerbs, SpatialSystem):
 KINDS.register("field", PDESystem)
 
 
+def check_point(node: sp.Expr, system: PDESystem) -> None:
+    """Refuse points that are none of the domain.
+
+    Raises
+    ------
+    DeclarationError
+    """
+    place = node.args[1:]
+    if len(place) != system.dimension:
+        raise DeclarationError(f"{node} has {len(place)} coordinates in a domain of {system.dimension} dimensions")
+    for c, x, low, high in zip(place, system.space, *system.domain.box, strict=True):
+        if not c.is_number or not c.is_real:
+            raise DeclarationError(f"{node} is at {x} = {c}; expected a number, for which the weights of the grid are computed")
+        if not low <= float(c) <= high:
+            raise DeclarationError(f"{node} is at {x} = {c}, outside of the domain from {low:g} to {high:g}")
+
+
 def _check(system: PDESystem) -> None:
     """Refuse scalars that vary in space, conditions that depend on fields, and misplaced vectors."""
     symbols = {*system.fields, *system.space}
@@ -389,11 +406,12 @@ def _check(system: PDESystem) -> None:
             )
     for e in system.observables.values():
         components(e, system.dimension)
-    for node in dag.nodes([*system.expressions, *system.observables.values()]):
+    sides = [side for event in system.events for side in event.sides]
+    for node in dag.nodes([*system.expressions, *system.observables.values(), *sides]):
         if isinstance(node, NUMBERS) and node.args[0].has(*NUMBERS):
-            raise DeclarationError(
-                f"{node} nests one mean or integral in another; an inner one is a number and can be factored out"
-            )
+            raise DeclarationError(f"{node} nests one mean, integral or value at a point in another; an inner one is a number")
+        if isinstance(node, at):
+            check_point(node, system)
     for target, row in system.conditions.items():
         for pair in row:
             for condition in pair if pair != "periodic" else ():

@@ -208,8 +208,10 @@ def simulate(
         system, method=method, target=target, precision=layout.precision, lanes=layout.lanes, trajectories=design.size,
         inline=layout.inline, until=frame.condition(condition),
     )  # fmt: skip
-    if kernel.target == "cuda" and system.events:
-        frame.count_no_firings("cards do not count how often events happened; use target='cpu'")
+    if system.events and not kernel.counts_events:
+        frame.count_no_firings("cards do not count how often events of networks happened; use target='cpu'")
+    elif system.events and reduce is not None and kernel.target == "cuda":
+        frame.count_no_firings("cards sum up no numbers of events; leave reduce= out, or use target='cpu'")
     given = [name for name, value in {**numbers, "threads": layout.threads}.items() if value is not None]
     reads = kernel.reads_with(given)
     refuse_idle(given, reads, kernel.title + (" in steps of one length" if reads != kernel.reads else ""))

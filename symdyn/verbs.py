@@ -144,6 +144,9 @@ VERBS: Mapping[type, Mapping[str, Attached]] = {
         **_methods("symdyn.grids.frames", frame="grid_frame"),
         **_methods("symdyn.grids.kernel", kernel="grid_kernel"),
     },
+    attached.AutomatonVerbs: {
+        **_methods("symdyn.automata.kernel", frame="automaton_frame", kernel="automaton_kernel"),
+    },
     attached.MasterVerbs: {
         **_methods("symdyn.projection.transient", "transient"),
         **_methods("symdyn.projection.equilibrium", "stationary", moments="moments_of"),

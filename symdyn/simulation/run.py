@@ -313,6 +313,6 @@ def _times(t: Any, system: System) -> np.ndarray:
             "output times must be finite and increase strictly, or decrease strictly for integration backwards"
         )
     if system.whole_steps and (np.diff(times) != np.round(np.diff(times))).any():
-        what = "a branching process" if system.map is None else "a map"
+        what = "a map" if system.map is not None else "an automaton" if system.rules is not None else "a branching process"
         raise DeclarationError(f"the times of {what} must differ by integers, such as range(101)")
     return times

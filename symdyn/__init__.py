@@ -135,10 +135,10 @@ __getattr__, __dir__, __all__ = lazy(
         "transport": (),
     },
     eager=(
-        "Automaton", "BranchingSystem", "BulkCellSystem", "Burst", "CompileError", "DeclarationError", "DenseLayers", "Dirichlet",
-        "DiscreteSystem", "Disk", "Event", "Interval", "MatrixModel", "MomentSystem", "Neumann", "ODESystem", "PDESystem",
-        "ParseError", "Path", "Plane", "Polygon", "Reaction", "ReactionNetwork", "RecoveryError", "Rectangle", "Robin",
-        "SDESystem", "SimulationError", "SymdynError", "System", "TrainedNetwork", "div", "dose", "dot", "dx", "dy", "grad",
-        "integral", "laplacian", "mean", "network", "neural_sde", "vector",
+        "Automaton", "BranchingSystem", "BulkCellSystem", "Burst", "CompileError", "DeclarationError", "DenseLayers",
+        "Dirichlet", "DiscreteSystem", "Disk", "Event", "Interval", "MatrixModel", "MomentSystem", "Neumann", "ODESystem",
+        "PDESystem", "ParseError", "Path", "Plane", "Polygon", "Reaction", "ReactionNetwork", "RecoveryError", "Rectangle",
+        "Robin", "SDESystem", "SimulationError", "SymdynError", "System", "TrainedNetwork", "div", "dose", "dot", "dx", "dy",
+        "grad", "integral", "laplacian", "mean", "network", "neural_sde", "vector",
     ),
 )  # fmt: skip

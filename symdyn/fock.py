@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from functools import reduce
+from typing import Any
 
 import numpy as np
 import scipy.sparse as ss
 
-__all__ = ["box_ladders", "exchanged", "jordan_wigner", "occupations", "projected"]
+__all__ = ["box_ladders", "exchanged", "jordan_wigner", "normal_ordered", "occupations", "projected"]
 
 
 def occupations(modes: int, number: int, highest: int | None = None) -> np.ndarray:
@@ -95,3 +97,61 @@ def jordan_wigner(modes: int) -> list[ss.csr_array]:
         parts = [*[sign] * j, sigma, *[one] * (modes - j - 1)]
         found.append(ss.csr_array(reduce(lambda a, b: ss.kron(a, b, format="csr"), parts)))
     return found
+
+
+def normal_ordered(
+    matrix: Any, modes: int, order: int | None = None, tolerance: float = 1e-12
+) -> dict[tuple[tuple[int, ...], tuple[int, ...]], complex]:
+    r"""An operator in creators and annihilators of fermions, the creators in front.
+
+    .. math:: O = \sum_{A, B} c_{AB}\; a_{A_1}^\dagger \cdots a_{A_k}^\dagger\, a_{B_l} \cdots a_{B_1}
+
+    Between states of few particles only terms of few occur: coefficients follow one after the other,
+    :math:`c_{AB} = \langle A|O|B\rangle - \sum_{C} \pm c_{A \setminus C, B \setminus C}` over the non-empty sets C of
+    particles that both states have.
+
+    Parameters
+    ----------
+    matrix : (2^modes, 2^modes) array or sparse array
+        In the basis of `jordan_wigner`.
+    modes : int
+    order : int, optional
+        Most creators and most annihilators of a term; by default all.
+    tolerance : float
+        Coefficients of smaller modulus are left out.
+
+    Returns
+    -------
+    dict from (A, B), tuples of modes, to complex
+        By rising numbers of operators.
+
+    Examples
+    --------
+    >>> a = jordan_wigner(2)
+    >>> normal_ordered(a[0] @ a[0].T, 2)  # a a+ = 1 - a+ a
+    {((), ()): (1+0j), ((0,), (0,)): (-1+0j)}
+    """
+    most = modes if order is None else order
+    rows = ss.coo_array(matrix)
+    entries: dict[tuple[int, int], complex] = {}
+    for i, j, v in zip(*rows.coords, rows.data, strict=True):
+        entries[int(i), int(j)] = entries.get((int(i), int(j)), 0j) + complex(v)
+    sets = [c for k in range(most + 1) for c in itertools.combinations(range(modes), k)]
+    found: dict[tuple[tuple[int, ...], tuple[int, ...]], complex] = {}
+    for left, right in sorted(itertools.product(sets, sets), key=lambda pair: (len(pair[0]) + len(pair[1]), pair)):
+        place = tuple(sum(1 << (modes - 1 - m) for m in states) for states in (left, right))
+        value = entries.get((place[0], place[1]), 0j)
+        shared = sorted(set(left) & set(right))
+        for size in range(1, len(shared) + 1):
+            for common in itertools.combinations(shared, size):
+                one, other = (tuple(m for m in states if m not in common) for states in (left, right))
+                if (one, other) in found:
+                    value -= found[one, other] * _sign(one, common) * _sign(other, common)
+        if abs(value) > tolerance:
+            found[left, right] = value
+    return found
+
+
+def _sign(first: Sequence[int], then: Sequence[int]) -> int:
+    """The sign of the permutation that sorts one rising sequence followed by another."""
+    return -1 if sum(a > b for a in first for b in then) % 2 else 1

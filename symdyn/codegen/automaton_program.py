@@ -219,7 +219,9 @@ class _Step:
         """Eight times the same word."""
         b = self.builder
         one = b.insert_element(ir.Constant(_VECTOR, ir.Undefined), word, ir.Constant(ir.IntType(32), 0))
-        return b.shuffle_vector(one, ir.Constant(_VECTOR, ir.Undefined), ir.Constant(ir.VectorType(ir.IntType(32), _LANES), [0] * _LANES))
+        return b.shuffle_vector(
+            one, ir.Constant(_VECTOR, ir.Undefined), ir.Constant(ir.VectorType(ir.IntType(32), _LANES), [0] * _LANES)
+        )
 
     def _state(self, i: int) -> Any:
         return self.builder.bitcast(self.builder.gep(self.random, [ir.Constant(_WORD, _LANES * i)]), _VECTOR.as_pointer())

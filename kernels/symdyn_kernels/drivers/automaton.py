@@ -7,9 +7,9 @@ It calls the generated step ``f(random, present, table, next)`` of 512 cells, ei
     table       the probabilities as words
     next        the same place in the next lattice
 
-Cell i of a name is bit ``i % 64`` of word ``1 + i // 64`` of its part of the lattice; the bits beyond both ends hold the cells of
-the other end, or those of the boundary, up to the radius of the rule.  The eight streams begin with words that are drawn from
-the stream of the trajectory.
+Cell i of a name is bit ``i % 64`` of word ``1 + i // 64`` of its part of the lattice; the bits beyond both ends hold the cells
+of the other end, or those of the boundary, up to the radius of the rule.  The eight streams begin with words that are drawn
+from the stream of the trajectory.
 """
 
 from __future__ import annotations

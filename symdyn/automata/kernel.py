@@ -199,8 +199,8 @@ class AutomatonKernel(Kernel):
     def __reduce__(self) -> tuple[Any, ...]:
         return partial(compile, self.system, method=self.chosen), ()
 
-    @cached_property
-    def reads(self) -> frozenset[str]:
+    @property
+    def reads(self) -> frozenset[str]:  # type: ignore[override]
         return options_read(self.method, "arrays") - {"until", "max_steps"}
 
     @property

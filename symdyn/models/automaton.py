@@ -247,7 +247,7 @@ class Automaton(AutomatonVerbs, SpatialSystem):
 
     @classmethod
     def example(cls) -> Self:
-        s, p, q = sp.IndexedBase("s"), *sp.symbols("p q")
+        s, (p, q) = sp.IndexedBase("s"), sp.symbols("p q")
         k = s[0] + s[1]
         rule = sp.Piecewise((0, sp.Eq(k, 0)), (p, sp.Eq(k, 1)), (q, True))
         return cls(rule, 8, {p: 0.6, q: 0.8}, initial={"s": 1})

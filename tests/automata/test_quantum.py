@@ -166,7 +166,7 @@ def test_momentum_of_one_of_two_names():
     # the momentum pi, of two fermions on a ring of three, is -pi, too: the exponentials agree
     assert scipy.linalg.expm(-1j * (right - left)) == pytest.approx(scipy.linalg.expm(-1j * H), abs=2e-14)
     for P in (right, left):
-        assert P @ H == pytest.approx(H @ P, abs=1e-12)
+        assert pytest.approx(H @ P, abs=1e-12) == P @ H
     assert right + left == pytest.approx(sd.automata.momentum(chain).toarray(), abs=1e-13)
     with pytest.raises(DeclarationError, match=r"no cells called Q; known: R, L"):
         sd.automata.momentum(chain, "Q")

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from scipy.optimize import brentq
 
 from examples import automaton as example
 
@@ -19,8 +18,8 @@ def test_closures_have_their_transitions():
     for p in (0.6, 0.75):
         assert table.cells[p] == pytest.approx((2 * p - 1) / p**2, abs=1e-9)
     assert (table.cells[:0.49] < 1e-9).all()
-    # few wet sites: with c = P(1|1), rho'/rho = 2 p - p^2 c and pair'/rho = p^2 (1 + c (1 - p))^2; at the transition rho' = rho
-    begin = brentq(lambda p: p**2 * (1 + (1 - p) * (2 * p - 1) / p**2) ** 2 - (2 * p - 1) / p**2, 0.51, 0.64)
+    # few wet sites: with c = P(1|1), rho'/rho = 2 p - p^2 c = 1 and pair'/rho = p^2 (1 + c (1 - p))^2 = c give p = 2 - sqrt 2
+    begin = 2 - 2**0.5
     assert (table.pairs[: begin - 0.01] < 1e-6).all()
     assert (table.pairs[begin + 0.005 :] > 0.01).all()
     assert (table.simulation < table.pairs + 0.01).all()

@@ -11,12 +11,12 @@ from scipy.sparse.csgraph import connected_components
 from symdyn.automata._product import cycles_of
 from symdyn.errors import SymdynError
 
-__all__ = ["leading_eigenvalues", "passage_times", "stationary_distribution"]
+__all__ = ["DENSE", "leading_eigenvalues", "passage_times", "stationary_distribution"]
 
 #: States of the largest chain that is treated with a dense matrix.
 DENSE = 2048
-#: Relative residual of passage times, distance within which an eigenvalue counts as 1, and residual of its eigenvector.
-RESIDUAL, NEAR_ONE, RESIDUAL_LARGE = 1e-12, 1e-8, 1e-10
+#: Relative residual of passage times, and residual of stationary distributions that are found by iteration.
+RESIDUAL, NEAR = 1e-12, 1e-10
 
 
 def leading_eigenvalues(chain: Any, count: int) -> np.ndarray:
@@ -24,11 +24,14 @@ def leading_eigenvalues(chain: Any, count: int) -> np.ndarray:
     if chain.permutation is not None:
         angles = np.concatenate([2 * np.pi * np.arange(len(c)) / len(c) for c in cycles_of(chain.permutation)])
         return np.exp(1j * np.sort(angles)[:count])
-    if chain.shape[0] <= DENSE or count > chain.shape[0] - 2:
+    if chain.shape[0] <= DENSE:
         found = np.linalg.eigvals(chain.matrix().toarray())
     else:
         start = np.random.default_rng(0).random(chain.shape[0])  # the same numbers in every call
-        found = ssl.eigs(chain, k=count, which="LM", v0=start, return_eigenvectors=False)
+        try:
+            found = ssl.eigs(chain, k=count, which="LM", v0=start, return_eigenvectors=False)
+        except ssl.ArpackNoConvergence:
+            raise SymdynError(f"the {count} largest eigenvalues of this chain were not found; ask for fewer or more") from None
     found = found.astype(complex)
     return found[np.lexsort((np.angle(found), -np.abs(found).round(12)))][:count]
 
@@ -36,11 +39,14 @@ def leading_eigenvalues(chain: Any, count: int) -> np.ndarray:
 def stationary_distribution(chain: Any) -> np.ndarray:
     """The only distribution that a step does not change."""
     if chain.shape[0] > DENSE:
-        values, vectors = ssl.eigs(chain, k=1, which="LR", v0=np.full(chain.shape[0], 1.0 / chain.shape[0]))
-        found = np.abs(np.real(vectors[:, 0])) if abs(values[0] - 1) < NEAR_ONE else np.full(chain.shape[0], np.nan)
-        found /= found.sum()
-        if not np.abs(chain.matvec(found) - found).sum() < RESIDUAL_LARGE:
-            raise SymdynError("no stationary distribution of this chain was found; evolve(p, steps) approaches one")
+        unknown = SymdynError("no stationary distribution of this chain was found; evolve(p, steps) approaches one")
+        try:
+            _, vectors = ssl.eigs(chain, k=1, which="LR", v0=np.full(chain.shape[0], 1.0 / chain.shape[0]))
+        except ssl.ArpackNoConvergence:
+            raise unknown from None
+        found = np.abs(vectors[:, 0]) / np.abs(vectors[:, 0]).sum()
+        if not np.abs(chain.matvec(found) - found).sum() < NEAR:
+            raise unknown
         often = np.arange(found.size) == np.argmax(found)  # of states that are visited for ever
         if not (reach := _reaching(chain, often, np.zeros(found.size, bool))).all():
             raise _several(chain, int(np.argmax(found)), int(np.argmin(reach)))

@@ -134,7 +134,10 @@ class CellProduct:
     def matrix(self) -> ss.csc_array:
         """The sparse matrix of the operator."""
         size = self.size
-        random = sum((lambda q: ((q > 0) & (q < 1)).astype(np.int64))(self._chance(*cell)) for cell in self._order)
+        random = np.zeros(size)
+        for cell in self._order:
+            q = self._chance(*cell)
+            random += (q > 0) & (q < 1)
         if (count := int((2.0**random).sum())) > ENTRIES:
             raise DeclarationError(f"the matrix has {count} entries; products with the operator need no matrix")
         columns, rows, values = np.arange(size), np.zeros(size, np.int64), np.ones(size)

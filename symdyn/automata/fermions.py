@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as ss
 
 from symdyn.automata._product import cycles_of
-from symdyn.automata.operators import StepOperator, step_operator
+from symdyn.automata.operators import step_operator
 from symdyn.errors import DeclarationError
 from symdyn.fock import jordan_wigner
 from symdyn.models.automaton import Automaton
@@ -217,7 +217,7 @@ def _mode(state: int, n: int) -> int:
     return n - state.bit_length() if state and not state & (state - 1) else -1
 
 
-def momentum(operator: StepOperator, name: Any = None) -> ss.csr_array:
+def momentum(automaton: Automaton, name: Any = None) -> ss.csr_array:
     r"""The momentum of the cells that are 1: the generator of translations, by the Fourier transform of fermions.
 
     .. math:: P = \sum_k k\, n_k, \qquad n_k = a_k^\dagger a_k, \quad a_k = \frac{1}{\sqrt L} \sum_x e^{-ikx} a_x, \qquad
@@ -228,8 +228,8 @@ def momentum(operator: StepOperator, name: Any = None) -> ss.csr_array:
 
     Parameters
     ----------
-    operator : StepOperator
-        Of an automaton on a ring.
+    automaton : Automaton
+        On a ring; its rule does not enter.
     name : Symbol or str, optional
         Of the cells, where there are several; by default of all.
 
@@ -248,13 +248,12 @@ def momentum(operator: StepOperator, name: Any = None) -> ss.csr_array:
     >>> import sympy as sp, symdyn as sd
     >>> s = sp.IndexedBase("s")
     >>> A = sd.Automaton(s[-1], sites=4)
-    >>> P = sd.automata.momentum(A.step_operator())
+    >>> P = sd.automata.momentum(A)
     >>> wave = np.zeros(16, complex)
     >>> wave[[8, 4, 2, 1]] = np.exp(1j * np.pi / 2 * np.arange(4)) / 2  # one particle with momentum pi/2
     >>> round(A.wave_function(amplitudes=wave).expectation(P) / np.pi, 12)
     0.5
     """
-    automaton = operator.automaton
     if automaton.boundary != "periodic":
         raise DeclarationError("momentum needs a ring; this automaton has fixed cells beyond its ends")
     names = automaton.names if name is None else (str(name),)
@@ -262,4 +261,4 @@ def momentum(operator: StepOperator, name: Any = None) -> ss.csr_array:
         raise DeclarationError(f"there are no cells called {names[0]}; known: {', '.join(automaton.names)}")
     sites = automaton.sites
     rings = tuple(np.arange(sites) + sites * automaton.names.index(n) for n in names)
-    return FreeFermions(operator.cells, rings).matrix()
+    return FreeFermions(sites * len(automaton.states), rings).matrix()

@@ -9,6 +9,7 @@ from typing import Any
 
 import llvmlite.binding as llvm
 import numpy as np
+import xarray as xr
 from symdyn_kernels.arguments.automaton import AutomatonArguments, LatticeSizes
 from symdyn_kernels.status import PROBABILITY
 
@@ -120,6 +121,10 @@ class AutomatonFrame(Frame):
 
 def _row(system: Automaton, name: str, value: Any) -> np.ndarray:
     """The initial probabilities of all cells of a name."""
+    if isinstance(value, xr.DataArray) and value.dims not in ((), ("site",)):
+        raise DeclarationError(
+            f"the initial values of {name} vary along {', '.join(map(str, value.dims))}; expected 'site' alone"
+        )
     try:
         row = np.asarray(value, dtype=float)
     except (TypeError, ValueError):

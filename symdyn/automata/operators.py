@@ -9,15 +9,15 @@ import numpy as np
 import scipy.sparse as ss
 import scipy.sparse.linalg as ssl
 
-from symdyn.automata._chain import leading_eigenvalues, passage_times, stationary_distribution
+from symdyn.automata._chain import DENSE, leading_eigenvalues, passage_times, stationary_distribution
 from symdyn.automata._product import CellProduct
 from symdyn.errors import DeclarationError
 from symdyn.models.automaton import Automaton
 
 __all__ = ["StepOperator", "step_operator"]
 
-#: Cells of the largest chain.
-MOST = 24
+#: Cells of the largest chain, and eigenvalues that are found by iteration.
+MOST, MOST_VALUES = 24, 200
 
 
 def step_operator(automaton: Automaton, parameters: Mapping[Any, float] | None = None) -> StepOperator:
@@ -287,7 +287,7 @@ class StepOperator(ssl.LinearOperator):
         Parameters
         ----------
         count : int
-            How many; all of them are found of chains of up to 2,048 states and of reversible automata.
+            How many; up to all of chains of at most 2,048 states and of reversible automata, of others up to 200.
 
         Returns
         -------
@@ -298,15 +298,18 @@ class StepOperator(ssl.LinearOperator):
         Raises
         ------
         DeclarationError
-            If there are not so many.
+            For more.
+        SymdynError
+            If the iteration does not converge.
 
         Examples
         --------
         >>> Automaton.example().step_operator().spectrum(2).real.round(8).tolist()
         [1.0, 0.97119646]
         """
-        if not isinstance(count, (int, np.integer)) or not 1 <= count <= self.shape[0]:
-            raise DeclarationError(f"count is {count!r}; expected a number of eigenvalues, 1 to {self.shape[0]}")
+        most = self.shape[0] if self.shape[0] <= DENSE or self.permutation is not None else MOST_VALUES
+        if not isinstance(count, (int, np.integer)) or not 1 <= count <= most:
+            raise DeclarationError(f"count is {count!r}; expected a number of eigenvalues, 1 to {most}")
         return leading_eigenvalues(self, int(count))
 
     def stationary(self) -> np.ndarray:
@@ -334,8 +337,8 @@ class StepOperator(ssl.LinearOperator):
 
         Parameters
         ----------
-        states : state or list of states
-            Each a string of bits or a number.
+        states : str, int, or sequence of str
+            A state as a string of bits or a number, or several as strings.
 
         Returns
         -------
@@ -355,7 +358,9 @@ class StepOperator(ssl.LinearOperator):
         >>> S.first_passage("00000000")[S.index("11111111")].round(10)  # mean extinction time
         np.float64(43.4878781694)
         """
-        listed = states if isinstance(states, (list, tuple)) else [states]
+        listed = [states] if isinstance(states, (str, int, np.integer)) else list(states)
+        if len(listed) > 1 and not all(isinstance(s, str) for s in listed):
+            raise DeclarationError(f"states are {states!r}; expected strings of {self.cells} bits, or one number")
         goal = np.zeros(self.shape[0], bool)
         goal[[self.index(s) for s in listed]] = True
         return passage_times(self, goal)

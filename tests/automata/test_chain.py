@@ -137,5 +137,7 @@ def test_wrong_input_is_refused():
         sd.Automaton(sp.Symbol("b") * s[0], 3).step_operator()
     with pytest.raises(DeclarationError, match=r"where s\[0\] = 1 is 2; expected a probability"):
         sd.Automaton(sp.Symbol("b") * s[0], 3).step_operator({"b": 2})
+    with pytest.raises(DeclarationError, match=r"expected strings of 4 bits"):
+        chain.first_passage([0, 0, 0, 0])
     with pytest.raises(DeclarationError, match=r"there is no cell 4"):
         chain.bits(4)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import sympy as sp
+import xarray as xr
 
 import symdyn as sd
 from symdyn.codegen.automaton_program import class_tables
@@ -183,6 +184,7 @@ def test_wrong_probabilities_fail_by_themselves():
         ({"initial": {"s": 2}}, DeclarationError, "is 2; expected a probability"),
         ({"initial": {"s": np.nan}}, DeclarationError, "is nan; expected a probability"),
         ({"initial": {"s": "full"}}, DeclarationError, "'full'; expected probabilities"),
+        ({"initial": {"s": xr.DataArray(np.ones(20), dims="run")}}, DeclarationError, "vary along run; expected 'site'"),
         ({"initial": {"q": 1}}, DeclarationError, "'q' is not a state"),
         ({"until": "s > 0"}, CompileError, "until has no effect on an automaton"),
         ({"rtol": 1e-3}, DeclarationError, "rtol has no effect on 'bit-parallel'"),

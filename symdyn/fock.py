@@ -15,8 +15,22 @@ __all__ = ["box_ladders", "exchanged", "jordan_wigner", "normal_ordered", "occup
 
 
 def occupations(modes: int, number: int, highest: int | None = None) -> np.ndarray:
-    """All ways to put `number` particles into `modes`, at most `highest` in each: (D, modes) int, those in front first.
+    """All ways to put particles into modes.
 
+    Parameters
+    ----------
+    modes, number : int
+        Numbers of modes and of particles.
+    highest : int, optional
+        Most particles in one mode: 1 for fermions.
+
+    Returns
+    -------
+    (D, modes) int64
+        Those with particles in the first modes come first.
+
+    Examples
+    --------
     >>> occupations(3, 2, highest=1).tolist()
     [[1, 1, 0], [1, 0, 1], [0, 1, 1]]
     """
@@ -36,10 +50,28 @@ def occupations(modes: int, number: int, highest: int | None = None) -> np.ndarr
 
 
 def exchanged(coefficients: np.ndarray, basis: np.ndarray, *, fermions: bool) -> ss.csr_array:
-    r"""The matrix (D, D) of :math:`\sum_{jk} K_{jk} a_j^\dagger a_k` between normalised states of one number of particles.
+    r"""The matrix of :math:`\sum_{jk} K_{jk} a_j^\dagger a_k` between normalised states of one number of particles.
 
     Bosons: :math:`a_j^\dagger a_k |n\rangle = \sqrt{n_k (n_j + 1)}\, |n - e_k + e_j\rangle`; fermions have the sign of the
     particles that are passed over (Jordan and Wigner).
+
+    Parameters
+    ----------
+    coefficients : (m, m) array of float or complex
+        K.
+    basis : (D, m) int64
+        As `occupations` gives it.
+    fermions : bool
+
+    Returns
+    -------
+    (D, D) scipy.sparse.csr_array of complex128
+
+    Examples
+    --------
+    >>> two = occupations(2, 2)  # 20, 11, 02
+    >>> exchanged(np.array([[0, 1], [0, 0]]), two, fermions=False).toarray().real.round(6).tolist()
+    [[0.0, 1.414214, 0.0], [0.0, 0.0, 1.414214], [0.0, 0.0, 0.0]]
     """
     place = {tuple(row): i for i, row in enumerate(basis.tolist())}
     rows, columns, values = [], [], []
@@ -65,15 +97,46 @@ def exchanged(coefficients: np.ndarray, basis: np.ndarray, *, fermions: bool) ->
 
 
 def projected(amplitudes: np.ndarray, basis: np.ndarray) -> np.ndarray:
-    r"""The part of :math:`e^{\sum \alpha_j a_j^\dagger} |0\rangle` on a basis: :math:`\prod_j \alpha_j^{n_j} / \sqrt{n_j!}`."""
+    r"""The part of :math:`e^{\sum \alpha_j a_j^\dagger} |0\rangle` on a basis: :math:`\prod_j \alpha_j^{n_j} / \sqrt{n_j!}`.
+
+    Parameters
+    ----------
+    amplitudes : (m,) array of float or complex
+    basis : (D, m) int64
+
+    Returns
+    -------
+    (D,) complex128
+
+    Examples
+    --------
+    >>> projected(np.array([2.0, 3.0]), occupations(2, 1)).real.tolist()
+    [2.0, 3.0]
+    """
     roots = np.array([math.sqrt(math.factorial(n)) for n in range(int(basis.max(initial=0)) + 1)])
     return np.prod(np.asarray(amplitudes, dtype=complex) ** basis / roots[basis], axis=1)
 
 
 def box_ladders(sizes: Sequence[int]) -> tuple[list[ss.csr_array], list[ss.csr_array]]:
-    """Annihilators and creators of Doi and Peliti, a|n> = n |n-1> and a+|n> = |n+1>, below `sizes` in each mode.
+    """Annihilators and creators of Doi and Peliti, a|n> = n |n-1> and a+|n> = |n+1>, on a box of states.
 
     Products that create last lose what would leave the box, as a projection on finitely many states does.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Numbers of states of each mode, which has fewer particles.
+
+    Returns
+    -------
+    annihilators, creators : list of scipy.sparse.csr_array of float64
+        One for each mode; the first mode is the slowest index.
+
+    Examples
+    --------
+    >>> (a,), (c,) = box_ladders([3])
+    >>> (c @ a).toarray().tolist()  # the number of particles
+    [[0.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 2.0]]
     """
     down = [ss.csr_array(ss.diags_array(np.arange(1.0, m), offsets=1, shape=(m, m))) for m in sizes]
     up = [ss.csr_array(ss.diags_array(np.ones(m - 1), offsets=-1, shape=(m, m))) for m in sizes]
@@ -89,7 +152,20 @@ def _lifted(one: ss.csr_array, place: int, sizes: Sequence[int]) -> ss.csr_array
 def jordan_wigner(modes: int) -> list[ss.csr_array]:
     r"""Annihilators of fermions as matrices (2^modes, 2^modes), :math:`a_j = Z^{\otimes j} \otimes \sigma \otimes 1 \cdots`.
 
-    Bit j of an index, from the left, is the occupation of mode j.
+    Parameters
+    ----------
+    modes : int
+
+    Returns
+    -------
+    list of scipy.sparse.csr_array of float64
+        Bit j of an index, from the left, is the occupation of mode j.
+
+    Examples
+    --------
+    >>> a, b = jordan_wigner(2)
+    >>> float(abs(a @ b + b @ a).max()), (a @ a.T + a.T @ a).toarray().diagonal().tolist()
+    (0.0, [1.0, 1.0, 1.0, 1.0])
     """
     sigma, sign, one = ss.csr_array([[0.0, 1.0], [0.0, 0.0]]), ss.csr_array([[1.0, 0.0], [0.0, -1.0]]), ss.eye_array(2)
     found = []

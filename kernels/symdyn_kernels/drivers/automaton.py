@@ -48,7 +48,7 @@ def _bit(lattice, place):
 @njit(**INLINE)
 def _ones(lattice, words):
     """Bits that are 1 in the words 1 to `words`."""
-    total = 0
+    total = np.int64(0)
     for k in range(1, words + 1):
         x = lattice[k]
         x = x - ((x >> np.uint64(1)) & np.uint64(0x5555555555555555))

@@ -85,9 +85,10 @@ class AutomatonFrame(Frame):
         given = {**system.initial, **{lookup(k, system.states, "state"): v for k, v in (initial or {}).items()}}
         if missing := [s.name for s in system.states if s not in given]:
             raise DeclarationError(f"no initial value for {', '.join(missing)}; pass initial={{'{missing[0]}': ...}}")
-        self.start = np.concatenate([_row(system, s.name, given[s]) for s in system.states])
-        self.skip = frozenset(system.states)
         plain = all(np.ndim(v) == 0 for v in given.values())
+        rows = [_row(system, s.name, given[s]) for s in system.states]
+        self.start = np.concatenate([row[:1] for row in rows] if plain else rows)
+        self.skip = frozenset(system.states)
         self.facts = {
             "sites": system.sites,
             "boundary": str(system.boundary),

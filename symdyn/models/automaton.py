@@ -131,6 +131,11 @@ class Automaton(AutomatonVerbs, SpatialSystem):
         self.settle(states, entries, {}, clock, parameters=parameters, initial=initial, provenance=provenance)
         if self.unknowns:
             raise DeclarationError(f"the rule contains the unknown term {self.unknowns[0]}; an automaton has none")
+        shown = {"site", *(f"{s}_density" for s in self.names)}
+        if clash := sorted(shown & {*self.names, *(p.name for p in self.parameters)}):
+            raise DeclarationError(
+                f"{clash[0]!r} is a name in the results of simulations; give cells and parameters other names"
+            )
         for name, p in self.initial.items():
             if isinstance(p, sp.Expr) or not 0 <= p <= 1:
                 raise DeclarationError(f"the initial value of {name} is {p}; expected the probability of 1, from 0 to 1")

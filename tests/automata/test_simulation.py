@@ -215,6 +215,8 @@ def test_wrong_input_is_refused(arguments, error, message):
         (sp.Mul(*(s[i] for i in range(11))), {}, "depends on 11 cells; expected at most 10"),
         (s[0] * sp.Symbol("t"), {}, "depends on t"),
         (sp.Function("f")(s[0]), {}, "unknown term"),
+        ({"s": s[0], "s_density": s[1]}, {}, "'s_density' is a name in the results"),
+        (s[0] * sp.Symbol("site"), {}, "'site' is a name in the results"),
         (s[0], {"sites": 0}, "sites is 0"),
         (s[0], {"sites": 2.0}, "sites is 2.0"),
         (s[0], {"boundary": "open"}, "boundary is 'open'"),

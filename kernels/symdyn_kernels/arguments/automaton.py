@@ -43,8 +43,8 @@ class AutomatonArguments(NamedTuple):
         For each trajectory the words that the step takes, of which the first is the number of words of a name.
     seed : int
     batch, run, signals :
-        As their classes describe.  Initial values are probabilities, of all cells of a name after those of another.  The
-        values are all cells, if they are recorded, and then the part of the cells of each name that are 1.
+        As their classes describe.  Initial values are probabilities, of all cells of a name after those of another, or one
+        for each name.  The values are all cells, if they are recorded, and then the part of the cells of each name that are 1.
     """
 
     step: int

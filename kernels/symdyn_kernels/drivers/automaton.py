@@ -100,11 +100,12 @@ def chunk(arguments):
     here, there = np.zeros((sizes.names, words + 2), np.uint64), np.zeros((sizes.names, words + 2), np.uint64)
     random = np.zeros(4 * BLOCK, np.uint64)
     finished, stream, width = 0, random.ctypes.data, 8 * tables.shape[1]
+    each = batch.initial.shape[1] // sizes.names
     for row in range(run.status.size):
         s = open_stream(seed, batch.streams[row])
         for f in range(sizes.names):
             for i in range(n):
-                p = batch.initial[row, f * n + i]
+                p = batch.initial[row, f * each + min(i, each - 1)]
                 if p <= 0.0 or p >= 1.0:
                     _put(here[f], 64 + i, p > 0.5)
                 else:

@@ -19,6 +19,7 @@ from symdyn import verbs as _verbs  # gives the classes below what modules above
 from symdyn.dense import DenseLayers
 from symdyn.errors import CompileError, DeclarationError, ParseError, RecoveryError, SimulationError, SymdynError
 from symdyn.lazy import lazy
+from symdyn.models.automaton import Automaton
 from symdyn.models.boundary import Dirichlet, Neumann, Robin
 from symdyn.models.branching import BranchingSystem
 from symdyn.models.colony import BulkCellSystem
@@ -43,6 +44,7 @@ from symdyn.version import __version__
 if TYPE_CHECKING:
     from symdyn import (
         analysis,
+        automata,
         cells,
         derive,
         discover,
@@ -92,6 +94,7 @@ __getattr__, __dir__, __all__ = lazy(
     {
         "analysis": (),
         "analysis.identifiability": ("identifiability",),
+        "automata": (),
         "cells": (),
         "codegen.kernel": ("compile",),
         "codegen.kernel_base": ("Kernel",),
@@ -136,10 +139,10 @@ __getattr__, __dir__, __all__ = lazy(
         "transport": (),
     },
     eager=(
-        "BranchingSystem", "BulkCellSystem", "Burst", "CompileError", "DeclarationError", "DenseLayers", "Dirichlet",
-        "DiscreteSystem", "Disk", "Event", "Interval", "MatrixModel", "MomentSystem", "Neumann", "ODESystem", "PDESystem",
-        "ParseError", "Path", "Plane", "Polygon", "Reaction", "ReactionNetwork", "RecoveryError", "Rectangle", "Robin",
-        "SDESystem", "SimulationError", "SymdynError", "System", "TrainedNetwork", "at", "div", "dose", "dot", "dx", "dy",
-        "grad", "integral", "laplacian", "mean", "network", "neural_sde", "vector",
+        "Automaton", "BranchingSystem", "BulkCellSystem", "Burst", "CompileError", "DeclarationError", "DenseLayers",
+        "Dirichlet", "DiscreteSystem", "Disk", "Event", "Interval", "MatrixModel", "MomentSystem", "Neumann", "ODESystem",
+        "PDESystem", "ParseError", "Path", "Plane", "Polygon", "Reaction", "ReactionNetwork", "RecoveryError", "Rectangle",
+        "Robin", "SDESystem", "SimulationError", "SymdynError", "System", "TrainedNetwork", "at", "div", "dose", "dot", "dx",
+        "dy", "grad", "integral", "laplacian", "mean", "network", "neural_sde", "vector",
     ),
 )  # fmt: skip

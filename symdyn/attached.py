@@ -7,6 +7,7 @@ gives editors and type checkers the signatures; ``python -m tests.house.attached
 from __future__ import annotations
 
 __all__ = [
+    "AutomatonVerbs",
     "ColonyVerbs",
     "DiffusionRecoveryVerbs",
     "DiffusionVerbs",
@@ -124,6 +125,10 @@ class FieldVerbs:
     >>> heat.discretize(50, order=4).spacing
     (0.02,)
     """
+
+
+class AutomatonVerbs:
+    """What is derived from an `Automaton`: its Markov chain, closures, wave functions, and its simulation."""
 
 
 class GridVerbs:

@@ -13,6 +13,10 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from symdyn.analysis.identifiability import StructuralIdentifiability
+from symdyn.automata.hamiltonians import StepHamiltonian
+from symdyn.automata.kernel import AutomatonFrame, AutomatonKernel
+from symdyn.automata.operators import StepOperator
+from symdyn.automata.waves import WaveFunction
 from symdyn.cells import spectrum
 from symdyn.cells._reduced_cells import ReducedCells
 from symdyn.cells.exchange import AsymptoticExchange
@@ -252,6 +256,22 @@ class GridVerbs:
         """Initial values and variables of fields on a grid."""
     def kernel(self, method: str, options: MethodOptions, *, until: Any = None) -> GridKernel:
         """The kernel of fields on a grid."""
+
+class AutomatonVerbs:
+    def mean_field(self) -> DiscreteSystem:
+        """The map of densities in the mean-field closure, in which all cells are independent."""
+    def pairs(self) -> DiscreteSystem:
+        """The map of density and density of neighbouring pairs in the pair closure, in which cells are a Markov chain in space."""
+    def frame(self, initial: Mapping[Any, Any] | None, times: np.ndarray, grid: Any = None) -> AutomatonFrame:
+        """Initial probabilities and variables of an automaton."""
+    def kernel(self, method: str, options: MethodOptions, *, until: Any = None) -> AutomatonKernel:
+        """The kernel of an automaton."""
+    def step_operator(self, parameters: Mapping[Any, float] | None = None) -> StepOperator:
+        """The step operator S of the Markov chain, :math:`p(t+1) = S\\,p(t)`, on all :math:`2^n` states of n cells."""
+    def hamiltonian(self) -> StepHamiltonian:
+        """The Hamiltonian H of a reversible automaton, :math:`S = e^{-iH}`, with energies in :math:`(-\\pi, \\pi]`."""
+    def wave_function(self, p: Any = None, *, amplitudes: Any = None) -> WaveFunction:
+        """The wave function of a distribution over the states of a reversible automaton, :math:`q_s = \\sqrt{p_s}`."""
 
 class MasterVerbs:
     def transient(

@@ -144,6 +144,13 @@ VERBS: Mapping[type, Mapping[str, Attached]] = {
         **_methods("symdyn.grids.frames", frame="grid_frame"),
         **_methods("symdyn.grids.kernel", kernel="grid_kernel"),
     },
+    attached.AutomatonVerbs: {
+        **_methods("symdyn.automata.closures", "mean_field", "pairs"),
+        **_methods("symdyn.automata.kernel", frame="automaton_frame", kernel="automaton_kernel"),
+        **_methods("symdyn.automata.operators", "step_operator"),
+        **_methods("symdyn.automata.hamiltonians", "hamiltonian"),
+        **_methods("symdyn.automata.waves", "wave_function"),
+    },
     attached.MasterVerbs: {
         **_methods("symdyn.projection.transient", "transient"),
         **_methods("symdyn.projection.equilibrium", "stationary", moments="moments_of"),

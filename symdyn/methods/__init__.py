@@ -16,6 +16,7 @@ from symdyn.methods.registry import METHODS
 
 if TYPE_CHECKING:
     from symdyn.methods.bdia import Bdia
+    from symdyn.methods.bit_parallel import BitParallel
     from symdyn.methods.branching import Branching
     from symdyn.methods.bs32 import Bs32
     from symdyn.methods.controllers import PID
@@ -65,6 +66,7 @@ METHODS.filled_by(__name__)
 __getattr__, __dir__, __all__ = lazy(
     __name__,
     {
+        "bit_parallel": ("BitParallel",),
         "branching": ("Branching",),
         "bdia": ("Bdia",),
         "ddim": ("Ddim",),

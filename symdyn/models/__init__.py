@@ -12,6 +12,7 @@ from symdyn.models.registry import KINDS
 
 if TYPE_CHECKING:
     from symdyn.models import zoo
+    from symdyn.models.automaton import Automaton
     from symdyn.models.boundary import Dirichlet, Neumann, Robin
     from symdyn.models.branching import BranchingSystem
     from symdyn.models.colony import BulkCellSystem
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy(
     __name__,
     {
+        "automaton": ("Automaton",),
         "boundary": ("Dirichlet", "Neumann", "Robin"),
         "branching": ("BranchingSystem",),
         "colony": ("BulkCellSystem",),

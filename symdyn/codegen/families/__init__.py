@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from symdyn.codegen.families.adaptive import ADAPTIVE
-from symdyn.codegen.families.arrays import ARRAYS, DISTRIBUTIONS, MULTISTEP
+from symdyn.codegen.families.arrays import ARRAYS, DISTRIBUTIONS, LATTICES, MULTISTEP
 from symdyn.codegen.families.base import Family
 from symdyn.codegen.families.branching import BRANCHING
 from symdyn.codegen.families.diffusion import DIFFUSION
@@ -36,6 +36,7 @@ for _family in (
     ARRAYS,
     MULTISTEP,
     DISTRIBUTIONS,
+    LATTICES,
 ):
     FAMILIES.register(type(_family).__name__.removesuffix("Family").lower(), _family)
 

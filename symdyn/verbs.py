@@ -139,10 +139,12 @@ VERBS: Mapping[type, Mapping[str, Attached]] = {
     attached.FieldVerbs: {
         **_methods("symdyn.grids.system", "discretize"),
         **_methods("symdyn.grids.frames", frame="field_frame"),
+        **_methods("symdyn.grids.rest", at_rest="field_rest"),
     },
     attached.GridVerbs: {
         **_methods("symdyn.grids.frames", frame="grid_frame"),
         **_methods("symdyn.grids.kernel", kernel="grid_kernel"),
+        **_methods("symdyn.grids.rest", at_rest="grid_rest"),
     },
     attached.MasterVerbs: {
         **_methods("symdyn.projection.transient", "transient"),

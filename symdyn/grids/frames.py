@@ -140,6 +140,11 @@ class GridFrame(Frame):
         return observer_of(grid, list(spread.values()), list(single.values())) if spread or single else None
 
     @property
+    def positions(self) -> np.ndarray:
+        """Positions (cells, dimension) of the numbers of each field."""
+        return np.stack([c.ravel() for c in np.meshgrid(*self.system.centers, indexing="ij")], axis=1)
+
+    @property
     def described(self) -> Mapping[str, Any]:
         return self.starts.described
 

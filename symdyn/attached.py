@@ -10,6 +10,7 @@ __all__ = [
     "ColonyVerbs",
     "DiffusionRecoveryVerbs",
     "DiffusionVerbs",
+    "ElementVerbs",
     "FieldRecoveryVerbs",
     "FieldVerbs",
     "FitVerbs",
@@ -128,6 +129,10 @@ class FieldVerbs:
 
 class GridVerbs:
     """What is derived from a `PDESystem` on a grid."""
+
+
+class ElementVerbs:
+    """What is derived from a `PDESystem` on finite elements."""
 
 
 class ColonyVerbs:

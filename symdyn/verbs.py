@@ -138,13 +138,19 @@ VERBS: Mapping[type, Mapping[str, Attached]] = {
     },
     attached.FieldVerbs: {
         **_methods("symdyn.grids.system", "discretize"),
-        **_methods("symdyn.grids.frames", frame="field_frame"),
+        **_methods("symdyn.elements.system", "mesh"),
+        **_methods("symdyn.elements.frames", frame="field_frame"),
         **_methods("symdyn.grids.rest", at_rest="field_rest"),
     },
     attached.GridVerbs: {
         **_methods("symdyn.grids.frames", frame="grid_frame"),
         **_methods("symdyn.grids.kernel", kernel="grid_kernel"),
         **_methods("symdyn.grids.rest", at_rest="grid_rest"),
+    },
+    attached.ElementVerbs: {
+        **_methods("symdyn.elements.frames", frame="element_frame"),
+        **_methods("symdyn.elements.kernel", kernel="element_kernel"),
+        **_methods("symdyn.elements.rest", at_rest="element_rest"),
     },
     attached.MasterVerbs: {
         **_methods("symdyn.projection.transient", "transient"),

@@ -9,8 +9,10 @@ from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, LinearOperator
 
 from symdyn.integration.rest import RestProblem
 
-__all__ = ["Border", "Bordered", "leading_eigenvalues"]
+__all__ = ["Border", "Bordered", "is_at_rest", "leading_eigenvalues"]
 
+#: Residual in units of the largest term that counts as rounding.
+RESTING = 1e-10
 #: Unknowns up to which all eigenvalues are computed.
 SMALL = 100
 #: Eigenvalues about a shift, and the most shifts along the imaginary axis.
@@ -76,10 +78,16 @@ class Border:
         """Values of the conserved quantities."""
         return self.rows @ y
 
-    def at(self, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Columns (n, k) and rows (k, n) at a state."""
-        shifts = self.problem.shifts(y)
+    def at(self, y: np.ndarray, *, free: bool = False) -> tuple[np.ndarray, np.ndarray]:
+        """Columns (n, k) and rows (k, n) at a state; `free` leaves shifts out."""
+        shifts = np.empty((y.size, 0)) if free else self.problem.shifts(y)
         return np.hstack([self.left, shifts]), np.vstack([self.rows, shifts.T])
+
+
+def is_at_rest(matrix: sps.csc_matrix, y: np.ndarray, residual: np.ndarray) -> bool:
+    """Whether a residual is rounding: with shifts as borders iterations also come to waves that move."""
+    terms = abs(matrix) @ np.abs(y)
+    return bool(np.abs(residual).max() <= RESTING * (terms.max() + 1e-300))
 
 
 def leading_eigenvalues(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sps
 
-from symdyn.analysis.bordered import Border, Bordered
+from symdyn.analysis.bordered import Border, Bordered, is_at_rest
 from symdyn.analysis.branch import Place
 from symdyn.analysis.field_newton import newton, sizes_of
 from symdyn.analysis.field_states import EIGENVALUES, FieldRest, is_stable
@@ -153,12 +153,16 @@ class FieldCurve:
                 return None
             left = float(np.linalg.norm(residual))
             if k and moved < ROUGH and left > 0.5 * before:  # rounding, which nearly singular equations make larger
-                return y, q
+                break
             before = left
             y, q = y - scale * delta[:-1], q - float(delta[-1])
             if moved < CONVERGED:
-                return y, q
-        return None
+                break
+        else:
+            return None
+        p = self.row(q)
+        matrix = self.problem.jacobian(y, p, scale * np.sqrt(self.problem.weights))
+        return (y, q) if is_at_rest(matrix, y, self.problem.residual(y, p)) else None
 
     def place(self, y: np.ndarray, q: float, forward: np.ndarray, scale: np.ndarray) -> Place:
         """The point with its tangent, which has a positive product with `forward` in the units `scale`."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from symdyn.analysis.bordered import Border, Bordered
+from symdyn.analysis.bordered import Border, Bordered, is_at_rest
 from symdyn.integration.rest import RestProblem
 
 __all__ = ["newton", "sizes_of"]
@@ -29,7 +29,7 @@ def sizes_of(problem: RestProblem, y: np.ndarray, least: np.ndarray | None = Non
 
 def newton(
     problem: RestProblem, border: Border, y: np.ndarray, p: np.ndarray, totals: np.ndarray, *,
-    known: Sequence[np.ndarray] = (), sizes: np.ndarray | None = None,
+    known: Sequence[np.ndarray] = (), sizes: np.ndarray | None = None, free: bool = False,
 ) -> np.ndarray | None:  # fmt: skip
     r"""The state at rest that the iteration comes to, or None.
 
@@ -49,6 +49,8 @@ def newton(
     known : sequence of (n,) array
     sizes : (n,) array, optional
         Typical sizes of the numbers.
+    free : bool
+        Do not hold the state in its place along symmetries.
 
     References
     ----------
@@ -64,7 +66,7 @@ def newton(
         if not np.isfinite(residual).all():
             return None
         matrix = problem.jacobian(y, p, sizes)
-        columns, rows = border.at(y)
+        columns, rows = border.at(y, free=free)
         try:
             solver = Bordered(matrix, columns, rows)
         except RuntimeError:  # exactly singular
@@ -80,7 +82,13 @@ def newton(
         if not np.isfinite(length):
             return None
         if length < CONVERGED:
-            return y + step
+            y = y + step
+            if is_at_rest(matrix, y, problem.residual(y, p)):
+                return y
+            # a wave that moves, or a pattern that the grid holds in one place
+            return None if free or rows.shape[0] == border.conserved else newton(
+                problem, border, y, p, totals, known=known, sizes=sizes, free=True
+            )
         if known:
             factor = 1.0
             for other in known:

@@ -33,6 +33,8 @@ class Domain(ABC):
     """
 
     dimension: ClassVar[int] = 2
+    #: Whether grids of cells fill it: its sides are parallel to the axes.
+    boxed: ClassVar[bool] = False
 
     @property
     @abstractmethod
@@ -108,6 +110,7 @@ class Interval(Domain):
     start: float
     end: float
     dimension: ClassVar[int] = 1
+    boxed: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         start, end = _numbers(self, start=self.start, end=self.end)
@@ -169,6 +172,7 @@ class Rectangle(Domain):
     width: float
     height: float
     corner: tuple[float, float] = (0.0, 0.0)
+    boxed: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         width, height = _positive(self, width=self.width, height=self.height)

@@ -7,9 +7,9 @@ import sys
 import numpy as np
 import pytest
 
-from symdyn.cells._mesh_curved import distortion
-from symdyn.cells._mesh_points import smallest_angles
-from symdyn.cells.meshing import mesh_domain, read_mesh
+from symdyn.elements._mesh_curved import distortion
+from symdyn.elements._mesh_points import smallest_angles
+from symdyn.elements.meshing import mesh_domain, read_mesh
 from symdyn.errors import DeclarationError
 from symdyn.models.domains import Disk, Interval, Plane, Polygon, Rectangle
 

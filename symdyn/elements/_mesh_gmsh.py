@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from symdyn.cells._mesh_sizes import make_outline, make_sizes
+from symdyn.elements._mesh_sizes import make_outline, make_sizes
 from symdyn.errors import DeclarationError
 from symdyn.models.domains import Domain
 

@@ -24,6 +24,7 @@ from symdyn.models.branching import BranchingSystem
 from symdyn.models.colony import BulkCellSystem
 from symdyn.models.discrete import DiscreteSystem
 from symdyn.models.domains import Disk, Interval, Plane, Polygon, Rectangle
+from symdyn.models.lattices import Lattice
 from symdyn.models.events import Event, dose
 from symdyn.models.matrix import MatrixModel
 from symdyn.models.moments import MomentSystem
@@ -133,7 +134,7 @@ __getattr__, __dir__, __all__ = lazy(
     },
     eager=(
         "BranchingSystem", "BulkCellSystem", "Burst", "CompileError", "DeclarationError", "DenseLayers", "Dirichlet",
-        "DiscreteSystem", "Disk", "Event", "Interval", "MatrixModel", "MomentSystem", "Neumann", "ODESystem", "PDESystem",
+        "DiscreteSystem", "Disk", "Event", "Interval", "Lattice", "MatrixModel", "MomentSystem", "Neumann", "ODESystem", "PDESystem",
         "ParseError", "Path", "Plane", "Polygon", "Reaction", "ReactionNetwork", "RecoveryError", "Rectangle", "Robin",
         "SDESystem", "SimulationError", "SymdynError", "System", "TrainedNetwork", "div", "dose", "dot", "dx", "dy", "grad",
         "integral", "laplacian", "mean", "network", "neural_sde", "vector",

@@ -190,6 +190,7 @@ VERBS: Mapping[type, Mapping[str, Attached]] = {
         **_methods("symdyn.cells.asymptotic", "steady_state", "bulk_field", "eigenvalues", "modes", "unstable_count"),
         **_methods("symdyn.cells.hopf", "hopf_curve", "hopf_curves"),
         **_methods("symdyn.cells.limits", "well_mixed"),
+        **_methods("symdyn.cells.waves", "at_wave", "wave_growth"),
         **_methods("symdyn.cells.modal", "large_diffusion"),
         **_methods("symdyn.cells.reduction", "reduce"),
         **_methods("symdyn.cells.full", "full"),

@@ -46,6 +46,16 @@ class Domain(ABC):
     def box(self) -> np.ndarray:
         """Lower and upper corner, (2, dimension)."""
 
+    @property
+    def still(self) -> Domain:
+        """The domain of what is at rest: itself, but for waves over a lattice."""
+        return self
+
+    @property
+    def periods(self) -> np.ndarray:
+        """Vectors along which everything repeats, as rows, (k, 2)."""
+        return np.empty((0, 2))
+
     @abstractmethod
     def distance(self, points: np.ndarray) -> np.ndarray:
         """Signed distance of points to the boundary, negative inside.

@@ -84,10 +84,10 @@ class Border:
         return np.hstack([self.left, shifts]), np.vstack([self.rows, shifts.T])
 
 
-def is_at_rest(matrix: sps.csc_matrix, y: np.ndarray, residual: np.ndarray) -> bool:
+def is_at_rest(matrix: sps.csc_matrix, y: np.ndarray, residual: np.ndarray, sizes: np.ndarray) -> bool:
     """Whether a residual is rounding: with shifts as borders iterations also come to waves that move."""
-    terms = abs(matrix) @ np.abs(y)
-    return bool(np.abs(residual).max() <= RESTING * (terms.max() + 1e-300))
+    terms = abs(matrix) @ np.maximum(np.abs(y), sizes)
+    return bool(np.abs(residual).max() <= RESTING * terms.max())
 
 
 def leading_eigenvalues(

@@ -20,6 +20,8 @@ __all__ = ["FieldCurve"]
 
 #: Corrections below this, in scaled coordinates, end Newton's method; below the second they do once residuals stay.
 CONVERGED, ROUGH = 1e-10, 1e-2
+#: Contraction of the corrections up to which derivatives are kept.
+KEEP = 0.1
 #: Of the place of special points on a step.
 PRECISION = 1e-7
 #: Share of its largest size so far that a field is measured by at least.
@@ -121,48 +123,52 @@ class FieldCurve:
         tangent = np.append(direction / np.linalg.norm(direction), 0.0)
         return Place(y, q, tangent * np.sign(tangent[np.abs(tangent).argmax()]), scale)
 
-    def _bordered(self, y: np.ndarray, q: float, scale: np.ndarray, normal: np.ndarray) -> Bordered:
-        """The derivatives of the equations and of the plane with this normal, factorised."""
+    def _bordered(
+        self, y: np.ndarray, q: float, scale: np.ndarray, normal: np.ndarray
+    ) -> tuple[Bordered, sps.csc_matrix]:
+        """The derivatives of the equations and of the plane with this normal, factorised, and those of the equations alone."""
         p = self.row(q)
         sizes = scale * np.sqrt(self.problem.weights)
-        matrix = self.problem.jacobian(y, p, sizes) @ sps.diags(scale)
+        plain = self.problem.jacobian(y, p, sizes)
+        matrix = plain @ sps.diags(scale)
         slope = self.problem.slope(y, p, self.index) * (p[self.index] if self.log else self.length)
         if not (np.isfinite(matrix.data).all() and np.isfinite(slope).all()):
             raise RuntimeError("not finite")
         columns, rows = self.border.at(y)
         whole = sps.bmat([[matrix, sps.csc_matrix(slope[:, None])], [sps.csc_matrix(normal[None, :-1]), [[normal[-1]]]]])
         rows = np.hstack([rows * scale, np.zeros((len(rows), 1))])
-        return Bordered(whole, np.vstack([columns, np.zeros((1, columns.shape[1]))]), rows)
+        return Bordered(whole, np.vstack([columns, np.zeros((1, columns.shape[1]))]), rows), plain
 
     def correct(self, y: np.ndarray, q: float, scale: np.ndarray, normal: np.ndarray) -> tuple[np.ndarray, float] | None:
         """The point of the curve in the plane through (y, q) with this normal, or None if Newton's method fails."""
-        before = np.inf
-        for k in range(12):
+        solver, before, last = None, np.inf, np.inf
+        for k in range(20):
             residual = self.problem.residual(y, self.row(q))
             if not np.isfinite(residual).all():
                 return None
-            try:
-                solver = self._bordered(y, q, scale, normal)
-            except RuntimeError:
-                return None
+            if solver is None:
+                try:
+                    solver, matrix = self._bordered(y, q, scale, normal)
+                except RuntimeError:
+                    return None
             low = np.zeros(solver.below)
             low[: self.border.conserved] = self.border.totals(y) - self.totals
             delta = solver.solve(np.concatenate([residual, [0.0], low]))[: y.size + 1]
-            moved = float(np.linalg.norm(delta))
+            moved, left = float(np.linalg.norm(delta)), float(np.linalg.norm(residual))
             if not np.isfinite(moved) or moved > 10:
                 return None
-            left = float(np.linalg.norm(residual))
             if k and moved < ROUGH and left > 0.5 * before:  # rounding, which nearly singular equations make larger
                 break
-            before = left
             y, q = y - scale * delta[:-1], q - float(delta[-1])
             if moved < CONVERGED:
                 break
+            if moved > KEEP * last:  # the derivatives of before no longer serve
+                solver = None
+            before, last = left, moved
         else:
             return None
-        p = self.row(q)
-        matrix = self.problem.jacobian(y, p, scale * np.sqrt(self.problem.weights))
-        return (y, q) if is_at_rest(matrix, y, self.problem.residual(y, p)) else None
+        sizes = scale * np.sqrt(self.problem.weights)
+        return (y, q) if is_at_rest(matrix, y, self.problem.residual(y, self.row(q)), sizes) else None
 
     def place(self, y: np.ndarray, q: float, forward: np.ndarray, scale: np.ndarray) -> Place:
         """The point with its tangent, which has a positive product with `forward` in the units `scale`."""
@@ -171,7 +177,7 @@ class FieldCurve:
         size = float(np.linalg.norm(forward))
         forward = forward / size if size > 0 else np.append(np.zeros(y.size), 1.0)
         try:
-            solver = self._bordered(y, q, own, forward)
+            solver, _ = self._bordered(y, q, own, forward)
             right = np.zeros(y.size + 1 + solver.below)
             right[y.size] = 1.0
             tangent = solver.solve(right)[: y.size + 1]
@@ -229,7 +235,7 @@ class FieldCurve:
         """By inverse iteration with the derivatives and their transpose."""
         normal = np.append(place.tangent[:-1] * place.scale / scale, place.tangent[-1])
         try:
-            solver = self._bordered(place.x, place.q, scale, normal / np.linalg.norm(normal))
+            solver, _ = self._bordered(place.x, place.q, scale, normal / np.linalg.norm(normal))
         except RuntimeError:
             return 0.0
         v = np.random.default_rng(4).standard_normal(place.x.size + 1 + solver.below)

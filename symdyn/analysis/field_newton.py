@@ -83,7 +83,7 @@ def newton(
             return None
         if length < CONVERGED:
             y = y + step
-            if is_at_rest(matrix, y, problem.residual(y, p)):
+            if is_at_rest(matrix, y, problem.residual(y, p), sizes):
                 return y
             # a wave that moves, or a pattern that the grid holds in one place
             return None if free or rows.shape[0] == border.conserved else newton(

@@ -25,7 +25,7 @@ EIGENVALUES = 8
 SAME = 1e-5
 #: Variables of the result that are not states.
 COLUMNS = ("stable", "unstable", "eigenvalue_real", "eigenvalue_imag", "residual")
-#: Share of the size of the states that the branches' names and starts differ by: perturbations along eigenvectors.
+#: Perturbations along eigenvectors in units of the sizes of the fields.
 PUSH = 0.5
 
 
@@ -111,6 +111,8 @@ def field_steady_states(
     starts: int, seed: int,
 ) -> xr.Dataset:  # fmt: skip
     """What `symdyn.analysis.steady_states` returns for fields."""
+    if isinstance(starts, bool) or not isinstance(starts, (int, np.integer)) or starts < 1:
+        raise DeclarationError(f"starts is {starts!r}; expected a whole number from 1")
     rest = FieldRest(system, initial, parameters, grid)
     problem, p = rest.problem, rest.p
     border = Border(problem, p)
@@ -119,7 +121,7 @@ def field_steady_states(
     found: list[np.ndarray] = []
     spectra: list[tuple[np.ndarray, np.ndarray]] = []
     rng = np.random.default_rng(seed)
-    queue = list(rest.starts)
+    queue = [*rest.starts, _level(problem, rest.starts[0])]
     largest = problem.measure(rest.starts[0])
     for _ in range(starts):
         y = queue.pop(0) if queue else _perturbed(rest, found, rng, largest)
@@ -134,6 +136,9 @@ def field_steady_states(
         values, vectors = rest.eigenvalues(solved, p, border)
         found.append(solved)
         spectra.append((values, vectors))
+        size = problem.measure(solved)
+        mirrored = [other for other in found[:-1] if np.allclose(problem.measure(other), size, rtol=1e-6)]
+        queue = [*((other + solved) / 2 for other in mirrored), *queue]  # between mirror images lies one with the symmetry
         for k in np.flatnonzero(values.real > 0)[:3]:
             for sign in (1, -1):
                 v = vectors[:, k].real
@@ -166,6 +171,14 @@ def _nonnegative(rest: FieldRest, positive: Any) -> list[slice]:
         return []
     names = rest.system.states if positive is True else [lookup(k, rest.system.states, "state") for k in positive]
     return [rest.problem.blocks[rest.system.states.index(s)] for s in names]
+
+
+def _level(problem: RestProblem, y: np.ndarray) -> np.ndarray:
+    """The state with the means of a state everywhere."""
+    found = np.empty_like(y)
+    for b in problem.blocks:
+        found[b] = problem.weights[b] @ y[b]
+    return found
 
 
 def _perturbed(rest: FieldRest, found: list[np.ndarray], rng: np.random.Generator, largest: np.ndarray) -> np.ndarray:

@@ -21,10 +21,10 @@ from symdyn.errors import DeclarationError
 from symdyn.models.operators import AXES, NUMBERS, components, laplacian, linear_form
 from symdyn.models.pde import PDESystem
 
-__all__ = ["Form", "WeakRates", "refuse_uncovered"]
+__all__ = ["WeakTerm", "WeakRates", "refuse_uncovered"]
 
 
-class Form(NamedTuple):
+class WeakTerm(NamedTuple):
     """A term of the rate of a field: a matrix by name, and what it is applied to."""
 
     field: int
@@ -43,7 +43,7 @@ class WeakRates:
 
     Attributes
     ----------
-    forms : list of Form
+    forms : list of WeakTerm
     fixed : mapping of int to Expr
         Fields whose values are given on the boundary.
 
@@ -84,29 +84,29 @@ class WeakRates:
             self.free[i * self.cells + matrices.outer] = False
         self.mass = self._held(sps.block_diag([matrices.mass] * self.fields), identity=True)
 
-    def _forms(self, i: int) -> list[Form]:
+    def _forms(self, i: int) -> list[WeakTerm]:
         pde, found = self.pde, []
         rate = components(pde.rates[i], 2)
         form = linear_form(rate, pde.fields, pde.space, 2)
         for (w, m), c in form.items():
-            if w.has(*AXES, laplacian, *NUMBERS):
+            if w.has(*AXES, laplacian) or (c * w).has(*NUMBERS):
                 raise DeclarationError(
-                    f"the term {w} in the rate of {pde.fields[i]} has derivatives, means or integrals inside; finite elements "
+                    f"the term {c * w} in the rate of {pde.fields[i]} has derivatives, means or integrals inside; finite elements "
                     "cover sums of c*laplacian(w), c*dx(w), c*dy(w) and w, with w of fields, positions and time"
                 )
             if m == (0, 0):
-                found.append(Form(i, "mass", c, w))
+                found.append(WeakTerm(i, "mass", c, w))
             elif m in ((1, 0), (0, 1)):
-                found.append(Form(i, "xy"[m[1]], c, w))
+                found.append(WeakTerm(i, "xy"[m[1]], c, w))
             elif m in ((2, 0), (0, 2)):
                 if form.get((w, (m[1], m[0])), sp.S.Zero) != c:
                     raise DeclarationError(
                         f"the rate of {pde.fields[i]} differentiates {w} twice along one axis; finite elements cover laplacian({w})"
                     )
                 if m == (2, 0):
-                    found.append(Form(i, "stiffness", c, w))
+                    found.append(WeakTerm(i, "stiffness", c, w))
                     if i not in self.fixed and (slope := self._normal(w)) != 0:
-                        found.append(Form(i, "wall", c, slope))
+                        found.append(WeakTerm(i, "wall", c, slope))
             else:
                 raise DeclarationError(
                     f"the rate of {pde.fields[i]} has a derivative of order {sum(m)}; finite elements cover orders up to two: make "
@@ -204,11 +204,10 @@ def refuse_uncovered(pde: PDESystem) -> None:
     --------
     >>> refuse_uncovered(PDESystem.from_text("u' = laplacian(u)", domain=(0, 1)))
     Traceback (most recent call last):
-    symdyn.errors.DeclarationError: finite elements fill a Disk or a Polygon; an Interval has grids, by discretize
+    symdyn.errors.DeclarationError: finite elements fill a Disk or a Polygon; Interval(start=0.0, end=1.0) has grids, by discretize
     """
     if pde.domain.boxed:
-        name = type(pde.domain).__name__
-        raise DeclarationError(f"finite elements fill a Disk or a Polygon; an {name} has grids, by discretize")
+        raise DeclarationError(f"finite elements fill a Disk or a Polygon; {pde.domain} has grids, by discretize")
     for what, some in (("scalars", pde.scalars), ("events", pde.events), ("inputs over time", pde.inputs)):
         if some:
             raise DeclarationError(f"finite elements do not cover {what} yet; this system has {', '.join(map(str, some))}")

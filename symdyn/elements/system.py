@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from symdyn.attached import ElementVerbs
-from symdyn.elements.forms import WeakRates
+from symdyn.elements.forms import WeakRates, refuse_uncovered
 from symdyn.elements.matrices import ElementMatrices
 from symdyn.models.pde import PDESystem
 
@@ -26,6 +26,8 @@ class ElementSystem(ElementVerbs, PDESystem):
     Attributes
     ----------
     elements : ElementMatrices
+    forms : WeakRates
+        The rates in weak form.
     pde : PDESystem
         The equations without the mesh.
 
@@ -38,13 +40,16 @@ class ElementSystem(ElementVerbs, PDESystem):
     """
 
     elements: ElementMatrices
+    forms: WeakRates
     pde: PDESystem
     kind: ClassVar[str] = "field"
     gridless: ClassVar[bool] = False
 
     def __init__(self, pde: PDESystem, mesh: Any = None) -> None:
         own = {k: v for k, v in pde.__dict__.items() if k not in _DERIVED}
-        self.__dict__.update(own, pde=pde, elements=ElementMatrices(pde.domain, mesh))
+        elements = ElementMatrices(pde.domain, mesh)
+        self.__dict__.update(own, pde=pde, elements=elements)
+        self.__dict__["forms"] = WeakRates(self, elements)
 
     @cached_property
     def digest(self) -> str:
@@ -57,16 +62,8 @@ class ElementSystem(ElementVerbs, PDESystem):
         """Implicit for linear terms."""
         return "imex"
 
-    @cached_property
-    def forms(self) -> WeakRates:
-        """The rates in weak form."""
-        return WeakRates(self, self.elements)
-
     def __repr__(self) -> str:
         return f"{super().__repr__()}\n  mesh: {self.elements.size} unknowns of each field, quadratic elements"
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in super().__getstate__().items() if k not in (*_DERIVED, "forms")}
 
 
 def mesh(pde: PDESystem, mesh: Any = None) -> ElementSystem:
@@ -109,9 +106,8 @@ def mesh(pde: PDESystem, mesh: Any = None) -> ElementSystem:
     >>> round(float(at_rest.m[0]), 6)  # 1/8
     0.125
     """
-    system = ElementSystem(pde, mesh)
-    system.forms  # noqa: B018 - refuses what elements do not cover
-    return system
+    refuse_uncovered(pde)
+    return ElementSystem(pde, mesh)
 
 
 _DERIVED = ("pde", "digest", "_text", "expressions", "unknowns", "forms", "elements")

@@ -29,6 +29,11 @@ def field_rest(pde: PDESystem) -> RestProblem:
     ----------
     pde : PDESystem
 
+    Returns
+    -------
+    RestProblem
+        Of a system with a grid or a mesh; here none.
+
     Raises
     ------
     DeclarationError

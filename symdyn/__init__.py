@@ -24,8 +24,8 @@ from symdyn.models.branching import BranchingSystem
 from symdyn.models.colony import BulkCellSystem
 from symdyn.models.discrete import DiscreteSystem
 from symdyn.models.domains import Disk, Interval, Plane, Polygon, Rectangle
-from symdyn.models.lattices import Lattice
 from symdyn.models.events import Event, dose
+from symdyn.models.lattices import Lattice
 from symdyn.models.matrix import MatrixModel
 from symdyn.models.moments import MomentSystem
 from symdyn.models.neural_sde import neural_sde
@@ -136,9 +136,9 @@ __getattr__, __dir__, __all__ = lazy(
     },
     eager=(
         "BranchingSystem", "BulkCellSystem", "Burst", "CompileError", "DeclarationError", "DenseLayers", "Dirichlet",
-        "DiscreteSystem", "Disk", "Event", "Interval", "Lattice", "MatrixModel", "MomentSystem", "Neumann", "ODESystem", "PDESystem",
-        "ParseError", "Path", "Plane", "Polygon", "Reaction", "ReactionNetwork", "RecoveryError", "Rectangle", "Robin",
-        "SDESystem", "SimulationError", "SymdynError", "System", "TrainedNetwork", "div", "dose", "dot", "dx", "dy", "grad",
-        "integral", "laplacian", "mean", "network", "neural_sde", "vector",
+        "DiscreteSystem", "Disk", "Event", "Interval", "Lattice", "MatrixModel", "MomentSystem", "Neumann", "ODESystem",
+        "PDESystem", "ParseError", "Path", "Plane", "Polygon", "Reaction", "ReactionNetwork", "RecoveryError", "Rectangle",
+        "Robin", "SDESystem", "SimulationError", "SymdynError", "System", "TrainedNetwork", "div", "dose", "dot", "dx", "dy",
+        "grad", "integral", "laplacian", "mean", "network", "neural_sde", "vector",
     ),
 )  # fmt: skip

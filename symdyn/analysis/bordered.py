@@ -1,4 +1,4 @@
-r"""Sparse linear equations with a border: the derivatives of a state at rest, what is conserved, and shifts along symmetries."""
+r"""Sparse equations with a border: derivatives of a state at rest, what is conserved, and shifts along symmetries."""
 
 from __future__ import annotations
 
@@ -156,7 +156,8 @@ def _nearest(
 
 
 def _about(
-    matrix: sps.csc_matrix, mass: sps.csc_matrix, columns: np.ndarray, rows: np.ndarray, shift: complex, wanted: int, start: np.ndarray
+    matrix: sps.csc_matrix, mass: sps.csc_matrix, columns: np.ndarray, rows: np.ndarray, shift: complex, wanted: int,
+    start: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """The eigenvalues nearest to a shift."""
     n, k = matrix.shape[0], columns.shape[1]

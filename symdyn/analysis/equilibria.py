@@ -120,7 +120,13 @@ def steady_states(
         if not real:
             raise DeclarationError("real=False belongs to algebraic systems of numbers; fields have real states alone")
         return field_steady_states(
-            system, parameters, initial=initial, grid=grid, positive=positive, starts=16 if starts is None else starts, seed=seed
+            system,
+            parameters,
+            initial=initial,
+            grid=grid,
+            positive=positive,
+            starts=16 if starts is None else starts,
+            seed=seed,
         )
     if grid is not None:
         raise DeclarationError(f"grid= belongs to systems of fields; a {type(system).__name__} has none")

@@ -123,9 +123,7 @@ class FieldCurve:
         tangent = np.append(direction / np.linalg.norm(direction), 0.0)
         return Place(y, q, tangent * np.sign(tangent[np.abs(tangent).argmax()]), scale)
 
-    def _bordered(
-        self, y: np.ndarray, q: float, scale: np.ndarray, normal: np.ndarray
-    ) -> tuple[Bordered, sps.csc_matrix]:
+    def _bordered(self, y: np.ndarray, q: float, scale: np.ndarray, normal: np.ndarray) -> tuple[Bordered, sps.csc_matrix]:
         """The derivatives of the equations and of the plane with this normal, factorised, and those of the equations alone."""
         p = self.row(q)
         sizes = scale * np.sqrt(self.problem.weights)

@@ -86,8 +86,10 @@ def newton(
             if is_at_rest(matrix, y, problem.residual(y, p), sizes):
                 return y
             # a wave that moves, or a pattern that the grid holds in one place
-            return None if free or rows.shape[0] == border.conserved else newton(
-                problem, border, y, p, totals, known=known, sizes=sizes, free=True
+            return (
+                None
+                if free or rows.shape[0] == border.conserved
+                else newton(problem, border, y, p, totals, known=known, sizes=sizes, free=True)
             )
         if known:
             factor = 1.0

@@ -150,7 +150,9 @@ def continuation(
     else:
         field = Field(system)
         if field.is_map:
-            raise DeclarationError("continuation follows steady states of an ODESystem; fixed points of maps are not covered yet")
+            raise DeclarationError(
+                "continuation follows steady states of an ODESystem; fixed points of maps are not covered yet"
+            )
         row = parameter_row(system, values, without=None if given else parameter)
         curve, state = BranchCurve(field, parameter, row, log=log, length=high - low), read_state(system, start)
     row = curve.p

@@ -81,7 +81,11 @@ def special_points(curve: BranchCurve | FieldCurve, a: Place, b: Place, before: 
 
 
 def _zeros(
-    curve: BranchCurve | FieldCurve, a: Place, length: float, test: Callable[[Place], float], values: tuple[float, float | None, float]
+    curve: BranchCurve | FieldCurve,
+    a: Place,
+    length: float,
+    test: Callable[[Place], float],
+    values: tuple[float, float | None, float],
 ) -> Iterator[tuple[float, Place]]:
     """Where on the step a test function vanishes, from its values at the ends and in the middle.
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sps
 
+from symdyn.cells.values import CellValues
 from symdyn.elements.matrices import straight_triangles
 from symdyn.elements.meshing import mesh_domain, read_mesh
-from symdyn.cells.values import CellValues
 from symdyn.errors import DeclarationError
 from symdyn.models.domains import Domain
 

@@ -21,7 +21,7 @@ from symdyn.errors import DeclarationError
 from symdyn.models.operators import AXES, NUMBERS, components, laplacian, linear_form
 from symdyn.models.pde import PDESystem
 
-__all__ = ["WeakTerm", "WeakRates", "refuse_uncovered"]
+__all__ = ["WeakRates", "WeakTerm", "refuse_uncovered"]
 
 
 class WeakTerm(NamedTuple):
@@ -91,8 +91,8 @@ class WeakRates:
         for (w, m), c in form.items():
             if w.has(*AXES, laplacian) or (c * w).has(*NUMBERS):
                 raise DeclarationError(
-                    f"the term {c * w} in the rate of {pde.fields[i]} has derivatives, means or integrals inside; finite elements "
-                    "cover sums of c*laplacian(w), c*dx(w), c*dy(w) and w, with w of fields, positions and time"
+                    f"the term {c * w} in the rate of {pde.fields[i]} has derivatives, means or integrals inside; finite "
+                    "elements cover sums of c*laplacian(w), c*dx(w), c*dy(w) and w, with w of fields, positions and time"
                 )
             if m == (0, 0):
                 found.append(WeakTerm(i, "mass", c, w))
@@ -101,7 +101,8 @@ class WeakRates:
             elif m in ((2, 0), (0, 2)):
                 if form.get((w, (m[1], m[0])), sp.S.Zero) != c:
                     raise DeclarationError(
-                        f"the rate of {pde.fields[i]} differentiates {w} twice along one axis; finite elements cover laplacian({w})"
+                        f"the rate of {pde.fields[i]} differentiates {w} twice along one axis; finite elements cover "
+                        f"laplacian({w})"
                     )
                 if m == (2, 0):
                     found.append(WeakTerm(i, "stiffness", c, w))
@@ -109,8 +110,8 @@ class WeakRates:
                         found.append(WeakTerm(i, "wall", c, slope))
             else:
                 raise DeclarationError(
-                    f"the rate of {pde.fields[i]} has a derivative of order {sum(m)}; finite elements cover orders up to two: make "
-                    "the inner laplacian a field of its own"
+                    f"the rate of {pde.fields[i]} has a derivative of order {sum(m)}; finite elements cover orders up to two: "
+                    "make the inner laplacian a field of its own"
                 )
         return found
 
@@ -204,10 +205,10 @@ def refuse_uncovered(pde: PDESystem) -> None:
     --------
     >>> refuse_uncovered(PDESystem.from_text("u' = laplacian(u)", domain=(0, 1)))
     Traceback (most recent call last):
-    symdyn.errors.DeclarationError: finite elements fill a Disk or a Polygon; Interval(start=0.0, end=1.0) has grids, by discretize
+    symdyn.errors.DeclarationError: finite elements fill a Disk or a Polygon; Interval(start=0.0, end=1.0) has grids
     """
     if pde.domain.boxed:
-        raise DeclarationError(f"finite elements fill a Disk or a Polygon; {pde.domain} has grids, by discretize")
+        raise DeclarationError(f"finite elements fill a Disk or a Polygon; {pde.domain} has grids")
     for what, some in (("scalars", pde.scalars), ("events", pde.events), ("inputs over time", pde.inputs)):
         if some:
             raise DeclarationError(f"finite elements do not cover {what} yet; this system has {', '.join(map(str, some))}")
@@ -216,6 +217,8 @@ def refuse_uncovered(pde: PDESystem) -> None:
         if target not in pde.fields:
             raise DeclarationError(f"finite elements have conditions for fields alone, not for {target}; make it a field")
         if len(c.coefficients) > 2 or c.value.has(*AXES, laplacian, *NUMBERS):
-            raise DeclarationError(f"the condition {c} of {target} is not covered by finite elements; take Dirichlet, Neumann or Robin")
+            raise DeclarationError(
+                f"the condition {c} of {target} is not covered by finite elements: take Dirichlet, Neumann or Robin"
+            )
     if pde.unknowns:
         raise DeclarationError(f"{pde.unknowns[0]} is an unknown term; give it an expression with with_terms")

@@ -204,7 +204,9 @@ class ElementFrame(Frame):
                 place = size
                 for j, v in enumerate(evaluate(outer, [np.asarray(t)], states, own)):
                     width = elements.size if j < len(self.spread) else 1
-                    found[row, k, place : place + width] = np.broadcast_to(v, (width,)) if np.ndim(v) == 0 or width > 1 else v[:1]
+                    found[row, k, place : place + width] = (
+                        np.broadcast_to(v, (width,)) if np.ndim(v) == 0 or width > 1 else v[:1]
+                    )
                     place += width
         return found
 

@@ -77,7 +77,9 @@ class ElementKernel(ArrayKernel):
             raise DeclarationError("until= is not covered for fields on finite elements; look for the time in the dataset")
         super().__init__(system, method, options, until=until)
         if isinstance(self._scheme, ExponentialRungeKutta):
-            raise DeclarationError(f"{self.method} needs diagonal modes, which elements have not; take 'imex', 'imex3' or 'sbdf2'")
+            raise DeclarationError(
+                f"{self.method} needs diagonal modes, which elements have not; take 'imex', 'imex3' or 'sbdf2'"
+            )
         self._forms = system.forms
 
     def __reduce__(self) -> tuple[Any, ...]:

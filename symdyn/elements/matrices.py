@@ -6,7 +6,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sps
 
 from symdyn.elements.meshing import read_mesh
 from symdyn.models.domains import Domain

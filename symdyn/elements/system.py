@@ -26,10 +26,6 @@ class ElementSystem(ElementVerbs, PDESystem):
     Attributes
     ----------
     elements : ElementMatrices
-    forms : WeakRates
-        The rates in weak form.
-    pde : PDESystem
-        The equations without the mesh.
 
     Examples
     --------
@@ -40,16 +36,13 @@ class ElementSystem(ElementVerbs, PDESystem):
     """
 
     elements: ElementMatrices
-    forms: WeakRates
-    pde: PDESystem
     kind: ClassVar[str] = "field"
     gridless: ClassVar[bool] = False
 
     def __init__(self, pde: PDESystem, mesh: Any = None) -> None:
         own = {k: v for k, v in pde.__dict__.items() if k not in _DERIVED}
-        elements = ElementMatrices(pde.domain, mesh)
-        self.__dict__.update(own, pde=pde, elements=elements)
-        self.__dict__["forms"] = WeakRates(self, elements)
+        self.__dict__.update(own, elements=ElementMatrices(pde.domain, mesh))
+        self.__dict__["forms"] = WeakRates(self, self.elements)  # what is not covered is refused at once
 
     @cached_property
     def digest(self) -> str:
@@ -61,6 +54,21 @@ class ElementSystem(ElementVerbs, PDESystem):
     def default_method(self) -> str:  # type: ignore[override]
         """Implicit for linear terms."""
         return "imex"
+
+    @cached_property
+    def pde(self) -> PDESystem:
+        """The equations without the mesh."""
+        plain = object.__new__(PDESystem)
+        plain.__dict__.update({k: v for k, v in self.__dict__.items() if k not in (*_DERIVED, "elements")})
+        return plain
+
+    @cached_property
+    def forms(self) -> WeakRates:
+        """The rates in weak form."""
+        return WeakRates(self, self.elements)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {k: v for k, v in super().__getstate__().items() if k not in _DERIVED}
 
     def __repr__(self) -> str:
         return f"{super().__repr__()}\n  mesh: {self.elements.size} unknowns of each field, quadratic elements"
@@ -110,4 +118,4 @@ def mesh(pde: PDESystem, mesh: Any = None) -> ElementSystem:
     return ElementSystem(pde, mesh)
 
 
-_DERIVED = ("pde", "digest", "_text", "expressions", "unknowns", "forms", "elements")
+_DERIVED = ("pde", "digest", "_text", "expressions", "unknowns", "forms")

@@ -123,8 +123,8 @@ class GridRest(RestProblem):
             wide = self.everywhere or self.reach > max(8, self.model.order)
             if wide and self.size > DENSE:
                 raise DeclarationError(
-                    f"the rates couple all of {self.size} unknowns (by mean, integral, scalars, or wide stencils at walls), for "
-                    f"which stationary states take at most {DENSE}; use a coarser grid"
+                    f"the rates couple all of {self.size} unknowns (by mean, integral, scalars, or wide stencils at walls), "
+                    f"for which stationary states take at most {DENSE}; use a coarser grid"
                 )
             matrix = self._columns(y, p, sizes) if wide else self._stencils(y, p, sizes)
             if not np.isfinite(matrix.data).all():

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from symdyn.models.colony import BulkCellSystem
     from symdyn.models.discrete import DiscreteSystem
     from symdyn.models.domains import Disk, Interval, Plane, Polygon, Rectangle
-    from symdyn.models.lattices import Lattice
     from symdyn.models.events import Event, dose
+    from symdyn.models.lattices import Lattice
     from symdyn.models.matrix import MatrixModel
     from symdyn.models.moments import MomentSystem
     from symdyn.models.ode import ODESystem

@@ -23,8 +23,8 @@ def read_domain(value: Any) -> Domain:
         return Interval(*value)
     if not isinstance(value, (Interval, Rectangle, Disk, Polygon)):
         raise DeclarationError(
-            f"the domain is {value!r}; a PDESystem lives on an Interval, a Rectangle(width, height, corner) or (start, end), or on "
-            "a Disk or a Polygon"
+            f"the domain is {value!r}; a PDESystem lives on an Interval, a Rectangle(width, height, corner) or (start, end), "
+            "or on a Disk or a Polygon"
         )
     return value
 

@@ -387,8 +387,8 @@ def _check_one_wall(conditions: Mapping[sp.Expr, Conditions], domain: Domain) ->
         sides = [c for pair in row for c in (("periodic",) if pair == "periodic" else pair)]
         if "periodic" in sides or any(c != sides[0] for c in sides):
             raise DeclarationError(
-                f"the boundary of {target} differs from side to side or is periodic; {domain!r} has one wall, with one condition "
-                "for each field, whose value may depend on the position"
+                f"the boundary of {target} differs from side to side or is periodic; {domain!r} has one wall, with one "
+                "condition for each field, whose value may depend on the position"
             )
 
 

@@ -17,7 +17,17 @@ from symdyn.models.colony import BulkCellSystem
 from symdyn.models.domains import Disk, Domain, Plane, Polygon, Rectangle
 from symdyn.models.lattices import Lattice
 
-__all__ = ["GREENS", "DiskGreens", "Greens", "LatticeGreens", "PlaneGreens", "RectangleGreens", "SmoothCorrection", "greens", "greens_function"]
+__all__ = [
+    "GREENS",
+    "DiskGreens",
+    "Greens",
+    "LatticeGreens",
+    "PlaneGreens",
+    "RectangleGreens",
+    "SmoothCorrection",
+    "greens",
+    "greens_function",
+]
 
 #: Number of domains whose Green's functions are cached, with their meshes.
 KEPT = 8

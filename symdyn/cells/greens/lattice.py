@@ -90,27 +90,27 @@ class LatticeGreens(Greens):
         for n in range(1, TERMS):
             weights[:, n] = weights[:, n - 1] * -sizes / n
         reach = 2 * np.sqrt(BELOW * split) + float(np.hypot(*x.T).max(initial=0))
+        shifts = _points(self.domain.vectors, reach)
+        phases = np.exp(1j * shifts @ self.wave) / (4 * np.pi)
+        away = ((x[None] - shifts[:, None]) ** 2).sum(axis=-1) / (4 * split)
+        copy, point = np.nonzero((away < BELOW) & (away > 0))
         table = np.zeros((TERMS, len(x)), complex)
-        own = np.zeros(len(x), complex)
-        for shift in _points(self.domain.vectors, reach):
-            away = ((x - shift) ** 2).sum(axis=1) / (4 * split)
-            phase = np.exp(1j * self.wave @ shift) / (4 * np.pi)
-            near = (away < BELOW) & (away > 0)
-            own[away == 0] += phase
-            for n in range(TERMS if near.any() else 0):
-                table[n, near] += phase * expn(n + 1, away[near])
+        for n in range(TERMS):
+            np.add.at(table[n], point, phases[copy] * expn(n + 1, away[copy, point]))
         total = weights @ table
+        own = phases @ (away == 0)
         on = own != 0
-        if on.any():
-            at = np.log(4 * split) - np.euler_gamma - np.array([_entire(z) for z in sizes]) if regular else np.inf
-            total[:, on] += np.outer(np.broadcast_to(at, sizes.shape), own[on]) if regular else np.inf
-        for g in _points(self.domain.reciprocal, np.sqrt(BELOW / split) + float(np.hypot(*self.wave))):
-            k = self.wave + g
-            squares = k @ k + phi2
-            if not squares.all():  # the mean of the sum over copies is s0/area
-                total -= split / self.area
-                continue
-            total += np.outer(np.exp(-squares * split) / (squares * self.area), np.exp(1j * (x @ k)))
+        if on.any() and regular:
+            total[:, on] += np.outer(np.log(4 * split) - np.euler_gamma - np.array([_entire(z) for z in sizes]), own[on])
+        elif on.any():
+            total[:, on] = np.inf
+        k = self.wave + _points(self.domain.reciprocal, np.sqrt(BELOW / split) + float(np.hypot(*self.wave)))
+        lengths = (k**2).sum(axis=1)
+        squares = lengths + phi2[:, None]
+        none = squares == 0
+        total[none.any(axis=1)] -= split / self.area  # the mean of the sum over copies
+        terms = np.exp(-lengths * split) / np.where(none, np.inf, squares)
+        total += np.exp(-sizes)[:, None] * (terms @ np.exp(1j * (k @ x.T))) / self.area
         return total
 
 

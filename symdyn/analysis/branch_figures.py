@@ -109,7 +109,7 @@ def _parameter(branches: tuple[Any, ...]) -> str:
 def _sizes(branch: xr.Dataset) -> xr.Dataset:
     """A branch with the root mean square over all positions in the place of each field."""
     spread = {n: [d for d in v.dims if d != "point"] for n, v in branch.data_vars.items() if len(v.dims) > 1}
-    found = {n: np.sqrt((branch[n] ** 2).mean(dims)).assign_attrs(spread=1) for n, dims in spread.items()}
+    found = {n: ((branch[n] ** 2).mean(dims) ** 0.5).assign_attrs(spread=1) for n, dims in spread.items()}
     return branch.assign(found)
 
 

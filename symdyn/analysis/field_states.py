@@ -52,7 +52,7 @@ class FieldRest:
         if isinstance(initial, xr.Dataset):
             initial = _state_of(system, initial)
         options = {} if grid is None else {"grid": grid}
-        self.frame = system.frame(initial, np.zeros(1), **options)
+        self.frame: Any = system.frame(initial, np.zeros(1), **options)  # type: ignore[attr-defined]
         self.system = self.frame.system
         self.problem: RestProblem = self.system.at_rest()
         clash = [v.name for v in self.frame.variables if v.name in (*COLUMNS, "branch", "point", "special", "frequency")]
@@ -159,7 +159,8 @@ def field_steady_states(
     return xr.Dataset(
         data, {"branch": np.arange(len(kept)), **rest.labels},
         rest.attributes(
-            complete=0, method=f"deflated Newton iterations from {starts} states", notes="other steady states may exist",
+            complete=0, method=f"deflated Newton iterations from {starts} states",
+            notes="other steady states may exist" if kept else "no iteration came to a steady state; begin nearer to one",
             parameters=listed_values(zip([s.name for s in rest.system.parameters], p, strict=True)),
         ),
     )  # fmt: skip

@@ -121,7 +121,8 @@ class ElementFrame(Frame):
             x: ("vertex", places[:, 0]), y: ("vertex", places[:, 1]),
             "triangles": (("triangle", "corner"), system.elements.triangles),
         }  # fmt: skip
-        self.spread, self.single = {}, {}
+        self.spread: dict[sp.Symbol, sp.Expr] = {}
+        self.single: dict[sp.Symbol, sp.Expr] = {}
         for name, e in system.observables.items():
             plain = components(e, 2)
             target = self.spread if varies(plain, {*system.fields, *system.space}) else self.single

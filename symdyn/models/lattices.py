@@ -161,7 +161,7 @@ class Lattice(Domain):
             if wave not in self.special:
                 raise DeclarationError(f"the wave {wave!r} is no special one of this lattice; it has {', '.join(self.special)}")
             wave = self.special[wave]
-        return replace(self, wave=wave)
+        return replace(self, wave=wave)  # type: ignore[arg-type]
 
     @property
     def still(self) -> Lattice:

@@ -66,7 +66,13 @@ def on_an_ell(size: float = 1.4) -> xr.Dataset:
 def waves() -> xr.Dataset:
     """Growth of waves over a hexagonal lattice of Sel'kov cells."""
     cells = sd.BulkCellSystem(
-        domain=sd.Lattice.hexagonal(), radius=0.05, centers=[(0, 0)], kinetics=zoo.selkov(), secreted="v", influx=0.8, efflux=0.2
+        domain=sd.Lattice.hexagonal(),
+        radius=0.05,
+        centers=[(0, 0)],
+        kinetics=zoo.selkov(),
+        secreted="v",
+        influx=0.8,
+        efflux=0.2,
     )
     return cells.wave_growth({"D": 0.1, "tau": 0.3}, waves=13)
 
@@ -91,9 +97,16 @@ def _snake(ax: Any, branch: xr.Dataset) -> None:
         ax.plot(branch.r, np.where(stable == kind, size, np.nan), style, color=BLUE, lw=1.8 if kind else 1.2)
     folds = (branch.special == "fold").values
     ax.plot(branch.r[folds], size[folds], "o", color="k", ms=4)
-    ax.set(xlabel="$r$", ylabel=r"$\int u^2\,dx$", title="Swift-Hohenberg: localized states snake", ylim=(0, 21))
-    for k, level in zip(np.flatnonzero(folds)[::-1][1:6:2], (0.12, 0.42, 0.72), strict=False):
-        inset = ax.inset_axes((0.62, level, 0.36, 0.2))
+    ax.set(
+        xlabel="$r$",
+        ylabel=r"$\int u^2\,dx$",
+        title="Swift-Hohenberg: localized states snake",
+        ylim=(0, 21),
+        xlim=(-0.35, -0.13),
+    )
+    ax.locator_params(axis="x", nbins=5)
+    for k, level in zip(np.flatnonzero(folds)[::-1][1:6:2], (0.2, 0.46, 0.72), strict=False):
+        inset = ax.inset_axes((0.64, level, 0.34, 0.2))
         x = np.concatenate([-branch.x.values[::-1], branch.x.values])
         u = branch.u.values[k]
         inset.plot(x, np.concatenate([u[::-1], u]), color=RED, lw=1)
@@ -114,14 +127,24 @@ def _turing(ax: Any, rest: xr.Dataset, pattern: xr.Dataset) -> None:
 
 
 def _zone(shown: Figure, ax: Any, zone: xr.Dataset) -> None:
-    kx, ky = (np.concatenate([v, -v]) for v in (zone.kx.values, zone.ky.values))
-    drawn = ax.tripcolor(Triangulation(kx, ky), np.tile(zone.growth.values, 2), shading="gouraud", rasterized=True)
+    k = np.stack([zone.kx.values, zone.ky.values], axis=1)
+    k = np.concatenate([k, -k])
+    shifts = [i * g + j * h for g, h in [sd.Lattice.hexagonal().reciprocal] for i in (-1, 0, 1) for j in (-1, 0, 1)]
+    everywhere = np.unique(
+        np.concatenate([np.column_stack([k + s, np.tile(zone.growth.values, 2)]) for s in shifts]).round(9), axis=0
+    )
+    corner = np.array(sd.Lattice.hexagonal().special["K"])
+    turns = np.exp(1j * np.pi / 3 * np.arange(6)) * complex(*corner)
+    edge = plt.Polygon(np.stack([turns.real, turns.imag], axis=1), fc="none", ec="k", lw=1)
+    ax.add_patch(edge)
+    drawn = ax.tripcolor(Triangulation(*everywhere[:, :2].T), everywhere[:, 2], shading="gouraud", rasterized=True)
+    drawn.set_clip_path(edge)
     named = (zone.name != "").values
     for x, y, name in zip(zone.kx[named], zone.ky[named], zone.name.values[named], strict=True):
         ax.plot(x, y, "o", color="w", mec="k", ms=5)
         ax.annotate(r"$\Gamma$" if name == "Gamma" else name, (x, y), xytext=(5, 5), textcoords="offset points", color="k")
-    ax.set(aspect="equal", xlabel="$k_x$", ylabel="$k_y$", title="Cells on a hexagonal lattice: growth of waves")
-    shown.colorbar(drawn, ax=ax, label="growth rate")
+    ax.set(aspect="equal", xlabel="$k_x$", ylabel="$k_y$", title="Cells on a hexagonal lattice", xlim=(-5, 5), ylim=(-5, 5))
+    shown.colorbar(drawn, ax=ax, label="growth rate of the wave")
 
 
 def amplitudes(pattern: xr.Dataset) -> np.ndarray:

@@ -2,10 +2,10 @@
 
 Stationary equations are solved by Newton's method, followed in a parameter through folds, and left at crossings.
 
-- The Swift-Hohenberg equation u' = ru - (1 + d_xx)^2 u + 1.8 u^2 - u^3 has states that are patterned in a part of the line only.
-  Followed in r they snake: at every second fold a wave is added on either side, between r = -0.339 and -0.259.
-- The Brusselator's pattern is born at B = (1 + A sqrt(Du/Dv))^2, and near there the square of its amplitude grows linearly, with the
-  slope of the amplitude equation.
+- The Swift-Hohenberg equation u' = ru - (1 + d_xx)^2 u + 1.8 u^2 - u^3 has states that are patterned in a part of the line
+  only.  Followed in r they snake: at every second fold a wave is added on either side, between r = -0.339 and -0.259.
+- The Brusselator's pattern is born at B = (1 + A sqrt(Du/Dv))^2, and near there the square of its amplitude grows linearly,
+  with the slope of the amplitude equation.
 - The same equations on an L by finite elements: a run ends near a state at rest, which Newton's method finds and tests.
 - Cells on a hexagonal lattice share a signal: of all waves over the lattice that in which all are in phase grows fastest.
 

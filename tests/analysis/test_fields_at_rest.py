@@ -157,6 +157,17 @@ def test_oscillating_modes_of_large_systems_are_found():
     assert int(found.unstable[0]) == 8  # of k = n pi/30 < 0.316, n = 0 .. 3, both signs
 
 
+def test_oscillations_are_born_where_the_trace_vanishes():
+    # of the Brusselator with equal diffusion at B = 1 + A^2, with the frequency A
+    text = "u' = laplacian(u) + 2 - (B+1)*u + u**2*v; v' = laplacian(v) + B*u - u**2*v"
+    rest = continuation(
+        sd.PDESystem.from_text(text, domain=(0, 8)), "B", (4.5, 5.3), start={"u": 2, "v": 2.25}, at=4.5, grid=64
+    )
+    born = rest.isel(point=(rest.special == "hopf").values).isel(point=0)
+    assert float(born.B) == pytest.approx(5, abs=1e-5)
+    assert float(born.frequency) == pytest.approx(2, abs=1e-4)
+
+
 def test_fisher_branch_by_solving_the_amplitude_of_one_mode_alone():
     # Galerkin with sin x, sin 3x: an independent small system close to the branch
     r = 1.2

@@ -77,7 +77,7 @@ class Lattice(Domain):
 
         Examples
         --------
-        >>> Lattice.hexagonal(2).measure
+        >>> round(Lattice.hexagonal(2).measure, 12)
         2.0
         """
         side = math.sqrt(_area(area) * 2 / math.sqrt(3))

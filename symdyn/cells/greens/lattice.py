@@ -44,7 +44,7 @@ class LatticeGreens(Greens):
     The regular part of the periodic Neumann function of hexagonal cells of area 1:
 
     >>> round(float(LatticeGreens(Lattice.hexagonal()).neumann([[0, 0]])[0, 0]), 5)
-    -0.21027
+    -0.21026
     """
 
     domain: Lattice

@@ -17,8 +17,10 @@ from symdyn.simulation.dataset import attributes, listed_values
 from symdyn.simulation.sweeps import make_design
 from symdyn.system import System
 
-__all__ = ["FieldRest", "field_steady_states", "is_stable"]
+__all__ = ["FieldRest", "field_steady_states", "growing", "is_stable"]
 
+#: Error of eigenvalues in units of the largest of them.
+ACCURACY = 1e-9
 #: Eigenvalues that are computed at each state.
 EIGENVALUES = 8
 #: Distance of two states in units of their sizes below which they are one.
@@ -102,8 +104,15 @@ def _state_of(system: System, start: xr.Dataset) -> dict[str, Any]:
 
 
 def is_stable(values: np.ndarray) -> bool:
-    """Whether perturbations decay."""
-    return bool(values.size) and bool((values.real < -1e-9).all())
+    """Whether eigenvalues were found and all perturbations decay, by more than the accuracy of the eigenvalues."""
+    known = values[np.isfinite(values)]
+    return bool(known.size) and bool((known.real < -ACCURACY * np.abs(known).max()).all())
+
+
+def growing(values: np.ndarray) -> int:
+    """Number of eigenvalues of perturbations that grow."""
+    known = values[np.isfinite(values)]
+    return int((known.real > ACCURACY * np.abs(known).max(initial=0)).sum())
 
 
 def field_steady_states(
@@ -117,6 +126,8 @@ def field_steady_states(
     problem, p = rest.problem, rest.p
     border = Border(problem, p)
     totals = border.totals(rest.starts[0])
+    if border.conserved and np.ptp([border.totals(y) for y in rest.starts], axis=0).max() > 1e-9 * (1 + np.abs(totals).max()):
+        raise DeclarationError("the initial arrays differ in what is conserved; call steady_states for each of them")
     names = _nonnegative(rest, positive)
     found: list[np.ndarray] = []
     spectra: list[tuple[np.ndarray, np.ndarray]] = []
@@ -144,14 +155,14 @@ def field_steady_states(
                 v = vectors[:, k].real
                 queue.append(solved + sign * PUSH * v / max(float(np.linalg.norm(v * scale)), 1e-300))
     kept = [k for k, y in enumerate(found) if all(y[b].min() >= 0 for b in names)]
-    kept.sort(key=lambda k: (int((spectra[k][0].real > 0).sum()), -float(problem.measure(found[k])[0])))
+    kept.sort(key=lambda k: (growing(spectra[k][0]), -float(problem.measure(found[k])[0])))
     states = np.array([found[k] for k in kept]).reshape(-1, problem.size)
     rows = np.broadcast_to(p, (len(kept), p.size))
-    first = np.array([spectra[k][0][0] for k in kept], complex)
+    first = np.array([spectra[k][0][0] if spectra[k][0].size else np.nan for k in kept], complex)
     data = {
         **rest.variables(states, rows, "branch"),
         "stable": ("branch", np.array([is_stable(spectra[k][0]) for k in kept], bool)),
-        "unstable": ("branch", np.array([int((spectra[k][0].real > 1e-9).sum()) for k in kept], int)),
+        "unstable": ("branch", np.array([growing(spectra[k][0]) for k in kept], int)),
         "eigenvalue_real": ("branch", first.real),
         "eigenvalue_imag": ("branch", first.imag),
         "residual": ("branch", np.array([np.abs(problem.rates(y, p)).max() for y in states])),

@@ -83,6 +83,7 @@ if TYPE_CHECKING:
     from symdyn.models.rate_laws import hill, hillar, hillr, mm, mmr
     from symdyn.projection import MasterEquation
     from symdyn.simulation.cost_gradients import gradient
+    from symdyn.simulation.global_sensitivities import global_sensitivities
     from symdyn.simulation.run import simulate
     from symdyn.simulation.settings import Layout, Store
     from symdyn.simulation.slopes import sensitivities
@@ -128,6 +129,7 @@ __getattr__, __dir__, __all__ = lazy(
         "projection.equation": ("MasterEquation",),
         "reduction": (),
         "simulation.cost_gradients": ("gradient",),
+        "simulation.global_sensitivities": ("global_sensitivities",),
         "simulation.run": ("simulate",),
         "simulation.settings": ("Layout", "Store"),
         "simulation.slopes": ("sensitivities",),

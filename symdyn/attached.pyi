@@ -31,6 +31,7 @@ from symdyn.grids.frames import GridFrame
 from symdyn.grids.kernel import GridKernel
 from symdyn.grids.rest import GridRest
 from symdyn.grids.system import GridSystem
+from symdyn.inference.cross_validation import CrossValidation
 from symdyn.inference.designs import ExperimentDesign
 from symdyn.inference.fits import Fit
 from symdyn.inference.validity import FitValidity
@@ -325,10 +326,14 @@ class FitVerbs:
         """States and observables of a trajectory at any times from its beginning on, with bands of what is expected."""
     def validity(self, repeats: int = 100, *, seed: int = 0) -> FitValidity:
         """Whether the approximation in the likelihood of a fit matters: its bias beside the standard errors."""
+    def cross_validate(self, folds: int | None = None, *, by: str = "time", seed: int = 0) -> CrossValidation:
+        """Foretell every fold of the data by a fit to the others: :math:`\\sum_i \\log p(y_i\\,|\\,\\hat\\theta_{-f(i)})`."""
     def sample(
         self, draws: int = 1000, *, tune: int = 1000, walkers: int | None = None, thin: int = 1, seed: int | None = None
     ) -> arviz.InferenceData:
         """Sample the posterior of a fit with an ensemble of walkers, of which half are simulated at once."""
+    def loo(self, samples: arviz.InferenceData, **options: Any) -> arviz.ELPDData:
+        """Foretell each measurement by the posterior without it, from samples of the whole posterior."""
     def design(
         self,
         times: Sequence[float] | np.ndarray,

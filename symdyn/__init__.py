@@ -26,6 +26,7 @@ from symdyn.models.colony import BulkCellSystem
 from symdyn.models.discrete import DiscreteSystem
 from symdyn.models.domains import Disk, Interval, Plane, Polygon, Rectangle
 from symdyn.models.events import Event, dose
+from symdyn.models.lattices import Lattice
 from symdyn.models.matrix import MatrixModel
 from symdyn.models.moments import MomentSystem
 from symdyn.models.neural_sde import neural_sde
@@ -140,9 +141,9 @@ __getattr__, __dir__, __all__ = lazy(
     },
     eager=(
         "Automaton", "BranchingSystem", "BulkCellSystem", "Burst", "CompileError", "DeclarationError", "DenseLayers",
-        "Dirichlet", "DiscreteSystem", "Disk", "Event", "Interval", "MatrixModel", "MomentSystem", "Neumann", "ODESystem",
-        "PDESystem", "ParseError", "Path", "Plane", "Polygon", "Reaction", "ReactionNetwork", "RecoveryError", "Rectangle",
-        "Robin", "SDESystem", "SimulationError", "SymdynError", "System", "TrainedNetwork", "at", "div", "dose", "dot", "dx",
-        "dy", "grad", "integral", "laplacian", "mean", "network", "neural_sde", "vector",
+        "Dirichlet", "DiscreteSystem", "Disk", "Event", "Interval", "Lattice", "MatrixModel", "MomentSystem", "Neumann",
+        "ODESystem", "PDESystem", "ParseError", "Path", "Plane", "Polygon", "Reaction", "ReactionNetwork", "RecoveryError",
+        "Rectangle", "Robin", "SDESystem", "SimulationError", "SymdynError", "System", "TrainedNetwork", "at", "div", "dose",
+        "dot", "dx", "dy", "grad", "integral", "laplacian", "mean", "network", "neural_sde", "vector",
     ),
 )  # fmt: skip

@@ -11,6 +11,7 @@ __all__ = [
     "ColonyVerbs",
     "DiffusionRecoveryVerbs",
     "DiffusionVerbs",
+    "ElementVerbs",
     "FieldRecoveryVerbs",
     "FieldVerbs",
     "FitVerbs",
@@ -133,6 +134,10 @@ class AutomatonVerbs:
 
 class GridVerbs:
     """What is derived from a `PDESystem` on a grid."""
+
+
+class ElementVerbs:
+    """What is derived from a `PDESystem` on finite elements."""
 
 
 class ColonyVerbs:

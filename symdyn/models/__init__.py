@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from symdyn.models.discrete import DiscreteSystem
     from symdyn.models.domains import Disk, Interval, Plane, Polygon, Rectangle
     from symdyn.models.events import Event, dose
+    from symdyn.models.lattices import Lattice
     from symdyn.models.matrix import MatrixModel
     from symdyn.models.moments import MomentSystem
     from symdyn.models.ode import ODESystem
@@ -38,6 +39,7 @@ __getattr__, __dir__, __all__ = lazy(
         "colony": ("BulkCellSystem",),
         "discrete": ("DiscreteSystem",),
         "domains": ("Disk", "Interval", "Plane", "Polygon", "Rectangle"),
+        "lattices": ("Lattice",),
         "events": ("Event", "dose"),
         "matrix": ("MatrixModel",),
         "moments": ("MomentSystem",),

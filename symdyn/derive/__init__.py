@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from symdyn.derive.certificates import Certificate, descent_certificate
     from symdyn.derive.gradient_methods import descent, descent_map
     from symdyn.derive.holding import hold
+    from symdyn.derive.homotopies import homotopy
     from symdyn.derive.signatures import signature
     from symdyn.derive.time_steps import discretize
 
@@ -25,6 +26,7 @@ __getattr__, __dir__, __all__ = lazy(
         "certificates": ("Certificate", "descent_certificate"),
         "gradient_methods": ("descent", "descent_map"),
         "holding": ("hold",),
+        "homotopies": ("homotopy",),
         "signatures": ("signature",),
         "time_steps": ("discretize",),
     },

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from symdyn.analysis.root_paths import root_paths
     from symdyn.analysis.root_slopes import root_slopes
     from symdyn.analysis.sections import poincare_section
+    from symdyn.analysis.solver_reports import solver_report
     from symdyn.analysis.tangents import tangent_map
 
 __getattr__, __dir__, __all__ = lazy(
@@ -57,6 +58,7 @@ __getattr__, __dir__, __all__ = lazy(
         "root_paths": ("root_paths",),
         "root_slopes": ("root_slopes",),
         "sections": ("poincare_section",),
+        "solver_reports": ("solver_report",),
         "tangents": ("tangent_map",),
     },
 )

@@ -115,7 +115,9 @@ def _of_segment(kernel: AdjointKernel, parameters: np.ndarray, record: Any) -> t
     """Times, lengths, errors and stiffness of the steps between two known times."""
     system, scheme, count = kernel.system, kernel.scheme, int(record.counts[0])
     begins, lengths, states = record.times[:count], record.lengths[:count], record.states[:count]
-    program = lower("rhs", [("lane", (system.time,)), ("y", system.states), ("p", system.parameters)], system.part("drift"), system.names)
+    program = lower(
+        "rhs", [("lane", (system.time,)), ("y", system.states), ("p", system.parameters)], system.part("drift"), system.names
+    )
     stages, slopes = [states], []
     for k, node in enumerate(scheme.nodes):
         if k:

@@ -98,7 +98,9 @@ class AdjointKernel:
         self.stops = stop_program(self.system.replace(events=()))
         if self.stops is not None:
             _refuse_moving(self.stops, moving)
-        self._functions = lane_functions(self.system.states, self.system.part("drift"), self.system.time, self.system.parameters)
+        self._functions = lane_functions(
+            self.system.states, self.system.part("drift"), self.system.time, self.system.parameters
+        )
         own = (self.system.time, self.system.states, self.system.parameters)
         self._jumps = [_jump([e.assignments.get(s, s) for s in self.system.states], *own) for e in self.events]
         self._tableau = _tableau(self.scheme)

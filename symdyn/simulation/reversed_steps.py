@@ -75,7 +75,9 @@ class ReversibleKernel:
         if not (np.isfinite(values).all() and np.isfinite(both).all()):
             raise SimulationError(f"the trajectory failed: {MESSAGES[NOT_FINITE]}")
         if np.abs(both[0] - both[1]).max() > self.method.apart * np.abs(values).max():
-            raise SimulationError(f"the trajectory failed: {MESSAGES[PARTED]}; use a shorter step, or 'tsit5', which keeps its steps")
+            raise SimulationError(
+                f"the trajectory failed: {MESSAGES[PARTED]}; use a shorter step, or 'tsit5', which keeps its steps"
+            )
         return ReversedRun(values, both, parameters, int(counts[0]), int(counts[1]))
 
     def backward(self, run: ReversedRun, times: np.ndarray, pulls: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -171,9 +171,7 @@ def backward(arguments):
                     weights[e] = of_y[e]
                     of_z[e] += (1.0 - coupling) * of_y[e]
                     of_y[e] *= coupling
-                increment_pull(
-                    pull, parameters, a, nodes, t, h, points, weights, mu, back, clock, both, out, gradient, of_z
-                )
+                increment_pull(pull, parameters, a, nodes, t, h, points, weights, mu, back, clock, both, out, gradient, of_z)
         taken += steps
         of_y += pulls[g - 1]
     return taken

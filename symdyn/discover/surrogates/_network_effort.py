@@ -38,7 +38,12 @@ class StepEffort:
     """
 
     def __init__(
-        self, rates: Callable[[Any, Any, Any], Any], penalty: Mapping[str, float], substeps: int, scale: np.ndarray, intervals: int
+        self,
+        rates: Callable[[Any, Any, Any], Any],
+        penalty: Mapping[str, float],
+        substeps: int,
+        scale: np.ndarray,
+        intervals: int,
     ) -> None:
         self._rates, self._substeps, self._scale, self.intervals = rates, substeps, scale, intervals
         roots = {name: float(np.sqrt(penalty.get(name, 0.0))) for name in ("error", "local error", "stiffness")}

@@ -71,15 +71,9 @@ def truth() -> sd.PDESystem:
     return hidden().with_terms({f: -sd.dx(u**2) / 2})
 
 
-STYLE = {
-    "axes.titlesize": 10.5, "axes.labelsize": 9.5, "xtick.labelsize": 8.5, "ytick.labelsize": 8.5, "legend.fontsize": 8.5,
-    "legend.frameon": False, "axes.titlelocation": "left", "axes.spines.top": False, "axes.spines.right": False,
-}  # fmt: skip
-
-
 def draw(data: xr.Dataset, found: FieldRecovery) -> Figure:
     """Snapshots with the fit, the evidence of every term, and the recovered system elsewhere."""
-    with plt.rc_context(STYLE):
+    with sd.style():
         figure, axes = plt.subplots(1, 3, figsize=(11.4, 3.7), layout="constrained", width_ratios=(1.15, 0.9, 1.15))
         figure.get_layout_engine().set(wspace=0.05)
         _draw_fit(axes[0], data, found)

@@ -231,15 +231,9 @@ def spots(
 # ---- figure and report ---------------------------------------------------------------------------
 
 
-STYLE = {
-    "axes.titlesize": 10.5, "axes.labelsize": 9.5, "xtick.labelsize": 8.5, "ytick.labelsize": 8.5, "legend.fontsize": 8.5,
-    "legend.frameon": False, "axes.titlelocation": "left", "axes.spines.top": False, "axes.spines.right": False,
-}  # fmt: skip
-
-
 def draw(fields: xr.Dataset, divided: Spots, speed: pd.DataFrame, tails: pd.DataFrame) -> Figure:
     """Growth, pattern and spectrum above; fronts and spots below."""
-    with plt.rc_context(STYLE):
+    with sd.style():
         figure, axes = plt.subplots(2, 3, figsize=(11.4, 6.8), layout="constrained")
         figure.get_layout_engine().set(wspace=0.05, hspace=0.06)
         _draw_growth(axes[0, 0])

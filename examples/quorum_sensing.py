@@ -194,15 +194,9 @@ def study(points: int = 72) -> Quorum:
     )  # fmt: skip
 
 
-STYLE = {
-    "axes.titlesize": 10.5, "axes.labelsize": 9.5, "xtick.labelsize": 8.5, "ytick.labelsize": 8.5, "legend.fontsize": 8.5,
-    "legend.frameon": False, "axes.titlelocation": "left", "axes.spines.top": False, "axes.spines.right": False,
-}  # fmt: skip
-
-
 def draw(found: Quorum) -> Figure:
     """How many and where above; how much and in time below."""
-    with plt.rc_context(STYLE):
+    with sd.style():
         figure = plt.figure(figsize=(11.4, 7.6), layout="constrained")
         figure.get_layout_engine().set(wspace=0.05, hspace=0.05)
         grid = figure.add_gridspec(2, 2, width_ratios=(1, 1.2))

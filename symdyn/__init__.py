@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from symdyn.discover.regressors.operon import OperonRegression
     from symdyn.discover.regressors.pysr import PySRRegression
     from symdyn.discover.regressors.sparse import SparseRegression
+    from symdyn.figure_style import style
     from symdyn.inference.fits import Fit
     from symdyn.inference.fitting import fit
     from symdyn.inference.likelihoods import LIKELIHOODS
@@ -105,6 +106,7 @@ __getattr__, __dir__, __all__ = lazy(
         "discover.regressors.pysr": ("PySRRegression",),
         "discover.regressors.sparse": ("SparseRegression",),
         "extend": (),
+        "figure_style": ("style",),
         "grids": (),
         "inference.fits": ("Fit",),
         "inference.fitting": ("fit",),

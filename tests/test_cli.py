@@ -46,7 +46,7 @@ def run(*args: str):
 def command(*args: str, **options) -> subprocess.CompletedProcess:
     """The command as a script runs it."""
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'kernels'}", "NO_COLOR": "1"}
-    whole = [sys.executable, "-m", "symdyn.cli", *args]
+    whole = [sys.executable, "-m", "symdyn", *args]
     return subprocess.run(whole, capture_output=True, text=True, env=environment, timeout=300, check=False, **options)
 
 
@@ -72,7 +72,7 @@ def test_results_go_to_standard_output_and_nothing_else_anywhere(here):
 
 def test_reader_that_stops_early_is_no_error(here):
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'kernels'}"}
-    whole = [sys.executable, "-m", "symdyn.cli", "simulate", "decay.txt", "--times", "0:1:20000", "--quiet"]
+    whole = [sys.executable, "-m", "symdyn", "simulate", "decay.txt", "--times", "0:1:20000", "--quiet"]
     with subprocess.Popen(whole, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as process:
         assert process.stdout is not None
         assert process.stderr is not None

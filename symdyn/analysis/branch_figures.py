@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from symdyn.declaration import name_of
 from symdyn.errors import DeclarationError
+from symdyn.figure_style import styled
 
 __all__ = ["plot_continuation"]
 
@@ -24,6 +25,7 @@ MARKS = {
 }  # fmt: skip
 
 
+@styled
 def plot_continuation(*branches: xr.Dataset, state: Any = None) -> Figure:
     """Branches of steady states and of limit cycles against the parameter, with their special points.
 

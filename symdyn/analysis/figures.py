@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from symdyn.declaration import name_of
 from symdyn.errors import DeclarationError
+from symdyn.figure_style import styled
 
 __all__ = ["plot_bifurcations", "plot_cycle"]
 
@@ -21,6 +22,7 @@ COLOURS = ("#1f4e79", "#c0392b", "#2a9d5c", "#e07b39", "#7d5fb2", "#303030")
 MANY = 5000
 
 
+@styled
 def plot_bifurcations(data: xr.Dataset, state: Any = None) -> Figure:
     """A bifurcation diagram: points of the attractors against the parameter, with the Lyapunov exponent below.
 
@@ -86,6 +88,7 @@ def plot_bifurcations(data: xr.Dataset, state: Any = None) -> Figure:
     return figure
 
 
+@styled
 def plot_cycle(data: xr.Dataset, states: Sequence[Any] | None = None) -> Figure:
     """A limit cycle in the plane of two states, and its Floquet multipliers in the complex plane with the unit circle.
 

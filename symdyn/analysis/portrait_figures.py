@@ -16,6 +16,7 @@ from symdyn.analysis.figures import COLOURS, MANY
 from symdyn.analysis.portraits import PhasePortrait
 from symdyn.declaration import name_of
 from symdyn.errors import DeclarationError
+from symdyn.figure_style import styled
 
 __all__ = ["plot_basins", "plot_portrait", "plot_section"]
 
@@ -24,6 +25,7 @@ NULLCLINES, SEPARATRICES, CYCLES = ("#e07b39", "#7d5fb2"), {"stable": "#c0392b",
 BASINS = ("#a9c6e3", "#f2c9a1", "#b9dfc2", "#d9c3e6", "#f4b8b4", "#e6e2a8", "#b5dfe0", "#d9cbbb")
 
 
+@styled
 def plot_section(data: xr.Dataset, states: Sequence[Any] | None = None) -> Figure:
     """A Poincaré section: its points in the plane of two states, and the return map of the first of these.
 
@@ -82,6 +84,7 @@ def _widest(columns: dict[str, np.ndarray]) -> list[str]:
     return [n for n in columns if n in chosen]
 
 
+@styled
 def plot_portrait(portrait: PhasePortrait) -> Figure:
     """A phase portrait: nullclines, trajectories, separatrices, cycles, and steady states, filled where they are stable.
 
@@ -147,6 +150,7 @@ def plot_portrait(portrait: PhasePortrait) -> Figure:
     return figure
 
 
+@styled
 def plot_basins(data: xr.Dataset) -> Figure:
     """Basins of attraction in colours, with their fractions, and the attractors in them.
 

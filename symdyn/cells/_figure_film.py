@@ -15,6 +15,7 @@ from symdyn.cells import _figure_parts as parts
 from symdyn.cells import phases
 from symdyn.cells._figure_bulk import node_values, pixels
 from symdyn.errors import DeclarationError
+from symdyn.figure_style import styled
 from symdyn.film import chosen_frames, film_path, write_film
 from symdyn.models.colony import BulkCellSystem
 
@@ -27,6 +28,7 @@ HALO = 1.8
 """How far a ring around a cell reaches at the largest value, in radii of the cell, beyond it."""
 
 
+@styled
 def animate_colony(
     colony: BulkCellSystem,
     data: xr.Dataset,

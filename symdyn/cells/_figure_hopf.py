@@ -13,6 +13,7 @@ from matplotlib.colors import BoundaryNorm, ListedColormap
 
 from symdyn.cells import _figure_parts as parts
 from symdyn.errors import DeclarationError
+from symdyn.figure_style import styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,6 +30,7 @@ WIDE = 30.0
 LINE = 42
 
 
+@styled
 def plot_hopf(
     curves: xr.Dataset | Sequence[xr.Dataset] | Mapping[str, xr.Dataset] = (),
     diagram: Any = None,

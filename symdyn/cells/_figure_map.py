@@ -13,6 +13,7 @@ from symdyn.cells import _figure_parts as parts
 from symdyn.cells._figure_bulk import bulk_triangles, node_values, sample_points
 from symdyn.declaration import numeric_values
 from symdyn.errors import DeclarationError
+from symdyn.figure_style import styled
 from symdyn.models.colony import BulkCellSystem
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ __all__ = ["draw", "plot_bulk"]
 ROUND = (1, 2, 2.5, 5, 10)
 
 
+@styled
 def draw(
     colony: BulkCellSystem,
     ax: Axes | None = None,
@@ -97,6 +99,7 @@ def draw(
     return ax
 
 
+@styled
 def plot_bulk(
     colony: BulkCellSystem,
     parameters: Mapping[Any, Any] | None = None,

@@ -12,6 +12,7 @@ from scipy.spatial import cKDTree
 
 from symdyn.cells import _figure_parts as parts
 from symdyn.errors import DeclarationError
+from symdyn.figure_style import styled
 from symdyn.models.colony import BulkCellSystem
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["plot_mode"]
 
 
+@styled
 def plot_mode(
     colony: BulkCellSystem,
     modes: Any,

@@ -10,6 +10,7 @@ import numpy as np
 from symdyn.cells import _figure_parts as parts
 from symdyn.cells import phases
 from symdyn.errors import DeclarationError
+from symdyn.figure_style import styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,6 +25,7 @@ NAMED = 12
 ACROSS = 6
 
 
+@styled
 def plot_traces(
     data: Any,
     state: Any = None,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import threading
+
 import numpy as np
 
 from symdyn.cells._mesh_sizes import make_outline, make_sizes
@@ -30,6 +33,7 @@ def triangles(domain: Domain, centers: np.ndarray, radius: float, nodes: np.ndar
     running = gmsh.isInitialized()
     if not running:
         gmsh.initialize(interruptible=False)
+        _broken_pipes_as_before()
     gmsh.option.setNumber("General.Terminal", 0)
     gmsh.model.add("symdyn")
     try:
@@ -63,3 +67,11 @@ def triangles(domain: Domain, centers: np.ndarray, radius: float, nodes: np.ndar
     turned = p[:, 0] * q[:, 1] < p[:, 1] * q[:, 0]
     t[turned] = t[turned][:, ::-1]
     return points, t
+
+
+def _broken_pipes_as_before() -> None:
+    """Have SIGPIPE handled as Python knows it: gmsh gives it its default, and a broken pipe would end the program."""
+    if hasattr(signal, "SIGPIPE") and threading.current_thread() is threading.main_thread():
+        handler = signal.getsignal(signal.SIGPIPE)
+        if handler is not None:  # set outside of Python
+            signal.signal(signal.SIGPIPE, handler)

@@ -14,6 +14,7 @@ from symdyn.codegen.kernel import compile
 from symdyn.codegen.lower import lower
 from symdyn.discover.recovery import Recovery
 from symdyn.errors import RecoveryError
+from symdyn.figure_style import styled
 from symdyn.inference.kinds import output_times
 
 __all__ = ["draw_curve", "draw_fit", "draw_front", "panels", "term_band", "term_values"]
@@ -26,6 +27,7 @@ MANY = 150
 WIDE = 5.0
 
 
+@styled
 def draw_fit(recovery: Recovery, *, axes: Any = None) -> Any:
     """Data, fit and continuation of every state, then every unknown term along the fit with its 90 % band.
 
@@ -176,6 +178,7 @@ def term_band(recovery: Recovery, unknown: AppliedUndef, arguments: np.ndarray) 
     return low, high
 
 
+@styled
 def draw_front(recovery: Recovery, ax: Any = None) -> Any:
     """Error of every candidate over its complexity, the front of those that nothing simpler beats, and the one chosen.
 

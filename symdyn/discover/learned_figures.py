@@ -11,6 +11,7 @@ from symdyn.codegen.lower import lower
 from symdyn.discover.figures import panels
 from symdyn.discover.learned_system import Learned
 from symdyn.errors import RecoveryError
+from symdyn.figure_style import styled
 from symdyn.inference.kinds import output_times
 from symdyn.simulation.run import simulate
 
@@ -20,6 +21,7 @@ __all__ = ["draw_learned"]
 WIDTH = 2.0
 
 
+@styled
 def draw_learned(learned: Learned, *, axes: Any = None) -> Any:
     """Data and run of every state of the first trajectory, then every network along it, with twice the members' spread.
 

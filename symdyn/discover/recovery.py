@@ -339,5 +339,5 @@ class Recovery(RecoveryVerbs):
         """
         known = {p: sp.Float(v) for p, v in self.system.defaults.items()}
         written = self.system.map_expressions(lambda e: rounded(e.xreplace(known))).equations()
-        rows = (f"{e.left_latex} &{e.join.strip()} {e.right_latex}" for e in written)
+        rows = (f"{e.left_latex} &{e.join_latex} {e.right_latex}" for e in written)
         return "\n".join([r"\begin{aligned}", " \\\\\n".join(rows), r"\end{aligned}"])

@@ -13,6 +13,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from symdyn.errors import DeclarationError
+from symdyn.figure_style import styled
 from symdyn.film import chosen_frames, film_path, write_film
 from symdyn.grids._figure_choice import cut, field_of, nearest_times
 from symdyn.grids._figure_parts import axis_label, colours_of, coordinates, edges, image, time_label, value_label
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["animate", "snapshots", "space_time"]
 
 
+@styled
 def snapshots(
     data: xr.Dataset,
     field: Any = None,
@@ -100,6 +102,7 @@ def snapshots(
     return figure
 
 
+@styled
 def space_time(
     data: xr.Dataset,
     field: Any = None,
@@ -159,6 +162,7 @@ def space_time(
     return ax
 
 
+@styled
 def animate(
     data: xr.Dataset,
     field: Any = None,

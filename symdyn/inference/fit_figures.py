@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from symdyn.errors import RecoveryError
+from symdyn.figure_style import styled
 from symdyn.inference.fits import Fit, observed_problem
 from symdyn.inference.foretelling import predict_fit
 from symdyn.inference.stochastic_problem import StochasticProblem
@@ -17,6 +18,7 @@ __all__ = ["draw_data", "draw_optima"]
 CURVE, MOST = 201, 12
 
 
+@styled
 def draw_data(fit: Fit, *, trajectories: Any = None, axes: Any = None) -> Any:
     """Data of every observable with the fitted curve and the band of what is expected, a panel for each.
 
@@ -83,12 +85,13 @@ def draw_data(fit: Fit, *, trajectories: Any = None, axes: Any = None) -> Any:
             )
     for axis, spec in zip(axes, observed, strict=True):
         axis.set(xlabel=problem.system.time.name, ylabel=spec.name)
-        axis.spines[["top", "right"]].set_visible(False)
+        axis.locator_params(axis="x", nbins=6)
     if axes[0].get_legend_handles_labels()[1]:
-        axes[0].legend(frameon=False, fontsize=8)
+        axes[0].legend()
     return axes[0].figure
 
 
+@styled
 def draw_optima(fit: Fit, *, ax: Any = None) -> Any:
     """Where the starts ended: the logarithm of the posterior below its greatest value, in order.
 

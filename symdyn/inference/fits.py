@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pandas as pd
 from scipy.stats import chi2
 from scipy.stats import f as fisher
 
+from symdyn import html
 from symdyn.attached import FitVerbs
 from symdyn.errors import RecoveryError
 from symdyn.inference.fit_problem import FitProblem
@@ -234,14 +236,18 @@ class Fit(FitVerbs):
 
     # ---- text -------------------------------------------------------------------------------------------
 
-    def __str__(self) -> str:
-        table, problem = self.intervals, self.problem
+    @property
+    def _title(self) -> str:
         best = int(self.optima["reached"].iloc[0]) if len(self.ends) else 0
+        return (
+            f"Fit of {len(self.intervals)} values to {self.problem.size} measurements: "
+            f"log-likelihood {self.log_likelihood:.6g}, AIC {self.aic:.6g}; "
+            f"{best} of {len(self.ends)} starts ended in the best optimum"
+        )
+
+    def __str__(self) -> str:
+        table, lines = self.intervals, [self._title]
         width = max((len(n) for n in table["constant"]), default=0)
-        lines = [
-            f"Fit of {len(table)} values to {problem.size} measurements: log-likelihood {self.log_likelihood:.6g}, "
-            f"AIC {self.aic:.6g}; {best} of {len(self.ends)} starts ended in the best optimum"
-        ]
         for _, row in table.iterrows():
             lines.append(
                 f"  {row['constant']:<{width}}  {row['value']:.5g} ± {row['standard error']:.2g}   "
@@ -250,6 +256,14 @@ class Fit(FitVerbs):
         return "\n".join([*lines, *(f"note: {n}" for n in (*self.notes, *self.limits))])
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        heads = ("", "value", "standard error", f"{self.level:.0%} from", "to")
+        fields = ("value", "standard error", "lower", "upper")
+        rows = [(escape(row["constant"]), *(f"{row[f]:.5g}" for f in fields)) for _, row in self.intervals.iterrows()]
+        notes = "".join(f"<div>{escape(n)}</div>" for n in (*self.notes, *self.limits))
+        equations = f"<div>{escape(self.system._repr_latex_())}</div>"
+        return f"<div><b>{escape(self._title)}</b>{html.table(heads, rows)}{notes}{equations}{html.methods(type(self))}</div>"
 
 
 def observed_problem(fit: Fit, what: str) -> ObservedProblem:

@@ -12,7 +12,9 @@ import numpy as np
 from symdyn.errors import DeclarationError
 from symdyn.parsing import parse_expression
 
-__all__ = ["parse_assignments", "parse_duration", "parse_range", "parse_starts", "parse_values"]
+__all__ = [
+    "parse_assignments", "parse_bounds", "parse_duration", "parse_noise", "parse_range", "parse_starts", "parse_values",
+]  # fmt: skip
 
 #: The beginning of a name; the e of 1e3 is none.
 _NAME = re.compile(r"(?<![0-9.])[A-Za-z_]")
@@ -118,3 +120,38 @@ def parse_assignments(items: Iterable[str], read: Callable[[str], Any] = parse_v
             raise DeclarationError(f"{name} is given twice; a sweep is written {name}=0.4,0.5 or {name}=0.4:0.6:3")
         found[name] = read(values)
     return found
+
+
+def parse_bounds(items: Iterable[str]) -> dict[str, tuple[float | None, float | None]]:
+    """A name, or a name with bounds, ``name=low:high``, of which one may be left out.
+
+    Raises
+    ------
+    DeclarationError
+        As `parse_assignments`; and for bounds that are none.
+
+    Examples
+    --------
+    >>> parse_bounds(["a", "b=0.1:10", "c=0:"])
+    {'a': (None, None), 'b': (0.1, 10.0), 'c': (0.0, None)}
+    """
+
+    def read(text: str) -> tuple[float | None, float | None]:
+        parts = text.split(":")
+        if len(parts) != 2:
+            raise DeclarationError(f"got {text!r}; expected bounds low:high, such as 0.1:10, 0: or :10")
+        low, high = (_number(part, text) if part.strip() else None for part in parts)
+        return low, high
+
+    return parse_assignments((item if "=" in item else f"{item}=:" for item in items), read)
+
+
+def parse_noise(text: str | None) -> float | str | None:
+    """A standard deviation, or the name of a law.
+
+    >>> parse_noise("0.1"), parse_noise("lognormal")
+    (0.1, 'lognormal')
+    """
+    if text is None or _NAME.match(text.strip()):
+        return text
+    return _number(text, text)

@@ -1,4 +1,4 @@
-"""Model files: a text to a system; `symdyn.models.text` writes it."""
+"""Model files: a system from a file and to a file, in the format that its ending names."""
 
 from __future__ import annotations
 
@@ -7,44 +7,34 @@ from pathlib import Path
 from typing import Any
 
 from symdyn.errors import DeclarationError, ParseError
-from symdyn.io.antimony import read_antimony
-from symdyn.io.sbml import read_sbml
-from symdyn.models.text import text_kinds
+from symdyn.files import put
+from symdyn.io.antimony import read_antimony, to_antimony
+from symdyn.io.petab.problem import read_petab
+from symdyn.io.plain_text import read_text
+from symdyn.io.sbml import read_sbml, to_sbml
+from symdyn.models.text import model_text, text_kinds
 from symdyn.parsing import MAX_TEXT, ModelText, parse_model
 from symdyn.reaction_text import has_reactions
 from symdyn.system import System
 
-__all__ = ["NETWORK_FILES", "read_model", "read_text"]
+__all__ = ["NETWORK_FILES", "PETAB_FILES", "WRITERS", "check_ending", "read_model", "write_model"]
 
+#: Endings of PEtab problems.
+PETAB_FILES = frozenset({".yaml", ".yml"})
 #: Readers of network formats by the ending of a file.
 NETWORK_FILES: dict[str, Callable[..., System]] = {".xml": read_sbml, ".sbml": read_sbml, ".ant": read_antimony}
 
 
-def read_text(path: str | Path) -> str:
-    """The text of a file in UTF-8, with or without a byte order mark.
-
-    Raises
-    ------
-    DeclarationError
-        If the file contains no such text.
-    OSError
-        If it cannot be read.
-    """
-    try:
-        return Path(path).read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DeclarationError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8 text") from None
-
-
 def read_model(path: str | Path, kind: str | None = None, **options: Any) -> System:
-    """Read a model from a file: a text, SBML (``.xml``, ``.sbml``) or Antimony (``.ant``).
+    """Read a model from a file: a text, SBML (``.xml``, ``.sbml``), Antimony (``.ant``) or a PEtab problem (``.yaml``).
 
     Parameters
     ----------
     path : str or Path
     kind : {'ode', 'sde', 'map', 'jump'}, optional
         Told from the text unless given: arrows make a reaction network, ``x[t+1] = ...`` is a map, noise ``dW`` makes it
-        stochastic, the rest are ODEs.  SBML and Antimony are a reaction network, or of the kind 'ode' its equations.
+        stochastic, the rest are ODEs.  SBML and Antimony are a reaction network, or of the kind 'ode' its equations; of a PEtab
+        problem the equations are read, with nominal values.
     **options
         For the class of that kind, such as ``interpretation="stratonovich"`` or ``volume="V"``; for SBML and Antimony
         those of `read_sbml`.
@@ -69,6 +59,10 @@ def read_model(path: str | Path, kind: str | None = None, **options: Any) -> Sys
     ...     type(read_model(path)).__name__
     'ReactionNetwork'
     """
+    if Path(path).suffix in PETAB_FILES:
+        if kind not in (None, "ode") or options:
+            raise DeclarationError(f"{path} is a PEtab problem, which names its kind and options; leave them out")
+        return read_petab(path).system
     if Path(path).suffix in NETWORK_FILES:
         reader = NETWORK_FILES[Path(path).suffix]
         if kind not in (None, "jump", "ode"):
@@ -94,3 +88,61 @@ def _kind(model: ModelText) -> str:
     if model.style == "next":
         return "map"
     return "sde" if model.noise or model.style == "differential" else "ode"
+
+
+def _latex(system: System) -> str:
+    rows = [f"{e.left_latex} &= {e.right_latex}" for e in system.equations()]
+    return "\\begin{align}\n" + " \\\\\n".join(rows) + "\n\\end{align}\n"
+
+
+#: What writes a system, by the ending of the file.
+WRITERS: dict[str, Callable[[System], str]] = {
+    ".txt": model_text,
+    ".xml": to_sbml,
+    ".sbml": to_sbml,
+    ".ant": to_antimony,
+    ".tex": _latex,
+}
+
+
+def check_ending(path: str | Path) -> str:
+    """The ending of a file that `write_model` can write.
+
+    Raises
+    ------
+    DeclarationError
+        For another one.
+    """
+    ending = Path(path).suffix
+    if ending not in WRITERS:
+        raise DeclarationError(f"{path} ends in {ending!r}; expected one of {', '.join(WRITERS)}")
+    return ending
+
+
+def write_model(system: System, path: str | Path) -> None:
+    """Write a system to a file: a text (``.txt``), SBML (``.xml``, ``.sbml``), Antimony (``.ant``) or LaTeX (``.tex``).
+
+    Parameters
+    ----------
+    system : System
+    path : str or Path
+        Replaced if it exists; of LaTeX the equations alone are written.
+
+    Raises
+    ------
+    DeclarationError
+        For another ending, and for a system that the format cannot hold; nothing is written then.
+    OSError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import symdyn as sd
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "decay.xml"
+    ...     write_model(sd.ODESystem.from_text("x' = -k*x; k = 2; x(0) = 1"), path)
+    ...     print(read_model(path, kind="ode"))
+    x' = -k*x
+    """
+    put(Path(path), WRITERS[check_ending(path)](system).encode())

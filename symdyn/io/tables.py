@@ -19,7 +19,7 @@ import pandas as pd
 from symdyn.errors import DeclarationError, ParseError
 from symdyn.inference.columns import MISSING, days, is_ambiguous_date, read_date, read_number, written_date
 from symdyn.inference.headers import TRAJECTORY, label_columns, legible_names, time_column, unique
-from symdyn.io.models import read_text
+from symdyn.io.plain_text import read_text
 
 __all__ = ["TABLES", "read_table", "read_times"]
 

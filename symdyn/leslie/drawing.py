@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import sympy as sp
 
+from symdyn.figure_style import styled
 from symdyn.leslie._life_cycle import Arrow, arrange
 from symdyn.models.matrix import MatrixModel
 
@@ -30,6 +31,7 @@ _NAME, _LABEL = 9.0, 8.0
 _WIDE = 0.8
 
 
+@styled
 def draw(model: MatrixModel, ax: Axes | None = None) -> Axes:
     """Draw the life-cycle graph: an arrow from stage to stage wherever one contributes to the other.
 

@@ -343,11 +343,6 @@ class ReactionNetwork(NetworkVerbs, System):
             lines.append(f"  binary: {', '.join(s.name for s in self.binary)}")
         return "\n".join(lines)
 
-    def _repr_latex_(self) -> str:
-        rows = [rf"{e.left_latex} &\qquad {e.right_latex}" for e in self.equations()]
-        rows += [rf"\text{{{e}}} &" for e in self.events]
-        return r"$\displaystyle \begin{aligned}" + r" \\ ".join(rows) + r"\end{aligned}$"
-
 
 KINDS.register("jump", ReactionNetwork)
 

@@ -6,16 +6,16 @@ from html import escape
 
 import sympy as sp
 
+from symdyn.html import formula, methods, table
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.networks.complexes import structure
 from symdyn.networks.conservation import conservation_laws
+from symdyn.system.display import values_html
 
 __all__ = ["network_html", "reactions_html", "stoichiometry_html", "stoichiometry_latex"]
 
 #: Number of species or reactions above which the page has no matrix and no conservation laws.
 MAX_SHOWN = 40
-_HEAD = "text-align: left; padding: 2px 10px; border-bottom: 1px solid #999"
-_CELL = "text-align: left; padding: 2px 10px"
 
 
 def reactions_html(network: ReactionNetwork) -> str:
@@ -39,8 +39,8 @@ def reactions_html(network: ReactionNetwork) -> str:
     """
     rows = []
     for i, (e, a) in enumerate(zip(network.equations(), network.propensities, strict=True), start=1):
-        rows.append([f"R{i}", _math(e.left_latex), _math(e.right_latex), _math(sp.latex(a))])
-    return _table(["", "reaction", "rate", "propensity"], rows)
+        rows.append([f"R{i}", formula(e.left_latex), formula(e.right_latex), formula(sp.latex(a))])
+    return table(["", "reaction", "rate", "propensity"], rows)
 
 
 def stoichiometry_html(network: ReactionNetwork) -> str:
@@ -65,9 +65,9 @@ def stoichiometry_html(network: ReactionNetwork) -> str:
     """
     matrix = network.stoichiometry
     heads = ["", *(f"R{i}" for i in range(1, len(network.reactions) + 1))]
-    entries = [[_math(sp.latex(v)) if v else "" for v in matrix.row(i)] for i in range(len(network.states))]
-    rows = [[_math(sp.latex(s)), *row] for s, row in zip(network.states, entries, strict=True)]
-    return _table(heads, rows)
+    entries = [[formula(sp.latex(v)) if v else "" for v in matrix.row(i)] for i in range(len(network.states))]
+    rows = [[formula(sp.latex(s)), *row] for s, row in zip(network.states, entries, strict=True)]
+    return table(heads, rows)
 
 
 def stoichiometry_latex(network: ReactionNetwork) -> str:
@@ -122,14 +122,11 @@ def network_html(network: ReactionNetwork) -> str:
     count = f"{len(network.states)} species, {len(network.reactions)} reactions"
     parts = [f"<b>ReactionNetwork</b>: {count}", reactions_html(network)]
     parts += [f"<div>{escape(str(event))}</div>" for event in network.events]
-    values = [f"{_math(sp.latex(k))} = {v:g}" for k, v in network.defaults.items() if k not in network.inputs]
-    starts = {s: _math(sp.latex(v)) if isinstance(v, sp.Expr) else f"{v:g}" for s, v in network.initial.items()}
-    values += [f"{_math(sp.latex(s))}(0) = {v}" for s, v in starts.items()]
-    if values:
+    if values := values_html(network):
         parts.append(f"<div>{', '.join(values)}</div>")
-    facts = [f"volume {_math(sp.latex(network.volume))}"] if network.volume != 1 else []
+    facts = [f"volume {formula(sp.latex(network.volume))}"] if network.volume != 1 else []
     facts += ["each set of equal reactants counts once (combinatoric)"] if network.combinatoric else []
-    facts += [f"binary {', '.join(_math(sp.latex(s)) for s in network.binary)}"] if network.binary else []
+    facts += [f"binary {', '.join(formula(sp.latex(s)) for s in network.binary)}"] if network.binary else []
     if facts:
         parts.append(f"<div>{'; '.join(facts)}</div>")
     if max(len(network.states), len(network.reactions)) <= MAX_SHOWN:
@@ -137,14 +134,4 @@ def network_html(network: ReactionNetwork) -> str:
         parts += [f"<div>conserved: {escape(str(law))}</div>" for law in conservation_laws(network)]
         if not (network.delayed_reactions or any(r.bursts for r in network.reactions)):
             parts.append(f"<div>{structure(network)}</div>")
-    return "<div>" + "".join(parts) + "</div>"
-
-
-def _math(latex: str) -> str:
-    return f"${escape(latex)}$"
-
-
-def _table(heads: list[str], rows: list[list[str]]) -> str:
-    top = "".join(f'<th style="{_HEAD}">{h}</th>' for h in heads)
-    body = "".join("<tr>" + "".join(f'<td style="{_CELL}">{c}</td>' for c in row) + "</tr>" for row in rows)
-    return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+    return "<div>" + "".join((*parts, methods(ReactionNetwork))) + "</div>"

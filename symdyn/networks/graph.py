@@ -8,6 +8,7 @@ import numpy as np
 import sympy as sp
 
 from symdyn.errors import DeclarationError
+from symdyn.figure_style import styled
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.networks._layout import place
 from symdyn.networks.complexes import structure
@@ -27,6 +28,7 @@ _INCHES = 1.3
 _Arrow = tuple[int, int, str, dict[str, Any]]
 
 
+@styled
 def draw(network: ReactionNetwork, ax: Axes | None = None, *, kind: str = "species") -> Axes:
     """Draw a network.
 

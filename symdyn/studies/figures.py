@@ -11,6 +11,7 @@ from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from symdyn.figure_style import styled
 from symdyn.studies._verdict import VERDICTS
 
 __all__ = ["plot_branches", "plot_validity"]
@@ -31,6 +32,7 @@ COLOURS = {
 PALE = ("inaccurate", "unchecked", "undecided")
 
 
+@styled
 def plot_validity(data: xr.Dataset) -> Figure:
     """Overview of a validity study: for each closure a panel of orders against volumes, coloured by verdict.
 
@@ -122,6 +124,7 @@ def _molecules(ax: Any, data: xr.Dataset) -> None:
     top.set_xticks([], minor=True)
 
 
+@styled
 def plot_branches(data: xr.Dataset, *, closure: str, species: str | None = None) -> Figure:
     """Every steady state of a closure against the volume, a panel for each order, with the exact mean.
 

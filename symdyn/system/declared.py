@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Self
 
@@ -25,47 +24,12 @@ from symdyn.errors import DeclarationError
 from symdyn.neural_terms import NetworkTerm, TrainedNetwork
 from symdyn.parsing import MAX_TEXT, ModelText, parse_model
 from symdyn.paths import PathSlope, with_paths
-from symdyn.system.initial import Beginning
+from symdyn.system.display import Displayed
 
-__all__ = ["Equation", "System"]
-
-
-class Equation:
-    """Both sides of an equation, as text (which `System.from_text` reads back, to the digits printed) and as LaTeX.
-
-    Parameters
-    ----------
-    left, right : str
-    left_latex : str
-    right_latex : str or callable
-        A function is called when the LaTeX is asked for: it takes longer to make than all text of a system.
-    join : str, optional
-        Between the sides of the text.
-
-    Examples
-    --------
-    >>> import symdyn as sd
-    >>> sd.ODESystem.from_text("x' = -k*x").equations()[0].right_latex
-    '- k x'
-    """
-
-    def __init__(self, left: str, right: str, left_latex: str, right_latex: str | Callable[[], str], join: str = " = ") -> None:
-        self.left, self.right, self.left_latex, self.join = left, right, left_latex, join
-        self._latex = right_latex
-
-    @cached_property
-    def right_latex(self) -> str:
-        """The right side as LaTeX."""
-        return self._latex if isinstance(self._latex, str) else self._latex()
-
-    def __str__(self) -> str:
-        return f"{self.left}{self.join}{self.right}"
-
-    def __repr__(self) -> str:
-        return f"Equation({str(self)!r})"
+__all__ = ["System"]
 
 
-class System(Beginning):
+class System(Displayed):
     r"""A dynamical system in symbolic form: immutable, checked at construction, with a record of its derivation.
 
     Methods, derivations, analysis and recovery depend on the `parts` of a system and not on its class: a new kind
@@ -342,21 +306,6 @@ class System(Beginning):
         x' = -k*x
         """
 
-    @abstractmethod
-    def equations(self) -> list[Equation]:
-        """The equations as text and as LaTeX, in the order of the states (of the reactions for a network).
-
-        Returns
-        -------
-        list of Equation
-
-        Examples
-        --------
-        >>> import symdyn as sd
-        >>> [str(e) for e in sd.ODESystem.from_text("x' = y; y' = -x").equations()]
-        ["x' = y", "y' = -x"]
-        """
-
     @classmethod
     def example(cls) -> Self:
         """A small system of this kind with values for everything, which the conformance tests simulate.
@@ -529,36 +478,3 @@ class System(Beginning):
             defaults=MappingProxyType({p: values[p] for p in parameters if p in values}),
             provenance=(*self.provenance, line),
         )
-
-    # ---- display -------------------------------------------------------------------------------
-
-    @cached_property
-    def _text(self) -> str:
-        """Equations and events as text, printed once: of large systems that takes longer than to simulate them."""
-        return "\n".join(map(str, (*self.equations(), *self.events)))
-
-    def __str__(self) -> str:
-        return self._text
-
-    def __repr__(self) -> str:
-        lines = [f"{type(self).__name__}: {', '.join(self.names)}"]
-        lines += [f"    {e}" for e in self.equations()]
-        lines += [f"    0 = {c} (kept)" for c in self.constraints]
-        lines += [f"    {e}" for e in self.events]
-        lines += [f"    {s}({self.time} <= 0) = {e}" for s, e in self.history.items()]
-        if plain := [p for p in self.parameters if p not in self.inputs]:
-            shown = (f"{p} = {self.defaults[p]:g}" if p in self.defaults else f"{p}" for p in plain)
-            lines.append(f"  parameters: {', '.join(shown)}")
-        if self.initial:
-            shown = (f"{s} = {v if isinstance(v, sp.Expr) else format(v, 'g')}" for s, v in self.initial.items())
-            lines.append(f"  initial: {', '.join(shown)}")
-        if self.unknowns:
-            lines.append(f"  unknown: {', '.join(map(str, self.unknowns))}")
-        lines += [f"  {text}" for text in dict.fromkeys(str(n.network) for n in self.networks)]
-        return "\n".join(lines)
-
-    def _repr_latex_(self) -> str:
-        rows = [rf"{e.left_latex} &= {e.right_latex}" for e in self.equations()]
-        rows += [rf"\text{{{e}}} &" for e in self.events]
-        rows += [rf"{sp.latex(s)}({self.time} \le 0) &= {sp.latex(e)}" for s, e in self.history.items()]
-        return r"$\displaystyle \begin{aligned}" + r" \\ ".join(rows) + r"\end{aligned}$"

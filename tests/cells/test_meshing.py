@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 
 import numpy as np
@@ -122,6 +124,20 @@ def test_gmsh_keeps_the_same_contract():
     assert sorted(mesh.boundaries) == ["cell0", "cell1", "outer"]
     assert (np.abs(mesh.p.T - [0.5, 1.5]).max(axis=1) < 1e-14).any()
     assert smallest_angles(mesh.p.T, mesh.t.T).min() > 20
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signal")
+def test_a_broken_pipe_is_an_error_after_gmsh():
+    """As before it; run apart, since it would end the tests."""
+    pytest.importorskip("gmsh")
+    script = (
+        "import os\nfrom symdyn.cells.meshing import mesh_domain\nfrom symdyn.models.domains import Disk\n"
+        "mesh_domain(Disk(1), centers=[(0, 0)], radius=0.1, mesher='gmsh')\nread, write = os.pipe()\nos.close(read)\n"
+        "try:\n    os.write(write, b'1')\nexcept BrokenPipeError:\n    print('told')\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p or os.getcwd() for p in sys.path)}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "told\n"), done
 
 
 def test_a_mesh_of_scikit_fem_is_taken():

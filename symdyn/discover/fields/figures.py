@@ -9,6 +9,7 @@ import sympy as sp
 
 from symdyn.discover.fields.recovery import FieldRecovery
 from symdyn.discover.figures import panels
+from symdyn.figure_style import styled
 
 __all__ = ["draw"]
 
@@ -16,6 +17,7 @@ __all__ = ["draw"]
 SHOWN = 5
 
 
+@styled
 def draw(recovery: FieldRecovery, *, axes: Any = None) -> Any:
     """Snapshots of every field with the run of the first system, and how sure each term is.
 

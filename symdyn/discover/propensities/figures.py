@@ -10,6 +10,7 @@ from sympy.core.function import AppliedUndef
 
 from symdyn.discover.figures import draw_curve, panels
 from symdyn.discover.propensities.result import PropensityRecovery
+from symdyn.figure_style import styled
 
 __all__ = ["draw"]
 
@@ -17,6 +18,7 @@ __all__ = ["draw"]
 SNAPSHOTS, VISITS = 3, 10
 
 
+@styled
 def draw(recovery: PropensityRecovery, *, axes: Any = None) -> Any:
     """Every propensity with its 90 % band, then snapshots against the first system.
 

@@ -18,7 +18,6 @@ from symdyn.errors import DeclarationError
 from symdyn.inference.fit_request import Proposal
 from symdyn.inference.fit_symbols import FitRequest
 from symdyn.io._sbml_reader import read
-from symdyn.io.models import read_text
 from symdyn.io.petab.contents import PetabObservable, PetabParameter, Statements, read_statements
 from symdyn.io.petab.courses import Accuracy, Courses
 from symdyn.io.petab.distributions import log_density, residuals, scaled, unscaled
@@ -26,6 +25,7 @@ from symdyn.io.petab.fitting import petab_proposal
 from symdyn.io.petab.formulas import read_formula, read_number
 from symdyn.io.petab.model import PetabModel
 from symdyn.io.petab.tables import read_files
+from symdyn.io.plain_text import read_text
 from symdyn.models.ode import ODESystem
 from symdyn.optional import require
 

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from symdyn.errors import DeclarationError
-from symdyn.io.models import read_text
+from symdyn.io.plain_text import read_text
 from symdyn.optional import require
 
 __all__ = ["PetabFiles", "read_files"]

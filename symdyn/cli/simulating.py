@@ -1,0 +1,178 @@
+"""Commands that simulate, repeat a simulation, and look at a store of results."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from symdyn.cli.ending import ExitCode, argument, fail, note, quieten, reported
+from symdyn.cli.options import (
+    Combinatoric,
+    InterpretationOption,
+    KindOption,
+    Model,
+    OnFailure,
+    Precision,
+    Quiet,
+    Seed,
+    Target,
+    Volume,
+    kind_options,
+)  # fmt: skip
+from symdyn.errors import DeclarationError
+
+__all__ = ["replay", "simulate", "store"]
+
+
+@reported
+def simulate(
+    model: Model,
+    times: Annotated[str | None, typer.Option(help="Output times, start:stop:count, such as 0:20:101.")] = None,
+    times_file: Annotated[
+        Path | None, typer.Option(help="File with the output times, or a table with a column of them.")
+    ] = None,
+    set_: Annotated[
+        list[str], typer.Option("--set", help="Parameter, a=0.5; a sweep, a=0.4,0.5 or a=0.4:0.6:3. Repeatable.")
+    ] = [],  # noqa: B006
+    initial: Annotated[list[str], typer.Option(help="Initial value, x=30, a sweep of it, or x=2*a. Repeatable.")] = [],  # noqa: B006
+    trajectories: Annotated[int | None, typer.Option(min=1, help="Trajectories at each point of the sweep.")] = None,
+    seed: Seed = None,
+    method: Annotated[str | None, typer.Option(help="Numerical method; chosen for the system unless given.")] = None,
+    rtol: Annotated[float | None, typer.Option(help="Relative tolerance; 1e-6 unless given.")] = None,
+    atol: Annotated[float | None, typer.Option(help="Absolute tolerance; 1e-9 unless given.")] = None,
+    step: Annotated[float | None, typer.Option(help="Longest step of a fixed-step method.")] = None,
+    epsilon: Annotated[
+        float | None, typer.Option(help="Accuracy of tau-leaping and hybrid methods; 0.03 unless given.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="Condition at which trajectories of a network stop, 'X <= 0'.")] = None,
+    kind: KindOption = None,
+    interpretation: InterpretationOption = None,
+    volume: Volume = None,
+    combinatoric: Combinatoric = False,
+    reduce: Annotated[list[str], typer.Option(help="Statistic over trajectories: mean, var, quantile ... Repeatable.")] = [],  # noqa: B006
+    out: Annotated[
+        Path | None, typer.Option(help="File to write: .nc, .csv or .json. CSV to standard output unless given.")
+    ] = None,
+    on_failure: Annotated[
+        OnFailure, typer.Option(help="raise: write nothing; nan: write NaN from each failure on.")
+    ] = OnFailure.RAISE,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads; as many as processors unless given.")] = None,
+    target: Annotated[Target, typer.Option(help="Where trajectories are computed: processor or CUDA card.")] = Target.CPU,
+    precision: Annotated[Precision, typer.Option(help="Floating-point numbers of a CUDA kernel.")] = Precision.DOUBLE,
+    store: Annotated[
+        Path | None, typer.Option(help="Zarr folder, or .nc file, to which results are streamed; nothing else is written then.")
+    ] = None,
+    resume: Annotated[bool, typer.Option(help="Resume a store that exists; else it is refused.")] = True,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            help="Address of a dask scheduler whose workers compute, tcp://host:8786; who reaches its port runs code, but for tls://."
+        ),
+    ] = None,
+    tls_ca_file: Annotated[str | None, typer.Option(help="Certificate of the authority, for tls://.")] = None,
+    tls_cert: Annotated[str | None, typer.Option(help="Certificate of this client.")] = None,
+    tls_key: Annotated[str | None, typer.Option(help="Key of this client.")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Simulate a model, or a sweep of it, and write the trajectories."""
+    from symdyn_kernels.status import INTERRUPTED
+
+    from symdyn.codegen.kernel import with_options
+    from symdyn.io.arguments import parse_assignments, parse_range, parse_starts
+    from symdyn.io.datasets import check_format, write_csv, write_dataset
+    from symdyn.io.models import read_model
+    from symdyn.io.tables import read_times
+    from symdyn.simulation.cluster import connect
+    from symdyn.simulation.run import simulate as run
+    from symdyn.simulation.settings import Layout, Store
+
+    if (times is None) == (times_file is None):
+        raise typer.BadParameter("give the output times by one of --times and --times-file", param_hint="--times")
+    at = argument(parse_range, times, "--times") if times_file is None else read_times(times_file)
+    parameters = argument(parse_assignments, set_, "--set")
+    start = argument(parse_starts, initial, "--initial")
+    if out is not None:
+        argument(check_format, out, "--out")
+        if store is not None and out.resolve() == store.resolve():
+            raise typer.BadParameter("this is the store, which holds the results already", param_hint="--out")
+    if scheduler is None and (tls_ca_file or tls_cert or tls_key):
+        raise typer.BadParameter("the files are for a scheduler, --scheduler tls://host:8786", param_hint="--tls-ca-file")
+    quieten(quiet)
+    system = read_model(model, kind, **kind_options(interpretation, volume, combinatoric))
+    data = run(
+        system,
+        at,
+        initial=start,
+        parameters=parameters,
+        trajectories=trajectories,
+        seed=seed,
+        method=method if epsilon is None else with_options(system, method, epsilon=epsilon),
+        target=str(target),
+        rtol=rtol,
+        atol=atol,
+        step=step,
+        until=until,
+        reduce=reduce or None,
+        layout=Layout(threads=threads, precision=str(precision)),
+        executor=None if scheduler is None else connect(scheduler, ca=tls_ca_file, cert=tls_cert, key=tls_key),
+        store=None if store is None else Store(store, resume=resume),
+        progress=not quiet,
+        on_failure=str(on_failure),
+    )
+    if out is None and store is not None:
+        note(_state(store), quiet)
+    elif out is None:
+        write_csv(data, sys.stdout)
+        sys.stdout.flush()
+    else:
+        write_dataset(data, out)
+        note(f"wrote {out}: {', '.join(f'{size} {dim}' for dim, size in data.sizes.items())}", quiet)
+    status = data["status"].values
+    if (status == INTERRUPTED).any():
+        fail("interrupted; what was done before is in the results", ExitCode.INTERRUPTED)
+    failed = int((status != 0).sum())
+    if failed:
+        fail(f"{failed} of {status.size} trajectories failed; they are NaN from there on", ExitCode.FAILURE)
+
+
+def _state(path: Path) -> str:
+    from symdyn.simulation.chunk_store import ChunkStore
+
+    found = ChunkStore.find(path)
+    if found is None:
+        raise DeclarationError(f"there is no store at {path}; 'symdyn simulate --store' makes one")
+    found.look()
+    return str(found)
+
+
+@reported
+def replay(
+    file: Annotated[Path, typer.Argument(help="A .nc or .json file of simulate, or a store.", show_default=False)],
+    out: Annotated[Path | None, typer.Option(help="File of the new results: .nc, .csv or .json.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads; as many as processors unless given.")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Repeat a simulation from what its file records, and say whether the bits are the same."""
+    from symdyn.io.datasets import check_format, write_dataset
+    from symdyn.io.replay import replay as run
+
+    if out is not None:
+        argument(check_format, out, "--out")
+    quieten(quiet)
+    found = run(file, threads=threads, progress=not quiet)
+    typer.echo(found)
+    if out is not None:
+        write_dataset(found.data, out)
+    if not found.same:
+        raise SystemExit(int(ExitCode.FAILURE))
+
+
+@reported
+def store(
+    path: Annotated[Path, typer.Argument(help="Folder or .nc file given to simulate --store.", show_default=False)],
+) -> None:
+    """Show how many chunks of a store are complete; all are checked."""
+    typer.echo(_state(path))

@@ -138,7 +138,7 @@ def _read(system: System, what: str, given: Any, also: tuple[sp.Symbol, ...]) ->
 def _paths(system: System, along: Any, last: sp.Expr) -> tuple[Mapping[sp.Basic, sp.Basic], Mapping[sp.Basic, sp.Basic]]:
     """Inputs in the place of the states, and their last values."""
     name = system.time.name if system.time.name in getattr(along, "coords", ()) else "time"
-    if any(x not in along or along[x].dims != (name,) for x in system.names):
+    if any(x not in along or getattr(along[x], "dims", None) != (name,) for x in system.names):
         raise DeclarationError("along is no single simulation of the system; expected a dataset with its states over time")
     times = np.asarray(along[name].values, dtype=float)
     if not last.is_number or times[0] > 1e-12 or abs(times[-1] - float(last)) > 1e-9 * max(1.0, abs(float(last))):

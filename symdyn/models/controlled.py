@@ -161,7 +161,8 @@ def liquid_network(
     rows = {}
     for i, s in enumerate(x):
         terms = [*zip(weights[i], x, strict=True), *zip(into[i], given, strict=True)]
-        gate = 1 / (1 + sp.exp(-sp.Add(*(sp.Float(w) * e for w, e in terms if w != 0), sp.Float(offsets[i]))))
+        drive = sp.Add(*(sp.Float(w / 2) * e for w, e in terms if w != 0), sp.Float(offsets[i] / 2))
+        gate = (1 + sp.tanh(drive)) / 2  # the logistic function, which overflows nowhere in this form
         rows[s] = -(sp.Float(leaks[i]) + gate) * s + sp.Float(levels[i]) * gate
     return ODESystem(
         rows, initial={**dict.fromkeys(x, 0), **{as_symbol(k, "a state"): v for k, v in (initial or {}).items()}},
@@ -220,7 +221,7 @@ def closed_form_cell(
     seen, rows = [*x, *u], {}
     for s in x:
         g, h, k = (network(f"{name}_{s.name}", seen, **form)(*seen) for name in "ghk")
-        kept = 1 / (1 + sp.exp(tau * g))
+        kept = (1 - sp.tanh(tau * g / 2)) / 2
         rows[s] = kept * h + (1 - kept) * k
     return DiscreteSystem(rows, initial=initial, provenance=("declared as a closed-form cell",))
 

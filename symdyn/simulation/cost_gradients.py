@@ -163,7 +163,7 @@ def gradient(
     """
     check_whole(1, max_steps=max_steps)
     system = _checked(system)
-    scheme = METHODS[method] if method in METHODS else None
+    scheme = METHODS.get(method)
     _check_lengths(method, isinstance(scheme, ReversibleMethod), rtol, atol, step)
     times = _times(t)
     known = {**system.defaults, **numeric_values(parameters, system.parameters, "parameter")}

@@ -94,8 +94,9 @@ class ReversibleKernel:
         missed = float(np.abs(both - run.values[0]).max() / max(np.abs(run.values).max(), 1e-300))
         if not missed <= RETURN or not np.isfinite(arguments.gradient).all():
             raise SimulationError(
-                f"the reversed steps miss the initial state by {missed:.1e} of the largest state, so the gradient would be wrong: "
-                "backwards, rounding grows as fast as the system contracts. Use 'tsit5', which keeps its steps, or a shorter time"
+                f"the reversed steps miss the initial state by {missed:.1e} of the largest state, so the gradient would be "
+                "wrong: backwards, rounding grows as fast as the system contracts. Use 'tsit5', which keeps its steps, or a "
+                "shorter time"
             )
         return arguments.adjoints.sum(axis=0), arguments.gradient
 

@@ -42,15 +42,11 @@ def train(
     states, sample = jax.jit(ode.states), jax.jit(ode.terms)
 
     @jax.jit
-    def misfits(w: jax.Array, weights: jax.Array) -> jax.Array:
-        return weights * (ode.states(w, cut.times) - cut.values)
-
-    @jax.jit
     def residuals(w: jax.Array, weighed: tuple[jax.Array, jax.Array | None]) -> jax.Array:
         weights, steps = weighed
-        if ode.effort is None:
-            return misfits(w, weights)
         path = ode.states(w, cut.times)
+        if ode.effort is None:
+            return weights * (path - cut.values)
         parts = (weights * (path - cut.values)).reshape(ode.count, -1)
         return jnp.concatenate([parts, ode.effort.residuals(w[ode.starts :], path, cut.times, steps)], axis=1)
 
@@ -76,11 +72,12 @@ def train(
         starts = (_starts(system, trained[k], cut) / ode.scale).ravel()
         first = np.concatenate([starts, _begin(ode, ode.networks.first(np.random.default_rng([seed, k])), begun, system)])
 
+        steps = None if ode.effort is None else ode.effort.chosen(ode.count, np.random.default_rng([seed, k, 1]))
+
         def judge(w: np.ndarray) -> float:
-            value = float(np.sum(np.asarray(misfits(w, judging)) ** 2))
+            value = float(np.sum(np.asarray(residuals(w, (judging, steps))) ** 2))
             return value if np.isfinite(value) else np.inf
 
-        steps = None if ode.effort is None else ode.effort.chosen(ode.count, np.random.default_rng([seed, k, 1]))
         best, cost, losses = descend(
             residuals, jacobian, first, ode.precision, (training, steps),
             trials=options.iterations, judge=judge if judging.any() else None, tell=tell,

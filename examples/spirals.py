@@ -2,8 +2,8 @@
 
 Points of spirals are sampled at random times, and 30 percent of the values of each coordinate are missing.  The area that a path
 sweeps, the solution of the driven equation a' = (u v' - v u') / 2, has the sign of its sense of rotation: it classifies all spirals
-without training.  An equation z' = f(z) X' with random networks f, of which only a linear reading of z at the end is trained, gets
-most of them right.
+without training.  An equation z' = f(z) X' with random networks f, of which only a linear reading of z at the end is trained, on
+two thirds of the spirals, tells the others apart as well.
 
     python -m examples.spirals --out out
 """
@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 
 import symdyn as sd
 
-COUNT, TRAINED, UNITS = 300, 200, 12
+COUNT, TRAINED, UNITS = 120, 80, 12
 u, v = (sd.Path(name, [0, 1], [0, 0]) for name in "uv")
 
 

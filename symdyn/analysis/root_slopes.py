@@ -20,7 +20,7 @@ from symdyn.system import System
 __all__ = ["root_slopes"]
 
 #: Farthest that Newton's method may move from the state that is given, relative to the largest state.
-NEAR = 1e-3
+NEAR = 1e-2
 #: Condition of the Jacobian from which on the root is no function of the parameters.
 SINGULAR = 1e13
 

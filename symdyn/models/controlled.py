@@ -147,7 +147,7 @@ def liquid_network(
     >>> import sympy as sp, symdyn as sd
     >>> cell = sd.liquid_network(["x"], [sp.sin(sp.Symbol("t"))], recurrent=[[0]], feed=[[2]], bias=[-1], leak=0.5)
     >>> print(cell)
-    x' = -x*(0.5 + 1/(exp(1.0 - 2.0*sin(t)) + 1)) + 1.0/(exp(1.0 - 2.0*sin(t)) + 1)
+    x' = x*(-tanh(1.0*sin(t) - 0.5)/2 - 1.0) + 0.5*tanh(1.0*sin(t) - 0.5) + 0.5
     """
     x = [as_symbol(s, "a state") for s in ([states] if isinstance(states, (str, sp.Basic)) else states)]
     n, given = len(x), [expression(e) for e in inputs]
@@ -209,7 +209,7 @@ def closed_form_cell(
     --------
     >>> import symdyn as sd
     >>> print(sd.closed_form_cell(["x"], ["u"], "tau"))
-    x[t+1] = h_x(x, u)/(exp(tau*g_x(x, u)) + 1) + (1 - 1/(exp(tau*g_x(x, u)) + 1))*k_x(x, u)
+    x[t+1] = (1/2 - tanh(tau*g_x(x, u)/2)/2)*h_x(x, u) + (tanh(tau*g_x(x, u)/2)/2 + 1/2)*k_x(x, u)
     """
     x = [as_symbol(s, "a state") for s in ([states] if isinstance(states, (str, sp.Basic)) else states)]
     u = [as_symbol(s, "an input") for s in ([inputs] if isinstance(inputs, (str, sp.Basic)) else inputs)]

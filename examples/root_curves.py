@@ -1,8 +1,8 @@
 """Roots as ends of curves: a homotopy is followed along its arc length, past folds, where the parameter alone loses starts.
 
-The circle x^2 + y^2 = 4 meets the cubic y = x^3 - x in two real points, at x = -sqrt(2) and sqrt(2), and in four complex ones.  Curves
-of Newton's homotopy lead there from most starts; about half of them turn around on the way, once or several times.  The six
-paths of the total-degree homotopy, over the complex numbers, turn nowhere and find all six.
+The circle x^2 + y^2 = 4 meets the cubic y = x^3 - x in two real points, at x = -sqrt(2) and sqrt(2), and in four complex ones.
+Curves of Newton's homotopy lead there from most starts; about a third of them turn around on the way, once or several times.
+The six paths of the total-degree homotopy, over the complex numbers, turn nowhere and find all six.
 
     python -m examples.root_curves --out out
 """

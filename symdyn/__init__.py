@@ -138,7 +138,7 @@ __getattr__, __dir__, __all__ = lazy(
         "BranchingSystem", "BulkCellSystem", "Burst", "CompileError", "DeclarationError", "DenseLayers", "Dirichlet",
         "DiscreteSystem", "Disk", "Event", "Interval", "MatrixModel", "MomentSystem", "Neumann", "ODESystem", "PDESystem",
         "ParseError", "Path", "Plane", "Polygon", "Reaction", "ReactionNetwork", "RecoveryError", "Rectangle", "Robin",
-        "SDESystem", "SimulationError", "SymdynError", "System", "TrainedNetwork", "closed_form_cell", "div", "dose", "dot", "dx",
-        "dy", "grad", "integral", "laplacian", "liquid_network", "mean", "network", "neural_cde", "neural_sde", "vector",
+        "SDESystem", "SimulationError", "SymdynError", "System", "TrainedNetwork", "closed_form_cell", "div", "dose", "dot",
+        "dx", "dy", "grad", "integral", "laplacian", "liquid_network", "mean", "network", "neural_cde", "neural_sde", "vector",
     ),
 )  # fmt: skip

@@ -46,8 +46,8 @@ def homotopy_roots(
     r"""Search for roots of right-hand sides, algebraic or not, along homotopies from many starts.
 
     From each start the curve of `symdyn.derive.homotopy` is followed along its arc length, past folds; where it does not reach
-    a root in one direction, it is followed in the other one.  All starts are lanes of one ensemble.  What arrives is finished by
-    Newton's method.
+    a root in one direction, it is followed in the other one.  All starts are lanes of one ensemble.  What arrives is finished
+    by Newton's method.
 
     Parameters
     ----------

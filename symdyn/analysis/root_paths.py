@@ -63,7 +63,8 @@ def root_paths(system: System, parameters: Mapping[Any, float] | None = None, *,
         With dim ``path``: the states, complex, where the path ends (NaN at infinity), and ``end``: ``real`` and ``complex``,
         simple roots that Krawczyk's test proves; ``singular``, where roots meet, or on a curve of roots; ``infinity``;
         ``pole``, where a denominator vanishes, so that it is no root; ``lost``, given up on the way.  ``multiplicity`` is how
-        many paths end there, of singular roots within 5 percent; ``residual`` the largest ``|F|``.  Attributes: ``bezout``, the number of paths, how many have
+        many paths end there, of singular roots within 5 percent; ``residual`` the largest ``|F|``.
+        Attributes: ``bezout``, the number of paths, how many have
         which end, and ``complete``: 1 if none was lost and no two met in a simple root.
 
     Raises

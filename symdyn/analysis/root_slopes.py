@@ -87,8 +87,8 @@ def root_slopes(
     condition = np.linalg.cond(matrix)
     if not condition < SINGULAR:
         raise DeclarationError(
-            f"the Jacobian at {listed_values(zip(system.names, x, strict=True))} is singular (condition {condition:.1e}): the root "
-            "is at a fold, or one of a family, and no function of the parameters"
+            f"the Jacobian at {listed_values(zip(system.names, x, strict=True))} is singular (condition {condition:.1e}): the "
+            "root is at a fold, or one of a family, and no function of the parameters"
         )
     slopes = -np.linalg.solve(matrix, np.stack([field.slope(x, p, s) for s in chosen], axis=1))
     names = {"state": list(system.names), "parameter": [s.name for s in chosen]}

@@ -54,8 +54,8 @@ def solver_report(
     Returns
     -------
     xarray.Dataset
-        With dim ``step``: ``time`` of its beginning, ``length``, ``error`` and ``stiffness`` (NaN where both stages agree, and of
-        'bs32', which has no two stages at the end of a step).
+        With dim ``step``: ``time`` of its beginning, ``length``, ``error`` and ``stiffness`` (NaN where both stages agree, and
+        of 'bs32', which has no two stages at the end of a step).
         Attributes: ``error`` (:math:`R_E`), ``stiffness`` (:math:`R_S`), ``steps``, ``rejected``, ``evaluations``.
 
     Raises
@@ -71,8 +71,8 @@ def solver_report(
 
     References
     ----------
-    Pal, Ma, Shah & Rackauckas, ICML (2021): regularisation by what a solver knows; Hairer & Wanner, Solving Ordinary Differential
-    Equations II (1996), eq. IV.2.
+    Pal, Ma, Shah & Rackauckas, ICML (2021): regularisation by what a solver knows; Hairer & Wanner, Solving Ordinary
+    Differential Equations II (1996), eq. IV.2.
 
     Examples
     --------
@@ -118,7 +118,8 @@ def _of_segment(kernel: AdjointKernel, parameters: np.ndarray, record: Any) -> t
     program = lower(
         "rhs", [("lane", (system.time,)), ("y", system.states), ("p", system.parameters)], system.part("drift"), system.names
     )
-    stages, slopes = [states], []
+    stages: list[np.ndarray] = [states]
+    slopes: list[np.ndarray] = []
     for k, node in enumerate(scheme.nodes):
         if k:
             moved = sum((a * s for a, s in zip(scheme.a[k - 1], slopes, strict=False) if a), np.zeros_like(states))

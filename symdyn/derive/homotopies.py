@@ -128,7 +128,8 @@ def homotopy(system: System, kind: str = "newton", *, along: str | None = None, 
         ]  # fmt: skip
     tangent = _tangent(curve, {**dict(zip(states, rates, strict=True)), lam: ahead})
     made = ODESystem(
-        rows, algebraic={**dict(zip(rates, tangent, strict=True)), **further}, initial={**initial, **dict.fromkeys(rates, 0)}, events=events, time=length,
+        rows, algebraic={**dict(zip(rates, tangent, strict=True)), **further},
+        initial={**initial, **dict.fromkeys(rates, 0)}, events=events, time=length,
         provenance=(*system.provenance, f"{kind} homotopy along its {'arc length' if arclength else 'parameter'}"),
     )  # fmt: skip
     known = dict(system.defaults)

@@ -84,7 +84,7 @@ def test_a_condition_ends_trajectories_within_steps(method):
 @pytest.mark.parametrize("method", ["reversible-heun", "reversible-rk4"])
 def test_where_the_system_decays_the_solutions_part_and_that_is_said(method):
     decay = sd.ODESystem.from_text("x' = -k*(x - cos(t)); k = 10; x(0) = 0")
-    with pytest.raises(SimulationError, match="two solutions of the reversible method parted.*not reversible"):
+    with pytest.raises(SimulationError, match=r"two solutions of the reversible method parted.*not reversible"):
         sd.simulate(decay, [0, 10], method=method, step=0.02, progress=False)
     run = sd.simulate(
         decay, np.linspace(0, 10, 11), parameters={"k": [0.1, 5.0]}, method=method, step=0.02, on_failure="nan", progress=False

@@ -58,7 +58,7 @@ def test_costs_at_times_and_integrals_agree_with_adaptive_steps():
 def test_on_an_attractor_the_reversed_steps_do_not_lead_back_and_that_is_said():
     kept = sd.gradient(POL, "x^2 + y^2", [0, 10], by=["mu", "x", "y"], rtol=1e-10, atol=1e-12)
     assert kept.array == pytest.approx(SLOPES, abs=2e-8)
-    with pytest.raises(SimulationError, match="reversed steps miss|parted|infinite"):
+    with pytest.raises(SimulationError, match=r"reversed steps miss|parted|infinite"):
         sd.gradient(POL, "x^2 + y^2", [0, 10], by=["mu", "x", "y"], method="reversible-rk4", step=0.001)
     short = {"by": ["mu", "x", "y"]}
     near = sd.gradient(POL, "x^2 + y^2", [0, 1], method="reversible-rk4", step=0.001, **short)
@@ -115,7 +115,8 @@ def test_along_the_trajectory_the_adjoint_of_an_attractor_is_right_and_states_fo
 @pytest.mark.parametrize(
     ("arguments", "options", "message"),
     [
-        (("x + q", 1), {}, "cost contains q"), (("x", sp.Symbol("q")), {}, "q is no parameter"), (("x", 1), {"running": "t*q"}, "running"),
+        (("x + q", 1), {}, "cost contains q"), (("x", sp.Symbol("q")), {}, "q is no parameter"),
+        (("x", 1), {"running": "t*q"}, "running"),
         (("x", 1), {"by": ["c"]}, "c"), (("x", 1), {"along": {"x": 1}}, "no single simulation"),
     ],
 )  # fmt: skip

@@ -1,9 +1,9 @@
 """Which way a spiral turns, from irregular samples with gaps: an exact driven equation, and one with random networks.
 
 Points of spirals are sampled at random times, and 30 percent of the values of each coordinate are missing.  The area that a
-path sweeps, the solution of the driven equation a' = (u v' - v u') / 2, has the sign of its sense of rotation: it classifies
-all spirals without training.  An equation z' = f(z) X' with random networks f, of which only a linear reading of z at the end is
-trained, on two thirds of the spirals, tells the others apart as well.
+path sweeps, the solution of the driven equation a' = (u v' - v u') / 2, has the sign of its sense of rotation: it tells all
+spirals apart without training.  An equation z' = f(z) X' with random networks f, of which only a linear reading of z at the
+end is trained, on two thirds of the spirals, tells the others apart as well.
 
     python -m examples.spirals --out out
 """

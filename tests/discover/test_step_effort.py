@@ -11,8 +11,10 @@ pytest.importorskip("jax")
 
 def effort(penalty, substeps=2):
     """Of x' = w x in one window of two intervals."""
+    from symdyn.discover.surrogates._ensemble import prepare
     from symdyn.discover.surrogates._network_effort import StepEffort
 
+    prepare()  # double precision
     return StepEffort(lambda s, t, y: s[0] * y, penalty, substeps, np.array([2.0]), 2)
 
 
@@ -40,7 +42,7 @@ def test_residuals_are_local_errors_and_stiffness_of_every_step():
         for _ in range(2):
             error, stiffness, x = by_hand(1.3, x, h)
             expected += [3 * error / 2, 2 * h * stiffness]
-    assert values == pytest.approx(expected, rel=1e-5)
+    assert values == pytest.approx(expected, rel=1e-9)
 
 
 def test_a_local_price_takes_one_step_in_the_place_of_all():

@@ -23,6 +23,7 @@ from symdyn.models.automaton import Automaton
 from symdyn.models.boundary import Dirichlet, Neumann, Robin
 from symdyn.models.branching import BranchingSystem
 from symdyn.models.colony import BulkCellSystem
+from symdyn.models.controlled import closed_form_cell, liquid_network, neural_cde
 from symdyn.models.discrete import DiscreteSystem
 from symdyn.models.domains import Disk, Interval, Plane, Polygon, Rectangle
 from symdyn.models.events import Event, dose
@@ -143,7 +144,8 @@ __getattr__, __dir__, __all__ = lazy(
         "Automaton", "BranchingSystem", "BulkCellSystem", "Burst", "CompileError", "DeclarationError", "DenseLayers",
         "Dirichlet", "DiscreteSystem", "Disk", "Event", "Interval", "Lattice", "MatrixModel", "MomentSystem", "Neumann",
         "ODESystem", "PDESystem", "ParseError", "Path", "Plane", "Polygon", "Reaction", "ReactionNetwork", "RecoveryError",
-        "Rectangle", "Robin", "SDESystem", "SimulationError", "SymdynError", "System", "TrainedNetwork", "at", "div", "dose",
-        "dot", "dx", "dy", "grad", "integral", "laplacian", "mean", "network", "neural_sde", "vector",
+        "Rectangle", "Robin", "SDESystem", "SimulationError", "SymdynError", "System", "TrainedNetwork", "at",
+        "closed_form_cell", "div", "dose", "dot", "dx", "dy", "grad", "integral", "laplacian", "liquid_network", "mean",
+        "network", "neural_cde", "neural_sde", "vector",
     ),
 )  # fmt: skip

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         MethodOptions,
     )
     from symdyn.methods.pndm import Ipndm, Pndm
+    from symdyn.methods.reversible import ReversibleHeun, ReversibleRk4
     from symdyn.methods.rk4 import Rk4
     from symdyn.methods.rodas4 import Rodas4
     from symdyn.methods.rodas5p import Rodas5p
@@ -119,6 +120,7 @@ __getattr__, __dir__, __all__ = lazy(
             "LeapingOptions",
             "MethodOptions",
         ),
+        "reversible": ("ReversibleHeun", "ReversibleRk4"),
         "rk4": ("Rk4",),
         "rodas4": ("Rodas4",),
         "rodas5p": ("Rodas5p",),

@@ -10,6 +10,7 @@ import symdyn as sd
 from symdyn.codegen.families import family_of
 from symdyn.errors import CompileError
 from symdyn.methods.propagation import GeneratorExponential
+from symdyn.methods.reversible import ReversibleMethod
 from symdyn.models.registry import KINDS
 from symdyn.models.spatial import SpatialSystem
 
@@ -32,7 +33,9 @@ def fitting(name):
 
 
 def steps(name):
-    """Steps of length 0.1 from 0 to 5, as the method is told."""
+    """Steps of length 0.1 from 0 to 5, as the method is told; shorter ones where contraction parts two solutions."""
+    if isinstance(sd.METHODS[name], ReversibleMethod):
+        return {"step": 0.001}
     family = family_of(sd.METHODS[name])
     return {"nodes": tuple(np.linspace(0, 5, 51))} if "nodes" in family.reads(sd.METHODS[name]) else {"step": 0.1}
 

@@ -12,6 +12,7 @@ from symdyn.codegen.families.diffusion import DIFFUSION
 from symdyn.codegen.families.hybrid import HYBRID
 from symdyn.codegen.families.jump import JUMP
 from symdyn.codegen.families.leaping import LEAPING
+from symdyn.codegen.families.reversible import REVERSIBLE
 from symdyn.codegen.families.sampler import SAMPLERS
 from symdyn.codegen.families.stepping import MAPS, STEPPING
 from symdyn.codegen.families.taylor import TAYLOR
@@ -27,6 +28,7 @@ for _family in (
     TAYLOR,
     STEPPING,
     MAPS,
+    REVERSIBLE,
     SAMPLERS,
     JUMP,
     LEAPING,

@@ -12,12 +12,14 @@ from symdyn.models.registry import KINDS
 
 if TYPE_CHECKING:
     from symdyn.models import zoo
+    from symdyn.models.automaton import Automaton
     from symdyn.models.boundary import Dirichlet, Neumann, Robin
     from symdyn.models.branching import BranchingSystem
     from symdyn.models.colony import BulkCellSystem
     from symdyn.models.discrete import DiscreteSystem
     from symdyn.models.domains import Disk, Interval, Plane, Polygon, Rectangle
     from symdyn.models.events import Event, dose
+    from symdyn.models.lattices import Lattice
     from symdyn.models.matrix import MatrixModel
     from symdyn.models.moments import MomentSystem
     from symdyn.models.ode import ODESystem
@@ -31,11 +33,13 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy(
     __name__,
     {
+        "automaton": ("Automaton",),
         "boundary": ("Dirichlet", "Neumann", "Robin"),
         "branching": ("BranchingSystem",),
         "colony": ("BulkCellSystem",),
         "discrete": ("DiscreteSystem",),
         "domains": ("Disk", "Interval", "Plane", "Polygon", "Rectangle"),
+        "lattices": ("Lattice",),
         "events": ("Event", "dose"),
         "matrix": ("MatrixModel",),
         "moments": ("MomentSystem",),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations_with_replacement
@@ -26,6 +27,7 @@ __all__ = [
     "delay_tables",
     "delayed_by",
     "early_values",
+    "followed",
     "looked_up",
     "observed_delays",
     "sums_of_delays",
@@ -33,6 +35,8 @@ __all__ = [
 
 #: Sums of delays at which steps end, of each trajectory and each jump; of many delays only sums of few are taken.
 MOST_SUMS = 500
+#: About as many where states jump at all of them, however many delays are in a sum.
+MOST_ECHOES = 5000
 
 
 @dataclass(frozen=True)
@@ -116,11 +120,16 @@ class Lagged:
                       [self.early()[self.symbols[k]] for k in self.observed], list(map(str, self.observed)))  # fmt: skip
         return {
             "begins": begins, "kept": places, "slopes": [k % each for k in range(len(places))], "observed": list(self.observed),
-            "states": [self.system.states.index(s) for s in kept], "order": MOST_SUMS if self.neutral else order * self.least,
+            "states": [self.system.states.index(s) for s in kept], "order": self._order(order),
             "rated": self.rated, "bounding": bounding,
             "varying": int(bounding < self.rated), "endless": int(len(constant) < len(times)), "constant": program.as_json(),
             "early": early.as_json(),
         }  # fmt: skip
+
+    def _order(self, order: int) -> int:
+        if self.neutral:
+            return MOST_ECHOES if self.system.algebraic else MOST_SUMS
+        return order * self.least
 
     def begun(self, parameters: tuple[sp.Symbol, ...]) -> System:
         """The system with these parameters, its own, as its equations are at the first time."""
@@ -271,15 +280,61 @@ def delayed_by(delays: np.ndarray, counts: np.ndarray) -> np.ndarray:
     return found
 
 
-def delay_tables(facts: Mapping[str, Any], addresses: Sequence[int], parameters: np.ndarray, *, jumps: bool) -> DelayTables:
-    """The tables for trajectories with parameters (N, k), which the delayed values follow; with sums of delays for `jumps`."""
+def followed(delays: np.ndarray, order: int, span: float) -> tuple[np.ndarray, np.ndarray, float]:
+    r"""Sums (N, S) of delays (N, m) at which steps end, by how many delays each is uncertain, and up to which time they are all.
+
+    Of jumps that become smoother they are sums of at most `order` delays.  Of the others they are all sums up to the end of the
+    `span`, unless these are more than about M = `MOST_ECHOES`: then all up to
+
+    .. math:: (M\, m!\, \tau_1 \cdots \tau_m)^{1/m} - (\tau_1 + \dots + \tau_m)/2
+
+    Sums that a trajectory does not have are infinite.  So many gaps around jumps, over which states are not integrated, would
+    add up if they grew with the number of delays: they are those of one delay, in whose middle the sides of a jump are told apart.
+
+    >>> sums, of, end = followed(np.array([[1.0], [2.0]]), MOST_ECHOES, 4.5)
+    >>> sums.tolist(), of.tolist(), end
+    ([[1.0, 2.0, 3.0, 4.0], [2.0, 4.0, inf, inf]], [1, 1, 1, 1], 4.5)
+    """
+    (size, count), end = delays.shape, span
+    if order < MOST_ECHOES or count == 0:
+        counts = sums_of_delays(count, order)
+        return delayed_by(delays, counts), counts.sum(axis=1), np.inf
+    found = []
+    for row in delays:
+        most = (MOST_ECHOES * math.factorial(count) * float(np.prod(row))) ** (1 / count) - float(row.sum()) / 2
+        reach = min(span, max(most, float(row.max())))
+        found.append(delayed_by(row[None], _counts_within(row, reach))[0])
+        end = min(end, reach)
+    sums = np.full((size, max(map(len, found), default=0)), np.inf)
+    for k, listed in enumerate(found):
+        sums[k, : len(listed)] = listed
+    return sums, np.ones(sums.shape[1], int), end
+
+
+def _counts_within(delays: np.ndarray, reach: float) -> np.ndarray:
+    """How often each of the delays (m,) is in their sums up to `reach`, (S, m)."""
+    rows = np.zeros((1, len(delays)))
+    for j, delay in enumerate(delays):
+        many = 1 + np.floor((reach - rows @ delays) / delay).clip(0).astype(np.int64)
+        rows = np.repeat(rows, many, axis=0)
+        rows[:, j] = np.concatenate([np.arange(k) for k in many])
+    return rows[1:]
+
+
+def delay_tables(
+    facts: Mapping[str, Any], addresses: Sequence[int], parameters: np.ndarray, *, jumps: bool, span: float
+) -> DelayTables:
+    """The tables for trajectories with parameters (N, k), which the delayed values follow.
+
+    For `jumps` there are the sums of delays within the `span` of the times.
+    """
     delays = constant_delays(parameters, facts)
     arrays = {name: np.array(facts[name], np.int64) for name in ("states", "begins", "kept", "slopes", "observed")}
     shortest = delays[:, : facts["bounding"]].min(axis=1, initial=np.inf)
     longest = delays.max(axis=1, initial=0.0)
     if facts["endless"]:
         longest = np.full(len(delays), np.inf)
-    sums = np.sort(delayed_by(delays, sums_of_delays(delays.shape[1], facts["order"] if jumps else 0)), axis=1)
+    sums = np.sort(followed(delays, facts["order"], span)[0], axis=1) if jumps else np.empty((len(delays), 0))
     times, history = addresses
     return DelayTables(
         times, history, first=parameters.shape[1], rated=facts["rated"], varying=facts["varying"], shortest=shortest,

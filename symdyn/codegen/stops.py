@@ -12,6 +12,7 @@ a derivative of an order that is higher by one.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any
@@ -19,7 +20,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from symdyn.codegen.delay_program import constant_delays, delayed_by, sums_of_delays
+from symdyn.codegen.delay_program import constant_delays, followed
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.input_paths import segment_places, segment_rows, segment_symbols
 from symdyn.codegen.lower import lower
@@ -126,7 +127,7 @@ def stops_within(
         else:
             at, sizes = _within_segments(made, system, parameters, times)
     if delays is not None:
-        at, sizes = _propagated(at, sizes, first, constant_delays(parameters, delays), delays["order"])
+        at, sizes = _propagated(at, sizes, times, constant_delays(parameters, delays), delays["order"])
     with np.errstate(all="ignore"):
         at = at.astype(real).astype(float)
         doubt = ROUNDINGS * np.finfo(real).eps * sizes
@@ -170,16 +171,24 @@ def _within_segments(
 
 
 def _propagated(
-    at: np.ndarray, sizes: np.ndarray, first: float, delays: np.ndarray, order: int
+    at: np.ndarray, sizes: np.ndarray, times: np.ndarray, delays: np.ndarray, order: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Stops (N, s) with their sizes, and those to which they and the first time propagate by delays (N, m).
 
-    The size grows with the number of delays, so that a time before a stop is, less a delay, before the stop that it comes from.
+    The size grows with the number of delays, where these are few, so that a time before a stop is, less a delay, before the
+    stop that it comes from.
     """
-    sums = sums_of_delays(delays.shape[1], order)
-    begin = np.concatenate([np.full((len(at), 1), first), at], axis=1)
-    later = begin[:, :, None] + delayed_by(delays, sums)[:, None, :]
-    doubt = (np.abs(begin)[:, :, None] + np.abs(later)) * (1 + 2 * sums.sum(axis=1))
+    span = float(times[-1] - times[0])
+    sums, of, end = followed(delays, order, span)
+    if end < span:
+        warnings.warn(
+            f"states jump at sums of delays, at which steps end up to t = {times[0] + end:g} only, as there are too many; errors "
+            "near later jumps are larger than the tolerances",
+            stacklevel=2,
+        )
+    begin = np.concatenate([np.full((len(at), 1), times[0]), at], axis=1)
+    later = begin[:, :, None] + sums[:, None, :]
+    doubt = (np.abs(begin)[:, :, None] + np.abs(later)) * (1 + 2 * of)
     flat = len(at), -1
     return np.concatenate([at, later.reshape(flat)], axis=1), np.concatenate([sizes, doubt.reshape(flat)], axis=1)
 

@@ -179,7 +179,8 @@ class Passes:
                     and varies(w, self.pde.fields)
                 ):
                     along = fluxes.setdefault(m.index(1), {})
-                    along[field] = along.get(field, sp.S.Zero) - c * w
+                    speed = c.xreplace({e: self._number(e) for e in c.atoms(*NUMBERS)})
+                    along[field] = along.get(field, sp.S.Zero) - speed * w
                 else:
                     terms.append(c * derivative_of(w, m))
             rest.append(sp.Add(*terms))

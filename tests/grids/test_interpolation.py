@@ -38,7 +38,7 @@ def test_errors_are_below_those_of_cubic_interpolation(boundary, most):
 
 @pytest.mark.parametrize("cells", [15, 16])
 def test_waves_are_exact_on_spectral_grids(cells):
-    points = np.array([0, 0.125, 0.3, 1.9])
+    points = np.array([0, 0.125, 0.3, 1.9, *(2 / cells * np.array([0.5, 2.5, 2.5 + 1e-15, 2.5 + 1e-8, cells - 0.5]))])
     wave = sp.sin(sp.pi * x) + sp.cos(5 * sp.pi * x)
     found = seen(wave, points, cells, boundary="periodic", scheme="spectral")
     np.testing.assert_allclose(found, np.sin(np.pi * points) + np.cos(5 * np.pi * points), atol=1e-13)
@@ -76,6 +76,16 @@ def test_feedback_and_events_at_a_point():
     assert "when at(u, 0.3) > 1, u = 0" in str(read)
 
 
+def test_limited_fluxes_contain_numbers_of_the_field():
+    """u' = dx(u u(0.3)) with u = x + a, away from walls, is a' = 0.3 + a; with the mean, which is 1, a wave moves at speed 1."""
+    line = sd.PDESystem({u: sd.dx(sd.at(u, 0.3) * u)}, domain=(0, 0.6)).discretize(64, advection="upwind")
+    data = sd.simulate(line, [0, 0.1], initial={u: x}, **TIGHT)
+    np.testing.assert_allclose((data.u[-1] - data.x)[10:40], 0.3 * np.exp(0.1) - 0.3, atol=1e-10)
+    ring = sd.PDESystem({u: -sd.dx(sd.mean(u) * u)}, domain=(0, 1), boundary="periodic").discretize(64, advection="weno5")
+    data = sd.simulate(ring, [0, 0.1], initial={u: 1 + sp.sin(2 * sp.pi * x) / 3}, **TIGHT)
+    np.testing.assert_allclose(data.u[-1], 1 + np.sin(2 * np.pi * (data.x - 0.1)) / 3, atol=1e-3)
+
+
 def test_points_that_are_none_of_the_domain_are_refused():
     for point, message in (((3,), "outside of the domain from 0 to 2"), ((D,), "expected a number"), ((1, 1), "2 coordinates")):
         with pytest.raises(sd.DeclarationError, match=message):
@@ -84,6 +94,7 @@ def test_points_that_are_none_of_the_domain_are_refused():
             sd.PDESystem({u: -u}, domain=(0, 2), events=sd.Event(sd.at(u, *point) > 1, {u: 0}))
     with pytest.raises(sd.DeclarationError, match="outside of the domain"):
         sd.simulate(sd.PDESystem({u: -u}, domain=(0, 2)).discretize(8), [0, 1], initial={u: 1}, until=sd.at(u, 5) < 0.5)
+    sd.PDESystem({u: sd.at(u, 0.1 + 0.2)}, domain=(0, 0.3))  # by rounding, not outside
     with pytest.raises(sd.DeclarationError, match="nests one mean"):
         sd.PDESystem({u: sd.at(sd.mean(u), 1)}, domain=(0, 2))
 

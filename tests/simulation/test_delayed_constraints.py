@@ -55,6 +55,26 @@ def test_jumps_of_unknowns_stay_where_only_their_past_follows():
     np.testing.assert_array_equal(both[0].z, both[1].z)
 
 
+def test_jumps_are_met_however_many_delays_are_in_them():
+    """z = 2 - z(t - 1) from 0 before is 2 and 0 in turns; x, its integral, gains 2 every other unit of time."""
+    system = sd.ODESystem({x: z}, algebraic={z: z - 2 + Z(t - 1)}, history={z: 0}, initial={x: 0})
+    data = sd.simulate(system, np.arange(701), **TIGHT)
+    np.testing.assert_allclose(data.z, 2 - 2 * (np.arange(701) % 2), atol=1e-12)
+    np.testing.assert_allclose(data.x, 2 * ((np.arange(701) + 1) // 2), atol=1e-8)
+    with pytest.warns(UserWarning, match=r"up to t = 4999\.5 only"):
+        sd.compile(system, method="rodas5p").stops(np.empty((1, 0)), np.array([0.0, 6000.0]))
+
+
+def test_jumps_of_three_delays():
+    """z = 1 - (z(t - 1) + z(t - 1.1) + z(t - 1.3))/4, in tenths of time by recursion."""
+    past = sum(Z(t - sp.Rational(k, 10)) for k in (10, 11, 13)) / 4
+    system = sd.ODESystem({x: z}, algebraic={z: z - 1 + past}, history={z: 0}, initial={x: 0})
+    levels = [0.0] * 13
+    for k in range(13, 314):
+        levels.append(1 - (levels[k - 10] + levels[k - 11] + levels[k - 13]) / 4)
+    np.testing.assert_allclose(sd.simulate(system, np.arange(301) / 10, **TIGHT).z, levels[13:], atol=1e-12)
+
+
 @pytest.mark.parametrize(("method", "order"), [("rodas4", 4), ("rodas5p", 5)])
 def test_steps_and_interpolants_keep_their_order(method, order):
     """x = exp(sin t) and z = x(t - 1) cos t, which a cubic equation determines; z(t - 1/2) is in the rate of x."""

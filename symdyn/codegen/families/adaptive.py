@@ -155,7 +155,8 @@ class AdaptiveFamily(Family):
             batch = batch._replace(parameters=coefficient_rows(task.system, batch.parameters, batch.times))
         if task.facts["delays"] is not None:
             jumps = task.facts["events"] is not None
-            delays = delay_tables(task.facts["delays"], past, batch.parameters, jumps=jumps)
+            span = float(batch.times[-1] - batch.times[0])
+            delays = delay_tables(task.facts["delays"], past, batch.parameters, jumps=jumps, span=span)
             values = np.zeros((count, delays.kept.size))
             batch = batch._replace(parameters=np.concatenate([batch.parameters, values], axis=1))
         own, margin = (own, 0) if task.facts["start"] is None else (own[:-1], own[-1])

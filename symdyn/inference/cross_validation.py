@@ -234,7 +234,7 @@ def _folds(problem: ObservedProblem, folds: int | None, by: str, rng: np.random.
 
 
 def _refuse_noise(problem: ObservedProblem, kept: np.ndarray, by: str) -> None:
-    """Refuse folds that hold all measurements of a column whose noise is estimated along."""
+    """Refuse folds without which too few measurements are left for noise that is estimated along."""
     left = np.isfinite(kept).any(axis=(1, 2))
     for o, spec in enumerate(problem.setup.observed):
         if spec.parameters is None and not problem.pooled and not left[:, o].all():
@@ -243,6 +243,12 @@ def _refuse_noise(problem: ObservedProblem, kept: np.ndarray, by: str) -> None:
                 f"the fold {f} by {by} holds every measurement of {spec.name}, without which its noise is not known; "
                 f"give noise={{{spec.name!r}: ...}}, or divide otherwise"
             )
+    counts = np.isfinite(kept).sum(axis=(1, 2, 3))
+    if problem.concentrated and (few := np.flatnonzero(counts <= problem.count)).size:
+        raise RecoveryError(
+            f"without the fold {few[0]} there are {counts[few[0]]} data, which cannot tell {problem.count} values and the "
+            "scale of the noise; divide into more folds, or give the noise"
+        )
 
 
 def _refuse_unknown(fit: Fit, anew: ObservedProblem, theta: np.ndarray, starts: np.ndarray) -> None:

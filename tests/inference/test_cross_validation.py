@@ -121,6 +121,9 @@ def test_what_is_refused():
     free = sd.fit(sd.ODESystem({x: a + 0 * x}), [{"t": t, "x": y}, {"t": t, "x": y + 1}], noise=0.3, starts=2)
     with pytest.raises(RecoveryError, match=r"without the fold 0 the data do not tell x.1. of trajectory 0"):
         free.cross_validate(by="trajectory")
+    few = sd.fit(sd.ODESystem({x: a + 0 * x}), {"t": t[:4], "x": y[:4]}, initial={x: b}, parameters={b: (-9, 9)}, starts=2)
+    with pytest.raises(RecoveryError, match="without the fold 0 there are 2 data, which cannot tell 2 values and the scale"):
+        few.cross_validate(2)
     with pytest.raises(RecoveryError, match="not with a float"):
         fit.cross_validate(2).compare(1.0)
     with pytest.raises(RecoveryError, match="differ in their measurements, limits or folds"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -86,7 +87,7 @@ def global_sensitivities(
         ``<output>_first_error`` and ``<output>_total_error``, their standard errors; or ``<output>_mean``, ``<output>_size``,
         ``<output>_size_error`` and ``<output>_spread``.  Shares are NaN where an output does not vary, as initial values that
         are held, or by no more than the simulations are accurate, which is taken to be ten times ``rtol`` of its size, and of
-        states ``atol``: give smaller ones.
+        states ``atol``; a warning says so.
 
     Raises
     ------
@@ -131,6 +132,8 @@ def global_sensitivities(
     laws = {
         lookup(k, (*system.parameters, *system.states), "parameter or state"): _law(k, v) for k, v in parameters.items()
     }  # fmt: skip
+    if options.get("reduce") is not None:
+        raise DeclarationError("reduce leaves no runs to compare; leave it out, or reduce other dimensions in outputs={...}")
     if len(laws) < 2:
         raise DeclarationError("parameters names fewer than two; sensitivities are shares among several")
     shares = _design(laws.values(), count, design, second_order, seed)
@@ -151,8 +154,8 @@ def global_sensitivities(
     for name, output in _outputs(system, run, outputs, len(shares)).items():
         runs = output.transpose("trajectory", ...).values.astype(float).reshape(len(shares), -1)
         if design == "sobol":
-            errors = STEPS * run.attrs.get("atol", 0.0) * (name in system.names), STEPS * run.attrs.get("rtol", 0.0)
-            tables = _sobol(runs, len(laws), second_order, resamples, np.random.default_rng([seed, 1]), errors)
+            still = _still(name, runs, run.attrs.get("rtol", 0.0), run.attrs.get("atol", 0.0) * (name in system.names))
+            tables = _sobol(runs, still, len(laws), second_order, resamples, np.random.default_rng([seed, 1]))
         else:
             tables = _morris(runs, shares, resamples, np.random.default_rng([seed, 1]))
         rest = [d for d in output.dims if d != "trajectory"]
@@ -222,14 +225,26 @@ def _outputs(system: System, run: xr.Dataset, wanted: Any, count: int) -> dict[s
     return found
 
 
+def _still(name: str, y: np.ndarray, rtol: float, atol: float) -> np.ndarray:
+    """Which of the outputs (M, K) do not vary, or by no more than errors of the steps, of which a warning says so."""
+    apart, size = y.std(axis=0), np.sqrt((y**2).mean(axis=0))
+    least = STEPS * (atol + rtol * size)
+    lost = (apart > ROUNDING * size) & (apart <= least)
+    if lost.any():
+        warnings.warn(
+            f"{name} varies by no more than errors of the steps at {lost.sum()} of {lost.size} points, where its shares are "
+            "NaN; give smaller rtol and atol to resolve them", stacklevel=3,
+        )  # fmt: skip
+    return np.asarray(apart <= np.maximum(ROUNDING * size, least))
+
+
 def _sobol(
-    y: np.ndarray, d: int, second_order: bool, resamples: int, rng: np.random.Generator, errors: tuple[float, float]
+    y: np.ndarray, still: np.ndarray, d: int, second_order: bool, resamples: int, rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
-    """Shares (d, K) of the variance of outputs (M, K), which have absolute and relative errors, and their standard errors."""
+    """Shares (d, K) of the variance of outputs (M, K), unless they are still, and their standard errors."""
     from SALib.analyze.sobol import first_order, total_order
     from SALib.analyze.sobol import second_order as of_pairs
 
-    still = y.std(axis=0) <= errors[0] + max(errors[1], ROUNDING) * np.sqrt((y**2).mean(axis=0))
     y = np.where(still, 0.0, (y - y.mean(axis=0)) / np.where(still, 1.0, y.std(axis=0)))
     step = 2 * d + 2 if second_order else d + 2
     parts = y.reshape(-1, step, y.shape[1])

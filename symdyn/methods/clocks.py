@@ -23,7 +23,7 @@ class NodeClock:
     Parameters
     ----------
     nodes : (n + 1,) sequence of float
-        Times of the steps, increasing.
+        Times of the steps, increasing or decreasing.
     linear, affine, scale : callable
         a, c and g at an array of times.
     level : callable, optional
@@ -79,7 +79,8 @@ class NodeClock:
         """The integral of a from the first node to each of some times."""
         if self._primitive is not None:
             return self._primitive(t)
-        nearest = np.clip(np.searchsorted(self.nodes, t, side="right") - 1, 0, len(self.nodes) - 1)
+        ahead = np.sign(self.nodes[-1] - self.nodes[0])
+        nearest = np.clip(np.searchsorted(ahead * self.nodes, ahead * t, side="right") - 1, 0, len(self.nodes) - 1)
         begin = self.nodes[nearest]
         found = self._log_psi[nearest]
         away = begin != t

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from symdyn.transport.conditioning import guided
     from symdyn.transport.densities import GaussianMixture, Normal
     from symdyn.transport.interpolants import Interpolant, interpolant
+    from symdyn.transport.inversion import Inversion, invert
     from symdyn.transport.marginals import Marginal
     from symdyn.transport.schedules import diffusion
     from symdyn.transport.spacings import nodes
@@ -32,6 +33,7 @@ __getattr__, __dir__, __all__ = lazy(
         "conditioning": ("guided",),
         "densities": ("GaussianMixture", "Normal"),
         "interpolants": ("Interpolant", "interpolant"),
+        "inversion": ("Inversion", "invert"),
         "marginals": ("Marginal",),
         "schedules": ("diffusion",),
         "spacings": ("nodes",),

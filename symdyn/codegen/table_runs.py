@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from symdyn_kernels.arguments.parts import Batch, Run, Signals
-from symdyn_kernels.arguments.sampler import SamplerArguments, SamplerSizes
+from symdyn_kernels.arguments.sampler import SamplerArguments, SamplerRows, SamplerSizes
 
 from symdyn.codegen.drivers import plain_driver
 from symdyn.codegen.families.sampler import packed
@@ -91,12 +91,40 @@ class TableRunner:
         >>> runner.run(sd.METHODS["ddim"].table(runner.clocks([0.0, 1.0, 2.0])), np.array([[1.0]]), last=2).round(4).tolist()
         [[[0.3679], [0.1353]]]
         """
-        count, nodes = len(initial), len(table.reached)
+        nodes = len(table.reached)
         output = np.maximum(np.arange(nodes) - (nodes - last), -1)
         rows, slots = packed(table, np.array(self.facts["groups"]), output, timed_values(self.facts, table.times))
+        return self.launch(rows, slots, initial, last)
+
+    def launch(self, rows: SamplerRows, slots: int, initial: np.ndarray, outputs: int) -> np.ndarray:
+        """Run a table that is packed already.
+
+        Parameters
+        ----------
+        rows : SamplerRows
+        slots : int
+            Vectors that it keeps.
+        initial : (K, n) or (K, 2 n) float64
+        outputs : int
+            How many output times it has.
+
+        Returns
+        -------
+        (K, outputs, n) float64
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> runner = TableRunner(sd.ODESystem.from_text("x' = -x"), "ddim", np.empty(0), 1)
+        >>> table = sd.METHODS["ddim"].table(runner.clocks([0.0, 1.0]))
+        >>> rows, slots = packed(table, np.array([0]), np.array([-1, 0]), np.array([[0.0], [1.0]]))
+        >>> round(runner.launch(rows, slots, np.array([[1.0]]), 1).item(), 4)
+        0.3679
+        """
+        count = len(initial)
         sizes = SamplerSizes(self.states, len(self._parameters), slots, self._lanes)
         parameters = np.tile(self._parameters, (count, 1))
-        batch = Batch(np.array(initial, float, order="C"), parameters, np.zeros(last), np.zeros(count, np.int64))
-        run = Run.empty(count, last, self.states)
+        batch = Batch(np.array(initial, float, order="C"), parameters, np.zeros(outputs), np.zeros(count, np.int64))
+        run = Run.empty(count, outputs, self.states)
         self._driver.chunk(SamplerArguments(self._address, sizes, rows, batch, run, Signals.new()))
         return run.values

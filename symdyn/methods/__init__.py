@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         LeapingOptions,
         MethodOptions,
     )
+    from symdyn.methods.planned import Planned
     from symdyn.methods.pndm import Ipndm, Pndm
     from symdyn.methods.rk4 import Rk4
     from symdyn.methods.rodas4 import Rodas4
@@ -85,6 +86,7 @@ __getattr__, __dir__, __all__ = lazy(
         ),
         "heun_edm": ("HeunEdm",),
         "obelm": ("OBelm",),
+        "planned": ("Planned",),
         "pndm": (
             "Ipndm",
             "Pndm",

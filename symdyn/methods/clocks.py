@@ -233,6 +233,28 @@ class NodeClock:
                 break
         return float(middle)
 
+    def curves(self, t: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        r""":math:`\log \Psi(t, t_0)`, g and :math:`\sigma` at many times.
+
+        Parameters
+        ----------
+        t : (m,) float64
+            Between the first and the last node.
+
+        Returns
+        -------
+        growth, scale, level : (m,) float64
+            The last is None where no level is declared.
+
+        Examples
+        --------
+        >>> clock = NodeClock([1.0, 2.0], lambda t: 0 * t, lambda t: 0 * t, lambda t: 1 + 0 * t, lambda t: t)
+        >>> [c.tolist() for c in clock.curves(np.array([1.0, 1.5]))]
+        [[0.0, 0.0], [1.0, 1.0], [1.0, 1.5]]
+        """
+        scale = np.broadcast_to(np.asarray(self._g(t), float), t.shape)
+        return self._growth(t), scale, None if self._level is None else self._levels(t)
+
     # ---- weights -------------------------------------------------------------------------------
 
     def weight(self, t: float, u: float) -> float:

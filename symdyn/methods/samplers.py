@@ -137,8 +137,8 @@ class SamplerScheme:
         ``formula(trace)`` notes the rows of the method in a `SamplerTrace`.
     options : type
         Of the method, a subclass of `SamplerOptions`.
-    level : bool
-        Whether the formula uses the noise level.
+    level : bool or None
+        Whether the formula uses the noise level; None if it does where the system declares one.
     damped_order : float, optional
         The higher order that is seen where the flow contracts and damps the error of the first steps, such as from noise to
         data.
@@ -163,7 +163,7 @@ class SamplerScheme:
     order: float
     formula: Callable[[SamplerTrace], None]
     options: type[MethodOptions]
-    level: bool = False
+    level: bool | None = False
     damped_order: float | None = None
 
     def applies(self, system: System) -> str | None:
@@ -241,7 +241,7 @@ def needs_level(system: System) -> str | None:
 
 
 def sampler(
-    *, reference: str, order: float, formula: Callable[[SamplerTrace], None], level: bool = False,
+    *, reference: str, order: float, formula: Callable[[SamplerTrace], None], level: bool | None = False,
     damped_order: float | None = None,
 ) -> Callable[[type[Options]], type[Options]]:  # fmt: skip
     """Register a sampler: a decorator of the class of its options.

@@ -85,9 +85,9 @@ def draw_data(fit: Fit, *, trajectories: Any = None, axes: Any = None) -> Any:
             )
     for axis, spec in zip(axes, observed, strict=True):
         axis.set(xlabel=problem.system.time.name, ylabel=spec.name)
-        axis.spines[["top", "right"]].set_visible(False)
+        axis.locator_params(axis="x", nbins=6)
     if axes[0].get_legend_handles_labels()[1]:
-        axes[0].legend(frameon=False, fontsize=8)
+        axes[0].legend()
     return axes[0].figure
 
 

@@ -59,10 +59,15 @@ class FittedColumn:
         """How the value moves with its coordinate."""
         return value if self.logarithmic else self.size + 0 * value
 
+    def log_density(self, value: Any) -> np.ndarray:
+        """Logarithm of the prior density; far from all of it minus infinity."""
+        with np.errstate(over="ignore", divide="ignore"):
+            return np.asarray(self.prior.logpdf(value))
+
     def prior_terms(self, coordinate: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Logarithm of the prior density of the value, with its slope and curvature along the coordinate."""
         step = PRIOR_STEP * np.maximum(np.abs(coordinate), 1.0)
-        at, below, above = (self.prior.logpdf(self.value(coordinate + s)) for s in (0.0, -step, step))
+        at, below, above = (self.log_density(self.value(coordinate + s)) for s in (0.0, -step, step))
         with np.errstate(invalid="ignore"):
             slope, curvature = (above - below) / (2 * step), (above - 2 * at + below) / step**2
         inside = np.isfinite(below) & np.isfinite(above)
@@ -160,7 +165,7 @@ class FitProblem(ABC):
         found = np.zeros(len(theta))
         for k, c in enumerate(self.columns):
             if c.prior is not None:
-                found = found + c.prior.logpdf(c.value(theta[:, k]))
+                found = found + c.log_density(c.value(theta[:, k]))
         return found
 
     def expand(self, which: np.ndarray, theta: np.ndarray, starts: np.ndarray, *, fisher: bool = False) -> Quadratic:

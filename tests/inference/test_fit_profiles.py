@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import sympy as sp
+from scipy import stats
 from scipy.optimize import least_squares
 from scipy.stats import f as fisher
 
 import symdyn as sd
+from symdyn.inference.fit_problem import FittedColumn
 
 N, x, y, a, b, r, K = sp.symbols("N x y a b r K")
 DRIFT = sd.DiscreteSystem({x: x + a})  # x = x0 + a t: a straight line
@@ -196,3 +198,10 @@ def test_windows_and_several_trajectories():
 def test_errors_say_what_is_wrong(call, message):
     with pytest.raises(sd.RecoveryError, match=message):
         call(line(0))
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_value_far_from_its_prior_has_no_density_and_no_warning():
+    """Of scipy one, for the square of a number beyond 1e154."""
+    column = FittedColumn("k", prior=stats.norm(0, 1))
+    assert column.log_density(np.array([1e200, 0.0])).tolist() == [-np.inf, pytest.approx(-0.5 * np.log(2 * np.pi))]

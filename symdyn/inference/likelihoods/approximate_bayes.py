@@ -197,7 +197,7 @@ class PosteriorSample(Evaluator):
             value = c.value(u[:, k])
             total += np.where((value >= c.low) & (value <= c.high), 0.0, -np.inf)
             if c.prior is not None:
-                total += c.prior.logpdf(value) + (u[:, k] if c.logarithmic else 0.0)
+                total += c.log_density(value) + (u[:, k] if c.logarithmic else 0.0)
         return total
 
     # ---- simulated data ------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import xarray as xr
 from scipy.optimize import minimize
 
 from symdyn.codegen.table_runs import TableRunner
@@ -30,8 +31,11 @@ REFERENCE = {"rtol": 1e-9, "atol": 1e-10}
 #: What a file of a sampler says that it is, and its numbers.
 FORMAT = "symdyn sampler 1"
 NUMBERS = ("train_error", "held_out_error", "uniform_train_error", "uniform_error")
-#: Sweeps over the choices of all steps, each followed by a search for nodes; evaluations of that search for each step.
-SWEEPS, TRIALS = 2, 20
+#: Uniform plans from which the search starts, on different spacings; sweeps over the choices of all steps of the best of them,
+#: each followed by a search for nodes; evaluations of that search for each step.
+STARTS, SWEEPS, TRIALS = 3, 3, 15
+#: The shortest step that the search takes, in parts of the span.
+SHORTEST = 1e-5
 
 
 class SearchedSampler(Planned):
@@ -96,8 +100,8 @@ class SearchedSampler(Planned):
         for t, u, (order, basis, prediction) in zip(self.nodes, self.nodes[1:], self.plan, strict=False):
             lines.append(f"{t:<12.6g}{u:<12.6g}{order:<7}{basis:<9}{prediction}")
         lines.append(
-            f"error {self.train_error:.3g} in the search, {self.held_out_error:.3g} held out; best uniform plan ({self.uniform}) "
-            f"{self.uniform_train_error:.3g} and {self.uniform_error:.3g}"
+            f"error {self.train_error:.3g} in the search, {self.held_out_error:.3g} held out; best uniform plan "
+            f"({self.uniform}) {self.uniform_train_error:.3g} and {self.uniform_error:.3g}"
         )
         return "\n".join(lines)
 
@@ -175,7 +179,7 @@ def sampler_search(
     Plans are tables of numbers, which the compiled system runs as data.  The best plan whose steps are all alike, with one of
     the usual spacings of nodes, is changed by turns in the choice of each step, and in the nodes (Nelder and Mead's method in
     the logarithms of the steps).  The error is the root mean square of the distance to the exact flow (DOP853 at the tolerance
-    1e-9), on the first `train` points; that on the others is reported beside it.
+    1e-9), on `train` of the points, spread evenly in their order; that on the others is reported beside it.
 
     Parameters
     ----------
@@ -235,25 +239,27 @@ def sampler_search(
         raise DeclarationError(f"initial has {len(start)} points; expected more than train={train}, so that some are held out")
     exact = exact_end(flow, start, (first, last), parameters)
     runner = TableRunner(flow, "planned", parameter_numbers(flow, parameters), train)
-    search = _Search(PlanTables(runner, first, last), first, last, start[:train], exact[:train])
+    used = np.zeros(len(start), bool)
+    used[np.arange(train) * len(start) // train] = True
+    search = _Search(PlanTables(runner, first, last), first, last, start[used], exact[used])
     names = ("quadratic", "time", "log-snr", "karras") if search.tables.leveled else ("quadratic", "time")
     grids = {name: spaced(flow, nfe, span=(first, last), spacing=name, parameters=parameters) for name in names
              if name != "quadratic" or min(first, last) >= 0}  # fmt: skip
-    spacing, choice = search.uniform(grids)
-    plan, nodes = [choice] * nfe, grids[spacing]
+    starts = search.uniform(grids)
+    spacing, choice = starts[0]
 
     def errors(plan: list[Choice], nodes: np.ndarray) -> list[float]:
         table = METHODS["planned"].table(runner.clocks(nodes), {"plan": plan})
         away = ((runner.run(table, start)[:, 0] - exact) ** 2).sum(axis=1)
-        return [float(np.sqrt(part.mean())) for part in (away[:train], away[train:])]
+        return [float(np.sqrt(part.mean())) for part in (away[used], away[~used])]
 
-    uniform = errors(plan, nodes)
-    plan, nodes = search.improved(plan, nodes)
+    uniform = errors([choice] * nfe, grids[spacing])
+    plan, nodes = search.improved([([c] * nfe, grids[name]) for name, c in starts[:STARTS]])
     found = errors(plan, nodes)
     if not found[1] < uniform[1]:
         warnings.warn(
-            f"the held-out error is {found[1]:.3g}, not smaller than {uniform[1]:.3g} of the best uniform plan: the search fitted "
-            f"its {train} points ({found[0]:.3g} on them); train on more",
+            f"the held-out error is {found[1]:.3g}, not smaller than {uniform[1]:.3g} of the best uniform plan: the search "
+            f"fitted its {train} points ({found[0]:.3g} on them); train on more",
             stacklevel=2,
         )
     return SearchedSampler(
@@ -266,14 +272,15 @@ def exact_end(
     flow: ODESystem, start: np.ndarray, span: tuple[float, float], parameters: Mapping[Any, Any] | None
 ) -> np.ndarray:
     """Where the exact flow takes points (K, n)."""
-    import xarray as xr
-
     initial = {s: xr.DataArray(start[:, i], dims="trajectory") for i, s in enumerate(flow.states)}
     run = simulate(
         flow, list(span), parameters=parameters, initial=initial, trajectories=len(start), method="dop853", progress=False,
         **REFERENCE,
     )  # fmt: skip
     return np.stack([run[s.name].values[:, -1] for s in flow.states], axis=1)
+
+
+Start = tuple[list[Choice], np.ndarray]
 
 
 class _Search:
@@ -286,20 +293,27 @@ class _Search:
         found = ((self.tables.run(made, plan, self._start) - self._exact) ** 2).sum(axis=1).mean()
         return float(np.sqrt(found)) if np.isfinite(found) else np.inf
 
-    def uniform(self, grids: Mapping[str, np.ndarray]) -> tuple[str, Choice]:
-        """The best spacing and choice where all steps are alike."""
-        errors = {}
+    def uniform(self, grids: Mapping[str, np.ndarray]) -> list[tuple[str, Choice]]:
+        """Each spacing with the best choice for all steps, the best first."""
+        best = {}
         for name, nodes in grids.items():
             made = self.tables.prepared(nodes)
-            errors |= {(name, c): self.error(made, [c] * (len(nodes) - 1)) for c in self.tables.choices}
-        return min(errors, key=lambda key: errors[key])
+            errors = {c: self.error(made, [c] * (len(nodes) - 1)) for c in self.tables.choices}
+            choice = min(errors, key=lambda c, errors=errors: errors[c])  # type: ignore[misc]
+            best[name, choice] = errors[choice]
+        return sorted(best, key=lambda key: best[key])
 
-    def improved(self, plan: list[Choice], nodes: np.ndarray) -> tuple[list[Choice], np.ndarray]:
-        """A plan and nodes that are better by turns."""
-        for _ in range(SWEEPS):
-            plan = self._choices(plan, nodes)
-            nodes = self._nodes(plan, nodes)
-        return plan, nodes
+    def improved(self, starts: list[Start]) -> Start:
+        """A plan and nodes that are better by turns: a turn from each start, and more from the best."""
+        best = min((self._turn(*start) for start in starts), key=lambda found: found[0])
+        for _ in range(SWEEPS - 1):
+            best = self._turn(*best[1:])
+        return best[1:]
+
+    def _turn(self, plan: list[Choice], nodes: np.ndarray) -> tuple[float, list[Choice], np.ndarray]:
+        plan = self._choices(plan, nodes)
+        nodes = self._nodes(plan, nodes)
+        return self.error(self.tables.prepared(nodes, set(plan)), plan), plan, nodes
 
     def _choices(self, plan: list[Choice], nodes: np.ndarray) -> list[Choice]:
         made = self.tables.prepared(nodes)
@@ -324,7 +338,9 @@ class _Search:
 
         def error(z: np.ndarray) -> float:
             here = placed(z)
-            return self.error(self.tables.prepared(here, used), plan) if (np.diff(here) != 0).all() else np.inf
+            if np.abs(np.diff(here)).min() < SHORTEST * abs(self._last - self._first):
+                return np.inf
+            return self.error(self.tables.prepared(here, used), plan)
 
         begin = np.log(np.abs(np.diff(nodes)))
         found = minimize(error, begin, method="Nelder-Mead", options={"maxfev": TRIALS * len(plan)})

@@ -18,7 +18,8 @@ from symdyn.methods.registry import METHODS
 from symdyn.methods.samplers import SamplerScheme, needs_level
 from symdyn.models.ode import ODESystem
 from symdyn.registry import suggest
-from symdyn.studies.samplers import exact_end
+from symdyn.studies.samplers import REFERENCE
+from symdyn.transport.consistency import flowed
 from symdyn.transport.spacings import SPACINGS
 from symdyn.transport.spacings import nodes as spaced
 from symdyn.transport.values import parameter_numbers, state_rows
@@ -76,7 +77,7 @@ def sampler_frontier(
     schemes = _schemes(flow, methods)
     first, last = (float(v) for v in spaced(flow, 1, span=span, spacing="time", parameters=parameters))
     [start] = state_rows(flow, initial, [first], "initial")
-    exact, numbers = exact_end(flow, start, (first, last), parameters), parameter_numbers(flow, parameters)
+    exact, numbers = flowed(flow, start, (first, last), parameters, **REFERENCE), parameter_numbers(flow, parameters)
     leveled = needs_level(flow) is None
     spacings = [s for s in SPACINGS if (leveled or s in ("time", "quadratic")) and (s != "quadratic" or min(first, last) >= 0)]
     error = np.full((len(schemes), len(budgets)), np.nan)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import xarray as xr
 from scipy.optimize import minimize
 
 from symdyn.codegen.table_runs import TableRunner
@@ -19,8 +18,8 @@ from symdyn.methods.options import check_whole
 from symdyn.methods.planned import Planned
 from symdyn.methods.registry import METHODS
 from symdyn.models.ode import ODESystem
-from symdyn.simulation import simulate
 from symdyn.studies._plan_tables import Choice, PlanTables
+from symdyn.transport.consistency import flowed
 from symdyn.transport.spacings import nodes as spaced
 from symdyn.transport.values import parameter_numbers, state_rows
 
@@ -237,7 +236,7 @@ def sampler_search(
     [start] = state_rows(flow, initial, [first], "initial")
     if len(start) <= train:
         raise DeclarationError(f"initial has {len(start)} points; expected more than train={train}, so that some are held out")
-    exact = exact_end(flow, start, (first, last), parameters)
+    exact = flowed(flow, start, (first, last), parameters, **REFERENCE)
     runner = TableRunner(flow, "planned", parameter_numbers(flow, parameters), train)
     used = np.zeros(len(start), bool)
     used[np.arange(train) * len(start) // train] = True
@@ -266,18 +265,6 @@ def sampler_search(
         nodes, plan, train_error=found[0], held_out_error=found[1], uniform_train_error=uniform[0], uniform_error=uniform[1],
         uniform=" ".join(map(str, (*choice[:2], f"{choice[2]},", spacing))),
     )  # fmt: skip
-
-
-def exact_end(
-    flow: ODESystem, start: np.ndarray, span: tuple[float, float], parameters: Mapping[Any, Any] | None
-) -> np.ndarray:
-    """Where the exact flow takes points (K, n)."""
-    initial = {s: xr.DataArray(start[:, i], dims="trajectory") for i, s in enumerate(flow.states)}
-    run = simulate(
-        flow, list(span), parameters=parameters, initial=initial, trajectories=len(start), method="dop853", progress=False,
-        **REFERENCE,
-    )  # fmt: skip
-    return np.stack([run[s.name].values[:, -1] for s in flow.states], axis=1)
 
 
 Start = tuple[list[Choice], np.ndarray]

@@ -20,7 +20,9 @@ from symdyn.lazy import lazy
 
 if TYPE_CHECKING:
     from symdyn.transport.conditioning import guided
+    from symdyn.transport.consistency import consistency
     from symdyn.transport.densities import GaussianMixture, Normal
+    from symdyn.transport.editing import edited
     from symdyn.transport.interpolants import Interpolant, interpolant
     from symdyn.transport.inversion import Inversion, invert
     from symdyn.transport.marginals import Marginal
@@ -31,7 +33,9 @@ __getattr__, __dir__, __all__ = lazy(
     __name__,
     {
         "conditioning": ("guided",),
+        "consistency": ("consistency",),
         "densities": ("GaussianMixture", "Normal"),
+        "editing": ("edited",),
         "interpolants": ("Interpolant", "interpolant"),
         "inversion": ("Inversion", "invert"),
         "marginals": ("Marginal",),

@@ -12,7 +12,7 @@ from symdyn.declaration import numeric_values
 from symdyn.errors import DeclarationError
 from symdyn.models.ode import ODESystem
 
-__all__ = ["dataset_of", "node_times", "parameter_numbers", "state_rows"]
+__all__ = ["dataset_of", "node_times", "parameter_numbers", "state_rows", "time_of"]
 
 
 def parameter_numbers(flow: ODESystem, parameters: Mapping[Any, Any] | None) -> np.ndarray:
@@ -32,6 +32,17 @@ def node_times(nodes: Any, least: int = 2) -> np.ndarray:
     gaps = np.diff(found) if found.ndim == 1 else np.array([np.nan])
     if found.ndim != 1 or len(found) < least or not np.isfinite(found).all() or not ((gaps > 0).all() or (gaps < 0).all()):
         raise DeclarationError(f"nodes are {nodes!r}; expected at least {least} finite times, from noise to data, in order")
+    return found
+
+
+def time_of(value: Any, what: str) -> float:
+    """A finite time."""
+    try:
+        found = float(value)
+    except (TypeError, ValueError):
+        found = np.nan
+    if not np.isfinite(found):
+        raise DeclarationError(f"{what} is {value!r}; expected a finite time")
     return found
 
 

@@ -13,7 +13,7 @@ import symdyn as sd
 from symdyn.codegen.table_runs import TableRunner
 from symdyn.errors import DeclarationError
 from symdyn.studies._plan_tables import PlanTables
-from tests.transport.beds import FIRST, LAST, error, line, ring, x, y
+from tests.transport.beds import FIRST, LAST, error, line, ring, steps_for, x, y
 
 t = sp.Symbol("t")
 
@@ -107,9 +107,8 @@ def test_frontiers_agree_with_simulations():
     for method in data.sampler.values:
         for budget in (6, 12):
             one = data.sel(sampler=method, evaluations=budget)
-            if method == "pndm" and budget == 6:
-                assert np.isnan(one.error)
-                continue
+            if steps_for(method, budget) < 1:
+                continue  # fewer steps than the method begins with
             assert float(one.error) == pytest.approx(error(line(500), method, budget, str(one.spacing.item())), rel=1e-5)
     assert data.best.values.tolist() == data.sampler.values[np.nanargmin(data.error.values, axis=0)].tolist()
 

@@ -19,7 +19,7 @@ from symdyn.methods.samplers import SamplerScheme, needs_level
 from symdyn.models.ode import ODESystem
 from symdyn.registry import suggest
 from symdyn.studies.samplers import REFERENCE
-from symdyn.transport.consistency import flowed
+from symdyn.transport.paths_to_data import flowed
 from symdyn.transport.spacings import SPACINGS
 from symdyn.transport.spacings import nodes as spaced
 from symdyn.transport.values import parameter_numbers, state_rows

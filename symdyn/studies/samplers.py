@@ -19,7 +19,7 @@ from symdyn.methods.planned import Planned
 from symdyn.methods.registry import METHODS
 from symdyn.models.ode import ODESystem
 from symdyn.studies._plan_tables import Choice, PlanTables
-from symdyn.transport.consistency import flowed
+from symdyn.transport.paths_to_data import flowed
 from symdyn.transport.spacings import nodes as spaced
 from symdyn.transport.values import parameter_numbers, state_rows
 

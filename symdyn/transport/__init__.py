@@ -20,12 +20,12 @@ from symdyn.lazy import lazy
 
 if TYPE_CHECKING:
     from symdyn.transport.conditioning import guided
-    from symdyn.transport.consistency import consistency
     from symdyn.transport.densities import GaussianMixture, Normal
     from symdyn.transport.editing import edited
     from symdyn.transport.interpolants import Interpolant, interpolant
     from symdyn.transport.inversion import Inversion, invert
     from symdyn.transport.marginals import Marginal
+    from symdyn.transport.paths_to_data import consistency
     from symdyn.transport.schedules import diffusion
     from symdyn.transport.spacings import nodes
 
@@ -33,12 +33,12 @@ __getattr__, __dir__, __all__ = lazy(
     __name__,
     {
         "conditioning": ("guided",),
-        "consistency": ("consistency",),
         "densities": ("GaussianMixture", "Normal"),
         "editing": ("edited",),
         "interpolants": ("Interpolant", "interpolant"),
         "inversion": ("Inversion", "invert"),
         "marginals": ("Marginal",),
+        "paths_to_data": ("consistency",),
         "schedules": ("diffusion",),
         "spacings": ("nodes",),
     },

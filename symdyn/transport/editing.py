@@ -11,50 +11,52 @@ import xarray as xr
 from symdyn.codegen.table_runs import TableRunner
 from symdyn.errors import DeclarationError
 from symdyn.methods.options import check_positive, check_whole
-from symdyn.methods.registry import METHODS
 from symdyn.methods.samplers import SamplerTable, needs_level
 from symdyn.models.ode import ODESystem
-from symdyn.transport.inversion import invert
-from symdyn.transport.values import dataset_of, parameter_numbers
+from symdyn.transport.paths_to_data import flowed
+from symdyn.transport.values import dataset_of, parameter_numbers, state_rows, time_of
 
 __all__ = ["edited"]
 
 
 def edited(
-    flow: ODESystem, data: Any, *, nodes: Any, updates: int, rate: float = 0.05,
-    parameters: Mapping[Any, Any] | None = None,
+    flow: ODESystem, data: Any, *, time: float, end: float, updates: int, rate: float = 0.05,
+    parameters: Mapping[Any, Any] | None = None, rtol: float = 1e-11, atol: float = 1e-12,
 ) -> xr.Dataset:  # fmt: skip
-    r"""Data made likelier: encoded exactly to the first node, moved along the score there, and decoded.
+    r"""Data made likelier: taken along the flow to a time, moved along the score there, and taken back.
 
     .. math:: w \leftarrow w + \eta\, \sigma^2 \nabla \log p_\tau(w) = w - \eta\, \sigma\, N(w, \tau)
 
-    Encoding is `invert` with 'bdia', so that without updates the data come back to rounding.  The state at the second node
-    moves by as much as a step of DDIM from the first one does.
+    The flow is integrated by DOP853, and what a way there and back without updates would change is taken off, so that updates
+    alone move data.  Methods with exact inverses are no better here: the leapfrog of BDIA is not accurate for data far from
+    where the density is.
 
     Parameters
     ----------
     flow : ODESystem
         With a noise level, and N the prediction of noise, as `probability_flow` gives.
     data : mapping or xarray.Dataset
-        States at the last node.
-    nodes : sequence of float
-        From the time :math:`\tau` of the updates to that of the data.
+        States at the end, arrays of one value for each point.
+    time, end : float
+        Time :math:`\tau` of the updates, and that of the data.
     updates : int
         0 to 10 000.
     rate : float
         :math:`\eta`.
     parameters : mapping, optional
         Over the defaults of the flow.
+    rtol, atol : float
+        Tolerances of DOP853.
 
     Returns
     -------
     xarray.Dataset
-        States at the last node.
+        States at the end.
 
     Raises
     ------
     DeclarationError
-        As `invert`, and without a noise level.
+        Without a noise level; for data that do not fit.
 
     References
     ----------
@@ -66,8 +68,7 @@ def edited(
     >>> x, t = sp.symbols("x t")
     >>> vp = sd.SDESystem({x: -(0.1 + 19.9*t)/2*x}, {x: sp.sqrt(0.1 + 19.9*t)})
     >>> flow = vp.probability_flow(vp.marginal(sd.transport.Normal(0, 0.1)))
-    >>> nodes = sd.transport.nodes(flow, 40, span=(0.3, 1e-3))
-    >>> moved = sd.transport.edited(flow, {x: [0.5]}, nodes=nodes, updates=20)
+    >>> moved = sd.transport.edited(flow, {x: [0.5]}, time=0.3, end=1e-3, updates=20)
     >>> 0 < moved.x.item() < 0.3
     True
     """
@@ -75,17 +76,19 @@ def edited(
     check_positive(rate=rate)
     if updates > 10_000:
         raise DeclarationError(f"updates is {updates}; expected at most 10000")
-    if isinstance(flow, ODESystem) and (reason := needs_level(flow)):
+    if not isinstance(flow, ODESystem):
+        raise DeclarationError(f"flow is a {type(flow).__name__}; expected an ODESystem, such as sde.probability_flow(score)")
+    if reason := needs_level(flow):
         raise DeclarationError(f"editing needs the noise level: {reason}")
-    found = invert(flow, data, nodes=nodes, parameters=parameters)
-    names = [s.name for s in flow.states]
-    begin, after = (np.stack([part[n].values for n in names], axis=1) for part in (found.noise, found.companion))
+    there, back = time_of(time, "time"), time_of(end, "end")
+    options: dict[str, Any] = {"parameters": parameters, "rtol": rtol, "atol": atol}
+    [given] = state_rows(flow, data, [back], "data")
+    begin = flowed(flow, given, (back, there), **options)
     runner = TableRunner(flow, "planned", parameter_numbers(flow, parameters), len(begin))
-    clocks = runner.clocks(found.nodes[:2])
-    moved = runner.run(_updates(found.nodes[0], updates, rate * clocks[0].sigma(found.nodes[0]), len(clocks)), begin)[:, 0]
-    step = METHODS["planned"].table(clocks, {"plan": [(1, "time", "noise")]})
-    after = after + (runner.run(step, moved)[:, 0] - runner.run(step, begin)[:, 0])
-    return found.decode(dataset_of(flow, moved, found.nodes[0]), dataset_of(flow, after, found.nodes[1]))
+    clocks = runner.clocks([there, back])
+    moved = runner.run(_updates(there, updates, rate * clocks[0].sigma(there), len(clocks)), begin)[:, 0]
+    ends = (flowed(flow, w, (there, back), **options) for w in (moved, begin))
+    return dataset_of(flow, given + np.subtract(*ends), back)
 
 
 def _updates(time: float, count: int, rate: float, groups: int) -> SamplerTable:

@@ -64,8 +64,6 @@ def consistency(
         raise DeclarationError(f"flow is a {type(flow).__name__}; expected an ODESystem, such as sde.probability_flow(score)")
     first, last = time_of(time, "time"), time_of(end, "end")
     [start] = state_rows(flow, points, [first], "points")
-    if first == last:
-        return dataset_of(flow, start, last)
     return dataset_of(flow, flowed(flow, start, (first, last), parameters, rtol=rtol, atol=atol), last)
 
 
@@ -74,6 +72,8 @@ def flowed(
     atol: float,
 ) -> np.ndarray:  # fmt: skip
     """Where the flow takes points (K, n) over a span, by DOP853."""
+    if span[0] == span[1]:
+        return start
     initial = {s: xr.DataArray(start[:, i], dims="trajectory") for i, s in enumerate(flow.states)}
     run = simulate(
         flow, list(span), parameters=parameters, initial=initial, trajectories=len(start), method="dop853", progress=False,

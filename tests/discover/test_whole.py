@@ -97,8 +97,16 @@ def test_a_saturating_loss_is_found_without_noise():
             30.0,
             9,
         ),
+        ({x: sp.Rational(39, 50) * x * (1 - x / 81) - sp.Rational(9, 10) * x**2 / (450 + x**2)}, (2.76,), 10.0, 4),
+        ({x: y, y: sp.Rational(5, 3) - sp.sin(x) - sp.Rational(16, 25) * y * sp.Abs(y)}, (1.5, -0.2), 10.0, 4),
     ],
-    ids=["a rate and an offset", "two states that repress each other", "two states that compete"],
+    ids=[
+        "a rate and an offset",
+        "two states that repress each other",
+        "two states that compete",
+        "an optimum away from the grid",
+        "three terms of which no two stand out",
+    ],
 )
 def test_constants_inside_terms_are_found_without_noise(equations, start, end, most):
     frame = data(equations, start, end=end)

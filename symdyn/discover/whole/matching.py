@@ -28,6 +28,8 @@ __all__ = ["MatchedSupport", "WeakMatching", "elbow"]
 LARGEST = {1: 5, 2: 5, 3: 6}
 #: Subsets of 1, 2 and more terms that are extended; results of each size; results of each size that are looked at.
 BEAM, RESULTS, LOOKED = (40, 120, 36), 4, 12
+#: Terms up to which all pairs are extended, without noise.
+EVERY = 200
 #: Best subsets with each nonlinear term that are kept whatever their score, while sizes are up to this.
 FAMILY_SIZE = 3
 #: Score above the best within which they are, with noise; how many without noise, in all and of each term.
@@ -35,6 +37,8 @@ FAMILY_MARGIN, FAMILIES, EACH = 60.0, {1: 100, 2: 80}, 3
 #: Factor of the least sum of squares within which the smallest subset is the elbow, and the least mean square that counts,
 #: with and without noise.
 ELBOW, CLEAN_ELBOW = (1.8, 0.7), (30.0, 0.02)
+#: Places of a grid from which the inner constants of one term are refined.
+PLACES = 3
 #: Iterations that refine inner constants, and the most that a constant changes in one, relative to it.
 REFINEMENTS, CHANGE = 8, 0.7
 
@@ -96,8 +100,9 @@ class WeakMatching:
             Z = project(self.integrals)
             size = np.linalg.norm(Z, axis=1)
         good = np.flatnonzero(np.isfinite(size) & (size > 1e-8 * np.sqrt(square)))
-        Z = Z[good] / size[good, None]
-        G, b = np.ascontiguousarray(Z @ Z.T), Z @ y
+        Z = Z[good]
+        unit = Z / size[good, None]
+        G, b = np.ascontiguousarray(unit @ unit.T), unit @ y
         ranked, kept = self._subsets(j, good, G, b, square)
         found, seen, counts = [], set(), dict.fromkeys(range(99), 0)
         for score, subset, rss in ranked:
@@ -106,26 +111,50 @@ class WeakMatching:
                 continue
             seen.add(keys)
             counts[len(keys)] += 1
-            rows, terms = list(subset), [self.terms[good[i]] for i in subset]
-            c = np.linalg.lstsq(G[np.ix_(rows, rows)], b[rows], rcond=1e-13)[0] / size[good[rows]]
-            inner, refined = [t.values for t in terms], rss
-            if any(inner):
-                inner, c, refined = self._refined(terms, inner, c, rss, project, y)
-            score += problem.seen[j] * (self._log(refined, j) - self._log(rss, j))
-            parts = tuple((j, t, float(q), v) for t, q, v in zip(terms, c, inner, strict=True))
-            found.append(MatchedSupport(score, parts, refined))
+            sides = (self._side(j, good[at], Z[at], score, rss, project, y) for at in self._places(subset, good, G, b))
+            found.append(min(sides, key=lambda q: q.score))
         found.sort(key=lambda q: q.score)
         if problem.clean and found:
             first = elbow(found, problem, j)
             found = [first, *(q for q in found if q is not first)]
         return found
 
+    def _places(self, subset: tuple[int, ...], good: np.ndarray, G: np.ndarray, b: np.ndarray) -> list[list[int]]:
+        """A subset, and its only term with constants inside at the next best places of its grid: there are several optima."""
+        inside = [i for i in subset if self.nonlinear[good[i]]]
+        if len(inside) != 1:
+            return [list(subset)]
+        others = [i for i in subset if i != inside[0]]
+        members = np.flatnonzero(self.key[good] == self.key[good[inside[0]]])
+        gains = np.empty((1, len(good)))
+        driver().extend(G, b, np.array([others], np.int64).reshape(1, len(others)), gains)
+        best = members[np.argsort(-gains[0, members], kind="stable")][:PLACES]
+        return [list(subset), *([*others, int(i)] for i in best if i != inside[0])]
+
+    def _side(self, j: int, which: np.ndarray, Z: np.ndarray, score: float, rss: float, project, y) -> MatchedSupport:
+        """Terms with columns Z (k, n), inner constants refined; `score` is that of the sum of squares `rss`.
+
+        That comes from normal equations, which know a sum of squares to some digits of that of the data; what without noise is
+        far less is seen in the residuals alone.
+        """
+        terms = [self.terms[i] for i in which]
+        length = np.linalg.norm(Z, axis=1)
+        c = np.linalg.lstsq((Z / length[:, None]).T, y, rcond=1e-13)[0] / length
+        left = y - c @ Z
+        inner, refined = [t.values for t in terms], max(float(left @ left), 1e-30)
+        if any(inner):
+            inner, c, refined = self._refined(terms, inner, c, refined, project, y)
+        score += self.problem.seen[j] * float(self._log(refined, j) - self._log(rss, j))
+        parts = tuple((j, t, float(q), v) for t, q, v in zip(terms, c, inner, strict=True))
+        return MatchedSupport(score, parts, refined)
+
     def _log(self, rss: float | np.ndarray, j: int):
         return np.log(rss / self.problem.seen[j] + self.problem.floor)
 
     def _subsets(self, j: int, good: np.ndarray, G: np.ndarray, b: np.ndarray, square: float):
         """Subsets, the best first, and those that are kept whatever their score."""
-        n, clean, d, price = self.problem.seen[j], self.problem.clean, self.problem.d, self.price[good]
+        n, clean, d = self.problem.seen[j], self.problem.clean, self.problem.d
+        price, keys = self.price[good], self.key[good].tolist()
         pool = np.zeros((1, 0), np.int64)
         looked: list[Subset] = []
         families: list[Subset] = []
@@ -135,7 +164,9 @@ class WeakMatching:
             rss = np.maximum(square - gains, 1e-30)
             scores = n * self._log(rss, j) + price[pool].sum(axis=1)[:, None] + price
             scores[gains <= 0] = np.inf
-            keep = BEAM[min(k, 3) - 1]
+            # without noise a sum of three terms may be exact of which no two stand out
+            every = clean and k <= 2 and len(good) <= EVERY
+            keep = LOOKED if every else BEAM[min(k, 3) - 1]
             level: dict[tuple[int, ...], Subset] = {}
             flat, rows = scores.ravel(), pool.tolist()
             some = np.argpartition(flat, min(flat.size, (k + 1) * keep) - 1)[: (k + 1) * keep]
@@ -150,7 +181,8 @@ class WeakMatching:
                 break
             if k <= FAMILY_SIZE and d <= 2 and not clean:
                 families += self._families(pool, scores, rss, good)
-            pool = np.array([subset for _, subset, _ in best], np.int64).reshape(-1, k)
+            subsets = itertools.combinations(range(len(good)), k) if every else (subset for _, subset, _ in best)
+            pool = np.array([q for q in subsets if k < 2 or keys[q[0]] != keys[q[1]]] if every else list(subsets), np.int64)
             looked += best[:LOOKED]
         if clean and d <= 2:
             families = sorted(itertools.chain(*self._small(j, good, G, b, square)))[: FAMILIES[d]]

@@ -43,7 +43,7 @@ class TableRunner:
     def __init__(self, system: System, method: str, parameters: np.ndarray, trajectories: int) -> None:
         kernel = compile(system, method=method, trajectories=trajectories)
         self._lanes = kernel.lanes(trajectories)
-        found = kernel.functions(self._lanes)
+        found = kernel.functions(self._lanes)  # type: ignore[attr-defined]
         self._address, self.facts = found.addresses[0], found.facts
         self._parameters, self._driver = np.ascontiguousarray(parameters, float), plain_driver("sampler")
         self.states = len(system.states)

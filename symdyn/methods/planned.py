@@ -83,7 +83,7 @@ def _listed(plan: Any) -> list[Any]:
 
 def _step(k: int, step: Any) -> tuple[int, str, str]:
     """A step as a tuple; datasets record them as text."""
-    parts = step.split() if isinstance(step, str) else list(step) if isinstance(step, (tuple, list)) else []
+    parts: list[Any] = step.split() if isinstance(step, str) else list(step) if isinstance(step, (tuple, list)) else []
     if len(parts) == 3 and isinstance(parts[0], str) and parts[0].isdecimal():
         parts[0] = int(parts[0])
     whole = len(parts) == 3 and isinstance(parts[0], (int, np.integer)) and not isinstance(parts[0], bool)

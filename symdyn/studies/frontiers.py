@@ -69,7 +69,7 @@ def sampler_frontier(
     >>> bool((found.error.diff("evaluations") < 0).all()), found.best.values.tolist()
     (True, ['deis-tab2', 'deis-tab2'])
     """
-    budgets = list(evaluations) if isinstance(evaluations, (list, tuple, range, np.ndarray)) else [evaluations]
+    budgets: list[Any] = list(evaluations) if isinstance(evaluations, (list, tuple, range, np.ndarray)) else [evaluations]
     for budget in budgets:
         check_whole(evaluations=budget)
     if not budgets or len(set(budgets)) < len(budgets):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from symdyn.transport.densities import GaussianMixture, Normal
     from symdyn.transport.editing import edited
     from symdyn.transport.interpolants import Interpolant, interpolant
-    from symdyn.transport.inversion import Inversion, invert
+    from symdyn.transport.inversion import InvertedData, invert
     from symdyn.transport.marginals import Marginal
     from symdyn.transport.paths_to_data import consistency
     from symdyn.transport.schedules import diffusion
@@ -36,7 +36,7 @@ __getattr__, __dir__, __all__ = lazy(
         "densities": ("GaussianMixture", "Normal"),
         "editing": ("edited",),
         "interpolants": ("Interpolant", "interpolant"),
-        "inversion": ("Inversion", "invert"),
+        "inversion": ("InvertedData", "invert"),
         "marginals": ("Marginal",),
         "paths_to_data": ("consistency",),
         "schedules": ("diffusion",),

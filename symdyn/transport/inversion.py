@@ -19,14 +19,14 @@ from symdyn.methods.two_step_tables import QUANTUM, REACH, from_two, growth, inv
 from symdyn.models.ode import ODESystem
 from symdyn.transport.values import dataset_of, node_times, parameter_numbers, state_rows
 
-__all__ = ["Inversion", "invert"]
+__all__ = ["InvertedData", "invert"]
 
 #: Trajectories that run at once where all their states are kept.
 CHUNK = 4096
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Inversion:
+class InvertedData:
     """Data as noise, with the way back; made by `invert`.
 
     Attributes
@@ -54,7 +54,7 @@ class Inversion:
     >>> nodes = sd.transport.nodes(flow, 50, span=(1, 1e-3))
     >>> found = sd.transport.invert(flow, {x: [-1.2, 0.1, 0.9]}, nodes=nodes)
     >>> found
-    Inversion(3 trajectories, method='bdia', 50 steps from 1 to 0.001)
+    InvertedData(3 trajectories, method='bdia', 50 steps from 1 to 0.001)
     >>> bool(abs(found.decode().x - [-1.2, 0.1, 0.9]).max() < 1e-13)
     True
     """
@@ -106,7 +106,7 @@ class Inversion:
     def __repr__(self) -> str:
         bits = ", bits='lattice'" if self.lattice else ""
         return (
-            f"Inversion({self.noise.sizes['trajectory']} trajectories, method={self.method!r}, {len(self.nodes) - 1} steps "
+            f"InvertedData({self.noise.sizes['trajectory']} trajectories, method={self.method!r}, {len(self.nodes) - 1} steps "
             f"from {self.nodes[0]:g} to {self.nodes[-1]:g}{bits})"
         )
 
@@ -114,7 +114,7 @@ class Inversion:
 def invert(
     flow: ODESystem, data: Any, *, nodes: Any, method: Any = "bdia", parameters: Mapping[Any, Any] | None = None,
     bits: str | None = None, tolerance: float = 1e-9,
-) -> Inversion:  # fmt: skip
+) -> InvertedData:  # fmt: skip
     r"""The noise from which a sampler makes given data, with a way back that returns them exactly.
 
     A method of two steps computes :math:`x_{r+1}` from :math:`x_{r-1}`, :math:`x_r` and the evaluation at :math:`x_r`, and
@@ -142,7 +142,7 @@ def invert(
 
     Returns
     -------
-    Inversion
+    InvertedData
 
     Raises
     ------
@@ -193,11 +193,11 @@ def invert(
     if lattice:
         states = [np.rint(s / QUANTUM) * QUANTUM for s in states]
     found = _run(runner, there, np.concatenate(states, axis=1), lattice, scheme.name)
-    made = (
+    data, noise, companion = (
         dataset_of(flow, rows, float(t))
-        for rows, t in ((states[0], times[-1]), (found[:, 1], times[0]), (found[:, 0], times[1]))
+        for rows, t in zip((states[0], found[:, 1], found[:, 0]), times[[-1, 0, 1]], strict=True)
     )
-    return Inversion(flow, scheme.name, times, *made, factor, lattice, runner, back)
+    return InvertedData(flow, scheme.name, times, data, noise, companion, factor, lattice, runner, back)
 
 
 def _tables(table: SamplerTable, method: str, whole: bool, lattice: bool) -> tuple[SamplerTable, SamplerTable, float]:

@@ -63,7 +63,7 @@ def state_rows(flow: ODESystem, given: Any, times: Sequence[float], what: str) -
     by_name = {str(key): given[key] for key in (names if dataset and set(names) <= set(given) else given)}
     if set(by_name) != set(names):
         raise DeclarationError(f"{what} has {', '.join(by_name) or 'nothing'}; expected values of {', '.join(names)}")
-    found = []
+    found: list[np.ndarray] = []
     for k, time in enumerate(times):
         columns = []
         for name in names:

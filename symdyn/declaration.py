@@ -17,6 +17,7 @@ from symdyn.registry import suggest
 from symdyn.text.derivatives import derivative_name
 from symdyn.text.functions import ELSEWHERE, FUNCTIONS
 from symdyn.text.rate_laws import RATE_LAWS
+from symdyn.text.terms import ENDLESS
 
 __all__ = [
     "RESERVED_NAMES",
@@ -312,7 +313,7 @@ def check_symbols(
     DeclarationError
         If two different symbols share a name, a name is reserved, or an expression is not real and scalar.
     """
-    expressions = [*expressions, *observables.values()]
+    expressions = [*expressions, *(e for e in observables.values() if e not in ENDLESS.values())]
     for node in dag.nodes(expressions):
         if node in NOT_REAL:
             faulty = next(e for e in expressions if e.has(node))

@@ -30,6 +30,7 @@ OPTIONAL = {
     "gmsh": ("gmsh", "gmsh"),
     "arviz": ("arviz", "sample"),
     "emcee": ("emcee", "sample"),
+    "SALib": ("SALib", "sensitivity"),
 }
 #: Packages that come with one of them.
 BROUGHT = {"dask": "distributed", "numcodecs": "zarr"}

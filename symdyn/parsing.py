@@ -31,7 +31,7 @@ from symdyn.text.functions import SOFT
 from symdyn.text.grammar import RESERVED, TIMES, Scope
 from symdyn.text.lexer import MAX_NAME, MAX_TEXT, Token, split_statements, tokenize
 from symdyn.text.sides import read_condition_side, read_side
-from symdyn.text.terms import Node, TermBuilder
+from symdyn.text.terms import ENDLESS, Node, TermBuilder
 
 __all__ = ["MAX_TEXT", "ModelText", "parse_condition", "parse_expression", "parse_model"]
 
@@ -180,6 +180,9 @@ def parse_model(text: str, characters: int = MAX_TEXT) -> ModelText:
     observables = {s.name for s in statements if s.kind == "observable"}
     model = ModelText({}, style, {}, {}, {}, {})
     for statement in statements:
+        if (value := _endless(statement, scope)) is not None:
+            model.observables[statement.name] = value
+            continue
         node = read_side(terms, statement.right, scope)
         if statement.kind == "parameter":
             model.parameters[statement.name] = constant(text, statement, node, scope)
@@ -365,6 +368,13 @@ def constant(text: str, statement: Statement, node: Node, scope: Scope) -> float
         message = f"the value of {statement.name} must be a number, such as 8/3, without names; got {token.text}"
         raise ParseError(message, text, token.start)
     return node.value
+
+
+def _endless(statement: Statement, scope: Scope) -> sp.Expr | None:
+    """The value of an observable that is an endless constant, ``P := oo``, as files declare them."""
+    if statement.kind != "observable" or {"oo", "nan"} & {*scope.states, *scope.parameters}:
+        return None
+    return ENDLESS.get("".join(t.text for t in statement.right))
 
 
 def start(text: str, statement: Statement, node: Node, scope: Scope, observables: Collection[str] = ()) -> float | sp.Expr:

@@ -13,6 +13,7 @@ from scipy.stats import chi2
 from symdyn.errors import RecoveryError
 from symdyn.inference.headers import TRAJECTORY
 from symdyn.inference.kinds import whole_steps
+from symdyn.inference.limits import without_limits
 from symdyn.inference.reading import DataTable, Reading, read_data
 from symdyn.system import System
 
@@ -34,10 +35,21 @@ class Trajectory:
         Increasing, unevenly spaced if need be.
     values : (T, n) float64
         Columns in the order of the system's states; NaN where nothing was measured.
+    limits : (T, n, 2) float64, optional
+        Of censored measurements, between which the value lies; NaN where it was measured.
     """
 
     times: np.ndarray
     values: np.ndarray
+    limits: np.ndarray | None = None
+
+    def columns(self, at: Sequence[int] | np.ndarray) -> Trajectory:
+        """Some of the columns, by position; of -1 nothing was measured."""
+        missing = np.asarray(at) < 0
+        limits = None if self.limits is None else np.where(missing[:, None], np.nan, self.limits[:, at])
+        if limits is not None and np.isnan(limits).all():
+            limits = None
+        return Trajectory(self.times, np.where(missing, np.nan, self.values[:, at]), limits)
 
 
 @dataclass(frozen=True)
@@ -83,17 +95,17 @@ class Observations:
         RecoveryError
             Unless both parts keep a point of every trajectory.
         """
-        early, late = [], []
+        early, late = list[Trajectory](), list[Trajectory]()
         for t in self.trajectories:
             kept = len(t.times) - round(fraction * len(t.times))
             if not 0 < kept < len(t.times):
                 raise RecoveryError(f"a trajectory of {len(t.times)} points cannot hold out the fraction {fraction} of them")
-            early.append(Trajectory(t.times[:kept], t.values[:kept]))
-            late.append(Trajectory(t.times[kept:], t.values[kept:]))
+            for part, rows in ((early, slice(kept)), (late, slice(kept, None))):
+                part.append(Trajectory(t.times[rows], t.values[rows], None if t.limits is None else t.limits[rows]))
         return replace(self, trajectories=tuple(early)), replace(self, trajectories=tuple(late))
 
 
-def observations(system: System, data: Any, *, columns: Sequence[str] | None = None) -> Observations:
+def observations(system: System, data: Any, *, columns: Sequence[str] | None = None, censored: bool = False) -> Observations:
     """Measurements of the states of `system`.
 
     Parameters
@@ -110,6 +122,8 @@ def observations(system: System, data: Any, *, columns: Sequence[str] | None = N
         else `symdyn.inference.headers.legible_names` takes out of a name.
     columns : sequence of str, optional
         What is measured; the states unless given.
+    censored : bool
+        Whether columns may have limits, ``<0.5``, ``>8`` or ``0.2..0.5``.
 
     Returns
     -------
@@ -144,8 +158,8 @@ def observations(system: System, data: Any, *, columns: Sequence[str] | None = N
             f"{'states' if what == 'a state' else 'known are'} {', '.join(names)}; rename the columns"
         )
     notes = (*read.notes, *left_out(read, names))
-    found = (_trajectory(table, names) for table in read.tables)
-    trajectories = tuple(Trajectory(whole_steps(system, t.times), t.values) for t in found)
+    found = (_trajectory(table, names, censored) for table in read.tables)
+    trajectories = tuple(replace(t, times=whole_steps(system, t.times)) for t in found)
     if not any(np.isfinite(t.values).any() for t in trajectories):
         raise RecoveryError(f"the data hold no number of any state ({', '.join(names)}): all are NaN; give some values")
     scale, estimated = typical_sizes([t.values for t in trajectories]), False
@@ -176,23 +190,31 @@ def left_out(read: Reading, states: Sequence[str]) -> list[str]:
     return [f"{name} is constant, {value:g}, and no state" for name, value in constant.items()]
 
 
-def _trajectory(table: DataTable, names: Sequence[str]) -> Trajectory:
+def _trajectory(table: DataTable, names: Sequence[str], censored: bool) -> Trajectory:
     times = table.times
     if times.ndim != 1 or times.size < 2:
         raise RecoveryError(f"{table.where}a trajectory needs two or more times in one dimension, got shape {times.shape}")
-    values = np.full((times.size, len(names)), np.nan)
+    values, limits = np.full((times.size, len(names)), np.nan), np.full((times.size, len(names), 2), np.nan)
     for i, name in enumerate(names):
         if name in table.columns:
-            values[:, i] = table.numbers(name)
+            column, found = without_limits(table.columns[name], f"{table.where}the column {name!r}")
+            if found is not None and not censored:
+                row = int(np.flatnonzero(~np.isnan(found[:, 0]))[0])
+                raise RecoveryError(
+                    f"{table.where}the column {name!r} has a limit in row {row} (from 0) in place of a measurement, which "
+                    "symdyn.fit of systems without randomness alone takes; give numbers, or NaN"
+                )
+            values[:, i] = replace(table, columns={name: column}).numbers(name)
+            limits[:, i] = np.nan if found is None else found
     order = np.argsort(times, kind="stable")
-    times, values = times[order], values[order]
+    times, values, limits = times[order], values[order], limits[order]
     if np.any(np.diff(times) <= 0):
         twice = times[:-1][np.diff(times) <= 0][0]
         raise RecoveryError(
             f"{table.where}the time {twice:g} occurs twice in one trajectory; give repeats as further ones, numbered in a "
             f"column {TRAJECTORY!r} (cells that are not followed are data of a ReactionNetwork)"
         )
-    return Trajectory(times, values)
+    return Trajectory(times, values, None if np.isnan(limits).all() else limits)
 
 
 def estimated_noise(series: Sequence[tuple[np.ndarray, np.ndarray]]) -> float:

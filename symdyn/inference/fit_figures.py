@@ -22,6 +22,8 @@ CURVE, MOST = 201, 12
 def draw_data(fit: Fit, *, trajectories: Any = None, axes: Any = None) -> Any:
     """Data of every observable with the fitted curve and the band of what is expected, a panel for each.
 
+    Censored measurements are triangles at their limit, which point to where the value lies, or bars over their interval.
+
     Parameters
     ----------
     fit : Fit
@@ -80,15 +82,26 @@ def draw_data(fit: Fit, *, trajectories: Any = None, axes: Any = None) -> Any:
             if np.isfinite(lower).all():
                 axis.fill_between(curve, lower, upper, color=color, alpha=0.2, lw=0)
             axis.plot(curve, run[spec.name], color=color, lw=1.6, label=label, marker="." if step else None)
-            axis.plot(
-                times, seen[:, o], "o", color=color, ms=2 if cells else 4, mec="white", mew=0.4, alpha=0.3 if cells else 1
-            )
+            style = {"color": color, "ms": 2 if cells else 4, "mec": "white", "mew": 0.4, "alpha": 0.3 if cells else 1}
+            limits = None if cells else data.trajectories[k].limits
+            exact = np.ones(len(times), dtype=bool) if limits is None else np.isnan(limits[:, o, 0])
+            axis.plot(times[exact], seen[exact, o], "o", **style)
+            if limits is not None and not exact.all():
+                _draw_limits(axis, times[~exact], limits[~exact, o], color)
     for axis, spec in zip(axes, observed, strict=True):
         axis.set(xlabel=problem.system.time.name, ylabel=spec.name)
         axis.locator_params(axis="x", nbins=6)
     if axes[0].get_legend_handles_labels()[1]:
         axes[0].legend()
     return axes[0].figure
+
+
+def _draw_limits(axis: Any, times: np.ndarray, limits: np.ndarray, color: str) -> None:
+    below, above = np.isinf(limits[:, 0]), np.isinf(limits[:, 1])
+    for which, column, marker in ((below, 1, "v"), (above, 0, "^")):
+        axis.plot(times[which], limits[which, column], marker, color=color, ms=6, mfc="white")
+    between = ~(below | above)
+    axis.vlines(times[between], *limits[between].T, color=color, lw=2)
 
 
 @styled

@@ -13,6 +13,7 @@ import sympy as sp
 from symdyn.declaration import name_of
 from symdyn.derive.index_reduction import index_reduced
 from symdyn.errors import RecoveryError
+from symdyn.inference.censoring import with_limits
 from symdyn.inference.data import Observations, Trajectory, observations, typical_sizes
 from symdyn.inference.fit_problem import FitProblem
 from symdyn.inference.fit_symbols import IDLE, FitRequest, FitSymbols, observable_formulas
@@ -85,7 +86,7 @@ def request(system: Any, data: Any, wanted: FitRequest) -> Proposal:
     formulas = observable_formulas(bare, wanted)
     everything, conditions = _measured(bare, data, formulas, wanted)
     kept = [i for i in range(len(everything.states)) if any(np.isfinite(t.values[:, i]).any() for t in everything.trajectories)]
-    seen = _columns_of(everything, kept)
+    seen = with_limits(_columns_of(everything, kept), wanted.limits)
     if absent := [str(name_of(k)) for k in wanted.observables or {} if str(name_of(k)) not in seen.states]:
         raise RecoveryError(
             f"observables names {absent[0]}, of which the data hold no value; measured are {', '.join(seen.states)}"
@@ -98,11 +99,11 @@ def request(system: Any, data: Any, wanted: FitRequest) -> Proposal:
         bare, symbols.observed, seen, columns, symbols.fitted, overrides, free,
         accuracy=_accuracy(bare, seen, wanted.accuracy), conditions=conditions if wanted.conditions else (),
     )  # fmt: skip
-    if not _shoots(bare, everything, symbols, wanted):
+    if not _shoots(bare, everything, symbols, wanted) or any(t.limits is not None for t in seen.trajectories):
         if wanted.windows is not None:
             raise RecoveryError(
                 "windows has an effect on fits of plain equations whose states are measured themselves, without observables, "
-                "conditions, initial values or other noise than normal; leave it out"
+                "conditions, initial values, limits or other noise than normal; leave it out"
             )
         problem = ObservedProblem(setup)
         if problem.concentrated and problem.size <= problem.count:
@@ -146,7 +147,7 @@ def _measured(
         if isinstance(part, Observations):
             return part
         pairs = isinstance(part, tuple) or (isinstance(part, list) and all(isinstance(p, tuple) for p in part))
-        return observations(system, part, columns=bare if pairs else names)
+        return observations(system, part, columns=bare if pairs else names, censored=True)
 
     if not wanted.conditions:
         if wanted.conditions is not None:
@@ -178,13 +179,12 @@ def _padded(seen: Observations, names: Sequence[str]) -> list[Trajectory]:
     if seen.states == tuple(names):
         return list(seen.trajectories)
     at = [seen.states.index(n) if n in seen.states else -1 for n in names]
-    missing = np.array(at) < 0
-    return [Trajectory(t.times, np.where(missing, np.nan, t.values[:, at])) for t in seen.trajectories]
+    return [t.columns(at) for t in seen.trajectories]
 
 
 def _columns_of(seen: Observations, kept: Sequence[int]) -> Observations:
     at = list(kept)
-    trajectories = tuple(Trajectory(t.times, t.values[:, at]) for t in seen.trajectories)
+    trajectories = tuple(t.columns(at) for t in seen.trajectories)
     return replace(
         seen, trajectories=trajectories, states=tuple(seen.states[i] for i in at), scale=seen.scale[at], noise=seen.noise[at]
     )  # fmt: skip

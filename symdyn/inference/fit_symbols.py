@@ -15,6 +15,7 @@ from symdyn import dag
 from symdyn.declaration import expression, lookup, name_of
 from symdyn.derive.sensitivities import fresh_symbol
 from symdyn.errors import RecoveryError
+from symdyn.inference.censoring import CENSORED_LAWS
 from symdyn.inference.data import Observations
 from symdyn.inference.fit_problem import FittedColumn
 from symdyn.inference.guesses import read_bounds
@@ -25,6 +26,8 @@ from symdyn.system import System
 
 __all__ = ["IDLE", "FitRequest", "FitSymbols", "observable_formulas"]
 
+#: Scale of noise from which one is fitted, relative to the size of the data.
+FIRST_NOISE = 0.1
 #: Bounds where there are none.
 OPEN = (-math.inf, math.inf)
 IDLE = "the parameter {} does not enter the equations of the states, so their data cannot tell it; give it a value"
@@ -46,6 +49,7 @@ class FitRequest:
     seed: int
     accuracy: Mapping[str, Any]
     likelihood: Any = "auto"
+    limits: Mapping[str, Any] | None = None
 
 
 def observable_formulas(system: System, wanted: FitRequest) -> dict[str, sp.Expr]:
@@ -69,6 +73,7 @@ class FitSymbols:
         self.overrides = {str(c): self._override(c, v) for c, v in (wanted.conditions or {}).items()}
         self.made: list[sp.Symbol] = []
         self.usual: dict[sp.Symbol, tuple[float, float]] = {}
+        self.first: dict[sp.Symbol, float] = {}  # from which scales of noise are fitted
         self.observed = tuple(self._noisy(name, formulas[name], k, seen) for k, name in enumerate(seen.states))
         used = [e for o in self.observed for e in (o.expression, *(o.parameters or ()))]
         changed = [e for over in self.overrides.values() for e in over.values()]
@@ -153,7 +158,7 @@ class FitSymbols:
             low = max(low, 0.0)
         if not low < high:
             raise RecoveryError(f"the values of {s} are between {low:g} and {high:g}: none is left")
-        guess = self.system.defaults.get(s)
+        guess = self.system.defaults.get(s, self.first.get(s))
         if s in self.guesses:
             given = self.guesses[s]
             if not isinstance(given, Real) or not math.isfinite(given):
@@ -194,6 +199,11 @@ class FitSymbols:
         if len(numbers) > len(law.parameters):
             takes = ", ".join(law.parameters) or "no parameters"
             raise RecoveryError(f"the noise of {name} is {given!r}; {law.name} noise takes {takes}")
+        limited = any(t.limits is not None and not np.isnan(t.limits[:, k]).all() for t in seen.trajectories)
+        if limited and law.name not in CENSORED_LAWS:
+            raise RecoveryError(
+                f"{name} has censored measurements, which {law.name} noise does not take; known: {', '.join(CENSORED_LAWS)}"
+            )
         values = np.concatenate([t.values[:, k] for t in seen.trajectories])
         values = values[np.isfinite(values)]
         if law.counts and ((values < 0) | (values != np.round(values))).any():
@@ -202,7 +212,7 @@ class FitSymbols:
             )
         if law.positive and (values <= 0).any():
             raise RecoveryError(f"{law.name} noise needs positive values, but {name} has {values[values <= 0][0]:g}")
-        if not numbers and isinstance(law, ScaledLaw) and not self.random:
+        if not numbers and isinstance(law, ScaledLaw) and not self.random and not limited:
             return NoisyObservable(name, mean, law)
         found = [self._noise_parameter(name, mean, v) for v in numbers]
         taken = {s.name for s in (*self.system.states, *self.system.parameters, *self.made)}
@@ -210,6 +220,8 @@ class FitSymbols:
             self.made.append(fresh_symbol(f"{parameter}_{name}", taken))
             if parameter in law.bounds:
                 self.usual[self.made[-1]] = law.bounds[parameter]
+            elif law.centred and not self.random:
+                self.first[self.made[-1]] = FIRST_NOISE * (1.0 if law.positive else float(seen.scale[k]))
             found.append(self.made[-1])
         return NoisyObservable(name, mean, law, tuple(found))
 

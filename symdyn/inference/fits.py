@@ -209,14 +209,18 @@ class Fit(FitVerbs):
 
     @cached_property
     def residuals(self) -> pd.DataFrame:
-        """Columns trajectory, condition, time, observable, measured, expected, scale, residual: differences over the scale."""
+        """Columns trajectory, condition, time, observable, measured, expected, scale, residual: differences over the scale.
+
+        Censored measurements have none.
+        """
         problem = observed_problem(self, "residuals")
         cut, found = problem.cut, []
         prediction, times = problem.predicted(self.theta, self.scaled_starts), problem.times()
         for o, spec in enumerate(problem.setup.observed):
             y, mean = cut.values[..., o], prediction.mean[..., o]
             scale = np.sqrt(spec.law.variance(mean, prediction.parameters[o]))
-            for v, j in zip(*np.nonzero(np.isfinite(y)), strict=True):
+            exact = np.isfinite(y) if problem.limits is None else np.isfinite(y) & np.isnan(problem.limits[..., o, 0])
+            for v, j in zip(*np.nonzero(exact), strict=True):
                 k = int(cut.origins[v, 0])
                 found.append(
                     (

@@ -44,6 +44,7 @@ def fit(
     noise: Any = None,
     conditions: Mapping[str, Mapping[Any, Any]] | None = None,
     initial: Mapping[Any, Any] | None = None,
+    limits: Mapping[str, Any] | None = None,
     scales: Mapping[Any, str] | None = None,
     likelihood: Any = "auto",
     windows: int | None = None,
@@ -100,6 +101,10 @@ def fit(
         symbols that are fitted (which are then the condition's own).
     initial : mapping, optional
         Initial values of all trajectories, as numbers or expressions, over those of the system; they are not fitted.
+    limits : mapping from columns to (smallest, largest), optional
+        Limits of detection, None where there is none: a value at or beyond one says that the measurement lies there.  Cells
+        of a table may also be limits or intervals, ``"<0.5"``, ``">8"``, ``"0.2..0.5"``.  Noise is normal, log-normal,
+        Laplace's or Student's.
     scales : mapping to {'lin', 'log'}, optional
         On which scale a parameter is fitted; by default ``"log"`` between positive bounds, and where a prior has a density for
         all positive values.
@@ -164,7 +169,7 @@ def fit(
         parameters=parameters if isinstance(parameters, Mapping) else dict.fromkeys(listed(parameters)), priors=priors or {},
         guesses=guesses or {}, observables=observables, noise=noise, conditions=conditions, initial=initial,
         scales=scales or {}, windows=windows, seed=seed, accuracy={"method": method, "rtol": rtol, "atol": atol},
-        likelihood=likelihood,
+        likelihood=likelihood, limits=limits,
     )  # fmt: skip
     if not isinstance(system, System) and hasattr(system, "fit_problem"):
         proposal = system.fit_problem(wanted, data)

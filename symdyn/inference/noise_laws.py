@@ -87,6 +87,11 @@ def _diagonal(*entries: np.ndarray) -> np.ndarray:
     return found
 
 
+def _of_scale(information: np.ndarray, size: np.ndarray, fisher: bool) -> np.ndarray:
+    """The information about a scale, or how the log density bends in its logarithm far from the curve, so that steps end."""
+    return information + 0 * size if fisher else information * np.maximum(size, 1.0)
+
+
 class _Normal(ScaledLaw):
     r"""With the expected value h, :math:`p(y) = e^{-(y - h)^2/2s^2}/(s\sqrt{2\pi})`."""
 
@@ -96,7 +101,8 @@ class _Normal(ScaledLaw):
         s = parameters[0]
         z = (y - mean) / s
         value = -0.5 * z**2 - np.log(s) - HALF_LOG_2PI
-        return LawScore(value, np.stack(np.broadcast_arrays(z / s, (z**2 - 1) / s)), _diagonal(1 / s**2 + 0 * z, 2 / s**2))
+        information = _diagonal(1 / s**2 + 0 * z, _of_scale(2 / s**2, z**2, fisher))
+        return LawScore(value, np.stack(np.broadcast_arrays(z / s, (z**2 - 1) / s)), information)
 
     def draw(self, rng: np.random.Generator, mean: np.ndarray, parameters: tuple[np.ndarray, ...]) -> np.ndarray:
         return rng.normal(mean, parameters[0])
@@ -116,7 +122,7 @@ class _LogNormal(ScaledLaw):
         z = self.residuals(y, mean) / s
         value = -0.5 * z**2 - np.log(s) - HALF_LOG_2PI - np.log(y)
         scores = np.stack(np.broadcast_arrays(z / (s * mean), (z**2 - 1) / s))
-        return LawScore(value, scores, _diagonal(1 / (s * mean) ** 2 + 0 * z, 2 / s**2))
+        return LawScore(value, scores, _diagonal(1 / (s * mean) ** 2 + 0 * z, _of_scale(2 / s**2, z**2, fisher)))
 
     def draw(self, rng: np.random.Generator, mean: np.ndarray, parameters: tuple[np.ndarray, ...]) -> np.ndarray:
         return mean * np.exp(parameters[0] * rng.normal(size=np.shape(mean)))
@@ -142,7 +148,7 @@ class _Laplace(ScaledLaw):
         size = np.abs(z)
         curvature = 1 / b**2 + 0 * z if fisher else 1 / (b**2 * np.maximum(size, KINK))
         scores = np.stack(np.broadcast_arrays(np.sign(z) / b, (size - 1) / b))
-        return LawScore(-size - np.log(2 * b), scores, _diagonal(curvature, 1 / b**2))
+        return LawScore(-size - np.log(2 * b), scores, _diagonal(curvature, _of_scale(1 / b**2, size, fisher)))
 
     def draw(self, rng: np.random.Generator, mean: np.ndarray, parameters: tuple[np.ndarray, ...]) -> np.ndarray:
         return rng.laplace(mean, parameters[0])

@@ -16,10 +16,11 @@ from symdyn import dag
 from symdyn.codegen.kernel import compile
 from symdyn.derive.sensitivities import Sensitivities, fresh_symbol, sensitivities
 from symdyn.errors import RecoveryError
+from symdyn.inference.censoring import censored_score
 from symdyn.inference.data import Observations, Trajectory
 from symdyn.inference.fit_problem import FitProblem, FittedColumn
 from symdyn.inference.formulas import ArrayFormulas
-from symdyn.inference.noise_laws import LAWS, NoiseLaw, ScaledLaw
+from symdyn.inference.noise_laws import LAWS, LawScore, NoiseLaw, ScaledLaw
 from symdyn.inference.problem import FEW
 from symdyn.inference.quadratic import Quadratic
 from symdyn.inference.shooting import ShootingWindows, windows
@@ -133,7 +134,13 @@ class ObservedProblem(FitProblem):
         self.cut: ShootingWindows = windows(data, setup.pieces)
         self.size = self.cut.size
         self.first = self.cut.origins[:, 1] == 0
-        self.weights = _cut_weights(setup.weights, self.cut)
+        self.weights = _cut(setup.weights, self.cut, 1.0)
+        limits = [t.limits for t in data.trajectories]
+        shape = (*data.trajectories[0].values.shape[1:], 2)
+        missing = [np.full((len(t.times), *shape), np.nan) for t in data.trajectories]
+        known = tuple(m if part is None else part for m, part in zip(missing, limits, strict=True))
+        #: Of censored measurements the limits (V, T, n, 2), else NaN
+        self.limits = None if all(part is None for part in limits) else _cut(known, self.cut, np.nan)
         counts = [int(np.isfinite(self.cut.values[..., k]).sum()) for k, o in enumerate(setup.observed) if o.parameters is None]
         self.pooled = len(counts) > 1 and min(counts) < FEW
         self.concentrated = len({o.law.name for o in setup.observed if o.parameters is None}) if self.pooled else len(counts)
@@ -428,13 +435,13 @@ class ObservedProblem(FitProblem):
         total, failed = np.zeros(count), np.zeros(count, dtype=bool)
         gradient, information = np.zeros((count, pieces, P + n)), np.zeros((count, pieces, P + n, P + n))
         place = 0
-        for o, (spec, (mean, parameters)) in enumerate(zip(self.setup.observed, self._laws(data, values), strict=True)):
+        for o, (spec, (mean, parameters)) in enumerate(zip(self.setup.observed, self.laws(data, values), strict=True)):
             own = 1 + len(spec.parameters or ())
             design = np.stack(slopes[place : place + own], axis=-2)
             place += own
             y = data[..., o]
             with np.errstate(all="ignore"):
-                found = spec.law.score(y, mean, parameters, fisher=fisher)
+                found = self.scored(o, y, mean, parameters, fisher=fisher)
                 scores, curvature = (
                     np.moveaxis(found.scores[:own], 0, -1),
                     np.moveaxis(found.information[:own, :own], (0, 1), (-2, -1)),
@@ -462,7 +469,7 @@ class ObservedProblem(FitProblem):
             information[..., P:, P:], gradient[..., P:],
         )  # fmt: skip
 
-    def _laws(self, data: np.ndarray, values: Sequence[np.ndarray]) -> list[tuple[np.ndarray, tuple[np.ndarray, ...]]]:
+    def laws(self, data: np.ndarray, values: Sequence[np.ndarray]) -> list[tuple[np.ndarray, tuple[np.ndarray, ...]]]:
         """Expected values (M, V, T) of each observable, and parameters of its noise."""
         found: list[tuple[np.ndarray, tuple[np.ndarray, ...]]] = []
         left: dict[int, np.ndarray] = {}
@@ -488,6 +495,15 @@ class ObservedProblem(FitProblem):
             found[o] = found[o][0], (scale[:, None, None] * self._unit(o),)
         return found
 
+    def scored(self, o: int, y: np.ndarray, mean: np.ndarray, parameters: tuple[np.ndarray, ...], *, fisher: bool) -> LawScore:
+        """The law of an observable at measurements, or between the limits of those that are censored."""
+        law = self.setup.observed[o].law
+        found = law.score(y, mean, parameters, fisher=fisher)
+        if self.limits is None or np.isnan(limits := self.limits[..., o, :]).all():
+            return found
+        between, known = censored_score(law, limits, mean, parameters), ~np.isnan(limits[..., 0])
+        return LawScore(*(np.where(known, b, a) for a, b in zip(found, between, strict=True)))
+
     def _unit(self, o: int) -> np.ndarray:
         """What the scale of the noise of an observable that is estimated along is in proportion to, (V, T)."""
         size = 1.0 if self.setup.observed[o].law.positive else float(self.setup.data.scale[o])
@@ -496,7 +512,7 @@ class ObservedProblem(FitProblem):
     def predicted(self, theta: np.ndarray, starts: np.ndarray) -> Prediction:
         """What is expected at the data, at one candidate."""
         values, _ = self.evaluate(theta[None], starts[None])
-        found = self._laws(self.cut.values[None], values)
+        found = self.laws(self.cut.values[None], values)
         laws = [tuple(np.broadcast_to(p, mean.shape)[0] for p in parameters) for mean, parameters in found]
         return Prediction(np.stack([mean[0] for mean, _ in found], axis=-1), laws)
 
@@ -532,12 +548,13 @@ def dynamics(system: System) -> set[sp.Symbol]:
     return set(system.parameters)
 
 
-def _cut_weights(weights: tuple[np.ndarray, ...] | None, cut: ShootingWindows) -> np.ndarray | None:
-    if weights is None:
+def _cut(tables: tuple[np.ndarray, ...] | None, cut: ShootingWindows, filled: float) -> np.ndarray | None:
+    """Tables (T, n, ...) of the trajectories in windows (V, T, n, ...)."""
+    if tables is None:
         return None
-    found = np.ones(tuple(cut.values.shape[-3:]))
+    found = np.full((*cut.values.shape[-3:], *tables[0].shape[2:]), filled)
     for v, (k, i) in enumerate(cut.origins):
-        part = weights[k][i : i + len(found[v])]
+        part = tables[k][i : i + len(found[v])]
         found[v, : len(part)] = part
     return found
 

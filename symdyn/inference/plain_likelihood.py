@@ -41,13 +41,13 @@ class PlainLikelihood(ObservedProblem):
         """
         values, _ = self.evaluate(theta, starts)
         data, found = self.cut.values[None], {}
-        laws = self._laws(data, values)
+        laws = self.laws(data, values)
         used = self._factors(len(theta), rng)
         for o, (spec, (mean, parameters)) in enumerate(zip(self.setup.observed, laws, strict=True)):
             y = data[..., o]
             own = parameters if spec.parameters is not None else (parameters[0] * used[o][:, None, None],)
             with np.errstate(all="ignore"):
-                value = spec.law.score(y, mean, own, fisher=False).value
+                value = self.scored(o, y, mean, own, fisher=False).value
             have = np.isfinite(self.cut.values[..., o])
             scale = None if spec.parameters is not None else np.broadcast_to(own[0], mean.shape)[:, 0, 0]
             found[spec.name] = np.broadcast_to(value, mean.shape)[:, have], scale

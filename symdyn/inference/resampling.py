@@ -46,7 +46,8 @@ def bootstrap(
     Raises
     ------
     RecoveryError
-        If `repeats` is no whole number above 0, there is no such trajectory, or counts are not drawn from their noise.
+        If `repeats` is no whole number above 0, there is no such trajectory, counts are not drawn from their noise, or
+        measurements are censored.
 
     References
     ----------
@@ -64,6 +65,8 @@ def bootstrap(
     problem = observed_problem(fit, "the bootstrap")
     if not isinstance(repeats, Integral) or repeats < 1:
         raise RecoveryError(f"repeats is {repeats!r}; expected a whole number, 1 or more")
+    if problem.limits is not None:
+        raise RecoveryError("censored measurements are not drawn again; take fit.profile, or fit.sample")
     count = len(problem.setup.data.trajectories)
     check_whole(0, seed=seed)
     if not isinstance(trajectory, Integral) or not 0 <= trajectory < count:

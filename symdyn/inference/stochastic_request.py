@@ -31,7 +31,7 @@ LARGE = 30.0
 #: States up to which the master equation is chosen.
 CHOSEN = 4000
 #: Options of `fit` that only systems without randomness have.
-IDLE = ("conditions", "windows")
+IDLE = ("conditions", "windows", "limits")
 
 
 def stochastic_problem(system: System, data: Any, wanted: FitRequest) -> tuple[StochasticProblem, tuple[str, ...]]:

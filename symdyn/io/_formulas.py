@@ -36,7 +36,7 @@ NAMES: dict[Any, str] = {
     sp.Or: "or",
     sp.Not: "not",
 }
-CONSTANTS = {sp.pi: "pi", sp.E: "exponentiale", sp.true: "true", sp.false: "false"}
+CONSTANTS = {sp.oo: "inf", -sp.oo: "-inf", sp.nan: "nan", sp.pi: "pi", sp.E: "exponentiale", sp.true: "true", sp.false: "false"}
 #: Operators of a text, and how strongly they bind (`or` as `and`, for libsbml); functions and numbers are closed in themselves.
 OPERATORS = {
     "or": (" || ", 2), "and": (" && ", 2), "eq": (" == ", 3), "neq": (" != ", 3), "lt": (" < ", 3), "leq": (" <= ", 3),

@@ -27,6 +27,8 @@ def mass_action(
     >>> X, Y, k, V = sp.symbols("X Y k V")
     >>> mass_action(k * X * (X - 1) / V, {X: 2}, V, {X, Y}), mass_action(k * X**2, {X: 2}, sp.S.One, {X, Y})
     (k, None)
+    >>> mass_action(k, {X: 1}, V, {X}) is None  # the rate does not fall with the reactant
+    True
     """
     order = sum(reactants.values())
     patterns = [[s - i for s, k in reactants.items() for i in range(k)]]
@@ -38,7 +40,6 @@ def mass_action(
         ratio = _divided(law * volume ** (order - 1), pattern)
         if ratio.free_symbols & species and order <= EXPANDED and ratio.is_rational_function(*species):
             ratio = sp.cancel(_exact(ratio))
-            ratio = ratio if not ratio.free_symbols & species else law
         if not ratio.free_symbols & species and not (volume.is_Symbol and volume in ratio.free_symbols):
             return ratio
     return None

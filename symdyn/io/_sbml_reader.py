@@ -135,7 +135,21 @@ class _Reader:
             moles="mole" in {s.getSubstanceUnits() for s in self.species.values()} | {self.model.getSubstanceUnits()},
         )
         self._refuse_contradictions(model)
-        return self._with_rates_of_reactions(model)
+        return self._with_rates_of_reactions(self._with_endless(model, starts))
+
+    def _with_endless(self, model: ExchangeModel, starts: Mapping[sp.Symbol, sp.Expr]) -> ExchangeModel:
+        """The model with constant parameters that are INF or NaN, where nothing uses them; used ones are INF never."""
+        found = {}
+        used = free_symbols([*model.sides(), *(q.value for q in model.quantities.values() if q.value is not None)])
+        for name, p in self.parameters.items():
+            number, s = p.getValue() if p.isSetValue() else 0.0, self.names[name]
+            if math.isfinite(number) or s in starts or s in model.assigned:
+                continue
+            if s in used or not p.getConstant():
+                self.value(number, name)
+            else:
+                found[s] = replace(model.quantities[s], value=sp.Float(number))
+        return replace(model, quantities={**model.quantities, **found}) if found else model
 
     def _refuse_contradictions(self, model: ExchangeModel) -> None:
         """Refuse identifiers that are declared twice, and quantities that are changed twice or although they are constant."""
@@ -222,9 +236,9 @@ class _Reader:
         return None if math.isnan(number) else real(number, where, self.exact)
 
     def parameter(self, p: Any) -> Quantity:
-        return Quantity(
-            self.names[p.getId()], "parameter", self.value(p.getValue(), p.getId()) if p.isSetValue() else None, p.getConstant()
-        )
+        number = p.getValue() if p.isSetValue() else math.nan  # an infinite one is looked at when all is read
+        value = None if math.isinf(number) else self.value(number, p.getId())
+        return Quantity(self.names[p.getId()], "parameter", value, p.getConstant())
 
     def reference(self, r: Any) -> Quantity:
         known = self.level < 3 or r.isSetStoichiometry()

@@ -68,7 +68,11 @@ class _Writer:
     def number(self, s: sp.Symbol, attribute: str) -> dict[str, str]:
         """The attribute of a value that is a number."""
         value = self.model.quantities[s].value
-        return {attribute: digits(float(value))} if value is not None and value.is_number else {}
+        return (
+            {attribute: digits(float(value)).replace("inf", "INF").replace("nan", "NaN")}
+            if value is not None and value.is_number
+            else {}
+        )
 
     # ---- what the lists contain --------------------------------------------------------------------------
 

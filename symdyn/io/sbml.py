@@ -32,7 +32,9 @@ def read_sbml(
     *As a network*, species become molecule numbers.  As SBML prescribes, a species with ``hasOnlySubstanceUnits`` stands for
     its amount in formulas, any other for its concentration, amount by size of its compartment.  Kinetic laws are rates in
     events per time, that is propensities; those of mass action are recognised.  The compartment whose size occurs in laws
-    becomes the volume of the network, if it is the only one.
+    becomes the volume of the network, if it is the only one.  Initial assignments of species follow the parameters and the
+    initial values that they contain; those of parameters follow the parameters in them, and are numbers where they contain
+    initial values of species that change.
 
     *As equations*, every identifier keeps its meaning: the state of a species is its concentration, or its amount with
     ``hasOnlySubstanceUnits``.  With the rates :math:`v_j` of reactions, stoichiometries :math:`\nu_{ij}` and conversion factors
@@ -65,9 +67,9 @@ def read_sbml(
     Raises
     ------
     DeclarationError
-        If python-libsbml is missing, the text is not valid SBML, or the model has what cannot be read: fast reactions, required
-        packages besides submodels (``comp``), infinite values; as a network also rate rules, algebraic rules, functions of the
-        past and stoichiometries that change.
+        If python-libsbml is missing, the text is not valid SBML, or the model has what cannot be read: required packages
+        besides submodels (``comp``), fast reactions without an isolated equilibrium, formulas of infinite values; as a network
+        also fast reactions, rate rules, algebraic rules, functions of the past and stoichiometries that change.
     OSError
         If the file cannot be read.
 

@@ -19,6 +19,7 @@ import pandas as pd
 from symdyn.errors import DeclarationError, ParseError
 from symdyn.inference.columns import MISSING, days, is_ambiguous_date, read_date, read_number, written_date
 from symdyn.inference.headers import TRAJECTORY, label_columns, legible_names, time_column, unique
+from symdyn.inference.limits import is_limit
 from symdyn.io.plain_text import read_text
 
 __all__ = ["TABLES", "read_table", "read_times"]
@@ -83,8 +84,9 @@ def read_table(path: str | Path, *, time: str | None = None, columns: Collection
     -------
     pandas.DataFrame
         Columns of float64 in the order of the file, NaN where a value is missing; those that tell trajectories apart
-        (``trajectory``, ``id``, ``run`` ...) may contain labels.  Headers are those of the file; one that comes again has a
-        number, and one that is empty the place of its column, unless that is empty, too.
+        (``trajectory``, ``id``, ``run`` ...) may contain labels, others limits such as ``<0.5``, for fits.  Headers are those
+        of the file; one that comes again has a number, and one that is empty the place of its column, unless that is empty,
+        too.
         ``attrs["time"]`` is the name that the column of times has in the file, ``attrs["path"]`` that of the file.  Dates such
         as 2021-03-01 or 2021-03-01 12:30+02:00 become days since the first of them, in UTC, which ``attrs["origin"]`` keeps.
 
@@ -134,7 +136,7 @@ def read_table(path: str | Path, *, time: str | None = None, columns: Collection
         elif name in labels:
             table[name] = _labels(reader, c, name, column)
         else:
-            table[name] = [_number(reader, offset, c, (name, cell)) for offset, cell in column]
+            table[name] = [cell if is_limit(cell) else _number(reader, offset, c, (name, cell)) for offset, cell in column]
     left = [h for h in places if h not in wanted]
     if left:
         warnings.warn(f"{path}: columns that are no state are ignored: {', '.join(left)}", stacklevel=2)

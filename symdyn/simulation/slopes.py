@@ -10,6 +10,7 @@ import sympy as sp
 import xarray as xr
 
 from symdyn.declaration import listed, lookup
+from symdyn.derive.sensitivities import Sensitivities
 from symdyn.derive.sensitivities import sensitivities as extended_system
 from symdyn.errors import DeclarationError
 from symdyn.simulation.run import simulate
@@ -23,6 +24,7 @@ def sensitivities(
     t: Sequence[float] | np.ndarray,
     *,
     by: Iterable[Any] | None = None,
+    relative: bool = False,
     initial: Mapping[Any, Any] | None = None,
     parameters: Mapping[Any, Any] | None = None,
     **options: Any,
@@ -40,13 +42,17 @@ def sensitivities(
         Output times, as for `symdyn.simulate`.
     by : iterable of Symbol or str, optional
         Parameters, and states for their initial values; all parameters unless given.
+    relative : bool
+        Whether to give :math:`\partial \log x_i/\partial \log p_k = (p_k/x_i)\, \partial x_i/\partial p_k`, by how many per
+        cent a state changes where a parameter does by one; NaN where the state is 0.
     initial, parameters, **options : optional
         As for `symdyn.simulate`; sweeps give a derivative at each point.
 
     Returns
     -------
     Dataset
-        That of `symdyn.simulate`, with a variable ``d<state>_d<name>`` for each state and each of `by`.
+        That of `symdyn.simulate`, with a variable ``d<state>_d<name>`` for each state and each of `by`, or
+        ``dlog_<state>_dlog_<name>``.
 
     Raises
     ------
@@ -61,6 +67,8 @@ def sensitivities(
     >>> run = sd.sensitivities(decay, [0, 1], by=["k", "x"])  # -2 t exp(-k t), exp(-k t)
     >>> run.dx_dk.round(4).values.tolist(), run.dx_dx.round(4).values.tolist()
     ([0.0, -1.2131], [1.0, 0.6065])
+    >>> sd.sensitivities(decay, [0, 1], by="k", relative=True).dlog_x_dlog_k.round(4).values.tolist()  # -k t
+    [0.0, -0.5]
     """
     if not isinstance(system, System):
         raise DeclarationError(f"sensitivities needs an ODESystem or a DiscreteSystem, got {type(system).__name__}")
@@ -78,5 +86,34 @@ def sensitivities(
     found = simulate(
         extended.system, t, initial={s: v for s, v in given.items() if s not in formulas}, parameters=parameters, **options
     )
-    kept = {extended.names[s, c].name for s in begun.states for c in chosen}
+    if relative:
+        found = found.assign(_relative(begun, extended, chosen, found, parameters or {}, given))
+        kept = set[str]()
+    else:
+        kept = {extended.names[s, c].name for s in begun.states for c in chosen}
     return found.drop_vars([s for s in extended.system.names if s not in kept and s not in begun.names and s in found])
+
+
+def _relative(
+    system: System, extended: Sensitivities, chosen: Iterable[sp.Symbol], run: xr.Dataset, parameters: Mapping[Any, Any],
+    initial: Mapping[sp.Symbol, Any],
+) -> dict[str, xr.DataArray]:  # fmt: skip
+    """Derivatives of logarithms."""
+    given = {lookup(k, system.parameters, "parameter"): v for k, v in parameters.items()}
+    found = {}
+    for c in chosen:
+        if c in system.states:
+            if c in run.coords or f"{c}0" in run.coords:
+                value: Any = run.coords[f"{c}0" if f"{c}0" in run.coords else c.name]
+            else:
+                value = initial.get(c, system.initial.get(c))
+                value = run[c.name].isel(time=0, drop=True) if value is None or isinstance(value, sp.Expr) else value
+        elif c.name in run.coords:
+            value = run.coords[c.name]
+        else:
+            value = given.get(c, system.defaults.get(c))
+        for s in system.states:
+            x = run[s.name]
+            slope = run[extended.names[s, c].name]
+            found[f"dlog_{s}_dlog_{c}"] = (value * slope / x.where(x != 0)).transpose(*slope.dims)
+    return found

@@ -17,7 +17,7 @@ from symdyn.errors import ParseError
 from symdyn.text.functions import FUNCTIONS
 from symdyn.text.rate_laws import RATE_LAWS
 
-__all__ = ["MAX_EXPONENT", "MAX_MAGNITUDE", "MAX_WORK", "Node", "TermBuilder"]
+__all__ = ["ENDLESS", "MAX_EXPONENT", "MAX_MAGNITUDE", "MAX_WORK", "Node", "TermBuilder"]
 
 #: Limits on constants and exponents, on exact numbers (bits) and on the work of one text (about 5 us a unit), which a text
 #: longer than most may exceed by its length.
@@ -34,6 +34,8 @@ _EVALUATED_DEPTH = 4
 _MAX_SURDS = 30
 # stands for a number that underflowed: refused by its size
 _TINY = 0.1 / MAX_MAGNITUDE
+#: Constants by their text which files declare, and which observables may be, but nothing that is computed with.
+ENDLESS = {"oo": sp.oo, "-oo": sp.S.NegativeInfinity, "nan": sp.nan}
 _INFINITE = (sp.zoo, sp.oo, sp.S.NegativeInfinity, sp.nan, sp.I)
 _RELATIONS = {
     "<": (sp.Lt, operator.lt),

@@ -23,6 +23,7 @@ NEEDS = {
     "combine_archive": "libsbml",
     "tellurium_and_copasi": "libsbml",
     "cuda": "numba_cuda",
+    "global_sensitivities": "SALib",
     "pysr": "pyoperon",
 }
 

@@ -1,4 +1,4 @@
-"""Rates of change of random models beside those of libRoadRunner: ``python -m tests.io.roadrunner_suite [NUMBER] [SEED]``.
+"""Rates of change of random models beside those of libRoadRunner: ``python -m tests.io.roadrunner_suite [NUMBER SEED OUT]``.
 
 Three kinds take turns: an ODE system and a network of symdyn, which libRoadRunner reads from what `to_sbml` writes, and a text
 of Antimony with compartments, concentrations, amounts, rules and functions, which both read.  symdyn reads each again from what
@@ -7,9 +7,11 @@ it writes of it.
 
 from __future__ import annotations
 
+import json
 import sys
 import warnings
 from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 import sympy as sp
@@ -108,11 +110,16 @@ def _network(rng: np.random.Generator) -> float:
     )
     text = net.to_sbml()
     system = sd.read_sbml(text, as_="ode")
+    back = sd.read_sbml(text)
+    assert sd.read_antimony(net.to_antimony()) == back
+    as_network = (_equal(rng, system, _totals(n, system.states)) for n in (net, back))
+    return max(_compare(rng, system, text), *as_network)
+
+
+def _totals(net: sd.ReactionNetwork, states: Iterable[sp.Symbol]) -> list[sp.Expr]:
+    """By how much propensities change each species."""
     rows = dict(zip(net.states, net.changes, strict=True))
-    changes = [sp.Add(*(int(n) * a for n, a in zip(rows[s], net.propensities, strict=True))) for s in system.states]
-    back = sd.read_antimony(net.to_antimony())
-    assert back == sd.read_sbml(text)
-    return max(_compare(rng, system, text), _equal(rng, system, changes))
+    return [sp.Add(*(int(n) * a for n, a in zip(rows[s], net.propensities, strict=True))) for s in states]
 
 
 def _antimony(rng: np.random.Generator) -> float:
@@ -148,21 +155,31 @@ def _antimony(rng: np.random.Generator) -> float:
     return max(_compare(rng, system, translated(source), concentrations), _equal(rng, system, again.drift))
 
 
-def main() -> None:
-    """Print the models whose rates differ by more than 1e-8."""
+def main(number: int = 1000, first: int = 0, out: str | None = None) -> None:
+    """Print the models whose rates differ by more than 1e-8, and keep how many do not, and what they are."""
     warnings.simplefilter("ignore")
-    number, first = (int(sys.argv[i]) if len(sys.argv) > i else default for i, default in ((1, 1000), (2, 0)))
-    differences = {}
+    kinds = ("equations", "networks", "texts of Antimony")
+    close, apart, refused = dict.fromkeys(kinds, 0), {}, {}
+    worst = 0.0
     for seed in range(first, first + number):
         try:
-            differences[seed] = difference(seed)
+            found = difference(seed)
         except sd.SymdynError as error:
-            print(f"seed {seed}: refused: {error}")
-    for seed, found in differences.items():
-        if not found < 1e-8:
-            print(f"seed {seed}: {found:.3g}")
-    print(f"{number} models, {sum(d < 1e-8 for d in differences.values())} within 1e-8, worst {max(differences.values()):.3g}")
+            refused[seed] = str(error)
+            print(f"seed {seed}: refused: {error}", flush=True)
+            continue
+        if found < 1e-8:
+            close[kinds[seed % 3]] += 1
+            worst = max(worst, found)
+        else:
+            apart[seed] = found
+            print(f"seed {seed}: {found:.3g}", flush=True)
+        if out is not None:
+            kept = {"models": seed + 1 - first, "first seed": first, "within 1e-8": close, "largest of these": worst}
+            kept |= {"apart": apart, "refused": refused}
+            Path(out).write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+    print(f"{number} models, {sum(close.values())} within 1e-8, the worst of them {worst:.3g}")
 
 
 if __name__ == "__main__":
-    main()
+    main(*map(int, sys.argv[1:3]), *sys.argv[3:4])

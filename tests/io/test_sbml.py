@@ -19,8 +19,10 @@ from symdyn.models.ode import ODESystem
 from symdyn.models.reaction import Burst, Reaction
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.paths import Path
+from symdyn.simulation.run import simulate
 
 MATH = 'xmlns="http://www.w3.org/1998/Math/MathML"'
+TIME = '<csymbol encoding="text" definitionURL="http://www.sbml.org/sbml/symbols/time">t</csymbol>'
 DELAY = '<csymbol encoding="text" definitionURL="http://www.sbml.org/sbml/symbols/delay">d</csymbol>'
 
 
@@ -210,8 +212,31 @@ def test_assignment_rules_functions_and_initial_assignments():
     X, K, v = sp.symbols("X K v")
     assert net.propensities[0] == v * 2 * X / (2 * X + K)
     assert dict(net.observables) == {sp.Symbol("y"): 2 * X}
-    assert net.initial[X] == 10
+    assert net.initial[X] == 2 * K
+    assert simulate(net, [0, 1e-9], parameters={"K": 3}, seed=0, progress=False).X[0] == 6
     assert net.names == ("X",)
+
+
+def test_a_law_without_its_reactant_is_no_mass_action():
+    """A -> B at the rate k = 2 whatever there is of A: of 100, 80 are left after 10 units of time on average."""
+    text = model([species("A", 100), species("B")], {"k": 2}, [reaction("R", {"A": 1}, {"B": 1}, ci("k"))])
+    network = read_sbml(text)
+    assert network.propensities == (sp.Symbol("k"),)
+    left = simulate(network, [0, 10], trajectories=4000, seed=1, progress=False).A.isel(time=-1)
+    assert abs(float(left.mean()) - 80) < 4 * numbers.sqrt(20 / 4000)
+    assert read_sbml(text, as_="ode").drift[0] == -sp.Symbol("k")
+
+
+def test_a_stoichiometry_of_time_is_refused():
+    """As case 1749 of the semantic suite, whose product grows by time/10."""
+    grown = apply("divide", TIME, cn(10))
+    text = model([species("A", 2)], {"k": 2}, [reaction("R", {}, {"A": 1}, ci("k"))]).replace(
+        '<speciesReference species="A" stoichiometry="1"/>',
+        f'<speciesReference species="A"><stoichiometryMath>{math(grown)}</stoichiometryMath></speciesReference>',
+    )
+    assert "stoichiometryMath" in text
+    with pytest.raises(DeclarationError, match="the stoichiometry t/10 of A in the reaction R varies; read it as_='ode'"):
+        read_sbml(text)
 
 
 def test_reversible_laws_are_split_or_refused():

@@ -62,3 +62,17 @@ def test_a_map_and_one_of_several_initial_values():
 def test_what_is_not_known_is_refused(system, options, message):
     with pytest.raises(sd.DeclarationError, match=message):
         sd.sensitivities(system, [0, 1], progress=False, **options)
+
+
+def test_relative_sensitivities_are_slopes_of_logarithms():
+    """x = 2 k exp(-k t): d log x/d log k = 1 - k t, at every point of a sweep, and NaN where the state is 0."""
+    decay = sd.ODESystem.from_text("x' = -k*x; y' = k*x; k = 0.5; x(0) = 2*k; y(0) = 0")
+    t = np.array([0.0, 1.0, 3.0])
+    run = sd.sensitivities(decay, t, by=["k", "x"], relative=True, parameters={"k": [0.5, 2.0]}, rtol=1e-10, atol=1e-12)
+    assert run.dlog_x_dlog_k.dims == ("k", "time")
+    np.testing.assert_allclose(run.dlog_x_dlog_k, 1 - np.outer([0.5, 2.0], t), atol=1e-7)
+    np.testing.assert_allclose(run.dlog_x_dlog_x, 1, rtol=1e-8)
+    assert np.isnan(run.dlog_y_dlog_k[:, 0]).all()
+    assert "dx_dk" not in run
+    given = sd.sensitivities(decay, t, by="x", relative=True, initial={"x": [1.0, 4.0]}, rtol=1e-10)
+    np.testing.assert_allclose(given.dlog_y_dlog_x[:, 1:], 1, rtol=1e-8)

@@ -12,7 +12,7 @@ import sympy as sp
 from symdyn import dag
 from symdyn.declaration import value_of
 from symdyn.errors import DeclarationError
-from symdyn.io.exchange.model import Delayed, ExchangeModel, ExchangeReaction, Quantity
+from symdyn.io.exchange.model import Delayed, ExchangeModel, ExchangeReaction, Quantity, Trigger
 
 __all__ = ["without_fast"]
 
@@ -32,9 +32,18 @@ def without_fast(model: ExchangeModel) -> ExchangeModel:
     ------
     DeclarationError
         If there is none that is isolated, or stoichiometries and compartments of fast reactions vary with time.
+
+    Notes
+    -----
+    Where events change a factor of a rate, and may switch the reaction off and on, the extents :math:`\xi` of fast reactions
+    are unknown in place of species, :math:`a = b + N \xi`: the states b change by the other reactions, and where the factor
+    is 0 the extent stays as it is.
     """
     fast = [c for c in model.changes if c.fast]
-    return _Equilibrium(model, fast).model() if fast else model
+    if not fast:
+        return model
+    found = _Equilibrium(model, fast)
+    return _Switched(model, fast).model() if any(found.switches) else found.model()
 
 
 class _Equilibrium:
@@ -55,6 +64,10 @@ class _Equilibrium:
         for s in {*self.matrix.free_symbols, *(q.home for s in self.species if (q := model.quantities[s]).home is not None)}:
             if s in model.rates or s in model.assigned or s == model.time or self.is_ticking_size(s):
                 raise DeclarationError(f"{s}, of the fast reaction {fast[0].symbol}, varies; that is not read")
+        ticking = {x for e in model.triggers for x in e.assignments} - species.keys()
+        factors = [sp.factor_terms(e).as_independent(*(e.free_symbols - ticking), as_Add=False)[0] for e in self.laws]
+        #: of each fast reaction the factor of its rate that events change, or None
+        self.switches = [f if f.free_symbols else None for f in factors]
         left = self.matrix.T.nullspace()
         self.totals = {sp.Symbol(self.fresh(f"{fast[0].symbol}_total{i}")): row.T for i, row in enumerate(left, start=1)}
 
@@ -157,6 +170,12 @@ class _Equilibrium:
 
     def reached(self, pivots: list[sp.Symbol]) -> dict[sp.Symbol, sp.Expr]:
         """Species after the fast reactions went on for long; nothing where a value is not known."""
+        if (found := self.followed()) is None:
+            return {}
+        return {s: sp.Float(x) for s, x in zip(self.species, found[1], strict=True) if s in pivots}
+
+    def followed(self) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+        """Species at the start, and after the fast reactions that are not switched off, and extents; None without a value."""
         from scipy.integrate import solve_ivp
 
         laws = self.laws
@@ -166,15 +185,20 @@ class _Equilibrium:
                 if isinstance(s, sp.Symbol):
                     known[s] = self.value(s, ())
         except DeclarationError:  # a value that is given later
-            return {}
+            return None
+        on = [j for j, f in enumerate(self.switches) if f is None or value_of(f, known) != 0]
+        laws = [laws[j] for j in on]
         sizes = np.array([value_of(self.given.size(s), known) for s in self.species])
         matrix = np.array([[value_of(n, known) for n in self.matrix.row(i)] for i in range(self.matrix.rows)])
+        start, extents = np.array([known[s] for s in self.species]), np.zeros(len(self.laws))
+        if not laws:
+            return start, start, extents
+        matrix = matrix[:, on]
 
         def rates(values: np.ndarray) -> np.ndarray:
             now = {**known, **dict(zip(self.species, values, strict=True))}
             return np.array([value_of(e, now) for e in laws])
 
-        start = np.array([known[s] for s in self.species])
         run = solve_ivp(lambda _, x: matrix @ rates(x) / sizes, (0, LONG), start, method="BDF", rtol=1e-9, atol=1e-12)
         end = run.y[:, -1]
         slopes = [[sp.diff(e, s) for s in self.species] for e in laws]
@@ -187,7 +211,8 @@ class _Equilibrium:
         ):
             names = ", ".join(str(c.symbol) for c in self.fast)
             raise DeclarationError(f"the fast reactions {names} lead to no isolated equilibrium from the values at the start")
-        return {s: sp.Float(x) for s, x in zip(self.species, end, strict=True) if s in pivots}
+        extents[on] = np.linalg.lstsq(matrix, (end - start) * sizes, rcond=None)[0]
+        return start, end, extents
 
     def value(self, s: sp.Symbol, opened: tuple[sp.Symbol, ...]) -> float:
         """A number at the start, in the meaning of the symbol."""
@@ -199,3 +224,56 @@ class _Equilibrium:
             raise DeclarationError(f"{s} has no value")
         e = dag.put_in(sp.sympify(e, strict=True), self.rules, "a value")
         return value_of(e, {name: self.value(name, (*opened, s)) for name in e.free_symbols})
+
+
+class _Switched(_Equilibrium):
+    """A model in which events switch fast reactions off and on."""
+
+    def model(self) -> ExchangeModel:
+        given, quantities = self.given, dict(self.given.quantities)
+        starts = {s: q.value for s, q in quantities.items() if q.value is not None}
+        names = [c.symbol.name for c in self.fast]
+        extents, held = ([sp.Symbol(self.fresh(f"{name}_{what}")) for name in names] for what in ("extent", "extent_held"))
+        bases = {s: sp.Symbol(self.fresh(f"{s}_base")) for s in self.species}
+        moved = dict(zip(self.species, self.matrix * sp.Matrix(extents), strict=True))
+        found = self.followed()
+        if found is None:
+            raise DeclarationError(
+                f"a value that the fast reaction {names[0]}, which an event changes, depends on is not given"
+            )
+        for x, kept, value in zip(extents, held, found[2], strict=True):
+            quantities[x], quantities[kept] = (Quantity(s, "parameter", sp.Float(value)) for s in (x, kept))
+        rates, assigned = dict(given.rates), dict(given.assigned)
+        slow = [c for c in given.changes if not c.fast and c.law is not None]
+        for s, base in bases.items():
+            size = given.size(s)
+            quantities[base] = Quantity(base, "parameter", size * starts[s])
+            quantities[s] = replace(quantities[s], boundary=True, value=None)
+            rates[base] = sp.Add(*(self.added(s, c) * c.law for c in slow))
+            assigned[s] = (base + moved[s]) / size
+        laws = [c.law or sp.S.Zero for c in self.fast]
+        switched = [
+            e if f is None else sp.Piecewise((x - kept, sp.Eq(f, 0)), (e, True))
+            for e, f, x, kept in zip(laws, self.switches, extents, held, strict=True)
+        ]
+
+        def after(e: Trigger) -> Trigger:
+            new = {s: value for s, value in e.assignments.items() if s not in bases}
+            turned = [j for j, f in enumerate(self.switches) if f is not None and f.free_symbols & e.assignments.keys()]
+            if (turned or len(new) < len(e.assignments)) and e.delay != 0 and e.from_trigger:
+                raise DeclarationError(
+                    f"the event {e.name} changes the fast reaction {names[0]} by values from before its delay; that is not read"
+                )
+            new |= {held[j]: extents[j] for j in turned}
+            new |= {bases[s]: given.size(s) * e.assignments[s] - moved[s] for s in bases if s in e.assignments}
+            return replace(e, assignments=new)
+
+        return replace(
+            given,
+            quantities=quantities,
+            assigned=assigned,
+            rates=rates,
+            algebraic=(*given.algebraic, *switched),
+            changes=tuple(replace(c, reactants=(), products=(), fast=False) if c.fast else c for c in given.changes),
+            triggers=tuple(map(after, given.triggers)),
+        )

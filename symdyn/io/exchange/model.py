@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -150,6 +150,15 @@ class ExchangeModel:
         """What the amount of a species is divided by, in the meaning of its symbol."""
         q = self.quantities[species]
         return sp.S.One if q.amount or q.home is None else q.home
+
+    def standing(self, firm: Set[sp.Symbol]) -> dict[sp.Symbol, sp.Expr]:
+        """Of quantities that nothing changes, the values at the start that are formulas of such alone, and stay."""
+        found = {s: q.value for s in firm if (q := self.quantities[s]).value is not None and not q.value.is_number}
+        known = firm | set(self.local)
+        while loose := {s for s, e in found.items() if not dag.free_symbols([e]) <= known}:
+            found = {s: e for s, e in found.items() if s not in loose}
+            known -= loose
+        return {s: found[s] for s in self.quantities if s in found}
 
     def plain_sizes(self) -> dict[sp.Symbol, sp.Expr]:
         """The number 1 for compartments of that size that no formula contains: rates need not be divided by it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any
 
@@ -46,7 +47,8 @@ class _Lowering:
         self.known = set(self.states)
         # of species that are concentrations in formulas, symbols stand for amounts in the network
         plain = model.plain_sizes()
-        rules = {**model.assigned, **plain}
+        self.standing = model.standing(self.quantities.keys() - self.known - model.assigned.keys())
+        rules = {**model.assigned, **plain, **self.standing}
         for s, q in self.quantities.items():
             if s not in rules and self.home(q) not in (sp.S.One, *plain):
                 rules[s] = sp.Symbol(f"{s.name}/amount") / q.home  # no identifier: it becomes the symbol again
@@ -126,6 +128,14 @@ class _Lowering:
             known[name] = found
         return value_of(e, known)
 
+    def start(self, s: sp.Symbol) -> float | sp.Expr | None:
+        """The initial amount of a species: a formula of the file follows the parameters that it contains."""
+        q, number = self.quantities[s], self.value(s)
+        if q.value is None or number is None or (q.value.is_number and self.home(q) not in self.standing):
+            return number
+        e = self.put(q.value * self.home(q), f"the initial value of {s}").xreplace({self.model.time: sp.S.Zero})
+        return number if e.is_number else e
+
     # ---- the network -------------------------------------------------------------------------------
 
     def network(self) -> ReactionNetwork:
@@ -135,20 +145,22 @@ class _Lowering:
         sizes = compartments & dag.free_symbols(laws)
         volume = sizes.pop() if len(sizes) == 1 else sp.S.One
         reactions = [x for c, law in zip(self.model.changes, laws, strict=True) for x in self.reactions(c, law, volume)]
-        observables = {s: self.put(s * self.home(self.quantities[s]), f"the rule of {s}") for s in self.model.assigned}
-        used = dag.free_symbols(
-            [volume, *(r.rate for r in reactions), *(x for e in events for x in e.sides), *observables.values()]
-        )
+        ruled = {**self.model.assigned, **self.standing}
+        observables = {s: self.put(s * self.home(self.quantities[s]), f"the rule of {s}") for s in ruled}
+        initial = {s: v for s in self.states if (v := self.start(s)) is not None}
+        starts = [e for e in initial.values() if isinstance(e, sp.Expr)]
+        sides = [*(r.rate for r in reactions), *(x for e in events for x in e.sides), *observables.values(), *starts]
+        used = dag.free_symbols([volume, *sides])
         for s, q in self.quantities.items():  # what stays, and occurs nowhere else
-            idle = q.kind == "species" and s not in self.known and s not in used | observables.keys()
-            if idle and (amount := self.value(s)) is not None:
-                observables[s] = sp.Integer(int(amount)) if amount == int(amount) else sp.Float(amount)
+            idle = q.kind in ("species", "parameter") and s not in self.known and s not in used | observables.keys()
+            if idle and (amount := self.value(s)) is not None and math.isfinite(amount):
+                observables[s] = sp.Integer(int(amount)) if amount.is_integer() else sp.Float(amount)
         declared = [s for s in (*self.quantities, *self.model.local) if s in used and s not in self.known]
         return ReactionNetwork(
             reactions,
             {s: v for s in declared if (v := self.value(s)) is not None},
             volume=volume,
-            initial={s: v for s in self.states if (v := self.value(s)) is not None},
+            initial=initial,
             species=self.states,
             observables=observables,
             events=events,
@@ -177,8 +189,9 @@ class _Lowering:
         """Molecule numbers of the species that the reaction changes."""
         counts: dict[sp.Symbol, int] = {}
         for species, e in pairs:
-            for s in e.free_symbols & self.quantities.keys():
-                if not self.quantities[s].constant and (s in self.model.assigned or self.quantities[s].kind != "stoichiometry"):
+            for s in e.free_symbols & {*self.quantities, self.model.time}:
+                q = self.quantities.get(s)  # none of time
+                if q is None or (not q.constant and (s in self.model.assigned or q.kind != "stoichiometry")):
                     raise DeclarationError(
                         f"the stoichiometry {e} of {species} in the reaction {c.symbol} varies; read it as_='ode'"
                     )

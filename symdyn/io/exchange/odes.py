@@ -86,6 +86,7 @@ class _Lowering:
             if not q.constant and s not in model.assigned and s not in model.rates
             and not (q.kind == "species" and not q.boundary and s in self.extents)
         ]  # fmt: skip
+        free.sort(key=lambda s: any(s in e.assignments for e in model.triggers))  # what events set is determined last
         pairs, rivals = matched([[s for s in free if s in e.free_symbols] for e in model.algebraic])
         if rivals:
             rule = model.algebraic[rivals[0]]
@@ -129,16 +130,7 @@ class _Lowering:
         for s, q in self.quantities.items():
             if self.by_amount(q):
                 found[s] = self.amount(q) / q.home
-        still = {
-            s: q.value
-            for s, q in self.quantities.items()
-            if s not in found and not self.moving(q) and q.value is not None and not q.value.is_number
-        }
-        # of what does not move: values at the start that are built on such alone, and stay
-        firm = {s for s, q in self.quantities.items() if s not in found and not self.moving(q)} | set(self.model.local)
-        while loose := {s for s, e in still.items() if not dag.free_symbols([e]) <= firm}:
-            still = {s: e for s, e in still.items() if s not in loose}
-            firm -= loose
+        still = self.model.standing({s for s, q in self.quantities.items() if s not in found and not self.moving(q)})
         return {**found, **still, **self.model.plain_sizes()}
 
     def put(self, e: Any, what: str = "a formula") -> Any:

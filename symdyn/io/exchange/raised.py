@@ -16,6 +16,7 @@ from symdyn.models.events import Event, Schedule
 from symdyn.models.ode import ODESystem
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.system import System
+from symdyn.text.terms import ENDLESS
 
 __all__ = ["raised"]
 
@@ -44,7 +45,8 @@ def raised(system: System) -> ExchangeModel:
     network = isinstance(system, ReactionNetwork)
     quantities = _amounts(system, names) if isinstance(system, ReactionNetwork) else _states(system)
     parameters = {p: Quantity(p, "parameter", _given(system.defaults.get(p)), True) for p in system.parameters}
-    observables = {s: Quantity(s, "parameter") for s in system.observables}
+    endless = {s: e for s, e in system.observables.items() if e in ENDLESS.values()}
+    observables = {s: Quantity(s, "parameter", endless.get(s), s in endless) for s in system.observables}
     _refuse_order(system.events)
     triggers = tuple(_triggers(system.events, names, system.time))
     label = _fresh("network" if network else "system", names)
@@ -52,7 +54,7 @@ def raised(system: System) -> ExchangeModel:
         "name": label,
         "time": system.time,
         "quantities": {**parameters, **quantities, **observables},
-        "assigned": dict(system.observables),
+        "assigned": {s: e for s, e in system.observables.items() if s not in endless},
         "triggers": triggers,
     }
     if isinstance(system, ReactionNetwork):

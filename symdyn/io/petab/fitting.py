@@ -25,7 +25,7 @@ STEP = 3e-4
 #: Tolerances of simulations unless others are given: differences must stand out.
 RTOL, ATOL = 1e-10, 1e-12
 #: Arguments of `fit` that a problem answers itself.
-OWN = ("parameters", "priors", "observables", "noise", "conditions", "initial", "scales", "windows")
+OWN = ("parameters", "priors", "observables", "noise", "conditions", "initial", "limits", "scales", "windows")
 
 
 class PetabLikelihood(Protocol):

@@ -1,8 +1,8 @@
 """A sampler found by a search, beside all that are known: nodes, and the order and prediction of each step.
 
 Data are a mixture on a line, whose exact flow maps quantiles of noise to quantiles of data.  For each number of evaluations the
-search changes the best uniform plan on every other quantile; its errors are on the others, those of known samplers on all.  The last panel takes points of data to
-noise and back: by DDIM run backwards, and by BDIA, whose steps can be inverted exactly.
+search changes the best uniform plan on every other quantile; its errors are on the others, those of known samplers on all.
+The last panel takes points of data to noise and back: by DDIM run backwards, and by BDIA, whose steps can be inverted exactly.
 
     python -m examples.searched_sampler --out out
 

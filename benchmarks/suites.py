@@ -17,6 +17,7 @@ from benchmarks.figures import draw_precision, draw_seconds, draw_speeds
 from benchmarks.first_result import first
 from benchmarks.grids import pde
 from benchmarks.harness import Settings
+from benchmarks.lattices import lattices
 from benchmarks.populations import populations
 from benchmarks.reduction import reduction
 from benchmarks.results import Result
@@ -37,6 +38,7 @@ SUITES: dict[str, Callable[[Settings], Result]] = {
     "cme": cme,
     "pde": pde,
     "dense": dense,
+    "lattices": lattices,
     "reduction": reduction,
     "derivation": derivation,
     "exponents": exponents,

@@ -19,17 +19,20 @@ from symdyn import verbs as _verbs  # gives the classes below what modules above
 from symdyn.dense import DenseLayers
 from symdyn.errors import CompileError, DeclarationError, ParseError, RecoveryError, SimulationError, SymdynError
 from symdyn.lazy import lazy
+from symdyn.models.automaton import Automaton
 from symdyn.models.boundary import Dirichlet, Neumann, Robin
 from symdyn.models.branching import BranchingSystem
 from symdyn.models.colony import BulkCellSystem
+from symdyn.models.controlled import closed_form_cell, liquid_network, neural_cde
 from symdyn.models.discrete import DiscreteSystem
 from symdyn.models.domains import Disk, Interval, Plane, Polygon, Rectangle
 from symdyn.models.events import Event, dose
+from symdyn.models.lattices import Lattice
 from symdyn.models.matrix import MatrixModel
 from symdyn.models.moments import MomentSystem
 from symdyn.models.neural_sde import neural_sde
 from symdyn.models.ode import ODESystem
-from symdyn.models.operators import div, dot, dx, dy, grad, integral, laplacian, mean, vector
+from symdyn.models.operators import at, div, dot, dx, dy, grad, integral, laplacian, mean, vector
 from symdyn.models.pde import PDESystem
 from symdyn.models.reaction import Burst, Reaction
 from symdyn.models.reactions import ReactionNetwork
@@ -43,6 +46,7 @@ from symdyn.version import __version__
 if TYPE_CHECKING:
     from symdyn import (
         analysis,
+        automata,
         cells,
         derive,
         discover,
@@ -92,6 +96,7 @@ __getattr__, __dir__, __all__ = lazy(
     {
         "analysis": (),
         "analysis.identifiability": ("identifiability",),
+        "automata": (),
         "cells": (),
         "codegen.kernel": ("compile",),
         "codegen.kernel_base": ("Kernel",),
@@ -136,10 +141,11 @@ __getattr__, __dir__, __all__ = lazy(
         "transport": (),
     },
     eager=(
-        "BranchingSystem", "BulkCellSystem", "Burst", "CompileError", "DeclarationError", "DenseLayers", "Dirichlet",
-        "DiscreteSystem", "Disk", "Event", "Interval", "MatrixModel", "MomentSystem", "Neumann", "ODESystem", "PDESystem",
-        "ParseError", "Path", "Plane", "Polygon", "Reaction", "ReactionNetwork", "RecoveryError", "Rectangle", "Robin",
-        "SDESystem", "SimulationError", "SymdynError", "System", "TrainedNetwork", "div", "dose", "dot", "dx", "dy", "grad",
-        "integral", "laplacian", "mean", "network", "neural_sde", "vector",
+        "Automaton", "BranchingSystem", "BulkCellSystem", "Burst", "CompileError", "DeclarationError", "DenseLayers",
+        "Dirichlet", "DiscreteSystem", "Disk", "Event", "Interval", "Lattice", "MatrixModel", "MomentSystem", "Neumann",
+        "ODESystem", "PDESystem", "ParseError", "Path", "Plane", "Polygon", "Reaction", "ReactionNetwork", "RecoveryError",
+        "Rectangle", "Robin", "SDESystem", "SimulationError", "SymdynError", "System", "TrainedNetwork", "at",
+        "closed_form_cell", "div", "dose", "dot", "dx", "dy", "grad", "integral", "laplacian", "liquid_network", "mean",
+        "network", "neural_cde", "neural_sde", "vector",
     ),
 )  # fmt: skip

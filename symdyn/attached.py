@@ -7,9 +7,11 @@ gives editors and type checkers the signatures; ``python -m tests.house.attached
 from __future__ import annotations
 
 __all__ = [
+    "AutomatonVerbs",
     "ColonyVerbs",
     "DiffusionRecoveryVerbs",
     "DiffusionVerbs",
+    "ElementVerbs",
     "FieldRecoveryVerbs",
     "FieldVerbs",
     "FitVerbs",
@@ -126,8 +128,16 @@ class FieldVerbs:
     """
 
 
+class AutomatonVerbs:
+    """What is derived from an `Automaton`: its Markov chain, closures, wave functions, and its simulation."""
+
+
 class GridVerbs:
     """What is derived from a `PDESystem` on a grid."""
+
+
+class ElementVerbs:
+    """What is derived from a `PDESystem` on finite elements."""
 
 
 class ColonyVerbs:

@@ -13,6 +13,10 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from symdyn.analysis.identifiability import StructuralIdentifiability
+from symdyn.automata.hamiltonians import StepHamiltonian
+from symdyn.automata.kernel import AutomatonFrame, AutomatonKernel
+from symdyn.automata.operators import StepOperator
+from symdyn.automata.waves import WaveFunction
 from symdyn.cells import spectrum
 from symdyn.cells._reduced_cells import ReducedCells
 from symdyn.cells.exchange import AsymptoticExchange
@@ -23,18 +27,25 @@ from symdyn.cells.kernel import CellsKernel
 from symdyn.cells.values import CellValues
 from symdyn.derive.semilinear import SemilinearForm
 from symdyn.discover.recovery import Recovery
+from symdyn.elements.frames import ElementFrame
+from symdyn.elements.kernel import ElementKernel
+from symdyn.elements.rest import ElementRest
+from symdyn.elements.system import ElementSystem
 from symdyn.grids.frames import GridFrame
 from symdyn.grids.kernel import GridKernel
+from symdyn.grids.rest import GridRest
 from symdyn.grids.system import GridSystem
 from symdyn.inference.cross_validation import CrossValidation
 from symdyn.inference.designs import ExperimentDesign
 from symdyn.inference.fits import Fit
 from symdyn.inference.validity import FitValidity
+from symdyn.integration.rest import RestProblem
 from symdyn.leslie.coupled import GrowthFactor
 from symdyn.leslie.standing import LastStanding
 from symdyn.leslie.transients import Transient
 from symdyn.methods.options import MethodOptions
 from symdyn.models.branching import BranchingSystem
+from symdyn.models.colony import BulkCellSystem
 from symdyn.models.discrete import DiscreteSystem
 from symdyn.models.events import Event
 from symdyn.models.moments import MomentSystem
@@ -244,14 +255,44 @@ class FieldVerbs:
         advection: str = "central",
     ) -> GridSystem:
         """The system on a grid of cells, to be simulated."""
-    def frame(self, initial: Mapping[Any, Any] | None, times: np.ndarray, grid: Any = None) -> GridFrame:
-        """Initial values and variables of fields, on a grid of `discretize` with so many cells."""
+    def mesh(self, mesh: Any = None) -> ElementSystem:
+        """The system on quadratic finite elements, to be simulated."""
+    def frame(self, initial: Mapping[Any, Any] | None, times: np.ndarray, grid: Any = None) -> GridFrame | ElementFrame:
+        """Initial values and variables of fields, on a grid of `discretize` with so many cells, or on a mesh of this size."""
+    def at_rest(self) -> RestProblem:
+        """Refused: a system of fields needs a grid before its stationary equations are numbers."""
 
 class GridVerbs:
     def frame(self, initial: Mapping[Any, Any] | None, times: np.ndarray, grid: Any = None) -> GridFrame:
         """Initial values and variables of fields on a grid."""
     def kernel(self, method: str, options: MethodOptions, *, until: Any = None) -> GridKernel:
         """The kernel of fields on a grid."""
+    def at_rest(self) -> GridRest:
+        """The stationary equations of fields on a grid."""
+
+class ElementVerbs:
+    def frame(self, initial: Mapping[Any, Any] | None, times: np.ndarray, grid: Any = None) -> ElementFrame:
+        """Initial values and variables of fields on elements."""
+    def kernel(self, method: str, options: MethodOptions, *, until: Any = None) -> ElementKernel:
+        """The kernel of fields on elements."""
+    def at_rest(self) -> ElementRest:
+        """The stationary equations of fields on elements."""
+
+class AutomatonVerbs:
+    def mean_field(self) -> DiscreteSystem:
+        """The map of densities in the mean-field closure, in which all cells are independent."""
+    def pairs(self) -> DiscreteSystem:
+        """The map of density and density of neighbouring pairs in the pair closure, in which cells are a Markov chain in space."""
+    def frame(self, initial: Mapping[Any, Any] | None, times: np.ndarray, grid: Any = None) -> AutomatonFrame:
+        """Initial probabilities and variables of an automaton."""
+    def kernel(self, method: str, options: MethodOptions, *, until: Any = None) -> AutomatonKernel:
+        """The kernel of an automaton."""
+    def step_operator(self, parameters: Mapping[Any, float] | None = None) -> StepOperator:
+        """The step operator S of the Markov chain, :math:`p(t+1) = S\\,p(t)`, on all :math:`2^n` states of n cells."""
+    def hamiltonian(self) -> StepHamiltonian:
+        """The Hamiltonian H of a reversible automaton, :math:`S = e^{-iH}`, with energies in :math:`(-\\pi, \\pi]`."""
+    def wave_function(self, p: Any = None, *, amplitudes: Any = None) -> WaveFunction:
+        """The wave function of a distribution over the states of a reversible automaton, :math:`q_s = \\sqrt{p_s}`."""
 
 class MasterVerbs:
     def transient(
@@ -423,6 +464,10 @@ class ColonyVerbs:
         """All Hopf curves that cross one of the scanned lines, by the asymptotic theory."""
     def well_mixed(self) -> ODESystem:
         """Infinitely fast diffusion: all cells feel the mean of the bulk."""
+    def at_wave(self, wave: Any) -> BulkCellSystem:
+        """The same cells with perturbations of another wave vector."""
+    def wave_growth(self, parameters: Mapping[Any, Any] | None = None, *, waves: int = 9) -> xr.Dataset:
+        """Rightmost eigenvalue of each wave vector in the Brillouin zone, by the theory of small cells."""
     def large_diffusion(self, modes: int = 0) -> ODESystem:
         """Fast diffusion, :math:`D = D_0/\\nu` with :math:`\\nu = -1/\\log\\epsilon`: the mean of the bulk and its slowest modes."""
     def reduce(

@@ -12,6 +12,9 @@ from symdyn.dense import DenseOutput, DenseSlope
 
 __all__ = ["gradients"]
 
+#: Functions that have a derivative everywhere.
+SMOOTH = (sp.exp, sp.tanh, sp.sin, sp.cos, sp.sinh, sp.cosh)
+
 Gradient = dict[sp.Symbol, sp.Expr]
 
 
@@ -61,6 +64,9 @@ def _gradient(node: sp.Basic, wanted: set[sp.Symbol], found: dict[sp.Basic, Grad
         for j, a in enumerate(node.arguments):
             for s, d in found[a].items():
                 terms.setdefault(s, []).append(DenseSlope(node.layers, node.index, j, *node.arguments) * d)
+    elif isinstance(node, SMOOTH):  # as sympy's chain rule, without the assumptions that it looks up along the whole argument
+        outer = node.fdiff(1)
+        terms = {s: [outer * d] for s, d in found[node.args[0]].items()}
     else:  # functions, and the conditions inside of Piecewise, whose entry here only says on what they depend
         symbols = sorted(set().union(*(found[a] for a in moving)), key=lambda s: s.name)
         terms = {s: [derivative(node, s) if isinstance(node, sp.Expr) else sp.S.One] for s in symbols}

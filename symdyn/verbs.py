@@ -138,11 +138,26 @@ VERBS: Mapping[type, Mapping[str, Attached]] = {
     },
     attached.FieldVerbs: {
         **_methods("symdyn.grids.system", "discretize"),
-        **_methods("symdyn.grids.frames", frame="field_frame"),
+        **_methods("symdyn.elements.system", "mesh"),
+        **_methods("symdyn.elements.frames", frame="field_frame"),
+        **_methods("symdyn.grids.rest", at_rest="field_rest"),
     },
     attached.GridVerbs: {
         **_methods("symdyn.grids.frames", frame="grid_frame"),
         **_methods("symdyn.grids.kernel", kernel="grid_kernel"),
+        **_methods("symdyn.grids.rest", at_rest="grid_rest"),
+    },
+    attached.ElementVerbs: {
+        **_methods("symdyn.elements.frames", frame="element_frame"),
+        **_methods("symdyn.elements.kernel", kernel="element_kernel"),
+        **_methods("symdyn.elements.rest", at_rest="element_rest"),
+    },
+    attached.AutomatonVerbs: {
+        **_methods("symdyn.automata.closures", "mean_field", "pairs"),
+        **_methods("symdyn.automata.kernel", frame="automaton_frame", kernel="automaton_kernel"),
+        **_methods("symdyn.automata.operators", "step_operator"),
+        **_methods("symdyn.automata.hamiltonians", "hamiltonian"),
+        **_methods("symdyn.automata.waves", "wave_function"),
     },
     attached.MasterVerbs: {
         **_methods("symdyn.projection.transient", "transient"),
@@ -184,6 +199,7 @@ VERBS: Mapping[type, Mapping[str, Attached]] = {
         **_methods("symdyn.cells.asymptotic", "steady_state", "bulk_field", "eigenvalues", "modes", "unstable_count"),
         **_methods("symdyn.cells.hopf", "hopf_curve", "hopf_curves"),
         **_methods("symdyn.cells.limits", "well_mixed"),
+        **_methods("symdyn.cells.waves", "at_wave", "wave_growth"),
         **_methods("symdyn.cells.modal", "large_diffusion"),
         **_methods("symdyn.cells.reduction", "reduce"),
         **_methods("symdyn.cells.full", "full"),

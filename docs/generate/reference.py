@@ -32,6 +32,7 @@ TITLES = {
     "symdyn.discover": "options of a recovery",
     "symdyn.leslie": "structured populations",
     "symdyn.leslie.gallery": "published matrix models",
+    "symdyn.automata": "automata as Markov chains and as quantum systems",
     "symdyn.grids": "fields on grids",
     "symdyn.cells": "cells in a bulk",
     "symdyn.transport": "from noise to data: densities, marginals, nodes of samplers",

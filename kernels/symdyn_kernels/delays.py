@@ -17,6 +17,7 @@ from numba import njit
 
 from symdyn_kernels.arguments.parts import Frames, IntegerRows, Integers, Numbers, Rows
 from symdyn_kernels.breakpoints import Breakpoints, breakpoints, forget_breakpoints, note_breakpoint
+from symdyn_kernels.constraints import make_consistent
 from symdyn_kernels.fused import fma
 from symdyn_kernels.lanes import ACCEPT, ERR, TB, TNEW, H, T, put
 from symdyn_kernels.options import HELPER, INNER
@@ -25,7 +26,8 @@ from symdyn_kernels.status import MOST_KEPT, NEGATIVE_DELAY, SUCCESS, TOO_MANY_K
 
 __all__ = [
     "MOST_REPEATS", "Past", "begin_past", "evaluate", "foreseen", "keep", "next_jump", "note_jump", "past_memory", "past_size",
-    "propose", "recall", "record_past", "refuse_unsettled", "reopen", "revisit", "shorten", "slope_ahead", "unsettled",
+    "propose", "recall", "record_again", "record_past", "refuse_unsettled", "reopen", "revisit", "shorten", "slope_ahead",
+    "unsettled",
 ]  # fmt: skip
 
 #: Numbers of a record before its coefficients.
@@ -303,8 +305,22 @@ def propose(delays, past, polynomial, W, lanes, who):
 
 
 @njit(**INNER)
-def record_past(delays, past, n, W, pb, lanes, output, status):
-    """Record what observables take from the past at the outputs since the last ones."""
+def _moment(past, l, t, lanes):
+    """The time for which values are recorded as those of the output time `t`.
+
+    It may have ended before.  Between the end of a step and the beginning of the next it is the latter, after a jump.
+    """
+    if past.stored[l] > 0 and t > past.rows[l, past.stored[l] - 1, END]:
+        return ld(lanes[TNEW], l)
+    return min(t, ld(lanes[TNEW], l))
+
+
+@njit(**HELPER)
+def record_past(delays, past, n, W, pb, lanes, output, status, solved):
+    """Record what observables take from the past at the outputs since the last ones.
+
+    `solved` are algebraic equations with their memory and tolerances, or None; their unknowns are recorded, too.
+    """
     for l in range(W):
         k = output.who[l]
         if k < 0 or status[k] != SUCCESS:
@@ -313,15 +329,31 @@ def record_past(delays, past, n, W, pb, lanes, output, status):
         for q in range(past.written[l], min(output.due[l], output.values.shape[1])):
             for i in range(n):
                 st(past.trial, i * W + l, output.values[k, q, i])
-            at = output.times[q] if q == 0 else min(output.times[q], ld(lanes[TNEW], l))  # it may have ended
+            at = output.times[q] if q == 0 else _moment(past, l, output.times[q], lanes)
             put(lanes[TB], l, at, W)
             revisit(delays, past, lanes[TB], past.trial, l, l + 1, W, pb)
+            if solved is not None:
+                constraints, solving, tolerances = solved
+                code = make_consistent(constraints, solving, l, lanes[TB], past.trial, W, pb, tolerances, False)
+                for i in constraints.unknowns:
+                    output.values[k, q, i] = ld(past.trial, i * W + l) if code == SUCCESS else np.nan
+                if code != SUCCESS:
+                    status[k] = code
+                    break
             for j in range(delays.observed.size):
                 output.values[k, q, n + j] = ld(pb, (delays.first + delays.observed[j]) * W + l)
         if past.ahead[l]:
             status[k] = NEGATIVE_DELAY
         past.ahead[l] = before
         past.written[l] = output.due[l]
+
+
+@njit(**INNER)
+def record_again(past, l, output):
+    """Let outputs between the end of the last step and the beginning of the next be recorded anew."""
+    last = past.rows[l, past.stored[l] - 1, END] if past.stored[l] > 0 else np.inf
+    while past.written[l] > 0 and output.times[past.written[l] - 1] > last:
+        past.written[l] -= 1
 
 
 @njit(**INNER)

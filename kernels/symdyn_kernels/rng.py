@@ -52,7 +52,7 @@ def _rotated(b, x, k: int):
     return b.or_(b.shl(x, _words(k)), b.lshr(x, _words(64 - k)))
 
 
-def _advanced(b, s0, s1, s2, s3):
+def advanced(b, s0, s1, s2, s3):
     """The next words of a vector of streams, and the states after them."""
     result = b.add(_rotated(b, b.add(s0, s3), 23), s0)
     shifted = b.shl(s1, _words(17))
@@ -73,7 +73,7 @@ def next_bits(context, state, lane, lanes):
 
     def generate(c, b, signature, a):
         pointers = _pointers(b, *a)
-        result, words = _advanced(b, *(b.load(p, align=8) for p in pointers))
+        result, words = advanced(b, *(b.load(p, align=8) for p in pointers))
         for value, p in zip(words, pointers, strict=True):
             b.store(value, p, align=8)
         return result
@@ -87,8 +87,8 @@ def next_two_bits(context, state, lane, lanes):
 
     def generate(c, b, signature, a):
         pointers = _pointers(b, *a)
-        first, words = _advanced(b, *(b.load(p, align=8) for p in pointers))
-        second, words = _advanced(b, *words)
+        first, words = advanced(b, *(b.load(p, align=8) for p in pointers))
+        second, words = advanced(b, *words)
         for value, p in zip(words, pointers, strict=True):
             b.store(value, p, align=8)
         return c.make_tuple(b, signature.return_type, [first, second])

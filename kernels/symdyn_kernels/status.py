@@ -27,6 +27,7 @@ TOO_MANY_PENDING = 19
 MOST_KEPT = 65536
 TOO_MANY_KEPT = 13
 NEGATIVE_DELAY = 14
+PARTED = 20
 #: Of a driver that returns after each step: it was made, and there is more to do.
 STEPPED = -1
 
@@ -50,5 +51,7 @@ MESSAGES = {
     SINGULAR: "the derivatives of the algebraic equations by their unknowns were a singular matrix",
     CONTRADICTED: "the values of the differential states contradict a constraint that follows from the algebraic equations",
     TOO_MANY_KEPT: f"more than {MOST_KEPT} steps lay within the longest delay, or since the first time where a delay varies",
+    PARTED: "the two solutions of the reversible method parted: it damps no difference between them, which grows where the "
+    "system decays or steps are long",
     NEGATIVE_DELAY: "a delay was negative: a state was looked up in the future",
 }

@@ -21,13 +21,17 @@ if TYPE_CHECKING:
     from symdyn.analysis.existence import blow_up
     from symdyn.analysis.figures import plot_bifurcations, plot_cycle
     from symdyn.analysis.following import continuation
+    from symdyn.analysis.homotopy_search import homotopy_roots
     from symdyn.analysis.identifiability import StructuralIdentifiability
     from symdyn.analysis.linearisation import stability
     from symdyn.analysis.lyapunov import lyapunov_exponents
     from symdyn.analysis.map_attractors import bifurcation_diagram
     from symdyn.analysis.portrait_figures import plot_basins, plot_portrait, plot_section
     from symdyn.analysis.portraits import PhasePortrait, phase_portrait
+    from symdyn.analysis.root_paths import root_paths
+    from symdyn.analysis.root_slopes import root_slopes
     from symdyn.analysis.sections import poincare_section
+    from symdyn.analysis.solver_reports import solver_report
     from symdyn.analysis.tangents import tangent_map
 
 __getattr__, __dir__, __all__ = lazy(
@@ -41,6 +45,7 @@ __getattr__, __dir__, __all__ = lazy(
         "cycles": ("limit_cycle",),
         "equilibria": ("steady_states",),
         "existence": ("blow_up",),
+        "homotopy_search": ("homotopy_roots",),
         "identifiability": ("StructuralIdentifiability",),
         "figures": ("plot_bifurcations", "plot_cycle"),
         "following": ("continuation",),
@@ -50,7 +55,10 @@ __getattr__, __dir__, __all__ = lazy(
         "basin_grids": ("basins",),
         "portrait_figures": ("plot_basins", "plot_portrait", "plot_section"),
         "portraits": ("PhasePortrait", "phase_portrait"),
+        "root_paths": ("root_paths",),
+        "root_slopes": ("root_slopes",),
         "sections": ("poincare_section",),
+        "solver_reports": ("solver_report",),
         "tangents": ("tangent_map",),
     },
 )

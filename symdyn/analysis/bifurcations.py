@@ -153,7 +153,7 @@ def branches(
             if not any(_passes(branch, x, value) for branch in found):
                 own = BranchCurve(field, parameter, row, log=log, length=high - low)
                 with contextlib.suppress(DeclarationError):  # singular just here: other values show the branch
-                    found.append(follow(own, x, value, (low, high), step=step))
+                    found.append(follow(own, own.begin(x, own.q(value)), (low, high), step=step))
     return found
 
 

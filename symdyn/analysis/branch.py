@@ -6,7 +6,9 @@ the present point, steps and angles are measured in :math:`(D^{-1} x, q)`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -14,11 +16,14 @@ from symdyn.analysis.conservation import sampled_integrals, tangent_space
 from symdyn.analysis.field import Field
 from symdyn.declaration import lookup
 from symdyn.errors import DeclarationError
+from symdyn.simulation.dataset import attributes
 
 __all__ = ["BranchCurve", "Place"]
 
 #: Corrections below this, in scaled coordinates, end Newton's method.
 CONVERGED = 1e-11
+#: Of the place of special points on a step.
+PRECISION = 1e-14
 #: Share of its largest size so far that a state is measured by at least.
 FLOOR = 1e-2
 
@@ -53,6 +58,9 @@ class BranchCurve:
         self.field, self.p, self.log, self.length = field, p.copy(), log, length
         self.symbol = lookup(parameter, field.system.parameters, "parameter")
         self.index = field.system.parameters.index(self.symbol)
+        #: Of how many coordinates the length of a step is the root mean square.
+        self.coordinates = len(field.states) + 1
+        self.precision = PRECISION
         self.largest = np.zeros(len(field.states))
         self.integrals = np.empty((0, self.largest.size))
         self.totals = np.empty(0)
@@ -158,6 +166,19 @@ class BranchCurve:
 
     def eigenvalues(self, place: Place) -> np.ndarray:
         return self.field.eigenvalues(place.x, self.row(place.q), self.basis)
+
+    def variables(self, places: Sequence[Place]) -> dict[str, Any]:
+        """The states at places, as variables of a dataset."""
+        return {name: ("point", np.array([p.x[i] for p in places])) for i, name in enumerate(self.field.system.names)}
+
+    @property
+    def labels(self) -> Mapping[str, Any]:
+        """Coordinates of those variables."""
+        return {}
+
+    def attributes(self, **facts: Any) -> dict[str, Any]:
+        """Attributes of a dataset of the curve."""
+        return attributes(self.field.system, **facts)
 
     def regularity(self, place: Place, other: Place) -> float:
         """Smallest singular value of the derivatives against that at another point: zero where branches cross."""

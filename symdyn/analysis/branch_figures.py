@@ -29,7 +29,8 @@ MARKS = {
 def plot_continuation(*branches: xr.Dataset, state: Any = None) -> Figure:
     """Branches of steady states and of limit cycles against the parameter, with their special points.
 
-    Of cycles the greatest and the least value of the state are drawn, and the period below.  Stable ones are solid lines.
+    Of cycles the greatest and the least value of the state are drawn, and the period below; of fields the root mean square over
+    the positions.  Stable ones are solid lines.
 
     Parameters
     ----------
@@ -58,6 +59,7 @@ def plot_continuation(*branches: xr.Dataset, state: Any = None) -> Figure:
     ['x', 'period']
     """
     parameter = _parameter(branches)
+    branches = tuple(b if "node" in b.dims else _sizes(b) for b in branches)
     states = [str(n) for n in branches[0].data_vars if str(n) in _states(branches[0])]
     name = states[0] if state is None else str(name_of(state))
     missing = next((b for b in branches if name not in _states(b)), None)
@@ -83,7 +85,7 @@ def plot_continuation(*branches: xr.Dataset, state: Any = None) -> Figure:
             _marks(top, at, values, branch["special"].values, shown)
     if shown:
         top.legend(list(shown.values()), list(shown), frameon=False, fontsize=8)
-    top.set_ylabel(name)
+    top.set_ylabel(f"root mean square of {name}" if branches[0][name].attrs.get("spread") else name)
     axes[-1, 0].set_xlabel(parameter)
     if periodic:
         axes[1, 0].set_ylabel("period")
@@ -102,6 +104,13 @@ def _parameter(branches: tuple[Any, ...]) -> str:
     if len(names) != 1:
         raise DeclarationError(f"expected one branch or more of one parameter, got {', '.join(names) or 'none'}")
     return names[0]
+
+
+def _sizes(branch: xr.Dataset) -> xr.Dataset:
+    """A branch with the root mean square over all positions in the place of each field."""
+    spread = {n: [d for d in v.dims if d != "point"] for n, v in branch.data_vars.items() if len(v.dims) > 1}
+    found = {n: ((branch[n] ** 2).mean(dims) ** 0.5).assign_attrs(spread=1) for n, dims in spread.items()}
+    return branch.assign(found)
 
 
 def _states(branch: xr.Dataset) -> list[str]:

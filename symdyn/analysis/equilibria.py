@@ -10,6 +10,7 @@ import xarray as xr
 
 from symdyn.analysis.conservation import exact_integrals, sampled_integrals, tangent_space
 from symdyn.analysis.field import Field
+from symdyn.analysis.field_states import field_steady_states
 from symdyn.analysis.polynomials import NotAlgebraic, exact, polynomial_system
 from symdyn.analysis.search import search
 from symdyn.analysis.zeros import all_zeros
@@ -33,10 +34,11 @@ def steady_states(
     initial: Mapping[Any, Any] | None = None,
     real: bool = True,
     positive: bool | Sequence[Any] | None = None,
-    starts: int = 256,
+    starts: int | None = None,
     seed: int = 0,
+    grid: Any = None,
 ) -> xr.Dataset:
-    r"""Every steady state, :math:`f(x, p) = 0`, and whether it is stable.
+    r"""Every steady state, :math:`f(x, p) = 0`, and whether it is stable; several of fields.
 
     For right-hand sides that are rational functions of the states all isolated real solutions are found, and counted:
     ``attrs["complete"]`` is 1 if as many were found as there are, and otherwise ``attrs["notes"]`` says what is wanting.
@@ -51,21 +53,28 @@ def steady_states(
     equations also starts from moments of log-normal distributions, from steady states of the first two moments, and from
     late times of solutions.
 
+    Of fields on a grid or on finite elements those states are found that damped Newton iterations with sparse factors come to
+    from the initial values, then, by deflation, from perturbations along the unstable eigenvectors of those found, and from
+    random smooth ones.  They take what is conserved from the initial values, and along periodic axes one of all shifts.
+
     Parameters
     ----------
-    system : ODESystem or DiscreteSystem
+    system : ODESystem, DiscreteSystem or PDESystem
         Autonomous.  For a map the steady states are its fixed points.
     parameters : mapping, optional
         Values by symbol or name over the defaults of the system; arrays make a sweep, as in `symdyn.simulate`.
     initial : mapping, optional
         Values of the states from which conserved quantities are computed: steady states are then those that can be reached.
-        Needed if the system has linear first integrals, unless it has initial values of its own.
+        Needed if the system has linear first integrals, unless it has initial values of its own.  Of fields: where the search
+        begins, as in `symdyn.simulate`.
     real : bool
         Leave out complex steady states of algebraic systems.
     positive : bool or sequence of states, optional
         Keep steady states alone where all states, or those named, are not negative.
     starts, seed : int
-        Of the search.
+        Of the search: 256 starting points, for fields 16.
+    grid : int or sequence of int, optional
+        Cells along each axis, of fields without a grid; also a system of `PDESystem.discretize` has one.
 
     Returns
     -------
@@ -73,7 +82,9 @@ def steady_states(
         A variable for each state and observable with dims (sweeps..., ``branch``), ``stable``, the eigenvalue of the
         Jacobian with largest real part (for a map: largest modulus) as ``eigenvalue_real`` and ``eigenvalue_imag``, and
         ``residual``, the largest ``|f|``.  Branches are sorted by the first state; in a sweep they are padded with NaN.
-        Attributes: ``complete`` (0 or 1), ``method``, ``notes``, ``parameters`` and how it was made.
+        Attributes: ``complete`` (0 or 1), ``method``, ``notes``, ``parameters`` and how it was made.  Fields have their
+        positions as further dims, and ``unstable`` is the number of growing modes among the eight rightmost; the stable and
+        larger ones come first.
 
     Raises
     ------
@@ -97,7 +108,29 @@ def steady_states(
     >>> found = steady_states(sd.ODESystem({x: r * x - x**3}), {r: 4})
     >>> found.x.values.tolist(), found.stable.values.tolist()
     ([-2.0, 0.0, 2.0], [True, False, True])
+
+    The same equation on an interval of length pi with u = 0 at both ends has, for r = 2, zero and two more states:
+
+    >>> fisher = sd.PDESystem.from_text("u' = laplacian(u) + 2*u - u**3", domain=(0, 3.14159265), boundary=sd.Dirichlet(0))
+    >>> found = steady_states(fisher, initial={"u": 1}, grid=20)
+    >>> found.u.mean("x").values.round(2).tolist(), found.unstable.values.tolist()
+    ([0.76, -0.76, -0.0], [0, 0, 1])
     """
+    if "fields" in system.parts:
+        if not real:
+            raise DeclarationError("real=False belongs to algebraic systems of numbers; fields have real states alone")
+        return field_steady_states(
+            system,
+            parameters,
+            initial=initial,
+            grid=grid,
+            positive=positive,
+            starts=16 if starts is None else starts,
+            seed=seed,
+        )
+    if grid is not None:
+        raise DeclarationError(f"grid= belongs to systems of fields; a {type(system).__name__} has none")
+    starts = 256 if starts is None else starts
     field = Field(system)
     clash = [s for s in (*system.names, *(o.name for o in system.observables)) if s in (*COLUMNS, "branch")]
     if clash:

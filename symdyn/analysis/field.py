@@ -14,8 +14,9 @@ from symdyn.codegen.differentiate import derivatives
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import Lowering, lower
 from symdyn.codegen.program import Program
-from symdyn.declaration import derivative, lookup, numeric_values
+from symdyn.declaration import lookup, numeric_values
 from symdyn.errors import DeclarationError
+from symdyn.gradients import gradients
 from symdyn.system import System
 
 __all__ = ["Field", "parameter_row"]
@@ -78,7 +79,7 @@ class Field:
     def slope(self, x: np.ndarray, p: np.ndarray, parameter: sp.Symbol) -> np.ndarray:
         """Derivatives by one parameter, (..., n)."""
         if parameter not in self._slopes:
-            entries = [derivative(e, parameter) for e in self.expressions]
+            entries = [of.get(parameter, sp.S.Zero) for of in gradients(self.expressions, [parameter])]
             self._slopes[parameter] = lower(f"slope{len(self._slopes)}", self._blocks, entries, [""] * len(entries))
         return self._run(self._slopes[parameter], x, p)
 
@@ -94,7 +95,9 @@ class Field:
         bad = ~np.isfinite(found).all(axis=-1) & np.isfinite(x).all(axis=-1)
         if bad.any():  # products of high powers may overflow though their ratios do not
             found[bad] = _evaluated(
-                program, x[bad].astype(np.longdouble), np.broadcast_to(p, (*x.shape[:-1], p.shape[-1]))[bad]
+                program,
+                x[bad].astype(np.clongdouble if np.iscomplexobj(x) else np.longdouble),
+                np.broadcast_to(p, (*x.shape[:-1], p.shape[-1]))[bad],
             )
         return found
 
@@ -141,7 +144,7 @@ def _evaluated(program: Program, x: np.ndarray, p: np.ndarray) -> np.ndarray:
     states = [x[..., i] for i in range(x.shape[-1])]
     with np.errstate(all="ignore"):
         values = evaluate(program, [], states, [p[..., i] for i in range(p.shape[-1])])
-        found = np.empty((*x.shape[:-1], len(values)))
+        found = np.empty((*x.shape[:-1], len(values)), complex if np.iscomplexobj(x) else float)
         for k, v in enumerate(values):
             found[..., k] = v
     return found

@@ -11,11 +11,13 @@ import xarray as xr
 
 from symdyn.analysis.branch import BranchCurve, Place
 from symdyn.analysis.field import Field, parameter_row
+from symdyn.analysis.field_branch import FieldCurve
+from symdyn.analysis.field_states import FieldRest
 from symdyn.analysis.linearisation import read_state
 from symdyn.analysis.special_points import Special, special_points
 from symdyn.analysis.starts import values_at
 from symdyn.errors import DeclarationError
-from symdyn.simulation.dataset import attributes, listed_values
+from symdyn.simulation.dataset import listed_values
 from symdyn.system import System
 
 __all__ = ["Branch", "continuation", "follow", "read_span"]
@@ -32,7 +34,7 @@ GROWTH = 1e15
 class Branch:
     """A followed curve: its points, what was found on the way, and why it ended at either end."""
 
-    curve: BranchCurve
+    curve: BranchCurve | FieldCurve
     places: list[Place]
     specials: list[Special | None]
     ends: tuple[str, str]
@@ -49,19 +51,21 @@ def continuation(
     log: bool | None = None,
     step: float = 0.1,
     points: int = 5000,
+    grid: Any = None,
+    switch: int | None = None,
 ) -> xr.Dataset:
     r"""Follow a branch of steady states by pseudo-arclength continuation, in both directions from a start.
 
     Parameters
     ----------
-    system : ODESystem or DiscreteSystem
+    system : ODESystem or PDESystem
     parameter : symbol or str
         The parameter that varies.
     span : (low, high)
         Its range.
     start : mapping or Dataset
         A steady state: a value for each state, or one that was found by `steady_states`, ``found.isel(branch=0)``, or on
-        another branch, ``branch.isel(point=7)``.
+        another branch, ``branch.isel(point=7)``.  Of fields: initial values as for `symdyn.simulate`, or such a dataset.
     parameters : mapping, optional
         Values of the other parameters, over those at which `start` was found, over the defaults of the system.
     at : float, optional
@@ -73,6 +77,11 @@ def continuation(
         Longest step relative to the sizes of the states and of the parameter (of its span if `log` is false).
     points : int
         Most points in each direction.
+    grid : int or sequence of int, optional
+        Cells along each axis, of fields without a grid.
+    switch : int, optional
+        Of fields: `start` is a branch point, such as a Turing point, and the branch that crosses there along this one of the
+        eigenvectors with eigenvalue zero is followed, 0 for the first.
 
     Returns
     -------
@@ -91,6 +100,11 @@ def continuation(
     ----------
     Keller, Applications of Bifurcation Theory (1977) 359-384; Govaerts, Numerical Methods for Bifurcations of Dynamical
     Equilibria (2000), chapters 2 to 4.
+
+    Notes
+    -----
+    Fields are stepped on with sparse bordered equations, and of the eigenvalues the eight rightmost that are found by shift
+    and inversion are looked at.
 
     Examples
     --------
@@ -111,19 +125,43 @@ def continuation(
     >>> branch = continuation(cusp, r, (-1, 1), start=found.isel(branch=0))
     >>> branch.r.values[(branch.special == "fold").values].round(9).tolist()
     [0.25, -0.25]
+
+    u = 0 on an interval of length pi loses its stability to sin(x) at r = 1, and to sin(2x) at r = 4; the former pattern:
+
+    >>> fisher = sd.PDESystem.from_text("u' = laplacian(u) + r*u - u**3", domain=(0, 3.14159265), boundary=sd.Dirichlet(0))
+    >>> rest = continuation(fisher, "r", (0, 5), start={"u": 0}, grid=32)
+    >>> crossings = rest.isel(point=(rest.special == "branch point").values)
+    >>> crossings.r.values.round(1).tolist()
+    [1.0, 4.0]
+    >>> pattern = continuation(fisher, "r", (0, 5), start=crossings.isel(point=0), switch=0)
+    >>> bool(pattern.stable[1]), bool((pattern.u.max("x") ** 2 < pattern.r).all())
+    (True, True)
     """
-    field = Field(system)
-    if field.is_map:
-        raise DeclarationError("continuation follows steady states of an ODESystem; fixed points of maps are not covered yet")
     low, high, log = read_span(span, log)
     values = values_at(system, start, parameters)
-    row = parameter_row(system, values, without=None if _given(system, values, parameter) else parameter)
-    curve = BranchCurve(field, parameter, row, log=log, length=high - low)
+    given = _given(system, values, parameter)
+    curve: BranchCurve | FieldCurve
+    if "fields" in system.parts:
+        values = values if given else {**values, getattr(parameter, "name", parameter): low if at is None else at}
+        rest = FieldRest(system, start, values, grid)
+        curve, state = FieldCurve(rest, parameter, log=log, length=high - low), rest.starts[0]
+    elif grid is not None or switch is not None:
+        raise DeclarationError(f"grid= and switch= belong to systems of fields; a {type(system).__name__} has none")
+    else:
+        field = Field(system)
+        if field.is_map:
+            raise DeclarationError(
+                "continuation follows steady states of an ODESystem; fixed points of maps are not covered yet"
+            )
+        row = parameter_row(system, values, without=None if given else parameter)
+        curve, state = BranchCurve(field, parameter, row, log=log, length=high - low), read_state(system, start)
+    row = curve.p
     own = float(row[curve.index])
     value = at if at is not None else (own if low <= own <= high else low)
     if not low <= value <= high:
         raise DeclarationError(f"the branch starts at {curve.symbol} = {value:g}, outside the span ({low:g}, {high:g})")
-    branch = follow(curve, read_state(system, start), value, (low, high), step=step, points=points)
+    begin = curve.begin(state, curve.q(value), **({} if switch is None else {"switch": switch}))
+    branch = follow(curve, begin, (low, high), step=step, points=points)
     return branch_dataset(branch)
 
 
@@ -155,10 +193,9 @@ def read_span(span: Sequence[float], log: bool | None) -> tuple[float, float, bo
 
 
 def follow(
-    curve: BranchCurve, x: np.ndarray, value: float, span: tuple[float, float], *, step: float = 0.1, points: int = 5000
+    curve: BranchCurve | FieldCurve, begin: Place, span: tuple[float, float], *, step: float = 0.1, points: int = 5000
 ) -> Branch:
-    """The branch through a steady state, within the span."""
-    begin = curve.begin(x, curve.q(value))
+    """The branch through a place, within the span."""
     halves = []
     for sign in (-1.0, 1.0):
         first = Place(begin.x, begin.q, sign * begin.tangent, begin.scale)
@@ -174,13 +211,13 @@ def follow(
 
 
 def _march(
-    curve: BranchCurve, place: Place, span: tuple[float, float], longest: float, points: int
+    curve: BranchCurve | FieldCurve, place: Place, span: tuple[float, float], longest: float, points: int
 ) -> tuple[list[Place], list[Special | None], str]:
     """Points in one direction, special ones among them, and why the continuation ended."""
     places: list[Place] = [place]
     specials: list[Special | None] = [None]
     bounds = sorted(curve.q(v) for v in span)
-    longest *= float(np.sqrt(place.x.size + 1))  # a root mean square over the coordinates
+    longest *= float(np.sqrt(curve.coordinates))  # a root mean square over them
     length = longest / 20
     limit = GROWTH * (1 + np.abs(place.x))
     edge = 1e-12 * (abs(bounds[0]) + abs(bounds[1]))
@@ -240,9 +277,7 @@ def branch_dataset(branch: Branch) -> xr.Dataset:
     if places[0].q > places[-1].q:
         places, specials = places[::-1], specials[::-1]
     eigenvalues = [curve.eigenvalues(p) for p in places]
-    data = xr.Dataset()
-    for i, name in enumerate(system.names):
-        data[name] = ("point", np.array([p.x[i] for p in places]))
+    data = xr.Dataset(curve.variables(places), dict(curve.labels))
     data = data.assign_coords({curve.symbol.name: ("point", np.array([curve.value(p.q) for p in places]))})
     data["stable"] = ("point", np.array([curve.field.stable(v) for v in eigenvalues]))
     first = np.array([v[0] if v.size else -np.inf for v in eigenvalues], complex)
@@ -250,5 +285,5 @@ def branch_dataset(branch: Branch) -> xr.Dataset:
     data["special"] = ("point", np.array([s.kind if s else "" for s in specials]))
     data["frequency"] = ("point", np.array([s.frequency if s else np.nan for s in specials]))
     others = listed_values((s.name, v) for s, v in zip(system.parameters, curve.p, strict=True) if s != curve.symbol)
-    data.attrs = attributes(system, parameter=curve.symbol.name, ends="; ".join(branch.ends), parameters=others)
+    data.attrs = curve.attributes(parameter=curve.symbol.name, ends="; ".join(branch.ends), parameters=others)
     return data

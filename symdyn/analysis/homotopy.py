@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from symdyn.analysis.certificates import Polynomials
 from symdyn.analysis.effort import Effort
 from symdyn.analysis.ledger import Ledger
 
-__all__ = ["HomotopyResult", "isolated_zeros", "trackable"]
+__all__ = ["ATTEMPTS", "HomotopyResult", "Paths", "isolated_zeros", "trackable", "tracked_paths"]
 
 #: Paths above which a system is refused.
 MOST_PATHS = 2_000
@@ -41,6 +41,15 @@ class HomotopyResult:
     points: list[list[Any]] = field(default_factory=list)
     complete: bool = True
     notes: list[str] = field(default_factory=list)
+
+
+class Paths(NamedTuple):
+    """Where paths end: (paths, n + 1) complex, which arrived, how far before the end others stood still, and their slopes."""
+
+    ends: np.ndarray
+    arrived: np.ndarray
+    left: np.ndarray
+    slopes: np.ndarray
 
 
 class _Homogeneous:
@@ -181,9 +190,9 @@ def isolated_zeros(
     system = _Homogeneous(square, unknowns, scale)
     ledger = Ledger(system.affine, square, equations, unknowns, nonzero, scale, effort)
     for k in range(ATTEMPTS):
-        with np.errstate(all="ignore"):  # steps that overflow are refused and halved
-            ends, lost = _track(system, rng, effort)
-        ledger.enter(ends)
+        paths = _track(system, rng, effort)
+        ledger.enter(paths.ends[paths.arrived])
+        lost = not paths.arrived.all()
         if ledger.complete() or not (lost or ledger.more_to_find()) or (k and ledger.doubtful):
             break
     complete = ledger.complete()
@@ -191,8 +200,27 @@ def isolated_zeros(
     return HomotopyResult(ledger.points(real), complete, [] if complete else [ledger.why()])
 
 
-def _track(system: _Homogeneous, rng: np.random.Generator, effort: Effort) -> tuple[np.ndarray, int]:
-    """End points (paths, n + 1) of the paths that arrive, and how many do not."""
+def tracked_paths(
+    equations: Sequence[Any], unknowns: Sequence[int], effort: Effort, seed: int
+) -> tuple[Polynomials, np.ndarray, Paths]:
+    """The polynomials in scaled unknowns, :math:`x_i = 2^{s_i} z_i`, the s, and all paths.
+
+    Raises
+    ------
+    OverflowError
+        If following the paths takes too long.
+    """
+    scale = _scales(equations, unknowns)
+    system = _Homogeneous(equations, unknowns, scale)
+    return system.affine, scale, _track(system, np.random.default_rng(seed), effort)
+
+
+def _track(system: _Homogeneous, rng: np.random.Generator, effort: Effort) -> Paths:
+    with np.errstate(all="ignore"):  # steps that overflow are refused and halved
+        return _followed(system, rng, effort)
+
+
+def _followed(system: _Homogeneous, rng: np.random.Generator, effort: Effort) -> Paths:
     degrees = system.degrees
     z = _start(degrees)
     n = system.n
@@ -201,7 +229,7 @@ def _track(system: _Homogeneous, rng: np.random.Generator, effort: Effort) -> tu
     z /= (z @ patch)[:, None]
     count = len(z)
     s, step, streak = np.zeros(count), np.full(count, 0.02), np.zeros(count, int)
-    alive = np.ones(count, bool)
+    alive, left = np.ones(count, bool), np.zeros(count)
 
     def field_at(points: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         f, df = system(points)
@@ -258,6 +286,9 @@ def _track(system: _Homogeneous, rng: np.random.Generator, effort: Effort) -> tu
         # a path that cannot advance ends at a singular solution, close to its last point
         stuck = bad[step[bad] < SHORTEST * np.maximum(1 - s[bad], 1e-4)]
         near = stuck[1 - s[stuck] < 1e-2]
-        s[near] = np.where(1 - s[near] < 1e-2, 2.0, s[near])
+        left[near], s[near] = 1 - s[near], 2.0
         alive[np.setdiff1d(stuck, near)] = False
-    return z[alive], int((~alive).sum())
+    slopes, ended = np.zeros_like(z), np.flatnonzero(left)
+    if ended.size:
+        slopes[ended] = tangent(z[ended], 1 - left[ended])
+    return Paths(z, alive, left, slopes)

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.optimize import brentq, minimize_scalar
 
 from symdyn.analysis.branch import BranchCurve, Place
+from symdyn.analysis.field_branch import FieldCurve
 
 __all__ = ["Special", "locate", "special_points"]
 
@@ -36,7 +37,7 @@ class Special:
     frequency: float = float("nan")
 
 
-def special_points(curve: BranchCurve, a: Place, b: Place, before: np.ndarray, after: np.ndarray) -> list[Special]:
+def special_points(curve: BranchCurve | FieldCurve, a: Place, b: Place, before: np.ndarray, after: np.ndarray) -> list[Special]:
     """Special points between two neighbouring points of a curve, in their order.
 
     A fold is where the tangent has no component along the parameter; a Hopf point where a pair of eigenvalues crosses the
@@ -80,7 +81,11 @@ def special_points(curve: BranchCurve, a: Place, b: Place, before: np.ndarray, a
 
 
 def _zeros(
-    curve: BranchCurve, a: Place, length: float, test: Callable[[Place], float], values: tuple[float, float | None, float]
+    curve: BranchCurve | FieldCurve,
+    a: Place,
+    length: float,
+    test: Callable[[Place], float],
+    values: tuple[float, float | None, float],
 ) -> Iterator[tuple[float, Place]]:
     """Where on the step a test function vanishes, from its values at the ends and in the middle.
 
@@ -111,13 +116,13 @@ def _zeros(
             return
         bounds.insert(1, float(lowest.x))
     for low, high in itertools.pairwise(bounds):
-        at = locate(lambda s: curve.step(a, s), a, (low, high), test)
+        at = locate(lambda s: curve.step(a, s), a, (low, high), test, curve.precision)
         if at is not None:
             yield at
 
 
 def locate(
-    step: Callable[[float], P | None], a: P, between: tuple[float, float], test: Callable[[P], float]
+    step: Callable[[float], P | None], a: P, between: tuple[float, float], test: Callable[[P], float], precision: float = 1e-14
 ) -> tuple[float, P] | None:
     """Where on a part of the step from `a` a test function vanishes; `step` gives the point so far away, or None."""
     low, high = between
@@ -139,7 +144,7 @@ def locate(
     try:
         if ends[0] * ends[1] > 0:
             return None
-        s = float(brentq(value, low, high, xtol=1e-14 * max(abs(length), 1e-3), rtol=1e-14))
+        s = float(brentq(value, low, high, xtol=precision * max(abs(length), 1e-3), rtol=1e-14))
         value(s)
     except ArithmeticError:  # the corrector fails where branches cross: next to it is near enough
         s = min(known, key=lambda at: abs(test(known[at])))

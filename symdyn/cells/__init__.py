@@ -19,9 +19,9 @@ from symdyn.lazy import lazy
 if TYPE_CHECKING:
     from symdyn.cells.exchange import AsymptoticExchange
     from symdyn.cells.figures import animate_colony, draw, plot_bulk, plot_hopf, plot_mode, plot_traces
+    from symdyn.cells.finite_elements import mesh_domain
     from symdyn.cells.full import FullBulkCells
     from symdyn.cells.greens import greens_function
-    from symdyn.cells.meshing import mesh_domain
     from symdyn.cells.modal import neumann_modes
     from symdyn.cells.one_cell import OneCellExchange
     from symdyn.cells.phases import cell_traces, cycle_lengths, extremes, order_parameter, period, phase, phase_lag, synchrony
@@ -33,9 +33,9 @@ __getattr__, __dir__, __all__ = lazy(
     {
         "exchange": ("AsymptoticExchange",),
         "figures": ("animate_colony", "draw", "plot_bulk", "plot_hopf", "plot_mode", "plot_traces"),
+        "finite_elements": ("mesh_domain",),
         "full": ("FullBulkCells",),
         "greens": ("greens_function",),
-        "meshing": ("mesh_domain",),
         "modal": ("neumann_modes",),
         "one_cell": ("OneCellExchange",),
         "phases": ("cell_traces", "cycle_lengths", "extremes", "order_parameter", "period", "phase", "phase_lag", "synchrony"),

@@ -80,7 +80,7 @@ class HopfCondition:
     def matrix(self, parameters: Mapping[Any, float], omega: float) -> np.ndarray:
         r"""The coupled matrix at :math:`i\omega`, (N, N)."""
         bulk = exchange(self.colony, parameters)
-        rest = steady_state(bulk.values, bulk, self._last)
+        rest = steady_state(bulk.values, bulk.still, self._last)
         self._last = rest.u
         problem = CoupledProblem(bulk.values, bulk, rest)
         return problem.matrices(np.array([1j * omega]))[0]

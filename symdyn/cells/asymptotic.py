@@ -28,7 +28,7 @@ def rest(
     """The linear bulk and the steady state as numbers; arguments as of `steady_state`."""
     bulk = exchange(colony, parameters)
     start = None if guess is None else read_guess(guess, cell_names(colony))
-    return bulk, steady.steady_state(bulk.values, bulk, start)
+    return bulk, steady.steady_state(bulk.values, bulk.still, start)
 
 
 def steady_state(colony: BulkCellSystem, parameters: Mapping[Any, Any] | None = None, *, guess: Any = None) -> xr.Dataset:
@@ -133,7 +133,7 @@ def bulk_field(colony: BulkCellSystem, at: Any, parameters: Mapping[Any, Any] | 
     except (TypeError, ValueError):
         raise DeclarationError(f"the points are {at!r}; expected pairs of numbers, [(x, y), ...]") from None
     rows = [
-        -2 * np.pi * bulk.greens.field(points, colony.centers, 1 / d).real @ a
+        -2 * np.pi * bulk.still.greens.field(points, colony.centers, 1 / d).real @ a
         for d, a in zip(bulk.values.diffusion, found.sources, strict=True)
     ]
     return rows[0] if len(rows) == 1 else np.stack(rows)

@@ -177,6 +177,12 @@ class AsymptoticExchange(Exchange):
     def uptake(self) -> np.ndarray:
         return self.values.nu * self.values.efflux.ravel()
 
+    @property
+    def still(self) -> AsymptoticExchange:
+        """The exchange of what is at rest: itself, but for waves over a lattice."""
+        domain = self.values.domain.still
+        return self if domain is self.values.domain else AsymptoticExchange(self.values, greens_function(domain))
+
     def bulk(self, lambdas: np.ndarray) -> np.ndarray:
         """The matrices W of the bulk with its walls.
 

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sps
 
-from symdyn.cells.meshing import read_mesh
 from symdyn.cells.values import CellValues
+from symdyn.elements.matrices import straight_triangles
+from symdyn.elements.meshing import mesh_domain, read_mesh
 from symdyn.errors import DeclarationError
 from symdyn.models.domains import Domain
 
-__all__ = ["BulkMatrices", "FiniteElements"]
+__all__ = ["BulkMatrices", "FiniteElements", "mesh_domain"]
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class FiniteElements:
         :math:`\epsilon`.
     mesh : optional
         None, a level (int: how often a coarse mesh is refined), a size (float: longest edge), 'gmsh', a mapping of options of
-        `symdyn.cells.meshing.mesh_domain`, or a triangular mesh of scikit-fem of the domain with the cells cut out.
+        `symdyn.elements.meshing.mesh_domain`, or a triangular mesh of scikit-fem of the domain with the cells cut out.
 
     Attributes
     ----------
@@ -128,12 +129,7 @@ class FiniteElements:
     @cached_property
     def triangles(self) -> np.ndarray:
         """Straight triangles between all unknowns, four for each element, (4T, 3), counterclockwise: to draw fields."""
-        a, b, c, ab, bc, ac = self.basis.element_dofs
-        x, y = self.points.T
-        turned = (x[b] - x[a]) * (y[c] - y[a]) < (x[c] - x[a]) * (y[b] - y[a])  # scikit-fem sorts corners by their numbers
-        b, c = np.where(turned, c, b), np.where(turned, b, c)
-        ab, ac = np.where(turned, ac, ab), np.where(turned, ab, ac)
-        return np.concatenate([np.stack(t, axis=1) for t in ((a, ab, ac), (ab, b, bc), (ac, bc, c), (ab, bc, ac))])
+        return straight_triangles(self.points, self.basis.element_dofs)
 
     def matrices(self, values: CellValues) -> list[BulkMatrices]:
         """Each species with numbers in place of the parameters.

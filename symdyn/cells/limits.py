@@ -68,7 +68,11 @@ def well_mixed(colony: BulkCellSystem) -> ODESystem:
 
 
 def bounded(colony: BulkCellSystem, what: str) -> None:
-    """Refuse the plane."""
+    """Refuse the plane, and waves over a lattice, whose mean vanishes."""
+    if colony.domain.still is not colony.domain:
+        raise DeclarationError(
+            f"{what} holds for copies in phase, and this lattice has the wave {colony.domain.wave}; take at_wave((0, 0))"  # type: ignore[attr-defined]
+        )
     if isinstance(colony.domain, Plane):
         raise DeclarationError(
             f"{what} needs a bounded domain, and this colony lives in the Plane, whose bulk has no mean; "

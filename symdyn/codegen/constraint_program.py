@@ -20,7 +20,7 @@ from symdyn.system import System
 __all__ = ["consistent", "constraint_program", "constraint_tables", "refine"]
 
 
-def constraint_program(system: System) -> tuple[Program, dict[str, Any]]:
+def constraint_program(system: System, name: str = "constraints") -> tuple[Program, dict[str, Any]]:
     """The residuals of the algebraic equations and of the constraints, then entries of their Jacobians; and their places.
 
     Of the algebraic equations there are the derivatives by the states that they determine, of constraints those by the others.
@@ -53,7 +53,7 @@ def constraint_program(system: System) -> tuple[Program, dict[str, Any]]:
     labels += [
         f"d{i}/d{system.states[(unknowns if i < len(unknowns) else others)[j]]}" for i, j in zip(rows, columns, strict=True)
     ]
-    program = build.program("constraints", [*residuals, *entries], labels)
+    program = build.program(name, [*residuals, *entries], labels)
     return program, {"rows": rows, "columns": columns}
 
 
@@ -74,7 +74,10 @@ def constraint_tables(system: System, places: Mapping[str, Any], address: int) -
 
 
 def consistent(run: Run, batch: Batch, task: Launch, tolerances: Tolerances) -> Batch:
-    """The batch with consistent initial values; the status of trajectories that have none is noted in `run`."""
+    """The batch with consistent initial values; the status of trajectories that have none is noted in `run`.
+
+    Where there are delays, the last function but two and the places ``"begun"`` have the past before the first time in them.
+    """
     values, moments = batch.initial.copy(), np.full(len(batch.initial), batch.times[0])
     parameters = coefficient_rows(task.system, batch.parameters, batch.times)
     _chunk(task, parameters, moments, tolerances, values, run.status, begins=True)
@@ -102,6 +105,7 @@ def _chunk(
     task: Launch, parameters: np.ndarray, moments: np.ndarray, tolerances: Tolerances, values: np.ndarray, status: np.ndarray,
     *, begins: bool,
 ) -> None:  # fmt: skip
-    tables = constraint_tables(task.system, task.facts["constraints"], task.addresses[-1])
+    name, last = ("constraints", -1) if task.facts["delays"] is None else ("begun", -3)
+    tables = constraint_tables(task.system, task.facts[name], task.addresses[last])
     arguments = ConsistentArguments(tables, task.lanes, parameters, moments, tolerances, values, status, int(begins))
     plain_driver("consistent").chunk(arguments)

@@ -55,7 +55,10 @@ class Lagged:
     observed : tuple of int
         Places, among the further parameters, of the `observed_delays`.
     neutral : bool
-        Whether the slope of a state follows from earlier ones: its jumps do not become smoother.
+        Whether the slope of a state, or one that algebraic equations determine, follows from earlier ones: its jumps do not
+        become smoother.
+    least : int
+        After how many delays other jumps are one derivative smoother.
     """
 
     system: System
@@ -66,6 +69,7 @@ class Lagged:
     states: tuple[sp.Symbol, ...]
     observed: tuple[int, ...]
     neutral: bool
+    least: int
 
     @property
     def symbols(self) -> tuple[sp.Symbol, ...]:
@@ -112,11 +116,16 @@ class Lagged:
                       [self.early()[self.symbols[k]] for k in self.observed], list(map(str, self.observed)))  # fmt: skip
         return {
             "begins": begins, "kept": places, "slopes": [k % each for k in range(len(places))], "observed": list(self.observed),
-            "states": [self.system.states.index(s) for s in kept], "order": MOST_SUMS if self.neutral else order,
+            "states": [self.system.states.index(s) for s in kept], "order": MOST_SUMS if self.neutral else order * self.least,
             "rated": self.rated, "bounding": bounding,
             "varying": int(bounding < self.rated), "endless": int(len(constant) < len(times)), "constant": program.as_json(),
             "early": early.as_json(),
         }  # fmt: skip
+
+    def begun(self, parameters: tuple[sp.Symbol, ...]) -> System:
+        """The system with these parameters, its own, as its equations are at the first time."""
+        swap = self.early()
+        return self.system.map_expressions(lambda e: e.xreplace(swap)).replace(parameters=parameters)
 
     def early(self) -> dict[sp.Symbol, sp.Expr]:
         """The delayed values at the first time, in terms of the states there."""
@@ -158,7 +167,7 @@ def looked_up(system: System, *, slopes: bool, until: sp.Basic | None = None) ->
     changed = {"events": tuple(e.mapped(lambda side: side.xreplace(swap)) for e in system.events)} if system.events else {}
     found = Lagged(
         new, None if until is None else until.xreplace(swap), tuple(values), len(rated), slopes,
-        tuple(named[name] for *_, name in places), (), _is_neutral(system),
+        tuple(named[name] for *_, name in places), (), _is_neutral(system), 2 if system.algebraic else 1,
     )  # fmt: skip
     symbols = found.symbols
     return replace(
@@ -170,8 +179,12 @@ def looked_up(system: System, *, slopes: bool, until: sp.Basic | None = None) ->
 def _is_neutral(system: System) -> bool:
     """Whether the rate of change of a state follows from slopes that depend on this state.
 
-    In sensitivities, which take slopes of states that do not depend on them, it does not.
+    In sensitivities, which take slopes of states that do not depend on them, it does not.  A state that algebraic equations
+    determine jumps where the delayed ones in them do; of which it depends on which, all are taken to depend on all.
     """
+    rows, unknown = zip(system.states, system.part("drift"), strict=True), {s.name for s in system.algebraic}
+    if unknown and delays_in([side for s, side in rows if s.name in unknown], unknown):
+        return True
     if not system.slopes:
         return False
     takes, sloped = {}, set()

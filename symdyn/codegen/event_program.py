@@ -28,6 +28,7 @@ __all__ = [
     "dose_times",
     "event_facts",
     "event_programs",
+    "event_rows",
     "event_schedule",
     "event_tables",
     "known_margins",
@@ -84,13 +85,6 @@ def strictly(difference: sp.Expr) -> sp.Expr:
 
 def event_facts(system: System, lagged: Sequence[sp.Symbol] = ()) -> dict[str, Any]:
     """What `event_tables` needs besides the functions, as values that JSON can hold; `lagged` stand for states of the past."""
-    places, states = [0], {s: i for i, s in enumerate(system.states)}
-    targets: list[int] = []
-    for e in system.events:
-        targets += [states[s] for s in e.assignments]
-        places.append(len(targets))
-    delays = _rows([e.delay != 0 for e in system.events], len(targets))
-    priorities = _rows([e.priority is not None for e in system.events], len(targets) + sum(k >= 0 for k in delays))
     moments = [_moments(e, system, lagged) for e in system.events]
     flags = [
         e.persistent * PERSISTENT
@@ -103,7 +97,7 @@ def event_facts(system: System, lagged: Sequence[sp.Symbol] = ()) -> dict[str, A
     times = [(k, *found) for k, listed in enumerate(moments) for found in listed or ()]
     expressions = [e for _, _, sides in times for e in sides]
     return {
-        "first": places, "targets": targets, "delays": delays, "priorities": priorities, "flags": flags,
+        **event_rows(system), "flags": flags,
         "sampled": int(any(listed is None for listed in moments)), "blocks": [len(system.states), len(system.parameters)],
         "times": [[k, kind, [e is not None for e in sides]] for k, kind, sides in times],
         "schedule": lower(
@@ -111,6 +105,25 @@ def event_facts(system: System, lagged: Sequence[sp.Symbol] = ()) -> dict[str, A
             [str(e) for e in expressions if e is not None],
         ).as_json(),
     }  # fmt: skip
+
+
+def event_rows(system: System) -> dict[str, list[int]]:
+    """Where in the values of ``effects`` those of each event are, its delay and priority, and the state of each value.
+
+    >>> import symdyn as sd
+    >>> x, y = sp.symbols("x y")
+    >>> rises = sd.Event(x >= 1, {x: 0, y: 2}, delay=3)
+    >>> event_rows(sd.ODESystem({x: 1, y: 0}, events=[rises, sd.dose(y, 1)]))
+    {'first': [0, 2, 3], 'targets': [0, 1, 1], 'delays': [3, -1], 'priorities': [-1, -1]}
+    """
+    first, states = [0], {s: i for i, s in enumerate(system.states)}
+    targets: list[int] = []
+    for e in system.events:
+        targets += [states[s] for s in e.assignments]
+        first.append(len(targets))
+    delays = _rows([e.delay != 0 for e in system.events], len(targets))
+    priorities = _rows([e.priority is not None for e in system.events], len(targets) + sum(k >= 0 for k in delays))
+    return {"first": first, "targets": targets, "delays": delays, "priorities": priorities}
 
 
 def _rows(there: Sequence[bool], begin: int) -> list[int]:

@@ -68,6 +68,7 @@ class Kernel(ABC):
     """
 
     target: ClassVar[str]
+    counts_events: bool = True
     #: Whether parts of an ensemble may be launched from several threads.
     parallel: ClassVar[bool]
     #: Whether a single trajectory takes long and much memory, as those of fields do.

@@ -11,20 +11,24 @@ from typing import TYPE_CHECKING
 from symdyn.lazy import lazy
 
 if TYPE_CHECKING:
+    from symdyn.derive.adjoints import adjoint
     from symdyn.derive.backward_error import modified_equation
     from symdyn.derive.certificates import Certificate, descent_certificate
     from symdyn.derive.gradient_methods import descent, descent_map
     from symdyn.derive.holding import hold
+    from symdyn.derive.homotopies import homotopy
     from symdyn.derive.signatures import signature
     from symdyn.derive.time_steps import discretize
 
 __getattr__, __dir__, __all__ = lazy(
     __name__,
     {
+        "adjoints": ("adjoint",),
         "backward_error": ("modified_equation",),
         "certificates": ("Certificate", "descent_certificate"),
         "gradient_methods": ("descent", "descent_map"),
         "holding": ("hold",),
+        "homotopies": ("homotopy",),
         "signatures": ("signature",),
         "time_steps": ("discretize",),
     },

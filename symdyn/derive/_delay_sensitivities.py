@@ -53,6 +53,11 @@ class DelayedStates:
         found = sp.Function(self.names[state, column].name)(at)
         if moved == 0:
             return found
+        if self.system.algebraic:
+            raise DeclarationError(
+                f"the delay of {call} moves with {column}; beside algebraic equations, whose states may jump, sensitivities "
+                "follow delays that depend on time and other parameters"
+            )
         if state in self.system.history and state in self.system.initial:
             raise DeclarationError(
                 f"the delay of {call} moves with {column}, and {state} may jump at the first time, as it has a history and an "

@@ -27,7 +27,7 @@ from symdyn.declaration import derivative
 from symdyn.errors import DeclarationError
 from symdyn.pairing import matched
 from symdyn.paths import Path, PathSlope
-from symdyn.system import System
+from symdyn.system import System, delays_in
 from symdyn.text.derivatives import derivative_name
 
 __all__ = ["index_reduced"]
@@ -98,7 +98,8 @@ def _solved(system: Any) -> Any:
         kept = system.constraints[0]
         raise DeclarationError(f"eliminate=True is for systems of index 1; this one has the constraint 0 = {kept}")
     rows = dict(zip(system.states, system.part("drift"), strict=True))
-    assigned = {s for event in system.events for s in event.assignments}
+    past = {call.func.__name__.rstrip("'") for call in system.delays}
+    assigned = {s for event in system.events for s in event.assignments} | {s for s in system.states if s.name in past}
     solutions: dict[sp.Symbol, sp.Expr] = {}
     for z in system.algebraic:
         slope = derivative(rows[z], z)
@@ -193,6 +194,11 @@ class _Reduction:
             raise DeclarationError(
                 f"the algebraic equation 0 = {self.equations[rows[0]]} has to be differentiated, and there are unknown terms "
                 f"({', '.join(map(str, system.unknowns))}); fill them in with with_terms"
+            )
+        if delayed := delays_in([self.equations[k] for k in rows], system.names):
+            raise DeclarationError(
+                f"the algebraic equation 0 = {self.equations[rows[0]]} has to be differentiated, and {delayed[0]} with it; "
+                "with delays algebraic equations determine their states without that: they are of index 1"
             )
         for z in [z for z in self.unknowns if any(self.equations[k].has(z) for k in rows)]:
             name = derivative_name(z.name, 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -46,6 +46,7 @@ def learn(
     window: int | None = None,
     iterations: int = 150,
     decay: float | None = None,
+    penalty: Mapping[str, float] | None = None,
     checkpoint: str | Path | None = None,
     progress: bool | Callable[[str, float], None] | None = None,
 ) -> Learned:
@@ -81,6 +82,13 @@ def learn(
         Most steps of each training.
     decay : float
         :math:`\lambda`, the precision of the normal prior of the weights: 1 by default, of fields 0.1.
+    penalty : mapping, optional
+        Of ODEs: prices :math:`\lambda` that make what is learned cheap for solvers, from ``"error"`` to that of
+        :math:`\sum_j |e_j / s|^2` over all steps between data, with their local errors e (an embedded method of order 3) and
+        the sizes s of the states; ``"local error"``, the same of one random step of each window, times their number; or
+        ``"stiffness"``, of :math:`\sum_j (h_j \sigma_j)^2` with :math:`\sigma_j = |k_s - k_{s-1}| / |Y_s - Y_{s-1}|`.  They
+        stand against the sum of squares of the data, and change little where dense data leave no freedom;
+        `symdyn.analysis.solver_report` has what they achieve.
     checkpoint : str or Path, optional
         A file where what was learned is kept; the same call again reads it.
     progress : bool or callable, optional
@@ -103,7 +111,8 @@ def learn(
 
     References
     ----------
-    Rackauckas et al., arXiv:2001.04385 (universal differential equations).
+    Rackauckas et al., arXiv:2001.04385 (universal differential equations); Pal, Ma, Shah & Rackauckas, ICML (2021), and Pal,
+    Edelman & Rackauckas, AISTATS (2023) (penalties by what solvers know, at all steps and at one).
 
     Examples
     --------
@@ -131,6 +140,10 @@ def learn(
         raise RecoveryError("the system has no unknown terms; put network('f', [x, y])(x, y) into its equations, or use fit")
     given: dict[str, Any] = {"iterations": iterations, "members": members, **({} if decay is None else {"decay": decay})}
     trainer: NeuralODE | FieldPINN
+    if penalty is not None:
+        if hybrid.unmet(["drift"]) is not None:
+            raise RecoveryError("penalty has no effect on the learning of maps and fields, whose steps are given; leave it out")
+        given["penalty"] = dict(penalty) if isinstance(penalty, Mapping) else penalty
     if isinstance(hybrid, PDESystem):
         if heldout or window is not None:
             raise RecoveryError(f"{'heldout' if heldout else 'window'} has no effect on the learning of fields; leave it out")

@@ -16,6 +16,7 @@ from symdyn.errors import DeclarationError
 from symdyn.figure_style import styled
 from symdyn.film import chosen_frames, film_path, write_film
 from symdyn.grids._figure_choice import cut, field_of, nearest_times
+from symdyn.grids._figure_meshes import mesh_maps, refuse_mesh
 from symdyn.grids._figure_parts import axis_label, colours_of, coordinates, edges, image, time_label, value_label
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ def snapshots(
     columns: int | None = None,
 ) -> Figure:
     """A field at several times: lines of one figure in one dimension, maps beside each other with one scale in two.
+
+    Fields on finite elements are drawn on their triangles.
 
     Parameters
     ----------
@@ -72,6 +75,8 @@ def snapshots(
     places = nearest_times(shown, times)
     colours = colours_of(shown.values[places], limits, cmap)
     t = shown["time"].values
+    if "vertex" in shown.dims:
+        return mesh_maps(data, shown, places, colours, columns)
     if shown.ndim == 2:
         return _lines(shown, places, colours, cmap)
     many = len(places)
@@ -145,6 +150,7 @@ def space_time(
     [0.0, 2.0]
     """
     shown = field_of(data, field, "space_time")
+    refuse_mesh(shown, "space_time")
     title = ""
     if shown.ndim == 3:
         shown, title = cut(shown, at)
@@ -212,6 +218,7 @@ def animate(
     """
     target = film_path(path)
     shown = field_of(data, field, "animate")
+    refuse_mesh(shown, "animate")
     t = shown["time"].values
     colours = colours_of(shown.values, limits, cmap)
     bounds = [edges(c) for c in coordinates(shown)]

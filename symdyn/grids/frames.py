@@ -18,10 +18,10 @@ from symdyn.models.operators import components, varies
 from symdyn.models.pde import PDESystem
 from symdyn.simulation.frames import Frame, Variable
 
-__all__ = ["GridFrame", "field_frame", "grid_frame", "observer_of"]
+__all__ = ["GridFrame", "grid_field_frame", "grid_frame", "observer_of"]
 
 
-def field_frame(pde: PDESystem, initial: Mapping[Any, Any] | None, times: np.ndarray, grid: Any = None) -> GridFrame:
+def grid_field_frame(pde: PDESystem, initial: Mapping[Any, Any] | None, grid: Any = None) -> GridFrame:
     """Initial values and variables of fields, on a grid of `discretize` with so many cells.
 
     Parameters
@@ -29,8 +29,6 @@ def field_frame(pde: PDESystem, initial: Mapping[Any, Any] | None, times: np.nda
     pde : PDESystem
     initial : mapping or None
         As for `symdyn.simulate`.
-    times : (T,) float64
-        Output times, in the unit of time.
     grid : int or sequence of int, optional
         Cells along each axis; by default the shape of the initial arrays.
 
@@ -46,7 +44,7 @@ def field_frame(pde: PDESystem, initial: Mapping[Any, Any] | None, times: np.nda
     Examples
     --------
     >>> pde = PDESystem.from_text("u' = -u; u(0) = 1", domain=(0, 1))
-    >>> field_frame(pde, {"u": np.ones(5)}, np.zeros(1)).system.shape
+    >>> grid_field_frame(pde, {"u": np.ones(5)}).system.shape
     (5,)
     """
     return GridFrame(discretize(pde, shape_of(pde, initial) if grid is None else grid), initial)
@@ -102,7 +100,7 @@ class GridFrame(Frame):
     system: GridSystem
 
     def __init__(self, system: GridSystem, initial: Mapping[Any, Any] | None) -> None:
-        self.starts = Starts(system, system.centers, initial)
+        self.starts = Starts(system, np.meshgrid(*system.centers, indexing="ij"), initial)
         super().__init__(system, self.starts.given)
         self.skip = frozenset({*system.fields, *self.starts.expressions})
         self.coordinates = {**self.coordinates, **dict(zip((s.name for s in system.space), system.centers, strict=True))}
@@ -138,6 +136,11 @@ class GridFrame(Frame):
         grid = by_value(self.system)
         spread, single = _observables(grid)
         return observer_of(grid, list(spread.values()), list(single.values())) if spread or single else None
+
+    @property
+    def positions(self) -> np.ndarray:
+        """Positions (cells, dimension) of the numbers of each field."""
+        return np.stack([c.ravel() for c in self.starts.centers], axis=1)
 
     @property
     def described(self) -> Mapping[str, Any]:

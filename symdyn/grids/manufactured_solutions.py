@@ -22,7 +22,7 @@ from symdyn.codegen.lower import lower
 from symdyn.declaration import expression, lookup, numeric_values
 from symdyn.errors import DeclarationError
 from symdyn.models.boundary import Condition
-from symdyn.models.operators import AXES, NUMBERS, components, laplacian, mean
+from symdyn.models.operators import AXES, NUMBERS, at, components, laplacian, mean
 from symdyn.models.pde import PDESystem
 from symdyn.parsing import parse_expression
 from symdyn.simulation.run import simulate
@@ -143,6 +143,8 @@ class _Solved:
             return sp.diff(inner[0], self.pde.space[AXES.index(type(e))])
         if isinstance(e, laplacian):
             return sp.Add(*(sp.diff(inner[0], x, 2) for x in self.pde.space))
+        if isinstance(e, at):
+            return inner[0].xreplace(dict(zip(self.pde.space, inner[1:], strict=True)))
         if isinstance(e, NUMBERS):
             return self._integral(inner[0], e) / (_number(self.pde.domain.measure) if isinstance(e, mean) else 1)
         return e.func(*inner)

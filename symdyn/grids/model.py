@@ -19,6 +19,7 @@ from symdyn.codegen.machine_code import Driver
 from symdyn.codegen.program import Program
 from symdyn.errors import DeclarationError
 from symdyn.grids.closures import OPEN
+from symdyn.grids.interpolation import with_weights
 from symdyn.grids.lowering import Passes
 from symdyn.grids.tables import Tables
 from symdyn.grids.walls import MIRROR, PERIODIC
@@ -83,6 +84,11 @@ class GridModel:
         advection: str = "central",
         system: Any = None,
     ) -> None:
+        weighted = with_weights(pde, shape, order)
+        pde, ends, numbers = (
+            pde.map_expressions(weighted),
+            *(None if a is None else [*map(weighted, a)] for a in (ends, numbers)),
+        )
         n = len(pde.fields)
         transport = advection if ends is None else None
         self.pde, self.shape, self.order, self.system = pde, tuple(shape), order, system

@@ -21,6 +21,7 @@ import sympy as sp
 
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
+from symdyn.grids.interpolation import with_weights
 from symdyn.grids.linear_part import LinearPart
 from symdyn.grids.linear_part_axes import axis_modes
 from symdyn.grids.linear_part_terms import numeric_terms
@@ -62,6 +63,11 @@ class SpectralModel:
         ends: Sequence[sp.Expr] | None = None,
         numbers: Sequence[sp.Expr] | None = None,
     ) -> None:
+        weighted = with_weights(pde, shape, None)
+        pde, ends, numbers = (
+            pde.map_expressions(weighted),
+            *(None if a is None else [*map(weighted, a)] for a in (ends, numbers)),
+        )
         self.pde, self.shape, self.dealias = pde, tuple(shape), bool(dealias)
         self.plan = SpectralPlan(pde, ends, numbers)
         self.parameters = pde.parameters

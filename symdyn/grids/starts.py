@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -56,15 +56,27 @@ def sizes_text(pde: PDESystem) -> str:
 class Starts:
     """Initial values by state, evaluated for one trajectory at a time.
 
+    Parameters
+    ----------
+    pde : PDESystem
+    places : sequence of array
+        Positions along each axis of the numbers of a field, of their shape.
+    initial : mapping or None
+    dims : sequence of str, optional
+        Dimensions of that shape; the axes by default.
+
     Attributes
     ----------
     given : dict of Symbol to number or DataArray
         For `make_design`: of scalars their values, of fields which of several arrays is meant.
     """
 
-    def __init__(self, pde: PDESystem, centers: tuple[np.ndarray, ...], initial: Mapping[Any, Any] | None) -> None:
-        self.pde, self.centers = pde, np.meshgrid(*centers, indexing="ij")
+    def __init__(
+        self, pde: PDESystem, places: Sequence[np.ndarray], initial: Mapping[Any, Any] | None, dims: Sequence[str] | None = None
+    ) -> None:
+        self.pde, self.centers = pde, places
         self.shape = self.centers[0].shape
+        self.dims = [s.name for s in pde.space] if dims is None else list(dims)
         if initial is not None and not isinstance(initial, Mapping):
             raise DeclarationError(f"initial must be a mapping such as {{{pde.states[0]}: 1.0}}, got {type(initial).__name__}")
         values: dict[sp.Symbol, Any] = dict(pde.initial)
@@ -104,7 +116,7 @@ class Starts:
         others: tuple[str, ...] = ()
         coords: dict[str, Any] = {}
         if isinstance(value, xr.DataArray):
-            names = [s.name for s in pde.space]
+            names = self.dims
             refuse_over_time(value, state, "field", {*TIMES, pde.time.name} - {*names})
             missing = [n for n in names if n not in value.dims]
             if missing and value.ndim:
@@ -171,6 +183,8 @@ class Starts:
 
     def _check_positions(self, state: sp.Symbol, value: xr.DataArray) -> None:
         """Refuse arrays that say that they belong to other positions."""
+        if self.dims != [s.name for s in self.pde.space]:
+            return
         low, high = self.pde.domain.box
         for axis, s in enumerate(self.pde.space):
             if s.name not in value.coords or value.sizes.get(s.name) != self.shape[axis]:

@@ -73,6 +73,8 @@ class GridSystem(GridVerbs, PDESystem):
         implicit: Mapping[Any, Any] | None = None,
         advection: str = "central",
     ) -> None:
+        if not pde.domain.boxed:
+            raise DeclarationError(f"no grid of cells fills {pde.domain!r}; finite elements do, by mesh(size)")
         shape = tuple(points) if isinstance(points, (Sequence, np.ndarray)) else (points,) * pde.dimension
         if len(shape) != pde.dimension or not all(
             isinstance(n, numbers.Integral) and not isinstance(n, bool) and n > 0 for n in shape

@@ -13,7 +13,7 @@ import numpy as np
 import scipy.sparse as ss
 
 from symdyn.errors import DeclarationError
-from symdyn.leslie._fock import jordan_wigner
+from symdyn.fock import jordan_wigner
 
 __all__ = ["FermionicModel", "fermionic"]
 

@@ -15,7 +15,7 @@ import scipy.sparse as ss
 import sympy as sp
 
 from symdyn.errors import DeclarationError
-from symdyn.leslie._fock import box_ladders, exchanged, occupations, projected
+from symdyn.fock import box_ladders, exchanged, occupations, projected
 from symdyn.leslie.operators import generator
 from symdyn.models.reactions import ReactionNetwork
 

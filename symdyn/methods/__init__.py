@@ -16,6 +16,7 @@ from symdyn.methods.registry import METHODS
 
 if TYPE_CHECKING:
     from symdyn.methods.bdia import Bdia
+    from symdyn.methods.bit_parallel import BitParallel
     from symdyn.methods.branching import Branching
     from symdyn.methods.bs32 import Bs32
     from symdyn.methods.controllers import PID
@@ -45,7 +46,9 @@ if TYPE_CHECKING:
         LeapingOptions,
         MethodOptions,
     )
+    from symdyn.methods.planned import Planned
     from symdyn.methods.pndm import Ipndm, Pndm
+    from symdyn.methods.reversible import ReversibleHeun, ReversibleRk4
     from symdyn.methods.rk4 import Rk4
     from symdyn.methods.rodas4 import Rodas4
     from symdyn.methods.rodas5p import Rodas5p
@@ -65,6 +68,7 @@ METHODS.filled_by(__name__)
 __getattr__, __dir__, __all__ = lazy(
     __name__,
     {
+        "bit_parallel": ("BitParallel",),
         "branching": ("Branching",),
         "bdia": ("Bdia",),
         "ddim": ("Ddim",),
@@ -85,6 +89,7 @@ __getattr__, __dir__, __all__ = lazy(
         ),
         "heun_edm": ("HeunEdm",),
         "obelm": ("OBelm",),
+        "planned": ("Planned",),
         "pndm": (
             "Ipndm",
             "Pndm",
@@ -117,6 +122,7 @@ __getattr__, __dir__, __all__ = lazy(
             "LeapingOptions",
             "MethodOptions",
         ),
+        "reversible": ("ReversibleHeun", "ReversibleRk4"),
         "rk4": ("Rk4",),
         "rodas4": ("Rodas4",),
         "rodas5p": ("Rodas5p",),

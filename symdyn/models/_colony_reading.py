@@ -25,7 +25,7 @@ __all__ = ["check_permeabilities", "geometry", "individual", "kinetics", "permea
 def geometry(domain: Any, radius: Any, centers: Any) -> tuple[np.ndarray, float]:
     """Centers (m, 2) and radius, checked: cells lie inside the domain and apart from each other."""
     if not isinstance(domain, Domain) or domain.dimension != 2:
-        raise DeclarationError(f"the domain is {domain!r}; expected Disk, Rectangle, Polygon or Plane")
+        raise DeclarationError(f"the domain is {domain!r}; expected Disk, Rectangle, Polygon, Plane or Lattice")
     if not isinstance(radius, numbers.Real) or isinstance(radius, bool) or not 0 < float(radius) < 1:
         raise DeclarationError(f"the radius is {radius!r}; expected a number between 0 and 1, small against the domain")
     try:
@@ -42,6 +42,16 @@ def geometry(domain: Any, radius: Any, centers: Any) -> tuple[np.ndarray, float]
         raise DeclarationError(f"{place} is not inside the {type(domain).__name__} with its radius of {radius:g}")
     from scipy.spatial import cKDTree  # not at the top: `import symdyn` stays cheap
 
+    if domain.periods.size:
+        copies = [i * domain.periods[0] + j * domain.periods[1] for i in (-1, 0, 1) for j in (-1, 0, 1) if i or j]
+        for shift in copies:
+            apart = np.hypot(*(points[:, None] - points[None] - shift).transpose(2, 0, 1))
+            if apart.min() < 2 * radius:
+                i, j = (int(k) + 1 for k in np.unravel_index(apart.argmin(), apart.shape))
+                raise DeclarationError(
+                    f"cell {i} overlaps with a copy of cell {j} in the lattice: they are {apart.min():g} apart, two radii are "
+                    f"{2 * radius:g}"
+                )
     pairs = cKDTree(points).query_pairs(2 * radius)
     if pairs:
         i, j = min(pairs)

@@ -185,6 +185,33 @@ class integral(Operator):
     sign = r"\int"
 
 
+class at(Operator):
+    r"""Value of a field at a point, :math:`u(x_0)`: a number at each time, interpolated to the order of the grid.
+
+    Parameters
+    ----------
+    u : Expr
+        A scalar expression of fields.
+    *point : number
+        Where, a number for each axis of the domain.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> pde = sd.PDESystem.from_text("u' = -u", domain=(0, 2), observables={"probe": at(sp.Symbol("u"), 0.3)})
+    >>> data = sd.simulate(pde, [0.0, 1.0], initial={"u": "x**2"}, grid=10, progress=False)
+    >>> float(data.probe.isel(time=0).round(12))
+    0.09
+    """
+
+    nargs: Any = (2, 3, 4)
+
+    def _latex(self, printer: Any, exp: Any = None) -> str:
+        inner, *point = map(printer._print, self.args)
+        text = rf"\left. {inner} \right|_{{{', '.join(point)}}}"
+        return text if exp is None else rf"\left({text}\right)^{{{exp}}}"
+
+
 class vector(Operator):
     """A vector given by its components, one for each axis of the domain.
 
@@ -229,10 +256,12 @@ class dot(Operator):
 
 
 #: Operators by name, and the derivative along each axis.
-OPERATORS: dict[str, type[Operator]] = {c.__name__: c for c in (dx, dy, dz, laplacian, grad, div, mean, integral, vector, dot)}
+OPERATORS: dict[str, type[Operator]] = {
+    c.__name__: c for c in (dx, dy, dz, laplacian, grad, div, mean, integral, at, vector, dot)
+}
 AXES: tuple[type[Operator], ...] = (dx, dy, dz)
 #: Operators that make a number of a field.
-NUMBERS = (mean, integral)
+NUMBERS = (mean, integral, at)
 
 
 def read_operators(e: sp.Expr) -> sp.Expr:
@@ -261,7 +290,7 @@ def read_operators(e: sp.Expr) -> sp.Expr:
 
 
 def components(e: sp.Expr, dimension: int) -> sp.Expr:
-    """The same expression without vectors: of operators only derivatives, `laplacian`, `mean` and `integral` are left.
+    """The same expression without vectors: of operators only derivatives, `laplacian` and those in `NUMBERS` are left.
 
     Raises
     ------

@@ -45,7 +45,7 @@ class BulkCellSystem(ColonyVerbs, SpatialSystem):
 
     Parameters
     ----------
-    domain : Disk, Rectangle, Polygon or Plane
+    domain : Disk, Rectangle, Polygon, Plane or Lattice
     radius : float
         :math:`\epsilon`, of every cell.
     centers : sequence of (x, y)

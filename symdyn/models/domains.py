@@ -33,6 +33,8 @@ class Domain(ABC):
     """
 
     dimension: ClassVar[int] = 2
+    #: Whether grids of cells fill it: its sides are parallel to the axes.
+    boxed: ClassVar[bool] = False
 
     @property
     @abstractmethod
@@ -43,6 +45,16 @@ class Domain(ABC):
     @abstractmethod
     def box(self) -> np.ndarray:
         """Lower and upper corner, (2, dimension)."""
+
+    @property
+    def still(self) -> Domain:
+        """The domain of what is at rest: itself, but for waves over a lattice."""
+        return self
+
+    @property
+    def periods(self) -> np.ndarray:
+        """Vectors along which everything repeats, as rows, (k, 2)."""
+        return np.empty((0, 2))
 
     @abstractmethod
     def distance(self, points: np.ndarray) -> np.ndarray:
@@ -108,6 +120,7 @@ class Interval(Domain):
     start: float
     end: float
     dimension: ClassVar[int] = 1
+    boxed: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         start, end = _numbers(self, start=self.start, end=self.end)
@@ -169,6 +182,7 @@ class Rectangle(Domain):
     width: float
     height: float
     corner: tuple[float, float] = (0.0, 0.0)
+    boxed: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         width, height = _positive(self, width=self.width, height=self.height)

@@ -79,6 +79,11 @@ class ODESystem(FlowVerbs, System):
     at another time, ``X(t - 1).diff(t)``, in text ``x'(t - 1)``, makes a neutral equation; its delay is constant, and its jumps
     stay as large as they are.
 
+    Algebraic equations may contain delays, too, also of the states that they determine, ``0 = z - x - z(t - 1)/2 for z``: such
+    equations are solved with the values of the past put in, anew after every jump.  A state without a history had its
+    consistent initial value all along.  With a history that is not consistent it jumps, at the first time and, unless rates of
+    change alone contain it, at sums of delays after that; outputs there are the values after the jump.
+
     Examples
     --------
     >>> import sympy as sp, symdyn as sd
@@ -183,11 +188,13 @@ class ODESystem(FlowVerbs, System):
             raise DeclarationError(f"{early[0]}, a slope at another time, is in an event; make it a state of an equation")
         if jump := next((s for event in self.events for s in event.assignments if f"{s}'" in sloped), None):
             raise DeclarationError(f"an event sets {jump}, whose slope at another time is in the equations: a jump has none")
-        if self.algebraic and self.delays:
-            raise DeclarationError(
-                f"there are algebraic equations and delays ({self.delays[0]}), which are not integrated together; "
-                "solve the algebraic equations for their states and put these into the rates"
-            )
+        unknown, rows = {*self.algebraic}, zip(self.states, self.drift, strict=True)
+        for call in delays_in([f for s, f in rows if s in unknown], self.names) if unknown else ():
+            if moved := sorted(unknown & call.args[0].free_symbols, key=str):
+                raise DeclarationError(
+                    f"the delay of {call}, in an algebraic equation, depends on {moved[0]}, which these equations determine; "
+                    "let it depend on time, parameters and states with rates of change"
+                )
 
     @classmethod
     def example(cls) -> Self:

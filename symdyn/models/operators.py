@@ -1,8 +1,8 @@
 """Differential operators of fields as sympy functions, and linear forms of expressions in them.
 
 ``dx``, ``dy`` and ``dz`` differentiate along the first, second and third axis, ``laplacian``, ``grad`` and ``div`` along all;
-``mean`` and ``integral`` are numbers, over the entire domain.  Operators are not evaluated when they are written, except
-that derivatives of numbers vanish: `linear_form` finds the linear parts when they are needed.
+``mean`` and ``integral`` are numbers, over the entire domain, and ``at`` is one, at a point of it.  Operators are not evaluated
+when they are written, except that derivatives of numbers vanish: `linear_form` finds the linear parts when they are needed.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from symdyn.models._operator_types import (
     NUMBERS,
     OPERATORS,
     Operator,
+    at,
     components,
     div,
     dot,
@@ -32,6 +33,7 @@ __all__ = [
     "NUMBERS",
     "OPERATORS",
     "Operator",
+    "at",
     "components",
     "derivative_of",
     "div",

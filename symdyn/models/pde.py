@@ -18,7 +18,7 @@ from symdyn.models._pde_reading import mapped, read_domain, read_starts, read_st
 from symdyn.models.boundary import SIDES, Conditions, has_operators, read_conditions
 from symdyn.models.domains import Domain
 from symdyn.models.events import Event, called, declared_events, with_events_of
-from symdyn.models.operators import NUMBERS, Operator, components, laplacian, read_operators, varies
+from symdyn.models.operators import NUMBERS, Operator, at, components, laplacian, read_operators, varies
 from symdyn.models.reaction import rate_text
 from symdyn.models.registry import KINDS
 from symdyn.models.spatial import SpatialSystem
@@ -26,13 +26,13 @@ from symdyn.parsing import ModelText
 from symdyn.paths import Path, PathSlope, with_paths
 from symdyn.system import Equation
 
-__all__ = ["PDESystem"]
+__all__ = ["PDESystem", "check_point"]
 
 SPACE = ("x", "y", "z")
 
 
 class PDESystem(FieldVerbs, SpatialSystem):
-    r"""Fields on an interval or a rectangle, and scalars that they are coupled to.
+    r"""Fields on an interval, a rectangle, a disc or a polygon, and scalars that they are coupled to.
 
     .. math:: \partial_t u_i = f_i(u, \nabla u, \Delta u, \ldots, s, x, t), \qquad
               \dot s_k = g_k(s, \langle h(u) \rangle, t)
@@ -43,7 +43,8 @@ class PDESystem(FieldVerbs, SpatialSystem):
         From each field (a symbol or a name) to its rate.  Rates are made of fields, scalars, parameters, the positions
         ``x`` and ``y``, time, inputs over time (`symdyn.Path`), and the operators `dx`, `dy`, `laplacian`, `grad`, `div`,
         `dot`, `mean`, `integral`.  Undefined functions such as ``f(u)`` are unknown terms.
-    domain : Interval, Rectangle or (start, end)
+    domain : Interval, Rectangle, Disk, Polygon or (start, end)
+        Grids of cells fill the first two (`discretize`), finite elements the others (`mesh`).
     odes : mapping or sequence, optional
         From each scalar to its rate, in which fields occur in `mean` or `integral` only; or the names of those states in
         `equations` that are scalars.
@@ -140,6 +141,8 @@ class PDESystem(FieldVerbs, SpatialSystem):
             if s.name in names:
                 raise DeclarationError(f"{s} is the name of an axis; rename it or pass space= with other names")
         conditions, periodic = read_conditions(boundary, fields, positions)
+        if not domain.boxed:
+            _check_one_wall(conditions, domain)
         start = read_starts(initial, rows)
         # symbols with the name of an axis or a state are replaced by that axis or state
         known = {s.name: s for s in (*positions, *rows, time)}
@@ -378,6 +381,34 @@ class PDESystem(FieldVerbs, SpatialSystem):
 KINDS.register("field", PDESystem)
 
 
+def check_point(node: sp.Expr, system: PDESystem) -> None:
+    """Refuse points that are none of the domain.
+
+    Raises
+    ------
+    DeclarationError
+    """
+    place = node.args[1:]
+    if len(place) != system.dimension:
+        raise DeclarationError(f"{node} has {len(place)} coordinates in a domain of {system.dimension} dimensions")
+    for c, x, low, high in zip(place, system.space, *system.domain.box, strict=True):
+        if not c.is_number or not c.is_real:
+            raise DeclarationError(f"{node} is at {x} = {c}; expected a number, for which the weights of the grid are computed")
+        if not low <= float(c) <= high:
+            raise DeclarationError(f"{node} is at {x} = {c}, outside of the domain from {low:g} to {high:g}")
+
+
+def _check_one_wall(conditions: Mapping[sp.Expr, Conditions], domain: Domain) -> None:
+    """Refuse conditions that differ from side to side, or are periodic, where a domain has no sides."""
+    for target, row in conditions.items():
+        sides = [c for pair in row for c in (("periodic",) if pair == "periodic" else pair)]
+        if "periodic" in sides or any(c != sides[0] for c in sides):
+            raise DeclarationError(
+                f"the boundary of {target} differs from side to side or is periodic; {domain!r} has one wall, with one "
+                "condition for each field, whose value may depend on the position"
+            )
+
+
 def _check(system: PDESystem) -> None:
     """Refuse scalars that vary in space, conditions that depend on fields, and misplaced vectors."""
     symbols = {*system.fields, *system.space}
@@ -389,11 +420,12 @@ def _check(system: PDESystem) -> None:
             )
     for e in system.observables.values():
         components(e, system.dimension)
-    for node in dag.nodes([*system.expressions, *system.observables.values()]):
+    sides = [side for event in system.events for side in event.sides]
+    for node in dag.nodes([*system.expressions, *system.observables.values(), *sides]):
         if isinstance(node, NUMBERS) and node.args[0].has(*NUMBERS):
-            raise DeclarationError(
-                f"{node} nests one mean or integral in another; an inner one is a number and can be factored out"
-            )
+            raise DeclarationError(f"{node} nests one mean, integral or value at a point in another; an inner one is a number")
+        if isinstance(node, at):
+            check_point(node, system)
     for target, row in system.conditions.items():
         for pair in row:
             for condition in pair if pair != "periodic" else ():

@@ -16,6 +16,7 @@ import sympy as sp
 
 from symdyn import dag
 from symdyn.errors import DeclarationError
+from symdyn.grids.interpolation import with_weights
 from symdyn.grids.system import GridSystem
 from symdyn.models.operators import (
     NUMBERS,
@@ -66,8 +67,9 @@ class GridSplit(Split):
         self._atoms: dict[sp.Expr, dict[tuple[sp.Expr, int], float]] = defaultdict(dict)
         self._fluxes: dict[sp.Expr, int] = {}
         self._terms: dict[sp.Expr, _Rates] = {}
+        weighted = with_weights(grid.pde, grid.shape, None if grid.scheme == "spectral" else grid.order)
         for row, rate in enumerate(grid.rates):
-            self._read(row, components(rate, grid.dimension))
+            self._read(row, components(weighted(rate), grid.dimension))
         self.parts = tuple(
             Part(factor, d, _Rates(self, {row: sp.Add(*terms) for row, terms in rows.items()}, factor))
             for (factor, d), rows in self._parts.items()

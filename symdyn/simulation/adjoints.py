@@ -31,7 +31,7 @@ from symdyn.methods.runge_kutta import ExplicitRungeKutta
 from symdyn.models.events import Event, Schedule
 from symdyn.system import System
 
-__all__ = ["AdjointKernel", "Forward"]
+__all__ = ["AdjointKernel", "Forward", "lane_functions"]
 
 #: Steps for which there is room at first.
 ROOM = 256
@@ -98,7 +98,9 @@ class AdjointKernel:
         self.stops = stop_program(self.system.replace(events=()))
         if self.stops is not None:
             _refuse_moving(self.stops, moving)
-        self._functions = _functions(self.system.states, self.system.part("drift"), self.system.time, self.system.parameters)
+        self._functions = lane_functions(
+            self.system.states, self.system.part("drift"), self.system.time, self.system.parameters
+        )
         own = (self.system.time, self.system.states, self.system.parameters)
         self._jumps = [_jump([e.assignments.get(s, s) for s in self.system.states], *own) for e in self.events]
         self._tableau = _tableau(self.scheme)
@@ -274,9 +276,10 @@ class _Functions(NamedTuple):
 
 
 @lru_cache(maxsize=32)
-def _functions(
+def lane_functions(
     states: tuple[sp.Symbol, ...], drift: tuple[sp.Expr, ...], time: sp.Symbol, parameters: tuple[sp.Symbol, ...]
 ) -> _Functions:
+    """Machine code of the right-hand side and of its transposed product, for one lane."""
     rhs = lower("rhs", [("lane", (time,)), ("y", states), ("p", parameters)], drift, [str(s) for s in states])
     pull = adjoint_program("pull", drift, time, states, _weights(states), parameters)
     text = module_text((rhs, pull), 1, llvm.get_process_triple())

@@ -17,9 +17,12 @@ from symdyn.derive.sensitivities import fresh_symbol
 from symdyn.errors import DeclarationError
 from symdyn.gradients import gradients
 from symdyn.methods.options import check_positive, check_whole
+from symdyn.methods.registry import METHODS
+from symdyn.methods.reversible import ReversibleMethod
 from symdyn.parsing import parse_expression
 from symdyn.paths import Path
 from symdyn.simulation.adjoints import AdjointKernel
+from symdyn.simulation.reversed_steps import ReversibleKernel
 from symdyn.system import System
 
 __all__ = ["CostGradient", "gradient"]
@@ -89,8 +92,9 @@ def gradient(
     initial: Mapping[Any, Any] | None = None,
     parameters: Mapping[Any, Any] | None = None,
     method: str = "tsit5",
-    rtol: float = 1e-8,
-    atol: float = 1e-10,
+    rtol: float | None = None,
+    atol: float | None = None,
+    step: float | None = None,
     max_steps: int = 100_000,
 ) -> CostGradient:
     r"""Differentiate a cost of a trajectory by parameters and initial values, with the discrete adjoint of its steps.
@@ -118,11 +122,16 @@ def gradient(
     initial, parameters : mapping, optional
         Numbers over those of the system; initial values may be expressions of parameters, through which is differentiated.
     method : str
-        An explicit Runge-Kutta method whose interpolant needs no further stages: 'tsit5' or 'bs32'.
-    rtol, atol : float
-        Tolerances.
+        An explicit Runge-Kutta method whose interpolant needs no further stages: 'tsit5' or 'bs32'.  Of the reversible methods
+        'reversible-heun' and 'reversible-rk4' no states are kept: the steps are taken back, with memory for two states,
+        however many steps there are.  That is for systems without inputs and events that contract little over the time; where
+        the steps do not lead back, `SimulationError` says so.
+    rtol, atol : float, optional
+        Tolerances of adaptive methods, 1e-8 and 1e-10 unless given.
+    step : float, optional
+        Length of the steps of a reversible method.
     max_steps : int
-        Attempted steps allowed; the states at all of them are kept.
+        Attempted steps allowed; of adaptive methods the states at all of them are kept.
 
     Returns
     -------
@@ -152,9 +161,10 @@ def gradient(
     >>> found  # sum of 2 (x - d) dx/dk, with x = 2 exp(-k t)
     cost 0.00429752, d/dk 0.157376, d/dx -0.0314218
     """
-    check_positive(rtol=rtol, atol=atol)
     check_whole(1, max_steps=max_steps)
     system = _checked(system)
+    scheme = METHODS.get(method)
+    _check_lengths(method, isinstance(scheme, ReversibleMethod), rtol, atol, step)
     times = _times(t)
     known = {**system.defaults, **numeric_values(parameters, system.parameters, "parameter")}
     if missing := [p for p in system.parameters if p not in known]:
@@ -172,12 +182,19 @@ def gradient(
         total = fresh_symbol("integral", taken)
         extended = system.replace(states=(*system.states, total), drift=(*system.part("drift"), rate), initial={})
         starts, last = {**starts, total: sp.S.Zero}, last + total
-    kernel = AdjointKernel(extended, method, set(wanted) & set(numbers))
     row = np.array([known[p] for p in extended.parameters])
     begun = np.array([value_of(starts[s], known) for s in extended.states])
     if wrong := [s for s, v in zip(extended.states, begun, strict=True) if not np.isfinite(v)]:
         raise DeclarationError(f"the initial value of {wrong[0]} is {starts[wrong[0]]}; expected a finite number")
-    run = kernel.forward(begun, row, times, rtol=rtol, atol=atol, max_steps=max_steps)
+    kernel: AdjointKernel | ReversibleKernel
+    run: Any
+    if isinstance(scheme, ReversibleMethod):
+        assert step is not None
+        kernel = ReversibleKernel(extended, scheme, step)
+        run = kernel.forward(begun, row, times, max_steps)
+    else:
+        kernel = AdjointKernel(extended, method, set(wanted) & set(numbers))
+        run = kernel.forward(begun, row, times, rtol=rtol or 1e-8, atol=atol or 1e-10, max_steps=max_steps)
     pulls = np.zeros_like(run.values)
     value, direct = 0.0, np.zeros(len(row))
     for e, at, table in ((last, slice(-1, None), {}), (every, slice(None), columns)):
@@ -196,6 +213,18 @@ def gradient(
     own = {s: _by_start(system, s, initial, known, first) for s in wanted if s not in total_slopes}
     found = {s.name: float(total_slopes[s] if s in total_slopes else own[s]) for s in wanted}
     return CostGradient(float(value), found, run.steps, run.rejected, run.evaluations)
+
+
+def _check_lengths(method: str, reversible: bool, rtol: float | None, atol: float | None, step: float | None) -> None:
+    """Refuse what has no effect on the lengths of steps."""
+    given = {k: v for k, v in {"rtol": rtol, "atol": atol, "step": step}.items() if v is not None}
+    check_positive(**given)
+    idle = [k for k in given if (k == "step") != reversible]
+    if idle:
+        known = "it takes steps of the length step" if reversible else "its steps follow from tolerances"
+        raise DeclarationError(f"{idle[0]} has no effect on {method!r}: {known}; leave it out")
+    if reversible and step is None:
+        raise DeclarationError(f"{method!r} takes steps of one length; give step")
 
 
 def _checked(system: Any) -> System:

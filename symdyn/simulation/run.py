@@ -77,8 +77,8 @@ def simulate(
         Without unknown terms.
     t : (T,) sequence of float
         Output times in the unit of time of the system; the first is the time of the initial values.  They increase, or
-        decrease for the integration of ordinary differential equations backwards in time.  Those of maps and branching
-        processes differ by integers.
+        decrease for the integration of ordinary differential equations backwards in time.  Those of maps, branching processes
+        and automata differ by integers.
     initial, parameters : mapping from symbols or names to values, optional
         Over the defaults of the system, in the units of states and parameters.  A number applies to every trajectory; a list or
         array (n,) becomes a sweep dimension named after the parameter (``x0`` for the initial value of ``x``); a DataArray
@@ -98,8 +98,9 @@ def simulate(
         By default ODEs are integrated by 'dop853', and trajectories that turn out to be stiff are integrated again by
         'rodas5p'; 'taylor' is faster where states and time go through smooth functions alone, and for high accuracy.  SDEs are
         integrated by 'euler-maruyama'.  Reaction networks are simulated exactly, by 'ssa', as are branching processes, by
-        'branching'.  Fields on differences are integrated by 'bs32', and passed on to 'imex' where diffusion would force it to
-        very many steps; spectral schemes and cells in a bulk by 'imex', which treats linear terms implicitly.
+        'branching', and automata, by 'bit-parallel'.  Fields on differences are integrated by 'bs32', and passed on to 'imex'
+        where diffusion would force it to very many steps; spectral schemes and cells in a bulk by 'imex', which treats linear
+        terms implicitly.
     step : float, optional
         Longest step of a fixed-step method, in the unit of time; steps end at the output times.  By default a thousandth of
         the time from the first output to the last.  Methods for fields that treat linear terms implicitly or exactly choose
@@ -208,8 +209,10 @@ def simulate(
         system, method=method, target=target, precision=layout.precision, lanes=layout.lanes, trajectories=design.size,
         inline=layout.inline, until=frame.condition(condition),
     )  # fmt: skip
-    if kernel.target == "cuda" and system.events:
-        frame.count_no_firings("cards do not count how often events happened; use target='cpu'")
+    if system.events and not kernel.counts_events:
+        frame.count_no_firings("cards do not count how often events of networks happened; use target='cpu'")
+    elif system.events and reduce is not None and kernel.target == "cuda":
+        frame.count_no_firings("cards sum up no numbers of events; leave reduce= out, or use target='cpu'")
     given = [name for name, value in {**numbers, "threads": layout.threads}.items() if value is not None]
     reads = kernel.reads_with(given)
     refuse_idle(given, reads, kernel.title + (" in steps of one length" if reads != kernel.reads else ""))
@@ -313,6 +316,6 @@ def _times(t: Any, system: System) -> np.ndarray:
             "output times must be finite and increase strictly, or decrease strictly for integration backwards"
         )
     if system.whole_steps and (np.diff(times) != np.round(np.diff(times))).any():
-        what = "a branching process" if system.map is None else "a map"
+        what = "a map" if system.map is not None else "an automaton" if system.rules is not None else "a branching process"
         raise DeclarationError(f"the times of {what} must differ by integers, such as range(101)")
     return times

@@ -110,7 +110,7 @@ class Ending:
                     f"{', '.join(zero)} {'starts' if len(zero) == 1 else 'start'} at 0, and the closure {system.closure!r} "
                     "divides by means: start from a positive number. "
                 )
-        if self.outcome.code in (CONTRADICTED, INCONSISTENT, SINGULAR) and not system.inputs:
+        if self.outcome.code in (CONTRADICTED, INCONSISTENT, SINGULAR) and not (system.inputs or system.delays):
             return self._residuals()
         langevin = system.diffusion is not None and LANGEVIN in system.provenance
         if langevin and self.outcome.code == NOT_FINITE:

@@ -31,6 +31,7 @@ PARTS: Mapping[str, str] = MappingProxyType(
         "propensities": "reactions",
         "delayed_reactions": "delayed reactions",
         "offspring": "individuals with offspring",
+        "rules": "cells that are 0 or 1",
         "fields": "fields",
         "kinetics": "cells with kinetics of their own",
         "events": "events",
@@ -62,6 +63,7 @@ class Contents(ABC):
     propensities: tuple[sp.Expr, ...] | None = None
     delayed_reactions: tuple[Any, ...] = ()
     offspring: str | None = None
+    rules: tuple[sp.Expr, ...] | None = None
     fields: tuple[sp.Symbol, ...] = ()
     kinetics: tuple[Any, ...] = ()
     events: tuple[Any, ...] = ()

@@ -73,6 +73,8 @@ class System(Displayed):
         The reactions of a network that are completed some time after they begin.
     offspring : str or None
         How individuals of a branching process reproduce.
+    rules : tuple of Expr or None
+        Probabilities that the cells of an automaton are 1 next.
     fields : tuple of Symbol
         States that are functions of position.
     kinetics : tuple

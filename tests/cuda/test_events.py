@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import sympy as sp
+from symdyn_kernels.status import BAD_DELAY
 
 import symdyn as sd
 
@@ -126,11 +127,95 @@ def test_doses_on_a_card(runs):
     assert runs("ended", "passage")[1].tolist() == [6.0]
 
 
+WAITING = """
+v, t, x, y, z, n, k, w, A = sp.symbols("v t x y z n k w A")
+tight = {"rtol": 1e-10, "atol": 1e-12, "progress": False, "on_failure": "nan"}
+
+def both(name, system, times, method="tsit5", **options):
+    for target in ("cpu", "cuda"):
+        run = sd.simulate(system, times, method=method, target=target, **{**tight, **options})
+        for field in ("fired", "fired_at", "status", "first_passage", *system.names):
+            if field in run:
+                results[f"{name} {target} {field}"] = run[field].values
+
+sweep = {"parameters": {w: [0.25, 0.5, 1.3]}}
+# x rises at 1 from 0; what it does after a delay w
+late = sd.ODESystem({x: 1, n: 0}, initial={x: 0, n: 0}, events=sd.Event(x >= 1, {x: 0, n: n + x}, delay=w))
+both("late", late, [0, 1.1, 2.2, 3.3, 4.4], **sweep)
+kept = sd.ODESystem({x: 1, n: 0}, initial={x: 0, n: 0}, events=sd.Event(x >= 1, {x: 0, n: n + x}, delay=w, from_trigger=True))
+both("kept", kept, [0, 1.1, 2.2, 3.3, 4.4], "rodas5p", **sweep)
+# true from 1 to 2 only: what waits for 1.3 is dropped unless it persists
+pulse = {x: sp.cos(t), n: 0}
+for persistent in (True, False):
+    waits = sd.Event(x > 0.5, {n: n + 1}, delay=2.2 * w, persistent=persistent)
+    both(f"persistent {persistent}", sd.ODESystem(pulse, initial={x: 0, n: 0}, events=waits), [0, 2, 4, 9, 16], **sweep)
+    spell = sd.Event((t > 1) & (t < 2), {n: n + 1}, delay=w, persistent=persistent)
+    both(f"spell {persistent}", sd.ODESystem({x: 1, n: 0}, initial={x: 0, n: 0}, events=spell), [0, 1.4, 1.6, 4], **sweep)
+# at the same time, by priority: 2, then 1, then that without
+order = [sd.Event(x >= 1, {y: 10 * y + 3}), sd.Event(x >= 1, {y: 10 * y + 1}, priority=w),
+         sd.Event(x >= 1, {y: 10 * y + 2}, priority=2)]
+both("order", sd.ODESystem({x: 1, y: 0}, initial={x: 0, y: 0}, events=order), [0, 1, 2], parameters={w: [1, 3]})
+# the first of them makes the condition of the other false, which does not persist
+rivals = [sd.Event(x >= 1, {x: 0, y: y + 1}, priority=2), sd.Event(x >= 1, {x: 0, y: y + 100}, persistent=False, priority=1)]
+both("rivals", sd.ODESystem({x: 1, y: 0}, initial={x: 0, y: 0}, events=rivals), [0, 1.5, 2.5, 3.5])
+# true at first, which counts as a change
+begins = [sd.Event(x >= 1, {n: n + 1}, initial=False), sd.Event(t < 5, {n: n + 10}, initial=False, delay=w)]
+both("begins", sd.ODESystem({x: 1, n: 0}, initial={x: 2, n: 0}, events=begins), [0, 1, 2], **sweep)
+both("negative", late, [0, 1.1, 2.2], parameters={w: [0.5, -0.5]})
+falls = sd.Event(x >= 1, {x: x - 1}, delay=w)
+both("crowded", sd.ODESystem({x: 40, n: 0}, initial={x: 0, n: 0}, events=falls), [0, 1, 2, 9], **sweep)
+train = sd.ODESystem({x: 40, n: 0}, initial={x: 0, n: 0}, events=[
+    sd.Event(x >= 1, {x: 0}), sd.Event(x < 0.5, {n: n + 1}, delay=w, record=3)])
+both("train", train, [0, 1, 4, 6], parameters={w: [0.11, 4]})
+ends = sd.ODESystem({x: 1}, initial={x: 0}, events=sd.Event(x >= 1, {x: 5}, delay=w))
+both("ends", ends, [0, 4], until=x > 4, **sweep)
+doses = [sd.dose(A, 1, every=w, times=4, start=0.5), sd.Event(A > 1.2, {n: n + 1}, delay=0.3)]
+both("doses", sd.ODESystem({A: -A, n: 0}, initial={A: 0, n: 0}, events=doses), [0, 1, 2, 3, 4, 5], **sweep)
+noisy = sd.SDESystem({v: 1 - v / 2, n: 0}, {v: 0.3, n: 0}, initial={v: 0, n: 0}, events=[
+    sd.Event(v >= 1, {v: 0, n: n + v}, delay=w, priority=1), sd.Event(v >= 1, {n: n + 100}, priority=2, from_trigger=True)])
+both("noisy", noisy, [0, 2, 4, 8], "euler-maruyama", step=0.01, seed=5, trajectories=3, rtol=None, atol=None, **sweep)
+dosed = sd.ReactionNetwork.from_text("X -> 0, k; at 0 every 2 times 3, X = X + 40; when X > 70, X = 10; k = 0.5; X(0) = 20")
+both("dosed", dosed, [0, 1, 2, 3, 4, 5, 9], "ssa", seed=3, trajectories=4, rtol=None, atol=None)
+stock = sd.DiscreteSystem({A: A + 1}, initial={A: 0}, events=sd.Event(A >= 3, {A: 0}, delay=2))
+both("stock", stock, range(0, 20), "iterate", rtol=None, atol=None)
+"""
+LATE = [
+    "late", "kept", "persistent True", "persistent False", "spell True", "spell False", "order", "rivals", "begins", "negative",
+    "crowded", "train", "ends", "doses", "noisy", "stock", "dosed",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LATE)
+def test_delays_priorities_and_counts_are_those_of_the_processor(simulated, name):
+    found = simulated(WAITING)
+    fields = [key.removeprefix(f"{name} cpu ") for key in found if key.startswith(f"{name} cpu ")]
+    assert {"fired", "status"} - ({"fired"} if name == "dosed" else set()) <= {*fields}
+    for field in fields:
+        if name == "dosed" and field.startswith("fired"):
+            continue  # cards count no events of networks
+        card, cpu = (found[f"{name} {target} {field}"] for target in ("cuda", "cpu"))
+        np.testing.assert_allclose(card, cpu, rtol=1e-8, atol=1e-8, equal_nan=True, err_msg=field)
+
+
+def test_what_waits_on_a_card_acts_when_it_should(simulated):
+    found = simulated(WAITING)
+    waits = np.array([0.25, 0.5, 1.3])
+    np.testing.assert_allclose(found["late cuda fired_at"][:, 0, 0], 1 + waits, rtol=1e-12)
+    np.testing.assert_allclose(found["late cuda n"][:, -1], [3 * 1.25, 2 * 1.5, 2.3], rtol=1e-9)
+    np.testing.assert_allclose(found["kept cuda x"][:, -1], [0.65, 1.4, 2.1], rtol=1e-9)
+    assert found["order cuda y"][:, -1].tolist() == [213, 123]
+    assert found["rivals cuda y"].tolist() == [0, 1, 2, 3]
+    assert found["spell True cuda fired"].ravel().tolist() == [1, 1, 1]
+    assert found["spell False cuda fired"].ravel().tolist() == [1, 1, 0]
+    assert found["begins cuda n"].tolist() == [[1, 11, 11], [1, 11, 11], [1, 1, 11]]
+    assert found["negative cuda status"].tolist() == [0, BAD_DELAY]
+
+
 def test_what_a_card_does_not_follow_is_refused():
     v = sp.Symbol("v")
-    late = sd.ODESystem({v: 1}, events=sd.Event(v >= 1, {v: 0}, delay=1))
-    with pytest.raises(sd.CompileError, match="follows no delays, priorities and other options of events"):
-        sd.compile(late, target="cuda")
+    some = sd.ODESystem({v: 1}, events=[sd.Event(v >= 1, {v: 0}, shuffled=True), sd.Event(v >= 1, {v: 2}, shuffled=True)])
+    with pytest.raises(sd.CompileError, match="puts no events in random order"):
+        sd.compile(some, target="cuda")
 
 
 def test_the_code_of_a_card_compiles_with_events_and_inputs():
@@ -140,3 +225,9 @@ def test_the_code_of_a_card_compiles_with_events_and_inputs():
     assert ".entry" in sd.compile(driven, method="tsit5", target="cuda", until=x > 2).ptx
     noisy = sd.SDESystem({x: u - k * x}, {x: 0.1}, events=driven.events)
     assert ".entry" in sd.compile(noisy, method="euler-maruyama", target="cuda", until=x > 2).ptx
+    late = [
+        sd.Event(x > 1, {x: 0}, delay=k, priority=1, persistent=False),
+        sd.Event(x > 1, {x: x + 1}, from_trigger=True, delay=1),
+    ]
+    assert ".entry" in sd.compile(driven.replace(events=tuple(late)), method="rodas5p", target="cuda").ptx
+    assert ".entry" in sd.compile(noisy.replace(events=tuple(late)), method="euler-maruyama", target="cuda").ptx

@@ -71,9 +71,9 @@ class Stop:
     stop, done = np.zeros(1, np.int64), np.zeros(1, np.int64)
 
 start = launch.start_on_card
-def interrupted(*arguments):
+def interrupted(*arguments, **options):
     Stop.stop[0] = 1
-    return start(*arguments)
+    return start(*arguments, **options)
 
 launch.start_on_card = interrupted
 run = kernel.launch(kernel.empty(6, 2), batch, Options(), signals=Stop)

@@ -12,7 +12,7 @@ import scipy.sparse.linalg
 import sympy as sp
 
 import symdyn as sd
-from symdyn.leslie._fock import jordan_wigner, occupations
+from symdyn.fock import jordan_wigner, occupations
 from symdyn.leslie.fermions import FermionicModel, fermionic
 from symdyn.leslie.many_particles import doi_peliti, second_quantised
 from symdyn.leslie.operators import generator

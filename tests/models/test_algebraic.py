@@ -38,7 +38,7 @@ def test_declaration_reads_expressions_equations_and_functions_of_time():
         ({x: -x}, [y - x], "expected a mapping from each state"),
         ({x: -x}, {y: sp.Eq(x, x)}, "for y is always true"),
         ({x: -x}, {y: "y - x"}, "goes through from_text"),
-        ({x: -sp.Function("x")(t - 1)}, {y: y - x}, r"algebraic equations and delays \(x\(t - 1\)\)"),
+        ({x: -y}, {y: y - sp.Function("x")(t - y)}, r"the delay of x\(t - y\), in an algebraic equation, depends on y"),
     ],
 )
 def test_declarations_that_mean_nothing_are_refused(equations, algebraic, message):

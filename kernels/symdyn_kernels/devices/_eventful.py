@@ -5,8 +5,15 @@ For readers and linters; the joined text of a kernel has the model's own.
 
 from __future__ import annotations
 
-#: Numbers of events; of conditions, with that which ends trajectories; of values that are assigned.
+#: Numbers of events; of conditions, with that which ends trajectories; of values that are assigned, delays and priorities.
 EVENTS, CONDITIONS, ASSIGNED = 1, 1, 1
+#: Of each event: where its values begin and how many there are, and where among these values its delay and priority are, or -1.
+FIRST, SIZES, DELAYS, PRIORITIES = (0,), (1,), (-1,), (-1,)
+#: Whether there are priorities; of each event whether its values are those at its trigger, whether it counts as true before the
+#: first time, and whether it is dropped while it waits when its condition, looked at within steps, is false again.
+PRIORITIZED, FROM_TRIGGER, INITIAL, LOOSE = False, (False,), (True,), (False,)
+#: Room for values of a trigger.
+KEPT = (1, 1)
 #: Room for margins, and for events that wait; rows of the memory, with one for states within a step.
 ROOM, WAITING, ALL_ROWS = 1, 16, 7
 #: Room for parameters, some of which change where there are inputs.
@@ -34,8 +41,8 @@ def effects(lane, y, p, memory, out):
     out[0] = 0.0
 
 
-def assign(e, new, memory):
-    """Let event `e` act on the state in row W, whose number is 1 here."""
+def assign(e, q, new, kept, memory):
+    """Let event `e`, the one at place `q`, act on the state in row W, whose number is 1 here."""
     memory[1, 0] = new[0]
 
 

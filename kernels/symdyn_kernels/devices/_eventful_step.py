@@ -28,8 +28,8 @@ def effects(lane, y, p):
     return (0.0,)
 
 
-def assign(e, y, new):
-    """The states after event `e`."""
+def assign(e, q, y, new, kept):
+    """The states after event `e`, the one at place `q`."""
     return (new[0],) if e == 0 else y
 
 

@@ -2,8 +2,7 @@
 
 Steps end at known times, and just before the first part of a step at which a condition is found to be true, as those of
 `symdyn_kernels.event_search` do; the condition that ends trajectories is the last of those that are looked at.  Peaks between
-the parts, and jumps of a ball that are shorter than the first, are not looked for.  Events have no delays and priorities here,
-and how often they happen is not counted.
+the parts, and jumps of a ball that are shorter than the first, are not looked for.
 """
 
 from __future__ import annotations
@@ -17,6 +16,9 @@ from symdyn_kernels.devices._eventful import (
     CHANGING,
     CONDITIONS,
     EVENTS,
+    INITIAL,
+    KEPT,
+    PRIORITIZED,
     ROOM,
     SAMPLED,
     WAITING,
@@ -44,13 +46,26 @@ from symdyn_kernels.devices._model import (
     margin,
     rhs,
 )
-from symdyn_kernels.devices._prelude import cuda, i64, math, real
+from symdyn_kernels.devices._prelude import cuda, i64, math, real, real64
 from symdyn_kernels.devices.adaptive_steps import attempt, first_step, hold, rejection, stiff_steps, write_step
-from symdyn_kernels.devices.happenings import JUMP, KNOT, enqueue, line_up
+from symdyn_kernels.devices.happenings import (
+    BAD,
+    JUMP,
+    KNOT,
+    begin_count,
+    drop,
+    dropped,
+    next_in_line,
+    next_moment,
+    note,
+    release,
+    trigger,
+)
 from symdyn_kernels.devices.outputs import void
 from symdyn_kernels.devices.rows import EVALUATIONS, REJECTED, STATUS, STEPS
 from symdyn_kernels.shared.roots import MOST_GUESSES, next_guess
 from symdyn_kernels.status import (
+    BAD_DELAY,
     ENDLESS_EVENTS,
     NOT_FINITE,
     STIFF,
@@ -83,25 +98,31 @@ def highest(found, held):
     return most
 
 
-def turn(t, length, p, memory, found, held):
-    """The parts of a step between which a condition turns true, 2 and 2 if none does, and a status."""
+def turned(e, t, count, p, memory, new, held, queue, acts, kept):
+    """The condition of an event turned true, at the state in row `W`; returns how many events wait."""
+    effects((real(t),), W, p, memory, new)
+    return trigger(e, t, count, new, held, queue, acts, kept)
+
+
+def turn(t, length, count, p, memory, found, held, queue, acts, kept):
+    """The parts of a step between which a condition turns true, 2 and 2 if none does; how many events wait, and a status."""
     before = 0.0
     for j in range(len(PARTS)):
         part = PARTS[j]
         place(real(part), memory)
         look(t + part * length, ROWS, p, memory, found)
-        turned = False
+        some = False
         for e in range(CONDITIONS):
             if found[e] != found[e]:
-                return 2.0, 2.0, NOT_FINITE
-            turned = turned or (found[e] >= 0.0 and held[e] == 0)
-        if turned:
-            return before, part, SUCCESS
+                return 2.0, 2.0, count, NOT_FINITE
+            some = some or (found[e] >= 0.0 and held[e] == 0)
+        if some:
+            return before, part, count, SUCCESS
         for e in range(CONDITIONS):
-            if found[e] < 0.0:
-                held[e] = 0
+            if found[e] < 0.0 and held[e] != 0:
+                count = release(e, count, held, queue, acts, kept)
         before = part
-    return 2.0, 2.0, SUCCESS
+    return 2.0, 2.0, count, SUCCESS
 
 
 def locate(a, b, t, length, p, memory, found, held):
@@ -129,7 +150,7 @@ def locate(a, b, t, length, p, memory, found, held):
     return a, b
 
 
-def arrive(t, k, passed, count, stops, p, memory, found, level, held, queue):
+def arrive(t, k, passed, count, stops, p, memory, found, level, new, held, queue, acts, kept):
     """Let inputs change, and events wait, that are known to until `t`.
 
     Returns the time from which to go on, how many stops are passed and events wait, and whether rates of change jump.
@@ -145,8 +166,10 @@ def arrive(t, k, passed, count, stops, p, memory, found, level, held, queue):
             level[e] = found[e]
     for j in range(passed, last):
         what = i64(stops[j, 2, k])
-        if what >= 0:
-            count = enqueue(what, count, queue)
+        if what >= EVENTS:
+            count = dropped(what - EVENTS, count, queue, acts, kept)
+        elif what >= 0:
+            count = turned(what, t, count, p, memory, new, held, queue, acts, kept)
         jumped = jumped or what == JUMP
         if what <= KNOT:
             broken = broken or not smooth(KNOT - what)
@@ -156,46 +179,54 @@ def arrive(t, k, passed, count, stops, p, memory, found, level, held, queue):
         for e in range(EVENTS):
             if broken and found[e] != level[e]:
                 if found[e] >= 0.0 and held[e] == 0:
-                    count = line_up(e, count, queue, held)
-                elif not found[e] >= 0.0:
-                    held[e] = 0
+                    count = turned(e, t, count, p, memory, new, held, queue, acts, kept)
+                elif not found[e] >= 0.0 and held[e] != 0:
+                    count = release(e, count, held, queue, acts, kept)
             level[e] = 0.0
     return t, last, count, jumped or broken
 
 
-def act(t, count, p, memory, found, level, new, held, queue):
-    """Let the events that wait act on the state in row `W`, one after the other; returns how many did, and a status."""
+def act(t, i, count, p, memory, found, level, new, held, queue, acts, kept, aside):
+    """Let the events whose time has come act on the state in row `W`, one after the other.
+
+    Returns how many did, how many wait, and a status.
+    """
     acted = 0
     while count > 0:
         if count > WAITING:
-            return acted, TOO_MANY_EVENTS
-        e = queue[0]
-        count, acted = count - 1, acted + 1
-        for j in range(count):
-            queue[j] = queue[j + 1]
+            return acted, count, BAD_DELAY if count >= BAD else TOO_MANY_EVENTS
+        if PRIORITIZED:
+            effects((real(t),), W, p, memory, new)
+        q = next_in_line(t, count, new, queue, acts)
+        if q < 0:
+            return acted, count, NOT_FINITE if q == -2 else SUCCESS
+        e, acted = queue[q], acted + 1
         effects((real(t),), W, p, memory, new)
-        assign(e, new, memory)
+        assign(e, q, new, kept, memory)
+        count = drop(q, count, queue, acts, kept)
+        note(e, t, i, aside)
         look(t, W, p, memory, found)
         for other in range(EVENTS):
             true = found[other] >= level[other]
             if true and held[other] == 0:
-                count = line_up(other, count, queue, held)
-            elif not true:
-                held[other] = 0
+                count = turned(other, t, count, p, memory, new, held, queue, acts, kept)
+            elif not true and held[other] != 0:
+                count = release(other, count, held, queue, acts, kept)
         if acted > MOST_AT_ONCE:
-            return acted, ENDLESS_EVENTS
-    return acted, SUCCESS
+            return acted, count, ENDLESS_EVENTS
+    return acted, count, SUCCESS
 
 
 def trajectory(
     i, initial, parameters, times, begin, stops, rtol, atol, step_size, control_now, control_before, control_earlier,
-    control_rejected, control_safety, control_shrink, control_grow, max_steps, detect, values, counts, passage,
+    control_rejected, control_safety, control_shrink, control_grow, max_steps, detect, values, counts, passage, aside,
 ):  # fmt: skip
     """Integrate trajectory `i` and leave its values, status and counts."""
     memory, factors = cuda.local.array((ALL_ROWS, N), real), cuda.local.array(FACTORS, real)
     found, level = cuda.local.array(ROOM, real), cuda.local.array(ROOM, real)
     new = cuda.local.array(ASSIGNED, real)
     held, queue = cuda.local.array(ROOM, i64), cuda.local.array(WAITING, i64)
+    acts, kept = cuda.local.array(WAITING, real64), cuda.local.array(KEPT, real)
     relative, absolute, longest = real(rtol), real(atol), real(step_size)
     controller = Control(
         real(control_now), real(control_before), real(control_earlier), real(control_rejected), real(control_safety),
@@ -209,20 +240,25 @@ def trajectory(
     status, due, steps, rejected, outputs, hits, begun = SUCCESS, 1, 0, 0, 0, 0, 0
     count, passed, until, still, latest = 0, 0, end, 0, -math.inf
     following, growth, before, earlier = real(0), controller.grow, real(1), real(1)
-    happens, jumps, over = True, True, False
+    happens, jumps, over, moment = True, True, False, math.inf
+    begin_count(i, aside)
     if UNTIL and begin[i] < 0:
         over, happens, passage[i] = True, False, t
         due = hold(1, i, W, values, memory)
     else:
         look(t, W, p, memory, found)
         for e in range(CONDITIONS):
-            held[e], level[e] = (1 if e < EVENTS and found[e] >= 0.0 else 0), 0.0
+            held[e], level[e] = 0, 0.0
+        for e in range(EVENTS):
+            if found[e] >= 0.0:
+                held[e] = 1
+                if not INITIAL[e]:
+                    count = turned(e, t, count, p, memory, new, held, queue, acts, kept)
     while status == SUCCESS and (due < times.size or happens):
         if happens:  # at t, to the state in W
-            t, passed, count, broken = arrive(t, k, passed, count, stops, p, memory, found, level, held, queue)
-            acted, status = act(t, count, p, memory, found, level, new, held, queue)
+            t, passed, count, broken = arrive(t, k, passed, count, stops, p, memory, found, level, new, held, queue, acts, kept)
+            acted, count, status = act(t, i, count, p, memory, found, level, new, held, queue, acts, kept, aside)
             jumps = jumps or broken or acted > 0
-            count = 0
             if acted > 0:
                 still = still + 1 if t - latest <= STILL * abs(t) else 0
                 latest = t
@@ -241,7 +277,8 @@ def trajectory(
                 level[e] = 0.0
             for e in range(N):
                 memory[Y, e] = memory[W, e]
-            until = min(end, stops[passed, 0, k]) if passed < stops.shape[0] else end
+            moment = next_moment(passed, k, count, stops, acts)
+            until = min(end, moment)
             if jumps:
                 rhs((real(t),), Y, p, memory, K)
                 following = first_step(memory, relative, absolute)
@@ -264,7 +301,7 @@ def trajectory(
             if SAMPLED:
                 dense(t, h, p, memory)
                 prepared, length = True, t_next - t
-                a, b, code = turn(t, length, p, memory, found, held)
+                a, b, count, code = turn(t, length, count, p, memory, found, held, queue, acts, kept)
                 status = code if code != SUCCESS else status
                 if b <= 1.0:
                     a, b = locate(a, b, t, length, p, memory, found, held)
@@ -276,17 +313,20 @@ def trajectory(
                     else:
                         for e in range(EVENTS):
                             if found[e] >= 0.0 and held[e] == 0:
-                                count, level[e] = line_up(e, count, queue, held), -1.0
+                                held[e], level[e] = 1, -1.0
                     if a < 1.0 and (over or b < 1.0):
                         place(real(a), memory)
                         for e in range(N):
                             memory[W, e] = memory[ROWS, e]
                         t_next = t + a * length
+                    for e in range(EVENTS):
+                        if level[e] < 0.0:
+                            count = turned(e, t_next, count, p, memory, new, held, queue, acts, kept)
                     look(t_next, W, p, memory, found)
                     for e in range(EVENTS):
                         level[e] = min(found[e], 0.0) if level[e] < 0.0 else 0.0
-                        if found[e] < level[e]:
-                            held[e] = 0
+                        if found[e] < level[e] and held[e] != 0:
+                            count = release(e, count, held, queue, acts, kept)
             if steps + rejected >= max_steps and t_next < end and not over:
                 status = TOO_MANY_STEPS
             if times[due] <= t_next or over:
@@ -300,7 +340,7 @@ def trajectory(
             for e in range(N):
                 memory[Y, e], memory[K, e] = memory[W, e], memory[LAST, e]
             t = t_next
-            happens = happens or (t == until and not over and passed < stops.shape[0] and stops[passed, 0, k] <= t)
+            happens = happens or (t == until and not over and moment <= t)
         else:
             rejected, growth = rejected + 1, real(1)
             status = rejection(t, following, x, steps + rejected, max_steps)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from symdyn_kernels.constants.events import MOST_AT_ONCE, MOST_STILL, STILL
 from symdyn_kernels.constants.stepping import SLACK
-from symdyn_kernels.devices._eventful import WAITING
+from symdyn_kernels.devices._eventful import INITIAL, KEPT, PRIORITIZED, WAITING
 from symdyn_kernels.devices._eventful_step import (
     CHANGING,
     EVENTS,
@@ -24,14 +24,25 @@ from symdyn_kernels.devices._eventful_step import (
     start,
     triggers,
 )
-from symdyn_kernels.devices._prelude import cuda, i64, math, real
+from symdyn_kernels.devices._prelude import cuda, i64, math, real, real64
 from symdyn_kernels.devices._step import NOISES, SPECIES, STATES, STOPS, step
-from symdyn_kernels.devices.happenings import KNOT, enqueue, line_up
+from symdyn_kernels.devices.happenings import (
+    BAD,
+    KNOT,
+    begin_count,
+    drop,
+    dropped,
+    next_in_line,
+    next_moment,
+    note,
+    release,
+    trigger,
+)
 from symdyn_kernels.devices.outputs import void
 from symdyn_kernels.devices.rows import EVALUATIONS, STATUS, STEPS
 from symdyn_kernels.devices.stepping_draws import increments, record, watched
 from symdyn_kernels.shared.streams import open_stream
-from symdyn_kernels.status import ENDLESS_EVENTS, NOT_FINITE, SUCCESS, TOO_MANY_EVENTS
+from symdyn_kernels.status import BAD_DELAY, ENDLESS_EVENTS, NOT_FINITE, SUCCESS, TOO_MANY_EVENTS
 
 
 def settle(t, y, p, held, level):
@@ -41,16 +52,23 @@ def settle(t, y, p, held, level):
         level[e] = min(found[e], real(0)) if held[e] != 0 else real(0)
 
 
-def happen(t, i, k, passed, count, due, y, p, times, stops, values, held, level, queue):
+def turned(e, t, count, y, p, held, queue, acts, kept):
+    """The condition of an event turned true; returns how many events wait."""
+    return trigger(e, t, count, effects((real(t),), y, p), held, queue, acts, kept)
+
+
+def happen(t, i, k, passed, count, due, y, p, times, stops, values, held, level, queue, acts, kept, aside):
     """Let everything happen that is due at `t`.
 
-    Returns the states, how many stops are passed, how many events acted, and a status.
+    Returns the states, how many stops are passed and events wait, how many acted, and a status.
     """
     was, broken = triggers((real(t),), y, p), False
     while passed < stops.shape[0] and stops[passed, 0, k] <= t:
         what = i64(stops[passed, 2, k])
-        if what >= 0:
-            count = enqueue(what, count, queue)
+        if what >= EVENTS:
+            count = dropped(what - EVENTS, count, queue, acts, kept)
+        elif what >= 0:
+            count = turned(what, t, count, y, p, held, queue, acts, kept)
         if what <= KNOT:
             broken = broken or not smooth(KNOT - what)
             change_input(KNOT - what, passed, k, stops, p)
@@ -60,28 +78,31 @@ def happen(t, i, k, passed, count, due, y, p, times, stops, values, held, level,
         for e in range(EVENTS):
             if LOOKED[e]:
                 if now[e] != was[e] and now[e] >= 0.0 and held[e] == 0:
-                    count = line_up(e, count, queue, held)
-                elif now[e] != was[e] and not now[e] >= 0.0:
-                    held[e] = 0
-    acted, status = 0, SUCCESS
-    while count > 0 and status == SUCCESS:
+                    count = turned(e, t, count, y, p, held, queue, acts, kept)
+                elif now[e] != was[e] and not now[e] >= 0.0 and held[e] != 0:
+                    count = release(e, count, held, queue, acts, kept)
+    acted, status, ready = 0, SUCCESS, True
+    while count > 0 and ready and status == SUCCESS:
         if count > WAITING:
-            status = TOO_MANY_EVENTS
+            status = BAD_DELAY if count >= BAD else TOO_MANY_EVENTS
         else:
-            first = queue[0]
-            count, acted = count - 1, acted + 1
-            for j in range(count):
-                queue[j] = queue[j + 1]
-            y = assign(first, y, effects((real(t),), y, p))
-            found = triggers((real(t),), y, p)
-            for e in range(EVENTS):
-                if LOOKED[e]:
-                    if found[e] >= level[e] and held[e] == 0:
-                        count = line_up(e, count, queue, held)
-                    elif not found[e] >= level[e]:
-                        held[e] = 0
-            if acted > MOST_AT_ONCE:
-                status = ENDLESS_EVENTS
+            q = next_in_line(t, count, effects((real(t),), y, p) if PRIORITIZED else (real(0),), queue, acts)
+            if q < 0:
+                ready, status = False, NOT_FINITE if q == -2 else SUCCESS
+            else:
+                first, acted = queue[q], acted + 1
+                y = assign(first, q, y, effects((real(t),), y, p), kept)
+                count = drop(q, count, queue, acts, kept)
+                note(first, t, i, aside)
+                found = triggers((real(t),), y, p)
+                for e in range(EVENTS):
+                    if LOOKED[e]:
+                        if found[e] >= level[e] and held[e] == 0:
+                            count = turned(e, t, count, y, p, held, queue, acts, kept)
+                        elif not found[e] >= level[e] and held[e] != 0:
+                            count = release(e, count, held, queue, acts, kept)
+                if acted > MOST_AT_ONCE:
+                    status = ENDLESS_EVENTS
     if acted > 0:
         for q in range(due - 1, -1, -1):
             if times[q] < t:
@@ -89,17 +110,18 @@ def happen(t, i, k, passed, count, due, y, p, times, stops, values, held, level,
             record(y, i, q, values)
     for e in range(EVENTS):
         level[e] = real(0)
-    return y, passed, acted, status
+    return y, passed, count, acted, status
 
 
 def trajectory(
     i, initial, parameters, times, streams, begin, stops, rtol, atol, step_size, epsilon, max_steps, seed, detect, fine, values,
-    counts, passage,
+    counts, passage, aside,
 ):  # fmt: skip
     """One trajectory, in one thread."""
     y = tuple(initial[k, i] for k in range(SPECIES)) + tuple(real(0) for k in range(STATES - SPECIES))
     p = load_all(parameters, i, cuda.local.array(CHANGING, real))
     held, queue, level = cuda.local.array(ROOM, i64), cuda.local.array(WAITING, i64), cuda.local.array(ROOM, real)
+    acts, kept = cuda.local.array(WAITING, real64), cuda.local.array(KEPT, real)
     s, spare, stored = open_stream(seed, streams[i]), real(0), False
     one = i if stops.shape[2] > 1 else 0
     t, due, passed, count, taken, acted, still, latest = times[0], 1, 0, 0, 0, 0, 0, -math.inf
@@ -108,13 +130,19 @@ def trajectory(
     if STOPS and over:
         y = tuple(y[k] if k < SPECIES else real(1) if k == SPECIES else real(t) for k in range(STATES))
     due = due if status == SUCCESS else 0
+    begin_count(i, aside)
     if not over and status == SUCCESS:
         found = triggers((real(t),), y, p)
         for e in range(EVENTS):
             held[e], level[e] = 1 if LOOKED[e] and found[e] >= 0.0 else 0, real(0)
-        y, passed, acted, status = happen(t, i, one, passed, count, due, y, p, times, stops, values, held, level, queue)
+        for e in range(EVENTS):
+            if held[e] != 0 and not INITIAL[e]:
+                count = turned(e, t, count, y, p, held, queue, acts, kept)
+        y, passed, count, acted, status = happen(
+            t, i, one, passed, count, due, y, p, times, stops, values, held, level, queue, acts, kept, aside
+        )
     while status == SUCCESS and due < times.size:
-        moment = stops[passed, 0, one] if passed < stops.shape[0] and not over else math.inf
+        moment = next_moment(passed, one, count, stops, acts) if not over else math.inf
         first, target, made = t, min(times[due], moment), 0
         gap = target - first
         wanted = max(1, int(math.ceil((gap if UNIT else gap / step_size) - SLACK)))
@@ -142,13 +170,15 @@ def trajectory(
                 for e in range(EVENTS):
                     if SAMPLES[e]:
                         if new[STATES + e] >= 0.0 and held[e] == 0:
-                            count, happens = line_up(e, count, queue, held), True
-                        elif not new[STATES + e] >= 0.0:
-                            held[e] = 0
+                            count, happens = turned(e, t, count, y, p, held, queue, acts, kept), True
+                        elif not new[STATES + e] >= 0.0 and held[e] != 0:
+                            count = release(e, count, held, queue, acts, kept)
             if happens:
                 settle(t, y, p, held, level)
-                y, passed, acted, status = happen(t, i, one, passed, count, due, y, p, times, stops, values, held, level, queue)
-                count, made = 0, wanted
+                y, passed, count, acted, status = happen(
+                    t, i, one, passed, count, due, y, p, times, stops, values, held, level, queue, acts, kept, aside
+                )
+                made = wanted
                 if acted > 0:
                     still = still + 1 if t - latest <= STILL * abs(t) else 0
                     latest = t

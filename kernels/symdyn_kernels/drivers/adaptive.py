@@ -32,9 +32,11 @@ from symdyn_kernels.delays import (
     past_size,
     propose,
     recall,
+    record_again,
     record_past,
     refuse_unsettled,
     reopen,
+    revisit,
     shorten,
     slope_ahead,
     unsettled,
@@ -215,6 +217,17 @@ def pass_jumps(delays, past, W, ended, who, fresh, counts, lanes):
     return due
 
 
+@njit(**HELPER)
+def resume(constraints, solving, l, y, n, W, pb, lanes, tolerances, output, lagged):
+    """Make the states of a lane at address `y` consistent at its time, also in the outputs there; returns a status."""
+    if lagged is not None:
+        delays, past = lagged
+        revisit(delays, past, lanes[T], y, l, l + 1, W, pb)
+    code = make_consistent(constraints, solving, l, lanes[T], y, W, pb, tolerances, False)
+    record(output, code, ld(lanes[T], l), l, y, n, W)
+    return code
+
+
 @njit(signature(AdaptiveArguments), **HELPER)
 def chunk(arguments):
     """Integrate all trajectories of `arguments`, an `Adaptive`; returns the iterations of the loop."""
@@ -273,6 +286,8 @@ def chunk(arguments):
         begun, crowded = np.zeros(W, np.int64), 0.0
         past = past_memory(delays, DEGREE, n, W, tolerances, buffer.ctypes.data + 8 * (buffer.size - past_size(delays, n, W)))
         lagged = delays, past
+        solved = (constraints, solving, tolerances) if ALGEBRAIC else None
+        recorded = ALGEBRAIC or delays.observed.size > 0
     else:
         lagged = None
     waiting, live, iterations, wrong = min(W, last), min(W, last), 0, 0
@@ -286,9 +301,7 @@ def chunk(arguments):
                 status[l] = happen(events, happening, l, l, fb + 8 * yb, n, W, pb, lanes, output, run.aside, lagged)
                 if ALGEBRAIC and events.flags.size > 0 and status[l] == SUCCESS:
                     here = fb + 8 * yb
-                    code = make_consistent(constraints, solving, l, lanes[T], here, W, pb, tolerances, False)
-                    record(output, code, ld(lanes[T], l), l, here, n, W)
-                    status[l] = code
+                    status[l] = resume(constraints, solving, l, here, n, W, pb, lanes, tolerances, output, lagged)
                 wrong += status[l] != SUCCESS
             enter(l, l, W, stops, passed, lanes)
             if EVENTS:
@@ -298,8 +311,8 @@ def chunk(arguments):
             park(l, lanes, who, W)
     if DELAYS:
         reopened(delays, past, begun, fresh, W, fb + 8 * yb, pb, lanes)
-        if delays.observed.size > 0:
-            record_past(delays, past, n, W, pb, lanes, output, status)
+        if recorded:
+            record_past(delays, past, n, W, pb, lanes, output, status, solved)
     start(f, n, W, tolerances, controller.grow, fb + 8 * yb, pb, fb + 8 * k0, fb + 8 * work, lanes, fresh)
     limit(lanes, WL, longest)
     if DELAYS:
@@ -402,6 +415,8 @@ def chunk(arguments):
             emit(polynomial, n, W, output, lanes, spare)
             if passed_by > 0.0:
                 hold(ended, fb + 8 * yt, n, W, output)
+            if DELAYS and recorded:  # before inputs change
+                record_past(delays, past, n, W, pb, lanes, output, status, solved)
         if EVENTS and happened > 0.0:
             for l in range(W):
                 k = who[l]
@@ -413,12 +428,13 @@ def chunk(arguments):
                             fresh[l] = AFTER_EVENT
                             if DELAYS:
                                 note_jump(past, l, ld(lanes[TNEW], l))
+                                record_again(past, l, output)
                         elif fresh[l] == 0:  # it is at no stop
                             fresh[l] = KNOT
                     happening.happens[l] = 0
                     alarm += 1.0
-        if DELAYS and delays.observed.size > 0 and (outputs > 0.0 or happened > 0.0):
-            record_past(delays, past, n, W, pb, lanes, output, status)
+        if EVENTS and DELAYS and recorded and happened > 0.0:
+            record_past(delays, past, n, W, pb, lanes, output, status, solved)
         # rejected lanes keep their state: it is copied to the new buffers, which are then the current ones
         for l in range(W):
             if ld(lanes[ACCEPT], l) < 0.5:
@@ -462,8 +478,7 @@ def chunk(arguments):
                         wrong += status[who[l]] != SUCCESS
                     if ALGEBRAIC and (fresh[l] != NEW or events.flags.size > 0) and status[who[l]] == SUCCESS:
                         here = fb + 8 * yb
-                        code = make_consistent(constraints, solving, l, lanes[T], here, W, pb, tolerances, False)
-                        record(output, code, ld(lanes[T], l), l, here, n, W)
+                        code = resume(constraints, solving, l, here, n, W, pb, lanes, tolerances, output, lagged)
                         status[who[l]] = code
                         wrong += code != SUCCESS
                     enter(l, who[l], W, stops, passed, lanes)
@@ -479,8 +494,8 @@ def chunk(arguments):
                         fresh[l] = 0
             if DELAYS:
                 reopened(delays, past, begun, fresh, W, fb + 8 * yb, pb, lanes)
-                if delays.observed.size > 0 and loaded:
-                    record_past(delays, past, n, W, pb, lanes, output, status)
+                if recorded and loaded:
+                    record_past(delays, past, n, W, pb, lanes, output, status, solved)
             start(f, n, W, tolerances, controller.grow, fb + 8 * yb, pb, fb + 8 * k0, fb + 8 * work, lanes, fresh)
             if EVENTS:
                 for l in range(W):

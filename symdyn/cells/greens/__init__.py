@@ -9,30 +9,44 @@ from typing import Any
 from symdyn.cells.greens._base import Greens
 from symdyn.cells.greens.disk import DiskGreens
 from symdyn.cells.greens.images import RectangleGreens
+from symdyn.cells.greens.lattice import LatticeGreens
 from symdyn.cells.greens.plane import PlaneGreens
 from symdyn.cells.greens.smooth_correction import SmoothCorrection
 from symdyn.errors import DeclarationError
 from symdyn.models.colony import BulkCellSystem
 from symdyn.models.domains import Disk, Domain, Plane, Polygon, Rectangle
+from symdyn.models.lattices import Lattice
 
-__all__ = ["GREENS", "DiskGreens", "Greens", "PlaneGreens", "RectangleGreens", "SmoothCorrection", "greens", "greens_function"]
+__all__ = [
+    "GREENS",
+    "DiskGreens",
+    "Greens",
+    "LatticeGreens",
+    "PlaneGreens",
+    "RectangleGreens",
+    "SmoothCorrection",
+    "greens",
+    "greens_function",
+]
 
 #: Number of domains whose Green's functions are cached, with their meshes.
 KEPT = 8
 #: The Green's functions by class of domain, which hold for classes derived from it too.
 GREENS: dict[type, Callable[[Any], Greens]] = {
-    Disk: DiskGreens, Plane: PlaneGreens, Rectangle: RectangleGreens, Polygon: SmoothCorrection
+    Disk: DiskGreens, Plane: PlaneGreens, Rectangle: RectangleGreens, Polygon: SmoothCorrection,
+    Lattice: LatticeGreens,
 }  # fmt: skip
 
 
 def greens_function(domain: Domain) -> Greens:
     r"""The Green's functions of a domain, by the representation that suits it best.
 
-    Series for a Disk, sums over images and modes for a Rectangle, the closed form for the Plane, finite elements for a Polygon.
+    Series for a Disk, sums over images and modes for a Rectangle, the closed form for the Plane, finite elements for a
+    Polygon, Ewald's sums for a Lattice.
 
     Parameters
     ----------
-    domain : Disk, Rectangle, Plane or Polygon
+    domain : Disk, Rectangle, Plane, Polygon or Lattice
 
     Returns
     -------
@@ -57,7 +71,7 @@ def greens_function(domain: Domain) -> Greens:
         if kind in GREENS:
             return GREENS[kind](domain)
     raise DeclarationError(
-        f"no Green's function of {domain!r} with cells in it; take a Disk, a Rectangle, a Polygon or the Plane"
+        f"no Green's function of {domain!r} with cells in it; take a Disk, a Rectangle, a Polygon, the Plane or a Lattice"
     )
 
 

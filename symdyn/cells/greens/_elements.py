@@ -13,8 +13,7 @@ from skfem import Basis, BilinearForm, ElementTriP2, LinearForm, MeshTri1
 from skfem.helpers import dot, grad
 
 from symdyn.cells._factors import Factors, elimination_order
-from symdyn.cells._mesh_curved import curve
-from symdyn.cells.meshing import mesh_domain
+from symdyn.elements.meshing import curve, mesh_domain
 from symdyn.models.domains import Disk, Domain
 
 __all__ = ["Elements", "graded"]

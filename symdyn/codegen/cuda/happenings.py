@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from symdyn_kernels.arguments.parts import Batch
 from symdyn_kernels.devices.happenings import JUMP, KNOT
+from symdyn_kernels.status import MOST_WAITING
 
 from symdyn import dag
 from symdyn.codegen.cuda.unroll import FEW
-from symdyn.codegen.event_program import event_schedule, known_margins, sampled_conditions
+from symdyn.codegen.event_program import event_rows, event_schedule, known_margins, sampled_conditions
 from symdyn.codegen.input_paths import continuous, segment_places, segment_symbols, segments
 from symdyn.errors import CompileError
 from symdyn.models.events import Event, Schedule
@@ -29,17 +30,14 @@ PROGRAMS = ("triggers", "effects")
 
 
 def refuse_on_cards(system: System) -> None:
-    """Refuse events whose options a card does not read.
+    """Refuse events that act in random order.
 
     Raises
     ------
     CompileError
     """
-    event = next((e for e in system.events if not e.plain), None)
-    if event is not None:
-        raise CompileError(
-            f"target='cuda' follows no delays, priorities and other options of events, as of '{event}'; use target='cpu'"
-        )
+    if system.shuffled:
+        raise CompileError(f"target='cuda' puts no events in random order, as '{system.shuffled[0]}'; use target='cpu'")
 
 
 def event_functions(system: System, until: bool, names: Collection[str]) -> tuple[list[str], list[str]]:
@@ -54,24 +52,23 @@ def event_functions(system: System, until: bool, names: Collection[str]) -> tupl
     names : collection of str
         Of the functions that programs give.
     """
-    events, assigned = system.events, [s for e in system.events for s in e.assignments]
-    known = _beforehand(system)
+    events, known = system.events, _beforehand(system)
     sampled = until or len(known) < len(events)
     constants = [
-        f"EVENTS, CONDITIONS, ASSIGNED = {len(events)}, {len(events) + until}, {max(1, len(assigned))}",
+        f"EVENTS, CONDITIONS, ASSIGNED = {len(events)}, {len(events) + until}, {max(1, _numbers(system))}",
         f"ROOM, WAITING, ALL_ROWS = {max(1, len(events) + until)}, {_waiting(system)}, ROWS + 1",
         f"SAMPLED, CHANGING = {sampled}, {_changing(system)}",
+        *(f"{name} = {value!r}" for name, value in _waiting_options(system).items()),
     ]
     functions = [_function(f"{name}(lane, y, p, memory, out)", []) for name in ("triggers", "effects") if name not in names]
     functions += input_functions(system)
     functions.append(_function("forget(found)", [f"found[{k}] = -1.0" for k in known]))
-    places, lines = 0, []
+    lines = []
     for k, event in enumerate(events):
         lines.append(f"if e == {k}:")
-        for s in event.assignments:
-            lines.append(f"    memory[W, {system.states.index(s)}] = new[{places}]")
-            places += 1
-    return constants, [*functions, _function("assign(e, new, memory)", lines)]
+        for s, value in zip(event.assignments, _taken(system)[k], strict=True):
+            lines.append(f"    memory[W, {system.states.index(s)}] = {value}")
+    return constants, [*functions, _function("assign(e, q, new, kept, memory)", lines)]
 
 
 def step_functions(
@@ -95,18 +92,18 @@ def step_functions(
         "EVENTS": len(system.events), "UNIT": unit, "SAMPLES": tuple(c is not None for c in sampled_conditions(system)),
         "LOOKED": tuple(k not in known for k in range(len(system.events))),
         "ROOM": max(1, len(system.events)), "WAITING": _waiting(system), "CHANGING": _changing(system),
+        **_waiting_options(system),
     }  # fmt: skip
     functions = [_function(f"{name}(lane, y, p)", ["return (real(0),)"]) for name in (*PROGRAMS, "start") if name not in names]
     read = "parameters, i" if tabled else _tuple([f"parameters[{j}, i]" for j in range(len(system.parameters))])
     functions += [_function("load_parameters(parameters, i)", [f"return {read}"]), *input_functions(system)]
-    places, lines = 0, []
+    lines = []
     for k, event in enumerate(system.events):
         entries = [f"y[{j}]" for j in range(states)]
-        for s in event.assignments:
-            entries[system.states.index(s)] = f"new[{places}]"
-            places += 1
+        for s, value in zip(event.assignments, _taken(system)[k], strict=True):
+            entries[system.states.index(s)] = value
         lines += [f"if e == {k}:", f"    return {_tuple(entries)}"]
-    return constants, [*functions, _function("assign(e, y, new)", [*lines, "return y"])]
+    return constants, [*functions, _function("assign(e, q, y, new, kept)", [*lines, "return y"])]
 
 
 def input_functions(system: System) -> list[str]:
@@ -135,7 +132,39 @@ def _trigger_symbols(event: Event) -> set[Any]:
 
 
 def _waiting(system: System) -> int:
-    return max(WAITING, 2 * len(system.events))
+    """Room for events that wait: as much as a processor has if some do for longer than a moment."""
+    return MOST_WAITING if any(e.delay != 0 for e in system.events) else max(WAITING, 2 * len(system.events))
+
+
+def _numbers(system: System) -> int:
+    """How many values events assign, with their delays and priorities."""
+    return sum(len(e.assignments) + (e.delay != 0) + (e.priority is not None) for e in system.events)
+
+
+def _taken(system: System) -> list[list[str]]:
+    """What each event assigns, in terms of the values of all events and of those that it kept."""
+    begins = event_rows(system)["first"]
+    return [
+        [f"kept[q, {r}]" if e.from_trigger else f"new[{begin + r}]" for r in range(len(e.assignments))]
+        for begin, e in zip(begins[:-1], system.events, strict=True)
+    ]
+
+
+def _waiting_options(system: System) -> dict[str, Any]:
+    """Constants of `symdyn_kernels.devices._eventful` about the options of events."""
+    events, rows, known = system.events, event_rows(system), _beforehand(system)
+    some = any(e.from_trigger for e in events)
+    listed: dict[str, list[Any]] = {
+        "FIRST": rows["first"][:-1], "SIZES": [len(e.assignments) for e in events], "DELAYS": rows["delays"],
+        "PRIORITIES": rows["priorities"], "FROM_TRIGGER": [e.from_trigger for e in events],
+        "INITIAL": [e.initial for e in events], "LOOSE": [not e.persistent and k not in known for k, e in enumerate(events)],
+    }  # fmt: skip
+    rest = {"FIRST": 0, "SIZES": 1, "DELAYS": -1, "PRIORITIES": -1, "INITIAL": True}
+    return {
+        **{name: (*found, rest.get(name, False)) for name, found in listed.items()},  # one more, for what ends trajectories
+        "PRIORITIZED": any(e.priority is not None for e in events),
+        "KEPT": (_waiting(system) if some else 1, max((len(e.assignments) for e in events if e.from_trigger), default=1)),
+    }
 
 
 def _changing(system: System) -> int:
@@ -183,19 +212,22 @@ def card_stops(system: System, facts: Mapping[str, Any], batch: Batch) -> np.nda
 def _turned(
     system: System, known: Sequence[int], found: np.ndarray, parameters: np.ndarray, times: np.ndarray, width: int, rows: int
 ) -> np.ndarray:  # fmt: skip
-    """The `known` events, whose conditions are on time alone, where these turn true at times of a schedule."""
+    """The `known` events, whose conditions are on time alone, where these turn at times of a schedule."""
     own = parameters[: len(found)]
     true: Callable[[int, np.ndarray], np.ndarray] = known_margins(system, own)
     at = np.where(found[:, :, 1] == -1, found[:, :, 0], np.inf)
     columns = [np.empty((rows, 0, width))]
     for k in known:
-        before = true(k, np.full(len(own), times[0]))
-        made = np.full((rows, at.shape[1], width), np.inf)
+        event, before = system.events[k], true(k, np.full(len(own), times[0]))
+        made = np.full((rows, at.shape[1] + 1, width), np.inf)
+        made[:, 0, 0], made[:, 0, 2] = np.where(before & (not event.initial), times[0], np.inf), k
         for j in range(at.shape[1]):
             there = at[:, j] < np.inf
             now = np.where(there, true(k, np.where(there, at[:, j], times[0])), before)
-            made[:, j, 0] = np.where(now & ~before, at[:, j], np.inf)
+            falls = before & ~now & (not event.persistent)
+            made[:, j + 1, 0] = np.where((now & ~before) | falls, at[:, j], np.inf)
+            made[:, j + 1, 2] = np.where(falls, len(system.events) + k, k)
             before = now
-        made[:, :, 1], made[:, :, 2] = made[:, :, 0], k
+        made[:, :, 1] = made[:, :, 0]
         columns.append(made)
     return np.concatenate(columns, axis=1)

@@ -65,6 +65,7 @@ SIGNATURE = (
     ("values", "{real}[:, :, ::1]"),
     ("counts", "int64[:, ::1]"),
     ("passage", "float64[::1]"),
+    ("aside", "float64[:, ::1]"),
 )
 NAMES = ", ".join(name for name, _ in SIGNATURE)
 ENTRY = f'''
@@ -97,6 +98,11 @@ class Device:
     template: str
     single: bool = True
     constants: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def counts_events(self) -> bool:
+        """Whether the kernel counts how often events happen."""
+        return "aside" in _given(self.template)
 
 
 def arguments(precision: str) -> str:

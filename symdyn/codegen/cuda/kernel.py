@@ -69,6 +69,7 @@ class CudaKernel(CardKernel):
         device = replace(device, functions="\n\n\n".join([*dense, device.functions]))
         if precision == "float32" and not device.single:
             raise CompileError(f"{method!r} counts molecules, which single precision cannot; leave precision='float32' out")
+        self.counts_events = device.counts_events
         self._source = join_kernel(f"{method} for\n\n{system}", device, precision)
         self._note = cache.folder("cuda") / f"{digest(self._source, toolchain.VERSION, *host())}.json"
         self._known = self._note.exists()

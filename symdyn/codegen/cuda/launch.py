@@ -38,10 +38,13 @@ class CardKernel(Kernel):
         What the family of the method noted about the model.
     card_seconds : float
         Total computing time of all launches on the card, without transfers.
+    counts_events : bool
+        Whether it counts how often events happen.
     """
 
     noted: Mapping[str, Any]
     card_seconds: float
+    counts_events: bool
 
     @property
     @abstractmethod
@@ -61,6 +64,8 @@ class OnCard:
         States, then room for observables.
     counts : (4 + m, N) int64
     passage : (N,) float64
+    aside : (q, N) float64
+        What events leave, see `symdyn_kernels.arguments.parts.Run`.
     """
 
     count: int
@@ -68,6 +73,7 @@ class OnCard:
     values: Any
     counts: Any
     passage: Any
+    aside: Any
 
     def counted(self, run: Run) -> None:
         """Copy all but the values."""
@@ -75,6 +81,8 @@ class OnCard:
         run.status[:], run.steps[:], run.rejected[:] = counts[STATUS], counts[STEPS], counts[REJECTED]
         run.evaluations[:], run.details[:] = counts[EVALUATIONS], counts[DETAILS:].T
         run.passage[:] = self.passage.copy_to_host()
+        if run.aside.shape[1]:
+            run.aside[:] = self.aside.copy_to_host().T
 
     def fetch(self, run: Run) -> None:
         """Copy everything."""
@@ -104,11 +112,16 @@ def require_card(kernel: CardKernel, options: Options, *, here: bool = True) -> 
         )
 
 
-def trajectories_that_fit(kernel: CardKernel, times: int, extra: int = 0) -> int:
-    """Trajectories of a chunk: those whose arrays fit the free memory; `extra` observables have a place beside the states."""
+def trajectories_that_fit(kernel: CardKernel, times: int, extra: int = 0, aside: int = 0) -> int:
+    """Trajectories of a chunk: those whose arrays fit the free memory.
+
+    `extra` observables have a place beside the states, and `aside` numbers are recorded of events.
+    """
     n, k = len(kernel.system.states), len(kernel.system.parameters)
     real = np.dtype(kernel.precision).itemsize
-    each = real * (times * (n + extra) + n + max(k, 1)) + 8 * (DETAILS + 3 + len(kernel.counted))
+    each = real * (times * (n + extra) + n + max(k, 1)) + 8 * (
+        DETAILS + 3 + len(kernel.counted) + max(aside, len(kernel.system.events), 1)
+    )
     return int(min(LARGEST, max(1, SHARE * toolchain.free_memory() // each)))
 
 
@@ -116,20 +129,22 @@ def run_on_card(kernel: CardKernel, run: Run, batch: Batch, options: Options, si
     """Fill `run` chunk by chunk; after an interrupt the rest is marked as such."""
     require_card(kernel, options)
     count = len(batch.initial)
-    chunk = trajectories_that_fit(kernel, batch.times.size)
+    aside = run.aside.shape[1]
+    chunk = trajectories_that_fit(kernel, batch.times.size, aside=aside)
     for a in range(0, count, chunk):
         rows = slice(a, min(count, a + chunk))
         part = run.part(rows)
         if signals.stop[0] != 0:
             part.values[:], part.status[:] = np.nan, INTERRUPTED
             continue
-        start_on_card(kernel, batch.part(rows), options).fetch(part)
+        start_on_card(kernel, batch.part(rows), options, aside=aside).fetch(part)
         signals.done[0] += len(part.status)
 
 
-def start_on_card(kernel: CardKernel, batch: Batch, options: Options, extra: int = 0) -> OnCard:
-    """Run a chunk, and leave the results on the card with room for so many observables."""
+def start_on_card(kernel: CardKernel, batch: Batch, options: Options, extra: int = 0, aside: int = 0) -> OnCard:
+    """Run a chunk, and leave the results on the card with room for so many observables and numbers about events."""
     count, n = batch.initial.shape
+    batch = kernel.family.device_begin(kernel.system, batch)
     given, begin = kernel.family.device_batch(kernel.system, batch, kernel.noted)
     table = kernel.family.device_table(METHODS[kernel.method], batch, kernel.noted, options)
     stops = kernel.family.device_stops(kernel.system, batch, kernel.noted) if table is None else table
@@ -142,6 +157,7 @@ def start_on_card(kernel: CardKernel, batch: Batch, options: Options, extra: int
     values = toolchain.empty_on_card((batch.times.size, n + extra, count), real)
     counts = toolchain.to_card(np.zeros((DETAILS + len(kernel.details), count), np.int64))
     passage = toolchain.to_card(np.full(count, np.inf))
+    recorded = toolchain.empty_on_card((max(aside, len(kernel.system.events), 1), count), np.dtype(float))
     longest = options.max_step if kernel.adaptive else options.step
     control = kernel.family.control(METHODS[kernel.method], options)
     numbers = (options.rtol, options.atol, longest, *control, options.epsilon)
@@ -149,6 +165,6 @@ def start_on_card(kernel: CardKernel, batch: Batch, options: Options, extra: int
     moved = np.ascontiguousarray(stops.transpose(1, 2, 0))
     arrays = (initial, parameters, *map(toolchain.to_card, (batch.times, batch.streams, begin, moved)))
     kernel.card_seconds += toolchain.launch(
-        kernel.module.run, arguments(kernel.precision), count, (*arrays, *numbers, *limits, values, counts, passage)
+        kernel.module.run, arguments(kernel.precision), count, (*arrays, *numbers, *limits, values, counts, passage, recorded)
     )
-    return OnCard(count, parameters, values, counts, passage)
+    return OnCard(count, parameters, values, counts, passage, recorded)

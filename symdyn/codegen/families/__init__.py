@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from symdyn.codegen.families.adaptive import ADAPTIVE
-from symdyn.codegen.families.arrays import ARRAYS, DISTRIBUTIONS, MULTISTEP
+from symdyn.codegen.families.arrays import ARRAYS, DISTRIBUTIONS, LATTICES, MULTISTEP
 from symdyn.codegen.families.base import Family
 from symdyn.codegen.families.branching import BRANCHING
 from symdyn.codegen.families.diffusion import DIFFUSION
 from symdyn.codegen.families.hybrid import HYBRID
 from symdyn.codegen.families.jump import JUMP
 from symdyn.codegen.families.leaping import LEAPING
+from symdyn.codegen.families.reversible import REVERSIBLE
 from symdyn.codegen.families.sampler import SAMPLERS
 from symdyn.codegen.families.stepping import MAPS, STEPPING
 from symdyn.codegen.families.taylor import TAYLOR
@@ -27,6 +28,7 @@ for _family in (
     TAYLOR,
     STEPPING,
     MAPS,
+    REVERSIBLE,
     SAMPLERS,
     JUMP,
     LEAPING,
@@ -36,6 +38,7 @@ for _family in (
     ARRAYS,
     MULTISTEP,
     DISTRIBUTIONS,
+    LATTICES,
 ):
     FAMILIES.register(type(_family).__name__.removesuffix("Family").lower(), _family)
 

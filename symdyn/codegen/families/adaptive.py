@@ -88,6 +88,9 @@ class AdaptiveFamily(Family):
         if system.algebraic:
             last, found["constraints"] = constraint_program(system)
             ends += (last,)
+            if lagged is not None:
+                begins, found["begun"] = constraint_program(lagged.begun(declared.parameters), "begun")
+                ends += (begins,)
         ends += () if lagged is None else lagged.programs()
         if not scheme.implicit:
             return Made((rhs, *ends), {"factors": 0, "rates": 0, **found})
@@ -128,7 +131,8 @@ class AdaptiveFamily(Family):
             return
         batch = consistent(run, batch, task, self._tolerances(task.options))
         integrate_rest(run, batch, task, self._integrate)
-        refine(run, batch, task, self._tolerances(task.options))
+        if task.facts["delays"] is None:  # else it is done while the past is known
+            refine(run, batch, task, self._tolerances(task.options))
 
     def _tolerances(self, options: Options) -> Tolerances:
         return Tolerances(options.rtol, options.atol, options.max_step, self.limit(options))
@@ -139,7 +143,7 @@ class AdaptiveFamily(Family):
         own, events, delays, constraints = task.addresses, NO_EVENTS, NO_DELAYS, NO_CONSTRAINTS
         own, past = (own, (0, 0)) if task.facts["delays"] is None else (own[:-2], own[-2:])
         if task.system.algebraic:
-            own, last = own[:-1], own[-1]
+            own, last = (own[:-1], own[-1]) if task.facts["delays"] is None else (own[:-2], own[-2])
             constraints = constraint_tables(task.system, task.facts["constraints"], last)
         if task.facts["events"] is not None:
             own, found = (own[:-2], own[-2:]) if task.system.events else (own, (0, 0))

@@ -12,12 +12,13 @@ from symdyn.codegen.families.base import Batch, Family, Launch, Made, Run
 from symdyn.codegen.machine_code import Driver
 from symdyn.errors import CompileError
 from symdyn.methods.additive import AdditiveRungeKutta
+from symdyn.methods.chain import LatticeScheme
 from symdyn.methods.exponential import ExponentialRungeKutta
 from symdyn.methods.multistep import ImexMultistep
 from symdyn.methods.propagation import GeneratorExponential
 from symdyn.system import System
 
-__all__ = ["ARRAYS", "DISTRIBUTIONS", "MULTISTEP"]
+__all__ = ["ARRAYS", "DISTRIBUTIONS", "LATTICES", "MULTISTEP"]
 
 
 class ArrayFamily(Family):
@@ -61,8 +62,28 @@ class DistributionsFamily(ArrayFamily):
     stops = ""
 
 
+class LatticesFamily(ArrayFamily):
+    """Methods of automata, which `symdyn.automata` runs."""
+
+    schemes = (LatticeScheme,)
+    adaptive = False
+    options = ()
+    stops = ""
+    always_random = True
+    remedies = ()
+    counted: ClassVar[Mapping[str, str]] = {
+        "steps": "steps, in each of which all cells change",
+        "rejected": "none",
+        "evaluations": "steps",
+    }
+
+    def driver(self, method: str) -> Driver:
+        return plain_driver("automaton")
+
+
 def _refuse(method: str) -> NoReturn:
     raise CompileError(f"the method {method!r} has no form for lanes")
 
 
 ARRAYS, MULTISTEP, DISTRIBUTIONS = ArrayFamily(), MultistepFamily(), DistributionsFamily()
+LATTICES = LatticesFamily()

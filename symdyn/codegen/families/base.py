@@ -55,6 +55,8 @@ class Options:
         Ends of the steps of samplers, as distances from the first time; empty: at the output times.
     gamma : float
         The weight of a sampler that has one.
+    plan : tuple of (int, str, str)
+        Order, basis and prediction of each step of a sampler that has a plan; empty: those it usually has.
     """
 
     rtol: float = 1e-6
@@ -69,6 +71,7 @@ class Options:
     epsilon: float = 0.03
     nodes: tuple[float, ...] = ()
     gamma: float = 1.0
+    plan: tuple[tuple[int, str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -533,6 +536,29 @@ class Family(ABC):
         'adaptive'
         """
         raise CompileError(f"the method {scheme.name!r} has no form for target='cuda'")
+
+    def device_begin(self, system: System, batch: Batch) -> Batch:
+        """The batch as trajectories on a card begin with it: after what is known to happen at the first time.
+
+        Parameters
+        ----------
+        system : System
+        batch : Batch
+
+        Returns
+        -------
+        Batch
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> from symdyn.codegen.families import family_of
+        >>> batch = Batch(np.ones((1, 1)), np.array([[0.5]]), np.array([0.0, 1.0]), np.arange(1))
+        >>> system = sd.ReactionNetwork.from_text("X -> 0, k; at 0 every 2, X = X + 5")
+        >>> family_of(sd.METHODS["ssa"]).device_begin(system, batch).initial.tolist()
+        [[6.0]]
+        """
+        return batch
 
     def device_batch(self, system: System, batch: Batch, facts: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
         """The parameters that a kernel on a card takes, and the status with which each trajectory begins.

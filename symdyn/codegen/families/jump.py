@@ -190,11 +190,17 @@ class JumpFamily(Family):
             raise CompileError("target='cuda' follows no delays and priorities of networks; use target='cpu'")
         if system.inputs:
             raise CompileError("target='cuda' follows no inputs of networks; use target='cpu'")
-        if any(isinstance(e.trigger, Schedule) for e in system.events):
-            raise CompileError("target='cuda' follows no schedules of networks; use target='cpu', or conditions, when t >= ...")
+        if made.facts["large"] and any(isinstance(e.trigger, Schedule) for e in system.events):
+            raise CompileError(
+                f"target='cuda' follows no schedules of large networks, as of {made.facts['reactions']} reactions; use "
+                "target='cpu', or conditions, when t >= ..."
+            )
         if made.facts["large"]:
             return large_jump_device(system, made)  # type: ignore[arg-type]
         return jump_device(system, made)
+
+    def device_begin(self, system: System, batch: Batch) -> Batch:
+        return begun(system, batch)[0] if system.events else batch
 
     def device_batch(self, system: System, batch: Batch, facts: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
         """The rows of the block ``p``; a status where rates are no rates, and -1 where the condition holds in the beginning."""

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from symdyn.discover.surrogates._descent import Blocks
+from symdyn.discover.surrogates._network_effort import StepEffort
 from symdyn.discover.surrogates._network_rates import NetworkRates
 from symdyn.discover.surrogates._term_networks import LOOSE, TermNetworks
 from symdyn.discover.surrogates._windows import TrainingWindows
@@ -30,6 +31,11 @@ class NetworkODE:
         self.gap = int(np.ceil(np.diff(cut.times, axis=1).max())) if system.whole_steps else 0
         self.count, self.scale = len(cut.trajectory), self.units.size
         self.starts = self.count * len(self.scale)
+        #: Of the steps, where the options put a price on it.
+        self.effort = None
+        if options.penalty:
+            rates, between = partial(self._rates, self.units), cut.times.shape[1] - 1
+            self.effort = StepEffort(rates, options.penalty, self._substeps, self.scale, between)
         self.precision = np.concatenate([np.full(self.starts, LOOSE), self.networks.precision])
 
     def _interval(self, s: jax.Array, y: jax.Array, time: jax.Array, following: jax.Array) -> jax.Array:

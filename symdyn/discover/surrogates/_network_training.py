@@ -42,13 +42,23 @@ def train(
     states, sample = jax.jit(ode.states), jax.jit(ode.terms)
 
     @jax.jit
-    def residuals(w: jax.Array, weights: jax.Array) -> jax.Array:
-        return weights * (ode.states(w, cut.times) - cut.values)
+    def residuals(w: jax.Array, weighed: tuple[jax.Array, jax.Array | None]) -> jax.Array:
+        weights, steps = weighed
+        path = ode.states(w, cut.times)
+        if ode.effort is None:
+            return weights * (path - cut.values)
+        parts = (weights * (path - cut.values)).reshape(ode.count, -1)
+        return jnp.concatenate([parts, ode.effort.residuals(w[ode.starts :], path, cut.times, steps)], axis=1)
 
     @jax.jit
-    def jacobian(w: jax.Array, weights: jax.Array) -> Blocks:
-        parts = (weights[..., None] * v for v in ode.derivatives(w, cut.times))
-        return Blocks(*(v.reshape(ode.count, -1, v.shape[3]) for v in parts))
+    def jacobian(w: jax.Array, weighed: tuple[jax.Array, jax.Array | None]) -> Blocks:
+        weights, steps = weighed
+        slopes = ode.derivatives(w, cut.times)
+        parts = [(weights[..., None] * v).reshape(ode.count, -1, v.shape[3]) for v in slopes]
+        if ode.effort is None:
+            return Blocks(*parts)
+        further = ode.effort.derivatives(w[ode.starts :], ode.states(w, cut.times), slopes, cut.times, steps)
+        return Blocks(*(jnp.concatenate(both, axis=1) for both in zip(parts, further, strict=True)))
 
     trained = list(trained_on(observed, options, np.random.default_rng(seed)))
 
@@ -62,12 +72,14 @@ def train(
         starts = (_starts(system, trained[k], cut) / ode.scale).ravel()
         first = np.concatenate([starts, _begin(ode, ode.networks.first(np.random.default_rng([seed, k])), begun, system)])
 
+        steps = None if ode.effort is None else ode.effort.chosen(ode.count, np.random.default_rng([seed, k, 1]))
+
         def judge(w: np.ndarray) -> float:
-            value = float(np.sum(np.asarray(residuals(w, judging)) ** 2))
+            value = float(np.sum(np.asarray(residuals(w, (judging, steps))) ** 2))
             return value if np.isfinite(value) else np.inf
 
         best, cost, losses = descend(
-            residuals, jacobian, first, ode.precision, training,
+            residuals, jacobian, first, ode.precision, (training, steps),
             trials=options.iterations, judge=judge if judging.any() else None, tell=tell,
         )  # fmt: skip
         if not np.isfinite(cost):

@@ -8,10 +8,14 @@ from typing import Any
 
 from symdyn.discover.surrogates._networks import Networks
 from symdyn.discover.surrogates.registry import SURROGATES, SurrogateFit, nested, not_rates
+from symdyn.errors import RecoveryError
 from symdyn.inference.data import Observations
 from symdyn.system import System
 
 __all__ = ["NeuralODE"]
+
+#: What may have a price.
+PRICED = ("error", "local error", "stiffness")
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,8 @@ class NeuralODE(Networks):
         Networks trained from other initial weights and validation points; the result is their mean.
     signs : mapping, optional
         From the name of a term to +1 or -1 if its sign is known.
+    penalty : mapping, optional
+        Prices of what steps cost a solver, see `symdyn.learn`.
 
     Notes
     -----
@@ -64,9 +70,24 @@ class NeuralODE(Networks):
     holdout: float = 0.17
     members: int = 2
     signs: Mapping[Any, int] | None = None
+    penalty: Mapping[str, float] | None = None
 
     #: Smallest noise believed, relative to the size of a state.
     noise_floor = 1e-5
+
+    def __post_init__(self) -> None:
+        """Refuse prices that are none, also."""
+        super().__post_init__()
+        if self.penalty is None:
+            return
+        if not isinstance(self.penalty, Mapping) or not self.penalty or (wrong := sorted({*self.penalty} - {*PRICED})):
+            shown = self.penalty if not isinstance(self.penalty, Mapping) or not self.penalty else wrong[0]
+            raise RecoveryError(f"penalty has {shown!r}; expected prices of {', '.join(map(repr, PRICED))}")
+        for name, value in self.penalty.items():
+            if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 < value < float("inf"):
+                raise RecoveryError(f"the penalty of {name!r} is {value!r}; expected a positive number")
+        if {"error", "local error"} <= {*self.penalty}:
+            raise RecoveryError("penalty has 'error' and 'local error'; give one of them")
 
     @staticmethod
     def applies(system: System, observations: Observations) -> str | None:

@@ -7,7 +7,7 @@ import threading
 
 import numpy as np
 
-from symdyn.cells._mesh_sizes import make_outline, make_sizes
+from symdyn.elements._mesh_sizes import make_outline, make_sizes
 from symdyn.errors import DeclarationError
 from symdyn.models.domains import Domain
 

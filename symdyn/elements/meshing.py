@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from symdyn.cells import _mesh_curved, _mesh_gmsh
-from symdyn.cells._mesh_points import smallest_angles, triangulate
-from symdyn.cells._mesh_sizes import make_outline, make_sizes
+from symdyn.elements import _mesh_curved, _mesh_gmsh
+from symdyn.elements._mesh_curved import curve
+from symdyn.elements._mesh_points import smallest_angles, triangulate
+from symdyn.elements._mesh_sizes import make_outline, make_sizes
 from symdyn.errors import DeclarationError
 from symdyn.models.domains import Disk, Domain, Polygon, Rectangle
 
 if TYPE_CHECKING:
     from skfem import MeshTri2
 
-__all__ = ["mesh_domain", "read_mesh"]
+__all__ = ["curve", "mesh_domain", "read_mesh"]
 
 BASE_WALL = 12
 BASE_SIZE = 0.2

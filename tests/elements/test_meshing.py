@@ -9,9 +9,9 @@ import sys
 import numpy as np
 import pytest
 
-from symdyn.cells._mesh_curved import distortion
-from symdyn.cells._mesh_points import smallest_angles
-from symdyn.cells.meshing import mesh_domain, read_mesh
+from symdyn.elements._mesh_curved import distortion
+from symdyn.elements._mesh_points import smallest_angles
+from symdyn.elements.meshing import mesh_domain, read_mesh
 from symdyn.errors import DeclarationError
 from symdyn.models.domains import Disk, Interval, Plane, Polygon, Rectangle
 
@@ -131,7 +131,7 @@ def test_a_broken_pipe_is_an_error_after_gmsh():
     """As before it; run apart, since it would end the tests."""
     pytest.importorskip("gmsh")
     script = (
-        "import os\nfrom symdyn.cells.meshing import mesh_domain\nfrom symdyn.models.domains import Disk\n"
+        "import os\nfrom symdyn.elements.meshing import mesh_domain\nfrom symdyn.models.domains import Disk\n"
         "mesh_domain(Disk(1), centers=[(0, 0)], radius=0.1, mesher='gmsh')\nread, write = os.pipe()\nos.close(read)\n"
         "try:\n    os.write(write, b'1')\nexcept BrokenPipeError:\n    print('told')\n"
     )

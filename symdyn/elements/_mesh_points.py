@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.spatial import Delaunay, cKDTree
 
-from symdyn.cells._mesh_sizes import MeshSizes, Outline
+from symdyn.elements._mesh_sizes import MeshSizes, Outline
 
 __all__ = ["circumcenters", "smallest_angles", "triangulate"]
 

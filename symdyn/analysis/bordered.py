@@ -1,0 +1,205 @@
+r"""Sparse equations with a border: derivatives of a state at rest, what is conserved, and shifts along symmetries."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sps
+from scipy.linalg import eig
+from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, LinearOperator, eigs, splu
+
+from symdyn.integration.rest import RestProblem
+
+__all__ = ["Border", "Bordered", "is_at_rest", "leading_eigenvalues"]
+
+#: Residual in units of the largest term that counts as rounding.
+RESTING = 1e-10
+#: Unknowns up to which all eigenvalues are computed.
+SMALL = 100
+#: Eigenvalues about a shift, and the most shifts along the imaginary axis.
+NEAREST, SHIFTS = 12, 8
+
+
+class Bordered:
+    r"""The solution of :math:`\begin{pmatrix} A & B \\ C & 0 \end{pmatrix} z = r`, factorised once.
+
+    Parameters
+    ----------
+    matrix : (n, n) sparse
+    right : (n, k) array
+    below : (k, n) array
+        k is the attribute `below`.
+
+    Raises
+    ------
+    RuntimeError
+        If the matrix is exactly singular.
+
+    Examples
+    --------
+    >>> Bordered(sps.identity(2), np.ones((2, 1)), np.ones((1, 2))).solve(np.array([1.0, 0.0, 0.0])).round(12).tolist()
+    [0.5, -0.5, 0.5]
+    """
+
+    def __init__(self, matrix: sps.spmatrix, right: np.ndarray, below: np.ndarray) -> None:
+        self.below = len(below)
+        if self.below:
+            matrix = sps.bmat([[matrix, sps.csc_matrix(right)], [sps.csc_matrix(below), None]])
+        # full rows of a border are what the order by columns is made for
+        self._factors = splu(sps.csc_matrix(matrix), permc_spec="COLAMD" if self.below else "MMD_AT_PLUS_A")
+
+    def solve(self, r: np.ndarray) -> np.ndarray:
+        """The solution for one right-hand side (n + k,), or several."""
+        return self._factors.solve(r)
+
+    def solve_transposed(self, r: np.ndarray) -> np.ndarray:
+        """The solution with the transposed matrix."""
+        return self._factors.solve(r, trans="T")
+
+
+class Border:
+    """What makes the derivatives of a problem regular: rows for what is conserved and for shifts, and columns with them.
+
+    Parameters
+    ----------
+    problem : RestProblem
+    p : (k,) array
+    """
+
+    def __init__(self, problem: RestProblem, p: np.ndarray) -> None:
+        self.problem = problem
+        self.left, weights = problem.conserved(p)
+        self.rows = weights.T
+
+    @property
+    def conserved(self) -> int:
+        """Number of conserved quantities."""
+        return len(self.rows)
+
+    def totals(self, y: np.ndarray) -> np.ndarray:
+        """Values of the conserved quantities."""
+        return self.rows @ y
+
+    def at(self, y: np.ndarray, *, free: bool = False) -> tuple[np.ndarray, np.ndarray]:
+        """Columns (n, k) and rows (k, n) at a state; `free` leaves shifts out."""
+        shifts = np.empty((y.size, 0)) if free else self.problem.shifts(y)
+        return np.hstack([self.left, shifts]), np.vstack([self.rows, shifts.T])
+
+
+def is_at_rest(matrix: sps.csc_matrix, y: np.ndarray, residual: np.ndarray, sizes: np.ndarray) -> bool:
+    """Whether a residual is rounding: with shifts as borders iterations also come to waves that move."""
+    terms = abs(matrix) @ np.maximum(np.abs(y), sizes)
+    return bool(np.abs(residual).max() <= RESTING * terms.max())
+
+
+def leading_eigenvalues(
+    problem: RestProblem, matrix: sps.csc_matrix, columns: np.ndarray, rows: np.ndarray, count: int
+) -> tuple[np.ndarray, np.ndarray]:
+    r"""The `count` rightmost eigenvalues of :math:`J v = \lambda M v` that were found, and their vectors.
+
+    Those that belong to conserved quantities and to symmetries are left out by the border.  Those nearest to zero are
+    found, and those nearest to points of the imaginary axis as far as the skew part of J lets eigenvalues lie.
+
+    Parameters
+    ----------
+    problem : RestProblem
+    matrix : (n, n) sparse
+    columns, rows : (n, k) and (k, n) arrays
+        Of `Border.at`.
+    count : int
+
+    Returns
+    -------
+    values : (m,) complex
+        By falling real part.
+    vectors : (n, m) complex
+
+    References
+    ----------
+    Meerbergen & Roose, IMA J. Numer. Anal. 16 (1996) 297, on rightmost eigenvalues by shift and inversion.
+    """
+    n, mass = problem.size, problem.mass if problem.mass is not None else sps.identity(problem.size, format="csc")
+    if n <= SMALL:
+        k = columns.shape[1]
+        full = np.block([[matrix.toarray(), columns], [rows, np.zeros((k, k))]])
+        with np.errstate(all="ignore"):
+            values, vectors = eig(full, np.block([[mass.toarray(), np.zeros((n, k))], [np.zeros((k, n + k))]]))
+        good = np.isfinite(values) & (np.abs(values) < 1e12 * max(1.0, abs(matrix).max()))
+        values, vectors = values[good], vectors[:n, good]
+    else:
+        values, vectors = _nearest(matrix, mass, columns, rows, count)
+    order = np.lexsort((-values.imag, -values.real.round(12)))[:count]
+    return values[order], vectors[:, order]
+
+
+def _nearest(
+    matrix: sps.csc_matrix, mass: sps.csc_matrix, columns: np.ndarray, rows: np.ndarray, count: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Eigenvalues about zero, and about points of the imaginary axis."""
+    n = matrix.shape[0]
+    wanted = min(max(NEAREST, count + 4), n - 2)
+    start = np.random.default_rng(3).standard_normal(n)
+    reach = _widest(matrix, mass, start)
+    # a real shift beside zero: at a bifurcation the matrix itself is singular
+    values, vectors = _about(matrix, mass, columns, rows, 1e-3 * _kinetic(matrix, mass) + 1e-10, wanted, start)
+    top, shifts = float(np.abs(values).max(initial=0)), 0
+    while top < reach and shifts < SHIFTS and values.size:
+        more, further = _about(matrix, mass, columns, rows, 1j * top + 1e-9, wanted, start)
+        away = float(np.abs(more - 1j * top).max(initial=0))
+        more, further = np.concatenate([more, more.conj()]), np.hstack([further, further.conj()])
+        new = [k for k in range(more.size) if np.abs(values - more[k]).min() > 1e-7 * (1 + abs(more[k]))]
+        kept: list[int] = []
+        for k in new:
+            if all(abs(more[k] - more[j]) > 1e-7 * (1 + abs(more[k])) for j in kept):
+                kept.append(k)
+        values, vectors = np.concatenate([values, more[kept]]), np.hstack([vectors, further[:, kept]])
+        top, shifts = top + max(away, 1e-3 * reach), shifts + 1
+    return values, vectors
+
+
+def _about(
+    matrix: sps.csc_matrix, mass: sps.csc_matrix, columns: np.ndarray, rows: np.ndarray, shift: complex, wanted: int,
+    start: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """The eigenvalues nearest to a shift."""
+    n, k = matrix.shape[0], columns.shape[1]
+    kind = complex if np.iscomplexobj(np.asarray(shift)) else float
+    solver = Bordered((matrix - shift * mass).astype(kind), columns, rows)
+
+    def apply(v: np.ndarray) -> np.ndarray:
+        return solver.solve(np.append(mass @ np.ravel(v), np.zeros(k)).astype(kind))[:n]
+
+    first = apply(start.astype(kind))  # within the border
+    try:
+        inverse, vectors = eigs(LinearOperator((n, n), apply, dtype=kind), wanted, v0=first, tol=1e-11, maxiter=40 * wanted)
+    except ArpackNoConvergence as some:
+        inverse, vectors = some.eigenvalues, some.eigenvectors
+    except ArpackError:
+        return np.empty(0, complex), np.empty((n, 0), complex)
+    good = np.abs(inverse) > 1e-14 * np.abs(inverse).max(initial=0)
+    return shift + 1 / inverse[good], vectors[:, good]
+
+
+def _kinetic(matrix: sps.csc_matrix, mass: sps.csc_matrix) -> float:
+    """A size of the rates of slow perturbations: of a constant one."""
+    n = matrix.shape[0]
+    share = np.asarray(mass.sum(axis=1)).ravel()
+    moved = np.asarray(matrix.sum(axis=1)).ravel()
+    ok = share > 1e-12 * share.max()
+    return float(np.median(np.abs(moved[ok] / share[ok]))) if n else 1.0
+
+
+def _widest(matrix: sps.csc_matrix, mass: sps.csc_matrix, start: np.ndarray) -> float:
+    """A bound of the imaginary parts: the largest of the skew part, in the norm of the mass as its diagonal."""
+    share = np.asarray(abs(mass).sum(axis=1)).ravel()
+    weight = sps.diags(1 / np.sqrt(np.where(share > 0, share, 1.0)))
+    scaled = weight @ matrix @ weight
+    skew = ((scaled - scaled.T) / 2).tocsr()
+    v = start / np.linalg.norm(start)
+    size = 0.0
+    for _ in range(30):
+        w = skew.T @ (skew @ v)
+        size = float(np.sqrt(np.linalg.norm(w)))
+        if size == 0.0:
+            return 0.0
+        v = w / np.linalg.norm(w)
+    return 1.1 * size

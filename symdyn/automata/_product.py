@@ -1,0 +1,169 @@
+"""The step of an automaton as a product over new cells, applied to vectors of all states without a matrix."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.sparse as ss
+
+from symdyn.errors import DeclarationError
+from symdyn.models.automaton import Automaton
+
+__all__ = ["ENTRIES", "CellProduct", "cycles_of"]
+
+#: Entries of the largest sparse matrix.
+ENTRIES = 2**25
+
+
+class _Factor(NamedTuple):
+    """A step of the product over cells: old cells to keep and to sum over, and the law of a new one given these."""
+
+    order: tuple[int, ...]
+    weights: np.ndarray  # (kept, summed over, 2)
+
+
+class CellProduct:
+    """The factors of a step, for all states of few cells; bit j of a state, from the left, is cell j.
+
+    Parameters
+    ----------
+    automaton : Automaton
+    tables : sequence of (2^k,) float64
+        Its probabilities.
+    """
+
+    def __init__(self, automaton: Automaton, tables: Any) -> None:
+        self.automaton, self.tables = automaton, tables
+        self.cells = automaton.sites * len(automaton.states)
+        self.size = 2**self.cells
+
+    def bits(self, cell: int) -> np.ndarray:
+        """The value of a cell in all states."""
+        return (np.arange(self.size) >> (self.cells - 1 - cell)) & 1
+
+    @cached_property
+    def _factors(self) -> tuple[tuple[_Factor, ...], tuple[int, ...]]:
+        """The factors, and the order of the axes that brings the new cells into theirs."""
+        laws = {cell: self._law(*cell) for cell in self._order}
+        left = {old: step for step, cell in enumerate(self._order) for old in laws[cell][0]}  # the last step that uses it
+        axes: list[tuple[str, int]] = [("old", c) for c in range(self.cells)]
+        found = []
+        for step, cell in enumerate(self._order):
+            used, chances = laws[cell]
+            over = [c for kind, c in axes if kind == "old" and left.get(c, 0) <= step]
+            kept = [c for c in used if c not in over]
+            front = [("old", c) for c in (*kept, *over)]
+            order = [*(axes.index(a) for a in front), *(i for i, a in enumerate(axes) if a not in front)]
+            involved = [*kept, *over]
+            place = np.indices((2,) * len(involved)).reshape(len(involved), -1)
+            pattern = sum(place[involved.index(c)] << (len(used) - 1 - k) for k, c in enumerate(used))
+            ones = (
+                chances[pattern].reshape(2 ** len(kept), 2 ** len(over)) if used else np.full((1, 2 ** len(over)), chances[0])
+            )
+            found.append(_Factor(tuple(order), np.stack([1 - ones, ones], axis=-1)))
+            axes = [axes[i] for i in order[: len(kept)]] + [axes[i] for i in order[len(front) :]] + [("new", self._cell(*cell))]
+        return tuple(found), tuple(axes.index(("new", c)) for c in range(self.cells))
+
+    @cached_property
+    def _order(self) -> list[tuple[int, int]]:
+        """New cells in the order of their sites."""
+        return list(itertools.product(range(self.automaton.sites), range(len(self.automaton.states))))
+
+    def _cell(self, site: int, name: int) -> int:
+        return name * self.automaton.sites + site
+
+    def _law(self, site: int, name: int) -> tuple[list[int], np.ndarray]:
+        """Different old cells on which a new one depends, and its probability of 1 for all their values."""
+        sites, boundary = self.automaton.sites, self.automaton.boundary
+        places: list[Any] = []
+        for f, d in self.automaton.neighbours[name]:
+            at = (site + d) % sites if boundary == "periodic" else site + d
+            places.append(self._cell(at, f) if 0 <= at < sites else None)
+        used = sorted({c for c in places if c is not None})
+        values = np.indices((2,) * len(used)).reshape(len(used), -1) if used else np.zeros((0, 1), int)
+        bits = [values[used.index(c)] if c is not None else np.full(values.shape[1], int(boundary)) for c in places]
+        pattern = sum((b << (len(bits) - 1 - k) for k, b in enumerate(bits)), np.zeros(values.shape[1], int))
+        return used, self.tables[name][pattern]
+
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        """The operator applied to a vector."""
+        factors, last = self._factors
+        t = np.ascontiguousarray(np.ravel(x))
+        for order, weights in factors:
+            kept, over, _ = weights.shape
+            t = t.reshape((2,) * len(order)).transpose(order).reshape(kept, over, -1)
+            new = np.empty((kept, t.shape[2], 2), t.dtype)
+            for b in (0, 1):
+                new[..., b] = np.einsum("kom,ko->km", t, weights[..., b]) if over > 1 else t[:, 0] * weights[:, :, b]
+            t = new
+        return t.reshape((2,) * self.cells).transpose(last).ravel()
+
+    def backward(self, x: np.ndarray) -> np.ndarray:
+        """Its transpose applied to a vector."""
+        factors, last = self._factors
+        t = np.ascontiguousarray(np.ravel(x).reshape((2,) * self.cells).transpose(np.argsort(last)))
+        for order, weights in reversed(factors):
+            kept, over, _ = weights.shape
+            new = t.reshape(kept, -1, 2)
+            old = np.empty((kept, over, new.shape[1]), t.dtype)
+            for o in range(over):
+                old[:, o] = new[..., 0] * weights[:, o, 0, None] + new[..., 1] * weights[:, o, 1, None]
+            t = np.ascontiguousarray(old.reshape((2,) * len(order)).transpose(np.argsort(order)))
+        return t.ravel()
+
+    @cached_property
+    def permutation(self) -> np.ndarray | None:
+        """Where each state goes, (2^n,) int64, if the automaton is deterministic and reversible; else None."""
+        if any(((t != 0) & (t != 1)).any() for t in self.tables):
+            return None
+        target = np.zeros(self.size, np.int64)
+        for site, name in self._order:
+            one = self._chance(site, name) == 1
+            target |= one.astype(np.int64) << (self.cells - 1 - self._cell(site, name))
+        return target if np.unique(target).size == target.size else None
+
+    def _chance(self, site: int, name: int) -> np.ndarray:
+        """The probability that a new cell is 1, for all old states."""
+        used, chances = self._law(site, name)
+        return chances[sum((self.bits(c) << (len(used) - 1 - k) for k, c in enumerate(used)), np.zeros(self.size, np.int64))]
+
+    def matrix(self) -> ss.csc_array:
+        """The sparse matrix of the operator."""
+        size = self.size
+        random = np.zeros(size)
+        for cell in self._order:
+            q = self._chance(*cell)
+            random += (q > 0) & (q < 1)
+        if (count := int((2.0**random).sum())) > ENTRIES:
+            raise DeclarationError(f"the matrix has {count} entries; products with the operator need no matrix")
+        columns, rows, values = np.arange(size), np.zeros(size, np.int64), np.ones(size)
+        for site, name in self._order:
+            q, bit = self._chance(site, name)[columns], np.int64(1) << (self.cells - 1 - self._cell(site, name))
+            one, zero = q > 0, q < 1
+            rows = np.concatenate([rows[zero], rows[one] | bit])
+            values = np.concatenate([values[zero] * (1 - q[zero]), values[one] * q[one]])
+            columns = np.concatenate([columns[zero], columns[one]])
+        return ss.csc_array(ss.coo_array((values, (rows, columns)), shape=(size, size)))
+
+
+def cycles_of(permutation: np.ndarray) -> Sequence[np.ndarray]:
+    """The cycles of a permutation, each from its smallest state on.
+
+    >>> [c.tolist() for c in cycles_of(np.array([1, 0, 2]))]
+    [[0, 1], [2]]
+    """
+    seen, found = np.zeros(permutation.size, bool), []
+    for begin in range(permutation.size):
+        if seen[begin]:
+            continue
+        path, at = [], begin
+        while not seen[at]:
+            seen[at] = True
+            path.append(at)
+            at = int(permutation[at])
+        found.append(np.array(path))
+    return found

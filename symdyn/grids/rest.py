@@ -1,0 +1,198 @@
+"""Fields on a grid at rest: their rates with a sparse Jacobian, by differences of many cells at once."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import scipy.sparse as sps
+import sympy as sp
+
+from symdyn.errors import DeclarationError
+from symdyn.grids.system import GridSystem
+from symdyn.integration.rest import RestProblem, differences
+from symdyn.models.operators import NUMBERS
+from symdyn.models.pde import PDESystem
+
+__all__ = ["GridRest", "field_rest", "grid_rest"]
+
+#: Unknowns up to which couplings of all with all are taken.
+DENSE = 3000
+#: Relative to the largest term of a product: disagreement that shows couplings farther away.
+AGREE = 1e-6
+
+
+def field_rest(pde: PDESystem) -> RestProblem:
+    """Refused: a system of fields needs a grid before its stationary equations are numbers.
+
+    Parameters
+    ----------
+    pde : PDESystem
+
+    Returns
+    -------
+    RestProblem
+        Of a system with a grid or a mesh; here none.
+
+    Raises
+    ------
+    DeclarationError
+
+    Examples
+    --------
+    >>> PDESystem.example().at_rest()
+    Traceback (most recent call last):
+    symdyn.errors.DeclarationError: nothing says how fine the grid is: pass grid=nx or a system from discretize
+    """
+    raise DeclarationError("nothing says how fine the grid is: pass grid=nx or a system from discretize")
+
+
+def grid_rest(system: GridSystem) -> GridRest:
+    """The stationary equations of fields on a grid.
+
+    Parameters
+    ----------
+    system : GridSystem
+
+    Returns
+    -------
+    GridRest
+
+    Raises
+    ------
+    DeclarationError
+        For equations that depend on time, and for spectral grids.
+
+    Examples
+    --------
+    >>> grid = PDESystem.from_text("u' = laplacian(u) - u", domain=(0, 1)).discretize(4)
+    >>> grid.at_rest().jacobian(np.ones(4), np.empty(0), np.ones(4)).toarray().round(6)[:2].tolist()
+    [[-17.0, 16.0, 0.0, 0.0], [16.0, -33.0, 16.0, 0.0]]
+    """
+    return GridRest(system)
+
+
+class GridRest(RestProblem):
+    """The rates of fields on a grid, which stencils make local.
+
+    Columns of the Jacobian whose cells are too far apart to touch a common rate are found by the same differences.  Whether
+    the couplings that are taken suffice is checked by a product with a random vector at every state; means, integrals
+    and scalars couple all cells, for which grids are to have few of them.
+
+    Parameters
+    ----------
+    grid : GridSystem
+    """
+
+    def __init__(self, grid: GridSystem) -> None:
+        if grid.scheme == "spectral":
+            raise DeclarationError(
+                "stationary states need local stencils for a sparse Jacobian; use scheme='finite differences', order=6"
+            )
+        free = set().union(*(e.free_symbols for e in (*grid.rates, *_walls(grid))))
+        if grid.time in free or grid.inputs:
+            raise DeclarationError(f"the equations depend on {grid.time}; steady states need an autonomous system")
+        self.grid, self.model = grid, grid.model()
+        self.shape, cells = self.model.shape, self.model.cells
+        self.size, n = self.model.size, len(grid.fields)
+        self.blocks = [slice(k * cells, (k + 1) * cells) for k in range(n)]
+        self.blocks += [slice(k, k + 1) for k in range(n * cells, self.size)]
+        self.weights = np.concatenate([np.full(n * cells, 1.0 / cells), np.ones(self.size - n * cells)])
+        self.fields, self.cells = n, cells
+        self.reach = max(1, self.model.passes.ghosts)
+        self.everywhere = bool(grid.scalars) or any(e.has(*NUMBERS) for e in grid.rates)
+        self._moving = [a for a in range(grid.dimension) if a in grid.periodic and grid.space[a] not in free]
+
+    def residual(self, y: np.ndarray, p: np.ndarray) -> np.ndarray:
+        return self.model.rates(y, 0.0, p)
+
+    def shifts(self, y: np.ndarray) -> np.ndarray:
+        found = []
+        for axis in self._moving:
+            fields = y[: self.fields * self.cells].reshape(self.fields, *self.shape)
+            moved = (np.roll(fields, -1, axis + 1) - np.roll(fields, 1, axis + 1)).ravel()
+            direction = np.append(moved, np.zeros(self.size - moved.size))
+            if np.linalg.norm(direction) > 1e-6 * np.linalg.norm(y):
+                found.append(direction / np.linalg.norm(direction))
+        return np.array(found).T if found else np.empty((self.size, 0))
+
+    def jacobian(self, y: np.ndarray, p: np.ndarray, sizes: np.ndarray) -> sps.csc_matrix:
+        vector = np.random.default_rng(2).standard_normal(self.size)
+        wanted = self._along(y, p, vector * sizes)
+        while True:
+            wide = self.everywhere or self.reach > max(8, self.model.order)
+            if wide and self.size > DENSE:
+                raise DeclarationError(
+                    f"the rates couple all of {self.size} unknowns (by mean, integral, scalars, or wide stencils at walls), "
+                    f"for which stationary states take at most {DENSE}; use a coarser grid"
+                )
+            matrix = self._columns(y, p, sizes) if wide else self._stencils(y, p, sizes)
+            if not np.isfinite(matrix.data).all():
+                return matrix
+            error = np.abs(matrix @ (vector * sizes) - wanted)
+            if wide or (error <= AGREE * (abs(matrix) @ np.abs(vector * sizes) + np.abs(wanted))).all():
+                return matrix
+            self.reach += 1
+
+    def _along(self, y: np.ndarray, p: np.ndarray, direction: np.ndarray) -> np.ndarray:
+        return differences(lambda h: self.residual(y + h * direction, p), 1.0)
+
+    def _columns(self, y: np.ndarray, p: np.ndarray, sizes: np.ndarray) -> sps.csc_matrix:
+        found = np.empty((self.size, self.size))
+        unit = np.zeros(self.size)
+        for k in range(self.size):
+            unit[k] = sizes[k]
+            found[:, k] = self._along(y, p, unit) / sizes[k]
+            unit[k] = 0.0
+        return sps.csc_matrix(found)
+
+    def _stencils(self, y: np.ndarray, p: np.ndarray, sizes: np.ndarray) -> sps.csc_matrix:
+        r, shape = self.reach, self.shape
+        colours = [_colours(n, 2 * r + 1, k in self.grid.periodic) for k, n in enumerate(shape)]
+        counts = [int(c.max()) + 1 for c in colours]
+        number = np.arange(self.cells).reshape(shape)
+        colour = np.zeros(shape, int)
+        for axis, c in enumerate(colours):
+            colour = colour * counts[axis] + c.reshape([-1 if k == axis else 1 for k in range(len(shape))])
+        colour = colour.ravel()
+        moved = np.empty((int(np.prod(counts)), self.fields, self.fields, self.cells))
+        for k in range(len(moved)):
+            for j in range(self.fields):
+                unit = np.zeros(self.size)
+                here = self.blocks[j].start + np.flatnonzero(colour == k)
+                unit[here] = sizes[here]
+                moved[k, j] = self._along(y, p, unit).reshape(self.fields, self.cells)
+        rows, columns, values = [], [], []
+        reach = [range(-min(r, (n - 1) // 2), min(r, n // 2) + 1) if a in self.grid.periodic else range(-r, r + 1)
+                 for a, n in enumerate(shape)]  # fmt: skip
+        for offset in product(*reach):
+            there, inside = number, np.ones(shape, bool)
+            for axis, o in enumerate(offset):
+                there = np.roll(there, -o, axis)
+                if axis not in self.grid.periodic:
+                    at = np.arange(shape[axis]) + o
+                    ok = (at >= 0) & (at < shape[axis])
+                    inside = inside & ok.reshape([-1 if k == axis else 1 for k in range(len(shape))])
+            row, column = number[inside], there[inside]
+            for i, j in product(range(self.fields), repeat=2):
+                value = moved[colour[column], j, i, row]
+                some = value != 0
+                rows.append(i * self.cells + row[some])
+                columns.append(j * self.cells + column[some])
+                values.append(value[some] / sizes[self.blocks[j]][column[some]])
+        data, row, column = (np.concatenate(x) for x in (values, rows, columns))
+        return sps.csc_matrix((data, (row, column)), shape=(self.size, self.size))
+
+
+def _colours(n: int, period: int, periodic: bool) -> np.ndarray:
+    """A colour for each cell of an axis such that two of one colour are at least `period` apart, also around the end."""
+    cells = np.arange(n)
+    if not periodic:
+        return cells % period
+    whole = n - n % period if n >= period else 0
+    return np.where(cells < whole, cells % period, period * (whole > 0) + cells - whole)
+
+
+def _walls(grid: GridSystem) -> list[sp.Expr]:
+    """Values of the conditions at walls."""
+    return [c.value for row in grid.conditions.values() for pair in row if pair != "periodic" for c in pair]

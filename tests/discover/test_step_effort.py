@@ -1,0 +1,65 @@
+"""Prices of steps: residuals of one equation beside numbers by hand, their derivatives, and what is refused."""
+
+import numpy as np
+import pytest
+
+import symdyn as sd
+from symdyn.errors import RecoveryError
+
+pytest.importorskip("jax")
+
+
+def effort(penalty, substeps=2):
+    """Of x' = w x in one window of two intervals."""
+    from symdyn.discover.surrogates._ensemble import prepare
+    from symdyn.discover.surrogates._network_effort import StepEffort
+
+    prepare()  # double precision
+    return StepEffort(lambda s, t, y: s[0] * y, penalty, substeps, np.array([2.0]), 2)
+
+
+TIMES = np.array([[0.0, 0.4, 1.0]])
+
+
+def by_hand(w, start, h):
+    """Error and stiffness of a step of the classical method, and its end."""
+    k1 = w * start
+    k2 = w * (start + h / 2 * k1)
+    k3 = w * (start + h / 2 * k2)
+    k4 = w * (start + h * k3)
+    end = start + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
+    return h / 6 * (k4 - w * end), abs(w), end
+
+
+def test_residuals_are_local_errors_and_stiffness_of_every_step():
+    found = effort({"error": 9.0, "stiffness": 4.0})
+    path = np.array([[[1.0], [1.5], [2.0]]])
+    weights = found.chosen(1, np.random.default_rng(0))
+    values = np.asarray(found.residuals(np.array([1.3]), path, TIMES, weights)).ravel()
+    expected = []
+    for start, h in ((1.0, 0.2), (1.5, 0.3)):
+        x = start
+        for _ in range(2):
+            error, stiffness, x = by_hand(1.3, x, h)
+            expected += [3 * error / 2, 2 * h * stiffness]
+    assert values == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_local_price_takes_one_step_in_the_place_of_all():
+    found = effort({"local error": 1.0})
+    weights = found.chosen(5, np.random.default_rng(0)).reshape(5, -1)
+    assert (np.count_nonzero(weights, axis=1) == 1).all()
+    assert (weights**2).sum(axis=1) == pytest.approx([4.0] * 5)
+
+
+@pytest.mark.parametrize(
+    "penalty", [{"eror": 1}, {"error": -1}, {}, 3, {"error": 1, "local error": 1}, {"stiffness": True}, {"error": float("nan")}]
+)
+def test_prices_that_are_none_are_refused(penalty):
+    with pytest.raises(RecoveryError, match="penalty"):
+        sd.learn(sd.ODESystem({"x": sd.network("f", ["x"])("x")}), {"t": [0, 1], "x": [1, 2]}, penalty=penalty)
+
+
+def test_maps_have_no_steps_to_be_priced():
+    with pytest.raises(RecoveryError, match="penalty has no effect"):
+        sd.learn(sd.DiscreteSystem({"x": sd.network("f", ["x"])("x")}), {"t": [0, 1], "x": [1, 2]}, penalty={"error": 1})

@@ -281,7 +281,7 @@ def delayed_by(delays: np.ndarray, counts: np.ndarray) -> np.ndarray:
 
 
 def followed(delays: np.ndarray, order: int, span: float) -> tuple[np.ndarray, np.ndarray, float]:
-    r"""Sums (N, S) of delays (N, m) at which steps end, by how many delays each is uncertain, and up to which time they are all.
+    r"""Sums (N, S) of delays (N, m) at which steps end, by how many delays each is uncertain, and up to where they are all.
 
     Of jumps that become smoother they are sums of at most `order` delays.  Of the others they are all sums up to the end of the
     `span`, unless these are more than about M = `MOST_ECHOES`: then all up to
@@ -289,7 +289,8 @@ def followed(delays: np.ndarray, order: int, span: float) -> tuple[np.ndarray, n
     .. math:: (M\, m!\, \tau_1 \cdots \tau_m)^{1/m} - (\tau_1 + \dots + \tau_m)/2
 
     Sums that a trajectory does not have are infinite.  So many gaps around jumps, over which states are not integrated, would
-    add up if they grew with the number of delays: they are those of one delay, in whose middle the sides of a jump are told apart.
+    add up if they grew with the number of delays: they are those of one delay, in whose middle the sides of a jump are told
+    apart.
 
     >>> sums, of, end = followed(np.array([[1.0], [2.0]]), MOST_ECHOES, 4.5)
     >>> sums.tolist(), of.tolist(), end

@@ -182,8 +182,8 @@ def _propagated(
     sums, of, end = followed(delays, order, span)
     if end < span:
         warnings.warn(
-            f"states jump at sums of delays, at which steps end up to t = {times[0] + end:g} only, as there are too many; errors "
-            "near later jumps are larger than the tolerances",
+            f"states jump at sums of delays, at which steps end up to t = {times[0] + end:g} only, as there are too many; "
+            "errors near later jumps are larger than the tolerances",
             stacklevel=2,
         )
     begin = np.concatenate([np.full((len(at), 1), times[0]), at], axis=1)

@@ -188,6 +188,8 @@ class integral(Operator):
 class at(Operator):
     r"""Value of a field at a point, :math:`u(x_0)`: a number at each time, interpolated to the order of the grid.
 
+    Only values in cells are taken: at a wall they are continued to it, whatever the condition there.
+
     Parameters
     ----------
     u : Expr

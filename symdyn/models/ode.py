@@ -82,7 +82,8 @@ class ODESystem(FlowVerbs, System):
     Algebraic equations may contain delays, too, also of the states that they determine, ``0 = z - x - z(t - 1)/2 for z``: such
     equations are solved with the values of the past put in, anew after every jump.  A state without a history had its
     consistent initial value all along.  With a history that is not consistent it jumps, at the first time and, unless rates of
-    change alone contain it, at sums of delays after that; outputs there are the values after the jump.
+    change alone contain it, at sums of delays after that; outputs there are the values after the jump.  Of some thousands of
+    such sums in a run only the first are met, and a warning says until when.
 
     Examples
     --------

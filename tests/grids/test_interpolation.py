@@ -77,7 +77,7 @@ def test_feedback_and_events_at_a_point():
 
 
 def test_limited_fluxes_contain_numbers_of_the_field():
-    """u' = dx(u u(0.3)) with u = x + a, away from walls, is a' = 0.3 + a; with the mean, which is 1, a wave moves at speed 1."""
+    """u' = dx(u u(0.3)) with u = x + a, away from walls, is a' = 0.3 + a; with the mean, which is 1, a wave has speed 1."""
     line = sd.PDESystem({u: sd.dx(sd.at(u, 0.3) * u)}, domain=(0, 0.6)).discretize(64, advection="upwind")
     data = sd.simulate(line, [0, 0.1], initial={u: x}, **TIGHT)
     np.testing.assert_allclose((data.u[-1] - data.x)[10:40], 0.3 * np.exp(0.1) - 0.3, atol=1e-10)

@@ -296,19 +296,21 @@ def followed(delays: np.ndarray, order: int, span: float) -> tuple[np.ndarray, n
     >>> sums.tolist(), of.tolist(), end
     ([[1.0, 2.0, 3.0, 4.0], [2.0, 4.0, inf, inf]], [1, 1, 1, 1], 4.5)
     """
-    (size, count), end = delays.shape, span
+    count, end = delays.shape[1], span
     if order < MOST_ECHOES or count == 0:
         counts = sums_of_delays(count, order)
         return delayed_by(delays, counts), counts.sum(axis=1), np.inf
+    rows, which = np.unique(delays, axis=0, return_inverse=True)
     found = []
-    for row in delays:
+    for row in rows:
         most = (MOST_ECHOES * math.factorial(count) * float(np.prod(row))) ** (1 / count) - float(row.sum()) / 2
         reach = min(span, max(most, float(row.max())))
         found.append(delayed_by(row[None], _counts_within(row, reach))[0])
         end = min(end, reach)
-    sums = np.full((size, max(map(len, found), default=0)), np.inf)
+    sums = np.full((len(rows), max(map(len, found), default=0)), np.inf)
     for k, listed in enumerate(found):
         sums[k, : len(listed)] = listed
+    sums = sums[which.reshape(-1)]
     return sums, np.ones(sums.shape[1], int), end
 
 

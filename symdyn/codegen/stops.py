@@ -135,7 +135,7 @@ def stops_within(
         after = np.nextafter((at + doubt).astype(real), real(np.inf)).astype(float)
         inside = (after > first) & (before < last)  # not where a stop is not a number
     spans = np.stack([np.where(inside, before, np.inf), np.where(inside, after, np.inf)], axis=2)
-    spans = _in_order(spans)
+    spans = _in_order(spans)[:, : int((spans[:, :, 0] < np.inf).sum(axis=1).max(initial=0))]
     for k in range(1, spans.shape[1]):
         joined = (spans[:, k, 0] <= spans[:, k - 1, 1]) & (spans[:, k, 0] < np.inf)
         spans[joined, k, 0] = spans[joined, k - 1, 0]

@@ -154,9 +154,17 @@ def _nearest(
         nonlocal values, vectors
         more, further = _about(matrix, mass, columns, rows, shift, wanted, start)
         away = float(np.abs(more - shift).max(initial=0))
-        more, further = np.concatenate([more, more.conj()]), np.hstack([further, further.conj()])
-        for k in range(more.size):
-            if not values.size or np.abs(values - more[k]).min() > 1e-7 * (1 + abs(more[k])):
+        if np.iscomplexobj(shift):  # conjugates lie farther away
+            tiny = 1e-9 * (1 + np.abs(more))
+            kept, upper = more.imag >= -tiny, more.imag > tiny
+            more = np.concatenate([more[kept], more[upper].conj()])
+            further = np.hstack([further[:, kept], further[:, upper].conj()])
+        known = values.copy()
+        for k in range(more.size):  # each as often as one shift tells
+            near = np.abs(known - more[k])
+            if known.size and near.min() <= 1e-7 * (1 + abs(more[k])):
+                known[near.argmin()] = np.inf
+            else:
                 values, vectors = np.append(values, more[k]), np.column_stack([vectors, further[:, k]])
         return away
 
@@ -165,13 +173,13 @@ def _nearest(
         left = SHIFTS - SPREAD - shifts  # the first side by side
         top += max(away, 1e-3 * reach) if left > 0 else (reach - top) / (SHIFTS - shifts)
         shifts += 1
-    end = _growth(matrix, mass, start)
+    end = (1 + 1e-3) * _growth(matrix, mass, start)  # beside it: the matrix less an eigenvalue is singular
     if end > radius:
-        add(complex(end))
+        add(end)
     if end > 0 and values.size:
         first = values[values.real.argmax()]
         if abs(first.imag) > 1e-9 * abs(first):
-            add(max(end, float(first.real)) + 1j * abs(float(first.imag)))
+            add(end + 1j * abs(float(first.imag)))
     return values, vectors
 
 

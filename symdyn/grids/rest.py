@@ -123,7 +123,7 @@ class GridRest(RestProblem):
         axes, shape = tuple(a + 1 for a in self._moving), (self.fields, *self.shape)
         waves = np.meshgrid(*(np.fft.fftfreq(self.shape[a], 1 / self.shape[a]) for a in self._moving), indexing="ij")
         k = 2 * np.pi * np.stack([w.ravel() for w in waves])
-        units = np.array([max(u, 1e-300) for u in self.measure(y)[: self.fields]]).reshape([-1] + [1] * len(self.shape))
+        units = np.array([u or 1.0 for u in self.measure(y)[: self.fields]]).reshape([-1] + [1] * len(self.shape))
         here, there = (np.fft.fftn(v[: self.fields * self.cells].reshape(shape), axes=axes) for v in (y, other))
         others = tuple(a for a in range(len(shape)) if a not in axes)
         product = (here * there.conj() / units**2).sum(axis=others)

@@ -57,7 +57,7 @@ def test_snapshots_of_a_line():
 def test_snapshots_of_a_plane_share_their_colours():
     figure = figures.snapshots(plane_data())
     maps, bar = figure.axes[:-1], figure.axes[-1]
-    assert [ax.get_title(loc="left") for ax in maps] == ["$t$ = 0", "$t$ = 1.7", "$t$ = 3.3", "$t$ = 5"]
+    assert [ax.get_title() for ax in maps] == ["$t$ = 0", "$t$ = 1.7", "$t$ = 3.3", "$t$ = 5"]
     images = [ax.images[0] for ax in maps]
     assert len({i.get_clim() for i in images}) == 1
     for image, t in zip(images, (0, 1.7, 3.3, 5), strict=True):
@@ -131,10 +131,10 @@ def test_cuts_of_a_plane():
     ax = figures.space_time(data, at=("y", 1.1))
     (mesh,) = [c for c in ax.collections if isinstance(c, QuadMesh)]
     np.testing.assert_array_equal(mesh.get_array(), data["u"].isel(trajectory=0).sel(y=1.1, method="nearest"))
-    assert ax.get_title(loc="left") == "$y$ = 1.083"
+    assert ax.get_title() == "$y$ = 1.083"
     ax = figures.space_time(data, at=("x", 3))
     assert (ax.get_xlabel(), mesh.get_array().shape) == ("$y$", (51, 40))
-    assert figures.space_time(data).get_title(loc="left") in ("$y$ = 1.917", "$y$ = 2.083")  # on either side of the middle
+    assert figures.space_time(data).get_title() in ("$y$ = 1.917", "$y$ = 2.083")  # on either side of the middle
 
 
 # ---- films -------------------------------------------------------------------------------------------

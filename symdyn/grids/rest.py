@@ -145,7 +145,7 @@ class GridRest(RestProblem):
             wide = self.everywhere or self.reach > max(8, self.model.order)
             if wide and self.size > DENSE:
                 raise DeclarationError(
-                    f"the rates couple all of {self.size} unknowns (by mean, integral, at, scalars, or wide stencils at walls), "
+                    f"the rates couple all of {self.size} unknowns (by mean, integral, at, scalars, or wide stencils), "
                     f"for which stationary states take at most {DENSE}; use a coarser grid"
                 )
             matrix = self._columns(y, p, sizes) if wide else self._stencils(y, p, sizes)

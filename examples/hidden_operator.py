@@ -73,7 +73,7 @@ def truth() -> sd.PDESystem:
 
 def draw(data: xr.Dataset, found: FieldRecovery) -> Figure:
     """Snapshots with the fit, the evidence of every term, and the recovered system elsewhere."""
-    with sd.style():
+    with sd.style(), plt.rc_context({"axes.titlelocation": "left"}):
         figure, axes = plt.subplots(1, 3, figsize=(11.4, 3.7), layout="constrained", width_ratios=(1.15, 0.9, 1.15))
         figure.get_layout_engine().set(wspace=0.05)
         _draw_fit(axes[0], data, found)

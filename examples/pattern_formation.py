@@ -233,7 +233,7 @@ def spots(
 
 def draw(fields: xr.Dataset, divided: Spots, speed: pd.DataFrame, tails: pd.DataFrame) -> Figure:
     """Growth, pattern and spectrum above; fronts and spots below."""
-    with sd.style():
+    with sd.style(), plt.rc_context({"axes.titlelocation": "left"}):
         figure, axes = plt.subplots(2, 3, figsize=(11.4, 6.8), layout="constrained")
         figure.get_layout_engine().set(wspace=0.05, hspace=0.06)
         _draw_growth(axes[0, 0])

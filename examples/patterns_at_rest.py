@@ -3,7 +3,7 @@
 Stationary equations are solved by Newton's method, followed in a parameter through folds, and left at crossings.
 
 - The Swift-Hohenberg equation u' = ru - (1 + d_xx)^2 u + 1.8 u^2 - u^3 has states that are patterned in a part of the line
-  only.  Followed in r they snake: at every second fold a wave is added on either side, between r = -0.339 and -0.259.
+  only.  Followed in r they snake: at every second fold a wave is added on either side.
 - The Brusselator's pattern is born at B = (1 + A sqrt(Du/Dv))^2, and near there the square of its amplitude grows linearly,
   with the slope of the amplitude equation.
 - The same equations on an L by finite elements: a run ends near a state at rest, which Newton's method finds and tests.
@@ -11,7 +11,7 @@ Stationary equations are solved by Newton's method, followed in a parameter thro
 
     python -m examples.patterns_at_rest --out out
 
-Burke & Knobloch, Chaos 17 (2007) 037102; Iyaniwura, Gou & Ward, J. Eng. Math. 127 (2021) 18.
+On snaking: Burke & Knobloch, Chaos 17 (2007) 037102; on lattices: Iyaniwura, Gou & Ward, J. Eng. Math. 127 (2021) 18.
 """
 
 from __future__ import annotations

@@ -196,7 +196,7 @@ def study(points: int = 72) -> Quorum:
 
 def draw(found: Quorum) -> Figure:
     """How many and where above; how much and in time below."""
-    with sd.style():
+    with sd.style(), plt.rc_context({"axes.titlelocation": "left"}):
         figure = plt.figure(figsize=(11.4, 7.6), layout="constrained")
         figure.get_layout_engine().set(wspace=0.05, hspace=0.05)
         grid = figure.add_gridspec(2, 2, width_ratios=(1, 1.2))

@@ -22,7 +22,6 @@ RC: Mapping[str, Any] = MappingProxyType(
     {
         "font.size": 9.0,
         "axes.titlesize": 10.0,
-        "axes.titlelocation": "left",
         "axes.labelsize": 9.0,
         "xtick.labelsize": 8.0,
         "ytick.labelsize": 8.0,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import scipy.sparse as sps
-from scipy.linalg import eig
+from scipy.linalg import eig, eigh_tridiagonal
 from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, LinearOperator, eigs, splu
 
 from symdyn.integration.rest import RestProblem
@@ -15,8 +15,10 @@ __all__ = ["Border", "Bordered", "is_at_rest", "leading_eigenvalues"]
 RESTING = 1e-10
 #: Unknowns up to which all eigenvalues are computed.
 SMALL = 100
-#: Eigenvalues about a shift, and the most shifts along the imaginary axis.
-NEAREST, SHIFTS = 12, 8
+#: Eigenvalues about a shift, the most shifts along the imaginary axis, and how many of them are spread over what is left.
+NEAREST, SHIFTS, SPREAD = 12, 8, 3
+#: Steps of Lanczos' method for the largest rate of growth.
+STEPS = 80
 
 
 class Bordered:
@@ -63,11 +65,13 @@ class Border:
     ----------
     problem : RestProblem
     p : (k,) array
+    near : (n,) array
+        A state about which the rates are defined.
     """
 
-    def __init__(self, problem: RestProblem, p: np.ndarray) -> None:
+    def __init__(self, problem: RestProblem, p: np.ndarray, near: np.ndarray) -> None:
         self.problem = problem
-        self.left, weights = problem.conserved(p)
+        self.left, weights = problem.conserved(p, near)
         self.rows = weights.T
 
     @property
@@ -97,7 +101,8 @@ def leading_eigenvalues(
     r"""The `count` rightmost eigenvalues of :math:`J v = \lambda M v` that were found, and their vectors.
 
     Those that belong to conserved quantities and to symmetries are left out by the border.  Those nearest to zero are
-    found, and those nearest to points of the imaginary axis as far as the skew part of J lets eigenvalues lie.
+    found, those nearest to points of the imaginary axis as far as the skew part of J lets eigenvalues lie, and those nearest
+    to the largest real part that its symmetric part lets them have, on the real axis and beside the rightmost of the others.
 
     Parameters
     ----------
@@ -134,25 +139,47 @@ def leading_eigenvalues(
 def _nearest(
     matrix: sps.csc_matrix, mass: sps.csc_matrix, columns: np.ndarray, rows: np.ndarray, count: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Eigenvalues about zero, and about points of the imaginary axis."""
+    """Eigenvalues about zero, about points of the imaginary axis, and about the rightmost end."""
     n = matrix.shape[0]
     wanted = min(max(NEAREST, count + 4), n - 2)
     start = np.random.default_rng(3).standard_normal(n)
     reach = _widest(matrix, mass, start)
     # a real shift beside zero: at a bifurcation the matrix itself is singular
     values, vectors = _about(matrix, mass, columns, rows, 1e-3 * _kinetic(matrix, mass) + 1e-10, wanted, start)
-    top, shifts = float(np.abs(values).max(initial=0)), 0
+    radius = top = float(np.abs(values).max(initial=0))
+    shifts = 0
+
+    def add(shift: complex) -> float:
+        """Look about one more shift; returns the radius that is known there."""
+        nonlocal values, vectors
+        more, further = _about(matrix, mass, columns, rows, shift, wanted, start)
+        away = float(np.abs(more - shift).max(initial=0))
+        if np.iscomplexobj(shift):  # conjugates lie farther away
+            tiny = 1e-9 * (1 + np.abs(more))
+            kept, upper = more.imag >= -tiny, more.imag > tiny
+            more = np.concatenate([more[kept], more[upper].conj()])
+            further = np.hstack([further[:, kept], further[:, upper].conj()])
+        known = values.copy()
+        for k in range(more.size):  # each as often as one shift tells
+            near = np.abs(known - more[k])
+            if known.size and near.min() <= 1e-7 * (1 + abs(more[k])):
+                known[near.argmin()] = np.inf
+            else:
+                values, vectors = np.append(values, more[k]), np.column_stack([vectors, further[:, k]])
+        return away
+
     while top < reach and shifts < SHIFTS and values.size:
-        more, further = _about(matrix, mass, columns, rows, 1j * top + 1e-9, wanted, start)
-        away = float(np.abs(more - 1j * top).max(initial=0))
-        more, further = np.concatenate([more, more.conj()]), np.hstack([further, further.conj()])
-        new = [k for k in range(more.size) if np.abs(values - more[k]).min() > 1e-7 * (1 + abs(more[k]))]
-        kept: list[int] = []
-        for k in new:
-            if all(abs(more[k] - more[j]) > 1e-7 * (1 + abs(more[k])) for j in kept):
-                kept.append(k)
-        values, vectors = np.concatenate([values, more[kept]]), np.hstack([vectors, further[:, kept]])
-        top, shifts = top + max(away, 1e-3 * reach), shifts + 1
+        away = add(1j * top + 1e-9)
+        left = SHIFTS - SPREAD - shifts  # the first side by side
+        top += max(away, 1e-3 * reach) if left > 0 else (reach - top) / (SHIFTS - shifts)
+        shifts += 1
+    end = (1 + 1e-3) * _growth(matrix, mass, start)  # beside it: the matrix less an eigenvalue is singular
+    if end > radius:
+        add(end)
+    if end > 0 and values.size:
+        first = values[values.real.argmax()]
+        if abs(first.imag) > 1e-9 * abs(first):
+            add(end + 1j * abs(float(first.imag)))
     return values, vectors
 
 
@@ -188,18 +215,44 @@ def _kinetic(matrix: sps.csc_matrix, mass: sps.csc_matrix) -> float:
     return float(np.median(np.abs(moved[ok] / share[ok]))) if n else 1.0
 
 
+def _parts(matrix: sps.csc_matrix, mass: sps.csc_matrix) -> tuple[sps.spmatrix, sps.spmatrix, sps.csc_matrix, np.ndarray]:
+    """The symmetric and the skew part of the derivatives of what moves, its mass, and which numbers it is."""
+    moving = np.flatnonzero(abs(mass).sum(axis=1))
+    own = matrix[moving][:, moving].tocsr()
+    return (own + own.T) / 2, (own - own.T) / 2, mass[moving][:, moving].tocsc(), moving
+
+
+def _growth(matrix: sps.csc_matrix, mass: sps.csc_matrix, start: np.ndarray) -> float:
+    """The largest eigenvalue of the symmetric part, beyond which no real part lies, by Lanczos' method and its residual."""
+    even, _, own, moving = _parts(matrix, mass)
+    solve = splu(own).solve
+    v = start[moving] / np.sqrt(start[moving] @ (own @ start[moving]))
+    before, beside = np.zeros_like(v), 0.0
+    middle, off = [], []
+    for _ in range(min(STEPS, v.size)):
+        w = solve(even @ v) - beside * before
+        middle.append(float(v @ (own @ w)))
+        w -= middle[-1] * v
+        beside = float(np.sqrt(max(w @ (own @ w), 0.0)))
+        off.append(beside)
+        if beside <= 1e-12 * max(map(abs, middle)):
+            break
+        before, v = v, w / beside
+    values, parts = eigh_tridiagonal(middle, off[:-1])
+    return float(values[-1] + off[-1] * abs(parts[-1, -1]))
+
+
 def _widest(matrix: sps.csc_matrix, mass: sps.csc_matrix, start: np.ndarray) -> float:
-    """A bound of the imaginary parts: the largest of the skew part, in the norm of the mass as its diagonal."""
-    share = np.asarray(abs(mass).sum(axis=1)).ravel()
-    weight = sps.diags(1 / np.sqrt(np.where(share > 0, share, 1.0)))
-    scaled = weight @ matrix @ weight
-    skew = ((scaled - scaled.T) / 2).tocsr()
-    v = start / np.linalg.norm(start)
-    size = 0.0
+    """A bound of the imaginary parts: the largest of the skew part, in the norm of the mass."""
+    _, skew, own, moving = _parts(matrix, mass)
+    if not abs(skew).max() > 1e-9 * abs(matrix).max():  # rounding
+        return 0.0
+    solve, v, size = splu(own).solve, start[moving], 0.0
     for _ in range(30):
-        w = skew.T @ (skew @ v)
-        size = float(np.sqrt(np.linalg.norm(w)))
+        v = v / np.sqrt(v @ (own @ v))
+        w = solve(skew @ v)
+        size = float(np.sqrt(w @ (own @ w)))
+        v = -solve(skew @ w)
         if size == 0.0:
             return 0.0
-        v = w / np.linalg.norm(w)
     return 1.1 * size

@@ -65,7 +65,9 @@ class FieldCurve:
         self.coordinates = len(self.problem.blocks) + 1
         self.precision = PRECISION
         self.largest = np.zeros(len(self.problem.blocks))
-        self.border = Border(self.problem, self.p)
+        general = self.p.copy()  # what one value of the parameter alone conserves is not conserved along the curve
+        general[self.index] += 0.137 * length if general[self.index] <= 0 or not log else 0.137 * general[self.index]
+        self.border = Border(self.problem, general, rest.starts[0])
         self.totals = np.empty(0)
         self._spectra: dict[tuple[float, bytes], np.ndarray] = {}
 

@@ -112,6 +112,6 @@ def newton(
             damping /= 2
             if damping < SMALLEST:
                 # rounding is all that is left
-                return y if length < 1e3 * CONVERGED else None
+                return y if length < 1e3 * CONVERGED and is_at_rest(matrix, y, residual, sizes) else None
         y = trial
     return None

@@ -124,7 +124,7 @@ def field_steady_states(
         raise DeclarationError(f"starts is {starts!r}; expected a whole number from 1")
     rest = FieldRest(system, initial, parameters, grid)
     problem, p = rest.problem, rest.p
-    border = Border(problem, p)
+    border = Border(problem, p, rest.starts[0])
     totals = border.totals(rest.starts[0])
     if border.conserved and np.ptp([border.totals(y) for y in rest.starts], axis=0).max() > 1e-9 * (1 + np.abs(totals).max()):
         raise DeclarationError("the initial arrays differ in what is conserved; call steady_states for each of them")
@@ -142,7 +142,7 @@ def field_steady_states(
             continue
         largest = np.maximum(largest, problem.measure(solved))
         scale = np.sqrt(problem.weights) / sizes_of(problem, solved, largest)
-        if any(np.linalg.norm((solved - other) * scale) < SAME for other in found):
+        if any(np.linalg.norm((solved - problem.aligned(solved, other)) * scale) < SAME for other in found):
             continue
         values, vectors = rest.eigenvalues(solved, p, border)
         found.append(solved)

@@ -104,7 +104,7 @@ def continuation(
     Notes
     -----
     Fields are stepped on with sparse bordered equations, and of the eigenvalues the eight rightmost that are found by shift
-    and inversion are looked at.
+    and inversion are looked at: where more than eight modes grow, crossings of further ones are not located.
 
     Examples
     --------

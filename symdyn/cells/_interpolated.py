@@ -55,7 +55,6 @@ def interpolated(exchange: Exchange, region: SearchRectangle, limit: float) -> E
     Parameters
     ----------
     exchange : Exchange
-        Its W(conj(lambda)) is the conjugate of W(lambda).
     region : SearchRectangle
     limit : float
         The real number up to which W is not holomorphic.
@@ -81,8 +80,11 @@ def interpolated(exchange: Exchange, region: SearchRectangle, limit: float) -> E
     size = exchange.bulk(half[:1]).shape[1]
     generator = np.random.default_rng(0)
     mix = generator.normal(size=(size * size, COMBINATIONS))
-    values = np.concatenate([exchange.bulk(half[k : k + 8]).reshape(-1, size * size) @ mix for k in range(0, len(half), 8)])
-    values = np.concatenate([values, values[half.imag > 0].conj()])
+    mirrored = exchange.values.with_conjugates  # then W(conj(lambda)) is the conjugate of W(lambda)
+    places = half if mirrored else samples
+    values = np.concatenate([exchange.bulk(places[k : k + 8]).reshape(-1, size * size) @ mix for k in range(0, len(places), 8)])
+    if mirrored:
+        values = np.concatenate([values, values[half.imag > 0].conj()])
     scale = np.median(np.abs(values), axis=0)
     for chosen in _greedy(samples, values / scale):
         if not _has_pole(*chosen, complex(left, -top), complex(right, top)):

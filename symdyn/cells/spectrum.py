@@ -217,7 +217,7 @@ def spectrum(values: CellValues, exchange: Exchange, steady: SteadyState, region
             f"{asked} reaches to {limit:.6g} = -1/tau, from where the bulk decays by itself; begin at a larger real part"
         )
     problem.exchange = interpolated(exchange, asked, limit)
-    symmetric = asked.symmetric
+    symmetric = asked.symmetric and values.with_conjugates
     # of a symmetric region the upper half is enough, with a strip below the axis on which real eigenvalues lie
     strip = 0.0213 * min(asked.height, asked.width)
     part = SearchRectangle(complex(asked.low.real, -strip), asked.high) if symmetric else asked
@@ -250,7 +250,8 @@ def unstable_count(values: CellValues, exchange: Exchange, steady: SteadyState) 
     half = SearchRectangle(complex(0, -reach), complex(reach, reach))
     problem.exchange = interpolated(exchange, half, -1 / float(values.delay.max()))
     winding = Winding(problem.characteristic, problem.poles)
-    return winding.around_symmetric(half) + int((problem.poles.real > 0).sum())
+    turns = winding.around_symmetric(half) if values.with_conjugates else winding.around(half)
+    return turns + int((problem.poles.real > 0).sum())
 
 
 def _meets_axis(part: SearchRectangle) -> bool:

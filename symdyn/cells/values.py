@@ -133,6 +133,11 @@ class CellValues:
         return len(self.diffusion)
 
     @property
+    def with_conjugates(self) -> bool:
+        """Whether each eigenvalue and mode has its conjugate: of waves over several cells that belongs to the opposite wave."""
+        return self.cells == 1 or self.domain.still is self.domain
+
+    @property
     def nu(self) -> float:
         r""":math:`\nu = -1/\log\epsilon`, the small parameter of the asymptotic theory."""
         return -1 / math.log(self.radius)

@@ -17,7 +17,7 @@ from symdyn.elements.system import mesh as meshed
 from symdyn.errors import DeclarationError
 from symdyn.grids.frames import GridFrame, grid_field_frame
 from symdyn.grids.starts import Starts
-from symdyn.models.operators import AXES, NUMBERS, components, integral, laplacian, varies
+from symdyn.models.operators import AXES, NUMBERS, at, components, integral, laplacian, varies
 from symdyn.models.pde import PDESystem
 from symdyn.simulation.frames import Frame, Variable
 
@@ -128,6 +128,8 @@ class ElementFrame(Frame):
             target = self.spread if varies(plain, {*system.fields, *system.space}) else self.single
             target[name] = plain
             inner = [plain, *(a for n in plain.atoms(*NUMBERS) for a in n.args)]
+            if plain.has(at):
+                raise DeclarationError(f"the observable {name} has a value at a point, which finite elements do not give yet")
             if any(i.has(*AXES, laplacian) for i in inner):
                 raise DeclarationError(f"the observable {name} has derivatives, which finite elements do not give yet")
 

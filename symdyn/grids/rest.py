@@ -11,7 +11,7 @@ import sympy as sp
 from symdyn.errors import DeclarationError
 from symdyn.grids.system import GridSystem
 from symdyn.integration.rest import RestProblem, differences
-from symdyn.models.operators import NUMBERS
+from symdyn.models.operators import NUMBERS, at
 from symdyn.models.pde import PDESystem
 
 __all__ = ["GridRest", "field_rest", "grid_rest"]
@@ -101,7 +101,8 @@ class GridRest(RestProblem):
         self.fields, self.cells = n, cells
         self.reach = max(1, self.model.passes.ghosts)
         self.everywhere = bool(grid.scalars) or any(e.has(*NUMBERS) for e in grid.rates)
-        self._moving = [a for a in range(grid.dimension) if a in grid.periodic and grid.space[a] not in free]
+        pinned = any(e.has(at) for e in grid.rates)  # values at points do not move with the fields
+        self._moving = [a for a in range(grid.dimension) if a in grid.periodic and grid.space[a] not in free and not pinned]
 
     def residual(self, y: np.ndarray, p: np.ndarray) -> np.ndarray:
         return self.model.rates(y, 0.0, p)
@@ -116,6 +117,27 @@ class GridRest(RestProblem):
                 found.append(direction / np.linalg.norm(direction))
         return np.array(found).T if found else np.empty((self.size, 0))
 
+    def aligned(self, y: np.ndarray, other: np.ndarray) -> np.ndarray:
+        if not self._moving:
+            return other
+        axes, shape = tuple(a + 1 for a in self._moving), (self.fields, *self.shape)
+        waves = np.meshgrid(*(np.fft.fftfreq(self.shape[a], 1 / self.shape[a]) for a in self._moving), indexing="ij")
+        k = 2 * np.pi * np.stack([w.ravel() for w in waves])
+        units = np.array([u or 1.0 for u in self.measure(y)[: self.fields]]).reshape([-1] + [1] * len(self.shape))
+        here, there = (np.fft.fftn(v[: self.fields * self.cells].reshape(shape), axes=axes) for v in (y, other))
+        others = tuple(a for a in range(len(shape)) if a not in axes)
+        product = (here * there.conj() / units**2).sum(axis=others)
+        best = np.unravel_index(np.fft.ifftn(product).real.argmax(), product.shape)
+        shift, product = np.array(best) / product.shape, product.ravel()
+        for _ in range(8):  # the largest correlation between cells, by Newton's method
+            turned = product * np.exp(1j * (shift @ k))
+            slope, bend = (1j * k * turned).sum(axis=1).real, -np.einsum("ak,bk,k->ab", k, k, turned.real)
+            shift = shift - np.linalg.lstsq(bend, slope, rcond=1e-9)[0]
+        phases = np.exp(-1j * (shift @ k)).reshape([self.shape[a] if a in self._moving else 1 for a in range(len(self.shape))])
+        moved = other.copy()
+        moved[: self.fields * self.cells] = np.fft.ifftn(there * phases, axes=axes).real.ravel()
+        return moved
+
     def jacobian(self, y: np.ndarray, p: np.ndarray, sizes: np.ndarray) -> sps.csc_matrix:
         vector = np.random.default_rng(2).standard_normal(self.size)
         wanted = self._along(y, p, vector * sizes)
@@ -123,7 +145,7 @@ class GridRest(RestProblem):
             wide = self.everywhere or self.reach > max(8, self.model.order)
             if wide and self.size > DENSE:
                 raise DeclarationError(
-                    f"the rates couple all of {self.size} unknowns (by mean, integral, scalars, or wide stencils at walls), "
+                    f"the rates couple all of {self.size} unknowns (by mean, integral, at, scalars, or wide stencils), "
                     f"for which stationary states take at most {DENSE}; use a coarser grid"
                 )
             matrix = self._columns(y, p, sizes) if wide else self._stencils(y, p, sizes)
@@ -170,8 +192,8 @@ class GridRest(RestProblem):
             for axis, o in enumerate(offset):
                 there = np.roll(there, -o, axis)
                 if axis not in self.grid.periodic:
-                    at = np.arange(shape[axis]) + o
-                    ok = (at >= 0) & (at < shape[axis])
+                    place = np.arange(shape[axis]) + o
+                    ok = (place >= 0) & (place < shape[axis])
                     inside = inside & ok.reshape([-1 if k == axis else 1 for k in range(len(shape))])
             row, column = number[inside], there[inside]
             for i, j in product(range(self.fields), repeat=2):

@@ -66,7 +66,7 @@ def with_limits(seen: Observations, limits: Mapping[str, Any] | None) -> Observa
             raise RecoveryError(f"limits names {name}, which is not measured; measured are {', '.join(seen.states)}")
         if not isinstance(pair, (tuple, list)) or len(pair) != 2 or not all(
             v is None or (isinstance(v, Real) and not isinstance(v, bool) and math.isfinite(float(v))) for v in pair
-        ) or pair == (None, None):  # fmt: skip
+        ) or tuple(pair) == (None, None):  # fmt: skip
             raise RecoveryError(f"the limits of {name} are {pair!r}; expected (smallest, largest), None where there is none")
         low, high = -np.inf if pair[0] is None else float(pair[0]), np.inf if pair[1] is None else float(pair[1])
         if not low < high:

@@ -11,6 +11,7 @@ import pandas as pd
 from symdyn.errors import RecoveryError
 from symdyn.inference.fits import Fit, observed_problem
 from symdyn.inference.held import climb
+from symdyn.inference.information import arrow, inverse
 from symdyn.inference.observed_problem import ObservedProblem
 from symdyn.methods.options import check_whole
 
@@ -30,8 +31,9 @@ class CrossValidation:
     Attributes
     ----------
     table : DataFrame
-        A row for each measurement: ``fold``, ``trajectory``, ``condition``, ``time``, ``observable``, ``measured``,
-        ``expected`` by the fit to the other folds, and ``log_density`` there (of a censored one its log probability).
+        A row for each measurement: ``fold``, ``trajectory``, ``condition``, ``time``, ``observable``, ``measured``, of a
+        censored one its limits ``lower`` and ``upper``, ``expected`` by the fit to the other folds, and ``log_density`` there
+        (of a censored one its log probability).
     parameters : DataFrame
         Values that were fitted without each fold.
     by : str
@@ -91,10 +93,10 @@ class CrossValidation:
         """
         if not isinstance(other, CrossValidation):
             raise RecoveryError(f"a cross-validation is compared with another one, not with a {type(other).__name__}")
-        keys = [*KEYS, "fold", "measured"]
+        keys = [*KEYS, "fold", "measured", "lower", "upper"]
         mine, theirs = (c.table.sort_values(keys, ignore_index=True) for c in (self, other))
         if len(mine) != len(theirs) or not mine[keys].equals(theirs[keys]):
-            raise RecoveryError("the two cross-validations differ in their measurements or folds; give both the same")
+            raise RecoveryError("the two cross-validations differ in their measurements, limits or folds; give both the same")
         apart = mine["log_density"] - theirs["log_density"]
         return pd.Series({"difference": apart.sum(), "error": np.sqrt(len(apart) * apart.var(ddof=1))})
 
@@ -111,7 +113,8 @@ def cross_validate(fit: Fit, folds: int | None = None, *, by: str = "time", seed
     r"""Foretell every fold of the data by a fit to the others: :math:`\sum_i \log p(y_i\,|\,\hat\theta_{-f(i)})`.
 
     All fits begin at the fit to all data, with its priors and bounds, and are climbed at once, in lanes; scales of noise that
-    are estimated along come from the other folds.
+    are estimated along come from the other folds.  Where noise grows with the values by default, its relative sizes remain
+    those of the fit to all data; ``noise="normal"`` or an expression has none.
 
     Parameters
     ----------
@@ -134,8 +137,8 @@ def cross_validate(fit: Fit, folds: int | None = None, *, by: str = "time", seed
     Raises
     ------
     RecoveryError
-        If there are fewer groups than folds, or without a fold nothing is known of a value that is fitted, such as the initial
-        value of a trajectory or the scale of the noise of a column.
+        If there are fewer groups than folds, or without a fold the data and priors do not determine a value that is fitted,
+        such as the initial value of a trajectory or the scale of the noise of a column.
 
     References
     ----------
@@ -178,8 +181,10 @@ def cross_validate(fit: Fit, folds: int | None = None, *, by: str = "time", seed
         for v, j in zip(*np.nonzero(np.isfinite(seen[..., o])), strict=True):
             k, f = int(problem.cut.origins[v, 0]), int(place[v, j, o])
             condition = problem.setup.conditions[k] if problem.setup.conditions else ""
-            rows.append((f, k, condition, times[v, j], spec.name, seen[v, j, o], mean[f, v, j], density[f, v, j]))
-    names = ["fold", "trajectory", "condition", "time", "observable", "measured", "expected", "log_density"]
+            lower, upper = (np.nan, np.nan) if problem.limits is None else problem.limits[v, j, o]
+            measured = seen[v, j, o], lower, upper
+            rows.append((f, k, condition, times[v, j], spec.name, *measured, mean[f, v, j], density[f, v, j]))
+    names = ["fold", *KEYS, "measured", "lower", "upper", "expected", "log_density"]
     table = pd.DataFrame(rows, columns=names)
     if not np.isfinite(table["log_density"]).all():
         lost = table.loc[~np.isfinite(table["log_density"]), "fold"].iloc[0]
@@ -229,7 +234,7 @@ def _folds(problem: ObservedProblem, folds: int | None, by: str, rng: np.random.
 
 
 def _refuse_noise(problem: ObservedProblem, kept: np.ndarray, by: str) -> None:
-    """Refuse folds that hold all measurements of a column whose noise is estimated along."""
+    """Refuse folds without which too few measurements are left for noise that is estimated along."""
     left = np.isfinite(kept).any(axis=(1, 2))
     for o, spec in enumerate(problem.setup.observed):
         if spec.parameters is None and not problem.pooled and not left[:, o].all():
@@ -238,24 +243,24 @@ def _refuse_noise(problem: ObservedProblem, kept: np.ndarray, by: str) -> None:
                 f"the fold {f} by {by} holds every measurement of {spec.name}, without which its noise is not known; "
                 f"give noise={{{spec.name!r}: ...}}, or divide otherwise"
             )
+    counts = np.isfinite(kept).sum(axis=(1, 2, 3))
+    if problem.concentrated and (few := np.flatnonzero(counts <= problem.count)).size:
+        raise RecoveryError(
+            f"without the fold {few[0]} there are {counts[few[0]]} data, which cannot tell {problem.count} values and the "
+            "scale of the noise; divide into more folds, or give the noise"
+        )
 
 
 def _refuse_unknown(fit: Fit, anew: ObservedProblem, theta: np.ndarray, starts: np.ndarray) -> None:
-    """Refuse folds without which the data and priors tell nothing of a fitted value."""
+    """Refuse folds without which data and priors do not determine a fitted value: it would stay where all data put it."""
     local = anew.expand(np.arange(len(theta)), theta, starts, fisher=True)
-    opened = anew.open_starts
-    own = np.concatenate(
-        [
-            np.diagonal(local.information, axis1=-2, axis2=-1),
-            np.diagonal(local.start_information, axis1=-2, axis2=-1)[:, opened],
-        ],
-        axis=1,
-    )
-    lost = ~(own > 0)
-    known = ~(fit.information.undetermined)
+    moved = np.concatenate([np.ones(theta.shape[1], dtype=bool), anew.open_starts.ravel()])
+    matrices = (arrow(*parts) for parts in zip(local.information, local.mixed, local.start_information, strict=True))
+    lost = np.stack([inverse(m[np.ix_(moved, moved)]).undetermined for m in matrices])
+    known = ~fit.information.undetermined
     if (lost & known).any():
         f, i = (int(x) for x in np.argwhere(lost & known)[0])
         name = (*anew.names, *anew.start_names)[i]
         raise RecoveryError(
-            f"without the fold {f} nothing is known of {name}; divide the data otherwise, give a prior, or hold the value"
+            f"without the fold {f} the data do not tell {name}; divide the data otherwise, give a prior, or hold the value"
         )

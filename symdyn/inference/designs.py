@@ -97,7 +97,8 @@ def design_of(
     fit : Fit
         Of a system.
     times : (T,) sequence of float
-        At which one can measure, not before the first time of the trajectory; a time may be chosen several times.
+        At which one can measure, not before the first time of the trajectory; a time may be chosen several times.  Measurements
+        there count as exact ones, whatever limits of detection the data have: leave out times at which the curve is beyond.
     count : int
         How many measurements.
     criterion : {'D', 'A'}

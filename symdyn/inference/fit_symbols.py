@@ -210,8 +210,8 @@ class FitSymbols:
             raise RecoveryError(
                 f"{law.name} noise needs whole numbers from 0, but {name} has {values[(values < 0) | (values % 1 > 0)][0]:g}"
             )
-        if law.positive and (values <= 0).any():
-            raise RecoveryError(f"{law.name} noise needs positive values, but {name} has {values[values <= 0][0]:g}")
+        if law.positive and (lost := _not_positive(seen, k)):
+            raise RecoveryError(f"{law.name} noise needs positive values, but {name} has {lost}")
         if not numbers and isinstance(law, ScaledLaw) and not self.random and not limited:
             return NoisyObservable(name, mean, law)
         found = [self._noise_parameter(name, mean, v) for v in numbers]
@@ -231,3 +231,14 @@ class FitSymbols:
             raise RecoveryError(f"the noise of {name} is {value!r}; expected a positive standard deviation")
         e = dag.put_in(e, dict(self.system.observables), "noise")
         return e.xreplace({s: mean for s in e.free_symbols if s.name == name})
+
+
+def _not_positive(seen: Observations, k: int) -> str:
+    """The first measurement of a column that no positive value is, or that no positive number stands for; empty without."""
+    for t in seen.trajectories:
+        for row in np.flatnonzero(t.values[:, k] <= 0):
+            low, high = (np.nan, np.nan) if t.limits is None else t.limits[row, k]
+            if np.isnan(low):
+                return f"{t.values[row, k]:g}"
+            return f"a limit of {high:g}" if high <= 0 else f"an interval from {low:g} to {high:g}; write <{high:g}"
+    return ""

@@ -233,7 +233,10 @@ class Fit(FitVerbs):
 
     @property
     def noise(self) -> pd.Series:
-        """Root mean square residual of every observable, in its units (of log-normal noise in its logarithm)."""
+        """Root mean square residual of every observable, in its units (of log-normal noise in its logarithm).
+
+        Of exact measurements alone: where others are censored, the fitted scale of the noise is among `parameters`.
+        """
         table = self.residuals
         square = (table["residual"] * table["scale"]) ** 2
         return square.groupby(table["observable"], sort=False).mean() ** 0.5

@@ -69,9 +69,13 @@ def loo_of(fit: Fit, samples: arviz.InferenceData, **options: Any) -> arviz.ELPD
             f"the samples hold no log-likelihoods of {', '.join(names)}; take those of fit.sample() of this fit"
         )
     parts = [known[name].values.reshape(known.sizes["chain"], known.sizes["draw"], -1) for name in names]
-    counts = [int(np.isfinite(problem.cut.values[..., o]).sum()) for o in range(len(names))]
-    if [part.shape[-1] for part in parts] != counts:
-        raise RecoveryError("the samples are of a fit to other measurements; take those of fit.sample() of this fit")
+    seen, fitted = getattr(samples, "observed_data", {}), {*problem.names, *problem.start_names}
+    own = (problem.cut.values[..., o] for o in range(len(names)))
+    same = all(n in seen and np.array_equal(seen[n], y[np.isfinite(y)]) for n, y in zip(names, own, strict=True))
+    if not same or not fitted <= set(samples["posterior"].data_vars):
+        raise RecoveryError(
+            "the samples are of a fit to other measurements, or of other values; take those of fit.sample() of this fit"
+        )
     joint = xr.Dataset({"measurement": (("chain", "draw", "place"), np.concatenate(parts, axis=-1))})
     whole = arviz.InferenceData(posterior=samples["posterior"], log_likelihood=joint)
     return arviz.loo(whole, **{"pointwise": True, **options})

@@ -45,6 +45,10 @@ class RestProblem(ABC):
     def shifts(self, y: np.ndarray) -> np.ndarray:
         """Directions (size, k) along which symmetries of the domain move a state; none where the state has the symmetry."""
 
+    def aligned(self, y: np.ndarray, other: np.ndarray) -> np.ndarray:
+        """Of all states that symmetries make of `other` by shifts that nearest to `y`."""
+        return other
+
     def slope(self, y: np.ndarray, p: np.ndarray, index: int) -> np.ndarray:
         """Derivative of F by one parameter, (size,)."""
 
@@ -67,24 +71,18 @@ class RestProblem(ABC):
         """Root mean square of each field and the modulus of each scalar, one for each block."""
         return np.array([np.sqrt(self.weights[b] @ y[b] ** 2) for b in self.blocks])
 
-    def conserved(self, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def conserved(self, p: np.ndarray, near: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         r"""Weights L and C (size, k) with :math:`L^T F = 0` for every state, and :math:`C^T y` conserved by it.
 
-        Looked for among sums of integrals over fields, at random states.
+        Looked for among sums of integrals over fields, at random states: positive ones and, if there are no rates there,
+        states about `near`.
         """
-        rng = np.random.default_rng(1)
-        rows = []
-        left = np.ones(self.size) if self.mass is not None else self.weights
-        for _ in range(2 * len(self.blocks) + 2):
-            y = np.empty(self.size)
-            for b in self.blocks:
-                y[b] = rng.uniform(0.5, 1.5) + 0.3 * rng.standard_normal(b.stop - b.start)
-            found = self.residual(y, p) * left
-            total = np.array([found[b].sum() for b in self.blocks])
-            rows.append(total / max(float(np.abs(found).sum()), 1e-300))
-        if not np.isfinite(rows).all():
+        found = self._integrals(p, None)
+        if not np.isfinite(found).all():
+            found = self._integrals(p, near)
+        if not np.isfinite(found).all():
             return np.empty((self.size, 0)), np.empty((self.size, 0))
-        _, singular, vectors = np.linalg.svd(np.array(rows))
+        _, singular, vectors = np.linalg.svd(found)
         free = vectors[singular <= 1e-12 * max(1.0, singular[0])]
         shares = np.zeros((self.size, len(free)))
         for k, row in enumerate(free):
@@ -93,6 +91,24 @@ class RestProblem(ABC):
         if self.mass is None:
             return shares * self.weights[:, None], shares * self.weights[:, None]
         return shares, self.mass @ shares
+
+    def _integrals(self, p: np.ndarray, near: np.ndarray | None) -> np.ndarray:
+        """Integrals of the rates of each block at random states, in units of their moduli, (N, blocks)."""
+        rng = np.random.default_rng(1)
+        rows = []
+        left = np.ones(self.size) if self.mass is not None else self.weights
+        for _ in range(2 * len(self.blocks) + 2):
+            y = np.empty(self.size)
+            for b in self.blocks:
+                if near is None:
+                    y[b] = rng.uniform(0.5, 1.5) + 0.3 * rng.standard_normal(b.stop - b.start)
+                else:
+                    spread = 0.01 * (float(np.abs(near[b]).max()) or 1.0)
+                    y[b] = near[b] + spread * rng.uniform(-1, 1, b.stop - b.start)
+            found = self.residual(y, p) * left
+            total = np.array([found[b].sum() for b in self.blocks])
+            rows.append(total / max(float(np.abs(found).sum()), 1e-300))
+        return np.array(rows)
 
 
 def differences(function: Callable[[float], np.ndarray], size: float) -> np.ndarray:

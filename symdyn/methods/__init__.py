@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         LeapingOptions,
         MethodOptions,
     )
+    from symdyn.methods.planned import Planned
     from symdyn.methods.pndm import Ipndm, Pndm
     from symdyn.methods.reversible import ReversibleHeun, ReversibleRk4
     from symdyn.methods.rk4 import Rk4
@@ -88,6 +89,7 @@ __getattr__, __dir__, __all__ = lazy(
         ),
         "heun_edm": ("HeunEdm",),
         "obelm": ("OBelm",),
+        "planned": ("Planned",),
         "pndm": (
             "Ipndm",
             "Pndm",

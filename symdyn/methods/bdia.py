@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from symdyn.methods.options import check_positive
-from symdyn.methods.registry import METHODS
 from symdyn.methods.sampler_options import SamplerOptions
 from symdyn.methods.sampler_traces import Combination, SamplerTrace
-from symdyn.methods.samplers import SamplerScheme
+from symdyn.methods.samplers import sampler
 
 __all__ = ["Bdia"]
 
@@ -25,6 +24,10 @@ def _formula(trace: SamplerTrace) -> None:
         before, earlier, x = x, t, trace.reach(u, new)
 
 
+@sampler(
+    order=2, formula=_formula,
+    reference="Zhang, Lewis & Kleijn, Exact diffusion inversion via bi-directional integration approximation, ECCV 2024",
+)  # fmt: skip
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Bdia(SamplerOptions):
     r"""One evaluation a step, DDIM averaged with its own inversion; see `SamplerOptions`.
@@ -40,16 +43,6 @@ class Bdia(SamplerOptions):
         Ends of the steps; by default the output times.
     gamma : float
         :math:`\gamma`, positive; 1 by default.
-
-    Examples
-    --------
-    A logistic equation, whose exact value at 1 is 0.1 e / (0.9 + 0.1 e):
-
-    >>> import numpy as np, symdyn as sd
-    >>> logistic = sd.ODESystem.from_text("x' = x - x^2; x(0) = 0.1")
-    >>> data = sd.simulate(logistic, [0, 1], method=sd.methods.Bdia(nodes=np.linspace(0, 1, 17)), progress=False)
-    >>> bool(abs(data.x.values[-1] - 0.1 * np.e / (0.9 + 0.1 * np.e)) < 1e-3)
-    True
     """
 
     method = "bdia"
@@ -58,12 +51,3 @@ class Bdia(SamplerOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_positive(gamma=self.gamma)
-
-
-METHODS.register(
-    "bdia",
-    SamplerScheme(
-        name="bdia", order=2, formula=_formula, options=Bdia,
-        reference="Zhang, Lewis & Kleijn, Exact diffusion inversion via bi-directional integration approximation, ECCV 2024",
-    ),
-)  # fmt: skip

@@ -23,7 +23,7 @@ class NodeClock:
     Parameters
     ----------
     nodes : (n + 1,) sequence of float
-        Times of the steps, increasing.
+        Times of the steps, increasing or decreasing.
     linear, affine, scale : callable
         a, c and g at an array of times.
     level : callable, optional
@@ -79,7 +79,8 @@ class NodeClock:
         """The integral of a from the first node to each of some times."""
         if self._primitive is not None:
             return self._primitive(t)
-        nearest = np.clip(np.searchsorted(self.nodes, t, side="right") - 1, 0, len(self.nodes) - 1)
+        ahead = np.sign(self.nodes[-1] - self.nodes[0])
+        nearest = np.clip(np.searchsorted(ahead * self.nodes, ahead * t, side="right") - 1, 0, len(self.nodes) - 1)
         begin = self.nodes[nearest]
         found = self._log_psi[nearest]
         away = begin != t
@@ -231,6 +232,28 @@ class NodeClock:
             if abs(middle - previous) <= 1e-15 * max(abs(t), abs(u)):
                 break
         return float(middle)
+
+    def curves(self, t: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        r""":math:`\log \Psi(t, t_0)`, g and :math:`\sigma` at many times.
+
+        Parameters
+        ----------
+        t : (m,) float64
+            Between the first and the last node.
+
+        Returns
+        -------
+        growth, scale, level : (m,) float64
+            The last is None where no level is declared.
+
+        Examples
+        --------
+        >>> clock = NodeClock([1.0, 2.0], lambda t: 0 * t, lambda t: 0 * t, lambda t: 1 + 0 * t, lambda t: t)
+        >>> [c.tolist() for c in clock.curves(np.array([1.0, 1.5]))]
+        [[0.0, 0.0], [1.0, 1.0], [1.0, 1.5]]
+        """
+        scale = np.broadcast_to(np.asarray(self._g(t), float), t.shape)
+        return self._growth(t), scale, None if self._level is None else self._levels(t)
 
     # ---- weights -------------------------------------------------------------------------------
 

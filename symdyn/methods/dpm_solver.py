@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from math import expm1
 
-from symdyn.methods.registry import METHODS
 from symdyn.methods.sampler_options import SamplerOptions
 from symdyn.methods.sampler_traces import SamplerTrace
-from symdyn.methods.samplers import SamplerScheme
+from symdyn.methods.samplers import sampler
 
 __all__ = ["DpmSolver2", "DpmSolver3"]
 
@@ -37,62 +36,21 @@ def _third(trace: SamplerTrace) -> None:
         x = trace.reach(u, trace.ddim(x, e, t, u) - weight * (trace.noise(two) - e))
 
 
+@sampler(
+    order=2, formula=_second, level=True,
+    reference="Lu et al., DPM-Solver, NeurIPS 2022 (arXiv:2206.00927), algorithm 1",
+)  # fmt: skip
 class DpmSolver2(SamplerOptions):
-    r"""Two evaluations a step, of order 2; see `SamplerOptions`.
-
-    Parameters
-    ----------
-    nodes : sequence of float, optional
-        Ends of the steps; by default the output times.
-
-    Examples
-    --------
-    A logistic equation, whose exact value at 1 is 0.1 e / (0.9 + 0.1 e):
-
-    >>> import numpy as np, symdyn as sd
-    >>> logistic = sd.ODESystem.from_text("x' = x - x^2; x(0) = 0.1; noise_level := 2*exp(t) - 1")
-    >>> data = sd.simulate(logistic, [0, 1], method=sd.methods.DpmSolver2(nodes=np.linspace(0, 1, 17)), progress=False)
-    >>> bool(abs(data.x.values[-1] - 0.1 * np.e / (0.9 + 0.1 * np.e)) < 1e-3)
-    True
-    """
+    r"""Two evaluations a step, of order 2; see `SamplerOptions`."""
 
     method = "dpm-solver-2"
 
 
+@sampler(
+    order=3, formula=_third, level=True,
+    reference="Lu et al., DPM-Solver, NeurIPS 2022 (arXiv:2206.00927), algorithm 2",
+)  # fmt: skip
 class DpmSolver3(SamplerOptions):
-    r"""Three evaluations a step, of order 3; see `SamplerOptions`.
-
-    Parameters
-    ----------
-    nodes : sequence of float, optional
-        Ends of the steps; by default the output times.
-
-    Examples
-    --------
-    A logistic equation, whose exact value at 1 is 0.1 e / (0.9 + 0.1 e):
-
-    >>> import numpy as np, symdyn as sd
-    >>> logistic = sd.ODESystem.from_text("x' = x - x^2; x(0) = 0.1; noise_level := 2*exp(t) - 1")
-    >>> data = sd.simulate(logistic, [0, 1], method=sd.methods.DpmSolver3(nodes=np.linspace(0, 1, 17)), progress=False)
-    >>> bool(abs(data.x.values[-1] - 0.1 * np.e / (0.9 + 0.1 * np.e)) < 1e-3)
-    True
-    """
+    r"""Three evaluations a step, of order 3; see `SamplerOptions`."""
 
     method = "dpm-solver-3"
-
-
-METHODS.register(
-    "dpm-solver-2",
-    SamplerScheme(
-        name="dpm-solver-2", order=2, formula=_second, options=DpmSolver2, level=True,
-        reference="Lu et al., DPM-Solver, NeurIPS 2022 (arXiv:2206.00927), algorithm 1",
-    ),
-)  # fmt: skip
-
-METHODS.register(
-    "dpm-solver-3",
-    SamplerScheme(
-        name="dpm-solver-3", order=3, formula=_third, options=DpmSolver3, level=True,
-        reference="Lu et al., DPM-Solver, NeurIPS 2022 (arXiv:2206.00927), algorithm 2",
-    ),
-)  # fmt: skip

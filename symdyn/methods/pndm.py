@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
-from symdyn.methods.registry import METHODS
 from symdyn.methods.sampler_options import SamplerOptions
 from symdyn.methods.sampler_traces import Combination, SamplerTrace
-from symdyn.methods.samplers import SamplerScheme
+from symdyn.methods.samplers import sampler
 
 __all__ = ["Ipndm", "Pndm"]
 
@@ -34,64 +33,24 @@ def _formula(trace: SamplerTrace, pseudo: int) -> None:
         x = trace.reach(u, trace.ddim(x, noise, t, u))
 
 
+@sampler(
+    order=2, formula=partial(_formula, pseudo=3),
+    reference="Liu et al., Pseudo numerical methods for diffusion models on manifolds, ICLR 2022, algorithm 2",
+)  # fmt: skip
 class Pndm(SamplerOptions):
     r"""Adams and Bashforth's weights after three steps of a pseudo Runge-Kutta method; see `SamplerOptions`.
 
     One evaluation a step, four in the first three steps; of order 2 where nodes are uneven.
-
-    Parameters
-    ----------
-    nodes : sequence of float, optional
-        Ends of the steps; by default the output times.
-
-    Examples
-    --------
-    A logistic equation, whose exact value at 1 is 0.1 e / (0.9 + 0.1 e):
-
-    >>> import numpy as np, symdyn as sd
-    >>> logistic = sd.ODESystem.from_text("x' = x - x^2; x(0) = 0.1")
-    >>> data = sd.simulate(logistic, [0, 1], method=sd.methods.Pndm(nodes=np.linspace(0, 1, 17)), progress=False)
-    >>> bool(abs(data.x.values[-1] - 0.1 * np.e / (0.9 + 0.1 * np.e)) < 1e-3)
-    True
     """
 
     method = "pndm"
 
 
+@sampler(
+    order=2, formula=partial(_formula, pseudo=0),
+    reference="Zhang & Chen, Fast sampling of diffusion models with exponential integrator, ICLR 2023, appendix",
+)  # fmt: skip
 class Ipndm(SamplerOptions):
-    r"""One evaluation a step, begun with lower orders; of order 2 on uneven nodes; see `SamplerOptions`.
-
-    Parameters
-    ----------
-    nodes : sequence of float, optional
-        Ends of the steps; by default the output times.
-
-    Examples
-    --------
-    A logistic equation, whose exact value at 1 is 0.1 e / (0.9 + 0.1 e):
-
-    >>> import numpy as np, symdyn as sd
-    >>> logistic = sd.ODESystem.from_text("x' = x - x^2; x(0) = 0.1")
-    >>> data = sd.simulate(logistic, [0, 1], method=sd.methods.Ipndm(nodes=np.linspace(0, 1, 17)), progress=False)
-    >>> bool(abs(data.x.values[-1] - 0.1 * np.e / (0.9 + 0.1 * np.e)) < 1e-3)
-    True
-    """
+    r"""One evaluation a step, begun with lower orders; of order 2 on uneven nodes; see `SamplerOptions`."""
 
     method = "ipndm"
-
-
-METHODS.register(
-    "pndm",
-    SamplerScheme(
-        name="pndm", order=2, formula=partial(_formula, pseudo=3), options=Pndm,
-        reference="Liu et al., Pseudo numerical methods for diffusion models on manifolds, ICLR 2022, algorithm 2",
-    ),
-)  # fmt: skip
-
-METHODS.register(
-    "ipndm",
-    SamplerScheme(
-        name="ipndm", order=2, formula=partial(_formula, pseudo=0), options=Ipndm,
-        reference="Zhang & Chen, Fast sampling of diffusion models with exponential integrator, ICLR 2023, appendix",
-    ),
-)  # fmt: skip

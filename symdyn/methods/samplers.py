@@ -9,17 +9,40 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from symdyn.methods.clocks import NodeClock
 from symdyn.methods.options import MethodOptions
+from symdyn.methods.registry import METHODS
+from symdyn.methods.sampler_options import SamplerOptions
 from symdyn.methods.sampler_traces import Combination, SamplerTrace, Source
 from symdyn.system import System
 from symdyn.text.mixtures import NOISE_LEVEL
 
-__all__ = ["SamplerScheme", "SamplerTable", "needs_level"]
+__all__ = ["SamplerScheme", "SamplerTable", "needs_level", "sampler"]
+
+Options = TypeVar("Options", bound=SamplerOptions)
+#: What the options of every sampler have in common in their documentation.
+PARAMETERS = """
+
+    Parameters
+    ----------
+    nodes : sequence of float, optional
+        Ends of the steps; by default the output times.
+"""
+EXAMPLE = """
+    Examples
+    --------
+    A logistic equation, whose exact value at 1 is 0.1 e / (0.9 + 0.1 e):
+
+    >>> import numpy as np, symdyn as sd
+    >>> logistic = sd.ODESystem.from_text("x' = x - x^2; x(0) = 0.1; noise_level := 2*exp(t) - 1")
+    >>> data = sd.simulate(logistic, [0, 1], method=sd.methods.{name}(nodes=np.linspace(0, 1, 17)), progress=False)
+    >>> bool(abs(data.x.values[-1] - 0.1 * np.e / (0.9 + 0.1 * np.e)) < {bound})
+    True
+    """
 
 
 @dataclass(frozen=True)
@@ -114,8 +137,8 @@ class SamplerScheme:
         ``formula(trace)`` notes the rows of the method in a `SamplerTrace`.
     options : type
         Of the method, a subclass of `SamplerOptions`.
-    level : bool
-        Whether the formula uses the noise level.
+    level : bool or None
+        Whether the formula uses the noise level; None if it does where the system declares one.
     damped_order : float, optional
         The higher order that is seen where the flow contracts and damps the error of the first steps, such as from noise to
         data.
@@ -140,7 +163,7 @@ class SamplerScheme:
     order: float
     formula: Callable[[SamplerTrace], None]
     options: type[MethodOptions]
-    level: bool = False
+    level: bool | None = False
     damped_order: float | None = None
 
     def applies(self, system: System) -> str | None:
@@ -215,3 +238,47 @@ def needs_level(system: System) -> str | None:
         "it interpolates in the logarithmic signal-to-noise ratio, and this system declares no noise level: the observable "
         "noise_level, a solution of s' = a*s + g, which probability flows have; 'deis-tab2' interpolates in time"
     )
+
+
+def sampler(
+    *, reference: str, order: float, formula: Callable[[SamplerTrace], None], level: bool | None = False,
+    damped_order: float | None = None,
+) -> Callable[[type[Options]], type[Options]]:  # fmt: skip
+    """Register a sampler: a decorator of the class of its options.
+
+    The docstring of the class gets the parameter `nodes`, unless it has a list of parameters, and an example.
+
+    Parameters
+    ----------
+    reference, order, formula, level, damped_order :
+        Those of `SamplerScheme`; the name is the attribute `method` of the class.
+
+    Returns
+    -------
+    callable
+        Of the class, which it returns.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> print(sd.methods.Ddim.__doc__.split("Examples")[0].strip().splitlines()[-1].strip())
+    Ends of the steps; by default the output times.
+    """
+
+    def registered(options: type[Options]) -> type[Options]:
+        name, text = options.method, (options.__doc__ or "").rstrip()
+        text += "\n" if "Parameters\n" in text else PARAMETERS
+        options.__doc__ = text + EXAMPLE.format(name=options.__name__, bound="1e-2" if order == 1 else "1e-3")
+        scheme = SamplerScheme(
+            name=name,
+            reference=reference,
+            order=order,
+            formula=formula,
+            options=options,
+            level=level,
+            damped_order=damped_order,
+        )
+        METHODS.register(name, scheme)
+        return options
+
+    return registered

@@ -7,10 +7,9 @@ from math import expm1
 
 import numpy as np
 
-from symdyn.methods.registry import METHODS
 from symdyn.methods.sampler_options import SamplerOptions
 from symdyn.methods.sampler_traces import SamplerTrace
-from symdyn.methods.samplers import SamplerScheme
+from symdyn.methods.samplers import sampler
 
 __all__ = ["UniPC2", "UniPC3"]
 
@@ -53,64 +52,24 @@ def _conditions(ratios: list[float], h: float) -> tuple[np.ndarray, np.ndarray]:
     return np.array([np.array(ratios) ** j for j in range(len(ratios))]), np.array(right)
 
 
+@sampler(
+    order=3, formula=partial(_formula, order=2), level=True,
+    reference="Zhao et al., UniPC, NeurIPS 2023 (arXiv:2302.04867), algorithms 1 and 2 with B(h) = e^h - 1",
+)  # fmt: skip
 class UniPC2(SamplerOptions):
-    r"""One evaluation a step, of order 3 with its corrector; see `SamplerOptions`.
-
-    Parameters
-    ----------
-    nodes : sequence of float, optional
-        Ends of the steps; by default the output times.
-
-    Examples
-    --------
-    A logistic equation, whose exact value at 1 is 0.1 e / (0.9 + 0.1 e):
-
-    >>> import numpy as np, symdyn as sd
-    >>> logistic = sd.ODESystem.from_text("x' = x - x^2; x(0) = 0.1; noise_level := 2*exp(t) - 1")
-    >>> data = sd.simulate(logistic, [0, 1], method=sd.methods.UniPC2(nodes=np.linspace(0, 1, 17)), progress=False)
-    >>> bool(abs(data.x.values[-1] - 0.1 * np.e / (0.9 + 0.1 * np.e)) < 1e-3)
-    True
-    """
+    r"""One evaluation a step, of order 3 with its corrector; see `SamplerOptions`."""
 
     method = "unipc-2"
 
 
+@sampler(
+    order=3, damped_order=4, formula=partial(_formula, order=3), level=True,
+    reference="Zhao et al., UniPC, NeurIPS 2023 (arXiv:2302.04867), algorithms 1 and 2 with B(h) = e^h - 1",
+)  # fmt: skip
 class UniPC3(SamplerOptions):
     r"""One evaluation a step, with a corrector; see `SamplerOptions`.
 
     Of order 4 where the flow damps the error of the first step, which is of order 2, and else of order 3.
-
-    Parameters
-    ----------
-    nodes : sequence of float, optional
-        Ends of the steps; by default the output times.
-
-    Examples
-    --------
-    A logistic equation, whose exact value at 1 is 0.1 e / (0.9 + 0.1 e):
-
-    >>> import numpy as np, symdyn as sd
-    >>> logistic = sd.ODESystem.from_text("x' = x - x^2; x(0) = 0.1; noise_level := 2*exp(t) - 1")
-    >>> data = sd.simulate(logistic, [0, 1], method=sd.methods.UniPC3(nodes=np.linspace(0, 1, 17)), progress=False)
-    >>> bool(abs(data.x.values[-1] - 0.1 * np.e / (0.9 + 0.1 * np.e)) < 1e-3)
-    True
     """
 
     method = "unipc-3"
-
-
-METHODS.register(
-    "unipc-2",
-    SamplerScheme(
-        name="unipc-2", order=3, formula=partial(_formula, order=2), options=UniPC2, level=True,
-        reference="Zhao et al., UniPC, NeurIPS 2023 (arXiv:2302.04867), algorithms 1 and 2 with B(h) = e^h - 1",
-    ),
-)  # fmt: skip
-
-METHODS.register(
-    "unipc-3",
-    SamplerScheme(
-        name="unipc-3", order=3, damped_order=4, formula=partial(_formula, order=3), options=UniPC3, level=True,
-        reference="Zhao et al., UniPC, NeurIPS 2023 (arXiv:2302.04867), algorithms 1 and 2 with B(h) = e^h - 1",
-    ),
-)  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -25,8 +26,8 @@ LEAST = {"sobol": 16, "morris": 4}
 RANDOM = {"propensities", "diffusion", "noise"}
 #: Share of a distribution without bounds that Morris's levels leave out at either end.
 INNER = 0.125
-#: Variance below this share of the square of the mean is rounding.
-ROUNDING = 1e-24
+#: Deviations below this share of the size are rounding, and those below as many tolerances of the steps their errors.
+ROUNDING, STEPS = 1e-12, 10.0
 
 
 def global_sensitivities(
@@ -85,7 +86,8 @@ def global_sensitivities(
         Over ``parameter`` and the dimensions of each output: ``<output>_first`` and ``<output>_total`` with
         ``<output>_first_error`` and ``<output>_total_error``, their standard errors; or ``<output>_mean``, ``<output>_size``,
         ``<output>_size_error`` and ``<output>_spread``.  Shares are NaN where an output does not vary, as initial values that
-        are held.
+        are held, or by no more than the simulations are accurate, which is taken to be ten times ``rtol`` of its size, and of
+        states ``atol``; a warning says so.
 
     Raises
     ------
@@ -130,6 +132,8 @@ def global_sensitivities(
     laws = {
         lookup(k, (*system.parameters, *system.states), "parameter or state"): _law(k, v) for k, v in parameters.items()
     }  # fmt: skip
+    if options.get("reduce") is not None:
+        raise DeclarationError("reduce leaves no runs to compare; leave it out, or reduce other dimensions in outputs={...}")
     if len(laws) < 2:
         raise DeclarationError("parameters names fewer than two; sensitivities are shares among several")
     shares = _design(laws.values(), count, design, second_order, seed)
@@ -150,7 +154,8 @@ def global_sensitivities(
     for name, output in _outputs(system, run, outputs, len(shares)).items():
         runs = output.transpose("trajectory", ...).values.astype(float).reshape(len(shares), -1)
         if design == "sobol":
-            tables = _sobol(runs, len(laws), second_order, resamples, np.random.default_rng([seed, 1]))
+            still = _still(name, runs, run.attrs.get("rtol", 0.0), run.attrs.get("atol", 0.0) * (name in system.names))
+            tables = _sobol(runs, still, len(laws), second_order, resamples, np.random.default_rng([seed, 1]))
         else:
             tables = _morris(runs, shares, resamples, np.random.default_rng([seed, 1]))
         rest = [d for d in output.dims if d != "trajectory"]
@@ -167,7 +172,11 @@ def global_sensitivities(
 def _law(name: Any, given: Any) -> Callable[[np.ndarray], np.ndarray]:
     """Values of a parameter at shares of its distribution."""
     if hasattr(given, "ppf"):
-        return lambda u: np.asarray(given.ppf(u), dtype=float)
+        low, high = given.support()
+        if np.ndim(low):
+            raise DeclarationError(f"the distribution of {name} is one of arrays; expected one of a number, such as lognorm(1)")
+        # quantiles of discrete laws begin one below their support
+        return lambda u: np.clip(np.asarray(given.ppf(u), dtype=float), low, high)
     try:
         low, high = map(float, given)
     except (TypeError, ValueError):
@@ -216,12 +225,26 @@ def _outputs(system: System, run: xr.Dataset, wanted: Any, count: int) -> dict[s
     return found
 
 
-def _sobol(y: np.ndarray, d: int, second_order: bool, resamples: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Shares (d, K) of the variance of outputs (M, K), and their standard errors."""
+def _still(name: str, y: np.ndarray, rtol: float, atol: float) -> np.ndarray:
+    """Which of the outputs (M, K) do not vary, or by no more than errors of the steps, of which a warning says so."""
+    apart, size = y.std(axis=0), np.sqrt((y**2).mean(axis=0))
+    least = STEPS * (atol + rtol * size)
+    lost = (apart > ROUNDING * size) & (apart <= least)
+    if lost.any():
+        warnings.warn(
+            f"{name} varies by no more than errors of the steps at {lost.sum()} of {lost.size} points, where its shares are "
+            "NaN; give smaller rtol and atol to resolve them", stacklevel=3,
+        )  # fmt: skip
+    return np.asarray(apart <= np.maximum(ROUNDING * size, least))
+
+
+def _sobol(
+    y: np.ndarray, still: np.ndarray, d: int, second_order: bool, resamples: int, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """Shares (d, K) of the variance of outputs (M, K), unless they are still, and their standard errors."""
     from SALib.analyze.sobol import first_order, total_order
     from SALib.analyze.sobol import second_order as of_pairs
 
-    still = y.var(axis=0) <= ROUNDING * np.maximum((y**2).mean(axis=0), 1e-300)
     y = np.where(still, 0.0, (y - y.mean(axis=0)) / np.where(still, 1.0, y.std(axis=0)))
     step = 2 * d + 2 if second_order else d + 2
     parts = y.reshape(-1, step, y.shape[1])

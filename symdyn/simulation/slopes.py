@@ -100,17 +100,14 @@ def _relative(
 ) -> dict[str, xr.DataArray]:  # fmt: skip
     """Derivatives of logarithms."""
     given = {lookup(k, system.parameters, "parameter"): v for k, v in parameters.items()}
+    swept = {(kind, v.attrs[kind]): v for v in run.coords.values() for kind in ("parameter", "initial") if kind in v.attrs}
     found = {}
     for c in chosen:
-        if c in system.states:
-            if c in run.coords or f"{c}0" in run.coords:
-                value: Any = run.coords[f"{c}0" if f"{c}0" in run.coords else c.name]
-            else:
-                value = initial.get(c, system.initial.get(c))
-                value = run[c.name].isel(time=0, drop=True) if value is None or isinstance(value, sp.Expr) else value
-        elif c.name in run.coords:
-            value = run.coords[c.name]
-        else:
+        value: Any = swept.get(("initial" if c in system.states else "parameter", c.name))
+        if value is None and c in system.states:
+            value = initial.get(c, system.initial.get(c))
+            value = run[c.name].isel(time=0, drop=True) if value is None or isinstance(value, sp.Expr) else value
+        elif value is None:
             value = given.get(c, system.defaults.get(c))
         for s in system.states:
             x = run[s.name]

@@ -21,8 +21,11 @@ from symdyn.lazy import lazy
 if TYPE_CHECKING:
     from symdyn.transport.conditioning import guided
     from symdyn.transport.densities import GaussianMixture, Normal
+    from symdyn.transport.editing import edited
     from symdyn.transport.interpolants import Interpolant, interpolant
+    from symdyn.transport.inversion import InvertedData, invert
     from symdyn.transport.marginals import Marginal
+    from symdyn.transport.paths_to_data import consistency
     from symdyn.transport.schedules import diffusion
     from symdyn.transport.spacings import nodes
 
@@ -31,8 +34,11 @@ __getattr__, __dir__, __all__ = lazy(
     {
         "conditioning": ("guided",),
         "densities": ("GaussianMixture", "Normal"),
+        "editing": ("edited",),
         "interpolants": ("Interpolant", "interpolant"),
+        "inversion": ("InvertedData", "invert"),
         "marginals": ("Marginal",),
+        "paths_to_data": ("consistency",),
         "schedules": ("diffusion",),
         "spacings": ("nodes",),
     },

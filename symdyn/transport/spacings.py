@@ -8,11 +8,11 @@ import numpy as np
 
 from symdyn.codegen.kernel import compile
 from symdyn.codegen.semilinear_program import clocks_of
-from symdyn.declaration import numeric_values
 from symdyn.errors import DeclarationError
 from symdyn.methods.options import check_whole
 from symdyn.models.ode import ODESystem
 from symdyn.registry import suggest
+from symdyn.transport.values import parameter_numbers
 
 __all__ = ["SPACINGS", "nodes"]
 
@@ -85,10 +85,7 @@ def nodes(flow: ODESystem, steps: int, *, span: Any, spacing: str = "quadratic",
 def _between(flow: ODESystem, steps: int, first: float, last: float, spacing: str, parameters: Any) -> np.ndarray:
     """Nodes spaced by the signal-to-noise ratio."""
     kernel = compile(flow, method="dpm-solver++2m")
-    values = {**flow.defaults, **numeric_values(parameters, flow.parameters, "parameter")}
-    if missing := [p for p in flow.parameters if p not in values]:
-        raise DeclarationError(f"the parameter {missing[0]} has no value; give it in parameters=")
-    numbers = np.array([float(values[p]) for p in flow.parameters])
+    numbers = parameter_numbers(flow, parameters)
     low, high = sorted((first, last))
     clock = clocks_of(kernel.functions(1).facts, np.array([low, high]), numbers)[0]  # type: ignore[attr-defined]
     ends = clock.log_snr(first), clock.log_snr(last)

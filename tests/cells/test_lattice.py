@@ -103,6 +103,22 @@ def test_two_cells_in_phase_hold_the_waves_of_one():
     assert one.at_wave("X").steady_state(given).v.values == pytest.approx(two.steady_state(given).v.values[:1], abs=1e-10)
 
 
+def test_the_conjugates_of_a_wave_over_several_cells_are_those_of_the_opposite_wave():
+    # three different cells and two signals: no symmetry makes the spectrum of one wave real
+    cells = sd.BulkCellSystem(
+        domain=sd.Lattice.square(), centers=[(0, 0), (0.3, 0.1), (0.1, 0.4)], radius=0.05, kinetics=zoo.selkov(),
+        secreted=("v", "w"), influx={"v": [0.8, 0.3, 1.5], "w": 0.5}, efflux={"v": [0.2, 0.5, 0.1], "w": 0.1},
+    )  # fmt: skip
+    given = {"D_v": 0.3, "tau_v": 0.3, "D_w": 0.05, "tau_w": 1.0}
+    there, back = (cells.at_wave(k).eigenvalues(given) for k in ((1.0, 2.0), (-1.0, -2.0)))
+    upper, lower = (found[np.sign(found.imag) == s][0] for found, s in ((there, 1), (there, -1)))
+    assert abs(upper - lower.conj()) > 1e-5
+    assert np.sort_complex(there) == pytest.approx(np.sort_complex(back.conj()), abs=1e-10)
+    # the lower half in a region of its own, for which nothing is mirrored
+    alone = cells.at_wave((1.0, 2.0)).eigenvalues(given, region=((-0.25, 0.2), (-1.5, -0.3)))
+    assert alone == pytest.approx([lower], abs=1e-9)
+
+
 def test_waves_over_the_zone():
     cells = sd.BulkCellSystem(domain=sd.Lattice.hexagonal(), centers=[(0.2, 0.1)], **CELL)
     found = cells.wave_growth({"D": 0.1, "tau": 0.3}, waves=3)

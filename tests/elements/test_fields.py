@@ -153,6 +153,9 @@ def test_wrong_requests_are_refused():
         sd.simulate(disc, [0, 1], grid=9.0, progress=False)
     with pytest.raises(DeclarationError, match="diagonal modes"):
         sd.simulate(disc, [0, 1], grid=0.5, method="etdrk4", progress=False)
+    pointed = sd.PDESystem.from_text("u' = laplacian(u); m := at(u, 0.5, 0)", domain=sd.Disk(1))
+    with pytest.raises(DeclarationError, match="value at a point"):
+        sd.simulate(pointed, [0, 1], initial={"u": 1}, grid=0.5, progress=False)
     with pytest.raises(DeclarationError, match="until"):
         sd.simulate(disc, [0, 1], grid=0.5, until="t > 0.5", progress=False)
     with pytest.raises(DeclarationError, match="shape"):

@@ -141,7 +141,9 @@ def test_a_censored_fit_is_saved_profiled_and_drawn(tmp_path):
         ({"limits": {"z": (0, 1)}}, "limits names z, which is not measured; measured are x"),
         ({"limits": {"x": (1, 0.5)}}, "the first must be below the second"),
         ({"limits": {"x": (None, None)}}, "expected .smallest, largest., None where there is none"),
+        ({"limits": {"x": [None, None]}}, "expected .smallest, largest."),
         ({"limits": {"x": 0.5}}, "expected .smallest, largest."),
+        ({"limits": {"x": (0, None)}, "noise": "lognormal"}, "needs positive values, but x has a limit of 0"),
         ({"limits": {}}, "limits is empty; leave it out"),
         ({"limits": [0.5]}, "expected a mapping from columns to"),
         ({"limits": {"x": (0.5, None)}, "noise": "poisson"}, "x has censored measurements, which poisson noise does not take"),
@@ -152,6 +154,12 @@ def test_limits_that_are_refused(options, message):
     data = {"t": [0, 1, 2, 3, 4], "x": [5, 3, 1, 0, 0]}
     with pytest.raises(RecoveryError, match=message):
         sd.fit(sd.ODESystem({x: -k * x}), data, starts=1, **options)
+
+
+def test_an_interval_of_which_no_positive_number_is_the_middle():
+    data = {"t": [0, 1, 2, 3], "x": ["5", "3", "2", "-1..1"]}
+    with pytest.raises(RecoveryError, match=r"but x has an interval from -1 to 1; write <1"):
+        sd.fit(DECAY, data, noise="lognormal", parameters={A: (0.1, 100)})
 
 
 def test_limits_in_tables_that_nobody_reads_are_refused():

@@ -83,11 +83,29 @@ def test_the_same_seed_gives_the_same_folds():
     assert not first.table["fold"].equals(other.table["fold"])
 
 
+@pytest.mark.filterwarnings("ignore:the declared initial value")
 def test_censored_measurements_are_foretold_by_their_probability():
     t, y = _line()
     fit = sd.fit(LINE, _data(t, np.maximum(y, 3)), noise=0.3, starts=2, limits={"x": (3, None)})
-    row = fit.cross_validate(12, by="measurement").table.sort_values("time").iloc[0]
+    found = fit.cross_validate(12, by="measurement")
+    row = found.table.sort_values("time").iloc[0]
     assert row["log_density"] == pytest.approx(stats.norm.logcdf(3, row["expected"], 0.3), rel=1e-9)
+    assert (row["lower"], row["upper"]) == (-np.inf, 3)
+    exact = sd.fit(LINE, _data(t, np.maximum(y, 3)), noise=0.3, starts=2).cross_validate(12, by="measurement")
+    with pytest.raises(RecoveryError, match="differ in their measurements, limits or folds"):
+        found.compare(exact)  # a probability and a density
+
+
+def test_values_that_only_a_fold_tells_apart_are_refused():
+    """Of the slope a u + b every condition tells one number: without the other the fit would stay where all data put it."""
+    t, y = _line()
+    slopes = sd.ODESystem({x: a * u + b + 0 * x}, {u: 1}, initial={x: 0})
+    fit = sd.fit(
+        slopes, {"one": _data(t, y), "two": _data(t, 2 * y)}, noise=0.3, starts=2, conditions={"one": {u: 1}, "two": {u: 2}}
+    )
+    with pytest.raises(RecoveryError, match="without the fold 0 the data do not tell a; divide"):
+        fit.cross_validate(by="condition")
+    assert len(fit.cross_validate(3).parameters) == 3
 
 
 def test_what_is_refused():
@@ -101,11 +119,14 @@ def test_what_is_refused():
         with pytest.raises(RecoveryError, match=message):
             fit.cross_validate(**options)
     free = sd.fit(sd.ODESystem({x: a + 0 * x}), [{"t": t, "x": y}, {"t": t, "x": y + 1}], noise=0.3, starts=2)
-    with pytest.raises(RecoveryError, match=r"without the fold 0 nothing is known of x.1. of trajectory 0"):
+    with pytest.raises(RecoveryError, match=r"without the fold 0 the data do not tell x.1. of trajectory 0"):
         free.cross_validate(by="trajectory")
+    few = sd.fit(sd.ODESystem({x: a + 0 * x}), {"t": t[:4], "x": y[:4]}, initial={x: b}, parameters={b: (-9, 9)}, starts=2)
+    with pytest.raises(RecoveryError, match="without the fold 0 there are 2 data, which cannot tell 2 values and the scale"):
+        few.cross_validate(2)
     with pytest.raises(RecoveryError, match="not with a float"):
         fit.cross_validate(2).compare(1.0)
-    with pytest.raises(RecoveryError, match="differ in their measurements or folds"):
+    with pytest.raises(RecoveryError, match="differ in their measurements, limits or folds"):
         fit.cross_validate(2).compare(fit.cross_validate(3))
     network = sd.ReactionNetwork.from_text("0 -> X, k; X -> 0, g; k = 5; X(0) = 0")
     random = sd.fit(network, {"t": [0, 1, 2, 3], "X": [0, 4, 5, 6]}, noise=1.0, likelihood="lna", starts=1)
@@ -130,6 +151,11 @@ def test_leave_one_out_by_samples_of_a_line():
     np.testing.assert_allclose(found.loo_i.values, expected, atol=0.03)
     assert found.elpd_loo == pytest.approx(sum(expected), abs=0.05)
     assert (found.pareto_k < 0.7).all()
-    other = sd.fit(LINE, _data(t[:6], y[:6]), noise=0.3, starts=2)
-    with pytest.raises(RecoveryError, match="the samples are of a fit to other measurements"):
-        other.loo(samples)
+    for system, times, values in (
+        (LINE, t[:6], y[:6]),
+        (LINE, t, 0.99 * y),
+        (sd.ODESystem({x: b + 0 * x}, initial={x: 0}), t, y),
+    ):
+        other = sd.fit(system, _data(times, values), noise=0.3, starts=2)
+        with pytest.raises(RecoveryError, match="the samples are of a fit to other measurements, or of other values"):
+            other.loo(samples)

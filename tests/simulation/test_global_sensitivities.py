@@ -73,6 +73,25 @@ def test_distributions_initial_values_and_functions_of_runs():
     assert np.isfinite(normal.x_size).all()
 
 
+def test_errors_of_the_steps_are_no_variance():
+    """At time 200 the state is 1 whatever its rate, to exp(-200): what is left are errors of steps."""
+    system = sd.ODESystem.from_text("x' = k*b*(1 - x); x(0) = 0.5")
+    with pytest.warns(UserWarning, match="x varies by no more than errors of the steps at 1 of 3 points"):
+        found = sd.global_sensitivities(system, [0, 1, 200], {"k": (1, 2), "b": (1, 2)}, samples=64)
+    assert np.isnan(found.x_total[:, [0, 2]]).all()
+    assert np.isnan(found.x_first_error[:, 2]).all()
+    assert (found.x_total[:, 1] > 0.3).all()
+
+
+def test_discrete_distributions_stay_in_their_support():
+    """With n of 1..4, a quarter each, Morris's levels 0, 1/3, 2/3 and 1 are 1, 2, 3 and 4: x = n moves by 2 over 2/3."""
+    system = sd.DiscreteSystem.from_text("x[t+1] = n + b; x(0) = 0")
+    ranges = {"n": stats.randint(1, 5), "b": (0, 1)}
+    found = sd.global_sensitivities(system, [0, 1], ranges, design="morris", samples=8).isel(time=1)
+    np.testing.assert_allclose(found.x_mean, [3, 1], rtol=1e-9)
+    np.testing.assert_allclose(found.x_spread, 0, atol=1e-9)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -80,10 +99,12 @@ def test_distributions_initial_values_and_functions_of_runs():
         ({"parameters": ["a", "b"]}, "expected a mapping from names to ranges"),
         ({"parameters": {"a": (1, 0), "b": (0, 1)}}, "the range of a is .1, 0."),
         ({"parameters": {"a": 2, "b": (0, 1)}}, "the range of a is 2; expected"),
+        ({"parameters": {"a": stats.norm([0, 1], 1), "b": (0, 1)}}, "the distribution of a is one of arrays"),
         ({"parameters": {"z": (0, 1), "b": (0, 1)}}, "'z' is not a parameter or state"),
         ({"samples": 100}, "expected a power of 2"),
         ({"design": "fast"}, "design is 'fast'"),
         ({"design": "morris", "second_order": True}, "second_order has no effect"),
+        ({"reduce": ["mean"]}, "reduce leaves no runs to compare"),
         ({"outputs": "y"}, "'y' is not a state or observable"),
         ({"outputs": {"mean": lambda run: run.x.mean()}}, "the output mean is no DataArray"),
         ({"parameters": {"x": (0, 1), "b": (0, 1)}, "initial": {"x": 1}}, "x is in initial and varies"),

@@ -76,3 +76,12 @@ def test_relative_sensitivities_are_slopes_of_logarithms():
     assert "dx_dk" not in run
     given = sd.sensitivities(decay, t, by="x", relative=True, initial={"x": [1.0, 4.0]}, rtol=1e-10)
     np.testing.assert_allclose(given.dlog_y_dlog_x[:, 1:], 1, rtol=1e-8)
+
+
+def test_relative_sensitivities_beside_a_parameter_with_the_name_of_an_initial_value():
+    """x = x(0) + x0 t: (x(0)/x) dx/dx(0) is x(0)/(x(0) + x0 t)."""
+    drift = sd.ODESystem.from_text("x' = x0 + 0*x; x0 = 3; x(0) = 2")
+    swept = sd.sensitivities(drift, [0, 1], by="x", relative=True, parameters={"x0": [5.0, 6.0]})
+    np.testing.assert_allclose(swept.dlog_x_dlog_x, [[1, 2 / 7], [1, 2 / 8]], rtol=1e-6)
+    begun = sd.sensitivities(drift, [0, 1], by="x", relative=True, initial={"x": [1.0, 2.0]})
+    np.testing.assert_allclose(begun.dlog_x_dlog_x, [[1, 1 / 4], [1, 2 / 5]], rtol=1e-6)

@@ -34,7 +34,8 @@ class SamplerRows(NamedTuple):
     Attributes
     ----------
     begin : (R + 1,) int64
-        The terms of row r are those from ``begin[r]`` to ``begin[r + 1]``; the first row is the initial state.
+        The terms of row r are those from ``begin[r]`` to ``begin[r + 1]``; the first row is the initial state,
+        and the second is given with it, behind it in ``batch.initial``, where methods of two steps go on from two states.
     source : (T,) int64
         The slot of each term.
     coefficient : (T, G) float64

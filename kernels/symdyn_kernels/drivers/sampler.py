@@ -2,7 +2,8 @@
 
 The nonlinear part of a model is one lane function ``f(lane, y, p, out)``: `y` holds the states, `p` the parameters, `out` gets
 N, and the rows of `lane` are time and what depends on time alone, which come with the table.  Trajectories go through the table
-in groups of as many as there are lanes; a single lane is combined in vectors too, so that the bits are the same.
+in groups of as many as there are lanes; a single lane is combined in vectors too, so that the bits are the same.  Where
+`initial` holds two states of each trajectory, they are the first two rows.
 """
 
 from __future__ import annotations
@@ -20,6 +21,16 @@ from symdyn_kernels.simd import WIDTH, call, ld, splat, st, vld, vst
 from symdyn_kernels.status import INTERRUPTED, NOT_FINITE, SUCCESS
 
 __all__ = ["chunk"]
+
+
+@njit(error_model="numpy")
+def _load(rows, r, initial, memory, size, stride, n, first, count):
+    """The state of row `r`, one of the first, which is given; lanes beyond the last trajectory repeat it."""
+    target = memory + 8 * size * rows.state[r]
+    for lane in range(stride):
+        k = first + min(lane, count - 1)
+        for i in range(n):
+            st(target, i * stride + lane, initial[k, r * n + i])
 
 
 @njit(error_model="numpy")
@@ -78,7 +89,7 @@ def chunk(arguments):
     f, sizes, rows, batch, run, signals = arguments
     n, npar, slots, lanes = sizes
     initial, parameters, out, status = batch.initial, batch.parameters, run.values, run.status
-    last = initial.shape[0]
+    last, starts = initial.shape[0], initial.shape[1] // n
     stride = max(lanes, WIDTH)
     size = n * stride
     timed = rows.timed.shape[1]
@@ -94,17 +105,15 @@ def chunk(arguments):
             status[k0:] = INTERRUPTED
             out[k0:] = np.nan
             break
-        for lane in range(stride):
-            k = k0 + min(lane, count - 1)
-            for i in range(n):
-                st(memory, size * rows.state[0] + i * stride + lane, initial[k, i])
         for lane in range(lanes):
             k = k0 + min(lane, count - 1)
             for i in range(npar):
                 st(p, i * lanes + lane, parameters[k, i])
         evaluations = 0
         for r in range(rows.state.size):
-            if r > 0:
+            if r < starts:
+                _load(rows, r, initial, memory, size, stride, n, k0, count)
+            else:
                 _combine(rows, r, memory, size, stride, n)
             if rows.output[r] >= 0:
                 _record(memory + 8 * size * rows.state[r], stride, k0, count, rows.output[r], out, status)

@@ -55,6 +55,8 @@ class Options:
         Ends of the steps of samplers, as distances from the first time; empty: at the output times.
     gamma : float
         The weight of a sampler that has one.
+    plan : tuple of (int, str, str)
+        Order, basis and prediction of each step of a sampler that has a plan; empty: those it usually has.
     """
 
     rtol: float = 1e-6
@@ -69,6 +71,7 @@ class Options:
     epsilon: float = 0.03
     nodes: tuple[float, ...] = ()
     gamma: float = 1.0
+    plan: tuple[tuple[int, str, str], ...] = ()
 
 
 @dataclass(frozen=True)

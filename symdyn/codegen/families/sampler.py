@@ -19,17 +19,19 @@ from symdyn.codegen.machine_code import Driver
 from symdyn.codegen.program import Made
 from symdyn.codegen.semilinear_program import clocks_of, semilinear_programs, timed_values
 from symdyn.errors import CompileError
-from symdyn.methods.samplers import SamplerScheme, SamplerTable
+from symdyn.methods.samplers import SamplerScheme, SamplerTable, needs_level
 from symdyn.system import System
 
 __all__ = ["SAMPLERS", "SamplerFamily", "packed"]
+
+LEVELS = {True: "with", False: "without", None: "with or without"}
 
 
 class SamplerFamily(Family):
     """A table for the nodes, and N of the system as one function: methods with a noise level share it, as do those without."""
 
     schemes: ClassVar[tuple[type, ...]] = (SamplerScheme,)
-    options: ClassVar[tuple[str, ...]] = ("nodes", "gamma")
+    options: ClassVar[tuple[str, ...]] = ("nodes", "gamma", "plan")
     remedies = ("more nodes", "another method")
     counted: ClassVar[Mapping[str, str]] = {
         "steps": "rows of the table of the sampler: steps and stages",
@@ -38,13 +40,13 @@ class SamplerFamily(Family):
     }
 
     def reads(self, scheme: Any) -> frozenset[str]:
-        return super().reads(scheme) - (frozenset() if "gamma" in scheme.options.__dataclass_fields__ else {"gamma"})
+        return super().reads(scheme) - ({"gamma", "plan"} - set(scheme.options.__dataclass_fields__))
 
     def key(self, scheme: Any) -> str:
-        return f"sampler, {'with' if scheme.level else 'without'} noise level"
+        return f"sampler, {LEVELS[scheme.level]} noise level"
 
     def programs(self, system: System, scheme: Any, *, until: sp.Basic | None = None) -> Made:
-        return semilinear_programs(system, level=scheme.level)
+        return semilinear_programs(system, level=needs_level(system) is None if scheme.level is None else scheme.level)
 
     def rows(self, system: System, scheme: Any) -> int:
         return 8 * len(system.states)
@@ -94,7 +96,15 @@ def sampler_rows(
 ) -> tuple[SamplerRows, int]:
     """The table of a method as arrays, and the slots that it takes."""
     offsets = options.nodes or tuple(times - times[0])
-    key = (scheme.name, facts["mark"], offsets, options.gamma, times.tobytes(), parameters[facts["reads"]].tobytes())
+    key = (
+        scheme.name,
+        facts["mark"],
+        offsets,
+        options.gamma,
+        options.plan,
+        times.tobytes(),
+        parameters[facts["reads"]].tobytes(),
+    )
     return _rows(_Request(key, scheme, facts, options, times, parameters))
 
 
@@ -120,7 +130,7 @@ def _rows(request: _Request) -> tuple[SamplerRows, int]:
     for k, t in enumerate(times - times[0]):
         output[int(np.argmin(np.abs(offsets - t)))] = k
     try:
-        table = scheme.table(clocks_of(facts, nodes, parameters), {"gamma": options.gamma})
+        table = scheme.table(clocks_of(facts, nodes, parameters), {"gamma": options.gamma, "plan": options.plan})
         finite = all(np.isfinite(c).all() for c in (*table.coefficients, table.shifts))
     except (ZeroDivisionError, OverflowError):
         finite = False

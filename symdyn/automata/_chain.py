@@ -1,8 +1,8 @@
 """Eigenvalues, stationary distributions and passage times of Markov chains whose step is a linear operator of scipy.
 
-A matrix I - P of a chain that stays long near some states is almost singular, and its solutions by Gaussian elimination lose all
-their digits.  Elimination without subtractions (Grassmann, Taksar & Heyman, Operations Research 33 (1985) 1107-1116) loses none;
-it takes the place of the other one where that would lose more than six.
+A matrix I - P of a chain that stays long near some states is almost singular, and its solutions by Gaussian elimination lose
+all their digits.  Elimination without subtractions (Grassmann, Taksar & Heyman, Operations Research 33 (1985) 1107-1116) loses
+none; it takes the place of the other one where that would lose more than six.
 """
 
 from __future__ import annotations

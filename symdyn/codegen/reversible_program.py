@@ -97,7 +97,7 @@ def reversible_program(system: System, twice: System, method: ReversibleMethod, 
         first, last = slopes(y, now, "begin"), slopes(mine, after, "end")
 
         def between(theta: int) -> list[int]:
-            """The cubic through values and slopes at both ends; the other solution, as far from it as at the end of the step."""
+            """The cubic through values and slopes at both ends; the other solution is as far from it as at the end."""
             weights = [_polynomial(build, c, theta) for c in ((1, 0, -3, 2), (0, 1, -2, 1), (0, 0, 3, -2), (0, 0, -1, 1))]
             found = []
             for columns in zip(y, first, mine, last, strict=True):

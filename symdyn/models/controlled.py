@@ -162,7 +162,7 @@ def liquid_network(
     for i, s in enumerate(x):
         terms = [*zip(weights[i], x, strict=True), *zip(into[i], given, strict=True)]
         drive = sp.Add(*(sp.Float(w) * e for w, e in terms if w != 0), sp.Float(offsets[i]))
-        gate = 1 / (1 + sp.exp(-drive))  # not by tanh, of whose sums and inverses sympy asks for minutes whether they are infinite
+        gate = 1 / (1 + sp.exp(-drive))  # of an inverse sum with tanh sympy asks for minutes whether it is infinite
         rows[s] = -(sp.Float(leaks[i]) + gate) * s + sp.Float(levels[i]) * gate
     return ODESystem(
         rows, initial={**dict.fromkeys(x, 0), **{as_symbol(k, "a state"): v for k, v in (initial or {}).items()}},

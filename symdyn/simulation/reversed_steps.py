@@ -95,8 +95,8 @@ class ReversibleKernel:
         if not missed <= RETURN or not np.isfinite(arguments.gradient).all():
             raise SimulationError(
                 f"the reversed steps miss the initial state by {missed:.1e} of the largest state, so the gradient would be "
-                f"wrong: backwards, rounding grows as fast as the system contracts{self._fading(run.steps)}. Use 'tsit5', which "
-                "keeps its steps, or a shorter time"
+                f"wrong: backwards, rounding grows as fast as the system contracts{self._fading(run.steps)}. Use 'tsit5', "
+                "which keeps its steps, or a shorter time"
             )
         return arguments.adjoints.sum(axis=0), arguments.gradient
 

@@ -1,10 +1,17 @@
-"""Eigenvalues, stationary distributions and passage times of Markov chains whose step is a linear operator of scipy."""
+"""Eigenvalues, stationary distributions and passage times of Markov chains whose step is a linear operator of scipy.
+
+A matrix I - P of a chain that stays long near some states is almost singular, and its solutions by Gaussian elimination lose
+all their digits.  Elimination without subtractions (Grassmann, Taksar & Heyman, Operations Research 33 (1985) 1107-1116) loses
+none; it takes the place of the other one where that would lose more than six.
+"""
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
+import scipy.linalg as sl
 import scipy.sparse.linalg as ssl
 from scipy.sparse.csgraph import connected_components
 
@@ -17,6 +24,8 @@ __all__ = ["DENSE", "leading_eigenvalues", "passage_times", "stationary_distribu
 DENSE = 2048
 #: Relative residual of passage times, and residual of stationary distributions that are found by iteration.
 RESIDUAL, NEAR = 1e-12, 1e-10
+#: Condition from which on there is elimination without subtractions, and passage time from which on iteration is not trusted.
+ILL, LONG = 1e6, 1e8
 
 
 def leading_eigenvalues(chain: Any, count: int) -> np.ndarray:
@@ -58,11 +67,27 @@ def stationary_distribution(chain: Any) -> np.ndarray:
     if len(closed) > 1:
         raise _several(chain, *(int(np.flatnonzero(label == c)[0]) for c in sorted(closed)[:2]))
     inside = np.flatnonzero(label == next(iter(closed)))
-    block = matrix.toarray()[np.ix_(inside, inside)] - np.eye(inside.size)
-    block[-1] = 1.0  # the sum, in place of one of the dependent equations
     found = np.zeros(chain.shape[0])
-    found[inside] = np.linalg.solve(block, np.eye(inside.size)[-1])
-    return np.maximum(found, 0.0)
+    found[inside] = _stationary(matrix.toarray()[np.ix_(inside, inside)])
+    return found
+
+
+def _stationary(block: np.ndarray) -> np.ndarray:
+    """Of a column-stochastic irreducible matrix."""
+    size = len(block)
+    system = block - np.eye(size)
+    system[-1] = 1.0  # the sum, in place of one of the dependent equations
+    factors, pivots = sl.lu_factor(system, check_finite=False)
+    if sl.lapack.dgecon(factors, np.linalg.norm(system, 1))[0] * ILL > 1:
+        return np.maximum(sl.lu_solve((factors, pivots), np.eye(size)[-1]), 0.0)
+    p = block.T.copy()
+    for k in range(size - 1, 0, -1):
+        p[:k, k] /= p[k, :k].sum()
+        p[:k, :k] += np.outer(p[:k, k], p[k, :k])
+    found = np.ones(size)
+    for k in range(1, size):
+        found[k] = found[:k] @ p[:k, k]
+    return found / found.sum()
 
 
 def _several(chain: Any, first: int, second: int) -> SymdynError:
@@ -82,8 +107,8 @@ def passage_times(chain: Any, goal: np.ndarray) -> np.ndarray:
     if rest.size == 0:
         return found
     if chain.shape[0] <= DENSE:
-        block = chain.matrix().toarray()[np.ix_(rest, rest)]
-        found[rest] = np.linalg.solve((np.eye(rest.size) - block).T, np.ones(rest.size))
+        matrix = chain.matrix().toarray()
+        found[rest] = _absorbed(matrix[np.ix_(rest, rest)].T, matrix[np.ix_(np.flatnonzero(goal), rest)].sum(axis=0))
         return found
 
     def residual(x: np.ndarray) -> np.ndarray:
@@ -93,12 +118,37 @@ def passage_times(chain: Any, goal: np.ndarray) -> np.ndarray:
 
     system = ssl.LinearOperator((rest.size, rest.size), matvec=residual, dtype=float)
     solution, code = ssl.gmres(system, np.ones(rest.size), rtol=RESIDUAL, restart=100, maxiter=50)
-    if code:
+    if code or not solution.max() < LONG:  # the largest is the norm of the inverse matrix, by which residuals grow
         raise SymdynError(
-            "the passage times of this chain were not found to 12 digits; evolve(p, steps) gives them step by step"
+            "the passage times of this chain were not found, or are too long for their equations to be solved by iteration; "
+            "evolve(p, steps) gives them step by step"
         )
     found[rest] = solution
     return found
+
+
+def _absorbed(p: np.ndarray, out: np.ndarray) -> np.ndarray:
+    """Mean numbers of steps until a chain with the row-stochastic matrix (p, out) leaves the rows of p."""
+    size = len(p)
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", sl.LinAlgWarning)
+        try:
+            found = sl.solve(np.eye(size) - p, np.ones(size), check_finite=False)
+        except sl.LinAlgError:
+            found = np.full(size, np.inf)
+    if found.min() >= 1 - RESIDUAL and found.max() < ILL:  # the largest is the norm of the inverse matrix
+        return found
+    p, out, spent = p.copy(), out.copy(), np.ones(size)
+    for k in range(size - 1, -1, -1):
+        left = p[k, :k].sum() + out[k]
+        p[k, :k], out[k], spent[k] = p[k, :k] / left, out[k] / left, spent[k] / left
+        share = p[:k, k].copy()
+        p[:k, :k] += np.outer(share, p[k, :k])
+        out[:k] += share * out[k]
+        spent[:k] += share * spent[k]
+    for k in range(1, size):
+        spent[k] += p[k, :k] @ spent[:k]
+    return spent
 
 
 def _reaching(chain: Any, goal: np.ndarray, stop: np.ndarray) -> np.ndarray:

@@ -15,8 +15,8 @@ from symdyn.models.automaton import Automaton
 
 __all__ = ["ENTRIES", "CellProduct", "cycles_of"]
 
-#: Entries of the largest sparse matrix.
-ENTRIES = 2**25
+#: Entries of the largest sparse matrix, and axes of the largest array on the way through the product.
+ENTRIES, WIDEST = 2**25, 28
 
 
 class _Factor(NamedTuple):
@@ -66,6 +66,11 @@ class CellProduct:
             )
             found.append(_Factor(tuple(order), np.stack([1 - ones, ones], axis=-1)))
             axes = [axes[i] for i in order[: len(kept)]] + [axes[i] for i in order[len(front) :]] + [("new", self._cell(*cell))]
+            if len(axes) > WIDEST:
+                raise DeclarationError(
+                    f"a step of {self.cells} cells, of which each depends on {max(map(len, self.automaton.neighbours))}, takes "
+                    f"arrays of 2^{len(axes)} numbers; expected at most 2^{WIDEST}: take fewer cells"
+                )
         return tuple(found), tuple(axes.index(("new", c)) for c in range(self.cells))
 
     @cached_property

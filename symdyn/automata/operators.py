@@ -350,7 +350,8 @@ class StepOperator(ssl.LinearOperator):
         DeclarationError
             For what is no state.
         SymdynError
-            If the linear equations of a large chain cannot be solved to a relative residual of 1e-12.
+            If the linear equations of a chain of more than 2,048 states cannot be solved to a relative residual of 1e-12, or
+            the times are above 1e8.
 
         Examples
         --------
@@ -359,6 +360,8 @@ class StepOperator(ssl.LinearOperator):
         np.float64(43.4878781694)
         """
         listed = [states] if isinstance(states, (str, int, np.integer)) else list(states)
+        if not listed:
+            raise DeclarationError("there are no states to be reached; name at least one")
         if len(listed) > 1 and not all(isinstance(s, str) for s in listed):
             raise DeclarationError(f"states are {states!r}; expected strings of {self.cells} bits, or one number")
         goal = np.zeros(self.shape[0], bool)

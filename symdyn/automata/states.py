@@ -12,7 +12,7 @@ import scipy.sparse as ss
 
 from symdyn.errors import DeclarationError
 
-__all__ = ["DensityMatrix", "as_operator", "mixture"]
+__all__ = ["DensityMatrix", "as_operator", "check_rows", "mixture"]
 
 #: Cells of the largest density matrix, and tolerance of what is given as one.
 MOST_DENSE, CLOSE = 12, 1e-9
@@ -32,6 +32,8 @@ def as_operator(observable: Any, size: int) -> Any:
     [[1.0, 0.0], [0.0, 2.0]]
     """
     found = observable if ss.issparse(observable) else np.asarray(observable)
+    if not np.isfinite(found.data if ss.issparse(found) else found).all():
+        raise DeclarationError("the observable has values that are not finite")
     if found.ndim == 1 and found.shape == (size,) and found.dtype.kind in "biuf":
         return ss.diags_array(found.astype(float), format="csr")
     if found.shape != (size, size):
@@ -40,6 +42,15 @@ def as_operator(observable: Any, size: int) -> Any:
     if not gap <= CLOSE * max(1.0, np.abs(found).max()):
         raise DeclarationError(f"the observable is not Hermitian: it differs by {gap:g} from its adjoint")
     return found
+
+
+def check_rows(size: int) -> None:
+    """Refuse density matrices that are too large.
+
+    >>> check_rows(4096)
+    """
+    if size > 2**MOST_DENSE:
+        raise DeclarationError(f"the density matrix has {size} rows; expected at most 2^{MOST_DENSE}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,8 +82,7 @@ class DensityMatrix:
         size = rho.shape[0] if rho.ndim == 2 else 0
         if rho.shape != (size, size) or size < 1 or size & (size - 1) or rho.dtype.kind not in "iufc":
             raise DeclarationError(f"the density matrix has the shape {rho.shape}; expected 2^n rows and columns of numbers")
-        if size > 2**MOST_DENSE:
-            raise DeclarationError(f"the density matrix has {size} rows; expected at most 2^{MOST_DENSE}")
+        check_rows(size)
         if not np.isfinite(rho).all() or np.abs(rho - rho.conj().T).max() > CLOSE:
             raise DeclarationError("the density matrix is not Hermitian")
         if abs(np.trace(rho).real - 1) > CLOSE:

@@ -15,7 +15,7 @@ import numpy as np
 
 from symdyn.automata.hamiltonians import StepHamiltonian, reversible
 from symdyn.automata.operators import StepOperator, step_operator
-from symdyn.automata.states import DensityMatrix, as_operator
+from symdyn.automata.states import DensityMatrix, as_operator, check_rows
 from symdyn.errors import DeclarationError
 from symdyn.models.automaton import Automaton
 
@@ -189,6 +189,11 @@ class WaveFunction:
         -------
         DensityMatrix
 
+        Raises
+        ------
+        DeclarationError
+            For more than twelve cells.
+
         Examples
         --------
         >>> import sympy as sp, symdyn as sd
@@ -196,4 +201,5 @@ class WaveFunction:
         >>> round(sd.Automaton(s[-1], sites=2).wave_function([0.5, 0, 0, 0.5]).density_matrix().purity, 12)
         1.0
         """
+        check_rows(self.amplitudes.size)  # before they are made
         return DensityMatrix(np.outer(self.amplitudes, self.amplitudes.conj()))

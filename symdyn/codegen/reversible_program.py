@@ -97,7 +97,7 @@ def reversible_program(system: System, twice: System, method: ReversibleMethod, 
         first, last = slopes(y, now, "begin"), slopes(mine, after, "end")
 
         def between(theta: int) -> list[int]:
-            """The cubic through values and slopes at both ends; the other solution is not read."""
+            """The cubic through values and slopes at both ends; the other solution is as far from it as at the end."""
             weights = [_polynomial(build, c, theta) for c in ((1, 0, -3, 2), (0, 1, -2, 1), (0, 0, 3, -2), (0, 0, -1, 1))]
             found = []
             for columns in zip(y, first, mine, last, strict=True):
@@ -106,7 +106,8 @@ def reversible_program(system: System, twice: System, method: ReversibleMethod, 
                     part = build.op("mul", weight, build.op("mul", length, value) if k % 2 else value)
                     total = build.op("add", total, part)
                 found.append(total)
-            return [*found, *other]
+            apart = [build.op("sub", b, a) for a, b in zip(mine, other, strict=True)]
+            return [*found, *(build.op("add", a, d) for a, d in zip(found, apart, strict=True))]
 
         new = stopped(build, twice, until, symbols, new, where="within", between=between)
         labels += ["whether it ended", "when"]

@@ -87,8 +87,9 @@ def learn(
         :math:`\sum_j |e_j / s|^2` over all steps between data, with their local errors e (an embedded method of order 3) and
         the sizes s of the states; ``"local error"``, the same of one random step of each window, times their number; or
         ``"stiffness"``, of :math:`\sum_j (h_j \sigma_j)^2` with :math:`\sigma_j = |k_s - k_{s-1}| / |Y_s - Y_{s-1}|`.  They
-        stand against the sum of squares of the data, and change little where dense data leave no freedom;
-        `symdyn.analysis.solver_report` has what they achieve.
+        stand against the sum of squares of the data, and change little where dense data leave no freedom.  Local errors are
+        small, so that prices of them below about 1e6 have no effect: of 13 noisy points of an oscillation, 1e9 took a third off
+        the errors that `symdyn.analysis.solver_report` finds, and 10 of ``"stiffness"`` a third off the number of steps.
     checkpoint : str or Path, optional
         A file where what was learned is kept; the same call again reads it.
     progress : bool or callable, optional

@@ -11,6 +11,9 @@ and around the increment :math:`\Psi_h(x, t)` of an explicit Runge-Kutta method,
 The difference of y and z grows about as fast as the system contracts: for :math:`\dot x = -k x` like :math:`e^{k t}` whatever
 the length of the steps, unless hk is below :math:`1 - \lambda`.  The methods are for dynamics that contract little over the
 time of interest, as oscillations and flows that keep volumes do; where the solutions part a simulation fails and says so.
+
+Steps that are taken back multiply the rounding of that difference by :math:`1/\lambda`, whatever their length.  With 0.99 of
+`ReversibleRk4` that is 1e9 in 2,000 steps, from where on there is no way back; with the reversible Heun method it is 1.
 """
 
 from __future__ import annotations
@@ -100,6 +103,8 @@ class ReversibleHeun(MethodOptions):
 
 class ReversibleRk4(MethodOptions):
     """The classical Runge-Kutta method made reversible, of order 4, in steps of length ``step``.
+
+    Gradients take up to about 1,800 steps back; `ReversibleHeun` any number.
 
     Examples
     --------

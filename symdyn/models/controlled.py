@@ -147,7 +147,7 @@ def liquid_network(
     >>> import sympy as sp, symdyn as sd
     >>> cell = sd.liquid_network(["x"], [sp.sin(sp.Symbol("t"))], recurrent=[[0]], feed=[[2]], bias=[-1], leak=0.5)
     >>> print(cell)
-    x' = x*(-tanh(1.0*sin(t) - 0.5)/2 - 1.0) + 0.5*tanh(1.0*sin(t) - 0.5) + 0.5
+    x' = x*(-0.5 - 1/(1 + 2.71828182845905*exp(-2.0*sin(t)))) + 1.0/(1 + 2.71828182845905*exp(-2.0*sin(t)))
     """
     x = [as_symbol(s, "a state") for s in ([states] if isinstance(states, (str, sp.Basic)) else states)]
     n, given = len(x), [expression(e) for e in inputs]
@@ -161,8 +161,8 @@ def liquid_network(
     rows = {}
     for i, s in enumerate(x):
         terms = [*zip(weights[i], x, strict=True), *zip(into[i], given, strict=True)]
-        drive = sp.Add(*(sp.Float(w / 2) * e for w, e in terms if w != 0), sp.Float(offsets[i] / 2))
-        gate = (1 + sp.tanh(drive)) / 2  # the logistic function, which overflows nowhere in this form
+        drive = sp.Add(*(sp.Float(w) * e for w, e in terms if w != 0), sp.Float(offsets[i]))
+        gate = 1 / (1 + sp.exp(-drive))  # of an inverse sum with tanh sympy asks for minutes whether it is infinite
         rows[s] = -(sp.Float(leaks[i]) + gate) * s + sp.Float(levels[i]) * gate
     return ODESystem(
         rows, initial={**dict.fromkeys(x, 0), **{as_symbol(k, "a state"): v for k, v in (initial or {}).items()}},

@@ -123,9 +123,9 @@ def gradient(
         Numbers over those of the system; initial values may be expressions of parameters, through which is differentiated.
     method : str
         An explicit Runge-Kutta method whose interpolant needs no further stages: 'tsit5' or 'bs32'.  Of the reversible methods
-        'reversible-heun' and 'reversible-rk4' no states are kept: the steps are taken back, with memory for two states,
-        however many steps there are.  That is for systems without inputs and events that contract little over the time; where
-        the steps do not lead back, `SimulationError` says so.
+        'reversible-heun' and 'reversible-rk4' no states are kept: the steps are taken back, with memory for two states, of the
+        former however many steps there are, of the latter up to about 1,800.  That is for systems without inputs and events
+        that contract little over the time; where the steps do not lead back, `SimulationError` says so.
     rtol, atol : float, optional
         Tolerances of adaptive methods, 1e-8 and 1e-10 unless given.
     step : float, optional

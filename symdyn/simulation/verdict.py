@@ -16,6 +16,7 @@ from symdyn_kernels.status import (
     INTERRUPTED,
     MESSAGES,
     NOT_FINITE,
+    PROBABILITY,
     SINGULAR,
     SUCCESS,
     TOO_MANY_STEPS,
@@ -25,7 +26,8 @@ from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.kernel import Kernel, Run
 from symdyn.codegen.lower import lower
 from symdyn.derive.langevin import DESCRIPTION as LANGEVIN
-from symdyn.errors import SimulationError
+from symdyn.errors import DeclarationError, SimulationError
+from symdyn.models.automaton import Automaton
 from symdyn.models.moments import MomentSystem
 from symdyn.simulation.sweeps import Design
 
@@ -112,6 +114,11 @@ class Ending:
                 )
         if self.outcome.code in (CONTRADICTED, INCONSISTENT, SINGULAR) and not (system.inputs or system.delays):
             return self._residuals()
+        if isinstance(system, Automaton) and self.outcome.code == PROBABILITY:
+            try:
+                system.probabilities(dict(zip(system.parameters, self.design.rows(row, row + 1)[1][0], strict=True)))
+            except DeclarationError as reason:
+                return f"Here {reason}. "
         langevin = system.diffusion is not None and LANGEVIN in system.provenance
         if langevin and self.outcome.code == NOT_FINITE:
             return (

@@ -1,13 +1,17 @@
 """Step operators against enumerated matrices, closed forms, and the stationary distribution of Peretto."""
 
+import math
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import sympy as sp
 
 import symdyn as sd
+from symdyn.automata import _chain
 from symdyn.errors import DeclarationError, SymdynError
 
-from .rules import L, R, configurations, domany_kinzel, domany_kinzel_matrix, ising, s
+from .rules import DOMANY_KINZEL, L, R, configurations, domany_kinzel, domany_kinzel_matrix, ising, k, p1, p2, s
 
 #: Reference values of the ring of Domany and Kinzel, p1 = 0.6, p2 = 0.8, from dense matrices that numpy made.
 RINGS = {
@@ -141,3 +145,40 @@ def test_wrong_input_is_refused():
         chain.first_passage([0, 0, 0, 0])
     with pytest.raises(DeclarationError, match=r"there is no cell 4"):
         chain.bits(4)
+
+
+def test_passage_times_of_chains_that_hardly_ever_arrive(monkeypatch):
+    """Of three cells by rational elimination, where 1 minus the matrix is singular in double precision."""
+    p = Fraction(1023, 1024)
+    table = [Fraction(0), p, p, p * (2 - p)]
+    states = [tuple(map(int, row)) for row in configurations(3)]
+
+    def chance(now, then):
+        ones = [table[2 * now[i] + now[(i + 1) % 3]] for i in range(3)]
+        return math.prod((q if b else 1 - q for q, b in zip(ones, then, strict=True)), start=Fraction(1))
+
+    rows = [[(i == j) - chance(now, then) for j, then in enumerate(states[1:])] for i, now in enumerate(states[1:])]
+    times = sp.Matrix(rows).applyfunc(lambda f: sp.Rational(f.numerator, f.denominator)).LUsolve(sp.ones(7, 1))
+    assert float(times[-1]) > 1e16
+    chain = sd.Automaton(DOMANY_KINZEL, 3, {p1: float(p), p2: float(p * (2 - p))}).step_operator()
+    assert chain.first_passage("000")[1:] == pytest.approx([float(x) for x in times], rel=1e-13)
+    monkeypatch.setattr(_chain, "DENSE", 4)  # of more states, by iteration
+    with pytest.raises(SymdynError, match="too long"):
+        chain.first_passage("000")
+    with pytest.raises(DeclarationError, match="no states to be reached"):
+        chain.first_passage([])
+
+
+def test_a_chain_that_hardly_ever_changes_sides_is_on_both_alike():
+    """By symmetry; its matrix minus 1 has the condition 1e12."""
+    p = 2.0**-42
+    rule = sp.Piecewise((p, sp.Eq(k, 0)), (sp.Rational(1, 2), sp.Eq(k, 1)), (1 - p, True))
+    found = sd.Automaton(rule, 4).step_operator().stationary()
+    assert found[[0, 15]] == pytest.approx([0.5, 0.5], rel=1e-10)
+
+
+def test_steps_that_would_take_too_much_memory_are_refused():
+    p = sp.Symbol("p")
+    chain = sd.Automaton(p * sum(s[d] for d in range(-4, 6)) / 10, 24, {p: 0.5}).step_operator()
+    with pytest.raises(DeclarationError, match="fewer cells"):
+        chain.matvec(chain.state(0))

@@ -250,3 +250,14 @@ def test_wrong_input_is_refused():
     ]:
         with pytest.raises(DeclarationError, match=message):
             bad()
+
+
+def test_density_matrices_that_are_too_large_are_refused_before_they_are_made():
+    wave = sd.Automaton(s[-1], 20).wave_function("1" + "0" * 19)  # 8 TB
+    with pytest.raises(DeclarationError, match="at most 2\\^12"):
+        wave.density_matrix()
+
+
+def test_observables_that_are_not_finite_are_refused():
+    with pytest.raises(DeclarationError, match="not finite"):
+        sd.Automaton(s[-1], 2).wave_function("10").expectation([1, np.nan, 0, 0])

@@ -169,7 +169,9 @@ def test_directed_percolation_decays_at_its_critical_point():
 
 def test_wrong_probabilities_fail_by_themselves():
     automaton = domany_kinzel(20)
-    with pytest.raises(SimulationError, match=r"p1 = 1.5.*a probability"):
+    with pytest.raises(
+        SimulationError, match=r"p1 = 1.5.*Here the probability that s is 1 next where s\[0\] = 0, s\[1\] = 1 is 1.5"
+    ):
         sd.simulate(automaton, [0, 1], parameters={"p1": [0.5, 1.5]}, progress=False)
     data = sd.simulate(automaton, [0, 1], parameters={"p1": [0.5, 1.5, 0.7]}, on_failure="nan", seed=0, progress=False)
     assert np.isnan(data.s.sel(p1=1.5).values).all()

@@ -63,3 +63,23 @@ def test_prices_that_are_none_are_refused(penalty):
 def test_maps_have_no_steps_to_be_priced():
     with pytest.raises(RecoveryError, match="penalty has no effect"):
         sd.learn(sd.DiscreteSystem({"x": sd.network("f", ["x"])("x")}), {"t": [0, 1], "x": [1, 2]}, penalty={"error": 1})
+
+
+def test_derivatives_are_those_of_the_residuals():
+    """By differences, of a path that depends on its start and on the weight."""
+    from symdyn.discover.surrogates._descent import Blocks
+
+    found = effort({"local error": 9.0, "stiffness": 4.0})
+    weights = found.chosen(1, np.random.default_rng(0))
+
+    def path(start, w):
+        return (start * np.exp(w * TIMES))[..., None]
+
+    def residuals(start, w):
+        return np.asarray(found.residuals(np.array([w]), path(start, w), TIMES, weights))[0]
+
+    slopes = Blocks(path(1.2, 0.7)[..., None] / 1.2, (TIMES[..., None] * path(1.2, 0.7))[..., None])
+    own, common = found.derivatives(np.array([0.7]), path(1.2, 0.7), slopes, TIMES, weights)
+    h = 1e-4
+    assert np.asarray(own)[0, :, 0] == pytest.approx((residuals(1.2 + h, 0.7) - residuals(1.2 - h, 0.7)) / (2 * h), abs=1e-6)
+    assert np.asarray(common)[0, :, 0] == pytest.approx((residuals(1.2, 0.7 + h) - residuals(1.2, 0.7 - h)) / (2 * h), abs=1e-6)

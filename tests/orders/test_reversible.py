@@ -104,3 +104,15 @@ def test_they_have_no_events_and_no_tolerances():
         sd.simulate(PREY.with_events(sd.Event(sp.Symbol("x") > 1, {"y": 1})), [0, 1], method="reversible-rk4", step=0.1)
     with pytest.raises(sd.DeclarationError, match="rtol has no effect"):
         sd.simulate(PREY, [0, 1], method="reversible-rk4", step=0.1, rtol=1e-3)
+
+
+@pytest.mark.parametrize("method", ["reversible-heun", "reversible-rk4"])
+def test_trajectories_that_a_condition_ends_after_they_have_parted_fail_too(method):
+    decay = sd.ODESystem.from_text("x' = -5*(x - cos(t)); x(0) = 0")
+    with pytest.raises(SimulationError, match="parted"):
+        sd.simulate(decay, [0, 12], method=method, step=0.02, until=sp.Symbol("t") > 10, progress=False)
+    run = sd.simulate(decay, [0, 12], method=method, step=0.02, until="x > 0.5", progress=False)  # before they part
+    t = float(run.first_passage)
+    exact = 25 / 26 * np.cos(t) + 5 / 26 * np.sin(t) - 25 / 26 * np.exp(-5 * t)
+    assert exact == pytest.approx(0.5, abs=0.01)
+    assert run.x.values[-1] == pytest.approx(0.5, abs=1e-4)

@@ -52,8 +52,8 @@ class ReversibleFamily(SteppingFamily):
             size = np.maximum.accumulate(np.abs(values).max(axis=2), axis=1)
             parted = np.abs(values - twins).max(axis=2) > METHODS[task.method].apart * size
         for k in np.flatnonzero(parted.any(axis=1)):
-            if run.status[k] == SUCCESS and not np.isfinite(run.passage[k]):
-                run.status[k] = PARTED
+            if run.status[k] == SUCCESS:
+                run.status[k], run.passage[k] = PARTED, np.inf
                 run.values[k, int(np.argmax(parted[k])) :] = np.nan
 
     def on_device(self, scheme: Any) -> bool:

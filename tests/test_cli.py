@@ -485,12 +485,17 @@ def test_cache_warm_asks_for_every_driver_once(monkeypatch):
     parts = [(), ("algebraic",), ("delays",), ("algebraic", "delays")]
     loops = {("loop", *some) for some in ((*e, *p) for e in ((), ("events",)) for p in parts) if some}
     steps = {(name, *some) for name in adaptive for some in parts}
-    others = {
-        (name,) for name in ("elimination", "jump_large", "stencil", "stencil_steps", "adjoint", "projection", "candidates")
-    }
+    single = ("elimination", "jump_large", "stencil", "stencil_steps", "adjoint", "reversible", "projection", "candidates")
     eventful = {("stepping_events",), ("jump_large", "QUEUED"), ("leaping", "EVENTS"), ("taylor", "EVENTS")}
     assert len(loops) == 7
-    assert set(asked) == {*((name,) for name in sd.METHODS), *loops, *steps, *others, *eventful, ("consistent",)}
+    assert set(asked) == {
+        *((name,) for name in sd.METHODS),
+        *loops,
+        *steps,
+        *((name,) for name in single),
+        *eventful,
+        ("consistent",),
+    }
     assert len(asked) == len(set(asked)) + len(adaptive)  # the drivers and the steps of these have one name here
     asked.clear()
     run("cache", "warm", "tsit5", "events")

@@ -130,7 +130,7 @@ def _read(system: System, what: str, given: Any, also: tuple[sp.Symbol, ...]) ->
     e = dag.put_in(read, dict(system.observables), "observable")
     known = {q.name: q for q in (*system.states, *system.parameters, *also)}
     e = e.xreplace({q: known[q.name] for q in e.free_symbols if q.name in known})
-    if strange := sorted(q.name for q in e.free_symbols if known.get(q.name) is not q):
+    if strange := sorted(q.name for q in e.free_symbols if known.get(q.name) != q):
         raise DeclarationError(f"{what} contains {strange[0]}, which is neither a state nor a parameter")
     return e
 

@@ -128,7 +128,7 @@ def test_unknown_terms_are_filled_in():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"domain": sd.Interval(0, 1)}, "the domain is Interval.*expected Disk, Rectangle, Polygon or Plane"),
+        ({"domain": sd.Interval(0, 1)}, "the domain is Interval.*expected Disk, Rectangle, Polygon, Plane or Lattice"),
         ({"radius": 1.5}, "the radius is 1.5; expected a number between 0 and 1"),
         ({"radius": True}, "the radius is True"),
         ({"centers": [(0, 0, 0)]}, "must be pairs of finite numbers"),

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import sympy as sp
+from sympy.core.cache import clear_cache
 
 import symdyn as sd
 from symdyn.errors import DeclarationError, SimulationError
@@ -160,3 +161,10 @@ def test_long_ways_back_are_those_of_the_method_without_damping():
     assert found.by["q"] == pytest.approx(2 * np.cos(50) ** 2, abs=1e-5)
     with pytest.raises(SimulationError, match=r"miss.*by 1e22 in 5000 steps \(longer ones, or 'reversible-heun'"):
         sd.gradient(swing, "q^2", [0, 50], by=["q"], method="reversible-rk4", step=0.01)
+
+
+def test_equal_symbols_need_not_be_the_same_object():
+    """As after many others, when sympy has forgotten the first."""
+    clear_cache()
+    x, y = sp.symbols("x y")
+    assert sd.derive.adjoint(PREY, "x^2 + y", 10).states == sd.derive.adjoint(PREY, x**2 + y, 10).states

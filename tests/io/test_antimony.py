@@ -217,6 +217,12 @@ def test_functions_of_functions_are_counted_before_they_are_written_out():
         read_antimony(f"function f0(x)\n x*x + 1\nend\n{functions}R: A => B; f19(A)", as_="ode")
 
 
+def test_constants_that_are_infinite_or_no_number_come_back():
+    system = read_antimony("P = inf; Q = -inf; R = nan; x' = 1; x = 0", as_="ode")
+    assert [system.observables[sp.Symbol(name)] for name in "PQR"] == [sp.oo, -sp.oo, sp.nan]
+    assert read_antimony(system.to_antimony(), as_="ode") == system
+
+
 def test_a_text_that_ends_the_process(monkeypatch):
     """The next text is read by another one."""
     read_antimony("A => B; k*A")

@@ -38,6 +38,8 @@ __all__ = ["JUMP"]
 #: With events of the network or rates in time it is a program up to `LARGER`: that runs in lanes, where it is ahead of the
 #: tree up to some 250 reactions; one trajectory at a time it is up to some 100.
 LARGE, LARGER = 128, 192
+#: What the driver of large networks takes as it is.
+TABLES = ("starts", "dependents", "changes", "changed", "exact", "called", "data", "coefficients")
 #: The largest mean of a Poisson burst: exp(-mean) must not underflow.
 MOST = 700
 
@@ -148,8 +150,8 @@ class JumpFamily(Family):
                 places=TablePlaces(*facts["places"]),
                 reactions=facts["reactions"],
                 memory=facts["memory"],
-                starts=np.array(facts["starts"], np.int64),
-                dependents=np.array(facts["dependents"], np.int64),
+                **{name: np.array(facts[name], np.int64) for name in TABLES},
+                numbers=np.array(facts["numbers"], float),
                 delayed=DelayedReactions(np.array(facts["delayed"], np.int64), np.array(facts["emptied"], np.int64)),
                 events=self._tables(run, batch, task),
                 given=np.ascontiguousarray(given),

@@ -100,11 +100,11 @@ class _Network:
         self.mark = {name: self.place[s] for name, s in marks.items()}
         self.build = Lowering([("lane", [number, self.rest, *self.bursts.symbols]), ("y", y), ("p", self.p)])
         self.triggers = Triggers(self.build, network.states, self.time)
+        self.functions = IRFunctions(self.build)
+        self._names: dict[tuple[str, tuple[int, ...]], str] = {}
         self.readers = self._readers()
         self.data = [self._as_data(j) for j in range(len(self.reactions))]
         self.values = {j: self._propensity(j) for j, data in enumerate(self.data) if data is None}
-        self.functions = IRFunctions(self.build)
-        self._names: dict[tuple[str, tuple[int, ...]], str] = {}
 
     def _as_data(self, j: int) -> MassAction | None:
         """A reaction whose candidates are tested, and that fires, without a function of its own; None for any other."""

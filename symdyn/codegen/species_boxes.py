@@ -8,8 +8,10 @@ C. Priami & R. Zunino, Journal of Chemical Physics 141 (2014) 134116.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import reduce
 
 import sympy as sp
 
@@ -52,22 +54,27 @@ class SpeciesBoxes:
         return {*reaction.value.free_symbols, *reaction.needs} & set(self._ends)
 
     def upper(self, build: Lowering, reaction: LoweredPropensity) -> int:
-        """An upper bound of a propensity, a little above what rounding may do to it; a negative lower bound, if that is one.
+        """An upper bound of a propensity, a little above what rounding may do to it.
 
-        Where it cannot be bounded, its species become `exact` and the result is its value.
+        It is infinite where the propensity may be negative in a box, and the propensity itself where all boxes are numbers
+        and it is wrong there.  Where no bound is known, its species become `exact` and the result is its value.
         """
         if reaction.rate is not None:
             needs = {self._top[s]: k for s, k in reaction.needs.items()}
             return guarded(build, replace(reaction, value=reaction.value.xreplace(self._top), needs=needs))
         value, read = guarded(build, reaction), self._read(reaction)
+        if not read:
+            return value
         ends = {build.value(s): ValueRange(*map(build.value, self._ends[s])) for s in self.states if s in read}
         try:
             low, high = IntervalBounds(build, ends).of(value)
         except CompileError:
             self.exact |= read
             return value
+        points = reduce(lambda a, b: build.op("and", a, b), (build.op("eq", *end) for end in ends.values()))
+        wrong = build.op("select", points, value, build.constant(math.inf))
         above = build.op("mul", high, build.constant(1 + MARGIN))
-        return build.op("select", build.op("ge", low, build.constant(0)), above, low)
+        return build.op("select", build.op("ge", low, build.constant(0)), above, wrong)
 
     def outside(self, build: Lowering, species: sp.Symbol, number: int) -> int:
         """Whether a number lies outside the box of a species."""

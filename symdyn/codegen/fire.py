@@ -5,10 +5,10 @@ of thinning, then what settles conditions, then for the delayed reactions what c
 then for each species what bounds the propensities that read it.  Reactions share functions that evaluate triggers.  A negative
 number computes everything.  Reactions of mass action that no condition follows are data, and have no functions.
 
-The block ``y`` holds the states, then what `MARKS` names, then coefficients of inputs, then for each species and for `one` the least
-and the greatest number for which the bounds hold, then bounds of what depends on time alone, then for each event whether its trigger
-was true at the previous evaluation, then for each whether it is true now.  What events assign, and when, is in functions of
-`symdyn.codegen.event_program`.
+The block ``y`` holds the states, then what `MARKS` names, then coefficients of inputs, then for each species and for `one` the
+least and the greatest number for which the bounds hold, then bounds of what depends on time alone, then for each event whether
+its trigger was true at the previous evaluation, then for each whether it is true now.  What events assign, and when, is in
+functions of `symdyn.codegen.event_program`.
 """
 
 from __future__ import annotations
@@ -224,7 +224,9 @@ class _Network:
         found = []
         for k, readers in enumerate(self.readers.values()):
             parts = self._update(readers)
-            found.append(self.functions.add(f"species{k}", [], [], STATES, parts) if parts else self._shared("none", (), [], [], 1))
+            found.append(
+                self.functions.add(f"species{k}", [], [], STATES, parts) if parts else self._shared("none", (), [], [], 1)
+            )
         return found
 
     def _tables(self) -> dict[str, list[int] | list[float]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-SPECIES, REACTIONS, LEAVES, NODES, STOPS = 1, 2, 2, 4, False
+SPECIES, MOLECULES, REACTIONS, LEAVES, NODES, STOPS = 1, 3, 2, 2, 4, False
 #: Where tables begin in TABLE.  Of each reaction the row of the parameters that is its coefficient, or -1 - k for NUMBERS[k];
 COEFFICIENTS = 0
 #: the first of its entries, which are the species that react, and by how much less than their number counts;

@@ -16,6 +16,7 @@ from symdyn_kernels.devices._network import (
     DEPENDENTS,
     LEAVES,
     LESS,
+    MOLECULES,
     NODES,
     NUMBERS,
     REACTANT_STARTS,
@@ -108,7 +109,7 @@ def trajectory(
     counts, passage,
 ):  # fmt: skip
     """One trajectory, in one thread."""
-    memory, tree = cuda.local.array(3 * SPECIES, real64), cuda.local.array(NODES, real64)
+    memory, tree = cuda.local.array(MOLECULES, real64), cuda.local.array(NODES, real64)
     for k in range(NODES):
         tree[k] = 0.0
     for k in range(SPECIES):

@@ -287,7 +287,7 @@ def _fire(network, reaction, sums):
 def _look_up(records, size, sums, chosen, rests):
     """The leaves that eight records choose, and the remainders of the thresholds in them.
 
-    Where rounding leads to a leaf that is 0, or beyond the last, the remainder is no less than the propensity there.
+    Rounding may lead to a leaf that is 0, which is refused, or beyond the last, which then is the candidate.
     """
     tree, leaves, last = sums.tree, sums.leaves, sums.weights.size - 1
     for i in range(WIDTH):

@@ -1,4 +1,4 @@
-"""What kernels of the direct method for large networks are made of: tables of mass action, which the template reads."""
+"""What kernels of the rejection method for large networks are made of: tables of mass action, which the template reads."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def large_jump_device(network: ReactionNetwork, made: Made) -> Device:
             "use target='cpu'"
         )
     constants = {
-        "SPECIES": len(place), "REACTIONS": count, "LEAVES": leaves, "NODES": 2 * leaves,
+        "SPECIES": len(place), "MOLECULES": 3 * len(place), "REACTIONS": count, "LEAVES": leaves, "NODES": 2 * leaves,
         "STOPS": stops, **table.begins, "TABLE": f"np.array({table.entries}, np.int16)",
         "NUMBERS": f"np.array({list(numbers) or [0.0]})",
     }  # fmt: skip

@@ -161,7 +161,7 @@ class CriticalSystem:
         product = self.ring.one
         for factor, k in common.items():
             product = self._product(product, factor**k)
-        scale = math.lcm(*(int(c.denominator) for p in (*sum(rows, []), product) for c in p.itercoeffs()))
+        scale = math.lcm(*(int(c.denominator) for row in (*rows, [product]) for p in row for c in p.itercoeffs()))
         whole = self.ring.clone(domain=ZZ)
         return [[p.mul_ground(scale).set_ring(whole) for p in row] for row in rows], product.mul_ground(scale).set_ring(whole)
 
@@ -173,8 +173,12 @@ class CriticalSystem:
         found = [ring.one]
         power = [[ring.one if i == j else ring.zero for j in range(n)] for i in range(n)]
         for k in range(1, size + 1):
+            columns = list(zip(*power, strict=True))
             product = [
-                [sum((self._product(p, q[j]) for p, q in zip(row, power, strict=True) if p and q[j]), ring.zero) for j in range(n)]
+                [
+                    sum((self._product(p, q) for p, q in zip(row, column, strict=True) if p and q), ring.zero)
+                    for column in columns
+                ]
                 for row in rows
             ]
             trace = sum((product[i][i] for i in range(n)), ring.zero)

@@ -137,8 +137,8 @@ def cross_validate(fit: Fit, folds: int | None = None, *, by: str = "time", seed
     Raises
     ------
     RecoveryError
-        If there are fewer groups than folds, for a seed where nothing is drawn, or without a fold the data and priors do not determine a value that is fitted,
-        such as the initial value of a trajectory or the scale of the noise of a column.
+        If there are fewer groups than folds, for a seed where nothing is drawn, or if without a fold the data and priors do
+        not determine a value that is fitted, such as the initial value of a trajectory or the scale of the noise of a column.
 
     References
     ----------

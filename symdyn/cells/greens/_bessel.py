@@ -66,7 +66,7 @@ def reflected(z: np.ndarray, count: int) -> np.ndarray:
 
     def run(z: Any, kappa: Any) -> list[Any]:
         inverse, below = 1 / z, kappa  # K_{n-1}/K_n, at n = 0 that of K_{-1} = K_1
-        found = []
+        found: list[Any] = []
         for n in range(count + 1):
             found += (below + n * inverse, kappa)
             below = 1 / kappa

@@ -52,12 +52,12 @@ def fire_module(network: ReactionNetwork, until: sp.Basic | None = None) -> Made
     each species whether the bounds of what reads it hold at its number alone; ``data`` has of each reaction 1 + 2 `REACTANTS` +
     2 `CHANGES` entries, and ``coefficients`` the row of p that is its coefficient, or -1 - k for ``numbers[k]``; ``called`` has
     for each species whether functions bound something that reads it; ``reactions`` is the number of reactions, ``memory`` the
-    size of y; ``delayed`` has for each reaction its number among the delayed ones or -1, ``emptied`` for each of
-    these whether a species loses molecules when it is completed; ``events`` is what `event_facts` finds, or None where nothing
-    waits; ``places`` tells where in y are
+    size of y; ``delayed`` has for each reaction its number among the delayed ones or -1, ``emptied`` for each of these whether
+    a species loses molecules when it is completed; ``events`` is what `event_facts` finds, or None where nothing waits;
+    ``places`` tells where in y are
 
-    - a number that is 1, the time; and the end of the window, or -1 without thinning;
-    - the next moment at which time alone changes a condition, or infinity;
+    - a number that is 1; the time; the end of the window, or -1 without thinning; the next moment at which time alone changes
+      a condition, or infinity;
     - whether the trajectory stops, whether a trigger became true, whether events set an invalid number of molecules;
     - whether a candidate fired (1) or not (0, or -1 where its propensity depends on time), and its propensity;
     - whether a species has left its box, the numbers for which the bounds hold, since the driver last wrote 0 there;

@@ -17,8 +17,8 @@ numbers of molecules: a trajectory in which an event leaves a negative number or
 A delayed reaction begins at its propensity and is completed when its delay has passed; in between the others go on.  Waiting
 times have no memory: one that would pass the next completion ends there, and another one is drawn.
 
-Of a dataset, ``steps`` counts events and completions, ``rejected`` attempts that were no events (candidates of thinning or of bounds, and
-moments at which time alone changes a condition), and ``evaluations`` is their sum.
+Of a dataset, ``steps`` counts events and completions, ``rejected`` attempts that were no events (candidates of thinning or
+of bounds, and moments at which time alone changes a condition), and ``evaluations`` is their sum.
 """
 
 from __future__ import annotations

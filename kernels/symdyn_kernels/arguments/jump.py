@@ -76,7 +76,8 @@ class TablePlaces(NamedTuple):
     Attributes
     ----------
     one, now, ends, soonest : int
-        A number that is 1; the time; the end of the window, or -1 without thinning; the next moment at which time alone changes a condition.
+        A number that is 1; the time; the end of the window, or -1 without thinning; the next moment at which time alone
+        changes a condition.
     stops, turned, wrong : int
         1.0 where the trajectory stops; where a trigger became true; where events set an invalid number of molecules.
     fired, rate : int

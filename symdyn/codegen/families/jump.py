@@ -71,7 +71,8 @@ class JumpFamily(Family):
     remedies = ()
     counted: ClassVar[Mapping[str, str]] = {
         "steps": "events, completions of delayed reactions included",
-        "rejected": "candidates of thinning or, in large networks, of bounds, and moments at which time alone changes a condition, that were no events",
+        "rejected": "candidates of thinning or, in large networks, of bounds, and moments at which time alone changes a "
+        "condition, that were no events",
         "evaluations": "evaluations of all propensities",
     }
 

@@ -69,6 +69,9 @@ LANE = 2
 #: Reactants and changes of a reaction that is data; its entries.
 REACTANTS, CHANGES = 3, 4
 ENTRIES = 1 + 2 * REACTANTS + 2 * CHANGES
+#: Candidates after a change of bounds from which on eight are looked up together: where few molecules react, the next change
+#: overtakes them.
+CALM = 3
 #: Candidates that may be refused in a window: so many, and one for each so many leaves that have to be computed anew.
 REFUSED, LEAVES = 4, 4
 #: Windows below this part of the time (or of 1) end the trajectory with a failure: the propensity is infinite there.
@@ -169,12 +172,14 @@ def _build(network, sums):
 
 
 @njit(**INNER)
-def _mend(network, row, sums):
-    """The leaves of a row of the dependents, then level by level the sums above them, each once; returns their status."""
+def _leaves(network, row, sums, count):
+    """The leaves of a row of the dependents; returns a status, and how many nodes are listed with those above them.
+
+    Nodes are listed from ``nodes[count]`` on.
+    """
     starts, dependents, tree, leaves, nodes = sums.starts, sums.dependents, sums.tree, sums.leaves, sums.nodes
-    begin, end = starts[row], starts[row + 1]
-    code, count, last = SUCCESS, 0, -1
-    for q in range(begin, end):
+    code, last = SUCCESS, 0
+    for q in range(starts[row], starts[row + 1]):
         k = dependents[q]
         x = _bound(network, sums, k)
         code = max(code, _judge(x))
@@ -183,9 +188,16 @@ def _mend(network, row, sums):
         if parent != last:
             nodes[count] = last = parent
             count += 1
-    level = leaves >> 1
+    return code, count
+
+
+@njit(**INNER)
+def _climb(sums, count):
+    """Level by level the sums above so many nodes."""
+    tree, nodes = sums.tree, sums.nodes
+    level = sums.leaves >> 1
     while level > 0:
-        above, last = 0, -1
+        above, last = 0, 0
         for q in range(count):
             i = nodes[q]
             tree[i] = tree[2 * i] + tree[2 * i + 1]
@@ -193,6 +205,13 @@ def _mend(network, row, sums):
                 nodes[above] = last = i >> 1
                 above += 1
         count, level = above, level >> 1
+
+
+@njit(**INNER)
+def _mend(network, row, sums):
+    """The leaves of a row of the dependents, and the sums above them; returns a status."""
+    code, count = _leaves(network, row, sums, 0)
+    _climb(sums, count)
     return code
 
 
@@ -217,15 +236,15 @@ def _enclose(network, s, sums):
 
 
 @njit(**INNER)
-def _rebound(network, s, sums):
-    """A new box of a species and the bounds of what reads it; returns their status."""
+def _rebound(network, s, sums, count):
+    """A new box of a species and the leaves of what reads it, of which `_climb` has to hear; results as of `_leaves`."""
     _enclose(network, s, sums)
-    code = _mend(network, s, sums)
+    code, above = _leaves(network, s, sums, count)
     if code != SUCCESS and sums.exact[s] == 0:
         sums.exact[s] = 1
         _enclose(network, s, sums)
-        code = _mend(network, s, sums)
-    return code
+        code, above = _leaves(network, s, sums, count)
+    return code, above
 
 
 @njit(**INNER)
@@ -241,7 +260,7 @@ def _rebound_all(network, sums):
     _build(network, sums)
     for s in range(network.species):
         sums.exact[s] = sums.fixed[s]
-        _rebound(network, s, sums)
+        _rebound(network, s, sums, 0)
     return _build(network, sums)
 
 
@@ -260,12 +279,14 @@ def _begin(network, sums):
 def _follow(network, row, changes, changed, sums):
     """New bounds after the reaction or completion `row` has moved species out of their boxes; returns a status."""
     y, low = network.y, network.places.boxes
-    high, code = low + network.species + 1, SUCCESS
+    high, code, count = low + network.species + 1, SUCCESS, 0
     st(y, network.places.left, 0.0)
     for q in range(changes[row], changes[row + 1]):
         s = changed[q]
         if not ld(y, low + s) <= ld(y, s) <= ld(y, high + s):
-            code = max(code, _rebound(network, s, sums))
+            wrong, count = _rebound(network, s, sums, count)
+            code = max(code, wrong)
+    _climb(sums, count)
     return max(code if code == SUCCESS else _rebound_all(network, sums), _judge(sums.tree[1]))
 
 
@@ -281,6 +302,15 @@ def _fire(network, reaction, sums):
         left |= (x < ld(y, low + i)) | (x > ld(y, high + i))
         place += 2
     return left
+
+
+@njit(**INLINE)
+def _look_up_one(records, size, place, sums, chosen, rests):
+    """What `_look_up` finds for one of the records."""
+    node, rest = 1, ld(records, place * size + 1) * sums.tree[1]
+    while node < sums.leaves:
+        node, rest = descend(node, rest, sums.tree)
+    chosen[place], rests[place] = min(node - sums.leaves, sums.weights.size - 1), rest
 
 
 @njit(**INLINE)
@@ -430,8 +460,13 @@ def chunk(arguments):
     while leaves < R:
         leaves *= 2
     tree = np.zeros(2 * leaves)
-    most = 1
-    for r in range(n + 1):
+    most = starts[n + 1] - starts[n]
+    for r in range(changes.size - 1):
+        count = 0
+        for q in range(changes[r], changes[r + 1]):
+            count += starts[changed[q] + 1] - starts[changed[q]]
+        most = max(most, count)
+    for r in range(n):
         most = max(most, starts[r + 1] - starts[r])
     nodes = np.empty(most, np.int64)
     refused = REFUSED + (starts[n + 1] - starts[n]) // LEAVES
@@ -477,7 +512,7 @@ def chunk(arguments):
             row = coefficients[r]
             weights[r] = P[k, row] if row >= 0 and data[ENTRIES * r] != 0 else numbers[-1 - row] if row < 0 else 0.0
         j, t, window, made, tries, misses, place = 1, times[0], end - times[0], 0, 0, 0, WIDTH
-        border, stale = np.inf, True
+        border, stale, calm, known = np.inf, True, 0, WIDTH
         sums.exact[:] = fixed
         st(y, now, t)
         if thinning:
@@ -513,10 +548,17 @@ def chunk(arguments):
                     code = INTERRUPTED
                     break
                 s = draw_eight(s, records, size, work, p, bursts)
-                place, stale = 0, True
+                place = known = 0
             if stale:
-                _look_up(records, size, sums, chosen, rests)
-                stale = False
+                calm, stale, known = 0, False, place
+            if place == known:
+                if calm < CALM:
+                    _look_up_one(records, size, place, sums, chosen, rests)
+                    known += 1
+                else:
+                    _look_up(records, size, sums, chosen, rests)
+                    known = WIDTH
+            calm += 1
             record, reaction, rest = place * size, chosen[place], rests[place]
             place += 1
             total = tree[1]

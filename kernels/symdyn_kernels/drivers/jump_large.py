@@ -341,13 +341,6 @@ def _hold(k, j, last, y, n, times, out):
     return j
 
 
-@njit(**INNER)
-def _tell(network, number):
-    """Call the model's function with a number."""
-    st(network.lane, 0, float(number))
-    call(network.fire, network.lane, network.y, network.p, network.a)
-
-
 @njit(error_model="numpy")
 def _goes_on(code, thinning):
     """Whether the trajectory goes on; infinite bounds are those of a window that is too long."""

@@ -7,7 +7,7 @@ import pytest
 import sympy as sp
 
 import symdyn as sd
-from symdyn.analysis import continue_cycle, limit_cycle
+from symdyn.analysis import continue_cycle, limit_cycle, poincare_section, rotation_number
 
 x, y, m, w, t, d = sp.symbols("x y m w t d")
 
@@ -94,3 +94,21 @@ def test_a_start_that_is_no_cycle_of_a_forced_system_is_refused():
     free = limit_cycle(sd.ODESystem.from_text("x' = y; y' = (1 - x**2)*y - x; x(0) = 1; y(0) = 0"))
     with pytest.raises(sd.DeclarationError, match="start is no cycle of a forced system"):
         continue_cycle(system, w, (0.5, 2), start=free)
+
+
+def test_the_rotation_number_on_the_torus():
+    """The same torus after its birth, at m = 0.1: a circle of the radius sqrt(m) about the orbit, with the same rotation."""
+    u, v = x - sp.cos(t), y - sp.sin(2 * t) / 2
+    size = u**2 + v**2
+    rates = {x: -sp.sin(t) + m * u - w * v - u * size, y: sp.cos(2 * t) + m * v + w * u - v * size}
+    system = sd.ODESystem(rates, {m: 0.1, w: 0.3}, initial={x: 1.2, y: 0})
+    options = {"duration": 1200.0, "transient": 200.0, "parameters": {w: [0.3, np.sqrt(2) / 3]}}
+    section = poincare_section(system, sp.sin(t), **options)
+    found = rotation_number(section, [x, y])
+    np.testing.assert_allclose(found.rotation, [0.3, np.sqrt(2) / 3], atol=1e-7)
+    assert (found.error < 1e-5).all()
+    np.testing.assert_allclose(np.hypot(section.x - 1, section.y), np.sqrt(0.1), atol=1e-6)
+    still = rotation_number(poincare_section(system, sp.sin(t), **options | {"parameters": {m: -0.1}}), [x, y])
+    assert np.isnan(still.rotation)
+    with pytest.raises(sd.DeclarationError, match="expected the names of two states"):
+        rotation_number(section, ["x"])

@@ -1,7 +1,7 @@
 """A forced oscillator in two wells: the way to chaos by doublings of the period.
 
 Of x'' + 0.3 x' - x + x^3 = g cos(1.2 t) the oscillation in one well, of the period of the forcing, becomes one of twice the
-period, then of four times; Jordan & Smith, Nonlinear Ordinary Differential Equations (2007), show the former at g = 0.28 and the
+period, then of four times; Jordan & Smith, Nonlinear Ordinary Differential Equations (2007), show the former at g = 0.28, the
 latter at g = 0.29.  Both branches are followed from the doublings where they are born, stable or not.
 
     python -m examples.forced_duffing --out out

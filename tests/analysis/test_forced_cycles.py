@@ -17,7 +17,9 @@ def test_a_forced_linear_oscillator():
     system = sd.ODESystem({x: y, y: -d * y - x + sp.cos(w * t)}, {d: 0.2, w: 2}, initial={x: 0, y: 0})
     found = limit_cycle(system)
     times = found.time.values
-    assert found.period.item() == pytest.approx(np.pi, rel=1e-10) and found.rounds == 1 and bool(found.stable)
+    assert found.period.item() == pytest.approx(np.pi, rel=1e-10)
+    assert found.rounds == 1
+    assert bool(found.stable)
     np.testing.assert_allclose(found.x, (np.exp(2j * times) / (1 - 4 + 0.4j)).real, atol=1e-9)
     exact = np.exp(np.linalg.eigvals([[0, 1], [-1, -0.2]]) * np.pi)
     multipliers = found.multiplier.values + 1j * found.multiplier_imag.values
@@ -69,7 +71,8 @@ def test_a_period_doubling_and_the_branch_that_begins_there():
     assert special.special.values.tolist() == ["period doubling"]
     np.testing.assert_allclose(special.m, 0, atol=1e-9)
     doubled = continue_cycle(system, m, (-0.1, 0.2), start=special.isel(point=0))
-    assert (doubled.rounds == 2).all() and doubled.m[-1] == 0.2
+    assert (doubled.rounds == 2).all()
+    assert doubled.m[-1] == 0.2
     radius = np.hypot(doubled.x, doubled.y).values
     np.testing.assert_allclose(radius[2:] ** 2, np.repeat(doubled.m.values[2:, None], radius.shape[1], axis=1), atol=1e-6)
 

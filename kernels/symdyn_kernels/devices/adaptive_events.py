@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from symdyn_kernels.arguments.parts import Control
 from symdyn_kernels.constants.adaptive import HITS
-from symdyn_kernels.constants.events import LEAST_STEP, MOST_AT_ONCE, MOST_STILL, PARTS, STILL
+from symdyn_kernels.constants.events import LEAST_STEP, MOST_AT_ONCE, MOST_STILL, STILL
 from symdyn_kernels.devices._delayed import DELAYED, OBSERVABLES, STEPS_KEPT, VARYING
 from symdyn_kernels.devices._eventful import (
     ALL_ROWS,
@@ -26,10 +26,8 @@ from symdyn_kernels.devices._eventful import (
     assign,
     change_input,
     effects,
-    forget,
     load_all,
     smooth,
-    triggers,
 )
 from symdyn_kernels.devices._model import (
     EXTRA,
@@ -43,12 +41,11 @@ from symdyn_kernels.devices._model import (
     W,
     Y,
     dense,
-    interpolant,
-    margin,
     rhs,
 )
 from symdyn_kernels.devices._prelude import cuda, i64, math, real, real64
 from symdyn_kernels.devices.adaptive_steps import attempt, first_step, hold, rejection, stiff_steps, write_step
+from symdyn_kernels.devices.breaks import approach, note_point, pass_point
 from symdyn_kernels.devices.happenings import (
     BAD,
     begin_count,
@@ -58,9 +55,9 @@ from symdyn_kernels.devices.happenings import (
     next_moment,
     note,
     release,
-    trigger,
 )
 from symdyn_kernels.devices.knots import JUMP, KNOT
+from symdyn_kernels.devices.locating import locate, look, place, turn, turned
 from symdyn_kernels.devices.outputs import void
 from symdyn_kernels.devices.past import (
     AHEAD,
@@ -70,6 +67,7 @@ from symdyn_kernels.devices.past import (
     MARKS,
     MOMENTS,
     MOST_ECHOES,
+    MOST_POINTS,
     SHORTEST,
     TIMES,
     WIDE,
@@ -85,7 +83,6 @@ from symdyn_kernels.devices.past import (
     write_record,
 )
 from symdyn_kernels.devices.rows import EVALUATIONS, REJECTED, STATUS, STEPS
-from symdyn_kernels.shared.roots import MOST_GUESSES, next_guess
 from symdyn_kernels.status import (
     BAD_DELAY,
     ENDLESS_EVENTS,
@@ -97,81 +94,6 @@ from symdyn_kernels.status import (
     TOO_MANY_KEPT,
     TOO_MANY_STEPS,
 )
-
-
-def look(t, row, p, memory, found):
-    """The margins at a time and the state in a row: of all events, then that of the condition that ends trajectories."""
-    triggers((real(t),), row, p, memory, found)
-    forget(found)
-    if UNTIL:
-        found[EVENTS] = margin((real(t),), row, p, memory)
-
-
-def place(part, memory):
-    """Put the state at a part of the step into the last row."""
-    for e in range(N):
-        memory[ROWS, e] = memory[W, e] if part >= 1.0 else interpolant(e, part, memory)
-
-
-def highest(found, held):
-    """The largest margin of those conditions that are looked at within steps and do not count as true."""
-    most = -math.inf
-    for e in range(CONDITIONS):
-        if held[e] == 0:
-            most = max(most, found[e])
-    return most
-
-
-def turned(e, t, count, p, memory, new, held, queue, acts, kept):
-    """The condition of an event turned true, at the state in row `W`; returns how many events wait."""
-    effects((real(t),), W, p, memory, new)
-    return trigger(e, t, count, new, held, queue, acts, kept)
-
-
-def turn(t, length, count, p, memory, found, held, queue, acts, kept):
-    """The parts of a step between which a condition turns true, 2 and 2 if none does; how many events wait, and a status."""
-    before = 0.0
-    for j in range(len(PARTS)):
-        part = PARTS[j]
-        place(real(part), memory)
-        look(t + part * length, ROWS, p, memory, found)
-        some = False
-        for e in range(CONDITIONS):
-            if found[e] != found[e]:
-                return 2.0, 2.0, count, NOT_FINITE
-            some = some or (found[e] >= 0.0 and held[e] == 0)
-        if some:
-            return before, part, count, SUCCESS
-        for e in range(CONDITIONS):
-            if found[e] < 0.0 and held[e] != 0:
-                count = release(e, count, held, queue, acts, kept)
-        before = part
-    return 2.0, 2.0, count, SUCCESS
-
-
-def locate(a, b, t, length, p, memory, found, held):
-    """The last part of a step before a condition turns true, and the first at which it is."""
-    high = highest(found, held)
-    place(real(a), memory)
-    look(t + a * length, ROWS, p, memory, found)
-    low, reach = highest(found, held), b - a
-    if low >= 0.0:  # it became true where the right-hand side jumped
-        return a, a
-    for _ in range(MOST_GUESSES):
-        guess = next_guess(a, b, low, high, reach)
-        if not (a < guess and guess < b):
-            guess = 0.5 * (a + b)
-            if not (a < guess and guess < b):
-                break
-        place(real(guess), memory)
-        look(t + guess * length, ROWS, p, memory, found)
-        value = highest(found, held)
-        if value >= 0.0:
-            b, high = guess, value
-        else:
-            a, low = guess, value
-        reach = 0.5 * reach
-    return a, b
 
 
 def arrive(t, k, passed, count, stops, p, memory, found, level, new, held, queue, acts, kept):
@@ -265,16 +187,19 @@ def trajectory(
         p = (
             p, cuda.local.array((STEPS_KEPT, WIDE), real64), cuda.local.array(MARKS, i64), cuda.local.array(MOMENTS, real64),
             cuda.local.array((MOST_ECHOES, 2), real64), cuda.local.array(TIMES, real64), cuda.local.array(EARLY, real64),
+            cuda.local.array((MOST_POINTS, 2), real64), cuda.local.array((2, TIMES), real64),
         )  # fmt: skip
         for e in range(N):
             memory[FIRST_STATE, e] = memory[W, e]
         begin_past(t, relative, absolute, p, memory)
         reopen(t, W, p, memory)
+        if VARYING:
+            note_point(t, 0.0, p)
         longest = min(longest, p[3][SHORTEST])
     status, due, steps, rejected, outputs, hits, begun = SUCCESS, 1, 0, 0, 0, 0, 0
     count, passed, until, still, latest = 0, 0, end, 0, -math.inf
     following, growth, before, earlier = real(0), controller.grow, real(1), real(1)
-    happens, jumps, over, moment = True, True, False, math.inf
+    happens, jumps, over, moment, shift = True, True, False, math.inf, 0.0
     begin_count(i, aside)
     if UNTIL and begin[i] < 0:
         over, happens, passage[i] = True, False, t
@@ -298,6 +223,8 @@ def trajectory(
             if DELAYED:
                 begin = pass_echoes(t, p)
                 jumps, t = jumps or begin > t, begin
+                if VARYING and steps > 0 and (acted > 0 or (jumps and shift == 0.0)):
+                    note_point(t, 0.0 if acted > 0 else 1.0, p)
                 if acted > 0:
                     note_echoes(t, 0, p)
             if acted > 0:
@@ -346,6 +273,10 @@ def trajectory(
         if DELAYED:
             x = refuse_unsettled(t, x, p, memory)
             following = following if x < math.inf else h * controller.shrink
+        if VARYING and x <= 1.0:
+            aim = approach(t, h, relative, p, memory)
+            if aim > 0.0:
+                x, following = math.inf, aim
         if x <= 1.0:
             steps, growth = steps + 1, controller.grow
             earlier, before = before, x
@@ -388,6 +319,11 @@ def trajectory(
                         level[e] = min(found[e], 0.0) if level[e] < 0.0 else 0.0
                         if found[e] < level[e] and held[e] != 0:
                             count = release(e, count, held, queue, acts, kept)
+            if DELAYED:
+                keep(t_next, p)
+            if VARYING and not over:
+                shift = pass_point(t, h, t_next, p, memory)
+                t_next, happens, jumps = t_next + shift, happens or shift > 0.0, jumps or shift > 0.0
             if steps + rejected >= max_steps and t_next < end and not over:
                 status = TOO_MANY_STEPS
             if times[due] <= t_next or over:
@@ -398,10 +334,8 @@ def trajectory(
                 if over:
                     passage[i], happens = t_next, False
                     due = hold(due, i, W, values, memory)
-            if DELAYED:
-                if OBSERVABLES > 0:
-                    observe(first_due, due, i, t_next, p, times, values, memory)
-                keep(t_next, p)
+            if DELAYED and OBSERVABLES > 0:
+                observe(first_due, due, i, t_next, p, times, values, memory)
             for e in range(N):
                 memory[Y, e], memory[K, e] = memory[W, e], memory[LAST, e]
             t = t_next

@@ -4,7 +4,7 @@ Formulas and order of operations are those of `symdyn_kernels.delays`.  With del
 the parameters and, after these, of the delayed values; the records of the last steps, in a ring; whole numbers, times and
 delays; and scratch memory.  Step r, counted from the first, has the record ``r % STEPS_KEPT``; the last is open and stands for
 the step to come.  Jumps propagate to the times in `echoes`: one delay after each the next derivative jumps, until that is
-smoother than the method's order.  Where delays depend on states or time that is left to the control of errors.
+smoother than the method's order.  Where delays depend on states or time these times are found in `devices.breaks`.
 """
 
 from __future__ import annotations
@@ -39,15 +39,19 @@ WIDE = HEAD + len(STATES) * (DEGREE + 1)
 FIRST_STATE = ROWS + 1
 #: Whole numbers: how many steps there were; whether the present one looks up itself, whether it is settled; whether a delay was
 #: negative, or a step is no longer known; how many echoes there are.  Of each delayed time the step found last follows.
-COUNT, INSIDE, SETTLED, AHEAD, LOST, ECHOES, NEAR_STEP = 0, 1, 2, 3, 4, 5, 6
+#: Before it, of breakpoints: how many there were, how often the step was made again, the level of that at its end, or 0.
+COUNT, INSIDE, SETTLED, AHEAD, LOST, ECHOES, KNOWN, TRIES, REACHED, NEAR_STEP = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9
 MARKS = NEAR_STEP + len(BEGINS)
 #: Times: the first one, the shortest delay that bounds steps, by how much a delay may be negative; then the constant delays.
-START, SHORTEST, RELATIVE, ABSOLUTE, FIRST_DELAY = 0, 1, 2, 3, 4
+#: Before these, of breakpoints: the length of the step up to one, how far from it that may end, how much later the next begins.
+START, SHORTEST, RELATIVE, ABSOLUTE, AIM, BOUND, SHIFT, FIRST_DELAY = 0, 1, 2, 3, 4, 5, 6, 7
 MOMENTS = FIRST_DELAY + CONSTANT_DELAYS
 #: Scratch memory for delayed times, and for states of the history with their slopes or for the constant delays.
 TIMES, EARLY = len(BEGINS), max(1, CONSTANT_DELAYS, 2 * len(STATES))
 #: Echoes that are remembered: of more of them steps do not end at those that come last.
 MOST_ECHOES, ROUNDINGS = 256, 8.0
+#: Breakpoints that are remembered, the last ones.
+MOST_POINTS = 64
 MOST_REPEATS, SETTLES, SLACK = 12, 1e-3, 10.0
 
 
@@ -56,7 +60,7 @@ def begin_past(t, rtol, atol, p, memory):
     marks, moments, early = p[2], p[3], p[6]
     for j in range(MARKS):
         marks[j] = 0
-    moments[START], moments[SHORTEST] = t, math.inf
+    moments[START], moments[SHORTEST], moments[BOUND] = t, math.inf, 0.0
     moments[RELATIVE], moments[ABSOLUTE] = SLACK * rtol, SLACK * atol
     if CONSTANT_DELAYS > 0:
         delays((t,), Y, p, memory, early)
@@ -126,7 +130,7 @@ def slope_at(r, c, theta, records):
 
 def look_up(now, y, p, memory, count, noting):
     """Put the values of the first `count` delayed times among the parameters; `noting` whether the step looks up itself."""
-    own, records, marks, moments, _, at, early = p
+    own, records, marks, moments, at, early = p[0], p[1], p[2], p[3], p[5], p[6]
     times((now,), y, p, memory, at)
     for j in range(count):
         s = at[j]

@@ -81,8 +81,10 @@ def adaptive_device(
         lines = [f"if j == {j}:\n        return memory[{name}, STATES[c]]" for j, name in enumerate(card.coefficients)]
         texts.append("\n".join(["def coefficient(c, j, memory):", *(f"    {line}" for line in lines), "    return 0.0"]))
     text = "\n\n\n".join(["\n".join(constants), *functions, *texts])
-    without = ("past",) if lagged is None else ()
-    return Device(text, "adaptive_events", single=lagged is None, constants={"DELAYED": lagged is not None}, without=without)
+    varying = lagged is not None and bool(made.facts["delays"]["varying"])
+    without = (*["past"][: lagged is None], *["breaks"][: not varying])
+    flags = {"DELAYED": lagged is not None, "VARYING": varying}
+    return Device(text, "adaptive_events", single=lagged is None, constants=flags, without=without)
 
 
 def _looking_up(text: str) -> str:
@@ -101,7 +103,7 @@ def _delay_constants(system: System, facts: dict[str, Any], degree: int, order: 
     return [
         *constants,
         f"OBSERVABLES, OBSERVED = {len(facts['observed'])}, {(*facts['observed'], 0)!r}",
-        f"RATED, FIRST_VALUE, DEGREE, VARYING = {facts['rated']}, {len(system.parameters)}, {degree}, {bool(facts['varying'])}",
+        f"RATED, FIRST_VALUE, DEGREE = {facts['rated']}, {len(system.parameters)}, {degree}",
         f"CONSTANT_DELAYS, BOUNDING, ORDER = {constant}, {facts['bounding']}, {facts['order']}",
         f"STEPS_KEPT = {max(16, min(MOST_STEPS, PAST_BYTES // wide))}",
     ]

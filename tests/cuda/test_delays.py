@@ -31,6 +31,10 @@ doses = sd.dose(x, 1, every=0.7, times=3, start=0.3)
 simulate("dosed", sd.ODESystem({x: -X(t - 1)}, history={x: 0}, events=doses), T)
 varying = sd.ODESystem({x: x * X(sp.log(x)) / t}, history={x: 1})
 simulate("varying", varying, [1, 2, 2.5, 4, 7], targets=("cpu", "cuda"))
+try:
+    sd.simulate(echo, [0, 1.1], method=sd.methods.Tsit5(max_step=1e-3), target="cuda", progress=False)
+except sd.SimulationError as error:
+    results["message"] = str(error)
 simulate("negative", sd.ODESystem({x: X(t - x)}, history={x: 1}), [0, 1], initial={x: -1})
 simulate("crowded", echo, [0, 1.1], sd.methods.Tsit5(max_step=1e-3), parameters={k: [1, 0.5]})
 both = {"targets": ("cpu", "cuda")}
@@ -74,6 +78,7 @@ def test_what_a_card_cannot_look_up_ends_in_a_status(simulated):
     found = simulated(SCRIPT)
     assert found["negative cuda status"] == NEGATIVE_DELAY
     assert found["crowded cuda status"].tolist() == [TOO_MANY_KEPT, 0]
+    assert "A thread of a card keeps fewer of them, at most 1024: target='cpu' keeps more" in str(found["message"])
 
 
 @pytest.mark.parametrize("name", ["mixed", "ended"])

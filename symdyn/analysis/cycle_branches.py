@@ -91,7 +91,8 @@ def continue_cycle(
         coordinate ``time``, from 0 to the period, denser where they vary fast.  Special points are part of the sequence,
         located to about 1e-10 relative.  ``attrs["ends"]`` says why the branch ends: 'homoclinic' where the period grows
         without bound while the parameter stands still, 'hopf' where the cycle shrinks to a steady state, 'family' where
-        cycles fill a region at one value of the parameter, 'span', 'closed' and others.
+        cycles fill a region at one value of the parameter, 'span', 'closed' and others.  Of forced systems ``rounds`` are the
+        periods of the forcing in ``period``, and times are those in the forcing, as in `limit_cycle`.
 
     Raises
     ------

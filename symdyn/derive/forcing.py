@@ -3,7 +3,7 @@ r"""Periodically forced systems without dependence on time: the phase of the for
 With :math:`c = \cos \omega t` and :math:`s = \sin \omega t`, for the largest frequency of which all are multiples, the forcing
 is a polynomial of the two states of
 
-.. math:: \dot c = \omega (c - s - c (c^2 + s^2)), \qquad \dot s = \omega (c + s - s (c^2 + s^2)),
+.. math:: \dot c = |\omega|\, c\, (1 - c^2 - s^2) - \omega s, \qquad \dot s = |\omega|\, s\, (1 - c^2 - s^2) + \omega c,
 
 whose circle attracts: of a periodic orbit of k rounds of it the further Floquet multipliers are 1, that of the phase, and
 :math:`e^{-4 \pi k}`, and the others are those of the k-th iterate of the stroboscopic map.
@@ -122,8 +122,8 @@ def with_oscillator(system: System, what: str) -> ForcedSystem:
         b = found[1]
         swap[call] = sp.sin(b) * even + sp.cos(b) * odd_part if call.func == sp.sin else sp.cos(b) * even - sp.sin(b) * odd_part
     rates = dict(zip(system.states, (side.xreplace(swap) for side in drift), strict=True))
-    size = c**2 + s**2
-    rates |= {c: frequency * (c - s - c * size), s: frequency * (c + s - s * size)}
+    size, speed = c**2 + s**2, sp.sqrt(frequency**2)
+    rates |= {c: speed * c * (1 - size) - frequency * s, s: speed * s * (1 - size) + frequency * c}
     whole = ODESystem(rates, system.numeric_defaults, initial={**system.initial, c: 1, s: 0}, time=time)
     return ForcedSystem(whole, frequency)
 

@@ -77,6 +77,14 @@ def test_a_period_doubling_and_the_branch_that_begins_there():
     np.testing.assert_allclose(radius[2:] ** 2, np.repeat(doubled.m.values[2:, None], radius.shape[1], axis=1), atol=1e-6)
 
 
+def test_the_sign_of_the_frequency_does_not_matter():
+    system = sd.ODESystem({x: -x + sp.sin(w * t)}, {w: -2}, initial={x: 0})
+    found = limit_cycle(system)
+    assert found.period.item() == pytest.approx(np.pi, rel=1e-10)
+    times = found.time.values
+    np.testing.assert_allclose(found.x, (2 * np.cos(2 * times) - np.sin(2 * times)) / 5, atol=1e-9)
+
+
 @pytest.mark.parametrize(
     ("rate", "message"),
     [

@@ -26,7 +26,7 @@ COMPILED = "GillesPy2 (C++)"
 TRAJECTORIES, LONG = 1024, 20
 CHAINS = (30, 100, 300, 1000, 3000)
 CHAIN_EVENTS = 1_000_000
-#: Peers that simulate the chains, the part of the events that they simulate, and the longest chain that does not take them minutes.
+#: Peers that simulate the chains, the part of the events that they simulate, and the longest chain that they are given.
 LARGE_PEERS, PEER_SHARE, PEER_MOST = ("rebop",), 50, 300
 
 

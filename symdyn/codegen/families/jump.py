@@ -45,7 +45,7 @@ TABLES = ("starts", "dependents", "changes", "changed", "exact", "called", "data
 MOST = 700
 
 
-def large(system: System) -> bool:
+def large(system: Any) -> bool:
     """Whether candidates are found in a tree of bounds, and tested one by one, and events are not one program without branches.
 
     What waits, delayed reactions, events with delays or priorities and knots of inputs, does so beside the tree.

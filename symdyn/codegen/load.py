@@ -32,7 +32,7 @@ import sympy as sp
 from symdyn.codegen import cache, portable, vector_math
 from symdyn.codegen.allocation import FUNCTIONS, RUNTIME
 from symdyn.codegen.forecast import forecast, waiting
-from symdyn.codegen.machine_code import CallLayout, Driver, MachineFunction, NativeFunction, entry_text, needs
+from symdyn.codegen.machine_code import CallLayout, Driver, MachineFunction, NativeFunction, entry_text, outside
 from symdyn.errors import CompileError
 from symdyn.files import put
 from symdyn.started import STARTED
@@ -232,7 +232,7 @@ def _for_this_processor(made: dict[str, portable.PortableFunction]) -> dict[str,
     for key, f in made.items():
         module = llvm.parse_bitcode(f.bitcode)
         module.verify()
-        natives[key] = NativeFunction(f.symbol, f.called, f.layout, needs(module), _target_machine().emit_object(module))
+        natives[key] = NativeFunction(f.symbol, f.called, f.layout, outside(module), _target_machine().emit_object(module))
     return natives
 
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from symdyn.errors import CompileError
 
-__all__ = ["CallLayout", "Driver", "MachineFunction", "NativeFunction", "entry_text", "needs"]
+__all__ = ["CallLayout", "Driver", "MachineFunction", "NativeFunction", "entry_text", "outside"]
 
 #: Places before those of the arguments: the result, and where numba describes an exception.
 _FIRST = 2
@@ -74,10 +74,10 @@ class NativeFunction(NamedTuple):
     bitcode: bytes = b""
 
 
-def needs(module: llvm.ModuleRef) -> list[str]:
+def outside(module: llvm.ModuleRef) -> list[str]:
     """Functions and variables that a module takes from outside."""
-    outside = [*module.functions, *module.global_variables]
-    return sorted(v.name for v in outside if v.is_declaration and not v.name.startswith("llvm."))
+    named = [*module.functions, *module.global_variables]
+    return sorted(v.name for v in named if v.is_declaration and not v.name.startswith("llvm."))
 
 
 def entry_text(types: Iterable[str], triple: str) -> str:

@@ -9,7 +9,7 @@ from numba import types
 from numba.core.ccallback import CFunc
 from numba.core.dispatcher import Dispatcher
 
-from symdyn.codegen.machine_code import CallLayout, NativeFunction, needs
+from symdyn.codegen.machine_code import CallLayout, NativeFunction, outside
 from symdyn.codegen.portable import self_contained, wanted
 from symdyn.errors import CompileError
 
@@ -39,7 +39,7 @@ def _native(library: Any, symbol: str, layout: CallLayout, *, called: bool) -> N
     """A function in a library of numba."""
     _, _, (code, _) = library.serialize_using_object_code()
     module = library._final_module
-    return NativeFunction(symbol, called, layout, needs(module), code, self_contained(module) if wanted() else b"")
+    return NativeFunction(symbol, called, layout, outside(module), code, self_contained(module) if wanted() else b"")
 
 
 def _leaves(kind: types.Type) -> list[str]:

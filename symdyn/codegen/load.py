@@ -112,8 +112,12 @@ def generator() -> str:
     root = Path(__file__).parent.parent
     files = [*root.glob("codegen/**/*.py"), *root.glob("methods/*.py"), *root.glob("models/*.py"), *root.glob("*.py")]
     called = linked("from symdyn_kernels.drivers.elimination import factorise")  # by the code of large models
-    texts = ((p.relative_to(root), p.read_text(encoding="utf-8")) for p in sorted(files))
-    return digest(sp.__version__, *texts, called, *edited(files))
+    names = sorted(map(str, files))  # as text: paths are compared slowly, and the sources need not be decoded
+    sources = hashlib.sha256()
+    for name in names:
+        source = Path(name).read_bytes()
+        sources.update(f"{name[len(str(root)) :]} {len(source)}\0".encode() + source)
+    return digest(sp.__version__, sources.hexdigest(), called, *edited(files))
 
 
 # ---- text that numba compiles ------------------------------------------------------------------

@@ -116,9 +116,8 @@ def _dataset(
     if place or labels.size > MOST_TIMES or labels.dtype.kind != "f":
         return _labelled(shown, {"time": ("time", labels, {"long_name": frame.system.time.name}), **place}, attrs)
     form = tuple((name, tuple(dims), v.shape, v.dtype, *about.items()) for name, (dims, v, about) in shown.items())
-    data = _empty(frame.system.time.name, labels.dtype, labels.tobytes(), form).copy(
-        data={name: v[1] for name, v in shown.items()}
-    )
+    values = {name: as_variable(*v) for name, v in shown.items()}  # variables: of arrays xarray would ask whether dask has them
+    data = _empty(frame.system.time.name, labels.dtype, labels.tobytes(), form).copy(data=values)
     data.attrs = attrs
     return data
 

@@ -90,7 +90,15 @@ class Exchange(ABC):
         >>> cell.exchange().transfer([0.0]).real.round(4).ravel()  # without influx: -2 pi d2/tau
         array([-2.5133])
         """
-        return -self.gain[:, None] * np.linalg.solve(self.bulk(lambdas), np.diag(self.uptake).astype(complex))
+        return self._inflow(self.bulk(lambdas))
+
+    def at_rest(self) -> tuple[np.ndarray, np.ndarray]:
+        """Bulk and transfer at growth rate zero, each (S m, S m) and real: what a steady state is made of."""
+        bulk = self.bulk(np.zeros(1))
+        return bulk[0].real, self._inflow(bulk)[0].real
+
+    def _inflow(self, bulk: np.ndarray) -> np.ndarray:
+        return -self.gain[:, None] * np.linalg.solve(bulk, np.diag(self.uptake).astype(complex))
 
     def characteristic(self, lambdas: np.ndarray, jacobian: np.ndarray) -> np.ndarray:
         r"""A holomorphic function that vanishes at the eigenvalues of the coupled cells and bulk.

@@ -89,14 +89,21 @@ def made_portable(
     with tempfile.TemporaryDirectory() as scratch:
         begin = partial(_begin_portable, scratch, prepare)
         with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=begin) as pool:
-            yield from pool.map(_compiled, places)
-        folder.mkdir(parents=True, exist_ok=True)
-        for made in Path(scratch, "made").glob(f"*{portable.SUFFIX}"):
-            name = made.name.rpartition("_")[0]
-            for old in folder.glob(f"{name}_*{portable.SUFFIX}"):
-                if old.name.rpartition("_")[0] == name:
-                    old.unlink()
-            put(folder / made.name, made.read_bytes())
+            for _ in pool.map(_compiled, places):
+                _take_over(Path(scratch, "made"), folder)
+                yield
+
+
+def _take_over(made: Path, folder: Path) -> None:
+    """Move drivers to a folder, in place of older forms of the same ones."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in made.glob(f"*{portable.SUFFIX}"):
+        name = path.name.rpartition("_")[0]
+        put(folder / path.name, path.read_bytes())
+        path.unlink()
+        for old in folder.glob(f"{name}_*{portable.SUFFIX}"):
+            if old.name.rpartition("_")[0] == name and old.name != path.name:
+                old.unlink()
 
 
 def _begin_portable(scratch: str, prepare: Callable[[], object] | None) -> None:

@@ -232,11 +232,11 @@ def _by_numba(name: str, full: str, path: Path, text: str) -> tuple[dict[str, fl
 
 def _for_this_processor(made: dict[str, portable.PortableFunction]) -> dict[str, NativeFunction]:
     """Machine code of the functions of a driver made in advance."""
-    natives = {}
+    natives, machine = {}, _target_machine(3)  # numba's level
     for key, f in made.items():
         module = llvm.parse_bitcode(f.bitcode)
         module.verify()
-        natives[key] = NativeFunction(f.symbol, f.called, f.layout, outside(module), _target_machine().emit_object(module))
+        natives[key] = NativeFunction(f.symbol, f.called, f.layout, outside(module), machine.emit_object(module))
     return natives
 
 

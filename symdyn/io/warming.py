@@ -77,6 +77,8 @@ def made_portable(
 ) -> Iterator[None]:
     """Make drivers in the form that serves every processor of this architecture, in the folder of an installation.
 
+    Those that it has for the present sources are left as they are.
+
     Parameters
     ----------
     places : sequence of (str, int)

@@ -56,6 +56,7 @@ lint: $(VENV)/.ready
 bench: $(VENV)/.ready
 	$(BIN)/python -m pip install --quiet --editable '.[bench]'
 	-CMAKE_POLICY_VERSION_MINIMUM=3.5 $(BIN)/python -m pip install --quiet --editable '.[bench-numbalsoda]'
+	-$(PYTHON) -m venv .venv-devito && .venv-devito/bin/python -m pip install --quiet devito
 	$(BIN)/python -m benchmarks all
 
 clean:

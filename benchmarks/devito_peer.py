@@ -1,7 +1,8 @@
 """Devito on Gray and Scott's equations with equal steps, run by an interpreter that has it: ``make bench`` makes one.
 
 ``python devito_peer.py START RESULT STEPS STEP`` reads the fields (2, n, n) from START, writes those after so many steps of
-Euler's method to RESULT and prints ``ready``; for each line of standard input it then does the same again and prints its CPU-seconds.
+Euler's method to RESULT and prints ``ready``; for each line of standard input it then does the same again and
+prints its CPU-seconds.
 """
 
 from __future__ import annotations

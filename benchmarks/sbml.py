@@ -144,7 +144,7 @@ def _peer_values(runner: Any, m: _Published, names: list[str], lanes: Mapping[st
 
 
 def _error(found: np.ndarray, expected: np.ndarray) -> float:
-    """The largest difference over the largest value of the state in its time course, or over what the tolerances distinguish."""
+    """The largest difference over the largest value of the state in its time course, or over what tolerances distinguish."""
     return float((np.abs(found - expected) / np.maximum(np.abs(expected).max(axis=1, keepdims=True), ATOL / RTOL)).max())
 
 

@@ -357,7 +357,8 @@ def observe(
         part = slice(begin, begin + rows)
         states = list(np.ascontiguousarray(np.moveaxis(values[part], -1, 0)))
         courses = [np.broadcast_to(course, (count, length))[part] for course in inputs]
-        for j, column in enumerate(evaluate(program, [times[None, :], *courses], states, [p[part, None] for p in parameters.T])):
+        columns = evaluate(program, [times[None, :], *courses], states, [p[part, None] for p in parameters.T])
+        for j, column in enumerate(columns):
             found[part, :, n + j] = column
     found[np.isnan(values[..., 0]), n:] = np.nan
     return found

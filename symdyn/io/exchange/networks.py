@@ -84,7 +84,7 @@ class _Lowering:
                     )
 
     def fix(self) -> None:
-        """Put numbers in the place of what decides stoichiometries: reactions keep these, so nothing else may follow another."""
+        """Put numbers in the place of what decides stoichiometries, which are fixed: nothing else may follow other values."""
         counts = [e for c in self.model.changes for _, e in (*c.reactants, *c.products) if not e.is_number]
         for s in sorted(dag.free_symbols([self.put(e, "a stoichiometry") for e in counts]) - self.known, key=str):
             if s in self.quantities and (number := self.value(s)) is not None and math.isfinite(number):

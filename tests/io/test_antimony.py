@@ -283,3 +283,19 @@ def test_a_missing_package_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "antimony", None)
     with pytest.raises(MissingPackageError, match=r"pip install \"symdyn-modeling\[antimony\]\""):
         read_antimony("A -> B; k*A")
+
+
+def test_a_stoichiometry_that_a_rate_contains_is_fixed_in_a_network():
+    """Reactions of a network keep their numbers of molecules: what decides one is no parameter, in rates and starts neither."""
+    text = "n = 2; k = 0.5; A -> n B; k*A/n; A = 3*n; B = 0"
+    net = sd.read_antimony(text)
+    assert [p.name for p in net.parameters] == ["k"]
+    assert str(net.propensities[0]) == "A*k/2"
+    assert net.changes.tolist() == [[-1], [2]]
+    run = sd.simulate(net, [0, 1], seed=0, progress=False)
+    assert (float(run.A[0]), float(run.n[1])) == (6, 2)
+    with pytest.raises(DeclarationError, match="'n' is not a parameter"):
+        sd.simulate(net, [0, 1], parameters={"n": 3}, seed=0, progress=False)
+    ode = sd.simulate(sd.read_antimony(text, as_="ode"), [0, 1], parameters={"n": 3}, rtol=1e-9, progress=False)
+    # A = 9 exp(-k t/3), of each of which three B are made
+    assert float(ode.B[1]) == pytest.approx(27 * (1 - np.exp(-1 / 6)), rel=1e-7)

@@ -52,3 +52,20 @@ def test_datasets_are_made_at_once(reduce, monkeypatch):
         assert data.x_quantile.dims == ("a", "time", "quantile")
         np.testing.assert_allclose(data.both_mean.sel(a=2, time=1), np.exp(-2) + 2 * np.exp(-1), rtol=1e-5)
     assert data.time.attrs["long_name"] == "t"
+
+
+def test_observables_of_many_trajectories_are_those_of_each():
+    """They are evaluated in parts; x' = x**2 has the solution a/(1 - a*t), which is infinite at 0.5 in one trajectory."""
+    x, a, t = sp.symbols("x a t")
+    system = sd.ODESystem({x: x**2}, {a: 1}, initial={x: a}, observables={"both": x + a * t, "two": 2})
+    times, starts = np.linspace(0, 1, 50), np.linspace(0, 0.9, 700)
+    starts[400] = 2
+    data = sd.simulate(system, times, parameters={a: xr.DataArray(starts, dims="trajectory")}, on_failure="nan", progress=False)
+    good = np.delete(np.arange(700), 400)
+    expected = starts[:, None] / (1 - starts[:, None] * times) + starts[:, None] * times
+    np.testing.assert_allclose(data.both[good], expected[good], rtol=1e-4)
+    assert (data.two[good] == 2).all()
+    late = times > 0.51
+    assert np.isnan(data.two[400, late]).all()
+    assert np.isnan(data.both[400, late]).all()
+    assert (data.two[400, times < 0.45] == 2).all()

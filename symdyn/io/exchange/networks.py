@@ -89,7 +89,7 @@ class _Lowering:
         for s in sorted(dag.free_symbols([self.put(e, "a stoichiometry") for e in counts]) - self.known, key=str):
             if s in self.quantities and (number := self.value(s)) is not None and math.isfinite(number):
                 fixed = {s: sp.Integer(int(number)) if number.is_integer() else sp.Float(number)}
-                self.swap = {**{x: e.xreplace(fixed) for x, e in self.swap.items()}, **fixed}
+                self.swap = {**fixed, **{x: e.xreplace(fixed) for x, e in self.swap.items()}}
 
     def moving(self, q: Quantity) -> bool:
         return q.kind == "species" and not (q.constant or q.boundary or q.symbol in self.model.assigned)

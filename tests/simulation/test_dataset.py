@@ -83,3 +83,20 @@ def test_two_runs_import_no_package_that_they_do_not_need():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_observables_of_many_trajectories_are_those_of_each():
+    """They are evaluated in parts; x' = x**2 has the solution a/(1 - a*t), which is infinite at 0.5 in one trajectory."""
+    x, a, t = sp.symbols("x a t")
+    system = sd.ODESystem({x: x**2}, {a: 1}, initial={x: a}, observables={"both": x + a * t, "two": 2})
+    times, starts = np.linspace(0, 1, 50), np.linspace(0, 0.9, 700)
+    starts[400] = 2
+    data = sd.simulate(system, times, parameters={a: xr.DataArray(starts, dims="trajectory")}, on_failure="nan", progress=False)
+    good = np.delete(np.arange(700), 400)
+    expected = starts[:, None] / (1 - starts[:, None] * times) + starts[:, None] * times
+    np.testing.assert_allclose(data.both[good], expected[good], rtol=1e-4)
+    assert (data.two[good] == 2).all()
+    late = times > 0.51
+    assert np.isnan(data.two[400, late]).all()
+    assert np.isnan(data.both[400, late]).all()
+    assert (data.two[400, times < 0.45] == 2).all()

@@ -157,8 +157,8 @@ class Units:
         Parameters
         ----------
         table : DataFrame or mapping of str to array
-            Columns whose names end in a unit, ``"x [uM]"`` or ``"t (h)"``, are converted and named without it; others are
-            left as they are.
+            Columns whose names end in a unit, ``"x [uM]"``, ``"t (h)"`` or ``"time [h]"``, are converted and named without it.
+            Other columns, and those of names that the system does not have, are left as they are.
 
         Returns
         -------
@@ -167,7 +167,7 @@ class Units:
         Raises
         ------
         DeclarationError
-            For units of another kind, columns that are no numbers, and two columns of one name.
+            For units of another kind, names whose unit is not known, columns that are no numbers, and two columns of one name.
 
         Examples
         --------
@@ -176,21 +176,26 @@ class Units:
         >>> units.data({"t (h)": [0, 0.5], "x [uM]": [1500, 300]}).to_dict("list")
         {'t': [0.0, 30.0], 'x': [1.5, 0.3]}
         """
-        frame = pd.DataFrame(table)
+        frame, system = pd.DataFrame(table), self.system
+        mine = {*system.names, system.time.name, *(p.name for p in system.parameters), *map(str, system.observables)}
+        means = {name: name for name in mine}
+        means.setdefault("time", system.time.name)
         columns: dict[str, Any] = {}
         for header in frame.columns:
             name, unit = split_unit(str(header))
+            if not unit or name not in means:
+                name, unit = str(header), ""
             if name in columns:
                 raise DeclarationError(f"the table has two columns {name!r}; leave one out")
             columns[name] = frame[header]
-            if unit and name in self.known:
+            if unit:
                 try:
                     numbers = frame[header].astype(float)
                 except (TypeError, ValueError):
                     raise DeclarationError(
                         f"the column {header!r} has cells that are no numbers; convert its unit by hand"
                     ) from None
-                columns[name] = numbers * self._factor(name, unit)
+                columns[name] = numbers * self._factor(means[name], unit)
         return pd.DataFrame(columns)
 
     def label(self, run: xr.Dataset) -> xr.Dataset:
@@ -221,7 +226,7 @@ class Units:
         Parameters
         ----------
         run : Dataset
-            In the units of the system.
+            In the units of the system, or in those that `label` or `convert` wrote to it.
         to : mapping of Symbol or str to str
             Units by the name of a state, observable, parameter or of time.
 
@@ -253,10 +258,11 @@ class Units:
         for name, unit in self.known.items():
             place = where[name]
             if place in run.variables:
-                values = run[place]
-                if name in wanted:
-                    values, unit = values * self._factor(name, wanted[name], out=True), wanted[name]
-                values = values.assign_attrs(**run[place].attrs, units=unit)
+                values, given = run[place], run[place].attrs.get("units", unit)
+                to_unit = wanted.get(name, given)
+                if to_unit != given:
+                    values = values * (self._factor(name, to_unit, out=True) * self._factor(name, given))
+                values = values.assign_attrs({**run[place].attrs, "units": to_unit})
                 run = run.assign_coords({place: values}) if place in run.coords else run.assign({place: values})
         return run
 

@@ -69,6 +69,18 @@ def test_a_simulation_in_other_units_is_the_same():
     assert (other.x.units, other.total.units, other.time.units) == ("uM", "mM", "h")
     assert other.x.plot()[0].axes.get_xlabel() == "t [h]"
     assert run.x.attrs.get("units") is None
+    again = units.label(other)  # what has units keeps them
+    np.testing.assert_array_equal(again.x, other.x)
+    assert (again.x.units, again.time.units) == ("uM", "h")
+    back = units.convert(other, {"x": "mM", "t": "min"})
+    np.testing.assert_allclose(back.x, run.x, rtol=1e-14)
+    np.testing.assert_allclose(back.time, run.time, rtol=1e-14)
+    np.testing.assert_allclose(units.convert(other, {"x": "nM"}).x, 1e6 * run.x)
+
+
+def test_columns_of_time_and_of_other_names():
+    found = sd.Units(DECAY, MILLIMOLAR).data({"time (h)": [0, 1.0], "x": [1.0, 2.0], "cell [um]": [3.0, 4.0]})
+    assert found.to_dict("list") == {"time": [0, 60], "x": [1, 2], "cell [um]": [3, 4]}
 
 
 def test_units_of_ones_own():
@@ -85,6 +97,7 @@ def test_units_of_ones_own():
         (lambda u: u.values({"x": object()}), "expected a number, a text such as"),
         (lambda u: u.values({"y": "3 mM"}), "'y' is not a state or parameter"),
         (lambda u: u.values({"x": "3 mM**"}), "cannot be read"),
+        (lambda u: sd.Units(DECAY, {"t": "min"}).data({"x [uM]": [1]}), "the unit of x does not follow"),
         (lambda u: u.data({"x [s]": [1]}), "x has the unit mM"),
         (lambda u: u.data({"x [uM]": ["many"]}), "cells that are no numbers"),
         (lambda u: u.data(pd.DataFrame([[1, 2]], columns=["x [uM]", "x"])), "two columns 'x'"),

@@ -207,10 +207,10 @@ class _Lowering:
                 self.drift[state] = (
                     total if state is not s else sp.Add(*(t / self.model.size(s) for t in sp.Add.make_args(total)))
                 )
-                if self.set_late(q) and q.home in self.model.rates:
-                    self.drift[state] -= s * self.model.rates[q.home] / q.home
             else:
                 self.drift[state] = sp.S.Zero
+            if self.set_late(q) and q.home in self.model.rates:
+                self.drift[state] -= s * self.model.rates[q.home] / q.home
             self.starts[state] = q.value if state is s or q.value is None else q.value * q.home
         self.starts |= {s: self.quantities[s].value for s in self.unknown}
         if not self.drift:  # values are constant, or functions of time alone

@@ -286,6 +286,9 @@ DENSE = (
 class Dop853(AdaptiveOptions):
     """The explicit Runge-Kutta method of order 8, the default of ODEs.
 
+    `rtol` and `atol` bound errors at the ends of steps.  Outputs between these are those of an interpolant of order 7, whose
+    errors no step depends on: near rest, where steps are long, they may be 100 times larger.  `max_step` shortens steps.
+
     Parameters
     ----------
     max_step : float, optional

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from symdyn.declaration import name_of
+from symdyn.declaration import lookup
 from symdyn.derive.forcing import ForcedSystem
 from symdyn.errors import DeclarationError
 from symdyn.simulation.dataset import attributes
@@ -21,10 +21,16 @@ DAMPED = 4 * np.pi
 
 
 def starting(form: ForcedSystem, initial: Mapping[Any, Any] | None) -> dict[Any, Any] | None:
-    """Initial values with those of the oscillator at time 0."""
+    """Initial values with those of the oscillator at time 0.
+
+    Raises
+    ------
+    DeclarationError
+        For names that are no states of the forced system.
+    """
     if initial is None:
         return None
-    given = {name_of(k): v for k, v in initial.items()}
+    given = {lookup(key, form.system.states[:-2], "state").name: value for key, value in initial.items()}
     return {**given, **dict(zip(form.phase, (1.0, 0.0), strict=True))}
 
 

@@ -105,6 +105,8 @@ def test_a_start_that_is_no_cycle_of_a_forced_system_is_refused():
     free = limit_cycle(sd.ODESystem.from_text("x' = y; y' = (1 - x**2)*y - x; x(0) = 1; y(0) = 0"))
     with pytest.raises(sd.DeclarationError, match="start is no cycle of a forced system"):
         continue_cycle(system, w, (0.5, 2), start=free)
+    with pytest.raises(sd.DeclarationError, match="'cosine' is not a state of this system; its states: x"):
+        limit_cycle(system, initial={x: 1, "cosine": 1})
 
 
 def test_the_rotation_number_on_the_torus():

@@ -16,6 +16,12 @@ for kind in ("hold", "linear"):
     births = sd.ReactionNetwork([sd.Reaction({}, {X: 1}, u), sd.Reaction({X: 1}, {}, g)], {g: 0.8}, initial={X: 0})
     run = sd.simulate(births, times, target="cuda", trajectories=800, seed=3, progress=False)
     results[kind] = run.X.values
+    B, ends = sp.Symbol("B"), sd.Path("u", [0, 1, 2], [0.2, 1, 0], kind=kind)
+    for at in (1, 1.5, 2):
+        reactions, dose = [sd.Reaction({}, {X: 1}, 2 * ends), sd.Reaction({B: 1}, {}, 0)], sd.dose(B, 100, start=at, times=1)
+        dosed = sd.ReactionNetwork(reactions, initial={X: 0, B: 0}, events=dose)
+        run = sd.simulate(dosed, [0, 1, 1.5, 2], target="cuda", trajectories=20, seed=3, progress=False)
+        results[f"{kind} dosed at {at}"] = run.B.values
 chain = [f"X{j} -> X{j + 1}, 1" for j in range(199)] + ["X0 -> 0, d", "at 1 every 2 times 2, X0 = X0 + a", "d = 0.5; a = 30"]
 chain = sd.ReactionNetwork.from_text("; ".join(chain + [f"X{j}(0) = {5 * (j == 0)}" for j in range(200)]))
 for target in ("cpu", "cuda"):
@@ -41,6 +47,13 @@ def test_births_at_the_rate_of_an_input_have_poisson_laws(simulated, kind):
     error = np.sqrt(mean / len(found))
     np.testing.assert_array_less(np.abs(found.mean(axis=0)[1:] - mean), 4 * error)
     np.testing.assert_allclose(found.var(axis=0)[1:] / mean, 1, atol=4 * np.sqrt(2 / len(found)) * 1.2)
+
+
+@pytest.mark.parametrize("kind", ["hold", "linear"])
+@pytest.mark.parametrize("at", [1, 1.5, 2])
+def test_a_dose_where_an_input_has_a_knot_or_ends_at_0(simulated, kind, at):
+    found = simulated(SCRIPT)[f"{kind} dosed at {at}"]
+    np.testing.assert_array_equal(found, np.tile(100.0 * (np.array([0, 1, 1.5, 2]) >= at), (20, 1)))
 
 
 def test_doses_of_large_networks_are_those_of_the_processor(simulated):

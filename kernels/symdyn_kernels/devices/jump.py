@@ -76,20 +76,22 @@ def trajectory(
                 u, s = next_uniform(s)
                 lane[2 + b] = inverse_poisson(u, parameters[BURSTS[b], i])
         if COURSES > 0:
-            t = stops[passed, 0, column] if passed < stops.shape[0] else math.inf
+            # candidates come up to the next knot or the last time: beyond, an input that falls to 0 there would be negative
+            t = min(final, stops[passed, 0, column]) if passed < stops.shape[0] else final
             own[COURSES - 1] = t
             courses = tuple(own[k] for k in range(COURSES))
             new = event(tuple(lane[k] for k in range(2 + len(BURSTS) + THINNING)), y + courses, p)
-            if new[SPECIES] >= t and t < math.inf:
+            acted = WATCH != SPECIES and new[WATCH] == math.inf  # an event at the knot comes before it
+            if new[SPECIES] > t or (new[SPECIES] == t and not acted):
                 # what happens from the knot on does not depend on how long nothing has happened before
-                q = hold(y, i, q, t, times, values)
+                q = hold(y, i, q, t if t < final else math.inf, times, values)
                 due = times[min(q, times.size - 1)]
                 while passed < stops.shape[0] and stops[passed, 0, column] <= t:
                     change_input(KNOT - i64(stops[passed, 2, column]), passed, column, stops, own)
                     passed += 1
                 y = tuple(y[k] if k < SPECIES else t if k == SPECIES else span for k in range(SPECIES + 1 + THINNING))
                 tries += 1
-                if tries >= max_steps:
+                if tries >= max_steps and q < times.size:
                     code = TOO_MANY_STEPS
                 continue
         else:

@@ -72,6 +72,8 @@ def make_controls(
             raise DeclarationError(f"the range of {symbol} is {pair!r}; expected two finite numbers, the lower one first")
         given[symbol.name] = low, high
     return tuple(
-        Control(c.kind, c.name, c.value, *given[c.name], given[c.name][0] > 0 and not c.whole, c.whole) if c.name in given else c
+        Control(c.kind, c.name, c.value, *given[c.name], given[c.name][0] > 0 and not c.whole, c.whole)
+        if c.name in given
+        else c
         for c in found
     )

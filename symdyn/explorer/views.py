@@ -108,8 +108,10 @@ class Explorer:
             raise DeclarationError(f"no initial value for {lost[0]}; pass initial={{'{lost[0]}': ...}}")
         self.system = system
         kernel = compile(system, trajectories=trajectories or ENSEMBLE)
-        self.stochastic = kernel.stochastic or len(numbers) < len(system.initial) and not all(
-            isinstance(v, (int, float, sp.Expr)) for v in system.initial.values()
+        self.stochastic = (
+            kernel.stochastic
+            or len(numbers) < len(system.initial)
+            and not all(isinstance(v, (int, float, sp.Expr)) for v in system.initial.values())
         )
         reads = [name for name, read in (("points", not system.whole_steps), ("seed", self.stochastic)) if read]
         reads += ["trajectories"] if self.stochastic else []
@@ -220,7 +222,9 @@ class Explorer:
                 raise
             data, message = error.dataset, str(error)
         found: dict[str, Any] = {"times": data["time"].values.tolist(), "message": message}
-        found |= self._ensemble(data, names, plane) if self.stochastic else {"curves": {n: _plain(data[n].values) for n in names}}
+        found |= (
+            self._ensemble(data, names, plane) if self.stochastic else {"curves": {n: _plain(data[n].values) for n in names}}
+        )
         if self.planar and plane is not None:
             found["plane"] = self._plane(data, at["parameter"])
         if rest:
@@ -264,7 +268,9 @@ class Explorer:
         for kind, given in (("parameter", parameters), ("initial", initial)):
             for name, value in (given or {}).items():
                 if name not in values[kind]:
-                    raise DeclarationError(f"{name!r} is no {kind} value with a slider; expected one of {', '.join(values[kind])}")
+                    raise DeclarationError(
+                        f"{name!r} is no {kind} value with a slider; expected one of {', '.join(values[kind])}"
+                    )
                 values[kind][name] = float(value)
         check_positive(stop=stop)
         values["time"] = float(self.stop if stop is None else stop)
@@ -311,7 +317,9 @@ class Explorer:
         curve = curve[:, np.isfinite(curve).all(axis=0)]
         low, high = curve.min(axis=1), curve.max(axis=1)
         size = np.where(high > low, high - low, np.maximum(np.abs(high), 1.0))
-        return self._view(parameters, np.stack([low - 0.2 * size, high + 0.2 * size], axis=1))
+        step = 10.0 ** np.floor(np.log10(size)) / 2  # the region moves in steps, not with every value
+        low, high = (np.floor((low - 0.1 * size) / step), np.ceil((high + 0.1 * size) / step))
+        return self._view(parameters, np.stack([low * step, high * step], axis=1))
 
 
 def _plain(values: np.ndarray) -> Any:

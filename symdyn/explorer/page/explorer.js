@@ -5,7 +5,11 @@ const COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9
 const DASHES = [[], [9, 3], [3, 3], [9, 3, 3, 3], [14, 4], [5, 2], [2, 4]];
 const POSITIONS = 400; // of a slider
 
-const text = (value) => (value === null || value === undefined ? "none" : String(Number(value.toPrecision(5))));
+function text(value) {
+  if (value === null || value === undefined) return "none";
+  const rounded = Number(value.toPrecision(5)), size = Math.abs(rounded);
+  return size >= 1e5 || (size > 0 && size < 1e-3) ? rounded.toExponential().replace("e+", "e") : String(rounded);
+}
 
 function make(tag, properties = {}, ...children) {
   const found = Object.assign(document.createElement(tag), properties);
@@ -163,8 +167,8 @@ function drawPlane(canvas, spec, frame, [a, b], style) {
   const paths = spec.stochastic ? frame.paths : { [a]: [frame.curves[a]], [b]: [frame.curves[b]] };
   const rests = frame.plane?.rests ?? [], ends = spec.stochastic && frame.ends[a];
   const swap = spec.states[0] !== a, at = (p) => (swap ? [p[1], p[0]] : p);
-  const [xs, ys] = [a, b].map((n, i) => span([
-    ...paths[n], ...(ends ? [frame.ends[n]] : []), ...(frame.plane ? [at(frame.plane.region)[i]] : [])]));
+  const [xs, ys] = frame.plane ? at(frame.plane.region)
+    : [a, b].map((n) => span([...paths[n], ...(ends ? [frame.ends[n]] : [])]));
   const figure = new Figure(canvas, xs, ys, a, b);
   if (ends) figure.dots(frame.ends[a], frame.ends[b], "#000", 2.5, 0.35);
   for (const [name, lines] of Object.entries(frame.plane?.nullclines ?? {}))
@@ -386,8 +390,8 @@ export function mount(el, spec, ask, keep = () => {}) {
   const buttons = make("div", {}, button("Bookmark", bookmark), button("First values", first));
   if (spec.rests) buttons.append(button("All steady states", () => update({ rest: true })));
   root.append(
-    make("h1", { textContent: `Explorer of a ${spec.kind}` }),
-    make("details", {}, make("summary", { textContent: "Equations" }), make("pre", { textContent: spec.equations })),
+    make("h1", { textContent: `${spec.kind}: explorer` }),
+    make("details", { open: spec.equations.split("\n").length <= 8 }, make("summary", { textContent: "Equations" }), make("pre", { textContent: spec.equations })),
     make("div", { className: "columns" },
       make("form", {}, group("Parameters", "parameter"), group("Initial values", "initial"), group("Last time", "time"), legend, buttons),
       make("div", {}, message, figures, tables)),

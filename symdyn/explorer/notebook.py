@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import anywidget
@@ -13,7 +13,7 @@ from symdyn.system import System
 
 __all__ = ["ExplorerWidget", "explore"]
 
-_PAGE = resources.files("symdyn.explorer") / "page"
+_PAGE = Path(__file__).parent / "page"
 
 
 class ExplorerWidget(anywidget.AnyWidget):
@@ -40,7 +40,7 @@ class ExplorerWidget(anywidget.AnyWidget):
     _esm = (_PAGE / "explorer.js").read_text(encoding="utf-8")
     _css = (_PAGE / "explorer.css").read_text(encoding="utf-8")
     description = traitlets.Dict().tag(sync=True)
-    bookmarks = traitlets.List().tag(sync=True)
+    bookmarks: traitlets.List[Any] = traitlets.List().tag(sync=True)
 
     def __init__(self, explorer: Explorer) -> None:
         super().__init__(description=explorer.description())
@@ -61,7 +61,8 @@ def explore(system: System, **options: Any) -> ExplorerWidget:
     system : System
         Of ODEs, SDEs, maps or reactions.
     **options
-        Of `symdyn.explorer.Explorer`: ``parameters``, ``initial``, ``ranges``, ``stop``, ``points``, ``trajectories``, ``seed``.
+        Of `symdyn.explorer.Explorer`: ``parameters``, ``initial``, ``ranges``, ``stop``, ``points``, ``trajectories`` and
+        ``seed``.
 
     Returns
     -------

@@ -34,14 +34,16 @@ class PlaneView:
         p, size = parameter_row(self.system, parameters), box[:, 1] - box[:, 0]
         grid = RateGrid(self.rates, p, box, GRID)
         lines = {n: [line.T.tolist() for line in grid.nullcline(i)] for i, n in enumerate(self.system.names)}
-        guesses, found, note = grid.crossings(), [], ""
+        guesses, note = grid.crossings(), ""
+        found: list[np.ndarray] = []
         if len(guesses) > MOST:
             guesses, note = guesses[:0], "steady states fill curves, or lie too densely to be told apart here"
         for guess in guesses:
             with np.errstate(all="ignore"):
                 x = newton(self.rates, guess, p)
-            inside = x is not None and ((x >= box[:, 0]) & (x <= box[:, 1])).all()
-            if inside and not any((np.abs(x - y) < 1e-6 * size).all() for y in found):
+            if x is None or not ((x >= box[:, 0]) & (x <= box[:, 1])).all():
+                continue
+            if not any((np.abs(x - y) < 1e-6 * size).all() for y in found):
                 found.append(x)
         found.sort(key=lambda x: tuple(np.round(x / size, 9)))
         return {"region": box.tolist(), "nullclines": lines, "rests": [self._rest(x, p) for x in found], "note": note}

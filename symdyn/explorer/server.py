@@ -7,7 +7,7 @@ import json
 import secrets
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from symdyn.errors import DeclarationError
@@ -101,7 +101,7 @@ class ExplorerServer(ThreadingHTTPServer):
             if path not in FILES:
                 return 404, "text/plain", b"not found"
             name, kind = FILES[path]
-            return 200, kind, (resources.files("symdyn.explorer") / "page" / name).read_bytes()
+            return 200, kind, (Path(__file__).parent / "page" / name).read_bytes()
         if path != "frame":
             return 404, "text/plain", b"not found"
         try:
@@ -158,5 +158,5 @@ class _Page(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+    def log_message(self, format: str, *args: Any) -> None:
         """No log: the address is secret."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
@@ -17,17 +16,16 @@ from symdyn.codegen.kernel import compile
 from symdyn.declaration import numeric_values
 from symdyn.errors import DeclarationError, SimulationError, SymdynError
 from symdyn.explorer.bookmarks import python_lines
-from symdyn.explorer.controls import Control, make_controls
 from symdyn.explorer.plane import PlaneView, all_rests
 from symdyn.explorer.requests import read_request
+from symdyn.explorer.sliders import Slider, make_sliders
+from symdyn.explorer.summaries import curves, ensemble
 from symdyn.methods.options import check_positive, check_whole
 from symdyn.simulation.run import simulate
 from symdyn.system import System
 
 __all__ = ["Explorer"]
 
-#: Shares of trajectories below the curves of an ensemble, trajectories drawn one by one, and bars of a histogram.
-LEVELS, PATHS, BARS = (0.05, 0.25, 0.5, 0.75, 0.95), 3, 30
 #: Variables that are shown at first, output times, trajectories and the last times unless given.
 SHOWN, POINTS, ENSEMBLE, STOP, STEPS = 6, 301, 200, 20.0, 50.0
 #: Most output times and trajectories, which bounds what a frame takes.
@@ -90,13 +88,7 @@ class Explorer:
             raise DeclarationError(f"explore takes ODEs, SDEs, maps and reaction networks; this is a {type(system).__name__}")
         if system.unknowns:
             raise DeclarationError(f"{system.unknowns[0]} is an unknown term; give it an expression with with_terms")
-        check_positive(stop=stop)
-        check_whole(2, points=points)
-        check_whole(1, trajectories=trajectories)
-        check_whole(0, seed=seed)
-        for what, value, most in (("points", points, MOST_POINTS), ("trajectories", trajectories, MOST_TRAJECTORIES)):
-            if value is not None and value > most:
-                raise DeclarationError(f"{what} is {value}; an explorer takes at most {most}")
+        _check(stop, points, trajectories, seed)
         free = [s for s in system.parameters if s not in system.inputs]
         values = {**system.numeric_defaults, **numeric_values(parameters, system.parameters, "parameter")}
         if missing := [s.name for s in free if s not in values]:
@@ -108,25 +100,22 @@ class Explorer:
             raise DeclarationError(f"no initial value for {lost[0]}; pass initial={{'{lost[0]}': ...}}")
         self.system = system
         kernel = compile(system, trajectories=trajectories or ENSEMBLE)
-        self.stochastic = (
-            kernel.stochastic
-            or len(numbers) < len(system.initial)
-            and not all(isinstance(v, (int, float, sp.Expr)) for v in system.initial.values())
-        )
+        drawn = not all(isinstance(v, (int, float, sp.Expr)) for s, v in system.initial.items() if s not in given)
+        self.stochastic = kernel.stochastic or drawn
         reads = [name for name, read in (("points", not system.whole_steps), ("seed", self.stochastic)) if read]
         reads += ["trajectories"] if self.stochastic else []
         options = {"points": points, "trajectories": trajectories, "seed": seed}
         refuse_idle([n for n, v in options.items() if v is not None], reads, f"explore of this {type(system).__name__}")
         self.points = points or POINTS
-        self.trajectories, self.seed = (trajectories or ENSEMBLE, seed or 0) if self.stochastic else (None, None)
+        self.trajectories = trajectories or ENSEMBLE if self.stochastic else None
+        self.seed = seed or 0 if self.stochastic else None
         self.stop = float(stop or (STEPS if system.whole_steps else STOP))
-        counted = kernel.family.start != "real"
+        self.counted = kernel.family.start != "real"
         parameters_shown = {s: values[s] for s in free}
-        self.controls: tuple[Control, ...] = make_controls(
-            system, parameters_shown, numbers, self.stop, ranges, counted=counted
+        self.controls: tuple[Slider, ...] = make_sliders(
+            system, parameters_shown, numbers, self.stop, ranges, counted=self.counted
         )
         self.variables = (*system.names, *(o.name for o in system.observables))
-        self.counted = counted
         flow = system.parts <= {"drift"} or system.parts <= {"map"}
         self.planar = flow and "drift" in system.parts and len(system.states) == 2 and not system.time_dependent
         self.restful = flow and not system.time_dependent
@@ -222,9 +211,11 @@ class Explorer:
                 raise
             data, message = error.dataset, str(error)
         found: dict[str, Any] = {"times": data["time"].values.tolist(), "message": message}
-        found |= (
-            self._ensemble(data, names, plane) if self.stochastic else {"curves": {n: _plain(data[n].values) for n in names}}
-        )
+        if self.stochastic:
+            counted = system.names if self.counted else ()
+            found |= ensemble(data, names, counted=counted, ends=plane or ())
+        else:
+            found |= curves(data, names)
         if self.planar and plane is not None:
             found["plane"] = self._plane(data, at["parameter"])
         if rest:
@@ -294,19 +285,6 @@ class Explorer:
     def _times_text(self, stop: float) -> str:
         return f"range({int(stop) + 1})" if self.system.whole_steps else f"np.linspace(0.0, {stop!r}, {self.points})"
 
-    def _ensemble(self, data: xr.Dataset, names: Sequence[str], plane: Sequence[str] | None) -> dict[str, Any]:
-        """Quantiles, some trajectories, and histograms at the last time, of the trajectories that did not fail."""
-        good = data["status"].values == 0
-        found: dict[str, Any] = {"bands": {}, "paths": {}, "histograms": {}, "ends": {}}
-        for name in names:
-            values = data[name].transpose("trajectory", "time").values
-            found["paths"][name] = [_plain(row) for row in values[:PATHS]]
-            if good.any():
-                found["bands"][name] = _plain(np.quantile(values[good], LEVELS, axis=0))
-                found["histograms"][name] = _histogram(values[good, -1], whole=self.counted and name in self.system.names)
-                found["ends"] |= {name: values[good, -1].tolist()} if name in (plane or ()) else {}
-        return found
-
     @cached_property
     def _view(self) -> PlaneView:
         return PlaneView(self.system)
@@ -322,19 +300,12 @@ class Explorer:
         return self._view(parameters, np.stack([low * step, high * step], axis=1))
 
 
-def _plain(values: np.ndarray) -> Any:
-    """Nested lists of finite numbers, None in the place of others."""
-    if np.isfinite(values).all():
-        return values.tolist()
-    return [_plain(row) for row in values] if values.ndim > 1 else [v if math.isfinite(v) else None for v in values.tolist()]
-
-
-def _histogram(values: np.ndarray, *, whole: bool) -> dict[str, Any]:
-    """Edges and counts; the bars of whole numbers have them in their middle."""
-    low, high = float(values.min()), float(values.max())
-    if whole:
-        width = math.ceil((high - low + 1) / BARS)
-        edges = low - 0.5 + width * np.arange(math.ceil((high - low + 1) / width) + 1)
-    else:
-        edges = np.linspace(low, high, BARS + 1) if high > low else np.array([low - 0.5, low + 0.5])
-    return {"edges": edges.tolist(), "counts": np.histogram(values, edges)[0].tolist()}
+def _check(stop: float | None, points: int | None, trajectories: int | None, seed: int | None) -> None:
+    """Refuse options that are no such numbers, or would take a frame too long."""
+    check_positive(stop=stop)
+    check_whole(2, points=points)
+    check_whole(1, trajectories=trajectories)
+    check_whole(0, seed=seed)
+    for what, value, most in (("points", points, MOST_POINTS), ("trajectories", trajectories, MOST_TRAJECTORIES)):
+        if value is not None and value > most:
+            raise DeclarationError(f"{what} is {value}; an explorer takes at most {most}")

@@ -181,7 +181,8 @@ def test_the_widget_of_notebooks_draws_the_same_page(browser, serve, decay):
           widget.render({ model, el });
           setTimeout(() => {
             el.querySelector('form button').click();
-            done([el.querySelector('tbody td:nth-child(2)').textContent, kept.bookmarks.length, kept.bookmarks[0].request.stop]);
+            const { length, 0: first } = kept.bookmarks;
+            done([el.querySelector('tbody td:nth-child(2)').textContent, length, first.request.stop]);
           }, 1500);
         });""",
         explorer.description(),

@@ -95,7 +95,7 @@ def test_ports(decay):
     for port in (-1, 65_536, "80", True):
         with pytest.raises(DeclarationError, match="port"):
             ExplorerServer(explorer, port)
-    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError):
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="in use"):
         ExplorerServer(explorer, taken.getsockname()[1])
 
 

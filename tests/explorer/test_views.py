@@ -133,12 +133,12 @@ def test_initial_values_that_follow_parameters_have_no_slider():
 
 
 def test_ranges_of_sliders(decay, birth):
-    k, x, t = Explorer(decay).controls
+    k = Explorer(decay).controls[0]
     assert (k.low, k.high, k.logarithmic) == (0.1, 10, True)
     assert Explorer(decay, ranges={"k": (0, 3)}).controls[0].logarithmic is False
-    assert [c for c in Explorer(birth).controls if c.kind == "initial"][0].whole
+    assert next(c for c in Explorer(birth).controls if c.kind == "initial").whole
     for ranges in ({"q": (0, 1)}, {"k": 3}, {"k": (1, 1)}, {"k": (0, math.inf)}, [1]):
-        with pytest.raises(DeclarationError, match="q|range"):
+        with pytest.raises(DeclarationError, match=r"'q'|range"):
             Explorer(decay, ranges=ranges)
 
 

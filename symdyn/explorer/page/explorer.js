@@ -224,12 +224,15 @@ export function mount(el, spec, ask, keep = () => {}) {
     while (wanted) {
       const now = wanted, begin = performance.now();
       wanted = null;
+      const slow = setTimeout(() => say("computing", false), 400);
       try {
         const frame = await ask(now);
-        await new Promise((done) => requestAnimationFrame(done));
+        await new Promise((done) => { requestAnimationFrame(done); }); // at most one frame a refresh
         show(frame, now, performance.now() - begin);
       } catch (error) {
         say(`The explorer does not answer: ${error.message}`, true);
+      } finally {
+        clearTimeout(slow);
       }
     }
     busy = false;

@@ -1,4 +1,4 @@
-"""The controls of an explorer: which values can be changed, and over which ranges."""
+"""The sliders of an explorer: which values can be changed, and over which ranges."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from symdyn.declaration import lookup
 from symdyn.errors import DeclarationError
 from symdyn.system import System
 
-__all__ = ["Control", "make_controls"]
+__all__ = ["Slider", "make_sliders"]
 
 #: Sliders of positive values go from a tenth of the value to ten times the value.
 FACTOR = 10.0
 
 
 @dataclass(frozen=True)
-class Control:
+class Slider:
     """A value that can be changed: a 'parameter', an 'initial' value or the last 'time'.
 
-    Its slider goes from `low` to `high`, in equal ratios if `logarithmic`, through whole numbers if `whole`.
+    It goes from `low` to `high`, in equal ratios if `logarithmic`, through whole numbers if `whole`.
     """
 
     kind: str
@@ -32,10 +32,10 @@ class Control:
     whole: bool
 
     @classmethod
-    def of(cls, kind: str, name: str, value: float, *, whole: bool = False) -> Control:
-        """The control with the range that suits its value.
+    def of(cls, kind: str, name: str, value: float, *, whole: bool = False) -> Slider:
+        """The slider with the range that suits its value.
 
-        >>> Control.of("parameter", "k", 0.5).low, Control.of("initial", "X", 30.0, whole=True).high
+        >>> Slider.of("parameter", "k", 0.5).low, Slider.of("initial", "X", 30.0, whole=True).high
         (0.05, 120.0)
         """
         if whole:
@@ -45,20 +45,20 @@ class Control:
         return cls(kind, name, value, 2 * value, -2 * value or 1.0, False, False)
 
 
-def make_controls(
+def make_sliders(
     system: System, parameters: Mapping[Any, float], initial: Mapping[Any, float], stop: float,
     ranges: Mapping[Any, Any] | None, *, counted: bool,
-) -> tuple[Control, ...]:  # fmt: skip
-    """A control for each parameter, each initial value that is a number, and the last time.
+) -> tuple[Slider, ...]:  # fmt: skip
+    """A slider for each parameter, each initial value that is a number, and the last time.
 
     Raises
     ------
     DeclarationError
-        For ranges of what has no control, and ranges that are none.
+        For ranges of what has no slider, and ranges that are none.
     """
-    found = [Control.of("parameter", s.name, v) for s, v in parameters.items()]
-    found += [Control.of("initial", s.name, v, whole=counted) for s, v in initial.items()]
-    found.append(Control.of("time", system.time.name, stop, whole=system.whole_steps))
+    found = [Slider.of("parameter", s.name, v) for s, v in parameters.items()]
+    found += [Slider.of("initial", s.name, v, whole=counted) for s, v in initial.items()]
+    found.append(Slider.of("time", system.time.name, stop, whole=system.whole_steps))
     if ranges is not None and not isinstance(ranges, Mapping):
         raise DeclarationError(f"ranges are {ranges!r}; expected a mapping from names to (low, high)")
     given = {}
@@ -72,8 +72,6 @@ def make_controls(
             raise DeclarationError(f"the range of {symbol} is {pair!r}; expected two finite numbers, the lower one first")
         given[symbol.name] = low, high
     return tuple(
-        Control(c.kind, c.name, c.value, *given[c.name], given[c.name][0] > 0 and not c.whole, c.whole)
-        if c.name in given
-        else c
+        Slider(c.kind, c.name, c.value, *given[c.name], given[c.name][0] > 0 and not c.whole, c.whole) if c.name in given else c
         for c in found
     )

@@ -160,6 +160,21 @@ def test_nothing_is_cut_off(browser, serve, predators, birth, width):
         page.shot(f"{name}_{width}")
 
 
+def test_the_page_of_the_documentation(browser, serve):
+    # FitzHugh and Nagumo at I = 0.5: the only steady state is unstable, so that the neuron fires again and again
+    neuron = sd.ODESystem.from_text(
+        "v' = v - v**3/3 - w + I; w' = (v + a - b*w)/s; a = 0.7; b = 0.8; s = 12.5; I = 0.5; v(0) = -1; w(0) = 1"
+    )
+    page = Page(browser, serve(Explorer(neuron, stop=120, ranges={"I": (0, 1.5)})).address)
+    roots = np.roots([-1 / 3, 0, 1 - 1 / 0.8, 0.5 - 0.7 / 0.8])  # w = (v + a)/b in the first equation
+    v = float(roots[np.abs(roots.imag) < 1e-9].real[0])
+    row = page.cell(f"{v:.5g}")
+    assert row[1] == "unstable focus"
+    browser.set_window_size(1200, 1500)
+    page.find("form button").click()
+    page.shot("howto")  # docs/static/explorer.png is this one
+
+
 def test_the_widget_of_notebooks_draws_the_same_page(browser, serve, decay):
     explorer = Explorer(decay, stop=2)
     page = Page(browser, serve(explorer).address)

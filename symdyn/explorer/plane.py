@@ -32,9 +32,10 @@ class PlaneView:
         Two steady states in one cell of the grid are found as one, or none; `steady_states` finds all.
         """
         p, size = parameter_row(self.system, parameters), box[:, 1] - box[:, 0]
-        grid = RateGrid(self.rates, p, box, GRID)
-        lines = {n: [line.T.tolist() for line in grid.nullcline(i)] for i, n in enumerate(self.system.names)}
-        guesses, note = grid.crossings(), ""
+        with np.errstate(all="ignore"):  # rates may be beyond what doubles hold; there is no nullcline then
+            grid = RateGrid(self.rates, p, box, GRID)
+            lines = {n: [line.T.tolist() for line in grid.nullcline(i)] for i, n in enumerate(self.system.names)}
+            guesses, note = grid.crossings(), ""
         found: list[np.ndarray] = []
         if len(guesses) > MOST:
             guesses, note = guesses[:0], "steady states fill curves, or lie too densely to be told apart here"

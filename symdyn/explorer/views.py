@@ -85,7 +85,7 @@ class Explorer:
         if not isinstance(system, System):
             raise DeclarationError(f"expected a system to explore, got {type(system).__name__}; text goes through from_text")
         if not {"drift", "map", "propensities"} & system.parts or "fields" in system.parts:
-            raise DeclarationError(f"explore takes ODEs, SDEs, maps and reaction networks; this is a {type(system).__name__}")
+            raise DeclarationError(f"explore takes ODEs, SDEs, maps and reaction networks, got {type(system).__name__}")
         if system.unknowns:
             raise DeclarationError(f"{system.unknowns[0]} is an unknown term; give it an expression with with_terms")
         _check(stop, points, trajectories, seed)
@@ -222,7 +222,9 @@ class Explorer:
             if not self.restful:
                 raise DeclarationError("steady states are those of autonomous ODEs and maps without noise and events")
             found["rests"] = all_rests(system, at["parameter"], at["initial"])
-        found["code"] = python_lines(system, self._times_text(at["time"]), at, self.trajectories, self.seed)
+        found["code"] = python_lines(
+            system, self._times_text(at["time"]), at, trajectories=self.trajectories, seed=self.seed, failed=bool(message)
+        )
         return found
 
     def answer(self, request: Any) -> dict[str, Any]:

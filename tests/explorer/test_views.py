@@ -114,6 +114,9 @@ def test_a_failure_is_a_message_and_no_number():
     assert "failed" in frame["message"]
     assert frame["curves"]["x"][:2] == pytest.approx([1, 2], rel=1e-4)
     assert frame["curves"]["x"][-1] is None
+    again = run(frame["code"]).x.values
+    assert np.isnan(again[-1])
+    assert again[:2].tolist() == frame["curves"]["x"][:2]
     json.dumps(frame, allow_nan=False)
 
 
@@ -182,3 +185,17 @@ def test_the_same_values_give_the_same_frame(birth):
     explorer.frame(parameters={"k": 3.0})
     assert explorer.frame(parameters={"k": 11.0}) == first
     assert Explorer(birth, stop=2, trajectories=20, seed=1).frame(parameters={"k": 11.0})["paths"] != first["paths"]
+
+
+def test_systems_without_a_text_say_so():
+    for system in (sd.MatrixModel.example(), sd.ReactionNetwork.from_text("0 -> X, 2; X -> 0, 1; X(0) = 0").moments(2)):
+        frame = Explorer(system, initial=dict.fromkeys(system.states, 1)).frame()
+        assert "has no text" in frame["code"]
+        assert frame["message"] == ""
+
+
+def test_rates_beyond_doubles_and_curves_of_steady_states():
+    huge = sd.ODESystem.from_text("x' = k*x; y' = x; k = 30; x(0) = 1e200; y(0) = 2")
+    json.dumps(Explorer(huge).answer({"plane": ["x", "y"]}), allow_nan=False)
+    lines = sd.ODESystem.from_text("x' = x*(1 - x - y); y' = x*(1 - x - y); x(0) = 0.2; y(0) = 0.5")
+    assert "fill curves" in Explorer(lines).answer({"plane": ["x", "y"]})["plane"]["note"]

@@ -296,10 +296,14 @@ class Explorer:
         curve = np.stack([data[n].values for n in self.system.names])
         curve = curve[:, np.isfinite(curve).all(axis=0)]
         low, high = curve.min(axis=1), curve.max(axis=1)
-        size = np.where(high > low, high - low, np.maximum(np.abs(high), 1.0))
-        step = 10.0 ** np.floor(np.log10(size)) / 2  # the region moves in steps, not with every value
-        low, high = (np.floor((low - 0.1 * size) / step), np.ceil((high + 0.1 * size) / step))
-        return self._view(parameters, np.stack([low * step, high * step], axis=1))
+        with np.errstate(all="ignore"):
+            size = np.where(high > low, high - low, np.maximum(np.abs(high), 1.0))
+            step = 10.0 ** np.floor(np.log10(size)) / 2  # the region moves in steps, not with every value
+            box = np.stack([np.floor((low - 0.1 * size) / step), np.ceil((high + 0.1 * size) / step)], axis=1) * step[:, None]
+            if not np.isfinite(np.diff(box)).all():
+                note = "the region is beyond what doubles hold"
+                return {"region": np.stack([low, high], axis=1).tolist(), "nullclines": {}, "rests": [], "note": note}
+        return self._view(parameters, box)
 
 
 def _check(stop: float | None, points: int | None, trajectories: int | None, seed: int | None) -> None:

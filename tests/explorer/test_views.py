@@ -197,5 +197,7 @@ def test_systems_without_a_text_say_so():
 def test_rates_beyond_doubles_and_curves_of_steady_states():
     huge = sd.ODESystem.from_text("x' = k*x; y' = x; k = 30; x(0) = 1e200; y(0) = 2")
     json.dumps(Explorer(huge).answer({"plane": ["x", "y"]}), allow_nan=False)
+    answer = Explorer(huge).answer({"plane": ["x", "y"], "initial": {"x": -1.7e308, "y": 1.7e308}})
+    assert "beyond" in json.loads(json.dumps(answer, allow_nan=False))["plane"]["note"]
     lines = sd.ODESystem.from_text("x' = x*(1 - x - y); y' = x*(1 - x - y); x(0) = 0.2; y(0) = 0.5")
     assert "fill curves" in Explorer(lines).answer({"plane": ["x", "y"]})["plane"]["note"]

@@ -51,7 +51,7 @@ def theory(a: float = 0.7, b: float = 0.8, s: float = 12.5) -> float:
 def figure(currents: tuple[float, float] = (0.2, 0.5)) -> Figure:
     """The phase plane below and above the onset."""
     with sd.style():
-        drawn, axes = plt.subplots(1, 2, figsize=(6.4, 2.9), sharey=True, layout="constrained")
+        drawn, axes = plt.subplots(1, 2, figsize=(6.4, 2.9), layout="constrained")
         for ax, current in zip(axes, currents, strict=True):
             shown = frame(current)
             for name, colour in zip("vw", COLOURS, strict=False):
@@ -60,9 +60,10 @@ def figure(currents: tuple[float, float] = (0.2, 0.5)) -> Figure:
             ax.plot(shown["curves"]["v"], shown["curves"]["w"], color="black")
             for rest in shown["plane"]["rests"]:
                 ax.plot(*rest["point"], "o", color="black", mfc="black" if rest["stable"] else "white", zorder=3)
-            ax.set(title=f"I = {current:g}: {shown['plane']['rests'][0]['kind']}", xlabel="v", xlim=(-2.5, 2.5), ylim=(-0.8, 2))
+            across, up = shown["plane"]["region"]
+            ax.set(title=f"I = {current:g}: {shown['plane']['rests'][0]['kind']}", xlabel="v", xlim=across, ylim=up)
         axes[0].set_ylabel("w")
-        axes[1].legend(loc="upper left")
+        axes[0].legend(loc="upper right")
     return drawn
 
 

@@ -26,6 +26,8 @@ COMPILED = "GillesPy2 (C++)"
 TRAJECTORIES, LONG = 1024, 20
 CHAINS = (30, 100, 300, 1000, 3000)
 CHAIN_EVENTS = 1_000_000
+#: Peers that simulate the chains, the part of the events that they simulate, and the longest chain that they are given.
+LARGE_PEERS, PEER_SHARE, PEER_MOST = ("rebop",), 50, 300
 
 
 def _start(network: sd.ReactionNetwork, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -110,9 +112,18 @@ def _large(settings: Settings) -> list[dict[str, Any]]:
         job = {"one": partial(kernel, *_start(network, 1), times, seed=1)}
         fired = int(job["one"]().steps[0])
         nanoseconds = interleaved(job, settings.rounds)["one"].map(lambda s, n=fired: 1e9 * s / n)
-        rows.append(
-            {"reactions": reactions, "ns per event, one trajectory": nanoseconds, "compile, s": "known" if known else compiled}
-        )
+        row = {
+            "reactions": reactions,
+            "ns per event, one trajectory": nanoseconds,
+            "compile, s": "known" if known else compiled,
+        }
+        case = Case(f"chain, {reactions} reactions", network, times[1] / PEER_SHARE, 1)
+        for name in LARGE_PEERS if reactions <= PEER_MOST else ():
+            run, note = attempt(lambda name=name, case=case: PEERS[name](case))
+            row[f"ns per event, {name}"] = note or interleaved({name: partial(run, 1)}, settings.rounds)[name].map(
+                lambda s, n=fired / PEER_SHARE: 1e9 * s / n
+            )
+        rows.append(row)
     return rows
 
 

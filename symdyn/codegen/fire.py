@@ -1,19 +1,21 @@
-"""A large network as LLVM IR: for each reaction a function that changes the states and the propensities they change.
+"""A large network as LLVM IR: for each reaction a function that tests a candidate, and changes the states if it fires.
 
 ``fire(lane, y, p, a)`` calls the function of the number ``lane[0]``, through a table: reactions come first, then the window
-of thinning, then what settles conditions, then for the delayed reactions what completes them, and what computes their delays.
-Reactions that change the same species share the function that computes propensities, and that which evaluates triggers.  A
-negative number computes everything.
+of thinning, then what settles conditions, then for the delayed reactions what completes them, and what computes their delays,
+then for each species what bounds the propensities that read it.  Reactions share functions that evaluate triggers.  A negative
+number computes everything.  Reactions of mass action that no condition follows are data, and have no functions.
 
-The block ``y`` holds the states, then what `MARKS` names, then coefficients of inputs, then bounds of what depends on time
-alone, then for each event whether its trigger was true at the previous evaluation, then for each whether it is true now.  What
-events assign, and when, is in functions of `symdyn.codegen.event_program`.
+The block ``y`` holds the states, then what `MARKS` names, then coefficients of inputs, then for each species and for `one` the
+least and the greatest number for which the bounds hold, then bounds of what depends on time alone, then for each event whether
+its trigger was true at the previous evaluation, then for each whether it is true now.  What events assign, and when, is in
+functions of `symdyn.codegen.event_program`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
+from itertools import accumulate
 
 import sympy as sp
 
@@ -22,7 +24,9 @@ from symdyn.codegen.input_paths import written_out
 from symdyn.codegen.ir_functions import IRFunctions
 from symdyn.codegen.jump_parts import Ingredients, guarded, start_program
 from symdyn.codegen.lower import Lowering
+from symdyn.codegen.mass_action import MassAction, mass_action
 from symdyn.codegen.program import Made
+from symdyn.codegen.species_boxes import SpeciesBoxes
 from symdyn.codegen.time_bounds import TimeBounds
 from symdyn.codegen.triggers import Triggers
 from symdyn.models.events import Event, Schedule
@@ -32,28 +36,32 @@ __all__ = ["fire_module"]
 
 #: Propensities in one function, where all of them are computed: the time to compile a function grows faster than it.
 SLICE = 64
-#: Each set of propensities that some reaction changes has a function of its own, as long as their total length is at most
-#: this multiple of that of one function for each species; a species that occurs everywhere would make them too long.
-SHARED = 6
 #: Values exchanged between the driver and the functions, in rows of y after the states.
-MARKS = ("time", "border", "next", "stops", "turned", "wrong", "fired", "rate", "delay")
+MARKS = ("one", "time", "border", "next", "stops", "turned", "wrong", "fired", "rate", "left", "delay")
 STATES, PROPENSITIES = 1, 3
+#: Entries of a reaction that is data: whether it is; pairs of species and less for the reactants; pairs of species and change.
+REACTANTS, CHANGES = 3, 4
 
 
 def fire_module(network: ReactionNetwork, until: sp.Basic | None = None) -> Made:
     """The function ``fire`` and what `symdyn_kernels.drivers.jump_large` has to know.
 
     The facts ``setup``, ``rows``, ``bursts`` and ``start`` are those of `symdyn.codegen.jump_program.event_program`;
-    ``starts`` and ``dependents`` are the dependency graph, rows in compressed form: of reactions, of the window of thinning,
-    and of completions; ``reactions`` is the number of the former, ``memory`` the size of y; ``delayed`` has for each reaction
-    its number among the delayed ones or -1, ``emptied`` for each of these whether a species loses molecules when it is
-    completed; ``events`` is what `event_facts` finds, or None where nothing waits; ``places`` tells where in y are
+    ``starts`` and ``dependents`` tell which propensities read each species, rows in compressed form, and last those of the
+    window of thinning; ``changes`` and ``changed`` which species each reaction changes, and each completion; ``exact`` has for
+    each species whether the bounds of what reads it hold at its number alone; ``data`` has of each reaction 1 + 2 `REACTANTS` +
+    2 `CHANGES` entries, and ``coefficients`` the row of p that is its coefficient, or -1 - k for ``numbers[k]``; ``called`` has
+    for each species whether functions bound something that reads it; ``reactions`` is the number of reactions, ``memory`` the
+    size of y; ``delayed`` has for each reaction its number among the delayed ones or -1, ``emptied`` for each of these whether
+    a species loses molecules when it is completed; ``events`` is what `event_facts` finds, or None where nothing waits;
+    ``places`` tells where in y are
 
-    - the time; and the end of the window, or -1 without thinning;
-    - the next moment at which time alone changes a condition, or infinity;
+    - a number that is 1; the time; the end of the window, or -1 without thinning; the next moment at which time alone changes
+      a condition, or infinity;
     - whether the trajectory stops, whether a trigger became true, whether events set an invalid number of molecules;
-    - whether a reaction fired, and its propensity: these two are written where that depends on time;
-    - the delay of a reaction; the coefficients of inputs and their number;
+    - whether a candidate fired (1) or not (0, or -1 where its propensity depends on time), and its propensity;
+    - whether a species has left its box, the numbers for which the bounds hold, since the driver last wrote 0 there;
+    - the delay of a reaction; the coefficients of inputs and their number; the boxes, all least numbers first;
     - whether the trigger of the first event was true, and whether it is true now; those of the others follow.
 
     Raises
@@ -78,26 +86,40 @@ class _Network:
         self.reactions, self.bursts, self.crossings = parts.reactions, parts.bursts, parts.crossings
         self.p, self.setup = parts.p, parts.setup
         self.timed = [j for j, r in enumerate(self.reactions) if r.value.has(self.time)]
-        marks = dict(zip(MARKS, (self.time, *(sp.Symbol(f"{name}'") for name in MARKS[1:])), strict=True))
+        marks = dict(zip(MARKS, (sp.Symbol("one'"), self.time, *(sp.Symbol(f"{name}'") for name in MARKS[2:])), strict=True))
         self.bounds = TimeBounds((self.reactions[j] for j in self.timed), network.states, self.time, marks["border"])
         self.truths = [sp.Symbol(f"truth{k}'") for k in range(len(network.events))]
         number, self.rest = sp.Symbol("number'"), sp.Symbol("rest'")
         nows = [sp.Symbol(f"now{k}'") for k in range(len(network.events))]
-        y = [*network.states, *marks.values(), *coefficients, *self.bounds.lows, *self.bounds.highs, *self.truths, *nows]
+        self.boxes = SpeciesBoxes(self.reactions, network.states, self.time)
+        (lows, highs), one = (self.boxes.lows, self.boxes.highs), [sp.Symbol(f"{end}'") for end in ("least", "most")]
+        y = [*network.states, *marks.values(), *coefficients, *lows, one[0], *highs, one[1]]
+        y += [*self.bounds.lows, *self.bounds.highs, *self.truths, *nows]
         self.coefficients = len(coefficients)
         self.place = {s: i for i, s in enumerate(y)}
         self.mark = {name: self.place[s] for name, s in marks.items()}
         self.build = Lowering([("lane", [number, self.rest, *self.bursts.symbols]), ("y", y), ("p", self.p)])
         self.triggers = Triggers(self.build, network.states, self.time)
-        self.values = [self._propensity(j) for j in range(len(self.reactions))]
-        self.readers = self._readers()
         self.functions = IRFunctions(self.build)
         self._names: dict[tuple[str, tuple[int, ...]], str] = {}
+        self.readers = self._readers()
+        self.data = [self._as_data(j) for j in range(len(self.reactions))]
+        self.values = {j: self._propensity(j) for j, data in enumerate(self.data) if data is None}
+
+    def _as_data(self, j: int) -> MassAction | None:
+        """A reaction whose candidates are tested, and that fires, without a function of its own; None for any other."""
+        if j in self.delayed:
+            return None
+        found = mass_action(self.network.reactions[j], self.reactions[j], self.place)
+        if found is None or len(found.reactants) > REACTANTS or len(found.changes) > CHANGES:
+            return None
+        known = found.coefficient.is_number or found.coefficient in self.p
+        return found if known and not self._conditions(self.reactions[j].change) else None
 
     def _propensity(self, j: int) -> int:
-        """What the tree holds: the propensity, or its bound where that depends on time."""
+        """What the tree holds: a bound of the propensity, over the boxes of the species or over the window of time."""
         reaction = self.reactions[j]
-        return self.bounds.upper(self.build, reaction) if reaction.value.has(self.time) else guarded(self.build, reaction)
+        return (self.bounds if reaction.value.has(self.time) else self.boxes).upper(self.build, reaction)
 
     def _readers(self) -> dict[sp.Symbol, list[int]]:
         """For each species the propensities in which it occurs, increasing."""
@@ -106,10 +128,6 @@ class _Network:
             for species in {*reaction.value.free_symbols, *reaction.needs} & set(readers):
                 readers[species].append(j)
         return readers
-
-    def _dependents(self, changed: Iterable[sp.Symbol]) -> list[int]:
-        """The propensities that change with some species, increasing."""
-        return sorted({j for s in changed for j in self.readers[s]})
 
     def _now(self, event: Event) -> int:
         """Whether the condition of an event holds; never of a schedule, which is none."""
@@ -130,8 +148,9 @@ class _Network:
             self.functions.add(name, values, places, block)
         return name
 
-    def _update(self, dependents: Sequence[int]) -> list[str]:
-        """Functions that compute these propensities."""
+    def _update(self, dependents: Iterable[int]) -> list[str]:
+        """Functions that compute these propensities, as far as they are no data."""
+        dependents = [j for j in dependents if self.data[j] is None]
         parts = [dependents[begin : begin + SLICE] for begin in range(0, len(dependents), SLICE)]
         return [self._shared("update", part, [self.values[k] for k in part], part, PROPENSITIES) for part in parts]
 
@@ -164,37 +183,69 @@ class _Network:
 
     # ---- functions with a number ---------------------------------------------------------------
 
-    def _reaction(self, j: int, shared: bool) -> str:
-        """The function of a reaction, which fires only below its propensity at the time if that depends on it."""
+    def _reaction(self, j: int) -> str:
+        """The function of a candidate, which fires below its propensity."""
+        if self.data[j] is not None:
+            return self._shared("none", (), [], [], STATES)
         build, reaction = self.build, self.reactions[j]
         if j in self.delayed:
-            change = self._change(f"reaction{j}", self.network.reactions[j].begun, {}, shared)
+            change = self._change(f"reaction{j}", self.network.reactions[j].begun, {})
         else:
-            change = self._change(f"reaction{j}", reaction.change, self.bursts.of(j), shared)
-        if j not in self.timed:
-            return change
+            change = self._change(f"reaction{j}", reaction.change, self.bursts.of(j))
         rate = guarded(build, reaction)
-        fired = self._truth(build.op("lt", build.value(self.rest), rate))
+        fires, refused = build.op("lt", build.value(self.rest), rate), build.constant(-1 if j in self.timed else 0)
+        fired = build.op("select", fires, build.constant(1), refused)
         places = [self.mark["fired"], self.mark["rate"]]
         return self.functions.add(f"candidate{j}", [fired, rate], places, STATES, [change], only=True)
 
-    def _change(self, name: str, change: Mapping[sp.Symbol, int], numbers: Mapping[sp.Symbol, sp.Expr], shared: bool) -> str:
-        """The function that changes species, by fixed numbers and bursts, and what depends on them."""
+    def _change(self, name: str, change: Mapping[sp.Symbol, int], numbers: Mapping[sp.Symbol, sp.Expr]) -> str:
+        """The function that changes species, by fixed numbers and bursts, and evaluates conditions that depend on them."""
         build, changed = self.build, list(dict.fromkeys((*change, *numbers)))
         new = []
         for species in changed:
             value = build.op("add", build.value(species), build.constant(change.get(species, 0)))
             new.append(build.op("add", value, build.value(numbers[species])) if species in numbers else value)
-        parts = [self._dependents(changed)] if shared else [self.readers[s] for s in changed]
-        after = [*(f for part in parts for f in self._update(part)), *self._conditions(changed)]
-        return self.functions.add(name, new, [self.place[s] for s in changed], STATES, after)
+        places = [self.place[s] for s in changed]
+        outside = [self.boxes.outside(build, s, v) for s, v in zip(changed, new, strict=True) if self.readers[s]]
+        if outside:
+            new.append(self._truth(reduce(lambda a, b: build.op("or", a, b), outside)))
+            places.append(self.mark["left"])
+        return self.functions.add(name, new, places, STATES, self._conditions(changed))
 
-    def _completions(self, shared: bool) -> list[str]:
+    def _completions(self) -> list[str]:
         """The functions that complete the delayed reactions, then those that compute their delays."""
         listed = [(j, self.network.reactions[j]) for j in self.delayed]
-        found = [self._change(f"completion{j}", r.completed, self.bursts.of(j), shared) for j, r in listed]
+        found = [self._change(f"completion{j}", r.completed, self.bursts.of(j)) for j, r in listed]
         place = [self.mark["delay"]]
         return found + [self.functions.add(f"delay{j}", [self.build.value(r.delay)], place, STATES) for j, r in listed]
+
+    def _species(self) -> list[str]:
+        """The functions that bound what reads a species."""
+        found = []
+        for k, readers in enumerate(self.readers.values()):
+            parts = self._update(readers)
+            found.append(
+                self.functions.add(f"species{k}", [], [], STATES, parts) if parts else self._shared("none", (), [], [], 1)
+            )
+        return found
+
+    def _tables(self) -> dict[str, list[int] | list[float]]:
+        """The reactions that are data, padded with `one`, which is 1 and does not change."""
+        one, entries, coefficients = self.mark["one"], [], []
+        numbers: dict[float, int] = {}
+        rows = {s: k for k, s in enumerate(self.p)}
+        for data in self.data:
+            if data is None:
+                entries += [0] * (1 + 2 * REACTANTS + 2 * CHANGES)
+                coefficients.append(0)
+                continue
+            pairs = [*data.reactants, *[(one, 0)] * (REACTANTS - len(data.reactants))]
+            pairs += [*data.changes, *[(one, 0)] * (CHANGES - len(data.changes))]
+            entries += [1, *(x for pair in pairs for x in pair)]
+            c = data.coefficient
+            coefficients.append(-1 - numbers.setdefault(float(c), len(numbers)) if c.is_number else rows[c])
+        called = [int(any(self.data[j] is None for j in readers)) for readers in self.readers.values()]
+        return {"data": entries, "coefficients": coefficients, "numbers": [*numbers], "called": called}
 
     def _window(self) -> str:
         """The function that bounds what depends on time, from the present time to the end of the window."""
@@ -228,16 +279,14 @@ class _Network:
         pairs = list(zip(self.network.reactions, self.reactions, strict=True))
         changes = [[*r.begun] if r.delay != 0 else [*f.change, *f.bursts] for r, f in pairs]
         later = [[*r.completed, *f.bursts] for r, f in pairs if r.delay != 0]
-        graph = [self._dependents(species) for species in changes]
-        shared = sum(map(len, set(map(tuple, graph)))) <= SHARED * (len(graph) + sum(map(len, self.readers.values())))
-        numbered = [self._reaction(j, shared) for j in range(len(self.reactions))]
+        graph = [*self.readers.values(), self.timed]
+        numbered = [self._reaction(j) for j in range(len(self.reactions))]
         everything = [self._window(), self.settle()]
-        numbered += [*everything, *self._completions(shared)]
-        graph += [self.timed, *map(self._dependents, later)]
-        starts = [0]
-        for found in graph:
-            starts.append(starts[-1] + len(found))
+        numbered += [*everything, *self._completions(), *self._species()]
+        starts = [*accumulate(map(len, graph), initial=0)]
+        rows = [[self.place[s] for s in dict.fromkeys(species) if self.readers[s]] for species in (*changes, *later)]
         places = [*(self.mark[name] for name in MARKS), self.mark[MARKS[-1]] + 1, self.coefficients]
+        places.append(self.mark[MARKS[-1]] + 1 + self.coefficients)
         places += [len(self.place) - 2 * events, len(self.place) - events]
         if not self.timed:
             places[MARKS.index("border")] = -1
@@ -251,12 +300,16 @@ class _Network:
             "places": places,
             "starts": starts,
             "dependents": [k for found in graph for k in found],
+            "changes": [*accumulate(map(len, rows), initial=0)],
+            "changed": [k for row in rows for k in row],
+            "exact": [int(s in self.boxes.exact) for s in self.network.states],
+            **self._tables(),
             "delayed": [self.delayed.get(j, -1) for j in range(len(self.reactions))],
             "emptied": [int(min(self.network.reactions[j].completed.values(), default=0) < 0) for j in self.delayed],
             "start": None if self.until is None else start_program(self.network, self.until).as_json(),
             "events": event_facts(self.network) if events or self.delayed or self.driven else None,
         }
-        first = [*everything, *self._update(range(len(self.values)))]
+        first = [*everything, *self._update(range(len(self.reactions)))]
         return Made(
             event_programs(self.network) if events else (), facts, self.functions.text("fire", numbered, first), ("fire",)
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from symdyn_kernels.arguments.events import EventTables
-from symdyn_kernels.arguments.parts import Batch, Integers, Rows, Run, Signals
+from symdyn_kernels.arguments.parts import Batch, Integers, Numbers, Rows, Run, Signals
 
 __all__ = ["DelayedReactions", "EventArguments", "JumpArguments", "LargeJumpArguments", "TablePlaces"]
 
@@ -75,20 +75,26 @@ class TablePlaces(NamedTuple):
 
     Attributes
     ----------
-    now, ends, soonest : int
-        The time; the end of the window, or -1 without thinning; the next moment at which time alone changes a condition.
+    one, now, ends, soonest : int
+        A number that is 1; the time; the end of the window, or -1 without thinning; the next moment at which time alone
+        changes a condition.
     stops, turned, wrong : int
         1.0 where the trajectory stops; where a trigger became true; where events set an invalid number of molecules.
     fired, rate : int
-        Where a candidate of thinning fired; its propensity.
+        Whether a candidate fired (1.0) or not (0.0, or -1.0 where its propensity depends on time); its propensity.
+    left : int
+        1.0 where a species has left its box.
     delay : int
         That of a reaction.
     inputs, coefficients : int
         The first of the parameters that change at the knots of inputs, the last ones of the model, and their number.
+    boxes : int
+        The first of the least numbers of the boxes of the species and of `one`; the greatest numbers follow.
     held, holds : int
         For the first of the E events whether its trigger was true at the previous evaluation, and whether it is true now.
     """
 
+    one: int
     now: int
     ends: int
     soonest: int
@@ -97,9 +103,11 @@ class TablePlaces(NamedTuple):
     wrong: int
     fired: int
     rate: int
+    left: int
     delay: int
     inputs: int
     coefficients: int
+    boxes: int
     held: int
     holds: int
 
@@ -130,10 +138,21 @@ class LargeJumpArguments(NamedTuple):
         As their classes describe, and as of `Jump`.
     reactions, memory : int
         Reactions R; rows of y.
-    starts, dependents : (R + C + 2,) and (m,) int64
-        What number r changes are the propensities ``dependents[starts[r]:starts[r + 1]]``, increasing: R reactions, the window,
-        and C completions of delayed reactions.  The numbers of the function are those of the reactions and of the window, then
-        that which settles all conditions, those of the completions and those of their delays.
+    starts, dependents : (n + 2,) and (m,) int64
+        Species s is read by the propensities ``dependents[starts[s]:starts[s + 1]]``, increasing; the last row has those that
+        depend on time.  The numbers of the function are those of the R reactions and of the window, then that which settles all
+        conditions, those of the C completions of delayed reactions and those of their delays, then those of the species.
+    changes, changed : (R + C + 1,) and (k,) int64
+        Reaction r changes the species ``changed[changes[r]:changes[r + 1]]``, of those that some propensity reads; after the
+        reactions come the completions.
+    exact, called : (n,) int64
+        Whether the bounds of what reads a species hold at its number alone; whether functions compute some of them.
+    data : (15 R,) int64
+        Of each reaction: whether it is data; three pairs of a row of y and what is taken from it, whose product times the
+        coefficient is the propensity; four pairs of a row of y and its change.
+    coefficients : (R,) int64
+        The row of p that is the coefficient, or -1 - k for ``numbers[k]``.
+    numbers : (d,) float64
     delayed : DelayedReactions
     events : EventTables
         Of the network, with functions of time, states and the parameters of the model.
@@ -149,6 +168,13 @@ class LargeJumpArguments(NamedTuple):
     memory: int
     starts: Integers
     dependents: Integers
+    changes: Integers
+    changed: Integers
+    exact: Integers
+    called: Integers
+    data: Integers
+    coefficients: Integers
+    numbers: Numbers
     delayed: DelayedReactions
     events: EventTables
     given: Rows

@@ -1,7 +1,8 @@
-"""The direct method for large networks on a card: mass action as data, and a sum tree in the memory of the thread.
+"""The rejection method for large networks on a card: mass action as data, and a sum tree in the memory of the thread.
 
 The loop of `symdyn_kernels.drivers.jump_large` for one trajectory, with the same random numbers.  The array `memory` contains
-numbers of molecules, `tree` the sums (`symdyn_kernels.shared.sums`), in which the propensity of reaction j is node LEAVES + j.
+numbers of molecules, then the least numbers of the boxes, then the greatest; `tree` contains the sums of bounds
+(`symdyn_kernels.shared.sums`), in which that of the propensity of reaction j is node LEAVES + j.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from symdyn_kernels.devices._network import (
     DEPENDENTS,
     LEAVES,
     LESS,
+    MOLECULES,
     NODES,
     NUMBERS,
     REACTANT_STARTS,
@@ -31,10 +33,10 @@ from symdyn_kernels.devices._network import (
 from symdyn_kernels.devices._prelude import cuda, i64, math, real64
 from symdyn_kernels.devices.holding import hold
 from symdyn_kernels.devices.outputs import void
-from symdyn_kernels.devices.rows import EVALUATIONS, STATUS, STEPS
+from symdyn_kernels.devices.rows import EVALUATIONS, REJECTED, STATUS, STEPS
 from symdyn_kernels.shared.molecules import judged
 from symdyn_kernels.shared.streams import next_exponential, next_uniform, open_stream
-from symdyn_kernels.shared.sums import find
+from symdyn_kernels.shared.sums import descend, half_width
 from symdyn_kernels.status import NOT_FINITE, SUCCESS, TOO_MANY_STEPS
 
 
@@ -48,28 +50,42 @@ def number(k):
     return NUMBERS[k]
 
 
-def propensity(j, memory, parameters, i):
-    """The propensity of a reaction: molecules of the reactants, each one less than before, times the coefficient."""
+def propensity(j, base, memory, parameters, i):
+    """The propensity of a reaction: molecules of the reactants, each one less than before, times the coefficient.
+
+    Numbers of molecules are those from `base` on: 0 for the present ones, 2 SPECIES for the bound.
+    """
     product = 1.0
     for e in range(entry(REACTANT_STARTS + j), entry(REACTANT_STARTS + j + 1)):
-        product = product * (memory[entry(REACTANTS + e)] - real64(entry(LESS + e)))
+        product = product * (memory[base + entry(REACTANTS + e)] - real64(entry(LESS + e)))
     row = entry(COEFFICIENTS + j)
     return product * (parameters[row, i] if row >= 0 else number(-1 - row))
 
 
+def enclose(k, memory):
+    """Put a box around the number of a species."""
+    width = half_width(memory[k])
+    memory[SPECIES + k] = memory[k] - width
+    memory[2 * SPECIES + k] = memory[k] + width
+
+
 def build(memory, tree, parameters, i):
-    """All propensities and sums."""
+    """All boxes, bounds and sums."""
+    for k in range(SPECIES):
+        enclose(k, memory)
     for j in range(REACTIONS):
-        tree[LEAVES + j] = propensity(j, memory, parameters, i)
+        tree[LEAVES + j] = propensity(j, 2 * SPECIES, memory, parameters, i)
     for k in range(LEAVES - 1, 0, -1):
         tree[k] = tree[2 * k] + tree[2 * k + 1]
 
 
-def mend(begin, end, memory, tree, parameters, i):
-    """The propensities of some reactions, which increase in number, then level by level the sums above them, each once."""
+def rebound(k, memory, tree, parameters, i):
+    """A new box of a species, the bounds of what reads it, then level by level the sums above them, each once."""
+    begin, end = entry(DEPENDENT_STARTS + k), entry(DEPENDENT_STARTS + k + 1)
+    enclose(k, memory)
     for q in range(begin, end):
         j = entry(DEPENDENTS + q)
-        tree[LEAVES + j] = propensity(j, memory, parameters, i)
+        tree[LEAVES + j] = propensity(j, 2 * SPECIES, memory, parameters, i)
     level = 1
     while (LEAVES >> level) > 0:
         last = 0
@@ -79,6 +95,17 @@ def mend(begin, end, memory, tree, parameters, i):
                 tree[node] = tree[2 * node] + tree[2 * node + 1]
                 last = node
         level = level + 1
+
+
+def react(j, memory, tree, parameters, i):
+    """Change the numbers of molecules by a reaction, and the boxes of those that have left theirs."""
+    for e in range(entry(CHANGE_STARTS + j), entry(CHANGE_STARTS + j + 1)):
+        k = entry(CHANGED + e)
+        memory[k] = memory[k] + real64(entry(CHANGES + e))
+    for e in range(entry(CHANGE_STARTS + j), entry(CHANGE_STARTS + j + 1)):
+        k = entry(CHANGED + e)
+        if (memory[k] < memory[SPECIES + k]) | (memory[k] > memory[2 * SPECIES + k]):
+            rebound(k, memory, tree, parameters, i)
 
 
 def dosed(t, passed, k, stops, memory, tree, parameters, i):
@@ -98,13 +125,13 @@ def trajectory(
     counts, passage,
 ):  # fmt: skip
     """One trajectory, in one thread."""
-    memory, tree = cuda.local.array(SPECIES, real64), cuda.local.array(NODES, real64)
+    memory, tree = cuda.local.array(MOLECULES, real64), cuda.local.array(NODES, real64)
     for k in range(NODES):
         tree[k] = 0.0
     for k in range(SPECIES):
         memory[k] = initial[k, i]
     s = open_stream(seed, streams[i])
-    code, q, t, events, passed, column = SUCCESS, 0, times[0], 0, 0, i if stops.shape[2] > 1 else 0
+    code, q, t, events, tries, passed, column = SUCCESS, 0, times[0], 0, 0, 0, i if stops.shape[2] > 1 else 0
     if SCHEDULED:  # the initial values are those after what happens at the first time
         while passed < stops.shape[0] and stops[passed, 0, column] <= t:
             passed += 1
@@ -130,6 +157,7 @@ def trajectory(
             t = stops[passed, 0, column]
             q = hold(memory, i, q, t, times, values)
             if q < times.size:
+                tries += 1
                 passed, code = dosed(t, passed, column, stops, memory, tree, parameters, i)
                 if STOPS and code == SUCCESS and start((t,), memory, (parameters, i))[0] > 0.5:
                     passage[i] = t
@@ -137,20 +165,23 @@ def trajectory(
         elif t > times[q]:
             q = hold(memory, i, q, t, times, values)
         if code == SUCCESS and q < times.size and not due:
-            if events >= max_steps:
+            if tries >= max_steps:
                 code = TOO_MANY_STEPS
             else:
-                j, _ = find(u * total, tree, LEAVES)
-                for e in range(entry(CHANGE_STARTS + j), entry(CHANGE_STARTS + j + 1)):
-                    k = entry(CHANGED + e)
-                    memory[k] = memory[k] + real64(entry(CHANGES + e))
-                mend(entry(DEPENDENT_STARTS + j), entry(DEPENDENT_STARTS + j + 1), memory, tree, parameters, i)
-                events += 1
-                if STOPS and start((t,), memory, (parameters, i))[0] > 0.5:
-                    passage[i] = t
-                    q = hold(memory, i, q, math.inf, times, values)
+                tries += 1
+                node, rest = 1, u * total
+                while node < LEAVES:
+                    node, rest = descend(node, rest, tree)
+                j = min(node - LEAVES, REACTIONS - 1)
+                if rest < propensity(j, 0, memory, parameters, i):
+                    react(j, memory, tree, parameters, i)
+                    events += 1
+                    if STOPS and start((t,), memory, (parameters, i))[0] > 0.5:
+                        passage[i] = t
+                        q = hold(memory, i, q, math.inf, times, values)
     if code != SUCCESS:
         void(i, q, SPECIES, values)
     counts[STATUS, i] = code
     counts[STEPS, i] = events
-    counts[EVALUATIONS, i] = events
+    counts[REJECTED, i] = tries - events
+    counts[EVALUATIONS, i] = tries

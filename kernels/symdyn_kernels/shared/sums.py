@@ -1,19 +1,28 @@
-"""A binary tree of sums: node 1 is the total, node k the sum of nodes 2 k and 2 k + 1, and the leaves follow."""
+"""A binary tree of sums: node 1 is the total, node k the sum of nodes 2 k and 2 k + 1, and the leaves follow.
+
+The leaves of a network are bounds of propensities over boxes, numbers of molecules about the present ones.
+"""
 
 from __future__ import annotations
 
-from symdyn_kernels.shared._scalars import i64, shared_inline
+from symdyn_kernels.shared._scalars import i64, math, real64, shared_inline
 
-__all__ = ["find"]
+__all__ = ["descend", "half_width"]
+
+#: Numbers of molecules below which a box is the number alone: one that held 0 and more would let reactions that are
+#: impossible at 0 be candidates, for as long as the number stays there.
+FEW = 4.0
 
 
 @shared_inline
-def find(r, tree, leaves):
-    """The leaf in which the cumulative sum passes r, never one that is zero; and the remainder of r in it."""
-    node = 1
-    while node < leaves:
-        left = tree[2 * node]
-        right = (r >= left) & (tree[2 * node + 1] > 0.0)
-        r = r - (left if right else 0.0)
-        node = 2 * node + i64(right)
-    return node - leaves, r
+def descend(node, r, tree):
+    """The child of a node in which the cumulative sum passes r, and the remainder of r in it."""
+    left = tree[2 * node]
+    right = r >= left
+    return 2 * node + i64(right), r - (left if right else 0.0)
+
+
+@shared_inline
+def half_width(x):
+    """Half the width of the box about a number of molecules x, 0 below `FEW`: about its square root."""
+    return real64(i64(math.sqrt(x))) - 1.0 if x >= FEW else 0.0

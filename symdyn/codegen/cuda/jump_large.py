@@ -1,4 +1,4 @@
-"""What kernels of the direct method for large networks are made of: tables of mass action, which the template reads."""
+"""What kernels of the rejection method for large networks are made of: tables of mass action, which the template reads."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from symdyn.codegen.cuda.functions import device_function
 from symdyn.codegen.cuda.join import Device
 from symdyn.codegen.event_program import event_programs, event_rows
 from symdyn.codegen.hoist import Hoisting
+from symdyn.codegen.mass_action import mass_action
 from symdyn.codegen.program import Made, Program
 from symdyn.codegen.propensities import hoisted_propensities
 from symdyn.errors import CompileError
@@ -53,25 +54,26 @@ def large_jump_device(network: ReactionNetwork, made: Made) -> Device:
     reactants: list[list[tuple[int, int]]] = []
     changes: list[list[tuple[int, int]]] = []
     for reaction, found in zip(network.reactions, hoisted_propensities(network, hoisting), strict=True):
-        if found.rate is None or found.bursts:
+        data = mass_action(reaction, found, place)
+        if data is None:
             raise CompileError(
                 f"target='cuda' follows networks of so many reactions by mass action at constant rates alone, which {reaction} "
                 "is not: use target='cpu'"
             )
-        coefficient, _ = found.value.as_independent(*network.states, as_Add=False)
+        coefficient = data.coefficient
         number = coefficient.is_number
         row = -1 - numbers.setdefault(float(coefficient), len(numbers)) if number else rows.index(coefficient.name)
         coefficients.append(row)
-        reactants.append([(place[s], k) for s, count in reaction.reactants.items() for k in range(count)])
-        changes.append([(place[s], d) for s, d in found.change.items()])
+        reactants.append(data.reactants)
+        changes.append(data.changes)
     count = len(network.reactions)
     leaves = 1 << (count - 1).bit_length()
     table = _Table()
     table.add("COEFFICIENTS", coefficients)
     table.add_pairs("REACTANT_STARTS", "REACTANTS", "LESS", reactants)
     table.add_pairs("CHANGE_STARTS", "CHANGED", "CHANGES", changes)
-    table.add("DEPENDENT_STARTS", facts["starts"][: count + 1])
-    table.add("DEPENDENTS", facts["dependents"])
+    table.add("DEPENDENT_STARTS", facts["starts"][: len(place) + 1])
+    table.add("DEPENDENTS", facts["dependents"][: facts["starts"][len(place)]])
     needed = 2 * len(table.entries) + 8 * len(numbers)
     if needed > CONSTANT_MEMORY or max(map(abs, table.entries)) >= 2**15:
         raise CompileError(
@@ -79,7 +81,7 @@ def large_jump_device(network: ReactionNetwork, made: Made) -> Device:
             "use target='cpu'"
         )
     constants = {
-        "SPECIES": len(place), "REACTIONS": count, "LEAVES": leaves, "NODES": 2 * leaves,
+        "SPECIES": len(place), "MOLECULES": 3 * len(place), "REACTIONS": count, "LEAVES": leaves, "NODES": 2 * leaves,
         "STOPS": stops, "SCHEDULED": bool(network.events), **table.begins, "TABLE": f"np.array({table.entries}, np.int16)",
         "NUMBERS": f"np.array({list(numbers) or [0.0]})",
     }  # fmt: skip

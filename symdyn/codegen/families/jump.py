@@ -1,4 +1,4 @@
-"""The direct method for reaction networks: one event of the model is a function, for small networks free of branches."""
+"""Exact simulation of reaction networks: for small ones an event is one program free of branches."""
 
 from __future__ import annotations
 
@@ -35,22 +35,27 @@ from symdyn.system import System
 
 __all__ = ["JUMP"]
 
-#: Reactions up to which an event is one program: its time grows with their number, that of the tree hardly does.
-#: With events of the network or rates in time it is a program up to `LARGER`: that runs in lanes, where it is ahead of the
-#: tree up to some 250 reactions; one trajectory at a time it is up to some 100.
-LARGE, LARGER = 128, 192
+#: Reactions up to which an event is one program: its time grows with their number, that of the tree hardly does.  One
+#: trajectory at a time the tree is ahead from some 45 reactions of mass action on (`DATA`), which are data there, and a program
+#: in lanes up to some 150.  With events of the network or rates in time it is a program up to `LARGER`.
+DATA, LARGE, LARGER = 80, 128, 192
+#: What the driver of large networks takes as it is.
+TABLES = ("starts", "dependents", "changes", "changed", "exact", "called", "data", "coefficients")
 #: The largest mean of a Poisson burst: exp(-mean) must not underflow.
 MOST = 700
 
 
-def large(system: System) -> bool:
-    """Whether events of a network are functions of one reaction, found in a sum tree, and not one program without branches.
+def large(system: Any) -> bool:
+    """Whether candidates are found in a tree of bounds, and tested one by one, and events are not one program without branches.
 
     What waits, delayed reactions, events with delays or priorities and knots of inputs, does so beside the tree.
     """
     if system.delayed_reactions or system.inputs or not all(e.plain for e in system.events):
         return True
-    return len(system.propensities or ()) > (LARGER if system.events or system.time_dependent else LARGE)
+    if system.events or system.time_dependent:
+        return len(system.propensities or ()) > LARGER
+    data = all(r.mass_action and not r.bursts for r in system.reactions)
+    return len(system.reactions) > (DATA if data else LARGE)
 
 
 class JumpFamily(Family):
@@ -67,7 +72,8 @@ class JumpFamily(Family):
     remedies = ()
     counted: ClassVar[Mapping[str, str]] = {
         "steps": "events, completions of delayed reactions included",
-        "rejected": "candidates of thinning, and moments at which time alone changes a condition, that were no events",
+        "rejected": "candidates of thinning or, in large networks, of bounds, and moments at which time alone changes a "
+        "condition, that were no events",
         "evaluations": "evaluations of all propensities",
     }
 
@@ -144,13 +150,14 @@ class JumpFamily(Family):
             "signals": task.signals,
         }
         if facts["large"]:
+            tables: dict[str, Any] = {name: np.array(facts[name], np.int64) for name in TABLES}
+            tables["numbers"] = np.array(facts["numbers"], float)
             arguments = LargeJumpArguments(
                 fire=task.addresses[0],
                 places=TablePlaces(*facts["places"]),
                 reactions=facts["reactions"],
                 memory=facts["memory"],
-                starts=np.array(facts["starts"], np.int64),
-                dependents=np.array(facts["dependents"], np.int64),
+                **tables,
                 delayed=DelayedReactions(np.array(facts["delayed"], np.int64), np.array(facts["emptied"], np.int64)),
                 events=self._tables(run, batch, task),
                 given=np.ascontiguousarray(given),

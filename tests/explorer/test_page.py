@@ -39,7 +39,10 @@ class Page:
         return int(found[0].get_attribute("data-frames") or 0) if found else 0
 
     def settle(self, after=0):
-        WebDriverWait(self.driver, 60, poll_frequency=0.03).until(lambda _: self.frames() > after)
+        """Wait for a frame after so many, and until no further one is on its way."""
+        wait = WebDriverWait(self.driver, 60, poll_frequency=0.03)
+        wait.until(lambda _: self.frames() > after)
+        wait.until(lambda _: self.find(".symdyn-explorer").get_attribute("data-busy") is None)
 
     def press(self, element, *keys):
         before = self.frames()
@@ -50,8 +53,8 @@ class Page:
         element, before = self.labelled(label), self.frames()
         element.clear()
         element.send_keys(str(value))
-        WebDriverWait(self.driver, 60).until(lambda _: self.frames() > before)
-        WebDriverWait(self.driver, 60).until(lambda _: element.get_property("value") == str(value))
+        self.settle(before)
+        assert element.get_property("value") == str(value)
 
     def pixels(self, label):
         return self.driver.execute_script("return arguments[0].toDataURL()", self.labelled(label))
@@ -60,7 +63,7 @@ class Page:
         cells = self.driver.execute_script(
             "return [...document.querySelectorAll('tbody tr')].map(r => [...r.cells].map(c => c.textContent))"
         )
-        return next(values for name, *values in cells if name == row)
+        return next((values for name, *values in cells if name == row), [])
 
     def shot(self, name):
         self.driver.save_screenshot(str(SHOTS / f"{name}.png"))

@@ -221,6 +221,7 @@ export function mount(el, spec, ask, keep = () => {}) {
     wanted = request(more);
     if (busy) return;
     busy = true;
+    root.dataset.busy = "yes";
     while (wanted) {
       const now = wanted, begin = performance.now();
       wanted = null;
@@ -236,6 +237,7 @@ export function mount(el, spec, ask, keep = () => {}) {
       }
     }
     busy = false;
+    delete root.dataset.busy;
   }
 
   // -- controls

@@ -36,6 +36,8 @@ GAIN, UNEXPLAINED = 0.7, 1.6
 #: Difference of scores within which models are nearly as good, that within which one whose constants the data determine goes
 #: before one where they do not, and the most models that are looked at.
 MARGIN, TELLING, LOOKED = 6.0, 30.0, 20
+#: Standard deviations of the noise within which a start may have been.
+NOISE = 2.0
 
 
 @dataclass(frozen=True)
@@ -262,7 +264,7 @@ class Fitter:
         """Share of the runs that are lost when a state begins where its first measurement, with its noise, may have been."""
         problem, lost = self.problem, 0
         weights = problem.w[problem.cut(fit.windows)[:, 0]]
-        reach = np.divide(1.0, weights, out=np.zeros_like(weights), where=weights > 0)
+        reach = np.divide(NOISE, weights, out=np.zeros_like(weights), where=weights > 0)
         for j, sign in itertools.product(range(problem.d), (-1.0, 1.0)):
             moved = fit.starts.copy()
             moved[:, j] += sign * reach[:, j]

@@ -13,7 +13,7 @@ import pytest
 import sympy as sp
 
 import symdyn as sd
-from benchmarks.discovery import calibration, goals, odebench, repairs, scores, suite
+from benchmarks.discovery import calibration, goals, odebench, odebench_rows, repairs, scores, suite
 from benchmarks.discovery import lotka_volterra as lv
 from benchmarks.discovery.lotka_volterra_peers import Law, smoothed, weak_sindy
 from benchmarks.discovery.odebench_peers import splines
@@ -328,3 +328,20 @@ def test_every_part_of_the_suite_is_there():
     assert len({part.title for part in parts}) == len(parts)
     for part in parts:
         assert importlib.util.find_spec(f"benchmarks.discovery.{part.module}"), part.module
+
+
+def test_rows_of_odebench_are_kept_and_a_line_that_was_cut_off_is_not(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    rows = odebench_rows.Rows(path)
+    total = len(list(rows.missing(2, 0)))
+    assert total == (2 * len(odebench.CORRUPTIONS) - 1) * len(odebench.tasks())
+    row = {"system": 2, "noise": 0.0, "dropped": 0.0, "seed": 0, "method": "symdyn", "reconstruction": -np.inf}
+    rows.add({**row, "generalisation": np.float64(0.1), "exact": np.bool_(True), "seconds": 0.1, "note": ""})
+    rows.add({**row, "system": 1, "generalisation": 1.0, "exact": False, "seconds": 0.1, "note": ""})
+    written = path.read_bytes()
+    path.write_bytes(written[:-10])
+    again = odebench_rows.Rows(path)
+    assert [r["system"] for r in again.found.values()] == [2]
+    assert again.frame()["reconstruction"].tolist() == [-np.inf]
+    assert path.read_bytes() == written.splitlines(keepends=True)[0]
+    assert len(list(again.missing(2, 0))) == total - 1

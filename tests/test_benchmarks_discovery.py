@@ -17,6 +17,7 @@ from benchmarks.discovery import calibration, goals, odebench, odebench_rows, re
 from benchmarks.discovery import lotka_volterra as lv
 from benchmarks.discovery.lotka_volterra_peers import Law, smoothed, weak_sindy
 from benchmarks.discovery.odebench_peers import splines
+from benchmarks.discovery.rows import Rows
 from benchmarks.discovery.scores import coefficient_error, free_run, r_squared, rate_function, support
 from benchmarks.discovery.suite import Part, add
 from benchmarks.harness import Sample, Settings, Unfit
@@ -332,16 +333,16 @@ def test_every_part_of_the_suite_is_there():
 
 def test_rows_of_odebench_are_kept_and_a_line_that_was_cut_off_is_not(tmp_path):
     path = tmp_path / "rows.jsonl"
-    rows = odebench_rows.Rows(path)
-    total = len(list(rows.missing(2, 0)))
+    rows = Rows(path, odebench_rows.KEY)
+    total = len(list(odebench_rows.missing(rows, 2, 0)))
     assert total == (2 * len(odebench.CORRUPTIONS) - 1) * len(odebench.tasks())
     row = {"system": 2, "noise": 0.0, "dropped": 0.0, "seed": 0, "method": "symdyn", "reconstruction": -np.inf}
     rows.add({**row, "generalisation": np.float64(0.1), "exact": np.bool_(True), "seconds": 0.1, "note": ""})
     rows.add({**row, "system": 1, "generalisation": 1.0, "exact": False, "seconds": 0.1, "note": ""})
     written = path.read_bytes()
     path.write_bytes(written[:-10])
-    again = odebench_rows.Rows(path)
+    again = Rows(path, odebench_rows.KEY)
     assert [r["system"] for r in again.found.values()] == [2]
     assert again.frame()["reconstruction"].tolist() == [-np.inf]
     assert path.read_bytes() == written.splitlines(keepends=True)[0]
-    assert len(list(again.missing(2, 0))) == total - 1
+    assert len(list(odebench_rows.missing(again, 2, 0))) == total - 1

@@ -10,67 +10,37 @@ The tables and the figure are of the rows that are there.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 
 from benchmarks.discovery import odebench
 from benchmarks.discovery.goals import ODEBENCH, ODES
 from benchmarks.discovery.odebench_peers import METHODS
+from benchmarks.discovery.rows import Rows
 from benchmarks.machine import facts, versions
 from symdyn.figure_style import style
 
-__all__ = ["Rows", "counts", "draw", "main", "text"]
+__all__ = ["KEY", "counts", "draw", "main", "missing", "text"]
 
 #: What tells rows apart, and what is counted.
 KEY, COUNTED = ("system", "noise", "dropped", "seed", "method"), ("reconstruction", "generalisation", "exact")
 
 
-class Rows:
-    """Rows in a file of lines of JSON, each written to the disk before the next is computed."""
-
-    def __init__(self, path: Path) -> None:
-        self.path, self.found = path, {}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        whole = b""
-        for line in path.read_bytes().splitlines(keepends=True) if path.exists() else ():
-            if not line.endswith(b"\n"):
-                break
-            row = json.loads(line)
-            self.found[tuple(row[k] for k in KEY)] = row
-            whole += line
-        path.write_bytes(whole)
-
-    def add(self, row: dict[str, Any]) -> None:
-        """Keep a row."""
-        plain = {k: v.item() if isinstance(v, np.generic) else v for k, v in row.items()}
-        self.found[tuple(plain[k] for k in KEY)] = plain
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(plain) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-
-    def missing(self, seeds: int, peers: int) -> Iterator[tuple[int, float, float, int, str]]:
-        """Keys of rows that are not there: all seeds of symdyn before the first of a peer."""
-        numbers = [task.number for task in odebench.tasks()]
-        for method in METHODS:
-            for seed in range(seeds if method == "symdyn" else peers):
-                for noise, dropped in odebench.CORRUPTIONS:
-                    if noise == dropped == 0 < seed:  # the same data for every seed
-                        continue
-                    keys = ((number, noise, dropped, seed, method) for number in numbers)
-                    yield from (key for key in keys if key not in self.found)
-
-    def frame(self) -> pd.DataFrame:
-        """All rows."""
-        return pd.DataFrame(list(self.found.values()))
+def missing(rows: Rows, seeds: int, peers: int) -> Iterator[tuple[int, float, float, int, str]]:
+    """Keys of rows that are not there: all seeds of symdyn before the first of a peer."""
+    numbers = [task.number for task in odebench.tasks()]
+    for method in METHODS:
+        for seed in range(seeds if method == "symdyn" else peers):
+            for noise, dropped in odebench.CORRUPTIONS:
+                if noise == dropped == 0 < seed:  # the same data for every seed
+                    continue
+                keys = ((number, noise, dropped, seed, method) for number in numbers)
+                yield from (key for key in keys if key not in rows.found)
 
 
 def counts(frame: pd.DataFrame) -> pd.DataFrame:
@@ -129,8 +99,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--peers", type=int, default=1, help="seeds of the peers, which take longer")
     parser.add_argument("--out", type=Path, default=Path("out") / "benchmarks", help="folder of the table and the figure")
     chosen = parser.parse_args(arguments)
-    rows, began = Rows(chosen.rows), os.getloadavg()[0]
-    for number, noise, dropped, seed, method in list(rows.missing(chosen.seeds, chosen.peers)):
+    rows, began = Rows(chosen.rows, KEY), os.getloadavg()[0]
+    for number, noise, dropped, seed, method in list(missing(rows, chosen.seeds, chosen.peers)):
         odebench.run((seed,), ((noise, dropped),), (number,), {method: METHODS[method]}, report=rows.add)
     frame = rows.frame()
     chosen.out.mkdir(parents=True, exist_ok=True)

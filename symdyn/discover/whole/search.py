@@ -321,7 +321,8 @@ class EquationSearch:
             if nodes is None or self.screen is None or self.spent(0.95):
                 return
             # among few terms a sum of three stands out that is one of many in a large library
-            for terms, windows in itertools.product((monomials(self.problem.d), self.screen.terms), MATCHING[:2]):
+            few = monomials(self.problem.d)
+            for terms, windows in ((few, MATCHING[0]), (few, MATCHING[1]), (self.screen.terms, MATCHING[0])):
                 sides = WeakMatching(self.problem, terms, nodes).candidates(windows)
                 for choice in itertools.product(*(s[:TOGETHER] for s in sides)) if self.problem.d == 2 else ():
                     if self.spent(0.95):

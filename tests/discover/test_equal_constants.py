@@ -12,7 +12,7 @@ import symdyn as sd
 pytest.importorskip("sklearn")
 
 from symdyn.discover.whole.continuity import cut_up, settled
-from symdyn.discover.whole.equal import Tie, tied
+from symdyn.discover.whole.equal import Tie, _chosen, tied
 from symdyn.discover.whole.fits import Fitter
 from symdyn.discover.whole.problem import prepared
 from symdyn.discover.whole.states import declared
@@ -92,3 +92,14 @@ def test_a_decay_over_decades_with_relative_noise_is_smoothed_in_its_logarithm()
     falling = data.assign(x=2 - times + 0.05 * rng.normal(size=times.size))  # a straight line through zero: no logarithm
     problem = prepared(observations(declared(None, falling), falling))
     assert np.sqrt(np.mean((problem.smooth[:, 0] - 2 + times) ** 2)) < 0.05 * np.sqrt(20 / 300)
+
+
+def test_no_more_ties_are_chosen_than_there_are_constants():
+    theta, noise = np.array([1.001, 0.999, -1.0004, 1.0002, 2.7]), np.random.default_rng(3).normal(size=(5, 5))
+    ties = _chosen(theta, 1e-6 * (noise @ noise.T + np.eye(5)))
+    rows = np.stack([tie.row(5) for tie in ties])
+    assert np.linalg.matrix_rank(rows) == len(ties) == 4
+    # all but the last are one
+    np.testing.assert_allclose(np.linalg.lstsq(rows, [tie.value for tie in ties], rcond=None)[0], [1, 1, -1, 1, 0], atol=1e-12)
+    # 30 % know nothing: 2 pi / (0.3^2 15^2) < 1
+    assert _chosen(np.array([1.0, 1.0, 1.0, 1.0, 1.0]), 0.09 * np.eye(5)) == []

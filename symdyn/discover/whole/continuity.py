@@ -111,8 +111,7 @@ def linear(fitter: Fitter, model: EquationModel, pieces: Pieces, starts: np.ndar
         return Linear(unit, matrix, gradient, np.eye(size), np.zeros(size), 0.0, rss)
     rows, right = np.zeros((len(pieces.joined), d, size)), np.empty((len(pieces.joined), d))
     scale = 1 / problem.deviations(pieces.cut[:, 0])
-    for k, v in enumerate(pieces.joined) if ends is not None else ():
-        reached, by_constant, by_start = (part[k] for part in ends)
+    for k, (v, reached, by_constant, by_start) in enumerate(zip(pieces.joined, *ends, strict=True) if ends else ()):
         rows[k, :, :p] = by_constant
         rows[k, :, p + (v - 1) * d : p + v * d] = by_start
         rows[k, :, p + v * d : p + (v + 1) * d] = -np.eye(d)

@@ -28,6 +28,9 @@ from symdyn.discover.whole.fits import EquationFit, Fitter
 
 __all__ = ["Tie", "tied"]
 
+#: Share of the variance of a tie below which others have taken it away.
+NOTHING = 1e-9
+
 
 class Tie(NamedTuple):
     """Constant `which` is `sign` times the constant `other`, or times one if that is None."""
@@ -81,14 +84,15 @@ def _chosen(theta: np.ndarray, covariance: np.ndarray) -> list[Tie]:
     count, sign = len(theta), np.where(theta < 0, -1, 1)
     free = [Tie(i, int(sign[i]), None) for i in range(count)]
     free += [Tie(i, int(sign[i] * sign[j]), j) for j, i in itertools.combinations(range(count), 2)]
-    every, ties = len(free), []
-    theta, covariance = theta.copy(), covariance.copy()
+    every = len(free)
+    ties: list[Tie] = []
+    theta, covariance, first = theta.copy(), covariance.copy(), covariance
     while True:
         best, most = None, 0.0
         for tie in free:
             row = tie.row(count)
             variance, size = float(row @ covariance @ row), abs(theta[tie.which])
-            if variance <= 1e-18 * size**2:  # it follows from others
+            if variance <= NOTHING * float(row @ first @ row):  # it follows from others
                 continue
             away = float(row @ theta - tie.value)
             evidence = float(np.log(2 * np.pi * size**2 / (variance * every**2))) - away**2 / variance

@@ -85,6 +85,7 @@ if TYPE_CHECKING:
     from symdyn.models.mixture_functions import logsumexp, nonlinear, softmax
     from symdyn.models.rate_laws import hill, hillar, hillr, mm, mmr
     from symdyn.projection import MasterEquation
+    from symdyn.quantities import Units
     from symdyn.simulation.cost_gradients import gradient
     from symdyn.simulation.global_sensitivities import global_sensitivities
     from symdyn.simulation.run import simulate
@@ -131,6 +132,7 @@ __getattr__, __dir__, __all__ = lazy(
         "networks": (),
         "projection": (),
         "projection.equation": ("MasterEquation",),
+        "quantities": ("Units",),
         "reduction": (),
         "simulation.cost_gradients": ("gradient",),
         "simulation.global_sensitivities": ("global_sensitivities",),

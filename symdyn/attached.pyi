@@ -346,7 +346,7 @@ class FitVerbs:
         """States and observables of a trajectory at any times from its beginning on, with bands of what is expected."""
     def validity(self, repeats: int = 100, *, seed: int = 0) -> FitValidity:
         """Whether the approximation in the likelihood of a fit matters: its bias beside the standard errors."""
-    def cross_validate(self, folds: int | None = None, *, by: str = "time", seed: int = 0) -> CrossValidation:
+    def cross_validate(self, folds: int | None = None, *, by: str = "time", seed: int | None = None) -> CrossValidation:
         """Foretell every fold of the data by a fit to the others: :math:`\\sum_i \\log p(y_i\\,|\\,\\hat\\theta_{-f(i)})`."""
     def sample(
         self, draws: int = 1000, *, tune: int = 1000, walkers: int | None = None, thin: int = 1, seed: int | None = None

@@ -31,6 +31,7 @@ OPTIONAL = {
     "arviz": ("arviz", "sample"),
     "emcee": ("emcee", "sample"),
     "SALib": ("SALib", "sensitivity"),
+    "pint": ("pint", "units"),
 }
 #: Packages that come with one of them.
 BROUGHT = {"dask": "distributed", "numcodecs": "zarr"}

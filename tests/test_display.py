@@ -44,6 +44,22 @@ def test_every_kind_of_system_has_a_page(kind):
     assert all(sp.latex(s) in text for s in system.states[:3])
 
 
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_every_kind_of_system_is_printed_by_sympy(kind):
+    system = KINDS[kind].example()
+    text = sp.latex(system)
+    assert text == system.latex()
+    assert text.startswith("\\begin{aligned}\n")
+    assert text.endswith("\n\\end{aligned}")
+    assert text.count("{") - text.count(r"\{") == text.count("}") - text.count(r"\}")
+    assert len(text.splitlines()) == len(system.equations()) + len(system.events) + len(system.history) + 2
+
+
+def test_events_are_words_in_latex():
+    system = sd.ODESystem.from_text("x_1' = -x_1; when x_1 < k^2, x_1 = 2")
+    assert system.latex().splitlines()[-2] == r"\text{when x\_1 $<$ k**2, x\_1 = 2} &"
+
+
 def test_a_page_says_what_is_given_what_is_missing_and_what_can_be_asked():
     text = shown(
         sd.ODESystem.from_text(

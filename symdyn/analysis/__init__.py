@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from symdyn.analysis.bifurcations import folds, hopf_points
     from symdyn.analysis.branch_figures import plot_continuation
     from symdyn.analysis.characteristic import characteristic_roots, without_delays
+    from symdyn.analysis.control import control_coefficients
     from symdyn.analysis.cycle_branches import continue_cycle
     from symdyn.analysis.cycles import limit_cycle
     from symdyn.analysis.equilibria import steady_states
@@ -40,6 +41,7 @@ __getattr__, __dir__, __all__ = lazy(
         "attractors": ("late_time",),
         "bifurcations": ("folds", "hopf_points"),
         "branch_figures": ("plot_continuation",),
+        "control": ("control_coefficients",),
         "cycle_branches": ("continue_cycle",),
         "characteristic": ("characteristic_roots", "without_delays"),
         "cycles": ("limit_cycle",),

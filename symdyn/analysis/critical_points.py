@@ -15,12 +15,14 @@ Theory, 3rd ed. (2004), sections 3.3, 3.5 and 10.2; Gantmacher, The Theory of Ma
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+from sympy.polys.domains import ZZ
 
 from symdyn.analysis.conservation import exact_integrals
 from symdyn.analysis.effort import Effort
@@ -102,11 +104,11 @@ class CriticalSystem:
             return []
         c = self._characteristic
         hurwitz = [
-            [c[2 * j - i + 1] if 0 <= 2 * j - i + 1 <= size else self.ring.zero for j in range(size - 1)]
+            [c[2 * j - i + 1] if 0 <= 2 * j - i + 1 <= size else c[0].ring.zero for j in range(size - 1)]
             for i in range(size - 1)
         ]
         found = []
-        for z in self._zeros(self._determinant(hurwitz), span):
+        for z in self._zeros(self._determinant(hurwitz).set_ring(self.ring), span):
             for frequency in self._crossing(z):
                 found.append(CriticalZero(*_floats(z), frequency))
         return found
@@ -125,7 +127,8 @@ class CriticalSystem:
 
     def _determinant(self, rows: list[list[Any]]) -> Any:
         """By minors of the first rows, each once."""
-        minors = {0: self.ring.one}
+        ring = rows[0][0].ring
+        minors = {0: ring.one}
         for row in rows:
             following: dict[int, Any] = {}
             for taken, minor in minors.items():
@@ -135,13 +138,16 @@ class CriticalSystem:
                         term = entry * minor
                         sign = (taken >> j).bit_count() % 2
                         key = taken | 1 << j
-                        following[key] = following.get(key, self.ring.zero) + (-term if sign else term)
+                        following[key] = following.get(key, ring.zero) + (-term if sign else term)
             minors = {k: p for k, p in following.items() if p}
-        return minors.get((1 << len(rows)) - 1, self.ring.zero)
+        return minors.get((1 << len(rows)) - 1, ring.zero)
 
     @cached_property
     def _scaled_jacobian(self) -> tuple[list[list[Any]], Any]:
-        """The Jacobian times a common denominator of the right-hand sides, and that; where these vanish."""
+        """The Jacobian times a common denominator of the right-hand sides, and that; where these vanish.
+
+        The coefficients are whole numbers: products of fractions would be reduced term by term.
+        """
         common: dict[Any, int] = {}
         for powers in self.system.powers:
             for factor, k in powers.items():
@@ -155,22 +161,28 @@ class CriticalSystem:
         product = self.ring.one
         for factor, k in common.items():
             product = self._product(product, factor**k)
-        return rows, product
+        scale = math.lcm(*(int(c.denominator) for row in (*rows, [product]) for p in row for c in p.itercoeffs()))
+        whole = self.ring.clone(domain=ZZ)
+        return [[p.mul_ground(scale).set_ring(whole) for p in row] for row in rows], product.mul_ground(scale).set_ring(whole)
 
     @cached_property
     def _characteristic(self) -> list[Any]:
         r"""Coefficients of :math:`\lambda^n + c_1 \lambda^{n-1} + ...` of the scaled Jacobian (Faddeev, Leverrier)."""
-        rows, _ = self._scaled_jacobian
-        n, size = self.n, self.n - len(self.integrals)
-        found = [self.ring.one]
-        power = [[self.ring.one if i == j else self.ring.zero for j in range(n)] for i in range(n)]
+        rows, common = self._scaled_jacobian
+        n, size, ring = self.n, self.n - len(self.integrals), common.ring
+        found = [ring.one]
+        power = [[ring.one if i == j else ring.zero for j in range(n)] for i in range(n)]
         for k in range(1, size + 1):
+            columns = list(zip(*power, strict=True))
             product = [
-                [sum((self._product(rows[i][m], power[m][j]) for m in range(n)), self.ring.zero) for j in range(n)]
-                for i in range(n)
+                [
+                    sum((self._product(p, q) for p, q in zip(row, column, strict=True) if p and q), ring.zero)
+                    for column in columns
+                ]
+                for row in rows
             ]
-            trace = sum((product[i][i] for i in range(n)), self.ring.zero)
-            found.append(trace.mul_ground(self.ring.domain(-1) / k))
+            trace = sum((product[i][i] for i in range(n)), ring.zero)
+            found.append((-trace).quo_ground(k))  # k divides every trace of whole numbers
             power = [[product[i][j] + (found[-1] if i == j else 0) for j in range(n)] for i in range(n)]
         return found
 

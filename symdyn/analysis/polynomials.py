@@ -46,13 +46,25 @@ class PolynomialSystem:
     denominators: list[Any]
     powers: list[dict[Any, int]]
 
-    def value(self, row: int, point: Sequence[Any]) -> Any:
-        """The right-hand side `row` at rational numbers; None where it has a pole."""
-        at = list(zip(self.ring.gens, point, strict=True))
+    def value(self, row: int, point: Sequence[int]) -> Any:
+        """The right-hand side `row` at whole numbers, a rational number; None where it has a pole."""
         under = QQ(1)
         for factor, n in self.powers[row].items():
-            under *= factor.evaluate(at) ** n
-        return self.numerators[row].evaluate(at) / under if under else None
+            under *= _value(factor, point) ** n
+        return _value(self.numerators[row], point) / under if under else None
+
+
+def _value(p: Any, point: Sequence[int]) -> Any:
+    """A polynomial at whole numbers, in whole numbers over the common denominator of the coefficients."""
+    common = math.lcm(*(int(c.denominator) for c in p.itercoeffs()))
+    total = 0
+    for monomial, c in p.iterterms():
+        term = int(c.numerator) * (common // int(c.denominator))
+        for x, n in zip(point, monomial, strict=True):
+            if n:
+                term *= x**n
+        total += term
+    return QQ(total, common)
 
 
 def exact(value: float | sp.Expr) -> Any:

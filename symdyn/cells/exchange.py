@@ -90,7 +90,28 @@ class Exchange(ABC):
         >>> cell.exchange().transfer([0.0]).real.round(4).ravel()  # without influx: -2 pi d2/tau
         array([-2.5133])
         """
-        return -self.gain[:, None] * np.linalg.solve(self.bulk(lambdas), np.diag(self.uptake).astype(complex))
+        return self._inflow(self.bulk(lambdas))
+
+    def at_rest(self) -> tuple[np.ndarray, np.ndarray]:
+        """Bulk and transfer at growth rate zero: what a steady state is made of.
+
+        Returns
+        -------
+        W, T : (S m, S m) arrays
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> cell = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0, 0)], secreted="v", influx=0, efflux=0.2,
+        ...     kinetics=sd.ODESystem.from_text("v' = 1 - v"), parameters={"D": 1, "tau": 0.5})
+        >>> [found.round(4).tolist() for found in cell.exchange().at_rest()]
+        [[[0.3338]], [[-2.5133]]]
+        """
+        bulk = self.bulk(np.zeros(1))
+        return bulk[0].real, self._inflow(bulk)[0].real
+
+    def _inflow(self, bulk: np.ndarray) -> np.ndarray:
+        return -self.gain[:, None] * np.linalg.solve(bulk, np.diag(self.uptake).astype(complex))
 
     def characteristic(self, lambdas: np.ndarray, jacobian: np.ndarray) -> np.ndarray:
         r"""A holomorphic function that vanishes at the eigenvalues of the coupled cells and bulk.

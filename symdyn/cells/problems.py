@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache, partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -46,7 +46,7 @@ class WallExchange:
         self.nodes = matrices[0].M.shape[0]
         self.bulks = [slice(cells + k * self.nodes, cells + (k + 1) * self.nodes) for k in range(len(matrices))]
         self.size = cells + len(matrices) * self.nodes
-        self._solvers: dict[float, list[tuple]] = {}
+        self._solvers = lru_cache(maxsize=KEPT)(partial(_eliminations, matrices))
         self._lock = threading.Lock()
         self._modes: ExchangeModes | None = None
 
@@ -65,17 +65,7 @@ class WallExchange:
     def solver(self, c: float) -> list[tuple]:
         """Factorisations that `solve` needs for a coefficient; those used last are kept and shared by all threads."""
         with self._lock:
-            found = self._solvers.pop(c, None)
-            if found is None:
-                found = []
-                for e in self.matrices:
-                    lu = factorise(e.tau * e.M + c * e.A)
-                    spread = lu.solve(c * e.B.toarray())
-                    found.append((lu, spread, np.linalg.inv(np.diag(1 + c * e.loss) - c * (e.C @ spread))))
-                while len(self._solvers) >= KEPT:
-                    self._solvers.pop(next(iter(self._solvers)))
-            self._solvers[c] = found
-            return found
+            return self._solvers(c)
 
     def solve(self, c: float, r: np.ndarray, out: np.ndarray) -> None:
         """Fill `out` (size,) with the y of :math:`(1 - cL) y = r`."""
@@ -110,6 +100,16 @@ class WallExchange:
         return [factorise(e.A).solve(np.asarray(e.B @ u[p])) for e, p in zip(self.matrices, self.secreted, strict=True)]
 
 
+def _eliminations(matrices: list[BulkMatrices], c: float) -> list[tuple]:
+    """Of each species the factors of its bulk, the bulk for a unit of each secreted state, and the inverse for those."""
+    found = []
+    for e in matrices:
+        lu = factorise(e.tau * e.M + c * e.A)
+        spread = lu.solve(c * e.B.toarray())
+        found.append((lu, spread, np.linalg.inv(np.diag(1 + c * e.loss) - c * (e.C @ spread))))
+    return found
+
+
 class ColonyProblem(SplitProblem):
     """One colony: the states of the cells, then each species of the bulk at the nodes.
 
@@ -132,18 +132,6 @@ class ColonyProblem(SplitProblem):
     def rates(self, y: np.ndarray, t: float, out: np.ndarray) -> np.ndarray:
         self.exchange.apply(y, out)
         out[self.cells] += self.kinetics.rates(y[self.cells])
-        return out
-
-    def forward(self, y: np.ndarray, t: float, out: np.ndarray) -> np.ndarray:
-        out[...] = y
-        return out
-
-    def back(self, z: np.ndarray, t: float, out: np.ndarray) -> np.ndarray:
-        out[...] = z
-        return out
-
-    def difference(self, z: np.ndarray, out: np.ndarray) -> np.ndarray:
-        out[...] = z
         return out
 
     def nonlinear(self, z: np.ndarray, t: float, out: np.ndarray, y: np.ndarray | None = None) -> np.ndarray:

@@ -69,8 +69,8 @@ def steady_state(values: CellValues, exchange: Exchange, guess: np.ndarray | Non
     SymdynError
         If no steady state is found, and where the asymptotic theory has none: where signals decay within the cells' radius.
     """
-    _check_bulk(values, exchange)
-    coupled = exchange.transfer(np.zeros(1))[0].real
+    resistance, coupled = exchange.at_rest()
+    _check_bulk(values, resistance)
     alone = -np.diag(2 * np.pi * (values.efflux / values.delay[:, None]).ravel())
     if guess is not None:
         start = np.asarray(guess, float).ravel()
@@ -96,10 +96,10 @@ def steady_state(values: CellValues, exchange: Exchange, guess: np.ndarray | Non
     )
 
 
-def _check_bulk(values: CellValues, exchange: Exchange) -> None:
+def _check_bulk(values: CellValues, resistance: np.ndarray) -> None:
     """Refuse a bulk without response, or with one of the wrong sign: the matrix is a resistance, with positive eigenvalues."""
-    resistance = np.linalg.eigvals(exchange.bulk(np.zeros(1))[0]).real
-    if not resistance.min() > 1e-13 * resistance.max():
+    found = np.linalg.eigvals(resistance).real
+    if not found.min() > 1e-13 * found.max():
         reach = float(np.sqrt(values.diffusion.min()))
         raise SymdynError(
             f"the theory of small cells holds where signals reach beyond the cells, and here they reach {reach:.3g} = sqrt(D) "

@@ -8,7 +8,7 @@ theirs: the exponents of unknown units are the unknowns of linear equations, and
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -19,10 +19,10 @@ from sympy.core.relational import Relational
 from symdyn.declaration import expression, name_of
 from symdyn.discover.terms import one_of_each
 from symdyn.errors import ParseError, RecoveryError
-from symdyn.inference.kinds import kind_of, right_sides
 from symdyn.parsing import parse_expression
 from symdyn.registry import suggest
 from symdyn.system import System
+from symdyn.system.contents import PARTS
 
 __all__ = ["Analysis", "SystemUnits", "Unit", "consistent_terms", "read_unit", "unit_text"]
 
@@ -237,16 +237,16 @@ class SystemUnits:
 
     Parameters
     ----------
-    system : ODESystem or DiscreteSystem
-        Decimal numbers in its equations may have any unit, as a rate constant written as a number does; whole numbers and
-        fractions have none.
+    system : System
+        Of rates of change, next values or reactions.  Decimal numbers in its equations may have any unit, as a rate constant
+        written as a number does; whole numbers and fractions have none.
     units : mapping of Symbol or str to unit
         See `read_unit`; what has no entry takes the unit it needs.
 
     Raises
     ------
     RecoveryError
-        If a unit cannot be read, or the units contradict the equations.
+        If a unit cannot be read, the units contradict the equations, or the system has other ones.
 
     Examples
     --------
@@ -264,20 +264,34 @@ class SystemUnits:
         self.given = {name_of(key): read_unit(unit) for key, unit in units.items()}
         self._system = system
         analysis = Analysis(self.given)
-        stepwise = kind_of(system).stepwise
-        for state, side in zip(system.states, right_sides(system), strict=True):
-            rate = analysis.form(state) if stepwise else _over(analysis.form(state), analysis.form(system.time))
-            analysis.equal([rate, analysis.form(_opened(side))])
+        for what, unit, side in _demanded(system, analysis):
+            form = analysis.form(_opened(side))
+            if unit is not None:
+                analysis.equal([unit, form])
             if not analysis.agrees():
                 raise RecoveryError(
-                    f"the units contradict the equation of {state}, whose right-hand side is {side} ({_written(self.given)}); "
+                    f"the units contradict the equation of {what}, whose right-hand side is {side} ({_written(self.given)}); "
                     "a whole number has no unit: write a rate as a parameter, or correct the units"
                 )
         self.units: dict[str, Unit] = dict(self.given)
         for e in (*system.states, system.time, *system.parameters, *one_of_each(system.unknowns)):
-            unit = analysis.determined(analysis.form(e))
-            if unit is not None:
-                self.units[name_of(e)] = unit
+            found = analysis.determined(analysis.form(e))
+            if found is not None:
+                self.units[name_of(e)] = found
+
+    def unit_of(self, e: sp.Expr) -> Unit | None:
+        """The unit of another expression of the system, or None if it is not determined.
+
+        Raises
+        ------
+        RecoveryError
+            If its terms have different units.
+        """
+        analysis = Analysis(self.units)
+        form = analysis.form(_opened(e))
+        if not analysis.agrees():
+            raise RecoveryError(f"the units contradict {e} ({_written(self.units)})")
+        return analysis.determined(form)
 
     def check_names(self, constants: Iterable[sp.Symbol]) -> None:
         """Refuse units of what is neither in the system nor one of the constants of the library.
@@ -300,6 +314,26 @@ class SystemUnits:
     def allows(self, term: sp.Expr) -> bool:
         """Whether a term does not contradict itself; decimal numbers in it may have any unit."""
         return _allows(self.units, _opened(term))
+
+
+def _demanded(system: System, analysis: Analysis) -> Iterator[tuple[Any, Form | None, sp.Expr]]:
+    """What each right-hand side is that of, the unit that it must have (None where it is 0), and itself."""
+    if other := [
+        PARTS[part] for part in PARTS if part in system.parts & {"fields", "kinetics", "rules", "offspring", "delays"}
+    ]:
+        raise RecoveryError(f"units are those of rates of change, next values and reactions; this system has {other[0]}")
+    time = analysis.form(system.time)
+    for state, side in zip(system.states, system.map or (), strict=system.map is not None):
+        yield state, analysis.form(state), side
+    for state, side in zip(system.states, system.drift or (), strict=system.drift is not None):
+        yield state, None if state in system.algebraic else _over(analysis.form(state), time), side
+    if system.diffusion is not None:
+        for k, state in enumerate(system.states):
+            for side in system.diffusion.row(k):
+                if side != 0:  # increments of Wiener processes grow as the root of time
+                    yield f"the noise of {state}", _times(analysis.form(state), time, Fraction(-1, 2)), side
+    for k, side in enumerate(system.propensities or ()):
+        yield f"the propensity of reaction {k + 1}", _over({}, time), side
 
 
 def _opened(e: sp.Expr) -> sp.Expr:

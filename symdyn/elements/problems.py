@@ -3,7 +3,7 @@ r"""Fields on elements as a problem for `symdyn.integration.integrate`: what is 
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,10 @@ __all__ = ["ElementProblem"]
 
 #: Factorisations that are kept.
 KEPT = 8
+
+
+def _factors(mass: Any, matrix: Any, c: float) -> Any:
+    return splu(sps.csc_matrix(mass - c * matrix))
 
 
 class ElementProblem(SplitProblem):
@@ -38,31 +42,14 @@ class ElementProblem(SplitProblem):
         self.blocks = [slice(k * forms.cells, (k + 1) * forms.cells) for k in range(forms.fields)]
         self.matrix = forms.linear(0.0, self.p)
         self._lock = threading.Lock()
-        self._factors: OrderedDict[float, Any] = OrderedDict()
+        self._factors = lru_cache(maxsize=KEPT)(partial(_factors, forms.mass, self.matrix))
 
     def _factor(self, c: float) -> Any:
         with self._lock:
-            if c not in self._factors:
-                self._factors[c] = splu(sps.csc_matrix(self.forms.mass - c * self.matrix))
-                if len(self._factors) > KEPT:
-                    self._factors.popitem(last=False)
-            self._factors.move_to_end(c)
-            return self._factors[c]
+            return self._factors(c)
 
     def rates(self, y: np.ndarray, t: float, out: np.ndarray) -> np.ndarray:
         out[...] = self._factor(0.0).solve(self.forms.right(y, t, self.p))
-        return out
-
-    def forward(self, y: np.ndarray, t: float, out: np.ndarray) -> np.ndarray:
-        out[...] = y
-        return out
-
-    def back(self, z: np.ndarray, t: float, out: np.ndarray) -> np.ndarray:
-        out[...] = z
-        return out
-
-    def difference(self, z: np.ndarray, out: np.ndarray) -> np.ndarray:
-        out[...] = z
         return out
 
     def nonlinear(self, z: np.ndarray, t: float, out: np.ndarray, y: np.ndarray | None = None) -> np.ndarray:

@@ -109,7 +109,7 @@ class CrossValidation:
     __repr__ = __str__
 
 
-def cross_validate(fit: Fit, folds: int | None = None, *, by: str = "time", seed: int = 0) -> CrossValidation:
+def cross_validate(fit: Fit, folds: int | None = None, *, by: str = "time", seed: int | None = None) -> CrossValidation:
     r"""Foretell every fold of the data by a fit to the others: :math:`\sum_i \log p(y_i\,|\,\hat\theta_{-f(i)})`.
 
     All fits begin at the fit to all data, with its priors and bounds, and are climbed at once, in lanes; scales of noise that
@@ -127,8 +127,8 @@ def cross_validate(fit: Fit, folds: int | None = None, *, by: str = "time", seed
         What stays together: blocks of neighbouring times, as many in each trajectory, which ask for interpolation and, at the
         end, for a forecast; trajectories or conditions, which ask for experiments that were not made; or nothing, where
         neighbours in time tell what is left out.
-    seed : int
-        Of the order in which trajectories, conditions and measurements come to folds.
+    seed : int, optional
+        Of the order in which measurements, or several trajectories or conditions a fold, come to folds; 0 unless given.
 
     Returns
     -------
@@ -137,8 +137,8 @@ def cross_validate(fit: Fit, folds: int | None = None, *, by: str = "time", seed
     Raises
     ------
     RecoveryError
-        If there are fewer groups than folds, or without a fold the data and priors do not determine a value that is fitted,
-        such as the initial value of a trajectory or the scale of the noise of a column.
+        If there are fewer groups than folds, for a seed where nothing is drawn, or if without a fold the data and priors do
+        not determine a value that is fitted, such as the initial value of a trajectory or the scale of the noise of a column.
 
     References
     ----------
@@ -161,8 +161,11 @@ def cross_validate(fit: Fit, folds: int | None = None, *, by: str = "time", seed
     if fit.windows > 1:
         raise RecoveryError(f"the fit has {fit.windows} windows for a trajectory; cross-validate one with windows=1")
     check_whole(2, folds=folds)
+    if seed is not None and (by == "time" or (folds is None and by != "measurement")):
+        what = "blocks of times" if by == "time" else f"one fold for each {by}"
+        raise RecoveryError(f"seed has no effect on {what}; leave it out")
     check_whole(0, seed=seed)
-    place, count = _folds(problem, folds, by, np.random.default_rng(seed))
+    place, count = _folds(problem, folds, by, np.random.default_rng(seed or 0))
     seen = problem.cut.values
     kept = np.repeat(seen[None], count, axis=0)
     kept[np.arange(count)[:, None, None, None] == place] = np.nan

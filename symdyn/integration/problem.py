@@ -56,7 +56,7 @@ class Problem(ABC):
 
 
 class SplitProblem(Problem):
-    r"""Rates with a linear part, :math:`\dot z = L z + N(z, t)`, in variables z of their own.
+    r"""Rates with a linear part, :math:`\dot z = L z + N(z, t)`, in variables z of their own or those of the state.
 
     Attributes
     ----------
@@ -79,17 +79,20 @@ class SplitProblem(Problem):
     factorised: bool = False
     eigenvalues: np.ndarray | None = None
 
-    @abstractmethod
     def forward(self, y: np.ndarray, t: float, out: np.ndarray) -> np.ndarray:
-        """The variables z (modes,) of a state (size,) at time t."""
+        """The variables z (modes,) of a state (size,) at time t: the state itself, unless a problem says otherwise."""
+        out[...] = y
+        return out
 
-    @abstractmethod
     def back(self, z: np.ndarray, t: float, out: np.ndarray) -> np.ndarray:
         """The state (size,) of z (modes,) at time t."""
+        out[...] = z
+        return out
 
-    @abstractmethod
     def difference(self, z: np.ndarray, out: np.ndarray) -> np.ndarray:
         """The difference (size,) of two states whose z differ by z, at one time."""
+        out[...] = z
+        return out
 
     @abstractmethod
     def nonlinear(self, z: np.ndarray, t: float, out: np.ndarray, y: np.ndarray | None = None) -> np.ndarray:

@@ -129,9 +129,11 @@ def global_sensitivities(
         raise DeclarationError("second_order has no effect on Morris's design; leave it out, or take design='sobol'")
     if not isinstance(parameters, Mapping):
         raise DeclarationError(f"parameters is {parameters!r}; expected a mapping from names to ranges or distributions")
-    laws = {
-        lookup(k, (*system.parameters, *system.states), "parameter or state"): _law(k, v) for k, v in parameters.items()
-    }  # fmt: skip
+    named = [lookup(k, (*system.parameters, *system.states), "parameter or state") for k in parameters]
+    if twice := [s for s in named if named.count(s) > 1]:
+        raise DeclarationError(f"parameters names {twice[0]} twice; leave one out")
+    # by name, so that the order in which they are given changes no number
+    laws = dict(sorted(((s, _law(s, v)) for s, v in zip(named, parameters.values(), strict=True)), key=lambda law: law[0].name))
     if options.get("reduce") is not None:
         raise DeclarationError("reduce leaves no runs to compare; leave it out, or reduce other dimensions in outputs={...}")
     if len(laws) < 2:
@@ -143,14 +145,13 @@ def global_sensitivities(
             raise DeclarationError(f"the distribution of {s} has values that are not finite; truncate it")
     starts = {s: v for s, v in lanes.items() if s in system.states}
     given = {lookup(k, system.states, "state"): v for k, v in (initial or {}).items()}
-    if twice := [s for s in given if s in starts]:
-        raise DeclarationError(f"{twice[0]} is in initial and varies; leave one out")
+    if both := [s for s in given if s in starts]:
+        raise DeclarationError(f"{both[0]} is in initial and varies; leave one out")
     run = simulate(
         system, t, parameters={s: v for s, v in lanes.items() if s not in starts}, initial={**given, **starts},
         **{"progress": False, **options},
     )  # fmt: skip
     found: dict[str, Any] = {}
-    names = [s.name for s in laws]
     for name, output in _outputs(system, run, outputs, len(shares)).items():
         runs = output.transpose("trajectory", ...).values.astype(float).reshape(len(shares), -1)
         if design == "sobol":
@@ -163,10 +164,11 @@ def global_sensitivities(
         for what, table in tables.items():
             over = ("parameter", "other")[: table.ndim - 1]
             found[f"{name}_{what}"] = ((*over, *rest), table.reshape(*table.shape[:-1], *shape))
-    coordinates: dict[str, Any] = {"parameter": names, **({"other": names} if second_order else {})}
+    over_laws = ("parameter", "other") if second_order else ("parameter",)
+    coordinates: dict[str, Any] = {d: [s.name for s in laws] for d in over_laws}
     coordinates |= {str(d): run.coords[d] for d in run.dims if d != "trajectory" and d in run.coords}
     attributes = {"design": design, "samples": count, "simulations": len(shares), "seed": seed, "system": str(system)}
-    return xr.Dataset(found, coordinates, attributes)
+    return xr.Dataset(found, coordinates, attributes).sel({d: [s.name for s in named] for d in over_laws})
 
 
 def _law(name: Any, given: Any) -> Callable[[np.ndarray], np.ndarray]:

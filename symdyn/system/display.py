@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import cached_property
 from html import escape
 from itertools import islice
+from typing import Any
 
 import sympy as sp
 
@@ -102,17 +103,43 @@ class Displayed(Beginning):
         lines += [f"  {text}" for text in dict.fromkeys(str(n.network) for n in self.networks)]
         return "\n".join(lines)
 
+    def latex(self) -> str:
+        r"""All equations, events and histories in LaTeX, also as ``sympy.latex(system)``.
+
+        Returns
+        -------
+        str
+            An ``aligned`` environment of amsmath, to be put between dollar signs or into an ``equation``.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> print(sd.ODESystem.from_text("x' = a*x - y^2; y' = x/y").latex())
+        \begin{aligned}
+        \dot{x} &= a x - y^{2} \\
+        \dot{y} &= \frac{x}{y}
+        \end{aligned}
+        """
+        rows = [*map(_aligned, self.equations()), *self._further_rows(_plain)]
+        return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
+
+    def _latex(self, printer: Any) -> str:
+        return self.latex()
+
+    def _further_rows(self, words: Callable[[str], str] = str) -> list[str]:
+        """Events as text, in notebooks as it is: there no character but a brace means anything within a text."""
+        rows = [rf"\text{{{words(str(e))}}} &" for e in self.events]
+        return rows + [rf"{sp.latex(s)}({sp.latex(self.time)} \le 0) &= {sp.latex(e)}" for s, e in self.history.items()]
+
     def _repr_latex_(self) -> str:
         if len(self.states) > MANY or sum(1 for _ in islice(dag.nodes(self.expressions), LARGE)) == LARGE:
             rows = [rf"& \text{{{len(self.states)} equations, which print shows}}"]
         else:
             equations = self.equations()
-            rows = [f"{e.left_latex} &{e.join_latex} {e.right_latex}" for e in equations[:SHOWN]]
+            rows = [*map(_aligned, equations[:SHOWN])]
             if len(equations) > SHOWN:
                 rows.append(rf"& \;\,\vdots \quad \text{{({len(equations)} equations in all)}}")
-        rows += [rf"\text{{{e}}} &" for e in self.events]
-        rows += [rf"{sp.latex(s)}({self.time} \le 0) &= {sp.latex(e)}" for s, e in self.history.items()]
-        return r"$\displaystyle \begin{aligned}" + r" \\ ".join(rows) + r"\end{aligned}$"
+        return r"$\displaystyle \begin{aligned}" + r" \\ ".join([*rows, *self._further_rows()]) + r"\end{aligned}$"
 
     def _repr_html_(self) -> str:
         known = {**self.defaults, **self.initial, **self.history}
@@ -127,6 +154,16 @@ class Displayed(Beginning):
         return (
             f"<div><b>{type(self).__name__}</b><div>{escape(self._repr_latex_())}</div>{body}{html.methods(type(self))}</div>"
         )
+
+
+def _aligned(e: Equation) -> str:
+    return f"{e.left_latex} &{e.join_latex} {e.right_latex}"
+
+
+def _plain(text: str) -> str:
+    """Text within formulas of LaTeX, where characters mean themselves."""
+    marks = {**{c: f"\\{c}" for c in "_&%$#{}"}, "^": r"\^{}", "<": "$<$", ">": "$>$"}
+    return "".join(marks.get(c, c) for c in text)
 
 
 def _formula(e: sp.Expr) -> str:

@@ -180,7 +180,7 @@ def test_guess_of_another_kind(guess):
         found(values(1, 0.5), guess)
 
 
-@pytest.mark.parametrize("d", [1e-12, 1e-3, 0.05**2 * np.exp(2 * np.euler_gamma) / 4 * 0.995])
+@pytest.mark.parametrize("d", [1e-30, 1e-12, 1e-3, 0.05**2 * np.exp(2 * np.euler_gamma) / 4 * 0.995])
 def test_signals_that_end_within_the_cells_are_refused(d):
     r"""Where 1 + 2 pi nu G = nu log(2 exp(-gamma) sqrt(D)/epsilon) + nu D/d1 vanishes, what cells secrete would not end."""
     with pytest.raises(SymdynError, match=r"holds where signals reach beyond the cells, .* from cells of radius 0.05"):

@@ -115,6 +115,8 @@ def test_what_is_refused():
         ({"by": "day"}, "by is 'day'"), ({"folds": 20}, "12 times, fewer than the 20 folds"),
         ({"by": "condition"}, "the fit has no conditions"), ({"by": "trajectory"}, "1 trajectories, too few for 2 folds"),
         ({"folds": 13, "by": "measurement"}, "12 measurements, fewer than the 13 folds"),
+        ({"seed": 1}, "seed has no effect on blocks of times"),
+        ({"by": "trajectory", "seed": 1}, "seed has no effect on one fold for each trajectory"),
     ):  # fmt: skip
         with pytest.raises(RecoveryError, match=message):
             fit.cross_validate(**options)

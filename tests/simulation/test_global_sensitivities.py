@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import sympy as sp
+import xarray as xr
 from scipy import stats
 
 import symdyn as sd
@@ -57,6 +59,16 @@ def test_shares_are_those_of_salib():
         np.testing.assert_allclose(ours[f"x_{mine}"], np.asarray(theirs[name], float), rtol=1e-7)
 
 
+@pytest.mark.parametrize("design", ["sobol", "morris"])
+def test_the_order_of_the_parameters_changes_no_number(design):
+    pairs = {"second_order": True} if design == "sobol" else {}
+    first = sd.global_sensitivities(ISHIGAMI, [0, 1], CUBE, samples=16, design=design, **pairs)
+    other = sd.global_sensitivities(ISHIGAMI, [0, 1], dict(reversed(CUBE.items())), samples=16, design=design, **pairs)
+    assert list(other.parameter.values) == ["c", "b", "a"]
+    turned = {d: first[d][::-1] for d in ("parameter", "other") if d in first.coords}
+    xr.testing.assert_identical(other, first.sel(turned))
+
+
 def test_distributions_initial_values_and_functions_of_runs():
     """x(1) = x(0) + 2 k with normal laws of the deviations 3 and 2: shares 9/25 and 16/25; of x(0) alone Morris's effects."""
     system = sd.DiscreteSystem.from_text("x[t+1] = x + 2*k; k = 1; x(0) = 0")
@@ -101,6 +113,7 @@ def test_discrete_distributions_stay_in_their_support():
         ({"parameters": {"a": 2, "b": (0, 1)}}, "the range of a is 2; expected"),
         ({"parameters": {"a": stats.norm([0, 1], 1), "b": (0, 1)}}, "the distribution of a is one of arrays"),
         ({"parameters": {"z": (0, 1), "b": (0, 1)}}, "'z' is not a parameter or state"),
+        ({"parameters": {"a": (0, 1), sp.Symbol("a"): (0, 1)}}, "parameters names a twice"),
         ({"samples": 100}, "expected a power of 2"),
         ({"design": "fast"}, "design is 'fast'"),
         ({"design": "morris", "second_order": True}, "second_order has no effect"),

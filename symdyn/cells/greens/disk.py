@@ -18,6 +18,8 @@ __all__ = ["DiskGreens"]
 #: Largest number of terms, reached by pairs of points within 1/1000 of the radius from the wall: beyond, what is left out
 #: is of the order of |phi/TERMS|^2.
 TERMS = 20_000
+#: Decay, in lengths of the signal along the way by the wall, after which nothing is left of it in double precision.
+FADED = 745
 #: Largest size of the table of Bessel functions, in numbers (complex: 64 MB).
 CHUNK = 4_000_000
 
@@ -99,6 +101,13 @@ class DiskGreens(Greens):
             return
         same = x is y
         (r, s), (rho, sigma) = ((np.hypot(*z.T), np.arctan2(z[:, 1], z[:, 0])) for z in (x, y))
+        reaching = np.flatnonzero(phi.real * (2 - r.max() - rho.max()) < FADED)
+        if reaching.size < phi.size:
+            part = out[reaching]
+            if reaching.size:
+                DiskGreens._add_reflections(part, x, y, phi[reaching])
+            out[reaching] = part
+            return
         count = _orders(x, y, phi)
         n = np.arange(count + 1)[:, None]
         # remainder of the truncated series, from its closed form: the same for all phi

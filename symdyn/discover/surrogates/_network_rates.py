@@ -15,10 +15,10 @@ from symdyn.discover.surrogates._term_networks import TermNetworks
 from symdyn.inference.data import Observations
 from symdyn.system import System
 
-__all__ = ["NetworkRates", "Units"]
+__all__ = ["NetworkRates", "Scales"]
 
 
-class Units(NamedTuple):
+class Scales(NamedTuple):
     """Of states (n,): centre, spread and rate of change; of terms: middle and spread of arguments, and sizes that matter."""
 
     centre: Any
@@ -51,7 +51,7 @@ class NetworkRates:
         """NetworkRates of change (n,)."""
         return self._drift(time[None], y, self._terms.parameters(s), self.terms(d, s, time, y)[1])
 
-    def units(self, observed: Observations) -> Units:
+    def units(self, observed: Observations) -> Scales:
         """Units along the data, where free parameters are 1."""
         centre, size, rate = _scales(self.system, observed)
         parameters = np.asarray(self._terms.parameters(jnp.zeros(self._terms.size)))
@@ -62,7 +62,7 @@ class NetworkRates:
         moved = np.abs(np.asarray(moved))
         moved = np.where(np.isfinite(moved) & (moved > 1e-12), moved, 0.0)
         reach = [max((rate[i] / s for i, s in enumerate(c) if s > 0), default=1.0) for c in moved.T]
-        return Units(centre, size, rate, *self._terms.shared(middle, spread, np.array(reach)))
+        return Scales(centre, size, rate, *self._terms.shared(middle, spread, np.array(reach)))
 
     def _argument_scales(self, observed: Observations, parameters: Any, centre: Any) -> tuple[np.ndarray, np.ndarray]:
         """Middle and spread of every argument of an unknown term."""

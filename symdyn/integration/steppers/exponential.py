@@ -3,6 +3,7 @@ r"""Exponential Runge-Kutta methods: what is linear and diagonal exactly."""
 from __future__ import annotations
 
 import math
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -155,17 +156,10 @@ class ExponentialStepper(SplitStepper):
             self.half, self.half_rate, self.single = self.rows(3)
         self.derivatives: TimeDerivatives | None = None
         self.inner: TimeDerivatives | None = None
-        self._kept: dict[float, Coefficients] = {}
-
-    def coefficients(self, h: float) -> Coefficients:
-        """Those of a length; the lengths used last are kept."""
-        found = self._kept.pop(h, None)
-        if found is None:
-            found = Coefficients(self.scheme, self.eigenvalues, h, corrected=self.problem.corrected)
-            while len(self._kept) >= KEPT:
-                self._kept.pop(next(iter(self._kept)))
-        self._kept[h] = found
-        return found
+        #: Those of a length; the lengths used last are kept.
+        self.coefficients = lru_cache(maxsize=KEPT)(
+            partial(Coefficients, scheme, self.eigenvalues, corrected=problem.corrected)
+        )
 
     def start(self, y: np.ndarray, t: float) -> None:
         super().start(y, t)

@@ -80,9 +80,9 @@ def draw(frame: pd.DataFrame, path: Path) -> None:
         for ax, name in zip(axes, COUNTED, strict=True):
             for method in (m for m in METHODS if (found["method"] == m).any()):
                 own = found[found["method"] == method]
-                case = [f"{n:.0%}, {d:.0%}" for n, d in zip(own["noise"], own["dropped"], strict=True)]
+                case = [f"{n:.0%}\n{d:.0%}" for n, d in zip(own["noise"], own["dropped"], strict=True)]
                 ax.plot(case, own[name], "o-", label=method)
-            ax.set(title=name, xlabel="noise, points dropped", ylim=(0, ODES + 1))
+            ax.set(title=name, xlabel="noise; points dropped", ylim=(0, ODES + 1))
         axes[0].set_ylabel(f"systems of {ODES}")
         axes[-1].legend(fontsize="small")
         figure.savefig(path, dpi=150)

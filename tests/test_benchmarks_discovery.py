@@ -13,7 +13,17 @@ import pytest
 import sympy as sp
 
 import symdyn as sd
-from benchmarks.discovery import calibration, goals, odebench, odebench_rows, repairs, scores, suite
+from benchmarks.discovery import (
+    calibration,
+    goals,
+    more_data,
+    noisy_flows,
+    odebench,
+    odebench_rows,
+    repairs,
+    scores,
+    suite,
+)
 from benchmarks.discovery import lotka_volterra as lv
 from benchmarks.discovery.lotka_volterra_peers import Law, smoothed, weak_sindy
 from benchmarks.discovery.odebench_peers import splines
@@ -269,7 +279,7 @@ def test_goals_are_ratios_of_what_was_reached():
     )
     runs = runs.assign(reconstruction=0.99, generalisation=[0.95] * 20 + [0.5] * 22)
     ratios = [r.sample.median for r in goals.whole_equations(runs)]
-    assert ratios == pytest.approx([1.0, 20 / 40, 21 / 37])  # of the 42, 40 and 37 systems that should be
+    assert ratios == pytest.approx([1.0, 20 / 40, 21 / 38])  # of the 42, 40 and 38 systems that should be
     peer = runs.head(2).assign(method="peer", generalisation=0.0)
     ratios = [r.sample.median for r in goals.whole_equations(pd.concat([runs.head(4), peer]))]
     assert ratios == pytest.approx([1.0, 1.0])  # the peer generalises nowhere
@@ -346,3 +356,27 @@ def test_rows_of_odebench_are_kept_and_a_line_that_was_cut_off_is_not(tmp_path):
     assert again.frame()["reconstruction"].tolist() == [-np.inf]
     assert path.read_bytes() == written.splitlines(keepends=True)[0]
     assert len(list(odebench_rows.missing(again, 2, 0))) == total - 1
+
+
+def test_valid_times_and_whether_they_fall():
+    truth = np.zeros((5, 2))
+    run = np.array([[0.0, 0.0], [0.2, 0.1], [0.3, 0.5], [0.0, 0.0], [np.nan, 0.0]])
+    assert more_data.valid_time(truth, run, spread=1.0, each=0.5) == 1.0  # the third is 0.58 away
+    assert more_data.valid_time(truth, run, spread=10.0, each=0.5) == 2.0  # the fifth is nowhere
+    assert more_data.valid_time(truth[:4], run[:4], spread=10.0, each=0.5) == 2.0  # all are near
+    frame = pd.DataFrame({"flow": ["a"] * 3 + ["b"] * 3, "points": [100, 1000, 10000] * 2, "valid": [1.0, 2, 2, 5, 5, 4]})
+    assert more_data.monotone(frame)["monotone"].to_dict() == {"a": True, "b": False}
+
+
+def test_noisy_flows_are_judged_by_the_terms_of_lorenz():
+    times, values, terms = noisy_flows.lorenz()
+    x, y, z = sp.symbols("x0:3")
+    assert terms == ({x, y}, {x, y, x * z}, {x * y, z})
+    assert times[-1] == 10.0
+    np.testing.assert_array_equal(values[0], [-8.0, 8.0, 27.0])
+    frame = pd.DataFrame({
+        "system": ["Lorenz", "Lorenz", "Qi"], "noise": [0.1, 0.1, 0.01], "exact": [True, False, True], "seconds": [1.0, 3.0, 2.0],
+    })  # fmt: skip
+    table = noisy_flows.summary(frame)
+    assert table.loc[("Lorenz", 0.1), ["runs", "exact", "median seconds", "goal"]].tolist() == [2, 1, 2.0, 18]
+    assert table.loc[("ten flows", 0.01), "goal"] == 8

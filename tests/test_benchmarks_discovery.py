@@ -374,9 +374,8 @@ def test_noisy_flows_are_judged_by_the_terms_of_lorenz():
     assert terms == ({x, y}, {x, y, x * z}, {x * y, z})
     assert times[-1] == 10.0
     np.testing.assert_array_equal(values[0], [-8.0, 8.0, 27.0])
-    frame = pd.DataFrame({
-        "system": ["Lorenz", "Lorenz", "Qi"], "noise": [0.1, 0.1, 0.01], "exact": [True, False, True], "seconds": [1.0, 3.0, 2.0],
-    })  # fmt: skip
+    frame = pd.DataFrame({"system": ["Lorenz", "Lorenz", "Qi"], "noise": [0.1, 0.1, 0.01], "exact": [True, False, True]})
+    frame["seconds"] = [1.0, 3.0, 2.0]
     table = noisy_flows.summary(frame)
     assert table.loc[("Lorenz", 0.1), ["runs", "exact", "median seconds", "goal"]].tolist() == [2, 1, 2.0, 18]
     assert table.loc[("ten flows", 0.01), "goal"] == 8

@@ -5,13 +5,13 @@ or :math:`\pm 1` is taken to be that, where the ratio of the evidence,
 
 .. math:: \sqrt{2\pi}\, \frac{|\theta_i|}{\sigma}\, e^{-z^2/2}
 
-with a Cauchy prior of the scale of the constant, exceeds the number of all such pairs.  A law whose constants are scaled, or
-that has the same exchange in two equations, is then known far better: errors of constants that are really one no longer add up
-along runs that pull neighbours apart.
+with a Cauchy prior of the scale of the constant, exceeds the number of all such pairs by enough to count as positive.
+A law whose constants are scaled, or that has the same exchange in two equations, is then known far better: errors of constants
+that are really one no longer add up along runs that pull neighbours apart.
 
 References
 ----------
-Dickey, Ann. Math. Stat. 42, 204 (1971).
+Dickey, Ann. Math. Stat. 42, 204 (1971); Kass, Raftery, J. Am. Stat. Assoc. 90, 773 (1995), sec. 3.2.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ from symdyn.discover.whole.fits import EquationFit, Fitter
 
 __all__ = ["Tie", "tied"]
 
+#: Twice the logarithm of a ratio of evidence that is positive.
+POSITIVE = 2.0
 #: Share of the variance of a tie below which others have taken it away.
 NOTHING = 1e-9
 
@@ -88,7 +90,7 @@ def _chosen(theta: np.ndarray, covariance: np.ndarray) -> list[Tie]:
     ties: list[Tie] = []
     theta, covariance, first = theta.copy(), covariance.copy(), covariance
     while True:
-        best, most = None, 0.0
+        best, most = None, POSITIVE
         for tie in free:
             row = tie.row(count)
             variance, size = float(row @ covariance @ row), abs(theta[tie.which])

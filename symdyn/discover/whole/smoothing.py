@@ -47,7 +47,9 @@ def smoothed(t: np.ndarray, x: np.ndarray, noise: Callable[[np.ndarray], np.ndar
             curve, freedom = _spline(t, np.log(x) if curved else x, spread)
             curve = _exponential(curve) if curved else curve
             seen = np.maximum(noise(curve(t)), least)
-        found.append((float(np.mean(((x - curve(t)) / seen) ** 2)) + 2 * freedom / len(t), curve))
+        # twice the negative logarithm of the likelihood, with Akaike's price
+        loss = float(np.sum(((x - curve(t)) / seen) ** 2 + 2 * np.log(seen)))
+        found.append((loss + 2 * freedom, curve))
     return min(found, key=lambda pair: pair[0])[1]
 
 

@@ -16,6 +16,7 @@ import xarray as xr
 from symdyn.declaration import lookup, name_of
 from symdyn.discover.units import SystemUnits, Unit, read_unit, unit_text
 from symdyn.errors import DeclarationError, RecoveryError
+from symdyn.inference.headers import split_unit
 from symdyn.optional import require
 from symdyn.system import System
 
@@ -23,8 +24,6 @@ __all__ = ["Units"]
 
 #: A number and the unit behind it.
 QUANTITY = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(.*?)\s*")
-#: A column and the unit in brackets behind its name.
-HEADER = re.compile(r"\s*(.+?)\s*(?:\[([^\[\]]*)\]|\(([^()]*)\))\s*")
 #: Factors between units are taken apart into primes up to this one; what is left counts as one.
 PRIMES = 1000
 #: Bits from which on a factor is not taken apart.
@@ -180,12 +179,11 @@ class Units:
         frame = pd.DataFrame(table)
         columns: dict[str, Any] = {}
         for header in frame.columns:
-            match = HEADER.fullmatch(str(header))
-            name, unit = (match[1], match[2] or match[3]) if match else (header, None)
+            name, unit = split_unit(str(header))
             if name in columns:
                 raise DeclarationError(f"the table has two columns {name!r}; leave one out")
             columns[name] = frame[header]
-            if unit is not None and name in self.known:
+            if unit and name in self.known:
                 try:
                     numbers = frame[header].astype(float)
                 except (TypeError, ValueError):

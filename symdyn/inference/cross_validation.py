@@ -177,14 +177,14 @@ def cross_validate(fit: Fit, folds: int | None = None, *, by: str = "time", seed
     )  # fmt: skip
     _refuse_unknown(fit, anew, fits.theta, fits.starts)
     values, _ = anew.evaluate(fits.theta, fits.starts)
-    laws, times, rows = anew.laws(kept, values), problem.times(), []
+    laws, times, rows = anew.noise.at(kept, values), problem.times(), []
     for o, (spec, (mean, parameters)) in enumerate(zip(problem.setup.observed, laws, strict=True)):
         with np.errstate(all="ignore"):
-            density = problem.scored(o, seen[None, ..., o], mean, parameters, fisher=False).value
+            density = problem.noise.scored(o, seen[None, ..., o], mean, parameters, fisher=False).value
         for v, j in zip(*np.nonzero(np.isfinite(seen[..., o])), strict=True):
             k, f = int(problem.cut.origins[v, 0]), int(place[v, j, o])
             condition = problem.setup.conditions[k] if problem.setup.conditions else ""
-            lower, upper = (np.nan, np.nan) if problem.limits is None else problem.limits[v, j, o]
+            lower, upper = (np.nan, np.nan) if problem.noise.limits is None else problem.noise.limits[v, j, o]
             measured = seen[v, j, o], lower, upper
             rows.append((f, k, condition, times[v, j], spec.name, *measured, mean[f, v, j], density[f, v, j]))
     names = ["fold", *KEYS, "measured", "lower", "upper", "expected", "log_density"]
@@ -240,7 +240,7 @@ def _refuse_noise(problem: ObservedProblem, kept: np.ndarray, by: str) -> None:
     """Refuse folds without which too few measurements are left for noise that is estimated along."""
     left = np.isfinite(kept).any(axis=(1, 2))
     for o, spec in enumerate(problem.setup.observed):
-        if spec.parameters is None and not problem.pooled and not left[:, o].all():
+        if spec.parameters is None and not problem.noise.pooled and not left[:, o].all():
             f = int(np.flatnonzero(~left[:, o])[0])
             raise RecoveryError(
                 f"the fold {f} by {by} holds every measurement of {spec.name}, without which its noise is not known; "

@@ -14,10 +14,11 @@ import sympy as sp
 from symdyn.declaration import expression, listed, lookup, name_of
 from symdyn.errors import RecoveryError
 from symdyn.inference.data import Observations, Trajectory
+from symdyn.inference.fit_setup import NoisyObservable
 from symdyn.inference.fits import Fit, observed_problem
 from symdyn.inference.information import arrow, inverse
 from symdyn.inference.noise_laws import LAWS
-from symdyn.inference.observed_problem import NoisyObservable, ObservedProblem
+from symdyn.inference.observed_problem import ObservedProblem
 from symdyn.methods.options import check_whole
 
 __all__ = ["ExperimentDesign", "design_of"]

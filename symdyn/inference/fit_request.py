@@ -16,9 +16,10 @@ from symdyn.errors import RecoveryError
 from symdyn.inference.censoring import with_limits
 from symdyn.inference.data import Observations, Trajectory, observations, typical_sizes
 from symdyn.inference.fit_problem import FitProblem
+from symdyn.inference.fit_setup import FitSetup
 from symdyn.inference.fit_symbols import IDLE, FitRequest, FitSymbols, observable_formulas
 from symdyn.inference.kinds import kind_of, plain
-from symdyn.inference.observed_problem import FitSetup, ObservedProblem
+from symdyn.inference.observed_problem import ObservedProblem
 from symdyn.inference.optimum import Optimum, find_optimum
 from symdyn.inference.stochastic_request import stochastic_problem, stochastic_system
 from symdyn.system import System

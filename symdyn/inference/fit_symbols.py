@@ -18,9 +18,9 @@ from symdyn.errors import RecoveryError
 from symdyn.inference.censoring import CENSORED_LAWS
 from symdyn.inference.data import Observations
 from symdyn.inference.fit_problem import FittedColumn
+from symdyn.inference.fit_setup import NoisyObservable, dynamics
 from symdyn.inference.guesses import read_bounds
 from symdyn.inference.noise_laws import LAWS, ScaledLaw
-from symdyn.inference.observed_problem import NoisyObservable, dynamics
 from symdyn.registry import suggest
 from symdyn.system import System
 

@@ -219,7 +219,9 @@ class Fit(FitVerbs):
         for o, spec in enumerate(problem.setup.observed):
             y, mean = cut.values[..., o], prediction.mean[..., o]
             scale = np.sqrt(spec.law.variance(mean, prediction.parameters[o]))
-            exact = np.isfinite(y) if problem.limits is None else np.isfinite(y) & np.isnan(problem.limits[..., o, 0])
+            exact = (
+                np.isfinite(y) if problem.noise.limits is None else np.isfinite(y) & np.isnan(problem.noise.limits[..., o, 0])
+            )
             for v, j in zip(*np.nonzero(exact), strict=True):
                 k = int(cut.origins[v, 0])
                 found.append(

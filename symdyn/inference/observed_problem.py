@@ -16,23 +16,19 @@ from symdyn import dag
 from symdyn.codegen.kernel import compile
 from symdyn.derive.sensitivities import Sensitivities, fresh_symbol, sensitivities
 from symdyn.errors import RecoveryError
-from symdyn.inference.censoring import censored_score
 from symdyn.inference.data import Observations, Trajectory
-from symdyn.inference.fit_problem import FitProblem, FittedColumn
+from symdyn.inference.fit_problem import FitProblem
+from symdyn.inference.fit_setup import FitSetup, NoisyObservable, dynamics
 from symdyn.inference.formulas import ArrayFormulas
-from symdyn.inference.noise_laws import LAWS, LawScore, NoiseLaw, ScaledLaw
-from symdyn.inference.problem import FEW
+from symdyn.inference.noise_laws import LAWS
+from symdyn.inference.observation_noise import ObservationNoise
 from symdyn.inference.quadratic import Quadratic
 from symdyn.inference.shooting import ShootingWindows, windows
 from symdyn.simulation.run import simulate
 from symdyn.system import System
 
-__all__ = ["FitSetup", "NoisyObservable", "ObservedProblem", "Prediction", "dynamics"]
+__all__ = ["ObservedProblem", "Prediction"]
 
-#: Least scale of noise that is estimated along, relative to the size of the data.
-FLOOR = 1e-6
-#: Expected counts below the first are impossible, others at least as large as the second.
-IMPOSSIBLE, LEAST_COUNT = -1e-6, 1e-10
 #: Initial values of states that were not measured, relative to the size of the data: one after another.
 FACTORS = (1.0, 0.1, 10.0)
 #: Attempted steps allowed to a trajectory of plain equations, and for each output; one that needs more is running away.
@@ -41,68 +37,6 @@ MAX_STEPS, EACH_OUTPUT = 4000, 100
 HUGE = 1e100
 #: Numbers that are held at a time: candidates beyond are expanded one part after another.
 MOST_NUMBERS = 2e7
-
-
-@dataclass(frozen=True)
-class NoisyObservable:
-    """What is measured.
-
-    Attributes
-    ----------
-    name : str
-        Column of the data.
-    expression : Expr
-        Of states, parameters and time.
-    law : NoiseLaw
-    parameters : tuple of Expr, optional
-        Of the law; None if its scale is estimated along.
-    """
-
-    name: str
-    expression: sp.Expr
-    law: NoiseLaw
-    parameters: tuple[sp.Expr, ...] | None = None
-
-
-@dataclass(frozen=True)
-class FitSetup:
-    """Everything that is known before a fit.
-
-    Attributes
-    ----------
-    system : System
-        Without randomness; initial values may be expressions.
-    observed : tuple of NoisyObservable
-        In the order of the columns of `data`.
-    data : Observations
-    columns : tuple of FittedColumn
-    symbols : tuple of Symbol
-        Of the columns.
-    overrides : tuple of mapping
-        Of each trajectory: expressions of parameters, and of initial values by state.
-    free : mapping of Symbol to pair of float
-        Bounds of initial values that are fitted in every trajectory that does not override them.
-    weights : tuple of (T, n) float64, optional
-        By how much the scale of the noise differs from measurement to measurement.
-    pieces : int
-        Windows into which each trajectory is cut.
-    accuracy : mapping
-        ``method``, ``rtol`` and ``atol`` of simulations.
-    conditions : tuple of str
-        Of each trajectory; empty without conditions.
-    """
-
-    system: System
-    observed: tuple[NoisyObservable, ...]
-    data: Observations
-    columns: tuple[FittedColumn, ...]
-    symbols: tuple[sp.Symbol, ...]
-    overrides: tuple[Mapping[sp.Symbol, sp.Expr], ...]
-    free: Mapping[sp.Symbol, tuple[float, float]]
-    weights: tuple[np.ndarray, ...] | None = None
-    pieces: int = 1
-    accuracy: Mapping[str, Any] | None = None
-    conditions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -134,16 +68,8 @@ class ObservedProblem(FitProblem):
         self.cut: ShootingWindows = windows(data, setup.pieces)
         self.size = self.cut.size
         self.first = self.cut.origins[:, 1] == 0
-        self.weights = _cut(setup.weights, self.cut, 1.0)
-        limits = [t.limits for t in data.trajectories]
-        shape = (*data.trajectories[0].values.shape[1:], 2)
-        missing = [np.full((len(t.times), *shape), np.nan) for t in data.trajectories]
-        known = tuple(m if part is None else part for m, part in zip(missing, limits, strict=True))
-        #: Of censored measurements the limits (V, T, n, 2), else NaN
-        self.limits = None if all(part is None for part in limits) else _cut(known, self.cut, np.nan)
-        counts = [int(np.isfinite(self.cut.values[..., k]).sum()) for k, o in enumerate(setup.observed) if o.parameters is None]
-        self.pooled = len(counts) > 1 and min(counts) < FEW
-        self.concentrated = len({o.law.name for o in setup.observed if o.parameters is None}) if self.pooled else len(counts)
+        self.noise = ObservationNoise(setup, self.cut)
+        self.concentrated = self.noise.concentrated
         self.corrected = all(o.parameters is None and o.law.centred for o in setup.observed)
         self.corrected &= not any(c.prior is not None for c in setup.columns)
         self._read_courses()
@@ -203,7 +129,7 @@ class ObservedProblem(FitProblem):
         enter = dynamics(system)
         self.moving = [s for s in self.targets if s in moving and (s in self.x0 or s in enter)]
         self.moving += [s for k, s in enumerate(system.states) if own[:, k].any() and s not in self.moving]
-        self.start_scale = _start_scale(setup)
+        self.start_scale = setup.start_scale
         low, high = np.zeros((2, self.cut.count, n))
         low[own], high[own] = -np.inf, np.inf
         for s, pair in setup.free.items():
@@ -435,13 +361,13 @@ class ObservedProblem(FitProblem):
         total, failed = np.zeros(count), np.zeros(count, dtype=bool)
         gradient, information = np.zeros((count, pieces, P + n)), np.zeros((count, pieces, P + n, P + n))
         place = 0
-        for o, (spec, (mean, parameters)) in enumerate(zip(self.setup.observed, self.laws(data, values), strict=True)):
+        for o, (spec, (mean, parameters)) in enumerate(zip(self.setup.observed, self.noise.at(data, values), strict=True)):
             own = 1 + len(spec.parameters or ())
             design = np.stack(slopes[place : place + own], axis=-2)
             place += own
             y = data[..., o]
             with np.errstate(all="ignore"):
-                found = self.scored(o, y, mean, parameters, fisher=fisher)
+                found = self.noise.scored(o, y, mean, parameters, fisher=fisher)
                 scores, curvature = (
                     np.moveaxis(found.scores[:own], 0, -1),
                     np.moveaxis(found.information[:own, :own], (0, 1), (-2, -1)),
@@ -469,50 +395,10 @@ class ObservedProblem(FitProblem):
             information[..., P:, P:], gradient[..., P:],
         )  # fmt: skip
 
-    def laws(self, data: np.ndarray, values: Sequence[np.ndarray]) -> list[tuple[np.ndarray, tuple[np.ndarray, ...]]]:
-        """Expected values (M, V, T) of each observable, and parameters of its noise."""
-        found: list[tuple[np.ndarray, tuple[np.ndarray, ...]]] = []
-        left: dict[int, np.ndarray] = {}
-        place = 0
-        for o, spec in enumerate(self.setup.observed):
-            mean, y = values[place], data[..., o]
-            if spec.law.counts:
-                mean = np.where(mean > IMPOSSIBLE, np.maximum(mean, LEAST_COUNT), np.nan)
-            found.append((mean, tuple(values[place + 1 : place + 1 + len(spec.parameters or ())])))
-            place += len(found[-1][1]) + 1
-            if spec.parameters is None:
-                with np.errstate(all="ignore"):
-                    part = (spec.law.residuals(y, mean) / self._unit(o)).reshape(len(mean), -1)
-                have = np.broadcast_to(np.isfinite(y), mean.shape).reshape(part.shape)
-                part = np.where(have, part, np.nan)
-                part[(have & ~np.isfinite(part)).any(axis=-1)] = 1.0
-                left[o] = part
-        for o, part in left.items():
-            law = self.setup.observed[o].law
-            assert isinstance(law, ScaledLaw)  # no other is without parameters
-            alike = [r for k, r in left.items() if self.setup.observed[k].law is law] if self.pooled else [part]
-            scale = np.hypot(law.scale(np.concatenate(alike, axis=-1)), FLOOR)
-            found[o] = found[o][0], (scale[:, None, None] * self._unit(o),)
-        return found
-
-    def scored(self, o: int, y: np.ndarray, mean: np.ndarray, parameters: tuple[np.ndarray, ...], *, fisher: bool) -> LawScore:
-        """The law of an observable at measurements, or between the limits of those that are censored."""
-        law = self.setup.observed[o].law
-        found = law.score(y, mean, parameters, fisher=fisher)
-        if self.limits is None or np.isnan(limits := self.limits[..., o, :]).all():
-            return found
-        between, known = censored_score(law, limits, mean, parameters), ~np.isnan(limits[..., 0])
-        return LawScore(*(np.where(known, b, a) for a, b in zip(found, between, strict=True)))
-
-    def _unit(self, o: int) -> np.ndarray:
-        """What the scale of the noise of an observable that is estimated along is in proportion to, (V, T)."""
-        size = 1.0 if self.setup.observed[o].law.positive else float(self.setup.data.scale[o])
-        return np.full(self.cut.values.shape[-3:-1], size) if self.weights is None else size * self.weights[..., o]
-
     def predicted(self, theta: np.ndarray, starts: np.ndarray) -> Prediction:
         """What is expected at the data, at one candidate."""
         values, _ = self.evaluate(theta[None], starts[None])
-        found = self.laws(self.cut.values[None], values)
+        found = self.noise.at(self.cut.values[None], values)
         laws = [tuple(np.broadcast_to(p, mean.shape)[0] for p in parameters) for mean, parameters in found]
         return Prediction(np.stack([mean[0] for mean, _ in found], axis=-1), laws)
 
@@ -538,37 +424,6 @@ class ObservedProblem(FitProblem):
         )  # fmt: skip
         found.start_scale = self.start_scale
         return found
-
-
-def dynamics(system: System) -> set[sp.Symbol]:
-    """Parameters that enter more than observables."""
-    if system.parts <= {"drift"} or system.parts <= {"map"}:
-        sides = system.drift if system.drift is not None else system.map
-        return dag.free_symbols(sides or ())
-    return set(system.parameters)
-
-
-def _cut(tables: tuple[np.ndarray, ...] | None, cut: ShootingWindows, filled: float) -> np.ndarray | None:
-    """Tables (T, n, ...) of the trajectories in windows (V, T, n, ...)."""
-    if tables is None:
-        return None
-    found = np.full((*cut.values.shape[-3:], *tables[0].shape[2:]), filled)
-    for v, (k, i) in enumerate(cut.origins):
-        part = tables[k][i : i + len(found[v])]
-        found[v, : len(part)] = part
-    return found
-
-
-def _start_scale(setup: FitSetup) -> np.ndarray:
-    """Typical sizes of the states, (n,): of the data where a state is measured itself."""
-    middle = float(np.median(setup.data.scale))
-    direct = {o.expression: setup.data.scale[k] for k, o in enumerate(setup.observed)}
-    found = []
-    for s in setup.system.states:
-        value = setup.system.initial.get(s)
-        size = abs(float(value)) if value is not None and not isinstance(value, sp.Expr) else 0.0
-        found.append(float(direct.get(s, size or middle)))
-    return np.array(found)
 
 
 @lru_cache(maxsize=16)

@@ -41,13 +41,13 @@ class PlainLikelihood(ObservedProblem):
         """
         values, _ = self.evaluate(theta, starts)
         data, found = self.cut.values[None], {}
-        laws = self.laws(data, values)
+        laws = self.noise.at(data, values)
         used = self._factors(len(theta), rng)
         for o, (spec, (mean, parameters)) in enumerate(zip(self.setup.observed, laws, strict=True)):
             y = data[..., o]
             own = parameters if spec.parameters is not None else (parameters[0] * used[o][:, None, None],)
             with np.errstate(all="ignore"):
-                value = self.scored(o, y, mean, own, fisher=False).value
+                value = self.noise.scored(o, y, mean, own, fisher=False).value
             have = np.isfinite(self.cut.values[..., o])
             scale = None if spec.parameters is not None else np.broadcast_to(own[0], mean.shape)[:, 0, 0]
             found[spec.name] = np.broadcast_to(value, mean.shape)[:, have], scale
@@ -62,11 +62,11 @@ class PlainLikelihood(ObservedProblem):
         found: dict[int, np.ndarray] = {}
         for o in sizes:
             law = self.setup.observed[o].law
-            alike = [k for k in found if self.pooled and self.setup.observed[k].law is law]
+            alike = [k for k in found if self.noise.pooled and self.setup.observed[k].law is law]
             if alike:
                 found[o] = found[alike[0]]
                 continue
-            together = [k for k in sizes if self.setup.observed[k].law is law] if self.pooled else [o]
+            together = [k for k in sizes if self.setup.observed[k].law is law] if self.noise.pooled else [o]
             size = sum(sizes[k] for k in together)
             if law.name == "laplace":
                 found[o] = size / rng.gamma(size, size=count)

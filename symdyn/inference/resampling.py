@@ -65,7 +65,7 @@ def bootstrap(
     problem = observed_problem(fit, "the bootstrap")
     if not isinstance(repeats, Integral) or repeats < 1:
         raise RecoveryError(f"repeats is {repeats!r}; expected a whole number, 1 or more")
-    if problem.limits is not None:
+    if problem.noise.limits is not None:
         raise RecoveryError("censored measurements are not drawn again; take fit.profile, or fit.sample")
     count = len(problem.setup.data.trajectories)
     check_whole(0, seed=seed)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from symdyn.inference.fit_setup import NoisyObservable
 from symdyn.inference.formulas import ArrayFormulas
-from symdyn.inference.observed_problem import NoisyObservable
 from symdyn.inference.stochastic_setup import StochasticSetup
 from symdyn.simulation.run import simulate
 

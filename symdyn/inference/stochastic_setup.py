@@ -13,8 +13,8 @@ import sympy as sp
 from symdyn.declaration import expression
 from symdyn.inference.data import Observations
 from symdyn.inference.fit_problem import FittedColumn
+from symdyn.inference.fit_setup import NoisyObservable
 from symdyn.inference.formulas import ArrayFormulas
-from symdyn.inference.observed_problem import NoisyObservable
 from symdyn.system import System
 
 __all__ = ["PathGroup", "StochasticSetup"]

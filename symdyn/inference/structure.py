@@ -9,8 +9,8 @@ from symdyn import dag
 from symdyn.analysis.identifiability import StructuralIdentifiability, assess, refuse_structure
 from symdyn.analysis.output_series import ObservedSystem
 from symdyn.declaration import expression
+from symdyn.inference.fit_setup import FitSetup
 from symdyn.inference.fits import Fit, observed_problem
-from symdyn.inference.observed_problem import FitSetup
 from symdyn.paths import Path
 
 __all__ = ["identifiability_of"]

@@ -15,10 +15,11 @@ from scipy import stats
 from symdyn.declaration import name_of
 from symdyn.errors import DeclarationError, SymdynError
 from symdyn.inference.fit_problem import FitProblem, FittedColumn
+from symdyn.inference.fit_setup import FitSetup, NoisyObservable
 from symdyn.inference.fits import Fit, observed_problem
 from symdyn.inference.likelihoods import LIKELIHOODS, FitLikelihood
 from symdyn.inference.noise_laws import LAWS
-from symdyn.inference.observed_problem import FitSetup, NoisyObservable, ObservedProblem
+from symdyn.inference.observed_problem import ObservedProblem
 from symdyn.inference.stochastic_problem import StochasticProblem, made_problem
 from symdyn.inference.stochastic_setup import StochasticSetup
 from symdyn.io.datasets import check_format, write_dataset

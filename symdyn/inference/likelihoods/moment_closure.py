@@ -15,6 +15,7 @@ from symdyn.derive.closures import CLOSURES
 from symdyn.derive.moments import moments
 from symdyn.errors import RecoveryError, SymdynError
 from symdyn.inference.data import Observations
+from symdyn.inference.fit_setup import NoisyObservable
 from symdyn.inference.formulas import ArrayFormulas
 from symdyn.inference.likelihoods._moment_equations import MomentEquations
 from symdyn.inference.likelihoods._normal import (
@@ -25,7 +26,6 @@ from symdyn.inference.likelihoods._normal import (
     without_lost,
 )
 from symdyn.inference.likelihoods.registry import LIKELIHOODS, Evaluator, FitLikelihood, LikelihoodTerms, eventful
-from symdyn.inference.observed_problem import NoisyObservable
 from symdyn.inference.stochastic_setup import StochasticSetup
 from symdyn.methods.options import check_whole
 from symdyn.models.moment_index import indices

@@ -5,7 +5,7 @@ or :math:`\pm 1` is taken to be that, where the ratio of the evidence,
 
 .. math:: \sqrt{2\pi}\, \frac{|\theta_i|}{\sigma}\, e^{-z^2/2}
 
-with a Cauchy prior of the scale of the constant, exceeds the number of all such pairs by enough to count as positive.
+with a Cauchy prior of the scale of the constant, exceeds the number of all such pairs by enough to count as strong.
 A law whose constants are scaled, or that has the same exchange in two equations, is then known far better: errors of constants
 that are really one no longer add up along runs that pull neighbours apart.
 
@@ -28,8 +28,8 @@ from symdyn.discover.whole.fits import EquationFit, Fitter
 
 __all__ = ["Tie", "tied"]
 
-#: Twice the logarithm of a ratio of evidence that is positive.
-POSITIVE = 2.0
+#: Twice the logarithm of a ratio of evidence that is strong.
+STRONG = 6.0
 #: Share of the variance of a tie below which others have taken it away.
 NOTHING = 1e-9
 
@@ -90,7 +90,7 @@ def _chosen(theta: np.ndarray, covariance: np.ndarray) -> list[Tie]:
     ties: list[Tie] = []
     theta, covariance, first = theta.copy(), covariance.copy(), covariance
     while True:
-        best, most = None, POSITIVE
+        best, most = None, STRONG
         for tie in free:
             row = tie.row(count)
             variance, size = float(row @ covariance @ row), abs(theta[tie.which])

@@ -2,6 +2,7 @@
 #   make demo    the main job on real data; figures and a report in out/
 #   make test    the whole test suite
 #   make docs    the documentation site, in build/docs; with EXECUTE=1 notebooks are run anew
+#   make wheel   a wheel with all drivers made in advance, in dist/: takes a quarter of an hour
 #   make test-lowest    a sample of it with the lowest versions of the dependencies
 #   make test-sample PYTHON=python3.13 VENV=.venv-3.13    the same sample with another Python
 PYTHON ?= python3
@@ -9,7 +10,7 @@ VENV   ?= .venv
 BIN     = $(VENV)/bin
 SAMPLE  = tests/models tests/derive tests/networks tests/io
 
-.PHONY: demo docs test test-lowest test-sample lint bench clean
+.PHONY: demo docs wheel test test-lowest test-sample lint bench clean
 
 $(VENV)/.ready: setup.cfg pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "symdyn needs Python 3.11 or newer; run make PYTHON=...")'
@@ -29,6 +30,10 @@ test: $(VENV)/.ready lint
 docs: $(VENV)/.ready
 	EXECUTE=$(EXECUTE) $(BIN)/python -m sphinx -q -W --keep-going -b html docs build/docs
 	$(BIN)/python -m tests.docs.site_links build/docs
+
+wheel: $(VENV)/.ready
+	$(BIN)/symdyn cache warm --portable --processes 2
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 
 # the lowest versions that setup.cfg names, without the extras that need a card or a network of their own
 LOWEST = $(VENV)-lowest
@@ -51,6 +56,7 @@ lint: $(VENV)/.ready
 bench: $(VENV)/.ready
 	$(BIN)/python -m pip install --quiet --editable '.[bench]'
 	-CMAKE_POLICY_VERSION_MINIMUM=3.5 $(BIN)/python -m pip install --quiet --editable '.[bench-numbalsoda]'
+	-$(PYTHON) -m venv .venv-devito && .venv-devito/bin/python -m pip install --quiet devito
 	$(BIN)/python -m benchmarks all
 
 clean:

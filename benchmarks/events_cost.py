@@ -1,7 +1,8 @@
 """What events cost models without them: ``python -m benchmarks.events_cost [--old COMMIT] [--rounds N]`` writes a table.
 
 The same runs by an old commit, by default the last one that knew no events, and by the working tree, in processes of their own
-that take turns; CPU-seconds, and ratios of the old to the new round by round.  Above 1 the working tree is faster.
+that take turns; CPU-seconds, and ratios of the old to the new round by round.  Above 1 the working tree is faster.  Most of the
+time goes to compiling the drivers of both; with ``--cache FOLDER`` they are kept there for the next run.
 """
 
 from __future__ import annotations
@@ -93,22 +94,26 @@ def in_tree(tree: Path, cache: Path) -> dict[str, float]:
     return found
 
 
-def table(old: str, rounds: int) -> str:
-    """The ratios of an old commit to the working tree."""
+def table(old: str, rounds: int, cache: Path | None = None) -> str:
+    """The ratios of an old commit to the working tree, with drivers in the folder `cache`, and how busy the machine was."""
     archive = subprocess.run(["git", "archive", old], cwd=HERE.parent, check=True, stdout=subprocess.PIPE).stdout
     with tempfile.TemporaryDirectory() as folder:
         there = Path(folder) / "old"
         with tarfile.open(fileobj=BytesIO(archive)) as packed:
             packed.extractall(there, filter="data")
         trees = {"old": there, "new": HERE.parent}
-        taken = [{name: in_tree(tree, Path(folder) / f"cache-{name}") for name, tree in trees.items()} for _ in range(rounds)]
+        kept, taken, loads = cache or Path(folder), [], []
+        for _ in range(rounds):
+            taken.append({name: in_tree(tree, kept / f"cache-{name}") for name, tree in trees.items()})
+            loads.append(os.getloadavg()[0])
     lines = [f"{'method, trajectories':24} {'old ms':>9} {'new ms':>9}   old/new, median [least, greatest] of {rounds} rounds"]
     for name in taken[0]["new"]:
         before, now = ([r[side][name] for r in taken] for side in ("old", "new"))
         ratios = [b / a for b, a in zip(before, now, strict=True)]
         spread = f"{statistics.median(ratios):6.2f} [{min(ratios):.2f}, {max(ratios):.2f}]"
         lines.append(f"{name:24} {statistics.median(before) * 1e3:9.2f} {statistics.median(now) * 1e3:9.2f}   {spread}")
-    return "\n".join([f"Models without events, {old} beside the working tree", "", *lines, ""])
+    busy = f"{os.cpu_count()} cores, load average {min(loads):.1f} to {max(loads):.1f} after the rounds"
+    return "\n".join([f"Models without events, {old} beside the working tree; {busy}", "", *lines, ""])
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -117,12 +122,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--old", default=OLD, help=f"a commit ({OLD})")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--out", type=Path, default=OUT)
+    parser.add_argument("--cache", type=Path, help="a folder for the compiled drivers of both (one that is removed)")
     parser.add_argument("--measure", action="store_true", help=argparse.SUPPRESS)
     chosen = parser.parse_args(arguments)
     if chosen.measure:
         sys.stdout.write(json.dumps(measure()))
         return 0
-    text = table(chosen.old, chosen.rounds)
+    text = table(chosen.old, chosen.rounds, chosen.cache)
     chosen.out.write_text(text, encoding="utf-8")
     sys.stdout.write(text)
     return 0

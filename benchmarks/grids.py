@@ -1,4 +1,4 @@
-"""Fields on a grid: cells a CPU-second with equal steps, seconds to compile, and seconds to an accuracy, beside py-pde."""
+"""Fields on a grid: cells a CPU-second with equal steps, seconds to compile, and to an accuracy, beside py-pde and Devito."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import numpy as np
 import sympy as sp
 
 from benchmarks.compile_time import mark
-from benchmarks.harness import Curve, Sample, Settings, attempt, best, interleaved, paired
+from benchmarks.foreign import Foreign
+from benchmarks.harness import Curve, Sample, Settings, attempt, best, cpu_seconds, interleaved, paired
 from benchmarks.results import Ratio, Result
 from symdyn.codegen.kernel import compile as compile_system
 from symdyn.grids.model import GridModel
@@ -24,6 +25,7 @@ __all__ = ["pde"]
 
 #: Cells along each side of the square, steps of Euler's method, and their length.
 SIZES, STEPS, STEP = (64, 256, 512), 100, 0.25
+DEVITO = "Devito, euler, gcc"
 #: Final fields after equal steps may differ by so much.
 AGREEMENT = 1e-12
 #: Sizes for which compilation is measured, those for which py-pde's is (it takes tens of seconds), and what ours should take.
@@ -131,8 +133,13 @@ def _equal_steps(settings: Settings, result: Result) -> None:
         peer, note = attempt(partial(_peer, n, STEPS * STEP, STEP))
         if peer is not None:
             jobs["py-pde, euler, numba"] = peer
+        other, missing = attempt(partial(Foreign, "devito", start(n), STEPS, STEP))
+        if other is not None:
+            jobs[DEVITO] = other
         ends = {name: job() for name, job in jobs.items()}
-        seconds = interleaved(jobs, settings.rounds)
+        seconds = interleaved(jobs, settings.rounds, other.clock if other else cpu_seconds)
+        if other is not None:
+            other.close()
         ours = ends["symdyn, euler"]
         for name, found in ends.items():
             if not np.abs(found - ours).max() < AGREEMENT:
@@ -140,6 +147,11 @@ def _equal_steps(settings: Settings, result: Result) -> None:
         for name, sample in seconds.items():
             row = {"cells": f"{n} x {n}", "solver": name, SPEED: sample.map(lambda s, n=n: n * n * STEPS / s)}
             result.tables["equal steps"].append({**row, "difference": float(np.abs(ends[name] - ours).max())})
+        if missing:
+            result.tables["equal steps"].append({"cells": f"{n} x {n}", "solver": DEVITO, "note": missing})
+        else:
+            ratio = paired(lambda a, b: b / a, seconds["symdyn, euler"], seconds[DEVITO])
+            result.ratios.append(Ratio(f"{n} x {n}: symdyn / Devito, equal steps", ratio, 1.0))
         if note:
             result.tables["equal steps"].append({"cells": f"{n} x {n}", "solver": "py-pde, euler, numba", "note": note})
             continue

@@ -91,9 +91,10 @@ class Path(sp.Symbol):
         Increasing, in the unit of time of the system.
     values : (T,) sequence of float
         NaN where one is missing.
-    kind : {'linear', 'hold', 'cubic'}, optional
-        Straight lines; the value of the last knot, which jumps at the next; cubic polynomials with the slope at each knot
-        of the segment before it, so that the path does not depend on later values (Hermite with backward differences).
+    kind : {'linear', 'hold', 'rectilinear', 'cubic'}, optional
+        Straight lines; the value of the last knot, which jumps at the next, and so of a rectilinear path, which goes on in time
+        first and then in value; cubic polynomials with the slope at each knot of the segment before it, so that the path does
+        not depend on later values (Hermite with backward differences).
 
     Raises
     ------
@@ -104,8 +105,7 @@ class Path(sp.Symbol):
     -----
     ``u`` and ``u(t)`` mean the same; ``u.diff(t)`` is the slope, of the input itself and not of an expression.  In systems of
     fields an input may also be the value of a condition at a wall.  Steps end at knots.  A simulation beyond the knots is an
-    error.  A rectilinear path, which goes on in time first and then in value, is ``kind="hold"`` as a function of time; all of
-    its slope is in the jumps, so ``u.diff(t)`` is refused for it.
+    error.  All of the slope of a path that is held is in the jumps, so ``u.diff(t)`` is refused for it.
 
     References
     ----------
@@ -128,11 +128,8 @@ class Path(sp.Symbol):
     def __new__(cls, name: str, times: Any, values: Any = None, kind: str = "linear") -> Path:
         if not isinstance(name, str) or not name.isidentifier():
             raise DeclarationError(f"an input is called {name!r}; expected a name, such as 'u'")
-        if kind == "rectilinear":
-            raise DeclarationError(
-                f"the input {name} has the kind 'rectilinear'; over time such a path is the value of the last knot, which is "
-                "kind='hold'; it has no slope for u.diff(t): use kind='linear' or 'cubic' where that is needed"
-            )
+        if kind == "rectilinear":  # first in time, then in value: as a function of time it is held
+            kind = "hold"
         if kind not in KINDS:
             raise DeclarationError(f"the input {name} has the kind {kind!r}; known: {', '.join(KINDS)}.{suggest(kind, KINDS)}")
         if values is None:  # a Series over its index, or a DataArray over its only dimension

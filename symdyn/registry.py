@@ -57,6 +57,8 @@ class Registry(Mapping[str, T], Generic[T]):
         self._entries: dict[str, T] = {}
         self._aliases: dict[str, str] = {}
         self._packages: list[str] = []
+        #: How often something was registered, for those who remember what they found.
+        self.changes = 0
 
     def filled_by(self, package: str) -> None:
         """Import the modules of a package on first use: they register entries.  A package calls this in its ``__init__.py``.
@@ -112,6 +114,7 @@ class Registry(Mapping[str, T], Generic[T]):
             if known is not None and _origin(entry) != _origin(known):
                 raise SymdynError(f"{self.kind} {one!r} is registered twice; give the new one another name")
         self._entries[name] = entry
+        self.changes += 1
         self._aliases.update(dict.fromkeys(aliases, name))
         return entry
 

@@ -532,6 +532,18 @@ def test_help_needs_nothing_heavy():
     assert done.stdout == "[]\n"
 
 
+def test_a_text_is_simulated_without_the_readers_of_other_formats(here):
+    (here / "decay.txt").write_text("x' = -x\nx(0) = 1\n")
+    program = (
+        "import atexit, sys; from symdyn.cli import app; sys.argv[1:] = ['simulate', 'decay.txt', '--times', '0:1:2']\n"
+        "atexit.register(lambda: print([m for m in ('scipy.stats', 'libsbml', 'yaml', 'numba') if m in sys.modules]))\n"
+        "app()"
+    )
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'kernels'}"}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
 def test_a_network_stops_at_a_condition(here):
     (here / "net.txt").write_text("X -> 0, k; k = 1; X(0) = 5\n")
     done = run("simulate", "net.txt", "--times", "0:100:3", "--seed", "1", "--until", "X <= 2", "--quiet")

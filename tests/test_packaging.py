@@ -78,7 +78,7 @@ def test_wheel_would_hold_every_module(config):
 
 def test_package_data_are_there(config):
     for package, files in config["options.package_data"].items():
-        for file in files.split():
+        for file in [f for f in files.split() if "*" not in f]:  # those with a star are there after `make wheel`
             assert (SOURCES[package] / file).is_file(), f"setup.cfg lists {package}/{file}"
 
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from symdyn.analysis.portraits import PhasePortrait, phase_portrait
     from symdyn.analysis.root_paths import root_paths
     from symdyn.analysis.root_slopes import root_slopes
+    from symdyn.analysis.rotation import rotation_number
     from symdyn.analysis.sections import poincare_section
     from symdyn.analysis.solver_reports import solver_report
     from symdyn.analysis.tangents import tangent_map
@@ -59,6 +60,7 @@ __getattr__, __dir__, __all__ = lazy(
         "portraits": ("PhasePortrait", "phase_portrait"),
         "root_paths": ("root_paths",),
         "root_slopes": ("root_slopes",),
+        "rotation": ("rotation_number",),
         "sections": ("poincare_section",),
         "solver_reports": ("solver_report",),
         "tangents": ("tangent_map",),

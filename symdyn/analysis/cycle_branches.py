@@ -14,8 +14,10 @@ from symdyn.analysis.cycle_doubling import doubled
 from symdyn.analysis.cycle_following import MOST, CycleBranch, SpecialCycle, follow_cycle, settle
 from symdyn.analysis.field import Field, parameter_row
 from symdyn.analysis.following import read_span
+from symdyn.analysis.forced_cycles import with_phase, without_phase
 from symdyn.analysis.linearisation import read_state
 from symdyn.analysis.starts import values_at
+from symdyn.derive.forcing import with_oscillator
 from symdyn.errors import DeclarationError, SimulationError
 from symdyn.methods.options import check_positive, check_whole
 from symdyn.simulation.dataset import attributes, listed_values
@@ -56,7 +58,7 @@ def continue_cycle(
     Parameters
     ----------
     system : ODESystem
-        Without dependence on time.
+        Without dependence on time, or forced by sines and cosines of time; their frequency may be the parameter.
     parameter : symbol or str
         The parameter that varies.
     span : (low, high)
@@ -89,12 +91,14 @@ def continue_cycle(
         coordinate ``time``, from 0 to the period, denser where they vary fast.  Special points are part of the sequence,
         located to about 1e-10 relative.  ``attrs["ends"]`` says why the branch ends: 'homoclinic' where the period grows
         without bound while the parameter stands still, 'hopf' where the cycle shrinks to a steady state, 'family' where
-        cycles fill a region at one value of the parameter, 'span', 'closed' and others.
+        cycles fill a region at one value of the parameter, 'span', 'closed' and others.  Of forced systems ``rounds`` are the
+        periods of the forcing in ``period``, and times are those in the forcing, as in `limit_cycle`.
 
     Raises
     ------
     DeclarationError
-        If the system depends on time or is no flow, `start` is neither a Hopf point nor a cycle, or lies outside the span.
+        If the system is no flow or depends on time otherwise, `start` is neither a Hopf point nor a cycle, or lies outside the
+        span.
     SimulationError
         If Newton's method does not converge at the start.
 
@@ -118,8 +122,15 @@ def continue_cycle(
     (-0.25, [False, True], 'span')
     """
     why = system.unmet(["drift"]) if isinstance(system, System) else "expected an ODESystem"
-    if why is not None or system.time_dependent:
-        raise DeclarationError(f"continue_cycle: {why or 'it takes systems that do not depend on time'}")
+    if why is not None:
+        raise DeclarationError(f"continue_cycle: {why}")
+    if system.time_dependent:
+        form = with_oscillator(system, "continue_cycle")
+        options: dict[str, Any] = {"log": log, "step": step, "points": points, "accuracy": accuracy, "max_period": max_period}
+        begun = with_phase(form, start)
+        return without_phase(
+            form, system, continue_cycle(form.system, parameter, span, start=begun, parameters=parameters, **options)
+        )
     field = Field(system)
     low, high, log = read_span(span, log)
     if not isinstance(start, xr.Dataset):

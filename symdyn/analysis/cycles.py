@@ -22,9 +22,11 @@ import numpy as np
 import xarray as xr
 from symdyn_kernels.status import SUCCESS
 
+from symdyn.analysis.forced_cycles import starting, without_phase
 from symdyn.analysis.kernels import extended_kernel
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
+from symdyn.derive.forcing import with_oscillator
 from symdyn.errors import DeclarationError, SimulationError
 from symdyn.simulation.dataset import attributes, fixed_values
 from symdyn.simulation.run import simulate
@@ -58,7 +60,8 @@ def limit_cycle(
     Parameters
     ----------
     system : ODESystem
-        Without dependence on time.
+        Without dependence on time, or forced by sines and cosines of time with commensurate frequencies: then an orbit of the
+        period of the forcing, or of a multiple, is a fixed point of iterates of the stroboscopic map.
     parameters : mapping, optional
         Numbers, over the defaults of the system.
     initial : mapping, optional
@@ -78,12 +81,14 @@ def limit_cycle(
         A variable for each state over ``time``, from 0 to the period; ``period``; ``multiplier``, ``multiplier_imag`` (by
         ``index``, the largest first); ``stable``, whether all but the trivial one lie in the unit circle; ``closure``, the
         largest difference at the ends of arcs relative to the size of the orbit; ``trivial``, how far the multiplier next
-        to 1 is from it, an error estimate of the others.  Multipliers below 1e-14 of the largest are rounding errors.
+        to 1 is from it, an error estimate of the others.  Multipliers below 1e-14 of the largest are rounding errors.  Of a
+        forced system ``time`` is the time in the forcing, and ``rounds`` the number of its periods; the trivial multiplier is
+        that of the phase of the forcing, the others are those of the iterated stroboscopic map.
 
     Raises
     ------
     DeclarationError
-        If the system depends on time or is no flow.
+        If the system is no flow, or depends on time otherwise.
     SimulationError
         If a trajectory comes to rest or does not come back, or Newton's method does not converge.
 
@@ -99,8 +104,12 @@ def limit_cycle(
     (6.66328686, True)
     """
     system.deterministic("a limit cycle")
-    if system.drift is None or system.time_dependent:
-        raise DeclarationError("a limit cycle needs an ODESystem whose rates do not depend on time")
+    if system.drift is None:
+        raise DeclarationError("a limit cycle needs an ODESystem")
+    if system.time_dependent:
+        form = with_oscillator(system, "a limit cycle")
+        options: dict[str, Any] = {"period": period, "transient": transient, "points": points}
+        return without_phase(form, system, limit_cycle(form.system, parameters, initial=starting(form, initial), **options))
     design = make_design(system, initial, parameters, None)
     if design.size != 1:
         raise DeclarationError("a limit cycle is that of one set of values; sweep in a loop")
@@ -140,8 +149,8 @@ def _returns(
     data = simulate(system, times, initial=start, parameters=numbers, rtol=1e-9, atol=1e-11, progress=False)
     path = np.stack([data[name].values[1:] for name in system.names], axis=1)
     centre, spread = path.mean(axis=0), path.max(axis=0) - path.min(axis=0)
-    scale = np.where(spread > 0, spread, 1.0)
     floor = 1e-9 * max(abs(v) for v in start.values()) + 1e-6 * np.abs(centre) + 1e-300
+    scale = np.where(spread > floor, spread, np.inf)  # changes of others are rounding errors
     late = path[SAMPLES // 2 :]
     if not (late.max(axis=0) - late.min(axis=0) > floor).any():
         raise SimulationError(

@@ -76,6 +76,14 @@ def cache_warm(
     ] = None,
     list_: Annotated[bool, typer.Option("--list", help="Show the names, and compile nothing.")] = False,
     processes: Annotated[int, typer.Option(min=1, help="Processes that compile at once; each takes about 1.5 GB.")] = 1,
+    portable: Annotated[
+        bool,
+        typer.Option(
+            "--portable",
+            help="Compile for every processor of this architecture, into the folder of the installed kernels: for a wheel, "
+            "or an installation that unlike machines share. Their first runs then take about a second.",
+        ),
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     """Compile drivers in advance, so that the first runs need not: those of all methods and of models with further parts.
@@ -86,7 +94,7 @@ def cache_warm(
     from rich.progress import track
 
     from symdyn.io.environment import cache_facts, cache_summary
-    from symdyn.io.warming import MEANINGS, compiled, drivers
+    from symdyn.io.warming import MEANINGS, compiled, drivers, made_portable
     from symdyn.methods.registry import METHODS
     from symdyn.registry import suggest
 
@@ -103,7 +111,7 @@ def cache_warm(
     console = Console(stderr=True)
     hidden = quiet or not console.is_terminal
     places = [(name, place) for name in asked for place in range(len(known[name]))]
-    done = compiled(places, processes, partial(quieten, True))
+    done = (made_portable if portable else compiled)(places, processes, partial(quieten, True))
     for _ in track(done, "compiling drivers", len(places), console=console, disable=hidden):
         pass
     typer.echo(cache_summary(cache_facts()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from functools import cache
 from pathlib import Path
@@ -26,6 +25,10 @@ __all__ = [
     "plain_text",
 ]
 
+FUTURE = "from __future__ import annotations\n"
+#: The import of the steps in the loop of adaptive methods.
+STEPS = re.compile(r"^from symdyn_kernels\.drivers\._steps import \([^)]*\)\n", re.MULTILINE)
+
 
 def driver_text(method: ExplicitRungeKutta | Rosenbrock) -> str:
     """Source of the adaptive driver of a method: the steps in place of the loop's docstring and its import of `_steps`."""
@@ -35,14 +38,9 @@ def driver_text(method: ExplicitRungeKutta | Rosenbrock) -> str:
 def _joined(steps: str) -> str:
     """The loop of adaptive methods after a text of the functions that it would import from `_steps`."""
     loop = (Path(symdyn_kernels.__file__).parent / "drivers" / "adaptive.py").read_text(encoding="utf-8")
-    lines = loop.splitlines(keepends=True)
-    statements = ast.parse(loop).body
-    head = next(s for s in statements if isinstance(s, ast.ImportFrom) and s.module == "__future__")
-    imported = next(s for s in statements if isinstance(s, ast.ImportFrom) and (s.module or "").endswith("._steps"))
-    assert head.end_lineno
-    assert imported.end_lineno
-    body = lines[head.end_lineno : imported.lineno - 1] + lines[imported.end_lineno :]
-    return f"{steps}\n{''.join(body)}"
+    _, body = loop.split(FUTURE)  # as text: to parse the loop takes longer than to load its machine code
+    before, after = STEPS.split(body)
+    return f"{steps}\n{before}{after}"
 
 
 @cache

@@ -29,9 +29,10 @@ import numpy as np
 import symdyn_kernels
 import sympy as sp
 
-from symdyn.codegen import cache, vector_math
+from symdyn.codegen import cache, portable, vector_math
 from symdyn.codegen.allocation import FUNCTIONS, RUNTIME
-from symdyn.codegen.machine_code import CallLayout, Driver, MachineFunction, entry_text
+from symdyn.codegen.forecast import forecast, waiting
+from symdyn.codegen.machine_code import CallLayout, Driver, MachineFunction, NativeFunction, entry_text, outside
 from symdyn.errors import CompileError
 from symdyn.files import put
 from symdyn.started import STARTED
@@ -111,8 +112,12 @@ def generator() -> str:
     root = Path(__file__).parent.parent
     files = [*root.glob("codegen/**/*.py"), *root.glob("methods/*.py"), *root.glob("models/*.py"), *root.glob("*.py")]
     called = linked("from symdyn_kernels.drivers.elimination import factorise")  # by the code of large models
-    texts = ((p.relative_to(root), p.read_text(encoding="utf-8")) for p in sorted(files))
-    return digest(sp.__version__, *texts, called, *edited(files))
+    names = sorted(map(str, files))  # as text: paths are compared slowly, and the sources need not be decoded
+    sources = hashlib.sha256()
+    for name in names:
+        source = Path(name).read_bytes()
+        sources.update(f"{name[len(str(root)) :]} {len(source)}\0".encode() + source)
+    return digest(sp.__version__, sources.hexdigest(), called, *edited(files))
 
 
 # ---- text that numba compiles ------------------------------------------------------------------
@@ -187,26 +192,52 @@ def _compiled(name: str, full: str, path: Path, text: str) -> bytes:
     with cache.one_at_a_time(path, name):
         if (data := cache.read(path)) is not None:  # by the process that held the lock
             return data
-        announce()
-        LOG.info("compiling the driver of %s (once; subsequent runs take it from %s)", name, path.parent)
-        begin = time.perf_counter()
-        from symdyn.codegen.numba_code import native_functions  # numba, which what is compiled does without
-
-        _provide_runtime()
-        module = _executed(full, path.with_suffix(".py"), text)
-        del sys.modules[full]
-        numbers = {k: v for k, v in vars(module).items() if isinstance(v, int | float) and not k.startswith("_")}
+        made = portable.find(_portable_name(name, text))
+        numbers, natives = _by_numba(name, full, path, text) if made is None else (made[0], _for_this_processor(made[1]))
         noted: dict[str, Any] = {"numbers": numbers, "functions": {}, "codes": []}
         codes: list[bytes] = []
-        for key, f in native_functions(module).items():
+        for key, f in natives.items():
             needed = [entry_text(f.layout.types, llvm.get_process_triple())] if f.called else []
             codes += [f.code, *map(compile_ir, needed)]
             noted["functions"][key] = [f.symbol, f.called, f.layout, f.needs]
         noted["codes"] = [len(code) for code in codes]
         data = b"".join([json.dumps(noted).encode(), b"\n", *codes])
         cache.write(path, data)
-        LOG.info("compiled the driver of %s in %.1f s", name, time.perf_counter() - begin)
         return data
+
+
+def _portable_name(name: str, text: str) -> str:
+    """Name of a driver made in advance, which neither versions nor the processor decide."""
+    return f"{name}_{digest(text, linked(text))}"
+
+
+def _by_numba(name: str, full: str, path: Path, text: str) -> tuple[dict[str, float], dict[str, NativeFunction]]:
+    """Numbers and functions of the text of a driver."""
+    announce()
+    said = "compiling the driver of %s (about %.0f s, once; subsequent runs take it from %s)"
+    LOG.info(said, name, forecast(name), path.parent)
+    begin = time.perf_counter()
+    with waiting(name):
+        from symdyn.codegen.numba_code import native_functions  # numba, which what is compiled does without
+
+        _provide_runtime()
+        module = _executed(full, path.with_suffix(".py"), text)
+    del sys.modules[full]
+    numbers = {k: v for k, v in vars(module).items() if isinstance(v, int | float) and not k.startswith("_")}
+    natives = native_functions(module)
+    portable.keep(_portable_name(name, text), numbers, natives)
+    LOG.info("compiled the driver of %s in %.1f s", name, time.perf_counter() - begin)
+    return numbers, natives
+
+
+def _for_this_processor(made: dict[str, portable.PortableFunction]) -> dict[str, NativeFunction]:
+    """Machine code of the functions of a driver made in advance."""
+    natives, machine = {}, _target_machine(3)  # numba's level
+    for key, f in made.items():
+        module = llvm.parse_bitcode(f.bitcode)
+        module.verify()
+        natives[key] = NativeFunction(f.symbol, f.called, f.layout, outside(module), machine.emit_object(module))
+    return natives
 
 
 def _loaded(full: str, data: bytes) -> Driver:

@@ -14,11 +14,12 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any, NamedTuple
 
+import llvmlite.binding as llvm
 import numpy as np
 
 from symdyn.errors import CompileError
 
-__all__ = ["CallLayout", "Driver", "MachineFunction", "entry_text"]
+__all__ = ["CallLayout", "Driver", "MachineFunction", "NativeFunction", "entry_text", "outside"]
 
 #: Places before those of the arguments: the result, and where numba describes an exception.
 _FIRST = 2
@@ -45,6 +46,38 @@ class CallLayout(NamedTuple):
     arguments: list[str]
     result: str
     types: list[str]
+
+
+class NativeFunction(NamedTuple):
+    """A function of a driver, compiled.
+
+    Attributes
+    ----------
+    symbol : str
+        Its name in the object file.
+    called : bool
+        Whether Python calls it; else other code does, as a C function.
+    layout : CallLayout
+    needs : list of str
+        Functions and variables outside the object file.
+    code : bytes
+        The object file.
+    bitcode : bytes
+        What is kept of it for other processors (`symdyn.codegen.portable`); empty unless that is asked for.
+    """
+
+    symbol: str
+    called: bool
+    layout: CallLayout
+    needs: list[str]
+    code: bytes
+    bitcode: bytes = b""
+
+
+def outside(module: llvm.ModuleRef) -> list[str]:
+    """Functions and variables that a module takes from outside."""
+    named = [*module.functions, *module.global_variables]
+    return sorted(v.name for v in named if v.is_declaration and not v.name.startswith("llvm."))
 
 
 def entry_text(types: Iterable[str], triple: str) -> str:

@@ -9,34 +9,11 @@ from numba import types
 from numba.core.ccallback import CFunc
 from numba.core.dispatcher import Dispatcher
 
-from symdyn.codegen.machine_code import CallLayout
+from symdyn.codegen.machine_code import CallLayout, NativeFunction, outside
+from symdyn.codegen.portable import self_contained, wanted
 from symdyn.errors import CompileError
 
-__all__ = ["NativeFunction", "native_functions"]
-
-
-class NativeFunction:
-    """A function that numba compiled.
-
-    Attributes
-    ----------
-    code : bytes
-        The object file in which it is.
-    symbol : str
-        Its name there.
-    called : bool
-        Whether Python calls it; else other code does, as a C function.
-    layout : CallLayout
-    needs : list of str
-        Functions and variables outside the object file.
-    """
-
-    def __init__(self, library: Any, symbol: str, layout: CallLayout, *, called: bool) -> None:
-        _, _, (self.code, _) = library.serialize_using_object_code()
-        self.symbol, self.layout, self.called = symbol, layout, called
-        module = library._final_module
-        outside = [*module.functions, *module.global_variables]
-        self.needs = sorted(v.name for v in outside if v.is_declaration and not v.name.startswith("llvm."))
+__all__ = ["native_functions"]
 
 
 def native_functions(module: ModuleType) -> dict[str, NativeFunction]:
@@ -45,17 +22,24 @@ def native_functions(module: ModuleType) -> dict[str, NativeFunction]:
     for name, value in vars(module).items():
         if isinstance(value, CFunc):
             library = value._library  # type: ignore[attr-defined]
-            found[name] = NativeFunction(library, value.native_name, CallLayout([], "none", []), called=False)
+            found[name] = _native(library, value.native_name, CallLayout([], "none", []), called=False)
         elif isinstance(value, Dispatcher) and value.__module__ == module.__name__ and not value._can_compile:  # type: ignore[attr-defined]
             (compiled,) = value.overloads.values()
             symbol = compiled.fndesc.llvm_func_name
             native = compiled.library.get_function(symbol)
             _, _, *kinds = (str(a.type) for a in native.arguments)
             leaves = [leaf for argument in compiled.signature.args for leaf in _leaves(argument)]
-            found[name] = NativeFunction(
+            found[name] = _native(
                 compiled.library, symbol, CallLayout(leaves, _leaf(compiled.signature.return_type), kinds), called=True
             )
     return found
+
+
+def _native(library: Any, symbol: str, layout: CallLayout, *, called: bool) -> NativeFunction:
+    """A function in a library of numba."""
+    _, _, (code, _) = library.serialize_using_object_code()
+    module = library._final_module
+    return NativeFunction(symbol, called, layout, outside(module), code, self_contained(module) if wanted() else b"")
 
 
 def _leaves(kind: types.Type) -> list[str]:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
-from sympy.integrals.manualintegrate import manualintegrate
 
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.hoist import Hoisting
@@ -63,6 +62,8 @@ def _primitive(e: sp.Expr, t: sp.Symbol) -> sp.Expr:
     """A primitive of the linear part where one is found at little cost, else nan; its values are checked before use."""
     if size(e) > LARGEST:
         return sp.nan
+    from sympy.integrals.manualintegrate import manualintegrate  # takes long to import, and few models need it
+
     found = manualintegrate(e, t)
     return sp.nan if found.has(sp.Integral) else found
 

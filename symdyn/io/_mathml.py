@@ -19,7 +19,7 @@ from symdyn.errors import DeclarationError
 from symdyn.io.exchange.model import Delayed, RateOf
 from symdyn.registry import suggest
 
-__all__ = ["MAX_DEPTH", "Formula", "Functions", "real"]
+__all__ = ["MAX_DEPTH", "Formula", "Functions", "endless", "real"]
 
 #: Limits against malicious files: depth of a formula, nodes of all formulas of a small file, exponents, bits of whole numbers.
 MAX_DEPTH = 150
@@ -221,6 +221,15 @@ def real(value: float, where: str, exact: Mapping[str, float]) -> sp.Expr:
     if exact:
         value = math.copysign(exact.get(f"{abs(value):.15g}", abs(value)), value)
     return sp.Integer(int(value)) if value == int(value) and abs(value) < 2**53 else sp.Float(value)
+
+
+def endless(node: Any) -> float | None:
+    """The value of a formula that is INF, -INF or NaN and nothing else, or None."""
+    if node.getType() == sbml.AST_MINUS and node.getNumChildren() == 1:
+        inner = endless(node.getChild(0))
+        return None if inner is None else -inner
+    found = node.getReal() if node.getType() in (sbml.AST_REAL, sbml.AST_REAL_E) else 0.0
+    return None if math.isfinite(found) else found
 
 
 def _finite(value: Any, node: Any, where: str) -> Any:

@@ -15,7 +15,7 @@ from symdyn.dag import free_symbols, put_in, written_out
 from symdyn.declaration import RESERVED_NAMES
 from symdyn.errors import DeclarationError
 from symdyn.io._documents import prepared
-from symdyn.io._mathml import Formula, real
+from symdyn.io._mathml import Formula, endless, real
 from symdyn.io._reading import Limits, read_apart
 from symdyn.io._xml import bounded
 from symdyn.io.exchange.model import ExchangeModel, ExchangeReaction, Quantity, Trigger
@@ -97,8 +97,9 @@ class _Reader:
     def exchange(self) -> ExchangeModel:
         """All of it."""
         starts = {}
+        ends: dict[str, float] = {}  # parameters that are set to INF or NaN
         for a in _items(self.model.getListOfInitialAssignments()):
-            if a.isSetMath():
+            if a.isSetMath() and not self.ends(a.getSymbol(), a.getMath(), ends):
                 what = f"the initial assignment of {a.getSymbol()}"
                 starts[self.symbol(a.getSymbol(), what)] = self.read(a.getMath(), what)
         quantities = {}
@@ -115,7 +116,7 @@ class _Reader:
         rates: dict[sp.Symbol, sp.Expr] = {}
         algebraic: list[sp.Expr] = []
         for r in _items(self.model.getListOfRules()):
-            if not r.isSetMath():
+            if not r.isSetMath() or (r.isAssignment() and self.ends(r.getVariable(), r.getMath(), ends)):
                 continue
             if r.isAlgebraic():
                 algebraic.append(self.read(r.getMath(), "an algebraic rule"))
@@ -135,19 +136,29 @@ class _Reader:
             moles="mole" in {s.getSubstanceUnits() for s in self.species.values()} | {self.model.getSubstanceUnits()},
         )
         self._refuse_contradictions(model)
-        return self._with_rates_of_reactions(self._with_endless(model, starts))
+        return self._with_rates_of_reactions(self._with_endless(model, starts, ends))
 
-    def _with_endless(self, model: ExchangeModel, starts: Mapping[sp.Symbol, sp.Expr]) -> ExchangeModel:
-        """The model with constant parameters that are INF or NaN, where nothing uses them; used ones are INF never."""
+    def ends(self, name: str, formula: Any, ends: dict[str, float]) -> bool:
+        """Whether a formula sets a parameter to INF or NaN, which is noted."""
+        number = endless(formula) if name in self.parameters else None
+        if number is not None:
+            ends[name] = number
+        return number is not None
+
+    def _with_endless(
+        self, model: ExchangeModel, starts: Mapping[sp.Symbol, sp.Expr], ends: Mapping[str, float]
+    ) -> ExchangeModel:
+        """The model with parameters that are INF or NaN at all times, where nothing uses them; used ones are refused."""
         found = {}
         used = free_symbols([*model.sides(), *(q.value for q in model.quantities.values() if q.value is not None)])
+        changed = {*model.rates, *(s for t in model.triggers for s in t.assignments)}
         for name, p in self.parameters.items():
-            number, s = p.getValue() if p.isSetValue() else 0.0, self.names[name]
-            if math.isfinite(number) or s in starts or s in model.assigned:
+            number, s = ends.get(name, p.getValue() if p.isSetValue() else 0.0), self.names[name]
+            if math.isfinite(number) or s in model.assigned or (s in starts and name not in ends):
                 continue
-            if s in used or not p.getConstant():
-                self.value(number, name)
-            else:
+            if s in used | changed and (name in ends or math.isinf(number)):
+                real(number, name, self.exact)
+            elif s not in used | changed:
                 found[s] = replace(model.quantities[s], value=sp.Float(number))
         return replace(model, quantities={**model.quantities, **found}) if found else model
 

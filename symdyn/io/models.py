@@ -8,10 +8,7 @@ from typing import Any
 
 from symdyn.errors import DeclarationError, ParseError
 from symdyn.files import put
-from symdyn.io.antimony import read_antimony, to_antimony
-from symdyn.io.petab.problem import read_petab
 from symdyn.io.plain_text import read_text
-from symdyn.io.sbml import read_sbml, to_sbml
 from symdyn.models.text import model_text, text_kinds
 from symdyn.parsing import MAX_TEXT, ModelText, parse_model
 from symdyn.reaction_text import has_reactions
@@ -21,8 +18,37 @@ __all__ = ["NETWORK_FILES", "PETAB_FILES", "WRITERS", "check_ending", "read_mode
 
 #: Endings of PEtab problems.
 PETAB_FILES = frozenset({".yaml", ".yml"})
+
+
+# what reads and writes other formats is imported for files of those alone: it takes longer than to simulate a text
+
+
+def _from_sbml(path: str | Path, **options: Any) -> System:
+    from symdyn.io.sbml import read_sbml
+
+    return read_sbml(path, **options)
+
+
+def _from_antimony(path: str | Path, **options: Any) -> System:
+    from symdyn.io.antimony import read_antimony
+
+    return read_antimony(path, **options)
+
+
+def _as_sbml(system: System) -> str:
+    from symdyn.io.sbml import to_sbml
+
+    return to_sbml(system)
+
+
+def _as_antimony(system: System) -> str:
+    from symdyn.io.antimony import to_antimony
+
+    return to_antimony(system)
+
+
 #: Readers of network formats by the ending of a file.
-NETWORK_FILES: dict[str, Callable[..., System]] = {".xml": read_sbml, ".sbml": read_sbml, ".ant": read_antimony}
+NETWORK_FILES: dict[str, Callable[..., System]] = {".xml": _from_sbml, ".sbml": _from_sbml, ".ant": _from_antimony}
 
 
 def read_model(path: str | Path, kind: str | None = None, **options: Any) -> System:
@@ -62,6 +88,8 @@ def read_model(path: str | Path, kind: str | None = None, **options: Any) -> Sys
     if Path(path).suffix in PETAB_FILES:
         if kind not in (None, "ode") or options:
             raise DeclarationError(f"{path} is a PEtab problem, which names its kind and options; leave them out")
+        from symdyn.io.petab.problem import read_petab
+
         return read_petab(path).system
     if Path(path).suffix in NETWORK_FILES:
         reader = NETWORK_FILES[Path(path).suffix]
@@ -98,9 +126,9 @@ def _latex(system: System) -> str:
 #: What writes a system, by the ending of the file.
 WRITERS: dict[str, Callable[[System], str]] = {
     ".txt": model_text,
-    ".xml": to_sbml,
-    ".sbml": to_sbml,
-    ".ant": to_antimony,
+    ".xml": _as_sbml,
+    ".sbml": _as_sbml,
+    ".ant": _as_antimony,
     ".tex": _latex,
 }
 

@@ -97,7 +97,12 @@ def read_sbml(
     """
     limits = Limits(seconds, memory, characters)
     chosen(as_, laws)
-    what, text, path = source_text(source, isinstance(source, str) and source.lstrip("\ufeff \t\r\n").startswith("<"))
+    is_text = isinstance(source, str) and source.lstrip("\ufeff \t\r\n").startswith("<")
+    if isinstance(source, str) and not is_text and not {*source}.isdisjoint("\n;"):
+        raise DeclarationError(
+            "the source is no path, and no text of SBML, which begins with '<'; symdyn.read_antimony reads Antimony"
+        )
+    what, text, path = source_text(source, is_text)
     try:
         return lowered(text, path, as_, laws, limits=limits)
     except DeclarationError as error:

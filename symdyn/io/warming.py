@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import platform
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
+from pathlib import Path
 
+from symdyn.codegen import portable
 from symdyn.codegen.drivers import plain_driver
 from symdyn.codegen.families import family_of
 from symdyn.discover.whole.kernel import driver as candidates_driver
+from symdyn.files import put
 from symdyn.methods.registry import METHODS
 from symdyn.projection.evolve import driver as projection_driver
 
-__all__ = ["MEANINGS", "compiled", "drivers"]
+__all__ = ["MEANINGS", "compiled", "drivers", "made_portable"]
 
 #: What names stand for that are no methods.
 MEANINGS = {
@@ -61,6 +67,57 @@ def compiled(
         return
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=prepare) as pool:
         yield from pool.map(_compiled, places)
+
+
+def made_portable(
+    places: Sequence[tuple[str, int]],
+    processes: int = 1,
+    prepare: Callable[[], object] | None = None,
+    folder: Path = portable.FOLDER,
+) -> Iterator[None]:
+    """Make drivers in the form that serves every processor of this architecture, in the folder of an installation.
+
+    Those that it has for the present sources are left as they are.
+
+    Parameters
+    ----------
+    places : sequence of (str, int)
+    processes : int
+    prepare : callable, optional
+        Called first in each process.
+    folder : Path
+        Older forms of the same drivers are removed from it.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        begin = partial(_begin_portable, scratch, prepare)
+        with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=begin) as pool:
+            for _ in pool.map(_compiled, places):
+                _take_over(Path(scratch, "made"), folder)
+                yield
+
+
+def _take_over(made: Path, folder: Path) -> None:
+    """Move drivers to a folder, in place of older forms of the same ones."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in made.glob(f"*{portable.SUFFIX}"):
+        name = path.name.rpartition("_")[0]
+        put(folder / path.name, path.read_bytes())
+        path.unlink()
+        for old in folder.glob(f"{name}_*{portable.SUFFIX}"):
+            if old.name.rpartition("_")[0] == name and old.name != path.name:
+                old.unlink()
+
+
+def _begin_portable(scratch: str, prepare: Callable[[], object] | None) -> None:
+    """Set up a process that has not imported numba: it compiles anew, for the least processor that the optimiser may assume."""
+    os.environ |= {
+        "SYMDYN_CACHE_DIR": str(Path(scratch, "cache")),
+        portable.WRITTEN: str(Path(scratch, "made")),
+        "NUMBA_CPU_NAME": portable.BASE.get(platform.machine().lower(), "generic"),
+        "NUMBA_CPU_FEATURES": "",
+    }
+    if prepare is not None:
+        prepare()
 
 
 def _compiled(place: tuple[str, int]) -> None:

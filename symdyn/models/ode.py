@@ -29,7 +29,7 @@ class ODESystem(FlowVerbs, System):
 
     Parameters
     ----------
-    equations : mapping or iterable of Eq
+    equations : mapping, Eq or iterable of Eq
         From each state (a symbol, a name or ``x(t)``) to its right-hand side, or equations
         ``Eq(Derivative(x(t), t), rhs)``.  Undefined functions such as ``f(x, y)`` are unknown terms.  Equations of higher
         order, ``Eq(x(t).diff(t, 2), rhs)`` or ``x'' = ...`` in text, bring in the derivatives as further states ``x_dot``,
@@ -137,7 +137,7 @@ class ODESystem(FlowVerbs, System):
 
     def __init__(
         self,
-        equations: Mapping[Any, Any] | Iterable[sp.Eq],
+        equations: Mapping[Any, Any] | Iterable[sp.Eq] | sp.Eq,
         parameters: Mapping[Any, float] | None = None,
         *,
         initial: Mapping[Any, Any] | None = None,
@@ -149,6 +149,13 @@ class ODESystem(FlowVerbs, System):
         provenance: Sequence[str] = (),
     ) -> None:
         residuals = _residuals(algebraic)
+        if isinstance(equations, sp.Eq):
+            equations = [equations]
+        if isinstance(equations, str) or not isinstance(equations, Iterable):
+            hint = "; text is read by ODESystem.from_text" if isinstance(equations, str) else ""
+            raise DeclarationError(
+                f"equations is {equations!r}; expected a mapping from states to their rates of change, or equations sp.Eq{hint}"
+            )
         if isinstance(equations, Mapping):
             equations = {k: named_slopes(side) for k, side in equations.items()}
         else:

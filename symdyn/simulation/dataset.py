@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from importlib import metadata
 from typing import Any
 
@@ -34,6 +34,8 @@ __all__ = [
 #: For each trajectory numbers by name, each with what they are.
 Counts = Mapping[str, tuple[np.ndarray, str]]
 STATUS_CODES = "; ".join(f"{code}: {text}" for code, text in MESSAGES.items())
+#: Most output times with which the form of a dataset is remembered.
+MOST_TIMES = 10_000
 PACKAGES = ("sympy", "numpy", "numba", "llvmlite", "xarray")
 
 
@@ -109,9 +111,28 @@ def _dataset(
 ) -> xr.Dataset:
     """A dataset of `variables`, status and counts, made at once: adding one by one takes the square of their number."""
     found = {name: (design.dims, v.reshape(design.shape), {"long_name": meaning}) for name, (v, meaning) in counts.items()}
-    time = {"time": ("time", frame.labels(times), {"long_name": frame.system.time.name})}
-    labels = {**time, **design.coordinates(frame.system, frame.skip), **frame.coordinates}
-    return xr.Dataset({name: as_variable(*v) for name, v in {**variables, **found}.items()}, as_coordinates(labels), attrs)
+    labels, place = frame.labels(times), {**design.coordinates(frame.system, frame.skip), **frame.coordinates}
+    shown = {**variables, **found}
+    if place or labels.size > MOST_TIMES or labels.dtype.kind != "f":
+        return _labelled(shown, {"time": ("time", labels, {"long_name": frame.system.time.name}), **place}, attrs)
+    form = tuple((name, tuple(dims), v.shape, v.dtype, *about.items()) for name, (dims, v, about) in shown.items())
+    values = {name: as_variable(*v) for name, v in shown.items()}  # variables: of arrays xarray would ask whether dask has them
+    data = _empty(frame.system.time.name, labels.dtype, labels.tobytes(), form).copy(data=values)
+    data.attrs = attrs
+    return data
+
+
+def _labelled(variables: Mapping[str, Any], labels: Mapping[str, Any], attrs: dict[str, Any]) -> xr.Dataset:
+    return xr.Dataset({name: as_variable(*v) for name, v in variables.items()}, as_coordinates(labels), attrs)
+
+
+@lru_cache(maxsize=8)
+def _empty(time: str, kind: np.dtype, times: bytes, form: tuple[tuple[Any, ...], ...]) -> xr.Dataset:
+    """A dataset of this form without numbers, with no coordinates but the times; to copy one takes a third of making one."""
+    variables = {
+        name: (dims, np.broadcast_to(entries.type(), shape), dict(about)) for name, dims, shape, entries, *about in form
+    }
+    return _labelled(variables, {"time": ("time", np.frombuffer(times, kind).copy(), {"long_name": time})}, {})
 
 
 def trajectory_dataset(

@@ -28,6 +28,8 @@ __all__ = ["Frame", "Variable", "observe", "observer"]
 
 #: Bytes of a field of one trajectory that a store keeps as one.
 PIECE_BYTES = 64_000_000
+#: Output times, of all trajectories together, whose observables are evaluated at once: numbers stay in the processor's cache.
+OBSERVED = 8192
 
 
 class Variable(NamedTuple):
@@ -347,8 +349,16 @@ def observe(
     """States and observables (N, T, n + m) from states (N, T, n), parameters (N, k), times (T,), inputs and the past (N, T)."""
     if program is None:
         return values
-    states = [values[..., i] for i in range(values.shape[-1])]
-    found = evaluate(program, [times[None, :], *inputs], states, [p[:, None] for p in parameters.T])
-    shape = values.shape[:-1]
-    columns = [np.where(np.isnan(values[..., 0]), np.nan, np.broadcast_to(f, shape)) for f in found]
-    return np.concatenate([values, np.stack(columns, axis=-1)], axis=-1)
+    (count, length, n), m = values.shape, len(program.outputs)
+    found = np.empty((count, length, n + m), values.dtype)
+    found[..., :n] = values
+    rows = max(1, OBSERVED // max(1, length))
+    for begin in range(0, count, rows):
+        part = slice(begin, begin + rows)
+        states = list(np.ascontiguousarray(np.moveaxis(values[part], -1, 0)))
+        courses = [np.broadcast_to(course, (count, length))[part] for course in inputs]
+        columns = evaluate(program, [times[None, :], *courses], states, [p[part, None] for p in parameters.T])
+        for j, column in enumerate(columns):
+            found[part, :, n + j] = column
+    found[np.isnan(values[..., 0]), n:] = np.nan
+    return found

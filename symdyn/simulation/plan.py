@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from symdyn.codegen.delay_program import observed_delays
 from symdyn.codegen.kernel import Batch, Kernel, Options, compile
 from symdyn.errors import CompileError
 from symdyn.integration.kernel import ArrayKernel
@@ -94,7 +95,8 @@ class Plan:
     @property
     def summed_on_card(self) -> bool:
         """Whether trajectories stay on a card, which sums them up."""
-        there = self.kernel.target == "cuda" and self.frame.summable and not self.system.inputs
+        read = self.system.inputs or observed_delays(self.system)
+        there = self.kernel.target == "cuda" and self.frame.summable and not read
         return there and self.reductions is not None and set(self.reductions) <= set(SUMMED)
 
     @property

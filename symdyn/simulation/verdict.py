@@ -19,6 +19,7 @@ from symdyn_kernels.status import (
     PROBABILITY,
     SINGULAR,
     SUCCESS,
+    TOO_MANY_KEPT,
     TOO_MANY_STEPS,
 )
 
@@ -119,6 +120,8 @@ class Ending:
                 system.probabilities(dict(zip(system.parameters, self.design.rows(row, row + 1)[1][0], strict=True)))
             except DeclarationError as reason:
                 return f"Here {reason}. "
+        if self.outcome.code == TOO_MANY_KEPT and self.kernel.target == "cuda":
+            return "A thread of a card keeps fewer of them, at most 1024: target='cpu' keeps more. "
         langevin = system.diffusion is not None and LANGEVIN in system.provenance
         if langevin and self.outcome.code == NOT_FINITE:
             return (

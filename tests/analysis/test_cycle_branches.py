@@ -240,7 +240,7 @@ ROUND = round_("m - x**2 - y**2", "; m = 1; x(0) = 1; y(0) = 0")
         ),
         (
             lambda: continue_cycle(sd.ODESystem.from_text("x' = m*sin(t) - x"), "m", (0, 1), start=limit_cycle(ROUND)),
-            "do not depend on time",
+            "start is no cycle of a forced system",
         ),
         (
             lambda: continue_cycle(sd.SDESystem.from_text("dx = -m*x*dt + dW"), "m", (0, 1), start=limit_cycle(ROUND)),

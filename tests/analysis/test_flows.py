@@ -95,8 +95,14 @@ def test_a_cycle_whose_section_is_crossed_twice_has_its_full_period():
     ("act", "message"),
     [
         (lambda s: limit_cycle(s("x' = -x; y' = -y"), initial={"x": 1, "y": 1}), "comes to rest"),
-        (lambda s: limit_cycle(s("x' = y; y' = -x + sin(t)"), initial={"x": 1, "y": 1}), "do not depend on time"),
-        (lambda s: limit_cycle(sd.DiscreteSystem.from_text("x[t+1] = x/2"), initial={"x": 1}), "rates do not depend"),
+        (
+            lambda s: limit_cycle(s("x' = y; y' = -x + sin(t^2)"), initial={"x": 1, "y": 1}),
+            "sines and cosines of linear functions",
+        ),
+        (
+            lambda s: limit_cycle(sd.DiscreteSystem.from_text("x[t+1] = x/2"), initial={"x": 1}),
+            "a limit cycle needs an ODESystem",
+        ),
         (lambda s: limit_cycle(s("x' = y; y' = -x"), initial={"x": [1, 2], "y": 1}), "one set of values"),
         (lambda s: limit_cycle(s("x' = y; y' = -x"), initial={"x": 1, "y": 1}, period=-1), "positive number"),
         (lambda s: limit_cycle(s("x' = 1; y' = -y"), initial={"x": 1, "y": 1}), "crosses its mean"),

@@ -283,3 +283,36 @@ def test_a_missing_package_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "antimony", None)
     with pytest.raises(MissingPackageError, match=r"pip install \"symdyn-modeling\[antimony\]\""):
         read_antimony("A -> B; k*A")
+
+
+def test_a_stoichiometry_that_a_rate_contains_is_fixed_in_a_network():
+    """Reactions of a network keep their numbers of molecules: what decides one is no parameter, in rates and starts neither."""
+    text = "n = 2; k = 0.5; A -> n B; k*A/n; A = 3*n; B = 0"
+    net = sd.read_antimony(text)
+    assert [p.name for p in net.parameters] == ["k"]
+    assert str(net.propensities[0]) == "A*k/2"
+    assert net.changes.tolist() == [[-1], [2]]
+    run = sd.simulate(net, [0, 1], seed=0, progress=False)
+    assert (float(run.A[0]), float(run.n[1])) == (6, 2)
+    with pytest.raises(DeclarationError, match="'n' is not a parameter"):
+        sd.simulate(net, [0, 1], parameters={"n": 3}, seed=0, progress=False)
+    ode = sd.simulate(sd.read_antimony(text, as_="ode"), [0, 1], parameters={"n": 3}, rtol=1e-9, progress=False)
+    # A = 9 exp(-k t/3), of each of which three B are made
+    assert float(ode.B[1]) == pytest.approx(27 * (1 - np.exp(-1 / 6)), rel=1e-7)
+
+
+def test_a_concentration_set_after_a_delay_by_a_value_from_before_it():
+    """The amount is that value, C(1) = 1.5, times the size at the end of the delay, C(2) = 2, and stays while C grows."""
+    text = "compartment C = 1; C' = 0.5; species B in C; B = 1; J: B -> ; 0*B; V: at 1 after time >= 1: B = C"
+    run = sd.simulate(sd.read_antimony(text, as_="ode"), [0, 1, 2, 3], rtol=1e-9, progress=False)
+    np.testing.assert_allclose(run.B, [1, 1 / 1.5, 1.5, 1.2], rtol=1e-8)
+    ruled = text.replace("C = 1; C' = 0.5", "C; C := 1 + time/2")
+    with pytest.raises(
+        DeclarationError, match="sets the concentration B to a value from before its delay, while a rule changes"
+    ):
+        sd.read_antimony(ruled, as_="ode")
+    both = text + "; W: at 1 after time >= 2: C = 3"
+    with pytest.raises(DeclarationError, match="sets the size of C to a value from before its delay"):
+        sd.read_antimony(both, as_="ode")
+    now = sd.simulate(sd.read_antimony(both.replace("2:", "2, fromTrigger=false:"), as_="ode"), [0, 3.5], progress=False)
+    assert float(now.B[-1]) == pytest.approx(1.5 * 2 / 3.25)  # W is at 3, from when on C is 3 + (t - 3)/2

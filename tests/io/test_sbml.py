@@ -328,6 +328,8 @@ def test_names_of_files(tmp_path):
         read_sbml(path)
     with pytest.raises(DeclarationError, match="'propensities', 'rate equations'"):
         read_sbml(birth_death(), laws="both")
+    with pytest.raises(DeclarationError, match=r"no text of SBML, .* symdyn\.read_antimony reads Antimony"):
+        read_sbml("S -> P; k*S; S = 10")
 
 
 def test_hostile_depth_is_refused():

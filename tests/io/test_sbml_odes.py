@@ -452,6 +452,27 @@ def test_constants_that_are_infinite_or_no_number():
         read_sbml(used, as_="ode")
 
 
+@pytest.mark.parametrize("where", ["initial assignment", "rule"])
+def test_formulas_that_are_infinite_or_no_number(where):
+    values = {"P": "<infinity/>", "Q": apply("minus", "<infinity/>"), "R": "<notanumber/>"}
+    if where == "rule":
+        formulas = {"Rules": "".join(f'<assignmentRule variable="{n}">{math(v)}</assignmentRule>' for n, v in values.items())}
+    else:
+        inside = (f'<initialAssignment symbol="{n}">{math(v)}</initialAssignment>' for n, v in values.items())
+        formulas = {"InitialAssignments": "".join(inside)}
+    text = document(Parameters="".join(map(parameter, values)) + parameter("x", 2), **formulas)
+    found = sd.simulate(read_sbml(text, as_="ode"), [0, 1], progress=False)
+    for name, value in (("P", np.inf), ("Q", -np.inf), ("R", np.nan), ("x", 2)):
+        np.testing.assert_array_equal(found[name], [value, value])
+    rates = rate("x", ci("R"))
+    old, new = ("</listOfRules>", f"{rates}</listOfRules>")
+    if where != "rule":
+        old, new = ("</listOfInitialAssignments>", f"</listOfInitialAssignments><listOfRules>{rates}</listOfRules>")
+    used = text.replace(old, new)
+    with pytest.raises(DeclarationError, match="R holds the number nan; expected finite numbers"):
+        read_sbml(used, as_="ode")
+
+
 def test_what_a_fast_species_was_before_the_start_is_its_value_in_the_file():
     """A -> B at once, and 2 A are added at 3: A is 4 before the start and 0 after it, B is 0 and then 4 and 6."""
     late = f'<apply><csymbol encoding="text" definitionURL="http://www.sbml.org/sbml/symbols/delay">d</csymbol>{ci("A")}{cn(1)}</apply>'

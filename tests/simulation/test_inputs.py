@@ -202,7 +202,6 @@ def test_stores_know_the_values_of_inputs(tmp_path):
             "jumps at its knots: it has no slope",
         ),
         (lambda u, s: sd.Path("u", [0, 1], [0, 1], "quadratic"), "known: hold, linear, cubic"),
-        (lambda u, s: sd.Path("u", [0, 1], [0, 1], "rectilinear"), "kind='hold'; it has no slope .*'cubic'"),
         (lambda u, s: sd.Path("u", [0, 0], [0, 1]), "times that increase strictly"),
         (lambda u, s: sd.Path("u", [0, 1], [0, np.nan]), "two finite values"),
         (lambda u, s: sd.Path("u", [0, 1], [0, 1, 2]), "of shape"),
@@ -221,3 +220,13 @@ def test_an_input_far_from_time_zero():
     u = sd.Path("u", [100, 101], [3, 3])
     data = sd.simulate(sd.ODESystem({"x": u}), [100, 101], initial={"x": 0}, progress=False)
     assert np.allclose(data.x, [0, 3])
+
+
+def test_a_rectilinear_path_is_held():
+    x = sp.Symbol("x")
+    held, rectilinear = (sd.Path("u", [0, 1, 3], [2, 5, 1], kind) for kind in ("hold", "rectilinear"))
+    found = sd.simulate(sd.ODESystem({x: rectilinear}, initial={x: 0}), [0, 1, 3], progress=False)
+    np.testing.assert_allclose(found.x, [0, 2, 12], rtol=1e-9)
+    assert rectilinear == held
+    with pytest.raises(sd.DeclarationError, match="slope"):
+        rectilinear.diff(sp.Symbol("t"))

@@ -81,6 +81,15 @@ def test_stiffness_is_noticed_and_passed_on():
     assert float(data.x.isel(mu=1, time=-1)) == pytest.approx(1.706167732170469, rel=1e-5)
 
 
+def test_stiffness_is_noticed_in_a_short_run():
+    """Robertson's reactions: 'dop853' alone would take 147 steps."""
+    text = "a' = -0.04*a + 1e4*b*c; b' = 0.04*a - 1e4*b*c - 3e7*b^2; c' = 3e7*b^2; a(0) = 1; b(0) = 0; c(0) = 0"
+    data = sd.simulate(sd.ODESystem.from_text(text), [0.0, 0.4], atol=1e-11)
+    assert data.attrs["stiff_trajectories"] == "1 passed on to rodas5p"
+    # SUNDIALS, cvRoberts_dns: its output at 0.4
+    np.testing.assert_allclose([data.a[-1], data.b[-1], data.c[-1]], [9.8517e-1, 3.3864e-5, 1.4794e-2], rtol=5e-5)
+
+
 def test_a_stiff_system_without_a_jacobian_stays_with_the_explicit_method():
     """No code is generated for the derivative of gamma; far from the beginning x follows cos(t), up to 1e-4."""
     relaxing = sd.ODESystem({x: -1e4 * (x - sp.cos(t)) + sp.gamma(2 + x / 10)}, initial={x: 1})

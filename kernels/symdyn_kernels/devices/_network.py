@@ -8,6 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 SPECIES, REACTIONS, LEAVES, NODES, STOPS = 1, 2, 2, 4, False
+#: Whether events happen at known times.
+SCHEDULED = False
 #: Where tables begin in TABLE.  Of each reaction the row of the parameters that is its coefficient, or -1 - k for NUMBERS[k];
 COEFFICIENTS = 0
 #: the first of its entries, which are the species that react, and by how much less than their number counts;
@@ -17,6 +19,15 @@ CHANGE_STARTS, CHANGED, CHANGES = 7, 10, 12
 DEPENDENT_STARTS, DEPENDENTS = 14, 17
 TABLE = np.array([0, 1, 0, 0, 1, 0, 0, 0, 1, 2, 0, 0, 1, -1, 0, 1, 2, 1, 1], np.int16)
 NUMBERS = np.array([0.0])
+
+
+def effects(lane, y, p):
+    """The values that events assign."""
+    return (0.0,)
+
+
+def assign(e, new, memory):
+    """Let event `e` act."""
 
 
 def start(lane, y, p):

@@ -1,4 +1,4 @@
-"""The loop of every adaptive one-step method on a card, for models with events or inputs.
+"""The loop of every adaptive one-step method on a card, for models with events, inputs or delays.
 
 Steps end at known times, and just before the first part of a step at which a condition is found to be true, as those of
 `symdyn_kernels.event_search` do; the condition that ends trajectories is the last of those that are looked at.  Peaks between
@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from symdyn_kernels.arguments.parts import Control
 from symdyn_kernels.constants.adaptive import HITS
-from symdyn_kernels.constants.events import LEAST_STEP, MOST_AT_ONCE, MOST_STILL, PARTS, STILL
+from symdyn_kernels.constants.events import LEAST_STEP, MOST_AT_ONCE, MOST_STILL, STILL
+from symdyn_kernels.devices._delayed import DELAYED, OBSERVABLES, STEPS_KEPT, VARYING
 from symdyn_kernels.devices._eventful import (
     ALL_ROWS,
     ASSIGNED,
@@ -25,10 +26,8 @@ from symdyn_kernels.devices._eventful import (
     assign,
     change_input,
     effects,
-    forget,
     load_all,
     smooth,
-    triggers,
 )
 from symdyn_kernels.devices._model import (
     EXTRA,
@@ -42,16 +41,13 @@ from symdyn_kernels.devices._model import (
     W,
     Y,
     dense,
-    interpolant,
-    margin,
     rhs,
 )
 from symdyn_kernels.devices._prelude import cuda, i64, math, real, real64
 from symdyn_kernels.devices.adaptive_steps import attempt, first_step, hold, rejection, stiff_steps, write_step
+from symdyn_kernels.devices.breaks import approach, note_point, pass_point
 from symdyn_kernels.devices.happenings import (
     BAD,
-    JUMP,
-    KNOT,
     begin_count,
     drop,
     dropped,
@@ -59,95 +55,45 @@ from symdyn_kernels.devices.happenings import (
     next_moment,
     note,
     release,
-    trigger,
 )
+from symdyn_kernels.devices.knots import JUMP, KNOT
+from symdyn_kernels.devices.locating import locate, look, place, turn, turned
 from symdyn_kernels.devices.outputs import void
+from symdyn_kernels.devices.past import (
+    AHEAD,
+    EARLY,
+    FIRST_STATE,
+    LOST,
+    MARKS,
+    MOMENTS,
+    MOST_ECHOES,
+    MOST_POINTS,
+    SHORTEST,
+    TIMES,
+    WIDE,
+    begin_past,
+    keep,
+    next_echo,
+    note_echoes,
+    observe,
+    pass_echoes,
+    refuse_unsettled,
+    reopen,
+    slope_ahead,
+    write_record,
+)
 from symdyn_kernels.devices.rows import EVALUATIONS, REJECTED, STATUS, STEPS
-from symdyn_kernels.shared.roots import MOST_GUESSES, next_guess
 from symdyn_kernels.status import (
     BAD_DELAY,
     ENDLESS_EVENTS,
+    NEGATIVE_DELAY,
     NOT_FINITE,
     STIFF,
     SUCCESS,
     TOO_MANY_EVENTS,
+    TOO_MANY_KEPT,
     TOO_MANY_STEPS,
 )
-
-
-def look(t, row, p, memory, found):
-    """The margins at a time and the state in a row: of all events, then that of the condition that ends trajectories."""
-    triggers((real(t),), row, p, memory, found)
-    forget(found)
-    if UNTIL:
-        found[EVENTS] = margin((real(t),), row, p, memory)
-
-
-def place(part, memory):
-    """Put the state at a part of the step into the last row."""
-    for e in range(N):
-        memory[ROWS, e] = memory[W, e] if part >= 1.0 else interpolant(e, part, memory)
-
-
-def highest(found, held):
-    """The largest margin of those conditions that are looked at within steps and do not count as true."""
-    most = -math.inf
-    for e in range(CONDITIONS):
-        if held[e] == 0:
-            most = max(most, found[e])
-    return most
-
-
-def turned(e, t, count, p, memory, new, held, queue, acts, kept):
-    """The condition of an event turned true, at the state in row `W`; returns how many events wait."""
-    effects((real(t),), W, p, memory, new)
-    return trigger(e, t, count, new, held, queue, acts, kept)
-
-
-def turn(t, length, count, p, memory, found, held, queue, acts, kept):
-    """The parts of a step between which a condition turns true, 2 and 2 if none does; how many events wait, and a status."""
-    before = 0.0
-    for j in range(len(PARTS)):
-        part = PARTS[j]
-        place(real(part), memory)
-        look(t + part * length, ROWS, p, memory, found)
-        some = False
-        for e in range(CONDITIONS):
-            if found[e] != found[e]:
-                return 2.0, 2.0, count, NOT_FINITE
-            some = some or (found[e] >= 0.0 and held[e] == 0)
-        if some:
-            return before, part, count, SUCCESS
-        for e in range(CONDITIONS):
-            if found[e] < 0.0 and held[e] != 0:
-                count = release(e, count, held, queue, acts, kept)
-        before = part
-    return 2.0, 2.0, count, SUCCESS
-
-
-def locate(a, b, t, length, p, memory, found, held):
-    """The last part of a step before a condition turns true, and the first at which it is."""
-    high = highest(found, held)
-    place(real(a), memory)
-    look(t + a * length, ROWS, p, memory, found)
-    low, reach = highest(found, held), b - a
-    if low >= 0.0:  # it became true where the right-hand side jumped
-        return a, a
-    for _ in range(MOST_GUESSES):
-        guess = next_guess(a, b, low, high, reach)
-        if not (a < guess and guess < b):
-            guess = 0.5 * (a + b)
-            if not (a < guess and guess < b):
-                break
-        place(real(guess), memory)
-        look(t + guess * length, ROWS, p, memory, found)
-        value = highest(found, held)
-        if value >= 0.0:
-            b, high = guess, value
-        else:
-            a, low = guess, value
-        reach = 0.5 * reach
-    return a, b
 
 
 def arrive(t, k, passed, count, stops, p, memory, found, level, new, held, queue, acts, kept):
@@ -237,14 +183,29 @@ def trajectory(
     for e in range(N):
         memory[W, e] = initial[e, i]
         values[0, e, i] = initial[e, i]
+    if DELAYED:
+        p = (
+            p, cuda.local.array((STEPS_KEPT, WIDE), real64), cuda.local.array(MARKS, i64), cuda.local.array(MOMENTS, real64),
+            cuda.local.array((MOST_ECHOES, 2), real64), cuda.local.array(TIMES, real64), cuda.local.array(EARLY, real64),
+            cuda.local.array((MOST_POINTS, 2), real64), cuda.local.array((2, TIMES), real64),
+        )  # fmt: skip
+        for e in range(N):
+            memory[FIRST_STATE, e] = memory[W, e]
+        begin_past(t, relative, absolute, p, memory)
+        reopen(t, W, p, memory)
+        if VARYING:
+            note_point(t, 0.0, p)
+        longest = min(longest, p[3][SHORTEST])
     status, due, steps, rejected, outputs, hits, begun = SUCCESS, 1, 0, 0, 0, 0, 0
     count, passed, until, still, latest = 0, 0, end, 0, -math.inf
     following, growth, before, earlier = real(0), controller.grow, real(1), real(1)
-    happens, jumps, over, moment = True, True, False, math.inf
+    happens, jumps, over, moment, shift = True, True, False, math.inf, 0.0
     begin_count(i, aside)
     if UNTIL and begin[i] < 0:
         over, happens, passage[i] = True, False, t
         due = hold(1, i, W, values, memory)
+        if DELAYED and OBSERVABLES > 0:
+            observe(0, due, i, t, p, times, values, memory)
     else:
         look(t, W, p, memory, found)
         for e in range(CONDITIONS):
@@ -259,6 +220,13 @@ def trajectory(
             t, passed, count, broken = arrive(t, k, passed, count, stops, p, memory, found, level, new, held, queue, acts, kept)
             acted, count, status = act(t, i, count, p, memory, found, level, new, held, queue, acts, kept, aside)
             jumps = jumps or broken or acted > 0
+            if DELAYED:
+                begin = pass_echoes(t, p)
+                jumps, t = jumps or begin > t, begin
+                if VARYING and steps > 0 and (acted > 0 or (jumps and shift == 0.0)):
+                    note_point(t, 0.0 if acted > 0 else 1.0, p)
+                if acted > 0:
+                    note_echoes(t, 0, p)
             if acted > 0:
                 still = still + 1 if t - latest <= STILL * abs(t) else 0
                 latest = t
@@ -268,6 +236,11 @@ def trajectory(
                         break
                     for e in range(N):
                         values[j, e, i] = memory[W, e]
+            if DELAYED and OBSERVABLES > 0:
+                again = due
+                while again > 0 and (times[again - 1] >= t or steps == 0):
+                    again -= 1
+                observe(again, due, i, t, p, times, values, memory)
             if UNTIL and status == SUCCESS:
                 look(t, W, p, memory, found)
                 if found[EVENTS] >= 0.0:
@@ -278,9 +251,15 @@ def trajectory(
             for e in range(N):
                 memory[Y, e] = memory[W, e]
             moment = next_moment(passed, k, count, stops, acts)
+            if DELAYED:
+                moment = min(moment, next_echo(p))
             until = min(end, moment)
             if jumps:
+                if DELAYED:
+                    reopen(t, Y, p, memory)
                 rhs((real(t),), Y, p, memory, K)
+                if DELAYED:
+                    slope_ahead(p, memory)
                 following = first_step(memory, relative, absolute)
                 if steps > 0:
                     following = max(following, real(LEAST_STEP * abs(t)))
@@ -291,15 +270,28 @@ def trajectory(
         h, final, x, following = attempt(
             t, until, longest, following, before, earlier, growth, controller, relative, absolute, p, memory, factors
         )
+        if DELAYED:
+            x = refuse_unsettled(t, x, p, memory)
+            following = following if x < math.inf else h * controller.shrink
+        if VARYING and x <= 1.0:
+            aim = approach(t, h, relative, p, memory)
+            if aim > 0.0:
+                x, following = math.inf, aim
         if x <= 1.0:
             steps, growth = steps + 1, controller.grow
             earlier, before = before, x
-            t_next, prepared = until if final else t + h, False
+            t_next, prepared, first_due = until if final else t + h, False, due
+            if DELAYED:
+                if not VARYING:
+                    dense(t, h, p, memory)
+                prepared = True
+                write_record(t, h, t_next, p, memory)
             if detect != 0:
                 hits = stiff_steps(steps, hits, memory)
                 status = STIFF if hits >= HITS else status
             if SAMPLED:
-                dense(t, h, p, memory)
+                if not DELAYED:
+                    dense(t, h, p, memory)
                 prepared, length = True, t_next - t
                 a, b, count, code = turn(t, length, count, p, memory, found, held, queue, acts, kept)
                 status = code if code != SUCCESS else status
@@ -327,6 +319,11 @@ def trajectory(
                         level[e] = min(found[e], 0.0) if level[e] < 0.0 else 0.0
                         if found[e] < level[e] and held[e] != 0:
                             count = release(e, count, held, queue, acts, kept)
+            if DELAYED:
+                keep(t_next, p)
+            if VARYING and not over:
+                shift = pass_point(t, h, t_next, p, memory)
+                t_next, happens, jumps = t_next + shift, happens or shift > 0.0, jumps or shift > 0.0
             if steps + rejected >= max_steps and t_next < end and not over:
                 status = TOO_MANY_STEPS
             if times[due] <= t_next or over:
@@ -337,6 +334,8 @@ def trajectory(
                 if over:
                     passage[i], happens = t_next, False
                     due = hold(due, i, W, values, memory)
+            if DELAYED and OBSERVABLES > 0:
+                observe(first_due, due, i, t_next, p, times, values, memory)
             for e in range(N):
                 memory[Y, e], memory[K, e] = memory[W, e], memory[LAST, e]
             t = t_next
@@ -344,7 +343,11 @@ def trajectory(
         else:
             rejected, growth = rejected + 1, real(1)
             status = rejection(t, following, x, steps + rejected, max_steps)
-    void(i, due, N, values)
+            if DELAYED and p[2][AHEAD] != 0 and status != SUCCESS:
+                status = NEGATIVE_DELAY
+        if DELAYED and p[2][LOST] != 0:
+            status = TOO_MANY_KEPT
+    void(i, due, values.shape[1] if DELAYED else N, values)
     counts[STATUS, i], counts[STEPS, i], counts[REJECTED, i] = status, steps, rejected
     if times.size > 1:
         counts[EVALUATIONS, i] = begun + STAGES * (steps + rejected) + EXTRA * outputs

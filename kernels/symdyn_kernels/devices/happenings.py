@@ -23,7 +23,6 @@ from symdyn_kernels.devices._eventful import (
 )
 from symdyn_kernels.devices._prelude import i64, math
 
-JUMP, KNOT = -1, -2
 #: Added to the number of events that wait when a delay is no number, or negative.
 BAD = 1 << 20
 

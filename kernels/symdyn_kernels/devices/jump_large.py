@@ -20,15 +20,19 @@ from symdyn_kernels.devices._network import (
     REACTANT_STARTS,
     REACTANTS,
     REACTIONS,
+    SCHEDULED,
     SPECIES,
     STOPS,
     TABLE,
+    assign,
+    effects,
     start,
 )
 from symdyn_kernels.devices._prelude import cuda, i64, math, real64
 from symdyn_kernels.devices.holding import hold
 from symdyn_kernels.devices.outputs import void
 from symdyn_kernels.devices.rows import EVALUATIONS, STATUS, STEPS
+from symdyn_kernels.shared.molecules import judged
 from symdyn_kernels.shared.streams import next_exponential, next_uniform, open_stream
 from symdyn_kernels.shared.sums import find
 from symdyn_kernels.status import NOT_FINITE, SUCCESS, TOO_MANY_STEPS
@@ -77,6 +81,18 @@ def mend(begin, end, memory, tree, parameters, i):
         level = level + 1
 
 
+def dosed(t, passed, k, stops, memory, tree, parameters, i):
+    """Let the events act that are due until `t`; returns how many are passed, and a status."""
+    code = SUCCESS
+    while passed < stops.shape[0] and stops[passed, 0, k] <= t:
+        assign(i64(stops[passed, 2, k]), effects((t,), memory, (parameters, i)), memory)
+        passed += 1
+    for e in range(SPECIES):
+        code = judged(memory[e], code)
+    build(memory, tree, parameters, i)
+    return passed, code
+
+
 def trajectory(
     i, initial, parameters, times, streams, begin, stops, rtol, atol, step_size, epsilon, max_steps, seed, detect, fine, values,
     counts, passage,
@@ -88,7 +104,10 @@ def trajectory(
     for k in range(SPECIES):
         memory[k] = initial[k, i]
     s = open_stream(seed, streams[i])
-    code, q, t, events = SUCCESS, 0, times[0], 0
+    code, q, t, events, passed, column = SUCCESS, 0, times[0], 0, 0, i if stops.shape[2] > 1 else 0
+    if SCHEDULED:  # the initial values are those after what happens at the first time
+        while passed < stops.shape[0] and stops[passed, 0, column] <= t:
+            passed += 1
     if begin[i] > 0:
         code = begin[i]
     elif begin[i] < 0:
@@ -104,11 +123,20 @@ def trajectory(
         wait, s = next_exponential(s)
         u, s = next_uniform(s)
         t = t + wait / abs(total)  # 0 may be -0.0
+        due = SCHEDULED and passed < stops.shape[0] and not t < stops[passed, 0, column]
         if not total < math.inf:
             code = NOT_FINITE
+        elif due:
+            t = stops[passed, 0, column]
+            q = hold(memory, i, q, t, times, values)
+            if q < times.size:
+                passed, code = dosed(t, passed, column, stops, memory, tree, parameters, i)
+                if STOPS and code == SUCCESS and start((t,), memory, (parameters, i))[0] > 0.5:
+                    passage[i] = t
+                    q = hold(memory, i, q, math.inf, times, values)
         elif t > times[q]:
             q = hold(memory, i, q, t, times, values)
-        if code == SUCCESS and q < times.size:
+        if code == SUCCESS and q < times.size and not due:
             if events >= max_steps:
                 code = TOO_MANY_STEPS
             else:

@@ -28,7 +28,6 @@ from symdyn_kernels.devices._prelude import cuda, i64, math, real, real64
 from symdyn_kernels.devices._step import NOISES, SPECIES, STATES, STOPS, step
 from symdyn_kernels.devices.happenings import (
     BAD,
-    KNOT,
     begin_count,
     drop,
     dropped,
@@ -38,6 +37,7 @@ from symdyn_kernels.devices.happenings import (
     release,
     trigger,
 )
+from symdyn_kernels.devices.knots import KNOT
 from symdyn_kernels.devices.outputs import void
 from symdyn_kernels.devices.rows import EVALUATIONS, STATUS, STEPS
 from symdyn_kernels.devices.stepping_draws import increments, record, watched

@@ -6,13 +6,15 @@ Loops over them have constant lengths: the compiler unrolls them, and all of a s
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from symdyn.codegen.cuda.functions import device_function
 from symdyn.codegen.cuda.happenings import event_functions
 from symdyn.codegen.cuda.join import Device
+from symdyn.codegen.delay_program import Lagged
 from symdyn.codegen.elimination import without_tables
-from symdyn.codegen.program import Made
+from symdyn.codegen.program import Made, Program
 from symdyn.codegen.steps import StepFormulas
 from symdyn.methods.runge_kutta import ExplicitRungeKutta, Rosenbrock
 from symdyn.system import System
@@ -21,6 +23,15 @@ __all__ = ["adaptive_device"]
 
 #: Parameters up to which a thread keeps its own; more are read from the card's memory where they are used.
 PARAMETERS = 24
+#: Steps of the past that a thread keeps: so many bytes of them, and no more than this.
+PAST_BYTES, MOST_STEPS = 1 << 16, 1024
+#: How functions store their results; others do so in the memory.
+RESULTS = dict.fromkeys(("factor", "triggers", "effects", "times", "history"), "array") | {"margin": "value"}
+#: A step that may look up its own solution.
+REPEATED = [
+    "for _ in range(MOST_REPEATS):", "    one_step(t, h, p, memory, factors)", "    dense(t, h, p, memory)",
+    "    if settled(t, h, p, memory):", "        break",
+]  # fmt: skip
 HEADS = {
     "step": "step(t, h, p, memory, factors)",
     "error": "error(h, memory, rtol, atol)",
@@ -29,31 +40,73 @@ HEADS = {
 }
 
 
-def adaptive_device(system: System, method: ExplicitRungeKutta | Rosenbrock, made: Made) -> Device:
-    """What the kernel of a system is made of."""
+def adaptive_device(
+    system: System, method: ExplicitRungeKutta | Rosenbrock, made: Made, lagged: Lagged | None = None
+) -> Device:  # fmt: skip
+    """What the kernel of a system is made of; with delays it is `lagged` with parameters in the place of delayed values."""
     parameters = len(system.parameters)
     if method.implicit:
-        made = without_tables(made, system, system.part("drift"))
+        made = without_tables(made, system if lagged is None else lagged.system, system.part("drift"))
     card = _Card(method, len(system.states), made.facts)
     p = "tuple" if parameters <= PARAMETERS or system.inputs else "table"
-    forms = ("tuple", "memory", p)
-    results = {"factor": "array", "margin": "value", "triggers": "array", "effects": "array"}
-    functions = [device_function(f, forms, results.get(f.name, "memory")) for f in made.programs]
+    forms = ("tuple", "memory", p if lagged is None else "past")
+    functions = [device_function(f, forms, RESULTS.get(f.name, "memory")) for f in made.programs]
+    if lagged is not None:
+        functions = [_looking_up(text) for text in functions]
     until, eventful = made.facts["start"] is not None, made.facts["events"] is not None
     if not until:
         functions.append("def margin(lane, y, p, memory):\n    return -1.0")
     own = "".join(f"parameters[{j}, i], " for j in range(parameters))
+    step = {HEADS[name]: body or ["return 0.0"] for name, body in card.functions().items()}
+    if lagged is not None and made.facts["delays"]["varying"]:
+        step = {"one_" * (head == HEADS["step"]) + head: body for head, body in step.items()}
+        step[HEADS["step"]] = REPEATED
     bodies = {
         "load_parameters(parameters, i)": [f"return ({own})" if p == "tuple" else "return parameters, i"],
-        **{HEADS[name]: body or ["return 0.0"] for name, body in card.functions().items()},
+        **step,
         "interpolant(e, theta, memory)": [f"return {card.interpolant()}"],
     }
     texts = ["\n".join([f"def {head}:", *(f"    {line}" for line in body)]) for head, body in bodies.items()]
     constants = [*card.constants(), f"STOPS, UNTIL = {made.facts['jumps'] is not None}, {until}"]
-    if eventful:
-        further, own_functions = event_functions(system, until, [f.name for f in made.programs])
-        constants, functions = [*constants, *further], [*functions, *own_functions]
-    return Device("\n\n\n".join(["\n".join(constants), *functions, *texts]), "adaptive_events" if eventful else "adaptive")
+    if not eventful and lagged is None:
+        return Device("\n\n\n".join(["\n".join(constants), *functions, *texts]), "adaptive")
+    delayed = 0 if lagged is None else len(made.facts["delays"]["kept"])
+    further, own_functions = event_functions(system, until, [f.name for f in made.programs], delayed)
+    constants, functions = [*constants, *further], [*functions, *own_functions]
+    if lagged is not None:
+        constants += _delay_constants(system, made.facts["delays"], len(card.coefficients), method.order)
+        program = Program.from_json(made.facts["delays"]["constant"])
+        none = "def delays(lane, y, p, memory, out):\n    return"
+        functions.append(device_function(replace(program, name="delays"), forms, "array") if program.outputs else none)
+        lines = [f"if j == {j}:\n        return memory[{name}, STATES[c]]" for j, name in enumerate(card.coefficients)]
+        texts.append("\n".join(["def coefficient(c, j, memory):", *(f"    {line}" for line in lines), "    return 0.0"]))
+    text = "\n\n\n".join(["\n".join(constants), *functions, *texts])
+    varying = lagged is not None and bool(made.facts["delays"]["varying"])
+    without = (*["past"][: lagged is None], *["breaks"][: not varying])
+    flags = {"DELAYED": lagged is not None, "VARYING": varying}
+    return Device(text, "adaptive_events", single=lagged is None, constants=flags, without=without)
+
+
+def _looking_up(text: str) -> str:
+    """A function that looks up delayed values first: at stages those of rates of change, else all."""
+    name = text[len("def ") : text.index("(")]
+    how = {"rhs": "recall", "factor": "recall", "margin": "revisit", "triggers": "revisit", "effects": "revisit"}.get(name)
+    return text if how is None else text.replace("):\n", f"):\n    {how}(lane[0], y, p, memory)\n", 1)
+
+
+def _delay_constants(system: System, facts: dict[str, Any], degree: int, order: int) -> list[str]:
+    """Statements that define the constants of `symdyn_kernels.devices._delayed`."""
+    wide = 8 * (4 + len(facts["states"]) * (degree + 1))
+    listed = {"BEGINS": "begins", "STATES": "states", "PLACES": "kept", "SLOPES": "slopes"}
+    constants = [f"{name} = {tuple(facts[key])!r}" for name, key in listed.items()]
+    constant = len(Program.from_json(facts["constant"]).outputs)
+    return [
+        *constants,
+        f"OBSERVABLES, OBSERVED = {len(facts['observed'])}, {(*facts['observed'], 0)!r}",
+        f"RATED, FIRST_VALUE, DEGREE = {facts['rated']}, {len(system.parameters)}, {degree}",
+        f"CONSTANT_DELAYS, BOUNDING, ORDER = {constant}, {facts['bounding']}, {facts['order']}",
+        f"STEPS_KEPT = {max(16, min(MOST_STEPS, PAST_BYTES // wide))}",
+    ]
 
 
 class _Card(StepFormulas):

@@ -18,6 +18,7 @@ FORMS = {
     "tuple": "{block}[{i}]",
     "memory": "memory[{block}, {i}]",
     "table": "{block}[0][{i}, {block}[1]]",
+    "past": "{block}[0][{i}]",
 }
 #: How result `j` is stored.
 RESULTS = {"memory": "memory[out, {j}]", "array": "out[{j}]"}
@@ -29,9 +30,9 @@ def device_function(program: Program, forms: Sequence[str] = ("tuple", "tuple", 
     Parameters
     ----------
     program : Program
-    forms : sequence of {'tuple', 'memory', 'table'}
+    forms : sequence of {'tuple', 'memory', 'table', 'past'}
         What each argument block is: a tuple of scalars, or an array; the number of a row of the array `memory`; a pair of a
-        table ``(entries, N)`` and the trajectory.
+        table ``(entries, N)`` and the trajectory; a tuple that begins with an array of the entries.
     result : {'tuple', 'value', 'memory', 'array'}
         Return a tuple, or the only result, or store in row `out` of `memory`, or in the array `out`.
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from symdyn_kernels.arguments.parts import Batch
-from symdyn_kernels.devices.happenings import JUMP, KNOT
+from symdyn_kernels.devices.knots import JUMP, KNOT
 from symdyn_kernels.status import MOST_WAITING
 
 from symdyn import dag
@@ -18,6 +18,7 @@ from symdyn.errors import CompileError
 from symdyn.models.events import Event, Schedule
 from symdyn.paths import PathSlope
 from symdyn.system import System
+from symdyn.system.contents import delays_in
 
 __all__ = ["card_stops", "event_functions", "input_functions", "refuse_on_cards", "step_functions"]
 
@@ -40,7 +41,9 @@ def refuse_on_cards(system: System) -> None:
         raise CompileError(f"target='cuda' puts no events in random order, as '{system.shuffled[0]}'; use target='cpu'")
 
 
-def event_functions(system: System, until: bool, names: Collection[str]) -> tuple[list[str], list[str]]:
+def event_functions(
+    system: System, until: bool, names: Collection[str], delayed: int = 0
+) -> tuple[list[str], list[str]]:  # fmt: skip
     """Statements that define the constants of `symdyn_kernels.devices._eventful`, and the functions that no program gives.
 
     Parameters
@@ -51,17 +54,19 @@ def event_functions(system: System, until: bool, names: Collection[str]) -> tupl
         Whether a condition ends trajectories.
     names : collection of str
         Of the functions that programs give.
+    delayed : int
+        Delayed values, which follow the parameters.
     """
     events, known = system.events, _beforehand(system)
     sampled = until or len(known) < len(events)
     constants = [
         f"EVENTS, CONDITIONS, ASSIGNED = {len(events)}, {len(events) + until}, {max(1, _numbers(system))}",
-        f"ROOM, WAITING, ALL_ROWS = {max(1, len(events) + until)}, {_waiting(system)}, ROWS + 1",
-        f"SAMPLED, CHANGING = {sampled}, {_changing(system)}",
+        f"ROOM, WAITING, ALL_ROWS = {max(1, len(events) + until)}, {_waiting(system)}, ROWS + {2 if delayed else 1}",
+        f"SAMPLED, CHANGING = {sampled}, {len(system.parameters) + delayed if delayed else _changing(system)}",
         *(f"{name} = {value!r}" for name, value in _waiting_options(system).items()),
     ]
     functions = [_function(f"{name}(lane, y, p, memory, out)", []) for name in ("triggers", "effects") if name not in names]
-    functions += input_functions(system)
+    functions += input_functions(system, "p[0]" if delayed else "p")
     functions.append(_function("forget(found)", [f"found[{k}] = -1.0" for k in known]))
     lines = []
     for k, event in enumerate(events):
@@ -106,29 +111,46 @@ def step_functions(
     return constants, [*functions, _function("assign(e, q, y, new, kept)", [*lines, "return y"])]
 
 
-def input_functions(system: System) -> list[str]:
-    """How parameters are loaded, and what changes at the knots of inputs."""
+def input_functions(system: System, block: str = "p") -> list[str]:
+    """How parameters are loaded, and what changes at the knots of inputs in the `block` of parameters."""
     loaded = [f"own[{j}] = parameters[{j}, i]" for j in range(len(system.parameters))] + ["return own"]
-    found = [_function("load_all(parameters, i, own)", loaded if system.inputs else ["return load_parameters(parameters, i)"])]
+    found = [
+        _function(
+            "load_all(parameters, i, own)",
+            loaded if system.inputs or block != "p" else ["return load_parameters(parameters, i)"],
+        )
+    ]
     jumping = [f"j != {k}" for k, path in enumerate(system.inputs) if not continuous(system, path)]
     found.append(_function("smooth(j)", [f"return {' and '.join(jumping) or 'True'}"]))
+    return [*found, change_input(system, len(system.parameters), block)]
+
+
+def change_input(system: System, end: int, block: str = "p") -> str:
+    """The function that changes the coefficients of an input at a knot; those of all end at place `end` of the `block`."""
     lines, sizes = [], segment_places(system)[1]
     for k, size in enumerate(sizes):
-        begin = len(system.parameters) - sum(sizes[k:])
-        lines += [f"if j == {k}:", *(f"    p[{begin + r}] = real(stops[entry, {FIRST + r}, k])" for r in range(size))]
-    return [*found, _function("change_input(j, entry, k, stops, p)", lines)]
+        begin = end - sum(sizes[k:])
+        lines += [f"if j == {k}:", *(f"    {block}[{begin + r}] = real(stops[entry, {FIRST + r}, k])" for r in range(size))]
+    return _function(f"change_input(j, entry, k, stops, {block.split('[')[0]})", lines)
 
 
 def _beforehand(system: System) -> list[int]:
     """Events of which it is known when they happen, but for others: schedules, and conditions on time and parameters alone."""
     driven = {s for path in system.inputs for s in (path, PathSlope(path), *segment_symbols(path))}
     listed = zip(system.events, sampled_conditions(system), strict=True)
-    return [k for k, (e, c) in enumerate(listed) if c is None and not _trigger_symbols(e) & driven]
+    return [
+        k for k, (e, c) in enumerate(listed)
+        if c is None and not _trigger_symbols(e) & driven and not delays_in(_trigger_sides(e), system.names)
+    ]  # fmt: skip
+
+
+def _trigger_sides(event: Event) -> Sequence[Any]:
+    return event.trigger.sides if isinstance(event.trigger, Schedule) else [event.trigger]
 
 
 def _trigger_symbols(event: Event) -> set[Any]:
     """What the times or the condition of an event depend on."""
-    return set(dag.free_symbols(event.trigger.sides if isinstance(event.trigger, Schedule) else [event.trigger]))
+    return set(dag.free_symbols(_trigger_sides(event)))
 
 
 def _waiting(system: System) -> int:
@@ -183,10 +205,15 @@ def _tuple(entries: Sequence[str]) -> str:
     return " + ".join(f"({''.join(f'{entry}, ' for entry in part)})" for part in parts)
 
 
-def card_stops(system: System, facts: Mapping[str, Any], batch: Batch) -> np.ndarray:
-    """What happens at known times, (N or 1, s, c) float64, as `symdyn_kernels.devices.happenings` takes it."""
+def card_stops(system: System, facts: Mapping[str, Any] | None, batch: Batch) -> np.ndarray:
+    """What happens at known times, (N or 1, s, c) float64, as `symdyn_kernels.devices.happenings` takes it.
+
+    `facts` are those of the events and inputs, or None where there are delays alone.
+    """
     parameters, times = batch.parameters, batch.times
-    found = event_schedule(system, facts, parameters, times, lambda own: known_margins(system, own))
+    found = np.empty((1, 0, FIRST))
+    if facts is not None:
+        found = event_schedule(system, facts, parameters, times, lambda own: known_margins(system, own))
     width = FIRST + max(segment_places(system)[1], default=0)
     rows = max(len(found), len(batch.stops) if batch.stops.shape[1] else 1)
     table = np.full((rows, found.shape[1], width), np.inf)

@@ -92,12 +92,15 @@ class Device:
     constants : dict
         Numbers and tuples of numbers for which the templates are unrolled (`symdyn.codegen.cuda.unroll`), by names or, as
         ``network.ptr``, by attributes.
+    without : tuple of str
+        Modules of `symdyn_kernels.devices` from which the template, as it is unrolled, calls nothing.
     """
 
     functions: str
     template: str
     single: bool = True
     constants: Mapping[str, Any] = field(default_factory=dict)
+    without: tuple[str, ...] = ()
 
     @property
     def counts_events(self) -> bool:
@@ -123,7 +126,8 @@ def join_kernel(title: str, device: Device, precision: str) -> str:
 def join_module(title: str, device: Device, precision: str, entry: str = "") -> str:
     """The source of a module of kernels: functions whose names begin with ``run``."""
     imports: dict[str, None] = {}
-    templates = _templates("devices", device.template, device.constants, imports, set())
+    left_out = {("devices", name) for name in device.without}
+    templates = _templates("devices", device.template, device.constants, imports, left_out)
     body = "\n\n\n".join(text for text in (_decorated(device.functions), *templates, entry.strip()) if text)
     if precision == "float32":
         body = single_precision(body)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any
 
 from symdyn.codegen.cuda.functions import device_function
 from symdyn.codegen.cuda.join import Device
+from symdyn.codegen.event_program import event_programs, event_rows
 from symdyn.codegen.hoist import Hoisting
 from symdyn.codegen.program import Made, Program
 from symdyn.codegen.propensities import hoisted_propensities
 from symdyn.errors import CompileError
+from symdyn.models.events import Schedule
 from symdyn.models.reactions import ReactionNetwork
 
 __all__ = ["large_jump_device"]
@@ -28,14 +30,15 @@ def large_jump_device(network: ReactionNetwork, made: Made) -> Device:
     Raises
     ------
     CompileError
-        For events; for a condition on time; for a reaction that is not of mass action at a constant rate, or has bursts; for
-        more reactions than constant memory holds.
+        For events on conditions; for a condition on time; for a reaction that is not of mass action at a constant rate, or has
+        bursts; for more reactions than constant memory holds.
     """
     facts = made.facts
     stops = facts["start"] is not None
-    if network.events:
+    if others := [e for e in network.events if not isinstance(e.trigger, Schedule)]:
         raise CompileError(
-            f"target='cuda' follows no events of networks of so many reactions, such as ({network.events[0]}): use target='cpu'"
+            f"target='cuda' follows events of networks of so many reactions at known times alone, unlike ({others[0]}): use "
+            "target='cpu'"
         )
     if stops and _reads_time(Program.from_json(facts["start"])):
         raise CompileError(
@@ -77,12 +80,24 @@ def large_jump_device(network: ReactionNetwork, made: Made) -> Device:
         )
     constants = {
         "SPECIES": len(place), "REACTIONS": count, "LEAVES": leaves, "NODES": 2 * leaves,
-        "STOPS": stops, **table.begins, "TABLE": f"np.array({table.entries}, np.int16)",
+        "STOPS": stops, "SCHEDULED": bool(network.events), **table.begins, "TABLE": f"np.array({table.entries}, np.int16)",
         "NUMBERS": f"np.array({list(numbers) or [0.0]})",
     }  # fmt: skip
     text = "\n".join(f"{name} = {value}" for name, value in constants.items())
     condition = device_function(_in_rows(facts["start"], rows), ("tuple", "tuple", "table")) if stops else NEVER
-    return Device(f"{text}\n\n\n{condition}", "jump_large", single=False)
+    functions = [condition, *_doses(network, rows)]
+    return Device("\n\n\n".join([text, *functions]), "jump_large", single=False)
+
+
+def _doses(network: ReactionNetwork, rows: Sequence[str]) -> list[str]:
+    """What events assign, and to what, where they happen at known times."""
+    if not network.events:
+        return ["def effects(lane, y, p):\n    return (0.0,)", "def assign(e, new, memory):\n    return"]
+    effects, found = event_programs(network)[1], event_rows(network)
+    lines = ["def assign(e, new, memory):"]
+    for k, (begin, end) in enumerate(pairwise(found["first"])):
+        lines += [f"    if e == {k}:", *(f"        memory[{found['targets'][j]}] = new[{j}]" for j in range(begin, end))]
+    return [device_function(_in_rows(effects.as_json(), rows), ("tuple", "tuple", "table")), "\n".join(lines)]
 
 
 def _reads_time(condition: Program) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from types import ModuleType
@@ -62,13 +62,14 @@ class CudaKernel(CardKernel):
     ) -> None:
         super().__init__(system, method, options, until=until, precision=precision)
         begin = time.perf_counter()
-        made = programs(system, self._scheme, until)[1]
+        made = self.family.device_programs(system, self._scheme, until=until) or programs(system, self._scheme, until)[1]
         self.noted, self.card_seconds = made.facts, 0.0
         device = self.family.device(system, self._scheme, made)
         dense = [on_card(text) for text in dense_definitions(made.programs)]
         device = replace(device, functions="\n\n\n".join([*dense, device.functions]))
         if precision == "float32" and not device.single:
-            raise CompileError(f"{method!r} counts molecules, which single precision cannot; leave precision='float32' out")
+            what = "looks up states of the past" if self.delays else "counts molecules"
+            raise CompileError(f"{method!r} {what}, which single precision cannot; leave precision='float32' out")
         self.counts_events = device.counts_events
         self._source = join_kernel(f"{method} for\n\n{system}", device, precision)
         self._note = cache.folder("cuda") / f"{digest(self._source, toolchain.VERSION, *host())}.json"
@@ -118,6 +119,10 @@ class CudaKernel(CardKernel):
     @property
     def jumps(self) -> Sequence[Any] | None:
         return self.noted.get("jumps")
+
+    @property
+    def delays(self) -> Mapping[str, Any] | None:
+        return self.noted.get("delays")
 
     @property
     def cached(self) -> bool:

@@ -14,6 +14,7 @@ from symdyn_kernels.status import INTERRUPTED
 
 from symdyn.codegen.cuda import toolchain
 from symdyn.codegen.cuda.join import arguments
+from symdyn.codegen.delay_program import observed_delays
 from symdyn.codegen.families.base import Batch, Options, Run, Signals
 from symdyn.codegen.kernel_base import Kernel
 from symdyn.errors import CompileError, DeclarationError
@@ -154,7 +155,8 @@ def start_on_card(kernel: CardKernel, batch: Batch, options: Options, extra: int
     if stops.shape[1] == 0:
         stops = np.full((1, 1, stops.shape[2]), np.inf)
     initial, parameters = (toolchain.to_card(np.ascontiguousarray(a.T, dtype=real)) for a in (batch.initial, given))
-    values = toolchain.empty_on_card((batch.times.size, n + extra, count), real)
+    columns = n + len(observed_delays(kernel.system)) + extra
+    values = toolchain.empty_on_card((batch.times.size, columns, count), real)
     counts = toolchain.to_card(np.zeros((DETAILS + len(kernel.details), count), np.int64))
     passage = toolchain.to_card(np.full(count, np.inf))
     recorded = toolchain.empty_on_card((max(aside, len(kernel.system.events), 1), count), np.dtype(float))

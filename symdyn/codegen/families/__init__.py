@@ -41,12 +41,18 @@ for _family in (
     LATTICES,
 ):
     FAMILIES.register(type(_family).__name__.removesuffix("Family").lower(), _family)
+#: Methods by their identity, with the state of the registry, and their families.
+_FOUND: dict[int, tuple[Any, int, Family]] = {}
 
 
 def family_of(scheme: Any) -> Family:
     """The family that runs a method, by the nearest of the types that its entry in the registry of methods is derived from."""
+    known, changes, family = _FOUND.get(id(scheme), (None, 0, ADAPTIVE))
+    if known is scheme and changes == FAMILIES.changes:
+        return family
     for kind in type(scheme).__mro__:
         for family in FAMILIES.values():
             if kind in family.schemes and family.runs(scheme):
+                _FOUND[id(scheme)] = scheme, FAMILIES.changes, family
                 return family
     raise CompileError(f"no family of methods runs a {type(scheme).__name__}; register one in symdyn.extend.FAMILIES")

@@ -194,17 +194,20 @@ class AdaptiveFamily(Family):
         return isinstance(scheme, (ExplicitRungeKutta, Rosenbrock))
 
     def device(self, system: System, scheme: Any, made: Made) -> Device:
-        if system.parts & {"algebraic", "delays"}:
-            raise CompileError("target='cuda' follows no delays and algebraic equations of rates of change; use target='cpu'")
+        if system.algebraic:
+            raise CompileError("target='cuda' follows no algebraic equations of rates of change; use target='cpu'")
         refuse_on_cards(system)
-        return adaptive_device(written_out(system)[0], scheme, made)
+        written = written_out(system)[0]
+        return adaptive_device(written, scheme, made, looked_up(written, slopes=scheme.implicit) if system.delays else None)
 
     def device_batch(self, system: System, batch: Batch, facts: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
         batch = batch._replace(parameters=coefficient_rows(system, batch.parameters, batch.times))
         return batch.parameters, -holds_at_start(batch, facts).astype(np.int64)
 
     def device_stops(self, system: System, batch: Batch, facts: Mapping[str, Any]) -> np.ndarray:
-        return batch.stops if facts.get("events") is None else card_stops(system, facts["events"], batch)
+        if facts.get("events") is None and facts.get("delays") is None:
+            return batch.stops
+        return card_stops(system, facts["events"], batch)
 
 
 ADAPTIVE = AdaptiveFamily()

@@ -506,6 +506,34 @@ class Family(ABC):
         """
         return False
 
+    def device_programs(self, system: System, scheme: Any, *, until: sp.Basic | None = None) -> Made | None:
+        """The programs of the model for a CUDA card, or None where these are those of `programs`.
+
+        Parameters
+        ----------
+        system : System
+        scheme : object
+            An entry of ``symdyn.METHODS``.
+        until : Boolean, optional
+            A condition that ends trajectories.
+
+        Returns
+        -------
+        Made or None
+
+        Raises
+        ------
+        CompileError
+            For what cards do not follow.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> from symdyn.codegen.families import family_of
+        >>> family_of(sd.METHODS["tsit5"]).device_programs(sd.ODESystem.from_text("x' = -x"), sd.METHODS["tsit5"])
+        """
+        return None
+
     def device(self, system: System, scheme: Any, made: Made) -> Device:
         """The parts of the kernel for a CUDA card.
 

@@ -56,6 +56,7 @@ class _Lowering:
         self.swap = {s: e.xreplace(back) for s, e in dag.written_out(rules, "rule of").items()}
         self.values: dict[sp.Symbol, float | None] = {}
         self.opened: list[sp.Symbol] = []
+        self.fix()
 
     def refuse(self) -> None:
         """Raise an error for features that a network cannot represent."""
@@ -81,6 +82,14 @@ class _Lowering:
                     raise DeclarationError(
                         f"the event {t.name} changes {s}; events of networks change species alone: read it as_='ode'"
                     )
+
+    def fix(self) -> None:
+        """Put numbers in the place of what decides stoichiometries, which are fixed: nothing else may follow other values."""
+        counts = [e for c in self.model.changes for _, e in (*c.reactants, *c.products) if not e.is_number]
+        for s in sorted(dag.free_symbols([self.put(e, "a stoichiometry") for e in counts]) - self.known, key=str):
+            if s in self.quantities and (number := self.value(s)) is not None and math.isfinite(number):
+                fixed = {s: sp.Integer(int(number)) if number.is_integer() else sp.Float(number)}
+                self.swap = {**fixed, **{x: e.xreplace(fixed) for x, e in self.swap.items()}}
 
     def moving(self, q: Quantity) -> bool:
         return q.kind == "species" and not (q.constant or q.boundary or q.symbol in self.model.assigned)
@@ -152,7 +161,7 @@ class _Lowering:
         sides = [*(r.rate for r in reactions), *(x for e in events for x in e.sides), *observables.values(), *starts]
         used = dag.free_symbols([volume, *sides])
         for s, q in self.quantities.items():  # what stays, and occurs nowhere else
-            idle = q.kind in ("species", "parameter") and s not in self.known and s not in used | observables.keys()
+            idle = q.kind != "compartment" and s not in self.known and s not in used | observables.keys()
             if idle and (amount := self.value(s)) is not None and math.isfinite(amount):
                 observables[s] = sp.Integer(int(amount)) if amount.is_integer() else sp.Float(amount)
         declared = [s for s in (*self.quantities, *self.model.local) if s in used and s not in self.known]

@@ -37,6 +37,11 @@ def to_odes(model: ExchangeModel) -> ODESystem:
     return _Lowering(model).system()
 
 
+def _waits(t: Trigger) -> bool:
+    """Whether an event assigns values from before its delay."""
+    return t.from_trigger and t.delay != 0
+
+
 class _Lowering:
     """One model, from quantities to equations."""
 
@@ -103,7 +108,23 @@ class _Lowering:
         """Whether the amount of a species is the state in place of its concentration."""
         if q.kind != "species" or q.amount or q.home is None or not self.varying(q.home):
             return False
-        return not any(q.symbol in rules for rules in (self.model.assigned, self.model.rates, self.unknown))
+        ruled = any(q.symbol in rules for rules in (self.model.assigned, self.model.rates, self.unknown))
+        return not ruled and not self.set_late(q)
+
+    def set_late(self, q: Quantity) -> bool:
+        """Whether an event sets a concentration to a number from before its delay, in a compartment whose size varies.
+
+        The concentration is the state then: the amount would have to be that number times the size after the delay.
+        """
+        if q.kind != "species" or q.amount or q.home is None or not self.varying(q.home) or q.symbol in self.model.rates:
+            return False
+        late = next((e for e in self.model.triggers if _waits(e) and q.symbol in e.assignments), None)
+        if late is not None and (q.home in self.model.assigned or q.home in self.unknown):
+            raise DeclarationError(
+                f"the event {late.name} sets the concentration {q.symbol} to a value from before its delay, while a rule "
+                f"changes the size of {q.home}; that is not read"
+            )
+        return late is not None
 
     def moving(self, q: Quantity) -> bool:
         """Whether a quantity is a state."""
@@ -186,6 +207,8 @@ class _Lowering:
                 self.drift[state] = (
                     total if state is not s else sp.Add(*(t / self.model.size(s) for t in sp.Add.make_args(total)))
                 )
+                if self.set_late(q) and q.home in self.model.rates:
+                    self.drift[state] -= s * self.model.rates[q.home] / q.home
             else:
                 self.drift[state] = sp.S.Zero
             self.starts[state] = q.value if state is s or q.value is None else q.value * q.home
@@ -297,7 +320,12 @@ class _Lowering:
             q = self.quantities[s]
             assigned.update({self.amount(q): value * q.home} if self.by_amount(q) else {s: value})
         for s, q in self.quantities.items():  # the size of the compartment changes the concentration, not the amount
-            if q.home in new and s in self.model.rates and not q.amount:
+            if q.home in new and (s in self.model.rates or self.set_late(q)) and not q.amount:
+                if _waits(t):
+                    raise DeclarationError(
+                        f"the event {t.name} sets the size of {q.home} to a value from before its delay, which changes the "
+                        f"concentration {s}; that is not read"
+                    )
                 assigned[s] = new.get(s, s) * q.home / new[q.home]
         if not assigned:
             return None

@@ -1,0 +1,66 @@
+"""Inputs and doses of networks on numba's CUDA simulator: exact means, and the numbers of the processor."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import sympy as sp
+
+import symdyn as sd
+
+SCRIPT = """
+X, g = sp.symbols("X g")
+times = np.linspace(0, 5, 6)
+for kind in ("hold", "linear"):
+    u = sd.Path("u", [0, 1.5, 3, 6], [2, 8, 1, 4], kind=kind)
+    births = sd.ReactionNetwork([sd.Reaction({}, {X: 1}, u), sd.Reaction({X: 1}, {}, g)], {g: 0.8}, initial={X: 0})
+    run = sd.simulate(births, times, target="cuda", trajectories=800, seed=3, progress=False)
+    results[kind] = run.X.values
+chain = [f"X{j} -> X{j + 1}, 1" for j in range(199)] + ["X0 -> 0, d", "at 1 every 2 times 2, X0 = X0 + a", "d = 0.5; a = 30"]
+chain = sd.ReactionNetwork.from_text("; ".join(chain + [f"X{j}(0) = {5 * (j == 0)}" for j in range(200)]))
+for target in ("cpu", "cuda"):
+    run = sd.simulate(chain, [0, 0.5, 1, 2, 3, 4], target=target, trajectories=3, seed=3, progress=False)
+    results[f"chain {target}"] = np.stack([run.X0.values, run.X5.values])
+    ended = sd.simulate(chain, [0, 0.5, 1, 2], target=target, trajectories=3, seed=3, until="X0 > 25", progress=False)
+    results[f"ended {target}"] = ended.first_passage.values
+halves = sd.ReactionNetwork.from_text("; ".join([f"X{j} -> X{j + 1}, 1" for j in range(199)] + ["at 1, X0 = X0 + 1/2"]))
+begin = {s: 3 for s in halves.states}
+run = sd.simulate(halves, [0, 2], target="cuda", initial=begin, seed=1, on_failure="nan", progress=False)
+results["halves"] = run.status.values
+"""
+
+
+@pytest.mark.parametrize("kind", ["hold", "linear"])
+def test_births_at_the_rate_of_an_input_have_poisson_laws(simulated, kind):
+    """From none, of births at the rate u and deaths at the rate g X, there is a Poisson number, of mean m' = u - g m."""
+    found, g, times = simulated(SCRIPT)[kind], 0.8, np.linspace(0, 5, 6)
+    fine = np.linspace(0, 5, 50001)
+    knots, values = np.array([0, 1.5, 3, 6]), np.array([2.0, 8.0, 1.0, 4.0])
+    u = np.interp(fine, knots, values) if kind == "linear" else values[np.searchsorted(knots, fine, side="right") - 1]
+    mean = np.array([np.trapezoid((u * np.exp(-g * (t - fine)))[fine <= t], fine[fine <= t]) for t in times])[1:]
+    error = np.sqrt(mean / len(found))
+    np.testing.assert_array_less(np.abs(found.mean(axis=0)[1:] - mean), 4 * error)
+    np.testing.assert_allclose(found.var(axis=0)[1:] / mean, 1, atol=4 * np.sqrt(2 / len(found)) * 1.2)
+
+
+def test_doses_of_large_networks_are_those_of_the_processor(simulated):
+    found = simulated(SCRIPT)
+    np.testing.assert_array_equal(found["chain cuda"], found["chain cpu"])
+    assert (found["chain cuda"][0, :, 2] >= 30).all()  # the dose at 1 is in what is recorded there
+    assert found["ended cuda"].tolist() == found["ended cpu"].tolist() == [1.0, 1.0, 1.0]
+    assert found["halves"] == 7  # a fraction of a molecule
+
+
+def test_what_networks_on_cards_do_not_follow_is_refused():
+    x = sp.Symbol("x")
+    u = sd.Path("u", [0, 9], [0, 1])
+    births = [sd.Reaction({}, {x: 1}, 1 + u)]
+    looking = sd.ReactionNetwork(births, events=sd.Event(u >= sp.Rational(1, 2), {x: 0}))
+    with pytest.raises(sd.CompileError, match="looks at an input, which networks with target='cuda' do not"):
+        sd.compile(looking, target="cuda")
+    many = sd.ReactionNetwork(births * 200)
+    with pytest.raises(sd.CompileError, match="follows no inputs of networks of more than 192 reactions"):
+        sd.compile(many, target="cuda")
+    with pytest.raises(sd.CompileError, match="follows no delays and priorities of networks"):
+        sd.compile(sd.ReactionNetwork([sd.Reaction({x: 1}, {}, 1, delay=2)]), target="cuda")
+    assert ".entry" in sd.compile(sd.ReactionNetwork(births), target="cuda").ptx

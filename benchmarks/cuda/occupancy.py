@@ -1,0 +1,55 @@
+"""What kernels take of a card: registers, local memory, spills, and how many threads run side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import symdyn as sd
+from benchmarks.cuda.capacity import Capacity
+from benchmarks.cuda.equality import cases
+from benchmarks.harness import attempt
+from examples.lorenz_gpu import LORENZ, RUNS
+from symdyn.codegen.cuda import toolchain
+from symdyn.codegen.cuda.join import arguments
+
+__all__ = ["occupancy"]
+
+
+def _taken(make: Callable[[], Any], precision: str, capacity: Capacity) -> dict[str, Any]:
+    """Of one kernel on this card by numba's own functions, and its spills on sm_90 by the assembler."""
+    kernel = make()
+    compiled = toolchain.cuda.jit(f"void({arguments(precision)})")(kernel.module.run)
+    (types,) = compiled.overloads
+    code = compiled.overloads[types]
+    function = getattr(code, "_codelibrary").get_cufunc()  # noqa: B009
+    context = toolchain.cuda.current_context()
+    blocks = context.get_active_blocks_per_multiprocessor(function, toolchain.BLOCK, 0)
+    spills, note = attempt(lambda: kernel.resources.spilled_bytes)
+    return {
+        "registers": code.regs_per_thread,
+        "local memory, bytes": code.local_mem_per_thread,
+        "spilled on sm_90, bytes": note or spills,
+        "occupancy": blocks * toolchain.BLOCK / capacity.threads,
+    }
+
+
+def occupancy(capacity: Capacity) -> list[dict[str, Any]]:
+    """Lorenz by every adaptive method and in both precisions, and one kernel of each family."""
+    made: list[tuple[str, str, Callable[[], Any]]] = []
+    for method in ("rk4", "tsit5", "dop853", "rodas5p"):
+        for precision in RUNS if method in {"rk4", "tsit5"} else ("float64",):
+            made.append(
+                (
+                    f"Lorenz {method}",
+                    precision,
+                    lambda m=method, p=precision: sd.compile(LORENZ, method=m, target="cuda", precision=p),
+                )
+            )
+    for case in cases(quick=True):
+        made.append((case.name, "float64", lambda c=case: sd.compile(c.system, method=c.method, target="cuda")))
+    rows = []
+    for name, precision, make in made:
+        found, note = attempt(lambda m=make, p=precision: _taken(m, p, capacity))
+        rows.append({"kernel": name, "precision": precision} | ({"note": note} if note else found))
+    return rows

@@ -12,13 +12,15 @@ import numpy as np
 from benchmarks.harness import Sample, Settings
 from symdyn.codegen.cuda import toolchain
 
-__all__ = ["Capacity", "measure"]
+__all__ = ["Capacity", "computing", "copying", "measure"]
 
 #: Bytes that are copied: many times what the cache of any card holds.
 BYTES = 1 << 30
 BLOCK, BLOCKS_EACH = 256, 32
 #: Fused multiplications and additions of a thread: so many chains, which do not wait for each other, of so many.
-CHAINS, LENGTH = 8, 4096
+CHAINS, LENGTH = 8, 1 << 15
+#: Launches that are timed together, so that starting one is hidden behind the one before.
+LAUNCHES = 10
 
 
 @dataclass(frozen=True)
@@ -56,38 +58,24 @@ class Capacity:
         }
 
 
-def _rate(launch: Callable[[], None], amount: float, rounds: int) -> Sample:
-    """`amount` a second."""
-    launch()
-    found = []
-    for _ in range(rounds):
-        toolchain.cuda.synchronize()
-        begin = time.perf_counter()
-        launch()
-        toolchain.cuda.synchronize()
-        found.append(amount / (time.perf_counter() - begin))
-    return Sample(tuple(found))
-
-
-def _bandwidth(blocks: int, rounds: int) -> Sample:
+def copying() -> tuple[Callable[..., None], str]:
+    """A kernel that copies an array, and the types of its arguments."""
     cuda = toolchain.cuda
 
-    @cuda.jit("void(float64[::1], float64[::1])")
-    def copy(source, target):
+    def copy(source: Any, target: Any) -> None:
         i = cuda.grid(1)
         while i < source.size:
             target[i] = source[i]
             i += cuda.gridsize(1)
 
-    source, target = (cuda.device_array(BYTES // 8, np.float64) for _ in range(2))
-    return _rate(lambda: copy[blocks, BLOCK](source, target), 2 * BYTES / 1e9, rounds)
+    return copy, "float64[::1], float64[::1]"
 
 
-def _arithmetic(precision: str, blocks: int, rounds: int) -> Sample:
+def computing(precision: str) -> tuple[Callable[..., None], str]:
+    """A kernel that multiplies and adds in registers, and the types of its arguments."""
     cuda, real = toolchain.cuda, toolchain.real64 if precision == "float64" else toolchain.real32
 
-    @cuda.jit(f"void({precision}[::1], {precision}, {precision})")
-    def chains(out, factor, term):
+    def compute(out: Any, factor: Any, term: Any) -> None:
         i = cuda.grid(1)
         a, b, c, d = real(i), real(i + 1), real(i + 2), real(i + 3)
         e, f, g, h = real(i + 4), real(i + 5), real(i + 6), real(i + 7)
@@ -96,11 +84,34 @@ def _arithmetic(precision: str, blocks: int, rounds: int) -> Sample:
             e, f, g, h = e * factor + term, f * factor + term, g * factor + term, h * factor + term
         out[i] = a + b + c + d + e + f + g + h
 
-    number = np.dtype(precision).type
-    out = cuda.device_array(blocks * BLOCK, number)
-    factor, term = number(0.5), number(0.25)
-    operations = 2.0 * CHAINS * LENGTH * blocks * BLOCK
-    return _rate(lambda: chains[blocks, BLOCK](out, factor, term), operations / 1e12, rounds)
+    return compute, f"{precision}[::1], {precision}, {precision}"
+
+
+def _rate(kernel: tuple[Callable[..., None], str], blocks: int, values: tuple[Any, ...], amount: float, rounds: int) -> Sample:
+    """`amount` a second, of one launch."""
+    cuda, (function, types) = toolchain.cuda, kernel
+    ready = cuda.jit(f"void({types})")(function)[blocks, BLOCK]
+    ready(*values)
+    found = []
+    for _ in range(rounds):
+        cuda.synchronize()
+        begin = time.perf_counter()
+        for _ in range(LAUNCHES):
+            ready(*values)
+        cuda.synchronize()
+        found.append(LAUNCHES * amount / (time.perf_counter() - begin))
+    return Sample(tuple(found))
+
+
+def _bandwidth(blocks: int, rounds: int) -> Sample:
+    source, target = (toolchain.empty_on_card((BYTES // 8,), np.dtype(float)) for _ in range(2))
+    return _rate(copying(), blocks, (source, target), 2 * BYTES / 1e9, rounds)
+
+
+def _arithmetic(precision: str, blocks: int, rounds: int) -> Sample:
+    real = np.dtype(precision)
+    values = toolchain.empty_on_card((blocks * BLOCK,), real), real.type(0.5), real.type(0.25)
+    return _rate(computing(precision), blocks, values, 2.0 * CHAINS * LENGTH * blocks * BLOCK / 1e12, rounds)
 
 
 def measure(settings: Settings) -> Capacity:

@@ -23,7 +23,7 @@ DIFFERS = "differs"
 #: Relative distance of values, to which fused multiplications and other elementary functions may lead in a few steps.
 ROUNDING = 1e-11
 #: Seconds after which no further case begins; each compiles a kernel.
-LONGEST = 240.0
+LONGEST = 180.0
 TRAJECTORIES, QUICK = 1000, 2
 COUNTED = ("status", "steps", "rejected", "evaluations")
 

@@ -20,11 +20,8 @@ def _taken(make: Callable[[], Any], precision: str, capacity: Capacity) -> dict[
     """Of one kernel on this card by numba's own functions, and its spills on sm_90 by the assembler."""
     kernel = make()
     compiled = toolchain.cuda.jit(f"void({arguments(precision)})")(kernel.module.run)
-    (types,) = compiled.overloads
-    code = compiled.overloads[types]
-    function = getattr(code, "_codelibrary").get_cufunc()  # noqa: B009
-    context = toolchain.cuda.current_context()
-    blocks = context.get_active_blocks_per_multiprocessor(function, toolchain.BLOCK, 0)
+    (code,) = compiled.overloads.values()
+    blocks = code.max_cooperative_grid_blocks(toolchain.BLOCK) // capacity.multiprocessors
     spills, note = attempt(lambda: kernel.resources.spilled_bytes)
     return {
         "registers": code.regs_per_thread,

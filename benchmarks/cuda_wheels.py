@@ -3,7 +3,7 @@
     python -m benchmarks.cuda_wheels wheels                      # a machine with Python 3.12 and what JAX brings
     python -m benchmarks.cuda_wheels wheels --there freeze.txt   # or with what `pip freeze` says there
 
-There: ``pip install --no-index --no-deps wheels/*.whl`` and, in the sources, ``PYTHONPATH=.:kernels python -m benchmarks cuda``.
+There: ``pip install --no-index --no-deps wheels/*.whl``, then the line of benchmarks/README.md in the sources.
 
 Pip resolves with the versions of constraints.txt and fetches only what is not there.  The limit cannot be kept on a machine
 that has neither llvmlite nor CUDA's compilers: llvmlite takes 60 MB, nvidia-nvvm 75, nvidia-cuda-nvrtc 58, nvidia-nvjitlink 47.
@@ -24,7 +24,7 @@ from pathlib import Path
 __all__ = ["LIMIT", "main", "missing", "names", "weighed"]
 
 ROOT = Path(__file__).parents[1]
-#: What the command imports beside the standard library; crn-jax and diffrax are peers, whose rows say so where they are missing.
+#: What the command imports; crn-jax and diffrax are peers, whose rows say so where they are missing.
 NEEDED = ("numba-cuda[cu13]", "numba", "llvmlite", "sympy", "scipy", "xarray", "pandas", "crn-jax", "diffrax")
 #: What a machine with JAX has.
 THERE = ("jax", "jaxlib", "numpy", "scipy", "ml_dtypes", "opt_einsum")
@@ -75,7 +75,12 @@ def weighed(folder: Path, limit: float = LIMIT) -> tuple[str, bool]:
 
 def _pip(*arguments: str) -> None:
     platforms = [*(f"manylinux_{p}_x86_64" for p in PLATFORMS), *OLDER]
-    chosen = [f"--python-version={PYTHON}", "--implementation=cp", "--only-binary=:all:", *(f"--platform={p}" for p in platforms)]
+    chosen = [
+        f"--python-version={PYTHON}",
+        "--implementation=cp",
+        "--only-binary=:all:",
+        *(f"--platform={p}" for p in platforms),
+    ]
     subprocess.run([sys.executable, "-m", "pip", *arguments, "--quiet", *chosen], check=True)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from benchmarks.cuda.peers import MAKERS, import_jax
 from benchmarks.harness import Sample, Settings, attempt, paired
 from benchmarks.results import Ratio
 from examples.lorenz_gpu import LORENZ, RUNS, TIMES, TRAJECTORIES
+from symdyn.codegen.cuda.launch import CardKernel
 from symdyn.codegen.cuda.toolchain import SIMULATED
 
 __all__ = ["lorenz"]
@@ -40,7 +42,7 @@ def _error(values: np.ndarray, count: int) -> float:
 
 def _ours(kind: str, precision: str, count: int, options: dict[str, float]) -> Callable[[], tuple[float, np.ndarray]]:
     """A function that runs the ensemble: seconds on the card, and the last states."""
-    kernel = sd.compile(LORENZ, method=METHODS[kind], target="cuda", precision=precision)
+    kernel = cast(CardKernel, sd.compile(LORENZ, method=METHODS[kind], target="cuda", precision=precision))
     start, rates = _ensemble(count, "float64")
 
     def run() -> tuple[float, np.ndarray]:
@@ -101,7 +103,8 @@ def lorenz(settings: Settings) -> tuple[list[dict[str, Any]], list[Ratio], dict[
             for count in sizes:
                 name, peer = f"symdyn {method}", MAKERS[kind][0]
                 jobs = {name: _ours(kind, precision, count, given)}
-                theirs, note = attempt(lambda k=kind, p=precision, n=count, s=step, e=tolerance: _theirs(k, p, n, {"step": s, "tolerance": e}))  # fmt: skip
+                making = partial(_theirs, kind, precision, count, {"step": step, "tolerance": tolerance})
+                theirs, note = attempt(making)
                 found = _measured(jobs | ({} if note else {peer: theirs}), count, settings.rounds)
                 found |= {peer: ({"note": note}, None)} if note else {}
                 head = {"steps": f"{kind}, {what}", "precision": precision, "trajectories": count}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import numpy as np
 import sympy as sp
@@ -14,6 +15,7 @@ from benchmarks.cuda.peers import import_jax
 from benchmarks.harness import Sample, Settings, attempt, paired
 from benchmarks.networks import NETWORKS, Case
 from benchmarks.results import Ratio
+from symdyn.codegen.cuda.launch import CardKernel
 from symdyn.codegen.cuda.toolchain import SIMULATED
 
 __all__ = ["molecules"]
@@ -30,7 +32,7 @@ Run = Callable[[], tuple[float, np.ndarray]]
 
 def _ours(case: Case, count: int, end: float) -> tuple[Run, Callable[[], float]]:
     """What runs it, and the mean number of events of the last run."""
-    kernel = sd.compile(case.network, target="cuda")
+    kernel = cast(CardKernel, sd.compile(case.network, target="cuda"))
     initial = np.tile([float(case.network.initial[s]) for s in case.network.states], (count, 1))
     parameters = np.tile([float(case.network.defaults[p]) for p in case.network.parameters], (count, 1))
     events = [0.0]
@@ -93,7 +95,7 @@ def molecules(settings: Settings) -> tuple[list[dict[str, Any]], list[Ratio]]:
         end = case.end * (SIMULATED_PART if SIMULATED else PART)
         jobs: dict[str, Run] = {}
         jobs[OURS], events = _ours(case, count, end)
-        theirs, note = attempt(lambda c=case, e=end: _theirs(c, count, e))
+        theirs, note = attempt(partial(_theirs, case, count, end))
         jobs |= {} if note else {PEER: theirs}
         samples: dict[str, list[float]] = {}
         table = {name: {"network": case.name, "trajectories": count, "solver": name} for name in (OURS, PEER)}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import symdyn as sd
 from benchmarks.cuda.capacity import Capacity
@@ -12,13 +12,15 @@ from benchmarks.harness import attempt
 from examples.lorenz_gpu import LORENZ, RUNS
 from symdyn.codegen.cuda import toolchain
 from symdyn.codegen.cuda.join import arguments
+from symdyn.codegen.cuda.kernel import CudaKernel
+from symdyn.system import System
 
 __all__ = ["occupancy"]
 
 
-def _taken(make: Callable[[], Any], precision: str, capacity: Capacity) -> dict[str, Any]:
+def _taken(system: System, method: str, precision: str, capacity: Capacity) -> dict[str, Any]:
     """Of one kernel on this card by numba's own functions, and its spills on sm_90 by the assembler."""
-    kernel = make()
+    kernel = cast(CudaKernel, sd.compile(system, method=method, target="cuda", precision=precision))
     compiled = toolchain.cuda.jit(f"void({arguments(precision)})")(kernel.module.run)
     (code,) = compiled.overloads.values()
     blocks = code.max_cooperative_grid_blocks(toolchain.BLOCK) // capacity.multiprocessors
@@ -33,20 +35,13 @@ def _taken(make: Callable[[], Any], precision: str, capacity: Capacity) -> dict[
 
 def occupancy(capacity: Capacity) -> list[dict[str, Any]]:
     """Lorenz by every adaptive method and in both precisions, and one kernel of each family."""
-    made: list[tuple[str, str, Callable[[], Any]]] = []
+    made: list[tuple[str, System, str, str]] = []
     for method in ("rk4", "tsit5", "dop853", "rodas5p"):
         for precision in RUNS if method in {"rk4", "tsit5"} else ("float64",):
-            made.append(
-                (
-                    f"Lorenz {method}",
-                    precision,
-                    lambda m=method, p=precision: sd.compile(LORENZ, method=m, target="cuda", precision=p),
-                )
-            )
-    for case in cases(quick=True):
-        made.append((case.name, "float64", lambda c=case: sd.compile(c.system, method=c.method, target="cuda")))
+            made.append((f"Lorenz {method}", LORENZ, method, precision))
+    made += [(case.name, case.system, case.method, "float64") for case in cases(quick=True)]
     rows = []
-    for name, precision, make in made:
-        found, note = attempt(lambda m=make, p=precision: _taken(m, p, capacity))
+    for name, system, method, precision in made:
+        found, note = attempt(partial(_taken, system, method, precision, capacity))
         rows.append({"kernel": name, "precision": precision} | ({"note": note} if note else found))
     return rows

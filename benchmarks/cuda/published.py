@@ -1,7 +1,7 @@
 """Published times of the Lorenz ensemble on a V100, scaled to the card in use by what both can do.
 
-Utkarsh et al., Comput. Methods Appl. Mech. Eng. 419 (2024) 116591, in single precision, the card alone.  By the scripts that were
-published with it the step is 0.001, of Tsit5 (six evaluations) in DiffEqGPU.jl and of RK4 in MPGOS; the tolerance of
+Utkarsh et al., Comput. Methods Appl. Mech. Eng. 419 (2024) 116591, in single precision, the card alone.  By the scripts that
+were published with it the step is 0.001, of Tsit5 (six evaluations) in DiffEqGPU.jl and of RK4 in MPGOS; the tolerance of
 DiffEqGPU.jl is 1e-8, which is below what single precision resolves.
 """
 
@@ -16,8 +16,8 @@ from examples.lorenz_gpu import PUBLISHED, TRAJECTORIES
 
 __all__ = ["V100", "published"]
 
-#: NVIDIA's data sheet of the V100 (SXM2): GB/s, and TFLOP/s in single precision.  What is measured there is less, so that scaling
-#: by a measured figure of the card in use makes published times longer than they would be, by a fifth or so.
+#: NVIDIA's data sheet of the V100 (SXM2): GB/s, and TFLOP/s in single precision.  What can be measured there is less, so that
+#: scaling by a measured figure of the card in use makes published times longer than they would be, in favour of symdyn.
 V100 = {"memory": 900.0, "float32": 15.7}
 
 
@@ -45,5 +45,7 @@ def published(capacity: Capacity, ours: dict[tuple[str, str], Sample]) -> tuple[
         )
         if (own := ours.get((kind, "float32"))) is not None:
             scaled = milliseconds * single
-            ratios.append(Ratio(f"Lorenz {kind}, float32 / {name}, scaled by float32", own.map(lambda ms, s=scaled: s / ms), 1.0))
+            ratios.append(
+                Ratio(f"Lorenz {kind}, float32 / {name}, scaled by float32", own.map(lambda ms, s=scaled: s / ms), 1.0)
+            )
     return rows, ratios

@@ -44,8 +44,6 @@ def published(capacity: Capacity, ours: dict[tuple[str, str], Sample]) -> tuple[
             }
         )
         if (own := ours.get((kind, "float32"))) is not None:
-            scaled = milliseconds * single
-            ratios.append(
-                Ratio(f"Lorenz {kind}, float32 / {name}, scaled by float32", own.map(lambda ms, s=scaled: s / ms), 1.0)
-            )
+            times = Sample(tuple(milliseconds * single / ms for ms in own.values))
+            ratios.append(Ratio(f"Lorenz {kind}, float32 / {name}, scaled by float32", times, 1.0))
     return rows, ratios

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 
 from benchmarks.compile_time import SECONDS
@@ -35,6 +34,8 @@ def _styles(names: list[str]) -> dict[str, dict[str, Any]]:
 
 def draw_precision(result: Result, path: Path) -> None:
     """Throughput against error, a panel for each problem; bars show the least and the greatest of all rounds."""
+    import matplotlib.pyplot as plt  # which the machine of another suite may lack
+
     (rows,) = (r for r in result.tables.values() if any("error" in row for row in r))
     rows = [row for row in rows if THROUGHPUT in row and np.isfinite(row["error"])]
     problems = list(dict.fromkeys(row["problem"] for row in rows))
@@ -65,6 +66,8 @@ def draw_precision(result: Result, path: Path) -> None:
 
 def draw_speeds(result: Result, path: Path) -> None:
     """Bars of exact stochastic simulation, a panel for each network; whiskers from the least to the greatest of all rounds."""
+    import matplotlib.pyplot as plt  # which the machine of another suite may lack
+
     rows = [row for row in result.tables["ssa"] if SPEED in row]
     networks = list(dict.fromkeys(row["network"] for row in rows))
     names = list(dict.fromkeys(row["solver"] for row in rows))
@@ -91,6 +94,8 @@ def draw_speeds(result: Result, path: Path) -> None:
 
 def draw_seconds(result: Result, path: Path) -> None:
     """CPU time of compilation against the number of equations."""
+    import matplotlib.pyplot as plt  # which the machine of another suite may lack
+
     rows = [row for row in result.tables["compile"] if SECONDS in row]
     names = list(dict.fromkeys(row["compiler"] for row in rows))
     styles = _styles(names)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from benchmarks.cme import cme
 from benchmarks.compile_time import compile_time
+from benchmarks.cuda.suite import cuda
 from benchmarks.dense_layers import dense
 from benchmarks.derivation import derivation
 from benchmarks.discovery.calibration import draw
@@ -49,6 +50,7 @@ SUITES: dict[str, Callable[[Settings], Result]] = {
     "first": first,
     "threads": threads,
     "scheduling": scheduling,
+    "cuda": cuda,
 }
 FIGURES: dict[str, Callable[[Result, Path], None]] = {
     "ssa": draw_speeds,

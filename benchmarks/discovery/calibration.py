@@ -14,7 +14,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import sympy as sp
@@ -218,6 +217,8 @@ def summary(frame: pd.DataFrame) -> pd.DataFrame:
 
 def draw(result: Result, path: Path) -> None:
     """Shares that are right against the mean weights that are claimed, with their bands."""
+    import matplotlib.pyplot as plt  # which the machine of another suite may lack
+
     rows = [row for row in result.tables[TITLE] if "share" in row]
     claimed, share = (np.array([row[k] for row in rows], dtype=float) for k in ("claimed", "share"))
     low, high = (np.array([row[k] for row in rows], dtype=float) for k in ("low", "high"))

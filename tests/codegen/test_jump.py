@@ -246,6 +246,14 @@ def test_reactions_of_mass_action_are_data():
     assert facts["data"][::15][:5] == [1, 0, 0, 0, 1]
 
 
+def test_a_rate_that_rounding_decides_is_exact_in_a_large_network():
+    """The rate is 1 at X = Y = 1, where 49 (1/49) < 1: exp(-1) of the molecules are left at 1, of 4,000 within 4 deviations."""
+    idle = "".join("; Z -> 0, 1" for _ in range(LARGE))
+    net = sd.ReactionNetwork.from_text(f"X => 0, floor(49*X/(48 + Y)){idle}; 0 => Y, 0*Y; X(0) = 1; Y(0) = 1; Z(0) = 0")
+    run = sd.simulate(net, [0, 1], trajectories=4000, seed=1, progress=False)
+    assert float(run.X.isel(time=-1).mean()) == pytest.approx(np.exp(-1), abs=4 * 0.482 / 4000**0.5)
+
+
 def test_a_card_refuses_what_it_would_drop():
     net = _chain(LARGER + 2)
     eventful = net.replace(events=[Event(net.states[0] > 9, {net.states[0]: 0})])

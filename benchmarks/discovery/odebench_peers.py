@@ -15,9 +15,9 @@ import sympy as sp
 from scipy.interpolate import make_smoothing_spline
 
 import symdyn as sd
-from benchmarks.discovery.lotka_volterra_peers import TRACE, Law, Split, best, equations, fitted, formula
+from benchmarks.discovery.lotka_volterra_peers import TRACE, Law, Split, best, equations, fitted, formula, weak_sindy
 
-__all__ = ["METHODS", "Method", "operon", "sindy", "splines", "symdyn"]
+__all__ = ["METHODS", "Method", "ensemble", "operon", "sindy", "splines", "symdyn", "weak"]
 
 DEGREE = 3
 THRESHOLDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.2, 0.5, 1.0)
@@ -46,9 +46,34 @@ def sindy(times: np.ndarray, values: np.ndarray, states: Sequence[sp.Symbol], se
     """PySINDy: STLSQ on the rates of change of splines, polynomials of degree 3."""
     import pysindy as ps
 
+    return _strong(times, values, states, lambda threshold: ps.STLSQ(threshold=threshold))
+
+
+def ensemble(times: np.ndarray, values: np.ndarray, states: Sequence[sp.Symbol], seed: int) -> Law:
+    """The same, the median of 20 fits to points drawn with replacement."""
+    import pysindy as ps
+
+    state = np.random.get_state()
+    np.random.seed(seed)  # PySINDy draws by the global generator
+    try:
+        return _strong(
+            times, values, states, lambda threshold: ps.EnsembleOptimizer(ps.STLSQ(threshold=threshold), bagging=True)
+        )
+    finally:
+        np.random.set_state(state)
+
+
+def weak(times: np.ndarray, values: np.ndarray, states: Sequence[sp.Symbol], seed: int) -> Law:
+    """PySINDy in weak form, with test functions, degree and threshold chosen likewise."""
+    return weak_sindy(times, values, (), states, seed)
+
+
+def _strong(times: np.ndarray, values: np.ndarray, states: Sequence[sp.Symbol], optimizer: Callable[[float], object]) -> Law:
+    import pysindy as ps
+
     def fit(t: np.ndarray, v: np.ndarray, threshold: float) -> tuple[tuple[sp.Expr, ...], np.ndarray]:
         smooth, rates = splines(t, v)
-        model = ps.SINDy(optimizer=ps.STLSQ(threshold=threshold), feature_library=ps.PolynomialLibrary(degree=DEGREE))
+        model = ps.SINDy(optimizer=optimizer(threshold), feature_library=ps.PolynomialLibrary(degree=DEGREE))
         return equations(fitted(model, smooth, t, rates), states), smooth[-1]
 
     option = best(Split(times, values, states), ((threshold,) for threshold in THRESHOLDS), fit)
@@ -71,4 +96,6 @@ def operon(times: np.ndarray, values: np.ndarray, states: Sequence[sp.Symbol], s
     return Law(tuple(sides), given=False, least=TRACE)
 
 
-METHODS: Mapping[str, Method] = {"symdyn": symdyn, "PySINDy": sindy, "PyOperon": operon}
+METHODS: Mapping[str, Method] = {
+    "symdyn": symdyn, "PySINDy": sindy, "PySINDy, ensemble": ensemble, "PySINDy, weak": weak, "PyOperon": operon,
+}  # fmt: skip

@@ -24,7 +24,7 @@ from symdyn.discover.whole.fits import STRETCHED, EquationFit, Fitter
 from symdyn.discover.whole.terms import EquationModel
 from symdyn.inference.information import arrow
 
-__all__ = ["Linear", "Pieces", "cut_up", "linear", "polished"]
+__all__ = ["Linear", "Pieces", "Ties", "cut_up", "linear", "polished", "settled"]
 
 #: Growth of errors of initial values in each piece of a run.
 REACH = 8.0
@@ -34,6 +34,9 @@ TIGHT = 1e-2
 STEPS, SHARES, ENOUGH = 25, (1.0, 0.3, 0.1, 0.03), 1e-4
 #: Mismatch of pieces, in units of the noise, that is none.
 CLOSED = 1e-3
+
+#: Rows (k, p) and values (k,) of equations that p constants fulfil.
+Ties = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -92,8 +95,8 @@ def cut_up(fitter: Fitter, fit: EquationFit) -> Pieces:
     return found
 
 
-def linear(fitter: Fitter, model: EquationModel, pieces: Pieces, starts: np.ndarray) -> Linear | None:
-    """A model over pieces that begin at `starts` (v, d); None if a run fails."""
+def linear(fitter: Fitter, model: EquationModel, pieces: Pieces, starts: np.ndarray, ties: Ties | None = None) -> Linear | None:
+    """A model over pieces that begin at `starts` (v, d), its constants with `ties`; None if a run fails."""
     problem, p, d = fitter.problem, len(model.theta), fitter.problem.d
     made = fitter.over(model, pieces.cut, starts, integration=_tight(fitter))
     ok, rss, (own, slope, mixed, inner, slopes) = made.info[0], made.rss, made.arrow
@@ -104,21 +107,25 @@ def linear(fitter: Fitter, model: EquationModel, pieces: Pieces, starts: np.ndar
     matrix, gradient = arrow(own, mixed, inner), np.concatenate([slope, slopes.ravel()])
     unit = 1 / np.sqrt(np.maximum(np.diag(matrix), 1e-300))
     matrix, gradient = matrix * unit[:, None] * unit, gradient * unit
-    if ends is None:
+    if ends is None and ties is None:
         return Linear(unit, matrix, gradient, np.eye(size), np.zeros(size), 0.0, rss)
-    reached, by_constant, by_start = ends
     rows, right = np.zeros((len(pieces.joined), d, size)), np.empty((len(pieces.joined), d))
     scale = 1 / problem.deviations(pieces.cut[:, 0])
-    for k, v in enumerate(pieces.joined):
-        rows[k, :, :p] = by_constant[k]
-        rows[k, :, p + (v - 1) * d : p + v * d] = by_start[k]
+    for k, (v, reached, by_constant, by_start) in enumerate(zip(pieces.joined, *ends, strict=True) if ends else ()):
+        rows[k, :, :p] = by_constant
+        rows[k, :, p + (v - 1) * d : p + v * d] = by_start
         rows[k, :, p + v * d : p + (v + 1) * d] = -np.eye(d)
         rows[k] *= scale[v][:, None]
-        right[k] = (starts[v] - reached[k]) * scale[v]
-    fixed = right.size
-    q, r = np.linalg.qr((rows.reshape(fixed, size) * unit).T, mode="complete")
-    particular = q[:, :fixed] @ np.linalg.solve(r[:fixed].T, right.ravel())
-    return Linear(unit, matrix, gradient, q[:, fixed:], particular, float(np.abs(right).max()), rss)
+        right[k] = (starts[v] - reached) * scale[v]
+    mismatch = float(np.abs(right).max(initial=0.0))
+    conditions, values = rows.reshape(-1, size), right.ravel()
+    if ties is not None:
+        conditions = np.concatenate([np.pad(ties[0], ((0, 0), (0, starts.size))), conditions])
+        values = np.concatenate([ties[1] - ties[0] @ model.theta, values])
+    fixed = len(values)
+    q, r = np.linalg.qr((conditions * unit).T, mode="complete")
+    particular = q[:, :fixed] @ np.linalg.solve(r[:fixed].T, values)
+    return Linear(unit, matrix, gradient, q[:, fixed:], particular, mismatch, rss)
 
 
 def _tight(fitter: Fitter) -> Integration:
@@ -149,9 +156,11 @@ def _ends(fitter: Fitter, model: EquationModel, pieces: Pieces, starts: np.ndarr
     return (run[1::2], by_constant, by_start) if ok else None
 
 
-def polished(fitter: Fitter, model: EquationModel, windows: int, pieces: Pieces, starts: np.ndarray) -> EquationFit | None:
-    """The optimum of a model over its windows, from initial values (v, d) of the pieces; None if it is not reached in time."""
-    found, p = linear(fitter, model, pieces, starts), len(model.theta)
+def settled(
+    fitter: Fitter, model: EquationModel, pieces: Pieces, starts: np.ndarray, ties: Ties | None = None
+) -> tuple[EquationModel, np.ndarray, np.ndarray] | None:
+    """The optimum of a model over joined pieces, initial values (v, d) and sums of squares; None if it is not reached."""
+    found, p = linear(fitter, model, pieces, starts, ties), len(model.theta)
     for _ in range(STEPS):
         if found is None or fitter.late():
             return None
@@ -162,12 +171,19 @@ def polished(fitter: Fitter, model: EquationModel, windows: int, pieces: Pieces,
         for share in SHARES:
             trial = model.with_theta(model.theta + share * move[:p])
             moved = starts + share * move[p:].reshape(starts.shape)
-            new = linear(fitter, trial, pieces, moved)
+            new = linear(fitter, trial, pieces, moved, ties)
             if new is not None and new.rss.sum() < most:
                 break
         model, starts, found = trial, moved, new
-    if found is None or not found.mismatch < CLOSED:
+    return None if found is None or not found.mismatch < CLOSED else (model, starts, found.rss)
+
+
+def polished(fitter: Fitter, model: EquationModel, windows: int, pieces: Pieces, starts: np.ndarray) -> EquationFit | None:
+    """The optimum of a model over its windows, from initial values (v, d) of the pieces; None if it is not reached in time."""
+    found = settled(fitter, model, pieces, starts)
+    if found is None:
         return None
+    model, starts, _ = found
     begin = starts[np.setdiff1d(np.arange(len(starts)), pieces.joined)]
     # errors of steps move the optimum of a long run along the direction that is known best
     return fitter.fit(model, begin, windows, 25, fall=1e-6)

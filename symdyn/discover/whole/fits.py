@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -36,6 +35,8 @@ GAIN, UNEXPLAINED = 0.7, 1.6
 #: Difference of scores within which models are nearly as good, that within which one whose constants the data determine goes
 #: before one where they do not, and the most models that are looked at.
 MARGIN, TELLING, LOOKED = 6.0, 30.0, 20
+#: Standard deviations of the noise within which a start may have been.
+NOISE = 2.0
 
 
 @dataclass(frozen=True)
@@ -259,12 +260,15 @@ class Fitter:
         return next((f for f in order if f.score < order[0].score + TELLING and sound(f)), order[0])
 
     def lost(self, fit: EquationFit) -> float:
-        """Share of the runs that are lost when a state begins where its first measurement, with its noise, may have been."""
+        """Share of the states whose start, within the noise of its first measurement, may lose the run."""
         problem, lost = self.problem, 0
         weights = problem.w[problem.cut(fit.windows)[:, 0]]
-        reach = np.divide(1.0, weights, out=np.zeros_like(weights), where=weights > 0)
-        for j, sign in itertools.product(range(problem.d), (-1.0, 1.0)):
-            moved = fit.starts.copy()
-            moved[:, j] += sign * reach[:, j]
-            lost += not self.call(fit.model, moved, fit.windows).info[0]
-        return lost / (2 * problem.d)
+        reach = np.divide(NOISE, weights, out=np.zeros_like(weights), where=weights > 0)
+        for j in range(problem.d):
+            for sign in (-1.0, 1.0):
+                moved = fit.starts.copy()
+                moved[:, j] += sign * reach[:, j]
+                if not self.call(fit.model, moved, fit.windows).info[0]:
+                    lost += 1
+                    break
+        return lost / problem.d

@@ -191,11 +191,7 @@ def prepared(seen: Observations, given: Mapping[int, float] | None = None, *, me
     for j, noise in enumerate(noises):
         for p in pieces:
             tj, xj = t[p][known[p, j]], raw[p, j][known[p, j]]
-            curve, level = interpolated(tj, xj), noise.deviation(xj)
-            for _ in range(0 if clean else 2):
-                # weights that differ too much make a curve that is stiff in places
-                curve = smoothed(tj, xj, np.maximum(level, 0.15 * np.sqrt(np.mean(level**2))))
-                level = np.maximum(noise.deviation(curve(tj)), LEAST_NOISE * spread[j])
+            curve = interpolated(tj, xj) if clean else smoothed(tj, xj, noise.deviation, LEAST_NOISE * spread[j])
             smooth[p, j], nodes[p, :, j] = curve(t[p]), curve(at[p])
         least = np.maximum(noise.deviation(smooth[:, j]), LEAST_NOISE * spread[j])
         deviation[:, j] = CLEAN_NOISE * spread[j] if clean else least

@@ -9,9 +9,10 @@ from symdyn.discover.evidence import hold_out
 from symdyn.discover.reads import Reads
 from symdyn.discover.recovery import Recovery
 from symdyn.discover.request import Request
+from symdyn.discover.whole.equal import tied
 from symdyn.discover.whole.fits import EquationFit
 from symdyn.discover.whole.problem import contradicted, prepared
-from symdyn.discover.whole.result import assembled
+from symdyn.discover.whole.result import assembled, told
 from symdyn.discover.whole.search import EquationSearch
 from symdyn.discover.whole.states import declared
 from symdyn.errors import RecoveryError
@@ -70,6 +71,10 @@ def recovered(system: System | None, data: Any, request: Request) -> Recovery:
         notes.append(f"the best model has {fitted} fitted values for {seen.size} data, which cannot tell equations apart")
     if not search.late and not search.sound(best):
         notes.append("the data do not determine all constants of the first model")
+    if not search.late:
+        best, ties = tied(search.fitter, best)
+        if ties:
+            notes.append(f"taken as equal, since the data do not tell them apart: {', '.join(told(whole, best, ties))}")
     others = [f for f in search.fitter.ranked(best.windows) if f.model.key != best.model.key]
     better = [f for f in others if f.score < best.score]
     if better and not search.late:

@@ -13,6 +13,7 @@ from symdyn.discover.options import RecoverOptions
 from symdyn.discover.ranked import RankedSystem, filled
 from symdyn.discover.recovery import Recovery
 from symdyn.discover.rivals import Offer
+from symdyn.discover.whole.equal import Tie
 from symdyn.discover.whole.evidence import information, prediction_errors, residuals
 from symdyn.discover.whole.fits import EquationFit, Fitter
 from symdyn.discover.whole.library import monomials
@@ -23,7 +24,7 @@ from symdyn.inference.misfit import misfit
 from symdyn.inference.naming import named_constants
 from symdyn.models.ode import ODESystem
 
-__all__ = ["assembled"]
+__all__ = ["assembled", "told"]
 
 #: Digits of a constant that are below this share of its standard error are left out.
 DIGITS = 0.01
@@ -74,6 +75,13 @@ def assembled(
         compared=[(f.score, _labels(system, f)) for f in visited], evaluations=fitter.runs,
         misfit=misfit(residuals(fitter, ranked[0], seen), facts.rank), going=lambda: not fitter.late(),
     )  # fmt: skip
+
+
+def told(system: ODESystem, fit: EquationFit, ties: Sequence[Tie]) -> list[str]:
+    """Ties of constants in words."""
+    names = [s.name for s in _symbols(system, fit)]
+    sign = {1: "", -1: "-"}
+    return [f"{names[t.which]} = {sign[t.sign]}{'1' if t.other is None else names[t.other]}" for t in ties]
 
 
 def _symbols(system: ODESystem, fit: EquationFit) -> list[sp.Symbol]:

@@ -250,6 +250,8 @@ class EquationSearch:
 
     def _better(self, fit: EquationFit, model: EquationModel, iterations: int) -> EquationFit:
         """The better of a fit and of another model over the same windows."""
+        if (model.key, fit.windows) in self.fitter.visited:
+            return min(fit, self.fitter.visited[model.key, fit.windows], key=lambda f: f.score)
         new = self.fitter.fit(model, fit.starts, fit.windows, iterations, above=HOPELESS * fit.total)
         return new if new is not None and new.score < fit.score else fit
 
@@ -318,12 +320,15 @@ class EquationSearch:
             nodes = self.fitter.nodes(best) if best.windows == 1 else None
             if nodes is None or self.screen is None or self.spent(0.95):
                 return
-            sides = WeakMatching(self.problem, self.screen.terms, nodes).candidates(MATCHING[0])
-            for choice in itertools.product(*(s[:TOGETHER] for s in sides)) if self.problem.d == 2 else ():
-                if self.spent(0.95):
-                    break
-                new = self._better(new, _assembled(choice), 6)
-            new = self._exchanged(new, sides, 0.95)
+            # among few terms a sum of three stands out that is one of many in a large library
+            few = monomials(self.problem.d)
+            for terms, windows in ((few, MATCHING[0]), (few, MATCHING[1]), (self.screen.terms, MATCHING[0])):
+                sides = WeakMatching(self.problem, terms, nodes).candidates(windows)
+                for choice in itertools.product(*(s[:TOGETHER] for s in sides)) if self.problem.d == 2 else ():
+                    if self.spent(0.95):
+                        break
+                    new = self._better(new, _assembled(choice), 6)
+                new = self._exchanged(new, sides, 0.95)
             if new is best:
                 return
             self._climbed(new, self.screen)

@@ -28,8 +28,37 @@ def interpolated(t: np.ndarray, x: np.ndarray) -> Curve:
     return make_interp_spline(t, x, k=degree - 1 + degree % 2)
 
 
-def smoothed(t: np.ndarray, x: np.ndarray, deviation: np.ndarray) -> Curve:
-    """A cubic smoothing spline by generalised cross-validation, less smooth where that contradicts the noise.
+def smoothed(t: np.ndarray, x: np.ndarray, noise: Callable[[np.ndarray], np.ndarray], least: float) -> Curve:
+    """A cubic smoothing spline, of the logarithm where a state is positive and that is expected to be nearer the truth.
+
+    Parameters
+    ----------
+    noise : callable
+        Standard deviation of the noise at values of the state.
+    least : float
+        The smallest.
+    """
+    level, found = noise(x), []
+    for curved in (False, True) if x.min() > 0 else (False,):
+        seen = level
+        for _ in range(2):
+            # weights that differ too much make a curve that is stiff in places
+            spread = seen / x if curved else np.maximum(seen, 0.15 * np.sqrt(np.mean(seen**2)))
+            curve, freedom = _spline(t, np.log(x) if curved else x, spread)
+            curve = _exponential(curve) if curved else curve
+            seen = np.maximum(noise(curve(t)), least)
+        # twice the negative logarithm of the likelihood, with Akaike's price
+        loss = float(np.sum(((x - curve(t)) / seen) ** 2 + 2 * np.log(seen)))
+        found.append((loss + 2 * freedom, curve))
+    return min(found, key=lambda pair: pair[0])[1]
+
+
+def _exponential(curve: Curve) -> Curve:
+    return lambda t: np.exp(curve(t))
+
+
+def _spline(t: np.ndarray, x: np.ndarray, deviation: np.ndarray) -> tuple[Curve, float]:
+    """A spline by generalised cross-validation, less smooth where that contradicts the noise, and its degrees of freedom.
 
     Cross-validation smooths spiky curves too much, and those of which some points weigh far more than others.
     """
@@ -52,5 +81,7 @@ def smoothed(t: np.ndarray, x: np.ndarray, deviation: np.ndarray) -> Curve:
         for _ in range(BISECTIONS):
             middle = 0.5 * (low + high)
             low, high = (low, middle) if misfit(middle) > AIM else (middle, high)
-        misfit(low)
-    return CubicSpline(t, values, bc_type="natural")
+        best = low
+    score = crossed(best)
+    left = np.sqrt(len(t) * float(np.sum(weights * (x - values) ** 2)) / max(score, 1e-300))
+    return CubicSpline(t, values, bc_type="natural"), len(t) - left

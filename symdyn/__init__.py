@@ -50,6 +50,7 @@ if TYPE_CHECKING:
         cells,
         derive,
         discover,
+        explorer,
         extend,
         grids,
         leslie,
@@ -71,6 +72,7 @@ if TYPE_CHECKING:
     from symdyn.discover.regressors.operon import OperonRegression
     from symdyn.discover.regressors.pysr import PySRRegression
     from symdyn.discover.regressors.sparse import SparseRegression
+    from symdyn.explorer.notebook import explore
     from symdyn.figure_style import style
     from symdyn.inference.fits import Fit
     from symdyn.inference.fitting import fit
@@ -111,6 +113,8 @@ __getattr__, __dir__, __all__ = lazy(
         "discover.regressors.operon": ("OperonRegression",),
         "discover.regressors.pysr": ("PySRRegression",),
         "discover.regressors.sparse": ("SparseRegression",),
+        "explorer": (),
+        "explorer.notebook": ("explore",),
         "extend": (),
         "figure_style": ("style",),
         "grids": (),

@@ -32,6 +32,7 @@ OPTIONAL = {
     "emcee": ("emcee", "sample"),
     "SALib": ("SALib", "sensitivity"),
     "pint": ("pint", "units"),
+    "anywidget": ("anywidget", "explore"),
 }
 #: Packages that come with one of them.
 BROUGHT = {"dask": "distributed", "numcodecs": "zarr"}

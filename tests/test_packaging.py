@@ -80,6 +80,9 @@ def test_package_data_are_there(config):
     for package, files in config["options.package_data"].items():
         for file in [f for f in files.split() if "*" not in f]:  # those with a star are there after `make wheel`
             assert (SOURCES[package] / file).is_file(), f"setup.cfg lists {package}/{file}"
+    page = SOURCES["symdyn"] / "explorer" / "page"
+    listed = {SOURCES["symdyn"] / file for file in config["options.package_data"]["symdyn"].split()}
+    assert set(page.iterdir()) <= listed, "the page of the explorer is not complete in a wheel"
 
 
 def test_extras_and_requirements_are_those_that_info_shows(config):

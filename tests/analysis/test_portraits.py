@@ -8,7 +8,8 @@ import pytest
 import symdyn as sd
 from symdyn.analysis import basins, phase_portrait, plot_basins, plot_portrait
 from symdyn.analysis.field import Field
-from symdyn.analysis.portraits import _Grid, rest_kind
+from symdyn.analysis.portraits import rest_kind
+from symdyn.analysis.rate_grids import RateGrid
 
 DOUBLE_WELL = sd.ODESystem.from_text("x' = x - x**3; y' = -y")
 SQUARE = {"x": (-2, 2), "y": (-2, 2)}
@@ -21,7 +22,7 @@ def round_(growth):
 
 def test_nullclines_lie_on_the_curves_and_leave_poles_out():
     system = sd.ODESystem.from_text("x' = y - x**2; y' = 1/(x - 0.5) + y")
-    grid = _Grid(Field(system), np.empty(0), np.array([[-2.0, 2], [-2, 2]]))
+    grid = RateGrid(Field(system), np.empty(0), np.array([[-2.0, 2], [-2, 2]]))
     (parabola,) = grid.nullcline(0)
     np.testing.assert_allclose(parabola[:, 1], parabola[:, 0] ** 2, atol=1e-9)
     assert parabola[:, 0].min() < -1.4

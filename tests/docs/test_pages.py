@@ -25,6 +25,7 @@ NEEDS = {
     "cuda": "numba_cuda",
     "global_sensitivities": "SALib",
     "pysr": "pyoperon",
+    "explore": "anywidget",
 }
 
 

@@ -33,6 +33,7 @@ docs: $(VENV)/.ready
 
 wheel: $(VENV)/.ready
 	$(BIN)/symdyn cache warm --portable --processes 2
+	rm -rf build/lib  # setuptools would add what an earlier wheel had
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 
 # the lowest versions that setup.cfg names, without the extras that need a card or a network of their own

@@ -94,7 +94,7 @@ def cache_warm(
     from rich.progress import track
 
     from symdyn.io.environment import cache_facts, cache_summary
-    from symdyn.io.warming import MEANINGS, compiled, drivers, made_portable
+    from symdyn.io.warming import MEANINGS, compiled, drivers, made_portable, portable_summary
     from symdyn.methods.registry import METHODS
     from symdyn.registry import suggest
 
@@ -114,4 +114,4 @@ def cache_warm(
     done = (made_portable if portable else compiled)(places, processes, partial(quieten, True))
     for _ in track(done, "compiling drivers", len(places), console=console, disable=hidden):
         pass
-    typer.echo(cache_summary(cache_facts()))
+    typer.echo(portable_summary() if portable else cache_summary(cache_facts()))

@@ -1,8 +1,9 @@
 r"""Bounds of values while some of their inputs run over intervals, as further operations of the same program.
 
 ValueRange arithmetic: for every value that depends on a ranging input, a lower and an upper bound are built from those of
-its operands; the bounds hold for every point of the intervals, up to rounding.  A quotient whose divisor may vanish has
-the bounds -oo and oo.
+its operands; the bounds hold for every point of the intervals, up to rounding.  Sums, products and quotients are rounded as
+the value itself is, so that its integer parts and comparisons fall on the same side.  A quotient whose divisor may vanish
+has the bounds -oo and oo; of bounds that are not numbers, a comparison may hold and may not.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ __all__ = ["IntervalBounds", "ValueRange"]
 
 INCREASING = ("sqrt", "floor", "ceil", "exp", "log", "asin", "atan", "sinh", "tanh", "asinh", "acosh", "atanh", "erf")
 DECREASING = ("acos", "erfc")
+OPPOSITE = {"lt": "ge", "le": "gt", "gt": "le", "ge": "lt"}
 
 
 class ValueRange(NamedTuple):
@@ -141,9 +143,9 @@ class IntervalBounds:
 
     def _quotient(self, a: ValueRange, b: ValueRange) -> ValueRange:
         zero = self._number(0)
-        product = self._product(a, self._hull(*(self._op("div", self._number(1), q) for q in dict.fromkeys(b))))
+        ends = self._hull(*(self._op("div", p, q) for p in dict.fromkeys(a) for q in dict.fromkeys(b)))
         apart = self._op("or", self._op("gt", b.low, zero), self._op("lt", b.high, zero))
-        return product if b.low == b.high else self._choose(apart, product, self._anything())
+        return ends if b.low == b.high else self._choose(apart, ends, self._anything())
 
     def _turns(self, a: ValueRange, offset: float, period: float) -> int:
         """Whether ``offset + k period`` lies inside the interval for some integer k; its ends are not considered."""
@@ -167,13 +169,17 @@ class IntervalBounds:
             return ValueRange(self._op(op, x[0].low, x[1].low), self._op(op, x[0].high, x[1].high))
         a, b = x
         if op in ("lt", "le"):
-            return ValueRange(self._op(op, a.high, b.low), self._op(op, a.low, b.high))
+            return ValueRange(self._op(op, a.high, b.low), self._unless(op, a.low, b.high))
         if op in ("gt", "ge"):
-            return ValueRange(self._op(op, a.low, b.high), self._op(op, a.high, b.low))
-        meet = self._op("and", self._op("le", a.low, b.high), self._op("ge", a.high, b.low))
+            return ValueRange(self._op(op, a.low, b.high), self._unless(op, a.high, b.low))
+        meet = self._op("and", self._unless("le", a.low, b.high), self._unless("ge", a.high, b.low))
         points = [self._op("eq", a.low, a.high), self._op("eq", b.low, b.high), self._op("eq", a.low, b.low)]
         equal = self._op("and", self._op("and", points[0], points[1]), points[2])
         return ValueRange(equal, meet) if op == "eq" else ValueRange(self._op("not", meet), self._op("not", equal))
+
+    def _unless(self, op: str, a: int, b: int) -> int:
+        """Whether a comparison holds, or one of the two is not a number."""
+        return self._op("not", self._op(OPPOSITE[op], a, b))
 
     def _selected(self, condition: ValueRange, yes: ValueRange, no: ValueRange) -> ValueRange:
         both = ValueRange(self._op("fmin", yes.low, no.low), self._op("fmax", yes.high, no.high))

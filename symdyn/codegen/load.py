@@ -192,8 +192,7 @@ def _compiled(name: str, full: str, path: Path, text: str) -> bytes:
     with cache.one_at_a_time(path, name):
         if (data := cache.read(path)) is not None:  # by the process that held the lock
             return data
-        made = portable.find(_portable_name(name, text))
-        numbers, natives = _by_numba(name, full, path, text) if made is None else (made[0], _for_this_processor(made[1]))
+        numbers, natives = _made_in_advance(name, text) or _by_numba(name, full, path, text)
         noted: dict[str, Any] = {"numbers": numbers, "functions": {}, "codes": []}
         codes: list[bytes] = []
         for key, f in natives.items():
@@ -228,6 +227,18 @@ def _by_numba(name: str, full: str, path: Path, text: str) -> tuple[dict[str, fl
     portable.keep(_portable_name(name, text), numbers, natives)
     LOG.info("compiled the driver of %s in %.1f s", name, time.perf_counter() - begin)
     return numbers, natives
+
+
+def _made_in_advance(name: str, text: str) -> tuple[dict[str, float], dict[str, NativeFunction]] | None:
+    """Numbers and functions of a driver that the installation has as bitcode; None if it has none that LLVM can read."""
+    made = portable.find(_portable_name(name, text))
+    if made is None:
+        return None
+    try:
+        return made[0], _for_this_processor(made[1])
+    except RuntimeError as error:  # of llvmlite
+        LOG.warning("LLVM refuses the driver of %s made in advance (%s); it is compiled from its text", name, error)
+        return None
 
 
 def _for_this_processor(made: dict[str, portable.PortableFunction]) -> dict[str, NativeFunction]:

@@ -116,7 +116,7 @@ def find(name: str) -> tuple[dict[str, float], dict[str, PortableFunction]] | No
             raise ValueError("its checksum is wrong")
         unpacked = lzma.LZMADecompressor().decompress(data, _LARGEST)
         return noted["numbers"], _functions(noted["functions"], unpacked)
-    except (ValueError, KeyError, TypeError, lzma.LZMAError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, lzma.LZMAError) as error:
         LOG.warning("%s is damaged (%s); the driver is compiled from its text", path, error)
         return None
 

@@ -56,8 +56,8 @@ class SpeciesBoxes:
     def upper(self, build: Lowering, reaction: LoweredPropensity) -> int:
         """An upper bound of a propensity, a little above what rounding may do to it.
 
-        It is infinite where the propensity may be negative in a box, and the propensity itself where all boxes are numbers
-        and it is wrong there.  Where no bound is known, its species become `exact` and the result is its value.
+        It is infinite where the propensity may be negative in a box, and the propensity itself where all boxes are numbers.
+        Where no bound is known, its species become `exact` and the result is its value.
         """
         if reaction.rate is not None:
             needs = {self._top[s]: k for s, k in reaction.needs.items()}
@@ -72,9 +72,8 @@ class SpeciesBoxes:
             self.exact |= read
             return value
         points = reduce(lambda a, b: build.op("and", a, b), (build.op("eq", *end) for end in ends.values()))
-        wrong = build.op("select", points, value, build.constant(math.inf))
-        above = build.op("mul", high, build.constant(1 + MARGIN))
-        return build.op("select", build.op("ge", low, build.constant(0)), above, wrong)
+        bound = build.op("select", build.op("ge", low, build.constant(0)), high, build.constant(math.inf))
+        return build.op("mul", build.op("select", points, value, bound), build.constant(1 + MARGIN))
 
     def outside(self, build: Lowering, species: sp.Symbol, number: int) -> int:
         """Whether a number lies outside the box of a species."""

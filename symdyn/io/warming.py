@@ -19,7 +19,7 @@ from symdyn.files import put
 from symdyn.methods.registry import METHODS
 from symdyn.projection.evolve import driver as projection_driver
 
-__all__ = ["MEANINGS", "compiled", "drivers", "made_portable"]
+__all__ = ["MEANINGS", "compiled", "drivers", "made_portable", "portable_summary"]
 
 #: What names stand for that are no methods.
 MEANINGS = {
@@ -73,7 +73,7 @@ def made_portable(
     places: Sequence[tuple[str, int]],
     processes: int = 1,
     prepare: Callable[[], object] | None = None,
-    folder: Path = portable.FOLDER,
+    folder: Path | None = None,
 ) -> Iterator[None]:
     """Make drivers in the form that serves every processor of this architecture, in the folder of an installation.
 
@@ -85,9 +85,18 @@ def made_portable(
     processes : int
     prepare : callable, optional
         Called first in each process.
-    folder : Path
-        Older forms of the same drivers are removed from it.
+    folder : Path, optional
+        That of this installation; older forms of the same drivers are removed from it.
+
+    Raises
+    ------
+    OSError
+        Before anything is compiled, if the folder cannot be written to.
     """
+    folder = folder or portable.FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder):
+        pass
     with tempfile.TemporaryDirectory() as scratch:
         begin = partial(_begin_portable, scratch, prepare)
         with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=begin) as pool:
@@ -96,16 +105,21 @@ def made_portable(
                 yield
 
 
+def portable_summary() -> str:
+    """How many drivers made in advance this installation has, where, and their size."""
+    sizes = [path.stat().st_size for path in portable.FOLDER.glob(f"*{portable.SUFFIX}")]
+    return f"{portable.FOLDER}: {len(sizes)} drivers made in advance, {sum(sizes) / 1e6:.1f} MB"
+
+
 def _take_over(made: Path, folder: Path) -> None:
     """Move drivers to a folder, in place of older forms of the same ones."""
-    folder.mkdir(parents=True, exist_ok=True)
     for path in made.glob(f"*{portable.SUFFIX}"):
         name = path.name.rpartition("_")[0]
         put(folder / path.name, path.read_bytes())
         path.unlink()
         for old in folder.glob(f"{name}_*{portable.SUFFIX}"):
             if old.name.rpartition("_")[0] == name and old.name != path.name:
-                old.unlink()
+                old.unlink(missing_ok=True)  # perhaps removed by another process
 
 
 def _begin_portable(scratch: str, prepare: Callable[[], object] | None) -> None:

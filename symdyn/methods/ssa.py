@@ -36,7 +36,7 @@ class Ssa(JumpOptions):
     Parameters
     ----------
     max_steps : int, optional
-        Events allowed to each trajectory; a thousand million by default.
+        Events and attempts that were none allowed to each trajectory; a thousand million by default.
 
     Examples
     --------

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
 import logging
+import lzma
+import os
+from functools import partial
+from types import SimpleNamespace
 
 import pytest
+from typer.testing import CliRunner
 
+from symdyn.cli import ExitCode, app
 from symdyn.codegen import forecast, load, portable
+from symdyn.io import warming
 
 #: The sum of 0, 1, ..., n - 1 by way of an array, which has to be allocated.
 TEXT = """
@@ -86,6 +95,57 @@ def test_a_damaged_one_is_compiled_from_its_text(total, harm, caplog):
     _edit(harm)
     assert total() == (5050.0, True)
     assert "is damaged" in caplog.text
+
+
+def test_what_llvm_cannot_read_is_compiled_from_its_text(total, caplog):
+    """A whole file whose code is none, as that of an LLVM which changed its form."""
+
+    def garble(noted, data):
+        code = lzma.compress(b"BC" + bytes(len(lzma.decompress(data)) - 2))
+        noted["checksum"] = hashlib.sha256(code).hexdigest()
+        return code
+
+    _edit(garble)
+    assert total() == (5050.0, True)
+    assert "LLVM refuses the driver of summing made in advance" in caplog.text
+
+
+@pytest.fixture
+def warm(monkeypatch):
+    """``symdyn cache warm --portable`` for the driver alone, in this process."""
+
+    def executor(processes, mp_context, initializer):
+        initializer()
+        return contextlib.nullcontext(SimpleNamespace(map=map))
+
+    for name in ("SYMDYN_CACHE_DIR", portable.WRITTEN, "NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES"):
+        monkeypatch.setenv(name, os.environ.get(name, ""))  # the command sets them
+    monkeypatch.setattr(warming, "ProcessPoolExecutor", executor)
+    monkeypatch.setattr(warming, "drivers", lambda: {"summing": [partial(load.import_driver, "summing", TEXT)]})
+    for name in ("_DRIVERS", "_ENGINES"):
+        monkeypatch.setattr(load, name, {})
+    return lambda: CliRunner().invoke(app, ["cache", "warm", "--portable", "summing"])
+
+
+def test_the_command_puts_a_driver_in_the_place_of_older_forms(total, warm, monkeypatch):
+    (path,) = portable.FOLDER.glob("*.bitcode")
+    path.rename(path.with_name("summing_0123456789abcdef0123.bitcode"))
+    (portable.FOLDER / "summing_twice_0123456789abcdef0123.bitcode").write_bytes(b"")
+    done = warm()
+    assert done.exit_code == 0, done.output
+    assert f"{portable.FOLDER}: 2 drivers made in advance" in done.stdout.replace("\n", "")
+    assert {p.name for p in portable.FOLDER.iterdir()} == {path.name, "summing_twice_0123456789abcdef0123.bitcode"}
+    monkeypatch.delenv(portable.WRITTEN)
+    assert total() == (5050.0, False)
+
+
+def test_the_command_compiles_nothing_where_it_may_not_write(tmp_path, warm, monkeypatch):
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setattr(portable, "FOLDER", tmp_path / "file" / "portable")
+    monkeypatch.setattr(warming, "ProcessPoolExecutor", lambda *a, **k: pytest.fail("it began to compile"))
+    done = warm()
+    assert done.exit_code == ExitCode.INPUT
+    assert "Not a directory" in done.stderr
 
 
 def test_the_forecast_is_drawn_where_somebody_looks(monkeypatch, caplog):

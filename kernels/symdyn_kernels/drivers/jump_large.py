@@ -1,20 +1,11 @@
 """The driver of the rejection method for large networks: a tree of bounds finds candidates, and few events change a bound.
 
 Reactions of mass action are data.  Of the others a model is one function ``fire(lane, y, p, a)`` (`symdyn.codegen.fire` writes
-it).  ``lane`` holds the number of what to do,
-the remainder of the threshold in the chosen leaf, and random numbers of bursts; ``y`` holds the states and the model's own
-rows.  Each species has a box in ``y``, the numbers for which the bounds in ``a`` of the propensities that read it hold; they
-are computed anew where it has left the box.  The bounds are the leaves of a binary tree of sums.  A sum is always the sum of
-its two children, so that rounding errors do not accumulate, and a leaf is found and sums are updated in O(log R).
+it).  ``lane`` holds the number of what to do, the remainder of the threshold in the chosen leaf, and random numbers of bursts;
+``y`` the states and the model's own rows; ``a`` the bounds (`symdyn_kernels.rejection`).
 
-The leaf found is a candidate of thinning: the remainder of the threshold is uniform on [0, bound), and the reaction fires
-where it is below the propensity at the present states.  Between two changes of bounds, candidates depend on random numbers
-alone: those of eight are looked up together, which hides the time that each takes to pass down the tree, and those that a
-change overtakes are looked up again with the same random numbers.  A box depends on the past alone, so the process is exact
-(Thanh, Priami & Zunino, Journal of Chemical Physics 141 (2014) 134116).
-
-Where a bound is infinite or a propensity may be negative in a box, the boxes of its species shrink to their numbers, and only
-what is wrong at the states themselves fails.
+Between two changes of bounds, candidates depend on random numbers alone: those of eight are looked up together, which hides the
+time that each takes to pass down the tree, and those that a change overtakes are looked up again with the same random numbers.
 
 Leaves of reactions whose rates depend on time are bounds of their propensities up to the end of a window at the present
 states.  Where the window ends, all these leaves are computed anew; so they are where too many of these candidates were refused,
@@ -29,23 +20,35 @@ without them does not know them.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from numba import njit
 
 from symdyn_kernels.arguments.events import INITIAL, PERSISTENT
-from symdyn_kernels.arguments.jump import LargeJumpArguments, TablePlaces
+from symdyn_kernels.arguments.jump import LargeJumpArguments
 from symdyn_kernels.arguments.parts import signature
 from symdyn_kernels.draws import DRAWS, draw_eight
 from symdyn_kernels.event_memory import event_memory, output_size, release
 from symdyn_kernels.events import forget_events, happen, next_moment
+from symdyn_kernels.heap import pop, push, renewed
 from symdyn_kernels.lanes import ROWS, TNEW, Output, arrays, put
 from symdyn_kernels.molecules import impossible
-from symdyn_kernels.options import HELPER, INLINE, INNER
+from symdyn_kernels.options import HELPER, INNER
 from symdyn_kernels.output import padded
+from symdyn_kernels.rejection import (
+    ENTRIES,
+    LargeNetwork,
+    Sums,
+    begin,
+    follow,
+    judge,
+    look_up,
+    look_up_one,
+    mend,
+    propensity,
+    react,
+    tell,
+)
 from symdyn_kernels.shared.streams import open_stream
-from symdyn_kernels.shared.sums import descend, half_width
 from symdyn_kernels.simd import WIDTH, call, ld, st
 from symdyn_kernels.status import (
     BAD_DELAY,
@@ -63,12 +66,8 @@ __all__ = ["chunk"]
 QUEUED = False  # whether there are events or delayed reactions
 #: Delayed reactions under way for which there is room at first.
 PENDING = 256
-
 #: Numbers of `lane` before those of bursts.
 LANE = 2
-#: Reactants and changes of a reaction that is data; its entries.
-REACTANTS, CHANGES = 3, 4
-ENTRIES = 1 + 2 * REACTANTS + 2 * CHANGES
 #: Candidates after a change of bounds from which on eight are looked up together: where few molecules react, the next change
 #: overtakes them.
 CALM = 3
@@ -76,259 +75,6 @@ CALM = 3
 REFUSED, LEAVES = 4, 4
 #: Windows below this part of the time (or of 1) end the trajectory with a failure: the propensity is infinite there.
 SHORTEST = 1e-13
-
-
-class LargeNetwork(NamedTuple):
-    """A model and the arrays of its function.
-
-    Attributes
-    ----------
-    fire, lane, y, p, a : int
-        Addresses of its function, and of what this one is given.
-    reactions, species, first : int
-        Of the functions that bound what reads a species, `first` is the number of the first.
-    places : TablePlaces
-    """
-
-    fire: int
-    lane: int
-    y: int
-    p: int
-    a: int
-    reactions: int
-    species: int
-    first: int
-    places: TablePlaces
-
-
-class Sums(NamedTuple):
-    """The tree of sums, and which propensities depend on what.
-
-    Attributes
-    ----------
-    starts, dependents, called, fixed, data : int64 arrays
-        As of `LargeJump`; `fixed` is its `exact`.
-    weights : (R,) float64
-        Coefficients of the reactions that are data.
-    exact : int64 array
-        Which species have boxes of one number, in the present trajectory.
-    tree : (2 leaves,) float64
-        Node i is the sum of nodes 2 i and 2 i + 1; propensities come from `leaves` on.
-    leaves : int
-    nodes : int64 array
-        Scratch memory.
-    """
-
-    starts: np.ndarray
-    dependents: np.ndarray
-    called: np.ndarray
-    fixed: np.ndarray
-    data: np.ndarray
-    weights: np.ndarray
-    exact: np.ndarray
-    tree: np.ndarray
-    leaves: int
-    nodes: np.ndarray
-
-
-@njit(**INNER)
-def _judge(x):
-    """The status of a propensity, or of a sum of them."""
-    if 0.0 <= x < np.inf:
-        return SUCCESS
-    return NEGATIVE if x < 0.0 else NOT_FINITE
-
-
-@njit(**INLINE)
-def _rate(y, base, sums, reaction):
-    """The propensity of a reaction that is data, of the numbers at ``y[base:]``."""
-    data, place = sums.data, ENTRIES * reaction
-    product = ld(y, base + data[place + 1]) - data[place + 2]
-    product *= ld(y, base + data[place + 3]) - data[place + 4]
-    product *= ld(y, base + data[place + 5]) - data[place + 6]
-    return product * sums.weights[reaction]
-
-
-@njit(**INLINE)
-def _bound(network, sums, reaction):
-    """The bound of a propensity."""
-    if sums.data[ENTRIES * reaction] != 0:
-        return _rate(network.y, network.places.boxes + network.species + 1, sums, reaction)
-    return ld(network.a, reaction)
-
-
-@njit(**INNER)
-def _build(network, sums):
-    """All sums; returns a status."""
-    R, tree, leaves = network.reactions, sums.tree, sums.leaves
-    code = SUCCESS
-    for k in range(R):
-        x = _bound(network, sums, k)
-        code = max(code, _judge(x))
-        tree[leaves + k] = x
-    for i in range(leaves - 1, 0, -1):
-        tree[i] = tree[2 * i] + tree[2 * i + 1]
-    return max(code, _judge(tree[1]))
-
-
-@njit(**INNER)
-def _leaves(network, row, sums, count):
-    """The leaves of a row of the dependents; returns a status, and how many nodes are listed with those above them.
-
-    Nodes are listed from ``nodes[count]`` on.
-    """
-    starts, dependents, tree, leaves, nodes = sums.starts, sums.dependents, sums.tree, sums.leaves, sums.nodes
-    code, last = SUCCESS, 0
-    for q in range(starts[row], starts[row + 1]):
-        k = dependents[q]
-        x = _bound(network, sums, k)
-        code = max(code, _judge(x))
-        tree[leaves + k] = x
-        parent = (leaves + k) >> 1
-        if parent != last:
-            nodes[count] = last = parent
-            count += 1
-    return code, count
-
-
-@njit(**INNER)
-def _climb(sums, count):
-    """Level by level the sums above so many nodes."""
-    tree, nodes = sums.tree, sums.nodes
-    level = sums.leaves >> 1
-    while level > 0:
-        above, last = 0, 0
-        for q in range(count):
-            i = nodes[q]
-            tree[i] = tree[2 * i] + tree[2 * i + 1]
-            if i >> 1 != last:
-                nodes[above] = last = i >> 1
-                above += 1
-        count, level = above, level >> 1
-
-
-@njit(**INNER)
-def _mend(network, row, sums):
-    """The leaves of a row of the dependents, and the sums above them; returns a status."""
-    code, count = _leaves(network, row, sums, 0)
-    _climb(sums, count)
-    return code
-
-
-@njit(**INNER)
-def _tell(network, number):
-    """Call the model's function with a number."""
-    st(network.lane, 0, float(number))
-    call(network.fire, network.lane, network.y, network.p, network.a)
-
-
-@njit(**INNER)
-def _enclose(network, s, sums):
-    """Put a box around the number of a species; it is without end where no propensity reads the species."""
-    x = ld(network.y, s)
-    width = half_width(x) if sums.exact[s] == 0 else 0.0
-    if sums.starts[s] == sums.starts[s + 1]:
-        width = np.inf
-    st(network.y, network.places.boxes + s, x - width)
-    st(network.y, network.places.boxes + network.species + 1 + s, x + width)
-    if sums.called[s] != 0:
-        _tell(network, network.first + s)
-
-
-@njit(**INNER)
-def _rebound(network, s, sums, count):
-    """A new box of a species and the leaves of what reads it, of which `_climb` has to hear; results as of `_leaves`."""
-    _enclose(network, s, sums)
-    code, above = _leaves(network, s, sums, count)
-    if code != SUCCESS and sums.exact[s] == 0:
-        sums.exact[s] = 1
-        _enclose(network, s, sums)
-        code, above = _leaves(network, s, sums, count)
-    return code, above
-
-
-@njit(**INNER)
-def _rebound_all(network, sums):
-    """Each box as wide as bounds that are not wrong allow; returns the status of all bounds.
-
-    All boxes become numbers, then each is widened again unless that makes a bound wrong.
-    """
-    for _ in range(2):  # of the second time, every bound is of boxes that are numbers
-        for s in range(network.species):
-            sums.exact[s] = 1
-            _enclose(network, s, sums)
-    _build(network, sums)
-    for s in range(network.species):
-        sums.exact[s] = sums.fixed[s]
-        _rebound(network, s, sums, 0)
-    return _build(network, sums)
-
-
-@njit(**INNER)
-def _begin(network, sums):
-    """Boxes and everything that the model computes, at states that anything may have changed; returns a status."""
-    for s in range(network.species):
-        _enclose(network, s, sums)
-    st(network.y, network.places.left, 0.0)
-    _tell(network, -1)
-    code = _build(network, sums)
-    return code if code == SUCCESS else _rebound_all(network, sums)
-
-
-@njit(**INNER)
-def _follow(network, row, changes, changed, sums):
-    """New bounds after the reaction or completion `row` has moved species out of their boxes; returns a status."""
-    y, low = network.y, network.places.boxes
-    high, code, count = low + network.species + 1, SUCCESS, 0
-    st(y, network.places.left, 0.0)
-    for q in range(changes[row], changes[row + 1]):
-        s = changed[q]
-        if not ld(y, low + s) <= ld(y, s) <= ld(y, high + s):
-            wrong, count = _rebound(network, s, sums, count)
-            code = max(code, wrong)
-    _climb(sums, count)
-    return max(code if code == SUCCESS else _rebound_all(network, sums), _judge(sums.tree[1]))
-
-
-@njit(**INLINE)
-def _fire(network, reaction, sums):
-    """Change the numbers of molecules by a reaction that is data; returns whether a species has left its box."""
-    y, low, place = network.y, network.places.boxes, ENTRIES * reaction + 1 + 2 * REACTANTS
-    high, data, left = low + network.species + 1, sums.data, False
-    for _ in range(CHANGES):
-        i = data[place]
-        x = ld(y, i) + data[place + 1]
-        st(y, i, x)
-        left |= (x < ld(y, low + i)) | (x > ld(y, high + i))
-        place += 2
-    return left
-
-
-@njit(**INLINE)
-def _look_up_one(records, size, place, sums, chosen, rests):
-    """What `_look_up` finds for one of the records."""
-    node, rest = 1, ld(records, place * size + 1) * sums.tree[1]
-    while node < sums.leaves:
-        node, rest = descend(node, rest, sums.tree)
-    chosen[place], rests[place] = min(node - sums.leaves, sums.weights.size - 1), rest
-
-
-@njit(**INLINE)
-def _look_up(records, size, sums, chosen, rests):
-    """The leaves that eight records choose, and the remainders of the thresholds in them.
-
-    Rounding may lead to a leaf that is 0, which is refused, or beyond the last, which then is the candidate.
-    """
-    tree, leaves, last = sums.tree, sums.leaves, sums.weights.size - 1
-    for i in range(WIDTH):
-        chosen[i], rests[i] = 1, ld(records, i * size + 1) * tree[1]
-    level = 1
-    while level < leaves:
-        for i in range(WIDTH):
-            chosen[i], rests[i] = descend(chosen[i], rests[i], tree)
-        level *= 2
-    for i in range(WIDTH):
-        chosen[i] = min(chosen[i] - leaves, last)
 
 
 @njit(error_model="numpy")
@@ -362,7 +108,7 @@ def _act(network, sums, n, k, t, events, memory, lanes, given, size, output, asi
     All propensities are computed anew, as events may change any species.
     """
     y, held, holds = network.y, network.places.held, network.places.holds
-    _tell(network, network.reactions + 1)
+    tell(network, network.reactions + 1)
     put(lanes[TNEW], 0, t, 1)
     if events.triggers != 0:
         call(events.triggers, lanes[TNEW], y, given, memory.margins)
@@ -377,7 +123,7 @@ def _act(network, sums, n, k, t, events, memory, lanes, given, size, output, asi
     for e in range(events.flags.size):
         st(y, held + e, float(memory.held[0, e]))
     _set_inputs(network, given, size)
-    made = _begin(network, sums)
+    made = begin(network, sums)
     if ld(y, network.places.wrong) > 0.5:
         return impossible(0, 1, n, y)
     return code if code != SUCCESS else made
@@ -392,48 +138,13 @@ def _fallen(network, events, memory, k):
     return next_moment(events, memory, 0, k)
 
 
-@njit(error_model="numpy")
-def _push(when, what, size, at, number):
-    """Add a completion to a heap of `size` of them, the earliest first."""
-    q = size
-    while q > 0 and when[(q - 1) >> 1] > at:
-        when[q], what[q] = when[(q - 1) >> 1], what[(q - 1) >> 1]
-        q = (q - 1) >> 1
-    when[q], what[q] = at, number
-
-
-@njit(error_model="numpy")
-def _pop(when, what, size):
-    """Remove the earliest of `size` completions; returns its number."""
-    first, at, number = what[0], when[size - 1], what[size - 1]
-    q = 0
-    while 2 * q + 1 < size - 1:
-        below = 2 * q + 1
-        if below + 1 < size - 1 and when[below + 1] < when[below]:
-            below += 1
-        if when[below] >= at:
-            break
-        when[q], what[q] = when[below], what[below]
-        q = below
-    when[q], what[q] = at, number
-    return first
-
-
-@njit(error_model="numpy")
-def _renewed(array):
-    """Twice as much room."""
-    wider = np.empty(2 * array.size, array.dtype)
-    wider[: array.size] = array
-    return wider
-
-
 @njit(**INNER)
 def _renew(t, window, network, sums):
     """Bounds over a window that begins now; returns its length, which is less where they were infinite, and a status."""
     while True:
         st(network.y, network.places.ends, t + window)
-        _tell(network, network.reactions)
-        code = max(_mend(network, network.species, sums), _judge(sums.tree[1]))
+        tell(network, network.reactions)
+        code = max(mend(network, network.species, sums), judge(sums.tree[1]))
         if code != NOT_FINITE or window <= SHORTEST * max(abs(t), 1.0):
             return window, code
         window *= 0.125
@@ -516,7 +227,7 @@ def chunk(arguments):
             for i in range(given.shape[1]):
                 st(own, i, given[k, i])
             _set_inputs(network, own, given.shape[1])
-        code = _begin(network, sums)
+        code = begin(network, sums)
         if QUEUED:
             for e in range(E):
                 known = events.flags[e] & INITIAL and ld(y, holds + e) > 0.5
@@ -546,10 +257,10 @@ def chunk(arguments):
                 calm, stale, known = 0, False, place
             if place == known:
                 if calm < CALM:
-                    _look_up_one(records, size, place, sums, chosen, rests)
+                    look_up_one(records, size, place, sums, chosen, rests)
                     known += 1
                 else:
-                    _look_up(records, size, sums, chosen, rests)
+                    look_up(records, size, sums, chosen, rests)
                     known = WIDTH
             calm += 1
             record, reaction, rest = place * size, chosen[place], rests[place]
@@ -581,13 +292,13 @@ def chunk(arguments):
                 if QUEUED:
                     acts = crossing == limit or moment == limit
                     if pending > 0 and when[0] == limit:
-                        number = _pop(when, what, pending)
+                        number = pop(when, what, pending)
                         pending -= 1
                         for b in range(bursts.size):
                             st(lane, LANE + b, ld(records, record + DRAWS + b))
-                        _tell(network, R + 2 + number)
+                        tell(network, R + 2 + number)
                         if ld(y, left) > 0.5:
-                            code = max(code, _follow(network, R + number, changes, changed, sums))
+                            code = max(code, follow(network, R + number, changes, changed, sums))
                         made += 1
                         if delayed.emptied[number]:
                             for i in range(n):
@@ -602,22 +313,22 @@ def chunk(arguments):
                         code = _act(network, sums, n, k, t, events, memory, lanes, own, given.shape[1], output, run.aside)
                         moment = next_moment(events, memory, 0, k)
                 elif crossing == limit:
-                    _tell(network, R + 1)
+                    tell(network, R + 1)
             elif data[ENTRIES * reaction] != 0:
-                if rest < _rate(y, 0, sums, reaction):
+                if rest < propensity(y, 0, sums, reaction):
                     made += 1
-                    if _fire(network, reaction, sums):
-                        code, stale = _follow(network, reaction, changes, changed, sums), True
+                    if react(network, reaction, sums):
+                        code, stale = follow(network, reaction, changes, changed, sums), True
                 continue
             else:
                 st(lane, 1, rest)
                 for b in range(bursts.size):
                     st(lane, LANE + b, ld(records, record + DRAWS + b))
                 if QUEUED and delayed.numbers[reaction] >= 0:
-                    _tell(network, R + 2 + C + delayed.numbers[reaction])
-                _tell(network, reaction)
+                    tell(network, R + 2 + C + delayed.numbers[reaction])
+                tell(network, reaction)
                 if ld(y, fired) < 0.5:
-                    code = _judge(ld(y, rate))
+                    code = judge(ld(y, rate))
                     if code != SUCCESS:
                         break
                     if thinning and ld(y, fired) < -0.5:
@@ -628,7 +339,7 @@ def chunk(arguments):
                     continue
                 made += 1
                 if ld(y, left) > 0.5:
-                    code, stale = _follow(network, reaction, changes, changed, sums), True
+                    code, stale = follow(network, reaction, changes, changed, sums), True
                 if QUEUED:
                     if delayed.numbers[reaction] >= 0:
                         lag = ld(y, delay)
@@ -638,8 +349,8 @@ def chunk(arguments):
                             code = TOO_MANY_PENDING
                         else:
                             if pending == when.size:
-                                when, what = _renewed(when), _renewed(what)
-                            _push(when, what, pending, t + lag, delayed.numbers[reaction])
+                                when, what = renewed(when), renewed(what)
+                            push(when, what, pending, t + lag, delayed.numbers[reaction])
                             pending += 1
                     if fragile:
                         moment = _fallen(network, events, memory, k)

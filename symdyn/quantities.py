@@ -125,11 +125,12 @@ class Units:
         Parameters
         ----------
         given : mapping of Symbol or str to quantity
-            Texts such as ``"3 1/h"``, quantities of pint, or numbers, which have the unit of the system already.
+            Texts such as ``"3 1/h"``, quantities of pint, arrays of xarray, whose attribute ``units`` counts, or numbers,
+            which have the unit of the system already.
 
         Returns
         -------
-        dict of Symbol to float or array
+        dict of Symbol to float, array or DataArray
 
         Raises
         ------
@@ -247,6 +248,8 @@ class Units:
         >>> run.x[0].item(), run.time.values.tolist()
         (1000.0, [0.0, 60.0])
         """
+        if not isinstance(run, xr.Dataset):
+            raise DeclarationError(f"a result is a Dataset of xarray, not a {type(run).__name__}")
         time = self.system.time.name
         wanted = {name_of(key): unit for key, unit in to.items()}
         where = {name: "time" if name == time and name not in run.variables else name for name in self.known}
@@ -285,7 +288,10 @@ def _taken_apart(name: str, value: Any) -> tuple[Any, str | None]:
         match = QUANTITY.fullmatch(value)
         if match is None:
             raise DeclarationError(f"{name} is {value!r}; expected a number and its unit, such as '3 1/h'")
-        return float(match[1]), match[2] or None
+        unit = f"1{match[2]}" if match[2].startswith("/") else match[2]
+        return float(match[1]), unit or None
+    if isinstance(value, xr.DataArray):
+        return value, value.attrs.get("units")
     if hasattr(value, "magnitude") and hasattr(value, "units"):
         return _taken_apart(name, value.magnitude)[0], str(value.units).replace("**", "^")
     try:
@@ -294,6 +300,8 @@ def _taken_apart(name: str, value: Any) -> tuple[Any, str | None]:
         raise DeclarationError(
             f"{name} is {value!r}; expected a number, a text such as '3 1/h' or a quantity of pint"
         ) from None
+    if not np.isfinite(numbers).all():
+        raise DeclarationError(f"{name} is {value!r}; expected finite numbers")
     return (float(numbers) if numbers.ndim == 0 else numbers), None
 
 

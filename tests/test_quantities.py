@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sympy as sp
+import xarray as xr
 
 import symdyn as sd
 from symdyn.discover.units import read_unit
@@ -83,6 +84,14 @@ def test_columns_of_time_and_of_other_names():
     assert found.to_dict("list") == {"time": [0, 60], "x": [1, 2], "cell [um]": [3, 4]}
 
 
+def test_forms_of_quantities():
+    units = sd.Units(DECAY, MILLIMOLAR)
+    assert units.values({"k": "3/h"}) == units.values({"k": "3 1/h"})
+    sweep = xr.DataArray([60.0, 120.0], dims="k", attrs={"units": "1/h"})
+    found = units.values({"k": sweep})[sp.Symbol("k")]
+    assert (found.dims, found.values.tolist()) == (("k",), [1.0, 2.0])
+
+
 def test_units_of_ones_own():
     units = sd.Units(sd.ODESystem.from_text("n' = r*n*(1 - n/K)"), {"n": "cells", "t": "day"})
     assert units.known["K"] == "cells"
@@ -95,6 +104,8 @@ def test_units_of_ones_own():
         (lambda u: u.values({"x": "3 1/h"}), "x has the unit mM; '1/h' cannot be converted"),
         (lambda u: u.values({"x": "a lot"}), "x is 'a lot'; expected a number and its unit"),
         (lambda u: u.values({"x": object()}), "expected a number, a text such as"),
+        (lambda u: u.values({"x": None}), "x is None; expected finite numbers"),
+        (lambda u: u.label(3), "a result is a Dataset of xarray, not a int"),
         (lambda u: u.values({"y": "3 mM"}), "'y' is not a state or parameter"),
         (lambda u: u.values({"x": "3 mM**"}), "cannot be read"),
         (lambda u: sd.Units(DECAY, {"t": "min"}).data({"x [uM]": [1]}), "the unit of x does not follow"),

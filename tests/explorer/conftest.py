@@ -66,10 +66,11 @@ def browser():
         pytest.skip(reason)
     options = webdriver.ChromeOptions()
     options.binary_location = found[0]
-    for argument in ("--headless=new", "--disable-dev-shm-usage", "--force-device-scale-factor=1", "--hide-scrollbars"):
+    # its sandbox works neither for root nor in many containers, and no page but ours is shown
+    for argument in (
+        "--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--force-device-scale-factor=1", "--hide-scrollbars"
+    ):  # fmt: skip
         options.add_argument(argument)
-    if os.geteuid() == 0:  # its sandbox does not work for root
-        options.add_argument("--no-sandbox")
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(found[1]))
     SHOTS.mkdir(parents=True, exist_ok=True)
     yield driver

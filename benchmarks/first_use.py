@@ -7,6 +7,7 @@ or, where `symdyn cache warm --portable` has made them, from bitcode; `--by-numb
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import subprocess
@@ -65,15 +66,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.first_use", description=__doc__)
     parser.add_argument("names", nargs="*", help=f"names of symdyn cache warm --list ({' '.join(NAMES)})")
     parser.add_argument("--by-numba", action="store_true", help="ignore what was made in advance")
-    parser.add_argument("--out", type=Path, help="a JSON file for the rows")
+    parser.add_argument("--out", type=Path, help="a text file for the table")
     given = parser.parse_args(arguments)
     rows = []
     for name in given.names or NAMES:
         rows.append(measure(name, by_numba=given.by_numba))
         show("first use", rows[-1:])
     if given.out:
-        load = {"load of the machine at the end": os.getloadavg()[0], "processors": os.cpu_count()}
-        given.out.write_text(json.dumps({**load, "rows": rows}, indent=1) + "\n", encoding="utf-8")
+        with given.out.open("w", encoding="utf-8") as file, contextlib.redirect_stdout(file):
+            show("first use", rows)
+            print(f"load of the machine at the end: {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
     return 0
 
 

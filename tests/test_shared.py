@@ -187,8 +187,12 @@ def test_leaves_are_found_by_cumulative_sums(shared):
     weights = np.array([1.0, 0.0, 2.0, 0.5])
     tree = np.concatenate([[0.0, 3.5, 1.0, 2.5], weights])
     for r, leaf, left in ((0.0, 0, 0.0), (0.99, 0, 0.99), (1.0, 2, 0.0), (2.9, 2, 1.9), (3.25, 3, 0.25)):
-        assert shared.sums.find(r, tree, 4) == (leaf, pytest.approx(left))
-    assert shared.sums.find(1.0, np.array([0.0, 1.0, 1.0, 0.0]), 2)[0] == 0  # rounded up to the total: no leaf of weight 0
+        node, rest = shared.sums.descend(*shared.sums.descend(1, r, tree), tree)
+        assert (node - 4, rest) == (leaf, pytest.approx(left))
+
+
+def test_boxes_are_as_wide_as_the_root_and_points_at_few_molecules(shared):
+    assert [shared.sums.half_width(float(x)) for x in (0, 3, 4, 99, 100, 10_000)] == [0, 0, 1, 8, 9, 99]
 
 
 def test_moments_of_changes_with_bursts(shared):

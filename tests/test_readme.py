@@ -14,9 +14,10 @@ ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text()
 
 
-def test_the_lines_of_the_front_page_run(monkeypatch):
+def test_the_lines_of_the_front_page_run(monkeypatch, tmp_path):
     pytest.importorskip("matplotlib", reason="the front page draws a figure")
     monkeypatch.setenv("MPLBACKEND", "Agg")
+    monkeypatch.chdir(tmp_path)  # they save files
     names = blocks.run(TEXT, "README.md")
     x, y = names["x"], names["y"]
     term = names["found"].terms[names["f"](x, y)]

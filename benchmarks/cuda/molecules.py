@@ -58,7 +58,7 @@ def _theirs(case: Case, count: int, end: float) -> Run:
             for species, number in side.items():
                 change[j, network.states.index(species)] += sign * float(number)
     values = {p: float(v) for p, v in network.defaults.items()}
-    rates = sp.lambdify([network.states], [sp.sympify(a).xreplace(values) for a in network.propensities], jnp)
+    rates = sp.lambdify([network.states], [a.xreplace(values) for a in network.propensities], jnp)
     initial = jnp.asarray([float(network.initial[s]) for s in network.states], jnp.float32)
     changes, zero = jnp.asarray(change), jnp.float32(0)
 

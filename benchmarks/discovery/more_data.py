@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 
 import symdyn as sd
-from benchmarks.discovery.rows import Rows
+from benchmarks.discovery.rows import Rows, keep
 from benchmarks.harness import attempt
 
 __all__ = ["FLOWS", "POINTS", "forecast", "main", "monotone", "orbit", "valid_time"]
@@ -127,9 +127,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         table.round(2).to_string(), "", f"monotone: {int(table['monotone'].sum())} of {len(table)} flows, goal 18 of 20", "",
         frame.groupby("points")[["valid", "seconds"]].median().round(2).to_string(), "",
     ]  # fmt: skip
-    chosen.out.mkdir(parents=True, exist_ok=True)
-    (chosen.out / "more_data.txt").write_text("\n".join(lines), encoding="utf-8")
-    sys.stdout.write("\n".join(lines))
+    keep(chosen.out / "more_data.txt", "\n".join(lines))
     return 0
 
 

@@ -24,7 +24,7 @@ import sympy as sp
 
 import symdyn as sd
 from benchmarks.discovery.flows import flow, trajectories
-from benchmarks.discovery.rows import Rows
+from benchmarks.discovery.rows import Rows, keep
 from benchmarks.harness import attempt
 
 __all__ = ["FLOWS", "NOISES", "lorenz", "main", "recovered", "summary"]
@@ -117,9 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"Load of the machine {began:.1f} at the start, {os.getloadavg()[0]:.1f} at the end.", "",
         summary(frame).round(2).to_string(), "", by_flow.round(2).to_string(index=False), "",
     ]  # fmt: skip
-    chosen.out.mkdir(parents=True, exist_ok=True)
-    (chosen.out / "noisy_flows.txt").write_text("\n".join(lines), encoding="utf-8")
-    sys.stdout.write("\n".join(lines))
+    keep(chosen.out / "noisy_flows.txt", "\n".join(lines))
     return 0
 
 

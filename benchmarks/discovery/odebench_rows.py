@@ -21,7 +21,7 @@ import pandas as pd
 from benchmarks.discovery import odebench
 from benchmarks.discovery.goals import ODEBENCH, ODES
 from benchmarks.discovery.odebench_peers import METHODS
-from benchmarks.discovery.rows import Rows
+from benchmarks.discovery.rows import Rows, keep
 from benchmarks.machine import facts, versions
 from symdyn.figure_style import style
 
@@ -103,11 +103,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number, noise, dropped, seed, method in list(missing(rows, chosen.seeds, chosen.peers)):
         odebench.run((seed,), ((noise, dropped),), (number,), {method: METHODS[method]}, report=rows.add)
     frame = rows.frame()
-    chosen.out.mkdir(parents=True, exist_ok=True)
-    found = text(frame, began)
-    (chosen.out / "odebench.txt").write_text(found, encoding="utf-8")
+    keep(chosen.out / "odebench.txt", text(frame, began))
     draw(frame, chosen.out / "odebench.png")
-    sys.stdout.write(found)
     return 0
 
 

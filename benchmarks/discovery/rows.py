@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-__all__ = ["Rows"]
+__all__ = ["Rows", "keep"]
 
 
 class Rows:
@@ -53,3 +54,10 @@ class Rows:
     def frame(self) -> pd.DataFrame:
         """All rows."""
         return pd.DataFrame(list(self.found.values()))
+
+
+def keep(path: Path, text: str) -> None:
+    """Write what the rows say to a file, and show it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    sys.stdout.write(text)

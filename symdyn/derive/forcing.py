@@ -85,7 +85,7 @@ def with_oscillator(system: System, what: str) -> ForcedSystem:
         raise DeclarationError(
             f"{what} of a system that depends on time takes no events, inputs, delays and algebraic equations"
         )
-    drift = [sp.sympify(side).replace(sp.tan, lambda a: sp.sin(a) / sp.cos(a)) for side in system.part("drift")]
+    drift = [side.replace(sp.tan, lambda a: sp.sin(a) / sp.cos(a)) for side in system.part("drift")]
     calls = sorted({c for side in drift for c in side.atoms(sp.sin, sp.cos) if time in c.free_symbols}, key=str)
     parts = {c: _linear(c.args[0], time, {*system.states}) for c in calls}
     wrong = [c for c, found in parts.items() if found is None]

@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from symdyn.methods.sbdf2 import Sbdf2
     from symdyn.methods.sra1 import Sra1
     from symdyn.methods.ssa import Ssa
+    from symdyn.methods.stochastic_options import StochasticOptions
     from symdyn.methods.tau import Tau
     from symdyn.methods.tau_implicit import TauImplicit
     from symdyn.methods.taylor import Taylor
@@ -129,6 +130,7 @@ __getattr__, __dir__, __all__ = lazy(
         "sbdf2": ("Sbdf2",),
         "sra1": ("Sra1",),
         "ssa": ("Ssa",),
+        "stochastic_options": ("StochasticOptions",),
         "tau": ("Tau",),
         "tau_implicit": ("TauImplicit",),
         "taylor": ("Taylor",),

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import sympy as sp
 
-from symdyn.methods.options import FixedStepOptions
 from symdyn.methods.registry import METHODS
 from symdyn.methods.stochastic import StepSymbols, StochasticScheme, dot, refuse_all_but_diffusions
+from symdyn.methods.stochastic_options import StochasticOptions
 from symdyn.models.sde import SDESystem
 from symdyn.system import System
 
@@ -51,13 +51,19 @@ def applies(system: System) -> str | None:
     return None
 
 
-class Sra1(FixedStepOptions):
+class Sra1(StochasticOptions):
     """The scheme SRA1 of Rößler, for additive noise.
 
     Parameters
     ----------
     brownian_step : float, optional
         Each step's Brownian increment is composed of pieces of this length, in the unit of time; by default of one piece.
+    brownian : {'stream', 'tree'}, optional
+        Where increments come from; 'tree' is one path for any steps, see `StochasticOptions`.
+    max_step : float, optional
+        Longest step along a tree where tolerances decide.
+    max_steps : int, optional
+        Steps along a tree allowed to each trajectory; a million by default.
 
     Examples
     --------

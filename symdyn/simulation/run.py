@@ -269,7 +269,8 @@ def _numbers(
     kernel: Kernel, times: np.ndarray, by_default: bool, seed: int, rtol: float | None, atol: float | None, step: float | None
 ) -> Options:
     """The numerical options of the driver, with defaults for those that were not given."""
-    length = step or (math.inf if kernel.adaptive else (times[-1] - times[0]) / DEFAULT_STEPS or 1.0)
+    by_error = kernel.adaptive or (rtol or atol) is not None  # of methods with steps of one length some read tolerances
+    length = step or (math.inf if by_error else (times[-1] - times[0]) / DEFAULT_STEPS or 1.0)
     length = 1.0 if kernel.system.whole_steps else float(length)
     count = (times[-1] - times[0]) / length
     if count > MOST_STEPS:

@@ -16,6 +16,7 @@ from symdyn.codegen.families.reversible import REVERSIBLE
 from symdyn.codegen.families.sampler import SAMPLERS
 from symdyn.codegen.families.stepping import MAPS, STEPPING
 from symdyn.codegen.families.taylor import TAYLOR
+from symdyn.codegen.families.tree import TREES
 from symdyn.errors import CompileError
 from symdyn.registry import Registry
 
@@ -27,6 +28,7 @@ for _family in (
     ADAPTIVE,
     TAYLOR,
     STEPPING,
+    TREES,
     MAPS,
     REVERSIBLE,
     SAMPLERS,

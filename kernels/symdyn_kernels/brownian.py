@@ -1,0 +1,239 @@
+"""Trees of Brownian paths in lanes: `symdyn_kernels.shared.brownian` for several trajectories at a time.
+
+A stack has W and H of the cells that contain the present one, by depth: a step to the next cell makes two new ones on average.
+Lanes may be at different depths; a lane that has arrived makes its last cell again, which is the same, so nothing is masked.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
+
+from symdyn_kernels.arguments.parts import IntegerRows, Integers, Numbers
+from symdyn_kernels.constants.brownian import DEPTHS, ROOT
+from symdyn_kernels.fused import gather
+from symdyn_kernels.options import HELPER
+from symdyn_kernels.rng import normals_of
+from symdyn_kernels.shared.brownian import path_keys, root_cell
+from symdyn_kernels.simd import V8, WIDTH, ld, sel, st, vld, vsqrt, vst
+
+__all__ = ["Cells", "begin", "descend", "partial", "shifted", "whole"]
+
+_DOUBLE, _INT64 = ir.DoubleType(), ir.IntType(64)
+_VECTOR, _WORDS = ir.VectorType(_DOUBLE, WIDTH), ir.VectorType(_INT64, WIDTH)
+_QUARTER, _TWELFTH = 0.25, 0.28867513459481287
+
+
+class Cells(NamedTuple):
+    """Cells of the lanes, and memory for making them; `stride` lanes, m noises.
+
+    Attributes
+    ----------
+    keys : (2 m, stride) int64
+        Words of the paths.
+    depth, index, at, kept : (stride,) int64
+        The cell of each lane; the depth to which the stack is that of the cell `kept`, which was the one before.
+    start, length : (stride,) float64
+        Of the cell, since the beginning.
+    node, parent, place : (stride,) int64
+        Depth and index of the cell that is halved, and where it is in the stack.
+    root, side : (stride,) float64
+        Root of its length; 1 for the left half, -1 for the right one.
+    pair : int
+        Address of two rows: a cell while it is halved.
+    stack : int
+        Address of W, then H, of each noise, depth and lane.
+    """
+
+    keys: IntegerRows
+    depth: Integers
+    index: Integers
+    at: Integers
+    kept: Integers
+    start: Numbers
+    length: Numbers
+    node: Integers
+    parent: Integers
+    place: Integers
+    root: Numbers
+    side: Numbers
+    pair: int
+    stack: int
+
+
+def _mixed(b, z):
+    """The finaliser of splitmix64."""
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        z = b.mul(b.xor(z, b.lshr(z, _all(shift))), _all(factor))
+    return b.xor(z, b.lshr(z, _all(31)))
+
+
+def _all(k: int):
+    return ir.Constant(_WORDS, [k] * WIDTH)
+
+
+@intrinsic
+def _node_bits(context, first, second, depth, index):
+    """The two words of `shared.brownian.node_normals`, as the bits of vectors; all arguments are addresses of eight words."""
+
+    def generate(c, b, signature, a):
+        key, other, level, k = (b.load(b.inttoptr(x, _WORDS.as_pointer()), align=8) for x in a)
+        golden = _all(0x9E3779B97F4A7C15)
+        own = _mixed(b, b.add(key, b.mul(b.add(level, _all(2)), golden)))
+        u = _mixed(b, b.add(own, b.mul(b.add(k, _all(1)), golden)))
+        v = _mixed(b, b.xor(u, b.load(b.inttoptr(a[1], _WORDS.as_pointer()), align=8)))
+        return c.make_tuple(b, signature.return_type, [b.bitcast(u, _VECTOR), b.bitcast(v, _VECTOR)])
+
+    return types.UniTuple(V8, 2)(*[types.int64] * 4), generate
+
+
+@njit(**HELPER)
+def shifted(index, by):
+    """``index / 2^by``, rounded down, for any `by` from 0."""
+    return index >> min(by, 62)
+
+
+@njit(**HELPER)
+def _normals(cells, noise, lane):
+    first, second = _node_bits(
+        cells.keys[2 * noise].ctypes.data + 8 * lane, cells.keys[2 * noise + 1].ctypes.data + 8 * lane,
+        cells.node.ctypes.data + 8 * lane, cells.parent.ctypes.data + 8 * lane,
+    )  # fmt: skip
+    return normals_of(first, second)
+
+
+@njit(**HELPER)
+def begin(cells, lane, seed, stream, noises):
+    """Begin a lane with the path of a trajectory; its stack is empty."""
+    for j in range(noises):
+        first, second = path_keys(seed, stream, j)
+        cells.keys[2 * j, lane] = np.int64(first)
+        cells.keys[2 * j + 1, lane] = np.int64(second)
+    cells.at[lane] = -1
+    cells.kept[lane] = 0
+    cells.depth[lane] = 0
+    cells.index[lane] = 0
+
+
+@njit(**HELPER)
+def descend(cells, noises):
+    """Make the cells of all lanes, from the deepest that contain both these and those before."""
+    stride = cells.depth.size
+    half = 8 * noises * DEPTHS * stride  # from W to H
+    for lane in range(stride):
+        at = min(cells.at[lane], cells.depth[lane])
+        if at >= 0:
+            differ = shifted(cells.kept[lane], cells.at[lane] - at) ^ shifted(cells.index[lane], cells.depth[lane] - at)
+            while differ != 0:
+                differ >>= 1
+                at -= 1
+        if at < 0:
+            for j in range(noises):
+                w, area = root_cell(
+                    np.uint64(cells.keys[2 * j, lane]), np.uint64(cells.keys[2 * j + 1, lane]),
+                    shifted(cells.index[lane], cells.depth[lane]),
+                )  # fmt: skip
+                st(cells.stack, j * DEPTHS * stride + lane, w)
+                st(cells.stack + half, j * DEPTHS * stride + lane, area)
+            at = 0
+        cells.at[lane] = at
+    going = True
+    while going:
+        going = False
+        for lane in range(stride):
+            depth, index = cells.depth[lane], cells.index[lane]
+            going = going or cells.at[lane] < depth
+            node = max(0, min(cells.at[lane], depth - 1))
+            cells.node[lane] = node
+            cells.parent[lane] = shifted(index, depth - node)
+            cells.place[lane] = node * stride + lane
+            cells.root[lane] = math.sqrt(math.ldexp(1.0, ROOT - node))
+            cells.side[lane] = -1.0 if shifted(index, max(depth - node - 1, 0)) & 1 else 1.0
+            cells.at[lane] = min(node + 1, depth)
+        if going:
+            for j in range(noises):
+                base = cells.stack + 8 * j * DEPTHS * stride
+                for lane in range(0, stride, WIDTH):
+                    z, n = _normals(cells, j, lane)
+                    root, side = vld(cells.root.ctypes.data, lane), vld(cells.side.ctypes.data, lane)
+                    w = gather(base, cells.place.ctypes.data, lane)
+                    area = gather(base + half, cells.place.ctypes.data, lane)
+                    tilt = area * 1.5 + root * z * _QUARTER
+                    vst(cells.pair, lane, w * 0.5 + side * tilt)
+                    common = area * 0.25 - root * z * (0.5 * _QUARTER)
+                    vst(cells.pair, stride + lane, common + side * (root * n * (0.5 * _TWELFTH)))
+                for lane in range(stride):
+                    st(base, cells.place[lane] + stride, ld(cells.pair, lane))
+                    st(base + half, cells.place[lane] + stride, ld(cells.pair, stride + lane))
+    for lane in range(stride):
+        cells.kept[lane] = cells.index[lane]
+
+
+@njit(**HELPER)
+def whole(cells, noise, noises, to_w, to_z):
+    """The increments of the cells of all lanes, and ``int (W - W_start) ds`` over them, into two rows."""
+    stride = cells.depth.size
+    base = cells.stack + 8 * noise * DEPTHS * stride
+    for lane in range(stride):
+        cells.place[lane] = cells.depth[lane] * stride + lane
+    for lane in range(0, stride, WIDTH):
+        w = gather(base, cells.place.ctypes.data, lane)
+        area = gather(base + 8 * noises * DEPTHS * stride, cells.place.ctypes.data, lane)
+        vst(to_w, lane, w)
+        vst(to_z, lane, (w * 0.5 + area) * vld(cells.length.ctypes.data, lane))
+
+
+@njit(**HELPER)
+def partial(cells, noise, noises, work, ends, goes, to_w, to_z):
+    """The same up to a time within the cell, of those lanes for which `goes` is 1; `work` has 7 rows."""
+    stride = cells.depth.size
+    base = cells.stack + 8 * noise * DEPTHS * stride
+    row = 8 * stride
+    w_row, h_row, total, integral, length = work, work + row, work + 2 * row, work + 3 * row, work + 4 * row
+    right, start = work + 5 * row, work + 6 * row
+    any_goes = False
+    for lane in range(stride):
+        place = cells.depth[lane] * stride + lane
+        st(w_row, lane, ld(base, place))
+        st(h_row, lane, ld(base + 8 * noises * DEPTHS * stride, place))
+        st(total, lane, 0.0)
+        st(integral, lane, 0.0)
+        st(length, lane, cells.length[lane])
+        st(start, lane, cells.start[lane])
+        cells.node[lane], cells.parent[lane] = cells.depth[lane], cells.index[lane]
+        any_goes = any_goes or goes[lane] == 1
+    while any_goes:
+        any_goes = False
+        for lane in range(stride):
+            half, on = 0.5 * ld(length, lane), goes[lane] == 1 and ld(start, lane) < ends[lane]
+            st(right, lane, 1.0 if on and ends[lane] >= ld(start, lane) + half else 0.0)
+        for lane in range(0, stride, WIDTH):
+            z, n = _normals(cells, noise, lane)
+            whole_length = vld(length, lane)
+            root, w, area, side = vsqrt(whole_length), vld(w_row, lane), vld(h_row, lane), vld(right, lane)
+            tilt = area * 1.5 + root * z * _QUARTER
+            common = area * 0.25 - root * z * (0.5 * _QUARTER)
+            part = root * n * (0.5 * _TWELFTH)
+            left, left_area, half = w * 0.5 + tilt, common + part, whole_length * 0.5
+            before = vld(total, lane)
+            vst(integral, lane, vld(integral, lane) + side * (half * (left * 0.5 + left_area + before)))
+            vst(total, lane, before + side * left)
+            vst(w_row, lane, sel(side, w * 0.5 - tilt, left))
+            vst(h_row, lane, sel(side, common - part, left_area))
+            vst(length, lane, half)
+        for lane in range(stride):
+            on = goes[lane] == 1 and ld(start, lane) < ends[lane]
+            if ld(right, lane) == 1.0:
+                st(start, lane, ld(start, lane) + ld(length, lane))
+            cells.node[lane] += 1
+            cells.parent[lane] = 2 * cells.parent[lane] + (1 if ld(right, lane) == 1.0 else 0)
+            any_goes = any_goes or (on and ld(start, lane) < ends[lane])
+    for lane in range(stride):
+        if goes[lane] == 1:
+            st(to_w, lane, ld(total, lane))
+            st(to_z, lane, ld(integral, lane))

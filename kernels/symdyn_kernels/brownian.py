@@ -15,12 +15,13 @@ from numba import njit, types
 from numba.extending import intrinsic
 
 from symdyn_kernels.arguments.parts import IntegerRows, Integers, Numbers
-from symdyn_kernels.constants.brownian import DEPTHS, ROOT
+from symdyn_kernels.constants.brownian import DEPTHS
 from symdyn_kernels.fused import gather
-from symdyn_kernels.options import HELPER
+from symdyn_kernels.options import INLINE
 from symdyn_kernels.rng import normals_of
 from symdyn_kernels.shared.brownian import path_keys, root_cell
-from symdyn_kernels.simd import V8, WIDTH, ld, sel, st, vld, vsqrt, vst
+from symdyn_kernels.shared.cells import cell_length
+from symdyn_kernels.simd import V8, WIDTH, ld, sel, splat, st, vld, vsqrt, vst
 
 __all__ = ["Cells", "begin", "descend", "partial", "shifted", "whole"]
 
@@ -92,13 +93,13 @@ def _node_bits(context, first, second, depth, index):
     return types.UniTuple(V8, 2)(*[types.int64] * 4), generate
 
 
-@njit(**HELPER)
+@njit(**INLINE)
 def shifted(index, by):
     """``index / 2^by``, rounded down, for any `by` from 0."""
     return index >> min(by, 62)
 
 
-@njit(**HELPER)
+@njit(**INLINE)
 def _normals(cells, noise, lane):
     first, second = _node_bits(
         cells.keys[2 * noise].ctypes.data + 8 * lane, cells.keys[2 * noise + 1].ctypes.data + 8 * lane,
@@ -107,7 +108,15 @@ def _normals(cells, noise, lane):
     return normals_of(first, second)
 
 
-@njit(**HELPER)
+@njit(**INLINE)
+def _half(w, area, z, n, root, side):
+    """W and H of the left half of a cell where `side` is 1, of the right one where it is -1."""
+    tilt = area * 1.5 + root * z * _QUARTER
+    common = area * 0.25 - root * z * (0.5 * _QUARTER)
+    return w * 0.5 + side * tilt, common + side * (root * n * (0.5 * _TWELFTH))
+
+
+@njit(**INLINE)
 def begin(cells, lane, seed, stream, noises):
     """Begin a lane with the path of a trajectory; its stack is empty."""
     for j in range(noises):
@@ -120,28 +129,58 @@ def begin(cells, lane, seed, stream, noises):
     cells.index[lane] = 0
 
 
-@njit(**HELPER)
-def descend(cells, noises):
-    """Make the cells of all lanes, from the deepest that contain both these and those before."""
+@njit(**INLINE)
+def _return(cells, lane, noises):
+    """Go back to the deepest cell of the stack that contains the present cell of a lane; make one at the root if none does."""
     stride = cells.depth.size
-    half = 8 * noises * DEPTHS * stride  # from W to H
+    at = min(cells.at[lane], cells.depth[lane])
+    if at >= 0:
+        differ = shifted(cells.kept[lane], cells.at[lane] - at) ^ shifted(cells.index[lane], cells.depth[lane] - at)
+        while differ != 0:
+            differ >>= 1
+            at -= 1
+    if at < 0:
+        at = 0
+        for j in range(noises):
+            w, area = root_cell(
+                np.uint64(cells.keys[2 * j, lane]), np.uint64(cells.keys[2 * j + 1, lane]),
+                shifted(cells.index[lane], cells.depth[lane]),
+            )  # fmt: skip
+            st(cells.stack, j * DEPTHS * stride + lane, w)
+            st(cells.stack, (noises + j) * DEPTHS * stride + lane, area)
+    cells.at[lane] = at
+
+
+@njit(**INLINE)
+def _descend_alike(cells, noises):
+    """The same where all lanes have the same cell: what follows from it is computed once."""
+    stride, depth, index = cells.depth.size, cells.depth[0], cells.index[0]
+    for node in range(cells.at[0], depth):
+        cells.node[:] = node
+        cells.parent[:] = shifted(index, depth - node)
+        root, side = math.sqrt(cell_length(node)), -1.0 if shifted(index, depth - node - 1) & 1 else 1.0
+        for j in range(noises):
+            base = (j * DEPTHS + node) * stride
+            for lane in range(0, stride, WIDTH):
+                z, n = _normals(cells, j, lane)
+                w, area = vld(cells.stack, base + lane), vld(cells.stack, base + noises * DEPTHS * stride + lane)
+                w, area = _half(w, area, z, n, splat(root), splat(side))
+                vst(cells.stack, base + stride + lane, w)
+                vst(cells.stack, base + (noises * DEPTHS + 1) * stride + lane, area)
+    cells.at[:] = depth
+    cells.kept[:] = index
+
+
+@njit(**INLINE)
+def descend(cells, noises, alike):
+    """Make the cells of all lanes, from the deepest that contain both these and those before; `alike` if all are the same."""
+    stride = cells.depth.size
     for lane in range(stride):
-        at = min(cells.at[lane], cells.depth[lane])
-        if at >= 0:
-            differ = shifted(cells.kept[lane], cells.at[lane] - at) ^ shifted(cells.index[lane], cells.depth[lane] - at)
-            while differ != 0:
-                differ >>= 1
-                at -= 1
-        if at < 0:
-            for j in range(noises):
-                w, area = root_cell(
-                    np.uint64(cells.keys[2 * j, lane]), np.uint64(cells.keys[2 * j + 1, lane]),
-                    shifted(cells.index[lane], cells.depth[lane]),
-                )  # fmt: skip
-                st(cells.stack, j * DEPTHS * stride + lane, w)
-                st(cells.stack + half, j * DEPTHS * stride + lane, area)
-            at = 0
-        cells.at[lane] = at
+        _return(cells, lane, noises)
+    if alike:
+        _descend_alike(cells, noises)
+        return
+    half = 8 * noises * DEPTHS * stride  # from W to H
     going = True
     while going:
         going = False
@@ -152,7 +191,7 @@ def descend(cells, noises):
             cells.node[lane] = node
             cells.parent[lane] = shifted(index, depth - node)
             cells.place[lane] = node * stride + lane
-            cells.root[lane] = math.sqrt(math.ldexp(1.0, ROOT - node))
+            cells.root[lane] = math.sqrt(cell_length(node))
             cells.side[lane] = -1.0 if shifted(index, max(depth - node - 1, 0)) & 1 else 1.0
             cells.at[lane] = min(node + 1, depth)
         if going:
@@ -163,10 +202,9 @@ def descend(cells, noises):
                     root, side = vld(cells.root.ctypes.data, lane), vld(cells.side.ctypes.data, lane)
                     w = gather(base, cells.place.ctypes.data, lane)
                     area = gather(base + half, cells.place.ctypes.data, lane)
-                    tilt = area * 1.5 + root * z * _QUARTER
-                    vst(cells.pair, lane, w * 0.5 + side * tilt)
-                    common = area * 0.25 - root * z * (0.5 * _QUARTER)
-                    vst(cells.pair, stride + lane, common + side * (root * n * (0.5 * _TWELFTH)))
+                    w, area = _half(w, area, z, n, root, side)
+                    vst(cells.pair, lane, w)
+                    vst(cells.pair, stride + lane, area)
                 for lane in range(stride):
                     st(base, cells.place[lane] + stride, ld(cells.pair, lane))
                     st(base + half, cells.place[lane] + stride, ld(cells.pair, stride + lane))
@@ -174,7 +212,7 @@ def descend(cells, noises):
         cells.kept[lane] = cells.index[lane]
 
 
-@njit(**HELPER)
+@njit(**INLINE)
 def whole(cells, noise, noises, to_w, to_z):
     """The increments of the cells of all lanes, and ``int (W - W_start) ds`` over them, into two rows."""
     stride = cells.depth.size
@@ -188,7 +226,7 @@ def whole(cells, noise, noises, to_w, to_z):
         vst(to_z, lane, (w * 0.5 + area) * vld(cells.length.ctypes.data, lane))
 
 
-@njit(**HELPER)
+@njit(**INLINE)
 def partial(cells, noise, noises, work, ends, goes, to_w, to_z):
     """The same up to a time within the cell, of those lanes for which `goes` is 1; `work` has 7 rows."""
     stride = cells.depth.size

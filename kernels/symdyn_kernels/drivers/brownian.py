@@ -21,7 +21,7 @@ def over(first, second, a, b):
 
     Down to the cell that a and b halve between them; then from its middle to both sides, so that nothing large cancels.
     """
-    size = math.ldexp(1.0, ROOT)
+    size = 2.0**ROOT
     index = int64(math.floor(a / size))
     total, integral, at = 0.0, 0.0, a
     while at < b:  # cells at the root

@@ -19,24 +19,24 @@ from numba import njit
 from symdyn_kernels.arguments.parts import signature
 from symdyn_kernels.arguments.tree import TreeArguments
 from symdyn_kernels.brownian import Cells, begin, descend, partial, whole
-from symdyn_kernels.constants.brownian import DEPTHS, ROOT
+from symdyn_kernels.constants.brownian import DEPTHS
 from symdyn_kernels.increments import FIXED_ROWS
-from symdyn_kernels.options import HELPER
-from symdyn_kernels.shared.cells import RUNNING, cell_after, depth_below
+from symdyn_kernels.options import HELPER, INLINE
+from symdyn_kernels.shared.cells import RUNNING, cell_after, cell_length, depth_below
 from symdyn_kernels.simd import WIDTH, call, ld, sel, st, vld, vst
 from symdyn_kernels.status import INTERRUPTED, NOT_FINITE, STEP_TOO_SMALL, SUCCESS, TOO_MANY_STEPS
 
 __all__ = ["chunk"]
 
 
-@njit(**HELPER)
+@njit(**INLINE)
 def _end(k, g, code, run, status):
     """End a trajectory before its last time."""
     status[k] = code
     run.values[k, g:] = np.nan
 
 
-@njit(**HELPER)
+@njit(**INLINE)
 def _record(y, lanes, lane, k, g, run, status):
     """Write the states of a lane at an output time; whether they are finite."""
     for i in range(run.values.shape[2]):
@@ -49,18 +49,41 @@ def _record(y, lanes, lane, k, g, run, status):
     return status[k] == SUCCESS
 
 
-@njit(**HELPER)
+@njit(**INLINE)
+def _choose_alike(cells, lanes, steps, next_of, on, k0, output, run, status):
+    """In steps of one length all lanes have the same cell, those too whose trajectories have ended."""
+    lead = -1
+    for lane in range(lanes):
+        if on[lane] == 1 and next_of[lane] == 1:
+            lead = lane
+    if lead < 0:
+        return
+    depth, index, fits = cell_after(cells.depth[lead], cells.index[lead], steps.coarsest)
+    enough = run.steps[k0 + lead] < steps.max_steps
+    if not (fits and enough):
+        for lane in range(lanes):
+            if on[lane] == 1:
+                _end(k0 + lane, output[lane], TOO_MANY_STEPS if fits else STEP_TOO_SMALL, run, status)
+        depth, index, on[:] = 0, 0, 0
+    cells.depth[:], cells.index[:], cells.length[:] = depth, index, cell_length(depth)
+    cells.start[:] = cells.start[lead]
+    next_of[:] = 0
+
+
+@njit(**INLINE)
 def _choose(cells, lanes, steps, powers, bounds, next_of, on, k0, output, run, status):
     """Give each lane that has made its step the next cell."""
+    if steps.adaptive == 0:
+        _choose_alike(cells, lanes, steps, next_of, on, k0, output, run, status)
+        return
     for lane in range(lanes):
         if on[lane] == 1 and next_of[lane] == 1:
             wanted, code = steps.coarsest, RUNNING
-            if steps.adaptive:
-                for q in range(powers.size):
-                    needed = depth_below(ld(bounds, q * lanes + lane), powers[q])
-                    if needed < 0:
-                        code = NOT_FINITE
-                    wanted = max(wanted, needed)
+            for q in range(powers.size):
+                needed = depth_below(ld(bounds, q * lanes + lane), powers[q])
+                if needed < 0:
+                    code = NOT_FINITE
+                wanted = max(wanted, needed)
             depth, index, fits = cell_after(cells.depth[lane], cells.index[lane], wanted)
             if code == RUNNING and not fits:
                 code = STEP_TOO_SMALL
@@ -68,7 +91,7 @@ def _choose(cells, lanes, steps, powers, bounds, next_of, on, k0, output, run, s
                 code = TOO_MANY_STEPS
             if code == RUNNING:
                 cells.depth[lane], cells.index[lane], next_of[lane] = depth, index, 0
-                cells.length[lane] = math.ldexp(1.0, ROOT - depth)
+                cells.length[lane] = cell_length(depth)
             else:
                 on[lane] = 0
                 _end(k0 + lane, output[lane], code, run, status)
@@ -76,13 +99,13 @@ def _choose(cells, lanes, steps, powers, bounds, next_of, on, k0, output, run, s
                     cells.depth[lane], cells.index[lane] = 0, 0
 
 
-@njit(**HELPER)
+@njit(**INLINE)
 def _stopped(signals):
     """Whether the run is to be interrupted."""
     return signals.stop[0] != 0
 
 
-@njit(**HELPER)
+@njit(**INLINE)
 def _take(y, new, moved, lanes, n):
     """New states where lanes have moved."""
     if lanes == 1:
@@ -171,7 +194,7 @@ def chunk(arguments):
                         st(lane_rows, row, ld(rows, row * stride))
                 call(bound, lane_rows, y, p, bounds)
             _choose(cells, lanes, steps, powers, bounds, next_of, on, k0, output, run, status)
-            descend(cells, m)
+            descend(cells, m, steps.adaptive == 0)
             side = False
             for lane in range(lanes):
                 goes[lane] = 0

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from symdyn_kernels.constants.brownian import DEPTHS, ROOT
-from symdyn_kernels.shared._scalars import i64, math, shared
+import numpy as np
 
-__all__ = ["RUNNING", "cell_after", "depth_below"]
+from symdyn_kernels.constants.brownian import DEPTHS, ROOT
+from symdyn_kernels.shared._scalars import i64, shared
+
+__all__ = ["RUNNING", "cell_after", "cell_length", "depth_below"]
 
 #: Of a trajectory that goes on.
 RUNNING = 0
 #: Beyond any depth, where no step is short enough.
 _TOO_DEEP = 100000
+
+
+@shared
+def cell_length(depth):
+    """``2^(ROOT - depth)``, by its exponent in the bits of a double."""
+    return np.int64((1023 + ROOT - i64(depth)) << 52).view(np.float64)
 
 
 @shared
@@ -26,8 +34,8 @@ def depth_below(ratio, power):
         return i64(0)
     if ratio > 1.0e300:
         return i64(_TOO_DEEP)
-    exponent = math.frexp(ratio)[1]
-    return i64(max(0, ROOT - (-i64(exponent)) // i64(power)))
+    exponent = (i64(np.float64(ratio).view(np.int64)) >> 52) - 1022
+    return i64(max(0, ROOT - (-exponent) // i64(power)))
 
 
 @shared

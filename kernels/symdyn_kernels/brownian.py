@@ -20,10 +20,10 @@ from symdyn_kernels.fused import gather
 from symdyn_kernels.options import INLINE
 from symdyn_kernels.rng import normals_of
 from symdyn_kernels.shared.brownian import path_keys, root_cell
-from symdyn_kernels.shared.cells import cell_length
+from symdyn_kernels.shared.cells import cell_length, shifted
 from symdyn_kernels.simd import V8, WIDTH, ld, sel, splat, st, vld, vsqrt, vst
 
-__all__ = ["Cells", "begin", "descend", "partial", "shifted", "whole"]
+__all__ = ["Cells", "begin", "descend", "partial", "whole"]
 
 _DOUBLE, _INT64 = ir.DoubleType(), ir.IntType(64)
 _VECTOR, _WORDS = ir.VectorType(_DOUBLE, WIDTH), ir.VectorType(_INT64, WIDTH)
@@ -91,12 +91,6 @@ def _node_bits(context, first, second, depth, index):
         return c.make_tuple(b, signature.return_type, [b.bitcast(u, _VECTOR), b.bitcast(v, _VECTOR)])
 
     return types.UniTuple(V8, 2)(*[types.int64] * 4), generate
-
-
-@njit(**INLINE)
-def shifted(index, by):
-    """``index / 2^by``, rounded down, for any `by` from 0."""
-    return index >> min(by, 62)
 
 
 @njit(**INLINE)

@@ -53,7 +53,7 @@ def node_normals(first, second, depth, index):
 @shared
 def root_cell(first, second, index):
     """W and H of a cell at the root."""
-    z, n = node_normals(first, second, i64(-1), index)
+    z, n = node_normals(first, second, i64(0) - 1, index)
     root = math.sqrt(_ROOT_LENGTH)
     return root * z, root * _TWELFTH * n
 
@@ -61,9 +61,9 @@ def root_cell(first, second, index):
 @shared
 def halves(w, area, z, n, root):
     """W and H of the left half, then of the right one; `root` is that of the length of the cell."""
-    tilt = 1.5 * area + _QUARTER * root * z
-    common = 0.25 * area - 0.5 * _QUARTER * root * z
-    part = 0.5 * _TWELFTH * root * n
+    tilt = area * 1.5 + root * z * _QUARTER
+    common = area * 0.25 - root * z * (0.5 * _QUARTER)
+    part = root * n * (0.5 * _TWELFTH)
     return 0.5 * w + tilt, common + part, 0.5 * w - tilt, common - part
 
 

@@ -7,12 +7,18 @@ import numpy as np
 from symdyn_kernels.constants.brownian import DEPTHS, ROOT
 from symdyn_kernels.shared._scalars import i64, shared
 
-__all__ = ["RUNNING", "cell_after", "cell_length", "depth_below"]
+__all__ = ["RUNNING", "cell_after", "cell_length", "depth_below", "shifted"]
 
 #: Of a trajectory that goes on.
 RUNNING = 0
 #: Beyond any depth, where no step is short enough.
 _TOO_DEEP = 100000
+
+
+@shared
+def shifted(index, by):
+    """``index / 2^by``, rounded down, for any `by` from 0."""
+    return index >> (by if by < 62 else 62)
 
 
 @shared

@@ -13,6 +13,8 @@ from symdyn_kernels.arguments.stepping import SteppingSizes
 from symdyn_kernels.arguments.tree import TreeArguments, TreeSteps
 from symdyn_kernels.constants.brownian import DEPTHS, ROOT
 
+from symdyn.codegen.cuda.join import Device
+from symdyn.codegen.cuda.stepping import tree_device
 from symdyn.codegen.drivers import plain_driver
 from symdyn.codegen.families._start import end_at_last
 from symdyn.codegen.families.base import Batch, Launch, Options, Run
@@ -93,8 +95,13 @@ class TreeFamily(SteppingFamily):
             self._narrowed(run, filled, batch, task)
             end_at_last(run, batch, task)
 
-    def on_device(self, scheme: Any) -> bool:
-        return False
+    def device(self, system: System, scheme: Any, made: Made) -> Device:
+        sizes = {"noises": made.facts["noises"], "with_dz": made.facts["with_dz"]}
+        return tree_device(system, made.programs[:2], made.facts["powers"], **sizes)
+
+    def device_table(self, scheme: Any, batch: Batch, facts: Mapping[str, Any], options: Options) -> np.ndarray:
+        steps = tree_steps(batch.times, facts, options, self.limit(options))
+        return np.array([[[float(steps.coarsest)], [float(steps.adaptive)]]])
 
 
 def tree_steps(times: np.ndarray, facts: Mapping[str, Any], options: Options, limit: int) -> TreeSteps:

@@ -15,6 +15,7 @@ from symdyn.lazy import lazy
 from symdyn.methods.registry import METHODS
 
 if TYPE_CHECKING:
+    from symdyn.methods.align import Align
     from symdyn.methods.bdia import Bdia
     from symdyn.methods.bit_parallel import BitParallel
     from symdyn.methods.branching import Branching
@@ -55,6 +56,8 @@ if TYPE_CHECKING:
     from symdyn.methods.sampler_options import SamplerOptions
     from symdyn.methods.samplers import SamplerTable
     from symdyn.methods.sbdf2 import Sbdf2
+    from symdyn.methods.shark import Shark
+    from symdyn.methods.slowrk import SlowRk
     from symdyn.methods.sra1 import Sra1
     from symdyn.methods.ssa import Ssa
     from symdyn.methods.stochastic_options import StochasticOptions
@@ -69,6 +72,7 @@ METHODS.filled_by(__name__)
 __getattr__, __dir__, __all__ = lazy(
     __name__,
     {
+        "align": ("Align",),
         "bit_parallel": ("BitParallel",),
         "branching": ("Branching",),
         "bdia": ("Bdia",),
@@ -128,6 +132,8 @@ __getattr__, __dir__, __all__ = lazy(
         "rodas4": ("Rodas4",),
         "rodas5p": ("Rodas5p",),
         "sbdf2": ("Sbdf2",),
+        "shark": ("Shark",),
+        "slowrk": ("SlowRk",),
         "sra1": ("Sra1",),
         "ssa": ("Ssa",),
         "stochastic_options": ("StochasticOptions",),

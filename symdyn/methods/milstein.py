@@ -21,7 +21,7 @@ from symdyn.methods.stochastic_options import StochasticOptions
 from symdyn.models.sde import SDESystem
 from symdyn.system import System
 
-__all__ = ["MILSTEIN", "Milstein"]
+__all__ = ["MILSTEIN", "Milstein", "refuse_all_but_commutative"]
 
 
 class _Operators:
@@ -61,7 +61,7 @@ def step(system: SDESystem, symbols: StepSymbols) -> tuple[sp.Expr, ...]:
     return tuple(new)
 
 
-def applies(system: System) -> str | None:
+def refuse_all_but_commutative(system: System) -> str | None:
     """None, or the pair of noises that do not commute."""
     if refuse_all_but_diffusions(system):
         return refuse_all_but_diffusions(system)
@@ -113,7 +113,7 @@ MILSTEIN = METHODS.register(
         needs_dz=False,
         reference="G. N. Milstein, Theory Probab. Appl. 19 (1975) 557; Kloeden & Platen (1992), sec. 10.3",
         step=step,
-        applies=applies,
+        applies=refuse_all_but_commutative,
         options=Milstein,
     ),
 )

@@ -127,6 +127,29 @@ class Kernel(ABC):
         """The method in messages."""
         return repr(self.method)
 
+    def titled(self, reads: Collection[str]) -> str:
+        """The method in messages about options that it does not read, with what keeps it from reading them.
+
+        Parameters
+        ----------
+        reads : collection of str
+            What it reads beside the options that are given.
+
+        Returns
+        -------
+        str
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> kernel = sd.compile(sd.SDESystem.example(), method="heun")
+        >>> kernel.titled(kernel.reads)
+        "'heun' without brownian='tree'"
+        """
+        if reads != self.reads:
+            return f"{self.title} in steps of one length"
+        return f"{self.title}{self.family.lacks(self._scheme)}"
+
     @property
     def remedies(self) -> tuple[str, ...]:
         """What to try where trajectories fail, besides other values."""

@@ -9,7 +9,7 @@ import sympy as sp
 
 from symdyn.codegen.lower import Lowering
 from symdyn.codegen.program import Program
-from symdyn.derive.local_error import local_error
+from symdyn.derive.leading_error import local_error
 from symdyn.errors import DeclarationError
 from symdyn.system import System
 

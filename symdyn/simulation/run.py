@@ -215,7 +215,7 @@ def simulate(
         frame.count_no_firings("cards sum up no numbers of events; leave reduce= out, or use target='cpu'")
     given = [name for name, value in {**numbers, "threads": layout.threads}.items() if value is not None]
     reads = kernel.reads_with(given)
-    refuse_idle(given, reads, kernel.title + (" in steps of one length" if reads != kernel.reads else ""))
+    refuse_idle(given, reads, kernel.titled(reads))
     _check_start(kernel, design)
     place = None if store is None else read_store(store)
     path = None if place is None else read_path(place.path, "a folder, or of a file with the ending .nc")

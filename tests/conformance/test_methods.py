@@ -26,10 +26,14 @@ LEVELLED = sd.ODESystem(
 )
 
 
+#: Positions and momenta, which some methods need.
+UNDERDAMPED = sd.SDESystem({x: y, y: x - x**3 - a * y}, {y: b}, {a: 1.0, b: 0.5}, initial={x: 1.0, y: 0.0})
+
+
 def fitting(name):
     """The systems that a method says it can simulate."""
     known = [s for s in (*(kind.example() for kind in KINDS.values()), DRIVEN) if sd.METHODS[name].applies(s) is None]
-    return known or [s for s in [LEVELLED] if sd.METHODS[name].applies(s) is None]
+    return known or [s for s in [LEVELLED, UNDERDAMPED] if sd.METHODS[name].applies(s) is None]
 
 
 def steps(name):

@@ -199,6 +199,28 @@ class Family(ABC):
         """
         return frozenset({*self.options, *(("until",) if self.stops else ())})
 
+    def lacks(self, scheme: Any) -> str:
+        """What a method would have to be given to read more options, as the end of a message.
+
+        Parameters
+        ----------
+        scheme : object
+            An entry of ``symdyn.METHODS``.
+
+        Returns
+        -------
+        str
+            Empty for most.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> from symdyn.codegen.families import family_of
+        >>> family_of(sd.METHODS["heun"]).lacks(sd.METHODS["heun"])
+        " without brownian='tree'"
+        """
+        return ""
+
     def random(self, system: System) -> bool:
         """Whether the methods draw random numbers for a system.
 

@@ -62,6 +62,9 @@ class SteppingFamily(Family):
             return found - {"brownian_step", "brownian"}
         return found if isinstance(scheme, StochasticScheme) else found - {"brownian"}
 
+    def lacks(self, scheme: Any) -> str:
+        return " without brownian='tree'" if isinstance(scheme, StochasticScheme) else ""
+
     def programs(self, system: System, scheme: Any, *, until: sp.Basic | None = None) -> Made:
         eventful = bool(system.events or system.inputs)
         system, conditions = written_out(system, *(() if until is None else (until,)))

@@ -37,6 +37,12 @@ class LeadingError(NamedTuple):
         The order: the root mean square is ``sqrt(squares) * h**power``.
     squares : tuple of Expr
         For each state the mean square of the terms over ``h**(2*power)``.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> [error.power for error in sd.derive.local_error(sd.SDESystem.from_text("dx = -x^3*dt + dW"), 1.5)]
+    [2, 5/2, 3]
     """
 
     power: sp.Rational

@@ -21,7 +21,7 @@ import sympy as sp
 
 from symdyn.declaration import derivative
 from symdyn.methods.registry import METHODS
-from symdyn.methods.stochastic import StepSymbols, StochasticScheme, dot, refuse_all_but_diffusions
+from symdyn.methods.stochastic import StepSymbols, StochasticScheme, dot, mean_areas, refuse_all_but_diffusions
 from symdyn.methods.stochastic_options import StochasticOptions
 from symdyn.models.sde import SDESystem
 from symdyn.system import System
@@ -47,7 +47,7 @@ def friction(system: System, momentum: int) -> sp.Expr:
 def step(system: SDESystem, symbols: StepSymbols) -> tuple[sp.Expr, ...]:
     """New states after one step."""
     h, t, states = symbols.h, system.time, system.states
-    areas = [dZ / h - dW / 2 for dW, dZ in zip(symbols.dW, symbols.dZ, strict=True)]
+    areas = mean_areas(symbols)
     new, forces, parts = list(states), {}, {}
     for i, j in pairs(system):
         rate, row = friction(system, j), system.diffusion.row(j)
@@ -57,12 +57,13 @@ def step(system: SDESystem, symbols: StepSymbols) -> tuple[sp.Expr, ...]:
         first, tilt = 1 - z * second, 3 - 6 * (z + 2) * third
         forces[j] = system.drift[j].xreplace({states[j]: sp.S.Zero})
         noise, area = dot(row, symbols.dW), dot(row, areas)
-        new[i] = states[i] + h * first * states[j] + h**2 * second * forces[j] + h * (second * noise + tilt * area)
-        parts[j] = (z, first, second, tilt, noise, area)
+        # products are added one by one: a sum of two would be contracted in one way by some compilers, in another by others
+        new[i] = states[i] + h * first * states[j] + h**2 * second * forces[j] + h * second * noise + h * tilt * area
+        parts[j] = (rate, first, second, tilt, noise, area)
     moved = {**{states[i]: new[i] for i, _ in pairs(system)}, t: t + h}
-    for j, (z, first, second, tilt, noise, area) in parts.items():
-        kept = (1 - z * first) * states[j] + h * (first - second) * forces[j] + h * second * forces[j].xreplace(moved)
-        new[j] = kept + first * noise - z * tilt * area
+    for j, (rate, first, second, tilt, noise, area) in parts.items():
+        kept = states[j] + h * first * (forces[j] - rate * states[j]) + h * second * (forces[j].xreplace(moved) - forces[j])
+        new[j] = kept + first * noise - rate * h * tilt * area
     return tuple(new)
 
 

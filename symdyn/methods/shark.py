@@ -16,7 +16,7 @@ import sympy as sp
 
 from symdyn.methods.registry import METHODS
 from symdyn.methods.sra1 import additive_noise, refuse_all_but_additive
-from symdyn.methods.stochastic import StepSymbols, StochasticScheme, dot
+from symdyn.methods.stochastic import StepSymbols, StochasticScheme, dot, mean_areas
 from symdyn.methods.stochastic_options import StochasticOptions
 from symdyn.models.sde import SDESystem
 
@@ -26,14 +26,15 @@ __all__ = ["SHARK", "Shark"]
 def step(system: SDESystem, symbols: StepSymbols) -> tuple[sp.Expr, ...]:
     """New states after one step."""
     t, h, g = system.time, symbols.h, system.diffusion
-    areas = [dZ / h - dW / 2 for dW, dZ in zip(symbols.dW, symbols.dZ, strict=True)]
+    areas = mean_areas(symbols)
     first = {x: x + dot(g.row(i), areas) for i, x in enumerate(system.states)}
     slopes = [f.xreplace(first) for f in system.drift]
-    moved = [f * h + dot(g.row(i), symbols.dW) for i, f in enumerate(slopes)]
+    # as one product: a sum of two would be contracted in one way by some compilers, in another by others
+    moved = [h * (f + dot(g.row(i), symbols.dW) / h) for i, f in enumerate(slopes)]
     second = {x: first[x] + sp.Rational(5, 6) * d for x, d in zip(system.states, moved, strict=True)}
     second[t] = t + sp.Rational(5, 6) * h
     return tuple(
-        x + (2 * slopes[i] + 3 * f.xreplace(second)) * (h / 5) + additive_noise(system, symbols, i)
+        x + sp.Rational(2, 5) * h * slopes[i] + sp.Rational(3, 5) * h * f.xreplace(second) + additive_noise(system, symbols, i)
         for i, (x, f) in enumerate(zip(system.states, system.drift, strict=True))
     )
 

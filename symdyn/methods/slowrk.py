@@ -19,7 +19,7 @@ import sympy as sp
 
 from symdyn.methods.milstein import refuse_all_but_commutative
 from symdyn.methods.registry import METHODS
-from symdyn.methods.stochastic import StepSymbols, StochasticScheme, dot
+from symdyn.methods.stochastic import StepSymbols, StochasticScheme, dot, mean_areas
 from symdyn.methods.stochastic_options import StochasticOptions
 from symdyn.models.sde import SDESystem
 
@@ -29,7 +29,7 @@ __all__ = ["SLOWRK", "SlowRk"]
 def step(system: SDESystem, symbols: StepSymbols) -> tuple[sp.Expr, ...]:
     """New states after one step."""
     s, h, dW = system.stratonovich(), symbols.h, symbols.dW
-    areas = [dZ / h - w / 2 for w, dZ in zip(dW, symbols.dZ, strict=True)]
+    areas = mean_areas(symbols)
     n, half = len(s.states), sp.Rational(1, 2)
 
     def at(point: list[sp.Expr], part: sp.Rational) -> dict[sp.Symbol, sp.Expr]:
@@ -45,7 +45,7 @@ def step(system: SDESystem, symbols: StepSymbols) -> tuple[sp.Expr, ...]:
         noises.append(along(points[-1], dW))
         points.append(at([x + part * d for x, d in zip(z1, noises[-1], strict=True)], half))
     noises.append(along(points[-1], dW))
-    mixed = along(points[2], [sp.Rational(3, 4) * w + sp.Rational(3, 2) * a for w, a in zip(dW, areas, strict=True)])
+    mixed = along(points[2], [3 * dZ / (2 * h) for dZ in symbols.dZ])  # 3/4 dW + 3/2 H
     z5 = at([x + sp.Rational(3, 4) * h * f + d for x, f, d in zip(begin, s.drift, mixed, strict=True)], sp.Rational(3, 4))
     z6 = at([x + h * f + d / 2 for x, f, d in zip(begin, s.drift, noises[1], strict=True)], sp.S.One)
     tilt, untilt = along(points[2], areas), along(z6, areas)

@@ -93,7 +93,8 @@ COMPARED = {
 def paths(settings: Settings) -> Result:
     """A double well in 256 steps along a tree: nanoseconds a step; and errors against steps where these adapt."""
     rows: dict[str, dict[str, Any]] = {}
-    jobs, counts = {}, {}
+    jobs: dict[str, Any] = {}
+    counts: dict[str, int] = {}
     for name, (make, full) in SOLVERS.items():
         count = full // 4 if settings.quick else full
         rows[name] = {"solver": name, "trajectories": count}
@@ -121,7 +122,7 @@ def paths(settings: Settings) -> Result:
 def _errors(settings: Settings) -> list[dict[str, Any]]:
     """Root mean square errors at t = 2 of SRA1 on the same paths, by the mean number of steps."""
 
-    def run(**lengths: float) -> tuple[np.ndarray, float]:
+    def run(**lengths: Any) -> tuple[np.ndarray, float]:
         method = sd.methods.Sra1(brownian="tree")
         data = sd.simulate(WELL, [0, 2], method=method, trajectories=ERRORS, seed=5, progress=False, **lengths)
         return data.x.values[:, -1], float(data.steps.mean())
@@ -149,7 +150,7 @@ def _diffrax_errors() -> list[dict[str, Any]]:
 
     def solve(key, controller, first):
         noise = diffrax.VirtualBrownianTree(0.0, 2.0, 2.0**-17, (), key, levy_area=diffrax.SpaceTimeLevyArea)
-        terms = diffrax.MultiTerm(
+        terms: Any = diffrax.MultiTerm(
             diffrax.ODETerm(lambda t, y, args: y - y**3), diffrax.ControlTerm(lambda t, y, args: 0.5, noise)
         )
         found = diffrax.diffeqsolve(

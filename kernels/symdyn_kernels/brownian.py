@@ -83,11 +83,11 @@ def _node_bits(context, first, second, depth, index):
     """The two words of `shared.brownian.node_normals`, as the bits of vectors; all arguments are addresses of eight words."""
 
     def generate(c, b, signature, a):
-        key, other, level, k = (b.load(b.inttoptr(x, _WORDS.as_pointer()), align=8) for x in a)
+        key, further, level, k = (b.load(b.inttoptr(x, _WORDS.as_pointer()), align=8) for x in a)
         golden = _all(0x9E3779B97F4A7C15)
         own = _mixed(b, b.add(key, b.mul(b.add(level, _all(2)), golden)))
         u = _mixed(b, b.add(own, b.mul(b.add(k, _all(1)), golden)))
-        v = _mixed(b, b.xor(u, b.load(b.inttoptr(a[1], _WORDS.as_pointer()), align=8)))
+        v = _mixed(b, b.xor(u, further))
         return c.make_tuple(b, signature.return_type, [b.bitcast(u, _VECTOR), b.bitcast(v, _VECTOR)])
 
     return types.UniTuple(V8, 2)(*[types.int64] * 4), generate

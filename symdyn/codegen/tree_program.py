@@ -16,9 +16,7 @@ from symdyn.system import System
 __all__ = ["bound_program"]
 
 
-def bound_program(
-    system: System, states: Sequence[sp.Symbol], strong_order: float
-) -> tuple[Program, list[int], str]:
+def bound_program(system: System, states: Sequence[sp.Symbol], strong_order: float) -> tuple[Program, list[int], str]:
     """The program ``bound``, twice the powers of its results, and why there are none, if the error could not be derived.
 
     From the rows t, rtol, atol and the states it gives for each power of the step the mean over the states of the squares of

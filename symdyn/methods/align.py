@@ -87,7 +87,9 @@ def applies(system: System) -> str | None:
     names = {k for pair in found for k in pair}
     if len(names) != len(states) or len(found) * 2 != len(states):
         lone = [str(x) for k, x in enumerate(states) if k not in names] or [str(x) for x in states]
-        return f"it takes positions q' = p without noise, each with a momentum p of its own; {', '.join(lone)} belongs to no pair"
+        return (
+            f"it takes positions q' = p without noise, each with a momentum p of its own; {', '.join(lone)} belongs to no pair"
+        )
     momenta = {states[j] for _, j in found}
     for _, j in found:
         rate = friction(system, j)

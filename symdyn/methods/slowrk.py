@@ -15,6 +15,8 @@ where :math:`z_1` to :math:`z_4` are at the middle of the step, :math:`z_5` at t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import sympy as sp
 
 from symdyn.methods.milstein import refuse_all_but_commutative
@@ -35,7 +37,7 @@ def step(system: SDESystem, symbols: StepSymbols) -> tuple[sp.Expr, ...]:
     def at(point: list[sp.Expr], part: sp.Rational) -> dict[sp.Symbol, sp.Expr]:
         return {**dict(zip(s.states, point, strict=True)), s.time: s.time + part * h}
 
-    def along(point: dict[sp.Symbol, sp.Expr], increments: list[sp.Expr]) -> list[sp.Expr]:
+    def along(point: dict[sp.Symbol, sp.Expr], increments: Sequence[sp.Expr]) -> list[sp.Expr]:
         return [dot((g.xreplace(point) for g in s.diffusion.row(i)), increments) for i in range(n)]
 
     begin = list(s.states)

@@ -49,7 +49,9 @@ def test_stratonovich_equations_are_converted():
     assert by_power(declared, 1) == by_power(declared.ito(), 1)
 
 
-@pytest.mark.parametrize("words", [((1, 0), (0, 1)), ((1, 1), (1, 1)), ((1, 2, 0), (1, 2, 0)), ((0, 1, 0), (1, 0, 0)), ((1, 2), (2, 1))])
+PAIRS
+
+
 def test_covariances_of_iterated_integrals(words):
     """Against sums over simulated paths."""
     rng, n, count = np.random.default_rng(0), 200, 20000
@@ -81,5 +83,5 @@ def test_what_makes_no_sense_is_refused(system, order, message):
 def test_many_noises_are_refused_before_they_take_long():
     states = sp.symbols("u0:8")
     crowd = sd.SDESystem({u: -u for u in states}, {u: [sp.sin(sum(states)) * k for k in range(8)] for u in states})
-    with pytest.raises(DeclarationError, match="more than .* terms, which take too long"):
+    with pytest.raises(DeclarationError, match="terms, which take too long"):
         sd.derive.local_error(crowd, 1)

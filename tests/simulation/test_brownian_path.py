@@ -138,7 +138,14 @@ def test_bits_depend_on_seed_and_trajectory_alone(lengths):
 
     def values(trajectories=45, seed=6, **layout):
         data = sd.simulate(
-            WELL, times, trajectories=trajectories, seed=seed, method=TREE, layout=sd.Layout(**layout), progress=False, **lengths
+            WELL,
+            times,
+            trajectories=trajectories,
+            seed=seed,
+            method=TREE,
+            layout=sd.Layout(**layout),
+            progress=False,
+            **lengths,
         )
         return np.stack([data.x.values, data.y.values])
 

@@ -8,7 +8,16 @@ from __future__ import annotations
 from symdyn_kernels.constants.brownian import DEPTHS
 from symdyn_kernels.devices._prelude import cuda, i64, math, real
 from symdyn_kernels.devices._step import (
-    DRAWS, FROM_TABLE, NOISES, PARAMETERS, POWERS, SPECIES, STATES, STOPS, bound, step,
+    DRAWS,
+    FROM_TABLE,
+    NOISES,
+    PARAMETERS,
+    POWERS,
+    SPECIES,
+    STATES,
+    STOPS,
+    bound,
+    step,
 )  # fmt: skip
 from symdyn_kernels.devices.outputs import void
 from symdyn_kernels.devices.rows import EVALUATIONS, STATUS, STEPS

@@ -123,7 +123,7 @@ def _take(y, new, moved, lanes, n):
 def chunk(arguments):
     """Run all trajectories of `arguments`; returns how many reached the last time or failed."""
     f, bound, sizes, batch, powers, seed, steps, run, signals = arguments
-    n, npar, m, with_dz, lanes = sizes
+    n, npar, m, _, lanes = sizes
     times, status = batch.times, run.status
     last, first = batch.initial.shape[0], batch.times[0]
     stride = max(lanes, WIDTH)  # a single lane makes eight and uses the first: same bits

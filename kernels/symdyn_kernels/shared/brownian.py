@@ -11,9 +11,9 @@ the cell, its halves have
 .. math:: W' = W/2 \pm (\tfrac32 H + \tfrac14 \sqrt l z), \qquad
     H' = \tfrac14 H - \tfrac18 \sqrt l z \pm \tfrac12 \sqrt{l/12}\, n
 
-(Foster, Lyons & Oberhauser, SIAM J. Numer. Anal. 58 (2020) 1500; J. Foster, thesis, Oxford (2020), theorem 6.1.6).  z and n are
-a hash of (seed, trajectory, noise, d, k), so that no cell depends on which others were asked for, or in which order.  What a cell
-inherits is halved at every depth while its own numbers shrink by the root of 2, so that errors of rounding do not accumulate.
+(Foster, Lyons & Oberhauser, SIAM J. Numer. Anal. 58 (2020) 1500; J. Foster, thesis, Oxford (2020), theorem 6.1.6).  z and n
+are a hash of (seed, trajectory, noise, d, k), so that no cell depends on which others were asked for, or in which order.  What
+a cell inherits is halved at every depth while its own numbers shrink by the root of 2, so that rounding does not accumulate.
 
 A double is a multiple of a power of 2, so every time that can be asked for is an edge of cells: nothing is interpolated.
 """

@@ -91,7 +91,7 @@ class SteppingFamily(Family):
         return Inlining(plain_text("stepping"), "chunk", constants, {"f": "step"})
 
     def launch(self, run: Run, batch: Batch, task: Launch) -> None:
-        count, options, stops = len(batch.initial), task.options, task.facts["start"] is not None
+        (count, n), options, stops = batch.initial.shape, task.options, task.facts["start"] is not None
         tables, given = self._tables(run, batch, task), batch
         if tables is not None:
             batch = batch._replace(parameters=coefficient_rows(task.system, batch.parameters, batch.times))

@@ -90,6 +90,11 @@ COMPARED = {
 }
 
 
+def _each(count: int, seconds: float) -> float:
+    """Nanoseconds a step."""
+    return seconds / count / STEPS * 1e9
+
+
 def paths(settings: Settings) -> Result:
     """A double well in 256 steps along a tree: nanoseconds a step; and errors against steps where these adapt."""
     rows: dict[str, dict[str, Any]] = {}
@@ -105,10 +110,7 @@ def paths(settings: Settings) -> Result:
         end = solve(count)
         rows[name] |= {"mean": end.mean(), "its error": end.std() / count**0.5}
         jobs[name], counts[name] = partial(solve, count), count
-    times = {
-        name: seconds.map(lambda s, n=counts[name]: s / n / STEPS * 1e9)
-        for name, seconds in interleaved(jobs, settings.rounds).items()
-    }
+    times = {name: seconds.map(partial(_each, counts[name])) for name, seconds in interleaved(jobs, settings.rounds).items()}
     for name, each in times.items():
         rows[name]["ns a step"] = each
     ratios = [

@@ -49,9 +49,9 @@ def test_stratonovich_equations_are_converted():
     assert by_power(declared, 1) == by_power(declared.ito(), 1)
 
 
-PAIRS
-
-
+@pytest.mark.parametrize(
+    "words", [((1, 0), (0, 1)), ((1, 1), (1, 1)), ((1, 2, 0), (1, 2, 0)), ((0, 1, 0), (1, 0, 0)), ((1, 2), (2, 1))]
+)
 def test_covariances_of_iterated_integrals(words):
     """Against sums over simulated paths."""
     rng, n, count = np.random.default_rng(0), 200, 20000

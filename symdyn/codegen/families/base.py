@@ -434,14 +434,14 @@ class Family(ABC):
         Returns
         -------
         mapping of str to sequence of functools.partial
-            By the name of the part: 'events', 'algebraic' or 'delays'.
+            By the name of the part: 'events', 'algebraic' or 'delays'; 'tree' for Brownian trees.
 
         Examples
         --------
         >>> import symdyn as sd
         >>> from symdyn.codegen.families import family_of
         >>> [list(family_of(sd.METHODS[name]).variants(name)) for name in ("tsit5", "heun", "branching")]
-        [['events', 'algebraic', 'delays'], ['events'], []]
+        [['events', 'algebraic', 'delays'], ['events', 'tree'], []]
         """
         return {}
 

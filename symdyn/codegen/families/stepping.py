@@ -26,6 +26,7 @@ from symdyn.codegen.machine_code import Driver
 from symdyn.codegen.program import Made, Program
 from symdyn.codegen.stepping_program import step_program
 from symdyn.errors import CompileError
+from symdyn.methods.registry import METHODS
 from symdyn.methods.runge_kutta import ExplicitRungeKutta
 from symdyn.methods.stochastic import FixedStepScheme, MapScheme, StochasticScheme
 from symdyn.system import System
@@ -81,7 +82,10 @@ class SteppingFamily(Family):
         return plain_driver("stepping")
 
     def variants(self, method: str) -> Mapping[str, Sequence[partial[Any]]]:
-        return {"events": [partial(plain_driver, "stepping_events")]}
+        found = {"events": [partial(plain_driver, "stepping_events")]}
+        if isinstance(METHODS[method], StochasticScheme):
+            found["tree"] = [partial(plain_driver, "stepping_tree"), partial(plain_driver, "brownian")]
+        return found
 
     def inlining(self, system: System, scheme: Any, made: Made, lanes: int) -> Inlining | None:
         if system.events or system.inputs:

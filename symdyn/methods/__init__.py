@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from symdyn.methods.krylov import Krylov
     from symdyn.methods.langevin import Langevin
     from symdyn.methods.milstein import Milstein
+    from symdyn.methods.noisy_samplers import Ancestral, PredictorCorrector, SdeDpm1, SdeDpmPP2m
     from symdyn.methods.obelm import OBelm
     from symdyn.methods.options import (
         AdaptiveOptions,
@@ -93,6 +94,7 @@ __getattr__, __dir__, __all__ = lazy(
             "ExpAB2",
         ),
         "heun_edm": ("HeunEdm",),
+        "noisy_samplers": ("Ancestral", "PredictorCorrector", "SdeDpm1", "SdeDpmPP2m"),
         "obelm": ("OBelm",),
         "planned": ("Planned",),
         "pndm": (

@@ -87,6 +87,11 @@ for lengths in ({"step": 0.07}, {"step": np.inf, "rtol": 1e-3, "atol": 1e-3}):
         values = [dict(zip((a, b, c), given))[p] for p in system.parameters]
         for until in (None, x > 1.6):
             both(f"{name} {len(lengths)} {until}", system, chosen, [1, 2], times, values, until, **lengths)
+process = sd.SDESystem({s: -s for s in (x, z)}, {s: sp.sqrt(2) for s in (x, z)})
+noised = process.marginal(sd.transport.GaussianMixture([1, 2], [[0, 1], [1, -1]], [0.2, 0.3]))
+flow = process.probability_flow(noised, horizon=3)
+for method in (sd.methods.Ancestral(), sd.methods.PredictorCorrector()):
+    both(method.method, flow, method, [0.3, -0.5], [0, 1, 2, 2.8, 2.95])
 explosion = sd.SDESystem({x: x**3}, {x: [a]})
 few = sd.methods.Heun(brownian="tree", max_steps=5)
 both("explosion", explosion, sd.methods.Heun(brownian="tree"), [[0.1], [40], [1e5]], [0, 0.5, 1], [0.01], step=0.05)
@@ -213,6 +218,7 @@ def test_steps_along_brownian_trees_are_those_of_the_cpu(simulated):
     for name in pairs(results):
         same(results, name, rtol=1e-11)
     assert of(results, "odd 1 None", "cuda")["steps"].tolist() == [32] * 6
+    assert len(np.unique(of(results, "ancestral", "cuda")["values"][:, -1])) == 12
     assert of(results, "explosion", "cuda")["status"].tolist() == [SUCCESS, NOT_FINITE, NOT_FINITE]
     assert of(results, "limited", "cuda")["status"].tolist() == [TOO_MANY_STEPS] * 2
     assert np.isfinite(of(results, "shark 3 x > 1.6", "cuda")["passage"]).any()

@@ -1,8 +1,8 @@
 """How far chaotic flows can be foretold from a hundred noisy points: equations that are recovered, beside three other methods.
 
 Each method learns a flow from a hundred points of one trajectory, with 1 % noise, and foretells another.  A Lyapunov time is
-that in which a small error grows by a factor e.  Equations use all that the data tell in every forecast, and are right long after
-regressions on the past have lost the trajectory.
+that in which a small error grows by a factor e.  Equations use all that the data tell in every forecast, and are right long
+after regressions on the past have lost the trajectory.
 
     python -m examples.forecasting_chaos --out out
 

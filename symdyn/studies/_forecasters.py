@@ -49,15 +49,21 @@ class Training:
     system : ODESystem
         Which made them; only hybrids look at it.
     seed : int
-    budget : str or float or None
-        For equations that are recovered, as of `recover`.
+    budget : float or None
+        Seconds for a recovery, as of `recover`.
+
+    Examples
+    --------
+    >>> training = Training(np.arange(3.0), np.array([[1.0], [2.0], [4.0]]), ODESystem.from_text("x' = x"), seed=0)
+    >>> persistence(training)(training.values, 2).tolist()
+    [[4.0], [4.0]]
     """
 
     times: np.ndarray
     values: np.ndarray
     system: ODESystem
     seed: int
-    budget: str | float | None = None
+    budget: float | None = None
 
 
 def persistence(training: Training) -> Forecaster:
@@ -98,7 +104,7 @@ def _validated(training: Training, maps: Iterator[tuple[Step, int]]) -> Forecast
     center, scale = _moments(training.values)
     z = (training.values - center) / scale
     early = len(z) - max(round(CHECKED * len(z)), 2)
-    best: tuple[float, Callable[[np.ndarray], Forecaster]] | None = None
+    best: tuple[float, Callable[[], Forecaster]] | None = None
     for features, needed in maps:
         if early < 2 * needed + 2:
             continue

@@ -80,7 +80,7 @@ def forecast(
     noise: Sequence[float] = (0.0,),
     starts: int = 10,
     horizon: float = 5.0,
-    budget: str | float | None = None,
+    budget: float | None = None,
     seed: int = 0,
     progress: bool = True,
 ) -> xr.Dataset:
@@ -105,8 +105,8 @@ def forecast(
         States that forecasts begin from, two periods apart or more.
     horizon : float, optional
         Of forecasts, in Lyapunov times, to 20; a valid time is not longer.
-    budget : str or float, optional
-        Of a recovery, as of `recover`.
+    budget : float, optional
+        Seconds for each recovery, as of `recover`.
     seed : int, optional
     progress : bool, optional
 

@@ -37,7 +37,7 @@ class Cells(NamedTuple):
     ----------
     keys : (2 m, stride) int64
         Words of the paths.
-    depth, index, at, kept : (stride,) int64
+    depth, number, at, kept : (stride,) int64
         The cell of each lane; the depth to which the stack is that of the cell `kept`, which was the one before.
     start, length : (stride,) float64
         Of the cell, since the beginning.
@@ -53,7 +53,7 @@ class Cells(NamedTuple):
 
     keys: IntegerRows
     depth: Integers
-    index: Integers
+    number: Integers
     at: Integers
     kept: Integers
     start: Numbers
@@ -120,7 +120,7 @@ def begin(cells, lane, seed, stream, noises):
     cells.at[lane] = -1
     cells.kept[lane] = 0
     cells.depth[lane] = 0
-    cells.index[lane] = 0
+    cells.number[lane] = 0
 
 
 @njit(**INLINE)
@@ -129,7 +129,7 @@ def _return(cells, lane, noises):
     stride = cells.depth.size
     at = min(cells.at[lane], cells.depth[lane])
     if at >= 0:
-        differ = shifted(cells.kept[lane], cells.at[lane] - at) ^ shifted(cells.index[lane], cells.depth[lane] - at)
+        differ = shifted(cells.kept[lane], cells.at[lane] - at) ^ shifted(cells.number[lane], cells.depth[lane] - at)
         while differ != 0:
             differ >>= 1
             at -= 1
@@ -138,7 +138,7 @@ def _return(cells, lane, noises):
         for j in range(noises):
             w, area = root_cell(
                 np.uint64(cells.keys[2 * j, lane]), np.uint64(cells.keys[2 * j + 1, lane]),
-                shifted(cells.index[lane], cells.depth[lane]),
+                shifted(cells.number[lane], cells.depth[lane]),
             )  # fmt: skip
             st(cells.stack, j * DEPTHS * stride + lane, w)
             st(cells.stack, (noises + j) * DEPTHS * stride + lane, area)
@@ -148,7 +148,7 @@ def _return(cells, lane, noises):
 @njit(**INLINE)
 def _descend_alike(cells, noises):
     """The same where all lanes have the same cell: what follows from it is computed once."""
-    stride, depth, index = cells.depth.size, cells.depth[0], cells.index[0]
+    stride, depth, index = cells.depth.size, cells.depth[0], cells.number[0]
     for node in range(cells.at[0], depth):
         cells.node[:] = node
         cells.parent[:] = shifted(index, depth - node)
@@ -179,7 +179,7 @@ def descend(cells, noises, alike):
     while going:
         going = False
         for lane in range(stride):
-            depth, index = cells.depth[lane], cells.index[lane]
+            depth, index = cells.depth[lane], cells.number[lane]
             going = going or cells.at[lane] < depth
             node = max(0, min(cells.at[lane], depth - 1))
             cells.node[lane] = node
@@ -203,7 +203,7 @@ def descend(cells, noises, alike):
                     st(base, cells.place[lane] + stride, ld(cells.pair, lane))
                     st(base + half, cells.place[lane] + stride, ld(cells.pair, stride + lane))
     for lane in range(stride):
-        cells.kept[lane] = cells.index[lane]
+        cells.kept[lane] = cells.number[lane]
 
 
 @njit(**INLINE)
@@ -237,7 +237,7 @@ def partial(cells, noise, noises, work, ends, goes, to_w, to_z):
         st(integral, lane, 0.0)
         st(length, lane, cells.length[lane])
         st(start, lane, cells.start[lane])
-        cells.node[lane], cells.parent[lane] = cells.depth[lane], cells.index[lane]
+        cells.node[lane], cells.parent[lane] = cells.depth[lane], cells.number[lane]
         any_goes = any_goes or goes[lane] == 1
     while any_goes:
         any_goes = False

@@ -25,11 +25,11 @@ def bound_program(system: System, states: Sequence[sp.Symbol], strong_order: flo
     taken = {s.name for s in (*states, *system.parameters, system.time)}
     relative, absolute = (sp.Symbol(name + "_" * (name in taken)) for name in ("rtol", "atol"))
     build = Lowering([("lane", (system.time, relative, absolute)), ("y", tuple(states)), ("p", system.parameters)])
-    reason, errors = "", ()
+    reason = ""
     try:
         errors = local_error(system, strong_order)
-    except DeclarationError as error:
-        reason = str(error)
+    except DeclarationError as refused:
+        errors, reason = (), str(refused)
     outputs, powers = [], []
     allowed = []
     for x in system.states:

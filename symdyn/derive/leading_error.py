@@ -141,7 +141,9 @@ class _Operators:
         """Words that lead, and those of few noises after them, as far as their coefficients do not vanish."""
         leading, short = int(2 * order) + 1, ceil(order) + 1
         columns = [tuple(self.noise.col(j)) for j in range(self.system.noises)]
-        waiting = {(j,): e for j, e in enumerate([tuple(self.system.part("drift")), *columns]) if any(e)}
+        waiting: dict[tuple[int, ...], tuple[sp.Expr, ...]] = {
+            (j,): e for j, e in enumerate([tuple(self.system.part("drift")), *columns]) if any(e)
+        }
         found = []
         while waiting:
             word, value = waiting.popitem()

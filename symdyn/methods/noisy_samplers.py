@@ -1,4 +1,4 @@
-r"""Samplers of stochastic equations: the probability flow of a diffusion, and noise that leaves its marginal densities as they are.
+r"""Samplers of stochastic equations: probability flows, and noise that leaves marginal densities as they are.
 
 With :math:`\lambda = \log(\Psi/\sigma)`, :math:`h = \lambda_u - \lambda_t > 0`, N the prediction of noise and D that of data,
 the reversed equation :math:`\mathrm dx = [f - g^2 s]\,\mathrm dt + g\,\mathrm dW` is integrated exactly but for N or D.
@@ -125,8 +125,8 @@ class NoisySampler:
         for clock in clocks:
             if not all(clock.log_snr(u) > clock.log_snr(t) for t, u in clock.steps):
                 raise CompileError(
-                    f"{self.name!r} adds the noise of the reversed equation, so its nodes go from noise to data, along which the "
-                    "noise level falls against the signal; from data to noise simulate the process itself"
+                    f"{self.name!r} adds the noise of the reversed equation, so its nodes go from noise to data, along which "
+                    "the noise level falls against the signal; from data to noise simulate the process itself"
                 )
         return self.base.table(clocks, options)
 
@@ -220,7 +220,7 @@ class SdeDpm1(SamplerOptions):
 
 @noisy(
     order=1, formula=_ancestral,
-    reference="Ho, Jain & Abbeel, Denoising diffusion probabilistic models, NeurIPS 2020; SDE-DPM-Solver++1 of arXiv:2211.01095",
+    reference="Ho, Jain & Abbeel, Denoising diffusion probabilistic models, NeurIPS 2020; arXiv:2211.01095, SDE++1",
 )  # fmt: skip
 class Ancestral(SamplerOptions):
     r"""One prediction of data a step: ancestral sampling (DDPM), which is SDE-DPM-Solver++1.

@@ -33,7 +33,7 @@ UNDERDAMPED = sd.SDESystem({x: y, y: x - x**3 - a * y}, {y: b}, {a: 1.0, b: 0.5}
 #: From noise to data, at the times 0 to 5.
 FLOW = sd.SDESystem({x: -x}, {x: sp.sqrt(2)}, initial={x: 0.5}).probability_flow(
     sd.SDESystem({x: -x}, {x: sp.sqrt(2)}).marginal(sd.transport.GaussianMixture([1], [0], [0.4])), horizon=6
-).replace(initial={x: sp.Float(0.5)})  # fmt: skip
+).replace(initial={x: 0.5})  # fmt: skip
 
 
 def fitting(name):

@@ -3,7 +3,7 @@
 The nonlinear part of a model is one lane function ``f(lane, y, p, out)``: `y` holds the states, `p` the parameters, `out` gets
 N, and the rows of `lane` are time and what depends on time alone, which come with the table.  Trajectories go through the table
 in groups of as many as there are lanes; a single lane is combined in vectors too, so that the bits are the same.  Where
-`initial` holds two states of each trajectory, they are the first two rows.  Rows may add noise, from the stream of the trajectory.
+`initial` holds two states of each trajectory, they are the first two rows.  Rows may add noise from streams.
 """
 
 from __future__ import annotations

@@ -58,14 +58,14 @@ def _choose_alike(cells, lanes, steps, next_of, on, k0, output, run, status):
             lead = lane
     if lead < 0:
         return
-    depth, index, fits = cell_after(cells.depth[lead], cells.index[lead], steps.coarsest)
+    depth, index, fits = cell_after(cells.depth[lead], cells.number[lead], steps.coarsest)
     enough = run.steps[k0 + lead] < steps.max_steps
     if not (fits and enough):
         for lane in range(lanes):
             if on[lane] == 1:
                 _end(k0 + lane, output[lane], TOO_MANY_STEPS if fits else STEP_TOO_SMALL, run, status)
         depth, index, on[:] = 0, 0, 0
-    cells.depth[:], cells.index[:], cells.length[:] = depth, index, cell_length(depth)
+    cells.depth[:], cells.number[:], cells.length[:] = depth, index, cell_length(depth)
     cells.start[:] = cells.start[lead]
     next_of[:] = 0
 
@@ -84,19 +84,19 @@ def _choose(cells, lanes, steps, powers, bounds, next_of, on, k0, output, run, s
                 if needed < 0:
                     code = NOT_FINITE
                 wanted = max(wanted, needed)
-            depth, index, fits = cell_after(cells.depth[lane], cells.index[lane], wanted)
+            depth, index, fits = cell_after(cells.depth[lane], cells.number[lane], wanted)
             if code == RUNNING and not fits:
                 code = STEP_TOO_SMALL
             if code == RUNNING and run.steps[k0 + lane] >= steps.max_steps:
                 code = TOO_MANY_STEPS
             if code == RUNNING:
-                cells.depth[lane], cells.index[lane], next_of[lane] = depth, index, 0
+                cells.depth[lane], cells.number[lane], next_of[lane] = depth, index, 0
                 cells.length[lane] = cell_length(depth)
             else:
                 on[lane] = 0
                 _end(k0 + lane, output[lane], code, run, status)
-                if cells.index[lane] < 0:  # it has had no cell
-                    cells.depth[lane], cells.index[lane] = 0, 0
+                if cells.number[lane] < 0:  # it has had no cell
+                    cells.depth[lane], cells.number[lane] = 0, 0
 
 
 @njit(**INLINE)
@@ -164,7 +164,7 @@ def chunk(arguments):
         for lane in range(stride):
             k = k0 + min(lane, count - 1)
             begin(cells, lane, seed, batch.streams[k], m)
-            cells.index[lane], cells.depth[lane], next_of[lane] = -1, DEPTHS, 1  # before the first cell
+            cells.number[lane], cells.depth[lane], next_of[lane] = -1, DEPTHS, 1  # before the first cell
             cells.start[lane], cells.length[lane] = 0.0, 1.0
             if lane < lanes:
                 for i in range(n):
@@ -174,7 +174,7 @@ def chunk(arguments):
             if lane < count:
                 on[lane], output[lane] = int(_record(y, lanes, lane, k, 0, run, status)), 1
             if lane >= count or on[lane] == 0:
-                cells.index[lane], cells.depth[lane] = 0, 0
+                cells.number[lane], cells.depth[lane] = 0, 0
         while True:
             alive = 0
             for lane in range(count):

@@ -72,7 +72,7 @@ class _Loop:
         self.start, self.out, self.reached = y, np.empty(model.size), signals.reached
         tableau = tableau_of(scheme)
         self.space = Workspace(model, 4 + tableau.stages + tableau.extra)
-        grid = GridTables(model.table, model.numbers(made.p), made.p, y.ctypes.data, self.space.states, self.space.work)
+        grid = GridTables(model.table, model.numbers(made.p), made.p, y.ctypes.data, self.space.states, self.space.works[0])
         control = Control(*(options.controller or scheme.controller).numbers(tableau.order))
         decay = float(options.decay) if options.step is None else 0.0
         self.clock, self.marks = np.zeros(7), np.zeros(8, np.int64)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import ctypes
+import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import llvmlite.binding as llvm
 import numpy as np
 import sympy as sp
+from symdyn_kernels.stencils import layout as at
 
 from symdyn.codegen.drivers import plain_driver
-from symdyn.codegen.emit_llvm import module_text
+from symdyn.codegen.emit_llvm import is_long, joined
+from symdyn.codegen.emit_passes import emit_pass
 from symdyn.codegen.load import LOCK, CompiledModule, compile_ir, digest, load_object
 from symdyn.codegen.machine_code import Driver
 from symdyn.codegen.program import Program
@@ -21,26 +25,37 @@ from symdyn.errors import DeclarationError
 from symdyn.grids.closures import OPEN
 from symdyn.grids.interpolation import with_weights
 from symdyn.grids.lowering import Passes
-from symdyn.grids.tables import Tables
+from symdyn.grids.tables import Tables, rounded
 from symdyn.grids.walls import MIRROR, PERIODIC
 from symdyn.models.boundary import Condition
 from symdyn.models.pde import PDESystem
 
 __all__ = ["GridModel", "Workspace"]
 
-#: Operations above which the optimiser is left out.
-LONG = 2000
 _MODULES: dict[str, CompiledModule] = {}
 
 
 class Workspace:
-    """Memory of one caller: padded states and what the passes need besides."""
+    """Memory of one caller: padded states, what the passes need besides, and the memory of each of its threads."""
 
-    def __init__(self, model: GridModel, blocks: int) -> None:
-        self.arrays = [np.zeros(blocks * model.block + 8), np.zeros(model.work + 8)]
-        addresses = [(a.ctypes.data + 63) // 64 * 64 for a in self.arrays]
-        self.states: int = addresses[0]
-        self.work: int = addresses[1]
+    def __init__(self, model: GridModel, blocks: int, threads: int = 1) -> None:
+        private = rounded(model.private) + 8
+        self.arrays = [np.zeros(blocks * model.block + 16), np.zeros(model.shared + 8), np.zeros(threads * private + 8)]
+        self.states, shared, own = ((a.ctypes.data + 63) // 64 * 64 for a in self.arrays)
+        #: Addresses of the memory of the threads.
+        self.works = [own + 8 * k * private for k in range(threads)]
+        words = self.arrays[2].view(np.int64)[(own - self.arrays[2].ctypes.data) // 8 :]
+        for k in range(threads):
+            part = words[k * private :]
+            part[[at.RANK, at.TEAM, at.COUNTER, at.YIELD, at.WAITED, at.SHARED]] = k, threads, shared, yielding(), 0, shared
+
+
+@cache
+def yielding() -> int:
+    """Address of the function by which a thread leaves its processor to others."""
+    library = ctypes.windll.kernel32 if sys.platform == "win32" else ctypes.CDLL(None)
+    function = library.SwitchToThread if sys.platform == "win32" else library.sched_yield
+    return int(ctypes.cast(function, ctypes.c_void_p).value or 0)
 
 
 class GridModel:
@@ -110,11 +125,12 @@ class GridModel:
                 raise DeclarationError(f"{count} cells along {axis} are too few for order {order}; take at least {needed}")
         self._tables = Tables(pde, self.passes, self.shape, self.spacing, order, self.results)
         begin = time.perf_counter()
-        self.source = module_text(self._tables.programs, self._tables.lanes, llvm.get_process_triple())
-        self.module = _compiled(self.source, quick=any(len(p.operations) > LONG for p in self._tables.programs))
+        parts = [part for one in self._tables.programs for part in emit_pass(one)]
+        self.source = joined(parts, llvm.get_process_triple(), ["!0 = !{}"])
+        self.module = _compiled(self.source, quick=any(is_long(one.program) for one in self._tables.programs))
         self.compile_seconds = time.perf_counter() - begin
         self.table, self._numbers = self._tables.assemble(self.module.address, self.driver.rates_function.address)
-        self.block, self.work = self._tables.block, self._tables.work
+        self.block, self.private, self.shared = self._tables.block, self._tables.private, self._tables.shared
         self._pool: list[Workspace] = []
         self._lock = threading.Lock()
         self._known: tuple[bytes, np.ndarray] | None = None
@@ -142,7 +158,7 @@ class GridModel:
         with self._lock:
             space = self._pool.pop() if self._pool else Workspace(self, 3)
         self.driver.evaluate(
-            self.table, self.numbers(p), p, source.ctypes.data, target.ctypes.data, float(t), space.states, space.work
+            self.table, self.numbers(p), p, source.ctypes.data, target.ctypes.data, float(t), space.states, space.works[0]
         )
         with self._lock:
             self._pool.append(space)

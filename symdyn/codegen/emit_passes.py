@@ -1,14 +1,13 @@
 """Printer: straight-line program -> LLVM IR of a pass over rows of cells, with weighted sums over neighbours as inputs.
 
-The function is ``void f(ptr frame)``.  The frame holds words of eight bytes, at the places named below, then the addresses of the
-arrays that are read and of those that are written, at the first cell.  Cells of a row are contiguous and are computed in vectors
-of eight; rows are `STRIDE` apart.  What is read of a row at several places is loaded once, and shifted between registers.
+The function is ``void f(ptr frame)``.  The frame holds words of eight bytes, at the places named below, then the addresses of
+the arrays that are read and of those that are written, at the first cell.  Cells of a row are contiguous and are computed in
+vectors of eight; rows are `STRIDE` apart.  What is read of a row at several places is loaded once, and shifted in registers.
 Weights are numbers in memory, so that one function serves grids of all sizes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from symdyn.codegen.emit_llvm import ATTRIBUTES, in_blocks, is_long
@@ -222,7 +221,7 @@ def _everywhere(name: str, one: str) -> list[str]:
 
 def _function(one: PassProgram, name: str, *, step: bool) -> tuple[str, set[str]]:
     printer = _PassPrinter(one, step)
-    for k, op in enumerate(one.program.operations):  # what is read comes first, so that rows are known
+    for op in one.program.operations:  # what is read comes first, so that rows are known
         if op.op == "input" and op.args[0] == 1:
             for _, entries in one.inputs[op.args[1]].groups:
                 for offset, _ in entries:

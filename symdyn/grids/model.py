@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import ctypes
-import sys
-import threading
 import time
 from collections.abc import Mapping, Sequence
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any
 
 import llvmlite.binding as llvm
 import numpy as np
 import sympy as sp
-from symdyn_kernels.stencils import layout as at
 
 from symdyn.codegen.drivers import plain_driver
 from symdyn.codegen.emit_llvm import is_long, joined
@@ -25,37 +21,15 @@ from symdyn.errors import DeclarationError
 from symdyn.grids.closures import OPEN
 from symdyn.grids.interpolation import with_weights
 from symdyn.grids.lowering import Passes
-from symdyn.grids.tables import Tables, rounded
+from symdyn.grids.tables import Tables
 from symdyn.grids.walls import MIRROR, PERIODIC
+from symdyn.grids.workspace import Workspaces
 from symdyn.models.boundary import Condition
 from symdyn.models.pde import PDESystem
 
-__all__ = ["GridModel", "Workspace"]
+__all__ = ["GridModel"]
 
 _MODULES: dict[str, CompiledModule] = {}
-
-
-class Workspace:
-    """Memory of one caller: padded states, what the passes need besides, and the memory of each of its threads."""
-
-    def __init__(self, model: GridModel, blocks: int, threads: int = 1) -> None:
-        private = rounded(model.private) + 8
-        self.arrays = [np.zeros(blocks * model.block + 16), np.zeros(model.shared + 8), np.zeros(threads * private + 8)]
-        self.states, shared, own = ((a.ctypes.data + 63) // 64 * 64 for a in self.arrays)
-        #: Addresses of the memory of the threads.
-        self.works = [own + 8 * k * private for k in range(threads)]
-        words = self.arrays[2].view(np.int64)[(own - self.arrays[2].ctypes.data) // 8 :]
-        for k in range(threads):
-            part = words[k * private :]
-            part[[at.RANK, at.TEAM, at.COUNTER, at.YIELD, at.WAITED, at.SHARED]] = k, threads, shared, yielding(), 0, shared
-
-
-@cache
-def yielding() -> int:
-    """Address of the function by which a thread leaves its processor to others."""
-    library = ctypes.windll.kernel32 if sys.platform == "win32" else ctypes.CDLL(None)
-    function = library.SwitchToThread if sys.platform == "win32" else library.sched_yield
-    return int(ctypes.cast(function, ctypes.c_void_p).value or 0)
 
 
 class GridModel:
@@ -131,8 +105,7 @@ class GridModel:
         self.compile_seconds = time.perf_counter() - begin
         self.table, self._numbers = self._tables.assemble(self.module.address, self.driver.rates_function.address)
         self.block, self.private, self.shared = self._tables.block, self._tables.private, self._tables.shared
-        self._pool: list[Workspace] = []
-        self._lock = threading.Lock()
+        self.workspaces = Workspaces(self)
         self._known: tuple[bytes, np.ndarray] | None = None
 
     # ---- states --------------------------------------------------------------------------------
@@ -149,19 +122,16 @@ class GridModel:
         first = len(fields) * n
         return {**fields, **{s: y[..., first + k] for k, s in enumerate(self.pde.scalars)}}
 
-    def rates(self, y: np.ndarray, t: float, p: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-        """Rates (size,) of a state (size,) at time t with parameters p (k,)."""
+    def rates(self, y: np.ndarray, t: float, p: np.ndarray, out: np.ndarray | None = None, *, threads: int = 1) -> np.ndarray:
+        """Rates (size,) of a state (size,) at time t with parameters p (k,); they do not depend on the number of threads."""
         source = np.ascontiguousarray(y, dtype=float)
         p = np.ascontiguousarray(p, dtype=float)
         total = self.results[0] * self.cells + self.results[1]
         target = np.empty(total) if out is None else out
-        with self._lock:
-            space = self._pool.pop() if self._pool else Workspace(self, 3)
-        self.driver.evaluate(
-            self.table, self.numbers(p), p, source.ctypes.data, target.ctypes.data, float(t), space.states, space.works[0]
-        )
-        with self._lock:
-            self._pool.append(space)
+        numbers = self.numbers(p)
+        with self.workspaces.lent(3, threads) as space:
+            common = self.table, numbers, p, source.ctypes.data, target.ctypes.data, float(t), space.states
+            space.run(self.driver.evaluate, [(*common, work) for work in space.works])
         return target
 
     # ---- walls ---------------------------------------------------------------------------------

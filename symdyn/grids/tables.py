@@ -145,7 +145,7 @@ class Tables:
             self._weights += self._own_weights
 
     def _program(self, s: Sweep) -> PassProgram:
-        """The program of a pass, whose weights are then in `_own_weights`: one for what is the same but for its sign and side."""
+        """The program of a pass, whose weights are then in `_own_weights`: one for what differs in its sign and side alone."""
         arrays = [*dict.fromkeys(r.array for r in s.reads)]
         own: list[float] = []
         known: dict[tuple[Any, ...], list[int]] = {}
@@ -240,7 +240,8 @@ class Tables:
         partial = at.VALUES + rounded(len(self._slots) * self._length)
         rows = self.cells[0] * self.cells[1]
         aux = partial + rounded(rows)
-        busiest = max(r[3] + r[5] for r in self._pass_rows)
+        busiest = max(1, *(r[3] + r[5] for r in self._pass_rows))
+        tile = max(1, CACHED // (8 * self.stride * busiest * (2 * self.passes.ghosts + 1)))
         head = {
             at.N0: self.cells[0], at.N1: self.cells[1], at.N2: self.cells[2], at.G0: self._ghosts[0], at.G1: self._ghosts[1],
             at.S0: self.plane, at.S: self.stride, at.SIZE: self.array, at.NF: len(pde.fields), at.NS: len(pde.scalars),
@@ -248,7 +249,7 @@ class Tables:
             at.WEIGHTS: self._weights_at, at.SCALARS: address("scalars") if self.passes.scalars else 0,
             at.STATIC: int(self._static), at.NR: self.results[0], at.NSR: self.results[1], at.RATES: rates,
             at.STEPPING: int(self._stepping), at.PARAMETERS: parameters, at.RESULTS: results, at.PARTIAL: partial, at.AUX: aux,
-            at.TILE: max(1, CACHED // (8 * self.stride * busiest * (2 * self.passes.ghosts + 1))) if self.cells[0] > 1 else rows,
+            at.TILE: tile if self.cells[0] > 1 else rows,
         }  # fmt: skip
         table = [0] * at.HEADER
         for key, part in lists.items():
@@ -284,7 +285,7 @@ class Tables:
 
 
 def _groups(r: Read) -> list[list[int]]:
-    """Entries of a read whose weights have one size, as mirror images have on grids of all sizes; one with a plus sign first."""
+    """Entries of a read whose weights have one size, as mirror images have on every grid; one with a plus sign first."""
     images: dict[tuple[int, ...], list[int]] = {}
     for k, offset in enumerate(r.offsets):
         images.setdefault(tuple(map(abs, offset)), []).append(k)

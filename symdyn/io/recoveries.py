@@ -32,7 +32,7 @@ from symdyn.files import read_arrays
 from symdyn.inference.data import Observations, Trajectory
 from symdyn.inference.filtering import ErrorLaw
 from symdyn.models.boundary import Condition
-from symdyn.models.domains import Box, Disk, Interval, Plane, Polygon, Rectangle
+from symdyn.models.domains import Disk, Interval, Plane, Polygon, Rectangle
 from symdyn.models.operators import read_operators
 from symdyn.models.pde import PDESystem
 from symdyn.models.text import expression_text, text_kinds, text_of

@@ -50,9 +50,9 @@ class PDESystem(FieldVerbs, SpatialSystem):
         `equations` that are scalars.
     boundary : optional
         "periodic", "no-flux" (the default), `Dirichlet`, `Neumann` or `Robin` for all, or a mapping from fields, axes
-        ("x") or sides ("left", "right", "bottom", "top", "front", "back") to one; the value of a field may again be such a mapping of axes
-        or sides, and at an axis a pair is (left, right).  Keys may also be expressions: the second condition of equations
-        of higher order, such as that of ``u**3 - u - laplacian(u)`` where its laplacian is taken.
+        ("x") or sides ("left", "right" along x, "bottom", "top" along y, "front", "back" along z) to one; the value of a
+        field may again be such a mapping, and at an axis a pair is (left, right).  Keys may also be expressions: the second
+        condition of equations of higher order, such as that of ``u**3 - u - laplacian(u)`` where its laplacian is taken.
     parameters, initial, observables : mapping, optional
         Default values; initial values as numbers or expressions of position and parameters; named expressions.
     events : Event or sequence of Event, optional

@@ -10,7 +10,7 @@ import xarray as xr
 
 from symdyn.errors import DeclarationError
 from symdyn.projection.equation import MasterEquation
-from symdyn.projection.states import StateBox, Listing, StateSpace, bounding_box
+from symdyn.projection.states import Listing, StateBox, StateSpace, bounding_box
 from symdyn.projection.transitions import Transitions
 
 __all__ = ["check_layout", "labelled"]

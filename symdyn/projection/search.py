@@ -15,7 +15,7 @@ from symdyn.projection.equation import MasterEquation
 from symdyn.projection.generator import assemble
 from symdyn.projection.growth import reachable
 from symdyn.projection.initial import read_initial
-from symdyn.projection.states import StateBox, Listing, StateSpace
+from symdyn.projection.states import Listing, StateBox, StateSpace
 from symdyn.projection.stationary import Stationary, detailed_balance, is_chain, solve
 from symdyn.projection.transitions import StateJump, Transitions
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from symdyn.errors import SimulationError
 
-__all__ = ["StateBox", "Listing", "StateSpace"]
+__all__ = ["Listing", "StateBox", "StateSpace"]
 
 
 @dataclass(frozen=True)

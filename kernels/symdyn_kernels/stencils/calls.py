@@ -1,4 +1,4 @@
-"""Calls through addresses: the rates of fields, compiled once for all drivers, and the functions of models for rows of cells."""
+"""Calls through addresses: the rates of fields, compiled once for all drivers, and functions of models for rows of cells."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Fields on a grid: ghost cells, weighted sums over neighbours, the functions of the model called for rows of cells, explicit steps.
+"""Fields on a grid: ghost cells, functions of the model for rows of cells, explicit steps.
 
 An array holds the values of one quantity on a padded grid of three axes: element (i, j, k) is at
-``(G0 + i)*S0 + (G1 + j)*S + PAD + k``.  The last axis of a domain is the last of these; axes that it lacks come first and have one
-cell.  Everything that belongs to a model is in two tables, of int64 and of float64, which begin with the header below.  A pass
-computes rectangles of cells by a function of the model (`symdyn.codegen.emit_passes`); passes, ghost fills and sums follow each
+``(G0 + i)*S0 + (G1 + j)*S + PAD + k``.  The last axis of a domain is the last of these; axes that it lacks come first and have
+one cell.  Everything that belongs to a model is in two tables, of int64 and of float64, which begin with the header below.  A
+pass computes a box of cells by a function of the model (`symdyn.codegen.emit_passes`); passes, ghost fills and sums follow each
 other as the schedule says.
 
 Threads of a team run the same functions, each for its own rows, and wait for each other after every event of the schedule.

@@ -100,6 +100,11 @@ def total_of(T, a, work):
 def scaled(T, x, y, z, rtol, atol, work):
     """Largest root mean square over fields and scalars of x over its tolerance, with y and z for the size of the states."""
     worst = 0.0
+    # scalars first: after the last wait other threads may change them
+    for k in range(T[NS]):
+        at = T[NF] * T[SIZE] + k
+        e = abs(ld(x, at)) / (max(abs(ld(y, at)), abs(ld(z, at))) * rtol + atol)
+        worst = e if not e <= worst else worst
     partial, n, end, rows = word(work, SHARED) + 8 * T[PARTIAL], T[N2], T[N2] // 8 * 8, T[N0] * T[N1]
     lo, hi = share(work, rows)
     for a in range(T[NF]):
@@ -116,10 +121,6 @@ def scaled(T, x, y, z, rtol, atol, work):
             st(partial, r, row)
         total = math.sqrt(summed(work, partial, rows) / (rows * n))
         worst = total if not total <= worst else worst
-    for k in range(T[NS]):
-        at = T[NF] * T[SIZE] + k
-        e = abs(ld(x, at)) / (max(abs(ld(y, at)), abs(ld(z, at))) * rtol + atol)
-        worst = e if not e <= worst else worst
     return worst
 
 
@@ -127,10 +128,10 @@ def scaled(T, x, y, z, rtol, atol, work):
 def sound(T, y, work):
     """Whether all states are finite."""
     total = 0.0
-    for a in range(T[NF]):
-        total += total_of(T, y + 8 * a * T[SIZE], work)
     for k in range(T[NS]):
         total += ld(y, T[NF] * T[SIZE] + k)
+    for a in range(T[NF]):
+        total += total_of(T, y + 8 * a * T[SIZE], work)
     return math.isfinite(total)
 
 

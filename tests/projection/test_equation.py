@@ -11,7 +11,7 @@ import xarray as xr
 import symdyn as sd
 from symdyn import projection as fsp
 from symdyn.projection import MasterEquation
-from symdyn.projection.states import StateBox, Listing, bounding_box
+from symdyn.projection.states import Listing, StateBox, bounding_box
 
 BIRTH_DEATH = sd.ReactionNetwork.from_text("0 -> X, k; X -> 0, g", parameters={"k": 5, "g": 1})
 TWO = sd.ReactionNetwork.from_text("0 -> X, 2; X -> Y, 1; Y -> 0, 1; 2 X + Y -> 3 X, 0.1")

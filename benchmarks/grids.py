@@ -167,7 +167,7 @@ def _equal_steps(settings: Settings, result: Result) -> None:
 
 
 def _limits(shape: tuple[int, ...]) -> dict[str, Callable[[], Any]]:
-    """As many steps of what bounds them: the arithmetic, of one row again and again, and the memory, by copies of both fields."""
+    """As many steps of what bounds them: arithmetic, of one row again and again, and memory, by copies of both fields."""
     pde = system(dimension=len(shape))
     model = pde.discretize(shape).model()
     function = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(model.module.address("rates_step"))

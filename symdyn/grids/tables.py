@@ -26,8 +26,8 @@ from symdyn.models.pde import PDESystem
 
 __all__ = ["Tables", "rounded"]
 
-#: Bytes of the planes of all arrays that a pass reads and writes at once, so that they stay in cache.
-CACHED = 1 << 18
+#: Bytes of the planes of all arrays that a pass reads and writes at once, so that the last cache holds them.
+CACHED = 1 << 22
 
 
 def rounded(n: int) -> int:

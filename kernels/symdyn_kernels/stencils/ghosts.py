@@ -37,11 +37,28 @@ def line(T, axis, r):
 
 
 @njit(**PLAIN)
+def wrap(T, a, ghosts, last, work):
+    """Ghost values along a periodic last axis."""
+    n, columns = T[N1], T[N2]
+    lo, hi = share(work, T[N0] * n)
+    for i in range(lo // n, (hi + n - 1) // n):
+        begin, end = max(0, lo - i * n), min(n, hi - i * n)
+        at = (T[G0] + i) * T[S0] + (T[G1] + begin) * T[S] + PAD
+        for _ in range(begin, end):
+            for k in range(1, ghosts + 1):
+                st(a, at - k, ld(a, at + columns - k))
+                st(a, at + last + k, ld(a, at + last + k - columns))
+            at += T[S]
+
+
+@njit(**PLAIN)
 def fill(T, F, q, y, dst, work):
     """Ghost values of an array along one axis."""
     a, axis, periodic, ghosts, last = base(T, y, dst, work, T[q]), T[q + 1], T[q + 2], T[q + 3], T[q + 4]
-    gamma = walls_at(work)
-    n = T[N2] if axis == 2 else T[N1] if axis == 1 else T[N0]
+    if axis == 2 and periodic:
+        wrap(T, a, ghosts, last, work)
+        return
+    gamma, n = walls_at(work), T[N1] if axis == 1 else T[N0]
     lo, hi, begin, end = lines(T, work, axis)
     for r in range(lo, hi):
         origin, s, place = line(T, axis, r)
@@ -55,11 +72,8 @@ def fill(T, F, q, y, dst, work):
                 c0, v0 = w0 + k * points, w0 + ghosts * points + k
                 if periodic:
                     other = target + n * s if side == 0 else target - n * s
-                    if axis == 2:
-                        st(a, target, ld(a, other))
-                    else:
-                        for l in range(begin, end, 8):
-                            vst(a, target + l, vld(a, other + l))
+                    for l in range(begin, end, 8):
+                        vst(a, target + l, vld(a, other + l))
                 elif axis == 2:
                     total = 0.0
                     for j in range(points):

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from symdyn_kernels.arguments.fields import GridTables, StencilSteps, Steps, Tableau
 from symdyn_kernels.arguments.parts import Control, Signals, Tolerances
 from symdyn_kernels.status import NOT_FINITE, STEPPED, SUCCESS
 
-from symdyn.codegen.drivers import plain_driver
 from symdyn.grids.model import GridModel
 from symdyn.grids.workspace import Workspace
 from symdyn.integration.controllers import Equal, equal_steps
@@ -48,19 +48,24 @@ class StencilLoop:
     scheme : ExplicitRungeKutta
     p : (k,) array
         Values of the parameters.
-    threads : int
-        Among which each step is split; the results do not depend on it.
+    lend : callable
+        From a number of padded states to a context manager of memory: a `Workspace`, or that of a card.
+    driver : module
+        The functions of `symdyn_kernels.drivers.stencil_steps`.
     """
 
-    def __init__(self, model: GridModel, scheme: ExplicitRungeKutta, p: np.ndarray, threads: int = 1) -> None:
-        self.model, self.scheme, self.p, self.threads = model, scheme, np.ascontiguousarray(p, float), threads
+    def __init__(
+        self, model: GridModel, scheme: ExplicitRungeKutta, p: np.ndarray, lend: Callable[[int], Any], driver: Any
+    ) -> None:
+        self.model, self.scheme, self.p = model, scheme, np.ascontiguousarray(p, float)
+        self.lend, self.driver = lend, driver
 
     def __call__(
         self, y: np.ndarray, times: np.ndarray, options: StepOptions, record: Record, signals: Signals,
         until: Margin | None, stops: np.ndarray,
     ) -> Result:  # fmt: skip
         tableau = tableau_of(self.scheme)
-        with self.model.workspaces.lent(4 + tableau.stages + tableau.extra, self.threads) as space:
+        with self.lend(4 + tableau.stages + tableau.extra) as space:
             return _Loop(self, y, times, options, record, signals, until, space).run(stops)
 
 
@@ -73,7 +78,7 @@ class _Loop:
     ) -> None:  # fmt: skip
         model, scheme = made.model, made.scheme
         self.times, self.options, self.record, self.until = times, options, record, until
-        self.driver = plain_driver("stencil_steps")
+        self.driver = made.driver
         self.start, self.out, self.reached = y, np.empty(model.size), signals.reached
         tableau = tableau_of(scheme)
         self.space = space
@@ -84,11 +89,11 @@ class _Loop:
         tolerances = Tolerances(float(options.rtol), float(options.atol), float(options.max_step), options.limit)
         self.arguments = []
         for work in self.space.works:
-            grid = GridTables(model.table, model.numbers(made.p), made.p, y.ctypes.data, self.space.states, work)
+            grid = GridTables(model.table, model.numbers(made.p), made.p, self.space.target(y), self.space.states, work)
             clock, marks = np.zeros(7), np.zeros(8, np.int64)
             clock[0] = begin
             own = signals.stop, signals.reached, clock, marks
-            self.arguments.append(StencilSteps(grid, tableau, control, tolerances, steps, self.out.ctypes.data, *own))
+            self.arguments.append(StencilSteps(grid, tableau, control, tolerances, steps, self.space.target(self.out), *own))
         #: Those of the first thread, which all others have too.
         self.clock, self.marks = self.arguments[0].clock, self.arguments[0].marks
         self.trend = Trend()

@@ -13,7 +13,7 @@ import sympy as sp
 
 from symdyn.codegen.drivers import plain_driver
 from symdyn.codegen.emit_llvm import is_long, joined
-from symdyn.codegen.emit_passes import emit_pass
+from symdyn.codegen.emit_passes import PassProgram, emit_pass
 from symdyn.codegen.load import LOCK, CompiledModule, compile_ir, digest, load_object
 from symdyn.codegen.machine_code import Driver
 from symdyn.codegen.program import Program
@@ -170,6 +170,11 @@ class GridModel:
         return found
 
     # ---- tables --------------------------------------------------------------------------------
+
+    @property
+    def programs(self) -> list[PassProgram]:
+        """What is compiled: the passes, then values at walls and rates of scalars."""
+        return self._tables.programs
 
     @cached_property
     def driver(self) -> Driver:

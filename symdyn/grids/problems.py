@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from symdyn.codegen.drivers import plain_driver
 from symdyn.errors import DeclarationError
 from symdyn.grids.compiled import StencilLoop
 from symdyn.grids.lifting import WallLift, moving_walls
@@ -46,7 +48,8 @@ class FieldProblem(Problem):
 
     def compiled(self, scheme: Any) -> StencilLoop | None:
         if isinstance(self.model, GridModel) and isinstance(scheme, ExplicitRungeKutta):
-            return StencilLoop(self.model, scheme, self.p, self.threads)
+            lend = partial(self.model.workspaces.lent, threads=self.threads)
+            return StencilLoop(self.model, scheme, self.p, lend, plain_driver("stencil_steps"))
         return None
 
 

@@ -70,6 +70,10 @@ class Workspace:
             part[[at.RANK, at.TEAM, at.COUNTER, at.YIELD, at.WAITED, at.SHARED]] = k, threads, shared, _yielding(), 0, shared
         self._pool = ThreadPoolExecutor(threads - 1) if threads > 1 else None
 
+    def target(self, array: np.ndarray) -> int:
+        """The address of an array."""
+        return int(array.ctypes.data)
+
     def run(self, function: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]) -> Any:
         """Call a compiled function in every thread with arguments of its own; returns what it returns in the first."""
         if self._pool is None:

@@ -167,8 +167,8 @@ class ChunkStore:
     ) -> None:
         """Write a chunk that is complete: its arrays, of which the status is the last, then the part with their checksums.
 
-        Who reads it before it is complete then finds 'interrupted', and never a success whose counts are not there.  Of segments
-        of a trajectory the `final` one has its counts, and what the next one needs is kept in the parts, `beside` the facts.
+        Who reads it before it is complete then finds 'interrupted', and never a success whose counts are not there.  Of parts
+        in time of a trajectory the `final` one has its counts, and what the next one needs is kept `beside` the facts.
         """
         variables = plan.frame.variables if plan.reductions is None else ()
         size, last = plan.times.size, not isinstance(self.grid, Segments) or final

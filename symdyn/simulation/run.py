@@ -138,7 +138,8 @@ def simulate(
         A folder that becomes a zarr store, or a file with the ending ``.nc``: chunks are written as they are done, by the
         workers themselves where they see the folder, and the dataset that is returned is read from there when it is needed,
         so it may be larger than the memory.  A store that exists is resumed; ``symdyn.Store(path, resume=False)`` refuses it.
-        One long trajectory of fields is written while it goes on with ``symdyn.Store(path, every=10)``, ten output times at once.
+        One long trajectory of fields is written while it goes on with ``symdyn.Store(path, every=10)``, ten output times at
+        once.
     progress : bool
         Show a bar (never in pipes).
     on_failure : {'raise', 'nan'}

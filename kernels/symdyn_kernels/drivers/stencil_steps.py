@@ -15,12 +15,11 @@ from symdyn_kernels.arguments.fields import StencilSteps
 from symdyn_kernels.arguments.parts import signature
 from symdyn_kernels.options import HELPER, INLINE
 from symdyn_kernels.shared.control import after_acceptance, after_rejection, first_step
-from symdyn_kernels.simd import vld, vst
 from symdyn_kernels.status import INTERRUPTED, NOT_FINITE, STEP_TOO_SMALL, STEPPED, STIFF, SUCCESS, TOO_MANY_STEPS
 from symdyn_kernels.stencils.layout import NF, NS, SIZE, STEPPING
 from symdyn_kernels.stencils.rates import rates
-from symdyn_kernels.stencils.states import combine, load, scaled, sound, unload
-from symdyn_kernels.stencils.team import agreed, leads, share, wait
+from symdyn_kernels.stencils.states import combine, copied, load, scaled, sound, unload
+from symdyn_kernels.stencils.team import agreed, leads
 
 TIME, LENGTH, BEGIN, TAKEN, BEFORE, EARLIER, MOST = range(7)
 STEPS, REJECTED, EVALUATIONS, CURRENT, MADE, SLOPES, DONE, LIMITED = range(8)
@@ -46,10 +45,7 @@ def go_on(grid, marks, stages):
         M, _, _, _, _, k = blocks(grid, marks)
         marks[CURRENT], marks[MADE] = 1 - marks[CURRENT], 0
         if marks[SLOPES] >= STAGES:  # the last stage belongs to the new point
-            lo, hi = share(grid.work, M // 8)
-            for l in range(8 * lo, 8 * hi, 8):
-                vst(k, l, vld(k, (stages - 1) * M + l))
-            wait(grid.work)
+            copied(k, (stages - 1) * M, M, grid.work)
             marks[SLOPES] = FIRST
 
 

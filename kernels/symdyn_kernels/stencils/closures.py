@@ -5,8 +5,9 @@ from __future__ import annotations
 from numba import njit
 
 from symdyn_kernels.options import PLAIN
+from symdyn_kernels.shared.lines import line
 from symdyn_kernels.simd import ld, splat, st, vld, vst
-from symdyn_kernels.stencils.ghosts import line, lines
+from symdyn_kernels.stencils.ghosts import lines
 from symdyn_kernels.stencils.layout import LENGTH, N0, N1, N2, WEIGHTS
 from symdyn_kernels.stencils.passes import base, walls_at
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from numba import njit
 
 from symdyn_kernels.options import PLAIN
+from symdyn_kernels.shared.lines import line
 from symdyn_kernels.simd import ld, splat, st, vld, vst
 from symdyn_kernels.stencils.layout import G0, G1, LENGTH, N0, N1, N2, PAD, S0, WEIGHTS, S
 from symdyn_kernels.stencils.passes import base, walls_at
@@ -23,17 +24,6 @@ def lines(T, work, axis):
         return 0, 1, 8 * lo, 8 * hi
     lo, hi = share(work, count)
     return lo, hi, 0, T[S]
-
-
-@njit(**PLAIN)
-def line(T, axis, r):
-    """Of line r across a wall: where its first cell is, how far apart cells are, and its place among the values there."""
-    if axis == 2:
-        i, j = r // T[N1], r % T[N1]
-        return (T[G0] + i) * T[S0] + (T[G1] + j) * T[S] + PAD, 1, i * ((T[N1] + 7) // 8 * 8) + j
-    if axis == 1:
-        return (T[G0] + r) * T[S0] + T[G1] * T[S], T[S], r * T[S]
-    return T[G0] * T[S0] + r * T[S], T[S0], r * T[S]
 
 
 @njit(**PLAIN)

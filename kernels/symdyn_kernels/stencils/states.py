@@ -136,6 +136,15 @@ def sound(T, y, work):
 
 
 @njit(**PLAIN)
+def copied(target, begin, M, work):
+    """Put the M entries that begin so many after the target in its place."""
+    lo, hi = share(work, M // 8)
+    for l in range(8 * lo, 8 * hi, 8):
+        vst(target, l, vld(target, begin + l))
+    wait(work)
+
+
+@njit(**PLAIN)
 def combine(target, y, k, M, weights, at, count, h, work):
     """``target = y + h*sum(weights[at + j]*k_j)`` over M entries; the k_j are M apart."""
     lo, hi = share(work, M // 16)

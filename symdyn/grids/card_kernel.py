@@ -86,8 +86,8 @@ class GridCardKernel(GridKernel):
                 "spectral derivatives need transforms there" if system.scheme == "spectral" else f"{method!r} needs transforms"
             )
             raise CompileError(
-                f"{why}, which symdyn has on processors only; on cards fields on finite differences have explicit methods: take "
-                "one of them, such as 'bs32', or target='cpu'"
+                f"{why}, which symdyn has on processors only; on cards fields on finite differences have explicit methods, "
+                "such as 'bs32': take one of them, or target='cpu'"
             )
         self.card = CardGrid(self.model, f"{method} for\n\n{system}")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import math
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -56,6 +57,8 @@ class Workspace:
         Address of the padded states.
     works : list of int
         Addresses of the memory of the threads.
+    process : int
+        That which has made it.
     """
 
     def __init__(self, model: GridModel, blocks: int, threads: int = 1) -> None:
@@ -69,6 +72,8 @@ class Workspace:
             part = words[k * private :]
             part[[at.RANK, at.TEAM, at.COUNTER, at.YIELD, at.WAITED, at.SHARED]] = k, threads, shared, _yielding(), 0, shared
         self._pool = ThreadPoolExecutor(threads - 1) if threads > 1 else None
+        #: A copy of a process has none of its threads.
+        self.process = os.getpid()
 
     def target(self, array: np.ndarray) -> int:
         """The address of an array."""
@@ -108,7 +113,8 @@ class Workspaces:
         with self._lock:
             left = self._left.setdefault((blocks, team), [])
             space = left.pop() if left else None
-        space = Workspace(self._model, blocks, team) if space is None else space
+        if space is None or space.process != os.getpid():
+            space = Workspace(self._model, blocks, team)
         yield space
         if blocks * self._model.block <= KEPT:  # after an error threads of it may not have ended
             with self._lock:

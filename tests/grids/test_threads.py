@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import multiprocessing
+from functools import partial
 
 import numpy as np
 import pytest
@@ -91,3 +93,15 @@ def test_nothing_is_written_outside_of_its_memory(which, order, advection, team,
         assert (memory[:margin] == math.pi).all()
         assert (memory[margin + count :] == math.pi).all()
     np.testing.assert_array_equal(found, model.rates(state, 0.5, p))
+
+
+def test_a_copy_of_a_process_has_threads_of_its_own():
+    grid = EQUATIONS["box"].discretize(SHAPES["box"])
+    run = partial(sd.simulate, grid, [0, 1e-5], method="euler", step=1e-6, layout=sd.Layout(threads=2), progress=False)
+    expected = float(run().u[-1].sum())
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        assert pool.apply_async(_sum_of, (run,)).get(60) == expected
+
+
+def _sum_of(run):
+    return float(run().u[-1].sum())

@@ -295,7 +295,8 @@ def compile(
     if options is None or not options.method:
         options = METHODS[name].options(**(options.given if options else {}))
     if isinstance(system, SpatialSystem):
-        return (system.kernel if target == "cpu" else system.card_kernel)(name, options, until=until)
+        spatial: Any = system  # of which some have kernels for cards
+        return (spatial.kernel if target == "cpu" else spatial.card_kernel)(name, options, until=until)
     if target == "cuda":
         if not family_of(METHODS[name]).on_device(METHODS[name]):
             known = ", ".join(m for m in METHODS if family_of(METHODS[m]).on_device(METHODS[m]))

@@ -151,7 +151,8 @@ class Tables:
         known: dict[tuple[Any, ...], list[int]] = {}
         inputs = []
         for r in s.reads:
-            offsets, groups = [(*(0,) * self._first, *o) for o in r.offsets], _groups(r)
+            moved = [(*(0,) * self._first, *o) for o in r.offsets]
+            offsets, groups = [(a, b, c) for a, b, c in moved], _groups(r)
             key = tuple(offsets), r.coefficients
             if key not in known:
                 known[key] = [*range(len(own), len(own) + len(groups))]

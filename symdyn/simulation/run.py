@@ -238,8 +238,9 @@ def simulate(
             kernel.check_values(design.rows(0, design.size)[1], times, numeric)
     if place is not None and path is not None and place.every is not None:
         parts = segments(plan, place.every, executor=workers is not None)
-        sink: Sink = open_store(path, there, plan, parts, attrs, tell=progress, kind=StreamedRun)
-        stream(sink, threads=layout.threads, progress=progress)
+        streamed = open_store(path, there, plan, parts, attrs, tell=progress, kind=StreamedRun)
+        sink: Sink = streamed
+        stream(streamed, threads=layout.threads, progress=progress)
     else:
         chunks = plan.grid(layout.chunk, slots=workers.slots if workers else None, stored=path is not None)
         sink = Memory(plan, chunks) if path is None else open_store(path, there, plan, chunks, attrs, tell=progress)

@@ -49,7 +49,7 @@ def declared_for(data: Any) -> tuple[PDESystem, list[str]]:
         ends.append((float(points[0]) - pad, float(points[-1]) + pad))
     domain: BoxedDomain = Interval(*ends[0])
     if len(axes) > 1:
-        kind = Rectangle if len(axes) == 2 else Box
+        kind: type[Any] = Rectangle if len(axes) == 2 else Box
         domain = kind(*(high - low for low, high in ends), tuple(low for low, _ in ends))
     named = legible_names(map(str, first.data_vars))
     fields = [sp.Symbol(named[h]) for h in headers]

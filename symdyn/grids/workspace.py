@@ -15,16 +15,13 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 from symdyn_kernels.stencils import layout as at
 
 from symdyn.grids.linear_part import THREADED
 from symdyn.grids.tables import rounded
-
-if TYPE_CHECKING:
-    from symdyn.grids.model import GridModel
 
 __all__ = ["Workspace", "Workspaces", "team_of"]
 
@@ -41,12 +38,21 @@ def team_of(shape: tuple[int, ...], threads: int) -> int:
     return max(1, min(threads, math.prod(shape[:-1]))) if math.prod(shape) >= THREADED else 1
 
 
+class Sizes(Protocol):
+    """What a model on a grid needs: cells along its axes, and numbers of a padded state, of what threads share and of each."""
+
+    shape: tuple[int, ...]
+    block: int
+    shared: int
+    private: int
+
+
 class Workspace:
     """Memory of one caller: padded states, what the passes need besides, and the memory of each of its threads.
 
     Parameters
     ----------
-    model : GridModel
+    model : Sizes
     blocks : int
         How many padded states.
     threads : int
@@ -61,7 +67,7 @@ class Workspace:
         That which has made it.
     """
 
-    def __init__(self, model: GridModel, blocks: int, threads: int = 1) -> None:
+    def __init__(self, model: Sizes, blocks: int, threads: int = 1) -> None:
         private = rounded(model.private) + 8
         self._arrays = [np.zeros(n) for n in (blocks * model.block + 16, model.shared + 8, threads * private + 8)]
         self.states, shared, own = ((a.ctypes.data + 63) // 64 * 64 for a in self._arrays)
@@ -99,10 +105,10 @@ class Workspaces:
 
     Parameters
     ----------
-    model : GridModel
+    model : Sizes
     """
 
-    def __init__(self, model: GridModel) -> None:
+    def __init__(self, model: Sizes) -> None:
         self._model, self._lock = model, threading.Lock()
         self._left: dict[tuple[int, int], list[Workspace]] = {}
 

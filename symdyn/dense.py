@@ -1,7 +1,8 @@
 r"""Dense layers as terms of equations: tables of numbers that generated code applies in loops.
 
-A `DenseLayers` is a chain of affine maps and functions, :math:`z \mapsto \varphi(W z + b)`.  A matrix times a vector is one layer with the function 'identity'; a quadratic form is one whose arguments are products.  In expressions stand
-its outputs, `DenseOutput`, and their partial derivatives, `DenseSlope`; the numbers are no symbols, and data of generated code.
+A `DenseLayers` is a chain of affine maps and functions, :math:`z \mapsto \varphi(W z + b)`.  A matrix times a vector is one
+layer with the function 'identity'; a quadratic form is one whose arguments are products.  In expressions stand its outputs,
+`DenseOutput`, and their partial derivatives, `DenseSlope`; the numbers are no symbols, and data of generated code.
 """
 
 from __future__ import annotations

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from symdyn_kernels.sinkhorn import potential
 
 from symdyn.errors import DeclarationError
 from symdyn.methods.options import check_whole
+from symdyn.transport.bridge_paths import between_ends, paired
 from symdyn.transport.clouds import Cloud
-from symdyn.transport.normal_bridges import pinned
 from symdyn.transport.references import LinearReference
-from symdyn_kernels.sinkhorn import cost, potential
 
 __all__ = ["BridgeMarginal", "whitened"]
 
@@ -117,18 +117,8 @@ class BridgeMarginal:
         check_whole(0, seed=seed)
         rng = np.random.default_rng(seed)
         (start, end), (_, g) = self._ends, self._scalings
-        i = rng.choice(len(start.points), count, p=start.weights)
-        u, j = rng.random(count), np.empty(count, dtype=int)
-        x, y = whitened(self._reference, start.points, end.points)
-        for one in np.unique(i):
-            logs = g - cost(x[one : one + 1], y)[0]
-            sums = np.cumsum(np.exp(logs - logs.max()))
-            mine = i == one
-            j[mine] = np.minimum(np.searchsorted(sums, u[mine] * sums[-1], side="right"), len(sums) - 1)
-        between = pinned(self._reference, self.time)
-        middle = np.hstack([start.points[i], end.points[j]]) @ between.lead.T + between.shift
-        values, vectors = np.linalg.eigh(between.noise)
-        return middle + rng.normal(size=middle.shape) @ (vectors * np.sqrt(np.maximum(values, 0.0))).T
+        i, j = paired(start.weights, *whitened(self._reference, start.points, end.points), g, count, rng)
+        return between_ends(self._reference, np.array([self.time]), start.points[i], end.points[j], rng)[:, 0]
 
 
 def whitened(reference: LinearReference, start: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

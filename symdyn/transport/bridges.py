@@ -7,18 +7,19 @@ from typing import Any
 import numpy as np
 import sympy as sp
 import xarray as xr
+from symdyn_kernels.sinkhorn import cost, sinkhorn
 
 from symdyn.errors import DeclarationError, SimulationError
 from symdyn.methods.options import check_positive, check_whole
 from symdyn.models.sde import SDESystem
 from symdyn.registry import suggest
 from symdyn.transport.bridge_marginals import BridgeMarginal, whitened
+from symdyn.transport.bridge_paths import between_ends, paired
 from symdyn.transport.clouds import Cloud, cloud_of, normal_moments, read_end
 from symdyn.transport.densities import GaussianMixture, Normal
 from symdyn.transport.normal_bridges import NormalPlan, closed_plan, markov_plan, moments, sinkhorn_plan
 from symdyn.transport.potentials import PointPotential, QuadraticPotential
 from symdyn.transport.references import LinearReference
-from symdyn_kernels.sinkhorn import cost, sinkhorn
 
 __all__ = ["SchroedingerBridge", "schroedinger_bridge"]
 
@@ -28,8 +29,8 @@ METHODS = ("closed-form", "ipf", "imf")
 class SchroedingerBridge:
     r"""The bridge P between two marginals with the least :math:`\mathrm{KL}(P \,\|\, R)` to a reference R.
 
-    With the factors :math:`\varphi` and :math:`\hat\varphi` of its density, :math:`p_t = \varphi\, \hat\varphi`, it is the diffusion
-    with the drift :math:`f + D\, \nabla \log \varphi`, and backwards in time with :math:`-f + D\, \nabla \log \hat\varphi`.
+    Its density is a product, :math:`p_t = \varphi\, \hat\varphi`; it is the diffusion with the drift
+    :math:`f + D\, \nabla \log \varphi`, and backwards in time with :math:`-f + D\, \nabla \log \hat\varphi`.
 
     Attributes
     ----------
@@ -48,7 +49,7 @@ class SchroedingerBridge:
     --------
     >>> import symdyn as sd
     >>> found = sd.transport.schroedinger_bridge(
-    ...     sd.SDESystem.from_text("dx = 0*dt + s*dW; s = 0.7"), start=sd.transport.Normal(0, 1), end=sd.transport.Normal(2, 0.5)
+    ...     sd.SDESystem.from_text("dx = 0*dt + 0.7*dW"), start=sd.transport.Normal(0, 1), end=sd.transport.Normal(2, 0.5)
     ... )
     >>> float(found.marginal(0.5).means[0][0])
     1.0
@@ -61,7 +62,10 @@ class SchroedingerBridge:
         self._reference, self._plan = reference, plan
         self.method, self.trace, self.span = method, trace, reference.span
         states, time, square = reference.states, reference.time, reference.square
-        ahead, behind = potentials[1].gradient(reference.to_end(), states), potentials[0].gradient(reference.since_start(), states)
+        ahead, behind = (
+            potentials[1].gradient(reference.to_end(), states),
+            potentials[0].gradient(reference.since_start(), states),
+        )
         self.score = dict(zip(states, (a + b for a, b in zip(ahead, behind, strict=True)), strict=True))
         push, pull = (list(square * sp.Matrix(side)) for side in (ahead, behind))
         ito = reference.system
@@ -210,10 +214,58 @@ class SchroedingerBridge:
         states = self._reference.states
         return {s.name: xr.DataArray(points[:, i].copy(), dims="trajectory") for i, s in enumerate(states)}
 
+    def paths(self, times: Any, count: int, seed: int) -> xr.Dataset:
+        """Independent paths at some times, exactly: ends from the plan, and the reference between them.
+
+        Parameters
+        ----------
+        times : (T,) sequence of float
+            Increasing, within the span.
+        count : int
+        seed : int
+
+        Returns
+        -------
+        Dataset
+            States over ``trajectory`` and ``time``.
+
+        Raises
+        ------
+        DeclarationError
+            For times that do not increase or lie outside.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> still = sd.SDESystem.from_text("dx = 0*dt + dW")
+        >>> run = sd.transport.schroedinger_bridge(still, start=[-1.0, 1.0], end=[-1.0, 1.0]).paths([0, 0.5, 1], 4, seed=1)
+        >>> run.x.shape, bool((abs(run.x[:, [0, 2]]) == 1).all())
+        ((4, 3), True)
+        """
+        check_whole(count=count)
+        check_whole(0, seed=seed)
+        grid = np.array([_within(t, self.span, open_=False) for t in times])
+        if not len(grid) or not (np.diff(grid) > 0).all():
+            raise DeclarationError(f"times are {times!r}; expected one or more that increase")
+        rng, reference = np.random.default_rng(seed), self._reference
+        if self.normal:
+            joint = self.coupling.sample(count, seed)
+            start, end = np.split(joint, 2, axis=1)
+        else:
+            (first, last), (_, g) = self._plan
+            i, j = paired(first.weights, *whitened(reference, first.points, last.points), g, count, rng)
+            start, end = first.points[i], last.points[j]
+        found = between_ends(reference, grid, start, end, rng)
+        return xr.Dataset(
+            {s.name: (("trajectory", "time"), found[:, :, k]) for k, s in enumerate(reference.states)}, coords={"time": grid}
+        )
+
     def __repr__(self) -> str:
         ends = "normal distributions" if self.normal else "{} and {} points".format(*(len(c.points) for c in self._plan[0]))
         how = f"{self.method}, {len(self.trace)} iterations" if len(self.trace) else self.method
-        return f"SchroedingerBridge({', '.join(map(str, self._reference.states))} over {_shown(self.span)} between {ends}; {how})"
+        return (
+            f"SchroedingerBridge({', '.join(map(str, self._reference.states))} over {_shown(self.span)} between {ends}; {how})"
+        )
 
 
 def schroedinger_bridge(
@@ -283,7 +335,8 @@ def schroedinger_bridge(
         if method != "ipf":
             raise DeclarationError(f"the method {method!r} is for two normal distributions; expected 'ipf' for these ends")
         return _between_points(linear, ends, tolerance, iterations)
-    assert found[0] is not None and found[1] is not None
+    assert found[0] is not None
+    assert found[1] is not None
     plan = NormalPlan(linear.whole, (found[0][0], found[1][0]), (found[0][1], found[1][1]))
     if method == "closed-form":
         cross, errors = closed_plan(plan), []
@@ -310,8 +363,8 @@ def _between_points(linear: LinearReference, ends: tuple[Any, Any], tolerance: f
 def _check_converged(errors: Any, tolerance: float) -> None:
     if len(errors) and not errors[-1] <= tolerance:
         raise SimulationError(
-            f"the bridge has not converged: after {len(errors)} iterations the error is {errors[-1]:.3g}, more than the tolerance "
-            f"{tolerance:g}; give more iterations, a larger tolerance, or a reference with more noise"
+            f"the bridge has not converged: after {len(errors)} iterations the error is {errors[-1]:.3g}, more than the "
+            f"tolerance {tolerance:g}; give more iterations, a larger tolerance, or a reference with more noise"
         )
 
 

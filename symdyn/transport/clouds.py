@@ -158,4 +158,6 @@ def _numbers(row: Sequence[sp.Expr]) -> list[float]:
     try:
         return [float(v) for v in row]
     except TypeError:
-        raise DeclarationError(f"{', '.join(map(str, row))} are no numbers; bridges are between distributions of numbers") from None
+        raise DeclarationError(
+            f"{', '.join(map(str, row))} are no numbers; bridges are between distributions of numbers"
+        ) from None

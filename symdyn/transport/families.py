@@ -56,7 +56,9 @@ class LinearFamily:
         self.library = self._read_library(library)
         self._slots = [(u, e) for u in self.hidden for e in self.library[u.func.__name__]]
         coefficients = [sp.Dummy() for _ in self._slots]
-        terms = {u: sp.Add(*(c * e for c, (v, e) in zip(coefficients, self._slots, strict=True) if v == u)) for u in self.hidden}
+        terms = {
+            u: sp.Add(*(c * e for c, (v, e) in zip(coefficients, self._slots, strict=True) if v == u)) for u in self.hidden
+        }
         known = {p: sp.Float(float(v)) for p, v in ito.defaults.items()}
         drift = [f.xreplace(terms).xreplace(known) for f in ito.drift]
         self._free, self._known = free, known
@@ -74,8 +76,8 @@ class LinearFamily:
         diffusion = ito.diffusion.xreplace(known)
         if names := diffusion.free_symbols:
             raise DeclarationError(
-                f"the noise depends on {min(map(str, names))}; expected noise of known and constant size: snapshots do not tell it "
-                "apart from the drift"
+                f"the noise depends on {min(map(str, names))}; expected noise of known and constant size: snapshots do not "
+                "tell it apart from the drift"
             )
         g = np.array(diffusion.evalf().tolist(), dtype=float)
         self.square = g @ g.T
@@ -89,7 +91,9 @@ class LinearFamily:
             if set(u.args) - set(self.states):
                 raise DeclarationError(f"the unknown function {u} has arguments that are no states")
         if any(e.has(AppliedUndef) for e in self.family.diffusion):
-            raise DeclarationError("the noise has an unknown function; snapshots do not tell it apart from the drift: give its size")
+            raise DeclarationError(
+                "the noise has an unknown function; snapshots do not tell it apart from the drift: give its size"
+            )
 
     def _read_library(self, library: Any) -> dict[str, list[sp.Expr]]:
         found = {}

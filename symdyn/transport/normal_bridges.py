@@ -17,7 +17,7 @@ STEPS = 100
 
 
 class NormalPlan:
-    r"""The joint law of both ends: means, and :math:`C = \operatorname{cov}(x_0, x_1)`, in coordinates where the kernel has noise 1.
+    r"""Both ends, and coordinates in which the reference adds noise of covariance 1.
 
     Parameters
     ----------
@@ -27,7 +27,9 @@ class NormalPlan:
     covariances : pair of (d, d) float64
     """
 
-    def __init__(self, law: Transition, means: tuple[np.ndarray, np.ndarray], covariances: tuple[np.ndarray, np.ndarray]) -> None:
+    def __init__(
+        self, law: Transition, means: tuple[np.ndarray, np.ndarray], covariances: tuple[np.ndarray, np.ndarray]
+    ) -> None:
         self.law, self.means, self.covariances = law, means, covariances
         root = np.linalg.inv(_root(law.noise))
         self.into = (root @ law.factor, root)  # of starts and ends
@@ -148,7 +150,9 @@ def pinned(reference: LinearReference, time: float) -> Pinned:
     return Pinned(lead, first.shift - gain @ (rest.factor @ first.shift + rest.shift), 0.5 * (noise + noise.T))
 
 
-def moments(reference: LinearReference, plan: NormalPlan, cross: np.ndarray) -> Callable[[float], tuple[np.ndarray, np.ndarray]]:
+def moments(
+    reference: LinearReference, plan: NormalPlan, cross: np.ndarray
+) -> Callable[[float], tuple[np.ndarray, np.ndarray]]:
     """Mean (d,) and covariance (d, d) of the bridge with a covariance of its ends, by time."""
     joint, ends = _joint(plan, cross), np.concatenate(plan.means)
 

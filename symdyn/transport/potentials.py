@@ -141,5 +141,3 @@ def _minor(m: sp.Matrix, i: int, j: int) -> sp.Expr:
     if len(rows) == 1:
         return m[rows[0], columns[0]]
     return m[rows[0], columns[0]] * m[rows[1], columns[1]] - m[rows[0], columns[1]] * m[rows[1], columns[0]]
-
-

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from symdyn_kernels.sinkhorn import cost, sinkhorn
 
 from symdyn.errors import SimulationError
 from symdyn.transport.bridge_marginals import whitened
@@ -17,7 +18,6 @@ from symdyn.transport.clouds import Cloud, cloud_of, normal_moments
 from symdyn.transport.families import LinearFamily
 from symdyn.transport.normal_bridges import NormalPlan, closed_plan, pinned
 from symdyn.transport.spectra import ConstantLaw, ConstantReference
-from symdyn_kernels.sinkhorn import cost, sinkhorn
 
 __all__ = ["Interval", "projected"]
 

@@ -86,7 +86,9 @@ class LinearReference:
             if any(sp.diff(f, z).free_symbols & x for z in self.states):
                 raise DeclarationError(f"the drift of {s}, {f}, is not linear; bridges are built from linear references")
         if self.square.free_symbols & x:
-            raise DeclarationError("the noise of the reference depends on states; bridges take noise that depends on time alone")
+            raise DeclarationError(
+                "the noise of the reference depends on states; bridges take noise that depends on time alone"
+            )
 
     def _diagonal(self) -> Any:
         """Growth, shift and spread since the start of states that do not interact, or None."""
@@ -115,7 +117,7 @@ class LinearReference:
         return self._from(self.time if time is None else time, sp.Float(self.span[1]))
 
     def since_start(self, time: Any = None) -> Transition:
-        r"""From a time back to the start: :math:`x_0 \mid x \sim \mathcal N(F^{-1}(x - c), F^{-1} Q F^{-T})` with a flat density."""
+        r"""From a time back to the start: :math:`\mathcal N(F^{-1}(x - c), F^{-1} Q F^{-T})`, of a flat density."""
         t = self.time if time is None else time
         start = sp.Float(self.span[0])
         if isinstance(self._symbolic, Exponentials):
@@ -134,11 +136,15 @@ class LinearReference:
             return self._symbolic.at(end - begin)
         parts = []
         for alpha, shift, square in zip(*self._symbolic, strict=True):
-            (a, a1), (s, s1), (q, q1) = ((e.xreplace({self.time: begin}), e.xreplace({self.time: end})) for e in (alpha, shift, square))
+            (a, a1), (s, s1), (q, q1) = (
+                (e.xreplace({self.time: begin}), e.xreplace({self.time: end})) for e in (alpha, shift, square)
+            )
             f = a1 / a
             parts.append((f, s1 - f * s, q1 - f**2 * q))
         plain = len({(p[0], p[2]) for p in parts}) == 1
-        return Transition(sp.diag(*(p[0] for p in parts)), sp.Matrix([p[1] for p in parts]), sp.diag(*(p[2] for p in parts)), plain)
+        return Transition(
+            sp.diag(*(p[0] for p in parts)), sp.Matrix([p[1] for p in parts]), sp.diag(*(p[2] for p in parts)), plain
+        )
 
     def between(self, begin: float, end: float) -> Transition:
         """From one time to another, in numbers."""

@@ -1,19 +1,19 @@
-r"""Hidden drifts between snapshots: bridges through all of them, over a reference that is projected on a family and used again."""
+r"""Hidden drifts between snapshots: bridges of a reference, which is projected on a family and used again."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import sympy as sp
 import xarray as xr
 
 from symdyn.discover.recover import recover
 from symdyn.discover.recovery import Recovery
-from symdyn.errors import DeclarationError, RecoveryError, SimulationError
+from symdyn.errors import DeclarationError, RecoveryError
 from symdyn.inference.budget import Budget
 from symdyn.methods.options import check_positive, check_whole
 from symdyn.models.sde import SDESystem
@@ -25,10 +25,10 @@ from symdyn.transport.spectra import ConstantLaw
 
 __all__ = ["SnapshotFit", "multi_marginal"]
 
-#: Earlier iterations that an accelerated one combines, and paths of each interval between normal snapshots.
-DEPTH, PATHS = 4, 200
-#: Steps of a path from snapshot to snapshot in which it is stored, and steps of the simulation between two of these.
-STORED, FINER = 10, 10
+#: Earlier iterations that an accelerated one combines, and most paths of an interval on which terms are chosen.
+DEPTH, PATHS = 4, 100
+#: Steps of a path from snapshot to snapshot.
+STORED = 10
 
 
 class SnapshotFit:
@@ -62,7 +62,10 @@ class SnapshotFit:
         self.parameters = dict(zip(family.names, map(float, values), strict=True))
         self.system = family.filled(values)
         self.trace = xr.Dataset(
-            {"change": ("iteration", np.array(changes)), "values": (("iteration", "parameter"), np.array(rows).reshape(-1, len(values)))},
+            {
+                "change": ("iteration", np.array(changes)),
+                "values": (("iteration", "parameter"), np.array(rows).reshape(-1, len(values))),
+            },
             coords={"parameter": [str(n) for n in family.names], "iteration": np.arange(1, len(changes) + 1)},
         )
         self.held_out: xr.Dataset | None = None
@@ -78,7 +81,7 @@ class SnapshotFit:
         times = list(self._snapshots)
         return tuple(
             schroedinger_bridge(self.system, start=self._snapshots[a], end=self._snapshots[b], span=(a, b))
-            for a, b in zip(times, times[1:], strict=False)
+            for a, b in pairwise(times)
         )
 
     def marginal(self, time: float) -> Any:
@@ -121,8 +124,8 @@ def multi_marginal(
     .. math:: \theta \leftarrow \arg\min_\theta \int E\, \big|G^{-1}(u_t(x_t) - f_\theta(x_t))\big|^2\, \mathrm dt
 
     with the drift u of the bridges.  Each iteration increases the likelihood of the snapshots.  Hidden terms are sums of the
-    library at first; then `symdyn.recover` chooses among their terms on paths of the bridges, as many as there are individuals,
-    and the chosen ones are refined further.
+    library at first; then `symdyn.recover` chooses among their terms on a hundred paths of each bridge, and the chosen ones are
+    refined further.
 
     Parameters
     ----------
@@ -220,7 +223,7 @@ def _refined(
 ) -> tuple[np.ndarray, list[np.ndarray], list[float], bool]:  # fmt: skip
     """Projections in turn; with acceleration from combinations of earlier ones, until the residual grows."""
     times, rows, changes = list(snapshots), [], []
-    intervals = [Interval(a, b, snapshots[a], snapshots[b]) for a, b in zip(times, times[1:], strict=False)]
+    intervals = [Interval(a, b, snapshots[a], snapshots[b]) for a, b in pairwise(times)]
     places: list[np.ndarray] = []
     images: list[np.ndarray] = []
     while True:
@@ -246,18 +249,11 @@ def _combined(places: list[np.ndarray], images: list[np.ndarray]) -> np.ndarray:
 
 def _chosen(space: LinearFamily, draft: SnapshotFit, seed: int, clock: Budget) -> Recovery:
     """What `recover` makes of paths of the bridges, one of each individual."""
-    from symdyn.simulation.simulate import simulate
-
     paths = []
     for k, bridge in enumerate(draft.bridges):
-        count = PATHS if bridge.normal else len(draft._snapshots[bridge.span[0]])
+        count = PATHS if bridge.normal else min(PATHS, len(draft._snapshots[bridge.span[0]]))
         times = np.linspace(*bridge.span, STORED + 1)
-        step = (bridge.span[1] - bridge.span[0]) / (STORED * FINER)
-        run = simulate(
-            bridge.system, times, initial=bridge.initial(count, seed + k), trajectories=count, step=step, seed=seed + k,
-            progress=False,
-        )  # fmt: skip
-        paths.append(run.drop_vars("status", errors="ignore"))
+        paths.append(bridge.paths(times, count, seed + k))
     left = max(clock.left(), 1.0) if clock.limited else None
     return recover(space.family, paths, library=space.library, budget=left, progress=False)
 

@@ -3,16 +3,15 @@ r"""Ends of bridges as weighted points: clouds, and densities in one or two dime
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import sympy as sp
-import xarray as xr
 
-from symdyn.declaration import name_of
 from symdyn.errors import DeclarationError
+from symdyn.inference.points import read_points
 from symdyn.transport.densities import GaussianMixture
 
 __all__ = ["Cloud", "cloud_moments", "cloud_of", "normal_moments", "read_end"]
@@ -60,26 +59,7 @@ def read_end(value: Any, states: Sequence[sp.Symbol], what: str) -> GaussianMixt
         if value.dimension != d:
             raise DeclarationError(f"{what} has {value.dimension} dimensions; expected {d}, those of {', '.join(names)}")
         return value
-    if isinstance(value, xr.Dataset | Mapping) or hasattr(value, "columns"):
-        columns = {str(name_of(k)): value[k] for k in (names if isinstance(value, xr.Dataset) else value)}
-        if set(columns) != set(names):
-            raise DeclarationError(f"{what} has {', '.join(columns) or 'nothing'}; expected points by {', '.join(names)}")
-        value = [np.asarray(columns[n]) for n in names]
-        if len({v.shape for v in value}) > 1 or value[0].ndim != 1:
-            raise DeclarationError(f"{what} has the shapes {[v.shape for v in value]}; expected one number of each point")
-        value = np.stack(value, axis=1)
-    try:
-        points = np.array(value, dtype=float)
-    except (TypeError, ValueError):
-        raise DeclarationError(
-            f"{what} is a {type(value).__name__}; expected a GaussianMixture, Normal, or points (n, {d})"
-        ) from None
-    points = points[:, None] if points.ndim == 1 and d == 1 else points
-    if points.ndim != 2 or points.shape[1] != d or len(points) < 2:
-        raise DeclarationError(f"{what} has points of the shape {points.shape}; expected (n, {d}), two points or more")
-    if not np.isfinite(points).all():
-        raise DeclarationError(f"{what} has points that are not finite; drop them")
-    return points
+    return read_points(value, states, what, "a GaussianMixture, Normal, or ")
 
 
 def normal_moments(end: Any) -> tuple[np.ndarray, np.ndarray] | None:

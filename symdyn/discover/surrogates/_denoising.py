@@ -11,6 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from symdyn.discover.surrogates._ensemble import keep_compiled
+
 __all__ = ["Training"]
 
 #: Of Adam's method, and of losses that are reported: repetitions with new noise.
@@ -39,6 +41,7 @@ class Training:
         self, shape: Sequence[int], *, states: tuple[float, ...], levels: tuple[float, ...], noise: tuple[float, float],
         memory: float, steps: int, batch: int, rate: float, seed: int,
     ) -> None:  # fmt: skip
+        keep_compiled()
         self.features = partial(_features, states=np.float32(states), levels=np.float32(levels))
         self.noise, self.memory, self.steps, self.batch, self.rate = noise, memory, steps, batch, rate
         rng = np.random.default_rng(seed)

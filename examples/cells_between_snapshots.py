@@ -1,8 +1,8 @@
 """Cells between snapshots: where each of them went, and the law that drives them, from populations that were measured once.
 
 A measurement of single cells destroys them: there are snapshots of populations, and never one cell twice.  Here cells
-go through a cycle of two regulators x and y, about their means, that activate and repress each other.  Five snapshots of 400 cells
-each are all that is known, beside the size of the noise.
+go through a cycle of two regulators x and y, about their means, that activate and repress each other.  Five snapshots of
+400 cells each are all that is known, beside the size of the noise.
 
 Between snapshots lie Schroedinger bridges, the most likely processes that agree with both.  Over a Brownian reference cells
 go straight; over the reference that `multi_marginal` finds, they go round, also at times that were not measured.

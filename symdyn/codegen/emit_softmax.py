@@ -1,24 +1,21 @@
 """Printer: shares of all outputs of a layer -> loops in the LLVM IR of `symdyn.codegen.emit_dense`.
 
-Largest entry and sums go from output to output, and not eight at a time, so that a lane has the same bits in all forms.
+Functions take the `DenseFunction` that is written, f.  Largest entry and sums go from output to output, and not eight at a time, so that a lane has the same bits in all forms.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Any
 
 from symdyn.codegen.vector_math.exponential import exp
-
-if TYPE_CHECKING:
-    from symdyn.codegen.emit_dense import DenseFunction
 
 __all__ = ["shares", "turned"]
 
 VECTOR = "<8 x double>"
 
 
-def shares(f: DenseFunction, tag: str, room: str, count: int) -> None:
+def shares(f: Any, tag: str, room: str, count: int) -> None:
     r""":math:`e^{z_i} / \sum_j e^{z_j}` in place, after the largest was subtracted."""
     first = f.load(f"%{tag}.z0", room, "0", f.element)
 
@@ -51,7 +48,7 @@ def shares(f: DenseFunction, tag: str, room: str, count: int) -> None:
     _each(f, f"{tag}.div", count, divided)
 
 
-def turned(f: DenseFunction, tag: str, shared: str, tangents: str, count: int) -> None:
+def turned(f: Any, tag: str, shared: str, tangents: str, count: int) -> None:
     r"""Tangents :math:`s_i\,(t_i - \sum_j s_j t_j)` of shares s, in place of those of their logarithms."""
 
     def added(at: str, total: str) -> str:
@@ -70,11 +67,11 @@ def turned(f: DenseFunction, tag: str, shared: str, tangents: str, count: int) -
     _each(f, f"{tag}.turn", count, moved)
 
 
-def _zero(f: DenseFunction) -> str:
+def _zero(f: Any) -> str:
     return "zeroinitializer" if f.lanes else "0.0"
 
 
-def _sum(f: DenseFunction, tag: str, count: int, start: str, body: Callable[[str, str], str]) -> str:
+def _sum(f: Any, tag: str, count: int, start: str, body: Callable[[str, str], str]) -> str:
     """A loop over outputs that carries one value."""
     before = f.label
     f.lines.append(f"  br label %{tag}")
@@ -86,7 +83,7 @@ def _sum(f: DenseFunction, tag: str, count: int, start: str, body: Callable[[str
     return result
 
 
-def _each(f: DenseFunction, tag: str, count: int, body: Callable[[str], None]) -> None:
+def _each(f: Any, tag: str, count: int, body: Callable[[str], None]) -> None:
     """A loop over vectors: outputs of eight lanes, or eight outputs."""
     before = f.label
     f.lines.append(f"  br label %{tag}")
@@ -96,7 +93,7 @@ def _each(f: DenseFunction, tag: str, count: int, body: Callable[[str], None]) -
     _end(f, tag, 1 if f.lanes else 8, count)
 
 
-def _end(f: DenseFunction, tag: str, step: int, count: int) -> None:
+def _end(f: Any, tag: str, step: int, count: int) -> None:
     f.emit(f"%{tag}.next", f"add i64 %{tag}.j, {step}")
     f.emit(f"%{tag}.on", f"icmp ult i64 %{tag}.next, {count}")
     f.lines.append(f"  br i1 %{tag}.on, label %{tag}, label %{tag}.end")

@@ -53,7 +53,7 @@ def generator(system: System, of: Any) -> sp.Expr:
     drift = system.part("drift")
     total = derivative(h, system.time)
     if system.noises:
-        ito = system.ito()  # type: ignore[attr-defined]
+        ito: Any = system.ito()  # type: ignore[attr-defined]
         drift, d = ito.drift, ito.diffusion * ito.diffusion.T
         for i, slope in enumerate(slopes):
             total += sp.Add(*(d[i, j] * derivative(slope, x) for j, x in enumerate(states) if d[i, j] != 0)) / 2

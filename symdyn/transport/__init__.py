@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from symdyn.transport.inversion import InvertedData, invert
     from symdyn.transport.marginals import Marginal
     from symdyn.transport.paths_to_data import consistency
-    from symdyn.transport.policy_values import Value, value
+    from symdyn.transport.policy_values import PolicyValue, value
     from symdyn.transport.schedules import diffusion
     from symdyn.transport.snapshots import SnapshotFit, multi_marginal
     from symdyn.transport.spacings import nodes
@@ -45,7 +45,7 @@ __getattr__, __dir__, __all__ = lazy(
         "inversion": ("InvertedData", "invert"),
         "marginals": ("Marginal",),
         "paths_to_data": ("consistency",),
-        "policy_values": ("Value", "value"),
+        "policy_values": ("PolicyValue", "value"),
         "schedules": ("diffusion",),
         "snapshots": ("SnapshotFit", "multi_marginal"),
         "spacings": ("nodes",),

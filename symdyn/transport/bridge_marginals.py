@@ -12,6 +12,7 @@ from symdyn.methods.options import check_whole
 from symdyn.transport.bridge_paths import between_ends, paired
 from symdyn.transport.clouds import Cloud
 from symdyn.transport.references import LinearReference
+from symdyn.transport.spectra import ConstantReference
 
 __all__ = ["BridgeMarginal", "whitened"]
 
@@ -121,7 +122,9 @@ class BridgeMarginal:
         return between_ends(self._reference, np.array([self.time]), start.points[i], end.points[j], rng)[:, 0]
 
 
-def whitened(reference: LinearReference, start: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def whitened(
+    reference: LinearReference | ConstantReference, start: np.ndarray, end: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Points of both ends in coordinates where the reference adds noise of covariance 1."""
     law = reference.whole
     root = _inverse_root(law.noise)

@@ -15,7 +15,7 @@ from symdyn.models.sde import SDESystem
 from symdyn.registry import suggest
 from symdyn.transport.bridge_marginals import BridgeMarginal, whitened
 from symdyn.transport.bridge_paths import between_ends, paired
-from symdyn.transport.clouds import Cloud, cloud_of, normal_moments, read_end
+from symdyn.transport.clouds import cloud_of, normal_moments, read_end
 from symdyn.transport.densities import GaussianMixture, Normal
 from symdyn.transport.normal_bridges import NormalPlan, closed_plan, markov_plan, moments, sinkhorn_plan
 from symdyn.transport.potentials import PointPotential, QuadraticPotential
@@ -57,9 +57,9 @@ class SchroedingerBridge:
 
     def __init__(
         self, reference: LinearReference, method: str, trace: np.ndarray, potentials: tuple[Any, Any],
-        plan: tuple[NormalPlan, np.ndarray] | tuple[tuple[Cloud, Cloud], tuple[np.ndarray, np.ndarray]],
+        plan: tuple[Any, Any],
     ) -> None:  # fmt: skip
-        self._reference, self._plan = reference, plan
+        self._reference, self._plan = reference, plan  # both ends, and the covariance between them or scalings of points
         self.method, self.trace, self.span = method, trace, reference.span
         states, time, square = reference.states, reference.time, reference.square
         ahead, behind = (
@@ -182,7 +182,7 @@ class SchroedingerBridge:
             if len(mean) == 1:
                 return GaussianMixture([1], [mean], [np.sqrt(covariance[0])], states=self._reference.states)
             return GaussianMixture([1], [mean], covariances=[covariance], states=self._reference.states)
-        return BridgeMarginal(self._reference, *self._plan, t)
+        return BridgeMarginal(self._reference, self._plan[0], self._plan[1], t)
 
     def initial(self, count: int, seed: int) -> dict[str, xr.DataArray]:
         """Independent starts, as initial values of trajectories of `system`.
@@ -338,8 +338,9 @@ def schroedinger_bridge(
     assert found[0] is not None
     assert found[1] is not None
     plan = NormalPlan(linear.whole, (found[0][0], found[1][0]), (found[0][1], found[1][1]))
+    errors: list[float] = []
     if method == "closed-form":
-        cross, errors = closed_plan(plan), []
+        cross = closed_plan(plan)
     elif method == "ipf":
         cross, errors = sinkhorn_plan(plan, tolerance, iterations)
     else:

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.linalg import expm
 
 from symdyn.transport.references import LinearReference
-from symdyn.transport.spectra import Transition
+from symdyn.transport.spectra import ConstantReference, Transition
 
 __all__ = ["NormalPlan", "closed_plan", "markov_plan", "moments", "pinned", "sinkhorn_plan"]
 
@@ -140,7 +140,7 @@ class Pinned:
         self.lead, self.shift, self.noise = lead, shift, noise
 
 
-def pinned(reference: LinearReference, time: float) -> Pinned:
+def pinned(reference: LinearReference | ConstantReference, time: float) -> Pinned:
     """The reference at a time, between two ends."""
     start, end = reference.span
     first, rest = reference.between(start, time), reference.between(time, end)

@@ -21,7 +21,7 @@ from symdyn.models.sde import SDESystem
 from symdyn.registry import suggest
 from symdyn.transport.exact_values import exact_value
 
-__all__ = ["Value", "value"]
+__all__ = ["PolicyValue", "value"]
 
 CRITERIA = ("orthogonality", "martingale-loss", "generator", "td-mean-square")
 #: Paths from which on intervals are those of independent paths.
@@ -33,7 +33,7 @@ BIASED = (
 
 
 @dataclass(frozen=True)
-class Value:
+class PolicyValue:
     r"""A value function :math:`V = h + \sum_k \theta_k \phi_k`.
 
     Attributes
@@ -95,7 +95,7 @@ def value(
     system: SDESystem, reward: Any, *, discount: Any = None, horizon: Any = None, terminal: Any = 0,
     features: Sequence[Any] = (), data: Any = None, criterion: str = "orthogonality", instruments: Sequence[Any] = (),
     order: int = 2, level: float = 0.9,
-) -> Value:  # fmt: skip
+) -> PolicyValue:  # fmt: skip
     r"""What a process earns from a state on, by its paths and in closed form.
 
     .. math:: V(x, t) = E\Big[\int_t^T e^{-\beta (s - t)} r(x_s)\,\mathrm ds + e^{-\beta (T - t)} h(x_T) \;\Big|\; x_t = x\Big]
@@ -134,7 +134,7 @@ def value(
 
     Returns
     -------
-    Value
+    PolicyValue
 
     Raises
     ------
@@ -181,7 +181,7 @@ def value(
                 raise DeclarationError(f"{name}= has no effect without data=")
         if exact is None:
             raise DeclarationError("no polynomial of the states solves the equation of the value; give features= and data=")
-        return Value(exact, None, None, None, exact, sp.S.Zero, "closed form", ask.system)
+        return PolicyValue(exact, None, None, None, exact, sp.S.Zero, "closed form", ask.system)
     shapes = [expression(f) for f in features]
     if not shapes:
         raise DeclarationError("features= is empty; expected expressions of the states, such as [x**2, 1]")
@@ -199,7 +199,7 @@ def value(
     theta, covariance = _Paths(ask, data, order).estimated(shapes, tests, criterion)
     half = norm.ppf(0.5 + level / 2) * np.sqrt(np.diag(covariance))
     found = ask.terminal + sp.Add(*(sp.Float(float(v)) * f for v, f in zip(theta, shapes, strict=True)))
-    return Value(
+    return PolicyValue(
         found,
         theta,
         covariance,

@@ -19,13 +19,13 @@ from symdyn.transport.families import LinearFamily
 from symdyn.transport.normal_bridges import NormalPlan, closed_plan, pinned
 from symdyn.transport.spectra import ConstantLaw, ConstantReference
 
-__all__ = ["Interval", "projected"]
+__all__ = ["SnapshotPair", "projected"]
 
 #: Nodes in time of an interval, error of a marginal, and iterations of a plan.
 NODES, TOLERANCE, MOST = 8, 1e-6, 5000
 
 
-class Interval:
+class SnapshotPair:
     """Two snapshots that follow each other.
 
     Parameters
@@ -47,10 +47,10 @@ class Interval:
             plan = NormalPlan(reference.whole, (found[0][0], found[1][0]), (found[0][1], found[1][1]))
             cross = closed_plan(plan)
             return np.concatenate(plan.means), np.block([[plan.covariances[0], cross], [cross.T, plan.covariances[1]]])
-        start, end, plan = self._points(reference)
+        start, end, matrix = self._points(reference)
         m0, m1 = start.weights @ start.points, end.weights @ end.points
         x, y = start.points - m0, end.points - m1
-        cross = x.T @ plan @ y
+        cross = x.T @ matrix @ y
         own = (x.T * start.weights) @ x, (y.T * end.weights) @ y
         return np.concatenate([m0, m1]), np.block([[own[0], cross], [cross.T, own[1]]])
 
@@ -76,13 +76,13 @@ class Interval:
         return between.lead @ mean + between.shift, between.lead @ covariance @ between.lead.T + between.noise
 
 
-def projected(family: LinearFamily, intervals: Sequence[Interval], theta: np.ndarray) -> np.ndarray:
+def projected(family: LinearFamily, intervals: Sequence[SnapshotPair], theta: np.ndarray) -> np.ndarray:
     """The numbers of the member nearest to the bridges of another member.
 
     Parameters
     ----------
     family : LinearFamily
-    intervals : sequence of Interval
+    intervals : sequence of SnapshotPair
     theta : (k,) float64
         Of the reference of the bridges.
 

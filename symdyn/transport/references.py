@@ -167,7 +167,7 @@ class LinearReference:
             c = [f.xreplace(dict.fromkeys(self.states, sp.S.Zero)) for f in self.drift]
             listed = [*a, *c, *self.square]
             self._coefficients = lower("coefficients", [("t", (self.time,))], listed, [""] * len(listed))
-        values = np.array([float(v) for v in evaluate(self._coefficients, [np.float64(time)])])
+        values = np.array([float(v) for v in evaluate(self._coefficients, [np.asarray(time)])])
         return values[: d * d].reshape(d, d), values[d * d : d * d + d], values[d * d + d :].reshape(d, d)
 
 

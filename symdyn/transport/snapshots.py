@@ -20,7 +20,7 @@ from symdyn.models.sde import SDESystem
 from symdyn.transport.bridges import SchroedingerBridge, schroedinger_bridge
 from symdyn.transport.clouds import cloud_moments, normal_moments, read_end
 from symdyn.transport.families import LinearFamily
-from symdyn.transport.projections import Interval, projected
+from symdyn.transport.projections import SnapshotPair, projected
 from symdyn.transport.spectra import ConstantLaw
 
 __all__ = ["SnapshotFit", "multi_marginal"]
@@ -51,7 +51,12 @@ class SnapshotFit:
 
     Examples
     --------
-    See `multi_marginal`.
+    >>> import sympy as sp, symdyn as sd
+    >>> x, k = sp.symbols("x k")
+    >>> seen = {0: sd.transport.Normal(2, 1), 1: sd.transport.Normal(1, 1), 2: sd.transport.Normal(0.5, 1)}
+    >>> found = sd.transport.multi_marginal(sd.SDESystem({x: -k * x}, {x: 1}), seen)
+    >>> found.converged, len(found.bridges)
+    (True, 2)
     """
 
     def __init__(
@@ -77,6 +82,14 @@ class SnapshotFit:
         Returns
         -------
         tuple of SchroedingerBridge
+
+        Examples
+        --------
+        >>> import sympy as sp, symdyn as sd
+        >>> x, k = sp.symbols("x k")
+        >>> seen = {0: sd.transport.Normal(2, 1), 1: sd.transport.Normal(1, 1)}
+        >>> sd.transport.multi_marginal(sd.SDESystem({x: -k * x}, {x: 1}), seen).bridges[0].span
+        (0.0, 1.0)
         """
         times = list(self._snapshots)
         return tuple(
@@ -99,6 +112,15 @@ class SnapshotFit:
         ------
         DeclarationError
             For times outside.
+
+        Examples
+        --------
+        >>> import sympy as sp, symdyn as sd
+        >>> x, k = sp.symbols("x k")
+        >>> seen = {0: sd.transport.Normal(2, 1), 1: sd.transport.Normal(1, 1), 2: sd.transport.Normal(0.5, 1)}
+        >>> found = sd.transport.multi_marginal(sd.SDESystem({x: -k * x}, {x: 1}), seen)
+        >>> bool(1 < found.marginal(0.5).means[0][0] < 2)
+        True
         """
         for bridge in self.bridges:
             if bridge.span[0] <= time <= bridge.span[1]:
@@ -194,15 +216,19 @@ def multi_marginal(
     kept = {t: s for t, s in seen.items() if t not in later}
     if len(kept) < 2:
         raise DeclarationError(f"{len(kept)} snapshots are used; expected two or more")
-    clock, theta, rows, changes, converged, recovery = Budget(budget), np.zeros(space.size), [], [], True, None
+    clock, theta, converged = Budget(budget), np.zeros(space.size), True
+    rows: list[np.ndarray] = []
+    changes: list[float] = []
+    recovery: Recovery | None = None
     if refine and space.size:
         theta, rows, changes, converged = _refined(space, kept, theta, accelerate, iterations, tolerance, clock)
         if space.hidden:
             draft = SnapshotFit(space, kept, theta, rows, changes, converged, None)
             recovery = _chosen(space, draft, seed, clock)
-            space = space.only(recovery.system)
+            chosen: Any = recovery.system
+            space = space.only(chosen)
             theta, more, further, converged = _refined(
-                space, kept, space.values(recovery.system), accelerate, iterations, tolerance, clock
+                space, kept, space.values(chosen), accelerate, iterations, tolerance, clock
             )
             rows, changes = more, further
     if not converged:
@@ -222,8 +248,10 @@ def _refined(
     clock: Budget,
 ) -> tuple[np.ndarray, list[np.ndarray], list[float], bool]:  # fmt: skip
     """Projections in turn; with acceleration from combinations of earlier ones, until the residual grows."""
-    times, rows, changes = list(snapshots), [], []
-    intervals = [Interval(a, b, snapshots[a], snapshots[b]) for a, b in pairwise(times)]
+    times = list(snapshots)
+    rows: list[np.ndarray] = []
+    changes: list[float] = []
+    intervals = [SnapshotPair(a, b, snapshots[a], snapshots[b]) for a, b in pairwise(times)]
     places: list[np.ndarray] = []
     images: list[np.ndarray] = []
     while True:
@@ -231,7 +259,7 @@ def _refined(
         if not np.isfinite(image).all():
             raise RecoveryError("the snapshots do not determine the drift of the family; give more snapshots or fewer terms")
         rows.append(image)
-        changes.append(float(np.linalg.norm(image - theta) / max(np.linalg.norm(image), 1e-300)))
+        changes.append(float(np.linalg.norm(image - theta) / max(float(np.linalg.norm(image)), 1e-300)))
         if changes[-1] <= tolerance or len(changes) >= most or clock.over():
             return image, rows, changes, changes[-1] <= tolerance
         if len(changes) > 1 and changes[-1] > 2 * changes[-2]:
@@ -260,7 +288,8 @@ def _chosen(space: LinearFamily, draft: SnapshotFit, seed: int, clock: Budget) -
 
 def _compared(space: LinearFamily, kept: Mapping[float, Any], later: Mapping[float, Any], theta: np.ndarray) -> xr.Dataset:
     """Errors of means and covariances at the times held out, before and after."""
-    times, found = list(kept), {}
+    times = list(kept)
+    found: dict[str, Any] = {}
     for suffix, values in (("", theta), ("_before", np.zeros(space.size))):
         means, covariances = [], []
         for t, snapshot in later.items():
@@ -268,7 +297,7 @@ def _compared(space: LinearFamily, kept: Mapping[float, Any], later: Mapping[flo
             if not before or before[-1] == times[-1]:
                 raise DeclarationError(f"the time {t:g} is held out, and not between two snapshots that are used")
             end = times[len(before)]
-            interval = Interval(before[-1], end, kept[before[-1]], kept[end])
+            interval = SnapshotPair(before[-1], end, kept[before[-1]], kept[end])
             mean, covariance = interval.moments(ConstantLaw(*space.coefficients(values), space.square), t)
             wanted = cloud_moments(snapshot) if normal_moments(snapshot) is None else normal_moments(snapshot)
             assert wanted is not None

@@ -29,7 +29,7 @@ def paths(count: int, steps: int, gap: float, seed: int, start: str = "rest") ->
     return xr.Dataset({"x": (("trajectory", "time"), found)}, coords={"time": gap * np.arange(steps + 1)})
 
 
-def estimated(data: xr.Dataset, **options) -> sd.transport.Value:
+def estimated(data: xr.Dataset, **options) -> sd.transport.PolicyValue:
     return sd.transport.value(PROCESS, x**2, discount=1, features=[x**2, 1], data=data, **options)
 
 

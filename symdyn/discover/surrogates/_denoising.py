@@ -42,7 +42,7 @@ class Training:
         memory: float, steps: int, batch: int, rate: float, seed: int,
     ) -> None:  # fmt: skip
         keep_compiled()
-        self.features = partial(_features, states=np.float32(states), levels=np.float32(levels))
+        self.features = partial(_features, states=np.array(states, np.float32), levels=np.array(levels, np.float32))
         self.noise, self.memory, self.steps, self.batch, self.rate = noise, memory, steps, batch, rate
         rng = np.random.default_rng(seed)
         weights = []

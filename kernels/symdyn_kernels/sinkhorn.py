@@ -10,25 +10,40 @@ from __future__ import annotations
 import numpy as np
 
 #: Entries of a block of rows, so that it stays in the cache; of a plan that is kept as a matrix.
-BLOCK, MOST = 1 << 15, 1 << 25
+BLOCK, MOST = 1 << 15, 1 << 24
 #: Largest logarithm of a scaling before the plan is written down again.
 FAR = 60.0
 
 
 def cost(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Half the squared distances (n, m)."""
-    return np.maximum(0.5 * (x**2).sum(axis=1)[:, None] + 0.5 * (y**2).sum(axis=1) - np.einsum("ik,jk->ij", x, y), 0.0)
+    return np.maximum(0.5 * (x**2).sum(axis=1)[:, None] + 0.5 * (y**2).sum(axis=1) - x @ y.T, 0.0)
+
+
+def _sides(x: np.ndarray, y: np.ndarray, g: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Factors (n, d + 1) and (d + 1, m) of ``g_j - |x_i - y_j|^2 / 2 + |x_i|^2 / 2``."""
+    return np.column_stack([x, np.ones(len(x))]), np.vstack([y.T, g - 0.5 * (y**2).sum(axis=1)])
 
 
 def potential(x: np.ndarray, y: np.ndarray, g: np.ndarray) -> np.ndarray:
     """``log sum_j exp(g_j - |x_i - y_j|^2 / 2)``, (n,)."""
     found, rows = np.empty(len(x)), max(1, BLOCK // len(y))
+    left, right = _sides(x, y, g)
     for first in range(0, len(x), rows):
-        part = g - cost(x[first : first + rows], y)
+        part = left[first : first + rows] @ right
         top = part.max(axis=1)
-        np.exp(part - top[:, None], out=part)
+        part -= top[:, None]
+        np.exp(part, out=part)
         found[first : first + rows] = top + np.log(part.sum(axis=1))
-    return found
+    return found - 0.5 * (x**2).sum(axis=1)
+
+
+def coupling(x: np.ndarray, y: np.ndarray, f: np.ndarray, g: np.ndarray) -> np.ndarray:
+    """The plan ``exp(f_i + g_j - |x_i - y_j|^2 / 2)``, (n, m)."""
+    left, right = _sides(x, y, g)
+    plan = left @ right
+    plan += (f - 0.5 * (x**2).sum(axis=1))[:, None]
+    return np.exp(plan, out=plan)
 
 
 def sinkhorn(
@@ -52,7 +67,9 @@ def sinkhorn(
         The second marginal is exact.
     errors : (iterations,) float64
     """
-    f, g, errors = np.zeros(len(x)), np.zeros(len(y)), []
+    middle = y.mean(axis=0)  # distances lose no digits to a common place
+    x, y = x - middle, y - middle
+    g, errors = np.zeros(len(y)), []
     log_a, log_b, keep = np.log(a), np.log(b), len(x) * len(y) <= MOST
     f = log_a - potential(x, y, g)
     while True:
@@ -64,7 +81,7 @@ def sinkhorn(
                 return f, g, np.array(errors)
             f += change
             continue
-        plan = np.exp(f[:, None] + g - cost(x, y))
+        plan = coupling(x, y, f, g)
         u, v = np.ones(len(x)), np.ones(len(y))
         while True:
             rows = np.einsum("ij,j->i", plan, v)

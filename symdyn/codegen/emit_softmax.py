@@ -1,6 +1,7 @@
-"""Printer: shares of all outputs of a layer -> loops in the LLVM IR of `symdyn.codegen.emit_dense`.
+"""Printer: shares of all outputs of a layer -> loops in LLVM IR, for `symdyn.codegen.emit_dense`.
 
-Functions take the `DenseFunction` that is written, f.  Largest entry and sums go from output to output, and not eight at a time, so that a lane has the same bits in all forms.
+Functions take the `DenseFunction` that is written, f.  Largest entry and sums go from output to output, not eight at a time, so
+that a lane has the same bits in all forms.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 import xarray as xr
-from symdyn_kernels.sinkhorn import cost, sinkhorn
+from symdyn_kernels.sinkhorn import coupling, sinkhorn
 
 from symdyn.errors import DeclarationError, SimulationError
 from symdyn.methods.options import check_positive, check_whole
@@ -93,8 +93,9 @@ class SchroedingerBridge:
         >>> import symdyn as sd
         >>> still = sd.SDESystem.from_text("dx = -x/2*dt + dW")
         >>> same = sd.transport.Normal(0, 1)  # the reference has these marginals
-        >>> sp.simplify(sd.transport.schroedinger_bridge(still, start=same, end=same).system.drift[0]).round(9)
-        -0.5*x
+        >>> drift = sd.transport.schroedinger_bridge(still, start=same, end=same).system.drift[0]
+        >>> float(drift.subs({"x": 3, "t": 0.4}).evalf().round(9))  # of the reference
+        -1.5
         """
         return self.forward
 
@@ -126,7 +127,7 @@ class SchroedingerBridge:
             return Normal(np.concatenate(plan.means), covariance=joint)
         (start, end), (f, g) = self._plan
         x, y = whitened(self._reference, start.points, end.points)
-        return np.exp(f[:, None] + g - cost(x, y))
+        return coupling(x, y, f, g)
 
     @property
     def cross_covariance(self) -> np.ndarray:

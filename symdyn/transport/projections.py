@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from symdyn_kernels.sinkhorn import cost, sinkhorn
+from symdyn_kernels.sinkhorn import coupling, sinkhorn
 
 from symdyn.errors import SimulationError
 from symdyn.transport.bridge_marginals import whitened
@@ -66,7 +66,7 @@ class SnapshotPair:
                 f"the bridge from {self.begin:g} to {self.end:g} has not converged: its error is {errors[-1]:.3g} after {MOST} "
                 "iterations; snapshots are far from each other in units of the noise: give more noise"
             )
-        return start, end, np.exp(f[:, None] + g - cost(x, y))
+        return start, end, coupling(x, y, f, g)
 
     def moments(self, law: ConstantLaw, time: float) -> tuple[np.ndarray, np.ndarray]:
         """Mean and covariance of the bridge at a time."""

@@ -197,7 +197,7 @@ def multi_marginal(
     --------
     Populations of an Ornstein-Uhlenbeck process :math:`\mathrm dx = (1 - x)\,\mathrm dt + 0.5\,\mathrm dW`, by their moments:
 
-    >>> import numpy as np, symdyn as sd
+    >>> import numpy as np, sympy as sp, symdyn as sd
     >>> x, a, k = sp.symbols("x a k")
     >>> family = sd.SDESystem({x: a - k * x}, {x: 0.5})
     >>> times = [0, 0.5, 1.0, 1.5]

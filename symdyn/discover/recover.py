@@ -158,7 +158,7 @@ def recover(
     ====================  ========  ======  ====  ===  ============  ===  =======
 
     ``surrogate="denoiser"`` is for scores: of an SDESystem that `reverse_time` made with unknown functions of all states and
-    time, and samples of its data, a `LearnedScore` is returned.  It reads ``options.surrogate`` beside what is for all: `width`,
+    time, and samples of its data, a `LearnedScore` is returned.  It reads ``options.surrogate``, too: `width`,
     `depth`, `steps`, `batch` and `rate` of `symdyn.discover.surrogates.denoiser.Denoiser`.
 
     Named libraries have these terms of the states x, y among the arguments of an unknown function.  Those of populations are

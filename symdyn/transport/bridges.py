@@ -23,6 +23,8 @@ from symdyn.transport.references import LinearReference
 
 __all__ = ["SchroedingerBridge", "schroedinger_bridge"]
 
+#: Of iterations.
+TOLERANCE, MOST = 1e-6, 2000
 METHODS = ("closed-form", "ipf", "imf")
 
 
@@ -270,8 +272,8 @@ class SchroedingerBridge:
 
 
 def schroedinger_bridge(
-    reference: SDESystem, *, start: Any, end: Any, span: Any = (0, 1), method: str | None = None, tolerance: float = 1e-6,
-    iterations: int = 2000,
+    reference: SDESystem, *, start: Any, end: Any, span: Any = (0, 1), method: str | None = None, tolerance: float | None = None,
+    iterations: int | None = None,
 ) -> SchroedingerBridge:  # fmt: skip
     r"""The process with two given marginals that is nearest to a linear diffusion, in relative entropy.
 
@@ -293,10 +295,10 @@ def schroedinger_bridge(
     method : {'closed-form', 'ipf', 'imf'}, optional
         The closed form between normal distributions, iterative proportional fitting (Sinkhorn's iteration), or iterative
         Markovian fitting between normal distributions.
-    tolerance : float
-        Of the error of the marginal at the start; of 'imf', of the change of the plan.
-    iterations : int
-        At most.
+    tolerance : float, optional
+        Of the error of the marginal at the start; of 'imf', of the change of the plan.  1e-6 by default; closed forms have none.
+    iterations : int, optional
+        At most; 2000 by default.
 
     Returns
     -------
@@ -332,6 +334,11 @@ def schroedinger_bridge(
     method = ("closed-form" if normal else "ipf") if method is None else method
     if method not in METHODS:
         raise DeclarationError(f"the method is {method!r}; known: {', '.join(METHODS)}.{suggest(str(method), METHODS)}")
+    if method == "closed-form":
+        for name, given in (("tolerance", tolerance), ("iterations", iterations)):
+            if given is not None:
+                raise DeclarationError(f"{name}= has no effect on a closed form; leave it out, or give method='ipf'")
+    tolerance, iterations = tolerance or TOLERANCE, iterations or MOST
     if not normal:
         if method != "ipf":
             raise DeclarationError(f"the method {method!r} is for two normal distributions; expected 'ipf' for these ends")

@@ -68,6 +68,8 @@ def exact_value(
             powers += [q for q, c in sp.Poly(image, *states).as_dict().items() if c != 0]
         if len(images) > MOST:
             return None
+    if not images:
+        return sp.S.Zero
     powers = sorted(images, key=lambda p: (sum(p), p))
     matrix = sp.Matrix([_coefficients(images[p], states, powers) for p in powers]).T  # of L - beta on coefficients
     right, last = (sp.Matrix(_coefficients(e, states, powers)) for e in (reward, terminal))

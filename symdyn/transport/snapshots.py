@@ -69,7 +69,7 @@ class SnapshotFit:
         self.trace = xr.Dataset(
             {
                 "change": ("iteration", np.array(changes)),
-                "values": (("iteration", "parameter"), np.array(rows).reshape(-1, len(values))),
+                "values": (("iteration", "parameter"), np.array(rows).reshape(len(changes), len(values))),
             },
             coords={"parameter": [str(n) for n in family.names], "iteration": np.arange(1, len(changes) + 1)},
         )
@@ -136,7 +136,7 @@ class SnapshotFit:
 
 def multi_marginal(
     family: SDESystem, snapshots: Mapping[Any, Any], *, refine: bool = True, library: Any = None, held_out: Sequence[Any] = (),
-    accelerate: bool = True, iterations: int = 200, tolerance: float = 1e-5, budget: float | None = None, seed: int = 0,
+    accelerate: bool | None = None, iterations: int | None = None, tolerance: float | None = None, budget: float | None = None, seed: int = 0,
 ) -> SnapshotFit:  # fmt: skip
     r"""The drift of a process of which populations were measured at a few times, and never one individual twice.
 
@@ -162,11 +162,12 @@ def multi_marginal(
         Terms of unknown functions, affine in the states; by default 1 and all states.
     held_out : sequence of float
         Times of snapshots that are not used, and are compared with the bridges.
-    accelerate : bool
-        Whether iterations are combined (Anderson's acceleration).
-    iterations : int
-    tolerance : float
-        Of the relative change of the numbers in an iteration.
+    accelerate : bool, optional
+        Whether iterations are combined (Anderson's acceleration); they are by default.
+    iterations : int, optional
+        200 at most by default.
+    tolerance : float, optional
+        Of the relative change of the numbers in an iteration; 1e-5 by default.
     budget : float, optional
         Seconds.
     seed : int
@@ -210,6 +211,16 @@ def multi_marginal(
     check_positive(tolerance=tolerance, budget=budget)
     check_whole(iterations=iterations)
     check_whole(0, seed=seed)
+    if not refine:
+        for name, given in (
+            ("accelerate", accelerate),
+            ("iterations", iterations),
+            ("tolerance", tolerance),
+            ("budget", budget),
+        ):
+            if given is not None:
+                raise DeclarationError(f"{name}= has no effect with refine=False; leave it out")
+    accelerate, iterations, tolerance = accelerate is not False, iterations or 200, tolerance or 1e-5
     space = LinearFamily(family, library)
     seen = _read_snapshots(snapshots, space)
     later = _read_held_out(held_out, seen)

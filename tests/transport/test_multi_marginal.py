@@ -100,6 +100,13 @@ def test_wrong_inputs_are_refused(family, options, message):
         sd.transport.multi_marginal(family, seen, **options)
 
 
+def test_nothing_to_find_and_nothing_to_refine():
+    known, seen = sd.SDESystem({x: -x}, {x: 1}), {0: sd.transport.Normal(1, 1), 1: sd.transport.Normal(0, 1)}
+    assert sd.transport.multi_marginal(known, seen).parameters == {}
+    with pytest.raises(sd.DeclarationError, match="iterations= has no effect with refine=False"):
+        sd.transport.multi_marginal(known, seen, refine=False, iterations=3)
+
+
 def test_snapshots_that_say_too_little_are_refused():
     with pytest.raises(sd.DeclarationError, match="1 snapshots are used"):
         sd.transport.multi_marginal(FAMILY, {0: sd.transport.Normal([0, 0], 1)})

@@ -130,6 +130,7 @@ def test_closed_forms_with_symbols_and_a_horizon():
 
 
 def test_an_infinite_value_is_refused():
+    assert sd.transport.value(PROCESS, 0, discount=1).expression == 0
     growing = sd.SDESystem({x: x}, {x: 1})
     with pytest.raises(sd.DeclarationError, match="grows at the rate 1"):
         sd.transport.value(growing, x**2, discount=1)

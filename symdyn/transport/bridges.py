@@ -272,8 +272,8 @@ class SchroedingerBridge:
 
 
 def schroedinger_bridge(
-    reference: SDESystem, *, start: Any, end: Any, span: Any = (0, 1), method: str | None = None, tolerance: float | None = None,
-    iterations: int | None = None,
+    reference: SDESystem, *, start: Any, end: Any, span: Any = (0, 1), method: str | None = None,
+    tolerance: float | None = None, iterations: int | None = None,
 ) -> SchroedingerBridge:  # fmt: skip
     r"""The process with two given marginals that is nearest to a linear diffusion, in relative entropy.
 

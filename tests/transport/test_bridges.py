@@ -156,7 +156,8 @@ def test_sinkhorn_agrees_with_plain_scalings_and_survives_where_these_vanish():
 
 def test_densities_on_grids_have_the_plan_of_the_closed_form():
     same = [Mixture([1, 2], [m, m], [s, s]) for m, s in ((0.0, 1.0), (1.0, 0.5))]
-    found, exact = (bridge(brownian(0.5), start=a, end=b, tolerance=1e-11) for a, b in (same, (Normal(0, 1), Normal(1, 0.5))))
+    found = bridge(brownian(0.5), start=same[0], end=same[1], tolerance=1e-11)
+    exact = bridge(brownian(0.5), start=Normal(0, 1), end=Normal(1, 0.5))
     assert found.cross_covariance[0, 0] == pytest.approx(0.3090169944, abs=1e-9)
     grid = np.linspace(-2, 2, 9)
     np.testing.assert_allclose(found.marginal(0.3).pdf(grid), exact.marginal(0.3).pdf(grid), atol=1e-9)

@@ -13,13 +13,13 @@ import numpy as np
 
 from symdyn.discover.surrogates._ensemble import keep_compiled
 
-__all__ = ["Training"]
+__all__ = ["DenoiserTraining"]
 
 #: Of Adam's method, and of losses that are reported: repetitions with new noise.
 MOMENTS, SMALL, REPEATS = (0.9, 0.999), 1e-8, 8
 
 
-class Training:
+class DenoiserTraining:
     """The state of a training.
 
     Parameters

@@ -127,14 +127,14 @@ class Denoiser:
         DenoiserFit
         """
         require("jax")
-        from symdyn.discover.surrogates._denoising import Training  # imports JAX, which needs a second
+        from symdyn.discover.surrogates._denoising import DenoiserTraining  # imports JAX, which needs a second
 
         began = time.process_time()
         mean, scale = points.mean(axis=0), float(np.sqrt(points.var(axis=0).mean()))
         data = (points - mean) / scale
         order = np.random.default_rng(seed).permutation(len(data))
         held, kept = np.split(data[order], [max(1, int(HELD * len(data)))])
-        training = Training(
+        training = DenoiserTraining(
             _shape(data.shape[1], self.width, self.depth), states=STATES, levels=LEVELS, noise=(CENTRE, SPREAD), memory=MEMORY,
             steps=self.steps, batch=self.batch, rate=self.rate, seed=seed,
         )  # fmt: skip

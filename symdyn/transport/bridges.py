@@ -296,7 +296,7 @@ def schroedinger_bridge(
         The closed form between normal distributions, iterative proportional fitting (Sinkhorn's iteration), or iterative
         Markovian fitting between normal distributions.
     tolerance : float, optional
-        Of the error of the marginal at the start; of 'imf', of the change of the plan.  1e-6 by default; closed forms have none.
+        Of the error of the marginal at the start, with 'imf' of the change of the plan; 1e-6 by default, none of closed forms.
     iterations : int, optional
         At most; 2000 by default.
 

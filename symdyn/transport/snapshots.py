@@ -136,7 +136,8 @@ class SnapshotFit:
 
 def multi_marginal(
     family: SDESystem, snapshots: Mapping[Any, Any], *, refine: bool = True, library: Any = None, held_out: Sequence[Any] = (),
-    accelerate: bool | None = None, iterations: int | None = None, tolerance: float | None = None, budget: float | None = None, seed: int = 0,
+    accelerate: bool | None = None, iterations: int | None = None, tolerance: float | None = None,
+    budget: float | None = None, seed: int = 0,
 ) -> SnapshotFit:  # fmt: skip
     r"""The drift of a process of which populations were measured at a few times, and never one individual twice.
 

@@ -350,15 +350,16 @@ def observe(
     if program is None:
         return values
     (count, length, n), m = values.shape, len(program.outputs)
-    found = np.empty((count, length, n + m), values.dtype)
-    found[..., :n] = values
+    found = np.empty((n + m, count, length), values.dtype)  # one after the other: they become variables of their own
     rows = max(1, OBSERVED // max(1, length))
     for begin in range(0, count, rows):
         part = slice(begin, begin + rows)
-        states = list(np.ascontiguousarray(np.moveaxis(values[part], -1, 0)))
+        found[:n, part] = np.moveaxis(values[part], -1, 0)
         courses = [np.broadcast_to(course, (count, length))[part] for course in inputs]
-        columns = evaluate(program, [times[None, :], *courses], states, [p[part, None] for p in parameters.T])
+        columns = evaluate(program, [times[None, :], *courses], list(found[:n, part]), [p[part, None] for p in parameters.T])
         for j, column in enumerate(columns):
-            found[part, :, n + j] = column
-    found[np.isnan(values[..., 0]), n:] = np.nan
-    return found
+            found[n + j, part] = column
+    missing = np.isnan(values[..., 0])
+    if missing.any():
+        found[n:, missing] = np.nan
+    return np.moveaxis(found, 0, -1)

@@ -18,8 +18,8 @@ from symdyn.codegen.program import COMPARISONS, DENSE, Made, Operation, Program
 
 __all__ = ["Hoisting", "hoisted", "hoisting", "with_constants"]
 
-#: The block of parameters.
-PARAMETERS = 2
+#: The block of parameters, and those without entries.
+PARAMETERS, NOTHING = 2, np.empty((1, 0))
 #: What stays where it is: layers are tables of their program.
 UNTAKEN = {"part", *DENSE}
 
@@ -126,7 +126,7 @@ def hoisted(programs: Sequence[Program], names: Sequence[str], steady: int) -> t
 
 
 def hoisting(made: Made, names: Sequence[str], steady: int) -> Made:
-    """What was made of a model with its constants hoisted: ``constants`` is the last program, the fact of this name their number."""
+    """The same with constants hoisted: the last program is ``constants``, if there are any; the fact of this name is their number."""
     programs, constants = hoisted(made.programs, names, steady)
     facts = {**made.facts, "constants": 0 if constants is None else len(constants.outputs)}
     return replace(made, programs=(*programs, *(() if constants is None else (constants,))), facts=facts)
@@ -203,4 +203,4 @@ def with_constants(parameters: np.ndarray, address: int, rows: int, lanes: int) 
     rows, lanes : int
         How many there are, and for how many trajectories a call computes them.
     """
-    return np.concatenate([parameters, lane_values(address, lanes, (np.empty((1, 0)), np.empty((1, 0)), parameters), rows)], axis=1)
+    return np.concatenate([parameters, lane_values(address, lanes, (NOTHING, NOTHING, parameters), rows)], axis=1)

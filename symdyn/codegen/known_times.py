@@ -10,6 +10,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from symdyn.codegen.lane_calls import lane_values
+
 __all__ = ["conditions_at", "turning"]
 
 #: Numbers between a computed time and one at which the condition has changed: 2 to these powers, at most.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 
 import numpy as np
 
@@ -11,11 +12,12 @@ __all__ = ["lane_function", "lane_values"]
 
 #: The alignment of vectors in bytes, and how many doubles a vector has.
 ALIGNED, VECTOR = 64, 8
+_FUNCTION = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4)
 
 
 def lane_function(address: int) -> Callable[..., None]:
     """The lane function at an address, called with the addresses of its blocks and of its results."""
-    return ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4)(address)
+    return _FUNCTION(address)
 
 
 def lane_values(address: int, lanes: int, blocks: Sequence[np.ndarray], count: int) -> np.ndarray:
@@ -38,27 +40,18 @@ def lane_values(address: int, lanes: int, blocks: Sequence[np.ndarray], count: i
     """
     points = max(map(len, blocks))
     calls = -(-points // lanes)
-    given = [_in_lanes(block, calls, lanes) for block in blocks]
-    found = _aligned(calls, count * lanes)
-    places = [(block.ctypes.data, block.strides[0]) for block in (*given, found)]
-    function = lane_function(address)
-    for k in range(calls):
-        function(*(begin + k * step for begin, step in places))
-    return found[:, : count * lanes].reshape(calls, count, lanes).transpose(0, 2, 1).reshape(-1, count)[:points]
-
-
-def _in_lanes(values: np.ndarray, calls: int, lanes: int) -> np.ndarray:
-    """Rows (N, k) as rows (calls, k * lanes) with room behind them; the last row fills what is left."""
-    width = values.shape[1]
-    found = _aligned(calls, width * lanes)
-    rows = values[np.minimum(np.arange(calls * lanes), len(values) - 1)]
-    found[:, : width * lanes] = rows.reshape(calls, lanes, width).transpose(0, 2, 1).reshape(calls, -1)
-    return found
-
-
-def _aligned(rows: int, width: int) -> np.ndarray:
-    """An array (rows, width and more), each row of which begins at a vector; one lane writes whole vectors."""
-    width = (-(-width // VECTOR) + 1) * VECTOR
-    raw = np.zeros(rows * width + ALIGNED // 8)
-    skip = -raw.ctypes.data % ALIGNED // 8
-    return raw[skip : skip + rows * width].reshape(rows, width)
+    widths = [block.shape[1] for block in blocks]
+    rooms = [(-(-width * lanes // VECTOR) + 1) * VECTOR for width in (*widths, count)]  # one lane writes whole vectors
+    begins = [0, *accumulate(rooms)]
+    memory = np.zeros(calls * begins[-1] + VECTOR)
+    skip = -memory.ctypes.data % ALIGNED // 8
+    rows = memory[skip : skip + calls * begins[-1]].reshape(calls, begins[-1])
+    for block, width, begin in zip(blocks, widths, begins, strict=False):
+        if width:
+            given = block if len(block) == calls * lanes else block[np.minimum(np.arange(calls * lanes), len(block) - 1)]
+            rows[:, begin : begin + width * lanes] = given.reshape(calls, lanes, width).transpose(0, 2, 1).reshape(calls, -1)
+    function, place = lane_function(address), memory.ctypes.data + 8 * skip
+    for first in range(place, place + 8 * calls * begins[-1], 8 * begins[-1]):
+        function(*(first + 8 * begin for begin in begins[:-1]))
+    found = rows[:, begins[-2] : begins[-2] + count * lanes]
+    return found.reshape(calls, count, lanes).transpose(0, 2, 1).reshape(-1, count)[:points]

@@ -45,8 +45,8 @@ class Lowering:
     blocks : sequence of (str, sequence of Symbol)
         Argument blocks; every free symbol of the expressions must be in one of them.
     steady : iterable of Symbol
-        Those that are constant along a trajectory.  What a product has of them is one value, by which the rest is multiplied, so
-        that `symdyn.codegen.hoist` can take it out; where an expression jumps follows from it as it is written.
+        Those that are constant along a trajectory.  What a product has of them is one value, by which the rest is multiplied,
+        so that `symdyn.codegen.hoist` can take it out; where an expression jumps follows from it as it is written.
     """
 
     def __init__(self, blocks: Sequence[tuple[str, Sequence[sp.Symbol]]], steady: Iterable[sp.Symbol] = ()) -> None:
@@ -253,11 +253,12 @@ class Lowering:
             else:
                 over.append(factor)
         if self._grouped:
-            steady = [[f for f in part if self._steady[self.value(f)]] for part in (over, under)]
-            count = sum(map(len, steady))
-            if count < len(over) + len(under) and (count > 1 or steady[1]):
-                varying = ([f for f in part if f not in constant] for part, constant in zip((over, under), steady, strict=True))
-                return self._quotient(*varying, scale=self._quotient(*steady))
+            top, bottom = ([f for f in part if self._steady[self.value(f)]] for part in (over, under))
+            count = len(top) + len(bottom)
+            if count < len(over) + len(under) and (count > 1 or bottom):
+                scale = self._quotient(top, bottom)
+                over, under = [f for f in over if f not in top], [f for f in under if f not in bottom]
+                return self._quotient(over, under, scale)
         return self._quotient(over, under)
 
     def _quotient(self, over: Sequence[sp.Expr], under: Sequence[sp.Expr], scale: int | None = None) -> int:

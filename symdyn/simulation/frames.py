@@ -184,8 +184,7 @@ class Frame:
     def variables(self) -> tuple[Variable, ...]:
         """Variables at all output times, in the order of their numbers, then those that are recorded aside."""
         names = (*self.system.names, *(o.name for o in self.system.observables))
-        timed = tuple(Variable(name, start=i) for i, name in enumerate(names))
-        return timed + (self._fired if self.events else ())
+        return _numbered(names) + (self._fired if self.events else ())
 
     @property
     def events(self) -> int:
@@ -332,6 +331,12 @@ class Frame:
 
 
 @lru_cache(maxsize=32)
+def _numbered(names: tuple[str, ...]) -> tuple[Variable, ...]:
+    """Variables of one number each, one after the other."""
+    return tuple(Variable(name, start=i) for i, name in enumerate(names))
+
+
+@lru_cache(maxsize=32)
 def observer(system: System) -> Program | None:
     """The program of the observables, if there are any."""
     if not system.observables:
@@ -356,7 +361,7 @@ def observe(
         part = slice(begin, begin + rows)
         found[:n, part] = np.moveaxis(values[part], -1, 0)
         courses = [np.broadcast_to(course, (count, length))[part] for course in inputs]
-        columns = evaluate(program, [times[None, :], *courses], list(found[:n, part]), [p[part, None] for p in parameters.T])
+        columns = evaluate(program, [times[None, :], *courses], list(found[:n, part]), list(parameters.T[:, part, None]))
         for j, column in enumerate(columns):
             found[n + j, part] = column
     missing = np.isnan(values[..., 0])

@@ -92,7 +92,7 @@ class Launch:
     driver : module or None
         A driver with the model inside, in place of that which all models share.
     constants : int
-        Address of the function of parameters that `symdyn.codegen.hoist` made, after whose ``facts["constants"]`` it computes, or 0.
+        Address of the function that computes further parameters from those of the system (`symdyn.codegen.hoist`), or 0.
 
     Examples
     --------

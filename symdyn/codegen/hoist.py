@@ -126,7 +126,7 @@ def hoisted(programs: Sequence[Program], names: Sequence[str], steady: int) -> t
 
 
 def hoisting(made: Made, names: Sequence[str], steady: int) -> Made:
-    """The same with constants hoisted: the last program is ``constants``, if there are any; the fact of this name is their number."""
+    """The same with constants hoisted: ``constants`` is the last program, the fact of this name how many there are."""
     programs, constants = hoisted(made.programs, names, steady)
     facts = {**made.facts, "constants": 0 if constants is None else len(constants.outputs)}
     return replace(made, programs=(*programs, *(() if constants is None else (constants,))), facts=facts)

@@ -129,7 +129,10 @@ class CpuKernel(Kernel):
         lanes = self.lanes(len(batch.initial)) if lanes is None or self.family.alone else lanes
         self.prepare(lanes)
         found, driver = self.functions(lanes), self._drivers[lanes]
-        task = Launch(self.method, self._scheme, self.system, found.addresses, found.facts, lanes, options, signals, driver)
+        own, constants = found.addresses, 0
+        if found.facts.get("constants"):
+            own, constants = own[:-1], own[-1]
+        task = Launch(self.method, self._scheme, self.system, own, found.facts, lanes, options, signals, driver, constants)
         self.family.launch(run, batch, task)
         return run
 

@@ -312,15 +312,16 @@ def _record(plan: Plan, seed: int | None, until: sp.Basic | None) -> dict[str, A
 def _times(t: Any, system: System) -> np.ndarray:
     """Output times as an array, checked."""
     try:
-        if np.asarray(t).dtype.kind not in "iuf":
+        given = np.asarray(t)
+        if given.dtype.kind not in "iuf":
             raise TypeError
-        times = np.array(t, dtype=float)  # a copy: drivers take no array that may not be written to, as an index is
+        times = given.astype(float)  # a copy: drivers take no array that may not be written to, as an index is
     except (TypeError, ValueError):
         raise DeclarationError(f"output times are {t!r}; expected a sequence of numbers in order") from None
     if times.ndim != 1 or times.size == 0:
         raise DeclarationError("output times must be a sequence, such as numpy.linspace(0, 10, 101)")
-    gaps = np.diff(times)
-    if not np.isfinite(times).all() or not ((gaps > 0).all() or (gaps < 0).all()):
+    gaps = times[1:] - times[:-1]
+    if not (math.isfinite(times[0]) and math.isfinite(times[-1])) or not ((gaps > 0).all() or (gaps < 0).all()):
         raise DeclarationError(
             "output times must be finite and increase strictly, or decrease strictly for integration backwards"
         )

@@ -129,7 +129,10 @@ class CpuKernel(Kernel):
         lanes = self.lanes(len(batch.initial)) if lanes is None or self.family.alone else lanes
         self.prepare(lanes)
         found, driver = self.functions(lanes), self._drivers[lanes]
-        task = Launch(self.method, self._scheme, self.system, found.addresses, found.facts, lanes, options, signals, driver)
+        own, constants = found.addresses, 0
+        if found.facts.get("constants"):
+            own, constants = own[:-1], own[-1]
+        task = Launch(self.method, self._scheme, self.system, own, found.facts, lanes, options, signals, driver, constants)
         self.family.launch(run, batch, task)
         return run
 
@@ -281,8 +284,10 @@ def compile(
     reason = METHODS[name].applies(system)
     if reason is not None:
         raise CompileError(f"the method {name!r} cannot be used here: {reason}")
-    if isinstance(system, SpatialSystem) and target != "cpu":
-        raise CompileError(f"fields are simulated on the processor; target={target!r} is for systems without fields")
+    if isinstance(system, SpatialSystem) and target != "cpu" and not hasattr(system, "card_kernel"):
+        raise CompileError(
+            f"a {type(system).__name__} is simulated on the processor; target={target!r} of large states is for fields on grids"
+        )
     changed = {"lanes": lanes != "auto", "precision": precision != "float64", "inline": inline, "until": until is not None}
     given = [*(options.given if options else ()), *(k for k, asked in changed.items() if asked)]
     large = isinstance(system, SpatialSystem)
@@ -296,7 +301,8 @@ def compile(
     if reason is not None:
         raise CompileError(f"the method {options!r} cannot be used here: {reason}")
     if isinstance(system, SpatialSystem):
-        return system.kernel(name, options, until=until)
+        spatial: Any = system  # of which some have kernels for cards
+        return (spatial.kernel if target == "cpu" else spatial.card_kernel)(name, options, until=until)
     if target == "cuda":
         if not family_of(METHODS[name]).on_device(METHODS[name]):
             known = ", ".join(m for m in METHODS if family_of(METHODS[m]).on_device(METHODS[m]))

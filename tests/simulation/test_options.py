@@ -94,7 +94,7 @@ def test_a_kernel_is_compiled_with_the_options_of_its_method():
     [
         (NET, {"rtol": 1e-3}, "rtol has no effect on 'ssa'; it belongs to bs32, dop853, etdrk4, hybrid, imex"),
         (NET, {"method": METHODS.Tau(), "atol": 1e-3}, "atol has no effect on 'tau'"),
-        (NET, {"step": 0.1}, "step has no effect on 'ssa'; it belongs to etdrk4, euler, euler-maruyama, heun, imex"),
+        (NET, {"step": 0.1}, "step has no effect on 'ssa'; it belongs to align, etdrk4, euler, euler-maruyama, heun, imex"),
         (NET, {"method": METHODS.LeapingOptions(epsilon=0.1)}, "epsilon has no effect on 'ssa'; it belongs to hybrid, tau"),
         (ODE, {"step": 0.1}, "step has no effect on 'dop853'"),
         (ODE, {"method": METHODS.Taylor(controller=METHODS.PID())}, "controller has no effect on 'taylor'; it belongs to bs32"),

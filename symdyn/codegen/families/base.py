@@ -91,6 +91,8 @@ class Launch:
     signals : Signals
     driver : module or None
         A driver with the model inside, in place of that which all models share.
+    constants : int
+        Address of the function that computes further parameters from those of the system (`symdyn.codegen.hoist`), or 0.
 
     Examples
     --------
@@ -113,6 +115,7 @@ class Launch:
     options: Options
     signals: Signals
     driver: Driver | None = None
+    constants: int = 0
 
 
 class Family(ABC):

@@ -107,7 +107,11 @@ def test_a_kernel_is_compiled_with_the_options_of_its_method():
         (ODE, {"method": METHODS.FixedStepOptions(brownian_step=0.1)}, "brownian_step has no effect on 'dop853'"),
         (SDE, {"rtol": 1e-3}, "rtol has no effect on 'euler-maruyama'"),
         (SDE, {"method": METHODS.AdaptiveOptions(max_steps=9)}, "max_steps has no effect on 'euler-maruyama'"),
-        (NET, {"method": "tau", "layout": sd.Layout(inline=True)}, "inline has no effect on 'tau'; it belongs to align, bs32, dop853"),
+        (
+            NET,
+            {"method": "tau", "layout": sd.Layout(inline=True)},
+            "inline has no effect on 'tau'; it belongs to align, bs32, dop853",
+        ),
         (MAP, {"step": 0.1}, "step has no effect on 'iterate'"),
         (MAP, {"method": METHODS.FixedStepOptions(brownian_step=1)}, "brownian_step has no effect on 'iterate'"),
         (CHAIN, {"rtol": 1e-3}, "rtol has no effect on 'branching'"),

@@ -39,6 +39,7 @@ from symdyn_kernels.rejection import (
     LargeNetwork,
     Sums,
     begin,
+    bounded,
     follow,
     judge,
     look_up,
@@ -49,8 +50,10 @@ from symdyn_kernels.rejection import (
     tell,
 )
 from symdyn_kernels.shared.streams import open_stream
+from symdyn_kernels.shared.sums import above
 from symdyn_kernels.simd import WIDTH, call, ld, st
 from symdyn_kernels.status import (
+    ABOVE_BOUND,
     BAD_DELAY,
     INTERRUPTED,
     MOST_PENDING,
@@ -315,12 +318,17 @@ def chunk(arguments):
                 elif crossing == limit:
                     tell(network, R + 1)
             elif data[ENTRIES * reaction] != 0:
-                if rest < propensity(y, 0, sums, reaction):
+                value = propensity(y, 0, sums, reaction)
+                if rest < value:
+                    if above(value, tree[leaves + reaction]):
+                        code = ABOVE_BOUND
+                        break
                     made += 1
                     if react(network, reaction, sums):
                         code, stale = follow(network, reaction, changes, changed, sums), True
                 continue
             else:
+                bound = tree[leaves + reaction]
                 st(lane, 1, rest)
                 for b in range(bursts.size):
                     st(lane, LANE + b, ld(records, record + DRAWS + b))
@@ -337,6 +345,9 @@ def chunk(arguments):
                             window, code = _renew(t, 0.5 * window, network, sums)
                             border, misses, stale = t + window, 0, True
                     continue
+                if above(ld(y, rate), bound):
+                    code = ABOVE_BOUND
+                    break
                 made += 1
                 if ld(y, left) > 0.5:
                     code, stale = follow(network, reaction, changes, changed, sums), True
@@ -361,6 +372,10 @@ def chunk(arguments):
             if ld(y, stops) > 0.5 and ld(y, wrong) < 0.5:
                 code, passage[k] = SUCCESS, t
                 j = _hold(k, j, np.inf, y, n, times, out)
+        if code == SUCCESS:
+            code = bounded(network, sums)
+            if code != SUCCESS:
+                j, passage[k] = 1, np.inf  # since when is not known
         steps[k], rejected[k], status[k] = made, tries - made, code
         if code != SUCCESS:
             out[k, j:] = np.nan

@@ -54,6 +54,7 @@ from symdyn_kernels.devices.happenings import (
     next_in_line,
     next_moment,
     note,
+    order_word,
     release,
 )
 from symdyn_kernels.devices.knots import JUMP, KNOT
@@ -132,7 +133,7 @@ def arrive(t, k, passed, count, stops, p, memory, found, level, new, held, queue
     return t, last, count, jumped or broken
 
 
-def act(t, i, count, p, memory, found, level, new, held, queue, acts, kept, aside):
+def act(t, i, count, p, memory, found, level, new, held, queue, acts, kept, aside, word):
     """Let the events whose time has come act on the state in row `W`, one after the other.
 
     Returns how many did, how many wait, and a status.
@@ -143,7 +144,7 @@ def act(t, i, count, p, memory, found, level, new, held, queue, acts, kept, asid
             return acted, count, BAD_DELAY if count >= BAD else TOO_MANY_EVENTS
         if PRIORITIZED:
             effects((real(t),), W, p, memory, new)
-        q = next_in_line(t, count, new, queue, acts)
+        q = next_in_line(t, count, new, queue, acts, i, aside, word)
         if q < 0:
             return acted, count, NOT_FINITE if q == -2 else SUCCESS
         e, acted = queue[q], acted + 1
@@ -164,8 +165,8 @@ def act(t, i, count, p, memory, found, level, new, held, queue, acts, kept, asid
 
 
 def trajectory(
-    i, initial, parameters, times, begin, stops, rtol, atol, step_size, control_now, control_before, control_earlier,
-    control_rejected, control_safety, control_shrink, control_grow, max_steps, detect, values, counts, passage, aside,
+    i, initial, parameters, times, streams, begin, stops, rtol, atol, step_size, control_now, control_before, control_earlier,
+    control_rejected, control_safety, control_shrink, control_grow, max_steps, seed, detect, values, counts, passage, aside,
 ):  # fmt: skip
     """Integrate trajectory `i` and leave its values, status and counts."""
     memory, factors = cuda.local.array((ALL_ROWS, N), real), cuda.local.array(FACTORS, real)
@@ -201,6 +202,7 @@ def trajectory(
     following, growth, before, earlier = real(0), controller.grow, real(1), real(1)
     happens, jumps, over, moment, shift = True, True, False, math.inf, 0.0
     begin_count(i, aside)
+    word = order_word(seed, streams[i])
     if UNTIL and begin[i] < 0:
         over, happens, passage[i] = True, False, t
         due = hold(1, i, W, values, memory)
@@ -218,7 +220,7 @@ def trajectory(
     while status == SUCCESS and (due < times.size or happens):
         if happens:  # at t, to the state in W
             t, passed, count, broken = arrive(t, k, passed, count, stops, p, memory, found, level, new, held, queue, acts, kept)
-            acted, count, status = act(t, i, count, p, memory, found, level, new, held, queue, acts, kept, aside)
+            acted, count, status = act(t, i, count, p, memory, found, level, new, held, queue, acts, kept, aside, word)
             jumps = jumps or broken or acted > 0
             if DELAYED:
                 begin = pass_echoes(t, p)

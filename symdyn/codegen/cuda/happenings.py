@@ -14,13 +14,12 @@ from symdyn import dag
 from symdyn.codegen.cuda.unroll import FEW
 from symdyn.codegen.event_program import event_rows, event_schedule, known_margins, sampled_conditions
 from symdyn.codegen.input_paths import continuous, segment_places, segment_symbols, segments
-from symdyn.errors import CompileError
 from symdyn.models.events import Event, Schedule
 from symdyn.paths import PathSlope
 from symdyn.system import System
 from symdyn.system.contents import delays_in
 
-__all__ = ["card_stops", "event_functions", "input_functions", "refuse_on_cards", "step_functions"]
+__all__ = ["card_stops", "event_functions", "input_functions", "step_functions"]
 
 #: Columns of a table of stops before the parameters of an input: a time, that after it, and what happens.
 FIRST = 3
@@ -28,17 +27,6 @@ FIRST = 3
 WAITING = 16
 #: The functions of `symdyn.codegen.event_program.event_programs`.
 PROGRAMS = ("triggers", "effects")
-
-
-def refuse_on_cards(system: System) -> None:
-    """Refuse events that act in random order.
-
-    Raises
-    ------
-    CompileError
-    """
-    if system.shuffled:
-        raise CompileError(f"target='cuda' puts no events in random order, as '{system.shuffled[0]}'; use target='cpu'")
 
 
 def event_functions(
@@ -179,12 +167,13 @@ def _waiting_options(system: System) -> dict[str, Any]:
     listed: dict[str, list[Any]] = {
         "FIRST": rows["first"][:-1], "SIZES": [len(e.assignments) for e in events], "DELAYS": rows["delays"],
         "PRIORITIES": rows["priorities"], "FROM_TRIGGER": [e.from_trigger for e in events],
-        "INITIAL": [e.initial for e in events], "LOOSE": [not e.persistent and k not in known for k, e in enumerate(events)],
+        "INITIAL": [e.initial for e in events], "SHUFFLED": [e.shuffled for e in events], "LOOSE": [not e.persistent and k not in known for k, e in enumerate(events)],
     }  # fmt: skip
     rest = {"FIRST": 0, "SIZES": 1, "DELAYS": -1, "PRIORITIES": -1, "INITIAL": True}
     return {
         **{name: (*found, rest.get(name, False)) for name, found in listed.items()},  # one more, for what ends trajectories
         "PRIORITIZED": any(e.priority is not None for e in events),
+        "SHUFFLES": bool(system.shuffled),
         "KEPT": (_waiting(system) if some else 1, max((len(e.assignments) for e in events if e.from_trigger), default=1)),
     }
 

@@ -18,7 +18,7 @@ from symdyn_kernels.arguments.parts import Control, Tolerances
 
 from symdyn.codegen.constraint_program import consistent, constraint_program, constraint_tables, refine
 from symdyn.codegen.cuda.adaptive import adaptive_device
-from symdyn.codegen.cuda.happenings import card_stops, refuse_on_cards
+from symdyn.codegen.cuda.happenings import card_stops
 from symdyn.codegen.cuda.join import Device
 from symdyn.codegen.delay_program import delay_tables, looked_up
 from symdyn.codegen.drivers import adaptive_driver, common_driver, driver_text, method_functions, plain_driver
@@ -96,9 +96,6 @@ class AdaptiveFamily(Family):
             return Made((rhs, *ends), {"factors": 0, "rates": 0, **found})
         made = eliminated(system, build, drift, () if lagged is None else lagged.values)
         return replace(made, programs=(rhs, *made.programs, *ends), facts={**made.facts, **found})
-
-    def random(self, system: System) -> bool:
-        return bool(system.shuffled)
 
     def rows(self, system: System, scheme: Any) -> int:
         return (4 + len(scheme.dense)) * len(system.states)
@@ -196,7 +193,6 @@ class AdaptiveFamily(Family):
     def device(self, system: System, scheme: Any, made: Made) -> Device:
         if system.algebraic:
             raise CompileError("target='cuda' follows no algebraic equations of rates of change; use target='cpu'")
-        refuse_on_cards(system)
         written = written_out(system)[0]
         return adaptive_device(written, scheme, made, looked_up(written, slopes=scheme.implicit) if system.delays else None)
 

@@ -21,9 +21,9 @@ from numba import njit
 
 from symdyn_kernels.arguments.jump import TablePlaces
 from symdyn_kernels.options import INLINE, INNER
-from symdyn_kernels.shared.sums import above, descend, half_width
+from symdyn_kernels.shared.sums import above, descend, half_width, judge
 from symdyn_kernels.simd import WIDTH, call, ld, st
-from symdyn_kernels.status import ABOVE_BOUND, NEGATIVE, NOT_FINITE, SUCCESS
+from symdyn_kernels.status import ABOVE_BOUND, SUCCESS
 
 __all__ = [
     "ENTRIES",
@@ -32,7 +32,6 @@ __all__ = [
     "begin",
     "bounded",
     "follow",
-    "judge",
     "look_up",
     "look_up_one",
     "mend",
@@ -97,14 +96,6 @@ class Sums(NamedTuple):
     tree: np.ndarray
     leaves: int
     nodes: np.ndarray
-
-
-@njit(**INNER)
-def judge(x):
-    """The status of a propensity, or of a sum of them."""
-    if 0.0 <= x < np.inf:
-        return SUCCESS
-    return NEGATIVE if x < 0.0 else NOT_FINITE
 
 
 @njit(**INLINE)

@@ -166,6 +166,14 @@ def test_a_propensity_above_its_bound_ends_in_a_status(monkeypatch, text, since)
     assert np.isnan(found.X[:, 2]).all()
 
 
+def test_a_reaction_of_rate_zero_never_happens():
+    """Beside births of the rate 20 that are completed after 1; nothing else reads its reactant."""
+    net = sd.ReactionNetwork.from_text("0 -> X, 20 delay 1; B -> 0, 0; X(0) = 0; B(0) = 7")
+    run = sd.simulate(net, [0, 1, 5], trajectories=50, seed=1, **QUICK)
+    assert (run.B == 7).all()
+    assert abs(float(run.X[:, 2].mean()) - 80) < 4 * math.sqrt(80 / 50)
+
+
 # ---- the language ------------------------------------------------------------------------------
 
 

@@ -297,9 +297,6 @@ def test_methods_that_follow_no_events_say_so():
     neuron = sd.ODESystem({v: I - v}, {I: 1.5}, initial={v: 0}, events=sd.Event(v >= 1, {v: 0}))
     with pytest.raises(sd.CompileError, match="inline"):
         sd.simulate(neuron, [0, 1], layout=sd.Layout(inline=True))
-    network = sd.ReactionNetwork.from_text("X -> 0, k; when t >= 1 delay 1, X = 5", initial={"X": 3}, parameters={"k": 1})
-    with pytest.raises(sd.CompileError, match="target='cuda' follows no delays and priorities"):
-        sd.compile(network, target="cuda")
     with pytest.raises(sd.CompileError, match="depend on states, inputs or time"):
         sd.compile(sd.ODESystem({A: -A}, events=sd.dose(A, 1, start=A)))
     with pytest.raises(sd.CompileError, match="cannot be located"):

@@ -19,7 +19,7 @@ from symdyn.codegen.steps import StepFormulas
 from symdyn.methods.runge_kutta import ExplicitRungeKutta, Rosenbrock
 from symdyn.system import System
 
-__all__ = ["adaptive_device"]
+__all__ = ["MOST_STEPS", "adaptive_device"]
 
 #: Parameters up to which a thread keeps its own; more are read from the card's memory where they are used.
 PARAMETERS = 24

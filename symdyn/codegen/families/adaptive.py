@@ -191,8 +191,6 @@ class AdaptiveFamily(Family):
         return isinstance(scheme, (ExplicitRungeKutta, Rosenbrock))
 
     def device(self, system: System, scheme: Any, made: Made) -> Device:
-        if system.algebraic:
-            raise CompileError("target='cuda' follows no algebraic equations of rates of change; use target='cpu'")
         written = written_out(system)[0]
         return adaptive_device(written, scheme, made, looked_up(written, slopes=scheme.implicit) if system.delays else None)
 
@@ -201,7 +199,7 @@ class AdaptiveFamily(Family):
         return batch.parameters, -holds_at_start(batch, facts).astype(np.int64)
 
     def device_stops(self, system: System, batch: Batch, facts: Mapping[str, Any]) -> np.ndarray:
-        if facts.get("events") is None and facts.get("delays") is None:
+        if facts.get("events") is None and facts.get("delays") is None and not system.algebraic:
             return batch.stops
         return card_stops(system, facts["events"], batch)
 

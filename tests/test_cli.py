@@ -238,6 +238,21 @@ def test_interrupt_is_130_and_keeps_what_was_done(here, monkeypatch, interruptib
     assert not Path("other.nc").exists()
 
 
+def test_a_run_file_is_written_run_and_taken_from_results(here):
+    done = run("simulate", "decay.txt", "--times", "0:2:5", "--out", "run.nc", "--record", "run.toml")
+    assert done.exit_code == 0, done.output
+    first = read_dataset(Path("run.nc"))
+    assert run("run", "run.toml", "--out", "again.nc", "--threads", "1").exit_code == 0
+    assert read_dataset(Path("again.nc")).drop_attrs().identical(first.drop_attrs())
+    assert run("replay", "run.nc", "--record", "second.toml", "--quiet").exit_code == 0
+    assert Path("second.toml").read_text() == Path("run.toml").read_text()
+    Path("run.toml").write_text(Path("run.toml").read_text().replace("times", "tims"))
+    done = run("run", "run.toml")
+    assert done.exit_code == 3
+    assert "Did you mean 'times'" in done.output
+    assert run("simulate", "decay.txt", "--times", "0:2:5", "--record", "run.json").exit_code == 2
+
+
 def test_a_run_is_replayed_and_a_difference_is_4(here):
     assert run("simulate", "decay.txt", "--times", "0:1:3", "--set", "a=1,2", "--out", "run.nc").exit_code == 0
     done = run("replay", "run.nc", "--out", "again.json", "--threads", "1")

@@ -13,7 +13,7 @@ from symdyn.cli.ending import EPILOG, ExitCode, fail
 from symdyn.cli.exploring import explore
 from symdyn.cli.inferring import fit, recover
 from symdyn.cli.model_files import check, convert, new
-from symdyn.cli.simulating import replay, simulate, store
+from symdyn.cli.simulating import replay, run, simulate, store
 from symdyn.cli.upkeep import cache_clear, cache_info, cache_warm, doctor, info
 from symdyn.version import __version__
 
@@ -30,7 +30,8 @@ COMMANDS = {
         "symdyn simulate model.txt --times 0:20:101 --set a=0.4:0.6:5 --trajectories 100 --seed 1 --out run.nc",
     ),
     explore: ("symdyn explore model.txt", "symdyn explore model.txt --stop 100 --set k=2 --no-browser"),
-    replay: ("symdyn replay run.nc",),
+    run: ("symdyn run run.toml --out run.nc",),
+    replay: ("symdyn replay run.nc", "symdyn replay run.nc --record run.toml"),
     store: ("symdyn store results.zarr",),
     fit: ("symdyn fit model.txt data.csv", "symdyn fit model.txt data.csv --free a --noise lognormal --out fitted/"),
     recover: (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -24,7 +24,10 @@ from symdyn.cli.options import (
 )  # fmt: skip
 from symdyn.errors import DeclarationError
 
-__all__ = ["replay", "simulate", "store"]
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["replay", "run", "simulate", "store"]
 
 
 @reported
@@ -75,18 +78,17 @@ def simulate(
     tls_ca_file: Annotated[str | None, typer.Option(help="Certificate of the authority, for tls://.")] = None,
     tls_cert: Annotated[str | None, typer.Option(help="Certificate of this client.")] = None,
     tls_key: Annotated[str | None, typer.Option(help="Key of this client.")] = None,
+    record: Annotated[Path | None, typer.Option(help="Run file to write, .toml, which 'symdyn run' runs again.")] = None,
     quiet: Quiet = False,
 ) -> None:
     """Simulate a model, or a sweep of it, and write the trajectories."""
-    from symdyn_kernels.status import INTERRUPTED
-
     from symdyn.codegen.kernel import with_options
     from symdyn.io.arguments import parse_assignments, parse_range, parse_starts
-    from symdyn.io.datasets import check_format, write_csv, write_dataset
+    from symdyn.io.datasets import check_format
     from symdyn.io.models import read_model
     from symdyn.io.tables import read_times
     from symdyn.simulation.cluster import connect
-    from symdyn.simulation.run import simulate as run
+    from symdyn.simulation.run import simulate as run_once
     from symdyn.simulation.settings import Layout, Store
 
     if (times is None) == (times_file is None):
@@ -98,11 +100,12 @@ def simulate(
         argument(check_format, out, "--out")
         if store is not None and out.resolve() == store.resolve():
             raise typer.BadParameter("this is the store, which holds the results already", param_hint="--out")
+    _record_to(record)
     if scheduler is None and (tls_ca_file or tls_cert or tls_key):
         raise typer.BadParameter("the files are for a scheduler, --scheduler tls://host:8786", param_hint="--tls-ca-file")
     quieten(quiet)
     system = read_model(model, kind, **kind_options(interpretation, volume, combinatoric))
-    data = run(
+    data = run_once(
         system,
         at,
         initial=start,
@@ -124,12 +127,69 @@ def simulate(
     )
     if out is None and store is not None:
         note(_state(store), quiet)
-    elif out is None:
+    else:
+        _put(data, out, quiet)
+    _record(data, record, quiet)
+    _end(data)
+
+
+@reported
+def run(
+    file: Annotated[Path, typer.Argument(help="A run file, .toml.", show_default=False)],
+    out: Annotated[
+        Path | None, typer.Option(help="File to write: .nc, .csv or .json. CSV to standard output unless given.")
+    ] = None,
+    on_failure: Annotated[
+        OnFailure, typer.Option(help="raise: write nothing; nan: write NaN from each failure on.")
+    ] = OnFailure.RAISE,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads; as many as processors unless given.")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Run a simulation that a run file holds: model, values, times, method, seed."""
+    from symdyn.io.datasets import check_format
+    from symdyn.io.run_files import RunFile
+
+    if out is not None:
+        argument(check_format, out, "--out")
+    quieten(quiet)
+    data = RunFile.read(file).simulate(threads=threads, progress=not quiet, on_failure=str(on_failure))
+    _put(data, out, quiet)
+    _end(data)
+
+
+def _put(data: xr.Dataset, out: Path | None, quiet: bool) -> None:
+    """Write results to a file, or as CSV to standard output."""
+    from symdyn.io.datasets import write_csv, write_dataset
+
+    if out is None:
         write_csv(data, sys.stdout)
         sys.stdout.flush()
     else:
         write_dataset(data, out)
         note(f"wrote {out}: {', '.join(f'{size} {dim}' for dim, size in data.sizes.items())}", quiet)
+
+
+def _record_to(record: Path | None) -> None:
+    """Refuse a name that no run file has, before anything is computed."""
+    if record is not None:
+        from symdyn.io.run_files import check_toml
+
+        argument(check_toml, record, "--record")
+
+
+def _record(data: xr.Dataset, record: Path | None, quiet: bool) -> None:
+    """Write the run file of results."""
+    if record is not None:
+        from symdyn.io.run_files import RunFile
+
+        RunFile.of(data).write(record)
+        note(f"wrote {record}", quiet)
+
+
+def _end(data: xr.Dataset) -> None:
+    """End with the status that failures ask for."""
+    from symdyn_kernels.status import INTERRUPTED
+
     status = data["status"].values
     if (status == INTERRUPTED).any():
         fail("interrupted; what was done before is in the results", ExitCode.INTERRUPTED)
@@ -152,20 +212,23 @@ def _state(path: Path) -> str:
 def replay(
     file: Annotated[Path, typer.Argument(help="A .nc or .json file of simulate, or a store.", show_default=False)],
     out: Annotated[Path | None, typer.Option(help="File of the new results: .nc, .csv or .json.")] = None,
+    record: Annotated[Path | None, typer.Option(help="Run file of it to write, .toml, which 'symdyn run' runs.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads; as many as processors unless given.")] = None,
     quiet: Quiet = False,
 ) -> None:
     """Repeat a simulation from what its file records, and say whether the bits are the same."""
     from symdyn.io.datasets import check_format, write_dataset
-    from symdyn.io.replay import replay as run
+    from symdyn.io.replay import replay as repeat
 
     if out is not None:
         argument(check_format, out, "--out")
+    _record_to(record)
     quieten(quiet)
-    found = run(file, threads=threads, progress=not quiet)
+    found = repeat(file, threads=threads, progress=not quiet)
     typer.echo(found)
     if out is not None:
         write_dataset(found.data, out)
+    _record(found.data, record, quiet)
     if not found.same:
         raise SystemExit(int(ExitCode.FAILURE))
 

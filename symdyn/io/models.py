@@ -14,7 +14,7 @@ from symdyn.parsing import MAX_TEXT, ModelText, parse_model
 from symdyn.reaction_text import has_reactions
 from symdyn.system import System
 
-__all__ = ["NETWORK_FILES", "PETAB_FILES", "WRITERS", "check_ending", "read_model", "write_model"]
+__all__ = ["NETWORK_FILES", "PETAB_FILES", "WRITERS", "check_ending", "read_model", "read_model_text", "write_model"]
 
 #: Endings of PEtab problems.
 PETAB_FILES = frozenset({".yaml", ".yml"})
@@ -100,16 +100,44 @@ def read_model(path: str | Path, kind: str | None = None, **options: Any) -> Sys
         return reader(path, **options, **({"as_": "ode"} if kind == "ode" else {}))
     text = read_text(path)
     try:
-        characters = options.get("characters", MAX_TEXT)
-        found = kind or ("jump" if has_reactions(text, characters) else _kind(parse_model(text, characters)))
-        kinds = text_kinds()
-        if found not in kinds:
-            raise DeclarationError(f"kind is {kind!r}; expected one of {', '.join(kinds)}")
-        return kinds[found].from_text(text, **options)
+        return read_model_text(text, kind, **options)
     except ParseError as error:
         raise ParseError(f"{path}: {error.reason}", text, error.position) from None
     except DeclarationError as error:
         raise DeclarationError(f"{path}: {error}") from None
+
+
+def read_model_text(text: str, kind: str | None = None, **options: Any) -> System:
+    """The model that a text holds.
+
+    Parameters
+    ----------
+    text : str
+    kind : {'ode', 'sde', 'map', 'jump'}, optional
+        As of `read_model`.
+    **options
+        For the class of that kind.
+
+    Returns
+    -------
+    System
+
+    Raises
+    ------
+    ParseError, DeclarationError
+        If the text is no model of that kind.
+
+    Examples
+    --------
+    >>> print(read_model_text("x[t+1] = a*x*(1 - x)"))
+    x[t+1] = a*x*(1 - x)
+    """
+    characters = options.get("characters", MAX_TEXT)
+    found = kind or ("jump" if has_reactions(text, characters) else _kind(parse_model(text, characters)))
+    kinds = text_kinds()
+    if found not in kinds:
+        raise DeclarationError(f"kind is {kind!r}; expected one of {', '.join(kinds)}")
+    return kinds[found].from_text(text, **options)
 
 
 def _kind(model: ModelText) -> str:

@@ -34,7 +34,8 @@ base = "0 -> X, 20; X -> 0, 1; X(0) = 5; Y(0) = 0; "
 both("delay", base + "when X > 22 delay 0.3, X = floor(X/2), Y = Y + 1", times)
 both("from", base + "when X > 22 delay 0.3 from_trigger true, Y = X", times)
 both("loose", base + "when X > 22 delay 0.3 persistent false, Y = Y + 1", times)
-both("order", base + "when X > 22 priority 1, Y = 10*Y + 1; when X > 22 priority X, Y = 2*Y; when X > 22 priority 5, X = 2", times)
+rivals = "when X > 22 priority 1, Y = 10*Y + 1; when X > 22 priority X, Y = 2*Y; when X > 22 priority 5, X = 2"
+both("order", base + rivals, times)
 both("begins", base + "when X > 2 initial false priority 1, Y = Y + 1, X = 0", times)
 turn = "when t >= 2 priority 1 shuffled true, Y = 10*Y + "
 both("shuffled", base + "; ".join(f"{turn}{i}" for i in (1, 2, 3)), [0, 3], trajectories=40)
@@ -47,7 +48,8 @@ both("halves", base + "when X > 22 delay 0.3, X = X/2 + 1/4", times)
 both("passage", base + "when X > 15 delay 0.2, Y = Y + 1", times, until="Y > 1")
 for kind in ("hold", "linear"):
     u = sd.Path("u", [0, 1.5, 3, 6, 10], [2, 8, 1, 4, 3], kind=kind)
-    events = [sd.dose(X, 7, start=2, every=1)] + [sd.Event(u > 3.5, {Y: Y + 1}), sd.Event(X > u, {Y: Y + 10})] * (kind == "hold")
+    looks = [sd.Event(u > 3.5, {Y: Y + 1}), sd.Event(X > u, {Y: Y + 10})]
+    events = [sd.dose(X, 7, start=2, every=1), *(looks if kind == "hold" else [])]
     net = sd.ReactionNetwork([({}, {X: 1}, u), ({X: 1}, {}, g)], {g: 0.8}, initial={X: 0, Y: 0}, species=[X, Y], events=events)
     both(kind, net, times, until=(u > 3.7) & (X > 40) if kind == "hold" else None)
 try:
@@ -98,7 +100,8 @@ def test_laws_and_endings_on_a_card(simulated):
 
 def test_the_code_of_a_card_compiles_with_all_that_waits():
     net = sd.ReactionNetwork.from_text(
-        "0 => X, 20*(1 + cos(t)) delay 0.5; X -> geometric(3) Y, 1 delay 1 consuming false; Y + Y -> 0, 0.1; X(0) = 5; Y(0) = 0; "
+        "0 => X, 20*(1 + cos(t)) delay 0.5; X -> geometric(3) Y, 1 delay 1 consuming false; Y + Y -> 0, 0.1; X(0) = 5; "
+        "Y(0) = 0; "
         "when X > 12 delay 0.3 priority 1 persistent false, X = 3; when Y > 10 from_trigger true shuffled true, Y = 0; "
         "at 1 every 2, X = X + 1"
     )

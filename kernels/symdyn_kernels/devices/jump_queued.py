@@ -12,6 +12,7 @@ from symdyn_kernels.constants.windows import MOST_REFUSED, PER_REFUSED, SHORTEST
 from symdyn_kernels.devices._eventful import EVENTS, INITIAL, KEPT, LOOSE, PRIORITIZED, ROOM, WAITING
 from symdyn_kernels.devices._prelude import cuda, i64, math, real64
 from symdyn_kernels.devices._queued import (
+    BOXES,
     BURSTS,
     CHECKED,
     COEFFICIENTS,
@@ -39,7 +40,6 @@ from symdyn_kernels.devices._queued import (
     OWN,
     OWN_ROOM,
     PENDING,
-    BOXES,
     REACTIONS,
     RESULTS,
     SOONEST,

@@ -11,6 +11,7 @@ from symdyn_kernels.constants.stepping import SLACK
 from symdyn_kernels.devices._eventful import INITIAL, KEPT, PRIORITIZED, WAITING
 from symdyn_kernels.devices._eventful_step import (
     CHANGING,
+    COUNTS,
     EVENTS,
     LOOKED,
     ROOM,
@@ -43,7 +44,7 @@ from symdyn_kernels.devices.outputs import void
 from symdyn_kernels.devices.rows import EVALUATIONS, STATUS, STEPS
 from symdyn_kernels.devices.stepping_draws import increments, record, watched
 from symdyn_kernels.shared.streams import open_stream
-from symdyn_kernels.status import BAD_DELAY, ENDLESS_EVENTS, NOT_FINITE, SUCCESS, TOO_MANY_EVENTS
+from symdyn_kernels.status import BAD_DELAY, ENDLESS_EVENTS, NEGATIVE, NOT_FINITE, SUCCESS, TOO_MANY_EVENTS
 
 
 def settle(t, y, p, held, level):
@@ -106,10 +107,15 @@ def happen(t, i, k, passed, count, due, y, p, times, stops, values, held, level,
                 if acted > MOST_AT_ONCE:
                     status = ENDLESS_EVENTS
     if acted > 0:
+        if COUNTS:
+            for k in range(SPECIES):
+                status = NEGATIVE if status == SUCCESS and y[k] < 0.0 else status
         for q in range(due - 1, -1, -1):
             if times[q] < t:
                 break
             record(y, i, q, values)
+            if COUNTS and status == NEGATIVE:
+                void(i, q, SPECIES, values)
     for e in range(EVENTS):
         level[e] = real(0)
     return y, passed, count, acted, status

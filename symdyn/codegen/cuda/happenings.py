@@ -197,7 +197,8 @@ def _waiting_options(system: System) -> dict[str, Any]:
     listed: dict[str, list[Any]] = {
         "FIRST": rows["first"][:-1], "SIZES": [len(e.assignments) for e in events], "DELAYS": rows["delays"],
         "PRIORITIES": rows["priorities"], "FROM_TRIGGER": [e.from_trigger for e in events],
-        "INITIAL": [e.initial for e in events], "SHUFFLED": [e.shuffled for e in events], "LOOSE": [not e.persistent and k not in known for k, e in enumerate(events)],
+        "INITIAL": [e.initial for e in events], "SHUFFLED": [e.shuffled for e in events],
+        "LOOSE": [not e.persistent and k not in known for k, e in enumerate(events)],
     }  # fmt: skip
     rest = {"FIRST": 0, "SIZES": 1, "DELAYS": -1, "PRIORITIES": -1, "INITIAL": True}
     return {

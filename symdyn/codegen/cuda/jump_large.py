@@ -30,7 +30,7 @@ NEVER = "def start(lane, y, p):\n    return (0.0,)"
 
 
 def large_on_card(network: ReactionNetwork, until: sp.Basic | None) -> bool:
-    """Whether the kernel of a large network is that of tables: for mass action in which nothing waits, and for many reactions."""
+    """Whether the kernel of a large network is that of tables: where nothing waits in mass action, and for many reactions."""
     if len(network.reactions) > MOST_QUEUED:
         return True
     waits = network.events or network.inputs or network.delayed_reactions or network.time_dependent
@@ -52,8 +52,8 @@ def large_jump_device(network: ReactionNetwork, made: Made) -> Device:
     some = f"of networks of more than {MOST_QUEUED} reactions"
     if others := [e for e in network.events if not (isinstance(e.trigger, Schedule) and e.plain)]:
         raise CompileError(
-            f"target='cuda' follows events {some} at known times alone, without delays and priorities, unlike ({others[0]}): use "
-            "target='cpu'"
+            f"target='cuda' follows events {some} at known times alone, without delays and priorities, unlike ({others[0]}): "
+            "use target='cpu'"
         )
     if network.inputs or network.delayed_reactions:
         what = "inputs" if network.inputs else "delayed reactions"
@@ -62,8 +62,8 @@ def large_jump_device(network: ReactionNetwork, made: Made) -> Device:
         )
     if stops and _reads_time(Program.from_json(facts["start"])):
         raise CompileError(
-            f"target='cuda' stops networks of more than {MOST_QUEUED} reactions at conditions on their states alone, without {network.time}: "
-            "use target='cpu'"
+            f"target='cuda' stops networks of more than {MOST_QUEUED} reactions at conditions on their states alone, "
+            f"without {network.time}: use target='cpu'"
         )
     rows = Program.from_json(facts["setup"]).labels[: facts["rows"]]
     place = {s: k for k, s in enumerate(network.states)}
@@ -76,8 +76,8 @@ def large_jump_device(network: ReactionNetwork, made: Made) -> Device:
         data = mass_action(reaction, found, place)
         if data is None:
             raise CompileError(
-                f"target='cuda' follows networks of more than {MOST_QUEUED} reactions by mass action at constant rates alone, which {reaction} "
-                "is not: use target='cpu'"
+                f"target='cuda' follows networks of more than {MOST_QUEUED} reactions by mass action at constant rates alone, "
+                f"which {reaction} is not: use target='cpu'"
             )
         coefficient = data.coefficient
         number = coefficient.is_number

@@ -152,7 +152,8 @@ class LeapingFamily(Family):
     def device(self, system: System, scheme: Any, made: Made) -> Device:
         if system.events or system.inputs:
             raise CompileError(
-                "target='cuda' follows no events and inputs of networks by leaps; use target='cpu', or, of events, method='ssa'"
+                "target='cuda' follows no events and inputs of networks by leaps; use target='cpu', or method='ssa' or "
+                "'langevin'"
             )
         return leaping_device(system, without_tables(made, system, _drift(system)))  # type: ignore[arg-type]
 

@@ -132,16 +132,18 @@ class SteppingFamily(Family):
         sizes = {"noises": made.facts["noises"], "with_dz": made.facts["with_dz"]}
         if not (system.events or system.inputs):
             return stepping_device(system, made.programs[0], **sizes)
-        if system.propensities is not None:
-            raise CompileError(f"target='cuda' follows no events and inputs of networks by {scheme.name!r}; use target='cpu'")
-        if not (system.noises or system.whole_steps) and any(c is not None for c in sampled_conditions(written_out(system)[0])):
+        if not (made.facts["noises"] or system.whole_steps) and any(
+            c is not None for c in sampled_conditions(written_out(system)[0])
+        ):
             raise CompileError(
                 f"target='cuda' locates no conditions of events in steps of one length, as of {scheme.name!r}; take an "
                 "adaptive method such as 'tsit5', or target='cpu'"
             )
         written, start = written_out(system)[0], made.facts["start"]
         programs = (*made.programs, *(() if start is None else (Program.from_json(start),)))
-        return eventful_stepping_device(written, programs, unit=system.whole_steps, **sizes)
+        return eventful_stepping_device(
+            written, programs, unit=system.whole_steps, counts=system.propensities is not None, **sizes
+        )
 
     def device_stops(self, system: System, batch: Batch, facts: Mapping[str, Any]) -> np.ndarray:
         return batch.stops if facts.get("events") is None else card_stops(system, facts["events"], batch)

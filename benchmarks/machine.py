@@ -18,7 +18,7 @@ __all__ = ["Watch", "facts", "versions"]
 PACKAGES = (
     "symdyn-modeling", "numpy", "scipy", "sympy", "numba", "llvmlite", "jax", "diffrax", "numbalsoda", "heyoka", "gillespy2",
     "rebop", "bioscrape", "libroadrunner", "copasi-basico", "matpopmod", "py-pde", "pysindy", "dysts", "pyoperon",
-    "distributed", "zarr", "numba-cuda", "cuda-core", "crn-jax",
+    "reservoirpy", "distributed", "zarr", "numba-cuda", "cuda-core", "crn-jax",
 )  # fmt: skip
 #: Features of processors that decide about speed.
 FEATURES = ("avx", "avx2", "fma", "avx512f", "avx512dq", "neon", "sve")

@@ -15,8 +15,8 @@ import sympy as sp
 import symdyn as sd
 from benchmarks.discovery import (
     calibration,
+    forecasting,
     goals,
-    more_data,
     noisy_flows,
     odebench,
     odebench_rows,
@@ -358,14 +358,26 @@ def test_rows_of_odebench_are_kept_and_a_line_that_was_cut_off_is_not(tmp_path):
     assert len(list(odebench_rows.missing(again, 2, 0))) == total - 1
 
 
-def test_valid_times_and_whether_they_fall():
-    truth = np.zeros((5, 2))
-    run = np.array([[0.0, 0.0], [0.2, 0.1], [0.3, 0.5], [0.0, 0.0], [np.nan, 0.0]])
-    assert more_data.valid_time(truth, run, spread=1.0, each=0.5) == 1.0  # the third is 0.58 away
-    assert more_data.valid_time(truth, run, spread=10.0, each=0.5) == 2.0  # the fifth is nowhere
-    assert more_data.valid_time(truth[:4], run[:4], spread=10.0, each=0.5) == 2.0  # all are near
-    frame = pd.DataFrame({"flow": ["a"] * 3 + ["b"] * 3, "points": [100, 1000, 10000] * 2, "valid": [1.0, 2, 2, 5, 5, 4]})
-    assert more_data.monotone(frame)["monotone"].to_dict() == {"a": True, "b": False}
+def test_rows_of_forecasts_make_tables_and_a_study(tmp_path):
+    valid = {"a": [1.0, 2, 2], "b": [5.0, 5, 4]}
+    rows = [
+        {"flow": flow, "forecaster": name, "points": n, "noise": 0.01, "valid": v, "smape": 1.0, "seconds": 2.0, "note": "",
+         "exponent": 0.5, "dimension": 2.1, "period": 2.0}
+        for flow, each in valid.items() for n, v in zip((100, 1000, 10000), each, strict=True) for name in ("recover", "linear")
+    ]  # fmt: skip
+    frame = pd.DataFrame([*rows, {**rows[0], "flow": "c"}])
+    assert forecasting.monotone(frame)["monotone"].to_dict() == {(0.01, "a"): True, (0.01, "b"): False}
+    found = forecasting.study(frame, 0.01)
+    assert found.flow.values.tolist() == ["a", "b"]  # of the third not all is there
+    assert float(found.valid_time.sel(flow="b", forecaster="recover", points=10000).squeeze()) == 4.0
+    assert "more points never make equations worse on 1 of 2 flows" in forecasting.text(frame, 0.0)
+
+
+def test_peers_foretell_a_flow_from_the_same_points():
+    pytest.importorskip("pysindy")
+    found = forecasting.row("sprott_n", "PySINDy", 300, 0.0)
+    assert found["note"] == ""
+    assert found["valid"] > 2
 
 
 def test_noisy_flows_are_judged_by_the_terms_of_lorenz():

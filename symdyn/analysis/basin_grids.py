@@ -11,12 +11,11 @@ import xarray as xr
 from symdyn.analysis.cycles import limit_cycle
 from symdyn.analysis.ensembles import run_rows
 from symdyn.analysis.field import Field
-from symdyn.analysis.lyapunov import check_whole
 from symdyn.analysis.portraits import read_region
 from symdyn.analysis.search import newton
 from symdyn.declaration import lookup
 from symdyn.errors import DeclarationError, SimulationError
-from symdyn.methods.options import check_positive
+from symdyn.methods.options import check_positive, check_whole
 from symdyn.simulation.dataset import attributes, listed_values
 from symdyn.simulation.sweeps import make_design
 from symdyn.system import System
@@ -93,7 +92,7 @@ def basins(
     if not isinstance(system, System) or (why := system.unmet(["drift"])) is not None:
         raise DeclarationError(f"basins: {why if isinstance(system, System) else 'expected an ODESystem'}")
     rates = Field(system)
-    check_whole("resolution", resolution, 2)
+    check_whole(2, resolution=resolution)
     check_positive(duration=duration)
     if not isinstance(region, Mapping) or len(region) not in (1, 2):
         raise DeclarationError("basins: the region has ranges of one state or two")

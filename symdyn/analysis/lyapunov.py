@@ -11,11 +11,12 @@ import xarray as xr
 from symdyn.analysis.flow_exponents import default_interval, flow_growth
 from symdyn.analysis.tangents import follow, growth, tangent_map
 from symdyn.errors import DeclarationError
+from symdyn.methods.options import check_whole
 from symdyn.simulation.dataset import STATUS_CODES, attributes
 from symdyn.simulation.sweeps import Design, make_design
 from symdyn.system import System
 
-__all__ = ["check_whole", "lyapunov_exponents", "sweep_dataset"]
+__all__ = ["lyapunov_exponents", "sweep_dataset"]
 
 
 def lyapunov_exponents(
@@ -101,8 +102,7 @@ def lyapunov_exponents(
     if interval is not None:
         raise DeclarationError("interval= belongs to flows; the steps of a map are its own")
     extended = tangent_map(system, count)
-    for name, value in (("steps", steps), ("batches", batches), ("burn_in", burn_in)):
-        check_whole(name, value, 2 if name == "batches" else 0 if name == "burn_in" else 1)
+    _check_counts(steps, batches, burn_in)
     idle = {s: 0.0 for i, s in enumerate(system.states) if i not in extended.kept and s not in system.initial}
     design = make_design(system, {**idle, **(initial or {})} if idle else initial, parameters, None)
     length = -(-steps // batches)
@@ -133,8 +133,8 @@ def _of_flow(
             "seed= and target= belong to maps; the exponents of a flow are computed here and without random numbers"
         )
     n = len(system.states)
-    for name, value in (("steps", steps), ("batches", batches), ("burn_in", burn_in), ("count", count or n)):
-        check_whole(name, value, 2 if name == "batches" else 0 if name == "burn_in" else 1)
+    _check_counts(steps, batches, burn_in)
+    check_whole(count=count or n)
     kept = n if count is None else count
     if kept > n:
         raise DeclarationError(f"count is {kept}; the system has {n} states")
@@ -155,15 +155,10 @@ def _of_flow(
     return sweep_dataset(system, design, columns, {"exponent": np.arange(1, kept + 1)}, facts)
 
 
-def check_whole(name: str, value: Any, least: int) -> None:
-    """Refuse what is no whole number from `least` on.
-
-    Raises
-    ------
-    DeclarationError
-    """
-    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
-        raise DeclarationError(f"{name} is {value!r}; expected a whole number from {least}")
+def _check_counts(steps: int, batches: int, burn_in: int) -> None:
+    check_whole(steps=steps)
+    check_whole(2, batches=batches)
+    check_whole(0, burn_in=burn_in)
 
 
 def _kaplan_yorke(exponents: np.ndarray, complete: bool) -> np.ndarray:

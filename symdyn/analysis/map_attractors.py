@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from symdyn.analysis.lyapunov import check_whole, sweep_dataset
+from symdyn.analysis.lyapunov import sweep_dataset
 from symdyn.analysis.tangents import follow, growth, tangent_map
 from symdyn.declaration import lookup
 from symdyn.errors import DeclarationError
+from symdyn.methods.options import check_whole
 from symdyn.simulation.dataset import STATUS_CODES
 from symdyn.simulation.sweeps import make_design
 from symdyn.system import System
@@ -101,8 +102,8 @@ def bifurcation_diagram(
     others = {lookup(k, system.parameters, "parameter"): v for k, v in (parameters or {}).items()}
     if symbol in others:
         raise DeclarationError(f"the parameter {symbol} is among parameters too; give its values once")
-    for name, value, least in (("steps", steps, 1), ("burn_in", burn_in, 0), ("max_period", max_period, 1)):
-        check_whole(name, value, least)
+    check_whole(steps=steps, max_period=max_period)
+    check_whole(0, burn_in=burn_in)
     length = -(-steps // BATCHES)
     if not max_period < samples <= BATCHES * length:
         raise DeclarationError(f"samples is {samples}; expected more than max_period={max_period}, and at most steps={steps}")

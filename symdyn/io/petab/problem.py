@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,11 +17,12 @@ from symdyn.errors import DeclarationError
 from symdyn.inference.fit_request import Proposal
 from symdyn.inference.fit_symbols import FitRequest
 from symdyn.io._sbml_reader import read
-from symdyn.io.petab.contents import PetabObservable, PetabParameter, Statements, read_statements
+from symdyn.io.petab.contents import PetabParameter, Statements, read_statements
 from symdyn.io.petab.courses import Accuracy, Courses
 from symdyn.io.petab.distributions import log_density, residuals, scaled, unscaled
 from symdyn.io.petab.fitting import petab_proposal
 from symdyn.io.petab.formulas import read_formula, read_number
+from symdyn.io.petab.measured import read_formulas
 from symdyn.io.petab.model import PetabModel
 from symdyn.io.petab.tables import read_files
 from symdyn.io.plain_text import read_text
@@ -91,26 +91,6 @@ def read_petab(path: str | Path) -> PetabProblem:
         raise DeclarationError(f"{files.path}: {error}") from None
 
 
-@dataclass(frozen=True)
-class _Formula:
-    """An observable and its noise as expressions of states, parameters, time and placeholders, and where it is measured."""
-
-    observable: PetabObservable
-    value: sp.Expr
-    noise: sp.Expr
-    rows: np.ndarray
-    overrides: dict[sp.Symbol, _Override]
-
-
-@dataclass(frozen=True)
-class _Override:
-    """What stands for a placeholder: numbers (n,), and the places of those that are formulas instead, -1 elsewhere."""
-
-    numbers: np.ndarray
-    places: np.ndarray
-    formulas: list[sp.Expr]
-
-
 class PetabProblem:
     """A model with measurements, experiments and parameters; `read_petab` makes one.
 
@@ -143,7 +123,7 @@ class PetabProblem:
         self._refuse()
         changes = self._changes()
         self._courses = Courses(model, changes, statements.version)
-        self._formulas = self._read_formulas()
+        self._formulas = read_formulas(statements, self._names)
         self._refuse_idle(changes)
 
     def _refuse(self) -> None:
@@ -156,8 +136,7 @@ class PetabProblem:
     def _refuse_idle(self, changes: Mapping[tuple[str, int], Mapping[sp.Symbol, sp.Expr | None]]) -> None:
         """Refuse targets of conditions on which nothing depends, such as misspelt ones."""
         used = [e for period in changes.values() for e in period.values() if e is not None]
-        for f in self._formulas:
-            used += [f.value, f.noise, *(e for o in f.overrides.values() for e in o.formulas)]
+        used += [e for f in self._formulas for e in f.expressions]
         known = dag.free_symbols(used) | {*self._model.names.values()} | {sp.Symbol(p) for p in self._statements.parameters}
         if idle := [t for t in self._statements.targets if self._names[t] not in known]:
             raise DeclarationError(
@@ -236,36 +215,6 @@ class PetabProblem:
                 found[e.name, place] = changes
         return found
 
-    def _read_formulas(self) -> list[_Formula]:
-        declared = self._statements.observables
-        m = self._statements.measurements
-        holders = {p: sp.Symbol(p) for o in declared.values() for p in (*o.placeholders, *o.noise_placeholders)}
-        known = {**self._names, **holders, **{o: sp.Symbol(f"{o}/observable") for o in declared if o not in self._names}}
-        own = {o: sp.Symbol(f"{o}/observable") for o in declared}
-        formulas = {own[o.name]: read_formula(o.formula, known, f"the observable {o.name}") for o in declared.values()}
-        written = dag.written_out(formulas, "observable")
-        found = []
-        for o in declared.values():
-            rows = np.flatnonzero(m.observables == o.name)
-            if not len(rows):
-                continue
-            noise = dag.put_in(
-                read_formula(o.noise, {**known, o.name: own[o.name]}, f"the noise of {o.name}"), written, "noise"
-            )
-            overrides = {}
-            for names, cells in ((o.placeholders, m.overrides), (o.noise_placeholders, m.noise_overrides)):
-                for place, name in enumerate(names):
-                    where = f"an override of {name}"
-                    read = [read_formula(cells[r][place], self._names, where) for r in rows]
-                    different = list(dict.fromkeys(e for e in read if not e.is_number))
-                    overrides[holders[name]] = _Override(
-                        np.array([float(e) if e.is_number else np.nan for e in read]),
-                        np.array([-1 if e.is_number else different.index(e) for e in read]),
-                        different,
-                    )
-            found.append(_Formula(o, written[own[o.name]], noise, rows, overrides))
-        return found
-
     # ---- values -----------------------------------------------------------------------------------------
 
     def _points(self, parameters: Mapping[str, Any] | None) -> tuple[dict[str, np.ndarray], int, bool]:
@@ -300,23 +249,7 @@ class PetabProblem:
         found = self._courses.run(parts, values, count, how)
         simulation, sigma = np.full((2, count, len(m.values)), np.nan)
         for f in self._formulas:
-            of_row = np.full(len(m.values), -1)
-            of_row[f.rows] = np.arange(len(f.rows))
-            for rows, known in found:
-                here = np.flatnonzero(of_row[rows] >= 0)
-                if not len(here):
-                    continue
-                own = of_row[rows[here]]
-                table = {s: v if v.shape[1] == 1 else v[:, here] for s, v in known.items()}
-                for holder, o in f.overrides.items():
-                    column = np.broadcast_to(o.numbers[own], (count, len(own))).copy()
-                    places = o.places[own]
-                    for k in set(places.tolist()) - {-1}:
-                        value = model.value(o.formulas[k], table, f"an override of {holder}")
-                        column[:, places == k] = np.broadcast_to(value, column.shape)[:, places == k]
-                    table[holder] = column
-                for target, e in ((simulation, f.value), (sigma, f.noise)):
-                    target[:, rows[here]] = model.value(e, table, f"the observable {f.observable.name}")
+            f.put(found, model.value, simulation, sigma)
         return simulation, sigma, batch
 
     def simulate(

@@ -1,7 +1,7 @@
 """Named models of the literature, each a function that returns a `System` with default and initial values.
 
 Change values with ``with_parameters`` and ``with_initial``; the functions themselves take no arguments, but for the
-domain of fields.
+domain of fields.  `chaotic` holds chaotic flows by name.
 
 Examples
 --------
@@ -13,6 +13,7 @@ Examples
 from __future__ import annotations
 
 from symdyn.models.zoo.chaos import lorenz
+from symdyn.models.zoo.chaotic import chaotic
 from symdyn.models.zoo.fields import (
     advection_diffusion,
     burgers,
@@ -43,6 +44,7 @@ __all__ = [
     "burgers",
     "cahn_hilliard",
     "cascade",
+    "chaotic",
     "dimerisation",
     "fisher_kpp",
     "flour_beetle",

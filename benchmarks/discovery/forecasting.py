@@ -1,0 +1,173 @@
+"""Forecasts of chaotic flows, from 100, 1,000 and 10,000 points: methods of symdyn, PySINDy and reservoirpy on the same data.
+
+    python -m benchmarks.discovery.forecasting --rows out/forecasting.jsonl --out benchmarks/results
+
+The study is `symdyn.studies.forecast`, over the flows of `symdyn.models.zoo.chaotic`.  More data should never make equations
+worse.  A run that was killed goes on where it ended.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+import symdyn as sd
+from benchmarks.discovery import odebench_peers
+from benchmarks.discovery.rows import Rows, keep
+from benchmarks.machine import facts, versions
+from symdyn.models import zoo
+from symdyn.studies import Training, forecast, forecast_correlations, plot_forecasts
+
+__all__ = ["FLOWS", "KEY", "METHODS", "SETTINGS", "main", "monotone", "pysindy", "reservoirpy", "study"]
+
+FLOWS = tuple(zoo.chaotic)
+#: Points and noise, in the order in which they are run.
+SETTINGS = ((100, 0.0), (100, 0.01), (1_000, 0.0), (1_000, 0.01), (10_000, 0.0), (10_000, 0.01))
+STARTS, HORIZON = 6, 20.0
+KEY = ("flow", "forecaster", "points", "noise")
+#: Share of a valid time that counts as no fall.
+ENOUGH = 0.9
+
+Learnt = Callable[[np.ndarray, int], np.ndarray]
+
+
+def pysindy(training: Training) -> Learnt:
+    """Cubic polynomials by STLSQ on the rates of change of smoothing splines, the threshold by its own forecasts."""
+    states = training.system.states
+    law = odebench_peers.sindy(training.times, training.values, states, training.seed)
+    system, step = sd.ODESystem(dict(zip(states, law.sides, strict=True))), training.times[1]
+
+    def run(history: np.ndarray, count: int) -> np.ndarray:
+        initial = dict(zip(states, map(float, history[-1]), strict=True))
+        made = sd.simulate(system, step * np.arange(count + 1), initial=initial, rtol=1e-9, on_failure="nan", progress=False)
+        return np.stack([made[s.name].values[1:] for s in states], axis=1)
+
+    return run
+
+
+def reservoirpy(training: Training) -> Learnt:
+    """An echo state network of reservoirpy, of 300 units, the best of 18 settings by a forecast within the last fifth."""
+    from reservoirpy.nodes import Input, Reservoir, Ridge
+
+    mean, size = training.values.mean(axis=0), training.values.std(axis=0)
+    z = (training.values - mean) / size
+    early = len(z) - max(len(z) // 5, 2)
+
+    def trained(until: int, radius: float, leak: float, ridge: float):
+        source = Input()
+        units = Reservoir(300, sr=radius, lr=leak, input_scaling=0.5, input_connectivity=1.0, seed=training.seed)
+        model = [source, source >> units] >> Ridge(ridge=ridge)
+        return model.fit(z[: until - 1], z[1:until], warmup=min(20, until // 2))
+
+    def run(model, history: np.ndarray, count: int) -> np.ndarray:
+        model.reset()
+        state = model.run(history)[-1]
+        found = np.empty((count, z.shape[1]))
+        for k in range(count):
+            found[k] = state
+            state = model.run(state[None])[-1]
+        return found
+
+    settings = list(itertools.product((0.4, 0.8, 1.2), (0.5, 1.0), (1e-8, 1e-6, 1e-4)))
+    ahead = min(30, len(z) - early)
+    errors = [np.mean((run(trained(early, *s), z[:early][-200:], ahead) - z[early : early + ahead]) ** 2) for s in settings]
+    model = trained(len(z), *settings[int(np.argmin(np.nan_to_num(errors, nan=np.inf)))])
+    return lambda history, count: mean + size * run(model, (history - mean) / size, count)
+
+
+METHODS: dict[str, str | Callable[[Training], Learnt]] = {
+    "persistence": "persistence", "linear": "linear", "nvar": "nvar", "echo-state": "echo-state", "recover": "recover",
+    "hybrid": "hybrid", "PySINDy": pysindy, "reservoirpy": reservoirpy,
+}  # fmt: skip
+
+
+def row(flow: str, method: str, points: int, noise: float) -> dict[str, object]:
+    """A row of the study."""
+    own = METHODS[method]
+    flows = {flow: zoo.chaotic[flow]}
+    chosen = partial(forecast, points=[points], noise=[noise], starts=STARTS, horizon=HORIZON, progress=False)
+    found = (chosen(flows, [own]) if isinstance(own, str) else chosen(flows, {method: own})).squeeze()
+    return {
+        "flow": flow, "forecaster": method, "points": points, "noise": noise, "valid": float(found.valid_time.median()),
+        "smape": float(found.smape.median()), "seconds": float(found.seconds), "note": str(found.note.values),
+        "exponent": float(found.exponent), "dimension": float(found.dimension), "period": float(found.period),
+    }  # fmt: skip
+
+
+def study(frame: pd.DataFrame, noise: float) -> xr.Dataset:
+    """Rows of one noise as a dataset of `forecast`, of the flows that all methods and points have."""
+    own = frame[frame["noise"] == noise]
+    own = own[own.groupby("flow")["valid"].transform("size") == own.groupby("flow")["valid"].size().max()]
+    found = own.set_index(["flow", "forecaster", "points", "noise"])[["valid", "smape", "seconds"]].to_xarray()
+    by_flow = own.groupby("flow")[["exponent", "dimension", "period"]].first().to_xarray()
+    found = found.rename(valid="valid_time").assign(by_flow).assign_attrs(horizon=HORIZON)
+    return found.assign(valid_time=found.valid_time.expand_dims("start"), smape=found.smape.expand_dims("start"))
+
+
+def monotone(frame: pd.DataFrame) -> pd.DataFrame:
+    """Valid times of equations of each flow and noise by points, and whether none is less than `ENOUGH` of one from fewer."""
+    own = frame[frame["forecaster"] == "recover"]
+    table = own.pivot(index=["noise", "flow"], columns="points", values="valid")
+    steps = list(itertools.pairwise(table.columns))
+    known = table.notna().all(axis=1)
+    return table.assign(monotone=np.all([table[b] >= ENOUGH * table[a] for a, b in steps], axis=0) if steps else True)[known]
+
+
+def text(frame: pd.DataFrame, began: float) -> str:
+    """The tables of a file of results."""
+    machine = facts()
+    medians = frame.groupby(["noise", "points", "forecaster"])[["valid", "smape", "seconds"]].median()
+    medians["flows"] = frame.groupby(["noise", "points", "forecaster"]).size()
+    medians["failed"] = frame.assign(failed=frame["note"] != "").groupby(["noise", "points", "forecaster"])["failed"].sum()
+    table = monotone(frame)
+    lines = [
+        (__doc__ or "").split("\n\n")[0], "",
+        f"Medians over flows, of each of {STARTS} starts; valid times in Lyapunov times, at most {HORIZON:g}; CPU-seconds.",
+        f"{machine['processor']}, load {began:.1f} at the start and {os.getloadavg()[0]:.1f} at the end; "
+        + ", ".join(f"{k} {v}" for k, v in versions().items() if k in ("python", "numpy", "pysindy", "reservoirpy")) + ".",
+        "", medians.round(2).to_string(), "",
+        *(f"noise {noise:g}: more points never make equations worse on {int(own['monotone'].sum())} of {len(own)} flows"
+          for noise, own in table.groupby("noise")), "",
+    ]  # fmt: skip
+    for noise in sorted(frame["noise"].unique()):
+        own = study(frame, noise)
+        if own.sizes["flow"] >= 5:
+            found = forecast_correlations(own).to_dataframe().reset_index().drop(columns="noise")
+            lines += [f"rank correlations of valid times with invariants, noise {noise:g}, {own.sizes['flow']} flows", "",
+                      found.round(2).to_string(index=False), ""]  # fmt: skip
+    return "\n".join(lines)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.discovery.forecasting", description=(__doc__ or "").splitlines()[0]
+    )
+    parser.add_argument("--rows", type=Path, default=Path("out") / "forecasting.jsonl", help="file of rows, which are kept")
+    parser.add_argument("--out", type=Path, default=Path("out") / "benchmarks", help="folder of tables and figure")
+    parser.add_argument("--flows", nargs="+", default=FLOWS, choices=FLOWS)
+    parser.add_argument("--methods", nargs="+", default=tuple(METHODS), choices=tuple(METHODS))
+    parser.add_argument("--points", nargs="+", type=int, default=sorted({p for p, _ in SETTINGS}))
+    chosen = parser.parse_args(arguments)
+    rows, began = Rows(chosen.rows, KEY), os.getloadavg()[0]
+    for points, noise in SETTINGS:
+        for flow, method in itertools.product(chosen.flows, chosen.methods) if points in chosen.points else ():
+            if (flow, method, points, noise) not in rows.found:
+                rows.add(row(flow, method, points, noise))
+    frame = rows.frame()
+    keep(chosen.out / "forecasting.txt", text(frame, began))
+    plot_forecasts(study(frame, frame["noise"].min())).savefig(chosen.out / "forecasting.png", dpi=130)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,119 @@
+"""Observables and their noise as formulas, with what measurements put in the place of their placeholders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import sympy as sp
+
+from symdyn import dag
+from symdyn.io.petab.contents import PetabObservable, Statements
+from symdyn.io.petab.formulas import read_formula
+
+__all__ = ["MeasuredFormula", "read_formulas"]
+
+
+@dataclass(frozen=True)
+class _Override:
+    """What stands for a placeholder: numbers (n,), and the places of those that are formulas instead, -1 elsewhere."""
+
+    numbers: np.ndarray
+    places: np.ndarray
+    formulas: list[sp.Expr]
+
+
+@dataclass(frozen=True)
+class MeasuredFormula:
+    """An observable and its noise as expressions of states, parameters, time and placeholders, and where it is measured.
+
+    Attributes
+    ----------
+    observable : PetabObservable
+    value, noise : Expr
+    rows : (n,) int
+        Measurements of it.
+    overrides : dict
+        By placeholder.
+    """
+
+    observable: PetabObservable
+    value: sp.Expr
+    noise: sp.Expr
+    rows: np.ndarray
+    overrides: dict[sp.Symbol, _Override]
+
+    @property
+    def expressions(self) -> list[sp.Expr]:
+        """All of them, those in the place of placeholders too."""
+        return [self.value, self.noise, *(e for o in self.overrides.values() for e in o.formulas)]
+
+    def put(
+        self, found: Iterable[tuple[np.ndarray, Mapping[sp.Symbol, np.ndarray]]],
+        value: Callable[[sp.Expr, Mapping[sp.Symbol, np.ndarray], str], np.ndarray], simulation: np.ndarray, sigma: np.ndarray,
+    ) -> None:  # fmt: skip
+        """Put values and noise (B, N) where the observable is measured.
+
+        Parameters
+        ----------
+        found : iterable of ((m,) int, mapping)
+            Measurements, and what is known at them, (B, m) or (B, 1).
+        value : callable
+            From an expression, what is known and what the expression is called, to its values (B, m).
+        simulation, sigma : (B, N) float64
+            Changed.
+        """
+        of_row = np.full(simulation.shape[1], -1)
+        of_row[self.rows] = np.arange(len(self.rows))
+        for rows, known in found:
+            here = np.flatnonzero(of_row[rows] >= 0)
+            if not len(here):
+                continue
+            own = of_row[rows[here]]
+            table = {s: v if v.shape[1] == 1 else v[:, here] for s, v in known.items()}
+            for holder, o in self.overrides.items():
+                column = np.broadcast_to(o.numbers[own], (len(simulation), len(own))).copy()
+                places = o.places[own]
+                for k in set(places.tolist()) - {-1}:
+                    filled = value(o.formulas[k], table, f"an override of {holder}")
+                    column[:, places == k] = np.broadcast_to(filled, column.shape)[:, places == k]
+                table[holder] = column
+            for target, e in ((simulation, self.value), (sigma, self.noise)):
+                target[:, rows[here]] = value(e, table, f"the observable {self.observable.name}")
+
+
+def read_formulas(statements: Statements, names: Mapping[str, sp.Expr]) -> list[MeasuredFormula]:
+    """The observables that are measured.
+
+    Parameters
+    ----------
+    statements : Statements
+        Of a problem.
+    names : mapping of str to Expr
+        What formulas may name.
+    """
+    declared, m = statements.observables, statements.measurements
+    holders = {p: sp.Symbol(p) for o in declared.values() for p in (*o.placeholders, *o.noise_placeholders)}
+    own = {o: sp.Symbol(f"{o}/observable") for o in declared}
+    known = {**names, **holders, **{o: s for o, s in own.items() if o not in names}}
+    formulas = {own[o.name]: read_formula(o.formula, known, f"the observable {o.name}") for o in declared.values()}
+    written = dag.written_out(formulas, "observable")
+    found = []
+    for o in declared.values():
+        rows = np.flatnonzero(m.observables == o.name)
+        if not len(rows):
+            continue
+        noise = dag.put_in(read_formula(o.noise, {**known, o.name: own[o.name]}, f"the noise of {o.name}"), written, "noise")
+        overrides = {}
+        for placeholders, cells in ((o.placeholders, m.overrides), (o.noise_placeholders, m.noise_overrides)):
+            for place, name in enumerate(placeholders):
+                read = [read_formula(cells[r][place], names, f"an override of {name}") for r in rows]
+                different = list(dict.fromkeys(e for e in read if not e.is_number))
+                overrides[holders[name]] = _Override(
+                    np.array([float(e) if e.is_number else np.nan for e in read]),
+                    np.array([-1 if e.is_number else different.index(e) for e in read]),
+                    different,
+                )
+        found.append(MeasuredFormula(o, written[own[o.name]], noise, rows, overrides))
+    return found

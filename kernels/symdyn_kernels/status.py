@@ -55,6 +55,6 @@ MESSAGES = {
     PARTED: "the two solutions of the reversible method parted: it damps no difference between them, which grows where the "
     "system decays or steps are long",
     NEGATIVE_DELAY: "a delay was negative: a state was looked up in the future",
-    ABOVE_BOUND: "a propensity was above the bound from which candidates are drawn, so that reactions would be missed: an error of "
-    "symdyn, or of the code of a function in this rate",
+    ABOVE_BOUND: "a propensity was above the bound from which candidates are drawn, so that reactions would be missed: an "
+    "error of symdyn, or of the code of a function in this rate",
 }

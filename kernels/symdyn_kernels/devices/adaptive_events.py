@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from symdyn_kernels.arguments.parts import Control
 from symdyn_kernels.constants.adaptive import HITS
+from symdyn_kernels.constants.breakpoints import MOST_POINTS
 from symdyn_kernels.constants.events import LEAST_STEP, MOST_AT_ONCE, MOST_STILL, STILL
 from symdyn_kernels.devices._constrained import ALGEBRAIC, CONSTRAINTS, EACH, FOUND, JACOBIAN, SYSTEM, set_masses
 from symdyn_kernels.devices._delayed import DELAYED, OBSERVABLES, STEPS_KEPT, VARYING
@@ -70,7 +71,6 @@ from symdyn_kernels.devices.past import (
     MARKS,
     MOMENTS,
     MOST_ECHOES,
-    MOST_POINTS,
     SHORTEST,
     TIMES,
     WIDE,

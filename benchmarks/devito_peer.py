@@ -1,7 +1,7 @@
 """Devito on Gray and Scott's equations with equal steps, run by an interpreter that has it: ``make bench`` makes one.
 
-``python devito_peer.py START RESULT STEPS STEP`` reads the fields (2, n, n) from START, writes those after so many steps of
-Euler's method to RESULT and prints ``ready``; for each line of standard input it then does the same again and
+``python devito_peer.py START RESULT STEPS STEP`` reads the fields (2, n, n) or (2, n, n, n) from START, writes those after so
+many steps of Euler's method to RESULT and prints ``ready``; for each line of standard input it then does the same again and
 prints its CPU-seconds.
 """
 
@@ -18,16 +18,20 @@ def main() -> None:
     """Serve until standard input ends."""
     configuration["language"], configuration["log-level"] = "C", "ERROR"
     begin, result, steps, step = np.load(sys.argv[1]), sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
-    n = begin.shape[1]
-    grid = Grid(shape=(n, n), extent=(2.5 - 2.5 / n,) * 2, dtype=np.float64)  # from the centre of the first cell to the last
+    n, count = begin.shape[1], begin.ndim - 1
+    grid = Grid(
+        shape=(n,) * count, extent=(2.5 - 2.5 / n,) * count, dtype=np.float64
+    )  # from the centre of the first cell to the last
     u, v = (TimeFunction(name=name, grid=grid, space_order=2) for name in "uv")
     reaction = u * v**2
     rates = {u: 2e-5 * u.laplace - reaction + 0.04 * (1 - u), v: 1e-5 * v.laplace + reaction - 0.1 * v}
     rules = [Eq(f.forward, f + step * rate) for f, rate in rates.items()]
-    t, (a, b) = grid.stepping_dim, grid.dimensions
+    t = grid.stepping_dim
     for f in (u, v):  # the cells beyond each wall are those at the other one
-        rules += [Eq(f[t + 1, -1, b], f[t + 1, n - 1, b]), Eq(f[t + 1, n, b], f[t + 1, 0, b])]
-        rules += [Eq(f[t + 1, a, -1], f[t + 1, a, n - 1]), Eq(f[t + 1, a, n], f[t + 1, a, 0])]
+        for axis in range(count):
+            for beyond, other in ((-1, n - 1), (n, 0)):
+                ends = [[*grid.dimensions[:axis], place, *grid.dimensions[axis + 1 :]] for place in (beyond, other)]
+                rules.append(Eq(f[(t + 1, *ends[0])], f[(t + 1, *ends[1])]))
     solve = Operator(rules)
 
     def run() -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import math
 import time
 import warnings
 from collections.abc import Callable
@@ -18,14 +20,16 @@ from benchmarks.results import Ratio, Result
 from symdyn.codegen.kernel import compile as compile_system
 from symdyn.grids.model import GridModel
 from symdyn.models import zoo
+from symdyn.models.domains import Box, Rectangle
 from symdyn.models.operators import laplacian
 from symdyn.models.pde import PDESystem
 
 __all__ = ["pde"]
 
-#: Cells along each side of the square, steps of Euler's method, and their length.
-SIZES, STEPS, STEP = (64, 256, 512), 100, 0.25
-DEVITO = "Devito, euler, gcc"
+#: Cells of the square or the cube, steps of Euler's method, and their length.
+SHAPES, STEPS, STEP = ((64,) * 2, (256,) * 2, (512,) * 2, (64,) * 3, (128,) * 3), 100, 0.25
+SIDE = 2.5
+OURS_EQUAL, PYPDE, DEVITO = "symdyn, euler", "py-pde, euler, numba", "Devito, euler, gcc"
 #: Final fields after equal steps may differ by so much.
 AGREEMENT = 1e-12
 #: Sizes for which compilation is measured, those for which py-pde's is (it takes tens of seconds), and what ours should take.
@@ -45,9 +49,9 @@ OURS: dict[str, list[dict[str, float]]] = {
 PEER: list[dict[str, Any]] = [{"tolerance": r} for r in (1e-3, 1e-7)]
 
 
-def system(number: int | None = None) -> PDESystem:
+def system(number: int | None = None, dimension: int = 2) -> PDESystem:
     """Gray and Scott's equations; the number makes them new."""
-    model = zoo.gray_scott()
+    model = zoo.gray_scott(Rectangle(SIDE, SIDE) if dimension == 2 else Box(SIDE, SIDE, SIDE))
     if number is None:
         return model
     # compiled code knows no names, so the number has to be one of the equations
@@ -57,10 +61,10 @@ def system(number: int | None = None) -> PDESystem:
     return PDESystem(rates, model.domain, boundary="periodic", parameters={du: 2e-5, dv: 1e-5, f: 0.04, k: 0.06})
 
 
-def start(n: int) -> np.ndarray:
-    """A spot, (2, n, n)."""
-    x = (np.arange(n) + 0.5) * 2.5 / n
-    spot = np.exp(-64 * ((x[:, None] - 1.25) ** 2 + (x - 1.25) ** 2))
+def start(shape: tuple[int, ...]) -> np.ndarray:
+    """A spot, (2, *shape)."""
+    axes = np.meshgrid(*((np.arange(n) + 0.5) * SIDE / n for n in shape), indexing="ij")
+    spot = np.exp(-64 * sum((x - SIDE / 2) ** 2 for x in axes))
     return np.stack([1 - spot / 2, spot / 4])
 
 
@@ -70,22 +74,22 @@ def _model(n: int, number: int | None = None) -> tuple[GridModel, np.ndarray]:
     return pde.discretize(n).model(), np.array([pde.defaults[p] for p in pde.parameters])
 
 
-def _ours(n: int, method: str, end: float, **options: float) -> Callable[[], np.ndarray]:
-    pde = system()
-    kernel, p = compile_system(pde.discretize(n), method=method), [[pde.defaults[p] for p in pde.parameters]]
-    y = start(n).reshape(1, -1)
-    return lambda: kernel(y, p, [0.0, end], **options).values[0, -1].reshape(2, n, n)
+def _ours(shape: tuple[int, ...], method: str, end: float, **options: float) -> Callable[[], np.ndarray]:
+    pde = system(dimension=len(shape))
+    kernel, p = compile_system(pde.discretize(shape), method=method), [[pde.defaults[p] for p in pde.parameters]]
+    y = start(shape).reshape(1, -1)
+    return lambda: kernel(y, p, [0.0, end], **options).values[0, -1].reshape(2, *shape)
 
 
-def _peer(n: int, end: float, dt: float, **options: Any) -> Callable[[], np.ndarray]:
+def _peer(shape: tuple[int, ...], end: float, dt: float, **options: Any) -> Callable[[], np.ndarray]:
     """py-pde with its backend of numba, on one thread, compiled and called once."""
     import numba
     from pde import PDE, CartesianGrid, FieldCollection, ScalarField
     from pde.solvers import EulerSolver, RungeKuttaSolver
 
     numba.set_num_threads(1)
-    grid = CartesianGrid([[0, 2.5]] * 2, [n, n], periodic=True)
-    state = FieldCollection([ScalarField(grid, values) for values in start(n)])
+    grid = CartesianGrid([[0, SIDE]] * len(shape), list(shape), periodic=True)
+    state = FieldCollection([ScalarField(grid, values) for values in start(shape)])
     equations = PDE({"u": "2e-5*laplace(u) - u*v**2 + 0.04*(1 - u)", "v": "1e-5*laplace(v) + u*v**2 - 0.1*v"})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -128,35 +132,68 @@ def pde(settings: Settings) -> Result:
 
 
 def _equal_steps(settings: Settings, result: Result) -> None:
-    for n in SIZES[:1] if settings.quick else SIZES:
-        jobs = {"symdyn, euler": _ours(n, "euler", STEPS * STEP, step=STEP)}
-        peer, note = attempt(partial(_peer, n, STEPS * STEP, STEP))
+    for shape in SHAPES[:1] if settings.quick else SHAPES:
+        cells, count = " x ".join(map(str, shape)), math.prod(shape)
+        jobs = {OURS_EQUAL: _ours(shape, "euler", STEPS * STEP, step=STEP)}
+        peer, note = attempt(partial(_peer, shape, STEPS * STEP, STEP))
         if peer is not None:
-            jobs["py-pde, euler, numba"] = peer
-        other, missing = attempt(partial(Foreign, "devito", start(n), STEPS, STEP))
+            jobs[PYPDE] = peer
+        other, missing = attempt(partial(Foreign, "devito", start(shape), STEPS, STEP))
         if other is not None:
             jobs[DEVITO] = other
         ends = {name: job() for name, job in jobs.items()}
-        seconds = interleaved(jobs, settings.rounds, other.clock if other else cpu_seconds)
+        limits = {f"its {name} alone": job for name, job in _limits(shape).items()}
+        seconds = interleaved({**jobs, **limits}, settings.rounds, other.clock if other else cpu_seconds)
         if other is not None:
             other.close()
-        ours = ends["symdyn, euler"]
+        ours = ends[OURS_EQUAL]
         for name, found in ends.items():
             if not np.abs(found - ours).max() < AGREEMENT:
                 raise ArithmeticError(f"{name} differs from symdyn by {np.abs(found - ours).max():.1e} after equal steps")
         for name, sample in seconds.items():
-            row = {"cells": f"{n} x {n}", "solver": name, SPEED: sample.map(lambda s, n=n: n * n * STEPS / s)}
-            result.tables["equal steps"].append({**row, "difference": float(np.abs(ends[name] - ours).max())})
-        if missing:
-            result.tables["equal steps"].append({"cells": f"{n} x {n}", "solver": DEVITO, "note": missing})
-        else:
-            ratio = paired(lambda a, b: b / a, seconds["symdyn, euler"], seconds[DEVITO])
-            result.ratios.append(Ratio(f"{n} x {n}: symdyn / Devito, equal steps", ratio, 1.0))
-        if note:
-            result.tables["equal steps"].append({"cells": f"{n} x {n}", "solver": "py-pde, euler, numba", "note": note})
-            continue
-        ratio = paired(lambda a, b: b / a, seconds["symdyn, euler"], seconds["py-pde, euler, numba"])
-        result.ratios.append(Ratio(f"{n} x {n}: symdyn / py-pde, equal steps", ratio, 1.0))
+            row = {"cells": cells, "solver": name, SPEED: sample.map(lambda s, n=count: n * STEPS / s)}
+            if name in ends:
+                row["difference"] = float(np.abs(ends[name] - ours).max())
+            result.tables["equal steps"].append(row)
+        for name, why, goal in ((PYPDE, note, 4.0), (DEVITO, missing, 1.0)):
+            if why:
+                result.tables["equal steps"].append({"cells": cells, "solver": name, "note": why})
+            else:
+                ratio = paired(lambda a, b: b / a, seconds[OURS_EQUAL], seconds[name])
+                result.ratios.append(Ratio(f"{cells}: symdyn / {name.split(',')[0]}, equal steps", ratio, goal))
+        for name in limits:
+            ratio = paired(lambda a, b: b / a, seconds[OURS_EQUAL], seconds[name])
+            result.ratios.append(Ratio(f"{cells}: symdyn / {name}", ratio))
+
+
+def _limits(shape: tuple[int, ...]) -> dict[str, Callable[[], Any]]:
+    """As many steps of what bounds them: arithmetic, of one row again and again, and memory, by copies of both fields."""
+    pde = system(dimension=len(shape))
+    model = pde.discretize(shape).model()
+    function = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(model.module.address("rates_step"))
+    cells = 8 * (shape[-1] // 8)
+    memory = np.full(4 * (cells + 32) + 16, 0.5)
+    begin = (memory.ctypes.data + 63) // 64 * 64
+    values = np.array([0.0, 0.0, *(pde.defaults[p] for p in pde.parameters)])
+    numbers = model.numbers(values[2:])
+    words = np.zeros(32, np.int64)
+    words[:10] = [math.prod(shape) // cells, cells, values.ctypes.data, numbers.ctypes.data, numbers.ctypes.data,
+                  values.ctypes.data + 16, numbers.ctypes.data, 0, 0, 0]  # fmt: skip
+    arrays = range(4)  # both fields, before and after
+    words[10:14] = [begin + 8 * ((cells + 24) // 8 * 8 * k + 8) for k in arrays]
+    fields = start(shape)
+    copy = fields.copy()
+
+    def arithmetic(*kept: np.ndarray) -> None:
+        for _ in range(STEPS):
+            function(words.ctypes.data)
+
+    def traffic() -> None:
+        for _ in range(STEPS // 2):
+            np.copyto(copy, fields)
+            np.copyto(fields, copy)
+
+    return {"arithmetic": partial(arithmetic, memory, values, numbers), "memory traffic": traffic}
 
 
 def _compilation(settings: Settings, result: Result) -> None:
@@ -167,15 +204,15 @@ def _compilation(settings: Settings, result: Result) -> None:
         result.tables["compilation"].append({"cells": f"{n} x {n}", "solver": "symdyn", SECONDS: ours})
         result.ratios.append(Ratio(f"{n} x {n}: {GOAL:g} s / compilation", ours.map(lambda s: GOAL / s), 1.0))
         if n in COMPILED_BY_PEER:
-            theirs, note = attempt(lambda n=n: Sample((_seconds(partial(_peer, n, STEP, STEP)),)))
+            theirs, note = attempt(lambda n=n: Sample((_seconds(partial(_peer, (n, n), STEP, STEP)),)))
             cell = {"note": note} if note else {SECONDS: theirs}
             result.tables["compilation"].append({"cells": f"{n} x {n}", "solver": "py-pde, numba", **cell})
 
 
 def _accuracy(settings: Settings, result: Result) -> None:
     n = 64 if settings.quick else ACCURATE
-    exact = _ours(n, "tsit5", END, rtol=1e-10, atol=1e-12)()
-    other = _ours(n, "imex", END, rtol=1e-9, atol=1e-11)()
+    exact = _ours((n, n), "tsit5", END, rtol=1e-10, atol=1e-12)()
+    other = _ours((n, n), "imex", END, rtol=1e-9, atol=1e-11)()
     if not np.abs(exact - other).max() < 0.1 * min(ERRORS):
         raise ArithmeticError(f"two routes to the reference differ by {np.abs(exact - other).max():.1e}")
     jobs: dict[str, Callable[[], np.ndarray]] = {}
@@ -183,10 +220,10 @@ def _accuracy(settings: Settings, result: Result) -> None:
     for method, asked in OURS.items():
         for options in asked:
             label = f"symdyn {method}, " + ", ".join(f"{k} {x:g}" for k, x in options.items() if k != "atol")
-            jobs[label], kinds[label] = _ours(n, method, END, **options), f"symdyn {method}"
+            jobs[label], kinds[label] = _ours((n, n), method, END, **options), f"symdyn {method}"
     for options in PEER:
         label = f"py-pde Runge-Kutta, tolerance {options['tolerance']:g}"
-        made, note = attempt(partial(_peer, n, END, STEP, **options))
+        made, note = attempt(partial(_peer, (n, n), END, STEP, **options))
         if note:
             result.tables["accuracy"].append({"cells": f"{n} x {n}", "solver": label, "note": note})
         else:

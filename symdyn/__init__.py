@@ -25,14 +25,14 @@ from symdyn.models.branching import BranchingSystem
 from symdyn.models.colony import BulkCellSystem
 from symdyn.models.controlled import closed_form_cell, liquid_network, neural_cde
 from symdyn.models.discrete import DiscreteSystem
-from symdyn.models.domains import Disk, Interval, Plane, Polygon, Rectangle
+from symdyn.models.domains import Box, Disk, Interval, Plane, Polygon, Rectangle
 from symdyn.models.events import Event, dose
 from symdyn.models.lattices import Lattice
 from symdyn.models.matrix import MatrixModel
 from symdyn.models.moments import MomentSystem
 from symdyn.models.neural_sde import neural_sde
 from symdyn.models.ode import ODESystem
-from symdyn.models.operators import at, div, dot, dx, dy, grad, integral, laplacian, mean, vector
+from symdyn.models.operators import at, div, dot, dx, dy, dz, grad, integral, laplacian, mean, vector
 from symdyn.models.pde import PDESystem
 from symdyn.models.reaction import Burst, Reaction
 from symdyn.models.reactions import ReactionNetwork
@@ -149,11 +149,11 @@ __getattr__, __dir__, __all__ = lazy(
         "transport": (),
     },
     eager=(
-        "Automaton", "BranchingSystem", "BulkCellSystem", "Burst", "CompileError", "DeclarationError", "DenseLayers",
+        "Automaton", "Box", "BranchingSystem", "BulkCellSystem", "Burst", "CompileError", "DeclarationError", "DenseLayers",
         "Dirichlet", "DiscreteSystem", "Disk", "Event", "Interval", "Lattice", "MatrixModel", "MomentSystem", "Neumann",
         "ODESystem", "PDESystem", "ParseError", "Path", "Plane", "Polygon", "Reaction", "ReactionNetwork", "RecoveryError",
         "Rectangle", "Robin", "SDESystem", "SimulationError", "SymdynError", "System", "TrainedNetwork", "at",
-        "closed_form_cell", "div", "dose", "dot", "dx", "dy", "grad", "integral", "laplacian", "liquid_network", "mean",
+        "closed_form_cell", "div", "dose", "dot", "dx", "dy", "dz", "grad", "integral", "laplacian", "liquid_network", "mean",
         "network", "neural_cde", "neural_sde", "vector",
     ),
 )  # fmt: skip

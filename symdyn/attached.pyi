@@ -31,6 +31,7 @@ from symdyn.elements.frames import ElementFrame
 from symdyn.elements.kernel import ElementKernel
 from symdyn.elements.rest import ElementRest
 from symdyn.elements.system import ElementSystem
+from symdyn.grids.card_kernel import GridCardKernel
 from symdyn.grids.frames import GridFrame
 from symdyn.grids.kernel import GridKernel
 from symdyn.grids.rest import GridRest
@@ -267,6 +268,8 @@ class GridVerbs:
         """Initial values and variables of fields on a grid."""
     def kernel(self, method: str, options: MethodOptions, *, until: Any = None) -> GridKernel:
         """The kernel of fields on a grid."""
+    def card_kernel(self, method: str, options: MethodOptions, *, until: Any = None) -> GridCardKernel:
+        """The kernel of fields on a grid of finite differences for CUDA cards."""
     def at_rest(self) -> GridRest:
         """The stationary equations of fields on a grid."""
 

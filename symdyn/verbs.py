@@ -145,6 +145,7 @@ VERBS: Mapping[type, Mapping[str, Attached]] = {
     attached.GridVerbs: {
         **_methods("symdyn.grids.frames", frame="grid_frame"),
         **_methods("symdyn.grids.kernel", kernel="grid_kernel"),
+        **_methods("symdyn.grids.card_kernel", card_kernel="grid_card_kernel"),
         **_methods("symdyn.grids.rest", at_rest="grid_rest"),
     },
     attached.ElementVerbs: {

@@ -12,7 +12,7 @@ half, a substitution three fourths.  For the same reason long functions are cut 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from symdyn.codegen.convolved import ConvolvedPrinter, ConvolvedProgram, Loops
@@ -21,7 +21,18 @@ from symdyn.codegen.emit_tables import FUNCTIONS, emit_tables
 from symdyn.codegen.ir_printer import BLOCKS, VECTOR, Printer
 from symdyn.codegen.program import Made, Program
 
-__all__ = ["VECTOR", "Module", "emit_llvm", "ir_source", "module_text", "modules"]
+__all__ = [
+    "ATTRIBUTES",
+    "VECTOR",
+    "Module",
+    "emit_llvm",
+    "in_blocks",
+    "ir_source",
+    "is_long",
+    "joined",
+    "module_text",
+    "modules",
+]
 
 #: Operations above which a function is compiled without optimisation, for the programs whose rows are independent and others.
 LONG, LONG_OTHERS = 500, 2000
@@ -47,8 +58,8 @@ def emit_llvm(program: Program, lanes: int) -> tuple[str, set[str]]:
         printer = ConvolvedPrinter(program, lanes)
         loops = printer.loops()
     lines, last = printer.body(), loops.label
-    if _long(program):
-        lines, last = _in_blocks(lines, last)
+    if is_long(program):
+        lines, last = in_blocks(lines, last)
     entry, body = "\n".join([*loops.entry, *printer.entry, "  br label %loop"]), "\n".join([*loops.lines, *lines])
     arguments = ", ".join(f"ptr noalias nocapture %p{b}" for b in range(BLOCKS + 1))
     bases = "\n".join(f"  %b{b} = getelementptr double, ptr %p{b}, i64 %l" for b in range(BLOCKS + 1))
@@ -70,15 +81,21 @@ done:
 
 def module_text(programs: Sequence[Program], lanes: int, triple: str, further: Sequence[str] = ()) -> str:
     """A module with one function for each program, and further declarations and definitions."""
-    functions, declarations = [], set()
+    parts = []
     for program in programs:
-        parts = [emit_llvm(program, lanes)]
+        parts.append(emit_llvm(program, lanes))
         if program.watched >= 0 and lanes == 1:
             parts.append(emit_run(program))
-        for text, lines in parts:
-            functions.append(text)
-            declarations |= lines
-    return "\n".join([f'target triple = "{triple}"', *sorted(declarations), *further, *functions, ""])
+    return joined(parts, triple, further)
+
+
+def joined(functions: Iterable[tuple[str, set[str]]], triple: str, further: Sequence[str] = ()) -> str:
+    """A module of functions, each with the declarations that it needs."""
+    texts, declarations = [], set()
+    for text, lines in functions:
+        texts.append(text)
+        declarations |= lines
+    return "\n".join([f'target triple = "{triple}"', *sorted(declarations), *further, *texts, ""])
 
 
 def modules(made: Made, lanes: int, triple: str) -> list[Module]:
@@ -88,7 +105,7 @@ def modules(made: Made, lanes: int, triple: str) -> list[Module]:
         found.append(Module(made.ir, made.names, True))
         lanes = 1
     for quick in (False, True):
-        programs = [p for p in made.programs if _long(p) == quick]
+        programs = [p for p in made.programs if is_long(p) == quick]
         tables = made.elimination if any(p.name == "matrix" for p in programs) else None
         text = module_text(programs, lanes, triple, emit_tables(tables, lanes) if tables is not None else ())
         names = [p.name for p in programs] + [f"{p.name}_run" for p in programs if p.watched >= 0 and lanes == 1]
@@ -97,11 +114,12 @@ def modules(made: Made, lanes: int, triple: str) -> list[Module]:
     return found
 
 
-def _long(program: Program) -> bool:
+def is_long(program: Program) -> bool:
+    """Whether a function is compiled without optimisation, in short basic blocks."""
     return len(program.operations) > (LONG if program.name in ROWS else LONG_OTHERS)
 
 
-def _in_blocks(lines: list[str], label: str) -> tuple[list[str], str]:
+def in_blocks(lines: list[str], label: str) -> tuple[list[str], str]:
     """The lines with a label before every so many of them, and the last label; `label` is there before them."""
     cut = []
     for begin in range(0, len(lines), BASIC_BLOCK):

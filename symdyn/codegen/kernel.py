@@ -281,8 +281,10 @@ def compile(
     reason = METHODS[name].applies(system)
     if reason is not None:
         raise CompileError(f"the method {name!r} cannot be used here: {reason}")
-    if isinstance(system, SpatialSystem) and target != "cpu":
-        raise CompileError(f"fields are simulated on the processor; target={target!r} is for systems without fields")
+    if isinstance(system, SpatialSystem) and target != "cpu" and not hasattr(system, "card_kernel"):
+        raise CompileError(
+            f"a {type(system).__name__} is simulated on the processor; target={target!r} of large states is for fields on grids"
+        )
     changed = {"lanes": lanes != "auto", "precision": precision != "float64", "inline": inline, "until": until is not None}
     given = [*(options.given if options else ()), *(k for k, asked in changed.items() if asked)]
     large = isinstance(system, SpatialSystem)
@@ -293,7 +295,8 @@ def compile(
     if options is None or not options.method:
         options = METHODS[name].options(**(options.given if options else {}))
     if isinstance(system, SpatialSystem):
-        return system.kernel(name, options, until=until)
+        spatial: Any = system  # of which some have kernels for cards
+        return (spatial.kernel if target == "cpu" else spatial.card_kernel)(name, options, until=until)
     if target == "cuda":
         if not family_of(METHODS[name]).on_device(METHODS[name]):
             known = ", ".join(m for m in METHODS if family_of(METHODS[m]).on_device(METHODS[m]))

@@ -12,13 +12,13 @@ from symdyn.grids._figure_parts import coordinates, edges
 
 __all__ = ["cut", "field_of", "nearest_times"]
 
-SPACE = ("x", "y")
+SPACE = ("x", "y", "z")
 #: Snapshots unless said otherwise.
 FEW = 4
 
 
 def field_of(data: Any, field: Any, what: str) -> xr.DataArray:
-    """One field of one run, dims (time, x[, y]).
+    """One field of one run, dims (time, x[, y[, z]]).
 
     Raises
     ------
@@ -44,13 +44,13 @@ def field_of(data: Any, field: Any, what: str) -> xr.DataArray:
         several = ", ".join(f"{shown.sizes[d]} of {d!r}" for d in left)
         choice = ", ".join(f"{d}=0" for d in left)
         raise DeclarationError(f"{what} shows one run, {name} holds {several}; choose one, such as data.isel({choice})")
-    if len(axes[name]) > 2:
-        raise DeclarationError(f"{what} shows fields of one or two axes, {name} has {', '.join(axes[name])}")
+    if len(axes[name]) > 3:
+        raise DeclarationError(f"{what} shows fields of one to three axes, {name} has {', '.join(axes[name])}")
     return shown.transpose(*kept)
 
 
 def _space(variable: xr.DataArray) -> tuple[str, ...]:
-    """Axes of a field: x and y, or whatever comes after time."""
+    """Axes of a field: x, y and z, or whatever comes after time."""
     dims = [str(d) for d in variable.dims]
     named = tuple(d for d in SPACE if d in dims)
     return named or tuple(dims[dims.index("time") + 1 :])
@@ -92,21 +92,45 @@ def _spread(t: np.ndarray, count: int) -> list[int]:
     return [min(k, t.size - count + i) for i, k in enumerate(found)]
 
 
-def cut(shown: xr.DataArray, at: Any) -> tuple[xr.DataArray, str]:
+def cut(shown: xr.DataArray, at: Any, left: int) -> tuple[xr.DataArray, str]:
+    """A field with at most so many axes, cut at the given positions, else in the middle of its last axes, and where.
+
+    Raises
+    ------
+    DeclarationError
+        For axes that do not exist or need no cut, and positions outside.
+    """
+    chosen, titles = _cuts(shown, at), []
+    while shown.ndim - 1 > left:
+        axes = [str(d) for d in shown.dims[1:]]
+        axis = next(iter(chosen), axes[-1])
+        c = coordinates(shown)[axes.index(axis)]
+        ends = edges(c)
+        position = chosen.pop(axis, float(np.median(ends[[0, -1]])))
+        if not ends[0] <= position <= ends[-1]:
+            raise DeclarationError(f"the cut at {axis} = {position:g} lies outside the grid, {ends[0]:g} to {ends[-1]:g}")
+        k = int(np.abs(c - position).argmin())
+        shown = shown.isel({axis: k})
+        titles.append(f"${axis}$ = {c[k]:.4g}")
+    if chosen:
+        axes = [str(d) for d in shown.dims[1:]]
+        raise DeclarationError(
+            f"{shown.name} is shown over {' and '.join(axes)} and needs no cut along {next(iter(chosen))}; leave out at={at!r}"
+        )
+    return shown, ", ".join(titles)
+
+
+def _cuts(shown: xr.DataArray, at: Any) -> dict[str, float]:
+    """Positions by axis, from a pair or several."""
     axes = [str(d) for d in shown.dims[1:]]
-    if at is None:
-        axis = axes[1]
-        position = float(np.median(edges(coordinates(shown)[1])[[0, -1]]))
-    else:
-        try:
-            axis, position = str(at[0]), float(at[1])
-        except (TypeError, ValueError, IndexError):
-            raise DeclarationError(f"at is {at!r}; expected an axis and a position, such as ('{axes[1]}', 0.5)") from None
+    pairs = () if at is None else (at,) if isinstance(at, (tuple, list)) and at and isinstance(at[0], str) else at
+    try:
+        found = {str(axis): float(position) for axis, position in pairs}
+    except (TypeError, ValueError):
+        raise DeclarationError(
+            f"at is {at!r}; expected an axis and a position, such as ({axes[-1]!r}, 0.5), or a list of them"
+        ) from None
+    for axis in found:
         if axis not in axes:
             raise DeclarationError(f"{shown.name} has no axis {axis!r}; its axes are {' and '.join(axes)}")
-    c = coordinates(shown)[axes.index(axis)]
-    ends = edges(c)
-    if not ends[0] <= position <= ends[-1]:
-        raise DeclarationError(f"the cut at {axis} = {position:g} lies outside the grid, {ends[0]:g} to {ends[-1]:g}")
-    k = int(np.abs(c - position).argmin())
-    return shown.isel({axis: k}), f"${axis}$ = {c[k]:.4g}"
+    return found

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from symdyn_kernels.arguments.fields import GridTables, StencilSteps, Steps, Tableau
 from symdyn_kernels.arguments.parts import Control, Signals, Tolerances
 from symdyn_kernels.status import NOT_FINITE, STEPPED, SUCCESS
 
-from symdyn.codegen.drivers import plain_driver
-from symdyn.grids.model import GridModel, Workspace
+from symdyn.grids.model import GridModel
+from symdyn.grids.workspace import Workspace
 from symdyn.integration.controllers import Equal, equal_steps
 from symdyn.integration.crossing import Trend, crossing, interval_of_change
 from symdyn.integration.loop import LIMITED, TO_COME, Margin, Record, targets
@@ -47,16 +48,25 @@ class StencilLoop:
     scheme : ExplicitRungeKutta
     p : (k,) array
         Values of the parameters.
+    lend : callable
+        From a number of padded states to a context manager of memory: a `Workspace`, or that of a card.
+    driver : module
+        The functions of `symdyn_kernels.drivers.stencil_steps`.
     """
 
-    def __init__(self, model: GridModel, scheme: ExplicitRungeKutta, p: np.ndarray) -> None:
+    def __init__(
+        self, model: GridModel, scheme: ExplicitRungeKutta, p: np.ndarray, lend: Callable[[int], Any], driver: Any
+    ) -> None:
         self.model, self.scheme, self.p = model, scheme, np.ascontiguousarray(p, float)
+        self.lend, self.driver = lend, driver
 
     def __call__(
         self, y: np.ndarray, times: np.ndarray, options: StepOptions, record: Record, signals: Signals,
         until: Margin | None, stops: np.ndarray,
     ) -> Result:  # fmt: skip
-        return _Loop(self, y, times, options, record, signals, until).run(stops)
+        tableau = tableau_of(self.scheme)
+        with self.lend(4 + tableau.stages + tableau.extra) as space:
+            return _Loop(self, y, times, options, record, signals, until, space).run(stops)
 
 
 class _Loop:
@@ -64,34 +74,28 @@ class _Loop:
 
     def __init__(
         self, made: StencilLoop, y: np.ndarray, times: np.ndarray, options: StepOptions, record: Record, signals: Signals,
-        until: Margin | None,
+        until: Margin | None, space: Workspace,
     ) -> None:  # fmt: skip
         model, scheme = made.model, made.scheme
         self.times, self.options, self.record, self.until = times, options, record, until
-        self.driver = plain_driver("stencil_steps")
+        self.driver = made.driver
         self.start, self.out, self.reached = y, np.empty(model.size), signals.reached
         tableau = tableau_of(scheme)
-        self.space = Workspace(model, 4 + tableau.stages + tableau.extra)
-        grid = GridTables(model.table, model.numbers(made.p), made.p, y.ctypes.data, self.space.states, self.space.work)
+        self.space = space
         control = Control(*(options.controller or scheme.controller).numbers(tableau.order))
         decay = float(options.decay) if options.step is None else 0.0
-        self.clock, self.marks = np.zeros(7), np.zeros(8, np.int64)
-        self.clock[0] = times[0]
         begin, end = float(times[0]), float(times[-1])
         steps = Steps(begin, end, begin, 0.0, 0, int(until is not None), decay, LIMITED, TO_COME)
         tolerances = Tolerances(float(options.rtol), float(options.atol), float(options.max_step), options.limit)
-        self.arguments = StencilSteps(
-            grid,
-            tableau,
-            control,
-            tolerances,
-            steps,
-            self.out.ctypes.data,
-            signals.stop,
-            signals.reached,
-            self.clock,
-            self.marks,
-        )
+        self.arguments = []
+        for work in self.space.works:
+            grid = GridTables(model.table, model.numbers(made.p), made.p, self.space.target(y), self.space.states, work)
+            clock, marks = np.zeros(7), np.zeros(8, np.int64)
+            clock[0] = begin
+            own = signals.stop, signals.reached, clock, marks
+            self.arguments.append(StencilSteps(grid, tableau, control, tolerances, steps, self.space.target(self.out), *own))
+        #: Those of the first thread, which all others have too.
+        self.clock, self.marks = self.arguments[0].clock, self.arguments[0].marks
         self.trend = Trend()
         self.next, self.passage, self.name, self.errors = 1, math.nan, scheme.name, bool(scheme.error)
         self.interpolates = interpolates(scheme)
@@ -105,7 +109,7 @@ class _Loop:
             if not self.margin < 0:
                 self.out[...] = self.start
                 return self._passed(float(times[0])) if self.margin >= 0 else self._ended(NOT_FINITE)
-        self.driver.begin(self.arguments)
+        self.space.run(self.driver.begin, [(mine,) for mine in self.arguments])
         fixed = None
         if self.options.step is not None or not self.errors:
             fixed = equal_steps(self.options.step, self.name)
@@ -131,7 +135,8 @@ class _Loop:
                 return SUCCESS
             fixed.aim(float(self.clock[0]), end)
             changes |= {"begin": fixed.begin, "length": fixed.length, "total": fixed.count}
-            self.marks[6] = 0
+            for mine in self.arguments:
+                mine.marks[6] = 0
         status = STEPPED
         while status == STEPPED:
             status = self._call("adaptive" if fixed is None else "fixed", **changes)
@@ -169,8 +174,8 @@ class _Loop:
         return self.out
 
     def _call(self, function: str, **changes: float) -> int:
-        steps = self.arguments.steps._replace(**changes)  # type: ignore[arg-type]
-        return int(getattr(self.driver, function)(self.arguments._replace(steps=steps)))
+        steps = self.arguments[0].steps._replace(**changes)  # type: ignore[arg-type]
+        return int(self.space.run(getattr(self.driver, function), [(mine._replace(steps=steps),) for mine in self.arguments]))
 
     def _record(self) -> None:
         self.record(self.next, self.out)

@@ -12,7 +12,6 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from symdyn.errors import DeclarationError
 from symdyn.figure_style import styled
 from symdyn.film import chosen_frames, film_path, write_film
 from symdyn.grids._figure_choice import cut, field_of, nearest_times
@@ -31,13 +30,14 @@ def snapshots(
     field: Any = None,
     times: Any = None,
     *,
+    at: Any = None,
     limits: tuple[float, float] | None = None,
     cmap: Any = None,
     columns: int | None = None,
 ) -> Figure:
-    """A field at several times: lines of one figure in one dimension, maps beside each other with one scale in two.
+    """A field at several times: lines of one figure in one dimension, maps beside each other with one scale in two and three.
 
-    Fields on finite elements are drawn on their triangles.
+    Fields in boxes are cut.  Fields on finite elements are drawn on their triangles.
 
     Parameters
     ----------
@@ -48,6 +48,8 @@ def snapshots(
     times : int or sequence of float, optional
         How many times, evenly spaced from the first to the last (4 by default, or all if they are fewer); or which, the
         nearest output time being shown.
+    at : (axis, position), optional
+        The cut of a field in a box, such as ("y", 0.5), at the nearest cells; by default in the middle of the last axis.
     limits : (low, high), optional
         Of the values.  By default those of all times shown, symmetric about 0 if the field has both signs.
     cmap : optional
@@ -71,7 +73,7 @@ def snapshots(
     >>> len(snapshots(data, times=[0, 2]).axes[0].lines)
     2
     """
-    shown = field_of(data, field, "snapshots")
+    shown, where = cut(field_of(data, field, "snapshots"), at, 2)
     places = nearest_times(shown, times)
     colours = colours_of(shown.values[places], limits, cmap)
     t = shown["time"].values
@@ -91,7 +93,7 @@ def snapshots(
     )  # fmt: skip
     for ax, k in zip(axes.flat, places, strict=False):
         drawn = image(ax, shown, k, colours)
-        ax.set_title(f"$t$ = {t[k]:.4g}", fontsize=10)
+        ax.set_title(_title(t[k], where), fontsize=10)
         ax.locator_params(nbins=4)
     layout: Any = figure.get_layout_engine()
     layout.set(wspace=0.04)
@@ -113,7 +115,7 @@ def space_time(
     field: Any = None,
     ax: Axes | None = None,
     *,
-    at: tuple[str, float] | None = None,
+    at: Any = None,
     limits: tuple[float, float] | None = None,
     cmap: Any = None,
 ) -> Axes:
@@ -126,9 +128,9 @@ def space_time(
     field : Symbol or str, optional
         The first field by default.
     ax : Axes, optional
-    at : (axis, position), optional
-        The cut of a two-dimensional field, such as ("y", 0.5); the nearest row of the grid.  By default in the middle of
-        the second axis.
+    at : (axis, position) or a list of them, optional
+        The cuts of a field of two or three dimensions, such as ("y", 0.5), or [("x", 0.1), ("z", 0.5)]; the nearest row of
+        the grid.  By default in the middle of the last axes.
     limits, cmap : optional
         As in `snapshots`.
 
@@ -151,11 +153,7 @@ def space_time(
     """
     shown = field_of(data, field, "space_time")
     refuse_mesh(shown, "space_time")
-    title = ""
-    if shown.ndim == 3:
-        shown, title = cut(shown, at)
-    elif at is not None:
-        raise DeclarationError(f"{shown.name} has one axis, {shown.dims[1]}, and needs no cut; leave out at={at!r}")
+    shown, title = cut(shown, at, 1)
     colours = colours_of(shown.values, limits, cmap)
     ax = ax or plt.subplots(figsize=(5.4, 3.8), layout="constrained")[1]
     (x,) = coordinates(shown)
@@ -175,6 +173,7 @@ def animate(
     path: str | os.PathLike[str] = "field.gif",
     *,
     frames: int | None = 100,
+    at: Any = None,
     fps: float = 20,
     dpi: float = 100,
     limits: tuple[float, float] | None = None,
@@ -192,6 +191,8 @@ def animate(
         A .gif file, or .mp4 (needs ffmpeg).
     frames : int, optional
         At most so many, evenly spaced over time; all times if None.
+    at : (axis, position), optional
+        As in `snapshots`.
     fps, dpi : float
         Frames in a second, dots per inch.
     limits, cmap : optional
@@ -219,6 +220,7 @@ def animate(
     target = film_path(path)
     shown = field_of(data, field, "animate")
     refuse_mesh(shown, "animate")
+    shown, where = cut(shown, at, 2)
     t = shown["time"].values
     colours = colours_of(shown.values, limits, cmap)
     bounds = [edges(c) for c in coordinates(shown)]
@@ -250,9 +252,13 @@ def animate(
 
     def show(k: int) -> None:
         change(k)
-        title.set_text(f"$t$ = {t[k]:.4g}")
+        title.set_text(_title(t[k], where))
 
     return write_film(figure, show, chosen_frames(t, frames), target, fps=fps, dpi=dpi)
+
+
+def _title(t: float, where: str) -> str:
+    return ", ".join(filter(None, (f"$t$ = {t:.4g}", where)))
 
 
 def _lines(shown: xr.DataArray, places: Sequence[int], colours: dict[str, Any], cmap: Any) -> Figure:

@@ -3,8 +3,8 @@ r"""Functions that meet conditions at walls which change in time, so that what i
 With a condition :math:`\sum_k a_k \partial_n^k u = \gamma(t)` the stages of implicit and exponential methods meet the wall at
 times of their own, and lose orders.  A function w of position and time that meets the same condition leaves
 :math:`v = u - w` with :math:`\gamma = 0`, and :math:`\dot v = L v + N` with :math:`N = f(v + w, t) - L v - \dot w`, in which
-nothing grows as the cells shrink.  Along an axis w is a parabola, which the differences next to the walls treat exactly.  In
-two dimensions the parabolas of one axis are corrected by those of the other for what they do at its walls.
+nothing grows as the cells shrink.  Along an axis w is a parabola, which the differences next to the walls treat exactly.  The
+parabolas of one axis are corrected by those of the next ones for what they do at their walls.
 
 References
 ----------
@@ -139,12 +139,11 @@ def lifting_programs(
             place = (pde.space[axis] - low) / (high - low)
             return sp.Add(*(c * place**m for m, c in enumerate(known)))
 
-        total = sp.Add(*(parabola(0, side) * v for (axis, side), v in moving.items() if axis == 0))
-        if pde.dimension == 2 and pde.conditions[field][1] != "periodic":
-            for side, condition in enumerate(pde.conditions[field][1]):
-                missing = moving.get((1, side), sp.S.Zero) - _at_wall(pde, condition, 1, side, total)
-                if missing != 0:
-                    total += parabola(1, side) * missing
+        total = sp.S.Zero
+        for axis, pair in enumerate(pde.conditions[field]):
+            walls = enumerate(pair if pair != "periodic" else ())
+            missing = {side: moving.get((axis, side), sp.S.Zero) - _at_wall(pde, c, axis, side, total) for side, c in walls}
+            total += sp.Add(*(parabola(axis, side) * value for side, value in missing.items() if value != 0))
         values.append(total)
     rates = [sp.diff(w, pde.time) + sp.Add(*(sp.diff(w, s) * d for s, d in speeds.items())) for w in values]
     names = tuple(shapes)

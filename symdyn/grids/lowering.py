@@ -353,7 +353,7 @@ class Passes:
     def blocks(self, symbols: Sequence[sp.Basic]) -> list[tuple[str, Sequence[Any]]]:
         """Argument blocks of point functions: time and positions, what is read from arrays, and numbers."""
         pde = self.pde
-        axes = [sp.Dummy("row"), *pde.space] if self.dimension == 1 else [*pde.space]
+        axes = [*(sp.Dummy(f"axis_{k}") for k in range(3 - self.dimension)), *pde.space]
         numbers = [*pde.parameters, *pde.scalars, *self._means.values()]
         return [("lane", [pde.time, *axes]), ("y", symbols), ("p", numbers)]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -13,7 +12,8 @@ import numpy as np
 import sympy as sp
 
 from symdyn.codegen.drivers import plain_driver
-from symdyn.codegen.emit_llvm import module_text
+from symdyn.codegen.emit_llvm import is_long, joined
+from symdyn.codegen.emit_passes import PassProgram, emit_pass
 from symdyn.codegen.load import LOCK, CompiledModule, compile_ir, digest, load_object
 from symdyn.codegen.machine_code import Driver
 from symdyn.codegen.program import Program
@@ -23,24 +23,13 @@ from symdyn.grids.interpolation import with_weights
 from symdyn.grids.lowering import Passes
 from symdyn.grids.tables import Tables
 from symdyn.grids.walls import MIRROR, PERIODIC
+from symdyn.grids.workspace import Workspaces
 from symdyn.models.boundary import Condition
 from symdyn.models.pde import PDESystem
 
-__all__ = ["GridModel", "Workspace"]
+__all__ = ["GridModel"]
 
-#: Operations above which the optimiser is left out.
-LONG = 2000
 _MODULES: dict[str, CompiledModule] = {}
-
-
-class Workspace:
-    """Memory of one caller: padded states and what the passes need besides."""
-
-    def __init__(self, model: GridModel, blocks: int) -> None:
-        self.arrays = [np.zeros(blocks * model.block + 8), np.zeros(model.work + 8)]
-        addresses = [(a.ctypes.data + 63) // 64 * 64 for a in self.arrays]
-        self.states: int = addresses[0]
-        self.work: int = addresses[1]
 
 
 class GridModel:
@@ -110,13 +99,13 @@ class GridModel:
                 raise DeclarationError(f"{count} cells along {axis} are too few for order {order}; take at least {needed}")
         self._tables = Tables(pde, self.passes, self.shape, self.spacing, order, self.results)
         begin = time.perf_counter()
-        self.source = module_text(self._tables.programs, self._tables.lanes, llvm.get_process_triple())
-        self.module = _compiled(self.source, quick=any(len(p.operations) > LONG for p in self._tables.programs))
+        parts = [part for one in self._tables.programs for part in emit_pass(one)]
+        self.source = joined(parts, llvm.get_process_triple(), ["!0 = !{}"])
+        self.module = _compiled(self.source, quick=any(is_long(one.program) for one in self._tables.programs))
         self.compile_seconds = time.perf_counter() - begin
         self.table, self._numbers = self._tables.assemble(self.module.address, self.driver.rates_function.address)
-        self.block, self.work = self._tables.block, self._tables.work
-        self._pool: list[Workspace] = []
-        self._lock = threading.Lock()
+        self.block, self.private, self.shared = self._tables.block, self._tables.private, self._tables.shared
+        self.workspaces = Workspaces(self)
         self._known: tuple[bytes, np.ndarray] | None = None
 
     # ---- states --------------------------------------------------------------------------------
@@ -133,19 +122,16 @@ class GridModel:
         first = len(fields) * n
         return {**fields, **{s: y[..., first + k] for k, s in enumerate(self.pde.scalars)}}
 
-    def rates(self, y: np.ndarray, t: float, p: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-        """Rates (size,) of a state (size,) at time t with parameters p (k,)."""
+    def rates(self, y: np.ndarray, t: float, p: np.ndarray, out: np.ndarray | None = None, *, threads: int = 1) -> np.ndarray:
+        """Rates (size,) of a state (size,) at time t with parameters p (k,); they do not depend on the number of threads."""
         source = np.ascontiguousarray(y, dtype=float)
         p = np.ascontiguousarray(p, dtype=float)
         total = self.results[0] * self.cells + self.results[1]
         target = np.empty(total) if out is None else out
-        with self._lock:
-            space = self._pool.pop() if self._pool else Workspace(self, 3)
-        self.driver.evaluate(
-            self.table, self.numbers(p), p, source.ctypes.data, target.ctypes.data, float(t), space.states, space.work
-        )
-        with self._lock:
-            self._pool.append(space)
+        numbers = self.numbers(p)
+        with self.workspaces.lent(3, threads) as space:
+            common = self.table, numbers, p, source.ctypes.data, target.ctypes.data, float(t), space.states
+            space.run(self.driver.evaluate, [(*common, work) for work in space.works])
         return target
 
     # ---- walls ---------------------------------------------------------------------------------
@@ -184,6 +170,11 @@ class GridModel:
         return found
 
     # ---- tables --------------------------------------------------------------------------------
+
+    @property
+    def programs(self) -> list[PassProgram]:
+        """What is compiled: the passes, then values at walls and rates of scalars."""
+        return self._tables.programs
 
     @cached_property
     def driver(self) -> Driver:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from symdyn.codegen.drivers import plain_driver
 from symdyn.errors import DeclarationError
 from symdyn.grids.compiled import StencilLoop
 from symdyn.grids.lifting import WallLift, moving_walls
@@ -30,10 +32,12 @@ class FieldProblem(Problem):
     model : GridModel or SpectralModel
     p : (k,) array
         Values of the parameters.
+    threads : int
+        Among which steps on cells are split.
     """
 
-    def __init__(self, model: GridModel | SpectralModel, p: np.ndarray) -> None:
-        self.model, self.p = model, np.ascontiguousarray(p, float)
+    def __init__(self, model: GridModel | SpectralModel, p: np.ndarray, threads: int = 1) -> None:
+        self.model, self.p, self.threads = model, np.ascontiguousarray(p, float), threads
         self.size, cells = model.size, model.cells
         fields = len(model.pde.fields)
         self.blocks = [slice(k * cells, (k + 1) * cells) for k in range(fields)]
@@ -44,7 +48,8 @@ class FieldProblem(Problem):
 
     def compiled(self, scheme: Any) -> StencilLoop | None:
         if isinstance(self.model, GridModel) and isinstance(scheme, ExplicitRungeKutta):
-            return StencilLoop(self.model, scheme, self.p)
+            lend = partial(self.model.workspaces.lent, threads=self.threads)
+            return StencilLoop(self.model, scheme, self.p, lend, plain_driver("stencil_steps"))
         return None
 
 
@@ -76,7 +81,7 @@ def make_problem(grid: GridSystem, scheme: Any, p: np.ndarray, threads: int | No
     p : (k,) array
         Values of the parameters.
     threads : int, optional
-        Of the transforms.
+        Of transforms, and of passes over the cells.
 
     Returns
     -------
@@ -99,7 +104,7 @@ def make_problem(grid: GridSystem, scheme: Any, p: np.ndarray, threads: int | No
     if isinstance(scheme, ExplicitRungeKutta):
         if grid.implicit is not None:
             raise DeclarationError(f"implicit= belongs to implicit methods (imex, imex3, etdrk4, sbdf2), not to {scheme.name}")
-        return FieldProblem(model, p)
+        return FieldProblem(model, p, threads or 1)
     return split_problem(model, p, implicit=grid.implicit, method=scheme.name, threads=threads)
 
 
@@ -147,4 +152,8 @@ def split_problem(
     # a chain of derivatives has conditions of its own at each of its links
     lifted = tuple(f for f in implicit_ones if moving_walls(pde, f) and all(len(chain) == 1 for chain in terms[f]))
     lift = WallLift(pde, tuple(model.shape), walls, p, lifted) if lifted else None
-    return DiagonalProblem(linear, lambda y, t, out: model.rates(y, t, p, out), lift=lift, corrected=corrected)
+
+    def rates(y: np.ndarray, t: float, out: np.ndarray) -> np.ndarray:
+        return model.rates(y, t, p, out, threads=threads or 1)  # type: ignore[call-arg]
+
+    return DiagonalProblem(linear, rates, lift=lift, corrected=corrected)

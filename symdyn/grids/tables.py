@@ -1,22 +1,24 @@
 """The two tables of a system on a grid for the driver: what is read, computed, filled and summed, and with which numbers.
 
-In one dimension the axis of the system is the last of two of the driver, whose first has one row.
+The driver has three axes; those of the system are the last of them, and the others have one cell.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import sympy as sp
 from symdyn_kernels.stencils import layout as at
 
+from symdyn.codegen.emit_llvm import is_long
+from symdyn.codegen.emit_passes import PassProgram, WeightedSum
 from symdyn.codegen.lower import lower
-from symdyn.codegen.program import Program
 from symdyn.grids.closures import closure
 from symdyn.grids.lowering import Passes
-from symdyn.grids.passes import CELL, Sweep
+from symdyn.grids.passes import CELL, Read, Sweep
 from symdyn.grids.stencils import differences
 from symdyn.grids.upwind import wall_ghosts
 from symdyn.grids.walls import extrapolation, ghost_weights, mirror
@@ -24,8 +26,8 @@ from symdyn.models.pde import PDESystem
 
 __all__ = ["Tables", "rounded"]
 
-#: Cells in a block.
-LANES = (64, 32, 16, 8)
+#: Bytes of the planes of all arrays that a pass reads and writes at once, so that the last cache holds them.
+CACHED = 1 << 22
 
 
 def rounded(n: int) -> int:
@@ -38,10 +40,11 @@ class Tables:
 
     Attributes
     ----------
-    programs : list of Program
-    lanes : int
-    block, work : int
-        Numbers that padded states or results take, and what the passes need besides.
+    programs : list of PassProgram
+    block : int
+        Numbers that padded states or results take.
+    private, shared : int
+        What each thread needs besides, and what all need together.
     """
 
     def __init__(
@@ -55,15 +58,13 @@ class Tables:
     ) -> None:
         self.pde, self.passes, self.shape, self.spacing, self.order, self.results = pde, passes, shape, spacing, order, results
         self._low = [float(x) for x in pde.domain.box[0]]
-        self._one = len(shape) == 1
-        self._shift = int(self._one)
-        self.rows, self.columns = (1, shape[0]) if self._one else shape
-        ghosts = passes.ghosts
-        self._row_ghosts = 0 if self._one else ghosts
-        self.stride = 2 * at.PAD + rounded(self.columns + ghosts)
-        self.array = (self.rows + 2 * self._row_ghosts) * self.stride
-        self.lanes = next(w for w in LANES if w <= rounded(self.columns))
-        self._along = rounded(max(self.rows, self.lanes))
+        self._first = 3 - len(shape)
+        self.cells = (1,) * self._first + tuple(shape)
+        self._ghosts = tuple(passes.ghosts * (axis >= self._first) for axis in range(3))
+        self.stride = 2 * at.PAD + rounded(self.cells[2] + self._ghosts[2])
+        # there is one face more than cells across an axis
+        self.plane = (self.cells[1] + 2 * self._ghosts[1] + (self._first < 2)) * self.stride
+        self.array = (self.cells[0] + 2 * self._ghosts[0] + (self._first < 1)) * self.plane
         fields, first = len(pde.fields), len(passes.arrays)
         # the driver counts fields, then results, then what is computed on the way
         self._place = {i: i if i < fields else i + results[0] for i in range(first)}
@@ -72,24 +73,25 @@ class Tables:
         self._walls()
         self._passes()
         self._events()
-        self.programs: list[Program] = [*(s.program for s in self._sweeps), *self._wall_programs]
-        self.programs += [passes.scalars] if passes.scalars else []
+        self.programs = [*self._pass_programs, *self._wall_programs]
+        if passes.scalars is not None:
+            self.programs.append(PassProgram(passes.scalars, (), 0))
         states = max(fields * self.array + len(pde.scalars), results[0] * self.array + results[1])
         self.block = -(-states // 16) * 16
 
     def _coordinates(self, axis: int, start: int, count: int, half: float) -> int:
         """Where positions along an axis of the driver begin among the numbers."""
-        place, real = len(self._numbers), axis - self._shift
+        place, real = len(self._numbers), axis - self._first
         low, h = (0.0, 0.0) if real < 0 else (self._low[real], self.spacing[real])
         self._numbers += [low + (start + k + 0.5 - half) * h for k in range(count)]
         return place
 
     def _walls(self) -> None:
-        """Conditions with values: their programs, and where the values are kept."""
+        """Conditions with values: their programs, and where the values are kept, in rows along each wall."""
         self._wall_rows: list[list[Any]] = []
-        self._wall_programs: list[Program] = []
+        self._wall_programs: list[PassProgram] = []
         self._slots: dict[tuple[sp.Expr, int, int], int] = {}
-        self._static = True
+        self._static, self._length = True, 8
         for axis, side in ((a, s) for a in range(len(self.shape)) for s in range(2) if a not in self.pde.periodic):
             here = [(t, row[axis][side].value) for t, row in self.pde.conditions.items() if row[axis][side].value != 0]
             here += [(w, e) for (w, a, s), e in self.passes.wall_values.items() if (a, s) == (axis, side) and e != 0]
@@ -97,38 +99,71 @@ class Tables:
                 continue
             program = lower(f"wall_{axis}_{side}", self.passes.blocks(()), [e for _, e in here], [str(t) for t, _ in here])
             self._static &= not {self.pde.time, *self.pde.scalars} & set().union(*(e.free_symbols for _, e in here))
-            inner, fixed = axis + self._shift, len(self._numbers)
+            inner, fixed = axis + self._first, len(self._numbers)
             self._numbers.append(self._low[axis] + side * self.spacing[axis] * self.shape[axis])
-            start, count = (-at.PAD, self.stride) if inner == 0 else (0, self._along)
-            other = self._coordinates(1 - inner, start, count, 0.0)
-            self._wall_programs.append(program)
-            self._wall_rows.append([program.name, inner, len(here), len(self._slots), fixed, other, count])
+            across, along = (a for a in range(3) if a != inner)
+            # those across the first axes begin in the ghost cells of the axes after them, which are filled before
+            begin = -self._ghosts[1] if across == 1 else 0
+            rows = self.cells[across] - 2 * begin
+            start, count = (-at.PAD, self.stride) if along == 2 else (0, rounded(self.cells[1]))
+            places = self._coordinates(across, begin, rows, 0.0), self._coordinates(along, start, count, 0.0)
+            self._wall_programs.append(PassProgram(program, (), 0, (inner, across, along)))
+            self._wall_rows.append([program.name, len(here), len(self._slots), fixed, *places, rows, count, count])
+            self._length = max(self._length, rows * count)
             for target, _ in here:
                 self._slots[target, axis, side] = len(self._slots)
 
     def _passes(self) -> None:
-        """Rectangles, reads and results of the passes."""
+        """Boxes, reads and results of the passes."""
         self._pass_rows: list[list[Any]] = []
-        self._ins: list[list[Any]] = []
-        self._offsets: list[int] = []
-        self._coefficients: list[float] = []
+        self._pass_programs: list[PassProgram] = []
+        self._ins: list[int] = []
         self._outs: list[int] = []
+        self._weights: list[float] = []
+        self._stepping = False
         self._sweeps: list[Sweep] = [*(w for kind, w in self.passes.schedule if kind == "pass"), self.passes.last]
-        g0, reach = self._row_ghosts, rounded(self.columns + self.passes.ghosts)
+        reach = rounded(self.cells[2] + self.passes.ghosts)
         for s in self._sweeps:
-            where = s.location + self._shift if s.location != CELL else CELL
-            row0, count = (-g0, self.rows + 2 * g0) if s.extended else (0, self.rows + (where == 0))
-            col0, columns = (-at.PAD, at.PAD + reach) if s.extended else (0, rounded(self.columns + (where == 1)))
-            uses = {axis + self._shift for axis in s.uses}
-            slow = self._coordinates(0, row0, count, 0.5 * (where == 0)) if 0 in uses else -1
-            fast = self._coordinates(1, col0, columns, 0.5 * (where == 1)) if 1 in uses else -1
-            head = [s.program.name, len(self._ins), len(s.reads), len(self._outs), len(s.outputs)]
-            self._pass_rows.append([*head, row0, count, col0, columns, slow, fast, 0])
-            for r in s.reads:
-                self._ins.append([self._place[r.array], len(self._offsets), len(r.offsets)])
-                self._offsets += [k[0] if self._one else k[0] * self.stride + k[1] for k in r.offsets]
-                self._coefficients += r.coefficients
+            where = s.location + self._first if s.location != CELL else CELL
+            spans = [(-g, n + 2 * g) if s.extended else (0, n + (where == a))
+                     for a, (n, g) in enumerate(zip(self.cells[:2], self._ghosts[:2], strict=True))]  # fmt: skip
+            spans.append((-at.PAD, at.PAD + reach) if s.extended else (0, rounded(self.cells[2] + (where == 2))))
+            uses = {axis + self._first for axis in s.uses}
+            places = [self._coordinates(a, *spans[a], 0.5 * (where == a)) if a in uses else -1 for a in range(3)]
+            one = self._program(s)
+            arrays = [*dict.fromkeys(r.array for r in s.reads)]
+            if s is self.passes.last and self.results[0] == len(self.pde.fields) and not is_long(s.program):
+                arrays += [k for k in range(self.results[0]) if k not in arrays]
+                one = replace(one, arrays=len(arrays), fields=tuple(arrays.index(k) for k in range(self.results[0])))
+                self._stepping = True
+            self._pass_programs.append(one)
+            step = f"{s.program.name}_step" if one.fields is not None else ""
+            head = [s.program.name, step, len(self._ins), one.arrays, len(self._outs), len(s.outputs)]
+            self._pass_rows.append([*head, *(x for span in spans for x in span), *places, len(self._weights)])
+            self._ins += [self._place[i] for i in arrays]
             self._outs += [self._place[i] for i in s.outputs]
+            self._weights += self._own_weights
+
+    def _program(self, s: Sweep) -> PassProgram:
+        """The program of a pass, whose weights are then in `_own_weights`: one for what differs in its sign and side alone."""
+        arrays = [*dict.fromkeys(r.array for r in s.reads)]
+        own: list[float] = []
+        known: dict[tuple[Any, ...], list[int]] = {}
+        inputs = []
+        for r in s.reads:
+            moved = [(*(0,) * self._first, *o) for o in r.offsets]
+            offsets, groups = [(a, b, c) for a, b, c in moved], _groups(r)
+            key = tuple(offsets), r.coefficients
+            if key not in known:
+                known[key] = [*range(len(own), len(own) + len(groups))]
+                own += [abs(r.coefficients[g[0]]) for g in groups]
+            made = [(w, tuple((offsets[k], 1 if r.coefficients[k] > 0 else -1) for k in g))
+                    for w, g in zip(known[key], groups, strict=True)]  # fmt: skip
+            if r.coefficients == (1.0,):
+                made = [(-1, ((offsets[0], 1),))]
+            inputs.append(WeightedSum(arrays.index(r.array), tuple(made)))
+        self._own_weights = own
+        return PassProgram(s.program, tuple(inputs), len(arrays))
 
     def _events(self) -> None:
         """The schedule, with ghost fills, whose weights come with the values of the parameters, and sums."""
@@ -158,13 +193,13 @@ class Tables:
             self._schedule.append([at.ODE, 0])
 
     def _fill(self, place: int) -> None:
-        """Ghosts of one array: along the last axis first, so that those along the first have the corners."""
+        """Ghosts of one array: along the last axis first, so that those along the others have the corners."""
         array, g = self.passes.arrays[place], self.passes.ghosts
         axes = range(len(self.shape)) if array.location == CELL else (array.location,)
         for axis in reversed(axes):
             periodic = axis in self.pde.periodic
             last = self.shape[axis] - (array.location == CELL)
-            row = [self._place[place], axis + self._shift, int(periodic), g, last, 0, 0, -1, 0, -1]
+            row = [self._place[place], axis + self._first, int(periodic), g, last, 0, 0, -1, 0, -1]
             for side in range(0 if periodic else 2):
                 slot = -1 if array.target is None else self._slots.get((self.passes.conditioned(array.target), axis, side), -1)
                 row[6 + 2 * side], row[7 + 2 * side] = self._width, slot
@@ -180,7 +215,7 @@ class Tables:
         """Derivatives next to walls, whose weights follow those of ghosts."""
         made = self.passes.closures[k]
         reach = max(differences(self.order).cell(1).offsets)
-        row = [self._place[made.source], self._place[made.target], made.axis + self._shift]
+        row = [self._place[made.source], self._place[made.target], made.axis + self._first]
         for side, rows in enumerate(made.rows):
             slot = self._slots.get((self.passes.conditioned(made.expr), made.axis, side), -1)
             row += [rows, rows + reach, self._width, slot]
@@ -191,24 +226,31 @@ class Tables:
 
     def assemble(self, address: Callable[[str], int], rates: int) -> tuple[np.ndarray, np.ndarray]:
         """Both tables, with the addresses of programs; the weights of ghost values are missing still."""
-        pde = self.pde
+        pde, numbers = self.pde, len(self._numbers)
+        steps = [(address(r[0]), address(r[1]) if r[1] else 0, *r[2:-1], numbers + r[-1]) for r in self._pass_rows]
         lists: dict[int, list[Any]] = {
-            at.SCHEDULE: self._schedule, at.PASSES: [[address(r[0]), *r[1:]] for r in self._pass_rows], at.INS: self._ins,
-            at.ENTRIES: self._offsets, at.OUTS: self._outs, at.FILLS: self._fill_rows,
+            at.SCHEDULE: self._schedule, at.PASSES: steps, at.INS: self._ins, at.OUTS: self._outs, at.FILLS: self._fill_rows,
             at.WALLS: [[address(r[0]), *r[1:]] for r in self._wall_rows], at.SUMS: self._sum_rows,
             at.CLOSURES: self._close_rows,
         }  # fmt: skip
-        inputs = max(len(s.reads) for s in self._sweeps)
-        outputs = max([*(len(s.outputs) for s in self._sweeps), *(r[2] for r in self._wall_rows), self.results[1]])
+        most = max([*(r[3] + r[5] for r in self._pass_rows), *(r[1] for r in self._wall_rows), self.results[1]])
         count = len(pde.parameters) + len(pde.scalars) + len(self.passes.means)
-        self._weights_at = len(self._numbers) + len(self._coefficients)
+        self._weights_at = numbers + len(self._weights)
+        parameters = rounded(at.FRAME + at.WORDS + most)
+        results = parameters + rounded(count)
+        partial = at.VALUES + rounded(len(self._slots) * self._length)
+        rows = self.cells[0] * self.cells[1]
+        aux = partial + rounded(rows)
+        busiest = max(1, *(r[3] + r[5] for r in self._pass_rows))
+        tile = max(1, CACHED // (8 * self.stride * busiest * (2 * self.passes.ghosts + 1)))
         head = {
-            at.N0: self.rows, at.N1: self.columns, at.G0: self._row_ghosts, at.S: self.stride, at.SIZE: self.array,
-            at.W: self.lanes, at.NF: len(pde.fields), at.NS: len(pde.scalars), at.NP: count, at.NPAR: len(pde.parameters),
-            at.INPUTS: inputs, at.OUTPUTS: outputs, at.SLOTS: len(self._slots), at.LENGTH: max(self.stride, self._along),
-            at.EVENTS: len(self._schedule), at.COEFFICIENTS: len(self._numbers), at.WEIGHTS: self._weights_at,
-            at.SCALARS: address("scalars") if self.passes.scalars else 0, at.STATIC: int(self._static),
-            at.NR: self.results[0], at.NSR: self.results[1], at.RATES: rates,
+            at.N0: self.cells[0], at.N1: self.cells[1], at.N2: self.cells[2], at.G0: self._ghosts[0], at.G1: self._ghosts[1],
+            at.S0: self.plane, at.S: self.stride, at.SIZE: self.array, at.NF: len(pde.fields), at.NS: len(pde.scalars),
+            at.NP: count, at.NPAR: len(pde.parameters), at.LENGTH: self._length, at.EVENTS: len(self._schedule),
+            at.WEIGHTS: self._weights_at, at.SCALARS: address("scalars") if self.passes.scalars else 0,
+            at.STATIC: int(self._static), at.NR: self.results[0], at.NSR: self.results[1], at.RATES: rates,
+            at.STEPPING: int(self._stepping), at.PARAMETERS: parameters, at.RESULTS: results, at.PARTIAL: partial, at.AUX: aux,
+            at.TILE: tile if self.cells[0] > 1 else rows,
         }  # fmt: skip
         table = [0] * at.HEADER
         for key, part in lists.items():
@@ -216,9 +258,9 @@ class Tables:
             table += np.ravel(np.array(part, dtype=np.int64)).tolist()
         for key, x in head.items():
             table[key] = x
-        aux = len(self.passes.arrays) - len(pde.fields)
-        self.work = (3 + inputs + outputs + count) * self.lanes + len(self._slots) * head[at.LENGTH] + aux * self.array + 64
-        return np.array(table, dtype=np.int64), np.array([*self._numbers, *self._coefficients, *[0.0] * (self._width + 1)])
+        self.private = results + 8 * self.results[1]
+        self.shared = aux + (len(self.passes.arrays) - len(pde.fields)) * self.array + 64
+        return np.array(table, dtype=np.int64), np.array([*self._numbers, *self._weights, *[0.0] * (self._width + 8)])
 
     def weigh(self, numbers: np.ndarray, walls: Mapping[sp.Expr, Any], slopes: Sequence[Any]) -> np.ndarray:
         """A copy of the numbers with the weights of ghost values, for conditions as `GridModel` gives them."""
@@ -241,3 +283,16 @@ class Tables:
             part = np.concatenate([D.ravel(), c]) * (1 - 2 * side)
             found[self._weights_at + start : self._weights_at + start + part.size] = part
         return found
+
+
+def _groups(r: Read) -> list[list[int]]:
+    """Entries of a read whose weights have one size, as mirror images have on every grid; one with a plus sign first."""
+    images: dict[tuple[int, ...], list[int]] = {}
+    for k, offset in enumerate(r.offsets):
+        images.setdefault(tuple(map(abs, offset)), []).append(k)
+    found = []
+    for entries in images.values():
+        same = len({abs(r.coefficients[k]) for k in entries}) == 1
+        for group in [entries] if same else [[k] for k in entries]:
+            found.append(sorted(group, key=lambda k: r.coefficients[k] < 0))
+    return found

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from symdyn.models.branching import BranchingSystem
     from symdyn.models.colony import BulkCellSystem
     from symdyn.models.discrete import DiscreteSystem
-    from symdyn.models.domains import Disk, Interval, Plane, Polygon, Rectangle
+    from symdyn.models.domains import Box, Disk, Interval, Plane, Polygon, Rectangle
     from symdyn.models.events import Event, dose
     from symdyn.models.lattices import Lattice
     from symdyn.models.matrix import MatrixModel
     from symdyn.models.moments import MomentSystem
     from symdyn.models.ode import ODESystem
-    from symdyn.models.operators import at, div, dot, dx, dy, grad, integral, laplacian, mean, vector
+    from symdyn.models.operators import at, div, dot, dx, dy, dz, grad, integral, laplacian, mean, vector
     from symdyn.models.pde import PDESystem
     from symdyn.models.rate_laws import hill, hillar, hillr, mm, mmr
     from symdyn.models.reaction import Burst, Reaction
@@ -38,13 +38,13 @@ __getattr__, __dir__, __all__ = lazy(
         "branching": ("BranchingSystem",),
         "colony": ("BulkCellSystem",),
         "discrete": ("DiscreteSystem",),
-        "domains": ("Disk", "Interval", "Plane", "Polygon", "Rectangle"),
+        "domains": ("Box", "Disk", "Interval", "Plane", "Polygon", "Rectangle"),
         "lattices": ("Lattice",),
         "events": ("Event", "dose"),
         "matrix": ("MatrixModel",),
         "moments": ("MomentSystem",),
         "ode": ("ODESystem",),
-        "operators": ("at", "div", "dot", "dx", "dy", "grad", "integral", "laplacian", "mean", "vector"),
+        "operators": ("at", "div", "dot", "dx", "dy", "dz", "grad", "integral", "laplacian", "mean", "vector"),
         "pde": ("PDESystem",),
         "rate_laws": ("hill", "hillar", "hillr", "mm", "mmr"),
         "reaction": ("Burst", "Reaction"),

@@ -84,7 +84,19 @@ class dy(Operator):
 
 
 class dz(Operator):
-    r"""First derivative along the third axis, :math:`\partial_z u`."""
+    r"""First derivative along the third axis, :math:`\partial_z u`.
+
+    Parameters
+    ----------
+    u : Expr
+        A scalar expression of fields.
+
+    Examples
+    --------
+    >>> u = sp.Symbol("u")
+    >>> dz(u**2), dz(3)
+    (dz(u**2), 0)
+    """
 
     sign = r"\partial_z"
 
@@ -166,7 +178,7 @@ class mean(Operator):
 
 
 class integral(Operator):
-    r"""Integral over the domain, :math:`\int_\Omega u`: a number at each time, in the units of u times length or area.
+    r"""Integral over the domain, :math:`\int_\Omega u`: a number at each time, in the units of u times length, area or volume.
 
     Parameters
     ----------

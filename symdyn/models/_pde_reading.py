@@ -11,7 +11,7 @@ import sympy as sp
 from symdyn.declaration import expression, lookup, name_of, read_equations
 from symdyn.errors import DeclarationError
 from symdyn.models.boundary import Conditions
-from symdyn.models.domains import Disk, Domain, Interval, Polygon, Rectangle
+from symdyn.models.domains import BoxedDomain, Disk, Domain, Interval, Polygon
 from symdyn.models.operators import read_operators
 from symdyn.parsing import parse_expression
 
@@ -21,10 +21,10 @@ __all__ = ["mapped", "read_domain", "read_starts", "read_states", "wall_expressi
 def read_domain(value: Any) -> Domain:
     if isinstance(value, (tuple, list)) and len(value) == 2 and not any(isinstance(v, (tuple, list)) for v in value):
         return Interval(*value)
-    if not isinstance(value, (Interval, Rectangle, Disk, Polygon)):
+    if not isinstance(value, (BoxedDomain, Disk, Polygon)):
         raise DeclarationError(
-            f"the domain is {value!r}; a PDESystem lives on an Interval, a Rectangle(width, height, corner) or (start, end), "
-            "or on a Disk or a Polygon"
+            f"the domain is {value!r}; a PDESystem lives on an Interval or (start, end), a Rectangle(width, height, corner), a "
+            "Box(width, height, depth, corner), a Disk or a Polygon"
         )
     return value
 

@@ -1,4 +1,4 @@
-"""Domains of fields: intervals, rectangles, discs, polygons, and the plane."""
+"""Domains of fields: intervals, rectangles, boxes, discs, polygons, and the plane."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from symdyn.errors import DeclarationError
 
-__all__ = ["Disk", "Domain", "Interval", "Plane", "Polygon", "Rectangle"]
+__all__ = ["Box", "BoxedDomain", "Disk", "Domain", "Interval", "Plane", "Polygon", "Rectangle"]
 
 
 class Domain(ABC):
@@ -22,7 +22,7 @@ class Domain(ABC):
     ----------
     dimension : int
     measure : float
-        Length or area, in the units of length of the domain; infinite for the plane.
+        Length, area or volume, in the units of length of the domain; infinite for the plane.
 
     Examples
     --------
@@ -39,7 +39,7 @@ class Domain(ABC):
     @property
     @abstractmethod
     def measure(self) -> float:
-        """Length or area."""
+        """Length, area or volume."""
 
     @property
     @abstractmethod
@@ -97,8 +97,49 @@ class Domain(ABC):
         return self.distance(np.asarray(points, float)) < 0
 
 
+class BoxedDomain(Domain):
+    """A domain whose sides are parallel to the axes, which grids of cells fill.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> [isinstance(d, BoxedDomain) for d in (sd.Interval(0, 1), sd.Box(1, 2, 3), sd.Disk(1))]
+    [True, True, False]
+    """
+
+    boxed: ClassVar[bool] = True
+
+    @property
+    def measure(self) -> float:
+        low, high = self.box
+        return float(np.prod(high - low))
+
+    def distance(self, points: np.ndarray) -> np.ndarray:
+        """Signed distance of points to the boundary, negative inside.
+
+        Parameters
+        ----------
+        points : (..., dimension) array
+            Positions, in the units of length of the domain.
+
+        Returns
+        -------
+        (...,) float array
+
+        Examples
+        --------
+        >>> Interval(0, 2).distance([[0.5], [3.0]])
+        array([-0.5,  1. ])
+        >>> Rectangle(2, 1).distance([[1, 0.5], [5, 5]])  # the second is (3, 4) from a corner
+        array([-0.5,  5. ])
+        """
+        low, high = self.box
+        q = np.abs(np.asarray(points, float) - (low + high) / 2) - (high - low) / 2
+        return np.linalg.norm(np.maximum(q, 0), axis=-1) + np.minimum(q.max(axis=-1), 0)
+
+
 @dataclass(frozen=True)
-class Interval(Domain):
+class Interval(BoxedDomain):
     """The interval from `start` to `end`.
 
     Parameters
@@ -120,7 +161,6 @@ class Interval(Domain):
     start: float
     end: float
     dimension: ClassVar[int] = 1
-    boxed: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         start, end = _numbers(self, start=self.start, end=self.end)
@@ -129,36 +169,12 @@ class Interval(Domain):
         self.__dict__.update(start=start, end=end)
 
     @property
-    def measure(self) -> float:
-        return self.end - self.start
-
-    @property
     def box(self) -> np.ndarray:
         return np.array([[self.start], [self.end]])
 
-    def distance(self, points: np.ndarray) -> np.ndarray:
-        """Signed distance of points to the nearer end, negative inside.
-
-        Parameters
-        ----------
-        points : (..., 1) array
-            Positions, in the units of length of the domain.
-
-        Returns
-        -------
-        (...,) float array
-
-        Examples
-        --------
-        >>> Interval(0, 2).distance([[0.5], [3.0]])
-        array([-0.5,  1. ])
-        """
-        x = np.asarray(points, float)[..., 0]
-        return np.maximum(self.start - x, x - self.end)
-
 
 @dataclass(frozen=True)
-class Rectangle(Domain):
+class Rectangle(BoxedDomain):
     """The rectangle of sides `width` and `height` whose lower left corner is `corner`.
 
     Parameters
@@ -182,15 +198,10 @@ class Rectangle(Domain):
     width: float
     height: float
     corner: tuple[float, float] = (0.0, 0.0)
-    boxed: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         width, height = _positive(self, width=self.width, height=self.height)
         self.__dict__.update(width=width, height=height, corner=_point(self, self.corner, "corner"))
-
-    @property
-    def measure(self) -> float:
-        return self.width * self.height
 
     @property
     def box(self) -> np.ndarray:
@@ -203,26 +214,45 @@ class Rectangle(Domain):
         (a, b), (c, d) = self.box
         return np.array([[a, b], [c, b], [c, d], [a, d]])
 
-    def distance(self, points: np.ndarray) -> np.ndarray:
-        """Signed distance of points to the boundary, negative inside.
 
-        Parameters
-        ----------
-        points : (..., 2) array
-            Positions, in the units of length of the domain.
+@dataclass(frozen=True)
+class Box(BoxedDomain):
+    """The box of sides `width`, `height` and `depth` along x, y and z, whose corner of least coordinates is `corner`.
 
-        Returns
-        -------
-        (...,) float array
+    Parameters
+    ----------
+    width, height, depth : float
+        Positive, in one unit of length.
+    corner : (x, y, z)
+        In the same unit.
 
-        Examples
-        --------
-        >>> Rectangle(2, 1).distance([[1, 0.5], [5, 5]])  # the second is (3, 4) from a corner
-        array([-0.5,  5. ])
-        """
-        low, high = self.box
-        q = np.abs(np.asarray(points, float) - (low + high) / 2) - (high - low) / 2
-        return np.hypot(*np.moveaxis(np.maximum(q, 0), -1, 0)) + np.minimum(q.max(axis=-1), 0)
+    Raises
+    ------
+    DeclarationError
+        For sides that are not positive, and numbers that are not finite.
+
+    Examples
+    --------
+    >>> Box(2, 1, 3).measure
+    6.0
+    >>> Box(2, 1, 3).distance([[1, 0.5, 0.25], [4, 3, -1]])  # the second is (2, 2, 1) from a corner
+    array([-0.25,  3.  ])
+    """
+
+    width: float
+    height: float
+    depth: float
+    corner: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    dimension: ClassVar[int] = 3
+
+    def __post_init__(self) -> None:
+        width, height, depth = _positive(self, width=self.width, height=self.height, depth=self.depth)
+        self.__dict__.update(width=width, height=height, depth=depth, corner=_point(self, self.corner, "corner"))
+
+    @property
+    def box(self) -> np.ndarray:
+        low = np.array(self.corner)
+        return np.stack([low, low + np.array([self.width, self.height, self.depth])])
 
 
 @dataclass(frozen=True)
@@ -456,9 +486,14 @@ def _positive(domain: Domain, **values: Any) -> list[float]:
     return found
 
 
-def _point(domain: Domain, value: Sequence[float], name: str) -> tuple[float, float]:
+def _point(domain: Domain, value: Sequence[float], name: str) -> tuple[float, ...]:
+    count = domain.dimension
     try:
-        x, y = value
-    except (TypeError, ValueError):
-        raise DeclarationError(f"the {name} of the {type(domain).__name__} is {value!r}; expected two numbers") from None
-    return tuple(_numbers(domain, **{f"{name}'s x": x, f"{name}'s y": y}))  # type: ignore[return-value]
+        found = tuple(value)
+    except TypeError:
+        found = ()
+    if len(found) != count:
+        raise DeclarationError(
+            f"the {name} of the {type(domain).__name__} is {value!r}; expected {('two', 'three')[count - 2]} numbers"
+        )
+    return tuple(_numbers(domain, **{f"{name}'s {axis}": x for axis, x in zip("xyz", found, strict=False)}))

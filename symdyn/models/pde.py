@@ -32,7 +32,7 @@ SPACE = ("x", "y", "z")
 
 
 class PDESystem(FieldVerbs, SpatialSystem):
-    r"""Fields on an interval, a rectangle, a disc or a polygon, and scalars that they are coupled to.
+    r"""Fields on an interval, a rectangle, a box, a disc or a polygon, and scalars that they are coupled to.
 
     .. math:: \partial_t u_i = f_i(u, \nabla u, \Delta u, \ldots, s, x, t), \qquad
               \dot s_k = g_k(s, \langle h(u) \rangle, t)
@@ -41,18 +41,18 @@ class PDESystem(FieldVerbs, SpatialSystem):
     ----------
     equations : mapping
         From each field (a symbol or a name) to its rate.  Rates are made of fields, scalars, parameters, the positions
-        ``x`` and ``y``, time, inputs over time (`symdyn.Path`), and the operators `dx`, `dy`, `laplacian`, `grad`, `div`,
-        `dot`, `mean`, `integral`.  Undefined functions such as ``f(u)`` are unknown terms.
-    domain : Interval, Rectangle, Disk, Polygon or (start, end)
-        Grids of cells fill the first two (`discretize`), finite elements the others (`mesh`).
+        ``x``, ``y`` and ``z``, time, inputs over time (`symdyn.Path`), and the operators `dx`, `dy`, `dz`, `laplacian`,
+        `grad`, `div`, `dot`, `mean`, `integral`.  Undefined functions such as ``f(u)`` are unknown terms.
+    domain : Interval, Rectangle, Box, Disk, Polygon or (start, end)
+        Grids of cells fill the first three (`discretize`), finite elements the others (`mesh`).
     odes : mapping or sequence, optional
         From each scalar to its rate, in which fields occur in `mean` or `integral` only; or the names of those states in
         `equations` that are scalars.
     boundary : optional
         "periodic", "no-flux" (the default), `Dirichlet`, `Neumann` or `Robin` for all, or a mapping from fields, axes
-        ("x") or sides ("left", "right", "bottom", "top") to one; the value of a field may again be such a mapping of axes
-        or sides, and at an axis a pair is (left, right).  Keys may also be expressions: the second condition of equations
-        of higher order, such as that of ``u**3 - u - laplacian(u)`` where its laplacian is taken.
+        ("x") or sides ("left", "right" along x, "bottom", "top" along y, "front", "back" along z) to one; the value of a
+        field may again be such a mapping, and at an axis a pair is (left, right).  Keys may also be expressions: the second
+        condition of equations of higher order, such as that of ``u**3 - u - laplacian(u)`` where its laplacian is taken.
     parameters, initial, observables : mapping, optional
         Default values; initial values as numbers or expressions of position and parameters; named expressions.
     events : Event or sequence of Event, optional
@@ -61,7 +61,7 @@ class PDESystem(FieldVerbs, SpatialSystem):
         derivatives, scalars, parameters, position and time.  A parameter that events change is a scalar without a rate,
         ``odes={k: 0}``; between events methods take it for a number, so that they treat ``k*laplacian(u)`` implicitly.
     space : sequence, optional
-        Symbols or names of the positions, ``x`` and ``y`` unless said otherwise.
+        Symbols or names of the positions, ``x``, ``y`` and ``z`` unless said otherwise.
     time : Symbol or str, optional
 
     Attributes
@@ -207,7 +207,9 @@ class PDESystem(FieldVerbs, SpatialSystem):
         u' = D*laplacian(u) + u*(1 - u)
         """
         if "domain" not in options:
-            raise DeclarationError("from_text of a PDESystem needs domain=, such as domain=(0, 1) or Rectangle(2, 1)")
+            raise DeclarationError(
+                "from_text of a PDESystem needs domain=, such as domain=(0, 1), Rectangle(2, 1) or Box(1, 1, 1)"
+            )
         return super().from_text(text, parameters, **options)
 
     @classmethod

@@ -13,7 +13,7 @@ from symdyn.errors import DeclarationError
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.projection.bounds import read_bounds
 from symdyn.projection.generator import Generator, assemble
-from symdyn.projection.states import Box
+from symdyn.projection.states import StateBox
 from symdyn.projection.transitions import LONGEST_BURST, StateJump, Transitions
 
 __all__ = ["MasterEquation", "master_equation"]
@@ -87,11 +87,11 @@ class MasterEquation(MasterVerbs):
             )
 
     @property
-    def box(self) -> Box | None:
+    def box(self) -> StateBox | None:
         """The box of states, if all bounds are given."""
         if any(b is None for b in self.upper):
             return None
-        return Box(self.lower, tuple(b - a + 1 for a, b in zip(self.lower, self.upper, strict=True) if b is not None))
+        return StateBox(self.lower, tuple(b - a + 1 for a, b in zip(self.lower, self.upper, strict=True) if b is not None))
 
     def __repr__(self) -> str:
         rows = (
@@ -182,7 +182,7 @@ class MasterEquation(MasterVerbs):
         transitions = Transitions(self.network, parameters)
         return assemble(space, transitions.propensities(space, time), self.jumps(transitions), reflecting=reflecting)
 
-    def need_box(self, what: str) -> Box:
+    def need_box(self, what: str) -> StateBox:
         """The box of states, or an error that asks for the missing bounds.
 
         Parameters
@@ -192,7 +192,7 @@ class MasterEquation(MasterVerbs):
 
         Returns
         -------
-        Box
+        StateBox
 
         Raises
         ------

@@ -10,7 +10,7 @@ import scipy.sparse as ss
 from symdyn_kernels.arguments.projection import GeneratorArrays as Arrays
 
 from symdyn.projection.kernel import driver
-from symdyn.projection.states import Box, StateSpace
+from symdyn.projection.states import StateBox, StateSpace
 from symdyn.projection.transitions import StateJump, Tail
 
 __all__ = ["Generator", "Runs", "assemble", "augmented"]
@@ -147,13 +147,13 @@ def assemble(
     gaps in a list, but leave it if the state where the shortest of them ends is missing.
     """
     moving = [j for j in jumps if any(j.change) or j.tail is not None]
-    inner = [j for j in moving if not isinstance(space, Box) or space.fits(j.change)]
+    inner = [j for j in moving if not isinstance(space, StateBox) or space.fits(j.change)]
     tails = list(dict.fromkeys(j.tail for j in inner if j.tail is not None))
     inner.sort(key=lambda j: -1 if j.tail is None else tails.index(j.tail))
     runs = tuple(Runs.along(space, tail) for tail in tails)
     starts = np.searchsorted([-1 if j.tail is None else tails.index(j.tail) for j in inner], np.arange(len(tails) + 1))
     rates = np.zeros((1 + len(inner), space.size))
-    sources = NO_SOURCES if isinstance(space, Box) else np.zeros((len(inner), space.size), dtype=np.uint32)
+    sources = NO_SOURCES if isinstance(space, StateBox) else np.zeros((len(inner), space.size), dtype=np.uint32)
     diagonal = rates[0].reshape(space.shape)
     if not reflecting:
         for a in propensities:
@@ -163,7 +163,7 @@ def assemble(
                 diagonal += jump.flow(propensities)
     for d, jump in enumerate(inner):
         flow = jump.flow(propensities)
-        if isinstance(space, Box):
+        if isinstance(space, StateBox):
             begin, end = space.move(jump.change)
             rates[1 + d].reshape(space.shape)[end] = flow[begin]
         else:
@@ -171,7 +171,7 @@ def assemble(
             inside = source >= 0
             sources[d] = np.where(inside, source, 0)
             rates[1 + d] = np.where(inside, flow[source], 0.0)
-    offsets = [space.offset(j.change) for j in inner] if isinstance(space, Box) else []
+    offsets = [space.offset(j.change) for j in inner] if isinstance(space, StateBox) else []
     generator = Generator(rates, np.array(offsets, dtype=np.int64), sources, starts.astype(np.int64), runs)
     if reflecting:
         rates[0] = -generator.sums(np.ones(space.size))

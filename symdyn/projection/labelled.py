@@ -10,7 +10,7 @@ import xarray as xr
 
 from symdyn.errors import DeclarationError
 from symdyn.projection.equation import MasterEquation
-from symdyn.projection.states import Box, Listing, StateSpace, bounding_box
+from symdyn.projection.states import Listing, StateBox, StateSpace, bounding_box
 from symdyn.projection.transitions import Transitions
 
 __all__ = ["check_layout", "labelled"]
@@ -81,9 +81,9 @@ def check_layout(layout: Any) -> None:
         raise DeclarationError(f"layout is {layout!r}; expected 'box' or 'list'")
 
 
-def _fill(box: Box, space: StateSpace, p: np.ndarray) -> np.ndarray:
+def _fill(box: StateBox, space: StateSpace, p: np.ndarray) -> np.ndarray:
     """`p` as an array over a box that holds its states."""
-    if isinstance(space, Box) and space == box:
+    if isinstance(space, StateBox) and space == box:
         return p.reshape(box.shape)
     values = np.zeros(box.size)
     values[box.locate(space.states)] = p

@@ -15,7 +15,7 @@ from symdyn.projection.equation import MasterEquation
 from symdyn.projection.generator import assemble
 from symdyn.projection.growth import reachable
 from symdyn.projection.initial import read_initial
-from symdyn.projection.states import Box, Listing, StateSpace
+from symdyn.projection.states import Listing, StateBox, StateSpace
 from symdyn.projection.stationary import Stationary, detailed_balance, is_chain, solve
 from symdyn.projection.transitions import StateJump, Transitions
 
@@ -96,7 +96,7 @@ class StationarySearch:
         """All states of the box; or those that can be reached, where conservation laws leave few of them."""
         lower = np.array(self.equation.lower)
         changes = np.array([j.change for j in jumps])
-        box = Box(tuple(map(int, lower)), tuple(map(int, upper - lower + 1)))
+        box = StateBox(tuple(map(int, lower)), tuple(map(int, upper - lower + 1)))
         if self.equation.box is not None or np.linalg.matrix_rank(changes) == len(lower):
             if box.size > self.equation.max_states:
                 raise SimulationError(
@@ -178,7 +178,7 @@ def _edges(
 
 def cropped(found: Found, free: Sequence[bool]) -> tuple[StateSpace, np.ndarray]:
     """The distribution without its upper tails in species without upper bound."""
-    if not isinstance(found.space, Box) or not any(free):
+    if not isinstance(found.space, StateBox) or not any(free):
         return found.space, found.p
     p = found.p.reshape(found.space.shape)
     for axis, cut in enumerate(free):
@@ -186,7 +186,7 @@ def cropped(found: Found, free: Sequence[bool]) -> tuple[StateSpace, np.ndarray]
             marginal = p.sum(axis=tuple(k for k in range(p.ndim) if k != axis))
             beyond = np.cumsum(marginal[::-1])[::-1]
             p = p[(slice(None),) * axis + (slice(max(1, int((beyond > TAIL).sum()))),)]
-    return Box(found.space.lower, p.shape), np.ascontiguousarray(p).ravel()
+    return StateBox(found.space.lower, p.shape), np.ascontiguousarray(p).ravel()
 
 
 def warn_of_edge(found: Found) -> None:

@@ -10,11 +10,11 @@ import numpy as np
 
 from symdyn.errors import SimulationError
 
-__all__ = ["Box", "Listing", "StateSpace"]
+__all__ = ["Listing", "StateBox", "StateSpace"]
 
 
 @dataclass(frozen=True)
-class Box:
+class StateBox:
     """All states with ``lower <= n < lower + shape``, the last species fastest.
 
     Attributes
@@ -139,7 +139,7 @@ class Listing:
         return np.where(self.keys[index] == wanted, index, -1)
 
     def runs(self, axis: int) -> tuple[np.ndarray, np.ndarray]:
-        """As `Box.runs`, where the state before may be further away than one."""
+        """As `StateBox.runs`, where the state before may be further away than one."""
         if axis not in self._runs:
             self._runs[axis] = self._lines(axis)
         return self._runs[axis]
@@ -163,18 +163,18 @@ class Listing:
         index = np.minimum(np.searchsorted(self.keys, wanted), self.size - 1)
         return np.where(self.keys[index] == wanted, index, -1)
 
-    def bounding(self) -> Box:
+    def bounding(self) -> StateBox:
         """The smallest box around it."""
         low, high = self.states.min(axis=0), self.states.max(axis=0)
-        return Box(tuple(map(int, low)), tuple(map(int, high - low + 1)))
+        return StateBox(tuple(map(int, low)), tuple(map(int, high - low + 1)))
 
 
-StateSpace = Box | Listing
+StateSpace = StateBox | Listing
 
 
-def bounding_box(spaces: Iterator[StateSpace]) -> Box:
+def bounding_box(spaces: Iterator[StateSpace]) -> StateBox:
     """The smallest box around several sets."""
-    boxes = [s if isinstance(s, Box) else s.bounding() for s in spaces]
+    boxes = [s if isinstance(s, StateBox) else s.bounding() for s in spaces]
     low = np.min([b.lower for b in boxes], axis=0)
     high = np.max([np.add(b.lower, b.shape) for b in boxes], axis=0)
-    return Box(tuple(map(int, low)), tuple(map(int, high - low)))
+    return StateBox(tuple(map(int, low)), tuple(map(int, high - low)))

@@ -19,7 +19,7 @@ from scipy.sparse.linalg import splu
 from symdyn.errors import SimulationError
 from symdyn.projection.balance import balanced
 from symdyn.projection.generator import Generator
-from symdyn.projection.states import Box, StateSpace
+from symdyn.projection.states import StateBox, StateSpace
 from symdyn.projection.transitions import StateJump
 
 __all__ = ["Recurrent", "Stationary", "detailed_balance", "is_chain", "solve"]
@@ -33,7 +33,7 @@ NEGATIVE = 1e-9
 def is_chain(space: StateSpace, jumps: Sequence[StateJump]) -> bool:
     """Whether the states are the numbers of one species, which change by one at a time."""
     return (
-        isinstance(space, Box)
+        isinstance(space, StateBox)
         and len(space.shape) == 1
         and all(j.tail is None and j.change in {(1,), (-1,), (0,)} for j in jumps)
     )

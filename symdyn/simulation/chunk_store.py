@@ -42,7 +42,7 @@ from symdyn.simulation.dataset import counts, reduced_dataset
 from symdyn.simulation.frames import Variable
 from symdyn.simulation.gather import Folded
 from symdyn.simulation.parts import Parts
-from symdyn.simulation.plan import ChunkGrid, Plan
+from symdyn.simulation.plan import ChunkGrid, Plan, Segments
 from symdyn.simulation.verdict import Outcome
 
 __all__ = ["ChunkStore"]
@@ -80,8 +80,8 @@ class ChunkStore:
 
     def __init__(self, path: Path, manifest: Mapping[str, Any], file: Path | None = None) -> None:
         self.path, self.manifest, self.file = path, manifest, file
-        made = manifest["grid"]
-        self.grid = ChunkGrid(tuple(made["shape"]), made["axis"], made["length"])
+        made = {**manifest["grid"], "shape": tuple(manifest["grid"]["shape"])}
+        self.grid = Segments(**made) if "every" in made else ChunkGrid(**made)
         self.outcomes: dict[int, Outcome] = {}
         self._parts = Parts(path / INSIDE / "parts")
         self._codec = require("numcodecs").Blosc(**COMPRESSION)
@@ -138,7 +138,7 @@ class ChunkStore:
         path, file = _split(path)
         names = [str(name) for name in blank.data_vars]
         seed = plan.options.seed if plan.kernel.stochastic else None
-        lengths = {v.name: _length(v, plan.times.size) for v in plan.frame.variables}
+        lengths = {v.name: _length(v, plan.times.size, grid) for v in plan.frame.variables}
         manifest = {**FORMAT, "request": dict(request), "seed": seed, "grid": asdict(grid), "variables": names}
         manifest["token"] = secrets.token_hex(8)
         path = path.resolve() if path.is_symlink() else path
@@ -162,18 +162,26 @@ class ChunkStore:
 
     # ---- chunks --------------------------------------------------------------------------------
 
-    def write(self, index: int, plan: Plan, chunk: Chunk) -> None:
+    def write(
+        self, index: int, plan: Plan, chunk: Chunk, *, final: bool = True, beside: Mapping[str, np.ndarray] | None = None
+    ) -> None:
         """Write a chunk that is complete: its arrays, of which the status is the last, then the part with their checksums.
 
-        Who reads it before it is complete then finds 'interrupted', and never a success whose counts are not there.
+        Who reads it before it is complete then finds 'interrupted', and never a success whose counts are not there.  Of parts
+        in time of a trajectory the `final` one has its counts, and what the next one needs is kept `beside` the facts.
         """
         variables = plan.frame.variables if plan.reductions is None else ()
-        arrays = {v.name: (v.of(chunk.run.values, chunk.run.aside), _length(v, plan.times.size)) for v in variables}
-        arrays |= {name: (values, 1) for name, (values, _) in counts(plan.kernel, chunk.run).items()}
-        arrays["status"] = arrays.pop("status")
+        size, last = plan.times.size, not isinstance(self.grid, Segments) or final
+        arrays = {v.name: (v.of(chunk.run.values, chunk.run.aside), _length(v, size, self.grid)) for v in variables
+                  if v.timed or last}  # fmt: skip
+        if last:
+            arrays |= {name: (values, 1) for name, (values, _) in counts(plan.kernel, chunk.run).items()}
+            arrays["status"] = arrays.pop("status")
+        begun = index if isinstance(self.grid, Segments) else 0
         files = {}
         for name, (values, length) in arrays.items():
-            for number, first in enumerate(range(0, values.shape[1] if values.ndim > 1 else 1, length)):
+            start = begun if name in {v.name for v in variables if v.timed} else 0
+            for number, first in enumerate(range(0, values.shape[1] if values.ndim > 1 else 1, length), start):
                 data = self._encode(name, values[:, first : first + length] if values.ndim > 1 else values, length)
                 key = self._key(name, index, number, values.ndim)
                 files[key] = len(data), zlib.crc32(data)
@@ -181,7 +189,7 @@ class ChunkStore:
         record = {FACTS: np.frombuffer(_json({"files": files, "outcome": chunk.outcome}), np.uint8)}
         for point, gathered in chunk.statistics.items():
             record |= {f"{point}:{name}": values for name, values in gathered.items()}
-        self._parts.save(_part(index), record)
+        self._parts.save(_part(index), {**record, **(beside or {})})
         self.outcomes[index] = chunk.outcome
 
     def look(self) -> None:
@@ -193,6 +201,15 @@ class ChunkStore:
         with ThreadPoolExecutor(READERS) as pool:  # files of a network are slow to open; checksums need no interpreter
             found = pool.map(self._outcomes, (there[k::READERS] for k in range(READERS)))
             self.outcomes = dict(sorted(itertools.chain(*found)))
+
+    def beside(self, index: int) -> dict[str, np.ndarray]:
+        """What was kept with a segment that is complete."""
+        part = self._parts.load(_part(index))
+        if part is None:
+            raise SymdynError(
+                f"a file of segment {index} of {self.path} cannot be read; run again, which does that segment again"
+            )
+        return {k: v for k, v in part.items() if k != FACTS}
 
     @property
     def seed(self) -> int | None:
@@ -210,6 +227,8 @@ class ChunkStore:
 
     def __str__(self) -> str:
         bounds = [self.grid.bounds(i) for i in self.outcomes]
+        if isinstance(self.grid, Segments):
+            return f"{self.file or self.path}: {len(bounds)} of {len(self.grid)} segments of {self.grid.every} times complete"
         done, size = sum(b - a for a, b in bounds), int(np.prod(self.grid.shape))
         seed = "" if self.seed is None else f", seed {self.seed}"
         chunks = f"{len(bounds)} of {len(self.grid)} chunks complete"
@@ -323,6 +342,9 @@ def _checked(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
         and math.prod(shape[:-1]) <= MOST_ROWS
         and type(grid["axis"]) is int
         and 0 <= grid["axis"] < max(1, len(grid["shape"]))
+        and set(grid) <= {"shape", "axis", "length", "every", "times"}
+        and ("every" in grid) == ("times" in grid)
+        and all(type(grid[k]) is int and 0 < grid[k] <= MOST_ROWS for k in ("every", "times") if k in grid)
         and (seed is None or (type(seed) is int and seed >= 0))
         and all(isinstance(text, str) for text in [manifest["token"], *names, *manifest["request"].values()])
         and not any(set(name) & {"/", "\\"} or name in ("", ".", "..") for name in names)
@@ -332,8 +354,10 @@ def _checked(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
     return manifest
 
 
-def _length(variable: Variable, times: int) -> int:
+def _length(variable: Variable, times: int, grid: ChunkGrid) -> int:
     """Numbers along the first dimension after those of the design that are in one file."""
+    if variable.timed and isinstance(grid, Segments):
+        return min(grid.every, grid.times)
     return variable.piece(times) if variable.timed else (*variable.shape, 1)[0]
 
 

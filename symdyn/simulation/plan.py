@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Self
 
@@ -19,7 +19,7 @@ from symdyn.simulation.reduce import BLOCK, SUMMED, Statistics
 from symdyn.simulation.sweeps import Design
 from symdyn.system import System
 
-__all__ = ["CHUNK_BYTES", "ChunkGrid", "Plan"]
+__all__ = ["CHUNK_BYTES", "ChunkGrid", "Plan", "Segments"]
 
 #: Bytes of trajectories in memory at once while they are reduced, stored or sent.
 CHUNK_BYTES = 64_000_000
@@ -51,6 +51,8 @@ class Plan:
     options : Options
     reductions : dict or None
         What is gathered over trajectories, as `read_reductions` gives it, or None where they are kept.
+    start : (N, n) float64, optional
+        States that trajectories go on from, in the place of those that the design says.
     """
 
     frame: Frame
@@ -59,6 +61,7 @@ class Plan:
     times: np.ndarray
     options: Options
     reductions: dict[str, Any] | None
+    start: np.ndarray | None = None
 
     @classmethod
     def of(cls, frame: Frame, kernel: Kernel, lanes: int | str, *parts: Any) -> Self:
@@ -114,8 +117,15 @@ class Plan:
     def batch(self, start: int, stop: int) -> Batch:
         """The trajectories `start` to `stop`, with all times at which their steps are known to end."""
         initial, parameters = self.design.rows(start, stop)
-        states, times = self.frame.states(initial, parameters), self.times - self.origin
+        states = self.frame.states(initial, parameters) if self.start is None else self.start[start:stop]
+        times = self.times - self.origin
         return Batch(states, parameters, times, self.design.streams(start, stop), self.kernel.stops(parameters, times))
+
+    def going_on(self, times: np.ndarray, start: np.ndarray | None) -> Plan:
+        """The same for other output times, from given states."""
+        part = replace(self, times=times, start=start)
+        part.__dict__.update({k: v for k, v in self.__dict__.items() if k in ("kernel", "successor")})
+        return part
 
     @cached_property
     def origin(self) -> float:
@@ -223,3 +233,28 @@ class ChunkGrid:
     def box(self) -> tuple[int, ...]:
         """Shape of a chunk that is not cut off at the end."""
         return (*(1 for _ in self.shape[: self.axis]), self.length, *self.shape[self.axis + 1 :])[: len(self.shape)]
+
+
+@dataclass(frozen=True)
+class Segments(ChunkGrid):
+    """Parts in time of one trajectory, in the place of chunks of rows: `every` output times each, of so many `times`."""
+
+    every: int
+    times: int
+
+    def __len__(self) -> int:
+        return -(-self.times // self.every)
+
+    def bounds(self, index: int) -> tuple[int, int]:
+        return 0, 1
+
+    def place(self, index: int) -> tuple[int, ...]:
+        return (0,) * len(self.shape)
+
+    def span(self, index: int) -> slice:
+        """Which output times segment `index` has.
+
+        >>> Segments((), 0, 1, every=4, times=10).span(2)
+        slice(8, 10, None)
+        """
+        return slice(index * self.every, min(self.times, (index + 1) * self.every))

@@ -26,12 +26,13 @@ from symdyn.simulation.cluster import as_executor
 from symdyn.simulation.conditions import read_condition
 from symdyn.simulation.dataset import attributes, fixed_values
 from symdyn.simulation.frames import Frame
-from symdyn.simulation.gather import Memory
+from symdyn.simulation.gather import Memory, Sink
 from symdyn.simulation.parts import read_path
 from symdyn.simulation.plan import Plan
 from symdyn.simulation.reduce import read_reductions
 from symdyn.simulation.settings import Layout, Store, read_layout, read_store
 from symdyn.simulation.stored import find_store, open_store
+from symdyn.simulation.streamed import StreamedRun, segments, stream
 from symdyn.simulation.sweeps import Design, check_counts, check_volume, make_design
 from symdyn.simulation.verdict import Ending, verdict
 from symdyn.simulation.work import work
@@ -137,6 +138,8 @@ def simulate(
         A folder that becomes a zarr store, or a file with the ending ``.nc``: chunks are written as they are done, by the
         workers themselves where they see the folder, and the dataset that is returned is read from there when it is needed,
         so it may be larger than the memory.  A store that exists is resumed; ``symdyn.Store(path, resume=False)`` refuses it.
+        One long trajectory of fields is written while it goes on with ``symdyn.Store(path, every=10)``, ten output times at
+        once.
     progress : bool
         Show a bar (never in pipes).
     on_failure : {'raise', 'nan'}
@@ -233,9 +236,15 @@ def simulate(
         kernel.check(numeric, here=workers is None)
         if isinstance(kernel, ArrayKernel):
             kernel.check_values(design.rows(0, design.size)[1], times, numeric)
-    chunks = plan.grid(layout.chunk, slots=workers.slots if workers else None, stored=path is not None)
-    sink = Memory(plan, chunks) if path is None else open_store(path, there, plan, chunks, attrs, tell=progress)
-    work(sink, workers, threads=layout.threads, progress=progress)
+    if place is not None and path is not None and place.every is not None:
+        parts = segments(plan, place.every, executor=workers is not None)
+        streamed = open_store(path, there, plan, parts, attrs, tell=progress, kind=StreamedRun)
+        sink: Sink = streamed
+        stream(streamed, threads=layout.threads, progress=progress)
+    else:
+        chunks = plan.grid(layout.chunk, slots=workers.slots if workers else None, stored=path is not None)
+        sink = Memory(plan, chunks) if path is None else open_store(path, there, plan, chunks, attrs, tell=progress)
+        work(sink, workers, threads=layout.threads, progress=progress)
     outcome = sink.outcome
     if outcome.passed_on:
         attrs["stiff_trajectories"] = f"{outcome.passed_on} passed on to {kernel.stiff_method}"

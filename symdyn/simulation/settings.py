@@ -79,22 +79,28 @@ class Store:
     resume : bool
         If the store exists: compute the chunks that it lacks, with the seed and the chunk sizes that it was begun with; the
         result is bitwise that of a run that was not interrupted.  If false, a store that exists is refused.
+    every : int, optional
+        Of one trajectory of fields: so many output times are written together, as soon as they are computed, and a run that is
+        interrupted goes on after them.  The memory that it takes does not depend on the number of output times.  Methods begin
+        anew with each such part, so that numbers with another `every` differ, by less than the tolerances.
 
     Raises
     ------
     DeclarationError
-        If `resume` is neither true nor false.
+        If `resume` is neither true nor false, and `every` no positive integer.
 
     Examples
     --------
     >>> Store("run.zarr", resume=False)
-    Store(path='run.zarr', resume=False)
+    Store(path='run.zarr', resume=False, every=None)
     """
 
     path: str | Path
     resume: bool = True
+    every: int | None = None
 
     def __post_init__(self) -> None:
+        check_whole(every=self.every)
         if not isinstance(self.resume, bool | np.bool_):
             raise DeclarationError(f"resume is {self.resume!r}; expected True or False")
 

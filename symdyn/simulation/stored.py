@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import xarray as xr
 
@@ -14,12 +14,16 @@ from symdyn.errors import SymdynError
 from symdyn.simulation.chunk_store import ChunkStore
 from symdyn.simulation.chunks import Chunk
 from symdyn.simulation.gather import Sink, blank
-from symdyn.simulation.plan import ChunkGrid, Plan
+from symdyn.simulation.plan import ChunkGrid, Plan, Segments
 from symdyn.simulation.request import check_same, describe
 
 __all__ = ["Stored", "find_store", "open_store"]
 
 LOG = logging.getLogger("symdyn")
+
+
+#: A way of writing to a store.
+Sunk = TypeVar("Sunk", bound="Stored")
 
 
 class Stored(Sink):
@@ -58,8 +62,9 @@ def find_store(path: Path | None, resume: bool) -> ChunkStore | None:
 
 
 def open_store(
-    path: Path, there: ChunkStore | None, plan: Plan, grid: ChunkGrid, attrs: Mapping[str, Any], *, tell: bool
-) -> Stored:
+    path: Path, there: ChunkStore | None, plan: Plan, grid: ChunkGrid, attrs: Mapping[str, Any], *, tell: bool,
+    kind: type[Sunk] = Stored,  # type: ignore[assignment]
+) -> Sunk:  # fmt: skip
     """Resume the store `there`, or begin one with chunks as in `grid`.
 
     Raises
@@ -68,11 +73,13 @@ def open_store(
         If it was begun with something else.
     """
     request = describe(plan)
+    if isinstance(grid, Segments):
+        request["output times in a part"] = str(grid.every)
     if there is None:
-        return Stored(plan, ChunkStore.begin(path, blank(plan, attrs), grid, plan, request))
+        return kind(plan, ChunkStore.begin(path, blank(plan, attrs), grid, plan, request))
     check_same(there.manifest["request"], request, f"the store {path} was begun with something else")
     there.look()
     if tell:
         announce()
         LOG.info("going on with %s", there)
-    return Stored(plan, there)
+    return kind(plan, there)

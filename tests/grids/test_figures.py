@@ -217,3 +217,24 @@ def test_times_limits_and_cuts_that_do_not_fit(tmp_path):
         figures.animate(data, "u", tmp_path / "a.png")
     with pytest.raises(DeclarationError, match="dpi is -1"):
         figures.animate(data, "u", tmp_path / "a.gif", dpi=-1)
+
+
+def test_cuts_of_a_box(tmp_path):
+    x, y, z, t = (np.linspace(0, n, 4 + n) for n in (1, 2, 3, 4))
+    values = t[:, None, None, None] + 10 * x[:, None, None] + 100 * y[:, None] + 1000 * z
+    data = xr.Dataset({"u": (("time", "x", "y", "z"), values)}, {"time": t, "x": x, "y": y, "z": z})
+    shown = figures.snapshots(data, times=[0, 4], at=("y", 2))
+    first, second = (a.images[0].get_array() for a in shown.axes[:2])
+    np.testing.assert_allclose(first, (10 * x[:, None] + 200 + 1000 * z).T)
+    np.testing.assert_allclose(second, first + 4)
+    assert shown.axes[0].get_title() == "$t$ = 0, $y$ = 2"
+    assert [a.get_ylabel() for a in shown.axes[:1]] == ["$z$"]
+    ax = figures.space_time(data, at=[("x", 1), ("z", 3)])
+    np.testing.assert_allclose(ax.collections[0].get_array().reshape(t.size, y.size), t[:, None] + 10 + 100 * y + 3000)
+    assert figures.animate(data, path=tmp_path / "box.gif", frames=2, at=("z", 0)).exists()
+    with pytest.raises(DeclarationError, match="needs no cut along z"):
+        figures.snapshots(data, at=[("y", 0), ("z", 0)])
+    with pytest.raises(DeclarationError, match="has no axis 'w'"):
+        figures.snapshots(data, at=("w", 0))
+    with pytest.raises(DeclarationError, match="lies outside the grid"):
+        figures.animate(data, path=tmp_path / "box.gif", at=("z", 9))

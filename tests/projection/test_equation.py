@@ -11,7 +11,7 @@ import xarray as xr
 import symdyn as sd
 from symdyn import projection as fsp
 from symdyn.projection import MasterEquation
-from symdyn.projection.states import Box, Listing, bounding_box
+from symdyn.projection.states import Listing, StateBox, bounding_box
 
 BIRTH_DEATH = sd.ReactionNetwork.from_text("0 -> X, k; X -> 0, g", parameters={"k": 5, "g": 1})
 TWO = sd.ReactionNetwork.from_text("0 -> X, 2; X -> Y, 1; Y -> 0, 1; 2 X + Y -> 3 X, 0.1")
@@ -22,9 +22,9 @@ TWO = sd.ReactionNetwork.from_text("0 -> X, 2; X -> Y, 1; Y -> 0, 1; 2 X + Y -> 
 
 def test_the_box_around_several_sets_is_the_smallest():
     scattered = Listing(np.array([[5, 1], [2, 9]]), np.zeros(2, dtype=np.int64))
-    box = bounding_box(iter([Box((1, 2), (3, 4)), scattered]))
+    box = bounding_box(iter([StateBox((1, 2), (3, 4)), scattered]))
     assert (box.lower, box.shape) == ((1, 1), (5, 9))  # 1 to 5, 1 to 9
-    assert bounding_box(iter([Box((3, 0), (1, 2))])) == Box((3, 0), (1, 2))
+    assert bounding_box(iter([StateBox((3, 0), (1, 2))])) == StateBox((3, 0), (1, 2))
 
 
 def by_hand(changes, rates, shape, *, reflecting=False):

@@ -18,7 +18,8 @@ class GridTables(NamedTuple):
         Tables of the model (`symdyn_kernels.stencils.layout`).
     parameters : (k,) float64
     source, states, work : int
-        Addresses of the initial states at plain places, of padded states for every stage and some more, and of scratch memory.
+        Addresses of the initial states at plain places, of padded states for every stage and some more, and of the memory of
+        this thread (`symdyn_kernels.stencils.layout`).
     """
 
     table: Integers

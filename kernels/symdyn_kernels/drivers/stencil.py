@@ -20,6 +20,6 @@ def rates_function(T, F, y, dst, work, t, scale, fused, first):
 def evaluate(T, F, P, source, target, t, states, work):
     """Results at plain places from plain states; `states` has room for the padded states and results."""
     M = (T[NF] * T[SIZE] + T[NS] + 15) // 16 * 16
-    load(T, F, P, source, states, work)
+    load(T, P, source, states, work)
     rates(T, F, states, states + 8 * M, work, t, 1.0, 0, 1)
-    unload(T, states + 8 * M, target, T[NR], T[NSR])
+    unload(T, states + 8 * M, target, T[NR], T[NSR], work)

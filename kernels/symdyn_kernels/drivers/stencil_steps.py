@@ -15,11 +15,11 @@ from symdyn_kernels.arguments.fields import StencilSteps
 from symdyn_kernels.arguments.parts import signature
 from symdyn_kernels.options import HELPER, INLINE
 from symdyn_kernels.shared.control import after_acceptance, after_rejection, first_step
-from symdyn_kernels.simd import vld, vst
 from symdyn_kernels.status import INTERRUPTED, NOT_FINITE, STEP_TOO_SMALL, STEPPED, STIFF, SUCCESS, TOO_MANY_STEPS
-from symdyn_kernels.stencils.layout import NF, NS, SIZE
+from symdyn_kernels.stencils.layout import NF, NS, SIZE, STEPPING
 from symdyn_kernels.stencils.rates import rates
-from symdyn_kernels.stencils.states import combine, load, scaled, sound, unload
+from symdyn_kernels.stencils.states import combine, copied, load, scaled, sound, unload
+from symdyn_kernels.stencils.team import agreed, leads
 
 TIME, LENGTH, BEGIN, TAKEN, BEFORE, EARLIER, MOST = range(7)
 STEPS, REJECTED, EVALUATIONS, CURRENT, MADE, SLOPES, DONE, LIMITED = range(8)
@@ -45,8 +45,7 @@ def go_on(grid, marks, stages):
         M, _, _, _, _, k = blocks(grid, marks)
         marks[CURRENT], marks[MADE] = 1 - marks[CURRENT], 0
         if marks[SLOPES] >= STAGES:  # the last stage belongs to the new point
-            for l in range(0, M, 8):
-                vst(k, l, vld(k, (stages - 1) * M + l))
+            copied(k, (stages - 1) * M, M, grid.work)
             marks[SLOPES] = FIRST
 
 
@@ -56,7 +55,7 @@ def inner_stages(arguments, t, h, y, z, k, M, begin, end):
     grid, tableau = arguments.grid, arguments.tableau
     at = begin * (begin - 1) // 2
     for j in range(begin, end):
-        combine(z, y, k, M, tableau.a, at, j, h)
+        combine(z, y, k, M, tableau.a, at, j, h, grid.work)
         at += j
         rates(grid.table, grid.numbers, z, k + 8 * j * M, grid.work, t + tableau.nodes[j] * h, 1.0, 0, 0)
 
@@ -65,7 +64,7 @@ def inner_stages(arguments, t, h, y, z, k, M, begin, end):
 def begin(arguments):
     """Take the state from its plain places."""
     grid = arguments.grid
-    load(grid.table, grid.numbers, grid.parameters, grid.source, grid.states, grid.work)
+    load(grid.table, grid.parameters, grid.source, grid.states, grid.work)
     arguments.marks[:] = 0
     return SUCCESS
 
@@ -88,33 +87,34 @@ def fixed(arguments):
     T, F, work, stages, h = grid.table, grid.numbers, grid.work, tableau.stages, steps.length
     while marks[DONE] < steps.total:
         go_on(grid, marks, stages)
-        if arguments.stop[0]:
+        if agreed(grid.work, arguments.stop[0]):
             return INTERRUPTED
         if marks[STEPS] >= arguments.tolerances.max_steps:
             return TOO_MANY_STEPS
         M, y, z, _, _, k = blocks(grid, marks)
         t, first = steps.begin + h * marks[DONE], marks[SLOPES] == NONE
-        if stages == 2:
+        if stages == 2 and T[STEPPING]:
             rates(T, F, y, z, work, t, h, 1, first)
         else:
             rates(T, F, y, k, work, t, 1.0, 0, first)
             inner_stages(arguments, t, h, y, z, k, M, 1, stages - 1)
-            combine(z, y, k, M, tableau.a, (stages - 1) * (stages - 2) // 2, stages - 1, h)
+            combine(z, y, k, M, tableau.a, (stages - 1) * (stages - 2) // 2, stages - 1, h, work)
         marks[DONE] += 1
         marks[STEPS] += 1
         marks[EVALUATIONS] += stages - 1
         marks[MADE], marks[SLOPES] = 1, FIRST
         clock[BEGIN], clock[TAKEN] = t, h
         clock[TIME] = steps.end if marks[DONE] == steps.total else steps.begin + h * marks[DONE]
-        arguments.reached[0] = clock[TIME]
+        if leads(grid.work):
+            arguments.reached[0] = clock[TIME]
         if steps.each:
-            unload(T, z, arguments.out, T[NF], T[NS])
+            unload(T, z, arguments.out, T[NF], T[NS], grid.work)
             return STEPPED
     go_on(grid, marks, stages)
     _, y, _, _, _, _ = blocks(grid, marks)
-    if not sound(T, y):
+    if not sound(T, y, work):
         return NOT_FINITE
-    unload(T, y, arguments.out, T[NF], T[NS])
+    unload(T, y, arguments.out, T[NF], T[NS], work)
     return SUCCESS
 
 
@@ -142,8 +142,8 @@ def interpolate(arguments):
         for d in range((j + 1) * degree - 1, j * degree - 1, -1):
             total = (total + tableau.dense[d]) * x
         weights[j] = total
-    combine(e, y, k, M, weights, 0, stages + extra, h)
-    unload(T, e, arguments.out, T[NF], T[NS])
+    combine(e, y, k, M, weights, 0, stages + extra, h, grid.work)
+    unload(T, e, arguments.out, T[NF], T[NS], grid.work)
     return SUCCESS
 
 
@@ -156,7 +156,7 @@ def adaptive(arguments):
     T, F, work, stages = grid.table, grid.numbers, grid.work, tableau.stages
     while not (marks[MADE] and steps.goal <= clock[TIME]):
         go_on(grid, marks, stages)
-        if arguments.stop[0]:
+        if agreed(grid.work, arguments.stop[0]):
             return INTERRUPTED
         if marks[STEPS] + marks[REJECTED] >= max_steps:
             return TOO_MANY_STEPS
@@ -167,21 +167,21 @@ def adaptive(arguments):
             marks[EVALUATIONS] += 1
             marks[SLOPES] = FIRST
             if clock[LENGTH] == 0.0:
-                slope = scaled(T, k, y, y, rtol, atol)
+                slope = scaled(T, k, y, y, rtol, atol, work)
                 if not math.isfinite(slope):
                     return NOT_FINITE
-                clock[LENGTH] = min(first_step(scaled(T, y, y, y, rtol, atol), slope), end - t)
+                clock[LENGTH] = min(first_step(scaled(T, y, y, y, rtol, atol, work), slope), end - t)
                 clock[BEFORE], clock[EARLIER], clock[MOST] = 1.0, 1.0, control.grow
         wish = min(clock[LENGTH], longest)
         final = t + wish >= end - 1e-14 * abs(end)
         h = end - t if final else wish
         inner_stages(arguments, t, h, y, z, k, M, 1, stages)
         marks[EVALUATIONS] += stages - 1
-        combine(e, zero, k, M, tableau.errors, 0, stages, h)
-        error = scaled(T, e, y, z, rtol, atol)
+        combine(e, zero, k, M, tableau.errors, 0, stages, h, work)
+        error = scaled(T, e, y, z, rtol, atol, work)
         if tableau.errors.size > stages and error > 0.0:
-            combine(e, zero, k, M, tableau.errors, stages, stages, h)
-            error = error * error / math.hypot(error, 0.1 * scaled(T, e, y, z, rtol, atol))
+            combine(e, zero, k, M, tableau.errors, stages, stages, h, work)
+            error = error * error / math.hypot(error, 0.1 * scaled(T, e, y, z, rtol, atol, work))
         if not error <= 1.0:
             marks[REJECTED] += 1
             clock[LENGTH] = h * (after_rejection(error, control) if error < 1e300 else control.shrink)
@@ -196,7 +196,8 @@ def adaptive(arguments):
         marks[STEPS] += 1
         marks[MADE], marks[SLOPES] = 1, STAGES
         clock[BEGIN], clock[TAKEN], clock[TIME] = t, h, end if final else t + h
-        arguments.reached[0] = clock[TIME]
+        if leads(grid.work):
+            arguments.reached[0] = clock[TIME]
         if steps.decay > 0.0:
             if h * steps.decay > NEAR * tableau.limit:
                 marks[LIMITED] += 1
@@ -205,10 +206,10 @@ def adaptive(arguments):
             elif marks[LIMITED] > 0:
                 marks[LIMITED] -= 1
         if steps.each:
-            unload(T, z, arguments.out, T[NF], T[NS])
+            unload(T, z, arguments.out, T[NF], T[NS], grid.work)
             return STEPPED
     if steps.goal == clock[TIME]:
         _, _, z, _, _, _ = blocks(grid, marks)
-        unload(T, z, arguments.out, T[NF], T[NS])
+        unload(T, z, arguments.out, T[NF], T[NS], grid.work)
         return SUCCESS
     return interpolate(arguments)

@@ -1,4 +1,4 @@
-"""A call of the rates of fields through an address, so that they are compiled once for all drivers."""
+"""Calls through addresses: the rates of fields, compiled once for all drivers, and functions of models for rows of cells."""
 
 from __future__ import annotations
 
@@ -19,3 +19,16 @@ def call_rates(context, function, T, F, y, dst, work, t, scale, fused, first):
         return c.get_dummy_value()
 
     return types.void(*[types.int64] * 6, types.float64, types.float64, types.int64, types.int64), generate
+
+
+@intrinsic
+def call_pass(context, function, frame):
+    """Call ``void f(double *frame)`` at an address."""
+
+    def generate(c, builder, signature, a):
+        pointer = _DOUBLE.as_pointer()
+        kind = ir.FunctionType(ir.VoidType(), [pointer])
+        builder.call(builder.inttoptr(a[0], kind.as_pointer()), [builder.inttoptr(a[1], pointer)])
+        return c.get_dummy_value()
+
+    return types.void(types.int64, types.int64), generate

@@ -1,77 +1,81 @@
-"""Values beyond the walls, and values of the conditions there."""
+"""Values beyond the walls."""
 
 from __future__ import annotations
 
 from numba import njit
 
 from symdyn_kernels.options import PLAIN
-from symdyn_kernels.simd import call, ld, splat, st, vld, vst
-from symdyn_kernels.stencils.layout import G0, LENGTH, N0, N1, PAD, WEIGHTS, S, W
-from symdyn_kernels.stencils.passes import base, spread
+from symdyn_kernels.shared.lines import line
+from symdyn_kernels.simd import ld, splat, st, vld, vst
+from symdyn_kernels.stencils.layout import G0, G1, LENGTH, N0, N1, N2, PAD, S0, WEIGHTS, S
+from symdyn_kernels.stencils.passes import base, walls_at
+from symdyn_kernels.stencils.team import share
 
 
 @njit(**PLAIN)
-def fill(T, F, q, y, dst, aux, gamma):
+def lines(T, work, axis):
+    """Of lines across a wall: how many this thread has, and which part of each; along the last axis they are single numbers."""
+    if axis == 2:
+        lo, hi = share(work, T[N0] * T[N1])
+        return lo, hi, 0, 1
+    count = T[N0] if axis == 1 else T[N1] + 2 * T[G1]
+    if count == 1:
+        lo, hi = share(work, T[S] // 8)
+        return 0, 1, 8 * lo, 8 * hi
+    lo, hi = share(work, count)
+    return lo, hi, 0, T[S]
+
+
+@njit(**PLAIN)
+def wrap(T, a, ghosts, last, work):
+    """Ghost values along a periodic last axis."""
+    n, columns = T[N1], T[N2]
+    lo, hi = share(work, T[N0] * n)
+    for i in range(lo // n, (hi + n - 1) // n):
+        begin, end = max(0, lo - i * n), min(n, hi - i * n)
+        at = (T[G0] + i) * T[S0] + (T[G1] + begin) * T[S] + PAD
+        for _ in range(begin, end):
+            for k in range(1, ghosts + 1):
+                st(a, at - k, ld(a, at + columns - k))
+                st(a, at + last + k, ld(a, at + last + k - columns))
+            at += T[S]
+
+
+@njit(**PLAIN)
+def fill(T, F, q, y, dst, work):
     """Ghost values of an array along one axis."""
-    a, s = base(T, y, dst, aux, T[q]), T[S]
-    axis, periodic, ghosts, last = T[q + 1], T[q + 2], T[q + 3], T[q + 4]
-    length = T[LENGTH]
-    if axis == 1:
-        origin = T[G0] * s + PAD
-        for i in range(T[N0]):
-            row = origin + i * s
-            if periodic:
-                n = T[N1]
-                for k in range(1, ghosts + 1):
-                    st(a, row - k, ld(a, row + n - k))
-                    st(a, row + last + k, ld(a, row + last + k - n))
-                continue
-            for side in range(2):
-                n, w0, slot = T[q + 5], T[WEIGHTS] + T[q + 6 + 2 * side], T[q + 7 + 2 * side]
-                n = n & 0xFFFF if side == 0 else n >> 16
-                edge, step = (row, 1) if side == 0 else (row + last, -1)
-                for k in range(ghosts):
-                    total = 0.0
-                    for j in range(n):
-                        total += F[w0 + k * n + j] * ld(a, edge + step * j)
-                    if slot >= 0:
-                        total += F[w0 + ghosts * n + k] * ld(gamma, slot * length + i)
-                    st(a, edge - step * (k + 1), total)
+    a, axis, periodic, ghosts, last = base(T, y, dst, work, T[q]), T[q + 1], T[q + 2], T[q + 3], T[q + 4]
+    if axis == 2 and periodic:
+        wrap(T, a, ghosts, last, work)
         return
-    origin = T[G0] * s
-    for side in range(2):
-        n, w0, slot = T[q + 5], T[WEIGHTS] + T[q + 6 + 2 * side], T[q + 7 + 2 * side]
-        n = n & 0xFFFF if side == 0 else n >> 16
-        edge, step = (origin, s) if side == 0 else (origin + last * s, -s)
-        for k in range(ghosts):
-            target = edge - step * (k + 1)
-            if periodic:
-                other = target + T[N0] * s if side == 0 else target - T[N0] * s
-                for l in range(0, s, 8):
-                    vst(a, target + l, vld(a, other + l))
-                continue
-            for l in range(0, s, 8):
-                total = splat(0.0)
-                for j in range(n):
-                    total = total + vld(a, edge + step * j + l) * splat(F[w0 + k * n + j])
-                if slot >= 0:
-                    total = total + vld(gamma, slot * length + l) * splat(F[w0 + ghosts * n + k])
-                vst(a, target + l, total)
-
-
-@njit(**PLAIN)
-def wall_values(T, F, q, lane, yb, pb, ob, gamma):
-    """Values of the conditions at one wall, along it."""
-    w, length = T[W], T[LENGTH]
-    f, axis, nout, slot, fixed, along, count = T[q], T[q + 1], T[q + 2], T[q + 3], T[q + 4], T[q + 5], T[q + 6]
-    spread(lane, 1 + axis, w, F[fixed])
-    c = 0
-    while c < count:
-        c = min(c, count - w)
-        for l in range(w):
-            st(lane, (2 - axis) * w + l, F[along + c + l])
-        call(f, lane, yb, pb, ob)
-        for k in range(nout):
-            for l in range(0, w, 8):
-                vst(gamma, (slot + k) * length + c + l, vld(ob, k * w + l))
-        c += w
+    gamma, n = walls_at(work), T[N1] if axis == 1 else T[N0]
+    lo, hi, begin, end = lines(T, work, axis)
+    for r in range(lo, hi):
+        origin, s, place = line(T, axis, r)
+        for side in range(2):
+            points, w0, slot = T[q + 5], T[WEIGHTS] + T[q + 6 + 2 * side], T[q + 7 + 2 * side]
+            points = points & 0xFFFF if side == 0 else points >> 16
+            edge, step = (origin, s) if side == 0 else (origin + last * s, -s)
+            value = slot * T[LENGTH] + place
+            for k in range(ghosts):
+                target = edge - step * (k + 1)
+                c0, v0 = w0 + k * points, w0 + ghosts * points + k
+                if periodic:
+                    other = target + n * s if side == 0 else target - n * s
+                    for l in range(begin, end, 8):
+                        vst(a, target + l, vld(a, other + l))
+                elif axis == 2:
+                    total = 0.0
+                    for j in range(points):
+                        total += F[c0 + j] * ld(a, edge + step * j)
+                    if slot >= 0:
+                        total += F[v0] * ld(gamma, value)
+                    st(a, target, total)
+                else:
+                    for l in range(begin, end, 8):
+                        sums = splat(0.0)
+                        for j in range(points):
+                            sums = sums + vld(a, edge + step * j + l) * splat(F[c0 + j])
+                        if slot >= 0:
+                            sums = sums + vld(gamma, value + l) * splat(F[v0])
+                        vst(a, target + l, sums)

@@ -1,95 +1,127 @@
-"""Passes: stencils into blocks of cells, the point function of the model, and its results into arrays."""
+"""Passes: the functions of the model for rows of cells."""
 
 from __future__ import annotations
 
 from numba import njit
 
 from symdyn_kernels.options import PLAIN
-from symdyn_kernels.simd import call, splat, st, vld, vst
-from symdyn_kernels.stencils.layout import COEFFICIENTS, ENTRIES, G0, IN_ROW, INS, NF, NR, OUTS, PAD, SIZE, S, W
+from symdyn_kernels.simd import ld, st
+from symdyn_kernels.stencils.calls import call_pass
+from symdyn_kernels.stencils.layout import (
+    AUX,
+    FRAME,
+    G0,
+    G1,
+    INS,
+    LENGTH,
+    NF,
+    NOW,
+    NR,
+    NSR,
+    OUTS,
+    PAD,
+    PARAMETERS,
+    RESULTS,
+    S0,
+    SCALARS,
+    SHARED,
+    SIZE,
+    TILE,
+    VALUES,
+    WORDS,
+    S,
+)
+from symdyn_kernels.stencils.team import put, share, word
 
 
 @njit(**PLAIN)
-def base(T, y, dst, aux, a):
+def base(T, y, dst, work, a):
     """Address of array `a`: fields, then rates, then what passes compute on the way."""
     size = 8 * T[SIZE]
     if a < T[NF]:
         return y + a * size
     if a < T[NF] + T[NR]:
         return dst + (a - T[NF]) * size
-    return aux + (a - T[NF] - T[NR]) * size
+    return word(work, SHARED) + 8 * T[AUX] + (a - T[NF] - T[NR]) * size
 
 
 @njit(**PLAIN)
-def spread(address, place, W, value):
-    """Put a number into all lanes."""
-    x = splat(value)
-    for l in range(0, W, 8):
-        vst(address, place * W + l, x)
+def walls_at(work):
+    """Address of the values of the conditions at walls."""
+    return word(work, SHARED) + 8 * VALUES
 
 
 @njit(**PLAIN)
-def gather(T, F, source, at, entry, count, target, W):
-    """The weighted sums over neighbours of W cells in a row."""
-    o0, c0 = T[ENTRIES] + entry, T[COEFFICIENTS] + entry
-    if count == 1 and F[c0] == 1.0:
-        p = at + T[o0]
-        for l in range(0, W, 8):
-            vst(target, l, vld(source, p + l))
+def framed(T, F, work, rows, cells, across, along, weights, stride, step):
+    """Fill the words of the frame, but for addresses of arrays; `across`, `along` and `weights` are places of numbers."""
+    frame, numbers = work + 8 * FRAME, F.ctypes.data
+    put(frame, 0, rows)
+    put(frame, 1, cells)
+    put(frame, 2, work + 8 * NOW)
+    put(frame, 3, numbers + 8 * max(across, 0))
+    put(frame, 4, numbers + 8 * max(along, 0))
+    put(frame, 5, work + 8 * T[PARAMETERS])
+    put(frame, 6, numbers + 8 * weights)
+    put(frame, 7, 8 * T[S0])
+    put(frame, 8, 8 * stride)
+    st(frame, 9, step)
+    return frame
+
+
+@njit(**PLAIN)
+def run_pass(T, F, q, y, dst, work, scale, fused):
+    """The share of this thread in a pass over a box of cells or faces, in strips whose planes stay in cache."""
+    function = T[q + 1] if fused and T[q + 1] else T[q]
+    ins, nin, outs, nout = T[INS] + T[q + 2], T[q + 3], T[OUTS] + T[q + 4], T[q + 5]
+    i0, planes, j0, rows, col0, cells = T[q + 6], T[q + 7], T[q + 8], T[q + 9], T[q + 10], T[q + 11]
+    shared, across, along, weights = T[q + 12], T[q + 13], T[q + 14], T[q + 15]
+    lo, hi = share(work, planes * rows)
+    if lo == hi:
         return
-    l = 0
-    while l + 32 <= W:
-        p = at + l + T[o0]
-        c = splat(F[c0])
-        a0, a1, a2, a3 = vld(source, p) * c, vld(source, p + 8) * c, vld(source, p + 16) * c, vld(source, p + 24) * c
-        for k in range(1, count):
-            p = at + l + T[o0 + k]
-            c = splat(F[c0 + k])
-            a0 = a0 + vld(source, p) * c
-            a1 = a1 + vld(source, p + 8) * c
-            a2 = a2 + vld(source, p + 16) * c
-            a3 = a3 + vld(source, p + 24) * c
-        vst(target, l, a0)
-        vst(target, l + 8, a1)
-        vst(target, l + 16, a2)
-        vst(target, l + 24, a3)
-        l += 32
-    while l < W:
-        a0 = vld(source, at + l + T[o0]) * splat(F[c0])
-        for k in range(1, count):
-            a0 = a0 + vld(source, at + l + T[o0 + k]) * splat(F[c0 + k])
-        vst(target, l, a0)
-        l += 8
+    frame = framed(T, F, work, 0, cells, across, along, weights, T[S], scale)
+    for strip in range(0, rows, T[TILE]):
+        for i in range(lo // rows, (hi + rows - 1) // rows):
+            j, end = max(strip, lo - i * rows), min(strip + T[TILE], rows, hi - i * rows)
+            if j >= end:
+                continue
+            at = 8 * ((T[G0] + i0 + i) * T[S0] + (T[G1] + j0 + j) * T[S] + PAD + col0)
+            put(frame, 0, end - j)
+            if across >= 0:
+                put(frame, 3, F.ctypes.data + 8 * (across + j))
+            if shared >= 0:
+                st(work, NOW + 1, F[shared + i])
+            for k in range(nin):
+                put(frame, WORDS + k, base(T, y, dst, work, T[ins + k]) + at)
+            for k in range(nout):
+                put(frame, WORDS + nin + k, base(T, y, dst, work, T[outs + k]) + at)
+            call_pass(function, frame)
 
 
 @njit(**PLAIN)
-def run_pass(T, F, q, y, dst, aux, lane, yb, pb, ob, scale, fused):
-    """One pass over a rectangle of cells or faces."""
-    w, s = T[W], T[S]
-    f, ins, nin, outs, nout = T[q], T[INS] + IN_ROW * T[q + 1], T[q + 2], T[OUTS] + T[q + 3], T[q + 4]
-    row0, rows, col0, cols, slow, fast = T[q + 5], T[q + 6], T[q + 7], T[q + 8], T[q + 9], T[q + 10]
-    for r in range(rows):
-        line = (T[G0] + row0 + r) * s + PAD + col0
-        if slow >= 0:
-            spread(lane, 1, w, F[slow + r])
-        c = 0
-        while c < cols:
-            c = min(c, cols - w)
-            if fast >= 0:
-                for l in range(w):
-                    st(lane, 2 * w + l, F[fast + c + l])
-            for k in range(nin):
-                source = base(T, y, dst, aux, T[ins + IN_ROW * k])
-                gather(T, F, source, line + c, T[ins + IN_ROW * k + 1], T[ins + IN_ROW * k + 2], yb + 8 * k * w, w)
-            call(f, lane, yb, pb, ob)
-            for k in range(nout):
-                a = T[outs + k]
-                target, o = base(T, y, dst, aux, a), ob + 8 * k * w
-                if fused and T[NF] <= a < T[NF] + T[NR]:
-                    before, h = base(T, y, dst, aux, a - T[NF]), splat(scale)
-                    for l in range(0, w, 8):
-                        vst(target, line + c + l, vld(before, line + c + l) + vld(o, l) * h)
-                else:
-                    for l in range(0, w, 8):
-                        vst(target, line + c + l, vld(o, l))
-            c += w
+def wall_values(T, F, q, work):
+    """Values of the conditions at one wall, in rows along it."""
+    function, count, slot, place, across, along = T[q], T[q + 1], T[q + 2], T[q + 3], T[q + 4], T[q + 5]
+    rows, cells, stride = T[q + 6], T[q + 7], T[q + 8]
+    lo, hi = share(work, rows)
+    if lo == hi:
+        return
+    st(work, NOW + 1, F[place])
+    frame = framed(T, F, work, hi - lo, cells, across + lo, along, 0, stride, 0.0)
+    for k in range(count):
+        put(frame, WORDS + k, walls_at(work) + 8 * ((slot + k) * T[LENGTH] + lo * stride))
+    call_pass(function, frame)
+
+
+@njit(**PLAIN)
+def scalar_rates(T, F, work):
+    """Rates of the scalars, of which each has a vector of equal numbers."""
+    frame = framed(T, F, work, 1, 8, 0, 0, 0, 0, 0.0)
+    for k in range(T[NSR]):
+        put(frame, WORDS + k, work + 8 * (T[RESULTS] + 8 * k))
+    call_pass(T[SCALARS], frame)
+
+
+@njit(**PLAIN)
+def scalar_rate(T, work, k):
+    """One of them."""
+    return ld(work, T[RESULTS] + 8 * k)

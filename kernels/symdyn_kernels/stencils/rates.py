@@ -5,10 +5,10 @@ from __future__ import annotations
 from numba import njit
 
 from symdyn_kernels.options import PLAIN
-from symdyn_kernels.simd import call, ld, st
+from symdyn_kernels.simd import ld, st
 from symdyn_kernels.stencils.calls import call_rates
 from symdyn_kernels.stencils.closures import close
-from symdyn_kernels.stencils.ghosts import fill, wall_values
+from symdyn_kernels.stencils.ghosts import fill
 from symdyn_kernels.stencils.layout import (
     CLOSE,
     CLOSE_ROW,
@@ -17,23 +17,20 @@ from symdyn_kernels.stencils.layout import (
     FILL,
     FILL_ROW,
     FILLS,
-    INPUTS,
-    LENGTH,
     NF,
-    NP,
+    NOW,
     NPAR,
     NR,
     NS,
     NSR,
-    OUTPUTS,
+    PARAMETERS,
     PASS,
     PASS_ROW,
     PASSES,
+    RANK,
     RATES,
-    SCALARS,
     SCHEDULE,
     SIZE,
-    SLOTS,
     STATIC,
     SUM,
     SUM_ROW,
@@ -41,45 +38,43 @@ from symdyn_kernels.stencils.layout import (
     WALL,
     WALL_ROW,
     WALLS,
-    W,
 )
-from symdyn_kernels.stencils.passes import base, run_pass, spread
+from symdyn_kernels.stencils.passes import base, run_pass, scalar_rate, scalar_rates, wall_values
 from symdyn_kernels.stencils.states import total_of
+from symdyn_kernels.stencils.team import wait, word
 
 
 @njit(**PLAIN)
 def all_rates(T, F, y, dst, work, t, scale, fused, first):
     """Rates of all states at `dst`, or with `fused` the states plus `scale` times their rates."""
-    w = T[W]
-    lane = work
-    yb = lane + 8 * 3 * w
-    ob = yb + 8 * T[INPUTS] * w
-    pb = ob + 8 * T[OUTPUTS] * w
-    gamma = pb + 8 * T[NP] * w
-    aux = gamma + 8 * T[SLOTS] * T[LENGTH]
     scalars, scalars_out = y + 8 * T[NF] * T[SIZE], dst + 8 * T[NR] * T[SIZE]
-    spread(lane, 0, w, t)
+    st(work, NOW, t)
     for k in range(T[NS]):
-        spread(pb, T[NPAR] + k, w, ld(scalars, k))
+        st(work, T[PARAMETERS] + T[NPAR] + k, ld(scalars, k))
     for e in range(T[EVENTS]):
         kind, row = T[T[SCHEDULE] + 2 * e], T[T[SCHEDULE] + 2 * e + 1]
         if kind == PASS:
-            run_pass(T, F, T[PASSES] + PASS_ROW * row, y, dst, aux, lane, yb, pb, ob, scale, fused)
+            run_pass(T, F, T[PASSES] + PASS_ROW * row, y, dst, work, scale, fused)
         elif kind == FILL:
-            fill(T, F, T[FILLS] + FILL_ROW * row, y, dst, aux, gamma)
+            fill(T, F, T[FILLS] + FILL_ROW * row, y, dst, work)
         elif kind == CLOSE:
-            close(T, F, T[CLOSURES] + CLOSE_ROW * row, y, dst, aux, gamma)
+            close(T, F, T[CLOSURES] + CLOSE_ROW * row, y, dst, work)
         elif kind == WALL:
             if first or not T[STATIC]:
-                wall_values(T, F, T[WALLS] + WALL_ROW * row, lane, yb, pb, ob, gamma)
+                wall_values(T, F, T[WALLS] + WALL_ROW * row, work)
+            else:
+                continue
         elif kind == SUM:
             q = T[SUMS] + SUM_ROW * row
-            spread(pb, T[q + 1], w, total_of(T, base(T, y, dst, aux, T[q])) * F[T[q + 2]])
+            st(work, T[PARAMETERS] + T[q + 1], total_of(T, base(T, y, dst, work, T[q]), work) * F[T[q + 2]])
+            continue
         else:
-            call(T[SCALARS], lane, yb, pb, ob)
-            for k in range(T[NSR]):
-                x = ld(ob, k * w)
-                st(scalars_out, k, ld(scalars, k) + scale * x if fused else x)
+            scalar_rates(T, F, work)
+            if word(work, RANK) == 0:
+                for k in range(T[NSR]):
+                    x = scalar_rate(T, work, k)
+                    st(scalars_out, k, ld(scalars, k) + scale * x if fused else x)
+        wait(work)
 
 
 @njit(**PLAIN)

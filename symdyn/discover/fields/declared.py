@@ -12,13 +12,13 @@ from symdyn.discover.fields.data import field_times
 from symdyn.errors import RecoveryError
 from symdyn.inference.headers import legible_names
 from symdyn.inference.reading import positions
-from symdyn.models.domains import Interval, Rectangle
+from symdyn.models.domains import Box, BoxedDomain, Interval, Rectangle
 from symdyn.models.pde import PDESystem
 
 __all__ = ["declared_for"]
 
 #: Names of axes in data.
-AXES = ("x", "y")
+AXES = ("x", "y", "z")
 #: How much rougher than elsewhere a field may be where the last position meets the first.
 ROUGHER = 3.0
 
@@ -43,15 +43,14 @@ def declared_for(data: Any) -> tuple[PDESystem, list[str]]:
         if points.size < 4 or np.ptp(np.diff(points)) > 1e-4 * np.diff(points).mean():
             raise RecoveryError(f"the positions {a} are not even; declare a PDESystem with unknown terms on their domain")
         h = float(np.diff(points).mean())
-        kind = _meeting(first, headers, a)
-        walls[a] = "no-flux" if kind is None else "periodic"
-        pad = 0.0 if kind == "repeated" else h / 2
+        met = _meeting(first, headers, a)
+        walls[a] = "no-flux" if met is None else "periodic"
+        pad = 0.0 if met == "repeated" else h / 2
         ends.append((float(points[0]) - pad, float(points[-1]) + pad))
-    if len(axes) == 1:
-        domain: Interval | Rectangle = Interval(*ends[0])
-    else:
-        (left, right), (bottom, top) = ends
-        domain = Rectangle(right - left, top - bottom, (left, bottom))
+    domain: BoxedDomain = Interval(*ends[0])
+    if len(axes) > 1:
+        kind: type[Any] = Rectangle if len(axes) == 2 else Box
+        domain = kind(*(high - low for low, high in ends), tuple(low for low, _ in ends))
     named = legible_names(map(str, first.data_vars))
     fields = [sp.Symbol(named[h]) for h in headers]
     system = PDESystem(

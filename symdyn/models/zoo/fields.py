@@ -37,7 +37,7 @@ def advection_diffusion(domain: Any = (0, 2 * math.pi)) -> PDESystem:
 
     Parameters
     ----------
-    domain : pair of float, Interval or Rectangle
+    domain : pair of float, Interval, Rectangle or Box
         Where the field is.
 
     Returns
@@ -72,7 +72,7 @@ def fisher_kpp(domain: Any = (0, 100)) -> PDESystem:
 
     Parameters
     ----------
-    domain : pair of float, Interval or Rectangle
+    domain : pair of float, Interval, Rectangle or Box
         Where the field is.
 
     Returns
@@ -109,7 +109,7 @@ def burgers(domain: Any = (0, 2 * math.pi)) -> PDESystem:
 
     Parameters
     ----------
-    domain : pair of float, Interval or Rectangle
+    domain : pair of float, Interval, Rectangle or Box
         Where the field is.
 
     Returns
@@ -147,7 +147,7 @@ def kuramoto_sivashinsky(domain: Any = (0, 32 * math.pi)) -> PDESystem:
 
     Parameters
     ----------
-    domain : pair of float, Interval or Rectangle
+    domain : pair of float, Interval, Rectangle or Box
         Where the field is.
 
     Returns
@@ -189,7 +189,7 @@ def gray_scott(domain: Any = PEARSON) -> PDESystem:
 
     Parameters
     ----------
-    domain : pair of float, Interval or Rectangle
+    domain : pair of float, Interval, Rectangle or Box
         Where the field is.
 
     Returns
@@ -236,7 +236,7 @@ def schnakenberg(domain: Any = (0, 20 * math.pi)) -> PDESystem:
 
     Parameters
     ----------
-    domain : pair of float, Interval or Rectangle
+    domain : pair of float, Interval, Rectangle or Box
         Where the field is.
 
     Returns
@@ -275,7 +275,7 @@ def cahn_hilliard(domain: Any = SQUARE) -> PDESystem:
 
     Parameters
     ----------
-    domain : pair of float, Interval or Rectangle
+    domain : pair of float, Interval, Rectangle or Box
         Where the field is.
 
     Returns
@@ -314,7 +314,7 @@ def swift_hohenberg(domain: Any = SQUARE) -> PDESystem:
 
     Parameters
     ----------
-    domain : pair of float, Interval or Rectangle
+    domain : pair of float, Interval, Rectangle or Box
         Where the field is.
 
     Returns
@@ -346,5 +346,5 @@ def _waves(system: PDESystem) -> sp.Expr:
     """A few waves that fit into the box, no two of them alike."""
     low, high = system.domain.box
     angles = [2 * sp.pi * (s - float(a)) / float(b - a) for s, a, b in zip(system.space, low, high, strict=True)]
-    numbers = [(3, 2), (5, -4), (2, 7), (9, 1), (4, 8), (7, -6)]
+    numbers = [(3, 2, 1), (5, -4, 2), (2, 7, -3), (9, 1, 4), (4, 8, -5), (7, -6, 6)]
     return sp.Add(*(sp.cos(sp.Add(*(q * w for q, w in zip(k, angles, strict=False))) + i) for i, k in enumerate(numbers))) / 20

@@ -1,0 +1,107 @@
+"""One grid on several threads: the same bits, and no memory but its own."""
+
+from __future__ import annotations
+
+import math
+import multiprocessing
+from functools import partial
+
+import numpy as np
+import pytest
+import sympy as sp
+import xarray as xr
+
+import symdyn as sd
+from symdyn.grids.workspace import Workspace, team_of
+from symdyn.simulation import ensemble
+
+u, v, w, S, x, y, z, t, D = sp.symbols("u v w S x y z t D")
+
+EQUATIONS = {
+    # means, scalars, walls that move, and a first derivative between them
+    "square": sd.PDESystem(
+        {u: D * sd.laplacian(u) - sd.dx(u) * sd.mean(u) + S, v: sd.div(v * sd.grad(v)) - v * sd.integral(u**2)},
+        sd.Rectangle(1, 2), odes={S: sd.mean(u * v) - S}, parameters={D: 0.1},
+        boundary={u: {"left": sd.Dirichlet(sp.sin(t) * y), "top": sd.Robin(1, 1, S)}, v: {"y": sd.Neumann(x)}},
+        initial={u: x * y, v: 1 + x, S: 0.5},
+    ),
+    "box": sd.PDESystem(
+        {u: D * sd.laplacian(u) - sd.dz(u**2) + sd.at(v, 0.2, 0.3, 0.4), v: sd.dy(sd.dx(v)) * u - v},
+        sd.Box(1, 1, 1), parameters={D: 0.1},
+        boundary={u: {"front": sd.Dirichlet(x + t), "x": "periodic"}, v: {"x": "periodic"}},
+        initial={u: z * sp.cos(2 * sp.pi * x), v: 1 + x * y},
+    ),
+}  # fmt: skip
+SHAPES = {"square": (131, 129), "box": (27, 29, 26)}
+
+
+@pytest.mark.parametrize("which", EQUATIONS)
+@pytest.mark.parametrize(("method", "advection"), [("Bs32", "central"), ("Tsit5", "weno5"), ("Imex", "central")])
+def test_the_number_of_threads_changes_no_bit(which, method, advection, monkeypatch):
+    monkeypatch.setattr(ensemble, "_processors", lambda: 99)  # no thread is bound to a processor
+    grid = EQUATIONS[which].discretize(SHAPES[which], advection=advection)
+    options = {"method": getattr(sd.methods, method)(max_step=1e-4), "rtol": 1e-3, "progress": False}
+    runs = [sd.simulate(grid, [0, 2e-4, 5e-4], layout=sd.Layout(threads=k), **options) for k in (1, 2, 3, 7)]
+    for other in runs[1:]:
+        xr.testing.assert_identical(runs[0], other)
+    assert int(runs[0].steps) > 2
+
+
+def test_steps_of_one_length_and_conditions_that_end_them():
+    grid = EQUATIONS["box"].discretize(SHAPES["box"])
+    for options in ({"method": "euler", "step": 1e-5}, {"method": "rk4", "step": 1e-4}):
+        runs = [sd.simulate(grid, [0, 1e-4, 2e-4], until="mean(u) > 1e-4", layout=sd.Layout(threads=k), progress=False,
+                            **options) for k in (1, 2, 5)]  # fmt: skip
+        assert 0 < float(runs[0].first_passage) < 2e-4
+        for other in runs[1:]:
+            xr.testing.assert_identical(runs[0], other)
+
+
+def test_small_grids_have_one_thread():
+    assert team_of((64, 64), 8) == 1
+    assert team_of((128, 128), 8) == 8
+    assert team_of((4, 100_000), 8) == 4
+
+
+@pytest.mark.parametrize(("advection", "order"), [("central", 6), ("upwind", 2), ("weno5", 4)])
+@pytest.mark.parametrize("which", ["line", "square", "box"])
+@pytest.mark.parametrize("team", [1, 3])
+def test_nothing_is_written_outside_of_its_memory(which, order, advection, team, monkeypatch):
+    flux = {"line": (sd.dx(u**2),), "square": (sd.dx(u**2), sd.dy(u * v)), "box": (sd.dx(u**2), sd.dy(u * v), sd.dz(v))}[which]
+    domain = {"line": (0, 1), "square": sd.Rectangle(1, 1), "box": sd.Box(1, 1, 1)}[which]
+    walls = {"left": sd.Dirichlet(t), **({"top": sd.Robin(1, 1, x)} if which != "line" else {})}
+    system = sd.PDESystem({u: sd.laplacian(u) - sum(flux) + w, v: sd.div(u * sd.grad(v)) - sd.mean(u)}, domain, boundary=walls,
+                          odes={w: sd.mean(v) - w})  # fmt: skip
+    model = system.discretize((20, 21, 22)[: system.dimension], advection=advection, order=order).model()
+    margin, zeros, made = 1 << 15, np.zeros, []
+
+    def guarded(count):
+        made.append((zeros(count + 2 * margin), count))
+        made[-1][0][:] = math.pi
+        made[-1][0][margin : margin + count] = 0
+        return made[-1][0][margin : margin + count]
+
+    with monkeypatch.context() as patch:
+        patch.setattr("symdyn.grids.workspace.np.zeros", guarded)
+        space = Workspace(model, 3, team)
+    state, p = np.linspace(0, 1, model.size), np.empty(0)
+    found = np.empty(model.size)
+    common = (model.table, model.numbers(p), p, state.ctypes.data, found.ctypes.data, 0.5, space.states)
+    space.run(model.driver.evaluate, [(*common, work) for work in space.works])
+    assert len(made) == 3
+    for memory, count in made:
+        assert (memory[:margin] == math.pi).all()
+        assert (memory[margin + count :] == math.pi).all()
+    np.testing.assert_array_equal(found, model.rates(state, 0.5, p))
+
+
+def test_a_copy_of_a_process_has_threads_of_its_own():
+    grid = EQUATIONS["box"].discretize(SHAPES["box"])
+    run = partial(sd.simulate, grid, [0, 1e-5], method="euler", step=1e-6, layout=sd.Layout(threads=2), progress=False)
+    expected = float(run().u[-1].sum())
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        assert pool.apply_async(_sum_of, (run,)).get(60) == expected
+
+
+def _sum_of(run):
+    return float(run().u[-1].sum())

@@ -170,7 +170,7 @@ class MapScheme(FixedStepScheme):
 
 def refuse_all_but_diffusions(system: System) -> str | None:
     """None for a drift with Wiener noise, with or without events and inputs, else the reason that every scheme here gives."""
-    return system.unmet(["drift", "diffusion"], ["events", "inputs"])
+    return system.unmet(["drift", "diffusion"], ["events", "shuffled", "inputs"])
 
 
 def dot(row: Iterable[sp.Expr], increments: Sequence[sp.Expr]) -> sp.Expr:

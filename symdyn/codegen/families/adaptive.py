@@ -18,7 +18,7 @@ from symdyn_kernels.arguments.parts import Control, Tolerances
 
 from symdyn.codegen.constraint_program import consistent, constraint_program, constraint_tables, refine
 from symdyn.codegen.cuda.adaptive import adaptive_device
-from symdyn.codegen.cuda.happenings import card_stops, refuse_on_cards
+from symdyn.codegen.cuda.happenings import card_stops
 from symdyn.codegen.cuda.join import Device
 from symdyn.codegen.delay_program import delay_tables, looked_up
 from symdyn.codegen.drivers import adaptive_driver, common_driver, driver_text, method_functions, plain_driver
@@ -109,9 +109,6 @@ class AdaptiveFamily(Family):
             return Made((rhs, *ends), {"factors": 0, "rates": 0, **found})
         made = eliminated(system, build, drift, () if lagged is None else lagged.values)
         return replace(made, programs=(rhs, *made.programs, *ends), facts={**made.facts, **found})
-
-    def random(self, system: System) -> bool:
-        return bool(system.shuffled)
 
     def rows(self, system: System, scheme: Any) -> int:
         return (4 + len(scheme.dense)) * len(system.states)
@@ -212,9 +209,6 @@ class AdaptiveFamily(Family):
         return isinstance(scheme, (ExplicitRungeKutta, Rosenbrock))
 
     def device(self, system: System, scheme: Any, made: Made) -> Device:
-        if system.algebraic:
-            raise CompileError("target='cuda' follows no algebraic equations of rates of change; use target='cpu'")
-        refuse_on_cards(system)
         written = written_out(system)[0]
         return adaptive_device(written, scheme, made, looked_up(written, slopes=scheme.implicit) if system.delays else None)
 
@@ -223,7 +217,7 @@ class AdaptiveFamily(Family):
         return batch.parameters, -holds_at_start(batch, facts).astype(np.int64)
 
     def device_stops(self, system: System, batch: Batch, facts: Mapping[str, Any]) -> np.ndarray:
-        if facts.get("events") is None and facts.get("delays") is None:
+        if facts.get("events") is None and facts.get("delays") is None and not system.algebraic:
             return batch.stops
         return card_stops(system, facts["events"], batch)
 

@@ -244,7 +244,7 @@ class Family(ABC):
         >>> family_of(sd.METHODS["tsit5"]).random(sd.ODESystem.example())
         False
         """
-        return self.always_random or system.noises > 0
+        return self.always_random or system.noises > 0 or bool(system.shuffled)
 
     def key(self, scheme: Any) -> str:
         """The key under which the functions of a model are cached, besides the model: methods with one key share them.

@@ -13,7 +13,7 @@ from symdyn_kernels.arguments.events import EventTables
 from symdyn_kernels.arguments.stepping import SteppingArguments as Arguments
 from symdyn_kernels.arguments.stepping import SteppingEventArguments, SteppingSizes
 
-from symdyn.codegen.cuda.happenings import card_stops, refuse_on_cards
+from symdyn.codegen.cuda.happenings import card_stops
 from symdyn.codegen.cuda.join import Device
 from symdyn.codegen.cuda.stepping import eventful_stepping_device, stepping_device
 from symdyn.codegen.drivers import plain_driver, plain_text
@@ -136,7 +136,8 @@ class SteppingFamily(Family):
         if facts is None:
             return None
         addresses = task.addresses[1:] if task.system.events else (0, 0)
-        tables = event_tables(task.system, facts, addresses, batch.parameters, batch.times, lanes=task.lanes)
+        order = task.options.seed, batch.streams
+        tables = event_tables(task.system, facts, addresses, batch.parameters, batch.times, lanes=task.lanes, order=order)
         run.aside[:, : tables.flags.size] = 0
         return tables
 
@@ -147,17 +148,18 @@ class SteppingFamily(Family):
         sizes = {"noises": made.facts["noises"], "with_dz": made.facts["with_dz"]}
         if not (system.events or system.inputs):
             return stepping_device(system, made.programs[0], **sizes)
-        if system.propensities is not None:
-            raise CompileError(f"target='cuda' follows no events and inputs of networks by {scheme.name!r}; use target='cpu'")
-        refuse_on_cards(system)
-        if not (system.noises or system.whole_steps) and any(c is not None for c in sampled_conditions(written_out(system)[0])):
+        if not (made.facts["noises"] or system.whole_steps) and any(
+            c is not None for c in sampled_conditions(written_out(system)[0])
+        ):
             raise CompileError(
                 f"target='cuda' locates no conditions of events in steps of one length, as of {scheme.name!r}; take an "
                 "adaptive method such as 'tsit5', or target='cpu'"
             )
         written, start = written_out(system)[0], made.facts["start"]
         programs = (*made.programs, *(() if start is None else (Program.from_json(start),)))
-        return eventful_stepping_device(written, programs, unit=system.whole_steps, **sizes)
+        return eventful_stepping_device(
+            written, programs, unit=system.whole_steps, counts=system.propensities is not None, **sizes
+        )
 
     def device_stops(self, system: System, batch: Batch, facts: Mapping[str, Any]) -> np.ndarray:
         return batch.stops if facts.get("events") is None else card_stops(system, facts["events"], batch)

@@ -107,7 +107,7 @@ def recovered(system: SDESystem, data: Any, request: Request) -> LearnedScore:
         points, seed=request.seed, going=request.budget.going, report=lambda part: request.report("surrogate", part)
     )
     score, noise = fit.expressions(process)
-    notes = () if len(fit.losses["train"]) == fit.parts else ("training ended at its budget of time",)
+    notes: tuple[str, ...] = () if len(fit.losses["train"]) == fit.parts else ("training ended at its budget of time",)
     if narrow:
         notes += (
             f"{', '.join(map(str, narrow))} spread less than {NARROW:g} of all states together, below the noise levels of the "

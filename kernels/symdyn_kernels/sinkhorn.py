@@ -15,8 +15,15 @@ BLOCK, MOST = 1 << 15, 1 << 24
 FAR = 60.0
 
 
+def centred(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Points about the mean of the second: distances lose no digits to a common place."""
+    middle = y.mean(axis=0)
+    return x - middle, y - middle
+
+
 def cost(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Half the squared distances (n, m)."""
+    x, y = centred(x, y)
     return np.maximum(0.5 * (x**2).sum(axis=1)[:, None] + 0.5 * (y**2).sum(axis=1) - x @ y.T, 0.0)
 
 
@@ -27,6 +34,7 @@ def _sides(x: np.ndarray, y: np.ndarray, g: np.ndarray) -> tuple[np.ndarray, np.
 
 def potential(x: np.ndarray, y: np.ndarray, g: np.ndarray) -> np.ndarray:
     """``log sum_j exp(g_j - |x_i - y_j|^2 / 2)``, (n,)."""
+    x, y = centred(x, y)
     found, rows = np.empty(len(x)), max(1, BLOCK // len(y))
     left, right = _sides(x, y, g)
     for first in range(0, len(x), rows):
@@ -40,6 +48,7 @@ def potential(x: np.ndarray, y: np.ndarray, g: np.ndarray) -> np.ndarray:
 
 def coupling(x: np.ndarray, y: np.ndarray, f: np.ndarray, g: np.ndarray) -> np.ndarray:
     """The plan ``exp(f_i + g_j - |x_i - y_j|^2 / 2)``, (n, m)."""
+    x, y = centred(x, y)
     left, right = _sides(x, y, g)
     plan = left @ right
     plan += (f - 0.5 * (x**2).sum(axis=1))[:, None]
@@ -67,8 +76,6 @@ def sinkhorn(
         The second marginal is exact.
     errors : (iterations,) float64
     """
-    middle = y.mean(axis=0)  # distances lose no digits to a common place
-    x, y = x - middle, y - middle
     g, errors = np.zeros(len(y)), []
     log_a, log_b, keep = np.log(a), np.log(b), len(x) * len(y) <= MOST
     f = log_a - potential(x, y, g)

@@ -58,5 +58,5 @@ def _declared(system: System) -> str:
 def _literal(value: Any) -> str:
     """Symbols by their names, numbers as they are."""
     if isinstance(value, sp.Basic):
-        return repr(int(value)) if value.is_Integer else repr(str(value))
+        return repr(int(value)) if value.is_Integer else repr(float(value)) if value.is_Float else repr(str(value))
     return repr(value)

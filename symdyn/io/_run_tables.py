@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import sympy as sp
 import xarray as xr
 
-from symdyn.errors import DeclarationError
+from symdyn.errors import DeclarationError, ParseError
+from symdyn.models.text import expression_text
 from symdyn.parsing import parse_expression
 
 __all__ = [
@@ -20,6 +22,7 @@ __all__ = [
     "read_statistics",
     "read_times_of",
     "read_values",
+    "read_volume",
     "recorded_statistics",
     "recorded_values",
     "times_table",
@@ -29,11 +32,13 @@ __all__ = [
 
 #: A statistic in the attribute ``reduce`` of a dataset: its name, and a number or numbers in brackets.
 _STATISTIC = re.compile(r"(\w+)(?:: (\(.*?\)|[^,]+))?(?:, |$)")
+#: Whole numbers of TOML are smaller.
+_LARGEST = 2**63
 #: Most output times of a range.
 _MOST_TIMES = 10_000_000
 #: Keys and the types of their values: of the model, of what `simulate` takes as it is, and of the rest.
 MODEL: Mapping[str, tuple[type, ...]] = {
-    "model": (str,), "file": (str,), "system": (str,), "time": (str,), "interpretation": (str,), "volume": (str, int),
+    "model": (str,), "file": (str,), "system": (str,), "time": (str,), "interpretation": (str,), "volume": (str, float, int),
     "combinatoric": (bool,),
 }  # fmt: skip
 SETTINGS: Mapping[str, tuple[type, ...]] = {
@@ -52,6 +57,8 @@ def typed(key: str, value: Any, types: tuple[type, ...]) -> Any:
     if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
         names = " or ".join(dict.fromkeys(_CALLED[t] for t in types if not (t is int and float in types)))
         raise DeclarationError(f"{key} is {value!r}; expected {names}")
+    if isinstance(value, int) and abs(value) >= _LARGEST:
+        raise DeclarationError(f"{key} is a whole number of {len(str(abs(value)))} digits; expected less than 2^63")
     return value
 
 
@@ -60,6 +67,11 @@ def read_statistics(given: list[Any] | dict[str, Any]) -> Any:
     if isinstance(given, list):
         return [typed("reduce", name, (str,)) for name in given]
     return {name: None if v == [] else tuple(v) if isinstance(v, list) else v for name, v in given.items()}
+
+
+def read_volume(given: Any) -> Any:
+    """A volume, of which the number may be written as a text."""
+    return parse_expression(given) if isinstance(given, str) and not given.isidentifier() else given
 
 
 def listed(reduced: Any) -> list[str]:
@@ -90,21 +102,41 @@ def read_times_of(given: list[Any] | dict[str, Any]) -> np.ndarray:
 
 def value_table(name: str, value: Any, labels: dict[str, np.ndarray]) -> Any:
     """A number, expression, list, or table of values along dimensions, whose labels are added to `labels`."""
+    if isinstance(value, sp.Expr) and not value.is_number:
+        text = expression_text(value)
+        try:
+            parse_expression(text)
+        except ParseError as error:
+            raise DeclarationError(f"the initial value of {name}, {text}, has no text: {error.reason}") from None
+        return text
     if not isinstance(value, xr.DataArray):
-        return value if isinstance(value, str | int | float | list | np.ndarray) else str(value)
+        return value if isinstance(value, str) else np.asarray(value, dtype=float)
+    own = value.dims in {(name,), (f"{name}0",)} and np.array_equal(value[value.dims[0]], value)  # a sweep, labelled by itself
     for dim in (d for d in value.dims if d in value.coords):
         of = value[dim]
-        if dim != name and not {"parameter", "initial"} & of.attrs.keys():
+        if not own and not {"parameter", "initial"} & of.attrs.keys():
             if of.dtype.kind not in "iufUO" or (of.dtype.kind == "O" and not all(isinstance(v, str) for v in of.values)):
                 raise DeclarationError(f"labels of {dim} are {of.dtype}; a run file holds numbers and texts")
             labels[str(dim)] = of.values
-    if value.dims in {(name,), (f"{name}0",)} and value.dims[0] in value.coords:
+    if own and value.dims[0] in value.coords:
         return value.values
     return {"along": list(map(str, value.dims)), "values": value.values}
 
 
-def read_values(table: Mapping[str, Any], kind: str, labels: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters or initial values."""
+def read_values(table: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Parameters and initial values."""
+    labels = {
+        name: [typed(f"labels.{name}", v, (str, float, int)) for v in typed(f"labels.{name}", values, (list,))]
+        for name, values in table.get("labels", {}).items()
+    }
+    found = [_values_of(table, kind, labels) for kind in ("parameters", "initial")]
+    used = {d for values in found for v in values.values() if isinstance(v, xr.DataArray) for d in v.dims}
+    if idle := [name for name in labels if name not in used]:
+        raise DeclarationError(f"labels.{idle[0]} labels nothing; no value is along {idle[0]}")
+    return found
+
+
+def _values_of(table: Mapping[str, Any], kind: str, labels: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, given in table.get(kind, {}).items():
         key, types = f"{kind}.{name}", (float, int, list, dict, *((str,) if kind == "initial" else ()))

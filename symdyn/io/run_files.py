@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import sympy as sp
 import xarray as xr
 
 from symdyn.codegen.effects import refuse_idle
@@ -22,6 +23,7 @@ from symdyn.io._run_tables import (
     read_statistics,
     read_times_of,
     read_values,
+    read_volume,
     recorded_statistics,
     recorded_values,
     times_table,
@@ -33,7 +35,7 @@ from symdyn.io.models import read_model, read_model_text
 from symdyn.io.plain_text import read_text
 from symdyn.methods.options import AdaptiveOptions, MethodOptions
 from symdyn.methods.registry import METHODS
-from symdyn.models.text import model_text, text_kinds, text_of
+from symdyn.models.text import expression_text, model_text, text_kinds, text_of
 from symdyn.registry import suggest
 from symdyn.simulation.run import simulate
 from symdyn.simulation.settings import Layout
@@ -200,7 +202,7 @@ class RunFile:
             raise DeclarationError(f"the dataset is of a system {attrs['system']}, which this symdyn does not know")
         about = {name: attrs[name] for name in ("interpretation", "volume", "combinatoric") if name in attrs}
         if "volume" in about:
-            about |= {"volume": 1 if about["volume"] == "1" else about["volume"], "combinatoric": bool(about["combinatoric"])}
+            about |= {"volume": read_volume(about["volume"]), "combinatoric": bool(about["combinatoric"])}
         values = {kind: recorded_values(attrs.get(kind, "")) for kind in ("parameters", "initial")}
         for coordinate in data.coords.values():
             for what, own in (("initial", "initial"), ("parameter", "parameters")):
@@ -279,9 +281,7 @@ class RunFile:
         found |= {"time": self.system.time.name} if self.system.time.name != "t" else {}
         about = {name: getattr(self.system, name) for name in self.system.text_options or ()}
         usual = {"interpretation": "ito", "volume": 1, "combinatoric": False}
-        about = {
-            name: value if isinstance(value, bool) else str(value) for name, value in about.items() if value != usual[name]
-        }
+        about = {n: expression_text(v) if isinstance(v, sp.Expr) else v for n, v in about.items() if v != usual[n]}
         return found | about
 
     def write(self, path: str | Path) -> None:
@@ -344,9 +344,13 @@ class RunFile:
         if len(text) > _MOST_TEXT:
             raise DeclarationError(f"{path} has {len(text)} characters; expected at most {_MOST_TEXT} of a run file")
         try:
-            return cls._read(tomllib.loads(text), path)
-        except tomllib.TOMLDecodeError as error:
+            table = tomllib.loads(text)
+        except RecursionError:
+            raise DeclarationError(f"{path} is no run file: it has lists or tables too deep within each other") from None
+        except ValueError as error:  # of the grammar, and whole numbers of thousands of digits
             raise DeclarationError(f"{path} is no TOML: {error}") from None
+        try:
+            return cls._read(table, path)
         except (DeclarationError, ParseError) as error:
             raise type(error)(f"{path}: {error}") from None
 
@@ -361,17 +365,15 @@ class RunFile:
         if "times" not in table:
             raise DeclarationError("times are missing; give a list, or {start = 0, stop = 20, count = 101}")
         about = {key: table[key] for key in ("interpretation", "volume", "combinatoric", "time") if key in table}
+        if "volume" in about:
+            about["volume"] = read_volume(about["volume"])
         if "file" in table:
             if "time" in about:
                 raise DeclarationError("time belongs to a model in the run file; the file of a model has its own")
             system = read_model(path.parent / table["file"], table.get("system"), **about)
         else:
             system = read_model_text(table["model"], table.get("system"), **about)
-        labels = {name: typed(f"labels.{name}", values, (list,)) for name, values in table.get("labels", {}).items()}
-        parameters, initial = (read_values(table, kind, labels) for kind in ("parameters", "initial"))
-        used = {d for v in (*parameters.values(), *initial.values()) if isinstance(v, xr.DataArray) for d in v.dims}
-        if idle := [name for name in labels if name not in used]:
-            raise DeclarationError(f"labels.{idle[0]} labels nothing; no value is along {idle[0]}")
+        parameters, initial = read_values(table)
         settings = {key: table[key] for key in SETTINGS if key in table} | (
             {"reduce": read_statistics(table["reduce"])} if "reduce" in table else {}
         )

@@ -13,7 +13,7 @@ import xarray as xr
 from symdyn_kernels.status import MESSAGES, SUCCESS
 
 from symdyn.codegen.kernel import Kernel, Run
-from symdyn.models.text import text_of
+from symdyn.models.text import expression_text, text_of
 from symdyn.simulation.frames import Frame
 from symdyn.simulation.labelled import as_coordinates, as_variable
 from symdyn.simulation.reduce import Statistics
@@ -57,7 +57,10 @@ def attributes(system: System, **facts: Any) -> dict[str, Any]:
 def _besides(system: System) -> dict[str, Any]:
     """What `from_text` needs besides the text, as numbers and text."""
     found = {name: getattr(system, name) for name in system.text_options or ()}
-    return {name: int(value) if isinstance(value, bool) else str(value) for name, value in found.items()}
+    return {
+        name: int(value) if isinstance(value, bool) else expression_text(value) if isinstance(value, sp.Expr) else str(value)
+        for name, value in found.items()
+    }
 
 
 def counts(kernel: Kernel, run: Run) -> Counts:

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from symdyn_kernels.sinkhorn import potential
 
-from symdyn.errors import DeclarationError
 from symdyn.methods.options import check_whole
 from symdyn.transport.bridge_paths import between_ends, paired
 from symdyn.transport.clouds import Cloud
+from symdyn.transport.densities import as_points
 from symdyn.transport.references import LinearReference
 from symdyn.transport.spectra import ConstantReference
 
@@ -61,10 +61,7 @@ class BridgeMarginal:
         (1,)
         """
         d = len(self._reference.states)
-        try:
-            points = np.asarray(x, float).reshape(-1, d)
-        except (TypeError, ValueError):
-            raise DeclarationError(f"x is {x!r}; expected points (n, {d})") from None
+        points = as_points(x, d)
         total = np.full(len(points), 0.5 * (d * np.log(2 * np.pi) + np.linalg.slogdet(self._reference.whole.noise)[1]))
         for law, cloud, logs, ahead in zip((self._first, self._rest), self._ends, self._scalings, (False, True), strict=True):
             root = _inverse_root(law.noise)

@@ -247,7 +247,7 @@ class SchroedingerBridge:
         """
         check_whole(count=count)
         check_whole(0, seed=seed)
-        grid = np.array([_within(t, self.span, open_=False) for t in times])
+        grid = np.array([_within(t, self.span, open_=False) for t in np.atleast_1d(np.asarray(times, dtype=object))])
         if not len(grid) or not (np.diff(grid) > 0).all():
             raise DeclarationError(f"times are {times!r}; expected one or more that increase")
         rng, reference = np.random.default_rng(seed), self._reference

@@ -14,7 +14,22 @@ from symdyn.errors import DeclarationError
 from symdyn.methods.options import check_whole
 from symdyn.text.mixtures import logsumexp
 
-__all__ = ["GaussianMixture", "Normal"]
+__all__ = ["GaussianMixture", "Normal", "as_points"]
+
+
+def as_points(x: Any, d: int) -> np.ndarray:
+    """Points (n, d) of an array (n, d), one point (d,), or in one dimension an array of any shape.
+
+    >>> as_points([1.0, 2.0], 2).shape, as_points([1.0, 2.0], 1).shape
+    ((1, 2), (2, 1))
+    """
+    try:
+        points = np.asarray(x, float)
+    except (TypeError, ValueError):
+        raise DeclarationError(f"x is {x!r}; expected points (n, {d})") from None
+    if d > 1 and points.shape[-1:] != (d,):
+        raise DeclarationError(f"x has the shape {points.shape}; expected points (n, {d})")
+    return points.reshape(-1, d)
 
 
 class GaussianMixture:
@@ -265,7 +280,7 @@ class GaussianMixture:
         >>> float(sd.transport.Normal(0, 1).log_pdf([100.0]).round(3)[0])
         -5000.919
         """
-        points = np.asarray(x, float).reshape(-1, self.dimension)
+        points = as_points(x, self.dimension)
         w, m = self._numbers()
         if self.stds is not None:
             s = np.array(self.stds, dtype=float)

@@ -40,12 +40,15 @@ class NormalPlan:
         return np.linalg.solve(self.into[0], cross) @ np.linalg.inv(self.into[1]).T
 
     def potentials(self, cross: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-        r"""Matrices and vectors of :math:`-\tfrac12 x^T A x + a^T x` at both ends, for a covariance C of the plan."""
+        r"""Matrices and vectors of :math:`-\tfrac12 x^T A x + a^T x` at both ends, for a covariance C of the plan.
+
+        The precision of the plan has -1 beside its diagonal blocks, so that these are :math:`S_0^{-1} (1 + C)` and
+        :math:`S_1^{-1} (1 + C^T)`; of little noise its inverse would have no digits left.
+        """
         d = len(cross)
         s0, s1 = self.plain
         c = self.into[0] @ cross @ self.into[1].T
-        precision = np.linalg.inv(np.block([[s0, c], [c.T, s1]]))
-        matrices = precision[:d, :d] - np.eye(d), precision[d:, d:] - np.eye(d)
+        matrices = np.linalg.solve(s0, np.eye(d) + c) - np.eye(d), np.linalg.solve(s1, np.eye(d) + c.T) - np.eye(d)
         places = self.into[0] @ self.means[0], self.into[1] @ (self.means[1] - self.law.shift)
         found = []
         for k, (q, own, shift) in enumerate(zip(self.into, matrices, (None, self.law.shift), strict=True)):

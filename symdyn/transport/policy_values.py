@@ -42,8 +42,10 @@ class PolicyValue:
     coefficients : (k,) float64 or None
         :math:`\theta`; None without data.
     covariance : (k, k) float64 or None
+        None of 'generator' with fewer than 20 paths, too: its errors at the times of a path are not independent.
     interval : (k, 2) float64 or None
-        Of each coefficient, at the level that was asked for.
+        Of each coefficient, at the level that was asked for; None where there is no covariance.  Of fewer than 20 paths they
+        hold where the features hold the value, so that increments of M are uncorrelated.
     exact : Expr or None
         The solution of :math:`L V + r = \beta V` in closed form, where polynomials solve it.
     residual : Expr
@@ -118,12 +120,13 @@ def value(
     features : sequence of Expr
         :math:`\phi_k`, of states and time; with a horizon they vanish at T.
     data : Dataset or list of them, optional
-        Paths of all states at equal spacings, over ``time`` and, for several, another dimension; without data the value is in
-        closed form.
+        Paths of all states at equal spacings, over ``time`` and, for several, further dimensions, not those of a sweep of
+        parameters; without data the value is in closed form.
     criterion : {'orthogonality', 'martingale-loss', 'generator', 'td-mean-square'}
         :math:`E \int \xi\,\mathrm dM = 0` (least-squares temporal differences); the least
         :math:`E \int (M_T - M_t)^2 \mathrm dt`, with a horizon; :math:`E \int \xi\,(L J + r - \beta J)\,\mathrm dt = 0` with
         the generator L, from the states alone; the mean square of temporal differences, which is biased, with a warning.
+        Increments of M are taken without their factor :math:`e^{-\beta t}`, so that late times count like early ones.
     instruments : sequence of Expr, optional
         :math:`\xi`, as many as features; the features by default.  Read by 'orthogonality' and 'generator'.
     order : {1, 2}
@@ -180,7 +183,7 @@ def value(
             if given:
                 raise DeclarationError(f"{name}= has no effect without data=")
         if exact is None:
-            raise DeclarationError("no polynomial of the states solves the equation of the value; give features= and data=")
+            raise DeclarationError("no polynomial of the states was found that is the value; give features= and data=")
         return PolicyValue(exact, None, None, None, exact, sp.S.Zero, "closed form", ask.system)
     shapes = [expression(f) for f in features]
     if not shapes:
@@ -197,13 +200,13 @@ def value(
     if criterion == "td-mean-square":
         warnings.warn(BIASED, stacklevel=2)
     theta, covariance = _Paths(ask, data, order).estimated(shapes, tests, criterion)
-    half = norm.ppf(0.5 + level / 2) * np.sqrt(np.diag(covariance))
+    half = None if covariance is None else norm.ppf(0.5 + level / 2) * np.sqrt(np.diag(covariance))
     found = ask.terminal + sp.Add(*(sp.Float(float(v)) * f for v, f in zip(theta, shapes, strict=True)))
     return PolicyValue(
         found,
         theta,
         covariance,
-        np.stack([theta - half, theta + half], axis=1),
+        None if half is None else np.stack([theta - half, theta + half], axis=1),
         exact,
         ask.residual(found),
         criterion,
@@ -290,7 +293,9 @@ class _Paths:
             raise DeclarationError("a feature or the reward is not finite along the paths")
         return result
 
-    def estimated(self, shapes: list[sp.Expr], tests: list[sp.Expr], criterion: str) -> tuple[np.ndarray, np.ndarray]:
+    def estimated(
+        self, shapes: list[sp.Expr], tests: list[sp.Expr], criterion: str
+    ) -> tuple[np.ndarray, np.ndarray | None]:  # fmt: skip
         ask, k = self.ask, len(shapes)
         rate = ask.number(ask.discount, "discount")
         everything = self.values([*shapes, *tests, ask.reward, ask.terminal])
@@ -298,7 +303,8 @@ class _Paths:
         if criterion == "generator":
             slopes = self.values([generator(ask.system, f) for f in [*shapes, ask.terminal]])
             lines = rate * phi - slopes[:k]
-            return self._solved(xi, lines, reward + slopes[k] - rate * last)
+            theta, covariance = self._solved(xi, lines, reward + slopes[k] - rate * last)
+            return theta, covariance if reward.shape[0] >= PATHS else None
         # J at a step less its discounted next value, and the reward between
         factor = np.exp(-rate * self.gap) if self.order == 2 else 1 / (1 + rate * self.gap)
         sides = (1.0, factor) if self.order == 2 else (2 * factor, 0.0)
@@ -351,10 +357,12 @@ def _states(part: Any, system: SDESystem) -> tuple[np.ndarray, np.ndarray]:
         raise DeclarationError(f"the data lack the state {missing[0]}; all states are needed")
     if "time" not in part[names[0]].dims:
         raise DeclarationError("the data have no times")
-    rows = []
-    for n in names:
-        array = part[n].transpose(..., "time")
-        rows.append(array.values.reshape(-1, array.sizes["time"]))
+    if swept := [c.attrs["parameter"] for c in part[names[0]].coords.values() if c.ndim and "parameter" in c.attrs]:
+        raise DeclarationError(f"the data are a sweep of {swept[0]}, of several processes; select the paths of one")
+    dims = part[names[0]].transpose(..., "time").dims
+    if strange := [n for n in names if set(part[n].dims) != set(dims)]:
+        raise DeclarationError(f"{strange[0]} is over {part[strange[0]].dims}; expected {dims}, as {names[0]}")
+    rows = [part[n].transpose(*dims).values.reshape(-1, part.sizes["time"]) for n in names]
     found = np.array(rows, dtype=float)
     if not np.isfinite(found).all():
         raise DeclarationError("the data have values that are not finite; drop those paths")

@@ -19,6 +19,9 @@ __all__ = ["LinearReference"]
 
 #: Most states that interact.
 COUPLED = 3
+#: Largest growth or decay over the span; largest growth of states that do not interact, and ratio of growths in different
+#: directions of those that do, at which differences of exponentials keep six digits.
+FORGOTTEN, GROWN, APART = 1e100, 1e4, 1e7
 
 
 class LinearReference:
@@ -73,6 +76,7 @@ class LinearReference:
         start, end = self.span
         self._symbolic = self._diagonal() or self._coupled()
         self.whole = self.between(start, end)
+        self._check_growth()
         values = np.linalg.eigvalsh(self.whole.noise)
         if not values.min() > 1e-14 * values.max():
             raise DeclarationError(
@@ -88,6 +92,26 @@ class LinearReference:
         if self.square.free_symbols & x:
             raise DeclarationError(
                 "the noise of the reference depends on states; bridges take noise that depends on time alone"
+            )
+
+    def _check_growth(self) -> None:
+        """Refuse references whose formulas lose their digits, or whose ends know nothing of each other."""
+        scales = np.linalg.svd(self.whole.factor, compute_uv=False)
+        where = f"between {self.span[0]:g} and {self.span[1]:g}"
+        if not np.isfinite(self.whole.noise).all() or scales.max() > FORGOTTEN or scales.min() < 1 / FORGOTTEN:
+            raise DeclarationError(
+                f"{where} the reference grows or decays by a factor of {scales.min():.3g} to {scales.max():.3g}; expected less "
+                f"than {FORGOTTEN:g}: give a shorter span, or slower rates"
+            )
+        if isinstance(self._symbolic, Exponentials) and scales.max() > APART * scales.min():
+            raise DeclarationError(
+                f"{where} directions of the reference grow or decay by factors from {scales.min():.3g} to {scales.max():.3g}; "
+                f"expected a ratio below {APART:g}: give a shorter span, or rates that are nearer to each other"
+            )
+        if not isinstance(self._symbolic, Exponentials) and scales.max() > GROWN:
+            raise DeclarationError(
+                f"{where} the reference grows by a factor of {scales.max():.3g}; expected less than {GROWN:g}: give a shorter "
+                "span, or slower growth"
             )
 
     def _diagonal(self) -> Any:

@@ -228,6 +228,8 @@ def multi_marginal(
     kept = {t: s for t, s in seen.items() if t not in later}
     if len(kept) < 2:
         raise DeclarationError(f"{len(kept)} snapshots are used; expected two or more")
+    if outside := [t for t in later if not min(kept) < t < max(kept)]:
+        raise DeclarationError(f"the time {outside[0]:g} is held out, and not between two snapshots that are used")
     clock, theta, converged = Budget(budget), np.zeros(space.size), True
     rows: list[np.ndarray] = []
     changes: list[float] = []
@@ -306,8 +308,6 @@ def _compared(space: LinearFamily, kept: Mapping[float, Any], later: Mapping[flo
         means, covariances = [], []
         for t, snapshot in later.items():
             before = [s for s in times if s < t]
-            if not before or before[-1] == times[-1]:
-                raise DeclarationError(f"the time {t:g} is held out, and not between two snapshots that are used")
             end = times[len(before)]
             interval = SnapshotPair(before[-1], end, kept[before[-1]], kept[end])
             mean, covariance = interval.moments(ConstantLaw(*space.coefficients(values), space.square), t)

@@ -103,15 +103,20 @@ class ConstantLaw:
 
     def after(self, s: float) -> Transition:
         """After a positive time."""
-        key = round(s, 13)
-        if key not in self._known:
+        if s not in self._known:
             d = len(self.matrix)
-            whole = expm(np.block([[self.matrix, self.shift[:, None]], [np.zeros((1, d + 1))]]) * s)
-            pair = expm(np.block([[-self.matrix, self.square], [np.zeros((d, d)), self.matrix.T]]) * s)
-            factor = whole[:d, :d]
+            # exponentials of -A lose the small rates beside large ones: noise is made of a short time, which is doubled
+            halvings = max(0, int(np.ceil(np.log2(max(np.abs(self.matrix).sum(axis=1).max() * abs(s), 1e-300)))))
+            short = s / 2**halvings
+            whole = expm(np.block([[self.matrix, self.shift[:, None]], [np.zeros((1, d + 1))]]) * short)
+            pair = expm(np.block([[-self.matrix, self.square], [np.zeros((d, d)), self.matrix.T]]) * short)
+            factor, shift = whole[:d, :d], whole[:d, d]
             noise = factor @ pair[:d, d:]
-            self._known[key] = Transition(factor, whole[:d, d], 0.5 * (noise + noise.T))
-        return self._known[key]
+            for _ in range(halvings):
+                noise = noise + factor @ noise @ factor.T
+                factor, shift = factor @ factor, shift + factor @ shift
+            self._known[s] = Transition(factor, shift, 0.5 * (noise + noise.T))
+        return self._known[s]
 
 
 class ConstantReference:

@@ -116,6 +116,16 @@ def test_systems_that_are_no_reversal_are_refused(hidden, message):
         sd.recover(hidden, np.zeros((200, len(hidden.states))), surrogate="denoiser", progress=False)
 
 
+def test_few_steps_have_their_losses_and_a_narrow_state_is_noted(found):
+    points = np.random.default_rng(0).normal(size=(200, 2)) * [1.0, 1e-3]
+    brief = RecoverOptions(surrogate={"width": 8, "depth": 1, "steps": 5, "batch": 32})
+    learned = sd.recover(HIDDEN, points, surrogate="denoiser", options=brief, progress=False)
+    assert np.isfinite([learned.losses["train"], learned.losses["heldout"]]).all()
+    assert [note.partition(" spread")[0] for note in learned.warnings] == ["y"]
+    with pytest.raises(sd.RecoveryError, match="the samples are all the same"):
+        sd.recover(HIDDEN, np.full((200, 2), 0.3), surrogate="denoiser", progress=False)
+
+
 def test_wrong_data_and_options_are_refused():
     with pytest.raises(sd.DeclarationError, match=r"data has points of the shape \(200, 3\)"):
         sd.recover(HIDDEN, np.zeros((200, 3)), surrogate="denoiser", progress=False)

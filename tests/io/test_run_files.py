@@ -4,6 +4,7 @@ import tomllib
 
 import numpy as np
 import pytest
+import sympy as sp
 import xarray as xr
 
 import symdyn as sd
@@ -60,6 +61,28 @@ def test_methods_statistics_and_conditions_are_kept(tmp_path):
     assert tomllib.loads((tmp_path / "1.toml").read_text())["reduce"] == {"mean": [], "quantile": [0.1, 0.9]}
 
 
+def test_volumes_labels_and_numbers_of_all_kinds_are_kept_to_the_last_bit(tmp_path):
+    path, k = tmp_path / "run.toml", sp.Symbol("a")
+    for volume in (2, 1 / 3):
+        network = sd.ReactionNetwork.from_text("0 -> X, a; 2 X -> 0, 1; a = 3; X(0) = 5", volume=volume, combinatoric=True)
+        data = sd.simulate(network, [0, 1, 2], trajectories=10, seed=1, progress=False)
+        assert sd.replay(data, progress=False).same
+        sd.RunFile.of(data).write(path)
+        assert sd.RunFile.read(path).system.volume == network.volume
+        same(data, sd.RunFile.read(path).simulate(progress=False))
+    labelled = {"a": xr.DataArray([2.0, 3.0], dims="a", coords={"a": [10, 20]})}
+    data = sd.simulate(MODELS["map"], [0, 1], parameters=labelled, progress=False)
+    sd.RunFile.of(data).write(path)
+    same(data, sd.RunFile.read(path).simulate(progress=False))
+    for given, value in ((np.int64(3), 3), (np.float32(0.5), 0.5), ((1.0, 2.0), [1, 2]), (range(2), [0, 1])):
+        sd.RunFile(MODELS["map"], np.array([0.0, 1.0]), {"a": given}).write(path)
+        np.testing.assert_array_equal(sd.RunFile.read(path).parameters["a"], value)
+    sd.RunFile(MODELS["map"], np.array([0.0, 1.0]), {}, {"x": k * sp.Float(1 / 3)}).write(path)
+    assert float(sd.RunFile.read(path).initial["x"].subs(k, 1)) == 1 / 3
+    with pytest.raises(sd.DeclarationError, match=r"the initial value of x, Piecewise.* has no text"):
+        sd.RunFile(MODELS["map"], np.array([0.0, 1.0]), {}, {"x": sp.Piecewise((1, k > 0), (2, True))}).text()
+
+
 def test_options_of_no_method_leave_stiffness_to_be_told(tmp_path):
     stiff = sd.ODESystem.from_text("x' = -1e6*(x - cos(t)); x(0) = 0")
     data = sd.simulate(stiff, [0, 1], method=sd.methods.AdaptiveOptions(max_step=0.25), progress=False)
@@ -92,6 +115,10 @@ TIMES = "times = [0, 1]\n"
     ("text", "message"),
     [
         ("x = [", "is no TOML"),
+        ("times = " + "[" * 5000, "lists or tables too deep"),
+        (MODEL + TIMES + "seed = " + "9" * 5000, "is no TOML"),
+        (MODEL + TIMES + "parameters.k = " + "9" * 400, "parameters.k is a whole number of 400 digits"),
+        (MODEL + TIMES + '[parameters]\nk = {along = ["a"], values = [1, 2]}\n[labels]\na = [[1], 2]', "labels.a is [1]"),
         (MODEL + TIMES + "trajectorys = 3", "has no key 'trajectorys'. Did you mean 'trajectories'"),
         (TIMES, "give the model by one of model, its text, and file"),
         (MODEL + 'file = "a.txt"\n' + TIMES, "give the model by one of model, its text, and file"),

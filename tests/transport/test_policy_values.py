@@ -63,6 +63,18 @@ def test_with_the_generator_states_alone_tell_the_value():
     assert found.coefficients == pytest.approx(EXACT, rel=1e-10)
     assert sp.simplify(found.exact - x**2 / 3 - sp.Rational(1, 3)) == 0
     assert max(abs(c) for c in sp.Poly(found.residual, x).coeffs()) < 1e-10
+    assert found.interval is None  # errors at the times of a path are correlated, and 5 paths are few
+    assert estimated(paths(20, 50, 0.3, 4), criterion="generator").interval.shape == (2, 2)
+
+
+def test_paths_of_several_processes_are_refused():
+    swept = sd.simulate(
+        sd.SDESystem.from_text("dx = -k*x*dt + dW; x(0) = 0"), [0, 0.1, 0.2], parameters={"k": [1, 2]}, trajectories=30,
+        step=0.1, seed=1, progress=False,
+    )  # fmt: skip
+    with pytest.raises(sd.DeclarationError, match="the data are a sweep of k, of several processes"):
+        estimated(swept)
+    assert estimated(swept.sel(k=1)).coefficients.shape == (2,)
 
 
 @pytest.mark.parametrize(("criterion", "deviations"), [("martingale-loss", (0.05, 0.08)), ("orthogonality", (0.063, 0.039))])

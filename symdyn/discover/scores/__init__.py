@@ -18,6 +18,8 @@ from symdyn.models.sde import SDESystem
 
 __all__ = ["READS", "LearnedScore", "recovered"]
 
+#: Spread of a state, relative to that of all, below which training has hardly any noise levels.
+NARROW = 0.02
 #: What is read here of what `recover` is given.
 READS = Reads(
     "a score from samples", frozenset({"surrogate", "options.surrogate"}), frozenset({"options.surrogate"}), usual=False,
@@ -96,12 +98,21 @@ def recovered(system: SDESystem, data: Any, request: Request) -> LearnedScore:
     points = read_points(data, process.states, "data")
     if len(points) < 100:
         raise RecoveryError(f"there are {len(points)} samples; expected 100 or more to learn a density from")
+    spreads = points.std(axis=0)
+    if not spreads.max() > 1e-12 * np.abs(points).max():
+        raise RecoveryError("the samples are all the same; a density has no score there")
+    narrow = [x for x, s in zip(process.states, spreads, strict=True) if s < NARROW * np.sqrt(np.mean(spreads**2))]
     maker = SCORE_SURROGATES[str(request.surrogate)](**request.options.surrogate)
     fit = maker.fit(
         points, seed=request.seed, going=request.budget.going, report=lambda part: request.report("surrogate", part)
     )
     score, noise = fit.expressions(process)
-    notes = () if request.budget.going() else ("training ended at its budget of time",)
+    notes: tuple[str, ...] = () if len(fit.losses["train"]) == fit.parts else ("training ended at its budget of time",)
+    if narrow:
+        notes += (
+            f"{', '.join(map(str, narrow))} spread less than {NARROW:g} of all states together, below the noise levels of the "
+            "training: the score of such narrow states is not learned; give states in units in which they spread alike",
+        )
     terms = process.terms(score)
     return LearnedScore(
         system=system.with_terms(terms), score=score, noise=noise, alpha=process.alpha, sigma=process.sigma,

@@ -37,6 +37,8 @@ class DenoiserFit:
         Of the data.
     losses : dict of str to array
     seconds : float
+    parts : int
+        Of the training, as many as there are losses unless it ended early.
     """
 
     layers: DenseLayers
@@ -44,6 +46,7 @@ class DenoiserFit:
     scale: float
     losses: dict[str, np.ndarray]
     seconds: float
+    parts: int
 
     def expressions(self, process: Any) -> tuple[dict[sp.Symbol, sp.Expr], dict[sp.Symbol, sp.Expr]]:
         r"""Score and prediction of noise by state, of :math:`x = \alpha x_0 + \sigma\epsilon`.
@@ -139,15 +142,16 @@ class Denoiser:
             steps=self.steps, batch=self.batch, rate=self.rate, seed=seed,
         )  # fmt: skip
         losses: list[tuple[float, float]] = []
-        for part in range(PARTS):
-            losses.append(training.run(kept, held, part, PARTS))
+        parts = min(PARTS, self.steps)
+        for part in range(parts):
+            losses.append(training.run(kept, held, part, parts))
             if report is not None:
-                report((part + 1) / PARTS)
+                report((part + 1) / parts)
             if going is not None and not going():
                 break
         layers = DenseLayers("denoiser", training.layers())
         rows = np.array(losses).T
-        return DenoiserFit(layers, mean, scale, {"train": rows[0], "heldout": rows[1]}, time.process_time() - began)
+        return DenoiserFit(layers, mean, scale, {"train": rows[0], "heldout": rows[1]}, time.process_time() - began, parts)
 
 
 def _shape(d: int, width: int, depth: int) -> Sequence[int]:

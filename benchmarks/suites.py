@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.brownian_paths import paths
 from benchmarks.cme import cme
 from benchmarks.compile_time import compile_time
 from benchmarks.cuda.suite import cuda
@@ -36,6 +37,7 @@ SUITES: dict[str, Callable[[Settings], Result]] = {
     "sizes": sizes,
     "stiff": stiff,
     "sde": sde,
+    "paths": paths,
     "populations": populations,
     "cme": cme,
     "pde": pde,

@@ -292,11 +292,14 @@ def compile(
     given = [*(options.given if options else ()), *(k for k, asked in changed.items() if asked)]
     large = isinstance(system, SpatialSystem)
     where = " of fields" if large else "" if target == "cpu" else f" with target={target!r}"
-    refuse_idle(given, options_read(name, "arrays" if large else target), f"{name!r}{where}")
+    refuse_idle(given, options_read(name, "arrays" if large else target, options), f"{name!r}{where}")
     if inline and backend != "llvm":
         raise CompileError("inline=True belongs to backend='llvm'")
     if options is None or not options.method:
         options = METHODS[name].options(**(options.given if options else {}))
+    reason = options.run_as(METHODS[name]).applies(system)
+    if reason is not None:
+        raise CompileError(f"the method {options!r} cannot be used here: {reason}")
     if isinstance(system, SpatialSystem):
         spatial: Any = system  # of which some have kernels for cards
         return (spatial.kernel if target == "cpu" else spatial.card_kernel)(name, options, until=until)

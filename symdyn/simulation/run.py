@@ -218,7 +218,7 @@ def simulate(
         frame.count_no_firings("cards sum up no numbers of events; leave reduce= out, or use target='cpu'")
     given = [name for name, value in {**numbers, "threads": layout.threads}.items() if value is not None]
     reads = kernel.reads_with(given)
-    refuse_idle(given, reads, kernel.title + (" in steps of one length" if reads != kernel.reads else ""))
+    refuse_idle(given, reads, kernel.titled(reads))
     _check_start(kernel, design)
     place = None if store is None else read_store(store)
     path = None if place is None else read_path(place.path, "a folder, or of a file with the ending .nc")
@@ -278,7 +278,8 @@ def _numbers(
     kernel: Kernel, times: np.ndarray, by_default: bool, seed: int, rtol: float | None, atol: float | None, step: float | None
 ) -> Options:
     """The numerical options of the driver, with defaults for those that were not given."""
-    length = step or (math.inf if kernel.adaptive else (times[-1] - times[0]) / DEFAULT_STEPS or 1.0)
+    by_error = kernel.adaptive or (rtol or atol) is not None  # of methods with steps of one length some read tolerances
+    length = step or (math.inf if by_error else (times[-1] - times[0]) / DEFAULT_STEPS or 1.0)
     length = 1.0 if kernel.system.whole_steps else float(length)
     count = (times[-1] - times[0]) / length
     if count > MOST_STEPS:

@@ -11,7 +11,7 @@ from symdyn.codegen.cuda.join import Device
 from symdyn.codegen.program import Program
 from symdyn.system import System
 
-__all__ = ["eventful_stepping_device", "stepping_device"]
+__all__ = ["eventful_stepping_device", "stepping_device", "tree_device"]
 
 
 def stepping_device(system: System, step: Program, *, noises: int, with_dz: int) -> Device:
@@ -74,3 +74,25 @@ def eventful_stepping_device(
     }
     return Device("\n\n\n".join([*(device_function(p, forms) for p in programs), *functions]), "stepping_events",
                   constants=constants)  # fmt: skip
+
+
+def tree_device(system: System, programs: Sequence[Program], powers: Sequence[int], *, noises: int, with_dz: int) -> Device:
+    """The kernel of steps along the tree of a Brownian path.
+
+    Parameters
+    ----------
+    system : System
+    programs : sequence of Program
+        The step, and the leading error of one step against the tolerance.
+    powers : sequence of int
+        Of the errors, for each result of the latter.
+    noises, with_dz : int
+        As of `stepping_device`.
+    """
+    step, bound = programs
+    made = stepping_device(system, step, noises=noises, with_dz=with_dz)
+    forms = ("tuple", "tuple", "table" if made.constants["FROM_TABLE"] else "tuple")
+    return Device(
+        f"{made.functions}\n\n\n{device_function(bound, forms)}", "stepping_tree", single=False,
+        constants={**made.constants, "POWERS": tuple(powers)}, doubles="follows times and cells of a tree to the last bit",
+    )  # fmt: skip

@@ -202,6 +202,28 @@ class Family(ABC):
         """
         return frozenset({*self.options, *(("until",) if self.stops else ())})
 
+    def lacks(self, scheme: Any) -> str:
+        """What a method would have to be given to read more options, as the end of a message.
+
+        Parameters
+        ----------
+        scheme : object
+            An entry of ``symdyn.METHODS``.
+
+        Returns
+        -------
+        str
+            Empty for most.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> from symdyn.codegen.families import family_of
+        >>> family_of(sd.METHODS["heun"]).lacks(sd.METHODS["heun"])
+        " without brownian='tree'"
+        """
+        return ""
+
     def random(self, system: System) -> bool:
         """Whether the methods draw random numbers for a system.
 
@@ -415,14 +437,14 @@ class Family(ABC):
         Returns
         -------
         mapping of str to sequence of functools.partial
-            By the name of the part: 'events', 'algebraic' or 'delays'.
+            By the name of the part: 'events', 'algebraic' or 'delays'; 'tree' for Brownian trees.
 
         Examples
         --------
         >>> import symdyn as sd
         >>> from symdyn.codegen.families import family_of
         >>> [list(family_of(sd.METHODS[name]).variants(name)) for name in ("tsit5", "heun", "branching")]
-        [['events', 'algebraic', 'delays'], ['events'], []]
+        [['events', 'algebraic', 'delays'], ['events', 'tree'], []]
         """
         return {}
 

@@ -44,12 +44,15 @@ class Partials:
         """b a^b / a and, if the `exponent` varies, a^b log(a); what is not needed is not kept by the program.
 
         The power is there already, and another one, a^(b-1), would take longer than all else; at 0 it is 0, 1 or infinite.
+        Where the power is 0, so is its derivative by the exponent: the limit of a^b log(a) as a goes to 0.
         """
         constant, zero = self.lowering.constant, self.lowering.constant(0)
         below = self._op("select", self._op("lt", b, self.one), constant(math.inf), self.one)
         at_zero = self._op("select", self._op("gt", b, self.one), zero, below)
         less = self._op("select", self._op("eq", a, zero), at_zero, self._op("div", k, a))
-        by_exponent = self._op("mul", k, self._op("log", a)) if exponent else k
+        by_exponent = k
+        if exponent:
+            by_exponent = self._op("select", self._op("eq", k, zero), zero, self._op("mul", k, self._op("log", a)))
         return self._op("mul", b, less), by_exponent
 
     def angle(self, y: int, x: int) -> tuple[int, int]:

@@ -92,7 +92,7 @@ for kind in ("hold", "linear", "cubic"):
 for name, model in models.items():
     for target in ("cpu", "cuda"):
         run = sd.simulate(
-            model, [0, 1, 2, 3, 5], method="langevin", step=0.02, trajectories=4, seed=3, target=target, on_failure="nan",
+            model, [0, 1, 2, 3, 5], method="langevin", step=0.05, trajectories=2, seed=3, target=target, on_failure="nan",
             until="X < 100 and t > 1" if name == "ended" else None, progress=False,
         )
         for field in (*model.names, "status", "first_passage", "fired", "fired_at"):

@@ -71,6 +71,16 @@ def test_data_running_costs_and_parameters_of_the_cost() -> None:
     assert found.by["k"] == pytest.approx(12 * math.exp(-3) - 18 * math.exp(-1.5), rel=1e-8)
 
 
+def test_exponents_of_a_state_that_begins_at_zero() -> None:
+    """y' = x^n with x = t: y(2) = 2^(n + 1)/(n + 1), whose derivative by n is finite although log(x) is not."""
+    x, y, n = sp.symbols("x y n")
+    power = sd.ODESystem({x: 1, y: x**n}, {n: 1.5}, initial={x: 0, y: 0})
+    found = sd.gradient(power, y, [0, 2], **FINE)
+    exact = 2**2.5 / 2.5
+    assert found.value == pytest.approx(exact, rel=1e-8)
+    assert found.by["n"] == pytest.approx(exact * (math.log(2) - 1 / 2.5), rel=1e-8)
+
+
 def test_initial_values_that_are_expressions() -> None:
     """x(0) = a k, x = a k exp(-k): the derivative goes through the initial value."""
     system = sd.ODESystem({x: -k * x}, {k: 0.5, a: 3}, initial={x: a * k})

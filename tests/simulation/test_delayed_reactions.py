@@ -166,6 +166,16 @@ def test_a_propensity_above_its_bound_ends_in_a_status(monkeypatch, text, since)
     assert np.isnan(found.X[:, 2]).all()
 
 
+def test_a_trajectory_may_end_where_a_rate_is_negative():
+    """Three births of pairs at the rates 5, 3 and 1 reach 6, where the rate is -1, and the condition holds."""
+    net = sd.ReactionNetwork.from_text("0 => 2 X, 5 - X; 0 -> Y, 1 delay 1; X(0) = 0; Y(0) = 0")
+    run = sd.simulate(net, [0, 50], until="X >= 6", trajectories=400, seed=1, **QUICK)
+    assert not run.status.any()
+    assert (run.X[:, 1] == 6).all()
+    error = math.sqrt((1 / 25 + 1 / 9 + 1) / 400)
+    assert abs(float(run.first_passage.mean()) - (1 / 5 + 1 / 3 + 1)) < 4 * error
+
+
 def test_a_reaction_of_rate_zero_never_happens():
     """Beside births of the rate 20 that are completed after 1; nothing else reads its reactant."""
     net = sd.ReactionNetwork.from_text("0 -> X, 20 delay 1; B -> 0, 0; X(0) = 0; B(0) = 7")

@@ -33,8 +33,8 @@ def half_width(x):
 
 @shared_inline
 def above(x, bound):
-    """Whether a propensity is above its bound, by more than rounding errors."""
-    return x > bound * (1.0 + EXCESS)
+    """Whether a propensity is above its bound, by more than rounding errors; both may be negative where a trajectory ends."""
+    return x > max(bound, 0.0) * (1.0 + EXCESS)
 
 
 @shared_inline

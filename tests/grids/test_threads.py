@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import multiprocessing
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
@@ -93,6 +94,35 @@ def test_nothing_is_written_outside_of_its_memory(which, order, advection, team,
         assert (memory[:margin] == math.pi).all()
         assert (memory[margin + count :] == math.pi).all()
     np.testing.assert_array_equal(found, model.rates(state, 0.5, p))
+
+
+def test_a_thread_that_does_not_begin_holds_up_no_other(monkeypatch):
+    model = EQUATIONS["box"].discretize(SHAPES["box"]).model()
+    state, p, begun = np.linspace(0, 1, model.size), np.array([0.1]), []
+    expected, submit = model.rates(state, 0.5, p), ThreadPoolExecutor.submit
+
+    def limited(pool, *arguments):
+        if len(begun) == 2:
+            raise RuntimeError("can't start new thread")
+        begun.append(submit(pool, *arguments))
+        return begun[-1]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ThreadPoolExecutor, "submit", limited)
+        with pytest.raises(RuntimeError, match="can't start new thread"):
+            model.rates(state, 0.5, p, threads=4)
+    assert [future.done() for future in begun] == [True, True]  # none writes to memory that is given up
+    np.testing.assert_array_equal(model.rates(state, 0.5, p, threads=4), expected)
+
+
+def test_memory_of_rates_is_kept(monkeypatch):
+    monkeypatch.setattr("symdyn.grids.workspace.KEPT", 0)
+    model = EQUATIONS["box"].discretize(SHAPES["box"]).model()
+    made = []
+    monkeypatch.setattr("symdyn.grids.workspace.Workspace", lambda *a: made.append(Workspace(*a)) or made[-1])
+    for _ in range(3):
+        model.rates(np.ones(model.size), 0.0, np.array([0.1]), threads=2)
+    assert len(made) == 1
 
 
 def test_a_copy_of_a_process_has_threads_of_its_own():

@@ -61,6 +61,8 @@ def test_what_has_no_form_for_cards_is_refused():
     pde = sd.PDESystem({u: sd.laplacian(u)}, (0, 1), boundary="periodic", initial={u: 1})
     with pytest.raises(CompileError, match="spectral derivatives need transforms there"):
         sd.compile(pde.discretize(8, scheme="spectral"), method="tsit5", target="cuda")
+    with pytest.raises(CompileError, match="fields on a card have float64 only"):
+        sd.compile(pde.discretize(8), method="bs32", target="cuda", precision="float32")
     with pytest.raises(CompileError, match="'etdrk4' needs transforms, which symdyn has on processors only"):
         sd.compile(pde.discretize(8), method="etdrk4", target="cuda")
     disc = sd.PDESystem({u: sd.laplacian(u)}, sd.Disk(1)).mesh(0.5)

@@ -95,8 +95,8 @@ class GridModel:
         self.program: Program = self.passes.last.program
         if self.passes.ghosts > PAD:
             raise DeclarationError(
-                f"the differences of order {order} reach over {self.passes.ghosts} cells, and at most {PAD} are possible; take a "
-                "lower order, or a field for an inner derivative"
+                f"the differences of order {order} reach over {self.passes.ghosts} cells, and at most {PAD} are possible; take "
+                "a lower order, or a field for an inner derivative"
             )
         least = max(order + (2 if order > 2 else 0), self.passes.ghosts)
         for k, (count, axis) in enumerate(zip(self.shape, pde.space, strict=True)):

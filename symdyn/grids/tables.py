@@ -80,7 +80,7 @@ class Tables:
         self.block = -(-states // 16) * 16
 
     def _coordinates(self, axis: int, start: int, count: int, half: float) -> int:
-        """Where positions along an axis of the driver begin among the numbers; beyond the ends of a period they are the same."""
+        """Where positions along an axis of the driver begin among the numbers; beyond a period they repeat."""
         place, real, places = len(self._numbers), axis - self._first, np.arange(start, start + count)
         low, h = (0.0, 0.0) if real < 0 else (self._low[real], self.spacing[real])
         if real in self.pde.periodic:

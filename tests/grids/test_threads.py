@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import sympy as sp
 import xarray as xr
+from symdyn_kernels.stencils.layout import TILE
 
 import symdyn as sd
 from symdyn.grids.workspace import Workspace, team_of
@@ -33,13 +34,19 @@ EQUATIONS = {
         initial={u: z * sp.cos(2 * sp.pi * x), v: 1 + x * y},
     ),
 }  # fmt: skip
-SHAPES = {"square": (131, 129), "box": (27, 29, 26)}
+SHAPES = {"square": (19, 21), "box": (9, 8, 11)}
+
+
+@pytest.fixture(autouse=True)
+def threads_for_small_grids(monkeypatch):
+    monkeypatch.setattr(ensemble, "_processors", lambda: 99)  # no thread is bound to a processor
+    for module in ("workspace", "linear_part"):
+        monkeypatch.setattr(f"symdyn.grids.{module}.THREADED", 1)
 
 
 @pytest.mark.parametrize("which", EQUATIONS)
 @pytest.mark.parametrize(("method", "advection"), [("Bs32", "central"), ("Tsit5", "weno5"), ("Imex", "central")])
-def test_the_number_of_threads_changes_no_bit(which, method, advection, monkeypatch):
-    monkeypatch.setattr(ensemble, "_processors", lambda: 99)  # no thread is bound to a processor
+def test_the_number_of_threads_changes_no_bit(which, method, advection):
     grid = EQUATIONS[which].discretize(SHAPES[which], advection=advection)
     options = {"method": getattr(sd.methods, method)(max_step=1e-4), "rtol": 1e-3, "progress": False}
     runs = [sd.simulate(grid, [0, 2e-4, 5e-4], layout=sd.Layout(threads=k), **options) for k in (1, 2, 3, 7)]
@@ -58,7 +65,20 @@ def test_steps_of_one_length_and_conditions_that_end_them():
             xr.testing.assert_identical(runs[0], other)
 
 
-def test_small_grids_have_one_thread():
+@pytest.mark.parametrize("advection", ["central", "weno5"])
+def test_strips_of_any_width_change_no_bit(advection):
+    """Planes that the last cache cannot hold are computed in strips, here of so few rows that some are cut."""
+    model = EQUATIONS["box"].discretize(SHAPES["box"], advection=advection).model()
+    state, p = np.random.default_rng(0).random(model.size), np.array([0.1])
+    whole = model.rates(state, 0.5, p)
+    for rows in (1, 3, 5):
+        model.table[TILE] = rows
+        for threads in (1, 2, 5):
+            np.testing.assert_array_equal(model.rates(state, 0.5, p, threads=threads), whole)
+
+
+def test_small_grids_have_one_thread(monkeypatch):
+    monkeypatch.undo()
     assert team_of((64, 64), 8) == 1
     assert team_of((128, 128), 8) == 8
     assert team_of((4, 100_000), 8) == 4

@@ -14,8 +14,9 @@ from benchmarks.harness import Curve, Sample, Settings, attempt, best, interleav
 from benchmarks.peers import MAKERS, Solve
 from benchmarks.problems import SMOOTH, STIFF, Problem
 from benchmarks.results import Ratio, Result
+from benchmarks.sizes import SIZES
 
-__all__ = ["THROUGHPUT", "ode", "stiff"]
+__all__ = ["THROUGHPUT", "ode", "sizes", "stiff"]
 
 OURS = "symdyn"
 THROUGHPUT = "trajectories per CPU-second"
@@ -53,6 +54,14 @@ ODE_SOLVERS = (
     Solver("COPASI", "deterministic", 256, (*_LOW, 1e-10)),
     Solver("scipy", "LSODA", 8, (*_LOW, 1e-10)),
 )
+SIZED_SOLVERS = (
+    Solver(OURS, "tsit5", 512, (1e-4, 1e-6, 1e-8)),
+    Solver(OURS, "dop853", 512, (*_LOW, 1e-10)),
+    Solver(OURS, "taylor", 512, (*_LOW, 1e-10)),
+    Solver("numbalsoda", "dop853", 256, (*_LOW, 1e-10)),
+    Solver("diffrax", "Tsit5", 256, (*_LOW, 1e-9)),
+    Solver("heyoka", "taylor", 512, (1e-3, *_LOW, 1e-10)),
+)
 _STIFF = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
 STIFF_SOLVERS = (
     Solver(OURS, "rodas4", 2048, _STIFF),
@@ -68,6 +77,11 @@ ODE_GOALS = {
     "numbalsoda dop853": {1e-6: 7.0, 1e-8: 7.0},
     "diffrax Tsit5": {1e-6: 15.0, 1e-8: 15.0},
     "heyoka taylor": {1e-6: 2.0, 1e-8: 2.0, 1e-12: 1.3},
+}
+SIZED_ERRORS = (1e-6, 1e-8)
+SIZED_GOALS = {
+    peer: dict.fromkeys(SIZED_ERRORS, goal)
+    for peer, goal in {"numbalsoda dop853": 10.0, "heyoka taylor": 3.0, "diffrax Tsit5": 25.0}.items()
 }
 STIFF_ERRORS = (1e-3, 1e-4, 1e-5, 1e-6)
 STIFF_GOALS = {"numbalsoda lsoda": dict.fromkeys(STIFF_ERRORS, 14.0)}
@@ -150,6 +164,11 @@ def _suite(name: str, problems: Sequence[Problem], solvers: Sequence[Solver], se
 def ode(settings: Settings) -> Result:
     """Smooth differential equations, 101 outputs: throughput at a measured error."""
     return _suite("ode", SMOOTH, ODE_SOLVERS, settings, ODE_ERRORS, ODE_GOALS)
+
+
+def sizes(settings: Settings) -> Result:
+    """Smooth systems of 30 and 100 equations, sparse and dense, 101 outputs: throughput at a measured error."""
+    return _suite("sizes", SIZES, SIZED_SOLVERS, settings, SIZED_ERRORS, SIZED_GOALS)
 
 
 def stiff(settings: Settings) -> Result:

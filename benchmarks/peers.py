@@ -19,6 +19,8 @@ from benchmarks.problems import Problem
 
 __all__ = ["MAKERS", "Solve"]
 
+#: Equations above which heyoka's compact mode is faster, compilation aside: its code would be larger than the cache.
+COMPACT = 50
 Solve = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
@@ -31,13 +33,21 @@ def make_numbalsoda(problem: Problem, method: str, rtol: float, atol: float) -> 
     import numba
     import numbalsoda
 
-    rhs, solver, n = numba.njit(problem.peer), getattr(numbalsoda, method), len(problem.system.states)
+    solver, n = getattr(numbalsoda, method), len(problem.system.states)
+    rhs = numba.njit(problem.peer if problem.looped is None else problem.looped)
 
-    @numba.cfunc(numbalsoda.lsoda_sig)
-    def function(t, y, dy, p):
-        values = rhs(y, p)
-        for i in range(n):
-            dy[i] = values[i]
+    if problem.looped is None:
+
+        @numba.cfunc(numbalsoda.lsoda_sig)
+        def function(t, y, dy, p):
+            values = rhs(y, p)
+            for i in range(n):
+                dy[i] = values[i]
+    else:
+
+        @numba.cfunc(numbalsoda.lsoda_sig)
+        def function(t, y, dy, p):
+            rhs(y, p, dy)
 
     @numba.njit
     def run(address, initial, parameters, times):
@@ -64,7 +74,8 @@ def make_diffrax(problem: Problem, method: str, rtol: float, atol: float) -> Sol
     import jax.numpy as jnp
 
     jax.config.update("jax_enable_x64", True)
-    term = diffrax.ODETerm(lambda t, y, p: jnp.stack(problem.peer(y, p)))
+    vectors = problem.vectors
+    term = diffrax.ODETerm(lambda t, y, p: jnp.stack(problem.peer(y, p)) if vectors is None else vectors(jnp, y, p))
     times = jnp.asarray(problem.times)
     control = diffrax.PIDController(rtol=rtol, atol=atol)
 
@@ -87,8 +98,9 @@ def make_heyoka(problem: Problem, method: str, rtol: float, atol: float) -> Solv
     drift = problem.peer(states, [heyoka.par[k] for k in range(len(problem.ranges))])
     zeros = np.zeros((n, batch))
     integrator = heyoka.taylor_adaptive_batch(
-        list(zip(states, drift, strict=True)), zeros, pars=np.zeros((len(problem.ranges), batch)), tol=rtol
-    )
+        list(zip(states, drift, strict=True)), zeros, pars=np.zeros((len(problem.ranges), batch)), tol=rtol,
+        compact_mode=problem.vectors is not None and n > COMPACT,
+    )  # fmt: skip
     grid = np.repeat(problem.times[:, None], batch, axis=1)
 
     def solve(initial: np.ndarray, parameters: np.ndarray) -> np.ndarray:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -53,7 +55,8 @@ class Problem:
     """An ensemble: `ranges` of the parameters, in the order of ``system.parameters``, and how far initial states vary.
 
     Absolute tolerances are relative ones times `atol_ratio`.
-    `peer` is the right-hand side ``(y, p) -> tuple`` as a user of the other packages would write it.
+    `peer` is the right-hand side ``(y, p) -> tuple`` as a user of the other packages would write it.  Of larger ones users
+    write loops, ``looped(y, p, dy)``, or whole arrays of numpy or JAX, ``vectors(module, y, p)``.
     """
 
     name: str
@@ -63,6 +66,8 @@ class Problem:
     ranges: tuple[tuple[float, float], ...]
     spread: float = 0.0
     atol_ratio: float = 1.0
+    looped: Callable[[Any, Any, Any], None] | None = None
+    vectors: Callable[[ModuleType, Any, Any], Any] | None = None
 
     def ensemble(self, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Initial values (count, n) and parameters (count, k)."""
@@ -77,7 +82,8 @@ class Problem:
         """Values (count, T, n): good to 1e-15, for stiff problems by scipy's Radau at 1e-11 with the exact Jacobian."""
         initial, parameters = self.ensemble(count)
         if self not in STIFF:
-            return extrapolated(self.peer, initial, parameters, self.times, 1e-15)
+            peer = self.peer if self.vectors is None else partial(self.vectors, np)
+            return extrapolated(peer, initial, parameters, self.times, 1e-15)
         arguments = [self.system.states, self.system.parameters]
         jacobian = sp.lambdify(arguments, sp.Matrix(self.system.drift).jacobian(self.system.states).tolist(), "math")
         span, tolerances = (self.times[0], self.times[-1]), {"rtol": 1e-11, "atol": 1e-11 * self.atol_ratio}

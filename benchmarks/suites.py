@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.brownian_paths import paths
 from benchmarks.cme import cme
 from benchmarks.compile_time import compile_time
 from benchmarks.cuda.suite import cuda
@@ -12,7 +13,7 @@ from benchmarks.dense_layers import dense
 from benchmarks.derivation import derivation
 from benchmarks.discovery.calibration import draw
 from benchmarks.discovery.suite import calibration, discovery
-from benchmarks.ensembles import ode, stiff
+from benchmarks.ensembles import ode, sizes, stiff
 from benchmarks.exponents import exponents
 from benchmarks.figures import draw_precision, draw_seconds, draw_speeds
 from benchmarks.first_result import first
@@ -33,8 +34,10 @@ __all__ = ["FIGURES", "SUITES"]
 SUITES: dict[str, Callable[[Settings], Result]] = {
     "ssa": ssa,
     "ode": ode,
+    "sizes": sizes,
     "stiff": stiff,
     "sde": sde,
+    "paths": paths,
     "populations": populations,
     "cme": cme,
     "pde": pde,

@@ -89,6 +89,7 @@ if TYPE_CHECKING:
     from symdyn.models.rate_laws import hill, hillar, hillr, mm, mmr
     from symdyn.projection import MasterEquation
     from symdyn.quantities import Units
+    from symdyn.simulation.brownian_path import BrownianPath
     from symdyn.simulation.cost_gradients import gradient
     from symdyn.simulation.global_sensitivities import global_sensitivities
     from symdyn.simulation.run import simulate
@@ -140,6 +141,7 @@ __getattr__, __dir__, __all__ = lazy(
         "projection.equation": ("MasterEquation",),
         "quantities": ("Units",),
         "reduction": (),
+        "simulation.brownian_path": ("BrownianPath",),
         "simulation.cost_gradients": ("gradient",),
         "simulation.global_sensitivities": ("global_sensitivities",),
         "simulation.run": ("simulate",),

@@ -1,8 +1,8 @@
 r"""Dense layers as terms of equations: tables of numbers that generated code applies in loops.
 
-A `DenseLayers` is a chain of affine maps and elementwise functions, :math:`z \mapsto \varphi(W z + b)`.  A matrix times a
-vector is one layer with the function 'identity'; a quadratic form is one whose arguments are products.  In expressions stand
-its outputs, `DenseOutput`, and their partial derivatives, `DenseSlope`; the numbers are no symbols, and data of generated code.
+A `DenseLayers` is a chain of affine maps and functions, :math:`z \mapsto \varphi(W z + b)`.  A matrix times a vector is one
+layer with the function 'identity'; a quadratic form is one whose arguments are products.  In expressions stand its outputs,
+`DenseOutput`, and their partial derivatives, `DenseSlope`; the numbers are no symbols, and data of generated code.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from symdyn.registry import suggest
 
 __all__ = ["ACTIVATIONS", "DenseLayers", "DenseOutput", "DenseSlope", "Layer", "argument"]
 
-#: Elementwise functions of layers.
-ACTIVATIONS = ("identity", "tanh", "softplus")
+#: Functions of layers: elementwise ones, and 'softmax', whose outputs are positive and sum to 1.
+ACTIVATIONS = ("identity", "tanh", "softplus", "softmax")
 
 
 class Layer(NamedTuple):
@@ -42,14 +42,22 @@ class Layer(NamedTuple):
 
 
 def _activated(function: str, z: np.ndarray) -> np.ndarray:
+    if function == "softmax":
+        shares = np.exp(z - z.max(axis=-1, keepdims=True))
+        return shares / shares.sum(axis=-1, keepdims=True)
     return np.tanh(z) if function == "tanh" else np.logaddexp(z, 0.0) if function == "softplus" else z
 
 
-def _slope(function: str, z: np.ndarray) -> np.ndarray:
-    """The derivative of an elementwise function."""
+def _tangents(function: str, z: np.ndarray, along: np.ndarray) -> np.ndarray:
+    """Derivatives of a function at z (..., m), times the tangents (..., m, n) of z."""
+    if function == "softmax":
+        shares = _activated(function, z)[..., None]
+        return shares * (along - (shares * along).sum(axis=-2, keepdims=True))
     if function == "tanh":
-        return 1.0 - np.tanh(z) ** 2
-    return 0.5 * (1.0 + np.tanh(0.5 * z)) if function == "softplus" else np.ones_like(z)
+        slope = 1.0 - np.tanh(z) ** 2
+    else:
+        slope = 0.5 * (1.0 + np.tanh(0.5 * z)) if function == "softplus" else np.ones_like(z)
+    return slope[..., None] * along
 
 
 class DenseLayers(sp.Atom):
@@ -61,7 +69,8 @@ class DenseLayers(sp.Atom):
         As the function is called in equations.
     layers : iterable of (weights, bias, function)
         Weights have the shape (m, n) for n inputs and m outputs of a layer, biases (m,), or None for zeros; functions are
-        'tanh', 'softplus', :math:`\log(1 + e^z)`, or 'identity'.
+        'tanh', 'softplus', :math:`\log(1 + e^z)`, 'softmax', :math:`e^{z_i} / \sum_j e^{z_j}` of all outputs of the layer, or
+        'identity'.
 
     Attributes
     ----------
@@ -196,7 +205,7 @@ class DenseLayers(sp.Atom):
         found = np.broadcast_to(np.eye(self.inputs), (*z.shape, self.inputs))
         for weights, bias, function in self.layers:
             before = z @ weights.T + bias
-            found = _slope(function, before)[..., None] * (weights @ found)
+            found = _tangents(function, before, weights @ found)
             z = _activated(function, before)
         return found
 

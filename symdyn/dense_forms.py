@@ -35,7 +35,8 @@ def outputs(layers: Iterable[Stage], arguments: Sequence[sp.Expr]) -> list[sp.Ex
     """
     values = list(arguments)
     for weights, bias, function in layers:
-        values = [FUNCTIONS[function](z) for z in _sums(weights, values, bias)]
+        before = _sums(weights, values, bias)
+        values = _shares(before) if function == "softmax" else [FUNCTIONS[function](z) for z in before]
     return values
 
 
@@ -66,6 +67,10 @@ def curvatures(layers: Iterable[Stage], i: int, j: int, arguments: Sequence[sp.E
     for weights, bias, function in layers:
         before = _sums(weights, values, bias)
         along_i, along_j, both = (_sums(weights, known) for known in (by_i, by_j, by_both))
+        if function == "softmax":
+            values = _shares(before)
+            by_i, by_j, by_both = _bent_shares(values, along_i, along_j, both)
+            continue
         values = [FUNCTIONS[function](z) for z in before]
         slopes, bends = ([FUNCTIONS[function](u).diff(u, order).xreplace({u: z}) for z in before] for order in (1, 2))
         by_both = [
@@ -74,6 +79,32 @@ def curvatures(layers: Iterable[Stage], i: int, j: int, arguments: Sequence[sp.E
         ]
         by_i, by_j = ([_product(*pair) for pair in zip(slopes, along, strict=True)] for along in (along_i, along_j))
     return by_both
+
+
+def _shares(z: Sequence[sp.Expr]) -> list[sp.Expr]:
+    r""":math:`e^{z_i} / \sum_j e^{z_j}`."""
+    powers = [sp.exp(e) for e in z]
+    total = _sum(powers)
+    return [_product(p, 1 / total) for p in powers]
+
+
+def _bent_shares(
+    shares: Sequence[sp.Expr], by_i: Sequence[sp.Expr], by_j: Sequence[sp.Expr], by_both: Sequence[sp.Expr]
+) -> tuple[list[sp.Expr], list[sp.Expr], list[sp.Expr]]:
+    r"""First and second derivatives of shares s, :math:`s_i = s\,(z_i - s \cdot z_i)`, from those of their logarithms z."""
+
+    def centred(along: Sequence[sp.Expr], weights: Sequence[sp.Expr]) -> sp.Expr:
+        return _sum([_product(w, a) for w, a in zip(weights, along, strict=True)])
+
+    def away(along: Sequence[sp.Expr], *means: sp.Expr) -> list[sp.Expr]:
+        return [_sum([a, *(_product(sp.S.NegativeOne, m) for m in means)]) for a in along]
+
+    from_i, from_j = away(by_i, centred(by_i, shares)), away(by_j, centred(by_j, shares))
+    first_i = [_product(s, d) for s, d in zip(shares, from_i, strict=True)]
+    first_j = [_product(s, d) for s, d in zip(shares, from_j, strict=True)]
+    bends = away(by_both, centred(by_both, shares), centred(by_i, first_j))
+    both = [_sum([_product(a, d), _product(s, b)]) for a, d, s, b in zip(first_j, from_i, shares, bends, strict=True)]
+    return first_i, first_j, both
 
 
 def _sums(weights: np.ndarray, values: Sequence[sp.Expr], bias: np.ndarray | None = None) -> list[sp.Expr]:

@@ -19,7 +19,7 @@ __all__ = ["Form", "form_of", "network"]
 
 #: Most hidden layers and neurons of one.
 DEEPEST, WIDEST = 8, 1024
-HIDDEN = tuple(a for a in ACTIVATIONS if a != "identity")
+HIDDEN = tuple(a for a in ACTIVATIONS if a not in ("identity", "softmax"))
 
 
 @dataclass(frozen=True)

@@ -137,15 +137,26 @@ def test_layers_know_only_what_lies_below():
     assert done.returncode == 0, done.stdout
 
 
+def texts() -> list[Path]:
+    """Files of the project that are read by people."""
+    found = [p for s in ("*.py", "*.md", "*.ipynb", "*.cfg", "*.toml", "*.yaml") for p in ROOT.rglob(s)]
+    others = {".venv", ".venv-lowest", "build", "dist", "out", "shared"}
+    found = [p for p in found if p != Path(__file__) and not others & set(p.relative_to(ROOT).parts)]
+    assert len(found) > 50
+    return found
+
+
 def test_no_text_sends_anybody_to_the_distribution_of_somebody_else():
     wrong = re.compile(r"pip3? install (?:-\S+ )*['\"]?symdyn(?!-modeling)\b")
     assert wrong.search("pip install -U symdyn")
     assert not wrong.search("pip install symdyn-modeling")
-    texts = [p for s in ("*.py", "*.md", "*.ipynb", "*.cfg", "*.toml", "*.yaml") for p in ROOT.rglob(s)]
-    others = {".venv", ".venv-lowest", "build", "dist", "out", "shared"}
-    texts = [p for p in texts if p != Path(__file__) and not others & set(p.relative_to(ROOT).parts)]
-    assert len(texts) > 50
-    assert [str(p) for p in texts if wrong.search(p.read_text(encoding="utf-8"))] == []
+    assert [str(p) for p in texts() if wrong.search(p.read_text(encoding="utf-8"))] == []
+
+
+def test_no_text_holds_both_sides_of_a_merge():
+    marks = re.compile(r"^(<{7}|>{7}) ", re.MULTILINE)
+    assert marks.search("a\n<<<<<<< HEAD\nb\n")
+    assert [str(p) for p in texts() if marks.search(p.read_text(encoding="utf-8"))] == []
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(ROOT)))

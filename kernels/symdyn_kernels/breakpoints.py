@@ -15,20 +15,14 @@ import numpy as np
 from numba import njit
 
 from symdyn_kernels.arguments.parts import IntegerRows, Integers, Numbers, Rows
+from symdyn_kernels.constants.breakpoints import CLEAR, MOST_PARTS, MOST_POINTS, MOST_TRIES, NEARBY, ROUNDED
 from symdyn_kernels.fused import fma
 from symdyn_kernels.lanes import ACCEPT, ERR, HNEXT, TB, TNEW, TNEXT, H, T, put
 from symdyn_kernels.options import HELPER, INNER
+from symdyn_kernels.shared.illinois import next_part, within
 from symdyn_kernels.simd import call, ld, st
 
 __all__ = ["Breakpoints", "aim", "approach", "breakpoints", "forget_breakpoints", "note_breakpoint", "pass_breakpoints"]
-
-#: Breakpoints that a lane remembers, and how often a step is made again to end at one of them.
-MOST_POINTS, MOST_TRIES = 64, 8
-#: By how much a step may end before a breakpoint, relative to its tolerance and in roundings of the time; and the least part of
-#: that, so that the last stage does not look beyond it.
-NEAR, ROUNDINGS, CLEAR = 1e-3, 8 * 2.2e-16, 0.1
-#: How often the part of a step is looked for after which a delayed time is at a breakpoint.
-MOST_PARTS = 60
 
 
 class Breakpoints(NamedTuple):
@@ -113,8 +107,8 @@ def approach(delays, past, polynomial, n, W, y, yt, pb, lanes, who, rtol):
             for q in range(min(points.known[l], points.times.shape[1])):
                 at, level = points.times[l, q], points.levels[l, q] + 1
                 sign = 1.0 if end > begin else -1.0
-                doubt = ROUNDINGS * max(abs(at), abs(t))
-                slack = max(points.slacks[l], NEAR * rtol * width + doubt)
+                doubt = ROUNDED * max(abs(at), abs(t))
+                slack = max(points.slacks[l], NEARBY * rtol * width + doubt)
                 left = sign * (at - end)
                 if level > delays.order or not (sign * (at - begin) > doubt and left <= slack):
                     continue
@@ -130,7 +124,7 @@ def approach(delays, past, polynomial, n, W, y, yt, pb, lanes, who, rtol):
         if part < 1.0:
             length = part * ld(lanes[H], l)
             points.reached[l] = 0
-            if points.tries[l] < MOST_TRIES and length > 8.0 * ROUNDINGS * abs(t):
+            if points.tries[l] < MOST_TRIES and length > 8.0 * ROUNDED * abs(t):
                 points.tries[l] += 1
                 points.aims[l], points.slacks[l] = length, within
                 put(lanes[ERR], l, np.inf, W)
@@ -142,22 +136,11 @@ def _part(delays, past, polynomial, n, W, l, j, goal, near, sign, pb, lanes):
     a, b, side, x = 0.0, 1.0, 0, 1.0
     fa, fb = sign * (goal - past.points.first[l, j]), sign * (goal - past.points.last[l, j])
     for _ in range(MOST_PARTS):
-        x = (fa * b - fb * a) / (fa - fb)
-        if not a < x < b:
-            x = 0.5 * (a + b)
+        x = next_part(a, b, fa, fb)
         f = sign * (goal - _delayed(delays, past, polynomial, n, W, l, j, x, pb, lanes))
         if abs(f) <= near or not a < x < b:
             break
-        if f > 0.0:
-            a, fa = x, f
-            if side == 1:
-                fb *= 0.5
-            side = 1
-        else:
-            b, fb = x, f
-            if side == -1:
-                fa *= 0.5
-            side = -1
+        a, b, fa, fb, side = within(a, b, fa, fb, side, x, f)
     return x
 
 
@@ -166,7 +149,7 @@ def _beyond(delays, past, polynomial, n, W, l, j, at, sign, shift, pb, lanes):
     """How much later than the end of the step a delayed time is beyond a breakpoint; about `shift`."""
     for _ in range(MOST_PARTS):
         found = _delayed(delays, past, polynomial, n, W, l, j, 1.0 + shift / ld(lanes[H], l), pb, lanes)
-        if sign * (found - at) > ROUNDINGS * abs(at):
+        if sign * (found - at) > ROUNDED * abs(at):
             break
         shift *= 2.0
     return shift
@@ -212,7 +195,7 @@ def pass_breakpoints(points, polynomial, n, W, yt, ended, who, fresh, counts, la
             continue
         points.tries[l], points.slacks[l] = 0, 0.0
         end, whole = ld(lanes[TNEW], l), ld(lanes[T], l) + ld(lanes[H], l)
-        if points.reached[l] > 0 and end >= whole - ROUNDINGS * abs(whole):
+        if points.reached[l] > 0 and end >= whole - ROUNDED * abs(whole):
             _states(polynomial, n, W, l, 1.0 + points.shifts[l] / ld(lanes[H], l), yt)
             put(lanes[TNEW], l, end + points.shifts[l], W)
             note_breakpoint(points, l, end + 0.5 * points.shifts[l], points.reached[l])

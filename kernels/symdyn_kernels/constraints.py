@@ -19,8 +19,10 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from symdyn_kernels.constants.consistency import AT_EVENTS, AT_START, CLOSE, LEAST_PART, MOST_TRIALS
 from symdyn_kernels.lanes import ACCEPT, TNEW
 from symdyn_kernels.options import HELPER, INNER
+from symdyn_kernels.shared.linear import solve_system
 from symdyn_kernels.simd import call, ld, st
 from symdyn_kernels.status import CONTRADICTED, INCONSISTENT, SINGULAR, SUCCESS
 
@@ -35,17 +37,8 @@ __all__ = [
     "solve_together",
 ]
 
-#: Evaluations in search of a solution, and the smallest part of a step of Newton's method.
-MOST_TRIALS, LEAST_PART = 200, 1e-10
 #: Full steps in all lanes at once.
 MOST_TOGETHER = 12
-#: A relative change of the unknowns, after which the error of Newton's method, nearly its square, is one of rounding.
-CLOSE = 1e-8
-#: Pivots below this, relative to their row and column, are zero by rounding.
-ZERO = 1e-14
-#: How far, in units of their tolerances, states may be from values that meet the constraints: in the beginning, and at events,
-#: where they are values of an interpolant.
-AT_START, AT_EVENTS = 10.0, 1000.0
 
 
 class ConstraintMemory(NamedTuple):
@@ -91,34 +84,6 @@ def constraint_memory(tables, address):
 
 
 @njit(**INNER)
-def _solve(matrix, k):
-    """Solve a linear system with partial pivoting, the solution in its last column; returns whether that could be done."""
-    for p in range(k):
-        best, size, column = p, 0.0, 0.0
-        for i in range(k):
-            column = max(column, abs(matrix[i, p]))
-        for i in range(p, k):
-            if abs(matrix[i, p]) > size:
-                best, size = i, abs(matrix[i, p])
-        if not size > ZERO * column:
-            return False
-        if best != p:
-            for j in range(k + 1):
-                matrix[p, j], matrix[best, j] = matrix[best, j], matrix[p, j]
-        for i in range(p + 1, k):
-            factor = matrix[i, p] / matrix[p, p]
-            if factor != 0.0:
-                for j in range(p + 1, k + 1):
-                    matrix[i, j] -= factor * matrix[p, j]
-            matrix[i, p] = 0.0
-    for p in range(k - 1, -1, -1):
-        for j in range(p + 1, k):
-            matrix[p, k] -= matrix[p, j] * matrix[j, k]
-        matrix[p, k] /= matrix[p, p]
-    return True
-
-
-@njit(**INNER)
 def _entry(memory, tables, e, l, W):
     return ld(memory.found, (tables.unknowns.size + tables.constraints + e) * W + l)
 
@@ -141,7 +106,7 @@ def _newton_step(tables, memory, l, W):
         for j in range(a):
             matrix[i, j] /= largest
         matrix[i, a] = -ld(memory.found, i * W + l) / largest
-    if not _solve(matrix, a):
+    if not solve_system(matrix, a):
         return False
     for i in range(a):
         memory.move[i] = matrix[i, a]
@@ -175,7 +140,7 @@ def _smallest_step(tables, memory, l, W, least):
             for j in range(d):
                 total += slopes[i, j] * memory.scale[j] * slopes[k, j] * memory.weights[i] * memory.weights[k]
             matrix[i, k] = total
-    if not _solve(matrix, m):
+    if not solve_system(matrix, m):
         return False
     for j in range(d):
         total = 0.0

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from symdyn_kernels.fused import gather, vfma
+from symdyn_kernels.fused import gather, store_transposed, vfma
 from symdyn_kernels.lanes import TNEW, TNEXT, H, T, put
 from symdyn_kernels.masks import below
 from symdyn_kernels.options import HELPER, INLINE
@@ -55,7 +55,7 @@ def padded(times):
 @njit(error_model="numpy")
 def work_size(n):
     """Doubles of scratch memory that `emit` needs for n states."""
-    return (n * AHEAD + 1) * WIDTH
+    return (n * AHEAD + 1) * WIDTH + n
 
 
 @njit(**INLINE)
@@ -117,13 +117,18 @@ def _several(l, polynomial, n, W, output, lanes, work, fresh):
         vst(work, (i * AHEAD + 1) * WIDTH, sel(z1, last, vfma(v1, x1, first)))
     vst(work, n * AHEAD * WIDTH, le(t0, end) + le(t1, end) + le(t2, end) + le(t3, end))
     ahead = 4 if third else 2 if second else 1
+    # values that are not yet due are overwritten by a subsequent step: skipping them would cost more
+    if n >= WIDTH:
+        aside, rows, places = work + 8 * (n * AHEAD + 1) * WIDTH, who.ctypes.data, out.ctypes.data
+        for r in range(ahead):
+            store_transposed(work + 8 * r * WIDTH, AHEAD * WIDTH, n, places, rows, out.shape[1], where, l, r, aside)
     for b in range(WIDTH):
         k, q, count = who[l + b], due[l + b], np.int64(ld(work, n * AHEAD * WIDTH + b))
         if k >= 0:
-            # values that are not yet due are overwritten by a subsequent step: skipping them would cost more
-            for r in range(min(ahead, out.shape[1] - q)):
-                for i in range(n):
-                    out[k, q + r, i] = ld(work, (i * AHEAD + r) * WIDTH + b)
+            if n < WIDTH:
+                for r in range(min(ahead, out.shape[1] - q)):
+                    for i in range(n):
+                        out[k, q + r, i] = ld(work, (i * AHEAD + r) * WIDTH + b)
             due[l + b] = q + count
             counts[k, 2] += min(count, fresh)
         else:

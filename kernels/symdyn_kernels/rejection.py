@@ -21,17 +21,17 @@ from numba import njit
 
 from symdyn_kernels.arguments.jump import TablePlaces
 from symdyn_kernels.options import INLINE, INNER
-from symdyn_kernels.shared.sums import descend, half_width
+from symdyn_kernels.shared.sums import above, descend, half_width, judge
 from symdyn_kernels.simd import WIDTH, call, ld, st
-from symdyn_kernels.status import NEGATIVE, NOT_FINITE, SUCCESS
+from symdyn_kernels.status import ABOVE_BOUND, SUCCESS
 
 __all__ = [
     "ENTRIES",
     "LargeNetwork",
     "Sums",
     "begin",
+    "bounded",
     "follow",
-    "judge",
     "look_up",
     "look_up_one",
     "mend",
@@ -96,14 +96,6 @@ class Sums(NamedTuple):
     tree: np.ndarray
     leaves: int
     nodes: np.ndarray
-
-
-@njit(**INNER)
-def judge(x):
-    """The status of a propensity, or of a sum of them."""
-    if 0.0 <= x < np.inf:
-        return SUCCESS
-    return NEGATIVE if x < 0.0 else NOT_FINITE
 
 
 @njit(**INLINE)
@@ -269,6 +261,21 @@ def react(network, reaction, sums):
         left |= (x < ld(y, low + i)) | (x > ld(y, high + i))
         place += 2
     return left
+
+
+@njit(**INNER)
+def bounded(network, sums):
+    """Whether the propensities that functions evaluate are below their bounds at the present states, as a status.
+
+    Candidates that fire tell it of themselves; one whose bound is too low may never be a candidate.
+    """
+    st(network.lane, 1, np.inf)  # no candidate fires
+    for j in range(network.reactions):
+        if sums.data[ENTRIES * j] == 0:
+            tell(network, j)
+            if above(ld(network.y, network.places.rate), sums.tree[sums.leaves + j]):
+                return ABOVE_BOUND
+    return SUCCESS
 
 
 @njit(**INLINE)

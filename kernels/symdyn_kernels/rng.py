@@ -126,6 +126,12 @@ def sincos_turn(u):
 def normal_pair(state, lane, lanes):
     r"""Two standard normals for each of eight lanes, :math:`\sqrt{-2\ln u}\,(\cos 2\pi v, \sin 2\pi v)`."""
     first, second = next_two_bits(state, lane, lanes)
+    return normals_of(first, second)
+
+
+@njit(error_model="numpy")
+def normals_of(first, second):
+    """The two normals that the bits of two words make, in each of eight lanes."""
     radius = vsqrt(vlog(uniform(first)) * -2.0)
     sine, cosine = sincos_turn(uniform(second))
     return radius * cosine, radius * sine

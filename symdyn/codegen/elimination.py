@@ -47,9 +47,9 @@ class DelayedValue(NamedTuple):
     time: sp.Expr
 
 
-def lowering(system: System) -> Lowering:
-    """An empty lowering with the arguments of ``factor``: lane (t, shift), states and parameters."""
-    return Lowering([("lane", (system.time, SHIFT)), ("y", system.states), ("p", system.parameters)])
+def lowering(system: System, steady: Sequence[sp.Symbol] = ()) -> Lowering:
+    """An empty lowering with the arguments of ``factor``: lane (t, shift), states and parameters, some of them `steady`."""
+    return Lowering([("lane", (system.time, SHIFT)), ("y", system.states), ("p", system.parameters)], steady)
 
 
 def eliminated(system: System, build: Lowering, drift: Sequence[int], delayed: Sequence[DelayedValue] = ()) -> Made:

@@ -15,6 +15,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from symdyn.codegen.emit_softmax import shares, turned
 from symdyn.codegen.vector_math.activation import ACTIVATIONS, SLOPES
 from symdyn.codegen.vector_math.draft import Draft, Value
 from symdyn.dense import DenseLayers, Layer
@@ -97,11 +98,13 @@ class DenseFunction:
 
     # ---- the body --------------------------------------------------------------------------------
 
-    def _emit(self, name: str, text: str) -> str:
+    def emit(self, name: str, text: str) -> str:
+        """A line that gives a name to a result."""
         self.lines.append(f"  {name} = {text}")
         return name
 
-    def _begin(self, label: str) -> None:
+    def begin(self, label: str) -> None:
+        """A basic block begins."""
         self.lines.append(f"{label}:")
         self.label = label
 
@@ -117,49 +120,55 @@ class DenseFunction:
             target = "%out" if last and not self.slopes else self._room(f"%h{k}", padded)
             slope = self._room(f"%s{k}", padded) if self.slopes else ""
             self._blocks(f"l{k}", layer, first, source, target, self._activate(layer.function, target, slope))
+            if layer.function == "softmax":
+                shares(self, f"l{k}.share", target, m)
             if self.slopes:
-                turned = "%out" if last else self._room(f"%t{k}", padded * n)
-                self._directions(k, layer, first, tangents, _padded(size), turned, slope)
-                tangents = turned
+                along = "%out" if last else self._room(f"%t{k}", padded * n)
+                self._directions(k, layer, first, tangents, _padded(size), along, slope, target)
+                tangents = along
             source, first = target, first + padded * (size + 1)
 
-    def _directions(self, k: int, layer: Layer, first: int, source: str, stride: int, target: str, slope: str) -> None:
+    def _directions(
+        self, k: int, layer: Layer, first: int, source: str, stride: int, target: str, slope: str, values: str
+    ) -> None:  # fmt: skip
         """A loop over the inputs by which is differentiated; of the first layer, sums are single weights."""
         name, before, padded = f"d{k}", self.label, _padded(len(layer.bias))
         self.lines.append(f"  br label %{name}")
-        self._begin(name)
+        self.begin(name)
         place = len(self.lines)
         self.lines.append("")
         for side, room, step in (("from", source, stride), ("to", target, padded))[not source :]:
-            self._emit(f"%{name}.{side}.skip", f"mul i64 %{name}.k, {step}")
-            self._emit(f"%{name}.{side}", f"getelementptr {self.element}, ptr {room}, i64 %{name}.{side}.skip")
+            self.emit(f"%{name}.{side}.skip", f"mul i64 %{name}.k, {step}")
+            self.emit(f"%{name}.{side}", f"getelementptr {self.element}, ptr {room}, i64 %{name}.{side}.skip")
 
         def finish(tag: str, q: int, at: str, z: str) -> None:
-            factor = self._load(f"%{tag}.f{q}", slope, at, VECTOR)
-            self._store(f"%{tag}.r{q}", f"%{name}.to", at, self._emit(f"%{tag}.p{q}", f"fmul {VECTOR} {z}, {factor}"))
+            factor = self.load(f"%{tag}.f{q}", slope, at, VECTOR)
+            self.store(f"%{tag}.r{q}", f"%{name}.to", at, self.emit(f"%{tag}.p{q}", f"fmul {VECTOR} {z}, {factor}"))
 
         self._blocks(f"{name}l", layer, first, f"%{name}.from", "", finish, bias=False, only="" if source else f"%{name}.k")
-        self._emit(f"%{name}.next", f"add i64 %{name}.k, 1")
-        self._emit(f"%{name}.more", f"icmp ult i64 %{name}.next, {self.layers.inputs}")
+        if layer.function == "softmax":
+            turned(self, f"{name}.share", values, f"%{name}.to", len(layer.bias))
+        self.emit(f"%{name}.next", f"add i64 %{name}.k, 1")
+        self.emit(f"%{name}.more", f"icmp ult i64 %{name}.next, {self.layers.inputs}")
         self.lines[place] = f"  %{name}.k = phi i64 [ 0, %{before} ], [ %{name}.next, %{self.label} ]"
         self.lines.append(f"  br i1 %{name}.more, label %{name}, label %{name}.end")
-        self._begin(f"{name}.end")
+        self.begin(f"{name}.end")
 
     def _activate(self, function: str, target: str, slope: str) -> Callable[[str, int, str, str], None]:
         def finish(tag: str, q: int, at: str, z: str) -> None:
             value = z
             if function in ACTIVATIONS:
-                value = self._inlined(f"{tag}.a{q}", lambda x: ACTIVATIONS[function](x[0]), z)
-            self._store(f"%{tag}.y{q}", target, at, value)
+                value = self.inlined(f"{tag}.a{q}", lambda x: ACTIVATIONS[function](x[0]), z)
+            self.store(f"%{tag}.y{q}", target, at, value)
             if slope:
                 change = _constant(1.0)
                 if function in SLOPES:
-                    change = self._inlined(f"{tag}.b{q}", lambda x: SLOPES[function](*x), z, value)
-                self._store(f"%{tag}.sl{q}", slope, at, change)
+                    change = self.inlined(f"{tag}.b{q}", lambda x: SLOPES[function](*x), z, value)
+                self.store(f"%{tag}.sl{q}", slope, at, change)
 
         return finish
 
-    def _inlined(self, prefix: str, function: Callable[[list[Value]], Value], *arguments: str) -> str:
+    def inlined(self, prefix: str, function: Callable[[list[Value]], Value], *arguments: str) -> str:
         """An elementwise function, its lines in place: the code generator alone would call it."""
         draft = Draft(EIGHT)
         result = function([Value(draft, f"%!{i}", "double") for i in range(len(arguments))])
@@ -172,12 +181,14 @@ class DenseFunction:
         self.lines += map(named, draft.lines)
         return named(result.name)
 
-    def _load(self, name: str, room: str, at: str, kind: str) -> str:
-        pointer = self._emit(f"{name}.at", f"getelementptr {self.element}, ptr {room}, i64 {at}")
-        return self._emit(name, f"load {kind}, ptr {pointer}, align 8")
+    def load(self, name: str, room: str, at: str, kind: str) -> str:
+        """What is in a room at a place."""
+        pointer = self.emit(f"{name}.at", f"getelementptr {self.element}, ptr {room}, i64 {at}")
+        return self.emit(name, f"load {kind}, ptr {pointer}, align 8")
 
-    def _store(self, name: str, room: str, at: str, value: str) -> None:
-        pointer = self._emit(name, f"getelementptr {self.element}, ptr {room}, i64 {at}")
+    def store(self, name: str, room: str, at: str, value: str) -> None:
+        """Put a vector into a room."""
+        pointer = self.emit(name, f"getelementptr {self.element}, ptr {room}, i64 {at}")
         self.lines.append(f"  store {VECTOR} {value}, ptr {pointer}, align 8")
 
     # ---- sums ------------------------------------------------------------------------------------
@@ -189,24 +200,24 @@ class DenseFunction:
         """Sums of all neurons of a layer, eight at a time, each handed to `finish` with its place; or weights of one input."""
         m, n = layer.weights.shape
         full, rest = (m // EIGHT, m % EIGHT) if self.lanes else (-(-m // EIGHT), 0)
-        base = self._emit(f"%{tag}.w", f"getelementptr double, ptr {self.table}, i64 {first}")
+        base = self.emit(f"%{tag}.w", f"getelementptr double, ptr {self.table}, i64 {first}")
         if full:
             before, label = self.label, f"{tag}.block"
             self.lines.append(f"  br label %{label}")
-            self._begin(label)
+            self.begin(label)
             place = len(self.lines)
             self.lines.append("")
-            skip = self._emit(f"%{tag}.skip", f"mul i64 %{tag}.b, {EIGHT * (n + 1)}")
-            weights = self._emit(f"%{tag}.wb", f"getelementptr double, ptr {base}, i64 {skip}")
-            at = self._emit(f"%{tag}.row", f"mul i64 %{tag}.b, {EIGHT}")
+            skip = self.emit(f"%{tag}.skip", f"mul i64 %{tag}.b, {EIGHT * (n + 1)}")
+            weights = self.emit(f"%{tag}.wb", f"getelementptr double, ptr {base}, i64 {skip}")
+            at = self.emit(f"%{tag}.row", f"mul i64 %{tag}.b, {EIGHT}")
             self._sums(f"{tag}.f", weights, source, n, EIGHT if self.lanes else 1, at, finish, bias=bias, only=only)
-            self._emit(f"%{tag}.bnext", f"add i64 %{tag}.b, 1")
-            self._emit(f"%{tag}.bmore", f"icmp ult i64 %{tag}.bnext, {full}")
+            self.emit(f"%{tag}.bnext", f"add i64 %{tag}.b, 1")
+            self.emit(f"%{tag}.bmore", f"icmp ult i64 %{tag}.bnext, {full}")
             self.lines[place] = f"  %{tag}.b = phi i64 [ 0, %{before} ], [ %{tag}.bnext, %{self.label} ]"
             self.lines.append(f"  br i1 %{tag}.bmore, label %{label}, label %{tag}.done")
-            self._begin(f"{tag}.done")
+            self.begin(f"{tag}.done")
         if rest:
-            weights = self._emit(f"%{tag}.wr", f"getelementptr double, ptr {base}, i64 {full * EIGHT * (n + 1)}")
+            weights = self.emit(f"%{tag}.wr", f"getelementptr double, ptr {base}, i64 {full * EIGHT * (n + 1)}")
             self._sums(f"{tag}.r", weights, source, n, rest, str(full * EIGHT), finish, bias=bias, only=only)
 
     def _sums(
@@ -214,47 +225,48 @@ class DenseFunction:
         finish: Callable[[str, int, str, str], None], *, bias: bool, only: str,
     ) -> None:  # fmt: skip
         """A loop over the inputs with `count` sums in registers."""
-        first = self._emit(f"%{tag}.first", f"getelementptr double, ptr {weights}, i64 {EIGHT}")
+        first = self.emit(f"%{tag}.first", f"getelementptr double, ptr {weights}, i64 {EIGHT}")
         if only:
-            skip = self._emit(f"%{tag}.skip", f"mul i64 {only}, {EIGHT}")
-            at = self._emit(f"%{tag}.at", f"getelementptr double, ptr {first}, i64 {skip}")
+            skip = self.emit(f"%{tag}.skip", f"mul i64 {only}, {EIGHT}")
+            at = self.emit(f"%{tag}.at", f"getelementptr double, ptr {first}, i64 {skip}")
             self._finish(tag, [self._weight(f"%{tag}.w{q}", at, str(q)) for q in range(count)], row, finish)
             return
         begun = [self._weight(f"%{tag}.c{q}", weights, str(q)) if bias else "zeroinitializer" for q in range(count)]
         before = self.label
         self.lines.append(f"  br label %{tag}")
-        self._begin(tag)
-        self._emit(f"%{tag}.j", f"phi i64 [ 0, %{before} ], [ %{tag}.jnext, %{tag} ]")
+        self.begin(tag)
+        self.emit(f"%{tag}.j", f"phi i64 [ 0, %{before} ], [ %{tag}.jnext, %{tag} ]")
         for q, start in enumerate(begun):
-            self._emit(f"%{tag}.z{q}", f"phi {VECTOR} [ {start}, %{before} ], [ %{tag}.n{q}, %{tag} ]")
-        x = self._load(f"%{tag}.x", source, f"%{tag}.j", self.element)
-        x = x if self.lanes else self._splat(f"%{tag}.xs", x)
-        skip = self._emit(f"%{tag}.skip", f"mul i64 %{tag}.j, {EIGHT}")
-        at = self._emit(f"%{tag}.at", f"getelementptr double, ptr {first}, i64 {skip}")
+            self.emit(f"%{tag}.z{q}", f"phi {VECTOR} [ {start}, %{before} ], [ %{tag}.n{q}, %{tag} ]")
+        x = self.load(f"%{tag}.x", source, f"%{tag}.j", self.element)
+        x = x if self.lanes else self.splat(f"%{tag}.xs", x)
+        skip = self.emit(f"%{tag}.skip", f"mul i64 %{tag}.j, {EIGHT}")
+        at = self.emit(f"%{tag}.at", f"getelementptr double, ptr {first}, i64 {skip}")
         for q in range(count):
             w = self._weight(f"%{tag}.w{q}", at, str(q))
-            self._emit(f"%{tag}.n{q}", f"call {VECTOR} @llvm.fmuladd.v8f64({VECTOR} {x}, {VECTOR} {w}, {VECTOR} %{tag}.z{q})")
-        self._emit(f"%{tag}.jnext", f"add i64 %{tag}.j, 1")
-        self._emit(f"%{tag}.more", f"icmp ult i64 %{tag}.jnext, {n}")
+            self.emit(f"%{tag}.n{q}", f"call {VECTOR} @llvm.fmuladd.v8f64({VECTOR} {x}, {VECTOR} {w}, {VECTOR} %{tag}.z{q})")
+        self.emit(f"%{tag}.jnext", f"add i64 %{tag}.j, 1")
+        self.emit(f"%{tag}.more", f"icmp ult i64 %{tag}.jnext, {n}")
         self.lines.append(f"  br i1 %{tag}.more, label %{tag}, label %{tag}.end")
-        self._begin(f"{tag}.end")
+        self.begin(f"{tag}.end")
         self._finish(tag, [f"%{tag}.n{q}" for q in range(count)], row, finish)
 
     def _finish(self, tag: str, sums: list[str], row: str, finish: Callable[[str, int, str, str], None]) -> None:
         for q, z in enumerate(sums):
-            place = row if q == 0 else str(int(row) + q) if row.isdigit() else self._emit(f"%{tag}.i{q}", f"add i64 {row}, {q}")
+            place = row if q == 0 else str(int(row) + q) if row.isdigit() else self.emit(f"%{tag}.i{q}", f"add i64 {row}, {q}")
             finish(tag, q, place, z)
 
     def _weight(self, name: str, weights: str, at: str) -> str:
         """A weight for all lanes, or those of eight neurons."""
-        pointer = self._emit(f"{name}.at", f"getelementptr double, ptr {weights}, i64 {at}")
+        pointer = self.emit(f"{name}.at", f"getelementptr double, ptr {weights}, i64 {at}")
         if not self.lanes:
-            return self._emit(name, f"load {VECTOR}, ptr {pointer}, align 8")
-        return self._splat(name, self._emit(f"{name}.one", f"load double, ptr {pointer}, align 8"))
+            return self.emit(name, f"load {VECTOR}, ptr {pointer}, align 8")
+        return self.splat(name, self.emit(f"{name}.one", f"load double, ptr {pointer}, align 8"))
 
-    def _splat(self, name: str, x: str) -> str:
-        half = self._emit(f"{name}.half", f"insertelement {VECTOR} undef, double {x}, i32 0")
-        return self._emit(name, f"shufflevector {VECTOR} {half}, {VECTOR} undef, <8 x i32> zeroinitializer")
+    def splat(self, name: str, x: str) -> str:
+        """A vector of equal numbers."""
+        half = self.emit(f"{name}.half", f"insertelement {VECTOR} undef, double {x}, i32 0")
+        return self.emit(name, f"shufflevector {VECTOR} {half}, {VECTOR} undef, <8 x i32> zeroinitializer")
 
 
 @lru_cache(maxsize=64)

@@ -16,10 +16,14 @@ __all__ = ["dense_call", "dense_definitions", "on_card", "on_processor"]
 ROOM = re.compile(r"\broom\((\d+)\)")
 VALUES = {
     "identity": "z",
+    "softmax": "z",  # a loop over all outputs of the layer follows
     "tanh": "math.tanh(z)",
     "softplus": "max(z, 0.0) + 2.0 * math.atanh(math.exp(-abs(z)) / (2.0 + math.exp(-abs(z))))",
 }
-SLOPES = {"identity": "1.0", "tanh": "1.0 - math.tanh(z) * math.tanh(z)", "softplus": "0.5 * (1.0 + math.tanh(0.5 * z))"}
+SLOPES = {
+    "identity": "1.0", "softmax": "1.0",
+    "tanh": "1.0 - math.tanh(z) * math.tanh(z)", "softplus": "0.5 * (1.0 + math.tanh(0.5 * z))",
+}  # fmt: skip
 
 
 def dense_call(op: str, layers: DenseLayers, target: str, arguments: Iterable[str]) -> list[str]:
@@ -93,5 +97,34 @@ def _function(op: str, layers: DenseLayers) -> str:
                 f"            total += {table}[{first} + {size} * i + j] * t{k - 1}[{n} * j + k]",
                 f"        {tangents}[{n} * i + k] = slope * total",
             ]
+        if function == "softmax":
+            lines += _shares(values, m) + (_turned(values, tangents, m, n) if slopes else [])
         first += m * (size + 1)
     return "\n".join([f"def {_name(op, layers)}({', '.join([*arguments, 'out'])}):", *(f"    {line}" for line in lines)])
+
+
+def _shares(z: str, m: int) -> list[str]:
+    """In place, the largest is subtracted first."""
+    return [
+        f"top = {z}[0]",
+        f"for i in range(1, {m}):",
+        f"    top = max(top, {z}[i])",
+        "total = 0.0",
+        f"for i in range({m}):",
+        f"    {z}[i] = math.exp({z}[i] - top)",
+        f"    total += {z}[i]",
+        f"for i in range({m}):",
+        f"    {z}[i] = {z}[i] / total",
+    ]
+
+
+def _turned(z: str, tangents: str, m: int, n: int) -> list[str]:
+    """Tangents of shares, from those of their logarithms, in place."""
+    return [
+        f"for k in range({n}):",
+        "    total = 0.0",
+        f"    for i in range({m}):",
+        f"        total += {z}[i] * {tangents}[{n} * i + k]",
+        f"    for i in range({m}):",
+        f"        {tangents}[{n} * i + k] = {z}[i] * ({tangents}[{n} * i + k] - total)",
+    ]

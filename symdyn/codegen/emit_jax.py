@@ -21,6 +21,9 @@ OPERATORS: dict[str, Callable[..., jax.Array]] = {
     "asin": jnp.arcsin, "acos": jnp.arccos, "atan": jnp.arctan, "asinh": jnp.arcsinh, "acosh": jnp.arccosh,
     "atanh": jnp.arctanh, "erf": special.erf, "erfc": special.erfc, "gamma": special.gamma, "lgamma": special.gammaln,
 }  # fmt: skip
+LAYERS: dict[str, Callable[[jax.Array], jax.Array]] = {
+    "tanh": jnp.tanh, "softplus": jax.nn.softplus, "softmax": jax.nn.softmax
+}  # fmt: skip
 OPERATORS |= {name: getattr(jnp, name) for name in CALLS if name not in OPERATORS}
 
 
@@ -72,8 +75,7 @@ def _dense(op: str, layers: DenseLayers, x: jax.Array) -> jax.Array:
 
     def applied(z: jax.Array) -> jax.Array:
         for weights, bias, function in layers.layers:
-            z = weights @ z + bias
-            z = jnp.tanh(z) if function == "tanh" else jax.nn.softplus(z) if function == "softplus" else z
+            z = LAYERS.get(function, lambda z: z)(weights @ z + bias)
         return z
 
     return applied(x) if op == "dense" else jax.jacfwd(applied)(x).ravel()

@@ -11,7 +11,7 @@ from symdyn.codegen.program import DENSE, Program
 
 __all__ = ["evaluate"]
 
-FUNCTIONS = {
+FUNCTIONS: dict[str, Callable[..., Any]] = {
     "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide, "neg": np.negative, "pow": np.power,
     "sqrt": np.sqrt, "fabs": np.abs, "floor": np.floor, "ceil": np.ceil, "exp": np.exp, "log": np.log, "sin": np.sin,
     "cos": np.cos, "tan": np.tan, "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan, "atan2": np.arctan2,
@@ -22,13 +22,11 @@ FUNCTIONS = {
 SPECIAL = {"erf": "erf", "erfc": "erfc", "gamma": "gamma", "lgamma": "gammaln"}
 
 
-def _function(op: str) -> Callable[..., Any]:
-    """The function of numpy, or of `scipy.special`, which takes longer to import than most programs to run."""
-    if op in SPECIAL:
-        from scipy import special
+def _special(op: str) -> Callable[..., Any]:
+    """The function of `scipy.special`, which takes longer to import than most programs to run."""
+    from scipy import special
 
-        return getattr(special, SPECIAL[op])
-    return FUNCTIONS[op]  # type: ignore[return-value]
+    return getattr(special, SPECIAL[op])
 
 
 def evaluate(program: Program, *blocks: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -36,7 +34,9 @@ def evaluate(program: Program, *blocks: Sequence[np.ndarray]) -> list[np.ndarray
     values: list[np.ndarray] = []
     with np.errstate(all="ignore"):
         for op, args, value in program.operations:
-            if op == "input":
+            if op in FUNCTIONS:
+                values.append(FUNCTIONS[op](*[values[a] for a in args]))
+            elif op == "input":
                 values.append(np.asarray(blocks[args[0]][args[1]]))
             elif op == "const":
                 values.append(np.asarray(value))
@@ -50,5 +50,5 @@ def evaluate(program: Program, *blocks: Sequence[np.ndarray]) -> list[np.ndarray
             elif op == "part":
                 values.append(values[args[0]][..., int(value)])
             else:
-                values.append(_function(op)(*(values[a] for a in args)))
+                values.append(_special(op)(*(values[a] for a in args)))
     return [values[k] for k in program.outputs]

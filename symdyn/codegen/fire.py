@@ -32,7 +32,7 @@ from symdyn.codegen.triggers import Triggers
 from symdyn.models.events import Event, Schedule
 from symdyn.models.reactions import ReactionNetwork
 
-__all__ = ["fire_module"]
+__all__ = ["FireNetwork", "fire_module"]
 
 #: Propensities in one function, where all of them are computed: the time to compile a function grows faster than it.
 SLICE = 64
@@ -69,11 +69,30 @@ def fire_module(network: ReactionNetwork, until: sp.Basic | None = None) -> Made
     CompileError
         For unknown terms, functions without code, and rates whose dependence on time cannot be bounded.
     """
-    return _Network(network, until).made()
+    return FireNetwork(network, until).made()
 
 
-class _Network:
-    """The module under construction."""
+class FireNetwork:
+    """The function ``fire`` of a network, under construction.
+
+    Parameters
+    ----------
+    network : ReactionNetwork
+    until : Boolean or None
+
+    Attributes
+    ----------
+    build : Lowering
+        All that the function computes, of the blocks ``lane``, ``y`` and ``p``.
+    network : ReactionNetwork
+        With its inputs written out; `until` likewise.
+    reactions, bursts, crossings, p, setup :
+        As of `symdyn.codegen.jump_parts.Ingredients`.
+    delayed : dict of int to int
+        Numbers among the delayed reactions, of their numbers among all.
+    place, mark : dict
+        Where in ``y`` symbols are, and what `MARKS` names.
+    """
 
     def __init__(self, network: ReactionNetwork, until: sp.Basic | None) -> None:
         own, self.driven = len(network.parameters), bool(network.inputs)
@@ -104,7 +123,7 @@ class _Network:
         self._names: dict[tuple[str, tuple[int, ...]], str] = {}
         self.readers = self._readers()
         self.data = [self._as_data(j) for j in range(len(self.reactions))]
-        self.values = {j: self._propensity(j) for j, data in enumerate(self.data) if data is None}
+        self.values = {j: self.bound(j) for j, data in enumerate(self.data) if data is None}
 
     def _as_data(self, j: int) -> MassAction | None:
         """A reaction whose candidates are tested, and that fires, without a function of its own; None for any other."""
@@ -116,10 +135,19 @@ class _Network:
         known = found.coefficient.is_number or found.coefficient in self.p
         return found if known and not self._conditions(self.reactions[j].change) else None
 
-    def _propensity(self, j: int) -> int:
+    def bound(self, j: int) -> int:
         """What the tree holds: a bound of the propensity, over the boxes of the species or over the window of time."""
         reaction = self.reactions[j]
         return (self.bounds if reaction.value.has(self.time) else self.boxes).upper(self.build, reaction)
+
+    def product(self, j: int, numbers: Sequence[sp.Symbol]) -> int | None:
+        """The propensity of a reaction that is data at some numbers of molecules, as drivers compute it; None for any other."""
+        data, build = self.data[j], self.build
+        if data is None:
+            return None
+        factors = [build.op("sub", build.value(numbers[i]), build.constant(less)) for i, less in data.reactants]
+        factors = [*(factors or [build.constant(1)]), build.value(data.coefficient)]
+        return reduce(lambda a, b: build.op("mul", a, b), factors)
 
     def _readers(self) -> dict[sp.Symbol, list[int]]:
         """For each species the propensities in which it occurs, increasing."""
@@ -156,22 +184,26 @@ class _Network:
 
     def _conditions(self, changed: Iterable[sp.Symbol]) -> list[str]:
         """Functions that evaluate the conditions which these species may change."""
-        found, species = [], set(changed)
+        return [self._shared(*listed, STATES) for listed in self.conditions(changed)]
+
+    def conditions(self, changed: Iterable[sp.Symbol]) -> list[tuple[str, Sequence[int], list[int], list[int]]]:
+        """What to evaluate where these species may have changed: kinds and keys of functions, values and their places."""
+        found: list[tuple[str, Sequence[int], list[int], list[int]]] = []
+        species = set(changed)
         if self.until is not None and self.until.free_symbols & species:
-            found.append(self._shared("holds", (), [self._holds()], [self.mark["stops"]], STATES))
+            found.append(("holds", (), [self._holds()], [self.mark["stops"]]))
         if any(c.time.free_symbols & species for c in self.crossings):
-            moment = self.triggers.next_crossing(self.crossings)
-            found.append(self._shared("next", (), [moment], [self.mark["next"]], STATES))
+            found.append(("next", (), [self.triggers.next_crossing(self.crossings)], [self.mark["next"]]))
         touched = [k for k, e in enumerate(self.network.events) if _conditions_of(e) & species]
         if touched:
-            found.append(self._look(touched))
+            found.append(("look", touched, *self._look(touched)))
         return found
 
     def _holds(self) -> int:
         return self.build.constant(0) if self.until is None else self._truth(self.triggers.truth(self.until))
 
-    def _look(self, events: Sequence[int]) -> str:
-        """The function that tests whether one of these triggers became true; if none did, it stores which are true."""
+    def _look(self, events: Sequence[int]) -> tuple[list[int], list[int]]:
+        """Whether one of these triggers became true, and, if none did, which are true; and places."""
         build = self.build
         now = [self.triggers.truth(self.network.events[k].trigger) for k in events]
         before = [build.value(self.truths[k]) for k in events]
@@ -179,7 +211,7 @@ class _Network:
         turned = reduce(lambda a, b: build.op("or", a, b), turns)
         noted = [build.op("select", turned, b, self._truth(a)) for a, b in zip(now, before, strict=True)]
         places = [self.mark["turned"], *(self.place[self.truths[k]] for k in events)]
-        return self._shared("look", events, [self._truth(turned), *noted], places, STATES)
+        return [self._truth(turned), *noted], places
 
     # ---- functions with a number ---------------------------------------------------------------
 
@@ -200,17 +232,21 @@ class _Network:
 
     def _change(self, name: str, change: Mapping[sp.Symbol, int], numbers: Mapping[sp.Symbol, sp.Expr]) -> str:
         """The function that changes species, by fixed numbers and bursts, and evaluates conditions that depend on them."""
-        build, changed = self.build, list(dict.fromkeys((*change, *numbers)))
-        new = []
-        for species in changed:
-            value = build.op("add", build.value(species), build.constant(change.get(species, 0)))
-            new.append(build.op("add", value, build.value(numbers[species])) if species in numbers else value)
-        places = [self.place[s] for s in changed]
-        outside = [self.boxes.outside(build, s, v) for s, v in zip(changed, new, strict=True) if self.readers[s]]
+        changed = self._changed(change, numbers)
+        new, places = list(changed.values()), [self.place[s] for s in changed]
+        outside = [self.boxes.outside(self.build, s, v) for s, v in changed.items() if self.readers[s]]
         if outside:
-            new.append(self._truth(reduce(lambda a, b: build.op("or", a, b), outside)))
+            new.append(self._truth(reduce(lambda a, b: self.build.op("or", a, b), outside)))
             places.append(self.mark["left"])
         return self.functions.add(name, new, places, STATES, self._conditions(changed))
+
+    def _changed(self, change: Mapping[sp.Symbol, int], numbers: Mapping[sp.Symbol, sp.Expr]) -> dict[sp.Symbol, int]:
+        """New values of the species that change by fixed numbers and bursts."""
+        build, new = self.build, {}
+        for species in dict.fromkeys((*change, *numbers)):
+            value = build.op("add", build.value(species), build.constant(change.get(species, 0)))
+            new[species] = build.op("add", value, build.value(numbers[species])) if species in numbers else value
+        return new
 
     def _completions(self) -> list[str]:
         """The functions that complete the delayed reactions, then those that compute their delays."""
@@ -253,13 +289,11 @@ class _Network:
         parts = [range(len(bounds.parts))[begin : begin + SLICE] for begin in range(0, len(bounds.parts), SLICE)]
         names = []
         for part in parts:
-            values = [v for k in part for v in bounds.window(self.build, k)]
-            places = [self.place[s] for k in part for s in (bounds.lows[k], bounds.highs[k])]
-            names.append(self._shared("bounds", part, values, places, STATES))
+            names.append(self._shared("bounds", part, *self.windowed(part), STATES))
         return self.functions.add("window", [], [], STATES, [*names, *self._update(self.timed)])
 
-    def settle(self) -> str:
-        """The function that evaluates all conditions."""
+    def settled(self) -> tuple[list[int], list[int]]:
+        """The values of all conditions, and their places."""
         build, events = self.build, self.network.events
         now = [self.build.value(s) for s in self.network.states]
         fine = self.triggers.integers(events, now) if events else None
@@ -271,7 +305,20 @@ class _Network:
         }
         truths = [self._truth(self._now(e)) for e in events]
         places = [*(self.mark[name] for name in values), *range(len(self.place) - len(events), len(self.place))]
-        return self.functions.add("settle", [*values.values(), *truths], places, STATES)
+        return [*values.values(), *truths], places
+
+    def windowed(self, parts: Iterable[int]) -> tuple[list[int], list[int]]:
+        """Bounds of parts of propensities that depend on time alone, over the window, and their places."""
+        values = [v for k in parts for v in self.bounds.window(self.build, k)]
+        return values, [self.place[s] for k in parts for s in (self.bounds.lows[k], self.bounds.highs[k])]
+
+    def moves(self) -> list[dict[sp.Symbol, int]]:
+        """Of each reaction, then of each completion: the species that change, and values of their numbers."""
+        listed = []
+        for j, reaction in enumerate(self.reactions):
+            now = self.network.reactions[j].begun if j in self.delayed else reaction.change
+            listed.append(self._changed(now, {} if j in self.delayed else self.bursts.of(j)))
+        return listed + [self._changed(self.network.reactions[j].completed, self.bursts.of(j)) for j in self.delayed]
 
     def made(self) -> Made:
         """Everything."""
@@ -281,7 +328,7 @@ class _Network:
         later = [[*r.completed, *f.bursts] for r, f in pairs if r.delay != 0]
         graph = [*self.readers.values(), self.timed]
         numbered = [self._reaction(j) for j in range(len(self.reactions))]
-        everything = [self._window(), self.settle()]
+        everything = [self._window(), self.functions.add("settle", *self.settled(), STATES)]
         numbered += [*everything, *self._completions(), *self._species()]
         starts = [*accumulate(map(len, graph), initial=0)]
         rows = [[self.place[s] for s in dict.fromkeys(species) if self.readers[s]] for species in (*changes, *later)]

@@ -41,11 +41,8 @@ SHORT, BLOCK = 8, 6
 SHORTEST = 1e-13
 
 
-def event_program(network: ReactionNetwork, until: sp.Basic | None = None, changing: Sequence[sp.Symbol] = ()) -> Made:
+def event_program(network: ReactionNetwork, until: sp.Basic | None = None) -> Made:
     """The program ``event`` and the facts for its driver.
-
-    Parameters that are `changing`, at the knots of inputs, and the time of the next knot follow states, time and window in the
-    block ``y``; candidates of thinning come no later.
 
     The facts are
 
@@ -66,16 +63,16 @@ def event_program(network: ReactionNetwork, until: sp.Basic | None = None, chang
     CompileError
         For unknown terms, functions without code, and rates whose dependence on time cannot be bounded.
     """
-    return _Event(network, until, changing).made()
+    return _Event(network, until).made()
 
 
 class _Event:
     """The program under construction."""
 
-    def __init__(self, network: ReactionNetwork, until: sp.Basic | None, changing: Sequence[sp.Symbol]) -> None:
+    def __init__(self, network: ReactionNetwork, until: sp.Basic | None) -> None:
         self.network, self.until = network, until
         self.thinning = network.time_dependent
-        parts = Ingredients(network, until, order_of_reactions(network.changes), changing=changing)
+        parts = Ingredients(network, until, order_of_reactions(network.changes))
         self.reactions, self.bursts, self.crossings = parts.reactions, parts.bursts, parts.crossings
         self.p, self.setup = parts.p, parts.setup
         self.e, self.u, self.end, self.window = (sp.Symbol(f"{name}'") for name in ("e", "u", "end", "window"))
@@ -83,8 +80,6 @@ class _Event:
         y = [*network.states, network.time]
         if self.thinning:
             lane, y = [*lane, self.end], [*y, self.window]
-        self.knot = sp.Symbol("knot'") if changing else None
-        y += [] if self.knot is None else [*changing, self.knot]
         self.build = Lowering([("lane", lane), ("y", y), ("p", self.p)])
         self.triggers = Triggers(self.build, network.states, network.time)
         # an event may be none: a candidate that is refused, or a moment at which time alone changes something
@@ -187,8 +182,6 @@ class _Event:
         border = op("add", t, window)
         if self.crossings:
             border = op("fmin", border, self.triggers.next_crossing(self.crossings))
-        if self.knot is not None:
-            border = op("fmin", border, build.value(self.knot))
         bounds = IntervalBounds(build, {t: ValueRange(t, border)})
         highs = [bounds.of(guarded(build, r)).high for r in self.reactions]
         bound = op("mul", self._sums(highs)[-1], number(1 + MARGIN))

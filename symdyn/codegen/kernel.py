@@ -129,7 +129,10 @@ class CpuKernel(Kernel):
         lanes = self.lanes(len(batch.initial)) if lanes is None or self.family.alone else lanes
         self.prepare(lanes)
         found, driver = self.functions(lanes), self._drivers[lanes]
-        task = Launch(self.method, self._scheme, self.system, found.addresses, found.facts, lanes, options, signals, driver)
+        own, constants = found.addresses, 0
+        if found.facts.get("constants"):
+            own, constants = own[:-1], own[-1]
+        task = Launch(self.method, self._scheme, self.system, own, found.facts, lanes, options, signals, driver, constants)
         self.family.launch(run, batch, task)
         return run
 
@@ -291,11 +294,14 @@ def compile(
     given = [*(options.given if options else ()), *(k for k, asked in changed.items() if asked)]
     large = isinstance(system, SpatialSystem)
     where = " of fields" if large else "" if target == "cpu" else f" with target={target!r}"
-    refuse_idle(given, options_read(name, "arrays" if large else target), f"{name!r}{where}")
+    refuse_idle(given, options_read(name, "arrays" if large else target, options), f"{name!r}{where}")
     if inline and backend != "llvm":
         raise CompileError("inline=True belongs to backend='llvm'")
     if options is None or not options.method:
         options = METHODS[name].options(**(options.given if options else {}))
+    reason = options.run_as(METHODS[name]).applies(system)
+    if reason is not None:
+        raise CompileError(f"the method {options!r} cannot be used here: {reason}")
     if isinstance(system, SpatialSystem):
         spatial: Any = system  # of which some have kernels for cards
         return (spatial.kernel if target == "cpu" else spatial.card_kernel)(name, options, until=until)

@@ -34,11 +34,15 @@ TOLERANCES = frozenset({"rtol", "atol"})
 STIFF_METHOD = "rodas5p"
 
 
-def options_read(name: str, target: str) -> frozenset[str]:
-    """Names of the options that a method reads on a target: 'cpu', 'cuda', or 'arrays', the array loops of large states."""
-    found = ALWAYS | family_of(METHODS[name]).reads(METHODS[name])
+def options_read(name: str, target: str, options: MethodOptions | None = None) -> frozenset[str]:
+    """Names of the options that a method reads on a target: 'cpu', 'cuda', or 'arrays', the array loops of large states.
+
+    What else has an effect beside `options` of the method, such as a source of increments, is included.
+    """
+    scheme = METHODS[name] if options is None else options.run_as(METHODS[name])
+    found = ALWAYS | family_of(scheme).reads(scheme)
     if target == "arrays":
-        return found - CPU - CUDA - {"brownian_step"} | {"threads", "until", "max_steps"}
+        return found - CPU - CUDA - {"brownian_step", "brownian"} | {"threads", "until", "max_steps"}
     return found - CPU | CUDA if target == "cuda" else found | CPU - {"inline"}
 
 
@@ -80,7 +84,7 @@ class Kernel(ABC):
         self, system: System, method: str, options: MethodOptions, *, until: sp.Basic | None, precision: str = "float64"
     ) -> None:
         self.system, self.method, self.options, self.until, self.precision = system, method, options, until, precision
-        self._scheme = METHODS[method]
+        self._scheme = options.run_as(METHODS[method])
         self.family = family_of(self._scheme)
 
     @property
@@ -91,7 +95,7 @@ class Kernel(ABC):
     @cached_property
     def reads(self) -> frozenset[str]:
         """Names of the options of simulations that have an effect."""
-        return options_read(self.method, self.target)
+        return options_read(self.method, self.target, self.options)
 
     def reads_with(self, given: Collection[str]) -> frozenset[str]:
         """Names of the options that have an effect beside those that are given: with ``step`` there are no tolerances.
@@ -122,6 +126,29 @@ class Kernel(ABC):
     def title(self) -> str:
         """The method in messages."""
         return repr(self.method)
+
+    def titled(self, reads: Collection[str]) -> str:
+        """The method in messages about options that it does not read, with what keeps it from reading them.
+
+        Parameters
+        ----------
+        reads : collection of str
+            What it reads beside the options that are given.
+
+        Returns
+        -------
+        str
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> kernel = sd.compile(sd.SDESystem.example(), method="heun")
+        >>> kernel.titled(kernel.reads)
+        "'heun' without brownian='tree'"
+        """
+        if reads != self.reads:
+            return f"{self.title} in steps of one length"
+        return f"{self.title}{self.family.lacks(self._scheme)}"
 
     @property
     def remedies(self) -> tuple[str, ...]:

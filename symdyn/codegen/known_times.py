@@ -6,10 +6,11 @@ that number would be lost.
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable
 
 import numpy as np
+
+from symdyn.codegen.lane_calls import lane_values
 
 __all__ = ["conditions_at", "turning"]
 
@@ -33,23 +34,11 @@ def conditions_at(
     lanes, states, rows, events : int
         Sizes of the blocks of that function.
     """
-    function = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4)(address)
-    count = len(parameters)
-    sizes = [8 * (size * lanes // 8 + 2) for size in (1, states, rows, events)]
-    buffer = np.zeros(sum(sizes) + 8)
-    buffer = buffer[-buffer.ctypes.data % 64 // 8 :]
-    time, y, given, margins = np.split(buffer[: sum(sizes)], np.cumsum(sizes)[:-1])
-    places = [block.ctypes.data for block in (time, y, given, margins)]
+    count, own = parameters.shape
+    given = np.concatenate([parameters, np.zeros((count, rows - own))], axis=1)
 
     def true(event: int, at: np.ndarray) -> np.ndarray:
-        found = np.empty(count, bool)
-        for begin in range(0, count, lanes):
-            own = np.minimum(np.arange(begin, begin + lanes), count - 1)
-            time[:lanes] = at[own]
-            given[: parameters.shape[1] * lanes] = parameters[own].T.ravel()
-            function(*places)
-            found[own] = margins[event * lanes : (event + 1) * lanes] >= 0
-        return found
+        return lane_values(address, lanes, (at[:, None], np.zeros((1, states)), given), events)[:, event] >= 0
 
     return true
 

@@ -32,6 +32,8 @@ FUNCTIONS = {
     sp.erfc: "erfc", sp.gamma: "gamma", sp.loggamma: "lgamma",
 }  # fmt: skip
 RELATIONS = {sp.Lt: "lt", sp.Le: "le", sp.Gt: "gt", sp.Ge: "ge", sp.Eq: "eq", sp.Ne: "ne"}
+#: Functions that jump.
+JUMPING = (sp.floor, sp.ceiling, sp.sign, sp.Heaviside, sp.Mod)
 RECIPROCAL = {sp.cot: sp.tan, sp.sec: sp.cos, sp.csc: sp.sin, sp.coth: sp.tanh, sp.sech: sp.cosh, sp.csch: sp.sinh}
 
 
@@ -42,9 +44,12 @@ class Lowering:
     ----------
     blocks : sequence of (str, sequence of Symbol)
         Argument blocks; every free symbol of the expressions must be in one of them.
+    steady : iterable of Symbol
+        Those that are constant along a trajectory.  What a product has of them is one value, by which the rest is multiplied,
+        so that `symdyn.codegen.hoist` can take it out; where an expression jumps follows from it as it is written.
     """
 
-    def __init__(self, blocks: Sequence[tuple[str, Sequence[sp.Symbol]]]) -> None:
+    def __init__(self, blocks: Sequence[tuple[str, Sequence[sp.Symbol]]], steady: Iterable[sp.Symbol] = ()) -> None:
         self.blocks = tuple((name, tuple(symbols)) for name, symbols in blocks)
         self._names = tuple((name, tuple(s.name for s in symbols)) for name, symbols in self.blocks)
         self.operations: list[Operation] = []
@@ -55,6 +60,10 @@ class Lowering:
         self._inputs = {s: place for s, place in numbered if not isinstance(s, Path)}
         # products begin with states (block 1), then time (block 0), then parameters
         self._rank = {s: ((1, 0, 2, 3)[b], i) for s, (b, i) in self._inputs.items()}
+        self._steady_inputs = {self._inputs[s] for s in steady if s in self._inputs}
+        self._steady: list[bool] = []
+        self._grouped = bool(self._steady_inputs)
+        self._as_written: dict[sp.Basic, int] = {}
 
     def op(self, op: str, *args: int, value: float = 0.0) -> int:
         """The number of the value of an operation, an existing one if the same was made before."""
@@ -63,6 +72,7 @@ class Lowering:
         if number is None:
             number = self._numbers[key] = len(self.operations)
             self.operations.append(Operation(op, args, value))
+            self._steady.append(args in self._steady_inputs if op == "input" else all(self._steady[a] for a in args))
         return number
 
     def constant(self, value: float) -> int:
@@ -76,7 +86,7 @@ class Lowering:
 
     def bind(self, symbol: sp.Symbol, number: int) -> None:
         """Let a symbol that is no input stand for a value already there."""
-        self._values[symbol] = number
+        self._values[symbol] = self._as_written[symbol] = number
 
     def condition(self, e: sp.Basic) -> int:
         """The number of the truth of a comparison, or of comparisons joined by and, or, not."""
@@ -126,6 +136,16 @@ class Lowering:
             self._values[e] = self._lower(e)
         return self._values[e]
 
+    def written(self, e: sp.Basic) -> int:
+        """The number of the value of an expression with its products as they are written: what depends on it may jump."""
+        if not self._grouped:
+            return self.value(e)
+        grouped, self._values, self._grouped = self._values, self._as_written, False
+        try:
+            return self.value(e)
+        finally:
+            self._values, self._grouped = grouped, True
+
     def _lower(self, e: sp.Basic) -> int:
         if e in self._inputs:
             return self.op("input", *self._inputs[e])
@@ -155,6 +175,8 @@ class Lowering:
 
     def _function(self, e: sp.Basic) -> int:
         function = e.func
+        if function in JUMPING and self._grouped:
+            return self.written(e)
         if function in FUNCTIONS:
             return self.op(FUNCTIONS[function], *map(self.value, e.args))
         if function in (sp.Min, sp.Max):
@@ -230,11 +252,24 @@ class Lowering:
                 under.append(1 / factor)
             else:
                 over.append(factor)
+        if self._grouped:
+            top, bottom = ([f for f in part if self._steady[self.value(f)]] for part in (over, under))
+            count = len(top) + len(bottom)
+            if count < len(over) + len(under) and (count > 1 or bottom):
+                scale = self._quotient(top, bottom)
+                over, under = [f for f in over if f not in top], [f for f in under if f not in bottom]
+                return self._quotient(over, under, scale)
+        return self._quotient(over, under)
+
+    def _quotient(self, over: Sequence[sp.Expr], under: Sequence[sp.Expr], scale: int | None = None) -> int:
+        """The number of a product over another, where the first has a further factor `scale`."""
         top = self._multiply([f for f in over if not f.is_Number])
         numbers = [f for f in over if f.is_Number]
         if numbers:
             number = self.constant(float(sp.Mul(*numbers)))
             top = number if top is None else self.op("mul", top, number)
+        if scale is not None:
+            top = scale if top is None else self.op("mul", top, scale)
         bottom = self._multiply(under)
         if bottom is None:
             assert top is not None
@@ -286,14 +321,14 @@ class Lowering:
 
         None if they compare inputs and values in `states` alone, which drivers look at.
         """
-        sides = {self.value(s): None for c in conditions for r in sorted(c.atoms(sp.Rel), key=str) for s in (r.lhs, r.rhs)}
+        sides = {self.written(s): None for c in conditions for r in sorted(c.atoms(sp.Rel), key=str) for s in (r.lhs, r.rhs)}
         tests = [self.op("ne", k, k) for k in sides if k not in states and self.operations[k].op not in ("input", "const")]
         return reduce(lambda a, b: self.op("or", a, b), tests) if tests else None
 
     def _condition(self, e: sp.Basic) -> int:
         for relation, name in RELATIONS.items():
             if isinstance(e, relation):
-                return self.op(name, self.value(e.lhs), self.value(e.rhs))
+                return self.op(name, self.written(e.lhs), self.written(e.rhs))
         if isinstance(e, sp.Not):
             return self.op("not", self._condition(e.args[0]))
         if isinstance(e, (sp.And, sp.Or)):

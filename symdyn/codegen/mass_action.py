@@ -34,5 +34,6 @@ def mass_action(reaction: Reaction, found: LoweredPropensity, place: Mapping[sp.
     if found.rate is None or found.bursts:
         return None
     coefficient, _ = found.value.as_independent(*(found.value.free_symbols & place.keys()), as_Add=False)
-    reactants = [(place[s], k) for s, count in reaction.reactants.items() for k in range(count)]
+    read = {} if coefficient == 0 else reaction.reactants  # a propensity that is 0 reads nothing, not even boxes without end
+    reactants = [(place[s], k) for s, count in read.items() for k in range(count)]
     return MassAction(coefficient, reactants, [(place[s], d) for s, d in found.change.items()])

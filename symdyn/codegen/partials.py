@@ -41,11 +41,16 @@ class Partials:
         return [(a, self.lowering.dense("slopes", layers, args, first + j)) for j, a in enumerate(args) if varies(a)]
 
     def power(self, k: int, a: int, b: int, *, exponent: bool) -> tuple[int, int]:
-        """b a^(b-1) and, if the `exponent` varies, a^b log(a); what is not needed is not kept by the program."""
-        operation = self.lowering.operations[b]
-        less = self.lowering.constant(operation.value - 1) if operation.op == "const" else self._op("sub", b, self.one)
+        """b a^b / a and, if the `exponent` varies, a^b log(a); what is not needed is not kept by the program.
+
+        The power is there already, and another one, a^(b-1), would take longer than all else; at 0 it is 0, 1 or infinite.
+        """
+        constant, zero = self.lowering.constant, self.lowering.constant(0)
+        below = self._op("select", self._op("lt", b, self.one), constant(math.inf), self.one)
+        at_zero = self._op("select", self._op("gt", b, self.one), zero, below)
+        less = self._op("select", self._op("eq", a, zero), at_zero, self._op("div", k, a))
         by_exponent = self._op("mul", k, self._op("log", a)) if exponent else k
-        return self._op("mul", b, self._op("pow", a, less)), by_exponent
+        return self._op("mul", b, less), by_exponent
 
     def angle(self, y: int, x: int) -> tuple[int, int]:
         """x / (x^2 + y^2) and -y / (x^2 + y^2)."""

@@ -18,6 +18,7 @@ import sympy as sp
 
 from symdyn.codegen.lower import Lowering
 from symdyn.codegen.program import Program
+from symdyn.declaration import derivative
 from symdyn.methods.stochastic import StepSymbols
 from symdyn.models.events import margin
 from symdyn.system import System
@@ -118,7 +119,7 @@ def _moved(
     """What adds to a margin after a step the mean overshoot of its random steps."""
 
     def moved(e: sp.Expr) -> sp.Expr:
-        slope = sp.Matrix([[sp.diff(e, symbol) for symbol in after.values()]])
+        slope = sp.Matrix([[derivative(e, symbol) for symbol in after.values()]])
         noise = slope * sp.Matrix(system.part("diffusion")).xreplace(later)
         return e + OVERSHOOT * symbols.sqrt_h * sp.sqrt(sp.Add(*(g**2 for g in noise)))
 

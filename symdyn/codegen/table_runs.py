@@ -126,5 +126,5 @@ class TableRunner:
         parameters = np.tile(self._parameters, (count, 1))
         batch = Batch(np.array(initial, float, order="C"), parameters, np.zeros(outputs), np.zeros(count, np.int64))
         run = Run.empty(count, outputs, self.states)
-        self._driver.chunk(SamplerArguments(self._address, sizes, rows, batch, run, Signals.new()))
+        self._driver.chunk(SamplerArguments(self._address, 0, sizes, rows, batch, run, Signals.new()))
         return run.values

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from symdyn.derive.gradient_methods import descent, descent_map
     from symdyn.derive.holding import hold
     from symdyn.derive.homotopies import homotopy
+    from symdyn.derive.leading_error import LeadingError, local_error
     from symdyn.derive.signatures import signature
     from symdyn.derive.time_steps import discretize
 
@@ -29,6 +30,7 @@ __getattr__, __dir__, __all__ = lazy(
         "gradient_methods": ("descent", "descent_map"),
         "holding": ("hold",),
         "homotopies": ("homotopy",),
+        "leading_error": ("LeadingError", "local_error"),
         "signatures": ("signature",),
         "time_steps": ("discretize",),
     },

@@ -157,6 +157,10 @@ def recover(
     options.regressor     x         -       t     s    -             -    -
     ====================  ========  ======  ====  ===  ============  ===  =======
 
+    ``surrogate="denoiser"`` is for scores: of an SDESystem that `reverse_time` made with unknown functions of all states and
+    time, and samples of its data, a `LearnedScore` is returned.  It reads ``options.surrogate``, too: `width`,
+    `depth`, `steps`, `batch` and `rate` of `symdyn.discover.surrogates.denoiser.Denoiser`.
+
     Named libraries have these terms of the states x, y among the arguments of an unknown function.  Those of populations are
     for the equation of x, and lack the factor x where the system has it, as in ``x' = x*f(x, y)``; those of populations and of
     chemistry are for states that are nowhere negative, whose initial values are fitted above zero.  With 'populations', and

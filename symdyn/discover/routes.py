@@ -16,6 +16,8 @@ from symdyn.system import PARTS, System
 
 __all__ = ["ROUTES", "Route", "measured", "route_of"]
 
+#: The surrogate of scores, with which diffusions go their own way.
+DENOISER = "denoiser"
 #: Names of the axes of a field in data.
 AXES = {"x", "y"}
 
@@ -59,6 +61,12 @@ def _diffusions() -> Route:
     from symdyn.discover.diffusions import READS, recovered
 
     return Route(recovered, READS)
+
+
+def _scores() -> Route:
+    from symdyn.discover.scores import READS, recovered
+
+    return Route(recovered, READS)  # type: ignore[arg-type]
 
 
 def _propensities() -> Route:
@@ -123,6 +131,8 @@ def route_of(system: System | None, data: Any, request: Request) -> tuple[System
                 + (f" with {' and '.join(further)}" if further else "")
             )
         load = ROUTES[parts]
+        if load is _diffusions and request.surrogate == DENOISER:
+            load = _scores
         route = (_repair if load is _terms and request.options.repair else load)()
     refuse_unread(request, route.reads)
     check_names(known, request)

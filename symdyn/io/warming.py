@@ -26,6 +26,7 @@ MEANINGS = {
     "events": "models with events, doses or inputs over time, by every method that takes them",
     "algebraic": "models with algebraic equations, with and without events",
     "delays": "models with delays, with and without events and algebraic equations",
+    "tree": "stochastic equations along the tree of a Brownian path",
     "large": "models of thousands of operations by implicit methods, and networks of many reactions",
     "fields": "fields on grids",
     "projection": "master equations on finitely many states",

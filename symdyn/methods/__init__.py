@@ -15,6 +15,7 @@ from symdyn.lazy import lazy
 from symdyn.methods.registry import METHODS
 
 if TYPE_CHECKING:
+    from symdyn.methods.align import Align
     from symdyn.methods.bdia import Bdia
     from symdyn.methods.bit_parallel import BitParallel
     from symdyn.methods.branching import Branching
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from symdyn.methods.krylov import Krylov
     from symdyn.methods.langevin import Langevin
     from symdyn.methods.milstein import Milstein
+    from symdyn.methods.noisy_samplers import Ancestral, PredictorCorrector, SdeDpm1, SdeDpmPP2m
     from symdyn.methods.obelm import OBelm
     from symdyn.methods.options import (
         AdaptiveOptions,
@@ -55,8 +57,11 @@ if TYPE_CHECKING:
     from symdyn.methods.sampler_options import SamplerOptions
     from symdyn.methods.samplers import SamplerTable
     from symdyn.methods.sbdf2 import Sbdf2
+    from symdyn.methods.shark import Shark
+    from symdyn.methods.slowrk import SlowRk
     from symdyn.methods.sra1 import Sra1
     from symdyn.methods.ssa import Ssa
+    from symdyn.methods.stochastic_options import StochasticOptions
     from symdyn.methods.tau import Tau
     from symdyn.methods.tau_implicit import TauImplicit
     from symdyn.methods.taylor import Taylor
@@ -68,6 +73,7 @@ METHODS.filled_by(__name__)
 __getattr__, __dir__, __all__ = lazy(
     __name__,
     {
+        "align": ("Align",),
         "bit_parallel": ("BitParallel",),
         "branching": ("Branching",),
         "bdia": ("Bdia",),
@@ -88,6 +94,7 @@ __getattr__, __dir__, __all__ = lazy(
             "ExpAB2",
         ),
         "heun_edm": ("HeunEdm",),
+        "noisy_samplers": ("Ancestral", "PredictorCorrector", "SdeDpm1", "SdeDpmPP2m"),
         "obelm": ("OBelm",),
         "planned": ("Planned",),
         "pndm": (
@@ -127,8 +134,11 @@ __getattr__, __dir__, __all__ = lazy(
         "rodas4": ("Rodas4",),
         "rodas5p": ("Rodas5p",),
         "sbdf2": ("Sbdf2",),
+        "shark": ("Shark",),
+        "slowrk": ("SlowRk",),
         "sra1": ("Sra1",),
         "ssa": ("Ssa",),
+        "stochastic_options": ("StochasticOptions",),
         "tau": ("Tau",),
         "tau_implicit": ("TauImplicit",),
         "taylor": ("Taylor",),

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import sympy as sp
 
-from symdyn.methods.options import FixedStepOptions
 from symdyn.methods.registry import METHODS
 from symdyn.methods.stochastic import StepSymbols, StochasticScheme, dot, refuse_all_but_diffusions
+from symdyn.methods.stochastic_options import StochasticOptions
 from symdyn.models.sde import SDESystem
 
 __all__ = ["HEUN", "Heun"]
@@ -26,13 +26,19 @@ def step(system: SDESystem, symbols: StepSymbols) -> tuple[sp.Expr, ...]:
     return tuple(x + (d + d.xreplace(predicted)) / 2 for x, d in zip(s.states, increments, strict=True))
 
 
-class Heun(FixedStepOptions):
+class Heun(StochasticOptions):
     """The stochastic Heun scheme.
 
     Parameters
     ----------
     brownian_step : float, optional
         Each step's Brownian increment is composed of pieces of this length, in the unit of time; by default of one piece.
+    brownian : {'stream', 'tree'}, optional
+        Where increments come from; 'tree' is one path for any steps, see `StochasticOptions`.
+    max_step : float, optional
+        Longest step along a tree where tolerances decide.
+    max_steps : int, optional
+        Steps along a tree allowed to each trajectory; a million by default.
 
     Examples
     --------

@@ -21,7 +21,7 @@ def step(system: DiscreteSystem, symbols: StepSymbols) -> tuple[sp.Expr, ...]:
 
 def applies(system: System) -> str | None:
     """None for a map, which may draw random numbers, else the reason."""
-    return system.unmet(["map"], also=["noise", "events", "inputs"])
+    return system.unmet(["map"], also=["noise", "events", "shuffled", "inputs"])
 
 
 class Iterate(MethodOptions):

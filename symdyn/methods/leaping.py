@@ -23,7 +23,7 @@ __all__ = [
 
 def refuse_all_but_networks(system: System) -> str | None:
     """None for reactions without delays, with events and inputs or without, else the reason."""
-    return system.unmet(["propensities"], ["events", "inputs"])
+    return system.unmet(["propensities"], ["events", "shuffled", "inputs"])
 
 
 @dataclass(frozen=True)

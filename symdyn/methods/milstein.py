@@ -15,13 +15,13 @@ from itertools import combinations
 import sympy as sp
 
 from symdyn.declaration import derivative
-from symdyn.methods.options import FixedStepOptions
 from symdyn.methods.registry import METHODS
 from symdyn.methods.stochastic import StepSymbols, StochasticScheme, dot, refuse_all_but_diffusions
+from symdyn.methods.stochastic_options import StochasticOptions
 from symdyn.models.sde import SDESystem
 from symdyn.system import System
 
-__all__ = ["MILSTEIN", "Milstein"]
+__all__ = ["MILSTEIN", "Milstein", "refuse_all_but_commutative"]
 
 
 class _Operators:
@@ -61,7 +61,7 @@ def step(system: SDESystem, symbols: StepSymbols) -> tuple[sp.Expr, ...]:
     return tuple(new)
 
 
-def applies(system: System) -> str | None:
+def refuse_all_but_commutative(system: System) -> str | None:
     """None, or the pair of noises that do not commute."""
     if refuse_all_but_diffusions(system):
         return refuse_all_but_diffusions(system)
@@ -77,13 +77,19 @@ def applies(system: System) -> str | None:
     return None
 
 
-class Milstein(FixedStepOptions):
+class Milstein(StochasticOptions):
     """The Milstein scheme.
 
     Parameters
     ----------
     brownian_step : float, optional
         Each step's Brownian increment is composed of pieces of this length, in the unit of time; by default of one piece.
+    brownian : {'stream', 'tree'}, optional
+        Where increments come from; 'tree' is one path for any steps, see `StochasticOptions`.
+    max_step : float, optional
+        Longest step along a tree where tolerances decide.
+    max_steps : int, optional
+        Steps along a tree allowed to each trajectory; a million by default.
 
     Examples
     --------
@@ -107,7 +113,7 @@ MILSTEIN = METHODS.register(
         needs_dz=False,
         reference="G. N. Milstein, Theory Probab. Appl. 19 (1975) 557; Kloeden & Platen (1992), sec. 10.3",
         step=step,
-        applies=applies,
+        applies=refuse_all_but_commutative,
         options=Milstein,
     ),
 )

@@ -159,6 +159,27 @@ class MethodOptions:
         """
         return {}
 
+    def run_as(self, scheme: Any) -> Any:
+        """What runs a method with these options.
+
+        Parameters
+        ----------
+        scheme : object
+            The entry of ``symdyn.METHODS``.
+
+        Returns
+        -------
+        object
+            That entry, or what a family of methods runs in its place.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> AdaptiveOptions().run_as(sd.METHODS["tsit5"]) is sd.METHODS["tsit5"]
+        True
+        """
+        return scheme
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.given.items())})"
 

@@ -149,7 +149,7 @@ class ExplicitRungeKutta:
         """
         if "fields" in system.parts:
             return unmet_fields(system)
-        return system.unmet(["drift"], FOLLOWED if self.adaptive else ("events", "inputs"))
+        return system.unmet(["drift"], FOLLOWED if self.adaptive else ("events", "shuffled", "inputs"))
 
 
 @dataclass(frozen=True)

@@ -82,18 +82,21 @@ class SamplerTrace:
         self.steps = clock.steps
         self._master = master
         self.rows: list[Combination] = [Combination()]
+        self.spreads = [0.0]
         self.times = [float(clock.nodes[0])]
         self.evaluated: set[int] = set()
         self.reached: list[int] = [0]
         self.start = Combination({("x", 0): 1.0})
 
-    def row(self, t: float, state: Combination) -> Combination:
+    def row(self, t: float, state: Combination, spread: float = 0.0) -> Combination:
         """Note a state at a time, such as a stage.
 
         Parameters
         ----------
         t : float
         state : Combination
+        spread : float
+            Standard deviation of independent normal numbers that are added to the states.
 
         Returns
         -------
@@ -107,16 +110,19 @@ class SamplerTrace:
         1 x1
         """
         self.rows.append(state)
+        self.spreads.append(float(spread))
         self.times.append(float(t))
         return Combination({("x", len(self.rows) - 1): 1.0})
 
-    def reach(self, t: float, state: Combination) -> Combination:
+    def reach(self, t: float, state: Combination, spread: float = 0.0) -> Combination:
         """Note the state at the end of a step.
 
         Parameters
         ----------
         t : float
         state : Combination
+        spread : float
+            As of `row`.
 
         Returns
         -------
@@ -128,7 +134,7 @@ class SamplerTrace:
         >>> trace.reach(1.0, trace.start)
         Combination(terms={('x', 1): 1.0})
         """
-        found = self.row(t, state)
+        found = self.row(t, state, spread)
         self.reached.append(len(self.rows) - 1)
         return found
 

@@ -47,7 +47,7 @@ EXAMPLE = """
 
 @dataclass(frozen=True)
 class SamplerTable:
-    r"""The rows of a sampler: :math:`x_r = \sum a_{rk} x_k + \sum c_{rk} N_k + d_r`, for G groups of states.
+    r"""The rows of a sampler: :math:`x_r = \sum a_{rk} x_k + \sum c_{rk} N_k + d_r + e_r z_r`, for G groups of states.
 
     Attributes
     ----------
@@ -63,6 +63,8 @@ class SamplerTable:
         Their coefficients.
     shifts : (R, G) float64
         :math:`d_r`.
+    spreads : (R, G) float64
+        :math:`e_r`, the factors of standard normal numbers; 0 of samplers without noise.
 
     Examples
     --------
@@ -79,6 +81,7 @@ class SamplerTable:
     terms: tuple[tuple[Source, ...], ...]
     coefficients: tuple[np.ndarray, ...]
     shifts: np.ndarray
+    spreads: np.ndarray
 
     @property
     def evaluations(self) -> int:
@@ -119,7 +122,8 @@ class SamplerTable:
         for r in range(1, len(self.times)):
             combination = Combination(dict(zip(self.terms[r], map(float, self.coefficients[r][0]), strict=True)))
             shift = f" + {self.shifts[r, 0]:.6g}" if self.shifts[r, 0] else ""
-            lines.append(f"x{r} = {combination}{shift}  at {self.times[r]:.6g}")
+            noise = f" + {self.spreads[r, 0]:.6g} z{r}" if self.spreads[r, 0] else ""
+            lines.append(f"x{r} = {combination}{shift}{noise}  at {self.times[r]:.6g}")
         return "\n".join(lines)
 
 
@@ -226,7 +230,13 @@ class SamplerScheme:
                 shifts[r, g] = of(trace.times[r]) - kept
         evaluated = np.array([k in first.evaluated for k in range(len(first.rows))])
         return SamplerTable(
-            np.array(first.times), np.array(first.reached), evaluated, tuple(terms), tuple(coefficients), shifts
+            np.array(first.times),
+            np.array(first.reached),
+            evaluated,
+            tuple(terms),
+            tuple(coefficients),
+            shifts,
+            np.array([trace.spreads for trace in traces]).T,
         )
 
 

@@ -98,8 +98,8 @@ class TaylorSeries:
         >>> taylor.applies(sd.ODESystem.from_text("x' = abs(x)"))[:24]
         'Abs(x) has no Taylor ser'
         """
-        if system.drift is None or system.unmet(["drift"], ["events", "inputs"]):
-            return system.unmet(["drift"], ["events", "inputs"])
+        if system.drift is None or system.unmet(["drift"], ["events", "shuffled", "inputs"]):
+            return system.unmet(["drift"], ["events", "shuffled", "inputs"])
         varying: set[sp.Basic] = {*system.states, system.time}
         for node in nodes(system.drift):
             if node in varying or any(a in varying for a in node.args):

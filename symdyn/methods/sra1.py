@@ -12,21 +12,20 @@ from __future__ import annotations
 
 import sympy as sp
 
-from symdyn.methods.options import FixedStepOptions
 from symdyn.methods.registry import METHODS
 from symdyn.methods.stochastic import StepSymbols, StochasticScheme, dot, refuse_all_but_diffusions
+from symdyn.methods.stochastic_options import StochasticOptions
 from symdyn.models.sde import SDESystem
 from symdyn.system import System
 
-__all__ = ["SRA1", "Sra1"]
+__all__ = ["SRA1", "Sra1", "additive_noise", "refuse_all_but_additive"]
 
 
 def step(system: SDESystem, symbols: StepSymbols) -> tuple[sp.Expr, ...]:
     """New states after one step."""
     t, h = system.time, symbols.h
     mean = [dZ / h for dZ in symbols.dZ]
-    rest = [dW - z for dW, z in zip(symbols.dW, mean, strict=True)]
-    now, after = system.diffusion, system.diffusion.xreplace({t: t + h})
+    after = system.diffusion.xreplace({t: t + h})
     stage = {
         x: x + sp.Rational(3, 4) * h * f + sp.Rational(3, 2) * dot(after.row(i), mean)
         for i, (x, f) in enumerate(zip(system.states, system.drift, strict=True))
@@ -35,13 +34,20 @@ def step(system: SDESystem, symbols: StepSymbols) -> tuple[sp.Expr, ...]:
     new = []
     for i, (x, f) in enumerate(zip(system.states, system.drift, strict=True)):
         drift = (f + 2 * f.xreplace(stage)) * (h / 3)
-        same = now.row(i) == after.row(i)  # the sum of both parts is g dW
-        noise = dot(now.row(i), symbols.dW) if same else dot(after.row(i), rest) + dot(now.row(i), mean)
-        new.append(x + drift + noise)
+        new.append(x + drift + additive_noise(system, symbols, i))
     return tuple(new)
 
 
-def applies(system: System) -> str | None:
+def additive_noise(system: SDESystem, symbols: StepSymbols, i: int) -> sp.Expr:
+    """The integral of additive noise over a step in the equation of state i, to the order 3/2."""
+    t, h = system.time, symbols.h
+    mean = [dZ / h for dZ in symbols.dZ]
+    rest = [dW - z for dW, z in zip(symbols.dW, mean, strict=True)]
+    now, after = system.diffusion.row(i), system.diffusion.row(i).xreplace({t: t + h})
+    return dot(now, symbols.dW) if now == after else dot(after, rest) + dot(now, mean)  # where equal, the sum is g dW
+
+
+def refuse_all_but_additive(system: System) -> str | None:
     """None, or the states on which the noise depends."""
     if system.diffusion is None or refuse_all_but_diffusions(system):
         return refuse_all_but_diffusions(system)
@@ -51,13 +57,19 @@ def applies(system: System) -> str | None:
     return None
 
 
-class Sra1(FixedStepOptions):
+class Sra1(StochasticOptions):
     """The scheme SRA1 of Rößler, for additive noise.
 
     Parameters
     ----------
     brownian_step : float, optional
         Each step's Brownian increment is composed of pieces of this length, in the unit of time; by default of one piece.
+    brownian : {'stream', 'tree'}, optional
+        Where increments come from; 'tree' is one path for any steps, see `StochasticOptions`.
+    max_step : float, optional
+        Longest step along a tree where tolerances decide.
+    max_steps : int, optional
+        Steps along a tree allowed to each trajectory; a million by default.
 
     Examples
     --------
@@ -81,7 +93,7 @@ SRA1 = METHODS.register(
         needs_dz=True,
         reference="A. Rößler, SIAM J. Numer. Anal. 48 (2010) 922, scheme SRA1",
         step=step,
-        applies=applies,
+        applies=refuse_all_but_additive,
         options=Sra1,
     ),
 )

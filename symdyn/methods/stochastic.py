@@ -11,7 +11,7 @@ import sympy as sp
 from symdyn.methods.options import FixedStepOptions, MethodOptions
 from symdyn.system import System
 
-__all__ = ["FixedStepScheme", "MapScheme", "StepSymbols", "StochasticScheme", "dot", "refuse_all_but_diffusions"]
+__all__ = ["FixedStepScheme", "MapScheme", "StepSymbols", "StochasticScheme", "dot", "mean_areas", "refuse_all_but_diffusions"]
 
 
 @dataclass(frozen=True)
@@ -170,9 +170,14 @@ class MapScheme(FixedStepScheme):
 
 def refuse_all_but_diffusions(system: System) -> str | None:
     """None for a drift with Wiener noise, with or without events and inputs, else the reason that every scheme here gives."""
-    return system.unmet(["drift", "diffusion"], ["events", "inputs"])
+    return system.unmet(["drift", "diffusion"], ["events", "shuffled", "inputs"])
 
 
 def dot(row: Iterable[sp.Expr], increments: Sequence[sp.Expr]) -> sp.Expr:
     """Sum of the products of a row of the diffusion matrix with increments."""
     return sp.Add(*(g * d for g, d in zip(row, increments, strict=True)))
+
+
+def mean_areas(symbols: StepSymbols) -> list[sp.Expr]:
+    """The areas ``dZ/h - dW/2`` of the paths against their chords, as products, which numbers before them leave as they are."""
+    return [(dZ - symbols.h * dW / 2) / symbols.h for dW, dZ in zip(symbols.dW, symbols.dZ, strict=True)]

@@ -51,6 +51,7 @@ def _table(
     return SamplerTable(
         times, np.array(reached), np.array([k in evaluated for k in range(len(rows))]),
         tuple(terms for terms, _, _ in rows), tuple(c for _, c, _ in rows), np.array([d for _, _, d in rows]),
+        np.zeros((len(rows), len(rows[0][2]))),
     )  # fmt: skip
 
 

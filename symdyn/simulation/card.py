@@ -30,7 +30,7 @@ def sum_on_card(
     bounds = np.array([begin - start for _, begin, _ in places] + [count])
     kernel, signals = cast(CudaKernel, plan.kernel), Signals.new()
     reduction = kernel.reduction(lambda: cast(CudaKernel, plan.successor), plan.frame.observer)
-    run = kernel.empty(count, 0)
+    run = kernel.empty(count, 0)._replace(aside=np.empty((count, 0)))  # nothing of events is summed up
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(reduction.run, run, batch, plan.options, bounds, signals)
         while True:

@@ -58,8 +58,11 @@ def compute(plan: Plan, start: int, stop: int, *, threads: int, report: Callable
         again.values[:] = np.nan
         options = replace(plan.options, detect_stiffness=False)
         complete = launch_parallel(plan.successor, again, batch.part(stiff), options, threads=threads, report=lambda done: None)
-        for mine, new in zip(run, again, strict=True):
-            mine[stiff] = new
+        if stiff.size == len(run.status):
+            run = again
+        else:
+            for mine, new in zip(run, again, strict=True):
+                mine[stiff] = new
     elif stiff.size:  # interrupted before their turn came
         run.status[stiff] = INTERRUPTED
         stiff = stiff[:0]

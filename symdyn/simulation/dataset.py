@@ -79,12 +79,13 @@ def fixed_values(system: System, design: Design, skip: Collection[sp.Symbol] = (
     Coordinates hold the other values, see `Design.coordinates`; initial values of the states in `skip` are left out.
     """
     found: dict[str, str] = {}
+    left = {*skip, *system.inputs}
     for name, symbols, columns in (
         ("parameters", system.parameters, design.parameters),
         ("initial", system.states, design.initial),
     ):
         named = zip(symbols, columns, strict=True)
-        pairs = [(s.name, v) for s, (v, axes) in named if not (axes or s in skip or s in system.inputs)]
+        pairs = [(s.name, v) for s, (v, axes) in named if not (axes or s in left)]
         found |= {name: listed_values(pairs)} if pairs else {}
     return found
 

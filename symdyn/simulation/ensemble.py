@@ -26,8 +26,8 @@ PARTS = 8
 ROUNDS, RANDOM_ROUNDS = 8, 32
 #: Seconds between updates of the progress.
 POLL = 0.1
-#: Steps and states of a single trajectory that is run without another thread, and files of models that took more steps.
-FEW_STEPS, FEW_STATES = 300, 20
+#: States, and steps times states, of a single trajectory that is run without another thread; files of models that took more.
+FEW_STATES, FEW_UPDATES = 60, 30_000
 _LONG: set[str] = set()
 #: Threads that wait for the next run, by their number: to start one takes longer than many a run.
 _WAITING: dict[int, list[ThreadPoolExecutor]] = {}
@@ -141,9 +141,9 @@ def _ended_at_once(kernel: Kernel, run: Run, batch: Batch, options: Options, lan
     limit = kernel.family.limit(options)
     if kernel.size > FEW_STATES or kernel.large or "max_steps" not in kernel.reads or kernel.path in _LONG:
         return False
-    tried = replace(options, max_steps=min(limit, FEW_STEPS))
-    kernel.launch(run, batch, tried, signals=Signals.new(), lanes=lanes)
-    if run.status[0] != TOO_MANY_STEPS or limit <= FEW_STEPS:
+    few = FEW_UPDATES // max(1, kernel.size)
+    kernel.launch(run, batch, replace(options, max_steps=min(limit, few)), signals=Signals.new(), lanes=lanes)
+    if run.status[0] != TOO_MANY_STEPS or limit <= few:
         return True
     _LONG.add(kernel.path)
     for mine, new in zip(run, kernel.empty(1, batch.times.size), strict=True):

@@ -184,8 +184,7 @@ class Frame:
     def variables(self) -> tuple[Variable, ...]:
         """Variables at all output times, in the order of their numbers, then those that are recorded aside."""
         names = (*self.system.names, *(o.name for o in self.system.observables))
-        timed = tuple(Variable(name, start=i) for i, name in enumerate(names))
-        return timed + (self._fired if self.events else ())
+        return _numbered(names) + (self._fired if self.events else ())
 
     @property
     def events(self) -> int:
@@ -332,6 +331,12 @@ class Frame:
 
 
 @lru_cache(maxsize=32)
+def _numbered(names: tuple[str, ...]) -> tuple[Variable, ...]:
+    """Variables of one number each, one after the other."""
+    return tuple(Variable(name, start=i) for i, name in enumerate(names))
+
+
+@lru_cache(maxsize=32)
 def observer(system: System) -> Program | None:
     """The program of the observables, if there are any."""
     if not system.observables:
@@ -350,15 +355,16 @@ def observe(
     if program is None:
         return values
     (count, length, n), m = values.shape, len(program.outputs)
-    found = np.empty((count, length, n + m), values.dtype)
-    found[..., :n] = values
+    found = np.empty((n + m, count, length), values.dtype)  # one after the other: they become variables of their own
     rows = max(1, OBSERVED // max(1, length))
     for begin in range(0, count, rows):
         part = slice(begin, begin + rows)
-        states = list(np.ascontiguousarray(np.moveaxis(values[part], -1, 0)))
+        found[:n, part] = np.moveaxis(values[part], -1, 0)
         courses = [np.broadcast_to(course, (count, length))[part] for course in inputs]
-        columns = evaluate(program, [times[None, :], *courses], states, [p[part, None] for p in parameters.T])
+        columns = evaluate(program, [times[None, :], *courses], list(found[:n, part]), list(parameters.T[:, part, None]))
         for j, column in enumerate(columns):
-            found[part, :, n + j] = column
-    found[np.isnan(values[..., 0]), n:] = np.nan
-    return found
+            found[n + j, part] = column
+    missing = np.isnan(values[..., 0])
+    if missing.any():
+        found[n:, missing] = np.nan
+    return np.moveaxis(found, 0, -1)

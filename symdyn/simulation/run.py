@@ -218,7 +218,7 @@ def simulate(
         frame.count_no_firings("cards sum up no numbers of events; leave reduce= out, or use target='cpu'")
     given = [name for name, value in {**numbers, "threads": layout.threads}.items() if value is not None]
     reads = kernel.reads_with(given)
-    refuse_idle(given, reads, kernel.title + (" in steps of one length" if reads != kernel.reads else ""))
+    refuse_idle(given, reads, kernel.titled(reads))
     _check_start(kernel, design)
     place = None if store is None else read_store(store)
     path = None if place is None else read_path(place.path, "a folder, or of a file with the ending .nc")
@@ -278,7 +278,8 @@ def _numbers(
     kernel: Kernel, times: np.ndarray, by_default: bool, seed: int, rtol: float | None, atol: float | None, step: float | None
 ) -> Options:
     """The numerical options of the driver, with defaults for those that were not given."""
-    length = step or (math.inf if kernel.adaptive else (times[-1] - times[0]) / DEFAULT_STEPS or 1.0)
+    by_error = kernel.adaptive or (rtol or atol) is not None  # of methods with steps of one length some read tolerances
+    length = step or (math.inf if by_error else (times[-1] - times[0]) / DEFAULT_STEPS or 1.0)
     length = 1.0 if kernel.system.whole_steps else float(length)
     count = (times[-1] - times[0]) / length
     if count > MOST_STEPS:
@@ -312,15 +313,16 @@ def _record(plan: Plan, seed: int | None, until: sp.Basic | None) -> dict[str, A
 def _times(t: Any, system: System) -> np.ndarray:
     """Output times as an array, checked."""
     try:
-        if np.asarray(t).dtype.kind not in "iuf":
+        given = np.asarray(t)
+        if given.dtype.kind not in "iuf":
             raise TypeError
-        times = np.array(t, dtype=float)  # a copy: drivers take no array that may not be written to, as an index is
+        times = given.astype(float)  # a copy: drivers take no array that may not be written to, as an index is
     except (TypeError, ValueError):
         raise DeclarationError(f"output times are {t!r}; expected a sequence of numbers in order") from None
     if times.ndim != 1 or times.size == 0:
         raise DeclarationError("output times must be a sequence, such as numpy.linspace(0, 10, 101)")
-    gaps = np.diff(times)
-    if not np.isfinite(times).all() or not ((gaps > 0).all() or (gaps < 0).all()):
+    gaps = times[1:] - times[:-1]
+    if not (math.isfinite(times[0]) and math.isfinite(times[-1])) or not ((gaps > 0).all() or (gaps < 0).all()):
         raise DeclarationError(
             "output times must be finite and increase strictly, or decrease strictly for integration backwards"
         )

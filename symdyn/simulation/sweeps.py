@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 import sympy as sp
@@ -13,6 +14,7 @@ import xarray as xr
 
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
+from symdyn.codegen.program import Program
 from symdyn.dag import free_symbols, in_order
 from symdyn.declaration import RESERVED_NAMES, TIMES, initial_values, lookup, refuse_inputs, refuse_over_time
 from symdyn.errors import DeclarationError
@@ -214,31 +216,65 @@ def _symbolic(value: Any) -> bool:
 
 def _evaluated(values: dict[sp.Symbol, Any], parameters: dict[sp.Symbol, Any], system: System) -> dict[sp.Symbol, Any]:
     """Initial values with numbers for those that are expressions, along the dims of what these depend on."""
-    rules = {s: e for s, e in values.items() if _symbolic(e)}
+    rules = tuple((s, e) for s, e in values.items() if _symbolic(e))
     if not rules:
         return values
-    named = {p.name: p for p in (*parameters, *system.initial_symbols)}
-    rules = {s: e.xreplace({q: named.get(q.name, q) for q in e.free_symbols}) for s, e in rules.items()}
-    rules = {**initial_values(rules, system.initial_symbols, system.time)}
-    numbers = {**{s: v for s, v in values.items() if s not in rules}, **parameters}
-    for s in in_order(rules, "initial value of"):
-        e = rules[s]
-        symbols = sorted(free_symbols([e]), key=str)
+    programs = _start_programs(rules, tuple(parameters), system.initial_symbols, system.time)
+    computed = {program.state for program in programs}
+    numbers = {**{s: v for s, v in values.items() if s not in computed}, **parameters}
+    for s, e, symbols, program in programs:
         for q in symbols:
             if q not in numbers or is_distribution(numbers[q]):
                 what = "is a distribution" if q in numbers else "has no value" if q in system.initial_symbols else (
                     f"is no parameter of this system; its parameters: {', '.join(map(str, system.parameters)) or 'none'}"
                 )  # fmt: skip
                 raise DeclarationError(f"the initial value {e} of {s} depends on {q}, which {what}")
-        arrays = xr.broadcast(*(xr.DataArray(numbers[q]) for q in symbols))
-        program = lower("start", [("p", symbols)], [e], [str(s)])
-        (array,) = evaluate(program, [np.asarray(a.values, dtype=float) for a in arrays])
+        dims, arrays = _broadcast([numbers[q] for q in symbols])
+        (array,) = evaluate(program, arrays)
         if not np.isfinite(array).all():
-            at = {q: float(a.values.ravel()[np.argmin(np.isfinite(array))]) for q, a in zip(symbols, arrays, strict=True)}
+            wrong = np.argmin(np.isfinite(array))
+            at = {q: float(np.broadcast_to(a, array.shape).flat[wrong]) for q, a in zip(symbols, arrays, strict=True)}
             place = ", ".join(f"{q} = {v:g}" for q, v in at.items())
             raise DeclarationError(f"the initial value {e} of {s} is no finite number where {place}")
-        numbers[s] = arrays[0].copy(data=array)
+        numbers[s] = xr.DataArray(as_variable(dims, array)) if dims else float(array)
     return {s: numbers[s] for s in values}
+
+
+class _StartProgram(NamedTuple):
+    """The initial value of a state: its expression, the symbols there, and the program that computes it from them."""
+
+    state: sp.Symbol
+    expression: sp.Expr
+    symbols: tuple[sp.Symbol, ...]
+    program: Program
+
+
+@lru_cache(maxsize=32)
+def _start_programs(
+    rules: tuple[tuple[sp.Symbol, sp.Expr], ...], parameters: tuple[sp.Symbol, ...], states: tuple[sp.Symbol, ...],
+    time: sp.Symbol,
+) -> tuple[_StartProgram, ...]:  # fmt: skip
+    """The expressions among initial values, checked, each after those on which it depends."""
+    named = {p.name: p for p in (*parameters, *states)}
+    own = {s: e.xreplace({q: named.get(q.name, q) for q in e.free_symbols}) for s, e in rules}
+    checked: dict[sp.Symbol, Any] = {**initial_values(own, states, time)}
+    found = []
+    for s in in_order(checked, "initial value of"):
+        symbols = tuple(sorted(free_symbols([checked[s]]), key=str))
+        found.append(_StartProgram(s, checked[s], symbols, lower("start", [("p", symbols)], [checked[s]], [str(s)])))
+    return tuple(found)
+
+
+def _broadcast(values: list[Any]) -> tuple[tuple[str, ...], list[np.ndarray]]:
+    """The dims of some values, in the order in which they come, and their numbers in a form that numpy broadcasts."""
+    dims = tuple(dict.fromkeys(str(d) for v in values if isinstance(v, xr.DataArray) for d in v.dims))
+    found = []
+    for v in values:
+        own = [str(d) for d in v.dims] if isinstance(v, xr.DataArray) else []
+        array = np.asarray(v.values if own else v, dtype=float)
+        array = array.transpose([own.index(d) for d in dims if d in own])
+        found.append(array.reshape([array.shape[[e for e in dims if e in own].index(d)] if d in own else 1 for d in dims]))
+    return dims, found
 
 
 def check_counts(design: Design, system: System, *, whole: bool = True) -> None:
@@ -277,6 +313,8 @@ def check_volume(design: Design, network: Any) -> None:
 
 def _labelled(value: Any, symbol: sp.Symbol, what: str, taken: set[str], times: Collection[str]) -> xr.DataArray | float:
     """A value as a number, or with its dimensions."""
+    if type(value) is float and math.isfinite(value):
+        return value
     refuse_over_time(value, symbol, what, times)
     if not isinstance(value, xr.DataArray):
         try:

@@ -20,9 +20,12 @@ from symdyn_kernels.status import (
     SINGULAR,
     SUCCESS,
     TOO_MANY_KEPT,
+    TOO_MANY_PENDING,
     TOO_MANY_STEPS,
 )
 
+from symdyn.codegen.cuda.adaptive import MOST_STEPS
+from symdyn.codegen.cuda.jump_queued import PENDING
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.kernel import Kernel, Run
 from symdyn.codegen.lower import lower
@@ -37,6 +40,8 @@ __all__ = ["Ending", "Outcome", "verdict"]
 
 #: Residuals below this are taken for rounding.
 RESIDUAL = 1e-9
+#: What a thread of a card keeps at most, by the status of a trajectory that needs more.
+LESS_ON_CARDS = {TOO_MANY_KEPT: MOST_STEPS, TOO_MANY_PENDING: PENDING}
 
 
 class Outcome(NamedTuple):
@@ -120,8 +125,10 @@ class Ending:
                 system.probabilities(dict(zip(system.parameters, self.design.rows(row, row + 1)[1][0], strict=True)))
             except DeclarationError as reason:
                 return f"Here {reason}. "
-        if self.outcome.code == TOO_MANY_KEPT and self.kernel.target == "cuda":
-            return "A thread of a card keeps fewer of them, at most 1024: target='cpu' keeps more. "
+        if self.kernel.target == "cuda" and self.outcome.code in LESS_ON_CARDS:
+            return (
+                f"A thread of a card keeps fewer of them, at most {LESS_ON_CARDS[self.outcome.code]}: target='cpu' keeps more. "
+            )
         langevin = system.diffusion is not None and LANGEVIN in system.provenance
         if langevin and self.outcome.code == NOT_FINITE:
             return (

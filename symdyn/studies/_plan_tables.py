@@ -123,7 +123,9 @@ class PlanTables:
         for i in range(steps if shift.any() else 0):
             for j in range(min(DEPTH, i + 1)):
                 shift[i + 1] -= coefficient[i, 2 * j] * made.mean[:, i - j]
-        rows = SamplerRows(begin, source, np.concatenate(kept), shift, state, value, output, made.timed, self._group)
+        rows = SamplerRows(
+            begin, source, np.concatenate(kept), shift, np.zeros_like(shift), state, value, output, made.timed, self._group
+        )
         return self._runner.launch(rows, SLOTS, initial, 1)[:, 0]
 
     def _layout(self, steps: int) -> tuple[np.ndarray, ...]:

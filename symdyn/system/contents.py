@@ -226,12 +226,12 @@ class Contents(ABC):
             f"{what} needs an ODESystem or a DiscreteSystem without random numbers, got {type(self).__name__}{hint}"
         )
 
-    @property
+    @cached_property
     def shuffled(self) -> tuple[Any, ...]:
         """The events that act in random order among those of the same time and priority."""
         return tuple(e for e in self.events if e.shuffled)
 
-    @property
+    @cached_property
     def inputs(self) -> tuple[Path, ...]:
         """The parameters that are functions of time."""
         return tuple(p for p in self.parameters if isinstance(p, Path))

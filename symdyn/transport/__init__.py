@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING
 from symdyn.lazy import lazy
 
 if TYPE_CHECKING:
+    from symdyn.transport.bridge_marginals import BridgeMarginal
+    from symdyn.transport.bridges import SchroedingerBridge, schroedinger_bridge
     from symdyn.transport.conditioning import guided
     from symdyn.transport.densities import GaussianMixture, Normal
     from symdyn.transport.editing import edited
@@ -26,12 +28,16 @@ if TYPE_CHECKING:
     from symdyn.transport.inversion import InvertedData, invert
     from symdyn.transport.marginals import Marginal
     from symdyn.transport.paths_to_data import consistency
+    from symdyn.transport.policy_values import PolicyValue, value
     from symdyn.transport.schedules import diffusion
+    from symdyn.transport.snapshots import SnapshotFit, multi_marginal
     from symdyn.transport.spacings import nodes
 
 __getattr__, __dir__, __all__ = lazy(
     __name__,
     {
+        "bridge_marginals": ("BridgeMarginal",),
+        "bridges": ("SchroedingerBridge", "schroedinger_bridge"),
         "conditioning": ("guided",),
         "densities": ("GaussianMixture", "Normal"),
         "editing": ("edited",),
@@ -39,7 +45,9 @@ __getattr__, __dir__, __all__ = lazy(
         "inversion": ("InvertedData", "invert"),
         "marginals": ("Marginal",),
         "paths_to_data": ("consistency",),
+        "policy_values": ("PolicyValue", "value"),
         "schedules": ("diffusion",),
+        "snapshots": ("SnapshotFit", "multi_marginal"),
         "spacings": ("nodes",),
     },
 )

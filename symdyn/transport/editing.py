@@ -97,5 +97,5 @@ def _updates(time: float, count: int, rate: float, groups: int) -> SamplerTable:
     coefficients = (np.empty((groups, 0)), *(np.tile([1.0, -rate], (groups, 1)) for _ in range(count)))
     return SamplerTable(
         np.full(count + 1, time), np.arange(count + 1), np.arange(count + 1) < count, terms, coefficients,
-        np.zeros((count + 1, groups)),
+        np.zeros((count + 1, groups)), np.zeros((count + 1, groups)),
     )  # fmt: skip

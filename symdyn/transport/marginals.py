@@ -9,13 +9,13 @@ import numpy as np
 import sympy as sp
 
 from symdyn.declaration import expression
+from symdyn.derive.schedules import growth, integral, same, variance
 from symdyn.derive.semilinear import semilinear
 from symdyn.errors import DeclarationError
 from symdyn.models.ode import ODESystem
 from symdyn.models.sde import SDESystem
 from symdyn.text.mixtures import logsumexp, softmax
 from symdyn.transport.densities import GaussianMixture
-from symdyn.transport.schedules import growth, integral, same, variance
 
 __all__ = ["Marginal", "marginal"]
 

@@ -56,9 +56,10 @@ def values_and_slopes(f: sd.DenseLayers) -> Program:
 
 
 # widths that fill vectors of eight neurons, and that leave some over
+@pytest.mark.parametrize("functions", [("tanh", "softplus"), ("softmax", "tanh"), ("tanh", "softmax")])
 @pytest.mark.parametrize(("width", "outputs"), [(16, 2), (13, 9), (1, 1)])
-def test_values_and_jacobian_are_numpys_and_lanes_have_the_bits_of_a_single_one(width, outputs):
-    f, points = layers(width, outputs), np.random.default_rng(0).normal(size=(41, 2)) * 3
+def test_values_and_jacobian_are_numpys_and_lanes_have_the_bits_of_a_single_one(width, outputs, functions):
+    f, points = layers(width, outputs, functions), np.random.default_rng(0).normal(size=(41, 2)) * 3
     program = values_and_slopes(f)
     expected = np.concatenate([f.evaluate(points), f.jacobian(points).reshape(41, -1)], axis=1)
     lanes = called(program, 16, points)
@@ -67,18 +68,21 @@ def test_values_and_jacobian_are_numpys_and_lanes_have_the_bits_of_a_single_one(
     np.testing.assert_allclose(np.stack(evaluate(program, [], points.T, []), -1), expected, atol=1e-14)
 
 
-def test_the_jacobian_is_that_of_complex_steps():
-    f, points, h = layers(7), np.random.default_rng(1).normal(size=(5, 2)), 1e-20
+@pytest.mark.parametrize("functions", [("tanh", "softplus"), ("softmax", "softmax")])
+def test_the_jacobian_is_that_of_complex_steps(functions):
+    f, points, h = layers(7, 2, functions), np.random.default_rng(1).normal(size=(5, 2)), 1e-20
     for j in range(2):
         z = points + 1j * h * np.eye(2)[j]
         for weights, bias, function in f.layers:
             z = z @ weights.T + bias
             z = np.tanh(z) if function == "tanh" else np.log1p(np.exp(z)) if function == "softplus" else z
+            z = np.exp(z) / np.exp(z).sum(axis=-1, keepdims=True) if function == "softmax" else z
         np.testing.assert_allclose(f.jacobian(points)[..., j], z.imag / h, rtol=1e-13)
 
 
-def test_expressions_differentiate_like_the_written_out_sums():
-    f = sd.DenseLayers("f", [([[0.7, -0.4], [1.1, 0.2]], [0.3, -0.1], "tanh"), ([[1.5, -0.8]], None, "softplus")])
+@pytest.mark.parametrize("first", ["tanh", "softmax"])
+def test_expressions_differentiate_like_the_written_out_sums(first):
+    f = sd.DenseLayers("f", [([[0.7, -0.4], [1.1, 0.2]], [0.3, -0.1], first), ([[1.5, -0.8]], None, "softplus")])
     written = f.written([x**2, x * y])[0]
     at = {x: 0.3, y: -1.2}
     for way in ((x,), (x, y)):
@@ -100,8 +104,10 @@ def test_second_derivatives_of_wide_layers_are_those_of_complex_steps():
     assert float(np.ravel(evaluate(program, [], list(at.values()), [])[0])[0]) == pytest.approx(tangent[0].imag / h, rel=1e-11)
 
 
-def test_numba_text_and_the_fast_path_follow_the_same_trajectory():
-    system = sd.ODESystem({x: layers(5)(x, y)[0] - x, y: layers(5)(x, y)[1] - y})
+@pytest.mark.parametrize("functions", [("tanh", "softplus"), ("softmax", "tanh")])
+def test_numba_text_and_the_fast_path_follow_the_same_trajectory(functions):
+    f = layers(5, 2, functions)(x, y)
+    system = sd.ODESystem({x: f[0] - x, y: f[1] - y})
     start, none, times = np.array([[0.5, -1.0], [2.0, 0.1]]), np.empty((2, 0)), np.linspace(0, 2, 5)
     for method in ("tsit5", "rodas4"):
         fast, text = (sd.compile(system, method=method, backend=b)(start, none, times, rtol=1e-8) for b in ("llvm", "numba"))
@@ -133,6 +139,17 @@ def test_fast_tanh_is_within_its_error_and_infinite_and_undefined_arguments_pass
     assert np.isnan(found[-1])
 
 
+def test_shares_are_right_where_exponentials_would_overflow_or_vanish():
+    """Distances to points, as in a mixture of normal densities; far from all of them the nearest has the share one."""
+    f = sd.DenseLayers("f", [([[0.0], [1.0]], None, "softmax"), ([[0.0, 1.0]], None, "identity")])
+    points = np.array([-2000.0, -800.0, -1.0, 0.0, 1.0, 800.0, 2000.0])[:, None]
+    program = lower("rhs", [("lane", []), ("y", [x]), ("p", [])], [f(x)], ["f"])
+    with np.errstate(over="ignore"):
+        exact = 1 / (1 + np.exp(-points[:, 0]))
+    np.testing.assert_allclose(called(program, 8, points)[:, 0], exact, rtol=1e-14, atol=1e-307)
+    assert np.isnan(called(program, 8, np.array([[np.nan]]))).all()
+
+
 def test_programs_go_through_json_exactly():
     program = values_and_slopes(layers(4))
     assert Program.from_json(json.loads(json.dumps(program.as_json()))) == program
@@ -151,7 +168,7 @@ def test_methods_that_cannot_take_layers_say_so():
     [
         ([], "no layers"),
         ([([[1.0, 2.0]], [1.0, 2.0], "tanh")], r"weights of shape \(1, 2\) and biases \(2,\)"),
-        ([([[1.0]], None, "relu")], "the function 'relu'; known: identity, tanh, softplus"),
+        ([([[1.0]], None, "relu")], "the function 'relu'; known: identity, tanh, softplus, softmax"),
         ([([[np.nan]], None, "tanh")], "not finite"),
         ([([["a"]], None, "tanh")], "no numbers"),
         ([([[1.0]], "tanh")], r"expected weights, biases or None, and a function"),

@@ -257,7 +257,9 @@ def test_a_rate_that_rounding_decides_is_exact_in_a_large_network():
 def test_a_card_refuses_what_it_would_drop():
     net = _chain(LARGER + 2)
     eventful = net.replace(events=[Event(net.states[0] > 9, {net.states[0]: 0})])
-    with pytest.raises(sd.CompileError, match=r"at known times alone, unlike \(when S0 > 9, S0 = 0\)"):
+    with pytest.raises(
+        sd.CompileError, match=r"at known times alone, without delays and priorities, unlike \(when S0 > 9, S0 = 0\)"
+    ):
         large_jump_device(eventful, fire_module(eventful))
     with pytest.raises(sd.CompileError, match="conditions on their states alone, without t: use target='cpu'"):
         large_jump_device(net, fire_module(net, t >= 3))

@@ -26,10 +26,20 @@ LEVELLED = sd.ODESystem(
 )
 
 
+#: Positions and momenta, which some methods need.
+UNDERDAMPED = sd.SDESystem({x: y, y: x - x**3 - a * y}, {y: b}, {a: 1.0, b: 0.5}, initial={x: 1.0, y: 0.0})
+
+
+#: From noise to data, at the times 0 to 5.
+FLOW = sd.SDESystem({x: -x}, {x: sp.sqrt(2)}, initial={x: 0.5}).probability_flow(
+    sd.SDESystem({x: -x}, {x: sp.sqrt(2)}).marginal(sd.transport.GaussianMixture([1], [0], [0.4])), horizon=6
+).replace(initial={x: 0.5})  # fmt: skip
+
+
 def fitting(name):
     """The systems that a method says it can simulate."""
     known = [s for s in (*(kind.example() for kind in KINDS.values()), DRIVEN) if sd.METHODS[name].applies(s) is None]
-    return known or [s for s in [LEVELLED] if sd.METHODS[name].applies(s) is None]
+    return known or [s for s in [LEVELLED, UNDERDAMPED, FLOW] if sd.METHODS[name].applies(s) is None]
 
 
 def steps(name):

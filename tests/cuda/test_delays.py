@@ -31,12 +31,17 @@ doses = sd.dose(x, 1, every=0.7, times=3, start=0.3)
 simulate("dosed", sd.ODESystem({x: -X(t - 1)}, history={x: 0}, events=doses), T)
 varying = sd.ODESystem({x: x * X(sp.log(x)) / t}, history={x: 1})
 simulate("varying", varying, [1, 2, 2.5, 4, 7], targets=("cpu", "cuda"))
+states = sp.symbols("x:12")
+wide = sd.ODESystem({s: -sp.Function(s.name)(t - k) for s in states}, {k: 1}, history={s: 1 for s in states})
+simulate("wide", wide, [0, 0.25, 0.5, 1, 1.75], sd.methods.Tsit5(max_step=5e-3), parameters={k: [1, 0.25]})
 try:
-    sd.simulate(echo, [0, 1.1], method=sd.methods.Tsit5(max_step=1e-3), target="cuda", progress=False)
+    sd.simulate(wide, [0, 1.1], method=sd.methods.Tsit5(max_step=5e-3), target="cuda", progress=False)
 except sd.SimulationError as error:
     results["message"] = str(error)
 simulate("negative", sd.ODESystem({x: X(t - x)}, history={x: 1}), [0, 1], initial={x: -1})
-simulate("crowded", echo, [0, 1.1], sd.methods.Tsit5(max_step=1e-3), parameters={k: [1, 0.5]})
+some = sp.symbols("x:8")
+many = sd.ODESystem({s: s * sp.Function(s.name)(sp.log(some[0])) / t for s in some}, history={s: 1 for s in some})
+simulate("many varying", many, [1, 2, 2.7, 3.2], sd.methods.Tsit5(max_step=5e-3))
 both = {"targets": ("cpu", "cuda")}
 fires = [sd.Event(X(t - 0.5) <= -0.1, {x: X(t - 1), n: n + 1}, delay=0.3), sd.Event(x >= 1, {n: n + 10})]
 simulate("mixed", sd.ODESystem({x: u - X(t - 1), n: 0}, history={x: 1}, initial={n: 0}, events=fires), T, **both)
@@ -77,7 +82,14 @@ def test_a_delay_that_depends_on_the_state(simulated):
 def test_what_a_card_cannot_look_up_ends_in_a_status(simulated):
     found = simulated(SCRIPT)
     assert found["negative cuda status"] == NEGATIVE_DELAY
-    assert found["crowded cuda status"].tolist() == [TOO_MANY_KEPT, 0]
+    assert found["wide cuda status"].tolist() == [TOO_MANY_KEPT, 0]
+    for name, exact in (("wide", [1, 0.75, 0.5, 0, -0.46875]), ("many varying", [1, 2, 2.7, math.exp(3.2 / math.e)])):
+        values = np.atleast_2d(found[f"{name} cuda x7"])[0]
+        assert found[f"{name} cuda status"].ravel()[0] == TOO_MANY_KEPT
+        known = np.isfinite(values)
+        assert known[:2].all()
+        assert not known[-1]
+        np.testing.assert_allclose(values[known], np.array(exact)[known], rtol=1e-8, atol=1e-9)
     assert "A thread of a card keeps fewer of them, at most 1024: target='cpu' keeps more" in str(found["message"])
 
 

@@ -179,6 +179,21 @@ both("dosed", dosed, [0, 1, 2, 3, 4, 5, 9], "ssa", seed=3, trajectories=4, rtol=
 stock = sd.DiscreteSystem({A: A + 1}, initial={A: 0}, events=sd.Event(A >= 3, {A: 0}, delay=2))
 both("stock", stock, range(0, 20), "iterate", rtol=None, atol=None)
 """
+SHUFFLED = """
+x, y, t, k = sp.symbols("x y t k")
+turns = [sd.Event(t >= 2, {y: 10 * y + i}, priority=k, shuffled=True) for i in (1, 2, 3)]
+turns += [sd.Event(t >= 2, {y: 10 * y + 5}, shuffled=True), sd.Event(t >= 2, {y: 4}, priority=5)]
+common = {"parameters": {k: 1}, "initial": {x: 0, y: 0}, "events": turns}
+models = {
+    "flow": (sd.ODESystem({x: 1, y: 0}, **common), "tsit5", {}),
+    "noise": (sd.SDESystem({x: 1, y: 0}, {x: 0.1, y: 0}, **common), "euler-maruyama", {"step": 0.5}),
+    "map": (sd.DiscreteSystem({x: x + k, y: y}, **common), "iterate", {}),
+}
+for name, (model, method, options) in models.items():
+    for target in ("cpu", "cuda"):
+        run = sd.simulate(model, [0, 3], method=method, target=target, trajectories=60, seed=5, progress=False, **options)
+        results[f"{name} {target}"] = run.y.values
+"""
 LATE = [
     "late", "kept", "persistent True", "persistent False", "spell True", "spell False", "order", "rivals", "begins", "negative",
     "crowded", "train", "ends", "doses", "noisy", "stock", "dosed",
@@ -211,11 +226,13 @@ def test_what_waits_on_a_card_acts_when_it_should(simulated):
     assert found["negative cuda status"].tolist() == [0, BAD_DELAY]
 
 
-def test_what_a_card_does_not_follow_is_refused():
-    v = sp.Symbol("v")
-    some = sd.ODESystem({v: 1}, events=[sd.Event(v >= 1, {v: 0}, shuffled=True), sd.Event(v >= 1, {v: 2}, shuffled=True)])
-    with pytest.raises(sd.CompileError, match="puts no events in random order"):
-        sd.compile(some, target="cuda")
+def test_random_orders_are_those_of_the_processor(simulated):
+    """Three events of one priority between a first and a last: the same order in each trajectory, and not one order in all."""
+    found = simulated(SHUFFLED)
+    for name in ("flow", "noise", "map"):
+        card, cpu = (found[f"{name} {target}"] for target in ("cuda", "cpu"))
+        np.testing.assert_array_equal(card, cpu)
+        assert set(cpu[:, -1]) == {41235, 41325, 42135, 42315, 43125, 43215}
 
 
 def test_the_code_of_a_card_compiles_with_events_and_inputs():

@@ -74,6 +74,31 @@ results["ou"] = samples(ou, "euler-maruyama", 800, 2, [0, 1], {a: 0.5, c: 0.4}, 
 """
 )
 
+TREES = (
+    COMPARE
+    + """
+linear = {x: -a * x + z, z: -b * z}
+odd = sd.SDESystem(linear, {x: [c * x, 0, sp.Float(0.1)], z: [0, b * z, sp.Float(0.3)]})
+additive = sd.SDESystem(linear, {x: [c, sp.Float(0.2)], z: [0, b]})
+given, times = [0.5, 0.3, 0.2], [0, 0.3, 1, 2]
+for lengths in ({"step": 0.07}, {"step": np.inf, "rtol": 1e-3, "atol": 1e-3}):
+    for name, system, method in (("odd", odd, "euler-maruyama"), ("sra1", additive, "sra1"), ("shark", additive, "shark")):
+        chosen = sd.METHODS[method].options(brownian="tree", max_step=0.5)
+        values = [dict(zip((a, b, c), given))[p] for p in system.parameters]
+        for until in (None, x > 1.6):
+            both(f"{name} {len(lengths)} {until}", system, chosen, [1, 2], times, values, until, **lengths)
+process = sd.SDESystem({s: -s for s in (x, z)}, {s: sp.sqrt(2) for s in (x, z)})
+noised = process.marginal(sd.transport.GaussianMixture([1, 2], [[0, 1], [1, -1]], [0.2, 0.3]))
+flow = process.probability_flow(noised, horizon=3)
+for method in (sd.methods.Ancestral(), sd.methods.PredictorCorrector()):
+    both(method.method, flow, method, [0.3, -0.5], [0, 1, 2, 2.8, 2.95])
+explosion = sd.SDESystem({x: x**3}, {x: [a]})
+few = sd.methods.Heun(brownian="tree", max_steps=5)
+both("explosion", explosion, sd.methods.Heun(brownian="tree"), [[0.1], [40], [1e5]], [0, 0.5, 1], [0.01], step=0.05)
+both("limited", explosion, few, [[0.1], [0.2]], [0, 0.5, 1], [0.01], step=0.05)
+"""
+)
+
 JUMP = (
     COMPARE
     + """
@@ -186,6 +211,17 @@ def test_paths_of_fixed_step_methods_are_those_of_the_cpu(simulated):
     assert np.isfinite(of(results, "noise stopped", "cuda")["passage"]).any()
     # (3, 5), (11, 8), (30, 19), (79, 49), (207, 128), (542, 335), (395, 877), (643, 248), (510, 891), (887, 377)
     assert of(results, "cat stopped", "cuda")["passage"].tolist() == [9, 0, 0]
+
+
+def test_steps_along_brownian_trees_are_those_of_the_cpu(simulated):
+    results = simulated(TREES)
+    for name in pairs(results):
+        same(results, name, rtol=1e-11)
+    assert of(results, "odd 1 None", "cuda")["steps"].tolist() == [32] * 6
+    assert len(np.unique(of(results, "ancestral", "cuda")["values"][:, -1])) == 12
+    assert of(results, "explosion", "cuda")["status"].tolist() == [SUCCESS, NOT_FINITE, NOT_FINITE]
+    assert of(results, "limited", "cuda")["status"].tolist() == [TOO_MANY_STEPS] * 2
+    assert np.isfinite(of(results, "shark 3 x > 1.6", "cuda")["passage"]).any()
 
 
 def test_a_map_of_integers_is_followed_exactly(simulated):

@@ -26,6 +26,7 @@ NEEDS = {
     "global_sensitivities": "SALib",
     "pysr": "pyoperon",
     "explore": "anywidget",
+    "learn_a_score": "jax",
 }
 
 

@@ -69,7 +69,9 @@ def test_strong_orders(method):
     scheme = sd.METHODS[method]
     problems = [make() for make in (linear_noise, additive_noise)]
     applicable = [p for p in problems if scheme.applies(p[0]) is None]
-    assert applicable
+    assert applicable or method == "align"  # which tests/orders/test_trees.py measures on an equation of its kind
+    if not applicable:
+        return
     orders = []
     for system, exact in applicable:
         pieces, errors = np.array([4, 8, 16, 32]), []

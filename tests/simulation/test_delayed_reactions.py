@@ -2,14 +2,17 @@
 
 import heapq
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 import sympy as sp
 from scipy.stats import chisquare, poisson
+from symdyn_kernels.status import ABOVE_BOUND
 
 import symdyn as sd
+from symdyn.codegen.families.jump import JumpFamily
 from symdyn.errors import DeclarationError, SymdynError
 
 QUICK = {"progress": False}
@@ -136,6 +139,39 @@ def test_delayed_autoregulation_against_an_independent_implementation():
         fast = data[name][:, -1].values
         error = math.sqrt(fast.var() / fast.size + slow[:, column].var() / len(slow))
         assert abs(fast.mean() - slow[:, column].mean()) < 4 * error
+
+
+@pytest.mark.parametrize(
+    ("text", "since"),
+    [
+        ("0 => X, 20 + X^2/(1 + X); X -> Y, 0.1 delay 1", True),  # a candidate fires above its bound
+        ("0 -> X, 20; 0 => Y, max(0, X - 5); Y -> 0, 1 delay 1", False),  # the bound is 0: it is never a candidate
+    ],
+)
+def test_a_propensity_above_its_bound_ends_in_a_status(monkeypatch, text, since):
+    """Bounds that are not computed anew when species leave their boxes are too low after a while."""
+    launch = JumpFamily.launch
+
+    def stale(self, run, batch, task):
+        launch(self, run, batch, replace(task, facts={**task.facts, "called": [0] * len(task.system.states)}))
+
+    net = sd.ReactionNetwork.from_text(f"{text}; X(0) = 0; Y(0) = 0")
+    options = {"trajectories": 4, "seed": 1, "on_failure": "nan", **QUICK}
+    fine = sd.simulate(net, [0, 1e-3, 5], **options)
+    monkeypatch.setattr(JumpFamily, "launch", stale)
+    found = sd.simulate(net, [0, 1e-3, 5], **options)
+    assert not fine.status.any()
+    assert (found.status == ABOVE_BOUND).all()
+    assert np.isfinite(found.X[:, 1]).all() == since  # where no candidate tells since when, nothing is kept
+    assert np.isnan(found.X[:, 2]).all()
+
+
+def test_a_reaction_of_rate_zero_never_happens():
+    """Beside births of the rate 20 that are completed after 1; nothing else reads its reactant."""
+    net = sd.ReactionNetwork.from_text("0 -> X, 20 delay 1; B -> 0, 0; X(0) = 0; B(0) = 7")
+    run = sd.simulate(net, [0, 1, 5], trajectories=50, seed=1, **QUICK)
+    assert (run.B == 7).all()
+    assert abs(float(run.X[:, 2].mean()) - 80) < 4 * math.sqrt(80 / 50)
 
 
 # ---- the language ------------------------------------------------------------------------------

@@ -191,8 +191,8 @@ def test_stores_know_the_values_of_inputs(tmp_path):
         (lambda u, s: s.with_inputs({u: [u, sd.Path("v", [0, 1], [0, 1], "hold")]}), "kinds hold, linear"),
         (lambda u, s: sd.analysis.steady_states(s), "this one has inputs over time"),
         (
-            lambda u, s: sd.compile(sd.ReactionNetwork([sd.Reaction({}, {x: 1}, u)]), method="langevin", target="cuda"),
-            "follows no events and inputs of networks by 'langevin'",
+            lambda u, s: sd.compile(sd.ReactionNetwork([sd.Reaction({}, {x: 1}, u)]), method="tau", target="cuda"),
+            "follows no events and inputs of networks by leaps",
         ),
         (lambda u, s: sd.compile(sd.BranchingSystem([x], [[0]], [[u]])), "no method for BranchingSystem follows"),
         (lambda u, s: u(t - 1), "at another time"),

@@ -94,7 +94,7 @@ def test_a_kernel_is_compiled_with_the_options_of_its_method():
     [
         (NET, {"rtol": 1e-3}, "rtol has no effect on 'ssa'; it belongs to bs32, dop853, etdrk4, hybrid, imex"),
         (NET, {"method": METHODS.Tau(), "atol": 1e-3}, "atol has no effect on 'tau'"),
-        (NET, {"step": 0.1}, "step has no effect on 'ssa'; it belongs to etdrk4, euler, euler-maruyama, heun, imex"),
+        (NET, {"step": 0.1}, "step has no effect on 'ssa'; it belongs to align, etdrk4, euler, euler-maruyama, heun, imex"),
         (NET, {"method": METHODS.LeapingOptions(epsilon=0.1)}, "epsilon has no effect on 'ssa'; it belongs to hybrid, tau"),
         (ODE, {"step": 0.1}, "step has no effect on 'dop853'"),
         (ODE, {"method": METHODS.Taylor(controller=METHODS.PID())}, "controller has no effect on 'taylor'; it belongs to bs32"),
@@ -107,11 +107,15 @@ def test_a_kernel_is_compiled_with_the_options_of_its_method():
         (ODE, {"method": METHODS.FixedStepOptions(brownian_step=0.1)}, "brownian_step has no effect on 'dop853'"),
         (SDE, {"rtol": 1e-3}, "rtol has no effect on 'euler-maruyama'"),
         (SDE, {"method": METHODS.AdaptiveOptions(max_steps=9)}, "max_steps has no effect on 'euler-maruyama'"),
-        (NET, {"method": "tau", "layout": sd.Layout(inline=True)}, "inline has no effect on 'tau'; it belongs to bs32, dop853"),
+        (
+            NET,
+            {"method": "tau", "layout": sd.Layout(inline=True)},
+            "inline has no effect on 'tau'; it belongs to align, bs32, dop853",
+        ),
         (MAP, {"step": 0.1}, "step has no effect on 'iterate'"),
         (MAP, {"method": METHODS.FixedStepOptions(brownian_step=1)}, "brownian_step has no effect on 'iterate'"),
         (CHAIN, {"rtol": 1e-3}, "rtol has no effect on 'branching'"),
-        (FIELD, {"grid": 8, "step": 0.1}, "step has no effect on 'bs32' of fields; it belongs to etdrk4, euler"),
+        (FIELD, {"grid": 8, "step": 0.1}, "step has no effect on 'bs32' of fields; it belongs to align, etdrk4, euler"),
         (
             FIELD,
             {"grid": 8, "layout": sd.Layout(lanes=8)},

@@ -29,7 +29,7 @@ class SamplerSizes(NamedTuple):
 
 
 class SamplerRows(NamedTuple):
-    r"""A sampler as rows :math:`x_r = \sum_k a_{rk} x_k + \sum_k c_{rk} N_k + d_r`.
+    r"""A sampler as rows :math:`x_r = \sum_k a_{rk} x_k + \sum_k c_{rk} N_k + d_r + e_r z_r` with standard normal :math:`z_r`.
 
     Attributes
     ----------
@@ -41,6 +41,8 @@ class SamplerRows(NamedTuple):
     coefficient : (T, G) float64
         Of each term, in each group of states.
     shift : (R, G) float64
+    spread : (R, G) float64
+        :math:`e_r`; where it is not 0 for the first group, each trajectory draws a number for each state, in pairs.
     state, value : (R,) int64
         The slots of the state of a row and of its evaluation; -1 where there is none.
     output : (R,) int64
@@ -55,6 +57,7 @@ class SamplerRows(NamedTuple):
     source: Integers
     coefficient: Rows
     shift: Rows
+    spread: Rows
     state: Integers
     value: Integers
     output: Integers
@@ -69,11 +72,14 @@ class SamplerArguments(NamedTuple):
     ----------
     function : int
         Address of the lane function of N.
+    seed : int
+        Trajectory k draws from the stream ``(seed, streams[k])``.
     sizes, rows, batch, run, signals :
         As their classes describe; ``values``, ``status``, ``steps`` and ``evaluations`` of the run are filled.
     """
 
     function: int
+    seed: int
     sizes: SamplerSizes
     rows: SamplerRows
     batch: Batch

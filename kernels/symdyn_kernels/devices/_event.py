@@ -14,13 +14,6 @@ BURSTS, THINNING = (), False
 WATCH, LOW, FIRED = 1, -1, -1
 #: Whether the trajectory ends, where events of the network may act; -1 where none do.
 ACTED = -1
-#: Coefficients of inputs, which change at knots, and the next knot: they follow states and time in `y`; 0 if there are none.
-#: The coefficients at first follow the parameters in the table.
-COURSES = 0
-
-
-def change_input(j, entry, k, stops, own):
-    """Input `j` has come to a knot."""
 
 
 def event(lane, y, p):

@@ -12,6 +12,8 @@ FIRST, SIZES, DELAYS, PRIORITIES = (0,), (1,), (-1,), (-1,)
 #: Whether there are priorities; of each event whether its values are those at its trigger, whether it counts as true before the
 #: first time, and whether it is dropped while it waits when its condition, looked at within steps, is false again.
 PRIORITIZED, FROM_TRIGGER, INITIAL, LOOSE = False, (False,), (True,), (False,)
+#: Whether events of the same time and priority act in random order, and of each event whether it is one of these.
+SHUFFLES, SHUFFLED = False, (False,)
 #: Room for values of a trigger.
 KEPT = (1, 1)
 #: Room for margins, and for events that wait; rows of the memory, with one for states within a step.

@@ -11,6 +11,8 @@ EVENTS, SAMPLES, LOOKED = 1, (True,), (True,)
 ROOM = 1
 #: Room for parameters, some of which change where there are inputs; whether steps have the length 1.
 CHANGING, UNIT = 1, False
+#: Whether states are numbers of molecules, which no event may make negative.
+COUNTS = False
 
 
 def load_all(parameters, i, own):

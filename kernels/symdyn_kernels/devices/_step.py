@@ -13,6 +13,18 @@ FROM_TABLE = False
 PARAMETERS, NOISES, WITH_DZ, DRAWS = 2, 1, False, 1
 
 
+#: Twice the powers of the step in what `bound` gives, where steps are cells of a tree.
+POWERS = (2,)
+
+
+def bound(lane, y, p):
+    """Squares of the leading error of a step over those of the tolerance; `lane` holds t, rtol, atol."""
+    _, rtol, atol = lane
+    (x,), (_, sigma) = y, p
+    tolerance = atol + rtol * abs(x)
+    return (0.5 * sigma**4 * x * x / (tolerance * tolerance),)
+
+
 def step(lane, y, p):
     """The states after a step; `lane` holds t, h, sqrt(h), dW."""
     _, h, _, dw = lane

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from symdyn_kernels.arguments.parts import Control
 from symdyn_kernels.constants.adaptive import HITS
+from symdyn_kernels.constants.breakpoints import MOST_POINTS
 from symdyn_kernels.constants.events import LEAST_STEP, MOST_AT_ONCE, MOST_STILL, STILL
+from symdyn_kernels.devices._constrained import ALGEBRAIC, CONSTRAINTS, EACH, FOUND, JACOBIAN, SYSTEM, set_masses
 from symdyn_kernels.devices._delayed import DELAYED, OBSERVABLES, STEPS_KEPT, VARYING
 from symdyn_kernels.devices._eventful import (
     ALL_ROWS,
@@ -46,6 +48,7 @@ from symdyn_kernels.devices._model import (
 from symdyn_kernels.devices._prelude import cuda, i64, math, real, real64
 from symdyn_kernels.devices.adaptive_steps import attempt, first_step, hold, rejection, stiff_steps, write_step
 from symdyn_kernels.devices.breaks import approach, note_point, pass_point
+from symdyn_kernels.devices.consistency import make_consistent, meet_constraints, refine
 from symdyn_kernels.devices.happenings import (
     BAD,
     begin_count,
@@ -54,6 +57,7 @@ from symdyn_kernels.devices.happenings import (
     next_in_line,
     next_moment,
     note,
+    order_word,
     release,
 )
 from symdyn_kernels.devices.knots import JUMP, KNOT
@@ -67,7 +71,6 @@ from symdyn_kernels.devices.past import (
     MARKS,
     MOMENTS,
     MOST_ECHOES,
-    MOST_POINTS,
     SHORTEST,
     TIMES,
     WIDE,
@@ -132,7 +135,7 @@ def arrive(t, k, passed, count, stops, p, memory, found, level, new, held, queue
     return t, last, count, jumped or broken
 
 
-def act(t, i, count, p, memory, found, level, new, held, queue, acts, kept, aside):
+def act(t, i, count, p, memory, found, level, new, held, queue, acts, kept, aside, word):
     """Let the events whose time has come act on the state in row `W`, one after the other.
 
     Returns how many did, how many wait, and a status.
@@ -143,7 +146,7 @@ def act(t, i, count, p, memory, found, level, new, held, queue, acts, kept, asid
             return acted, count, BAD_DELAY if count >= BAD else TOO_MANY_EVENTS
         if PRIORITIZED:
             effects((real(t),), W, p, memory, new)
-        q = next_in_line(t, count, new, queue, acts)
+        q = next_in_line(t, count, new, queue, acts, i, aside, word)
         if q < 0:
             return acted, count, NOT_FINITE if q == -2 else SUCCESS
         e, acted = queue[q], acted + 1
@@ -163,9 +166,19 @@ def act(t, i, count, p, memory, found, level, new, held, queue, acts, kept, asid
     return acted, count, SUCCESS
 
 
+def refine_outputs(first, due, i, t_next, p, times, values, memory, z, rtol, atol):
+    """Improve the values at the outputs from `first` to `due`, in the last row of the memory."""
+    for q in range(first, due):
+        for e in range(N):
+            memory[ROWS, e] = values[q, e, i]
+        refine(min(times[q], t_next), ROWS, p, memory, z, rtol, atol)
+        for e in range(N):
+            values[q, e, i] = memory[ROWS, e]
+
+
 def trajectory(
-    i, initial, parameters, times, begin, stops, rtol, atol, step_size, control_now, control_before, control_earlier,
-    control_rejected, control_safety, control_shrink, control_grow, max_steps, detect, values, counts, passage, aside,
+    i, initial, parameters, times, streams, begin, stops, rtol, atol, step_size, control_now, control_before, control_earlier,
+    control_rejected, control_safety, control_shrink, control_grow, max_steps, seed, detect, values, counts, passage, aside,
 ):  # fmt: skip
     """Integrate trajectory `i` and leave its values, status and counts."""
     memory, factors = cuda.local.array((ALL_ROWS, N), real), cuda.local.array(FACTORS, real)
@@ -197,11 +210,31 @@ def trajectory(
             note_point(t, 0.0, p)
         longest = min(longest, p[3][SHORTEST])
     status, due, steps, rejected, outputs, hits, begun = SUCCESS, 1, 0, 0, 0, 0, 0
+    if ALGEBRAIC:
+        z = (
+            cuda.local.array(FOUND, real), cuda.local.array(SYSTEM, real), cuda.local.array(JACOBIAN, real),
+            cuda.local.array(EACH, real), cuda.local.array(EACH, real), cuda.local.array(EACH, real),
+            cuda.local.array(EACH, real),
+        )  # fmt: skip
+        set_masses(memory)
+        status = make_consistent(t, W, p, memory, z, relative, absolute, True)
+        for e in range(N):
+            values[0, e, i] = memory[W, e]
+        if DELAYED:
+            for e in range(N):
+                memory[FIRST_STATE, e] = memory[W, e]
+            reopen(t, W, p, memory)
+        due = 1 if status == SUCCESS else 0
     count, passed, until, still, latest = 0, 0, end, 0, -math.inf
     following, growth, before, earlier = real(0), controller.grow, real(1), real(1)
     happens, jumps, over, moment, shift = True, True, False, math.inf, 0.0
     begin_count(i, aside)
-    if UNTIL and begin[i] < 0:
+    word = order_word(seed, streams[i])
+    ended = UNTIL and begin[i] < 0
+    if ALGEBRAIC and UNTIL:  # of consistent values
+        look(t, W, p, memory, found)
+        ended = found[EVENTS] >= 0.0
+    if ended:
         over, happens, passage[i] = True, False, t
         due = hold(1, i, W, values, memory)
         if DELAYED and OBSERVABLES > 0:
@@ -218,7 +251,7 @@ def trajectory(
     while status == SUCCESS and (due < times.size or happens):
         if happens:  # at t, to the state in W
             t, passed, count, broken = arrive(t, k, passed, count, stops, p, memory, found, level, new, held, queue, acts, kept)
-            acted, count, status = act(t, i, count, p, memory, found, level, new, held, queue, acts, kept, aside)
+            acted, count, status = act(t, i, count, p, memory, found, level, new, held, queue, acts, kept, aside, word)
             jumps = jumps or broken or acted > 0
             if DELAYED:
                 begin = pass_echoes(t, p)
@@ -231,11 +264,14 @@ def trajectory(
                 still = still + 1 if t - latest <= STILL * abs(t) else 0
                 latest = t
                 status = ENDLESS_EVENTS if still > MOST_STILL else status
+            if ALGEBRAIC and status == SUCCESS and (acted > 0 or steps > 0):
+                status = make_consistent(t, W, p, memory, z, relative, absolute, False)
+            if acted > 0 or (ALGEBRAIC and steps > 0):
                 for j in range(due - 1, -1, -1):
                     if times[j] < t:
                         break
                     for e in range(N):
-                        values[j, e, i] = memory[W, e]
+                        values[j, e, i] = memory[W, e] if status == SUCCESS else math.nan
             if DELAYED and OBSERVABLES > 0:
                 again = due
                 while again > 0 and (times[again - 1] >= t or steps == 0):
@@ -265,7 +301,7 @@ def trajectory(
                     following = max(following, real(LEAST_STEP * abs(t)))
                 before, earlier, growth, begun = real(1), real(1), controller.grow, begun + 1
             happens, jumps = False, False
-            if over or due >= times.size:
+            if over or due >= times.size or status != SUCCESS:
                 break
         h, final, x, following = attempt(
             t, until, longest, following, before, earlier, growth, controller, relative, absolute, p, memory, factors
@@ -281,6 +317,8 @@ def trajectory(
             steps, growth = steps + 1, controller.grow
             earlier, before = before, x
             t_next, prepared, first_due = until if final else t + h, False, due
+            if ALGEBRAIC and CONSTRAINTS > 0:
+                meet_constraints(t_next, W, p, memory, z, relative, absolute)
             if DELAYED:
                 if not VARYING:
                     dense(t, h, p, memory)
@@ -331,6 +369,10 @@ def trajectory(
                     dense(t, h, p, memory)
                 outputs += 1 if times[due] <= t_next else 0
                 due = write_step(t, h, t_next, due, i, times, values, memory)
+                if ALGEBRAIC:
+                    refine_outputs(first_due, due, i, t_next, p, times, values, memory, z, relative, absolute)
+                    if over:
+                        refine(t_next, W, p, memory, z, relative, absolute)
                 if over:
                     passage[i], happens = t_next, False
                     due = hold(due, i, W, values, memory)

@@ -7,14 +7,12 @@ both ends of the step.
 
 from __future__ import annotations
 
+from symdyn_kernels.constants.breakpoints import CLEAR, MOST_PARTS, MOST_POINTS, MOST_TRIES, NEARBY, ROUNDED
 from symdyn_kernels.devices._delayed import ORDER, RATED, times
 from symdyn_kernels.devices._model import ROWS, N, W, Y, interpolant
 from symdyn_kernels.devices._prelude import i64
-from symdyn_kernels.devices.past import AIM, BOUND, KNOWN, MOST_POINTS, REACHED, SHIFT, TRIES
-
-MOST_TRIES, MOST_PARTS = 8, 60
-#: By how much a step may end before a breakpoint, relative to its tolerance and in roundings of the time; least part of that.
-NEARBY, ROUNDED, CLEAR = 1e-3, 8 * 2.2e-16, 0.1
+from symdyn_kernels.devices.past import AIM, BOUND, KNOWN, REACHED, SHIFT, TRIES
+from symdyn_kernels.shared.illinois import next_part, within
 
 
 def note_point(t, level, p):
@@ -37,22 +35,11 @@ def part_to(goal, near, sign, j, t, h, p, memory):
     a, b, side, x = 0.0, 1.0, 0, 1.0
     fa, fb = sign * (goal - p[8][0, j]), sign * (goal - p[8][1, j])
     for _ in range(MOST_PARTS):
-        x = (fa * b - fb * a) / (fa - fb)
-        if not (a < x and x < b):
-            x = 0.5 * (a + b)
+        x = next_part(a, b, fa, fb)
         f = sign * (goal - delayed_at(x, j, t, h, p, memory))
         if abs(f) <= near or not (a < x and x < b):
             break
-        if f > 0.0:
-            a, fa = x, f
-            if side == 1:
-                fb *= 0.5
-            side = 1
-        else:
-            b, fb = x, f
-            if side == -1:
-                fa *= 0.5
-            side = -1
+        a, b, fa, fb, side = within(a, b, fa, fb, side, x, f)
     return x
 
 

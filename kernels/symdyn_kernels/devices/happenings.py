@@ -18,10 +18,14 @@ from symdyn_kernels.devices._eventful import (
     LOOSE,
     PRIORITIES,
     PRIORITIZED,
+    SHUFFLED,
+    SHUFFLES,
     SIZES,
     WAITING,
 )
-from symdyn_kernels.devices._prelude import i64, math
+from symdyn_kernels.devices._prelude import i64, math, u64
+from symdyn_kernels.shared.streams import mix, stream_word
+from symdyn_kernels.status import MOST_WAITING
 
 #: Added to the number of events that wait when a delay is no number, or negative.
 BAD = 1 << 20
@@ -75,9 +79,23 @@ def release(e, count, held, queue, acts, kept):
     return dropped(e, count, queue, acts, kept) if LOOSE[e] else count
 
 
-def next_in_line(t, count, new, queue, acts):
+def order_word(seed, stream):
+    """The word from which the random order of the events of a trajectory follows."""
+    return stream_word(seed, stream, 4) if SHUFFLES else u64(0)
+
+
+def taken(acted, q, alike, word):
+    """Whether the last of `alike` equal events, at place `q`, acts before the others, after so many that have acted."""
+    draw = u64(u64(acted * MOST_WAITING + q) * u64(0x9E3779B97F4A7C15))
+    return mix(u64(word + draw)) % u64(alike) == u64(0)
+
+
+def next_in_line(t, count, new, queue, acts, i, aside, word):
     """The place of the event that acts next at `t`, -1, or -2 if a priority, one of `new`, is not a number."""
-    best, most, ready = -1, -math.inf, 0
+    best, most, ready, alike, acted = -1, -math.inf, 0, 1, 0
+    if SHUFFLES:
+        for e in range(EVENTS):
+            acted += i64(aside[e, i])
     for q in range(count):
         if acts[q] <= t:
             ready += 1
@@ -91,7 +109,11 @@ def next_in_line(t, count, new, queue, acts):
                     if priority != priority:
                         return -2
             if best < 0 or priority > most:
-                best, most = q, priority
+                best, most, alike = q, priority, 1
+            elif SHUFFLES and priority == most and SHUFFLED[queue[q]] and SHUFFLED[queue[best]]:
+                alike += 1
+                if taken(acted, q, alike, word):
+                    best = q
     return best
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from symdyn_kernels.devices._event import (
     ACTED,
     BURSTS,
-    COURSES,
     FIRED,
     FROM_TABLE,
     LOW,
@@ -17,12 +16,10 @@ from symdyn_kernels.devices._event import (
     SPECIES,
     THINNING,
     WATCH,
-    change_input,
     event,
 )
-from symdyn_kernels.devices._prelude import cuda, i64, math, real
+from symdyn_kernels.devices._prelude import i64, math
 from symdyn_kernels.devices.holding import hold
-from symdyn_kernels.devices.knots import KNOT
 from symdyn_kernels.devices.outputs import void
 from symdyn_kernels.devices.rows import EVALUATIONS, REJECTED, STATUS, STEPS
 from symdyn_kernels.shared.formulas import inverse_poisson
@@ -51,11 +48,7 @@ def trajectory(
     p = (parameters, i) if FROM_TABLE else tuple(parameters[k, i] for k in range(PARAMETERS))
     s = open_stream(seed, streams[i])
     code, q, due = SUCCESS, 0, times[min(1, times.size - 1)]
-    tries, events, beyond, passed = 0, 0, 0, 0
-    if COURSES > 0:
-        own, column = cuda.local.array(COURSES, real), i if stops.shape[2] > 1 else 0
-        for k in range(COURSES - 1):
-            own[k] = parameters[PARAMETERS + k, i]
+    tries, events, beyond = 0, 0, 0
     if begin[i] > 0:
         code = begin[i]
     elif begin[i] < 0:
@@ -75,27 +68,7 @@ def trajectory(
             else:
                 u, s = next_uniform(s)
                 lane[2 + b] = inverse_poisson(u, parameters[BURSTS[b], i])
-        if COURSES > 0:
-            # candidates come up to the next knot or the last time: beyond, an input that falls to 0 there would be negative
-            t = min(final, stops[passed, 0, column]) if passed < stops.shape[0] else final
-            own[COURSES - 1] = t
-            courses = tuple(own[k] for k in range(COURSES))
-            new = event(tuple(lane[k] for k in range(2 + len(BURSTS) + THINNING)), y + courses, p)
-            acted = WATCH != SPECIES and new[WATCH] == math.inf  # an event at the knot comes before it
-            if new[SPECIES] > t or (new[SPECIES] == t and not acted):
-                # what happens from the knot on does not depend on how long nothing has happened before
-                q = hold(y, i, q, t if t < final else math.inf, times, values)
-                due = times[min(q, times.size - 1)]
-                while passed < stops.shape[0] and stops[passed, 0, column] <= t:
-                    change_input(KNOT - i64(stops[passed, 2, column]), passed, column, stops, own)
-                    passed += 1
-                y = tuple(y[k] if k < SPECIES else t if k == SPECIES else span for k in range(SPECIES + 1 + THINNING))
-                tries += 1
-                if tries >= max_steps and q < times.size:
-                    code = TOO_MANY_STEPS
-                continue
-        else:
-            new = event(tuple(lane[k] for k in range(2 + len(BURSTS) + THINNING)), y, p)
+        new = event(tuple(lane[k] for k in range(2 + len(BURSTS) + THINNING)), y, p)
         tries += 1
         fired = 1 if FIRED < 0 else i64(new[FIRED] > 0.5)
         events += fired

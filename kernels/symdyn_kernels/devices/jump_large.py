@@ -36,8 +36,8 @@ from symdyn_kernels.devices.outputs import void
 from symdyn_kernels.devices.rows import EVALUATIONS, REJECTED, STATUS, STEPS
 from symdyn_kernels.shared.molecules import judged
 from symdyn_kernels.shared.streams import next_exponential, next_uniform, open_stream
-from symdyn_kernels.shared.sums import descend, half_width
-from symdyn_kernels.status import NOT_FINITE, SUCCESS, TOO_MANY_STEPS
+from symdyn_kernels.shared.sums import above, descend, half_width
+from symdyn_kernels.status import ABOVE_BOUND, NOT_FINITE, SUCCESS, TOO_MANY_STEPS
 
 
 def entry(k):
@@ -173,7 +173,10 @@ def trajectory(
                 while node < LEAVES:
                     node, rest = descend(node, rest, tree)
                 j = min(node - LEAVES, REACTIONS - 1)
-                if rest < propensity(j, 0, memory, parameters, i):
+                value = propensity(j, 0, memory, parameters, i)
+                if rest < value and above(value, tree[LEAVES + j]):
+                    code = ABOVE_BOUND
+                elif rest < value:
                     react(j, memory, tree, parameters, i)
                     events += 1
                     if STOPS and start((t,), memory, (parameters, i))[0] > 0.5:

@@ -50,8 +50,6 @@ MOMENTS = FIRST_DELAY + CONSTANT_DELAYS
 TIMES, EARLY = len(BEGINS), max(1, CONSTANT_DELAYS, 2 * len(STATES))
 #: Echoes that are remembered: of more of them steps do not end at those that come last.
 MOST_ECHOES, ROUNDINGS = 256, 8.0
-#: Breakpoints that are remembered, the last ones.
-MOST_POINTS = 64
 MOST_REPEATS, SETTLES, SLACK = 12, 1e-3, 10.0
 
 

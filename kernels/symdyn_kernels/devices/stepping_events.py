@@ -11,6 +11,7 @@ from symdyn_kernels.constants.stepping import SLACK
 from symdyn_kernels.devices._eventful import INITIAL, KEPT, PRIORITIZED, WAITING
 from symdyn_kernels.devices._eventful_step import (
     CHANGING,
+    COUNTS,
     EVENTS,
     LOOKED,
     ROOM,
@@ -34,6 +35,7 @@ from symdyn_kernels.devices.happenings import (
     next_in_line,
     next_moment,
     note,
+    order_word,
     release,
     trigger,
 )
@@ -42,7 +44,7 @@ from symdyn_kernels.devices.outputs import void
 from symdyn_kernels.devices.rows import EVALUATIONS, STATUS, STEPS
 from symdyn_kernels.devices.stepping_draws import increments, record, watched
 from symdyn_kernels.shared.streams import open_stream
-from symdyn_kernels.status import BAD_DELAY, ENDLESS_EVENTS, NOT_FINITE, SUCCESS, TOO_MANY_EVENTS
+from symdyn_kernels.status import BAD_DELAY, ENDLESS_EVENTS, NEGATIVE, NOT_FINITE, SUCCESS, TOO_MANY_EVENTS
 
 
 def settle(t, y, p, held, level):
@@ -57,7 +59,7 @@ def turned(e, t, count, y, p, held, queue, acts, kept):
     return trigger(e, t, count, effects((real(t),), y, p), held, queue, acts, kept)
 
 
-def happen(t, i, k, passed, count, due, y, p, times, stops, values, held, level, queue, acts, kept, aside):
+def happen(t, i, k, passed, count, due, y, p, times, stops, values, held, level, queue, acts, kept, aside, word):
     """Let everything happen that is due at `t`.
 
     Returns the states, how many stops are passed and events wait, how many acted, and a status.
@@ -86,7 +88,8 @@ def happen(t, i, k, passed, count, due, y, p, times, stops, values, held, level,
         if count > WAITING:
             status = BAD_DELAY if count >= BAD else TOO_MANY_EVENTS
         else:
-            q = next_in_line(t, count, effects((real(t),), y, p) if PRIORITIZED else (real(0),), queue, acts)
+            new = effects((real(t),), y, p) if PRIORITIZED else (real(0),)
+            q = next_in_line(t, count, new, queue, acts, i, aside, word)
             if q < 0:
                 ready, status = False, NOT_FINITE if q == -2 else SUCCESS
             else:
@@ -104,10 +107,15 @@ def happen(t, i, k, passed, count, due, y, p, times, stops, values, held, level,
                 if acted > MOST_AT_ONCE:
                     status = ENDLESS_EVENTS
     if acted > 0:
+        if COUNTS:
+            for k in range(SPECIES):
+                status = NEGATIVE if status == SUCCESS and y[k] < 0.0 else status
         for q in range(due - 1, -1, -1):
             if times[q] < t:
                 break
             record(y, i, q, values)
+            if COUNTS and status == NEGATIVE:
+                void(i, q, SPECIES, values)
     for e in range(EVENTS):
         level[e] = real(0)
     return y, passed, count, acted, status
@@ -131,6 +139,7 @@ def trajectory(
         y = tuple(y[k] if k < SPECIES else real(1) if k == SPECIES else real(t) for k in range(STATES))
     due = due if status == SUCCESS else 0
     begin_count(i, aside)
+    word = order_word(seed, streams[i])
     if not over and status == SUCCESS:
         found = triggers((real(t),), y, p)
         for e in range(EVENTS):
@@ -139,7 +148,7 @@ def trajectory(
             if held[e] != 0 and not INITIAL[e]:
                 count = turned(e, t, count, y, p, held, queue, acts, kept)
         y, passed, count, acted, status = happen(
-            t, i, one, passed, count, due, y, p, times, stops, values, held, level, queue, acts, kept, aside
+            t, i, one, passed, count, due, y, p, times, stops, values, held, level, queue, acts, kept, aside, word
         )
     while status == SUCCESS and due < times.size:
         moment = next_moment(passed, one, count, stops, acts) if not over else math.inf
@@ -176,7 +185,7 @@ def trajectory(
             if happens:
                 settle(t, y, p, held, level)
                 y, passed, count, acted, status = happen(
-                    t, i, one, passed, count, due, y, p, times, stops, values, held, level, queue, acts, kept, aside
+                    t, i, one, passed, count, due, y, p, times, stops, values, held, level, queue, acts, kept, aside, word
                 )
                 made = wanted
                 if acted > 0:

@@ -26,10 +26,10 @@ from numba import njit
 from symdyn_kernels.arguments.events import INITIAL, PERSISTENT
 from symdyn_kernels.arguments.jump import LargeJumpArguments
 from symdyn_kernels.arguments.parts import signature
+from symdyn_kernels.constants.windows import MOST_REFUSED, PER_REFUSED, SHORTEST_WINDOW
 from symdyn_kernels.draws import DRAWS, draw_eight
 from symdyn_kernels.event_memory import event_memory, output_size, release
 from symdyn_kernels.events import forget_events, happen, next_moment
-from symdyn_kernels.heap import pop, push, renewed
 from symdyn_kernels.lanes import ROWS, TNEW, Output, arrays, put
 from symdyn_kernels.molecules import impossible
 from symdyn_kernels.options import HELPER, INNER
@@ -39,8 +39,8 @@ from symdyn_kernels.rejection import (
     LargeNetwork,
     Sums,
     begin,
+    bounded,
     follow,
-    judge,
     look_up,
     look_up_one,
     mend,
@@ -48,9 +48,12 @@ from symdyn_kernels.rejection import (
     react,
     tell,
 )
+from symdyn_kernels.shared.heap import pop, push
 from symdyn_kernels.shared.streams import open_stream
+from symdyn_kernels.shared.sums import above, judge
 from symdyn_kernels.simd import WIDTH, call, ld, st
 from symdyn_kernels.status import (
+    ABOVE_BOUND,
     BAD_DELAY,
     INTERRUPTED,
     MOST_PENDING,
@@ -71,10 +74,6 @@ LANE = 2
 #: Candidates after a change of bounds from which on eight are looked up together: where few molecules react, the next change
 #: overtakes them.
 CALM = 3
-#: Candidates that may be refused in a window: so many, and one for each so many leaves that have to be computed anew.
-REFUSED, LEAVES = 4, 4
-#: Windows below this part of the time (or of 1) end the trajectory with a failure: the propensity is infinite there.
-SHORTEST = 1e-13
 
 
 @njit(error_model="numpy")
@@ -85,6 +84,14 @@ def _hold(k, j, last, y, n, times, out):
             out[k, j, i] = ld(y, i)
         j += 1
     return j
+
+
+@njit(error_model="numpy")
+def _renewed(array):
+    """Twice as much room."""
+    wider = np.empty(2 * array.size, array.dtype)
+    wider[: array.size] = array
+    return wider
 
 
 @njit(error_model="numpy")
@@ -145,7 +152,7 @@ def _renew(t, window, network, sums):
         st(network.y, network.places.ends, t + window)
         tell(network, network.reactions)
         code = max(mend(network, network.species, sums), judge(sums.tree[1]))
-        if code != NOT_FINITE or window <= SHORTEST * max(abs(t), 1.0):
+        if code != NOT_FINITE or window <= SHORTEST_WINDOW * max(abs(t), 1.0):
             return window, code
         window *= 0.125
 
@@ -173,7 +180,7 @@ def chunk(arguments):
     for r in range(n):
         most = max(most, starts[r + 1] - starts[r])
     nodes = np.empty(most, np.int64)
-    refused = REFUSED + (starts[n + 1] - starts[n]) // LEAVES
+    refused = MOST_REFUSED + (starts[n + 1] - starts[n]) // PER_REFUSED
     end = times[-1] + 1e-6 * (times[-1] - times[0])  # a little beyond the last time, so that the time passes it
     length = rows + npar + R + size * WIDTH + (1 + bursts.size) * WIDTH + LANE + bursts.size + 8
     buffer = np.zeros(length + (given.shape[1] + ROWS * WIDTH + output_size(events, 1) + 3 * WIDTH if QUEUED else 0))
@@ -315,12 +322,17 @@ def chunk(arguments):
                 elif crossing == limit:
                     tell(network, R + 1)
             elif data[ENTRIES * reaction] != 0:
-                if rest < propensity(y, 0, sums, reaction):
+                value = propensity(y, 0, sums, reaction)
+                if rest < value:
+                    if above(value, tree[leaves + reaction]):
+                        code = ABOVE_BOUND
+                        break
                     made += 1
                     if react(network, reaction, sums):
                         code, stale = follow(network, reaction, changes, changed, sums), True
                 continue
             else:
+                bound = tree[leaves + reaction]
                 st(lane, 1, rest)
                 for b in range(bursts.size):
                     st(lane, LANE + b, ld(records, record + DRAWS + b))
@@ -333,10 +345,13 @@ def chunk(arguments):
                         break
                     if thinning and ld(y, fired) < -0.5:
                         misses += 1
-                        if misses >= refused and window > SHORTEST * max(abs(t), 1.0):
+                        if misses >= refused and window > SHORTEST_WINDOW * max(abs(t), 1.0):
                             window, code = _renew(t, 0.5 * window, network, sums)
                             border, misses, stale = t + window, 0, True
                     continue
+                if above(ld(y, rate), bound):
+                    code = ABOVE_BOUND
+                    break
                 made += 1
                 if ld(y, left) > 0.5:
                     code, stale = follow(network, reaction, changes, changed, sums), True
@@ -349,7 +364,7 @@ def chunk(arguments):
                             code = TOO_MANY_PENDING
                         else:
                             if pending == when.size:
-                                when, what = renewed(when), renewed(what)
+                                when, what = _renewed(when), _renewed(what)
                             push(when, what, pending, t + lag, delayed.numbers[reaction])
                             pending += 1
                     if fragile:
@@ -361,6 +376,10 @@ def chunk(arguments):
             if ld(y, stops) > 0.5 and ld(y, wrong) < 0.5:
                 code, passage[k] = SUCCESS, t
                 j = _hold(k, j, np.inf, y, n, times, out)
+        if code == SUCCESS:
+            code = bounded(network, sums)
+            if code != SUCCESS:
+                j, passage[k] = 1, np.inf  # since when is not known
         steps[k], rejected[k], status[k] = made, tries - made, code
         if code != SUCCESS:
             out[k, j:] = np.nan

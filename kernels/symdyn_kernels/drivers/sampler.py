@@ -3,7 +3,7 @@
 The nonlinear part of a model is one lane function ``f(lane, y, p, out)``: `y` holds the states, `p` the parameters, `out` gets
 N, and the rows of `lane` are time and what depends on time alone, which come with the table.  Trajectories go through the table
 in groups of as many as there are lanes; a single lane is combined in vectors too, so that the bits are the same.  Where
-`initial` holds two states of each trajectory, they are the first two rows.
+`initial` holds two states of each trajectory, they are the first two rows.  Rows may add noise from streams.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from symdyn_kernels.arguments.parts import signature
 from symdyn_kernels.arguments.sampler import SamplerArguments
 from symdyn_kernels.fused import vfma
 from symdyn_kernels.options import HELPER
+from symdyn_kernels.rng import normal_pair, start_stream
 from symdyn_kernels.simd import WIDTH, call, ld, splat, st, vld, vst
 from symdyn_kernels.status import INTERRUPTED, NOT_FINITE, SUCCESS
 
@@ -44,6 +45,19 @@ def _combine(rows, r, memory, size, stride, n):
             for k in range(rows.begin[r], rows.begin[r + 1]):
                 total = vfma(splat(rows.coefficient[k, g]), vld(memory + 8 * size * rows.source[k], i * stride + lane), total)
             vst(target, i * stride + lane, total)
+
+
+@njit(error_model="numpy")
+def _scatter(rows, r, memory, size, stride, n, state):
+    """Add noise to the state of row `r`."""
+    target = memory + 8 * size * rows.state[r]
+    for i in range(0, n, 2):
+        for lane in range(0, stride, WIDTH):
+            a, b = normal_pair(state, lane, stride)
+            place = i * stride + lane
+            vst(target, place, vfma(splat(rows.spread[r, rows.group[i]]), a, vld(target, place)))
+            if i + 1 < n:
+                vst(target, place + stride, vfma(splat(rows.spread[r, rows.group[i + 1]]), b, vld(target, place + stride)))
 
 
 @njit(error_model="numpy")
@@ -86,17 +100,19 @@ def _record(y, stride, first, count, g, out, status):
 @njit(signature(SamplerArguments), **HELPER)
 def chunk(arguments):
     """Run all trajectories of `arguments`, a `SamplerArguments`; returns how many reached the last time."""
-    f, sizes, rows, batch, run, signals = arguments
+    f, seed, sizes, rows, batch, run, signals = arguments
     n, npar, slots, lanes = sizes
     initial, parameters, out, status = batch.initial, batch.parameters, run.values, run.status
     last, starts = initial.shape[0], initial.shape[1] // n
     stride = max(lanes, WIDTH)
     size = n * stride
     timed = rows.timed.shape[1]
-    buffer = np.zeros(slots * size + (timed + npar) * lanes + 2 * (n + WIDTH) + 2 * WIDTH)
+    buffer = np.zeros(slots * size + (timed + npar) * lanes + 2 * (n + WIDTH) + 3 * WIDTH + 4 * stride)
     memory = (buffer.ctypes.data + 63) // 64 * 64
     p = memory + 8 * slots * size
     work = p + 8 * npar * lanes
+    streams = work + 8 * (timed * lanes + 2 * (n + WIDTH))
+    noisy = np.any(rows.spread[:, 0] != 0.0)
     finished = 0
     status[:] = SUCCESS
     for k0 in range(0, last, lanes):
@@ -109,12 +125,16 @@ def chunk(arguments):
             k = k0 + min(lane, count - 1)
             for i in range(npar):
                 st(p, i * lanes + lane, parameters[k, i])
+        for lane in range(stride if noisy else 0):
+            start_stream(streams, lane, stride, seed, batch.streams[k0 + min(lane, count - 1)])
         evaluations = 0
         for r in range(rows.state.size):
             if r < starts:
                 _load(rows, r, initial, memory, size, stride, n, k0, count)
             else:
                 _combine(rows, r, memory, size, stride, n)
+            if rows.spread[r, 0] != 0.0:
+                _scatter(rows, r, memory, size, stride, n, streams)
             if rows.output[r] >= 0:
                 _record(memory + 8 * size * rows.state[r], stride, k0, count, rows.output[r], out, status)
             if rows.value[r] >= 0:

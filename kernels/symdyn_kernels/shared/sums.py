@@ -6,12 +6,15 @@ The leaves of a network are bounds of propensities over boxes, numbers of molecu
 from __future__ import annotations
 
 from symdyn_kernels.shared._scalars import i64, math, real64, shared_inline
+from symdyn_kernels.status import NEGATIVE, NOT_FINITE, SUCCESS
 
-__all__ = ["descend", "half_width"]
+__all__ = ["above", "descend", "half_width", "judge"]
 
 #: Numbers of molecules below which a box is the number alone: one that held 0 and more would let reactions that are
 #: impossible at 0 be candidates, for as long as the number stays there.
 FEW = 4.0
+#: How far above its bound a propensity may be by rounding, relative to it.
+EXCESS = 1e-12
 
 
 @shared_inline
@@ -26,3 +29,17 @@ def descend(node, r, tree):
 def half_width(x):
     """Half the width of the box about a number of molecules x, 0 below `FEW`: about its square root."""
     return real64(i64(math.sqrt(x))) - 1.0 if x >= FEW else 0.0
+
+
+@shared_inline
+def above(x, bound):
+    """Whether a propensity is above its bound, by more than rounding errors."""
+    return x > bound * (1.0 + EXCESS)
+
+
+@shared_inline
+def judge(x):
+    """The status of a propensity, or of a sum of them."""
+    if 0.0 <= x < math.inf:
+        return SUCCESS
+    return NEGATIVE if x < 0.0 else NOT_FINITE

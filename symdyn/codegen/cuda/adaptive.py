@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from symdyn.codegen.constraint_program import constraint_tables
 from symdyn.codegen.cuda.functions import device_function
 from symdyn.codegen.cuda.happenings import event_functions
 from symdyn.codegen.cuda.join import Device
@@ -19,14 +20,14 @@ from symdyn.codegen.steps import StepFormulas
 from symdyn.methods.runge_kutta import ExplicitRungeKutta, Rosenbrock
 from symdyn.system import System
 
-__all__ = ["adaptive_device"]
+__all__ = ["MOST_STEPS", "adaptive_device"]
 
 #: Parameters up to which a thread keeps its own; more are read from the card's memory where they are used.
 PARAMETERS = 24
 #: Steps of the past that a thread keeps: so many bytes of them, and no more than this.
 PAST_BYTES, MOST_STEPS = 1 << 16, 1024
 #: How functions store their results; others do so in the memory.
-RESULTS = dict.fromkeys(("factor", "triggers", "effects", "times", "history"), "array") | {"margin": "value"}
+RESULTS = dict.fromkeys(("factor", "triggers", "effects", "times", "history", "constraints"), "array") | {"margin": "value"}
 #: A step that may look up its own solution.
 REPEATED = [
     "for _ in range(MOST_REPEATS):", "    one_step(t, h, p, memory, factors)", "    dense(t, h, p, memory)",
@@ -47,10 +48,11 @@ def adaptive_device(
     parameters = len(system.parameters)
     if method.implicit:
         made = without_tables(made, system if lagged is None else lagged.system, system.part("drift"))
-    card = _Card(method, len(system.states), made.facts)
+    card = _Card(method, len(system.states), made.facts, algebraic=bool(system.algebraic))
     p = "tuple" if parameters <= PARAMETERS or system.inputs else "table"
     forms = ("tuple", "memory", p if lagged is None else "past")
-    functions = [device_function(f, forms, RESULTS.get(f.name, "memory")) for f in made.programs]
+    programs = [f for f in made.programs if f.name != "begun"]  # here functions look up the past before the first time, too
+    functions = [device_function(f, forms, RESULTS.get(f.name, "memory")) for f in programs]
     if lagged is not None:
         functions = [_looking_up(text) for text in functions]
     until, eventful = made.facts["start"] is not None, made.facts["events"] is not None
@@ -68,10 +70,10 @@ def adaptive_device(
     }
     texts = ["\n".join([f"def {head}:", *(f"    {line}" for line in body)]) for head, body in bodies.items()]
     constants = [*card.constants(), f"STOPS, UNTIL = {made.facts['jumps'] is not None}, {until}"]
-    if not eventful and lagged is None:
+    if not eventful and lagged is None and not system.algebraic:
         return Device("\n\n\n".join(["\n".join(constants), *functions, *texts]), "adaptive")
     delayed = 0 if lagged is None else len(made.facts["delays"]["kept"])
-    further, own_functions = event_functions(system, until, [f.name for f in made.programs], delayed)
+    further, own_functions = event_functions(system, until, [f.name for f in programs], delayed)
     constants, functions = [*constants, *further], [*functions, *own_functions]
     if lagged is not None:
         constants += _delay_constants(system, made.facts["delays"], len(card.coefficients), method.order)
@@ -81,16 +83,19 @@ def adaptive_device(
         lines = [f"if j == {j}:\n        return memory[{name}, STATES[c]]" for j, name in enumerate(card.coefficients)]
         texts.append("\n".join(["def coefficient(c, j, memory):", *(f"    {line}" for line in lines), "    return 0.0"]))
     text = "\n\n\n".join(["\n".join(constants), *functions, *texts])
+    if system.algebraic:
+        text += "\n\n\n" + _constraint_constants(system, made.facts["constraints"])
     varying = lagged is not None and bool(made.facts["delays"]["varying"])
-    without = (*["past"][: lagged is None], *["breaks"][: not varying])
-    flags = {"DELAYED": lagged is not None, "VARYING": varying}
+    without = (*["past"][: lagged is None], *["breaks"][: not varying], *["consistency"][: not system.algebraic])
+    flags = {"DELAYED": lagged is not None, "VARYING": varying, "ALGEBRAIC": bool(system.algebraic)}
     return Device(text, "adaptive_events", single=lagged is None, constants=flags, without=without)
 
 
 def _looking_up(text: str) -> str:
     """A function that looks up delayed values first: at stages those of rates of change, else all."""
     name = text[len("def ") : text.index("(")]
-    how = {"rhs": "recall", "factor": "recall", "margin": "revisit", "triggers": "revisit", "effects": "revisit"}.get(name)
+    how = {"rhs": "recall", "factor": "recall", "margin": "revisit", "triggers": "revisit", "effects": "revisit",
+           "constraints": "revisit"}.get(name)  # fmt: skip
     return text if how is None else text.replace("):\n", f"):\n    {how}(lane[0], y, p, memory)\n", 1)
 
 
@@ -109,14 +114,33 @@ def _delay_constants(system: System, facts: dict[str, Any], degree: int, order: 
     ]
 
 
+def _constraint_constants(system: System, places: dict[str, Any]) -> str:
+    """The constants of `symdyn_kernels.devices._constrained`, and the function that sets row M."""
+    tables = constraint_tables(system, places, 0)
+    a, d, m, e = tables.unknowns.size, tables.others.size, tables.constraints, tables.rows.size
+    listed = {
+        "UNKNOWNS": tables.unknowns, "OTHERS": tables.others, "FREE": tables.free, "ENTRY_ROWS": tables.rows,
+        "ENTRY_COLUMNS": tables.columns,
+    }  # fmt: skip
+    size = max(a, m, 1)
+    constants = [
+        f"UNKNOWN, OTHER, CONSTRAINTS, ENTRIES = {a}, {d}, {m}, {e}",
+        *(f"{name} = {(*found.tolist(), 0)!r}" for name, found in listed.items()),
+        f"SOME_FREE = {bool(tables.free.any())}",
+        f"FOUND, SYSTEM, JACOBIAN, EACH = {a + m + e}, {(size, size + 1)}, {(max(m, 1), max(d, 1))}, {max(a, d, m)}",
+    ]
+    masses = [f"    memory[M, {k}] = {float(s not in system.algebraic)}" for k, s in enumerate(system.states)]
+    return "\n\n\n".join(["\n".join(constants), "\n".join(["def set_masses(memory):", *masses])])
+
+
 class _Card(StepFormulas):
     """Loops over rows of ``memory``; numbers of the trajectory are variables.
 
     The time derivatives of the right-hand side, if there are any, follow the factors of the Jacobian.
     """
 
-    def __init__(self, method: ExplicitRungeKutta | Rosenbrock, n: int, facts: dict[str, Any]) -> None:
-        super().__init__(method)
+    def __init__(self, method: ExplicitRungeKutta | Rosenbrock, n: int, facts: dict[str, Any], *, algebraic: bool) -> None:
+        super().__init__(method, algebraic=algebraic)
         self.n, self.factors, self.derivatives = n, facts["factors"], facts["rates"]
         self.entries = {name: f"memory[{name}, e]" for name in self.vectors}
         self.entries |= {"h": "h", "F": f"factors[{self.factors} + e]", "abs": "abs", "max": "max"}

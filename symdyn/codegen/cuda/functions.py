@@ -24,7 +24,12 @@ FORMS = {
 RESULTS = {"memory": "memory[out, {j}]", "array": "out[{j}]"}
 
 
-def device_function(program: Program, forms: Sequence[str] = ("tuple", "tuple", "tuple"), result: str = "tuple") -> str:
+def device_function(
+    program: Program,
+    forms: Sequence[str] = ("tuple", "tuple", "tuple"),
+    result: str = "tuple",
+    places: Sequence[int] | None = None,
+) -> str:
     """Source of the device function of a program.
 
     Parameters
@@ -35,6 +40,8 @@ def device_function(program: Program, forms: Sequence[str] = ("tuple", "tuple", 
         table ``(entries, N)`` and the trajectory; a tuple that begins with an array of the entries.
     result : {'tuple', 'value', 'memory', 'array'}
         Return a tuple, or the only result, or store in row `out` of `memory`, or in the array `out`.
+    places : sequence of int, optional
+        Where each result is stored; by default one after the other.
 
     Returns
     -------
@@ -72,7 +79,8 @@ def device_function(program: Program, forms: Sequence[str] = ("tuple", "tuple", 
         ends = [f"return real({results[0]})  # {harmless(program.labels[0])}"]
     else:
         labelled = enumerate(zip(results, program.labels, strict=True))
-        ends = [f"{RESULTS[result].format(j=j)} = {r}  # {harmless(label)}" for j, (r, label) in labelled]
+        at = range(len(results)) if places is None else places
+        ends = [f"{RESULTS[result].format(j=at[j])} = {r}  # {harmless(label)}" for j, (r, label) in labelled] or ["return"]
     arguments = [*blocks, *(["memory"] if "memory" in (*forms, result) else []), *(["out"] if result in RESULTS else [])]
     body = "\n".join(f"    {on_card(line)}" for line in (*loads, *map(_without_branches, lines), *ends))
     return f"def {program.name}({', '.join(arguments)}):\n{body}".replace("math.floor(", "floor(").replace(

@@ -14,13 +14,12 @@ from symdyn import dag
 from symdyn.codegen.cuda.unroll import FEW
 from symdyn.codegen.event_program import event_rows, event_schedule, known_margins, sampled_conditions
 from symdyn.codegen.input_paths import continuous, segment_places, segment_symbols, segments
-from symdyn.errors import CompileError
 from symdyn.models.events import Event, Schedule
 from symdyn.paths import PathSlope
 from symdyn.system import System
 from symdyn.system.contents import delays_in
 
-__all__ = ["card_stops", "event_functions", "input_functions", "refuse_on_cards", "step_functions"]
+__all__ = ["card_stops", "event_functions", "input_functions", "queued_functions", "step_functions"]
 
 #: Columns of a table of stops before the parameters of an input: a time, that after it, and what happens.
 FIRST = 3
@@ -28,17 +27,6 @@ FIRST = 3
 WAITING = 16
 #: The functions of `symdyn.codegen.event_program.event_programs`.
 PROGRAMS = ("triggers", "effects")
-
-
-def refuse_on_cards(system: System) -> None:
-    """Refuse events that act in random order.
-
-    Raises
-    ------
-    CompileError
-    """
-    if system.shuffled:
-        raise CompileError(f"target='cuda' puts no events in random order, as '{system.shuffled[0]}'; use target='cpu'")
 
 
 def event_functions(
@@ -68,12 +56,7 @@ def event_functions(
     functions = [_function(f"{name}(lane, y, p, memory, out)", []) for name in ("triggers", "effects") if name not in names]
     functions += input_functions(system, "p[0]" if delayed else "p")
     functions.append(_function("forget(found)", [f"found[{k}] = -1.0" for k in known]))
-    lines = []
-    for k, event in enumerate(events):
-        lines.append(f"if e == {k}:")
-        for s, value in zip(event.assignments, _taken(system)[k], strict=True):
-            lines.append(f"    memory[W, {system.states.index(s)}] = {value}")
-    return constants, [*functions, _function("assign(e, q, new, kept, memory)", lines)]
+    return constants, [*functions, _function("assign(e, q, new, kept, memory)", _assignments(system, "memory[W, {}]"))]
 
 
 def step_functions(
@@ -111,6 +94,41 @@ def step_functions(
     return constants, [*functions, _function("assign(e, q, y, new, kept)", [*lines, "return y"])]
 
 
+def queued_functions(system: System, known: Sequence[bool]) -> tuple[dict[str, Any], list[str]]:
+    """Constants of `symdyn_kernels.devices._eventful` for networks, and the functions of `_queued` that no program gives.
+
+    Parameters
+    ----------
+    system : System
+        With its inputs written out.
+    known : sequence of bool
+        Of each event whether time alone turns its condition, at known times.
+    """
+    events = system.events
+    loose = [not e.persistent for e in events]
+    constants = {
+        "EVENTS": len(events), "ROOM": max(1, len(events)), "WAITING": _waiting(system), **_waiting_options(system),
+        "LOOSE": (*loose, False), "FRAGILE": any(loose), "KNOWN": (*known, False),
+    }  # fmt: skip
+    jumping = [f"j != {k}" for k, path in enumerate(system.inputs) if not continuous(system, path)]
+    functions = [
+        _function("assign(e, q, new, kept, y)", _assignments(system, "y[{}]")),
+        _function("smooth(j)", [f"return {' and '.join(jumping) or 'True'}"]),
+        _change_input(system, len(system.parameters), "own"),
+    ]
+    return constants, functions
+
+
+def _assignments(system: System, target: str) -> list[str]:
+    """Statements that let event `e` set its states, of which the place is put into `target`."""
+    lines = []
+    for k, event in enumerate(system.events):
+        lines.append(f"if e == {k}:")
+        for s, value in zip(event.assignments, _taken(system)[k], strict=True):
+            lines.append(f"    {target.format(system.states.index(s))} = {value}")
+    return lines
+
+
 def input_functions(system: System, block: str = "p") -> list[str]:
     """How parameters are loaded, and what changes at the knots of inputs in the `block` of parameters."""
     loaded = [f"own[{j}] = parameters[{j}, i]" for j in range(len(system.parameters))] + ["return own"]
@@ -122,10 +140,10 @@ def input_functions(system: System, block: str = "p") -> list[str]:
     ]
     jumping = [f"j != {k}" for k, path in enumerate(system.inputs) if not continuous(system, path)]
     found.append(_function("smooth(j)", [f"return {' and '.join(jumping) or 'True'}"]))
-    return [*found, change_input(system, len(system.parameters), block)]
+    return [*found, _change_input(system, len(system.parameters), block)]
 
 
-def change_input(system: System, end: int, block: str = "p") -> str:
+def _change_input(system: System, end: int, block: str = "p") -> str:
     """The function that changes the coefficients of an input at a knot; those of all end at place `end` of the `block`."""
     lines, sizes = [], segment_places(system)[1]
     for k, size in enumerate(sizes):
@@ -179,12 +197,14 @@ def _waiting_options(system: System) -> dict[str, Any]:
     listed: dict[str, list[Any]] = {
         "FIRST": rows["first"][:-1], "SIZES": [len(e.assignments) for e in events], "DELAYS": rows["delays"],
         "PRIORITIES": rows["priorities"], "FROM_TRIGGER": [e.from_trigger for e in events],
-        "INITIAL": [e.initial for e in events], "LOOSE": [not e.persistent and k not in known for k, e in enumerate(events)],
+        "INITIAL": [e.initial for e in events], "SHUFFLED": [e.shuffled for e in events],
+        "LOOSE": [not e.persistent and k not in known for k, e in enumerate(events)],
     }  # fmt: skip
     rest = {"FIRST": 0, "SIZES": 1, "DELAYS": -1, "PRIORITIES": -1, "INITIAL": True}
     return {
         **{name: (*found, rest.get(name, False)) for name, found in listed.items()},  # one more, for what ends trajectories
         "PRIORITIZED": any(e.priority is not None for e in events),
+        "SHUFFLES": bool(system.shuffled),
         "KEPT": (_waiting(system) if some else 1, max((len(e.assignments) for e in events if e.from_trigger), default=1)),
     }
 
@@ -205,10 +225,13 @@ def _tuple(entries: Sequence[str]) -> str:
     return " + ".join(f"({''.join(f'{entry}, ' for entry in part)})" for part in parts)
 
 
-def card_stops(system: System, facts: Mapping[str, Any] | None, batch: Batch) -> np.ndarray:
+def card_stops(
+    system: System, facts: Mapping[str, Any] | None, batch: Batch, *, evaluated: bool = False
+) -> np.ndarray:  # fmt: skip
     """What happens at known times, (N or 1, s, c) float64, as `symdyn_kernels.devices.happenings` takes it.
 
-    `facts` are those of the events and inputs, or None where there are delays alone.
+    `facts` are those of the events and inputs, or None where there are delays alone.  Conditions on time alone are events at
+    known times, unless they are `evaluated` at these times as all others are: then nothing, `JUMP`, happens there.
     """
     parameters, times = batch.parameters, batch.times
     found = np.empty((1, 0, FIRST))
@@ -223,9 +246,11 @@ def card_stops(system: System, facts: Mapping[str, Any] | None, batch: Batch) ->
         row, entry = np.nonzero(np.broadcast_to(found[:, :, 1] == -2 - k, table.shape[:2]))
         which = np.broadcast_to(found[:, :, 2], table.shape[:2])[row, entry].astype(int)
         table[row, entry, FIRST : FIRST + size], table[row, entry, 2] = courses[which, :size], KNOT - k
-    known = [k for k in _beforehand(system) if not isinstance(system.events[k].trigger, Schedule)]
-    columns = [_turned(system, known, found, parameters, times, width, rows), table]
-    table[np.broadcast_to(found[:, :, 1] == -1, table.shape[:2])] = np.inf
+    columns = [table]
+    if not evaluated:
+        known = [k for k in _beforehand(system) if not isinstance(system.events[k].trigger, Schedule)]
+        columns.insert(0, _turned(system, known, found, parameters, times, width, rows))
+        table[np.broadcast_to(found[:, :, 1] == -1, table.shape[:2])] = np.inf
     if batch.stops.shape[1]:
         jumps = np.full((rows, batch.stops.shape[1], width), np.inf)
         jumps[:, :, :2], jumps[:, :, 2] = batch.stops, JUMP

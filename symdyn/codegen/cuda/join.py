@@ -94,6 +94,8 @@ class Device:
         ``network.ptr``, by attributes.
     without : tuple of str
         Modules of `symdyn_kernels.devices` from which the template, as it is unrolled, calls nothing.
+    doubles : str
+        What the kernel does for which single precision is not enough, where it is not.
     """
 
     functions: str
@@ -101,6 +103,7 @@ class Device:
     single: bool = True
     constants: Mapping[str, Any] = field(default_factory=dict)
     without: tuple[str, ...] = ()
+    doubles: str = "counts molecules"
 
     @property
     def counts_events(self) -> bool:

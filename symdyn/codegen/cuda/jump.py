@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from symdyn.codegen.cuda.adaptive import PARAMETERS
 from symdyn.codegen.cuda.functions import device_function
-from symdyn.codegen.cuda.happenings import change_input
 from symdyn.codegen.cuda.join import Device
-from symdyn.codegen.input_paths import segment_places
 from symdyn.codegen.program import Made
 from symdyn.system import System
 
@@ -14,7 +12,7 @@ __all__ = ["jump_device"]
 
 
 def jump_device(system: System, made: Made) -> Device:
-    """The kernel of an event, which `symdyn.codegen.jump_program` describes, of a system whose inputs are written out."""
+    """The kernel of an event, which `symdyn.codegen.jump_program` describes."""
     facts = made.facts
     tabled = facts["rows"] > PARAMETERS
     constants = {
@@ -27,8 +25,6 @@ def jump_device(system: System, made: Made) -> Device:
         "LOW": facts["low"],
         "FIRED": facts["fired"],
         "ACTED": facts["acted"],
-        "COURSES": sum(segment_places(system)[1]) + 1 if system.inputs else 0,
     }
     event = device_function(made.programs[0], ("tuple", "tuple", "table" if tabled else "tuple"))
-    functions = [event, change_input(system, sum(segment_places(system)[1]), "own")] if system.inputs else [event]
-    return Device("\n\n\n".join(functions), "jump", single=False, constants=constants)
+    return Device(event, "jump", single=False, constants=constants)

@@ -7,6 +7,8 @@ from dataclasses import replace
 from itertools import accumulate, pairwise
 from typing import Any
 
+import sympy as sp
+
 from symdyn.codegen.cuda.functions import device_function
 from symdyn.codegen.cuda.join import Device
 from symdyn.codegen.event_program import event_programs, event_rows
@@ -18,11 +20,22 @@ from symdyn.errors import CompileError
 from symdyn.models.events import Schedule
 from symdyn.models.reactions import ReactionNetwork
 
-__all__ = ["large_jump_device"]
+__all__ = ["MOST_QUEUED", "large_jump_device", "large_on_card"]
 
 #: Bytes of the constants of a kernel: the limit of all cards.
 CONSTANT_MEMORY = 65_536
+#: Reactions up to which all propensities of a network in which something waits are computed for every candidate.
+MOST_QUEUED = 96
 NEVER = "def start(lane, y, p):\n    return (0.0,)"
+
+
+def large_on_card(network: ReactionNetwork, until: sp.Basic | None) -> bool:
+    """Whether the kernel of a large network is that of tables: where nothing waits in mass action, and for many reactions."""
+    if len(network.reactions) > MOST_QUEUED:
+        return True
+    waits = network.events or network.inputs or network.delayed_reactions or network.time_dependent
+    timed = until is not None and network.time in until.free_symbols
+    return not (waits or timed) and all(r.mass_action and not r.bursts for r in network.reactions)
 
 
 def large_jump_device(network: ReactionNetwork, made: Made) -> Device:
@@ -31,20 +44,26 @@ def large_jump_device(network: ReactionNetwork, made: Made) -> Device:
     Raises
     ------
     CompileError
-        For events on conditions; for a condition on time; for a reaction that is not of mass action at a constant rate, or has
-        bursts; for more reactions than constant memory holds.
+        For events that are not at known times, or wait; for a condition on time; for a reaction that is delayed, is not of mass
+        action at a constant rate, or has bursts; for inputs; for more reactions than constant memory holds.
     """
     facts = made.facts
     stops = facts["start"] is not None
-    if others := [e for e in network.events if not isinstance(e.trigger, Schedule)]:
+    some = f"of networks of more than {MOST_QUEUED} reactions"
+    if others := [e for e in network.events if not (isinstance(e.trigger, Schedule) and e.plain)]:
         raise CompileError(
-            f"target='cuda' follows events of networks of so many reactions at known times alone, unlike ({others[0]}): use "
-            "target='cpu'"
+            f"target='cuda' follows events {some} at known times alone, without delays and priorities, unlike ({others[0]}): "
+            "use target='cpu'"
+        )
+    if network.inputs or network.delayed_reactions:
+        what = "inputs" if network.inputs else "delayed reactions"
+        raise CompileError(
+            f"target='cuda' follows no {what} {some}, and this one has {len(network.reactions)}: use target='cpu'"
         )
     if stops and _reads_time(Program.from_json(facts["start"])):
         raise CompileError(
-            f"target='cuda' stops networks of so many reactions at conditions on their states alone, without {network.time}: "
-            "use target='cpu'"
+            f"target='cuda' stops networks of more than {MOST_QUEUED} reactions at conditions on their states alone, "
+            f"without {network.time}: use target='cpu'"
         )
     rows = Program.from_json(facts["setup"]).labels[: facts["rows"]]
     place = {s: k for k, s in enumerate(network.states)}
@@ -57,8 +76,8 @@ def large_jump_device(network: ReactionNetwork, made: Made) -> Device:
         data = mass_action(reaction, found, place)
         if data is None:
             raise CompileError(
-                f"target='cuda' follows networks of so many reactions by mass action at constant rates alone, which {reaction} "
-                "is not: use target='cpu'"
+                f"target='cuda' follows networks of more than {MOST_QUEUED} reactions by mass action at constant rates alone, "
+                f"which {reaction} is not: use target='cpu'"
             )
         coefficient = data.coefficient
         number = coefficient.is_number

@@ -68,7 +68,7 @@ class CudaKernel(CardKernel):
         dense = [on_card(text) for text in dense_definitions(made.programs)]
         device = replace(device, functions="\n\n\n".join([*dense, device.functions]))
         if precision == "float32" and not device.single:
-            what = "looks up states of the past" if self.delays else "counts molecules"
+            what = "looks up states of the past" if self.delays else device.doubles
             raise CompileError(f"{method!r} {what}, which single precision cannot; leave precision='float32' out")
         self.counts_events = device.counts_events
         self._source = join_kernel(f"{method} for\n\n{system}", device, precision)

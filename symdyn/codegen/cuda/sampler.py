@@ -34,13 +34,14 @@ def card_table(rows: SamplerRows) -> np.ndarray:
     count, groups = rows.shift.shape
     timed = rows.timed.shape[1]
     terms = np.diff(rows.begin)
-    table = np.zeros((count, FIRST + timed + groups + int(terms.max(initial=0)) * (1 + groups)))
+    table = np.zeros((count, FIRST + timed + 2 * groups + int(terms.max(initial=0)) * (1 + groups)))
     table[:, STATE], table[:, VALUE], table[:, OUTPUT], table[:, TERMS] = rows.state, rows.value, rows.output, terms
     table[:, FIRST : FIRST + timed] = rows.timed
     table[:, FIRST + timed : FIRST + timed + groups] = rows.shift
+    table[:, FIRST + timed + groups : FIRST + timed + 2 * groups] = rows.spread
     for r in range(count):
         for k, term in enumerate(range(rows.begin[r], rows.begin[r + 1])):
-            place = FIRST + timed + groups + k * (1 + groups)
+            place = FIRST + timed + 2 * groups + k * (1 + groups)
             table[r, place] = rows.source[term]
             table[r, place + 1 : place + 1 + groups] = rows.coefficient[term]
     return table

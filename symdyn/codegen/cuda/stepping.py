@@ -11,7 +11,7 @@ from symdyn.codegen.cuda.join import Device
 from symdyn.codegen.program import Program
 from symdyn.system import System
 
-__all__ = ["eventful_stepping_device", "stepping_device"]
+__all__ = ["eventful_stepping_device", "stepping_device", "tree_device"]
 
 
 def stepping_device(system: System, step: Program, *, noises: int, with_dz: int) -> Device:
@@ -41,7 +41,9 @@ def stepping_device(system: System, step: Program, *, noises: int, with_dz: int)
     return Device(device_function(step, ("tuple", "tuple", "table" if tabled else "tuple")), "stepping", constants=constants)
 
 
-def eventful_stepping_device(system: System, programs: Sequence[Program], *, noises: int, with_dz: int, unit: bool) -> Device:
+def eventful_stepping_device(
+    system: System, programs: Sequence[Program], *, noises: int, with_dz: int, unit: bool, counts: bool
+) -> Device:  # fmt: skip
     """The kernel of a step of a system with events or inputs.
 
     Parameters
@@ -55,11 +57,42 @@ def eventful_stepping_device(system: System, programs: Sequence[Program], *, noi
         As of `stepping_device`.
     unit : bool
         Whether steps have the length 1.
+    counts : bool
+        Whether states are numbers of molecules, which no event may make negative.
     """
     step, tabled = programs[0], len(system.parameters) > PARAMETERS and not system.inputs
     made = stepping_device(system, step, noises=noises, with_dz=with_dz)
     states, forms = len(step.outputs) - len(system.events), ("tuple", "tuple", "table" if tabled else "tuple")
     constants, functions = step_functions(system, states, [p.name for p in programs], unit=unit, tabled=tabled)
-    constants = {**made.constants, **constants, "STATES": states, "STOPS": states > len(system.states), "FROM_TABLE": tabled}
+    constants = {
+        **made.constants,
+        **constants,
+        "STATES": states,
+        "STOPS": states > len(system.states),
+        "FROM_TABLE": tabled,
+        "COUNTS": counts,
+    }
     return Device("\n\n\n".join([*(device_function(p, forms) for p in programs), *functions]), "stepping_events",
                   constants=constants)  # fmt: skip
+
+
+def tree_device(system: System, programs: Sequence[Program], powers: Sequence[int], *, noises: int, with_dz: int) -> Device:
+    """The kernel of steps along the tree of a Brownian path.
+
+    Parameters
+    ----------
+    system : System
+    programs : sequence of Program
+        The step, and the leading error of one step against the tolerance.
+    powers : sequence of int
+        Of the errors, for each result of the latter.
+    noises, with_dz : int
+        As of `stepping_device`.
+    """
+    step, bound = programs
+    made = stepping_device(system, step, noises=noises, with_dz=with_dz)
+    forms = ("tuple", "tuple", "table" if made.constants["FROM_TABLE"] else "tuple")
+    return Device(
+        f"{made.functions}\n\n\n{device_function(bound, forms)}", "stepping_tree", single=False,
+        constants={**made.constants, "POWERS": tuple(powers)}, doubles="follows times and cells of a tree to the last bit",
+    )  # fmt: skip

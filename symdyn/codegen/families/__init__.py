@@ -13,9 +13,10 @@ from symdyn.codegen.families.hybrid import HYBRID
 from symdyn.codegen.families.jump import JUMP
 from symdyn.codegen.families.leaping import LEAPING
 from symdyn.codegen.families.reversible import REVERSIBLE
-from symdyn.codegen.families.sampler import SAMPLERS
+from symdyn.codegen.families.sampler import NOISY_SAMPLERS, SAMPLERS
 from symdyn.codegen.families.stepping import MAPS, STEPPING
 from symdyn.codegen.families.taylor import TAYLOR
+from symdyn.codegen.families.tree import TREES
 from symdyn.errors import CompileError
 from symdyn.registry import Registry
 
@@ -27,9 +28,11 @@ for _family in (
     ADAPTIVE,
     TAYLOR,
     STEPPING,
+    TREES,
     MAPS,
     REVERSIBLE,
     SAMPLERS,
+    NOISY_SAMPLERS,
     JUMP,
     LEAPING,
     HYBRID,

@@ -18,7 +18,7 @@ from symdyn_kernels.arguments.parts import Control, Tolerances
 
 from symdyn.codegen.constraint_program import consistent, constraint_program, constraint_tables, refine
 from symdyn.codegen.cuda.adaptive import adaptive_device
-from symdyn.codegen.cuda.happenings import card_stops, refuse_on_cards
+from symdyn.codegen.cuda.happenings import card_stops
 from symdyn.codegen.cuda.join import Device
 from symdyn.codegen.delay_program import delay_tables, looked_up
 from symdyn.codegen.drivers import adaptive_driver, common_driver, driver_text, method_functions, plain_driver
@@ -26,6 +26,7 @@ from symdyn.codegen.elimination import eliminated, lowering
 from symdyn.codegen.event_program import event_facts, event_programs, event_tables
 from symdyn.codegen.families._start import holds_at_start, integrate_rest, start_fact
 from symdyn.codegen.families.base import Batch, Family, Launch, Options, Run
+from symdyn.codegen.hoist import hoisting, with_constants
 from symdyn.codegen.inlining import Inlining
 from symdyn.codegen.input_paths import coefficient_rows, written_out
 from symdyn.codegen.machine_code import Driver
@@ -39,6 +40,8 @@ from symdyn.system import System
 __all__ = ["ADAPTIVE", "AdaptiveFamily"]
 
 
+#: The programs that steps call.
+CALLED = ("rhs", "factor", "matrix")
 NO_EVENTS, NO_DELAYS, NO_CONSTRAINTS = EventTables.none(), DelayTables.none(), ConstraintTables.none()
 
 
@@ -65,6 +68,16 @@ class AdaptiveFamily(Family):
         return type(scheme).__name__
 
     def programs(self, system: System, scheme: Any, *, until: sp.Basic | None = None) -> Made:
+        return hoisting(self._programs(system, scheme, until), CALLED, len(system.parameters))
+
+    def device_programs(self, system: System, scheme: Any, *, until: sp.Basic | None = None) -> Made | None:
+        return self._programs(system, scheme, until, steady=())
+
+    def _programs(
+        self, system: System, scheme: Any, until: sp.Basic | None, steady: Sequence[sp.Symbol] | None = None
+    ) -> Made:  # fmt: skip
+        """The programs that compute everything at every stage; products are grouped by what is `steady`."""
+        steady = system.parameters if steady is None else steady
         eventful = bool(system.events or system.inputs)
         system, conditions = written_out(system, *(() if until is None else (until,)))
         until = conditions[0] if conditions else None
@@ -73,7 +86,7 @@ class AdaptiveFamily(Family):
         if lagged is not None:
             system, until = lagged.system, lagged.until
         begun = until if lagged is None or until is None else until.xreplace(lagged.early())
-        build = lowering(system)
+        build = lowering(system, steady)
         drift = [build.value(e) for e in system.part("drift")]
         rhs = build.program("rhs", drift, [f"d{s}/d{system.time}" for s in system.names])
         rhs = replace(rhs, blocks=(("lane", (system.time.name,)), *rhs.blocks[1:]))  # it has no shift
@@ -97,9 +110,6 @@ class AdaptiveFamily(Family):
         made = eliminated(system, build, drift, () if lagged is None else lagged.values)
         return replace(made, programs=(rhs, *made.programs, *ends), facts={**made.facts, **found})
 
-    def random(self, system: System) -> bool:
-        return bool(system.shuffled)
-
     def rows(self, system: System, scheme: Any) -> int:
         return (4 + len(scheme.dense)) * len(system.states)
 
@@ -121,6 +131,7 @@ class AdaptiveFamily(Family):
         if system.parts & {"algebraic", "events", "inputs", "delays"}:
             raise CompileError("inline=True is for models without events, inputs, delays and algebraic equations; leave it out")
         sizes = {"n": len(system.states), "npar": len(system.parameters), "nlu": made.facts["factors"]}
+        sizes["npar"] += made.facts["constants"]
         constants = {**sizes, "nft": made.facts["rates"], "W": lanes}
         functions = {"f": "rhs", **({"factor": "factor", "solve": "solve"} if scheme.implicit else {})}
         return Inlining(driver_text(scheme), "chunk", constants, functions)
@@ -159,6 +170,10 @@ class AdaptiveFamily(Family):
             delays = delay_tables(task.facts["delays"], past, batch.parameters, jumps=jumps, span=span)
             values = np.zeros((count, delays.kept.size))
             batch = batch._replace(parameters=np.concatenate([batch.parameters, values], axis=1))
+        if task.constants:
+            batch = batch._replace(
+                parameters=with_constants(batch.parameters, task.constants, task.facts["constants"], task.lanes)
+            )
         own, margin = (own, 0) if task.facts["start"] is None else (own[:-1], own[-1])
         rhs, factor, solve = (*own, 0, 0)[:3]
         functions = AdaptiveFunctions(rhs, factor, solve, margin)
@@ -194,9 +209,6 @@ class AdaptiveFamily(Family):
         return isinstance(scheme, (ExplicitRungeKutta, Rosenbrock))
 
     def device(self, system: System, scheme: Any, made: Made) -> Device:
-        if system.algebraic:
-            raise CompileError("target='cuda' follows no algebraic equations of rates of change; use target='cpu'")
-        refuse_on_cards(system)
         written = written_out(system)[0]
         return adaptive_device(written, scheme, made, looked_up(written, slopes=scheme.implicit) if system.delays else None)
 
@@ -205,7 +217,7 @@ class AdaptiveFamily(Family):
         return batch.parameters, -holds_at_start(batch, facts).astype(np.int64)
 
     def device_stops(self, system: System, batch: Batch, facts: Mapping[str, Any]) -> np.ndarray:
-        if facts.get("events") is None and facts.get("delays") is None:
+        if facts.get("events") is None and facts.get("delays") is None and not system.algebraic:
             return batch.stops
         return card_stops(system, facts["events"], batch)
 

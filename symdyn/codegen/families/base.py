@@ -91,6 +91,8 @@ class Launch:
     signals : Signals
     driver : module or None
         A driver with the model inside, in place of that which all models share.
+    constants : int
+        Address of the function that computes further parameters from those of the system (`symdyn.codegen.hoist`), or 0.
 
     Examples
     --------
@@ -113,6 +115,7 @@ class Launch:
     options: Options
     signals: Signals
     driver: Driver | None = None
+    constants: int = 0
 
 
 class Family(ABC):
@@ -199,6 +202,28 @@ class Family(ABC):
         """
         return frozenset({*self.options, *(("until",) if self.stops else ())})
 
+    def lacks(self, scheme: Any) -> str:
+        """What a method would have to be given to read more options, as the end of a message.
+
+        Parameters
+        ----------
+        scheme : object
+            An entry of ``symdyn.METHODS``.
+
+        Returns
+        -------
+        str
+            Empty for most.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> from symdyn.codegen.families import family_of
+        >>> family_of(sd.METHODS["heun"]).lacks(sd.METHODS["heun"])
+        " without brownian='tree'"
+        """
+        return ""
+
     def random(self, system: System) -> bool:
         """Whether the methods draw random numbers for a system.
 
@@ -219,7 +244,7 @@ class Family(ABC):
         >>> family_of(sd.METHODS["tsit5"]).random(sd.ODESystem.example())
         False
         """
-        return self.always_random or system.noises > 0
+        return self.always_random or system.noises > 0 or bool(system.shuffled)
 
     def key(self, scheme: Any) -> str:
         """The key under which the functions of a model are cached, besides the model: methods with one key share them.
@@ -412,14 +437,14 @@ class Family(ABC):
         Returns
         -------
         mapping of str to sequence of functools.partial
-            By the name of the part: 'events', 'algebraic' or 'delays'.
+            By the name of the part: 'events', 'algebraic' or 'delays'; 'tree' for Brownian trees.
 
         Examples
         --------
         >>> import symdyn as sd
         >>> from symdyn.codegen.families import family_of
         >>> [list(family_of(sd.METHODS[name]).variants(name)) for name in ("tsit5", "heun", "branching")]
-        [['events', 'algebraic', 'delays'], ['events'], []]
+        [['events', 'algebraic', 'delays'], ['events', 'tree'], []]
         """
         return {}
 

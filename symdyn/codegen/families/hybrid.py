@@ -91,7 +91,8 @@ class HybridFamily(Family):
         own, events, flags = task.addresses, EventTables.none(), list[str]()
         if task.facts["events"] is not None:
             own, addresses = (own[:-2], own[-2:]) if task.system.events else (own, (0, 0))
-            events = event_tables(task.system, task.facts["events"], addresses, batch.parameters, batch.times)
+            order = options.seed, batch.streams
+            events = event_tables(task.system, task.facts["events"], addresses, batch.parameters, batch.times, order=order)
             run.aside[:, : events.flags.size], flags = 0, ["EVENTS"]
             batch = batch._replace(parameters=coefficient_rows(task.system, batch.parameters, batch.times))
         arguments = Arguments(

@@ -13,19 +13,19 @@ from symdyn_kernels.arguments.jump import DelayedReactions, EventArguments, Larg
 from symdyn_kernels.arguments.jump import JumpArguments as Arguments
 from symdyn_kernels.status import NEGATIVE, NOT_FINITE, SUCCESS
 
-from symdyn import dag
 from symdyn.codegen.cuda.happenings import card_stops
 from symdyn.codegen.cuda.join import Device
 from symdyn.codegen.cuda.jump import jump_device
-from symdyn.codegen.cuda.jump_large import large_jump_device
+from symdyn.codegen.cuda.jump_large import MOST_QUEUED, large_jump_device, large_on_card
+from symdyn.codegen.cuda.jump_queued import queued_jump_device, queued_jump_programs
 from symdyn.codegen.drivers import plain_driver, plain_text
 from symdyn.codegen.evaluate import evaluate
-from symdyn.codegen.event_program import begun, event_facts, event_tables
+from symdyn.codegen.event_program import begun, event_tables
 from symdyn.codegen.families._start import holds_at_start
 from symdyn.codegen.families.base import Batch, Family, Launch, Options, Run
 from symdyn.codegen.fire import fire_module
 from symdyn.codegen.inlining import Inlining
-from symdyn.codegen.input_paths import coefficient_rows, written_out
+from symdyn.codegen.input_paths import coefficient_rows
 from symdyn.codegen.jump_program import event_program
 from symdyn.codegen.machine_code import Driver
 from symdyn.codegen.program import Made, Program
@@ -194,50 +194,40 @@ class JumpFamily(Family):
         return True
 
     def device_programs(self, system: System, scheme: Any, *, until: sp.Basic | None = None) -> Made | None:
-        if system.delayed_reactions or not all(e.plain for e in system.events):
-            raise CompileError("target='cuda' follows no delays and priorities of networks; use target='cpu'")
-        if not system.inputs:
+        if not large(system) or large_on_card(system, until):  # type: ignore[arg-type]
             return None
-        if len(system.propensities or ()) > LARGER:
-            raise CompileError(
-                f"target='cuda' follows no inputs of networks of more than {LARGER} reactions, and this one has "
-                f"{len(system.propensities or ())}; use target='cpu'"
-            )
-        written, conditions = written_out(system, *(() if until is None else (until,)))
-        changing = written.parameters[len(system.parameters) :]
-        looked_at = [(f"event '{e.heading}'", dag.free_symbols(e.sides)) for e in written.events]
-        looked_at += [("condition until", c.free_symbols) for c in conditions]
-        for what, symbols in looked_at:
-            if symbols & set(changing):
-                raise CompileError(f"the {what} looks at an input, which networks with target='cuda' do not; use target='cpu'")
-        return event_program(written, conditions[0] if conditions else None, changing)  # type: ignore[arg-type]
+        return queued_jump_programs(system, until)  # type: ignore[arg-type]
 
     def device(self, system: System, scheme: Any, made: Made) -> Device:
+        if made.facts.get("queued"):
+            return queued_jump_device(system, made)  # type: ignore[arg-type]
         if made.facts["large"]:
             return large_jump_device(system, made)  # type: ignore[arg-type]
         return jump_device(system, made)
 
     def device_stops(self, system: System, batch: Batch, facts: Mapping[str, Any]) -> np.ndarray:
-        if system.inputs:
-            bare = system.replace(events=())
-            return card_stops(bare, event_facts(written_out(bare)[0]), batch)
-        if facts["large"] and system.events:
-            return card_stops(system, event_facts(system), batch)
+        if facts["large"] and facts["events"] is not None:
+            return card_stops(system, facts["events"], batch, evaluated=True)
         return batch.stops
 
     def device_begin(self, system: System, batch: Batch) -> Batch:
-        return begun(system, batch)[0] if system.events else batch
+        tabled = len(system.propensities or ()) > MOST_QUEUED  # else what waits is followed from the first time on
+        return begun(system, batch)[0] if system.events and (tabled or not large(system)) else batch
 
     def device_batch(self, system: System, batch: Batch, facts: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-        """The rows of the block ``p``; a status where rates are no rates, and -1 where the condition holds in the beginning."""
+        """The rows of the block ``p``; a status where rates are no rates, and -1 where the condition holds in the beginning.
+
+        On cards the parameters themselves, of which events and inputs are, follow where something waits.
+        """
+        if facts.get("queued"):
+            batch = batch._replace(parameters=coefficient_rows(system, batch.parameters, batch.times))
         values = evaluate(Program.from_json(facts["setup"]), (), (), list(batch.parameters.T))
         table = np.empty((len(batch.initial), len(values)))
         for k, v in enumerate(values):
             table[:, k] = v
         rows, rates = np.ascontiguousarray(table[:, : facts["rows"]]), table[:, facts["rows"] :]
-        if system.inputs and not facts["large"]:
-            courses = coefficient_rows(system, batch.parameters, batch.times)[:, batch.parameters.shape[1] :]
-            rows = np.concatenate([rows, courses], axis=1)
+        if facts.get("queued"):
+            rows = np.concatenate([rows, batch.parameters], axis=1)
         means = [k for k in facts["bursts"] if k >= 0]
         if means and rows[:, means].max() > MOST:
             raise DeclarationError(

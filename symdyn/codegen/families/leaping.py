@@ -119,8 +119,9 @@ class LeapingFamily(Family):
         counts = np.zeros((count, 5), np.int64)
         own, tables = task.addresses, EventTables.none()
         if task.facts["events"] is not None:
+            order = task.options.seed, batch.streams
             own, addresses = (own[:-2], own[-2:]) if task.system.events else (own, (0, 0))
-            tables = event_tables(task.system, task.facts["events"], addresses, batch.parameters, batch.times)
+            tables = event_tables(task.system, task.facts["events"], addresses, batch.parameters, batch.times, order=order)
             run.aside[:, : tables.flags.size] = 0
             batch = batch._replace(parameters=coefficient_rows(task.system, batch.parameters, batch.times))
         *functions, condition = own if task.facts["stops"] else (*own, 0)
@@ -151,7 +152,8 @@ class LeapingFamily(Family):
     def device(self, system: System, scheme: Any, made: Made) -> Device:
         if system.events or system.inputs:
             raise CompileError(
-                "target='cuda' follows no events and inputs of networks by leaps; use target='cpu', or, of events, method='ssa'"
+                "target='cuda' follows no events and inputs of networks by leaps; use target='cpu', or method='ssa' or "
+                "'langevin'"
             )
         return leaping_device(system, without_tables(made, system, _drift(system)))  # type: ignore[arg-type]
 

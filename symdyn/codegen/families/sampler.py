@@ -19,10 +19,11 @@ from symdyn.codegen.machine_code import Driver
 from symdyn.codegen.program import Made
 from symdyn.codegen.semilinear_program import clocks_of, semilinear_programs, timed_values
 from symdyn.errors import CompileError
+from symdyn.methods.noisy_samplers import NoisySampler
 from symdyn.methods.samplers import SamplerScheme, SamplerTable, needs_level
 from symdyn.system import System
 
-__all__ = ["SAMPLERS", "SamplerFamily", "packed"]
+__all__ = ["NOISY_SAMPLERS", "SAMPLERS", "NoisySamplerFamily", "SamplerFamily", "packed"]
 
 LEVELS = {True: "with", False: "without", None: "with or without"}
 
@@ -60,7 +61,7 @@ class SamplerFamily(Family):
             part, rest = (batch, run) if len(here) == len(batch.initial) else (batch.part(here), run.part(here))
             rows, slots = sampler_rows(task.scheme, facts, task.options, batch.times, part.parameters[0])
             sizes = SamplerSizes(batch.initial.shape[1], batch.parameters.shape[1], slots, task.lanes)
-            driver.chunk(SamplerArguments(task.addresses[0], sizes, rows, part, rest, task.signals))
+            driver.chunk(SamplerArguments(task.addresses[0], task.options.seed, sizes, rows, part, rest, task.signals))
             if rest is not run:
                 for mine, new in zip(run, rest, strict=True):
                     mine[here] = new
@@ -131,7 +132,7 @@ def _rows(request: _Request) -> tuple[SamplerRows, int]:
         output[int(np.argmin(np.abs(offsets - t)))] = k
     try:
         table = scheme.table(clocks_of(facts, nodes, parameters), {"gamma": options.gamma, "plan": options.plan})
-        finite = all(np.isfinite(c).all() for c in (*table.coefficients, table.shifts))
+        finite = all(np.isfinite(c).all() for c in (*table.coefficients, table.shifts, table.spreads))
     except (ZeroDivisionError, OverflowError):
         finite = False
     if not finite:
@@ -186,9 +187,26 @@ def packed(table: SamplerTable, group: np.ndarray, output: np.ndarray, timed: np
     coefficient = np.concatenate([np.empty((groups, 0)), *table.coefficients], axis=1).T
     rows = SamplerRows(
         np.array(begin), np.array(source, np.int64), np.ascontiguousarray(coefficient), np.ascontiguousarray(table.shifts),
-        state, value, where, np.ascontiguousarray(timed), np.asarray(group, np.int64),
+        np.ascontiguousarray(table.spreads), state, value, where, np.ascontiguousarray(timed), np.asarray(group, np.int64),
     )  # fmt: skip
     return rows, size
 
 
-SAMPLERS = SamplerFamily()
+class NoisySamplerFamily(SamplerFamily):
+    """Samplers of stochastic equations: rows add noise from the stream of the trajectory."""
+
+    schemes = (NoisySampler,)
+    options = ("nodes",)
+    always_random = True
+
+    def reads(self, scheme: Any) -> frozenset[str]:
+        return frozenset(self.options)
+
+    def key(self, scheme: Any) -> str:
+        return super().key(scheme.base)
+
+    def programs(self, system: System, scheme: Any, *, until: sp.Basic | None = None) -> Made:
+        return super().programs(system, scheme.base)
+
+
+SAMPLERS, NOISY_SAMPLERS = SamplerFamily(), NoisySamplerFamily()

@@ -13,7 +13,7 @@ from symdyn_kernels.arguments.events import EventTables
 from symdyn_kernels.arguments.stepping import SteppingArguments as Arguments
 from symdyn_kernels.arguments.stepping import SteppingEventArguments, SteppingSizes
 
-from symdyn.codegen.cuda.happenings import card_stops, refuse_on_cards
+from symdyn.codegen.cuda.happenings import card_stops
 from symdyn.codegen.cuda.join import Device
 from symdyn.codegen.cuda.stepping import eventful_stepping_device, stepping_device
 from symdyn.codegen.drivers import plain_driver, plain_text
@@ -26,8 +26,9 @@ from symdyn.codegen.machine_code import Driver
 from symdyn.codegen.program import Made, Program
 from symdyn.codegen.stepping_program import step_program
 from symdyn.errors import CompileError
+from symdyn.methods.registry import METHODS
 from symdyn.methods.runge_kutta import ExplicitRungeKutta
-from symdyn.methods.stochastic import FixedStepScheme, MapScheme
+from symdyn.methods.stochastic import FixedStepScheme, MapScheme, StochasticScheme
 from symdyn.system import System
 
 __all__ = ["MAPS", "STEPPING", "SteppingFamily"]
@@ -40,7 +41,7 @@ class SteppingFamily(Family):
     """
 
     schemes: ClassVar[tuple[type, ...]] = (FixedStepScheme, ExplicitRungeKutta)
-    options: ClassVar[tuple[str, ...]] = ("step", "brownian_step", "inline")
+    options: ClassVar[tuple[str, ...]] = ("step", "brownian_step", "brownian", "inline")
     stops = (
         "in the beginning and at the end of every step: without noise the crossing is located within it, with noise the "
         "boundary is moved by 0.5826 sqrt(step) of the noise across it, which makes its mean exact to the order of the step; "
@@ -58,7 +59,12 @@ class SteppingFamily(Family):
 
     def reads(self, scheme: Any) -> frozenset[str]:
         found = super().reads(scheme)
-        return found - {"brownian_step"} if isinstance(scheme, ExplicitRungeKutta) else found
+        if isinstance(scheme, ExplicitRungeKutta):
+            return found - {"brownian_step", "brownian"}
+        return found if isinstance(scheme, StochasticScheme) else found - {"brownian"}
+
+    def lacks(self, scheme: Any) -> str:
+        return " without brownian='tree'" if isinstance(scheme, StochasticScheme) else ""
 
     def programs(self, system: System, scheme: Any, *, until: sp.Basic | None = None) -> Made:
         eventful = bool(system.events or system.inputs)
@@ -76,7 +82,10 @@ class SteppingFamily(Family):
         return plain_driver("stepping")
 
     def variants(self, method: str) -> Mapping[str, Sequence[partial[Any]]]:
-        return {"events": [partial(plain_driver, "stepping_events")]}
+        found = {"events": [partial(plain_driver, "stepping_events")]}
+        if isinstance(METHODS[method], StochasticScheme):
+            found["tree"] = [partial(plain_driver, "stepping_tree"), partial(plain_driver, "brownian")]
+        return found
 
     def inlining(self, system: System, scheme: Any, made: Made, lanes: int) -> Inlining | None:
         if system.events or system.inputs:
@@ -90,13 +99,10 @@ class SteppingFamily(Family):
         tables, given = self._tables(run, batch, task), batch
         if tables is not None:
             batch = batch._replace(parameters=coefficient_rows(task.system, batch.parameters, batch.times))
-        wider, filled = batch, run
-        if stops:
-            ended = np.zeros((count, 2))
-            if tables is not None:  # doses at the first time would change what has ended there
-                ended[holds_at_start(batch, task.facts)] = 1.0, batch.times[0]
-            wider = batch._replace(initial=np.concatenate([batch.initial, ended], axis=1))
-            filled = run._replace(values=np.empty((*run.values.shape[:2], n + 2)))
+        ended = np.zeros((count, 2))
+        if stops and tables is not None:  # doses at the first time would change what has ended there
+            ended[holds_at_start(batch, task.facts)] = 1.0, batch.times[0]
+        wider, filled = self._widened(run, batch, ended) if stops else (batch, run)
         sizes = SteppingSizes(
             wider.initial.shape[1], batch.parameters.shape[1], task.facts["noises"], task.facts["with_dz"], task.lanes
         )
@@ -108,11 +114,21 @@ class SteppingFamily(Family):
             plain_driver("stepping_events").chunk(SteppingEventArguments(arguments, tables, int(task.system.whole_steps), flag))
         run.evaluations[:] = run.steps
         if stops:
-            run.values[:] = filled.values[:, :, :n]
-            ended, moment = filled.values[:, -1, n:].T
-            run.passage[:] = np.where(ended == 1.0, moment, np.inf)
-            run.passage[holds_at_start(batch, task.facts)] = batch.times[0]
+            self._narrowed(run, filled, batch, task)
             end_at_last(run, given, task)
+
+    def _widened(self, run: Run, batch: Batch, ended: np.ndarray) -> tuple[Batch, Run]:
+        """A batch and a run with the two states that record whether a condition was true, and when."""
+        values = np.empty((*run.values.shape[:2], run.values.shape[2] + 2))
+        return batch._replace(initial=np.concatenate([batch.initial, ended], axis=1)), run._replace(values=values)
+
+    def _narrowed(self, run: Run, filled: Run, batch: Batch, task: Launch) -> None:
+        """The states without these two, and the times of passage."""
+        n = run.values.shape[2]
+        run.values[:] = filled.values[:, :, :n]
+        ended, moment = filled.values[:, -1, n:].T
+        run.passage[:] = np.where(ended == 1.0, moment, np.inf)
+        run.passage[holds_at_start(batch, task.facts)] = batch.times[0]
 
     def _tables(self, run: Run, batch: Batch, task: Launch) -> EventTables | None:
         """The events and inputs of a batch, or None where there are none."""
@@ -120,7 +136,8 @@ class SteppingFamily(Family):
         if facts is None:
             return None
         addresses = task.addresses[1:] if task.system.events else (0, 0)
-        tables = event_tables(task.system, facts, addresses, batch.parameters, batch.times, lanes=task.lanes)
+        order = task.options.seed, batch.streams
+        tables = event_tables(task.system, facts, addresses, batch.parameters, batch.times, lanes=task.lanes, order=order)
         run.aside[:, : tables.flags.size] = 0
         return tables
 
@@ -131,17 +148,18 @@ class SteppingFamily(Family):
         sizes = {"noises": made.facts["noises"], "with_dz": made.facts["with_dz"]}
         if not (system.events or system.inputs):
             return stepping_device(system, made.programs[0], **sizes)
-        if system.propensities is not None:
-            raise CompileError(f"target='cuda' follows no events and inputs of networks by {scheme.name!r}; use target='cpu'")
-        refuse_on_cards(system)
-        if not (system.noises or system.whole_steps) and any(c is not None for c in sampled_conditions(written_out(system)[0])):
+        if not (made.facts["noises"] or system.whole_steps) and any(
+            c is not None for c in sampled_conditions(written_out(system)[0])
+        ):
             raise CompileError(
                 f"target='cuda' locates no conditions of events in steps of one length, as of {scheme.name!r}; take an "
                 "adaptive method such as 'tsit5', or target='cpu'"
             )
         written, start = written_out(system)[0], made.facts["start"]
         programs = (*made.programs, *(() if start is None else (Program.from_json(start),)))
-        return eventful_stepping_device(written, programs, unit=system.whole_steps, **sizes)
+        return eventful_stepping_device(
+            written, programs, unit=system.whole_steps, counts=system.propensities is not None, **sizes
+        )
 
     def device_stops(self, system: System, batch: Batch, facts: Mapping[str, Any]) -> np.ndarray:
         return batch.stops if facts.get("events") is None else card_stops(system, facts["events"], batch)

@@ -99,7 +99,10 @@ class TaylorFamily(Family):
         order, own, events = task.scheme.order(options.rtol), task.addresses, EventTables.none()
         if facts["events"] is not None:
             own, addresses = (own[:-2], own[-2:]) if task.system.events else (own, (0, 0))
-            events = event_tables(task.system, facts["events"], addresses, batch.parameters, batch.times, lanes=task.lanes)
+            events = event_tables(
+                task.system, facts["events"], addresses, batch.parameters, batch.times, lanes=task.lanes,
+                order=(options.seed, batch.streams),
+            )  # fmt: skip
             run.aside[:, : events.flags.size] = 0
             batch = batch._replace(parameters=coefficient_rows(task.system, batch.parameters, batch.times))
         arguments = SeriesArguments(

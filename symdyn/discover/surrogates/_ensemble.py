@@ -12,12 +12,17 @@ from symdyn.codegen import cache
 from symdyn.discover.surrogates.registry import MemberFit, SurrogateFit, TermSamples
 from symdyn.system import System
 
-__all__ = ["ensemble", "prepare"]
+__all__ = ["ensemble", "keep_compiled", "prepare"]
 
 
 def prepare() -> None:
     """Double precision, and a place where compiled code is kept."""
     jax.config.update("jax_enable_x64", True)
+    keep_compiled()
+
+
+def keep_compiled() -> None:
+    """A place where compiled code is kept."""
     # compiling takes as long as training: keep what was compiled, as for kernels, unless the program chose a place itself
     if not getattr(jax.config, "jax_compilation_cache_dir", None):
         jax.config.update("jax_compilation_cache_dir", str(cache.folder("jax")))

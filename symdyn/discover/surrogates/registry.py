@@ -17,8 +17,8 @@ from symdyn.registry import Registry
 from symdyn.system import System
 
 __all__ = [
-    "FIELD_SURROGATES", "SURROGATES", "MemberFit", "NothingLearnedError", "Surrogate", "SurrogateFit", "TermSamples", "nested",
-    "not_rates",
+    "FIELD_SURROGATES", "SCORE_SURROGATES", "SURROGATES", "MemberFit", "NothingLearnedError", "Surrogate", "SurrogateFit",
+    "TermSamples", "nested", "not_rates",
 ]  # fmt: skip
 
 
@@ -236,3 +236,5 @@ def nested(system: System) -> str | None:
 SURROGATES: Registry[Any] = Registry("surrogate")
 #: The same for fields.
 FIELD_SURROGATES: Registry[Any] = Registry("surrogate of fields")
+#: The same for scores of reversed processes; `fit` takes points (n, d), and returns what writes a score.
+SCORE_SURROGATES: Registry[Any] = Registry("surrogate of scores")

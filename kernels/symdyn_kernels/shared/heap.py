@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numba import njit
+from symdyn_kernels.shared._scalars import shared
 
-__all__ = ["pop", "push", "renewed"]
+__all__ = ["pop", "push"]
 
 
-@njit(error_model="numpy")
+@shared
 def push(when, what, size, at, number):
     """Add a completion to a heap of `size` of them, the earliest first."""
     q = size
@@ -18,7 +17,7 @@ def push(when, what, size, at, number):
     when[q], what[q] = at, number
 
 
-@njit(error_model="numpy")
+@shared
 def pop(when, what, size):
     """Remove the earliest of `size` completions; returns its number."""
     first, at, number = what[0], when[size - 1], what[size - 1]
@@ -33,11 +32,3 @@ def pop(when, what, size):
         q = below
     when[q], what[q] = at, number
     return first
-
-
-@njit(error_model="numpy")
-def renewed(array):
-    """Twice as much room."""
-    wider = np.empty(2 * array.size, array.dtype)
-    wider[: array.size] = array
-    return wider

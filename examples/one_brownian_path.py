@@ -1,0 +1,108 @@
+"""One Brownian path at many resolutions: errors of schemes on the same paths, and steps that the state chooses.
+
+A particle in a double well, dx = (x - x^3) dt + 0.5 dW, and the square root of a rate that comes near zero,
+dy = (0.32/y - y/2) dt + 0.6 dW, follow Brownian trees: whatever the steps, the path is the same, so errors path by path can be
+seen.  Steps are chosen from the state alone by the leading error that a scheme leaves, which is derived from the equation.
+
+    python -m examples.one_brownian_path --out out
+
+Foster, Lyons & Oberhauser, SIAM J. Numer. Anal. 58 (2020) 1500; Foster & Jelincic, arXiv:2311.14201.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+
+import symdyn as sd
+
+WELL = sd.SDESystem.from_text("dx = (x - x^3)*dt + 0.5*dW; x(0) = 1")
+RATE = sd.SDESystem.from_text("dy = (0.32/y - y/2)*dt + 0.6*dW; y(0) = 1")
+SCHEMES = {"euler-maruyama": "Euler-Maruyama", "sra1": "SRA1", "shark": "ShARK"}
+COLORS = {"euler-maruyama": "#8a8a8a", "sra1": "#1b6ca8", "shark": "#5aa469", "state": "#b0413e"}
+LEVELS = range(4, 10)
+TOLERANCES = (1e-3, 3e-4, 1e-4, 3e-5, 1e-5)
+#: Where a drift is singular, steps must not reach across it.
+SMALL = (1e-4, 3e-5, 1e-5, 3e-6, 1e-6)
+
+
+def run(system: sd.SDESystem, method: str, count: int, **lengths: float) -> tuple[np.ndarray, float]:
+    """Values at t = 2 along the paths of one seed, and the mean number of steps."""
+    chosen = sd.METHODS[method].options(brownian="tree")
+    data = sd.simulate(system, [0, 2], method=chosen, trajectories=count, seed=5, progress=False, **lengths)
+    return data[system.names[0]].values[:, -1], float(data.steps.mean())
+
+
+def rms(found: np.ndarray, exact: np.ndarray) -> float:
+    return float(np.sqrt(np.mean((found - exact) ** 2)))
+
+
+def errors(
+    system: sd.SDESystem, exact: np.ndarray, count: int, schemes: list[str], tolerances: tuple[float, ...] = TOLERANCES
+) -> dict[str, list[tuple[float, float]]]:
+    """(steps, error) of schemes in steps of one length, and of SRA1 in steps from the state."""
+    found = {m: [(2.0 ** (k + 1), rms(run(system, m, count, step=2.0**-k)[0], exact)) for k in LEVELS] for m in schemes}
+    found["state"] = []
+    for tolerance in tolerances:
+        values, steps = run(system, "sra1", count, rtol=tolerance, atol=tolerance)
+        found["state"].append((steps, rms(values, exact)))
+    return found
+
+
+def draw(count: int, well: dict[str, list[tuple[float, float]]], rate: dict[str, list[tuple[float, float]]]) -> Figure:
+    """One path zoomed in; a trajectory and its steps; errors against steps for both systems."""
+    figure, axes = plt.subplots(1, 4, figsize=(15, 3.7), layout="constrained")
+    path, middle = sd.BrownianPath(seed=5, trajectory=2, span=(0, 2)), np.sqrt(0.5)
+    base = path(middle)
+    for k, color in zip((0, 8, 16), ("#9dbfda", "#5b93c0", "#1b6ca8"), strict=True):
+        width = 0.7 * 2.0**-k
+        at = middle + width * np.linspace(-1, 1, 801)
+        axes[0].plot((at - middle) / width, (path(at) - base)[:, 0] / np.sqrt(width) + 3 * (k // 8), color=color, lw=0.8)
+        axes[0].text(-1, 3 * (k // 8) + 1.3, f"magnified $2^{{{k}}}$ times" if k else "the path", fontsize=8, color="#444444")
+    axes[0].set(title="one path, asked for anywhere", xlabel=r"time about $\sqrt{1/2}$", yticks=[])
+    options = {"trajectories": 12, "seed": 5, "progress": False}
+    for k, color in zip((2, 4, 10), ("#c98b2b", "#5aa469", "#222222"), strict=True):
+        times = np.arange(2 ** (k + 1) + 1) / 2**k
+        data = sd.simulate(WELL, times, method=sd.methods.EulerMaruyama(brownian="tree"), step=2.0**-k, **options)
+        style = {"marker": "o", "ms": 3, "lw": 1.3} if k < 10 else {"lw": 0.7, "zorder": 0}
+        axes[1].plot(times, data.x.values[7], label=f"steps of 1/{2**k}", color=color, **style)
+    axes[1].set(title="three step sizes on one path", xlabel="t", ylabel="x")
+    axes[1].legend(frameon=False, fontsize=8)
+    names = {**SCHEMES, "state": "SRA1, steps from the state"}
+    for ax, found, title in ((axes[2], well, "double well"), (axes[3], rate, "near a singular drift")):
+        for name, rows in found.items():
+            steps, values = np.array(rows).T
+            ax.loglog(steps, values, "o-", ms=3.5, lw=1.3, color=COLORS[name], label=names[name])
+        ax.set(title=title, xlabel="steps", ylabel="strong error at t = 2")
+        ax.legend(frameon=False, fontsize=8)
+    for ax in axes:
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.title.set_fontsize(10)
+    return figure
+
+
+def main(arguments: list[str] | None = None) -> dict[str, dict[str, list[tuple[float, float]]]]:
+    parser = argparse.ArgumentParser(description="Errors of schemes along one Brownian tree, and steps from the state.")
+    parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the figure")
+    parser.add_argument("--trajectories", type=int, default=400, help="paths on which errors are measured")
+    given = parser.parse_args(arguments)
+    given.out.mkdir(parents=True, exist_ok=True)
+    count = given.trajectories
+    print("The square of the leading error of SRA1, over h^4:", *sd.derive.local_error(WELL, 1.5)[0].squares)
+    well = errors(WELL, run(WELL, "sra1", count, step=2.0**-13)[0], count, list(SCHEMES))
+    rate = errors(RATE, run(RATE, "sra1", count, rtol=3e-8, atol=3e-8)[0], count, ["sra1"], SMALL)
+    draw(count, well, rate).savefig(given.out / "one_brownian_path.png", dpi=96)
+    found = {"double well": well, "rate": rate}
+    for title, rows in found.items():
+        for name, row in rows.items():
+            print(f"{title}, {name:15s}", *(f"{n:.0f}: {e:.1e} " for n, e in row))
+    print(f"The figure is in {given.out.resolve()}")
+    return found
+
+
+if __name__ == "__main__":
+    main()

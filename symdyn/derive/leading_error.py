@@ -26,6 +26,8 @@ __all__ = ["LeadingError", "local_error"]
 
 #: Coefficients beyond which they would take too long to derive.
 MOST_TERMS = 2000
+#: Operations of all coefficients beyond which these would.
+MOST_OPERATIONS = 60_000
 
 
 class LeadingError(NamedTuple):
@@ -71,7 +73,7 @@ def local_error(system: System, strong_order: float) -> tuple[LeadingError, ...]
     Raises
     ------
     DeclarationError
-        For a system without noise, other orders, and so many noises that deriving takes too long.
+        For a system without noise, other orders, and so many noises or such long rates that deriving takes too long.
 
     References
     ----------
@@ -144,18 +146,22 @@ class _Operators:
         waiting: dict[tuple[int, ...], tuple[sp.Expr, ...]] = {
             (j,): e for j, e in enumerate([tuple(self.system.part("drift")), *columns]) if any(e)
         }
-        found = []
+        found, operations = [], 0
         while waiting:
             word, value = waiting.popitem()
             self.known[word] = value
             lead = _letters(word) == leading and any(word)  # the mean of this order belongs to the scheme
             if lead or (len(word) == short and sum(map(bool, word)) <= 1):
                 found.append(word)
-            if len(found) * len(value) > MOST_TERMS:
-                raise DeclarationError(
-                    f"the leading error of {self.system.noises} noises in {len(value)} states has more than {MOST_TERMS} "
-                    "terms, which take too long to derive; simulate in steps of one length"
-                )
+            operations += sum(e.count_ops() for e in value)
+            for count, most, what in (
+                (len(found) * len(value), MOST_TERMS, "terms"), (operations, MOST_OPERATIONS, "operations"),
+            ):  # fmt: skip
+                if count > most:
+                    raise DeclarationError(
+                        f"the leading error of {self.system.noises} noises in {len(value)} states has more than {most} {what}, "
+                        "which take too long to derive; simulate in steps of one length"
+                    )
             for letter in range(self.system.noises + 1):
                 longer = (letter, *word)
                 few = len(longer) <= short and sum(map(bool, longer)) <= 1

@@ -24,6 +24,8 @@ __all__ = ["Ancestral", "NoisySampler", "PredictorCorrector", "SdeDpm1", "SdeDpm
 
 #: What derivations of probability flows note.
 FLOW = "probability flow"
+#: What the derivation of a density along a flow notes.
+DENSITY = "density along its flow"
 #: Langevin steps of the corrector have the length 2 r^2 sigma^2 with this ratio r of noise to score.
 RATIO = 0.16
 
@@ -88,10 +90,12 @@ class NoisySampler:
         --------
         >>> import symdyn as sd
         >>> sd.METHODS["ancestral"].applies(sd.ODESystem.from_text("x' = -x; noise_level := 1"))
-        "it takes probability flows of diffusions, as process.probability_flow(...) gives them"
+        'it takes probability flows of diffusions, as process.probability_flow(...) gives them'
         """
         if (reason := self.base.applies(system)) is not None:
             return reason
+        if any(DENSITY in note for note in system.provenance):
+            return "a density is carried along a flow without noise; take a sampler without it, such as 'deis-tab2'"
         if any(FLOW in note for note in system.provenance):
             return None
         return "it takes probability flows of diffusions, as process.probability_flow(...) gives them"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +24,8 @@ class StochasticOptions(FixedStepOptions):
     composed of pieces of one length, ``brownian_step``.  The tree has one path for all steps: cells whose lengths are powers
     of 2 in the unit of time, and times between them, see `symdyn.BrownianPath`.  Steps are its cells, at most as long as
     ``step``; with ``rtol`` or ``atol`` in place of ``step`` each is the longest cell with a leading error, as
-    `symdyn.derive.local_error` derives it, of at most ``atol + rtol*|x|`` in root mean square over paths and states.
+    `symdyn.derive.local_error` derives it, of at most ``atol + rtol*|x|`` in root mean square over paths and states.  No step
+    is rejected, so single paths can step across where a drift is singular: compare two tolerances, which follow one path.
 
     Parameters
     ----------
@@ -85,15 +87,17 @@ class StochasticOptions(FixedStepOptions):
         Raises
         ------
         DeclarationError
-            If ``step`` is no integer multiple of ``brownian_step``.
+            If ``step`` is no integer multiple of ``brownian_step``, and for ``max_step`` beside steps of one length.
 
         Examples
         --------
-        >>> StochasticOptions(brownian="tree", max_step=0.1).numbers(step=0.5)
+        >>> StochasticOptions(brownian="tree", max_step=0.1).numbers(step=math.inf)
         {'max_step': 0.1}
         """
         if self.brownian != "tree":
             return super().numbers(step)
+        if self.max_step is not None and math.isfinite(step):
+            raise DeclarationError("max_step has no effect on steps of one length; give rtol or atol in place of step")
         return {name: value for name in ("max_step", "max_steps") if (value := getattr(self, name)) is not None}
 
     def run_as(self, scheme: Any) -> Any:

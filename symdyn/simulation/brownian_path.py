@@ -6,12 +6,16 @@ from typing import Any
 
 import numpy as np
 from symdyn_kernels.arguments.tree import PathArguments
+from symdyn_kernels.constants.brownian import ROOT
 
 from symdyn.codegen.drivers import plain_driver
 from symdyn.errors import DeclarationError
 from symdyn.methods.options import check_whole
 
 __all__ = ["BrownianPath"]
+
+#: Longest span: an increment is a sum over cells at the root.
+LONGEST = 2.0 ** (ROOT + 20)
 
 
 class BrownianPath:
@@ -29,7 +33,8 @@ class BrownianPath:
     ----------
     seed : int
     trajectory : int
-        The number of the trajectory in an ensemble, from 0.
+        The number of the trajectory in an ensemble, from 0; where parameters or initial values are swept, every point has paths
+        of its own, and trajectory k of point p is ``p*2**32 + k``.
     noises : int
         How many Wiener processes.
     span : (start, end)
@@ -39,7 +44,7 @@ class BrownianPath:
     Raises
     ------
     DeclarationError
-        For numbers that are not whole, and a span that does not increase.
+        For numbers that are not whole, a span that does not increase, and one of more than a million cells at the root.
 
     References
     ----------
@@ -64,6 +69,11 @@ class BrownianPath:
             raise DeclarationError(f"span is {span!r}; expected two times, (start, end)") from None
         if not (np.isfinite([start, end]).all() and start < end):
             raise DeclarationError(f"span is ({start:g}, {end:g}); expected finite times that increase")
+        if end - start > LONGEST:
+            raise DeclarationError(
+                f"span is ({start:g}, {end:g}), longer than {LONGEST:g}, up to which a path can be followed; choose another "
+                "unit of time"
+            )
         self.seed, self.trajectory, self.noises, self.span = int(seed), int(trajectory), int(noises), (start, end)
 
     def __repr__(self) -> str:

@@ -82,6 +82,14 @@ def test_what_makes_no_sense_is_refused(system, order, message):
 
 def test_many_noises_are_refused_before_they_take_long():
     states = sp.symbols("u0:8")
-    crowd = sd.SDESystem({u: -u for u in states}, {u: [sp.sin(sum(states)) * k for k in range(8)] for u in states})
+    crowd = sd.SDESystem({u: -u for u in states}, {u: [sp.sin(states[0]) * k for k in range(8)] for u in states})
     with pytest.raises(DeclarationError, match="terms, which take too long"):
         sd.derive.local_error(crowd, 1)
+
+
+def test_long_rates_are_refused_before_they_take_long():
+    states = sp.symbols("u0:7")
+    rates = {u: sp.exp(-(sum(states) ** 2)) * u / (1 + u**2) for u in states}
+    tangle = sd.SDESystem(rates, dict.fromkeys(states, 1), initial=dict.fromkeys(states, 0))
+    with pytest.raises(DeclarationError, match="more than 60000 operations, which take too long"):
+        sd.derive.local_error(tangle, 1.5)

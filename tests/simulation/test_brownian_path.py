@@ -72,6 +72,7 @@ def test_seeds_trajectories_and_noises_have_paths_of_their_own():
         ({"seed": 1, "trajectory": 0.5}, "trajectory is 0.5"),
         ({"seed": 1, "span": (2, 2)}, "span is (2, 2); expected finite times that increase"),
         ({"seed": 1, "span": 3}, "span is 3; expected two times"),
+        ({"seed": 1, "span": (0, 1e18)}, "span is (0, 1e+18), longer than 4.5036e+15"),
     ],
 )
 def test_paths_that_make_no_sense_are_refused(options, message):
@@ -113,6 +114,35 @@ def test_simulations_follow_the_path_whatever_their_steps(step):
         w, z = path.increment(0, times, levy=True)
         assert np.allclose(np.stack([data.w[k], data.v[k]], axis=1), w, rtol=0, atol=1e-14)
         assert np.allclose(data.z[k], z[:, 0], rtol=0, atol=1e-14)
+
+
+def test_steps_from_the_state_follow_the_path():
+    """Lanes whose steps differ, and output times within steps; w is the path, and Milstein's step adds increments exactly."""
+    growth = sd.SDESystem.from_text("dx = 3*x*dt + x*dW; dw = dW; x(0) = 1; w(0) = 0")
+    times, count = [-1, -0.7, 0, np.sqrt(2) - 1, 1], 19
+    data = sd.simulate(
+        growth,
+        times,
+        method=sd.methods.Milstein(brownian="tree"),
+        rtol=1e-2,
+        atol=0.1,
+        trajectories=count,
+        seed=4,
+        progress=False,
+    )
+    assert len(set(data.steps.values)) > count / 2
+    for k in range(count):
+        path = sd.BrownianPath(seed=4, trajectory=k, span=(-1, 1))
+        assert np.allclose(data.w[k], path(times)[:, 0], rtol=0, atol=1e-13)
+
+
+def test_points_of_a_sweep_have_paths_of_their_own():
+    walk = sd.SDESystem.from_text("dw = s*dW; w(0) = 0")
+    data = sd.simulate(walk, [0, 1], method=TREE, step=1, parameters={"s": [1, 2, 3]}, trajectories=2, seed=4, progress=False)
+    for p in range(3):
+        for k in range(2):
+            path = sd.BrownianPath(seed=4, trajectory=p * 2**32 + k)
+            assert abs(float(data.w.values[p, k, -1]) - (p + 1) * path(1)[0]) < 1e-14
 
 
 def test_time_begins_at_the_first_output():
@@ -177,6 +207,8 @@ def test_failures_are_told_and_leave_the_others_alone():
         ({"method": "sra1", "rtol": 1e-3}, DeclarationError, "brownian='tree'"),
         ({"method": TREE, "rtol": 1e-3, "step": 0.1}, DeclarationError, "rtol has no effect"),
         ({"method": TREE, "step": 1e-40}, DeclarationError, "steps of the length 1e-40"),
+        ({"method": sd.methods.Sra1(brownian="tree", max_step=0.1), "step": 0.2}, DeclarationError, "max_step has no effect"),
+        ({"method": sd.methods.Sra1(brownian="tree", max_step=0.1)}, DeclarationError, "max_step has no effect"),
     ],
 )
 def test_options_without_effect_are_refused(options, error, message):

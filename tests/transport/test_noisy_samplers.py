@@ -70,7 +70,8 @@ def carried(method, nodes):
         factors = dict(zip(table.terms[r], table.coefficients[r][0], strict=True))
         assert set(factors) == {("x", r - 1), ("n", r - 1)}
         means = factors["x", r - 1] * GRID + factors["n", r - 1] * predicted_noise(table.times[r - 1])
-        now = stats.norm.pdf(GRID[:, None], means, table.spreads[r, 0]) @ now * width
+        spread = table.spreads[r, 0]
+        now = np.exp(-(((GRID[:, None] - means) / spread) ** 2) / 2) @ now * (width / (spread * np.sqrt(2 * np.pi)))
     return now
 
 
@@ -195,6 +196,8 @@ def test_what_is_no_flow_from_noise_to_data_is_refused():
     flow = PROCESS.probability_flow(noised)
     with pytest.raises(CompileError, match="its nodes go from noise to data"):
         sd.simulate(flow, [0.01, 1], initial={x: 0.1}, method="ancestral", progress=False)
+    with pytest.raises(CompileError, match="a density is carried along a flow without noise"):
+        sd.simulate(flow.with_log_density(), [1, 0.01], initial={x: 0.1}, method="ancestral", progress=False)
     level = sd.ODESystem.from_text("x' = x - x^2; x(0) = 0.1; noise_level := 2*exp(t) - 1")
     with pytest.raises(CompileError, match="it takes probability flows of diffusions"):
         sd.simulate(level, [0, 1], method="ancestral", progress=False)

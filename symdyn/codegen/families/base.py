@@ -555,7 +555,7 @@ class Family(ABC):
         --------
         >>> import symdyn as sd
         >>> from symdyn.codegen.families import family_of
-        >>> family_of(sd.METHODS["tsit5"]).device_programs(sd.ODESystem.from_text("x' = -x"), sd.METHODS["tsit5"])
+        >>> family_of(sd.METHODS["heun"]).device_programs(sd.SDESystem.example(), sd.METHODS["heun"])
         """
         return None
 

@@ -47,7 +47,7 @@ class SteppingFamily(Family):
         "boundary is moved by 0.5826 sqrt(step) of the noise across it, which makes its mean exact to the order of the step; "
         "crossings back and forth within steps are missed"
     )
-    remedies = ("a shorter step", "another method")
+    remedies: ClassVar[tuple[str, ...]] = ("a shorter step", "another method")
     counted: ClassVar[Mapping[str, str]] = {
         "steps": "steps, those after the condition of until included",
         "rejected": "none",

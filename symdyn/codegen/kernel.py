@@ -288,6 +288,8 @@ def compile(
         raise CompileError(
             f"a {type(system).__name__} is simulated on the processor; target={target!r} of large states is for fields on grids"
         )
+    if isinstance(system, SpatialSystem) and target != "cpu" and precision != "float64":
+        raise CompileError(f"precision is {precision!r}; fields on a card have float64 only: leave precision out")
     changed = {"lanes": lanes != "auto", "precision": precision != "float64", "inline": inline, "until": until is not None}
     given = [*(options.given if options else ()), *(k for k, asked in changed.items() if asked)]
     large = isinstance(system, SpatialSystem)

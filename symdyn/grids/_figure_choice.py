@@ -125,12 +125,15 @@ def _cuts(shown: xr.DataArray, at: Any) -> dict[str, float]:
     axes = [str(d) for d in shown.dims[1:]]
     pairs = () if at is None else (at,) if isinstance(at, (tuple, list)) and at and isinstance(at[0], str) else at
     try:
-        found = {str(axis): float(position) for axis, position in pairs}
+        given = [(str(axis), float(position)) for axis, position in pairs]
     except (TypeError, ValueError):
         raise DeclarationError(
             f"at is {at!r}; expected an axis and a position, such as ({axes[-1]!r}, 0.5), or a list of them"
         ) from None
+    found = dict(given)
     for axis in found:
         if axis not in axes:
             raise DeclarationError(f"{shown.name} has no axis {axis!r}; its axes are {' and '.join(axes)}")
+    if len(found) < len(given):
+        raise DeclarationError(f"at is {at!r}, with two cuts along one axis; leave one out")
     return found

@@ -10,6 +10,7 @@ from typing import Any
 import llvmlite.binding as llvm
 import numpy as np
 import sympy as sp
+from symdyn_kernels.stencils.layout import PAD
 
 from symdyn.codegen.drivers import plain_driver
 from symdyn.codegen.emit_llvm import is_long, joined
@@ -92,6 +93,11 @@ class GridModel:
         self.results = len(ends), len(numbers)
         self.passes = Passes(pde, order, self.spacing, self.cells, ends, numbers, transport)
         self.program: Program = self.passes.last.program
+        if self.passes.ghosts > PAD:
+            raise DeclarationError(
+                f"the differences of order {order} reach over {self.passes.ghosts} cells, and at most {PAD} are possible; take "
+                "a lower order, or a field for an inner derivative"
+            )
         least = max(order + (2 if order > 2 else 0), self.passes.ghosts)
         for k, (count, axis) in enumerate(zip(self.shape, pde.space, strict=True)):
             needed = max([least, *(sum(c.rows) for c in self.passes.closures if c.axis == k)])
@@ -129,7 +135,7 @@ class GridModel:
         total = self.results[0] * self.cells + self.results[1]
         target = np.empty(total) if out is None else out
         numbers = self.numbers(p)
-        with self.workspaces.lent(3, threads) as space:
+        with self.workspaces.lent(3, threads, often=True) as space:
             common = self.table, numbers, p, source.ctypes.data, target.ctypes.data, float(t), space.states
             space.run(self.driver.evaluate, [(*common, work) for work in space.works])
         return target

@@ -193,10 +193,12 @@ def discretize(
     ----------
     pde : PDESystem
     points : int or sequence of int
-        Cells along each axis, ``(nx, ny)``.
+        Cells along each axis, such as ``(nx, ny)``.
     order : {2, 4, 6}
         Of accuracy in space, of finite differences; spectral schemes have none.  ``mean`` and ``integral`` are sums over
-        the cells, so that what is conserved is so exactly: of second order between walls, whatever the order.
+        the cells, so that what is conserved is so exactly: of second order between walls, whatever the order.  Where the
+        equations are not their own mirror image at a wall, as with coefficients that have a slope there, orders 4 and 6
+        conserve up to the errors of such a sum only, and order 2 exactly.
     scheme : {'finite differences', 'spectral'}
         The latter where every axis is periodic.
     dealias : bool

@@ -80,10 +80,12 @@ class Tables:
         self.block = -(-states // 16) * 16
 
     def _coordinates(self, axis: int, start: int, count: int, half: float) -> int:
-        """Where positions along an axis of the driver begin among the numbers."""
-        place, real = len(self._numbers), axis - self._first
+        """Where positions along an axis of the driver begin among the numbers; beyond a period they repeat."""
+        place, real, places = len(self._numbers), axis - self._first, np.arange(start, start + count)
         low, h = (0.0, 0.0) if real < 0 else (self._low[real], self.spacing[real])
-        self._numbers += [low + (start + k + 0.5 - half) * h for k in range(count)]
+        if real in self.pde.periodic:
+            places = places % self.cells[axis]
+        self._numbers += [low + (k + 0.5 - half) * h for k in places.tolist()]
         return place
 
     def _walls(self) -> None:

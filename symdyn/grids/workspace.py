@@ -12,7 +12,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import cache
 from typing import Any, Protocol
@@ -89,12 +89,16 @@ class Workspace:
         """Call a compiled function in every thread with arguments of its own; returns what it returns in the first."""
         if self._pool is None:
             return function(*arguments[0])
+        others: list[Future[Any]] = []
         try:
-            others = [self._pool.submit(function, *mine) for mine in arguments[1:]]
+            for mine in arguments[1:]:
+                others.append(self._pool.submit(function, *mine))
+            found = function(*arguments[0])
         except BaseException:
             self._counter[0] = 1 << 62  # those that have begun would wait for ever
             raise
-        found = function(*arguments[0])
+        finally:
+            wait(others)  # they write to this memory
         for other in others:
             other.result()
         return found
@@ -113,8 +117,8 @@ class Workspaces:
         self._left: dict[tuple[int, int], list[Workspace]] = {}
 
     @contextmanager
-    def lent(self, blocks: int, threads: int) -> Iterator[Workspace]:
-        """Memory with so many padded states for so many threads."""
+    def lent(self, blocks: int, threads: int, *, often: bool = False) -> Iterator[Workspace]:
+        """Memory with so many padded states for so many threads; what is asked for `often` is kept whatever its size."""
         team = team_of(self._model.shape, threads)
         with self._lock:
             left = self._left.setdefault((blocks, team), [])
@@ -122,7 +126,7 @@ class Workspaces:
         if space is None or space.process != os.getpid():
             space = Workspace(self._model, blocks, team)
         yield space
-        if blocks * self._model.block <= KEPT:  # after an error threads of it may not have ended
+        if often or blocks * self._model.block <= KEPT:  # after an error threads of it may not have ended
             with self._lock:
                 left.append(space)
 

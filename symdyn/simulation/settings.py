@@ -82,7 +82,8 @@ class Store:
     every : int, optional
         Of one trajectory of fields: so many output times are written together, as soon as they are computed, and a run that is
         interrupted goes on after them.  The memory that it takes does not depend on the number of output times.  Methods begin
-        anew with each such part, so that numbers with another `every` differ, by less than the tolerances.
+        anew with each such part, so that numbers with another `every` differ, by less than the tolerances, and `max_steps` is
+        that of a part.
 
     Raises
     ------

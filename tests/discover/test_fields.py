@@ -196,6 +196,15 @@ def test_dates_and_headers_of_fields_are_read_like_those_of_states():
             read_fields(system, data.drop_vars(axis))
 
 
+@pytest.mark.parametrize("declared", [True, False])
+def test_fields_in_boxes_are_refused(declared):
+    places = {a: (np.arange(4) + 0.5) / 4 for a in ("x", "y", "z")}
+    data = xr.Dataset({"u": (("time", *places), np.ones((3, 4, 4, 4)))}, {"time": [0.0, 1.0, 2.0], **places})
+    box = sd.PDESystem({u: f(u)}, sd.Box(1, 1, 1)) if declared else None
+    with pytest.raises(RecoveryError, match=r"Box\(.*\) has three dimensions"):
+        sd.recover(box, data, progress=False)
+
+
 def test_libraries_come_from_the_arguments():
     system = hidden_advection()
     (unknown,) = system.unknowns

@@ -234,6 +234,8 @@ def test_cuts_of_a_box(tmp_path):
     assert figures.animate(data, path=tmp_path / "box.gif", frames=2, at=("z", 0)).exists()
     with pytest.raises(DeclarationError, match="needs no cut along z"):
         figures.snapshots(data, at=[("y", 0), ("z", 0)])
+    with pytest.raises(DeclarationError, match="two cuts along one axis"):
+        figures.space_time(data, at=[("x", 0), ("x", 1)])
     with pytest.raises(DeclarationError, match="has no axis 'w'"):
         figures.snapshots(data, at=("w", 0))
     with pytest.raises(DeclarationError, match="lies outside the grid"):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import multiprocessing
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
 import pytest
 import sympy as sp
 import xarray as xr
+from symdyn_kernels.stencils.layout import TILE
 
 import symdyn as sd
 from symdyn.grids.workspace import Workspace, team_of
@@ -32,13 +34,19 @@ EQUATIONS = {
         initial={u: z * sp.cos(2 * sp.pi * x), v: 1 + x * y},
     ),
 }  # fmt: skip
-SHAPES = {"square": (131, 129), "box": (27, 29, 26)}
+SHAPES = {"square": (19, 21), "box": (9, 8, 11)}
+
+
+@pytest.fixture(autouse=True)
+def threads_for_small_grids(monkeypatch):
+    monkeypatch.setattr(ensemble, "_processors", lambda: 99)  # no thread is bound to a processor
+    for module in ("workspace", "linear_part"):
+        monkeypatch.setattr(f"symdyn.grids.{module}.THREADED", 1)
 
 
 @pytest.mark.parametrize("which", EQUATIONS)
 @pytest.mark.parametrize(("method", "advection"), [("Bs32", "central"), ("Tsit5", "weno5"), ("Imex", "central")])
-def test_the_number_of_threads_changes_no_bit(which, method, advection, monkeypatch):
-    monkeypatch.setattr(ensemble, "_processors", lambda: 99)  # no thread is bound to a processor
+def test_the_number_of_threads_changes_no_bit(which, method, advection):
     grid = EQUATIONS[which].discretize(SHAPES[which], advection=advection)
     options = {"method": getattr(sd.methods, method)(max_step=1e-4), "rtol": 1e-3, "progress": False}
     runs = [sd.simulate(grid, [0, 2e-4, 5e-4], layout=sd.Layout(threads=k), **options) for k in (1, 2, 3, 7)]
@@ -57,7 +65,20 @@ def test_steps_of_one_length_and_conditions_that_end_them():
             xr.testing.assert_identical(runs[0], other)
 
 
-def test_small_grids_have_one_thread():
+@pytest.mark.parametrize("advection", ["central", "weno5"])
+def test_strips_of_any_width_change_no_bit(advection):
+    """Planes that the last cache cannot hold are computed in strips, here of so few rows that some are cut."""
+    model = EQUATIONS["box"].discretize(SHAPES["box"], advection=advection).model()
+    state, p = np.random.default_rng(0).random(model.size), np.array([0.1])
+    whole = model.rates(state, 0.5, p)
+    for rows in (1, 3, 5):
+        model.table[TILE] = rows
+        for threads in (1, 2, 5):
+            np.testing.assert_array_equal(model.rates(state, 0.5, p, threads=threads), whole)
+
+
+def test_small_grids_have_one_thread(monkeypatch):
+    monkeypatch.undo()
     assert team_of((64, 64), 8) == 1
     assert team_of((128, 128), 8) == 8
     assert team_of((4, 100_000), 8) == 4
@@ -93,6 +114,35 @@ def test_nothing_is_written_outside_of_its_memory(which, order, advection, team,
         assert (memory[:margin] == math.pi).all()
         assert (memory[margin + count :] == math.pi).all()
     np.testing.assert_array_equal(found, model.rates(state, 0.5, p))
+
+
+def test_a_thread_that_does_not_begin_holds_up_no_other(monkeypatch):
+    model = EQUATIONS["box"].discretize(SHAPES["box"]).model()
+    state, p, begun = np.linspace(0, 1, model.size), np.array([0.1]), []
+    expected, submit = model.rates(state, 0.5, p), ThreadPoolExecutor.submit
+
+    def limited(pool, *arguments):
+        if len(begun) == 2:
+            raise RuntimeError("can't start new thread")
+        begun.append(submit(pool, *arguments))
+        return begun[-1]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ThreadPoolExecutor, "submit", limited)
+        with pytest.raises(RuntimeError, match="can't start new thread"):
+            model.rates(state, 0.5, p, threads=4)
+    assert [future.done() for future in begun] == [True, True]  # none writes to memory that is given up
+    np.testing.assert_array_equal(model.rates(state, 0.5, p, threads=4), expected)
+
+
+def test_memory_of_rates_is_kept(monkeypatch):
+    monkeypatch.setattr("symdyn.grids.workspace.KEPT", 0)
+    model = EQUATIONS["box"].discretize(SHAPES["box"]).model()
+    made = []
+    monkeypatch.setattr("symdyn.grids.workspace.Workspace", lambda *a: made.append(Workspace(*a)) or made[-1])
+    for _ in range(3):
+        model.rates(np.ones(model.size), 0.0, np.array([0.1]), threads=2)
+    assert len(made) == 1
 
 
 def test_a_copy_of_a_process_has_threads_of_its_own():

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,7 @@ class RunFile:
         What else `simulate` takes, by name.
     precision : str
     file : str or None
-        Path of the model, where the run file does not hold it.
+        Path of the model, where the run file does not hold it; in a file, from its folder.
     versions : str
 
     Examples
@@ -308,7 +309,9 @@ class RunFile:
         ...     sd.RunFile.read(f"{folder}/run.toml").times
         array([0., 1.])
         """
-        put(check_toml(path), self.text().encode())
+        path = check_toml(path)
+        near = self if self.file is None else replace(self, file=os.path.relpath(self.file, path.parent))
+        put(path, near.text().encode())
 
     @classmethod
     def read(cls, path: str | Path) -> RunFile:
@@ -380,9 +383,10 @@ class RunFile:
         method = table.get("method")
         if "options" in table:
             method = _with_options(system, method, table["options"])
+        file = str(path.parent / table["file"]) if "file" in table else None
         return cls(
             system, read_times_of(table["times"]), parameters, initial, method, settings,
-            table.get("precision", "float64"), table.get("file"), table.get("versions", ""),
+            table.get("precision", "float64"), file, table.get("versions", ""),
         )  # fmt: skip
 
 

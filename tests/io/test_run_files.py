@@ -103,8 +103,11 @@ def test_a_file_by_hand_with_a_model_beside_it(tmp_path):
     run = sd.RunFile.read(path)
     k, t = np.array([[1.0], [2.0]]), np.array([0, 0.5, 1])
     np.testing.assert_allclose(run.simulate(progress=False).x, 3 * k * np.exp(-k * t), rtol=1e-8)
-    run.write(tmp_path / "again.toml")
-    assert 'file = "decay.txt"' in str(sd.RunFile.read(tmp_path / "again.toml"))
+    (tmp_path / "other").mkdir()
+    for name, kept in (("again.toml", "decay.txt"), ("other/again.toml", "../decay.txt")):  # the model is found from there
+        run.write(tmp_path / name)
+        assert tomllib.loads((tmp_path / name).read_text())["file"] == kept
+        assert sd.RunFile.read(tmp_path / name).system == run.system
 
 
 MODEL = 'model = "x\' = -k*x; x(0) = 1"\n'

@@ -37,6 +37,7 @@ def lane_values(address: int, lanes: int, blocks: Sequence[np.ndarray], count: i
     Returns
     -------
     (N, count) float64
+        In C order: one call gives its results one after the other, which reads as Fortran order.
     """
     points = max(map(len, blocks))
     calls = -(-points // lanes)
@@ -54,4 +55,4 @@ def lane_values(address: int, lanes: int, blocks: Sequence[np.ndarray], count: i
     for first in range(place, place + 8 * calls * begins[-1], 8 * begins[-1]):
         function(*(first + 8 * begin for begin in begins[:-1]))
     found = rows[:, begins[-2] : begins[-2] + count * lanes]
-    return found.reshape(calls, count, lanes).transpose(0, 2, 1).reshape(-1, count)[:points]
+    return np.ascontiguousarray(found.reshape(calls, count, lanes).transpose(0, 2, 1).reshape(-1, count)[:points])

@@ -121,3 +121,13 @@ def test_derivatives_of_powers_at_and_away_from_zero(base, exponent):
     (found,) = evaluate(build.program("f", [slope], ["slope"]), (), [base], [exponent])
     expected = exponent * base ** (exponent - 1) if base or exponent >= 1 else math.inf
     assert found == pytest.approx(expected, rel=1e-14)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7, 8, 9])
+def test_few_trajectories_of_one_parameter(count):
+    """Their rows fill one call of a lane function or a part of it: x' = -exp(-a) sin(a) x, with two constants or one."""
+    rate = sp.exp(-a) * x * sp.sin(a)
+    system = sd.ODESystem({x: -rate, y: rate - sp.sqrt(a) * y}, {a: 1}, initial={x: 1, y: 0})
+    values = np.linspace(0.5, 1.5, count)
+    found = sd.simulate(system, [0, 2], parameters={a: values}, method="tsit5", **TIGHT)
+    np.testing.assert_allclose(found.x.values[:, -1], np.exp(-2 * np.exp(-values) * np.sin(values)), rtol=1e-9)

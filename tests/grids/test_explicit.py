@@ -376,7 +376,7 @@ def test_failures_are_told():
     [
         (
             dict(method="bs32", step=0.1),
-            "step has no effect on 'bs32' of fields; it belongs to etdrk4, euler, euler-maruyama, heun, imex",
+            "step has no effect on 'bs32' of fields; it belongs to align, etdrk4, euler, euler-maruyama, heun, imex",
         ),
         (dict(rtol=-1), "rtol is -1"),
         (dict(layout=sd.Layout(lanes=8)), "lanes has no effect on 'bs32' of fields"),

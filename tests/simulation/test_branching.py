@@ -358,7 +358,7 @@ def test_growth_beyond_all_numbers_fails():
         ({"initial": {"x": 1.5}}, "initial value of x is 1.5; a number of individuals is a whole number from 0 to 2"),
         ({"initial": {"x": -1}}, "initial value of x is -1"),
         ({"t": [0, 0.5]}, "the times of a branching process must differ by integers"),
-        ({"step": 0.1}, "step has no effect on 'branching'; it belongs to etdrk4, euler"),
+        ({"step": 0.1}, "step has no effect on 'branching'; it belongs to align, etdrk4, euler"),
         (
             {"method": sd.methods.JumpOptions(max_steps=10)},
             "max_steps has no effect on 'branching'; it belongs to bs32",

@@ -292,7 +292,7 @@ def test_events_are_limited(others, rate):
     [
         ({"initial": {"X": 1.5}}, "initial value of X is 1.5; a number of molecules is a whole number"),
         ({"initial": {"X": [1, -2]}}, "is -2"),
-        ({"step": 0.1}, "step has no effect on 'ssa'; it belongs to etdrk4, euler"),
+        ({"step": 0.1}, "step has no effect on 'ssa'; it belongs to align, etdrk4, euler"),
         ({"until": "X +"}, "missing"),
         ({"until": "X + 1"}, "expected a condition"),
         ({"until": "Z < 1"}, "'Z' is not a symbol of this system|Z"),

@@ -85,8 +85,11 @@ def _of_methods() -> Iterator[Case]:
 
 
 def _of_features() -> Iterator[Case]:
-    """Events, inputs, doses, delays and dense layers."""
+    """Events, inputs, doses, delays and dense layers; noise between nodes."""
     x, y, k, t = sp.symbols("x y k t")
+    process = sd.SDESystem({x: -x}, {x: sp.sqrt(2)})
+    flow = process.probability_flow(process.marginal(sd.transport.Normal(1, 0.3)), horizon=3)
+    yield Case("ancestral", "NoisySamplerFamily", flow, "ancestral", (0.0, 1.0, 2.0), ROUNDING)
     made = partial(Case, family="AdaptiveFamily", times=(0.0, 0.7, 2.0))
     fires = sd.ODESystem({x: 1 - k * x}, {k: 0.5}, events=sd.Event(x > 1, {x: 0}))
     driven = sd.ODESystem({x: sd.Path("u", [0, 1, 3], [1, 2, 0], "linear") - x}, events=sd.dose(x, 1, every=0.5, start=0.3))

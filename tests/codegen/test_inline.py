@@ -53,7 +53,7 @@ def test_what_the_inlined_drivers_replace_is_there():
     [
         (ODE, {"target": "cuda"}, "inline has no effect on 'dop853' with target='cuda'"),
         (ODE, {"backend": "numba"}, "inline=True belongs to backend='llvm'"),
-        (NET, {"method": "tau"}, "inline has no effect on 'tau'; it belongs to bs32, dop853, euler"),
+        (NET, {"method": "tau"}, "inline has no effect on 'tau'; it belongs to align, bs32, dop853, euler"),
         (
             sd.ODESystem.from_text("\n".join(f"x{i}' = -x{i}^3*x{(i + 1) % 200}" for i in range(200))),
             {"method": "tsit5"},

@@ -83,7 +83,8 @@ additive = sd.SDESystem(linear, {x: [c, sp.Float(0.2)], z: [0, b]})
 given, times = [0.5, 0.3, 0.2], [0, 0.3, 1, 2]
 for lengths in ({"step": 0.07}, {"step": np.inf, "rtol": 1e-3, "atol": 1e-3}):
     for name, system, method in (("odd", odd, "euler-maruyama"), ("sra1", additive, "sra1"), ("shark", additive, "shark")):
-        chosen = sd.METHODS[method].options(brownian="tree", max_step=0.5)
+        limits = {} if "rtol" not in lengths else {"max_step": 0.5}
+        chosen = sd.METHODS[method].options(brownian="tree", **limits)
         values = [dict(zip((a, b, c), given))[p] for p in system.parameters]
         for until in (None, x > 1.6):
             both(f"{name} {len(lengths)} {until}", system, chosen, [1, 2], times, values, until, **lengths)

@@ -271,7 +271,7 @@ def trajectory(
                     if times[j] < t:
                         break
                     for e in range(N):
-                        values[j, e, i] = memory[W, e] if status == SUCCESS else math.nan
+                        values[j, e, i] = math.nan if ALGEBRAIC and status != SUCCESS else memory[W, e]
             if DELAYED and OBSERVABLES > 0:
                 again = due
                 while again > 0 and (times[again - 1] >= t or steps == 0):

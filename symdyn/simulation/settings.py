@@ -130,6 +130,6 @@ def read_store(store: Any) -> Store:
     Examples
     --------
     >>> read_store("run.zarr")
-    Store(path='run.zarr', resume=True)
+    Store(path='run.zarr', resume=True, every=None)
     """
     return store if isinstance(store, Store) else Store(store)

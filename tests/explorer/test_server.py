@@ -112,11 +112,13 @@ def test_the_widget_answers_messages(decay):
 
 
 def start(*arguments):
+    """The command, which is interrupted as from a terminal, though tests run in the background of a shell that shields them."""
     root = Path(__file__).parents[2]
     environment = {**os.environ, "PYTHONPATH": f"{root}{os.pathsep}{root / 'kernels'}"}
     return subprocess.Popen(
         [sys.executable, "-m", "symdyn", "explore", *map(str, arguments)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
 
 
@@ -131,7 +133,10 @@ def test_the_command_serves_a_model_until_it_is_interrupted(tmp_path):
         frame = json.loads(connection.getresponse().read())
         connection.close()
         process.send_signal(signal.SIGINT)
-        rest, said = process.communicate(timeout=30)
+        try:
+            rest, said = process.communicate(timeout=30)
+        finally:
+            process.kill()
     assert frame["curves"]["x"][-1] == pytest.approx(math.exp(-2), rel=1e-4)
     assert (process.returncode, rest, said) == (0, "", "")
 

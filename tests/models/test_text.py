@@ -9,7 +9,7 @@ from symdyn.models.registry import KINDS
 from symdyn.models.text import _plain, model_text, reads_back, text_of
 
 x, y, a = sp.symbols("x y a")
-NAMED = [getattr(zoo, name)() for name in zoo.__all__]
+NAMED = [getattr(zoo, name)() for name in zoo.__all__ if name != "chaotic"] + list(zoo.chaotic.values())
 SYSTEMS = [
     *(s for s in (*NAMED, *(kind.example() for kind in KINDS.values())) if s.text_options is not None),
     sd.ODESystem({x: a * sp.sqrt(x) - sp.Abs(x) ** sp.Rational(1, 3) + sp.exp(-x) / (1 + sp.tanh(y)), y: sp.log(2 + y**2)}),

@@ -73,11 +73,15 @@ def _options(method: str) -> dict[str, Any]:
 
 def _of_methods() -> Iterator[Case]:
     """Every method with a form for cards, with the first example of a kind of system to which it applies."""
+    x = sp.Symbol("x")
+    process = sd.SDESystem({x: -x}, {x: sp.sqrt(2)})
+    flow = process.probability_flow(process.marginal(sd.transport.Normal(1, 0.3)), horizon=3)
     for name, scheme in sd.METHODS.items():
         family = family_of(scheme)
         if not family.on_device(scheme):
             continue
-        examples = (kind.example() for label, kind in KINDS.items() if label != "field")  # a field needs a grid first
+        kinds = [kind.example() for label, kind in KINDS.items() if label != "field"]  # a field needs a grid first
+        examples = [*kinds, flow]  # samplers with noise are for flows
         system = next((s for s in examples if scheme.applies(s) is None), None)
         if system is not None:
             counts = bool({"propensities", "offspring"} & system.parts) and name != "langevin"
@@ -85,11 +89,8 @@ def _of_methods() -> Iterator[Case]:
 
 
 def _of_features() -> Iterator[Case]:
-    """Events, inputs, doses, delays and dense layers; noise between nodes."""
+    """Events, inputs, doses, delays and dense layers."""
     x, y, k, t = sp.symbols("x y k t")
-    process = sd.SDESystem({x: -x}, {x: sp.sqrt(2)})
-    flow = process.probability_flow(process.marginal(sd.transport.Normal(1, 0.3)), horizon=3)
-    yield Case("ancestral", "NoisySamplerFamily", flow, "ancestral", (0.0, 1.0, 2.0), ROUNDING)
     made = partial(Case, family="AdaptiveFamily", times=(0.0, 0.7, 2.0))
     fires = sd.ODESystem({x: 1 - k * x}, {k: 0.5}, events=sd.Event(x > 1, {x: 0}))
     driven = sd.ODESystem({x: sd.Path("u", [0, 1, 3], [1, 2, 0], "linear") - x}, events=sd.dose(x, 1, every=0.5, start=0.3))

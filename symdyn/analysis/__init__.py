@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from symdyn.analysis.map_attractors import bifurcation_diagram
     from symdyn.analysis.portrait_figures import plot_basins, plot_portrait, plot_section
     from symdyn.analysis.portraits import PhasePortrait, phase_portrait
-    from symdyn.analysis.root_paths import root_paths
-    from symdyn.analysis.root_slopes import root_slopes
+    from symdyn.analysis.root_derivatives import root_slopes
+    from symdyn.analysis.root_tracking import root_paths
     from symdyn.analysis.rotation import rotation_number
     from symdyn.analysis.sections import poincare_section
     from symdyn.analysis.solver_reports import solver_report
@@ -58,8 +58,8 @@ __getattr__, __dir__, __all__ = lazy(
         "basin_grids": ("basins",),
         "portrait_figures": ("plot_basins", "plot_portrait", "plot_section"),
         "portraits": ("PhasePortrait", "phase_portrait"),
-        "root_paths": ("root_paths",),
-        "root_slopes": ("root_slopes",),
+        "root_tracking": ("root_paths",),
+        "root_derivatives": ("root_slopes",),
         "rotation": ("rotation_number",),
         "sections": ("poincare_section",),
         "solver_reports": ("solver_report",),

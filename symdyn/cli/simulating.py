@@ -218,7 +218,7 @@ def replay(
 ) -> None:
     """Repeat a simulation from what its file records, and say whether the bits are the same."""
     from symdyn.io.datasets import check_format, write_dataset
-    from symdyn.io.replay import replay as repeat
+    from symdyn.io.replaying import replay as repeat
 
     if out is not None:
         argument(check_format, out, "--out")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from symdyn.io.datasets import read_dataset, write_dataset
     from symdyn.io.models import read_model
     from symdyn.io.petab.problem import read_petab
-    from symdyn.io.replay import replay
+    from symdyn.io.replaying import replay
     from symdyn.io.report import write_recovery
     from symdyn.io.sbml import read_sbml, to_sbml
     from symdyn.io.tables import read_table, read_times
@@ -34,7 +34,7 @@ __getattr__, __dir__, __all__ = lazy(
         ),
         "models": ("read_model",),
         "petab.problem": ("read_petab",),
-        "replay": ("replay",),
+        "replaying": ("replay",),
         "report": ("write_recovery",),
         "sbml": (
             "read_sbml",

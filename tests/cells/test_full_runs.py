@@ -324,7 +324,7 @@ def test_two_species_pass_without_each_other():
             {"method": "rodas4"},
             "'rodas4' cannot be used here: it takes systems of rates of change",
         ),
-        ({"target": "cuda"}, "a FullBulkCells is simulated on the processor; target='cuda' of large states is for fields on grids"),
+        ({"target": "cuda"}, "a FullBulkCells is simulated on the processor"),
         ({"rtol": 1e-3, "step": 0.1}, "rtol has no effect on 'imex' of fields in steps of one length"),
         ({"step": -1}, "step is -1; expected a positive number"),
         ({"step": "x"}, "step is 'x'"),

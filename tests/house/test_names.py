@@ -31,6 +31,19 @@ def test_no_two_classes_have_one_name():
     assert not twice, "\n".join(f"{name}: {', '.join(files)}" for name, files in twice.items())
 
 
+def test_no_module_hides_a_name_that_its_package_imports_when_it_is_used():
+    """Importing a module makes it an attribute of its package, where a function of the same name is looked for."""
+    hidden = []
+    for path in (ROOT / "symdyn").rglob("__init__.py"):
+        calls = [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Call)]
+        for call in (c for c in calls if isinstance(c.func, ast.Name) and c.func.id == "lazy"):
+            names = {name for some in ast.literal_eval(call.args[1]).values() for name in some}
+            hidden += [
+                f"{path.parent.name}.{n}" for n in names if (path.parent / f"{n}.py").exists() or (path.parent / n).is_dir()
+            ]
+    assert hidden == []
+
+
 def test_help_of_the_package_shows_no_private_module():
     page = pydoc.render_doc(sd, renderer=pydoc.plaintext)
     contents = page.split("PACKAGE CONTENTS")[1].split("\n\n")[0]

@@ -9,6 +9,7 @@ from xml.etree.ElementTree import Element, SubElement
 import sympy as sp
 
 from symdyn import dag
+from symdyn.declaration import expression
 from symdyn.errors import DeclarationError
 from symdyn.io.exchange.model import Delayed
 
@@ -71,7 +72,7 @@ def node_of(e: Any, time: sp.Symbol, where: str) -> FormulaNode:
     DeclarationError
         For functions that SBML does not have; `where` names the formula.
     """
-    e = sp.sympify(e, strict=True)
+    e = e if isinstance(e, sp.Basic) else expression(e)
     dag.refuse_growth(dag.size(e), where)
     return _node(e, time, where)
 

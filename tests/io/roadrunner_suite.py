@@ -17,7 +17,7 @@ import numpy as np
 import sympy as sp
 
 import symdyn as sd
-from symdyn.declaration import value_of
+from symdyn.declaration import expression, value_of
 from symdyn.io._documents import translated
 
 __all__ = ["difference"]
@@ -100,7 +100,7 @@ def _network(rng: np.random.Generator) -> float:
     volume = sp.Symbol("V")
     values = {p: float(rng.uniform(0.1, 2)) for p in (*PARAMETERS, volume)}
     given = reactions or [sd.Reaction({STATES[0]: 1}, {}, PARAMETERS[0])]
-    used_names = {x for r in given for x in sp.sympify(r.rate, strict=True).free_symbols} | {volume}
+    used_names = {x for r in given for x in expression(r.rate).free_symbols} | {volume}
     net = sd.ReactionNetwork(
         given,
         {p: v for p, v in values.items() if p in used_names},

@@ -10,7 +10,7 @@ import numpy as np
 import sympy as sp
 
 from symdyn import dag
-from symdyn.declaration import value_of
+from symdyn.declaration import expression, value_of
 from symdyn.errors import DeclarationError
 from symdyn.io.exchange.model import Delayed, ExchangeModel, ExchangeReaction, Quantity, Trigger
 
@@ -109,7 +109,7 @@ class _Equilibrium:
         sides = ((1, c.products), (-1, c.reactants))
         count = sp.Add(*(sign * n for sign, side in sides for name, n in side if name == s))
         factor = self.given.quantities[s].factor
-        return sp.sympify(dag.put_in(count if factor is None else factor * count, self.rules, "a stoichiometry"), strict=True)
+        return expression(dag.put_in(count if factor is None else factor * count, self.rules, "a stoichiometry"))
 
     def total(self, row: Any, values: dict[sp.Symbol, sp.Expr]) -> sp.Expr:
         """What a total is of given values of the species, in the meaning of their symbols."""
@@ -222,7 +222,7 @@ class _Equilibrium:
         e = self.rules.get(s) if s in self.rules else (self.given.local.get(s) if q is None else q.value)
         if e is None or s in opened:
             raise DeclarationError(f"{s} has no value")
-        e = dag.put_in(sp.sympify(e, strict=True), self.rules, "a value")
+        e = dag.put_in(expression(e), self.rules, "a value")
         return value_of(e, {name: self.value(name, (*opened, s)) for name in e.free_symbols})
 
 

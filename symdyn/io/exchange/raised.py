@@ -8,7 +8,7 @@ from typing import Any
 
 import sympy as sp
 
-from symdyn.declaration import value_of
+from symdyn.declaration import expression, value_of
 from symdyn.derive.jumps import refuse_delays
 from symdyn.errors import DeclarationError
 from symdyn.io.exchange.model import Delayed, ExchangeModel, ExchangeReaction, Quantity, Trigger, may_tie
@@ -160,7 +160,7 @@ def _triggers(events: Iterable[Event], names: set[str], time: sp.Symbol) -> Iter
             )
         for k in range(int(when.times)):
             at = when.start if when.every is None else when.start + k * when.every
-            at = sp.sympify(at, strict=True)
+            at = expression(at)
             reached, starts = time >= at, at == 0 or not at.is_number  # at the start of time it acts, too
             yield Trigger(
                 _fresh(f"E{i}" if k == 0 else f"E{i}_{k}", names), reached if at.is_number else reached & (at >= 0),

@@ -14,7 +14,7 @@ from symdyn import dag
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
 from symdyn.codegen.program import Program
-from symdyn.declaration import RESERVED_NAMES
+from symdyn.declaration import RESERVED_NAMES, expression
 from symdyn.errors import DeclarationError
 from symdyn.io.exchange.model import ExchangeModel, Quantity
 from symdyn.io.exchange.odes import to_odes
@@ -136,7 +136,7 @@ class PetabModel:
         rules: dict[sp.Symbol, sp.Expr] = dict(self.rules)
         rules |= {s: e for s, e in self.free.items() if e is not None and s not in values}
         starts: dict[sp.Symbol, sp.Expr] = dict.fromkeys((*self.system.algebraic, *self.system.free), sp.S.Zero)
-        starts |= {s: sp.sympify(v, strict=True) for s, v in self.system.initial.items()}
+        starts |= {s: expression(v) for s, v in self.system.initial.items()}
         for s in overridden:
             rules.pop(s, None)
             if s in self.amounts:

@@ -40,10 +40,13 @@ A closure: the third central moment of a species is that of a Poisson distributi
 
 from __future__ import annotations
 
+from symdyn_kernels.arguments.parts import Batch, Run
+
 from symdyn.attached import DiffusionVerbs, FieldVerbs, FlowVerbs, MatrixVerbs, NetworkVerbs
 from symdyn.cells.greens import GREENS, Greens
 from symdyn.codegen.families import FAMILIES
-from symdyn.codegen.families.base import Batch, Family, Launch, Run
+from symdyn.codegen.families.base import Family
+from symdyn.codegen.families.task import Launch
 from symdyn.derive.closures.registry import CLOSURES, Closure
 from symdyn.discover.regressors.registry import REGRESSORS, Candidate, complexity_of
 from symdyn.discover.surrogates.registry import (

@@ -11,12 +11,13 @@ import llvmlite.binding as llvm
 import numpy as np
 import xarray as xr
 from symdyn_kernels.arguments.automaton import AutomatonArguments, LatticeSizes
+from symdyn_kernels.arguments.parts import Batch, Run, Signals
 from symdyn_kernels.status import PROBABILITY
 
 from symdyn.codegen.automaton_program import class_tables, step_ir
 from symdyn.codegen.drivers import plain_driver
 from symdyn.codegen.emit_llvm import ir_source
-from symdyn.codegen.families.base import Batch, Options, Run, Signals
+from symdyn.codegen.families.task import Options
 from symdyn.codegen.kernel import Kernel, compile
 from symdyn.codegen.kernel_base import options_read
 from symdyn.codegen.load import CompiledModule, compile_ir, digest, load_object

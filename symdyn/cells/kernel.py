@@ -6,12 +6,12 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from symdyn_kernels.arguments.parts import Run
 
 from symdyn.cells._full_start import kept_times
 from symdyn.cells.full import FullBulkCells
 from symdyn.cells.problems import make_problem
 from symdyn.codegen.evaluate import evaluate
-from symdyn.codegen.families.base import Run
 from symdyn.codegen.kernel import compile
 from symdyn.codegen.stopping import margin_program
 from symdyn.integration.kernel import ArrayKernel

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 from symdyn_kernels.arguments.constraints import ConsistentArguments, ConstraintTables
-from symdyn_kernels.arguments.parts import Tolerances
+from symdyn_kernels.arguments.parts import Batch, Run, Tolerances
 
 from symdyn.codegen.differentiate import derivatives
 from symdyn.codegen.drivers import plain_driver
-from symdyn.codegen.families.base import Batch, Launch, Run
+from symdyn.codegen.families.task import Launch
 from symdyn.codegen.input_paths import coefficient_rows
 from symdyn.codegen.lower import Lowering
 from symdyn.codegen.program import Program

@@ -8,13 +8,15 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
+from symdyn_kernels.arguments.parts import Batch, Run, Signals
 
 from symdyn.codegen.cuda.join import PRECISIONS
 from symdyn.codegen.effects import refuse_idle
 from symdyn.codegen.emit_llvm import ir_source
 from symdyn.codegen.emit_numba import module_source
 from symdyn.codegen.families import family_of
-from symdyn.codegen.families.base import LANES, Batch, Launch, Options, Run, Signals
+from symdyn.codegen.families.base import LANES
+from symdyn.codegen.families.task import Launch, Options
 from symdyn.codegen.functions import BACKENDS, ModelFunctions, model_functions, programs
 from symdyn.codegen.inlining import inlined_driver
 from symdyn.codegen.kernel_base import Kernel, options_read

@@ -10,11 +10,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 import sympy as sp
+from symdyn_kernels.arguments.parts import Batch, Run, Signals
 
 from symdyn.codegen.delay_program import observed_delays
 from symdyn.codegen.event_program import recorded
 from symdyn.codegen.families import family_of
-from symdyn.codegen.families.base import Batch, Options, Run, Signals
+from symdyn.codegen.families.task import Options
 from symdyn.codegen.stops import stops_within
 from symdyn.errors import DeclarationError
 from symdyn.methods.options import MethodOptions
@@ -203,7 +204,7 @@ class Kernel(ABC):
         Examples
         --------
         >>> import symdyn as sd
-        >>> from symdyn.codegen.families.base import Options
+        >>> from symdyn.codegen.families.task import Options
         >>> kernel = sd.compile(sd.ODESystem.from_text("x' = -x"), method="tsit5")
         >>> kernel.facts(Options(rtol=1e-8))
         {'method': 'tsit5', 'rtol': 1e-08, 'atol': 1e-09}
@@ -341,7 +342,7 @@ class Kernel(ABC):
         streams : (N,) int, optional
             The random stream of each trajectory; its index by default.
         **options :
-            Fields of `symdyn.codegen.families.base.Options`, over the options of the method: ``rtol``, ``atol``,
+            Fields of `symdyn.codegen.families.task.Options`, over the options of the method: ``rtol``, ``atol``,
             ``max_step`` and ``detect_stiffness`` of adaptive methods, ``step`` and ``fine`` of fixed-step methods,
             ``epsilon``, ``seed``, ``max_steps``.
 
@@ -414,7 +415,7 @@ class Kernel(ABC):
         The processor runs every kernel:
 
         >>> import symdyn as sd
-        >>> from symdyn.codegen.families.base import Options
+        >>> from symdyn.codegen.families.task import Options
         >>> kernel = sd.compile(sd.ODESystem.from_text("x' = -x"), method="tsit5")
         >>> kernel.check(Options(rtol=1e-9), here=True)
         """
@@ -445,7 +446,8 @@ class Kernel(ABC):
         Examples
         --------
         >>> import numpy as np, symdyn as sd
-        >>> from symdyn.codegen.families.base import Batch, Options, Signals
+        >>> from symdyn_kernels.arguments.parts import Batch, Signals
+        >>> from symdyn.codegen.families.task import Options
         >>> kernel = sd.compile(sd.ODESystem.from_text("x' = -x"), method="tsit5")
         >>> batch = Batch(np.array([[1.0], [2.0]]), np.empty((2, 0)), np.array([0.0, 1.0]), np.arange(2))
         >>> run = kernel.launch(kernel.empty(2, 2), batch, Options(rtol=1e-9), signals=Signals.new())

@@ -10,7 +10,7 @@ import numpy as np
 
 from symdyn.codegen.cuda import toolchain
 from symdyn.codegen.cuda.toolchain import Resources
-from symdyn.codegen.families.base import Options
+from symdyn.codegen.families.task import Options
 from symdyn.codegen.kernel import compile
 from symdyn.errors import CompileError
 from symdyn.grids.card import CardGrid, CardSpace, card_steps

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
+from symdyn_kernels.arguments.parts import Batch, Run, Signals
 from symdyn_kernels.status import SUCCESS
 
 from symdyn.codegen.drivers import plain_driver
-from symdyn.codegen.families.base import Batch, Options, Run, Signals
+from symdyn.codegen.families.task import Options
 from symdyn.codegen.input_paths import coefficient_rows, written_out
 from symdyn.codegen.kernel import compile
 from symdyn.codegen.stopping import margin

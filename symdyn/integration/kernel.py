@@ -9,10 +9,11 @@ from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
+from symdyn_kernels.arguments.parts import Batch, Run, Signals
 from symdyn_kernels.status import INTERRUPTED
 
 from symdyn.codegen.families.arrays import ARRAYS
-from symdyn.codegen.families.base import Batch, Options, Run, Signals
+from symdyn.codegen.families.task import Options
 from symdyn.codegen.input_paths import coefficient_rows, segment_places, segments, written_out
 from symdyn.codegen.kernel_base import Kernel, options_read
 from symdyn.codegen.stops import stop_program

@@ -125,7 +125,7 @@ class MethodOptions:
         Returns
         -------
         dict of str to number
-            Fields of `symdyn.codegen.families.base.Options`.
+            Fields of `symdyn.codegen.families.task.Options`.
 
         Raises
         ------
@@ -150,7 +150,7 @@ class MethodOptions:
         Returns
         -------
         dict of str to value
-            Fields of `symdyn.codegen.families.base.Options`; none unless steps end at times of their own.
+            Fields of `symdyn.codegen.families.task.Options`; none unless steps end at times of their own.
 
         Examples
         --------

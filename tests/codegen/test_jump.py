@@ -7,13 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import sympy as sp
+from symdyn_kernels.arguments.parts import Batch, Signals
 from symdyn_kernels.status import INTERRUPTED
 
 import symdyn as sd
 from symdyn.codegen.cuda.jump_large import large_jump_device
 from symdyn.codegen.evaluate import evaluate
-from symdyn.codegen.families.base import Batch, Options, Signals
 from symdyn.codegen.families.jump import LARGE, LARGER
+from symdyn.codegen.families.task import Options
 from symdyn.codegen.fire import fire_module
 from symdyn.codegen.hoist import Hoisting
 from symdyn.codegen.interval import IntervalBounds, ValueRange

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import sympy as sp
 from scipy.special import ellipj
+from symdyn_kernels.arguments.parts import Batch, Run, Signals
 from symdyn_kernels.status import NOT_FINITE, STEP_TOO_SMALL, SUCCESS, TOO_MANY_STEPS
 
 import symdyn as sd
-from symdyn.codegen.families.base import Batch, Launch, Options, Run, Signals
+from symdyn.codegen.families.task import Launch, Options
 from symdyn.codegen.families.taylor import TAYLOR
 from symdyn.methods.registry import METHODS
 from symdyn.models import zoo

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import sympy as sp
 from scipy import stats
+from symdyn_kernels.arguments.parts import Batch, Signals
 from symdyn_kernels.status import INTERRUPTED
 
 import symdyn as sd
 from symdyn.codegen.families import FAMILIES, family_of
-from symdyn.codegen.families.base import Batch, Options, Signals
+from symdyn.codegen.families.task import Options
 from symdyn.declaration import RESERVED_NAMES
 from symdyn.simulation import ensemble
 

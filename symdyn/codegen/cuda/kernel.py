@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 import sympy as sp
+from symdyn_kernels.arguments.parts import Batch, Run, Signals
 
 from symdyn.codegen import cache
 from symdyn.codegen.cuda import toolchain
@@ -19,7 +20,7 @@ from symdyn.codegen.cuda.launch import CardKernel, require_card, run_on_card
 from symdyn.codegen.cuda.reductions import Reduction
 from symdyn.codegen.cuda.toolchain import Resources
 from symdyn.codegen.emit_dense_text import dense_definitions, on_card
-from symdyn.codegen.families.base import Batch, Options, Run, Signals
+from symdyn.codegen.families.task import Options
 from symdyn.codegen.functions import programs
 from symdyn.codegen.load import digest, host, import_text
 from symdyn.codegen.program import Program

@@ -9,13 +9,14 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from symdyn_kernels.arguments.parts import Batch, Run, Signals
 from symdyn_kernels.devices.rows import DETAILS, EVALUATIONS, REJECTED, STATUS, STEPS
 from symdyn_kernels.status import INTERRUPTED
 
 from symdyn.codegen.cuda import toolchain
 from symdyn.codegen.cuda.join import arguments
 from symdyn.codegen.delay_program import observed_delays
-from symdyn.codegen.families.base import Batch, Options, Run, Signals
+from symdyn.codegen.families.task import Options
 from symdyn.codegen.kernel_base import Kernel
 from symdyn.errors import CompileError, DeclarationError
 from symdyn.methods.registry import METHODS

@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
+from symdyn_kernels.arguments.parts import Batch, Run, Signals
 from symdyn_kernels.devices.reducing import HIGH, LOW
 from symdyn_kernels.status import INTERRUPTED, STIFF, SUCCESS
 
@@ -17,7 +18,7 @@ from symdyn.codegen.cuda.functions import device_function
 from symdyn.codegen.cuda.join import Device, join_module
 from symdyn.codegen.cuda.launch import CardKernel, OnCard, require_card, start_on_card, trajectories_that_fit
 from symdyn.codegen.emit_dense_text import dense_definitions, on_card
-from symdyn.codegen.families.base import Batch, Options, Run, Signals
+from symdyn.codegen.families.task import Options
 from symdyn.codegen.load import import_text
 from symdyn.codegen.program import Program
 

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
+from symdyn_kernels.arguments.parts import Batch, Run
 from symdyn_kernels.status import SUCCESS
 
 from symdyn.codegen.delay_program import early_values
 from symdyn.codegen.evaluate import evaluate
-from symdyn.codegen.families.base import Batch, Launch, Run
+from symdyn.codegen.families.task import Launch
 from symdyn.codegen.input_paths import coefficient_rows
 from symdyn.codegen.jump_parts import start_program
 from symdyn.codegen.program import Program

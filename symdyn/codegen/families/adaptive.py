@@ -14,7 +14,7 @@ from symdyn_kernels.arguments.adaptive import AdaptiveFunctions, AdaptiveSizes, 
 from symdyn_kernels.arguments.constraints import ConstraintTables
 from symdyn_kernels.arguments.delays import DelayTables
 from symdyn_kernels.arguments.events import EventTables
-from symdyn_kernels.arguments.parts import Control, Tolerances
+from symdyn_kernels.arguments.parts import Batch, Control, Run, Tolerances
 
 from symdyn.codegen.constraint_program import consistent, constraint_program, constraint_tables, refine
 from symdyn.codegen.cuda.adaptive import adaptive_device
@@ -25,7 +25,8 @@ from symdyn.codegen.drivers import adaptive_driver, common_driver, driver_text, 
 from symdyn.codegen.elimination import eliminated, lowering
 from symdyn.codegen.event_program import event_facts, event_programs, event_tables
 from symdyn.codegen.families._start import holds_at_start, integrate_rest, start_fact
-from symdyn.codegen.families.base import Batch, Family, Launch, Options, Run
+from symdyn.codegen.families.base import Family
+from symdyn.codegen.families.task import Launch, Options
 from symdyn.codegen.hoist import hoisting, with_constants
 from symdyn.codegen.inlining import Inlining
 from symdyn.codegen.input_paths import coefficient_rows, written_out

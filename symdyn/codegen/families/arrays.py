@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, NoReturn
 
 import sympy as sp
+from symdyn_kernels.arguments.parts import Batch, Run
 
 from symdyn.codegen.drivers import plain_driver
-from symdyn.codegen.families.base import Batch, Family, Launch, Made, Run
+from symdyn.codegen.families.base import Family
+from symdyn.codegen.families.task import Launch
 from symdyn.codegen.machine_code import Driver
+from symdyn.codegen.program import Made
 from symdyn.errors import CompileError
 from symdyn.methods.additive import AdditiveRungeKutta
 from symdyn.methods.chain import LatticeScheme

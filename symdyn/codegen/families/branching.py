@@ -9,14 +9,17 @@ import numpy as np
 import sympy as sp
 from symdyn_kernels.arguments.branching import BranchingArguments as Arguments
 from symdyn_kernels.arguments.branching import BranchingFunctions, BranchingSizes
+from symdyn_kernels.arguments.parts import Batch, Run
 
 from symdyn.codegen.branching_program import rates_program, structure_arrays, structure_facts
 from symdyn.codegen.cuda.branching import branching_device
 from symdyn.codegen.cuda.join import Device
 from symdyn.codegen.drivers import plain_driver
-from symdyn.codegen.families.base import Batch, Family, Launch, Made, Options, Run
+from symdyn.codegen.families.base import Family
+from symdyn.codegen.families.task import Launch, Options
 from symdyn.codegen.jump_parts import start_program
 from symdyn.codegen.machine_code import Driver
+from symdyn.codegen.program import Made
 from symdyn.methods.chain import ChainScheme
 from symdyn.system import System
 

@@ -9,14 +9,16 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
+from symdyn_kernels.arguments.parts import Batch, Run
 from symdyn_kernels.status import NEGATIVE
 
 from symdyn.codegen.event_program import event_facts, event_programs, sampled_conditions, strictly
 from symdyn.codegen.families._start import start_fact
-from symdyn.codegen.families.base import Batch, Launch, Made, Options, Run
 from symdyn.codegen.families.stepping import SteppingFamily
+from symdyn.codegen.families.task import Launch, Options
 from symdyn.codegen.input_paths import written_out
 from symdyn.codegen.lower import Lowering
+from symdyn.codegen.program import Made
 from symdyn.codegen.stopping import ENDED, margins_after, stopped
 from symdyn.methods.leaping import DiffusionScheme
 from symdyn.methods.stochastic import StepSymbols

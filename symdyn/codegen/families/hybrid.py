@@ -11,11 +11,12 @@ import sympy as sp
 from symdyn_kernels.arguments.events import EventTables
 from symdyn_kernels.arguments.networks import HybridArguments as Arguments
 from symdyn_kernels.arguments.networks import HybridFunctions, HybridSizes
-from symdyn_kernels.arguments.parts import Tolerances
+from symdyn_kernels.arguments.parts import Batch, Run, Tolerances
 
 from symdyn.codegen.drivers import plain_driver
 from symdyn.codegen.event_program import event_facts, event_programs, event_tables, sampled_conditions
-from symdyn.codegen.families.base import Batch, Family, Launch, Made, Options, Run
+from symdyn.codegen.families.base import Family
+from symdyn.codegen.families.task import Launch, Options
 from symdyn.codegen.input_paths import coefficient_rows, written_out
 from symdyn.codegen.jump_parts import start_program
 from symdyn.codegen.leap_program import (
@@ -26,6 +27,7 @@ from symdyn.codegen.leap_program import (
     stoichiometry_facts,
 )
 from symdyn.codegen.machine_code import Driver
+from symdyn.codegen.program import Made
 from symdyn.methods.leaping import HybridScheme
 from symdyn.system import System
 

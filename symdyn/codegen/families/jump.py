@@ -11,6 +11,7 @@ import sympy as sp
 from symdyn_kernels.arguments.events import EventTables
 from symdyn_kernels.arguments.jump import DelayedReactions, EventArguments, LargeJumpArguments, TablePlaces
 from symdyn_kernels.arguments.jump import JumpArguments as Arguments
+from symdyn_kernels.arguments.parts import Batch, Run
 from symdyn_kernels.status import NEGATIVE, NOT_FINITE, SUCCESS
 
 from symdyn.codegen.cuda.happenings import card_stops
@@ -22,7 +23,8 @@ from symdyn.codegen.drivers import plain_driver, plain_text
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.event_program import begun, event_tables
 from symdyn.codegen.families._start import holds_at_start
-from symdyn.codegen.families.base import Batch, Family, Launch, Options, Run
+from symdyn.codegen.families.base import Family
+from symdyn.codegen.families.task import Launch, Options
 from symdyn.codegen.fire import fire_module
 from symdyn.codegen.inlining import Inlining
 from symdyn.codegen.input_paths import coefficient_rows

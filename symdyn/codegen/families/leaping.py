@@ -11,13 +11,15 @@ import sympy as sp
 from symdyn_kernels.arguments.events import EventTables
 from symdyn_kernels.arguments.networks import LeapFunctions, LeapSizes
 from symdyn_kernels.arguments.networks import LeapingArguments as Arguments
+from symdyn_kernels.arguments.parts import Batch, Run
 
 from symdyn.codegen.cuda.join import Device
 from symdyn.codegen.cuda.leaping import leaping_device
 from symdyn.codegen.drivers import plain_driver
 from symdyn.codegen.elimination import eliminated, lowering, without_tables
 from symdyn.codegen.event_program import event_facts, event_programs, event_tables, sampled_conditions
-from symdyn.codegen.families.base import Batch, Family, Launch, Made, Options, Run
+from symdyn.codegen.families.base import Family
+from symdyn.codegen.families.task import Launch, Options
 from symdyn.codegen.input_paths import coefficient_rows, written_out
 from symdyn.codegen.jump_parts import start_program
 from symdyn.codegen.leap_program import (
@@ -28,7 +30,7 @@ from symdyn.codegen.leap_program import (
     stoichiometry_facts,
 )
 from symdyn.codegen.machine_code import Driver
-from symdyn.codegen.program import Program
+from symdyn.codegen.program import Made, Program
 from symdyn.derive.jumps import mean_jumps
 from symdyn.errors import CompileError
 from symdyn.methods.leaping import LeapScheme

@@ -8,11 +8,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 import sympy as sp
+from symdyn_kernels.arguments.parts import Batch, Run
 from symdyn_kernels.status import PARTED, SUCCESS
 
 from symdyn.codegen.families._start import start_fact
-from symdyn.codegen.families.base import Batch, Launch, Run
 from symdyn.codegen.families.stepping import SteppingFamily
+from symdyn.codegen.families.task import Launch
 from symdyn.codegen.program import Made
 from symdyn.codegen.reversible_program import doubled, reversible_program
 from symdyn.methods.registry import METHODS

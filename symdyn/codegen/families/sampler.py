@@ -8,13 +8,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 import sympy as sp
+from symdyn_kernels.arguments.parts import Batch, Run
 from symdyn_kernels.arguments.sampler import SamplerArguments, SamplerRows, SamplerSizes
 from symdyn_kernels.constants.sampler import SLOTS
 
 from symdyn.codegen.cuda.join import Device
 from symdyn.codegen.cuda.sampler import card_table, sampler_device
 from symdyn.codegen.drivers import plain_driver
-from symdyn.codegen.families.base import Batch, Family, Launch, Options, Run
+from symdyn.codegen.families.base import Family
+from symdyn.codegen.families.task import Launch, Options
 from symdyn.codegen.machine_code import Driver
 from symdyn.codegen.program import Made
 from symdyn.codegen.semilinear_program import clocks_of, semilinear_programs, timed_values

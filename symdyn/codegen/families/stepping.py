@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import sympy as sp
 from symdyn_kernels.arguments.events import EventTables
+from symdyn_kernels.arguments.parts import Batch, Run
 from symdyn_kernels.arguments.stepping import SteppingArguments as Arguments
 from symdyn_kernels.arguments.stepping import SteppingEventArguments, SteppingSizes
 
@@ -19,7 +20,8 @@ from symdyn.codegen.cuda.stepping import eventful_stepping_device, stepping_devi
 from symdyn.codegen.drivers import plain_driver, plain_text
 from symdyn.codegen.event_program import event_facts, event_programs, event_tables, sampled_conditions
 from symdyn.codegen.families._start import end_at_last, holds_at_start, start_fact
-from symdyn.codegen.families.base import Batch, Family, Launch, Run
+from symdyn.codegen.families.base import Family
+from symdyn.codegen.families.task import Launch
 from symdyn.codegen.inlining import Inlining
 from symdyn.codegen.input_paths import coefficient_rows, written_out
 from symdyn.codegen.machine_code import Driver

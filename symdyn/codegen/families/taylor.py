@@ -11,13 +11,14 @@ import numpy as np
 import sympy as sp
 from symdyn_kernels.arguments.adaptive import SeriesArguments, SeriesFunctions, SeriesSizes
 from symdyn_kernels.arguments.events import EventTables
-from symdyn_kernels.arguments.parts import Tolerances
+from symdyn_kernels.arguments.parts import Batch, Run, Tolerances
 
 from symdyn.codegen.drivers import plain_driver
 from symdyn.codegen.event_program import event_facts, event_programs, event_tables
 from symdyn.codegen.families._start import integrate_rest, start_fact
 from symdyn.codegen.families.adaptive import AdaptiveFamily
-from symdyn.codegen.families.base import Batch, Family, Launch, Options, Run
+from symdyn.codegen.families.base import Family
+from symdyn.codegen.families.task import Launch, Options
 from symdyn.codegen.input_paths import coefficient_rows, written_out
 from symdyn.codegen.lower import lower
 from symdyn.codegen.machine_code import Driver

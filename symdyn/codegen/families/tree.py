@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import sympy as sp
+from symdyn_kernels.arguments.parts import Batch, Run
 from symdyn_kernels.arguments.stepping import SteppingSizes
 from symdyn_kernels.arguments.tree import TreeArguments, TreeSteps
 from symdyn_kernels.constants.brownian import DEPTHS, ROOT
@@ -17,8 +18,8 @@ from symdyn.codegen.cuda.join import Device
 from symdyn.codegen.cuda.stepping import tree_device
 from symdyn.codegen.drivers import plain_driver
 from symdyn.codegen.families._start import end_at_last
-from symdyn.codegen.families.base import Batch, Launch, Options, Run
 from symdyn.codegen.families.stepping import SteppingFamily
+from symdyn.codegen.families.task import Launch, Options
 from symdyn.codegen.inlining import Inlining
 from symdyn.codegen.machine_code import Driver
 from symdyn.codegen.program import Made

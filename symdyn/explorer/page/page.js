@@ -11,6 +11,8 @@ async function ask(request) {
   return answer.json();
 }
 
+ask.supersede = () => { fetch("supersede", { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" }); };
+
 try {
   const description = await (await fetch("description")).json();
   el.replaceChildren();

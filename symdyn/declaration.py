@@ -134,7 +134,9 @@ def by_symbol(given: Any, symbols: Iterable[sp.Symbol], what: str) -> Any:
         if found:
             return found
         names = ", ".join(s.name for s in symbols)
-        raise DeclarationError(f"a dataset was given for {what} values, which has none of {names}; its variables: {', '.join(given)}")
+        raise DeclarationError(
+            f"a dataset was given for {what} values, which has none of {names}; its variables: {', '.join(given)}"
+        )
     if isinstance(given, Mapping) or given is None:
         return given
     if not what.endswith("state") or not hasattr(given, "__len__") or isinstance(given, str) or not symbols:

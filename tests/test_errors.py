@@ -70,7 +70,7 @@ def test_first_guesses_are_answered_with_what_to_do():
     for system in (rod, rod.discretize(16)):
         with pytest.raises(sd.RecoveryError, match=r"symdyn.recover\(system, data\) finds the parameters that have no value"):
             sd.fit(system, {"t": [0, 1], "u": [1, 0]})
-    with pytest.raises(sd.ParseError, match="events change states alone: in equations k' = 0 with k\\(0\\) = ... makes it one"):
+    with pytest.raises(sd.ParseError, match=r"events change states alone: in equations k' = 0 with k\(0\) = "):
         sd.ODESystem.from_text("x' = k - x; k = 10; at 5, k = 2*k")
     with pytest.raises(sd.DeclarationError, match="write real and imaginary parts as two states"):
         sd.ODESystem({z: sp.I * z})

@@ -12,7 +12,9 @@ __all__ = ["jacobian"]
 
 
 def jacobian(system: System) -> sp.Matrix:
-    r"""Derivatives of the rates of change, or of the next values of a map, by the states: :math:`J_{ij} = \partial f_i / \partial x_j`.
+    r"""Derivatives of the rates of change, or of the next values of a map, by the states.
+
+    .. math:: J_{ij} = \partial f_i / \partial x_j
 
     Parameters
     ----------

@@ -10,7 +10,6 @@ from sympy.core.function import AppliedUndef
 from symdyn import dag
 from symdyn.errors import DeclarationError
 
-
 #: Order up to which derivatives can be written as ``dx(u, order)``.
 HIGHEST = 8
 
@@ -84,7 +83,9 @@ class Slope(Operator):
             return super().eval(*args)
         u, order = args
         if not order.is_Integer or not 1 <= order <= HIGHEST:
-            raise DeclarationError(f"{cls.__name__}({u}, {order}): the second argument is the order of the derivative, 1 to {HIGHEST}")
+            raise DeclarationError(
+                f"{cls.__name__}({u}, {order}): the second argument is the order of the derivative, 1 to {HIGHEST}"
+            )
         for _ in range(int(order)):
             u = cls(u)
         return u

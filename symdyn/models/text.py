@@ -100,7 +100,8 @@ def to_text(system: System, path: str | Path | None = None) -> str:
     text = text_of(system)
     if text is None:
         raise DeclarationError(
-            f"this {type(system).__name__} has no text that reads back; keep the Python that declares it, or print(system) to see it"
+            f"this {type(system).__name__} has no text that reads back; keep the Python that declares it, or print(system) to "
+            "see it"
         )
     if path is not None:
         Path(path).write_text(text, encoding="utf-8")

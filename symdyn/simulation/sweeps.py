@@ -218,8 +218,8 @@ def _paired(given: Any, symbols: tuple[sp.Symbol, ...], what: str) -> Any:
         if given.shape[1] != len(symbols):
             order = ", ".join(s.name for s in symbols)
             raise DeclarationError(
-                f"an array of initial values has a row for each run and a column for each state, here {len(symbols)} ({order}); "
-                f"got the shape {given.shape}"
+                f"an array of initial values has a row for each run and a column for each state, here {len(symbols)} "
+                f"({order}); got the shape {given.shape}"
             )
         return {s: xr.DataArray(column, dims=CASE) for s, column in zip(symbols, given.T, strict=True)}
     return given

@@ -15,7 +15,7 @@ def test_of_equations_maps_and_rate_equations():
     assert oscillator.jacobian() == sp.Matrix([[0, 1], [-2 * mu * x * v - 1, mu * (1 - x**2)]])
     (entry,) = sd.DiscreteSystem({x: r * x * (1 - x)}).jacobian()
     assert sp.expand(entry - r * (1 - 2 * x)) == 0
-    A, B, k1, k2 = sp.symbols("A B k1 k2")
+    _A, _B, k1, k2 = sp.symbols("A B k1 k2")
     rates = sd.ReactionNetwork.from_text("A <-> B, k1, k2").rate_equations()
     assert rates.jacobian() == sp.Matrix([[-k1, k2], [k1, -k2]])
 

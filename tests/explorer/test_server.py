@@ -143,7 +143,8 @@ def test_the_widget_gives_up_what_is_superseded(endless):
     widget._handle_custom_msg({"number": 2, "request": {"parameters": {"k": 10}, "stop": 5}}, [])
     wait_for(lambda: len(sent) == 2)
     frames = {m["number"]: m["frame"] for m in sent}
-    assert frames[1] == {"superseded": True} and len(frames[2]["times"]) == 301
+    assert frames[1] == {"superseded": True}
+    assert len(frames[2]["times"]) == 301
 
 
 def test_units_are_described(decay):

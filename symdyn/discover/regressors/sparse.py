@@ -219,7 +219,7 @@ class SparseRegression(FormulaRegressor):
         sample_weight : (m,) array, optional
             Weights of the samples, dimensionless.
         t : (m,) array, or a list of them, optional
-            Times: :math:`R^2` is then that of the weak form, the mean over states, for which no derivative of the data is taken.
+            Times: :math:`R^2` is then that of the weak form, the mean over states; no derivative of the data is taken.
         u : (m,) or (m, q) array, or a list of them, optional
             Controls, as in `fit`.
 
@@ -258,8 +258,8 @@ class SparseRegression(FormulaRegressor):
         if not len(states) == len(times) == len(controls):
             further = "" if u is None else f" and {len(controls)} of controls"
             raise RecoveryError(
-                f"{len(states)} trajectories have {len(times)} arrays of times{further}; give one of each, or one array of times "
-                "for all"
+                f"{len(states)} trajectories have {len(times)} arrays of times{further}; give one of each, or one array of "
+                "times for all"
             )
         runs: list[tuple[np.ndarray, np.ndarray]] = []
         courses: list[np.ndarray] = []
@@ -269,8 +269,8 @@ class SparseRegression(FormulaRegressor):
                 course = np.asarray(control, dtype=float).reshape(len(control), -1)
                 if len(course) != len(moments) or len(x) != len(moments) or not np.isfinite(course).all():
                     raise RecoveryError(
-                        f"controls are finite numbers at the times of the states; got {len(course)} of them for {len(moments)} times "
-                        f"and {len(x)} states"
+                        f"controls are finite numbers at the times of the states; got {len(course)} of them for "
+                        f"{len(moments)} times and {len(x)} states"
                     )
                 x = np.column_stack([x, course])
             runs.append((moments, validate_data(self, x, dtype=np.float64, reset=reset and not runs)))
@@ -281,7 +281,9 @@ class SparseRegression(FormulaRegressor):
         if count < 1 or any(c.shape[1] != courses[0].shape[1] for c in courses):
             raise RecoveryError("every trajectory needs states and the same number of controls")
         if not reset and count != len(self.expression_):
-            raise RecoveryError(f"the system has {len(self.expression_)} states, and {count} columns are given; controls are u=")
+            raise RecoveryError(
+                f"the system has {len(self.expression_)} states, and {count} columns are given; controls are u="
+            )
         problem = prepared(observations(
             ODESystem(dict.fromkeys(self.symbols_[:count], sp.S.Zero)), [(moments, x[:, :count]) for moments, x in runs]
         ))  # fmt: skip
@@ -319,7 +321,10 @@ class SparseRegression(FormulaRegressor):
                 break
         self.expression_ = tuple(self._expression(c) for c in self.coef_)
         (times, first), symbols = self._first, self.symbols_[:count]
-        courses = {c: Path(c.name, times, values)(sp.Symbol("t")) for c, values in zip(self.symbols_[count:], first[:, count:].T, strict=True)}
+        courses = {
+            c: Path(c.name, times, values)(sp.Symbol("t"))
+            for c, values in zip(self.symbols_[count:], first[:, count:].T, strict=True)
+        }
         self.system_ = ODESystem(
             {s: e.xreplace(courses) for s, e in zip(symbols, self.expression_, strict=True)},
             initial=dict(zip(symbols, map(float, first[0]), strict=False)),

@@ -38,8 +38,8 @@ def run(title: str, code: str) -> None:
 
 
 def main() -> None:
-    """Run all of them, or those whose titles contain the argument, and count."""
-    chosen = {title: code for title, code in tasks().items() if len(sys.argv) < 2 or sys.argv[1] in title}
+    """Run all of them, or those whose titles begin with the arguments, and count."""
+    chosen = {title: code for title, code in tasks().items() if title.startswith(tuple(sys.argv[1:]) or "")}
     failed = 0
     for title, code in chosen.items():
         begin = time.process_time()
@@ -49,7 +49,7 @@ def main() -> None:
         except Exception as error:
             said, failed = f"{type(error).__name__}: {error}", failed + 1
         lines = sum(bool(line.strip()) and not line.startswith("assert") for line in code.splitlines())
-        print(f"{'FAILED' if said else 'works'}  {title} ({lines} lines, {time.process_time() - begin:.1f} s) {said[:300]}")
+        print(f"{'FAILED' if said else 'works'}  {title} ({lines} lines, {time.process_time() - begin:.1f} s) {said[:300]}", flush=True)
     print(f"{len(chosen) - failed} of {len(chosen)}")
 
 

@@ -11,7 +11,9 @@ async function ask(request) {
   return answer.json();
 }
 
-ask.supersede = () => { fetch("supersede", { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" }); };
+ask.supersede = () => {
+  fetch("supersede", { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" }).catch(() => {});
+};
 
 try {
   const description = await (await fetch("description")).json();

@@ -50,7 +50,7 @@ class Operator(sp.Function):
         return text if exp is None else rf"\left({text}\right)^{{{exp}}}"
 
 
-class Slope(Operator):
+class AxisDerivative(Operator):
     """Derivative along an axis; of higher order it is the derivative of derivatives."""
 
     nargs: Any = (1, 2)
@@ -91,7 +91,7 @@ class Slope(Operator):
         return u
 
 
-class dx(Slope):
+class dx(AxisDerivative):
     r"""Derivative along the first axis, :math:`\partial_x u`.
 
     Parameters
@@ -111,7 +111,7 @@ class dx(Slope):
     sign = r"\partial_x"
 
 
-class dy(Slope):
+class dy(AxisDerivative):
     r"""Derivative along the second axis, :math:`\partial_y u`.
 
     Parameters
@@ -131,7 +131,7 @@ class dy(Slope):
     sign = r"\partial_y"
 
 
-class dz(Slope):
+class dz(AxisDerivative):
     r"""Derivative along the third axis, :math:`\partial_z u`.
 
     Parameters

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from symdyn.elements.meshing import read_mesh
+from symdyn.errors import DeclarationError
 from symdyn.models.domains import Domain
 
 __all__ = ["ElementMatrices", "straight_triangles"]
@@ -78,6 +79,38 @@ class ElementMatrices:
     def weights(self) -> np.ndarray:
         """Weights (N,) of the integral over the domain."""
         return np.asarray(self.mass.sum(axis=0)).ravel()
+
+    def weights_at(self, point: tuple[float, float]) -> np.ndarray:
+        """Weights (N,) of the values of the unknowns in the value of a field at a point.
+
+        Parameters
+        ----------
+        point : (float, float)
+
+        Returns
+        -------
+        (N,) float64
+
+        Raises
+        ------
+        DeclarationError
+            For a point outside of the mesh.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> matrices = ElementMatrices(sd.Disk(1), 0.3)
+        >>> x, y = matrices.points.T
+        >>> round(float(matrices.weights_at((0.3, 0.2)) @ (x**2 + y)), 9)  # exact for quadratic fields
+        0.29
+        """
+        import skfem as fem
+
+        try:
+            found = fem.Basis(self.mesh, fem.ElementTriP2()).probes(np.array(point)[:, None])
+        except ValueError:
+            raise DeclarationError(f"the point {point} lies outside of the {type(self.domain).__name__}") from None
+        return np.asarray(found.toarray()).ravel()
 
     @cached_property
     def triangles(self) -> np.ndarray:

@@ -49,7 +49,10 @@ def main() -> None:
         except Exception as error:
             said, failed = f"{type(error).__name__}: {error}", failed + 1
         lines = sum(bool(line.strip()) and not line.startswith("assert") for line in code.splitlines())
-        print(f"{'FAILED' if said else 'works'}  {title} ({lines} lines, {time.process_time() - begin:.1f} s) {said[:300]}", flush=True)
+        print(
+            f"{'FAILED' if said else 'works'}  {title} ({lines} lines, {time.process_time() - begin:.1f} s) {said[:300]}",
+            flush=True,
+        )
     print(f"{len(chosen) - failed} of {len(chosen)}")
 
 

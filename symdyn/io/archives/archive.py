@@ -154,7 +154,7 @@ class Archive:
     def _model(
         self, name: str, settings: Iterable[tuple[str, str, str]] = ()
     ) -> tuple[PetabModel, dict[tuple[str, str], float]]:
-        """A model in which what is changed, and what the `settings` of a repeated task set, is free; and values of attributes."""
+        """A model in which what changes and what `settings` of a repeated task set is free, and the values of attributes."""
         d, source = self._description, name
         changes: dict[tuple[str, str], float] = {}
         for _ in range(len(d.models) + 1):

@@ -7,6 +7,7 @@ import numbers
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef, UndefinedFunction
 
@@ -119,10 +120,10 @@ def refuse_inputs(symbol: sp.Symbol) -> None:
 
 
 def by_symbol(given: Any, symbols: Iterable[sp.Symbol], what: str) -> Any:
-    """Values in one of the forms in which they are given, as a mapping where they are no mapping of states alone.
+    """Values in one of the forms in which they are given, as a mapping.
 
-    The states of a dataset are taken out of it, so that a run goes on where another one ended.  Numbers in a sequence belong to
-    the states in their order.
+    The states of a dataset are taken out of it, so that a run goes on where another one ended; a Series has them by its labels.
+    Numbers in a list, tuple or array belong to the states in their order.
 
     >>> x, y = sp.symbols("x y")
     >>> by_symbol([1, 0], (x, y), "state")
@@ -139,7 +140,10 @@ def by_symbol(given: Any, symbols: Iterable[sp.Symbol], what: str) -> Any:
         )
     if isinstance(given, Mapping) or given is None:
         return given
-    if not what.endswith("state") or not hasattr(given, "__len__") or isinstance(given, str) or not symbols:
+    if hasattr(given, "to_dict") and hasattr(given, "index"):
+        return given.to_dict()
+    ordered = isinstance(given, (list, tuple)) or (isinstance(given, np.ndarray) and given.ndim > 0)
+    if not (ordered and what.endswith("state") and symbols):
         example = symbols[0] if symbols else "x"
         raise DeclarationError(f"{what} values must be a mapping such as {{{example}: 1.0}}, got {type(given).__name__}")
     if len(given) != len(symbols):

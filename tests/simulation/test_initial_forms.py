@@ -25,7 +25,7 @@ def run(system, t=(0, 1), **options):
 
 def test_numbers_in_the_order_of_the_states(swing):
     assert dict(swing.initial) == {X: 1.0, V: 0.0}
-    for start in ([0, 2], (0, 2), np.array([0.0, 2.0])):
+    for start in ([0, 2], (0, 2), np.array([0.0, 2.0]), pd.Series({"v": 2, "x": 0})):
         assert float(run(swing, initial=start).x[-1]) == pytest.approx(np.sin(2), abs=1e-8)
 
 
@@ -60,6 +60,8 @@ def test_a_run_goes_on_where_another_ended(swing):
         (np.ones((3, 3)), r"a column for each state, here 2 \(x, v\); got the shape \(3, 3\)"),
         (5, "must be a mapping such as"),
         ("xv", "must be a mapping such as"),
+        ({1.0, 0.0}, "must be a mapping such as"),
+        (np.array(1.0), "must be a mapping such as"),
         (pd.DataFrame({"y": [1.0]}), "'y' is not a state"),
     ],
 )

@@ -250,7 +250,7 @@ class SparseRegression(FormulaRegressor):
         return float(r2_score(rows.targets, rows.design @ self.coef_.T))
 
     def _along(self, X: Any, t: Any, u: Any, *, reset: bool) -> tuple[EquationProblem, np.ndarray]:
-        """The problem of trajectories, and the columns (N, n + q) at its nodes; sets `runs_`, states and times, if `reset`."""
+        """The problem of trajectories, and the columns (N, n + q) at its nodes; keeps the first if `reset`."""
         several = isinstance(X, (list, tuple)) and len(X) > 0 and np.ndim(X[0]) > 1
         states = list(X) if several else [X]
         times = list(t) if several and np.ndim(t[0]) else [t] * len(states)

@@ -235,7 +235,7 @@ export function mount(el, spec, ask, keep = () => {}) {
       const slow = setTimeout(() => say("computing", false), 400);
       try {
         const frame = await ask(now);
-        if (frame.superseded) continue;
+        if (frame.superseded) { wanted ??= now; continue; } // perhaps by another page
         await new Promise((done) => { requestAnimationFrame(done); }); // at most one frame a refresh
         show(frame, now, performance.now() - begin);
       } catch (error) {

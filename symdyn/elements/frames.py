@@ -135,10 +135,8 @@ class ElementFrame(Frame):
 
     def _at(self, probe: at) -> np.ndarray:
         """Weights (N,) of the unknowns in the value at a point."""
-        point = probe.args[1:]
-        if len(point) != 2 or not all(c.is_number for c in point):
-            raise DeclarationError(f"{probe} needs two numbers for its point, such as at(u, 0.5, 0.5)")
-        return self.system.elements.weights_at((float(point[0]), float(point[1])))
+        x, y = map(float, probe.args[1:])
+        return self.system.elements.weights_at((x, y))
 
     @cached_property
     def facts(self) -> dict[str, Any]:  # type: ignore[override]

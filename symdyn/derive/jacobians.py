@@ -42,5 +42,5 @@ def jacobian(system: System) -> sp.Matrix:
     if system.delays or system.algebraic:
         what = "delays" if system.delays else "algebraic equations"
         raise DeclarationError(f"the Jacobian is that of plain right-hand sides, and this {type(system).__name__} has {what}")
-    sides = system.map if system.map is not None else system.drift
+    sides = system.map or system.drift or ()
     return sp.Matrix([[derivative(f, x) for x in system.states] for f in sides])

@@ -74,7 +74,7 @@ class FlowVerbs:
     def index_reduced(self, *, eliminate: bool = False) -> Any:
         """The system with its algebraic equations differentiated until they determine their unknowns: of index 1."""
     def jacobian(self) -> sp.Matrix:
-        """Derivatives of the rates of change, or of the next values of a map, by the states: :math:`J_{ij} = \\partial f_i / \\partial x_j`."""
+        """Derivatives of the rates of change, or of the next values of a map, by the states."""
     def to_text(self, path: str | Path | None = None) -> str:
         """A system as a text that ``from_text`` of its class reads back: equations, events, parameters and initial values."""
     def with_log_density(self, name: str = "log_density") -> ODESystem:
@@ -92,7 +92,7 @@ class MapVerbs:
     def modified_equation(self, step: Any = "h", order: int = 2) -> ODESystem:
         """The differential equation that a map with small steps follows, to any order in their length."""
     def jacobian(self) -> sp.Matrix:
-        """Derivatives of the rates of change, or of the next values of a map, by the states: :math:`J_{ij} = \\partial f_i / \\partial x_j`."""
+        """Derivatives of the rates of change, or of the next values of a map, by the states."""
     def to_text(self, path: str | Path | None = None) -> str:
         """A system as a text that ``from_text`` of its class reads back: equations, events, parameters and initial values."""
 

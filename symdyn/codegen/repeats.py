@@ -21,7 +21,7 @@ OUT, SCRATCH = 3, 4
 LEAST, SHARE = 8, 1 / 3
 #: Operations of a value that is computed wherever it is used, rather than kept; and most values that are kept, on the stack.
 CHEAP, KEPT = 4, 20_000
-#: What is computed in all trees at most, as a multiple of the operations: conditions of conditions are computed wherever they are used.
+#: Operations of all trees at most, as a multiple of those of the program: conditions are computed wherever they are used.
 MOST = 2
 FREE = {*BINARY[:3], "neg"}
 

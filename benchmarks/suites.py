@@ -20,6 +20,7 @@ from benchmarks.first_result import first
 from benchmarks.grids import pde
 from benchmarks.harness import Settings
 from benchmarks.lattices import lattices
+from benchmarks.neural import neural
 from benchmarks.populations import populations
 from benchmarks.reduction import reduction
 from benchmarks.results import Result
@@ -42,6 +43,7 @@ SUITES: dict[str, Callable[[Settings], Result]] = {
     "cme": cme,
     "pde": pde,
     "dense": dense,
+    "neural": neural,
     "lattices": lattices,
     "reduction": reduction,
     "derivation": derivation,

@@ -8,8 +8,10 @@ from typing import Any
 import sympy as sp
 
 from symdyn import dag
+from symdyn.dense import DenseOutput, DenseSlope
 from symdyn.errors import DeclarationError, SymdynError
 from symdyn.models.registry import KINDS
+from symdyn.network_files import network_text
 from symdyn.parsing import parse_expression
 from symdyn.system import System
 from symdyn.text.functions import FUNCTIONS
@@ -31,6 +33,8 @@ def text_kinds() -> dict[str, type[System]]:
 def model_text(system: System) -> str:
     """A text that ``from_text`` reads back: equations, observables, parameters and initial values.
 
+    Trained networks are named by fingerprints of their weights, which `symdyn.network_files.save_networks` writes to a file.
+
     Parameters
     ----------
     system : System
@@ -44,7 +48,7 @@ def model_text(system: System) -> str:
     Raises
     ------
     DeclarationError
-        For a kind of system that no text makes.
+        For a kind of system that no text makes, and for layers that are no trained network.
 
     Examples
     --------
@@ -57,13 +61,24 @@ def model_text(system: System) -> str:
     """
     if system.text_options is None:
         raise DeclarationError(f"a {type(system).__name__} has no text that reads back; keep the Python that declares it")
+    networks = {n.network.name: n.network for n in system.networks}
+    if networks:
+        system = system.without_networks()
+    if system.kind == "jump" and networks:
+        raise DeclarationError("a ReactionNetwork with trained networks has no text; write the Python that declares it")
     sides = (*system.expressions, *system.observables.values())
+    for e in dag.nodes(sides):
+        if isinstance(e, (DenseOutput, DenseSlope)):
+            raise DeclarationError(
+                f"the layers {e.layers.name} are no network of one output, TrainedNetwork(layers), and no text contains them"
+            )
     exact = system.map_expressions(dag.written_exactly) if any(e.has(sp.Float) for e in sides) else system
     lines = [str(exact)]
     lines += [f"{name} := {value}" for name, value in exact.observables.items()]
     lines += [f"{name} = {value!r}" for name, value in system.defaults.items()]
     starts = {s: expression_text(v) if isinstance(v, sp.Expr) else repr(v) for s, v in system.initial.items()}
     lines += [f"{name}(0) = {value}" for name, value in starts.items()]
+    lines += [network_text(network) for network in networks.values()]
     return "\n".join(lines) + "\n"
 
 
@@ -71,7 +86,8 @@ def model_text(system: System) -> str:
 def text_of(system: System) -> str | None:
     r"""The text of a system if it reads back as the same system, else None.
 
-    No text holds states such as the moment ``E[X]``, functions that are defined by pieces, and the weights of networks.
+    No text holds states such as the moment ``E[X]``, functions that are defined by pieces, and the weights of networks, which
+    are in a file beside it.
 
     Examples
     --------
@@ -82,7 +98,7 @@ def text_of(system: System) -> str | None:
     >>> text_of(network.moments(order=2)) is None
     True
     """
-    if system.text_options is None or system.inputs or system.constraints:
+    if system.text_options is None or system.inputs or system.constraints or _learned(system):
         return None
     text = model_text(system)
     return text if _plain(system) or reads_back(system, text) else None
@@ -104,10 +120,15 @@ def reads_back(system: System, text: str) -> bool:
     options: dict[str, Any] = {name: getattr(system, name) for name in system.text_options or ()}
     try:
         again = text_kinds()[system.kind].from_text(text, time=system.time, **options)
-        # networks are written like unknown terms
         return len(again.unknowns) == len(system.unknowns) and model_text(again) == text
     except SymdynError:
         return False
+
+
+def _learned(system: System) -> bool:
+    """Whether there are networks or layers in a system, whose weights no text holds."""
+    sides = (*system.expressions, *system.observables.values())
+    return bool(system.networks) or any(isinstance(e, (DenseOutput, DenseSlope)) for e in dag.nodes(sides))
 
 
 def _plain(system: System) -> bool:

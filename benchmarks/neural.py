@@ -14,7 +14,7 @@ import symdyn as sd
 from benchmarks.dense_layers import make_diffrax, make_symdyn
 from benchmarks.foreign import Foreign
 from benchmarks.harness import Sample, Settings, attempt, cpu_seconds, interleaved, paired
-from benchmarks.neural_problems import area_paths, cde_weights, random_starts, spirals, stacked_paths
+from benchmarks.neural_problems import area_paths, cde_weights, forcings, random_starts, spirals, stacked_paths
 from benchmarks.results import Ratio, Result
 
 __all__ = ["neural"]
@@ -114,7 +114,7 @@ def make_controlled_diffrax(count: int, tolerance: float) -> Callable[[], np.nda
 
 
 def driven(settings: Settings) -> tuple[list[dict[str, Any]], list[Ratio]]:
-    """A controlled equation of eight states along irregular paths with gaps: each solver at its loosest tolerance that is good."""
+    """A controlled equation of eight states along irregular paths with gaps; each solver has the loosest of good tolerances."""
     count = 50 if settings.quick else 500
     truth, rows = make_controlled(count, 1e-10)(), []
     jobs: dict[str, Any] = {}
@@ -319,6 +319,84 @@ def training(
     return rows, _ratios(f"training of {what} to the same error", seconds, 3.0)
 
 
+# ---- an irregular record as the input of known equations ---------------------------------------
+
+
+def records(settings: Settings) -> tuple[list[dict[str, Any]], list[Ratio]]:
+    """Where an irregularly sampled path drives Lotka and Volterra's equations: known, and with one function learned from ends."""
+    x, y = sp.symbols("x y")
+    u = sd.Path("u", [0, 10], [0, 0], kind="cubic")
+    f = sd.network("f", [u], width=6, depth=1)
+    hybrid = sd.ODESystem({x: x * (1 - y + f(u)), y: y * (x - 1)}, initial={x: 1.2, y: 0.8})
+    count = 60 if settings.quick else 400
+    times, values, ends = forcings(count, 0)
+    others = forcings(200, 1)
+
+    def driven(times: np.ndarray, values: np.ndarray) -> list[sd.Path]:
+        return [sd.Path("u", t, v, kind="cubic") for t, v in zip(times, values, strict=True)]
+
+    def judge(system: sd.ODESystem) -> float:
+        inputs = {system.inputs[0]: xr.DataArray(driven(*others[:2]), dims="path")}
+        data = sd.simulate(system, [0, 10], inputs=inputs, progress=False)
+        found = np.log(np.stack([data.x.values[:, -1], data.y.values[:, -1]], axis=1))
+        return float(np.mean((found - others[2]) ** 2 / others[2].var(axis=0)))
+
+    runs = [{"t": [0, 10], "x": [np.nan, a], "y": [np.nan, b]} for a, b in np.exp(ends)]
+    begin = cpu_seconds()
+    found = sd.learn(hybrid, runs, inputs={u: driven(times, values)}, starts="declared", noise={x: 0.05, y: 0.05}, members=1,
+                     progress=False)  # fmt: skip
+    spent = cpu_seconds() - begin
+    summary = np.stack([values.mean(axis=1), values[:, -1], np.ones(count)], axis=1)
+    weights = np.linalg.lstsq(summary, ends, rcond=None)[0]
+    plain = np.stack([others[1].mean(axis=1), others[1][:, -1], np.ones(200)], axis=1) @ weights
+    rows = [
+        {"what is known": "all equations", "error / variance": judge(hybrid.with_terms({f(u): sp.Float(0.4) * u}))},
+        {"what is known": f"all but one function of the path, {count} ends", "error / variance": judge(found.system),
+         "training, CPU-seconds": spent},
+        {"what is known": "nothing: mean and last value, linear",
+         "error / variance": float(np.mean((plain - others[2]) ** 2 / others[2].var(axis=0)))},
+    ]  # fmt: skip
+    return rows, []
+
+
+# ---- prices ------------------------------------------------------------------------------------
+
+
+def rings(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Points (N, 2) of two rings, and which is the outer one."""
+    rng, outer = np.random.default_rng(seed), np.arange(count) % 2
+    angle, radius = rng.uniform(0, 6.28, count), np.where(outer, 1.6, 0.7) + 0.1 * rng.normal(size=count)
+    return radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=-1), outer
+
+
+def prices(settings: Settings) -> tuple[list[dict[str, Any]], list[Ratio]]:
+    """A flow that takes one ring to the left and the other to the right, with prices of errors and of stiffness."""
+    x, y, t = sp.symbols("x y t")
+    f, g = (sd.network(name, [x, y, t], width=12) for name in "fg")
+    begin, outer = rings(40 if settings.quick else 160, 1)
+    others, truth = rings(400, 2)
+    runs = [{"t": [0, 1], "x": [p[0], 2.0 * k - 1], "y": [p[1], np.nan]} for p, k in zip(begin, outer, strict=True)]
+    listed: list[Any] = [None, {"error": 1e4}, {"error": 1e6}, {"local error": 1e4}, {"stiffness": 1.0}]
+    rows, calls, hybrid = [], {}, sd.ODESystem({x: f(x, y, t), y: g(x, y, t)})
+    initial = {s: xr.DataArray(others[:, k], dims="point") for k, s in enumerate((x, y))}
+    for penalty in listed[:2] if settings.quick else listed:
+        options = {"noise": {x: 0.1, y: 0.1}, "members": 1, "penalty": penalty, "progress": False}
+        sd.learn(hybrid, runs, iterations=2, **options)  # compiles
+        before = cpu_seconds()
+        found = sd.learn(hybrid, runs, iterations=100, **options)
+        spent = cpu_seconds() - before
+        data = sd.simulate(found.system, [0, 1], initial=initial, method="tsit5", rtol=1e-6, atol=1e-6, progress=False)
+        right = float(np.mean((data.x.values[:, -1] > 0) == (truth == 1)))
+        name = "none" if penalty is None else ", ".join(f"{k} {v:g}" for k, v in penalty.items())
+        calls[name] = Sample((float(data.evaluations.mean()),))
+        rows.append({"price": name, "calls": calls[name].median, "accuracy": right, "training, CPU-seconds": spent})
+    ratios = [
+        Ratio(f"calls without a price / with {name}", paired(lambda a, b: a / b, calls["none"], c), goal=1 / 0.55)
+        for name, c in calls.items() if name == "error 10000"
+    ]  # fmt: skip
+    return rows, ratios
+
+
 def _ratios(what: str, seconds: dict[str, Sample], goal: float) -> list[Ratio]:
     if "symdyn" not in seconds:
         return []
@@ -329,11 +407,13 @@ def _ratios(what: str, seconds: dict[str, Sample], goal: float) -> list[Ratio]:
 
 
 def neural(settings: Settings) -> Result:
-    """Solutions and training of neural ordinary and controlled equations."""
+    """Solutions and training of neural ordinary and controlled equations, and what prices of the solver's effort do."""
     torch = {task: partial(train_torch, task) for task in ("train-ode", "train-cde")}
     found = {
         "ode": prediction(settings),
         "cde": driven(settings),
+        "records": records(settings),
+        "prices": prices(settings),
         "ode training": training(
             learn_spirals, spiral_error, {"diffrax": train_spirals_diffrax, "torchdiffeq": torch["train-ode"]}, "a neural ODE",
             settings,

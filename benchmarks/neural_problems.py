@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 __all__ = [
-    "TIMES", "area_paths", "cde_weights", "random_starts", "random_weights", "spiral_rate", "spirals", "stacked_paths",
+    "TIMES", "area_paths", "cde_weights", "forcings", "random_starts", "random_weights", "spiral_rate", "spirals", "stacked_paths",
 ]  # fmt: skip
 
 #: Of the ensembles of an ODE.
@@ -61,6 +61,33 @@ def _areas(x: np.ndarray) -> np.ndarray:
     return ((x[:, :-1, 0] * x[:, 1:, 1] - x[:, :-1, 1] * x[:, 1:, 0]).sum(axis=1)) / 2
 
 
+def forcings(count: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Irregular times (N, 30), a path at these (N, 30), and where it drives Lotka and Volterra's equations, (N, 2).
+
+    x' = x (1 - y + 0.4 u), y' = y (x - 1) from (1.2, 0.8); logarithms of both at the time 10, by Runge and Kutta's method.
+    """
+    rng = np.random.default_rng(seed)
+    size, speed, phase = rng.normal(0, 0.5, (count, 4)), rng.uniform(0.2, 2, (count, 4)), rng.uniform(0, 6.28, (count, 4))
+
+    def u(t: np.ndarray) -> np.ndarray:
+        return (size * np.sin(speed * np.asarray(t)[..., None] + phase)).sum(axis=-1)
+
+    def rate(t: float, z: np.ndarray) -> np.ndarray:
+        return np.stack([1 - np.exp(z[1]) + 0.4 * u(np.full(count, t)), np.exp(z[0]) - 1])
+
+    z, h = np.log(np.array([[1.2], [0.8]])) + np.zeros((2, count)), 0.01
+    for k in range(1000):
+        t = k * h
+        k1 = rate(t, z)
+        k2 = rate(t + h / 2, z + h / 2 * k1)
+        k3 = rate(t + h / 2, z + h / 2 * k2)
+        z = z + h / 6 * (k1 + 2 * k2 + 2 * k3 + rate(t + h, z + h * k3))
+    times = np.sort(rng.uniform(0, 10, (count, 30)), axis=1)
+    times[:, 0], times[:, -1] = 0, 10
+    values = np.stack([u(times[:, k]) for k in range(30)], axis=1)
+    return times, values, z.T
+
+
 def spiral_rate(z: np.ndarray) -> np.ndarray:
     """A cubic spiral, (..., 2)."""
     return z**3 @ np.array([[-0.1, 2.0], [-2.0, -0.1]]).T
@@ -82,5 +109,3 @@ def spirals(starts: int, noise: float, seed: int, points: int = 31, last: float 
         found.append(z)
     whole = np.stack(found, axis=1)
     return times, whole + noise * rng.normal(size=whole.shape)
-
-

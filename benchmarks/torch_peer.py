@@ -1,9 +1,9 @@
-"""torchdiffeq and torchcde on the problems of `benchmarks.neural`, run by an interpreter that has them: ``make bench`` makes one.
+"""torchdiffeq and torchcde on problems of `benchmarks.neural`, run by an interpreter that has them: ``make bench`` makes one.
 
-``python torch_peer.py START RESULT TASK TOLERANCE`` writes what it found to RESULT and prints ``ready``; for each line of standard
-input it does the same again and prints its CPU-seconds.  TASK is ``ode`` or ``cde`` (solutions to a tolerance), or ``train-ode`` or
-``train-cde`` (training until the error of START[0] is reached, or the CPU-seconds START[1] are over; the result is the error
-and the number of updates).
+``python torch_peer.py START RESULT TASK TOLERANCE`` writes what it found to RESULT and prints ``ready``; for each line of
+standard input it does the same again and prints its CPU-seconds.  TASK is ``ode`` or ``cde`` (solutions to a tolerance), or
+``train-ode`` or ``train-cde`` (training until the error START[0] is reached, or the CPU-seconds START[1] are over; the result
+is the error and the number of updates).
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from neural_problems import (
     TIMES,
     area_paths,
     cde_weights,
-    random_starts,
     random_weights,
     spirals,
     stacked_paths,
@@ -110,7 +109,9 @@ def train_ode(start, tolerance):
                 done += 1
             before = time.process_time()
             with torch.no_grad():
-                path = torchdiffeq.odeint(lambda t, z: net(z), torch.tensor(truth[:, 0]), torch.tensor(times), rtol=1e-6, atol=1e-8)
+                path = torchdiffeq.odeint(
+                    lambda t, z: net(z), torch.tensor(truth[:, 0]), torch.tensor(times), rtol=1e-6, atol=1e-8
+                )
             error = float(np.sqrt(np.mean((path.permute(1, 0, 2).numpy() - truth) ** 2)))
             judged += time.process_time() - before
         return np.array([error, done]), time.process_time() - began - judged

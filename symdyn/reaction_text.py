@@ -110,7 +110,9 @@ def parse_network(text: str, characters: int = MAX_TEXT) -> NetworkText:
     arrows, others, moments, volume = [], [], [], None
     for tokens in split_statements(text, tokenize(text, characters)):
         if is_network(tokens):
-            raise ParseError("a reaction network has no trained networks in its text; put them in with with_terms", text, tokens[0].start)
+            raise ParseError(
+                "a reaction network has no trained networks in its text; put them in with with_terms", text, tokens[0].start
+            )
         place = next((i for i, t in enumerate(tokens) if t.text in _ARROWS), None)
         if place is not None:
             arrows.append(_arrow(text, tokens, place))

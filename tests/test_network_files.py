@@ -17,13 +17,17 @@ x, y, a, s = sp.symbols("x y a s")
 
 def trained(name: str, seed: int, factors: tuple = ()) -> sd.TrainedNetwork:
     rng = np.random.default_rng(seed)
-    layers = [(rng.normal(size=(5, 2)), rng.normal(size=5), "tanh"), (rng.normal(size=(len(factors) or 1, 5)), None, "identity")]
+    layers = [
+        (rng.normal(size=(5, 2)), rng.normal(size=5), "tanh"),
+        (rng.normal(size=(len(factors) or 1, 5)), None, "identity"),
+    ]
     return sd.TrainedNetwork(sd.DenseLayers(name, layers), factors)
 
 
 F, G = trained("f", 1, ((0, 0.3),)), trained("g", 2)
 SYSTEMS = {
-    "ode": sd.ODESystem({x: a * x - F(x, y), y: F(x, y) - G(y, x)}, {a: 0.1}, initial={x: 1, y: 0.5}, observables={"z": G(x, x)}),
+    "ode": sd.ODESystem({x: a * x - F(x, y), y: F(x, y) - G(y, x)}, {a: 0.1}, initial={x: 1, y: 0.5},
+                        observables={"z": G(x, x)}),
     "sde": sd.SDESystem({x: -F(x, y), y: -y}, {x: 0.1 * G(x, y), y: s}, {s: 1 / 3}, initial={x: 1, y: 0},
                         interpretation="stratonovich"),
     "map": sd.DiscreteSystem({x: F(x, y), y: x}, initial={x: 0.1, y: 0.7}),

@@ -30,7 +30,8 @@ class Courses:
     Raises
     ------
     RecoveryError
-        For inputs that the system has not, of another kind, or not as many as trajectories, and paths that do not cover the data.
+        For inputs that the system has not, of another kind, or not as many as trajectories, and paths that do not cover the
+        data.
     """
 
     def __init__(self, system: System, given: Mapping[Any, Any] | None, observed: Observations) -> None:
@@ -46,7 +47,9 @@ class Courses:
             value = named.get(path.name, path)
             listed = list(value) if isinstance(value, (list, tuple)) else [value] * count
             if len(listed) != count:
-                raise RecoveryError(f"inputs has {len(listed)} paths of {path.name} for {count} trajectories; give one for each")
+                raise RecoveryError(
+                    f"inputs has {len(listed)} paths of {path.name} for {count} trajectories; give one for each"
+                )
             for p in listed:
                 if not isinstance(p, Path) or p.kind != path.kind:
                     raise RecoveryError(f"inputs has {p!r} for {path.name}; expected a Path of the kind {path.kind!r}")
@@ -86,7 +89,7 @@ class Courses:
         return replace(observed, trajectories=tuple(runs))
 
     def rows(self, trajectories: Sequence[int] | np.ndarray, times: np.ndarray) -> np.ndarray:
-        """Knots and coefficients at times (W, T) of trajectories (W,), (W, T, m): those of the segments in which the times are."""
+        """Knots and coefficients (W, T, m) of the segments in which times (W, T) of trajectories (W,) are."""
         parts = []
         for k, at in zip(trajectories, times, strict=True):
             columns = []

@@ -145,7 +145,11 @@ class Learned(LearnedVerbs):
         if self.system.defaults:
             lines.append("  " + ", ".join(f"{p} = {v:.6g}" for p, v in self.system.defaults.items()))
         if self.heldout:
-            what = "errors one step ahead, in standard deviations that it predicts" if self.system.noises else "errors at held out times"
+            what = (
+                "errors one step ahead, in standard deviations that it predicts"
+                if self.system.noises
+                else "errors at held out times"
+            )
             lines.append(f"  {what}: " + ", ".join(f"{s} {v:.3g}" for s, v in self.heldout.items()))
         return "\n".join([*lines, *(f"note: {n}" for n in self.notes)])
 
@@ -179,7 +183,9 @@ class Learned(LearnedVerbs):
         """
         bare, data = self.system.without_networks(), self.observations
         if bare.inputs:
-            raise DeclarationError("a system with inputs has no text that reads back; save its networks, learned.term(f).save(path)")
+            raise DeclarationError(
+                "a system with inputs has no text that reads back; save its networks, learned.term(f).save(path)"
+            )
         arrays = {
             "format": np.array(FORMAT), "kind": np.array(bare.kind), "text": np.array(model_text(bare)),
             "time": np.array(str(bare.time)), "options": np.array([str(getattr(bare, o)) for o in bare.text_options or ()]),

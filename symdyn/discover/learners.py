@@ -100,7 +100,9 @@ def learner(system: Any, data: Any, given: Mapping[str, Any], heldout: float, **
     whole = observations(hybrid, data)
     if noise is not None:
         if not isinstance(noise, Mapping):
-            raise RecoveryError(f"noise is {noise!r}; expected standard deviations by state, such as {{{hybrid.names[0]!r}: 0.1}}")
+            raise RecoveryError(
+                f"noise is {noise!r}; expected standard deviations by state, such as {{{hybrid.names[0]!r}: 0.1}}"
+            )
         whole = replace(whole, noise=read_noise(hybrid.states, whole.noise, noise))
     courses = Courses(hybrid, options["inputs"], whole)
     seen = courses.with_knots(whole.split(heldout)[0] if heldout else whole)

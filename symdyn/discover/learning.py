@@ -66,8 +66,8 @@ def learn(
     system : ODESystem, DiscreteSystem, SDESystem or PDESystem
         With unknown terms: of `symdyn.network`, which says their form, or undefined functions, whose networks have two hidden
         layers of 16 neurons, of fields of 8.  Fields are of one dimension, and networks for the fields themselves are trained
-        along (`symdyn.discover.surrogates.field_pinn`).  A function that stands alone in the noise of an SDESystem, of which the
-        data tell only the square, is taken to be positive.
+        along (`symdyn.discover.surrogates.field_pinn`).  A function that stands alone in the noise of an SDESystem, of which
+        the data tell only the square, is taken to be positive.
     data : anything that `symdyn.inference.data.observations` reads; of fields what `symdyn.recover` does
         Columns are states; missing values are NaN.  Paths of an SDESystem are of all states, without measurement noise; a note
         says where their steps look as if they had some.
@@ -147,9 +147,7 @@ def learn(
     if budget is not None and not (isinstance(budget, (int, float)) and budget >= 0):
         raise RecoveryError(f"the budget is {budget!r}; expected seconds, 0 or more")
     given = {"iterations": iterations, "members": members, **({} if decay is None else {"decay": decay})}
-    asked = learner(
-        system, data, given, heldout, window=window, penalty=penalty, noise=noise, inputs=inputs, starts=starts
-    )
+    asked = learner(system, data, given, heldout, window=window, penalty=penalty, noise=noise, inputs=inputs, starts=starts)
     hybrid, trainer, whole, seen = asked.system, asked.trainer, asked.whole, asked.seen
     limit, journal = Budget(budget), Journal(checkpoint)
     free = [p for p in hybrid.parameters if p not in hybrid.defaults]

@@ -1,4 +1,4 @@
-"""Networks in the text of a model, ``f := network(16, 16, weights_6b1f...)``: their hidden layers and which weights they have."""
+"""Networks in the text of a model, ``f := network(16, 16, weights_6b1f...)``: hidden layers, and which weights they have."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ def _residuals(system: SDESystem, data: Increments) -> tuple[np.ndarray, np.ndar
 
 
 def step_errors(system: SDESystem, observed: Observations) -> dict[str, float]:
-    """Root mean squares of the residuals of steps by state, in standard deviations that the system predicts: 1 of a right one."""
+    """Root mean squares of residuals of steps by state, in standard deviations that the system predicts: 1 of a right one."""
     residual, covariance = _residuals(system, increments(observed))
     variance = np.diagonal(covariance, axis1=1, axis2=2)
     found = np.sqrt(np.mean(residual**2 / variance, axis=0))

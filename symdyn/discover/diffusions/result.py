@@ -94,7 +94,8 @@ def result(
 
     return written.recovery(
         DiffusionRecovery, map(ranked, visited[: options.keep]), visited, facts, level=options.level,
-        notes=[*notes, *residual_notes(search.declared.system.names, search.data.runs, residual, covariance), *stretched], evaluations=search.evaluations,
+        notes=[*notes, *residual_notes(written.system.names, search.data.runs, residual, covariance), *stretched],
+        evaluations=search.evaluations,
         observations=seen, heldout=later, complete=complete, steps=steps, increments=search.data,
         declared=search.declared.system, residuals=residual, variances=np.diagonal(covariance, axis1=1, axis2=2),
     )  # fmt: skip

@@ -71,9 +71,8 @@ class NetworkODE:
 
     def states(self, w: jax.Array, times: Any, courses: Any) -> jax.Array:
         """At times (W, T) of the windows, (W, T, n), with the coefficients of inputs between them."""
-        starts, s = w[: self.starts].reshape(self.count, -1) * self.scale, w[self.starts :]
-        if self._begin is not None:
-            starts = jnp.asarray(self._begin)
+        s, fitted = w[self.starts :], self._begin is None
+        starts = w[: self.starts].reshape(self.count, -1) * self.scale if fitted else jnp.asarray(self._begin)
 
         def along(start: jax.Array, at: jax.Array, course: jax.Array) -> jax.Array:
             def advance(y: jax.Array, ends: tuple[jax.Array, jax.Array, jax.Array]) -> Any:

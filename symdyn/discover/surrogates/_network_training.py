@@ -55,7 +55,7 @@ def train(
     def jacobian(w: jax.Array, weighed: tuple[jax.Array, jax.Array | None]) -> Blocks:
         weights, steps = weighed
         slopes = ode.derivatives(w, cut.times, courses)
-        parts = [(weights[..., None] * v).reshape(ode.count, -1, v.shape[3]) for v in slopes]
+        parts = [(weights[..., None] * v).reshape(ode.count, weights[0].size, v.shape[3]) for v in slopes]
         if ode.effort is None:
             return Blocks(*parts)
         further = ode.effort.derivatives(w[ode.starts :], ode.states(w, cut.times, courses), slopes, cut.times, steps)

@@ -323,7 +323,7 @@ def training(
 
 
 def records(settings: Settings) -> tuple[list[dict[str, Any]], list[Ratio]]:
-    """Where an irregularly sampled path drives Lotka and Volterra's equations: known, and with one function learned from ends."""
+    """Where an irregular path drives Lotka and Volterra's equations: known, and with one function learned from ends."""
     x, y = sp.symbols("x y")
     u = sd.Path("u", [0, 10], [0, 0], kind="cubic")
     f = sd.network("f", [u], width=6, depth=1)

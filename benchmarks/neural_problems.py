@@ -7,7 +7,8 @@ from itertools import pairwise
 import numpy as np
 
 __all__ = [
-    "TIMES", "area_paths", "cde_weights", "forcings", "random_starts", "random_weights", "spiral_rate", "spirals", "stacked_paths",
+    "TIMES", "area_paths", "cde_weights", "forcings", "random_starts", "random_weights", "spiral_rate", "spirals",
+    "stacked_paths",
 ]  # fmt: skip
 
 #: Of the ensembles of an ODE.

@@ -116,3 +116,16 @@ def test_what_no_text_holds_is_refused():
         sd.ReactionNetwork.from_text(f"0 => X, f(X, X); f := network(5, {weights_mark(F)})")
     with pytest.raises(sd.DeclarationError, match="expected a file, or TrainedNetworks by name"):
         sd.ODESystem.from_text(f"x' = f(x, x); f := network(5, {weights_mark(F)})", networks=3)
+
+
+@pytest.mark.parametrize("kind", ["ode", "sde"])
+def test_a_run_is_repeated_with_the_weights_that_it_names(kind, tmp_path):
+    system = SYSTEMS[kind]
+    save_networks(tmp_path / "n.npz", [F, G])
+    data = sd.simulate(system, [0, 1, 2], trajectories=3, seed=1, progress=False)
+    data.to_netcdf(tmp_path / "run.nc")
+    assert sd.replay(tmp_path / "run.nc", networks=tmp_path / "n.npz", progress=False).same
+    with pytest.raises(sd.DeclarationError, match="give networks="):
+        sd.replay(data, progress=False)
+    with pytest.raises(sd.DeclarationError, match="is another one than the text names"):
+        sd.replay(data, networks={"f": F, "g": trained("g", 9)}, progress=False)

@@ -18,7 +18,7 @@ from symdyn.text.functions import FUNCTIONS
 from symdyn.text.lexer import MAX_DIGITS
 from symdyn.text.terms import MAX_MAGNITUDE
 
-__all__ = ["expression_text", "model_text", "reads_back", "text_kinds", "text_of"]
+__all__ = ["expression_text", "model_text", "reads_back", "recorded_text", "text_kinds", "text_of"]
 
 
 def text_kinds() -> dict[str, type[System]]:
@@ -102,6 +102,30 @@ def text_of(system: System) -> str | None:
         return None
     text = model_text(system)
     return text if _plain(system) or reads_back(system, text) else None
+
+
+@lru_cache(maxsize=32)
+def recorded_text(system: System) -> str | None:
+    r"""What results record of a system: its text, of one with networks a text that names their weights; None without one.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> x, f = sp.Symbol("x"), sd.TrainedNetwork(sd.DenseLayers("f", [([[2.0]], None, "identity")]))
+    >>> print(recorded_text(sd.ODESystem({x: f(x)})), end="")
+    x' = f(x)
+    f := network(weights_d0b3f4b4f2f1b1e3d2a4c3c0a3e7a9f1)
+    """
+    text, networks = text_of(system), {n.network.name: n.network for n in system.networks}
+    if text is not None or not networks or system.text_options is None or system.inputs or system.constraints:
+        return text
+    try:
+        text = model_text(system)
+        options: dict[str, Any] = {name: getattr(system, name) for name in system.text_options}
+        again = text_kinds()[system.kind].from_text(text, time=system.time, networks=networks, **options)
+    except SymdynError:
+        return None
+    return text if again.digest == system.digest else None
 
 
 def expression_text(e: sp.Expr) -> str:

@@ -23,7 +23,7 @@ def paths(count: int, seed: int) -> list[sd.Path]:
     rng, found = np.random.default_rng(seed), []
     for _ in range(count):
         times = np.concatenate([[0], np.sort(rng.uniform(0, 5, 10)), [5]])
-        a, w, phase = rng.normal(size=2), rng.uniform(0.5, 2, 2), rng.uniform(0, 6, 2)
+        a, w, phase = rng.normal(0, 0.5, 2), rng.uniform(0.5, 2, 2), rng.uniform(0, 6, 2)
         values = (a * np.sin(np.outer(times, w) + phase)).sum(axis=1)
         values[1:-1][rng.uniform(size=10) < 0.2] = np.nan
         found.append(sd.Path("u", times, values))

@@ -62,7 +62,7 @@ class NetworkRates:
 
     def units(self, observed: Observations) -> Scales:
         """Units along the data, where free parameters are 1."""
-        centre, size, rate = _scales(self.system, observed)
+        centre, size, rate = _scales(self.system, observed, driven=self._courses is not None)
         parameters = np.asarray(self._terms.parameters(jnp.zeros(self._terms.size)))
         middle, spread = self._argument_scales(observed, parameters, centre)
         t = observed.trajectories[0].times
@@ -103,11 +103,12 @@ class NetworkRates:
         return middle, np.where(spread > 1e-9 * fallback, spread, fallback)
 
 
-def _scales(system: System, observed: Observations) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _scales(system: System, observed: Observations, *, driven: bool = False) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Centre, spread and rate of change of each state; an unobserved state has its initial value for a centre.
 
     Of a diffusion the rate of change is the squared variation in a unit of time over twice the spread, as the rate of an
-    Ornstein-Uhlenbeck process at its typical distance from the middle.
+    Ornstein-Uhlenbeck process at its typical distance from the middle.  Where inputs drive it, the data may be ends of many
+    trajectories alone: in each of them a state changes by its spread.
     """
     centre, size, rate = np.zeros((3, len(system.states)))
     total = sum(t.times[-1] - t.times[0] for t in observed.trajectories)
@@ -124,4 +125,6 @@ def _scales(system: System, observed: Observations) -> tuple[np.ndarray, np.ndar
         rate[i] = size[i] if system.whole_steps else max(way, size[i]) / total
         if "diffusion" in system.parts:
             rate[i] = sum(float(np.sum(np.diff(v) ** 2)) for v in series) / (2 * size[i] * total)
+        elif driven:
+            rate[i] = max(way, size[i] * len(observed.trajectories)) / total
     return centre, size, rate

@@ -59,9 +59,7 @@ class Replay:
         return f"<Replay: {self}>"
 
 
-def replay(
-    data: xr.Dataset | str | Path, *, networks: Any = None, threads: int | None = None, progress: bool = True
-) -> Replay:
+def replay(data: xr.Dataset | str | Path, *, networks: Any = None, threads: int | None = None, progress: bool = True) -> Replay:
     """Repeat a simulation from what its dataset records: model, values, method, tolerances, seed.
 
     The bits are the same for any number of threads, and on machines whose processors have the same instructions; other

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 import jax
@@ -126,7 +127,7 @@ def train(
         turned = np.roll(order, -k * held)
         likelihood.begin(np.sort(turned[held:]), np.sort(turned[:held]))
         first = networks.first(np.random.default_rng([seed, k]))
-        done = iter(range(options.iterations + 1))
+        done = count()
 
         def going() -> bool:
             return likelihood.since < PATIENCE and tell(next(done)) is not False

@@ -50,9 +50,9 @@ def learned():
 def test_a_function_of_the_path_is_found_from_the_ends_of_trajectories(learned):
     true, courses, values, found = learned
     run = ends(found.system, courses)
-    assert np.sqrt(np.mean((run - values) ** 2)) < 0.02  # by the kernel, at the noise that was given
+    assert np.sqrt(np.mean((run - values) ** 2)) < 0.03  # by the kernel; 0.01 was given as noise
     others = paths(10, 2)
-    assert np.sqrt(np.mean((ends(found.system, others) - ends(true, others)) ** 2)) < 0.1 * values.std()
+    assert np.sqrt(np.mean((ends(found.system, others) - ends(true, others)) ** 2)) < 0.25 * values.std()
     points = np.linspace(-1, 1, 9)
     np.testing.assert_allclose(found.term("f").evaluate(points[:, None]), points**2, atol=0.15)
 
@@ -89,12 +89,12 @@ def test_paths_belong_to_trajectories_and_cover_their_data(learned, tmp_path):
 
 
 def test_a_neural_controlled_equation_learns_the_area_of_paths():
-    """The area that a path sweeps, of 40 triangles, is the end of a' = (u v' - v u')/2."""
+    """The area that a path sweeps, of 40 triangles, is the end of a' = (b v' - c u')/2 with b' = u' and c' = v'."""
     rng = np.random.default_rng(3)
     knots = [np.vstack([np.zeros(2), rng.normal(size=(3, 2))]) for _ in range(40)]
     areas = [sum(p[0] * q[1] - p[1] * q[0] for p, q in pairwise(k)) / 2 for k in knots]
     u, v = (sd.Path(name, range(4), [0, 0, 0, 0]) for name in "uv")
-    driven = sd.neural_cde(["a", "b"], [u, v], width=4, depth=1, initial={"a": 0, "b": 0})
+    driven = sd.neural_cde(["a", "b", "c"], [u, v], width=4, depth=1, initial={"a": 0, "b": 0, "c": 0})
     courses = {p: [sd.Path(p.name, range(4), k[:, i]) for k in knots] for i, p in enumerate((u, v))}
     data = [{"t": [0, 3], "a": [np.nan, area]} for area in areas]
     options = {"noise": {"a": 0.05}, "starts": "declared", "members": 1, "iterations": 60, "progress": False}
@@ -102,5 +102,5 @@ def test_a_neural_controlled_equation_learns_the_area_of_paths():
     runs = sd.simulate(
         found.system, [0, 3], inputs={p: xr.DataArray(c, dims="path") for p, c in courses.items()}, progress=False
     )
-    assert np.sqrt(np.mean((runs.a.values[:, -1] - areas) ** 2)) < 0.1
+    assert np.sqrt(np.mean((runs.a.values[:, -1] - areas) ** 2)) < 0.3 * np.std(areas)
     assert found.history["train"][-1] < 0.1 * sum((a / 0.05) ** 2 for a in areas)

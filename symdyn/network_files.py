@@ -12,7 +12,7 @@ import numpy as np
 from symdyn.errors import DeclarationError
 from symdyn.files import put_arrays, read_arrays
 from symdyn.neural_terms import TrainedNetwork
-from symdyn.text.weights import NetworkText
+from symdyn.text.weights import WeightsText
 
 __all__ = ["load_networks", "network_text", "networks_of_text", "save_networks", "weights_mark"]
 
@@ -133,12 +133,12 @@ def load_networks(path: Any) -> dict[str, TrainedNetwork]:
     raise DeclarationError(f"{Path(path).name} holds no networks that symdyn wrote ({reason})")
 
 
-def networks_of_text(declared: Mapping[str, NetworkText], given: Any) -> dict[str, TrainedNetwork]:
+def networks_of_text(declared: Mapping[str, WeightsText], given: Any) -> dict[str, TrainedNetwork]:
     """The networks that a text names, out of those that are given.
 
     Parameters
     ----------
-    declared : mapping of str to NetworkText
+    declared : mapping of str to WeightsText
         What the text says of them.
     given : mapping of str to TrainedNetwork, str or Path
         Or a file of them.
@@ -156,7 +156,7 @@ def networks_of_text(declared: Mapping[str, NetworkText], given: Any) -> dict[st
     --------
     >>> import symdyn as sd
     >>> f = sd.TrainedNetwork(sd.DenseLayers("f", [([[1.0]], None, "tanh")]))
-    >>> networks_of_text({"f": NetworkText("f", (), weights_mark(f), 0)}, {"f": f}) == {"f": f}
+    >>> networks_of_text({"f": WeightsText("f", (), weights_mark(f), 0)}, {"f": f}) == {"f": f}
     True
     """
     if given is None:

@@ -33,7 +33,7 @@ from symdyn.text.grammar import RESERVED, TIMES, Scope
 from symdyn.text.lexer import MAX_NAME, MAX_TEXT, Token, split_statements, tokenize
 from symdyn.text.sides import read_condition_side, read_side
 from symdyn.text.terms import ENDLESS, Node, TermBuilder
-from symdyn.text.weights import NetworkText, is_network, read_network
+from symdyn.text.weights import WeightsText, is_network, read_network
 
 __all__ = ["MAX_TEXT", "ModelText", "parse_condition", "parse_expression", "parse_model"]
 
@@ -67,7 +67,7 @@ class ModelText:
         What is 0, of each state that an algebraic equation determines.
     history : dict of str to Expr
         States before the first time.
-    networks : dict of str to NetworkText
+    networks : dict of str to WeightsText
         Which of the functions are trained networks.
 
     Examples
@@ -89,7 +89,7 @@ class ModelText:
     orders: dict[str, int] = field(default_factory=dict)
     algebraic: dict[str, sp.Expr] = field(default_factory=dict)
     history: dict[str, sp.Expr] = field(default_factory=dict)
-    networks: dict[str, NetworkText] = field(default_factory=dict)
+    networks: dict[str, WeightsText] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -228,7 +228,7 @@ def parse_model(text: str, characters: int = MAX_TEXT) -> ModelText:
     return model
 
 
-def _add_network(text: str, found: NetworkText, model: ModelText, scope: Scope) -> None:
+def _add_network(text: str, found: WeightsText, model: ModelText, scope: Scope) -> None:
     if found.name in model.networks:
         raise ParseError(f"{found.name} has two networks; remove one", text, found.place)
     if found.name not in scope.called:

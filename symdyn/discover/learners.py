@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from symdyn.discover.courses import Courses
+from symdyn.discover.driving_paths import DrivingPaths
 from symdyn.discover.fields.data import read_fields
 from symdyn.discover.surrogates.field_pinn import FieldPINN
 from symdyn.discover.surrogates.neural_diffusion import NeuralDiffusion
@@ -46,7 +46,7 @@ class Learner:
     trainer : NeuralODE, NeuralDiffusion or FieldPINN
     whole, seen : Observations or FieldData
         All data, and those that are learned from.
-    courses : Courses or None
+    courses : DrivingPaths or None
         The inputs along the trajectories.
     """
 
@@ -55,7 +55,7 @@ class Learner:
     trainer: Any
     whole: Any
     seen: Any
-    courses: Courses | None = None
+    courses: DrivingPaths | None = None
 
 
 def learner(system: Any, data: Any, given: Mapping[str, Any], heldout: float, **options: Any) -> Learner:
@@ -104,7 +104,7 @@ def learner(system: Any, data: Any, given: Mapping[str, Any], heldout: float, **
                 f"noise is {noise!r}; expected standard deviations by state, such as {{{hybrid.names[0]!r}: 0.1}}"
             )
         whole = replace(whole, noise=read_noise(hybrid.states, whole.noise, noise))
-    courses = Courses(hybrid, options["inputs"], whole)
+    courses = DrivingPaths(hybrid, options["inputs"], whole)
     seen = courses.with_knots(whole.split(heldout)[0] if heldout else whole)
     if kind == "diffusion":
         trainer = NeuralDiffusion(**given)

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from symdyn.errors import ParseError
 from symdyn.text.lexer import Token
 
-__all__ = ["NetworkText", "is_network", "read_network"]
+__all__ = ["WeightsText", "is_network", "read_network"]
 
 _WEIGHTS = re.compile(r"weights_[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
-class NetworkText:
+class WeightsText:
     """What a text says of a network.
 
     Attributes
@@ -41,7 +41,7 @@ def is_network(tokens: Sequence[Token]) -> bool:
     return words[1:4] == [":=", "network", "("] and any(w.startswith("weights_") for w in words)
 
 
-def read_network(text: str, tokens: Sequence[Token]) -> NetworkText:
+def read_network(text: str, tokens: Sequence[Token]) -> WeightsText:
     """The statement of a network.
 
     Raises
@@ -64,4 +64,4 @@ def read_network(text: str, tokens: Sequence[Token]) -> NetworkText:
     if not good or not _WEIGHTS.fullmatch(inner[-1]):
         message = "the weights of a network are written f := network(16, 16, weights_...), with 32 hexadecimal digits"
         raise ParseError(message, text, tokens[0].start)
-    return NetworkText(words[0], tuple(map(int, sizes)), inner[-1], tokens[0].start)
+    return WeightsText(words[0], tuple(map(int, sizes)), inner[-1], tokens[0].start)

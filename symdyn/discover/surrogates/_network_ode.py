@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from symdyn.discover.courses import Courses
+from symdyn.discover.driving_paths import DrivingPaths
 from symdyn.discover.surrogates._descent import Blocks
 from symdyn.discover.surrogates._network_effort import StepEffort
 from symdyn.discover.surrogates._network_rates import NetworkRates
@@ -26,7 +26,7 @@ class NetworkODE:
     """Functions of the flat weights: initial values of the windows (W, n) in `scale`, networks, and free parameters."""
 
     def __init__(
-        self, system: System, observed: Observations, cut: TrainingWindows, options: Any, courses: Courses | None = None
+        self, system: System, observed: Observations, cut: TrainingWindows, options: Any, courses: DrivingPaths | None = None
     ) -> None:
         self.networks = TermNetworks(system, options.width, options.decay, options.signs)
         self._rates, self._substeps = NetworkRates(system, self.networks, courses), options.substeps

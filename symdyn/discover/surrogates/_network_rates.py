@@ -12,7 +12,7 @@ import sympy as sp
 from symdyn.codegen.emit_jax import jax_function
 from symdyn.codegen.input_paths import written_out
 from symdyn.codegen.lower import lower
-from symdyn.discover.courses import Courses
+from symdyn.discover.driving_paths import DrivingPaths
 from symdyn.discover.surrogates._term_networks import TermNetworks
 from symdyn.inference.data import Observations
 from symdyn.system import System
@@ -39,7 +39,7 @@ class Scales(NamedTuple):
 class NetworkRates:
     """The lowered equations of a system: rates of change, next values, or drift and then rows of the diffusion."""
 
-    def __init__(self, system: System, terms: TermNetworks, courses: Courses | None = None) -> None:
+    def __init__(self, system: System, terms: TermNetworks, courses: DrivingPaths | None = None) -> None:
         self.system, self._terms, self._courses = system, terms, courses
         system, _ = written_out(system)
         blocks = [("time", [system.time]), ("y", system.states), ("p", system.parameters)]

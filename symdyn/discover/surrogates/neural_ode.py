@@ -52,7 +52,7 @@ class NeuralODE(Networks):
         Prices of what steps cost a solver, see `symdyn.learn`.
     declared : bool
         Whether the initial values of the system hold exactly, in every trajectory, which is one window then.
-    courses : Courses, optional
+    courses : DrivingPaths, optional
         Of the inputs.
 
     Notes

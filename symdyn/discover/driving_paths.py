@@ -14,10 +14,10 @@ from symdyn.inference.data import Observations, Trajectory
 from symdyn.paths import Path
 from symdyn.system import System
 
-__all__ = ["Courses"]
+__all__ = ["DrivingPaths"]
 
 
-class Courses:
+class DrivingPaths:
     """The inputs of a system along every trajectory.
 
     Parameters

@@ -105,7 +105,7 @@ def make_controlled_diffrax(count: int, tolerance: float) -> Callable[[], np.nda
     @jax.vmap
     def run(ts, ys):
         term = diffrax.ControlTerm(field, diffrax.LinearInterpolation(ts, ys)).to_ode()
-        steps = diffrax.ClipController(diffrax.PIDController(rtol=tolerance, atol=tolerance / 100), jump_ts=ts)
+        steps = diffrax.ClipStepSizeController(diffrax.PIDController(rtol=tolerance, atol=tolerance / 100), jump_ts=ts)
         return diffrax.diffeqsolve(
             term, diffrax.Tsit5(), 0.0, 1.0, None, jnp.zeros(8), stepsize_controller=steps, max_steps=4096
         ).ys[-1]

@@ -21,7 +21,7 @@ TRUE = sd.SDESystem({x: x - x**3}, {x: 0.4 + 0.2 * x**2}, initial={x: 1})
 
 @pytest.fixture(scope="module")
 def path():
-    run = sd.simulate(TRUE, np.arange(0, 100.01, 0.1), seed=1, method="milstein", step=0.005, progress=False)
+    run = sd.simulate(TRUE, np.arange(0, 200.01, 0.1), seed=1, method="milstein", step=0.005, progress=False)
     return {"t": run.time.values, "x": run.x.values}
 
 
@@ -42,20 +42,21 @@ def test_drift_and_noise_are_within_the_errors_that_such_a_path_leaves(learned, 
     points = path["x"][:-1:10, None]
     drift, noise = learned.term("f").evaluate(points), learned.term("g").evaluate(points)
     q = points[:, 0]
-    assert np.sqrt(np.mean((drift - q + q**3) ** 2)) < 3 * 0.55 * np.sqrt(4 / 100)
-    assert np.sqrt(np.mean((noise - 0.4 - 0.2 * q**2) ** 2)) < 3 * 0.55 * np.sqrt(4 / 2000)
+    assert np.sqrt(np.mean((drift - q + q**3) ** 2)) < 3 * 0.55 * np.sqrt(4 / 200)
+    assert np.sqrt(np.mean((noise - 0.4 - 0.2 * q**2) ** 2)) < 3 * 0.55 * np.sqrt(4 / 4000)
     assert (noise > 0).all()  # of a noise that stands alone only the square matters
 
 
-def test_the_likelihood_of_the_training_is_that_of_inference(learned, path):
+def test_by_inference_the_system_is_as_likely_as_the_true_one(learned, path):
+    """What the training minimised is larger by the prior of the weights."""
     best = np.nanargmin(learned.history["validation"])
     trained = learned.history["train"][best] + learned.history["validation"][best]
-    assert misfit(learned.system, path, 901) == pytest.approx(trained, rel=1e-9)
-    assert trained < misfit(TRUE, path, 901) + 5  # as likely as the true equations
+    assert trained - 40 < misfit(learned.system, path, 1801) < trained
+    assert misfit(learned.system, path, 1801) < misfit(TRUE, path, 1801) + 5
 
 
 def test_steps_that_were_held_out_are_as_far_off_as_the_system_says(learned):
-    assert learned.heldout["x"] == pytest.approx(1, abs=4 / np.sqrt(2 * 100))
+    assert learned.heldout["x"] == pytest.approx(1, abs=4 / np.sqrt(2 * 200))
     assert "errors one step ahead, in standard deviations that it predicts: x " in str(learned)
 
 
@@ -131,4 +132,4 @@ def test_paths_that_tell_nothing_are_refused(path):
         sd.learn(sd.SDESystem({x: F(x)}, {x: 1}), {"t": np.arange(9), "x": np.arange(9.0)}, progress=False)
     small, flat = sd.network("f", [x], width=2, depth=1), {"t": np.arange(20), "x": np.arange(20.0), "y": np.arange(20.0)}
     with pytest.raises(sd.RecoveryError, match="is there noise in every state"):
-        sd.learn(sd.SDESystem({x: small(x), y: x}, {x: 1}), flat, members=1, iterations=2, progress=False)
+        sd.learn(sd.SDESystem({x: small(x), y: -y}, {x: 1}), flat, members=1, iterations=2, progress=False)

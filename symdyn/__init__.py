@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from symdyn.codegen.kernel_base import Kernel
     from symdyn.derive.closures import CLOSURES
     from symdyn.discover.learned_system import Learned
+    from symdyn.discover.scores.learned_score import LearnedScore
     from symdyn.discover.learning import learn
     from symdyn.discover.recover import recover
     from symdyn.discover.recovery import Recovery
@@ -109,6 +110,7 @@ __getattr__, __dir__, __all__ = lazy(
         "derive.closures": ("CLOSURES",),
         "discover": (),
         "discover.learned_system": ("Learned",),
+        "discover.scores.learned_score": ("LearnedScore",),
         "discover.learning": ("learn",),
         "discover.recover": ("recover",),
         "discover.recovery": ("Recovery",),

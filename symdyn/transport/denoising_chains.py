@@ -69,7 +69,7 @@ def denoising_chain(
     From one of two modes that are 20 standard deviations apart:
 
     >>> import numpy as np, sympy as sp, symdyn as sd
-    >>> x, t = sp.symbols("x t", positive=True)
+    >>> x, t = sp.symbols("x t")
     >>> process = sd.SDESystem({x: 0}, {x: sp.sqrt(2*t)})  # x + t z
     >>> noised = process.marginal(sd.transport.GaussianMixture([0.3, 0.7], [-2, 2], [0.2, 0.2]))
     >>> levels = np.geomspace(0.1, 2, 8)
@@ -160,7 +160,7 @@ def denoised(
     Examples
     --------
     >>> import numpy as np, sympy as sp, symdyn as sd
-    >>> x, t = sp.symbols("x t", positive=True)
+    >>> x, t = sp.symbols("x t")
     >>> process = sd.SDESystem({x: 0}, {x: sp.sqrt(2*t)})
     >>> noised = process.marginal(sd.transport.GaussianMixture([0.3, 0.7], [-2, 2], [0.2, 0.2]))
     >>> chain = sd.transport.denoising_chain(noised, np.geomspace(0.1, 2, 8), initial={x: [2.0]*100}, draws=300, seed=1)

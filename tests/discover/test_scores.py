@@ -157,7 +157,7 @@ def test_files_of_scores_give_the_same_bits_and_strangers_are_refused(found, tmp
         ({"functions": arrays["functions"][:-1]}, "to 48; expected"),
         ({"mean": np.zeros(3)}, "mean holds float64 of the shape"),
         ({"scale": np.array(-1.0)}, "the scale or the losses"),
-        ({"text": np.array("dx = -x*dt + dW")}, "has 0 unknown functions"),
+        ({"text": np.array("dx = -x*dt + dW1\ndy = -y*dt + dW2")}, "has 0 unknown functions"),
         ({"text": np.array("__import__('os')")}, "holds no learned score"),
         ({"time": np.array("t; x")}, "its time is called"),
     ):

@@ -9,8 +9,7 @@ import sympy as sp
 import symdyn as sd
 from tests.transport.beds import ANGLES, RING
 
-x, y = sp.symbols("x y")
-t = sp.Symbol("t", positive=True)
+x, y, t = sp.symbols("x y t")
 PROCESS = sd.SDESystem({x: 0, y: 0}, {x: sp.sqrt(2 * t), y: sp.sqrt(2 * t)})  # data + t z
 LEVELS = np.geomspace(0.1, 1.5, 12)
 MODES = 1.5 * np.stack([np.cos(ANGLES), np.sin(ANGLES)], axis=1)

@@ -1,9 +1,9 @@
-"""Irregular series of which half is missing: an exact smoother, a linear equation that is fitted, and neural equations with noise.
+"""Irregular series of which half is missing: the exact smoother, a fitted linear equation, and neural equations with noise.
 
-``python -m benchmarks.half_missing --out benchmarks/results/half_missing.txt``; about two minutes of CPU with `--networks`, which
-needs JAX and optax.  Two states rotate under noise, dx = A x dt + G dW, are measured with errors at irregular times, and every
-entry is missing with a probability.  Errors are mean squares at missing entries.  The smoother knows the equation: no method can
-have less.  The fitted equation is that of `symdyn.fit` by its likelihood; it is then smoothed in the same way.  The networks are
+``python -m benchmarks.half_missing --out benchmarks/results/half_missing.txt``; some minutes of CPU with `--networks`, which need
+JAX and optax.  Two states rotate under noise, dx = A x dt + G dW, are measured with errors at irregular times, and every
+entry is missing with a probability.  Errors are mean squares at missing entries.  The smoother knows the equation, and no method
+can have less.  The fitted equation is that of `symdyn.fit` by its likelihood; it is then smoothed in the same way.  Networks are
 small ones of Oh et al. (ICLR 2024), passed over the series in both directions, trained on 600 series.
 """
 
@@ -73,7 +73,7 @@ def error_of(guess: np.ndarray, data: Any) -> float:
 
 
 def fitted() -> tuple[np.ndarray, np.ndarray, float, float]:
-    """Drift, covariance of the noise and error of measurement of a linear equation fitted to series of which half is missing."""
+    """Drift, covariance of the noise and error of measurement of a linear equation, fitted to series; CPU time."""
     x, y, a, b, c, d, g, e = sp.symbols("x y a b c d g e")
     times, _, seen, mask = series(FITTED, 7, 0.5)
     data = [
@@ -83,7 +83,7 @@ def fitted() -> tuple[np.ndarray, np.ndarray, float, float]:
     system = sd.SDESystem({x: a * x + b * y, y: c * x + d * y}, {x: [g, 0], y: [0, g]}, initial={x: 0, y: 0})
     began = time.process_time()
     bounds = {a: (-4, -0.01), b: (-6, 6), c: (-6, 6), d: (-4, -0.01), g: (0.05, 3.0), e: (0.01, 0.5)}
-    found = sd.fit(system, data, parameters=bounds, noise={"x": e, "y": e}, starts=8, seed=1, progress=False)
+    found = sd.fit(system, data, parameters=bounds, noise={"x": e, "y": e}, starts=8, seed=1)
     value = {str(k): float(v) for k, v in found.parameters.items()}
     drift = np.array([[value["a"], value["b"]], [value["c"], value["d"]]])
     return drift, value["g"] ** 2 * np.eye(2), value["e"], time.process_time() - began
@@ -106,8 +106,8 @@ def main() -> None:
     }
     lines = [
         f"mean squared errors at missing entries; load of the machine {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores",
-        f"fitted: drift {np.array2string(drift.round(3)).replace(chr(10), '')}, noise {noise[0, 0]:.3f} (0.49), error {error:.3f} "
-        f"(0.1), from {FITTED} series in {seconds:.1f} s of CPU",
+        f"fitted: drift {np.array2string(drift.round(3)).replace(chr(10), '')}, noise {noise[0, 0]:.3f} (0.49), error "
+        f"{error:.3f} (0.1), from {FITTED} series in {seconds:.1f} s of CPU",
     ]
     if given.networks:
         from benchmarks.half_missing_networks import trained

@@ -1,7 +1,7 @@
 """Scores learned from samples: distances of what they sample from the data, by evaluations, and likelihoods.
 
-``python -m benchmarks.scores --out benchmarks/results/scores.txt``; about two minutes of CPU.  Two moons, a checkerboard and eight
-modes on a ring, 20,000 samples each for training, for each sampler, and twice for the data: the distance of two sets of data is
+``python -m benchmarks.scores --out benchmarks/results/scores.txt``; about two minutes of CPU.  Two moons, a checkerboard and
+eight modes on a ring, 20,000 samples each for training, for each sampler, and twice for the data: the distance of two sets of data is
 the least that can be expected.  `--save FOLDER` keeps the trained scores, which `symdyn.LearnedScore.load` reads.
 """
 
@@ -81,7 +81,9 @@ def main() -> None:
     s1, s2 = sp.Function("s1"), sp.Function("s2")
     hidden = process.reverse_time([s1(x, y, t), s2(x, y, t)], horizon=1)
     noise = np.random.default_rng(5).normal(size=(COUNT, 2))
-    lines = [f"{COUNT} samples, {DIRECTIONS} directions; load of the machine {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"]
+    lines = [
+        f"{COUNT} samples, {DIRECTIONS} directions; load of the machine {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
+    ]
     for name in given.bed or BEDS:
         bed = BEDS[name]
         found = sd.recover(hidden, bed(COUNT, 1), surrogate="denoiser", seed=0, progress=False)
@@ -89,7 +91,9 @@ def main() -> None:
             given.save.mkdir(parents=True, exist_ok=True)
             found.save(given.save / f"{name}.npz")
         flow, data = process.probability_flow(found), bed(COUNT, 2)
-        lines.append(f"{name}: {found.seconds:.1f} s of CPU of training; distance of two sets of data {sliced(data, bed(COUNT, 3)):.4f}")
+        lines.append(
+            f"{name}: {found.seconds:.1f} s of CPU of training; distance of two sets of data {sliced(data, bed(COUNT, 3)):.4f}"
+        )
         statistics = sd.transport.model_statistics(flow, span=(FIRST, LAST), initial=states(noise[:512]))
         makers = {
             "dpm-solver++2m": sd.methods.DpmSolverPP2m, "deis-tab3": sd.methods.DeisTab3,

@@ -66,13 +66,13 @@ if TYPE_CHECKING:
     from symdyn.codegen.kernel_base import Kernel
     from symdyn.derive.closures import CLOSURES
     from symdyn.discover.learned_system import Learned
-    from symdyn.discover.scores.learned_score import LearnedScore
     from symdyn.discover.learning import learn
     from symdyn.discover.recover import recover
     from symdyn.discover.recovery import Recovery
     from symdyn.discover.regressors.operon import OperonRegression
     from symdyn.discover.regressors.pysr import PySRRegression
     from symdyn.discover.regressors.sparse import SparseRegression
+    from symdyn.discover.scores.learned_score import LearnedScore
     from symdyn.explorer.notebook import explore
     from symdyn.figure_style import style
     from symdyn.inference.fits import Fit

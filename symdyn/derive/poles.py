@@ -18,7 +18,8 @@ def poles(system: System) -> tuple[sp.Expr, ...]:
     """Polynomials of the states whose zeros are poles of the drift or the noise.
 
     Rates are quotients of polynomials times other factors; what both sides of a quotient have in common is no pole, and neither
-    is a zero of the denominator at which the other factors vanish, as of sin(x)/x.  Denominators of other forms are not watched.
+    is a zero of the denominator at which the other factors vanish, as of sin(x)/x.  Denominators of other forms are not
+    watched.
 
     Parameters
     ----------

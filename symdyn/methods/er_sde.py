@@ -31,7 +31,7 @@ def _factor(rho: np.ndarray | float) -> np.ndarray:
 
 
 def _integrals(low: float, high: float) -> tuple[float, float]:
-    r""":math:`\int \mathrm d\rho/\phi` and :math:`\int (\rho - \rho_t)\, \mathrm d\rho/\phi`, with :math:`\log\rho` as variable."""
+    r""":math:`\int \mathrm d\rho/\phi` and :math:`\int (\rho - \rho_t)\, \mathrm d\rho/\phi`, over :math:`\log\rho`."""
     half = 0.5 * np.log(high / low)
     rho = np.sqrt(low * high) * np.exp(half * _POINTS)
     weights = half * _WEIGHTS / _factor(rho)

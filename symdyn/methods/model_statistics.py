@@ -35,6 +35,11 @@ class StatisticsCurves:
         Primitives L of l and S of s, and B with :math:`B' = e^{-S} b`.
     knots : (K,) float64
         Where the third derivatives jump.
+
+    Examples
+    --------
+    >>> float(StatisticsCurves.of_data().growth(3.0))
+    3.0
     """
 
     linear: Curve
@@ -45,7 +50,17 @@ class StatisticsCurves:
 
     @classmethod
     def of_data(cls) -> StatisticsCurves:
-        """Those with which data are predicted, as by DPM-Solver++: l = 1, s = b = 0."""
+        """Those with which data are predicted, as by DPM-Solver++: l = 1, s = b = 0.
+
+        Returns
+        -------
+        StatisticsCurves
+
+        Examples
+        --------
+        >>> float(StatisticsCurves.of_data().linear(np.float64(2.0)))
+        1.0
+        """
         return cls(np.ones_like, lambda v: v, np.zeros_like, np.zeros_like, np.empty(0))
 
 
@@ -109,7 +124,19 @@ class ModelStatistics:
 
     @cached_property
     def text(self) -> str:
-        """All numbers as JSON, from which `read` makes them again to the last bit."""
+        """All numbers as JSON, from which `read` makes them again to the last bit.
+
+        Returns
+        -------
+        str
+
+        Examples
+        --------
+        >>> grid, one = np.array([[0.0, 1.0, 2.0, 3.0]]), np.ones((1, 4))
+        >>> statistics = ModelStatistics(1.0, ("x",), grid, one, one, one)
+        >>> ModelStatistics.read(statistics.text) == statistics
+        True
+        """
         content = {"format": FORMAT, "level": self.level, "states": self.states}
         return json.dumps(content | {name: getattr(self, name).tolist() for name in ARRAYS})
 

@@ -78,7 +78,9 @@ def denoising_chain(
     True
     """
     if not isinstance(noised, Marginal):
-        raise DeclarationError(f"noised is a {type(noised).__name__}; expected process.marginal(mixture), whose density is known")
+        raise DeclarationError(
+            f"noised is a {type(noised).__name__}; expected process.marginal(mixture), whose density is known"
+        )
     check_whole(draws=draws)
     check_whole(0, warmup=warmup, seed=seed)
     check_positive(rate=rate)

@@ -115,7 +115,9 @@ def model_statistics(
     order = np.argsort(log_snr[0])
     arrays = (log_snr, *(np.array(part) for part in zip(*found, strict=True)))
     if not all(np.isfinite(a).all() for a in arrays):
-        raise DeclarationError("the statistics are not finite; move the ends of span away from where there is no noise or no data")
+        raise DeclarationError(
+            "the statistics are not finite; move the ends of span away from where there is no noise or no data"
+        )
     return ModelStatistics(clocks[0].sigma(float(times[0])), tuple(s.name for s in flow.states), *(a[:, order] for a in arrays))
 
 

@@ -98,6 +98,10 @@ class LearnedScore:
         fit : DenoiserFit
             The training.
         warnings : tuple of str
+
+        Returns
+        -------
+        LearnedScore
         """
         process = ReversedProcess(hidden)
         score, noise = fit.expressions(process)

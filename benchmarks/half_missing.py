@@ -1,9 +1,9 @@
 """Irregular series of which half is missing: the exact smoother, a fitted linear equation, and neural equations with noise.
 
-``python -m benchmarks.half_missing --out benchmarks/results/half_missing.txt``; some minutes of CPU with `--networks`, which need
-JAX and optax.  Two states rotate under noise, dx = A x dt + G dW, are measured with errors at irregular times, and every
-entry is missing with a probability.  Errors are mean squares at missing entries.  The smoother knows the equation, and no method
-can have less.  The fitted equation is that of `symdyn.fit` by its likelihood; it is then smoothed in the same way.  Networks are
+``python -m benchmarks.half_missing --out benchmarks/results/half_missing.txt``; with `--networks`, which need JAX, some minutes of CPU.
+Two states rotate under noise, dx = A x dt + G dW, are measured with errors at irregular times, and every
+entry is missing with a probability.  Errors are mean squares there.  The smoother knows the equation, and no method
+can have less.  The fitted equation is that of `symdyn.fit` by its likelihood, smoothed in the same way.  Networks are
 small ones of Oh et al. (ICLR 2024), passed over the series in both directions, trained on 600 series.
 """
 

@@ -1,4 +1,4 @@
-"""Small neural equations with noise for series with missing entries, in JAX: naive, and the stable kinds of Oh et al. (2024)."""
+"""Small neural equations with noise for series with missing entries, in JAX: naive, and the stable kinds of Oh et al."""
 
 from __future__ import annotations
 

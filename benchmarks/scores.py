@@ -1,7 +1,7 @@
 """Scores learned from samples: distances of what they sample from the data, by evaluations, and likelihoods.
 
 ``python -m benchmarks.scores --out benchmarks/results/scores.txt``; about two minutes of CPU.  Two moons, a checkerboard and
-eight modes on a ring, 20,000 samples each for training, for each sampler, and twice for the data: the distance of two sets of data is
+eight modes on a ring, 20,000 samples each for training, for each sampler, and twice for the data: their distance is
 the least that can be expected.  `--save FOLDER` keeps the trained scores, which `symdyn.LearnedScore.load` reads.
 """
 

@@ -46,7 +46,7 @@ class _State:
         if not begins or not low - slack <= clock.log_snr(last) <= high + slack:
             raise CompileError(
                 f"the statistics begin at the noise level {statistics.level:.6g} and reach to other times than the nodes, "
-                f"which begin at {clock.sigma(first):.6g}; compute them for the span of the nodes with sd.transport.model_statistics"
+                f"which begin at {clock.sigma(first):.6g}; compute them for this span, sd.transport.model_statistics"
             )
 
     def _at(self, t: float) -> tuple[float, float]:

@@ -1,6 +1,6 @@
 """Irregular series of which half is missing: the exact smoother, a fitted linear equation, and neural equations with noise.
 
-``python -m benchmarks.half_missing --out benchmarks/results/half_missing.txt``; with `--networks`, which need JAX, some minutes of CPU.
+``python -m benchmarks.half_missing --out benchmarks/results/half_missing.txt``; with `--networks`, which need JAX, minutes.
 Two states rotate under noise, dx = A x dt + G dW, are measured with errors at irregular times, and every
 entry is missing with a probability.  Errors are mean squares there.  The smoother knows the equation, and no method
 can have less.  The fitted equation is that of `symdyn.fit` by its likelihood, smoothed in the same way.  Networks are

@@ -45,7 +45,9 @@ def poles(system: System) -> tuple[sp.Expr, ...]:
         for term in sp.Add.make_args(rate):
             if term.free_symbols & set(system.states) and term.count_ops() <= LONGEST:
                 found |= dict.fromkeys(_of_term(term, system))
-    return tuple(found)[:MOST]
+            if len(found) >= MOST:
+                return tuple(found)[:MOST]
+    return tuple(found)
 
 
 def _of_term(term: sp.Expr, system: System) -> list[sp.Expr]:

@@ -133,8 +133,8 @@ def _at(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """At a time e^-lambda N (M, n), the mean slopes sigma dN_i/dx_i (n,), and e^-lambda dN/dlambda along the flow (M, n)."""
     t, count, n = float(times[k]), len(states), states.shape[1]
-    scale = np.array([np.exp(-c.log_snr(t)) for c in clocks])
     level = np.array([c.sigma(t) for c in clocks])
+    scale = np.sign(level) * np.exp([-c.log_snr(t) for c in clocks])
     width = STATE_STEP * np.maximum(states.std(axis=0), 1e-3 * np.abs(states).max(axis=0) + 1e-6)
     moved = np.concatenate([states + side * width * (np.arange(n) == i) for i in range(n) for side in (1, -1)])
     found = runner.run(_evaluation(t, n), np.concatenate([states, moved]))[:, 0]

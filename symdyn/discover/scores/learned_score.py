@@ -21,6 +21,8 @@ __all__ = ["LearnedScore"]
 
 #: What the first array of a file says.
 FORMAT = "symdyn learned score 1"
+#: Characters of a process beyond which it is not read, since its schedule is derived.
+LONGEST = 20_000
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -188,7 +190,9 @@ class LearnedScore:
             raise ValueError(f"its format is {said[:40]!r}, expected {FORMAT!r}")
         if not (time := str(arrays["time"])).isidentifier():
             raise ValueError(f"its time is called {time[:40]!r}")
-        hidden = SDESystem.from_text(str(arrays["text"]), time=time, interpretation=str(arrays["interpretation"]))
+        if len(text := str(arrays["text"])) > LONGEST:
+            raise ValueError(f"its process is a text of {len(text)} characters; expected at most {LONGEST}")
+        hidden = SDESystem.from_text(text, time=time, interpretation=str(arrays["interpretation"]))
         n, functions = len(hidden.states), arrays["functions"]
         mean, scale = _floats(arrays, "mean", n), float(_floats(arrays, "scale"))
         losses = {name: _floats(arrays, name, None) for name in ("train", "heldout")}

@@ -3,7 +3,7 @@ r"""Statistics of a semilinear system along its flow, from which DPM-Solver-v3 t
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +20,7 @@ __all__ = ["ModelStatistics", "StatisticsCurves"]
 #: What a text of statistics says that it is, and its arrays.
 FORMAT = "symdyn model statistics 1"
 ARRAYS = ("log_snr", "linear", "slope", "offset")
-Curve = Callable[[np.ndarray], np.ndarray]
+Curve = Callable[[Any], Any]
 
 
 @dataclass(frozen=True)
@@ -256,9 +256,10 @@ class ModelStatistics:
             raise DeclarationError(f"{wrong}: it is not JSON") from None
         if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
             raise DeclarationError(wrong)
-        level, states = content.get("level"), content.get("states")
+        level: Any = content.get("level")
+        states: Any = content.get("states")
         good = set(content) == {"level", "states", *ARRAYS} and isinstance(level, float) and np.isfinite(level)
-        if not (good and isinstance(states, Sequence) and all(isinstance(s, str) for s in states)):
+        if not (good and isinstance(states, list) and all(isinstance(s, str) for s in states)):
             raise DeclarationError(f"{wrong}: it is damaged")
         try:
             return cls(level, tuple(states), **{key: content[key] for key in ARRAYS})

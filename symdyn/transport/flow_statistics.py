@@ -30,7 +30,7 @@ STATE_STEP, TIME_STEP = 1e-3, 1e-2
 #: The variance of f, relative to that of its terms, below which it counts as constant.
 CONSTANT = 1e-16
 #: Tolerances of the flow.
-FLOW = {"rtol": 1e-7, "atol": 1e-8}
+FLOW: dict[str, Any] = {"rtol": 1e-7, "atol": 1e-8}
 
 
 def model_statistics(
@@ -79,14 +79,15 @@ def model_statistics(
     >>> x, t = sp.symbols("x t")
     >>> vp = sd.SDESystem({x: -(0.1 + 19.9*t)/2*x}, {x: sp.sqrt(0.1 + 19.9*t)})
     >>> noised = vp.marginal(sd.transport.GaussianMixture([0.2, 0.5, 0.3], [-2, 0.3, 1.5], [0.3, 0.2, 0.5]))
-    >>> flow, noise = vp.probability_flow(noised), noised.at(1).initial(400, seed=1)
+    >>> flow, q = vp.probability_flow(noised), (np.arange(400) + 0.5) / 400
+    >>> noise = {x: noised.at(1).quantile(q)}
     >>> found = sd.transport.model_statistics(flow, span=(1, 1e-3), initial=noise)
     >>> nodes = sd.transport.nodes(flow, 10, span=(1, 1e-3))
-    >>> out = sd.simulate(flow, [1, 1e-3], initial=noise, trajectories=400, progress=False,
+    >>> out = sd.simulate(flow, [1, 1e-3], initial=noise, progress=False,
     ...                   method=sd.methods.DpmSolverV3Of3(nodes=nodes, statistics=found))
-    >>> exact = sd.transport.consistency(flow, {x: noise["x"]}, time=1, end=1e-3).x
-    >>> float(np.sqrt(((out.x[:, -1].values - exact.values)**2).mean())) < 0.03  # other methods: 0.04 to 0.24
-    True
+    >>> exact = noised.at(1e-3).quantile(q)  # the flow keeps quantiles
+    >>> float(np.sqrt(((out.x[:, -1].values - exact)**2).mean()).round(3))  # other methods: 0.04 to 0.24
+    0.011
     """
     check_whole(points=points)
     if not 8 <= points <= 4096:
@@ -96,7 +97,7 @@ def model_statistics(
     if reason := needs_level(flow):
         raise DeclarationError(f"statistics need the noise level: {reason}")
     times = nodes(flow, points - 1, span=span, spacing="log-snr", parameters=parameters)
-    [start] = state_rows(flow, initial, times[:1], "initial")
+    [start] = state_rows(flow, initial, [float(times[0])], "initial")
     if len(start) < 8:
         raise DeclarationError(f"initial has {len(start)} points; expected at least 8, for statistics some hundreds")
     runner = TableRunner(flow, "dpm-solver-v3-2", parameter_numbers(flow, parameters), 2 * len(start) * start.shape[1])
@@ -183,4 +184,7 @@ def _fitted(
     size = (rest**2).mean(axis=1) + (linear[:, None] ** 2 * y**2).mean(axis=1)
     varies = variance > CONSTANT * size
     slope = np.where(varies, (away * turn).mean(axis=1) / np.where(varies, variance, 1.0), 0.0)
+    if varies.any():  # else s is that of the nearest time
+        known = np.flatnonzero(varies)
+        slope = slope[known[np.abs(np.arange(len(slope))[:, None] - known).argmin(axis=1)]]
     return linear, slope, change.mean(axis=1) - slope * f.mean(axis=1)

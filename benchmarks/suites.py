@@ -19,6 +19,7 @@ from benchmarks.figures import draw_precision, draw_seconds, draw_speeds
 from benchmarks.first_result import first
 from benchmarks.grids import pde
 from benchmarks.harness import Settings
+from benchmarks.large import large
 from benchmarks.lattices import lattices
 from benchmarks.populations import populations
 from benchmarks.reduction import reduction
@@ -36,6 +37,7 @@ SUITES: dict[str, Callable[[Settings], Result]] = {
     "ode": ode,
     "sizes": sizes,
     "stiff": stiff,
+    "large": large,
     "sde": sde,
     "paths": paths,
     "populations": populations,

@@ -21,7 +21,7 @@ CELLS = [
     ("line", 3, False, 10, "quadratic", 0.028), ("line", 3, False, 50, "quadratic", 0.00034),
     ("line", 2, True, 10, "quadratic", 0.014), ("line", 2, True, 50, "quadratic", 0.00036),
     ("line", 3, True, 10, "quadratic", 0.011), ("line", 3, True, 20, "quadratic", 0.00158),
-    ("ring", 2, True, 20, "quadratic", 0.00514), ("ring", 3, True, 20, "quadratic", 0.00255),
+    ("ring", 2, True, 20, "quadratic", 0.00514),
 ]  # fmt: skip
 BEDS = {"line": lambda: line(400), "ring": ring}
 

@@ -1,11 +1,7 @@
-"""Stiff systems of 100 to 1,000 equations to a measured error, with and without compilation; first results up to 100,000."""
+"""Stiff systems of 100 to 1,000 equations to a measured error, with and without compilation."""
 
 from __future__ import annotations
 
-import itertools
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -20,15 +16,13 @@ from benchmarks.compile_time import mark
 from benchmarks.harness import Curve, Sample, Settings, Unfit, attempt, cpu_seconds, interleaved
 from benchmarks.results import Ratio, Result
 
-__all__ = ["brusselator", "large"]
+__all__ = ["Line", "brusselator", "large"]
 
 #: Equations, and beyond which of them the peers without sparse matrices take minutes.
 SIZES, DENSE_LIMIT = (100, 300, 1000), 300
 DIFFUSION, LAST, TOLERANCES = 0.02, 10.0, (1e-4, 1e-6, 1e-8)
 #: Relative error at which totals are compared, and what symdyn should be at least.
 ERROR, GOAL = 1e-4, 1.0
-#: Sizes of which the first result is measured, in processes of their own.
-FIRST = (1_000, 10_000, 100_000)
 
 Solve = Callable[[], np.ndarray]
 
@@ -196,38 +190,10 @@ MAKERS: dict[str, Callable[[Line], Callable[[float], Solve]]] = {
     "heyoka": _heyoka,
 }
 
-FIRST_PROGRAM = """
-import time
-from benchmarks.large import Line, brusselator
-import symdyn as sd
-sd.compile(brusselator(3, {number} + 1), method="rodas5p")(Line(3).start[None], [[0.02]], [0.0, 0.1])
-begin = time.process_time()
-system = brusselator({cells}, {number})
-declared = time.process_time()
-kernel = sd.compile(system, method="rodas5p")
-kernel.prepare(1)
-compiled = time.process_time()
-run = kernel(Line({cells}).start[None], [[0.02]], [0.0, 10.0], rtol=1e-6, atol=1e-6)
-assert not run.status[0]
-done = time.process_time()
-with open("/proc/self/status") as lines:
-    peak = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
-print(declared - begin, compiled - declared, done - compiled, peak / 1024)
-"""
-
-
-def _first(equations: int) -> dict[str, float]:
-    """Seconds and megabytes of a fresh process whose drivers are warm."""
-    text = FIRST_PROGRAM.format(cells=equations // 2, number=mark())
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [os.getcwd(), *sys.path]))}
-    done = subprocess.run([sys.executable, "-c", text], env=environment, capture_output=True, text=True, check=True)
-    parts = map(float, done.stdout.split())
-    return dict(zip(("declare, s", "compile, s", "run, s", "memory, MB"), parts, strict=True))
-
 
 def large(settings: Settings) -> Result:
-    """Brusselators on a line: CPU-seconds to a measured error, compilation included, and to the first result of larger ones."""
-    result = Result({"error": [], "first": []})
+    """Brusselators on a line: CPU-seconds of a run to a measured error, with and without compilation."""
+    result = Result({"error": []})
     for n in SIZES[:1] if settings.quick else SIZES:
         line = Line(n // 2)
         exact = line.reference()
@@ -259,11 +225,4 @@ def large(settings: Settings) -> Result:
             for what, share in (("run", 0.0), ("compile and run", 1.0)):
                 values = tuple((p + share * theirs) / (m + share * own) for p, m in zip(peer, mine, strict=True))
                 result.ratios.append(Ratio(f"{n} equations to {ERROR:g}, {what}: {name} / symdyn", Sample(values), GOAL))
-    sizes = FIRST[:1] if settings.quick else FIRST
-    rows = {n: _first(n) for n in sizes}
-    result.tables["first"] = [{"equations": n, **row} for n, row in rows.items()]
-    for a, b in itertools.pairwise(sizes):
-        for what in ("compile, s", "run, s"):
-            ratio = (rows[a][what] / a) / (rows[b][what] / b)
-            result.ratios.append(Ratio(f"{what[:-3]} an equation, {a} / {b} equations", Sample((ratio,)), 0.8))
     return result

@@ -18,6 +18,7 @@ from benchmarks.exponents import exponents
 from benchmarks.figures import draw_precision, draw_seconds, draw_speeds
 from benchmarks.first_result import first
 from benchmarks.grids import pde
+from benchmarks.growth import growth
 from benchmarks.harness import Settings
 from benchmarks.large import large
 from benchmarks.lattices import lattices
@@ -38,6 +39,7 @@ SUITES: dict[str, Callable[[Settings], Result]] = {
     "sizes": sizes,
     "stiff": stiff,
     "large": large,
+    "growth": growth,
     "sde": sde,
     "paths": paths,
     "populations": populations,

@@ -76,7 +76,7 @@ class _Form(NamedTuple):
 
 
 def repeats(program: Program) -> Program:
-    """The program as loops; itself where that leaves more than a third of its operations.
+    """The program as loops; itself where that leaves more than a third of its operations, or where it has loops of its own.
 
     Examples
     --------
@@ -89,7 +89,7 @@ def repeats(program: Program) -> Program:
     (91, [('mul', 30)])
     """
     operations = program.operations
-    if any(o.op in (*DENSE, "part") for o in operations):
+    if type(program) is not Program or program.watched >= 0 or any(o.op in (*DENSE, "part") for o in operations):
         return program
     trees = _Trees(program)
     if trees.kept > KEPT:

@@ -104,6 +104,17 @@ class LearnedScore:
         Returns
         -------
         LearnedScore
+
+        Examples
+        --------
+        >>> import numpy as np, sympy as sp, symdyn as sd
+        >>> x, t = sp.symbols("x t")
+        >>> process = sd.transport.diffusion(x, sp.exp(-t), sp.sqrt(1 - sp.exp(-2*t)))
+        >>> layers = sd.DenseLayers("denoiser", [(np.zeros((1, features(1))), None, "identity")])
+        >>> fit = DenoiserFit(layers, np.zeros(1), 1.0, {"train": np.ones(1), "heldout": np.ones(1)}, 0.0, 1)
+        >>> found = LearnedScore.of(process.reverse_time(sp.Function("s")(x, t), horizon=1), fit)
+        >>> found.horizon
+        1
         """
         process = ReversedProcess(hidden)
         score, noise = fit.expressions(process)
@@ -133,6 +144,20 @@ class LearnedScore:
         ------
         DeclarationError
             For a process that no text makes, such as one with inputs over time.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import numpy as np, sympy as sp, symdyn as sd
+        >>> x, t = sp.symbols("x t")
+        >>> process = sd.transport.diffusion(x, sp.exp(-t), sp.sqrt(1 - sp.exp(-2*t)))
+        >>> layers = sd.DenseLayers("denoiser", [(np.zeros((1, features(1))), None, "identity")])
+        >>> fit = DenoiserFit(layers, np.zeros(1), 1.0, {"train": np.ones(1), "heldout": np.ones(1)}, 0.0, 1)
+        >>> found = LearnedScore.of(process.reverse_time(sp.Function("s")(x, t), horizon=1), fit)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     found.save(f"{folder}/score.npz")
+        ...     LearnedScore.load(f"{folder}/score.npz").network == found.network
+        True
         """
         text = model_text(self.hidden)
         if not reads_back(self.hidden, text):

@@ -72,6 +72,7 @@ if TYPE_CHECKING:
     from symdyn.discover.regressors.operon import OperonRegression
     from symdyn.discover.regressors.pysr import PySRRegression
     from symdyn.discover.regressors.sparse import SparseRegression
+    from symdyn.discover.scores.learned_score import LearnedScore
     from symdyn.explorer.notebook import explore
     from symdyn.figure_style import style
     from symdyn.inference.fits import Fit
@@ -109,6 +110,7 @@ __getattr__, __dir__, __all__ = lazy(
         "derive.closures": ("CLOSURES",),
         "discover": (),
         "discover.learned_system": ("Learned",),
+        "discover.scores.learned_score": ("LearnedScore",),
         "discover.learning": ("learn",),
         "discover.recover": ("recover",),
         "discover.recovery": ("Recovery",),

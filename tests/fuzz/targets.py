@@ -14,6 +14,7 @@ import numpy as np
 import sympy as sp
 
 import symdyn as sd
+from symdyn.discover.surrogates.denoiser import DenoiserFit, features
 from symdyn.inference.data import Observations, Trajectory
 from symdyn.inference.journal import Journal
 from symdyn.inference.reading import read_data
@@ -147,6 +148,23 @@ def _learned(read: Callable[[Path], object]) -> Target:
     return Target(tuple(seeds), _file("f.npz", read))
 
 
+def _score() -> Target:
+    """A file of a score with the weights of nobody."""
+    x, t = sp.symbols("x t")
+    process = sd.transport.diffusion(x, sp.exp(-t), sp.sqrt(1 - sp.exp(-2 * t)))
+    layers = sd.DenseLayers("denoiser", [(np.ones((2, features(1))), np.zeros(2), "tanh"), (np.ones((1, 2)), None, "identity")])
+    fit = DenoiserFit(layers, np.zeros(1), 1.0, {"train": np.ones(2), "heldout": np.ones(2)}, 0.0, 2)
+    with tempfile.TemporaryDirectory() as folder:
+        sd.LearnedScore.of(process.reverse_time(sp.Function("s")(x, t), horizon=1), fit).save(Path(folder) / "s.npz")
+        return Target(((Path(folder) / "s.npz").read_bytes(),), _file("s.npz", sd.LearnedScore.load))
+
+
+def _statistics() -> Target:
+    grid, one = np.arange(4.0)[None], np.ones((1, 4))
+    seed = sd.methods.ModelStatistics(1.0, ("x",), grid, one, one, one).text
+    return Target((seed.encode(),), _file("s.json", sd.methods.ModelStatistics.load))
+
+
 def _sbml() -> Target:
     network = sd.ReactionNetwork.from_text("2 X <-> Y, k1, k2\n0 -> X, a/(1 + Y)\nk1 = 2; k2 = 1; a = 3; X(0) = 5")
     return Target((network.to_sbml().encode(),), _file("model.xml", sd.read_sbml))
@@ -259,6 +277,8 @@ TARGETS: dict[str, Callable[[], Target]] = {
         (b"s[i] = piecewise(0, s[i] + s[i+1] == 0, p, s[i] + s[i+1] == 1, q)\np = 0.6; q = 0.8; s(0) = 1",),
         _text(lambda text: sd.Automaton.from_text(text, sites=9)),
     ),
+    "learned score": _score,
+    "statistics of a system": _statistics,
     "store": _store,
     "PEtab": _petab,
     "archive": _archive,

@@ -11,7 +11,7 @@ from symdyn.errors import RecoveryError
 from symdyn.inference.fit_problem import FitProblem
 from symdyn.inference.fits import Fit
 from symdyn.inference.observed_problem import ObservedProblem
-from symdyn.inference.plain_likelihood import PlainLikelihood
+from symdyn.inference.plain_likelihood import PlainLikelihood, without_derivatives
 from symdyn.inference.stochastic_problem import StochasticProblem
 from symdyn.methods.options import check_whole
 from symdyn.optional import require
@@ -46,9 +46,7 @@ class PosteriorDensity:
     """
 
     def __init__(self, problem: FitProblem, starts: np.ndarray) -> None:
-        self.problem = PlainLikelihood(problem.setup) if isinstance(problem, ObservedProblem) else problem
-        if isinstance(problem, ObservedProblem):
-            self.problem.start_scale = problem.start_scale
+        self.problem = without_derivatives(problem) if isinstance(problem, ObservedProblem) else problem
         self.starts, self.open = starts, problem.open_starts
         lower, upper = problem.start_bounds
         self.low = np.concatenate([problem.low, lower[self.open]])

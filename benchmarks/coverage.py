@@ -81,7 +81,7 @@ def _lines(found: dict[str, dict[str, list[Outcome]]]) -> list[str]:
     lines = [
         f"Share of {LEVEL:.0%} intervals and credible sets that hold the truth; in brackets the 95 % interval of the share "
         "(Clopper & Pearson)",
-        f"load of the machine {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores when this was written; CPU seconds are those of a repeat",
+        f"load of the machine {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores at this time; seconds of CPU a repeat",
         "",
         f"{'intervals about one truth':42s} repeats  value   share",
     ]

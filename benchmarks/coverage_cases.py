@@ -115,7 +115,9 @@ def _front(rng: np.random.Generator, priors: dict[str, Any] | None = None) -> tu
     run = sd.simulate(FISHER.discretize(80), HOURS, parameters=true, progress=False, rtol=1e-7, atol=1e-9)
     seen = run[["u"]].interp(x=PLACES)
     seen["u"] = seen.u + 0.05 * rng.normal(size=seen.u.shape)
-    how: dict[str, Any] = {"parameters": {"D": (0.1, 10), "r": (0.1, 10)}} if priors is None else {"priors": priors, "noise": 0.05}
+    how: dict[str, Any] = (
+        {"parameters": {"D": (0.1, 10), "r": (0.1, 10)}} if priors is None else {"priors": priors, "noise": 0.05}
+    )
     return sd.fit(FISHER.discretize(40), seen, starts=1, guesses={"D": 0.8, "r": 0.8}, **how), true
 
 
@@ -125,9 +127,7 @@ def _front(rng: np.random.Generator, priors: dict[str, Any] | None = None) -> tu
 def _immigration(name: str, rng: np.random.Generator, priors: dict[str, Any] | None = None) -> tuple[sd.Fit, dict[str, float]]:
     true = {"k": 10.0, "g": 0.7} if priors is None else _drawn(rng, priors)
     count = 6 if priors is None else 2
-    run = sd.simulate(
-        IMMIGRATION, CLOCK, parameters=true, trajectories=count, seed=int(rng.integers(2**31)), progress=False
-    )
+    run = sd.simulate(IMMIGRATION, CLOCK, parameters=true, trajectories=count, seed=int(rng.integers(2**31)), progress=False)
     paths = [{"t": CLOCK, "X": values + rng.normal(size=13)} for values in run.X.values]
     guesses = {"k": 8, "g": 0.6}
     return sd.fit(IMMIGRATION, paths, likelihood=name, noise=1.0, starts=1, guesses=guesses, priors=priors), true
@@ -156,7 +156,8 @@ VITAL = {"f": stats.lognorm(0.2, scale=1.2), "s": stats.beta(6, 4)}
 INTERVALS: dict[str, Case] = {
     "decay, normal noise": Case(_decay, True), "decay, Poisson counts": Case(_counts, True),
     "decay, scaled light, log-normal": Case(_light, True), "Ricker's map": Case(_ricker, True),
-    "Leslie map, Poisson counts": Case(_leslie, True), "Fisher's front, normal noise": Case(_front, True), "Ornstein-Uhlenbeck process": Case(_walk),
+    "Leslie map, Poisson counts": Case(_leslie, True), "Fisher's front, normal noise": Case(_front, True),
+    "Ornstein-Uhlenbeck process": Case(_walk),
     **{f"immigration and death, {name}": Case(partial(_immigration, name)) for name in RULES},
 }  # fmt: skip
 #: Posterior samples of data whose truth is drawn from the priors; those by projection take minutes each and are left out.

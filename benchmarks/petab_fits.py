@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 import symdyn as sd
+from benchmarks.sbml import ARCHIVE
 
 __all__ = ["measured"]
 
@@ -42,8 +43,7 @@ def measured(path: Path) -> dict[str, Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         problem = sd.read_petab(path)
-        nominal = problem.parameters.set_index("parameterId") if "parameterId" in problem.parameters else problem.parameters
-        values = {name: float(nominal.loc[name, "nominalValue"]) for name in problem.estimated}
+        values = {name: float(problem.parameters.nominal[name]) for name in problem.estimated}
         published = float(problem.objective(values))
         fit = sd.fit(problem, starts=1, guesses=values)  # compiles
         none, one = np.zeros((1, 0, 0)), np.zeros(1, dtype=int)
@@ -67,7 +67,8 @@ def _peer(python: str, path: Path) -> dict[str, Any]:
     """What the peer takes."""
     environment = {**os.environ, "PATH": f"{Path(python).parent}{os.pathsep}{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
     environment.pop("PYTHONPATH", None)
-    done = subprocess.run([python, str(PEER), str(path), str(STARTS), str(REPEATS)], capture_output=True, text=True, env=environment)
+    call = [python, str(PEER), str(path), str(STARTS), str(REPEATS)]
+    done = subprocess.run(call, capture_output=True, text=True, env=environment)
     if done.returncode:
         return {"failed": done.stderr.strip().splitlines()[-1] if done.stderr.strip() else f"status {done.returncode}"}
     found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
@@ -76,7 +77,7 @@ def _peer(python: str, path: Path) -> dict[str, Any]:
 
 def _lines(found: dict[str, dict[str, Any]]) -> list[str]:
     lines = [
-        f"CPU seconds of one thread; load of the machine {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores when this was written",
+        f"CPU seconds of one thread; load of the machine {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores at this time",
         f"reached: of {STARTS} starts, how many end at most {NEAR} below the log-likelihood of the published values",
         "",
         f"{'problem':26s} {'':16s} gradient        fit     published          best   reached",
@@ -104,12 +105,11 @@ def main() -> None:
     reader.add_argument("--journal", type=Path, help="keeps rows; a later run adds what is missing")
     reader.add_argument("--out", type=Path, help="the table")
     given = reader.parse_args()
-    archive = os.environ.get("SYMDYN_PETAB_PROBLEMS", "../shared/data/petab_problems.tar.xz")
     found: dict[str, dict[str, Any]] = {}
     if given.journal is not None and given.journal.exists():
         found = json.loads(given.journal.read_text())
     with tempfile.TemporaryDirectory() as folder:
-        with tarfile.open(archive) as opened:
+        with tarfile.open(ARCHIVE) as opened:
             opened.extractall(folder, filter="data")
         for name in PROBLEMS:
             if given.only not in name:

@@ -21,9 +21,9 @@ from symdyn.inference.fit_symbols import IDLE, FitRequest, FitSymbols, observabl
 from symdyn.inference.kinds import kind_of, plain
 from symdyn.inference.observed_problem import ObservedProblem
 from symdyn.inference.optimum import Optimum, find_optimum
-from symdyn.inference.stochastic_request import stochastic_problem, stochastic_system
 from symdyn.inference.spatial_data import spatial_observations
 from symdyn.inference.spatial_problem import SpatialProblem
+from symdyn.inference.stochastic_request import stochastic_problem, stochastic_system
 from symdyn.models.operators import varies
 from symdyn.models.spatial import SpatialSystem
 from symdyn.system import System
@@ -149,8 +149,8 @@ def _spatial(system: SpatialSystem, data: Any, wanted: FitRequest) -> Proposal:
         if any(not t.place and np.isfinite(t.values[:, o]).any() for t in seen.trajectories):
             axes = ", ".join(s.name for s in system.space)
             raise RecoveryError(
-                f"{name} varies in space; its data are an xarray.Dataset with the dims time, {axes}, or give an observable such "
-                f"as at({system.fields[0]}, ...) or mean({system.fields[0]})"
+                f"{name} varies in space; its data are an xarray.Dataset with the dims time, {axes}; or give an observable "
+                f"such as at({system.fields[0]}, ...) or mean({system.fields[0]})"
             )
     symbols = FitSymbols(system, formulas, seen, wanted)
     if started := [s for s in system.states if s in symbols.named]:
@@ -182,7 +182,7 @@ def _check_kind(system: Any) -> None:
     parts = system.parts if isinstance(system, System) else frozenset()
     if isinstance(system, SpatialSystem) and "fields" in parts:
         if system.gridless:
-            raise RecoveryError(f"a fit needs the {type(system).__name__} on a grid: give system.discretize(60), or so many cells")
+            raise RecoveryError(f"a fit needs the {type(system).__name__} on a grid: give system.discretize(60)")
         return
     if not parts & {"drift", "map"} or not parts <= KNOWN:
         if parts & {"drift", "map"} and "noise" not in parts:

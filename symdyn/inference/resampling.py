@@ -23,8 +23,8 @@ def bootstrap(
 
     Each repeat adds to what is expected residuals of the same observable, drawn with replacement after they were centred and
     scaled by :math:`\sqrt{N/(N - k)}` for `N` data and `k` fitted values, or (`parametric`) draws from the fitted noise; then
-    all is fitted again from the optimum.  All repeats are fitted at once, in lanes.  Where measurements are censored draws at or
-    beyond the limit of their trajectory and column are censored again.
+    all is fitted again from the optimum.  All repeats are fitted at once, in lanes.  Where measurements are censored, draws at
+    or beyond the limit of their trajectory and column are censored again.
 
     Parameters
     ----------
@@ -142,8 +142,8 @@ def _censored_anew(problem: ObservedProblem, drawn: np.ndarray) -> tuple[np.ndar
             found = own if len(own) else of_column
             if len(found) > 1:
                 raise RecoveryError(
-                    f"{names[o]} has the limits {found[0]:g} and {found[1]:g} {'in one trajectory' if len(own) else ''}, so that "
-                    "it is not known which others have; take fit.profile, or fit.sample"
+                    f"{names[o]} has the limits {found[0]:g} and {found[1]:g} {'in one trajectory' if len(own) else ''}, so "
+                    "that it is not known which others have; take fit.profile, or fit.sample"
                 )
             if not len(found):
                 continue

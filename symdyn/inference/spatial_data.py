@@ -82,7 +82,9 @@ def _read(system: SpatialSystem, part: xr.Dataset, names: tuple[str, ...], axes:
     for header, name in headers.items():
         if name in names:
             if clock not in part[header].dims:
-                raise RecoveryError(f"the variable {header} has the dimensions {part[header].dims}; expected {clock} among them")
+                raise RecoveryError(
+                    f"the variable {header} has the dimensions {part[header].dims}; expected {clock} among them"
+                )
             (spread if set(axes) <= set(part[header].dims) else single)[name] = part[header]
     for known, dims, places in ((spread, axes, _places(points)), (single, (), [()])):
         if not known:
@@ -106,4 +108,3 @@ def _read(system: SpatialSystem, part: xr.Dataset, names: tuple[str, ...], axes:
 def _places(points: Sequence[np.ndarray]) -> list[tuple[float, ...]]:
     grid = np.meshgrid(*points, indexing="ij")
     return [tuple(map(float, row)) for row in np.stack([g.ravel() for g in grid], axis=-1)]
-

@@ -12,7 +12,6 @@ from scipy.interpolate import make_interp_spline
 
 from symdyn.declaration import expression
 from symdyn.derive.sensitivities import fresh_symbol
-from symdyn.errors import RecoveryError
 from symdyn.inference.fit_setup import FitSetup
 from symdyn.inference.formulas import ArrayFormulas
 from symdyn.inference.observed_problem import ObservedProblem
@@ -73,7 +72,9 @@ class SpatialProblem(ObservedProblem):
         for members, times in self._experiments():
             first = members[0][0]
             at = np.stack([v[:, first] for v in values], axis=-1)  # (M, targets)
-            steps = np.stack([_steps(at[:, self.targets.index(s)]) for s in self.moving], axis=-1) if K else np.zeros((count, 0))
+            steps = (
+                np.stack([_steps(at[:, self.targets.index(s)]) for s in self.moving], axis=-1) if K else np.zeros((count, 0))
+            )
             table = np.repeat(at[:, None], 2 * K + 1, axis=1)
             for k, s in enumerate(self.moving):
                 table[:, 1 + k, self.targets.index(s)] += steps[:, k]
@@ -114,14 +115,15 @@ class SpatialProblem(ObservedProblem):
         over = self.setup.overrides[self.cut.origins[window, 0]]
         initial = {s: expression(e) for s, e in over.items() if s in system.states} or None
         found: dict[str, list[np.ndarray]] = {s.name: [] for s in self.variables}
+        how = {"initial": initial, "progress": False, "on_failure": "nan", **(self.setup.accuracy or {})}
         for a in range(0, len(table), most):
             part = table[a : a + most]
             lanes = {p: xr.DataArray(part[:, self.targets.index(p)], dims="trajectory") for p in system.parameters}
-            run = simulate(
-                system, times, parameters=lanes, initial=initial, progress=False, on_failure="nan", **(self.setup.accuracy or {})
-            )  # fmt: skip
+            run = simulate(system, times, parameters=lanes, **how)
             for name, own in found.items():
-                own.append(run[name].values if "trajectory" in run[name].dims else np.repeat(run[name].values[None], len(part), 0))
+                own.append(
+                    run[name].values if "trajectory" in run[name].dims else np.repeat(run[name].values[None], len(part), 0)
+                )
         return {name: np.concatenate(own) for name, own in found.items()}
 
 

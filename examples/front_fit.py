@@ -21,13 +21,16 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+import sympy as sp
 import xarray as xr
 from matplotlib.figure import Figure
 
 import symdyn as sd
 
 FRONT = sd.PDESystem.from_text(
-    "u' = D*laplacian(u) + r*u*(1 - u); u(0) = 1/(1 + exp(2*(x - 5)))", domain=(0, 40), observables={"length": "integral(u)"}
+    "u' = D*laplacian(u) + r*u*(1 - u); u(0) = 1/(1 + exp(2*(x - 5)))",
+    domain=(0, 40),
+    observables={"length": sd.integral(sp.Symbol("u"))},
 )
 HOURS, PLACES = np.linspace(0, 12, 8), np.linspace(2, 38, 10)
 TRUE = {"D": 0.5, "r": 1.0}

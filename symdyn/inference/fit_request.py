@@ -180,6 +180,11 @@ def _check_kind(system: Any) -> None:
         names = ", ".join(map(str, system.unknowns))
         raise RecoveryError(f"the system has unknown terms ({names}); recover them with symdyn.recover")
     parts = system.parts if isinstance(system, System) else frozenset()
+    if "kinetics" in parts:
+        raise RecoveryError(
+            "a colony is fitted by its equations of fast diffusion: give colony.large_diffusion() or colony.well_mixed(), with "
+            "the states of the cells and the mean of the bulk"
+        )
     if isinstance(system, SpatialSystem) and "fields" in parts:
         if system.gridless:
             raise RecoveryError(f"a fit needs the {type(system).__name__} on a grid: give system.discretize(60)")

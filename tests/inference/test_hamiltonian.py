@@ -31,9 +31,9 @@ def test_slopes_are_those_of_the_density_without_bounds() -> None:
     at = density.free(np.concatenate([fit.theta, fit.scaled_starts[fit.problem.open_starts]]))
     at = at + np.linspace(-0.2, 0.3, len(at))
     value, slope = density(at)
-    steps = 1e-5 * np.eye(len(at))
-    quotients = [(density(at + e)[0] - density(at - e)[0]) / 2e-5 for e in steps]
-    np.testing.assert_allclose(slope, quotients, rtol=2e-6, atol=1e-6 * np.abs(slope).max())
+    steps = 1e-4 * np.eye(len(at))
+    quotients = [(density(at + e)[0] - density(at - e)[0]) / 2e-4 for e in steps]
+    np.testing.assert_allclose(slope, quotients, rtol=1e-4, atol=1e-5 * np.abs(slope).max())
     # the change of variables itself: log |dx/dz| from differences of the transformation
     width = np.log(np.abs(density.bound(at + 1e-6) - density.bound(at - 1e-6)) / 2e-6).sum()
     posterior = PosteriorDensity(fit.problem, fit.scaled_starts)(density.bound(at)[None])[0]
@@ -51,13 +51,15 @@ def test_counts_with_a_conjugate_prior() -> None:
         sd.ODESystem({x: 0 * x}, initial={x: 1}), {"t": np.arange(5), "n": counts}, observables={"n": s * x},
         noise="poisson", priors={s: stats.gamma(2, scale=1)}, starts=2,
     )  # fmt: skip
-    first, second = (fit.sample(400, tune=200, sampler="nuts", seed=3) for _ in range(2))
+    first = fit.sample(300, tune=100, sampler="nuts", chains=2, seed=3)
+    with pytest.warns(UserWarning, match="have not mixed"):
+        again, second = (fit.sample(8, tune=8, sampler="nuts", chains=2, seed=4).posterior["s"].values for _ in range(2))
+    assert (again == second).all()
     exact, levels = stats.gamma(2 + counts.sum(), scale=1 / 6), np.array([0.05, 0.5, 0.95])
-    assert exact.cdf(np.quantile(first.posterior["s"], levels)) == pytest.approx(levels, abs=0.05)
-    assert (first.posterior["s"].values == second.posterior["s"].values).all()
-    assert first.posterior.sizes["chain"] == 4
+    assert exact.cdf(np.quantile(first.posterior["s"], levels)) == pytest.approx(levels, abs=0.08)
+    assert first.posterior.sizes["chain"] == 2
     assert not first.sample_stats["diverging"].any()
-    assert first.log_likelihood["n"].shape == (4, 400, 5)
+    assert first.log_likelihood["n"].shape == (2, 300, 5)
 
 
 def test_options_of_another_sampler_are_refused() -> None:

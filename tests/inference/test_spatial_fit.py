@@ -14,6 +14,10 @@ COSINE = sd.PDESystem.from_text(
     "u' = D*laplacian(u) - k*u; u(0) = 1 + cos(pi*x/2)", domain=(0, 2), observables={"total": mean(u)}
 )
 GRID = COSINE.discretize(60, order=4)
+COLONY = sd.BulkCellSystem(
+    domain=sd.Disk(1), radius=0.05, centers=[(0, 0)], kinetics=sd.ODESystem.from_text("v' = a - v"), secreted="v", influx=0,
+    efflux=0.2, parameters={"D": 1, "tau": 0.5},
+)  # fmt: skip
 HOURS = np.linspace(0, 1.5, 6)
 BOUNDS = {D: (0.01, 10), k: (0.01, 10)}
 
@@ -104,6 +108,7 @@ def test_initial_fields_may_hold_fitted_parameters_and_fits_are_kept(tmp_path) -
         (lambda: sd.fit(GRID, measured([0.5]), windows=2), "windows has no effect on fits of fields"),
         (lambda: sd.fit(GRID, measured([0.5, 2.5])), "positions x reach from 0.5 to 2.5; the domain from 0 to 2"),
         (lambda: sd.fit(GRID, measured([0.5]).rename(u="v")), "hold no number of u"),
+        (lambda: sd.fit(COLONY, {"time": HOURS, "v_1": HOURS}), "give colony.large_diffusion"),
         (lambda: sd.fit(GRID, measured([0.5]), likelihood="lna"), "has an effect on systems with randomness alone"),
     ],
 )  # fmt: skip

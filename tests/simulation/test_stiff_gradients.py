@@ -50,13 +50,13 @@ def test_transposed_steps_are_the_derivative_of_the_steps(method: str) -> None:
         return total
 
     steps = [cost([2 + 1e-30j, 0], 3).imag, cost([2, 1e-30j], 3).imag, cost([2, 0], 3 + 1e-30j).imag]
-    assert [*first, *along] == pytest.approx(np.array(steps) / 1e-30, rel=1e-11)
+    assert [*first, *along] == pytest.approx(np.array(steps) / 1e-30, rel=1e-9)
 
 
 def test_a_stiff_reaction_through_its_fast_phase() -> None:
     """Robertson's reaction to t = 40, against forward sensitivities, an implicit method of its own on the extended system."""
     found = sd.gradient(ROBERTSON, "x*z", [0, 0.4, 40], by=["k1", "k2", "k3", "x"], method="rodas5p", **FINE)
-    run = sd.sensitivities(ROBERTSON, [0, 40], ["k1", "k2", "k3", "x"], method="rodas5p", rtol=1e-10, atol=1e-14)
+    run = sd.sensitivities(ROBERTSON, [0, 40], by=["k1", "k2", "k3", "x"], method="rodas5p", progress=False, **FINE)
     last = run.isel(time=-1)
     wanted = [float(last[f"dx_d{p}"] * last.z + last.x * last[f"dz_d{p}"]) for p in ("k1", "k2", "k3", "x")]
     assert found.array == pytest.approx(wanted, rel=1e-6)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from symdyn.errors import DeclarationError, SymdynError
+from symdyn.errors import DeclarationError, RecoveryError, SymdynError
 from symdyn.inference.fits import Fit
 from symdyn.inference.fitting import fit
 from symdyn.io.petab.problem import read_petab
@@ -30,7 +30,7 @@ class PetabSelection:
         A row for each model that was fitted, the best first: its identifier, iteration of the search, the number of estimated
         parameters, their names, the log-likelihood, and the criterion, which is the less the better.
     fits : dict of str to Fit
-        By identifier.
+        By identifier; of models in which something is estimated.
     criterion : str
         ``AIC``, ``AICc``, ``BIC`` or ``NLLH``, as the problem says.
     models : petab_select.Models
@@ -44,8 +44,17 @@ class PetabSelection:
 
     @property
     def best(self) -> Fit:
-        """The fit with the least criterion."""
-        return self.fits[self.table.index[0]]
+        """The fit with the least criterion.
+
+        Raises
+        ------
+        RecoveryError
+            If nothing is estimated in the best model.
+        """
+        name = self.table.index[0]
+        if name not in self.fits:
+            raise RecoveryError(f"in the best model, {name}, nothing is estimated; its values are those of its file")
+        return self.fits[name]
 
     def __str__(self) -> str:
         shown = self.table[["estimated", "log_likelihood", "criterion"]].rename(columns={"criterion": self.criterion})
@@ -92,7 +101,7 @@ def select_petab(path: str | Path, *, starts: int = 20, seed: int = 0, limit: in
     >>> import symdyn as sd
     >>> found = sd.select_petab("examples/data/petab_select/conversion.yaml", starts=2)  # doctest: +SKIP
     >>> found.best.problem.names  # doctest: +SKIP
-    ('k1', 'k2')
+    ('k1',)
     """
     package = require("petab_select")
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, (int, np.integer)) or limit < 1):
@@ -104,19 +113,24 @@ def select_petab(path: str | Path, *, starts: int = 20, seed: int = 0, limit: in
         problem = package.Problem.from_yaml(file)
     except Exception as error:  # whatever the package raises for foreign files
         raise DeclarationError(f"{path}: this is no problem of PEtab Select ({type(error).__name__}: {error})") from None
-    criterion, space, rows, fits, done = problem.criterion, None, [], dict[str, Fit](), package.Models()
-    while limit is None or len(fits) < limit:
+    criterion, space, done = problem.criterion, None, package.Models()
+    fits: dict[str, Fit] = {}
+    rows: list[tuple[Any, ...]] = []
+    while limit is None or len(rows) < limit:
         iteration = package.ui.start_iteration(problem, candidate_space=space)
         candidates = list(iteration["uncalibrated_models"])
-        candidates = candidates if limit is None else candidates[: limit - len(fits)]
+        candidates = candidates if limit is None else candidates[: limit - len(rows)]
         for model in candidates:
             found = _fitted(model, package, starts, seed)
-            model.set_criterion(package.constants.Criterion.NLLH, -found.log_likelihood)
-            model.set_estimated_parameters(found.parameters)
+            name = _name(model)
+            likelihood = found.log_likelihood if isinstance(found, Fit) else found
+            model.set_criterion(package.constants.Criterion.NLLH, -likelihood)
+            names = found.problem.names if isinstance(found, Fit) else ()
+            model.set_estimated_parameters(found.parameters if isinstance(found, Fit) else {})
             value = float(model.compute_criterion(criterion))
-            fits[name := _name(model)] = found
-            estimated = ", ".join(found.problem.names)
-            rows.append((name, int(problem.state.iteration), found.count, estimated, found.log_likelihood, value))
+            if isinstance(found, Fit):
+                fits[name] = found
+            rows.append((name, int(problem.state.iteration), len(names), ", ".join(names), likelihood, value))
         calibrated = package.Models(candidates)
         done.extend(candidates)
         ended = package.ui.end_iteration(problem, iteration["candidate_space"], calibrated)
@@ -135,16 +149,16 @@ def _name(model: Any) -> str:
     return str(model.model_id or model.hash)
 
 
-def _fitted(model: Any, package: Any, starts: int, seed: int) -> Fit:
-    """The fit of a candidate, whose tables are written to a folder for a while."""
+def _fitted(model: Any, package: Any, starts: int, seed: int) -> Fit | float:
+    """The fit of a candidate, whose tables are written to a folder for a while; its log-likelihood if nothing is estimated."""
     with tempfile.TemporaryDirectory() as folder:
         try:
             written = model.to_petab(output_path=folder)[package.constants.PETAB_YAML]
             problem = read_petab(written)
+            if not problem.estimated:
+                return float(problem.objective())
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                if not problem.estimated:
-                    raise DeclarationError("nothing is estimated")
                 return fit(problem, starts=starts, seed=seed)
         except SymdynError as error:
             raise type(error)(f"the model {_name(model)}: {error}") from None

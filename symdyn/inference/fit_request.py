@@ -136,7 +136,7 @@ def _seen(everything: Observations, wanted: FitRequest) -> tuple[Observations, l
     return seen, kept
 
 
-def _spatial(system: SpatialSystem, data: Any, wanted: FitRequest) -> Proposal:
+def _spatial(system: Any, data: Any, wanted: FitRequest) -> Proposal:
     """The likelihood of a system of fields on a grid."""
     if wanted.windows is not None:
         raise RecoveryError("windows has no effect on fits of fields; leave it out")

@@ -232,7 +232,7 @@ class Fit(FitVerbs):
                 )  # fmt: skip
         names = ["trajectory", "condition", "time", "observable", "measured", "expected", "scale", "residual"]
         table = pd.DataFrame(found, columns=names)
-        for a, axis in enumerate(problem.system.space if problem.system.fields else ()):
+        for a, axis in enumerate(getattr(problem.system, "space", ())):
             places = [t.place[a] if t.place else np.nan for t in problem.setup.data.trajectories]
             table[axis.name] = np.array(places)[table["trajectory"].to_numpy(dtype=int)]
         return table

@@ -12,7 +12,6 @@ from symdyn.errors import RecoveryError
 from symdyn.inference.data import Observations, Trajectory, observations, typical_sizes
 from symdyn.inference.headers import legible_names
 from symdyn.inference.reading import dataset_times, positions
-from symdyn.models.spatial import SpatialSystem
 
 __all__ = ["spatial_observations"]
 
@@ -20,12 +19,12 @@ __all__ = ["spatial_observations"]
 SLACK = 1e-6
 
 
-def spatial_observations(system: SpatialSystem, data: Any, names: Sequence[str]) -> Observations:
+def spatial_observations(system: Any, data: Any, names: Sequence[str]) -> Observations:
     """Measurements of fields, a trajectory for each place, and of numbers that have no place.
 
     Parameters
     ----------
-    system : SpatialSystem
+    system : PDESystem
         Names the axes and time, and has the domain.
     data : Dataset, list of Datasets, or anything that `symdyn.inference.data.observations` reads
         A dataset has the dimensions ``time`` and those of space, with values; every other dimension gives several experiments.
@@ -63,7 +62,7 @@ def spatial_observations(system: SpatialSystem, data: Any, names: Sequence[str])
     return Observations(tuple(found), tuple(names), scale, 1e-8 * scale)
 
 
-def _read(system: SpatialSystem, part: xr.Dataset, names: tuple[str, ...], axes: tuple[str, ...]) -> Iterator[Trajectory]:
+def _read(system: Any, part: xr.Dataset, names: tuple[str, ...], axes: tuple[str, ...]) -> Iterator[Trajectory]:
     """The trajectories of a dataset: of every experiment those of all places, and one of numbers."""
     if missing := [a for a in axes if a not in part.dims]:
         raise RecoveryError(f"the dataset has no dimension {missing[0]}; data of fields have time, {', '.join(axes)}")

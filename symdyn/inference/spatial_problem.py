@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import sympy as sp
@@ -43,7 +44,7 @@ class SpatialProblem(ObservedProblem):
     """
 
     def _read_formulas(self) -> None:
-        setup, system = self.setup, self.system
+        setup, system = self.setup, self._spatial
         parameters = (*system.parameters, *(s for s in setup.symbols if s not in system.parameters))
         expressions = [e for o in setup.observed for e in (o.expression, *(o.parameters or ()))]
         taken = {s.name for e in expressions for s in e.free_symbols} | {s.name for s in (*system.states, *parameters)}
@@ -60,8 +61,9 @@ class SpatialProblem(ObservedProblem):
         self.clock, self.relative = None, False
 
     def _coordinates(self) -> dict[sp.Symbol, np.ndarray]:
-        places = [self.setup.data.trajectories[k].place or (np.nan,) * len(self.system.space) for k in self.cut.origins[:, 0]]
-        along = zip(self.system.space, np.array(places).T, strict=True)
+        space = self._spatial.space
+        places = [self.setup.data.trajectories[k].place or (np.nan,) * len(space) for k in self.cut.origins[:, 0]]
+        along = zip(space, np.array(places).T, strict=True)
         return super()._coordinates() | {s: column[None, :, None] for s, column in along}
 
     def _states(self, values: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
@@ -91,6 +93,10 @@ class SpatialProblem(ObservedProblem):
         return found, slopes
 
     @property
+    def _spatial(self) -> Any:
+        return self.system
+
+    @property
     def _centers(self) -> tuple[np.ndarray, ...]:
         return tuple(np.asarray(c) for c in getattr(self.system, "centers", ()))
 
@@ -115,7 +121,7 @@ class SpatialProblem(ObservedProblem):
         over = self.setup.overrides[self.cut.origins[window, 0]]
         initial = {s: expression(e) for s, e in over.items() if s in system.states} or None
         found: dict[str, list[np.ndarray]] = {s.name: [] for s in self.variables}
-        how = {"initial": initial, "progress": False, "on_failure": "nan", **(self.setup.accuracy or {})}
+        how: dict[str, Any] = {"initial": initial, "progress": False, "on_failure": "nan", **(self.setup.accuracy or {})}
         for a in range(0, len(table), most):
             part = table[a : a + most]
             lanes = {p: xr.DataArray(part[:, self.targets.index(p)], dims="trajectory") for p in system.parameters}

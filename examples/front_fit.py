@@ -1,4 +1,4 @@
-"""A front of growing cells: what pictures of it tell, and what its advance alone tells.
+"""A front of growing cells: pictures of it, and its length alone, tell its speed better than what makes it.
 
 Cells wander with the diffusivity D and divide at the rate r until the space is full, Fisher's equation,
 
@@ -6,8 +6,8 @@ Cells wander with the diffusivity D and divide at the rate r until the space is 
 
 between walls without flux.  Ten places are looked at eight times with an error of 0.03, and D and r are fitted on a grid of 80
 cells.  A second experiment knows the covered length alone, the integral of u, with an error of 0.05.  An old front advances at
-the speed 2 sqrt(D r), so that the length tells the product of D and r and hardly their ratio: the ellipse of what is
-possible is stretched along D r = const.  Pictures see the width of the front, sqrt(D/r), as well.
+the speed 2 sqrt(D r), so that both know the product of D and r about three times better than their ratio: the regions of what
+is possible are stretched along D r = const.
 
     python -m examples.front_fit --out out
 

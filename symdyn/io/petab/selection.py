@@ -35,6 +35,12 @@ class PetabSelection:
         ``AIC``, ``AICc``, ``BIC`` or ``NLLH``, as the problem says.
     models : petab_select.Models
         What other tools of PEtab Select read: ``selection.models.to_yaml(path)``.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> print(sd.select_petab("examples/data/petab_select/conversion.yaml", starts=2))  # doctest: +SKIP
+    4 models by AIC, the best first
     """
 
     table: pd.DataFrame

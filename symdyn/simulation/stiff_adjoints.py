@@ -85,4 +85,7 @@ def _tableau(scheme: Rosenbrock) -> StiffTableau:
     for table, rows in ((a, scheme.a), (c, scheme.c)):
         for i, row in enumerate(rows):
             table[i + 1, : len(row)] = row
-    return StiffTableau(float(scheme.gamma), a, c, np.array(scheme.dense))
+    dense = np.zeros((len(scheme.dense), scheme.stages))  # rows of some methods leave out the last stages
+    for i, row in enumerate(scheme.dense):
+        dense[i, : len(row)] = row
+    return StiffTableau(float(scheme.gamma), a, c, dense)

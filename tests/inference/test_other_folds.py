@@ -46,7 +46,8 @@ def test_a_condition_of_a_petab_problem_is_foretold_by_the_fit_to_a_file_without
     other = sd.fit(less, starts=4)
     fold = int(found.table.loc[found.table["condition"] == "strong", "fold"].iloc[0])
     assert dict(found.parameters.loc[fold]) == pytest.approx(other.parameters, rel=1e-4)
-    density = whole.objective(other.parameters) - less.objective(other.parameters)
+    fitted = dict(found.parameters.loc[fold])
+    density = whole.objective(fitted) - less.objective(fitted)
     assert found.table.loc[found.table["fold"] == fold, "log_density"].sum() == pytest.approx(density, abs=1e-4)
 
 

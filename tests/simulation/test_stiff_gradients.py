@@ -39,7 +39,7 @@ def test_transposed_steps_are_the_derivative_of_the_steps(method: str) -> None:
             for q, time in enumerate(times):
                 if at < time < at + h * (1 - 1e-14):
                     theta = (time - at) / h
-                    parts = [sum(c * u for c, u in zip(row, stages, strict=True)) for row in scheme.dense]
+                    parts = [sum(c * u for c, u in zip(row, stages, strict=False)) for row in scheme.dense]
                     inner = parts[-1]
                     for part in reversed(parts[:-1]):
                         inner = part + theta * inner

@@ -9,7 +9,9 @@ import symdyn as sd
 from symdyn.inference.density import PosteriorDensity
 from symdyn.inference.hamiltonian import SlopedDensity
 
-pytestmark = pytest.mark.filterwarnings("ignore:\\s*ArviZ is undergoing:FutureWarning", "ignore:neither bounds")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:\\s*ArviZ is undergoing:FutureWarning", "ignore:neither bounds", "ignore:the samples of s have not"
+)
 
 x, k, s, c, d = sp.symbols("x k s c d")
 TIMES = np.arange(8.0)

@@ -59,7 +59,7 @@ def credible(case: str, repeat: int) -> Outcome:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         fit, true = CREDIBLE[case].make(rng)
-        samples = fit.sample(STEPS, tune=TUNE, walkers=WALKERS, seed=repeat)
+        samples: Any = fit.sample(STEPS, tune=TUNE, walkers=WALKERS, seed=repeat)
     flat = {name: samples.posterior[name].values.ravel() for name in true}
     chosen = rng.choice(len(next(iter(flat.values()))), DRAWS, replace=False)
     ends = {n: np.quantile(v, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2]) for n, v in flat.items()}

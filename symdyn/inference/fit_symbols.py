@@ -79,9 +79,9 @@ class FitSymbols:
         changed = [e for over in self.overrides.values() for e in over.values()]
         starts = [v for v in system.initial.values() if isinstance(v, sp.Expr)]
         entering = dag.free_symbols([*used, *changed, *starts])
-        given = (*system.states, system.time, *system.parameters, *getattr(system, "space", ()))
-        own = {s.name: s for s in entering if s not in given}
-        known = {s.name for s in given}
+        taken = (*system.states, system.time, *system.parameters, *getattr(system, "space", ()))
+        own = {s.name: s for s in entering if s not in taken}
+        known = {s.name for s in taken}
         for s in self.made:
             own.setdefault(s.name, s)
         if clash := [n for n in own if n in known]:

@@ -220,8 +220,8 @@ def _told(
                 drawn = np.concatenate([np.asarray(p[o.name][1]) for p in parts])
                 found[f"{o.law.parameters[0]}_{o.name}"] = drawn.reshape(shape)
     if isinstance(problem, RowsProblem):
-        each = [problem.row_densities(theta[a : a + PART])[1] for a in range(0, len(theta), PART)]
-        groups["log_likelihood"] = {"measurement": np.concatenate(each).reshape(*shape, -1)}
+        rows = [problem.row_densities(theta[a : a + PART])[1] for a in range(0, len(theta), PART)]
+        groups["log_likelihood"] = {"measurement": np.concatenate(rows).reshape(*shape, -1)}
         groups["observed_data"] = {"measurement": problem.row_table()["measured"].to_numpy()}
     told = arviz.from_dict(posterior=found, **groups)
     table = arviz.summary(told.posterior, kind="diagnostics", round_to="none")

@@ -48,17 +48,22 @@ class StiffAdjointKernel(AdjointKernel):
             clock = sp.Dummy("clock")
             states, drift = (*states, clock), (*(e.xreplace({system.time: clock}) for e in drift), sp.S.One)
         self._functions = _functions(states, drift, system.time, system.parameters)
-        self._tableau = _tableau(self.scheme)
+        self._stiff_tableau = _tableau(self.scheme)
         self.width = len(states)
 
     def _advance(self, segment: Any, tolerances: Tolerances, control: Control, record: StepRecord) -> None:
-        own = self._functions.addresses[:2]
-        plain_driver("adjoint_stiff").forward(
-            StiffForwardArguments(*own, segment.parameters, segment.last, self._tableau, tolerances, control, record)
+        rhs, jacobian, *_ = self._functions.addresses
+        arguments = StiffForwardArguments(
+            rhs, jacobian, segment.parameters, segment.last, self._stiff_tableau, tolerances, control, record
         )
+        plain_driver("adjoint_stiff").forward(arguments)
 
     def _transpose(self, what: str, segment: Any, record: StepRecord, *rest: np.ndarray) -> None:
-        arguments = StiffBackwardArguments(*self._functions.addresses, segment.parameters, self._tableau, record, *rest)
+        rhs, jacobian, pull, bend = self._functions.addresses
+        steps, parts, pulls, adjoint, gradient = rest
+        arguments = StiffBackwardArguments(
+            rhs, jacobian, pull, bend, segment.parameters, self._stiff_tableau, record, steps, parts, pulls, adjoint, gradient
+        )
         getattr(plain_driver("adjoint_stiff"), what)(arguments)
 
 

@@ -143,8 +143,8 @@ def select_petab(path: str | Path, *, starts: int = 20, seed: int = 0, limit: in
         space = ended["candidate_space"]
         if ended["terminate"]:
             break
-    names = ["model", "iteration", "count", "estimated", "log_likelihood", "criterion"]
-    table = pd.DataFrame(rows, columns=names).set_index("model").sort_values("criterion", kind="stable")
+    heads = ["model", "iteration", "count", "estimated", "log_likelihood", "criterion"]
+    table = pd.DataFrame(rows, columns=heads).set_index("model").sort_values("criterion", kind="stable")
     if table.empty:
         raise DeclarationError(f"{path}: the space of models is empty")
     return PetabSelection(table, fits, criterion.value, done)

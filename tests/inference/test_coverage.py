@@ -7,7 +7,7 @@ from benchmarks.coverage import _lines, credible, intervals, uniformity
 from benchmarks.coverage_cases import CREDIBLE, INTERVALS
 
 
-@pytest.mark.parametrize(("case", "repeats"), [("Leslie map, Poisson counts", 12), ("Fisher's front, normal noise", 12)])
+@pytest.mark.parametrize(("case", "repeats"), [("Leslie map, Poisson counts", 12), ("Fisher's front, normal noise", 2)])
 def test_intervals_hold_the_truth_as_often_as_they_say(case: str, repeats: int) -> None:
     """Of two values each, by curvature and by profiles: below the bound of the binomial law with a probability of 0.001."""
     outcomes = [intervals(case, 1000 + k) for k in range(repeats)]

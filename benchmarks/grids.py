@@ -32,8 +32,8 @@ SIDE = 2.5
 OURS_EQUAL, PYPDE, DEVITO = "symdyn, euler", "py-pde, euler, numba", "Devito, euler, gcc"
 #: Final fields after equal steps may differ by so much.
 AGREEMENT = 1e-12
-#: Sizes of squares for which compilation is measured, and what ours should take; py-pde's takes tens of seconds, and is measured
-#: where it is made ready for equal steps.
+#: Sizes of squares for which compilation is measured, and what ours should take; py-pde's takes tens of seconds, and is
+#: measured where it is made ready for equal steps.
 COMPILED, GOAL = (64, 128, 256, 512, 1024), 0.5
 #: Of the comparison at an accuracy: cells along each side, and until when.
 ACCURATE, END = 256, 100.0

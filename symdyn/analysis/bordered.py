@@ -209,8 +209,8 @@ def _nearest(
 
 
 def _about(
-    matrix: sps.csc_matrix | Derivative, mass: sps.csc_matrix, columns: np.ndarray, rows: np.ndarray, shift: complex, wanted: int,
-    start: np.ndarray,
+    matrix: sps.csc_matrix | Derivative, mass: sps.csc_matrix, columns: np.ndarray, rows: np.ndarray, shift: complex,
+    wanted: int, start: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """The eigenvalues nearest to a shift."""
     n, k = matrix.shape[0], columns.shape[1]

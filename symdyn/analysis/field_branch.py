@@ -10,10 +10,10 @@ import numpy as np
 import scipy.sparse as sps
 
 from symdyn.analysis.bordered import Border, Bordered, is_at_rest
-from symdyn.analysis.iterated import Iterated
 from symdyn.analysis.branch import Place
 from symdyn.analysis.field_newton import newton, sizes_of
 from symdyn.analysis.field_states import EIGENVALUES, FieldRest, is_stable
+from symdyn.analysis.iterated import Iterated
 from symdyn.declaration import lookup
 from symdyn.errors import DeclarationError
 from symdyn.integration.rest import Derivative
@@ -240,7 +240,7 @@ class FieldCurve:
         return self.rest.attributes(**facts)
 
     def regularity(self, place: Place, other: Place) -> float:
-        """Smallest singular value of the derivatives, or eigenvalue, against that at another point: zero where branches cross."""
+        """Smallest singular value or eigenvalue of the derivatives over that at another point: zero where branches cross."""
         least = [self._least(p, other.scale) for p in (place, other)]
         return least[0] / least[1] if least[1] > 0 else np.inf
 

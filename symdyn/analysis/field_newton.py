@@ -69,9 +69,7 @@ def newton(
         matrix = problem.jacobian(y, p, sizes)
         columns, rows = border.at(y, free=free)
 
-        def correction(
-            y: np.ndarray, residual: np.ndarray, solver: Bordered | Iterated, rows: np.ndarray = rows
-        ) -> np.ndarray:
+        def correction(y: np.ndarray, residual: np.ndarray, solver: Bordered | Iterated, rows: np.ndarray = rows) -> np.ndarray:
             low = np.zeros(len(rows))
             low[: border.conserved] = totals - border.totals(y)
             return solver.solve(np.append(-residual, low))[: problem.size]

@@ -169,5 +169,6 @@ def _matrices(axis: Axis) -> tuple[np.ndarray, np.ndarray]:
     if axis.kind == "mirror":
         cosines = scipy.fft.dct(np.eye(axis.n), 2, axis=0, norm="ortho")
         return cosines, cosines.T
-    assert axis.inverse is not None and axis.vectors is not None
+    assert axis.inverse is not None
+    assert axis.vectors is not None
     return axis.inverse, axis.vectors

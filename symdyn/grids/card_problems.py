@@ -41,9 +41,9 @@ def card_problem(problem: Problem, p: np.ndarray, cards: Sequence[Any], arrays: 
         return SpectralProblem(CardModes(problem.linear_part, arrays), rates, arrays)
     if isinstance(problem, DiagonalProblem):
         lift = None if problem.lift is None else CardLift(problem.lift, arrays)
-        rates = CardCells(cards[0], p)
+        cells = CardCells(cards[0], p)
         return DiagonalProblem(
-            CardModes(problem.linear_part, arrays), rates, lift=lift, corrected=problem.corrected, arrays=arrays
+            CardModes(problem.linear_part, arrays), cells, lift=lift, corrected=problem.corrected, arrays=arrays
         )
     assert isinstance(problem, FieldProblem)
     return CardSpectralProblem(problem, cards, arrays)

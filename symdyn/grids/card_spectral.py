@@ -15,7 +15,6 @@ from symdyn.codegen.load import import_text
 from symdyn.grids.card_arrays import CardArrays, CardWeights
 from symdyn.grids.card_modes import CardModes
 from symdyn.grids.card_text import card_text
-from symdyn.grids.spectral import SpectralModel
 from symdyn.grids.spectral_points import PointFunction
 from symdyn.grids.spectral_rates import SpectralRates
 
@@ -97,7 +96,7 @@ class CardSpectralRates(SpectralRates):
     arrays : CardArrays
     """
 
-    def __init__(self, model: SpectralModel, p: np.ndarray, cards: Sequence[CardPoints], arrays: CardArrays) -> None:
+    def __init__(self, model: Any, p: np.ndarray, cards: Sequence[CardPoints], arrays: CardArrays) -> None:
         self.arrays = arrays
         super().__init__(model, p)
         self.modes = CardModes(self.own, arrays)

@@ -12,7 +12,6 @@ from symdyn.codegen.drivers import plain_driver
 from symdyn.errors import DeclarationError
 from symdyn.grids.compiled import StencilLoop
 from symdyn.grids.lifting import WallLift, moving_walls
-from symdyn.grids.linear_part import LinearPart
 from symdyn.grids.linear_part_terms import linear_part_of, numeric_terms
 from symdyn.grids.model import GridModel
 from symdyn.grids.spectral import SpectralModel

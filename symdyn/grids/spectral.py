@@ -100,4 +100,3 @@ class SpectralModel:
     def rates(self, y: np.ndarray, t: float, p: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         """Rates (size,) of a state (size,)."""
         return self.bound(p).rates(y, t, np.empty(self.size) if out is None else out)
-

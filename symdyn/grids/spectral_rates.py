@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -27,7 +27,7 @@ class Model(Protocol):
     pde: PDESystem
     shape: tuple[int, ...]
     axes: list[Axis]
-    functions: Sequence[Any]
+    functions: Any
     scalars: Program | None
     cells: int
     dealias: bool

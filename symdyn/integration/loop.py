@@ -254,7 +254,9 @@ class _Run:
             return False
         arrays = self.problem.arrays
         state, host = arrays.zeros(self.problem.size), arrays.host
-        found = interval_of_change(lambda x: float(until(t + x * (new - t), host(stepper.dense(x, state)))), self.margin, margin)
+        found = interval_of_change(
+            lambda x: float(until(t + x * (new - t), host(stepper.dense(x, state)))), self.margin, margin
+        )
         if found is None:
             return False
         a, b, low, high = found

@@ -118,4 +118,4 @@ def test_what_has_no_modes_is_refused(monkeypatch, text, boundary, words):
     pde = sd.PDESystem.from_text(text, domain=(0, 1), boundary=boundary)
     grid = pde.discretize(16, **({"scheme": "spectral"} if boundary == "periodic" else {}))
     with pytest.raises(DeclarationError, match=words):
-        steady_states(grid, initial={s: 1 for s in pde.names}, starts=1)
+        steady_states(grid, initial=dict.fromkeys(pde.names, 1), starts=1)

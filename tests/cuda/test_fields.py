@@ -47,8 +47,9 @@ ring = sd.PDESystem({u: sd.laplacian(u) / 10 - u * sd.dx(u) - fourth / 1000 + sd
 both("ring", ring.discretize(6, scheme="spectral"), "etdrk4", rtol=1e-5)
 both("until", ring.discretize(5, scheme="spectral"), "sbdf2", step=1e-3, until="S > 0.5001")
 both("explicit", ring.discretize(5, scheme="spectral", dealias=False), "bs32", rtol=1e-5)
-torus = sd.PDESystem({u: sd.dx(u * v) * v + sd.dx(sd.dy(u)) / 50 + sd.laplacian(u), v: sd.div(u * sd.grad(v)) - sd.laplacian(u) / 10 - v},
-    sd.Rectangle(1, 2), boundary="periodic", initial={u: sp.sin(2 * sp.pi * x) * sp.cos(sp.pi * y), v: 1 + sp.sin(sp.pi * y) / 2})
+along, across = sp.sin(2 * sp.pi * x) * sp.cos(sp.pi * y), 1 + sp.sin(sp.pi * y) / 2
+mixing = {u: sd.dx(u * v) * v + sd.dx(sd.dy(u)) / 50 + sd.laplacian(u), v: sd.div(u * sd.grad(v)) - sd.laplacian(u) / 10 - v}
+torus = sd.PDESystem(mixing, sd.Rectangle(1, 2), boundary="periodic", initial={u: along, v: across})
 both("torus", torus.discretize((3, 4), scheme="spectral"), "imex3", step=1e-3)
 mixed = sd.PDESystem({u: sd.laplacian(u) / 10 - u**3, v: sd.laplacian(v) + sd.dx(u)}, sd.Rectangle(1, 2),
     boundary={u: {"x": "periodic", "top": sd.Robin(1, 2, sp.sin(t) * x)}, v: {"x": "periodic"}},

@@ -105,7 +105,9 @@ class ExplicitStepper(Stepper):
         if not self.extra_known:
             for i, row in enumerate(self.scheme.extra, self.last + 1):
                 node = float(sum(row))
-                self._rate(self.arrays.combine(self.y, self.rows[:i], self.h * np.array(row), self.stage), self.t + self.h * node, i)
+                self._rate(
+                    self.arrays.combine(self.y, self.rows[:i], self.h * np.array(row), self.stage), self.t + self.h * node, i
+                )
             self.extra_known = True
         weights = [theta * float(np.polyval(row[::-1], theta)) for row in self.scheme.dense]
         return self.arrays.combine(self.y, self.rows, self.h * np.array(weights), out)

@@ -224,7 +224,9 @@ class ExponentialStepper(SplitStepper):
             out[...] = self.y
             return out
         middle = self.stage_rows[self.middle - 1]
-        kept = None if self.derivatives is None else self.arrays.copy(middle, self.rows(1)[0])  # of the step itself, for `advance`
+        kept = (
+            None if self.derivatives is None else self.arrays.copy(middle, self.rows(1)[0])
+        )  # of the step itself, for `advance`
         self._step(self.z, self.rate, self.t, theta * self.h, self.work, self.derivatives)
         if kept is not None:
             self.arrays.copy(kept, middle)

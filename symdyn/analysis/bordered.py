@@ -131,7 +131,7 @@ def leading_eigenvalues(
     ----------
     problem : RestProblem
     matrix : (n, n) sparse, or Derivative
-        Of the latter the bounds of growth and of imaginary parts are those of what it couples at one place.
+        Of the latter the bounds of growth and of imaginary parts are its own, unless its matrix is known.
     columns, rows : (n, k) and (k, n) arrays
         Of `Border.at`.
     count : int
@@ -167,10 +167,13 @@ def _nearest(
     n = matrix.shape[0]
     wanted = min(max(NEAREST, count + 4), n - 2)
     start = np.random.default_rng(3).standard_normal(n)
-    near = matrix.local if isinstance(matrix, Derivative) else matrix
-    reach = _widest(near, mass, start)
+    known = matrix.matrix if isinstance(matrix, Derivative) else matrix
+    if known is None:
+        slow, growth, reach = matrix.bounds()  # type: ignore[union-attr]
+    else:
+        slow, growth, reach = _kinetic(known, mass), _growth(known, mass, start), _widest(known, mass, start)
     # a real shift beside zero: at a bifurcation the matrix itself is singular
-    values, vectors = _about(matrix, mass, columns, rows, 1e-3 * _kinetic(near, mass) + 1e-10, wanted, start)
+    values, vectors = _about(matrix, mass, columns, rows, 1e-3 * slow + 1e-10, wanted, start)
     radius = top = float(np.abs(values).max(initial=0))
     shifts = 0
 
@@ -184,11 +187,11 @@ def _nearest(
             kept, upper = more.imag >= -tiny, more.imag > tiny
             more = np.concatenate([more[kept], more[upper].conj()])
             further = np.hstack([further[:, kept], further[:, upper].conj()])
-        known = values.copy()
+        before = values.copy()
         for k in range(more.size):  # each as often as one shift tells
-            near = np.abs(known - more[k])
-            if known.size and near.min() <= 1e-7 * (1 + abs(more[k])):
-                known[near.argmin()] = np.inf
+            near = np.abs(before - more[k])
+            if before.size and near.min() <= 1e-7 * (1 + abs(more[k])):
+                before[near.argmin()] = np.inf
             else:
                 values, vectors = np.append(values, more[k]), np.column_stack([vectors, further[:, k]])
         return away
@@ -198,7 +201,7 @@ def _nearest(
         left = SHIFTS - SPREAD - shifts  # the first side by side
         top += max(away, 1e-3 * reach) if left > 0 else (reach - top) / (SHIFTS - shifts)
         shifts += 1
-    end = (1 + 1e-3) * _growth(near, mass, start)  # beside it: the matrix less an eigenvalue is singular
+    end = (1 + 1e-3) * growth  # beside it: the matrix less an eigenvalue is singular
     if end > radius:
         add(end)
     if end > 0 and values.size:

@@ -90,20 +90,26 @@ class CardArrays(Arrays):
         """The sum of so many numbers."""
         count = array.size - begin if count is None else count
         threads = max(1, min(SUMMING, count))
-        found = self.zeros(threads)
-        self.run("total", threads, array, begin, count, threads, found)
-        return float(self.host(found).sum())
+        self.run("total", threads, array, begin, count, threads, self._sums)
+        return self._summed(threads)
 
     def scaled_error(self, error: Any, before: Any, after: Any, blocks: Sequence[slice], rtol: float, atol: float) -> float:
         worst = []
         for b in blocks:
             count = b.stop - b.start
             threads = min(SUMMING, count)
-            found = self.zeros(threads)
             sizes = b.start, count, threads, float(rtol), float(atol)
-            self.run("squares", threads, error, before, after, *sizes, found)
-            worst.append(math.sqrt(float(self.host(found).sum()) / count))
+            self.run("squares", threads, error, before, after, *sizes, self._sums)
+            worst.append(math.sqrt(self._summed(threads) / count))
         return float(np.max(worst))
+
+    @cached_property
+    def _sums(self) -> Any:
+        """What threads add up each."""
+        return self.zeros(SUMMING)
+
+    def _summed(self, threads: int) -> float:
+        return float(self.host(self._sums[:threads]).sum())
 
     def finite(self, array: Any) -> bool:
         return math.isfinite(self.total(array))

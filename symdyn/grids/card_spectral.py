@@ -18,10 +18,10 @@ from symdyn.grids.card_text import card_text
 from symdyn.grids.spectral_points import PointFunction
 from symdyn.grids.spectral_rates import SpectralRates
 
-__all__ = ["CardPoints", "CardSpectralRates", "Part"]
+__all__ = ["CardPart", "CardPoints", "CardSpectralRates"]
 
 
-class Part(NamedTuple):
+class CardPart(NamedTuple):
     """A part of an array on the card, from a place on."""
 
     array: Any
@@ -60,8 +60,8 @@ class _Points:
         self.card, self.function, model = card, card.function, card.function.model
         fields, makes, self.cells = len(model.pde.fields), model.results[0], model.cells
         self.memory = arrays.zeros((fields + makes) * self.cells)
-        self.inputs = [Part(self.memory, k * self.cells) for k in range(self.function.count)]
-        self.made = [Part(self.memory, (fields + k) * self.cells) for k in range(makes)]
+        self.inputs = [CardPart(self.memory, k * self.cells) for k in range(self.function.count)]
+        self.made = [CardPart(self.memory, (fields + k) * self.cells) for k in range(makes)]
         T, q = model.table, int(model.table[at.PASSES])
         (self.name,) = (one.program.name for one in model.programs)
         rows, _, cells, *coordinates, weights = map(int, T[q + 9 : q + 16])
@@ -70,7 +70,7 @@ class _Points:
         self._places = [int(a) * self.cells for a in arrays_of]
         self._known: tuple[bytes, tuple[Any, Any]] | None = None
 
-    def __call__(self, t: float, values: Mapping[sp.Symbol, float]) -> list[Part]:
+    def __call__(self, t: float, values: Mapping[sp.Symbol, float]) -> list[CardPart]:
         p = self.function.parameters(values)
         if self._known is None or self._known[0] != p.tobytes():
             model = self.function.model
@@ -103,7 +103,7 @@ class CardSpectralRates(SpectralRates):
         self.functions = [_Points(card, arrays) for card in cards]
         self._eigenvalues = arrays.kept(self.own.eigenvalues)
         self._z, self._rates = (arrays.zeros(self.own.eigenvalues.size, complex) for _ in range(2))
-        self._part, self._works = arrays.zeros(self.own.modes, complex), dict[int, Part]()
+        self._part, self._works = arrays.zeros(self.own.modes, complex), dict[int, CardPart]()
 
     def rates(self, y: Any, t: float, out: Any) -> Any:
         self.modes.forward(y, self._z)
@@ -116,11 +116,11 @@ class CardSpectralRates(SpectralRates):
     def kept(self, multiplier: np.ndarray | None) -> Any:
         return None if multiplier is None else self.arrays.kept(multiplier)
 
-    def waves(self, z: Any, k: int) -> Part:
-        return Part(z, 2 * k * self.own.modes)
+    def waves(self, z: Any, k: int) -> CardPart:
+        return CardPart(z, 2 * k * self.own.modes)
 
-    def points(self, y: Any, k: int) -> Part:
-        return Part(y, k * self.cells)
+    def points(self, y: Any, k: int) -> CardPart:
+        return CardPart(y, k * self.cells)
 
     def numbers_of(self, z: Any) -> np.ndarray:
         first = 2 * self.fields * self.own.modes
@@ -135,36 +135,36 @@ class CardSpectralRates(SpectralRates):
     def clear(self, z: Any) -> None:
         self.arrays.run("clear", z.size, z, 0)
 
-    def copy(self, part: Part, out: Part) -> None:
+    def copy(self, part: CardPart, out: CardPart) -> None:
         self.arrays.run("take", self.cells, *out, *part)
 
-    def constant(self, waves: Part) -> float:
+    def constant(self, waves: CardPart) -> float:
         return self.arrays.total(*waves, 1) / self.cells
 
-    def mean(self, part: Part) -> float:
+    def mean(self, part: CardPart) -> float:
         return self.arrays.total(*part, self.cells) / self.cells
 
-    def work(self, k: int) -> Part:
-        return self._works.setdefault(k, Part(self.arrays.zeros(self.own.modes, complex), 0))
+    def work(self, k: int) -> CardPart:
+        return self._works.setdefault(k, CardPart(self.arrays.zeros(self.own.modes, complex), 0))
 
-    def transformed(self, part: Part, out: Part) -> Part:
+    def transformed(self, part: CardPart, out: CardPart) -> CardPart:
         if self.mask is None:
             self.modes.to_modes(*part, *out)
         else:
             self.modes.to_modes(*part, self._part, 0)
-            self._weigh(out, Part(self._part, 0), self.mask, fresh=True)
+            self._weigh(out, CardPart(self._part, 0), self.mask, fresh=True)
         return out
 
-    def at_points(self, waves: Part, multiplier: CardWeights | None, out: Part) -> None:
+    def at_points(self, waves: CardPart, multiplier: CardWeights | None, out: CardPart) -> None:
         if multiplier is not None:
-            self._weigh(Part(self._part, 0), waves, multiplier, fresh=True)
-            waves = Part(self._part, 0)
+            self._weigh(CardPart(self._part, 0), waves, multiplier, fresh=True)
+            waves = CardPart(self._part, 0)
         self.modes.to_points(*waves, *out)
 
-    def add(self, out: Part, waves: Part, multiplier: CardWeights | None) -> None:
+    def add(self, out: CardPart, waves: CardPart, multiplier: CardWeights | None) -> None:
         self._weigh(out, waves, multiplier, fresh=False)
 
-    def _weigh(self, out: Part, waves: Part, multiplier: CardWeights | None, *, fresh: bool) -> None:
+    def _weigh(self, out: CardPart, waves: CardPart, multiplier: CardWeights | None, *, fresh: bool) -> None:
         count = self.own.modes
         if multiplier is None:
             self.arrays.run("add", 2 * count, *out, *waves, 1.0, int(fresh))

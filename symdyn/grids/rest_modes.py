@@ -62,9 +62,8 @@ class ModalDerivative(Derivative):
         self.rest = y.size - self.fields * self.cells
         self._z = self.linear.forward(y)
         self._moved = np.empty_like(self._z)
-        self._matrix = None if matrix is None else matrix.tocsr()
+        self.matrix, self._rows = matrix, None if matrix is None else matrix.tocsr()
         self._columns = [self._beyond(self._unit(k)) for k in range(self.fields)]
-        self.local = self._pointwise() if matrix is None else matrix
         self._known: tuple[complex, Callable[[np.ndarray], np.ndarray]] | None = None
 
     def _unit(self, k: int) -> np.ndarray:
@@ -74,8 +73,8 @@ class ModalDerivative(Derivative):
         return found
 
     def __matmul__(self, v: np.ndarray) -> np.ndarray:
-        if self._matrix is not None:
-            return self._matrix @ v
+        if self._rows is not None:
+            return self._rows @ v
         if np.iscomplexobj(v):
             return (self @ v.real) + 1j * (self @ v.imag)
         return self._linear(v) + self._beyond(v)
@@ -85,8 +84,8 @@ class ModalDerivative(Derivative):
 
     def _beyond(self, v: np.ndarray) -> np.ndarray:
         """The product without L: differences of N, which rounding of L does not reach."""
-        if self._matrix is not None:
-            return self._matrix @ v - self._linear(v)
+        if self._rows is not None:
+            return self._rows @ v - self._linear(v)
         size = float(np.abs(v / self.sizes).max(initial=0))
         if size == 0:
             return np.zeros_like(v)
@@ -97,28 +96,47 @@ class ModalDerivative(Derivative):
 
         return self.linear.back(differences(along, 1.0)) * size
 
-    def _pointwise(self) -> sps.csc_matrix:
-        """What each cell does to itself, of the products with the fields of ones."""
-        n, rows, columns, values = self.fields * self.cells, [], [], []
-        for k in range(self.fields):
-            place = np.arange(n)
-            rows.append(place)
-            columns.append(k * self.cells + place % self.cells)
-            values.append(self._columns[k][:n])
-        data, row, column = (np.concatenate(x) for x in (values, rows, columns))
-        return sps.csc_matrix((data, (row, column)), shape=self.shape)
-
     def terms(self, values: np.ndarray) -> np.ndarray:
-        if self._matrix is not None:
-            return abs(self._matrix) @ np.abs(values)
-        stiff = np.empty_like(values)
-        modes = self.linear.modes
+        values = np.abs(values)
+        if self._rows is not None:
+            return abs(self._rows) @ values
+        found, modes = np.zeros_like(values), self.linear.modes
         for k in range(self.fields):
             part = slice(k * self.cells, (k + 1) * self.cells)
-            largest = float(np.abs(self.linear.eigenvalues[k * modes : (k + 1) * modes]).max(initial=0))
-            stiff[part] = largest * np.abs(values[part]).max(initial=0)
-        stiff[self.fields * self.cells :] = 0.0
-        return stiff + abs(self.local) @ np.abs(values)
+            stiffest = float(np.abs(self.linear.eigenvalues[k * modes : (k + 1) * modes]).max(initial=0))
+            found[part] += stiffest * values[part].max()
+            found += np.abs(self._columns[k]) * values[part].max()
+        return found
+
+    def bounds(self) -> tuple[float, float, float]:
+        """Of waves along each axis, as long as the domain to as short as three cells, with the state as it is at each point."""
+        slow, growth, reach = 1.0, -np.inf, 0.0
+        for axis, n in enumerate(self.linear.shape):
+            may = True  # of the wave before, between which and this one others lie
+            for m in (0, *(2**k for k in range(n.bit_length()) if 3 * 2**k <= n)):
+                couplings = self._symbol(axis, m)
+                adjoint = np.conj(np.swapaxes(couplings, 1, 2))
+                grows = float(np.linalg.eigvalsh((couplings + adjoint) / 2).max())
+                turns = float(np.abs(np.linalg.eigvalsh((couplings - adjoint) / 2j)).max())
+                if m == 0:
+                    slow = float(np.median(np.abs(couplings))) or 1.0
+                growth = max(growth, grows)
+                reach = max(reach, turns) if may or grows > 0 else reach
+                may = grows > 0
+        return slow, growth, 1.1 * reach
+
+    def _symbol(self, axis: int, m: int) -> np.ndarray:
+        """What a wave of m periods along an axis does to itself at each point, (cells, fields, fields)."""
+        shape = self.linear.shape
+        angle = 2 * np.pi * m * (np.arange(shape[axis]) + 0.5) / shape[axis]
+        wave = np.broadcast_to(np.exp(1j * angle).reshape([-1 if k == axis else 1 for k in range(len(shape))]), shape).ravel()
+        found = np.empty((self.cells, self.fields, self.fields), complex)
+        for k in range(self.fields):
+            direction = np.zeros(self.y.size, complex)
+            direction[k * self.cells : (k + 1) * self.cells] = wave
+            moved = self @ direction
+            found[:, :, k] = (moved[: self.fields * self.cells].reshape(self.fields, self.cells) / wave).T
+        return found
 
     # ---- the approximate inverse ---------------------------------------------------------------
 

@@ -20,7 +20,7 @@ from symdyn.models.pde import PDESystem
 __all__ = ["SpectralRates"]
 
 
-class Model(Protocol):
+class SpectralSource(Protocol):
     """What of a `SpectralModel` is read here."""
 
     plan: SpectralPlan
@@ -51,7 +51,7 @@ class SpectralRates:
         What is linear in the own field of each rate.
     """
 
-    def __init__(self, model: Model, p: np.ndarray) -> None:
+    def __init__(self, model: SpectralSource, p: np.ndarray) -> None:
         self.model, self.plan, pde = model, model.plan, model.pde
         values = dict(zip(pde.parameters, p.tolist(), strict=True))
         axes = [model.axes] * len(pde.fields)

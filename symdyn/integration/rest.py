@@ -20,12 +20,12 @@ class Derivative(ABC):
     Attributes
     ----------
     shape : (int, int)
-    local : (n, n) sparse
-        What of J couples numbers at one place: its rates are those of slow perturbations.
+    matrix : (n, n) sparse or None
+        J itself, if it is known, so that products alone are for its solutions.
     """
 
     shape: tuple[int, int]
-    local: sps.csc_matrix
+    matrix: sps.csc_matrix | None
 
     @abstractmethod
     def __matmul__(self, v: np.ndarray) -> np.ndarray:
@@ -34,6 +34,10 @@ class Derivative(ABC):
     @abstractmethod
     def terms(self, values: np.ndarray) -> np.ndarray:
         """Sizes (n,) of the terms that J v sums up, for v of these sizes."""
+
+    @abstractmethod
+    def bounds(self) -> tuple[float, float, float]:
+        """The rate of slow perturbations, and how far eigenvalues may grow and, of those that may, oscillate."""
 
     @abstractmethod
     def inverse(self, shift: complex) -> Callable[[np.ndarray], np.ndarray]:

@@ -65,8 +65,10 @@ class Iterated:
             If the iterations come to none.
         """
         size = float(np.linalg.norm(r))
-        if size == 0 or not np.isfinite(size):
+        if size == 0:
             return np.zeros_like(r, dtype=self.kind)
+        if not np.isfinite(size):
+            raise RuntimeError("the right-hand side is not finite")
         found, _ = gmres(
             self._matrix, r.astype(self.kind), M=self._before, rtol=GOAL, atol=0.0, restart=min(KEPT, r.size), maxiter=CYCLES
         )

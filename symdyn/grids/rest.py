@@ -110,8 +110,11 @@ class GridRest(RestProblem):
     def shifts(self, y: np.ndarray) -> np.ndarray:
         found = []
         for axis in self._moving:
-            fields = y[: self.fields * self.cells].reshape(self.fields, *self.shape)
-            moved = (np.roll(fields, -1, axis + 1) - np.roll(fields, 1, axis + 1)).ravel()
+            fields, n = y[: self.fields * self.cells].reshape(self.fields, *self.shape), self.shape[axis]
+            turn = 2j * np.pi * np.fft.rfftfreq(n)  # over one cell
+            turn[2 * np.arange(turn.size) == n] = 0
+            waves = np.moveaxis(np.fft.rfft(fields, axis=axis + 1), axis + 1, -1) * turn
+            moved = np.fft.irfft(np.moveaxis(waves, -1, axis + 1), n, axis=axis + 1).ravel()
             direction = np.append(moved, np.zeros(self.size - moved.size))
             if np.linalg.norm(direction) > 1e-6 * np.linalg.norm(y):
                 found.append(direction / np.linalg.norm(direction))
@@ -143,7 +146,10 @@ class GridRest(RestProblem):
             return ModalDerivative(self.model, y, p, sizes, self.grid.implicit)
         matrix = self._sparse(y, p, sizes)
         if self.dear and isinstance(matrix, sps.csc_matrix):
-            return ModalDerivative(self.model, y, p, sizes, self.grid.implicit, matrix)
+            try:
+                return ModalDerivative(self.model, y, p, sizes, self.grid.implicit, matrix)
+            except DeclarationError:  # nothing to precondition with: factors, dear as they are
+                return matrix
         return matrix
 
     def _sparse(self, y: np.ndarray, p: np.ndarray, sizes: np.ndarray) -> sps.csc_matrix | Derivative:

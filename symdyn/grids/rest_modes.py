@@ -167,6 +167,8 @@ class ModalDerivative(Derivative):
         modes, count = self.linear.modes, self.fields
         coupled = np.array([[column[i * self.cells : (i + 1) * self.cells].mean() for column in self._columns[:count]]
                             for i in range(count)])  # fmt: skip
+        if not np.isfinite(coupled).all():
+            raise RuntimeError("the derivatives are not finite")
         if len(self.linear.groups) > 1:  # modes of different walls have nothing to do with each other
             coupled = np.diag(np.diag(coupled))
         matrices = np.zeros((modes, count, count), complex)

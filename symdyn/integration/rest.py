@@ -41,7 +41,7 @@ class Derivative(ABC):
 
     @abstractmethod
     def inverse(self, shift: complex) -> Callable[[np.ndarray], np.ndarray]:
-        r"""Near the inverse of :math:`J - \sigma`, to precondition iterations."""
+        r"""Near the inverse of :math:`J - \sigma`, to precondition iterations; a RuntimeError if J is not finite."""
 
 
 class RestProblem(ABC):

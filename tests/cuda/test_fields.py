@@ -22,14 +22,14 @@ walls = {u: {"left": sd.Dirichlet(sp.sin(t) * y), "top": sd.Robin(1, 1, S)}, v: 
 square = sd.PDESystem(
     {u: sd.laplacian(u) / 10 - sd.dx(u) * sd.mean(u) + S, v: sd.div(v * sd.grad(v)) - v}, sd.Rectangle(1, 2),
     odes={S: sd.mean(u * v) - S}, boundary=walls, initial={u: x * y, v: 1 + x, S: 0.5}, observables={"m": sd.integral(v)})
-both("square", square.discretize((6, 7)), "tsit5", rtol=1e-5)
-both("until", square.discretize((6, 7)), "bs32", until="S > 0.5004", rtol=1e-5)
+both("square", square.discretize((6, 7)), "bs32", rtol=1e-4)
 box = sd.PDESystem({u: sd.laplacian(u) / 10 - sd.dz(u**2) + z}, sd.Box(1, 1, 1), initial={u: z * sp.cos(2 * sp.pi * x)},
                    boundary={"front": sd.Dirichlet(x + t), "x": "periodic"})
 both("box", box.discretize((3, 3, 6)), "euler", step=5e-4)
 both("upwind", box.discretize((3, 3, 6), advection="upwind"), "rk4", times=(0, 1.25e-3), step=1.25e-3)
 line = sd.PDESystem({u: sd.laplacian(u), S: -S}, (0, 1), odes=[S], initial={u: x**2, S: 1})
 both("line", line.discretize(9, order=4), "euler", step=5e-4)
+both("until", line.discretize(9, order=4), "bs32", until="S < 0.9985", rtol=1e-5)
 """
 
 MODES = """
@@ -67,7 +67,7 @@ def test_the_simulator_gives_what_the_processor_does(simulated):
     for name in names:
         # sums of rows have another order, which the error of a step feels in its last digits
         np.testing.assert_allclose(found[f"{name} cuda"], found[f"{name} cpu"], rtol=1e-11, atol=1e-13, err_msg=name)
-    assert 0 < found["until first_passage cuda"] < 2.5e-3
+    np.testing.assert_allclose(found["until first_passage cuda"], -np.log(0.9985), rtol=1e-6)
     assert found["box u cuda"].shape == (3, 3, 3, 6)
     np.testing.assert_allclose(found["line S cuda"][-1], (1 - 5e-4) ** 5, rtol=1e-14)  # Euler's steps of S' = -S
 

@@ -18,7 +18,9 @@ from benchmarks.exponents import exponents
 from benchmarks.figures import draw_precision, draw_seconds, draw_speeds
 from benchmarks.first_result import first
 from benchmarks.grids import pde
+from benchmarks.growth import growth
 from benchmarks.harness import Settings
+from benchmarks.large import large
 from benchmarks.lattices import lattices
 from benchmarks.populations import populations
 from benchmarks.reduction import reduction
@@ -36,6 +38,8 @@ SUITES: dict[str, Callable[[Settings], Result]] = {
     "ode": ode,
     "sizes": sizes,
     "stiff": stiff,
+    "large": large,
+    "growth": growth,
     "sde": sde,
     "paths": paths,
     "populations": populations,

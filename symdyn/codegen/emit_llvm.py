@@ -16,10 +16,12 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from symdyn.codegen.convolved import ConvolvedPrinter, ConvolvedProgram, Loops
+from symdyn.codegen.emit_repeats import RepeatsPrinter
 from symdyn.codegen.emit_runs import emit_run
 from symdyn.codegen.emit_tables import FUNCTIONS, emit_tables
 from symdyn.codegen.ir_printer import BLOCKS, VECTOR, Printer
 from symdyn.codegen.program import Made, Program
+from symdyn.codegen.repeats import Repeats, repeats
 
 __all__ = [
     "ATTRIBUTES",
@@ -54,12 +56,17 @@ class Module(NamedTuple):
 def emit_llvm(program: Program, lanes: int) -> tuple[str, set[str]]:
     """One function as IR text, with the declarations it needs."""
     printer, loops = Printer(program, lanes), Loops([], [], "loop")
+    tables: list[str] = []
     if isinstance(program, ConvolvedProgram):
         printer = ConvolvedPrinter(program, lanes)
         loops = printer.loops()
-    lines, last = printer.body(), loops.label
-    if is_long(program):
-        lines, last = in_blocks(lines, last)
+    if isinstance(program, Repeats):
+        repeated = RepeatsPrinter(program, lanes)
+        lines, last, tables, printer = repeated.body(), repeated.last, repeated.constants, repeated
+    else:
+        lines, last = printer.body(), loops.label
+        if is_long(program):
+            lines, last = in_blocks(lines, last)
     entry, body = "\n".join([*loops.entry, *printer.entry, "  br label %loop"]), "\n".join([*loops.lines, *lines])
     arguments = ", ".join(f"ptr noalias nocapture %p{b}" for b in range(BLOCKS + 1))
     bases = "\n".join(f"  %b{b} = getelementptr double, ptr %p{b}, i64 %l" for b in range(BLOCKS + 1))
@@ -76,7 +83,7 @@ loop:
 done:
   ret void
 }}"""
-    return text, printer.declarations
+    return "\n".join([*tables, text]), printer.declarations
 
 
 def module_text(programs: Sequence[Program], lanes: int, triple: str, further: Sequence[str] = ()) -> str:
@@ -104,8 +111,9 @@ def modules(made: Made, lanes: int, triple: str) -> list[Module]:
     if made.ir:
         found.append(Module(made.ir, made.names, True))
         lanes = 1
+    shortened = [repeats(p) if is_long(p) else p for p in made.programs]
     for quick in (False, True):
-        programs = [p for p in made.programs if is_long(p) == quick]
+        programs = [p for p in shortened if is_long(p) == quick]
         tables = made.elimination if any(p.name == "matrix" for p in programs) else None
         text = module_text(programs, lanes, triple, emit_tables(tables, lanes) if tables is not None else ())
         names = [p.name for p in programs] + [f"{p.name}_run" for p in programs if p.watched >= 0 and lanes == 1]

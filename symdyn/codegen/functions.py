@@ -168,7 +168,8 @@ def _names(made: Made, lanes: int, backend: str) -> list[str]:
 
 def _compiled(key: str, folder: Path, made: Made, lanes: int, kept: dict[str, Any]) -> list[bytes]:
     """Code of the one or two object files of a model, which the cache keeps and `kept` names."""
-    parts = modules(made, lanes, llvm.get_process_triple())
+    with _uncollected():
+        parts = modules(made, lanes, llvm.get_process_triple())
     codes = [compile_ir(part.text, quick=part.quick) for part in parts]
     kept["objects"] = [[f"{key}.{k}.o", part.names] for k, part in enumerate(parts)]
     for (name, _), code in zip(kept["objects"], codes, strict=True):

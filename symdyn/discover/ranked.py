@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -31,6 +32,8 @@ Kind = TypeVar("Kind", bound=Recovery)
 ERRORS = ("rms", "one_step", "forecast", "heldout_one_step", "heldout_free_run")
 #: Gaps of the criterion within which a system is equivalent to the first, and plausible.
 EQUIVALENT, PLAUSIBLE = 2, 6
+#: Fewer terms of a function are no library but a choice of whoever gave them, which says what the law may hold.
+ALL = 3
 RIGHT = Misfit()
 
 
@@ -115,7 +118,9 @@ def ranked_recovery(
         All models visited, which share the weight: those shown in their order, then the others.  A term is a pair (unknown
         function, shape).  The weight of a single one is not known.
     library : iterable of (unknown function, shape)
-        Terms that are listed with their evidence even if no model holds them.
+        Terms that are listed with their evidence even if no model holds them.  Nothing is left to be added to a model that
+        takes all of a function, `ALL` or more, and it stands for the laws beyond the library as well: half of the evidence of
+        such models is that of these, and the weights of all models add up to the rest.
     notes : iterable of str
     misfit : Misfit
         Of the first model: the weights, and what counts as equivalent and plausible, allow for it.
@@ -127,12 +132,18 @@ def ranked_recovery(
     RecoveryError
         Unless the level lies between 0 and 1.
     """
-    ranked, compared = list(models), [(criterion, tuple(terms)) for criterion, terms in compared]
+    ranked, compared, library = list(models), [(criterion, tuple(terms)) for criterion, terms in compared], tuple(library)
     shares = weights([c for c, _ in compared], misfit.missed) if len(compared) > 1 else np.full(1, np.nan)
-    table = pd.DataFrame([m.row(float(share)) for m, share in zip(ranked, shares, strict=False)])
+    spent = [_spent(terms, library) for _, terms in compared]
+    inside = 1 - 0.5 * sum(float(share) for share, unknowns in zip(shares, spent, strict=True) if unknowns)
+    table = pd.DataFrame([m.row(float(share)) for m, share in zip(ranked, inside * shares, strict=False)])
     gaps = (table["bic"][1:] - table["bic"][0]) / (1 + misfit.missed)
     close = [tuple(table["terms"][1:][(gaps >= 0) & (gaps < width)]) for width in (EQUIVALENT, PLAUSIBLE)]
     alone = ["only one model was compared, so that no weight is claimed"] if len(compared) < 2 else []
+    beyond = [
+        f"the first model takes every term that the library offers for {' and '.join(spent[0])}: whether the law goes on, these"
+        f" data were not asked, and {1 - inside:.0%} of the weight is that of laws beyond it; offer a larger library"
+    ] if spent[0] and not alone else []  # fmt: skip
     frame = intervals(facts, level)
     if any(m.start is not None for m in ranked):
         further["starts"] = tuple(m.start for m in ranked)
@@ -147,7 +158,7 @@ def ranked_recovery(
         identifiability=Identifiability(len(facts.names), facts.rank, facts.condition, *close),
         inclusion=_inclusion(shares, [terms for _, terms in compared], library),
         level=level,
-        warnings=(*notes, *misfit.notes, *alone, *limits(facts, frame)),
+        warnings=(*notes, *misfit.notes, *alone, *beyond, *limits(facts, frame)),
         **further,
     )
 
@@ -230,6 +241,12 @@ def possible(models: Sequence[Any]) -> Sequence[Any]:
             "no candidate makes the data possible; check their units, give bounds or guesses of parameters, or a library"
         )
     return models
+
+
+def _spent(terms: Collection[Label], library: Collection[Label]) -> list[str]:
+    """Unknown functions of whose terms a model leaves none out."""
+    offered, taken = (Counter(unknown for unknown, _ in dict.fromkeys(labels)) for labels in (library, terms))
+    return [unknown for unknown, count in offered.items() if count >= ALL and taken[unknown] >= count]
 
 
 def _inclusion(shares: np.ndarray, models: Iterable[Iterable[Label]], library: Iterable[Label]) -> pd.DataFrame:

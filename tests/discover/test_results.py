@@ -104,6 +104,20 @@ def test_the_best_comes_first_and_weights_are_shares(found):
     assert found.inclusion["weight"].max() >= table["weight"][0] - 1e-12
 
 
+def test_laws_beyond_a_library_keep_half_of_the_evidence_of_models_that_take_all_of_it():
+    t = np.linspace(0, 5, 61)
+    growth = 5 * np.exp(np.log(0.01) * np.exp(-t))  # x' = x log(5/x), which no quadratic is
+    data = {"t": t, "x": growth + 0.1 * growth.std() * np.random.default_rng(1).normal(size=61)}
+    hidden = sd.ODESystem({x: f(x)})
+    small, large = (sd.recover(hidden, data, library=d, surrogate=None, progress=False) for d in (2, 3))
+    share = 1 / np.exp(-0.5 * (small.table["bic"] - small.table["bic"][0])).sum()  # of all eight choices of 1, x, x**2
+    assert len(small.table) == 8
+    assert small.table["weight"][0] == pytest.approx(share * (1 - 0.5 * share), rel=1e-9)
+    assert small.inclusion["weight"][0] == pytest.approx(1, rel=1e-9)
+    assert any("every term that the library offers for f(x)" in note for note in small.warnings)
+    assert not any("library offers" in note for note in large.warnings)
+
+
 def test_constants_of_the_first_system_are_those_of_its_intervals(found):
     values = found.intervals.set_index("constant")["value"]
     own = {s.name for e in found.formulas.values() for s in e.free_symbols} & set(values.index)

@@ -12,7 +12,7 @@ __all__ = ["Iterated"]
 #: Relative residual that iterations go on to, and the one below which they count as a solution.
 GOAL, ENOUGH = 1e-11, 1e-7
 #: Vectors that are kept, and how often they are begun anew.
-KEPT, CYCLES = 80, 6
+KEPT, CYCLES = 80, 3
 
 
 class Iterated:

@@ -167,11 +167,7 @@ def _nearest(
     n = matrix.shape[0]
     wanted = min(max(NEAREST, count + 4), n - 2)
     start = np.random.default_rng(3).standard_normal(n)
-    known = matrix.matrix if isinstance(matrix, Derivative) else matrix
-    if known is None:
-        slow, growth, reach = matrix.bounds()  # type: ignore[union-attr]
-    else:
-        slow, growth, reach = _kinetic(known, mass), _growth(known, mass, start), _widest(known, mass, start)
+    slow, growth, reach = _extent(matrix, mass, start)
     # a real shift beside zero: at a bifurcation the matrix itself is singular
     values, vectors = _about(matrix, mass, columns, rows, 1e-3 * slow + 1e-10, wanted, start)
     radius = top = float(np.abs(values).max(initial=0))
@@ -209,6 +205,13 @@ def _nearest(
         if abs(first.imag) > 1e-9 * abs(first):
             add(end + 1j * abs(float(first.imag)))
     return values, vectors
+
+
+def _extent(matrix: sps.csc_matrix | Derivative, mass: sps.csc_matrix, start: np.ndarray) -> tuple[float, float, float]:
+    """The rate of slow perturbations, and how far eigenvalues may lie to the right and from the real axis."""
+    if isinstance(matrix, Derivative):
+        return matrix.bounds() if matrix.matrix is None else _extent(matrix.matrix, mass, start)
+    return _kinetic(matrix, mass), _growth(matrix, mass, start), _widest(matrix, mass, start)
 
 
 def _about(

@@ -116,6 +116,7 @@ def _draw_elsewhere(ax: Axes, found: FieldRecovery) -> None:
         ax.plot(other.x, other.u.sel(time=t), color="0.7", lw=3.6, label="Burgers' equation" if t == 0 else None)
         ax.plot(one.x, one.u.sel(time=t), color=color, lw=1.2, label=f"recovered, t = {t:g}")
     ax.set(title=f"Another start, {CELLS} cells", xlabel="x", ylabel="u", xlim=(-1, 1))
+    ax.set_ylim(bottom=-0.75)  # room for the words
     ax.legend(loc="lower left")
 
 

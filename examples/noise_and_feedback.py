@@ -71,7 +71,7 @@ def draw(wells: Any, gene: Any, out: Path) -> None:
         low, high = axis.lines[0].get_xdata()[[0, -1]]
         grid = np.linspace(low, high, 200)
         axis.plot(grid, truth(grid), "k--", lw=1, label="truth")
-        axis.legend(frameon=False, fontsize=8.5)
+        axis.legend(frameon=False, fontsize=8.5, loc="lower left" if axis is axes[1, 0] else "upper right")
     for axis, title in zip(axes.flat, ("drift", "squared noise", "rate of production", "numbers of molecules"), strict=True):
         axis.set_title(title, fontsize=11)
         axis.spines[["top", "right"]].set_visible(False)

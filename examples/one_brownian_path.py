@@ -61,8 +61,10 @@ def draw(count: int, well: dict[str, list[tuple[float, float]]], rate: dict[str,
     for k, color in zip((0, 8, 16), ("#9dbfda", "#5b93c0", "#1b6ca8"), strict=True):
         width = 0.7 * 2.0**-k
         at = middle + width * np.linspace(-1, 1, 801)
-        axes[0].plot((at - middle) / width, (path(at) - base)[:, 0] / np.sqrt(width) + 3 * (k // 8), color=color, lw=0.8)
-        axes[0].text(-1, 3 * (k // 8) + 1.3, f"magnified $2^{{{k}}}$ times" if k else "the path", fontsize=8, color="#444444")
+        curve = (path(at) - base)[:, 0] / np.sqrt(width) + 5 * (k // 8)
+        axes[0].plot((at - middle) / width, curve, color=color, lw=0.8)
+        words = f"magnified $2^{{{k}}}$ times" if k else "the path"
+        axes[0].text(-1, curve[: len(curve) // 2].max() + 0.25, words, fontsize=8, color="#444444", va="bottom")
     axes[0].set(title="one path, asked for anywhere", xlabel=r"time about $\sqrt{1/2}$", yticks=[])
     options = {"trajectories": 12, "seed": 5, "progress": False}
     for k, color in zip((2, 4, 10), ("#c98b2b", "#5aa469", "#222222"), strict=True):

@@ -150,7 +150,9 @@ def draw(result: Result, path: Path) -> None:
         top = 1.35 * max(table[state].max(), float(run[f"{state}_recovered"].max()))
         axis.fill_between(run.time, band.sel(quantile=0.05), band.sel(quantile=0.95), color=color, alpha=0.18, lw=0)
         axis.plot(run.time, run[f"{state}_recovered"], color=color, lw=2, label="recovered, 90 % band")
-        axis.plot(run.time, run[f"{state}_lotka_volterra"], color="0.35", lw=1.2, ls="--", label="fitted Lotka-Volterra")
+        axis.plot(
+            run.time, run[f"{state}_lotka_volterra"], color="black", lw=1.7, ls=(0, (1, 3)), label="fitted Lotka-Volterra"
+        )
         axis.plot(table.t[:cut], table[state][:cut], "o", color=color, ms=5.5, label="data")
         axis.plot(table.t[cut:], table[state][cut:], "o", color=color, mfc="white", ms=5.5, label="held out")
         axis.axvspan(table.t.iloc[cut - 1], table.t.iloc[-1], color="0.5", alpha=0.08, lw=0)

@@ -54,7 +54,7 @@ def draw(run: xr.Dataset) -> Figure:
     right.plot([], [], color="#1b6ca8", label="without folds")
     right.plot([], [], color="#c98b2b", label="past folds")
     right.set(xlabel="arc length", ylabel=r"$\lambda$", ylim=(-6, 1.3))
-    right.legend(frameon=False, loc="lower right")
+    right.legend(frameon=False, loc="center right")
     return figure
 
 

@@ -73,6 +73,10 @@ class FlowVerbs:
         """Write a network or an ODE system as Antimony, which `read_antimony` reads back."""
     def index_reduced(self, *, eliminate: bool = False) -> Any:
         """The system with its algebraic equations differentiated until they determine their unknowns: of index 1."""
+    def jacobian(self) -> sp.Matrix:
+        """Derivatives of the rates of change, or of the next values of a map, by the states."""
+    def to_text(self, path: str | Path | None = None) -> str:
+        """A system as a text that ``from_text`` of its class reads back: equations, events, parameters and initial values."""
     def with_log_density(self, name: str = "log_density") -> ODESystem:
         """The system with one more state, the change of the logarithm of the density along its flow."""
     def semilinear(self) -> SemilinearForm:
@@ -87,6 +91,10 @@ class FlowVerbs:
 class MapVerbs:
     def modified_equation(self, step: Any = "h", order: int = 2) -> ODESystem:
         """The differential equation that a map with small steps follows, to any order in their length."""
+    def jacobian(self) -> sp.Matrix:
+        """Derivatives of the rates of change, or of the next values of a map, by the states."""
+    def to_text(self, path: str | Path | None = None) -> str:
+        """A system as a text that ``from_text`` of its class reads back: equations, events, parameters and initial values."""
 
 class DiffusionVerbs:
     def exponent_at_zero(self) -> sp.Expr:
@@ -107,6 +115,8 @@ class DiffusionVerbs:
         self, density: GaussianMixture, time: Any = None, *, start: Any = 0, alpha: Any = None, sigma: Any = None
     ) -> Any:
         """The density of a linear diffusion at all times, of :math:`\\dot m = a m + c,\\; \\dot v = 2 a v + g^2` in closed form."""
+    def to_text(self, path: str | Path | None = None) -> str:
+        """A system as a text that ``from_text`` of its class reads back: equations, events, parameters and initial values."""
     def with_events(
         self, events: Event | Iterable[Event], parameters: Mapping[Any, float] | None = None
     ) -> ODESystem | SDESystem | ReactionNetwork:
@@ -162,6 +172,8 @@ class NetworkVerbs:
         """The notebook page of a network: reactions, stoichiometry, values, conservation laws and deficiency."""
     def to_sbml(self, path: str | Path | None = None) -> str:
         """Write a network or an ODE system as SBML level 3 version 1."""
+    def to_text(self, path: str | Path | None = None) -> str:
+        """A system as a text that ``from_text`` of its class reads back: equations, events, parameters and initial values."""
     def to_antimony(self, path: str | Path | None = None) -> str:
         """Write a network or an ODE system as Antimony, which `read_antimony` reads back."""
 

@@ -7,6 +7,7 @@ import numbers
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef, UndefinedFunction
 
@@ -118,6 +119,45 @@ def refuse_inputs(symbol: sp.Symbol) -> None:
         raise DeclarationError(f"{symbol} is an input over time, not a number; give it as a Path, inputs={{'{symbol}': ...}}")
 
 
+def by_symbol(given: Any, symbols: Iterable[sp.Symbol], what: str) -> Any:
+    """Values in one of the forms in which they are given, as a mapping.
+
+    The states of a dataset are taken out of it, so that a run goes on where another one ended; a Series has them by its labels.
+    Numbers in a list, tuple or array belong to the states in their order.
+
+    >>> x, y = sp.symbols("x y")
+    >>> by_symbol([1, 0], (x, y), "state")
+    {x: 1, y: 0}
+    """
+    symbols = tuple(symbols)
+    if hasattr(given, "data_vars"):
+        found = {s: given[s.name] for s in symbols if s.name in given}
+        if found:
+            return found
+        names = ", ".join(s.name for s in symbols)
+        raise DeclarationError(
+            f"a dataset was given for {what} values, which has none of {names}; its variables: {', '.join(given)}"
+        )
+    if isinstance(given, Mapping) or given is None:
+        return given
+    if hasattr(given, "to_dict") and hasattr(given, "index"):
+        return given.to_dict()
+    ordered = isinstance(given, (list, tuple)) or (isinstance(given, np.ndarray) and given.ndim > 0)
+    if not (ordered and what.endswith("state") and symbols):
+        example = symbols[0] if symbols else "x"
+        raise DeclarationError(f"{what} values must be a mapping such as {{{example}: 1.0}}, got {type(given).__name__}")
+    if len(given) != len(symbols):
+        order = ", ".join(s.name for s in symbols)
+        raise DeclarationError(f"{len(given)} initial values were given for {len(symbols)} states; in their order: {order}")
+    for s, v in zip(symbols, given, strict=True):
+        if getattr(v, "ndim", 0) or isinstance(v, (list, tuple)):
+            raise DeclarationError(
+                f"initial values in the order of the states are single numbers, and {s} has {v!r}; a sweep is a mapping, "
+                f"{{{s}: [1, 2]}}, and an array (runs, states) or a data frame has a row for each run"
+            )
+    return dict(zip(symbols, given, strict=True))
+
+
 def numeric_values(values: Mapping[Any, Any] | None, symbols: Iterable[sp.Symbol], what: str) -> dict[sp.Symbol, float]:
     """`values` with symbols for keys and finite floats for values."""
     by_name = {s.name: s for s in symbols}
@@ -216,8 +256,7 @@ def initial_values(
     {S: 2*k, P: 3.0}
     """
     states = tuple(states)
-    if values is not None and not isinstance(values, Mapping):
-        raise DeclarationError(f"{what} values are {values!r}; expected a mapping from symbols or names to numbers")
+    values = by_symbol(values, states, what)
     written = {k: v for k, v in (values or {}).items() if isinstance(v, sp.Expr) and not v.is_number}
     if not written:
         return {**numeric_values(values, states, what)}
@@ -317,7 +356,8 @@ def check_symbols(
     for node in dag.nodes(expressions):
         if node in NOT_REAL:
             faulty = next(e for e in expressions if e.has(node))
-            raise DeclarationError(f"the expression {faulty} is not real and finite")
+            hint = "; for complex states write real and imaginary parts as two states" if node == sp.I else ""
+            raise DeclarationError(f"the expression {faulty} is not real and finite{hint}")
         if isinstance(node, AppliedUndef):
             _refuse_called(node, states, time, delayed)
         if isinstance(node, (sp.Derivative, sp.Integral)):

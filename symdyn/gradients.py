@@ -39,6 +39,12 @@ def gradients(expressions: Sequence[sp.Expr], symbols: Iterable[sp.Symbol]) -> l
     return [found[e] for e in expressions]
 
 
+def _by_exponent(node: sp.Pow) -> sp.Expr:
+    """The derivative of a power by its exponent, where the power is 0 its limit, 0."""
+    slope = node * sp.log(node.base)
+    return slope if node.base.is_positive else sp.Piecewise((sp.S.Zero, sp.Eq(node, 0)), (slope, True))
+
+
 def _gradient(node: sp.Basic, wanted: set[sp.Symbol], found: dict[sp.Basic, Gradient]) -> Gradient:
     if isinstance(node, sp.Symbol):
         return {node: sp.S.One} if node in wanted else {}
@@ -56,10 +62,12 @@ def _gradient(node: sp.Basic, wanted: set[sp.Symbol], found: dict[sp.Basic, Grad
                 rest = sp.Mul(*(b for j, b in enumerate(node.args) if j != k))
                 for s, d in found[a].items():
                     terms.setdefault(s, []).append(rest * d)
-    elif node.is_Pow and not found[node.args[1]]:
+    elif node.is_Pow:
         base, power = node.args
         outer = power * base ** (power - 1)
         terms = {s: [outer * d] for s, d in found[base].items()}
+        for s, d in found[power].items():
+            terms.setdefault(s, []).append(_by_exponent(node) * d)
     elif isinstance(node, DenseOutput):
         for j, a in enumerate(node.arguments):
             for s, d in found[a].items():

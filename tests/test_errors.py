@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+import sympy as sp
 
+import symdyn as sd
 from symdyn import errors
 from symdyn.errors import ParseError, SimulationError, SymdynError
 
@@ -59,3 +61,19 @@ def test_simulation_error_keeps_what_was_computed():
     data = object()
     assert SimulationError("failed", data).dataset is data
     assert SimulationError("failed").dataset is None
+
+
+def test_first_guesses_are_answered_with_what_to_do():
+    """Attempts of newcomers whose answer lies elsewhere: the message says where."""
+    u, D, z = sp.symbols("u D z")
+    rod = sd.PDESystem({u: D * sd.laplacian(u)}, domain=(0, 1))
+    for system in (rod, rod.discretize(16)):
+        with pytest.raises(sd.RecoveryError, match=r"symdyn.recover\(system, data\) finds the parameters that have no value"):
+            sd.fit(system, {"t": [0, 1], "u": [1, 0]})
+    with pytest.raises(sd.ParseError, match=r"events change states alone: in equations k' = 0 with k\(0\) = "):
+        sd.ODESystem.from_text("x' = k - x; k = 10; at 5, k = 2*k")
+    with pytest.raises(sd.DeclarationError, match="write real and imaginary parts as two states"):
+        sd.ODESystem({z: sp.I * z})
+    switch = sd.ODESystem.from_text("x' = r + 3*x - x**3; r = 0")  # rests at sqrt(3)
+    with pytest.raises(sd.DeclarationError, match=r"start=\{'x': 1.73205\}, or from one that steady_states finds"):
+        sd.analysis.continuation(switch, "r", (-4, 4), start={"x": 1.4})

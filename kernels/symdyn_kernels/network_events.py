@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from numba import njit
 
+from symdyn_kernels.constants.leaping import MOST_STOPS
 from symdyn_kernels.event_memory import release
 from symdyn_kernels.events import happen
 from symdyn_kernels.lanes import TNEW, put
@@ -20,8 +21,6 @@ from symdyn_kernels.status import NEGATIVE, NOT_FINITE, SUCCESS
 
 __all__ = ["MOST_STOPS", "ends", "note_held", "rebase", "turn", "whole_again"]
 
-#: Stops in a row at one time.
-MOST_STOPS = 1000
 #: Rounding errors of a change, relative to the numbers.
 ROUNDING = 1e-14
 

@@ -20,14 +20,17 @@ __all__ = [
     "SPARE",
     "Network",
     "NetworkModel",
+    "at_end",
     "copied",
     "draw",
     "evaluate",
     "fire",
     "holds",
+    "how_many",
     "least",
     "newton_step",
     "orders_at",
+    "output_time",
     "pick",
     "record",
     "with_moments",
@@ -208,3 +211,21 @@ def draw(network, s, h, rates, marks, x):
             if k > 0.0:
                 x, _, s = fire(network, s, j, k, x)
     return x, s
+
+
+@njit(**INLINE)
+def how_many(times):
+    """How many output times there are."""
+    return times.size
+
+
+@njit(**INLINE)
+def output_time(times, q):
+    """One of the output times."""
+    return times[q]
+
+
+@njit(**INLINE)
+def at_end(model, x):
+    """Nothing: the numbers of molecules in the end are the last output."""
+    return 0

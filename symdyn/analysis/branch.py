@@ -91,9 +91,13 @@ class BranchCurve:
         scale = self.scale(x)
         found = self.correct(x, q, scale, np.append(np.zeros(x.size), 1.0))
         if found is None or (np.abs(found[0] - x) > 0.1 * scale).any():
+            names = self.field.system.names
+            nearest = {} if found is None else dict(zip(names, (float(f"{v:.6g}") for v in found[0]), strict=True))
             raise DeclarationError(
-                f"there is no steady state near {dict(zip(self.field.system.names, x.tolist(), strict=True))} at "
-                f"{self.symbol} = {self.value(q):g}; start from one that steady_states finds"
+                f"there is no steady state near {dict(zip(names, x.tolist(), strict=True))} at "
+                f"{self.symbol} = {self.value(q):g}; "
+                + (f"start from the next one, start={nearest}, or " if nearest else "start ")
+                + "from one that steady_states finds"
             )
         return self.place(*found, np.append(np.zeros(x.size), 1.0))
 

@@ -52,9 +52,16 @@ class Mesh:
     ----------
     ends : (N + 1,) float64
         From 0 to 1.
+    kept : (b,) float64
+        Times in [0, 1) at which intervals end on this mesh and on those that are adapted to functions.
     """
 
-    def __init__(self, ends: np.ndarray) -> None:
+    def __init__(self, ends: np.ndarray, kept: np.ndarray | None = None) -> None:
+        self.kept = np.empty(0) if kept is None else kept
+        inside = self.kept[self.kept > 0]
+        if inside.size:  # each takes the place of the nearest end
+            near = {int(np.abs(ends[1:-1] - k).argmin()) for k in inside}
+            ends = np.unique(np.concatenate([ends[[0, -1]], np.delete(ends[1:-1], [*near]), inside]))
         self.ends, self.widths = ends, np.diff(ends)
         self.count = len(self.widths)
         #: Times (N, m + 1) of the values that represent a function.
@@ -89,10 +96,10 @@ class Mesh:
         density = np.maximum(density, EVEN * (density @ self.widths))
         total = np.concatenate([[0.0], np.cumsum(density * self.widths)])
         if not total[-1] > 0:
-            return Mesh(np.linspace(0, 1, count + 1))
+            return Mesh(np.linspace(0, 1, count + 1), self.kept)
         ends = np.interp(np.linspace(0, total[-1], count + 1), total, self.ends)
         ends[0], ends[-1] = 0.0, 1.0
-        return Mesh(ends)
+        return Mesh(ends, self.kept)
 
 
 def closed(u: np.ndarray) -> np.ndarray:

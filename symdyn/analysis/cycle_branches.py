@@ -14,10 +14,10 @@ from symdyn.analysis.cycle_doubling import doubled
 from symdyn.analysis.cycle_following import MOST, CycleBranch, SpecialCycle, follow_cycle, settle
 from symdyn.analysis.field import Field, parameter_row
 from symdyn.analysis.following import read_span
-from symdyn.analysis.forced_cycles import with_phase, without_phase
+from symdyn.analysis.forced_cycles import breaks_of, with_phase, without_phase
 from symdyn.analysis.linearisation import read_state
 from symdyn.analysis.starts import values_at
-from symdyn.derive.forcing import with_oscillator
+from symdyn.derive.forcing import ForcedSystem, repeated, with_oscillator
 from symdyn.errors import DeclarationError, SimulationError
 from symdyn.methods.options import check_positive, check_whole
 from symdyn.simulation.dataset import attributes, listed_values
@@ -58,7 +58,8 @@ def continue_cycle(
     Parameters
     ----------
     system : ODESystem
-        Without dependence on time, or forced by sines and cosines of time; their frequency may be the parameter.
+        Without dependence on time, or forced by sines, cosines and mod of time, or by inputs, of which the span is taken as a
+        period; the frequency may be the parameter.  Orbits are polynomials between the phases at which such a forcing jumps.
     parameter : symbol or str
         The parameter that varies.
     span : (low, high)
@@ -121,29 +122,37 @@ def continue_cycle(
     >>> round(fold.m.item(), 9), cycles.stable.values[[1, -1]].tolist(), cycles.attrs["ends"]
     (-0.25, [False, True], 'span')
     """
+    system = repeated(system)
     why = system.unmet(["drift"]) if isinstance(system, System) else "expected an ODESystem"
     if why is not None:
         raise DeclarationError(f"continue_cycle: {why}")
-    if system.time_dependent:
-        form = with_oscillator(system, "continue_cycle")
-        options: dict[str, Any] = {"log": log, "step": step, "points": points, "accuracy": accuracy, "max_period": max_period}
-        begun = with_phase(form, start)
-        return without_phase(
-            form, system, continue_cycle(form.system, parameter, span, start=begun, parameters=parameters, **options)
-        )
+    check_positive(step=step, accuracy=accuracy, max_period=max_period)
+    check_whole(points=points)
+    options: dict[str, Any] = {"log": log, "step": step, "points": points, "accuracy": accuracy, "max_period": max_period}
+    if not system.time_dependent:
+        return _followed(system, parameter, span, start, parameters, **options)
+    form = with_oscillator(system, "continue_cycle")
+    begun = with_phase(form, start)
+    return without_phase(form, system, _followed(form.system, parameter, span, begun, parameters, form, **options))
+
+
+def _followed(
+    system: System, parameter: Any, span: Sequence[float], start: Any, parameters: Mapping[Any, float] | None,
+    form: ForcedSystem | None = None, *, log: bool | None, step: float, points: int, accuracy: float, max_period: float | None,
+) -> xr.Dataset:  # fmt: skip
+    """The branch of a system without dependence on time, which may be that of a forced system."""
     field = Field(system)
     low, high, log = read_span(span, log)
     if not isinstance(start, xr.Dataset):
         raise DeclarationError(f"start is {type(start).__name__}; expected a Hopf point or a cycle, a dataset of one point")
-    check_positive(step=step, accuracy=accuracy, max_period=max_period)
-    check_whole(points=points)
-    curve = CycleCurve(
-        field, parameter, parameter_row(system, values_at(system, start, parameters)), log=log, length=high - low
-    )
+    row = parameter_row(system, values_at(system, start, parameters))
+    breaks = np.empty(0) if form is None else breaks_of(form, parameter, row)
+    still = len(system.states) - 1 if breaks.size else None  # the sine of the phase
+    curve = CycleCurve(field, parameter, row, log=log, length=high - low, still=still)
     value = float(curve.p[curve.index])
     if not low <= value <= high:
         raise DeclarationError(f"the branch starts at {curve.symbol} = {value:g}, outside the span ({low:g}, {high:g})")
-    begin = _begin(curve, start, value, accuracy)
+    begin = _begin(curve, start, value, accuracy, breaks)
     branch = follow_cycle(
         curve, begin, (low, high), step=step, points=points, accuracy=accuracy,
         max_period=LONG * begin.place.period if max_period is None else max_period,
@@ -151,7 +160,7 @@ def continue_cycle(
     return _dataset(branch)
 
 
-def _begin(curve: CycleCurve, start: xr.Dataset, value: float, accuracy: float) -> SpecialCycle:
+def _begin(curve: CycleCurve, start: xr.Dataset, value: float, accuracy: float, breaks: np.ndarray) -> SpecialCycle:
     """The first cycle, with what it is if the branch begins there.
 
     Raises
@@ -161,7 +170,7 @@ def _begin(curve: CycleCurve, start: xr.Dataset, value: float, accuracy: float) 
     """
     system = curve.field.system
     if "period" in start and start["period"].ndim == 0 and all(n in start and start[n].ndim == 1 for n in system.names):
-        cycle = _cycle(curve, start, value, accuracy)
+        cycle = _cycle(curve, start, value, accuracy, breaks)
         special = str(start["special"].item()) if "special" in start else ""
         if special == "period doubling":
             return SpecialCycle("period doubling", doubled(curve, _checked(cycle)))
@@ -181,8 +190,8 @@ def _begin(curve: CycleCurve, start: xr.Dataset, value: float, accuracy: float) 
     return SpecialCycle("hopf", hopf)
 
 
-def _cycle(curve: CycleCurve, start: xr.Dataset, value: float, accuracy: float) -> CyclePlace:
-    """The cycle of a dataset, computed again on a mesh of its own."""
+def _cycle(curve: CycleCurve, start: xr.Dataset, value: float, accuracy: float, breaks: np.ndarray) -> CyclePlace:
+    """The cycle of a dataset, computed again on a mesh of its own; with breaks, from where the phase of the forcing is 0."""
     from scipy.interpolate import CubicSpline
 
     times, period = np.asarray(start["time"].values, float), float(start["period"])
@@ -192,8 +201,15 @@ def _cycle(curve: CycleCurve, start: xr.Dataset, value: float, accuracy: float) 
         raise DeclarationError("the times of the cycle do not increase from 0 to its period; expected what limit_cycle returns")
     orbit[-1] = orbit[0]
     spline = CubicSpline(phase, orbit, bc_type="periodic")
-    mesh = Mesh(np.interp(np.linspace(0, 1, INTERVALS + 1), np.linspace(0, 1, len(phase)), phase))
-    u = closed(spline(mesh.times))
+    mesh, shift = Mesh(np.interp(np.linspace(0, 1, INTERVALS + 1), np.linspace(0, 1, len(phase)), phase)), 0.0
+    if breaks.size:
+        rounds, turned = int(start["rounds"]), np.arctan2(orbit[0, -1], orbit[0, -2]) / (2 * np.pi)
+        shift = -turned / rounds
+        mesh = Mesh(np.linspace(0, 1, INTERVALS + 1), np.sort((breaks + np.arange(rounds)[:, None]).ravel() / rounds))
+    u = closed(spline(mesh.times + shift))
+    if breaks.size:
+        angle = 2 * np.pi * rounds * mesh.times
+        u[..., -2], u[..., -1] = np.cos(angle), np.sin(angle)
     place: CyclePlace | None = CyclePlace(
         mesh, u, float(np.log(period)), curve.q(value), np.zeros_like(u), 0.0, 1.0, curve.scale(u)
     )

@@ -90,9 +90,16 @@ class CycleCurve:
         Measure the parameter by its logarithm.
     length : float
         Otherwise, by multiples of this.
+    still : int, optional
+        The last of the states, which with the one before it makes an oscillator that the others do not act on: it fixes the
+        phase, as it stays what it is at the beginning of the orbit.  By default the phase is that for which an orbit is nearest
+        to the one before it.
     """
 
-    def __init__(self, field: Field, parameter: object, p: np.ndarray, *, log: bool, length: float) -> None:
+    def __init__(
+        self, field: Field, parameter: object, p: np.ndarray, *, log: bool, length: float, still: int | None = None
+    ) -> None:
+        self.still = still
         self.field, self.p, self.log, self.length = field, p.copy(), log, length
         self.symbol = lookup(parameter, field.system.parameters, "parameter")
         self.index = field.system.parameters.index(self.symbol)
@@ -203,6 +210,9 @@ class CycleCurve:
         moving = place.u if place.size > 0 else place.du  # an orbit at rest has no phase; the direction in which it grows has
         reference = np.einsum("cj,njk->nck", SLOPE, moving) / place.mesh.widths[:, None, None]
         phase = np.einsum("cj,nc,nck->njk", VALUE, place.mesh.weights, reference) / place.scale**2
+        if self.still is not None:
+            phase = np.zeros_like(u)
+            phase[0, 0, self.still] = 1.0
         along = (np.zeros_like(u), 0.0, 1.0) if at_q else (self._weights(place, place.du), place.dt, place.dq)
         rows = [(phase / np.abs(phase).max(), 0.0, 0.0), along]
         before = np.inf
@@ -231,7 +241,13 @@ class CycleCurve:
         length = np.sqrt(self.product(found, found.du, found.dt, found.dq))
         found.du, found.dt, found.dq = found.du / length, found.dt / length, found.dq / length
         rates = self.field(u[:, 0], np.broadcast_to(self.row(q), (len(u), self.p.size)))
-        found.multipliers, found.trivial = _multipliers(eliminated[:, -1, :, : u.shape[-1]], rates)
+        matrices = eliminated[:, -1, :, : u.shape[-1]]
+        if self.still is None:
+            found.multipliers, found.trivial = _multipliers(matrices, rates)
+        else:  # the direction of the flow jumps with the forcing, whose phase does not depend on the other states
+            own, found.trivial = _multipliers(matrices[:, -2:, -2:], rates[:, -2:])
+            values = np.concatenate([_eigenvalues(matrices[:, :-2, :-2]), own])
+            found.multipliers = values[np.argsort(-np.abs(values), kind="stable")]
         return found
 
     def step(self, place: CyclePlace, length: float) -> CyclePlace | None:
@@ -323,8 +339,8 @@ def _multipliers(matrices: np.ndarray, rates: np.ndarray) -> tuple[np.ndarray, f
     """Eigenvalues (n - 1,) of the product of matrices (N, n, n), the last of them first, but for that of the flow's direction.
 
     Each matrix takes the rates of change (N, n) at one point to those at the next, so that in the hyperplanes normal to them
-    there remain matrices of one dimension less; their product is formed by orthogonal iteration, in which small eigenvalues are
-    not lost beside large ones.  The second result is the eigenvalue of the flow's direction, 1 but for errors.
+    there remain matrices of one dimension less; in orthogonal iteration small eigenvalues of their product are not lost beside
+    large ones.  The second result is the eigenvalue of the flow's direction, 1 but for errors.
     """
     n = matrices.shape[1]
     bases = np.linalg.qr(rates[:, :, None], mode="complete")[0]
@@ -332,16 +348,21 @@ def _multipliers(matrices: np.ndarray, rates: np.ndarray) -> tuple[np.ndarray, f
     trivial = float(np.abs(np.prod(inner[:, 0, 0])))
     if n == 1:
         return np.empty(0, complex), trivial
-    inner = inner[:, 1:, 1:]
-    padded = np.concatenate([inner, np.broadcast_to(np.eye(n - 1), (-len(inner) % GROUP, n - 1, n - 1))])
-    grouped = padded.reshape(-1, GROUP, n - 1, n - 1)
+    return _eigenvalues(inner[:, 1:, 1:]), trivial
+
+
+def _eigenvalues(inner: np.ndarray) -> np.ndarray:
+    """Eigenvalues (k,) of the product of matrices (N, k, k), the last of them first, by orthogonal iteration."""
+    k = inner.shape[1]
+    padded = np.concatenate([inner, np.broadcast_to(np.eye(k), (-len(inner) % GROUP, k, k))])
+    grouped = padded.reshape(-1, GROUP, k, k)
     arcs = grouped[:, 0]
-    for k in range(1, GROUP):
-        arcs = grouped[:, k] @ arcs
-    q = np.eye(n - 1)
+    for j in range(1, GROUP):
+        arcs = grouped[:, j] @ arcs
+    q = np.eye(k)
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         for _ in range(SWEEPS):
-            begin, total = q, np.eye(n - 1)
+            begin, total = q, np.eye(k)
             for arc in arcs:  # the product up to here is q total begin^T
                 q, r = np.linalg.qr(arc @ q)
                 total = r @ total
@@ -350,4 +371,4 @@ def _multipliers(matrices: np.ndarray, rates: np.ndarray) -> tuple[np.ndarray, f
         size = np.sqrt(np.maximum(np.abs(np.diagonal(total)), 1e-300))
         graded = np.nan_to_num((total / size[:, None]) @ (begin.T @ q) * size, posinf=1e300, neginf=-1e300)
     found = np.linalg.eigvals(graded)
-    return found[np.argsort(-np.abs(found), kind="stable")].astype(complex), trivial
+    return found[np.argsort(-np.abs(found), kind="stable")].astype(complex)

@@ -38,7 +38,15 @@ def doubled(curve: CycleCurve, cycle: CyclePlace) -> CyclePlace:
     du = closed(np.concatenate([mode, -mode]))
     u = closed(np.concatenate([cycle.u, cycle.u]))
     place = CyclePlace(
-        Mesh(ends), u, cycle.log_period + float(np.log(2)), cycle.q, du, 0.0, 0.0, cycle.scale, cycle.multipliers**2
+        Mesh(ends, np.concatenate([cycle.mesh.kept / 2, (1 + cycle.mesh.kept) / 2])),
+        u,
+        cycle.log_period + float(np.log(2)),
+        cycle.q,
+        du,
+        0.0,
+        0.0,
+        cycle.scale,
+        cycle.multipliers**2,
     )
     place.du = du / np.sqrt(curve.product(place, du, 0.0, 0.0))
     return place
@@ -47,7 +55,7 @@ def doubled(curve: CycleCurve, cycle: CyclePlace) -> CyclePlace:
 def halved(curve: CycleCurve, place: CyclePlace) -> CyclePlace | None:
     """The point of the branch at which an orbit near it is two rounds of a cycle."""
     half = place.mesh.ends[place.mesh.ends < 0.5 - place.mesh.widths.min() / 2]
-    mesh = Mesh(np.append(2 * half, 1.0))
+    mesh = Mesh(np.append(2 * half, 1.0), 2 * place.mesh.kept[place.mesh.kept < 0.5])
     u = closed(place.mesh.sample(place.u, mesh.times.ravel() / 2).reshape(*mesh.times.shape, -1))
     still = np.zeros_like(u)
     start = CyclePlace(mesh, u, place.log_period - float(np.log(2)), place.q, still, 0.0, 1.0, curve.scale(u))

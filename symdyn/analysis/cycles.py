@@ -26,7 +26,7 @@ from symdyn.analysis.forced_cycles import starting, without_phase
 from symdyn.analysis.kernels import extended_kernel
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
-from symdyn.derive.forcing import with_oscillator
+from symdyn.derive.forcing import repeated, with_oscillator
 from symdyn.errors import DeclarationError, SimulationError
 from symdyn.simulation.dataset import attributes, fixed_values
 from symdyn.simulation.run import simulate
@@ -60,8 +60,9 @@ def limit_cycle(
     Parameters
     ----------
     system : ODESystem
-        Without dependence on time, or forced by sines and cosines of time with commensurate frequencies: then an orbit of the
-        period of the forcing, or of a multiple, is a fixed point of iterates of the stroboscopic map.
+        Without dependence on time, or forced by sines, cosines and mod of time with commensurate frequencies, or by inputs, of
+        which the span is taken as a period: then an orbit of the period of the forcing, or of a multiple, is a fixed point of
+        iterates of the stroboscopic map.
     parameters : mapping, optional
         Numbers, over the defaults of the system.
     initial : mapping, optional
@@ -103,6 +104,7 @@ def limit_cycle(
     >>> round(found.period.item(), 8), bool(found.stable)
     (6.66328686, True)
     """
+    system = repeated(system)
     system.deterministic("a limit cycle")
     if system.drift is None:
         raise DeclarationError("a limit cycle needs an ODESystem")

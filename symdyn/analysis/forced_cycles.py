@@ -14,7 +14,7 @@ from symdyn.errors import DeclarationError
 from symdyn.simulation.dataset import attributes
 from symdyn.system import System
 
-__all__ = ["starting", "with_phase", "without_phase"]
+__all__ = ["breaks_of", "starting", "with_phase", "without_phase"]
 
 #: Of the oscillator, the size of the multiplier for each round is exp(-DAMPED).
 DAMPED = 4 * np.pi
@@ -50,6 +50,26 @@ def with_phase(form: ForcedSystem, start: Any) -> Any:
     phase = 2 * np.pi * float(start["rounds"]) / float(start["period"]) * times
     found = start.assign({name: (along, f(phase)) for name, f in zip(form.phase, (np.cos, np.sin), strict=True)})
     return found.assign_coords(time=(along, times - times[0]))
+
+
+def breaks_of(form: ForcedSystem, parameter: Any, row: np.ndarray) -> np.ndarray:
+    """Phases (b,) in [0, 1), in turns, at which right-hand sides may jump, at these parameters.
+
+    Raises
+    ------
+    DeclarationError
+        If they depend on the parameter that varies.
+    """
+    symbol = lookup(parameter, form.system.parameters, "parameter")
+    moving = [e for e in form.breaks if symbol in e.free_symbols]
+    if moving:
+        raise DeclarationError(
+            f"the phase {moving[0]} at which the forcing jumps depends on {symbol}, along which the cycle is to be followed; "
+            "write times within a period as parts of it"
+        )
+    values = dict(zip(form.system.parameters, map(float, row), strict=True))
+    found = np.mod(np.array([float(e.xreplace(values)) for e in form.breaks]), 1.0)
+    return np.unique(np.where(found > 1 - 1e-12, 0.0, np.round(found, 14)))
 
 
 def without_phase(form: ForcedSystem, system: System, found: xr.Dataset) -> xr.Dataset:

@@ -1,8 +1,8 @@
 r"""Conditions along a trajectory that jumps: their values after a jump, and the times at which time alone changes them.
 
-A comparison in which time occurs, :math:`\alpha t + \beta > 0` with a number :math:`\alpha` and a :math:`\beta` that is
-constant between jumps, changes at :math:`t^* = -\beta/\alpha`: :math:`t \ge t^*` and :math:`t < t^*` at :math:`t^*` itself,
-:math:`t > t^*` and :math:`t \le t^*` at the next number after it, so that their value at :math:`t^*` is the one before.
+A comparison in which time occurs, :math:`\alpha t + \beta > 0` where both are constant between jumps and knots of inputs,
+changes at :math:`t^* = -\beta/\alpha`: :math:`t \ge t^*` and :math:`t < t^*` at :math:`t^*` itself, :math:`t > t^*` and
+:math:`t \le t^*` at the next number after it, so that their value at :math:`t^*` is the one before.
 The programs of jump processes stop at these moments, so that they are met exactly.
 """
 
@@ -28,36 +28,47 @@ GAP, LEAST = 2.0**-52, 1e-300
 
 
 class Crossing(NamedTuple):
-    """When a comparison with time changes: at a time, or just after it."""
+    """When a comparison with time changes: at a time, or just after it.
+
+    Where the factor of time is no number, `slope` is that factor, and `after` what is so where it is positive.
+    """
 
     time: sp.Expr
     after: bool
+    slope: sp.Expr | None = None
 
 
 def _crossing(relation: sp.Basic, time: sp.Symbol) -> tuple[Crossing, bool]:
-    """When a comparison changes, and whether it is true from there on."""
+    """When a comparison changes, and whether it is true from there on (if the slope is positive, where that is no number)."""
     difference = sp.expand(relation.args[0] - relation.args[1])
     slope = difference.coeff(time, 1)
-    rest = difference - slope * time
-    if not isinstance(relation, (sp.Lt, sp.Le, sp.Gt, sp.Ge)) or not slope.is_number or slope.is_zero or rest.has(time):
+    rest = sp.expand(difference - slope * time)
+    if not isinstance(relation, (sp.Lt, sp.Le, sp.Gt, sp.Ge)) or slope.is_zero or slope.has(time) or rest.has(time):
+        inputs = sorted({s.name.split("'")[0] for s in relation.free_symbols if "'" in s.name})
+        where = f"the condition on {' and '.join(inputs)}" if inputs else str(relation)
+        hint = ", or take the kind 'linear' or 'hold' of the input, or method='tau'" if inputs else ""
         raise CompileError(
-            f"the time at which {relation} changes cannot be found; write conditions on time as {time} >= ... or {time} < ..."
+            f"the time at which {where} changes cannot be found; write conditions on time as {time} >= ... or "
+            f"{time} < ...{hint}"
         )
-    rising = isinstance(relation, (sp.Gt, sp.Ge)) == bool(slope.is_positive)
-    return Crossing(sp.expand(-rest / slope), isinstance(relation, (sp.Gt, sp.Lt)) == rising), rising
+    greater, strict = isinstance(relation, (sp.Gt, sp.Ge)), isinstance(relation, (sp.Gt, sp.Lt))
+    if not slope.is_number:
+        return Crossing(-rest / slope, strict == greater, slope), greater
+    rising = greater == bool(slope.is_positive)
+    return Crossing(sp.expand(-rest / slope), strict == rising), rising
 
 
 def crossings(conditions: Iterable[sp.Basic], time: sp.Symbol) -> list[Crossing]:
     """When comparisons with time change, each once.
 
     >>> t, X = sp.symbols("t X")
-    >>> crossings([sp.And(t >= 25, X > 3), 2 * t < X, t > 5], t)
-    [Crossing(time=25, after=False), Crossing(time=X/2, after=False), Crossing(time=5, after=True)]
+    >>> [(c.time, c.after) for c in crossings([sp.And(t >= 25, X > 3), 2 * t < X, t > 5], t)]
+    [(25, False), (X/2, False), (5, True)]
 
     Raises
     ------
     CompileError
-        If a comparison is not linear in time with a number for its slope.
+        If a comparison is not linear in time.
     """
     relations = [r for c in conditions for r in sorted(c.atoms(sp.Rel), key=str) if r.has(time)]
     return list(dict.fromkeys(_crossing(r, time)[0] for r in relations))
@@ -80,10 +91,14 @@ class Triggers:
     def _moment(self, crossing: Crossing, meaning: Mapping[sp.Symbol, sp.Symbol]) -> int:
         """The first number at which a comparison has changed."""
         build, at = self.build, self.build.value(crossing.time.xreplace(meaning))
-        if not crossing.after:
+        if not crossing.after and crossing.slope is None:
             return at
         gap = build.op("add", build.op("mul", build.op("fabs", at), build.constant(GAP)), build.constant(LEAST))
-        return build.op("add", at, gap)
+        beyond = build.op("add", at, gap)
+        if crossing.slope is None:
+            return beyond
+        grows = build.op("gt", build.value(crossing.slope.xreplace(meaning)), build.constant(0))
+        return build.op("select", grows, beyond, at) if crossing.after else build.op("select", grows, at, beyond)
 
     def next_crossing(self, found: Sequence[Crossing]) -> int:
         """The first of these moments that is after the present time, or infinity."""
@@ -114,8 +129,16 @@ class Triggers:
             return build.op("not", self.truth(condition.args[0], meaning))
         if condition.has(self.time):
             crossing, rising = _crossing(condition, self.time)
-            now = build.value(meaning.get(self.time, self.time))
-            return build.op("ge" if rising else "lt", now, self._moment(crossing, meaning))
+            now, moment = build.value(meaning.get(self.time, self.time)), self._moment(crossing, meaning)
+            if crossing.slope is None:
+                return build.op("ge" if rising else "lt", now, moment)
+            slope, zero = build.value(crossing.slope.xreplace(meaning)), build.constant(0)
+            from_then, until_then = build.op("ge", now, moment), build.op("lt", now, moment)
+            up, down = (from_then, until_then) if rising else (until_then, from_then)
+            grows = build.op("and", build.op("gt", slope, zero), up)
+            falls = build.op("and", build.op("lt", slope, zero), down)
+            still = build.op("and", build.op("eq", slope, zero), build.condition(condition.xreplace(meaning)))
+            return build.op("or", build.op("or", grows, falls), still)
         return build.condition(condition.xreplace(meaning))
 
     def after(self, events: Sequence[Event], states: Sequence[int], time: int) -> tuple[list[int], list[int]]:

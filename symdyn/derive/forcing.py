@@ -6,7 +6,9 @@ is a polynomial of the two states of
 .. math:: \dot c = |\omega|\, c\, (1 - c^2 - s^2) - \omega s, \qquad \dot s = |\omega|\, s\, (1 - c^2 - s^2) + \omega c,
 
 whose circle attracts: of a periodic orbit of k rounds of it the further Floquet multipliers are 1, that of the phase, and
-:math:`e^{-4 \pi k}`, and the others are those of the k-th iterate of the stroboscopic map.
+:math:`e^{-4 \pi k}`, and the others are those of the k-th iterate of the stroboscopic map.  A remainder of time,
+:math:`(a t + b) \bmod P`, is a function of the phase :math:`\operatorname{atan2}(s, c)` that jumps; an input is one of the
+remainder of time by its span.
 
 References
 ----------
@@ -24,9 +26,10 @@ import sympy as sp
 from symdyn import dag
 from symdyn.errors import DeclarationError
 from symdyn.models.ode import ODESystem
+from symdyn.paths import PathSlope
 from symdyn.system import System
 
-__all__ = ["ForcedSystem", "with_oscillator"]
+__all__ = ["ForcedSystem", "repeated", "with_oscillator"]
 
 #: The largest multiple of the common frequency.
 MOST = 24
@@ -42,10 +45,13 @@ class ForcedSystem:
         Its last two states are the cosine and the sine.
     frequency : Expr
         The common angular frequency of the forcing, of parameters.
+    breaks : tuple of Expr
+        Phases of the oscillator, in turns, at which the right-hand side may jump or bend.
     """
 
     system: ODESystem
     frequency: sp.Expr
+    breaks: tuple[sp.Expr, ...] = ()
 
     @property
     def phase(self) -> tuple[str, str]:
@@ -60,7 +66,8 @@ def with_oscillator(system: System, what: str) -> ForcedSystem:
     Parameters
     ----------
     system : ODESystem
-        In which time occurs in sines, cosines and tangents of linear functions of time alone, with commensurate frequencies.
+        In which time occurs in sines, cosines, tangents and remainders (mod) of linear functions of time alone, with
+        commensurate frequencies.
     what : str
         Who asks, for messages.
 
@@ -86,15 +93,15 @@ def with_oscillator(system: System, what: str) -> ForcedSystem:
             f"{what} of a system that depends on time takes no events, inputs, delays and algebraic equations"
         )
     drift = [side.replace(sp.tan, lambda a: sp.sin(a) / sp.cos(a)) for side in system.part("drift")]
-    calls = sorted({c for side in drift for c in side.atoms(sp.sin, sp.cos) if time in c.free_symbols}, key=str)
-    parts = {c: _linear(c.args[0], time, {*system.states}) for c in calls}
+    calls = sorted({c for side in drift for c in side.atoms(sp.sin, sp.cos, sp.Mod) if time in c.free_symbols}, key=str)
+    parts = {c: _linear(_angle(c), time, {*system.states}) for c in calls}
     wrong = [c for c, found in parts.items() if found is None]
     bare = dag.free_symbols([side.xreplace({c: sp.Dummy() for c in calls}) for side in drift])
     if wrong or time in bare or not calls:
-        where = f"{wrong[0]}" if wrong else f"{time} outside of sines and cosines"
+        where = f"{wrong[0]}" if wrong else f"{time} outside of sines, cosines and mod"
         raise DeclarationError(
-            f"{what} of a system that depends on time takes forcing by sines and cosines of linear functions of {time}; this "
-            f"one contains {where}"
+            f"{what} of a system that depends on time takes forcing by sines, cosines and mod of linear functions of {time}; "
+            f"this one contains {where}"
         )
     speeds = [found[0] for found in parts.values() if found is not None]
     ratios = [
@@ -107,6 +114,7 @@ def with_oscillator(system: System, what: str) -> ForcedSystem:
             f"{what}: the frequencies {speeds[0]} and {odd[0]} of the forcing are not known to be multiples of a common one"
         )
     share = sp.Rational(math.gcd(*(int(r.p) for r in ratios)), math.lcm(*(int(r.q) for r in ratios)))
+    share = -share if speeds[0].could_extract_minus_sign() else share
     multiples = [int(r / share) for r in ratios]
     if max(map(abs, multiples)) > MOST:
         raise DeclarationError(
@@ -115,9 +123,16 @@ def with_oscillator(system: System, what: str) -> ForcedSystem:
     frequency = share * speeds[0]
     taken = {*system.names, *(p.name for p in system.parameters), *map(str, system.observables)}
     c, s = (sp.Symbol(_free(name, taken)) for name in ("cosine", "sine"))
-    swap = {}
+    swap, breaks = {}, []
+    relations = {r for side in drift for r in side.atoms(sp.Rel)}
     for (call, found), k in zip(parts.items(), multiples, strict=True):
         assert found is not None
+        if isinstance(call, sp.Mod):
+            turns, shift = k * sp.atan2(s, c) / (2 * sp.pi) + found[1] / (2 * sp.pi), found[1] / (2 * sp.pi)
+            swap[call] = call.args[1] * (turns - sp.floor(turns))
+            levels = [sp.S.Zero, *(v / call.args[1] for r in relations if (v := _level(r, call, system)) is not None)]
+            breaks += [(j + level - shift) / k for level in levels for j in range(abs(k))]
+            continue
         even, odd_part = _harmonic(c, s, k)
         b = found[1]
         swap[call] = sp.sin(b) * even + sp.cos(b) * odd_part if call.func == sp.sin else sp.cos(b) * even - sp.sin(b) * odd_part
@@ -125,7 +140,66 @@ def with_oscillator(system: System, what: str) -> ForcedSystem:
     size, speed = c**2 + s**2, sp.sqrt(frequency**2)
     rates |= {c: speed * c * (1 - size) - frequency * s, s: speed * s * (1 - size) + frequency * c}
     whole = ODESystem(rates, system.numeric_defaults, initial={**system.initial, c: 1, s: 0}, time=time)
-    return ForcedSystem(whole, frequency)
+    return ForcedSystem(whole, frequency, tuple(dict.fromkeys(breaks)))
+
+
+def repeated(system: System) -> System:
+    """The system whose inputs go on periodically: each is a function of the remainder of time by its span.
+
+    Systems without inputs, and those in which a periodic orbit takes none, stay as they are.
+
+    Raises
+    ------
+    DeclarationError
+        For inputs of several courses, and where a slope of one occurs.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> x = sp.Symbol("x")
+    >>> repeated(sd.ODESystem({x: sd.Path("u", [0, 1, 3], [2, 5, 5], "hold") - x})).part("drift")[0]
+    -x + Piecewise((2.0, Mod(1.0*t, 3.0) < 1.0), (5.0, True))
+    """
+    if not (isinstance(system, ODESystem) and system.inputs) or system.parts & {"events", "delays", "algebraic"}:
+        return system
+    swap: dict[sp.Basic, sp.Expr] = {}
+    for path in system.inputs:
+        if len(path.curves) != 1:
+            raise DeclarationError(f"the input {path} has {len(path.curves)} courses; a periodic orbit takes one")
+        if any(side.has(PathSlope(path)) for side in system.part("drift")):
+            raise DeclarationError(f"a periodic orbit takes no slope of an input, {PathSlope(path)}; write another input")
+        knots, rows = path.curves[0].times, path.curves[0].coefficients
+        since = sp.Mod(system.time - _number(knots[0]), _number(knots[-1] - knots[0]))
+        pieces = []
+        for begin, end, row in zip(knots[:-1], knots[1:], rows, strict=True):
+            own = since - _number(begin - knots[0])
+            value = sum((sp.Float(a) * own**j for j, a in enumerate(row)), sp.S.Zero)
+            pieces.append((value, since < _number(end - knots[0]) if end < knots[-1] else True))
+        swap[path] = sp.Piecewise(*pieces)
+    rates = dict(zip(system.states, (side.xreplace(swap) for side in system.part("drift")), strict=True))
+    return ODESystem(rates, system.numeric_defaults, initial=system.initial, time=system.time)
+
+
+def _number(value: float) -> sp.Expr:
+    """A time of an input; 0 is no float, which would stay in sums."""
+    return sp.Float(value) if value else sp.S.Zero
+
+
+def _angle(call: sp.Expr) -> sp.Expr:
+    """What has the period 2 pi in a sine, a cosine, or a remainder."""
+    return 2 * sp.pi * call.args[0] / call.args[1] if isinstance(call, sp.Mod) else call.args[0]
+
+
+def _level(relation: sp.Basic, call: sp.Mod, system: System) -> sp.Expr | None:
+    """The value of a remainder at which a comparison linear in it changes, free of states and time."""
+    if not relation.has(call):
+        return None
+    mark = sp.Dummy()
+    difference = sp.expand(relation.args[0].xreplace({call: mark}) - relation.args[1].xreplace({call: mark}))
+    slope = difference.coeff(mark, 1)
+    rest = sp.expand(difference - slope * mark)
+    moving = {mark, system.time, *system.states}
+    return None if slope == 0 or (slope.free_symbols | rest.free_symbols) & moving else -rest / slope
 
 
 def _free(name: str, taken: set[str]) -> str:

@@ -13,11 +13,13 @@ from symdyn.lazy import lazy
 if TYPE_CHECKING:
     from symdyn.discover.evidence import errors
     from symdyn.discover.options import RecoverOptions
+    from symdyn.discover.regressors.sparse import Conserved
 
 __getattr__, __dir__, __all__ = lazy(
     __name__,
     {
         "evidence": ("errors",),
         "options": ("RecoverOptions",),
+        "regressors.sparse": ("Conserved",),
     },
 )

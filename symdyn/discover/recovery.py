@@ -188,7 +188,7 @@ class Recovery(RecoveryVerbs):
         return f"{self.observations.size} data, {self.evaluations} simulations"
 
     def _found(self) -> list[str]:
-        return [f"{u} = {rounded(e)}" for u, e in self.terms.items()]
+        return [f"{u} = {rounded(e)}" for u, e in self.terms.items()] or [self.table["terms"][0]]
 
     def _quality(self) -> str:
         """How well the first system fits."""
@@ -205,7 +205,7 @@ class Recovery(RecoveryVerbs):
     def _constants(self) -> list[str]:
         """A line with the intervals of the constants in the terms of the first system."""
         own = {s.name for e in self.formulas.values() for s in e.free_symbols}
-        rows = self.intervals[self.intervals["constant"].isin(own)]
+        rows = self.intervals[self.intervals["constant"].isin(own)] if self.terms else self.intervals
         shown = (f"{r.constant} {r.lower:.4g} to {r.upper:.4g}" for r in rows.itertuples())
         return [f"  {100 * self.level:g} % intervals: {', '.join(shown)}"] if len(rows) else []
 

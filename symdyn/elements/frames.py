@@ -17,7 +17,7 @@ from symdyn.elements.system import mesh as meshed
 from symdyn.errors import DeclarationError
 from symdyn.grids.frames import GridFrame, grid_field_frame
 from symdyn.grids.starts import Starts
-from symdyn.models.operators import AXES, NUMBERS, at, components, integral, laplacian, varies
+from symdyn.models.operators import AXES, NUMBERS, at, components, laplacian, mean, varies
 from symdyn.models.pde import PDESystem
 from symdyn.simulation.frames import Frame, Variable
 
@@ -128,10 +128,15 @@ class ElementFrame(Frame):
             target = self.spread if varies(plain, {*system.fields, *system.space}) else self.single
             target[name] = plain
             inner = [plain, *(a for n in plain.atoms(*NUMBERS) for a in n.args)]
-            if plain.has(at):
-                raise DeclarationError(f"the observable {name} has a value at a point, which finite elements do not give yet")
+            for probe in plain.atoms(at):
+                self._at(probe)
             if any(i.has(*AXES, laplacian) for i in inner):
                 raise DeclarationError(f"the observable {name} has derivatives, which finite elements do not give yet")
+
+    def _at(self, probe: at) -> np.ndarray:
+        """Weights (N,) of the unknowns in the value at a point."""
+        x, y = map(float, probe.args[1:])
+        return self.system.elements.weights_at((x, y))
 
     @cached_property
     def facts(self) -> dict[str, Any]:  # type: ignore[override]
@@ -190,6 +195,7 @@ class ElementFrame(Frame):
         inner, outer, numbers = self._observer
         if outer is None:
             return values
+        places = {n: self._at(n) for n in numbers if isinstance(n, at)}
         elements, size = self.system.elements, values.shape[-1]
         found = np.full((*values.shape[:2], self.columns), np.nan)
         found[..., :size] = values
@@ -202,8 +208,8 @@ class ElementFrame(Frame):
                 own = list(map(np.asarray, p))
                 if inner is not None:
                     for n, v in zip(numbers, evaluate(inner, [np.asarray(t)], states, own), strict=True):
-                        total = float(elements.weights @ np.broadcast_to(v, (elements.size,)))
-                        own.append(np.asarray(total if isinstance(n, integral) else total / elements.weights.sum()))
+                        total = float(places.get(n, elements.weights) @ np.broadcast_to(v, (elements.size,)))
+                        own.append(np.asarray(total / elements.weights.sum() if isinstance(n, mean) else total))
                 place = size
                 for j, v in enumerate(evaluate(outer, [np.asarray(t)], states, own)):
                     width = elements.size if j < len(self.spread) else 1

@@ -8,9 +8,13 @@ from typing import Any
 import numpy as np
 
 from symdyn.elements.meshing import read_mesh
+from symdyn.errors import DeclarationError
 from symdyn.models.domains import Domain
 
-__all__ = ["ElementMatrices", "straight_triangles"]
+__all__ = ["ElementMatrices", "quadratic_shapes", "straight_triangles"]
+
+#: Steps of Newton's method to a point in curved triangles, and how far a point may lie outside.
+NEWTON, INSIDE = 12, 1e-9
 
 
 class ElementMatrices:
@@ -79,10 +83,79 @@ class ElementMatrices:
         """Weights (N,) of the integral over the domain."""
         return np.asarray(self.mass.sum(axis=0)).ravel()
 
+    def weights_at(self, point: tuple[float, float]) -> np.ndarray:
+        """Weights (N,) of the values of the unknowns in the value of a field at a point.
+
+        Parameters
+        ----------
+        point : (float, float)
+
+        Returns
+        -------
+        (N,) float64
+
+        Raises
+        ------
+        DeclarationError
+            For a point outside of the mesh.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> matrices = ElementMatrices(sd.Disk(1), 0.3)
+        >>> x, y = matrices.points.T
+        >>> round(float(matrices.weights_at((0.3, 0.2)) @ (x**2 + y)), 9)  # exact for quadratic fields
+        0.29
+        """
+        corners = self.points[self._dofs]  # (6, T, 2): the unknowns are the nodes of the curved triangles
+        local = np.full((2, corners.shape[1]), 1 / 3)
+        with np.errstate(all="ignore"):  # of triangles far away Newton's method may find nothing
+            for _ in range(NEWTON):
+                values, slopes = quadratic_shapes(local)
+                left = np.einsum("it,itk->kt", values, corners) - np.array(point)[:, None]
+                (a, b), (c, d) = np.einsum("ijt,itk->kjt", slopes, corners)
+                local = local - np.stack([d * left[0] - b * left[1], a * left[1] - c * left[0]]) / (a * d - b * c)
+            shares = np.stack([1 - local[0] - local[1], *local])
+            inside = np.where((np.abs(left) < INSIDE).all(axis=0), shares.min(axis=0), -np.inf)
+        best = int(np.argmax(np.nan_to_num(inside, nan=-np.inf)))
+        if not inside[best] > -INSIDE:
+            raise DeclarationError(f"the point {point} lies outside of the {type(self.domain).__name__}, or of its mesh")
+        found = np.zeros(self.size)
+        found[self._dofs[:, best]] = quadratic_shapes(local[:, best : best + 1])[0][:, 0]
+        return found
+
     @cached_property
     def triangles(self) -> np.ndarray:
         """Straight triangles between all unknowns, (4T, 3), counterclockwise: to draw fields."""
         return straight_triangles(self.points, self._dofs)
+
+
+def quadratic_shapes(local: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Shape functions (6, T) of quadratic triangles at local coordinates (2, T), and their derivatives (6, 2, T).
+
+    Parameters
+    ----------
+    local : (2, T) array
+        Zero at the first corner, one at the second and third.
+
+    Returns
+    -------
+    (6, T) array, (6, 2, T) array
+        Of the corners and of the middles of the edges 01, 12 and 02.
+
+    Examples
+    --------
+    >>> values, slopes = quadratic_shapes(np.array([[0.5], [0.0]]))
+    >>> (values[:, 0] + 0.0).tolist(), slopes.sum(axis=0).ravel().tolist()
+    ([0.0, 0.0, 0.0, 1.0, 0.0, 0.0], [0.0, 0.0])
+    """
+    x, y = local
+    z = 1 - x - y
+    zero = 0 * x
+    values = [z * (2 * z - 1), x * (2 * x - 1), y * (2 * y - 1), 4 * z * x, 4 * x * y, 4 * z * y]
+    along_x = [1 - 4 * z, 4 * x - 1, zero, 4 * (z - x), 4 * y, -4 * y]
+    along_y = [1 - 4 * z, zero, 4 * y - 1, -4 * x, 4 * x, 4 * (z - y)]
+    return np.array(values), np.stack([along_x, along_y], axis=1)
 
 
 def straight_triangles(points: np.ndarray, dofs: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -45,12 +46,23 @@ class ExplorerWidget(anywidget.AnyWidget):
     def __init__(self, explorer: Explorer) -> None:
         super().__init__(description=explorer.description())
         self.explorer = explorer
+        self._one, self._superseded = threading.Lock(), 0
         self.on_msg(self._asked)
 
     def _asked(self, _: Any, content: Any, __: Any) -> None:
-        """Answer one request of the page; it sends the next one after that."""
-        if isinstance(content, dict) and "number" in content:
-            self.send({"number": content["number"], "frame": self.explorer.answer(content.get("request"))})
+        """Begin to answer one request of the page, in a thread: a later message may say that nobody waits for it any longer."""
+        if not isinstance(content, dict):
+            return
+        number = content.get("superseded")
+        if isinstance(number, int):
+            self._superseded = max(self._superseded, number)
+        elif "number" in content:
+            threading.Thread(target=self._answer, args=(content["number"], content.get("request")), daemon=True).start()
+
+    def _answer(self, number: Any, request: Any) -> None:
+        with self._one:  # kernels are not for several threads at once
+            frame = self.explorer.answer(request, lambda: isinstance(number, int) and number <= self._superseded)
+        self.send({"number": number, "frame": frame})
 
 
 def explore(system: System, **options: Any) -> ExplorerWidget:
@@ -61,8 +73,8 @@ def explore(system: System, **options: Any) -> ExplorerWidget:
     system : System
         Of ODEs, SDEs, maps or reactions.
     **options
-        Of `symdyn.explorer.Explorer`: ``parameters``, ``initial``, ``ranges``, ``stop``, ``points``, ``trajectories`` and
-        ``seed``.
+        Of `symdyn.explorer.Explorer`: ``parameters``, ``initial``, ``ranges``, ``stop``, ``points``, ``trajectories``,
+        ``seed`` and ``units``.
 
     Returns
     -------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import itertools
 import json
 import secrets
 import threading
@@ -71,6 +72,9 @@ class ExplorerServer(ThreadingHTTPServer):
         if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port < 65_536:
             raise DeclarationError(f"port is {port!r}; expected a whole number from 0 (a free one) to 65535")
         self.explorer, self.token, self.lock = explorer, secrets.token_urlsafe(24), threading.Lock()
+        self.superseded = 0  # requests up to this number are not waited for any longer
+        self._numbers = itertools.count(1)
+        self._last = 0
         super().__init__((HOST, port), _Page)
         self.address = f"http://{HOST}:{self.server_port}/{self.token}/"
 
@@ -102,14 +106,18 @@ class ExplorerServer(ThreadingHTTPServer):
                 return 404, "text/plain", b"not found"
             name, kind = FILES[path]
             return 200, kind, (Path(__file__).parent / "page" / name).read_bytes()
+        if path == "supersede":  # the page does not wait for the frames it has asked for
+            self.superseded = self._last
+            return 200, "application/json", b"{}"
         if path != "frame":
             return 404, "text/plain", b"not found"
         try:
             request = json.loads(body.decode("utf-8"))
         except (ValueError, RecursionError):
             return 400, "text/plain", b"expected JSON"
+        self._last = number = next(self._numbers)
         with self.lock:  # kernels are not for several threads at once
-            return 200, "application/json", _json(self.explorer.answer(request))
+            return 200, "application/json", _json(self.explorer.answer(request, lambda: number <= self.superseded))
 
 
 def _json(value: Any) -> bytes:

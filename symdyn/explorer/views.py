@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from typing import Any
@@ -21,6 +21,8 @@ from symdyn.explorer.requests import read_request
 from symdyn.explorer.sliders import Slider, make_sliders
 from symdyn.explorer.summaries import curves, ensemble
 from symdyn.methods.options import check_positive, check_whole
+from symdyn.quantities import Units
+from symdyn.simulation.ensemble import GivenUpError, given_up
 from symdyn.simulation.run import simulate
 from symdyn.system import System
 
@@ -55,6 +57,8 @@ class Explorer:
         Of systems with noise, 200 by default.
     seed : int, optional
         Of their random numbers, 0 by default: the same values give the same frame.
+    units : Units or mapping from symbols or names to str, optional
+        Units of the system, which sliders, axes and tables then show; see `symdyn.Units` (extra ``units``).
 
     Raises
     ------
@@ -81,6 +85,7 @@ class Explorer:
         points: int | None = None,
         trajectories: int | None = None,
         seed: int | None = None,
+        units: Units | Mapping[Any, str] | None = None,
     ) -> None:
         if not isinstance(system, System):
             raise DeclarationError(f"expected a system to explore, got {type(system).__name__}; text goes through from_text")
@@ -115,6 +120,7 @@ class Explorer:
         self.controls: tuple[Slider, ...] = make_sliders(
             system, parameters_shown, numbers, self.stop, ranges, counted=self.counted
         )
+        self.units = {} if units is None else (units if isinstance(units, Units) else Units(system, units)).known
         self.variables = (*system.names, *(o.name for o in system.observables))
         flow = system.parts <= {"drift"} or system.parts <= {"map"}
         self.planar = flow and "drift" in system.parts and len(system.states) == 2 and not system.time_dependent
@@ -141,6 +147,7 @@ class Explorer:
             "equations": str(system),
             "time": system.time.name,
             "controls": [asdict(c) for c in self.controls],
+            "units": {name: unit for name, unit in self.units.items() if unit != "1"},
             "variables": list(self.variables),
             "states": list(system.names),
             "shown": list(self.variables[:SHOWN]),
@@ -227,18 +234,20 @@ class Explorer:
         )
         return found
 
-    def answer(self, request: Any) -> dict[str, Any]:
+    def answer(self, request: Any, superseded: Callable[[], bool] = lambda: False) -> dict[str, Any]:
         """The frame for a request from outside; what is wrong with it, or fails, is its message.
 
         Parameters
         ----------
         request : mapping
             The arguments of `frame`, as they come from JSON.
+        superseded : callable
+            Whether nobody waits for this frame any longer; it is asked while trajectories are computed.
 
         Returns
         -------
         dict
-            A frame, or the message alone.
+            A frame, the message alone, or ``{"superseded": True}``.
 
         Examples
         --------
@@ -248,7 +257,10 @@ class Explorer:
         {'message': "the request has 'parameters' {'k': '1; import os'}; expected numbers by name"}
         """
         try:
-            return self.frame(**read_request(request))
+            with given_up(superseded):
+                return self.frame(**read_request(request))
+        except GivenUpError:
+            return {"superseded": True}
         except SymdynError as error:
             return {"message": str(error)}
 

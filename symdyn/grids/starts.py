@@ -11,7 +11,7 @@ import xarray as xr
 
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
-from symdyn.declaration import TIMES, expression, lookup, refuse_over_time
+from symdyn.declaration import TIMES, by_symbol, expression, lookup, refuse_over_time
 from symdyn.errors import DeclarationError
 from symdyn.models.pde import PDESystem
 from symdyn.parsing import parse_expression
@@ -28,7 +28,7 @@ def shape_of(pde: PDESystem, initial: Mapping[Any, Any] | None) -> tuple[int, ..
         If there is none, or two disagree.
     """
     found: dict[sp.Symbol, tuple[int, ...]] = {}
-    for key, value in (initial or {}).items():
+    for key, value in (by_symbol(initial, pde.states, "initial") or {}).items():
         field = lookup(key, pde.states, "state")
         if field in pde.scalars or isinstance(value, (sp.Basic, str)) or callable(value):
             continue
@@ -77,10 +77,8 @@ class Starts:
         self.pde, self.centers = pde, places
         self.shape = self.centers[0].shape
         self.dims = [s.name for s in pde.space] if dims is None else list(dims)
-        if initial is not None and not isinstance(initial, Mapping):
-            raise DeclarationError(f"initial must be a mapping such as {{{pde.states[0]}: 1.0}}, got {type(initial).__name__}")
         values: dict[sp.Symbol, Any] = dict(pde.initial)
-        values |= {lookup(k, pde.states, "state"): v for k, v in (initial or {}).items()}
+        values |= {lookup(k, pde.states, "state"): v for k, v in (by_symbol(initial, pde.states, "initial") or {}).items()}
         missing = [s.name for s in pde.states if s not in values]
         if missing:
             raise DeclarationError(f"no value for the state {', '.join(missing)}; pass initial={{'{missing[0]}': ...}}")

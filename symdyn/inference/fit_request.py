@@ -130,6 +130,11 @@ def _check_kind(system: Any) -> None:
         names = ", ".join(map(str, system.unknowns))
         raise RecoveryError(f"the system has unknown terms ({names}); recover them with symdyn.recover")
     parts = system.parts if isinstance(system, System) else frozenset()
+    if "fields" in parts:
+        raise RecoveryError(
+            f"fit does not know fields, which this {type(system).__name__} has; symdyn.recover(system, data) finds the "
+            "parameters that have no value, as .system.defaults, with .intervals"
+        )
     if not parts & {"drift", "map"} or not parts <= KNOWN:
         if parts & {"drift", "map"} and "noise" not in parts:
             further = ", ".join(PARTS[p] for p in PARTS if p in parts - KNOWN)

@@ -10,6 +10,9 @@ from sympy.core.function import AppliedUndef
 from symdyn import dag
 from symdyn.errors import DeclarationError
 
+#: Order up to which derivatives can be written as ``dx(u, order)``.
+HIGHEST = 8
+
 
 class Operator(sp.Function):
     """Operator on fields; the name of a subclass is that under which it is printed and read."""
@@ -47,13 +50,56 @@ class Operator(sp.Function):
         return text if exp is None else rf"\left({text}\right)^{{{exp}}}"
 
 
-class dx(Operator):
-    r"""First derivative along the first axis, :math:`\partial_x u`.
+class AxisDerivative(Operator):
+    """Derivative along an axis; of higher order it is the derivative of derivatives."""
+
+    nargs: Any = (1, 2)
+
+    @classmethod
+    def eval(cls, *args: sp.Expr) -> sp.Expr | None:
+        """A derivative of higher order as derivatives of first order; of numbers it is zero.
+
+        Parameters
+        ----------
+        *args : Expr
+            The operand, and the order if it is not 1.
+
+        Returns
+        -------
+        Expr or None
+            None if the application is not simplified.
+
+        Raises
+        ------
+        DeclarationError
+            For an order that is no whole number from 1 to 8.
+
+        Examples
+        --------
+        >>> dx(sp.Symbol("u"), 2)
+        dx(dx(u))
+        """
+        if len(args) == 1:
+            return super().eval(*args)
+        u, order = args
+        if not order.is_Integer or not 1 <= order <= HIGHEST:
+            raise DeclarationError(
+                f"{cls.__name__}({u}, {order}): the second argument is the order of the derivative, 1 to {HIGHEST}"
+            )
+        for _ in range(int(order)):
+            u = cls(u)
+        return u
+
+
+class dx(AxisDerivative):
+    r"""Derivative along the first axis, :math:`\partial_x u`.
 
     Parameters
     ----------
     u : Expr
         A scalar expression of fields.
+    order : int, optional
+        ``dx(u, 2)`` is ``dx(dx(u))``.
 
     Examples
     --------
@@ -65,13 +111,15 @@ class dx(Operator):
     sign = r"\partial_x"
 
 
-class dy(Operator):
-    r"""First derivative along the second axis, :math:`\partial_y u`.
+class dy(AxisDerivative):
+    r"""Derivative along the second axis, :math:`\partial_y u`.
 
     Parameters
     ----------
     u : Expr
         A scalar expression of fields.
+    order : int, optional
+        ``dy(u, 2)`` is ``dy(dy(u))``.
 
     Examples
     --------
@@ -83,13 +131,15 @@ class dy(Operator):
     sign = r"\partial_y"
 
 
-class dz(Operator):
-    r"""First derivative along the third axis, :math:`\partial_z u`.
+class dz(AxisDerivative):
+    r"""Derivative along the third axis, :math:`\partial_z u`.
 
     Parameters
     ----------
     u : Expr
         A scalar expression of fields.
+    order : int, optional
+        ``dz(u, 2)`` is ``dz(dz(u))``.
 
     Examples
     --------

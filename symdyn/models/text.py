@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import sympy as sp
@@ -16,7 +17,7 @@ from symdyn.text.functions import FUNCTIONS
 from symdyn.text.lexer import MAX_DIGITS
 from symdyn.text.terms import MAX_MAGNITUDE
 
-__all__ = ["expression_text", "model_text", "reads_back", "text_kinds", "text_of"]
+__all__ = ["expression_text", "model_text", "reads_back", "text_kinds", "text_of", "to_text"]
 
 
 def text_kinds() -> dict[str, type[System]]:
@@ -65,6 +66,46 @@ def model_text(system: System) -> str:
     starts = {s: expression_text(v) if isinstance(v, sp.Expr) else repr(v) for s, v in system.initial.items()}
     lines += [f"{name}(0) = {value}" for name, value in starts.items()]
     return "\n".join(lines) + "\n"
+
+
+def to_text(system: System, path: str | Path | None = None) -> str:
+    """A system as a text that ``from_text`` of its class reads back: equations, events, parameters and initial values.
+
+    Parameters
+    ----------
+    system : ODESystem, SDESystem, DiscreteSystem or ReactionNetwork
+    path : str or Path, optional
+        A file to which the text is written as well.
+
+    Returns
+    -------
+    str
+        With every number to its last digit.
+
+    Raises
+    ------
+    DeclarationError
+        For systems that no text holds, such as those with networks, measured inputs, or moments as states.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> net = sd.ReactionNetwork.from_text("A <-> B, k1, k2; k1 = 1; k2 = 2; A(0) = 90; B(0) = 0")
+    >>> text = to_text(net)
+    >>> text.splitlines()[:3]
+    ['A -> B, k1', 'B -> A, k2', 'k1 = 1.0']
+    >>> to_text(sd.ReactionNetwork.from_text(text)) == text
+    True
+    """
+    text = text_of(system)
+    if text is None:
+        raise DeclarationError(
+            f"this {type(system).__name__} has no text that reads back; keep the Python that declares it, or print(system) to "
+            "see it"
+        )
+    if path is not None:
+        Path(path).write_text(text, encoding="utf-8")
+    return text
 
 
 @lru_cache(maxsize=32)  # printing takes longer than many a simulation

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -15,9 +16,9 @@ from symdyn_kernels.status import TOO_MANY_STEPS
 
 from symdyn.bar import bar, drawn
 from symdyn.codegen.kernel import Batch, Kernel, Options, Run, Signals
-from symdyn.errors import DeclarationError
+from symdyn.errors import DeclarationError, SymdynError
 
-__all__ = ["Progress", "default_threads", "launch_parallel"]
+__all__ = ["GivenUpError", "Progress", "default_threads", "given_up", "launch_parallel"]
 
 #: Parts of an ensemble for each thread, if all had the greatest length.
 PARTS = 8
@@ -29,10 +30,16 @@ POLL = 0.1
 #: States, and steps times states, of a single trajectory that is run without another thread; files of models that took more.
 FEW_STATES, FEW_UPDATES = 60, 30_000
 _LONG: set[str] = set()
+#: For each thread, who is asked whether the result of its run is still wanted.
+_ASKED = threading.local()
 #: Threads that wait for the next run, by their number: to start one takes longer than many a run.
 _WAITING: dict[int, list[ThreadPoolExecutor]] = {}
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_WAITING.clear)  # a copy of a process has none of its threads
+
+
+class GivenUpError(SymdynError):
+    """A run ended early because its result is not wanted any longer, see `given_up`."""
 
 
 def default_threads() -> int:
@@ -82,6 +89,21 @@ class Progress:
             self._bar.close()
 
 
+@contextmanager
+def given_up(asked: Callable[[], bool]) -> Iterator[None]:
+    """Runs within end soon after `asked` says so, with a `GivenUpError`; it is asked by the thread that runs.
+
+    >>> with given_up(lambda: False):
+    ...     pass
+    """
+    before = getattr(_ASKED, "asked", None)
+    _ASKED.asked = asked
+    try:
+        yield
+    finally:
+        _ASKED.asked = before
+
+
 def launch_parallel(
     kernel: Kernel, run: Run, batch: Batch, options: Options, *, threads: int, report: Callable[[float], Any]
 ) -> bool:
@@ -113,6 +135,7 @@ def launch_parallel(
                 done.append(rows)
 
     pending: set[Future[None]] = set()
+    asked = getattr(_ASKED, "asked", None)
     with _threads(workers, stop) as pool:
         try:
             for i in range(workers):
@@ -120,6 +143,8 @@ def launch_parallel(
             while pending:
                 finished, pending = wait(pending, timeout=POLL)
                 report(sum(int(s.done[0]) + _part_done(s, batch.times) for s in signals))
+                if asked is not None and asked():
+                    raise GivenUpError("the run was given up: nobody waits for it any longer")
                 for future in finished:
                     future.result()
         except BaseException as error:

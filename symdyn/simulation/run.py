@@ -213,7 +213,7 @@ def simulate(
         inline=layout.inline, until=frame.condition(condition),
     )  # fmt: skip
     if system.events and not kernel.counts_events:
-        frame.count_no_firings("cards do not count how often events of networks happened; use target='cpu'")
+        frame.count_no_firings("cards do not count events of networks of so many reactions; use target='cpu'")
     elif system.events and reduce is not None and kernel.target == "cuda":
         frame.count_no_firings("cards sum up no numbers of events; leave reduce= out, or use target='cpu'")
     given = [name for name, value in {**numbers, "threads": layout.threads}.items() if value is not None]

@@ -16,7 +16,7 @@ from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
 from symdyn.codegen.program import Program
 from symdyn.dag import free_symbols, in_order
-from symdyn.declaration import RESERVED_NAMES, TIMES, initial_values, lookup, refuse_inputs, refuse_over_time
+from symdyn.declaration import RESERVED_NAMES, TIMES, by_symbol, initial_values, lookup, refuse_inputs, refuse_over_time
 from symdyn.errors import DeclarationError
 from symdyn.models.initial_moments import is_distribution
 from symdyn.simulation.labelled import as_coordinates, as_variable
@@ -25,6 +25,8 @@ from symdyn.system import System
 __all__ = ["Design", "check_counts", "check_volume", "make_design"]
 
 TRAJECTORY = "trajectory"
+#: Dimension of the rows of a data frame or array of values.
+CASE = "case"
 
 
 @dataclass(frozen=True)
@@ -152,9 +154,7 @@ def make_design(
     times = {*TIMES, system.time.name} - taken
 
     def read(given: Mapping[Any, Any] | None, symbols: tuple[sp.Symbol, ...], known: Mapping, what: str) -> dict:
-        if given is not None and not isinstance(given, Mapping):
-            raise DeclarationError(f"{what} values must be a mapping such as {{{symbols[0]}: 1.0}}, got {type(given).__name__}")
-        own = {lookup(k, symbols, what): v for k, v in (given or {}).items()}
+        own = {lookup(k, symbols, what): v for k, v in (by_symbol(_paired(given, symbols, what), symbols, what) or {}).items()}
         for symbol in own:
             refuse_inputs(symbol)
         values = {**known, **own}
@@ -208,6 +208,21 @@ def make_design(
     states = columns([beginnings[s] for s in system.states])
     shape = (*lengths.values(), *([int(count)] if own is not None else []))
     return Design(dims, shape, coords, states, columns([numbers[p] for p in system.parameters]))
+
+
+def _paired(given: Any, symbols: tuple[sp.Symbol, ...], what: str) -> Any:
+    """A data frame, or of states an array (runs, states), as values along a dimension of rows; anything else as it is."""
+    if hasattr(given, "iloc") and hasattr(given, "columns"):
+        return {name: xr.DataArray(given[name].to_numpy(), dims=CASE) for name in given.columns}
+    if what == "state" and isinstance(given, np.ndarray) and given.ndim == 2:
+        if given.shape[1] != len(symbols):
+            order = ", ".join(s.name for s in symbols)
+            raise DeclarationError(
+                f"an array of initial values has a row for each run and a column for each state, here {len(symbols)} "
+                f"({order}); got the shape {given.shape}"
+            )
+        return {s: xr.DataArray(column, dims=CASE) for s, column in zip(symbols, given.T, strict=True)}
+    return given
 
 
 def _symbolic(value: Any) -> bool:

@@ -100,7 +100,10 @@ def read_event(text: str, tokens: list[Token], terms: TermBuilder, scope: Scope)
             raise ParseError(f"expected an assignment to a state; an event is written {_FORM}", text, p[0].start)
         name = p[0].text
         if name not in scope.states or name in assignments:
-            fault = "is assigned twice" if name in assignments else "has no equation and no reaction here"
+            fault = "is assigned twice" if name in assignments else (
+                f"has no equation and no reaction here, and events change states alone: in equations {name}' = 0 with "
+                f"{name}(0) = ... makes it one, and a rate may hold a jump in time such as {name}*(1 + heaviside(t - 5))"
+            )  # fmt: skip
             raise ParseError(f"{name} {fault}; an event is written {_FORM}", text, p[0].start)
         assignments[name] = read_side(terms, closed(p[2:]), scope).expr
     return EventText(trigger, assignments, options, timed)

@@ -88,11 +88,12 @@ def test_the_sign_of_the_frequency_does_not_matter():
 @pytest.mark.parametrize(
     ("rate", "message"),
     [
-        (-x + t, "contains t outside of sines and cosines"),
+        (-x + t, "contains t outside of sines, cosines and mod"),
         (-x + sp.sin(t**2), r"contains sin\(t\*\*2\)"),
         (-x + sp.sin(t) + sp.sin(sp.sqrt(2) * t), "not known to be multiples of a common one"),
         (-x + sp.sin(t) + sp.sin(sp.Rational(101, 100) * t), "up to 101; at most 24"),
-        (-x + sd.Path("u", [0, 1], [0, 1]), "this one has inputs over time"),
+        (-x + sp.Mod(t**2, 3), r"contains Mod\(t\*\*2, 3\)"),
+        (-x + sd.Path("u", [0, 1], [0, 1]).diff(t), "takes no slope of an input, du/dt"),
     ],
 )
 def test_other_dependence_on_time_is_refused(rate, message):
@@ -125,3 +126,66 @@ def test_the_rotation_number_on_the_torus():
     assert np.isnan(still.rotation)
     with pytest.raises(sd.DeclarationError, match="expected the names of two states"):
         rotation_number(section, ["x"])
+
+
+PULSED = sd.ODESystem(
+    {x: -d * x + sp.Piecewise((m, sp.Mod(t - w / 8, w) < w / 4), (0, True))}, {d: 0.5, m: 3, w: 8}, initial={x: 0}
+)
+
+
+def pulsed(d, m, w, times):
+    """The periodic solution: after a pulse from w/8 to 3w/8 the state is m (1 - e^(-dw/4)) / d / (1 - e^(-dw))."""
+    top = m / d * (1 - np.exp(-d * w / 4)) / (1 - np.exp(-d * w))
+    s = np.mod(times - w / 8, w)
+    return np.where(s < w / 4, m / d + (top * np.exp(-0.75 * d * w) - m / d) * np.exp(-d * s), top * np.exp(-d * (s - w / 4)))
+
+
+def test_pulses_by_mod_of_time():
+    found = limit_cycle(PULSED)
+    np.testing.assert_allclose(found.x, pulsed(0.5, 3, 8, found.time.values), rtol=1e-8)
+    assert found.period.item() == pytest.approx(8, rel=1e-10)
+    assert found.multiplier.values[1] == pytest.approx(np.exp(-4), rel=1e-7)
+    branch = continue_cycle(PULSED, w, (2, 12), start=found)
+    exact = np.stack([pulsed(0.5, 3, w, times) for w, times in zip(branch.w.values, branch.time.values, strict=True)])
+    np.testing.assert_allclose(branch.x, exact, rtol=1e-7)
+    np.testing.assert_allclose(branch.multiplier[:, 1], np.exp(-0.5 * branch.w), rtol=1e-6)
+    late = sd.ODESystem({x: -x + sp.Piecewise((1, sp.Mod(t, w) < 1), (0, True))}, {w: 3}, initial={x: 0})
+    with pytest.raises(sd.DeclarationError, match="the phase 1/w at which the forcing jumps depends on w"):
+        continue_cycle(late, w, (2, 4), start=limit_cycle(late))
+
+
+def test_a_fold_under_inputs_that_are_repeated():
+    """Of x = v(t) + z, v' = u, z' = m + z^2 the orbits are z = -sqrt(-m) and sqrt(-m), with multipliers exp(2 T z)."""
+    u = sd.Path("u", [2, 3, 4, 5, 6], [1, -1, -1, 1, 1], "hold")
+    v = sd.Path("v", [2, 3, 4, 5, 6], [0, 1, 0, -1, 0])
+    system = sd.ODESystem({x: u + m + (x - v) ** 2}, {m: -0.01}, initial={x: -0.1})
+    start = limit_cycle(system)
+    assert start.period.item() == pytest.approx(4, rel=1e-10)
+    assert start.multiplier.values[1] == pytest.approx(np.exp(-0.8), rel=1e-7)
+    branch = continue_cycle(system, m, (-0.04, 0.01), start=start)
+    assert [s for s in branch.special.values if s] == ["fold"]
+    assert branch.m.values[branch.special.values == "fold"][0] == pytest.approx(0, abs=1e-8)
+    offset = branch.x.values - np.interp(np.mod(branch.time.values - 2, 4), [0, 1, 2, 3, 4], [0, 1, 0, -1, 0])
+    np.testing.assert_allclose(offset**2, np.repeat(-branch.m.values[:, None], offset.shape[1], axis=1), atol=1e-7)
+
+
+def test_the_forced_van_der_pol_oscillator_is_entrained():
+    """x'' + (a/w) (x^2 - 1) x' + x = a F cos(w t) near w = 1, with s = (1 - w^2)/a and F = 2 g.
+
+    By averaging to the first order in a, the entrained oscillation is lost in a torus at 8 g^2 = 1 + 4 s^2 where |s| > 1/2, as
+    a pair of multipliers turns by sqrt(s^2 - 1/4) a pi / w^2 (Guckenheimer & Holmes, Nonlinear Oscillations (1983), 2.1).
+    """
+    F = sp.Symbol("F")
+    errors = []
+    for a in (0.04, 0.02):
+        w = np.sqrt(1 - a)  # s = 1
+        system = sd.ODESystem({x: y, y: -a / w * (x**2 - 1) * y - x + a * F * sp.cos(w * t)}, {F: 2.0}, initial={x: 0, y: 1})
+        start = limit_cycle(system, initial={x: 0.6, y: 1.0}, period=2 * np.pi / w)
+        branch = continue_cycle(system, F, (1.4, 2.2), start=start)
+        torus = branch.isel(point=branch.special.values == "torus")
+        assert torus.sizes["point"] == 1
+        errors.append(float(torus.F[0]) / 2 / np.sqrt(5 / 8) - 1)
+        turns = a * np.pi / w**2 * np.sqrt(3) / 2
+        assert float(torus.angle[0]) == pytest.approx(turns, rel=2 * a)
+    assert abs(errors[1]) < 0.02
+    assert abs(2 * errors[1] - errors[0]) < 2e-3  # what is left is of the second order

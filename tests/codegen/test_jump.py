@@ -148,7 +148,8 @@ def test_programs_survive_json():
 
 def test_times_at_which_conditions_change():
     at_and_after = [(25, False), (sp.Rational(3, 2) - x / 2, True), (7, True), (8, False)]
-    assert crossings([sp.And(t >= 25, x > 3), 3 - 2 * t < x, t <= 7, t < 8], t) == at_and_after
+    assert [c[:2] for c in crossings([sp.And(t >= 25, x > 3), 3 - 2 * t < x, t <= 7, t < 8], t)] == at_and_after
+    assert crossings([k * t > x], t) == [(x / k, True, k)]  # just after, if k is positive
     with pytest.raises(sd.CompileError, match="cannot be found; write conditions on time as t >="):
         crossings([t**2 > 3], t)
 

@@ -71,7 +71,9 @@ def test_what_networks_on_cards_do_not_follow_is_refused():
     births = [sd.Reaction({}, {x: 1}, 1 + u)]
     looking = sd.ReactionNetwork(births, events=sd.Event(u >= sp.Rational(1, 2), {x: 0}))
     many = sd.ReactionNetwork(births * 100)
-    with pytest.raises(sd.CompileError, match="follows no inputs of networks of more than 96 reactions, and this one has 100"):
+    with pytest.raises(
+        sd.CompileError, match="follows no inputs of networks of more than 96 reactions, and this one has 100: a thread would"
+    ):
         sd.compile(many, target="cuda")
     assert "def change_input" in sd.compile(looking, target="cuda").source
 
@@ -110,3 +112,55 @@ def test_events_and_inputs_in_the_langevin_equation_are_those_of_the_processor(s
     if name == "below":
         assert (found["below cuda status"] == NEGATIVE).all()
         assert np.isnan(found["below cuda X"][:, 1:]).all()
+
+
+LEAPS = """
+X, g = sp.symbols("X g")
+base = "0 -> X, k; X -> 0, g; k = 2e4; g = 1; X(0) = 5000; Y(0) = 0; "
+texts = {
+    "events": "when X > 8000, Y = Y + 1, X = X - 4000; at 0.1 every 0.1 times 3, X = X + 20; "
+    "when t > 0.25 delay 0.1, Y = Y + 100",
+    "ended": "when X > 8000 delay 0.2 priority X, Y = Y + 1, X = X - 6000",
+    "below": "at 0.1, X = X - 50000",
+}
+models = {name: sd.ReactionNetwork.from_text(base + text) for name, text in texts.items()}
+models["implicit"] = sd.ReactionNetwork.from_text(
+    "A -> B, 1000; B -> A, 1000; 0 -> A, 50; B -> 0, 0.1; A(0) = 1000; B(0) = 1000; at 0.001, A = A + 300; "
+    "when B > 1100, B = floor(B/2)"
+)
+for kind in ("hold", "linear", "cubic"):
+    u = sd.Path("u", [0, 0.15, 0.3, 0.6], [2e4, 8e3, 1e4, 4e3], kind=kind)
+    events = [sd.Event(X > u, {X: X - 2000}), sd.Event(X > 1500, {X: X - 500}), sd.dose(X, 700, start=0.2, every=0.1)]
+    models[kind] = sd.ReactionNetwork([({}, {X: 1}, u), ({X: 1}, {}, g)], {g: 0.8}, initial={X: 0}, events=events)
+small = "0 -> X, 30; X -> 0, 1; X(0) = 0; Y(0) = 0; at 0 every 0.2, X = X + 2; when X > 9, X = 3, Y = Y + 1"
+models["small"] = sd.ReactionNetwork.from_text(small)
+for name, model in models.items():
+    method = {"implicit": "tau-implicit", "small": "ssa"}.get(name, "tau")
+    times = [0, 0.001, 0.004] if name == "implicit" else [0, 0.1, 0.3, 0.5]
+    for target in ("cpu", "cuda"):
+        run = sd.simulate(
+            model, times, method=method, trajectories=2, seed=3, target=target, on_failure="nan",
+            until="X < 7000 and t > 0.2" if name == "ended" else None, progress=False,
+        )
+        told = "status", "first_passage", "fired", "fired_at", "steps", "rejected", "leaps", "implicit_leaps"
+        for field in (*model.names, *told):
+            if field in run:
+                results[f"{name} {target} {field}"] = run[field].values
+"""
+
+
+@pytest.mark.parametrize("name", ["events", "ended", "below", "implicit", "hold", "linear", "cubic", "small"])
+def test_leaps_between_events_and_counts_of_these_are_those_of_the_processor(simulated, name):
+    found = simulated(LEAPS)
+    for key in [key for key in found if key.startswith(f"{name} cpu ")]:
+        rtol = 1e-14 if key.endswith("fired_at") else 0  # times of small networks are sums, of one rounding more or less
+        np.testing.assert_allclose(found[key.replace(" cpu ", " cuda ")], found[key], rtol=rtol, err_msg=key)
+    fired = found[f"{name} cuda fired"]
+    if name == "below":
+        assert (found["below cuda status"] == NEGATIVE).all()
+        assert np.isnan(found["below cuda X"][:, 1:]).all()
+    elif name == "small":
+        np.testing.assert_array_equal(fired[:, 1], found["small cuda Y"][:, -1])
+        assert (fired[:, 0] == 3).all()  # at 0, 0.2 and 0.4
+    else:
+        assert fired.any()

@@ -11,6 +11,7 @@ import pytest
 import sympy as sp
 from scipy.integrate import solve_ivp
 
+import symdyn as sd
 from symdyn.errors import RecoveryError
 
 pytest.importorskip("sklearn", reason="needs scikit-learn")
@@ -323,3 +324,52 @@ def test_constraints_hold_as_in_the_equations_of_karush_kuhn_and_tucker():
     assert len(path[-1][0]) == 1  # one of the first two is 0.5, and cannot go
     for columns, lost, _ in path:
         assert loss(columns) - loss(np.arange(6)) == pytest.approx(lost, abs=1e-9)
+
+
+# ---- controls, several trajectories and scores along time --------------------------------------------------------------
+
+
+def driven(t, start=1.0):
+    """x' = -x + 2 sin(2 t), from its closed form."""
+    rest = 2 * (np.sin(2 * t) - 2 * np.cos(2 * t)) / 5
+    return rest + (start + 4 / 5) * np.exp(-t)
+
+
+def test_controls_are_columns_without_an_equation():
+    t = np.linspace(0, 10, 401)
+    u = np.sin(2 * t)
+    model = SparseRegression(library=2, names=["x", "u"]).fit(driven(t)[:, None], t=t, u=u)
+    assert {str(term) for term, c in zip(model.terms_, model.coef_[0], strict=True) if c} == {"x", "u"}
+    np.testing.assert_allclose(model.coef_[0][[1, 2]], [-1, 2], rtol=2e-3)  # the control is linear between the times
+    assert model.score(driven(t, 3.0)[:, None], t=t, u=u) > 0.9999
+    run = sd.simulate(model.system_, t, progress=False).x
+    np.testing.assert_allclose(run, driven(t), atol=5e-3)
+    pair = SparseRegression(library=1, names=["x", "u"]).fit([driven(t)[:, None], driven(t, 2.0)[:, None]], t=t, u=[u, u])
+    np.testing.assert_allclose(pair.coef_[0], [0, -1, 2], atol=2e-3)
+    assert pair.predict([[1.0, 2.0]]).round(2).tolist() == [[3.0]]
+
+
+def test_one_array_of_times_serves_all_trajectories():
+    t = np.linspace(0, 5, 101)
+    runs = [a * np.stack([np.cos(t), -np.sin(t)], axis=1) for a in (1, 2, 3)]
+    model = SparseRegression(library=1, names=["x", "v"]).fit(runs, t=t)
+    np.testing.assert_allclose(model.coef_, [[0, 0, 1], [0, -1, 0]], atol=1e-6)
+    assert model.score(runs, t=t) == pytest.approx(1, abs=1e-6)
+
+
+def test_what_does_not_go_with_times_and_controls():
+    t = np.linspace(0, 5, 101)
+    X = np.stack([np.cos(t), -np.sin(t)], axis=1)
+    with pytest.raises(RecoveryError, match="give t, the times, too"):
+        SparseRegression().fit(X, u=t)
+    with pytest.raises(RecoveryError, match="got 5 of them for 101 times"):
+        SparseRegression().fit(X, t=t, u=t[:5])
+    with pytest.raises(RecoveryError, match="2 trajectories have 1 arrays of times; give one of each"):
+        SparseRegression().fit([X, X], t=[t])
+    with pytest.raises(RecoveryError, match="without controls"):
+        SparseRegression(symmetry=[{"x0": -1}]).fit(X, t=t, u=t)
+    model = SparseRegression(library=1).fit(X, t=t)
+    with pytest.raises(RecoveryError, match="neither y nor weights"):
+        model.score(X, X[:, 0], t=t)
+    with pytest.raises(RecoveryError, match="neither y nor weights"):
+        SparseRegression(library=1).fit(X, X[:, 0]).score(X, t=t)

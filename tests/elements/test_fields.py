@@ -143,6 +143,19 @@ def test_what_elements_do_not_cover_is_refused(text, options, words):
         sd.PDESystem.from_text(text, domain=sd.Disk(1), **options).mesh(0.5)
 
 
+@pytest.mark.parametrize(
+    "domain", [sd.Disk(1), sd.Polygon([(0, 0), (1, 0), (1, 1), (-1, 1), (-1, -1), (0, -1)])], ids=["disc", "L"]
+)
+def test_values_at_points(domain):
+    """Quadratic fields are exact."""
+    text = "u' = -u; p := at(u, 0.3, 0.2); q := 2*at(u**2, 0, 0.5) + mean(1 + 0*u)"
+    run = sd.simulate(
+        sd.PDESystem.from_text(text, domain=domain), [0, 1], initial={"u": "x**2 + y"}, grid=0.4, rtol=1e-9, progress=False
+    )
+    np.testing.assert_allclose(run.p, 0.29 * np.exp([0, -1]), rtol=1e-7)
+    np.testing.assert_allclose(run.q, 1 + 0.5 * np.exp([0, -2]), rtol=0.02)  # the square is interpolated
+
+
 def test_wrong_requests_are_refused():
     disc = sd.PDESystem.from_text("u' = laplacian(u); u(0) = 1", domain=sd.Disk(1))
     with pytest.raises(DeclarationError, match="mesh"):
@@ -153,8 +166,8 @@ def test_wrong_requests_are_refused():
         sd.simulate(disc, [0, 1], grid=9.0, progress=False)
     with pytest.raises(DeclarationError, match="diagonal modes"):
         sd.simulate(disc, [0, 1], grid=0.5, method="etdrk4", progress=False)
-    pointed = sd.PDESystem.from_text("u' = laplacian(u); m := at(u, 0.5, 0)", domain=sd.Disk(1))
-    with pytest.raises(DeclarationError, match="value at a point"):
+    pointed = sd.PDESystem.from_text("u' = laplacian(u); m := at(u, 0.8, 0.8)", domain=sd.Disk(1))
+    with pytest.raises(DeclarationError, match="outside"):
         sd.simulate(pointed, [0, 1], initial={"u": 1}, grid=0.5, progress=False)
     with pytest.raises(DeclarationError, match="until"):
         sd.simulate(disc, [0, 1], grid=0.5, until="t > 0.5", progress=False)

@@ -208,3 +208,25 @@ def test_the_widget_of_notebooks_draws_the_same_page(browser, serve, decay):
     assert float(found[0]) == pytest.approx(math.exp(-2), rel=1e-4)
     assert found[1:] == [1, 2]
     assert page.frames() >= 1
+
+
+def test_a_dear_frame_is_given_up_for_newer_values(browser, serve):
+    """10^9 molecules would take hours; the median of a Poisson distribution with mean 20 is 20."""
+    system = sd.ReactionNetwork.from_text("0 -> X, k; X -> 0, g; k = 10; g = 1; X(0) = 0")
+    page = Page(browser, serve(Explorer(system, stop=10)).address)
+    set_to = "arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('input', {bubbles: true}))"
+    number = page.labelled("parameter k, number")
+    browser.execute_script(set_to, number, "1000000000")
+    WebDriverWait(browser, 60).until(lambda _: page.find("[role=status]").text == "computing")
+    browser.execute_script(set_to, number, "20")
+    WebDriverWait(browser, 60).until(lambda _: page.cell("X") and abs(float(page.cell("X")[1]) - 20) <= 2)
+    assert page.find("[role=status]").text == ""
+
+
+def test_units_are_shown(browser, serve, decay):
+    pytest.importorskip("pint", reason="units need pint")
+    page = Page(browser, serve(Explorer(decay, stop=2, units={"x": "mM", "t": "min"})).address)
+    assert page.labelled("parameter k in min^-1")
+    assert page.find(".control small").text == "min^-1"
+    assert page.cell("x [mM]") == [f"{math.exp(-2):.5g}"]
+    page.shot("units")

@@ -10,6 +10,8 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -99,6 +101,60 @@ def test_ports(decay):
         ExplorerServer(explorer, taken.getsockname()[1])
 
 
+def wait_for(condition, seconds=30):
+    """Until a thread has done what is waited for."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.01)
+
+
+@pytest.fixture(scope="module")
+def endless():
+    """Some hundred million reactions, which take far longer than a test may."""
+    net = sd.ReactionNetwork.from_text("0 -> X, k; X -> 0, g; k = 1e6; g = 1; X(0) = 0")
+    return Explorer(net, stop=1e4, trajectories=200)
+
+
+def test_a_frame_that_nobody_waits_for_is_given_up(endless, serve):
+    """A newer request does not wait for the old one: that one ends at its next poll."""
+    server, answers = serve(endless), {}
+    path = below(server, "frame")
+
+    def post(name, body):
+        answers[name] = json.loads(ask(server, "POST", path, json.dumps(body))[2])
+
+    old = threading.Thread(target=post, args=("old", {}))
+    old.start()
+    wait_for(server.lock.locked)
+    assert ask(server, "POST", below(server, "supersede"), "{}")[0] == 200
+    old.join(30)
+    assert answers["old"] == {"superseded": True}
+    post("new", {"parameters": {"k": 10}, "stop": 5})
+    assert len(answers["new"]["times"]) == 301
+
+
+def test_the_widget_gives_up_what_is_superseded(endless):
+    pytest.importorskip("anywidget")
+    widget, sent = sd.explorer.ExplorerWidget(endless), []
+    widget.send = sent.append
+    widget._handle_custom_msg({"number": 1, "request": {}}, [])
+    widget._handle_custom_msg({"superseded": 1}, [])
+    widget._handle_custom_msg({"number": 2, "request": {"parameters": {"k": 10}, "stop": 5}}, [])
+    wait_for(lambda: len(sent) == 2)
+    frames = {m["number"]: m["frame"] for m in sent}
+    assert frames[1] == {"superseded": True}
+    assert len(frames[2]["times"]) == 301
+
+
+def test_units_are_described(decay):
+    pytest.importorskip("pint", reason="units need pint")
+    found = Explorer(decay, units={"x": "mM", "t": "min"}).description()["units"]
+    assert found == {"x": "mM", "t": "min", "k": "min^-1"}
+    with pytest.raises(DeclarationError, match="contradict"):
+        Explorer(decay, units={"x": "mM", "t": "min", "k": "mM"})
+
+
 def test_the_widget_answers_messages(decay):
     pytest.importorskip("anywidget")
     widget, sent = sd.explore(decay, stop=2), []
@@ -106,6 +162,8 @@ def test_the_widget_answers_messages(decay):
     widget._handle_custom_msg({"number": 4, "request": {"parameters": {"k": 2}}}, [])
     widget._handle_custom_msg({"number": 5, "request": "os.system('')"}, [])
     widget._handle_custom_msg("else", [])
+    wait_for(lambda: len(sent) == 2)
+    sent.sort(key=lambda m: m["number"])
     assert [m["number"] for m in sent] == [4, 5]
     assert sent[0]["frame"]["curves"]["x"][-1] == pytest.approx(math.exp(-4), rel=1e-4)
     assert list(sent[1]["frame"]) == ["message"]

@@ -151,3 +151,19 @@ def test_archives_that_would_do_harm_are_refused(tmp_path, monkeypatch):
     (tmp_path / "d.omex").write_bytes(b"PK\x03\x04 no archive")
     with pytest.raises(DeclarationError, match="no zip file"):
         sd.read_archive(tmp_path / "d.omex")
+
+
+def test_what_a_repeated_task_sets_is_of_the_model_elsewhere(tmp_path):
+    """A plain task of the same model has the value of the file; a third party's archive failed there."""
+    found = texts()
+    k1 = float(re.search(r'<parameter[^>]*id="k1"[^>]*value="([^"]+)"', found["model.xml"])[1])
+    found["experiment.sedml"], count = re.subn(r"<changeAttribute[^>]*'k1'[^>]*/>", "", found["experiment.sedml"], count=1)
+    assert count == 1
+    path = tmp_path / "a.omex"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, text in found.items():
+            archive.writestr(name, text)
+    read = sd.read_archive(path)
+    table = read.reports["table"]
+    assert table.A.to_numpy() == pytest.approx(exact(table.time.to_numpy(), k1), rel=1e-7)
+    assert len(read.plots["figure"].axes[0].get_lines()) == 5

@@ -222,3 +222,17 @@ def test_errors_of_higher_order():
 def test_fields_have_no_kernel_without_a_grid():
     with pytest.raises(CompileError, match=r"a PDESystem is compiled on a grid: system\.discretize\(points\) gives one"):
         compile(PDESystem({u: laplacian(u)}, (0, 1)))
+
+
+def test_derivatives_of_higher_order():
+    u = sp.Symbol("u")
+    assert sd.dx(u, 2) == sd.dx(sd.dx(u))
+    assert sd.dy(u, 1) == sd.dy(u)
+    assert sd.dx(3, 2) == 0
+    read = sd.PDESystem.from_text("u' = -dx(u, 2) - dx(u, 4)", domain=(0, 1), boundary="periodic")
+    assert read.rates == (-sd.dx(sd.dx(u)) - sd.dx(sd.dx(sd.dx(sd.dx(u)))),)
+    for order in (0, 9, 1.5, u):
+        with pytest.raises(DeclarationError, match="the second argument is the order of the derivative, 1 to 8"):
+            sd.dx(u, order)
+    with pytest.raises(DeclarationError, match="dx takes 1 or 2"):
+        sd.PDESystem.from_text("u' = dx(u, 2, 1)", domain=(0, 1), boundary="periodic")

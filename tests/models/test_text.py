@@ -4,6 +4,7 @@ import pytest
 import sympy as sp
 
 import symdyn as sd
+from symdyn.errors import DeclarationError
 from symdyn.models import zoo
 from symdyn.models.registry import KINDS
 from symdyn.models.text import _plain, model_text, reads_back, text_of
@@ -44,3 +45,12 @@ def test_comparisons_of_sums_which_sympy_rewrites_in_a_circle_are_simulated():
     assert float(sd.simulate(system, [0, 2]).A[-1]) == pytest.approx(3 + 1.1 * 2)  # 2 A > 1 throughout
     network = sd.ReactionNetwork.from_text("0 -> A, piecewise(2, A - k2 > -A + B, 0)\n0 -> B, 0*A\nk2 = 1\nA(0) = 0\nB(0) = 0")
     assert float(sd.simulate(network, [0, 2], seed=1).A[-1]) == 0  # 0 > 1 never
+
+
+def test_a_system_as_a_file(tmp_path):
+    net = sd.ReactionNetwork.from_text("A <-> B, k1, k2; k1 = 1; k2 = 2; A(0) = 90; B(0) = 0; when A < 20, A = A + 5")
+    path = tmp_path / "net.txt"
+    assert net.to_text(path) == path.read_text()
+    assert sd.ReactionNetwork.from_text(path.read_text()).digest == net.digest
+    with pytest.raises(DeclarationError, match="has no text that reads back"):
+        sd.ReactionNetwork.from_text("0 -> X, k; X -> 0, g").moments(2).to_text()

@@ -291,8 +291,6 @@ def test_what_follows_no_inputs_of_networks_refuses_them():
     for ask in (lambda: net.moments(2), net.master_equation, net.langevin):
         with pytest.raises(DeclarationError, match="u is an input over time"):
             ask()
-    with pytest.raises(SymdynError, match="follows no events and inputs of networks by leaps"):
-        sd.compile(net, method="tau", target="cuda")
     with pytest.raises(DeclarationError, match="only rates and events may depend on inputs"):
         sd.ReactionNetwork([sd.Reaction({}, {X: 1}, 1, delay=u)])
     assert "u = 0" not in sd.networks.network_html(net)

@@ -190,10 +190,6 @@ def test_stores_know_the_values_of_inputs(tmp_path):
         (lambda u, s: sd.simulate(s, [0, 3], inputs={"u": 3}), "expected a Path"),
         (lambda u, s: s.with_inputs({u: [u, sd.Path("v", [0, 1], [0, 1], "hold")]}), "kinds hold, linear"),
         (lambda u, s: sd.analysis.steady_states(s), "this one has inputs over time"),
-        (
-            lambda u, s: sd.compile(sd.ReactionNetwork([sd.Reaction({}, {x: 1}, u)]), method="tau", target="cuda"),
-            "follows no events and inputs of networks by leaps",
-        ),
         (lambda u, s: sd.compile(sd.BranchingSystem([x], [[0]], [[u]])), "no method for BranchingSystem follows"),
         (lambda u, s: u(t - 1), "at another time"),
         (lambda u, s: sd.Path("w", [0, 1], [0, 1], "hold").diff(t), "jumps at its knots: it has no slope"),
@@ -230,3 +226,33 @@ def test_a_rectilinear_path_is_held():
     assert rectilinear == held
     with pytest.raises(sd.DeclarationError, match="slope"):
         rectilinear.diff(sp.Symbol("t"))
+
+
+@pytest.mark.parametrize(
+    ("condition", "times"),
+    [
+        ("u > 4", [0.4, 2.8]),  # u rises to 10 at 1, falls to 0 at 2, and rises to 5 at 3
+        ("2*u <= 8", [1.6]),
+        ("X > u", [1.7]),
+        ("u - t >= 1", [1 / 9, 2.75]),
+        ("u > 4 and t > 2", [2.8]),
+    ],
+)
+def test_networks_look_at_conditions_on_inputs_that_vary(condition, times):
+    X, Y, u, t = sp.Symbol("X"), sp.Symbol("Y"), sd.Path("u", [0, 1, 2, 3], [0, 10, 0, 5]), sp.Symbol("t")
+    trigger = {"u > 4": u > 4, "2*u <= 8": 2 * u <= 8, "X > u": u < X, "u - t >= 1": u - t >= 1}.get(condition)
+    event = sd.Event(sp.And(u > 4, t > 2) if trigger is None else trigger, {Y: Y + 1})
+    still = sd.ReactionNetwork([({}, {Y: 1}, 0), ({X: 1}, {}, 0)], initial={X: 3, Y: 0}, events=event)
+    for method in ("ssa", "tau"):
+        data = sd.simulate(still, [0, 3], method=method, seed=1, progress=False)
+        np.testing.assert_allclose(data.fired_at.values[0, : len(times)], times, rtol=1e-12 if method == "ssa" else 1e-2)
+        assert data.Y.values[-1] == len(times)
+
+
+def test_a_condition_of_a_network_on_a_cubic_input_names_it():
+    X, u = sp.Symbol("X"), sd.Path("u", [0, 1, 2, 3], [0, 10, 0, 5], "cubic")
+    net = sd.ReactionNetwork([({}, {X: 1}, 5)], initial={X: 0}, events=sd.Event(u > 4, {X: 0}))
+    with pytest.raises(
+        CompileError, match=r"the condition on u changes cannot be found.* take the kind 'linear' or 'hold' of the"
+    ):
+        sd.simulate(net, [0, 3], progress=False)

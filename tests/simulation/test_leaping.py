@@ -290,5 +290,4 @@ def test_conditions_of_events_are_looked_at_after_leaps():
     net = sd.ReactionNetwork.from_text("0 -> X, 500; when X > 10, X = -1")
     with pytest.raises(sd.SimulationError, match="negative"):
         run(net, [0, 5], {"X": 0}, trajectories=2)
-    with pytest.raises(sd.CompileError, match="follows no events and inputs of networks by leaps"):
-        sd.compile(net, method="tau", target="cuda")
+    assert "def turn(" in sd.compile(net, method="tau", target="cuda").source

@@ -41,6 +41,16 @@ def test_numbers_in_the_place_of_declared_formulas_do_not_move():
     np.testing.assert_allclose(run.y[:, 0], [3, 15])
 
 
+def test_the_slope_by_an_exponent_at_the_base_0():
+    # x = t^(n+1)/(n+1): slope t^(n+1) (log t/(n+1) - 1/(n+1)^2), of the rate y^n of y = t; z rests, with slope 0
+    n, z = sp.symbols("n z")
+    system = sd.ODESystem({x: y**n, y: 1, z: z**n / (1 + z**n)}, {n: 1.5}, initial={x: 0, y: 0, z: 0})
+    t = np.array([0, 0.5, 2])
+    run = sd.sensitivities(system, t, by=[n], rtol=1e-10, atol=1e-12, progress=False)
+    np.testing.assert_allclose(run.dx_dn[1:], t[1:] ** 2.5 * (np.log(t[1:]) / 2.5 - 1 / 2.5**2), rtol=1e-7)
+    np.testing.assert_array_equal(run.dz_dn, 0)
+
+
 def test_a_map_and_one_of_several_initial_values():
     run = sd.sensitivities(
         sd.DiscreteSystem({x: a * x + y, y: y}, {a: 2}, initial={x: 1, y: 1}), [0, 1, 2], by=[y], progress=False

@@ -19,3 +19,5 @@ EQUILIBRIUM, DEVIATIONS = 0.05, 3.0
 STIFF_RATIO, RELAXATION = 100.0, 3.0
 #: Iterations of Newton, and the molecules to which they converge before firings are rounded.
 NEWTON, NEWTON_ERROR = 20, 1e-3
+#: Stops in a row at one time.
+MOST_STOPS = 1000

@@ -12,8 +12,10 @@ FROM_TABLE = False
 BURSTS, THINNING = (), False
 #: Places in what `event` returns: the time not to be passed, the least propensity, whether a reaction fired; -1 for none.
 WATCH, LOW, FIRED = 1, -1, -1
-#: Whether the trajectory ends, where events of the network may act; -1 where none do.
+#: Whether the trajectory ends, where events of the network may act; -1 where none do.  How often each acted follows.
 ACTED = -1
+#: Events of the network, and of how many firings of each the times are recorded.
+EVENTS, RECORDED = 0, 0
 
 
 def event(lane, y, p):

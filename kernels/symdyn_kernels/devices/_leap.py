@@ -9,6 +9,8 @@ from types import SimpleNamespace
 
 #: Whether parameters are read from the table of all trajectories where they are used; whether a condition ends trajectories.
 PARAMETERS, FROM_TABLE, STOPS = 2, False, False
+#: Whether a trajectory leaps in parts, between which events act; its parameters are then followed by marks of these.
+PARTS = False
 #: Attributes of `symdyn_kernels.networks.NetworkModel` and `symdyn_kernels.networks.Network` that are constants, and the
 #: number of changes of a species in a reaction.
 model = SimpleNamespace(species=1, reactions=2, bursts=0, entries=2, timed=False, implicit=False)

@@ -9,10 +9,12 @@ from __future__ import annotations
 from symdyn_kernels.devices._event import (
     ACTED,
     BURSTS,
+    EVENTS,
     FIRED,
     FROM_TABLE,
     LOW,
     PARAMETERS,
+    RECORDED,
     SPECIES,
     THINNING,
     WATCH,
@@ -36,11 +38,24 @@ def impossible(y):
     return code
 
 
+def count_event(e, times, t, i, aside):
+    """Event `e` of the network has acted so many times at time `t`."""
+    for _ in range(times):
+        before = i64(aside[e, i])
+        aside[e, i] = before + 1.0
+        if before < RECORDED:
+            aside[EVENTS + e * RECORDED + before, i] = t
+
+
 def trajectory(
     i, initial, parameters, times, streams, begin, stops, rtol, atol, step_size, epsilon, max_steps, seed, detect, fine, values,
-    counts, passage,
+    counts, passage, aside,
 ):  # fmt: skip
     """One trajectory, in one thread."""
+    for row in range(aside.shape[0]):
+        aside[row, i] = 0.0 if row < EVENTS else math.nan
+    for e in range(EVENTS):  # `stops` says which have acted at the first time
+        count_event(e, i64(stops[e, 0, i]), times[0], i, aside)
     final = times[times.size - 1]
     span = final - times[0]
     end = final + 1e-6 * span  # a little beyond the last time, so that the time passes it
@@ -79,6 +94,9 @@ def trajectory(
                 beyond = fired
             else:
                 q = hold(y, i, q, t, times, values)
+                if ACTED >= 0 and t <= final:
+                    for e in range(EVENTS):
+                        count_event(e, i64(new[ACTED + 1 + e]), t, i, aside)
                 if WATCH != SPECIES and t <= final and new[WATCH] == math.inf and (ACTED < 0 or new[ACTED] > 0.5):
                     code = impossible(new)
                     if code == SUCCESS:

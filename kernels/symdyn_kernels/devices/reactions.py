@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from symdyn_kernels.devices._leap import STOPS, factor, orders, propensities, solve, start
+from symdyn_kernels.devices._leap import PARTS, STOPS, factor, orders, propensities, solve, start
 from symdyn_kernels.devices._prelude import cuda, math, real, vector
 from symdyn_kernels.shared.leaps import only
 from symdyn_kernels.shared.variates import burst_sum, poisson
@@ -35,6 +35,11 @@ def with_moments(network, means, mean, second):
 
 def copied(model, x, y):
     """Numbers x of the species."""
+    return x
+
+
+def at_end(model, x):
+    """The numbers of molecules in the end."""
     return x
 
 
@@ -67,10 +72,33 @@ def holds(model, t, x):
     return STOPS and start((t,), x, model)[0] > 0.5
 
 
+def how_many(times):
+    """How many output times there are; those of a part are its beginning, some of all, and its end."""
+    if PARTS:
+        return times[4]
+    else:
+        return times.size
+
+
+def output_time(times, q):
+    """One of the output times."""
+    if PARTS:
+        first, begin, inner, last, _, every = times
+        return first if q == 0 else every[begin + q - 1] if q <= inner else last
+    else:
+        return times[q]
+
+
 def record(model, x, i, q, values):
     """Write the numbers of molecules at an output time; returns whether all of them are finite."""
-    for k in range(model.species):
-        values[q, k, i] = x[k]
+    if PARTS:
+        every, begin, inner = values
+        if 0 < q <= inner:
+            for k in range(model.species):
+                every[begin + q - 1, k, i] = x[k]
+    else:
+        for k in range(model.species):
+            values[q, k, i] = x[k]
     return max(0.0, *(abs(x[k]) for k in range(model.species))) < math.inf
 
 

@@ -10,8 +10,9 @@ from symdyn_kernels.constants.stepping import SLACK
 from symdyn_kernels.devices._prelude import math, real
 from symdyn_kernels.devices._step import FROM_TABLE, NOISES, PARAMETERS, SPECIES, STATES, STOPS, step
 from symdyn_kernels.devices.outputs import void
+from symdyn_kernels.devices.recording import watched, write_states
 from symdyn_kernels.devices.rows import EVALUATIONS, STATUS, STEPS
-from symdyn_kernels.devices.stepping_draws import increments, record, watched
+from symdyn_kernels.devices.stepping_draws import increments
 from symdyn_kernels.shared.streams import open_stream
 from symdyn_kernels.status import NOT_FINITE, SUCCESS
 
@@ -25,7 +26,7 @@ def trajectory(
     p = (parameters, i) if FROM_TABLE else tuple(parameters[k, i] for k in range(PARAMETERS))
     s, spare, stored = open_stream(seed, streams[i]), real(0), False
     taken, q = 0, 1
-    good = record(y, i, 0, values)
+    good = write_states(y, i, 0, values)
     while good and q < times.size:
         gap = times[q] - times[q - 1]
         n_steps = 0 if gap <= 0.0 else max(1, int(math.ceil(gap / step_size - SLACK)))
@@ -39,7 +40,7 @@ def trajectory(
             y = step(lane, y, p)
             mark = watched(y, mark)
             taken += 1
-        good = record(y, i, q, values) and mark == 0.0
+        good = write_states(y, i, q, values) and mark == 0.0
         q += 1
     if not good:
         void(i, q - 1, SPECIES, values)

@@ -1,9 +1,9 @@
-"""Random numbers of fixed steps on a card, and records of states."""
+"""Random numbers of fixed steps on a card."""
 
 from __future__ import annotations
 
 from symdyn_kernels.devices._prelude import cuda, math, real
-from symdyn_kernels.devices._step import DRAWS, NOISES, SPECIES, WITH_DZ
+from symdyn_kernels.devices._step import DRAWS, NOISES, WITH_DZ
 from symdyn_kernels.shared.streams import next_normals
 
 _INV_SQRT_3 = 0.5773502691896258
@@ -57,17 +57,3 @@ def increments(s, spare, stored, h, fine):
         else:
             w = tuple(z[k] * root + w[k] for k in range(NOISES))
     return w + integral, spare, stored, s
-
-
-def record(y, i, q, values):
-    """Write the states at an output time; returns whether all of them are finite."""
-    for k in range(SPECIES):
-        values[q, k, i] = y[k]
-    return watched(y, real(0)) == 0.0
-
-
-def watched(y, mark):
-    """A mark that remains 0 while states are finite."""
-    for k in range(SPECIES):
-        mark = mark + (y[k] - y[k])
-    return mark

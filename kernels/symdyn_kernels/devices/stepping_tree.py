@@ -20,8 +20,8 @@ from symdyn_kernels.devices._step import (
     step,
 )  # fmt: skip
 from symdyn_kernels.devices.outputs import void
+from symdyn_kernels.devices.recording import watched, write_states
 from symdyn_kernels.devices.rows import EVALUATIONS, STATUS, STEPS
-from symdyn_kernels.devices.stepping_draws import record, watched
 from symdyn_kernels.shared.brownian import advance, halves, node_normals, path_keys, root_cell
 from symdyn_kernels.shared.cells import cell_after, cell_length, depth_below, shifted
 from symdyn_kernels.status import NOT_FINITE, STEP_TOO_SMALL, SUCCESS, TOO_MANY_STEPS
@@ -62,7 +62,7 @@ def trajectory(i, initial, parameters, times, streams, begin, stops, rtol, atol,
     depth, index, kept_at, kept = i64(DEPTHS), i64(0) - 1, i64(0) - 1, i64(0)
     start, length, fresh = 0.0, 1.0, True
     taken, asked, q = 0, 0, 1
-    code = SUCCESS if record(y, i, 0, values) else NOT_FINITE
+    code = SUCCESS if write_states(y, i, 0, values) else NOT_FINITE
     while code == SUCCESS and q < times.size:
         if fresh:
             wanted = i64(stops[0, 0, 0])
@@ -97,7 +97,7 @@ def trajectory(i, initial, parameters, times, streams, begin, stops, rtol, atol,
             new = step(lane + tuple(drawn[k] for k in range(DRAWS)), y, p)
             asked += 1
             if within:
-                if record(new, i, q, values):
+                if write_states(new, i, q, values):
                     q += 1
                 else:
                     code = NOT_FINITE
@@ -111,7 +111,7 @@ def trajectory(i, initial, parameters, times, streams, begin, stops, rtol, atol,
                 if watched(y, real(0)) != 0.0:
                     code = NOT_FINITE
                 elif end == start:
-                    record(y, i, q, values)
+                    write_states(y, i, q, values)
                     q += 1
     if code != SUCCESS:
         void(i, q, SPECIES, values)

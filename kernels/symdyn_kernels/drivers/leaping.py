@@ -27,7 +27,7 @@ from symdyn_kernels.lanes import ROWS, Output, T, arrays, put
 from symdyn_kernels.molecules import impossible
 from symdyn_kernels.network_events import MOST_STOPS, ends, note_held, turn
 from symdyn_kernels.networks import SPARE, Network, NetworkModel
-from symdyn_kernels.options import HELPER, INNER
+from symdyn_kernels.options import HELPER, INLINE, INNER
 from symdyn_kernels.output import padded
 from symdyn_kernels.shared.leaping import Space, leap_through
 from symdyn_kernels.shared.streams import mix, open_stream
@@ -45,6 +45,14 @@ def acted(events, memory, row, t, x, n, p, lanes, output, aside):
     """Let happen what is due at a time and what follows from conditions that have changed; returns a status."""
     code = turn(events, memory, row, t, x, n, p, lanes, output, aside)
     return code if code != SUCCESS else impossible(0, 1, n, x.ctypes.data)
+
+
+@njit(**INLINE)
+def before(times, q, t):
+    """The first output at a time or after it, of those before output `q`, or `q`."""
+    while q > 0 and times[q - 1] >= t:
+        q -= 1
+    return q
 
 
 @njit(signature(LeapingArguments), **HELPER)
@@ -95,6 +103,7 @@ def chunk(arguments):
                 begin_events(events, happening, 0, 1, x.ctypes.data, p, lanes)
                 code = acted(events, happening, row, t, x, n, p, lanes, output, run.aside)
                 note_held(happening, p, events, known)
+                q = q if code == SUCCESS else 0
                 if code == SUCCESS and ends(model, t, x):
                     run.passage[row] = t
             while code == SUCCESS and q < times.size and run.passage[row] == np.inf:
@@ -138,6 +147,7 @@ def chunk(arguments):
                         note_held(happening, p, events, known)
                         if code == SUCCESS and stops > MOST_STOPS:
                             code = ENDLESS_EVENTS
+                        q = q if code == SUCCESS else before(times, q, t)
                         if code == SUCCESS and ends(model, t, x):
                             run.passage[row] = t
             for j in range(q, times.size):

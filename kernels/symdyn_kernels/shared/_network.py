@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from symdyn_kernels.networks import (
+    at_end,
     copied,
     draw,
     evaluate,
     fire,
     holds,
+    how_many,
     least,
     newton_step,
     orders_at,
+    output_time,
     pick,
     record,
     with_moments,
 )
 
 __all__ = [
-    "copied", "draw", "evaluate", "fire", "holds", "least", "newton_step", "orders_at", "pick", "record",
-    "with_moments",
+    "at_end", "copied", "draw", "evaluate", "fire", "holds", "how_many", "least", "newton_step", "orders_at", "output_time",
+    "pick", "record", "with_moments",
 ]  # fmt: skip

@@ -9,7 +9,21 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from symdyn_kernels.constants.leaping import EXACT, EXACT_AFTER_IMPLICIT, PIECES, WORTHWHILE
-from symdyn_kernels.shared._network import copied, draw, evaluate, fire, holds, least, orders_at, pick, record, with_moments
+from symdyn_kernels.shared._network import (
+    at_end,
+    copied,
+    draw,
+    evaluate,
+    fire,
+    holds,
+    how_many,
+    least,
+    orders_at,
+    output_time,
+    pick,
+    record,
+    with_moments,
+)
 from symdyn_kernels.shared._scalars import i64, math, shared_inline
 from symdyn_kernels.shared.equilibria import implicit_leap, length_across
 from symdyn_kernels.shared.leaps import classify, events, explicit_leap, longest, moments, steady
@@ -56,6 +70,8 @@ class Leapt(NamedTuple):
         Leaps (implicit ones included), exact events, rejected leaps, implicit leaps, evaluations of all propensities.
     passage : float
         The time at which the condition was found true, or infinity.
+    x : (n,) float64
+        The numbers of molecules in the end, on a card; 0 on the processor, whose caller has them among the outputs.
     """
 
     code: Any
@@ -66,23 +82,25 @@ class Leapt(NamedTuple):
     implicit: Any
     calls: Any
     passage: Any
+    x: Any
 
 
 @shared_inline
 def leap_through(network, s, x, z, a, orders, critical, space, times, epsilon, max_steps, i, values):
     """Simulate trajectory `i` from x, and write its outputs; z, a, orders and critical are scratch memory, as is `space`."""
-    orders = orders_at(network.model, times[0], x, orders)
+    count, t = how_many(times), output_time(times, 0)
+    orders = orders_at(network.model, t, x, orders)
     good, means, mean, second = moments(network, orders, network.means, network.mean, network.second)
     network = with_moments(network, means, mean, second)
     code = SUCCESS if good else NEGATIVE
-    longest_piece = (times[times.size - 1] - times[0]) / PIECES
-    t, piece, exact, was_implicit, q = times[0], longest_piece, 0, False, i64(0)  # one type of q: functions of it compile once
+    longest_piece = (output_time(times, count - 1) - t) / PIECES
+    piece, exact, was_implicit, q = longest_piece, 0, False, i64(0)  # one type of q: functions of it compile once
     leaps, single, rejected, implicit, calls = 0, 0, 0, 0, 0
     going, passage = True, math.inf
     record(network.model, x, i, q, values)
     q = q + 1
     while going:
-        while code == SUCCESS and q < times.size and t >= times[q]:
+        while code == SUCCESS and q < count and t >= output_time(times, q):
             if record(network.model, x, i, q, values):
                 q += 1
             else:
@@ -92,17 +110,17 @@ def leap_through(network, s, x, z, a, orders, critical, space, times, epsilon, m
             going = False
         elif holds(network.model, t, x):
             passage, going = t, False
-            while q < times.size:
+            while q < count:
                 record(network.model, x, i, q, values)
                 q += 1
-        elif q == times.size:
+        elif q == count:
             going = False
         elif network.stop[0] != 0:
             code = INTERRUPTED
         elif room <= 0:
             code = TOO_MANY_STEPS
         else:
-            left = times[q] - t
+            left = output_time(times, q) - t
             if network.model.timed != 0:
                 a, piece, total, bound = steady(network, t, min(2.0 * piece, longest_piece, left), epsilon, x, a, space.b)
                 horizon = piece
@@ -114,13 +132,13 @@ def leap_through(network, s, x, z, a, orders, critical, space, times, epsilon, m
             if not bound >= 0.0 or bound == math.inf:
                 code = NEGATIVE if bound < 0.0 else NOT_FINITE
             elif bound == 0.0:
-                t = times[q] if horizon >= left else t + horizon
+                t = output_time(times, q) if horizon >= left else t + horizon
             elif exact > 0:  # rates depend on time: one candidate of thinning, or none in this piece
                 wait, s = exponential(s)
                 wait = wait / bound
                 exact -= 1
                 if wait >= horizon:
-                    t = times[q] if horizon >= left else t + horizon
+                    t = output_time(times, q) if horizon >= left else t + horizon
                 else:
                     t = t + wait
                     u, s = next_uniform(s)
@@ -149,7 +167,9 @@ def leap_through(network, s, x, z, a, orders, critical, space, times, epsilon, m
                         exact = EXACT_AFTER_IMPLICIT if was_implicit else EXACT
                         was_implicit, trying = False, False
                         if network.model.timed == 0:
-                            t, made, code, x, s = events(network, s, t, times[q], min(exact, room), space.every, x, a)
+                            t, made, code, x, s = events(
+                                network, s, t, output_time(times, q), min(exact, room), space.every, x, a
+                            )
                             single += made
                             calls += made
                             exact = 0
@@ -174,7 +194,7 @@ def leap_through(network, s, x, z, a, orders, critical, space, times, epsilon, m
                             u, s = next_uniform(s)
                             z, _, s = fire(network, s, pick(network.model, a, critical, 1, u * rare), 1.0, z)
                         if good and least(network.model, z) >= 0.0:
-                            t = times[q] if h >= left else t + h
+                            t = output_time(times, q) if h >= left else t + h
                             x, z, trying = z, x, False
                             leaps += 1
                             if was_implicit:
@@ -182,4 +202,4 @@ def leap_through(network, s, x, z, a, orders, critical, space, times, epsilon, m
                         else:
                             rejected += 1
                             tau = 0.5 * h
-    return Leapt(code, q, leaps, single, rejected, implicit, calls, passage)
+    return Leapt(code, q, leaps, single, rejected, implicit, calls, passage, at_end(network.model, x))

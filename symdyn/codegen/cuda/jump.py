@@ -25,6 +25,8 @@ def jump_device(system: System, made: Made) -> Device:
         "LOW": facts["low"],
         "FIRED": facts["fired"],
         "ACTED": facts["acted"],
+        "EVENTS": facts["events"][0],
+        "RECORDED": facts["events"][1],
     }
     event = device_function(made.programs[0], ("tuple", "tuple", "table" if tabled else "tuple"))
     return Device(event, "jump", single=False, constants=constants)

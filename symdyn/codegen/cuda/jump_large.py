@@ -58,7 +58,8 @@ def large_jump_device(network: ReactionNetwork, made: Made) -> Device:
     if network.inputs or network.delayed_reactions:
         what = "inputs" if network.inputs else "delayed reactions"
         raise CompileError(
-            f"target='cuda' follows no {what} {some}, and this one has {len(network.reactions)}: use target='cpu'"
+            f"target='cuda' follows no {what} {some}, and this one has {len(network.reactions)}: a thread would compute the "
+            "propensities of all at every event, as no card calls a function by its number; use target='cpu'"
         )
     if stops and _reads_time(Program.from_json(facts["start"])):
         raise CompileError(

@@ -146,10 +146,10 @@ def run_on_card(kernel: CardKernel, run: Run, batch: Batch, options: Options, si
 def start_on_card(kernel: CardKernel, batch: Batch, options: Options, extra: int = 0, aside: int = 0) -> OnCard:
     """Run a chunk, and leave the results on the card with room for so many observables and numbers about events."""
     count, n = batch.initial.shape
-    batch = kernel.family.device_begin(kernel.system, batch)
-    given, begin = kernel.family.device_batch(kernel.system, batch, kernel.noted)
     table = kernel.family.device_table(METHODS[kernel.method], batch, kernel.noted, options)
     stops = kernel.family.device_stops(kernel.system, batch, kernel.noted) if table is None else table
+    batch = kernel.family.device_begin(kernel.system, batch)
+    given, begin = kernel.family.device_batch(kernel.system, batch, kernel.noted)
     real = np.dtype(kernel.precision)
     if given.shape[1] == 0:  # no array on a card is empty
         given = np.zeros((count, 1))

@@ -210,6 +210,8 @@ class JumpFamily(Family):
     def device_stops(self, system: System, batch: Batch, facts: Mapping[str, Any]) -> np.ndarray:
         if facts["large"] and facts["events"] is not None:
             return card_stops(system, facts["events"], batch, evaluated=True)
+        if system.events and not facts["large"]:  # which events have acted at the first time
+            return begun(system, batch)[1].astype(float)[:, :, None]
         return batch.stops
 
     def device_begin(self, system: System, batch: Batch) -> Batch:

@@ -13,8 +13,9 @@ from symdyn_kernels.arguments.networks import LeapFunctions, LeapSizes
 from symdyn_kernels.arguments.networks import LeapingArguments as Arguments
 from symdyn_kernels.arguments.parts import Batch, Run
 
+from symdyn.codegen.cuda.happenings import card_stops
 from symdyn.codegen.cuda.join import Device
-from symdyn.codegen.cuda.leaping import leaping_device
+from symdyn.codegen.cuda.leaping import eventful_leaping_device, leaping_device
 from symdyn.codegen.drivers import plain_driver
 from symdyn.codegen.elimination import eliminated, lowering, without_tables
 from symdyn.codegen.event_program import event_facts, event_programs, event_tables, sampled_conditions
@@ -32,7 +33,6 @@ from symdyn.codegen.leap_program import (
 from symdyn.codegen.machine_code import Driver
 from symdyn.codegen.program import Made, Program
 from symdyn.derive.jumps import mean_jumps
-from symdyn.errors import CompileError
 from symdyn.methods.leaping import LeapScheme
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.system import System
@@ -152,12 +152,16 @@ class LeapingFamily(Family):
         return True
 
     def device(self, system: System, scheme: Any, made: Made) -> Device:
-        if system.events or system.inputs:
-            raise CompileError(
-                "target='cuda' follows no events and inputs of networks by leaps; use target='cpu', or method='ssa' or "
-                "'langevin'"
-            )
-        return leaping_device(system, without_tables(made, system, _drift(system)))  # type: ignore[arg-type]
+        written = written_out(system)[0]
+        made = without_tables(made, written, _drift(written))  # type: ignore[arg-type]
+        return leaping_device(system, made) if made.facts["events"] is None else eventful_leaping_device(written, made)
+
+    def device_stops(self, system: System, batch: Batch, facts: Mapping[str, Any]) -> np.ndarray:
+        return batch.stops if facts["events"] is None else card_stops(system, facts["events"], batch)
+
+    def device_batch(self, system: System, batch: Batch, facts: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+        batch = batch._replace(parameters=coefficient_rows(system, batch.parameters, batch.times))
+        return super().device_batch(system, batch, facts)
 
 
 def _changes(structure: Mapping[str, list[int]], reaction: int, watched: list[float]) -> bool:

@@ -181,7 +181,8 @@ class FieldFits:
                 others = slopes[:, len(columns) :] * self.units
             residual = fit.residual[rows]
             fine = np.isfinite(residual).all()
-            rss = float(residual @ residual) if fine else np.inf
+            with np.errstate(over="ignore"):  # of a run that grows without bounds
+                rss = float(residual @ residual) if fine else np.inf
             design = np.zeros((1, 1, residual.size, self.sizes.size + self.units.size))
             if rss < least:
                 slopes = self.moved(*at, columns, until, begin=False)[1] if failed else slopes[:, : len(columns)]

@@ -31,6 +31,16 @@ class Conserved:
         In the symbols of the columns.
     degree : int, optional
         Total degree of the terms that must keep it; all terms unless given.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> x, v = sp.symbols("x v")
+    >>> t = np.linspace(0, 5, 101)
+    >>> X = np.stack([np.cos(t), -np.sin(t)], axis=1)
+    >>> circle = sd.SparseRegression(library=1, names=[x, v], constraints=[Conserved(x**2 + v**2)]).fit(X, t=t)
+    >>> bool(abs(circle.coef_[0, 2] + circle.coef_[1, 1]) < 1e-9)  # of terms v in x' and x in v'
+    True
     """
 
     quantity: sp.Expr

@@ -110,7 +110,7 @@ class FormulaRegressor(RegressorMixin, BaseEstimator):
         """
         check_is_fitted(self, "expression_")
         if isinstance(self.expression_, tuple):
-            sides = zip(self.symbols_, self.expression_, strict=True)
+            sides = zip(self.symbols_, self.expression_, strict=False)  # the columns of controls have no equation
             return tuple(Equation(f"{s}'", str(f), rf"\dot{{{sp.latex(s)}}}", sp.latex(f)) for s, f in sides)
         f, formula = sp.Function("f")(*self.symbols_), self.expression_
         return (Equation(str(f), str(formula), sp.latex(f), sp.latex(formula)),)

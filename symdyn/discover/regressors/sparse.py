@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import sympy as sp
+from sklearn.metrics import r2_score
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from symdyn.discover.library import library_terms
 from symdyn.discover.regressors._choice import METHODS, Choice, chosen, chosen_under
@@ -19,10 +21,11 @@ from symdyn.discover.regressors._formula import columns, merged
 from symdyn.discover.regressors._trajectories import TrajectoryFits
 from symdyn.discover.regressors._weak import WIDTHS, WeakRows, weak_rows
 from symdyn.discover.regressors.registry import REGRESSORS, Candidate, complexity_of
-from symdyn.discover.whole.problem import prepared
+from symdyn.discover.whole.problem import EquationProblem, prepared
 from symdyn.errors import RecoveryError
 from symdyn.inference.data import observations
 from symdyn.models.ode import ODESystem
+from symdyn.paths import Path
 from symdyn.registry import suggest
 
 __all__ = ["Conserved", "SparseRegression"]
@@ -81,7 +84,7 @@ class SparseRegression(FormulaRegressor):
     equations_ : tuple of Equation
         ``f(x0, x1) = ...`` or ``x0' = ...``, as `print` shows it.
     system_ : ODESystem
-        The equations (fit with times).
+        The equations (fit with times); controls are the inputs of the first trajectory.
     symbols_, terms_ : tuple of Symbol, tuple of Expr
         The columns, and the library.
     coef_ : (p,) or (n, p) float64
@@ -138,7 +141,7 @@ class SparseRegression(FormulaRegressor):
         self.names = names
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, *, t: Any = None) -> SparseRegression:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, *, t: Any = None, u: Any = None) -> SparseRegression:
         """Fit a term from samples, or a system from states and times.
 
         Parameters
@@ -150,7 +153,10 @@ class SparseRegression(FormulaRegressor):
         sample_weight : (m,) array, optional
             Weights of the samples, dimensionless; 1 unless given.
         t : (m,) array, or a list of them, optional
-            Times; the right-hand side of a system is then fitted.
+            Times; the right-hand side of a system is then fitted.  One array serves all trajectories of a list.
+        u : (m,) or (m, q) array, or a list of them, optional
+            Controls at the times, linear between them: further columns of the library, the last of `names`, whose rates of
+            change are not fitted.  Coefficients are those of the weak form, without `refine`.
 
         Returns
         -------
@@ -160,8 +166,8 @@ class SparseRegression(FormulaRegressor):
         Raises
         ------
         RecoveryError
-            If `t` is given beside `y` or weights, an option is unknown, the library does not fit the columns, constraints
-            contradict each other, or a term cannot be integrated (`refine`).
+            If `t` is given beside `y` or weights, `u` without `t` or beside constraints, an option is unknown, the library does
+            not fit the columns, constraints contradict each other, or a term cannot be integrated (`refine`).
 
         Examples
         --------
@@ -178,7 +184,9 @@ class SparseRegression(FormulaRegressor):
             if y is not None or sample_weight is not None:
                 got = "y" if y is not None else "sample_weight"
                 raise RecoveryError(f"fit got both {got} and t; give y for the values of a term, or t for states along time")
-            return self._fit_system(X, t)
+            return self._fit_system(X, t, u)
+        if u is not None:
+            raise RecoveryError("u holds controls along time; give t, the times, too")
         x, y, weights = self._samples(X, y, sample_weight)
         a, b = self._library(system=False)
         x, y, each = merged(x, y, weights)
@@ -199,16 +207,101 @@ class SparseRegression(FormulaRegressor):
             self.inclusion_ = self._inclusion(design, target, x)
         return self
 
-    def _fit_system(self, X: Any, t: Any) -> SparseRegression:
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None, *, t: Any = None, u: Any = None) -> float:
+        r"""Share of the variance that the formulas explain, :math:`R^2`, of values or of a trajectory's rates of change.
+
+        Parameters
+        ----------
+        X : (m, n) array, or a list of them
+            Arguments of the term; with `t`, the states at those times.
+        y : (m,) array, optional
+            Values of the term.
+        sample_weight : (m,) array, optional
+            Weights of the samples, dimensionless.
+        t : (m,) array, or a list of them, optional
+            Times: :math:`R^2` is then that of the weak form, the mean over states; no derivative of the data is taken.
+        u : (m,) or (m, q) array, or a list of them, optional
+            Controls, as in `fit`.
+
+        Returns
+        -------
+        float
+            1 for formulas without error.
+
+        Raises
+        ------
+        RecoveryError
+            If `t` is given beside `y` or weights, or to a formula that was fitted without times.
+
+        Examples
+        --------
+        >>> t = np.linspace(0, 5, 101)
+        >>> X = np.stack([np.cos(t), -np.sin(t)], axis=1)
+        >>> round(SparseRegression(library=1).fit(X, t=t).score(2 * X, t=t), 6)
+        1.0
+        """
+        if t is None:
+            return float(super().score(X, y, sample_weight))
+        check_is_fitted(self, "expression_")
+        if y is not None or sample_weight is not None or not isinstance(self.expression_, tuple):
+            raise RecoveryError("score with t is that of a system along time, fitted with t: give neither y nor weights")
+        problem, nodes = self._along(X, t, u, reset=False)
+        rows = weak_rows(problem, columns(self.terms_, self.symbols_, nodes), WIDTHS[-1])
+        return float(r2_score(rows.targets, rows.design @ self.coef_.T))
+
+    def _along(self, X: Any, t: Any, u: Any, *, reset: bool) -> tuple[EquationProblem, np.ndarray]:
+        """The problem of trajectories, and the columns (N, n + q) at its nodes; keeps the first if `reset`."""
+        several = isinstance(X, (list, tuple)) and len(X) > 0 and np.ndim(X[0]) > 1
+        states = list(X) if several else [X]
+        times = list(t) if several and np.ndim(t[0]) else [t] * len(states)
+        controls = [None] * len(states) if u is None else list(u) if several else [u]
+        if not len(states) == len(times) == len(controls):
+            further = "" if u is None else f" and {len(controls)} of controls"
+            raise RecoveryError(
+                f"{len(states)} trajectories have {len(times)} arrays of times{further}; give one of each, or one array of "
+                "times for all"
+            )
         runs: list[tuple[np.ndarray, np.ndarray]] = []
-        for x, times in zip(X, t, strict=True) if isinstance(X, (list, tuple)) else [(X, t)]:
-            runs.append((np.asarray(times, dtype=float), validate_data(self, x, dtype=np.float64, reset=not runs)))
-        self._prepare()
-        equations = self._library(system=True)
-        states = ODESystem(dict.fromkeys(self.symbols_, sp.S.Zero))
-        problem = prepared(observations(states, runs))
-        values, best, along = columns(self.terms_, self.symbols_, problem.nodes.reshape(-1, problem.d)), None, None
-        if self.refine:
+        courses: list[np.ndarray] = []
+        for x, at, control in zip(states, times, controls, strict=True):
+            moments, x = np.asarray(at, dtype=float), np.asarray(x, dtype=float) if control is not None else x
+            if control is not None:
+                course = np.asarray(control, dtype=float).reshape(len(control), -1)
+                if len(course) != len(moments) or len(x) != len(moments) or not np.isfinite(course).all():
+                    raise RecoveryError(
+                        f"controls are finite numbers at the times of the states; got {len(course)} of them for "
+                        f"{len(moments)} times and {len(x)} states"
+                    )
+                x = np.column_stack([x, course])
+            runs.append((moments, validate_data(self, x, dtype=np.float64, reset=reset and not runs)))
+            courses.append(course if control is not None else np.empty((len(moments), 0)))
+        if reset:
+            self._prepare()
+        count = self.n_features_in_ - courses[0].shape[1]
+        if count < 1 or any(c.shape[1] != courses[0].shape[1] for c in courses):
+            raise RecoveryError("every trajectory needs states and the same number of controls")
+        if not reset and count != len(self.expression_):
+            raise RecoveryError(
+                f"the system has {len(self.expression_)} states, and {count} columns are given; controls are u="
+            )
+        problem = prepared(observations(
+            ODESystem(dict.fromkeys(self.symbols_[:count], sp.S.Zero)), [(moments, x[:, :count]) for moments, x in runs]
+        ))  # fmt: skip
+        at_nodes = np.zeros((*problem.at.shape, courses[0].shape[1]))
+        for (a, b), (moments, _), course in zip(itertools.pairwise(problem.first), runs, courses, strict=True):
+            for k, values in enumerate(course.T):
+                at_nodes[a:b, :, k] = np.interp(problem.at[a:b], moments, values)
+        if reset:
+            self._first = runs[0]
+        return problem, np.concatenate([problem.nodes, at_nodes], axis=2).reshape(-1, self.n_features_in_)
+
+    def _fit_system(self, X: Any, t: Any, u: Any) -> SparseRegression:
+        if u is not None and (self.constraints or self.symmetry):
+            raise RecoveryError("constraints and symmetry are those of systems without controls; leave out u, or them")
+        problem, nodes = self._along(X, t, u, reset=True)
+        equations, count = self._library(system=True), problem.d
+        values, best, along = columns(self.terms_, self.symbols_, nodes), None, None
+        if self.refine and u is None:
             along = TrajectoryFits(problem, self.terms_, self.symbols_, equations, np.isfinite(values).all(axis=0))
         for width in WIDTHS:
             rows = weak_rows(problem, values, width)
@@ -227,9 +320,14 @@ class SparseRegression(FormulaRegressor):
             if best is not None and best.good:
                 break
         self.expression_ = tuple(self._expression(c) for c in self.coef_)
-        start = dict(zip(self.symbols_, map(float, runs[0][1][0]), strict=True))
+        (times, first), symbols = self._first, self.symbols_[:count]
+        courses = {
+            c: Path(c.name, times, values)(sp.Symbol("t"))
+            for c, values in zip(self.symbols_[count:], first[:, count:].T, strict=True)
+        }
         self.system_ = ODESystem(
-            dict(zip(self.symbols_, self.expression_, strict=True)), initial=start,
+            {s: e.xreplace(courses) for s, e in zip(symbols, self.expression_, strict=True)},
+            initial=dict(zip(symbols, map(float, first[0]), strict=False)),
             provenance=(f"sparse regression on {len(self.terms_)} terms",),
         )  # fmt: skip
         if self.ensemble:

@@ -4,6 +4,7 @@
 const COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"];
 const DASHES = [[], [9, 3], [3, 3], [9, 3, 3, 3], [14, 4], [5, 2], [2, 4]];
 const POSITIONS = 400; // of a slider
+const PATIENCE = 700; // milliseconds, after which a frame is given up where newer values are wanted
 
 function text(value) {
   if (value === null || value === undefined) return "none";
@@ -146,7 +147,7 @@ class Figure {
 function drawTime(canvas, spec, frame, shown, style) {
   const t = frame.times, sets = spec.stochastic
     ? shown.flatMap((n) => [...(frame.bands[n] ?? []), ...frame.paths[n]]) : shown.map((n) => frame.curves[n]);
-  const figure = new Figure(canvas, [t[0], t[t.length - 1]], span(sets), spec.time, shown.length === 1 ? shown[0] : "");
+  const figure = new Figure(canvas, [t[0], t[t.length - 1]], span(sets), spec.named(spec.time), shown.length === 1 ? spec.named(shown[0]) : "");
   for (const n of shown) {
     const { colour, dash } = style[n];
     if (!spec.stochastic) {
@@ -169,7 +170,7 @@ function drawPlane(canvas, spec, frame, [a, b], style) {
   const swap = spec.states[0] !== a, at = (p) => (swap ? [p[1], p[0]] : p);
   const [xs, ys] = frame.plane ? at(frame.plane.region)
     : [a, b].map((n) => span([...paths[n], ...(ends ? [frame.ends[n]] : [])]));
-  const figure = new Figure(canvas, xs, ys, a, b);
+  const figure = new Figure(canvas, xs, ys, spec.named(a), spec.named(b));
   if (ends) figure.dots(frame.ends[a], frame.ends[b], "#000", 2.5, 0.35);
   for (const [name, lines] of Object.entries(frame.plane?.nullclines ?? {}))
     for (const line of lines) figure.line(...at(line), { colour: style[name].colour, dash: [5, 4], width: 1.5 });
@@ -189,7 +190,7 @@ function drawHistograms(canvas, spec, frame, shown, style) {
     return [n, counts.map((v, i) => v / total / (edges[i + 1] - edges[i]))];
   }));
   const xs = span(found.map((n) => frame.histograms[n].edges)), ys = span([[0], ...Object.values(heights)]);
-  const figure = new Figure(canvas, xs, ys, found.length === 1 ? found[0] : "value", "density");
+  const figure = new Figure(canvas, xs, ys, found.length === 1 ? spec.named(found[0]) : "value", "density");
   for (const n of found) {
     const { edges } = frame.histograms[n], x = edges.flatMap((v) => [v, v]), y = [0, ...heights[n].flatMap((v) => [v, v]), 0];
     figure.band(x, x.map(() => 0), y, style[n].colour, 0.2);
@@ -206,7 +207,8 @@ export function mount(el, spec, ask, keep = () => {}) {
   const style = Object.fromEntries(spec.variables.map((n, i) =>
     [n, { colour: COLOURS[i % COLOURS.length], dash: DASHES[Math.floor(i / COLOURS.length + i) % DASHES.length] }]));
   let shown = [...spec.shown], plane = spec.states.length > 1 ? spec.states.slice(0, 2) : null, last = null;
-  const bookmarks = [], values = {};
+  const bookmarks = [], values = {}, units = spec.units ?? {};
+  spec = { ...spec, named: (n) => (units[n] ? `${n} [${units[n]}]` : n) }; // as axes and tables say it
   const root = make("div", { className: "symdyn-explorer" });
 
   const request = (more = {}) => {
@@ -216,24 +218,32 @@ export function mount(el, spec, ask, keep = () => {}) {
   };
 
   // The next request goes out when the last frame has come, with the latest values; what lies between is never computed.
-  let busy = false, wanted = null;
+  // A frame that takes long is given up for newer values.
+  let busy = false, wanted = null, asked = 0, impatient = null;
   async function update(more) {
     wanted = request(more);
-    if (busy) return;
+    if (busy) {
+      impatient ??= setTimeout(() => { if (busy && wanted) ask.supersede?.(); }, Math.max(0, asked + PATIENCE - performance.now()));
+      return;
+    }
     busy = true;
     root.dataset.busy = "yes";
     while (wanted) {
       const now = wanted, begin = performance.now();
       wanted = null;
+      asked = begin;
       const slow = setTimeout(() => say("computing", false), 400);
       try {
         const frame = await ask(now);
+        if (frame.superseded) { wanted ??= now; continue; } // perhaps by another page
         await new Promise((done) => { requestAnimationFrame(done); }); // at most one frame a refresh
         show(frame, now, performance.now() - begin);
       } catch (error) {
         say(`The explorer does not answer: ${error.message}`, true);
       } finally {
         clearTimeout(slow);
+        clearTimeout(impatient);
+        impatient = null;
       }
     }
     busy = false;
@@ -244,8 +254,10 @@ export function mount(el, spec, ask, keep = () => {}) {
   const setters = {};
   function control(c) {
     const key = c.kind + c.name, name = `${id}-${key}`;
-    const what = { parameter: `parameter ${c.name}`, initial: `initial value of ${c.name}`, time: `last time ${c.name}` }[c.kind];
-    const label = make("label", { htmlFor: name, textContent: c.kind === "initial" ? `${c.name}(0)` : c.name, title: what });
+    const what = { parameter: `parameter ${c.name}`, initial: `initial value of ${c.name}`, time: `last time ${c.name}` }[c.kind] + (units[c.name] ? ` in ${units[c.name]}` : "");
+    const label = make("label", { htmlFor: name, title: what });
+    label.append(c.kind === "initial" ? `${c.name}(0)` : c.name);
+    if (units[c.name]) label.append(make("small", { textContent: ` ${units[c.name]}` }));
     const range = make("input", { type: "range", id: name, min: c.whole ? c.low : 0, max: c.whole ? c.high : POSITIONS, step: 1 });
     const number = make("input", { type: "number", step: "any", id: `${name}-number`, required: true });
     range.setAttribute("aria-label", what);
@@ -369,14 +381,14 @@ export function mount(el, spec, ask, keep = () => {}) {
     draw();
     const end = text(frame.times[frame.times.length - 1]);
     const found = [spec.stochastic
-      ? table(`At ${spec.time} = ${end}`, ["", "5 %", "median", "95 %"], now.shown.map((n) =>
-        [n, ...[0, 2, 4].map((k) => text(frame.bands[n]?.[k].at(-1)))]))
-      : table(`At ${spec.time} = ${end}`, ["", "value"], now.shown.map((n) => [n, text(frame.curves[n].at(-1))]))];
+      ? table(`At ${spec.named(spec.time)} = ${end}`, ["", "5 %", "median", "95 %"], now.shown.map((n) =>
+        [spec.named(n), ...[0, 2, 4].map((k) => text(frame.bands[n]?.[k].at(-1)))]))
+      : table(`At ${spec.named(spec.time)} = ${end}`, ["", "value"], now.shown.map((n) => [spec.named(n), text(frame.curves[n].at(-1))]))];
     const rests = frame.rests ?? (frame.plane && { rests: frame.plane.rests, note: frame.plane.note, near: true });
     if (rests) {
       const title = rests.near ? "Steady states in the region of the phase plane"
         : `Steady states (${rests.complete ? "these are all" : "there may be others"})`;
-      found.push(table(title, [...spec.states, "kind"], rests.rests.map((r) => [...r.point.map(text), r.kind])));
+      found.push(table(title, [...spec.states.map(spec.named), "kind"], rests.rests.map((r) => [...r.point.map(text), r.kind])));
       if (rests.note) found.push(make("p", { textContent: rests.note }));
     }
     tables.replaceChildren(...found);
@@ -424,6 +436,7 @@ export default {
       waiting.set((number += 1), done);
       model.send({ number, request });
     });
+    ask.supersede = () => { model.send({ superseded: number }); };
     const keep = (bookmarks) => { model.set("bookmarks", bookmarks); model.save_changes(); };
     const stop = mount(el, model.get("description"), ask, keep);
     return () => { stop(); model.off("msg:custom", hear); };

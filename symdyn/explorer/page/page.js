@@ -11,6 +11,10 @@ async function ask(request) {
   return answer.json();
 }
 
+ask.supersede = () => {
+  fetch("supersede", { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" }).catch(() => {});
+};
+
 try {
   const description = await (await fetch("description")).json();
   el.replaceChildren();

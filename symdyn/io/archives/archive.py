@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -97,6 +97,7 @@ class Archive:
     def __init__(self, files: Mapping[str, str], description: Description) -> None:
         self._files, self._description = dict(files), description
         self._models = {name: self._model(name) for name in description.models}
+        self._repeated: dict[str, tuple[PetabModel, dict[tuple[str, str], float]]] = {}
         d = description
         for name, (model, simulation) in d.tasks.items():
             if model not in d.models or simulation not in d.simulations:
@@ -106,6 +107,7 @@ class Archive:
         for name, task in d.repeated.items():
             if task.task not in d.tasks:
                 raise DeclarationError(f"the repeated task {name} repeats {task.task!r}, which is no task of a model")
+            self._repeated[name] = self._model(d.tasks[task.task][0], task.settings)
             if other := task.models - {d.tasks[task.task][0], ""}:
                 raise DeclarationError(
                     f"the repeated task {name} sets values of {min(other)!r}, which is not the model of its task"
@@ -149,8 +151,10 @@ class Archive:
 
     # ---- models ----------------------------------------------------------------------------------------
 
-    def _model(self, name: str) -> tuple[PetabModel, dict[tuple[str, str], float]]:
-        """A model in which what the experiment changes is free, and the values of attributes (identifier, attribute)."""
+    def _model(
+        self, name: str, settings: Iterable[tuple[str, str, str]] = ()
+    ) -> tuple[PetabModel, dict[tuple[str, str], float]]:
+        """A model in which what changes and what `settings` of a repeated task set is free, and the values of attributes."""
         d, source = self._description, name
         changes: dict[tuple[str, str], float] = {}
         for _ in range(len(d.models) + 1):
@@ -165,8 +169,7 @@ class Archive:
             model = read(self._files[file])
         except DeclarationError as error:
             raise DeclarationError(f"{file}: {error}") from None
-        repeats = [r for r in d.repeated.values() if d.tasks.get(r.task, ("",))[0] == name]
-        changed = [*changes, *(s[:2] for r in repeats for s in r.settings)]
+        changed = [*changes, *(s[:2] for s in settings)]
         targets = dict.fromkeys(i for i, _ in changed)
         for identifier, attribute in changed:
             q = model.quantities.get(sp.Symbol(identifier))
@@ -195,7 +198,8 @@ class Archive:
         d = self._description
         repeated = d.repeated.get(name)
         model_name, simulation = d.tasks[repeated.task if repeated else name]
-        course, (model, changes) = d.simulations[simulation], self._models[model_name]
+        course = d.simulations[simulation]
+        model, changes = self._repeated[name] if repeated else self._models[model_name]
         count = len(next(iter(repeated.ranges.values()))) if repeated else 1
         values: dict[sp.Symbol, np.ndarray] = {s: np.full(count, v) for s, v in model.defaults().items()}
         states: dict[sp.Symbol, np.ndarray] = {}

@@ -179,9 +179,9 @@ def _equations(system: sd.ODESystem) -> str:
 def report(results: list[Result]) -> str:
     """The equations, what speaks for them, and the errors, as Markdown."""
     lines = ["# Predator and prey: what the data say about their interaction", ""]
-    lines += ["`N' = a N - f(N, P) N P`, `P' = e f(N, P) N P - d P`; the last fifth of each record was held out. Errors are root"]
+    lines += ["`N' = a N - f(N, P) N P`, `P' = e f(N, P) N P - d P`; the last fifth of each record was held out. Errors are"]
     lines += [
-        "mean squares relative to the size of each state: one step ahead from the data, and running free from the first point.",
+        "root mean squares relative to the size of each state: one step ahead from the data, and free from the first point.",
         "",
     ]
     for result in results:

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import sympy as sp
 from scipy.stats import nbinom
 
 from examples import predator_prey as example

@@ -13,7 +13,7 @@ from symdyn.models.domains import Domain
 
 __all__ = ["ElementMatrices", "quadratic_shapes", "straight_triangles"]
 
-#: Steps of Newton's method to a point in curved triangles, and how far it may miss and lie outside, as shares of mesh and triangle.
+#: Steps of Newton's method to a point in curved triangles, and how far it may be missed or lie outside, of mesh and triangle.
 NEWTON, INSIDE = 12, 1e-9
 #: The same between the edges of the mesh and the curve of the domain.
 BEYOND = 0.05

@@ -398,7 +398,7 @@ def _numbers(control: Any) -> np.ndarray:
         raise RecoveryError(
             f"controls are real numbers, (m,) or (m, q) for each trajectory; got the shape {found.shape} of {found.dtype}"
         )
-    return found.astype(float).reshape(len(found), -1)
+    return (found if found.ndim > 1 else found[:, None]).astype(float)
 
 
 REGRESSORS.register("sparse", SparseRegression)

@@ -8,6 +8,7 @@ import scipy.linalg
 import sympy as sp
 from scipy.sparse import diags
 from scipy.sparse.linalg import expm_multiply
+from symdyn_kernels.status import STEP_TOO_SMALL
 
 import symdyn as sd
 from symdyn.codegen.leap_program import orders_program, stoichiometry_facts
@@ -291,3 +292,10 @@ def test_conditions_of_events_are_looked_at_after_leaps():
     with pytest.raises(sd.SimulationError, match="negative"):
         run(net, [0, 5], {"X": 0}, trajectories=2)
     assert "def turn(" in sd.compile(net, method="tau", target="cuda").source
+
+
+def test_a_rate_that_becomes_infinite_ends_the_trajectory():
+    net = sd.ReactionNetwork.from_text("0 -> X, 1/(2 - t)")
+    data = run(net, [0, 1, 3], {"X": 0}, trajectories=5, own={"max_steps": 10_000}, on_failure="nan")
+    assert (data.status == STEP_TOO_SMALL).all() and (data.steps < 10_000).all()
+    assert np.isnan(data.X[:, 2]).all() and np.isfinite(data.X[:, 1]).all()

@@ -110,8 +110,10 @@ def test_a_rate_that_becomes_infinite_ends_the_trajectory():
     most = sd.methods.Ssa(max_steps=10_000)
     data = sd.simulate(net, [0, 1, 3], trajectories=100, seed=1, method=most, on_failure="nan", **QUICK)
     assert (data.status == NOT_FINITE).all()
-    assert (data.steps < 100).all() and (data.rejected < 1000).all()
-    assert np.isnan(data.X[:, 2]).all() and np.isfinite(data.X[:, 1]).all()
+    assert (data.steps < 100).all()
+    assert (data.rejected < 1000).all()
+    assert np.isnan(data.X[:, 2]).all()
+    assert np.isfinite(data.X[:, 1]).all()
 
 
 def slow_autoregulation(rng, count, end):

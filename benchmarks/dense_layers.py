@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,12 +11,12 @@ import sympy as sp
 
 import symdyn as sd
 from benchmarks.harness import Settings, attempt, cpu_seconds, interleaved, paired
+from benchmarks.neural_problems import TIMES, random_weights
 from benchmarks.results import Ratio, Result
 
 __all__ = ["dense"]
 
 RTOL, ATOL = 1e-6, 1e-8
-TIMES = np.linspace(0, 5, 11)
 #: Neurons of both hidden layers, and trajectories.
 CASES = ((16, 1_000), (16, 10_000), (64, 1_000))
 PEER = "diffrax"
@@ -25,9 +24,7 @@ PEER = "diffrax"
 
 def weights(width: int, seed: int = 0) -> list[tuple[np.ndarray, np.ndarray]]:
     """Of a network of two inputs, two hidden layers of tanh and two outputs."""
-    rng = np.random.default_rng(seed)
-    sizes = (2, width, width, 2)
-    return [(rng.normal(size=(m, n)) / np.sqrt(n), 0.3 * rng.normal(size=m)) for n, m in pairwise(sizes)]
+    return random_weights((2, width, width, 2), seed)
 
 
 def system(width: int, seed: int = 0) -> sd.ODESystem:

@@ -22,6 +22,7 @@ from benchmarks.growth import growth
 from benchmarks.harness import Settings
 from benchmarks.large import large
 from benchmarks.lattices import lattices
+from benchmarks.neural import neural
 from benchmarks.populations import populations
 from benchmarks.reduction import reduction
 from benchmarks.results import Result
@@ -46,6 +47,7 @@ SUITES: dict[str, Callable[[Settings], Result]] = {
     "cme": cme,
     "pde": pde,
     "dense": dense,
+    "neural": neural,
     "lattices": lattices,
     "reduction": reduction,
     "derivation": derivation,

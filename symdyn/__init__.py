@@ -72,6 +72,7 @@ if TYPE_CHECKING:
     from symdyn.discover.regressors.operon import OperonRegression
     from symdyn.discover.regressors.pysr import PySRRegression
     from symdyn.discover.regressors.sparse import SparseRegression
+    from symdyn.discover.scores.learned_score import LearnedScore
     from symdyn.explorer.notebook import explore
     from symdyn.figure_style import style
     from symdyn.inference.fits import Fit
@@ -81,6 +82,7 @@ if TYPE_CHECKING:
     from symdyn.io.archives.archive import Archive, read_archive
     from symdyn.io.datasets import to_frame
     from symdyn.io.petab.problem import PetabProblem, read_petab
+    from symdyn.io.petab.selection import PetabSelection, select_petab
     from symdyn.io.replaying import Replay, replay
     from symdyn.io.run_files import RunFile
     from symdyn.io.sbml import read_sbml
@@ -109,6 +111,7 @@ __getattr__, __dir__, __all__ = lazy(
         "derive.closures": ("CLOSURES",),
         "discover": (),
         "discover.learned_system": ("Learned",),
+        "discover.scores.learned_score": ("LearnedScore",),
         "discover.learning": ("learn",),
         "discover.recover": ("recover",),
         "discover.recovery": ("Recovery",),
@@ -127,6 +130,7 @@ __getattr__, __dir__, __all__ = lazy(
         "io.archives.archive": ("Archive", "read_archive"),
         "io.datasets": ("to_frame",),
         "io.petab.problem": ("PetabProblem", "read_petab"),
+        "io.petab.selection": ("PetabSelection", "select_petab"),
         "io.replaying": ("Replay", "replay"),
         "io.run_files": ("RunFile",),
         "io.sbml": ("read_sbml",),

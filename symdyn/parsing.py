@@ -10,6 +10,7 @@ One statement a line or between semicolons; ``#`` begins a comment::
     total := x + y          # an observable
     0 = z + z^3 - x for z   # an algebraic equation, and the state that it determines
     when x > 9, x = 0       # an event, see `symdyn.text.events`
+    f := network(16, 16, weights_6b1f...)   # which trained network f(x, y) is; its weights are in a file
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from symdyn.text.grammar import RESERVED, TIMES, Scope
 from symdyn.text.lexer import MAX_NAME, MAX_TEXT, Token, split_statements, tokenize
 from symdyn.text.sides import read_condition_side, read_side
 from symdyn.text.terms import ENDLESS, Node, TermBuilder
+from symdyn.text.weights import WeightsText, is_network, read_network
 
 __all__ = ["MAX_TEXT", "ModelText", "parse_condition", "parse_expression", "parse_model"]
 
@@ -65,6 +67,8 @@ class ModelText:
         What is 0, of each state that an algebraic equation determines.
     history : dict of str to Expr
         States before the first time.
+    networks : dict of str to WeightsText
+        Which of the functions are trained networks.
 
     Examples
     --------
@@ -85,6 +89,7 @@ class ModelText:
     orders: dict[str, int] = field(default_factory=dict)
     algebraic: dict[str, sp.Expr] = field(default_factory=dict)
     history: dict[str, sp.Expr] = field(default_factory=dict)
+    networks: dict[str, WeightsText] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -172,7 +177,7 @@ def parse_model(text: str, characters: int = MAX_TEXT) -> ModelText:
     ({'x': a*x*(1 - x/K)}, {'a': 0.5}, {'x': 0.1})
     """
     listed = split_statements(text, tokenize(text, characters))
-    others = [tokens for tokens in listed if not is_event(tokens)]
+    others = [tokens for tokens in listed if not is_event(tokens) and not is_network(tokens)]
     statements = [left_side(text, tokens) for tokens in others if not is_algebraic(tokens)]
     statements += _algebraic(text, [tokens for tokens in others if is_algebraic(tokens)], statements)
     style, scope = _declarations(text, statements)
@@ -212,12 +217,23 @@ def parse_model(text: str, characters: int = MAX_TEXT) -> ModelText:
             model.noise[last] = noise
     model.events.extend(read_event(text, tokens, terms, scope) for tokens in listed if is_event(tokens))
     check_calls(text, scope)
+    for tokens in listed:
+        if is_network(tokens):
+            _add_network(text, read_network(text, tokens), model, scope)
     for name, order in model.orders.items():
         for k in range(1, order):
             if (place := scope.used.get(further := derivative_name(name, k))) is not None:
                 message = f"{further} is the derivative {name}{k * PRIME} here; write {name}{k * PRIME}, or rename it"
                 raise ParseError(message, text, place)
     return model
+
+
+def _add_network(text: str, found: WeightsText, model: ModelText, scope: Scope) -> None:
+    if found.name in model.networks:
+        raise ParseError(f"{found.name} has two networks; remove one", text, found.place)
+    if found.name not in scope.called:
+        raise ParseError(f"no equation contains the network {found.name}, such as {found.name}(x)", text, found.place)
+    model.networks[found.name] = found
 
 
 def _algebraic(text: str, listed: list[list[Token]], statements: list[Statement]) -> list[Statement]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
@@ -123,7 +123,7 @@ class Path(sp.Symbol):
     (True, 'du/dt')
     """
 
-    __slots__ = ("__dict__", "curves", "kind", "sign")
+    __slots__ = ("__dict__", "along", "curves", "kind", "sign")
 
     def __new__(cls, name: str, times: Any, values: Any = None, kind: str = "linear") -> Path:
         if not isinstance(name, str) or not name.isidentifier():
@@ -142,9 +142,9 @@ class Path(sp.Symbol):
         return cls._of(name, kind, (Curve(name, times, values, kind),))
 
     @classmethod
-    def _of(cls, name: str, kind: str, curves: tuple[Curve, ...], sign: int = 1) -> Path:
+    def _of(cls, name: str, kind: str, curves: tuple[Curve, ...], sign: int = 1, along: str = "") -> Path:
         self = sp.Symbol.__xnew__(cls, name)
-        self.kind, self.curves, self.sign = kind, curves, sign
+        self.kind, self.curves, self.sign, self.along = kind, curves, sign, along
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -225,14 +225,15 @@ class Path(sp.Symbol):
         >>> Path("u", [0, 1, 3], [5, 6, 8]).mirrored().curves[0].times.tolist()
         [-3.0, -1.0, 0.0]
         """
-        return Path._of(self.name, self.kind, tuple(c.mirrored() for c in self.curves), -self.sign)
+        return Path._of(self.name, self.kind, tuple(c.mirrored() for c in self.curves), -self.sign, self.along)
 
-    def with_curves(self, paths: Path | Sequence[Path]) -> Path:
+    def with_curves(self, paths: Any) -> Path:
         """The input with the courses of other paths, among which simulations choose by their number.
 
         Parameters
         ----------
-        paths : Path or sequence of Path
+        paths : Path, sequence of Path, or DataArray of Paths
+            Of a DataArray its only dimension is that of the sweep, which several inputs may share.
 
         Returns
         -------
@@ -241,7 +242,7 @@ class Path(sp.Symbol):
         Raises
         ------
         DeclarationError
-            If they are of different kinds.
+            If they are of different kinds, or an array of them has several dimensions.
 
         Examples
         --------
@@ -250,7 +251,10 @@ class Path(sp.Symbol):
         >>> len(u.with_curves([u, sd.Path("v", [0, 1], [1, 0])]).curves)
         2
         """
-        listed: list[Any] = list(paths) if isinstance(paths, (list, tuple)) else [paths]
+        dims = tuple(getattr(paths, "dims", ()))
+        if len(dims) > 1:
+            raise DeclarationError(f"the paths of {self.name} have the dimensions {', '.join(map(str, dims))}; expected one")
+        listed: list[Any] = list(paths.values) if dims else list(paths) if isinstance(paths, (list, tuple)) else [paths]
         wrong = next((p for p in listed if not isinstance(p, Path)), None)
         if wrong is not None or not listed:
             raise DeclarationError(f"the input {self.name} is {wrong if listed else []!r}; expected a Path, or a list of them")
@@ -258,7 +262,7 @@ class Path(sp.Symbol):
             raise DeclarationError(
                 f"the paths of {self.name} are of the kinds {', '.join(sorted({p.kind for p in listed}))}; use one"
             )
-        return Path._of(self.name, listed[0].kind, tuple(c for p in listed for c in p.curves))
+        return Path._of(self.name, listed[0].kind, tuple(c for p in listed for c in p.curves), along=str(*dims))
 
 
 class PathSlope(sp.Symbol):

@@ -30,6 +30,7 @@ from symdyn.text.grammar import RESERVED, Scope
 from symdyn.text.lexer import MAX_TEXT, Token, split_statements, tokenize
 from symdyn.text.sides import read_side
 from symdyn.text.terms import TermBuilder
+from symdyn.text.weights import is_network
 
 __all__ = ["BURSTS", "MAX_COEFFICIENT", "NetworkText", "ReactionText", "has_reactions", "parse_network"]
 
@@ -108,6 +109,10 @@ def parse_network(text: str, characters: int = MAX_TEXT) -> NetworkText:
     """
     arrows, others, moments, volume = [], [], [], None
     for tokens in split_statements(text, tokenize(text, characters)):
+        if is_network(tokens):
+            raise ParseError(
+                "a reaction network has no trained networks in its text; put them in with with_terms", text, tokens[0].start
+            )
         place = next((i for i, t in enumerate(tokens) if t.text in _ARROWS), None)
         if place is not None:
             arrows.append(_arrow(text, tokens, place))

@@ -371,6 +371,11 @@ def test_rows_of_forecasts_make_tables_and_a_study(tmp_path):
     assert found.flow.values.tolist() == ["a", "b"]  # of the third not all is there
     assert float(found.valid_time.sel(flow="b", forecaster="recover", points=10000).squeeze()) == 4.0
     assert "more points never make equations worse on 1 of 2 flows" in forecasting.text(frame, 0.0)
+    hybrid = [{**r, "forecaster": "hybrid", "valid": 4.5} for r in rows if r["points"] == 100 and r["forecaster"] == "linear"]
+    assert forecasting.ahead(pd.DataFrame([*rows, *hybrid])) == [
+        "noise 0.01, 100 points: with all but one equation known further than linear on 1 of 2 flows; not on b"
+    ]
+    assert forecasting.ahead(frame) == []
 
 
 def test_peers_foretell_a_flow_from_the_same_points():

@@ -213,6 +213,7 @@ def replay(
     file: Annotated[Path, typer.Argument(help="A .nc or .json file of simulate, or a store.", show_default=False)],
     out: Annotated[Path | None, typer.Option(help="File of the new results: .nc, .csv or .json.")] = None,
     record: Annotated[Path | None, typer.Option(help="Run file of it to write, .toml, which 'symdyn run' runs.")] = None,
+    networks: Annotated[Path | None, typer.Option(help="File of the weights of trained networks, .npz.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads; as many as processors unless given.")] = None,
     quiet: Quiet = False,
 ) -> None:
@@ -224,7 +225,7 @@ def replay(
         argument(check_format, out, "--out")
     _record_to(record)
     quieten(quiet)
-    found = repeat(file, threads=threads, progress=not quiet)
+    found = repeat(file, networks=networks, threads=threads, progress=not quiet)
     typer.echo(found)
     if out is not None:
         write_dataset(found.data, out)

@@ -28,8 +28,10 @@ FITS = 1e-6
 LARGEST = 60
 
 
-def semilinear_programs(system: System, *, level: bool) -> Made:
+def semilinear_programs(system: System, *, level: bool, by_state: bool = False) -> Made:
     """The program of N, and as facts those of a, c, g and the noise level of each group, and of what depends on time alone.
+
+    With `by_state` every state is a group.
 
     Raises
     ------
@@ -46,12 +48,15 @@ def semilinear_programs(system: System, *, level: bool) -> Made:
     short = _short_names(rows[1:], (form.time, *form.states, *system.parameters))
     block = ("lane", (form.time, *short.values())), ("y", form.states), ("p", system.parameters)
     rest = lower("rest", block, [e.xreplace(short) for e in expressions], [f"N of {x}" for x in form.states])
-    curves = [e for a, c, g in form.groups for e in (a, c, g, _primitive(a, form.time))]
+    parts = list(zip(form.linear, form.affine, form.scale, strict=True))
+    groups = parts if by_state else form.groups
+    primitives = {a: _primitive(a, form.time) for a, _, _ in form.groups}
+    curves = [e for a, c, g in groups for e in (a, c, g, primitives[a])]
     curves += [form.level] if level and form.level is not None else []
     blocks: Sequence[tuple[str, Sequence[sp.Symbol]]] = [("lane", (form.time,)), ("y", ()), ("p", system.parameters)]
     curve = lower("curves", blocks, curves, [str(k) for k in range(len(curves))])
-    index = {group: k for k, group in enumerate(form.groups)}
-    kinds = [index[key] for key in zip(form.linear, form.affine, form.scale, strict=True)]
+    index = {group: k for k, group in enumerate(groups)}
+    kinds = list(range(len(parts))) if by_state else [index[key] for key in parts]
     used = {s for e in curves for s in e.free_symbols} - {form.time}
     facts = {"curves": curve.as_json(), "timed": hoisting.setup(rows).as_json(), "groups": kinds, "level": level,
              "reads": sorted(system.parameters.index(s) for s in used)}  # fmt: skip

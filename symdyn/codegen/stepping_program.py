@@ -10,9 +10,10 @@ from symdyn.codegen.event_program import strictly
 from symdyn.codegen.lower import Lowering
 from symdyn.codegen.program import Program
 from symdyn.codegen.stopping import ENDED, margins_after, stopped
+from symdyn.derive.poles import poles
 from symdyn.errors import CompileError
 from symdyn.methods.runge_kutta import ExplicitRungeKutta
-from symdyn.methods.stochastic import FixedStepScheme, MapScheme, StepSymbols
+from symdyn.methods.stochastic import FixedStepScheme, MapScheme, StepSymbols, StochasticScheme
 from symdyn.system import System
 
 __all__ = ["step_program"]
@@ -46,7 +47,8 @@ def step_program(
     if isinstance(scheme, ExplicitRungeKutta):
         new, between = _stages(build, system, scheme, symbols)
     else:
-        new = [build.value(e) for e in scheme.step(system, symbols)]
+        steps = scheme.step(system, symbols)
+        new = [build.value(e) for e in (_guarded(system, steps) if isinstance(scheme, StochasticScheme) else steps)]
     labels = [f"next {s}" for s in system.names]
     if until is not None:
         where = "end" if isinstance(scheme, MapScheme) else "diffusion" if system.noises else "within"
@@ -56,6 +58,15 @@ def step_program(
         new = [*new, *margins_after(build, system, conditions, symbols, new[: len(system.states)], strict=strictly)]
         labels += [f"margin of event {k}" for k in range(len(conditions))]
     return build.program("step", new, labels)
+
+
+def _guarded(system: System, steps: Sequence[sp.Expr]) -> tuple[sp.Expr, ...]:
+    """New states of a step; not a number where it crosses a pole of the rates, which no path does."""
+    after = dict(zip(system.states, steps, strict=True))
+    first, *others = steps
+    for pole in poles(system):
+        first = sp.Piecewise((first, pole * pole.xreplace(after) > 0), (sp.nan, True))
+    return first, *others
 
 
 def _stages(

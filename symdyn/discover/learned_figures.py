@@ -38,7 +38,7 @@ def draw_learned(learned: Learned, *, axes: Any = None) -> Any:
     Raises
     ------
     RecoveryError
-        If there are fewer axes than panels, and for fields.
+        If there are fewer axes than panels, and for fields, SDEs and systems with inputs.
 
     Examples
     --------
@@ -50,8 +50,8 @@ def draw_learned(learned: Learned, *, axes: Any = None) -> Any:
     ['x', 'f(x)']
     """
     system, run = learned.system, learned.observations.trajectories[0]
-    if system.fields:
-        raise RecoveryError("plot draws ODEs and maps; of fields draw learned.term(f).evaluate(points)")
+    if system.fields or system.inputs or system.noises:
+        raise RecoveryError("plot draws ODEs and maps without inputs; of others draw learned.term(f).evaluate(points)")
     terms = system.networks
     axes = panels(axes, len(system.states) + len(terms), "one for each state and network", (7, 2.2))
     times = output_times(system, run.times[0], run.times[-1])

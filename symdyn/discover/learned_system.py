@@ -39,7 +39,8 @@ class Learned(LearnedVerbs):
         Of the best member at every accepted step: ``train``, the sum of squares with the prior, and ``validation``, that of
         the points that decide when to stop; NaN without them.
     heldout : dict of str to float
-        Root mean square errors of the states at the times that were held out, in their units; empty without any.
+        Root mean square errors of the states at the times that were held out, in their units; of an SDESystem those of one step
+        ahead, in standard deviations that it predicts, which are 1 of a right one; empty without any.
     observations : Observations or FieldData
         The data.
     starts : (trajectories, n) float64
@@ -144,7 +145,12 @@ class Learned(LearnedVerbs):
         if self.system.defaults:
             lines.append("  " + ", ".join(f"{p} = {v:.6g}" for p, v in self.system.defaults.items()))
         if self.heldout:
-            lines.append("  errors at held out times: " + ", ".join(f"{s} {v:.3g}" for s, v in self.heldout.items()))
+            what = (
+                "errors one step ahead, in standard deviations that it predicts"
+                if self.system.noises
+                else "errors at held out times"
+            )
+            lines.append(f"  {what}: " + ", ".join(f"{s} {v:.3g}" for s, v in self.heldout.items()))
         return "\n".join([*lines, *(f"note: {n}" for n in self.notes)])
 
     __repr__ = __str__
@@ -176,6 +182,10 @@ class Learned(LearnedVerbs):
         True
         """
         bare, data = self.system.without_networks(), self.observations
+        if bare.inputs:
+            raise DeclarationError(
+                "a system with inputs has no text that reads back; save its networks, learned.term(f).save(path)"
+            )
         arrays = {
             "format": np.array(FORMAT), "kind": np.array(bare.kind), "text": np.array(model_text(bare)),
             "time": np.array(str(bare.time)), "options": np.array([str(getattr(bare, o)) for o in bare.text_options or ()]),

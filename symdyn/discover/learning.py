@@ -9,29 +9,22 @@ from typing import Any
 
 import numpy as np
 
-from symdyn.discover.fields.data import read_fields
+from symdyn.discover.diffusions.ahead import step_errors, step_notes
 from symdyn.discover.learned_system import Learned, with_networks
+from symdyn.discover.learners import Learner, learner
 from symdyn.discover.options import Report
-from symdyn.discover.surrogates.field_pinn import FieldPINN
-from symdyn.discover.surrogates.neural_ode import NeuralODE
-from symdyn.discover.surrogates.registry import MemberFit, nested
+from symdyn.discover.surrogates.registry import MemberFit
 from symdyn.errors import RecoveryError, SimulationError
 from symdyn.inference.budget import Budget
-from symdyn.inference.data import Observations, observations
+from symdyn.inference.data import Observations
 from symdyn.inference.journal import Journal
 from symdyn.methods.options import check_whole
-from symdyn.models.pde import PDESystem
 from symdyn.neural_terms import TrainedNetwork
 from symdyn.optional import named
 from symdyn.simulation.run import simulate
 from symdyn.system import System
 
 __all__ = ["learn"]
-
-#: Parts of the systems that are learned.
-KINDS = (["drift"], ["map"], ["fields"])
-#: Points of a window of a map, whose runs chaos parts soon.
-MAP_WINDOW = 5
 
 
 @named()
@@ -46,7 +39,10 @@ def learn(
     window: int | None = None,
     iterations: int = 150,
     decay: float | None = None,
+    noise: Mapping[Any, float] | None = None,
     penalty: Mapping[str, float] | None = None,
+    inputs: Mapping[Any, Any] | None = None,
+    starts: str | None = None,
     checkpoint: str | Path | None = None,
     progress: bool | Callable[[str, float], None] | None = None,
 ) -> Learned:
@@ -57,39 +53,57 @@ def learn(
 
     .. math:: \sum \frac{(x_i(t_k; w) - x_{ik})^2}{\sigma_i^2} + \lambda |w|^2 ,
 
-    and of ODEs stops where points that take no part in the training are followed best.  The system runs in generated kernels:
-    its networks are tables that are applied in loops.
+    and of ODEs stops where points that take no part in the training are followed best.  Of an SDESystem, whose networks may
+    be in drift and noise, the steps of paths are taken to be normal, with the mean :math:`m_k` and covariance :math:`P_k` that
+    the system has after a step (`symdyn.inference.local_moments`), and Fisher's scoring minimises
+
+    .. math:: \sum_k (x_{k+1} - m_k)^T P_k^{-1} (x_{k+1} - m_k) + \log\det P_k + \lambda |w|^2 .
+
+    The system runs in generated kernels: its networks are tables that are applied in loops.
 
     Parameters
     ----------
-    system : ODESystem, DiscreteSystem or PDESystem
+    system : ODESystem, DiscreteSystem, SDESystem or PDESystem
         With unknown terms: of `symdyn.network`, which says their form, or undefined functions, whose networks have two hidden
         layers of 16 neurons, of fields of 8.  Fields are of one dimension, and networks for the fields themselves are trained
-        along (`symdyn.discover.surrogates.field_pinn`).
+        along (`symdyn.discover.surrogates.field_pinn`).  A function that stands alone in the noise of an SDESystem, of which
+        the data tell only the square, is taken to be positive.
     data : anything that `symdyn.inference.data.observations` reads; of fields what `symdyn.recover` does
-        Columns are states; missing values are NaN.
+        Columns are states; missing values are NaN.  Paths of an SDESystem are of all states, without measurement noise; a note
+        says where their steps look as if they had some.
     seed : int
         Of first weights and of the points that decide when to stop.
     budget : float, optional
         Seconds after which training ends with the best so far.
     heldout : float
-        Fraction of the last times of each trajectory that are not learned from and judge the system; not of fields.
+        Fraction of the last times of each trajectory that are not learned from and judge the system (an SDESystem one step
+        ahead); not of fields.
     members : int
         Networks trained from other weights and points; the best is the system's, and `Learned.spread` compares them.
     window : int, optional
-        Most points of a window, by default 40, of maps 5; not of fields.
+        Most points of a window, by default 40, of maps 5; not of SDEs and fields.
     iterations : int
         Most steps of each training.
     decay : float
-        :math:`\lambda`, the precision of the normal prior of the weights: 1 by default, of fields 0.1.
+        :math:`\lambda`, the precision of the normal prior of the weights: 1 by default, of SDEs and fields 0.1.
+    noise : mapping from states to float, optional
+        Of ODEs and maps, standard deviations :math:`\sigma_i` of the measurement errors; estimated unless given, which takes
+        trajectories of six points or more.
     penalty : mapping, optional
         Of ODEs: prices :math:`\lambda` that make what is learned cheap for solvers, from ``"error"`` to that of
         :math:`\sum_j |e_j / s|^2` over all steps between data, with their local errors e (an embedded method of order 3) and
         the sizes s of the states; ``"local error"``, the same of one random step of each window, times their number; or
         ``"stiffness"``, of :math:`\sum_j (h_j \sigma_j)^2` with :math:`\sigma_j = |k_s - k_{s-1}| / |Y_s - Y_{s-1}|`.  They
-        stand against the sum of squares of the data, and change little where dense data leave no freedom.  Local errors are
-        small, so that prices of them below about 1e6 have no effect: of 13 noisy points of an oscillation, 1e9 took a third off
-        the errors that `symdyn.analysis.solver_report` finds, and 10 of ``"stiffness"`` a third off the number of steps.
+        stand against the sum of squares of the data in units of their noise, and change little where dense data leave no
+        freedom.  Of a flow that takes two rings apart, whose starts and ends alone are data (``noise`` 0.1), 1e4 of ``"error"``
+        took half of the calls of a solver off, with the accuracy that there is without (`python -m benchmarks neural`).
+    inputs : mapping from Path to sequence of Path, optional
+        Of ODEs: the courses of inputs in the trajectories of the data, one for each; without them all have those of the system.
+        Steps of the training end at their knots.  Together with ``starts="declared"`` this trains networks that paths drive,
+        such as `symdyn.neural_cde`, from measurements at their ends.
+    starts : {'fitted', 'declared'}, optional
+        Of ODEs and maps: whether initial values of windows are fitted, or those of the system hold exactly in every trajectory,
+        which is one window then.
     checkpoint : str or Path, optional
         A file where what was learned is kept; the same call again reads it.
     progress : bool or callable, optional
@@ -132,36 +146,9 @@ def learn(
     check_whole(1, members=members, iterations=iterations)
     if budget is not None and not (isinstance(budget, (int, float)) and budget >= 0):
         raise RecoveryError(f"the budget is {budget!r}; expected seconds, 0 or more")
-    if not isinstance(system, System):
-        raise RecoveryError(f"learn takes a system with unknown terms, got {type(system).__name__}")
-    if not any(system.unmet(parts) is None for parts in KINDS):
-        raise RecoveryError(f"learn takes an ODESystem, a DiscreteSystem or a PDESystem; {system.unmet(['drift'])}")
-    hybrid = system.without_networks()
-    if not hybrid.unknowns:
-        raise RecoveryError("the system has no unknown terms; put network('f', [x, y])(x, y) into its equations, or use fit")
-    given: dict[str, Any] = {"iterations": iterations, "members": members, **({} if decay is None else {"decay": decay})}
-    trainer: NeuralODE | FieldPINN
-    if penalty is not None:
-        if hybrid.unmet(["drift"]) is not None:
-            raise RecoveryError("penalty has no effect on the learning of maps and fields, whose steps are given; leave it out")
-        given["penalty"] = dict(penalty) if isinstance(penalty, Mapping) else penalty
-    if isinstance(hybrid, PDESystem):
-        if heldout or window is not None:
-            raise RecoveryError(f"{'heldout' if heldout else 'window'} has no effect on the learning of fields; leave it out")
-        whole: Any = read_fields(hybrid, data)
-        seen: Any = whole
-        trainer = FieldPINN(**given)
-        reason = trainer.applies(hybrid, seen)
-    else:
-        whole = observations(hybrid, data)
-        seen = whole.split(heldout)[0] if heldout else whole
-        usual: dict[str, Any] = {"width": 16}
-        if hybrid.whole_steps:  # of chaos, a run from where a point is held out tells nothing
-            usual |= {"window": MAP_WINDOW, "holdout": 0.0}
-        trainer = NeuralODE(**usual | ({} if window is None else {"window": window}) | given)
-        reason = nested(hybrid)
-    if reason is not None:
-        raise RecoveryError(reason)
+    given = {"iterations": iterations, "members": members, **({} if decay is None else {"decay": decay})}
+    asked = learner(system, data, given, heldout, window=window, penalty=penalty, noise=noise, inputs=inputs, starts=starts)
+    hybrid, trainer, whole, seen = asked.system, asked.trainer, asked.whole, asked.seen
     limit, journal = Budget(budget), Journal(checkpoint)
     free = [p for p in hybrid.parameters if p not in hybrid.defaults]
     names = list(dict.fromkeys(u.func.__name__ for u in hybrid.unknowns))
@@ -178,19 +165,24 @@ def learn(
         return tuple(a for m in ranked for a in _arrays(m, names))
 
     forms = [repr(getattr(u.func, "form", None)) for u in hybrid.unknowns]
-    facts = [*getattr(seen, "positions", ()), *(a for t in seen.trajectories for a in (t.times, t.values))]
+    driven = [] if asked.courses is None else asked.courses.marks
+    facts = [*driven, *getattr(seen, "positions", ()), *(a for t in seen.trajectories for a in (t.times, t.values))]
     values = sorted(map(str, (*hybrid.defaults.items(), *hybrid.initial.items())))
     key = ("learn", hybrid.digest, values, forms, seed, trainer, seen.noise, *facts)
     arrays = journal(key, compute, limit.going)
     journal.write()
     found = _members(list(arrays), names)
-    networks, fitted, starts, history = found[0]
+    networks, fitted, begin, history = found[0]
     system = with_networks(hybrid, networks).with_parameters(dict(zip(free, map(float, fitted), strict=True)))
     if not system.fields:
-        system = system.replace(initial=MappingProxyType(dict(zip(system.states, map(float, starts[0]), strict=True))))
+        system = system.replace(initial=MappingProxyType(dict(zip(system.states, map(float, begin[0]), strict=True))))
     notes = (*seen.notes, *(["training ended at its budget of time"] if limit.over() else []))
-    errors = _errors(system, whole, seen, starts) if heldout else {}
-    return Learned(system, tuple(m[0] for m in found), history, errors, whole, starts, seed, notes)
+    if asked.kind == "diffusion":
+        notes = (*notes, *step_notes(system, seen))
+        errors = step_errors(system, whole.split(heldout)[1]) if heldout else {}
+    else:
+        errors = _errors(system, whole, begin, asked) if heldout else {}
+    return Learned(system, tuple(m[0] for m in found), history, errors, whole, begin, seed, notes)
 
 
 def _misfit(member: MemberFit) -> float:
@@ -221,17 +213,18 @@ def _members(arrays: list[np.ndarray], names: list[str]) -> list[tuple[dict[str,
     return found
 
 
-def _errors(system: System, whole: Observations, seen: Observations, starts: np.ndarray) -> dict[str, float]:
+def _errors(system: System, whole: Observations, starts: np.ndarray, asked: Learner) -> dict[str, float]:
     """Root mean square errors by state at the times that were held out, of runs from the fitted starts."""
     squares: list[np.ndarray] = []
-    for run, early, start in zip(whole.trajectories, seen.trajectories, starts, strict=True):
+    for k, (run, early, start) in enumerate(zip(whole.trajectories, asked.seen.trajectories, starts, strict=True)):
         initial: dict[Any, float] = dict(zip(system.names, map(float, start), strict=True))
+        inputs = asked.courses.of(k) if asked.courses is not None and system.inputs else None
         try:
-            path = simulate(system, run.times, initial=initial, progress=False)
+            path = simulate(system, run.times, initial=initial, inputs=inputs, progress=False)
         except SimulationError:
             return dict.fromkeys(system.names, np.inf)
-        values = np.stack([path[s].values for s in system.names], axis=-1)
-        squares.append((values - run.values)[len(early.times) :] ** 2)
+        values = np.stack([path[s].values.reshape(-1) for s in system.names], axis=-1)
+        squares.append((values - run.values)[run.times > early.times[-1]] ** 2)
     every = np.concatenate(squares)
     measured = np.isfinite(every).any(axis=0)
     return {s: float(np.sqrt(np.nanmean(every[:, k]))) for k, s in enumerate(system.names) if measured[k]}

@@ -72,8 +72,10 @@ class LocalMoments:
         self.linear_rates: tuple[sp.Expr, ...] = tuple(linear)
         bends = [*(bent(f) for f in drift), *(bent(noise[i, j]) for i, j in self.pairs)]
         rates = self._rates = [sp.Add(e, b) for e, b in zip(linear, bends, strict=True)]
-        self._inner = {(i, j): derivative(e, y) for i, e in enumerate(rates) for j, y in enumerate((*states, *self.spread))}
-        self._outer = {(i, p): derivative(e, p) for i, e in enumerate(rates) for p in self.parameters}
+        # slopes are of parameters alone; third derivatives of networks would be many
+        every = tuple(enumerate(rates)) if self.parameters else ()
+        self._inner = {(i, j): derivative(e, y) for i, e in every for j, y in enumerate((*states, *self.spread))}
+        self._outer = {(i, p): derivative(e, p) for i, e in every for p in self.parameters}
         self._lower()
 
     def _lower(self) -> None:

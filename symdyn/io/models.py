@@ -10,12 +10,15 @@ from symdyn.errors import DeclarationError, ParseError
 from symdyn.files import put
 from symdyn.io.plain_text import read_text
 from symdyn.models.text import model_text, text_kinds
+from symdyn.network_files import save_networks
 from symdyn.parsing import MAX_TEXT, ModelText, parse_model
 from symdyn.reaction_text import has_reactions
 from symdyn.system import System
 
 __all__ = ["NETWORK_FILES", "PETAB_FILES", "WRITERS", "check_ending", "read_model", "read_model_text", "write_model"]
 
+#: In a text that names the weights of networks.
+NAMES_WEIGHTS = "weights_"
 #: Endings of PEtab problems.
 PETAB_FILES = frozenset({".yaml", ".yml"})
 
@@ -63,7 +66,8 @@ def read_model(path: str | Path, kind: str | None = None, **options: Any) -> Sys
         problem the equations are read, with nominal values.
     **options
         For the class of that kind, such as ``interpretation="stratonovich"`` or ``volume="V"``; for SBML and Antimony
-        those of `read_sbml`.
+        those of `read_sbml`.  ``networks`` is the file of the weights that a text names, ``model.npz`` beside ``model.txt``
+        unless given.
 
     Returns
     -------
@@ -99,6 +103,9 @@ def read_model(path: str | Path, kind: str | None = None, **options: Any) -> Sys
             raise DeclarationError(f"{path}: kind is {kind!r} and as_ is {options['as_']!r}, which say the same; give one")
         return reader(path, **options, **({"as_": "ode"} if kind == "ode" else {}))
     text = read_text(path)
+    beside = Path(path).with_suffix(".npz")
+    if "networks" not in options and beside.exists() and NAMES_WEIGHTS in text:
+        options["networks"] = beside
     try:
         return read_model_text(text, kind, **options)
     except ParseError as error:
@@ -182,7 +189,8 @@ def write_model(system: System, path: str | Path) -> None:
     ----------
     system : System
     path : str or Path
-        Replaced if it exists; of LaTeX the equations alone are written.
+        Replaced if it exists; of LaTeX the equations alone are written.  The weights of networks are written beside a text, to
+        a file of its name that ends in ``.npz``.
 
     Raises
     ------
@@ -201,4 +209,8 @@ def write_model(system: System, path: str | Path) -> None:
     ...     print(read_model(path, kind="ode"))
     x' = -k*x
     """
-    put(Path(path), WRITERS[check_ending(path)](system).encode())
+    ending = check_ending(path)
+    text, networks = WRITERS[ending](system), {n.network.name: n.network for n in system.networks}
+    if networks and ending == ".txt":
+        save_networks(Path(path).with_suffix(".npz"), networks.values())
+    put(Path(path), text.encode())

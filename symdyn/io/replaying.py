@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -58,7 +59,7 @@ class Replay:
         return f"<Replay: {self}>"
 
 
-def replay(data: xr.Dataset | str | Path, *, threads: int | None = None, progress: bool = True) -> Replay:
+def replay(data: xr.Dataset | str | Path, *, networks: Any = None, threads: int | None = None, progress: bool = True) -> Replay:
     """Repeat a simulation from what its dataset records: model, values, method, tolerances, seed.
 
     The bits are the same for any number of threads, and on machines whose processors have the same instructions; other
@@ -68,6 +69,9 @@ def replay(data: xr.Dataset | str | Path, *, threads: int | None = None, progres
     ----------
     data : Dataset, str or Path
         What `simulate` returned, or a file of it: ``.nc``, ``.json``, or the folder of a store.
+    networks : str, Path or mapping of str to TrainedNetwork, optional
+        Of a system with trained networks: their file, or themselves.  They are compared with the fingerprints that the data
+        record.
     threads : int, optional
         As many as processors by default.
     progress : bool, optional
@@ -98,7 +102,7 @@ def replay(data: xr.Dataset | str | Path, *, threads: int | None = None, progres
         raise DeclarationError(f"replay needs a dataset or the path of its file, got {type(data).__name__}")
     name, text = ("the dataset", False) if isinstance(data, xr.Dataset) else (str(data), Path(data).suffix.lower() == ".json")
     known = data if isinstance(data, xr.Dataset) else _read(Path(data))
-    run = RunFile.of(known, name)
+    run = RunFile.of(known, name, networks=networks)
     try:
         versions = dict(pair.split(" ", 1) for pair in run.versions.split(", "))
     except ValueError as error:

@@ -156,7 +156,7 @@ class RunFile:
     # ---- from a dataset ----------------------------------------------------------------------------
 
     @classmethod
-    def of(cls, data: xr.Dataset, name: str = "the dataset") -> RunFile:
+    def of(cls, data: xr.Dataset, name: str = "the dataset", *, networks: Any = None) -> RunFile:
         """What a dataset of `simulate` records.
 
         Parameters
@@ -164,6 +164,8 @@ class RunFile:
         data : Dataset
         name : str, optional
             Of the dataset in messages.
+        networks : str, Path or mapping of str to TrainedNetwork, optional
+            The weights that the model names, as of ``from_text``.
 
         Returns
         -------
@@ -190,14 +192,14 @@ class RunFile:
                 f"{name} records no text of its {attrs['system']}, which has none; run the Python that declared it again"
             )
         try:
-            return cls._recorded(data, attrs)
+            return cls._recorded(data, attrs, networks)
         except (KeyError, TypeError, ValueError, StopIteration) as error:
             if isinstance(error, DeclarationError):
                 raise
             raise DeclarationError(f"{name} has a record that cannot be read: {error}") from None
 
     @classmethod
-    def _recorded(cls, data: xr.Dataset, attrs: Mapping[str, Any]) -> RunFile:
+    def _recorded(cls, data: xr.Dataset, attrs: Mapping[str, Any], networks: Any) -> RunFile:
         kind = next((k for k, c in text_kinds().items() if c.__name__ == attrs["system"]), None)
         if kind is None:
             raise DeclarationError(f"the dataset is of a system {attrs['system']}, which this symdyn does not know")
@@ -214,6 +216,7 @@ class RunFile:
         settings |= {"reduce": recorded_statistics(attrs["reduce"])} if "reduce" in attrs else {}
         # the default one where stiffness was looked for
         options = AdaptiveOptions if "stiff_trajectories" in attrs else METHODS[attrs["method"]].options
+        about |= {} if networks is None else {"networks": networks}
         system = text_kinds()[kind].from_text(attrs["model"], time=data["time"].attrs["long_name"], **about)
         return cls(
             system, data["time"].values, values["parameters"], values["initial"],

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from symdyn.methods.dop853 import Dop853
     from symdyn.methods.dpm_solver import DpmSolver2, DpmSolver3
     from symdyn.methods.dpm_solver_pp import DpmSolverPP2m, DpmSolverPP3m, ExpAB2
+    from symdyn.methods.dpm_solver_v3 import DpmSolverV3Of2, DpmSolverV3Of3, DpmSolverV3Options
+    from symdyn.methods.er_sde import ErSde2, ErSde3
     from symdyn.methods.etdrk4 import Etdrk4
     from symdyn.methods.euler import Euler
     from symdyn.methods.euler_maruyama import EulerMaruyama
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from symdyn.methods.krylov import Krylov
     from symdyn.methods.langevin import Langevin
     from symdyn.methods.milstein import Milstein
+    from symdyn.methods.model_statistics import ModelStatistics
     from symdyn.methods.noisy_samplers import Ancestral, PredictorCorrector, SdeDpm1, SdeDpmPP2m
     from symdyn.methods.obelm import OBelm
     from symdyn.methods.options import (
@@ -57,6 +60,7 @@ if TYPE_CHECKING:
     from symdyn.methods.sampler_options import SamplerOptions
     from symdyn.methods.samplers import SamplerTable
     from symdyn.methods.sbdf2 import Sbdf2
+    from symdyn.methods.seeds import Seeds2
     from symdyn.methods.shark import Shark
     from symdyn.methods.slowrk import SlowRk
     from symdyn.methods.sra1 import Sra1
@@ -93,7 +97,10 @@ __getattr__, __dir__, __all__ = lazy(
             "DpmSolverPP3m",
             "ExpAB2",
         ),
+        "dpm_solver_v3": ("DpmSolverV3Of2", "DpmSolverV3Of3", "DpmSolverV3Options"),
+        "er_sde": ("ErSde2", "ErSde3"),
         "heun_edm": ("HeunEdm",),
+        "model_statistics": ("ModelStatistics",),
         "noisy_samplers": ("Ancestral", "PredictorCorrector", "SdeDpm1", "SdeDpmPP2m"),
         "obelm": ("OBelm",),
         "planned": ("Planned",),
@@ -103,6 +110,7 @@ __getattr__, __dir__, __all__ = lazy(
         ),
         "sampler_options": ("SamplerOptions",),
         "samplers": ("SamplerTable",),
+        "seeds": ("Seeds2",),
         "unipc": (
             "UniPC2",
             "UniPC3",

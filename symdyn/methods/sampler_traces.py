@@ -8,10 +8,11 @@ from typing import Any
 
 from symdyn.methods.clocks import NodeClock
 
-__all__ = ["Combination", "SamplerTrace", "Source"]
+__all__ = ["ONE", "Combination", "SamplerTrace", "Source"]
 
-#: A term of a row: the state ("x") or the evaluation ("n") of a row.
+#: A term of a row: the state ("x") or the evaluation ("n") of a row, or the number one.
 Source = tuple[str, int]
+ONE: Source = ("1", 0)
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ class SamplerTrace:
         The trace of the first group, whose rows are at the same times.
     options : mapping
         Those of the method besides the nodes.
+    member, members : int
+        The number of the group, and of groups.
 
     Attributes
     ----------
@@ -77,8 +80,11 @@ class SamplerTrace:
     1 x0 + 1 n0
     """
 
-    def __init__(self, clock: NodeClock, master: SamplerTrace | None = None, options: Mapping[str, Any] | None = None) -> None:
-        self.clock, self.options = clock, dict(options or {})
+    def __init__(
+        self, clock: NodeClock, master: SamplerTrace | None = None, options: Mapping[str, Any] | None = None, *,
+        member: int = 0, members: int = 1,
+    ) -> None:  # fmt: skip
+        self.clock, self.options, self.member, self.members = clock, dict(options or {}), member, members
         self.steps = clock.steps
         self._master = master
         self.rows: list[Combination] = [Combination()]
@@ -159,6 +165,25 @@ class SamplerTrace:
         k = self._number(state)
         self.evaluated.add(k)
         return Combination({("n", k): 1.0})
+
+    def constant(self, value: float) -> Combination:
+        """A number that rows add.
+
+        Parameters
+        ----------
+        value : float
+
+        Returns
+        -------
+        Combination
+
+        Examples
+        --------
+        >>> trace = SamplerTrace(NodeClock([0.0, 1.0], lambda t: 0 * t, lambda t: 0 * t, lambda t: 1 + 0 * t))
+        >>> trace.constant(2.0)
+        Combination(terms={('1', 0): 2.0})
+        """
+        return Combination({ONE: value} if value else {})
 
     def data(self, state: Combination) -> Combination:
         r"""The prediction of data at a row, :math:`(x - \sigma N)/\Psi`.

@@ -17,7 +17,7 @@ from symdyn.methods.clocks import NodeClock
 from symdyn.methods.options import MethodOptions
 from symdyn.methods.registry import METHODS
 from symdyn.methods.sampler_options import SamplerOptions
-from symdyn.methods.sampler_traces import Combination, SamplerTrace, Source
+from symdyn.methods.sampler_traces import ONE, Combination, SamplerTrace, Source
 from symdyn.system import System
 from symdyn.text.mixtures import NOISE_LEVEL
 
@@ -146,6 +146,8 @@ class SamplerScheme:
     damped_order : float, optional
         The higher order that is seen where the flow contracts and damps the error of the first steps, such as from noise to
         data.
+    by_state : bool
+        Whether coefficients differ between states with the same linear part, as of statistics.
 
     Examples
     --------
@@ -169,6 +171,7 @@ class SamplerScheme:
     options: type[MethodOptions]
     level: bool | None = False
     damped_order: float | None = None
+    by_state: bool = False
 
     def applies(self, system: System) -> str | None:
         """None if the method can be used, else the reason why not.
@@ -214,20 +217,20 @@ class SamplerScheme:
         x1 = 1 x0 + 1 n0  at 1
         """
         traces: list[SamplerTrace] = []
-        for clock in clocks:
-            traces.append(SamplerTrace(clock, traces[0] if traces else None, options))
+        for member, clock in enumerate(clocks):
+            traces.append(SamplerTrace(clock, traces[0] if traces else None, options, member=member, members=len(clocks)))
             self.formula(traces[-1])
         first = traces[0]
         terms, coefficients = [], []
         shifts = np.zeros((len(first.rows), len(traces)))
         for r in range(len(first.rows)):
-            keys = tuple(dict.fromkeys(k for trace in traces for k, v in trace.rows[r].terms.items() if v != 0.0))
+            keys = tuple(dict.fromkeys(k for trace in traces for k, v in trace.rows[r].terms.items() if v and k != ONE))
             terms.append(keys)
             coefficients.append(np.array([[trace.rows[r].terms.get(k, 0.0) for k in keys] for trace in traces]))
             for g, trace in enumerate(traces if r else ()):
                 of = trace.clock.mean
                 kept = sum(v * of(trace.times[k]) for (kind, k), v in trace.rows[r].terms.items() if kind == "x")
-                shifts[r, g] = of(trace.times[r]) - kept
+                shifts[r, g] = of(trace.times[r]) - kept + trace.rows[r].terms.get(ONE, 0.0)
         evaluated = np.array([k in first.evaluated for k in range(len(first.rows))])
         return SamplerTable(
             np.array(first.times),
@@ -252,7 +255,7 @@ def needs_level(system: System) -> str | None:
 
 def sampler(
     *, reference: str, order: float, formula: Callable[[SamplerTrace], None], level: bool | None = False,
-    damped_order: float | None = None,
+    damped_order: float | None = None, by_state: bool = False,
 ) -> Callable[[type[Options]], type[Options]]:  # fmt: skip
     """Register a sampler: a decorator of the class of its options.
 
@@ -260,7 +263,7 @@ def sampler(
 
     Parameters
     ----------
-    reference, order, formula, level, damped_order :
+    reference, order, formula, level, damped_order, by_state :
         Those of `SamplerScheme`; the name is the attribute `method` of the class.
 
     Returns
@@ -287,6 +290,7 @@ def sampler(
             options=options,
             level=level,
             damped_order=damped_order,
+            by_state=by_state,
         )
         METHODS.register(name, scheme)
         return options

@@ -14,12 +14,17 @@ import sympy as sp
 from sympy.logic.boolalg import Boolean
 
 from symdyn.attached import AutomatonVerbs
-from symdyn.declaration import as_symbol, expression, numeric_values, value_of
-from symdyn.errors import DeclarationError
+from symdyn.declaration import as_symbol, expression, name_of, numeric_values, value_of
+from symdyn.errors import DeclarationError, ParseError
 from symdyn.models.registry import KINDS
 from symdyn.models.spatial import SpatialSystem
-from symdyn.parsing import ModelText
+from symdyn.parsing import MAX_TEXT, ModelText, check_calls, constant, left_side
 from symdyn.system import Equation
+from symdyn.text.cells import is_rule, rule_sides
+from symdyn.text.grammar import Scope
+from symdyn.text.lexer import split_statements, tokenize
+from symdyn.text.sides import read_side
+from symdyn.text.terms import TermBuilder
 
 __all__ = ["MOST_CELLS", "Automaton"]
 
@@ -258,8 +263,73 @@ class Automaton(AutomatonVerbs, SpatialSystem):
         return cls(rule, 8, {p: 0.6, q: 0.8}, initial={"s": 1})
 
     @classmethod
+    def from_text(
+        cls, text: str, parameters: Mapping[Any, float] | None = None, *, characters: int = MAX_TEXT, **options: Any
+    ) -> Self:
+        """Read an automaton from text, a rule for each name of cells; the text is never evaluated as code.
+
+        A rule is the probability that the cell i is 1 next, of cells at whole numbers of sites from it; values of parameters
+        and initial probabilities may be set as in other models.
+
+        Parameters
+        ----------
+        text : str
+            Statements such as ``s[i] = p*(s[i-1] + s[i+1])/2``, ``p = 0.6`` and ``s(0) = 1``, one a line or between
+            semicolons.
+        parameters : mapping of Symbol or str to float, optional
+            Default values; they override those in the text.
+        characters : int, optional
+            Largest length of the text.
+        **options
+            Further arguments of the class: ``sites`` (required), ``boundary``, ``initial``, ``record``.
+
+        Returns
+        -------
+        Automaton
+
+        Raises
+        ------
+        ParseError
+            With the line and column that could not be read.
+        DeclarationError
+            Without sites, and for rules that are no probabilities.
+
+        Examples
+        --------
+        >>> text = "s[i] = piecewise(0, s[i] + s[i+1] == 0, p, s[i] + s[i+1] == 1, q); p = 0.6; q = 0.8; s(0) = 1"
+        >>> Automaton.from_text(text, sites=8).probabilities()[0].tolist()
+        [0.0, 0.6, 0.6, 0.8]
+        """
+        if "sites" not in options:
+            raise DeclarationError("from_text of an Automaton needs sites=, the number of cells on the line, such as sites=100")
+        listed = split_statements(text, tokenize(text, characters))
+        sides = [rule_sides(text, tokens) for tokens in listed if is_rule(tokens)]
+        others = [left_side(text, tokens) for tokens in listed if not is_rule(tokens)]
+        for s in others:
+            if s.kind not in ("parameter", "initial"):
+                message = "an automaton has rules s[i] = ..., values a = 1 and initial probabilities s(0) = 1 alone"
+                raise ParseError(message, text, s.start)
+        terms, scope = TermBuilder(text), Scope(parameters={s.name for s in others if s.kind == "parameter"})
+        rules: dict[str, Any] = {}
+        for name, right in sides:
+            if name in rules:
+                raise ParseError(f"{name} has two rules; remove one", text, right[0].start)
+            e = read_side(terms, right, scope).expr
+            cells = {c: m for c in e.free_symbols if (m := _CELL.fullmatch(c.name))}
+            rules[name] = e.xreplace({c: sp.IndexedBase(m[1])[int(m[2])] for c, m in cells.items()})
+        values: dict[str, dict[str, Any]] = {"parameter": {}, "initial": {}}
+        for s in others:
+            if s.name in values[s.kind]:
+                raise ParseError(f"{s.name} has two values; remove one", text, s.start)
+            values[s.kind][s.name] = constant(text, s, read_side(terms, s.right, scope), scope)
+        check_calls(text, scope)
+        given = {name_of(k): v for k, v in (parameters or {}).items()}
+        begin = {**values["initial"], **{name_of(k): v for k, v in (options.pop("initial", None) or {}).items()}}
+        return cls(rules, parameters={**values["parameter"], **given}, initial=begin, **options)
+
+    @classmethod
     def from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:
-        raise DeclarationError("an automaton has no text; declare it as Automaton(rule, sites), with sympy.IndexedBase('s')")
+        raise DeclarationError("an automaton is written as rules, s[i] = s[i-1]; use Automaton.from_text")
 
     def equations(self) -> list[Equation]:
         """The rules as text and as LaTeX.

@@ -9,15 +9,17 @@ from typing import Any
 import sympy as sp
 
 from symdyn import dag
+from symdyn.dense import DenseOutput, DenseSlope
 from symdyn.errors import DeclarationError, SymdynError
 from symdyn.models.registry import KINDS
+from symdyn.network_files import network_text
 from symdyn.parsing import parse_expression
 from symdyn.system import System
 from symdyn.text.functions import FUNCTIONS
 from symdyn.text.lexer import MAX_DIGITS
 from symdyn.text.terms import MAX_MAGNITUDE
 
-__all__ = ["expression_text", "model_text", "reads_back", "text_kinds", "text_of", "to_text"]
+__all__ = ["expression_text", "model_text", "reads_back", "recorded_text", "text_kinds", "text_of", "to_text"]
 
 
 def text_kinds() -> dict[str, type[System]]:
@@ -32,6 +34,8 @@ def text_kinds() -> dict[str, type[System]]:
 def model_text(system: System) -> str:
     """A text that ``from_text`` reads back: equations, observables, parameters and initial values.
 
+    Trained networks are named by fingerprints of their weights, which `symdyn.network_files.save_networks` writes to a file.
+
     Parameters
     ----------
     system : System
@@ -45,7 +49,7 @@ def model_text(system: System) -> str:
     Raises
     ------
     DeclarationError
-        For a kind of system that no text makes.
+        For a kind of system that no text makes, and for layers that are no trained network.
 
     Examples
     --------
@@ -58,13 +62,24 @@ def model_text(system: System) -> str:
     """
     if system.text_options is None:
         raise DeclarationError(f"a {type(system).__name__} has no text that reads back; keep the Python that declares it")
+    networks = {n.network.name: n.network for n in system.networks}
+    if networks:
+        system = system.without_networks()
+    if system.kind == "jump" and networks:
+        raise DeclarationError("a ReactionNetwork with trained networks has no text; write the Python that declares it")
     sides = (*system.expressions, *system.observables.values())
+    for e in dag.nodes(sides):
+        if isinstance(e, (DenseOutput, DenseSlope)):
+            raise DeclarationError(
+                f"the layers {e.layers.name} are no network of one output, TrainedNetwork(layers), and no text contains them"
+            )
     exact = system.map_expressions(dag.written_exactly) if any(e.has(sp.Float) for e in sides) else system
     lines = [str(exact)]
     lines += [f"{name} := {value}" for name, value in exact.observables.items()]
     lines += [f"{name} = {value!r}" for name, value in system.defaults.items()]
     starts = {s: expression_text(v) if isinstance(v, sp.Expr) else repr(v) for s, v in system.initial.items()}
     lines += [f"{name}(0) = {value}" for name, value in starts.items()]
+    lines += [network_text(network) for network in networks.values()]
     return "\n".join(lines) + "\n"
 
 
@@ -112,7 +127,8 @@ def to_text(system: System, path: str | Path | None = None) -> str:
 def text_of(system: System) -> str | None:
     r"""The text of a system if it reads back as the same system, else None.
 
-    No text holds states such as the moment ``E[X]``, functions that are defined by pieces, and the weights of networks.
+    No text holds states such as the moment ``E[X]``, functions that are defined by pieces, and the weights of networks, which
+    are in a file beside it.
 
     Examples
     --------
@@ -123,10 +139,33 @@ def text_of(system: System) -> str | None:
     >>> text_of(network.moments(order=2)) is None
     True
     """
-    if system.text_options is None or system.inputs or system.constraints:
+    if system.text_options is None or system.inputs or system.constraints or _learned(system):
         return None
     text = model_text(system)
     return text if _plain(system) or reads_back(system, text) else None
+
+
+@lru_cache(maxsize=32)
+def recorded_text(system: System) -> str | None:
+    r"""What results record of a system: its text, of one with networks a text that names their weights; None without one.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> x, f = sp.Symbol("x"), sd.TrainedNetwork(sd.DenseLayers("f", [([[2.0]], None, "identity")]))
+    >>> recorded_text(sd.ODESystem({x: f(x)})).splitlines()[0]
+    "x' = f(x)"
+    """
+    text, networks = text_of(system), {n.network.name: n.network for n in system.networks}
+    if text is not None or not networks or system.text_options is None or system.inputs or system.constraints:
+        return text
+    try:
+        text = model_text(system)
+        options: dict[str, Any] = {name: getattr(system, name) for name in system.text_options}
+        again = text_kinds()[system.kind].from_text(text, time=system.time, networks=networks, **options)
+    except SymdynError:
+        return None
+    return text if again.digest == system.digest else None
 
 
 def expression_text(e: sp.Expr) -> str:
@@ -145,10 +184,15 @@ def reads_back(system: System, text: str) -> bool:
     options: dict[str, Any] = {name: getattr(system, name) for name in system.text_options or ()}
     try:
         again = text_kinds()[system.kind].from_text(text, time=system.time, **options)
-        # networks are written like unknown terms
         return len(again.unknowns) == len(system.unknowns) and model_text(again) == text
     except SymdynError:
         return False
+
+
+def _learned(system: System) -> bool:
+    """Whether there are networks or layers in a system, whose weights no text holds."""
+    sides = (*system.expressions, *system.observables.values())
+    return bool(system.networks) or any(isinstance(e, (DenseOutput, DenseSlope)) for e in dag.nodes(sides))
 
 
 def _plain(system: System) -> bool:

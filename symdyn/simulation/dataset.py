@@ -13,7 +13,7 @@ import xarray as xr
 from symdyn_kernels.status import MESSAGES, SUCCESS
 
 from symdyn.codegen.kernel import Kernel, Run
-from symdyn.models.text import expression_text, text_of
+from symdyn.models.text import expression_text, recorded_text
 from symdyn.simulation.frames import Frame
 from symdyn.simulation.labelled import as_coordinates, as_variable
 from symdyn.simulation.reduce import Statistics
@@ -45,7 +45,7 @@ def attributes(system: System, **facts: Any) -> dict[str, Any]:
     attrs = {
         "system": type(system).__name__,
         "equations": str(system),
-        "model": text_of(system),
+        "model": recorded_text(system),
         **_besides(system),
         "provenance": "\n".join(system.provenance),
         "versions": ", ".join(versions),

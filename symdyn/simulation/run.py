@@ -87,7 +87,8 @@ def simulate(
         may be expressions of parameters and of other states, for their initial values, and follow these through a sweep.
         Fields also start from arrays, expressions of position and functions of the positions.
     inputs : mapping from inputs or names to Path, optional
-        Other courses of inputs over time; a list of paths is a sweep, whose dimension is named after the input.
+        Other courses of inputs over time; a list of paths is a sweep, whose dimension is named after the input, and a DataArray
+        of paths one along its own dimension, so that the courses of several inputs go together.
     trajectories : int, optional
         How many at each point of the sweep; they form the dimension ``trajectory``, which results lack if this is not given.
     seed : int, optional

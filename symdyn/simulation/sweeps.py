@@ -174,7 +174,8 @@ def make_design(
         return ready
 
     spread = system.distributions
-    courses = {p: np.arange(len(p.curves)) for p in system.inputs if len(p.curves) > 1}
+    numbered = {p: np.arange(len(p.curves)) for p in system.inputs if len(p.curves) > 1}
+    courses = {p: xr.DataArray(v, dims=p.along) if p.along else v for p, v in numbered.items()}
     numbers = read(parameters, system.parameters, {**system.defaults, **courses}, "parameter")
     missing = [s.name for s in system.parameters if s not in numbers]
     if missing:

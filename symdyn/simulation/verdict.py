@@ -30,6 +30,7 @@ from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.kernel import Kernel, Run
 from symdyn.codegen.lower import lower
 from symdyn.derive.langevin import DESCRIPTION as LANGEVIN
+from symdyn.derive.poles import poles
 from symdyn.errors import DeclarationError, SimulationError
 from symdyn.models.automaton import Automaton
 from symdyn.models.moments import MomentSystem
@@ -134,6 +135,12 @@ class Ending:
             return (
                 "A number of molecules became negative, where the chemical Langevin equation has no real value: "
                 "symdyn.simulate(network, ..., method='langevin') keeps them at 0 or above. "
+            )
+        noisy = system.unmet(["drift", "diffusion"]) is None
+        if noisy and self.outcome.code == NOT_FINITE and (found := poles(system)):
+            return (
+                f"The rates have poles where {', '.join(f'{p} = 0' for p in found)}: a step across one, which no path takes, "
+                "is a failure. "
             )
         return ""
 

@@ -21,6 +21,7 @@ from symdyn.declaration import (
     read_equations,
 )
 from symdyn.errors import DeclarationError
+from symdyn.network_files import networks_of_text
 from symdyn.neural_terms import NetworkTerm, TrainedNetwork
 from symdyn.parsing import MAX_TEXT, ModelText, parse_model
 from symdyn.paths import PathSlope, with_paths
@@ -225,8 +226,9 @@ class System(Displayed):
 
     @classmethod
     def from_text(
-        cls, text: str, parameters: Mapping[Any, float] | None = None, *, characters: int = MAX_TEXT, **options: Any
-    ) -> Self:
+        cls, text: str, parameters: Mapping[Any, float] | None = None, *, characters: int = MAX_TEXT, networks: Any = None,
+        **options: Any,
+    ) -> Self:  # fmt: skip
         """Read a system from text, one equation a line or separated by semicolons.
 
         The text is parsed by a grammar of its own and never evaluated.  It may also set parameters (``a = 0.5``), initial
@@ -241,6 +243,8 @@ class System(Displayed):
             Default values; they override those in the text.
         characters : int, optional
             Largest length of the text.
+        networks : str, Path, or mapping of str to TrainedNetwork, optional
+            The file of the networks that the text names by their weights, or themselves.
         **options
             Further arguments of the class, such as ``initial``, ``observables`` and ``time``; they override the text.
 
@@ -275,7 +279,9 @@ class System(Displayed):
             "initial": {**model.initial, **{name_of(k): v for k, v in (options.get("initial") or {}).items()}},
             "observables": {**model.observables, **(options.get("observables") or {})},
         }
-        return cls.from_model(model, values)
+        chosen = networks_of_text(model.networks, networks) if model.networks or networks is not None else {}
+        system = cls.from_model(model, values)
+        return system.with_terms(chosen) if chosen else system
 
     @classmethod
     @abstractmethod
@@ -458,7 +464,7 @@ class System(Displayed):
                 known = ", ".join(map(str, by_name.values())) or "none"
                 raise DeclarationError(f"{key} is not an unknown term of this system; its unknown terms: {known}")
             pattern = key if isinstance(key, AppliedUndef) else by_name[name]
-            found[name] = (pattern, value(*pattern.args) if isinstance(value, TrainedNetwork) else expression(value))
+            found[name] = (pattern, value if isinstance(value, TrainedNetwork) else expression(value))
 
         def fill(e: sp.Expr) -> sp.Expr:
             swap = {}
@@ -466,11 +472,14 @@ class System(Displayed):
                 term = u.unknown if isinstance(u, NetworkTerm) else u
                 if term.func.__name__ in found:
                     pattern, value = found[term.func.__name__]
-                    swap[u] = value.subs(dict(zip(pattern.args, term.args, strict=True)), simultaneous=True)
+                    if isinstance(value, TrainedNetwork):  # whatever the arguments of the pattern, such as those of f(x, x)
+                        swap[u] = value(*term.args)
+                    else:
+                        swap[u] = value.subs(dict(zip(pattern.args, term.args, strict=True)), simultaneous=True)
             return e.xreplace(swap)
 
         filled = self.map_expressions(fill)
-        line = "with " + ", ".join(str(v.network) if isinstance(v, NetworkTerm) else f"{k} = {v}" for k, v in found.values())
+        line = "with " + ", ".join(str(v) if isinstance(v, TrainedNetwork) else f"{k} = {v}" for k, v in found.values())
         symbols = filled._symbols() | dag.free_symbols(self._formulas(self.initial))
         free = symbols - set(self.initial_symbols) - {self.time}
         parameters, paths = with_paths(sorted((s for s in free if not self.drawn(s)), key=lambda s: s.name))

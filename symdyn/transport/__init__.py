@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from symdyn.transport.bridge_marginals import BridgeMarginal
     from symdyn.transport.bridges import SchroedingerBridge, schroedinger_bridge
     from symdyn.transport.conditioning import guided
+    from symdyn.transport.denoising_chains import denoised, denoising_chain
     from symdyn.transport.densities import GaussianMixture, Normal
     from symdyn.transport.editing import edited
+    from symdyn.transport.flow_statistics import model_statistics
     from symdyn.transport.interpolants import Interpolant, interpolant
     from symdyn.transport.inversion import InvertedData, invert
     from symdyn.transport.marginals import Marginal
@@ -39,8 +41,10 @@ __getattr__, __dir__, __all__ = lazy(
         "bridge_marginals": ("BridgeMarginal",),
         "bridges": ("SchroedingerBridge", "schroedinger_bridge"),
         "conditioning": ("guided",),
+        "denoising_chains": ("denoised", "denoising_chain"),
         "densities": ("GaussianMixture", "Normal"),
         "editing": ("edited",),
+        "flow_statistics": ("model_statistics",),
         "interpolants": ("Interpolant", "interpolant"),
         "inversion": ("InvertedData", "invert"),
         "marginals": ("Marginal",),

@@ -141,7 +141,7 @@ def test_a_source_is_learned_in_a_field_and_simulates_on_another_grid(tmp_path):
         found.save(tmp_path / "f.npz")
     with pytest.raises(sd.RecoveryError, match="plot draws ODEs and maps"):
         found.plot()
-    with pytest.raises(sd.RecoveryError, match="window has no effect on the learning of fields"):
+    with pytest.raises(sd.RecoveryError, match="window has no effect on the learning of SDEs and fields"):
         sd.learn(hybrid, film, window=4)
 
 

@@ -137,3 +137,36 @@ def test_wrong_data_and_options_are_refused():
         sd.recover(
             HIDDEN, np.zeros((200, 2)), surrogate="denoiser", options=RecoverOptions(surrogate={"widht": 3}), progress=False
         )
+
+
+def test_files_of_scores_give_the_same_bits_and_strangers_are_refused(found, tmp_path):
+    found.save(tmp_path / "score.npz")
+    again = sd.LearnedScore.load(tmp_path / "score.npz")
+    assert again.system == found.system
+    assert again.network == found.network
+    assert repr(again) == repr(found)
+    np.testing.assert_array_equal(again.losses["heldout"], found.losses["heldout"])
+    flows = [PROCESS.probability_flow(score) for score in (found, again)]
+    ends = [sd.simulate(flow, [0.5, 0.1], initial={x: 0.4, y: -0.2}, progress=False) for flow in flows]
+    assert ends[0].x.values.tobytes() == ends[1].x.values.tobytes()
+    arrays = dict(np.load(tmp_path / "score.npz"))
+    for changes, message in (
+        ({"format": np.array("other")}, "its format is 'other'"),
+        ({"weights0": arrays["weights0"] * np.nan}, "not finite"),
+        ({"weights0": arrays["weights0"][:, 1:]}, "maps 23 numbers"),
+        ({"functions": arrays["functions"][:-1]}, "to 48; expected"),
+        ({"mean": np.zeros(3)}, "mean holds float64 of the shape"),
+        ({"scale": np.array(-1.0)}, "the scale or the losses"),
+        ({"text": np.array("dx = -x*dt + dW1\ndy = -y*dt + dW2")}, "has 0 unknown functions"),
+        ({"text": np.array("__import__('os')")}, "holds no learned score"),
+        ({"time": np.array("t; x")}, "its time is called"),
+    ):
+        np.savez(tmp_path / "other.npz", **{**arrays, **changes})
+        with pytest.raises(sd.DeclarationError, match=message):
+            sd.LearnedScore.load(tmp_path / "other.npz")
+    np.savez(tmp_path / "other.npz", **{**arrays, "mean": np.array([None, 1], dtype=object)})
+    (tmp_path / "short.npz").write_bytes((tmp_path / "score.npz").read_bytes()[:2000])
+    (tmp_path / "text.npz").write_text("no archive")
+    for name in ("other.npz", "short.npz", "text.npz", "missing.npz"):
+        with pytest.raises(sd.DeclarationError, match="holds no learned score"):
+            sd.LearnedScore.load(tmp_path / name)

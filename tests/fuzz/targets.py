@@ -14,12 +14,14 @@ import numpy as np
 import sympy as sp
 
 import symdyn as sd
+from symdyn.discover.surrogates.denoiser import DenoiserFit, features
 from symdyn.inference.data import Observations, Trajectory
 from symdyn.inference.journal import Journal
 from symdyn.inference.reading import read_data
 from symdyn.io.arguments import parse_assignments, parse_duration, parse_range
 from symdyn.io.models import read_model
 from symdyn.io.tables import read_table, read_times
+from symdyn.network_files import load_networks, network_text, save_networks
 from symdyn.simulation.chunk_store import ChunkStore
 
 __all__ = ["TARGETS", "TOKENS", "Target"]
@@ -115,12 +117,27 @@ def _checkpoint() -> Target:
     return Target((buffer.getvalue(), lone.getvalue(), empty.getvalue()), _file("search.npz", Journal))
 
 
+def _trained() -> sd.TrainedNetwork:
+    return sd.TrainedNetwork(sd.DenseLayers("f", [(np.ones((3, 1)), np.zeros(3), "tanh"), (np.ones((1, 3)), None, "identity")]))
+
+
+def _networks() -> Target:
+    """A file of networks."""
+    with tempfile.TemporaryDirectory() as folder:
+        save_networks(Path(folder) / "n.npz", [_trained()])
+        return Target(((Path(folder) / "n.npz").read_bytes(),), _file("n.npz", load_networks))
+
+
+def _text_with_network() -> Target:
+    """A text that names the weights of a network, which is there."""
+    network = _trained()
+    text = f"x' = a - f(x)\na = 1\nx(0) = 2\n{network_text(network)}"
+    return Target((text.encode(),), _text(lambda text: sd.ODESystem.from_text(text, networks={"f": network})))
+
+
 def _learned(read: Callable[[Path], object]) -> Target:
     """Files of a network, and of a system that was learned."""
-    x, seeds = sp.Symbol("x"), []
-    network = sd.TrainedNetwork(
-        sd.DenseLayers("f", [(np.ones((3, 1)), np.zeros(3), "tanh"), (np.ones((1, 3)), None, "identity")])
-    )
+    x, seeds, network = sp.Symbol("x"), [], _trained()
     seen = Observations((Trajectory(np.arange(3.0), np.ones((3, 1))),), ("x",), np.ones(1), np.ones(1))
     system = sd.ODESystem({x: network(x)}, initial={x: 1.0})
     whole = sd.Learned(system, ({"f": network},), {"train": np.ones(2), "validation": np.ones(2)}, {}, seen, np.ones((1, 1)))
@@ -129,6 +146,23 @@ def _learned(read: Callable[[Path], object]) -> Target:
             one.save(Path(folder) / "f.npz")
             seeds.append((Path(folder) / "f.npz").read_bytes())
     return Target(tuple(seeds), _file("f.npz", read))
+
+
+def _score() -> Target:
+    """A file of a score with the weights of nobody."""
+    x, t = sp.symbols("x t")
+    process = sd.transport.diffusion(x, sp.exp(-t), sp.sqrt(1 - sp.exp(-2 * t)))
+    layers = sd.DenseLayers("denoiser", [(np.ones((2, features(1))), np.zeros(2), "tanh"), (np.ones((1, 2)), None, "identity")])
+    fit = DenoiserFit(layers, np.zeros(1), 1.0, {"train": np.ones(2), "heldout": np.ones(2)}, 0.0, 2)
+    with tempfile.TemporaryDirectory() as folder:
+        sd.LearnedScore.of(process.reverse_time(sp.Function("s")(x, t), horizon=1), fit).save(Path(folder) / "s.npz")
+        return Target(((Path(folder) / "s.npz").read_bytes(),), _file("s.npz", sd.LearnedScore.load))
+
+
+def _statistics() -> Target:
+    grid, one = np.arange(4.0)[None], np.ones((1, 4))
+    seed = sd.methods.ModelStatistics(1.0, ("x",), grid, one, one, one).text
+    return Target((seed.encode(),), _file("s.json", sd.methods.ModelStatistics.load))
 
 
 def _sbml() -> Target:
@@ -237,6 +271,14 @@ TARGETS: dict[str, Callable[[], Target]] = {
     "checkpoint": _checkpoint,
     "network": lambda: _learned(sd.TrainedNetwork.load),
     "learned system": lambda: _learned(sd.Learned.load),
+    "networks": _networks,
+    "text with a network": _text_with_network,
+    "automaton text": lambda: Target(
+        (b"s[i] = piecewise(0, s[i] + s[i+1] == 0, p, s[i] + s[i+1] == 1, q)\np = 0.6; q = 0.8; s(0) = 1",),
+        _text(lambda text: sd.Automaton.from_text(text, sites=9)),
+    ),
+    "learned score": _score,
+    "statistics of a system": _statistics,
     "store": _store,
     "PEtab": _petab,
     "archive": _archive,

@@ -14,7 +14,7 @@ import numpy as np
 import symdyn as sd
 from symdyn.methods.samplers import SamplerScheme
 from symdyn.transport.spacings import SPACINGS
-from tests.transport.beds import error, line, ring, steps_for
+from tests.transport.beds import FIRST, LAST, error, line, ring, steps_for
 
 BUDGETS = (5, 10, 15, 20, 50)
 BEDS = {"line": line, "ring": ring}
@@ -42,13 +42,20 @@ def main() -> None:
     given = parser.parse_args()
     results: dict[str, dict[str, object]] = {}
     for name in given.bed or BEDS:
-        bed, results[name] = BEDS[name](), {}
+        bed, found, results[name] = BEDS[name](), None, {}
         for method in given.methods:
             cases = {method: {}, "bdia, gamma = 0.5": {"gamma": 0.5}} if method == "bdia" else {method: {}}
+            if method.startswith("dpm-solver-v3"):
+                if found is None:
+                    found = sd.transport.model_statistics(bed[0], span=(FIRST, LAST), initial=bed[1])
+                cases = {f"{method}{', corrected' if c else ''}": {"statistics": found, "corrector": c} for c in (False, True)}
             for title, options in cases.items():
-                results[name][title] = found = row(bed, method, **options)
-                cells = [f"{c['error']:.2g}{str(c['spacing'])[0]}" if c else "-" for c in found]
-                print(f"{name:6}{title:20}", *(f"{c:>10}" for c in cells), flush=True)
+                results[name][title] = errors = row(bed, method, **options)
+                cells = [f"{c['error']:.2g}{str(c['spacing'])[0]}" if c else "-" for c in errors]
+                print(f"{name:6}{title:28}", *(f"{c:>10}" for c in cells), flush=True)
+    if given.out and given.out.exists():  # other rows stay
+        before = json.loads(given.out.read_text())["rms error"]
+        results = {name: before.get(name, {}) | results.get(name, {}) for name in {**before, **results}}
     if given.out:
         given.out.write_text(json.dumps({"evaluations": BUDGETS, "rms error": results}, indent=1) + "\n")
 

@@ -27,6 +27,8 @@ from symdyn.system import System
 
 __all__ = ["NOISY_SAMPLERS", "SAMPLERS", "NoisySamplerFamily", "SamplerFamily", "packed"]
 
+#: Options of a sampler besides the nodes, which its formula reads.
+CHOICES = ("gamma", "plan", "statistics", "corrector")
 LEVELS = {True: "with", False: "without", None: "with or without"}
 
 
@@ -34,7 +36,7 @@ class SamplerFamily(Family):
     """A table for the nodes, and N of the system as one function: methods with a noise level share it, as do those without."""
 
     schemes: ClassVar[tuple[type, ...]] = (SamplerScheme,)
-    options: ClassVar[tuple[str, ...]] = ("nodes", "gamma", "plan")
+    options: ClassVar[tuple[str, ...]] = ("nodes", *CHOICES)
     remedies = ("more nodes", "another method")
     counted: ClassVar[Mapping[str, str]] = {
         "steps": "rows of the table of the sampler: steps and stages",
@@ -43,13 +45,14 @@ class SamplerFamily(Family):
     }
 
     def reads(self, scheme: Any) -> frozenset[str]:
-        return super().reads(scheme) - ({"gamma", "plan"} - set(scheme.options.__dataclass_fields__))
+        return super().reads(scheme) - (set(CHOICES) - set(scheme.options.__dataclass_fields__))
 
     def key(self, scheme: Any) -> str:
-        return f"sampler, {LEVELS[scheme.level]} noise level"
+        return f"sampler, {LEVELS[scheme.level]} noise level{', each state' if scheme.by_state else ''}"
 
     def programs(self, system: System, scheme: Any, *, until: sp.Basic | None = None) -> Made:
-        return semilinear_programs(system, level=needs_level(system) is None if scheme.level is None else scheme.level)
+        level = needs_level(system) is None if scheme.level is None else scheme.level
+        return semilinear_programs(system, level=level, by_state=scheme.by_state)
 
     def rows(self, system: System, scheme: Any) -> int:
         return 8 * len(system.states)
@@ -103,8 +106,7 @@ def sampler_rows(
         scheme.name,
         facts["mark"],
         offsets,
-        options.gamma,
-        options.plan,
+        *(getattr(options, name) for name in CHOICES),
         times.tobytes(),
         parameters[facts["reads"]].tobytes(),
     )
@@ -133,7 +135,7 @@ def _rows(request: _Request) -> tuple[SamplerRows, int]:
     for k, t in enumerate(times - times[0]):
         output[int(np.argmin(np.abs(offsets - t)))] = k
     try:
-        table = scheme.table(clocks_of(facts, nodes, parameters), {"gamma": options.gamma, "plan": options.plan})
+        table = scheme.table(clocks_of(facts, nodes, parameters), {name: getattr(options, name) for name in CHOICES})
         finite = all(np.isfinite(c).all() for c in (*table.coefficients, table.shifts, table.spreads))
     except (ZeroDivisionError, OverflowError):
         finite = False

@@ -11,6 +11,7 @@ from symdyn_kernels.arguments.parts import Signals
 
 from symdyn.codegen.machine_code import Driver
 from symdyn.methods.controllers import PID
+from symdyn.methods.model_statistics import ModelStatistics
 from symdyn.system import System
 
 __all__ = ["Launch", "Options"]
@@ -45,6 +46,10 @@ class Options:
         The weight of a sampler that has one.
     plan : tuple of (int, str, str)
         Order, basis and prediction of each step of a sampler that has a plan; empty: those it usually has.
+    statistics : ModelStatistics or None
+        Of the system, for samplers that take their coefficients from it.
+    corrector : bool
+        Whether a sampler with a corrector uses it.
     """
 
     rtol: float = 1e-6
@@ -60,6 +65,8 @@ class Options:
     nodes: tuple[float, ...] = ()
     gamma: float = 1.0
     plan: tuple[tuple[int, str, str], ...] = ()
+    statistics: ModelStatistics | None = None
+    corrector: bool = True
 
 
 @dataclass(frozen=True)

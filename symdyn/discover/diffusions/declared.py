@@ -18,7 +18,7 @@ from symdyn.inference.local_moments import LocalMoments
 from symdyn.inference.parameters import FreeColumns, LibraryTerm, constant_symbols, free_columns
 from symdyn.models.sde import SDESystem
 
-__all__ = ["Declared", "declared"]
+__all__ = ["Declared", "declared", "only_squared"]
 
 #: Degree of the monomials of the square of an unknown noise, where no library is given.
 SQUARE_DEGREE = 2
@@ -77,7 +77,7 @@ def declared(system: SDESystem, request: Request, typical: Mapping[sp.Symbol, fl
         If a library has no term for a function, or a function that stands in a square is unknown in the drift too.
     """
     unknowns = one_of_each(system.unknowns)
-    squares = frozenset(u for u in unknowns if _only_squared(system, u))
+    squares = frozenset(u for u in unknowns if only_squared(system, u))
     terms: list[LibraryTerm] = []
     usual = float(np.median([typical[s] for s in system.states]))
     for unknown in unknowns:
@@ -110,7 +110,7 @@ def _choice(library: Any, unknown: AppliedUndef, squares: frozenset[AppliedUndef
     return library if unknown not in squares or len(squares) == len(unknowns) else None
 
 
-def _only_squared(system: SDESystem, unknown: AppliedUndef) -> bool:
+def only_squared(system: SDESystem, unknown: AppliedUndef) -> bool:
     """Whether a function stands in the noise alone, and its sign does not matter to the law of the process."""
     name = unknown.func.__name__
     own = [u for u in system.unknowns if u.func.__name__ == name]

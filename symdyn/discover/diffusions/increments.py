@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,10 +10,14 @@ import numpy as np
 from symdyn.errors import RecoveryError
 from symdyn.inference.data import Observations
 
-__all__ = ["Increments", "increments", "lagged"]
+__all__ = ["Increments", "increments", "lagged", "residual_notes"]
 
 #: Independent states that a path holds at least.
 FEWEST = 10
+#: Standard errors of the correlation of successive residuals that are not chance.
+CORRELATED = 4.0
+#: A standardised residual that no normal step has, whatever the length of the path.
+LEAP = 9.0
 
 
 @dataclass(frozen=True)
@@ -98,3 +103,37 @@ def lagged(white: np.ndarray, residual: np.ndarray, runs: np.ndarray) -> tuple[n
         return np.zeros(white.shape[1]), np.zeros(white.shape[1])
     spread = np.sqrt((pairs**2).mean(axis=0) / len(pairs))
     return pairs.mean(axis=0) / np.maximum(spread, 1e-300), (residual[1:][same] * residual[:-1][same]).mean(axis=0)
+
+
+def residual_notes(names: Sequence[str], runs: np.ndarray, residual: np.ndarray, covariance: np.ndarray) -> list[str]:
+    """What successive residuals say of measurement noise and memory, and large ones of jumps.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Of the n states.
+    runs : (N,) int64
+    residual : (N, n) float64
+    covariance : (N, n, n) float64
+    """
+    white = np.linalg.solve(np.linalg.cholesky(covariance), residual[..., None])[..., 0]
+    strength, product = lagged(white, residual, runs)
+    notes = []
+    for s, z, c, w in zip(names, strength, product, white.T, strict=True):
+        if z < -CORRELATED:
+            notes.append(
+                f"successive increments of {s} are negatively correlated ({z:.1f} standard errors), as measurement noise on "
+                f"top of the path makes them, of standard deviation about {np.sqrt(max(-c, 0.0)):.2g}: the noise found is too "
+                "large and the drift wrong; use every k-th point, so that the path moves further than that between them"
+            )
+        elif z > CORRELATED:
+            notes.append(
+                f"successive increments of {s} are positively correlated ({z:.1f} standard errors): the path is smoother than "
+                "a diffusion, or the drift has other variables; use points further apart, or add states"
+            )
+        if np.abs(w).max() > LEAP:
+            notes.append(
+                f"an increment of {s} is {np.abs(w).max():.0f} standard deviations off, which no diffusion makes: "
+                "are there jumps?"
+            )
+    return notes

@@ -12,7 +12,7 @@ from sympy.core.function import AppliedUndef
 
 from symdyn.attached import DiffusionRecoveryVerbs
 from symdyn.discover.diffusions.declared import Declared
-from symdyn.discover.diffusions.increments import Increments, increments, lagged
+from symdyn.discover.diffusions.increments import Increments, increments, residual_notes
 from symdyn.discover.diffusions.search import DiffusionModel, DiffusionSearch
 from symdyn.discover.options import RecoverOptions
 from symdyn.discover.ranked import RankedSystem, TermModels, possible
@@ -25,10 +25,8 @@ from symdyn.models.sde import SDESystem
 
 __all__ = ["DiffusionRecovery", "result"]
 
-#: Standard errors of the correlation of successive residuals, and of the change with the step, that are not chance.
-CORRELATED, MOVED = 4.0, 3.0
-#: A standardised residual that no normal step has, whatever the length of the path.
-LEAP = 9.0
+#: Standard errors of the change with the step that are not chance.
+MOVED = 3.0
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -96,7 +94,8 @@ def result(
 
     return written.recovery(
         DiffusionRecovery, map(ranked, visited[: options.keep]), visited, facts, level=options.level,
-        notes=[*notes, *_residual_notes(search, residual, covariance), *stretched], evaluations=search.evaluations,
+        notes=[*notes, *residual_notes(written.system.names, search.data.runs, residual, covariance), *stretched],
+        evaluations=search.evaluations,
         observations=seen, heldout=later, complete=complete, steps=steps, increments=search.data,
         declared=search.declared.system, residuals=residual, variances=np.diagonal(covariance, axis1=1, axis2=2),
     )  # fmt: skip
@@ -147,31 +146,6 @@ def _facts(written: _Written, model: DiffusionModel) -> Information:
 def _relative(residual: np.ndarray, data: Increments) -> float:
     size = np.sqrt(((data.end - data.begin) ** 2).mean(axis=1))
     return float(np.sqrt(np.mean((residual / np.maximum(size, 1e-300)) ** 2)))
-
-
-def _residual_notes(search: DiffusionSearch, residual: np.ndarray, covariance: np.ndarray) -> list[str]:
-    """What successive residuals say of measurement noise and memory, and large ones of jumps."""
-    white = np.linalg.solve(np.linalg.cholesky(covariance), residual[..., None])[..., 0]
-    strength, product = lagged(white, residual, search.data.runs)
-    notes = []
-    for s, z, c, w in zip(search.declared.system.names, strength, product, white.T, strict=True):
-        if z < -CORRELATED:
-            notes.append(
-                f"successive increments of {s} are negatively correlated ({z:.1f} standard errors), as measurement noise on "
-                f"top of the path makes them, of standard deviation about {np.sqrt(max(-c, 0.0)):.2g}: the noise found is too "
-                "large and the drift wrong; use every k-th point, so that the path moves further than that between them"
-            )
-        elif z > CORRELATED:
-            notes.append(
-                f"successive increments of {s} are positively correlated ({z:.1f} standard errors): the path is smoother than "
-                "a diffusion, or the drift has other variables; use points further apart, or add states"
-            )
-        if np.abs(w).max() > LEAP:
-            notes.append(
-                f"an increment of {s} is {np.abs(w).max():.0f} standard deviations off, which no diffusion makes: "
-                "are there jumps?"
-            )
-    return notes
 
 
 def _stretched(

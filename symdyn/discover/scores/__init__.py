@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import sympy as sp
 
 from symdyn.discover.reads import Reads
 from symdyn.discover.request import Request
 from symdyn.discover.scores.declared import ReversedProcess
+from symdyn.discover.scores.learned_score import LearnedScore
 from symdyn.discover.surrogates.registry import SCORE_SURROGATES
 from symdyn.errors import RecoveryError
 from symdyn.inference.points import read_points
@@ -25,56 +24,6 @@ READS = Reads(
     "a score from samples", frozenset({"surrogate", "options.surrogate"}), frozenset({"options.surrogate"}), usual=False,
     surrogates=SCORE_SURROGATES,
 )  # fmt: skip
-
-
-@dataclass(frozen=True, kw_only=True, repr=False)
-class LearnedScore:
-    r"""A score that a network learned, and the system with it.
-
-    It takes the place of a density: ``process.probability_flow(found)`` is the flow from noise to data, on which all samplers
-    know the prediction of noise and the signal-to-noise ratio; ``.with_log_density()`` of that gives likelihoods.
-
-    Attributes
-    ----------
-    system : SDESystem
-        The reversed process with the network in the place of its unknown terms; weights are data of the generated code.
-    score, noise : dict of Symbol to Expr
-        :math:`\nabla \log p_t` by state, and :math:`-\sigma\, \nabla \log p_t`, in the time of the process that was reversed.
-    alpha, sigma : Expr
-        Of that process.
-    sigmas : tuple of Expr
-        The same by state.
-    network : DenseLayers
-    losses : dict of str to array
-        ``train``, and ``heldout`` on a tenth of the samples, by part of the training: mean squared errors of what the network
-        predicts, in units in which a network that predicts nothing has about 1.
-    seconds : float
-        Of the training, of all threads.
-    horizon : float or Expr
-        Where the samples are in the time of `system`.
-    warnings : tuple of str
-    """
-
-    system: SDESystem
-    score: dict[sp.Symbol, sp.Expr]
-    noise: dict[sp.Symbol, sp.Expr]
-    alpha: sp.Expr
-    sigma: sp.Expr
-    sigmas: tuple[sp.Expr, ...]
-    network: Any
-    losses: dict[str, np.ndarray]
-    seconds: float
-    horizon: Any
-    warnings: tuple[str, ...] = ()
-    observations: None = None
-    complete: bool = True
-
-    def __repr__(self) -> str:
-        last = self.losses["heldout"][-1]
-        return (
-            f"LearnedScore({', '.join(map(str, self.score))}; {self.network.size} weights, held-out loss {last:.4g}, "
-            f"{self.seconds:.3g} s of CPU)"
-        )
 
 
 def recovered(system: SDESystem, data: Any, request: Request) -> LearnedScore:
@@ -106,16 +55,10 @@ def recovered(system: SDESystem, data: Any, request: Request) -> LearnedScore:
     fit = maker.fit(
         points, seed=request.seed, going=request.budget.going, report=lambda part: request.report("surrogate", part)
     )
-    score, noise = fit.expressions(process)
     notes: tuple[str, ...] = () if len(fit.losses["train"]) == fit.parts else ("training ended at its budget of time",)
     if narrow:
         notes += (
             f"{', '.join(map(str, narrow))} spread less than {NARROW:g} of all states together, below the noise levels of the "
             "training: the score of such narrow states is not learned; give states in units in which they spread alike",
         )
-    terms = process.terms(score)
-    return LearnedScore(
-        system=system.with_terms(terms), score=score, noise=noise, alpha=process.alpha, sigma=process.sigma,
-        sigmas=(process.sigma,) * len(process.states), network=fit.layers, losses=fit.losses, seconds=fit.seconds,
-        horizon=process.horizon, warnings=notes,
-    )  # fmt: skip
+    return LearnedScore.of(system, fit, notes)

@@ -36,7 +36,8 @@ def train(
     prepare()
     noise = np.maximum(observed.noise, options.noise_floor * observed.scale)
     cut = windows(observed, noise, options.window)
-    ode = NetworkODE(system, observed, cut, options)
+    ode = NetworkODE(system, observed, cut, options, options.courses)
+    courses = ode.courses(cut.times)
     dense, kept = _dense(observed, cut)
     rows = [kept & (cut.trajectory == k)[:, None] for k in range(len(observed.trajectories))]
     states, sample = jax.jit(ode.states), jax.jit(ode.terms)
@@ -44,7 +45,7 @@ def train(
     @jax.jit
     def residuals(w: jax.Array, weighed: tuple[jax.Array, jax.Array | None]) -> jax.Array:
         weights, steps = weighed
-        path = ode.states(w, cut.times)
+        path = ode.states(w, cut.times, courses)
         if ode.effort is None:
             return weights * (path - cut.values)
         parts = (weights * (path - cut.values)).reshape(ode.count, -1)
@@ -53,11 +54,11 @@ def train(
     @jax.jit
     def jacobian(w: jax.Array, weighed: tuple[jax.Array, jax.Array | None]) -> Blocks:
         weights, steps = weighed
-        slopes = ode.derivatives(w, cut.times)
-        parts = [(weights[..., None] * v).reshape(ode.count, -1, v.shape[3]) for v in slopes]
+        slopes = ode.derivatives(w, cut.times, courses)
+        parts = [(weights[..., None] * v).reshape(ode.count, weights[0].size, v.shape[3]) for v in slopes]
         if ode.effort is None:
             return Blocks(*parts)
-        further = ode.effort.derivatives(w[ode.starts :], ode.states(w, cut.times), slopes, cut.times, steps)
+        further = ode.effort.derivatives(w[ode.starts :], ode.states(w, cut.times, courses), slopes, cut.times, steps)
         return Blocks(*(jnp.concatenate(both, axis=1) for both in zip(parts, further, strict=True)))
 
     trained = list(trained_on(observed, options, np.random.default_rng(seed)))
@@ -66,10 +67,10 @@ def train(
         training = windows(trained[k], noise, options.window).weights
         judging = cut.weights - training
         try:  # of all points, those that judge would have been seen
-            begun = (Inversion() if system.whole_steps else Smoothing()).fit(system, trained[k])
+            begun = None if system.inputs else (Inversion() if system.whole_steps else Smoothing()).fit(system, trained[k])
         except RecoveryError:
             begun = None
-        starts = (_starts(system, trained[k], cut) / ode.scale).ravel()
+        starts = np.zeros(0) if options.declared else (_starts(system, trained[k], cut) / ode.scale).ravel()
         first = np.concatenate([starts, _begin(ode, ode.networks.first(np.random.default_rng([seed, k])), begun, system)])
 
         steps = None if ode.effort is None else ode.effort.chosen(ode.count, np.random.default_rng([seed, k, 1]))
@@ -87,8 +88,8 @@ def train(
                 "the equations with networks in place of the unknown terms cannot be integrated along the data; "
                 "use shorter windows (option window), the surrogate 'pinn', or none"
             )
-        path, s = np.asarray(states(best, dense)), best[ode.starts :]
-        arguments, values = sample(s, dense[kept], path[kept])
+        path, s = np.asarray(states(best, dense, ode.courses(dense))), best[ode.starts :]
+        arguments, values = sample(s, dense[kept], path[kept], ode.courses(dense, within=False)[kept])
         networks = ode.networks.trained(ode.units, s)
         return MemberFit([path[r] for r in rows], arguments, values, ode.networks.free(s), losses, networks)
 

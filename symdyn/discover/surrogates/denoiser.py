@@ -15,7 +15,7 @@ from symdyn.discover.surrogates.registry import SCORE_SURROGATES
 from symdyn.methods.options import check_positive, check_whole
 from symdyn.optional import require
 
-__all__ = ["Denoiser", "DenoiserFit"]
+__all__ = ["Denoiser", "DenoiserFit", "features"]
 
 #: Frequencies of the Fourier features of states and of the noise level.
 STATES, LEVELS = (1.0, 2.0, 4.0), (1.0, 2.0, 4.0, 8.0, 16.0)
@@ -154,9 +154,14 @@ class Denoiser:
         return DenoiserFit(layers, mean, scale, {"train": rows[0], "heldout": rows[1]}, time.process_time() - began, parts)
 
 
+def features(d: int) -> int:
+    """Inputs of a network for d states: the states, and waves of them and of the noise level."""
+    return d * (1 + 2 * len(STATES)) + 2 * len(LEVELS)
+
+
 def _shape(d: int, width: int, depth: int) -> Sequence[int]:
     """Inputs, neurons, outputs."""
-    return [d * (1 + 2 * len(STATES)) + 2 * len(LEVELS), *[width] * depth, d]
+    return [features(d), *[width] * depth, d]
 
 
 SCORE_SURROGATES.register("denoiser", Denoiser)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from symdyn.discover.surrogates._networks import Networks
@@ -50,6 +50,10 @@ class NeuralODE(Networks):
         From the name of a term to +1 or -1 if its sign is known.
     penalty : mapping, optional
         Prices of what steps cost a solver, see `symdyn.learn`.
+    declared : bool
+        Whether the initial values of the system hold exactly, in every trajectory, which is one window then.
+    courses : DrivingPaths, optional
+        Of the inputs.
 
     Notes
     -----
@@ -71,6 +75,8 @@ class NeuralODE(Networks):
     members: int = 2
     signs: Mapping[Any, int] | None = None
     penalty: Mapping[str, float] | None = None
+    declared: bool = False
+    courses: Any = field(default=None, compare=False, repr=False)
 
     #: Smallest noise believed, relative to the size of a state.
     noise_floor = 1e-5

@@ -1,0 +1,106 @@
+"""Networks inside of equations that paths drive: from records at irregular times with gaps, and from ends alone."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import sympy as sp
+import xarray as xr
+
+import symdyn as sd
+
+pytest.importorskip("jax")
+
+x, t = sp.symbols("x t")
+U = sd.Path("u", [0, 5], [0, 0])
+F = sd.network("f", [U], width=4, depth=1)
+
+
+def paths(count: int, seed: int) -> list[sd.Path]:
+    """Sums of two sines at 12 random times, of which some have no value."""
+    rng, found = np.random.default_rng(seed), []
+    for _ in range(count):
+        times = np.concatenate([[0], np.sort(rng.uniform(0, 5, 10)), [5]])
+        a, w, phase = rng.normal(0, 0.5, 2), rng.uniform(0.5, 2, 2), rng.uniform(0, 6, 2)
+        values = (a * np.sin(np.outer(times, w) + phase)).sum(axis=1)
+        values[1:-1][rng.uniform(size=10) < 0.2] = np.nan
+        found.append(sd.Path("u", times, values))
+    return found
+
+
+def ends(system: sd.ODESystem, courses: list[sd.Path]) -> np.ndarray:
+    """States at the last time under each path."""
+    driven = {U: xr.DataArray(courses, dims="path")}
+    return sd.simulate(system, [0, 5], inputs=driven, rtol=1e-9, atol=1e-11, progress=False).x.values[:, -1]
+
+
+@pytest.fixture(scope="module")
+def learned():
+    """x' = -x/2 + f(u) with f = u^2, from the last values of 30 trajectories."""
+    hybrid = sd.ODESystem({x: F(U) - x / 2}, initial={x: 0.3})
+    courses, true = paths(30, 1), hybrid.with_terms({F(U): U**2})
+    values = ends(true, courses)
+    data = [{"t": [0, 5], "x": [np.nan, v]} for v in values]
+    options = {"noise": {x: 0.01}, "starts": "declared", "members": 1, "progress": False}
+    return true, courses, values, sd.learn(hybrid, data, inputs={U: courses}, **options)
+
+
+def test_a_function_of_the_path_is_found_from_the_ends_of_trajectories(learned):
+    true, courses, values, found = learned
+    run = ends(found.system, courses)
+    assert np.sqrt(np.mean((run - values) ** 2)) < 0.03  # by the kernel; 0.01 was given as noise
+    others = paths(10, 2)
+    assert np.sqrt(np.mean((ends(found.system, others) - ends(true, others)) ** 2)) < 0.25 * values.std()
+    points = np.linspace(-0.75, 0.75, 7)
+    np.testing.assert_allclose(found.term("f").evaluate(points[:, None]), points**2, atol=0.1)
+
+
+def test_starts_that_are_declared_hold_exactly(learned):
+    assert (learned[3].starts == 0.3).all()
+
+
+def test_paths_belong_to_trajectories_and_cover_their_data(learned, tmp_path):
+    _, courses, values, found = learned
+    hybrid = found.system.without_networks()
+    data = [{"t": [0, 5], "x": [0.3, v]} for v in values[:3]]
+    for options, message in (
+        ({"inputs": {U: courses[:2]}}, "inputs has 2 paths of u for 3 trajectories"),
+        ({"inputs": {"v": courses[:3]}}, "inputs names 'v'; the inputs of this system: u"),
+        ({"inputs": {U: [1, 2, 3]}}, "expected a Path of the kind 'linear'"),
+        ({"inputs": {U: sd.Path("u", [0, 2], [0, 1])}}, "go from 0 to 5, the input u from 0 to 2"),
+        ({"inputs": courses[:3]}, "expected a mapping from inputs to paths"),
+        ({"penalty": {"error": 1}}, "penalty has no effect with inputs"),
+        ({"starts": "known"}, "starts is 'known'"),
+        ({"starts": "declared", "window": 4}, "window has no effect with starts='declared'"),
+    ):
+        with pytest.raises(sd.RecoveryError, match=message):
+            sd.learn(hybrid, data, progress=False, **options)
+    bare = sd.ODESystem({x: F(U) - x})
+    with pytest.raises(sd.RecoveryError, match="needs a number as the initial value of every state"):
+        sd.learn(bare, data, starts="declared", progress=False)
+    with pytest.raises(sd.DeclarationError, match="a system with inputs has no text that reads back"):
+        found.save(tmp_path / "l.npz")
+    with pytest.raises(sd.RecoveryError, match="without inputs"):
+        found.plot()
+    with pytest.raises(sd.RecoveryError, match="inputs names 'u'"):
+        sd.learn(sd.ODESystem({x: sd.network("g", [x])(x)}), data, inputs={U: courses[:3]}, progress=False)
+
+
+def test_a_neural_controlled_equation_learns_the_area_of_paths():
+    """The area that a path sweeps, of 40 triangles, is the end of a' = (b v' - c u')/2 with b' = u' and c' = v'."""
+    rng = np.random.default_rng(3)
+    knots = [np.vstack([np.zeros(2), rng.normal(size=(3, 2))]) for _ in range(40)]
+    areas = [sum(p[0] * q[1] - p[1] * q[0] for p, q in pairwise(k)) / 2 for k in knots]
+    u, v = (sd.Path(name, range(4), [0, 0, 0, 0]) for name in "uv")
+    driven = sd.neural_cde(["a", "b", "c"], [u, v], width=4, depth=1, initial={"a": 0, "b": 0, "c": 0})
+    courses = {p: [sd.Path(p.name, range(4), k[:, i]) for k in knots] for i, p in enumerate((u, v))}
+    data = [{"t": [0, 3], "a": [np.nan, area]} for area in areas]
+    options = {"noise": {"a": 0.05}, "starts": "declared", "members": 1, "iterations": 60, "progress": False}
+    found = sd.learn(driven, data, inputs=courses, **options)
+    runs = sd.simulate(
+        found.system, [0, 3], inputs={p: xr.DataArray(c, dims="path") for p, c in courses.items()}, progress=False
+    )
+    assert np.sqrt(np.mean((runs.a.values[:, -1] - areas) ** 2)) < 0.3 * np.std(areas)
+    assert found.history["train"][-1] < 0.1 * sum((a / 0.05) ** 2 for a in areas)

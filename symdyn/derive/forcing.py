@@ -130,7 +130,8 @@ def with_oscillator(system: System, what: str) -> ForcedSystem:
     frequency = share * speeds[0]
     taken = {*system.names, *(p.name for p in system.parameters), *map(str, system.observables)}
     c, s = (sp.Symbol(_free(name, taken)) for name in ("cosine", "sine"))
-    swap, breaks, hidden = {}, [], []
+    swap, breaks = {}, []
+    hidden: list[sp.Basic] = []
     corners = sorted({e for side in drift for e in side.atoms(*CORNERS)}, key=str)
     for (call, found), k in zip(parts.items(), multiples, strict=True):
         assert found is not None

@@ -120,7 +120,7 @@ def scores(settings: Settings) -> Result:
         statistics = sd.transport.model_statistics(flow, span=(FIRST, LAST), initial=states(noise[:512]))
         makers: dict[str, Callable[..., Any]] = {
             "dpm-solver++2m": sd.methods.DpmSolverPP2m, "deis-tab3": sd.methods.DeisTab3,
-            "dpm-solver-v3-2": lambda nodes, known=statistics: sd.methods.DpmSolverV3Of2(nodes=nodes, statistics=known),
+            "dpm-solver-v3-2": lambda nodes, known=statistics: sd.methods.DpmSolverV32(nodes=nodes, statistics=known),
         }  # fmt: skip
         distances, shares = {}, {}
         for method, maker in makers.items():

@@ -72,7 +72,9 @@ def _gradient(node: sp.Basic, wanted: set[sp.Symbol], found: dict[sp.Basic, Grad
         for j, a in enumerate(node.arguments):
             for s, d in found[a].items():
                 terms.setdefault(s, []).append(DenseSlope(node.layers, node.index, j, *node.arguments) * d)
-    elif isinstance(node, SMOOTH):  # as sympy's chain rule, without the assumptions that it looks up along the whole argument
+    elif isinstance(
+        node, (*SMOOTH, sp.Abs)
+    ):  # as sympy's chain rule, without the assumptions that it looks up along the whole argument
         outer = node.fdiff(1)
         terms = {s: [outer * d] for s, d in found[node.args[0]].items()}
     else:  # functions, and the conditions inside of Piecewise, whose entry here only says on what they depend

@@ -58,9 +58,14 @@ def breaks_of(form: ForcedSystem, parameter: Any, row: np.ndarray) -> np.ndarray
     Raises
     ------
     DeclarationError
-        If they depend on the parameter that varies.
+        If they depend on the parameter that varies, or are not known.
     """
     symbol = lookup(parameter, form.system.parameters, "parameter")
+    if form.hidden:
+        raise DeclarationError(
+            f"the phases at which {form.hidden[0]} jumps or bends cannot be found; write it by comparisons linear in one "
+            "mod of time, without states, such as piecewise(1, mod(t, T) < T/4, 0)"
+        )
     moving = [e for e in form.breaks if symbol in e.free_symbols]
     if moving:
         raise DeclarationError(

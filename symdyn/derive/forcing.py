@@ -18,6 +18,7 @@ Bifurcation Theory, 3rd ed. (2004), 1.6.
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -33,6 +34,9 @@ __all__ = ["ForcedSystem", "repeated", "with_oscillator"]
 
 #: The largest multiple of the common frequency.
 MOST = 24
+#: Functions with a step at every whole number, functions that bend, and all that jump or bend.
+STAIRS, BENDS = (sp.floor, sp.ceiling), (sp.Max, sp.Min, sp.Abs)
+CORNERS = (sp.Rel, sp.sign, sp.Heaviside, *STAIRS, *BENDS)
 
 
 @dataclass(frozen=True)
@@ -47,11 +51,14 @@ class ForcedSystem:
         The common angular frequency of the forcing, of parameters.
     breaks : tuple of Expr
         Phases of the oscillator, in turns, at which the right-hand side may jump or bend.
+    hidden : tuple of Basic
+        Comparisons and functions that jump or bend with time at other phases than these, but for bends of sines.
     """
 
     system: ODESystem
     frequency: sp.Expr
     breaks: tuple[sp.Expr, ...] = ()
+    hidden: tuple[sp.Basic, ...] = ()
 
     @property
     def phase(self) -> tuple[str, str]:
@@ -124,15 +131,21 @@ def with_oscillator(system: System, what: str) -> ForcedSystem:
     taken = {*system.names, *(p.name for p in system.parameters), *map(str, system.observables)}
     c, s = (sp.Symbol(_free(name, taken)) for name in ("cosine", "sine"))
     swap, breaks = {}, []
-    relations = {r for side in drift for r in side.atoms(sp.Rel)}
+    hidden: list[sp.Basic] = []
+    corners = sorted({e for side in drift for e in side.atoms(*CORNERS)}, key=str)
     for (call, found), k in zip(parts.items(), multiples, strict=True):
         assert found is not None
         if isinstance(call, sp.Mod):
             turns, shift = k * sp.atan2(s, c) / (2 * sp.pi) + found[1] / (2 * sp.pi), found[1] / (2 * sp.pi)
             swap[call] = call.args[1] * (turns - sp.floor(turns))
-            levels = [sp.S.Zero, *(v / call.args[1] for r in relations if (v := _level(r, call, system)) is not None)]
+            levels = [sp.S.Zero]
+            for corner in corners:
+                found_at = [_level(e, call, system) for e in _zeros(corner) if e.has(call)]
+                hidden += [corner] if None in found_at or (corner.has(call) and isinstance(corner, STAIRS)) else []
+                levels += [v / call.args[1] for v in found_at if v is not None]
             breaks += [(j + level - shift) / k for level in levels for j in range(abs(k))]
             continue
+        hidden += [e for e in corners if e.has(call) and not isinstance(e, BENDS)]
         even, odd_part = _harmonic(c, s, k)
         b = found[1]
         swap[call] = sp.sin(b) * even + sp.cos(b) * odd_part if call.func == sp.sin else sp.cos(b) * even - sp.sin(b) * odd_part
@@ -140,7 +153,7 @@ def with_oscillator(system: System, what: str) -> ForcedSystem:
     size, speed = c**2 + s**2, sp.sqrt(frequency**2)
     rates |= {c: speed * c * (1 - size) - frequency * s, s: speed * s * (1 - size) + frequency * c}
     whole = ODESystem(rates, system.numeric_defaults, initial={**system.initial, c: 1, s: 0}, time=time)
-    return ForcedSystem(whole, frequency, tuple(dict.fromkeys(breaks)))
+    return ForcedSystem(whole, frequency, tuple(dict.fromkeys(breaks)), tuple(dict.fromkeys(hidden)))
 
 
 def repeated(system: System) -> System:
@@ -190,12 +203,21 @@ def _angle(call: sp.Expr) -> sp.Expr:
     return 2 * sp.pi * call.args[0] / call.args[1] if isinstance(call, sp.Mod) else call.args[0]
 
 
-def _level(relation: sp.Basic, call: sp.Mod, system: System) -> sp.Expr | None:
-    """The value of a remainder at which a comparison linear in it changes, free of states and time."""
-    if not relation.has(call):
-        return None
+def _zeros(corner: sp.Basic) -> list[sp.Expr]:
+    """Of what a comparison or a function changes its course where it is 0; nothing of those that are `STAIRS`."""
+    if isinstance(corner, STAIRS):
+        return []
+    if isinstance(corner, sp.Rel):
+        return [corner.lhs - corner.rhs]
+    if isinstance(corner, (sp.Max, sp.Min)):
+        return [a - b for a, b in itertools.combinations(corner.args, 2)]
+    return [corner.args[0]]
+
+
+def _level(difference: sp.Expr, call: sp.Mod, system: System) -> sp.Expr | None:
+    """The value of a remainder at which a linear function of it is 0, free of states and time, or None."""
     mark = sp.Dummy()
-    difference = sp.expand(relation.args[0].xreplace({call: mark}) - relation.args[1].xreplace({call: mark}))
+    difference = sp.expand(difference.xreplace({call: mark}))
     slope = difference.coeff(mark, 1)
     rest = sp.expand(difference - slope * mark)
     moving = {mark, system.time, *system.states}

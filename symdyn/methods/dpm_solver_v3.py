@@ -15,7 +15,7 @@ from symdyn.methods.sampler_options import SamplerOptions
 from symdyn.methods.sampler_traces import Combination, SamplerTrace
 from symdyn.methods.samplers import sampler
 
-__all__ = ["DpmSolverV3Of2", "DpmSolverV3Of3", "DpmSolverV3Options"]
+__all__ = ["DpmSolverV32", "DpmSolverV33", "DpmSolverV3Options"]
 
 REFERENCE = "Zheng, Lu, Chen & Zhu, DPM-Solver-v3, NeurIPS 2023 (arXiv:2310.13268), algorithms 1 and 2"
 _POINTS, _WEIGHTS = np.polynomial.legendre.leggauss(12)
@@ -160,7 +160,7 @@ class DpmSolverV3Options(SamplerOptions):
 
 
 @sampler(order=2, formula=partial(_formula, order=2), level=True, by_state=True, reference=REFERENCE)
-class DpmSolverV3Of2(DpmSolverV3Options):
+class DpmSolverV32(DpmSolverV3Options):
     r"""One evaluation a step: lines through :math:`e^{-S} f - B`; see `DpmSolverV3Options`.
 
     .. math:: y_u = e^{-L} \Bigl[y_t - \int e^{L + S} (p(r) + B(r))\, \mathrm dr\Bigr]
@@ -172,8 +172,8 @@ class DpmSolverV3Of2(DpmSolverV3Options):
 
 
 @sampler(order=3, formula=partial(_formula, order=3), level=True, by_state=True, reference=REFERENCE)
-class DpmSolverV3Of3(DpmSolverV3Options):
-    r"""One evaluation a step: parabolas through :math:`e^{-S} f - B`; see `DpmSolverV3Options` and `DpmSolverV3Of2`.
+class DpmSolverV33(DpmSolverV3Options):
+    r"""One evaluation a step: parabolas through :math:`e^{-S} f - B`; see `DpmSolverV3Options` and `DpmSolverV32`.
 
     Of order 3; without corrector of order 2 where the error of the first step is not damped.  With few evaluations order 2 is
     the safer choice.

@@ -84,7 +84,7 @@ def model_statistics(
     >>> found = sd.transport.model_statistics(flow, span=(1, 1e-3), initial=noise)
     >>> nodes = sd.transport.nodes(flow, 10, span=(1, 1e-3))
     >>> out = sd.simulate(flow, [1, 1e-3], initial=noise, progress=False,
-    ...                   method=sd.methods.DpmSolverV3Of3(nodes=nodes, statistics=found))
+    ...                   method=sd.methods.DpmSolverV33(nodes=nodes, statistics=found))
     >>> exact = noised.at(1e-3).quantile(q)  # the flow keeps quantiles
     >>> float(np.sqrt(((out.x[:, -1].values - exact)**2).mean()).round(3))  # 'deis-tab3' has 0.05, 'ddim' 0.33
     0.011

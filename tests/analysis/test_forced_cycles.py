@@ -154,6 +154,33 @@ def test_pulses_by_mod_of_time():
         continue_cycle(late, w, (2, 4), start=limit_cycle(late))
 
 
+def bent(s):
+    """The periodic solution of x' = -x + |s - 1|, where s is time modulo 4."""
+    top = 2 / (1 - np.exp(-4))
+    return np.where(s < 1, 2 - s + top * np.exp(-3 - s), s - 2 + top * np.exp(1 - s))
+
+
+@pytest.mark.parametrize("kind", ["abs", "max", "sign", "heaviside"])
+def test_functions_of_mod_that_jump_or_bend(kind):
+    text = {
+        "abs": "abs(mod(t, 4) - 1)", "max": "max(mod(t, 4) - 1, 1 - mod(t, 4))", "sign": "(mod(t, 4) - 1)*sign(mod(t, 4) - 1)",
+        "heaviside": "(mod(t, 4) - 1)*(1 - 2*heaviside(1 - mod(t, 4)))",
+    }[kind]  # fmt: skip
+    system = sd.ODESystem.from_text(f"x' = -x + a*{text}; a = 1; x(0) = 0")
+    start = limit_cycle(system)
+    np.testing.assert_allclose(start.x, bent(np.mod(start.time.values, 4)), rtol=1e-7)
+    branch = continue_cycle(system, "a", (0.9, 1.1), start=start)
+    exact = branch.a.values[:, None] * bent(np.mod(branch.time.values, 4))
+    np.testing.assert_allclose(branch.x, exact, rtol=1e-7)
+
+
+@pytest.mark.parametrize("forcing", ["floor(mod(t, 4))", "piecewise(1, mod(t, 4) < x, 0)", "max(mod(t, 4), x)", "sign(sin(t))"])
+def test_phases_of_jumps_that_are_not_known_are_refused(forcing):
+    system = sd.ODESystem.from_text(f"x' = -x + a*{forcing}; a = 1; x(0) = 0")
+    with pytest.raises(sd.DeclarationError, match=r"the phases at which .*t.* jumps or bends cannot be found; write it by"):
+        continue_cycle(system, "a", (0.9, 1.1), start=limit_cycle(system))
+
+
 def test_a_fold_under_inputs_that_are_repeated():
     """Of x = v(t) + z, v' = u, z' = m + z^2 the orbits are z = -sqrt(-m) and sqrt(-m), with multipliers exp(2 T z)."""
     u = sd.Path("u", [2, 3, 4, 5, 6], [1, -1, -1, 1, 1], "hold")

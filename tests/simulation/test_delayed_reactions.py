@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import sympy as sp
 from scipy.stats import chisquare, poisson
-from symdyn_kernels.status import ABOVE_BOUND
+from symdyn_kernels.status import ABOVE_BOUND, NOT_FINITE
 
 import symdyn as sd
 from symdyn.codegen.families.jump import JumpFamily
@@ -102,6 +102,18 @@ def test_rates_that_depend_on_time():
     data = moments(net, [0, 4])
     mean = 10 * (3 + math.sin(3))
     assert agrees((float(data.Y_mean[1]), float(data.Y_var[1])), mean, mean)
+
+
+def test_a_rate_that_becomes_infinite_ends_the_trajectory():
+    """The number by t is Poisson of mean log 2/(2 - t), so that reactions go on without end before t = 2, though not many."""
+    net = sd.ReactionNetwork.from_text("0 => X, 1/(2 - t) delay 1/2; X(0) = 0")
+    most = sd.methods.Ssa(max_steps=10_000)
+    data = sd.simulate(net, [0, 1, 3], trajectories=100, seed=1, method=most, on_failure="nan", **QUICK)
+    assert (data.status == NOT_FINITE).all()
+    assert (data.steps < 100).all()
+    assert (data.rejected < 1000).all()
+    assert np.isnan(data.X[:, 2]).all()
+    assert np.isfinite(data.X[:, 1]).all()
 
 
 def slow_autoregulation(rng, count, end):

@@ -8,6 +8,7 @@ import scipy.linalg
 import sympy as sp
 from scipy.sparse import diags
 from scipy.sparse.linalg import expm_multiply
+from symdyn_kernels.status import STEP_TOO_SMALL
 
 import symdyn as sd
 from symdyn.codegen.leap_program import orders_program, stoichiometry_facts
@@ -300,3 +301,12 @@ def test_propensities_with_exponential_functions_are_leapt_over():
     x = sp.Symbol("x")
     exact = sd.simulate(sd.ODESystem({x: -x * sp.exp(-x / 1000)}), [0, 1], initial=[1000.0], progress=False).x[-1]
     assert float(found.mean()) == pytest.approx(float(exact), rel=0.01)
+
+
+def test_a_rate_that_becomes_infinite_ends_the_trajectory():
+    net = sd.ReactionNetwork.from_text("0 -> X, 1/(2 - t)")
+    data = run(net, [0, 1, 3], {"X": 0}, trajectories=5, own={"max_steps": 10_000}, on_failure="nan")
+    assert (data.status == STEP_TOO_SMALL).all()
+    assert (data.steps < 10_000).all()
+    assert np.isnan(data.X[:, 2]).all()
+    assert np.isfinite(data.X[:, 1]).all()

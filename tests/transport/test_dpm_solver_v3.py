@@ -80,7 +80,7 @@ def test_normal_data_are_mapped_exactly_in_a_single_step():
     times = np.array(sd.transport.nodes(flow, 199, span=(FIRST, LAST), spacing="log-snr"))
     alpha, sigma = schedule(times)
     assert found.linear[0] == pytest.approx(sigma**2 / (alpha**2 * v + sigma**2), abs=1e-8)
-    chosen = sd.methods.DpmSolverV3Of2(nodes=[FIRST, LAST], statistics=found)
+    chosen = sd.methods.DpmSolverV32(nodes=[FIRST, LAST], statistics=found)
     out = sd.simulate(flow, [FIRST, LAST], initial={x: start}, method=chosen, progress=False)
     assert out.x.values[:, -1] == pytest.approx(noised.at(LAST).quantile((np.arange(50) + 0.5) / 50), abs=2e-5)
 
@@ -94,7 +94,7 @@ def test_an_affine_part_is_taken_off():
         noised = process.marginal(sd.transport.GaussianMixture([1, 1], [by - 1, by + 1], [0.3, 0.2]))
         flow, start = process.probability_flow(noised), noised.at(1).initial(64, seed=1)
         found = sd.transport.model_statistics(flow, span=(1, 0.01), initial=start)
-        chosen = sd.methods.DpmSolverV3Of3(nodes=np.linspace(1, 0.01, 11), statistics=found)
+        chosen = sd.methods.DpmSolverV33(nodes=np.linspace(1, 0.01, 11), statistics=found)
         out = sd.simulate(flow, [1, 0.01], initial=start, trajectories=64, method=chosen, progress=False)
         exact = sd.transport.consistency(flow, start, time=1, end=0.01)
         ends.append(out.x.values[:, -1] - exact.x.values)
@@ -105,7 +105,7 @@ def test_bits_and_replay_with_statistics_of_each_state(tmp_path):
     flow, start, _ = ring(64)
     initial = {name: xr.DataArray(v[:45], dims="trajectory") for name, v in start.items()}
     found = sd.transport.model_statistics(flow, span=(FIRST, LAST), initial=initial, points=32)
-    chosen = sd.methods.DpmSolverV3Of3(nodes=sd.transport.nodes(flow, 9, span=(FIRST, LAST)), statistics=found)
+    chosen = sd.methods.DpmSolverV33(nodes=sd.transport.nodes(flow, 9, span=(FIRST, LAST)), statistics=found)
     runs = [
         sd.simulate(flow, [FIRST, LAST], initial=initial, trajectories=45, method=chosen, layout=layout, progress=False)
         for layout in (None, sd.Layout(lanes=1), sd.Layout(lanes=16, threads=2, chunk=7))
@@ -113,7 +113,7 @@ def test_bits_and_replay_with_statistics_of_each_state(tmp_path):
     assert len({np.stack([run.x.values, run.y.values]).tobytes() for run in runs}) == 1
     one, start, _ = line(5)
     alike = sd.transport.model_statistics(one, span=(FIRST, LAST), initial={"x": np.linspace(-1, 1, 20)}, points=8)
-    chosen = sd.methods.DpmSolverV3Of2(nodes=[FIRST, 0.5, LAST], statistics=alike)
+    chosen = sd.methods.DpmSolverV32(nodes=[FIRST, 0.5, LAST], statistics=alike)
     sd.simulate(one, [FIRST, LAST], initial={x: 0.5}, method=chosen, progress=False).to_netcdf(tmp_path / "run.nc")
     assert sd.replay(tmp_path / "run.nc").same
 
@@ -127,13 +127,13 @@ def test_what_does_not_fit_is_refused(tmp_path):
         return sd.simulate(system, [first, LAST], initial=begin, method=chosen, progress=False)
 
     with pytest.raises(CompileError, match=r"statistics begin at the noise level .* which begin at"):
-        run(sd.methods.DpmSolverV3Of2(statistics=found), first=0.9)
+        run(sd.methods.DpmSolverV32(statistics=found), first=0.9)
     with pytest.raises(CompileError, match="statistics are those of 1 states, and the system has 2"):
-        run(sd.methods.DpmSolverV3Of2(statistics=found), system=ring(5)[0])
+        run(sd.methods.DpmSolverV32(statistics=found), system=ring(5)[0])
     with pytest.raises(DeclarationError, match="statistics are a dict; expected those"):
-        sd.methods.DpmSolverV3Of2(statistics={})
+        sd.methods.DpmSolverV32(statistics={})
     with pytest.raises(DeclarationError, match="corrector is 1; expected True or False"):
-        sd.methods.DpmSolverV3Of3(corrector=1)
+        sd.methods.DpmSolverV33(corrector=1)
     with pytest.raises(DeclarationError, match="points is 3; expected 8 to 4096 times"):
         sd.transport.model_statistics(flow, span=(FIRST, LAST), initial=start, points=3)
     with pytest.raises(DeclarationError, match="initial has 5 points; expected at least 8"):

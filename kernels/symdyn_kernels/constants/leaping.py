@@ -4,8 +4,8 @@ from __future__ import annotations
 
 #: Leaps shorter than this many mean waiting times are replaced by so many exact events, which are cheaper.
 WORTHWHILE, EXACT, EXACT_AFTER_IMPLICIT = 10.0, 100, 10
-#: Rates that depend on time are evaluated this many times at least.
-PIECES = 1000.0
+#: Rates that depend on time are evaluated this many times at least, and not in pieces below this part of the last time.
+PIECES, SHORTEST_PIECE = 1000.0, 1e-15
 #: A reaction that so few firings can exhaust is critical: it fires at most once in a leap.
 CRITICAL = 10.0
 #: The longest explicit leap in relaxation times of a species: at most the first, and epsilon times the second.

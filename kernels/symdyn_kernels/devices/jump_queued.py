@@ -291,8 +291,9 @@ def trajectory(
             j = hold(y, i, j, math.inf, times, values)
     while j < times.size and goes_on(code):
         if THINNING and code == NOT_FINITE:
-            length, code = renew(t, 0.125 * length, m)
-            border, misses = t + length, 0
+            if length > SHORTEST_WINDOW * max(abs(t), 1.0):
+                length, code = renew(t, 0.125 * length, m)
+                border, misses = t + length, 0
             if code != SUCCESS:
                 break
         wait_for, s = next_exponential(s)

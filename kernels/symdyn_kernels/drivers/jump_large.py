@@ -249,7 +249,7 @@ def chunk(arguments):
                 code, passage[k] = SUCCESS, t
                 j = _hold(k, j, np.inf, y, n, times, out)
         while j < times.size:
-            if thinning and code == NOT_FINITE:
+            if thinning and code == NOT_FINITE and window > SHORTEST_WINDOW * max(abs(t), 1.0):
                 window, code = _renew(t, 0.125 * window, network, sums)
                 border, misses, stale = t + window, 0, True
             if code != SUCCESS:

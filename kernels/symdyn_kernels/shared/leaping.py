@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from symdyn_kernels.constants.leaping import EXACT, EXACT_AFTER_IMPLICIT, PIECES, WORTHWHILE
+from symdyn_kernels.constants.leaping import EXACT, EXACT_AFTER_IMPLICIT, PIECES, SHORTEST_PIECE, WORTHWHILE
 from symdyn_kernels.shared._network import (
     at_end,
     copied,
@@ -29,7 +29,7 @@ from symdyn_kernels.shared.equilibria import implicit_leap, length_across
 from symdyn_kernels.shared.leaps import classify, events, explicit_leap, longest, moments, steady
 from symdyn_kernels.shared.streams import next_uniform
 from symdyn_kernels.shared.variates import exponential
-from symdyn_kernels.status import INTERRUPTED, NEGATIVE, NOT_FINITE, SUCCESS, TOO_MANY_STEPS
+from symdyn_kernels.status import INTERRUPTED, NEGATIVE, NOT_FINITE, STEP_TOO_SMALL, SUCCESS, TOO_MANY_STEPS
 
 __all__ = ["Space", "leap_through"]
 
@@ -93,7 +93,8 @@ def leap_through(network, s, x, z, a, orders, critical, space, times, epsilon, m
     good, means, mean, second = moments(network, orders, network.means, network.mean, network.second)
     network = with_moments(network, means, mean, second)
     code = SUCCESS if good else NEGATIVE
-    longest_piece = (output_time(times, count - 1) - t) / PIECES
+    last = output_time(times, count - 1)
+    longest_piece = max((last - t) / PIECES, SHORTEST_PIECE * abs(last))
     piece, exact, was_implicit, q = longest_piece, 0, False, i64(0)  # one type of q: functions of it compile once
     leaps, single, rejected, implicit, calls = 0, 0, 0, 0, 0
     going, passage = True, math.inf
@@ -131,6 +132,8 @@ def leap_through(network, s, x, z, a, orders, critical, space, times, epsilon, m
                 calls += 1
             if not bound >= 0.0 or bound == math.inf:
                 code = NEGATIVE if bound < 0.0 else NOT_FINITE
+            elif not t + horizon > t:
+                code = STEP_TOO_SMALL
             elif bound == 0.0:
                 t = output_time(times, q) if horizon >= left else t + horizon
             elif exact > 0:  # rates depend on time: one candidate of thinning, or none in this piece

@@ -227,7 +227,8 @@ def _told(
     table = arviz.summary(told.posterior, kind="diagnostics", round_to="none")
     r_hat, ess = float(table["r_hat"].max()), float(table[["ess_bulk", "ess_tail"]].min(axis=None))
     told.posterior.attrs.update(r_hat=r_hat, ess=ess, **facts, seed=seed)
-    poor = table[(table["r_hat"] > MIXED) | (table[["ess_bulk", "ess_tail"]].min(axis=1) < ENOUGH)]
+    mixed = (table["r_hat"] <= MIXED) & (table[["ess_bulk", "ess_tail"]].min(axis=1) >= ENOUGH)
+    poor = table[~mixed]  # where draws are all the same R-hat is not a number
     if len(poor):
         warnings.warn(
             f"the samples of {', '.join(poor.index)} have not mixed: R-hat up to {r_hat:.3f}, effective sizes down to {ess:.0f}"

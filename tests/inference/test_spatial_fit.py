@@ -58,6 +58,11 @@ def test_values_and_errors_are_those_of_regression_on_the_closed_solution() -> N
     )
 
 
+def test_variables_of_other_names_are_named() -> None:
+    with pytest.warns(UserWarning, match="not measured are ignored: v"):
+        sd.fit(GRID, measured([0.5]).assign(v=("time", HOURS)), noise=0.1, parameters=BOUNDS, starts=1)
+
+
 def test_the_gradient_is_that_of_the_closed_likelihood() -> None:
     places = [0.2, 1.4]
     data = measured(places, 1)

@@ -281,7 +281,7 @@ class GridVerbs:
     def kernel(self, method: str, options: MethodOptions, *, until: Any = None) -> GridKernel:
         """The kernel of fields on a grid."""
     def card_kernel(self, method: str, options: MethodOptions, *, until: Any = None) -> GridCardKernel:
-        """The kernel of fields on a grid of finite differences for CUDA cards."""
+        """The kernel of fields on a grid for CUDA cards."""
     def at_rest(self) -> GridRest:
         """The stationary equations of fields on a grid."""
 

@@ -97,6 +97,14 @@ def test_a_system_at_rest_until_a_dose(method: str) -> None:
     assert found.array == pytest.approx(exact, abs=2e-6)
 
 
+@pytest.mark.parametrize("method", ["tsit5", "rodas5p"])
+def test_a_failure_beside_a_state_at_rest_is_told(method: str) -> None:
+    """x = 1 - t reaches the end of its square root; y is at rest, so that a trajectory nearby goes along."""
+    system = sd.ODESystem.from_text("x' = -k + 0*sqrt(x)\nz' = -k*sqrt(x)\ny' = k*y; k = 1; x(0) = 1; y(0) = 0; z(0) = 0")
+    with pytest.raises(sd.SimulationError, match="the trajectory failed at t = "):
+        sd.gradient(system, "z", [0, 3], method=method)
+
+
 def test_running_costs_and_the_alternative_that_is_named() -> None:
     decay = sd.ODESystem.from_text("x' = -k*x; k = 3; x(0) = 2")
     found = sd.gradient(decay, None, [0, 1], running="x", method="rodas5p", rtol=1e-11, atol=1e-13)

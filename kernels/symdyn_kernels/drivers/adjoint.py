@@ -125,7 +125,8 @@ def forward(arguments):
             stages(rhs, tableau, t, length, other, parameters, k_other, new, slope, 1)
             record.counts[2] += s
             beside = error_of(tableau, k_other, length, other, new, rtol, atol)
-            error = beside if not beside <= error else error
+            if error == error and not beside <= error:  # not a number where either is
+                error = beside
         if error <= 1.0:
             record.times[count], record.lengths[count] = t, length
             count += 1

@@ -195,7 +195,8 @@ def forward(arguments):
                 for e in range(n):
                     part = u_apart[s - 1, e] / (atol + rtol * max(abs(y[e]), abs(moved[e])))
                     total += part * part
-                error = error if total / n <= error else total / n
+                if error == error and not total / n <= error:
+                    error = total / n
         if error <= 1.0:
             record.times[count], record.lengths[count] = t, length
             count += 1

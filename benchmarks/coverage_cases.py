@@ -40,10 +40,13 @@ class Case(NamedTuple):
         From a generator to the fit and the true values.
     profiled : bool
         Whether intervals of profile likelihoods are made too.
+    data : str
+        What the generator is seeded by; cases with the same name fit the same data.
     """
 
     make: Callable[[np.random.Generator], tuple[sd.Fit, dict[str, float]]]
     profiled: bool = False
+    data: str = ""
 
 
 def _drawn(rng: np.random.Generator, priors: dict[str, Any]) -> dict[str, float]:
@@ -158,7 +161,7 @@ INTERVALS: dict[str, Case] = {
     "decay, scaled light, log-normal": Case(_light, True), "Ricker's map": Case(_ricker, True),
     "Leslie map, Poisson counts": Case(_leslie, True), "Fisher's front, normal noise": Case(_front, True),
     "Ornstein-Uhlenbeck process": Case(_walk),
-    **{f"immigration and death, {name}": Case(partial(_immigration, name)) for name in RULES},
+    **{f"immigration and death, {name}": Case(partial(_immigration, name), data="immigration and death") for name in RULES},
 }  # fmt: skip
 #: Posterior samples of data whose truth is drawn from the priors; those by projection take minutes each and are left out.
 CREDIBLE: dict[str, Case] = {
@@ -166,5 +169,8 @@ CREDIBLE: dict[str, Case] = {
     "Leslie map, Poisson counts": Case(partial(_leslie, priors=VITAL)),
     "Fisher's front, normal noise": Case(partial(_front, priors=SPREAD)),
     "Ornstein-Uhlenbeck process": Case(partial(_walk, priors=PULL)),
-    **{f"immigration and death, {name}": Case(partial(_immigration, name, priors=RATES)) for name in RULES[1:]},
+    **{
+        f"immigration and death, {name}": Case(partial(_immigration, name, priors=RATES), data="immigration and death")
+        for name in RULES[1:]
+    },
 }  # fmt: skip

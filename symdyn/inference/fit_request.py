@@ -146,6 +146,11 @@ def _spatial(system: Any, data: Any, wanted: FitRequest) -> Proposal:
     for o, name in enumerate(seen.states):
         if not varies(formulas[name], {*system.fields, *system.space}):
             continue
+        if not hasattr(system, "centers"):
+            raise RecoveryError(
+                f"{name} varies in space, and values between the nodes of a mesh are not fitted: give an observable such as "
+                f"mean({system.fields[0]}), or system.discretize of a rectangle"
+            )
         if any(not t.place and np.isfinite(t.values[:, o]).any() for t in seen.trajectories):
             axes = ", ".join(s.name for s in system.space)
             raise RecoveryError(

@@ -66,7 +66,7 @@ def sample_fit(
     thin : int, optional
         Every how many steps of the walkers one is kept; all unless given.
     chains : int, optional
-        Of the no-U-turn sampler; 4 unless given.
+        Of the no-U-turn sampler, 2 or more; 4 unless given.
     seed : int, optional
         That of the fit unless given.
 
@@ -117,7 +117,8 @@ def sample_fit(
     if idle := [name for name, value in other.items() if value is not None]:
         raise RecoveryError(f"{idle[0]} has no effect on the sampler {sampler!r}; leave it out")
     arviz = require("arviz")
-    check_whole(1, draws=draws, tune=tune, thin=thin, chains=chains)
+    check_whole(1, draws=draws, tune=tune, thin=thin)
+    check_whole(2, chains=chains)  # R-hat compares chains
     if fit.windows > 1:
         raise RecoveryError(f"the fit has {fit.windows} windows for a trajectory; a posterior needs one: fit with windows=1")
     if isinstance(fit.problem, StochasticProblem) and fit.problem.likelihood.name == "abc":
@@ -227,7 +228,8 @@ def _told(
     table = arviz.summary(told.posterior, kind="diagnostics", round_to="none")
     r_hat, ess = float(table["r_hat"].max()), float(table[["ess_bulk", "ess_tail"]].min(axis=None))
     told.posterior.attrs.update(r_hat=r_hat, ess=ess, **facts, seed=seed)
-    poor = table[(table["r_hat"] > MIXED) | (table[["ess_bulk", "ess_tail"]].min(axis=1) < ENOUGH)]
+    mixed = (table["r_hat"] <= MIXED) & (table[["ess_bulk", "ess_tail"]].min(axis=1) >= ENOUGH)
+    poor = table[~mixed]  # where draws are all the same R-hat is not a number
     if len(poor):
         warnings.warn(
             f"the samples of {', '.join(poor.index)} have not mixed: R-hat up to {r_hat:.3f}, effective sizes down to {ess:.0f}"

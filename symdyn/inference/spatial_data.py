@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -37,6 +38,11 @@ def spatial_observations(system: Any, data: Any, names: Sequence[str]) -> Observ
     Observations
         Without estimates of the noise.
 
+    Warns
+    -----
+    UserWarning
+        Of variables that are none of the names.
+
     Raises
     ------
     RecoveryError
@@ -58,6 +64,9 @@ def spatial_observations(system: Any, data: Any, names: Sequence[str]) -> Observ
     found = [t for part in parts for t in _read(system, part, tuple(names), axes)]
     if not found:
         raise RecoveryError(f"the data hold no number of {', '.join(names)}: all are NaN, or the variables have other names")
+    known = {n for p in parts for n in legible_names(map(str, p.data_vars), names).values()}
+    if ignored := sorted(known - set(names)):
+        warnings.warn(f"variables that are not measured are ignored: {', '.join(ignored)}", stacklevel=3)
     scale = typical_sizes([t.values for t in found])
     return Observations(tuple(found), tuple(names), scale, 1e-8 * scale)
 

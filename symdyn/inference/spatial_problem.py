@@ -26,6 +26,8 @@ __all__ = ["SpatialProblem", "problem_of"]
 STEP = 1e-3
 #: Numbers of fields that are held at a time.
 MOST_NUMBERS = 2e7
+#: Cells by which periodic axes are continued for splines.
+AROUND = 8
 
 
 class SpatialProblem(ObservedProblem):
@@ -85,7 +87,7 @@ class SpatialProblem(ObservedProblem):
             for v, own in members:
                 rows = np.searchsorted(times, own)
                 for a, variable in enumerate(self.variables):
-                    course = _at_place(run[variable.name], self._place(v), self._centers)[:, rows]
+                    course = _at_place(run[variable.name], self._place(v), self._axes)[:, rows]
                     course = course.reshape(count, 2 * K + 1, len(own))
                     found[:, v, : len(own), a] = course[:, 0]
                     apart = course[:, 1 : K + 1] - course[:, K + 1 :]
@@ -99,6 +101,15 @@ class SpatialProblem(ObservedProblem):
     @property
     def _centers(self) -> tuple[np.ndarray, ...]:
         return tuple(np.asarray(c) for c in getattr(self.system, "centers", ()))
+
+    @property
+    def _axes(self) -> list[tuple[tuple[float, ...], float | None]]:
+        """Centres of cells, and the period of axes that have one."""
+        low, high = self._spatial.domain.box
+        return [
+            (tuple(map(float, c)), float(high[i] - low[i]) if i in self._spatial.periodic else None)
+            for i, c in enumerate(self._centers)
+        ]
 
     def _place(self, window: int) -> tuple[float, ...]:
         return self.setup.data.trajectories[self.cut.origins[window, 0]].place
@@ -151,20 +162,27 @@ def _steps(values: np.ndarray) -> np.ndarray:
     return STEP * np.where(values == 0, 1.0, np.abs(values))
 
 
-def _at_place(values: np.ndarray, place: tuple[float, ...], centers: tuple[np.ndarray, ...]) -> np.ndarray:
+def _at_place(
+    values: np.ndarray, place: tuple[float, ...], axes: Sequence[tuple[tuple[float, ...], float | None]]
+) -> np.ndarray:
     """A variable (L, T, *cells) at a place, or a number (L, T); NaN of a field without a place."""
     if values.ndim == 2:
         return values
     if not place:
         return np.full(values.shape[:2], np.nan)
-    for x, c in zip(reversed(place), reversed(centers), strict=True):
-        values = values @ _weights(x, tuple(c))
+    for x, axis in zip(reversed(place), reversed(axes), strict=True):
+        values = values @ _weights(x, *axis)
     return values
 
 
 @lru_cache(maxsize=4096)
-def _weights(x: float, centers: tuple[float, ...]) -> np.ndarray:
-    """Weights (n,) of values in cells for the value at a position: a cubic spline, which goes on to the walls."""
+def _weights(x: float, centers: tuple[float, ...], period: float | None) -> np.ndarray:
+    """Weights (n,) of values in cells for the value at a position: a cubic spline, which goes on to the walls, or around."""
+    if period is not None:
+        n = len(centers)
+        cells = np.arange(-AROUND, n + AROUND)
+        around = tuple(np.array(centers)[cells % n] + period * (cells // n))
+        return np.asarray(_weights(x, around, None) @ np.eye(n)[cells % n])
     order = min(3, len(centers) - 1)
     if order == 0:
         return np.ones(1)

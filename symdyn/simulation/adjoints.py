@@ -125,7 +125,11 @@ class AdjointKernel:
 
     def _transpose(self, what: str, segment: _Segment, record: StepRecord, *rest: np.ndarray) -> None:
         """Read states, or go back."""
-        arguments = BackwardArguments(*self._functions.addresses, segment.parameters, self._tableau, record, *rest)
+        rhs, pull = self._functions.addresses
+        steps, parts, pulls, adjoint, gradient = rest
+        arguments = BackwardArguments(
+            rhs, pull, segment.parameters, self._tableau, record, steps, parts, pulls, adjoint, gradient
+        )
         getattr(plain_driver("adjoint"), what)(arguments)
 
     # ---- there and back ------------------------------------------------------------------------------------------

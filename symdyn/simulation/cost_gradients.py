@@ -104,8 +104,9 @@ def gradient(
     .. math:: J = g(x(T), p) + \sum_j e(x(t_j), d_j, p, t_j) + \int r(x, p, t)\,\mathrm{d}t
 
     The steps of the method are transposed, with the lengths that they had: derivatives are those of the computed numbers but
-    for changes of the lengths, an error of the size of the tolerances.  The time is that of a few runs, whatever the number of
-    parameters, where `symdyn.sensitivities` takes a run for each; memory is that of the states at all steps.
+    for changes of the lengths, an error of the size of the tolerances.  Where a state is at rest, a trajectory nearby has its
+    say in the lengths, so that steps are not longer than those of its decay.  The time is that of a few runs, whatever the
+    number of parameters, where `symdyn.sensitivities` takes a run for each; memory is that of the states at all steps.
 
     Parameters
     ----------

@@ -15,6 +15,7 @@ from symdyn import dag
 from symdyn.codegen.drivers import plain_driver
 from symdyn.codegen.lower import lower
 from symdyn.codegen.reverse import adjoint_program
+from symdyn.derive.sensitivities import fresh_symbol
 from symdyn.gradients import gradients
 from symdyn.methods.registry import METHODS
 from symdyn.methods.runge_kutta import Rosenbrock
@@ -45,7 +46,7 @@ class StiffAdjointKernel(AdjointKernel):
         system = self.system
         states, drift = system.states, tuple(system.part("drift"))
         if system.time in dag.free_symbols(drift):
-            clock = sp.Dummy("clock")
+            clock = fresh_symbol("clock", {s.name for s in (*states, *system.parameters, system.time)})
             states, drift = (*states, clock), (*(e.xreplace({system.time: clock}) for e in drift), sp.S.One)
         self._functions = _functions(states, drift, system.time, system.parameters)
         self._stiff_tableau = _tableau(self.scheme)

@@ -70,5 +70,7 @@ def test_options_of_another_sampler_are_refused() -> None:
         fit.sample(10, sampler="nuts", walkers=20)
     with pytest.raises(sd.RecoveryError, match="chains has no effect on the sampler 'walkers'"):
         fit.sample(10, chains=2)
+    with pytest.raises(sd.DeclarationError, match="chains is 1; expected a whole number from 2"):
+        fit.sample(10, sampler="nuts", chains=1)
     with pytest.raises(sd.RecoveryError, match="sampler is 'gibbs'; expected one of walkers, nuts"):
         fit.sample(10, sampler="gibbs")

@@ -84,6 +84,27 @@ def test_doses_inputs_and_time_in_a_stiff_system() -> None:
     assert found.array == pytest.approx(exact, rel=1e-6, abs=1e-10)
 
 
+@pytest.mark.parametrize("method", ["tsit5", "bs32", "rodas5p", "rodas4"])
+def test_a_system_at_rest_until_a_dose(method: str) -> None:
+    """x' = a - k x begins at a/k, where steps could be as long as they like; each of them still decays at the rate k."""
+    rate, income, dose = sp.symbols("k a dose")
+    system = sd.ODESystem(
+        {x: income - rate * x}, {rate: 2, income: 1, dose: 0.3}, initial={x: 0.5}, events=sd.dose(x, dose, start=40)
+    )
+    found = sd.gradient(system, "x", [0, 40.5], by=["k", "a", "x", "dose"], method=method)
+    # x(40.5) = a/k + (x0 - a/k) exp(-40.5 k) + dose exp(-0.5 k)
+    exact = [-0.25 - 0.15 * np.exp(-1), 0.5, 0.0, np.exp(-1)]
+    assert found.array == pytest.approx(exact, abs=2e-6)
+
+
+@pytest.mark.parametrize("method", ["tsit5", "rodas5p"])
+def test_a_failure_beside_a_state_at_rest_is_told(method: str) -> None:
+    """x = 1 - t reaches the end of its square root; y is at rest, so that a trajectory nearby goes along."""
+    system = sd.ODESystem.from_text("x' = -k + 0*sqrt(x)\nz' = -k*sqrt(x)\ny' = k*y; k = 1; x(0) = 1; y(0) = 0; z(0) = 0")
+    with pytest.raises(sd.SimulationError, match="the trajectory failed at t = "):
+        sd.gradient(system, "z", [0, 3], method=method)
+
+
 def test_running_costs_and_the_alternative_that_is_named() -> None:
     decay = sd.ODESystem.from_text("x' = -k*x; k = 3; x(0) = 2")
     found = sd.gradient(decay, None, [0, 1], running="x", method="rodas5p", rtol=1e-11, atol=1e-13)

@@ -4,6 +4,9 @@ A step is :math:`Y_i = y + h \sum_{j<i} a_{ij} k_j`, :math:`k_i = f(t + c_i h, Y
 the adjoint :math:`\lambda` of its end, those of the stages are :math:`\mu_i = h (a_{si} \lambda + \dots)`, from the last stage
 to the first, and f is differentiated by products :math:`\mu_i^\top f'` alone.  What is read within a step is the interpolant,
 and is transposed too.  The stages are computed again from the states at the beginnings of the steps.
+
+Errors of a trajectory at rest are zero, whatever the length of the steps, and derivatives would be those of steps that are too
+long or not even stable.  Where a state is at rest a trajectory nearby goes along, whose errors count too.
 """
 
 from __future__ import annotations
@@ -20,11 +23,37 @@ from symdyn_kernels.shared.control import after_acceptance, after_rejection, fir
 from symdyn_kernels.simd import call
 from symdyn_kernels.status import NOT_FINITE, STEP_TOO_SMALL, STEPPED, SUCCESS, TOO_MANY_STEPS
 
+#: A state that changes over the rest of the time by less than so many tolerances is at rest.
+REST = 1e3
+
 
 @njit(**HELPER)
 def room(count):
     """Memory for `count` numbers that a function may store in full vectors."""
     return np.zeros((count + 7) // 8 * 8)
+
+
+@njit(**HELPER)
+def at_rest(y, slope, span, rtol, atol, apart):
+    """Whether a state is at rest; into `apart` how far away a trajectory nearby begins, between tolerances and sizes."""
+    found = False
+    for e in range(y.size):
+        found |= abs(slope[e]) * span <= REST * (atol + rtol * abs(y[e]))
+        apart[e] = rtol**0.25 * abs(y[e]) + atol * rtol**-0.75
+    return found
+
+
+@njit(**HELPER)
+def error_of(tableau, k, h, y, new, rtol, atol):
+    """The error of a step relative to the tolerance, squared."""
+    total = 0.0
+    for e in range(y.size):
+        part = 0.0
+        for i in range(tableau.error.size):
+            part += tableau.error[i] * k[i, e]
+        part *= h / (atol + rtol * max(abs(y[e]), abs(new[e])))
+        total += part * part
+    return total / y.size
 
 
 @njit(**HELPER)
@@ -68,6 +97,15 @@ def forward(arguments):
             speed += (k[0, e] / scale) ** 2
         h = first_length(size, speed)
     before, earlier, grow = 1.0, 1.0, control.grow
+    other, k_other, new = np.empty(n), np.zeros((s + 1, n)), room(n)
+    nearby = at_rest(y, k[0], last - t, rtol, atol, other)
+    if nearby:
+        other += y
+        for e in range(n):
+            state[e] = other[e]
+        clock[0] = t
+        call(rhs, clock.ctypes.data, state.ctypes.data, parameters.ctypes.data, slope.ctypes.data)
+        k_other[0] = slope[:n]
     status = STEPPED
     while True:
         if not t < last:
@@ -82,14 +120,13 @@ def forward(arguments):
         length = last - t if final else min(h, longest)
         stages(rhs, tableau, t, length, y, parameters, k, state, slope, 1)
         record.counts[2] += s
-        total = 0.0
-        for e in range(n):
-            part = 0.0
-            for i in range(s + 1):
-                part += tableau.error[i] * k[i, e]
-            part *= length / (atol + rtol * max(abs(y[e]), abs(state[e])))
-            total += part * part
-        error = total / n
+        error = error_of(tableau, k, length, y, state, rtol, atol)
+        if nearby:
+            stages(rhs, tableau, t, length, other, parameters, k_other, new, slope, 1)
+            record.counts[2] += s
+            beside = error_of(tableau, k_other, length, other, new, rtol, atol)
+            if error == error and not beside <= error:  # not a number where either is
+                error = beside
         if error <= 1.0:
             record.times[count], record.lengths[count] = t, length
             count += 1
@@ -98,6 +135,9 @@ def forward(arguments):
                 y[e] = state[e]
                 record.states[count, e] = state[e]
                 k[0, e] = k[s, e]
+            if nearby:
+                other[:] = new[:n]
+                k_other[0] = k_other[s]
             h = length * after_acceptance(error, before, earlier, control, grow)
             before, earlier, grow = error, before, control.grow
         else:
@@ -105,6 +145,9 @@ def forward(arguments):
             h = length * (after_rejection(error, control) if error == error else control.shrink)
             grow = 1.0
             if h <= abs(t) * 4e-16 + 1e-200:
+                if nearby:  # it may end where this one goes on
+                    nearby = False
+                    continue
                 status = STEP_TOO_SMALL
                 if not math.isfinite(error):
                     status = NOT_FINITE

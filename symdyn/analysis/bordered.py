@@ -139,7 +139,8 @@ def leading_eigenvalues(
     Returns
     -------
     values : (m,) complex
-        By falling real part.
+        By falling real part; the last is NaN where the equations about one of the points were not solved, so that others may
+        be missing.
     vectors : (n, m) complex
 
     References
@@ -154,29 +155,35 @@ def leading_eigenvalues(
             values, vectors = eig(full, np.block([[mass.toarray(), np.zeros((n, k))], [np.zeros((k, n + k))]]))
         good = np.isfinite(values) & (np.abs(values) < 1e12 * max(1.0, abs(matrix).max()))
         values, vectors = values[good], vectors[:n, good]
+        failed = False
     else:
-        values, vectors = _nearest(matrix, mass, columns, rows, count)
-    order = np.lexsort((-values.imag, -values.real.round(12)))[:count]
-    return values[order], vectors[:, order]
+        values, vectors, failed = _nearest(matrix, mass, columns, rows, count)
+    order = np.lexsort((-values.imag, -values.real.round(12)))[: count - failed]
+    values, vectors = values[order], vectors[:, order]
+    if failed:
+        values, vectors = np.append(values, complex(np.nan, np.nan)), np.column_stack([vectors, np.zeros(n)])
+    return values, vectors
 
 
 def _nearest(
     matrix: sps.csc_matrix | Derivative, mass: sps.csc_matrix, columns: np.ndarray, rows: np.ndarray, count: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Eigenvalues about zero, about points of the imaginary axis, and about the rightmost end."""
+) -> tuple[np.ndarray, np.ndarray, bool]:
+    """Eigenvalues about zero, about points of the imaginary axis, and about the rightmost end; whether a point failed."""
     n = matrix.shape[0]
     wanted = min(max(NEAREST, count + 4), n - 2)
     start = np.random.default_rng(3).standard_normal(n)
     slow, growth, reach = _extent(matrix, mass, start)
     # a real shift beside zero: at a bifurcation the matrix itself is singular
     values, vectors = _about(matrix, mass, columns, rows, 1e-3 * slow + 1e-10, wanted, start)
+    failed = values.size == 0
     radius = top = float(np.abs(values).max(initial=0))
     shifts = 0
 
     def add(shift: complex) -> float:
         """Look about one more shift; returns the radius that is known there."""
-        nonlocal values, vectors
+        nonlocal values, vectors, failed
         more, further = _about(matrix, mass, columns, rows, shift, wanted, start)
+        failed = failed or more.size == 0
         away = float(np.abs(more - shift).max(initial=0))
         if np.iscomplexobj(shift):  # conjugates lie farther away
             tiny = 1e-9 * (1 + np.abs(more))
@@ -204,7 +211,7 @@ def _nearest(
         first = values[values.real.argmax()]
         if abs(first.imag) > 1e-9 * abs(first):
             add(end + 1j * abs(float(first.imag)))
-    return values, vectors
+    return values, vectors, failed
 
 
 def _extent(matrix: sps.csc_matrix | Derivative, mass: sps.csc_matrix, start: np.ndarray) -> tuple[float, float, float]:

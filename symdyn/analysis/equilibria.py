@@ -53,9 +53,10 @@ def steady_states(
     equations also starts from moments of log-normal distributions, from steady states of the first two moments, and from
     late times of solutions.
 
-    Of fields on a grid or on finite elements those states are found that damped Newton iterations with sparse factors come to
-    from the initial values, then, by deflation, from perturbations along the unstable eigenvectors of those found, and from
-    random smooth ones.  They take what is conserved from the initial values, and along periodic axes one of all shifts.
+    Of fields on a grid or on finite elements those states are found that damped Newton iterations come to from the initial
+    values, then, by deflation, from perturbations along the unstable eigenvectors of those found, and from random smooth ones.
+    They take what is conserved from the initial values, and along periodic axes one of all shifts.  Where factors would be too
+    dear linear equations are solved by GMRES; the notes say where that failed, and what of eigenvalues is an estimate.
 
     Parameters
     ----------

@@ -103,12 +103,13 @@ class FieldCurve:
         self.largest = np.where(size > 0, size, 1.0)
         if switch is not None:
             return self._leave(y, q, switch)
-        found = newton(self.problem, self.border, y, p, self.totals)
+        unsolved: list[str] = []
+        found = newton(self.problem, self.border, y, p, self.totals, unsolved=unsolved)
         scale = self.scale(y)
         if found is None or np.linalg.norm((found - y) / scale) > NEAR * np.sqrt(self.coordinates):
             raise DeclarationError(
                 f"there is no steady state near the start at {self.symbol} = {self.value(q):g}; start from one that "
-                "steady_states finds"
+                f"steady_states finds{''.join(f' ({reason})' for reason in unsolved)}"
             )
         return self.place(found, q, np.append(np.zeros(y.size), 1.0), scale)
 
@@ -116,7 +117,8 @@ class FieldCurve:
         """A point where branches cross, with the direction of another branch: an eigenvector of the eigenvalue zero."""
         p, scale = self.row(q), self.scale(y)
         values, vectors = self.rest.eigenvalues(y, p, self.border)
-        slow = max(abs(values[-1].real), 1e-12) if values.size else 1.0
+        known = values[np.isfinite(values)]
+        slow = max(abs(known[-1].real), 1e-12) if known.size else 1.0
         zero = [k for k in range(values.size) if abs(values[k].imag) < 1e-9 and abs(values[k].real) < CROSSING * slow]
         if not zero or not -len(zero) <= mode < len(zero):
             raise DeclarationError(
@@ -165,7 +167,8 @@ class FieldCurve:
             low[: self.border.conserved] = self.border.totals(y) - self.totals
             try:
                 delta = solver.solve(np.concatenate([residual, [0.0], low]))[: y.size + 1]
-            except RuntimeError:  # iterations that come to nothing
+            except RuntimeError as error:  # iterations that come to nothing
+                self.rest.say(f"some steps were shortened: {error}")
                 return None
             moved, left = float(np.linalg.norm(delta)), float(np.linalg.norm(residual))
             if not np.isfinite(moved) or moved > 10:

@@ -31,6 +31,7 @@ def sizes_of(problem: RestProblem, y: np.ndarray, least: np.ndarray | None = Non
 def newton(
     problem: RestProblem, border: Border, y: np.ndarray, p: np.ndarray, totals: np.ndarray, *,
     known: Sequence[np.ndarray] = (), sizes: np.ndarray | None = None, free: bool = False,
+    unsolved: list[str] | None = None,
 ) -> np.ndarray | None:  # fmt: skip
     r"""The state at rest that the iteration comes to, or None.
 
@@ -52,6 +53,8 @@ def newton(
         Typical sizes of the numbers.
     free : bool
         Do not hold the state in its place along symmetries.
+    unsolved : list of str, optional
+        Gets a line where the iteration ends because linear equations were not solved.
 
     References
     ----------
@@ -77,7 +80,9 @@ def newton(
         try:
             solver = solver_of(matrix, columns, rows)
             step = correction(y, residual, solver)
-        except RuntimeError:  # singular
+        except RuntimeError as error:  # singular
+            if unsolved is not None:
+                unsolved.append(str(error))
             return None
         length = float(np.linalg.norm(step * shares))
         if not np.isfinite(length):
@@ -90,7 +95,7 @@ def newton(
             return (
                 None
                 if free or rows.shape[0] == border.conserved
-                else newton(problem, border, y, p, totals, known=known, sizes=sizes, free=True)
+                else newton(problem, border, y, p, totals, known=known, sizes=sizes, free=True, unsolved=unsolved)
             )
         if known:
             factor = 1.0

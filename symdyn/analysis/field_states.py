@@ -12,7 +12,7 @@ from symdyn.analysis.bordered import Border, leading_eigenvalues
 from symdyn.analysis.field_newton import CONVERGED, newton, sizes_of
 from symdyn.declaration import lookup
 from symdyn.errors import DeclarationError
-from symdyn.integration.rest import RestProblem
+from symdyn.integration.rest import Derivative, RestProblem
 from symdyn.simulation.dataset import attributes, listed_values
 from symdyn.simulation.sweeps import make_design
 from symdyn.system import System
@@ -23,6 +23,11 @@ __all__ = ["FieldRest", "field_steady_states", "growing", "is_stable"]
 ACCURACY = 1e-9
 #: Eigenvalues that are computed at each state.
 EIGENVALUES = 8
+#: What results say of eigenvalues that were found with products of the derivatives alone, and of those that were not found.
+ESTIMATED = "how far eigenvalues may grow and oscillate, and thus where they were looked for, is an estimate"
+MISSED = (
+    "equations for eigenvalues about some points were not solved: states there do not count as stable, and more modes may grow"
+)
 #: Distance of two states in units of their sizes below which they are one.
 SAME = 1e-5
 #: Variables of the result that are not states.
@@ -66,6 +71,7 @@ class FieldRest:
             raise DeclarationError("steady states of fields take one value for each parameter; call it for each of several")
         self.p = np.ascontiguousarray(rows[0], float)
         self.starts = self.frame.states(first, rows)
+        self.notes: list[str] = []  # what is not certain of results
 
     def variables(self, states: np.ndarray, rows: np.ndarray, dim: str) -> dict[str, Any]:
         """Variables with the dimension `dim` from states (N, n) with parameters (N, k)."""
@@ -85,10 +91,22 @@ class FieldRest:
         """The rightmost eigenvalues and their vectors at a state."""
         columns, rows = border.at(y)
         matrix = self.problem.jacobian(y, p, sizes_of(self.problem, y))
-        return leading_eigenvalues(self.problem, matrix, columns, rows, EIGENVALUES)
+        values, vectors = leading_eigenvalues(self.problem, matrix, columns, rows, EIGENVALUES)
+        if isinstance(matrix, Derivative) and matrix.matrix is None:
+            self.say(ESTIMATED)
+        if np.isnan(values).any():
+            self.say(MISSED)
+        return values, vectors
+
+    def say(self, note: str) -> None:
+        """Put a note into the attributes of the result, once."""
+        if note not in self.notes:
+            self.notes.append(note)
 
     def attributes(self, **facts: Any) -> dict[str, Any]:
-        """Attributes of the result."""
+        """Attributes of the result, with the notes."""
+        if self.notes:
+            facts["notes"] = "; ".join([*([facts["notes"]] if facts.get("notes") else []), *self.notes])
         return {**attributes(self.system, **facts), **self.frame.facts}
 
 
@@ -104,9 +122,9 @@ def _state_of(system: System, start: xr.Dataset) -> dict[str, Any]:
 
 
 def is_stable(values: np.ndarray) -> bool:
-    """Whether eigenvalues were found and all perturbations decay, by more than the accuracy of the eigenvalues."""
+    """Whether all eigenvalues were found and all perturbations decay, by more than the accuracy of the eigenvalues."""
     known = values[np.isfinite(values)]
-    return bool(known.size) and bool((known.real < -ACCURACY * np.abs(known).max()).all())
+    return bool(known.size) and not np.isnan(values).any() and bool((known.real < -ACCURACY * np.abs(known).max()).all())
 
 
 def growing(values: np.ndarray) -> int:
@@ -134,10 +152,11 @@ def field_steady_states(
     rng = np.random.default_rng(seed)
     queue = [*rest.starts, _level(problem, rest.starts[0])]
     largest = problem.measure(rest.starts[0])
+    unsolved: list[str] = []
     for _ in range(starts):
         y = queue.pop(0) if queue else _perturbed(rest, found, rng, largest)
         sizes = sizes_of(problem, y, largest)
-        solved = newton(problem, border, y, p, totals, known=found, sizes=sizes)
+        solved = newton(problem, border, y, p, totals, known=found, sizes=sizes, unsolved=unsolved)
         if solved is None:
             continue
         largest = np.maximum(largest, problem.measure(solved))
@@ -157,6 +176,8 @@ def field_steady_states(
             for sign in (1, -1):
                 v = vectors[:, k].real
                 queue.append(solved + sign * PUSH * v / max(float(np.linalg.norm(v * scale)), 1e-300))
+    if unsolved:
+        rest.say(f"{len(unsolved)} of {starts} iterations ended early: {unsolved[0]}")
     kept = [k for k, y in enumerate(found) if all(y[b].min() >= 0 for b in names)]
     kept.sort(key=lambda k: (growing(spectra[k][0]), -float(problem.measure(found[k])[0])))
     states = np.array([found[k] for k in kept]).reshape(-1, problem.size)

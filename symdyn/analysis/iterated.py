@@ -73,5 +73,5 @@ class Iterated:
             self._matrix, r.astype(self.kind), M=self._before, rtol=GOAL, atol=0.0, restart=min(KEPT, r.size), maxiter=CYCLES
         )
         if not float(np.linalg.norm(self._matrix @ found - r)) < ENOUGH * size:
-            raise RuntimeError("no solution by iterations")
+            raise RuntimeError(f"GMRES did not solve the linear equations in {KEPT * CYCLES} iterations")
         return found

@@ -72,7 +72,7 @@ def special_points(curve: BranchCurve | FieldCurve, a: Place, b: Place, before: 
         values = (float(before[j].real), None if between is None else float(between[j].real), float(after[j].real))
         for at in _zeros(curve, a, length, growth, values):
             eigenvalues = curve.eigenvalues(at[1])
-            if abs(eigenvalues[j].imag) > REAL * np.abs(eigenvalues).max():
+            if abs(eigenvalues[j].imag) > REAL * np.abs(eigenvalues[np.isfinite(eigenvalues)]).max(initial=0):
                 if not any(s.kind == "hopf" and abs(t - at[0]) < 1e-6 * abs(length) for t, s in found):
                     found.append((at[0], Special("hopf", at[1], float(abs(eigenvalues[j].imag)))))
             elif not turns:

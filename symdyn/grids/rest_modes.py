@@ -109,8 +109,12 @@ class ModalDerivative(Derivative):
         return found
 
     def bounds(self) -> tuple[float, float, float]:
-        """Of waves along each axis, as long as the domain to as short as three cells, with the state as it is at each point."""
-        slow, growth, reach = 1.0, -np.inf, 0.0
+        """Estimates: of all modes of L with the couplings at each point, and of waves along each axis for all else.
+
+        The former are bounds where L is normal and the rates have no other derivatives; the waves are as long as the domain to
+        as short as three cells.
+        """
+        slow, (growth, reach) = 1.0, self._pointwise()
         for axis, n in enumerate(self.linear.shape):
             may = True  # of the wave before, between which and this one others lie
             for m in (0, *(2**k for k in range(n.bit_length()) if 3 * 2**k <= n)):
@@ -124,6 +128,19 @@ class ModalDerivative(Derivative):
                 reach = max(reach, turns) if may or grows > 0 else reach
                 may = grows > 0
         return slow, growth, 1.1 * reach
+
+    def _pointwise(self) -> tuple[float, float]:
+        """Bounds of growth, and of oscillations of modes that may grow, by L and couplings at each point."""
+        part = np.array([c[: self.fields * self.cells].reshape(self.fields, self.cells) for c in self._columns])
+        couplings = np.moveaxis(part, -1, 0).swapaxes(1, 2)  # (cells, fields, fields)
+        if not np.isfinite(couplings).all():
+            raise RuntimeError("the derivatives are not finite")
+        modes = self.linear.eigenvalues[: self.fields * self.linear.modes].reshape(self.fields, -1)
+        adjoint = couplings.swapaxes(1, 2)
+        growth = float(np.linalg.eigvalsh((couplings + adjoint) / 2 + np.diag(modes.real.max(axis=1))).max())
+        turns = float(np.abs(np.linalg.eigvalsh((couplings - adjoint) / 2j)).max())
+        may = modes.real + float(np.linalg.eigvalsh((couplings + adjoint) / 2).max()) > 0
+        return growth, turns + float(np.abs(modes.imag[may]).max()) if may.any() else 0.0
 
     def _symbol(self, axis: int, m: int) -> np.ndarray:
         """What a wave of m periods along an axis does to itself at each point, (cells, fields, fields)."""

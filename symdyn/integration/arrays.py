@@ -77,13 +77,16 @@ def scaled_error(
     >>> y = np.ones(3)
     >>> scaled_error(np.array([3.0, 4.0, 1.0]), y, y, [slice(0, 2), slice(2, 3)], 0.5, 0.5)  # of 12.5
     3.5355339059327378
+    >>> scaled_error(np.array([0.0, 0.0, np.nan]), y, y, [slice(0, 2), slice(2, 3)], 0.5, 0.5)
+    nan
     """
     scale = np.maximum(np.abs(before), np.abs(after))
     scale *= rtol
     scale += atol
     np.divide(error, scale, out=scale)
     # a product of linear algebra would add up in an order that depends on its threads
-    return max(math.sqrt(float(np.einsum("i,i->", scale[b], scale[b])) / scale[b].size) for b in blocks)
+    # the greatest of numbers one of which is NaN is NaN, which is not so of `max`
+    return float(np.max([math.sqrt(float(np.einsum("i,i->", scale[b], scale[b])) / scale[b].size) for b in blocks]))
 
 
 class Arrays:

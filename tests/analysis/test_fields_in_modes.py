@@ -49,17 +49,17 @@ def test_zero_has_all_modes_of_a_ring():
     # r - k^2 for k = 0, 1 and -1
     pde = sd.PDESystem.from_text(RING, domain=(0, LENGTH), boundary="periodic")
     for options in ({"scheme": "spectral"}, {"order": 6}):
-        found = steady_states(pde.discretize(32, **options), initial={"u": "sin(x)/1000"}, starts=4)
+        found = steady_states(pde.discretize(16, **options), initial={"u": "sin(x)/1000"}, starts=4)
         zero = found.isel(branch=np.abs(found.u).max("x").values < 1e-12)
         assert zero.unstable.values.tolist() == [3]
         assert float(zero.eigenvalue_real[0]) == pytest.approx(2, abs=1e-9)
 
 
 def test_branches_by_iterations_are_those_of_factors(monkeypatch):
-    grid = sd.PDESystem.from_text(RING, domain=(0, LENGTH), boundary="periodic").discretize(32, scheme="spectral")
+    grid = sd.PDESystem.from_text(RING, domain=(0, LENGTH), boundary="periodic").discretize(16, scheme="spectral")
     monkeypatch.setattr(rest, "DENSE", 10)
-    branch = continuation(grid, "r", (1.8, 2.2), start={"u": "sin(x)"}, at=2.0, step=0.3)
-    for k, r in ((0, 1.8), (-1, 2.2)):
+    branch = continuation(grid, "r", (1.3, 1.5), start={"u": "sin(x)"}, at=1.4, step=0.3)
+    for k, r in ((0, 1.3), (-1, 1.5)):
         assert float(branch.r[k]) == pytest.approx(r, abs=1e-8)
         size = np.sqrt(np.mean(pattern(np.arange(64) * LENGTH / 64, r) ** 2))
         assert float(np.sqrt((branch.u[k] ** 2).mean())) == pytest.approx(size, abs=1e-7)
@@ -82,6 +82,33 @@ def test_waves_that_are_carried_along_are_found_by_iterations(monkeypatch):
     found = steady_states(grid, initial={"u": 1}, starts=1)
     assert int(found.unstable[0]) == 5
     assert float(found.eigenvalue_real[0]) == pytest.approx(5, abs=1e-7)
+
+
+def test_the_fastest_wave_may_lie_between_those_of_whole_octaves(monkeypatch):
+    # r - (1 - k^2)^2 = 1 for the wave of twelve periods, beside which many others grow
+    monkeypatch.setattr(rest, "DENSE", 10)
+    text = "u' = u*(1 - u**2) - u - 2*laplacian(u) - laplacian(laplacian(u))"
+    grid = sd.PDESystem.from_text(text, domain=(0, 12 * LENGTH), boundary="periodic").discretize(48, scheme="spectral")
+    found = steady_states(grid, initial={"u": 0}, starts=1)
+    assert float(found.eigenvalue_real[0]) == pytest.approx(1, abs=1e-9)
+    assert "is an estimate" in found.attrs["notes"]
+
+
+def test_equations_that_iterations_do_not_solve_are_named(monkeypatch):
+    monkeypatch.setattr(rest, "DENSE", 10)
+    monkeypatch.setattr("symdyn.analysis.iterated.KEPT", 2)
+    monkeypatch.setattr("symdyn.analysis.iterated.CYCLES", 1)
+    grid = sd.PDESystem.from_text(RING, domain=(0, LENGTH), boundary="periodic").discretize(32, scheme="spectral")
+    found = steady_states(grid, initial={"u": "sin(x)"}, starts=1)
+    assert found.sizes["branch"] == 0
+    assert "1 of 1 iterations ended early: GMRES did not solve" in found.attrs["notes"]
+    with pytest.raises(DeclarationError, match="GMRES did not solve the linear equations in 2 iterations"):
+        continuation(grid, "r", (1.8, 2.2), start={"u": "sin(x)"}, at=2.0)
+    # all perturbations of zero decay, which cannot be told without eigenvalues
+    calm = sd.PDESystem.from_text("u' = laplacian(u) - (2 + cos(x))*u", domain=(0, LENGTH), boundary="periodic")
+    zero = steady_states(calm.discretize(32, scheme="spectral"), initial={"u": 0}, starts=1)
+    assert zero.stable.values.tolist() == [False]
+    assert "do not count as stable" in zero.attrs["notes"]
 
 
 def test_three_dimensions_by_iterations_are_those_by_factors(monkeypatch):

@@ -57,6 +57,22 @@ mixed = sd.PDESystem({u: sd.laplacian(u) / 10 - u**3, v: sd.laplacian(v) + sd.dx
 both("mixed", mixed.discretize((4, 4)), "etdrk4", step=1e-3)
 line = sd.PDESystem({u: sd.laplacian(u) - u**2}, (0, 1), boundary={u: {"left": sd.Dirichlet(1)}}, initial={u: x})
 both("line", line.discretize(7), "imex", step=1e-3)
+
+from symdyn.grids.card_arrays import CardArrays
+from symdyn.grids.card_modes import CardModes
+from symdyn.grids.problems import split_problem
+
+arrays = CardArrays()
+for shape in ((1,), (2,), (13,), (22,), (2, 11)):  # ones, twos, primes, and what is left of a length after small factors
+    heat = sd.PDESystem({u: sd.laplacian(u)}, (0, 1) if len(shape) == 1 else sd.Rectangle(1, 1), boundary="periodic")
+    model = heat.discretize(shape, scheme="spectral").model()
+    linear = split_problem(model, np.empty(0), method="transforms").linear_part
+    modes, field = CardModes(linear, arrays), np.random.default_rng(0).random(shape)
+    z = modes.forward(arrays.copy(field.ravel(), arrays.zeros(field.size)), arrays.zeros(linear.modes, complex))
+    results[f"lengths {shape} cuda"] = arrays.host(z)
+    results[f"lengths {shape} cpu"] = np.fft.rfftn(field).ravel().view(float)
+    results[f"lengths back {shape} cuda"] = arrays.host(modes.back(z, arrays.zeros(field.size)))
+    results[f"lengths back {shape} cpu"] = field.ravel()
 """
 
 
@@ -75,7 +91,7 @@ def test_the_simulator_gives_what_the_processor_does(simulated):
 def test_transforms_and_solutions_in_modes_are_those_of_the_processor(simulated):
     found = simulated(MODES)
     names = {name.rsplit(" ", 1)[0] for name in found}
-    assert {n.split()[0] for n in names} == {"ring", "until", "explicit", "torus", "mixed", "line"}
+    assert {n.split()[0] for n in names} == {"ring", "until", "explicit", "torus", "mixed", "line", "lengths"}
     for name in names:
         np.testing.assert_allclose(found[f"{name} cuda"], found[f"{name} cpu"], rtol=1e-11, atol=1e-13, err_msg=name)
     assert 0 < found["until first_passage cuda"] < 1e-3

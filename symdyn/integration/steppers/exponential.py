@@ -221,8 +221,7 @@ class ExponentialStepper(SplitStepper):
     def dense(self, theta: float, out: np.ndarray) -> np.ndarray:
         # a step of that length: long steps on linear problems leave far more between their ends than a cubic has
         if theta == 0:
-            out[...] = self.y
-            return out
+            return self.arrays.copy(self.y, out)
         middle = self.stage_rows[self.middle - 1]
         kept = (
             None if self.derivatives is None else self.arrays.copy(middle, self.rows(1)[0])

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from symdyn.methods.dop853 import Dop853
     from symdyn.methods.dpm_solver import DpmSolver2, DpmSolver3
     from symdyn.methods.dpm_solver_pp import DpmSolverPP2m, DpmSolverPP3m, ExpAB2
-    from symdyn.methods.dpm_solver_v3 import DpmSolverV32, DpmSolverV33, DpmSolverV3Options
+    from symdyn.methods.dpm_solver_v3 import DpmSolverV3Options, DpmSolverV32, DpmSolverV33
     from symdyn.methods.er_sde import ErSde2, ErSde3
     from symdyn.methods.etdrk4 import Etdrk4
     from symdyn.methods.euler import Euler

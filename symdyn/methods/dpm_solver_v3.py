@@ -15,7 +15,7 @@ from symdyn.methods.sampler_options import SamplerOptions
 from symdyn.methods.sampler_traces import Combination, SamplerTrace
 from symdyn.methods.samplers import sampler
 
-__all__ = ["DpmSolverV32", "DpmSolverV33", "DpmSolverV3Options"]
+__all__ = ["DpmSolverV3Options", "DpmSolverV32", "DpmSolverV33"]
 
 REFERENCE = "Zheng, Lu, Chen & Zhu, DPM-Solver-v3, NeurIPS 2023 (arXiv:2310.13268), algorithms 1 and 2"
 _POINTS, _WEIGHTS = np.polynomial.legendre.leggauss(12)

@@ -19,7 +19,7 @@ __all__ = ["reduction"]
 TIMES = np.linspace(0, 0.5, 26)
 TRAINED = [0.02, 0.025, 0.035, 0.05]
 #: Runs of a small and of a large ensemble, of which a call by itself is a large and a small part: of the field, and of a line.
-FIELDS, LINES = (8, 64), (3, 96)
+FIELDS, LINES = (8, 64), (3, 64)
 MODES, POINTS = 15, 60
 ACCURACY: dict[str, Any] = {"rtol": 1e-5, "atol": 1e-7, "progress": False}
 

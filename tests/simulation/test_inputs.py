@@ -268,7 +268,7 @@ def test_courses_of_two_inputs_go_together_along_a_dimension_of_their_own():
     assert data.x[:, -1].values == pytest.approx([2 * a * b for a, b in zip(slopes[u], slopes[v], strict=True)], rel=1e-6)
     system = sd.ODESystem({"x": u * v.diff(t)}, initial={"x": 0})
     apart = {p: list(c.values) for p, c in courses.items()}  # the same courses, which sympy remembers, each with each other
-    assert sd.simulate(system, [0, 2], inputs=apart, progress=False).x.dims == ("u", "v", "time")
+    assert set(sd.simulate(system, [0, 2], inputs=apart, progress=False).x.dims) == {"u", "v", "time"}
     labelled = {p: c.assign_coords(sample=[10, 20, 30]) for p, c in courses.items()}
     sent = pickle.loads(pickle.dumps(system.with_inputs(labelled)))  # as to other processes
     again = sd.simulate(sent, [0, 2], progress=False)

@@ -43,24 +43,23 @@ def misfit(system: sd.SDESystem, data: dict, count: int | None = None) -> float:
 def test_drift_and_noise_are_within_the_errors_that_such_a_path_leaves(learned, path):
     r"""The sums of :math:`(\Delta f/g)^2 dt` and of :math:`2 (\Delta g/g)^2` are chi-square variables over all steps.
 
-    They have as many degrees as weights.  A tenth of the path is held out, and 0.17 of the other steps decide when to stop.
+    They have as many degrees as there are weights.  A tenth of the path is held out.
     """
-    q, steps, most = path["x"][:900], 0.83 * 900, chi2.ppf(0.99, WEIGHTS)
+    q, most = path["x"][:900], chi2.ppf(0.99, WEIGHTS)
     drift, noise, true = learned.term("f").evaluate(q[:, None]), learned.term("g").evaluate(q[:, None]), 0.4 + 0.2 * q**2
-    assert 0.2 * steps * np.mean(((drift - q + q**3) / true) ** 2) < most
-    assert 2 * steps * np.mean(((noise - true) / true) ** 2) < most
-    assert 0.2 * steps * np.mean(((q - q**3) / true) ** 2) > 3 * most  # no drift
-    assert 2 * steps * np.mean((true.mean() / true - 1) ** 2) > 3 * most  # a constant noise
+    assert 0.2 * np.sum(((drift - q + q**3) / true) ** 2) < most
+    assert 2 * np.sum(((noise - true) / true) ** 2) < most
+    assert 0.2 * np.sum(((q - q**3) / true) ** 2) > 3 * most  # no drift
+    assert 2 * np.sum((true.mean() / true - 1) ** 2) > 2 * most  # a constant noise
     assert (noise > 0).all()  # of a noise that stands alone only the square matters
 
 
-def test_by_inference_the_system_is_as_likely_as_the_true_one(learned, path):
+def test_by_inference_the_system_is_more_likely_than_the_true_one(learned, path):
     """Twice the logarithm of the ratio of both likelihoods is a chi-square variable (Wilks); training adds the prior."""
-    best = np.nanargmin(learned.history["validation"])
-    trained = learned.history["train"][best] + learned.history["validation"][best]
     found = misfit(learned.system, path, 901)
-    assert abs(found - misfit(TRUE, path, 901)) < chi2.ppf(0.99, 2 * WEIGHTS)
-    assert found < trained
+    assert 0 < misfit(TRUE, path, 901) - found < chi2.ppf(0.99, 2 * WEIGHTS)
+    assert found < learned.history["train"][-1]
+    assert np.isnan(learned.history["validation"]).all()  # 900 steps for 26 weights need none that decide when to stop
 
 
 def test_steps_that_were_held_out_are_as_far_off_as_the_system_says(learned):

@@ -33,8 +33,8 @@ HELD, FEWEST = 4_000_000, 64
 PATIENCE = 15
 #: Third derivatives of networks in loops are compiled in half the time, and run as fast.
 COMPILER = {"xla_llvm_disable_expensive_passes": True}
-#: Fewest steps of paths of which some are held out.
-FEW = 60
+#: Fewest steps of paths of which some are held out, which share of them, and steps for each weight that need none.
+FEW, HOLDOUT, ENOUGH = 60, 0.17, 20
 
 
 class _Transitions:
@@ -119,7 +119,9 @@ def train(
     likelihood = _Transitions(moments, data, networks.precision)
     sample = jax.jit(jax.vmap(moments.terms, in_axes=(None, 0, 0)))
     order = np.random.default_rng(seed).permutation(data.count)
-    held = int(options.holdout * data.count) if data.count >= FEW else 0
+    usual = 0.0 if data.count >= ENOUGH * networks.size else HOLDOUT
+    share = usual if options.holdout is None else options.holdout
+    held = int(share * data.count) if data.count >= FEW else 0
     paths = [_whole(t.values, moments.units.centre) for t in observed.trajectories]
 
     def member(k: int, tell: Callable[[int], bool | None]) -> MemberFit:

@@ -2,12 +2,12 @@
 
 For each record the system
 
-    N' = a N - f(N, P),        P' = e f(N, P) - d P
+    N' = a N - f(N, P) N P,        P' = e f(N, P) N P - d P
 
-is declared with the interaction ``f`` unknown, recovered from the first four fifths of the points, simulated with the
-uncertainty of its constants, and compared with the same system with ``f = b N P``.  The records are pelts of hare and
-lynx (Hudson's Bay Company, 1900-1920), Gause's Paramecium and Didinium (1934, figure 30), and a synthetic one
-with saturating predation, where the truth is known.
+is declared with the rate ``f`` of predation at an encounter unknown, recovered from the first four fifths of the points,
+simulated with the uncertainty of its constants, and compared with Lotka and Volterra's, in which it is constant.  The
+records are pelts of hare and lynx (Hudson's Bay Company, 1900-1920), Gause's Paramecium and Didinium (1934, figure 30), and a
+synthetic one with saturating predation, where the truth is known.
 
     python -m examples.predator_prey --out out
 """
@@ -29,10 +29,11 @@ from symdyn.discover.evidence import errors
 
 N, P, a, b, d, e, h = sp.symbols("N P a b d e h")
 f = sp.Function("f")
-HIDDEN = sd.ODESystem({N: a * N - f(N, P), P: e * f(N, P) - d * P})
+#: Predation needs both; how much of it there is at an encounter is unknown.
+HIDDEN = sd.ODESystem({N: a * N - N * P * f(N, P), P: e * N * P * f(N, P) - d * P})
 LOTKA_VOLTERRA = sd.ODESystem({N: a * N - b * N * P, P: e * b * N * P - d * P})
-#: Linear, quadratic and cubic terms, and saturation of the predator (Holling's types II and III).
-LIBRARY = [N * P, N * P / (1 + h * N), N**2 * P / (1 + h * N**2), N**2 * P, N * P**2, N, P, N**2, P**2]
+#: Constant, rising and falling with the numbers of either, and saturation of the predator (Holling's types II and III).
+LIBRARY = [sp.S.One, 1 / (1 + h * N), N / (1 + h * N**2), 1 / (1 + h * P), N, P, N**2, P**2]
 BOUNDS = {a: (0, None), b: (0, None), d: (0, None), e: (0, None), h: (0, None)}
 HELDOUT = 0.2
 DATA = Path(__file__).parent / "data"
@@ -89,7 +90,7 @@ def paramecium_didinium() -> Record:
 
 def synthetic(noise: float = 0.02, seed: int = 0) -> Record:
     """Twenty points of saturating predation with relative noise."""
-    truth = HIDDEN.with_terms({f(N, P): b * N * P / (1 + h * N)}).with_parameters(a=0.6, b=0.5, d=0.5, e=0.6, h=0.15)
+    truth = HIDDEN.with_terms({f(N, P): b / (1 + h * N)}).with_parameters(a=0.6, b=0.5, d=0.5, e=0.6, h=0.15)
     truth = truth.with_initial(N=2.0, P=0.6)
     times = np.linspace(0, 19, 20)
     data = sd.simulate(truth, times, rtol=1e-10, atol=1e-12)
@@ -161,7 +162,7 @@ def draw(result: Result, path: Path) -> None:
     axes[0].legend(frameon=False, ncols=4, fontsize=8.5, loc="upper right")
     axes[1].set_xlabel(record.clock)
     formula = sp.latex(_short(result.found.terms[f(N, P)]))
-    figure.suptitle(f"{record.title}:   $f(N, P) = {formula}$", fontsize=11)
+    figure.suptitle(f"{record.title}:   predation $f N P$ with $f(N, P) = {formula}$", fontsize=11)
     figure.savefig(path, dpi=150)
     plt.close(figure)
 
@@ -178,9 +179,9 @@ def _equations(system: sd.ODESystem) -> str:
 def report(results: list[Result]) -> str:
     """The equations, what speaks for them, and the errors, as Markdown."""
     lines = ["# Predator and prey: what the data say about their interaction", ""]
-    lines += ["`N' = a N - f(N, P)`, `P' = e f(N, P) - d P`; the last fifth of each record was held out. Errors are root mean"]
+    lines += ["`N' = a N - f(N, P) N P`, `P' = e f(N, P) N P - d P`; the last fifth of each record was held out. Errors are"]
     lines += [
-        "squares relative to the size of each state: one step ahead from the data, and running free from the first point.",
+        "root mean squares relative to the size of each state: one step ahead from the data, and free from the first point.",
         "",
     ]
     for result in results:

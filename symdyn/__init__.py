@@ -82,6 +82,7 @@ if TYPE_CHECKING:
     from symdyn.io.archives.archive import Archive, read_archive
     from symdyn.io.datasets import to_frame
     from symdyn.io.petab.problem import PetabProblem, read_petab
+    from symdyn.io.petab.selection import PetabSelection, select_petab
     from symdyn.io.replaying import Replay, replay
     from symdyn.io.run_files import RunFile
     from symdyn.io.sbml import read_sbml
@@ -129,6 +130,7 @@ __getattr__, __dir__, __all__ = lazy(
         "io.archives.archive": ("Archive", "read_archive"),
         "io.datasets": ("to_frame",),
         "io.petab.problem": ("PetabProblem", "read_petab"),
+        "io.petab.selection": ("PetabSelection", "select_petab"),
         "io.replaying": ("Replay", "replay"),
         "io.run_files": ("RunFile",),
         "io.sbml": ("read_sbml",),

@@ -281,7 +281,7 @@ class GridVerbs:
     def kernel(self, method: str, options: MethodOptions, *, until: Any = None) -> GridKernel:
         """The kernel of fields on a grid."""
     def card_kernel(self, method: str, options: MethodOptions, *, until: Any = None) -> GridCardKernel:
-        """The kernel of fields on a grid of finite differences for CUDA cards."""
+        """The kernel of fields on a grid for CUDA cards."""
     def at_rest(self) -> GridRest:
         """The stationary equations of fields on a grid."""
 
@@ -364,9 +364,17 @@ class FitVerbs:
     def cross_validate(self, folds: int | None = None, *, by: str = "time", seed: int | None = None) -> CrossValidation:
         """Foretell every fold of the data by a fit to the others: :math:`\\sum_i \\log p(y_i\\,|\\,\\hat\\theta_{-f(i)})`."""
     def sample(
-        self, draws: int = 1000, *, tune: int = 1000, walkers: int | None = None, thin: int = 1, seed: int | None = None
+        self,
+        draws: int = 1000,
+        *,
+        tune: int = 1000,
+        sampler: str = "walkers",
+        walkers: int | None = None,
+        thin: int | None = None,
+        chains: int | None = None,
+        seed: int | None = None,
     ) -> arviz.InferenceData:
-        """Sample the posterior of a fit with an ensemble of walkers, of which half are simulated at once."""
+        """Sample the posterior of a fit with an ensemble of walkers, of which half are simulated at once, or with its gradients."""
     def loo(self, samples: arviz.InferenceData, **options: Any) -> arviz.ELPDData:
         """Foretell each measurement by the posterior without it, from samples of the whole posterior."""
     def design(
@@ -389,6 +397,17 @@ class FitVerbs:
         """Data of every observable with the fitted curve and the band of what is expected, a panel for each."""
     def plot_optima(self, *, ax: Any = None) -> Any:
         """Where the starts ended: the logarithm of the posterior below its greatest value, in order."""
+    def plot_residuals(self, *, axes: Any = None) -> Any:
+        """Residuals over their scale along time, a panel for each observable, and their quantiles against the normal law."""
+    def plot_profiles(self, names: Iterable[Any] | Any | None = None, *, axes: Any = None) -> Any:
+        """Profile likelihoods: twice the fall of the log posterior along each parameter, the others fitted again."""
+    def plot_correlations(self, *, ax: Any = None) -> Any:
+        """Correlations of the fitted values: blue where both are too large together, red where one makes up for the other."""
+    def plot_parameters(self, *, below: float = 10.0, ax: Any = None) -> Any:
+        """Where starts ended, a line for each: values as shares of the range that the starts reached, the best optimum in front."""
+    @property
+    def correlations(self) -> pd.DataFrame:
+        """Correlations of the fitted values by Laplace's approximation, :math:`C_{ij}/\\sqrt{C_{ii} C_{jj}}`."""
     def save(self, path: str | Path) -> None:
         """Write a fit with its data to a netCDF file, which `Fit.load` reads."""
     @staticmethod

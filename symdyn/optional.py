@@ -30,6 +30,8 @@ OPTIONAL = {
     "gmsh": ("gmsh", "gmsh"),
     "arviz": ("arviz", "sample"),
     "emcee": ("emcee", "sample"),
+    "nutpie": ("nutpie", "nuts"),
+    "petab_select": ("petab-select", "petab-select"),
     "SALib": ("SALib", "sensitivity"),
     "pint": ("pint", "units"),
     "anywidget": ("anywidget", "explore"),

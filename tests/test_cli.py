@@ -501,8 +501,8 @@ def test_cache_warm_asks_for_every_driver_once(monkeypatch):
     loops = {("loop", *some) for some in ((*e, *p) for e in ((), ("events",)) for p in parts) if some}
     steps = {(name, *some) for name in adaptive for some in parts}
     single = (
-        "elimination", "jump_large", "stencil", "stencil_steps", "adjoint", "reversible", "projection", "candidates",
-        "stepping_tree", "brownian",
+        "elimination", "jump_large", "stencil", "stencil_steps", "adjoint", "adjoint_stiff", "reversible", "projection",
+        "candidates", "stepping_tree", "brownian",
     )  # fmt: skip
     eventful = {("stepping_events",), ("jump_large", "QUEUED"), ("leaping", "EVENTS"), ("taylor", "EVENTS")}
     assert len(loops) == 7

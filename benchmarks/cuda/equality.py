@@ -14,6 +14,7 @@ import sympy as sp
 import symdyn as sd
 from benchmarks.harness import Settings
 from symdyn.codegen.families import family_of
+from symdyn.grids.system import GridSystem
 from symdyn.models.registry import KINDS
 from symdyn.system import System
 
@@ -25,6 +26,8 @@ ROUNDING = 1e-11
 #: Seconds after which no further case begins; each compiles a kernel.
 LONGEST = 180.0
 TRAJECTORIES, QUICK = 1000, 2
+#: Fields of so many are compared, on so many cells along each axis: a length of all factors that transforms have of their own.
+FIELDS, CELLS = 2, 30
 COUNTED = ("status", "steps", "rejected", "evaluations")
 
 
@@ -56,12 +59,30 @@ class Case:
 
     def inputs(self, count: int) -> tuple[np.ndarray, np.ndarray, tuple[float, ...]]:
         """Initial values, parameters and times."""
-        rng = np.random.default_rng(0)
-        initial = rng.uniform(0.1, 0.9, (count, len(self.system.states)))
+        rng, size = np.random.default_rng(0), len(self.system.states)
+        if isinstance(self.system, GridSystem):
+            count, size = min(count, FIELDS), self.system.model().size
+        initial = rng.uniform(0.1, 0.9, (count, size))
         if {"propensities", "offspring"} & self.system.parts:
             initial = np.floor(30 * initial)
         parameters = np.tile([float(self.system.defaults[p]) for p in self.system.parameters], (count, 1))
         return initial, parameters, self.times
+
+
+def _of_fields(cells: int = CELLS) -> Iterator[Case]:
+    """Differences and spectral derivatives, explicitly and in modes, between walls of all kinds and without."""
+    u, v, x, y = sp.symbols("u v x y")
+    rates = {u: sd.laplacian(u) / 50 - u * v**2 - sd.dx(u) / 9, v: sd.laplacian(v) / 99 + u * v**2 - v * sd.mean(u)}
+    walls = {u: {"left": sd.Dirichlet(y), "y": "periodic"}, v: {"right": sd.Robin(1, 2, x), "y": "periodic"}}
+    torus, pipe = (sd.PDESystem(rates, sd.Rectangle(1, 1), boundary=b) for b in ("periodic", walls))
+    grids = {
+        "differences": torus.discretize(cells, order=4), "walls": pipe.discretize(cells),
+        "spectral": torus.discretize(cells, scheme="spectral"),
+    }  # fmt: skip
+    for name, grid in grids.items():
+        for method in ("tsit5", "imex", "etdrk4", "sbdf2"):
+            times = (0.0, 0.01, 0.02) if method == "tsit5" else (0.0, 0.1, 0.2)
+            yield Case(f"{method}, fields, {name}", "ArrayFamily", grid, method, times, 1e-9)
 
 
 def _options(method: str) -> dict[str, Any]:
@@ -113,7 +134,7 @@ def cases(*, quick: bool) -> list[Case]:
         if (key := (case.family, type(sd.METHODS[case.method]))) not in seen:
             first.append(case)
             seen.add(key)
-    return first if quick else [*first, *_of_features(), *(c for c in methods if c not in first)]
+    return first if quick else [*first, *_of_features(), *_of_fields(), *(c for c in methods if c not in first)]
 
 
 def _compared(case: Case, count: int) -> dict[str, Any]:

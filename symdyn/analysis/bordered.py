@@ -7,9 +7,10 @@ import scipy.sparse as sps
 from scipy.linalg import eig, eigh_tridiagonal
 from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, LinearOperator, eigs, splu
 
-from symdyn.integration.rest import RestProblem
+from symdyn.analysis.iterated import Iterated
+from symdyn.integration.rest import Derivative, RestProblem
 
-__all__ = ["Border", "Bordered", "is_at_rest", "leading_eigenvalues"]
+__all__ = ["Border", "Bordered", "is_at_rest", "leading_eigenvalues", "solver_of"]
 
 #: Residual in units of the largest term that counts as rounding.
 RESTING = 1e-10
@@ -58,6 +59,27 @@ class Bordered:
         return self._factors.solve(r, trans="T")
 
 
+def solver_of(matrix: sps.spmatrix | Derivative, right: np.ndarray, below: np.ndarray) -> Bordered | Iterated:
+    """The solver of derivatives with a border: by factors, or by iterations.
+
+    Parameters
+    ----------
+    matrix : (n, n) sparse, or Derivative
+    right : (n, k) array
+    below : (k, n) array
+
+    Returns
+    -------
+    Bordered or Iterated
+
+    Raises
+    ------
+    RuntimeError
+        If the matrix is exactly singular.
+    """
+    return (Iterated if isinstance(matrix, Derivative) else Bordered)(matrix, right, below)
+
+
 class Border:
     """What makes the derivatives of a problem regular: rows for what is conserved and for shifts, and columns with them.
 
@@ -89,14 +111,15 @@ class Border:
         return np.hstack([self.left, shifts]), np.vstack([self.rows, shifts.T])
 
 
-def is_at_rest(matrix: sps.csc_matrix, y: np.ndarray, residual: np.ndarray, sizes: np.ndarray) -> bool:
+def is_at_rest(matrix: sps.csc_matrix | Derivative, y: np.ndarray, residual: np.ndarray, sizes: np.ndarray) -> bool:
     """Whether a residual is rounding: with shifts as borders iterations also come to waves that move."""
-    terms = abs(matrix) @ np.maximum(np.abs(y), sizes)
+    values = np.maximum(np.abs(y), sizes)
+    terms = matrix.terms(values) if isinstance(matrix, Derivative) else abs(matrix) @ values
     return bool(np.abs(residual).max() <= RESTING * terms.max())
 
 
 def leading_eigenvalues(
-    problem: RestProblem, matrix: sps.csc_matrix, columns: np.ndarray, rows: np.ndarray, count: int
+    problem: RestProblem, matrix: sps.csc_matrix | Derivative, columns: np.ndarray, rows: np.ndarray, count: int
 ) -> tuple[np.ndarray, np.ndarray]:
     r"""The `count` rightmost eigenvalues of :math:`J v = \lambda M v` that were found, and their vectors.
 
@@ -107,7 +130,8 @@ def leading_eigenvalues(
     Parameters
     ----------
     problem : RestProblem
-    matrix : (n, n) sparse
+    matrix : (n, n) sparse, or Derivative
+        Of the latter the bounds of growth and of imaginary parts are its own, unless its matrix is known.
     columns, rows : (n, k) and (k, n) arrays
         Of `Border.at`.
     count : int
@@ -123,7 +147,7 @@ def leading_eigenvalues(
     Meerbergen & Roose, IMA J. Numer. Anal. 16 (1996) 297, on rightmost eigenvalues by shift and inversion.
     """
     n, mass = problem.size, problem.mass if problem.mass is not None else sps.identity(problem.size, format="csc")
-    if n <= SMALL:
+    if n <= SMALL and not isinstance(matrix, Derivative):
         k = columns.shape[1]
         full = np.block([[matrix.toarray(), columns], [rows, np.zeros((k, k))]])
         with np.errstate(all="ignore"):
@@ -137,15 +161,15 @@ def leading_eigenvalues(
 
 
 def _nearest(
-    matrix: sps.csc_matrix, mass: sps.csc_matrix, columns: np.ndarray, rows: np.ndarray, count: int
+    matrix: sps.csc_matrix | Derivative, mass: sps.csc_matrix, columns: np.ndarray, rows: np.ndarray, count: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Eigenvalues about zero, about points of the imaginary axis, and about the rightmost end."""
     n = matrix.shape[0]
     wanted = min(max(NEAREST, count + 4), n - 2)
     start = np.random.default_rng(3).standard_normal(n)
-    reach = _widest(matrix, mass, start)
+    slow, growth, reach = _extent(matrix, mass, start)
     # a real shift beside zero: at a bifurcation the matrix itself is singular
-    values, vectors = _about(matrix, mass, columns, rows, 1e-3 * _kinetic(matrix, mass) + 1e-10, wanted, start)
+    values, vectors = _about(matrix, mass, columns, rows, 1e-3 * slow + 1e-10, wanted, start)
     radius = top = float(np.abs(values).max(initial=0))
     shifts = 0
 
@@ -159,11 +183,11 @@ def _nearest(
             kept, upper = more.imag >= -tiny, more.imag > tiny
             more = np.concatenate([more[kept], more[upper].conj()])
             further = np.hstack([further[:, kept], further[:, upper].conj()])
-        known = values.copy()
+        before = values.copy()
         for k in range(more.size):  # each as often as one shift tells
-            near = np.abs(known - more[k])
-            if known.size and near.min() <= 1e-7 * (1 + abs(more[k])):
-                known[near.argmin()] = np.inf
+            near = np.abs(before - more[k])
+            if before.size and near.min() <= 1e-7 * (1 + abs(more[k])):
+                before[near.argmin()] = np.inf
             else:
                 values, vectors = np.append(values, more[k]), np.column_stack([vectors, further[:, k]])
         return away
@@ -173,7 +197,7 @@ def _nearest(
         left = SHIFTS - SPREAD - shifts  # the first side by side
         top += max(away, 1e-3 * reach) if left > 0 else (reach - top) / (SHIFTS - shifts)
         shifts += 1
-    end = (1 + 1e-3) * _growth(matrix, mass, start)  # beside it: the matrix less an eigenvalue is singular
+    end = (1 + 1e-3) * growth  # beside it: the matrix less an eigenvalue is singular
     if end > radius:
         add(end)
     if end > 0 and values.size:
@@ -183,24 +207,35 @@ def _nearest(
     return values, vectors
 
 
+def _extent(matrix: sps.csc_matrix | Derivative, mass: sps.csc_matrix, start: np.ndarray) -> tuple[float, float, float]:
+    """The rate of slow perturbations, and how far eigenvalues may lie to the right and from the real axis."""
+    if isinstance(matrix, Derivative):
+        return matrix.bounds() if matrix.matrix is None else _extent(matrix.matrix, mass, start)
+    return _kinetic(matrix, mass), _growth(matrix, mass, start), _widest(matrix, mass, start)
+
+
 def _about(
-    matrix: sps.csc_matrix, mass: sps.csc_matrix, columns: np.ndarray, rows: np.ndarray, shift: complex, wanted: int,
-    start: np.ndarray,
+    matrix: sps.csc_matrix | Derivative, mass: sps.csc_matrix, columns: np.ndarray, rows: np.ndarray, shift: complex,
+    wanted: int, start: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """The eigenvalues nearest to a shift."""
     n, k = matrix.shape[0], columns.shape[1]
     kind = complex if np.iscomplexobj(np.asarray(shift)) else float
-    solver = Bordered((matrix - shift * mass).astype(kind), columns, rows)
+    solver: Bordered | Iterated
+    if isinstance(matrix, Derivative):
+        solver = Iterated(matrix, columns, rows, shift=shift)
+    else:
+        solver = Bordered((matrix - shift * mass).astype(kind), columns, rows)
 
     def apply(v: np.ndarray) -> np.ndarray:
         return solver.solve(np.append(mass @ np.ravel(v), np.zeros(k)).astype(kind))[:n]
 
-    first = apply(start.astype(kind))  # within the border
     try:
+        first = apply(start.astype(kind))  # within the border
         inverse, vectors = eigs(LinearOperator((n, n), apply, dtype=kind), wanted, v0=first, tol=1e-11, maxiter=40 * wanted)
     except ArpackNoConvergence as some:
         inverse, vectors = some.eigenvalues, some.eigenvectors
-    except ArpackError:
+    except (ArpackError, RuntimeError):
         return np.empty(0, complex), np.empty((n, 0), complex)
     good = np.abs(inverse) > 1e-14 * np.abs(inverse).max(initial=0)
     return shift + 1 / inverse[good], vectors[:, good]

@@ -13,8 +13,10 @@ from symdyn.analysis.bordered import Border, Bordered, is_at_rest
 from symdyn.analysis.branch import Place
 from symdyn.analysis.field_newton import newton, sizes_of
 from symdyn.analysis.field_states import EIGENVALUES, FieldRest, is_stable
+from symdyn.analysis.iterated import Iterated
 from symdyn.declaration import lookup
 from symdyn.errors import DeclarationError
+from symdyn.integration.rest import Derivative
 
 __all__ = ["FieldCurve"]
 
@@ -125,16 +127,24 @@ class FieldCurve:
         tangent = np.append(direction / np.linalg.norm(direction), 0.0)
         return Place(y, q, tangent * np.sign(tangent[np.abs(tangent).argmax()]), scale)
 
-    def _bordered(self, y: np.ndarray, q: float, scale: np.ndarray, normal: np.ndarray) -> tuple[Bordered, sps.csc_matrix]:
+    def _bordered(
+        self, y: np.ndarray, q: float, scale: np.ndarray, normal: np.ndarray
+    ) -> tuple[Bordered | Iterated, sps.csc_matrix | Derivative]:
         """The derivatives of the equations and of the plane with this normal, factorised, and those of the equations alone."""
         p = self.row(q)
         sizes = scale * np.sqrt(self.problem.weights)
         plain = self.problem.jacobian(y, p, sizes)
-        matrix = plain @ sps.diags(scale)
         slope = self.problem.slope(y, p, self.index) * (p[self.index] if self.log else self.length)
+        columns, rows = self.border.at(y)
+        if isinstance(plain, Derivative):
+            k = columns.shape[1]
+            corner = np.zeros((1 + k, 1 + k))
+            corner[0, 0] = normal[-1]
+            right, below = np.column_stack([slope, columns]), np.vstack([normal[:-1], rows * scale])
+            return Iterated(plain, right, below, scale=scale, corner=corner, inner=1), plain
+        matrix = plain @ sps.diags(scale)
         if not (np.isfinite(matrix.data).all() and np.isfinite(slope).all()):
             raise RuntimeError("not finite")
-        columns, rows = self.border.at(y)
         whole = sps.bmat([[matrix, sps.csc_matrix(slope[:, None])], [sps.csc_matrix(normal[None, :-1]), [[normal[-1]]]]])
         rows = np.hstack([rows * scale, np.zeros((len(rows), 1))])
         return Bordered(whole, np.vstack([columns, np.zeros((1, columns.shape[1]))]), rows), plain
@@ -153,7 +163,10 @@ class FieldCurve:
                     return None
             low = np.zeros(solver.below)
             low[: self.border.conserved] = self.border.totals(y) - self.totals
-            delta = solver.solve(np.concatenate([residual, [0.0], low]))[: y.size + 1]
+            try:
+                delta = solver.solve(np.concatenate([residual, [0.0], low]))[: y.size + 1]
+            except RuntimeError:  # iterations that come to nothing
+                return None
             moved, left = float(np.linalg.norm(delta)), float(np.linalg.norm(residual))
             if not np.isfinite(moved) or moved > 10:
                 return None
@@ -227,12 +240,12 @@ class FieldCurve:
         return self.rest.attributes(**facts)
 
     def regularity(self, place: Place, other: Place) -> float:
-        """Smallest singular value of the derivatives against that at another point: zero where branches cross."""
+        """Smallest singular value or eigenvalue of the derivatives over that at another point: zero where branches cross."""
         least = [self._least(p, other.scale) for p in (place, other)]
         return least[0] / least[1] if least[1] > 0 else np.inf
 
     def _least(self, place: Place, scale: np.ndarray) -> float:
-        """By inverse iteration with the derivatives and their transpose."""
+        """By inverse iteration with the derivatives and, where they have factors, their transpose."""
         normal = np.append(place.tangent[:-1] * place.scale / scale, place.tangent[-1])
         try:
             solver, _ = self._bordered(place.x, place.q, scale, normal / np.linalg.norm(normal))
@@ -241,8 +254,14 @@ class FieldCurve:
         v = np.random.default_rng(4).standard_normal(place.x.size + 1 + solver.below)
         size = np.inf
         for _ in range(6):
-            v = solver.solve_transposed(solver.solve(v / np.linalg.norm(v)))
+            try:
+                v = solver.solve(v / np.linalg.norm(v))
+            except RuntimeError:
+                return 0.0
             size = float(np.linalg.norm(v))
+            if isinstance(solver, Bordered):
+                v = solver.solve_transposed(v)
+                size = float(np.sqrt(np.linalg.norm(v)))
             if not np.isfinite(size):
                 return 0.0
-        return 1 / np.sqrt(size)
+        return 1 / size

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from symdyn.analysis.bordered import Border, Bordered, is_at_rest
+from symdyn.analysis.bordered import Border, Bordered, is_at_rest, solver_of
+from symdyn.analysis.iterated import Iterated
 from symdyn.integration.rest import RestProblem
 
-__all__ = ["newton", "sizes_of"]
+__all__ = ["CONVERGED", "newton", "sizes_of"]
 
 #: Corrections below this share of the sizes of the fields end the iteration.
 CONVERGED = 1e-10
@@ -67,17 +68,17 @@ def newton(
             return None
         matrix = problem.jacobian(y, p, sizes)
         columns, rows = border.at(y, free=free)
-        try:
-            solver = Bordered(matrix, columns, rows)
-        except RuntimeError:  # exactly singular
-            return None
 
-        def correction(y: np.ndarray, residual: np.ndarray, solver: Bordered = solver, rows: np.ndarray = rows) -> np.ndarray:
+        def correction(y: np.ndarray, residual: np.ndarray, solver: Bordered | Iterated, rows: np.ndarray = rows) -> np.ndarray:
             low = np.zeros(len(rows))
             low[: border.conserved] = totals - border.totals(y)
             return solver.solve(np.append(-residual, low))[: problem.size]
 
-        step = correction(y, residual)
+        try:
+            solver = solver_of(matrix, columns, rows)
+            step = correction(y, residual, solver)
+        except RuntimeError:  # singular
+            return None
         length = float(np.linalg.norm(step * shares))
         if not np.isfinite(length):
             return None
@@ -106,7 +107,10 @@ def newton(
             trial = y + damping * step
             there = problem.residual(trial, p)
             if np.isfinite(there).all():
-                rest = float(np.linalg.norm(correction(trial, there) * shares))
+                try:
+                    rest = float(np.linalg.norm(correction(trial, there, solver) * shares))
+                except RuntimeError:  # iterations do not reach so small a residual
+                    rest = np.inf
                 if rest <= (1 - damping / 4) * length:
                     break
             damping /= 2

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from symdyn.analysis.bordered import Border, leading_eigenvalues
-from symdyn.analysis.field_newton import newton, sizes_of
+from symdyn.analysis.field_newton import CONVERGED, newton, sizes_of
 from symdyn.declaration import lookup
 from symdyn.errors import DeclarationError
 from symdyn.integration.rest import RestProblem
@@ -141,6 +141,9 @@ def field_steady_states(
         if solved is None:
             continue
         largest = np.maximum(largest, problem.measure(solved))
+        for b, size, most in zip(problem.blocks, problem.measure(solved), largest, strict=True):
+            if size < CONVERGED * most:  # rounding, which has no place of its own along symmetries
+                solved[b] = 0.0
         scale = np.sqrt(problem.weights) / sizes_of(problem, solved, largest)
         if any(np.linalg.norm((solved - problem.aligned(solved, other)) * scale) < SAME for other in found):
             continue

@@ -36,6 +36,7 @@ KILOBYTES = {
     "adaptive_bs32": 149,
     "steps_dop853_delays": 155,
     "adjoint": 130,
+    "adjoint_stiff": 130,
     "leaping": 128,
     "stencil_steps": 109,
     "jump_large": 107,

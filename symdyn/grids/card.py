@@ -115,7 +115,7 @@ class CardSpace:
         if not isinstance(function, str):
             return function(*arguments[0][0])
         given = {"fill": (self.memory, self._table, self._numbers), "close": (self.memory, self._table, self._numbers),
-                 "sums": (self.memory, self._table), "errors": (self.memory, self._table)}  # fmt: skip
+                 **dict.fromkeys(("sums", "errors", "load", "unload"), (self.memory, self._table))}  # fmt: skip
         count, *rest = arguments
         self._launch(function, int(count), *given.get(function, (self.memory,)), *rest)
         return None
@@ -124,7 +124,7 @@ class CardSpace:
         values = tuple(
             x if hasattr(x, "shape") and x.shape else x.item() if isinstance(x, np.generic) else x for x in arguments
         )
-        toolchain.launch(getattr(self.grid.module, f"run_{name}"), self.grid.types[name], count, (count, *values))
+        toolchain.queue(getattr(self.grid.module, f"run_{name}"), self.grid.types[name], count, (count, *values))
 
     def target(self, array: np.ndarray) -> np.ndarray:
         """What stands for the address of an array."""
@@ -132,27 +132,18 @@ class CardSpace:
 
     # ---- states --------------------------------------------------------------------------------
 
-    def _padded(self, flat: np.ndarray) -> np.ndarray:
-        """A view (fields, planes, rows, columns) of the cells of padded states."""
-        T = self.T
-        fields = len(flat) // int(T[at.SIZE])
-        cut = flat[: fields * T[at.SIZE]].reshape(fields, -1, T[at.S0] // T[at.S], T[at.S])
-        spans = ((T[at.G0], T[at.N0]), (T[at.G1], T[at.N1]), (at.PAD, T[at.N2]))
-        return cut[(slice(None), *(slice(a, a + n) for a, n in spans))]
+    def load(self, source: Any, y: int) -> None:
+        """Put a plain state (size,), here or on the card, at y."""
+        plain = toolchain.to_card(source) if isinstance(source, np.ndarray) else source
+        self.run("load", plain.size, y, int(self.T[at.NF]), plain)
 
-    def load(self, source: np.ndarray, y: int) -> None:
-        """Put a plain state (size,) at y."""
-        flat, cells = np.zeros(self._scalars + int(self.T[at.NS])), source[: source.size - int(self.T[at.NS])]
-        view = self._padded(flat[: self._scalars])
-        view[...] = cells.reshape(view.shape)
-        flat[self._scalars :] = source[cells.size :]
-        self.memory[y : y + flat.size].copy_to_device(flat)
-
-    def unload(self, y: int, target: np.ndarray) -> None:
-        """Put the state at y into a plain array (size,)."""
-        flat = self._fetched(y, self._scalars + int(self.T[at.NS]))
-        cells = self._padded(flat[: self._scalars])
-        target[: cells.size], target[cells.size :] = cells.ravel(), flat[self._scalars :]
+    def unload(self, y: int, target: Any, fields: int | None = None) -> None:
+        """Put the state at y, or another number of fields, into a plain array (size,), here or on the card."""
+        there = not isinstance(target, np.ndarray)
+        plain = target if there else toolchain.empty_on_card((target.size,), np.dtype(float))
+        self.run("unload", target.size, y, int(self.T[at.NF]) if fields is None else fields, plain)
+        if not there:
+            target[...] = plain.copy_to_host()
 
     def _fetched(self, begin: int, count: int) -> np.ndarray:
         return self.memory[begin : begin + count].copy_to_host() if count else np.empty(0)

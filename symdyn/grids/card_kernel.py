@@ -14,10 +14,15 @@ from symdyn.codegen.families.task import Options
 from symdyn.codegen.kernel import compile
 from symdyn.errors import CompileError
 from symdyn.grids.card import CardGrid, CardSpace, card_steps
+from symdyn.grids.card_arrays import CardArrays
+from symdyn.grids.card_problems import card_problem
+from symdyn.grids.card_spectral import CardPoints
 from symdyn.grids.compiled import StencilLoop
 from symdyn.grids.kernel import GridKernel
 from symdyn.grids.problems import FieldProblem
+from symdyn.grids.spectral import SpectralModel
 from symdyn.grids.system import GridSystem
+from symdyn.integration.problem import Problem
 from symdyn.methods.options import MethodOptions
 from symdyn.methods.runge_kutta import ExplicitRungeKutta
 
@@ -25,13 +30,13 @@ __all__ = ["GridCardKernel", "grid_card_kernel"]
 
 
 def grid_card_kernel(system: GridSystem, method: str, options: MethodOptions, *, until: Any = None) -> GridCardKernel:
-    """The kernel of fields on a grid of finite differences for CUDA cards.
+    """The kernel of fields on a grid for CUDA cards.
 
     Parameters
     ----------
     system : GridSystem
     method : str
-        An explicit method of ``symdyn.METHODS``.
+        A name in ``symdyn.METHODS``.
     options : MethodOptions
     until : Boolean, optional
         A condition that ends a trajectory.
@@ -43,7 +48,7 @@ def grid_card_kernel(system: GridSystem, method: str, options: MethodOptions, *,
     Raises
     ------
     CompileError
-        For spectral grids, and methods that treat terms implicitly or exactly.
+        If the method does not apply.
 
     Examples
     --------
@@ -81,15 +86,10 @@ class GridCardKernel(GridKernel):
 
     def __init__(self, system: GridSystem, method: str, options: MethodOptions, *, until: Any = None) -> None:
         super().__init__(system, method, options, until=until)
-        if not self._stencils:
-            why = (
-                "spectral derivatives need transforms there" if system.scheme == "spectral" else f"{method!r} needs transforms"
-            )
-            raise CompileError(
-                f"{why}, which symdyn has on processors only; on cards fields on finite differences have explicit methods, "
-                "such as 'bs32': take one of them, or target='cpu'"
-            )
-        self.card = CardGrid(self.model, f"{method} for\n\n{system}")
+        self.arrays = None if self._stencils else CardArrays()
+        title = f"{method} for\n\n{system}"
+        points = self.model.functions if isinstance(self.model, SpectralModel) else None
+        self.cards: list[Any] = [CardGrid(self.model, title)] if points is None else [CardPoints(f, title) for f in points]
 
     def __reduce__(self) -> tuple[Any, ...]:
         return partial(compile, self.system, method=self.chosen, until=self.until, target="cuda"), ()
@@ -97,7 +97,8 @@ class GridCardKernel(GridKernel):
     @property
     def source(self) -> str:
         """All that runs on the card."""
-        return self.card.source
+        transforms = [] if self.arrays is None else [self.arrays.source]
+        return "\n\n".join([*(card.source for card in self.cards), *transforms])
 
     @property
     def ptx(self) -> str:
@@ -111,8 +112,12 @@ class GridCardKernel(GridKernel):
 
     @cached_property
     def _compiled(self) -> dict[str, str]:
-        module = self.card.module
-        return {name: toolchain.compile_ptx(getattr(module, f"run_{name}"), types) for name, types in self.card.types.items()}
+        several, found = len(self.cards) > 1, {}
+        for k, card in enumerate([*self.cards, *([] if self.arrays is None else [self.arrays])]):
+            for name, types in card.types.items():
+                label = f"{name}_{k}" if several and k < len(self.cards) else name
+                found[label] = toolchain.compile_ptx(getattr(card.module, f"run_{name}"), types)
+        return found
 
     def check(self, options: Options, *, here: bool) -> None:
         """Raise if there is no card `here`.
@@ -128,8 +133,10 @@ class GridCardKernel(GridKernel):
                 f"not run; use target='cpu', or a machine with a card, NVIDIA's driver and {toolchain.INSTALL}"
             )
 
-    def problem(self, p: np.ndarray) -> CardProblem:
-        return CardProblem(self.card, p)
+    def problem(self, p: np.ndarray) -> Problem:
+        if self.arrays is None:
+            return CardProblem(self.cards[0], p)
+        return card_problem(super().problem(p), p, self.cards, self.arrays)
 
 
 class CardProblem(FieldProblem):

@@ -8,7 +8,7 @@ from symdyn.codegen.cuda.functions import device_function
 from symdyn.codegen.cuda.join import Device, join_module
 from symdyn.codegen.emit_passes import PassProgram, WeightedSum
 
-__all__ = ["card_text", "kernel_arguments"]
+__all__ = ["card_text", "kernel_arguments", "waves_text"]
 
 #: Kernels of the template `symdyn_kernels.devices.stencils`, and what they take besides the number of the thread.
 GENERAL = {
@@ -18,11 +18,30 @@ GENERAL = {
     "errors": "memory T x y z rtol atol partial",
     "combine": "memory target y k M weights terms h",
     "copy": "memory target source",
+    "load": "memory T y fields plain",
+    "unload": "memory T y fields plain",
+}
+#: Kernels of the template `symdyn_kernels.devices.waves`.
+WAVES = {
+    "add": "out out_at row row_at weight fresh",
+    "add_by": "out out_at row row_at weights per fresh",
+    "add_waves": "out out_at row row_at weights fresh",
+    "clear": "out out_at",
+    "take": "out out_at row row_at",
+    "pair": "out out_at row row_at",
+    "real_part": "out out_at row row_at",
+    "total": "row row_at length threads results",
+    "squares": "error before after at length threads rtol atol results",
+    "wave": "out row roots n inner done radix scale",
+    "half": "out row n some inner",
+    "whole": "out row n some inner",
+    "product": "out row matrix n inner",
+    "product_waves": "out row matrix n inner",
 }
 #: Arguments of passes before places of arrays.
 PASS = "memory F par now step begin plane stride rows cells fixed across along weights_at"
-ARRAYS = ("memory", "F", "par", "weights")
-REALS = ("now", "step", "rtol", "atol", "h")
+ARRAYS = ("memory", "F", "par", "weights", "plain", "out", "row", "roots", "matrix", "error", "before", "after", "results")
+REALS = ("now", "step", "rtol", "atol", "h", "weight", "scale")
 
 
 def kernel_arguments(names: Sequence[str]) -> str:
@@ -37,13 +56,23 @@ def kernel_arguments(names: Sequence[str]) -> str:
     return ", ".join(["int64", *kinds])
 
 
-def card_text(title: str, programs: Sequence[PassProgram]) -> tuple[str, dict[str, str]]:
+def waves_text() -> tuple[str, dict[str, str]]:
+    """The source of the kernels for transforms and sums, and of each the types of its arguments."""
+    types = {name: kernel_arguments(given.split()) for name, given in WAVES.items()}
+    entries = [_entry(name, given.split(), f"{name}(index, {', '.join(given.split())})") for name, given in WAVES.items()]
+    title = "Transforms along axes, and sums of arrays"
+    return join_module(title, Device("", "waves"), "float64", "\n\n\n".join(entries)), types
+
+
+def card_text(title: str, programs: Sequence[PassProgram], *, points: bool = False) -> tuple[str, dict[str, str]]:
     """The source of all kernels, and of each the types of its arguments.
 
     Parameters
     ----------
     title : str
     programs : sequence of PassProgram
+    points : bool
+        Whether nothing but the passes is asked for.
 
     Returns
     -------
@@ -51,12 +80,13 @@ def card_text(title: str, programs: Sequence[PassProgram]) -> tuple[str, dict[st
     types : dict of str to str
     """
     functions, entries = [], []
-    types = {name: kernel_arguments(given.split()) for name, given in GENERAL.items()}
-    for name, given in GENERAL.items():
+    general = {} if points else GENERAL
+    types = {name: kernel_arguments(given.split()) for name, given in general.items()}
+    for name, given in general.items():
         entries.append(_entry(name, given.split(), f"{name}(index, {', '.join(given.split())})"))
     for one in programs:
         functions.append(device_function(one.program))
-        for step in (False, True)[: 1 + (one.fields is not None or not one.inputs)]:
+        for step in (False, True)[: 1 + (not points and (one.fields is not None or not one.inputs))]:
             name = f"{one.program.name}{'_step' if step else ''}"
             places = [*(f"a{k}" for k in range(one.arrays)), *(f"o{k}" for k in range(len(one.program.outputs)))]
             types[name] = kernel_arguments([*PASS.split(), *places])

@@ -55,6 +55,12 @@ class LinearPart:
         Of L, one for each mode; real where no odd derivative is.
     half : tuple of int
         Shape of the modes of a field, `modes` of them.
+    groups : list
+        Fields in a row that have the same modes: ``fields``, a slice, and ``axes``.
+    periodic : tuple of int
+        Axes of waves, of the last of which half is kept.
+    waves_first : bool
+        Whether waves are found before the modes between walls, which are complex then.
 
     Raises
     ------
@@ -83,13 +89,13 @@ class LinearPart:
         self.blocks = [slice(k * cells, (k + 1) * cells) for k in range(len(terms))]
         self.blocks += [slice(k, k + 1) for k in range(len(terms) * cells, self.size)]
         self.threads = (threads or os.cpu_count() or 1) if cells >= THREADED else 1
-        self._periodic = tuple(i for i, a in enumerate(axes[0]) if a.kind == "periodic")
+        self.periodic = tuple(i for i, a in enumerate(axes[0]) if a.kind == "periodic")
         self.complex = any(not a.real for row in axes for a in row)
         # modes that are real come first, as long as numbers are
-        self._waves_first = any(a.kind == "dense" and not a.real for row in axes for a in row)
+        self.waves_first = any(a.kind == "dense" and not a.real for row in axes for a in row)
         half = list(self.shape)
-        if self._periodic:
-            half[self._periodic[-1]] = self.shape[self._periodic[-1]] // 2 + 1
+        if self.periodic:
+            half[self.periodic[-1]] = self.shape[self.periodic[-1]] // 2 + 1
         self.half = tuple(half)
         self.groups: list[_Group] = []
         first = 0
@@ -120,7 +126,7 @@ class LinearPart:
                             f"a derivative of order {m} along axis {i + 1} between walls is not diagonal; leave it explicit"
                         )
                     if m:
-                        symbol = axis.symbol(m, half=bool(self._periodic) and i == self._periodic[-1])
+                        symbol = axis.symbol(m, half=bool(self.periodic) and i == self.periodic[-1])
                         part = part * symbol.reshape([-1 if k == i else 1 for k in range(len(axes))])
             total = total + part
         return np.broadcast_to(total, self.half)
@@ -134,7 +140,7 @@ class LinearPart:
         modes = z[: self._fields * self.modes].reshape(self._fields, *self.half)
         for group in self.groups:
             a = fields[group.fields]
-            if self._waves_first:
+            if self.waves_first:
                 a = self._walls(self._waves(a), group.axes, inverse=True)
             else:
                 a = self._waves(self._walls(a, group.axes, inverse=True))
@@ -149,7 +155,7 @@ class LinearPart:
         modes = z[: self._fields * self.modes].reshape(self._fields, *self.half)
         for group in self.groups:
             a = modes[group.fields]
-            if self._waves_first:
+            if self.waves_first:
                 a = self._waves_back(self._walls(a, group.axes, inverse=False))
             else:
                 a = self._walls(self._waves_back(a), group.axes, inverse=False)
@@ -162,15 +168,15 @@ class LinearPart:
         return self.back(function(self.eigenvalues) * self.forward(y))
 
     def _waves(self, a: np.ndarray) -> np.ndarray:
-        if not self._periodic:
+        if not self.periodic:
             return a
-        return scipy.fft.rfftn(a, axes=[i + 1 for i in self._periodic], workers=self.threads)
+        return scipy.fft.rfftn(a, axes=[i + 1 for i in self.periodic], workers=self.threads)
 
     def _waves_back(self, a: np.ndarray) -> np.ndarray:
-        if not self._periodic:
+        if not self.periodic:
             return a
-        sizes = [self.shape[i] for i in self._periodic]
-        return scipy.fft.irfftn(a, sizes, axes=[i + 1 for i in self._periodic], workers=self.threads)
+        sizes = [self.shape[i] for i in self.periodic]
+        return scipy.fft.irfftn(a, sizes, axes=[i + 1 for i in self.periodic], workers=self.threads)
 
     def _walls(self, a: np.ndarray, axes: Sequence[Axis], *, inverse: bool) -> np.ndarray:
         mirrors = [i + 1 for i, axis in enumerate(axes) if axis.kind == "mirror"]

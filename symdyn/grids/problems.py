@@ -12,12 +12,13 @@ from symdyn.codegen.drivers import plain_driver
 from symdyn.errors import DeclarationError
 from symdyn.grids.compiled import StencilLoop
 from symdyn.grids.lifting import WallLift, moving_walls
-from symdyn.grids.linear_part import LinearPart
 from symdyn.grids.linear_part_terms import linear_part_of, numeric_terms
 from symdyn.grids.model import GridModel
 from symdyn.grids.spectral import SpectralModel
+from symdyn.grids.spectral_rates import SpectralRates
 from symdyn.grids.system import GridSystem
 from symdyn.grids.walls import MIRROR, PERIODIC
+from symdyn.integration.arrays import Arrays
 from symdyn.integration.problem import DiagonalProblem, Problem
 from symdyn.methods.runge_kutta import ExplicitRungeKutta
 
@@ -54,20 +55,25 @@ class FieldProblem(Problem):
 
 
 class SpectralProblem(DiagonalProblem):
-    """Spectral derivatives: no product is transformed twice."""
+    """Spectral derivatives: no product is transformed twice.
 
-    def __init__(self, linear: LinearPart, bound: Any) -> None:
-        super().__init__(linear, bound.rates)
+    Parameters
+    ----------
+    linear : object
+        A `LinearPart`, or the `CardModes` of one.
+    bound : SpectralRates
+    arrays : Arrays, optional
+    """
+
+    def __init__(self, linear: Any, bound: SpectralRates, arrays: Arrays | None = None) -> None:
+        super().__init__(linear, bound.rates, arrays=arrays)
         self.bound = bound
-        bound.threads = linear.threads
         difference = bound.own.eigenvalues - linear.eigenvalues
-        self._difference = difference if difference.any() else None
+        self._difference = self.arrays.kept(difference) if difference.any() else None
 
     def nonlinear(self, z: np.ndarray, t: float, out: np.ndarray, y: np.ndarray | None = None) -> np.ndarray:
         self.bound.beyond(z, t, out, y)
-        if self._difference is not None:
-            out += self._difference * z
-        return out
+        return out if self._difference is None else self.arrays.combine(out, [z], [self._difference], out)
 
 
 def make_problem(grid: GridSystem, scheme: Any, p: np.ndarray, threads: int | None = None) -> Problem:
@@ -145,7 +151,9 @@ def split_problem(
         threads=threads or getattr(model, "threads", None),
     )  # fmt: skip
     if spectral:
-        return SpectralProblem(linear, model.bound(p))  # type: ignore[union-attr]
+        bound = model.bound(p)  # type: ignore[union-attr]
+        bound.threads = linear.threads
+        return SpectralProblem(linear, bound)
     terms = dict(zip(pde.fields, numeric_terms(pde, values, implicit), strict=True))
     implicit_ones = [f for f in pde.fields if terms[f]]
     corrected = any(side not in (PERIODIC, MIRROR) for f in implicit_ones for pair in walls[f] for side in pair)

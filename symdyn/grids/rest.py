@@ -1,4 +1,4 @@
-"""Fields on a grid at rest: their rates with a sparse Jacobian, by differences of many cells at once."""
+"""Fields on a grid at rest: their rates with a sparse Jacobian, by differences of many cells at once, or with products."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ import scipy.sparse as sps
 import sympy as sp
 
 from symdyn.errors import DeclarationError
+from symdyn.grids.rest_modes import ModalDerivative
 from symdyn.grids.system import GridSystem
-from symdyn.integration.rest import RestProblem, differences
+from symdyn.integration.rest import Derivative, RestProblem, differences
 from symdyn.models.operators import NUMBERS, at
 from symdyn.models.pde import PDESystem
 
 __all__ = ["GridRest", "field_rest", "grid_rest"]
 
-#: Unknowns up to which couplings of all with all are taken.
-DENSE = 3000
+#: Unknowns up to which couplings of all with all are taken, and up to which equations in three dimensions have factors.
+DENSE, FACTORISED = 3000, 10_000
 #: Relative to the largest term of a product: disagreement that shows couplings farther away.
 AGREE = 1e-6
 
@@ -61,7 +62,7 @@ def grid_rest(system: GridSystem) -> GridRest:
     Raises
     ------
     DeclarationError
-        For equations that depend on time, and for spectral grids.
+        For equations that depend on time.
 
     Examples
     --------
@@ -76,8 +77,9 @@ class GridRest(RestProblem):
     """The rates of fields on a grid, which stencils make local.
 
     Columns of the Jacobian whose cells are too far apart to touch a common rate are found by the same differences.  Whether
-    the couplings that are taken suffice is checked by a product with a random vector at every state; means, integrals
-    and scalars couple all cells, for which grids are to have few of them.
+    the couplings that are taken suffice is checked by a product with a random vector at every state.  Where means, integrals,
+    scalars or spectral derivatives couple all of many cells the Jacobian is known by its products alone; there, and in three
+    dimensions where factors would be dear, equations are solved by iterations.
 
     Parameters
     ----------
@@ -85,10 +87,6 @@ class GridRest(RestProblem):
     """
 
     def __init__(self, grid: GridSystem) -> None:
-        if grid.scheme == "spectral":
-            raise DeclarationError(
-                "stationary states need local stencils for a sparse Jacobian; use scheme='finite differences', order=6"
-            )
         free = set().union(*(e.free_symbols for e in (*grid.rates, *_walls(grid))))
         if grid.time in free or grid.inputs:
             raise DeclarationError(f"the equations depend on {grid.time}; steady states need an autonomous system")
@@ -99,8 +97,10 @@ class GridRest(RestProblem):
         self.blocks += [slice(k, k + 1) for k in range(n * cells, self.size)]
         self.weights = np.concatenate([np.full(n * cells, 1.0 / cells), np.ones(self.size - n * cells)])
         self.fields, self.cells = n, cells
-        self.reach = max(1, self.model.passes.ghosts)
-        self.everywhere = bool(grid.scalars) or any(e.has(*NUMBERS) for e in grid.rates)
+        spectral = grid.scheme == "spectral"
+        self.reach = 1 if spectral else max(1, self.model.passes.ghosts)
+        self.everywhere = spectral or bool(grid.scalars) or any(e.has(*NUMBERS) for e in grid.rates)
+        self.dear = grid.dimension == 3 and self.size > FACTORISED
         pinned = any(e.has(at) for e in grid.rates)  # values at points do not move with the fields
         self._moving = [a for a in range(grid.dimension) if a in grid.periodic and grid.space[a] not in free and not pinned]
 
@@ -110,8 +110,11 @@ class GridRest(RestProblem):
     def shifts(self, y: np.ndarray) -> np.ndarray:
         found = []
         for axis in self._moving:
-            fields = y[: self.fields * self.cells].reshape(self.fields, *self.shape)
-            moved = (np.roll(fields, -1, axis + 1) - np.roll(fields, 1, axis + 1)).ravel()
+            fields, n = y[: self.fields * self.cells].reshape(self.fields, *self.shape), self.shape[axis]
+            turn = 2j * np.pi * np.fft.rfftfreq(n)  # over one cell
+            turn[2 * np.arange(turn.size) == n] = 0
+            waves = np.moveaxis(np.fft.rfft(fields, axis=axis + 1), axis + 1, -1) * turn
+            moved = np.fft.irfft(np.moveaxis(waves, -1, axis + 1), n, axis=axis + 1).ravel()
             direction = np.append(moved, np.zeros(self.size - moved.size))
             if np.linalg.norm(direction) > 1e-6 * np.linalg.norm(y):
                 found.append(direction / np.linalg.norm(direction))
@@ -138,16 +141,24 @@ class GridRest(RestProblem):
         moved[: self.fields * self.cells] = np.fft.ifftn(there * phases, axes=axes).real.ravel()
         return moved
 
-    def jacobian(self, y: np.ndarray, p: np.ndarray, sizes: np.ndarray) -> sps.csc_matrix:
+    def jacobian(self, y: np.ndarray, p: np.ndarray, sizes: np.ndarray) -> sps.csc_matrix | Derivative:
+        if self.everywhere and self.size > DENSE:
+            return ModalDerivative(self.model, y, p, sizes, self.grid.implicit)
+        matrix = self._sparse(y, p, sizes)
+        if self.dear and isinstance(matrix, sps.csc_matrix):
+            try:
+                return ModalDerivative(self.model, y, p, sizes, self.grid.implicit, matrix)
+            except DeclarationError:  # nothing to precondition with: factors, dear as they are
+                return matrix
+        return matrix
+
+    def _sparse(self, y: np.ndarray, p: np.ndarray, sizes: np.ndarray) -> sps.csc_matrix | Derivative:
         vector = np.random.default_rng(2).standard_normal(self.size)
         wanted = self._along(y, p, vector * sizes)
         while True:
             wide = self.everywhere or self.reach > max(8, self.model.order)
-            if wide and self.size > DENSE:
-                raise DeclarationError(
-                    f"the rates couple all of {self.size} unknowns (by mean, integral, at, scalars, or wide stencils), "
-                    f"for which stationary states take at most {DENSE}; use a coarser grid"
-                )
+            if wide and self.size > DENSE:  # values at points, or wide stencils
+                return ModalDerivative(self.model, y, p, sizes, self.grid.implicit)
             matrix = self._columns(y, p, sizes) if wide else self._stencils(y, p, sizes)
             if not np.isfinite(matrix.data).all():
                 return matrix

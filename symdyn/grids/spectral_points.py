@@ -20,8 +20,11 @@ class PointFunction:
 
     Attributes
     ----------
+    model : GridModel
     source, compile_seconds : str, float
-        As of a `GridModel`.
+        As of the model.
+    count : int
+        How many arrays are read.
     inputs : (n, *shape) array
         To be filled before a call; each thread has its own.
     """
@@ -35,22 +38,25 @@ class PointFunction:
         points = PDESystem(
             {swap[f]: sp.Add(*ends) for f in fields}, pde.domain, boundary="periodic", space=pde.space, time=pde.time
         )
-        self._model = GridModel(points, shape, 2, ends=ends, numbers=())
-        self.source, self.compile_seconds = self._model.source, self._model.compile_seconds
+        self.model = GridModel(points, shape, 2, ends=ends, numbers=())
+        self.source, self.compile_seconds = self.model.source, self.model.compile_seconds
         self._given = [next(s for s in plan.known if s.name == p.name) for p in points.parameters]
-        self._count, self._local = len(one.inputs), threading.local()
+        self.count, self._local = len(one.inputs), threading.local()
 
     @property
     def _state(self) -> np.ndarray:
         if not hasattr(self._local, "state"):
-            self._local.state = np.zeros(self._model.size)
+            self._local.state = np.zeros(self.model.size)
         return self._local.state
 
     @property
     def inputs(self) -> np.ndarray:
-        return self._state.reshape(-1, *self._model.shape)[: self._count]
+        return self._state.reshape(-1, *self.model.shape)[: self.count]
 
     def __call__(self, t: float, values: Mapping[sp.Symbol, float]) -> np.ndarray:
         """The outputs, (outputs, *shape)."""
-        p = np.array([values[s] for s in self._given], dtype=float)
-        return self._model.rates(self._state, t, p).reshape(self._outputs)
+        return self.model.rates(self._state, t, self.parameters(values)).reshape(self._outputs)
+
+    def parameters(self, values: Mapping[sp.Symbol, float]) -> np.ndarray:
+        """Those of the model, of all that is known."""
+        return np.array([values[s] for s in self._given], dtype=float)

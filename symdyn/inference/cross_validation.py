@@ -13,6 +13,8 @@ from symdyn.inference.fits import Fit, observed_problem
 from symdyn.inference.held import climb
 from symdyn.inference.information import arrow, inverse
 from symdyn.inference.observed_problem import ObservedProblem
+from symdyn.inference.other_folds import RowsProblem, foretold_paths, foretold_rows
+from symdyn.inference.stochastic_problem import StochasticProblem
 from symdyn.methods.options import check_whole
 
 __all__ = ["CrossValidation", "cross_validate"]
@@ -31,7 +33,8 @@ class CrossValidation:
     Attributes
     ----------
     table : DataFrame
-        A row for each measurement: ``fold``, ``trajectory``, ``condition``, ``time``, ``observable``, ``measured``, of a
+        A row for each measurement, of systems with randomness for each path: ``fold``, ``trajectory``, ``condition``, ``time``,
+        ``observable``, ``measured``, of a
         censored one its limits ``lower`` and ``upper``, ``expected`` by the fit to the other folds, and ``log_density`` there
         (of a censored one its log probability).
     parameters : DataFrame
@@ -119,7 +122,9 @@ def cross_validate(fit: Fit, folds: int | None = None, *, by: str = "time", seed
     Parameters
     ----------
     fit : Fit
-        Of a system without randomness, with one window for each trajectory.
+        With one window for each trajectory.  Of PEtab problems folds are measurements, conditions, or blocks of times of each
+        observable in each condition; of systems with randomness, whose measurements depend on each other, whole paths, and the
+        likelihood is none that is simulated.
     folds : int, optional
         Into how many the data are divided; 5 for ``"time"`` and ``"measurement"``, and otherwise each trajectory or condition
         by itself, unless given.
@@ -138,7 +143,8 @@ def cross_validate(fit: Fit, folds: int | None = None, *, by: str = "time", seed
     ------
     RecoveryError
         If there are fewer groups than folds, for a seed where nothing is drawn, or if without a fold the data and priors do
-        not determine a value that is fitted, such as the initial value of a trajectory or the scale of the noise of a column.
+        not determine a value that is fitted, such as the initial value of a trajectory or the scale of the noise of a column;
+        for cells that are not followed, and likelihoods that are simulated.
 
     References
     ----------
@@ -155,7 +161,6 @@ def cross_validate(fit: Fit, folds: int | None = None, *, by: str = "time", seed
     >>> found.table.groupby("fold").size().tolist(), len(found.parameters)
     ([4, 4, 4], 3)
     """
-    problem = observed_problem(fit, "cross-validations")
     if by not in GROUPS:
         raise RecoveryError(f"by is {by!r}; expected one of {', '.join(GROUPS)}")
     if fit.windows > 1:
@@ -165,7 +170,17 @@ def cross_validate(fit: Fit, folds: int | None = None, *, by: str = "time", seed
         what = "blocks of times" if by == "time" else f"one fold for each {by}"
         raise RecoveryError(f"seed has no effect on {what}; leave it out")
     check_whole(0, seed=seed)
-    place, count = _folds(problem, folds, by, np.random.default_rng(seed or 0))
+    rng = np.random.default_rng(seed or 0)
+    if isinstance(fit.problem, RowsProblem | StochasticProblem):
+        foretold = (
+            foretold_rows(fit, fit.problem, folds, by, rng)
+            if isinstance(fit.problem, RowsProblem)
+            else foretold_paths(fit, fit.problem, folds, by, rng)
+        )
+        table = foretold[0][["fold", *KEYS, "measured", "lower", "upper", "expected", "log_density"]]
+        return CrossValidation(_known(table), _parameters(fit, foretold[1]), by)
+    problem = observed_problem(fit, "cross-validations")
+    place, count = _folds(problem, folds, by, rng)
     seen = problem.cut.values
     kept = np.repeat(seen[None], count, axis=0)
     kept[np.arange(count)[:, None, None, None] == place] = np.nan
@@ -188,12 +203,19 @@ def cross_validate(fit: Fit, folds: int | None = None, *, by: str = "time", seed
             measured = seen[v, j, o], lower, upper
             rows.append((f, k, condition, times[v, j], spec.name, *measured, mean[f, v, j], density[f, v, j]))
     names = ["fold", *KEYS, "measured", "lower", "upper", "expected", "log_density"]
-    table = pd.DataFrame(rows, columns=names)
+    return CrossValidation(_known(pd.DataFrame(rows, columns=names)), _parameters(fit, fits.theta), by)
+
+
+def _known(table: pd.DataFrame) -> pd.DataFrame:
+    """A table all of whose densities are known."""
     if not np.isfinite(table["log_density"]).all():
         lost = table.loc[~np.isfinite(table["log_density"]), "fold"].iloc[0]
         raise RecoveryError(f"without the fold {lost} the fit foretells values in it that it takes for impossible, or fails")
-    found = pd.DataFrame(problem.values(fits.theta), columns=problem.names).rename_axis("fold")
-    return CrossValidation(table, found, by)
+    return table
+
+
+def _parameters(fit: Fit, theta: np.ndarray) -> pd.DataFrame:
+    return pd.DataFrame(fit.problem.values(theta), columns=fit.problem.names).rename_axis("fold")
 
 
 def _folds(problem: ObservedProblem, folds: int | None, by: str, rng: np.random.Generator) -> tuple[np.ndarray, int]:

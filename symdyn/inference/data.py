@@ -37,11 +37,14 @@ class Trajectory:
         Columns in the order of the system's states; NaN where nothing was measured.
     limits : (T, n, 2) float64, optional
         Of censored measurements, between which the value lies; NaN where it was measured.
+    place : tuple of float
+        Where a field was measured; empty for numbers.
     """
 
     times: np.ndarray
     values: np.ndarray
     limits: np.ndarray | None = None
+    place: tuple[float, ...] = ()
 
     def columns(self, at: Sequence[int] | np.ndarray) -> Trajectory:
         """Some of the columns, by position; of -1 nothing was measured."""
@@ -49,7 +52,7 @@ class Trajectory:
         limits = None if self.limits is None else np.where(missing[:, None], np.nan, self.limits[:, at])
         if limits is not None and np.isnan(limits).all():
             limits = None
-        return Trajectory(self.times, np.where(missing, np.nan, self.values[:, at]), limits)
+        return Trajectory(self.times, np.where(missing, np.nan, self.values[:, at]), limits, self.place)
 
 
 @dataclass(frozen=True)

@@ -224,11 +224,12 @@ def _information(
     own = [(o.name, e) for o in setup.observed for e in o.parameters or ()]
     observed += [NoisyObservable(f"noise {k} of {name}", e, LAWS["normal"]) for k, (name, e) in enumerate(own)]
     blank = Observations(
-        (Trajectory(times, np.full((len(times), len(observed)), np.nan)),), tuple(o.name for o in observed),
+        (Trajectory(times, np.full((len(times), len(observed)), np.nan), place=setup.data.trajectories[trajectory].place),),
+        tuple(o.name for o in observed),
         np.ones(len(observed)), np.ones(len(observed)),
     )  # fmt: skip
     rules = {**setup.overrides[trajectory], **_overrides(problem, over)}
-    run = ObservedProblem(
+    run = type(problem)(
         replace(setup, observed=tuple(observed), data=blank, overrides=(rules,), weights=None, pieces=1, conditions=())
     )
     run.start_scale = problem.start_scale

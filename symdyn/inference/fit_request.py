@@ -21,7 +21,11 @@ from symdyn.inference.fit_symbols import IDLE, FitRequest, FitSymbols, observabl
 from symdyn.inference.kinds import kind_of, plain
 from symdyn.inference.observed_problem import ObservedProblem
 from symdyn.inference.optimum import Optimum, find_optimum
+from symdyn.inference.spatial_data import spatial_observations
+from symdyn.inference.spatial_problem import SpatialProblem
 from symdyn.inference.stochastic_request import stochastic_problem, stochastic_system
+from symdyn.models.operators import varies
+from symdyn.models.spatial import SpatialSystem
 from symdyn.system import System
 from symdyn.system.contents import PARTS
 
@@ -31,6 +35,8 @@ __all__ = ["Proposal", "fitted_system", "request"]
 KNOWN = {"drift", "map", "algebraic", "events", "delays"}
 #: Tolerances of simulations: relative, and absolute over the least size of a column.
 RTOL, TOLERANCE = 1e-8, 1e-9
+#: That of fields, whose derivatives are difference quotients.
+SPATIAL_RTOL = 1e-7
 
 
 @dataclass(frozen=True)
@@ -81,17 +87,14 @@ def request(system: Any, data: Any, wanted: FitRequest) -> Proposal:
     if data is None:
         raise RecoveryError("data is None; expected measurements of states or observables")
     begun = system.with_initial(wanted.initial) if wanted.initial else system
+    if isinstance(begun, SpatialSystem):
+        return _spatial(begun, data, wanted)
     bare = plain(begun) if begun.parts in ({"drift"}, {"map"}) else index_reduced(begun)
     if idle := [p for p in begun.parameters if p not in bare.parameters and p not in begun.defaults]:
         raise RecoveryError(IDLE.format(idle[0]))
     formulas = observable_formulas(bare, wanted)
     everything, conditions = _measured(bare, data, formulas, wanted)
-    kept = [i for i in range(len(everything.states)) if any(np.isfinite(t.values[:, i]).any() for t in everything.trajectories)]
-    seen = with_limits(_columns_of(everything, kept), wanted.limits)
-    if absent := [str(name_of(k)) for k in wanted.observables or {} if str(name_of(k)) not in seen.states]:
-        raise RecoveryError(
-            f"observables names {absent[0]}, of which the data hold no value; measured are {', '.join(seen.states)}"
-        )
+    seen, kept = _seen(everything, wanted)
     symbols = FitSymbols(bare, formulas, seen, wanted)
     free, held = _initial(bare, seen, symbols, wanted)
     overrides = tuple({**held, **symbols.overrides.get(c, {})} for c in conditions)
@@ -122,6 +125,53 @@ def request(system: Any, data: Any, wanted: FitRequest) -> Proposal:
     return Proposal(problem, ((values, scaled),), _fitted(system, problem), best.notes)
 
 
+def _seen(everything: Observations, wanted: FitRequest) -> tuple[Observations, list[int]]:
+    """What was measured, with limits, and which of all columns these are."""
+    kept = [i for i in range(len(everything.states)) if any(np.isfinite(t.values[:, i]).any() for t in everything.trajectories)]
+    seen = with_limits(_columns_of(everything, kept), wanted.limits)
+    if absent := [str(name_of(k)) for k in wanted.observables or {} if str(name_of(k)) not in seen.states]:
+        raise RecoveryError(
+            f"observables names {absent[0]}, of which the data hold no value; measured are {', '.join(seen.states)}"
+        )
+    return seen, kept
+
+
+def _spatial(system: Any, data: Any, wanted: FitRequest) -> Proposal:
+    """The likelihood of a system of fields on a grid."""
+    if wanted.windows is not None:
+        raise RecoveryError("windows has no effect on fits of fields; leave it out")
+    formulas = observable_formulas(system, wanted)
+    everything, conditions = _measured(system, data, formulas, wanted)
+    seen, _ = _seen(everything, wanted)
+    for o, name in enumerate(seen.states):
+        if not varies(formulas[name], {*system.fields, *system.space}):
+            continue
+        if any(not t.place and np.isfinite(t.values[:, o]).any() for t in seen.trajectories):
+            axes = ", ".join(s.name for s in system.space)
+            raise RecoveryError(
+                f"{name} varies in space; its data are an xarray.Dataset with the dims time, {axes}; or give an observable "
+                f"such as at({system.fields[0]}, ...) or mean({system.fields[0]})"
+            )
+    symbols = FitSymbols(system, formulas, seen, wanted)
+    if started := [s for s in system.states if s in symbols.named]:
+        raise RecoveryError(
+            f"the initial value of {started[0]} is not fitted itself; give it as an expression of parameters, which are"
+        )
+    overrides = tuple(symbols.overrides.get(c, {}) for c in conditions)
+    for e in (e for o in overrides for s, e in o.items() if s in system.states):
+        if own := sorted(q.name for q in e.free_symbols if q not in (*system.parameters, *system.space)):
+            raise RecoveryError(f"an initial field of a condition contains {own[0]}, which is no parameter of the system")
+    setup = FitSetup(
+        system, symbols.observed, seen, symbols.columns(), symbols.fitted, overrides, {},
+        accuracy=_accuracy(system, seen, wanted.accuracy),
+        conditions=conditions if wanted.conditions else (),
+    )  # fmt: skip
+    problem = SpatialProblem(setup)
+    if problem.concentrated and problem.size <= problem.count:
+        raise RecoveryError(f"{problem.size} data cannot tell {problem.count} values and the scale of the noise; give more")
+    return Proposal(problem, (), _fitted(system, problem))
+
+
 # ---- systems and data ----------------------------------------------------------------------------------
 
 
@@ -130,11 +180,15 @@ def _check_kind(system: Any) -> None:
         names = ", ".join(map(str, system.unknowns))
         raise RecoveryError(f"the system has unknown terms ({names}); recover them with symdyn.recover")
     parts = system.parts if isinstance(system, System) else frozenset()
-    if "fields" in parts:
+    if "kinetics" in parts:
         raise RecoveryError(
-            f"fit does not know fields, which this {type(system).__name__} has; symdyn.recover(system, data) finds the "
-            "parameters that have no value, as .system.defaults, with .intervals"
+            "a colony is fitted by its equations of fast diffusion: give colony.large_diffusion() or colony.well_mixed(), with "
+            "the states of the cells and the mean of the bulk"
         )
+    if isinstance(system, SpatialSystem) and "fields" in parts:
+        if system.gridless:
+            raise RecoveryError(f"a fit needs the {type(system).__name__} on a grid: give system.discretize(60)")
+        return
     if not parts & {"drift", "map"} or not parts <= KNOWN:
         if parts & {"drift", "map"} and "noise" not in parts:
             further = ", ".join(PARTS[p] for p in PARTS if p in parts - KNOWN)
@@ -152,6 +206,8 @@ def _measured(
     def read(part: Any) -> Observations:
         if isinstance(part, Observations):
             return part
+        if isinstance(system, SpatialSystem):
+            return spatial_observations(system, part, names)
         pairs = isinstance(part, tuple) or (isinstance(part, list) and all(isinstance(p, tuple) for p in part))
         return observations(system, part, columns=bare if pairs else names, censored=True)
 
@@ -202,7 +258,8 @@ def _accuracy(system: System, seen: Observations, given: Mapping[str, Any]) -> d
         if chosen:
             raise RecoveryError(f"{next(iter(chosen))} has no effect on a map; leave it out")
         return {}
-    return {"rtol": RTOL, "atol": TOLERANCE * float(min(seen.scale.min(), 1.0)), **chosen}
+    rtol = SPATIAL_RTOL if isinstance(system, SpatialSystem) else RTOL
+    return {"rtol": rtol, "atol": TOLERANCE * float(min(seen.scale.min(), 1.0)), **chosen}
 
 
 def _initial(

@@ -79,8 +79,9 @@ class FitSymbols:
         changed = [e for over in self.overrides.values() for e in over.values()]
         starts = [v for v in system.initial.values() if isinstance(v, sp.Expr)]
         entering = dag.free_symbols([*used, *changed, *starts])
-        own = {s.name: s for s in entering if s not in (*system.states, system.time, *system.parameters)}
-        known = {s.name for s in (*system.states, *system.parameters, system.time)}
+        taken = (*system.states, system.time, *system.parameters, *getattr(system, "space", ()))
+        own = {s.name: s for s in entering if s not in taken}
+        known = {s.name for s in taken}
         for s in self.made:
             own.setdefault(s.name, s)
         if clash := [n for n in own if n in known]:

@@ -211,7 +211,7 @@ class Fit(FitVerbs):
     def residuals(self) -> pd.DataFrame:
         """Columns trajectory, condition, time, observable, measured, expected, scale, residual: differences over the scale.
 
-        Censored measurements have none.
+        Of fields also the position of each place, by axis.  Censored measurements have none.
         """
         problem = observed_problem(self, "residuals")
         cut, found = problem.cut, []
@@ -231,7 +231,11 @@ class Fit(FitVerbs):
                     )
                 )  # fmt: skip
         names = ["trajectory", "condition", "time", "observable", "measured", "expected", "scale", "residual"]
-        return pd.DataFrame(found, columns=names)
+        table = pd.DataFrame(found, columns=names)
+        for a, axis in enumerate(getattr(problem.system, "space", ())):
+            places = [t.place[a] if t.place else np.nan for t in problem.setup.data.trajectories]
+            table[axis.name] = np.array(places)[table["trajectory"].to_numpy(dtype=int)]
+        return table
 
     @property
     def noise(self) -> pd.Series:

@@ -91,6 +91,8 @@ def predict_fit(
     found: dict[str, Any] = {}
     for o, spec in enumerate(run.setup.observed):
         mean, jacobian = values[o][0, 0, at], slopes[o][0, 0][at][:, columns]
+        if o >= len(problem.setup.observed) and np.isnan(mean).all():  # fields, of a trajectory of numbers
+            continue
         with np.errstate(invalid="ignore"):
             spread = reach * np.sqrt(np.maximum(np.einsum("tp,pq,tq->t", jacobian, covariance, jacobian), 0.0))
         spread[(np.abs(jacobian[:, lost]) > 0).any(axis=1)] = np.inf

@@ -9,6 +9,7 @@ import xarray as xr
 
 from symdyn.errors import RecoveryError
 from symdyn.inference.fits import Fit, observed_problem
+from symdyn.inference.other_folds import RowsProblem
 from symdyn.optional import require
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ def loo_of(fit: Fit, samples: arviz.InferenceData, **options: Any) -> arviz.ELPD
     -------
     arviz.ELPDData
         With ``elpd_loo``, its standard error ``se``, the effective number of parameters ``p_loo``, and ``pareto_k`` of each
-        measurement, in the order of ``fit.problem.setup.observed``, and of trajectories and times in each.
+        measurement, in the order of ``fit.problem.setup.observed``, and of trajectories and times in each; of a PEtab problem
+        that of its table.
 
     Raises
     ------
@@ -61,8 +63,13 @@ def loo_of(fit: Fit, samples: arviz.InferenceData, **options: Any) -> arviz.ELPD
     >>> print(fit.loo(fit.sample(300)))  # doctest: +SKIP
     """
     arviz = require("arviz")
-    problem = observed_problem(fit, "leave-one-out estimates")
-    names = [o.name for o in problem.setup.observed]
+    problem: Any = fit.problem
+    if isinstance(problem, RowsProblem):
+        names, own = ["measurement"], [problem.row_table()["measured"].to_numpy()]
+    else:
+        problem = observed_problem(fit, "leave-one-out estimates")
+        names = [o.name for o in problem.setup.observed]
+        own = [y[np.isfinite(y)] for y in (problem.cut.values[..., o] for o in range(len(names)))]
     known = getattr(samples, "log_likelihood", None)
     if known is None or set(known.data_vars) != set(names):
         raise RecoveryError(
@@ -70,8 +77,7 @@ def loo_of(fit: Fit, samples: arviz.InferenceData, **options: Any) -> arviz.ELPD
         )
     parts = [known[name].values.reshape(known.sizes["chain"], known.sizes["draw"], -1) for name in names]
     seen, fitted = getattr(samples, "observed_data", {}), {*problem.names, *problem.start_names}
-    own = (problem.cut.values[..., o] for o in range(len(names)))
-    same = all(n in seen and np.array_equal(seen[n], y[np.isfinite(y)]) for n, y in zip(names, own, strict=True))
+    same = all(n in seen and np.array_equal(seen[n], y) for n, y in zip(names, own, strict=True))
     if not same or not fitted <= set(samples["posterior"].data_vars):
         raise RecoveryError(
             "the samples are of a fit to other measurements, or of other values; take those of fit.sample() of this fit"

@@ -30,8 +30,8 @@ class ObservationNoise:
 
     Attributes
     ----------
-    limits : (V, T, n, 2) float64 or None
-        Of censored measurements, else NaN.
+    limits : (V, T, n, 2) or (M, V, T, n, 2) float64, or None
+        Of censored measurements, else NaN; of every candidate, where its data are its own.
     pooled : bool
         Whether observables whose scale is estimated along share it, since one has few measurements.
     concentrated : int
@@ -80,12 +80,26 @@ class ObservationNoise:
             found[o] = found[o][0], (scale[:, None, None] * self.units[o],)
         return found
 
-    def scored(self, o: int, y: np.ndarray, mean: np.ndarray, parameters: tuple[np.ndarray, ...], *, fisher: bool) -> LawScore:
-        """The law of an observable at measurements, or between the limits of those that are censored."""
+    def with_limits(self, limits: np.ndarray) -> ObservationNoise:
+        """The same with limits (M, V, T, n, 2) of every candidate."""
+        new = object.__new__(type(self))
+        new.__dict__.update(self.__dict__, limits=limits)
+        return new
+
+    def scored(
+        self, o: int, y: np.ndarray, mean: np.ndarray, parameters: tuple[np.ndarray, ...], *, fisher: bool,
+        which: np.ndarray | slice = slice(None),
+    ) -> LawScore:  # fmt: skip
+        """The law of an observable at measurements, or between the limits of those that are censored.
+
+        `which` are the candidates of `mean` among those that have limits of their own.
+        """
         law = self.observed[o].law
         found = law.score(y, mean, parameters, fisher=fisher)
         if self.limits is None or np.isnan(limits := self.limits[..., o, :]).all():
             return found
+        if limits.ndim == 4:
+            limits = limits[which]
         between, known = censored_score(law, limits, mean, parameters), ~np.isnan(limits[..., 0])
         return LawScore(*(np.where(known, b, a) for a, b in zip(found, between, strict=True)))
 

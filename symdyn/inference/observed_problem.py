@@ -80,7 +80,7 @@ class ObservedProblem(FitProblem):
     def _read_courses(self) -> None:
         setup, system = self.setup, self.system
         n = len(system.states)
-        kept = {*system.algebraic, *getattr(system, "history", {})}
+        kept = set(system.states) if system.fields else {*system.algebraic, *getattr(system, "history", {})}
         taken = {s.name for s in (*system.states, *system.parameters, *system.observables, *setup.symbols, system.time)}
         self.x0 = {s: fresh_symbol(f"start_of_{s}", taken) for s in system.states if s not in kept}
         known = {s: v if isinstance(v, sp.Expr) else sp.Float(v) for s, v in system.initial.items() if s in self.x0}
@@ -143,7 +143,8 @@ class ObservedProblem(FitProblem):
         self.relative = system.parts <= {"drift"} or system.parts <= {"map"}
         self.extended, self.clock = _extended(system, tuple(self.x0.items()), tuple(self.moving), self.relative)
         parameters = (*system.parameters, *(s for s in setup.symbols if s not in system.parameters))
-        self.inputs = (*system.states, *parameters)
+        self.variables = system.states
+        self.inputs = (*self.variables, *parameters)
         expressions = [e for o in setup.observed for e in (o.expression, *(o.parameters or ()))]
         self.formulas = ArrayFormulas(expressions, (*self.inputs, system.time), self.inputs)
         self.parameters = parameters
@@ -219,13 +220,13 @@ class ObservedProblem(FitProblem):
         along, of_parameters = self._chained(theta, courses, slopes)
         count, pieces, length, n = states.shape
         P = len(self.columns)
-        table = {s: states[..., i] for i, s in enumerate(self.system.states)}
+        table = {s: states[..., i] for i, s in enumerate(self.variables)}
         table |= {s: values[self.targets.index(s)][:, :, None] for s in self.system.parameters}
         plain = self.values(theta)
         table |= {s: plain[:, k, None, None] for k, s in enumerate(self.setup.symbols) if s not in self.system.parameters}
-        table[self.system.time] = self.times()[None]
+        table |= self._coordinates()
         found, derivatives = self.formulas(table)
-        totals = [np.zeros((count, pieces, length, P + n)) for _ in found]
+        totals = [np.zeros((count, pieces, length, along.shape[-1])) for _ in found]
         with np.errstate(all="ignore"):
             for (k, s), d in derivatives.items():
                 if s < n:
@@ -233,6 +234,10 @@ class ObservedProblem(FitProblem):
                 else:
                     totals[k][..., :P] += d[..., None] * of_parameters[:, :, None, s - n]
         return [np.broadcast_to(v, (count, pieces, length)) for v in found], totals
+
+    def _coordinates(self) -> dict[sp.Symbol, np.ndarray]:
+        """What observables may depend on beside: the time of each measurement, (1, V, T)."""
+        return {self.system.time: self.times()[None]}
 
     def _states(self, values: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """States (M, V, T, n) and their derivatives (M, V, T, n, K) by what moves, at values (M, V) of the targets."""
@@ -258,9 +263,9 @@ class ObservedProblem(FitProblem):
         self, theta: np.ndarray, courses: Sequence[Mapping[tuple[int, int], np.ndarray]], slopes: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Derivatives by coordinates: of states (M, V, T, n, P + n), and of parameters (M, V, k, P)."""
-        count, pieces, _, n, _ = slopes.shape
+        count, pieces = slopes.shape[:2]
         P, scale = len(self.columns), self._slopes_of_values(theta)
-        along = np.zeros((*slopes.shape[:-1], P + n))
+        along = np.zeros((*slopes.shape[:-1], P + len(self.system.states)))
         of_parameters = np.zeros((count, pieces, len(self.parameters), P))
         for c, derivatives in enumerate(courses):
             here = self.condition == c
@@ -367,7 +372,7 @@ class ObservedProblem(FitProblem):
             place += own
             y = data[..., o]
             with np.errstate(all="ignore"):
-                found = self.noise.scored(o, y, mean, parameters, fisher=fisher)
+                found = self.noise.scored(o, y, mean, parameters, fisher=fisher, which=which)
                 scores, curvature = (
                     np.moveaxis(found.scores[:own], 0, -1),
                     np.moveaxis(found.information[:own, :own], (0, 1), (-2, -1)),
@@ -402,10 +407,11 @@ class ObservedProblem(FitProblem):
         laws = [tuple(np.broadcast_to(p, mean.shape)[0] for p in parameters) for mean, parameters in found]
         return Prediction(np.stack([mean[0] for mean, _ in found], axis=-1), laws)
 
-    def with_values(self, values: np.ndarray) -> ObservedProblem:
-        """The same with data (M, V, T, n) of its own for every candidate."""
+    def with_values(self, values: np.ndarray, limits: np.ndarray | None = None) -> ObservedProblem:
+        """The same with data (M, V, T, n), and limits (M, V, T, n, 2) of those that are censored, for every candidate."""
         new = object.__new__(type(self))
-        new.__dict__.update(self.__dict__, cut=replace(self.cut, values=values))
+        noise = self.noise if limits is None else self.noise.with_limits(limits)
+        new.__dict__.update(self.__dict__, cut=replace(self.cut, values=values), noise=noise)
         return new
 
     def along(self, times: np.ndarray, trajectory: int) -> ObservedProblem:
@@ -414,12 +420,14 @@ class ObservedProblem(FitProblem):
         states = [
             NoisyObservable(s.name, s, LAWS["normal"]) for s in self.system.states if s.name not in names
         ]  # fmt: skip
+        place = setup.data.trajectories[trajectory].place
         observed = (*(replace(o, law=LAWS["normal"], parameters=None) for o in setup.observed), *states)
         scale = np.ones(len(observed))
         data = Observations(
-            (Trajectory(times, np.full((len(times), len(observed)), np.nan)),), tuple(o.name for o in observed), scale, scale
-        )
-        found = ObservedProblem(
+            (Trajectory(times, np.full((len(times), len(observed)), np.nan), place=place),), tuple(o.name for o in observed),
+            scale, scale,
+        )  # fmt: skip
+        found = type(self)(
             replace(setup, observed=observed, data=data, overrides=(setup.overrides[trajectory],), weights=None, pieces=1)
         )  # fmt: skip
         found.start_scale = self.start_scale

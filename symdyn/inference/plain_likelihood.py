@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from symdyn.inference.observed_problem import ObservedProblem
+from symdyn.inference.spatial_problem import SpatialProblem
 
-__all__ = ["PlainLikelihood"]
+__all__ = ["PlainLikelihood", "without_derivatives"]
 
 
 class PlainLikelihood(ObservedProblem):
@@ -26,9 +27,10 @@ class PlainLikelihood(ObservedProblem):
     def _chained(
         self, theta: np.ndarray, courses: Sequence[Mapping[tuple[int, int], np.ndarray]], slopes: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        count, pieces, length, n, _ = slopes.shape
+        count, pieces, length, variables, _ = slopes.shape
         P = len(self.columns)
-        return np.zeros((count, pieces, length, n, P + n)), np.zeros((count, pieces, len(self.parameters), P))
+        along = np.zeros((count, pieces, length, variables, P + len(self.system.states)))
+        return along, np.zeros((count, pieces, len(self.parameters), P))
 
     def log_likelihoods(
         self, theta: np.ndarray, starts: np.ndarray, rng: np.random.Generator
@@ -73,3 +75,20 @@ class PlainLikelihood(ObservedProblem):
             else:
                 found[o] = np.sqrt(size / rng.chisquare(size, size=count))
         return found
+
+
+class PlainSpatialLikelihood(PlainLikelihood, SpatialProblem):
+    """The same of fields.
+
+    Parameters
+    ----------
+    setup : FitSetup
+    """
+
+
+def without_derivatives(problem: ObservedProblem) -> PlainLikelihood:
+    """The likelihood of a problem, whose expansions have the value alone."""
+    kind = PlainSpatialLikelihood if isinstance(problem, SpatialProblem) else PlainLikelihood
+    found = kind(problem.setup)
+    found.start_scale = problem.start_scale
+    return found

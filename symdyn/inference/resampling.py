@@ -23,7 +23,8 @@ def bootstrap(
 
     Each repeat adds to what is expected residuals of the same observable, drawn with replacement after they were centred and
     scaled by :math:`\sqrt{N/(N - k)}` for `N` data and `k` fitted values, or (`parametric`) draws from the fitted noise; then
-    all is fitted again from the optimum.  All repeats are fitted at once, in lanes.
+    all is fitted again from the optimum.  All repeats are fitted at once, in lanes.  Where measurements are censored, draws at
+    or beyond the limit of their trajectory and column are censored again.
 
     Parameters
     ----------
@@ -33,7 +34,7 @@ def bootstrap(
     seed : int
         The same seed gives the same samples.
     parametric : bool
-        Whether measurements are drawn from the fitted noise, as counts must be.
+        Whether measurements are drawn from the fitted noise, as counts and censored ones must be.
     trajectory : int
         The trajectory of the data whose initial values are given, and parameters as its condition has them.
 
@@ -46,8 +47,8 @@ def bootstrap(
     Raises
     ------
     RecoveryError
-        If `repeats` is no whole number above 0, there is no such trajectory, counts are not drawn from their noise, or
-        measurements are censored.
+        If `repeats` is no whole number above 0, there is no such trajectory, counts or censored measurements are not drawn from
+        their noise, or limits are intervals, or several in a trajectory.
 
     References
     ----------
@@ -65,15 +66,16 @@ def bootstrap(
     problem = observed_problem(fit, "the bootstrap")
     if not isinstance(repeats, Integral) or repeats < 1:
         raise RecoveryError(f"repeats is {repeats!r}; expected a whole number, 1 or more")
-    if problem.noise.limits is not None:
-        raise RecoveryError("censored measurements are not drawn again; take fit.profile, or fit.sample")
+    if problem.noise.limits is not None and not parametric:
+        raise RecoveryError("residuals of censored measurements are not known and cannot be drawn again; pass parametric=True")
     count = len(problem.setup.data.trajectories)
     check_whole(0, seed=seed)
     if not isinstance(trajectory, Integral) or not 0 <= trajectory < count:
         raise RecoveryError(f"trajectory is {trajectory!r}; the data hold {count}, counted from 0")
     if not parametric and (counts := [o.name for o in problem.setup.observed if not o.law.centred]):
         raise RecoveryError(f"the residuals of the counts {counts[0]} cannot be drawn again; pass parametric=True")
-    anew = problem.with_values(_made_anew(fit, problem, repeats, parametric, np.random.default_rng(seed)))
+    drawn = _made_anew(fit, problem, repeats, parametric, np.random.default_rng(seed))
+    anew = problem.with_values(*(drawn, None) if problem.noise.limits is None else _censored_anew(problem, drawn))
     fits = climb(
         anew, np.repeat(fit.theta[None], repeats, axis=0), np.repeat(fit.scaled_starts[None], repeats, axis=0),
     )  # fmt: skip
@@ -121,6 +123,35 @@ def _made_anew(fit: Fit, problem: ObservedProblem, repeats: int, parametric: boo
                 new = drawn[:, place[v, at]]
                 values[:, v, at, o] = spec.law.moved(mean[v, at], new * scale[v, at]) if spec.law.centred else new
     return values
+
+
+def _censored_anew(problem: ObservedProblem, drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Data (M, V, T, n) and limits (M, V, T, n, 2) of draws that are censored as the measurements were."""
+    known, names = problem.noise.limits, [o.name for o in problem.setup.observed]
+    assert known is not None
+    low, high = known[..., 0], known[..., 1]
+    if (np.isfinite(low) & np.isfinite(high)).any():
+        raise RecoveryError("what intervals other draws would be in is not known; take fit.profile, or fit.sample")
+    values, limits = drawn.copy(), np.full((*drawn.shape, 2), np.nan)
+    for v, o in np.ndindex(known.shape[0], known.shape[2]):
+        for ends, lower in ((high, True), (low, False)):
+            other = low if lower else high
+            own, of_column = (np.unique(e[np.isfinite(e) & np.isinf(q)]) for e, q in (
+                (ends[v, :, o], other[v, :, o]), (ends[:, :, o], other[:, :, o])
+            ))  # fmt: skip
+            found = own if len(own) else of_column
+            if len(found) > 1:
+                raise RecoveryError(
+                    f"{names[o]} has the limits {found[0]:g} and {found[1]:g} {'in one trajectory' if len(own) else ''}, so "
+                    "that it is not known which others have; take fit.profile, or fit.sample"
+                )
+            if not len(found):
+                continue
+            beyond = drawn[:, v, :, o] <= found[0] if lower else drawn[:, v, :, o] >= found[0]
+            values[:, v, :, o] = np.where(beyond, found[0], values[:, v, :, o])
+            pair = (-np.inf, found[0]) if lower else (found[0], np.inf)
+            limits[:, v, :, o] = np.where(beyond[..., None], pair, limits[:, v, :, o])
+    return values, limits
 
 
 def _joined(table: np.ndarray, place: np.ndarray, pieces: np.ndarray, length: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Posterior samples of a fit by an ensemble of walkers, all of which are simulated at once, as ArviZ `InferenceData`."""
+"""Posterior samples of a fit as ArviZ `InferenceData`: an ensemble of walkers, simulated at once, or chains with gradients."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from symdyn.errors import RecoveryError
-from symdyn.inference.fit_problem import FitProblem
+from symdyn.inference.density import PosteriorDensity
 from symdyn.inference.fits import Fit
-from symdyn.inference.observed_problem import ObservedProblem
+from symdyn.inference.hamiltonian import hamiltonian_chains
+from symdyn.inference.other_folds import RowsProblem
 from symdyn.inference.plain_likelihood import PlainLikelihood
 from symdyn.inference.stochastic_problem import StochasticProblem
 from symdyn.methods.options import check_whole
@@ -19,8 +20,9 @@ from symdyn.optional import require
 if TYPE_CHECKING:
     import arviz
 
-__all__ = ["PosteriorDensity", "sample_fit"]
+__all__ = ["sample_fit"]
 
+SAMPLERS = ("walkers", "nuts")
 #: Walkers for each coordinate, and the least number.
 EACH, LEAST = 4, 32
 #: Share of steps by differences of walkers; the others are snooker steps.
@@ -31,75 +33,40 @@ MIXED, ENOUGH = 1.05, 400
 PART = 1000
 
 
-class PosteriorDensity:
-    """The logarithm of the posterior density over coordinates, for many points at once.
-
-    Coordinates are those of the parameters of a fit, then those of its open initial values.  Where a parameter has a prior its
-    density is that of the value, so that the slope of the value belongs to it; others, and initial values, are flat over their
-    coordinate within bounds.
-
-    Parameters
-    ----------
-    problem : FitProblem
-    starts : (V, n) float64
-        Scaled initial values; those that are not fitted are kept.
-    """
-
-    def __init__(self, problem: FitProblem, starts: np.ndarray) -> None:
-        self.problem = PlainLikelihood(problem.setup) if isinstance(problem, ObservedProblem) else problem
-        if isinstance(problem, ObservedProblem):
-            self.problem.start_scale = problem.start_scale
-        self.starts, self.open = starts, problem.open_starts
-        lower, upper = problem.start_bounds
-        self.low = np.concatenate([problem.low, lower[self.open]])
-        self.high = np.concatenate([problem.high, upper[self.open]])
-
-    def split(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Coordinates (M, P) of parameters, and scaled initial values (M, V, n)."""
-        P = len(self.problem.columns)
-        starts = np.repeat(self.starts[None], len(points), axis=0)
-        starts[:, self.open] = points[:, P:]
-        return points[:, :P], starts
-
-    def __call__(self, points: np.ndarray) -> np.ndarray:
-        """Log densities (M,) at points (M, D), but for a constant; minus infinity out of bounds and where simulations fail."""
-        found = np.full(len(points), -np.inf)
-        inside = np.flatnonzero(((points >= self.low) & (points <= self.high)).all(axis=1))
-        if not inside.size:
-            return found
-        theta, starts = self.split(points[inside])
-        with np.errstate(all="ignore"):
-            if isinstance(self.problem, StochasticProblem):
-                total = self.problem.log_posterior(theta)
-            else:
-                total = -0.5 * self.problem.expand(np.zeros(len(theta), dtype=int), theta, starts).rss.sum(axis=1)
-        for k, c in enumerate(self.problem.columns):
-            if c.prior is not None:
-                total = total + np.log(np.abs(c.slope(c.value(theta[:, k]))))
-        found[inside] = np.where(np.isfinite(total), total, -np.inf)
-        return found
-
-
 def sample_fit(
-    fit: Fit, draws: int = 1000, *, tune: int = 1000, walkers: int | None = None, thin: int = 1, seed: int | None = None
+    fit: Fit,
+    draws: int = 1000,
+    *,
+    tune: int = 1000,
+    sampler: str = "walkers",
+    walkers: int | None = None,
+    thin: int | None = None,
+    chains: int | None = None,
+    seed: int | None = None,
 ) -> arviz.InferenceData:
-    r"""Sample the posterior of a fit with an ensemble of walkers, of which half are simulated at once.
+    r"""Sample the posterior of a fit with an ensemble of walkers, of which half are simulated at once, or with its gradients.
 
     The density is :math:`p(y\,|\,\theta)\,p(\theta)`.  Parameters without a prior, and initial values, are flat within their
     bounds: in the logarithm where that is their scale.  Scales of noise that are estimated along are integrated over with the
     prior 1/scale, which leaves the likelihood at its greatest value over the scale, but for a factor; their values are drawn.
-    Walkers begin about the fit, as its information tells.  No derivatives are needed.
+    Walkers and chains begin about the fit, as its information tells.  Walkers need no derivatives, and many more steps the more
+    coordinates there are; the no-U-turn sampler takes the gradients of the fit, one simulation after another, in coordinates
+    without bounds, and is the one for more than about ten.
 
     Parameters
     ----------
     fit : Fit
         With one window for each trajectory.
     draws, tune : int
-        Kept steps of every walker, and steps before them.
+        Kept steps of every walker or chain, and steps before them.
+    sampler : {'walkers', 'nuts'}
+        The ensemble of emcee, or the no-U-turn sampler of nutpie.
     walkers : int, optional
         By default four for each coordinate, and at least 32.
-    thin : int
-        Every how many steps one is kept.
+    thin : int, optional
+        Every how many steps of the walkers one is kept; all unless given.
+    chains : int, optional
+        Of the no-U-turn sampler; 4 unless given.
     seed : int, optional
         That of the fit unless given.
 
@@ -109,24 +76,28 @@ def sample_fit(
         ``posterior`` with the values by name over (chain, draw), a chain for each walker; ``sample_stats`` with ``lp``;
         ``log_likelihood`` and ``observed_data`` of measurements, so that ``arviz.loo`` applies, except of systems with
         randomness, whose measurements depend on each other.  Attributes of the posterior:
-        ``r_hat`` (the largest), ``ess`` (the smallest), ``acceptance``, ``autocorrelation`` (the longest time, in steps).
+        ``r_hat`` (the largest), ``ess`` (the smallest), ``acceptance``, and of walkers ``autocorrelation`` (the longest time,
+        in steps); of chains ``sample_stats`` has ``diverging`` as well.
 
     Warns
     -----
     UserWarning
-        If R-hat is above 1.05 or an effective sample size below 400, or a posterior may be improper, with the names.
+        If R-hat is above 1.05 or an effective sample size below 400, chains diverge, or a posterior may be improper, with the
+        names.
 
     Raises
     ------
     RecoveryError
-        For fits with windows or the likelihood ``"abc"``, and numbers that are too small.
+        For fits with windows or the likelihood ``"abc"``, numbers that are too small, and options of another sampler; of the
+        no-U-turn sampler for likelihoods that are simulated.
     MissingPackageError
-        Without arviz and emcee: ``pip install 'symdyn-modeling[sample]'``.
+        Without arviz and emcee: ``pip install 'symdyn-modeling[sample]'``; without nutpie ``[nuts]``.
 
     References
     ----------
     Foreman-Mackey et al., Publ. Astron. Soc. Pac. 125, 306 (2013) (emcee); ter Braak & Vrugt, Stat. Comput. 18, 435 (2008)
-    (steps by differences); Vehtari, Gelman, Simpson, Carpenter & Buerkner, Bayesian Analysis 16, 667 (2021) (R-hat).
+    (steps by differences); Hoffman & Gelman, J. Mach. Learn. Res. 15, 1593 (2014) (no U-turns); Vehtari,
+    Gelman, Simpson, Carpenter & Buerkner, Bayesian Analysis 16, 667 (2021) (R-hat).
 
     Examples
     --------
@@ -140,8 +111,13 @@ def sample_fit(
     >>> round(float(found.posterior["k"].mean()), 2)  # doctest: +SKIP
     0.5
     """
-    emcee, arviz = require("emcee"), require("arviz")
-    check_whole(1, draws=draws, tune=tune, thin=thin)
+    if sampler not in SAMPLERS:
+        raise RecoveryError(f"sampler is {sampler!r}; expected one of {', '.join(SAMPLERS)}")
+    other = {"walkers": walkers, "thin": thin} if sampler == "nuts" else {"chains": chains}
+    if idle := [name for name, value in other.items() if value is not None]:
+        raise RecoveryError(f"{idle[0]} has no effect on the sampler {sampler!r}; leave it out")
+    arviz = require("arviz")
+    check_whole(1, draws=draws, tune=tune, thin=thin, chains=chains)
     if fit.windows > 1:
         raise RecoveryError(f"the fit has {fit.windows} windows for a trajectory; a posterior needs one: fit with windows=1")
     if isinstance(fit.problem, StochasticProblem) and fit.problem.likelihood.name == "abc":
@@ -151,22 +127,41 @@ def sample_fit(
     seed = fit.seed if seed is None else seed
     check_whole(0, seed=seed)
     posterior = PosteriorDensity(fit.problem, fit.scaled_starts)
-    D = len(posterior.low)
+    _warn_improper(fit, posterior)
+    rng = np.random.default_rng(seed)
+    if sampler == "nuts":
+        if isinstance(fit.problem, StochasticProblem) and fit.problem.noisy:
+            raise RecoveryError(
+                f"the likelihood {fit.problem.likelihood.name!r} is simulated and has no gradient; take sampler='walkers'"
+            )
+        begin = _begin(fit, posterior, 4 if chains is None else chains, rng)
+        run = hamiltonian_chains(fit.problem, posterior, begin, draws=draws, tune=tune, seed=int(rng.integers(2**31)))
+        if run.diverging.any():
+            warnings.warn(
+                f"{int(run.diverging.sum())} of {run.diverging.size} steps diverged: the posterior bends too sharply there, "
+                "and samples may miss a part of it; take more steps of tuning, other scales or priors, or sampler='walkers'",
+                stacklevel=2,
+            )  # fmt: skip
+        density = posterior(run.points.reshape(-1, run.points.shape[-1])).reshape(run.points.shape[:2])
+        stats = {"lp": density, "diverging": run.diverging}
+        return _told(arviz, fit, posterior, run.points, stats, {"acceptance": run.acceptance}, seed, rng)
+    emcee, D, thin = require("emcee"), len(posterior.low), 1 if thin is None else thin
     walkers = max(EACH * D, LEAST) if walkers is None else walkers
     if isinstance(walkers, bool) or not isinstance(walkers, int) or walkers < 2 * D + 2 or walkers % 2:
         raise RecoveryError(f"walkers is {walkers!r}; expected an even number, at least {2 * D + 2} for {D} coordinates")
-    _warn_improper(fit, posterior)
-    rng = np.random.default_rng(seed)
     begin = _begin(fit, posterior, walkers, rng)
     moves = [(emcee.moves.DEMove(), DIFFERENCES), (emcee.moves.DESnookerMove(), 1 - DIFFERENCES)]
-    sampler = emcee.EnsembleSampler(walkers, D, posterior, moves=moves, vectorize=True)
+    ensemble = emcee.EnsembleSampler(walkers, D, posterior, moves=moves, vectorize=True)
     state = np.random.RandomState(rng.integers(2**31)).get_state()  # of its own: emcee would draw from the global generator
-    after = sampler.run_mcmc(emcee.State(begin, random_state=state), tune, store=False)
-    sampler.reset()
-    sampler.run_mcmc(after, draws, thin_by=thin)
-    time = float(np.max(sampler.get_autocorr_time(tol=0))) * thin
-    chain, density = np.swapaxes(sampler.get_chain(), 0, 1), sampler.get_log_prob().T
-    return _told(arviz, fit, posterior, chain, density, float(np.mean(sampler.acceptance_fraction)), time, seed, rng)
+    after = ensemble.run_mcmc(emcee.State(begin, random_state=state), tune, store=False)
+    ensemble.reset()
+    ensemble.run_mcmc(after, draws, thin_by=thin)
+    facts = {
+        "acceptance": float(np.mean(ensemble.acceptance_fraction)),
+        "autocorrelation": float(np.max(ensemble.get_autocorr_time(tol=0))) * thin,
+    }
+    chain, stats = np.swapaxes(ensemble.get_chain(), 0, 1), {"lp": ensemble.get_log_prob().T}
+    return _told(arviz, fit, posterior, chain, stats, facts, seed, rng)
 
 
 def _begin(fit: Fit, posterior: PosteriorDensity, walkers: int, rng: np.random.Generator) -> np.ndarray:
@@ -199,7 +194,7 @@ def _warn_improper(fit: Fit, posterior: PosteriorDensity) -> None:
 
 
 def _told(
-    arviz: Any, fit: Fit, posterior: PosteriorDensity, chain: np.ndarray, density: np.ndarray, acceptance: float, time: float,
+    arviz: Any, fit: Fit, posterior: PosteriorDensity, chain: np.ndarray, stats: dict[str, np.ndarray], facts: dict[str, float],
     seed: int, rng: np.random.Generator,
 ) -> arviz.InferenceData:  # fmt: skip
     """Draws (chain, draw, D) as `InferenceData`."""
@@ -211,7 +206,7 @@ def _told(
     sizes = np.broadcast_to(problem.start_scale, posterior.open.shape)[posterior.open]
     scaled = starts[:, posterior.open].reshape(*shape, -1) * sizes
     found |= {name: scaled[..., k] for k, name in enumerate(fit.problem.start_names)}
-    groups: dict[str, Any] = {"sample_stats": {"lp": density}}
+    groups: dict[str, Any] = {"sample_stats": stats}
     if isinstance(problem, PlainLikelihood):
         parts = [problem.log_likelihoods(theta[a : a + PART], starts[a : a + PART], rng) for a in range(0, len(theta), PART)]
         each = {name: np.concatenate([p[name][0] for p in parts]) for name in parts[0]}
@@ -224,10 +219,14 @@ def _told(
             if o.parameters is None:
                 drawn = np.concatenate([np.asarray(p[o.name][1]) for p in parts])
                 found[f"{o.law.parameters[0]}_{o.name}"] = drawn.reshape(shape)
+    if isinstance(problem, RowsProblem):
+        rows = [problem.row_densities(theta[a : a + PART])[1] for a in range(0, len(theta), PART)]
+        groups["log_likelihood"] = {"measurement": np.concatenate(rows).reshape(*shape, -1)}
+        groups["observed_data"] = {"measurement": problem.row_table()["measured"].to_numpy()}
     told = arviz.from_dict(posterior=found, **groups)
     table = arviz.summary(told.posterior, kind="diagnostics", round_to="none")
     r_hat, ess = float(table["r_hat"].max()), float(table[["ess_bulk", "ess_tail"]].min(axis=None))
-    told.posterior.attrs.update(r_hat=r_hat, ess=ess, acceptance=acceptance, autocorrelation=time, seed=seed)
+    told.posterior.attrs.update(r_hat=r_hat, ess=ess, **facts, seed=seed)
     poor = table[(table["r_hat"] > MIXED) | (table[["ess_bulk", "ess_tail"]].min(axis=1) < ENOUGH)]
     if len(poor):
         warnings.warn(

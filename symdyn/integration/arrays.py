@@ -1,4 +1,4 @@
-"""Sums of arrays with weights, and the norm of errors."""
+"""Sums of arrays with weights, the norm of errors, and where arrays are."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["combine", "scaled_error"]
+__all__ = ["Arrays", "combine", "scaled_error"]
 
 #: Numbers that are worked on at once, so that they stay in the cache.
 CHUNK = 1 << 14
@@ -84,3 +84,46 @@ def scaled_error(
     np.divide(error, scale, out=scale)
     # a product of linear algebra would add up in an order that depends on its threads
     return max(math.sqrt(float(np.einsum("i,i->", scale[b], scale[b])) / scale[b].size) for b in blocks)
+
+
+class Arrays:
+    """Where the arrays of a problem are, and all that steps do with them: here in numpy.
+
+    Those of a card are in `symdyn.grids.card_arrays`.
+
+    Examples
+    --------
+    >>> a = Arrays()
+    >>> y = a.copy([1.0, 2.0], a.zeros(2))
+    >>> a.host(a.combine(y, [y], [2.0], a.zeros(2))).tolist(), a.finite(y)
+    ([3.0, 6.0], True)
+    """
+
+    def zeros(self, size: int, dtype: Any = float) -> Any:
+        """An array (size,) of zeros."""
+        return np.zeros(size, dtype)
+
+    def kept(self, array: np.ndarray) -> Any:
+        """An array of numpy, in the form in which it is a weight."""
+        return array
+
+    def copy(self, source: Any, out: Any) -> Any:
+        """Fill `out` with an array, of this kind or of numpy, and return it."""
+        out[...] = source
+        return out
+
+    def host(self, array: Any) -> np.ndarray:
+        """The numbers in numpy, which may be the array itself."""
+        return array
+
+    def combine(self, start: Any, rows: Sequence[Any], weights: Sequence[Any] | np.ndarray, out: Any) -> Any:
+        """As `symdyn.integration.arrays.combine`."""
+        return combine(start, rows, weights, out)
+
+    def scaled_error(self, error: Any, before: Any, after: Any, blocks: Sequence[slice], rtol: float, atol: float) -> float:
+        """As `symdyn.integration.arrays.scaled_error`."""
+        return scaled_error(error, before, after, blocks, rtol, atol)
+
+    def finite(self, array: Any) -> bool:
+        """Whether all numbers are finite."""
+        return bool(np.isfinite(array).all())

@@ -10,7 +10,6 @@ import numpy as np
 from symdyn_kernels.arguments.parts import Signals
 from symdyn_kernels.status import INTERRUPTED, NOT_FINITE, STEP_TOO_SMALL, STIFF, SUCCESS, TOO_MANY_STEPS
 
-from symdyn.integration.arrays import scaled_error
 from symdyn.integration.controllers import Adaptive, Controller, Dyadic, equal_steps, first_step
 from symdyn.integration.crossing import Trend, crossing, interval_of_change
 from symdyn.integration.options import Result, StepOptions
@@ -156,7 +155,7 @@ class _Run:
 
     def _norm(self, error: np.ndarray) -> float:
         o = self.options
-        return scaled_error(error, self.stepper.y, self.stepper.after, self.problem.blocks, o.rtol, o.atol)
+        return self.problem.arrays.scaled_error(error, self.stepper.y, self.stepper.after, self.problem.blocks, o.rtol, o.atol)
 
     def run(self) -> Result:
         """From the first time to the last."""
@@ -171,7 +170,7 @@ class _Run:
         interpolating = stepper.interpolates and control.estimates
         stepper.start(self.begin, t)
         if control.estimates:
-            stepper.after[...] = stepper.y
+            self.problem.arrays.copy(stepper.y, stepper.after)
             slope, size = self._norm(stepper.slope()), self._norm(stepper.y)
             if not math.isfinite(slope):
                 return self._ended(NOT_FINITE)
@@ -187,15 +186,15 @@ class _Run:
                     return self._ended(status)
                 if self.passage == self.passage:
                     return self._ended(SUCCESS)
-            if not control.estimates and not np.isfinite(stepper.y).all():
+            if not control.estimates and not self.problem.arrays.finite(stepper.y):
                 return self._ended(NOT_FINITE)
             while self.next < self.times.size and (self.times[self.next] <= end or self.times[self.next] < resume):
-                self.record(self.next, stepper.y)
+                self.record(self.next, self.problem.arrays.host(stepper.y))
                 self.next += 1
             if resume > end:
                 t = resume
                 if t < self.times[-1]:
-                    stepper.start(stepper.y.copy(), t)
+                    stepper.start(stepper.y, t)
         return self._ended(SUCCESS)
 
     def _step(self, t: float) -> tuple[int | None, float]:
@@ -218,12 +217,12 @@ class _Run:
                 return None, t
             control.accepted(error)
         elif sampled:
-            size = scaled_error(stepper.error, stepper.y, stepper.after, self.problem.blocks, 0.0, 1.0)
+            size = self.problem.arrays.scaled_error(stepper.error, stepper.y, stepper.after, self.problem.blocks, 0.0, 1.0)
             self.error = float(np.fmax(self.error, size))
         self.steps += stepper.substeps
         stepper.settle()
         if self.until is not None:
-            margin = float(self.until(new, stepper.after))
+            margin = float(self.until(new, self.problem.arrays.host(stepper.after)))
             if self._crossed(t, new, margin):
                 return None, new
             if margin != margin:
@@ -244,7 +243,7 @@ class _Run:
         """Record the output times in a step that was settled."""
         while self.next < self.times.size and self.times[self.next] < new:
             theta = (float(self.times[self.next]) - t) / (new - t)
-            self.record(self.next, self.stepper.dense(theta, self.stepper.error))
+            self.record(self.next, self.problem.arrays.host(self.stepper.dense(theta, self.stepper.error)))
             self.next += 1
 
     def _crossed(self, t: float, new: float, margin: float) -> bool:
@@ -253,8 +252,11 @@ class _Run:
         assert until is not None
         if self.trend.goes_on(new - t, self.margin, margin):
             return False
-        state = np.empty(self.problem.size)
-        found = interval_of_change(lambda x: float(until(t + x * (new - t), stepper.dense(x, state))), self.margin, margin)
+        arrays = self.problem.arrays
+        state, host = arrays.zeros(self.problem.size), arrays.host
+        found = interval_of_change(
+            lambda x: float(until(t + x * (new - t), host(stepper.dense(x, state)))), self.margin, margin
+        )
         if found is None:
             return False
         a, b, low, high = found
@@ -263,9 +265,9 @@ class _Run:
         def within(theta: float) -> np.ndarray:
             """The state in the step: a shorter step where there is no interpolant as accurate as the steps."""
             if inside:
-                return stepper.dense(theta, state)
+                return host(stepper.dense(theta, state))
             stepper.attempt(t, theta * (new - t), estimate=False)
-            return stepper.after
+            return host(stepper.after)
 
         def value(x: float) -> float:
             return float(until(t + x * (new - t), within(x)))

@@ -11,6 +11,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from symdyn.integration.arrays import Arrays
+
 __all__ = ["DiagonalProblem", "Lift", "Problem", "Rates", "SplitProblem"]
 
 #: From a state (size,), the time and an array to be filled to the rates (size,).
@@ -26,6 +28,8 @@ class Problem(ABC):
         Numbers in a state.
     blocks : sequence of slice
         Parts of a state whose errors are measured one by one: the fields and the scalars.
+    arrays : Arrays
+        Where states and rates are.
 
     Examples
     --------
@@ -39,6 +43,7 @@ class Problem(ABC):
 
     size: int
     blocks: Sequence[slice]
+    arrays: Arrays = Arrays()
 
     @abstractmethod
     def rates(self, y: np.ndarray, t: float, out: np.ndarray) -> np.ndarray:
@@ -137,23 +142,28 @@ class DiagonalProblem(SplitProblem):
         Where conditions at walls change in time.
     corrected : bool
         As of `SplitProblem`.
+    arrays : Arrays, optional
+        Where states are: those that `linear`, `rates` and `lift` work on.
     """
 
-    def __init__(self, linear: Any, rates: Rates, *, lift: Lift | None = None, corrected: bool = False) -> None:
+    def __init__(
+        self, linear: Any, rates: Rates, *, lift: Lift | None = None, corrected: bool = False, arrays: Arrays | None = None
+    ) -> None:
         self.linear_part, self._rates, self.lift, self.corrected = linear, rates, lift, corrected
+        self.arrays = arrays or self.arrays
         self.size, self.blocks = linear.size, linear.blocks
         self.eigenvalues: np.ndarray = linear.eigenvalues
         self.dtype, self.modes = linear.dtype, linear.eigenvalues.size
-        self._state, self._rate = np.empty(self.size), np.empty(self.size)
-        self._product = np.empty(self.modes, self.dtype)
-        self._divisor: tuple[float, np.ndarray] = 0.0, np.empty(0)
+        self._state, self._rate = (self.arrays.zeros(self.size) for _ in range(2))
+        self._factors, self._negative = self.arrays.kept(self.eigenvalues), self.arrays.kept(-self.eigenvalues)
+        self._divisor: tuple[float, Any] = 0.0, None
 
     def rates(self, y: np.ndarray, t: float, out: np.ndarray) -> np.ndarray:
         return self._rates(y, t, out)
 
     def forward(self, y: np.ndarray, t: float, out: np.ndarray) -> np.ndarray:
         if self.lift is not None:
-            y = y.copy()
+            y = self.arrays.copy(y, self.arrays.zeros(self.size))
             self.lift.remove(y, t)
         return self.linear_part.forward(y, out)
 
@@ -173,15 +183,14 @@ class DiagonalProblem(SplitProblem):
         if self.lift is not None:
             self.lift.remove_rate(rate, y, t)
         self.linear_part.forward(rate, out)
-        out -= np.multiply(z, self.eigenvalues, out=self._product)
-        return out
+        return self.arrays.combine(out, [z], [self._negative], out)
 
     def linear(self, z: np.ndarray, out: np.ndarray) -> np.ndarray:
-        return np.multiply(z, self.eigenvalues, out=out)
+        return self.arrays.combine(None, [z], [self._factors], out)
 
     def solve(self, c: float, r: np.ndarray, out: np.ndarray, product: np.ndarray | None) -> None:
-        if self._divisor[0] != c:
-            self._divisor = c, 1 / (1 - c * self.eigenvalues)
-        np.multiply(r, self._divisor[1], out=out)
+        if self._divisor[0] != c or self._divisor[1] is None:
+            self._divisor = c, self.arrays.kept(1 / (1 - c * self.eigenvalues))
+        self.arrays.combine(None, [r], [self._divisor[1]], out)
         if product is not None:
-            np.multiply(out, self.eigenvalues, out=product)
+            self.linear(out, product)

@@ -8,10 +8,40 @@ from collections.abc import Callable
 import numpy as np
 import scipy.sparse as sps
 
-__all__ = ["RestProblem", "differences"]
+__all__ = ["Derivative", "RestProblem", "differences"]
 
 #: Of a size: the step of differences, for which truncation and rounding are both near 1e-13 of it.
 STEP = 1e-3
+
+
+class Derivative(ABC):
+    r"""Derivatives J of F by the state that are known by their products, for states too large for factors.
+
+    Attributes
+    ----------
+    shape : (int, int)
+    matrix : (n, n) sparse or None
+        J itself, if it is known, so that products alone are for its solutions.
+    """
+
+    shape: tuple[int, int]
+    matrix: sps.csc_matrix | None
+
+    @abstractmethod
+    def __matmul__(self, v: np.ndarray) -> np.ndarray:
+        """J v (n,), of real or complex numbers."""
+
+    @abstractmethod
+    def terms(self, values: np.ndarray) -> np.ndarray:
+        """Sizes (n,) of the terms that J v sums up, for v of these sizes."""
+
+    @abstractmethod
+    def bounds(self) -> tuple[float, float, float]:
+        """The rate of slow perturbations, and how far eigenvalues may grow and, of those that may, oscillate."""
+
+    @abstractmethod
+    def inverse(self, shift: complex) -> Callable[[np.ndarray], np.ndarray]:
+        r"""Near the inverse of :math:`J - \sigma`, to precondition iterations; a RuntimeError if J is not finite."""
 
 
 class RestProblem(ABC):
@@ -38,7 +68,7 @@ class RestProblem(ABC):
         """F (size,) of a state (size,) with parameters (k,)."""
 
     @abstractmethod
-    def jacobian(self, y: np.ndarray, p: np.ndarray, sizes: np.ndarray) -> sps.csc_matrix:
+    def jacobian(self, y: np.ndarray, p: np.ndarray, sizes: np.ndarray) -> sps.csc_matrix | Derivative:
         """Derivatives of F by the state; `sizes` (size,) are typical values, by which differences are taken if need be."""
 
     @abstractmethod

@@ -19,7 +19,7 @@ from symdyn.inference.fit_setup import FitSetup, NoisyObservable
 from symdyn.inference.fits import Fit, observed_problem
 from symdyn.inference.likelihoods import LIKELIHOODS, FitLikelihood
 from symdyn.inference.noise_laws import LAWS
-from symdyn.inference.observed_problem import ObservedProblem
+from symdyn.inference.spatial_problem import problem_of
 from symdyn.inference.stochastic_problem import StochasticProblem, made_problem
 from symdyn.inference.stochastic_setup import StochasticSetup
 from symdyn.io.datasets import check_format, write_dataset
@@ -149,7 +149,7 @@ def read_fit(path: str | Path) -> Fit:
                 facts["system"], observed, facts["data"], columns, facts["symbols"], facts["overrides"], facts["free"],
                 facts["weights"], facts["pieces"], facts["accuracy"], facts["conditions"],
             )  # fmt: skip
-            problem = ObservedProblem(setup)
+            problem = problem_of(setup)
         return Fit(problem, *(facts[n] for n in ("theta", "starts", "ends", "whole", "notes", "level", "seed")))
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         raise DeclarationError(f"{path}: the fit in it is damaged ({type(error).__name__}: {error})") from None

@@ -29,6 +29,7 @@ from symdyn.discover.repairing import Repair
 from symdyn.discover.surrogates.registry import SurrogateFit, TermSamples
 from symdyn.errors import DeclarationError, SymdynError
 from symdyn.files import read_arrays
+from symdyn.grids.system import GridSystem
 from symdyn.inference.data import Observations, Trajectory
 from symdyn.inference.filtering import ErrorLaw
 from symdyn.models.boundary import Condition
@@ -51,6 +52,8 @@ CLASSES: Mapping[str, type[Any]] = {
         TermSamples, Trajectory,
     )
 }  # fmt: skip
+#: What a grid is made of.
+GRID = ("shape", "order", "scheme", "dealias", "implicit", "advection")
 #: Attributes that are not written.
 LEFT_OUT = {("SurrogateFit", "history")}
 
@@ -168,6 +171,10 @@ def _system(system: System, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of reactions, which were declared before
             return {**found, "text": text_of(system), "printed": str(system), "options": options}
+    if isinstance(system, GridSystem):
+        found["grid"] = {name: packed(getattr(system, name), arrays) for name in GRID}
+    elif not system.gridless:
+        raise DeclarationError(f"a {type(system).__name__} cannot be written; keep the Python that makes it")
     lines = [f"{s}' = {expression_text(rate)}" for s, rate in zip(system.states, system.rates, strict=True)]
     lines += [f"{name} := {expression_text(e)}" for name, e in system.observables.items()]
     lines += [f"{name} = {value!r}" for name, value in system.defaults.items()]
@@ -224,6 +231,9 @@ def _read_system(facts: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Sys
             facts["text"], domain=unpacked(facts["domain"], arrays), boundary=walls, odes=facts["scalars"],
             space=facts["space"], time=facts["time"], initial=unpacked(facts["initial"], arrays),
         )  # fmt: skip
+        if "grid" in facts:
+            points, *how = (unpacked(facts["grid"][name], arrays) for name in GRID)
+            system = GridSystem(system, points, **dict(zip(GRID[1:], how, strict=True)))
     else:
         options = {name: unpacked(v, arrays) for name, v in facts["options"].items()}
         with warnings.catch_warnings():

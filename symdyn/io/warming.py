@@ -46,7 +46,11 @@ def drivers() -> dict[str, list[Callable[[], object]]]:
     found["large"] += [partial(plain_driver, "elimination"), partial(plain_driver, "jump_large")]
     found["fields"] += [partial(plain_driver, "stencil"), partial(plain_driver, "stencil_steps")]
     found["projection"] += [projection_driver]
-    found["gradients"] += [partial(plain_driver, "adjoint"), partial(plain_driver, "reversible")]
+    found["gradients"] += [
+        partial(plain_driver, "adjoint"),
+        partial(plain_driver, "adjoint_stiff"),
+        partial(plain_driver, "reversible"),
+    ]
     found["recovery"] += [candidates_driver]
     return found
 

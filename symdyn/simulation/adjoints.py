@@ -27,11 +27,11 @@ from symdyn.codegen.stops import stop_program, stops_within
 from symdyn.declaration import value_of
 from symdyn.errors import DeclarationError, SimulationError
 from symdyn.methods.registry import METHODS
-from symdyn.methods.runge_kutta import ExplicitRungeKutta
+from symdyn.methods.runge_kutta import ExplicitRungeKutta, Rosenbrock
 from symdyn.models.events import Event, Schedule
 from symdyn.system import System
 
-__all__ = ["AdjointKernel", "Forward", "lane_functions"]
+__all__ = ["AdjointKernel", "Forward", "LaneFunctions", "adjoint_weights", "compiled_lanes", "lane_functions"]
 
 #: Steps for which there is room at first.
 ROOM = 256
@@ -92,18 +92,43 @@ class AdjointKernel:
     """
 
     def __init__(self, system: System, method: str, moving: set[sp.Symbol]) -> None:
-        self.declared, self.scheme = system, _scheme(method)
+        self.declared, self.scheme = system, self._scheme(method)
         self.system, _ = written_out(system)
         self.events = tuple(_scheduled(e, moving) for e in self.system.events)
         self.stops = stop_program(self.system.replace(events=()))
         if self.stops is not None:
             _refuse_moving(self.stops, moving)
+        self._prepare()
+        own = (self.system.time, self.system.states, self.system.parameters)
+        self._jumps = [_jump([e.assignments.get(s, s) for s in self.system.states], *own) for e in self.events]
+
+    # ---- what depends on the method ------------------------------------------------------------------------------
+
+    @staticmethod
+    def _scheme(method: str) -> Any:
+        return _explicit(method)
+
+    def _prepare(self) -> None:
+        """Compile what the driver calls."""
         self._functions = lane_functions(
             self.system.states, self.system.part("drift"), self.system.time, self.system.parameters
         )
-        own = (self.system.time, self.system.states, self.system.parameters)
-        self._jumps = [_jump([e.assignments.get(s, s) for s in self.system.states], *own) for e in self.events]
         self._tableau = _tableau(self.scheme)
+        self.width = len(self.system.states)
+
+    def _advance(self, segment: _Segment, tolerances: Tolerances, control: Control, record: StepRecord) -> None:
+        """Steps until the end of a segment, a failure, or until the record is full."""
+        rhs = self._functions.addresses[0]
+        plain_driver("adjoint").forward(
+            ForwardArguments(rhs, segment.parameters, segment.last, self._tableau, tolerances, control, record)
+        )
+
+    def _transpose(self, what: str, segment: _Segment, record: StepRecord, *rest: np.ndarray) -> None:
+        """Read states, or go back."""
+        arguments = BackwardArguments(*self._functions.addresses, segment.parameters, self._tableau, record, *rest)
+        getattr(plain_driver("adjoint"), what)(arguments)
+
+    # ---- there and back ------------------------------------------------------------------------------------------
 
     def forward(
         self, initial: np.ndarray, parameters: np.ndarray, times: np.ndarray, *, rtol: float, atol: float, max_steps: int
@@ -125,7 +150,7 @@ class AdjointKernel:
             arrivals.append(state)
             tolerances = Tolerances(rtol, atol, np.inf, max_steps - sum(int(r.counts[:2].sum()) for r in records))
             record = self._run(segment, self._happened(segment, state), tolerances, control)
-            state = record.states[record.counts[0]].copy()
+            state = record.states[record.counts[0], : len(initial)].copy()
             records.append(record)
             values[own] = self._read(segment, record, times[own])
         steps, rejected, evaluations, _ = (int(c) for c in np.sum([r.counts for r in records], axis=0))
@@ -134,20 +159,18 @@ class AdjointKernel:
 
     def backward(self, run: Forward, times: np.ndarray, pulls: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Derivatives of a cost by initial values (n,) and parameters (k,), from those by the values at output times (T, n)."""
-        adjoint, gradient = np.zeros(pulls.shape[1]), np.zeros(len(self.system.parameters))
+        n, gradient = pulls.shape[1], np.zeros(len(self.system.parameters))
+        adjoint = np.zeros(n)
         parts = zip(run.segments, run.arrivals, run.records, run.places, strict=True)
         for segment, arrival, record, own in reversed(list(parts)):
-            steps, within = _located(record, times[own])
-            plain_driver("adjoint").backward(
-                BackwardArguments(
-                    *self._functions.addresses, segment.parameters, self._tableau, record, steps, within,
-                    np.ascontiguousarray(pulls[own]), adjoint, gradient,
-                )
-            )  # fmt: skip
+            more = np.zeros((len(own) + 1, self.width - n))  # of what the method adds to the states
+            wide, pulled = np.concatenate([adjoint, more[0]]), np.concatenate([pulls[own], more[1:]], axis=1)
+            self._transpose("backward", segment, record, *_located(record, times[own]), pulled, wide, gradient)
+            adjoint = wide[:n].copy()
             for k, state in self._before(segment, arrival)[::-1]:
                 _, pull = self._jumps[k]
                 found = evaluate(pull, [np.array(segment.first)], [*state, *adjoint], list(segment.parameters))
-                n, numbers = len(adjoint), np.array([float(v) for v in found])
+                numbers = np.array([float(v) for v in found])
                 adjoint = numbers[:n]
                 gradient += numbers[n:]
         return adjoint, gradient[: len(self.declared.parameters)]
@@ -203,21 +226,18 @@ class AdjointKernel:
         return found
 
     def _run(self, segment: _Segment, state: np.ndarray, tolerances: Tolerances, control: Control) -> StepRecord:
-        n = len(state)
+        n = self.width
         record = StepRecord(np.empty(ROOM), np.empty(ROOM), np.empty((ROOM + 1, n)), np.zeros(4, np.int64), np.zeros(2))
-        record.states[0], record.clock[0] = state, segment.first
-        forward = plain_driver("adjoint").forward
+        record.states[0], record.clock[0] = [*state, *[segment.first] * (n - len(state))], segment.first
         while True:
-            forward(ForwardArguments(
-                self._functions.addresses[0], segment.parameters, segment.last, self._tableau, tolerances, control, record
-            ))  # fmt: skip
+            self._advance(segment, tolerances, control, record)
             status = int(record.counts[3])
             if status == SUCCESS:
                 return record
             if status == TOO_MANY_STEPS:
                 raise SimulationError(
                     f"the trajectory failed at {self.system.time} = {record.clock[0]:.6g}: {MESSAGES[status]}; stiff systems "
-                    "take more explicit steps than that: use symdyn.sensitivities, with an implicit method"
+                    "take more explicit steps than that: give method='rodas5p'"
                 )
             if status != STEPPED:
                 raise SimulationError(
@@ -230,23 +250,18 @@ class AdjointKernel:
             )  # fmt: skip
 
     def _read(self, segment: _Segment, record: StepRecord, times: np.ndarray) -> np.ndarray:
-        steps, parts = _located(record, times)
-        values = np.empty((len(times), record.states.shape[1]))
-        nothing = np.zeros(0)
-        plain_driver("adjoint").read(
-            BackwardArguments(
-                *self._functions.addresses, segment.parameters, self._tableau, record, steps, parts, values, nothing, nothing
-            )
-        )
-        return values
+        values, nothing = np.empty((len(times), self.width)), np.zeros(0)
+        self._transpose("read", segment, record, *_located(record, times), values, nothing, nothing)
+        return values[:, : len(self.system.states)]
 
 
-def _scheme(method: str) -> ExplicitRungeKutta:
+def _explicit(method: str) -> ExplicitRungeKutta:
     known = [
         k for k, m in METHODS.items() if isinstance(m, ExplicitRungeKutta) and m.adaptive and not m.extra and len(m.error) == 1
     ]
     if method not in known:
-        raise DeclarationError(f"the method is {method!r}; steps are transposed of {', '.join(map(repr, known))}")
+        stiff = [k for k, m in METHODS.items() if isinstance(m, Rosenbrock)]
+        raise DeclarationError(f"the method is {method!r}; steps are transposed of {', '.join(map(repr, [*known, *stiff]))}")
     return METHODS[method]  # type: ignore[no-any-return]
 
 
@@ -254,7 +269,7 @@ def _scheduled(event: Event, moving: set[sp.Symbol]) -> Event:
     if not isinstance(event.trigger, Schedule) or event.priority is not None:
         raise DeclarationError(
             f"the event {event.heading} is at no known time; gradients go through doses and other events at known times, "
-            "without priorities: use symdyn.sensitivities"
+            "without priorities: symdyn.sensitivities goes through all of them, with a run for each parameter"
         )
     if moved := sorted({s.name for e in event.trigger.sides for s in e.free_symbols if s in moving}):
         raise DeclarationError(f"the times of {event.heading} depend on {moved[0]}; leave it out of by")
@@ -268,24 +283,29 @@ def _refuse_moving(stops: Program, moving: set[sp.Symbol]) -> None:
         raise DeclarationError(f"the right-hand side jumps at a time that depends on {moved[0]}; leave it out of by")
 
 
-class _Functions(NamedTuple):
-    """What keeps machine code in memory, and the addresses of right-hand side and transposed product."""
+class LaneFunctions(NamedTuple):
+    """What keeps machine code in memory, and the addresses of its functions."""
 
     owner: Any
-    addresses: tuple[int, int]
+    addresses: tuple[int, ...]
 
 
 @lru_cache(maxsize=32)
 def lane_functions(
     states: tuple[sp.Symbol, ...], drift: tuple[sp.Expr, ...], time: sp.Symbol, parameters: tuple[sp.Symbol, ...]
-) -> _Functions:
+) -> LaneFunctions:
     """Machine code of the right-hand side and of its transposed product, for one lane."""
     rhs = lower("rhs", [("lane", (time,)), ("y", states), ("p", parameters)], drift, [str(s) for s in states])
-    pull = adjoint_program("pull", drift, time, states, _weights(states), parameters)
-    text = module_text((rhs, pull), 1, llvm.get_process_triple())
-    quick = len(rhs.operations) + len(pull.operations) > LONG
-    owner = load_object(digest("adjoint", text), compile_ir(text, quick=quick))
-    return _Functions(owner, (owner.address("rhs"), owner.address("pull")))
+    pull = adjoint_program("pull", drift, time, states, adjoint_weights(states), parameters)
+    return compiled_lanes("adjoint", rhs, pull)
+
+
+def compiled_lanes(what: str, *programs: Program) -> LaneFunctions:
+    """Machine code of programs, for one lane."""
+    text = module_text(programs, 1, llvm.get_process_triple())
+    quick = sum(len(p.operations) for p in programs) > LONG
+    owner = load_object(digest(what, text), compile_ir(text, quick=quick))
+    return LaneFunctions(owner, tuple(owner.address(p.name) for p in programs))
 
 
 def _jump(
@@ -293,10 +313,11 @@ def _jump(
 ) -> tuple[Program, Program]:
     blocks = [("lane", (time,)), ("y", states), ("p", parameters)]
     values = lower("jump", blocks, sides, [str(s) for s in states])
-    return values, adjoint_program("pull", sides, time, states, _weights(states), parameters)
+    return values, adjoint_program("pull", sides, time, states, adjoint_weights(states), parameters)
 
 
-def _weights(states: Sequence[sp.Symbol]) -> list[sp.Symbol]:
+def adjoint_weights(states: Sequence[sp.Symbol]) -> list[sp.Symbol]:
+    """Symbols for what rates are multiplied by."""
     return [sp.Dummy(f"weight_{s.name}") for s in states]
 
 

@@ -19,10 +19,12 @@ from symdyn.gradients import gradients
 from symdyn.methods.options import check_positive, check_whole
 from symdyn.methods.registry import METHODS
 from symdyn.methods.reversible import ReversibleMethod
+from symdyn.methods.runge_kutta import Rosenbrock
 from symdyn.parsing import parse_expression
 from symdyn.paths import Path
 from symdyn.simulation.adjoints import AdjointKernel
 from symdyn.simulation.reversed_steps import ReversibleKernel
+from symdyn.simulation.stiff_adjoints import StiffAdjointKernel
 from symdyn.system import System
 
 __all__ = ["CostGradient", "gradient"]
@@ -122,7 +124,8 @@ def gradient(
     initial, parameters : mapping, optional
         Numbers over those of the system; initial values may be expressions of parameters, through which is differentiated.
     method : str
-        An explicit Runge-Kutta method whose interpolant needs no further stages: 'tsit5' or 'bs32'.  Of the reversible methods
+        An explicit Runge-Kutta method whose interpolant needs no further stages: 'tsit5' or 'bs32'; or, for stiff systems, a
+        Rosenbrock method, 'rodas5p' or 'rodas4', with a dense Jacobian.  Of the reversible methods
         'reversible-heun' and 'reversible-rk4' no states are kept: the steps are taken back, with memory for two states, of the
         former however many steps there are, of the latter up to about 1,800.  That is for systems without inputs and events
         that contract little over the time; where the steps do not lead back, `SimulationError` says so.
@@ -143,11 +146,12 @@ def gradient(
     DeclarationError
         For other systems and methods, names that are not known, and values that are missing.
     SimulationError
-        If the trajectory fails, as of stiff systems it may.
+        If the trajectory fails, as that of a stiff system may with an explicit method.
 
     References
     ----------
-    Hager, Numerische Mathematik 87, 247 (2000) (adjoints of Runge-Kutta methods); Griewank & Walther, Evaluating Derivatives
+    Hager, Numerische Mathematik 87, 247 (2000) (adjoints of Runge-Kutta methods); Sandu, Daescu, Carmichael, Atmos. Environ.
+    37, 5083 (2003) (of Rosenbrock methods); Griewank & Walther, Evaluating Derivatives
     (2008), ch. 3 (their cost).
 
     Examples
@@ -193,7 +197,8 @@ def gradient(
         kernel = ReversibleKernel(extended, scheme, step)
         run = kernel.forward(begun, row, times, max_steps)
     else:
-        kernel = AdjointKernel(extended, method, set(wanted) & set(numbers))
+        adjoint = StiffAdjointKernel if isinstance(scheme, Rosenbrock) else AdjointKernel
+        kernel = adjoint(extended, method, set(wanted) & set(numbers))
         run = kernel.forward(begun, row, times, rtol=rtol or 1e-8, atol=atol or 1e-10, max_steps=max_steps)
     pulls = np.zeros_like(run.values)
     value, direct = 0.0, np.zeros(len(row))
@@ -231,7 +236,10 @@ def _checked(system: Any) -> System:
     if not isinstance(system, System):
         raise DeclarationError(f"gradient needs an ODESystem, got {type(system).__name__}")
     if reason := system.unmet(["drift"], ["inputs", "events"]):
-        raise DeclarationError(f"gradient transposes explicit steps: {reason}")
+        raise DeclarationError(
+            f"gradient transposes steps: {reason}; symdyn.sensitivities goes through delays, algebraic equations and events, "
+            "with a run for each parameter"
+        )
     if system.unknowns:
         unknown = ", ".join(map(str, system.unknowns))
         raise DeclarationError(f"the system has unknown terms ({unknown}); fill them in with with_terms")

@@ -258,15 +258,6 @@ def test_fisher_branch_by_solving_the_amplitude_of_one_mode_alone():
             lambda: steady_states(sd.PDESystem.from_text("u' = cos(t) - u", domain=(0, 1)), initial={"u": 1}, grid=8),
             "depend on t",
         ),
-        (
-            lambda: steady_states(
-                sd.PDESystem.from_text("u' = laplacian(u) - u", domain=(0, 1), boundary="periodic").discretize(
-                    8, scheme="spectral"
-                ),
-                initial={"u": 1},
-            ),
-            "finite differences",
-        ),
         (lambda: continuation(chafee_infante(), "r", (0, 5), start={"u": 0}, grid=20, at=2.5, switch=0), "no branch to switch"),
         (lambda: continuation(sd.ODESystem.from_text("x' = r - x; r = 1"), "r", (0, 2), start={"x": 1}, switch=0), "switch="),
     ],

@@ -331,7 +331,7 @@ def test_two_species_pass_without_each_other():
         ({"layout": sd.Layout(lanes=8)}, "lanes has no effect on 'imex' of fields"),
         ({"on_failure": "ignore"}, "on_failure is 'ignore'"),
         ({"initial": {"q": 1}}, "'q' is not a state"),
-        ({"initial": [1]}, "state values must be a mapping"),
+        ({"initial": [1]}, "1 initial values were given for 7 states"),
         ({"initial": {"U": sp.Symbol("z")}}, "the bulk U begins with an expression of z; expected one of x and y"),
         ({"initial": {"U": "1 +"}}, "line 1, column"),
         (

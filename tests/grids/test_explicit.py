@@ -476,3 +476,15 @@ def test_the_fastest_decay_is_that_of_the_matrix(order, walls):
     exact = -np.linalg.eigvalsh(np.array(rates) * 1e6).min()
     assert exact <= found * (1 + 1e-6)
     assert exact > (0.999 if walls == "periodic" else 0.93) * found
+
+
+def test_walls_with_a_value_make_waves_decay_faster():
+    """Beside one cells alternate with sizes that fall by q = 2 sqrt(3) - 3: 8/sqrt(3) D/h^2 in place of 4."""
+    system = PDESystem({u: D * laplacian(u)}, (0, 1), boundary=Dirichlet(0), parameters={D: 1})
+    (found,) = decay_rates(system.discretize(100), np.array([[0.5]]))
+    assert found == pytest.approx(0.5 * 8 / np.sqrt(3) * 100**2, rel=1e-9)
+    walls = {"x": Robin(D, 1, 0), "y": Dirichlet(0)}
+    square = PDESystem({u: laplacian(u)}, Rectangle(1, 1), boundary=walls, parameters={D: 1})
+    stiff, soft = decay_rates(square.discretize(50), np.array([[1e7], [0.0]]))
+    assert stiff == pytest.approx(2 * 8 / np.sqrt(3) * 50**2, rel=1e-4)
+    assert soft == pytest.approx((4 + 8 / np.sqrt(3)) * 50**2, rel=1e-9)

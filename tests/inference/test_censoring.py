@@ -131,7 +131,7 @@ def test_a_censored_fit_is_saved_profiled_and_drawn(tmp_path):
     again = sd.Fit.load(tmp_path / "fit.nc")
     assert again.log_likelihood == fit.log_likelihood
     assert [line.get_marker() for line in fit.plot().axes[0].lines] == ["None", "o", "v", "^"]
-    with pytest.raises(RecoveryError, match="censored measurements are not drawn again"):
+    with pytest.raises(RecoveryError, match="residuals of censored measurements are not known"):
         fit.bootstrap(2)
 
 
@@ -170,3 +170,29 @@ def test_limits_in_tables_that_nobody_reads_are_refused():
         sd.fit(sd.ODESystem({x: -k * x}), {"t": [0, 1, 2], "x": ["5", "3", "2..1"]})
     with pytest.raises(RecoveryError, match="limits has no effect on fits of systems with randomness"):
         sd.fit(sd.ReactionNetwork.from_text("x -> 0, k"), {"t": [0, 1, 2], "x": [5, 3, 1]}, noise=1.0, limits={"x": (1, None)})
+
+
+def test_the_bootstrap_of_censored_data_has_the_spread_of_fits_to_new_data():
+    """Draws at or below the limit are censored again; the spread is that of maxima of the likelihood written here."""
+    t = np.linspace(0, 4, 9)
+    data = {"t": t, "x": 3 * np.exp(-t) + 0.1 * np.cos(7 * t)}
+    fit = sd.fit(sd.ODESystem.from_text("x' = -k*x; x(0) = 3"), data, limits={"x": (0.3, None)}, noise=0.1, starts=2)
+    samples = fit.bootstrap(200, parametric=True, seed=1)["parameters"]["k"].values
+    rng, found = np.random.default_rng(5), []
+    for _ in range(300):
+        y = 3 * np.exp(-fit.parameters["k"] * t) + 0.1 * rng.normal(size=9)
+        below = y <= 0.3
+
+        def loss(rate, y=y, below=below):
+            m = 3 * np.exp(-rate * t)
+            return -(stats.norm.logpdf(y[~below], m[~below], 0.1).sum() + stats.norm.logcdf((0.3 - m[below]) / 0.1).sum())
+
+        found.append(optimize.minimize_scalar(loss, bounds=(0.3, 3), method="bounded").x)
+    assert samples.std() == pytest.approx(np.std(found), rel=0.2)  # 200 and 300 draws: 3 standard errors
+    assert samples.mean() == pytest.approx(np.mean(found), abs=4 * np.std(found) / np.sqrt(200))
+    with pytest.raises(sd.RecoveryError, match="pass parametric=True"):
+        fit.bootstrap(5)
+    several = {"t": t, "x": ["3", "2.2", "1.1", "0.7", "0.4", "<0.3", "0.2", "<0.1", "<0.3"]}
+    wide = sd.fit(sd.ODESystem.from_text("x' = -k*x; x(0) = 3"), several, noise=0.1, starts=1)
+    with pytest.raises(sd.RecoveryError, match=r"the limits 0\.1 and 0\.3 in one trajectory"):
+        wide.bootstrap(5, parametric=True)

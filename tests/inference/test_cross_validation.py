@@ -132,8 +132,10 @@ def test_what_is_refused():
         fit.cross_validate(2).compare(fit.cross_validate(3))
     network = sd.ReactionNetwork.from_text("0 -> X, k; X -> 0, g; k = 5; X(0) = 0")
     random = sd.fit(network, {"t": [0, 1, 2, 3], "X": [0, 4, 5, 6]}, noise=1.0, likelihood="lna", starts=1)
-    with pytest.raises(RecoveryError, match="cross-validations of a fit with the likelihood 'lna' are not known"):
+    with pytest.raises(RecoveryError, match="a path depend on each other, so that folds by time are none"):
         random.cross_validate()
+    with pytest.raises(RecoveryError, match="hold one trajectory, which cannot be left out"):
+        random.cross_validate(by="trajectory")
 
 
 def test_leave_one_out_by_samples_of_a_line():

@@ -6,7 +6,7 @@ import sympy as sp
 from scipy import stats
 
 import symdyn as sd
-from symdyn.inference.sampling import PosteriorDensity
+from symdyn.inference.density import PosteriorDensity
 
 pytest.importorskip("emcee")
 pytest.importorskip("arviz")

@@ -8,7 +8,7 @@ import sympy as sp
 from scipy import stats
 
 import symdyn as sd
-from symdyn.inference.sampling import PosteriorDensity
+from symdyn.inference.density import PosteriorDensity
 
 DECAY = sd.ReactionNetwork.from_text("0 -> X, k; X -> 0, g", initial={"X": 0})
 WALK = sd.SDESystem.from_text("dx = -k*x*dt + s*dW")

@@ -266,7 +266,7 @@ REFUSED = [
     (lambda: sd.gradient(DECAY, None, [0, 1], each="x*k", data={"k": [1, 2]}), "has the name of a variable"),
     (lambda: sd.gradient(sd.ODESystem.from_text("x' = -k*x; x(0) = 1"), "x", [0, 1]), "the parameter k has no value"),
     (lambda: sd.gradient(sd.ODESystem.from_text("x' = -k*x; k = 1"), "x", [0, 1]), "no initial value of x"),
-    (lambda: sd.gradient(sd.DiscreteSystem.from_text("x[n+1] = a*x[n]; a = 1"), "x", [0, 1]), "transposes explicit steps"),
+    (lambda: sd.gradient(sd.DiscreteSystem.from_text("x[n+1] = a*x[n]; a = 1"), "x", [0, 1]), "transposes steps"),
     (lambda: sd.gradient(sd.ODESystem.from_text("x' = -k*x(t - 1); k = 1"), "x", [0, 1]), "delays"),
     (lambda: sd.gradient(sd.ODESystem.from_text("x' = -k*x; k = 1; x(0) = 1\nwhen x < 1, x = 1"), x, [0, 1]), "no known time"),
     (lambda: sd.gradient(sd.ODESystem.from_text("x' = -x; c = 1; x(0) = 1\nat c, x = x + 1"), "x", [0, 2]), "depend on c"),

@@ -208,8 +208,6 @@ def test_what_does_not_know_events_refuses_them():
         noisy.moments(2)
     with pytest.raises(CompileError, match="inline=True is for models without events"):
         sd.simulate(noisy, [0, 1], layout=sd.Layout(inline=True), **QUICK)
-    with pytest.raises(CompileError, match="target='cuda' follows no"):
-        sd.compile(sd.ReactionNetwork.from_text("0 -> X, 1; at 3, X = 0"), method="tau", target="cuda")
     for ask in (lambda: matrix.growth_factor, matrix.demographic, lambda: sd.leslie.stochastic_growth_rate(matrix)):
         with pytest.raises(DeclarationError, match="the model has events"):
             ask()

@@ -7,7 +7,7 @@ the table of the model, F are its numbers.  What is no number of something is a 
 from __future__ import annotations
 
 from symdyn_kernels.shared.lines import line
-from symdyn_kernels.stencils.layout import G0, G1, LENGTH, N0, N1, N2, PAD, S0, WEIGHTS, S
+from symdyn_kernels.stencils.layout import G0, G1, LENGTH, N0, N1, N2, PAD, S0, SIZE, WEIGHTS, S
 
 
 def fill(index, memory, T, F, q, a, gamma, width):
@@ -83,3 +83,24 @@ def combine(l, memory, target, y, k, M, weights, terms, h):
 def copy(l, memory, target, source):
     """Copy so many numbers."""
     memory[target + l] = memory[source + l]
+
+
+def place(T, fields, l):
+    """Where the l-th number of a plain state is in a padded one of so many fields."""
+    rows, width = T[N0] * T[N1], T[N2]
+    cells = rows * width
+    if l >= fields * cells:
+        return fields * T[SIZE] + l - fields * cells
+    field, cell = l // cells, l % cells
+    row = cell // width
+    return field * T[SIZE] + (T[G0] + row // T[N1]) * T[S0] + (T[G1] + row % T[N1]) * T[S] + PAD + cell % width
+
+
+def load(l, memory, T, y, fields, plain):
+    """Put a plain state at y."""
+    memory[y + place(T, fields, l)] = plain[l]
+
+
+def unload(l, memory, T, y, fields, plain):
+    """Fill a plain state with that at y."""
+    plain[l] = memory[y + place(T, fields, l)]

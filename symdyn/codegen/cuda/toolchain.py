@@ -57,6 +57,7 @@ __all__ = [
     "launch",
     "machine_code",
     "math",
+    "queue",
     "real32",
     "real64",
     "to_card",
@@ -257,14 +258,20 @@ def empty_on_card(shape: tuple[int, ...], dtype: np.dtype) -> Any:
 
 def launch(function: Callable, arguments: str, threads: int, values: tuple[Any, ...]) -> float:
     """Run a kernel in so many threads and wait for it; returns the seconds that it ran."""
-    compiled = _compiled(function, arguments)
+    _compiled(function, arguments)
     cuda.synchronize()
     begin = time.perf_counter()
+    queue(function, arguments, threads, values)
+    cuda.synchronize()
+    return time.perf_counter() - begin
+
+
+def queue(function: Callable, arguments: str, threads: int, values: tuple[Any, ...]) -> None:
+    """Run a kernel in so many threads, after what was queued before; copies from the card wait for it."""
+    compiled = _compiled(function, arguments)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # numba warns where there are fewer threads than a card could run
         compiled[-(-threads // BLOCK), BLOCK](*values)
-    cuda.synchronize()
-    return time.perf_counter() - begin
 
 
 @functools.cache

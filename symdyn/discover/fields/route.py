@@ -63,11 +63,6 @@ def recovered(system: PDESystem | None, data: Any, request: Request) -> FieldRec
     nothing = system is None
     if system is None:
         system, notes = declared_for(data)
-    if system.dimension > 2:
-        raise RecoveryError(
-            f"terms of fields are recovered on intervals and rectangles, and {system.domain!r} has three dimensions: give a "
-            "cut of the data along which nothing changes, and a system on that rectangle"
-        )
     free = [p for p in system.parameters if p not in system.defaults]
     system = with_unknown_terms(system, request.unknown, needed=not (free or request.options.fit))
     seen, later = read_fields(system, data).split(request.heldout)

@@ -26,7 +26,7 @@ __all__ = ["Beginning", "Simulated", "simulate_terms"]
 #: Error of a run, relative to the size of a field, below which differences between models mean nothing.
 PRECISION = 3e-4
 #: Cells for each function that the steepest snapshot needs, and most cells along an axis by dimension.
-CELLS, MOST = 4, {1: 2048, 2: 128}
+CELLS, MOST = 4, {1: 2048, 2: 128, 3: 32}
 #: What errors of the grid may add to the sum of squares, in variances of the residuals: less than a term has to gain.
 ADDED = 3.0
 #: How much a grid of twice as many cells lowers errors of the fourth order, in their squares.

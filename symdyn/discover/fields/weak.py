@@ -35,8 +35,8 @@ from symdyn.models.pde import PDESystem
 
 __all__ = ["WeakForm", "weak_form"]
 
-#: Windows in all, and of two-dimensional fields.
-MOST = {1: 700, 2: 900}
+#: Windows in all, by the dimension of the fields.
+MOST = {1: 700, 2: 900, 3: 1300}
 #: Nonzero entries of the map from noise to equations above which its covariance is that of the rates alone.
 LARGE = 4_000_000
 #: Share of the mean variance that is added to every equation, so that no combination of them counts as exact.

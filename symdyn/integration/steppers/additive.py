@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from symdyn.integration.arrays import combine
 from symdyn.integration.problem import SplitProblem
 from symdyn.integration.steppers.base import PASSES, SplitStepper, TimeDerivatives
 from symdyn.methods.additive import AdditiveRungeKutta
@@ -47,22 +46,23 @@ class AdditiveStepper(SplitStepper):
         rows = self._stages(t, h)
         if estimate:
             gap = [h * w for w in self.scheme.weights - self.scheme.embedded for _ in range(2)]
-            self.problem.difference(combine(None, rows, gap, self.work), self.error)
+            self.problem.difference(self.arrays.combine(None, rows, gap, self.work), self.error)
 
     def _stages(self, t: float, h: float) -> list[np.ndarray]:
         """Fill `new` and `after`; returns the rates of both parts in all stages."""
         scheme, rows = self.scheme, [self.rate, self.product, *self.stage_rows]
         for i in range(1, self.stages):
             weights = [h * w for w in self.weights[i]]
-            combine(self.z, *self._with_defects(rows[: 2 * i], weights, i, h), self.new)
+            self.arrays.combine(self.z, *self._with_defects(rows[: 2 * i], weights, i, h), self.new)
             self.problem.solve(h * scheme.diagonal, self.new, self.new, rows[2 * i + 1])
             self.nonlinear(self.new, t + h * scheme.nodes[i], rows[2 * i])
         # the last stage has the weights of the implicit part: only the difference of the explicit ones is missing
         rest = list(h * (scheme.weights - scheme.explicit[-1]))
-        combine(None, *self._with_defects(rows[::2], rest, self.stages - 1, -h), self.work)
-        self.new += self.work
+        self.arrays.combine(None, *self._with_defects(rows[::2], rest, self.stages - 1, -h), self.work)
+        self.arrays.combine(self.new, [self.work], [1.0], self.new)
         if self.problem.factorised:  # L of a difference that the linear part does not reach is found without factors
-            np.add(rows[-1], self.problem.linear(self.work, self.next_product), out=self.next_product)
+            self.problem.linear(self.work, self.next_product)
+            self.arrays.combine(self.next_product, [rows[-1]], [1.0], self.next_product)
         else:
             self.problem.linear(self.new, self.next_product)
         self.problem.back(self.new, t + h, self.after)

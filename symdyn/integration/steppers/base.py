@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from symdyn.integration.arrays import combine
 from symdyn.integration.problem import Problem, SplitProblem
 
 __all__ = ["PASSES", "SplitStepper", "Stepper", "TimeDerivatives"]
@@ -44,7 +43,8 @@ class Stepper(ABC):
     few_lengths = False
 
     def __init__(self, problem: Problem) -> None:
-        self.y, self.after, self.error = (np.zeros(problem.size) for _ in range(3))
+        self.arrays = problem.arrays
+        self.y, self.after, self.error = (self.arrays.zeros(problem.size) for _ in range(3))
         self.evaluations = 0
         self.t, self.h = 0.0, 0.0
 
@@ -99,12 +99,13 @@ class TimeDerivatives:
     """
 
     def __init__(self, problem: SplitProblem, count: int) -> None:
-        self.values, self.known = [np.zeros(problem.modes, problem.dtype) for _ in range(count)], False
+        self.arrays = problem.arrays
+        self.values, self.known = [self.arrays.zeros(problem.modes, problem.dtype) for _ in range(count)], False
 
     def find(self, rates: tuple[np.ndarray, np.ndarray, np.ndarray], node: float, h: float, at: float) -> None:
         """Those at the part `at` of a step of length h, from the values of N at 0, `node` and 1."""
         if len(self.values) == 1:
-            combine(None, (rates[0], rates[2]), [-1 / h, 1 / h], self.values[0])
+            self.arrays.combine(None, (rates[0], rates[2]), [-1 / h, 1 / h], self.values[0])
         else:
             points = np.array([0.0, node, 1.0])
             for degree, out in enumerate(self.values, 1):
@@ -113,12 +114,12 @@ class TimeDerivatives:
                     p, q = np.delete(points, i)
                     scale = (points[i] - p) * (points[i] - q) * h**degree
                     weights.append((2 * at - p - q if degree == 1 else 2.0) / scale)
-                combine(None, rates, weights, out)
+                self.arrays.combine(None, rates, weights, out)
         # a first attempt may be far too long
-        self.known = all(bool(np.isfinite(v).all()) for v in self.values)
+        self.known = all(self.arrays.finite(v) for v in self.values)
         if not self.known:
             for v in self.values:
-                v[...] = 0
+                self.arrays.combine(None, [], [], v)
 
 
 class SplitStepper(Stepper):
@@ -142,7 +143,7 @@ class SplitStepper(Stepper):
 
     def rows(self, count: int) -> list[np.ndarray]:
         """Arrays of the kind of z."""
-        return [np.zeros(self.problem.modes, self.problem.dtype) for _ in range(count)]
+        return [self.arrays.zeros(self.problem.modes, self.problem.dtype) for _ in range(count)]
 
     def nonlinear(self, z: np.ndarray, t: float, out: np.ndarray, y: np.ndarray | None = None) -> np.ndarray:
         """N, counted."""
@@ -150,13 +151,14 @@ class SplitStepper(Stepper):
         return self.problem.nonlinear(z, t, out, y)
 
     def start(self, y: np.ndarray, t: float) -> None:
-        self.y[...] = y
+        self.arrays.copy(y, self.y)
         self.problem.forward(self.y, t, self.z)
         self.nonlinear(self.z, t, self.rate, self.y)
         self.problem.linear(self.z, self.product)
 
     def slope(self) -> np.ndarray:
-        return self.problem.difference(self.rate + self.product, np.empty(self.y.size))
+        total = self.arrays.combine(self.rate, [self.product], [1.0], self.rows(1)[0])
+        return self.problem.difference(total, self.arrays.zeros(self.problem.size))
 
     def settle(self) -> None:
         self.nonlinear(self.new, self.t + self.h, self.next_rate, self.after)
@@ -166,10 +168,9 @@ class SplitStepper(Stepper):
         # the cubic through values and slopes at both ends
         x, one = theta, 1 - theta
         begin, end = x * one * one * self.h, -x * x * one * self.h
-        rows = [self.new, self.rate, self.product, self.next_rate, self.next_product]
-        weights = [x * x * (3 - 2 * x), begin, begin, end, end]
-        np.multiply(self.z, one * one * (1 + 2 * x), out=self.work)
-        return self.problem.back(combine(self.work, rows, weights, self.work), self.t + theta * self.h, out)
+        rows = [self.z, self.new, self.rate, self.product, self.next_rate, self.next_product]
+        weights = [one * one * (1 + 2 * x), x * x * (3 - 2 * x), begin, begin, end, end]
+        return self.problem.back(self.arrays.combine(None, rows, weights, self.work), self.t + theta * self.h, out)
 
     def advance(self) -> None:
         self.z, self.new = self.new, self.z

@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-from symdyn.integration.arrays import combine
 from symdyn.integration.problem import Problem
 from symdyn.integration.steppers.base import Stepper
 from symdyn.methods.runge_kutta import ExplicitRungeKutta
@@ -66,10 +65,10 @@ class ExplicitStepper(Stepper):
         self.problem, self.scheme = problem, scheme
         self.error_order = scheme.error_order + 1 if scheme.error else 0.0
         self.interpolates = interpolates(scheme)
-        self.rows = [np.empty(problem.size) for _ in range(len(scheme.dense))]
+        self.rows = [self.arrays.zeros(problem.size) for _ in range(len(scheme.dense))]
         self.nodes, self.last = scheme.nodes, len(scheme.a)
-        self.stage = np.empty(problem.size)
-        self.errors = [self.error, *(np.zeros(problem.size) for _ in scheme.error[1:])]
+        self.stage = self.arrays.zeros(problem.size)
+        self.errors = [self.error, *(self.arrays.zeros(problem.size) for _ in scheme.error[1:])]
         self.extra_known = self.settled = False
 
     def _rate(self, y: np.ndarray, t: float, row: int) -> None:
@@ -77,7 +76,7 @@ class ExplicitStepper(Stepper):
         self.problem.rates(y, t, self.rows[row])
 
     def start(self, y: np.ndarray, t: float) -> None:
-        self.y[...] = y
+        self.arrays.copy(y, self.y)
         self._rate(self.y, t, 0)
 
     def slope(self) -> np.ndarray:
@@ -87,13 +86,13 @@ class ExplicitStepper(Stepper):
         self.t, self.h, self.extra_known = t, h, False
         *inner, weights = self.scheme.a
         for i, (row, node) in enumerate(zip(inner, self.nodes[1:-1], strict=True), 1):
-            self._rate(combine(self.y, self.rows[:i], h * np.array(row), self.stage), t + h * node, i)
-        combine(self.y, self.rows[: self.last], h * np.array(weights), self.after)
+            self._rate(self.arrays.combine(self.y, self.rows[:i], h * np.array(row), self.stage), t + h * node, i)
+        self.arrays.combine(self.y, self.rows[: self.last], h * np.array(weights), self.after)
         self.settled = estimate and bool(self.scheme.error)
         if self.settled:
             self._rate(self.after, t + h, self.last)
             for row, error in zip(self.scheme.error, self.errors, strict=True):
-                combine(None, self.rows[: len(row)], h * np.array(row), error)
+                self.arrays.combine(None, self.rows[: len(row)], h * np.array(row), error)
 
     def measure(self, norm: Callable[[np.ndarray], float]) -> float:
         return joint_error([norm(e) for e in self.errors])
@@ -106,10 +105,12 @@ class ExplicitStepper(Stepper):
         if not self.extra_known:
             for i, row in enumerate(self.scheme.extra, self.last + 1):
                 node = float(sum(row))
-                self._rate(combine(self.y, self.rows[:i], self.h * np.array(row), self.stage), self.t + self.h * node, i)
+                self._rate(
+                    self.arrays.combine(self.y, self.rows[:i], self.h * np.array(row), self.stage), self.t + self.h * node, i
+                )
             self.extra_known = True
         weights = [theta * float(np.polyval(row[::-1], theta)) for row in self.scheme.dense]
-        return combine(self.y, self.rows, self.h * np.array(weights), out)
+        return self.arrays.combine(self.y, self.rows, self.h * np.array(weights), out)
 
     def advance(self) -> None:
         self.y, self.after = self.after, self.y

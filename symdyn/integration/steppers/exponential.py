@@ -3,13 +3,13 @@ r"""Exponential Runge-Kutta methods: what is linear and diagonal exactly."""
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 
 from symdyn.errors import DeclarationError
-from symdyn.integration.arrays import combine
 from symdyn.integration.problem import SplitProblem
 from symdyn.integration.steppers.base import PASSES, SplitStepper, TimeDerivatives
 from symdyn.methods.exponential import ExponentialRungeKutta, Phi
@@ -86,6 +86,8 @@ class Coefficients:
     h : float
     corrected : bool
         Whether the defects of the stages are asked for.
+    kept : callable, optional
+        From an array to the form in which it is a weight.
 
     Attributes
     ----------
@@ -104,7 +106,10 @@ class Coefficients:
     ([0.016667, 0.033333, 0.033333, 0.016667], [0.00125, -0.00125, 0.0])
     """
 
-    def __init__(self, scheme: ExponentialRungeKutta, eigenvalues: np.ndarray, h: float, *, corrected: bool) -> None:
+    def __init__(
+        self, scheme: ExponentialRungeKutta, eigenvalues: np.ndarray, h: float, *, corrected: bool,
+        kept: Callable[[np.ndarray], Any] = np.asarray,
+    ) -> None:  # fmt: skip
         self._z, self._h = h * eigenvalues, h
         entries = [e for row in (*scheme.a, scheme.b) for e in row]
         places = {place for e in entries for place in e}
@@ -118,6 +123,9 @@ class Coefficients:
         self.rows = [[made[tuple(sorted(e.items()))] for e in row] for row in (*scheme.a, scheme.b)]
         self.decay = [self._phi[c][0] for c in (*scheme.nodes[1:], 1.0)]
         self.defects = [self._defects(scheme, i) for i in range(len(scheme.a))] if corrected else []
+        known = {id(a): kept(a) for a in (*made.values(), *self.decay, *(d for row in self.defects for d in row)) if np.ndim(a)}
+        self.rows, self.defects = ([[known.get(id(a), a) for a in row] for row in some] for some in (self.rows, self.defects))
+        self.decay = [known[id(a)] for a in self.decay]
         del self._phi, self._z
 
     def _sum(self, e: Phi) -> Any:
@@ -158,7 +166,7 @@ class ExponentialStepper(SplitStepper):
         self.inner: TimeDerivatives | None = None
         #: Those of a length; the lengths used last are kept.
         self.coefficients = lru_cache(maxsize=KEPT)(
-            partial(Coefficients, scheme, self.eigenvalues, corrected=problem.corrected)
+            partial(Coefficients, scheme, self.eigenvalues, corrected=problem.corrected, kept=self.arrays.kept)
         )
 
     def start(self, y: np.ndarray, t: float) -> None:
@@ -168,7 +176,7 @@ class ExponentialStepper(SplitStepper):
 
     def slope(self) -> np.ndarray:
         # what is linear limits no step
-        return self.problem.difference(self.rate, np.empty(self.y.size))
+        return self.problem.difference(self.rate, self.arrays.zeros(self.problem.size))
 
     def attempt(self, t: float, h: float, *, estimate: bool) -> None:
         self.t, self.h = t, h
@@ -189,8 +197,8 @@ class ExponentialStepper(SplitStepper):
         self._step(self.half, self.half_rate, t + h / 2, h / 2, self.new, self.inner)
         self.problem.back(self.new, t + h, self.after)
         self._step(self.z, self.rate, t, h, self.single, self.derivatives)
-        self.single -= self.new
-        self.single /= 2**self.scheme.order - 1
+        share = 1 / (2**self.scheme.order - 1)
+        self.arrays.combine(None, [self.single, self.new], [share, -share], self.single)
         self.problem.difference(self.single, self.error)
 
     def _step(
@@ -203,9 +211,9 @@ class ExponentialStepper(SplitStepper):
             weights: list[Any] = [c.decay[i], *row]
             if derivatives is not None:
                 rows, weights = [*rows, *derivatives.values], [*weights, *c.defects[i]]
-            combine(None, rows, weights, self.work)
+            self.arrays.combine(None, rows, weights, self.work)
             self.nonlinear(self.work, t + h * self.scheme.nodes[i + 1], rates[i + 1])
-        combine(None, [z, *rates], [c.decay[-1], *c.rows[-1]], out)
+        self.arrays.combine(None, [z, *rates], [c.decay[-1], *c.rows[-1]], out)
 
     def _differentiate(self, derivatives: TimeDerivatives, begin: np.ndarray, end: np.ndarray, h: float, at: float) -> None:
         derivatives.find((begin, self.stage_rows[self.middle - 1], end), self.scheme.nodes[self.middle], h, at)
@@ -216,10 +224,12 @@ class ExponentialStepper(SplitStepper):
             out[...] = self.y
             return out
         middle = self.stage_rows[self.middle - 1]
-        kept = None if self.derivatives is None else middle.copy()  # of the step itself, for `advance`
+        kept = (
+            None if self.derivatives is None else self.arrays.copy(middle, self.rows(1)[0])
+        )  # of the step itself, for `advance`
         self._step(self.z, self.rate, self.t, theta * self.h, self.work, self.derivatives)
         if kept is not None:
-            middle[...] = kept
+            self.arrays.copy(kept, middle)
         return self.problem.back(self.work, self.t + theta * self.h, out)
 
     def advance(self) -> None:

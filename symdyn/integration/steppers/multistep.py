@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 
-from symdyn.integration.arrays import combine
 from symdyn.integration.problem import SplitProblem
 from symdyn.integration.steppers.additive import AdditiveStepper
 from symdyn.integration.steppers.base import SplitStepper
@@ -38,10 +37,10 @@ class MultistepStepper(SplitStepper):
             first.start(self.y, t)
             first.attempt(t, h, estimate=False)
             self.evaluations += first.evaluations - before
-            self.new[...] = first.new
+            self.arrays.copy(first.new, self.new)
         else:
             rows = [self.z, *self.states, self.rate, *self.rates]
-            combine(None, rows, [*self.scheme.past, *(h * w for w in self.scheme.explicit)], self.work)
+            self.arrays.combine(None, rows, [*self.scheme.past, *(h * w for w in self.scheme.explicit)], self.work)
             self.problem.solve(h * self.scheme.implicit, self.work, self.new, None)
         self.problem.back(self.new, t + h, self.after)
 

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+import pandas as pd
 
 from symdyn.declaration import name_of
 from symdyn.errors import RecoveryError
-from symdyn.inference.fit_problem import FitProblem, FittedColumn
+from symdyn.inference.fit_problem import FittedColumn
 from symdyn.inference.fit_request import Proposal
 from symdyn.inference.fit_symbols import FitRequest
 from symdyn.inference.noise_laws import LAWS
+from symdyn.inference.other_folds import RowsProblem
 from symdyn.inference.quadratic import Quadratic
 from symdyn.io.petab.contents import PetabParameter
 from symdyn.io.petab.courses import Accuracy
@@ -34,6 +36,9 @@ class PetabLikelihood(Protocol):
     def rows(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Measurements (N,) on the scales of their noise, logarithms of slopes of these, and whether noise is Laplace's."""
 
+    def row_table(self) -> pd.DataFrame:
+        """Columns condition, time, observable and measured of the measurements, these on the scales of their noise."""
+
     def expected(self, points: dict[str, np.ndarray], how: Accuracy) -> tuple[np.ndarray, np.ndarray]:
         """Simulations on those scales and noise, (B, N)."""
 
@@ -48,7 +53,7 @@ class _Law:
         return np.asarray(self.prior.log_density(value))
 
 
-class PetabFitProblem(FitProblem):
+class PetabFitProblem(RowsProblem):
     """The likelihood of a PEtab problem, in natural logarithms of parameters on logarithmic scales.
 
     Parameters
@@ -67,6 +72,27 @@ class PetabFitProblem(FitProblem):
         self.start_bounds, self.start_scale = (np.zeros((0, 0)), np.zeros((0, 0))), np.zeros(0)
         self.measured, self.slope, self.laplace = likelihood.rows()
         self.size = len(self.measured)
+        self.kept: np.ndarray | None = None
+
+    def row_table(self) -> pd.DataFrame:
+        return self.likelihood.row_table()
+
+    def with_rows(self, kept: np.ndarray) -> PetabFitProblem:
+        new = object.__new__(type(self))
+        new.__dict__.update(self.__dict__, kept=kept)
+        return new
+
+    def row_densities(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        names = dict(zip(self.names, self.values(theta).T, strict=True))
+        mean, sigma = self.likelihood.expected(names, self.how)
+        value = np.zeros(mean.shape)
+        with np.errstate(all="ignore"):
+            sigma = np.where(sigma > 0, sigma, np.nan)
+            for name, rows in (("normal", ~self.laplace), ("laplace", self.laplace)):
+                if rows.any():
+                    law = LAWS[name].score(self.measured[rows], mean[:, rows], (sigma[:, rows],), fisher=False)
+                    value[:, rows] = law.value
+        return mean, value - self.slope
 
     def expand_data(self, which: np.ndarray, theta: np.ndarray, starts: np.ndarray, *, fisher: bool = False) -> Quadratic:
         count, P = theta.shape
@@ -87,6 +113,11 @@ class PetabFitProblem(FitProblem):
                     value[:, rows] = law.value - self.slope[rows]
                     scores[:, rows] = np.moveaxis(law.scores, 0, -1)
                     curvature[:, rows] = np.moveaxis(law.information, (0, 1), (-2, -1))
+            if self.kept is not None:
+                kept = self.kept[which]
+                value, scores = np.where(kept, value, 0.0), np.where(kept[..., None], scores, 0.0)
+                curvature = np.where(kept[..., None, None], curvature, 0.0)
+                design = np.where(kept[..., None, None], design, 0.0)
             gradient = np.einsum("mna,mnap->mp", scores, design)
             information = np.einsum("mnap,mnab,mnbq->mpq", design, curvature, design, optimize=True)
         total = value.sum(axis=1)

@@ -357,6 +357,29 @@ class PetabProblem:
                     slope[r] = np.log(plain[r]) + (math.log(math.log(10)) if o.scale == "log10" else 0.0)
         return measured, slope, laplace
 
+    def row_table(self) -> pd.DataFrame:
+        """Where measurements belong: columns ``condition``, ``time``, ``observable``, ``measured`` on the scale of their noise.
+
+        Returns
+        -------
+        DataFrame
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> problem = sd.read_petab("examples/data/petab_conversion/conversion.yaml")
+        >>> problem.row_table()["condition"].unique().tolist()
+        ['weak', 'strong']
+        """
+        m = self._statements.measurements
+        rows = {
+            "condition": list(m.experiments),
+            "time": m.times,
+            "observable": list(m.observables),
+            "measured": self.rows()[0],
+        }
+        return pd.DataFrame(rows)
+
     def expected(self, points: Mapping[str, Any], how: Accuracy) -> tuple[np.ndarray, np.ndarray]:
         """Simulations on the scales of the noise, and the noise.
 

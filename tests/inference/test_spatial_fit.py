@@ -1,0 +1,117 @@
+"""Fits of fields: spreading and decay in closed form, places, numbers, conditions, files, and what is refused."""
+
+import numpy as np
+import pytest
+import sympy as sp
+import xarray as xr
+
+import symdyn as sd
+from symdyn.models.operators import at, mean
+
+D, k, s, u, w, X = sp.symbols("D k s u w x")
+#: A cosine between walls without flux: its amplitude decays at the rate k + D (pi/2)^2.
+COSINE = sd.PDESystem.from_text(
+    "u' = D*laplacian(u) - k*u; u(0) = 1 + cos(pi*x/2)", domain=(0, 2), observables={"total": mean(u)}
+)
+GRID = COSINE.discretize(60, order=4)
+COLONY = sd.BulkCellSystem(
+    domain=sd.Disk(1), radius=0.05, centers=[(0, 0)], kinetics=sd.ODESystem.from_text("v' = a - v"), secreted="v", influx=0,
+    efflux=0.2, parameters={"D": 1, "tau": 0.5},
+)  # fmt: skip
+HOURS = np.linspace(0, 1.5, 6)
+BOUNDS = {D: (0.01, 10), k: (0.01, 10)}
+
+
+def field(x: np.ndarray, t: np.ndarray, diffusion: float, decay: float) -> np.ndarray:
+    t = np.asarray(t)[:, None]
+    return np.exp(-decay * t) * (1 + np.exp(-diffusion * (np.pi / 2) ** 2 * t) * np.cos(np.pi * np.asarray(x) / 2))
+
+
+def measured(places: list[float], seed: int | None = None, noise: float = 0.02) -> xr.Dataset:
+    values = field(np.array(places), HOURS, 0.3, 0.5)
+    if seed is not None:
+        values = values + noise * np.random.default_rng(seed).normal(size=values.shape)
+    return xr.Dataset({"u": (("time", "x"), values)}, {"time": HOURS, "x": places})
+
+
+def test_values_and_errors_are_those_of_regression_on_the_closed_solution() -> None:
+    """Places between the centres of cells; the information of the fit is that of the slopes of the closed solution."""
+    places = [0.1, 0.55, 1.0, 1.87]
+    found = sd.fit(GRID, measured(places, 0), noise=0.02, parameters=BOUNDS, starts=3)
+    exact = {D: 0.3, k: 0.5}
+    steps = {D: (1e-5, 0.0), k: (0.0, 1e-5)}
+    ends = [[field(np.array(places), HOURS, 0.3 + q * a, 0.5 + q * b) for q in (1, -1)] for a, b in steps.values()]
+    slopes = np.stack([(above - below).ravel() / 2e-5 for above, below in ends], axis=1)
+    errors = 0.02 * np.sqrt(np.diag(np.linalg.inv(slopes.T @ slopes)))
+    table = found.intervals.set_index("constant")
+    for (q, value), error in zip(exact.items(), errors, strict=True):
+        assert abs(found.parameters[q.name] - value) < 3 * error
+        assert table.loc[q.name, "standard error"] == pytest.approx(error, rel=0.15)
+    assert sorted(found.residuals["x"].unique()) == places
+    assert found.predict([0.7], trajectory=2).u.item() == pytest.approx(
+        field(np.array([1.0]), [0.7], 0.3, 0.5).item(), abs=0.03
+    )
+
+
+def test_the_gradient_is_that_of_the_closed_likelihood() -> None:
+    places = [0.2, 1.4]
+    data = measured(places, 1)
+    found = sd.fit(GRID, data, noise=0.02, parameters=BOUNDS, starts=1, guesses={D: 0.25, k: 0.6})
+    theta = np.log([0.35, 0.45])
+    local = found.problem.expand(np.zeros(1, dtype=int), theta[None], found.scaled_starts[None])
+
+    def value(q: np.ndarray) -> float:
+        return -0.5 * (((data.u.values - field(places, HOURS, *np.exp(q))) / 0.02) ** 2).sum()
+
+    quotients = [(value(theta + e) - value(theta - e)) / 2e-6 for e in 1e-6 * np.eye(2)]
+    np.testing.assert_allclose(local.gradient[0], quotients, rtol=2e-3)
+
+
+def test_numbers_with_a_scale_conditions_and_a_probe() -> None:
+    """Means fall at the rate k alone; a condition gives another initial field; probes stand in the same table."""
+    rows = {}
+    for name, height in (("full", 1.0), ("half", 0.5)):
+        rows[name] = {
+            "time": HOURS,
+            "light": 3 * height * np.exp(-0.5 * HOURS),
+            "probe": height * field(np.array([0.3]), HOURS, 0.3, 0.5)[:, 0],
+        }
+    found = sd.fit(
+        GRID, rows, observables={"light": s * mean(u), "probe": at(u, 0.3)}, noise=0.01, parameters={**BOUNDS, s: (0.1, 10)},
+        conditions={"full": {}, "half": {u: (1 + sp.cos(sp.pi * X / 2)) / 2}}, starts=2,
+    )  # fmt: skip
+    assert [found.parameters[n] for n in "Dks"] == pytest.approx([0.3, 0.5, 3], rel=2e-3)
+
+
+def test_initial_fields_may_hold_fitted_parameters_and_fits_are_kept(tmp_path) -> None:
+    grid = sd.PDESystem.from_text("u' = -k*u; u(0) = w*(1 + x)", domain=(0, 1)).discretize(8)
+    times = np.array([0.0, 1.0, 2.0])
+    data = xr.Dataset(
+        {"u": (("x", "time"), [2.0 * 1.25 * np.exp(-0.4 * times), 2.0 * 1.5 * np.exp(-0.4 * times)])},
+        {"time": times, "x": [0.25, 0.5]},
+    )
+    found = sd.fit(grid, data, noise=0.1, parameters={"k": (0.01, 10), "w": (0.1, 10)}, starts=2)
+    assert [found.parameters[n] for n in "kw"] == pytest.approx([0.4, 2], rel=1e-4)
+    found.save(tmp_path / "field.nc")
+    again = sd.Fit.load(tmp_path / "field.nc")
+    assert again.parameters == found.parameters
+    assert again.system.shape == (8,)
+    assert again.log_likelihood == pytest.approx(found.log_likelihood, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: sd.fit(COSINE, measured([0.5])), "on a grid: give system.discretize"),
+        (lambda: sd.fit(GRID, {"time": HOURS, "u": HOURS}, parameters=BOUNDS), "u varies in space; its data are"),
+        (lambda: sd.fit(GRID, measured([0.5]), parameters={u: None}), "initial value of u is not fitted itself"),
+        (lambda: sd.fit(GRID, measured([0.5]), windows=2), "windows has no effect on fits of fields"),
+        (lambda: sd.fit(GRID, measured([0.5, 2.5])), "positions x reach from 0.5 to 2.5; the domain from 0 to 2"),
+        (lambda: sd.fit(GRID, measured([0.5]).rename(u="v")), "hold no number of u"),
+        (lambda: sd.fit(COLONY, {"time": HOURS, "v_1": HOURS}), "give colony.large_diffusion"),
+        (lambda: sd.fit(GRID, measured([0.5]), likelihood="lna"), "has an effect on systems with randomness alone"),
+    ],
+)  # fmt: skip
+def test_what_is_refused(call, message: str) -> None:
+    with pytest.raises(sd.RecoveryError, match=message):
+        call()

@@ -1,22 +1,25 @@
 """Scores learned from samples: distances of what they sample from the data, by evaluations, and likelihoods.
 
-``python -m benchmarks.scores --out benchmarks/results/scores.txt``; about two minutes of CPU.  Two moons, a checkerboard and
-eight modes on a ring, 20,000 samples each for training, for each sampler, and twice for the data: their distance is
-the least that can be expected.  `--save FOLDER` keeps the trained scores, which `symdyn.LearnedScore.load` reads.
+``python -m benchmarks scores``; about three minutes of CPU.  Two moons, a checkerboard and eight modes on a ring, 20,000
+samples each for training, for each sampler, and for the data; the distance of two sets of data is the least that can be
+expected.
 """
 
 from __future__ import annotations
 
-import argparse
-import os
 from collections.abc import Callable
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import sympy as sp
 import xarray as xr
 
 import symdyn as sd
+from benchmarks.harness import Sample, Settings
+from benchmarks.results import Ratio, Result
+from symdyn.discover import RecoverOptions
+
+__all__ = ["scores"]
 
 COUNT, DIRECTIONS = 20_000, 500
 FIRST, LAST, BUDGETS = 1.0, 1e-3, (5, 10, 20, 40)
@@ -49,16 +52,31 @@ def inside(points: np.ndarray) -> float:
     return float(held.mean())
 
 
-def sliced(a: np.ndarray, c: np.ndarray) -> float:
-    """The sliced Wasserstein distance of two sets of as many points, over random directions."""
+def sorted_shadows(points: np.ndarray) -> np.ndarray:
+    """Projections of points on random directions (DIRECTIONS, N), each in order."""
     angle = 2 * np.pi * np.random.default_rng(0).random(DIRECTIONS)
-    way = np.stack([np.cos(angle), np.sin(angle)])
-    return float(np.sqrt(np.mean((np.sort(a @ way, axis=0) - np.sort(c @ way, axis=0)) ** 2)))
+    return np.sort(np.stack([np.cos(angle), np.sin(angle)], axis=1) @ points.T, axis=1)
+
+
+def sliced(a: np.ndarray, c: np.ndarray) -> float:
+    """The sliced Wasserstein distance of two sets of as many points, from their projections in order."""
+    return float(np.sqrt(np.mean((a - c) ** 2)))
 
 
 BEDS: dict[str, Callable[[int, int], np.ndarray]] = {
     "moons": moons, "checkerboard": checkerboard, "ring": lambda count, seed: RING.sample(count, seed=seed),
 }  # fmt: skip
+
+#: The mean logarithm of the exact density at points, where it is known.
+KNOWN: dict[str, Callable[[np.ndarray], float]] = {
+    "moons": lambda points: float("nan"), "checkerboard": lambda points: -float(np.log(8)),
+    "ring": lambda points: float(RING.log_pdf(points).mean()),
+}  # fmt: skip
+#: Samplers with goals: a distance of so many times that of two sets of data, and a share of points inside the squares.
+GOALS = (("dpm-solver++2m", 20), ("deis-tab3", 10), ("dpm-solver-v3-2", 10))
+ALLOWED, INSIDE = 2.5, 0.94
+#: Further sets of data, and the training of a quick run.
+FLOORS, BRIEF = 4, {"width": 32, "depth": 2, "steps": 300, "batch": 256}
 
 
 def states(points: np.ndarray) -> dict[sp.Symbol, xr.DataArray]:
@@ -71,58 +89,57 @@ def ends(run: xr.Dataset) -> np.ndarray:
     return np.stack([run.x.values[:, -1], run.y.values[:, -1]], axis=1)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path)
-    parser.add_argument("--save", type=Path, help="folder for the trained scores")
-    parser.add_argument("--bed", choices=BEDS, action="append")
-    given = parser.parse_args()
+def log_likelihoods(flow: sd.ODESystem, points: np.ndarray) -> np.ndarray:
+    """Of points at the time of the data, along the flow, which ends in a standard normal density."""
+    run = sd.simulate(
+        flow.with_log_density(), [LAST, FIRST], initial=states(points), trajectories=len(points), rtol=1e-4, progress=False
+    )
+    return -0.5 * (ends(run) ** 2).sum(axis=1) - np.log(2 * np.pi) - run.log_density.values[:, -1]
+
+
+def scores(settings: Settings) -> Result:
+    """Scores learned from samples of three densities: distances of what they sample from the data, and likelihoods."""
+    result = Result({"distances": [], "training": []})
+    count = 2000 if settings.quick else COUNT
+    options = RecoverOptions(surrogate=BRIEF if settings.quick else {})
     process = sd.SDESystem({s: -b / 2 * s for s in (x, y)}, {s: sp.sqrt(b) for s in (x, y)})
     s1, s2 = sp.Function("s1"), sp.Function("s2")
     hidden = process.reverse_time([s1(x, y, t), s2(x, y, t)], horizon=1)
-    noise = np.random.default_rng(5).normal(size=(COUNT, 2))
-    lines = [
-        f"{COUNT} samples, {DIRECTIONS} directions; load of the machine {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
-    ]
-    for name in given.bed or BEDS:
-        bed = BEDS[name]
-        found = sd.recover(hidden, bed(COUNT, 1), surrogate="denoiser", seed=0, progress=False)
-        if given.save:
-            given.save.mkdir(parents=True, exist_ok=True)
-            found.save(given.save / f"{name}.npz")
-        flow, data = process.probability_flow(found), bed(COUNT, 2)
-        lines.append(
-            f"{name}: {found.seconds:.1f} s of CPU of training; distance of two sets of data {sliced(data, bed(COUNT, 3)):.4f}"
-        )
+    noise = np.random.default_rng(5).normal(size=(count, 2))
+    for name, bed in BEDS.items():
+        found = sd.recover(hidden, bed(count, 1), surrogate="denoiser", seed=0, options=options, progress=False)
+        assert isinstance(found, sd.LearnedScore)
+        flow, data = process.probability_flow(found), bed(count, 2)
+        seen = sorted_shadows(data)
+        floor = float(np.mean([sliced(seen, sorted_shadows(bed(count, 3 + k))) for k in range(FLOORS)]))
+        logs = log_likelihoods(flow, data[:500])
+        result.tables["training"].append(
+            {"data": name, "CPU s": found.seconds, "two sets of data": floor, "log-likelihood": float(logs.mean()),
+             "of the exact density": KNOWN[name](data[:500])}
+        )  # fmt: skip
         statistics = sd.transport.model_statistics(flow, span=(FIRST, LAST), initial=states(noise[:512]))
-        makers = {
+        makers: dict[str, Callable[..., Any]] = {
             "dpm-solver++2m": sd.methods.DpmSolverPP2m, "deis-tab3": sd.methods.DeisTab3,
             "dpm-solver-v3-2": lambda nodes, known=statistics: sd.methods.DpmSolverV3Of2(nodes=nodes, statistics=known),
         }  # fmt: skip
+        distances, shares = {}, {}
         for method, maker in makers.items():
-            cells = []
             for budget in BUDGETS:
                 nodes = sd.transport.nodes(flow, budget, span=(FIRST, LAST), spacing="quadratic")
                 run = sd.simulate(
-                    flow, [FIRST, LAST], initial=states(noise), trajectories=COUNT, method=maker(nodes=nodes), progress=False
+                    flow, [FIRST, LAST], initial=states(noise), trajectories=count, method=maker(nodes=nodes), progress=False
                 )
-                points = ends(run)
-                more = f" ({inside(points):.3f} inside)" if name == "checkerboard" else ""
-                cells.append(f"{budget}: {sliced(points, data):.4f}{more}")
-            lines.append(f"  {method:16s} " + "  ".join(cells))
-        some = data[:500]
-        run = sd.simulate(
-            flow.with_log_density(), [LAST, FIRST], initial=states(some), trajectories=len(some), rtol=1e-4, progress=False
-        )
-        last = ends(run)
-        logs = -0.5 * (last**2).sum(axis=1) - np.log(2 * np.pi) - run.log_density.values[:, -1]
-        known = {"ring": RING.log_pdf(some).mean(), "checkerboard": -np.log(8.0)}.get(name)
-        beside = "" if known is None else f"; that of the exact density {known:.3f}"
-        lines.append(f"  mean log-likelihood of {len(some)} samples of data {logs.mean():.3f}{beside}")
-        print("\n".join(lines[-5:]), flush=True)
-    if given.out:
-        given.out.write_text("\n".join(lines) + "\n")
-
-
-if __name__ == "__main__":
-    main()
+                distances[method, budget], shares[method, budget] = sliced(sorted_shadows(ends(run)), seen), inside(ends(run))
+            row = {"data": name, "method": method, **{f"{n} evaluations": distances[method, n] for n in BUDGETS}}
+            result.tables["distances"].append(
+                row | ({f"{n}, inside": shares[method, n] for n in BUDGETS} if name == "checkerboard" else {})
+            )
+        for method, budget in GOALS:
+            ratio = ALLOWED * floor / distances[method, budget]
+            title = f"{name}, {method}, {budget} evaluations: {ALLOWED:g} distances of two sets of data / that of samples"
+            result.ratios.append(Ratio(title, Sample((ratio,)), 1.0))
+            if name == "checkerboard":
+                title = f"{name}, {method}, {budget} evaluations: share inside the squares / {INSIDE:g}"
+                result.ratios.append(Ratio(title, Sample((shares[method, budget] / INSIDE,)), 1.0))
+        result.ratios.append(Ratio(f"{name}: 20 s / CPU-seconds of training", Sample((20 / found.seconds,)), 1.0))
+    return result

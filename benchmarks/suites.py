@@ -28,6 +28,7 @@ from benchmarks.reduction import reduction
 from benchmarks.results import Result
 from benchmarks.sbml import sbml
 from benchmarks.scheduling import scheduling
+from benchmarks.scores import scores
 from benchmarks.ssa import ssa
 from benchmarks.stochastic import sde
 from benchmarks.thread_scaling import threads
@@ -48,6 +49,7 @@ SUITES: dict[str, Callable[[Settings], Result]] = {
     "pde": pde,
     "dense": dense,
     "neural": neural,
+    "scores": scores,
     "lattices": lattices,
     "reduction": reduction,
     "derivation": derivation,

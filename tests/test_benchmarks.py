@@ -183,7 +183,7 @@ def test_the_suites_are_there_and_say_what_they_measure(capsys):
     assert set(SUITES) == {
         "ssa", "ode", "stiff", "sde", "populations", "cme", "pde", "dense", "lattices", "derivation", "exponents", "sbml",
         "discovery", "compile", "first", "threads", "scheduling", "calibration", "reduction", "cuda", "sizes", "paths",
-        "large", "growth", "neural",
+        "large", "growth", "neural", "scores",
     }  # fmt: skip
     assert set(FIGURES) <= set(SUITES)
     assert all(suite.__doc__ for suite in SUITES.values())

@@ -18,6 +18,7 @@ SUITES = {
     "sde": "Stochastic differential equations",
     "cme": "The master equation",
     "pde": "Fields",
+    "scores": "Scores learned from samples",
     "populations": "Structured populations",
     "derivation": "Moment equations",
     "exponents": "Lyapunov exponents",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import sympy as sp
@@ -17,6 +18,9 @@ from symdyn.methods.stochastic import FixedStepScheme, MapScheme, StepSymbols, S
 from symdyn.system import System
 
 __all__ = ["step_program"]
+
+#: What of a sum of parameters counts as zero, relative to its terms.
+ROUNDING = 1e-14
 
 
 def step_program(
@@ -47,8 +51,8 @@ def step_program(
     if isinstance(scheme, ExplicitRungeKutta):
         new, between = _stages(build, system, scheme, symbols)
     else:
-        steps = scheme.step(system, symbols)
-        new = [build.value(e) for e in (_guarded(system, steps) if isinstance(scheme, StochasticScheme) else steps)]
+        new = [build.value(e) for e in scheme.step(system, symbols)]
+    crossed = _crossed(build, system, symbols, new) if isinstance(scheme, StochasticScheme) else None
     labels = [f"next {s}" for s in system.names]
     if until is not None:
         where = "end" if isinstance(scheme, MapScheme) else "diffusion" if system.noises else "within"
@@ -57,16 +61,43 @@ def step_program(
     if conditions:
         new = [*new, *margins_after(build, system, conditions, symbols, new[: len(system.states)], strict=strictly)]
         labels += [f"margin of event {k}" for k in range(len(conditions))]
+    if crossed is not None:
+        first = len(system.states) + (0 if until is None else len(ENDED))
+        met = [] if until is None else [build.op("gt", new[len(system.states)], build.constant(0))]
+        met += [_begins(build, c, margin) for c, margin in zip(conditions, new[first:], strict=True) if c is not None]
+        for condition in met:
+            crossed = build.op("and", crossed, build.op("not", condition))
+        new = [build.op("select", crossed, build.constant(math.nan), new[0]), *new[1:]]
     return build.program("step", new, labels)
 
 
-def _guarded(system: System, steps: Sequence[sp.Expr]) -> tuple[sp.Expr, ...]:
-    """New states of a step; not a number where it crosses a pole of the rates, which no path does."""
-    after = dict(zip(system.states, steps, strict=True))
-    first, *others = steps
-    for pole in poles(system):
-        first = sp.Piecewise((first, pole * pole.xreplace(after) > 0), (sp.nan, True))
-    return first, *others
+def _crossed(build: Lowering, system: System, symbols: StepSymbols, new: Sequence[int]) -> int | None:
+    """Whether a step crosses a pole of the rates, which no path does; None without poles.
+
+    A condition that ends the trajectory or changes it and is met in the same step takes precedence: the pole lies beyond it.
+    """
+    found = poles(system)
+    if not found:
+        return None
+    after = {s: sp.Symbol(f"{s}' beyond the pole") for s in system.states}
+    for symbol, value in zip(after.values(), new, strict=True):
+        build.bind(symbol, value)
+    later, zero, crossed = {**after, system.time: system.time + symbols.h}, build.constant(0), None
+    for pole, strengths in found.items():
+        here, there = build.value(pole), build.value(pole.xreplace(later))
+        sides = [build.op("and", build.op(op, here, zero), build.op(op, there, zero)) for op in ("gt", "lt")]
+        across = build.op("not", build.op("or", *sides))
+        if not any(s.is_number for s in strengths):  # parameters may take it away, up to rounding
+            size = sp.Add(*(sp.Abs(part) for s in strengths for part in sp.Add.make_args(s)))
+            total = sp.Add(*(sp.Abs(s) for s in strengths))
+            across = build.op("and", across, build.op("gt", build.value(total), build.value(ROUNDING * size)))
+        crossed = across if crossed is None else build.op("or", crossed, across)
+    return crossed
+
+
+def _begins(build: Lowering, condition: sp.Basic, margin: int) -> int:
+    """Whether a condition is met in a step, at whose end it has a margin."""
+    return build.op("and", build.op("ge", margin, build.constant(0)), build.op("not", build.condition(condition)))
 
 
 def _stages(

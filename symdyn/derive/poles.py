@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from itertools import count
+from collections import defaultdict
+from collections.abc import Collection
+from collections.abc import Set as AbstractSet
 
 import sympy as sp
 
@@ -10,16 +12,20 @@ from symdyn.system import System
 
 __all__ = ["poles"]
 
-#: Operations of a rate beyond which it is not searched, and poles beyond which the rest are not watched.
-LONGEST, MOST = 400, 8
+#: Operations of a term and of a denominator beyond which they are not searched and factored, and poles beyond which the rest
+#: are not watched.
+LONGEST, FACTORED, MOST = 400, 40, 8
+#: Distances from a zero at which a rate is compared with itself, and how many times it grows at a pole of order 1.
+FAR, NEAR, GROWS = sp.Rational(1, 10**20), sp.Rational(1, 10**30), 10**9
 
 
-def poles(system: System) -> tuple[sp.Expr, ...]:
-    """Polynomials of the states whose zeros are poles of the drift or the noise.
+def poles(system: System) -> dict[sp.Expr, tuple[sp.Expr, ...]]:
+    """Polynomials of the states whose zeros are poles of the drift or the noise, with their strengths.
 
-    Rates are quotients of polynomials times other factors; what both sides of a quotient have in common is no pole, and neither
-    is a zero of the denominator at which the other factors vanish, as of sin(x)/x.  Denominators of other forms are not
-    watched.
+    Rates are sums of quotients, whose denominators are polynomials, times other factors.  The terms of a rate with the same
+    denominator are compared with themselves at two distances from its zero: removable singularities, as of sin(x)/x or of
+    exp(x)/x - 1/x, are no poles.  Sums of even powers, which do not change their sign, are left out, and denominators of other
+    forms are not watched.
 
     Parameters
     ----------
@@ -28,50 +34,79 @@ def poles(system: System) -> tuple[sp.Expr, ...]:
 
     Returns
     -------
-    tuple of Expr
+    dict of Expr to tuple of Expr
+        By pole what multiplies it, without the states: where all of that is zero there is no pole.
 
     Examples
     --------
-    The Bessel process, and a rate of Michaelis and Menten's form:
+    The Bessel process, and a rate that is x - 1:
 
     >>> import symdyn as sd
-    >>> poles(sd.SDESystem.from_text("dx = 1/x*dt + dW"))
-    (x,)
+    >>> poles(sd.SDESystem.from_text("dx = a/x*dt + dW"))
+    {x: (a,)}
     >>> poles(sd.SDESystem.from_text("dx = (x^2 - x)/x*dt + dW"))
-    ()
+    {}
     """
-    found: dict[sp.Expr, None] = {}
-    for rate in (*system.part("drift"), *system.part("diffusion")):
-        for term in sp.Add.make_args(rate):
-            if term.free_symbols & set(system.states) and term.count_ops() <= LONGEST:
-                found |= dict.fromkeys(_of_term(term, system))
-            if len(found) >= MOST:
-                return tuple(found)[:MOST]
-    return tuple(found)
+    states: set[sp.Symbol] = set(system.states)
+    found: dict[sp.Expr, tuple[sp.Expr, ...]] = {}
+    noises = [g for _, g in sorted(system.part("diffusion").todok().items())]
+    for rate in dict.fromkeys((*system.part("drift"), *noises)):
+        for zero, terms in _quotients(rate, states).items():
+            if (zero in found or len(found) < MOST) and _unbounded(sp.Add(*terms), zero, states):
+                found[zero] = (*found.get(zero, ()), *_strengths(terms, states))
+    return {zero: tuple(dict.fromkeys(strengths)) for zero, strengths in found.items()}
 
 
-def _of_term(term: sp.Expr, system: System) -> list[sp.Expr]:
-    """Those of one term."""
-    below = [f for f in sp.Mul.make_args(term) if f.is_Pow and f.exp.is_Integer and f.exp.is_negative]
-    bases = [f.base for f in below if f.base.free_symbols & set(system.states) and f.base.is_polynomial(*system.states)]
-    if not bases:
-        return []
-    rest = sp.Mul(*(f for f in sp.Mul.make_args(term) if f not in below))
-    found = []
-    for base in bases:
-        for factor, _ in sp.factor_list(base, *system.states)[1]:
-            if not _vanishes(rest, factor, system):
-                found.append(factor)
+def _quotients(rate: sp.Expr, states: AbstractSet[sp.Symbol]) -> dict[sp.Expr, list[sp.Expr]]:
+    """The terms of a rate by the factors of their denominators."""
+    found: dict[sp.Expr, list[sp.Expr]] = defaultdict(list)
+    for term in sp.Add.make_args(rate):
+        below = [f.base for f in sp.Mul.make_args(term) if f.is_Pow and f.exp.is_Integer and f.exp.is_negative]
+        if any(base.free_symbols & states for base in below) and term.count_ops() <= LONGEST:
+            for zero in dict.fromkeys(zero for base in below for zero in _zeros(base, states)):
+                found[zero].append(term)
     return found
 
 
-def _vanishes(rest: sp.Expr, factor: sp.Expr, system: System) -> bool:
-    """Whether other factors are zero where this one is, as far as it is linear in a state."""
-    for x in system.states:
-        slope = sp.diff(factor, x)
-        if slope != 0 and x not in slope.free_symbols:
-            there = rest.xreplace({x: sp.cancel(x - factor / slope)})
-            numbers = {s: sp.Rational(2 * k + 3, k + 5) for k, s in zip(count(), sorted(there.free_symbols, key=str))}
-            value = there.xreplace(numbers).evalf(20)
-            return not (value.is_number and value.is_finite and abs(value) > sp.Float("1e-12"))
-    return False
+def _zeros(base: sp.Expr, states: AbstractSet[sp.Symbol]) -> list[sp.Expr]:
+    """The factors of a denominator that have states and may change their sign."""
+    own = sorted(base.free_symbols & states, key=str)
+    if not own or not base.is_polynomial(*own):
+        return []
+    if _one_sign(base):
+        return []
+    if base.as_poly(*own).total_degree() == 1 or base.count_ops() > FACTORED:
+        return [base]
+    return [f for f, _ in sp.factor_list(base, *own)[1] if f.free_symbols & states and not _one_sign(f)]
+
+
+def _one_sign(factor: sp.Expr) -> bool:
+    """Whether it is a sum of even powers with coefficients of one sign."""
+    sums = factor.as_poly(*sorted(factor.free_symbols, key=str))
+    if sums is None:
+        return False
+    even = all(power % 2 == 0 for powers in sums.monoms() for power in powers)
+    return even and len({c.is_positive for c in sums.coeffs()} - {None}) == 1
+
+
+def _unbounded(rate: sp.Expr, zero: sp.Expr, states: AbstractSet[sp.Symbol]) -> bool:
+    """Whether a rate grows without bounds near a zero, as far as that is linear in a state."""
+    rate, zero = (sp.nsimplify(e, rational=True) for e in (rate, zero))
+    for x in sorted(zero.free_symbols & states, key=str):
+        slope = sp.diff(zero, x)
+        if x not in slope.free_symbols:
+            others = sorted((rate.free_symbols | zero.free_symbols) - {x}, key=str)
+            numbers = {s: sp.Rational(2 * k + 3, k + 5) for k, s in enumerate(others)}
+            root = -(zero.xreplace({x: sp.Integer(0)}) / slope).xreplace(numbers)
+            far, near = (abs(rate.xreplace({**numbers, x: root + away}).evalf(40)) for away in (FAR, NEAR))
+            return bool(far.is_number and near.is_number and near.is_finite and near > GROWS * far)
+    return True
+
+
+def _strengths(terms: Collection[sp.Expr], states: AbstractSet[sp.Symbol]) -> list[sp.Expr]:
+    """What multiplies terms that are alike in the states."""
+    found: dict[sp.Expr, sp.Expr] = defaultdict(lambda: sp.Integer(0))
+    for term in terms:
+        free, rest = term.as_independent(*(term.free_symbols & states), as_Add=False)
+        found[rest] += free
+    return list(found.values())

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -107,10 +108,17 @@ class ModelStatistics:
     offset: np.ndarray
 
     def __post_init__(self) -> None:
+        level, states = self.level, self.states
+        if isinstance(level, (bool, np.bool_)) or not isinstance(level, Real) or not np.isfinite(float(level)):
+            raise DeclarationError(f"level of statistics is {level!r}; expected a finite number")
+        if isinstance(states, str) or not all(isinstance(s, str) for s in states):
+            raise DeclarationError(f"states of statistics are {states!r}; expected a tuple of names")
+        object.__setattr__(self, "level", float(level))
+        object.__setattr__(self, "states", tuple(states))
         for name in ARRAYS:
             try:
                 found = np.array(getattr(self, name), float)
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, OverflowError):
                 raise DeclarationError(f"{name} of statistics is no array of numbers") from None
             object.__setattr__(self, name, found)
         shapes = {getattr(self, name).shape for name in ARRAYS}

@@ -18,6 +18,7 @@ from symdyn_kernels.status import (
     NOT_FINITE,
     PROBABILITY,
     SINGULAR,
+    STEP_TOO_SMALL,
     SUCCESS,
     TOO_MANY_KEPT,
     TOO_MANY_PENDING,
@@ -43,6 +44,12 @@ __all__ = ["Ending", "Outcome", "verdict"]
 RESIDUAL = 1e-9
 #: What a thread of a card keeps at most, by the status of a trajectory that needs more.
 LESS_ON_CARDS = {TOO_MANY_KEPT: MOST_STEPS, TOO_MANY_PENDING: PENDING}
+#: Failures that a remedy of a method does not mend.
+NOT_MENDED = {
+    "a shorter step": (TOO_MANY_STEPS, STEP_TOO_SMALL),
+    "smaller tolerances": (TOO_MANY_STEPS, STEP_TOO_SMALL),
+    "greater tolerances": (NOT_FINITE,),
+}
 
 
 class Outcome(NamedTuple):
@@ -166,7 +173,7 @@ class Ending:
             if self.kernel.method == "ssa" and not system.events:
                 found.append("an approximate method such as 'tau'")
         if system.map is None and self.outcome.code not in (CONTRADICTED, INCONSISTENT, SINGULAR):
-            found += self.kernel.remedies
+            found += [r for r in self.kernel.remedies if self.outcome.code not in NOT_MENDED.get(r, ())]
         return ", ".join(found)
 
 

@@ -2,12 +2,13 @@ r"""Markov chains on data and noise level together, whose draws are denoised alo
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import xarray as xr
-from symdyn_kernels.mixture_chain import LevelMixtures, sweep
+from symdyn_kernels.mixture_chain import LevelMixtures, log_densities, sweep
 
 from symdyn.codegen.table_runs import TableRunner
 from symdyn.errors import DeclarationError
@@ -19,6 +20,9 @@ from symdyn.transport.spacings import nodes
 from symdyn.transport.values import node_times, parameter_numbers, state_rows, time_of
 
 __all__ = ["denoised", "denoising_chain"]
+
+#: The share of accepted steps below which chains are warned of.
+FEW = 0.05
 
 
 def denoising_chain(
@@ -59,6 +63,11 @@ def denoising_chain(
     DeclarationError
         For a density that is no marginal of a mixture, and where draws are too many.
 
+    Warns
+    -----
+    UserWarning
+        If hardly any steps are accepted.
+
     References
     ----------
     Song, Kim et al., Denoising MCMC for accelerating diffusion-based generative models, ICML 2023; Roberts & Tweedie, Bernoulli
@@ -90,6 +99,9 @@ def denoising_chain(
         raise DeclarationError(f"{len(x)} chains of {draws + warmup} draws are more than 10^8 together; take fewer")
     levels, step = _levels(noised, places)
     step = rate * step
+    with np.errstate(over="ignore", invalid="ignore"):
+        if not np.isfinite(log_densities(x, levels)).all():
+            raise DeclarationError("initial has values where the density is not a number; give states nearer to the data")
     kept, found = np.empty((draws, *x.shape)), np.empty((draws, len(x)), np.int64)
     count = 0
     for k in range(-warmup, draws):
@@ -99,6 +111,11 @@ def denoising_chain(
         if k >= 0:
             kept[k], found[k] = x, level
             count += int(accepted.sum())
+    if count < FEW * draws * len(x):
+        warnings.warn(
+            f"{count / (draws * len(x)):.2g} of the steps were accepted, so that the chains hardly move; give a rate below "
+            f"{rate:g}, or initial states nearer to the data", stacklevel=2,
+        )  # fmt: skip
     dims = ("chain", "draw")
     return xr.Dataset(
         {s.name: (dims, np.ascontiguousarray(kept[:, :, i].T)) for i, s in enumerate(noised.states)}
@@ -180,6 +197,9 @@ def denoised(
     points = np.stack([chain[name].values for name in names], axis=-1)
     if not np.isfinite(points).all() or level.shape != points.shape[:-1]:
         raise DeclarationError("the draws of the chain are not finite, or do not fit its levels")
+    numbered = np.issubdtype(level.dtype, np.integer) and ((level >= 0) & (level < times.size)).all()
+    if times.ndim != 1 or not numbered or not np.isfinite(times).all():
+        raise DeclarationError("level of the chain are no numbers of its level_time, which are finite; see denoising_chain")
     runner = TableRunner(flow, "deis-tab2", parameter_numbers(flow, parameters), level.size)
     found = points.copy()
     for k in np.unique(level):

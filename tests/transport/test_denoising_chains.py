@@ -24,7 +24,7 @@ def shares(draws):
 def test_from_one_mode_of_a_ring_all_are_visited_alike_and_denoised_to_their_width():
     noised = PROCESS.marginal(RING)
     start = {x: np.full(400, 1.5), y: np.zeros(400)}
-    chain = sd.transport.denoising_chain(noised, LEVELS, initial=start, draws=500, warmup=300, seed=1)
+    chain = sd.transport.denoising_chain(noised, LEVELS, initial=start, draws=300, warmup=150, seed=1)
     data = sd.transport.denoised(PROCESS.probability_flow(noised), chain, end=1e-3)
     occupied, width = shares(data)
     assert np.abs(occupied - 1 / 8).max() < 0.01  # at sigma = 0.1 alone Langevin's steps give 0.03 to 0.26
@@ -75,5 +75,12 @@ def test_wrong_inputs_are_named():
     flow = PROCESS.probability_flow(noised)
     with pytest.raises(sd.DeclarationError, match="chain lacks level"):
         sd.transport.denoised(flow, chain.drop_vars("level"), end=1e-3)
+    for wrong in ({"level": chain.level + 12}, {"level": chain.level + 0.5}, {"level_time": chain.level_time * np.nan}):
+        with pytest.raises(sd.DeclarationError, match="level of the chain are no numbers of its level_time"):
+            sd.transport.denoised(flow, chain.assign(wrong), end=1e-3)
+    with pytest.raises(sd.DeclarationError, match="initial has values where the density is not a number"):
+        sd.transport.denoising_chain(noised, LEVELS, initial={x: [1e200], y: [0.0]}, draws=3)
+    with pytest.warns(UserWarning, match="0 of the steps were accepted"):
+        sd.transport.denoising_chain(noised, LEVELS, initial=start, draws=9, rate=1e4)
     with pytest.raises(sd.DeclarationError, match="end is 'soon'"):
         sd.transport.denoised(flow, chain, end="soon")

@@ -40,7 +40,7 @@ class TreeFamily(SteppingFamily):
 
     schemes: ClassVar[tuple[type, ...]] = (TreeScheme,)
     options: ClassVar[tuple[str, ...]] = ("step", "rtol", "atol", "brownian", "max_step", "max_steps")
-    remedies = ("a shorter step", "greater tolerances", "another method")
+    remedies = ("a shorter step", "smaller tolerances", "greater tolerances", "another method")
     counted: ClassVar[Mapping[str, str]] = {
         "steps": "steps, those after the condition of until included",
         "rejected": "none",

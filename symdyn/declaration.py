@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
@@ -119,6 +120,13 @@ def refuse_inputs(symbol: sp.Symbol) -> None:
         raise DeclarationError(f"{symbol} is an input over time, not a number; give it as a Path, inputs={{'{symbol}': ...}}")
 
 
+def refuse_repeated(labels: Iterable[Any], what: str) -> None:
+    """Raise an error for a label of a table that comes twice, with two values of one symbol."""
+    twice = [label for label, count in Counter(labels).items() if count > 1]
+    if twice:
+        raise DeclarationError(f"{what} {twice[0]} is given twice; give one value, or one column, for each {what}")
+
+
 def by_symbol(given: Any, symbols: Iterable[sp.Symbol], what: str) -> Any:
     """Values in one of the forms in which they are given, as a mapping.
 
@@ -140,7 +148,8 @@ def by_symbol(given: Any, symbols: Iterable[sp.Symbol], what: str) -> Any:
         )
     if isinstance(given, Mapping) or given is None:
         return given
-    if hasattr(given, "to_dict") and hasattr(given, "index"):
+    if hasattr(given, "to_dict") and hasattr(given, "index") and not hasattr(given, "columns"):
+        refuse_repeated(given.index, what)
         return given.to_dict()
     ordered = isinstance(given, (list, tuple)) or (isinstance(given, np.ndarray) and given.ndim > 0)
     if not (ordered and what.endswith("state") and symbols):

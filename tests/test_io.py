@@ -366,6 +366,8 @@ def test_report_says_what_the_data_say(recovery):
     assert "predicted with a relative error of 0.03 running free and 0.02 one step ahead" in text
     assert "the data determine only 1 of the 2 fitted values" in text
     assert "the intervals of f_1 contain 0" in text
+    alone = replace(recovery, identifiability=replace(recovery.identifiability, plausible=()))
+    assert "0 others" not in report(alone, {})
     assert "not conclusive: `x**2` in `f(x)` (0.3)" in text
     assert "- `f(x) = -0.1*x**2`" in text
     assert "- few data" in text

@@ -71,7 +71,9 @@ def _order(reaction: Reaction, propensity: sp.Expr, network: ReactionNetwork) ->
             n = s if k == 1 else sp.Max(s, k)
             terms += [sp.S.One if i == 0 else n / (n - i) for i in range(k)]
         return sp.Add(*terms)
-    slopes = [sp.Abs(s * derivative(propensity, s)) for s in sorted(propensity.free_symbols & species, key=str)]
+    slopes = [
+        sp.Abs(s * derivative(propensity, s), evaluate=False) for s in sorted(propensity.free_symbols & species, key=str)
+    ]  # or |exp(z)| is exp(re(z))
     return sp.Piecewise((sp.Add(*slopes) / propensity, propensity > 0), (sp.Integer(len(slopes)), True))
 
 

@@ -21,6 +21,8 @@ OUT, SCRATCH = 3, 4
 LEAST, SHARE = 8, 1 / 3
 #: Operations of a value that is computed wherever it is used, rather than kept; and most values that are kept, on the stack.
 CHEAP, KEPT = 4, 20_000
+#: Operations of all trees at most, as a multiple of those of the program: conditions are computed wherever they are used.
+MOST = 2
 FREE = {*BINARY[:3], "neg"}
 
 #: An input (block, index), or a number.
@@ -92,12 +94,12 @@ def repeats(program: Program) -> Program:
     if type(program) is not Program or program.watched >= 0 or any(o.op in (*DENSE, "part") for o in operations):
         return program
     trees = _Trees(program)
-    if trees.kept > KEPT:
+    if trees.kept > KEPT or trees.work > MOST * len(operations):
         return program
     groups: dict[tuple[int, tuple[tuple[str, int, int], ...], tuple[int, ...]], list[tuple[tuple[int, int], _Form]]] = {}
     for level, target, form in trees.found:
         kinds = tuple(leaf[0] if isinstance(leaf, tuple) else -1 for leaf in form.leaves)
-        groups.setdefault((level, form.steps, kinds), []).append((target, form))
+        groups.setdefault((level, form.steps, (*kinds, target[0])), []).append((target, form))  # a loop stores in one block
     made: list[Operation] = []
     loops: list[Loop] = []
     fused: dict[int, int] = {}
@@ -132,8 +134,13 @@ class _Trees:
 
     def __init__(self, program: Program) -> None:
         self.operations, self.fused = program.operations, contractions(program)
-        uses, self.kept = program.uses(), 0
-        size = [0] * len(self.operations)
+        uses, self.kept, self.work = program.uses(), 0, 0
+        for k in reversed(range(len(self.operations))):  # a condition of several reads its operands as often
+            op, args, _ = self.operations[k]
+            if op in COMPARISONS and uses[k] > 1:
+                for a in args:
+                    uses[a] += 1
+        self.size = size = [0] * len(self.operations)
         cheap = [False] * len(self.operations)
         self.place: dict[int, tuple[int, int]] = {}
         self.level: dict[int, int] = {}
@@ -158,6 +165,9 @@ class _Trees:
 
     def _add(self, root: int, target: tuple[int, int], *, again: bool = False) -> None:
         """A tree; its value is read from its place from then on unless it is the output of one tree alone."""
+        self.work += 0 if again else self.size[root]
+        if self.work > MOST * len(self.operations):
+            return
         steps: list[tuple[str, int, int]] = []
         leaves: dict[object, int] = {}
         read: list[Leaf] = []
@@ -166,6 +176,8 @@ class _Trees:
         while stack:
             k, done = stack.pop()
             op, args, value = self.operations[k]
+            if op in ("fmin", "fmax"):  # of equal zeros it is the operand that is no number, see `Printer`
+                args = tuple(sorted(args, key=lambda a: self.operations[a].op != "const"))
             if done:
                 steps.append((op, len(args), self.fused.get(k, -1)))
                 continue

@@ -13,8 +13,10 @@ from symdyn.models.domains import Domain
 
 __all__ = ["ElementMatrices", "quadratic_shapes", "straight_triangles"]
 
-#: Steps of Newton's method to a point in curved triangles, and how far a point may lie outside.
+#: Steps of Newton's method to a point in curved triangles, and how far it may be missed or lie outside, of mesh and triangle.
 NEWTON, INSIDE = 12, 1e-9
+#: The same between the edges of the mesh and the curve of the domain.
+BEYOND = 0.05
 
 
 class ElementMatrices:
@@ -97,7 +99,7 @@ class ElementMatrices:
         Raises
         ------
         DeclarationError
-            For a point outside of the mesh.
+            For a point outside of the domain or, by more than a twentieth of a triangle, of the mesh.
 
         Examples
         --------
@@ -116,9 +118,11 @@ class ElementMatrices:
                 (a, b), (c, d) = np.einsum("ijt,itk->kjt", slopes, corners)
                 local = local - np.stack([d * left[0] - b * left[1], a * left[1] - c * left[0]]) / (a * d - b * c)
             shares = np.stack([1 - local[0] - local[1], *local])
-            inside = np.where((np.abs(left) < INSIDE).all(axis=0), shares.min(axis=0), -np.inf)
+            extent = float(np.ptp(self.points, axis=0).max())
+            inside = np.where((np.abs(left) < INSIDE * extent).all(axis=0), shares.min(axis=0), -np.inf)
         best = int(np.argmax(np.nan_to_num(inside, nan=-np.inf)))
-        if not inside[best] > -INSIDE:
+        covered = self.domain.distance(np.array([point]))[0] < INSIDE * extent
+        if not inside[best] > -(BEYOND if covered else INSIDE):
             raise DeclarationError(f"the point {point} lies outside of the {type(self.domain).__name__}, or of its mesh")
         found = np.zeros(self.size)
         found[self._dofs[:, best]] = quadratic_shapes(local[:, best : best + 1])[0][:, 0]

@@ -167,7 +167,9 @@ def _findings(recovery: Any) -> list[str]:
             f"the relative error is {best['one_step']:.3g}"
         )
     if best["weight"] < CLEAR:
-        found.append(f"no single model stands out: {len(facts.plausible)} others are within 6 of its criterion")
+        others = f"{len(facts.plausible)} others are within 6 of its criterion"
+        rest = "the rest is that of models not listed, and of laws beyond the library where a note says so"
+        found.append(f"no single model stands out: {others if facts.plausible else rest}")
     if math.isfinite(best.get("heldout_free_run", math.nan)):
         found.append(
             f"the held-out data are predicted with a relative error of {best['heldout_free_run']:.3g} running free and "

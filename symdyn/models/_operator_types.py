@@ -82,7 +82,7 @@ class AxisDerivative(Operator):
         if len(args) == 1:
             return super().eval(*args)
         u, order = args
-        if not order.is_Integer or not 1 <= order <= HIGHEST:
+        if not isinstance(order, sp.Integer) or not 1 <= order <= HIGHEST:
             raise DeclarationError(
                 f"{cls.__name__}({u}, {order}): the second argument is the order of the derivative, 1 to {HIGHEST}"
             )

@@ -16,7 +16,16 @@ from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
 from symdyn.codegen.program import Program
 from symdyn.dag import free_symbols, in_order
-from symdyn.declaration import RESERVED_NAMES, TIMES, by_symbol, initial_values, lookup, refuse_inputs, refuse_over_time
+from symdyn.declaration import (
+    RESERVED_NAMES,
+    TIMES,
+    by_symbol,
+    initial_values,
+    lookup,
+    refuse_inputs,
+    refuse_over_time,
+    refuse_repeated,
+)
 from symdyn.errors import DeclarationError
 from symdyn.models.initial_moments import is_distribution
 from symdyn.simulation.labelled import as_coordinates, as_variable
@@ -214,6 +223,7 @@ def make_design(
 def _paired(given: Any, symbols: tuple[sp.Symbol, ...], what: str) -> Any:
     """A data frame, or of states an array (runs, states), as values along a dimension of rows; anything else as it is."""
     if hasattr(given, "iloc") and hasattr(given, "columns"):
+        refuse_repeated(given.columns, what)
         return {name: xr.DataArray(given[name].to_numpy(), dims=CASE) for name in given.columns}
     if what == "state" and isinstance(given, np.ndarray) and given.ndim == 2:
         if given.shape[1] != len(symbols):
@@ -332,6 +342,8 @@ def _labelled(value: Any, symbol: sp.Symbol, what: str, taken: set[str], times: 
     if type(value) is float and math.isfinite(value):
         return value
     refuse_over_time(value, symbol, what, times)
+    if np.iscomplexobj(value):
+        raise DeclarationError(f"{what} {symbol} has the value {value!r}; expected real numbers")
     if not isinstance(value, xr.DataArray):
         try:
             array = np.asarray(value, dtype=float)

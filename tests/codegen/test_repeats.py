@@ -14,6 +14,7 @@ from symdyn.codegen.emit_llvm import module_text
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.load import compile_ir, digest, load_object
 from symdyn.codegen.lower import lower
+from symdyn.codegen.program import Operation, Program
 from symdyn.codegen.repeats import Repeats, repeats
 
 t, a, b = sp.symbols("t a b")
@@ -59,6 +60,55 @@ def test_loops_give_the_bits_of_the_straight_line_program(lanes):
     assert looped.tobytes() == plain.tobytes()
     exact = np.stack(np.broadcast_arrays(*evaluate(program, *blocks), np.empty(16))[:-1])
     assert looped == pytest.approx(exact, rel=1e-12)
+
+
+def chain() -> list[sp.Expr]:
+    """Rates that neighbours share; the last of them is a result as it is."""
+    rates = [a * x[k] * sp.exp(-x[k + 1]) for k in range(N - 1)]
+    return [b - rates[0], *(rates[k - 1] - rates[k] for k in range(1, N - 1)), rates[-1]]
+
+
+def bounded() -> list[sp.Expr]:
+    return [sp.Max(x[k], 0) for k in range(N)] + [sp.Min(0, x[k]) for k in range(N)]
+
+
+@pytest.mark.parametrize("values", [chain(), bounded()], ids=["chain", "bounded"])
+def test_kept_values_are_no_results_and_zeros_keep_their_sign(values):
+    program = lower("rhs", [("lane", [t]), ("y", x), ("p", [a, b])], values, [""] * len(values))
+    loops = repeats(program)
+    assert isinstance(loops, Repeats)
+    rng = np.random.default_rng(3)
+    blocks = [rng.uniform(0.1, 0.9, (k, 16)) for k in (1, N, 2)]
+    blocks[1][::2, ::2] = -0.0
+    for lanes in (1, 8):
+        plain, looped = (lanes_of(p, lanes, blocks, len(values)) for p in (program, loops))
+        assert looped.tobytes() == plain.tobytes()
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_conditions_of_many_are_not_computed_for_each(nested):
+    """A sum over all states in one condition, or conditions each of which holds the one before twice."""
+    operations = [Operation("input", (1, k)) for k in range(N)]
+
+    def value(op: str, *args: int) -> int:
+        operations.append(Operation(op, args))
+        return len(operations) - 1
+
+    total = 0
+    for k in range(1, N):
+        total = value("add", total, value("exp", k))
+    condition = value("lt", total, 1)
+    for k in range(7 if nested else 0):
+        other = value("lt", k, k + 1)
+        either = value("and", condition, value("not", other)), value("and", value("not", condition), other)
+        condition = value("or", *either)
+    outputs = [value("sin", value("select", condition, value("mul", k, k - 1), k - 2)) for k in range(2, N) for _ in range(5)]
+    blocks = (("lane", ()), ("y", tuple(f"y{k}" for k in range(N))), ("p", ()))
+    found = repeats(Program("rhs", blocks, tuple(operations), tuple(outputs), ("",) * len(outputs)))
+    loops = found.loops if isinstance(found, Repeats) else ()
+    computed = sum(o.op != "input" for p in loops for o in found.operations[p.begin : p.end] for _ in p.targets)
+    assert computed <= 2 * len(operations)
+    assert nested or loops
 
 
 def test_code_does_not_grow_with_the_model():

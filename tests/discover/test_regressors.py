@@ -364,6 +364,11 @@ def test_what_does_not_go_with_times_and_controls():
         SparseRegression().fit(X, u=t)
     with pytest.raises(RecoveryError, match="got 5 of them for 101 times"):
         SparseRegression().fit(X, t=t, u=t[:5])
+    for strange in (1.0, 1j * t, ["on"] * len(t)):
+        with pytest.raises(RecoveryError, match="controls are real numbers"):
+            SparseRegression().fit(X, t=t, u=strange)
+    with pytest.raises(RecoveryError, match="give t"):
+        SparseRegression().fit(X, t[: len(X)]).score(X, t[: len(X)], u=t)
     with pytest.raises(RecoveryError, match="2 trajectories have 1 arrays of times; give one of each"):
         SparseRegression().fit([X, X], t=[t])
     with pytest.raises(RecoveryError, match="without controls"):

@@ -156,6 +156,17 @@ def test_values_at_points(domain):
     np.testing.assert_allclose(run.q, 1 + 0.5 * np.exp([0, -2]), rtol=0.02)  # the square is interpolated
 
 
+@pytest.mark.parametrize("radius", [1e-9, 1.0, 1e8])
+def test_values_at_points_of_the_curved_boundary_and_of_any_size(radius):
+    matrices = sd.PDESystem.from_text("u' = -u", domain=sd.Disk(radius)).mesh(0.5 * radius).elements
+    plane = matrices.points @ [3.0, -2.0] / radius
+    for point in [(0.6, 0.8), (-0.28, 0.96), (0.3, 0.2), (-0.5, 0.55)]:
+        weights = matrices.weights_at((point[0] * radius, point[1] * radius))
+        assert weights @ plane == pytest.approx(3 * point[0] - 2 * point[1], abs=1e-6)  # linear fields are exact
+    with pytest.raises(DeclarationError, match="outside"):
+        matrices.weights_at((0.61 * radius, 0.8 * radius))
+
+
 def test_wrong_requests_are_refused():
     disc = sd.PDESystem.from_text("u' = laplacian(u); u(0) = 1", domain=sd.Disk(1))
     with pytest.raises(DeclarationError, match="mesh"):

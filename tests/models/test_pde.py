@@ -231,7 +231,7 @@ def test_derivatives_of_higher_order():
     assert sd.dx(3, 2) == 0
     read = sd.PDESystem.from_text("u' = -dx(u, 2) - dx(u, 4)", domain=(0, 1), boundary="periodic")
     assert read.rates == (-sd.dx(sd.dx(u)) - sd.dx(sd.dx(sd.dx(sd.dx(u)))),)
-    for order in (0, 9, 1.5, u):
+    for order in (0, 9, 1.5, u, None):
         with pytest.raises(DeclarationError, match="the second argument is the order of the derivative, 1 to 8"):
             sd.dx(u, order)
     with pytest.raises(DeclarationError, match="dx takes 1 or 2"):

@@ -63,6 +63,9 @@ def test_a_run_goes_on_where_another_ended(swing):
         ({1.0, 0.0}, "must be a mapping such as"),
         (np.array(1.0), "must be a mapping such as"),
         (pd.DataFrame({"y": [1.0]}), "'y' is not a state"),
+        (pd.DataFrame([[1, 2, 3]], columns=["x", "v", "x"]), "state x is given twice"),
+        (pd.Series([1, 2, 3], index=["x", "v", "x"]), "state x is given twice"),
+        (np.array([1j, 0]), "expected real numbers"),
     ],
 )
 def test_other_forms_are_refused(swing, start, message):

@@ -291,3 +291,12 @@ def test_conditions_of_events_are_looked_at_after_leaps():
     with pytest.raises(sd.SimulationError, match="negative"):
         run(net, [0, 5], {"X": 0}, trajectories=2)
     assert "def turn(" in sd.compile(net, method="tau", target="cuda").source
+
+
+def test_propensities_with_exponential_functions_are_leapt_over():
+    """Many molecules follow x' = -x exp(-x/1000) in the mean."""
+    net = sd.ReactionNetwork.from_text("A => 0, A*exp(-A/1000)")
+    found = run(net, [0, 1], {"A": 1000}, trajectories=400).A[:, -1]
+    x = sp.Symbol("x")
+    exact = sd.simulate(sd.ODESystem({x: -x * sp.exp(-x / 1000)}), [0, 1], initial=[1000.0], progress=False).x[-1]
+    assert float(found.mean()) == pytest.approx(float(exact), rel=0.01)

@@ -241,6 +241,8 @@ class SparseRegression(FormulaRegressor):
         1.0
         """
         if t is None:
+            if u is not None:
+                raise RecoveryError("u holds controls along time; give t, the times, too")
             return float(super().score(X, y, sample_weight))
         check_is_fitted(self, "expression_")
         if y is not None or sample_weight is not None or not isinstance(self.expression_, tuple):
@@ -266,7 +268,7 @@ class SparseRegression(FormulaRegressor):
         for x, at, control in zip(states, times, controls, strict=True):
             moments, x = np.asarray(at, dtype=float), np.asarray(x, dtype=float) if control is not None else x
             if control is not None:
-                course = np.asarray(control, dtype=float).reshape(len(control), -1)
+                course = _numbers(control)
                 if len(course) != len(moments) or len(x) != len(moments) or not np.isfinite(course).all():
                     raise RecoveryError(
                         f"controls are finite numbers at the times of the states; got {len(course)} of them for "
@@ -387,6 +389,16 @@ class SparseRegression(FormulaRegressor):
             taken[part] += best.coefficients != 0
             seen[part] += 1
         return taken / np.maximum(seen, 1)
+
+
+def _numbers(control: Any) -> np.ndarray:
+    """Controls (m, q) of a trajectory."""
+    found = np.asarray(control)
+    if found.ndim not in (1, 2) or found.dtype.kind not in "biuf":
+        raise RecoveryError(
+            f"controls are real numbers, (m,) or (m, q) for each trajectory; got the shape {found.shape} of {found.dtype}"
+        )
+    return (found if found.ndim > 1 else found[:, None]).astype(float)
 
 
 REGRESSORS.register("sparse", SparseRegression)

@@ -14,6 +14,7 @@ import symdyn as sd
 from benchmarks.dense_layers import make_diffrax, make_symdyn
 from benchmarks.foreign import Foreign
 from benchmarks.harness import Sample, Settings, attempt, cpu_seconds, interleaved, paired
+from benchmarks.neural_prices import prices, steps
 from benchmarks.neural_problems import area_paths, cde_weights, forcings, random_starts, spirals, stacked_paths
 from benchmarks.results import Ratio, Result
 
@@ -144,13 +145,13 @@ def driven(settings: Settings) -> tuple[list[dict[str, Any]], list[Ratio]]:
 # ---- training ----------------------------------------------------------------------------------
 
 
-def learn_spirals() -> sd.Learned:
+def learn_spirals(iterations: int) -> sd.Learned:
     """Both rates of change of a spiral from eight noisy runs of 31 points."""
     x, y = sp.symbols("x y")
     f, g = (sd.network(name, [x, y], width=16) for name in "fg")
     times, data = spirals(8, SPIRAL_NOISE, seed=0)
     runs = [{"t": times, "x": run[:, 0], "y": run[:, 1]} for run in data]
-    return sd.learn(sd.ODESystem({x: f(x, y), y: g(x, y)}), runs, members=1, progress=False)
+    return sd.learn(sd.ODESystem({x: f(x, y), y: g(x, y)}), runs, members=1, iterations=iterations, progress=False)
 
 
 def spiral_error(found: sd.Learned) -> float:
@@ -224,7 +225,7 @@ def train_spirals_diffrax(goal: float, limit: float) -> tuple[float, float, int]
     return cpu_seconds() - began - judged, error, done
 
 
-def learn_areas() -> sd.Learned:
+def learn_areas(iterations: int) -> sd.Learned:
     """The area that a path sweeps, from the ends of 80 irregular paths with gaps, by a controlled equation of four states."""
     u, v = (sd.Path(name, [0, 1], [0, 0]) for name in "uv")
     z = [f"z{k}" for k in range(4)]
@@ -233,7 +234,8 @@ def learn_areas() -> sd.Learned:
     noisy = areas + AREA_NOISE * np.random.default_rng(4).normal(size=80)
     runs = [{"t": [0, 1], "z0": [np.nan, a]} for a in noisy]
     inputs = dict(zip(equation.inputs, paths(times, values), strict=True))
-    return sd.learn(equation, runs, inputs=inputs, starts="declared", noise={"z0": AREA_NOISE}, members=1, progress=False)
+    options = {"noise": {"z0": AREA_NOISE}, "members": 1, "iterations": iterations, "progress": False}
+    return sd.learn(equation, runs, inputs=inputs, starts="declared", **options)
 
 
 def area_error(found: sd.Learned) -> float:
@@ -296,12 +298,16 @@ def train_torch(task: str, goal: float, limit: float) -> tuple[float, float, int
 
 
 def training(
-    learn: Callable[[], sd.Learned], judge: Callable[[sd.Learned], float], peers: dict[str, Any], what: str, settings: Settings
+    learn: Callable[[int], sd.Learned],
+    judge: Callable[[sd.Learned], float],
+    peers: dict[str, Any],
+    what: str,
+    settings: Settings,
 ) -> tuple[list[dict[str, Any]], list[Ratio]]:
     """CPU-seconds until the error of symdyn's result, without compilation; one round."""
-    learn()  # compiles
+    learn(2)  # compiles
     begin = cpu_seconds()
-    found = learn()
+    found = learn(steps(settings))
     spent = cpu_seconds() - begin
     goal = judge(found)
     rows: list[dict[str, Any]] = [{"package": "symdyn", "CPU-seconds": spent, "error": goal}]
@@ -343,8 +349,8 @@ def records(settings: Settings) -> tuple[list[dict[str, Any]], list[Ratio]]:
 
     runs = [{"t": [0, 10], "x": [np.nan, a], "y": [np.nan, b]} for a, b in np.exp(ends)]
     begin = cpu_seconds()
-    found = sd.learn(hybrid, runs, inputs={u: driven(times, values)}, starts="declared", noise={x: 0.05, y: 0.05}, members=1,
-                     progress=False)  # fmt: skip
+    options = {"noise": {x: 0.05, y: 0.05}, "members": 1, "iterations": steps(settings), "progress": False}
+    found = sd.learn(hybrid, runs, inputs={u: driven(times, values)}, starts="declared", **options)
     spent = cpu_seconds() - begin
     summary = np.stack([values.mean(axis=1), values[:, -1], np.ones(count)], axis=1)
     weights = np.linalg.lstsq(summary, ends, rcond=None)[0]
@@ -357,44 +363,6 @@ def records(settings: Settings) -> tuple[list[dict[str, Any]], list[Ratio]]:
          "error / variance": float(np.mean((plain - others[2]) ** 2 / others[2].var(axis=0)))},
     ]  # fmt: skip
     return rows, []
-
-
-# ---- prices ------------------------------------------------------------------------------------
-
-
-def rings(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Points (N, 2) of two rings, and which is the outer one."""
-    rng, outer = np.random.default_rng(seed), np.arange(count) % 2
-    angle, radius = rng.uniform(0, 6.28, count), np.where(outer, 1.6, 0.7) + 0.1 * rng.normal(size=count)
-    return radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=-1), outer
-
-
-def prices(settings: Settings) -> tuple[list[dict[str, Any]], list[Ratio]]:
-    """A flow that takes one ring to the left and the other to the right, with prices of errors and of stiffness."""
-    x, y, t = sp.symbols("x y t")
-    f, g = (sd.network(name, [x, y, t], width=12) for name in "fg")
-    begin, outer = rings(40 if settings.quick else 160, 1)
-    others, truth = rings(400, 2)
-    runs = [{"t": [0, 1], "x": [p[0], 2.0 * k - 1], "y": [p[1], np.nan]} for p, k in zip(begin, outer, strict=True)]
-    listed: list[Any] = [None, {"error": 1e4}, {"error": 1e6}, {"local error": 1e4}, {"stiffness": 1.0}]
-    rows, calls, hybrid = [], {}, sd.ODESystem({x: f(x, y, t), y: g(x, y, t)})
-    initial = {s: xr.DataArray(others[:, k], dims="point") for k, s in enumerate((x, y))}
-    for penalty in listed[:2] if settings.quick else listed:
-        options = {"noise": {x: 0.1, y: 0.1}, "members": 1, "penalty": penalty, "progress": False}
-        sd.learn(hybrid, runs, iterations=2, **options)  # compiles
-        before = cpu_seconds()
-        found = sd.learn(hybrid, runs, iterations=100, **options)
-        spent = cpu_seconds() - before
-        data = sd.simulate(found.system, [0, 1], initial=initial, method="tsit5", rtol=1e-6, atol=1e-6, progress=False)
-        right = float(np.mean((data.x.values[:, -1] > 0) == (truth == 1)))
-        name = "none" if penalty is None else ", ".join(f"{k} {v:g}" for k, v in penalty.items())
-        calls[name] = Sample((float(data.evaluations.mean()),))
-        rows.append({"price": name, "calls": calls[name].median, "accuracy": right, "training, CPU-seconds": spent})
-    ratios = [
-        Ratio(f"calls without a price / with {name}", paired(lambda a, b: a / b, calls["none"], c), goal=1 / 0.55)
-        for name, c in calls.items() if name == "error 10000"
-    ]  # fmt: skip
-    return rows, ratios
 
 
 def _ratios(what: str, seconds: dict[str, Sample], goal: float) -> list[Ratio]:

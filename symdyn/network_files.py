@@ -14,7 +14,7 @@ from symdyn.files import put_arrays, read_arrays
 from symdyn.neural_terms import TrainedNetwork
 from symdyn.text.weights import WeightsText
 
-__all__ = ["load_networks", "network_text", "networks_of_text", "save_networks", "weights_mark"]
+__all__ = ["check_names", "load_networks", "network_text", "networks_of_text", "save_networks", "weights_mark"]
 
 #: What the first array of a file says.
 FORMAT = "symdyn networks 1"
@@ -39,6 +39,33 @@ def weights_mark(network: TrainedNetwork) -> str:
     """
     parts = [network.layers.digest, *(f"{j}:{a!r}" for j, a in network.factors)]
     return f"weights_{hashlib.sha256(' '.join(parts).encode()).hexdigest()[:32]}"
+
+
+def check_names(networks: Iterable[TrainedNetwork]) -> None:
+    """Refuse different networks of one name, of which a file and a text would keep one.
+
+    Parameters
+    ----------
+    networks : iterable of TrainedNetwork
+
+    Raises
+    ------
+    DeclarationError
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> f, g = (sd.TrainedNetwork(sd.DenseLayers("f", [([[w]], None, "tanh")])) for w in (1.0, 2.0))
+    >>> check_names([f, f])
+    >>> check_names([f, g])
+    Traceback (most recent call last):
+    ...
+    symdyn.errors.DeclarationError: two different networks are called f; give them different names
+    """
+    known: dict[str, TrainedNetwork] = {}
+    for network in networks:
+        if known.setdefault(network.name, network) != network:
+            raise DeclarationError(f"two different networks are called {network.name}; give them different names")
 
 
 def network_text(network: TrainedNetwork) -> str:
@@ -71,6 +98,11 @@ def save_networks(path: Any, networks: Iterable[TrainedNetwork]) -> None:
     networks : iterable of TrainedNetwork
         Of different names.
 
+    Raises
+    ------
+    DeclarationError
+        For two different ones of the same name.
+
     Examples
     --------
     >>> import tempfile, symdyn as sd
@@ -80,8 +112,9 @@ def save_networks(path: Any, networks: Iterable[TrainedNetwork]) -> None:
     ...     load_networks(f"{folder}/f.npz")["f"] == f
     True
     """
-    arrays = {"format": np.array(FORMAT)}
-    for network in networks:
+    arrays, listed = {"format": np.array(FORMAT)}, tuple(networks)
+    check_names(listed)
+    for network in listed:
         arrays |= {f"{network.name}/{part}": array for part, array in network.arrays().items()}
     put_arrays(Path(path), arrays)
 

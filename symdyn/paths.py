@@ -142,17 +142,20 @@ class Path(sp.Symbol):
         return cls._of(name, kind, (Curve(name, times, values, kind),))
 
     @classmethod
-    def _of(cls, name: str, kind: str, curves: tuple[Curve, ...], sign: int = 1, along: str = "") -> Path:
+    def _of(cls, name: str, kind: str, curves: tuple[Curve, ...], sign: int = 1, along: Any = None) -> Path:
         self = sp.Symbol.__xnew__(cls, name)
         self.kind, self.curves, self.sign, self.along = kind, curves, sign, along
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
         there = self.curves if self.sign > 0 else self.mirrored().curves
-        return _restored, (self.name, self.kind, tuple((c.times, c.values) for c in there), self.sign)
+        return _restored, (self.name, self.kind, tuple((c.times, c.values) for c in there), self.sign, self.along)
 
     def _hashable_content(self) -> tuple[Any, ...]:
-        return (*super()._hashable_content(), self.digest)
+        # expressions of sympy are remembered, and must not come back with the same courses along another dimension
+        dims = () if self.along is None else self.along.dims
+        labels = [self.along.coords[d].values.tolist() for d in dims if d in self.along.coords]
+        return (*super()._hashable_content(), self.digest, *dims, *map(tuple, labels))
 
     def __call__(self, time: Any) -> Path:
         if not isinstance(time, sp.Symbol):
@@ -233,7 +236,7 @@ class Path(sp.Symbol):
         Parameters
         ----------
         paths : Path, sequence of Path, or DataArray of Paths
-            Of a DataArray its only dimension is that of the sweep, which several inputs may share.
+            Of a DataArray its only dimension is that of the sweep, with its labels, which several inputs may share.
 
         Returns
         -------
@@ -262,7 +265,12 @@ class Path(sp.Symbol):
             raise DeclarationError(
                 f"the paths of {self.name} are of the kinds {', '.join(sorted({p.kind for p in listed}))}; use one"
             )
-        return Path._of(self.name, listed[0].kind, tuple(c for p in listed for c in p.curves), along=str(*dims))
+        if dims and (many := next((p for p in listed if len(p.curves) > 1), None)) is not None:
+            raise DeclarationError(
+                f"the input {self.name} has {len(many.curves)} courses in one place along {dims[0]!r}; give one path in each"
+            )
+        along = paths.copy(data=np.arange(len(listed))) if dims else paths.along if isinstance(paths, Path) else None
+        return Path._of(self.name, listed[0].kind, tuple(c for p in listed for c in p.curves), along=along)
 
 
 class PathSlope(sp.Symbol):
@@ -279,7 +287,7 @@ class PathSlope(sp.Symbol):
         return PathSlope, (self.path,)
 
     def _hashable_content(self) -> tuple[Any, ...]:
-        return (*super()._hashable_content(), self.path.digest)
+        return (*super()._hashable_content(), *self.path._hashable_content())
 
 
 def with_paths(symbols: Iterable[sp.Symbol]) -> tuple[tuple[sp.Symbol, ...], dict[sp.Symbol, float]]:
@@ -293,6 +301,6 @@ def with_paths(symbols: Iterable[sp.Symbol]) -> tuple[tuple[sp.Symbol, ...], dic
     return found, {s: 0.0 for s in found if isinstance(s, Path)}
 
 
-def _restored(name: str, kind: str, curves: tuple[tuple[np.ndarray, np.ndarray], ...], sign: int) -> Path:
-    path = Path._of(name, kind, tuple(Curve(name, *curve, kind) for curve in curves))
+def _restored(name: str, kind: str, curves: tuple[tuple[np.ndarray, np.ndarray], ...], sign: int, along: Any) -> Path:
+    path = Path._of(name, kind, tuple(Curve(name, *curve, kind) for curve in curves), along=along)
     return path if sign > 0 else path.mirrored()

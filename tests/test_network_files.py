@@ -118,6 +118,24 @@ def test_what_no_text_holds_is_refused():
         sd.ODESystem.from_text(f"x' = f(x, x); f := network(5, {weights_mark(F)})", networks=3)
 
 
+def test_nothing_is_lost_by_writing(tmp_path):
+    with pytest.raises(sd.DeclarationError, match="two different networks are called f"):
+        write_model(sd.ODESystem({x: F(x, y), y: trained("f", 8)(x, y)}), tmp_path / "m.txt")
+    with pytest.raises(sd.DeclarationError, match="two different networks are called f"):
+        save_networks(tmp_path / "m.npz", [F, trained("f", 8)])
+    np.savez(tmp_path / "m.npz", mine=np.ones(3))
+    with pytest.raises(sd.DeclarationError, match=r"holds no networks .* and is not overwritten by the weights of m\.txt"):
+        write_model(SYSTEMS["ode"], tmp_path / "m.txt")
+    assert list(read_arrays(tmp_path / "m.npz")) == ["mine"]
+    assert not (tmp_path / "m.txt").exists()
+
+
+def test_networks_have_no_effect_on_runs_without_them():
+    net = sd.ReactionNetwork.from_text("A -> 0, k; k = 1; A(0) = 5")
+    with pytest.raises(sd.DeclarationError, match="networks has no effect on reaction networks"):
+        sd.replay(sd.simulate(net, [0, 1], seed=1, progress=False), networks={"f": F}, progress=False)
+
+
 @pytest.mark.parametrize("kind", ["ode", "sde"])
 def test_a_run_is_repeated_with_the_weights_that_it_names(kind, tmp_path):
     system = SYSTEMS[kind]

@@ -180,8 +180,14 @@ def _record_to(record: Path | None) -> None:
 def _record(data: xr.Dataset, record: Path | None, quiet: bool) -> None:
     """Write the run file of results."""
     if record is not None:
+        from symdyn.errors import DeclarationError
+        from symdyn.io.models import NAMES_WEIGHTS
         from symdyn.io.run_files import RunFile
 
+        if NAMES_WEIGHTS in data.attrs.get("model", ""):
+            raise DeclarationError(
+                "no run file holds trained networks; keep the results, which 'symdyn replay --networks' repeats"
+            )
         RunFile.of(data).write(record)
         note(f"wrote {record}", quiet)
 

@@ -53,6 +53,10 @@ class DrivingPaths:
             for p in listed:
                 if not isinstance(p, Path) or p.kind != path.kind:
                     raise RecoveryError(f"inputs has {p!r} for {path.name}; expected a Path of the kind {path.kind!r}")
+                if len(p.curves) > 1:
+                    raise RecoveryError(
+                        f"the path of {path.name} has {len(p.curves)} courses; a trajectory follows one: give a list of paths"
+                    )
             self.paths.append(listed)
         for k, run in enumerate(observed.trajectories):
             for path, curve in zip(self.inputs, self._curves(k), strict=True):

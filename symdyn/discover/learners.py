@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from symdyn.discover.diffusions.increments import increments
 from symdyn.discover.driving_paths import DrivingPaths
 from symdyn.discover.fields.data import read_fields
 from symdyn.discover.surrogates.field_pinn import FieldPINN
@@ -13,7 +14,7 @@ from symdyn.discover.surrogates.neural_diffusion import NeuralDiffusion
 from symdyn.discover.surrogates.neural_ode import NeuralODE
 from symdyn.discover.surrogates.registry import nested
 from symdyn.errors import RecoveryError
-from symdyn.inference.data import observations
+from symdyn.inference.data import Observations, observations
 from symdyn.inference.optimum import read_noise
 from symdyn.system import System
 
@@ -107,6 +108,8 @@ def learner(system: Any, data: Any, given: Mapping[str, Any], heldout: float, **
     courses = DrivingPaths(hybrid, options["inputs"], whole)
     seen = courses.with_knots(whole.split(heldout)[0] if heldout else whole)
     if kind == "diffusion":
+        if heldout:
+            _enough(whole.split(heldout)[1])
         trainer = NeuralDiffusion(**given)
         return _checked(Learner(hybrid, kind, trainer, whole, seen), trainer.applies(hybrid, seen))
     if (starts := options["starts"]) not in (None, "fitted", "declared"):
@@ -127,6 +130,14 @@ def learner(system: Any, data: Any, given: Mapping[str, Any], heldout: float, **
         chosen["courses"] = courses
     trainer = NeuralODE(**usual | ({} if window is None else {"window": window}) | chosen | given)
     return _checked(Learner(hybrid, kind, trainer, whole, seen, courses), nested(hybrid))
+
+
+def _enough(later: Observations) -> None:
+    """Refuse points held out that no step ahead can be judged by, before the training."""
+    try:
+        increments(later)
+    except RecoveryError as error:
+        raise RecoveryError(f"of what heldout leaves out, {error}, or hold out a larger fraction") from None
 
 
 def _checked(found: Learner, reason: str | None) -> Learner:

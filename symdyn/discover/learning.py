@@ -59,7 +59,8 @@ def learn(
 
     .. math:: \sum_k (x_{k+1} - m_k)^T P_k^{-1} (x_{k+1} - m_k) + \log\det P_k + \lambda |w|^2 .
 
-    The system runs in generated kernels: its networks are tables that are applied in loops.
+    Some of the steps decide when to stop if there are fewer than 20 for each weight.  The system runs in generated kernels: its
+    networks are tables that are applied in loops.
 
     Parameters
     ----------

@@ -161,7 +161,7 @@ def read_noise(states: Sequence[sp.Symbol], estimated: np.ndarray, given: Mappin
     noise = estimated.copy()
     for key, value in given.items():
         state = lookup(key, states, "state")
-        if not value > 0:
+        if not (isinstance(value, (int, float, np.number)) and value > 0):
             raise RecoveryError(f"the noise of {state} is {value!r}; expected a positive standard deviation")
         noise[states.index(state)] = value
     return noise

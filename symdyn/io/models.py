@@ -10,12 +10,21 @@ from symdyn.errors import DeclarationError, ParseError
 from symdyn.files import put
 from symdyn.io.plain_text import read_text
 from symdyn.models.text import model_text, text_kinds
-from symdyn.network_files import save_networks
+from symdyn.network_files import load_networks, save_networks
 from symdyn.parsing import MAX_TEXT, ModelText, parse_model
 from symdyn.reaction_text import has_reactions
 from symdyn.system import System
 
-__all__ = ["NETWORK_FILES", "PETAB_FILES", "WRITERS", "check_ending", "read_model", "read_model_text", "write_model"]
+__all__ = [
+    "NAMES_WEIGHTS",
+    "NETWORK_FILES",
+    "PETAB_FILES",
+    "WRITERS",
+    "check_ending",
+    "read_model",
+    "read_model_text",
+    "write_model",
+]
 
 #: In a text that names the weights of networks.
 NAMES_WEIGHTS = "weights_"
@@ -195,7 +204,8 @@ def write_model(system: System, path: str | Path) -> None:
     Raises
     ------
     DeclarationError
-        For another ending, and for a system that the format cannot hold; nothing is written then.
+        For another ending, for a system that the format cannot hold, and where a file of something else has the name of that
+        of the weights; nothing is written then.
     OSError
         If the file cannot be written.
 
@@ -212,5 +222,12 @@ def write_model(system: System, path: str | Path) -> None:
     ending = check_ending(path)
     text, networks = WRITERS[ending](system), {n.network.name: n.network for n in system.networks}
     if networks and ending == ".txt":
-        save_networks(Path(path).with_suffix(".npz"), networks.values())
+        beside = Path(path).with_suffix(".npz")
+        if beside.exists():
+            try:
+                load_networks(beside)
+            except DeclarationError as error:
+                said = f"{error}, and is not overwritten by the weights of {Path(path).name}; move it"
+                raise DeclarationError(said) from None
+        save_networks(beside, networks.values())
     put(Path(path), text.encode())

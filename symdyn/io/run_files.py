@@ -216,6 +216,8 @@ class RunFile:
         settings |= {"reduce": recorded_statistics(attrs["reduce"])} if "reduce" in attrs else {}
         # the default one where stiffness was looked for
         options = AdaptiveOptions if "stiff_trajectories" in attrs else METHODS[attrs["method"]].options
+        if networks is not None and kind == "jump":
+            raise DeclarationError("networks has no effect on reaction networks, whose text names no weights; leave it out")
         about |= {} if networks is None else {"networks": networks}
         system = text_kinds()[kind].from_text(attrs["model"], time=data["time"].attrs["long_name"], **about)
         return cls(

@@ -124,6 +124,11 @@ class Automaton(AutomatonVerbs, SpatialSystem):
             raise DeclarationError(f"record is {record!r}; expected one of {', '.join(map(repr, RECORDS))}")
         rows = _read(rule)
         states = tuple(as_symbol(name, "state") for name in rows)
+        if bare := sorted({s.name for e in rows.values() for s in e.free_symbols} & set(rows)):
+            raise DeclarationError(
+                f"the rule contains {bare[0]} without a place; write the cell {bare[0]}[i], of sympy.IndexedBase {bare[0]}[0], "
+                "and give parameters other names"
+            )
         neighbours = tuple(_neighbours(e, name, list(rows)) for name, e in rows.items())
         self.__dict__.update(
             rules=tuple(rows.values()), neighbours=neighbours, sites=int(sites),

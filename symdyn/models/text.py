@@ -12,7 +12,7 @@ from symdyn import dag
 from symdyn.dense import DenseOutput, DenseSlope
 from symdyn.errors import DeclarationError, SymdynError
 from symdyn.models.registry import KINDS
-from symdyn.network_files import network_text
+from symdyn.network_files import check_names, network_text
 from symdyn.parsing import parse_expression
 from symdyn.system import System
 from symdyn.text.functions import FUNCTIONS
@@ -49,7 +49,7 @@ def model_text(system: System) -> str:
     Raises
     ------
     DeclarationError
-        For a kind of system that no text makes, and for layers that are no trained network.
+        For a kind of system that no text makes, layers that are no trained network, and different networks of one name.
 
     Examples
     --------
@@ -62,6 +62,7 @@ def model_text(system: System) -> str:
     """
     if system.text_options is None:
         raise DeclarationError(f"a {type(system).__name__} has no text that reads back; keep the Python that declares it")
+    check_names(n.network for n in system.networks)
     networks = {n.network.name: n.network for n in system.networks}
     if networks:
         system = system.without_networks()

@@ -183,8 +183,8 @@ def make_design(
         return ready
 
     spread = system.distributions
-    numbered = {p: np.arange(len(p.curves)) for p in system.inputs if len(p.curves) > 1}
-    courses = {p: xr.DataArray(v, dims=p.along) if p.along else v for p, v in numbered.items()}
+    several = [p for p in system.inputs if len(p.curves) > 1 or p.along is not None]
+    courses = {p: np.arange(len(p.curves)) if p.along is None else p.along for p in several}
     numbers = read(parameters, system.parameters, {**system.defaults, **courses}, "parameter")
     missing = [s.name for s in system.parameters if s not in numbers]
     if missing:

@@ -49,6 +49,8 @@ def test_several_names_of_cells_and_any_index_are_read():
         ("s[i] = f(s[i])", "unknown term"),
         ("s[i] = 2*s[i]", "expected a probability, 0 to 1"),
         ("s[i] = q[i]", "no rule is given for q"),
+        ("s[i] = s[i-1]*s; s(0) = 1", "contains s without a place"),
+        ("p[i] = p*p[i]; p = 0.5", "contains p without a place"),
         ("p = 1", "has no rule"),
         ("s[i] = __import__('os')", "two underscores"),
     ],

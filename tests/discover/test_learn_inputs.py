@@ -38,23 +38,23 @@ def ends(system: sd.ODESystem, courses: list[sd.Path]) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def learned():
-    """x' = -x/2 + f(u) with f = u^2, from the last values of 30 trajectories."""
+    """x' = -x/2 + f(u) with f = tanh(2u), from the last values of 30 trajectories."""
     hybrid = sd.ODESystem({x: F(U) - x / 2}, initial={x: 0.3})
-    courses, true = paths(30, 1), hybrid.with_terms({F(U): U**2})
+    courses, true = paths(30, 1), hybrid.with_terms({F(U): sp.tanh(2 * U)})
     values = ends(true, courses)
     data = [{"t": [0, 5], "x": [np.nan, v]} for v in values]
-    options = {"noise": {x: 0.01}, "starts": "declared", "members": 1, "progress": False}
+    options = {"noise": {x: 0.01}, "starts": "declared", "members": 1, "decay": 0.01, "progress": False}
     return true, courses, values, sd.learn(hybrid, data, inputs={U: courses}, **options)
 
 
 def test_a_function_of_the_path_is_found_from_the_ends_of_trajectories(learned):
     true, courses, values, found = learned
     run = ends(found.system, courses)
-    assert np.sqrt(np.mean((run - values) ** 2)) < 0.03  # by the kernel; 0.01 was given as noise
+    assert np.sqrt(np.mean((run - values) ** 2)) < 0.01  # by the kernel, within the noise that was given
     others = paths(10, 2)
-    assert np.sqrt(np.mean((ends(found.system, others) - ends(true, others)) ** 2)) < 0.25 * values.std()
-    points = np.linspace(-0.75, 0.75, 7)
-    np.testing.assert_allclose(found.term("f").evaluate(points[:, None]), points**2, atol=0.1)
+    assert np.sqrt(np.mean((ends(found.system, others) - ends(true, others)) ** 2)) < 0.05 * values.std()
+    points = np.linspace(-1, 1, 9)
+    np.testing.assert_allclose(found.term("f").evaluate(points[:, None]), np.tanh(2 * points), atol=0.05)
 
 
 def test_starts_that_are_declared_hold_exactly(learned):
@@ -68,9 +68,11 @@ def test_paths_belong_to_trajectories_and_cover_their_data(learned, tmp_path):
     for options, message in (
         ({"inputs": {U: courses[:2]}}, "inputs has 2 paths of u for 3 trajectories"),
         ({"inputs": {"v": courses[:3]}}, "inputs names 'v'; the inputs of this system: u"),
+        ({"inputs": {U: U.with_curves(courses[:3])}}, "the path of u has 3 courses; a trajectory follows one"),
         ({"inputs": {U: [1, 2, 3]}}, "expected a Path of the kind 'linear'"),
         ({"inputs": {U: sd.Path("u", [0, 2], [0, 1])}}, "go from 0 to 5, the input u from 0 to 2"),
         ({"inputs": courses[:3]}, "expected a mapping from inputs to paths"),
+        ({"noise": {x: "little"}}, "the noise of x is 'little'; expected a positive standard deviation"),
         ({"penalty": {"error": 1}}, "penalty has no effect with inputs"),
         ({"starts": "known"}, "starts is 'known'"),
         ({"starts": "declared", "window": 4}, "window has no effect with starts='declared'"),
@@ -88,19 +90,18 @@ def test_paths_belong_to_trajectories_and_cover_their_data(learned, tmp_path):
         sd.learn(sd.ODESystem({x: sd.network("g", [x])(x)}), data, inputs={U: courses[:3]}, progress=False)
 
 
-def test_a_neural_controlled_equation_learns_the_area_of_paths():
-    """The area that a path sweeps, of 40 triangles, is the end of a' = (b v' - c u')/2 with b' = u' and c' = v'."""
+def test_a_neural_controlled_equation_learns_the_work_along_paths():
+    """The integral of u dv along 30 broken lines of two pieces is the end of a' = b v' with b' = u'."""
     rng = np.random.default_rng(3)
-    knots = [np.vstack([np.zeros(2), rng.normal(size=(3, 2))]) for _ in range(40)]
-    areas = [sum(p[0] * q[1] - p[1] * q[0] for p, q in pairwise(k)) / 2 for k in knots]
-    u, v = (sd.Path(name, range(4), [0, 0, 0, 0]) for name in "uv")
-    driven = sd.neural_cde(["a", "b", "c"], [u, v], width=4, depth=1, initial={"a": 0, "b": 0, "c": 0})
-    courses = {p: [sd.Path(p.name, range(4), k[:, i]) for k in knots] for i, p in enumerate((u, v))}
-    data = [{"t": [0, 3], "a": [np.nan, area]} for area in areas]
-    options = {"noise": {"a": 0.05}, "starts": "declared", "members": 1, "iterations": 60, "progress": False}
+    knots = [np.vstack([np.zeros(2), rng.normal(size=(2, 2))]) for _ in range(30)]
+    works = [sum((p[0] + q[0]) / 2 * (q[1] - p[1]) for p, q in pairwise(k)) for k in knots]
+    u, v = (sd.Path(name, range(3), [0, 0, 0]) for name in "uv")
+    driven = sd.neural_cde(["a", "b"], [u, v], width=3, depth=1, initial={"a": 0, "b": 0})
+    courses = {p: [sd.Path(p.name, range(3), k[:, i]) for k in knots] for i, p in enumerate((u, v))}
+    data = [{"t": [0, 2], "a": [np.nan, work]} for work in works]
+    options = {"noise": {"a": 0.05}, "starts": "declared", "members": 1, "iterations": 40, "progress": False}
     found = sd.learn(driven, data, inputs=courses, **options)
     runs = sd.simulate(
-        found.system, [0, 3], inputs={p: xr.DataArray(c, dims="path") for p, c in courses.items()}, progress=False
+        found.system, [0, 2], inputs={p: xr.DataArray(c, dims="path") for p, c in courses.items()}, progress=False
     )
-    assert np.sqrt(np.mean((runs.a.values[:, -1] - areas) ** 2)) < 0.3 * np.std(areas)
-    assert found.history["train"][-1] < 0.1 * sum((a / 0.05) ** 2 for a in areas)
+    assert np.sqrt(np.mean((runs.a.values[:, -1] - works) ** 2)) < 0.1 * np.std(works)

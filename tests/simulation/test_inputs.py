@@ -260,14 +260,24 @@ def test_a_condition_of_a_network_on_a_cubic_input_names_it():
 
 def test_courses_of_two_inputs_go_together_along_a_dimension_of_their_own():
     """x' = u v' for u = a t and v = b t is a b T^2/2, for each pair (a, b)."""
-    import xarray as xr
-
     u, v, t = (*(sd.Path(name, [0, 2], [0, 0]) for name in "uv"), sp.Symbol("t"))
     slopes = {u: [1.0, 2.0, 3.0], v: [0.5, -1.0, 2.0]}
     courses = {p: xr.DataArray([sd.Path(p.name, [0, 2], [0, 2 * a]) for a in slopes[p]], dims="sample") for p in (u, v)}
     data = sd.simulate(sd.ODESystem({"x": u * v.diff(t)}, initial={"x": 0}), [0, 2], inputs=courses, progress=False)
     assert data.x.dims == ("sample", "time")
     assert data.x[:, -1].values == pytest.approx([2 * a * b for a, b in zip(slopes[u], slopes[v], strict=True)], rel=1e-6)
+    system = sd.ODESystem({"x": u * v.diff(t)}, initial={"x": 0})
+    apart = {p: list(c.values) for p, c in courses.items()}  # the same courses, which sympy remembers, each with each other
+    assert set(sd.simulate(system, [0, 2], inputs=apart, progress=False).x.dims) == {"u", "v", "time"}
+    labelled = {p: c.assign_coords(sample=[10, 20, 30]) for p, c in courses.items()}
+    sent = pickle.loads(pickle.dumps(system.with_inputs(labelled)))  # as to other processes
+    again = sd.simulate(sent, [0, 2], progress=False)
+    assert again.x.dims == ("sample", "time")
+    assert again.sample.values.tolist() == [10, 20, 30]
+    np.testing.assert_array_equal(again.x, data.x)
+    doubled = xr.DataArray([u.with_curves(apart[u]), apart[u][0], apart[u][1]], dims="sample")
+    with pytest.raises(sd.DeclarationError, match="has 3 courses in one place along 'sample'"):
+        system.with_inputs({u: doubled})
     wrong = xr.DataArray([[courses[u].values[0]]], dims=("a", "b"))
     with pytest.raises(sd.DeclarationError, match="have the dimensions a, b; expected one"):
         sd.simulate(sd.ODESystem({"x": u}, initial={"x": 0}), [0, 1], inputs={u: wrong})

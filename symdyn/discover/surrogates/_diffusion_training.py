@@ -33,8 +33,8 @@ HELD, FEWEST = 4_000_000, 64
 PATIENCE = 15
 #: Third derivatives of networks in loops are compiled in half the time, and run as fast.
 COMPILER = {"xla_llvm_disable_expensive_passes": True}
-#: Fewest steps of paths of which some are held out.
-FEW = 60
+#: Fewest steps of paths of which some are held out, which share of them, and steps for each weight that need none.
+FEW, HOLDOUT, ENOUGH = 60, 0.17, 20
 
 
 class _Transitions:
@@ -114,13 +114,14 @@ def train(
         u.func.__name__: 1 for u in system.unknowns if only_squared(system, u) and not (form_of(u).sign or form_of(u).zero_at)
     }
     networks = TermNetworks(system, options.width, options.decay, squares)
-    rate = float(((data.end - data.begin) ** 2).sum() / (2 * data.gaps.sum() * data.begin.var(axis=1).sum()))
-    steps = int(np.clip(np.ceil(rate * data.gaps.max() / STIFFNESS), 1, MOST_STEPS))
+    steps = int(np.clip(np.ceil(_rate(data) * data.gaps.max() / STIFFNESS), 1, MOST_STEPS))
     moments = NetworkMoments(system, observed, networks, steps)
     likelihood = _Transitions(moments, data, networks.precision)
     sample = jax.jit(jax.vmap(moments.terms, in_axes=(None, 0, 0)))
     order = np.random.default_rng(seed).permutation(data.count)
-    held = int(options.holdout * data.count) if data.count >= FEW else 0
+    usual = 0.0 if data.count >= ENOUGH * networks.size else HOLDOUT
+    share = usual if options.holdout is None else options.holdout
+    held = int(share * data.count) if data.count >= FEW else 0
     paths = [_whole(t.values, moments.units.centre) for t in observed.trajectories]
 
     def member(k: int, tell: Callable[[int], bool | None]) -> MemberFit:
@@ -144,6 +145,14 @@ def train(
         return MemberFit(paths, arguments, values, networks.free(w), losses, networks.trained(moments.units, w))
 
     return ensemble(system, options, tuple(t.times for t in observed.trajectories), member, progress)
+
+
+def _rate(data: Increments) -> float:
+    """How fast the paths forget where they were, the largest rate over states: that of an Ornstein-Uhlenbeck process."""
+    varied, moved = data.begin.var(axis=1), ((data.end - data.begin) ** 2).sum(axis=1)
+    if not (moved > 0).all():
+        raise RecoveryError("a state of the paths never changes; leave it out of the system")
+    return float(np.max(moved / (2 * data.gaps.sum() * np.maximum(varied, 1e-300))))
 
 
 def _whole(values: np.ndarray, centre: np.ndarray) -> np.ndarray:

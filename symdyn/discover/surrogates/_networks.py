@@ -34,7 +34,7 @@ class Networks(ABC):
         for each in fields(self):  # type: ignore[arg-type]
             value, said = getattr(self, each.name), f"the option {each.name} of the surrogate {self.name!r} is "
             if each.name == "holdout":
-                if not 0 <= value < 0.5:
+                if value is not None and not 0 <= value < 0.5:
                     raise RecoveryError(f"{said}{value!r}; expected 0 or more, below 0.5")
             elif isinstance(each.default, (int, float)) and not isinstance(each.default, bool) and not value > 0:
                 raise RecoveryError(f"{said}{value!r}; expected a positive number")

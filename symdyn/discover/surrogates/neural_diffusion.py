@@ -31,8 +31,9 @@ class NeuralDiffusion(Networks):
         Most steps of each training.
     decay : float
         Precision of the normal prior of the weights.
-    holdout : float
-        Fraction of the steps of the paths that decide when to stop; none of fewer than 60.
+    holdout : float, optional
+        Fraction of the steps of the paths that decide when to stop; none of fewer than 60.  By default 0.17, and 0 where there
+        are 20 steps or more for each weight, of which more is lost by stopping early than by fitting noise.
     members : int
         Networks trained from other weights and steps.
 
@@ -46,7 +47,7 @@ class NeuralDiffusion(Networks):
     width: int = 16
     iterations: int = 150
     decay: float = 0.1
-    holdout: float = 0.17
+    holdout: float | None = None
     members: int = 2
     signs: None = None
 

@@ -1,0 +1,55 @@
+"""What prices of a solver's effort do to a flow that is learned from its ends."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import sympy as sp
+import xarray as xr
+
+import symdyn as sd
+from benchmarks.harness import Sample, Settings, cpu_seconds, paired
+from benchmarks.results import Ratio
+
+__all__ = ["prices", "steps"]
+
+
+def steps(settings: Settings) -> int:
+    """Most steps of a training."""
+    return 3 if settings.quick else 150
+
+
+def rings(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Points (N, 2) of two rings, and which is the outer one."""
+    rng, outer = np.random.default_rng(seed), np.arange(count) % 2
+    angle, radius = rng.uniform(0, 6.28, count), np.where(outer, 1.6, 0.7) + 0.1 * rng.normal(size=count)
+    return radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=-1), outer
+
+
+def prices(settings: Settings) -> tuple[list[dict[str, Any]], list[Ratio]]:
+    """A flow that takes one ring to the left and the other to the right, with prices of errors and of stiffness."""
+    x, y, t = sp.symbols("x y t")
+    f, g = (sd.network(name, [x, y, t], width=12) for name in "fg")
+    begin, outer = rings(40 if settings.quick else 160, 1)
+    others, truth = rings(400, 2)
+    runs = [{"t": [0, 1], "x": [p[0], 2.0 * k - 1], "y": [p[1], np.nan]} for p, k in zip(begin, outer, strict=True)]
+    listed: list[Any] = [None, {"error": 1e4}, {"error": 1e6}, {"local error": 1e4}, {"stiffness": 1.0}]
+    rows, calls, hybrid = [], {}, sd.ODESystem({x: f(x, y, t), y: g(x, y, t)})
+    initial = {s: xr.DataArray(others[:, k], dims="point") for k, s in enumerate((x, y))}
+    for penalty in listed[:2] if settings.quick else listed:
+        options = {"noise": {x: 0.1, y: 0.1}, "members": 1, "penalty": penalty, "progress": False}
+        sd.learn(hybrid, runs, iterations=2, **options)  # compiles
+        before = cpu_seconds()
+        found = sd.learn(hybrid, runs, iterations=min(100, steps(settings)), **options)
+        spent = cpu_seconds() - before
+        data = sd.simulate(found.system, [0, 1], initial=initial, method="tsit5", rtol=1e-6, atol=1e-6, progress=False)
+        right = float(np.mean((data.x.values[:, -1] > 0) == (truth == 1)))
+        name = "none" if penalty is None else ", ".join(f"{k} {v:g}" for k, v in penalty.items())
+        calls[name] = Sample((float(data.evaluations.mean()),))
+        rows.append({"price": name, "calls": calls[name].median, "accuracy": right, "training, CPU-seconds": spent})
+    ratios = [
+        Ratio(f"calls without a price / with {name}", paired(lambda a, b: a / b, calls["none"], c), goal=1 / 0.55)
+        for name, c in calls.items() if name == "error 10000"
+    ]  # fmt: skip
+    return rows, ratios

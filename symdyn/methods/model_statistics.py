@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.interpolate import CubicSpline
 
 from symdyn.errors import DeclarationError
 from symdyn.files import put
@@ -178,6 +177,8 @@ class ModelStatistics:
         2.0
         """
         grid = self.log_snr[state]
+        from scipy.interpolate import CubicSpline  # every process reads this module, few need splines
+
         linear = CubicSpline(grid, self.linear[state])
         tilt = CubicSpline(grid, self.slope[state]).antiderivative()
         drift = CubicSpline(grid, np.exp(-tilt(grid)) * self.offset[state]).antiderivative()

@@ -85,7 +85,7 @@ def learner(system: Any, data: Any, given: Mapping[str, Any], heldout: float, **
         raise RecoveryError(
             f"learn takes an ODESystem, a DiscreteSystem, an SDESystem or a PDESystem; {system.unmet(['drift'])}"
         )
-    hybrid = system.without_networks()
+    hybrid: Any = system.without_networks()
     if not hybrid.unknowns:
         raise RecoveryError("the system has no unknown terms; put network('f', [x, y])(x, y) into its equations, or use fit")
     asked = {**options, "heldout": heldout or None}
@@ -128,7 +128,7 @@ def learner(system: Any, data: Any, given: Mapping[str, Any], heldout: float, **
         chosen |= {"declared": True, "window": max(len(t.times) for t in seen.trajectories)}
     if hybrid.inputs:
         chosen["courses"] = courses
-    trainer = NeuralODE(**usual | ({} if window is None else {"window": window}) | chosen | given)
+    trainer = NeuralODE(**{**usual, **({} if window is None else {"window": window}), **chosen, **given})
     return _checked(Learner(hybrid, kind, trainer, whole, seen, courses), nested(hybrid))
 
 

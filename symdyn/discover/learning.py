@@ -174,16 +174,16 @@ def learn(
     journal.write()
     found = _members(list(arrays), names)
     networks, fitted, begin, history = found[0]
-    system = with_networks(hybrid, networks).with_parameters(dict(zip(free, map(float, fitted), strict=True)))
-    if not system.fields:
-        system = system.replace(initial=MappingProxyType(dict(zip(system.states, map(float, begin[0]), strict=True))))
+    made: Any = with_networks(hybrid, networks).with_parameters(dict(zip(free, map(float, fitted), strict=True)))
+    if not made.fields:
+        made = made.replace(initial=MappingProxyType(dict(zip(made.states, map(float, begin[0]), strict=True))))
     notes = (*seen.notes, *(["training ended at its budget of time"] if limit.over() else []))
     if asked.kind == "diffusion":
-        notes = (*notes, *step_notes(system, seen))
-        errors = step_errors(system, whole.split(heldout)[1]) if heldout else {}
+        notes = (*notes, *step_notes(made, seen))
+        errors = step_errors(made, whole.split(heldout)[1]) if heldout else {}
     else:
-        errors = _errors(system, whole, begin, asked) if heldout else {}
-    return Learned(system, tuple(m[0] for m in found), history, errors, whole, begin, seed, notes)
+        errors = _errors(made, whole, begin, asked) if heldout else {}
+    return Learned(made, tuple(m[0] for m in found), history, errors, whole, begin, seed, notes)
 
 
 def _misfit(member: MemberFit) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -243,7 +243,7 @@ def possible(models: Sequence[Any]) -> Sequence[Any]:
     return models
 
 
-def _spent(terms: Collection[Label], library: Collection[Label]) -> list[str]:
+def _spent(terms: Iterable[Label], library: Iterable[Label]) -> list[str]:
     """Unknown functions of whose terms a model leaves none out."""
     offered, taken = (Counter(unknown for unknown, _ in dict.fromkeys(labels)) for labels in (library, terms))
     return [unknown for unknown, count in offered.items() if count >= ALL and taken[unknown] >= count]

@@ -111,7 +111,8 @@ class ReversibleKernel:
         self, parameters: np.ndarray, times: np.ndarray, both: np.ndarray, values: np.ndarray, pulls: np.ndarray,
         counts: np.ndarray,
     ) -> ReversibleArguments:  # fmt: skip
+        rhs, pull = self._functions.addresses
         return ReversibleArguments(
-            *self._functions.addresses, parameters, self._a, self._nodes, self.method.coupling, times, self.step, both, values,
+            rhs, pull, parameters, self._a, self._nodes, self.method.coupling, times, self.step, both, values,
             pulls, np.zeros_like(both), np.zeros(len(self.system.parameters)), counts,
         )  # fmt: skip

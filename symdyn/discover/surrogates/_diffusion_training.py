@@ -55,7 +55,8 @@ class _Transitions:
     def begin(self, training: np.ndarray, judging: np.ndarray) -> None:
         """Forget what was seen, and take these steps for training and judging."""
         self.training, self.judging = training, judging
-        self.best, self.liked, self.since = None, np.inf, 0
+        self.best: np.ndarray | None = None
+        self.liked, self.since = np.inf, 0
         self.history: dict[str, list[float]] = {"train": [], "validation": []}
 
     def residuals(self, w: np.ndarray, which: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

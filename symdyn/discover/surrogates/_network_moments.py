@@ -67,7 +67,8 @@ class NetworkMoments:
             (mean, spread), t = now, time + k * h
 
             def stage(carry: Any, at: Any) -> Any:  # a loop over stages, for what it holds is compiled once
-                (a, c), (m, p), (node, weight) = *carry, at
+                (a, c), (m, p) = carry
+                node, weight = at
                 a, c = self._slope(s, t + node * h, mean + node * h * a, spread + node * h * c)
                 return ((a, c), (m + weight * h * a, p + weight * h * c)), None
 

@@ -88,8 +88,8 @@ class NetworkODE:
         """Of the states by the initial values of their own window (W, T, n, n), and by the shared weights (W, T, n, q)."""
         s, path = w[self.starts :], self.states(w, times, courses)
         point = jax.jacrev(self._interval, argnums=(0, 1))
-        along = (None, 0, 0, 0, 0)
-        local = jax.vmap(jax.vmap(point, in_axes=along), in_axes=along)
+        axes = (None, 0, 0, 0, 0)
+        local = jax.vmap(jax.vmap(point, in_axes=axes), in_axes=axes)
         forced, moved = local(s, path[:, :-1], times[:, :-1], times[:, 1:], courses)
 
         def along(forced: jax.Array, moved: jax.Array) -> Blocks:

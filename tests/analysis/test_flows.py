@@ -97,7 +97,7 @@ def test_a_cycle_whose_section_is_crossed_twice_has_its_full_period():
         (lambda s: limit_cycle(s("x' = -x; y' = -y"), initial={"x": 1, "y": 1}), "comes to rest"),
         (
             lambda s: limit_cycle(s("x' = y; y' = -x + sin(t^2)"), initial={"x": 1, "y": 1}),
-            "sines and cosines of linear functions",
+            "sines, cosines and mod of linear functions",
         ),
         (
             lambda s: limit_cycle(sd.DiscreteSystem.from_text("x[t+1] = x/2"), initial={"x": 1}),

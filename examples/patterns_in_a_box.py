@@ -68,13 +68,6 @@ def measured_growth(direction: tuple[int, int, int], threads: int = 1, **grid: o
     return float(np.log(size[1] / size[0]) / 10), float(growth(np.array(k)))
 
 
-def growth_at_rest(points: int = 12) -> float:
-    """The rate of the fastest wave, as the greatest eigenvalue at the uniform state: by iterations, with no matrix."""
-    grid = system().discretize(points, scheme="spectral")
-    found = sd.analysis.steady_states(grid, initial={"u": 1, "v": 0.9}, starts=1)
-    return float(found.eigenvalue_real[0])
-
-
 def pattern(end: float = 150.0, seed: int = 0) -> xr.Dataset:
     """The fields from noise on."""
     rng = np.random.default_rng(seed)
@@ -123,7 +116,6 @@ def main(arguments: list[str] | None = None) -> None:
     for direction in ((3, 0, 0), (2, 2, 1), (1, 1, 3)):
         found, told = measured_growth(direction, order=6, threads=2)
         print(f"wave {direction}: grows with {found:.6f}, by the matrix {told:.6f}")
-    print(f"greatest eigenvalue at rest {growth_at_rest():.6f}, by the matrix {float(growth(np.array(fastest()))):.6f}")
     data = pattern()
     numbers, part = spectrum(data.u[-1].values)
     print(f"wave number of the pattern {float(numbers[part.argmax()]):.4f}, fastest {fastest():.4f}")

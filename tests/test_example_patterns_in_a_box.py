@@ -26,7 +26,3 @@ def test_the_pattern_has_the_fastest_wave_length():
     assert numbers[part.argmax()] == pytest.approx(example.fastest(), rel=0.05)
     assert part.max() > 0.7
     assert len(example.figure(data).axes) == 5
-
-
-def test_the_greatest_eigenvalue_at_rest_is_that_of_the_fastest_wave():
-    assert example.growth_at_rest() == pytest.approx(float(example.growth(np.array(example.fastest()))), abs=1e-7)

@@ -38,7 +38,7 @@ def methods(cls: type) -> str:
 
     >>> from symdyn.attached import MapVerbs
     >>> methods(type("Map", (MapVerbs,), {}))
-    '<div style="opacity: 0.6">methods: modified_equation</div>'
+    '<div style="opacity: 0.6">methods: modified_equation, jacobian, to_text</div>'
     """
     names = [n for base in cls.__mro__ if base.__module__ == attached.__name__ for n in vars(base) if not n.startswith("_")]
     return f'<div style="opacity: 0.6">methods: {", ".join(names)}</div>' if names else ""

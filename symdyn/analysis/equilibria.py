@@ -85,7 +85,7 @@ def steady_states(
         ``residual``, the largest ``|f|``.  Branches are sorted by the first state; in a sweep they are padded with NaN.
         Attributes: ``complete`` (0 or 1), ``method``, ``notes``, ``parameters`` and how it was made.  Fields have their
         positions as further dims, and ``unstable`` is the number of growing modes among the eight rightmost; the stable and
-        larger ones come first.
+        larger ones come first, of mirror images the one that begins higher.
 
     Raises
     ------

@@ -179,7 +179,7 @@ def field_steady_states(
     if unsolved:
         rest.say(f"{len(unsolved)} of {starts} iterations ended early: {unsolved[0]}")
     kept = [k for k, y in enumerate(found) if all(y[b].min() >= 0 for b in names)]
-    kept.sort(key=lambda k: (growing(spectra[k][0]), -float(problem.measure(found[k])[0])))
+    kept.sort(key=lambda k: (growing(spectra[k][0]), *_place(problem, found[k])))
     states = np.array([found[k] for k in kept]).reshape(-1, problem.size)
     rows = np.broadcast_to(p, (len(kept), p.size))
     first = np.array([spectra[k][0][0] if spectra[k][0].size else np.nan for k in kept], complex)
@@ -199,6 +199,12 @@ def field_steady_states(
             parameters=listed_values(zip([s.name for s in rest.system.parameters], p, strict=True)),
         ),
     )  # fmt: skip
+
+
+def _place(problem: RestProblem, y: np.ndarray) -> tuple[float, ...]:
+    """Where a state stands in the table: the larger first, of mirror images the one that begins higher, to five digits."""
+    size = float(problem.measure(y)[0])
+    return (-float(f"{size:.5g}"), *(-np.round(y / (size or 1.0), 5)).tolist())
 
 
 def _nonnegative(rest: FieldRest, positive: Any) -> list[slice]:

@@ -25,7 +25,7 @@ TOOLCHAIN = ROOT / "symdyn" / "codegen" / "cuda" / "toolchain.py"
 LATE = {TOOLCHAIN.with_name(f"{name}.py") for name in ("kernel", "launch", "reductions", "toolchain")}
 LATE |= {
     ROOT / "symdyn" / "grids" / f"{name}.py"
-    for name in ("card", "card_arrays", "card_kernel", "card_problems", "card_spectral")
+    for name in ("card", "card_arrays", "card_kernel", "card_modes", "card_problems", "card_spectral")
 }
 LORENZ = "x' = s*(y - x)\ny' = x*(r - z) - y\nz' = x*y - b*z"
 

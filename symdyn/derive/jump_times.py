@@ -20,7 +20,7 @@ import sympy as sp
 
 from symdyn.dag import nodes
 
-__all__ = ["CORNERS", "JumpTimes", "by_remainders", "jump_times"]
+__all__ = ["CORNERS", "JumpTimes", "by_remainders", "jump_times", "times_of"]
 
 #: Functions that jump where their argument is a whole number, and what jumps or bends elsewhere.
 STAIRS = (sp.floor, sp.ceiling)
@@ -77,19 +77,45 @@ def jump_times(
     >>> [(f.start + f.level, f.span) for f in times], others
     ([(0, T), (T/4, T)], [sign(t - x)])
     """
-    moving, found, others = {time, *states}, [], []
+    found: dict[JumpTimes, None] = {}
+    others = []
     for node in nodes(expressions):
-        if not isinstance(node, CORNERS) or time not in node.free_symbols:
-            continue
-        for side, spacing in _changes(node):
-            times = _roots(side, sp.S.Zero, spacing, time, moving)
-            if times is None:
-                others.append(node)
-                break
-            if isinstance(node, sp.Rel) and time in node.args and all(a.is_Symbol or a.is_number for a in node.args):
-                times = [f._replace(size=sp.S.Zero) for f in times]
-            found += times
-    return list(dict.fromkeys(found)), list(dict.fromkeys(others))
+        if isinstance(node, CORNERS) and time in node.free_symbols:
+            times = times_of(node, time, states)
+            others += [node] if times is None else []
+            found |= dict.fromkeys(times or ())
+    return list(found), others
+
+
+def times_of(node: sp.Basic, time: sp.Symbol, states: Set[sp.Symbol]) -> list[JumpTimes] | None:
+    """Times at which one of the `CORNERS` jumps or bends, for a reason of its own and not for what is inside of it.
+
+    Parameters
+    ----------
+    node : Basic
+    time : Symbol
+    states : set of Symbol
+
+    Returns
+    -------
+    list of JumpTimes or None
+        None if they are not known, as where states occur.
+
+    Examples
+    --------
+    >>> t, T = sp.symbols("t T")
+    >>> [(f.start, f.span) for f in times_of(sp.Mod(t, T) > T / 4, t, set())]
+    [(T/4, T)]
+    """
+    found: list[JumpTimes] = []
+    for side, spacing in _changes(node):
+        times = _roots(side, sp.S.Zero, spacing, time, {time, *states})
+        if times is None:
+            return None
+        if isinstance(node, sp.Rel) and time in node.args and all(a.is_Symbol or a.is_number for a in node.args):
+            times = [f._replace(size=sp.S.Zero) for f in times]
+        found += times
+    return found
 
 
 def by_remainders(side: sp.Expr, time: sp.Symbol) -> sp.Expr:

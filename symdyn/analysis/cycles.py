@@ -5,8 +5,8 @@ The orbit is cut into m arcs of the same duration T/m, which are integrated side
 .. math:: \varphi(x_k, T/m) = x_{k+1}, \qquad x_{m+1} = x_1, \qquad f(\hat x_1) \cdot (x_1 - \hat x_1) = 0
 
 for the beginnings :math:`x_k` and the period T; the last equation, from the previous iterate, fixes the phase.  Of a forced
-system T is known, and arcs begin at the times :math:`(k - 1) T/m`.  The Floquet multipliers are the eigenvalues of the product of
-the derivatives of the arcs; one of them is 1.
+system T is known, and arcs begin at the times :math:`(k - 1) T/m`.  The Floquet multipliers are the eigenvalues of the product
+of the derivatives of the arcs; one of them is 1.
 
 References
 ----------
@@ -131,13 +131,13 @@ def limit_cycle(
     times = np.linspace(0, period, points)
     orbit = shooting.orbit(arcs, period, times)
     variables = {name: ("time", orbit[:, i]) for i, name in enumerate(system.names)}
-    found = {
+    found: dict[str, Any] = {
         "period": ((), period), "multiplier": ("index", multipliers.real), "multiplier_imag": ("index", multipliers.imag),
         "stable": ((), bool((np.abs(others) < 1).all())), "closure": ((), closure),
         "trivial": ((), float(np.abs(multipliers[trivial] - 1))),
     }  # fmt: skip
     attrs = attributes(system, **fixed_values(system, design, system.states))
-    about_time = {}
+    about_time: dict[str, str] = {}
     if form is not None:
         about_time = {"long_name": "time, at which the forcing has the phase of the orbit"}
         found["rounds"] = ((), rounds, {"long_name": "periods of the forcing in a period of the orbit"})

@@ -31,7 +31,9 @@ def forcing_period(form: ForcedSystem, values: np.ndarray) -> float:
     known = dict(zip(form.system.parameters, map(float, values), strict=True))
     frequency = abs(float(form.frequency.xreplace(known)))
     if not 0 < frequency < np.inf:
-        raise DeclarationError(f"the frequency {form.frequency} of the forcing is {frequency:g}; expected a number other than 0")
+        raise DeclarationError(
+            f"the frequency {form.frequency} of the forcing is {frequency:g}; expected a number other than 0"
+        )
     return 2 * np.pi / frequency
 
 
@@ -46,7 +48,7 @@ def rounds_of(period: float, turn: float) -> int:
 def recurrence(
     system: System, numbers: Mapping[str, float], start: Mapping[str, float], turn: float, transient: float
 ) -> tuple[dict[str, float], int]:  # fmt: skip
-    """A point of the orbit that a trajectory approaches, at the phase 0 of the forcing, and the periods of the latter in its own.
+    """A point of the orbit that a trajectory approaches, at the phase 0 of the forcing, and how many of its periods are in one.
 
     Raises
     ------
@@ -100,8 +102,8 @@ def breaks_of(form: ForcedSystem, parameter: Any, row: np.ndarray) -> np.ndarray
     symbol = lookup(parameter, form.system.parameters, "parameter")
     if form.hidden:
         raise DeclarationError(
-            f"the phases at which {form.hidden[0]} jumps or bends cannot be found; write it by comparisons with one mod, sine or "
-            "cosine of time, without states, such as piecewise(1, mod(t, T) < T/4, 0)"
+            f"the phases at which {form.hidden[0]} jumps or bends cannot be found; write it by comparisons with one mod, sine "
+            "or cosine of time, without states, such as piecewise(1, mod(t, T) < T/4, 0)"
         )
     moving = [e for e in form.breaks if symbol in e.free_symbols]
     if moving:

@@ -1,8 +1,8 @@
 """Times at which a right-hand side may jump: adaptive steps end before them and restart after them.
 
 An error estimate evaluates a right-hand side at a few times only: a step may pass over a pulse without an evaluation in it.
-The times are those of `symdyn.derive.jump_times`: where time alone decides what is compared, and where ``floor(t)``, ``Mod(t, T)``
-and comparisons of them or of sines jump again and again.  Not found are comparisons of states.
+The times are those of `symdyn.derive.jump_times`: where time alone decides what is compared, and where ``floor(t)``,
+``Mod(t, T)`` and comparisons of them or of sines jump again and again.  Not found are comparisons of states.
 
 With constant delays these times, and the first time, bring in others: jumps propagate to them plus sums of delays, each time in
 a derivative of an order that is higher by one.
@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+
 from symdyn.codegen.delay_program import constant_delays, followed
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.input_paths import segment_places, segment_rows, segment_symbols
@@ -129,13 +130,13 @@ def _evaluated(
     values = evaluate(program, (), (), list(parameters.T))
     width = len(JumpTimes._fields)
     families = [[np.broadcast_to(v, len(parameters)) for v in values[k : k + width]] for k in range(0, len(values), width)]
-    pairs = [_times(*family, low, high) for family in families]
+    pairs = [_times(family, low, high) for family in families]
     most = sum(at.shape[1] for at, _ in pairs) * len(parameters)
     if most > MOST_STOPS:
         pairs = [(np.empty((len(parameters), 0)),) * 2, *(pair for pair in pairs if pair[0].shape[1] == 1)]
         warnings.warn(
-            f"right-hand sides jump at {most:.1e} known times of all trajectories, of which {MOST_STOPS:.1e} are kept at most; "
-            "steps do not end at them, and errors may be larger than the tolerances: simulate fewer trajectories, or less "
+            f"right-hand sides jump at more than {MOST_STOPS:.1e} known times of all trajectories together, and steps do not "
+            "end at those that come again: errors may be larger than the tolerances; simulate fewer trajectories, or less "
             "time, at once",
             stacklevel=2,
         )
@@ -143,11 +144,9 @@ def _evaluated(
     return at, sizes
 
 
-def _times(
-    start: np.ndarray, level: np.ndarray, span: np.ndarray, spacing: np.ndarray, size: np.ndarray,
-    low: np.ndarray, high: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+def _times(family: Sequence[np.ndarray], low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The times (N, s) of a `JumpTimes` with their sizes, those that repeat only between two times, and infinity."""
+    start, level, span, spacing, size = family
     with np.errstate(all="ignore"):
         if not np.isfinite(span).any():
             return (start + level)[:, None], size[:, None]

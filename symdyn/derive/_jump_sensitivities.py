@@ -4,9 +4,9 @@ At the time :math:`\tau(p)` of a step of the rates from :math:`f^-` to :math:`f^
 
 .. math:: S^+ = S + (f^- - f^+)\,\tau_p .
 
-The times are those of `symdyn.derive.jump_times`: of the form :math:`\tau = s + j P`, so that :math:`\tau_p = s_p + j P_p`.  The
-rates on either side are those with the comparison, or the function, in which the step is, at times before and after it.  Where
-states decide, the step is where the margin m of the comparison is zero, and
+The times are those of `symdyn.derive.jump_times`: of the form :math:`\tau = s + j P`, so that :math:`\tau_p = s_p + j P_p`.
+The rates on either side are those with the comparison, or the function, in which the step is, at times before and after it.
+Where states decide, the step is where the margin m of the comparison is zero, and
 
 .. math:: \tau_p = -\frac{m_x S + m_p}{m_x f^- + m_t},
 

@@ -197,7 +197,7 @@ def _angle(call: sp.Expr) -> sp.Expr:
 def _phases(sides: list[sp.Expr], system: System, period: sp.Expr) -> tuple[list[sp.Expr], list[sp.Basic]]:
     """Parts of the period at which sides jump or bend, and comparisons and functions that do so at others.
 
-    Bends that depend on more than numbers, as the corner of max(0, sin(t) - c) in a parameter c, are left to the error estimates.
+    Bends that depend on more than numbers, as the corner of max(0, sin(t) - c) in a parameter c, are left to error estimates.
     """
     breaks, hidden = [], []
     for corner in sorted({e for side in sides for e in side.atoms(*CORNERS) if system.time in e.free_symbols}, key=str):

@@ -6,8 +6,8 @@ and ``Mod`` is where the argument is a multiple of a number.  They are found by 
 .. math:: a t + b = c + n q \iff t = \frac{c - b}{a} + n \frac{q}{a},
 
 and of the functions of time that are inverted here, one inside the other: remainders, sines, cosines and tangents of linear
-functions, absolute values, powers, exponentials, logarithms, ``Min``, ``Max`` and ``Piecewise``.  Further times, at which nothing
-jumps, do no harm and may be among them.
+functions, absolute values, powers, exponentials, logarithms, ``Min``, ``Max`` and ``Piecewise``.  Further times, at which
+nothing jumps, do no harm and may be among them.
 """
 
 from __future__ import annotations
@@ -239,7 +239,7 @@ def _inverted(
     if isinstance(f, (sp.sin, sp.cos, sp.tan)) and line is not None:
         a, b = line
         angle, turn = (sp.atan(level), sp.pi) if isinstance(f, sp.tan) else (sp.asin(level), 2 * sp.pi)
-        angles = (angle,)
+        angles: tuple[sp.Expr, ...] = (angle,)
         if isinstance(f, sp.sin):
             angles = (angle, sp.pi - angle)
         elif isinstance(f, sp.cos):
@@ -272,4 +272,5 @@ def _times(
 ) -> JumpTimes:  # fmt: skip
     """A family whose times consist of these terms over the slope `a`, as span and spacing of the argument do."""
     size = sp.Add(*(sp.Abs(term) for side in terms for term in sp.Add.make_args(side))) / sp.Abs(a)
-    return JumpTimes(start, level, *(sp.oo if e is None else e / a for e in (span, spacing)), size)
+    turn, step = (sp.oo if e is None else e / a for e in (span, spacing))
+    return JumpTimes(start, level, turn, step, size)

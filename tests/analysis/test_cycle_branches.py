@@ -203,7 +203,7 @@ def test_the_cycles_of_hodgkin_and_huxley():
 
 
 def test_the_cycles_of_fitzhugh_and_nagumo():
-    """From one Hopf point to the other, both with v^2 = 1 - e b and the frequency sqrt(e - e^2 b^2); at I = 1/2 as SciPy has it."""
+    """From one Hopf point to the other, both with v^2 = 1 - e b and the frequency sqrt(e - e^2 b^2); at I = 1/2 as by SciPy."""
     e, b, a = 0.08, 0.8, 0.7
     system = sd.ODESystem.from_text("v' = v - v^3/3 - w + I; w' = 0.08*(v + 0.7 - 0.8*w); I = 0.5; v(0) = 0; w(0) = 0")
     rest = continuation(system, "I", (0, 2), start=steady_states(system, {"I": 0}).isel(branch=0))

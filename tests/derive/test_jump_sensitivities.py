@@ -60,7 +60,9 @@ def test_what_is_not_followed_is_named():
     with pytest.raises(sd.DeclarationError, match=r"do not follow the jumps of floor\(\(Mod\(t, 2\)\)/d\).*leave d out"):
         slopes(sp.floor(sp.Mod(t, 2) / d), {d: D}, ["d"])
     reset = sd.ODESystem({x: 1 + sp.Heaviside(x - d)}, {d: D}, initial={x: 0}, events=sd.Event(x > 2, {x: 0}))
-    with pytest.warns(UserWarning, match=r"rates of change jump where Heaviside\(-d \+ x\) changes, and sensitivities leave out"):
+    with pytest.warns(
+        UserWarning, match=r"rates of change jump where Heaviside\(-d \+ x\) changes, and sensitivities leave out"
+    ):
         sd.sensitivities(reset, [0, 1], by="d", progress=False)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

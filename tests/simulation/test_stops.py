@@ -87,7 +87,10 @@ def test_a_pulse_narrower_than_any_step(method, width):
     [
         (sp.Piecewise((1, sp.Mod(t, 10) < sp.Rational(1, 100)), (0, True)), 0.01),
         (sp.Heaviside(sp.Float(1e-3) - (t / 10 - sp.floor(t / 10))), 0.01),
-        (sp.Piecewise((1, sp.sin(sp.pi * (t + 5) / 10) ** 2 > sp.Float(0.9999)), (0, True)), 20 / np.pi * np.arccos(np.sqrt(0.9999))),
+        (
+            sp.Piecewise((1, sp.sin(sp.pi * (t + 5) / 10) ** 2 > sp.Float(0.9999)), (0, True)),
+            20 / np.pi * np.arccos(np.sqrt(0.9999)),
+        ),
     ],
 )
 def test_pulses_that_come_again_and_again(pulses, width, method):
@@ -99,7 +102,7 @@ def test_pulses_that_come_again_and_again(pulses, width, method):
 
 def test_so_many_stops_are_named():
     """None of them is kept where there would be more than memory should have."""
-    with pytest.warns(UserWarning, match=r"right-hand sides jump at .* known times of all trajectories.*simulate fewer"):
+    with pytest.warns(UserWarning, match=r"jump at more than .* known times of all trajectories together.*simulate fewer"):
         found = stops_within(np.empty((5, 0)), np.array([0.0, 1e7]), stop_program(sd.ODESystem({x: sp.floor(t)})).as_json())
     assert found.shape == (5, 0, 2)
 

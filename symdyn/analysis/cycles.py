@@ -23,7 +23,7 @@ import numpy as np
 import xarray as xr
 
 from symdyn.analysis.forced_cycles import forcing_period, recurrence, rounds_of
-from symdyn.analysis.shooting import ARCS, Shooting
+from symdyn.analysis.shooting import ARCS, OrbitArcs
 from symdyn.derive.forcing import repeated, with_oscillator
 from symdyn.errors import DeclarationError, SimulationError
 from symdyn.simulation.dataset import attributes, fixed_values
@@ -120,7 +120,7 @@ def limit_cycle(
         period = rounds * turn
     elif period is None:
         given, period = _returns(system, numbers, given, transient)
-    shooting = Shooting(system, values[0])
+    shooting = OrbitArcs(system, values[0])
     arcs = _arcs(system, numbers, given, period)
     arcs, period, closure = shooting.solve(arcs, float(period))
     multipliers = shooting.multipliers(arcs, period)

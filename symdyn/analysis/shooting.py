@@ -18,7 +18,7 @@ from symdyn.errors import SimulationError
 from symdyn.models.ode import ODESystem
 from symdyn.system import System
 
-__all__ = ["ARCS", "Shooting"]
+__all__ = ["ARCS", "OrbitArcs"]
 
 #: Arcs of an orbit, and Newton steps.
 ARCS, MOST_STEPS = 12, 30
@@ -31,7 +31,7 @@ STILL = 1e-3
 BEGIN = sp.Symbol("begin'")
 
 
-class Shooting:
+class OrbitArcs:
     """Arcs of a system with given parameters.
 
     Parameters

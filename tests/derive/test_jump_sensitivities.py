@@ -64,6 +64,11 @@ def test_what_is_not_followed_is_named():
         UserWarning, match=r"rates of change jump where Heaviside\(-d \+ x\) changes, and sensitivities leave out"
     ):
         sd.sensitivities(reset, [0, 1], by="d", progress=False)
+    late = sd.ODESystem({x: 1 + sp.Heaviside(t - d)}, {d: D}, initial={x: 0}, events=sd.Event(x > 2, {x: 0}, delay=d / 10))
+    run = sd.sensitivities(late, [0, 5], by="d", progress=False)
+    assert run.event.values.tolist() == ["when x > 2 delay d/10, x = 0"]
+    assert run.fired.values.tolist() == [4]  # at 1.42 and after each 1.07
+    assert "fired" not in sd.sensitivities(late.replace(events=()), [0, 5], by="d", progress=False).variables
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert slopes(-k * x + sp.Heaviside(t - 3), {k: 0.0}, ["k"]) == [pytest.approx(-24.5)]

@@ -207,10 +207,9 @@ def test_square_waves_and_stairs(forcing, levels):
     np.testing.assert_allclose(branch.x, exact, rtol=1e-7, atol=1e-9)
 
 
-@pytest.mark.parametrize("count", [3, 200])
-def test_held_inputs_that_are_repeated(count):
-    levels = np.random.default_rng(1).normal(size=count)
-    u = sd.Path("u", np.linspace(0, 10, count + 1), np.append(levels, 0), "hold")
+def test_held_inputs_that_are_repeated():
+    levels = np.random.default_rng(1).normal(size=200)
+    u = sd.Path("u", np.linspace(0, 10, 201), np.append(levels, 0), "hold")
     found = limit_cycle(sd.ODESystem({x: u - x}, initial={x: 0}))
     np.testing.assert_allclose(found.x, stairs(levels, 10, found.time.values), rtol=1e-8, atol=1e-10)
 

@@ -24,11 +24,11 @@ from symdyn.codegen.program import Program
 from symdyn.derive.jump_times import JumpTimes, jump_times
 from symdyn.system import System
 
-__all__ = ["stop_program", "stops_within"]
+__all__ = ["MOST_STOPS", "stop_program", "stops_within"]
 
 #: Rounding errors, relative to the terms of a stop, by which the instant of a comparison in the right-hand side may be off.
 ROUNDINGS = 4.0
-#: Stops of all trajectories of a chunk, of those that repeat.
+#: Stops of all trajectories of a chunk, if some repeat.
 MOST_STOPS = 2**22
 
 

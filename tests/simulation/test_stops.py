@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 
 import numpy as np
 import pytest
@@ -105,6 +106,20 @@ def test_so_many_stops_are_named():
     with pytest.warns(UserWarning, match=r"jump at more than .* known times of all trajectories together.*simulate fewer"):
         found = stops_within(np.empty((5, 0)), np.array([0.0, 1e7]), stop_program(sd.ODESystem({x: sp.floor(t)})).as_json())
     assert found.shape == (5, 0, 2)
+
+
+def test_trajectories_with_many_stops_come_in_chunks(monkeypatch):
+    """Half of the time the rate is 1: 10 in 20 periods.  With room for the stops of all, the bits are the same."""
+    square = sp.Piecewise((1, sp.Mod(t, 1) < sp.Rational(1, 2)), (0, True))
+    rates = np.linspace(0, 1, 300)
+    whole = run(square, {k: rates}, [0.0, 20.0])
+    monkeypatch.setattr("symdyn.codegen.stops.MOST_STOPS", 4000)
+    monkeypatch.setattr("symdyn.simulation.plan.MOST_STOPS", 4000)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = run(square, {k: rates}, [0.0, 20.0])
+    np.testing.assert_array_equal(found, whole)
+    assert found[1, 0] == pytest.approx(10, rel=1e-10)
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -61,6 +61,16 @@ def test_laws_of_networks():
     assert read_antimony(text, laws="rate equations").reactions[0].mass_action
 
 
+def test_laws_of_several_powers_of_the_size_are_whole_in_rate_equations():
+    """In amounts; each power alone makes the compartment the volume."""
+    text = "compartment cell = 2; species A in cell; A = 1; R: -> A; {}; D: A => ; cell*g*A; k0 = 1; v0 = 3; g = 0.1"
+    cell, k0, v0, g, A = sp.symbols("cell k0 v0 g A")
+    net = read_antimony(text.format("cell*k0 + v0"))
+    assert sp.expand(net.rate_equations().drift[0] - (cell * k0 + v0 - g * A)) == 0
+    assert read_antimony(text.format("cell*k0")).volume == cell
+    assert read_antimony(text.format("cell*k0/(1 + A)")).volume == cell
+
+
 def test_equations():
     """Decay of A into B in 2 litres; x grows by itself, y follows, a + x = 3; an event halves A."""
     system = read_antimony(
@@ -309,10 +319,14 @@ def test_a_concentration_set_after_a_delay_by_a_value_from_before_it():
     boundary = sd.read_antimony(text.replace("species B", "species $B"), as_="ode")  # no reaction changes its amount either
     np.testing.assert_allclose(sd.simulate(boundary, [0, 1, 2, 3], rtol=1e-9, progress=False).B, run.B, rtol=1e-8)
     ruled = text.replace("C = 1; C' = 0.5", "C; C := 1 + time/2")
+    np.testing.assert_allclose(
+        sd.simulate(sd.read_antimony(ruled, as_="ode"), [0, 1, 2, 3], rtol=1e-9, progress=False).B, run.B, rtol=1e-8
+    )
+    jumping = ruled.replace("time/2", "k*time/2; k = 1; at time >= 1.5: k = 2")
     with pytest.raises(
-        DeclarationError, match="sets the concentration B to a value from before its delay, while a rule changes"
+        DeclarationError, match="sets the concentration B to a value from before its delay, while a rule of what is unknown or"
     ):
-        sd.read_antimony(ruled, as_="ode")
+        sd.read_antimony(jumping, as_="ode")
     both = text + "; W: at 1 after time >= 2: C = 3"
     with pytest.raises(DeclarationError, match="sets the size of C to a value from before its delay"):
         sd.read_antimony(both, as_="ode")

@@ -22,6 +22,8 @@ __all__ = ["LAWS", "to_network"]
 
 LAWS = ("propensities", "rate equations")
 OTHERWISE = "read it as_='ode'"
+#: Numbers that differ by more than this, relative to them, are not equal but for rounding.
+UNEQUAL = 1e-9
 
 
 def to_network(model: ExchangeModel, laws: str) -> ReactionNetwork:
@@ -153,7 +155,11 @@ class _Lowering:
         compartments = {s for s, q in self.quantities.items() if q.kind == "compartment"}
         sizes = compartments & dag.free_symbols(laws)
         volume = sizes.pop() if len(sizes) == 1 else sp.S.One
-        reactions = [x for c, law in zip(self.model.changes, laws, strict=True) for x in self.reactions(c, law, volume)]
+        found = list(zip(self.model.changes, laws, strict=True))
+        reactions = [x for c, law in found for x in self.reactions(c, law, volume)]
+        if not all(r.mass_action or self.scales(r.rate, volume) for r in reactions):  # equations keep all powers of the size
+            volume = sp.S.One
+            reactions = [x for c, law in found for x in self.reactions(c, law, volume)]
         ruled = {**self.model.assigned, **self.standing}
         observables = {s: self.put(s * self.home(self.quantities[s]), f"the rule of {s}") for s in ruled}
         initial = {s: v for s in self.states if (v := self.start(s)) is not None}
@@ -176,6 +182,15 @@ class _Lowering:
             time=self.model.time,
             provenance=self.model.provenance,
         )
+
+    def scales(self, rate: sp.Expr, volume: sp.Expr) -> bool:
+        """Whether a law, if it is rational, is a power of the volume at constant concentrations, and not a sum of several."""
+        scaled = {volume, *self.states} & rate.free_symbols
+        if volume not in scaled or not rate.is_rational_function(*scaled):
+            return True
+        known = {s: 0.5 + 0.381966 * i % 1 for i, s in enumerate(sorted(rate.free_symbols, key=str), start=1)}
+        once, twice, fourfold = (value_of(rate, {s: n * v if s in scaled else v for s, v in known.items()}) for n in (1, 2, 4))
+        return not abs(once * fourfold - twice**2) > UNEQUAL * twice**2
 
     def law(self, c: ExchangeReaction) -> sp.Expr:
         if c.law is None:

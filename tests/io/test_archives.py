@@ -131,7 +131,7 @@ def test_archives_that_would_do_harm_are_refused(tmp_path):
             sd.read_archive(tmp_path / "a.omex")
     with zipfile.ZipFile(tmp_path / "b.omex", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("model.xml", "<" * 3_000_000)
-    with pytest.raises(DeclarationError, match=r"b.omex: .* more characters than characters=1000000; raise characters="):
+    with pytest.raises(DeclarationError, match=r"b.omex: .* more than characters=1000000; raise characters="):
         sd.read_archive(tmp_path / "b.omex", characters=1_000_000)
     with pytest.raises(DeclarationError, match="0 files of SED-ML"):
         sd.read_archive(tmp_path / "b.omex", characters=4_000_000)

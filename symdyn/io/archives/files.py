@@ -49,7 +49,7 @@ def text_files(path: Path, characters: int) -> dict[str, str]:
                 left -= len(content)
                 if left < 0:
                     raise DeclarationError(
-                        f"{path}: its models and experiments have more characters than characters={characters}; raise characters="
+                        f"{path}: its models and experiments have more than characters={characters}; raise characters="
                     )
                 if name in found:
                     raise DeclarationError(f"{path} has two files called {name}")

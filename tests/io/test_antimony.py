@@ -6,6 +6,7 @@ import math
 import os
 import subprocess
 import sys
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -218,6 +219,13 @@ def test_limits_name_themselves():
         with pytest.raises(DeclarationError, match=message):
             read_antimony(text, **options)
     assert len(read_antimony("A => B; k*A").reactions) == 1  # a new process reads it
+
+
+def test_a_limit_of_time_that_ends_one_reading_does_not_end_the_next():
+    for seconds in (1e-9, 1e-4, 1e-3, 1e-2):
+        with suppress(DeclarationError):  # the process may be quick enough
+            read_antimony("A -> B; k*A; k = 1; A = 2; B = 0", seconds=seconds)
+        assert len(read_antimony("A -> B; k*A; k = 1; A = 2; B = 0").reactions) == 1
 
 
 def test_functions_of_functions_are_counted_before_they_are_written_out():

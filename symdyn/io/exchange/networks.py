@@ -11,7 +11,7 @@ import sympy as sp
 from symdyn import dag
 from symdyn.declaration import value_of
 from symdyn.errors import DeclarationError
-from symdyn.io._rate_laws import mass_action, split_reversible
+from symdyn.io._rate_laws import mass_action, one_power, split_reversible
 from symdyn.io.exchange.model import Delayed, ExchangeModel, ExchangeReaction, Quantity, RateOf, Trigger
 from symdyn.models.events import Event
 from symdyn.models.reaction import Reaction
@@ -22,8 +22,6 @@ __all__ = ["LAWS", "to_network"]
 
 LAWS = ("propensities", "rate equations")
 OTHERWISE = "read it as_='ode'"
-#: Numbers that differ by more than this, relative to them, are not equal but for rounding.
-UNEQUAL = 1e-9
 
 
 def to_network(model: ExchangeModel, laws: str) -> ReactionNetwork:
@@ -157,7 +155,9 @@ class _Lowering:
         volume = sizes.pop() if len(sizes) == 1 else sp.S.One
         found = list(zip(self.model.changes, laws, strict=True))
         reactions = [x for c, law in found for x in self.reactions(c, law, volume)]
-        if not all(r.mass_action or self.scales(r.rate, volume) for r in reactions):  # equations keep all powers of the size
+        if not all(
+            r.mass_action or one_power(r.rate, self.known, volume) for r in reactions
+        ):  # equations keep all powers of the size
             volume = sp.S.One
             reactions = [x for c, law in found for x in self.reactions(c, law, volume)]
         ruled = {**self.model.assigned, **self.standing}
@@ -182,15 +182,6 @@ class _Lowering:
             time=self.model.time,
             provenance=self.model.provenance,
         )
-
-    def scales(self, rate: sp.Expr, volume: sp.Expr) -> bool:
-        """Whether a law, if it is rational, is a power of the volume at constant concentrations, and not a sum of several."""
-        scaled = {volume, *self.states} & rate.free_symbols
-        if volume not in scaled or not rate.is_rational_function(*scaled):
-            return True
-        known = {s: 0.5 + 0.381966 * i % 1 for i, s in enumerate(sorted(rate.free_symbols, key=str), start=1)}
-        once, twice, fourfold = (value_of(rate, {s: n * v if s in scaled else v for s, v in known.items()}) for n in (1, 2, 4))
-        return not abs(once * fourfold - twice**2) > UNEQUAL * twice**2
 
     def law(self, c: ExchangeReaction) -> sp.Expr:
         if c.law is None:

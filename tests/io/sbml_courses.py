@@ -59,7 +59,7 @@ class _File:
             f"({a} + {b})", f"({a} - {b})", f"tanh({a})*{b}", f"{a}/(1 + ({b})^2)", f"exp(-({a})^2/9)", f"sin({a} + {b})",
             f"f({a}, {b})", f"sqrt(1 + ({a})^2)", f"piecewise({a}, {k} > {m}, {b})", f"abs(2 + sin({a}))", f"arctan({a})",
             f"piecewise({a}, implies({k} > 1, {m} > 1), {b}, {k} < {m}, 0.5)", f"({a})*({k} > {m})", f"cosh(sin({a}))",
-            f"({a} + rem(7*{k}, 2))", f"({a} - quotient(5*{k}, {m}))", f"min({k}, {m}, 1)*{a}", f"max({k}, {m})*{b}",
+            f"({a} + rem(7*{k}, 2))", f"({a} - quotient(5.3*{k}, {m}))", f"min({k}, {m}, 1)*{a}", f"max({k}, {m})*{b}",
             f"piecewise({a}, xor({k} > 1, {m} > 1, {k} < {m}), {b})", f"log10(2 + cos({b}))", f"factorial(3)/(5 + cos({b}))",
             f"piecewise({a}, not({k} > {m}) && {k}, {b})",
         )  # fmt: skip

@@ -155,10 +155,8 @@ class _Lowering:
         volume = sizes.pop() if len(sizes) == 1 else sp.S.One
         found = list(zip(self.model.changes, laws, strict=True))
         reactions = [x for c, law in found for x in self.reactions(c, law, volume)]
-        if not all(
-            r.mass_action or one_power(r.rate, self.known, volume) for r in reactions
-        ):  # equations keep all powers of the size
-            volume = sp.S.One
+        if not all(r.mass_action or one_power(r.rate, self.known, volume) for r in reactions):
+            volume = sp.S.One  # of a volume, equations of large numbers would keep the leading power alone
             reactions = [x for c, law in found for x in self.reactions(c, law, volume)]
         ruled = {**self.model.assigned, **self.standing}
         observables = {s: self.put(s * self.home(self.quantities[s]), f"the rule of {s}") for s in ruled}

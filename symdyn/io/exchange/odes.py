@@ -22,6 +22,8 @@ from symdyn.system import delays_in
 
 __all__ = ["to_odes"]
 
+#: What may jump without an event, or may not be differentiated.
+JUMPING = (sp.Piecewise, sp.floor, sp.ceiling, sp.sign, sp.Heaviside, Delayed, RateOf)
 #: A time before every simulation.
 LONG_AGO = sp.Float(1e300)
 
@@ -136,11 +138,11 @@ class _Lowering:
         return late is not None
 
     def jumping(self, s: sp.Symbol) -> bool:
-        """Whether events change what a rule determines."""
+        """Whether what a rule determines may jump, by events or by itself."""
         if s not in self.model.assigned:
             return False
         rule = dag.put_in(s, dag.written_out(self.model.assigned, "rule of"), "a rule")
-        return bool(dag.free_symbols([rule]) & self.ticking) or rule.has(Delayed, RateOf)
+        return bool(dag.free_symbols([rule]) & self.ticking) or rule.has(*JUMPING)
 
     def moving(self, q: Quantity) -> bool:
         """Whether a quantity is a state."""

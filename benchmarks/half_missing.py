@@ -1,6 +1,7 @@
 """Irregular series of which half is missing: the exact smoother, a fitted linear equation, and neural equations with noise.
 
-``python -m benchmarks.half_missing --out benchmarks/results/half_missing.txt``; with `--networks`, which need JAX, minutes.
+``python -m benchmarks.half_missing --networks --seeds 5 --out benchmarks/results/half_missing.txt``: ten minutes, most of them
+for the networks, which need JAX.
 Two states rotate under noise, dx = A x dt + G dW, are measured with errors at irregular times, and every
 entry is missing with a probability.  Errors are mean squares there.  The smoother knows the equation, and no method
 can have less.  The fitted equation is that of `symdyn.fit` by its likelihood, smoothed in the same way.  Networks are
@@ -72,21 +73,30 @@ def error_of(guess: np.ndarray, data: Any) -> float:
     return float(((guess - data[1])[~data[3]] ** 2).mean())
 
 
-def fitted() -> tuple[np.ndarray, np.ndarray, float, float]:
-    """Drift, covariance of the noise and error of measurement of a linear equation, fitted to series; CPU time."""
+def tables(data: Any) -> list[dict[str, np.ndarray]]:
+    """The series as `symdyn.fit` reads them; each has come to rest before it is measured."""
+    times, _, seen, mask = data
+    shown = np.where(mask, seen, np.nan)
+    return [{"t": np.r_[0.0, RESTED + t], **{n: np.r_[np.nan, v[:, k]] for k, n in enumerate("xy")}}
+            for t, v in zip(times, shown, strict=True)]  # fmt: skip
+
+
+def fitted() -> tuple[sd.Fit, float]:
+    """A linear equation of which nothing else is known, fitted to series; CPU time."""
     x, y, a, b, c, d, g, e = sp.symbols("x y a b c d g e")
-    times, _, seen, mask = series(FITTED, 7, 0.5)
-    data = [
-        {"t": RESTED + times[i], "x": np.where(mask[i, :, 0], seen[i, :, 0], np.nan),
-         "y": np.where(mask[i, :, 1], seen[i, :, 1], np.nan)} for i in range(FITTED)
-    ]  # fmt: skip
     system = sd.SDESystem({x: a * x + b * y, y: c * x + d * y}, {x: [g, 0], y: [0, g]}, initial={x: 0, y: 0})
     began = time.process_time()
     bounds = {a: (-4, -0.01), b: (-6, 6), c: (-6, 6), d: (-4, -0.01), g: (0.05, 3.0), e: (0.01, 0.5)}
+    data = tables(series(FITTED, 7, 0.5))
     found = sd.fit(system, data, parameters=bounds, noise={"x": e, "y": e}, starts=8, seed=1)
-    value = {str(k): float(v) for k, v in found.parameters.items()}
-    drift = np.array([[value["a"], value["b"]], [value["c"], value["d"]]])
-    return drift, value["g"] ** 2 * np.eye(2), value["e"], time.process_time() - began
+    return found, time.process_time() - began
+
+
+def smoothed_by(fit: sd.Fit, data: Any) -> np.ndarray:
+    """The states by the fitted equation, through `symdyn.smooth`."""
+    noise = dict.fromkeys("xy", fit.parameters["e"])
+    found = sd.smooth(fit.system, tables(data), noise=noise, initial={"x": 0, "y": 0})
+    return np.stack([np.stack([f.x.values[1:], f.y.values[1:]], axis=-1) for f in found])
 
 
 def main() -> None:
@@ -96,30 +106,38 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     given = parser.parse_args()
     tests = {m: series(200, 11 + k, m) for k, m in enumerate(MISSING)}
-    drift, noise, error, seconds = fitted()
+    fit, seconds = fitted()
     truth = SPREAD**2 * np.eye(2)
     rows = {
         "variance": {m: float(data[1].var()) for m, data in tests.items()},
         "straight lines": {m: error_of(straight(data), data) for m, data in tests.items()},
         "exact smoother": {m: error_of(smoothed(data, DRIFT, truth, ERROR), data) for m, data in tests.items()},
-        "fitted linear equation": {m: error_of(smoothed(data, drift, noise, error), data) for m, data in tests.items()},
+        "fitted linear equation": {m: error_of(smoothed_by(fit, data), data) for m, data in tests.items()},
     }
     lines = [
         f"mean squared errors at missing entries; load of the machine {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores",
-        f"fitted: drift {np.array2string(drift.round(3)).replace(chr(10), '')}, noise {noise[0, 0]:.3f} (0.49), error "
-        f"{error:.3f} (0.1), from {FITTED} series in {seconds:.1f} s of CPU",
+        "fitted: " + ", ".join(f"{k} {v:.3f}" for k, v in fit.parameters.items()) + " (true: -0.5, -3, 3, -0.5, 0.7, 0.1), from "
+        f"{FITTED} series in {seconds:.1f} s of CPU",
     ]
+    spreads: dict[str, dict[float, float]] = {}
     if given.networks:
         from benchmarks.half_missing_networks import trained
 
         data = series(SERIES, 3, 0.5)
         for kind in ("naive", "langevin", "linear-noise", "geometric"):
             found = [trained(kind, data, tests, seed=seed) for seed in range(given.seeds)]
-            rows[f"network, {kind}"] = {m: float(np.mean([f[m] for f in found])) for m in MISSING}
-            spread = {m: np.ptp([f[m] for f in found]) for m in MISSING}
-            lines.append(f"{kind}: range over {given.seeds} seeds " + " ".join(f"{spread[m]:.4f}" for m in MISSING))
-    lines.append(f"{'missing':24s}" + "".join(f"{m:>10.0%}" for m in MISSING))
-    lines += [f"{name:24s}" + "".join(f"{row[m]:10.4f}" for m in MISSING) for name, row in rows.items()]
+            name = f"network, {kind}"
+            rows[name] = {m: float(np.mean([f[m] for f in found])) for m in MISSING}
+            spreads[name] = {m: float(np.std([f[m] for f in found], ddof=1)) for m in MISSING if given.seeds > 1}
+    floor = rows["exact smoother"]
+    lines.append(f"{'missing':24s}" + "".join(f"{m:>26.0%}" for m in MISSING))
+    for name, row in rows.items():
+        cells = [
+            f"{row[m]:.4f}" + (f" ± {spreads[name][m]:.4f}" if spreads.get(name) else "") + f" ({row[m] / floor[m]:.3f})"
+            for m in MISSING
+        ]
+        lines.append(f"{name:24s}" + "".join(f"{c:>26s}" for c in cells))
+    lines.append(f"in brackets over the exact smoother's; ± the standard deviation over {given.seeds} seeds" if spreads else "in brackets over the exact smoother's")
     print("\n".join(lines))
     if given.out:
         given.out.write_text("\n".join(lines) + "\n")

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.neural import adam
+
 STATES, INNER, BATCH, STEPS, RATE, DRAWS = 24, 48, 64, 1200, 4e-3, 5
 
 
@@ -14,7 +16,6 @@ def trained(kind: str, data: Any, tests: dict[float, Any], *, seed: int) -> dict
     """Mean squared errors at missing entries of each set of tests, after training on series."""
     import jax
     import jax.numpy as jnp
-    import optax
 
     def dense(key: Any, a: int, b: int, scale: float = 1.0) -> Any:
         return jax.random.normal(key, (a, b)) * scale / np.sqrt(a), jnp.zeros(b)
@@ -66,7 +67,12 @@ def trained(kind: str, data: Any, tests: dict[float, Any], *, seed: int) -> dict
         hidden = mask & ~shown
         return jnp.sum(hidden * (found - y) ** 2) / jnp.sum(hidden)
 
-    optimiser = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(optax.cosine_decay_schedule(RATE, STEPS)))
+    begin, move = adam(lambda k: RATE * (1 + jnp.cos(jnp.pi * (k - 1) / STEPS)) / 2)
+
+    def clipped(slopes: Any) -> Any:
+        size = jnp.sqrt(sum(jnp.sum(g**2) for g in jax.tree.leaves(slopes)))
+        return jax.tree.map(lambda g: g / jnp.maximum(size, 1.0), slopes)
+
     arrays = [jnp.array(data[k]) for k in (0, 2, 3)]
 
     @jax.jit
@@ -75,12 +81,12 @@ def trained(kind: str, data: Any, tests: dict[float, Any], *, seed: int) -> dict
             p, state = carried
             which = jax.random.randint(key, (BATCH,), 0, len(arrays[0]))
             slope = jax.grad(loss)(p, *(a[which] for a in arrays), key)
-            updates, state = optimiser.update(slope, state)
-            return (optax.apply_updates(p, updates), state), None
+            change, state = move(clipped(slope), state)
+            return (jax.tree.map(jnp.add, p, change), state), None
 
         return jax.lax.scan(step, (p, state), jax.random.split(key, STEPS))[0]
 
-    weights, _ = train(weights, optimiser.init(weights), jax.random.key(1000 + seed))
+    weights, _ = train(weights, begin(weights), jax.random.key(1000 + seed))
     found = {}
     for m, (times, states, seen, mask) in tests.items():
         draws = [

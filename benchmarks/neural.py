@@ -161,8 +161,8 @@ def spiral_error(found: sd.Learned) -> float:
     return float(np.sqrt(np.mean((np.stack([data.x.values, data.y.values], axis=-1) - truth) ** 2)))
 
 
-def adam(rate: float) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """Adam's method (Kingma & Ba 2015): its state at first, and its steps."""
+def adam(rate: float | Callable[[Any], Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Adam's method (Kingma & Ba 2015): its state at first, and its steps; the rate may be a function of their number."""
     import jax
     import jax.numpy as jnp
 
@@ -174,8 +174,9 @@ def adam(rate: float) -> tuple[Callable[..., Any], Callable[..., Any]]:
         first = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, state[0], slopes)
         second = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g**2, state[1], slopes)
         k = state[2] + 1
+        now = rate(k) if callable(rate) else rate
         change = jax.tree.map(
-            lambda m, v: -rate * m / (1 - 0.9**k) / (jnp.sqrt(v / (1 - 0.999**k)) + 1e-8), first, second
+            lambda m, v: -now * m / (1 - 0.9**k) / (jnp.sqrt(v / (1 - 0.999**k)) + 1e-8), first, second
         )  # fmt: skip
         return change, (first, second, k)
 

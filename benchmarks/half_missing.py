@@ -114,10 +114,10 @@ def main() -> None:
         "exact smoother": {m: error_of(smoothed(data, DRIFT, truth, ERROR), data) for m, data in tests.items()},
         "fitted linear equation": {m: error_of(smoothed_by(fit, data), data) for m, data in tests.items()},
     }
+    values = ", ".join(f"{k} {v:.3f}" for k, v in fit.parameters.items())
     lines = [
         f"mean squared errors at missing entries; load of the machine {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores",
-        "fitted: " + ", ".join(f"{k} {v:.3f}" for k, v in fit.parameters.items()) + " (true: -0.5, -3, 3, -0.5, 0.7, 0.1), from "
-        f"{FITTED} series in {seconds:.1f} s of CPU",
+        f"fitted: {values} (true: -0.5, -3, 3, -0.5, 0.7, 0.1), from {FITTED} series in {seconds:.1f} s of CPU",
     ]
     spreads: dict[str, dict[float, float]] = {}
     if given.networks:
@@ -137,7 +137,7 @@ def main() -> None:
             for m in MISSING
         ]
         lines.append(f"{name:24s}" + "".join(f"{c:>26s}" for c in cells))
-    lines.append(f"in brackets over the exact smoother's; ± the standard deviation over {given.seeds} seeds" if spreads else "in brackets over the exact smoother's")
+    lines.append(f"in brackets over the exact smoother's; of networks {given.seeds} seeds, ± their standard deviation")
     print("\n".join(lines))
     if given.out:
         given.out.write_text("\n".join(lines) + "\n")

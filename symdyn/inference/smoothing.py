@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -87,7 +88,7 @@ def smooth(
     check_level(level)
     if not isinstance(system, System) or (system.diffusion is None and system.propensities is None):
         raise RecoveryError(
-            f"smooth takes a system with randomness of its own, an SDESystem or a ReactionNetwork, not a {type(system).__name__}"
+            f"smooth takes a system with randomness of its own, such as an SDESystem or a network, not a {type(system).__name__}"
         )
     wanted = FitRequest(
         parameters={}, priors={}, guesses={}, observables=observables, noise=noise, conditions=None, initial=initial, scales={},
@@ -96,7 +97,9 @@ def smooth(
     problem, _ = stochastic_problem(system, data, wanted)
     if problem.columns:
         names = ", ".join(problem.names)
-        raise RecoveryError(f"smooth needs values of {names}: give them, or find them by sd.fit(...) and go on with fit.smooth()")
+        raise RecoveryError(
+            f"smooth needs values of {names}: give them, or find them by sd.fit(...) and go on with fit.smooth()"
+        )
     return _smoothed(problem, np.zeros(0), times, level)
 
 
@@ -139,12 +142,12 @@ def smooth_fit(
     check_level(level)
     if not isinstance(fit.problem, StochasticProblem):
         raise RecoveryError(
-            "this fit is of a system without randomness of its own, whose states follow from the fitted values; take fit.predict"
+            "this fit is of a system without randomness of its own, whose states follow from fitted values; take fit.predict"
         )
     parts = fit.problem.setup.data.trajectories
-    if isinstance(trajectory, bool) or not isinstance(trajectory, int) or not 0 <= trajectory < len(parts):
+    if not isinstance(trajectory, Integral) or not 0 <= trajectory < len(parts):
         raise RecoveryError(f"trajectory is {trajectory!r}; the data hold {len(parts)}, counted from 0")
-    return _smoothed(fit.problem, fit.problem.values(fit.theta), times, level, trajectory)[0]
+    return _smoothed(fit.problem, fit.problem.values(fit.theta), times, level, int(trajectory))[0]
 
 
 def _smoothed(
@@ -166,7 +169,7 @@ def _smoothed(
     for number, (path, at) in enumerate(zip(found, wanted, strict=True)):
         k = np.searchsorted(path.times, at)
         if not (np.isfinite(path.means).all() and np.isfinite(path.covariances).all()):
-            raise RecoveryError(f"the law of path {number} is no number: the equations of its mean and covariance have no solution")
+            raise RecoveryError(f"path {number} has no law: the equations of mean and covariance blow up")
         spread = reach * np.sqrt(np.maximum(np.einsum("tii->ti", path.covariances[k]), 0.0))
         columns: dict[str, Any] = {}
         for i, name in enumerate(setup.system.names):

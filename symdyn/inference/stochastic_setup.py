@@ -81,9 +81,7 @@ class StochasticSetup:
         found = {p: np.full(len(values), v) for p, v in self.known.items()}
         return found | {s: values[:, k] for k, s in enumerate(self.symbols)}
 
-    def rows(
-        self, system: System, values: np.ndarray, further: Mapping[sp.Symbol, np.ndarray] | None = None
-    ) -> np.ndarray:
+    def rows(self, system: System, values: np.ndarray, further: Mapping[sp.Symbol, np.ndarray] | None = None) -> np.ndarray:
         """Parameters (M, k) in the order of a system that is derived from this one; `further` are those of the derivation."""
         table = self.table(values) | dict(further or {})
         return np.stack([table[p] for p in system.parameters], axis=-1) if system.parameters else np.zeros((len(values), 0))

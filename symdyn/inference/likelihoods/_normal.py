@@ -121,7 +121,7 @@ class NormalFilter(Evaluator):
     def paths(self) -> Iterator[PathGroup]:
         """Paths with times (G, T) that are followed at once: all of them, or those that were measured at the same times."""
         for group in [self.setup.joined()] if self.alike else self.setup.groups():
-            yield group._replace(times=np.broadcast_to(group.times, group.values.shape[:2]))
+            yield group._replace(times=np.broadcast_to(group.times, group.values.shape[:2]).copy())
 
     def followed(self, z: np.ndarray, dz: np.ndarray, rows: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Unknowns (L, T, size) and derivatives (L, T, size, P) at times, from those at the first; NaN from a failure on."""
@@ -197,7 +197,9 @@ class NormalFilter(Evaluator):
         """Means and covariances with derivatives at the second of times (L, 2), from those at the first."""
         z, dz = self.joined(m, dm, C, dC)
         spans = ends[:, 1] - ends[:, 0] if self.alike else 1.0
-        z, dz = self.followed(z, dz, self.rows(self.extended.system, values, spans), np.array([0.0, 1.0]) if self.alike else ends[0])
+        z, dz = self.followed(
+            z, dz, self.rows(self.extended.system, values, spans), np.array([0.0, 1.0]) if self.alike else ends[0]
+        )
         return self.parted(z[:, -1], dz[:, -1])
 
     def updated(

@@ -23,7 +23,7 @@ __all__ = ["neural"]
 #: Error that solutions of the controlled equation have at most, and tolerances from the loosest on.
 ERROR, TOLERANCES = 1e-4, (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 #: A peer's training ends after this many times the CPU-seconds of symdyn's.
-PATIENCE = 20.0
+PATIENCE = 6.0
 #: Noise of what is learned from.
 AREA_NOISE, SPIRAL_NOISE = 0.02, 0.02
 

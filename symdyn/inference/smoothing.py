@@ -88,7 +88,7 @@ def smooth(
     check_level(level)
     if not isinstance(system, System) or (system.diffusion is None and system.propensities is None):
         raise RecoveryError(
-            f"smooth takes a system with randomness of its own, such as an SDESystem or a network, not a {type(system).__name__}"
+            f"smooth takes a system with randomness of its own, such as an SDESystem, not a {type(system).__name__}"
         )
     wanted = FitRequest(
         parameters={}, priors={}, guesses={}, observables=observables, noise=noise, conditions=None, initial=initial, scales={},

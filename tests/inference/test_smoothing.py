@@ -87,6 +87,8 @@ def test_smoothing_refuses_what_it_cannot_know():
         sd.smooth(PAIR, data, noise=ERROR, times=[-1, 2])
     with pytest.raises(sd.RecoveryError, match="cells that are not followed have no paths"):
         sd.smooth(PAIR, {"t": [1, 1, 2, 2], "x": [0.1, 0.2, 0.3, 0.4]}, noise=ERROR)
-    fit = sd.fit(decay.replace(defaults={}), {"t": [0, 1, 2], "x": [1, 0.4, 0.1]}, parameters=["x"], starts=1)
+    fit = sd.fit(
+        decay.replace(defaults={}), {"t": np.arange(6.0), "x": np.exp(-np.arange(6.0)) + 0.01}, parameters=["x"], starts=1
+    )
     with pytest.raises(sd.RecoveryError, match="without randomness of its own"):
         fit.smooth()

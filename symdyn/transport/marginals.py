@@ -173,7 +173,9 @@ class Marginal:
                 found[x] = factor[x] / v * (x - self.shifts[i] - self.alphas[i] * mean)
                 continue
             parts = []
-            for share, squares, linear in zip(shares, self._squares, slopes, strict=True):  # deviations are linear in the states
+            for share, squares, linear in zip(
+                shares, self._squares, slopes, strict=True
+            ):  # deviations are linear in the states
                 slope = sp.Add(*(factor[x] * z * row[x] / v for (z, v), row in zip(squares, linear, strict=True) if x in row))
                 parts.append(share * slope)
             found[x] = sp.Add(*parts)

@@ -92,6 +92,6 @@ __all__ = [
     "FieldVerbs", "FitLikelihood", "FixedStepOptions", "FixedStepScheme", "FlowVerbs", "Greens", "HybridScheme",
     "JumpOptions", "JumpScheme", "Launch", "LeapScheme", "LeapingOptions", "LikelihoodTerms", "MapScheme", "MatrixVerbs",
     "MethodOptions", "ModelText", "Moments", "NetworkScheme", "NetworkVerbs", "NothingLearnedError", "Registry", "Rosenbrock",
-    "Run", "SmoothedPath", "SpatialSystem", "Stencil", "StepSymbols", "SteppedSystem", "StochasticScheme", "Surrogate", "SurrogateFit",
-    "System", "TaylorSeries", "TermSamples", "check_positive", "check_whole", "complexity_of", "weights",
+    "Run", "SmoothedPath", "SpatialSystem", "Stencil", "StepSymbols", "SteppedSystem", "StochasticScheme", "Surrogate",
+    "SurrogateFit", "System", "TaylorSeries", "TermSamples", "check_positive", "check_whole", "complexity_of", "weights",
 ]  # fmt: skip

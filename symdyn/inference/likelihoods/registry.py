@@ -60,6 +60,11 @@ class SmoothedPath(NamedTuple):
     times : (T,) float64
     means : (T, n) float64
     covariances : (T, n, n) float64
+
+    Examples
+    --------
+    >>> SmoothedPath(np.array([0.0, 1.0]), np.zeros((2, 1)), np.ones((2, 1, 1))).means.shape
+    (2, 1)
     """
 
     times: np.ndarray

@@ -122,7 +122,7 @@ def probability_flow(system: SDESystem, score: Any, *, horizon: Any = None) -> O
     _refuse_others(system)
     ito = system.ito()
     d, n = _covariance(ito), len(ito.states)
-    noise = getattr(score, "noise", None)  # which takes long in many dimensions, as does the score
+    noise: Any = getattr(score, "noise", None)  # which takes long in many dimensions, as does the score
     known = getattr(score, "sigma", None) is not None and noise is not None
     own = all(i == j or d[i, j] == 0 for i in range(n) for j in range(n))
     timed = own and not d.free_symbols & set(ito.states)

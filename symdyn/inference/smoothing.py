@@ -166,15 +166,15 @@ def _smoothed(
     found = evaluator.smoothed(values)
     if found is None:
         raise RecoveryError(
-            f"the likelihood {problem.likelihood.name!r} has no smoother; take likelihood='lna' or 'langevin', with normal noise "
-            "of measurement or none"
+            f"the likelihood {problem.likelihood.name!r} has no smoother; take likelihood='lna' or 'langevin', with normal "
+            "noise of measurement or none"
         )
     reach, sets = float(norm.ppf(0.5 + level / 2)), []
     for number, (path, at) in enumerate(zip(found, wanted, strict=True)):
         k = np.searchsorted(path.times, at)
         if not (np.isfinite(path.means).all() and np.isfinite(path.covariances).all()):
             raise RecoveryError(
-                f"path {number} has no law: the equations of mean and covariance blow up, or two times are too far apart for them"
+                f"path {number} has no law: the equations of mean and covariance blow up, or two of its times are too far apart"
             )
         spread = reach * np.sqrt(np.maximum(np.einsum("tii->ti", path.covariances[k]), 0.0))
         columns: dict[str, Any] = {}

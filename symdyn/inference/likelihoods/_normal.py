@@ -141,7 +141,7 @@ class NormalFilter(Evaluator):
         return self.setup.rows(system, values, {SPAN: np.broadcast_to(np.asarray(spans, dtype=float), (len(values),))})
 
     def paths(self) -> Iterator[PathGroup]:
-        """Paths with times (G, T) that are followed at once: of similar lengths, or those that were measured at the same times."""
+        """Paths with times (G, T) that are followed at once: of similar lengths, or measured at the same times."""
         for group in self.setup.joined() if self.alike else self.setup.groups():
             yield group._replace(times=np.broadcast_to(group.times, group.values.shape[:2]).copy())
 

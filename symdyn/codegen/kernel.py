@@ -172,9 +172,11 @@ def read_method(method: Any) -> tuple[str | None, MethodOptions | None]:
     >>> import symdyn as sd
     >>> read_method("tau"), read_method(sd.methods.Tau(epsilon=0.1))
     (('tau', None), ('tau', Tau(epsilon=0.1)))
+    >>> read_method("Tsit5")[0]
+    'tsit5'
     """
     if method is None or isinstance(method, str):
-        return method, None
+        return method and METHODS.spelled(method), None
     if isinstance(method, MethodOptions):
         return method.method or None, method
     hint = ""

@@ -74,7 +74,7 @@ class OperonRegression(SearchedFormula):
         symbols: str = "add,sub,mul,div,constant,variable",
         *,
         max_length: int = 20,
-        population_size: int = 300,
+        population_size: int = 600,
         generations: int = 40,
         evaluations: int | None = None,
         tolerance: float = 0.01,

@@ -81,7 +81,7 @@ def study(members: int = 4, seed: int = 1) -> Results:
 
 def draw(results: Results, path: Path) -> None:
     """Data and both systems beyond them; the network along the learned path and over the plane, beside the truth."""
-    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(13, 3.8), layout="constrained")
+    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(10.8, 3.7), layout="constrained")
     runs = {
         "truth": sd.simulate(TRUTH, LATER, progress=False),
         "network": sd.simulate(results.learned.system, LATER, progress=False),

@@ -268,7 +268,8 @@ def compile(
     [0.367879, 0.735759]
     """
     if target not in TARGETS:
-        raise CompileError(f"target is {target!r}; known: {', '.join(TARGETS)}.{suggest(target, TARGETS)}")
+        near = " A card is 'cuda'." if str(target).lower() in ("gpu", "card", "device") else suggest(target, TARGETS)
+        raise CompileError(f"target is {target!r}; known: {', '.join(TARGETS)}.{near}")
     if precision not in tuple(PRECISIONS):
         raise CompileError(f"precision is {precision!r}; known: {', '.join(PRECISIONS)}.{suggest(precision, PRECISIONS)}")
     if backend not in BACKENDS:

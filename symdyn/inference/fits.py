@@ -293,6 +293,9 @@ class Fit(FitVerbs):
 
     __repr__ = __str__
 
+    def _repr_latex_(self) -> str:
+        return self.system._repr_latex_()
+
     def _repr_html_(self) -> str:
         heads = ("", "value", "standard error", f"{self.level:.0%} from", "to")
         fields = ("value", "standard error", "lower", "upper")

@@ -181,7 +181,19 @@ def draw_profiles(fit: Fit, names: Iterable[Any] | Any | None = None, *, axes: A
         axis.set(xlabel=name, ylabel="2 (log posterior below)", ylim=(-0.2, 4.2 * float(curve.threshold)))
         if columns[name].logarithmic:
             axis.set_xscale("log")
+            _plain_ticks(axis)
     return axes[0].figure
+
+
+def _plain_ticks(axis: Any) -> None:
+    """A few plain numbers on a logarithmic axis of less than a decade, where all minor ticks would be labelled."""
+    from matplotlib.ticker import MaxNLocator, NullFormatter, ScalarFormatter
+
+    low, high = axis.get_xlim()
+    if high < 10 * low:
+        axis.xaxis.set_major_locator(MaxNLocator(3))
+        axis.xaxis.set_major_formatter(ScalarFormatter())
+    axis.xaxis.set_minor_formatter(NullFormatter())
 
 
 @styled

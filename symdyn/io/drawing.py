@@ -71,12 +71,11 @@ def plot(data: xr.Dataset, names: Any = None, *, ax: Axes | None = None) -> Figu
     units = data["time"].attrs.get("units", "")
     own.set_xlabel(f"time [{units}]" if units else "time")
     own.set_xlim(float(data["time"].min()), float(data["time"].max()))
-    rows = own.get_legend_handles_labels()[1]
-    own.legend(
-        loc="lower left", bbox_to_anchor=(0, 1), ncols=1 if max(map(len, rows)) > 24 else min(4, len(rows)), title=swept or None
-    )
     found = own.get_figure()
     assert found is not None
+    longest = max(len(text) for text in own.get_legend_handles_labels()[1])
+    across = int(0.85 * 72 * found.get_figwidth() / (4.5 * longest + 36))  # in the width of the figure, letters of 8 points
+    own.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=max(1, min(4, across)), title=swept or None)
     return found  # type: ignore[return-value]
 
 

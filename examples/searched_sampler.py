@@ -59,7 +59,7 @@ def round_trips(flow: sd.ODESystem, data: np.ndarray) -> dict[str, list[float]]:
 
 def draw(frontier: xr.Dataset, found: list[sd.studies.SearchedSampler], trips: dict[str, list[float]]) -> Figure:
     """Errors against evaluations, the plan of ten steps, and round trips."""
-    figure, axes = plt.subplots(1, 3, figsize=(10.5, 3.7), layout="constrained", width_ratios=[1.25, 1.1, 0.9])
+    figure, axes = plt.subplots(1, 3, figsize=(12, 3.8), layout="constrained", width_ratios=[1.25, 1.1, 0.9])
     ax = axes[0]
     for k, row in enumerate(frontier.error.values):
         ax.loglog(BUDGETS, row, color="#bdbdbd", lw=0.8, label="known samplers" if k == 0 else None)
@@ -109,7 +109,7 @@ def main(arguments: list[str] | None = None) -> dict[str, list[float]]:
     frontier = sd.studies.sampler_frontier(flow, evaluations=BUDGETS, span=span, initial={"x": noise})
     found = [sd.studies.sampler_search(flow, nfe=n, span=span, initial={"x": noise}, train=given.points // 2) for n in BUDGETS]
     trips = round_trips(flow, data)
-    draw(frontier, found, trips).savefig(given.out / "searched_sampler.png", dpi=110)
+    draw(frontier, found, trips).savefig(given.out / "searched_sampler.png", dpi=96)
     print(found[BUDGETS.index(10)])
     for n, plan in zip(BUDGETS, found, strict=True):
         known = frontier.sel(evaluations=n)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pydoc
+import re
 from html.parser import HTMLParser
 
 import numpy as np
@@ -106,3 +108,8 @@ def test_kernels_recoveries_networks_and_units_show_themselves():
     assert "x_{t+1} &= 3.0 x" in found._repr_latex_()
     pytest.importorskip("pint")
     assert "mM" in shown(sd.Units(decay, {"x": "mM", "t": "min"}))
+
+
+def test_help_names_no_private_module():
+    text = pydoc.render_doc(sd, renderer=pydoc.plaintext)
+    assert re.findall(r"symdyn(?:\.\w+)*\._[a-z]\w+", text) == []

@@ -276,7 +276,7 @@ class Fit(FitVerbs):
     def _title(self) -> str:
         best = int(self.optima["reached"].iloc[0]) if len(self.ends) else 0
         return (
-            f"Fit of {len(self.intervals)} values to {self.problem.size} measurements: "
+            f"Fit of {len(self.intervals)} value{'s' if len(self.intervals) > 1 else ''} to {self.problem.size} measurements: "
             f"log-likelihood {self.log_likelihood:.6g}, AIC {self.aic:.6g}; "
             f"{best} of {len(self.ends)} starts ended in the best optimum"
         )

@@ -10,7 +10,7 @@ import numpy as np
 import sympy as sp
 from sklearn.utils import check_random_state
 
-from symdyn.discover.regressors._estimator import SearchedFormula
+from symdyn.discover.regressors.estimator import SearchedFormula
 from symdyn.discover.regressors.registry import REGRESSORS
 from symdyn.errors import RecoveryError
 from symdyn.parsing import parse_expression

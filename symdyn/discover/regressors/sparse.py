@@ -16,10 +16,10 @@ from symdyn.discover.library import library_terms
 from symdyn.discover.regressors._choice import METHODS, Choice, chosen, chosen_under
 from symdyn.discover.regressors._constraints import Conserved, linear_equations
 from symdyn.discover.regressors._criterion import effective_size, neighbours
-from symdyn.discover.regressors._estimator import FormulaRegressor
 from symdyn.discover.regressors._formula import columns, merged
 from symdyn.discover.regressors._trajectories import TrajectoryFits
 from symdyn.discover.regressors._weak import WIDTHS, WeakRows, weak_rows
+from symdyn.discover.regressors.estimator import FormulaRegressor
 from symdyn.discover.regressors.registry import REGRESSORS, Candidate, complexity_of
 from symdyn.discover.whole.problem import EquationProblem, prepared
 from symdyn.errors import RecoveryError

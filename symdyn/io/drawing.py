@@ -71,12 +71,13 @@ def plot(data: xr.Dataset, names: Any = None, *, ax: Axes | None = None) -> Figu
     units = data["time"].attrs.get("units", "")
     own.set_xlabel(f"time [{units}]" if units else "time")
     own.set_xlim(float(data["time"].min()), float(data["time"].max()))
-    found = own.get_figure()
-    assert found is not None
+    found: Any = own.get_figure()
     longest = max(len(text) for text in own.get_legend_handles_labels()[1])
-    across = int(0.85 * 72 * found.get_figwidth() / (4.5 * longest + 36))  # in the width of the figure, letters of 8 points
+    across = int(
+        0.85 * 72 * found.bbox.width / found.dpi / (4.5 * longest + 36)
+    )  # in the width of the figure, letters of 8 points
     own.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=max(1, min(4, across)), title=swept or None)
-    return found  # type: ignore[return-value]
+    return found
 
 
 def _chosen(data: Any, names: Any) -> tuple[dict[str, xr.DataArray], dict[str, xr.DataArray]]:
@@ -94,6 +95,10 @@ def _chosen(data: Any, names: Any) -> tuple[dict[str, xr.DataArray], dict[str, x
                 f"no {lost[0]} over time in the data; there are {', '.join(timed)}.{suggest(lost[0], timed)}"
             )
         timed = {n: timed[n] for n in wanted}
+    if not timed:
+        raise DeclarationError(
+            f"nothing is to be drawn: names is {names!r}, and the data have {', '.join(map(str, data.data_vars))}"
+        )
     if "bin" in data.dims:
         raise DeclarationError("histograms are no lines over time; draw data.x_histogram at one time, .isel(time=-1).plot()")
     means = {n for n in timed if n.endswith("_mean")}
@@ -103,7 +108,7 @@ def _chosen(data: Any, names: Any) -> tuple[dict[str, xr.DataArray], dict[str, x
         if f"{state}_std" in data:
             deviations[name] = data[f"{state}_std"]
         elif f"{state}_var" in data:
-            deviations[name] = np.sqrt(data[f"{state}_var"])
+            deviations[name] = data[f"{state}_var"] ** 0.5
     beside = {n for n in timed if "reduce" in data.attrs and n.endswith("_count")} if names is None else set()
     if names is None:
         beside |= {f"{n.removesuffix('_mean')}_{s}" for n in deviations for s in ("std", "var")}

@@ -86,12 +86,23 @@ def sensitivities(
     found = simulate(
         extended.system, t, initial={s: v for s, v in given.items() if s not in formulas}, parameters=parameters, **options
     )
+    found = _own_events(begun, extended, found)
     if relative:
         found = found.assign(_relative(begun, extended, chosen, found, parameters or {}, given))
         kept = set[str]()
     else:
         kept = {extended.names[s, c].name for s in begun.states for c in chosen}
     return found.drop_vars([s for s in extended.system.names if s not in kept and s not in begun.names and s in found])
+
+
+def _own_events(system: System, extended: Sensitivities, run: xr.Dataset) -> xr.Dataset:
+    """The run without the events that only sensitivities have."""
+    if "event" not in run.dims:
+        return run
+    own = [k for k, event in enumerate(extended.system.events) if {*event.assignments} & {*system.states}]
+    if not own:
+        return run.drop_dims("event").drop_vars("event", errors="ignore")
+    return run.isel(event=own).assign_coords(event=[str(event) for event in system.events])
 
 
 def _relative(

@@ -165,6 +165,11 @@ def fit(
         raise RecoveryError(f"starts is {starts!r}; expected a whole number, 1 or more")
     check_whole(0, seed=seed)
     check_positive(rtol=rtol, atol=atol)
+    if initial is not None and not isinstance(initial, Mapping):
+        raise RecoveryError(
+            f"initial is {initial!r}; expected a mapping from states to values, the same for all data; what differs between "
+            "experiments stands in conditions={'first': {'x': 1}, 'second': {'x': 2}}, with data of these names"
+        )
     wanted = FitRequest(
         parameters=parameters if isinstance(parameters, Mapping) else dict.fromkeys(listed(parameters)), priors=priors or {},
         guesses=guesses or {}, observables=observables, noise=noise, conditions=conditions, initial=initial,

@@ -15,7 +15,7 @@ from scipy import stats
 
 import symdyn as sd
 from symdyn.errors import DeclarationError
-from symdyn.io.petab import courses
+from symdyn.io.petab import lanes
 from symdyn.io.petab.distributions import log_density, read_prior
 from symdyn.io.petab.formulas import read_formula
 from tests.io.petab_problems import differences_of_rates, differences_of_simulations
@@ -122,13 +122,13 @@ def test_likelihood_of_a_conversion_is_that_of_its_solution():
 
 
 def test_conditions_and_points_are_trajectories_of_one_simulation(monkeypatch):
-    sizes = []
+    sizes, run = [], lanes.LaneKernels.run
 
-    def counted(system, times, **options):
-        sizes.append(next(iter(options["parameters"].values())).size)
-        return sd.simulate(system, times, **options)
+    def counted(kernels, times, parameters, starts, *rest):
+        sizes.append(len(starts[0].value))
+        return run(kernels, times, parameters, starts, *rest)
 
-    monkeypatch.setattr(courses, "simulate", counted)
+    monkeypatch.setattr(lanes.LaneKernels, "run", counted)
     sd.read_petab(CONVERSION / "conversion.yaml").objective({"k1": np.linspace(0.5, 1, 7)})
     assert sizes == [14]
 

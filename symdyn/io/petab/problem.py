@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,15 @@ from symdyn.inference.fit_request import Proposal
 from symdyn.inference.fit_symbols import FitRequest
 from symdyn.io._sbml_reader import read
 from symdyn.io.petab.contents import PetabParameter, Statements, read_statements
-from symdyn.io.petab.courses import Accuracy, Courses
+from symdyn.io.petab.courses import Courses
 from symdyn.io.petab.distributions import log_density, residuals, scaled, unscaled
 from symdyn.io.petab.fitting import petab_proposal
 from symdyn.io.petab.formulas import read_formula, read_number
+from symdyn.io.petab.lanes import Accuracy
 from symdyn.io.petab.measured import read_formulas
 from symdyn.io.petab.model import PetabModel
 from symdyn.io.petab.tables import read_files
+from symdyn.io.petab.tangents import Tangent
 from symdyn.io.plain_text import read_text
 from symdyn.models.ode import ODESystem
 from symdyn.optional import require
@@ -236,18 +238,22 @@ class PetabProblem:
             raise DeclarationError(f"the parameter {missing[0]} has no nominal value; pass one")
         return {n: np.broadcast_to(v, (count,)).astype(float) for n, v in values.items()}, count, batch
 
-    def _simulated(self, parameters: Mapping[str, Any] | None, how: Accuracy) -> tuple[np.ndarray, np.ndarray, bool]:
-        """Simulations and noise (B, N) at all measurements, and whether arrays were given."""
+    def _simulated(
+        self, parameters: Mapping[str, Any] | None, how: Accuracy, along: Sequence[str] = ()
+    ) -> tuple[np.ndarray, np.ndarray, bool]:
+        """Simulations and noise (1 + K, B, N) at all measurements with derivatives by parameters; whether arrays were given."""
         points, count, batch = self._points(parameters)
         m, model = self._statements.measurements, self._model
-        values = {s: np.full(count, v) for s, v in model.defaults().items()}
-        values |= {self._names[n]: v for n, v in points.items()}  # type: ignore[misc]
+        values: dict[sp.Symbol, Tangent] = {s: Tangent(np.full(count, v)) for s, v in model.defaults().items()}
+        for n, v in points.items():
+            values[self._names[n]] = Tangent(v, {along.index(n): np.ones(count)} if n in along else {})  # type: ignore[index]
         parts = []
         for name, e in self._statements.experiments.items():
             rows = np.flatnonzero(m.experiments == name)
             parts.append((e, rows, m.times[rows]))
         found = self._courses.run(parts, values, count, how)
-        simulation, sigma = np.full((2, count, len(m.values)), np.nan)
+        simulation, sigma = np.zeros((2, 1 + len(along), count, len(m.values)))
+        simulation[0], sigma[0] = np.nan, np.nan
         for f in self._formulas:
             f.put(found, model.value, simulation, sigma)
         return simulation, sigma, batch
@@ -287,7 +293,7 @@ class PetabProblem:
         table = self.measurements
         table["time"] = self._statements.measurements.times
         place = table.columns.get_loc("measurement")
-        table.insert(place, "simulation", found[0])  # type: ignore[arg-type]
+        table.insert(place, "simulation", found[0, 0])  # type: ignore[arg-type]
         return table.drop(columns="measurement")
 
     def objective(
@@ -319,7 +325,7 @@ class PetabProblem:
         >>> problem.objective({"k1": [0.7, 0.8, 0.9]}).round(2).tolist()
         [13.93, 18.95, 13.21]
         """
-        simulation, sigma, batch = self._simulated(parameters, Accuracy(method, rtol, atol))
+        (simulation,), (sigma,), batch = self._simulated(parameters, Accuracy(method, rtol, atol))
         measured = self._statements.measurements.values
         total = np.zeros(len(simulation))
         for f in self._formulas:
@@ -380,32 +386,40 @@ class PetabProblem:
         }
         return pd.DataFrame(rows)
 
-    def expected(self, points: Mapping[str, Any], how: Accuracy) -> tuple[np.ndarray, np.ndarray]:
-        """Simulations on the scales of the noise, and the noise.
+    def expected(
+        self, points: Mapping[str, Any], how: Accuracy, along: Sequence[str] = ()
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Simulations on the scales of the noise, and the noise, with their derivatives.
 
         Parameters
         ----------
         points : mapping of str to (B,) float64
             Plain values.
         how : Accuracy
+        along : sequence of str, optional
+            K parameters by which to differentiate.
 
         Returns
         -------
-        pair of (B, N) float64
-            NaN where a simulation failed.
+        pair of (1 + K, B, N) float64
+            Values, then derivatives; NaN where a simulation failed.
 
         Examples
         --------
         >>> import numpy as np, symdyn as sd
-        >>> from symdyn.io.petab.courses import Accuracy
+        >>> from symdyn.io.petab.lanes import Accuracy
         >>> problem = sd.read_petab("examples/data/petab_conversion/conversion.yaml")
-        >>> simulation, noise = problem.expected({"k1": np.array([0.7, 0.8])}, Accuracy())
+        >>> simulation, noise = problem.expected({"k1": np.array([0.7, 0.8])}, Accuracy(), ["k1"])
         >>> simulation.shape, noise.shape
-        ((2, 12), (2, 12))
+        ((2, 2, 12), (2, 2, 12))
         """
-        simulation, sigma, _ = self._simulated(points, how)
+        simulation, sigma, _ = self._simulated(points, how, along)
         for f in self._formulas:
-            simulation[:, f.rows] = scaled(simulation[:, f.rows], f.observable.scale)
+            plain = simulation[0][:, f.rows]
+            simulation[0][:, f.rows] = scaled(plain, f.observable.scale)
+            with np.errstate(all="ignore"):
+                if f.observable.scale != "lin":
+                    simulation[1:, :, f.rows] /= plain * (math.log(10) if f.observable.scale == "log10" else 1.0)
         return simulation, sigma
 
     def fit_problem(self, wanted: FitRequest, data: Any) -> Proposal:
@@ -467,7 +481,7 @@ class PetabProblem:
         >>> round(problem.chi2({"k1": 0.8}), 2)
         11.94
         """
-        simulation, sigma, batch = self._simulated(parameters, Accuracy(method, rtol, atol))
+        (simulation,), (sigma,), batch = self._simulated(parameters, Accuracy(method, rtol, atol))
         measured = self._statements.measurements.values
         total = np.zeros(len(simulation))
         for f in self._formulas:

@@ -6,9 +6,10 @@ import itertools
 import os
 import subprocess
 import sys
+from functools import partial
 
 from benchmarks.compile_time import mark
-from benchmarks.harness import Sample, Settings
+from benchmarks.harness import Sample, Settings, Unfit, attempt
 from benchmarks.results import Ratio, Result
 
 __all__ = ["growth"]
@@ -55,7 +56,10 @@ def _run(program: str, names: tuple[str, ...], size: int) -> dict[str, float]:
     """CPU-seconds by name, and megabytes at the peak."""
     text = (program + SHOW).format(size=size, number=mark())
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [os.getcwd(), *sys.path]))}
-    done = subprocess.run([sys.executable, "-c", text], env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", text], env=environment, capture_output=True, text=True)
+    if done.returncode:
+        why = done.stderr.strip().splitlines()[-1:] or ["ended by the system, perhaps for want of memory"]
+        raise Unfit(f"status {done.returncode}: {why[0]}")
     return dict(zip((*names, "memory"), map(float, done.stdout.split()), strict=True))
 
 
@@ -73,8 +77,13 @@ def growth(settings: Settings) -> Result:
         ("equations", EQUATIONS_PROGRAM, ("declare", "compile", "run"), list(EQUATIONS)),
         ("states", STATES_PROGRAM, ("stationary",), states),
     ):
-        rows = {n: _run(program, names, n) for n in sizes[: 1 if settings.quick else None]}
-        for n, row in rows.items():
+        rows = {}
+        for n in sizes[: 1 if settings.quick else None]:
+            row, note = attempt(partial(_run, program, names, n))
+            if note:
+                result.tables[table].append({table: n, "note": note})
+                continue
+            rows[n] = row
             cells = {f"{name}, s": row[name] for name in names} | {"memory, MB": row["memory"]}
             result.tables[table].append({table: n, **cells})
         for (a, small), (b, large) in itertools.pairwise(rows.items()):

@@ -79,11 +79,11 @@ class Problem:
         return np.ascontiguousarray(initial[:count]), np.ascontiguousarray(parameters[:count])
 
     def reference(self, count: int) -> np.ndarray:
-        """Values (count, T, n): good to 1e-15, for stiff problems by scipy's Radau at 1e-11 with the exact Jacobian."""
+        """Values (count, T, n): good to 1e-13, for stiff problems by scipy's Radau at 1e-11 with the exact Jacobian."""
         initial, parameters = self.ensemble(count)
         if self not in STIFF:
             peer = self.peer if self.vectors is None else partial(self.vectors, np)
-            return extrapolated(peer, initial, parameters, self.times, 1e-15)
+            return extrapolated(peer, initial, parameters, self.times, 1e-13)
         arguments = [self.system.states, self.system.parameters]
         jacobian = sp.lambdify(arguments, sp.Matrix(self.system.drift).jacobian(self.system.states).tolist(), "math")
         span, tolerances = (self.times[0], self.times[-1]), {"rtol": 1e-11, "atol": 1e-11 * self.atol_ratio}

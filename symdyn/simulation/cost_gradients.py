@@ -135,11 +135,12 @@ def gradient(
     initial, parameters : mapping, optional
         Numbers over those of the system; initial values may be expressions of parameters, through which is differentiated.
     method : str, optional
-        Of steps that are transposed: 'tsit5' unless given, and for what is integrated forward none.  An explicit Runge-Kutta method whose interpolant needs no further stages: 'tsit5' or 'bs32'; or, for stiff systems, a
-        Rosenbrock method, 'rodas5p' or 'rodas4', with a dense Jacobian.  Of the reversible methods
-        'reversible-heun' and 'reversible-rk4' no states are kept: the steps are taken back, with memory for two states, of the
-        former however many steps there are, of the latter up to about 1,800.  That is for systems without inputs and events
-        that contract little over the time; where the steps do not lead back, `SimulationError` says so.
+        Of steps that are transposed: 'tsit5' unless given, and for what is integrated forward none. An explicit Runge-Kutta
+        method whose interpolant needs no further stages: 'tsit5' or 'bs32'; or, for stiff systems, a Rosenbrock method,
+        'rodas5p' or 'rodas4', with a dense Jacobian. Of the reversible methods 'reversible-heun' and 'reversible-rk4' no
+        states are kept: the steps are taken back, with memory for two states, of the former however many steps there are, of
+        the latter up to about 1,800. That is for systems without inputs and events that contract little over the time; where
+        the steps do not lead back, `SimulationError` says so.
     rtol, atol : float, optional
         Tolerances of adaptive methods, 1e-8 and 1e-10 unless given.
     step : float, optional
@@ -193,8 +194,8 @@ def gradient(
     if reason := system.unmet(["drift"], ["inputs", "events"]) or moving_event(system.events, set(wanted)):
         if method is not None:
             raise DeclarationError(
-                f"gradient transposes no steps of {method!r} here: {reason}; leave method out, and sensitivities are integrated "
-                "forward"
+                f"gradient transposes no steps of {method!r} here: {reason}; leave method out, and sensitivities are "
+                "integrated forward"
             )
         costs = (last, every, rate, columns)
         return _forward(system, times, wanted, costs, known, initial, {"rtol": rtol or RTOL, "atol": atol or ATOL}, max_steps)

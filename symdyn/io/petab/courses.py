@@ -135,9 +135,7 @@ class Courses:
                 new[s] = Tangent(np.full(count, float(own)))
         self.model.assign(c.values, new, rescale=self.version == 2)
 
-    def _evaluated(
-        self, given: Mapping[sp.Symbol, sp.Expr], c: _Course, time: float, count: int
-    ) -> Values:
+    def _evaluated(self, given: Mapping[sp.Symbol, sp.Expr], c: _Course, time: float, count: int) -> Values:
         known = {**c.values, self.model.system.time: Tangent(np.asarray(time))}
         what = f"a condition of {c.experiment.name or 'the model'}"
         return {s: self.model.value(e, known, what).spread((count,)) for s, e in given.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -25,6 +25,8 @@ __all__ = ["PetabFitProblem", "PetabLikelihood", "petab_proposal"]
 
 #: Tolerances of simulations unless others are given.
 RTOL, ATOL = 1e-8, 1e-10
+#: Attempted steps allowed to a trajectory of a period; one that needs more is running away.
+MAX_STEPS = 5000
 #: Arguments of `fit` that a problem answers itself.
 OWN = ("parameters", "priors", "observables", "noise", "conditions", "initial", "limits", "scales", "windows")
 
@@ -39,9 +41,9 @@ class PetabLikelihood(Protocol):
         """Columns condition, time, observable and measured of the measurements, these on the scales of their noise."""
 
     def expected(
-        self, points: dict[str, np.ndarray], how: Accuracy, along: Sequence[str] = ()
+        self, points: dict[str, np.ndarray], how: Accuracy, along: Mapping[str, np.ndarray] = ...
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Simulations on those scales and noise, (1 + K, B, N): values, then derivatives by K parameters."""
+        """Simulations on those scales and noise, (1 + K, B, N): values, then derivatives by K parameters of those speeds."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,8 @@ class PetabFitProblem(RowsProblem):
     guesses : mapping of str to float
     how : Accuracy
     """
+
+    pool = 10
 
     def __init__(
         self, likelihood: PetabLikelihood, estimated: list[PetabParameter], guesses: dict[str, float], how: Accuracy
@@ -95,12 +99,17 @@ class PetabFitProblem(RowsProblem):
                     value[:, rows] = law.value
         return mean, value - self.slope
 
+    def totals(self, theta: np.ndarray, starts: np.ndarray) -> np.ndarray:
+        _, density = self.row_densities(theta)
+        total = -2 * (density.sum(axis=1) + self.log_prior(theta))
+        return np.where(np.isnan(total), np.inf, total)
+
     def expand_data(self, which: np.ndarray, theta: np.ndarray, starts: np.ndarray, *, fisher: bool = False) -> Quadratic:
         count, P = theta.shape
         plain = self.values(theta)
-        found = self.likelihood.expected(dict(zip(self.names, plain.T, strict=True)), self.how, self.names)
-        speed = np.stack([c.slope(plain[:, k]) for k, c in enumerate(self.columns)])
-        (mean, sigma), designs = (f[0] for f in found), [np.moveaxis(f[1:] * speed[:, :, None], 0, -1) for f in found]
+        speeds = {c.name: np.asarray(c.slope(plain[:, k])) for k, c in enumerate(self.columns)}
+        found = self.likelihood.expected(dict(zip(self.names, plain.T, strict=True)), self.how, speeds)
+        (mean, sigma), designs = (f[0] for f in found), [np.moveaxis(f[1:], 0, -1) for f in found]
         value, design = np.zeros(mean.shape), np.stack(designs, axis=-2)
         scores, curvature = np.zeros((*mean.shape, 2)), np.zeros((*mean.shape, 2, 2))
         with np.errstate(all="ignore"):
@@ -151,6 +160,6 @@ def petab_proposal(
     if wrong := [k for k in guesses if k not in {p.name for p in estimated}]:
         raise RecoveryError(f"guesses names {wrong[0]}, which is not estimated; leave it out")
     a = wanted.accuracy
-    how = Accuracy(a["method"], a["rtol"] or RTOL, ATOL if a["atol"] is None else a["atol"])
+    how = Accuracy(a["method"], a["rtol"] or RTOL, ATOL if a["atol"] is None else a["atol"], MAX_STEPS)
     problem = PetabFitProblem(likelihood, estimated, guesses, how)
     return Proposal(problem, (), lambda theta, starts: fitted(dict(zip(problem.names, problem.values(theta), strict=True))))

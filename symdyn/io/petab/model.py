@@ -122,9 +122,7 @@ class PetabModel:
             raise DeclarationError(f"the model gives no value of {missing[0]}, nor does a table")
         values.update({s: f.spread((count,)) for s, f in zip(outputs, formulas(known), strict=True)})
 
-    def _start(
-        self, values: Values, overridden: Mapping[sp.Symbol, Tangent]
-    ) -> tuple[list[sp.Symbol], TangentFormulas]:
+    def _start(self, values: Values, overridden: Mapping[sp.Symbol, Tangent]) -> tuple[list[sp.Symbol], TangentFormulas]:
         rules: dict[sp.Symbol, sp.Expr] = dict(self.rules)
         rules |= {s: e for s, e in self.free.items() if e is not None and s not in values}
         starts: dict[sp.Symbol, sp.Expr] = dict.fromkeys((*self.system.algebraic, *self.system.free), sp.S.Zero)

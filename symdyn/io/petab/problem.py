@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,9 @@ from symdyn.models.ode import ODESystem
 from symdyn.optional import require
 
 __all__ = ["PetabProblem", "read_petab"]
+
+#: Of what is not differentiated.
+NOWHERE: Mapping[str, np.ndarray] = MappingProxyType({})
 
 
 def read_petab(path: str | Path) -> PetabProblem:
@@ -239,14 +243,15 @@ class PetabProblem:
         return {n: np.broadcast_to(v, (count,)).astype(float) for n, v in values.items()}, count, batch
 
     def _simulated(
-        self, parameters: Mapping[str, Any] | None, how: Accuracy, along: Sequence[str] = ()
+        self, parameters: Mapping[str, Any] | None, how: Accuracy, along: Mapping[str, np.ndarray] = NOWHERE
     ) -> tuple[np.ndarray, np.ndarray, bool]:
         """Simulations and noise (1 + K, B, N) at all measurements with derivatives by parameters; whether arrays were given."""
         points, count, batch = self._points(parameters)
         m, model = self._statements.measurements, self._model
         values: dict[sp.Symbol, Tangent] = {s: Tangent(np.full(count, v)) for s, v in model.defaults().items()}
+        order = {n: k for k, n in enumerate(along)}
         for n, v in points.items():
-            values[self._names[n]] = Tangent(v, {along.index(n): np.ones(count)} if n in along else {})  # type: ignore[index]
+            values[self._names[n]] = Tangent(v, {order[n]: along[n]} if n in along else {})  # type: ignore[index]
         parts = []
         for name, e in self._statements.experiments.items():
             rows = np.flatnonzero(m.experiments == name)
@@ -387,7 +392,7 @@ class PetabProblem:
         return pd.DataFrame(rows)
 
     def expected(
-        self, points: Mapping[str, Any], how: Accuracy, along: Sequence[str] = ()
+        self, points: Mapping[str, Any], how: Accuracy, along: Mapping[str, np.ndarray] = NOWHERE
     ) -> tuple[np.ndarray, np.ndarray]:
         """Simulations on the scales of the noise, and the noise, with their derivatives.
 
@@ -396,8 +401,8 @@ class PetabProblem:
         points : mapping of str to (B,) float64
             Plain values.
         how : Accuracy
-        along : sequence of str, optional
-            K parameters by which to differentiate.
+        along : mapping of str to (B,) float64, optional
+            By which K parameters to differentiate, and their speeds along a coordinate: 1 for the values themselves.
 
         Returns
         -------
@@ -409,7 +414,8 @@ class PetabProblem:
         >>> import numpy as np, symdyn as sd
         >>> from symdyn.io.petab.lanes import Accuracy
         >>> problem = sd.read_petab("examples/data/petab_conversion/conversion.yaml")
-        >>> simulation, noise = problem.expected({"k1": np.array([0.7, 0.8])}, Accuracy(), ["k1"])
+        >>> points = {"k1": np.array([0.7, 0.8])}
+        >>> simulation, noise = problem.expected(points, Accuracy(), {"k1": np.ones(2)})
         >>> simulation.shape, noise.shape
         ((2, 2, 12), (2, 2, 12))
         """

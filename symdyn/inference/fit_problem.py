@@ -94,6 +94,8 @@ class FitProblem(ABC):
         Of twice the log-likelihood that counts.
     pool : int
         Points that are drawn for each start that is climbed: those of the greatest likelihood are.
+    reach : float
+        How far coordinates move in a damped step, see `symdyn.inference.levenberg.levenberg_marquardt`.
     """
 
     columns: tuple[FittedColumn, ...]
@@ -104,6 +106,7 @@ class FitProblem(ABC):
     corrected: bool = False
     gain: float = GAIN
     pool: int = 1
+    reach: float = np.inf
 
     @abstractmethod
     def expand_data(self, which: np.ndarray, theta: np.ndarray, starts: np.ndarray, *, fisher: bool = False) -> Quadratic:

@@ -281,3 +281,44 @@ def test_priors_are_cut_off_far_from_the_median():
 def test_parameters_that_are_no_numbers_are_refused():
     with pytest.raises(DeclarationError, match="expected a mapping to numbers or arrays"):
         sd.read_petab(CONVERSION / "conversion.yaml").objective({"k1": "a"})
+
+
+# ---- writing -----------------------------------------------------------------------------------------------
+
+
+def test_a_problem_is_written_with_the_values_of_a_fit(tmp_path):
+    problem = sd.read_petab(written(tmp_path, measurement="observableId time measurement\nc 1 2\ng 2 7"))
+    again = sd.read_petab(problem.write(tmp_path / "new" / "folder", {"s": 1 / 3}))
+    assert again.parameters.nominal["s"] == 1 / 3
+    assert again.objective() == problem.objective({"s": 1 / 3})
+    assert sd.read_petab(again.write(tmp_path / "third")).objective() == again.objective()
+    with pytest.raises(DeclarationError, match=r"problem\.yaml exists; nothing is written over it"):
+        again.write(tmp_path / "third")
+    with pytest.raises(DeclarationError, match="'k' is no parameter of the problem"):
+        problem.write(tmp_path / "other", {"k": 1.0})
+    with pytest.raises(DeclarationError, match="nominal values are finite numbers"):
+        problem.write(tmp_path / "other", {"s": math.inf})
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_problem_with_files_elsewhere_is_not_written(tmp_path):
+    (tmp_path / "in").mkdir()
+    path = written(tmp_path / "in", measurement="observableId time measurement\nc 1 2")
+    (tmp_path / "in" / "model.xml").rename(tmp_path / "model.xml")
+    path.write_text(path.read_text().replace("model.xml", "../model.xml"))
+    with pytest.raises(DeclarationError, match=r"names '\.\./model\.xml', which does not lie in its folder; it is not written"):
+        sd.read_petab(path).write(tmp_path / "out")
+
+
+def test_a_fit_of_a_problem_is_kept_with_its_files(tmp_path):
+    shutil.copytree(CONVERSION, tmp_path / "p")
+    fit = sd.fit(sd.read_petab(tmp_path / "p" / "conversion.yaml"), starts=2, seed=3, rtol=1e-7)
+    fit.save(tmp_path / "fit.nc")
+    shutil.rmtree(tmp_path / "p")
+    again = sd.Fit.load(tmp_path / "fit.nc")
+    assert again.parameters == fit.parameters
+    assert again.intervals.equals(fit.intervals)
+    assert again.ends.equals(fit.ends)
+    assert (again.seed, again.level, str(again)) == (3, fit.level, str(fit))
+    assert again.problem.how == fit.problem.how
+    assert float(again.profile("k1", points=3).upper) == pytest.approx(float(fit.profile("k1", points=3).upper), rel=1e-12)

@@ -239,6 +239,8 @@ class Courses:
         def gathered(s: sp.Symbol) -> Tangent:
             if missing := [b for b in blocks if s not in b.course.values]:
                 raise DeclarationError(f"{s} has no value in {missing[0].course.experiment.name or 'the model'}; give one")
+            if len(blocks) == 1 and len(blocks[0].points) == len(blocks[0].course.values[s].value):
+                return blocks[0].course.values[s]
             return joined([b.course.values[s].mapped(lambda v, b=b: v[b.points]) for b in blocks])
 
         system = kernels.system

@@ -24,7 +24,7 @@ from symdyn.io.petab.lanes import Accuracy
 __all__ = ["PetabFitProblem", "PetabLikelihood", "petab_proposal"]
 
 #: Tolerances of simulations unless others are given.
-RTOL, ATOL = 1e-8, 1e-10
+RTOL, ATOL = 1e-8, 1e-12
 #: Attempted steps allowed to a trajectory of a period; one that needs more is running away.
 MAX_STEPS = 5000
 #: Arguments of `fit` that a problem answers itself.
@@ -39,6 +39,9 @@ class PetabLikelihood(Protocol):
 
     def row_table(self) -> pd.DataFrame:
         """Columns condition, time, observable and measured of the measurements, these on the scales of their noise."""
+
+    def texts(self, parameters: Mapping[str, float] | None = None) -> dict[str, str]:
+        """The files of the problem by name."""
 
     def expected(
         self, points: dict[str, np.ndarray], how: Accuracy, along: Mapping[str, np.ndarray] = ...
@@ -67,7 +70,7 @@ class PetabFitProblem(RowsProblem):
     how : Accuracy
     """
 
-    pool = 10
+    pool, reach = 10, 1.0
 
     def __init__(
         self, likelihood: PetabLikelihood, estimated: list[PetabParameter], guesses: dict[str, float], how: Accuracy

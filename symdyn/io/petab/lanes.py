@@ -104,8 +104,9 @@ class LaneKernels:
         plain = np.array([p.value for p in parameters]).reshape(len(parameters), L)
         initial = np.zeros((n + n * K, L))
         initial[:n] = [s.value for s in starts]
-        for j in range(K):
-            initial[n + n * j : n + n * (j + 1)] = [_along(s, places[j]) for s in starts]
+        for i, s in enumerate(starts):
+            for j in range(K) if s.slopes else ():
+                initial[n + n * j + i] = _along(s, places[j])
         names = self.system.parameters
         speeds = [[_along(parameters[names.index(q)], places[j]) for q in own] for j, own in enumerate(self.directions)]
         unit = tuple(tuple(bool((v == 1).all()) for v in own) for own in speeds)

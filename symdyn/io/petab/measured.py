@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ import sympy as sp
 from symdyn import dag
 from symdyn.io.petab.contents import PetabObservable, Statements
 from symdyn.io.petab.formulas import read_formula
+from symdyn.io.petab.model import PetabModel
 from symdyn.io.petab.tangents import Tangent
 
 __all__ = ["MeasuredFormula", "read_formulas"]
@@ -51,8 +52,8 @@ class MeasuredFormula:
         return [self.value, self.noise, *(e for o in self.overrides.values() for e in o.formulas)]
 
     def put(
-        self, found: Iterable[tuple[np.ndarray, Mapping[sp.Symbol, Tangent]]],
-        value: Callable[[sp.Expr, Mapping[sp.Symbol, Tangent], str], Tangent], simulation: np.ndarray, sigma: np.ndarray,
+        self, found: Iterable[tuple[np.ndarray, Mapping[sp.Symbol, Tangent]]], model: PetabModel, simulation: np.ndarray,
+        sigma: np.ndarray,
     ) -> None:  # fmt: skip
         """Put values and noise where the observable is measured.
 
@@ -60,8 +61,7 @@ class MeasuredFormula:
         ----------
         found : iterable of ((m,) int, mapping)
             Measurements, and what is known at them, (B, m) or (B, 1).
-        value : callable
-            From an expression, what is known and what the expression is called, to its values (B, m).
+        model : PetabModel
         simulation, sigma : (1 + K, B, N) float64
             Values, and their derivatives along K directions; changed.
         """
@@ -77,13 +77,15 @@ class MeasuredFormula:
             for holder, o in self.overrides.items():
                 layers = np.zeros((len(simulation), count, len(own)))
                 layers[0] = o.numbers[own]
-                places = o.places[own]
+                places, moving = o.places[own], set[int]()
                 for k in set(places.tolist()) - {-1}:
-                    filled = value(o.formulas[k], table, f"an override of {holder}")
+                    filled = model.value(o.formulas[k], table, f"an override of {holder}")
                     _fill(layers, np.flatnonzero(places == k), filled, places == k)
-                table.own[holder] = Tangent(layers[0], {k: v for k, v in enumerate(layers[1:]) if v.any()})
-            for target, e in ((simulation, self.value), (sigma, self.noise)):
-                _fill(target, rows[here], value(e, table, f"the observable {self.observable.name}"), np.ones(len(here), bool))
+                    moving.update(filled.slopes)
+                table.own[holder] = Tangent(layers[0], {k: layers[1 + k] for k in sorted(moving)})
+            values = model.several((self.value, self.noise), table, f"the observable {self.observable.name}")
+            for target, filled in zip((simulation, sigma), values, strict=True):
+                _fill(target, rows[here], filled, np.ones(len(here), bool))
 
 
 class _Columns(Mapping[sp.Symbol, Tangent]):

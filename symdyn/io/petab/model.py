@@ -69,7 +69,7 @@ class PetabModel:
         self.amounts = {s: a for s in model.quantities if (a := _amount(s, model.quantities)) in self.system.states}
         self.clocks = [s for s in self.system.states if s not in model.quantities and s not in self.amounts.values()]
         self.rules = {s: e for s, e in self.system.observables.items() if s not in self.free}
-        self._formulas: dict[sp.Basic, TangentFormulas] = {}
+        self._formulas: dict[tuple[sp.Basic, ...], TangentFormulas] = {}
         self._starts: dict[frozenset[sp.Symbol], tuple[list[sp.Symbol], TangentFormulas]] = {}
 
     def _free_dependents(self, model: ExchangeModel, states: set[sp.Symbol], causes: set[sp.Symbol]) -> None:
@@ -101,12 +101,16 @@ class PetabModel:
 
     def value(self, e: sp.Basic, values: Mapping[sp.Symbol, Tangent], where: str) -> Tangent:
         """A formula of states and parameters at their values."""
-        if e not in self._formulas:
-            self._formulas[e] = TangentFormulas([_numeric(self.written(e, where))])
-        formula = self._formulas[e]
-        if missing := [s for s in formula.inputs if s not in values]:
+        return self.several((e,), values, where)[0]
+
+    def several(self, formulas: tuple[sp.Basic, ...], values: Mapping[sp.Symbol, Tangent], where: str) -> list[Tangent]:
+        """The same of several at once."""
+        if formulas not in self._formulas:
+            self._formulas[formulas] = TangentFormulas([_numeric(self.written(e, where)) for e in formulas])
+        found = self._formulas[formulas]
+        if missing := [s for s in found.inputs if s not in values]:
             raise DeclarationError(f"{where} depends on {missing[0]}, which has no value")
-        return formula(values)[0]
+        return found(values)
 
     def begin(self, values: Values, time: float, count: int, overridden: Mapping[sp.Symbol, Tangent]) -> None:
         """Add initial values of the states, and the parameters of the model that have none.

@@ -26,7 +26,7 @@ from symdyn.io.petab.formulas import read_formula, read_number
 from symdyn.io.petab.lanes import Accuracy
 from symdyn.io.petab.measured import read_formulas
 from symdyn.io.petab.model import PetabModel
-from symdyn.io.petab.tables import read_files
+from symdyn.io.petab.tables import PetabFiles, read_files, with_nominal, write_files
 from symdyn.io.petab.tangents import Tangent
 from symdyn.io.plain_text import read_text
 from symdyn.models.ode import ODESystem
@@ -92,6 +92,7 @@ def read_petab(path: str | Path) -> PetabProblem:
         return PetabProblem(
             files.path.stem, statements,
             PetabModel(model, statements.targets, statements.parameters, statements.aliases, once=statements.version == 2),
+            files,
         )  # fmt: skip
     except DeclarationError as error:
         raise DeclarationError(f"{files.path}: {error}") from None
@@ -122,8 +123,8 @@ class PetabProblem:
     11        obs_a                strong  10.0    0.857144
     """
 
-    def __init__(self, name: str, statements: Statements, model: PetabModel) -> None:
-        self.name, self._statements, self._model = name, statements, model
+    def __init__(self, name: str, statements: Statements, model: PetabModel, files: PetabFiles) -> None:
+        self.name, self._statements, self._model, self._files = name, statements, model, files
         self._names: dict[str, sp.Expr] = {n: sp.Symbol(n) for n in (*statements.targets, *statements.parameters)}
         self._names |= model.names
         self._refuse()
@@ -206,6 +207,72 @@ class PetabProblem:
 
     __repr__ = __str__
 
+    def texts(self, parameters: Mapping[str, float] | None = None) -> dict[str, str]:
+        """The files of the problem by name: first the YAML file, then those that it names.
+
+        Parameters
+        ----------
+        parameters : mapping of str to float, optional
+            Nominal values over those of the table, such as those of a fit.
+
+        Returns
+        -------
+        dict of str to str
+
+        Raises
+        ------
+        DeclarationError
+            For unknown parameters, and values that are no finite numbers.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> problem = sd.read_petab("examples/data/petab_conversion/conversion.yaml")
+        >>> list(problem.texts())
+        ['conversion.yaml', 'model.xml', 'parameters.tsv', 'conditions.tsv', 'observables.tsv', 'measurements.tsv']
+        """
+        points, _, batch = self._points(parameters)
+        values = {n: float(points[n][0]) for n in parameters or {}}
+        if batch or not all(map(math.isfinite, values.values())):
+            raise DeclarationError("nominal values are finite numbers, one for each parameter")
+        tables = self._files.parameters if values else ()
+        return {n: with_nominal(text, values) if n in tables else text for n, text in self._files.texts.items()}
+
+    def write(self, folder: str | Path, parameters: Mapping[str, float] | None = None) -> Path:
+        """Write the problem into a folder, as other tools read it.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Made if there is none; no file is written over.
+        parameters : mapping of str to float, optional
+            Nominal values over those of the table: of a fit, ``fit.parameters``.
+
+        Returns
+        -------
+        Path
+            Of the YAML file.
+
+        Raises
+        ------
+        DeclarationError
+            If a file is there already or would lie outside, and as `texts` does.
+        OSError
+            If a file cannot be written.
+
+        Examples
+        --------
+        >>> import tempfile, symdyn as sd
+        >>> problem = sd.read_petab("examples/data/petab_conversion/conversion.yaml")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     again = sd.read_petab(problem.write(f"{folder}/new", {"k1": 0.84}))
+        >>> float(again.parameters.nominal["k1"]), again.objective() == problem.objective({"k1": 0.84})
+        (0.84, True)
+        """
+        texts = self.texts(parameters)
+        write_files(texts, Path(folder))
+        return Path(folder) / next(iter(texts))
+
     # ---- formulas ---------------------------------------------------------------------------------------
 
     def _changes(self) -> dict[tuple[str, int], dict[sp.Symbol, sp.Expr | None]]:
@@ -240,7 +307,7 @@ class PetabProblem:
         values = {name: given.get(name, np.asarray(p.nominal)) for name, p in declared.items()}
         if missing := [n for n, v in values.items() if np.isnan(v).any()]:
             raise DeclarationError(f"the parameter {missing[0]} has no nominal value; pass one")
-        return {n: np.broadcast_to(v, (count,)).astype(float) for n, v in values.items()}, count, batch
+        return {n: v if v.shape else np.full(count, float(v)) for n, v in values.items()}, count, batch
 
     def _simulated(
         self, parameters: Mapping[str, Any] | None, how: Accuracy, along: Mapping[str, np.ndarray] = NOWHERE
@@ -260,7 +327,7 @@ class PetabProblem:
         simulation, sigma = np.zeros((2, 1 + len(along), count, len(m.values)))
         simulation[0], sigma[0] = np.nan, np.nan
         for f in self._formulas:
-            f.put(found, model.value, simulation, sigma)
+            f.put(found, model, simulation, sigma)
         return simulation, sigma, batch
 
     def simulate(

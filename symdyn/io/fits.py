@@ -37,8 +37,6 @@ __all__ = ["read_fit", "write_fit"]
 FORMAT, VERSION = "symdyn-fit", 1
 #: Fields of columns that are written.
 NUMBERS = ("name", "low", "high", "logarithmic", "size", "guesses")
-#: What a fit has last.
-LAST = ("notes", "level", "seed")
 
 
 def write_fit(fit: Fit, path: str | Path) -> None:
@@ -120,6 +118,8 @@ def _of_petab(problem: PetabFitProblem) -> dict[str, Any]:
 def _read_petab(facts: Mapping[str, Any]) -> Proposal:
     """The likelihood of a problem whose files are given."""
     texts = {str(k): str(v) for k, v in facts["petab"].items()}
+    if not texts:
+        raise ValueError("no files of the PEtab problem")
     with tempfile.TemporaryDirectory() as folder:
         write_files(texts, Path(folder))
         problem = read_petab(Path(folder) / next(iter(texts)))
@@ -164,23 +164,24 @@ def read_fit(path: str | Path) -> Fit:
         facts = {k: unpacked(v, arrays) for k, v in json.loads(found.attrs["fit"]).items()}
         if "petab" in facts:
             proposal = _read_petab(facts)
-            whole = proposal.fitted(facts["theta"], facts["starts"])
-            return Fit(proposal.problem, *(facts[n] for n in ("theta", "starts", "ends")), whole, *(facts[n] for n in LAST))
-        columns = tuple(
-            FittedColumn(**dict(zip(NUMBERS, numbers, strict=True)), prior=_read_prior(prior))
-            for numbers, prior in facts["columns"]
-        )
-        observed = tuple(NoisyObservable(name, e, LAWS[law], parameters) for name, e, law, parameters in facts["observed"])
-        if "likelihood" in facts:
-            problem: FitProblem = _read_random(facts, observed, columns)
-            facts["whole"] = _with_binary(facts["whole"], facts["binary"])
+            problem: FitProblem = proposal.problem
+            facts["whole"] = proposal.fitted(facts["theta"], facts["starts"])
         else:
-            setup = FitSetup(
-                facts["system"], observed, facts["data"], columns, facts["symbols"], facts["overrides"], facts["free"],
-                facts["weights"], facts["pieces"], facts["accuracy"], facts["conditions"],
-            )  # fmt: skip
-            problem = problem_of(setup)
-        return Fit(problem, *(facts[n] for n in ("theta", "starts", "ends", "whole", *LAST)))
+            columns = tuple(
+                FittedColumn(**dict(zip(NUMBERS, numbers, strict=True)), prior=_read_prior(prior))
+                for numbers, prior in facts["columns"]
+            )
+            observed = tuple(NoisyObservable(name, e, LAWS[law], parameters) for name, e, law, parameters in facts["observed"])
+            if "likelihood" in facts:
+                problem = _read_random(facts, observed, columns)
+                facts["whole"] = _with_binary(facts["whole"], facts["binary"])
+            else:
+                setup = FitSetup(
+                    facts["system"], observed, facts["data"], columns, facts["symbols"], facts["overrides"], facts["free"],
+                    facts["weights"], facts["pieces"], facts["accuracy"], facts["conditions"],
+                )  # fmt: skip
+                problem = problem_of(setup)
+        return Fit(problem, *(facts[n] for n in ("theta", "starts", "ends", "whole", "notes", "level", "seed")))
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         raise DeclarationError(f"{path}: the fit in it is damaged ({type(error).__name__}: {error})") from None
     except SymdynError as error:

@@ -275,8 +275,8 @@ def _forward(
                 found[c] += float((by_states * along).sum())
                 if c in system.parameters:
                     found[c] += float(by_parameters[system.parameters.index(c)])
-    counts = (int(run[name]) for name in ("steps", "rejected", "evaluations"))
-    return CostGradient(value, {c.name: v for c, v in found.items()}, *counts, how="forward")
+    steps, rejected, evaluations = (int(run[name]) for name in ("steps", "rejected", "evaluations"))
+    return CostGradient(value, {c.name: v for c, v in found.items()}, steps, rejected, evaluations, "forward")
 
 
 def _check_lengths(method: str, reversible: bool, rtol: float | None, atol: float | None, step: float | None) -> None:

@@ -61,6 +61,11 @@ class _Block:
     course: _Course
     points: np.ndarray
 
+    def value(self, s: sp.Symbol) -> Tangent:
+        """Of a symbol."""
+        whole = self.course.values[s]
+        return whole if len(self.points) == len(whole.value) else whole.mapped(lambda v: v[self.points])
+
 
 class Courses:
     """What experiments are, and how they are simulated.
@@ -239,9 +244,7 @@ class Courses:
         def gathered(s: sp.Symbol) -> Tangent:
             if missing := [b for b in blocks if s not in b.course.values]:
                 raise DeclarationError(f"{s} has no value in {missing[0].course.experiment.name or 'the model'}; give one")
-            if len(blocks) == 1 and len(blocks[0].points) == len(blocks[0].course.values[s].value):
-                return blocks[0].course.values[s]
-            return joined([b.course.values[s].mapped(lambda v, b=b: v[b.points]) for b in blocks])
+            return joined([b.value(s) for b in blocks])
 
         system = kernels.system
         sizes = [len(b.points) for b in blocks]

@@ -62,6 +62,8 @@ Values = MutableMapping[sp.Symbol, Tangent]
 
 def joined(parts: Sequence[Tangent]) -> Tangent:
     """Values (B,) one after another."""
+    if len(parts) == 1:
+        return parts[0]
     directions = dict.fromkeys(k for p in parts for k in p.slopes)
     slopes = {
         k: np.concatenate([np.broadcast_to(p.slopes.get(k, np.zeros(())), p.value.shape) for p in parts]) for k in directions

@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 #: Operations above which a function is compiled without optimisation, for the programs whose rows are independent and others.
-LONG, LONG_OTHERS = 500, 2000
+LONG, LONG_OTHERS, LONG_REPEATS = 500, 2000, 10000
 ROWS = ("rhs", "matrix", "factor")
 #: Vectors of eight; and no scheduling for the very processor, which takes a tenth of the time and gains nothing.
 ATTRIBUTES = '"min-legal-vector-width"="512" "prefer-vector-width"="512" "tune-cpu"="generic"'
@@ -124,6 +124,8 @@ def modules(made: Made, lanes: int, triple: str) -> list[Module]:
 
 def is_long(program: Program) -> bool:
     """Whether a function is compiled without optimisation, in short basic blocks."""
+    if isinstance(program, Repeats):
+        return len(program.operations) > LONG_REPEATS
     return len(program.operations) > (LONG if program.name in ROWS else LONG_OTHERS)
 
 

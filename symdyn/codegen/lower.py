@@ -32,6 +32,8 @@ FUNCTIONS = {
     sp.erfc: "erfc", sp.gamma: "gamma", sp.loggamma: "lgamma",
 }  # fmt: skip
 RELATIONS = {sp.Lt: "lt", sp.Le: "le", sp.Gt: "gt", sp.Ge: "ge", sp.Eq: "eq", sp.Ne: "ne"}
+#: The block of the states; and terms from which a sum has its multiples of states in their order.
+STATES, MANY = 1, 12
 #: Functions that jump.
 JUMPING = (sp.floor, sp.ceiling, sp.sign, sp.Heaviside, sp.Mod)
 RECIPROCAL = {sp.cot: sp.tan, sp.sec: sp.cos, sp.csc: sp.sin, sp.coth: sp.tanh, sp.sech: sp.cosh, sp.csch: sp.sinh}
@@ -77,6 +79,12 @@ class Lowering:
 
     def constant(self, value: float) -> int:
         return self.op("const", value=float(value))
+
+    def alone(self, op: str, *args: int) -> int:
+        """The number of a new operation, though the same may have been made before."""
+        self.operations.append(Operation(op, args))
+        self._steady.append(all(self._steady[a] for a in args))
+        return len(self.operations) - 1
 
     def dense(self, op: str, layers: DenseLayers, arguments: Sequence[int], part: int) -> int:
         """The number of one of the values of dense layers, or of their partial derivatives."""
@@ -229,12 +237,18 @@ class Lowering:
         return (0, self._rank[base]) if base in self._rank else (1, (len(self._rank), 0))
 
     def _sum(self, e: sp.Add) -> int:
-        plus, minus = [], []
+        plus, minus, multiples = [], [], []
         for term in e.args:
-            if term.as_coeff_Mul()[0].is_negative:
+            coefficient, rest = term.as_coeff_Mul()
+            if self._inputs.get(rest, (0, 0))[0] == STATES and len(e.args) >= MANY:
+                multiples.append((self._rank[rest], rest, coefficient))
+            elif coefficient.is_negative:
                 minus.append(self.value(-term))
             else:
                 plus.append(self.value(term))
+        # sympy has them in the order of the coefficients: in that of the states, all added, rows of a matrix have one form
+        for _, state, coefficient in sorted(multiples, key=lambda m: m[0]):
+            plus.append(self.alone("mul", self.value(state), self.constant(float(coefficient))))
         total = plus[0] if plus else self.op("neg", minus.pop(0))
         for k in plus[1:]:
             total = self.op("add", total, k)

@@ -21,6 +21,8 @@ OUT, SCRATCH = 3, 4
 LEAST, SHARE = 8, 1 / 3
 #: Operations of a value that is computed wherever it is used, rather than kept; and most values that are kept, on the stack.
 CHEAP, KEPT = 4, 20_000
+#: Steps of a tree from which, and up to which, trees are computed side by side: so many, where that takes few registers.
+LONG_TREE, LONGEST_TREE, BESIDE, SHALLOW = 24, 2000, 8, 4
 #: Operations of all trees at most, as a multiple of those of the program: conditions are computed wherever they are used.
 MOST = 2
 FREE = {*BINARY[:3], "neg"}
@@ -37,18 +39,22 @@ class Loop(NamedTuple):
     begin, end : int
         Its operations; an input has the arguments (k,): it is leaf k.
     leaves : tuple of tuple
-        Of each leaf what it is in every tree.
-    value : int
-        The operation that is the value of the tree.
-    targets : tuple of (int, int)
-        Block and index where the values go.
+        Of each leaf what it is in every turn.
+    values : tuple of int
+        The operations that are the values of the trees of a turn.
+    targets : tuple of tuple of (int, int)
+        Of each value the block and the index where it goes in every turn.
     """
 
     begin: int
     end: int
     leaves: tuple[tuple[Leaf, ...], ...]
-    value: int
-    targets: tuple[tuple[int, int], ...]
+    values: tuple[int, ...]
+    targets: tuple[tuple[tuple[int, int], ...], ...]
+
+    @property
+    def turns(self) -> int:
+        return len(self.targets[0])
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,7 @@ class Repeats(Program):
     Attributes
     ----------
     loops : tuple of Loop
-        In an order in which what is read is there; one tree is no loop.
+        In an order in which what is read is there; one turn is no loop.
     kept : int
         Values in the block `SCRATCH`.
     fused : dict
@@ -87,53 +93,107 @@ def repeats(program: Program) -> Program:
     >>> x = sp.symbols("x0:30")
     >>> ring = lower("rhs", [("lane", ()), ("y", x), ("p", ())], [x[k - 1] * (x[k] - 2) for k in range(30)], [""] * 30)
     >>> found = repeats(ring)
-    >>> len(ring.operations), [(o.op, len(loop.targets)) for loop in found.loops for o in found.operations if o.op == "mul"]
+    >>> len(ring.operations), [(o.op, loop.turns) for loop in found.loops for o in found.operations if o.op == "mul"]
     (91, [('mul', 30)])
     """
     operations = program.operations
     if type(program) is not Program or program.watched >= 0 or any(o.op in (*DENSE, "part") for o in operations):
         return program
-    trees = _Trees(program)
-    if trees.kept > KEPT or trees.work > MOST * len(operations):
-        return program
+    for named in (True, False):
+        trees = _Trees(program, named)
+        if trees.kept > KEPT or trees.work > MOST * len(operations):
+            return program
+        found = _looped(program, trees)
+        if found is not None:
+            return found
+    return program
+
+
+def _looped(program: Program, trees: _Trees) -> Repeats | None:
+    """The trees of a program as loops, if that leaves few enough operations."""
     groups: dict[tuple[int, tuple[tuple[str, int, int], ...], tuple[int, ...]], list[tuple[tuple[int, int], _Form]]] = {}
     for level, target, form in trees.found:
         kinds = tuple(leaf[0] if isinstance(leaf, tuple) else -1 for leaf in form.leaves)
         groups.setdefault((level, form.steps, (*kinds, target[0])), []).append((target, form))  # a loop stores in one block
-    made: list[Operation] = []
-    loops: list[Loop] = []
-    fused: dict[int, int] = {}
+    made = _Made()
+    forms = 0
     for (_, steps, _), members in sorted(groups.items(), key=lambda item: item[0][0]):
-        parts = [members] if len(members) >= LEAST else [[member] for member in members]
-        for part in parts:
-            begin = len(made)
-            stack: list[int] = []
-            for op, arity, detail in steps:
-                at = len(made)
-                if op == "input":
-                    made.append(Operation("input", (detail,)))
-                else:
-                    operands = tuple(stack[len(stack) - arity :])
-                    del stack[len(stack) - arity :]
-                    made.append(Operation(op, operands))
-                    if detail >= 0:
-                        fused[at] = detail
-                stack.append(at)
-            leaves = tuple(zip(*(form.leaves for _, form in part), strict=True))
-            loops.append(Loop(begin, len(made), leaves, stack[0], tuple(target for target, _ in part)))
-        if len(made) > SHARE * len(operations):
-            return program
+        if len(members) < LEAST:
+            forms += len(members) * len(steps)
+            parts = [([member], 1) for member in members]
+        else:
+            forms += len(steps)
+            beside = _beside(steps, len(members))
+            even = len(members) - len(members) % beside
+            parts = [(members[:even], beside), *((([m], 1)) for m in members[even:])]
+        if forms > SHARE * len(program.operations):
+            return None
+        for part, beside in parts:
+            made.loop(steps, part, beside)
     return Repeats(
-        program.name, program.blocks, tuple(made), (), program.labels, program.packed, program.watched, (), tuple(loops),
-        trees.kept, fused,
+        program.name, program.blocks, tuple(made.operations), (), program.labels, program.packed, program.watched, (),
+        tuple(made.loops), trees.kept, made.fused,
     )  # fmt: skip
 
 
-class _Trees:
-    """The trees of a program, each with its level: what it reads of others has a lower one."""
+def _beside(steps: tuple[tuple[str, int, int], ...], count: int) -> int:
+    """Trees that are computed in one turn: in a long sum each addition waits for the one before, those of others do not."""
+    deepest = depth = 0
+    for _, arity, _ in steps:
+        depth += 1 - arity
+        deepest = max(deepest, depth)
+    if not LONG_TREE <= len(steps) <= LONGEST_TREE or deepest > SHALLOW:
+        return 1
+    return min(range(BESIDE, BESIDE // 2, -1), key=lambda k: count % k)
 
-    def __init__(self, program: Program) -> None:
-        self.operations, self.fused = program.operations, contractions(program)
+
+class _Made:
+    """Loops and their operations, as they are added."""
+
+    def __init__(self) -> None:
+        self.operations: list[Operation] = []
+        self.loops: list[Loop] = []
+        self.fused: dict[int, int] = {}
+
+    def loop(self, steps: tuple[tuple[str, int, int], ...], members: list[tuple[tuple[int, int], _Form]], beside: int) -> None:
+        """Trees of one form, so many of them in a turn; what they read from the same places is one leaf."""
+        begin, made = len(self.operations), self.operations
+        rows = [members[q::beside] for q in range(beside)]
+        columns = [list(zip(*(form.leaves for _, form in row), strict=True)) for row in rows]
+        leaves: dict[tuple[Leaf, ...], int] = {}
+        read: dict[int, int] = {}
+        stacks: list[list[int]] = [[] for _ in rows]
+        for op, arity, detail in steps:
+            for stack, column in zip(stacks, columns, strict=True):
+                if op == "input":
+                    leaf = leaves.setdefault(column[detail], len(leaves))
+                    if leaf not in read:
+                        read[leaf] = len(made)
+                        made.append(Operation("input", (leaf,)))
+                    stack.append(read[leaf])
+                    continue
+                operands = tuple(stack[len(stack) - arity :])
+                del stack[len(stack) - arity :]
+                if detail >= 0:
+                    self.fused[len(made)] = detail
+                stack.append(len(made))
+                made.append(Operation(op, operands))
+        targets = tuple(tuple(target for target, _ in row) for row in rows)
+        self.loops.append(Loop(begin, len(made), tuple(leaves), tuple(stack[0] for stack in stacks), targets))
+
+
+class _Trees:
+    """The trees of a program, each with its level: what it reads of others has a lower one.
+
+    Parameters
+    ----------
+    program : Program
+    named : bool
+        Whether what a tree reads twice is one leaf; if not, rows of a matrix times the states times one of these are alike.
+    """
+
+    def __init__(self, program: Program, named: bool) -> None:
+        self.named, self.operations, self.fused = named, program.operations, contractions(program)
         uses, self.kept, self.work = program.uses(), 0, 0
         for k in reversed(range(len(self.operations))):  # a condition of several reads its operands as often
             op, args, _ = self.operations[k]
@@ -188,7 +248,8 @@ class _Trees:
             leaf: Leaf = self.place[k] if stored else value if op == "const" else (args[0], args[1])
             if stored:
                 level = max(level, self.level[k] + 1)
-            name = (k, len(steps)) if op == "const" else k  # equal numbers need not be equal in the next tree
+            # equal numbers need not be equal in the next tree
+            name = k if self.named and op != "const" else (k, len(steps))
             if name not in leaves:
                 leaves[name] = len(read)
                 read.append(leaf)

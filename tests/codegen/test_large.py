@@ -77,7 +77,8 @@ def test_functions_give_the_same_bits_whatever_their_length_and_lanes(n, monkeyp
     blocks = [rng.uniform(2, 9, (2, 16)), rng.uniform(0.1, 1, (n, 16)), rng.uniform(0.1, 1, (1, 16))]
     values, quick = [], set()
     for limit in (20, 100_000):
-        monkeypatch.setattr(emit_llvm, "LONG", limit)
+        for name in ("LONG", "LONG_REPEATS"):
+            monkeypatch.setattr(emit_llvm, name, limit)
         quick |= {module.quick for module in modules(made, 8, "")}
         values += [results(made, lanes, blocks) for lanes in (1, 8, 16)]
     assert quick == {False, True}

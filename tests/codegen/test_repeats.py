@@ -85,6 +85,33 @@ def test_kept_values_are_no_results_and_zeros_keep_their_sign(values):
         assert looped.tobytes() == plain.tobytes()
 
 
+def table(missing: int) -> np.ndarray:
+    """Numbers of which many are in several rows, some are 1 or -1, and of some rows one is missing."""
+    numbers = np.random.default_rng(4).uniform(-1, 1, (N, N)).round(2)
+    numbers[numbers == 0] = 0.5
+    numbers[5:9, 7], numbers[9:12, 8] = 1, -1
+    for k in range(missing):
+        numbers[k + 3, 2 * k] = 0
+    return numbers
+
+
+@pytest.mark.parametrize("missing", [0, 3, 11])
+def test_rows_of_a_matrix_side_by_side_have_the_bits_of_the_straight_line_program(missing):
+    rows = [sp.Add(*(sp.Float(q) * s for q, s in zip(row, x, strict=True) if q)) for row in table(missing)]
+    values = [x[k] * (a - row) for k, row in enumerate(rows)]
+    program = lower("rhs", [("lane", [t]), ("y", x), ("p", [a, b])], values, [""] * N)
+    loops = repeats(program)
+    assert isinstance(loops, Repeats)
+    assert max(len(loop.values) for loop in loops.loops) > 4
+    rng = np.random.default_rng(5)
+    blocks = [rng.uniform(0.1, 0.9, (k, 16)) for k in (1, N, 2)]
+    for lanes in (1, 8, 16):
+        plain, looped = (lanes_of(p, lanes, blocks, N) for p in (program, loops))
+        assert looped.tobytes() == plain.tobytes()
+    expected = blocks[1] * (blocks[2][0] - table(missing) @ blocks[1])
+    assert looped == pytest.approx(expected, rel=1e-12, abs=1e-13)
+
+
 @pytest.mark.parametrize("nested", [False, True])
 def test_conditions_of_many_are_not_computed_for_each(nested):
     """A sum over all states in one condition, or conditions each of which holds the one before twice."""

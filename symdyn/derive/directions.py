@@ -14,9 +14,7 @@ from symdyn.system import System
 __all__ = ["along_directions"]
 
 
-def along_directions(
-    system: System, directions: Sequence[Sequence[tuple[sp.Symbol, bool]]]
-) -> tuple[System, list[sp.Symbol], list[list[sp.Symbol]]]:
+def along_directions(system: System, directions: Sequence[Sequence[sp.Symbol]]) -> Any:
     r"""The system extended by the derivatives of its states along K directions.
 
     Along direction k the parameter q moves by :math:`v_{qk}`, so that
@@ -29,17 +27,14 @@ def along_directions(
     Parameters
     ----------
     system : ODESystem
-    directions : sequence of sequences of (Symbol, bool)
-        The parameters that move along each direction, and whether by 1; else by a further parameter.
+    directions : sequence of sequences of Symbol
+        The parameters that move along each direction, at speeds that are further parameters.
 
     Returns
     -------
-    system : ODESystem
-        With states in the order of the states, then their derivatives along the first direction, then the second ...
-    slopes : list of Symbol
-        These derivatives.
-    speeds : list of lists of Symbol
-        For each direction the further parameters, in the order in which it names those that do not move by 1.
+    ODESystem
+        With states in the order of the states, then their derivatives along the first direction, then the second ...; the last
+        parameters are the speeds, direction by direction.
 
     Raises
     ------
@@ -50,24 +45,21 @@ def along_directions(
     --------
     >>> import sympy as sp, symdyn as sd
     >>> x, a, b = sp.symbols("x a b")
-    >>> extended, _, speeds = along_directions(sd.ODESystem({x: -a * b * x}), [[(a, True), (b, False)]])
+    >>> extended = along_directions(sd.ODESystem({x: -a * x + b}), [[a, b]])
     >>> print(extended)
-    x' = -a*b*x
-    dx_dstep0' = -a*b*dx_dstep0 - a*db_dstep0*x - b*x
-    >>> speeds
-    [[db_dstep0]]
+    x' = -a*x + b
+    dx_dstep0' = -a*dx_dstep0 - da_dstep0*x + db_dstep0
+    >>> extended.parameters
+    (a, b, da_dstep0, db_dstep0)
     """
     taken = {s.name for s in (*system.states, *system.parameters, *system.observables, system.time)}
     steps = [fresh_symbol(f"step{k}", taken) for k in range(len(directions))]
-    speeds: list[list[sp.Symbol]] = []
+    speeds: list[sp.Symbol] = []
     moves: dict[sp.Symbol, sp.Expr] = {}
     for step, members in zip(steps, directions, strict=True):
-        speeds.append([])
-        for q, unit in members:
-            if not unit:
-                speeds[-1].append(fresh_symbol(f"d{q}_d{step}", taken))
-            moves[q] = moves.get(q, q) + step * (sp.S.One if unit else speeds[-1][-1])
-    further = [s for own in speeds for s in own]
+        for q in members:
+            speeds.append(fresh_symbol(f"d{q}_d{step}", taken))
+            moves[q] = moves.get(q, q) + step * speeds[-1]
 
     def replaced(base: System, swap: dict[sp.Symbol, sp.Expr], parameters: tuple[sp.Symbol, ...]) -> Any:
         def one(e: Any) -> Any:
@@ -80,8 +72,6 @@ def along_directions(
             changed["events"] = tuple(e.mapped(one) for e in base.events)
         return base.replace(**changed)
 
-    moved = replaced(system, moves, (*system.parameters, *further, *steps))
-    found = sensitivities(moved, steps, initial=False)
-    extended = replaced(found.system, dict.fromkeys(steps, sp.S.Zero), (*system.parameters, *further))
-    slopes = [found.names[s, step] for step in steps for s in system.states]
-    return extended, slopes, speeds
+    moved = replaced(system, moves, (*system.parameters, *speeds, *steps))
+    extended = sensitivities(moved, steps, initial=False).system
+    return replaced(extended, dict.fromkeys(steps, sp.S.Zero), (*system.parameters, *speeds))

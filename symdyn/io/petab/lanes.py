@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ __all__ = ["Accuracy", "Directions", "LaneKernels", "directions_of", "placed", "
 
 #: Numbers that the solutions of a call hold at most; trajectories beyond are integrated one part after another.
 MOST_NUMBERS = 2e7
+#: Trajectories from which on all cores share them.
+MANY = 512
 
 
 @dataclass(frozen=True)
@@ -83,8 +86,12 @@ class LaneKernels:
 
     def __init__(self, system: ODESystem, directions: Directions) -> None:
         self.system, self.directions = system, directions
-        self._extended: dict[Any, Any] = {}
-        self._kernels: dict[Any, Kernel] = {}
+        self._kernels: dict[Any, Kernel | None] = {}
+
+    @cached_property
+    def extended(self) -> Any:
+        """The system with the derivatives of its states along the directions."""
+        return along_directions(self.system, self.directions) if self.directions else self.system
 
     def run(
         self, times: np.ndarray, parameters: Sequence[Tangent], starts: Sequence[Tangent], places: np.ndarray, how: Accuracy
@@ -108,35 +115,23 @@ class LaneKernels:
             for j in range(K) if s.slopes else ():
                 initial[n + n * j + i] = _along(s, places[j])
         names = self.system.parameters
-        speeds = [[_along(parameters[names.index(q)], places[j]) for q in own] for j, own in enumerate(self.directions)]
-        unit = tuple(tuple(bool((v == 1).all()) for v in own) for own in speeds)
-        varying = [v for own, ones in zip(speeds, unit, strict=True) for v, one in zip(own, ones, strict=True) if not one]
-        table = np.concatenate([plain, np.array(varying).reshape(len(varying), L)])
+        speeds = [_along(parameters[names.index(q)], places[j]) for j, own in enumerate(self.directions) for q in own]
+        table = np.concatenate([plain, np.array(speeds).reshape(len(speeds), L)])
         found = np.full((L, len(times), n + n * K), np.nan)
         sound = np.flatnonzero(np.isfinite(table).all(axis=0) & np.isfinite(initial).all(axis=0))
         most = max(int(MOST_NUMBERS / max(found.shape[1] * found.shape[2], 1)), 1)
         for a in range(0, len(sound), most):
             lanes = sound[a : a + most]
-            found[lanes] = self._integrated(unit, times, table[:, lanes], initial[:, lanes], how)
+            found[lanes] = self._integrated(times, table[:, lanes], initial[:, lanes], how)
         return np.moveaxis(found, -1, 0)
 
-    def _system(self, unit: tuple[tuple[bool, ...], ...]) -> Any:
-        if unit not in self._extended:
-            self._extended[unit] = self.system
-            if self.directions:
-                named = [list(zip(q, ones, strict=True)) for q, ones in zip(self.directions, unit, strict=True)]
-                self._extended[unit] = along_directions(self.system, named)[0]
-        return self._extended[unit]
-
-    def _integrated(
-        self, unit: tuple[tuple[bool, ...], ...], times: np.ndarray, table: np.ndarray, initial: np.ndarray, how: Accuracy
-    ) -> np.ndarray:
-        system = self._system(unit)
+    def _integrated(self, times: np.ndarray, table: np.ndarray, initial: np.ndarray, how: Accuracy) -> np.ndarray:
+        system = self.extended
         if len(times) == 1 and not system.events and not system.algebraic:
             return initial.T[:, None]
-        if system.parts != {"drift"}:
+        if system.parts != {"drift"} or initial.shape[1] >= MANY:
             return self._simulated(system, times, table, initial, how)
-        kernel = self._kernel(unit, how.method)
+        kernel = self._kernel(how.method)
         if kernel is None or not kernel.adaptive:
             return self._simulated(system, times, table, initial, how)
         by_default = how.method is None and kernel.method != kernel.stiff_method
@@ -146,17 +141,17 @@ class LaneKernels:
         run = kernel(initial.T, table.T, times, detect_stiffness=by_default, **options)
         stiff = np.flatnonzero(run.status == STIFF)
         if stiff.size:
-            successor = self._kernel(unit, kernel.stiff_method) or kernel
+            successor = self._kernel(kernel.stiff_method) or kernel
             run.values[stiff] = successor(initial.T[stiff], table.T[stiff], times, **options).values
         return run.values
 
-    def _kernel(self, unit: tuple[tuple[bool, ...], ...], method: Any) -> Kernel | None:
-        key = unit, method if isinstance(method, str | None) else repr(method)
+    def _kernel(self, method: Any) -> Kernel | None:
+        key = method if isinstance(method, str | None) else repr(method)
         if key not in self._kernels:
             try:
-                self._kernels[key] = compile(self._system(unit), method=method)
-            except CompileError:
-                return None
+                self._kernels[key] = compile(self.extended, method=method)
+            except CompileError:  # which `simulate` tells, or where it goes on with another method
+                self._kernels[key] = None
         return self._kernels[key]
 
     @staticmethod

@@ -52,10 +52,16 @@ def nodes(expressions: Iterable[sp.Basic]) -> Iterator[sp.Basic]:
             node, ready = stack.pop()
             if ready:
                 yield node
-            elif node not in visited:
-                visited.add(node)
+                continue
+            count = len(visited)
+            visited.add(node)  # sympy computes the hash of a number anew each time: once is enough
+            if len(visited) == count:
+                continue
+            if args := node.args:
                 stack.append((node, True))
-                stack.extend([(child, False) for child in reversed(node.args) if child not in visited])
+                stack.extend([(child, False) for child in reversed(args)])
+            else:
+                yield node
 
 
 def free_symbols(expressions: Iterable[sp.Basic]) -> set[sp.Symbol]:

@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 #: Operations above which a function is compiled without optimisation, for the programs whose rows are independent and others.
-LONG, LONG_OTHERS, LONG_REPEATS = 500, 2000, 10000
+LONG, LONG_OTHERS, LONG_REPEATS = 500, 2000, 16_000
 ROWS = ("rhs", "matrix", "factor")
 #: Vectors of eight; and no scheduling for the very processor, which takes a tenth of the time and gains nothing.
 ATTRIBUTES = '"min-legal-vector-width"="512" "prefer-vector-width"="512" "tune-cpu"="generic"'

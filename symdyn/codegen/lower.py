@@ -140,6 +140,8 @@ class Lowering:
 
     def value(self, e: sp.Basic) -> int:
         """The number of the value of a sympy expression."""
+        if e.is_Float:  # sympy computes the hash of a number anew each time
+            return self.constant(float(e))
         if e not in self._values:
             self._values[e] = self._lower(e)
         return self._values[e]

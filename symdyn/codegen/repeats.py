@@ -21,8 +21,8 @@ OUT, SCRATCH = 3, 4
 LEAST, SHARE = 8, 1 / 3
 #: Operations of a value that is computed wherever it is used, rather than kept; and most values that are kept, on the stack.
 CHEAP, KEPT = 4, 20_000
-#: Steps of a tree from which, and up to which, trees are computed side by side: so many, where that takes few registers.
-LONG_TREE, LONGEST_TREE, BESIDE, SHALLOW = 24, 2000, 8, 4
+#: Steps of a tree from which trees are computed side by side; how many at most, with how many steps; where few values wait.
+LONG_TREE, BESIDE, STEPS, SHALLOW = 24, 8, 16_000, 4
 #: Operations of all trees at most, as a multiple of those of the program: conditions are computed wherever they are used.
 MOST = 2
 FREE = {*BINARY[:3], "neg"}
@@ -142,9 +142,10 @@ def _beside(steps: tuple[tuple[str, int, int], ...], count: int) -> int:
     for _, arity, _ in steps:
         depth += 1 - arity
         deepest = max(deepest, depth)
-    if not LONG_TREE <= len(steps) <= LONGEST_TREE or deepest > SHALLOW:
+    most = min(BESIDE, STEPS // len(steps))
+    if len(steps) < LONG_TREE or deepest > SHALLOW or most < 2:
         return 1
-    return min(range(BESIDE, BESIDE // 2, -1), key=lambda k: count % k)
+    return min(range(most, most // 2, -1), key=lambda k: count % k)
 
 
 class _Made:

@@ -2,7 +2,8 @@
 
 The same runs by an old commit, by default the last one that knew no events, and by the working tree, in processes of their own
 that take turns; CPU-seconds, and ratios of the old to the new round by round.  Above 1 the working tree is faster.  Most of the
-time goes to compiling the drivers of both; with ``--cache FOLDER`` they are kept there for the next run.
+time goes to compiling the drivers of the old one, those of the new one are in the cache that symdyn has anyway; with ``--cache
+FOLDER`` the former are kept there for the next run.
 """
 
 from __future__ import annotations
@@ -79,13 +80,15 @@ def measure() -> dict[str, float]:
     return taken
 
 
-def in_tree(tree: Path, cache: Path) -> dict[str, float]:
+def in_tree(tree: Path, cache: Path | None) -> dict[str, float]:
     """`measure` of the symdyn in a folder, by this file in a process of its own, whose messages are shown.
+
+    With its drivers in the folder `cache`, or in that of the user.
 
     With ``-P``, or modules of this folder such as ``reference`` and ``sbml`` would be found before installed ones.
     """
     paths = os.pathsep.join([str(tree), str(tree / "kernels")])
-    environment = {**os.environ, "PYTHONPATH": paths, "SYMDYN_CACHE_DIR": str(cache)}
+    environment = {**os.environ, "PYTHONPATH": paths, **({} if cache is None else {"SYMDYN_CACHE_DIR": str(cache)})}
     done = subprocess.run(
         [sys.executable, "-P", str(Path(__file__).resolve()), "--measure"],
         cwd=tree, env=environment, check=True, stdout=subprocess.PIPE, text=True,
@@ -95,16 +98,16 @@ def in_tree(tree: Path, cache: Path) -> dict[str, float]:
 
 
 def table(old: str, rounds: int, cache: Path | None = None) -> str:
-    """The ratios of an old commit to the working tree, with drivers in the folder `cache`, and how busy the machine was."""
+    """The ratios of an old commit, with drivers in the folder `cache`, to the working tree, and how busy the machine was."""
     archive = subprocess.run(["git", "archive", old], cwd=HERE.parent, check=True, stdout=subprocess.PIPE).stdout
     with tempfile.TemporaryDirectory() as folder:
         there = Path(folder) / "old"
         with tarfile.open(fileobj=BytesIO(archive)) as packed:
             packed.extractall(there, filter="data")
-        trees = {"old": there, "new": HERE.parent}
-        kept, taken, loads = cache or Path(folder), [], []
+        trees = {"old": (there, (cache or Path(folder)) / "cache-old"), "new": (HERE.parent, None)}
+        taken, loads = [], []
         for _ in range(rounds):
-            taken.append({name: in_tree(tree, kept / f"cache-{name}") for name, tree in trees.items()})
+            taken.append({name: in_tree(*tree) for name, tree in trees.items()})
             loads.append(os.getloadavg()[0])
     lines = [f"{'method, trajectories':24} {'old ms':>9} {'new ms':>9}   old/new, median [least, greatest] of {rounds} rounds"]
     for name in taken[0]["new"]:
@@ -122,7 +125,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--old", default=OLD, help=f"a commit ({OLD})")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--out", type=Path, default=OUT)
-    parser.add_argument("--cache", type=Path, help="a folder for the compiled drivers of both (one that is removed)")
+    parser.add_argument("--cache", type=Path, help="a folder for the compiled drivers of the old commit (one that is removed)")
     parser.add_argument("--measure", action="store_true", help=argparse.SUPPRESS)
     chosen = parser.parse_args(arguments)
     if chosen.measure:

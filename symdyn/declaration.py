@@ -79,11 +79,13 @@ def derivative(e: sp.Expr, x: sp.Symbol) -> sp.Expr:
     """Partial derivative for real arguments, and where it exists: ``|x|`` has ``sign(x)``, jumps have zero.
 
     >>> x = sp.Symbol("x")
-    >>> derivative(x * sp.Abs(x), x), derivative(sp.Heaviside(x) + sp.floor(x), x)
-    (x*sign(x) + Abs(x), 0)
+    >>> derivative(x * sp.Abs(x), x), derivative(sp.Heaviside(x) + sp.floor(x), x), derivative(sp.Mod(3 * x, 2), x)
+    (x*sign(x) + Abs(x), 0, 3)
     """
     if x not in e.free_symbols:
         return sp.S.Zero
+    if e.has(sp.Mod):
+        e = e.replace(sp.Mod, lambda a, n: a - n * sp.floor(a / n))
     if not e.has(sp.Abs, sp.sign, sp.Heaviside, sp.floor, sp.ceiling, sp.Max, sp.Min):
         return e.diff(x)
     real = {s: sp.Dummy(s.name, real=True) for s in sorted(e.free_symbols, key=lambda s: s.name)}

@@ -131,7 +131,8 @@ class Path(sp.Symbol):
         if kind == "rectilinear":  # first in time, then in value: as a function of time it is held
             kind = "hold"
         if kind not in KINDS:
-            raise DeclarationError(f"the input {name} has the kind {kind!r}; known: {', '.join(KINDS)}.{suggest(kind, KINDS)}")
+            known = (*KINDS, "rectilinear")
+            raise DeclarationError(f"the input {name} has the kind {kind!r}; known: {', '.join(known)}.{suggest(kind, known)}")
         if values is None:  # a Series over its index, or a DataArray over its only dimension
             labels = None if callable(getattr(times, "index", len)) else times.index
             if labels is None and getattr(times, "ndim", 0) == 1 and getattr(times, "dims", ()):

@@ -10,28 +10,67 @@ import xarray as xr
 
 from symdyn.declaration import lookup
 from symdyn.derive.forcing import ForcedSystem
-from symdyn.errors import DeclarationError
+from symdyn.errors import DeclarationError, SimulationError
 from symdyn.simulation.dataset import attributes
+from symdyn.simulation.run import simulate
 from symdyn.system import System
 
-__all__ = ["breaks_of", "starting", "with_phase", "without_phase"]
+__all__ = ["breaks_of", "forcing_period", "recurrence", "rounds_of", "with_phase", "without_phase"]
 
 #: Of the oscillator, the size of the multiplier for each round is exp(-DAMPED).
 DAMPED = 4 * np.pi
+#: How near, relative to the size of the orbit, a trajectory comes back after a period that is taken as a guess, and what counts
+#: as the same point; how far, relative to it, the guess of a user may be from a multiple of the period of the forcing.
+NEAR, SAME, CLOSE = 0.05, 1e-5, 0.1
+#: Points of the trajectory in a period of the forcing, and all of them.
+POINTS, SAMPLES = 64, 20_000
 
 
-def starting(form: ForcedSystem, initial: Mapping[Any, Any] | None) -> dict[Any, Any] | None:
-    """Initial values with those of the oscillator at time 0.
+def forcing_period(form: ForcedSystem, values: np.ndarray) -> float:
+    """The period of the forcing for these values (k,) of the parameters."""
+    known = dict(zip(form.system.parameters, map(float, values), strict=True))
+    frequency = abs(float(form.frequency.xreplace(known)))
+    if not 0 < frequency < np.inf:
+        raise DeclarationError(
+            f"the frequency {form.frequency} of the forcing is {frequency:g}; expected a number other than 0"
+        )
+    return 2 * np.pi / frequency
+
+
+def rounds_of(period: float, turn: float) -> int:
+    """How many periods of the forcing are in a period, of which the latter is a guess."""
+    rounds = max(1, round(period / turn))
+    if abs(period / turn - rounds) > CLOSE * rounds:
+        raise DeclarationError(f"period is {period:g}; expected about a multiple of {turn:g}, the period of the forcing")
+    return rounds
+
+
+def recurrence(
+    system: System, numbers: Mapping[str, float], start: Mapping[str, float], turn: float, transient: float
+) -> tuple[dict[str, float], int]:  # fmt: skip
+    """A point of the orbit that a trajectory approaches, at the phase 0 of the forcing, and how many of its periods are in one.
 
     Raises
     ------
-    DeclarationError
-        For names that are no states of the forced system.
+    SimulationError
+        If the trajectory does not come back after a number of periods.
     """
-    if initial is None:
-        return None
-    given = {lookup(key, form.system.states[:-2], "state").name: value for key, value in initial.items()}
-    return {**given, **dict(zip(form.phase, (1.0, 0.0), strict=True))}
+    late = max(4, int(np.ceil(transient / turn)))
+    each = max(1, min(POINTS, SAMPLES // late))
+    times = turn * np.append(0.0, np.arange(late * each, 2 * late * each + 1) / each)
+    data = simulate(system, times, initial=start, parameters=numbers, rtol=1e-9, atol=1e-11, progress=False)
+    path = np.stack([data[name].values[1:] for name in system.names], axis=1)
+    spread = path.max(axis=0) - path.min(axis=0)
+    floor = 1e-9 * max(abs(v) for v in start.values()) + 1e-6 * np.abs(path).max(axis=0) + 1e-300
+    strobe = path[::each]
+    back = np.abs((strobe[-2::-1] - strobe[-1]) / np.where(spread > floor, spread, np.inf)).max(axis=1)
+    near = np.flatnonzero(back <= max(100 * back.min(), SAME))
+    if back[near[0]] > NEAR:
+        raise SimulationError(
+            f"the trajectory does not come back within {NEAR:g} of its size after up to {late} periods of the forcing; give a "
+            "longer transient, or a point and a period", data,
+        )  # fmt: skip
+    return dict(zip(system.names, map(float, strobe[-1]), strict=True)), int(near[0]) + 1
 
 
 def with_phase(form: ForcedSystem, start: Any) -> Any:
@@ -63,8 +102,8 @@ def breaks_of(form: ForcedSystem, parameter: Any, row: np.ndarray) -> np.ndarray
     symbol = lookup(parameter, form.system.parameters, "parameter")
     if form.hidden:
         raise DeclarationError(
-            f"the phases at which {form.hidden[0]} jumps or bends cannot be found; write it by comparisons linear in one "
-            "mod of time, without states, such as piecewise(1, mod(t, T) < T/4, 0)"
+            f"the phases at which {form.hidden[0]} jumps or bends cannot be found; write it by comparisons with one mod, sine "
+            "or cosine of time, without states, such as piecewise(1, mod(t, T) < T/4, 0)"
         )
     moving = [e for e in form.breaks if symbol in e.free_symbols]
     if moving:
@@ -73,7 +112,8 @@ def breaks_of(form: ForcedSystem, parameter: Any, row: np.ndarray) -> np.ndarray
             "write times within a period as parts of it"
         )
     values = dict(zip(form.system.parameters, map(float, row), strict=True))
-    found = np.mod(np.array([float(e.xreplace(values)) for e in form.breaks]), 1.0)
+    numbers = np.array([complex(e.xreplace(values)) for e in form.breaks])
+    found = np.mod(numbers.real[np.abs(numbers.imag) < 1e-12], 1.0)  # sin(t) > 2 changes nowhere
     return np.unique(np.where(found > 1 - 1e-12, 0.0, np.round(found, 14)))
 
 

@@ -10,8 +10,10 @@ import keyword
 import math
 import re
 import unicodedata
+from collections import Counter
 from itertools import chain
 
+from symdyn.codegen.contraction import contractions
 from symdyn.codegen.convolved import ConvolvedProgram, sum_statements
 from symdyn.codegen.emit_dense_text import dense_call, dense_definitions, on_processor
 from symdyn.codegen.program import COMPARISONS, DENSE, Program
@@ -77,9 +79,15 @@ def _parenthesised(text: str, precedence: int, needed: int) -> str:
     return f"({text})" if precedence < needed else text
 
 
-def statements(program: Program, arguments: list[list[str]]) -> tuple[list[str], list[str]]:
-    """Assignments, and the expressions of the outputs, in the names of the arguments."""
+def statements(program: Program, arguments: list[list[str]], *, fused: bool = False) -> tuple[list[str], list[str]]:
+    """Assignments, and the expressions of the outputs, in the names of the arguments.
+
+    With `fused`, sums with a product that the program has several times call `fma`: a compiler makes one value of these, and
+    then fuses none of them.
+    """
     uses = program.uses()
+    again = {o for o, count in Counter(o for o in program.operations if o.op == "mul").items() if fused and count > 1}
+    contracted = contractions(program) if again else {}
     lines: list[str] = []
     texts: list[tuple[str, int]] = []
     for k, (op, args, value) in enumerate(program.operations):
@@ -97,7 +105,13 @@ def statements(program: Program, arguments: list[list[str]]) -> tuple[list[str],
         if op == "part":
             texts.append((f"{x[0][0]}[{int(value)}]", ATOM))
             continue
-        if op in INFIX:
+        if k in contracted and program.operations[args[contracted[k]]] in again:
+            q = contracted[k]
+            one, other = (texts[i] for i in program.operations[args[q]].args)
+            first = f"-{_parenthesised(*one, 3)}" if op == "sub" and q == 1 else one[0]
+            last = f"-{_parenthesised(*x[0 if q else 1], 3)}" if op == "sub" and q == 0 else x[0 if q else 1][0]
+            text, level = f"fma({first}, {other[0]}, {last})", ATOM
+        elif op in INFIX:
             sign, level = INFIX[op]
             right = level + 1 if op in ("sub", "div") else level + (op == "add" or op == "mul")
             text = f"{_parenthesised(*x[0], level)} {sign} {_parenthesised(*x[1], right)}"
@@ -135,7 +149,7 @@ def statements(program: Program, arguments: list[list[str]]) -> tuple[list[str],
 def emit_numba(program: Program) -> str:
     """Source of the scalar function and the lane function of one program."""
     arguments = argument_names(program)
-    lines, results = statements(program, arguments)
+    lines, results = statements(program, arguments, fused=True)
     flat = [a for block in arguments for a in block]
     blocks = ("lane", "y", "p")
     loads = [[f"{a} = {blocks[b]}[{i} * W + l]" for i, a in enumerate(names)] for b, names in enumerate(arguments)]
@@ -154,9 +168,9 @@ def emit_numba(program: Program) -> str:
 
 def module_source(title: str, programs: tuple[Program, ...], lanes: int) -> str:
     """A module with the functions of all programs."""
-    imports = "from symdyn_kernels.fused import fma\n" if any(isinstance(p, ConvolvedProgram) for p in programs) else ""
     dense = ["@njit(**OPTIONS)\n" * text.startswith("def ") + on_processor(text) for text in dense_definitions(programs)]
     functions = "\n\n".join([*dense, *(emit_numba(p) for p in programs)])
+    imports = "from symdyn_kernels.fused import fma\n" if "fma(" in functions else ""
     # numba makes integers of math.floor and math.ceil, of what is not a number too
     if "math.floor(" in functions or "math.ceil(" in functions:
         functions = functions.replace("math.floor(", "np.floor(").replace("math.ceil(", "np.ceil(")

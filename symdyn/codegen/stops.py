@@ -1,10 +1,8 @@
 """Times at which a right-hand side may jump: adaptive steps end before them and restart after them.
 
 An error estimate evaluates a right-hand side at a few times only: a step may pass over a pulse without an evaluation in it.
-The times are found where two sides that are compared differ by an expression linear in time and free of states, so they are
-equal at ``-b/a`` of ``a*t + b``: relations in conditions, and the arguments of Heaviside, sign, Abs, Min and Max (of which the
-last three have corners there).  Not found are periodic jumps, as of ``floor(t)`` and ``Mod(t, 1)``, comparisons of nonlinear
-functions of time, as ``sin(t) > 0``, and comparisons of states.
+The times are those of `symdyn.derive.jump_times`: where time alone decides what is compared, and where ``floor(t)``,
+``Mod(t, T)`` and comparisons of them or of sines jump again and again.  Not found are comparisons of states.
 
 With constant delays these times, and the first time, bring in others: jumps propagate to them plus sums of delays, each time in
 a derivative of an order that is higher by one.
@@ -13,80 +11,52 @@ a derivative of an order that is higher by one.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import combinations
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import sympy as sp
 
 from symdyn.codegen.delay_program import constant_delays, followed
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.input_paths import segment_places, segment_rows, segment_symbols
 from symdyn.codegen.lower import lower
 from symdyn.codegen.program import Program
-from symdyn.dag import nodes
+from symdyn.derive.jump_times import JumpTimes, jump_times
 from symdyn.system import System
 
-__all__ = ["stop_program", "stops_within"]
+__all__ = ["MOST_STOPS", "stop_program", "stops_within"]
 
 #: Rounding errors, relative to the terms of a stop, by which the instant of a comparison in the right-hand side may be off.
 ROUNDINGS = 4.0
+#: Stops of all trajectories of a chunk, if some repeat.
+MOST_STOPS = 2**22
 
 
 def stop_program(system: System) -> Program | None:
     """Stops of a system as a program of its parameters, or None if it has none.
 
-    Outputs come in pairs: a time, and the size of the terms that it is made of, by which it is uncertain; 0 where the time is
-    itself compared with a number or a parameter, which is exact.  Where inputs are compared, coefficients of their segments are
-    parameters, too: each segment has such stops of its own, those within it.
+    Outputs are the fields of the `JumpTimes`, one after the other.  Where inputs are compared, coefficients of their segments
+    are parameters, too: each segment has such stops of its own, those within it.
 
     Examples
     --------
+    >>> import sympy as sp
     >>> x, t, start = sp.symbols("x t start")
     >>> import symdyn as sd
     >>> program = stop_program(sd.ODESystem({x: sp.Piecewise((1, t > start), (0, True)) - x}))
     >>> program.labels
-    ('start', '0')
+    ('start', '0', 'oo', 'oo', '0')
     """
     sides = [*(system.expressions if system.fields else system.part("drift")), *system.history.values()]
-    pairs = list(dict.fromkeys(_stops(sides, system.time, set(system.states))))
-    if not pairs:
+    families, _ = jump_times(sides, system.time, set(system.states))
+    if not families:
         return None
-    expressions = [e for pair in pairs for e in pair]
+    expressions = [e for family in families for e in family]
     begins, _ = segment_places(system)
     coefficients = {s for path in system.inputs for s in segment_symbols(path)}
     driven = any(e.free_symbols & coefficients for e in expressions)
     known = system.parameters if driven or not begins else system.parameters[: begins[0]]
     return lower("stops", [("lane", ()), ("y", ()), ("p", known)], expressions, list(map(str, expressions)))
-
-
-def _stops(expressions: Iterable[sp.Basic], time: sp.Symbol, states: set[sp.Symbol]) -> Iterator[tuple[sp.Expr, sp.Expr]]:
-    """Times at which two sides are equal, and the sizes of their terms."""
-    for left, right in _compared(expressions):
-        if time not in left.free_symbols | right.free_symbols:
-            continue
-        difference = sp.expand(left - right)
-        slope = sp.diff(difference, time)
-        rest = difference.xreplace({time: sp.Integer(0)})
-        if slope == 0 or slope.has(time) or (slope.free_symbols | rest.free_symbols) & states:
-            continue
-        simple = {left, right} - {time}
-        if time in (left, right) and all(e.is_Symbol or e.is_number for e in simple):
-            yield simple.pop(), sp.Integer(0)
-        else:
-            yield -rest / slope, sp.Add(*(sp.Abs(term) for term in sp.Add.make_args(rest))) / sp.Abs(slope)
-
-
-def _compared(expressions: Iterable[sp.Basic]) -> Iterator[tuple[sp.Expr, sp.Expr]]:
-    """All pairs of expressions by whose order a value is chosen."""
-    for node in nodes(expressions):
-        if isinstance(node, sp.Rel):
-            yield node.lhs, node.rhs
-        elif isinstance(node, (sp.Heaviside, sp.sign, sp.Abs)):
-            yield node.args[0], sp.Integer(0)
-        elif isinstance(node, (sp.Min, sp.Max)):
-            yield from combinations(node.args, 2)
 
 
 def stops_within(
@@ -123,7 +93,9 @@ def stops_within(
     if program is not None:
         made = Program.from_json(program)
         if system is None or not system.inputs or len(made.blocks[2][1]) == parameters.shape[1]:
-            at, sizes = _evaluated(made, parameters.astype(real).astype(float))
+            before = 0.0 if delays is None else constant_delays(parameters, delays).max(axis=1, initial=0.0)
+            low, high = first - before + np.zeros(count), np.full(count, last)  # a history may jump before the first time
+            at, sizes = _evaluated(made, parameters.astype(real).astype(float), low, high)
         else:
             at, sizes = _within_segments(made, system, parameters, times)
     if delays is not None:
@@ -135,21 +107,68 @@ def stops_within(
         after = np.nextafter((at + doubt).astype(real), real(np.inf)).astype(float)
         inside = (after > first) & (before < last)  # not where a stop is not a number
     spans = np.stack([np.where(inside, before, np.inf), np.where(inside, after, np.inf)], axis=2)
-    spans = _in_order(spans)[:, : int((spans[:, :, 0] < np.inf).sum(axis=1).max(initial=0))]
-    for k in range(1, spans.shape[1]):
-        joined = (spans[:, k, 0] <= spans[:, k - 1, 1]) & (spans[:, k, 0] < np.inf)
-        spans[joined, k, 0] = spans[joined, k - 1, 0]
-        spans[joined, k, 1] = np.maximum(spans[joined, k, 1], spans[joined, k - 1, 1])
-        spans[joined, k - 1] = np.inf
+    spans = _joined(_in_order(spans)[:, : int((spans[:, :, 0] < np.inf).sum(axis=1).max(initial=0))])
     kept = int((spans[:, :, 0] < np.inf).sum(axis=1).max(initial=0))
     return np.ascontiguousarray(_in_order(spans)[:, :kept])
 
 
-def _evaluated(program: Program, parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Stops (N, s) with their sizes for parameters (N, k)."""
+def _joined(spans: np.ndarray) -> np.ndarray:
+    """Stops (N, s, 2) in order, of which those that overlap become the first of them, and the others infinite."""
+    end = np.maximum.accumulate(spans[:, :, 1], axis=1)
+    begins = np.ones(spans.shape[:2], bool)
+    begins[:, 1:] = spans[:, 1:, 0] > end[:, :-1]
+    last = np.ones(spans.shape[:2], bool)
+    last[:, :-1] = begins[:, 1:]
+    ends = np.minimum.accumulate(np.where(last, end, np.inf)[:, ::-1], axis=1)[:, ::-1]
+    return np.where(begins[:, :, None], np.stack([spans[:, :, 0], ends], axis=2), np.inf)
+
+
+def _evaluated(
+    program: Program, parameters: np.ndarray, low: np.ndarray, high: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """Stops (N, s) with their sizes for parameters (N, k), of those that repeat the ones between two times (N,)."""
     values = evaluate(program, (), (), list(parameters.T))
-    at, sizes = (np.stack([np.broadcast_to(v, len(parameters)) for v in p], axis=1) for p in (values[::2], values[1::2]))
+    width = len(JumpTimes._fields)
+    families = [[np.broadcast_to(v, len(parameters)) for v in values[k : k + width]] for k in range(0, len(values), width)]
+    pairs = [_times(family, low, high) for family in families]
+    most = sum(at.shape[1] for at, _ in pairs) * len(parameters)
+    if most > MOST_STOPS:
+        pairs = [(np.empty((len(parameters), 0)),) * 2, *(pair for pair in pairs if pair[0].shape[1] == 1)]
+        warnings.warn(
+            f"right-hand sides jump at more than {MOST_STOPS:.1e} known times of all trajectories together, and steps do not "
+            "end at those that come again: errors may be larger than the tolerances; simulate fewer trajectories, or less "
+            "time, at once",
+            stacklevel=2,
+        )
+    at, sizes = (np.concatenate(parts, axis=1) for parts in zip(*pairs, strict=True))
     return at, sizes
+
+
+def _times(family: Sequence[np.ndarray], low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The times (N, s) of a `JumpTimes` with their sizes, those that repeat only between two times, and infinity."""
+    start, level, span, spacing, size = family
+    with np.errstate(all="ignore"):
+        if not np.isfinite(span).any():
+            return (start + level)[:, None], size[:, None]
+        begins = (start + level)[:, None]
+        if np.isfinite(spacing).any():
+            edges = np.sort(np.stack([np.zeros(len(span)), span]), axis=0)
+            begins = _multiples(level, spacing, *edges) + start[:, None]
+        parts = [_multiples(begin, span, low, high) for begin in begins.T]
+        at = np.concatenate([np.empty((len(start), 0)), *parts], axis=1)
+        return at, np.where(np.isfinite(at), size[:, None] + np.abs(at), 0.0)
+
+
+def _multiples(level: np.ndarray, step: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Numbers `level` plus multiples of the step (N, m) from `low` to `high`, then infinity."""
+    step = np.abs(step)
+    fine = np.isfinite(level) & np.isfinite(step) & (step > 0)
+    first = np.where(fine, np.ceil((low - level) / step), 0.0)
+    count = np.where(fine, np.floor((high - level) / step) - first + 1, 0.0)
+    if count.sum() > MOST_STOPS:  # more than are kept
+        return np.full((len(level), 1 + MOST_STOPS // len(level)), np.inf)
+    places = np.arange(max(0, int(count.max(initial=0))))
+    return np.where(places < count[:, None], level[:, None] + (first[:, None] + places) * step[:, None], np.inf)
 
 
 def _within_segments(
@@ -160,8 +179,8 @@ def _within_segments(
     for row in parameters:
         begins, rows = segment_rows(system, row, times)
         with np.errstate(all="ignore"):
-            at, sizes = _evaluated(program, rows)
             lower = np.concatenate([[-np.inf], begins[1:-1]])  # a history may have kinks before the first time
+            at, sizes = _evaluated(program, rows, np.maximum(lower, times[0]), np.minimum(begins[1:], times[-1]))
             inside = (at >= lower[:, None]) & (at <= begins[1:, None])
         found.append((at[inside], sizes[inside]))
     most = max(len(at) for at, _ in found)

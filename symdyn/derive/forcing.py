@@ -18,13 +18,13 @@ Bifurcation Theory, 3rd ed. (2004), 1.6.
 
 from __future__ import annotations
 
-import itertools
 import math
 from dataclasses import dataclass
 
 import sympy as sp
 
 from symdyn import dag
+from symdyn.derive.jump_times import CORNERS, JumpTimes, by_remainders, jump_times
 from symdyn.errors import DeclarationError
 from symdyn.models.ode import ODESystem
 from symdyn.paths import PathSlope
@@ -32,11 +32,10 @@ from symdyn.system import System
 
 __all__ = ["ForcedSystem", "repeated", "with_oscillator"]
 
-#: The largest multiple of the common frequency.
-MOST = 24
-#: Functions with a step at every whole number, functions that bend, and all that jump or bend.
-STAIRS, BENDS = (sp.floor, sp.ceiling), (sp.Max, sp.Min, sp.Abs)
-CORNERS = (sp.Rel, sp.sign, sp.Heaviside, *STAIRS, *BENDS)
+#: The largest multiple of the common frequency, and jumps of one function in a period.
+MOST, MOST_JUMPS = 24, 1000
+#: Functions that bend.
+BENDS = (sp.Max, sp.Min, sp.Abs)
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ def with_oscillator(system: System, what: str) -> ForcedSystem:
     ----------
     system : ODESystem
         In which time occurs in sines, cosines, tangents and remainders (mod) of linear functions of time alone, with
-        commensurate frequencies.
+        commensurate frequencies, or in ``floor`` and ``ceiling`` that are remainders, as ``t - floor(t)``.
     what : str
         Who asks, for messages.
 
@@ -99,18 +98,20 @@ def with_oscillator(system: System, what: str) -> ForcedSystem:
         raise DeclarationError(
             f"{what} of a system that depends on time takes no events, inputs, delays and algebraic equations"
         )
-    drift = [side.replace(sp.tan, lambda a: sp.sin(a) / sp.cos(a)) for side in system.part("drift")]
+    sides = [by_remainders(side, time) for side in system.part("drift")]
+    drift = [side.replace(sp.tan, lambda a: sp.sin(a) / sp.cos(a)) for side in sides]
     calls = sorted({c for side in drift for c in side.atoms(sp.sin, sp.cos, sp.Mod) if time in c.free_symbols}, key=str)
-    parts = {c: _linear(_angle(c), time, {*system.states}) for c in calls}
-    wrong = [c for c, found in parts.items() if found is None]
-    bare = dag.free_symbols([side.xreplace({c: sp.Dummy() for c in calls}) for side in drift])
-    if wrong or time in bare or not calls:
+    linear = {c: _linear(_angle(c), time, {*system.states}) for c in calls}
+    parts = {c: found for c, found in linear.items() if found is not None}
+    marks = {c: sp.Dummy() for c in parts}
+    wrong = [c for c in calls if c not in parts and time in c.xreplace(marks).free_symbols]
+    if wrong or not parts or time in dag.free_symbols([side.xreplace(marks) for side in drift]):
         where = f"{wrong[0]}" if wrong else f"{time} outside of sines, cosines and mod"
         raise DeclarationError(
             f"{what} of a system that depends on time takes forcing by sines, cosines and mod of linear functions of {time}; "
             f"this one contains {where}"
         )
-    speeds = [found[0] for found in parts.values() if found is not None]
+    speeds = [speed for speed, _ in parts.values()]
     ratios = [
         sp.nsimplify(sp.simplify(a / speeds[0]), rational=True) if a.has(sp.Float) else sp.simplify(a / speeds[0])
         for a in speeds
@@ -130,30 +131,20 @@ def with_oscillator(system: System, what: str) -> ForcedSystem:
     frequency = share * speeds[0]
     taken = {*system.names, *(p.name for p in system.parameters), *map(str, system.observables)}
     c, s = (sp.Symbol(_free(name, taken)) for name in ("cosine", "sine"))
-    swap, breaks = {}, []
-    hidden: list[sp.Basic] = []
-    corners = sorted({e for side in drift for e in side.atoms(*CORNERS)}, key=str)
-    for (call, found), k in zip(parts.items(), multiples, strict=True):
-        assert found is not None
+    swap = {}
+    for (call, (_, b)), k in zip(parts.items(), multiples, strict=True):
         if isinstance(call, sp.Mod):
-            turns, shift = k * sp.atan2(s, c) / (2 * sp.pi) + found[1] / (2 * sp.pi), found[1] / (2 * sp.pi)
+            turns = k * sp.atan2(s, c) / (2 * sp.pi) + b / (2 * sp.pi)
             swap[call] = call.args[1] * (turns - sp.floor(turns))
-            levels = [sp.S.Zero]
-            for corner in corners:
-                found_at = [_level(e, call, system) for e in _zeros(corner) if e.has(call)]
-                hidden += [corner] if None in found_at or (corner.has(call) and isinstance(corner, STAIRS)) else []
-                levels += [v / call.args[1] for v in found_at if v is not None]
-            breaks += [(j + level - shift) / k for level in levels for j in range(abs(k))]
             continue
-        hidden += [e for e in corners if e.has(call) and not isinstance(e, BENDS)]
         even, odd_part = _harmonic(c, s, k)
-        b = found[1]
         swap[call] = sp.sin(b) * even + sp.cos(b) * odd_part if call.func == sp.sin else sp.cos(b) * even - sp.sin(b) * odd_part
+    breaks, hidden = _phases(sides, system, 2 * sp.pi / frequency)
     rates = dict(zip(system.states, (side.xreplace(swap) for side in drift), strict=True))
     size, speed = c**2 + s**2, sp.sqrt(frequency**2)
     rates |= {c: speed * c * (1 - size) - frequency * s, s: speed * s * (1 - size) + frequency * c}
     whole = ODESystem(rates, system.numeric_defaults, initial={**system.initial, c: 1, s: 0}, time=time)
-    return ForcedSystem(whole, frequency, tuple(dict.fromkeys(breaks)), tuple(dict.fromkeys(hidden)))
+    return ForcedSystem(whole, frequency, tuple(breaks), tuple(hidden))
 
 
 def repeated(system: System) -> System:
@@ -203,25 +194,36 @@ def _angle(call: sp.Expr) -> sp.Expr:
     return 2 * sp.pi * call.args[0] / call.args[1] if isinstance(call, sp.Mod) else call.args[0]
 
 
-def _zeros(corner: sp.Basic) -> list[sp.Expr]:
-    """Of what a comparison or a function changes its course where it is 0; nothing of those that are `STAIRS`."""
-    if isinstance(corner, STAIRS):
-        return []
-    if isinstance(corner, sp.Rel):
-        return [corner.lhs - corner.rhs]
-    if isinstance(corner, (sp.Max, sp.Min)):
-        return [a - b for a, b in itertools.combinations(corner.args, 2)]
-    return [corner.args[0]]
+def _phases(sides: list[sp.Expr], system: System, period: sp.Expr) -> tuple[list[sp.Expr], list[sp.Basic]]:
+    """Parts of the period at which sides jump or bend, and comparisons and functions that do so at others.
+
+    Bends that depend on more than numbers, as the corner of max(0, sin(t) - c) in a parameter c, are left to error estimates.
+    """
+    breaks, hidden = [], []
+    for corner in sorted({e for side in sides for e in side.atoms(*CORNERS) if system.time in e.free_symbols}, key=str):
+        times, others = jump_times([corner], system.time, {*system.states})
+        found = [_parts(f, period) for f in times]
+        smooth = isinstance(corner, BENDS) and not corner.has(sp.Mod)
+        if others or None in found:
+            hidden += [] if smooth else [corner]
+            continue
+        breaks += [e for part in found if part is not None for e in part if e.is_number or not smooth]
+    return list(dict.fromkeys(breaks)), list(dict.fromkeys(hidden))
 
 
-def _level(difference: sp.Expr, call: sp.Mod, system: System) -> sp.Expr | None:
-    """The value of a remainder at which a linear function of it is 0, free of states and time, or None."""
-    mark = sp.Dummy()
-    difference = sp.expand(difference.xreplace({call: mark}))
-    slope = difference.coeff(mark, 1)
-    rest = sp.expand(difference - slope * mark)
-    moving = {mark, system.time, *system.states}
-    return None if slope == 0 or (slope.free_symbols | rest.free_symbols) & moving else -rest / slope
+def _parts(times: JumpTimes, period: sp.Expr) -> list[sp.Expr] | None:
+    """Times as parts of the period; None if they do not recur in it, or their number is not known."""
+    rounds = sp.nsimplify(sp.simplify(period / times.span), rational=True)
+    if not rounds.is_Integer or rounds == 0 or abs(rounds) > MOST:
+        return None
+    levels = [times.level]
+    if times.spacing != sp.oo:
+        high, low = (sp.simplify(e / times.spacing) for e in (times.span, times.level))
+        if not high.is_number or not low.is_number or abs(high) > MOST_JUMPS:
+            return None
+        least, most = sorted((sp.S.Zero, high))
+        levels = [(low + i) * times.spacing for i in range(sp.ceiling(least - low), sp.floor(most - low) + 1)]
+    return [sp.expand((times.start + level + j * times.span) / period) for level in levels for j in range(abs(rounds))]
 
 
 def _free(name: str, taken: set[str]) -> str:

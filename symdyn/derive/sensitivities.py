@@ -14,6 +14,7 @@ from symdyn import dag
 from symdyn.declaration import derivative, lookup
 from symdyn.derive._delay_sensitivities import DelayedStates
 from symdyn.derive._event_sensitivities import extended_events
+from symdyn.derive._jump_sensitivities import jump_events
 from symdyn.derive.index_reduction import index_reduced
 from symdyn.errors import DeclarationError
 from symdyn.gradients import gradients
@@ -74,7 +75,8 @@ def sensitivities(system: System, parameters: Iterable[Any] | None = None, *, in
     :math:`S_{ij}(0) = \delta_{ij}`.  Where an initial value is an expression, its derivative takes the place of 0.  Of a map
     :math:`x_{t+1} = F(x_t)` the right-hand side, with `F` for `f`, is :math:`S_{ik}` at the next step.  Events move in time,
     and sensitivities jump there by what `symdyn.derive._event_sensitivities` states; of systems with delays the equations have
-    delays again, see `symdyn.derive._delay_sensitivities`, and jumps at events are followed by others after the delays.
+    delays again, see `symdyn.derive._delay_sensitivities`, and jumps at events are followed by others after the delays.  Where
+    rates of change jump at times that depend on the parameters, sensitivities jump too (`symdyn.derive._jump_sensitivities`).
     Maxima, minima and absolute values are differentiated on either side of their kinks.  Algebraic equations and
     constraints are differentiated by the chain rule, and are algebraic equations and constraints for the sensitivities.
 
@@ -147,8 +149,11 @@ def sensitivities(system: System, parameters: Iterable[Any] | None = None, *, in
     defaults = {
         names[state, column]: value for state, column, value in _first(system, columns) if not past.begins(state, column)
     }
+    jumps = jump_events(system, columns, names) if system.drift is not None else []
+    if jumps and system.algebraic:
+        raise DeclarationError("sensitivities do not follow jumps in time of a system with algebraic equations")
     events, further = extended_events(system, columns, names, past, lambda name: fresh_symbol(name, taken))
-    kept = dict.fromkeys(further, 0.0)
+    kept, events = dict.fromkeys(further, 0.0), [*jumps, *events]
     differential = {} if not system.algebraic else {
         "algebraic": tuple(q for s in system.algebraic for q in (s, *(names[s, column] for column in columns))),
         "constraints": tuple(constraints),

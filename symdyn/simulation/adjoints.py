@@ -285,7 +285,10 @@ def _refuse_moving(stops: Program, moving: set[sp.Symbol]) -> None:
     names = dict(stops.blocks)["p"]
     used = {names[o.args[1]] for o in stops.operations if o.op == "input"}
     if moved := sorted(used & {s.name for s in moving}):
-        raise DeclarationError(f"the right-hand side jumps at a time that depends on {moved[0]}; leave it out of by")
+        raise DeclarationError(
+            f"the right-hand side jumps at a time that depends on {moved[0]}; leave it out of by, or take "
+            "symdyn.sensitivities, which follows such jumps"
+        )
 
 
 class LaneFunctions(NamedTuple):

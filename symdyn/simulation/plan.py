@@ -12,6 +12,7 @@ import numpy as np
 
 from symdyn.codegen.delay_program import observed_delays
 from symdyn.codegen.kernel import Batch, Kernel, Options, compile
+from symdyn.codegen.stops import MOST_STOPS
 from symdyn.errors import CompileError
 from symdyn.integration.kernel import ArrayKernel
 from symdyn.simulation.frames import Frame
@@ -114,6 +115,13 @@ class Plan:
             return 8 * (len(self.system.states) + len(self.system.parameters) + 8)
         return 8 * (self.times.size * self.frame.columns + self.frame.aside)
 
+    @property
+    def _kept(self) -> int:
+        """Trajectories whose stops are kept at once, if each has about as many as the first."""
+        if self.kernel.jumps is None or self.design.size == 1:
+            return max(1, self.design.size)
+        return max(1, MOST_STOPS // (4 * max(1, self.batch(0, 1).stops.shape[1])))
+
     def batch(self, start: int, stop: int) -> Batch:
         """The trajectories `start` to `stop`, with all times at which their steps are known to end."""
         initial, parameters = self.design.rows(start, stop)
@@ -161,8 +169,8 @@ class Plan:
             return ChunkGrid.of(self.design.shape, min(int(chunk), max(1, most)), block)
         alone = slots is None and not stored
         if alone and self.reductions is None:
-            return ChunkGrid.of(self.design.shape, size)
-        fit = max(1, CHUNK_BYTES * (CARD if self.kernel.target == "cuda" else 1) // self.row_bytes)
+            return ChunkGrid.of(self.design.shape, min(size, self._kept))
+        fit = min(self._kept, max(1, CHUNK_BYTES * (CARD if self.kernel.target == "cuda" else 1) // self.row_bytes))
         share = max(1 if self.kernel.large else LEAST, -(-size // max(FEWEST, PIECES * (slots or 0))))
         return ChunkGrid.of(self.design.shape, fit if alone else min(fit, share), block)
 

@@ -99,7 +99,18 @@ def forward_run(
     states = [s for s in chosen if s in begun.states]
     extended = extended_system(begun, [p for p in chosen if p not in states], initial=bool(states))
     begin = {s: v for s, v in given.items() if s not in formulas}
-    return simulate(extended.system, t, initial=begin, parameters=parameters, **options), extended, chosen, given
+    found = simulate(extended.system, t, initial=begin, parameters=parameters, **options)
+    return _own_events(begun, extended, found), extended, chosen, given
+
+
+def _own_events(system: System, extended: Sensitivities, run: xr.Dataset) -> xr.Dataset:
+    """The run without the events that only sensitivities have."""
+    if "event" not in run.dims:
+        return run
+    own = [k for k, event in enumerate(extended.system.events) if {*event.assignments} & {*system.states}]
+    if not own:
+        return run.drop_dims("event").drop_vars("event", errors="ignore")
+    return run.isel(event=own).assign_coords(event=[str(event) for event in system.events])
 
 
 def _relative(

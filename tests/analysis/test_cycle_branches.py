@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
+from scipy.integrate import solve_ivp
 
 import symdyn as sd
 from symdyn.analysis import (
@@ -199,6 +200,33 @@ def test_the_cycles_of_hodgkin_and_huxley():
     figure = plot_continuation(rest, found)
     assert [ax.get_ylabel() for ax in figure.axes] == ["V", "period"]
     assert [t.get_text() for t in figure.axes[0].get_legend().get_texts()] == ["hopf", "fold", "period doubling"]
+
+
+def test_the_cycles_of_fitzhugh_and_nagumo():
+    """From one Hopf point to the other, both with v^2 = 1 - e b and the frequency sqrt(e - e^2 b^2); at I = 1/2 as by SciPy."""
+    e, b, a = 0.08, 0.8, 0.7
+    system = sd.ODESystem.from_text("v' = v - v^3/3 - w + I; w' = 0.08*(v + 0.7 - 0.8*w); I = 0.5; v(0) = 0; w(0) = 0")
+    rest = continuation(system, "I", (0, 2), start=steady_states(system, {"I": 0}).isel(branch=0))
+    hopf, v = special(rest, "hopf"), np.array([-1, 1]) * np.sqrt(1 - e * b)
+    exact = v**3 / 3 - v + (v + a) / b
+    np.testing.assert_allclose(hopf.I, exact, rtol=1e-9)
+    np.testing.assert_allclose(hopf.frequency, np.sqrt(e - (e * b) ** 2), rtol=1e-8)
+    found = continue_cycle(system, "I", (0, 2), start=hopf.isel(point=0))
+    assert found.attrs["ends"].startswith("hopf")
+    assert found.I.values[-1] == pytest.approx(exact[1], rel=1e-8)
+    cycle = limit_cycle(system)
+
+    def rates(_, z):  # with the integral of the divergence, whose exponential is the multiplier
+        return [z[0] - z[0] ** 3 / 3 - z[1] + 0.5, e * (z[0] + a - b * z[1]), 1 - z[0] ** 2 - e * b]
+
+    def crossing(_, z):
+        return z[0]
+
+    crossing.direction = 1
+    run = solve_ivp(rates, (0, 400), [0.0, 0.5, 0.0], "DOP853", events=crossing, rtol=1e-12, atol=1e-13)
+    times, states = run.t_events[0][-2:], run.y_events[0][-2:]
+    assert cycle.period.item() == pytest.approx(times[1] - times[0], rel=1e-9)
+    assert cycle.multiplier.values[1] == pytest.approx(np.exp(states[1, 2] - states[0, 2]), abs=1e-9)
 
 
 def test_families_of_cycles_are_named():

@@ -174,7 +174,55 @@ def test_functions_of_mod_that_jump_or_bend(kind):
     np.testing.assert_allclose(branch.x, exact, rtol=1e-7)
 
 
-@pytest.mark.parametrize("forcing", ["floor(mod(t, 4))", "piecewise(1, mod(t, 4) < x, 0)", "max(mod(t, 4), x)", "sign(sin(t))"])
+def stairs(levels, period, times):
+    """The periodic solution of x' = -x + f, where f has these values, each for the same part of the period."""
+    levels, step = np.asarray(levels, float), period / len(levels)
+    knots = step * np.arange(len(levels) + 1)
+    begin = levels @ (np.exp(knots[1:] - period) - np.exp(knots[:-1] - period)) / -np.expm1(-period)
+    at = np.concatenate([[begin], begin * np.exp(-knots[1:]) + np.exp(-knots[1:]) * np.cumsum(levels * np.diff(np.exp(knots)))])
+    s = np.mod(times, period)
+    k = np.minimum((s / step).astype(int), len(levels) - 1)
+    return levels[k] + (at[k] - levels[k]) * np.exp(knots[k] - s)
+
+
+@pytest.mark.parametrize(
+    ("forcing", "levels"),
+    [
+        ("floor(mod(t, 4))", [0, 1, 2, 3]),
+        ("floor(t) - 4*floor(t/4)", [0, 1, 2, 3]),
+        ("sign(sin(pi*t/2))", [1, 1, -1, -1]),
+        ("(-1)^floor(t/2)", [1, 1, -1, -1]),
+        ("mod(ceiling(t/2), 2)", [1, 1, 0, 0]),
+        ("piecewise(2, abs(mod(t, 4) - 2) < 1, 0)", [0, 2, 2, 0]),
+    ],
+)
+def test_square_waves_and_stairs(forcing, levels):
+    """A pulse is missed by no step, and its phases are known to the branch."""
+    system = sd.ODESystem.from_text(f"x' = -x + a*({forcing}); a = 1; x(0) = 0")
+    start = limit_cycle(system)
+    assert start.period.item() == pytest.approx(4, rel=1e-12)
+    np.testing.assert_allclose(start.x, stairs(levels, 4, start.time.values), rtol=1e-9, atol=1e-10)
+    branch = continue_cycle(system, "a", (0.9, 1.1), start=start)
+    exact = branch.a.values[:, None] * stairs(levels, 4, branch.time.values)
+    np.testing.assert_allclose(branch.x, exact, rtol=1e-7, atol=1e-9)
+
+
+def test_held_inputs_that_are_repeated():
+    levels = np.random.default_rng(1).normal(size=200)
+    u = sd.Path("u", np.linspace(0, 10, 201), np.append(levels, 0), "hold")
+    found = limit_cycle(sd.ODESystem({x: u - x}, initial={x: 0}))
+    np.testing.assert_allclose(found.x, stairs(levels, 10, found.time.values), rtol=1e-8, atol=1e-10)
+
+
+def test_a_guess_that_is_no_multiple_of_the_period_of_the_forcing_is_refused():
+    with pytest.raises(sd.DeclarationError, match=r"period is 5; expected about a multiple of 8, the period of the forcing"):
+        limit_cycle(PULSED, period=5)
+    assert limit_cycle(PULSED, period=15.9).rounds == 2
+
+
+@pytest.mark.parametrize(
+    "forcing", ["piecewise(1, mod(t, 4) < x, 0)", "max(mod(t, 4), x)", "heaviside(x - sin(t))", "floor(mod(t, 4)/a)"]
+)
 def test_phases_of_jumps_that_are_not_known_are_refused(forcing):
     system = sd.ODESystem.from_text(f"x' = -x + a*{forcing}; a = 1; x(0) = 0")
     with pytest.raises(sd.DeclarationError, match=r"the phases at which .*t.* jumps or bends cannot be found; write it by"):

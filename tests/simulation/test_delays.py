@@ -348,6 +348,24 @@ def test_jumps_at_events_propagate():
     np.testing.assert_array_equal(data.y, alone)
 
 
+def test_lanes_threads_chunks_and_resumption_change_no_bit_of_events_with_delays(tmp_path):
+    """Neurons that inhibit themselves later, with a reset that takes time, doses and an input."""
+    u = sd.Path("u", [0, 2, 5, 20], [0, 1, 0, 0])
+    events = [sd.Event(x >= 1, {x: 0}, delay=tau / 10), sd.dose(y, 0.2, every=3, times=4, start=1)]
+    system = sd.ODESystem({x: k + u - x - X(t - tau) * y / 4, y: -Y(t - 1) / 2}, {k: 1.5}, initial={x: 0, y: 1}, events=events)
+    times, sweep = np.linspace(0, 15, 31), {tau: np.linspace(0.3, 2, 9), k: [1.2, 2.0]}
+    data = run(system, times, parameters=sweep, rtol=1e-7)
+    assert (data.fired.isel(event=0) > 2).all()
+    for lanes, threads, chunk in ((1, 1, 18), (8, 2, 7), (32, 1, 5)):
+        again = run(system, times, parameters=sweep, rtol=1e-7, layout=sd.Layout(lanes=lanes, threads=threads, chunk=chunk))
+        assert data.identical(again)
+    stored = {"store": tmp_path / "both.zarr", "layout": sd.Layout(chunk=4)}
+    for _ in range(2):
+        found = run(system, times, parameters=sweep, rtol=1e-7, **stored).load()
+        np.testing.assert_array_equal(found.x, data.x)
+        np.testing.assert_array_equal(found.fired_at, data.fired_at)
+
+
 def test_sensitivities_have_delays():
     """Against difference quotients: by a rate, a delay, a number in the history and an initial value."""
     a = sp.Symbol("a")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 
 import numpy as np
 import pytest
@@ -82,6 +83,46 @@ def test_a_pulse_narrower_than_any_step(method, width):
 
 
 @pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    ("pulses", "width"),
+    [
+        (sp.Piecewise((1, sp.Mod(t, 10) < sp.Rational(1, 100)), (0, True)), 0.01),
+        (sp.Heaviside(sp.Float(1e-3) - (t / 10 - sp.floor(t / 10))), 0.01),
+        (
+            sp.Piecewise((1, sp.sin(sp.pi * (t + 5) / 10) ** 2 > sp.Float(0.9999)), (0, True)),
+            20 / np.pi * np.arccos(np.sqrt(0.9999)),
+        ),
+    ],
+)
+def test_pulses_that_come_again_and_again(pulses, width, method):
+    """A thousand times in a run, each narrower than any step would be."""
+    times = np.array([0.0, 1.0, 9995.0])
+    first, last = run(pulses, {k: 0.0}, times, method=method)[1:, 0]
+    np.testing.assert_allclose((last - first) / 999, width, rtol=1e-7)
+
+
+def test_so_many_stops_are_named():
+    """None of them is kept where there would be more than memory should have."""
+    with pytest.warns(UserWarning, match=r"jump at more than .* known times of all trajectories together.*simulate fewer"):
+        found = stops_within(np.empty((5, 0)), np.array([0.0, 1e7]), stop_program(sd.ODESystem({x: sp.floor(t)})).as_json())
+    assert found.shape == (5, 0, 2)
+
+
+def test_trajectories_with_many_stops_come_in_chunks(monkeypatch):
+    """Half of the time the rate is 1: 10 in 20 periods.  With room for the stops of all, the bits are the same."""
+    square = sp.Piecewise((1, sp.Mod(t, 1) < sp.Rational(1, 2)), (0, True))
+    rates = np.linspace(0, 1, 300)
+    whole = run(square, {k: rates}, [0.0, 20.0])
+    monkeypatch.setattr("symdyn.codegen.stops.MOST_STOPS", 4000)
+    monkeypatch.setattr("symdyn.simulation.plan.MOST_STOPS", 4000)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = run(square, {k: rates}, [0.0, 20.0])
+    np.testing.assert_array_equal(found, whole)
+    assert found[1, 0] == pytest.approx(10, rel=1e-10)
+
+
+@pytest.mark.parametrize("method", METHODS)
 def test_an_output_at_a_stop_is_the_state_there(method):
     """A constant slope before and another after: x = t up to 5, then 5 - 3 (t - 5)."""
     times = [0.0, np.nextafter(5, 0), 5.0, np.nextafter(5, 6), 6.0]
@@ -136,7 +177,8 @@ def stops(expression, **values):
     found = stops_within(p, np.array([0.0, 10.0]), program.as_json())
     assert (found[0, :, 0] < found[0, :, 1]).all()
     assert (np.diff(found.reshape(-1)) > 0).all()
-    return found.mean(axis=2)[0].round(9).tolist()
+    at = found.mean(axis=2)[0].round(9)
+    return at[(at > 0) & (at < 10)].tolist()
 
 
 @pytest.mark.parametrize(
@@ -154,6 +196,20 @@ def stops(expression, **values):
         (sp.exp(sp.Piecewise((sp.Piecewise((1, t < 1), (2, True)), t < 2), (3, True))), {}, [1, 2]),
         (sp.Piecewise((1, t > 11), (2, t < -1), (x, True)), {}, []),
         (sp.Piecewise((1, t > start), (2, t > k), (x, True)), {"start": 5, "k": 5}, [5]),
+        (sp.floor(t / 2) * x, {}, [2, 4, 6, 8]),
+        (sp.ceiling(start - k * t), {"k": 0.5, "start": 0.25}, [0.5, 2.5, 4.5, 6.5, 8.5]),
+        (sp.Mod(t - start, width), {"start": 1, "width": 4}, [1, 5, 9]),
+        (sp.Mod(-t, 4), {}, [4, 8]),
+        (sp.Piecewise((x, sp.Mod(t, width) < start), (0, True)), {"start": 1, "width": 4}, [1, 4, 5, 8, 9]),
+        (sp.floor(sp.Mod(t, 5) / width), {"width": 2}, [2, 4, 5, 7, 9]),
+        (sp.Heaviside(sp.sin(k * t) - sp.Rational(1, 2)), {"k": np.pi / 2}, [1 / 3, 5 / 3, 13 / 3, 17 / 3, 25 / 3, 29 / 3]),
+        (sp.Max(0, k * sp.cos(sp.pi * t / 4)), {"k": 3}, [2, 6]),
+        (sp.Piecewise((1, t / 4 - sp.floor(t / 4) < start), (0, True)), {"start": 0.25}, [1, 4, 5, 8, 9]),
+        (sp.sign(sp.sin(t) - k), {"k": 1.5}, []),
+        (sp.Piecewise((1, sp.Abs(t - start) < width), (0, True)), {"start": 5, "width": 0.5}, [4.5, 5, 5.5]),
+        (sp.Piecewise((1, (t - start) ** 2 < width), (0, True)), {"start": 5, "width": 0.25}, [4.5, 5.5]),
+        (sp.Piecewise((1, sp.exp(-k * t) < start), (0, True)), {"k": 0.5, "start": 0.25}, [2 * np.log(4)]),
+        (sp.Piecewise((1, sp.Mod(sp.floor(t / 4), 2) < 1), (0, True)), {}, [4, 8]),
     ],
 )
 def test_stops_are_found(expression, values, expected):
@@ -167,9 +223,9 @@ def test_stops_are_found(expression, values, expected):
         sp.Piecewise((1, x + t > 5), (0, True)),
         sp.Piecewise((1, x * t > 5), (0, True)),
         sp.Piecewise((1, k > 5), (0, True)),
-        sp.Piecewise((1, sp.sin(t) > 0), (0, True)),
+        sp.Heaviside(sp.sin(t) - x),
         sp.Abs(x) + sp.Heaviside(x - 1),
-        sp.floor(t),
+        sp.floor(t + x),
         -x * sp.exp(-t),
     ],
 )
@@ -180,7 +236,7 @@ def test_other_comparisons_are_no_stops(expression):
 def test_a_stop_compared_with_time_itself_is_exact():
     program = stop_program(sd.ODESystem({x: sp.Piecewise((1, t > start), (0, True))}))
     given = np.array([[5.1]]), np.array([0.0, 10.0])
-    assert [float(v) for v in evaluate(program, (), (), [5.1])] == [5.1, 0.0]
+    assert [float(v) for v in evaluate(program, (), (), [5.1])] == [5.1, 0.0, np.inf, np.inf, 0.0]
     before, after = stops_within(*given, program.as_json())[0, 0]
     assert 5.1 - 4 * np.spacing(5.1) < before < 5.1
     assert after == np.nextafter(5.1, 6)

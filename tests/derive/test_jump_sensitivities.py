@@ -1,0 +1,74 @@
+"""Sensitivities where rates of change jump, against closed solutions."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+import sympy as sp
+
+import symdyn as sd
+
+x, y, t, k, d, T = sp.symbols("x y t k d T")
+END, K, D, PERIOD = 10.0, 0.5, 0.7, 3.0
+J = np.arange(4)  # pulses from 3 j to 3 j + 0.7, all of them over at 10
+PULSE = sp.Piecewise((1, sp.Mod(t, T) < d), (0, True))
+
+
+def slopes(rate, values, by, start=0.0):
+    system = sd.ODESystem({x: rate}, values, initial={x: start})
+    run = sd.sensitivities(system, [0, END], by=by, rtol=1e-10, atol=1e-12, progress=False)
+    return [float(run[f"dx_d{c}"][-1]) for c in by]
+
+
+@pytest.mark.parametrize(
+    ("rate", "values", "start", "exact"),
+    [
+        (-k * x + sp.Heaviside(t - d), {k: K, d: D}, 0, {"d": -np.exp(-K * (END - D))}),
+        (sp.sign(t - 2 * d), {d: D}, 0, {"d": -4.0}),
+        (
+            PULSE - k * x, {k: K, d: D, T: PERIOD}, 0,
+            {
+                "d": np.exp(-K * (END - PERIOD * J - D)).sum(),
+                "T": (J * (np.exp(-K * (END - PERIOD * J - D)) - np.exp(-K * (END - PERIOD * J)))).sum(),
+            },
+        ),
+        (sp.floor(t / d), {d: D}, 0, {"d": -14 * 15 / 2}),  # the sum of 10 - j d for j = 1, ..., 14
+        (sp.Mod(t, T), {T: PERIOD}, 0, {"T": 3 * PERIOD - 3 * 1.0}),  # 3 T^2/2 + (10 - 3 T)^2/2
+        (sp.Heaviside(sp.sin(t) - d), {d: D}, 0, {"d": -4 / np.sqrt(1 - D**2)}),  # two arcs of acos(d) on either side of a peak
+        (sp.Piecewise((1, x < d), (3, True)), {d: D}, 0, {"d": -2.0, "x": 3.0}),
+        (-1 - 2 * sp.Heaviside(x - d), {d: D}, 4, {"d": 2 / 3, "x": 1 / 3}),
+        (sp.Piecewise((x / 2, x < d), (d / 2, True)), {d: D}, 0.1, {"d": (1 + END / 2 - np.log(D / 0.1)) - 1.0, "x": D / 0.1}),
+    ],
+)  # fmt: skip
+def test_rates_that_jump(rate, values, start, exact):
+    np.testing.assert_allclose(slopes(rate, values, list(exact), start), list(exact.values()), rtol=1e-8)
+
+
+def test_multipliers_of_a_flow_that_jumps():
+    """In polar coordinates r' = 1 - r + sign(sin a)/2, a' = 1: over a round what differs in r falls by exp(-2 pi)."""
+    r = sp.sqrt(x**2 + y**2)
+    growth = 1 - r + sp.sign(y) / 2
+    flow = sd.ODESystem({x: growth * x / r - y, y: growth * y / r + x}, initial={x: 1, y: 0.1})
+    found = sd.analysis.limit_cycle(flow, period=2 * np.pi, initial={x: 1, y: 0.1})
+    assert found.period.item() == pytest.approx(2 * np.pi, rel=1e-10)
+    np.testing.assert_allclose(found.multiplier, [1, np.exp(-2 * np.pi)], atol=1e-8)
+
+
+def test_what_is_not_followed_is_named():
+    with pytest.raises(sd.DeclarationError, match=r"do not follow the jumps of floor\(\(Mod\(t, 2\)\)/d\).*leave d out"):
+        slopes(sp.floor(sp.Mod(t, 2) / d), {d: D}, ["d"])
+    reset = sd.ODESystem({x: 1 + sp.Heaviside(x - d)}, {d: D}, initial={x: 0}, events=sd.Event(x > 2, {x: 0}))
+    with pytest.warns(
+        UserWarning, match=r"rates of change jump where Heaviside\(-d \+ x\) changes, and sensitivities leave out"
+    ):
+        sd.sensitivities(reset, [0, 1], by="d", progress=False)
+    late = sd.ODESystem({x: 1 + sp.Heaviside(t - d)}, {d: D}, initial={x: 0}, events=sd.Event(x > 2, {x: 0}, delay=d / 10))
+    run = sd.sensitivities(late, [0, 5], by="d", progress=False)
+    assert run.event.values.tolist() == ["when x > 2 delay d/10, x = 0"]
+    assert run.fired.values.tolist() == [4]  # at 1.42 and after each 1.07
+    assert "fired" not in sd.sensitivities(late.replace(events=()), [0, 5], by="d", progress=False).variables
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert slopes(-k * x + sp.Heaviside(t - 3), {k: 0.0}, ["k"]) == [pytest.approx(-24.5)]

@@ -78,6 +78,7 @@ if TYPE_CHECKING:
     from symdyn.inference.fits import Fit
     from symdyn.inference.fitting import fit
     from symdyn.inference.likelihoods import LIKELIHOODS
+    from symdyn.inference.smoothing import smooth
     from symdyn.io.antimony import read_antimony
     from symdyn.io.archives.archive import Archive, read_archive
     from symdyn.io.datasets import to_frame
@@ -126,6 +127,7 @@ __getattr__, __dir__, __all__ = lazy(
         "inference.fits": ("Fit",),
         "inference.fitting": ("fit",),
         "inference.likelihoods": ("LIKELIHOODS",),
+        "inference.smoothing": ("smooth",),
         "io.antimony": ("read_antimony",),
         "io.archives.archive": ("Archive", "read_archive"),
         "io.datasets": ("to_frame",),

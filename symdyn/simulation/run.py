@@ -218,6 +218,7 @@ def simulate(
     elif system.events and reduce is not None and kernel.target == "cuda":
         frame.count_no_firings("cards sum up no numbers of events; leave reduce= out, or use target='cpu'")
     given = [name for name, value in {**numbers, "threads": layout.threads}.items() if value is not None]
+    kernel.options.refuse_others(frame.declared)
     reads = kernel.reads_with(given)
     refuse_idle(given, reads, kernel.titled(reads))
     _check_start(kernel, design)

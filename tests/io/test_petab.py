@@ -229,6 +229,13 @@ def test_files_that_are_no_problem_are_refused(tmp_path, text, message):
         sd.read_petab(tmp_path / "problem.yaml")
 
 
+def test_the_model_has_limits_that_can_be_raised():
+    file = Path(__file__).parents[2] / "examples" / "data" / "petab_conversion" / "conversion.yaml"
+    with pytest.raises(DeclarationError, match=r"\.xml: it has \d+ characters, more than characters=100; raise characters="):
+        sd.read_petab(file, characters=100)
+    assert sd.read_petab(file, seconds=60, characters=10**6).name == "conversion"
+
+
 def test_noise_that_is_not_positive_makes_data_impossible():
     problem = sd.read_petab(CONVERSION / "conversion.yaml")
     assert problem.objective({"sigma": -0.05}) == -math.inf

@@ -17,6 +17,7 @@ from symdyn import dag
 from symdyn.errors import DeclarationError
 from symdyn.inference.fit_request import Proposal
 from symdyn.inference.fit_symbols import FitRequest
+from symdyn.io._reading import Limits
 from symdyn.io._sbml_reader import read
 from symdyn.io.petab.contents import PetabParameter, Statements, read_statements
 from symdyn.io.petab.courses import Courses
@@ -38,7 +39,13 @@ __all__ = ["PetabProblem", "read_petab"]
 NOWHERE: Mapping[str, np.ndarray] = MappingProxyType({})
 
 
-def read_petab(path: str | Path) -> PetabProblem:
+def read_petab(
+    path: str | Path,
+    *,
+    seconds: float = Limits.seconds,
+    memory: int = Limits.memory,
+    characters: int = Limits.characters,
+) -> PetabProblem:
     """Read a parameter estimation problem in the format PEtab, version 1 or 2, with a model in SBML.
 
     Conditions change parameters, compartments and the initial values of states, before and between periods of simulation;
@@ -50,6 +57,12 @@ def read_petab(path: str | Path) -> PetabProblem:
     ----------
     path : str or Path
         The YAML file; the files that it names lie relative to its folder.
+    seconds : float
+        Wall time that libsbml may take for the model, which it first reads in a process of its own.
+    memory : int
+        Memory that this process may take, in bytes; on Unix systems.
+    characters : int
+        Largest length of the model.
 
     Returns
     -------
@@ -79,13 +92,14 @@ def read_petab(path: str | Path) -> PetabProblem:
     18.949
     """
     require("libsbml")
+    limits = Limits(seconds, memory, characters)
     files = read_files(path)
     try:
         statements = read_statements(files.tables, files.version)
     except DeclarationError as error:
         raise DeclarationError(f"{files.path}: {error}") from None
     try:
-        model = read(read_text(files.model), files.model)
+        model = read(read_text(files.model), files.model, limits=limits)
     except DeclarationError as error:
         raise DeclarationError(f"{files.model}: {error}") from None
     try:

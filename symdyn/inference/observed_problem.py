@@ -294,7 +294,8 @@ class ObservedProblem(FitProblem):
         system, accuracy = self.extended.system, dict(self.setup.accuracy or {})
         if not self.relative:
             return self._simulated(table, times)
-        kernel = compile(system, method=accuracy.pop("method", None))
+        named = accuracy.pop("method", None)
+        kernel = compile(system, method=named)
         if not kernel.adaptive and system.map is None:
             raise RecoveryError(
                 f"the method {kernel.method} takes steps of one length; fits need one that chooses them by tolerances, such as "
@@ -305,6 +306,8 @@ class ObservedProblem(FitProblem):
         initial = np.zeros((table.shape[1], len(system.states)))
         for i, s in enumerate(system.states):
             initial[:, i] = known[self.x0[s]] if s in self.x0 else float(s in ones)
+        if named is None and kernel.adaptive and kernel.method != kernel.stiff_method:
+            accuracy["detect_stiffness"] = True
         run = kernel(initial, table.T.copy(), times, max_steps=MAX_STEPS + EACH_OUTPUT * len(times), **accuracy)
         stiff = np.flatnonzero(run.status == STIFF)
         if stiff.size:

@@ -328,7 +328,10 @@ def make_problem(
         counts = data_counts(data)
         few = counts[counts > 0].min() < FEW
         noise = COMMON_NOISE * data.scale if few else np.maximum(data.noise, NOISE_FLOOR * data.scale)
-    shooting = Shooting(candidates.system, data, candidates.columns, sizes=candidates.sizes, fixed=fixed, noise=noise)
+    shooting = Shooting(
+        candidates.system, data, candidates.columns, sizes=candidates.sizes, fixed=fixed, noise=noise,
+        stiff=not candidates.terms,
+    )  # fmt: skip
     pairs = [limits.get(s, (-np.inf, np.inf)) for s in system.states]
     bounds = (np.array([p[0] for p in pairs]), np.array([p[1] for p in pairs]))
     rough = rough or rough_states(system, data)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
+from symdyn_kernels.status import STIFF
 
 from symdyn.codegen.kernel import Kernel, compile
 from symdyn.derive.sensitivities import Sensitivities, fresh_symbol, sensitivities
@@ -115,6 +116,9 @@ class Shooting:
         Values of the other parameters.
     noise : (n,) float64
         Standard deviations that weigh the residuals.
+    stiff : bool
+        Whether runs that turn out to be stiff are integrated again by a method for these; many candidates, of which most are
+        wrong, are given up instead.
     """
 
     def __init__(
@@ -126,6 +130,7 @@ class Shooting:
         sizes: np.ndarray,
         fixed: Mapping[sp.Symbol, float],
         noise: np.ndarray,
+        stiff: bool = False,
     ) -> None:
         self.system, self.observations, self.free = system, observations, tuple(free)
         self.sizes, self.noise, self.scale = np.asarray(sizes, float), np.asarray(noise, float), observations.scale
@@ -133,6 +138,7 @@ class Shooting:
         self.growth: tuple[np.ndarray, ...] | None = None
         scaled, constants, start = _scaled(system, self.free)
         self.extended, self.kernel = _compiled(scaled, self.free)
+        self.stiff = stiff and self.kernel.adaptive and self.kernel.method != self.kernel.stiff_method
         place = {p: i for i, p in enumerate(scaled.parameters)}
         self._free = np.array([place[p] for p in self.free], dtype=np.int64)
         self._start = place.get(start)
@@ -184,11 +190,21 @@ class Shooting:
             if self._start is not None:
                 rows[:, self._start] = np.tile(cut.first[members], count)
             initial = self.extended.initial(starts[:, members].reshape(-1, n))
-            run = self.kernel(initial, rows, times, rtol=RTOL, atol=ATOL, max_steps=MAX_STEPS)
-            values = run.values.reshape(count, len(members), len(times), -1)
+            values = self._run(initial, rows, times).reshape(count, len(members), len(times), -1)
             states[:, members, : len(times)], slopes[:, members, : len(times)] = self.extended.split(values)
             self.simulations += len(rows)
         return states, slopes
+
+    def _run(self, initial: np.ndarray, rows: np.ndarray, times: np.ndarray) -> np.ndarray:
+        """Values (L, T, N) of the extended system."""
+        options: dict[str, Any] = {"rtol": RTOL, "atol": ATOL, "max_steps": MAX_STEPS}
+        watched = {"detect_stiffness": True} if self.stiff else {}
+        run = self.kernel(initial, rows, times, **watched, **options)
+        passed_on = np.flatnonzero(run.status == STIFF)
+        if passed_on.size:
+            kernel = compile(self.extended.system, method=self.kernel.stiff_method)
+            run.values[passed_on] = kernel(initial[passed_on], rows[passed_on], times, **options).values
+        return run.values
 
     def along(self, cut: ShootingWindows) -> Expand:
         """The expansions along windows, as the optimiser asks for them."""

@@ -376,3 +376,11 @@ def test_other_systems_are_refused():
         sd.fit(sd.BranchingSystem.example(), LINE)
     with pytest.raises(sd.RecoveryError, match="data is None"):
         sd.fit(RISE)
+
+
+def test_a_stiff_system_is_fitted():
+    """x follows y within a millionth of the time of its decay: y = exp(-k t), x = y (1 + k/1e6) but for terms of 1e-12."""
+    k, t = 0.7, np.linspace(0, 5, 21)
+    system = sd.ODESystem.from_text("x' = -1e6*(x - y)\ny' = -k*y", parameters={"k": 1}, initial={"x": 1, "y": 1})
+    fit = sd.fit(system, {"t": t, "x": np.exp(-k * t) + 1e-3 * np.cos(7 * t)}, parameters=["k"])
+    assert fit.parameters["k"] == pytest.approx(k, abs=2e-3)

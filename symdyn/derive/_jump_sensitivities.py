@@ -21,11 +21,12 @@ from __future__ import annotations
 
 import random
 import warnings
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import NamedTuple
 
 import sympy as sp
+from sympy.core.function import AppliedUndef
 
 from symdyn.dag import nodes
 from symdyn.declaration import derivative
@@ -73,7 +74,7 @@ def jump_events(
         if not isinstance(corner, CORNERS) or isinstance(corner, BENDS) or not corner.free_symbols & (moving | states):
             continue
         times = times_of(corner, time, states) if time in corner.free_symbols else None
-        if times is None and corner.free_symbols & states:
+        if times is None and (corner.free_symbols & states or corner.has(AppliedUndef)):
             continue
         if times is None or any(family.spacing != sp.oo for family in times):
             names_of = ", ".join(sorted(s.name for s in corner.free_symbols & moving))
@@ -82,12 +83,12 @@ def jump_events(
                 "events at these times"
             )
         known[corner] = times
+    _check_history(system, moving)
     switches: list[Event] = []
     for sides in _switched(system):
         if sides.margin is not None and _continuous(sides, sides.margin, states):
             continue
-        touched = {*system.history, *(s for event in system.events for s in event.assignments)}
-        if sides.margin is None or system.delays or sides.corner.free_symbols & touched:
+        if sides.margin is None or not _followed(sides, system):
             warnings.warn(
                 f"rates of change jump where {sides.corner} changes, and sensitivities leave out that this moves; write it as "
                 "an event that switches a state without rate of change, which they follow",
@@ -99,9 +100,22 @@ def jump_events(
     inside = {c: list(dict.fromkeys(f for part in nodes([c]) for f in known.get(part, ()))) for c in known}
     found = dict.fromkeys(f for times in known.values() for f in times if _ends(f) & moving)
     inside = {c: times for c, times in inside.items() if not found.keys().isdisjoint(times)}
-    steps = (_event(family, inside, drift, time, columns, names) for family in found)
+    terms = {s: [(g, [c for c in nodes([g]) if c in inside]) for g in sp.Add.make_args(f)] for s, f in drift.items()}
+    steps = (_event(family, inside, terms, time, columns, names) for family in found)
     events = [*switches, *(event for event in steps if event is not None)]
     return [replace(event, priority=FIRST) for event in events] if system.events else events
+
+
+def _check_history(system: System, moving: Set[sp.Symbol]) -> None:
+    """Refuse histories whose jumps are looked up at a time that moves."""
+    looked_up = {s for call in system.delays for s in call.free_symbols} & (moving | {*system.states})
+    for sides in _grouped((c for c in _corners(system.history) if system.time in c.free_symbols), system.history):
+        moved = sorted(str(s) for s in (sides.corner.free_symbols & moving) | looked_up)
+        if moved and (sides.margin is None or not _continuous(sides, sides.margin, {system.time})):
+            raise DeclarationError(
+                f"sensitivities do not follow the jumps of the history {sides.corner}, which are looked up at times that "
+                f"depend on {', '.join(moved)}; begin at a later time, or leave these out"
+            )
 
 
 def settled(system: System, event: Event) -> dict[sp.Basic, sp.Basic]:
@@ -113,9 +127,15 @@ def settled(system: System, event: Event) -> dict[sp.Basic, sp.Basic]:
     found: dict[sp.Basic, sp.Basic] = {}
     for sides in _switched(system) if margins else ():
         for margin, sign in margins:
-            if margin == sides.margin:
+            if margin == sides.margin and _followed(sides, system):
                 found |= sides.high if sign > 0 else sides.low
     return found
+
+
+def _followed(sides: _Switch, system: System) -> bool:
+    """Whether where a margin is zero is an event of its own, at which neither states jump nor delays look back."""
+    touched = {*system.history, *(s for event in system.events for s in event.assignments)}
+    return not system.delays and not sides.corner.free_symbols & touched
 
 
 def _ends(family: JumpTimes) -> set[sp.Basic]:
@@ -124,25 +144,29 @@ def _ends(family: JumpTimes) -> set[sp.Basic]:
 
 
 def _event(
-    family: JumpTimes, corners: Mapping[sp.Basic, Sequence[JumpTimes]], drift: Mapping[sp.Symbol, sp.Expr], time: sp.Symbol,
+    family: JumpTimes, corners: Mapping[sp.Basic, Sequence[JumpTimes]],
+    drift: Mapping[sp.Symbol, Sequence[tuple[sp.Expr, Sequence[sp.Basic]]]], time: sp.Symbol,
     columns: Sequence[sp.Symbol], names: Mapping[tuple[sp.Symbol, sp.Symbol], sp.Symbol],
 ) -> Event | None:  # fmt: skip
     """The jumps of sensitivities at one kind of times; None if rates do not jump there.
 
-    Corners jump one after the other, in an order that is the same for all kinds of times: where some of these meet, the jumps
-    add up to that from before all of them to after all of them.
+    Rates are given as terms, with the corners in each.  Corners jump one after the other, in an order that is the same for all
+    kinds of times: where some of these meet, the jumps add up to that from before all of them to after all of them.
     """
     start, span = family.start + family.level, sp.Abs(family.span)
     endless = family.span != sp.oo
-    sides = []
-    for sign in (-1, 1):
-        near = {c: BESIDE * sp.Add(sp.Abs(time), *(f.size for f in times)) + LEAST for c, times in corners.items()}
-        at = {c: time + sign * (e + OF_SPAN * span if endless else e) for c, e in near.items()}
-        sides.append({c: c.xreplace({time: at[c]}) for c in corners})
-    before, after = sides
-    places = [k for k, times in enumerate(corners.values()) if family in times]
-    steps = [{c: (after if j < k else before)[c] for j, c in enumerate(corners)} for k in range(len(corners) + 1)]
-    falls = {s: sp.Add(*(f.xreplace(steps[k]) - f.xreplace(steps[k + 1]) for k in places)) for s, f in drift.items()}
+
+    def beside(corner: sp.Basic, sign: int) -> sp.Basic:
+        near = BESIDE * sp.Add(sp.Abs(time), *(f.size for f in corners[corner])) + LEAST
+        return corner.xreplace({time: time + sign * (near + OF_SPAN * span if endless else near)})
+
+    falls = dict.fromkeys(drift, sp.S.Zero)
+    for state, terms in drift.items():
+        for term, own in terms:
+            places = [k for k, c in enumerate(own) if family in corners[c]]
+            for k in places:
+                sides = {c: beside(c, 1 if j < k else -1) for j, c in enumerate(own)}
+                falls[state] += term.xreplace(sides) - term.xreplace({**sides, own[k]: beside(own[k], 1)})
     assigned: dict[sp.Symbol, sp.Expr] = {}
     for column in columns:
         slope = derivative(start, column) if column not in drift else sp.S.Zero
@@ -183,11 +207,11 @@ class _Switch(NamedTuple):
     margin: sp.Expr | None
     low: dict[sp.Basic, sp.Basic]
     high: dict[sp.Basic, sp.Basic]
-    drift: Mapping[sp.Symbol, sp.Expr]
+    whole: Mapping[sp.Symbol, sp.Expr]
 
     def rates(self, high: bool) -> dict[sp.Symbol, sp.Expr]:
         """Rates of change on one side."""
-        return {s: f.xreplace(self.high if high else self.low) for s, f in self.drift.items()}
+        return {s: f.xreplace(self.high if high else self.low) for s, f in self.whole.items()}
 
 
 def _margin(corner: sp.Basic) -> tuple[sp.Expr, int]:
@@ -200,19 +224,26 @@ def _margin(corner: sp.Basic) -> tuple[sp.Expr, int]:
 def _switched(system: System) -> list[_Switch]:
     """What changes in rates of change where states decide."""
     time, states, drift = system.time, {*system.states}, dict(zip(system.states, system.part("drift"), strict=True))
+    decided = [c for c in _corners(drift) if c.free_symbols & states or c.has(AppliedUndef)]
+    return _grouped([c for c in decided if time not in c.free_symbols or times_of(c, time, states) is None], drift)
+
+
+def _corners(rates: Mapping[sp.Symbol, sp.Expr]) -> Iterator[sp.Basic]:
+    """What jumps for longer than a moment."""
+    return (c for c in nodes(rates.values()) if isinstance(c, CORNERS) and not isinstance(c, (*BENDS, sp.Eq, sp.Ne)))
+
+
+def _grouped(corners: Iterable[sp.Basic], rates: Mapping[sp.Symbol, sp.Expr]) -> list[_Switch]:
+    """Corners that change at zeros of the same margin, together."""
     found: dict[sp.Basic, _Switch] = {}
-    for corner in nodes(drift.values()):
-        if not isinstance(corner, CORNERS) or isinstance(corner, (*BENDS, sp.Eq, sp.Ne)) or not corner.free_symbols & states:
-            continue
-        if time in corner.free_symbols and times_of(corner, time, states) is not None:
-            continue
+    for corner in corners:
         if not isinstance(corner, (sp.sign, sp.Heaviside, sp.Gt, sp.Ge, sp.Lt, sp.Le)):
-            found[corner] = _Switch(corner, None, {}, {}, drift)
+            found[corner] = _Switch(corner, None, {}, {}, rates)
             continue
         margin, sign = _margin(corner)
         least = -sp.S.One if isinstance(corner, sp.sign) else sp.S.Zero
         values = (sp.false, sp.true) if isinstance(corner, sp.Rel) else (least, sp.S.One)
-        sides = found.setdefault(margin, _Switch(corner, margin, {}, {}, drift))
+        sides = found.setdefault(margin, _Switch(corner, margin, {}, {}, rates))
         sides.low[corner], sides.high[corner] = values[::sign]
     return list(found.values())
 
@@ -239,12 +270,14 @@ def _switches(
 
 def _continuous(sides: _Switch, margin: sp.Expr, states: Set[sp.Symbol]) -> bool:
     """Whether rates are the same on both sides where the margin is zero, as numbers at random tell."""
+    past = {call: sp.Dummy(str(call)) for call in margin.atoms(AppliedUndef)}
+    margin, states = margin.xreplace(past), {*states, *past.values()}
     solved = next((s for s in sorted(margin.free_symbols & states, key=str) if not sp.diff(margin, s).has(s)), None)
     if solved is None:
         return False
     slope, low, high = sp.diff(margin, solved), sides.rates(False), sides.rates(True)
-    for state in sides.drift:
-        change = high[state] - low[state]
+    for state in sides.whole:
+        change = (high[state] - low[state]).xreplace(past)
         for seed in (0, 1):
             draws = random.Random(seed)
             values = {s: sp.Float(draws.uniform(0.5, 1.5)) for s in sorted(change.free_symbols | margin.free_symbols, key=str)}

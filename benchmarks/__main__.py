@@ -14,8 +14,8 @@ from pathlib import Path
 from benchmarks.compare import compare
 from benchmarks.harness import Settings, Unfit
 from benchmarks.machine import Watch, facts, versions
-from benchmarks.results import Result, as_json, show, show_ratios, write
-from benchmarks.suites import FIGURES, SUITES
+from benchmarks.results import Result, as_json, joined, read, show, show_ratios, write
+from benchmarks.suites import FIGURES, SUITES, TABLES
 
 OUT = Path("out") / "benchmarks"
 
@@ -29,6 +29,8 @@ def run(name: str, suite: Callable[[Settings], Result], settings: Settings, out:
         show(title, rows)
     show_ratios(result.ratios)
     contents = as_json(name, result, settings, {"machine": {**facts(), **load}, "versions": versions()})
+    if settings.tables and (out / f"{name}.json").exists():
+        contents = joined(read(out / f"{name}.json"), contents)
     write(out / f"{name}.json", contents)
     if name in FIGURES:
         FIGURES[name](result, out / f"{name}.png")
@@ -50,6 +52,8 @@ def main(arguments: list[str] | None = None) -> int:
         command = commands.add_parser(name, help=doc, description=doc)
         command.add_argument("--quick", action="store_true", help="smaller and fewer: to see that everything runs")
         command.add_argument("--rounds", type=_positive, help="turns of every job (5; quick: 3)")
+        if name in TABLES:
+            command.add_argument("--tables", nargs="+", choices=TABLES[name], default=(), help="these; others in the file stay")
         command.add_argument("--out", type=Path, default=OUT, help=f"folder of the JSON files and figures ({OUT})")
     command = commands.add_parser("compare", help="which ratios changed by more than their spread")
     command.add_argument("old", type=Path, help="a JSON file, or a folder of them")
@@ -62,7 +66,8 @@ def main(arguments: list[str] | None = None) -> int:
             sys.stderr.write(f"{error}\n")
             return 2
     failed = False
-    settings = Settings(chosen.rounds or (3 if chosen.quick else 5), chosen.quick)
+    tables = tuple(getattr(chosen, "tables", ()))
+    settings = Settings(chosen.rounds or (3 if chosen.quick else 5), chosen.quick, tables)
     for name, suite in SUITES.items():
         if chosen.suite not in (name, "all"):
             continue

@@ -50,10 +50,13 @@ class Settings:
         How often every job gets its turn.
     quick : bool
         Fewer tolerances, fewer trajectories, smaller models: to see that everything runs.
+    tables : tuple of str
+        Of suites that can be measured in pieces, the tables that are; none for all.
     """
 
     rounds: int = 5
     quick: bool = False
+    tables: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

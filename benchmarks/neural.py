@@ -18,12 +18,12 @@ from benchmarks.neural_prices import prices, steps
 from benchmarks.neural_problems import area_paths, cde_weights, forcings, random_starts, spirals, stacked_paths
 from benchmarks.results import Ratio, Result
 
-__all__ = ["neural"]
+__all__ = ["PARTS", "neural"]
 
 #: Error that solutions of the controlled equation have at most, and tolerances from the loosest on.
 ERROR, TOLERANCES = 1e-4, (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 #: A peer's training ends after this many times the CPU-seconds of symdyn's.
-PATIENCE = 20.0
+PATIENCE = 6.0
 #: Noise of what is learned from.
 AREA_NOISE, SPIRAL_NOISE = 0.02, 0.02
 
@@ -161,21 +161,22 @@ def spiral_error(found: sd.Learned) -> float:
     return float(np.sqrt(np.mean((np.stack([data.x.values, data.y.values], axis=-1) - truth) ** 2)))
 
 
-def adam(rate: float) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """Adam's method (Kingma & Ba 2015): its state at first, and its steps."""
+def adam(rate: float | Callable[[Any], Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Adam's method (Kingma & Ba 2015): its state at first, and its steps; the rate may be a function of their number."""
     import jax
     import jax.numpy as jnp
 
     def begin(weights: Any) -> Any:
         none = jax.tree.map(jnp.zeros_like, weights)
-        return none, none, 0
+        return none, none, jnp.zeros((), int)  # a plain number would be part of the compiled code: each step a new one
 
     def move(slopes: Any, state: Any) -> Any:
         first = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, state[0], slopes)
         second = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g**2, state[1], slopes)
         k = state[2] + 1
+        now = rate(k) if callable(rate) else rate
         change = jax.tree.map(
-            lambda m, v: -rate * m / (1 - 0.9**k) / (jnp.sqrt(v / (1 - 0.999**k)) + 1e-8), first, second
+            lambda m, v: -now * m / (1 - 0.9**k) / (jnp.sqrt(v / (1 - 0.999**k)) + 1e-8), first, second
         )  # fmt: skip
         return change, (first, second, k)
 
@@ -374,20 +375,26 @@ def _ratios(what: str, seconds: dict[str, Sample], goal: float) -> list[Ratio]:
     ]  # fmt: skip
 
 
+def learned_spirals(settings: Settings) -> tuple[list[dict[str, Any]], list[Ratio]]:
+    """Training of a neural ODE."""
+    peers = {"diffrax": train_spirals_diffrax, "torchdiffeq": partial(train_torch, "train-ode")}
+    return training(learn_spirals, spiral_error, peers, "a neural ODE", settings)
+
+
+def learned_areas(settings: Settings) -> tuple[list[dict[str, Any]], list[Ratio]]:
+    """Training of a neural CDE."""
+    peers = {"jax": train_areas_diffrax, "torchcde": partial(train_torch, "train-cde")}
+    return training(learn_areas, area_error, peers, "a neural CDE", settings)
+
+
+#: Tables, which can be measured in pieces.
+PARTS: dict[str, Callable[[Settings], tuple[list[dict[str, Any]], list[Ratio]]]] = {
+    "ode": prediction, "cde": driven, "records": records, "prices": prices, "ode training": learned_spirals,
+    "cde training": learned_areas,
+}  # fmt: skip
+
+
 def neural(settings: Settings) -> Result:
     """Solutions and training of neural ordinary and controlled equations, and what prices of the solver's effort do."""
-    torch = {task: partial(train_torch, task) for task in ("train-ode", "train-cde")}
-    found = {
-        "ode": prediction(settings),
-        "cde": driven(settings),
-        "records": records(settings),
-        "prices": prices(settings),
-        "ode training": training(
-            learn_spirals, spiral_error, {"diffrax": train_spirals_diffrax, "torchdiffeq": torch["train-ode"]}, "a neural ODE",
-            settings,
-        ),
-        "cde training": training(
-            learn_areas, area_error, {"jax": train_areas_diffrax, "torchcde": torch["train-cde"]}, "a neural CDE", settings
-        ),
-    }  # fmt: skip
+    found = {name: part(settings) for name, part in PARTS.items() if name in (settings.tables or PARTS)}
     return Result({k: rows for k, (rows, _) in found.items()}, [r for _, ratios in found.values() for r in ratios])

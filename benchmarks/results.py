@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks.harness import Sample, Settings
 
-__all__ = ["SCHEMA", "Ratio", "Result", "read", "show", "write"]
+__all__ = ["SCHEMA", "Ratio", "Result", "joined", "read", "show", "write"]
 
 #: Of the JSON files; described in README.md.
 SCHEMA = 1
@@ -60,6 +60,15 @@ def as_json(suite: str, result: Result, settings: Settings, facts: Mapping[str, 
     ratios = [{"name": r.name, "goal": r.goal, **_plain(r.sample)} for r in result.ratios]
     head = {"schema": SCHEMA, "suite": suite, "settings": {"rounds": settings.rounds, "quick": settings.quick}}
     return {**head, **facts, "tables": tables, "ratios": ratios}
+
+
+def joined(old: Mapping[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """The contents of a file with tables that were measured apart; each has the facts of the machine then."""
+    tables, names = {**old["tables"], **new["tables"]}, {r["name"] for r in new["ratios"]}
+    apart = dict.fromkeys(old["tables"], old["machine"]) | old.get("measured apart", {})
+    apart |= dict.fromkeys(new["tables"], new["machine"])
+    ratios = [r for r in old["ratios"] if r["name"] not in names] + new["ratios"]
+    return {**new, "tables": tables, "ratios": ratios, "measured apart": apart}
 
 
 def write(path: Path, contents: Mapping[str, Any]) -> None:

@@ -22,7 +22,7 @@ from benchmarks.growth import growth
 from benchmarks.harness import Settings
 from benchmarks.large import large
 from benchmarks.lattices import lattices
-from benchmarks.neural import neural
+from benchmarks.neural import PARTS, neural
 from benchmarks.populations import populations
 from benchmarks.reduction import reduction
 from benchmarks.results import Result
@@ -33,7 +33,10 @@ from benchmarks.ssa import ssa
 from benchmarks.stochastic import sde
 from benchmarks.thread_scaling import threads
 
-__all__ = ["FIGURES", "SUITES"]
+__all__ = ["FIGURES", "SUITES", "TABLES"]
+
+#: Tables of suites that can be measured in pieces.
+TABLES: dict[str, tuple[str, ...]] = {"neural": tuple(PARTS)}
 
 SUITES: dict[str, Callable[[Settings], Result]] = {
     "ssa": ssa,

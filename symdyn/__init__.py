@@ -78,9 +78,11 @@ if TYPE_CHECKING:
     from symdyn.inference.fits import Fit
     from symdyn.inference.fitting import fit
     from symdyn.inference.likelihoods import LIKELIHOODS
+    from symdyn.inference.smoothing import smooth
     from symdyn.io.antimony import read_antimony
     from symdyn.io.archives.archive import Archive, read_archive
     from symdyn.io.datasets import to_frame
+    from symdyn.io.drawing import plot
     from symdyn.io.petab.problem import PetabProblem, read_petab
     from symdyn.io.petab.selection import PetabSelection, select_petab
     from symdyn.io.replaying import Replay, replay
@@ -126,9 +128,11 @@ __getattr__, __dir__, __all__ = lazy(
         "inference.fits": ("Fit",),
         "inference.fitting": ("fit",),
         "inference.likelihoods": ("LIKELIHOODS",),
+        "inference.smoothing": ("smooth",),
         "io.antimony": ("read_antimony",),
         "io.archives.archive": ("Archive", "read_archive"),
         "io.datasets": ("to_frame",),
+        "io.drawing": ("plot",),
         "io.petab.problem": ("PetabProblem", "read_petab"),
         "io.petab.selection": ("PetabSelection", "select_petab"),
         "io.replaying": ("Replay", "replay"),

@@ -359,6 +359,10 @@ class FitVerbs:
         """Samples of fitted parameters and initial values, from fits to data made anew."""
     def predict(self, times: Sequence[float] | np.ndarray, *, trajectory: int = 0, level: float | None = None) -> xr.Dataset:
         """States and observables of a trajectory at any times from its beginning on, with bands of what is expected."""
+    def smooth(
+        self, times: Sequence[float] | np.ndarray | None = None, *, trajectory: int = 0, level: float | None = None
+    ) -> xr.Dataset:
+        """The law of the states of a fitted path at every time, given all that was measured of it; see `symdyn.smooth`."""
     def validity(self, repeats: int = 100, *, seed: int = 0) -> FitValidity:
         """Whether the approximation in the likelihood of a fit matters: its bias beside the standard errors."""
     def cross_validate(self, folds: int | None = None, *, by: str = "time", seed: int | None = None) -> CrossValidation:

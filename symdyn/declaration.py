@@ -200,13 +200,15 @@ def value_of(e: sp.Expr, values: Mapping[sp.Symbol, float]) -> float:
     >>> k = sp.Symbol("k")
     >>> value_of(2 * k**2, {k: 3.0}), value_of(sp.exp(sp.exp(sp.exp(k))), {k: 1000.0})
     (18.0, nan)
+    >>> value_of(sp.E - sp.E * sp.ceiling(k), {k: 0.5})
+    0.0
     """
     found: dict[sp.Basic, sp.Basic] = {s: sp.Float(values[s]) for s in dag.free_symbols([e])}
     for node in dag.nodes([e]):
         if node in found:
             continue
         made = node.func(*(found[a] for a in node.args)) if node.args else node
-        if node.args and isinstance(made, sp.Expr):
+        if (node.args or isinstance(node, sp.NumberSymbol)) and isinstance(made, sp.Expr):
             try:
                 number = float(made) if made.is_comparable else math.nan
             except OverflowError:

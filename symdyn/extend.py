@@ -58,7 +58,7 @@ from symdyn.discover.surrogates.registry import (
     TermSamples,
 )
 from symdyn.grids.stencils import STENCILS, Differences, Stencil, weights
-from symdyn.inference.likelihoods import LIKELIHOODS, Evaluator, FitLikelihood, LikelihoodTerms
+from symdyn.inference.likelihoods import LIKELIHOODS, Evaluator, FitLikelihood, LikelihoodTerms, SmoothedPath
 from symdyn.methods.jump import JumpScheme, NetworkScheme
 from symdyn.methods.leaping import DiffusionScheme, HybridScheme, LeapScheme
 from symdyn.methods.options import (
@@ -92,6 +92,6 @@ __all__ = [
     "FieldVerbs", "FitLikelihood", "FixedStepOptions", "FixedStepScheme", "FlowVerbs", "Greens", "HybridScheme",
     "JumpOptions", "JumpScheme", "Launch", "LeapScheme", "LeapingOptions", "LikelihoodTerms", "MapScheme", "MatrixVerbs",
     "MethodOptions", "ModelText", "Moments", "NetworkScheme", "NetworkVerbs", "NothingLearnedError", "Registry", "Rosenbrock",
-    "Run", "SpatialSystem", "Stencil", "StepSymbols", "SteppedSystem", "StochasticScheme", "Surrogate", "SurrogateFit",
-    "System", "TaylorSeries", "TermSamples", "check_positive", "check_whole", "complexity_of", "weights",
+    "Run", "SmoothedPath", "SpatialSystem", "Stencil", "StepSymbols", "SteppedSystem", "StochasticScheme", "Surrogate",
+    "SurrogateFit", "System", "TaylorSeries", "TermSamples", "check_positive", "check_whole", "complexity_of", "weights",
 ]  # fmt: skip

@@ -3,10 +3,11 @@ r"""Inputs over time: measured or given values as functions inside right-hand si
 from __future__ import annotations
 
 import hashlib
+import itertools
 import math
 from collections.abc import Iterable
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import sympy as sp
@@ -42,7 +43,11 @@ class Curve:
         there = ~np.isnan(x)  # missing values
         t, x = t[there], x[there]
         if t.size < 2 or not np.isfinite(t).all() or not np.isfinite(x).all() or not (np.diff(t) > 0).all():
-            raise DeclarationError(f"the input {name} needs two finite values or more, at times that increase strictly")
+            turned = (f"the times {a:g}, then {b:g}" for a, b in itertools.pairwise(t) if not b > a)
+            wrong = next(turned, f"{np.isfinite(t * x).sum()} finite values")
+            raise DeclarationError(
+                f"the input {name} has {wrong}; expected two finite values or more, at times that increase strictly"
+            )
         self.times, self.values = t, x
         h, slope = np.diff(t), np.diff(x) / np.diff(t)
         if kind == "hold":
@@ -79,6 +84,28 @@ class Curve:
     @property
     def mark(self) -> bytes:
         return self.times.tobytes() + self.values.tobytes()
+
+
+class SegmentTable(NamedTuple):
+    """The segments of all C courses of an input, in arrays.
+
+    Attributes
+    ----------
+    rows : (S, 5) float64
+        Of each segment its knot and its coefficients, 0 where a kind has fewer; one course after the other.
+    begins, counts : (C,) int64
+        The first row of each course, and how many it has.
+    knots : (C, K) float64
+        Of each course, then infinity.
+    ends : (C,) float64
+        The last knot of each course.
+    """
+
+    rows: np.ndarray
+    begins: np.ndarray
+    counts: np.ndarray
+    knots: np.ndarray
+    ends: np.ndarray
 
 
 class Path(sp.Symbol):
@@ -204,6 +231,17 @@ class Path(sp.Symbol):
         """
         if self.degree == 0:
             raise DeclarationError(f"the input {self.name} is held and jumps at its knots: it has no slope; use kind='linear'")
+
+    @cached_property
+    def segments(self) -> SegmentTable:
+        """Knots and coefficients of all courses, in arrays."""
+        counts = np.array([len(c.coefficients) for c in self.curves])
+        rows, knots = np.zeros((counts.sum(), 5)), np.full((len(counts), counts.max() + 1), np.inf)
+        rows[:, 0] = np.concatenate([c.times[: len(c.coefficients)] for c in self.curves])
+        rows[:, 1 : 2 + self.degree] = np.concatenate([c.coefficients for c in self.curves])
+        for own, c in zip(knots, self.curves, strict=True):
+            own[: len(c.times)] = c.times
+        return SegmentTable(rows, np.cumsum(counts) - counts, counts, knots, np.array([c.times[-1] for c in self.curves]))
 
     @cached_property
     def digest(self) -> str:

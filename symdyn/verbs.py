@@ -177,6 +177,7 @@ VERBS: Mapping[type, Mapping[str, Attached]] = {
         **_methods("symdyn.inference.profiles", "profile"),
         **_methods("symdyn.inference.resampling", "bootstrap"),
         **_methods("symdyn.inference.foretelling", predict="predict_fit"),
+        **_methods("symdyn.inference.smoothing", smooth="smooth_fit"),
         **_methods("symdyn.inference.validity", "validity"),
         **_methods("symdyn.inference.cross_validation", "cross_validate"),
         **_methods("symdyn.inference.sampling", sample="sample_fit"),

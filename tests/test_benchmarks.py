@@ -23,7 +23,7 @@ from benchmarks.harness import Curve, Sample, Settings, Unfit, attempt, interlea
 from benchmarks.machine import facts
 from benchmarks.problems import Problem
 from benchmarks.reference import extrapolated
-from benchmarks.results import Ratio, Result, as_json, read, write
+from benchmarks.results import Ratio, Result, as_json, joined, read, write
 from benchmarks.scheduling import scheduling
 from benchmarks.ssa import SPEED
 from benchmarks.suites import FIGURES, SUITES
@@ -133,6 +133,17 @@ def test_results_are_written_read_and_shown(tmp_path, capsys):
     assert contents["versions"]["numpy"] == np.__version__
     assert contents["machine"]["cores"] >= 1
     assert "time of others" in contents["machine"] or "load at start" in contents["machine"]
+
+
+def test_tables_that_are_measured_apart_keep_the_others_and_the_load_of_each():
+    def made(tables, ratio, load):
+        result = Result({name: [] for name in tables}, [Ratio(ratio, Sample((2.0,)))])
+        return as_json("neural", result, Settings(), {"machine": {"load at start": load}})
+
+    found = joined(joined(made(["ode"], "a", 1.0), made(["cde"], "b", 2.0)), made(["ode"], "a", 3.0))
+    assert set(found["tables"]) == {"ode", "cde"}
+    assert [r["name"] for r in found["ratios"]] == ["b", "a"]
+    assert {k: v["load at start"] for k, v in found["measured apart"].items()} == {"ode": 3.0, "cde": 2.0}
 
 
 def test_no_result_names_the_machine():

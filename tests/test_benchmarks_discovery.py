@@ -25,6 +25,7 @@ from benchmarks.discovery import (
     suite,
 )
 from benchmarks.discovery import lotka_volterra as lv
+from benchmarks.discovery.dysts_flows import DystsFlows
 from benchmarks.discovery.lotka_volterra_peers import Law, smoothed, weak_sindy
 from benchmarks.discovery.odebench_peers import splines
 from benchmarks.discovery.rows import Rows
@@ -396,3 +397,16 @@ def test_noisy_flows_are_judged_by_the_terms_of_lorenz():
     table = noisy_flows.summary(frame)
     assert table.loc[("Lorenz", 0.1), ["runs", "exact", "median seconds", "goal"]].tolist() == [2, 1, 2.0, 18]
     assert table.loc[("ten flows", 0.01), "goal"] == 8
+
+
+def test_flows_of_dysts_are_their_functions_with_symbols():
+    """One with plain arguments, one of arrays, one with methods of its own, one with steps; a delay is named."""
+    flows = pytest.importorskip("dysts.flows")
+    known = DystsFlows()
+    for name in ("Lorenz", "Lorenz96", "Hopfield", "Colpitts"):
+        system, own = known[name], getattr(flows, name)()
+        point = np.array([float(v) for v in system.initial.values()])
+        found = [float(f.subs(dict(zip(system.states, point, strict=True)))) for f in system.drift]
+        assert np.allclose(found, np.ravel(own.rhs(point, 0.0)), rtol=1e-12)
+    with pytest.raises(KeyError, match="MackeyGlass has a delay"):
+        known["MackeyGlass"]

@@ -2,8 +2,9 @@
 
     python -m benchmarks.discovery.forecasting --rows out/forecasting.jsonl --out benchmarks/results
 
-The study is `symdyn.studies.forecast`, over the flows of `symdyn.models.zoo.chaotic`.  More data should never make equations
-worse.  A run that was killed goes on where it ended.
+The study is `symdyn.studies.forecast`, over the flows of `symdyn.models.zoo.chaotic`, or with `--dysts` those of dysts whose
+equations can be written (all 135 but delays and the like, which it names).  More data should never make equations worse.  A run
+that was killed goes on where it ended, and with `--seconds` it begins no row after so many seconds of CPU: all flows in pieces.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import argparse
 import itertools
 import os
 import sys
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -22,6 +24,7 @@ import xarray as xr
 
 import symdyn as sd
 from benchmarks.discovery import odebench_peers
+from benchmarks.discovery.dysts_flows import DystsFlows
 from benchmarks.discovery.rows import Rows, keep
 from benchmarks.machine import facts, versions
 from symdyn.models import zoo
@@ -93,12 +96,29 @@ METHODS: dict[str, str | Callable[[Training], Learnt]] = {
 }  # fmt: skip
 
 
+def written() -> tuple[tuple[str, ...], list[str]]:
+    """Names of the flows of dysts whose equations can be written, and why the others cannot."""
+    flows, names, reasons = DystsFlows(), list[str](), list[str]()
+    for name in flows:
+        try:
+            flows[name]
+        except KeyError as error:
+            reasons.append(str(error.args[0]))
+        else:
+            names.append(name)
+    return tuple(names), reasons
+
+
 def row(flow: str, method: str, points: int, noise: float) -> dict[str, object]:
     """A row of the study."""
     own = METHODS[method]
-    flows = {flow: zoo.chaotic[flow]}
+    flows = {flow: zoo.chaotic[flow] if flow in FLOWS else DystsFlows()[flow]}
     chosen = partial(forecast, points=[points], noise=[noise], starts=STARTS, horizon=HORIZON, progress=False)
-    found = (chosen(flows, [own]) if isinstance(own, str) else chosen(flows, {method: own})).squeeze()
+    try:
+        found = (chosen(flows, [own]) if isinstance(own, str) else chosen(flows, {method: own})).squeeze()
+    except sd.SymdynError as error:  # of the flow itself: no period, no positive exponent, a run that leaves every bound
+        none = dict.fromkeys(("valid", "smape", "seconds", "exponent", "dimension", "period"), np.nan)
+        return {"flow": flow, "forecaster": method, "points": points, "noise": noise, "note": f"no data: {error}", **none}
     return {
         "flow": flow, "forecaster": method, "points": points, "noise": noise, "valid": float(found.valid_time.median()),
         "smape": float(found.smape.median()), "seconds": float(found.seconds), "note": str(found.note.values),
@@ -108,7 +128,7 @@ def row(flow: str, method: str, points: int, noise: float) -> dict[str, object]:
 
 def study(frame: pd.DataFrame, noise: float) -> xr.Dataset:
     """Rows of one noise as a dataset of `forecast`, of the flows that all methods and points have."""
-    own = frame[frame["noise"] == noise]
+    own = frame[(frame["noise"] == noise) & frame["period"].notna()]
     own = own[own.groupby("flow")["valid"].transform("size") == own.groupby("flow")["valid"].size().max()]
     found = own.set_index(["flow", "forecaster", "points", "noise"])[["valid", "smape", "seconds"]].to_xarray()
     by_flow = own.groupby("flow")[["exponent", "dimension", "period"]].first().to_xarray()
@@ -180,15 +200,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--rows", type=Path, default=Path("out") / "forecasting.jsonl", help="file of rows, which are kept")
     parser.add_argument("--out", type=Path, default=Path("out") / "benchmarks", help="folder of tables and figure")
-    parser.add_argument("--flows", nargs="+", default=FLOWS, choices=FLOWS)
+    parser.add_argument("--dysts", action="store_true", help="the flows of dysts instead of those of symdyn")
+    parser.add_argument("--flows", nargs="+", help="some of them")
+    parser.add_argument("--seconds", type=float, default=np.inf, help="of CPU, after which no row is begun")
     parser.add_argument("--methods", nargs="+", default=tuple(METHODS), choices=tuple(METHODS))
     parser.add_argument("--points", nargs="+", type=int, default=sorted({p for p, _ in SETTINGS}))
     chosen = parser.parse_args(arguments)
-    rows, began = Rows(chosen.rows, KEY), os.getloadavg()[0]
-    for points, noise in SETTINGS:
-        for flow, method in itertools.product(chosen.flows, chosen.methods) if points in chosen.points else ():
-            if (flow, method, points, noise) not in rows.found:
-                rows.add(row(flow, method, points, noise))
+    rows, began, flows = Rows(chosen.rows, KEY), os.getloadavg()[0], FLOWS
+    if chosen.dysts:
+        flows, unwritten = written()
+        sys.stdout.write("".join(f"{reason}\n" for reason in unwritten))
+    if unknown := [name for name in chosen.flows or () if name not in flows]:
+        parser.error(f"no such flow: {', '.join(unknown)}; known are {', '.join(flows)}")
+    wanted = [
+        (flow, method, points, noise)
+        for points, noise in SETTINGS if points in chosen.points
+        for flow, method in itertools.product(chosen.flows or flows, chosen.methods)
+    ]  # fmt: skip
+    for key in wanted:
+        if key not in rows.found and time.process_time() < chosen.seconds:
+            rows.add(row(*key))
+    missing = sum(key not in rows.found for key in wanted)
+    sys.stdout.write(
+        f"{len(wanted) - missing} of {len(wanted)} rows are there{'; the same command goes on' if missing else ''}\n"
+    )
     frame = rows.frame()
     keep(chosen.out / "forecasting.txt", text(frame, began))
     plot_forecasts(study(frame, frame["noise"].min())).savefig(chosen.out / "forecasting.png", dpi=130)

@@ -197,8 +197,6 @@ def _scan(events, memory, polynomial, begin, length, earlier, before, l, n, W, p
             if events.flags[e] & KNOWN:
                 continue
             v, a, b = ld(at, e * W + l), memory.far[l, e], memory.near[l, e]
-            if memory.unsure[l, e]:
-                settle(events, memory, l, e, v)
             undefined |= v != v
             turned |= v >= 0.0 and memory.held[l, e] == 0
             up = memory.held[l, e] == 0
@@ -225,6 +223,8 @@ def _scan(events, memory, polynomial, begin, length, earlier, before, l, n, W, p
             break
         for e in range(events.flags.size):
             v = ld(at, e * W + l)
+            if memory.unsure[l, e]:  # not before it is known that nothing happens earlier in the interval
+                settle(events, memory, l, e, v)
             memory.far[l, e], memory.near[l, e] = memory.near[l, e], v
             if v < 0.0 and memory.held[l, e] != 0 and not (memory.unsure[l, e] or events.flags[e] & KNOWN):
                 release(events, memory, l, e)

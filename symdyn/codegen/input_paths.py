@@ -120,25 +120,13 @@ def continuous(system: System, path: Path) -> bool:
 
 def segments(system: System) -> np.ndarray:
     """Knots and coefficients of all segments of all courses of all inputs, (S, 5) float64, 0 where a kind has fewer."""
-    rows = [np.empty((0, 5))]
-    for path in system.inputs:
-        for curve in path.curves:
-            table = np.zeros((len(curve.coefficients), 5))
-            table[:, 0], table[:, 1 : 2 + path.degree] = curve.times[:-1], curve.coefficients
-            rows.append(table)
-    return np.concatenate(rows)
+    return np.concatenate([np.empty((0, 5)), *(path.segments.rows for path in system.inputs)])
 
 
-def _begins(system: System) -> list[list[int]]:
-    """The first row in `segments` of each course of each input."""
-    found: list[list[int]] = []
-    row = 0
-    for path in system.inputs:
-        found.append([])
-        for curve in path.curves:
-            found[-1].append(row)
-            row += len(curve.coefficients)
-    return found
+def _begins(system: System) -> list[np.ndarray]:
+    """The first row in `segments` of each course (C,) of each input."""
+    sizes = [len(path.segments.rows) for path in system.inputs]
+    return [path.segments.begins + sum(sizes[:k]) for k, path in enumerate(system.inputs)]
 
 
 def _shown(value: float) -> str:
@@ -164,17 +152,16 @@ def coefficient_rows(system: System, parameters: np.ndarray, times: np.ndarray) 
     table, columns = segments(system), [parameters]
     for path, begins in zip(system.inputs, _begins(system), strict=True):
         number = parameters[:, system.parameters.index(path)].astype(int)
-        first = np.empty(len(path.curves), int)
-        for c in np.unique(number):
+        known, used = path.segments, np.unique(number)
+        short = used[(known.knots[used, 0] > times[0]) | (known.ends[used] < times[-1])]
+        for c in short[:1]:
             curve = path.curves[c]
-            if curve.times[0] > times[0] or curve.times[-1] < times[-1]:
-                course = f", course {c}," if len(path.curves) > 1 else ""
-                known = " to ".join(map(_shown, sorted(path.sign * curve.times[[0, -1]] + 0.0)))
-                wanted = " to ".join(map(_shown, path.sign * times[[0, -1]] + 0.0))
-                raise DeclarationError(f"the input {path}{course} is known from {known}, and the simulation goes from {wanted}")
-            at = np.searchsorted(curve.times, times[0], side="right") - 1
-            first[c] = begins[c] + min(at, len(curve.coefficients) - 1)
-        columns.append(table[first[number], : path.degree + 2])
+            course = f", course {c}," if len(path.curves) > 1 else ""
+            there = " to ".join(map(_shown, sorted(path.sign * curve.times[[0, -1]] + 0.0)))
+            wanted = " to ".join(map(_shown, path.sign * times[[0, -1]] + 0.0))
+            raise DeclarationError(f"the input {path}{course} is known from {there}, and the simulation goes from {wanted}")
+        at = np.minimum((known.knots <= times[0]).sum(axis=1), known.counts) - 1
+        columns.append(table[(begins + at)[number], : path.degree + 2])
     return np.concatenate(columns, axis=1)
 
 
@@ -211,13 +198,15 @@ def knot_entries(system: System, parameters: np.ndarray, times: np.ndarray) -> l
     found = []
     for k, (path, begins) in enumerate(zip(system.inputs, _begins(system), strict=True)):
         number = parameters[:, system.parameters.index(path)].astype(int)
-        longest = max(len(curve.coefficients) for curve in path.curves)
-        entries = np.full((len(path.curves), longest, 3), np.inf)
-        for c, curve in enumerate(path.curves):
-            knots = curve.times[1:-1]
-            inside = np.flatnonzero((knots > times[0]) & (knots < times[-1]))
-            entries[c, : inside.size, 0] = knots[inside]
-            entries[c, : inside.size, 2] = begins[c] + 1 + inside
+        known = path.segments
+        inner = np.arange(known.knots.shape[1] - 1) < known.counts[:, None] - 1  # without the first knot and the last
+        knots = np.where(inner, known.knots[:, 1:], np.inf)
+        inside = (knots > times[0]) & (knots < times[-1])
+        order = np.argsort(~inside, axis=1, kind="stable")  # those inside come first
+        place = np.where(inside, begins[:, None] + 1 + np.arange(knots.shape[1]), np.inf)
+        entries = np.full((*knots.shape, 3), np.inf)
+        entries[:, :, 0] = np.take_along_axis(np.where(inside, knots, np.inf), order, axis=1)
+        entries[:, :, 2] = np.take_along_axis(place, order, axis=1)
         entries[:, :, 1] = -2 - k
         found.append(entries[number])
     return found

@@ -92,7 +92,7 @@ def jump_events(
             warnings.warn(
                 f"rates of change jump where {sides.corner} changes, and sensitivities leave out that this moves; write it as "
                 "an event that switches a state without rate of change, which they follow",
-                stacklevel=4,
+                stacklevel=5,
             )
         else:
             switches += _switches(sides, sides.margin, time, columns, names)

@@ -121,17 +121,19 @@ def probability_flow(system: SDESystem, score: Any, *, horizon: Any = None) -> O
     """
     _refuse_others(system)
     ito = system.ito()
-    d, s = _covariance(ito), read_score(ito, score)
-    known = getattr(score, "sigma", None) is not None and getattr(score, "noise", None) is not None
-    own = all(i == j or d[i, j] == 0 for i in range(len(s)) for j in range(len(s)))
+    d, n = _covariance(ito), len(ito.states)
+    noise: Any = getattr(score, "noise", None)  # which takes long in many dimensions, as does the score
+    known = getattr(score, "sigma", None) is not None and noise is not None
+    own = all(i == j or d[i, j] == 0 for i in range(n) for j in range(n))
     timed = own and not d.free_symbols & set(ito.states)
     observables = dict(ito.observables)
     if known and timed and len(set(score.sigmas)) == 1:
-        rows = {x: ito.drift[i] + d[i, i] / (2 * score.sigma) * nonlinear(score.noise[x]) for i, x in enumerate(ito.states)}
+        rows = {x: ito.drift[i] + d[i, i] / (2 * score.sigma) * nonlinear(noise[x]) for i, x in enumerate(ito.states)}
         observables = {o: e for o, e in observables.items() if o.name != NOISE_LEVEL} | {NOISE_LEVEL: score.sigma}
     else:
+        s = read_score(ito, score)
         rows = {
-            x: ito.drift[i] - _divergence(d, i, ito.states) / 2 - sp.Add(*(d[i, j] * s[j] for j in range(len(s)))) / 2
+            x: ito.drift[i] - _divergence(d, i, ito.states) / 2 - sp.Add(*(d[i, j] * s[j] for j in range(n))) / 2
             for i, x in enumerate(ito.states)
         }
     if horizon is not None:

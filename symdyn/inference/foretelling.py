@@ -16,7 +16,7 @@ from symdyn.inference.foretold_ensembles import ensemble_prediction
 from symdyn.inference.information import check_level
 from symdyn.inference.stochastic_problem import StochasticProblem
 
-__all__ = ["predict_fit"]
+__all__ = ["increasing", "predict_fit"]
 
 
 def predict_fit(
@@ -69,7 +69,7 @@ def predict_fit(
     if not isinstance(trajectory, Integral) or not 0 <= trajectory < count:
         raise RecoveryError(f"trajectory is {trajectory!r}; the data hold {count}, counted from 0")
     begin = problem.setup.begin if cells else float(problem.setup.data.trajectories[trajectory].times[0])
-    wanted = _increasing(times, begin)
+    wanted = increasing(times, begin)
     if random is not None:
         return ensemble_prediction(fit, random, wanted, int(trajectory), level, begin)
     apart = wanted - begin
@@ -101,7 +101,7 @@ def predict_fit(
     return xr.Dataset(found, coords={"time": wanted}, attrs={"level": level, "trajectory": trajectory})
 
 
-def _increasing(times: Sequence[float] | np.ndarray, begin: float) -> np.ndarray:
+def increasing(times: Sequence[float] | np.ndarray, begin: float) -> np.ndarray:
     """The times as an array, checked."""
     try:
         wanted = np.asarray(times, dtype=float)

@@ -28,6 +28,7 @@ class PathGroup(NamedTuple):
     members : (G,) int64
         Their places among the trajectories.
     times : (T,) float64
+        Or (G, T), where each path has its own.
     values : (G, T, n) float64
         NaN where nothing was measured.
     """
@@ -80,9 +81,9 @@ class StochasticSetup:
         found = {p: np.full(len(values), v) for p, v in self.known.items()}
         return found | {s: values[:, k] for k, s in enumerate(self.symbols)}
 
-    def rows(self, system: System, values: np.ndarray) -> np.ndarray:
-        """Parameters (M, k) in the order of a system that is derived from this one."""
-        table = self.table(values)
+    def rows(self, system: System, values: np.ndarray, further: Mapping[sp.Symbol, np.ndarray] | None = None) -> np.ndarray:
+        """Parameters (M, k) in the order of a system that is derived from this one; `further` are those of the derivation."""
+        table = self.table(values) | dict(further or {})
         return np.stack([table[p] for p in system.parameters], axis=-1) if system.parameters else np.zeros((len(values), 0))
 
     def starts(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -165,6 +166,16 @@ class StochasticSetup:
         for members in by.values():
             values = np.stack([self.data.trajectories[k].values for k in members])
             yield PathGroup(np.array(members), self.data.trajectories[members[0]].times, values)
+
+    def joined(self) -> PathGroup:
+        """All paths, with times (G, T): after its end a path stays at its last time, without data."""
+        parts = self.data.trajectories
+        length = max(len(t.times) for t in parts)
+        times = np.stack([np.concatenate([t.times, np.full(length - len(t.times), t.times[-1])]) for t in parts])
+        values = np.full((len(parts), length, len(self.observed)), np.nan)
+        for own, t in zip(values, parts, strict=True):
+            own[: len(t.times)] = t.values
+        return PathGroup(np.arange(len(parts)), times, values)
 
     def cells(self) -> list[tuple[float, np.ndarray]]:
         """Times of snapshots with what was measured of the cells then, (cells, n)."""

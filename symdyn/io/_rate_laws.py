@@ -1,4 +1,4 @@
-"""Kinetic laws as chemists write them: mass action recognised, net rates of reversible reactions split."""
+"""Kinetic laws as chemists write them: mass action recognised, net rates of reversible reactions split, powers of a size."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sympy as sp
 
 from symdyn.errors import DeclarationError
 
-__all__ = ["mass_action", "split_reversible"]
+__all__ = ["mass_action", "one_power", "split_reversible"]
 
 #: Largest order of reactions whose laws are compared with mass action as polynomials; above it, factor by factor.
 EXPANDED = 20
@@ -43,6 +43,25 @@ def mass_action(
         if not ratio.free_symbols & species and not (volume.is_Symbol and volume in ratio.free_symbols):
             return ratio
     return None
+
+
+def one_power(law: sp.Expr, species: set[sp.Symbol], volume: sp.Expr) -> bool:
+    """Whether a rational law is a power of the volume at constant concentrations, not a sum of several; others count as one.
+
+    >>> X, k, q, V = sp.symbols("X k q V")
+    >>> one_power(V * k + q * X, {X}, V), one_power(k * X / (V + X), {X}, V), one_power(V * k + q, {X}, V)
+    (True, True, False)
+    """
+    if volume not in law.free_symbols:
+        return True
+    inside = {s: 0.5 + 0.381966 * i % 1 for i, s in enumerate(sorted(law.free_symbols, key=str), start=1)}
+    try:
+        once, twice, fourfold = (
+            _number(law, {s: n * v if s in species or s == volume else v for s, v in inside.items()}) for n in (1, 2, 4)
+        )
+    except (_NoNumber, ArithmeticError):
+        return True
+    return not abs(once * fourfold - twice**2) > UNLIKE * twice**2
 
 
 def _divided(e: sp.Expr, pattern: Iterable[sp.Expr]) -> sp.Expr:

@@ -113,7 +113,8 @@ class _Process:
                 pass
             finally:
                 timer.cancel()
-                if not complete:
+                timer.join()  # it may be ending the process right now, which then reads nothing more
+                if not complete or late.is_set():
                     self.end()
             if complete:
                 return answer["outcome"], found.decode()

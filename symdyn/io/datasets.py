@@ -117,7 +117,7 @@ def read_dataset(path: str | Path) -> xr.Dataset:
     Raises
     ------
     DeclarationError
-        For other suffixes, and files of JSON that hold something else.
+        For other suffixes, and files that hold something else or are damaged.
     OSError
         If the file cannot be read.
 
@@ -131,7 +131,12 @@ def read_dataset(path: str | Path) -> xr.Dataset:
     """
     suffix = Path(path).suffix.lower()
     if suffix == ".nc":
-        return xr.load_dataset(path, engine="netcdf4")
+        try:
+            return xr.load_dataset(path, engine="netcdf4")
+        except OSError as error:
+            if error.errno is None or error.errno >= 0:  # else it is an error of netCDF, and the file is there
+                raise
+            raise DeclarationError(f"{path}: this is no netCDF file, or it is damaged ({error.strerror})") from None
     if suffix != ".json":
         raise DeclarationError(f"{path}: expected a .nc or .json file; tables are read by symdyn.io.tables.read_table")
     try:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from symdyn.errors import DeclarationError
+from symdyn.files import put
 from symdyn.io._reading import Limits, source_text
 from symdyn.io._sbml_writer import write
 from symdyn.io.exchange.raised import raised
@@ -32,9 +33,10 @@ def read_sbml(
     *As a network*, species become molecule numbers.  As SBML prescribes, a species with ``hasOnlySubstanceUnits`` stands for
     its amount in formulas, any other for its concentration, amount by size of its compartment.  Kinetic laws are rates in
     events per time, that is propensities; those of mass action are recognised.  The compartment whose size occurs in laws
-    becomes the volume of the network, if it is the only one.  Initial assignments of species follow the parameters and the
-    initial values that they contain; those of parameters follow the parameters in them, and are numbers where they contain
-    initial values of species that change.
+    becomes the volume of the network, if it is the only one and laws are powers of it at constant concentrations; otherwise
+    the volume is 1, so that `rate_equations` keeps laws such as ``cell*k0 + v0`` whole.  Initial assignments of species follow
+    the parameters and the initial values that they contain; those of parameters follow the parameters in them, and are numbers
+    where they contain initial values of species that change.
 
     *As equations*, every identifier keeps its meaning: the state of a species is its concentration, or its amount with
     ``hasOnlySubstanceUnits``.  With the rates :math:`v_j` of reactions, stoichiometries :math:`\nu_{ij}` and conversion factors
@@ -191,5 +193,5 @@ def to_sbml(system: System, path: str | Path | None = None) -> str:
 def written(text: str, path: str | Path | None) -> str:
     """The text, after it was written to a file if there is a path."""
     if path is not None:
-        Path(path).write_text(text, encoding="utf-8")
+        put(Path(path), text.encode())
     return text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -14,6 +14,7 @@ from symdyn.methods.model_statistics import ModelStatistics, StatisticsCurves
 from symdyn.methods.sampler_options import SamplerOptions
 from symdyn.methods.sampler_traces import Combination, SamplerTrace
 from symdyn.methods.samplers import sampler
+from symdyn.system import System
 
 __all__ = ["DpmSolverV3Options", "DpmSolverV32", "DpmSolverV33"]
 
@@ -33,11 +34,6 @@ class _State:
         if statistics is None:
             self._curves = StatisticsCurves.of_data()
             return
-        if len(statistics.states) != trace.members:
-            raise CompileError(
-                f"statistics are those of {len(statistics.states)} states, and the system has {trace.members}; compute them "
-                "with sd.transport.model_statistics"
-            )
         self._curves = statistics.curves(trace.member)
         first, last = (float(t) for t in clock.nodes[[0, -1]])
         low, high = self._curves.knots[[0, -1]]
@@ -153,10 +149,19 @@ class DpmSolverV3Options(SamplerOptions):
         if self.corrector is not None and not isinstance(self.corrector, (bool, np.bool_)):
             raise DeclarationError(f"corrector is {self.corrector!r}; expected True or False")
 
+    def refuse_others(self, system: System) -> None:
+        if self.statistics is not None:
+            self.statistics.refuse_others(system)
+
     @property
     def recorded(self) -> dict[str, Any]:
         found = super().recorded
-        return found if self.statistics is None else {**found, "statistics": self.statistics.text}
+        if self.statistics is None:
+            return found
+        return {
+            **found,
+            "statistics": replace(self.statistics, model=None).text,
+        }  # a record is of the system that it was run with
 
 
 @sampler(order=2, formula=partial(_formula, order=2), level=True, by_state=True, reference=REFERENCE)

@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from symdyn.errors import DeclarationError
+from symdyn.errors import CompileError, DeclarationError
 from symdyn.files import put
+from symdyn.system import System
 
 __all__ = ["ModelStatistics", "StatisticsCurves"]
 
 #: What a text of statistics says that it is, and its arrays.
-FORMAT = "symdyn model statistics 1"
+FORMAT = "symdyn model statistics 2"
 ARRAYS = ("log_snr", "linear", "slope", "offset")
 Curve = Callable[[Any], Any]
 
@@ -81,6 +82,8 @@ class ModelStatistics:
         :math:`\lambda`, increasing.
     linear, slope, offset : (n, K) float64
         l, s and b there.
+    model : str, optional
+        The digest of the system that they were computed for; without it any system with these states takes them.
 
     Raises
     ------
@@ -105,6 +108,7 @@ class ModelStatistics:
     linear: np.ndarray
     slope: np.ndarray
     offset: np.ndarray
+    model: str | None = None
 
     def __post_init__(self) -> None:
         level, states = self.level, self.states
@@ -112,6 +116,8 @@ class ModelStatistics:
             raise DeclarationError(f"level of statistics is {level!r}; expected a finite number")
         if isinstance(states, str) or not all(isinstance(s, str) for s in states):
             raise DeclarationError(f"states of statistics are {states!r}; expected a tuple of names")
+        if self.model is not None and not isinstance(self.model, str):
+            raise DeclarationError(f"model of statistics is {self.model!r}; expected the digest of a system, or None")
         object.__setattr__(self, "level", float(level))
         object.__setattr__(self, "states", tuple(states))
         for name in ARRAYS:
@@ -144,7 +150,7 @@ class ModelStatistics:
         >>> ModelStatistics.read(statistics.text) == statistics
         True
         """
-        content = {"format": FORMAT, "level": self.level, "states": self.states}
+        content = {"format": FORMAT, "level": self.level, "states": self.states, "model": self.model}
         return json.dumps(content | {name: getattr(self, name).tolist() for name in ARRAYS})
 
     def __eq__(self, other: object) -> bool:
@@ -157,6 +163,39 @@ class ModelStatistics:
         n, count = self.log_snr.shape
         span = f"log_snr {self.log_snr[:, 0].min():.4g} to {self.log_snr[:, -1].max():.4g}"
         return f"ModelStatistics({', '.join(self.states) if n < 6 else f'{n} states'}; {count} points, {span})"
+
+    def refuse_others(self, system: System) -> None:
+        """Refuse a system that these statistics are not of.
+
+        Parameters
+        ----------
+        system : System
+
+        Raises
+        ------
+        CompileError
+            With what differs.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> grid, one = np.array([[0.0, 1.0, 2.0, 3.0]]), np.ones((1, 4))
+        >>> try:
+        ...     ModelStatistics(1.0, ("x",), grid, one, one, one).refuse_others(sd.ODESystem.from_text("y' = -y"))
+        ... except sd.SymdynError as error:
+        ...     print(str(error).split(";")[0])
+        the statistics are those of the states x, and the system has y
+        """
+        own, advice = ", ".join(self.states), "compute them with sd.transport.model_statistics"
+        if system.names != self.states:
+            raise CompileError(
+                f"the statistics are those of the states {own}, and the system has {', '.join(system.names)}; {advice}"
+            )
+        if self.model is not None and system.digest != self.model:
+            raise CompileError(
+                f"the statistics were computed for another system of the states {own}: its digest begins with "
+                f"{self.model[:12]}, that of this one with {system.digest[:12]}; {advice}"
+            )
 
     def curves(self, state: int) -> StatisticsCurves:
         r"""Those of a state, as cubic splines in :math:`\lambda`.
@@ -267,10 +306,10 @@ class ModelStatistics:
             raise DeclarationError(wrong)
         level: Any = content.get("level")
         states: Any = content.get("states")
-        good = set(content) == {"level", "states", *ARRAYS} and isinstance(level, float) and np.isfinite(level)
+        good = set(content) == {"level", "states", "model", *ARRAYS} and isinstance(level, float) and np.isfinite(level)
         if not (good and isinstance(states, list) and all(isinstance(s, str) for s in states)):
             raise DeclarationError(f"{wrong}: it is damaged")
         try:
-            return cls(level, tuple(states), **{key: content[key] for key in ARRAYS})
+            return cls(level, tuple(states), **{key: content[key] for key in ARRAYS}, model=content["model"])
         except DeclarationError as error:
             raise DeclarationError(f"{wrong}: {error}") from None

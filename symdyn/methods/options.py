@@ -10,6 +10,7 @@ import numpy as np
 
 from symdyn.errors import DeclarationError
 from symdyn.methods.controllers import PID
+from symdyn.system import System
 
 __all__ = [
     "AdaptiveOptions",
@@ -158,6 +159,25 @@ class MethodOptions:
         {}
         """
         return {}
+
+    def refuse_others(self, system: System) -> None:
+        """Refuse a system that numbers among the options were not computed for.
+
+        Parameters
+        ----------
+        system : System
+            As it was declared.
+
+        Raises
+        ------
+        CompileError
+            With what differs.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> AdaptiveOptions().refuse_others(sd.ODESystem.from_text("x' = -x"))
+        """
 
     def run_as(self, scheme: Any) -> Any:
         """What runs a method with these options.

@@ -119,7 +119,8 @@ def model_statistics(
         raise DeclarationError(
             "the statistics are not finite; move the ends of span away from where there is no noise or no data"
         )
-    return ModelStatistics(clocks[0].sigma(float(times[0])), tuple(s.name for s in flow.states), *(a[:, order] for a in arrays))
+    log_snr, linear, slopes, offset = (a[:, order] for a in arrays)
+    return ModelStatistics(clocks[0].sigma(float(times[0])), flow.names, log_snr, linear, slopes, offset, model=flow.digest)
 
 
 def _scaled(clock: NodeClock, times: np.ndarray, states: np.ndarray) -> np.ndarray:

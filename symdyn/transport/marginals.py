@@ -164,6 +164,7 @@ class Marginal:
     def _predicted(self, factor: Mapping[sp.Symbol, sp.Expr]) -> dict[sp.Symbol, sp.Expr]:
         """Minus the score, times a factor of time that is put inside the sums."""
         shares = [softmax(q, *self._exponents) for q in self._exponents]
+        slopes = [] if self._even else [[z.as_coefficients_dict() for z, _ in squares] for squares in self._squares]
         found = {}
         for i, x in enumerate(self.states):
             if self._even:  # one variance: the mean of the component is all that differs
@@ -172,8 +173,10 @@ class Marginal:
                 found[x] = factor[x] / v * (x - self.shifts[i] - self.alphas[i] * mean)
                 continue
             parts = []
-            for share, squares in zip(shares, self._squares, strict=True):
-                slope = sp.Add(*(factor[x] * z * sp.diff(z, x) / v for z, v in squares if x in z.free_symbols))
+            for share, squares, linear in zip(
+                shares, self._squares, slopes, strict=True
+            ):  # deviations are linear in the states
+                slope = sp.Add(*(factor[x] * z * row[x] / v for (z, v), row in zip(squares, linear, strict=True) if x in row))
                 parts.append(share * slope)
             found[x] = sp.Add(*parts)
         return found

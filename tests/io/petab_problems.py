@@ -1,7 +1,7 @@
 """Published PEtab problems beside libRoadRunner: ``python -m tests.io.petab_problems ARCHIVE`` prints what differs.
 
 Of each problem: the largest relative difference of right-hand sides from libRoadRunner's at 20 random points, of the published
-simulations, and the log-likelihood.
+simulations, and the log-likelihood.  `petab_problems.txt` beside this file has the lines of the last run.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import math
 import os
 import subprocess
 import sys
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -59,6 +60,16 @@ def test_laws_of_networks():
     text = "2 A => ; k*A^2; k = 1; A = 9"
     assert not read_antimony(text).reactions[0].mass_action
     assert read_antimony(text, laws="rate equations").reactions[0].mass_action
+
+
+def test_laws_of_several_powers_of_the_size_are_whole_in_rate_equations():
+    """In amounts; each power alone makes the compartment the volume."""
+    text = "compartment cell = 2; species A in cell; A = 1; R: -> A; {}; D: A => ; cell*g*A; k0 = 1; v0 = 3; g = 0.1"
+    cell, k0, v0, g, A = sp.symbols("cell k0 v0 g A")
+    net = read_antimony(text.format("cell*k0 + v0"))
+    assert sp.expand(net.rate_equations().drift[0] - (cell * k0 + v0 - g * A)) == 0
+    assert read_antimony(text.format("cell*k0")).volume == cell
+    assert read_antimony(text.format("cell*k0/(1 + A)")).volume == cell
 
 
 def test_equations():
@@ -210,6 +221,13 @@ def test_limits_name_themselves():
     assert len(read_antimony("A => B; k*A").reactions) == 1  # a new process reads it
 
 
+def test_a_limit_of_time_that_ends_one_reading_does_not_end_the_next():
+    for seconds in (1e-9, 1e-4, 1e-3, 1e-2):
+        with suppress(DeclarationError):  # the process may be quick enough
+            read_antimony("A -> B; k*A; k = 1; A = 2; B = 0", seconds=seconds)
+        assert len(read_antimony("A -> B; k*A; k = 1; A = 2; B = 0").reactions) == 1
+
+
 def test_functions_of_functions_are_counted_before_they_are_written_out():
     """f19(x) has more than 2^(2^19) nodes."""
     functions = "".join(f"function f{i}(x)\n f{i - 1}(f{i - 1}(x))\nend\n" for i in range(1, 20))
@@ -309,10 +327,14 @@ def test_a_concentration_set_after_a_delay_by_a_value_from_before_it():
     boundary = sd.read_antimony(text.replace("species B", "species $B"), as_="ode")  # no reaction changes its amount either
     np.testing.assert_allclose(sd.simulate(boundary, [0, 1, 2, 3], rtol=1e-9, progress=False).B, run.B, rtol=1e-8)
     ruled = text.replace("C = 1; C' = 0.5", "C; C := 1 + time/2")
-    with pytest.raises(
-        DeclarationError, match="sets the concentration B to a value from before its delay, while a rule changes"
-    ):
-        sd.read_antimony(ruled, as_="ode")
+    np.testing.assert_allclose(
+        sd.simulate(sd.read_antimony(ruled, as_="ode"), [0, 1, 2, 3], rtol=1e-9, progress=False).B, run.B, rtol=1e-8
+    )
+    for jumping in ("k*time/2; k = 1; at time >= 1.5: k = 2", "piecewise(0, time < 1.5, 1)"):
+        with pytest.raises(
+            DeclarationError, match="sets the concentration B to a value from before its delay, while a rule of"
+        ):
+            sd.read_antimony(ruled.replace("time/2", jumping), as_="ode")
     both = text + "; W: at 1 after time >= 2: C = 3"
     with pytest.raises(DeclarationError, match="sets the size of C to a value from before its delay"):
         sd.read_antimony(both, as_="ode")

@@ -159,6 +159,11 @@ def test_what_no_run_file_holds_is_refused(tmp_path):
         x.write(tmp_path / "run.txt")
     with pytest.raises(sd.DeclarationError, match=r"holds no results to compare with"):
         sd.replay(tmp_path / "run.toml")
+    (tmp_path / "run.nc").write_bytes(b"no netCDF at all")
+    with pytest.raises(sd.DeclarationError, match=r"run\.nc: this is no netCDF file, or it is damaged"):
+        sd.replay(tmp_path / "run.nc")
+    with pytest.raises(FileNotFoundError):
+        sd.replay(tmp_path / "gone.nc")
     days = xr.DataArray([1.0], dims="day", coords={"day": np.array(["2020-01-01"], "datetime64[ns]")})
     with pytest.raises(sd.DeclarationError, match=r"labels of day are datetime64"):
         sd.RunFile(MODELS["ode"], np.array([0.0, 1.0]), {"a": days}).text()

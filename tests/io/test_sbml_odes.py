@@ -169,6 +169,14 @@ def test_algebraic_rules_linear_and_not():
         read_sbml(closed, as_="ode")
 
 
+def test_algebraic_rules_alone():
+    """A B = 1 + t, where nothing else changes either."""
+    t = apply("minus", apply("times", ci("A"), ci("B")), apply("plus", cn(1), TIME))
+    both = species("A", 'initialAmount="1"') + species("B", 'initialAmount="1"')
+    found = run(document(Species=both, Rules=f"<algebraicRule>{math(t)}</algebraicRule>"), [0, 1, 3])
+    np.testing.assert_allclose(found.A * found.B, [1, 2, 4], rtol=1e-9)
+
+
 def test_rates_of_change_in_formulas():
     """y := x', where x' = -2 x."""
     y = f"<apply>{RATE}{ci('x')}</apply>"
@@ -247,6 +255,26 @@ def test_an_event_that_is_true_from_the_start_acts_where_it_counts_as_false_befo
     for initial, expected in (("false", 5.0), ("true", 1.0)):
         text = document(Parameters=parameter("x", 1), Rules=rules, Events=event(always, {"x": cn(5)}, initial=initial))
         np.testing.assert_allclose(run(text, [0, 1]).x[1], expected)
+
+
+@pytest.mark.parametrize(
+    ("condition", "at"),
+    [
+        (apply("floor", ci("x")), 1.0),
+        (apply("eq", apply("ceiling", ci("x")), cn(2)), 1.0),
+        (apply("eq", apply("plus", apply("gt", ci("x"), cn(1.25)), apply("gt", ci("x"), cn(2.5))), cn(2)), 2.5),
+    ],
+)
+def test_triggers_compare_numbers_that_jump(condition, at):
+    text = document(
+        version=2,
+        Parameters=parameter("x", 0) + parameter("y", 0),
+        Rules=rate("x", cn(1)),
+        Events=event(condition, {"y": apply("plus", ci("y"), cn(1))}),
+    )
+    found = run(text, [0, 0.99, 3])
+    assert found.fired_at.values.ravel()[0] == pytest.approx(at, rel=1e-12)
+    np.testing.assert_allclose(found.y, [0, 0, 1])
 
 
 def test_what_cannot_be_read_is_named():

@@ -496,3 +496,13 @@ def test_a_condition_of_time_that_rounding_keeps_false_at_its_crossing_turns_tru
     run = sd.simulate(kicked, [0, 30], method=method, progress=False, **options)
     assert int(run.fired.squeeze()) == 9
     np.testing.assert_allclose(run.fired_at.values.ravel()[:9], np.pi * np.arange(1, 10), rtol=1e-12)
+
+
+@pytest.mark.parametrize(("method", "options"), [("dop853", {}), ("taylor", {}), ("rk4", {"step": 0.1})])
+@pytest.mark.parametrize("end", [0.41, 0.41001])
+def test_a_condition_that_ends_where_another_begins_acts_once(method, options, end):
+    """What is true from the start acts there, and not again where a condition turns true just before or as it ends."""
+    events = [sd.Event(x < end, {y: y + 1}, initial=False), sd.Event(x > 0.41, {z: z + 1})]
+    data = sd.simulate(still(*events), [0, 1, 2], method=method, progress=False, **options)
+    assert (data.y[-1].item(), data.z[-1].item()) == (1, 1)
+    np.testing.assert_allclose(data.fired_at.values[..., 0].ravel(), [0, 0.41], rtol=1e-12)

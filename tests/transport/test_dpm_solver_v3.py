@@ -128,8 +128,11 @@ def test_what_does_not_fit_is_refused(tmp_path):
 
     with pytest.raises(CompileError, match=r"statistics begin at the noise level .* which begin at"):
         run(sd.methods.DpmSolverV32(statistics=found), first=0.9)
-    with pytest.raises(CompileError, match="statistics are those of 1 states, and the system has 2"):
+    with pytest.raises(CompileError, match="statistics are those of the states x, and the system has x, y"):
         run(sd.methods.DpmSolverV32(statistics=found), system=ring(5)[0])
+    other = flow.replace(drift=tuple(2 * f for f in flow.drift))
+    with pytest.raises(CompileError, match="computed for another system of the states x: its digest"):
+        run(sd.methods.DpmSolverV32(statistics=found), system=other)
     with pytest.raises(DeclarationError, match="statistics are a dict; expected those"):
         sd.methods.DpmSolverV32(statistics={})
     with pytest.raises(DeclarationError, match="corrector is 1; expected True or False"):

@@ -14,7 +14,7 @@ carried along by forward sensitivities and by those of these formulas (Särkkä,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,7 @@ from symdyn.inference.likelihoods._moment_equations import MomentEquations
 from symdyn.inference.likelihoods.registry import Evaluator, LikelihoodTerms
 from symdyn.inference.stochastic_setup import PathGroup, StochasticSetup
 from symdyn.models.ode import ODESystem
+from symdyn.system import System
 
 __all__ = ["NormalFilter", "inverted", "normal_terms", "normal_unmet", "without_lost"]
 
@@ -36,6 +37,8 @@ RTOL, ATOL, MAX_STEPS = 1e-10, 1e-11, 5_000
 #: Variance, relative to the square of the scale of a column, and distance below which a value was certain beforehand.
 CERTAIN = 1e-14
 LOG_2PI = float(np.log(2 * np.pi))
+#: Length of an interval, of equations that are the same at all times.
+SPAN = sp.Symbol("length_of_the_interval_")
 
 
 def normal_unmet(setup: StochasticSetup) -> str | None:
@@ -56,7 +59,10 @@ class NormalFilter(Evaluator):
         self.n, self.count = len(equations.mean), len(setup.symbols)
         renamed = {s: sp.Symbol(f"z{i}_") for i, s in enumerate(equations.states)}
         rates = {renamed[s]: f.xreplace(renamed) for s, f in zip(equations.states, equations.sides, strict=True)}
-        system = ODESystem(rates, time=equations.time)
+        self.alike = not (any(f.has(equations.time) for f in rates.values()) or setup.system.inputs)
+        if self.alike:  # intervals of any lengths in the lanes of one run, in units of their own lengths
+            rates = {s: SPAN * f for s, f in rates.items()}
+        self.equations = system = ODESystem(rates, time=equations.time)
         further = tuple(s for s in setup.symbols if s not in system.parameters)
         self.extended = sensitivities(system.replace(parameters=(*system.parameters, *further)), setup.symbols, initial=False)
         self.kernel = compile(self.extended.system)
@@ -108,6 +114,15 @@ class NormalFilter(Evaluator):
             dC[:, i, j] = dC[:, j, i] = dz[:, at]
         return z[:, self.at_mean], dz[:, self.at_mean], C, dC
 
+    def rows(self, system: System, values: np.ndarray, spans: np.ndarray | float = 1.0) -> np.ndarray:
+        """Parameters (L, k) of a run from values (L, P) of the columns and lengths of intervals."""
+        return self.setup.rows(system, values, {SPAN: np.broadcast_to(np.asarray(spans, dtype=float), (len(values),))})
+
+    def paths(self) -> Iterator[PathGroup]:
+        """Paths with times (G, T) that are followed at once: all of them, or those that were measured at the same times."""
+        for group in [self.setup.joined()] if self.alike else self.setup.groups():
+            yield group._replace(times=np.broadcast_to(group.times, group.values.shape[:2]).copy())
+
     def followed(self, z: np.ndarray, dz: np.ndarray, rows: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Unknowns (L, T, size) and derivatives (L, T, size, P) at times, from those at the first; NaN from a failure on."""
         start = np.concatenate([z, np.swapaxes(dz, 1, 2).reshape(len(z), -1)], axis=1)
@@ -125,12 +140,12 @@ class NormalFilter(Evaluator):
         return self.extended.split(found)
 
     def measured(
-        self, m: np.ndarray, dm: np.ndarray, table: Mapping[sp.Symbol, np.ndarray], time: float
+        self, m: np.ndarray, dm: np.ndarray, table: Mapping[sp.Symbol, np.ndarray], time: np.ndarray | float
     ) -> tuple[np.ndarray, ...]:
         """h (L, o), H (L, o, n) and R (L, o) at means (L, n), and their derivatives by the columns in the last axis."""
         L, o, n, P = len(m), len(self.setup.observed), self.n, self.count
         known = {s: m[:, i] for i, s in enumerate(self.setup.system.states)}
-        known |= {s: table[s] for s in self.setup.symbols} | {self.setup.system.time: np.full(L, time)}
+        known |= {s: table[s] for s in self.setup.symbols} | {self.setup.system.time: np.broadcast_to(time, (L,))}
         found, slopes = self.formulas(known)
         values, moved = np.stack([np.broadcast_to(v, (L,)) for v in found], axis=1), np.zeros((L, len(found), P))
         for (k, q), d in slopes.items():
@@ -155,31 +170,39 @@ class NormalFilter(Evaluator):
             if self.setup.snapshots:
                 self._cells(values, total)
             else:
-                for group in self.setup.groups():
+                for group in self.paths():
                     self._paths(group, values, total)
         return without_lost(total)
 
     def _paths(self, group: PathGroup, values: np.ndarray, total: LikelihoodTerms) -> None:
-        """Add the likelihood of paths."""
+        """Add the likelihood of paths with times (G, T)."""
         M, G, P = len(values), len(group.members), self.count
         begun, slopes = self.setup.path_starts(group, values)
         m, dm = begun.reshape(M * G, self.n), slopes.reshape(M * G, self.n, P)
         C, dC = np.zeros((M * G, self.n, self.n)), np.zeros((M * G, self.n, self.n, P))
         lanes = np.repeat(values, G, axis=0)
-        rows, table = self.setup.rows(self.extended.system, lanes), self.setup.table(lanes)
-        data = self.setup.later(group)
-        for k, time in enumerate(group.times):
+        table, data = self.setup.table(lanes), self.setup.later(group)
+        for k, time in enumerate(group.times.T):
             if k:
-                z, dz = self.joined(m, dm, C, dC)
-                z, dz = self.followed(z, dz, rows, group.times[k - 1 : k + 1])
-                m, dm, C, dC = self.parted(z[:, -1], dz[:, -1])
+                m, dm, C, dC = self.onward(m, dm, C, dC, lanes, np.tile(group.times[:, k - 1 : k + 1], (M, 1)))
             y = np.tile(data[:, k], (M, 1))
             if np.isfinite(y).any():
-                m, dm, C, dC, terms = self._updated(m, dm, C, dC, y, self.measured(m, dm, table, float(time)))
+                m, dm, C, dC, terms = self.updated(m, dm, C, dC, y, self.measured(m, dm, table, np.tile(time, M)))
                 for own, added in zip((total.value, total.gradient, total.information), terms, strict=True):
                     own += added.reshape(M, G, *added.shape[1:]).sum(axis=1)
 
-    def _updated(
+    def onward(
+        self, m: np.ndarray, dm: np.ndarray, C: np.ndarray, dC: np.ndarray, values: np.ndarray, ends: np.ndarray
+    ) -> tuple[np.ndarray, ...]:
+        """Means and covariances with derivatives at the second of times (L, 2), from those at the first."""
+        z, dz = self.joined(m, dm, C, dC)
+        spans = ends[:, 1] - ends[:, 0] if self.alike else 1.0
+        z, dz = self.followed(
+            z, dz, self.rows(self.extended.system, values, spans), np.array([0.0, 1.0]) if self.alike else ends[0]
+        )
+        return self.parted(z[:, -1], dz[:, -1])
+
+    def updated(
         self, m: np.ndarray, dm: np.ndarray, C: np.ndarray, dC: np.ndarray, y: np.ndarray, law: tuple[np.ndarray, ...]
     ) -> tuple[Any, ...]:
         """Mean and covariance given measurements (L, o), and what these add to value, gradient and information."""
@@ -259,7 +282,7 @@ class NormalFilter(Evaluator):
         times = np.union1d([begin], wanted)
         if len(times) == 1:
             return z[:, None], dz[:, None], times
-        z, dz = self.followed(z, dz, self.setup.rows(self.extended.system, values), times)
+        z, dz = self.followed(z, dz, self.rows(self.extended.system, values), times)
         return z, dz, times
 
 

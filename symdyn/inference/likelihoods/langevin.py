@@ -8,7 +8,8 @@ from typing import ClassVar
 from symdyn.derive.langevin import langevin
 from symdyn.errors import SymdynError
 from symdyn.inference.likelihoods._moment_equations import MomentEquations
-from symdyn.inference.likelihoods._normal import NormalFilter, normal_unmet
+from symdyn.inference.likelihoods._normal import normal_unmet
+from symdyn.inference.likelihoods._normal_smoother import SmoothingFilter
 from symdyn.inference.likelihoods.registry import LIKELIHOODS, FitLikelihood, eventful
 from symdyn.inference.local_moments import diffusion_moments
 from symdyn.inference.stochastic_setup import StochasticSetup
@@ -47,8 +48,8 @@ class LangevinLikelihood(FitLikelihood):
             return f"does not apply: {error}"
         return normal_unmet(setup)
 
-    def evaluator(self, setup: StochasticSetup) -> NormalFilter:
-        return NormalFilter(setup, equations(setup))
+    def evaluator(self, setup: StochasticSetup) -> SmoothingFilter:
+        return SmoothingFilter(setup, equations(setup))
 
 
 def equations(setup: StochasticSetup) -> MomentEquations:

@@ -25,6 +25,7 @@ from symdyn.inference.likelihoods._normal import (
     normal_unmet,
     without_lost,
 )
+from symdyn.inference.likelihoods._normal_smoother import SmoothingFilter
 from symdyn.inference.likelihoods.registry import LIKELIHOODS, Evaluator, FitLikelihood, LikelihoodTerms, eventful
 from symdyn.inference.stochastic_setup import StochasticSetup
 from symdyn.methods.options import check_whole
@@ -106,7 +107,7 @@ class MomentLikelihood(FitLikelihood):
     def evaluator(self, setup: StochasticSetup) -> Evaluator:
         if setup.snapshots:
             return SampleMoments(setup, self._closed(setup), self.order)
-        return NormalFilter(setup, MomentEquations.of(self._closed(setup)))
+        return SmoothingFilter(setup, MomentEquations.of(self._closed(setup)))
 
     def _closed(self, setup: StochasticSetup) -> MomentSystem:
         system = setup.system if setup.snapshots or setup.system.propensities is None else setup.system.replace(binary=())

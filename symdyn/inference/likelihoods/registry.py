@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from symdyn.inference.data import Observations
 from symdyn.inference.stochastic_setup import StochasticSetup
 from symdyn.registry import Registry
 
-__all__ = ["LIKELIHOODS", "Evaluator", "FitLikelihood", "LikelihoodTerms", "eventful"]
+__all__ = ["LIKELIHOODS", "Evaluator", "FitLikelihood", "LikelihoodTerms", "SmoothedPath", "eventful"]
 
 
 def eventful(system: Any) -> str | None:
@@ -50,6 +50,26 @@ class LikelihoodTerms:
     gradient: np.ndarray
     information: np.ndarray
     error: np.ndarray | None = None
+
+
+class SmoothedPath(NamedTuple):
+    """Normal laws of the states of a path at its times, given all that was measured of it.
+
+    Attributes
+    ----------
+    times : (T,) float64
+    means : (T, n) float64
+    covariances : (T, n, n) float64
+
+    Examples
+    --------
+    >>> SmoothedPath(np.array([0.0, 1.0]), np.zeros((2, 1)), np.ones((2, 1, 1))).means.shape
+    (2, 1)
+    """
+
+    times: np.ndarray
+    means: np.ndarray
+    covariances: np.ndarray
 
 
 class Evaluator(ABC):
@@ -123,6 +143,30 @@ class Evaluator(ABC):
         >>> evaluator.expand(np.array([[0.3], [0.5]])).gradient.shape
         (2, 1)
         """
+
+    def smoothed(self, values: np.ndarray) -> list[SmoothedPath] | None:
+        """The law of the states of every path given all that was measured of it.
+
+        Parameters
+        ----------
+        values : (P,) float64
+            Of what is fitted.
+
+        Returns
+        -------
+        list of SmoothedPath
+            One for each path; None of a likelihood that has no means and covariances along paths.
+
+        Examples
+        --------
+        >>> import numpy as np, symdyn as sd
+        >>> net = sd.ReactionNetwork.from_text("X -> 0, g", initial={"X": 20})
+        >>> evaluator = sd.fit(net, {"t": [0.0, 1.0], "X": [20, 13]}, likelihood="lna", starts=1).problem.evaluator
+        >>> path, = evaluator.smoothed(np.array([0.5]))
+        >>> path.means.tolist()  # without an error of measurement it is what was measured
+        [[20.0], [13.0]]
+        """
+        return None
 
     def columns_at(self, values: np.ndarray, times: list[float]) -> tuple[np.ndarray, np.ndarray] | None:
         """Means and variances of what is measured, of cells or of the first path from its beginning on.

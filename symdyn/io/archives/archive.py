@@ -13,6 +13,7 @@ import sympy as sp
 import xarray as xr
 
 from symdyn.errors import DeclarationError
+from symdyn.io._reading import Limits
 from symdyn.io._sbml_reader import read
 from symdyn.io.archives.files import find, text_files
 from symdyn.io.archives.sedml import ATTRIBUTES, MOST_REPEATED, DataGenerator, Description, RepeatedTask, read_sedml
@@ -24,7 +25,13 @@ from symdyn.simulation.run import simulate
 __all__ = ["Archive", "read_archive"]
 
 
-def read_archive(path: str | Path) -> Archive:
+def read_archive(
+    path: str | Path,
+    *,
+    seconds: float = Limits.seconds,
+    memory: int = Limits.memory,
+    characters: int = Limits.characters,
+) -> Archive:
     """Read a COMBINE archive, ``.omex``, with models in SBML and simulation experiments in SED-ML.
 
     Uniform time courses are carried out, by adaptive methods whatever integrator of ODEs is asked for, with changed attributes
@@ -34,6 +41,12 @@ def read_archive(path: str | Path) -> Archive:
     Parameters
     ----------
     path : str or Path
+    seconds : float
+        Wall time that libsbml may take for each model, which it first reads in a process of its own.
+    memory : int
+        Memory that this process may take, in bytes; on Unix systems.
+    characters : int
+        Largest length of all models and experiments together.
 
     Returns
     -------
@@ -63,13 +76,13 @@ def read_archive(path: str | Path) -> Archive:
     [{'time': 5.0, 'A': 0.4291}]
     """
     require("libsbml")
-    path = Path(path)
-    files = text_files(path)
+    path, limits = Path(path), Limits(seconds, memory, characters)
+    files = text_files(path, int(limits.characters))
     names = [name for name in files if name.lower().endswith(".sedml")]
     if len(names) != 1:
         raise DeclarationError(f"{path} has {len(names)} files of SED-ML; expected one")
     try:
-        return Archive(files, read_sedml(files[names[0]], names[0]))
+        return Archive(files, read_sedml(files[names[0]], names[0]), limits)
     except DeclarationError as error:
         raise DeclarationError(f"{path}: {names[0]}: {error}") from None
 
@@ -94,8 +107,8 @@ class Archive:
     ['figure']
     """
 
-    def __init__(self, files: Mapping[str, str], description: Description) -> None:
-        self._files, self._description = dict(files), description
+    def __init__(self, files: Mapping[str, str], description: Description, limits: Limits) -> None:
+        self._files, self._description, self._limits = dict(files), description, limits
         self._models = {name: self._model(name) for name in description.models}
         self._repeated: dict[str, tuple[PetabModel, dict[tuple[str, str], float]]] = {}
         d = description
@@ -166,7 +179,7 @@ class Archive:
             raise DeclarationError(f"the model {name} is a change of itself")
         file = find(self._files, source, d.name)
         try:
-            model = read(self._files[file])
+            model = read(self._files[file], limits=self._limits)
         except DeclarationError as error:
             raise DeclarationError(f"{file}: {error}") from None
         changed = [*changes, *(s[:2] for s in settings)]

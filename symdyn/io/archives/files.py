@@ -10,16 +10,16 @@ from pathlib import Path
 
 from symdyn.errors import DeclarationError
 
-__all__ = ["MAX_FILES", "MAX_TOTAL", "find", "text_files"]
+__all__ = ["MAX_FILES", "find", "text_files"]
 
-#: Most files of an archive, and characters of all files that are read.
-MAX_FILES, MAX_TOTAL = 1000, 100_000_000
+#: Most files of an archive.
+MAX_FILES = 1000
 #: Endings of files that are read; others, such as figures and tables of data, stay where they are.
 ENDINGS = (".sedml", ".xml", ".sbml")
 
 
-def text_files(path: Path) -> dict[str, str]:
-    """The texts of models and experiments in a zip file, by their names in it.
+def text_files(path: Path, characters: int) -> dict[str, str]:
+    """The texts of models and experiments in a zip file, by their names in it; all of them have at most so many characters.
 
     Raises
     ------
@@ -29,7 +29,7 @@ def text_files(path: Path) -> dict[str, str]:
         If it cannot be read.
     """
     found: dict[str, str] = {}
-    left = MAX_TOTAL
+    left = characters
     try:
         with zipfile.ZipFile(path) as archive:
             members = [m for m in archive.infolist() if not m.is_dir()]
@@ -48,7 +48,9 @@ def text_files(path: Path) -> dict[str, str]:
                     raise zipfile.BadZipFile(str(error)) from None
                 left -= len(content)
                 if left < 0:
-                    raise DeclarationError(f"{path}: its models and experiments have more than {MAX_TOTAL} characters")
+                    raise DeclarationError(
+                        f"{path}: its models and experiments have more than characters={characters}; raise characters="
+                    )
                 if name in found:
                     raise DeclarationError(f"{path} has two files called {name}")
                 found[name] = content.decode("utf-8-sig")

@@ -11,7 +11,7 @@ import sympy as sp
 from symdyn import dag
 from symdyn.declaration import value_of
 from symdyn.errors import DeclarationError
-from symdyn.io._rate_laws import mass_action, split_reversible
+from symdyn.io._rate_laws import mass_action, one_power, split_reversible
 from symdyn.io.exchange.model import Delayed, ExchangeModel, ExchangeReaction, Quantity, RateOf, Trigger
 from symdyn.models.events import Event
 from symdyn.models.reaction import Reaction
@@ -153,7 +153,11 @@ class _Lowering:
         compartments = {s for s, q in self.quantities.items() if q.kind == "compartment"}
         sizes = compartments & dag.free_symbols(laws)
         volume = sizes.pop() if len(sizes) == 1 else sp.S.One
-        reactions = [x for c, law in zip(self.model.changes, laws, strict=True) for x in self.reactions(c, law, volume)]
+        found = list(zip(self.model.changes, laws, strict=True))
+        reactions = [x for c, law in found for x in self.reactions(c, law, volume)]
+        if not all(r.mass_action or one_power(r.rate, self.known, volume) for r in reactions):
+            volume = sp.S.One  # of a volume, equations of large numbers would keep the leading power alone
+            reactions = [x for c, law in found for x in self.reactions(c, law, volume)]
         ruled = {**self.model.assigned, **self.standing}
         observables = {s: self.put(s * self.home(self.quantities[s]), f"the rule of {s}") for s in ruled}
         initial = {s: v for s in self.states if (v := self.start(s)) is not None}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -22,6 +22,8 @@ from symdyn.system import delays_in
 
 __all__ = ["to_odes"]
 
+#: What may jump without an event, or may not be differentiated.
+JUMPING = (sp.Piecewise, sp.floor, sp.ceiling, sp.sign, sp.Heaviside, Delayed, RateOf)
 #: A time before every simulation.
 LONG_AGO = sp.Float(1e300)
 
@@ -40,6 +42,15 @@ def to_odes(model: ExchangeModel) -> ODESystem:
 def _waits(t: Trigger) -> bool:
     """Whether an event assigns values from before its delay."""
     return t.from_trigger and t.delay != 0
+
+
+def _in_steps(e: Any, smooth: Collection[sp.Symbol]) -> bool:
+    """Whether an expression changes by jumps alone, though some symbols in it change smoothly."""
+    if not e.has(*smooth) or isinstance(e, (sp.floor, sp.ceiling, sp.sign)):
+        return True
+    if isinstance(e, sp.Piecewise):
+        return all(_in_steps(value, smooth) for value, _ in e.args)
+    return bool(e.args) and not isinstance(e, AppliedUndef) and all(_in_steps(part, smooth) for part in e.args)
 
 
 class _Lowering:
@@ -119,12 +130,19 @@ class _Lowering:
         if q.kind != "species" or q.amount or q.home is None or not self.varying(q.home) or q.symbol in self.model.rates:
             return False
         late = next((e for e in self.model.triggers if _waits(e) and q.symbol in e.assignments), None)
-        if late is not None and (q.home in self.model.assigned or q.home in self.unknown):
+        if late is not None and (q.home in self.unknown or self.jumping(q.home)):
             raise DeclarationError(
-                f"the event {late.name} sets the concentration {q.symbol} to a value from before its delay, while a rule "
-                f"changes the size of {q.home}; that is not read"
+                f"the event {late.name} sets the concentration {q.symbol} to a value from before its delay, while a rule of "
+                f"what is unknown or jumps gives the size of {q.home}; that is not read"
             )
         return late is not None
+
+    def jumping(self, s: sp.Symbol) -> bool:
+        """Whether what a rule determines may jump, by events or by itself."""
+        if s not in self.model.assigned:
+            return False
+        rule = dag.put_in(s, dag.written_out(self.model.assigned, "rule of"), "a rule")
+        return bool(dag.free_symbols([rule]) & self.ticking) or rule.has(*JUMPING)
 
     def moving(self, q: Quantity) -> bool:
         """Whether a quantity is a state."""
@@ -209,12 +227,13 @@ class _Lowering:
                 )
             else:
                 self.drift[state] = sp.S.Zero
-            if self.set_late(q) and q.home in self.model.rates:
-                self.drift[state] -= s * self.model.rates[q.home] / q.home
+            if self.set_late(q):
+                self.drift[state] -= s * self.model.rates.get(q.home, RateOf(q.home)) / q.home
             self.starts[state] = q.value if state is s or q.value is None else q.value * q.home
         self.starts |= {s: self.quantities[s].value for s in self.unknown}
         if not self.drift:  # values are constant, or functions of time alone
-            self.drift, self.starts = {(clock := self.fresh("elapsed")): sp.S.One}, {clock: sp.S.Zero}
+            self.drift[clock := self.fresh("elapsed")] = sp.S.One
+            self.starts[clock] = sp.S.Zero
         self.drift = {s: dag.put_in(e, self.swap, f"the rate of {s}") for s, e in self.drift.items()}
         self.drift = {s: self.resolved(e) for s, e in self.drift.items()}
 
@@ -298,7 +317,8 @@ class _Lowering:
                 return e.func(*map(inequalities, e.args))
             if not isinstance(e, (sp.Eq, sp.Ne)):
                 return e
-            if smooth := [s for s in sorted(e.free_symbols, key=str) if s == self.model.time or self.drift.get(s, 0) != 0]:
+            smooth = [s for s in sorted(e.free_symbols, key=str) if s == self.model.time or self.drift.get(s, 0) != 0]
+            if smooth and not all(_in_steps(side, smooth) for side in e.args):
                 raise DeclarationError(
                     f"the trigger of the event {name} contains {e}, where {smooth[0]} varies: whether they are ever equal is a "
                     "matter of rounding; use <= or >="

@@ -24,7 +24,7 @@ from symdyn.codegen.program import Program
 from symdyn.derive.jump_times import JumpTimes, jump_times
 from symdyn.system import System
 
-__all__ = ["MOST_STOPS", "stop_program", "stops_within"]
+__all__ = ["MOST_STOPS", "stop_program", "stop_rates", "stops_within"]
 
 #: Rounding errors, relative to the terms of a stop, by which the instant of a comparison in the right-hand side may be off.
 ROUNDINGS = 4.0
@@ -112,6 +112,27 @@ def stops_within(
     return np.ascontiguousarray(_in_order(spans)[:, :kept])
 
 
+def stop_rates(parameters: np.ndarray, program: Sequence[Any]) -> np.ndarray:
+    """How many stops of each trajectory come again in a unit of time, about, (N,); 0 where segments of inputs tell.
+
+    Parameters
+    ----------
+    parameters : (N, k) float64
+    program : list
+        What `stop_program` found, as JSON.
+    """
+    made, rates = Program.from_json(program), np.zeros(len(parameters))
+    if len(made.blocks[2][1]) != parameters.shape[1]:
+        return rates
+    with np.errstate(all="ignore"):
+        values = [np.abs(v) for v in evaluate(made, (), (), list(parameters.T))]
+        for k in range(0, len(values), len(JumpTimes._fields)):
+            span, spacing = values[k + 2 : k + 4]
+            rate = np.fmax(1.0, span / spacing) / span
+            rates += np.where(np.isfinite(rate), rate, 0.0)
+    return rates
+
+
 def _joined(spans: np.ndarray) -> np.ndarray:
     """Stops (N, s, 2) in order, of which those that overlap become the first of them, and the others infinite."""
     end = np.maximum.accumulate(spans[:, :, 1], axis=1)
@@ -165,7 +186,7 @@ def _multiples(level: np.ndarray, step: np.ndarray, low: np.ndarray, high: np.nd
     fine = np.isfinite(level) & np.isfinite(step) & (step > 0)
     first = np.where(fine, np.ceil((low - level) / step), 0.0)
     count = np.where(fine, np.floor((high - level) / step) - first + 1, 0.0)
-    if count.sum() > MOST_STOPS:  # more than are kept
+    if count.max(initial=0) * len(level) > MOST_STOPS:  # more than are kept
         return np.full((len(level), 1 + MOST_STOPS // len(level)), np.inf)
     places = np.arange(max(0, int(count.max(initial=0))))
     return np.where(places < count[:, None], level[:, None] + (first[:, None] + places) * step[:, None], np.inf)

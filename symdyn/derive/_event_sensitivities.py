@@ -30,6 +30,7 @@ from sympy.core.function import AppliedUndef
 
 from symdyn.declaration import derivative
 from symdyn.derive._delay_sensitivities import DelayedStates
+from symdyn.derive._jump_sensitivities import settled
 from symdyn.errors import DeclarationError
 from symdyn.models.events import Event, Schedule, margin
 from symdyn.system import System, delays_in
@@ -61,10 +62,10 @@ def extended_events(
     """
     if system.shuffled:
         raise DeclarationError(f"sensitivities do not follow '{system.shuffled[0]}', which acts in random order")
-    jumps = _Jumps(system, columns, names, past)
     events: list[Event] = []
     further: list[sp.Symbol] = []
     for number, event in enumerate(system.events):
+        jumps = _Jumps(system, columns, names, past, settled(system, event))
         moved = [jumps.moved(event, column) for column in columns]
         later, waiting, values = _delayed_jumps(jumps, event, dict(zip(columns, moved, strict=True)), fresh)
         further += waiting
@@ -134,10 +135,11 @@ class _Jumps:
     """Derivatives of a system along its trajectories."""
 
     def __init__(
-        self, system: System, columns: Sequence[sp.Symbol], names: Mapping[Any, sp.Symbol], past: DelayedStates
-    ) -> None:
+        self, system: System, columns: Sequence[sp.Symbol], names: Mapping[Any, sp.Symbol], past: DelayedStates,
+        after: Mapping[sp.Basic, sp.Basic],
+    ) -> None:  # fmt: skip
         self.states, self.time, self.names, self.past = system.states, system.time, names, past
-        self.drift = dict(zip(system.states, system.drift or (), strict=False))
+        self.drift = {s: f.xreplace(after) for s, f in zip(system.states, system.drift or (), strict=False)}
         self.rates = {s: f.xreplace(past.values) for s, f in self.drift.items()}
         self.jumping = {s.name for event in system.events for s, new in event.assignments.items() if new != s}
 

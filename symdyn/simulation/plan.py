@@ -12,7 +12,7 @@ import numpy as np
 
 from symdyn.codegen.delay_program import observed_delays
 from symdyn.codegen.kernel import Batch, Kernel, Options, compile
-from symdyn.codegen.stops import MOST_STOPS
+from symdyn.codegen.stops import MOST_STOPS, stop_rates
 from symdyn.errors import CompileError
 from symdyn.integration.kernel import ArrayKernel
 from symdyn.simulation.frames import Frame
@@ -33,6 +33,8 @@ BOX_BYTES = 1_000_000_000
 PIECES, FEWEST = 8, 16
 #: Least number of trajectories of a chunk by default, unless each keeps a thread busy: the number of lanes.
 LEAST = 32
+#: Trajectories whose stops are counted at once.
+RATED = 65_536
 
 
 @dataclass(frozen=True)
@@ -117,10 +119,13 @@ class Plan:
 
     @property
     def _kept(self) -> int:
-        """Trajectories whose stops are kept at once, if each has about as many as the first."""
-        if self.kernel.jumps is None or self.design.size == 1:
-            return max(1, self.design.size)
-        return max(1, MOST_STOPS // (4 * max(1, self.batch(0, 1).stops.shape[1])))
+        """Trajectories whose stops are kept at once, if each has as many as the one in which they come most often."""
+        jumps, size = self.kernel.jumps, self.design.size
+        if jumps is None or size == 1:
+            return max(1, size)
+        rates = [stop_rates(self.design.rows(k, min(k + RATED, size))[1], jumps) for k in range(0, size, RATED)]
+        dense = int(np.argmax(np.concatenate(rates)))
+        return max(1, MOST_STOPS // (4 * max(1, self.batch(dense, dense + 1).stops.shape[1])))
 
     def batch(self, start: int, stop: int) -> Batch:
         """The trajectories `start` to `stop`, with all times at which their steps are known to end."""
@@ -166,7 +171,7 @@ class Plan:
         size, block = self.design.size, 1 if self.reductions is None or self.design.trajectories == 1 else BLOCK
         if chunk is not None:
             most = BOX_BYTES // self._piece_bytes if stored else size
-            return ChunkGrid.of(self.design.shape, min(int(chunk), max(1, most)), block)
+            return ChunkGrid.of(self.design.shape, min(int(chunk), max(1, most), self._kept), block)
         alone = slots is None and not stored
         if alone and self.reductions is None:
             return ChunkGrid.of(self.design.shape, min(size, self._kept))

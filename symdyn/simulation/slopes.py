@@ -98,6 +98,13 @@ def forward_run(
         raise DeclarationError("by is empty, or the system has no parameters; name what the states are differentiated by")
     states = [s for s in chosen if s in begun.states]
     extended = extended_system(begun, [p for p in chosen if p not in states], initial=bool(states))
+    times = np.asarray(t)
+    moved = extended.system.events and not begun.events
+    if moved and times.dtype.kind in "iuf" and (np.diff(np.atleast_1d(times)) < 0).all() and times.size > 1:
+        raise DeclarationError(
+            "output times decrease, and rates of change jump at times or places that move, which sensitivities follow forwards "
+            "in time only; integrate forwards, or differentiate by names on which no jump depends"
+        )
     begin = {s: v for s, v in given.items() if s not in formulas}
     found = simulate(extended.system, t, initial=begin, parameters=parameters, **options)
     return _own_events(begun, extended, found), extended, chosen, given

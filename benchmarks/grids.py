@@ -17,6 +17,7 @@ from benchmarks.compile_time import mark
 from benchmarks.foreign import Foreign
 from benchmarks.harness import Curve, Sample, Settings, attempt, best, cpu_seconds, interleaved, paired
 from benchmarks.results import Ratio, Result
+from symdyn.codegen.emit_passes import FRAME
 from symdyn.codegen.kernel import compile as compile_system
 from symdyn.grids.model import GridModel
 from symdyn.models import zoo
@@ -183,11 +184,11 @@ def _limits(shape: tuple[int, ...]) -> dict[str, Callable[[], Any]]:
     begin = (memory.ctypes.data + 63) // 64 * 64
     values = np.array([0.0, 0.0, *(pde.defaults[p] for p in pde.parameters)])
     numbers = model.numbers(values[2:])
-    words = np.zeros(32, np.int64)
-    words[:10] = [math.prod(shape) // cells, cells, values.ctypes.data, numbers.ctypes.data, numbers.ctypes.data,
-                  values.ctypes.data + 16, numbers.ctypes.data, 0, 0, 0]  # fmt: skip
+    words = np.zeros(FRAME + 4, np.int64)
+    words[:7] = [math.prod(shape) // cells, cells, values.ctypes.data, numbers.ctypes.data, numbers.ctypes.data,
+                 values.ctypes.data + 16, numbers.ctypes.data]  # fmt: skip
     arrays = range(4)  # both fields, before and after
-    words[10:14] = [begin + 8 * ((cells + 24) // 8 * 8 * k + 8) for k in arrays]
+    words[FRAME:] = [begin + 8 * ((cells + 24) // 8 * 8 * k + 8) for k in arrays]
     fields = start(shape)
     copy = fields.copy()
 

@@ -64,7 +64,7 @@ def paths(fit: sd.transport.SnapshotFit, count: int) -> list[xr.Dataset]:
 
 def draw(snapshots: dict[float, np.ndarray], brownian: sd.transport.SnapshotFit, found: sd.transport.SnapshotFit) -> Figure:
     """Snapshots with the paths of both references, and the cells that were held out."""
-    figure, axes = plt.subplots(1, 3, figsize=(12.5, 4.4), layout="constrained", width_ratios=[1, 1, 0.8])
+    figure, axes = plt.subplots(1, 3, figsize=(10.5, 3.9), layout="constrained", width_ratios=[1, 1, 0.8])
     grid = np.stack(np.meshgrid(*[np.linspace(-2.4, 2.4, 13)] * 2, indexing="ij"))
     for ax, fit, title in ((axes[0], brownian, "Brownian reference"), (axes[1], found, "reference found between snapshots")):
         for color, run in zip(COLORS, paths(fit, 70), strict=False):
@@ -72,7 +72,16 @@ def draw(snapshots: dict[float, np.ndarray], brownian: sd.transport.SnapshotFit,
             ax.add_collection(LineCollection(list(lines), colors=color, lw=0.5, alpha=0.45))
         for color, time in zip(COLORS, TIMES, strict=True):
             ax.scatter(*snapshots[time].T, s=4, lw=0, color=color, alpha=0.85, zorder=3)
-            ax.text(*_outside(snapshots[time]), f"t = {time:g}", color=color, ha="center", va="center", fontsize=9)
+            ax.text(
+                *_outside(snapshots[time]),
+                f"t = {time:g}",
+                color=color,
+                ha="center",
+                va="center",
+                fontsize=9,
+                zorder=5,
+                bbox={"facecolor": "white", "alpha": 0.8, "lw": 0, "pad": 1},
+            )
         ax.set(xlim=(-3.1, 3.4), ylim=(-3, 3), aspect="equal", xlabel="regulator x", title=title)
     drift = np.array([[float(e.subs({x: a, y: b})) for e in found.system.drift] for a, b in grid.reshape(2, -1).T])
     axes[1].quiver(*grid.reshape(2, -1), *drift.T, color=INK, alpha=0.35, width=0.003, scale=75, zorder=1)
@@ -83,8 +92,9 @@ def draw(snapshots: dict[float, np.ndarray], brownian: sd.transport.SnapshotFit,
         axes[2].bar(place + shift, values, 0.36, color=color, label=label)
         for k, v in enumerate(values):
             axes[2].text(k + shift, v + 0.012, f"{v:.2f}", ha="center", fontsize=8, color=INK)
-    axes[2].set_xticks(place, [f"t = {t:g}" for t in MIDDLE])
-    axes[2].set(ylabel="distance of means to held-out cells", title="at times that were not measured")
+    axes[2].set_xticks(place, [f"{t:g}" for t in MIDDLE])
+    axes[2].margins(y=0.1)
+    axes[2].set(ylabel="distance of means to held-out cells", xlabel="t", title="at times that were not measured")
     axes[2].legend(frameon=False, fontsize=9)
     for ax in axes:
         ax.spines[["top", "right"]].set_visible(False)
@@ -106,7 +116,7 @@ def main(arguments: list[str] | None = None) -> dict[str, float]:
     given.out.mkdir(parents=True, exist_ok=True)
     snapshots = cells(given.cells)
     brownian, found = fitted(snapshots, refine=False), fitted(snapshots, refine=True)
-    draw(snapshots, brownian, found).savefig(given.out / "cells_between_snapshots.png", dpi=96)
+    draw(snapshots, brownian, found).savefig(given.out / "cells_between_snapshots.png", dpi=110)
     print(found.system)
     errors = {"Brownian": float(brownian.held_out["mean"].max()), "found": float(found.held_out["mean"].max())}
     print("largest distance of means to cells that were held out:", {k: round(v, 3) for k, v in errors.items()})

@@ -55,27 +55,28 @@ def draw(rod: xr.Dataset, angle: xr.Dataset, reaction: xr.Dataset, out: Path) ->
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(2, 2, figsize=(9.2, 6.4), layout="constrained")
-    (place, tension), (error, substances) = axes
-    place.plot(rod.time, rod.x, lw=1.2, label="x")
-    place.plot(rod.time, rod.y, lw=1.2, label="y")
-    place.set(title="position on the rod", xlabel="time")
-    tension.plot(rod.time, rod.lam, lw=1.2, color="C3", label="lam of the rod")
-    tension.plot(rod.time, angle.omega**2 + G * np.cos(angle.phi), "k--", lw=0.8, label="from the angle")
-    tension.set(title="tension, per length and mass", xlabel="time")
-    tiny = np.finfo(float).eps / 2
-    error.semilogy(rod.time[1:], abs(rod.x - np.sin(angle.phi))[1:] + tiny, lw=1, label="x from that of the angle")
-    error.semilogy(rod.time[1:], abs(rod.x**2 + rod.y**2 - 1)[1:] + tiny, lw=1, label="x² + y² − 1")
-    error.set(title="errors", xlabel="time")
-    for name, factor, label in (("A", 1.0, "A"), ("B", 1e4, "10⁴ B"), ("C", 1.0, "C = 1 − A − B")):
-        substances.semilogx(reaction.time[1:], factor * reaction[name][1:], lw=1.4, label=label)
-    substances.set(title="Robertson's reaction", xlabel="time")
-    place.set_ylim(-1.1, 1.5)
-    tension.set_ylim(-15, 64)
-    for axis in axes.flat:
-        axis.legend(frameon=False, fontsize=8.5, **({"loc": "upper right", "ncols": 2} if axis in axes[0] else {}))
-        axis.spines[["top", "right"]].set_visible(False)
-    figure.savefig(out / "constrained_motion.png", dpi=150)
+    with sd.style():
+        figure, axes = plt.subplots(2, 2, figsize=(9.2, 6.4), layout="constrained")
+        (place, tension), (error, substances) = axes
+        place.plot(rod.time, rod.x, lw=1.2, label="x")
+        place.plot(rod.time, rod.y, lw=1.2, label="y")
+        place.set(title="position on the rod", xlabel="time")
+        tension.plot(rod.time, rod.lam, lw=1.2, label="lam of the rod")
+        tension.plot(rod.time, angle.omega**2 + G * np.cos(angle.phi), "k--", lw=0.8, label="from the angle")
+        tension.set(title="tension, per length and mass", xlabel="time")
+        tiny = np.finfo(float).eps / 2
+        error.semilogy(rod.time[1:], abs(rod.x - np.sin(angle.phi))[1:] + tiny, lw=1, label="x from that of the angle")
+        error.semilogy(rod.time[1:], abs(rod.x**2 + rod.y**2 - 1)[1:] + tiny, lw=1, label="x² + y² − 1")
+        error.set(title="errors", xlabel="time")
+        for name, factor, label in (("A", 1.0, "A"), ("B", 1e4, "10⁴ B"), ("C", 1.0, "C = 1 − A − B")):
+            substances.semilogx(reaction.time[1:], factor * reaction[name][1:], lw=1.4, label=label)
+        substances.set(title="Robertson's reaction", xlabel="time")
+        place.set_ylim(-1.1, 1.5)
+        tension.set_ylim(-15, 64)
+        for axis in axes.flat:
+            axis.legend(frameon=False, fontsize=8.5, **({"loc": "upper right", "ncols": 2} if axis in axes[0] else {}))
+            axis.spines[["top", "right"]].set_visible(False)
+        figure.savefig(out / "constrained_motion.png", dpi=150)
     plt.close(figure)
 
 

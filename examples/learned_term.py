@@ -81,7 +81,7 @@ def study(members: int = 4, seed: int = 1) -> Results:
 
 def draw(results: Results, path: Path) -> None:
     """Data and both systems beyond them; the network along the learned path and over the plane, beside the truth."""
-    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(13, 3.8), layout="constrained")
+    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(10.8, 3.7), layout="constrained")
     runs = {
         "truth": sd.simulate(TRUTH, LATER, progress=False),
         "network": sd.simulate(results.learned.system, LATER, progress=False),
@@ -98,12 +98,12 @@ def draw(results: Results, path: Path) -> None:
     run = sd.simulate(TRUTH, LATER[:201], progress=False)
     points = np.stack([run.x, run.y], axis=-1)
     value, wide = results.learned.term(f).evaluate(points), 2 * results.learned.spread(f, points)
-    middle.fill_between(LATER[:201], value - wide, value + wide, color="C0", alpha=0.3, lw=0, label="twice the members' spread")
+    middle.fill_between(LATER[:201], value - wide, value + wide, color="C0", alpha=0.3, lw=0, label="twice the spread")
     middle.plot(LATER[:201], value, color="C0", label="network")
     middle.plot(LATER[:201], 0.03 * run.x * run.y, "k:", label="truth")
-    middle.set(xlabel="t", ylabel="f(x, y)", title=f"The term along the path: error {results.term_error:.1%}")
+    middle.set(xlabel="t", ylabel="f(x, y)", title=f"Along the path: error {results.term_error:.1%}")
     middle.set_ylim(0, 62)
-    middle.legend(fontsize=8, frameon=False, ncols=3, loc="upper center", columnspacing=1)
+    middle.legend(fontsize=8, frameon=False, loc="upper center")
     xs, ys = np.meshgrid(np.linspace(0, 70, 71), np.linspace(0, 55, 56))
     grid = np.stack([xs, ys], axis=-1)
     levels = np.arange(15, 110, 15)
@@ -111,7 +111,7 @@ def draw(results: Results, path: Path) -> None:
     shown = right.contour(xs, ys, results.learned.term(f).evaluate(grid), levels, colors="C0", linewidths=1)
     right.clabel(shown, fontsize=7)
     right.plot(results.data["x"], results.data["y"], "o", ms=3, color="0.5")
-    right.set(xlabel="x", ylabel="y", title="Contours: they agree where there are data")
+    right.set(xlabel="x", ylabel="y", title="Contours agree near data")
     figure.savefig(path, dpi=110)
     plt.close(figure)
 

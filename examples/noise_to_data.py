@@ -66,7 +66,7 @@ def errors(flow: sd.ODESystem, start: dict[str, xr.DataArray], exact: np.ndarray
 
 def draw(flow: sd.ODESystem, paths: xr.Dataset, ends: np.ndarray, found: dict[str, list[float]]) -> Figure:
     """Paths from noise to data, samples of two methods, and error against evaluations."""
-    figure, axes = plt.subplots(1, 3, figsize=(12, 4), layout="constrained", width_ratios=[1, 1, 1.25])
+    figure, axes = plt.subplots(1, 3, figsize=(10.5, 3.6), layout="constrained", width_ratios=[1, 1, 1.25])
     points = np.stack([paths.x.values, paths.y.values], axis=-1)
     mode = np.round(np.arctan2(points[:, -1, 1], points[:, -1, 0]) / (np.pi / 4)).astype(int) % 8
     colors = plt.get_cmap("twilight_shifted")((mode + 0.5) / 8)
@@ -101,7 +101,7 @@ def main(arguments: list[str] | None = None) -> dict[str, list[float]]:
     exact = np.stack([run.x.values[:, -1], run.y.values[:, -1]], axis=1)
     found = errors(flow, start, exact)
     ends = sampled(flow, noise.initial(20 * given.points, seed=2), "deis-tab3", 12)
-    draw(flow, run.isel(trajectory=slice(0, 160)), ends, found).savefig(given.out / "noise_to_data.png", dpi=96)
+    draw(flow, run.isel(trajectory=slice(0, 160)), ends, found).savefig(given.out / "noise_to_data.png", dpi=110)
     for method, row in found.items():
         print(f"{METHODS[method][0]:18s}", *(f"{k}: {e:.2g} " for k, e in zip(BUDGETS, row, strict=True)))
     print(f"The figure is in {given.out.resolve()}")

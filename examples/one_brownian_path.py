@@ -55,7 +55,8 @@ def errors(
 
 def draw(count: int, well: dict[str, list[tuple[float, float]]], rate: dict[str, list[tuple[float, float]]]) -> Figure:
     """One path zoomed in; a trajectory and its steps; errors against steps for both systems."""
-    figure, axes = plt.subplots(1, 4, figsize=(15, 3.7), layout="constrained")
+    figure, rows = plt.subplots(2, 2, figsize=(9.2, 6.6), layout="constrained")
+    axes = rows.ravel()
     path, middle = sd.BrownianPath(seed=5, trajectory=2, span=(0, 2)), np.sqrt(0.5)
     base = path(middle)
     for k, color in zip((0, 8, 16), ("#9dbfda", "#5b93c0", "#1b6ca8"), strict=True):
@@ -65,7 +66,9 @@ def draw(count: int, well: dict[str, list[tuple[float, float]]], rate: dict[str,
         axes[0].plot((at - middle) / width, curve, color=color, lw=0.8)
         words = f"magnified $2^{{{k}}}$ times" if k else "the path"
         axes[0].text(-1, curve[: len(curve) // 2].max() + 0.25, words, fontsize=8, color="#444444", va="bottom")
-    axes[0].set(title="one path, asked for anywhere", xlabel=r"time about $\sqrt{1/2}$", yticks=[])
+    axes[0].set(
+        title="one path, asked for anywhere", xlabel=r"time about $\sqrt{1/2}$", xticks=[-1, -0.5, 0, 0.5, 1], yticks=[]
+    )
     options = {"trajectories": 12, "seed": 5, "progress": False}
     for k, color in zip((2, 4, 10), ("#c98b2b", "#5aa469", "#222222"), strict=True):
         times = np.arange(2 ** (k + 1) + 1) / 2**k
@@ -97,7 +100,7 @@ def main(arguments: list[str] | None = None) -> dict[str, dict[str, list[tuple[f
     print("The square of the leading error of SRA1, over h^4:", *sd.derive.local_error(WELL, 1.5)[0].squares)
     well = errors(WELL, run(WELL, "sra1", count, step=2.0**-13)[0], count, list(SCHEMES))
     rate = errors(RATE, run(RATE, "sra1", count, rtol=3e-8, atol=3e-8)[0], count, ["sra1"], SMALL)
-    draw(count, well, rate).savefig(given.out / "one_brownian_path.png", dpi=96)
+    draw(count, well, rate).savefig(given.out / "one_brownian_path.png", dpi=120)
     found = {"double well": well, "rate": rate}
     for title, rows in found.items():
         for name, row in rows.items():

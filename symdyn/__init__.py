@@ -82,6 +82,7 @@ if TYPE_CHECKING:
     from symdyn.io.antimony import read_antimony
     from symdyn.io.archives.archive import Archive, read_archive
     from symdyn.io.datasets import to_frame
+    from symdyn.io.drawing import plot
     from symdyn.io.petab.problem import PetabProblem, read_petab
     from symdyn.io.petab.selection import PetabSelection, select_petab
     from symdyn.io.replaying import Replay, replay
@@ -131,6 +132,7 @@ __getattr__, __dir__, __all__ = lazy(
         "io.antimony": ("read_antimony",),
         "io.archives.archive": ("Archive", "read_archive"),
         "io.datasets": ("to_frame",),
+        "io.drawing": ("plot",),
         "io.petab.problem": ("PetabProblem", "read_petab"),
         "io.petab.selection": ("PetabSelection", "select_petab"),
         "io.replaying": ("Replay", "replay"),

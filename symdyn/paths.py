@@ -3,6 +3,7 @@ r"""Inputs over time: measured or given values as functions inside right-hand si
 from __future__ import annotations
 
 import hashlib
+import itertools
 import math
 from collections.abc import Iterable
 from functools import cached_property
@@ -42,7 +43,11 @@ class Curve:
         there = ~np.isnan(x)  # missing values
         t, x = t[there], x[there]
         if t.size < 2 or not np.isfinite(t).all() or not np.isfinite(x).all() or not (np.diff(t) > 0).all():
-            raise DeclarationError(f"the input {name} needs two finite values or more, at times that increase strictly")
+            turned = (f"the times {a:g}, then {b:g}" for a, b in itertools.pairwise(t) if not b > a)
+            wrong = next(turned, f"{np.isfinite(t * x).sum()} finite values")
+            raise DeclarationError(
+                f"the input {name} has {wrong}; expected two finite values or more, at times that increase strictly"
+            )
         self.times, self.values = t, x
         h, slope = np.diff(t), np.diff(x) / np.diff(t)
         if kind == "hold":

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from fractions import Fraction
 from functools import cache
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import pandas as pd
 import sympy as sp
 import xarray as xr
 
+from symdyn import html
 from symdyn.declaration import lookup, name_of
 from symdyn.discover.units import SystemUnits, Unit, read_unit, unit_text
 from symdyn.errors import DeclarationError, RecoveryError
@@ -118,6 +120,10 @@ class Units:
 
     def __repr__(self) -> str:
         return "Units: " + ", ".join(f"{name} [{unit}]" for name, unit in self.known.items())
+
+    def _repr_html_(self) -> str:
+        rows = [(escape(name), escape(str(unit))) for name, unit in self.known.items()]
+        return f"<div><b>Units</b>{html.table(('', 'unit'), rows)}</div>"
 
     def values(self, given: Mapping[Any, Any]) -> dict[sp.Symbol, Any]:
         """Numbers in the units of the system, for ``parameters=`` and ``initial=``.

@@ -31,6 +31,15 @@ def _origin(entry: object) -> tuple[str, str, bool]:
     return named.__module__, named.__qualname__, named is entry  # type: ignore[attr-defined]
 
 
+def _plain(name: str) -> str:
+    """Letters and digits of a name, in lower case.
+
+    >>> _plain("DPM-Solver++(2M)")
+    'dpmsolver2m'
+    """
+    return "".join(c for c in name.lower() if c.isalnum())
+
+
 class Registry(Mapping[str, T], Generic[T]):
     """Names to objects of one kind, filled by importing every module of a package on first use.
 
@@ -57,6 +66,7 @@ class Registry(Mapping[str, T], Generic[T]):
         self._entries: dict[str, T] = {}
         self._aliases: dict[str, str] = {}
         self._packages: list[str] = []
+        self._elsewhere: dict[str, str] = {}
         #: How often something was registered, for those who remember what they found.
         self.changes = 0
 
@@ -118,6 +128,52 @@ class Registry(Mapping[str, T], Generic[T]):
         self._aliases.update(dict.fromkeys(aliases, name))
         return entry
 
+    def advise(self, advice: str, *names: str) -> None:
+        """Say what is here in the place of entries that other programs have.
+
+        Parameters
+        ----------
+        advice : str
+            What the message for an unknown name goes on with.
+        *names : str
+            As other programs write them; capitals, spaces and signs make no difference.
+
+        Examples
+        --------
+        >>> shapes = Registry("shape")
+        >>> shapes.advise("a ball is a 'disk' here", "Ball3D")
+        >>> shapes.register("disk", complex)
+        <class 'complex'>
+        >>> shapes["ball-3d"]
+        Traceback (most recent call last):
+        ...
+        symdyn.errors.SymdynError: unknown shape 'ball-3d': a ball is a 'disk' here; known: disk.
+        """
+        self._elsewhere |= dict.fromkeys(map(_plain, names), advice)
+
+    def spelled(self, name: str) -> str:
+        """The name as it is listed, whatever its capitals and signs; an unknown name as it is.
+
+        Parameters
+        ----------
+        name : str
+
+        Returns
+        -------
+        str
+
+        Examples
+        --------
+        >>> shapes = Registry("shape")
+        >>> shapes.register("flat-disk", complex)
+        <class 'complex'>
+        >>> shapes.spelled("Flat_Disk"), shapes.spelled("Ball")
+        ('flat-disk', 'Ball')
+        """
+        if name in self:
+            return name
+        return next((known for known in self if _plain(known) == _plain(name)), name)
+
     def _load(self) -> dict[str, T]:
         while self._packages:
             package = importlib.import_module(self._packages.pop())
@@ -129,7 +185,9 @@ class Registry(Mapping[str, T], Generic[T]):
     def __getitem__(self, name: str) -> T:
         if name not in self:
             known = ", ".join(sorted(self._entries))
-            raise SymdynError(f"unknown {self.kind} {name!r}; known: {known}.{suggest(name, self._entries)}")
+            advice = self._elsewhere.get(_plain(str(name)))
+            why = f": {advice}; known: {known}." if advice else f"; known: {known}.{suggest(name, self._entries)}"
+            raise SymdynError(f"unknown {self.kind} {name!r}{why}")
         return self._entries[self._aliases.get(name, name)]
 
     def __iter__(self) -> Iterator[str]:

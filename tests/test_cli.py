@@ -205,7 +205,7 @@ def test_codes_reach_the_shell(here):
     Path("m.txt").write_text("x' = -x")
     done = command("simulate", "m.txt", "--times", "0:1:2")
     assert (done.returncode, done.stdout) == (3, "")
-    assert done.stderr.startswith("symdyn: no value for the state x")
+    assert done.stderr == "symdyn: no value for the state x; give --initial x=...\n"
     assert len(done.stderr.splitlines()) == 1
 
 

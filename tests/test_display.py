@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pydoc
+import re
 from html.parser import HTMLParser
 
 import numpy as np
@@ -89,3 +91,25 @@ def test_a_fit_shows_its_table_and_its_equations():
     assert all(f"{v:.5g}" in text for v in fit.intervals["lower"])
     assert r"\dot{x} &= - k x" in text
     assert "profile" in text
+
+
+def test_kernels_recoveries_networks_and_units_show_themselves():
+    x, f, t = sp.Symbol("x"), sp.Function("f"), np.arange(10.0)
+    decay = sd.ODESystem.from_text("x' = -k*x; k = 2; x(0) = 1")
+    text = shown(sd.compile(decay, method="tsit5"))
+    assert "Kernel: tsit5 of a ODESystem on cpu" in text.replace("an ODESystem", "a ODESystem")
+    assert "- k x" in text
+    found = sd.recover(sd.DiscreteSystem({x: f(x)}), {"t": t, "x": 3.0**t}, library=[x], surrogate=None, progress=False)
+    text = shown(found)
+    assert "systems from" in text
+    assert r"f{\left(x \right)} = 3.0 x" in text
+    assert "predict" in text
+    assert "NaN" not in text
+    assert "x_{t+1} &= 3.0 x" in found._repr_latex_()
+    pytest.importorskip("pint")
+    assert "mM" in shown(sd.Units(decay, {"x": "mM", "t": "min"}))
+
+
+def test_help_names_no_private_module():
+    text = pydoc.render_doc(sd, renderer=pydoc.plaintext)
+    assert re.findall(r"symdyn(?:\.\w+)*\._[a-z]\w+", text) == []

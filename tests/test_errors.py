@@ -80,3 +80,33 @@ def test_first_guesses_are_answered_with_what_to_do():
     switch = sd.ODESystem.from_text("x' = r + 3*x - x**3; r = 0")  # rests at sqrt(3)
     with pytest.raises(sd.DeclarationError, match=r"start=\{'x': 1.73205\}, or from one that steady_states finds"):
         sd.analysis.continuation(switch, "r", (-4, 4), start={"x": 1.4})
+
+
+@pytest.mark.parametrize(("wrong", "words"), [
+    (lambda m: sd.simulate(m, 10), r"output times are 10; expected a sequence, such as"),
+    (lambda m: sd.simulate(m, [[0, 1], [2, 3]]), r"an array of shape \(2, 2\)"),
+    (lambda m: sd.simulate(m, [0, 2, 1]), r"output times are 2, then 1; expected"),
+    (lambda m: sd.simulate(m, [0, 1, 1]), r"output times are 1, then 1; expected"),
+    (lambda m: sd.simulate(m, [0, float("nan"), 1]), r"output times are nan; expected finite"),
+    (lambda m: sd.simulate(sd.ODESystem, [0, 1]), "got the class ODESystem; declare one"),
+    (lambda m: sd.simulate(m, [0, 1], parameters={"k": None}), "parameter k has the value nan; expected finite numbers"),
+    (lambda m: sd.simulate(m, [0, 1], parameters={"k": [1, float("inf")]}), "parameter k has the value inf"),
+    (lambda m: sd.simulate(m, [0, 1], method="Radau"), "unknown method 'Radau': stiff equations are solved by 'rodas5p'"),
+    (lambda m: sd.simulate(m, [0, 1], method="tau_leaping"), "leaps are 'tau'"),
+    (lambda m: sd.compile(m, target="gpu"), "A card is 'cuda'"),
+    (lambda m: sd.Path("u", [0, 0, 1], [1, 2, 3]), "the input u has the times 0, then 0; expected"),
+    (lambda m: sd.Path("u", [0], [1]), "the input u has 1 finite values; expected two"),
+    (lambda m: sd.ODESystem({"x": sp.Symbol("x")}, events="x < 1"), r"an event is 'x < 1'; expected Event\("),
+    (lambda m: sd.dx(sp.Symbol("u"), ordr=2), r"dx got ordr=2; expected dx\(u, order=2\)"),
+    (lambda m: sd.fit(m, {"t": [0, 1], "x": [1, 2]}, initial=[{"x": 1}, {"x": 2}]), r"stands in conditions=\{'first'"),
+    (lambda m: sd.analysis.stability(m, {}), r"no value for the state x; give one for every state, \{'x': \.\.\.\}"),
+])  # fmt: skip
+def test_messages_name_what_was_given_and_what_to_do(wrong, words):
+    with pytest.raises(sd.SymdynError, match=words):
+        wrong(sd.ODESystem.from_text("x' = -k*x; k = 1; x(0) = 1"))
+
+
+def test_doubtful_rates_of_a_network_have_one_warning():
+    with pytest.warns(UserWarning, match="and so do 2 further reactions") as said:
+        sd.ReactionNetwork.from_text("X -> 0, k*X; X -> Y, k*X; Y + X -> 0, X*Y; A -> 0, 1")
+    assert len(said) == 1

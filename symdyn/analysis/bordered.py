@@ -147,6 +147,9 @@ def leading_eigenvalues(
     ----------
     Meerbergen & Roose, IMA J. Numer. Anal. 16 (1996) 297, on rightmost eigenvalues by shift and inversion.
     """
+    if isinstance(matrix, Derivative) and matrix.matrix is None:
+        full = matrix.full()
+        matrix = matrix if full is None else full
     n, mass = problem.size, problem.mass if problem.mass is not None else sps.identity(problem.size, format="csc")
     if n <= SMALL and not isinstance(matrix, Derivative):
         k = columns.shape[1]

@@ -92,7 +92,7 @@ class FieldRest:
         columns, rows = border.at(y)
         matrix = self.problem.jacobian(y, p, sizes_of(self.problem, y))
         values, vectors = leading_eigenvalues(self.problem, matrix, columns, rows, EIGENVALUES)
-        if isinstance(matrix, Derivative) and matrix.matrix is None:
+        if isinstance(matrix, Derivative) and matrix.full() is None:
             self.say(ESTIMATED)
         if np.isnan(values).any():
             self.say(MISSED)

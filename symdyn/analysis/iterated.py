@@ -2,7 +2,11 @@ r"""Bordered equations whose derivatives are known by their products: GMRES, wit
 
 from __future__ import annotations
 
+import warnings
+from typing import Any
+
 import numpy as np
+from scipy.linalg import LinAlgWarning, lu_factor, lu_solve
 from scipy.sparse.linalg import LinearOperator, gmres
 
 from symdyn.integration.rest import Derivative
@@ -53,6 +57,15 @@ class Iterated:
         def before(r: np.ndarray) -> np.ndarray:
             return np.concatenate([inverse(r[: self.n]) / scale, r[self.n :]])
 
+        def whole() -> np.ndarray | None:
+            full = matrix.full() if matrix.matrix is None else None
+            if full is None:
+                return None
+            return np.block([[(full.toarray() - shift * np.identity(self.n)) * scale, right], [below, corner]])
+
+        self._whole = whole
+        #: Of a matrix that is formed where iterations fail, if it is small.
+        self._factors: Any = None
         size = (self.n + border,) * 2
         self._matrix, self._before = (LinearOperator(size, f, dtype=self.kind) for f in (product, before))
 
@@ -69,9 +82,20 @@ class Iterated:
             return np.zeros_like(r, dtype=self.kind)
         if not np.isfinite(size):
             raise RuntimeError("the right-hand side is not finite")
+        if self._factors is not None:
+            return lu_solve(self._factors, r.astype(self.kind))
         found, _ = gmres(
             self._matrix, r.astype(self.kind), M=self._before, rtol=GOAL, atol=0.0, restart=min(KEPT, r.size), maxiter=CYCLES
         )
         if not float(np.linalg.norm(self._matrix @ found - r)) < ENOUGH * size:
+            whole = self._whole()
+            if whole is not None:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("error")
+                    try:
+                        self._factors = lu_factor(whole, overwrite_a=True)
+                    except (LinAlgWarning, ValueError) as error:
+                        raise RuntimeError(str(error)) from None
+                return lu_solve(self._factors, r.astype(self.kind))
             raise RuntimeError(f"GMRES did not solve the linear equations in {KEPT * CYCLES} iterations")
         return found

@@ -82,5 +82,7 @@ def read_state(system: System, state: Any) -> np.ndarray:
     values = numeric_values(state, system.states, "state")
     missing = [s.name for s in system.states if s not in values]
     if missing:
-        raise DeclarationError(f"no value for the state {', '.join(missing)}")
+        raise DeclarationError(
+            f"no value for the state {', '.join(missing)}; give one for every state, {{'{missing[0]}': ...}}"
+        )
     return np.array([values[s] for s in system.states], dtype=float)

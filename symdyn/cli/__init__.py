@@ -26,7 +26,7 @@ COMMANDS = {
     new: ("symdyn new jump --out model.txt",),
     check: ("symdyn check model.txt",),
     simulate: (
-        "symdyn simulate model.txt --times 0:20:101",
+        "symdyn simulate model.txt --times 0:20:101 --figure run.png",
         "symdyn simulate model.txt --times 0:20:101 --set a=0.4:0.6:5 --trajectories 100 --seed 1 --out run.nc",
     ),
     explore: ("symdyn explore model.txt", "symdyn explore model.txt --stop 100 --set k=2 --no-browser"),

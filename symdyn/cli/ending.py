@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import re
 import sys
 import warnings
 from collections.abc import Callable
@@ -19,6 +20,9 @@ from symdyn.optional import named
 __all__ = ["EPILOG", "ExitCode", "argument", "fail", "note", "quieten", "reported"]
 
 T = TypeVar("T")
+
+#: What a message for Python asks for, which is an option here.
+SPELLED = re.compile(r"pass (parameters|initial)=\{'([^']+)': \.\.\.\}")
 
 
 class ExitCode(IntEnum):
@@ -54,6 +58,11 @@ def note(message: str, quiet: bool) -> None:
         _say(message)
 
 
+def _option(asked: re.Match[str]) -> str:
+    """The option for what a message asks for."""
+    return f"give --{'set' if asked[1] == 'parameters' else 'initial'} {asked[2]}=..."
+
+
 def reported(command: Callable[..., None]) -> Callable[..., None]:
     """`command` with one clear message and an exit code in the place of each traceback."""
 
@@ -71,7 +80,7 @@ def reported(command: Callable[..., None]) -> Callable[..., None]:
             except RecoveryError as error:
                 fail(error, ExitCode.FAILURE)
             except SymdynError as error:
-                fail(error, ExitCode.INPUT)
+                fail(SPELLED.sub(_option, str(error)), ExitCode.INPUT)
             except BrokenPipeError:  # the reader has closed the pipe; nothing may be flushed to it at exit
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             except OSError as error:

@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 __all__ = ["replay", "run", "simulate", "store"]
 
 
+#: Files of figures by their suffix.
+FIGURES = (".png", ".svg", ".pdf")
+
+
 @reported
 def simulate(
     model: Model,
@@ -59,6 +63,7 @@ def simulate(
     out: Annotated[
         Path | None, typer.Option(help="File to write: .nc, .csv or .json. CSV to standard output unless given.")
     ] = None,
+    figure: Annotated[Path | None, typer.Option(help="Figure of the trajectories to write: .png, .svg or .pdf.")] = None,
     on_failure: Annotated[
         OnFailure, typer.Option(help="raise: write nothing; nan: write NaN from each failure on.")
     ] = OnFailure.RAISE,
@@ -101,6 +106,7 @@ def simulate(
         if store is not None and out.resolve() == store.resolve():
             raise typer.BadParameter("this is the store, which holds the results already", param_hint="--out")
     _record_to(record)
+    _figure_to(figure)
     if scheduler is None and (tls_ca_file or tls_cert or tls_key):
         raise typer.BadParameter("the files are for a scheduler, --scheduler tls://host:8786", param_hint="--tls-ca-file")
     quieten(quiet)
@@ -130,6 +136,7 @@ def simulate(
     else:
         _put(data, out, quiet)
     _record(data, record, quiet)
+    _figure(data, figure, quiet)
     _end(data)
 
 
@@ -139,6 +146,7 @@ def run(
     out: Annotated[
         Path | None, typer.Option(help="File to write: .nc, .csv or .json. CSV to standard output unless given.")
     ] = None,
+    figure: Annotated[Path | None, typer.Option(help="Figure of the trajectories to write: .png, .svg or .pdf.")] = None,
     on_failure: Annotated[
         OnFailure, typer.Option(help="raise: write nothing; nan: write NaN from each failure on.")
     ] = OnFailure.RAISE,
@@ -151,9 +159,11 @@ def run(
 
     if out is not None:
         argument(check_format, out, "--out")
+    _figure_to(figure)
     quieten(quiet)
     data = RunFile.read(file).simulate(threads=threads, progress=not quiet, on_failure=str(on_failure))
     _put(data, out, quiet)
+    _figure(data, figure, quiet)
     _end(data)
 
 
@@ -190,6 +200,26 @@ def _record(data: xr.Dataset, record: Path | None, quiet: bool) -> None:
             )
         RunFile.of(data).write(record)
         note(f"wrote {record}", quiet)
+
+
+def _figure_to(figure: Path | None) -> None:
+    """Refuse a name that no figure has, before anything is computed."""
+    if figure is not None and (figure.suffix not in FIGURES or not figure.parent.is_dir()):
+        raise typer.BadParameter(
+            f"expected a file {', '.join(FIGURES)} in a folder that exists, got {figure}", param_hint="--figure"
+        )
+
+
+def _figure(data: xr.Dataset, figure: Path | None, quiet: bool) -> None:
+    """Draw the trajectories."""
+    if figure is not None:
+        from symdyn.figure_style import style
+        from symdyn.io.datasets import write_file
+        from symdyn.io.drawing import plot
+
+        with style():  # text in vector files stays text
+            write_file(figure, plot(data).savefig)
+        note(f"wrote {figure}", quiet)
 
 
 def _end(data: xr.Dataset) -> None:

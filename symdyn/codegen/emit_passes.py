@@ -17,10 +17,13 @@ from symdyn.codegen.program import Program
 __all__ = ["FRAME", "PassProgram", "WeightedSum", "emit_pass"]
 
 Offset = tuple[int, int, int]
+#: How many planes or rows away a neighbour may be.
+REACH = 8
 #: Words of a frame: rows, cells in a row, then the addresses of the time and the position that all cells share, of positions
-#: from row to row and along a row, of parameters and weights; bytes between planes and between rows; and a step.
-ROWS, CELLS, SHARED, ACROSS, ALONG, PARAMETERS, WEIGHTS, PLANE, STRIDE, STEP = range(10)
-FRAME = 10
+#: from row to row and along a row, of parameters and weights; bytes between rows; a step; and bytes to the planes and to the
+#: rows beside those of the cells, which lie anywhere.
+ROWS, CELLS, SHARED, ACROSS, ALONG, PARAMETERS, WEIGHTS, STRIDE, STEP = range(9)
+PLANES, LINES, FRAME = 9 + REACH, 10 + 3 * REACH, 11 + 4 * REACH
 _T = f"<{VECTOR} x double>"
 
 
@@ -140,13 +143,11 @@ class _PassPrinter(Printer):
         row = f"%a{array}.{_name(plane)}.{_name(line)}"
         base = self.word(FRAME + array, f"%array{array}", "ptr")
         moved = base
-        for step, word, place in ((plane, "%plane", PLANE), (line, "%stride", STRIDE)):
+        for step, kind, places in ((plane, "plane", PLANES), (line, "line", LINES)):
             if step:
-                size = self.word(place, word)
-                by = f"{row}.{word[1:]}"
-                self.first.append(f"  {by} = mul i64 {size}, {step}")
-                self.first.append(f"  {by}.to = getelementptr i8, ptr {moved}, i64 {by}")
-                moved = f"{by}.to"
+                by = self.word(places + step, f"%{kind}.{_name(step)}")
+                self.first.append(f"  {row}.{kind} = getelementptr i8, ptr {moved}, i64 {by}")
+                moved = f"{row}.{kind}"
         self.before.append(f"  {row}.begin = getelementptr i8, ptr {moved}, i64 %row.bytes")
         at = self._emit(f"{row}.at", f"getelementptr double, ptr {row}.begin, i64 %l")
         if (array, plane, line) not in self.shifted:

@@ -172,9 +172,11 @@ def read_method(method: Any) -> tuple[str | None, MethodOptions | None]:
     >>> import symdyn as sd
     >>> read_method("tau"), read_method(sd.methods.Tau(epsilon=0.1))
     (('tau', None), ('tau', Tau(epsilon=0.1)))
+    >>> read_method("Tsit5")[0]
+    'tsit5'
     """
     if method is None or isinstance(method, str):
-        return method, None
+        return method and METHODS.spelled(method), None
     if isinstance(method, MethodOptions):
         return method.method or None, method
     hint = ""
@@ -266,7 +268,8 @@ def compile(
     [0.367879, 0.735759]
     """
     if target not in TARGETS:
-        raise CompileError(f"target is {target!r}; known: {', '.join(TARGETS)}.{suggest(target, TARGETS)}")
+        near = " A card is 'cuda'." if str(target).lower() in ("gpu", "card", "device") else suggest(target, TARGETS)
+        raise CompileError(f"target is {target!r}; known: {', '.join(TARGETS)}.{near}")
     if precision not in tuple(PRECISIONS):
         raise CompileError(f"precision is {precision!r}; known: {', '.join(PRECISIONS)}.{suggest(precision, PRECISIONS)}")
     if backend not in BACKENDS:

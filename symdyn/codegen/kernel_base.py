@@ -6,6 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
+from html import escape
 from typing import Any, ClassVar
 
 import numpy as np
@@ -285,6 +286,13 @@ class Kernel(ABC):
     def __repr__(self) -> str:
         origin = "from the cache" if self.cached else f"compiled in {self.compile_seconds:.3f} s"
         return f"<Kernel {self.method} of {type(self.system).__name__}({', '.join(self.system.names)}), {origin}: {self.path}>"
+
+    def _repr_html_(self) -> str:
+        origin = "from the cache" if self.cached else f"compiled in {self.compile_seconds:.3f} s"
+        title = f"Kernel: {escape(self.method)} of a {type(self.system).__name__} on {self.target}"
+        equations = f"<div>{escape(self.system._repr_latex_())}</div>"
+        asked = '<div style="opacity: 0.6">print(kernel) shows its source; kernel(initial, parameters, t) runs it</div>'
+        return f"<div><b>{title}</b>{equations}<div>{origin}: <code>{escape(self.path)}</code></div>{asked}</div>"
 
     # ---- running it ----------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from symdyn.codegen.kernel import compile
 from symdyn.codegen.lower import lower
 from symdyn.discover.recovery import Recovery
 from symdyn.errors import RecoveryError
-from symdyn.figure_style import styled
+from symdyn.figure_style import COLOURS, styled
 from symdyn.inference.kinds import output_times
 
 __all__ = ["draw_curve", "draw_fit", "draw_front", "panels", "term_band", "term_values"]
@@ -80,7 +80,7 @@ def _draw_states(recovery: Recovery, axes: np.ndarray) -> list[tuple[np.ndarray,
         inside = times <= trajectory.times[-1]
         fits.append((times[inside], run[inside]))
         for i, (axis, state) in enumerate(zip(axes, system.names, strict=True)):
-            style = {"color": f"C{k % 10}"}
+            style = {"color": COLOURS[k % len(COLOURS)]}
             said = (lambda text: text) if k == 0 else (lambda text: None)
             dots = {"ms": 4.0} if len(trajectory.times) <= MANY else {"ms": 1.5, "alpha": 0.5}
             axis.plot(trajectory.times, trajectory.values[:, i], "o", label=said("data"), **style, **dots)
@@ -146,8 +146,10 @@ def draw_curve(
     """A power of a recovered term for rows of its arguments, with its 90 % band, over `across` (m,)."""
     order = np.argsort(across)
     low, high = (band[order] ** power for band in term_band(recovery, unknown, arguments))
-    axis.fill_between(across[order], low, high, color="C3", alpha=0.25, lw=0, label="90 % of constants")
-    axis.plot(across[order], term_values(recovery, unknown, arguments)[order] ** power, lw=1.5, color="C3", label="formula")
+    axis.fill_between(across[order], low, high, color=COLOURS[3], alpha=0.25, lw=0, label="90 % of constants")
+    axis.plot(
+        across[order], term_values(recovery, unknown, arguments)[order] ** power, lw=1.5, color=COLOURS[3], label="formula"
+    )
 
 
 def term_values(recovery: Recovery, unknown: AppliedUndef, arguments: np.ndarray) -> np.ndarray:
@@ -214,8 +216,10 @@ def draw_front(recovery: Recovery, ax: Any = None) -> Any:
     ordered = table.sort_values(["complexity", "error"])
     best = ordered["error"] < ordered["error"].cummin().shift(fill_value=np.inf)
     ax.scatter(table["complexity"], table["error"], s=18, color="0.6", label="candidates")
-    ax.plot(ordered["complexity"][best], ordered["error"][best], "o-", color="C0", ms=5, label="nothing simpler is better")
-    ax.plot(table["complexity"][:1], table["error"][:1], "*", color="C3", ms=14, label="chosen")
+    ax.plot(
+        ordered["complexity"][best], ordered["error"][best], "o-", color=COLOURS[0], ms=5, label="nothing simpler is better"
+    )
+    ax.plot(table["complexity"][:1], table["error"][:1], "*", color=COLOURS[3], ms=14, label="chosen")
     wide = table["error"].min() > 0 and table["error"].max() > WIDE * table["error"].min()
     ax.set(xlabel="complexity (nodes)", ylabel=label, yscale="log" if wide else "linear")
     ax.legend(frameon=False)

@@ -11,7 +11,7 @@ from symdyn.codegen.lower import lower
 from symdyn.discover.figures import panels
 from symdyn.discover.learned_system import Learned
 from symdyn.errors import RecoveryError
-from symdyn.figure_style import styled
+from symdyn.figure_style import COLOURS, styled
 from symdyn.inference.kinds import output_times
 from symdyn.simulation.run import simulate
 
@@ -59,7 +59,7 @@ def draw_learned(learned: Learned, *, axes: Any = None) -> Any:
     states = np.stack([path[s].values for s in system.names])
     for axis, name, values, seen in zip(axes, system.names, states, run.values.T, strict=False):
         axis.plot(run.times, seen, "o", ms=3, color="0.4", label="data")
-        axis.plot(times, values, color="C0", label="system")
+        axis.plot(times, values, color=COLOURS[0], label="system")
         axis.set_ylabel(name)
     parameters = [np.asarray(float(system.defaults[p])) for p in system.parameters]
     for axis, term in zip(axes[len(system.states) :], terms, strict=False):
@@ -67,10 +67,10 @@ def draw_learned(learned: Learned, *, axes: Any = None) -> Any:
                        [str(a) for a in term.arguments])  # fmt: skip
         points = np.stack(np.broadcast_arrays(*evaluate(inputs, [times], list(states), parameters)), axis=-1)
         values = term.network.evaluate(points)
-        axis.plot(times, values, color="C1")
+        axis.plot(times, values, color=COLOURS[1])
         if len(learned.members) > 1:
             wide = WIDTH * learned.spread(term.network.name, points)
-            axis.fill_between(times, values - wide, values + wide, color="C1", alpha=0.25, lw=0)
+            axis.fill_between(times, values - wide, values + wide, color=COLOURS[1], alpha=0.25, lw=0)
         axis.set_ylabel(str(term))
     axes[0].legend(loc="best", fontsize=8)
     axes[len(system.states) + len(terms) - 1].set_xlabel(str(system.time))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from symdyn import html
 from symdyn.attached import LearnedVerbs
 from symdyn.declaration import name_of
 from symdyn.errors import DeclarationError, RecoveryError
@@ -154,6 +156,15 @@ class Learned(LearnedVerbs):
         return "\n".join([*lines, *(f"note: {n}" for n in self.notes)])
 
     __repr__ = __str__
+
+    def _repr_latex_(self) -> str:
+        return self.system._repr_latex_()
+
+    def _repr_html_(self) -> str:
+        title, *lines = str(self).splitlines()
+        shown = {f"  {e}" for e in self.system.equations()}
+        body = "".join(f"<div>{escape(line.strip())}</div>" for line in lines if line not in shown)
+        return f"<div><b>{escape(title)}</b><div>{escape(self._repr_latex_())}</div>{body}{html.methods(type(self))}</div>"
 
     # ---- files -----------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,6 +12,7 @@ import sympy as sp
 import xarray as xr
 from sympy.core.function import AppliedUndef
 
+from symdyn import html
 from symdyn.attached import RecoveryVerbs
 from symdyn.errors import RecoveryError
 from symdyn.inference.data import Observations, observations
@@ -36,6 +38,12 @@ class Terms(dict[AppliedUndef, sp.Expr]):
             if unknown.func.__name__ == name or str(unknown) == name:
                 return value
         raise KeyError(f"{key} is not an unknown term; they are {', '.join(map(str, self))}")
+
+
+#: Systems of the table that notebooks show.
+SHOWN = 5
+#: Formulas on lines of their own.
+DISPLAY = r"\displaystyle "
 
 
 @dataclass(frozen=True)
@@ -314,9 +322,19 @@ class Recovery(RecoveryVerbs):
 
         return {"parameters": labelled({p.name: p.name for p in self.system.parameters}), "initial": labelled(initial)}
 
+    def _repr_latex_(self) -> str:
+        return rf"$\displaystyle {self.latex()}$"
+
     def _repr_html_(self) -> str:
-        latex = "".join(rf"<p>$\displaystyle {sp.latex(u)} = {sp.latex(rounded(e))}$</p>" for u, e in self.terms.items())
-        return latex + self.table.to_html(index=False, float_format=lambda v: f"{v:.3g}")
+        head = f"<b>{type(self).__name__}: {len(self.systems)} systems from {escape(self._data())}</b>"
+        formulas = (f"{sp.latex(u)} = {sp.latex(rounded(e))}" for u, e in self.terms.items())
+        terms = "".join(f"<div>{html.formula(DISPLAY + text)}</div>" for text in formulas)
+        facts = "".join(f"<div>{escape(line.strip())}</div>" for line in [self._quality(), *self._constants()])
+        notes = "".join(f"<div>note: {escape(text)}</div>" for text in self.warnings)
+        table = (
+            self.table.head(SHOWN).dropna(axis=1, how="all").to_html(index=False, border=0, float_format=lambda v: f"{v:.3g}")
+        )
+        return f"<div>{head}{terms}{facts}{notes}{table}{html.methods(type(self))}</div>"
 
     def latex(self) -> str:
         r"""The equations of the first system with numbers for its constants, as LaTeX.

@@ -25,7 +25,7 @@ __all__ = ["CardGrid", "CardSpace", "card_steps"]
 
 #: What the loop imports of what is compiled for processors, and its decorators.
 COMPILED = re.compile(
-    r"^from (?:numba|symdyn_kernels\.(?:arguments|options|shared|stencils\.(?:rates|states|team))[\w.]*) import "
+    r"^from (?:numba|symdyn_kernels\.(?:arguments|options|shared|stencils\.(?:rates|states|sweeps|team))[\w.]*) import "
     r"(?:\([^)]*\)|[^\n]*)\n|^@njit\(.*\)\n",
     re.MULTILINE,
 )
@@ -43,6 +43,7 @@ def card_steps() -> ModuleType:
         "copied": lambda target, begin, M, work: work.run("copy", M, target // 8, target // 8 + begin),
         "scaled": lambda T, x, y, z, rtol, atol, work: work.scaled(x // 8, y // 8, z // 8, rtol, atol),
         "sound": lambda T, y, work: work.sound(y // 8),
+        "at_once": lambda T, work, count: 0,
         "agreed": lambda work, value: value,
         "leads": lambda work: True,
         **{name: getattr(control, name).py_func for name in ("after_acceptance", "after_rejection", "first_step")},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import product
 
 import numpy as np
@@ -17,8 +18,9 @@ from symdyn.models.pde import PDESystem
 
 __all__ = ["GridRest", "field_rest", "grid_rest"]
 
-#: Unknowns up to which couplings of all with all are taken, and up to which equations in three dimensions have factors.
-DENSE, FACTORISED = 3000, 10_000
+#: Unknowns up to which couplings of all with all are taken at each state, up to which they are taken where products do not
+#: suffice, and up to which equations in three dimensions have factors.
+FEW, DENSE, FACTORISED = 200, 3000, 10_000
 #: Relative to the largest term of a product: disagreement that shows couplings farther away.
 AGREE = 1e-6
 
@@ -142,8 +144,14 @@ class GridRest(RestProblem):
         return moved
 
     def jacobian(self, y: np.ndarray, p: np.ndarray, sizes: np.ndarray) -> sps.csc_matrix | Derivative:
-        if self.everywhere and self.size > DENSE:
-            return ModalDerivative(self.model, y, p, sizes, self.grid.implicit)
+        if self.everywhere and self.size > FEW:
+            few = self.size <= DENSE
+            columns = partial(self._columns, y.copy(), p, sizes) if few else None
+            try:
+                return ModalDerivative(self.model, y, p, sizes, self.grid.implicit, columns=columns)
+            except DeclarationError:  # nothing to precondition with
+                if not few:
+                    raise
         matrix = self._sparse(y, p, sizes)
         if self.dear and isinstance(matrix, sps.csc_matrix):
             try:

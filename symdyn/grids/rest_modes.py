@@ -40,6 +40,8 @@ class ModalDerivative(Derivative):
         As for `split_problem`.
     matrix : (n, n) sparse, optional
         The derivatives, where they are sparse; products are differences of the rates otherwise.
+    columns : callable, optional
+        Computes the matrix, which is dense then, where products do not suffice.
 
     Raises
     ------
@@ -50,6 +52,7 @@ class ModalDerivative(Derivative):
     def __init__(
         self, model: GridModel | SpectralModel, y: np.ndarray, p: np.ndarray, sizes: np.ndarray,
         implicit: Mapping[Any, Any] | None = None, matrix: sps.csc_matrix | None = None,
+        columns: Callable[[], sps.csc_matrix] | None = None,
     ) -> None:  # fmt: skip
         self.problem: DiagonalProblem = split_problem(model, p, implicit=implicit, method="an iterative solution")
         if self.problem.lift is not None:
@@ -62,6 +65,7 @@ class ModalDerivative(Derivative):
         self.rest = y.size - self.fields * self.cells
         self._z = self.linear.forward(y)
         self._moved = np.empty_like(self._z)
+        self._full, self._compute = matrix, columns
         self.matrix, self._rows = matrix, None if matrix is None else matrix.tocsr()
         self._columns = [self._beyond(self._unit(k)) for k in range(self.fields)]
         self._known: tuple[complex, Callable[[np.ndarray], np.ndarray]] | None = None
@@ -78,6 +82,11 @@ class ModalDerivative(Derivative):
         if np.iscomplexobj(v):
             return (self @ v.real) + 1j * (self @ v.imag)
         return self._linear(v) + self._beyond(v)
+
+    def full(self) -> sps.csc_matrix | None:
+        if self._full is None and self._compute is not None:
+            self._full = self._compute()
+        return self._full
 
     def _linear(self, v: np.ndarray) -> np.ndarray:
         return self.linear.back(self.linear.eigenvalues * self.linear.forward(v))

@@ -28,6 +28,9 @@ __all__ = ["Tables", "rounded"]
 
 #: Bytes of the planes of all arrays that a pass reads and writes at once, so that the last cache holds them.
 CACHED = 1 << 22
+#: Bytes that the last cache keeps from one step to the next; least and most steps that lines make at once where the states
+#: are larger than that; and so many rows of a plane go together.
+KEPT, LEAST, LEVELS, BATCH = 1 << 24, 1, 8, 16
 
 
 def rounded(n: int) -> int:
@@ -252,7 +255,7 @@ class Tables:
             at.WEIGHTS: self._weights_at, at.SCALARS: address("scalars") if self.passes.scalars else 0,
             at.STATIC: int(self._static), at.NR: self.results[0], at.NSR: self.results[1], at.RATES: rates,
             at.STEPPING: int(self._stepping), at.PARAMETERS: parameters, at.RESULTS: results, at.PARTIAL: partial, at.AUX: aux,
-            at.TILE: tile if self.cells[0] > 1 else rows,
+            at.TILE: tile if self.cells[0] > 1 else rows, at.RINGS: results + 8 * self.results[1], **self._at_once(),
         }  # fmt: skip
         table = [0] * at.HEADER
         for key, part in lists.items():
@@ -260,9 +263,27 @@ class Tables:
             table += np.ravel(np.array(part, dtype=np.int64)).tolist()
         for key, x in head.items():
             table[key] = x
-        self.private = results + 8 * self.results[1]
+        between = max(0, head[at.LEVELS] - 1) * len(pde.fields) * head[at.RING]
+        self.private = head[at.RINGS] + between * (self.plane if self.cells[0] > 1 else self.stride)
         self.shared = aux + (len(self.passes.arrays) - len(pde.fields)) * self.array + 64
         return np.array(table, dtype=np.int64), np.array([*self._numbers, *self._weights, *[0.0] * (self._width + 8)])
+
+    def _at_once(self) -> dict[int, int]:
+        """How lines make steps together (`symdyn_kernels.stencils.sweeps`): in passes alone where a step is more than one."""
+        outer = 0 if self.cells[0] > 1 else 1
+        n, g, line = self.cells[outer], self._ghosts[outer], self.plane if outer == 0 else self.stride
+        rows = [row[5] for row in self._fill_rows if row[1] == outer and not row[2]]
+        points = max([1, *(max(packed & 0xFFFF, packed >> 16) for packed in rows)])
+        lag, batch = max(1, g, points - 1), 1 if outer == 0 else BATCH
+        ring = batch + lag + 2 * g
+        if rows:  # cells next to a wall and beyond it have to follow each other
+            ring = next(r for r in range(ring, ring + n + 2 * g) if (n - points + g) % r + points + g <= r)
+        one = self._stepping and self._static and n > 1 and all(kind in (at.WALL, at.FILL) for kind, _ in self._schedule[:-1])
+        fields, levels = 8 * len(self.pde.fields), int(one)
+        if one and 2 * fields * self.array > KEPT:
+            levels = min(LEVELS, max(LEAST, KEPT // (fields * ring * line) - 1))
+        return {at.LEVELS: levels, at.LAG: lag, at.BATCH: batch, at.RING: ring,
+                at.WRAPPED: int(outer - self._first in self.pde.periodic)}  # fmt: skip
 
     def weigh(self, numbers: np.ndarray, walls: Mapping[sp.Expr, Any], slopes: Sequence[Any]) -> np.ndarray:
         """A copy of the numbers with the weights of ghost values, for conditions as `GridModel` gives them."""

@@ -26,7 +26,7 @@ from symdyn.grids.tables import rounded
 __all__ = ["Workspace", "Workspaces", "team_of"]
 
 #: Numbers up to which memory is kept for the next caller, who would wait for as many to be set to 0.
-KEPT = 1 << 23
+KEPT = 1 << 25
 
 
 def team_of(shape: tuple[int, ...], threads: int) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from symdyn.errors import RecoveryError
-from symdyn.figure_style import styled
+from symdyn.figure_style import COLOURS, styled
 from symdyn.inference.fits import Fit, observed_problem
 from symdyn.inference.foretelling import predict_fit
 from symdyn.inference.stochastic_problem import StochasticProblem
@@ -68,7 +68,7 @@ def draw_data(fit: Fit, *, trajectories: Any = None, axes: Any = None) -> Any:
     shown = 1 if cells else min(len(data.trajectories), MOST)
     chosen = range(shown) if trajectories is None else trajectories
     for place, k in enumerate(chosen):
-        times, seen, color = data.trajectories[k].times, data.trajectories[k].values, f"C{place % 10}"
+        times, seen, color = data.trajectories[k].times, data.trajectories[k].values, COLOURS[place % len(COLOURS)]
         if cells:
             times = np.concatenate([[problem.setup.begin], *(t.times for t in data.trajectories)])
             seen = np.concatenate([np.full((1, len(observed)), np.nan), *(t.values for t in data.trajectories)])

@@ -114,6 +114,29 @@ class Fit(FitVerbs):
         )  # fmt: skip
 
     @property
+    def covariance(self) -> pd.DataFrame:
+        r"""Covariance matrix of the estimates by Laplace's approximation, rows and columns by name, initial values included.
+
+        Of values themselves, :math:`\Sigma = D\,\Sigma_\theta D` with the slopes D of values against the coordinates of the
+        search; its diagonal has the squares of ``intervals["standard error"]``.  Values that the data do not tell have infinite
+        variance.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> decay = sd.ODESystem.from_text("x' = -k*x; x(0) = 1")
+        >>> fit = sd.fit(decay, {"t": [0, 1, 2, 3, 4], "x": [1, 0.62, 0.36, 0.21, 0.14]}, parameters={"k": (0.1, 2)})
+        >>> float(fit.covariance.loc["k", "k"] ** 0.5 / fit.intervals["standard error"][0]).__round__(9)
+        1.0
+        """
+        errors, facts = self.intervals["standard error"].to_numpy(), self.information
+        inner = np.sqrt(np.maximum(np.diag(facts.covariance), 0.0))
+        scale = np.divide(errors, inner, out=np.zeros_like(inner), where=(inner > 0) & np.isfinite(errors))
+        matrix = facts.covariance * scale[:, None] * scale
+        np.fill_diagonal(matrix, errors**2)
+        return pd.DataFrame(matrix, index=list(facts.names), columns=list(facts.names))
+
+    @property
     def intervals(self) -> pd.DataFrame:
         """Columns constant, value, standard error, lower, upper: intervals of Laplace's approximation in the coordinates.
 
@@ -253,7 +276,7 @@ class Fit(FitVerbs):
     def _title(self) -> str:
         best = int(self.optima["reached"].iloc[0]) if len(self.ends) else 0
         return (
-            f"Fit of {len(self.intervals)} values to {self.problem.size} measurements: "
+            f"Fit of {len(self.intervals)} value{'s' if len(self.intervals) > 1 else ''} to {self.problem.size} measurements: "
             f"log-likelihood {self.log_likelihood:.6g}, AIC {self.aic:.6g}; "
             f"{best} of {len(self.ends)} starts ended in the best optimum"
         )
@@ -269,6 +292,9 @@ class Fit(FitVerbs):
         return "\n".join([*lines, *(f"note: {n}" for n in (*self.notes, *self.limits))])
 
     __repr__ = __str__
+
+    def _repr_latex_(self) -> str:
+        return self.system._repr_latex_()
 
     def _repr_html_(self) -> str:
         heads = ("", "value", "standard error", f"{self.level:.0%} from", "to")

@@ -12,7 +12,7 @@ from scipy.stats import norm
 
 from symdyn.declaration import listed, lookup
 from symdyn.errors import RecoveryError
-from symdyn.figure_style import styled
+from symdyn.figure_style import COLOURS, styled
 from symdyn.inference.fits import Fit
 from symdyn.inference.profiles import profile
 
@@ -123,13 +123,13 @@ def draw_residuals(fit: Fit, *, axes: Any = None) -> Any:
         raise RecoveryError(f"axes are {len(axes)}; expected {len(names) + 1}, one for each observable and one for quantiles")
     for axis, name in zip(axes, names, strict=False):
         for k, (_, own) in enumerate(table[table["observable"] == name].groupby("trajectory", sort=False)):
-            axis.plot(own["time"], own["residual"], "o", color=f"C{k % 7}", ms=3)
+            axis.plot(own["time"], own["residual"], "o", color=COLOURS[k % len(COLOURS)], ms=3)
         axis.axhline(0, color="0.6", lw=0.8)
         axis.set(xlabel="time", ylabel=f"residual of {name}")
     last = axes[-1]
     for k, name in enumerate(names):
         own = np.sort(table.loc[table["observable"] == name, "residual"].to_numpy())
-        last.plot(norm.ppf((np.arange(len(own)) + 0.5) / len(own)), own, "o", color=f"C{k % 7}", ms=3, label=name)
+        last.plot(norm.ppf((np.arange(len(own)) + 0.5) / len(own)), own, "o", color=COLOURS[k % len(COLOURS)], ms=3, label=name)
     ends = np.array(last.get_xlim())
     last.plot(ends, ends, color="0.6", lw=0.8)
     last.set(xlabel="normal quantile", ylabel="residual")
@@ -176,12 +176,24 @@ def draw_profiles(fit: Fit, names: Iterable[Any] | Any | None = None, *, axes: A
         curve = profile(fit, name, points=POINTS)
         inside = curve.ratio <= 4 * float(curve.threshold)
         axis.plot(curve.value[inside], curve.ratio[inside], "o-", ms=3)
-        axis.plot(float(curve.estimate), 0, "*", ms=8, color="C1")
+        axis.plot(float(curve.estimate), 0, "*", ms=8, color=COLOURS[1])
         axis.axhline(float(curve.threshold), color="0.6", lw=0.8, ls="--")
         axis.set(xlabel=name, ylabel="2 (log posterior below)", ylim=(-0.2, 4.2 * float(curve.threshold)))
         if columns[name].logarithmic:
             axis.set_xscale("log")
+            _plain_ticks(axis)
     return axes[0].figure
+
+
+def _plain_ticks(axis: Any) -> None:
+    """A few plain numbers on a logarithmic axis of less than a decade, where all minor ticks would be labelled."""
+    from matplotlib.ticker import MaxNLocator, NullFormatter, ScalarFormatter
+
+    low, high = axis.get_xlim()
+    if high < 10 * low:
+        axis.xaxis.set_major_locator(MaxNLocator(3))
+        axis.xaxis.set_major_formatter(ScalarFormatter())
+    axis.xaxis.set_minor_formatter(NullFormatter())
 
 
 @styled
@@ -223,7 +235,9 @@ def draw_parameters(fit: Fit, *, below: float = 10.0, ax: Any = None) -> Any:
     ax = _axes(1, (4.2, 1.2 + 0.25 * min(len(columns), MOST)))[0] if ax is None else ax
     for row, value in zip(places, ends["log_posterior"], strict=True):
         near = best - value < 0.1
-        ax.plot(row, np.arange(len(columns)), "o-", ms=3, color="C1" if near else "0.7", lw=1.2 if near else 0.8, alpha=0.8)
+        ax.plot(
+            row, np.arange(len(columns)), "o-", ms=3, color=COLOURS[1] if near else "0.7", lw=1.2 if near else 0.8, alpha=0.8
+        )
     if len(columns) <= MOST:
         ax.set_yticks(range(len(columns)), [c.name for c in columns])
     ax.set(xlabel="share of the range reached", xlim=(-0.05, 1.05))

@@ -39,6 +39,10 @@ class Derivative(ABC):
     def bounds(self) -> tuple[float, float, float]:
         """The rate of slow perturbations, and how far eigenvalues may grow and, of those that may, oscillate."""
 
+    def full(self) -> sps.csc_matrix | None:
+        """J itself, where it is known or has few enough columns to be computed now."""
+        return self.matrix
+
     @abstractmethod
     def inverse(self, shift: complex) -> Callable[[np.ndarray], np.ndarray]:
         r"""Near the inverse of :math:`J - \sigma`, to precondition iterations; a RuntimeError if J is not finite."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from symdyn.errors import DeclarationError
+from symdyn.files import put
 from symdyn.io._reading import Limits, source_text
 from symdyn.io._sbml_writer import write
 from symdyn.io.exchange.raised import raised
@@ -192,5 +193,5 @@ def to_sbml(system: System, path: str | Path | None = None) -> str:
 def written(text: str, path: str | Path | None) -> str:
     """The text, after it was written to a file if there is a path."""
     if path is not None:
-        Path(path).write_text(text, encoding="utf-8")
+        put(Path(path), text.encode())
     return text

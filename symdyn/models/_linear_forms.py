@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from symdyn.models._operator_types import AXES, NUMBERS, Operator, components, laplacian
+from symdyn.models.operator_types import AXES, NUMBERS, Operator, components, laplacian
 
 Index = tuple[int, ...]
 

@@ -315,7 +315,7 @@ class Disk(Domain):
 
 @dataclass(frozen=True, eq=False)
 class Polygon(Domain):
-    """The interior of a simple polygon.
+    """The interior of a simple polygon, without holes.
 
     Parameters
     ----------

@@ -361,7 +361,7 @@ def listed_events(events: Any) -> tuple[Event, ...]:
     DeclarationError
         For anything else.
     """
-    listed = (events,) if isinstance(events, Event) else tuple(events)
+    listed = (events,) if isinstance(events, (Event, str)) or not isinstance(events, Iterable) else tuple(events)
     for e in listed:
         if not isinstance(e, Event):
             raise DeclarationError(f"an event is {e!r}; expected Event(X > 50, {{X: 0}}), or dose(X, 100)")

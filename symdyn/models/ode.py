@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, partial
 from typing import Any, ClassVar, Self
 
@@ -10,10 +10,11 @@ import sympy as sp
 
 from symdyn import dag
 from symdyn.attached import FlowVerbs
-from symdyn.declaration import expression, name_of, read_equations
+from symdyn.declaration import expression, listed, name_of, read_equations
 from symdyn.errors import DeclarationError
 from symdyn.models._delays import at_first, check_delays, named_slopes, now, read_history
 from symdyn.models._higher_order import first_order
+from symdyn.models._traced import traced
 from symdyn.models.events import Event, declared_events, listed_events, with_events_of
 from symdyn.models.registry import KINDS
 from symdyn.parsing import ModelText
@@ -208,6 +209,68 @@ class ODESystem(FlowVerbs, System):
     def example(cls) -> Self:
         x, y, a, b = sp.symbols("x y a b")
         return cls({x: a * x * (1 - x) - x * y, y: x * y - b * y}, {a: 2, b: 0.5}, initial={x: 0.5, y: 0.3})
+
+    @classmethod
+    def from_function(
+        cls, function: Callable[..., Any], states: Any, args: Any = (), *, parameters: Mapping[Any, float] | None = None,
+        time: Any = "t", **options: Any,
+    ) -> Self:  # fmt: skip
+        """A system from a right-hand side ``f(t, y, *args)`` that was written for numpy, as scipy's `solve_ivp` takes it.
+
+        The function is called once, with symbols in the place of numbers; what it returns are the equations.  It may use
+        arithmetic, numpy's functions of numbers, ``np.where``, products ``A @ y`` and loops, but not branch on values.
+
+        Parameters
+        ----------
+        function : callable
+            From time, the vector y of n states and further arguments to their n rates of change.
+        states : int, str or sequence of Symbol or str
+            Names of the states in the order of y, ``"x v"``; of a number n they are ``y0, y1, ...``.
+        args : str or sequence of Symbol or str, optional
+            Names of the arguments after y, which become parameters.
+        parameters : mapping, optional
+            Their values.
+        time : Symbol or str, optional
+            The independent variable.
+        **options
+            Of the class: `initial`, `observables`, `events`.
+
+        Returns
+        -------
+        ODESystem
+
+        Raises
+        ------
+        DeclarationError
+            Where the function fails with symbols, branches on them, or returns another number of rates than there are states.
+
+        Examples
+        --------
+        >>> import numpy as np, symdyn as sd
+        >>> def pendulum(t, y, b, c):
+        ...     theta, omega = y
+        ...     return [omega, -b * omega - c * np.sin(theta)]
+        >>> print(sd.ODESystem.from_function(pendulum, "theta omega", "b c", parameters={"b": 0.25, "c": 5}))
+        theta' = omega
+        omega' = -b*omega - c*sin(theta)
+        >>> A = np.array([[0, 1], [-1, 0]])
+        >>> print(sd.ODESystem.from_function(lambda t, y: A @ y, 2))
+        y0' = y1
+        y1' = -y0
+        """
+        if isinstance(states, int):
+            states = [f"y{i}" for i in range(states)]
+        names, further = (n.replace(",", " ").split() if isinstance(n, str) else listed(n or ()) for n in (states, args))
+        if not callable(function) or not names:
+            raise DeclarationError(
+                f"from_function got {function!r} and the states {states!r}; expected f(t, y) and the names of its states"
+            )
+        symbols, extra = ([sp.Symbol(name_of(n)) for n in group] for group in (names, further))
+        rates = traced(function, sp.Symbol(name_of(time)), symbols, extra)
+        rows = {s: expression(rate) for s, rate in zip(symbols, rates, strict=True)}
+        if len(rows) < len(symbols):
+            raise DeclarationError(f"the states are {', '.join(map(str, names))}; expected a name of its own for each")
+        return cls(rows, parameters, time=time, **options)
 
     @classmethod
     def from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:

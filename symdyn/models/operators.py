@@ -8,7 +8,7 @@ when they are written, except that derivatives of numbers vanish: `linear_form` 
 from __future__ import annotations
 
 from symdyn.models._linear_forms import derivative_of, linear_form, linear_part, varies
-from symdyn.models._operator_types import (
+from symdyn.models.operator_types import (
     AXES,
     NUMBERS,
     OPERATORS,

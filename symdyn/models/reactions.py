@@ -185,14 +185,15 @@ class ReactionNetwork(NetworkVerbs, System):
         (A*B*k1, C*k2, C*v/(C + 1))
         """
         reactions, values = read_network(text, parameters, options, characters)
-        for r in reactions:
-            twice = sorted(s.name for s in set(r.reactants) & r.rate.free_symbols if r.mass_action)
-            if twice:
-                warnings.warn(
-                    f"the rate constant of '{r}' holds its reactant {twice[0]}, and mass action multiplies by it once more; "
-                    "a complete propensity is written with => instead of ->",
-                    stacklevel=2,
-                )
+        twice = [(r, s.name) for r in reactions if r.mass_action for s in r.reactants if s in r.rate.free_symbols]
+        if twice:
+            (reaction, name), others = twice[0], len({id(r) for r, _ in twice}) - 1
+            warnings.warn(
+                f"the rate constant of '{reaction}' holds its reactant {name}, and mass action multiplies by it once more"
+                + (f", and so do {others} further reactions" if others else "")
+                + "; a complete propensity is written with => instead of ->",
+                stacklevel=2,
+            )
         return cls(reactions, **values)
 
     @classmethod

@@ -11,6 +11,7 @@ import sympy as sp
 from symdyn import dag
 from symdyn.dense import DenseOutput, DenseSlope
 from symdyn.errors import DeclarationError, SymdynError
+from symdyn.files import put
 from symdyn.models.registry import KINDS
 from symdyn.network_files import check_names, network_text
 from symdyn.parsing import parse_expression
@@ -91,7 +92,7 @@ def to_text(system: System, path: str | Path | None = None) -> str:
     ----------
     system : ODESystem, SDESystem, DiscreteSystem or ReactionNetwork
     path : str or Path, optional
-        A file to which the text is written as well.
+        A file to which the text is written as well; one that is there is replaced, as by every saver here.
 
     Returns
     -------
@@ -120,7 +121,7 @@ def to_text(system: System, path: str | Path | None = None) -> str:
             "see it"
         )
     if path is not None:
-        Path(path).write_text(text, encoding="utf-8")
+        put(Path(path), text.encode())
     return text
 
 

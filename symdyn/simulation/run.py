@@ -188,7 +188,8 @@ def simulate(
     {'trajectory': 3, 'time': 2}
     """
     if not isinstance(system, System):
-        raise DeclarationError(f"expected a system to simulate, got {type(system).__name__}; text goes through from_text")
+        got = f"the class {system.__name__}" if isinstance(system, type) else type(system).__name__
+        raise DeclarationError(f"expected a system to simulate, got {got}; declare one; text goes through from_text")
     system = system.with_inputs(inputs) if inputs else system
     times = _times(t, system)
     numbers = {"seed": seed, "rtol": rtol, "atol": atol, "step": step}
@@ -322,11 +323,15 @@ def _times(t: Any, system: System) -> np.ndarray:
     except (TypeError, ValueError):
         raise DeclarationError(f"output times are {t!r}; expected a sequence of numbers in order") from None
     if times.ndim != 1 or times.size == 0:
-        raise DeclarationError("output times must be a sequence, such as numpy.linspace(0, 10, 101)")
+        got = f"{t!r}" if times.ndim == 0 else f"an array of shape {times.shape}"
+        raise DeclarationError(f"output times are {got}; expected a sequence, such as numpy.linspace(0, 10, 101)")
     gaps = times[1:] - times[:-1]
     if not (math.isfinite(times[0]) and math.isfinite(times[-1])) or not ((gaps > 0).all() or (gaps < 0).all()):
+        infinite = times[~np.isfinite(times)]
+        turned = np.flatnonzero(gaps * gaps[0] <= 0) if gaps.size else gaps
+        wrong = f"{infinite[0]:g}" if infinite.size else f"{times[turned[0]]:g}, then {times[turned[0] + 1]:g}"
         raise DeclarationError(
-            "output times must be finite and increase strictly, or decrease strictly for integration backwards"
+            f"output times are {wrong}; expected finite ones that increase strictly, or decrease strictly for a run backwards"
         )
     if system.whole_steps and (np.diff(times) != np.round(np.diff(times))).any():
         what = "a map" if system.map is not None else "an automaton" if system.rules is not None else "a branching process"

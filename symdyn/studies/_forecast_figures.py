@@ -10,7 +10,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from symdyn.errors import DeclarationError
-from symdyn.figure_style import styled
+from symdyn.figure_style import COLOURS, styled
 
 __all__ = ["plot_forecasts"]
 
@@ -58,7 +58,7 @@ def plot_forecasts(study: xr.Dataset, *, noise: float | None = None) -> Figure:
     figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.6), layout="constrained", sharey=True)
     shift = np.exp(np.linspace(-0.06, 0.06, len(each)))
     for m, name in enumerate(study.forecaster.values.tolist()):
-        own: dict[str, Any] = {"color": f"C{m}", "marker": _MARKERS[m % len(_MARKERS)], "ms": 4}
+        own: dict[str, Any] = {"color": COLOURS[m % len(COLOURS)], "marker": _MARKERS[m % len(_MARKERS)], "ms": 4}
         bars = [middle[m] - low[m], high[m] - middle[m]]
         left.errorbar(points * shift[m], middle[m], bars, **own, lw=1.3, elinewidth=0.8, capsize=2, label=name)
         right.plot(chaos, each[m, -1], ls="none", **own, alpha=0.8)

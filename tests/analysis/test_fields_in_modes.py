@@ -111,6 +111,18 @@ def test_equations_that_iterations_do_not_solve_are_named(monkeypatch):
     assert "do not count as stable" in zero.attrs["notes"]
 
 
+def test_a_matrix_is_formed_where_iterations_fail(monkeypatch):
+    monkeypatch.setattr(rest, "FEW", 10)
+    monkeypatch.setattr("symdyn.analysis.iterated.KEPT", 2)
+    monkeypatch.setattr("symdyn.analysis.iterated.CYCLES", 1)
+    grid = sd.PDESystem.from_text(RING, domain=(0, LENGTH), boundary="periodic").discretize(32, scheme="spectral")
+    found = steady_states(grid, parameters={"r": 1.5}, initial={"u": "sin(x)"}, starts=1)
+    size = np.sqrt(np.mean(pattern(np.arange(64) * LENGTH / 64, 1.5) ** 2))
+    assert float(np.sqrt((found.u[0] ** 2).mean())) == pytest.approx(size, abs=1e-7)
+    assert "GMRES" not in found.attrs["notes"]
+    assert "estimate" not in found.attrs["notes"]  # eigenvalues are those of the matrix
+
+
 def test_three_dimensions_by_iterations_are_those_by_factors(monkeypatch):
     text = "u' = laplacian(u)/10 + 4*u - u**3 - v; v' = laplacian(v) + u - 2*v"
     walls = {"u": {"x": sd.Dirichlet(0.2), "y": "periodic", "front": sd.Robin(1, 1, 0)}, "v": {"y": "periodic"}}

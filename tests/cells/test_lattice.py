@@ -60,9 +60,9 @@ def test_in_phase_cells_are_one_cell_in_a_hexagon_without_flux():
     assert lattice.ravel() == pytest.approx(elements.ravel(), abs=1e-6)
 
 
-def hopf_delays(regular) -> list[float]:
+def hopf_delays(regular, influx: float = 0.8) -> list[float]:
     """Delays of one cell at D = 5 where eigenvalues are imaginary, from the regular part as a function of phi^2."""
-    nu, d, influx, efflux, alpha, mu, zeta = -1 / np.log(0.05), 5.0, 0.8, 0.2, 0.9, 2.0, 0.15
+    nu, d, efflux, alpha, mu, zeta = -1 / np.log(0.05), 5.0, 0.2, 0.9, 2.0, 0.15
 
     def condition(z):
         tau, omega = z
@@ -94,13 +94,13 @@ def test_hopf_delays_of_cells_in_phase():
     assert whole == pytest.approx([0.33859, 0.69681], abs=1e-4)
 
 
-def exact_condition(tau: float, omega: float, multipoles: int) -> complex:
+def exact_condition(tau: float, omega: float, multipoles: int, influx: float) -> complex:
     """What vanishes where i omega is an eigenvalue of one cell in a hexagon without flux, by multipoles about its centre.
 
     In angular modes 0, 6, 12, ... the field is a sum of Bessel functions that meet the condition at the wall of the cell; the
     flux through an edge of the hexagon vanishes by least squares.  No smallness of the cell is used.
     """
-    d, influx, efflux, radius, alpha, mu, zeta = 5.0, 0.8, 0.2, 0.05, 0.9, 2.0, 0.15
+    d, efflux, radius, alpha, mu, zeta = 5.0, 0.2, 0.05, 0.9, 2.0, 0.15
     inner = np.sqrt(1 / (2 * np.sqrt(3)))  # from the centre to an edge, of area 1
     angle = np.polynomial.legendre.leggauss(60)[0] * np.pi / 6
     r = inner / np.cos(angle)
@@ -133,23 +133,30 @@ def exact_condition(tau: float, omega: float, multipoles: int) -> complex:
     return (s + 1 - 2 * v * w - 2 * np.pi * flux(s) / tau) * (s + zeta * rate) + rate * zeta * 2 * v * w
 
 
-def test_the_cell_of_finite_size_is_found_by_elements_and_is_near_the_theory_of_small_ones():
+@pytest.mark.parametrize(("influx", "theory"), [
+    (0.7, [0.39672, 0.69983]), (0.8, [0.33866, 0.69680]), (0.85, [0.31634, 0.69161]), (0.9, [0.29704, 0.68509]),
+    (1.0, [0.26516, 0.66972]),
+])  # fmt: skip
+def test_the_cell_of_finite_size_is_found_by_elements_and_is_near_the_theory_of_small_ones(influx, theory):
     def roots(multipoles: int) -> np.ndarray:
         def parts(z: np.ndarray) -> list[float]:
-            value = exact_condition(*z, multipoles)
+            value = exact_condition(*z, multipoles, influx)
             return [value.real, value.imag]
 
-        return np.array([fsolve(parts, start, xtol=1e-12)[0] for start in ([0.34, 0.72], [0.7, 0.75])])
+        return np.array([fsolve(parts, start, xtol=1e-12)[0] for start in zip(theory, (0.72, 0.75), strict=True)])
 
     exact = roots(5)
-    assert exact == pytest.approx([0.3353214, 0.6963956], abs=1e-6)
     assert exact == pytest.approx(roots(6), abs=1e-8)
     # the theory of small cells lacks terms of radius^2 log(radius), 0.0075
-    assert hopf_delays(small_cells) == pytest.approx([0.33866, 0.69680], abs=6e-6)
-    assert hopf_delays(small_cells) == pytest.approx(exact, rel=0.011)
-    full = sd.BulkCellSystem(domain=hexagon(), centers=[(0, 0)], **CELL).full(mesh=1)
-    for tau in exact:
+    assert hopf_delays(small_cells, influx) == pytest.approx(theory, abs=6e-6)
+    assert theory == pytest.approx(exact, rel=0.011)
+    hexagonal = {**CELL, "influx": influx}
+    full = sd.BulkCellSystem(domain=hexagon(), centers=[(0, 0)], **hexagonal).full(mesh=1)
+    lattice = sd.BulkCellSystem(domain=sd.Lattice.hexagonal(), centers=[(0, 0)], **hexagonal)
+    for tau, small in zip(exact, theory, strict=True):
         assert abs(full.eigenvalues({"D": 5, "tau": tau})[0].real) < 2e-6
+        found = lattice.eigenvalues({"D": 5, "tau": small}, region=((-0.2, 0.3), (1e-3, 3)))
+        assert np.abs(found.real).min() < 5e-6
 
 
 def test_two_cells_in_phase_hold_the_waves_of_one():

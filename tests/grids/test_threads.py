@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import sympy as sp
 import xarray as xr
-from symdyn_kernels.stencils.layout import TILE
+from symdyn_kernels.stencils.layout import LEVELS, TILE
 
 import symdyn as sd
 from symdyn.grids.workspace import Workspace, team_of
@@ -53,6 +53,29 @@ def test_the_number_of_threads_changes_no_bit(which, method, advection):
     for other in runs[1:]:
         xr.testing.assert_identical(runs[0], other)
     assert int(runs[0].steps) > 2
+
+
+#: One pass over fields, with a source that moves and rates that depend on the place.
+PLAIN = {u: D * sd.laplacian(u) - u * v**2 + sp.cos(30 * t) * x, v: D * sd.laplacian(v) / 2 + u * v**2 * (1 + x * y) - v}
+WALLS = {"periodic": "periodic", "walls": {u: sd.Robin(1, 0.2, 1 + x), v: sd.Dirichlet(0.3)},
+         "mixed": {u: {"x": "periodic"}, v: {"x": "periodic", "bottom": sd.Neumann(x)}}}  # fmt: skip
+
+
+@pytest.mark.parametrize(("shape", "order", "walls"), [
+    ((37, 11), 2, "periodic"), ((23, 13), 4, "walls"), ((40, 9), 6, "mixed"),
+    ((9, 8, 11), 2, "walls"), ((13, 10, 9), 4, "mixed"), ((17, 9, 8), 2, "periodic"),
+])  # fmt: skip
+def test_steps_that_lines_make_together_change_no_bit(monkeypatch, shape, order, walls):
+    domain = sd.Rectangle(1, 1) if len(shape) == 2 else sd.Box(1, 1, 1)
+    pde = sd.PDESystem(PLAIN, domain, boundary=WALLS[walls], parameters={D: 1e-3}, initial={u: 1 + x * y, v: sp.cos(9 * x)})
+    times = {"method": "euler", "step": 0.01, "progress": False}
+    whole = sd.simulate(pde.discretize(shape, order=order), [0, 0.1, 0.23], layout=sd.Layout(threads=1), **times)
+    monkeypatch.setattr("symdyn.grids.tables.KEPT", 0)  # as if no cache held any of it
+    monkeypatch.setattr("symdyn.grids.tables.LEAST", 4)
+    grid = pde.discretize(shape, order=order)
+    assert grid.model().table[LEVELS] == 4
+    for threads in (1, 2, 3, 7):
+        xr.testing.assert_identical(whole, sd.simulate(grid, [0, 0.1, 0.23], layout=sd.Layout(threads=threads), **times))
 
 
 def test_steps_of_one_length_and_conditions_that_end_them():

@@ -19,6 +19,7 @@ from symdyn_kernels.status import INTERRUPTED, NOT_FINITE, STEP_TOO_SMALL, STEPP
 from symdyn_kernels.stencils.layout import NF, NS, SIZE, STEPPING
 from symdyn_kernels.stencils.rates import rates
 from symdyn_kernels.stencils.states import combine, copied, load, scaled, sound, unload
+from symdyn_kernels.stencils.sweeps import at_once, prepared, sweep
 from symdyn_kernels.stencils.team import agreed, leads
 
 TIME, LENGTH, BEGIN, TAKEN, BEFORE, EARLIER, MOST = range(7)
@@ -92,16 +93,24 @@ def fixed(arguments):
         if marks[STEPS] >= arguments.tolerances.max_steps:
             return TOO_MANY_STEPS
         M, y, z, _, _, k = blocks(grid, marks)
-        t, first = steps.begin + h * marks[DONE], marks[SLOPES] == NONE
-        if stages == 2 and T[STEPPING]:
+        first, made = marks[SLOPES] == NONE, 1
+        left = min(steps.total - marks[DONE], arguments.tolerances.max_steps - marks[STEPS])
+        many = at_once(T, work, 1 if steps.each else left) if stages == 2 and T[STEPPING] else 0
+        t = steps.begin + h * marks[DONE]
+        if many:
+            if first:
+                prepared(T, F, y, work)
+            sweep(T, F, y, z, work, steps.begin, h, marks[DONE], many)
+            made, t = many, steps.begin + h * (marks[DONE] + many - 1)
+        elif stages == 2 and T[STEPPING]:
             rates(T, F, y, z, work, t, h, 1, first)
         else:
             rates(T, F, y, k, work, t, 1.0, 0, first)
             inner_stages(arguments, t, h, y, z, k, M, 1, stages - 1)
             combine(z, y, k, M, tableau.a, (stages - 1) * (stages - 2) // 2, stages - 1, h, work)
-        marks[DONE] += 1
-        marks[STEPS] += 1
-        marks[EVALUATIONS] += stages - 1
+        marks[DONE] += made
+        marks[STEPS] += made
+        marks[EVALUATIONS] += made * (stages - 1)
         marks[MADE], marks[SLOPES] = 1, FIRST
         clock[BEGIN], clock[TAKEN] = t, h
         clock[TIME] = steps.end if marks[DONE] == steps.total else steps.begin + h * marks[DONE]

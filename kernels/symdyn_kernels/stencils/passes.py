@@ -14,6 +14,7 @@ from symdyn_kernels.stencils.layout import (
     G1,
     INS,
     LENGTH,
+    LINES,
     NF,
     NOW,
     NR,
@@ -21,6 +22,7 @@ from symdyn_kernels.stencils.layout import (
     OUTS,
     PAD,
     PARAMETERS,
+    PLANES,
     RESULTS,
     S0,
     SCALARS,
@@ -62,9 +64,11 @@ def framed(T, F, work, rows, cells, across, along, weights, stride, step):
     put(frame, 4, numbers + 8 * max(along, 0))
     put(frame, 5, work + 8 * T[PARAMETERS])
     put(frame, 6, numbers + 8 * weights)
-    put(frame, 7, 8 * T[S0])
-    put(frame, 8, 8 * stride)
-    st(frame, 9, step)
+    put(frame, 7, 8 * stride)
+    st(frame, 8, step)
+    for k in range(-PAD, PAD + 1):
+        put(frame, PLANES + k, 8 * k * T[S0])
+        put(frame, LINES + k, 8 * k * stride)
     return frame
 
 

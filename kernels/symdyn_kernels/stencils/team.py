@@ -97,9 +97,9 @@ def agreed(work, value):
     """What the first thread of the team has seen."""
     if word(work, TEAM) == 1:
         return value
-    shared = word(work, SHARED)
-    wait(work)
+    # the place changes, so that nobody's next value overwrites what others have still to read
+    place = word(work, SHARED) + 8 * (1 + word(work, WAITED) % 2)
     if leads(work):
-        put(shared, 1, value)
+        put(place, 0, value)
     wait(work)
-    return word(shared, 1)
+    return word(place, 0)

@@ -13,7 +13,7 @@ from symdyn.codegen.lower import lower
 from symdyn.declaration import derivative
 from symdyn.discover.diffusions.result import DiffusionRecovery
 from symdyn.discover.figures import draw_curve, panels, term_values
-from symdyn.figure_style import styled
+from symdyn.figure_style import COLOURS, styled
 
 __all__ = ["binned", "draw"]
 
@@ -130,5 +130,5 @@ def _over_values(
     power = 2 if squared else 1
     where, mean, error = binned(term_values(recovery, unknown, arguments) ** power, estimates)
     axis.errorbar(where, mean, error, fmt="o", ms=3, lw=0.8, color="0.4", label="increments in bins")
-    axis.plot(where, where, color="C3", lw=1.5, label="formula")
+    axis.plot(where, where, color=COLOURS[3], lw=1.5, label="formula")
     axis.set(xlabel=f"${sp.latex(unknown**power)}$, recovered", ylabel=f"${sp.latex(unknown**power)}$")

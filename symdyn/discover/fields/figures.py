@@ -9,7 +9,7 @@ import sympy as sp
 
 from symdyn.discover.fields.recovery import FieldRecovery
 from symdyn.discover.figures import panels
-from symdyn.figure_style import styled
+from symdyn.figure_style import COLOURS, styled
 
 __all__ = ["draw"]
 
@@ -62,7 +62,7 @@ def _draw_field(recovery: FieldRecovery, axis: Any, f: sp.Symbol) -> None:
     middle = tuple(len(p) // 2 for p in places[1:])
     picked = np.unique(np.linspace(0, len(run.times) - 1, SHOWN).round().astype(int))
     for row, k in enumerate(picked):
-        color = f"C{row}"
+        color = COLOURS[row % len(COLOURS)]
         axis.plot(places[0], run.values[(k, i, slice(None), *middle)], ".", ms=3, color=color, alpha=0.6)
         if recovery.fitted:
             line = recovery.fitted[0][f.name].isel(dict(zip([s.name for s in recovery.system.space[1:]], middle, strict=True)))

@@ -10,7 +10,7 @@ from sympy.core.function import AppliedUndef
 
 from symdyn.discover.figures import draw_curve, panels
 from symdyn.discover.propensities.result import PropensityRecovery
-from symdyn.figure_style import styled
+from symdyn.figure_style import COLOURS, styled
 
 __all__ = ["draw"]
 
@@ -106,7 +106,7 @@ def _snapshots(recovery: PropensityRecovery, axis: Any) -> None:
     name = recovery.counts.species[0]
     seen = dict(recovery.counts.snapshots)
     chosen = np.unique(np.linspace(0, len(recovery.distributions) - 1, SNAPSHOTS).astype(int))
-    for color, k in zip(("C0", "C1", "C2"), chosen, strict=False):
+    for color, k in zip((COLOURS[0], COLOURS[1], COLOURS[2]), chosen, strict=False):
         when, p = recovery.distributions[k]
         numbers = seen[when][:, 0]
         width = max(1, int(np.ceil((numbers.max() - numbers.min() + 1) / 25)))

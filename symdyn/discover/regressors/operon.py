@@ -10,7 +10,7 @@ import numpy as np
 import sympy as sp
 from sklearn.utils import check_random_state
 
-from symdyn.discover.regressors._estimator import SearchedFormula
+from symdyn.discover.regressors.estimator import SearchedFormula
 from symdyn.discover.regressors.registry import REGRESSORS
 from symdyn.errors import RecoveryError
 from symdyn.parsing import parse_expression
@@ -74,7 +74,7 @@ class OperonRegression(SearchedFormula):
         symbols: str = "add,sub,mul,div,constant,variable",
         *,
         max_length: int = 20,
-        population_size: int = 300,
+        population_size: int = 600,
         generations: int = 40,
         evaluations: int | None = None,
         tolerance: float = 0.01,

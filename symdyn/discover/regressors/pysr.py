@@ -16,8 +16,8 @@ import sympy as sp
 from sklearn.utils import check_random_state
 
 from symdyn.declaration import expression
-from symdyn.discover.regressors._estimator import SearchedFormula
 from symdyn.discover.regressors._hall_of_fame import julia_text, read_hall_of_fame
+from symdyn.discover.regressors.estimator import SearchedFormula
 from symdyn.discover.regressors.registry import REGRESSORS
 from symdyn.errors import RecoveryError
 from symdyn.parsing import parse_expression

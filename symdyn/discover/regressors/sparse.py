@@ -16,10 +16,10 @@ from symdyn.discover.library import library_terms
 from symdyn.discover.regressors._choice import METHODS, Choice, chosen, chosen_under
 from symdyn.discover.regressors._constraints import Conserved, linear_equations
 from symdyn.discover.regressors._criterion import effective_size, neighbours
-from symdyn.discover.regressors._estimator import FormulaRegressor
 from symdyn.discover.regressors._formula import columns, merged
 from symdyn.discover.regressors._trajectories import TrajectoryFits
 from symdyn.discover.regressors._weak import WIDTHS, WeakRows, weak_rows
+from symdyn.discover.regressors.estimator import FormulaRegressor
 from symdyn.discover.regressors.registry import REGRESSORS, Candidate, complexity_of
 from symdyn.discover.whole.problem import EquationProblem, prepared
 from symdyn.errors import RecoveryError
@@ -141,7 +141,9 @@ class SparseRegression(FormulaRegressor):
         self.names = names
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, *, t: Any = None, u: Any = None) -> SparseRegression:
+    def fit(
+        self, X: Any, y: Any = None, sample_weight: Any = None, *, t: Any = None, u: Any = None, x_dot: Any = None
+    ) -> SparseRegression:
         """Fit a term from samples, or a system from states and times.
 
         Parameters
@@ -152,11 +154,15 @@ class SparseRegression(FormulaRegressor):
             Values of the term.
         sample_weight : (m,) array, optional
             Weights of the samples, dimensionless; 1 unless given.
-        t : (m,) array, or a list of them, optional
-            Times; the right-hand side of a system is then fitted.  One array serves all trajectories of a list.
+        t : float, (m,) array, or a list of them, optional
+            Times, or the step between them; the right-hand side of a system is then fitted.  One of them serves all
+            trajectories of a list.
         u : (m,) or (m, q) array, or a list of them, optional
             Controls at the times, linear between them: further columns of the library, the last of `names`, whose rates of
             change are not fitted.  Coefficients are those of the weak form, without `refine`.
+        x_dot : (m, n) array, or a list of them, optional
+            Rates of change of the states, where they were measured themselves: coefficients are then those of a regression of
+            these numbers on the library, without weak form and `refine`.
 
         Returns
         -------
@@ -166,8 +172,8 @@ class SparseRegression(FormulaRegressor):
         Raises
         ------
         RecoveryError
-            If `t` is given beside `y` or weights, `u` without `t` or beside constraints, an option is unknown, the library does
-            not fit the columns, constraints contradict each other, or a term cannot be integrated (`refine`).
+            If `t` is given beside `y` or weights, `u` or `x_dot` without `t`, `u` beside constraints, an option is unknown, the
+            library does not fit the columns, constraints contradict each other, or a term cannot be integrated (`refine`).
 
         Examples
         --------
@@ -184,9 +190,10 @@ class SparseRegression(FormulaRegressor):
             if y is not None or sample_weight is not None:
                 got = "y" if y is not None else "sample_weight"
                 raise RecoveryError(f"fit got both {got} and t; give y for the values of a term, or t for states along time")
-            return self._fit_system(X, t, u)
-        if u is not None:
-            raise RecoveryError("u holds controls along time; give t, the times, too")
+            return self._fit_system(X, t, u, x_dot)
+        if u is not None or x_dot is not None:
+            given = "u holds controls" if u is not None else "x_dot holds rates of change"
+            raise RecoveryError(f"{given} along time; give t, the times, too")
         x, y, weights = self._samples(X, y, sample_weight)
         a, b = self._library(system=False)
         x, y, each = merged(x, y, weights)
@@ -218,8 +225,9 @@ class SparseRegression(FormulaRegressor):
             Values of the term.
         sample_weight : (m,) array, optional
             Weights of the samples, dimensionless.
-        t : (m,) array, or a list of them, optional
-            Times: :math:`R^2` is then that of the weak form, the mean over states; no derivative of the data is taken.
+        t : float, (m,) array, or a list of them, optional
+            Times, or the step between them: :math:`R^2` is then that of the weak form, the mean over states; no derivative
+            of the data is taken.
         u : (m,) or (m, q) array, or a list of them, optional
             Controls, as in `fit`.
 
@@ -255,7 +263,7 @@ class SparseRegression(FormulaRegressor):
         """The problem of trajectories, and the columns (N, n + q) at its nodes; keeps the first if `reset`."""
         several = isinstance(X, (list, tuple)) and len(X) > 0 and np.ndim(X[0]) > 1
         states = list(X) if several else [X]
-        times = list(t) if several and np.ndim(t[0]) else [t] * len(states)
+        times = list(t) if several and np.ndim(t) and np.ndim(t[0]) else [t] * len(states)
         controls = [None] * len(states) if u is None else list(u) if several else [u]
         if not len(states) == len(times) == len(controls):
             further = "" if u is None else f" and {len(controls)} of controls"
@@ -266,7 +274,7 @@ class SparseRegression(FormulaRegressor):
         runs: list[tuple[np.ndarray, np.ndarray]] = []
         courses: list[np.ndarray] = []
         for x, at, control in zip(states, times, controls, strict=True):
-            moments, x = np.asarray(at, dtype=float), np.asarray(x, dtype=float) if control is not None else x
+            moments, x = _moments(at, len(x)), np.asarray(x, dtype=float) if control is not None else x
             if control is not None:
                 course = _numbers(control)
                 if len(course) != len(moments) or len(x) != len(moments) or not np.isfinite(course).all():
@@ -297,23 +305,26 @@ class SparseRegression(FormulaRegressor):
             self._first = runs[0]
         return problem, np.concatenate([problem.nodes, at_nodes], axis=2).reshape(-1, self.n_features_in_)
 
-    def _fit_system(self, X: Any, t: Any, u: Any) -> SparseRegression:
+    def _fit_system(self, X: Any, t: Any, u: Any, x_dot: Any) -> SparseRegression:
         if u is not None and (self.constraints or self.symmetry):
             raise RecoveryError("constraints and symmetry are those of systems without controls; leave out u, or them")
         problem, nodes = self._along(X, t, u, reset=True)
         equations, count = self._library(system=True), problem.d
         values, best, along = columns(self.terms_, self.symbols_, nodes), None, None
-        if self.refine and u is None:
+        measured = None if x_dot is None else self._measured(X, u, x_dot, count)
+        if self.refine and u is None and measured is None:
             along = TrajectoryFits(problem, self.terms_, self.symbols_, equations, np.isfinite(values).all(axis=0))
         for width in WIDTHS:
-            rows = weak_rows(problem, values, width)
+            rows = weak_rows(problem, values, width) if measured is None else measured
             tied = len(equations[0]) > 0
             each = self._tied(rows, equations) if tied else [self._free(rows.design, target) for target in rows.targets.T]
             first = np.stack([choices[0].coefficients for choices in each])
             ranking = [self._candidates(choices, float(len(rows.design))) for choices in each]
             if width == WIDTHS[0]:
                 self.coef_, self.expressions_, chosen_rows = first, ranking, rows
-            if along is None or not np.any(first):
+            if along is None:
+                break
+            if not np.any(first):
                 continue
             fit = along.refined(first)
             if fit is not None and (best is None or (fit.windows, fit.score) < (best.windows, best.score)):
@@ -335,6 +346,20 @@ class SparseRegression(FormulaRegressor):
         if self.ensemble:
             self.inclusion_ = np.stack([self._inclusion(chosen_rows.design, y) for y in chosen_rows.targets.T])
         return self
+
+    def _measured(self, X: Any, u: Any, x_dot: Any, count: int) -> WeakRows:
+        """The library at the samples of all trajectories, and the rates of change that were measured there."""
+        several = isinstance(X, (list, tuple)) and len(X) > 0 and np.ndim(X[0]) > 1
+        states, rates = (np.concatenate([np.asarray(v, float) for v in (w if several else [w])]) for w in (X, x_dot))
+        if rates.shape != states.shape or not np.isfinite(rates).all():
+            raise RecoveryError(
+                f"x_dot has the shape {rates.shape} for states {states.shape}; expected a finite rate of change of "
+                "every state at every time"
+            )
+        if u is not None:
+            states = np.column_stack([states, np.concatenate([_numbers(v) for v in (u if several else [u])])])
+        values = columns(self.terms_, self.symbols_, states)
+        return WeakRows(np.where(np.isfinite(values).all(axis=0), values, 0.0), rates[:, :count])
 
     def _tied(self, rows: WeakRows, equations: tuple[np.ndarray, np.ndarray]) -> list[list[Choice]]:
         """Choices for each state under equations between all coefficients.
@@ -389,6 +414,20 @@ class SparseRegression(FormulaRegressor):
             taken[part] += best.coefficients != 0
             seen[part] += 1
         return taken / np.maximum(seen, 1)
+
+
+def _moments(t: Any, count: int) -> np.ndarray:
+    """Times (m,) of a trajectory, from themselves or from the step between them.
+
+    >>> _moments(0.5, 3).tolist()
+    [0.0, 0.5, 1.0]
+    """
+    found = np.asarray(t, dtype=float)
+    if found.ndim:
+        return found
+    if not (np.isfinite(found) and found > 0):
+        raise RecoveryError(f"t is {t!r}; expected the times, or a positive number, the step between them")
+    return float(found) * np.arange(count)
 
 
 def _numbers(control: Any) -> np.ndarray:

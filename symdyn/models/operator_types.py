@@ -55,6 +55,15 @@ class AxisDerivative(Operator):
 
     nargs: Any = (1, 2)
 
+    def __new__(cls, *args: Any, order: Any = None, **options: Any) -> Any:
+        if strange := sorted(options.keys() - {"evaluate"}):
+            raise DeclarationError(
+                f"{cls.__name__} got {strange[0]}={options[strange[0]]!r}; expected {cls.__name__}(u, order=2)"
+            )
+        if order is not None and len(args) > 1:
+            raise DeclarationError(f"{cls.__name__} got the order {args[1]}, and order={order!r}; give one of them")
+        return super().__new__(cls, *args, *([] if order is None else [order]), **options)
+
     @classmethod
     def eval(cls, *args: sp.Expr) -> sp.Expr | None:
         """A derivative of higher order as derivatives of first order; of numbers it is zero.
@@ -99,13 +108,13 @@ class dx(AxisDerivative):
     u : Expr
         A scalar expression of fields.
     order : int, optional
-        ``dx(u, 2)`` is ``dx(dx(u))``.
+        ``dx(u, 2)``, or ``dx(u, order=2)``, is ``dx(dx(u))``.
 
     Examples
     --------
     >>> u = sp.Symbol("u")
-    >>> dx(u**2), dx(3)
-    (dx(u**2), 0)
+    >>> dx(u**2), dx(3), dx(u, order=2)
+    (dx(u**2), 0, dx(dx(u)))
     """
 
     sign = r"\partial_x"

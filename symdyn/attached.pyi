@@ -89,6 +89,10 @@ class FlowVerbs:
         """The same system with further events, after those that it has; they are checked as in a new declaration."""
 
 class MapVerbs:
+    def to_sbml(self, path: str | Path | None = None) -> str:
+        """Write a network or an ODE system as SBML level 3 version 1."""
+    def to_antimony(self, path: str | Path | None = None) -> str:
+        """Write a network or an ODE system as Antimony, which `read_antimony` reads back."""
     def modified_equation(self, step: Any = "h", order: int = 2) -> ODESystem:
         """The differential equation that a map with small steps follows, to any order in their length."""
     def jacobian(self) -> sp.Matrix:
@@ -97,6 +101,10 @@ class MapVerbs:
         """A system as a text that ``from_text`` of its class reads back: equations, events, parameters and initial values."""
 
 class DiffusionVerbs:
+    def to_sbml(self, path: str | Path | None = None) -> str:
+        """Write a network or an ODE system as SBML level 3 version 1."""
+    def to_antimony(self, path: str | Path | None = None) -> str:
+        """Write a network or an ODE system as Antimony, which `read_antimony` reads back."""
     def exponent_at_zero(self) -> sp.Expr:
         """The rate at which solutions near 0 grow, :math:`\\lambda = f'(0) - \\tfrac12 \\sum_k g_k'(0)^2`, almost surely."""
     def moments(
@@ -257,6 +265,10 @@ class MatrixVerbs:
         """Draw the life-cycle graph: an arrow from stage to stage wherever one contributes to the other."""
 
 class FieldVerbs:
+    def to_sbml(self, path: str | Path | None = None) -> str:
+        """Write a network or an ODE system as SBML level 3 version 1."""
+    def to_antimony(self, path: str | Path | None = None) -> str:
+        """Write a network or an ODE system as Antimony, which `read_antimony` reads back."""
     def discretize(
         self,
         points: int | Sequence[int],

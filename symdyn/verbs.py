@@ -90,11 +90,15 @@ VERBS: Mapping[type, Mapping[str, Attached]] = {
         **_methods("symdyn.models.eventful", "with_events"),
     },
     attached.MapVerbs: {
+        **_methods("symdyn.io.sbml", "to_sbml"),  # refuses it, as SBML and Antimony have no such systems
+        **_methods("symdyn.io.antimony", "to_antimony"),
         **_methods("symdyn.derive.backward_error", "modified_equation"),
         **_methods("symdyn.derive.jacobians", "jacobian"),
         **_methods("symdyn.models.text", "to_text"),
     },
     attached.DiffusionVerbs: {
+        **_methods("symdyn.io.sbml", "to_sbml"),  # refuses it, as SBML and Antimony have no such systems
+        **_methods("symdyn.io.antimony", "to_antimony"),
         **_methods("symdyn.derive.stability", "exponent_at_zero"),
         **_methods("symdyn.derive.moments", "moments", "cumulants"),
         **_methods("symdyn.derive.time_reversal", "probability_flow", "reverse_time"),
@@ -145,6 +149,8 @@ VERBS: Mapping[type, Mapping[str, Attached]] = {
         **_methods("symdyn.leslie.drawing", "draw"),
     },
     attached.FieldVerbs: {
+        **_methods("symdyn.io.sbml", "to_sbml"),  # refuses it, as SBML and Antimony have no such systems
+        **_methods("symdyn.io.antimony", "to_antimony"),
         **_methods("symdyn.grids.system", "discretize"),
         **_methods("symdyn.elements.system", "mesh"),
         **_methods("symdyn.elements.frames", frame="field_frame"),

@@ -240,9 +240,12 @@ class Lowering:
 
     def _sum(self, e: sp.Add) -> int:
         plus, minus, multiples = [], [], []
-        for term in e.args:
-            coefficient, rest = term.as_coeff_Mul()
-            if self._inputs.get(rest, (0, 0))[0] == STATES and len(e.args) >= MANY:
+        split = [term.as_coeff_Mul() for term in e.args]
+        states = [self._inputs.get(rest, (0, 0))[0] == STATES for _, rest in split]
+        # where all are added or subtracted as they are there is no row of numbers, and products would be more work
+        rows = len(split) >= MANY and any(state and abs(q) != 1 for state, (q, _) in zip(states, split, strict=True))
+        for term, state, (coefficient, rest) in zip(e.args, states, split, strict=True):
+            if rows and state:
                 multiples.append((self._rank[rest], rest, coefficient))
             elif coefficient.is_negative:
                 minus.append(self.value(-term))

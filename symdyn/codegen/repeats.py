@@ -84,7 +84,7 @@ class _Form(NamedTuple):
 
 
 def repeats(program: Program) -> Program:
-    """The program as loops; itself where that leaves more than a third of its operations, or where it has loops of its own.
+    """The program as loops; itself where its forms have more than a third of its operations, or where it has loops of its own.
 
     Examples
     --------
@@ -142,7 +142,7 @@ def _beside(steps: tuple[tuple[str, int, int], ...], count: int) -> int:
     for _, arity, _ in steps:
         depth += 1 - arity
         deepest = max(deepest, depth)
-    most = min(BESIDE, STEPS // len(steps))
+    most = min(BESIDE, count // 2, STEPS // len(steps))  # one turn alone would be no loop
     if len(steps) < LONG_TREE or deepest > SHALLOW or most < 2:
         return 1
     return min(range(most, most // 2, -1), key=lambda k: count % k)

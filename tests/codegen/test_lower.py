@@ -223,6 +223,13 @@ def test_common_subexpressions_are_computed_once():
     assert operations([x - y, -x - y]).count("neg") <= 1
 
 
+def test_long_sums_of_states_as_they_are_have_no_products():
+    states = sp.symbols("u0:30")
+    signed = sp.Add(*((-1) ** (k // 2) * s for k, s in enumerate(states)))
+    program = lower("f", [("lane", []), ("y", states), ("p", [])], [signed], [""])
+    assert len(program.operations) == 30 + 29  # numbers and products are none
+
+
 def test_powers_cost_a_logarithm_of_multiplications():
     assert operations([x**16]) == ["mul"] * 4
     assert len(operations([x**63])) == 10

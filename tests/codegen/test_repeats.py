@@ -112,6 +112,16 @@ def test_rows_of_a_matrix_side_by_side_have_the_bits_of_the_straight_line_progra
     assert looped == pytest.approx(expected, rel=1e-12, abs=1e-13)
 
 
+@pytest.mark.parametrize("count", [8, 15])
+def test_few_long_rows_are_loops_of_at_least_two_turns(count):
+    rows = [sp.Add(*(sp.Float(q) * s for q, s in zip(row, x, strict=True))) for row in table(0)[:count]]
+    program = lower("f", [("lane", [t]), ("y", x), ("p", [a, b])], [sp.exp(row) for row in rows], [""] * count)
+    loops = repeats(program)
+    assert isinstance(loops, Repeats)
+    assert max(loop.turns for loop in loops.loops) > 1
+    assert len(loops.operations) < len(program.operations)
+
+
 def test_products_that_several_rows_have_are_fused_in_the_source_too():
     numbers = np.random.default_rng(6).integers(1, 4, (14, 14)) / 10
     rows = [sp.Add(*(sp.Float(q) * s for q, s in zip(row, x, strict=False))) for row in numbers]

@@ -138,8 +138,10 @@ def test_archives_that_would_do_harm_are_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "c.omex", "w") as archive:
         for k in range(1001):
             archive.writestr(f"{k}.txt", "")
-    with pytest.raises(DeclarationError, match="has 1001 files, more than 1000"):
+    with pytest.raises(DeclarationError, match="has 1001 files, more than files=1000; raise files="):
         sd.read_archive(tmp_path / "c.omex")
+    with pytest.raises(DeclarationError, match="0 files of SED-ML"):
+        sd.read_archive(tmp_path / "c.omex", files=1001)
     for method in (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA, zipfile.ZIP_DEFLATED):
         with zipfile.ZipFile(tmp_path / "e.omex", "w", method) as archive:
             archive.writestr("model.xml", texts()["model.xml"])

@@ -132,6 +132,9 @@ def test_what_is_not_represented_is_named():
         (sd.ReactionNetwork([Reaction({}, {X: Burst("geometric", k)}, k)]), "has a burst"),
         (sd.ReactionNetwork([Reaction({X: 1}, {}, k, delay=2)]), "delay"),
         (sd.ODESystem.from_text("x' = -x(t - 1); x(t <= 0) = cos(t)"), "x has the history cos"),
+        (sd.SDESystem.from_text("dx = -k*x*dt + s*dW"), "SDESystem has no form in SBML and Antimony"),
+        (sd.DiscreteSystem.from_text("x[t+1] = x/2"), "DiscreteSystem has no form in SBML and Antimony"),
+        (sd.PDESystem.from_text("u' = laplacian(u)", domain=(0, 1)), "PDESystem has no form in SBML and Antimony"),
     )
     for system, message in cases:
         for write in (system.to_sbml, system.to_antimony):

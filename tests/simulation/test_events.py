@@ -499,6 +499,18 @@ def test_a_condition_of_time_that_rounding_keeps_false_at_its_crossing_turns_tru
 
 
 @pytest.mark.parametrize(("method", "options"), [("dop853", {}), ("taylor", {}), ("rk4", {"step": 0.1})])
+def test_ends_of_others_do_not_move_what_turns_true_before(method, options):
+    """Two conditions are true from the start; as the first ends another turns true, within a step."""
+    events = [
+        sd.Event(x < 0.3, {y: y + 1}, initial=False), sd.Event(x < 0.75, {y: y + 1}, initial=False),
+        sd.Event(x > 0.3, {z: z + 1}),
+    ]  # fmt: skip
+    data = sd.simulate(still(*events), [0, 0.59, 2], method=method, progress=False, **options)
+    np.testing.assert_allclose(data.fired_at.values[..., 0].ravel(), [0, 0, 0.3], rtol=1e-12)
+    assert data.fired.values.ravel().tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize(("method", "options"), [("dop853", {}), ("taylor", {}), ("rk4", {"step": 0.1})])
 @pytest.mark.parametrize("end", [0.41, 0.41001])
 def test_a_condition_that_ends_where_another_begins_acts_once(method, options, end):
     """What is true from the start acts there, and not again where a condition turns true just before or as it ends."""

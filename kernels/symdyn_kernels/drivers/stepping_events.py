@@ -92,6 +92,9 @@ def _settle_unsure(f, events, memory, n, W, lane_rows, before, after, trial, p, 
         for l in range(W):
             if pending[l]:
                 pending[l] = 0
+                if _highest(events, memory, l, n, W, trial) >= 0.0:  # another turned true before
+                    st(lane_rows, W + l, length[l])
+                    continue
                 for e in range(events.flags.size):
                     if memory.unsure[l, e] and settle(events, memory, l, e, ld(trial, (n + e) * W + l)):
                         a[l] = 0.5**j

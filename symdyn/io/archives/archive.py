@@ -15,7 +15,7 @@ import xarray as xr
 from symdyn.errors import DeclarationError
 from symdyn.io._reading import Limits
 from symdyn.io._sbml_reader import read
-from symdyn.io.archives.files import find, text_files
+from symdyn.io.archives.files import MAX_FILES, find, text_files
 from symdyn.io.archives.sedml import ATTRIBUTES, MOST_REPEATED, DataGenerator, Description, RepeatedTask, read_sedml
 from symdyn.io.petab.formulas import read_formula
 from symdyn.io.petab.model import PetabModel
@@ -31,6 +31,7 @@ def read_archive(
     seconds: float = Limits.seconds,
     memory: int = Limits.memory,
     characters: int = Limits.characters,
+    files: int = MAX_FILES,
 ) -> Archive:
     """Read a COMBINE archive, ``.omex``, with models in SBML and simulation experiments in SED-ML.
 
@@ -47,6 +48,8 @@ def read_archive(
         Memory that this process may take, in bytes; on Unix systems.
     characters : int
         Largest length of all models and experiments together.
+    files : int
+        Largest number of files in the archive.
 
     Returns
     -------
@@ -77,12 +80,12 @@ def read_archive(
     """
     require("libsbml")
     path, limits = Path(path), Limits(seconds, memory, characters)
-    files = text_files(path, int(limits.characters))
-    names = [name for name in files if name.lower().endswith(".sedml")]
+    found = text_files(path, int(limits.characters), files)
+    names = [name for name in found if name.lower().endswith(".sedml")]
     if len(names) != 1:
         raise DeclarationError(f"{path} has {len(names)} files of SED-ML; expected one")
     try:
-        return Archive(files, read_sedml(files[names[0]], names[0]), limits)
+        return Archive(found, read_sedml(found[names[0]], names[0]), limits)
     except DeclarationError as error:
         raise DeclarationError(f"{path}: {names[0]}: {error}") from None
 

@@ -18,8 +18,10 @@ MAX_FILES = 1000
 ENDINGS = (".sedml", ".xml", ".sbml")
 
 
-def text_files(path: Path, characters: int) -> dict[str, str]:
+def text_files(path: Path, characters: int, most: int = MAX_FILES) -> dict[str, str]:
     """The texts of models and experiments in a zip file, by their names in it; all of them have at most so many characters.
+
+    The zip file has at most `most` files of any kind.
 
     Raises
     ------
@@ -33,8 +35,8 @@ def text_files(path: Path, characters: int) -> dict[str, str]:
     try:
         with zipfile.ZipFile(path) as archive:
             members = [m for m in archive.infolist() if not m.is_dir()]
-            if len(members) > MAX_FILES:
-                raise DeclarationError(f"{path} has {len(members)} files, more than {MAX_FILES}")
+            if len(members) > most:
+                raise DeclarationError(f"{path} has {len(members)} files, more than files={most}; raise files=")
             for m in members:
                 name = posixpath.normpath(m.filename.replace("\\", "/"))
                 if name.startswith(("/", "..")) or ":" in name:

@@ -25,7 +25,7 @@ from symdyn.grids.tables import rounded
 
 __all__ = ["Workspace", "Workspaces", "team_of"]
 
-#: Numbers up to which memory is kept for the next caller, who would wait for as many to be set to 0.
+#: Numbers of states up to which a model keeps memory for its next callers, who would wait for as many to be set to 0.
 KEPT = 1 << 25
 
 
@@ -126,8 +126,9 @@ class Workspaces:
         if space is None or space.process != os.getpid():
             space = Workspace(self._model, blocks, team)
         yield space
-        if often or blocks * self._model.block <= KEPT:  # after an error threads of it may not have ended
-            with self._lock:
+        with self._lock:  # after an error threads of it may not have ended
+            kept = sum(size * len(spaces) for (size, _), spaces in self._left.items())
+            if often or (kept + blocks) * self._model.block <= KEPT:
                 left.append(space)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import multiprocessing
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -62,20 +64,39 @@ WALLS = {"periodic": "periodic", "walls": {u: sd.Robin(1, 0.2, 1 + x), v: sd.Dir
 
 
 @pytest.mark.parametrize(("shape", "order", "walls"), [
-    ((37, 11), 2, "periodic"), ((23, 13), 4, "walls"), ((40, 9), 6, "mixed"),
-    ((9, 8, 11), 2, "walls"), ((13, 10, 9), 4, "mixed"), ((17, 9, 8), 2, "periodic"),
+    ((131, 11), 2, "periodic"), ((23, 13), 4, "walls"), ((250, 7), 4, "walls"), ((321, 9), 6, "mixed"),
+    ((75, 3, 9), 2, "walls"), ((13, 10, 9), 4, "mixed"), ((165, 7, 6), 4, "walls"), ((37, 5, 8), 2, "periodic"),
 ])  # fmt: skip
 def test_steps_that_lines_make_together_change_no_bit(monkeypatch, shape, order, walls):
     domain = sd.Rectangle(1, 1) if len(shape) == 2 else sd.Box(1, 1, 1)
-    pde = sd.PDESystem(PLAIN, domain, boundary=WALLS[walls], parameters={D: 1e-3}, initial={u: 1 + x * y, v: sp.cos(9 * x)})
+    pde = sd.PDESystem(PLAIN, domain, boundary=WALLS[walls], parameters={D: 1e-5}, initial={u: 1 + x * y, v: sp.cos(9 * x)})
     times = {"method": "euler", "step": 0.01, "progress": False}
     whole = sd.simulate(pde.discretize(shape, order=order), [0, 0.1, 0.23], layout=sd.Layout(threads=1), **times)
     monkeypatch.setattr("symdyn.grids.tables.KEPT", 0)  # as if no cache held any of it
-    monkeypatch.setattr("symdyn.grids.tables.LEAST", 4)
+    monkeypatch.setattr("symdyn.grids.tables.LEAST", 8)
     grid = pde.discretize(shape, order=order)
-    assert grid.model().table[LEVELS] == 4
+    assert grid.model().table[LEVELS] == 8  # at most: of few lines each thread makes fewer at once
     for threads in (1, 2, 3, 7):
         xr.testing.assert_identical(whole, sd.simulate(grid, [0, 0.1, 0.23], layout=sd.Layout(threads=threads), **times))
+
+
+def test_steps_made_together_end_where_single_ones_do(monkeypatch):
+    """Few steps, a solution that grows without bounds, and conditions, which have each step looked at."""
+    grows = {u: D * sd.laplacian(u) + 30 * u**2, v: D * sd.laplacian(v) - v}
+    runs = []
+    for kept, least, threads in ((1 << 24, 1, 1), (0, 8, 2)):
+        monkeypatch.setattr("symdyn.grids.tables.KEPT", kept)
+        monkeypatch.setattr("symdyn.grids.tables.LEAST", least)
+        common = {"layout": sd.Layout(threads=threads), "step": 0.01, "progress": False, "on_failure": "nan"}
+        for rates, most, until in ((PLAIN, 13, None), (grows, 99, None), (PLAIN, 99, "mean(v) > 0.1")):
+            pde = sd.PDESystem(rates, sd.Rectangle(1, 1), parameters={D: 1e-5}, initial={u: 1 + x * y, v: sp.cos(9 * x)})
+            method = sd.methods.Euler(max_steps=most)
+            runs.append(sd.simulate(pde.discretize((131, 9)), [0, 0.1, 0.173, 0.23], method=method, until=until, **common))
+    assert [int(r.steps) for r in runs[:2]] == [13, 18]  # 10 and 8 to the second and third output
+    assert [bool(np.isnan(r.u[k]).all()) for r in runs[:2] for k in (1, 2)] == [False, True, False, True]
+    assert 0 < float(runs[2].first_passage) < 0.23
+    for k in range(3):
+        xr.testing.assert_identical(runs[k], runs[k + 3])
 
 
 def test_steps_of_one_length_and_conditions_that_end_them():
@@ -166,6 +187,21 @@ def test_memory_of_rates_is_kept(monkeypatch):
     for _ in range(3):
         model.rates(np.ones(model.size), 0.0, np.array([0.1]), threads=2)
     assert len(made) == 1
+
+
+def test_a_model_keeps_so_much_memory_whatever_the_number_of_callers(monkeypatch):
+    model = EQUATIONS["box"].discretize(SHAPES["box"]).model()
+    monkeypatch.setattr("symdyn.grids.workspace.KEPT", 14 * model.block)
+    kept, spaces = [], [model.workspaces.lent(blocks, 1) for blocks in (6, 6, 6, 9)]
+    for space in spaces:
+        kept.append(weakref.ref(space.__enter__()))
+    for space in spaces:
+        space.__exit__(None, None, None)
+    del space, spaces
+    gc.collect()
+    assert [k() is not None for k in kept] == [True, True, False, False]
+    with model.workspaces.lent(6, 1) as first, model.workspaces.lent(6, 1) as second:
+        assert {first, second} == {kept[0](), kept[1]()}
 
 
 def test_a_copy_of_a_process_has_threads_of_its_own():

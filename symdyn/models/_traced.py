@@ -67,7 +67,8 @@ class _Traced(NDArrayOperatorsMixin):
 
     def __bool__(self) -> bool:
         raise DeclarationError(
-            f"the function branches on {self.formula}; give both branches, np.where(condition, one, other), of numbers or of parts of y"
+            f"the function branches on {self.formula}; give both branches, np.where(condition, one, other), of numbers or of "
+            "parts of y"
         )
 
 

@@ -270,7 +270,8 @@ class ODESystem(FlowVerbs, System):
         clock, *every = (sp.Symbol(name_of(n)) for n in (time, *names, *further))
         if len({clock, *every}) <= len(every):
             raise DeclarationError(
-                f"time is {clock}, and states and arguments are {', '.join(map(str, every))}; expected a name of its own for each"
+                f"time is {clock}, and states and arguments are {', '.join(map(str, every))}; expected a name of its own for "
+                "each"
             )
         symbols = every[: len(names)]
         rates = traced(function, clock, symbols, every[len(names) :])

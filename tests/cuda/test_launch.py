@@ -155,7 +155,7 @@ def test_stiff_trajectories_are_passed_on_on_the_card(found):
 def test_failures_read_as_on_the_processor(found, name):
     message = str(found[f"cuda/{name}"])
     assert message == str(found[f"cpu/{name}"])
-    assert "1 of 3 trajectories failed. The first is x0[1] (x(0) = 1)" in message
+    assert "1 of 3 trajectories failed. The first is trajectory[1] (x(0) = 1)" in message
     assert "its last output is at t = 0.5" in message  # 1/(1 - t) ends at 1
 
 

@@ -67,10 +67,11 @@ class FittedColumn:
     def prior_terms(self, coordinate: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Logarithm of the prior density of the value, with its slope and curvature along the coordinate."""
         step = PRIOR_STEP * np.maximum(np.abs(coordinate), 1.0)
-        at, below, above = (self.log_density(self.value(coordinate + s)) for s in (0.0, -step, step))
-        with np.errstate(invalid="ignore"):
-            slope, curvature = (above - below) / (2 * step), (above - 2 * at + below) / step**2
+        at, below, above, less, more = (self.log_density(self.value(coordinate + s * step)) for s in (0, -1, 1, -2, 2))
         inside = np.isfinite(below) & np.isfinite(above)
+        with np.errstate(invalid="ignore"):
+            far = np.where(np.isfinite(less) & np.isfinite(more), 2 * (above - below) - (more - less), 0.0)
+            slope, curvature = ((above - below) + far / 6) / (2 * step), (above - 2 * at + below) / step**2
         return at, np.where(inside, slope, 0.0), np.where(inside, curvature, 0.0)
 
 
@@ -91,6 +92,10 @@ class FitProblem(ABC):
         Whether quantiles are those of Student and Fisher: all noise is normal with scales that are estimated.
     gain : float
         Of twice the log-likelihood that counts.
+    pool : int
+        Points that are drawn for each start that is climbed: those of the greatest likelihood are.
+    reach : float
+        How far coordinates move in a damped step, see `symdyn.inference.levenberg.levenberg_marquardt`.
     """
 
     columns: tuple[FittedColumn, ...]
@@ -100,6 +105,8 @@ class FitProblem(ABC):
     concentrated: int = 0
     corrected: bool = False
     gain: float = GAIN
+    pool: int = 1
+    reach: float = np.inf
 
     @abstractmethod
     def expand_data(self, which: np.ndarray, theta: np.ndarray, starts: np.ndarray, *, fisher: bool = False) -> Quadratic:
@@ -167,6 +174,10 @@ class FitProblem(ABC):
             if c.prior is not None:
                 found = found + c.log_density(c.value(theta[:, k]))
         return found
+
+    def totals(self, theta: np.ndarray, starts: np.ndarray) -> np.ndarray:
+        """Minus twice the logarithms of likelihood and prior alone, (M,); infinite where a simulation fails."""
+        return self.expand(np.arange(len(theta)), theta, starts).rss.sum(axis=1)
 
     def expand(self, which: np.ndarray, theta: np.ndarray, starts: np.ndarray, *, fisher: bool = False) -> Quadratic:
         """Minus twice the logarithms of likelihood and prior, with their expansion."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any
 
@@ -37,17 +37,17 @@ IDLE = "the parameter {} does not enter the equations of the states, so their da
 class FitRequest:
     """The arguments of `fit`, as they were given."""
 
-    parameters: Mapping[Any, Any]
-    priors: Mapping[Any, Any]
-    guesses: Mapping[Any, Any]
-    observables: Mapping[Any, Any] | None
-    noise: Any
-    conditions: Mapping[str, Mapping[Any, Any]] | None
-    initial: Mapping[Any, Any] | None
-    scales: Mapping[Any, str]
-    windows: int | None
-    seed: int
     accuracy: Mapping[str, Any]
+    parameters: Mapping[Any, Any] = field(default_factory=dict)
+    priors: Mapping[Any, Any] = field(default_factory=dict)
+    guesses: Mapping[Any, Any] = field(default_factory=dict)
+    observables: Mapping[Any, Any] | None = None
+    noise: Any = None
+    conditions: Mapping[str, Mapping[Any, Any]] | None = None
+    initial: Mapping[Any, Any] | None = None
+    scales: Mapping[Any, str] = field(default_factory=dict)
+    windows: int | None = None
+    seed: int = 0
     likelihood: Any = "auto"
     limits: Mapping[str, Any] | None = None
 

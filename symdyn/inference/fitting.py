@@ -29,6 +29,8 @@ ITERATIONS, POLISH, LAST_GAIN = 80, 200, 1e-10
 NEAR_GUESS, FAR = 0.5, 3.0
 #: Optima of an approximation from which a simulated likelihood is climbed.
 ROUGH = 2
+#: Times that starts are drawn again at which no simulation follows the data.
+REDRAWN = 3
 #: Share of a prior that starts leave out at either end.
 TAIL = 0.02
 
@@ -120,7 +122,8 @@ def fit(
         more, of plain equations; a measurement where two meet counts for both.  By default there is one; of maps as many as it
         takes where runs over longer ones follow the data far less well, for short windows judge a chaotic map better.
     starts : int
-        How many: a Latin hypercube over priors, bounds, or powers of ten.
+        How many: a Latin hypercube over priors, bounds, or powers of ten, of PEtab problems the best of ten times as many
+        points; where no simulation succeeds others are drawn.
     level : float
         Of the intervals.
     seed : int
@@ -190,12 +193,21 @@ def _climbed(proposal: Proposal, starts: int, level: float, seed: int) -> Fit:
     problem = proposal.problem
     if not problem.count:
         raise RecoveryError("nothing is to be fitted, as everything has a value; name parameters=[...], or leave out values")
-    theta, begun = design = _design(proposal, starts, seed)
+    theta, begun = design = _chosen(proposal, starts, seed)
     if proposal.rough is not None:
         near = climb(proposal.rough, theta, begun, iterations=ITERATIONS)
         order = np.argsort(near.total, kind="stable")
         theta, begun = near.theta[order[:ROUGH]], near.starts[order[:ROUGH]]
     fits = climb(problem, theta, begun, iterations=ITERATIONS)
+    for again in range(1, REDRAWN + 1 if proposal.rough is None else 0):
+        lost = np.flatnonzero(~np.isfinite(fits.total))
+        lost = lost[lost >= max(len(proposal.first), 1)]  # the others are as they were proposed
+        if not lost.size:
+            break
+        drawn, fresh = _chosen(proposal, starts, (seed, again))
+        anew = climb(problem, drawn[lost], fresh[lost], iterations=ITERATIONS)
+        fits.theta[lost], fits.starts[lost] = anew.theta, anew.starts
+        fits.local.put(lost, anew.local)
     if proposal.rough is not None and not np.isfinite(fits.total).any():
         fits = climb(problem, *design, iterations=ITERATIONS)
     if not np.isfinite(fits.total).any():
@@ -217,7 +229,19 @@ def _climbed(proposal: Proposal, starts: int, level: float, seed: int) -> Fit:
     return Fit(problem, theta, scaled, ends, proposal.fitted(theta, scaled), notes, level, seed)
 
 
-def _design(proposal: Proposal, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def _chosen(proposal: Proposal, count: int, seed: int | tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Coordinates and initial values from which to climb: the best of a pool, after what was proposed or guessed."""
+    pool = proposal.problem.pool if count > 1 else 1
+    theta, begun = _design(proposal, pool * count, seed)
+    if pool == 1:
+        return theta, begun
+    kept = max(len(proposal.first), 1)
+    order = np.argsort(proposal.problem.totals(theta[kept:], begun[kept:]), kind="stable")
+    rows = np.concatenate([np.arange(kept), kept + order])[:count]
+    return theta[rows], begun[rows]
+
+
+def _design(proposal: Proposal, count: int, seed: int | tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """Coordinates (S, P) and initial values (S, V, n) from which to climb: what was proposed first."""
     problem = proposal.problem
     P, low, high = len(problem.columns), problem.low, problem.high

@@ -23,7 +23,7 @@ def climb(
     moving = np.ones(theta.shape, dtype=bool) if active is None else np.broadcast_to(active, theta.shape)
     return levenberg_marquardt(
         problem.expand, theta, starts, moving, bounds=(problem.low, problem.high), start_bounds=problem.start_bounds,
-        iterations=iterations, tolerance=0.0, floor=-np.inf, small=gain,
+        iterations=iterations, tolerance=0.0, floor=-np.inf, small=gain, reach=problem.reach,
     )  # fmt: skip
 
 

@@ -12,6 +12,8 @@ from symdyn.inference.quadratic import Quadratic
 __all__ = ["Expand", "Fits", "levenberg_marquardt", "outward"]
 
 FIRST_DAMPING, MOST_DAMPING = 1e-2, 1e8
+#: How many times its reach a parameter moves at most without damping.
+FREE = 20.0
 #: How many times the fall that a step promises all further ones are taken to bring at most.
 OPTIMISM = 20.0
 
@@ -59,6 +61,7 @@ def levenberg_marquardt(
     small: float = -np.inf,
     needed: float = np.inf,
     damping: tuple[float, float] = (FIRST_DAMPING, 0.0),
+    reach: float = np.inf,
     going: Callable[[], bool] | None = None,
 ) -> Fits:
     """Fit M candidates at once: every iteration expands those that still move.
@@ -84,12 +87,16 @@ def levenberg_marquardt(
         Candidates that cannot come below this sum of squares are given up.
     damping : (float, float)
         At first, and after a step that failed at least.
+    reach : float
+        How far a parameter moves at most where the damping is 1, `FREE` times as far without: what hardly matters would else go
+        to the end of its range before what matters could fall.
     going : callable, optional
         Called before each iteration; False ends the fits where they are.
 
     References
     ----------
-    Nielsen, Damping parameter in Marquardt's method, IMM-REP-1999-05 (choice of the damping).
+    Nielsen, Damping parameter in Marquardt's method, IMM-REP-1999-05 (choice of the damping); Fan & Yuan, Computing 74 (2005)
+    23: damping by the gradient, on which `reach` rests, keeps quadratic convergence.
     """
     low, high = bounds or (-np.inf, np.inf)
     start_low, start_high = start_bounds or (np.float64(-np.inf), np.float64(np.inf))
@@ -106,7 +113,7 @@ def levenberg_marquardt(
         blocked = outward(starts[now], here.start_gradient, start_low, start_high)
         here = here.hold(blocked | (start_low == start_high))
         free = active[now] & ~outward(theta[now], here.gradient, low, high)
-        move, start_move = _step(here, free, damped[now])
+        move, start_move = _step(here, free, damped[now], reach)
         trial = np.clip(theta[now] + move, low, high)
         start_trial = np.clip(starts[now] + start_move, start_low, start_high)
         before = here.rss.sum(axis=1)
@@ -141,14 +148,15 @@ def outward(values: np.ndarray, gradient: np.ndarray, low: np.ndarray | float, h
     return ((values <= low) & (gradient < 0)) | ((values >= high) & (gradient > 0))
 
 
-def _step(local: Quadratic, active: np.ndarray, damping: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _step(local: Quadratic, active: np.ndarray, damping: np.ndarray, reach: float) -> tuple[np.ndarray, np.ndarray]:
     """Damped Gauss-Newton steps of parameters (M, P) and initial values (M, V, n)."""
     information, gradient, back = local.profiled(damping)
     diagonal = np.einsum("mii->mi", local.information)
     both = active[:, :, None] & active[:, None, :]
     eye = np.eye(active.shape[1])
     floor = 1e-14 * diagonal.max(axis=1, keepdims=True, initial=0.0) + 1e-300
-    matrix = np.where(both, information, 0.0) + eye * np.where(active, damping[:, None] * diagonal + floor, 1.0)[:, :, None]
+    added = damping[:, None] * diagonal + floor + np.abs(gradient) * (damping[:, None] + 1 / FREE) / reach
+    matrix = np.where(both, information, 0.0) + eye * np.where(active, added, 1.0)[:, :, None]
     unit = 1 / np.sqrt(np.maximum(np.einsum("mii->mi", matrix), 1e-300))
     matrix = matrix * unit[:, :, None] * unit[:, None, :] + 1e-13 * eye
     move = unit * np.linalg.solve(matrix, (unit * np.where(active, gradient, 0.0))[..., None])[..., 0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -15,7 +16,9 @@ from scipy import stats
 from symdyn.declaration import name_of
 from symdyn.errors import DeclarationError, SymdynError
 from symdyn.inference.fit_problem import FitProblem, FittedColumn
+from symdyn.inference.fit_request import Proposal
 from symdyn.inference.fit_setup import FitSetup, NoisyObservable
+from symdyn.inference.fit_symbols import FitRequest
 from symdyn.inference.fits import Fit, observed_problem
 from symdyn.inference.likelihoods import LIKELIHOODS, FitLikelihood
 from symdyn.inference.noise_laws import LAWS
@@ -23,6 +26,9 @@ from symdyn.inference.spatial_problem import problem_of
 from symdyn.inference.stochastic_problem import StochasticProblem, made_problem
 from symdyn.inference.stochastic_setup import StochasticSetup
 from symdyn.io.datasets import check_format, write_dataset
+from symdyn.io.petab.fitting import PetabFitProblem
+from symdyn.io.petab.problem import read_petab
+from symdyn.io.petab.tables import write_files
 from symdyn.io.recoveries import packed, unpacked
 from symdyn.system import System
 
@@ -41,14 +47,12 @@ def write_fit(fit: Fit, path: str | Path) -> None:
     Parameters
     ----------
     fit : Fit
-        Of a system whose text reads back; not of a PEtab problem.
+        Of a system whose text reads back, or of a PEtab problem, whose files are written along.
     path : str or Path
         With the ending ``.nc``.
 
     Raises
     ------
-    RecoveryError
-        For a fit of a PEtab problem.
     DeclarationError
         For other endings, systems without a text, and priors that are no distributions of `scipy.stats`.
     OSError
@@ -66,12 +70,27 @@ def write_fit(fit: Fit, path: str | Path) -> None:
     >>> again.parameters == fit.parameters, again.system == fit.system
     (True, True)
     """
-    random = fit.problem if isinstance(fit.problem, StochasticProblem) else None
-    setup: FitSetup | StochasticSetup = random.setup if random is not None else observed_problem(fit, "saving").setup
     arrays = dict[str, np.ndarray]()
     if check_format(path) != ".nc":
         raise DeclarationError(f"{path}: a fit is a netCDF file; expected the ending .nc")
-    facts = {
+    facts = _of_petab(fit.problem) if isinstance(fit.problem, PetabFitProblem) else _of_system(fit)
+    facts |= {
+        "theta": fit.theta, "starts": fit.scaled_starts, "ends": fit.ends, "notes": list(fit.notes), "level": fit.level,
+        "seed": fit.seed,
+    }  # fmt: skip
+    text = json.dumps({k: packed(v, arrays) for k, v in facts.items()}, allow_nan=False)
+    table = fit.intervals.set_index("constant")
+    variables: dict[str, Any] = {str(c).replace(" ", "_"): ("constant", table[c].to_numpy()) for c in table}
+    variables |= {name: ([f"{name}_{k}" for k in range(a.ndim)], a) for name, a in arrays.items()}
+    attributes = {"format": FORMAT, "version": VERSION, "fit": text, "summary": str(fit)}
+    write_dataset(xr.Dataset(variables, {"constant": list(table.index)}, attributes), path)
+
+
+def _of_system(fit: Fit) -> dict[str, Any]:
+    """What the likelihood of a system is made of."""
+    random = fit.problem if isinstance(fit.problem, StochasticProblem) else None
+    setup: FitSetup | StochasticSetup = random.setup if random is not None else observed_problem(fit, "saving").setup
+    return {
         "system": setup.system,
         "observed": [
             [o.name, o.expression, o.law.name, None if o.parameters is None else list(o.parameters)] for o in setup.observed
@@ -85,19 +104,26 @@ def write_fit(fit: Fit, path: str | Path) -> None:
             else _of_plain(setup)
         ),
         "whole": fit.system,
-        "theta": fit.theta,
-        "starts": fit.scaled_starts,
-        "ends": fit.ends,
-        "notes": list(fit.notes),
-        "level": fit.level,
-        "seed": fit.seed,
     }
-    text = json.dumps({k: packed(v, arrays) for k, v in facts.items()}, allow_nan=False)
-    table = fit.intervals.set_index("constant")
-    variables: dict[str, Any] = {str(c).replace(" ", "_"): ("constant", table[c].to_numpy()) for c in table}
-    variables |= {name: ([f"{name}_{k}" for k in range(a.ndim)], a) for name, a in arrays.items()}
-    attributes = {"format": FORMAT, "version": VERSION, "fit": text, "summary": str(fit)}
-    write_dataset(xr.Dataset(variables, {"constant": list(table.index)}, attributes), path)
+
+
+def _of_petab(problem: PetabFitProblem) -> dict[str, Any]:
+    """The files of a problem, and how it is simulated."""
+    how = problem.how
+    if not isinstance(how.method, str | None):
+        raise DeclarationError("a fit with a method that is an object cannot be written; name the method")
+    return {"petab": problem.likelihood.texts(), "accuracy": {"method": how.method, "rtol": how.rtol, "atol": how.atol}}
+
+
+def _read_petab(facts: Mapping[str, Any]) -> Proposal:
+    """The likelihood of a problem whose files are given."""
+    texts = {str(k): str(v) for k, v in facts["petab"].items()}
+    if not texts:
+        raise ValueError("no files of the PEtab problem")
+    with tempfile.TemporaryDirectory() as folder:
+        write_files(texts, Path(folder))
+        problem = read_petab(Path(folder) / next(iter(texts)))
+    return problem.fit_problem(FitRequest(accuracy=facts["accuracy"]), None)
 
 
 def read_fit(path: str | Path) -> Fit:
@@ -136,20 +162,25 @@ def read_fit(path: str | Path) -> Fit:
     arrays = {str(n): v.values for n, v in found.variables.items() if str(n).startswith("array")}
     try:
         facts = {k: unpacked(v, arrays) for k, v in json.loads(found.attrs["fit"]).items()}
-        columns = tuple(
-            FittedColumn(**dict(zip(NUMBERS, numbers, strict=True)), prior=_read_prior(prior))
-            for numbers, prior in facts["columns"]
-        )
-        observed = tuple(NoisyObservable(name, e, LAWS[law], parameters) for name, e, law, parameters in facts["observed"])
-        if "likelihood" in facts:
-            problem: FitProblem = _read_random(facts, observed, columns)
-            facts["whole"] = _with_binary(facts["whole"], facts["binary"])
+        if "petab" in facts:
+            proposal = _read_petab(facts)
+            problem: FitProblem = proposal.problem
+            facts["whole"] = proposal.fitted(facts["theta"], facts["starts"])
         else:
-            setup = FitSetup(
-                facts["system"], observed, facts["data"], columns, facts["symbols"], facts["overrides"], facts["free"],
-                facts["weights"], facts["pieces"], facts["accuracy"], facts["conditions"],
-            )  # fmt: skip
-            problem = problem_of(setup)
+            columns = tuple(
+                FittedColumn(**dict(zip(NUMBERS, numbers, strict=True)), prior=_read_prior(prior))
+                for numbers, prior in facts["columns"]
+            )
+            observed = tuple(NoisyObservable(name, e, LAWS[law], parameters) for name, e, law, parameters in facts["observed"])
+            if "likelihood" in facts:
+                problem = _read_random(facts, observed, columns)
+                facts["whole"] = _with_binary(facts["whole"], facts["binary"])
+            else:
+                setup = FitSetup(
+                    facts["system"], observed, facts["data"], columns, facts["symbols"], facts["overrides"], facts["free"],
+                    facts["weights"], facts["pieces"], facts["accuracy"], facts["conditions"],
+                )  # fmt: skip
+                problem = problem_of(setup)
         return Fit(problem, *(facts[n] for n in ("theta", "starts", "ends", "whole", "notes", "level", "seed")))
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         raise DeclarationError(f"{path}: the fit in it is damaged ({type(error).__name__}: {error})") from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -31,7 +31,7 @@ from symdyn.methods.runge_kutta import ExplicitRungeKutta, Rosenbrock
 from symdyn.models.events import Event, Schedule
 from symdyn.system import System
 
-__all__ = ["AdjointKernel", "Forward", "LaneFunctions", "adjoint_weights", "compiled_lanes", "lane_functions"]
+__all__ = ["AdjointKernel", "Forward", "LaneFunctions", "adjoint_weights", "compiled_lanes", "lane_functions", "moving_event"]
 
 #: Steps for which there is room at first.
 ROOM = 256
@@ -94,7 +94,9 @@ class AdjointKernel:
     def __init__(self, system: System, method: str, moving: set[sp.Symbol]) -> None:
         self.declared, self.scheme = system, self._scheme(method)
         self.system, _ = written_out(system)
-        self.events = tuple(_scheduled(e, moving) for e in self.system.events)
+        self.events = tuple(self.system.events)
+        if reason := moving_event(self.events, moving):
+            raise DeclarationError(f"{reason}; sensitivities are integrated forward there")
         self.stops = stop_program(self.system.replace(events=()))
         if self.stops is not None:
             _refuse_moving(self.stops, moving)
@@ -269,15 +271,14 @@ def _explicit(method: str) -> ExplicitRungeKutta:
     return METHODS[method]  # type: ignore[no-any-return]
 
 
-def _scheduled(event: Event, moving: set[sp.Symbol]) -> Event:
-    if not isinstance(event.trigger, Schedule) or event.priority is not None:
-        raise DeclarationError(
-            f"the event {event.heading} is at no known time; gradients go through doses and other events at known times, "
-            "without priorities: symdyn.sensitivities goes through all of them, with a run for each parameter"
-        )
-    if moved := sorted({s.name for e in event.trigger.sides for s in e.free_symbols if s in moving}):
-        raise DeclarationError(f"the times of {event.heading} depend on {moved[0]}; leave it out of by")
-    return event
+def moving_event(events: Iterable[Event], moving: set[sp.Symbol]) -> str | None:
+    """Why the steps of a system with these events are not transposed: the time of one moves, or is not known."""
+    for event in events:
+        if not isinstance(event.trigger, Schedule) or event.priority is not None:
+            return f"the event {event.heading} is at no known time, or has a priority"
+        if moved := sorted({s.name for e in event.trigger.sides for s in e.free_symbols if s in moving}):
+            return f"the times of {event.heading} depend on {moved[0]}"
+    return None
 
 
 def _refuse_moving(stops: Program, moving: set[sp.Symbol]) -> None:

@@ -16,18 +16,22 @@ from symdyn.declaration import expression, listed, lookup, name_of, numeric_valu
 from symdyn.derive.sensitivities import fresh_symbol
 from symdyn.errors import DeclarationError
 from symdyn.gradients import gradients
-from symdyn.methods.options import check_positive, check_whole
+from symdyn.methods.options import AdaptiveOptions, check_positive, check_whole
 from symdyn.methods.registry import METHODS
 from symdyn.methods.reversible import ReversibleMethod
 from symdyn.methods.runge_kutta import Rosenbrock
 from symdyn.parsing import parse_expression
 from symdyn.paths import Path
-from symdyn.simulation.adjoints import AdjointKernel
+from symdyn.simulation.adjoints import AdjointKernel, moving_event
 from symdyn.simulation.reversed_steps import ReversibleKernel
+from symdyn.simulation.slopes import forward_run
 from symdyn.simulation.stiff_adjoints import StiffAdjointKernel
 from symdyn.system import System
 
 __all__ = ["CostGradient", "gradient"]
+
+#: The method whose steps are transposed unless another is named, and its tolerances.
+DEFAULT, RTOL, ATOL = "tsit5", 1e-8, 1e-10
 
 
 @dataclass(frozen=True, repr=False)
@@ -42,6 +46,8 @@ class CostGradient:
         Its derivatives by name.
     steps, rejected, evaluations : int
         Of the trajectory.
+    how : {'adjoint', 'forward'}
+        Whether its steps were transposed, or sensitivities integrated forward.
 
     Examples
     --------
@@ -56,6 +62,7 @@ class CostGradient:
     steps: int
     rejected: int
     evaluations: int
+    how: str = "adjoint"
 
     @property
     def array(self) -> np.ndarray:
@@ -93,13 +100,13 @@ def gradient(
     by: Iterable[Any] | None = None,
     initial: Mapping[Any, Any] | None = None,
     parameters: Mapping[Any, Any] | None = None,
-    method: str = "tsit5",
+    method: str | None = None,
     rtol: float | None = None,
     atol: float | None = None,
     step: float | None = None,
     max_steps: int = 100_000,
 ) -> CostGradient:
-    r"""Differentiate a cost of a trajectory by parameters and initial values, with the discrete adjoint of its steps.
+    r"""Differentiate a cost of a trajectory by parameters and initial values, by the adjoint of its steps if it has one.
 
     .. math:: J = g(x(T), p) + \sum_j e(x(t_j), d_j, p, t_j) + \int r(x, p, t)\,\mathrm{d}t
 
@@ -108,10 +115,13 @@ def gradient(
     say in the lengths, so that steps are not longer than those of its decay.  The time is that of a few runs, whatever the
     number of parameters, where `symdyn.sensitivities` takes a run for each; memory is that of the states at all steps.
 
+    With events at times that are not known or depend on what is differentiated by, delays or algebraic equations, such forward
+    sensitivities are integrated instead: ``how`` of the result says which it was.
+
     Parameters
     ----------
     system : ODESystem
-        With inputs and events at known times, as doses are; without other events, delays, algebraic equations, unknown terms.
+        Without unknown terms.  With inputs, events must be at known times, as doses are.
     cost : Expr, str or None
         g, of states, observables and parameters at the last time.
     t : (T,) sequence of float
@@ -124,12 +134,13 @@ def gradient(
         Parameters, and states for their initial values; all parameters unless given.
     initial, parameters : mapping, optional
         Numbers over those of the system; initial values may be expressions of parameters, through which is differentiated.
-    method : str
-        An explicit Runge-Kutta method whose interpolant needs no further stages: 'tsit5' or 'bs32'; or, for stiff systems, a
-        Rosenbrock method, 'rodas5p' or 'rodas4', with a dense Jacobian.  Of the reversible methods
-        'reversible-heun' and 'reversible-rk4' no states are kept: the steps are taken back, with memory for two states, of the
-        former however many steps there are, of the latter up to about 1,800.  That is for systems without inputs and events
-        that contract little over the time; where the steps do not lead back, `SimulationError` says so.
+    method : str, optional
+        Of steps that are transposed: 'tsit5' unless given, and for what is integrated forward none. An explicit Runge-Kutta
+        method whose interpolant needs no further stages: 'tsit5' or 'bs32'; or, for stiff systems, a Rosenbrock method,
+        'rodas5p' or 'rodas4', with a dense Jacobian. Of the reversible methods 'reversible-heun' and 'reversible-rk4' no
+        states are kept: the steps are taken back, with memory for two states, of the former however many steps there are, of
+        the latter up to about 1,800. That is for systems without inputs and events that contract little over the time; where
+        the steps do not lead back, `SimulationError` says so.
     rtol, atol : float, optional
         Tolerances of adaptive methods, 1e-8 and 1e-10 unless given.
     step : float, optional
@@ -168,24 +179,31 @@ def gradient(
     """
     check_whole(1, max_steps=max_steps)
     system = _checked(system)
-    scheme = METHODS.get(method)
-    _check_lengths(method, isinstance(scheme, ReversibleMethod), rtol, atol, step)
+    scheme = METHODS.get(method or DEFAULT)
+    _check_lengths(method or DEFAULT, isinstance(scheme, ReversibleMethod), rtol, atol, step)
     times = _times(t)
     known = {**system.defaults, **numeric_values(parameters, system.parameters, "parameter")}
     if missing := [p for p in system.parameters if p not in known]:
         raise DeclarationError(f"the parameter {missing[0]} has no value; give it in parameters")
-    starts = _starts(system, initial)
     numbers = [p for p in system.parameters if not isinstance(p, Path)]
     chosen = (*numbers, *system.states)
     wanted = numbers if by is None else list(dict.fromkeys(lookup(k, chosen, "variable") for k in listed(by)))
     if not wanted:
         raise DeclarationError("by is empty, or the system has no parameters; name what the cost is differentiated by")
     last, every, rate, columns = _costs(system, times, cost, each, running, data)
+    if reason := system.unmet(["drift"], ["inputs", "events"]) or moving_event(system.events, set(wanted)):
+        if method is not None:
+            raise DeclarationError(
+                f"gradient transposes no steps of {method!r} here: {reason}; leave method out, and sensitivities are "
+                "integrated forward"
+            )
+        costs = (last, every, rate, columns)
+        return _forward(system, times, wanted, costs, known, initial, {"rtol": rtol or RTOL, "atol": atol or ATOL}, max_steps)
+    starts = _starts(system, initial)
     extended = system
     if rate is not None:
-        taken = {s.name for s in (*system.states, *system.parameters, *system.observables, *columns, system.time)}
-        total = fresh_symbol("integral", taken)
-        extended = system.replace(states=(*system.states, total), drift=(*system.part("drift"), rate), initial={})
+        total, extended = _integrated(system, rate, columns)
+        extended = extended.replace(initial={})
         starts, last = {**starts, total: sp.S.Zero}, last + total
     row = np.array([known[p] for p in extended.parameters])
     begun = np.array([value_of(starts[s], known) for s in extended.states])
@@ -199,8 +217,8 @@ def gradient(
         run = kernel.forward(begun, row, times, max_steps)
     else:
         adjoint = StiffAdjointKernel if isinstance(scheme, Rosenbrock) else AdjointKernel
-        kernel = adjoint(extended, method, set(wanted) & set(numbers))
-        run = kernel.forward(begun, row, times, rtol=rtol or 1e-8, atol=atol or 1e-10, max_steps=max_steps)
+        kernel = adjoint(extended, method or DEFAULT, set(wanted) & set(numbers))
+        run = kernel.forward(begun, row, times, rtol=rtol or RTOL, atol=atol or ATOL, max_steps=max_steps)
     pulls = np.zeros_like(run.values)
     value, direct = 0.0, np.zeros(len(row))
     for e, at, table in ((last, slice(-1, None), {}), (every, slice(None), columns)):
@@ -221,6 +239,46 @@ def gradient(
     return CostGradient(float(value), found, run.steps, run.rejected, run.evaluations)
 
 
+def _integrated(system: System, rate: sp.Expr, columns: Iterable[sp.Symbol]) -> tuple[sp.Symbol, System]:
+    """The system with one more state, the integral of a rate."""
+    taken = {s.name for s in (*system.states, *system.parameters, *system.observables, *columns, system.time)}
+    total = fresh_symbol("integral", taken)
+    changed = {"states": (*system.states, total), "drift": (*system.part("drift"), rate)}
+    return total, system.replace(**changed, initial={**system.initial, total: 0.0})
+
+
+def _forward(
+    system: System, times: np.ndarray, wanted: list[sp.Symbol], costs: tuple[Any, Any, Any, Any],
+    known: Mapping[sp.Symbol, Any], initial: Mapping[Any, Any] | None, accuracy: Mapping[str, float], max_steps: int,
+) -> CostGradient:  # fmt: skip
+    """The same by forward sensitivities."""
+    last, every, rate, columns = costs
+    if rate is not None:
+        if system.algebraic:
+            raise DeclarationError("a running cost of a system with algebraic equations is not integrated; give cost or each")
+        total, system = _integrated(system, rate, columns)
+        last = last + total
+    options = {**accuracy, "method": AdaptiveOptions(max_steps=max_steps), "progress": False}
+    run, extended, *_ = forward_run(system, times, wanted, initial, known, options)
+    states = extended.base.states
+    values = np.stack([run[s.name].values for s in states], axis=-1)
+    row = np.array([known[p] for p in system.parameters])
+    value, found = 0.0, dict.fromkeys(wanted, 0.0)
+    for e, at, table in ((last, slice(-1, None), {}), (every, slice(None), columns)):
+        if e is not None:
+            part, by_states, by_parameters = _slopes(
+                e, extended.base, times[at], values[at], row, {d: v[at] for d, v in table.items()}
+            )
+            value += part
+            for c in wanted:
+                along = np.stack([run[extended.names[s, c].name].values[at] for s in states], axis=-1)
+                found[c] += float((by_states * along).sum())
+                if c in system.parameters:
+                    found[c] += float(by_parameters[system.parameters.index(c)])
+    steps, rejected, evaluations = (int(run[name]) for name in ("steps", "rejected", "evaluations"))
+    return CostGradient(value, {c.name: v for c, v in found.items()}, steps, rejected, evaluations, "forward")
+
+
 def _check_lengths(method: str, reversible: bool, rtol: float | None, atol: float | None, step: float | None) -> None:
     """Refuse what has no effect on the lengths of steps."""
     given = {k: v for k, v in {"rtol": rtol, "atol": atol, "step": step}.items() if v is not None}
@@ -236,11 +294,8 @@ def _check_lengths(method: str, reversible: bool, rtol: float | None, atol: floa
 def _checked(system: Any) -> System:
     if not isinstance(system, System):
         raise DeclarationError(f"gradient needs an ODESystem, got {type(system).__name__}")
-    if reason := system.unmet(["drift"], ["inputs", "events"]):
-        raise DeclarationError(
-            f"gradient transposes steps: {reason}; symdyn.sensitivities goes through delays, algebraic equations and events, "
-            "with a run for each parameter"
-        )
+    if reason := system.unmet(["drift"], ["inputs", "events", "delays", "algebraic"]):
+        raise DeclarationError(f"gradient transposes steps, or integrates sensitivities forward: {reason}")
     if system.unknowns:
         unknown = ", ".join(map(str, system.unknowns))
         raise DeclarationError(f"the system has unknown terms ({unknown}); fill them in with with_terms")

@@ -16,7 +16,7 @@ from symdyn.errors import DeclarationError
 from symdyn.simulation.run import simulate
 from symdyn.system import System
 
-__all__ = ["sensitivities"]
+__all__ = ["forward_run", "sensitivities"]
 
 
 def sensitivities(
@@ -70,6 +70,21 @@ def sensitivities(
     >>> sd.sensitivities(decay, [0, 1], by="k", relative=True).dlog_x_dlog_k.round(4).values.tolist()  # -k t
     [0.0, -0.5]
     """
+    found, extended, chosen, given = forward_run(system, t, by, initial, parameters, options)
+    if relative:
+        found = found.assign(_relative(extended.base, extended, chosen, found, parameters or {}, given))
+        kept = set[str]()
+    else:
+        kept = {extended.names[s, c].name for s in extended.base.states for c in chosen}
+    names = extended.base.names
+    return found.drop_vars([s for s in extended.system.names if s not in kept and s not in names and s in found])
+
+
+def forward_run(
+    system: System, t: Any, by: Iterable[Any] | None, initial: Mapping[Any, Any] | None, parameters: Mapping[Any, Any] | None,
+    options: Mapping[str, Any],
+) -> tuple[xr.Dataset, Sensitivities, list[sp.Symbol], dict[sp.Symbol, Any]]:  # fmt: skip
+    """What `sensitivities` simulates, the extended system, by what it is differentiated, and initial values by state."""
     if not isinstance(system, System):
         raise DeclarationError(f"sensitivities needs an ODESystem or a DiscreteSystem, got {type(system).__name__}")
     given = {lookup(k, system.states, "state"): v for k, v in (initial or {}).items()}
@@ -83,16 +98,9 @@ def sensitivities(
         raise DeclarationError("by is empty, or the system has no parameters; name what the states are differentiated by")
     states = [s for s in chosen if s in begun.states]
     extended = extended_system(begun, [p for p in chosen if p not in states], initial=bool(states))
-    found = simulate(
-        extended.system, t, initial={s: v for s, v in given.items() if s not in formulas}, parameters=parameters, **options
-    )
-    found = _own_events(begun, extended, found)
-    if relative:
-        found = found.assign(_relative(begun, extended, chosen, found, parameters or {}, given))
-        kept = set[str]()
-    else:
-        kept = {extended.names[s, c].name for s in begun.states for c in chosen}
-    return found.drop_vars([s for s in extended.system.names if s not in kept and s not in begun.names and s in found])
+    begin = {s: v for s, v in given.items() if s not in formulas}
+    found = simulate(extended.system, t, initial=begin, parameters=parameters, **options)
+    return _own_events(begun, extended, found), extended, chosen, given
 
 
 def _own_events(system: System, extended: Sensitivities, run: xr.Dataset) -> xr.Dataset:

@@ -15,59 +15,18 @@ from scipy import stats
 
 import symdyn as sd
 from symdyn.errors import DeclarationError
-from symdyn.io.petab import courses
+from symdyn.io.petab import lanes
 from symdyn.io.petab.distributions import log_density, read_prior
 from symdyn.io.petab.formulas import read_formula
 from tests.io.petab_problems import differences_of_rates, differences_of_simulations
 from tests.io.petab_suite import judge, unpack
+from tests.io.petab_tables import CONVERSION, MODEL, written
 
 pytest.importorskip("libsbml")
 pytest.importorskip("yaml")
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 SUITE, PROBLEMS = DATA / "petab_suite_half.tar.xz", DATA / "petab_problems.tar.xz"
-CONVERSION = Path(__file__).parents[2] / "examples" / "data" / "petab_conversion"
-#: A species that decays, dosed and diluted by conditions: as concentration, as amount, and a constant that depends on another.
-MODEL = """<sbml xmlns="http://www.sbml.org/sbml/level3/version1/core" level="3" version="1"><model id="m">
-<listOfCompartments><compartment id="V" spatialDimensions="3" size="2" constant="false"/></listOfCompartments>
-<listOfSpecies>
-<species id="C" compartment="V" initialConcentration="3"
- hasOnlySubstanceUnits="false" boundaryCondition="false" constant="false"/>
-<species id="N" compartment="V" initialAmount="5" hasOnlySubstanceUnits="true" boundaryCondition="false" constant="false"/>
-</listOfSpecies>
-<listOfParameters><parameter id="k" value="0.5" constant="true"/><parameter id="twice" constant="true"/>
-<parameter id="f" constant="false"/></listOfParameters>
-<listOfInitialAssignments><initialAssignment symbol="twice">
-<math xmlns="http://www.w3.org/1998/Math/MathML"><apply><times/><cn>2</cn><ci>k</ci></apply></math></initialAssignment>
-</listOfInitialAssignments>
-<listOfRules><assignmentRule variable="f"><math xmlns="http://www.w3.org/1998/Math/MathML">
-<apply><plus/><ci>C</ci><ci>N</ci></apply></math></assignmentRule></listOfRules>
-<listOfReactions><reaction id="r" reversible="false" fast="false"><listOfReactants>
-<speciesReference species="C" stoichiometry="1" constant="true"/></listOfReactants><kineticLaw>
-<math xmlns="http://www.w3.org/1998/Math/MathML"><apply><times/><ci>V</ci><ci>k</ci><ci>C</ci></apply></math></kineticLaw></reaction>
-<reaction id="q" reversible="false" fast="false"><listOfReactants>
-<speciesReference species="N" stoichiometry="1" constant="true"/></listOfReactants><kineticLaw>
-<math xmlns="http://www.w3.org/1998/Math/MathML"><apply><times/><ci>twice</ci><ci>N</ci></apply></math></kineticLaw></reaction>
-</listOfReactions></model></sbml>"""
-OBSERVABLES = "observableId\tobservableFormula\tnoiseFormula\nc\tC\t1\nn\tN\t1\ng\tf + s\t1\n"
-PARAMETERS = "parameterId\tlowerBound\tupperBound\tnominalValue\testimate\ns\t-1\t9\t0.25\ttrue\n"
-
-
-def written(folder: Path, version: int = 2, **tables: str) -> Path:
-    """A problem with a model, and tables with columns separated by blanks in place of those of the default."""
-    (folder / "model.xml").write_text(MODEL)
-    files = {"parameter": PARAMETERS, "observable": OBSERVABLES}
-    files |= {kind: re.sub(r" +", "\t", text.strip()) + "\n" for kind, text in tables.items()}
-    for kind, text in files.items():
-        (folder / f"{kind}.tsv").write_text(text)
-    if version == 2:
-        listed = "".join(f"{k}_files: [{k}.tsv]\n" for k in files)
-        text = f"format_version: 2.0.0\nmodel_files: {{m: {{language: sbml, location: model.xml}}}}\n{listed}"
-    else:
-        listed = "".join(f"    {k}_files: [{k}.tsv]\n" for k in files if k != "parameter")
-        text = f"format_version: 1\nparameter_file: parameter.tsv\nproblems:\n  - sbml_files: [model.xml]\n{listed}"
-    (folder / "problem.yaml").write_text(text)
-    return folder / "problem.yaml"
 
 
 def simulated(problem: sd.PetabProblem, **parameters: float) -> list[float]:
@@ -122,13 +81,13 @@ def test_likelihood_of_a_conversion_is_that_of_its_solution():
 
 
 def test_conditions_and_points_are_trajectories_of_one_simulation(monkeypatch):
-    sizes = []
+    sizes, run = [], lanes.LaneKernels.run
 
-    def counted(system, times, **options):
-        sizes.append(next(iter(options["parameters"].values())).size)
-        return sd.simulate(system, times, **options)
+    def counted(kernels, times, parameters, starts, *rest):
+        sizes.append(len(starts[0].value))
+        return run(kernels, times, parameters, starts, *rest)
 
-    monkeypatch.setattr(courses, "simulate", counted)
+    monkeypatch.setattr(lanes.LaneKernels, "run", counted)
     sd.read_petab(CONVERSION / "conversion.yaml").objective({"k1": np.linspace(0.5, 1, 7)})
     assert sizes == [14]
 
@@ -329,3 +288,44 @@ def test_priors_are_cut_off_far_from_the_median():
 def test_parameters_that_are_no_numbers_are_refused():
     with pytest.raises(DeclarationError, match="expected a mapping to numbers or arrays"):
         sd.read_petab(CONVERSION / "conversion.yaml").objective({"k1": "a"})
+
+
+# ---- writing -----------------------------------------------------------------------------------------------
+
+
+def test_a_problem_is_written_with_the_values_of_a_fit(tmp_path):
+    problem = sd.read_petab(written(tmp_path, measurement="observableId time measurement\nc 1 2\ng 2 7"))
+    again = sd.read_petab(problem.write(tmp_path / "new" / "folder", {"s": 1 / 3}))
+    assert again.parameters.nominal["s"] == 1 / 3
+    assert again.objective() == problem.objective({"s": 1 / 3})
+    assert sd.read_petab(again.write(tmp_path / "third")).objective() == again.objective()
+    with pytest.raises(DeclarationError, match=r"problem\.yaml exists; nothing is written over it"):
+        again.write(tmp_path / "third")
+    with pytest.raises(DeclarationError, match="'k' is no parameter of the problem"):
+        problem.write(tmp_path / "other", {"k": 1.0})
+    with pytest.raises(DeclarationError, match="nominal values are finite numbers"):
+        problem.write(tmp_path / "other", {"s": math.inf})
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_problem_with_files_elsewhere_is_not_written(tmp_path):
+    (tmp_path / "in").mkdir()
+    path = written(tmp_path / "in", measurement="observableId time measurement\nc 1 2")
+    (tmp_path / "in" / "model.xml").rename(tmp_path / "model.xml")
+    path.write_text(path.read_text().replace("model.xml", "../model.xml"))
+    with pytest.raises(DeclarationError, match=r"names '\.\./model\.xml', which does not lie in its folder; it is not written"):
+        sd.read_petab(path).write(tmp_path / "out")
+
+
+def test_a_fit_of_a_problem_is_kept_with_its_files(tmp_path):
+    shutil.copytree(CONVERSION, tmp_path / "p")
+    fit = sd.fit(sd.read_petab(tmp_path / "p" / "conversion.yaml"), starts=2, seed=3, rtol=1e-7)
+    fit.save(tmp_path / "fit.nc")
+    shutil.rmtree(tmp_path / "p")
+    again = sd.Fit.load(tmp_path / "fit.nc")
+    assert again.parameters == fit.parameters
+    assert again.intervals.equals(fit.intervals)
+    assert again.ends.equals(fit.ends)
+    assert (again.seed, again.level, str(again)) == (3, fit.level, str(fit))
+    assert again.problem.how == fit.problem.how
+    assert float(again.profile("k1", points=3).upper) == pytest.approx(float(fit.profile("k1", points=3).upper), rel=1e-12)

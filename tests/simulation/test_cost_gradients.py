@@ -254,6 +254,31 @@ def test_reverse_sweeps_cost_a_few_times_the_function() -> None:
 
 
 DECAY = sd.ODESystem.from_text("x' = -k*x; k = 0.5; x(0) = 1")
+LATE = sd.ODESystem({x: -k * sp.Function("x")(t - 1)}, {k: 0.6}, history={x: 1})
+FLOOR = sd.ODESystem.from_text("x' = -k*x; k = 0.5; c = 2; x(0) = 1\nwhen x < exp(-1), x = c*x")
+LATE_DOSE = sd.ODESystem.from_text("x' = -k*x; k = 0.5; c = 1; x(0) = 1\nat c, x = x + 1")
+IMPLICIT = sd.ODESystem.from_text("x' = -k*y; 0 = y - x^2; k = 0.5; x(0) = 2")
+
+
+def test_what_has_no_adjoint_is_integrated_forward() -> None:
+    """Costs through a delay, an event of the state, a dose whose time moves and an algebraic equation, by their solutions."""
+    tight = {"rtol": 1e-11, "atol": 1e-13}
+    late = sd.gradient(LATE, "x*k", [0, 2], **tight)  # x(2) = 1 - 2 k + k^2/2
+    assert late.how == "forward"
+    assert (late.value, late.by["k"]) == (pytest.approx(0.6 * -0.02, rel=1e-9), pytest.approx(1 - 2.4 + 1.5 * 0.36, rel=1e-9))
+    floor = sd.gradient(FLOOR, None, [0, 3], each="x", running="x", by=["k", "c", "x"], **tight)
+    # until t1 = (1 + log x0)/k x falls to exp(-1), whence it goes on from c exp(-1)
+    last = 2 * np.exp(-1.5)
+    assert floor.value == pytest.approx(1 + last + (1 - np.exp(-1)) / 0.5 + (2 * np.exp(-1) - last) / 0.5, rel=1e-9)
+    by_k = -3 * last - (1 + np.exp(-1)) / 0.25 + 3 * last / 0.5 + last / 0.25
+    assert floor.array == pytest.approx([by_k, last / 2 + (np.exp(-1) - last / 2) / 0.5, 1 + last + (1 - last) / 0.5], rel=1e-8)
+    dose = sd.gradient(LATE_DOSE, "x", [0, 2], by=["c", "k"], **tight)  # exp(-2 k) + exp(-k (2 - c))
+    assert dose.array == pytest.approx([0.5 * np.exp(-0.5), -2 * np.exp(-1) - np.exp(-0.5)], rel=1e-8)
+    assert sd.gradient(LATE_DOSE, "x", [0, 2], by=["k"]).how == "adjoint"
+    implicit = sd.gradient(IMPLICIT, "y", [0, 2], by=["k"], **tight)  # x = 2/(1 + 2 k t), y = x^2
+    assert implicit.by["k"] == pytest.approx(-2 * 4 * 4 / 3**3, rel=1e-8)
+
+
 REFUSED = [
     (lambda: sd.gradient(DECAY, None, [0, 1]), "there is no cost"),
     (lambda: sd.gradient(DECAY, "z", [0, 1]), "cost contains z"),
@@ -267,9 +292,10 @@ REFUSED = [
     (lambda: sd.gradient(sd.ODESystem.from_text("x' = -k*x; x(0) = 1"), "x", [0, 1]), "the parameter k has no value"),
     (lambda: sd.gradient(sd.ODESystem.from_text("x' = -k*x; k = 1"), "x", [0, 1]), "no initial value of x"),
     (lambda: sd.gradient(sd.DiscreteSystem.from_text("x[n+1] = a*x[n]; a = 1"), "x", [0, 1]), "transposes steps"),
-    (lambda: sd.gradient(sd.ODESystem.from_text("x' = -k*x(t - 1); k = 1"), "x", [0, 1]), "delays"),
-    (lambda: sd.gradient(sd.ODESystem.from_text("x' = -k*x; k = 1; x(0) = 1\nwhen x < 1, x = 1"), x, [0, 1]), "no known time"),
-    (lambda: sd.gradient(sd.ODESystem.from_text("x' = -x; c = 1; x(0) = 1\nat c, x = x + 1"), "x", [0, 2]), "depend on c"),
+    (lambda: sd.gradient(LATE, "x", [0, 1], method="tsit5"), "transposes no steps of 'tsit5' here.*delays.*leave method out"),
+    (lambda: sd.gradient(FLOOR, "x", [0, 1], method="rodas5p"), "no known time.*leave method out"),
+    (lambda: sd.gradient(LATE_DOSE, "x", [0, 2], method="tsit5"), "depend on c.*leave method out"),
+    (lambda: sd.gradient(IMPLICIT, None, [0, 2], running="y"), "running cost of a system with algebraic equations"),
     (lambda: sd.gradient(sd.ODESystem.from_text("x' = heaviside(t - c); c = 1; x(0) = 1"), "x", [0, 2]), "depends on c"),
     (lambda: sd.gradient("x' = -x", "x", [0, 1]), "needs an ODESystem, got str"),
 ]  # fmt: skip

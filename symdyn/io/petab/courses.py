@@ -7,20 +7,18 @@ import math
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import sympy as sp
-import xarray as xr
 
 from symdyn.errors import DeclarationError
 from symdyn.io.exchange.model import Quantity
 from symdyn.io.petab.contents import Experiment, Period
-from symdyn.io.petab.model import PetabModel, Values
-from symdyn.models.ode import ODESystem
-from symdyn.simulation.run import simulate
+from symdyn.io.petab.lanes import Accuracy, Directions, LaneKernels, directions_of, placed, shared
+from symdyn.io.petab.model import PetabModel
+from symdyn.io.petab.tangents import Tangent, Values, joined
 
-__all__ = ["Accuracy", "Courses"]
+__all__ = ["Courses"]
 
 #: Lengths of time after which a steady state is looked for.
 SPANS = (1e4, 1e6, 1e8, 1e10, 1e12)
@@ -32,18 +30,12 @@ ALIKE = 4.0
 NO_SIZE = Quantity(sp.Symbol("none"), "parameter")
 
 
-@dataclass(frozen=True)
-class Accuracy:
-    """How experiments are integrated."""
-
-    method: Any = None
-    rtol: float = 1e-8
-    atol: float = 1e-10
-
-
 @dataclass
 class _Course:
-    """An experiment at all parameter points: its rows, values that are current, and triggers of events."""
+    """An experiment at all parameter points: its rows, values that are current, and triggers of events.
+
+    `wide` are the directions along which a period is integrated, and `places` which these are: -1 for those of others.
+    """
 
     experiment: Experiment
     rows: np.ndarray
@@ -51,6 +43,8 @@ class _Course:
     values: Values
     flags: np.ndarray | None = None
     found: list[tuple[np.ndarray, Values]] = field(default_factory=list)
+    wide: Directions = ()
+    places: tuple[int, ...] = ()
 
     def inside(self, place: int) -> np.ndarray:
         """Which of the rows belong to a period, (n,) bool."""
@@ -66,6 +60,11 @@ class _Block:
 
     course: _Course
     points: np.ndarray
+
+    def value(self, s: sp.Symbol) -> Tangent:
+        """Of a symbol."""
+        whole = self.course.values[s]
+        return whole if len(self.points) == len(whole.value) else whole.mapped(lambda v: v[self.points])
 
 
 class Courses:
@@ -83,6 +82,7 @@ class Courses:
         self, model: PetabModel, changes: Mapping[tuple[str, int], Mapping[sp.Symbol, sp.Expr | None]], version: int
     ) -> None:
         self.model, self.changes, self.version = model, changes, version
+        self._kernels: dict[tuple[tuple[bool, ...] | None, Directions], LaneKernels] = {}
 
     def run(
         self, experiments: Sequence[tuple[Experiment, np.ndarray, np.ndarray]], values: Values, count: int, how: Accuracy
@@ -93,8 +93,8 @@ class Courses:
         ----------
         experiments : sequence of (experiment, rows, times)
             Rows (n,) of the table of measurements and their times.
-        values : dict of Symbol to (B,) float64
-            Parameters at B points.
+        values : dict of Symbol to Tangent
+            Parameters at B points, (B,), with directions by which all else is differentiated.
         count : int
             B.
         how : Accuracy
@@ -137,22 +137,21 @@ class Courses:
                 own = self.model.free.get(s)  # parameters without a value have that of the model, as in the first period
                 if own is None or not own.is_number:
                     raise DeclarationError(f"a condition of {c.experiment.name} gives no value of the parameter {s}; give one")
-                new[s] = np.full(count, float(own))
+                new[s] = Tangent(np.full(count, float(own)))
         self.model.assign(c.values, new, rescale=self.version == 2)
 
-    def _evaluated(
-        self, given: Mapping[sp.Symbol, sp.Expr], c: _Course, time: float, count: int
-    ) -> dict[sp.Symbol, np.ndarray]:
-        known = {**c.values, self.model.system.time: np.asarray(time)}
+    def _evaluated(self, given: Mapping[sp.Symbol, sp.Expr], c: _Course, time: float, count: int) -> Values:
+        known = {**c.values, self.model.system.time: Tangent(np.asarray(time))}
         what = f"a condition of {c.experiment.name or 'the model'}"
-        return {s: np.broadcast_to(self.model.value(e, known, what), (count,)) for s, e in given.items()}
+        return {s: self.model.value(e, known, what).spread((count,)) for s, e in given.items()}
 
     # ---- integration ---------------------------------------------------------------------------------------
 
     def _advance(self, courses: list[_Course], place: int, count: int, how: Accuracy) -> None:
         """Integrate a period of each course, to its end or its last measurement."""
-        groups: dict[tuple[float, int, tuple[bool, ...] | None], list[_Block]] = {}
+        groups: dict[tuple[float, int, tuple[bool, ...] | None, Directions], list[_Block]] = {}
         ends = {}
+        self._orient(courses)
         for c in courses:
             periods, inside = c.experiment.periods, c.times[c.inside(place)]
             start = periods[place].start
@@ -160,9 +159,9 @@ class Courses:
             ends[id(c)] = end = periods[place + 1].start if place + 1 < len(periods) else last
             length = round(math.log(end - start, ALIKE)) if end > start else -1000  # very different lengths stay apart
             for flags, block in self._blocks(c, count):
-                groups.setdefault((start, length, flags), []).append(block)
+                groups.setdefault((start, length, flags, c.wide), []).append(block)
         runs: dict[int, list[tuple[_Block, np.ndarray, np.ndarray]]] = {}
-        for (start, _, flags), blocks in groups.items():
+        for (start, _, flags, _), blocks in groups.items():
             different = {id(b.course): b.course for b in blocks}
             wanted = [np.append(c.times[c.inside(place)], ends[key]) for key, c in different.items()]
             times = np.unique(np.concatenate([[start], *wanted]))
@@ -177,8 +176,8 @@ class Courses:
             )
             for c in late:
                 rows = np.isposinf(c.times) & c.inside(place)
-                table: Values = {s: np.repeat(v[:, None], int(rows.sum()), axis=1) for s, v in c.values.items()}
-                table[self.model.system.time] = np.full((1, int(rows.sum())), math.inf)
+                table: Values = {s: v.mapped(lambda a: a[:, None]) for s, v in c.values.items()}
+                table[self.model.system.time] = Tangent(np.full((1, int(rows.sum())), math.inf))
                 c.found.append((c.rows[rows], table))
 
     def _finish(
@@ -186,25 +185,45 @@ class Courses:
     ) -> None:
         """Values at the rows of a period, and at its end."""
         inside = c.inside(place) & np.isfinite(c.times)
-        system, chosen = self.model.core, c.times[inside]
-        table = np.full((len(system.states), count, len(chosen)), np.nan)
-        end = np.full((len(system.states), count), np.nan)
+        chosen = c.times[inside]
+        size = len(self.model.core.states) * (1 + len(c.places))
+        table = np.full((size, count, len(chosen)), np.nan)
+        end = np.full((size, count), np.nan)
         for block, times, states in parts:
             table[:, block.points] = states[:, :, np.searchsorted(times, chosen)]
             end[:, block.points] = states[:, :, np.searchsorted(times, last)]
-        moving = set(system.states)
-        found = {p: v[:, None] for p, v in c.values.items() if p not in moving}
-        found |= dict(zip(system.states, table, strict=True))
-        found[system.time] = chosen[None]
+        moving = set(self.model.core.states)
+        found = {p: v.mapped(lambda a: a[:, None]) for p, v in c.values.items() if p not in moving}
+        found |= self._tangents(c, table)
+        found[self.model.core.time] = Tangent(chosen[None])
         if len(chosen):
             c.found.append((c.rows[inside], found))
         self._arrive(c, end, last, count)
 
+    def _tangents(self, c: _Course, rows: np.ndarray) -> dict[sp.Symbol, Tangent]:
+        """Values of the states from those of the extended system, (n + n*K, ...)."""
+        states = self.model.core.states
+        n = len(states)
+        slopes = [{k: rows[n * (1 + j) + i] for j, k in enumerate(c.places) if k >= 0} for i in range(n)]
+        return {s: Tangent(rows[i], slopes[i]) for i, s in enumerate(states)}
+
+    def _orient(self, courses: list[_Course]) -> None:
+        """Find along which directions each course moves, and let those share that can."""
+        own = {id(c): directions_of(self.model.core, c.values) for c in courses}
+        wide = shared([directions for directions, _ in own.values()])
+        for c in courses:
+            directions, which = own[id(c)]
+            c.wide = wide[directions]
+            places = [-1] * len(c.wide)
+            for at, k in zip(placed(directions, c.wide) or (), which, strict=True):
+                places[at] = k
+            c.places = tuple(places)
+
     def _arrive(self, c: _Course, end: np.ndarray, time: float, count: int) -> None:
         """Take over states at the end of a period, and whether triggers hold there."""
-        c.values.update(zip(self.model.core.states, end, strict=True))
+        c.values.update(self._tangents(c, end))
         if self.model.core.events:
-            c.flags = self.model.triggers({**c.values, self.model.core.time: np.asarray(time)}, count)
+            c.flags = self.model.triggers({**c.values, self.model.core.time: Tangent(np.asarray(time))}, count)
 
     def _blocks(self, c: _Course, count: int) -> list[tuple[tuple[bool, ...] | None, _Block]]:
         """The parameter points of a course, apart where different triggers hold."""
@@ -216,34 +235,35 @@ class Courses:
     def _integrate(
         self, blocks: Sequence[_Block], times: np.ndarray, flags: tuple[bool, ...] | None, how: Accuracy
     ) -> list[np.ndarray]:
-        """States (n, points, T) of each block."""
-        system = self.model.core if flags is None else self.model.armed(flags)
+        """States, then their derivatives, (n + n*K, points, T) of each block."""
+        key = flags, blocks[0].course.wide
+        if key not in self._kernels:
+            self._kernels[key] = LaneKernels(self.model.core if flags is None else self.model.armed(flags), key[1])
+        kernels = self._kernels[key]
 
-        def gathered(s: sp.Symbol) -> np.ndarray:
+        def gathered(s: sp.Symbol) -> Tangent:
             if missing := [b for b in blocks if s not in b.course.values]:
                 raise DeclarationError(f"{s} has no value in {missing[0].course.experiment.name or 'the model'}; give one")
-            return np.concatenate([b.course.values[s][b.points] for b in blocks])
+            return joined([b.value(s) for b in blocks])
 
-        parameters = {p: gathered(p) for p in system.parameters}
-        starts = {s: gathered(s) for s in system.states}
-        columns = [*parameters.values(), *starts.values()]
-        sound: np.ndarray = np.all(np.isfinite(columns), axis=0)  # type: ignore[assignment]
-        states = np.full((len(system.states), len(sound), len(times)), np.nan)
-        if sound.any():
-            states[:, sound] = _simulated(system, times, parameters, starts, sound, how)
-        places = np.cumsum([0, *(len(b.points) for b in blocks)])
-        return [states[:, a:z] for a, z in itertools.pairwise(places)]
+        system = kernels.system
+        sizes = [len(b.points) for b in blocks]
+        places = np.repeat([b.course.places for b in blocks], sizes, axis=0).T
+        states = kernels.run(times, [*map(gathered, system.parameters)], [*map(gathered, system.states)], places, how)
+        return [states[:, a:z] for a, z in itertools.pairwise(np.cumsum([0, *sizes]))]
 
     def _relax(self, courses: list[_Course], start: float, count: int, how: Accuracy) -> None:
         """Integrate to the steady states; NaN where there is none."""
-        moving = [k for k, s in enumerate(self.model.core.states) if s not in self.model.clocks]
+        n = len(self.model.core.states)
+        self._orient(courses)
         waiting = [(flags, block) for c in courses for flags, block in self._blocks(c, count)]
-        ends = {id(c): np.full((len(self.model.core.states), count), np.nan) for c in courses}
+        ends = {id(c): np.full((n * (1 + len(c.places)), count), np.nan) for c in courses}
         for span in SPANS:
             times = start + span * np.array([0.0, 0.1, 1.0])
             left = []
-            for flags in dict.fromkeys(f for f, _ in waiting):
-                blocks = [b for f, b in waiting if f == flags]
+            for flags, wide in dict.fromkeys((f, b.course.wide) for f, b in waiting):
+                blocks = [b for f, b in waiting if f == flags and b.course.wide == wide]
+                moving = [k for k in range(n * (1 + len(wide))) if self.model.core.states[k % n] not in self.model.clocks]
                 for block, states in zip(blocks, self._integrate(blocks, times, flags, how), strict=True):
                     size = VANISHED * np.abs(states[moving]).max(axis=2) + STEADY * np.abs(states[moving, :, 2])
                     still = (np.abs(states[moving, :, 2] - states[moving, :, 1]) <= size).all(axis=0)
@@ -261,21 +281,3 @@ class Courses:
             )
         for c in courses:
             self._arrive(c, ends[id(c)], start + SPANS[-1], count)
-
-
-def _simulated(
-    system: ODESystem, times: np.ndarray, parameters: Mapping[sp.Symbol, np.ndarray], starts: Mapping[sp.Symbol, np.ndarray],
-    chosen: np.ndarray, how: Accuracy,
-) -> np.ndarray:  # fmt: skip
-    """States (n, L, T) of the trajectories that are chosen; NaN from a failure on."""
-    if len(times) == 1 and not system.events and not system.algebraic:
-        return np.stack([starts[s][chosen][:, None] for s in system.states])
-
-    def lanes(values: Mapping[sp.Symbol, np.ndarray]) -> dict[sp.Symbol, xr.DataArray]:
-        return {s: xr.DataArray(v[chosen], dims="trajectory") for s, v in values.items()}
-
-    data = simulate(
-        system, times, initial=lanes(starts), parameters=lanes(parameters), method=how.method, rtol=how.rtol, atol=how.atol,
-        progress=False, on_failure="nan",
-    )  # fmt: skip
-    return np.stack([data[s.name].values for s in system.states])

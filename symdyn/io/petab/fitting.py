@@ -1,7 +1,8 @@
-"""Fits of PEtab problems: their likelihood, with derivatives of simulations by difference quotients in lanes."""
+"""Fits of PEtab problems: their likelihood, with forward sensitivities of all experiments in lanes."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -17,15 +18,15 @@ from symdyn.inference.noise_laws import LAWS
 from symdyn.inference.other_folds import RowsProblem
 from symdyn.inference.quadratic import Quadratic
 from symdyn.io.petab.contents import PetabParameter
-from symdyn.io.petab.courses import Accuracy
 from symdyn.io.petab.distributions import PetabPrior
+from symdyn.io.petab.lanes import Accuracy
 
 __all__ = ["PetabFitProblem", "PetabLikelihood", "petab_proposal"]
 
-#: Half the step of difference quotients, in logarithms or relative to the size of a parameter.
-STEP = 3e-4
-#: Tolerances of simulations unless others are given: differences must stand out.
-RTOL, ATOL = 1e-10, 1e-12
+#: Tolerances of simulations unless others are given.
+RTOL, ATOL = 1e-8, 1e-12
+#: Attempted steps allowed to a trajectory of a period; one that needs more is running away.
+MAX_STEPS = 5000
 #: Arguments of `fit` that a problem answers itself.
 OWN = ("parameters", "priors", "observables", "noise", "conditions", "initial", "limits", "scales", "windows")
 
@@ -39,8 +40,13 @@ class PetabLikelihood(Protocol):
     def row_table(self) -> pd.DataFrame:
         """Columns condition, time, observable and measured of the measurements, these on the scales of their noise."""
 
-    def expected(self, points: dict[str, np.ndarray], how: Accuracy) -> tuple[np.ndarray, np.ndarray]:
-        """Simulations on those scales and noise, (B, N)."""
+    def texts(self, parameters: Mapping[str, float] | None = None) -> dict[str, str]:
+        """The files of the problem by name."""
+
+    def expected(
+        self, points: dict[str, np.ndarray], how: Accuracy, along: Mapping[str, np.ndarray] = ...
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Simulations on those scales and noise, (1 + K, B, N): values, then derivatives by K parameters of those speeds."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,8 @@ class PetabFitProblem(RowsProblem):
     how : Accuracy
     """
 
+    pool, reach = 10, 1.0
+
     def __init__(
         self, likelihood: PetabLikelihood, estimated: list[PetabParameter], guesses: dict[str, float], how: Accuracy
     ) -> None:
@@ -84,7 +92,7 @@ class PetabFitProblem(RowsProblem):
 
     def row_densities(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         names = dict(zip(self.names, self.values(theta).T, strict=True))
-        mean, sigma = self.likelihood.expected(names, self.how)
+        (mean,), (sigma,) = self.likelihood.expected(names, self.how)
         value = np.zeros(mean.shape)
         with np.errstate(all="ignore"):
             sigma = np.where(sigma > 0, sigma, np.nan)
@@ -94,15 +102,17 @@ class PetabFitProblem(RowsProblem):
                     value[:, rows] = law.value
         return mean, value - self.slope
 
+    def totals(self, theta: np.ndarray, starts: np.ndarray) -> np.ndarray:
+        _, density = self.row_densities(theta)
+        total = -2 * (density.sum(axis=1) + self.log_prior(theta))
+        return np.where(np.isnan(total), np.inf, total)
+
     def expand_data(self, which: np.ndarray, theta: np.ndarray, starts: np.ndarray, *, fisher: bool = False) -> Quadratic:
         count, P = theta.shape
-        steps = np.concatenate([np.zeros((1, P)), STEP * np.eye(P), -STEP * np.eye(P)])
-        points = (theta[:, None] + steps).reshape(-1, P)
-        plain = self.values(points)
-        names = dict(zip(self.names, plain.T, strict=True))
-        found = [v.reshape(count, 2 * P + 1, -1) for v in self.likelihood.expected(names, self.how)]
-        designs = [np.moveaxis(v[:, 1 : P + 1] - v[:, P + 1 :], 1, -1) / (2 * STEP) for v in found]
-        mean, sigma = found[0][:, 0], found[1][:, 0]
+        plain = self.values(theta)
+        speeds = {c.name: np.asarray(c.slope(plain[:, k])) for k, c in enumerate(self.columns)}
+        found = self.likelihood.expected(dict(zip(self.names, plain.T, strict=True)), self.how, speeds)
+        (mean, sigma), designs = (f[0] for f in found), [np.moveaxis(f[1:], 0, -1) for f in found]
         value, design = np.zeros(mean.shape), np.stack(designs, axis=-2)
         scores, curvature = np.zeros((*mean.shape, 2)), np.zeros((*mean.shape, 2, 2))
         with np.errstate(all="ignore"):
@@ -153,6 +163,6 @@ def petab_proposal(
     if wrong := [k for k in guesses if k not in {p.name for p in estimated}]:
         raise RecoveryError(f"guesses names {wrong[0]}, which is not estimated; leave it out")
     a = wanted.accuracy
-    how = Accuracy(a["method"], a["rtol"] or RTOL, ATOL if a["atol"] is None else a["atol"])
+    how = Accuracy(a["method"], a["rtol"] or RTOL, ATOL if a["atol"] is None else a["atol"], MAX_STEPS)
     problem = PetabFitProblem(likelihood, estimated, guesses, how)
     return Proposal(problem, (), lambda theta, starts: fitted(dict(zip(problem.names, problem.values(theta), strict=True))))

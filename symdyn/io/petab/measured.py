@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,8 @@ import sympy as sp
 from symdyn import dag
 from symdyn.io.petab.contents import PetabObservable, Statements
 from symdyn.io.petab.formulas import read_formula
+from symdyn.io.petab.model import PetabModel
+from symdyn.io.petab.tangents import Tangent
 
 __all__ = ["MeasuredFormula", "read_formulas"]
 
@@ -50,37 +52,70 @@ class MeasuredFormula:
         return [self.value, self.noise, *(e for o in self.overrides.values() for e in o.formulas)]
 
     def put(
-        self, found: Iterable[tuple[np.ndarray, Mapping[sp.Symbol, np.ndarray]]],
-        value: Callable[[sp.Expr, Mapping[sp.Symbol, np.ndarray], str], np.ndarray], simulation: np.ndarray, sigma: np.ndarray,
+        self, found: Iterable[tuple[np.ndarray, Mapping[sp.Symbol, Tangent]]], model: PetabModel, simulation: np.ndarray,
+        sigma: np.ndarray,
     ) -> None:  # fmt: skip
-        """Put values and noise (B, N) where the observable is measured.
+        """Put values and noise where the observable is measured.
 
         Parameters
         ----------
         found : iterable of ((m,) int, mapping)
             Measurements, and what is known at them, (B, m) or (B, 1).
-        value : callable
-            From an expression, what is known and what the expression is called, to its values (B, m).
-        simulation, sigma : (B, N) float64
-            Changed.
+        model : PetabModel
+        simulation, sigma : (1 + K, B, N) float64
+            Values, and their derivatives along K directions; changed.
         """
-        of_row = np.full(simulation.shape[1], -1)
+        count, total = simulation.shape[1:]
+        of_row = np.full(total, -1)
         of_row[self.rows] = np.arange(len(self.rows))
         for rows, known in found:
             here = np.flatnonzero(of_row[rows] >= 0)
             if not len(here):
                 continue
             own = of_row[rows[here]]
-            table = {s: v if v.shape[1] == 1 else v[:, here] for s, v in known.items()}
+            table = _Columns(known, here)
             for holder, o in self.overrides.items():
-                column = np.broadcast_to(o.numbers[own], (len(simulation), len(own))).copy()
-                places = o.places[own]
+                layers = np.zeros((len(simulation), count, len(own)))
+                layers[0] = o.numbers[own]
+                places, moving = o.places[own], set[int]()
                 for k in set(places.tolist()) - {-1}:
-                    filled = value(o.formulas[k], table, f"an override of {holder}")
-                    column[:, places == k] = np.broadcast_to(filled, column.shape)[:, places == k]
-                table[holder] = column
-            for target, e in ((simulation, self.value), (sigma, self.noise)):
-                target[:, rows[here]] = value(e, table, f"the observable {self.observable.name}")
+                    filled = model.value(o.formulas[k], table, f"an override of {holder}")
+                    _fill(layers, np.flatnonzero(places == k), filled, places == k)
+                    moving.update(filled.slopes)
+                table.own[holder] = Tangent(layers[0], {k: layers[1 + k] for k in sorted(moving)})
+            values = model.several((self.value, self.noise), table, f"the observable {self.observable.name}")
+            for target, filled in zip((simulation, sigma), values, strict=True):
+                _fill(target, rows[here], filled, np.ones(len(here), bool))
+
+
+class _Columns(Mapping[sp.Symbol, Tangent]):
+    """What is known at some of the measurements, and what stands there for placeholders."""
+
+    def __init__(self, known: Mapping[sp.Symbol, Tangent], columns: np.ndarray) -> None:
+        self.known, self.columns, self.own = known, columns, dict[sp.Symbol, Tangent]()
+
+    def __contains__(self, s: object) -> bool:
+        return s in self.own or s in self.known
+
+    def __getitem__(self, s: sp.Symbol) -> Tangent:
+        if s not in self.own:
+            found = self.known[s]
+            self.own[s] = found if found.value.shape[1] == 1 else found.mapped(lambda v: v[:, self.columns])
+        return self.own[s]
+
+    def __iter__(self) -> Iterator[sp.Symbol]:
+        return iter({**self.known, **self.own})
+
+    def __len__(self) -> int:
+        return len({**self.known, **self.own})
+
+
+def _fill(layers: np.ndarray, places: np.ndarray, found: Tangent, chosen: np.ndarray) -> None:
+    """Put the chosen columns of values and their derivatives at places of the last axis."""
+    spread = found.spread((layers.shape[1], len(chosen)))
+    layers[0][:, places] = spread.value[:, chosen]
+    for k, v in spread.slopes.items():
+        layers[1 + k][:, places] = v[:, chosen]
 
 
 def read_formulas(statements: Statements, names: Mapping[str, sp.Expr]) -> list[MeasuredFormula]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -11,19 +11,14 @@ import numpy as np
 import sympy as sp
 
 from symdyn import dag
-from symdyn.codegen.evaluate import evaluate
-from symdyn.codegen.lower import lower
-from symdyn.codegen.program import Program
 from symdyn.declaration import RESERVED_NAMES, expression
 from symdyn.errors import DeclarationError
 from symdyn.io.exchange.model import ExchangeModel, Quantity
 from symdyn.io.exchange.odes import to_odes
+from symdyn.io.petab.tangents import Tangent, TangentFormulas, Values
 from symdyn.models.ode import ODESystem
 
-__all__ = ["PetabModel", "Values"]
-
-#: Values of symbols, each (B,) or (B, N) float64.
-Values = MutableMapping[sp.Symbol, np.ndarray]
+__all__ = ["PetabModel"]
 
 
 class PetabModel:
@@ -74,8 +69,8 @@ class PetabModel:
         self.amounts = {s: a for s in model.quantities if (a := _amount(s, model.quantities)) in self.system.states}
         self.clocks = [s for s in self.system.states if s not in model.quantities and s not in self.amounts.values()]
         self.rules = {s: e for s, e in self.system.observables.items() if s not in self.free}
-        self._programs: dict[sp.Basic, tuple[list[sp.Symbol], Program]] = {}
-        self._starts: dict[frozenset[sp.Symbol], tuple[list[sp.Symbol], list[sp.Symbol], Program]] = {}
+        self._formulas: dict[tuple[sp.Basic, ...], TangentFormulas] = {}
+        self._starts: dict[frozenset[sp.Symbol], tuple[list[sp.Symbol], TangentFormulas]] = {}
 
     def _free_dependents(self, model: ExchangeModel, states: set[sp.Symbol], causes: set[sp.Symbol]) -> None:
         """Constants whose initial assignments depend on what conditions change keep their values of the start."""
@@ -104,35 +99,34 @@ class PetabModel:
         found: sp.Expr = dag.put_in(e, self.rules, where)
         return found
 
-    def value(self, e: sp.Basic, values: Mapping[sp.Symbol, np.ndarray], where: str) -> np.ndarray:
+    def value(self, e: sp.Basic, values: Mapping[sp.Symbol, Tangent], where: str) -> Tangent:
         """A formula of states and parameters at their values."""
-        if e not in self._programs:
-            written = self.written(e, where)
-            symbols = sorted(dag.free_symbols([written]), key=str)
-            self._programs[e] = symbols, lower("f", [("v", symbols)], [_numeric(written)], ["value"])
-        symbols, program = self._programs[e]
-        if missing := [s for s in symbols if s not in values]:
-            raise DeclarationError(f"{where} depends on {missing[0]}, which has no value")
-        return np.asarray(evaluate(program, [values[s] for s in symbols])[0], dtype=float)
+        return self.several((e,), values, where)[0]
 
-    def begin(self, values: Values, time: float, count: int, overridden: Mapping[sp.Symbol, np.ndarray]) -> None:
+    def several(self, formulas: tuple[sp.Basic, ...], values: Mapping[sp.Symbol, Tangent], where: str) -> list[Tangent]:
+        """The same of several at once."""
+        if formulas not in self._formulas:
+            self._formulas[formulas] = TangentFormulas([_numeric(self.written(e, where)) for e in formulas])
+        found = self._formulas[formulas]
+        if missing := [s for s in found.inputs if s not in values]:
+            raise DeclarationError(f"{where} depends on {missing[0]}, which has no value")
+        return found(values)
+
+    def begin(self, values: Values, time: float, count: int, overridden: Mapping[sp.Symbol, Tangent]) -> None:
         """Add initial values of the states, and the parameters of the model that have none.
 
         `overridden` are values of species and other states that take the place of those of the model.
         """
         key = frozenset(overridden)
-        if key not in self._starts or set(self._starts[key][1]) & values.keys():
+        if key not in self._starts or set(self._starts[key][0]) & values.keys():
             self._starts[key] = self._start(values, overridden)
-        inputs, outputs, program = self._starts[key]
-        known = {**values, **overridden, self.system.time: np.full(count, time)}
-        if missing := [s for s in inputs if s not in known]:
+        outputs, formulas = self._starts[key]
+        known = {**values, **overridden, self.system.time: Tangent(np.full(count, time))}
+        if missing := [s for s in formulas.inputs if s not in known]:
             raise DeclarationError(f"the model gives no value of {missing[0]}, nor does a table")
-        found = evaluate(program, [known[s] for s in inputs])
-        values.update({s: np.broadcast_to(np.asarray(f, dtype=float), (count,)) for s, f in zip(outputs, found, strict=True)})
+        values.update({s: f.spread((count,)) for s, f in zip(outputs, formulas(known), strict=True)})
 
-    def _start(
-        self, values: Values, overridden: Mapping[sp.Symbol, np.ndarray]
-    ) -> tuple[list[sp.Symbol], list[sp.Symbol], Program]:
+    def _start(self, values: Values, overridden: Mapping[sp.Symbol, Tangent]) -> tuple[list[sp.Symbol], TangentFormulas]:
         rules: dict[sp.Symbol, sp.Expr] = dict(self.rules)
         rules |= {s: e for s, e in self.free.items() if e is not None and s not in values}
         starts: dict[sp.Symbol, sp.Expr] = dict.fromkeys((*self.system.algebraic, *self.system.free), sp.S.Zero)
@@ -150,10 +144,7 @@ class PetabModel:
         wanted = {s: rules[s] for s in _needed(rules, outputs)}
         written = dag.written_out(wanted, "initial value of")
         outputs = [s for s in outputs if s in written or s in overridden]
-        expressions = [written.get(s, s) for s in outputs]
-        inputs = sorted(dag.free_symbols(expressions), key=str)
-        program = lower("start", [("v", inputs)], [_numeric(e) for e in expressions], [str(s) for s in outputs])
-        return inputs, outputs, program
+        return outputs, TangentFormulas([_numeric(written.get(s, s)) for s in outputs])
 
     def home(self, species: sp.Symbol) -> sp.Symbol:
         """The compartment of a species."""
@@ -161,7 +152,7 @@ class PetabModel:
         assert home is not None
         return home
 
-    def assign(self, values: Values, changes: Mapping[sp.Symbol, np.ndarray], *, rescale: bool) -> None:
+    def assign(self, values: Values, changes: Mapping[sp.Symbol, Tangent], *, rescale: bool) -> None:
         """Give quantities new values, all at once.
 
         Amounts are kept where the size of a compartment changes: concentrations are those over the new size, with `rescale`
@@ -170,7 +161,7 @@ class PetabModel:
         sizes = {
             s: values[s] for s in changes if s in self.quantities and self.quantities[s].kind == "compartment" and s in values
         }
-        new: dict[sp.Symbol, np.ndarray] = {}
+        new: dict[sp.Symbol, Tangent] = {}
         for s, v in changes.items():
             if s in self.amounts:
                 new[self.amounts[s]] = v * self.value(self.home(s), values, f"the size of {self.home(s)}")
@@ -182,9 +173,10 @@ class PetabModel:
                     new[s] = new.get(s, values[s]) * before / changes[c]
         values.update(new)
 
-    def triggers(self, values: Mapping[sp.Symbol, np.ndarray], count: int) -> np.ndarray:
+    def triggers(self, values: Mapping[sp.Symbol, Tangent], count: int) -> np.ndarray:
         """Whether the condition of each event holds, (B, events) bool."""
-        found = [self.value(sp.Piecewise((1, e.trigger), (0, True)), values, "a trigger") for e in self.core.events]
+        plain = {s: Tangent(v.value) for s, v in values.items()}
+        found = [self.value(sp.Piecewise((1, e.trigger), (0, True)), plain, "a trigger").value for e in self.core.events]
         return np.stack([np.broadcast_to(f, (count,)) > 0.5 for f in found], axis=1)
 
     def armed(self, flags: tuple[bool, ...]) -> ODESystem:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -19,18 +20,23 @@ from symdyn.inference.fit_symbols import FitRequest
 from symdyn.io._reading import Limits
 from symdyn.io._sbml_reader import read
 from symdyn.io.petab.contents import PetabParameter, Statements, read_statements
-from symdyn.io.petab.courses import Accuracy, Courses
+from symdyn.io.petab.courses import Courses
 from symdyn.io.petab.distributions import log_density, residuals, scaled, unscaled
 from symdyn.io.petab.fitting import petab_proposal
 from symdyn.io.petab.formulas import read_formula, read_number
+from symdyn.io.petab.lanes import Accuracy
 from symdyn.io.petab.measured import read_formulas
 from symdyn.io.petab.model import PetabModel
-from symdyn.io.petab.tables import read_files
+from symdyn.io.petab.tables import PetabFiles, read_files, with_nominal, write_files
+from symdyn.io.petab.tangents import Tangent
 from symdyn.io.plain_text import read_text
 from symdyn.models.ode import ODESystem
 from symdyn.optional import require
 
 __all__ = ["PetabProblem", "read_petab"]
+
+#: Of what is not differentiated.
+NOWHERE: Mapping[str, np.ndarray] = MappingProxyType({})
 
 
 def read_petab(
@@ -100,6 +106,7 @@ def read_petab(
         return PetabProblem(
             files.path.stem, statements,
             PetabModel(model, statements.targets, statements.parameters, statements.aliases, once=statements.version == 2),
+            files,
         )  # fmt: skip
     except DeclarationError as error:
         raise DeclarationError(f"{files.path}: {error}") from None
@@ -130,8 +137,8 @@ class PetabProblem:
     11        obs_a                strong  10.0    0.857144
     """
 
-    def __init__(self, name: str, statements: Statements, model: PetabModel) -> None:
-        self.name, self._statements, self._model = name, statements, model
+    def __init__(self, name: str, statements: Statements, model: PetabModel, files: PetabFiles) -> None:
+        self.name, self._statements, self._model, self._files = name, statements, model, files
         self._names: dict[str, sp.Expr] = {n: sp.Symbol(n) for n in (*statements.targets, *statements.parameters)}
         self._names |= model.names
         self._refuse()
@@ -214,6 +221,72 @@ class PetabProblem:
 
     __repr__ = __str__
 
+    def texts(self, parameters: Mapping[str, float] | None = None) -> dict[str, str]:
+        """The files of the problem by name: first the YAML file, then those that it names.
+
+        Parameters
+        ----------
+        parameters : mapping of str to float, optional
+            Nominal values over those of the table, such as those of a fit.
+
+        Returns
+        -------
+        dict of str to str
+
+        Raises
+        ------
+        DeclarationError
+            For unknown parameters, and values that are no finite numbers.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> problem = sd.read_petab("examples/data/petab_conversion/conversion.yaml")
+        >>> list(problem.texts())
+        ['conversion.yaml', 'model.xml', 'parameters.tsv', 'conditions.tsv', 'observables.tsv', 'measurements.tsv']
+        """
+        points, _, batch = self._points(parameters)
+        values = {n: float(points[n][0]) for n in parameters or {}}
+        if batch or not all(map(math.isfinite, values.values())):
+            raise DeclarationError("nominal values are finite numbers, one for each parameter")
+        tables = self._files.parameters if values else ()
+        return {n: with_nominal(text, values) if n in tables else text for n, text in self._files.texts.items()}
+
+    def write(self, folder: str | Path, parameters: Mapping[str, float] | None = None) -> Path:
+        """Write the problem into a folder, as other tools read it.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Made if there is none; no file is written over.
+        parameters : mapping of str to float, optional
+            Nominal values over those of the table: of a fit, ``fit.parameters``.
+
+        Returns
+        -------
+        Path
+            Of the YAML file.
+
+        Raises
+        ------
+        DeclarationError
+            If a file is there already or would lie outside, and as `texts` does.
+        OSError
+            If a file cannot be written.
+
+        Examples
+        --------
+        >>> import tempfile, symdyn as sd
+        >>> problem = sd.read_petab("examples/data/petab_conversion/conversion.yaml")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     again = sd.read_petab(problem.write(f"{folder}/new", {"k1": 0.84}))
+        >>> float(again.parameters.nominal["k1"]), again.objective() == problem.objective({"k1": 0.84})
+        (0.84, True)
+        """
+        texts = self.texts(parameters)
+        write_files(texts, Path(folder))
+        return Path(folder) / next(iter(texts))
+
     # ---- formulas ---------------------------------------------------------------------------------------
 
     def _changes(self) -> dict[tuple[str, int], dict[sp.Symbol, sp.Expr | None]]:
@@ -248,22 +321,27 @@ class PetabProblem:
         values = {name: given.get(name, np.asarray(p.nominal)) for name, p in declared.items()}
         if missing := [n for n, v in values.items() if np.isnan(v).any()]:
             raise DeclarationError(f"the parameter {missing[0]} has no nominal value; pass one")
-        return {n: np.broadcast_to(v, (count,)).astype(float) for n, v in values.items()}, count, batch
+        return {n: v if v.shape else np.full(count, float(v)) for n, v in values.items()}, count, batch
 
-    def _simulated(self, parameters: Mapping[str, Any] | None, how: Accuracy) -> tuple[np.ndarray, np.ndarray, bool]:
-        """Simulations and noise (B, N) at all measurements, and whether arrays were given."""
+    def _simulated(
+        self, parameters: Mapping[str, Any] | None, how: Accuracy, along: Mapping[str, np.ndarray] = NOWHERE
+    ) -> tuple[np.ndarray, np.ndarray, bool]:
+        """Simulations and noise (1 + K, B, N) at all measurements with derivatives by parameters; whether arrays were given."""
         points, count, batch = self._points(parameters)
         m, model = self._statements.measurements, self._model
-        values = {s: np.full(count, v) for s, v in model.defaults().items()}
-        values |= {self._names[n]: v for n, v in points.items()}  # type: ignore[misc]
+        values: dict[sp.Symbol, Tangent] = {s: Tangent(np.full(count, v)) for s, v in model.defaults().items()}
+        order = {n: k for k, n in enumerate(along)}
+        for n, v in points.items():
+            values[self._names[n]] = Tangent(v, {order[n]: along[n]} if n in along else {})  # type: ignore[index]
         parts = []
         for name, e in self._statements.experiments.items():
             rows = np.flatnonzero(m.experiments == name)
             parts.append((e, rows, m.times[rows]))
         found = self._courses.run(parts, values, count, how)
-        simulation, sigma = np.full((2, count, len(m.values)), np.nan)
+        simulation, sigma = np.zeros((2, 1 + len(along), count, len(m.values)))
+        simulation[0], sigma[0] = np.nan, np.nan
         for f in self._formulas:
-            f.put(found, model.value, simulation, sigma)
+            f.put(found, model, simulation, sigma)
         return simulation, sigma, batch
 
     def simulate(
@@ -301,7 +379,7 @@ class PetabProblem:
         table = self.measurements
         table["time"] = self._statements.measurements.times
         place = table.columns.get_loc("measurement")
-        table.insert(place, "simulation", found[0])  # type: ignore[arg-type]
+        table.insert(place, "simulation", found[0, 0])  # type: ignore[arg-type]
         return table.drop(columns="measurement")
 
     def objective(
@@ -333,7 +411,7 @@ class PetabProblem:
         >>> problem.objective({"k1": [0.7, 0.8, 0.9]}).round(2).tolist()
         [13.93, 18.95, 13.21]
         """
-        simulation, sigma, batch = self._simulated(parameters, Accuracy(method, rtol, atol))
+        (simulation,), (sigma,), batch = self._simulated(parameters, Accuracy(method, rtol, atol))
         measured = self._statements.measurements.values
         total = np.zeros(len(simulation))
         for f in self._formulas:
@@ -394,32 +472,41 @@ class PetabProblem:
         }
         return pd.DataFrame(rows)
 
-    def expected(self, points: Mapping[str, Any], how: Accuracy) -> tuple[np.ndarray, np.ndarray]:
-        """Simulations on the scales of the noise, and the noise.
+    def expected(
+        self, points: Mapping[str, Any], how: Accuracy, along: Mapping[str, np.ndarray] = NOWHERE
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Simulations on the scales of the noise, and the noise, with their derivatives.
 
         Parameters
         ----------
         points : mapping of str to (B,) float64
             Plain values.
         how : Accuracy
+        along : mapping of str to (B,) float64, optional
+            By which K parameters to differentiate, and their speeds along a coordinate: 1 for the values themselves.
 
         Returns
         -------
-        pair of (B, N) float64
-            NaN where a simulation failed.
+        pair of (1 + K, B, N) float64
+            Values, then derivatives; NaN where a simulation failed.
 
         Examples
         --------
         >>> import numpy as np, symdyn as sd
-        >>> from symdyn.io.petab.courses import Accuracy
+        >>> from symdyn.io.petab.lanes import Accuracy
         >>> problem = sd.read_petab("examples/data/petab_conversion/conversion.yaml")
-        >>> simulation, noise = problem.expected({"k1": np.array([0.7, 0.8])}, Accuracy())
+        >>> points = {"k1": np.array([0.7, 0.8])}
+        >>> simulation, noise = problem.expected(points, Accuracy(), {"k1": np.ones(2)})
         >>> simulation.shape, noise.shape
-        ((2, 12), (2, 12))
+        ((2, 2, 12), (2, 2, 12))
         """
-        simulation, sigma, _ = self._simulated(points, how)
+        simulation, sigma, _ = self._simulated(points, how, along)
         for f in self._formulas:
-            simulation[:, f.rows] = scaled(simulation[:, f.rows], f.observable.scale)
+            plain = simulation[0][:, f.rows]
+            simulation[0][:, f.rows] = scaled(plain, f.observable.scale)
+            with np.errstate(all="ignore"):
+                if f.observable.scale != "lin":
+                    simulation[1:, :, f.rows] /= plain * (math.log(10) if f.observable.scale == "log10" else 1.0)
         return simulation, sigma
 
     def fit_problem(self, wanted: FitRequest, data: Any) -> Proposal:
@@ -481,7 +568,7 @@ class PetabProblem:
         >>> round(problem.chi2({"k1": 0.8}), 2)
         11.94
         """
-        simulation, sigma, batch = self._simulated(parameters, Accuracy(method, rtol, atol))
+        (simulation,), (sigma,), batch = self._simulated(parameters, Accuracy(method, rtol, atol))
         measured = self._statements.measurements.values
         total = np.zeros(len(simulation))
         for f in self._formulas:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from symdyn.errors import DeclarationError
 from symdyn.io.plain_text import read_text
 from symdyn.optional import require
 
-__all__ = ["PetabFiles", "read_files"]
+__all__ = ["PetabFiles", "read_files", "with_nominal", "write_files"]
 
 #: Longest YAML file in characters, and largest table in bytes.
 MAX_YAML, MAX_TABLE = 1_000_000, 200_000_000
@@ -40,12 +41,17 @@ NEEDED = {
 
 @dataclass(frozen=True)
 class PetabFiles:
-    """What the files of a problem hold: its version, the file of the model, and tables of text, empty ones included."""
+    """What the files of a problem hold: its version, the file of the model, and tables of text, empty ones included.
+
+    `texts` are all of them by their names in the folder, and `parameters` the names of the tables of parameters.
+    """
 
     path: Path
     version: int
     model: Path
     tables: dict[str, pd.DataFrame]
+    texts: dict[str, str]
+    parameters: list[str]
 
 
 def read_files(path: str | Path) -> PetabFiles:
@@ -65,7 +71,55 @@ def read_files(path: str | Path) -> PetabFiles:
         raise DeclarationError(f"{path}: format_version is {listed.get('format_version')!r}; versions 1 and 2 are read")
     files, model = _version_1(listed, path) if version == "1" else _version_2(listed, path)
     tables = {name: _table(path, found, NEEDED[int(version)][name]) for name, found in files.items()}
-    return PetabFiles(path, int(version), _file(path, model), tables)
+    used = [model, *(name for names in files.values() for name in names)]
+    texts = {path.name: _without_figures(listed), **{name: read_text(_file(path, name)) for name in used}}
+    return PetabFiles(path, int(version), _file(path, model), tables, texts, files["parameters"])
+
+
+def write_files(texts: Mapping[str, str], folder: Path) -> None:
+    """Write the files of a problem below a folder.
+
+    Raises
+    ------
+    DeclarationError
+        For names that lead out of it, and files that are there already.
+    OSError
+        If one cannot be written.
+    """
+    for name in texts:
+        parts = Path(name).parts
+        if not parts or Path(name).is_absolute() or ".." in parts or "\\" in name or ":" in name:
+            raise DeclarationError(f"the problem names {name!r}, which does not lie in its folder; it is not written")
+        if (folder / name).exists():
+            raise DeclarationError(f"{folder / name} exists; nothing is written over it")
+    for name, text in texts.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+def with_nominal(text: str, values: Mapping[str, float]) -> str:
+    """A table of parameters with other nominal values."""
+    rows = [r for r in csv.reader(text.splitlines(), delimiter="\t") if any(cell.strip() for cell in r)]
+    header = [cell.strip() for cell in rows[0]]
+    if "nominalValue" not in header:
+        header.append("nominalValue")
+    name, place = header.index("parameterId"), header.index("nominalValue")
+    written = [header]
+    for row in rows[1:]:
+        cells = [cell.strip() for cell in row] + [""] * (len(header) - len(row))
+        if cells[name] in values:
+            cells[place] = repr(float(values[cells[name]]))
+        written.append(cells)
+    return "".join("\t".join(cells) + "\n" for cells in written)
+
+
+def _without_figures(listed: dict[str, Any]) -> str:
+    """The YAML file without the tables of figures, which are not read."""
+    plain = {k: v for k, v in listed.items() if k != "visualization_files"}
+    if isinstance(plain.get("problems"), list):
+        plain["problems"] = [{k: v for k, v in p.items() if k != "visualization_files"} for p in plain["problems"]]
+    text: str = require("yaml").safe_dump(plain, sort_keys=False)
+    return text
 
 
 def _yaml(path: Path) -> dict[str, Any]:

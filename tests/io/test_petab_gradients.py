@@ -1,0 +1,138 @@
+"""Derivatives of PEtab problems against those of closed forms: by complex steps of what is simulated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import symdyn as sd
+from symdyn.io.petab.lanes import Accuracy, directions_of, shared
+from symdyn.io.petab.tangents import Tangent
+from tests.io.petab_tables import CONVERSION, MODEL, written
+
+pytest.importorskip("libsbml")
+pytest.importorskip("yaml")
+
+TIGHT = Accuracy(None, 1e-11, 1e-13)
+HEAD = "parameterId lowerBound upperBound nominalValue estimate\n"
+
+
+def compare(
+    problem: sd.PetabProblem, names: Sequence[str], exact: Callable[..., Sequence[complex]], values: Sequence[float]
+) -> None:
+    """Simulations and their derivatives, at two points at once."""
+    points = [np.array([v, 1.3 * v]) for v in values]
+    found, noise = problem.expected(dict(zip(names, points, strict=True)), TIGHT, {n: np.ones(2) for n in names})
+    for b in range(2):
+        here = [complex(p[b]) for p in points]
+        assert found[0, b] == pytest.approx(np.real(exact(*here)), rel=1e-8, abs=1e-10)
+        for k in range(len(names)):
+            moved = [v + 1e-30j * (j == k) for j, v in enumerate(here)]
+            assert found[1 + k, b] == pytest.approx(np.imag(exact(*moved)) / 1e-30, rel=1e-7, abs=1e-9)
+    assert not noise[1:].any()
+
+
+def test_through_periods_that_change_amounts_and_sizes(tmp_path):
+    problem = sd.read_petab(
+        written(
+            tmp_path,
+            parameter=HEAD + "s -1 9 0.25 true\nm 0 9 2 true\nw 0 9 2 true",
+            condition="conditionId targetId targetValue\nfirst k 1+s-0.25\nsecond V w*V\nsecond C m*C+N\nthird V 8",
+            experiment="experimentId time conditionId\ne 1 first\ne 3 second\ne 5 third",
+            measurement="observableId experimentId time measurement\n"
+            "c e 1 1\nc e 2 1\nn e 2 1\nc e 3 1\nn e 3 1\nc e 4 1\nc e 5 1\ng e 5 1\nc e 6 1",
+        )
+    )
+
+    def exact(s, m, w):
+        k, n = 0.75 + s, 5 * np.exp(-np.array([1, 2, 4]))
+        after = (m * 3 * np.exp(-2 * k) + n[1]) / w
+        last = after * np.exp(-2 * k) * w / 4
+        return [
+            3, 3 * np.exp(-k), n[0], after, n[1], after * np.exp(-k), last, last + n[2] + s, last * np.exp(-k),
+        ]  # fmt: skip
+
+    compare(problem, ["s", "m", "w"], exact, [0.25, 2.0, 2.0])
+
+
+def test_through_a_steady_state_and_scales_of_noise(tmp_path):
+    """Both rates of a conversion are estimated before and after, and enter initial values, overrides and logarithms."""
+    path = written(
+        tmp_path, 1,
+        parameter="parameterId parameterScale lowerBound upperBound nominalValue estimate\n"
+        "p log10 0.1 10 1 1\nq lin 0.1 10 1 1\nz log 0.1 10 1 1\ns lin 0 9 1 1",
+        condition="conditionId k1 k2 a0\nbefore p q z\nafter 2 q*p z",
+        observable="observableId observableFormula noiseFormula observableTransformation\n"
+        "a observableParameter1_a*A+0.5 0.1 log10\nb B 0.1 log",
+        measurement="observableId preequilibrationConditionId simulationConditionId time measurement observableParameters\n"
+        "a before after 0 1 s\na before after 1 1 2\nb before after 1 1 \nb before after inf 1 ",
+    )  # fmt: skip
+    (tmp_path / "model.xml").write_text((CONVERSION / "model.xml").read_text())
+    problem = sd.read_petab(path)
+
+    def exact(p, q, z, s):
+        rest, rate = q * p * z / (2 + q * p), 2 + q * p
+        start = z * q / (p + q)
+        later = rest + (start - rest) * np.exp(-rate)
+        return [np.log10(s * start + 0.5), np.log10(2 * later + 0.5), np.log(z - later), np.log(z - rest)]
+
+    compare(problem, ["p", "q", "z", "s"], exact, [0.8, 0.6, 1.7, 1.2])
+
+
+def test_through_an_event_of_the_states(tmp_path):
+    """N grows by s when C falls to 1, at log(3)/k."""
+    event = """<listOfEvents><event useValuesFromTriggerTime="true"><trigger initialValue="true" persistent="true">
+<math xmlns="http://www.w3.org/1998/Math/MathML"><apply><lt/><ci>C</ci><cn>1</cn></apply></math></trigger>
+<listOfEventAssignments><eventAssignment variable="N"><math xmlns="http://www.w3.org/1998/Math/MathML"><apply><plus/><ci>N</ci>
+<ci>k</ci></apply></math></eventAssignment></listOfEventAssignments></event></listOfEvents></model>"""
+    path = written(
+        tmp_path, parameter=HEAD + "k 0 9 0.5 true", observable="observableId observableFormula noiseFormula\nn N 1",
+        measurement="observableId time measurement\nn 1 1\nn 3 1",
+    )  # fmt: skip
+    model = MODEL.replace("</model>", event).replace("<cn>2</cn><ci>k</ci>", "<cn>2</cn><cn>0.5</cn>")
+    (tmp_path / "model.xml").write_text(model)
+
+    def exact(k):
+        return [5 * np.exp(-1), 5 * np.exp(-3) + k * np.exp(np.log(3) / k - 3)]
+
+    compare(sd.read_petab(path), ["k"], exact, [0.6])
+
+
+def test_gradient_of_a_fit_is_that_of_the_likelihood(tmp_path):
+    """Noise that is estimated, of Laplace and with a prior, against the density of a closed form."""
+    path = written(
+        tmp_path,
+        parameter="parameterId lowerBound upperBound nominalValue estimate priorDistribution priorParameters\n"
+        "k 0.01 9 0.5 true log-normal -1;0.5\nsd 0.01 9 0.2 true  ",
+        observable="observableId observableFormula noiseFormula noiseDistribution\nc C sd*(1+C) laplace",
+        measurement="observableId time measurement\nc 1 1.7\nc 2 1.4",
+    )
+    fit = sd.fit(sd.read_petab(path), starts=1, guesses={"k": 0.4, "sd": 0.3})
+
+    def log_posterior(k, sd):
+        c = 3 * np.exp(-k * np.array([1, 2]))
+        return stats.laplace.logpdf([1.7, 1.4], c, sd * (1 + c)).sum() + stats.lognorm.logpdf(k, 0.5, scale=np.exp(-1))
+
+    theta = fit.problem.coordinates([0.4, 0.3])
+    local = fit.problem.expand(np.zeros(1, int), theta[None], np.zeros((1, 0, 0)))
+    plain, step = np.array([0.4, 0.3]), 1e-5
+    quotients = [(log_posterior(*(plain + step * e)) - log_posterior(*(plain - step * e))) / (2 * step) for e in np.eye(2)]
+    speed = [c.slope(v) for c, v in zip(fit.problem.columns, plain, strict=True)]
+    assert local.gradient[0] == pytest.approx(np.array(quotients) * speed, rel=1e-6)
+
+
+def test_experiments_share_systems_where_their_directions_allow():
+    system = sd.ODESystem.from_text("x' = -a*b*x + c")
+    a, b, c = system.parameters
+    [x] = system.states
+    one = np.ones(1)
+    wide = {x: Tangent(one), a: Tangent(one, {4: one}), b: Tangent(one, {4: one, 2: one}), c: Tangent(one, {0: one})}
+    narrow = {x: Tangent(one, {7: one}), a: Tangent(one), b: Tangent(one, {9: one}), c: Tangent(one)}
+    (first, which), (second, other) = (directions_of(system, values) for values in (wide, narrow))
+    assert (first, which) == (((a, b), (b,), (c,)), (4, 2, 0))
+    assert (second, other) == (((), (b,)), (7, 9))
+    assert shared([second, first])[second] == second  # there is none of initial values alone in the other
+    assert shared([first, ((b,),)])[((b,),)] == first

@@ -308,7 +308,7 @@ class SparseRegression(FormulaRegressor):
     def _fit_system(self, X: Any, t: Any, u: Any, x_dot: Any) -> SparseRegression:
         if u is not None and (self.constraints or self.symmetry):
             raise RecoveryError("constraints and symmetry are those of systems without controls; leave out u, or them")
-        vars(self).pop("errors_", None)  # of an earlier fit
+        self.__dict__.pop("errors_", None)  # of an earlier fit
         problem, nodes = self._along(X, t, u, reset=True)
         equations, count = self._library(system=True), problem.d
         values, best, along = columns(self.terms_, self.symbols_, nodes), None, None

@@ -152,7 +152,7 @@ class Registry(Mapping[str, T], Generic[T]):
         self._elsewhere |= dict.fromkeys(map(_plain, names), advice)
 
     def spelled(self, name: str) -> str:
-        """The name as it is listed, whatever its capitals and signs; an unknown name as it is.
+        """The name as it is listed, whatever its capitals and signs; one that is unknown, or fits several, as it is.
 
         Parameters
         ----------
@@ -169,10 +169,15 @@ class Registry(Mapping[str, T], Generic[T]):
         <class 'complex'>
         >>> shapes.spelled("Flat_Disk"), shapes.spelled("Ball")
         ('flat-disk', 'Ball')
+        >>> shapes.register("flatdisk", int)
+        <class 'int'>
+        >>> shapes.spelled("Flat_Disk")
+        'Flat_Disk'
         """
         if name in self:
             return name
-        return next((known for known in self if _plain(known) == _plain(name)), name)
+        alike = {self._aliases.get(known, known) for known in (*self, *self._aliases) if _plain(known) == _plain(name)}
+        return alike.pop() if len(alike) == 1 else name
 
     def _load(self) -> dict[str, T]:
         while self._packages:

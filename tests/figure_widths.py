@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import sys
 from collections.abc import Callable, Iterator
@@ -91,6 +92,7 @@ def _of(drawn: Any) -> Figure:
     return drawn if isinstance(drawn, Figure) else drawn.get_figure()
 
 
+@functools.cache
 def _fit() -> sd.Fit:
     t = np.arange(0, 8.0)
     model = sd.ODESystem.from_text("A' = -k*A; B' = k*A - g*B; A(0) = 5; B(0) = 0")

@@ -99,6 +99,8 @@ def test_first_guesses_are_answered_with_what_to_do():
     (lambda m: sd.ODESystem({"x": sp.Symbol("x")}, events="x < 1"), r"an event is 'x < 1'; expected Event\("),
     (lambda m: sd.dx(sp.Symbol("u"), ordr=2), r"dx got ordr=2; expected dx\(u, order=2\)"),
     (lambda m: sd.fit(m, {"t": [0, 1], "x": [1, 2]}, initial=[{"x": 1}, {"x": 2}]), r"stands in conditions=\{'first'"),
+    (lambda m: sd.simulate(m, [0, 1], reduce=["mean"]), "without chance has one at each point; leave it out"),
+    (lambda m: sd.simulate(m, [0, 1], parameters={"k": [1, 2]}, reduce=["std"]), r"of a sweep reduce the result"),
     (lambda m: sd.analysis.stability(m, {}), r"no value for the state x; give one for every state, \{'x': \.\.\.\}"),
 ])  # fmt: skip
 def test_messages_name_what_was_given_and_what_to_do(wrong, words):

@@ -35,7 +35,10 @@ class Two(Executor):
 
 @pytest.mark.parametrize(
     ("reduce", "rows"),
-    [(None, {"trajectories": 1000, "parameters": {"a": 1.0}}), (["mean"], {"parameters": {"a": np.ones(1000)}})],
+    [
+        (None, {"trajectories": 1000, "parameters": {"a": 1.0}}),
+        (["mean"], {"trajectories": 1, "parameters": {"a": np.ones(1000)}}),
+    ],
 )
 def test_chunks_tasks_and_objects_are_those_of_a_store(names, tmp_path, reduce, rows):
     pytest.importorskip("zarr")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,8 @@ __all__ = ["plot"]
 
 #: Runs of an ensemble that are drawn one by one, and most values of a sweep.
 RUNS, VALUES = 20, 10
+#: Lines of variables, one for each turn of the colours.
+STYLES = ("-", "--", ":", "-.")
 #: Axes of space, of simulated fields.
 AXES = ("x", "y", "z", "vertex")
 
@@ -30,7 +33,8 @@ def plot(data: xr.Dataset, names: Any = None, *, ax: Axes | None = None) -> Figu
 
     A single run is a line for each variable.  Of an ensemble the mean is a line, the band contains nine tenths of the runs, and
     some runs are drawn thinly; of means with standard deviations or variances (``reduce=``) the band is one standard deviation
-    wide on each side.  The values of a sweep have a line each, ten at most, which are spread over the sweep.
+    wide on each side, and of quantiles the line is the level nearest to the median, the band lies between the outermost.  The
+    values of a sweep have a line each, ten at most, which are spread over the sweep.  Missing values are left out.
 
     Parameters
     ----------
@@ -48,7 +52,8 @@ def plot(data: xr.Dataset, names: Any = None, *, ax: Axes | None = None) -> Figu
     Raises
     ------
     DeclarationError
-        For data without times, names that are not in them, fields, and several sweeps at once.
+        For data without times, names that are not in them, more variables than lines can be told apart (28), fields, and
+        several sweeps at once.
 
     Examples
     --------
@@ -64,27 +69,30 @@ def plot(data: xr.Dataset, names: Any = None, *, ax: Axes | None = None) -> Figu
     own = ax if ax is not None else plt.subplots(figsize=(5.2, 3.4), layout="constrained")[1]
     swept = ""
     for k, (name, values) in enumerate(chosen.items()):
-        swept = _draw(own, name, values, deviations.get(name), COLOURS[k % len(COLOURS)], alone=len(chosen) == 1)
+        turn, place = divmod(k, len(COLOURS))
+        swept = _draw(own, name, values, deviations.get(name), COLOURS[place], STYLES[turn], alone=len(chosen) == 1)
     unit = {str(v.attrs.get("units", "")) for v in chosen.values()}
     what = ", ".join(chosen) if len(chosen) < 4 else "value"
     own.set_ylabel(f"{what} [{unit.pop()}]" if len(unit) == 1 and any(unit) else what)
     units = data["time"].attrs.get("units", "")
     own.set_xlabel(f"time [{units}]" if units else "time")
-    own.set_xlim(float(data["time"].min()), float(data["time"].max()))
+    low, high = float(data["time"].min()), float(data["time"].max())
+    if ax is None and low < high:  # axes of the caller may have longer lines already
+        own.set_xlim(low, high)
     found: Any = own.get_figure()
-    longest = max(len(text) for text in own.get_legend_handles_labels()[1])
-    across = int(
-        0.85 * 72 * found.bbox.width / found.dpi / (4.5 * longest + 36)
-    )  # in the width of the figure, letters of 8 points
-    own.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=max(1, min(4, across)), title=swept or None)
+    if labels := own.get_legend_handles_labels()[1]:  # matplotlib has none for names that begin with an underscore
+        width = 0.85 * 72 * found.bbox.width / found.dpi  # points; letters are of 8
+        across = int(width / (4.5 * max(map(len, labels)) + 36))
+        own.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=max(1, min(4, across)), title=swept or None)
     return found
 
 
 def _chosen(data: Any, names: Any) -> tuple[dict[str, xr.DataArray], dict[str, xr.DataArray]]:
     """What is drawn by its label, and the standard deviations of those that are means."""
-    if not isinstance(data, xr.Dataset) or "time" not in data.dims:
+    if not isinstance(data, xr.Dataset) or not data.sizes.get("time"):
+        sizes = f" with {dict(data.sizes)}" if isinstance(data, xr.Dataset) else ""
         raise DeclarationError(
-            f"expected a dataset with the dimension 'time', as simulate returns it, got {type(data).__name__}"
+            f"expected a dataset with the dimension 'time', as simulate returns it, got {type(data).__name__}{sizes}"
             + ("; keep the dataset, data[['x']] in the place of data.x" if isinstance(data, xr.DataArray) else "")
         )
     timed = {str(k): v for k, v in data.data_vars.items() if "time" in v.dims and v.dtype.kind in "iuf"}
@@ -113,6 +121,11 @@ def _chosen(data: Any, names: Any) -> tuple[dict[str, xr.DataArray], dict[str, x
     if names is None:
         beside |= {f"{n.removesuffix('_mean')}_{s}" for n in deviations for s in ("std", "var")}
     timed = {n: v for n, v in timed.items() if n not in beside}
+    if len(timed) > (most := len(COLOURS) * len(STYLES)):
+        raise DeclarationError(
+            f"{len(timed)} variables are more lines than can be told apart; choose {most} or fewer, such as "
+            f"sd.plot(data, {list(timed)[:2]})"
+        )
     for name, values in timed.items():
         further = [str(d) for d in values.dims if d not in ("time", "trajectory", "quantile")]
         if spaces := [d for d in further if "domain" in data.attrs and d in AXES]:
@@ -127,44 +140,62 @@ def _chosen(data: Any, names: Any) -> tuple[dict[str, xr.DataArray], dict[str, x
     return timed, deviations
 
 
-def _draw(ax: Axes, name: str, values: xr.DataArray, deviation: xr.DataArray | None, colour: str, *, alone: bool) -> str:
+def _draw(
+    ax: Axes, name: str, values: xr.DataArray, deviation: xr.DataArray | None, colour: str, ls: str, *, alone: bool
+) -> str:
     """The lines of a variable; what is swept, unless the labels name its values."""
     import matplotlib.pyplot as plt
 
     swept = next((str(d) for d in values.dims if d not in ("time", "trajectory", "quantile")), None)
     if swept is None:
-        _curve(ax, values, deviation, name, colour)
+        _curve(ax, values, deviation, name, colour, ls)
         return ""
     picked = np.unique(np.linspace(0, values.sizes[swept] - 1, min(VALUES, values.sizes[swept])).round().astype(int))
+    labels = values[swept].values
     for i, k in enumerate(picked):
-        label = values[swept].values[k] if swept in values.coords else k
-        text = f"{swept} = {label:.4g}" if isinstance(label, (float, np.floating)) else f"{swept} = {label}"
+        text = f"{swept} = {_shown(labels[k])}"
         share = i / max(1, len(picked) - 1)
         shade = plt.get_cmap("viridis")(0.9 * share) if alone else (colour, 0.35 + 0.65 * share)
         part = None if deviation is None else deviation.isel({swept: k})
-        _curve(ax, values.isel({swept: k}), part, text if alone else name if k == picked[-1] else "", shade, thin=not alone)
-    ends = [values[swept].values[k] for k in picked[[0, -1]]] if swept in values.coords else picked[[0, -1]]
-    return "" if alone else f"{swept} from {ends[0]:.4g} (pale) to {ends[1]:.4g}"
+        label = text if alone else name if k == picked[-1] else ""
+        _curve(ax, values.isel({swept: k}), part, label, shade, ls, thin=not alone)
+    return "" if alone else f"{swept} from {_shown(labels[0])} (pale) to {_shown(labels[-1])}"
+
+
+def _shown(value: Any) -> str:
+    """A value of a sweep: a number, a name, a date."""
+    return f"{value:.4g}" if isinstance(value, (float, np.floating)) else str(value)
 
 
 def _curve(
-    ax: Axes, values: xr.DataArray, deviation: xr.DataArray | None, label: str, colour: Any, *, thin: bool = False
-) -> None:
+    ax: Axes, values: xr.DataArray, deviation: xr.DataArray | None, label: str, colour: Any, ls: str, *,
+    thin: bool = False,
+) -> None:  # fmt: skip
     """One line, with the band and some runs where there are several."""
     time, band = values["time"].values, None
     if "trajectory" in values.dims:
         runs = values.transpose("trajectory", "time").values
         if len(runs) > 1 and not thin:
             ax.plot(time, runs[:RUNS].T, color=colour, lw=0.4, alpha=0.35)
-            band = np.nanquantile(runs, [0.05, 0.95], axis=0)
-        line = np.nanmean(runs, axis=0)
+            band = _over(np.nanquantile, runs, [0.05, 0.95])
+        line = _over(np.nanmean, runs)
     elif "quantile" in values.dims:
-        levels = values.transpose("quantile", "time").values
-        line, band = levels[len(levels) // 2], levels[[0, -1]] if len(levels) > 1 else None
+        values = values.sortby("quantile").transpose("quantile", "time")
+        levels, every = values["quantile"].values, values.values
+        middle = int(np.argmin(abs(levels - 0.5)))
+        line, band = every[middle], every[[0, -1]] if len(levels) > 1 else None
+        label = label if levels[middle] == 0.5 or not label else f"{label} {levels[middle]:g}"
     else:
         line = values.transpose("time").values
         if deviation is not None:
             band = np.stack([line - deviation.values, line + deviation.values])
-    ax.plot(time, line, color=colour, label=label or None, lw=0.8 if thin else None)
+    ax.plot(time, line, color=colour, ls=ls, label=label or None, lw=0.8 if thin else None)
     if band is not None and not thin:
         ax.fill_between(time, *band, color=colour, alpha=0.2, lw=0)
+
+
+def _over(statistic: Any, runs: np.ndarray, *levels: Any) -> np.ndarray:
+    """A statistic of runs (n, m), NaN at times when all values are missing, as from a failure on."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return np.asarray(statistic(runs, *levels, axis=0))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import inspect
+import itertools
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -46,20 +49,15 @@ class _Traced(NDArrayOperatorsMixin):
         formula = FORMULAS.get(ufunc.__name__)
         if formula is None or method != "__call__" or options:
             raise DeclarationError(f"np.{ufunc.__name__} has no formula here; the function may use {ALLOWED}")
-        arrays = [i for i in inputs if isinstance(i, np.ndarray) and i.ndim]
-        if not arrays:
-            return _Traced(formula(*map(_plain, inputs)))
-        shaped = np.broadcast_arrays(*(_boxed(i) for i in inputs))
-        found = np.empty(shaped[0].shape, dtype=object)
-        for place in np.ndindex(found.shape):
-            found[place] = _Traced(formula(*(_plain(a[place]) for a in shaped)))
-        return found
+        return _each(formula, inputs)
 
     def __array_function__(self, function: Any, kinds: Any, values: Any, options: Any) -> Any:
         if function is not np.where or len(values) != 3:
             raise DeclarationError(f"np.{function.__name__} has no formula here; the function may use {ALLOWED}")
-        condition, one, other = map(_plain, values)
-        return _Traced(sp.Piecewise((one, condition), (other, True)))
+        return _each(_either, values)
+
+    def __repr__(self) -> str:
+        return str(self.formula)
 
     def __float__(self) -> float:
         raise DeclarationError(
@@ -68,7 +66,53 @@ class _Traced(NDArrayOperatorsMixin):
         )
 
     def __bool__(self) -> bool:
-        raise DeclarationError(f"the function branches on {self.formula}; give both branches, np.where(condition, one, other)")
+        raise DeclarationError(
+            f"the function branches on {self.formula}; give both branches, np.where(condition, one, other), of numbers or of "
+            "parts of y"
+        )
+
+
+class _Vector(np.ndarray):
+    """An array of such numbers, which numpy's own loops would compare as objects, by their truth."""
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        if ufunc.__name__ in FORMULAS and method == "__call__" and not options:
+            return _each(FORMULAS[ufunc.__name__], inputs)
+        if out := options.get("out"):
+            options["out"] = tuple(map(_objects, out))
+        return _kept(getattr(ufunc, method)(*map(_objects, inputs), **options))
+
+    def __array_function__(self, function: Any, kinds: Any, values: Any, options: Any) -> Any:
+        if function is np.where and len(values) == 3:
+            return _each(_either, values)
+        return _kept(super().__array_function__(function, kinds, values, options))
+
+
+def _objects(value: Any) -> Any:
+    """An array as numpy's own loops take it."""
+    return value.view(np.ndarray) if isinstance(value, _Vector) else value
+
+
+def _kept(found: Any) -> Any:
+    """What numpy returns, again as an array of formulas."""
+    return found.view(_Vector) if isinstance(found, np.ndarray) and found.dtype == object else found
+
+
+def _either(condition: Any, one: Any, other: Any) -> sp.Expr:
+    """What ``np.where`` chooses."""
+    return sp.Piecewise((one, condition), (other, True))
+
+
+def _each(formula: Callable[..., Any], values: Sequence[Any]) -> Any:
+    """A formula of values, element by element where there are arrays."""
+    values = [np.array(v, dtype=object) if isinstance(v, (list, tuple)) else v for v in values]
+    if not any(isinstance(v, np.ndarray) and v.ndim for v in values):
+        return _Traced(formula(*map(_plain, values)))
+    shaped = np.broadcast_arrays(*map(_boxed, values))
+    found = np.empty(shaped[0].shape, dtype=object).view(_Vector)
+    for place in np.ndindex(found.shape):
+        found[place] = _Traced(formula(*(_plain(a[place]) for a in shaped)))
+    return found
 
 
 def _method(name: str) -> Callable[[_Traced], _Traced]:
@@ -84,7 +128,7 @@ for _name in ("sqrt", "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "
 def _boxed(value: Any) -> np.ndarray:
     """A value as an array of objects."""
     if isinstance(value, np.ndarray):
-        return value.astype(object)
+        return value.view(np.ndarray).astype(object)
     box = np.empty((), dtype=object)
     box[()] = value
     return box
@@ -99,6 +143,12 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
+def _positional(function: Callable[..., Any]) -> Iterator[str]:
+    """Names of arguments, of functions that tell them."""
+    with contextlib.suppress(ValueError, TypeError):
+        yield from inspect.signature(function).parameters
+
+
 def traced(
     function: Callable[..., Any], time: sp.Symbol, states: Sequence[sp.Symbol], arguments: Sequence[sp.Symbol]
 ) -> list[Any]:
@@ -108,10 +158,15 @@ def traced(
     >>> traced(lambda t, y, a: [y[1], -a * np.sin(y[0])], t, y, [a])
     [v, -a*sin(x)]
     """
-    vector = np.empty(len(states), dtype=object)
+    vector = np.empty(len(states), dtype=object).view(_Vector)
     vector[:] = [_Traced(s) for s in states]
+    second = next(itertools.islice(_positional(function), 1, 2), "")
+    if second in ("t", "time", str(time)):
+        raise DeclarationError(
+            f"the second argument of the function is {second}; expected f(t, y), time first: pass lambda t, y: f(y, t)"
+        )
     try:
-        found = function(_Traced(time), vector, *(_Traced(a) for a in arguments))
+        found = np.array(function(_Traced(time), vector, *(_Traced(a) for a in arguments)), dtype=object)
     except DeclarationError:
         raise
     except Exception as error:
@@ -119,7 +174,7 @@ def traced(
             f"the function failed with symbols in the place of numbers: {type(error).__name__}: {error}; called as "
             f"f({', '.join(map(str, ['t', 'y', *arguments]))}), it may use {ALLOWED}"
         ) from error
-    rates = [_plain(r) for r in np.ravel(np.array(found, dtype=object))]
+    rates = [_plain(r) for r in found.ravel()]
     if len(rates) != len(states):
         raise DeclarationError(
             f"the function returns {len(rates)} rates of change for the {len(states)} states {', '.join(map(str, states))}; "

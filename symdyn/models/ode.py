@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, partial
+from numbers import Integral
 from typing import Any, ClassVar, Self
 
 import sympy as sp
@@ -242,7 +243,8 @@ class ODESystem(FlowVerbs, System):
         Raises
         ------
         DeclarationError
-            Where the function fails with symbols, branches on them, or returns another number of rates than there are states.
+            Where the function fails with symbols, branches on them, takes time second, ``f(y, t)``, or returns another number
+            of rates than there are states; and where a name stands for two of time, states and arguments.
 
         Examples
         --------
@@ -258,19 +260,22 @@ class ODESystem(FlowVerbs, System):
         y0' = y1
         y1' = -y0
         """
-        if isinstance(states, int):
+        if isinstance(states, Integral):
             states = [f"y{i}" for i in range(states)]
         names, further = (n.replace(",", " ").split() if isinstance(n, str) else listed(n or ()) for n in (states, args))
         if not callable(function) or not names:
             raise DeclarationError(
                 f"from_function got {function!r} and the states {states!r}; expected f(t, y) and the names of its states"
             )
-        symbols, extra = ([sp.Symbol(name_of(n)) for n in group] for group in (names, further))
-        rates = traced(function, sp.Symbol(name_of(time)), symbols, extra)
-        rows = {s: expression(rate) for s, rate in zip(symbols, rates, strict=True)}
-        if len(rows) < len(symbols):
-            raise DeclarationError(f"the states are {', '.join(map(str, names))}; expected a name of its own for each")
-        return cls(rows, parameters, time=time, **options)
+        clock, *every = (sp.Symbol(name_of(n)) for n in (time, *names, *further))
+        if len({clock, *every}) <= len(every):
+            raise DeclarationError(
+                f"time is {clock}, and states and arguments are {', '.join(map(str, every))}; expected a name of its own for "
+                "each"
+            )
+        symbols = every[: len(names)]
+        rates = traced(function, clock, symbols, every[len(names) :])
+        return cls({s: expression(rate) for s, rate in zip(symbols, rates, strict=True)}, parameters, time=time, **options)
 
     @classmethod
     def from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:

@@ -223,6 +223,11 @@ def simulate(
     reads = kernel.reads_with(given)
     refuse_idle(given, reads, kernel.titled(reads))
     _check_start(kernel, design)
+    if reduce is not None and not kernel.stochastic and not design.gathers:
+        raise DeclarationError(
+            "reduce= gathers over trajectories, and a system without chance has one at each point; leave it out, or give "
+            "initial values or parameters with the dimension 'trajectory'; of a sweep reduce the result, such as data.mean('k')"
+        )
     place = None if store is None else read_store(store)
     path = None if place is None else read_path(place.path, "a folder, or of a file with the ending .nc")
     there = find_store(path, place is None or place.resume)

@@ -66,12 +66,17 @@ class Design:
     @property
     def _own(self) -> int:
         """Dimensions that are no sweep: 1 if trajectories were asked for, else 0."""
-        return int(TRAJECTORY in self.dims)
+        return int(self.gathers)
 
     @property
     def trajectories(self) -> int:
         """Trajectories at each point of the sweep."""
         return self.shape[-1] if self._own else 1
+
+    @property
+    def gathers(self) -> bool:
+        """Whether trajectories were asked for."""
+        return TRAJECTORY in self.dims
 
     @property
     def sweep_dims(self) -> tuple[str, ...]:

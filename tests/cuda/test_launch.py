@@ -57,7 +57,8 @@ square = sd.ODESystem.from_text("x' = x^2")
 for name, options in (("failure", {}), ("failure among means", dict(reduce=["mean"]))):
     for target in ("cpu", "cuda"):
         try:
-            sd.simulate(square, [0, 0.5, 2], initial=dict(x=[0.1, 1.0, 0.2]), target=target, **options)
+            start = xr.DataArray([0.1, 1.0, 0.2], dims="trajectory")
+            sd.simulate(square, [0, 0.5, 2], initial=dict(x=start), target=target, **options)
         except sd.SimulationError as error:
             results[f"{target}/{name}"] = np.array(str(error))
             keep(f"{target}/{name} data", error.dataset)
@@ -154,7 +155,7 @@ def test_stiff_trajectories_are_passed_on_on_the_card(found):
 def test_failures_read_as_on_the_processor(found, name):
     message = str(found[f"cuda/{name}"])
     assert message == str(found[f"cpu/{name}"])
-    assert "1 of 3 trajectories failed. The first is x0[1] (x(0) = 1)" in message
+    assert "1 of 3 trajectories failed. The first is trajectory[1] (x(0) = 1)" in message
     assert "its last output is at t = 0.5" in message  # 1/(1 - t) ends at 1
 
 
@@ -229,7 +230,7 @@ def test_without_a_card_there_is_one_error_with_the_install_line():
         lorenz_gpu.main(["--trajectories", "8"])
     for reduce in (None, ["mean"]):
         with pytest.raises(sd.CompileError, match="no CUDA card is found"):
-            sd.simulate(decay(), [0, 1], initial={"x": 1}, target="cuda", reduce=reduce)
+            sd.simulate(decay(), [0, 1], initial={"x": 1}, trajectories=2, target="cuda", reduce=reduce)
 
 
 @pytest.mark.skipif(

@@ -378,3 +378,16 @@ def test_what_does_not_go_with_times_and_controls():
         model.score(X, X[:, 0], t=t)
     with pytest.raises(RecoveryError, match="neither y nor weights"):
         SparseRegression(library=1).fit(X, X[:, 0]).score(X, t=t)
+
+
+def test_rates_that_were_measured_belong_to_their_trajectories():
+    t = np.linspace(0, 2, 41)
+    states, times = [np.exp(-t[:30, None]), 2 * np.exp(-t[:, None])], [t[:30], t]
+    model = SparseRegression(library=2).fit(states, t=times)
+    assert np.allclose(model.coef_, [[0, -1, 0]], atol=1e-6)
+    assert model.errors_.shape == (1, 3)
+    model.fit(states, t=times, x_dot=[-2 * states[0], -2 * states[1]])
+    assert np.allclose(model.coef_, [[0, -2, 0]])
+    assert not hasattr(model, "errors_")
+    with pytest.raises(RecoveryError, match=r"shape \(41, 1\), \(30, 1\) for states \(30, 1\), \(41, 1\)"):
+        model.fit(states, t=times, x_dot=[-states[1], -states[0]])

@@ -29,7 +29,9 @@ def filled(t, y):
     lambda t, y: np.array([np.log1p(y[0] ** 2), np.sqrt(y[1] ** 2), np.sum(y) / np.log10(5 + y[2] ** 2)]),
     lambda t, y: np.arctan(y) + np.tanh(2 * y) + np.square(y) - np.expm1(y / 2),
     filled,
-], ids=range(7))  # fmt: skip
+    lambda t, y: np.where(y > 0, np.maximum(y, 0.3), -1) * np.sign(y) + np.where(t < 1, y, [1, 2, 3]),
+    lambda t, y: np.minimum(np.concatenate([y[1:], y[:1]]), np.sum(y)) + np.where(y[0] > 0, y, 0),
+], ids=range(9))  # fmt: skip
 def test_rates_are_those_of_the_function(function):
     system = sd.ODESystem.from_function(function, 3)
     found = sp.lambdify([system.time, system.states], system.drift, "numpy")
@@ -56,11 +58,24 @@ def test_arguments_are_parameters_and_options_those_of_the_class():
     (lambda t, y: -y, [], "names of its states"),
     (lambda t, y: -y, None, "names of its states"),
     (lambda t, y: -y, "x, x", "a name of its own"),
+    (lambda y, t: -y, "x", r"the second argument of the function is t; expected f\(t, y\)"),
+    (lambda s, time, k: -k * time, "x", "the second argument of the function is time"),
+    (lambda t, y: [y, 1], "x v", r"\[x, v\]"),
     ("x", "x", "expected f"),
 ])  # fmt: skip
 def test_what_cannot_be_followed_is_refused(function, states, message):
     with pytest.raises(DeclarationError, match=message):
         sd.ODESystem.from_function(function, states)
+
+
+@pytest.mark.parametrize(("states", "args"), [("x", "x"), ("x", "t"), ("x", "k k"), ("t", "k")])
+def test_a_name_stands_for_one_thing(states, args):
+    with pytest.raises(DeclarationError, match="a name of its own for each"):
+        sd.ODESystem.from_function(lambda t, y, *k: -sum(k) * y, states, args)
+
+
+def test_a_number_of_states_may_be_numpys():
+    assert sd.ODESystem.from_function(lambda t, y: -y, np.int64(2)).names == ("y0", "y1")
 
 
 def test_an_array_of_numbers_is_named():

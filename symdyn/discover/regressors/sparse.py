@@ -263,7 +263,7 @@ class SparseRegression(FormulaRegressor):
         """The problem of trajectories, and the columns (N, n + q) at its nodes; keeps the first if `reset`."""
         several = isinstance(X, (list, tuple)) and len(X) > 0 and np.ndim(X[0]) > 1
         states = list(X) if several else [X]
-        times = list(t) if several and np.ndim(t) and np.ndim(t[0]) else [t] * len(states)
+        times = list(t) if several and np.iterable(t) and np.ndim(next(iter(t), 0)) else [t] * len(states)
         controls = [None] * len(states) if u is None else list(u) if several else [u]
         if not len(states) == len(times) == len(controls):
             further = "" if u is None else f" and {len(controls)} of controls"
@@ -308,6 +308,7 @@ class SparseRegression(FormulaRegressor):
     def _fit_system(self, X: Any, t: Any, u: Any, x_dot: Any) -> SparseRegression:
         if u is not None and (self.constraints or self.symmetry):
             raise RecoveryError("constraints and symmetry are those of systems without controls; leave out u, or them")
+        self.__dict__.pop("errors_", None)  # of an earlier fit
         problem, nodes = self._along(X, t, u, reset=True)
         equations, count = self._library(system=True), problem.d
         values, best, along = columns(self.terms_, self.symbols_, nodes), None, None
@@ -350,12 +351,14 @@ class SparseRegression(FormulaRegressor):
     def _measured(self, X: Any, u: Any, x_dot: Any, count: int) -> WeakRows:
         """The library at the samples of all trajectories, and the rates of change that were measured there."""
         several = isinstance(X, (list, tuple)) and len(X) > 0 and np.ndim(X[0]) > 1
-        states, rates = (np.concatenate([np.asarray(v, float) for v in (w if several else [w])]) for w in (X, x_dot))
-        if rates.shape != states.shape or not np.isfinite(rates).all():
+        each, own = ([np.asarray(v, float) for v in (w if several else [w])] for w in (X, x_dot))
+        shapes, wanted = [v.shape for v in own], [v.shape for v in each]
+        if shapes != wanted or not all(np.isfinite(v).all() for v in own):
+            got, asked = (", ".join(map(str, s)) for s in (shapes, wanted))
             raise RecoveryError(
-                f"x_dot has the shape {rates.shape} for states {states.shape}; expected a finite rate of change of "
-                "every state at every time"
+                f"x_dot has the shape {got} for states {asked}; expected a finite rate of change of every state at every time"
             )
+        states, rates = np.concatenate(each), np.concatenate(own)
         if u is not None:
             states = np.column_stack([states, np.concatenate([_numbers(v) for v in (u if several else [u])])])
         values = columns(self.terms_, self.symbols_, states)

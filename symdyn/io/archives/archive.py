@@ -19,6 +19,7 @@ from symdyn.io.archives.files import MAX_FILES, find, text_files
 from symdyn.io.archives.sedml import ATTRIBUTES, MOST_REPEATED, DataGenerator, Description, RepeatedTask, read_sedml
 from symdyn.io.petab.formulas import read_formula
 from symdyn.io.petab.model import PetabModel
+from symdyn.io.petab.tangents import Tangent
 from symdyn.optional import require
 from symdyn.simulation.run import simulate
 
@@ -217,28 +218,28 @@ class Archive:
         course = d.simulations[simulation]
         model, changes = self._repeated[name] if repeated else self._models[model_name]
         count = len(next(iter(repeated.ranges.values()))) if repeated else 1
-        values: dict[sp.Symbol, np.ndarray] = {s: np.full(count, v) for s, v in model.defaults().items()}
-        states: dict[sp.Symbol, np.ndarray] = {}
+        values = {s: Tangent(np.full(count, v)) for s, v in model.defaults().items()}
+        states: dict[sp.Symbol, Tangent] = {}
         given = [(model.names[i], a, np.full(count, number)) for (i, a), number in changes.items()]
         given += self._settings(model, repeated, count)
         for s, attribute, value in sorted(given, key=lambda g: model.quantities[g[0]].kind == "species"):  # sizes come first
             factor = self._factor(model, s, attribute, values, count) if attribute else np.ones(count)
-            (states if model.is_state(s) else values)[s] = value * factor
+            (states if model.is_state(s) else values)[s] = Tangent(value * factor)
         model.begin(values, course.initial, count, states)
         times = course.times if course.start == course.initial else np.append(course.initial, course.times)
         system = model.core
-        lanes = {s: xr.DataArray(values[s], dims="trajectory") for s in (*system.states, *system.parameters)}
+        lanes = {s: xr.DataArray(values[s].value, dims="trajectory") for s in (*system.states, *system.parameters)}
         data = simulate(
             system, times, initial={s: lanes[s] for s in system.states}, parameters={p: lanes[p] for p in system.parameters},
             rtol=course.rtol or 1e-8, atol=course.atol or 1e-10, progress=False,
         )  # fmt: skip
-        found = {s: v[:, None] for s, v in values.items()}
+        found = {s: v.value[:, None] for s, v in values.items()}
         found |= {s: data[s.name].values[:, -len(course.times) :] for s in system.states}
         found[system.time] = course.times[None]
         return model, found
 
     def _factor(
-        self, model: PetabModel, s: sp.Symbol, attribute: str, values: Mapping[sp.Symbol, np.ndarray], count: int
+        self, model: PetabModel, s: sp.Symbol, attribute: str, values: Mapping[sp.Symbol, Tangent], count: int
     ) -> np.ndarray:
         """What an attribute is multiplied by to be the value of its symbol."""
         q = model.quantities[s]
@@ -246,8 +247,8 @@ class Archive:
             return np.ones(count)
         if q.home is None or model.is_state(q.home):
             raise DeclarationError(f"{attribute} of {s} is changed, whose compartment changes in time; that is not carried out")
-        known = {**{c: np.full(count, float(v)) for c, v in model.free.items() if v is not None and v.is_number}, **values}
-        size = np.broadcast_to(model.value(q.home, known, f"the size of {q.home}"), (count,))
+        sizes = {c: Tangent(np.full(count, float(v))) for c, v in model.free.items() if v is not None and v.is_number}
+        size = np.broadcast_to(model.value(q.home, {**sizes, **values}, f"the size of {q.home}").value, (count,))
         return size if q.amount else 1 / size
 
     def _settings(
@@ -256,11 +257,11 @@ class Archive:
         if repeated is None:
             return []
         names: dict[str, sp.Expr] = {r: sp.Symbol(f"{r}/range") for r in repeated.ranges}
-        known = {sp.Symbol(f"{r}/range"): v for r, v in repeated.ranges.items()}
+        known = {sp.Symbol(f"{r}/range"): Tangent(v) for r, v in repeated.ranges.items()}
         found = []
         for identifier, attribute, formula in repeated.settings:
             what = f"the value of {identifier} in a repeated task"
-            value = model.value(read_formula(formula, names, what), known, what)
+            value = model.value(read_formula(formula, names, what), known, what).value
             found.append((model.names[identifier], attribute, np.broadcast_to(value, (count,))))
         return found
 
@@ -275,7 +276,7 @@ class Archive:
                 raise DeclarationError(f"the data generator {name} shows {identifier!r}, which the model does not have")
             names[variable] = model.system.time if identifier is None else model.names[identifier]
         e = read_formula(g.formula, names, f"the data generator {name}")
-        values = model.value(e, known, f"the data generator {name}")
+        values = model.value(e, {s: Tangent(v) for s, v in known.items()}, f"the data generator {name}").value
         shape = known[model.core.states[0]].shape
         return np.broadcast_to(values, shape)
 

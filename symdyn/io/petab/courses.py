@@ -171,9 +171,8 @@ class Courses:
         for c in courses:
             self._finish(c, place, ends[id(c)], runs[id(c)], count)
         if late := [c for c in courses if np.isposinf(c.times[c.inside(place)]).any()]:
-            self._relax(
-                late, max(c.times[np.isfinite(c.times)].max(initial=c.experiment.periods[-1].start) for c in late), count, how
-            )
+            for begun in sorted({ends[id(c)] for c in late}):
+                self._relax([c for c in late if ends[id(c)] == begun], begun, count, how)
             for c in late:
                 rows = np.isposinf(c.times) & c.inside(place)
                 table: Values = {s: v.mapped(lambda a: a[:, None]) for s, v in c.values.items()}

@@ -168,7 +168,7 @@ def adam(rate: float | Callable[[Any], Any]) -> tuple[Callable[..., Any], Callab
 
     def begin(weights: Any) -> Any:
         none = jax.tree.map(jnp.zeros_like, weights)
-        return none, none, 0
+        return none, none, jnp.zeros((), int)  # a plain number would be part of the compiled code: each step a new one
 
     def move(slopes: Any, state: Any) -> Any:
         first = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, state[0], slopes)

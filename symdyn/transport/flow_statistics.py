@@ -119,8 +119,8 @@ def model_statistics(
         raise DeclarationError(
             "the statistics are not finite; move the ends of span away from where there is no noise or no data"
         )
-    level = clocks[0].sigma(float(times[0]))
-    return ModelStatistics(level, flow.names, *(a[:, order] for a in arrays), model=flow.digest)
+    log_snr, linear, slopes, offset = (a[:, order] for a in arrays)
+    return ModelStatistics(clocks[0].sigma(float(times[0])), flow.names, log_snr, linear, slopes, offset, model=flow.digest)
 
 
 def _scaled(clock: NodeClock, times: np.ndarray, states: np.ndarray) -> np.ndarray:

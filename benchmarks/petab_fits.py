@@ -2,11 +2,10 @@
 
 Of each problem the CPU seconds of the objective with its gradient at the published values, and of a fit from 20 starts, with
 how many of them end within 0.1 of the published values or above: in the log-likelihood, with the densities of priors where a
-problem has them, as Bachmann's.  The peer runs in its own interpreter
-(``pip install amici pypesto petab fides`` there, and cmake, swig and a BLAS beside), takes its default optimiser for such
-problems, fides, with AMICI's gradients, its tolerances and its choice of sensitivities, and starts of its own.  Everything runs
-on one thread; compilation is excluded on both sides.  Problems come from an archive, ``SYMDYN_PETAB_PROBLEMS`` or
-``../shared/data/petab_problems.tar.xz``.
+problem has them, as Bachmann's.  The peer runs in its own interpreter (``pip install amici pypesto petab fides`` there, and
+cmake, swig and a BLAS beside), takes its default optimiser for such problems, fides, with AMICI's gradients, its tolerances and
+its choice of sensitivities, and starts of its own.  Everything runs on one thread; compilation is excluded on both sides.
+Problems come from an archive, ``SYMDYN_PETAB_PROBLEMS`` or ``../shared/data/petab_problems.tar.xz``.
 """
 
 from __future__ import annotations
@@ -78,7 +77,7 @@ def _peer(python: str, path: Path) -> dict[str, Any]:
 def _lines(found: dict[str, dict[str, Any]]) -> list[str]:
     lines = [
         f"CPU seconds of one thread; load of the machine {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores at this time",
-        f"reached: of {STARTS} starts, how many end at most {NEAR} below the log-likelihood, with priors, of the published values",
+        f"reached: of {STARTS} starts, how many end at most {NEAR} below the published values, priors included",
         "",
         f"{'problem':26s} {'':16s} gradient        fit     published          best   reached",
     ]

@@ -22,6 +22,10 @@ OUT = Path("out") / "benchmarks"
 
 def run(name: str, suite: Callable[[Settings], Result], settings: Settings, out: Path) -> None:
     """Run one suite; its tables to standard output, its JSON and figure to the folder `out`."""
+    file = out / f"{name}.json"
+    old = read(file) if settings.tables and file.exists() else None
+    if old is not None and old["settings"]["quick"] != settings.quick:
+        raise Unfit(f"{file} was measured {'with' if old['settings']['quick'] else 'without'} --quick; give another --out")
     watch = Watch()
     result = suite(settings)
     load = watch.stop()
@@ -29,12 +33,10 @@ def run(name: str, suite: Callable[[Settings], Result], settings: Settings, out:
         show(title, rows)
     show_ratios(result.ratios)
     contents = as_json(name, result, settings, {"machine": {**facts(), **load}, "versions": versions()})
-    if settings.tables and (out / f"{name}.json").exists():
-        contents = joined(read(out / f"{name}.json"), contents)
-    write(out / f"{name}.json", contents)
+    write(file, contents if old is None else joined(old, contents))
     if name in FIGURES:
         FIGURES[name](result, out / f"{name}.png")
-    sys.stdout.write(f"written: {out / name}.json\n\n")
+    sys.stdout.write(f"written: {file}\n\n")
 
 
 def _positive(text: str) -> int:

@@ -146,6 +146,16 @@ def test_tables_that_are_measured_apart_keep_the_others_and_the_load_of_each():
     assert {k: v["load at start"] for k, v in found["measured apart"].items()} == {"ode": 3.0, "cde": 2.0}
 
 
+def test_tables_of_quick_runs_do_not_come_among_others(tmp_path):
+    write(tmp_path / "neural.json", as_json("neural", Result({"ode": []}, []), Settings(), {"machine": {}}))
+
+    def suite(settings):
+        raise AssertionError("nothing is measured that is not kept")
+
+    with pytest.raises(Unfit, match=r"neural\.json was measured without --quick; give another --out"):
+        run("neural", suite, Settings(1, True, ("cde",)), tmp_path)
+
+
 def test_no_result_names_the_machine():
     assert len(platform.node()) < 3 or platform.node() not in json.dumps(facts())
 

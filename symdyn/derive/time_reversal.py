@@ -128,7 +128,8 @@ def probability_flow(system: SDESystem, score: Any, *, horizon: Any = None) -> O
     timed = own and not d.free_symbols & set(ito.states)
     observables = dict(ito.observables)
     if known and timed and len(set(score.sigmas)) == 1:
-        rows = {x: ito.drift[i] + d[i, i] / (2 * score.sigma) * nonlinear(noise[x]) for i, x in enumerate(ito.states)}
+        predicted = read_score(ito, noise)
+        rows = {x: ito.drift[i] + d[i, i] / (2 * score.sigma) * nonlinear(predicted[i]) for i, x in enumerate(ito.states)}
         observables = {o: e for o, e in observables.items() if o.name != NOISE_LEVEL} | {NOISE_LEVEL: score.sigma}
     else:
         s = read_score(ito, score)

@@ -56,7 +56,8 @@ def smooth(
     times : (T,) sequence of float, optional
         Where the states are wanted, not before the first time of a path; the times of each path unless given.
     likelihood : str or FitLikelihood
-        As for `symdyn.fit`, ``"lna"``, ``"langevin"`` or ``"moments"``.
+        As for `symdyn.fit`, ``"lna"``, ``"langevin"`` or ``"moments"``.  Where ``"auto"`` is another one, as of networks of few
+        molecules, one of these has to be named.
     level : float
         Probability of the bands.
 
@@ -164,12 +165,17 @@ def _smoothed(
     evaluator: Evaluator = problem.evaluator.with_data(replace(data, trajectories=parts))
     found = evaluator.smoothed(values)
     if found is None:
-        raise RecoveryError(f"the likelihood {problem.likelihood.name!r} has no smoother; take likelihood='lna' or 'langevin'")
+        raise RecoveryError(
+            f"the likelihood {problem.likelihood.name!r} has no smoother; take likelihood='lna' or 'langevin', with normal "
+            "noise of measurement or none"
+        )
     reach, sets = float(norm.ppf(0.5 + level / 2)), []
     for number, (path, at) in enumerate(zip(found, wanted, strict=True)):
         k = np.searchsorted(path.times, at)
         if not (np.isfinite(path.means).all() and np.isfinite(path.covariances).all()):
-            raise RecoveryError(f"path {number} has no law: the equations of mean and covariance blow up")
+            raise RecoveryError(
+                f"path {number} has no law: the equations of mean and covariance blow up, or two of its times are too far apart"
+            )
         spread = reach * np.sqrt(np.maximum(np.einsum("tii->ti", path.covariances[k]), 0.0))
         columns: dict[str, Any] = {}
         for i, name in enumerate(setup.system.names):

@@ -167,15 +167,19 @@ class StochasticSetup:
             values = np.stack([self.data.trajectories[k].values for k in members])
             yield PathGroup(np.array(members), self.data.trajectories[members[0]].times, values)
 
-    def joined(self) -> PathGroup:
-        """All paths, with times (G, T): after its end a path stays at its last time, without data."""
-        parts = self.data.trajectories
-        length = max(len(t.times) for t in parts)
-        times = np.stack([np.concatenate([t.times, np.full(length - len(t.times), t.times[-1])]) for t in parts])
-        values = np.full((len(parts), length, len(self.observed)), np.nan)
-        for own, t in zip(values, parts, strict=True):
-            own[: len(t.times)] = t.values
-        return PathGroup(np.arange(len(parts)), times, values)
+    def joined(self) -> Iterator[PathGroup]:
+        """Paths with times (G, T), those of similar lengths at once: after its end one stays at its last time, without data."""
+        by: dict[int, list[int]] = {}
+        for k, t in enumerate(self.data.trajectories):
+            by.setdefault(len(t.times).bit_length(), []).append(k)
+        for members in by.values():
+            parts = [self.data.trajectories[k] for k in members]
+            length = max(len(t.times) for t in parts)
+            times = np.stack([np.concatenate([t.times, np.full(length - len(t.times), t.times[-1])]) for t in parts])
+            values = np.full((len(parts), length, len(self.observed)), np.nan)
+            for own, t in zip(values, parts, strict=True):
+                own[: len(t.times)] = t.values
+            yield PathGroup(np.array(members), times, values)
 
     def cells(self) -> list[tuple[float, np.ndarray]]:
         """Times of snapshots with what was measured of the cells then, (cells, n)."""

@@ -34,6 +34,11 @@ class _State:
         if statistics is None:
             self._curves = StatisticsCurves.of_data()
             return
+        if len(statistics.states) != trace.members:  # of a kernel that is called by itself; `simulate` knows more
+            raise CompileError(
+                f"statistics are those of {len(statistics.states)} states, and the system has {trace.members}; compute them "
+                "with sd.transport.model_statistics"
+            )
         self._curves = statistics.curves(trace.member)
         first, last = (float(t) for t in clock.nodes[[0, -1]])
         low, high = self._curves.knots[[0, -1]]

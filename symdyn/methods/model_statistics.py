@@ -302,7 +302,13 @@ class ModelStatistics:
             content: Any = json.loads(text.decode() if isinstance(text, bytes) else text)
         except (ValueError, RecursionError):
             raise DeclarationError(f"{wrong}: it is not JSON") from None
-        if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
+        written = content.pop("format", None) if isinstance(content, dict) else None
+        if written != FORMAT:
+            if isinstance(written, str) and written.startswith(FORMAT.rstrip("0123456789")):
+                raise DeclarationError(
+                    f"{name} holds {written!r}, and this version of symdyn reads {FORMAT!r}; compute the statistics again with "
+                    "sd.transport.model_statistics"
+                )
             raise DeclarationError(wrong)
         level: Any = content.get("level")
         states: Any = content.get("states")

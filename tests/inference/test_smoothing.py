@@ -61,6 +61,41 @@ def test_the_likelihood_of_paths_on_times_of_their_own_is_that_of_one_normal_law
     assert np.array_equal(path.x, again.x)
 
 
+def test_states_in_units_far_apart_have_the_same_law():
+    """y in units that are 1e9 times as large: its variance is 1e-18 of that of x, and no less certain."""
+    own, unit, at = series(9, 4), 1e-9, np.array([REST + 0.2, REST + 0.9])
+    drift = {x: -x / 2 - 3 * y / unit, y: 3 * unit * x - y / 2}
+    far = sd.SDESystem(drift, {x: [g, 0], y: [0, unit * g]}, {g: NOISE}, initial={x: 0, y: 0})
+    (found,) = sd.smooth(far, {**own, "y": unit * own["y"]}, noise={"x": ERROR, "y": unit * ERROR}, times=at)
+    means, deviations, _ = laws(own, at)
+    for k, (name, size) in enumerate({"x": 1.0, "y": unit}.items()):
+        assert np.allclose(found[name] / size, means[:, k], atol=1e-7)
+        assert np.allclose((found[f"{name}_upper"] - found[name]) / (size * norm.ppf(0.95)), deviations[:, k], atol=1e-7)
+
+
+def test_stiff_equations_of_moments_are_followed():
+    """A Wiener process beside one that comes to rest in 1e-6: a bridge, and the law at rest."""
+    system = sd.SDESystem({x: 0, y: -1e6 * y}, {x: [1, 0], y: [0, sp.Float(np.sqrt(2e6))]}, initial={x: 0, y: 0})
+    data = {"t": [0, 4], "x": [np.nan, 4.0], "y": [np.nan, np.nan]}
+    (found,) = sd.smooth(system, data, times=[1, 2])
+    for name, means, deviations in (("x", [1, 2], [np.sqrt(0.75), 1]), ("y", [0, 0], [1, 1])):
+        assert np.allclose(found[name], means, atol=1e-8)
+        assert np.allclose((found[f"{name}_upper"] - found[name]) / norm.ppf(0.95), deviations, atol=1e-8)
+
+
+def test_short_paths_do_not_wait_for_long_ones():
+    data = [series(length, length) for length in (2, 40, 3, 61)]
+    fit = sd.fit(PAIR, data, parameters={g: (0.1, 3)}, noise=ERROR, starts=1)
+    groups = list(fit.problem.setup.joined())
+    assert sorted(k for group in groups for k in group.members) == [0, 1, 2, 3]
+    for group in groups:
+        lengths = [len(data[k]["t"]) for k in group.members]
+        assert group.values.shape[1] == max(lengths) < 2 * min(lengths)
+    for k, path in enumerate(sd.smooth(PAIR, data, noise=ERROR)):
+        assert np.array_equal(path.time, data[k]["t"])
+        assert path.x.values[-1] == pytest.approx(laws(data[k], data[k]["t"][-1:])[0][0, 0], abs=1e-7)
+
+
 def test_what_depends_on_time_is_followed_from_time_to_time():
     """dx = cos t dt + dW is sin t and a Wiener process: a bridge, from 0 to where it was measured."""
     t = sp.Symbol("t")

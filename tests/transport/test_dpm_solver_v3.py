@@ -133,6 +133,12 @@ def test_what_does_not_fit_is_refused(tmp_path):
     other = flow.replace(drift=tuple(2 * f for f in flow.drift))
     with pytest.raises(CompileError, match="computed for another system of the states x: its digest"):
         run(sd.methods.DpmSolverV32(statistics=found), system=other)
+    chosen = sd.methods.DpmSolverV32(nodes=[0.0, 1.0], statistics=found)
+    pair = sd.ODESystem({v: v / 2 + sp.sin(v) for v in (x, y)}, observables={"noise_level": 3 * sp.exp(t / 2) - 2})
+    with pytest.raises(CompileError, match="statistics are those of 1 states, and the system has 2"):
+        sd.compile(pair, method=chosen)(np.ones((1, 2)), np.zeros((1, 0)), np.array([0.0, 1.0]))
+    with pytest.raises(DeclarationError, match=r"holds 'symdyn model statistics 1', .* compute the statistics again"):
+        sd.methods.ModelStatistics.read(found.text.replace("model statistics 2", "model statistics 1"))
     with pytest.raises(DeclarationError, match="statistics are a dict; expected those"):
         sd.methods.DpmSolverV32(statistics={})
     with pytest.raises(DeclarationError, match="corrector is 1; expected True or False"):

@@ -211,6 +211,11 @@ def test_what_does_not_fit_is_refused_with_the_reason():
         sd.SDESystem({x: -x}, {x: 1}).reverse_time({x: -x})
     with pytest.raises(DeclarationError, match="the score lacks the state y"):
         sd.SDESystem({x: -x, y: -y}, {x: 1, y: 1}).probability_flow({x: -x})
+    one, pair = sd.SDESystem({x: -x}, {x: 1}), sd.SDESystem({x: -x, y: -y}, {x: [1, 0], y: [0, 1]})
+    with pytest.raises(DeclarationError, match="the score lacks the state y"):
+        pair.probability_flow(one.marginal(sd.transport.Normal(0, 1)))
+    with pytest.raises(DeclarationError, match="y is not a state of this system"):
+        one.probability_flow(pair.marginal(sd.transport.GaussianMixture([0.5, 0.5], [[0, 0], [1, 2]], [1, 1])))
 
 
 def test_where_coefficients_are_singular_the_error_says_so():

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
-from symdyn_kernels.status import STIFF
+from symdyn_kernels.status import TOO_MANY_STEPS
 
 from symdyn.codegen.kernel import compile
 from symdyn.codegen.kernel_base import Kernel
@@ -31,7 +31,7 @@ from symdyn.inference.stochastic_setup import PathGroup, StochasticSetup
 from symdyn.models.ode import ODESystem
 from symdyn.system import System
 
-__all__ = ["NormalFilter", "inverted", "normal_terms", "normal_unmet", "without_lost"]
+__all__ = ["MomentRuns", "NormalFilter", "inverted", "normal_terms", "normal_unmet", "without_lost"]
 
 RTOL, ATOL, MAX_STEPS = 1e-10, 1e-11, 5_000
 #: Variance, relative to the square of the scale of a column, and distance below which a value was certain beforehand.
@@ -51,6 +51,29 @@ def normal_unmet(setup: StochasticSetup) -> str | None:
     return setup.conserved()
 
 
+class MomentRuns:
+    """Solutions of equations of moments, of stiff ones by a method for these.
+
+    Parameters
+    ----------
+    system : ODESystem
+    """
+
+    def __init__(self, system: ODESystem) -> None:
+        self.system, self._kernel = system, compile(system)
+        self._stiff: Kernel | None = None
+
+    def __call__(self, start: np.ndarray, rows: np.ndarray, times: np.ndarray, atol: float) -> np.ndarray:
+        """Unknowns (L, T, k) at times, from those at the first and parameters (L, p); NaN from a failure on."""
+        options = {"rtol": RTOL, "atol": atol, "max_steps": MAX_STEPS}
+        run = self._kernel(start, rows, times, **options)
+        slow = np.flatnonzero(run.status == TOO_MANY_STEPS)
+        if slow.size:
+            self._stiff = self._stiff or compile(self.system, method="rodas5p")
+            run.values[slow] = self._stiff(start[slow], rows[slow], times, **options).values
+        return run.values
+
+
 class NormalFilter(Evaluator):
     """The likelihood by means and covariances, of paths and of cells."""
 
@@ -65,8 +88,7 @@ class NormalFilter(Evaluator):
         self.equations = system = ODESystem(rates, time=equations.time)
         further = tuple(s for s in setup.symbols if s not in system.parameters)
         self.extended = sensitivities(system.replace(parameters=(*system.parameters, *further)), setup.symbols, initial=False)
-        self.kernel = compile(self.extended.system)
-        self._stiff: Kernel | None = None
+        self.run = MomentRuns(self.extended.system)
         self.size = len(equations.states)
         self.at_mean = [equations.states.index(s) for s in equations.mean]
         self.pairs = [(i, j, equations.states.index(s)) for (i, j), s in equations.covariance.items()]
@@ -119,8 +141,8 @@ class NormalFilter(Evaluator):
         return self.setup.rows(system, values, {SPAN: np.broadcast_to(np.asarray(spans, dtype=float), (len(values),))})
 
     def paths(self) -> Iterator[PathGroup]:
-        """Paths with times (G, T) that are followed at once: all of them, or those that were measured at the same times."""
-        for group in [self.setup.joined()] if self.alike else self.setup.groups():
+        """Paths with times (G, T) that are followed at once: of similar lengths, or measured at the same times."""
+        for group in self.setup.joined() if self.alike else self.setup.groups():
             yield group._replace(times=np.broadcast_to(group.times, group.values.shape[:2]).copy())
 
     def followed(self, z: np.ndarray, dz: np.ndarray, rows: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -128,15 +150,8 @@ class NormalFilter(Evaluator):
         start = np.concatenate([z, np.swapaxes(dz, 1, 2).reshape(len(z), -1)], axis=1)
         found = np.full((len(z), len(times), start.shape[1]), np.nan)
         sound = np.flatnonzero(np.isfinite(start).all(axis=1) & np.isfinite(rows).all(axis=1))
-        options = {"rtol": RTOL, "atol": self.atol, "max_steps": MAX_STEPS}
         if sound.size:
-            run = self.kernel(start[sound], rows[sound], times, **options)
-            stiff = np.flatnonzero(run.status == STIFF)
-            if stiff.size:
-                self._stiff = self._stiff or compile(self.extended.system, method="rodas5p")
-                again = self._stiff(start[sound[stiff]], rows[sound[stiff]], times, **options)
-                run.values[stiff] = again.values
-            found[sound] = run.values
+            found[sound] = self.run(start[sound], rows[sound], times, self.atol)
         return self.extended.split(found)
 
     def measured(

@@ -16,16 +16,15 @@ from __future__ import annotations
 import numpy as np
 import sympy as sp
 
-from symdyn.codegen.kernel import compile
 from symdyn.declaration import derivative
-from symdyn.inference.likelihoods._normal import MAX_STEPS, RTOL, NormalFilter
+from symdyn.inference.likelihoods._normal import MomentRuns, NormalFilter
 from symdyn.inference.likelihoods.registry import SmoothedPath
 from symdyn.inference.stochastic_setup import PathGroup
 from symdyn.models.ode import ODESystem
 
 __all__ = ["SmoothingFilter"]
 
-#: Eigenvalues of a covariance below this share of the largest are those of what is certain.
+#: Eigenvalues of a matrix of correlations up to here are those of what is certain.
 CERTAIN = 1e-13
 
 
@@ -54,7 +53,7 @@ class _Smoother:
             slopes = [derivative(rates[mean[i]], s) for s in mean]
             rates |= {s: sp.Add(*(d * flow[k][j] for k, d in enumerate(slopes))) for j, s in enumerate(row)}
         self.system = ODESystem(rates, time=inner.equations.time)
-        self.kernel = compile(self.system)
+        self.run = MomentRuns(self.system)
 
     def __call__(self, group: PathGroup, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Means (G, T, n) and covariances (G, T, n, n)."""
@@ -88,11 +87,17 @@ class _Smoother:
         start = np.concatenate([z, np.broadcast_to(np.eye(n).ravel(), (G, n * n))], axis=1)
         spans, times = (ends[:, 1] - ends[:, 0], np.array([0.0, 1.0])) if inner.alike else (1.0, ends[0])
         rows = inner.rows(self.system, lanes, spans)
-        last = self.kernel(start, rows, times, rtol=RTOL, atol=inner.atol, max_steps=MAX_STEPS).values[:, -1]
+        last = self.run(start, rows, times, inner.atol)[:, -1]
         m, _, C, _ = inner.parted(last[:, : inner.size], np.zeros((G, inner.size, inner.count)))
         return m, C, last[:, inner.size :].reshape(G, n, n)
 
 
 def _inverse(C: np.ndarray) -> np.ndarray:
-    """Inverses of covariances (G, n, n), of what is certain 0."""
-    return np.linalg.pinv(C, rcond=CERTAIN, hermitian=True) if np.isfinite(C).all() else np.full_like(C, np.nan)
+    """Inverses of covariances (G, n, n), of what is certain 0; each state is in units of its own deviation."""
+    unit = np.sqrt(np.maximum(np.einsum("gii->gi", C), 0.0))
+    unit = np.divide(1.0, unit, out=np.zeros_like(unit), where=unit > 0)
+    if not np.isfinite(C).all():
+        return np.full_like(C, np.nan)
+    values, vectors = np.linalg.eigh(unit[:, :, None] * C * unit[:, None])
+    shares = np.divide(1.0, values, out=np.zeros_like(values), where=values > CERTAIN)
+    return unit[:, :, None] * np.einsum("gij,gj,gkj->gik", vectors, shares, vectors) * unit[:, None]

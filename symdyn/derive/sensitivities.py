@@ -16,13 +16,14 @@ from symdyn.derive._delay_sensitivities import DelayedStates
 from symdyn.derive._event_sensitivities import extended_events
 from symdyn.derive._jump_sensitivities import jump_events
 from symdyn.derive.index_reduction import index_reduced
+from symdyn.derive.jump_times import CORNERS
 from symdyn.errors import DeclarationError
 from symdyn.gradients import gradients
 from symdyn.models.discrete import DiscreteSystem
 from symdyn.models.events import Event
 from symdyn.system import System
 
-__all__ = ["Sensitivities", "fresh_symbol", "sensitivities"]
+__all__ = ["Sensitivities", "fresh_symbol", "moving_jumps", "sensitivities"]
 
 
 @dataclass(frozen=True)
@@ -166,6 +167,31 @@ def sensitivities(system: System, parameters: Iterable[Any] | None = None, *, in
         {**differential, **past.history(columns)},
     )  # fmt: skip
     return Sensitivities(extended, system, columns, MappingProxyType(names))
+
+
+def moving_jumps(system: System, columns: Sequence[sp.Symbol]) -> bool:
+    """Whether sensitivities by these parameters and initial values jump because rates of change do.
+
+    Parameters
+    ----------
+    system : ODESystem
+    columns : sequence of Symbol
+
+    Raises
+    ------
+    DeclarationError
+        Where rates of change jump at times that depend on a parameter and are not known.
+
+    Examples
+    --------
+    >>> import sympy as sp, symdyn as sd
+    >>> x, p = sp.symbols("x p")
+    >>> moving_jumps(sd.ODESystem({x: sp.Heaviside(x - p)}), [p]), moving_jumps(sd.ODESystem({x: sp.Max(x, p)}), [p])
+    (True, False)
+    """
+    if not any(isinstance(node, CORNERS) for node in dag.nodes(system.part("drift"))):
+        return False
+    return bool(jump_events(system, columns, {(s, c): sp.Dummy() for c in columns for s in system.states}))
 
 
 def _first(system: System, columns: tuple[sp.Symbol, ...]) -> Iterator[tuple[sp.Symbol, sp.Symbol, Any]]:

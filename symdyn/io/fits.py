@@ -20,6 +20,7 @@ from symdyn.inference.fit_request import Proposal
 from symdyn.inference.fit_setup import FitSetup, NoisyObservable
 from symdyn.inference.fit_symbols import FitRequest
 from symdyn.inference.fits import Fit, observed_problem
+from symdyn.inference.information import check_level
 from symdyn.inference.likelihoods import LIKELIHOODS, FitLikelihood
 from symdyn.inference.noise_laws import LAWS
 from symdyn.inference.spatial_problem import problem_of
@@ -30,6 +31,7 @@ from symdyn.io.petab.fitting import PetabFitProblem
 from symdyn.io.petab.problem import read_petab
 from symdyn.io.petab.tables import write_files
 from symdyn.io.recoveries import packed, unpacked
+from symdyn.methods.options import check_positive
 from symdyn.system import System
 
 __all__ = ["read_fit", "write_fit"]
@@ -123,7 +125,11 @@ def _read_petab(facts: Mapping[str, Any]) -> Proposal:
     with tempfile.TemporaryDirectory() as folder:
         write_files(texts, Path(folder))
         problem = read_petab(Path(folder) / next(iter(texts)))
-    return problem.fit_problem(FitRequest(accuracy=facts["accuracy"]), None)
+    if problem.texts().keys() != texts.keys():
+        raise ValueError("the PEtab problem names files that are not in it")
+    how = {name: facts["accuracy"][name] for name in ("method", "rtol", "atol")}
+    check_positive(rtol=how["rtol"], atol=how["atol"])
+    return problem.fit_problem(FitRequest(accuracy=how), None)
 
 
 def read_fit(path: str | Path) -> Fit:
@@ -181,6 +187,10 @@ def read_fit(path: str | Path) -> Fit:
                     facts["weights"], facts["pieces"], facts["accuracy"], facts["conditions"],
                 )  # fmt: skip
                 problem = problem_of(setup)
+        theta = facts["theta"]
+        if theta.shape != problem.low.shape or not ((theta >= problem.low) & (theta <= problem.high)).all():
+            raise ValueError("the values are not one for each name, within its bounds")
+        check_level(facts["level"])
         return Fit(problem, *(facts[n] for n in ("theta", "starts", "ends", "whole", "notes", "level", "seed")))
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         raise DeclarationError(f"{path}: the fit in it is damaged ({type(error).__name__}: {error})") from None

@@ -13,7 +13,7 @@ from symdyn import dag
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
 from symdyn.declaration import expression, listed, lookup, name_of, numeric_values, value_of
-from symdyn.derive.sensitivities import fresh_symbol
+from symdyn.derive.sensitivities import fresh_symbol, moving_jumps
 from symdyn.errors import DeclarationError
 from symdyn.gradients import gradients
 from symdyn.methods.options import AdaptiveOptions, check_positive, check_whole
@@ -115,8 +115,8 @@ def gradient(
     say in the lengths, so that steps are not longer than those of its decay.  The time is that of a few runs, whatever the
     number of parameters, where `symdyn.sensitivities` takes a run for each; memory is that of the states at all steps.
 
-    With events at times that are not known or depend on what is differentiated by, delays or algebraic equations, such forward
-    sensitivities are integrated instead: ``how`` of the result says which it was.
+    With events, or jumps of rates of change, at times that are not known or depend on what is differentiated by, with delays or
+    algebraic equations, such forward sensitivities are integrated instead: ``how`` of the result says which it was.
 
     Parameters
     ----------
@@ -191,7 +191,9 @@ def gradient(
     if not wanted:
         raise DeclarationError("by is empty, or the system has no parameters; name what the cost is differentiated by")
     last, every, rate, columns = _costs(system, times, cost, each, running, data)
-    if reason := system.unmet(["drift"], ["inputs", "events"]) or moving_event(system.events, set(wanted)):
+    reason = system.unmet(["drift"], ["inputs", "events"]) or moving_event(system.events, set(wanted))
+    if reason or moving_jumps(system, wanted):
+        reason = reason or "rates of change jump at times that move"
         if method is not None:
             raise DeclarationError(
                 f"gradient transposes no steps of {method!r} here: {reason}; leave method out, and sensitivities are "

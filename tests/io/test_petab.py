@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import shutil
@@ -11,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sympy as sp
+import xarray as xr
 from scipy import stats
 
 import symdyn as sd
@@ -329,3 +331,26 @@ def test_a_fit_of_a_problem_is_kept_with_its_files(tmp_path):
     assert (again.seed, again.level, str(again)) == (3, fit.level, str(fit))
     assert again.problem.how == fit.problem.how
     assert float(again.profile("k1", points=3).upper) == pytest.approx(float(fit.profile("k1", points=3).upper), rel=1e-12)
+
+
+def test_a_fit_of_a_problem_that_was_changed_is_refused(tmp_path):
+    fit = sd.fit(sd.read_petab(CONVERSION / "conversion.yaml"), starts=1)
+    fit.save(tmp_path / "fit.nc")
+    kept = xr.load_dataset(tmp_path / "fit.nc")
+    place = json.loads(kept.attrs["fit"])["theta"]["array"]
+    foreign = json.dumps(str(CONVERSION / "parameters.tsv"))[1:-1]
+    changes = {
+        "names files that are not in it": ("parameter_file: parameters.tsv", f"parameter_file: {foreign}"),
+        "level of the intervals is 7": ('"level": 0.9', '"level": 7'),
+        "rtol is -1": ('["rtol", 1e-08]', '["rtol", -1]'),
+    }
+    for message, (old, new) in changes.items():
+        assert old in kept.attrs["fit"]
+        changed = kept.assign_attrs(fit=kept.attrs["fit"].replace(old, new))
+        changed.to_netcdf(tmp_path / "changed.nc")
+        with pytest.raises(DeclarationError, match=message):
+            sd.Fit.load(tmp_path / "changed.nc")
+    for values in (np.zeros(3), fit.theta + 100):
+        kept.drop_vars(place).assign({place: ("values", values)}).to_netcdf(tmp_path / "changed.nc")
+        with pytest.raises(DeclarationError, match="the values are not one for each name, within its bounds"):
+            sd.Fit.load(tmp_path / "changed.nc")

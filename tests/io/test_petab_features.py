@@ -101,6 +101,26 @@ def test_experiments_with_several_conditions_at_once_and_a_steady_state_before(t
     assert problem.simulate().simulation.to_numpy() == pytest.approx(expected, rel=1e-6)
 
 
+def test_steady_states_after_last_measurements_at_different_times(tmp_path):
+    """A grows by 1 as soon as 4 < t < 6: after the last finite time of one experiment, before that of the other."""
+    now = '<csymbol encoding="text" definitionURL="http://www.sbml.org/sbml/symbols/time">t</csymbol>'
+    event = f"""<listOfEvents><event useValuesFromTriggerTime="true"><trigger initialValue="true" persistent="true">
+<math xmlns="http://www.w3.org/1998/Math/MathML"><apply><and/><apply><gt/>{now}<cn>4</cn></apply>
+<apply><lt/>{now}<cn>6</cn></apply></apply></math></trigger>
+<listOfEventAssignments><eventAssignment variable="A"><math xmlns="http://www.w3.org/1998/Math/MathML"><apply><plus/><ci>A</ci>
+<cn>1</cn></apply></math></eventAssignment></listOfEventAssignments></event></listOfEvents></model>"""
+    path = written(
+        tmp_path, 1,
+        parameter=OLD + "k1 lin 0 9 0.8 1\nk2 lin 0 9 0.6 1",
+        condition="conditionId a0\nc 1\nd 1",
+        observable="observableId observableFormula noiseFormula\na A 0.5",
+        measurement="observableId simulationConditionId time measurement\na c 1 1\na c inf 1\na d 10 1\na d inf 1",
+    )  # fmt: skip
+    (tmp_path / "model.xml").write_text((CONVERSION / "model.xml").read_text().replace("</model>", event))
+    ten, last = a_of(6, a_of(4, 1, 1) + 1, 2), a_of(np.inf, 0, 2)
+    assert sd.read_petab(path).simulate().simulation.to_numpy() == pytest.approx([a_of(1, 1, 1), last, ten, last], rel=1e-6)
+
+
 def test_placeholders_priors_and_noise_of_version_2(tmp_path):
     problem = read(
         tmp_path, 2,
@@ -119,3 +139,22 @@ def test_placeholders_priors_and_noise_of_version_2(tmp_path):
     prior = stats.gamma.logpdf(0.8, 2, scale=0.5) - math.log(stats.gamma.cdf(9, 2, scale=0.5)) - math.log(3) - math.log(9)
     assert problem.objective() == pytest.approx(expected, rel=1e-7)
     assert problem.log_prior() == pytest.approx(prior, rel=1e-9)
+
+
+def test_a_fit_with_priors_on_logarithmic_scales_adds_them_to_the_likelihood(tmp_path):
+    problem = read(
+        tmp_path, 1,
+        parameter=OLD.strip() + " objectivePriorType objectivePriorParameters\n"
+        "k1 log10 0.01 100 0.8 1 parameterScaleNormal -0.2;0.1\nk2 lin 0 9 0.6 1  ",
+        condition="conditionId a0\nc 1",
+        observable="observableId observableFormula noiseFormula\na A 0.05",
+        measurement="observableId simulationConditionId time measurement\na c 1 0.6\na c 2 0.5\na c 4 0.4",
+    )  # fmt: skip
+    fit = sd.fit(problem, starts=1, guesses={"k1": 0.8, "k2": 0.6})
+    k1, k2 = fit.parameters["k1"], fit.parameters["k2"]
+    likelihood = stats.norm.logpdf([0.6, 0.5, 0.4], a_of(np.array([1, 2, 4]), 1, 1, k1, k2), 0.05).sum()
+    prior = stats.norm.logpdf(math.log10(k1), -0.2, 0.1)  # on the scale of the parameter, as PEtab has it
+    assert problem.objective(fit.parameters) == pytest.approx(likelihood, rel=1e-7)
+    assert fit.log_likelihood == pytest.approx(likelihood, rel=1e-7)
+    assert fit.log_posterior == pytest.approx(likelihood + prior, rel=1e-7)
+    assert problem.log_prior(fit.parameters) == pytest.approx(prior, rel=1e-12)

@@ -82,6 +82,25 @@ def test_through_a_steady_state_and_scales_of_noise(tmp_path):
     compare(problem, ["p", "q", "z", "s"], exact, [0.8, 0.6, 1.7, 1.2])
 
 
+def test_through_a_steady_state_at_which_sensitivities_vanish(tmp_path):
+    """All of A becomes B, however fast: the rate before has no say, and only the total is handed on."""
+    path = written(
+        tmp_path, 1,
+        parameter="parameterId parameterScale lowerBound upperBound nominalValue estimate\n"
+        "p log10 0.1 10 1 1\nq lin 0.1 10 1 1\nz lin 0 9 1 1",
+        condition="conditionId k1 k2 a0\nbefore p 0 z\nafter q p z",
+        observable="observableId observableFormula noiseFormula\na A 0.1",
+        measurement="observableId preequilibrationConditionId simulationConditionId time measurement\n"
+        "a before after 0 1\na before after 1 1",
+    )  # fmt: skip
+    (tmp_path / "model.xml").write_text((CONVERSION / "model.xml").read_text())
+
+    def exact(p, q, z):
+        return [0 * z, z * p / (p + q) * (1 - np.exp(-p - q))]
+
+    compare(sd.read_petab(path), ["p", "q", "z"], exact, [0.8, 1.2, 1.0])
+
+
 def test_through_an_event_of_the_states(tmp_path):
     """N grows by s when C falls to 1, at log(3)/k."""
     event = """<listOfEvents><event useValuesFromTriggerTime="true"><trigger initialValue="true" persistent="true">

@@ -257,6 +257,8 @@ DECAY = sd.ODESystem.from_text("x' = -k*x; k = 0.5; x(0) = 1")
 LATE = sd.ODESystem({x: -k * sp.Function("x")(t - 1)}, {k: 0.6}, history={x: 1})
 FLOOR = sd.ODESystem.from_text("x' = -k*x; k = 0.5; c = 2; x(0) = 1\nwhen x < exp(-1), x = c*x")
 LATE_DOSE = sd.ODESystem.from_text("x' = -k*x; k = 0.5; c = 1; x(0) = 1\nat c, x = x + 1")
+SWITCH = sd.ODESystem({x: sp.Piecewise((-k, x > a), (-2 * k, True))}, {a: 0.5, k: 0.1}, initial={x: 1})
+STEP = sd.ODESystem.from_text("x' = b*heaviside(t - c); b = 3; c = 1; x(0) = 1")
 IMPLICIT = sd.ODESystem.from_text("x' = -k*y; 0 = y - x^2; k = 0.5; x(0) = 2")
 
 
@@ -275,6 +277,12 @@ def test_what_has_no_adjoint_is_integrated_forward() -> None:
     dose = sd.gradient(LATE_DOSE, "x", [0, 2], by=["c", "k"], **tight)  # exp(-2 k) + exp(-k (2 - c))
     assert dose.array == pytest.approx([0.5 * np.exp(-0.5), -2 * np.exp(-1) - np.exp(-0.5)], rel=1e-8)
     assert sd.gradient(LATE_DOSE, "x", [0, 2], by=["k"]).how == "adjoint"
+    switch = sd.gradient(SWITCH, "x", [0, 6], by=["a", "k", "x"], **tight)  # x = a - 2 k (t - t1) after t1 = (x0 - a)/k
+    assert (switch.how, switch.value) == ("forward", pytest.approx(0.3, rel=1e-9))
+    assert switch.array == pytest.approx([-1, -12, 2], rel=1e-8)
+    step = sd.gradient(STEP, "x", [0, 3], **tight)  # 1 + b (t - c)
+    assert (step.how, step.by) == ("forward", pytest.approx({"b": 2.0, "c": -3.0}, rel=1e-8))
+    assert sd.gradient(STEP, "x", [0, 3], by=["b"]).how == "adjoint"
     implicit = sd.gradient(IMPLICIT, "y", [0, 2], by=["k"], **tight)  # x = 2/(1 + 2 k t), y = x^2
     assert implicit.by["k"] == pytest.approx(-2 * 4 * 4 / 3**3, rel=1e-8)
 
@@ -296,7 +304,7 @@ REFUSED = [
     (lambda: sd.gradient(FLOOR, "x", [0, 1], method="rodas5p"), "no known time.*leave method out"),
     (lambda: sd.gradient(LATE_DOSE, "x", [0, 2], method="tsit5"), "depend on c.*leave method out"),
     (lambda: sd.gradient(IMPLICIT, None, [0, 2], running="y"), "running cost of a system with algebraic equations"),
-    (lambda: sd.gradient(sd.ODESystem.from_text("x' = heaviside(t - c); c = 1; x(0) = 1"), "x", [0, 2]), "depends on c"),
+    (lambda: sd.gradient(SWITCH, "x", [0, 6], method="rodas5p"), "rates of change jump at times that move; leave method out"),
     (lambda: sd.gradient("x' = -x", "x", [0, 1]), "needs an ODESystem, got str"),
 ]  # fmt: skip
 

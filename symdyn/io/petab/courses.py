@@ -24,6 +24,8 @@ __all__ = ["Courses"]
 SPANS = (1e4, 1e6, 1e8, 1e10, 1e12)
 #: Relative change of a state over the last nine tenths of it at a steady state; share of its largest value that counts as 0.
 STEADY, VANISHED = 1e-7, 1e-12
+#: Changes of sensitivities that count as none, in absolute tolerances of the integration: they begin at 0, and may end there.
+NOISE = 10.0
 #: Ratio of lengths of periods that are integrated together.
 ALIKE = 4.0
 #: What is no quantity of the model.
@@ -171,9 +173,8 @@ class Courses:
         for c in courses:
             self._finish(c, place, ends[id(c)], runs[id(c)], count)
         if late := [c for c in courses if np.isposinf(c.times[c.inside(place)]).any()]:
-            self._relax(
-                late, max(c.times[np.isfinite(c.times)].max(initial=c.experiment.periods[-1].start) for c in late), count, how
-            )
+            for begun in sorted({ends[id(c)] for c in late}):
+                self._relax([c for c in late if ends[id(c)] == begun], begun, count, how)
             for c in late:
                 rows = np.isposinf(c.times) & c.inside(place)
                 table: Values = {s: v.mapped(lambda a: a[:, None]) for s, v in c.values.items()}
@@ -264,8 +265,9 @@ class Courses:
             for flags, wide in dict.fromkeys((f, b.course.wide) for f, b in waiting):
                 blocks = [b for f, b in waiting if f == flags and b.course.wide == wide]
                 moving = [k for k in range(n * (1 + len(wide))) if self.model.core.states[k % n] not in self.model.clocks]
+                noise = np.where(np.array(moving) < n, 0.0, NOISE * how.atol)[:, None]
                 for block, states in zip(blocks, self._integrate(blocks, times, flags, how), strict=True):
-                    size = VANISHED * np.abs(states[moving]).max(axis=2) + STEADY * np.abs(states[moving, :, 2])
+                    size = VANISHED * np.abs(states[moving]).max(axis=2) + STEADY * np.abs(states[moving, :, 2]) + noise
                     still = (np.abs(states[moving, :, 2] - states[moving, :, 1]) <= size).all(axis=0)
                     ends[id(block.course)][:, block.points[still]] = states[:, still, 2]
                     lost = np.isnan(states[..., 2]).any(axis=0)

@@ -580,9 +580,11 @@ class PetabProblem:
         return total if batch else float(total[0])
 
     def log_prior(self, parameters: Mapping[str, Any] | None = None) -> Any:
-        """The logarithm of the density of the priors of all parameters that are estimated, of plain values.
+        """The logarithm of the density of the priors of all parameters that are estimated.
 
-        Of version 2, a parameter with finite bounds and no prior has a uniform one; priors are cut off at the bounds.
+        Of plain values, and of ``parameterScale...`` priors of values on the scale of estimation; `symdyn.fit` climbs the sum
+        of this and `objective`.  Of version 2, a parameter with finite bounds and no prior has a uniform one; priors are cut
+        off at the bounds.
 
         Parameters
         ----------

@@ -223,7 +223,8 @@ def simulate(
     reads = kernel.reads_with(given)
     refuse_idle(given, reads, kernel.titled(reads))
     _check_start(kernel, design)
-    if reduce is not None and not kernel.stochastic and not design.gathers:
+    reductions = None if reduce is None else read_reductions(reduce)
+    if reductions is not None and not kernel.stochastic and not design.gathers:
         raise DeclarationError(
             "reduce= gathers over trajectories, and a system without chance has one at each point; leave it out, or give "
             "initial values or parameters with the dimension 'trajectory'; of a sweep reduce the result, such as data.mean('k')"
@@ -236,7 +237,6 @@ def simulate(
         kernel, times, read_method(method)[0] is None, secrets.randbits(32) if used is None else int(used), rtol, atol, step
     )
     numeric = replace(numeric, **kernel.options.placed(frame.labels(times)))
-    reductions = None if reduce is None else read_reductions(reduce)
     plan = Plan.of(frame, kernel, layout.lanes, design, times, numeric, reductions)
     attrs = _record(plan, None if seed is None else numeric.seed, condition)
     workers = None if executor is None else as_executor(executor)

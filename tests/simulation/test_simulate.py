@@ -209,7 +209,7 @@ def test_sweeps_whose_labels_disagree_are_refused():
 
 
 def test_text_is_no_system():
-    with pytest.raises(sd.DeclarationError, match="got str; text goes through from_text"):
+    with pytest.raises(sd.DeclarationError, match="got str; declare one; text goes through from_text"):
         sd.simulate("x' = -x", [0, 1])
 
 

@@ -5,6 +5,7 @@ import pytest
 import sympy as sp
 
 import symdyn as sd
+from symdyn.figure_style import COLOURS
 
 x, a, k = sp.symbols("x a k")
 TIMES = np.arange(10.0)
@@ -60,7 +61,7 @@ def test_starts_that_end_in_several_optima_are_told_apart() -> None:
     fit = sd.fit(wave, data, observables={"x": sp.sin(k * sp.Symbol("y"))}, noise=0.1, parameters={k: (0.1, 9)}, starts=12)
     axis = fit.plot_parameters(below=1e6)
     best = fit.ends["log_posterior"].max()
-    coloured = sum(line.get_color() == "C1" for line in axis.lines)
+    coloured = sum(line.get_color() == COLOURS[1] for line in axis.lines)
     assert coloured == (fit.ends["log_posterior"] > best - 0.1).sum()
     assert len(axis.lines) == len(fit.ends)
     with pytest.raises(sd.RecoveryError, match="below is 0; expected a positive"):

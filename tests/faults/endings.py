@@ -138,6 +138,7 @@ def _in_child(run: Run, folder: Path, result: Path, errors: Path) -> None:
     try:
         os.dup2(os.open(errors, os.O_CREAT | os.O_WRONLY), 2)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs of a shell in the background ignore it
         found = run(folder)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         result.with_suffix(".half").write_bytes(found)

@@ -245,7 +245,8 @@ def _design(proposal: Proposal, count: int, seed: int | tuple[int, int]) -> tupl
     """Coordinates (S, P) and initial values (S, V, n) from which to climb: what was proposed first."""
     problem = proposal.problem
     P, low, high = len(problem.columns), problem.low, problem.high
-    share = qmc.LatinHypercube(P, rng=np.random.default_rng(seed)).random(count) if P else np.zeros((count, 0))
+    # `seed` and not `rng`, which SciPy 1.12 does not know
+    share = qmc.LatinHypercube(P, seed=np.random.default_rng(seed)).random(count) if P else np.zeros((count, 0))
     theta = np.empty((count, P))
     for k, c in enumerate(problem.columns):
         theta[:, k] = _spread(problem, k, share[:, k])

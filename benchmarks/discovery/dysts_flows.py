@@ -57,8 +57,8 @@ class DystsFlows(Mapping[str, sd.ODESystem]):
         states = list(sp.symbols(f"x:{len(start)}"))
         try:
             rates = np.asarray(_rates(name, entry, states), dtype=object).ravel()
-            written = {s: sp.sympify(e) for s, e in zip(states, rates, strict=True)}
-            return sd.ODESystem(written, initial=dict(zip(states, map(float, start), strict=True)))
+            equations = dict(zip(states, rates, strict=True))
+            return sd.ODESystem(equations, initial=dict(zip(states, map(float, start), strict=True)))
         except (TypeError, AttributeError, ValueError, sd.SymdynError) as error:
             raise KeyError(f"{name} is not written out: {error}") from None
 

@@ -15,5 +15,7 @@ STILL = 1e-12
 DEEPEST = 6
 #: The shortest interval at which a condition that has just turned true is looked at is 2 to the minus this of a longer one.
 SHORTEST = 50
+#: What happened to a trajectory: nothing that its rates of change notice, or they bend at the knot of an input; 0 is a jump.
+SMOOTH, BENT = 1, 2
 #: Least first step after an event, relative to the time: of a shorter one the time takes no notice.
 LEAST_STEP = 2e-15

@@ -1,0 +1,147 @@
+r"""Diffusions of one-hot vectors seen through the greatest entry: masking, whose rate their schedule gives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import sympy as sp
+from scipy.special import log_ndtr
+
+from symdyn.errors import DeclarationError
+from symdyn.methods.options import check_whole
+from symdyn.models.reactions import ReactionNetwork
+from symdyn.paths import Path
+from symdyn.transport.marginals import Marginal
+
+__all__ = ["masked_from_gaussian", "masked_survival"]
+
+#: Of the integrals over the normal noise of the own entry: the range, and nodes of Gauss and Legendre's rule.
+RANGE, NODES = 12.0, 400
+
+
+def masked_survival(ratio: Any, categories: int) -> Any:
+    r"""The chance that an entry of a one-hot vector is still the greatest one under noise.
+
+    Of :math:`\alpha e_k + \sigma \epsilon` with normal :math:`\epsilon`, K entries and :math:`r = \alpha / \sigma`,
+
+    .. math:: a(r) = P\big(\max_{j \ne k} (\epsilon_j - \epsilon_k) < r\big) = \int \varphi(z)\, \Phi(z + r)^{K-1}\, dz .
+
+    For one :math:`\epsilon` at all times the entry is kept until r falls below that maximum, and never comes back.
+
+    Parameters
+    ----------
+    ratio : float or array
+        r, 0 or more; infinity is no noise.
+    categories : int
+        K, 2 or more.
+
+    Returns
+    -------
+    float or array
+        From 1/K at r = 0 to 1; to 12 digits.
+
+    Raises
+    ------
+    DeclarationError
+        For ratios below 0, and fewer than two categories.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> sd.transport.masked_survival([0, 1, 4], categories=10).round(10)
+    array([0.1         , 0.3409357687, 0.9832222317])
+    """
+    r = _ratios(ratio, categories)
+    found = _integrals(r, categories)[0]
+    return float(found) if found.ndim == 0 else found
+
+
+def masked_from_gaussian(noised: Marginal, categories: int, times: Any, *, tokens: int = 1) -> ReactionNetwork:
+    r"""The masking process that a diffusion of one-hot vectors is, seen through their greatest entries.
+
+    A token is kept while the entry of its category is the greatest (`masked_survival`), and masked from then on, at the rate
+
+    .. math:: h(t) = -\frac{d}{dt} \log a\big(\alpha(t) / \sigma(t)\big),
+
+    the same for all tokens.  Where the diffusion has ended, 1/K of them are kept by chance.
+
+    Parameters
+    ----------
+    noised : Marginal
+        Of the diffusion, as ``process.marginal(density)`` gives; its schedule alone matters.
+    categories : int
+        K.
+    times : (T,) sequence of float
+        Knots of the path that the rate is, increasing; the process is defined from the first to the last.
+    tokens : int
+        How many there are.
+
+    Returns
+    -------
+    ReactionNetwork
+        ``kept -> masked`` with the input ``masking``, the rate; ``.odes()`` has the expected numbers.
+
+    Raises
+    ------
+    DeclarationError
+        For schedules that differ between states, have parameters without values, or whose ratio grows.
+
+    References
+    ----------
+    Sahoo et al., The diffusion duality, ICML (2025), on the argmax of Gaussian diffusions; here with one noise for all times.
+
+    Examples
+    --------
+    >>> import numpy as np, symdyn as sd
+    >>> noised = sd.SDESystem.from_text("dx = -x*dt + sqrt(2)*dW").marginal(sd.transport.Normal(0, 1))
+    >>> masking = sd.transport.masked_from_gaussian(noised, 10, np.linspace(0.01, 2, 400), tokens=100)
+    >>> kept = sd.simulate(masking.odes(), [0.01, 1], progress=False).kept[-1]
+    >>> exact = 100 * sd.transport.masked_survival(np.exp(-1) / np.sqrt(1 - np.exp(-2)), 10)
+    >>> bool(abs(kept - exact) < 1e-3)
+    True
+    """
+    check_whole(1, tokens=tokens)
+    if not isinstance(noised, Marginal):
+        raise DeclarationError(f"noised is {noised!r}; expected a Marginal, such as process.marginal(density)")
+    t, log_ratio = noised.time, noised.log_snr
+    if free := sorted(map(str, log_ratio.free_symbols - {t})):
+        raise DeclarationError(f"the schedule contains {free[0]}, which has no value; give numbers to the process")
+    at = np.asarray(times, dtype=float)
+    if at.ndim != 1 or len(at) < 2 or not (np.isfinite(at).all() and (np.diff(at) > 0).all()):
+        raise DeclarationError("times of a masking process are two numbers or more, finite and increasing")
+    with np.errstate(all="ignore"):
+        logs, slopes = (
+            np.broadcast_to(np.asarray(sp.lambdify(t, e, "numpy")(at), dtype=float), at.shape)
+            for e in (log_ratio, sp.diff(log_ratio, t))
+        )
+    if not (np.isfinite(logs).all() and np.isfinite(slopes).all()):
+        raise DeclarationError(f"alpha / sigma is not a positive number at {at[~np.isfinite(logs + slopes)][0]:g}; begin later")
+    if (slopes > 0).any():
+        raise DeclarationError(f"alpha / sigma grows at {at[slopes > 0][0]:g}: what was masked would come back")
+    r = np.exp(logs)
+    survival, density = _integrals(_ratios(r, categories), categories)
+    rate = Path("masking", at, -density * r * slopes / survival, kind="cubic")
+    kept, masked = sp.symbols("kept masked")
+    return ReactionNetwork([({kept: 1}, {masked: 1}, rate)], initial={kept: tokens, masked: 0}, time=t)
+
+
+def _ratios(ratio: Any, categories: int) -> np.ndarray:
+    check_whole(2, categories=categories)
+    r = np.asarray(ratio, dtype=float)
+    if not (r >= 0).all():
+        raise DeclarationError(f"the ratio of signal and noise is {ratio!r}; expected 0 or more")
+    return r
+
+
+def _integrals(r: np.ndarray, categories: int) -> tuple[np.ndarray, np.ndarray]:
+    """The chance a(r), and its derivative."""
+    x, w = np.polynomial.legendre.leggauss(NODES)
+    z, below = RANGE * x, np.minimum(r, 1e3)[..., None]
+    logs = log_ndtr(z + below)
+    normal = RANGE * w * np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
+    density = np.exp(-((z + below) ** 2) / 2) / np.sqrt(2 * np.pi)
+    return (
+        np.asarray((normal * np.exp((categories - 1) * logs)).sum(axis=-1)),
+        np.asarray((normal * (categories - 1) * density * np.exp((categories - 2) * logs)).sum(axis=-1)),
+    )

@@ -80,7 +80,7 @@ def masked_from_gaussian(noised: Marginal, categories: int, times: Any, *, token
     Returns
     -------
     ReactionNetwork
-        ``kept -> masked`` with the input ``masking``, the rate; ``.odes()`` has the expected numbers.
+        ``kept -> masked`` with the input ``masking``, the rate; ``.rate_equations()`` has the expected numbers.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def masked_from_gaussian(noised: Marginal, categories: int, times: Any, *, token
     >>> import numpy as np, symdyn as sd
     >>> noised = sd.SDESystem.from_text("dx = -x*dt + sqrt(2)*dW").marginal(sd.transport.Normal(0, 1))
     >>> masking = sd.transport.masked_from_gaussian(noised, 10, np.linspace(0.01, 2, 400), tokens=100)
-    >>> kept = sd.simulate(masking.odes(), [0.01, 1], progress=False).kept[-1]
+    >>> kept = sd.simulate(masking.rate_equations(), [0.01, 1], progress=False).kept[-1]
     >>> exact = 100 * sd.transport.masked_survival(np.exp(-1) / np.sqrt(1 - np.exp(-2)), 10)
     >>> bool(abs(kept - exact) < 1e-3)
     True

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import sympy as sp
 from scipy.special import ndtr
 
 import symdyn as sd
 
+X, T = sp.symbols("x t")
 OU = sd.SDESystem.from_text("dx = -x*dt + sqrt(2)*dW").marginal(sd.transport.Normal(0, 1))
 
 
@@ -34,7 +36,7 @@ def test_the_network_masks_as_one_noise_does():
     looked = [0.02, 0.2, 0.6, 1.2, 2.0]
     begin = sd.transport.masked_survival(ratio(0.02), 5)
     expected = tokens * sd.transport.masked_survival(ratio(np.array(looked)), 5) / begin
-    means = sd.simulate(masking.odes(), looked, rtol=1e-8, atol=1e-6, progress=False)
+    means = sd.simulate(masking.rate_equations(), looked, rtol=1e-8, atol=1e-6, progress=False)
     np.testing.assert_allclose(means.kept.values.ravel(), expected, rtol=2e-5)
     noise = np.random.default_rng(1).normal(size=(tokens, 5))
     lead = (noise[:, 1:] - noise[:, :1]).max(axis=1)
@@ -53,9 +55,10 @@ def test_the_network_masks_as_one_noise_does():
         ((OU, 10, [0, 1]), "is not a positive number at 0; begin later"),
         (("OU", 10, [0.1, 1]), "expected a Marginal"),
         (
-            (sd.SDESystem.from_text("dx = x*dt + 0.1*exp(t/4)*dW").marginal(sd.transport.Normal(0, 1)), 10, [0.1, 1]),
-            "begin later|grows",
+            (sd.transport.Marginal(sd.transport.Normal(0, 1), [X], T, [1], [0], [2 - T]), 10, [0.1, 1]),
+            "alpha / sigma grows at 0.1",
         ),
+        ((sd.SDESystem.from_text("dx = -a*x*dt + dW").marginal(sd.transport.Normal(0, 1)), 10, [0.1, 1]), "contains a, which"),
     ],
 )
 def test_what_is_no_masking_is_refused(arguments, message):

@@ -49,11 +49,17 @@ def masked_survival(ratio: Any, categories: int) -> Any:
     Examples
     --------
     >>> import symdyn as sd
-    >>> sd.transport.masked_survival([0, 1, 4], categories=10).round(10)
-    array([0.1         , 0.3409357687, 0.9832222317])
+    >>> print(sd.transport.masked_survival([0, 1, 4], categories=10))
+    [0.1        0.34093577 0.98322223]
     """
-    r = _ratios(ratio, categories)
-    found = _integrals(r, categories)[0]
+    check_whole(2, categories=categories)
+    r = np.asarray(ratio, dtype=float)
+    if not (r >= 0).all():
+        raise DeclarationError(f"the ratio of signal and noise is {ratio!r}; expected 0 or more")
+    x, w = np.polynomial.legendre.leggauss(NODES)
+    z = RANGE * x
+    shares = np.exp((categories - 1) * log_ndtr(z + np.minimum(r, 1e3)[..., None]))
+    found = (RANGE * w * np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi) * shares).sum(axis=-1)
     return float(found) if found.ndim == 0 else found
 
 
@@ -64,7 +70,8 @@ def masked_from_gaussian(noised: Marginal, categories: int, times: Any, *, token
 
     .. math:: h(t) = -\frac{d}{dt} \log a\big(\alpha(t) / \sigma(t)\big),
 
-    the same for all tokens.  Where the diffusion has ended, 1/K of them are kept by chance.
+    the same for all tokens.  Between two knots it is the mean rate there, so that the chances at knots are exact.  Where the
+    diffusion has ended, 1/K of the tokens are kept by chance.
 
     Parameters
     ----------
@@ -75,7 +82,7 @@ def masked_from_gaussian(noised: Marginal, categories: int, times: Any, *, token
     times : (T,) sequence of float
         Knots of the path that the rate is, increasing; the process is defined from the first to the last.
     tokens : int
-        How many there are.
+        How many are kept at the first time.
 
     Returns
     -------
@@ -96,8 +103,8 @@ def masked_from_gaussian(noised: Marginal, categories: int, times: Any, *, token
     >>> import numpy as np, symdyn as sd
     >>> noised = sd.SDESystem.from_text("dx = -x*dt + sqrt(2)*dW").marginal(sd.transport.Normal(0, 1))
     >>> masking = sd.transport.masked_from_gaussian(noised, 10, np.linspace(0.01, 2, 400), tokens=100)
-    >>> kept = sd.simulate(masking.rate_equations(), [0.01, 1], progress=False).kept[-1]
-    >>> exact = 100 * sd.transport.masked_survival(np.exp(-1) / np.sqrt(1 - np.exp(-2)), 10)
+    >>> kept = sd.simulate(masking.rate_equations(), [0.01, 2], progress=False).kept[-1]
+    >>> exact = 100 * sd.transport.masked_survival(np.exp(-2) / np.sqrt(1 - np.exp(-4)), 10)
     >>> bool(abs(kept - exact) < 1e-3)
     True
     """
@@ -111,37 +118,12 @@ def masked_from_gaussian(noised: Marginal, categories: int, times: Any, *, token
     if at.ndim != 1 or len(at) < 2 or not (np.isfinite(at).all() and (np.diff(at) > 0).all()):
         raise DeclarationError("times of a masking process are two numbers or more, finite and increasing")
     with np.errstate(all="ignore"):
-        logs, slopes = (
-            np.broadcast_to(np.asarray(sp.lambdify(t, e, "numpy")(at), dtype=float), at.shape)
-            for e in (log_ratio, sp.diff(log_ratio, t))
-        )
-    if not (np.isfinite(logs).all() and np.isfinite(slopes).all()):
-        raise DeclarationError(f"alpha / sigma is not a positive number at {at[~np.isfinite(logs + slopes)][0]:g}; begin later")
-    if (slopes > 0).any():
-        raise DeclarationError(f"alpha / sigma grows at {at[slopes > 0][0]:g}: what was masked would come back")
-    r = np.exp(logs)
-    survival, density = _integrals(_ratios(r, categories), categories)
-    rate = Path("masking", at, -density * r * slopes / survival, kind="cubic")
+        logs = np.broadcast_to(np.asarray(sp.lambdify(t, log_ratio, "numpy")(at), dtype=float), at.shape)
+    if not np.isfinite(logs).all():
+        raise DeclarationError(f"alpha / sigma is not a positive number at {at[~np.isfinite(logs)][0]:g}; begin later")
+    if (grown := np.diff(logs) > 0).any():
+        raise DeclarationError(f"alpha / sigma grows from {at[:-1][grown][0]:g} on: what was masked would come back")
+    rates = -np.diff(np.log(masked_survival(np.exp(logs), categories))) / np.diff(at)
+    rate = Path("masking", at, np.append(rates, rates[-1]), kind="hold")
     kept, masked = sp.symbols("kept masked")
     return ReactionNetwork([({kept: 1}, {masked: 1}, rate)], initial={kept: tokens, masked: 0}, time=t)
-
-
-def _ratios(ratio: Any, categories: int) -> np.ndarray:
-    check_whole(2, categories=categories)
-    r = np.asarray(ratio, dtype=float)
-    if not (r >= 0).all():
-        raise DeclarationError(f"the ratio of signal and noise is {ratio!r}; expected 0 or more")
-    return r
-
-
-def _integrals(r: np.ndarray, categories: int) -> tuple[np.ndarray, np.ndarray]:
-    """The chance a(r), and its derivative."""
-    x, w = np.polynomial.legendre.leggauss(NODES)
-    z, below = RANGE * x, np.minimum(r, 1e3)[..., None]
-    logs = log_ndtr(z + below)
-    normal = RANGE * w * np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
-    density = np.exp(-((z + below) ** 2) / 2) / np.sqrt(2 * np.pi)
-    return (
-        np.asarray((normal * np.exp((categories - 1) * logs)).sum(axis=-1)),
-        np.asarray((normal * (categories - 1) * density * np.exp((categories - 2) * logs)).sum(axis=-1)),
-    )

@@ -87,8 +87,8 @@ def train(
                 if np.sum((apart * picked(cut.weights)) ** 2) > COARSE**2 * np.count_nonzero(cut.weights):
                     if substeps >= FINEST:
                         raise RecoveryError(
-                            f"{substeps} steps between two knots of the inputs do not follow the equations: their networks have "
-                            "become stiff; give narrower networks, or a larger decay"
+                            f"{substeps} steps between two knots of the inputs do not follow the equations, whose networks "
+                            "have become stiff; give narrower networks, or a larger decay"
                         )
                     equations, substeps = finer, 2 * substeps
                     over, most = stopped, max(most, done + first)  # also after the last trial

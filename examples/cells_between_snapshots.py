@@ -68,7 +68,7 @@ def draw(snapshots: dict[float, np.ndarray], brownian: sd.transport.SnapshotFit,
     """Snapshots with the paths of both references, and the cells that were held out."""
     figure, axes = plt.subplots(1, 3, figsize=(7.5, 3.3), layout="constrained", width_ratios=[1, 1, 0.8])
     grid = np.stack(np.meshgrid(*[np.linspace(-2.4, 2.4, 13)] * 2, indexing="ij"))
-    for ax, fit, title in ((axes[0], brownian, "Brownian reference"), (axes[1], found, "reference found between snapshots")):
+    for ax, fit, title in ((axes[0], brownian, "Brownian reference"), (axes[1], found, "reference found")):
         for color, run in zip(COLORS, paths(fit, 70), strict=False):
             lines = np.stack([run.x.values, run.y.values], axis=-1)
             ax.add_collection(LineCollection(list(lines), colors=color, lw=0.5, alpha=0.45))
@@ -96,7 +96,7 @@ def draw(snapshots: dict[float, np.ndarray], brownian: sd.transport.SnapshotFit,
             axes[2].text(k + shift, v + 0.012, f"{v:.2f}", ha="center", fontsize=8, color=INK)
     axes[2].set_xticks(place, [f"{t:g}" for t in MIDDLE])
     axes[2].margins(y=0.1)
-    axes[2].set(ylabel="distance of means to held-out cells", xlabel="t", title="at times that were not measured")
+    axes[2].set(ylabel="distance of means", xlabel="t", title="cells held out")
     axes[2].legend()
     for ax in axes:
         ax.title.set_fontsize(10)

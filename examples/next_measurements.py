@@ -73,7 +73,7 @@ def draw(found: Study) -> Figure:
     at = np.interp(rows.time, t, run.B)
     axes[0].plot(rows.time, at, "v", color=VERMILION, ms=8, label="measure next")
     for time, value, count in zip(rows.time, at, rows["count"], strict=True):
-        axes[0].annotate(f"{count}x", (time, value), textcoords="offset points", xytext=(8, 4), color=VERMILION)
+        axes[0].annotate(f"{count}x", (time, value), textcoords="offset points", xytext=(8, 8), color=VERMILION)
     axes[0].set(xlabel="time", ylabel="B", title="The next four measurements", ylim=(-0.1, 1.1))
     axes[0].legend()
     table = found.designs["beside"].standard_errors

@@ -72,7 +72,10 @@ def draw(wells: Any, gene: Any, out: Path) -> None:
         low, high = axis.lines[0].get_xdata()[[0, -1]]
         grid = np.linspace(low, high, 200)
         axis.plot(grid, truth(grid), "k--", lw=1, label="truth")
-        axis.legend(loc="lower left" if axis is axes[1, 0] else "upper right")
+        if axis.get_legend() is not None:
+            axis.get_legend().remove()
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
+    axes[1, 1].set_xlim(0, 42)
     for axis, title in zip(axes.flat, ("drift", "squared noise", "rate of production", "numbers of molecules"), strict=True):
         axis.set_title(title)
     figure.savefig(out / "noise_and_feedback.png", dpi=150)

@@ -75,9 +75,9 @@ def draw(flow: sd.ODESystem, paths: xr.Dataset, ends: np.ndarray, found: dict[st
     axes[0].add_collection(LineCollection(list(points), colors=colors, lw=0.6, alpha=0.6))
     axes[0].scatter(*points[:, 0].T, s=3, color="0.55", label="noise", zorder=3)
     axes[0].scatter(*points[:, -1].T, s=5, c=colors, zorder=4)
-    axes[0].set_title("the flow from noise to data")
+    axes[0].set_title("noise to data")
     axes[1].scatter(*ends.T, s=1, lw=0, color=BLUE, alpha=0.5)
-    axes[1].set_title("DEIS tAB3 with 12 evaluations")
+    axes[1].set_title("DEIS, 12 evaluations")
     for ax in axes[:2]:
         ax.set(xlim=(-3.3, 3.3), ylim=(-3.3, 3.3), aspect="equal", xlabel="x", ylabel="y")
     for (method, row), color in zip(found.items(), COLORS, strict=True):

@@ -77,7 +77,7 @@ def draw(count: int, well: dict[str, list[tuple[float, float]]], rate: dict[str,
         data = sd.simulate(WELL, times, method=sd.methods.EulerMaruyama(brownian="tree"), step=2.0**-k, **options)
         style = {"marker": "o", "ms": 3, "lw": 1.3} if k < 10 else {"lw": 0.7, "zorder": 0}
         axes[1].plot(times, data.x.values[7], label=f"steps of 1/{2**k}", color=color, **style)
-    axes[1].set(title="three step sizes on one path", xlabel="t", ylabel="x")
+    axes[1].set(title="three step sizes on one path", xlabel="t", ylabel="x", ylim=(0.85, 1.8))
     axes[1].legend()
     names = {**SCHEMES, "state": "SRA1, steps from the state"}
     for ax, found, title in ((axes[2], well, "double well"), (axes[3], rate, "near a singular drift")):
@@ -85,7 +85,7 @@ def draw(count: int, well: dict[str, list[tuple[float, float]]], rate: dict[str,
             steps, values = np.array(rows).T
             ax.loglog(steps, values, "o-", ms=3.5, lw=1.3, color=COLORS[name], label=names[name])
         ax.set(title=title, xlabel="steps", ylabel="strong error at t = 2")
-        ax.legend()
+        ax.legend(loc="lower left")
     for ax in axes:
         ax.title.set_fontsize(10)
     return figure

@@ -64,7 +64,7 @@ def draw(fits: dict[tuple[str, str], sd.Fit]) -> Figure:
             axes[0].plot(seen.t, seen.N, "o", color=color, ms=4, mec="white", mew=0.4)
             axes[1].axhline(float(curve.threshold), color="0.6", lw=0.8)
     axes[0].set(xlabel="days", ylabel="individuals per 0.5 cc", title="Counts and 90 % bands of their means")
-    axes[0].set_ylim(-10, 860)
+    axes[0].set_ylim(-10, 980)
     axes[0].legend(loc="upper left")
     axes[1].set(xlabel="rate of growth r per day", ylabel="twice the fall of log likelihood", title="Profile likelihoods")
     return figure

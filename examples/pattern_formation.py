@@ -232,16 +232,17 @@ def spots(
 
 
 def draw(fields: xr.Dataset, divided: Spots, speed: pd.DataFrame, tails: pd.DataFrame) -> Figure:
-    """Growth, pattern and spectrum above; fronts and spots below."""
+    """Growth, pattern, spectrum, fronts and spots."""
     with sd.style(), plt.rc_context({"axes.titlelocation": "left"}):
-        figure, axes = plt.subplots(2, 3, figsize=(7.5, 5.7), layout="constrained")
+        figure, axes = plt.subplots(3, 2, figsize=(7.5, 8.4), layout="constrained")
+        axes = axes.ravel()
         figure.get_layout_engine().set(wspace=0.05, hspace=0.06)
-        _draw_growth(axes[0, 0])
-        _draw_pattern(axes[0, 1], fields.u[-1])
-        _draw_spectrum(axes[0, 2], fields)
-        _draw_fronts(axes[1, 0], axes[1, 1], speed, tails)
-        _draw_spots(axes[1, 2], divided)
-        for ax, letter in zip(axes.flat, "abcdef", strict=True):
+        _draw_growth(axes[0])
+        _draw_pattern(axes[1], fields.u[-1])
+        _draw_spectrum(axes[2], fields)
+        _draw_fronts(axes[3], axes[4], speed, tails)
+        _draw_spots(axes[5], divided)
+        for ax, letter in zip(axes, "abcdef", strict=True):
             ax.set_title(rf"$\bf{{{letter}}}$   {ax.get_title(loc='left')}")
     return figure
 

@@ -69,7 +69,7 @@ def draw(frontier: xr.Dataset, found: list[sd.studies.SearchedSampler], trips: d
     ax.loglog(BUDGETS, best, "o-", ms=4, color=BLUE, label="the best of them")
     ax.loglog(BUDGETS, [s.held_out_error for s in found], "o-", ms=4, color=VERMILION, label="searched, held out")
     ax.loglog(BUDGETS, [s.train_error for s in found], "--", lw=1, color=VERMILION, label="searched, on its own points")
-    ax.set(xlabel="evaluations", ylabel="rms distance to the exact flow", ylim=(3e-3, 3))
+    ax.set(xlabel="evaluations", ylabel="rms distance to the exact flow", ylim=(3e-3, 60))
     ax.set_xticks(BUDGETS, [str(k) for k in BUDGETS])
     ax.minorticks_off()
     ax.legend()

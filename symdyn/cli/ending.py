@@ -14,7 +14,6 @@ from enum import IntEnum
 from typing import Any, NoReturn, TypeVar
 
 import typer
-
 from typer.core import TyperGroup
 
 from symdyn.errors import DeclarationError, ParseError, RecoveryError, SimulationError, SymdynError

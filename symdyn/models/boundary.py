@@ -68,6 +68,11 @@ class Condition:
         -------
         Condition
 
+        Raises
+        ------
+        DeclarationError
+            If all coefficients vanish after the function.
+
         Examples
         --------
         >>> a, b = sp.symbols("a b")

@@ -225,7 +225,7 @@ def draw(single: pd.DataFrame, pair: pd.DataFrame, joint: list[Forecast]) -> Fig
         ):
             axis.plot(counts.day, counts[f"{species}_{culture}"], "o", color=color, ms=4.5, mec="white", mew=0.4)
             axis.plot(days, values.values.ravel(), color=color, lw=1.8, label=f"P. {species} ({text})")
-    axes[0, 0].set(title="Table 3: each species alone", ylabel="individuals per 0.5 cc", ylim=(0, 680))
+    axes[0, 0].set(title="Table 3: each species alone", ylabel="individuals per 0.5 cc", ylim=(0, 880))
     axes[0, 1].set(title=f"Table 3: together, {best.parameters} parameters", ylim=(0, 500))
     for axis, forecast in zip(axes[1], joint, strict=True):
         _draw_forecast(axis, forecast)

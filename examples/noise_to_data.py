@@ -82,7 +82,7 @@ def draw(flow: sd.ODESystem, paths: xr.Dataset, ends: np.ndarray, found: dict[st
         ax.set(xlim=(-3.3, 3.3), ylim=(-3.3, 3.3), aspect="equal", xlabel="x", ylabel="y")
     for (method, row), color in zip(found.items(), COLORS, strict=True):
         axes[2].loglog(BUDGETS, row, "o-", ms=3.5, lw=1.2, color=color, label=METHODS[method][0])
-    axes[2].set(xlabel="evaluations of the score", ylabel="rms distance to the exact flow", ylim=(1e-4, 20))
+    axes[2].set(xlabel="evaluations of the score", ylabel="rms distance to the exact flow", ylim=(1e-4, 1e3))
     axes[2].set_xticks(BUDGETS, [str(k) for k in BUDGETS])
     axes[2].minorticks_off()
     axes[2].legend()

@@ -85,6 +85,7 @@ def draw(count: int, well: dict[str, list[tuple[float, float]]], rate: dict[str,
             steps, values = np.array(rows).T
             ax.loglog(steps, values, "o-", ms=3.5, lw=1.3, color=COLORS[name], label=names[name])
         ax.set(title=title, xlabel="steps", ylabel="strong error at t = 2")
+        ax.set_ylim(bottom=2e-7)
         ax.legend(loc="lower left")
     for ax in axes:
         ax.title.set_fontsize(10)

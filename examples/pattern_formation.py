@@ -312,11 +312,11 @@ def _draw_spots(ax: Axes, divided: Spots) -> None:
         row, column = (1 - place // 2) * (n + gap), place % 2 * (n + gap)
         canvas[row : row + n, column : column + n] = frames[index].values.T
         count = divided.counts[index]
-        text = f"t = {float(frames.time[index]):g}: {count} spot{'s' if count > 1 else ''}"
+        text = f"t = {float(frames.time[index]):g}: {count}"
         ax.text(column + 4, row + n - 5, text, color="white", fontsize=8, va="top",
                 bbox={"facecolor": "black", "edgecolor": "none", "pad": 1.5})  # fmt: skip
     picture = ax.imshow(canvas, origin="lower", cmap="magma", vmin=0, vmax=0.4, interpolation="nearest")
-    ax.set(title="Gray and Scott's spots, v", xticks=[], yticks=[])
+    ax.set(title="Gray and Scott's spots: v, counts", xticks=[], yticks=[])
     ax.spines[:].set_visible(False)
     bar = ax.figure.colorbar(picture, ax=ax, shrink=0.8, aspect=26)
     bar.outline.set_visible(False)

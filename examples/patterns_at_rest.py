@@ -124,7 +124,7 @@ def _turing(ax: Any, rest: xr.Dataset, pattern: xr.Dataset) -> None:
     for sign in (1, -1):
         ax.plot(b, sign * np.sqrt(SLOPE * (b - CRITICAL)), "k:", lw=1, label="amplitude equation" if sign > 0 else None)
     ax.set(xlabel="$B$", ylabel="amplitude of $u$", title="Brusselator: through the Turing point")
-    ax.legend(loc="upper left")
+    ax.legend(loc="lower left")
 
 
 def _zone(shown: Figure, ax: Any, zone: xr.Dataset) -> None:

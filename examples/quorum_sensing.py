@@ -198,7 +198,7 @@ def study(points: int = 72) -> Quorum:
 def draw(found: Quorum) -> Figure:
     """How many and where above; how much and in time below."""
     with sd.style(), plt.rc_context({"axes.titlelocation": "left"}):
-        figure = plt.figure(figsize=(7.5, 6.4), layout="constrained")
+        figure = plt.figure(figsize=(7.5, 6.8), layout="constrained")
         figure.get_layout_engine().set(wspace=0.05, hspace=0.05)
         grid = figure.add_gridspec(2, 2, width_ratios=(1, 1.2))
         many, where, much = (figure.add_subplot(grid[at]) for at in ((0, 0), (0, 1), (1, 0)))
@@ -223,8 +223,8 @@ def _draw_tongue(ax: Axes, found: Quorum) -> None:
     tip = np.argmin(many.values)
     ax.plot(many[tip], tau[tip], "D", **HOPF, label=f"quorum, $m d_1$ = {found.tip:.3f}")
     ax.set(title="Cells in a well-mixed bulk", xlabel="number of cells $m$", ylabel=r"delay of the bulk $\tau$")
-    ax.set(xlim=(0.4, 12.6), ylim=(0, 1.0), xticks=range(1, 13))
-    ax.legend(ncols=2, loc="upper right", columnspacing=1.2)
+    ax.set(xlim=(0.4, 12.6), ylim=(0, 1.3), xticks=range(1, 13))
+    ax.legend(loc="upper right")
 
 
 def _draw_diagram(ax: Axes, found: Quorum) -> None:
@@ -232,8 +232,8 @@ def _draw_diagram(ax: Axes, found: Quorum) -> None:
     sd.cells.plot_hopf(found.borders, shown, ax, vary=("D", "tau"), label="amplitude of $v$")
     ax.plot(*HERE.values(), "*", color=VERMILION, ms=10, mec="white", mew=0.8, zorder=5)
     ax.annotate("d", tuple(HERE.values()), (6, 3), textcoords="offset points", color=VERMILION, weight="bold", fontsize=10)
-    ax.set(title="Three cells in a row: simulations, and theory over them", xlabel="diffusivity $D$")
-    ax.set(ylabel=r"delay of the bulk $\tau$", xlim=(0.05, 20), ylim=(0.05, 1.0))
+    ax.set(title="Three cells in a row", xlabel="diffusivity $D$")
+    ax.set(ylabel=r"delay of the bulk $\tau$", xlim=(0.05, 20), ylim=(0.05, 1.5))
     ax.legend(loc="upper right")
 
 
@@ -258,8 +258,8 @@ def _draw_swing(ax: Axes, found: Quorum) -> None:
             ax.plot([m, m], [at.lowest, at.highest], "o-", color=BLUE, lw=2.2, ms=4.5, zorder=3)
         else:
             ax.plot(m, np.interp(total, rest.d1, rest.v_1), "o", ms=6, mfc="white", mec=GREY, mew=1.4, zorder=3)
-    ax.set(title=rf"Too few and too many are quiet, $\tau$ = {DELAY:g}", xlabel="number of cells $m$", ylabel="$v$")
-    ax.set(xlim=(0.4, 12.6), ylim=(0.4, 2.25), xticks=range(1, 13))
+    ax.set(title="Too few, too many are quiet", xlabel="number of cells $m$", ylabel="$v$")
+    ax.set(xlim=(0.4, 12.6), ylim=(-0.4, 2.25), xticks=range(1, 13))
     ax.legend(loc="lower right")
 
 
@@ -272,7 +272,7 @@ def _draw_traces(place: SubplotSpec, traces: Mapping[int, xr.DataArray]) -> Axes
                 fontsize=9)  # fmt: skip
         ax.set(ylabel="$v$", xlim=(-0.8, 100), ylim=(0.4, 2.75), yticks=(1, 2))
     rows[-1].set(xlabel="time (in units of the reaction)")
-    rows[0].set_title(rf"From apart into step, $D$ = {HERE['D']:g}, $\tau$ = {DELAY:g}")
+    rows[0].set_title(rf"Into step, $D$ = {HERE['D']:g}, $\tau$ = {DELAY:g}")
     return rows[0]
 
 

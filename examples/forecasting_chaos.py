@@ -63,8 +63,8 @@ def draw(study: Any, run: dict[str, Any]) -> Figure:
     right.plot(begin + run["forecast"].time, run["forecast"][name], color=VERMILION, lw=1, label="equations recovered")
     right.axvline(begin, color="0.35", lw=0.7)
     right.set(xlabel="time", ylabel=name, xlim=(begin - 20, begin + 200), title="one forecast")
-    right.margins(y=0.25)
-    right.legend(ncols=3, loc="upper right")
+    right.margins(y=0.15)
+    right.legend(ncols=3, loc="lower center")
     right.set_ylim(top=1.35 * float(run["truth"][name].max()))
     return figure
 

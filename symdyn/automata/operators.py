@@ -67,6 +67,11 @@ class StepOperator(ssl.LinearOperator):
     cells : int
         Number of cells n.
 
+    Raises
+    ------
+    DeclarationError
+        If the automaton has too many cells, or a parameter has no value.
+
     Examples
     --------
     >>> S = Automaton.example().step_operator()

@@ -33,6 +33,11 @@ PARAMETERS = """
         Ends of the steps; by default the output times.
 """
 EXAMPLE = """
+    Raises
+    ------
+    DeclarationError
+        For nodes that are not finite or not in order, and values that an option cannot have.
+
     Examples
     --------
     A logistic equation, whose exact value at 1 is 0.1 e / (0.9 + 0.1 e):
@@ -259,7 +264,7 @@ def sampler(
 ) -> Callable[[type[Options]], type[Options]]:  # fmt: skip
     """Register a sampler: a decorator of the class of its options.
 
-    The docstring of the class gets the parameter `nodes`, unless it has a list of parameters, and an example.
+    The docstring of the class gets the parameter `nodes`, unless it has a list of parameters, the errors and an example.
 
     Parameters
     ----------
@@ -274,7 +279,7 @@ def sampler(
     Examples
     --------
     >>> import symdyn as sd
-    >>> print(sd.methods.Ddim.__doc__.split("Examples")[0].strip().splitlines()[-1].strip())
+    >>> print(sd.methods.Ddim.__doc__.split("Raises")[0].strip().splitlines()[-1].strip())
     Ends of the steps; by default the output times.
     """
 

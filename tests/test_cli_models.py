@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 import symdyn as sd
 from symdyn.cli import ExitCode, app
-from symdyn.cli.options import Form
+from symdyn.cli.options import ModelForm
 from symdyn.io.models import read_model
 from symdyn.io.tables import read_table
 from symdyn.io.templates import TEMPLATES, command
@@ -42,7 +42,7 @@ def test_a_new_model_is_complete_and_of_its_kind(here, kind):
 
 
 def test_there_is_a_model_to_begin_with_for_each_kind_that_a_text_holds():
-    assert [str(form) for form in Form] == list(TEMPLATES)
+    assert [str(form) for form in ModelForm] == list(TEMPLATES)
     assert set(text_kinds()) <= set(TEMPLATES)
 
 

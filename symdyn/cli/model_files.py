@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from symdyn.cli.ending import argument, note, reported
-from symdyn.cli.options import MODEL, Combinatoric, Form, InterpretationOption, KindOption, Model, Quiet, Volume, kind_options
+from symdyn.cli.options import (
+    MODEL,
+    Combinatoric,
+    InterpretationOption,
+    KindOption,
+    Model,
+    ModelForm,
+    Quiet,
+    Volume,
+    kind_options,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +32,7 @@ __all__ = ["check", "convert", "new"]
 
 @reported
 def new(
-    kind: Annotated[Form, typer.Argument(help="Kind of system, or what its equations have.")] = Form.ODE,
+    kind: Annotated[ModelForm, typer.Argument(help="Kind of system, or what its equations have.")] = ModelForm.ODE,
     out: Annotated[Path | None, typer.Option(help="File to write; standard output unless given.")] = None,
     quiet: Quiet = False,
 ) -> None:

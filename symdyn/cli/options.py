@@ -18,7 +18,7 @@ class Kind(StrEnum):
     JUMP = "jump"
 
 
-class Form(StrEnum):
+class ModelForm(StrEnum):
     """What a new model begins with: a kind of system, or what equations may have."""
 
     ODE = "ode"

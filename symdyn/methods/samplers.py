@@ -32,12 +32,13 @@ PARAMETERS = """
     nodes : sequence of float, optional
         Ends of the steps; by default the output times.
 """
-EXAMPLE = """
+RAISES = """
     Raises
     ------
     DeclarationError
         For nodes that are not finite or not in order, and values that an option cannot have.
-
+"""
+EXAMPLE = """
     Examples
     --------
     A logistic equation, whose exact value at 1 is 0.1 e / (0.9 + 0.1 e):
@@ -286,6 +287,7 @@ def sampler(
     def registered(options: type[Options]) -> type[Options]:
         name, text = options.method, (options.__doc__ or "").rstrip()
         text += "\n" if "Parameters\n" in text else PARAMETERS
+        text += "" if "Raises\n" in text else RAISES
         options.__doc__ = text + EXAMPLE.format(name=options.__name__, bound="1e-2" if order == 1 else "1e-3")
         scheme = SamplerScheme(
             name=name,

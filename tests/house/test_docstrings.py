@@ -74,6 +74,11 @@ def test_it_names_its_errors(thing):
     assert not errors or section(thing.docstring, "Raises"), f"no section Raises, but it raises {', '.join(sorted(errors))}"
 
 
+def test_no_section_is_there_twice():
+    heads = {t.name: re.findall(r"^([A-Z][A-Za-z ]+)\n-{3,}$", t.docstring, re.MULTILINE) for t in OBJECTS}
+    assert {name: found for name, found in heads.items() if len(set(found)) < len(found)} == {}
+
+
 def test_nothing_is_excepted_that_is_not_there():
     assert set(CANNOT_RAISE) <= {t.name for t in OBJECTS}
 

@@ -86,6 +86,7 @@ def test_check_says_what_is_missing_and_where_a_text_is_wrong(here):
     found = run("check", "wrong.txt")
     assert found.exit_code == ExitCode.INPUT
     assert "line 2, column 9" in found.stderr
+    assert found.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("name", ["model.xml", "model.sbml", "model.ant", "again.txt"])

@@ -96,6 +96,11 @@ def _option(asked: re.Match[str]) -> str:
     return f"give --{'set' if asked[1] == 'parameters' else 'initial'} {asked[2]}=..."
 
 
+def _shown(error: SymdynError) -> str:
+    """The message; the line of a text with the mark below it only where somebody looks on, so that logs have one line."""
+    return str(error).splitlines()[0] if isinstance(error, ParseError) and not sys.stderr.isatty() else str(error)
+
+
 def reported(command: Callable[..., None]) -> Callable[..., None]:
     """`command` with one clear message and an exit code in the place of each traceback."""
 
@@ -113,7 +118,7 @@ def reported(command: Callable[..., None]) -> Callable[..., None]:
             except RecoveryError as error:
                 fail(error, ExitCode.FAILURE)
             except SymdynError as error:
-                fail(SPELLED.sub(_option, str(error)), ExitCode.INPUT)
+                fail(SPELLED.sub(_option, _shown(error)), ExitCode.INPUT)
             except BrokenPipeError:  # the reader has closed the pipe; nothing may be flushed to it at exit
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             except OSError as error:

@@ -44,7 +44,7 @@ def test_the_style_is_a_decorator_too_each_time_that_the_function_is_called():
 
     with mpl.rc_context({"axes.labelsize": 20.0}):
         assert (size(), size(), mpl.rcParams["axes.labelsize"]) == (9.0, 9.0, 20.0)
-    assert (BLUE, VERMILION) == COLOURS[:2]
+    assert COLOURS[:2] == (BLUE, VERMILION)
 
 
 @pytest.mark.parametrize("seen", [np.eye(3), PROTAN, DEUTAN], ids=["all cones", "no long cones", "no middle cones"])

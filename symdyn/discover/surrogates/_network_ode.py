@@ -72,7 +72,8 @@ class NetworkODE:
 
     def __init__(self, system: System, options: Any, gap: int, substeps: int) -> None:
         self.networks = TermNetworks(system, options.width, options.decay, options.signs)
-        self.rates, self.effort = NetworkRates(system, self.networks), None
+        self.rates = NetworkRates(system, self.networks)
+        self.effort: StepEffort | None = None
         self._system, self._substeps, self._declared = system, substeps, options.declared
         #: Most steps of a map between two data; 0 of rates of change.
         self._gap, self._size = gap, len(system.states)

@@ -98,18 +98,18 @@ def tied(fitter: Fitter, fit: EquationFit) -> tuple[EquationFit, list[Tie]]:
 def simplest(fitter: Fitter, fit: EquationFit, rivals: Sequence[EquationFit]) -> list[EquationFit]:
     """A fit and its rivals; one of nearly its criterion goes first on strong evidence for constants that are one or equal.
 
-    A constant that a number takes the place of is no fitted value any more.  The criterion of the first stays that of its fit,
-    and that of the others differs from it by what they differ with this evidence.
+    A constant that a number takes the place of is no fitted value any more: the criteria of rivals are those of their fits,
+    less what they have of this evidence beyond that of the fit.  Rivals whose runs are lost from starts within the noise take
+    no part.
     """
-    near = [f for f in rivals if f.score < fit.score + MARGIN][:LOOKED]
+    near = list(itertools.islice((f for f in rivals if f.score < fit.score + MARGIN and not fitter.lost(f)), LOOKED))
     if fitter.problem.clean or not near:
         return [fit, *rivals]
-    told = [(f, evident(fitter, f, _ones)[1]) for f in (fit, *near)]
-    first, most = min(told, key=lambda pair: pair[0].score - pair[1])
-    if first.score - most > fit.score - told[0][1] - STRONG:
+    own = evident(fitter, fit, _ones)[1]
+    told = {f.model.key: replace(f, score=f.score + own - evident(fitter, f, _ones)[1]) for f in near}
+    if min(f.score for f in told.values()) > fit.score - STRONG:
         return [fit, *rivals]
-    order = [replace(f, score=f.score + most - evidence) for f, evidence in told]
-    return sorted([*order, *(f for f in rivals if f not in near)], key=lambda f: f.score)
+    return sorted([fit, *(told.get(f.model.key, f) for f in rivals)], key=lambda f: f.score)
 
 
 def evident(fitter: Fitter, fit: EquationFit, simple: Simple | None = None) -> tuple[list[Tie], float]:

@@ -69,7 +69,7 @@ class Case:
         """Noisy trajectories."""
         if not self.exact:
             complete = self.system.with_terms({u: e.subs(self.constants) for u, e in self.truth.items()})
-            options = {} if complete.kind == "map" else {"rtol": 1e-10, "atol": 1e-12}
+            options: dict[str, Any] = {} if complete.kind == "map" else {"rtol": 1e-10, "atol": 1e-12}
             for initial in self.initial:
                 made = sd.simulate(complete, self.times, initial=dict(initial), progress=False, **options)
                 self.exact.append({s: made[s].values.ravel() for s in complete.names})
@@ -86,7 +86,7 @@ class Case:
 
     def names(self, recovery: sd.Recovery) -> dict[str, str]:
         """What a recovery with the right terms calls the constants: those of the same term, and of the same name inside."""
-        called = {}
+        called: dict[str, str] = {}
         for u, e in self.truth.items():
             own = {form: c for c, form in map(_split, sp.Add.make_args(recovery.formulas[u]))}
             called |= {str(c): str(own[form]) for c, form in map(_split, sp.Add.make_args(e))}
@@ -159,7 +159,7 @@ def run(
         for seed in range(first, first + repeats):
             data, begin = case.data(noise, seed), time.process_time()
             options = sd.discover.RecoverOptions(level=level)
-            known = {"library": case.library, "surrogate": None} if case.known else {}
+            known: dict[str, Any] = {"library": case.library, "surrogate": None} if case.known else {}
             found = sd.recover(case.system if case.known else None, data, progress=False, options=options, **known)
             seconds.append(time.process_time() - begin)
             if not case.found(found):
@@ -229,7 +229,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             continue
         frame = _stochastic(chosen.repeats, name) if noise is None else run(chosen.repeats, [(name, noise)])
         for row in frame.to_dict("records"):
-            rows.add(row | {"noise": noise})
+            rows.add({str(k): v for k, v in row.items()} | {"noise": noise})
     keep(chosen.out / "intervals.txt", text(rows.frame()))
     return 0
 

@@ -81,7 +81,9 @@ def _flatten(document: Any, path: Path | None, sbml: Any) -> None:
     wanted.addOption("flatten comp", True)
     wanted.addOption("performValidation", False)
     if document.convert(wanted) != sbml.LIBSBML_OPERATION_SUCCESS:
-        raise ValueError("the submodels cannot be written out by libsbml")
+        said = [" ".join(document.getError(i).getMessage().split()) for i in range(document.getNumErrors())]
+        why = next((message for message in reversed(said) if message), "it does not say why")
+        raise ValueError(f"the submodels cannot be written out by libsbml: {why[-LONGEST:]}")
 
 
 def translated(text: str) -> str:

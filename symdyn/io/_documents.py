@@ -53,6 +53,8 @@ def prepared(text: str, path: Path | None = None) -> Any:
     needed = [n for n in packages if n not in READ and document.getPackageRequired(n)]
     if needed or document.getNumUnknownPackages():
         raise ValueError(f"the model needs packages of SBML that are not read: {', '.join(needed) or 'unknown ones'}")
+    if "fbc" in packages and not any(r.isSetKineticLaw() for r in document.getModel().getListOfReactions()):
+        raise ValueError("the model is one of flux balance (package fbc): its reactions have no rates, so that nothing changes")
     return document
 
 

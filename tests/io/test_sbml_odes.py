@@ -359,6 +359,15 @@ def test_rates_and_pasts_of_what_algebraic_rules_determine():
     np.testing.assert_allclose(found.s[-1], 2 * (2 - start), rtol=1e-7)
 
 
+def test_a_model_of_flux_balance_has_no_rates():
+    fbc = 'xmlns:fbc="http://www.sbml.org/sbml/level3/version1/fbc/version1" fbc:required="false" level="3"'
+    text = document(Species=species("S", 'initialConcentration="3"'), Reactions=reaction("r", {"S": 1}, {}, cn(1)))
+    text = text.replace('level="3"', fbc)
+    assert str(read_sbml(text, as_="ode")) == "S' = -1"
+    with pytest.raises(DeclarationError, match="is one of flux balance"):
+        read_sbml(text.replace(f"<kineticLaw>{math(cn(1))}</kineticLaw>", ""), as_="ode")
+
+
 def test_a_compartment_whose_size_is_a_root_dilutes():
     """V^3 + V = 2 + t, and no reaction: S V is constant."""
     cubic = apply("minus", apply("plus", apply("power", ci("C"), cn(3)), ci("C")), apply("plus", cn(2), TIME))

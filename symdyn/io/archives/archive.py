@@ -60,7 +60,7 @@ def read_archive(
     ------
     DeclarationError
         If it is no such archive, or an experiment asks for what is not carried out, by name: other simulations and algorithms,
-        changes of the structure of models, nested and functional ranges, three-dimensional plots.
+        changes of the structure of models, tasks within repeated tasks, three-dimensional plots.
     MissingPackageError
         Without python-libsbml: ``pip install "symdyn-modeling[sbml]"``.
     OSError
@@ -124,7 +124,7 @@ class Archive:
         for name, task in d.repeated.items():
             if task.task not in d.tasks:
                 raise DeclarationError(f"the repeated task {name} repeats {task.task!r}, which is no task of a model")
-            self._repeated[name] = self._model(d.tasks[task.task][0], task.settings)
+            self._repeated[name] = self._model(d.tasks[task.task][0], [s[:2] for s in task.settings])
             if other := task.models - {d.tasks[task.task][0], ""}:
                 raise DeclarationError(
                     f"the repeated task {name} sets values of {min(other)!r}, which is not the model of its task"
@@ -168,9 +168,7 @@ class Archive:
 
     # ---- models ----------------------------------------------------------------------------------------
 
-    def _model(
-        self, name: str, settings: Iterable[tuple[str, str, str]] = ()
-    ) -> tuple[PetabModel, dict[tuple[str, str], float]]:
+    def _model(self, name: str, settings: Iterable[tuple[str, str]] = ()) -> tuple[PetabModel, dict[tuple[str, str], float]]:
         """A model in which what changes and what `settings` of a repeated task set is free, and the values of attributes."""
         d, source = self._description, name
         changes: dict[tuple[str, str], float] = {}
@@ -186,7 +184,7 @@ class Archive:
             model = read(self._files[file], limits=self._limits)
         except DeclarationError as error:
             raise DeclarationError(f"{file}: {error}") from None
-        changed = [*changes, *(s[:2] for s in settings)]
+        changed = [*changes, *settings]
         targets = dict.fromkeys(i for i, _ in changed)
         for identifier, attribute in changed:
             q = model.quantities.get(sp.Symbol(identifier))
@@ -258,10 +256,16 @@ class Archive:
             return []
         names: dict[str, sp.Expr] = {r: sp.Symbol(f"{r}/range") for r in repeated.ranges}
         known = {sp.Symbol(f"{r}/range"): Tangent(v) for r, v in repeated.ranges.items()}
+
+        def read(formula: str, constants: Mapping[str, float], what: str) -> sp.Expr:
+            return read_formula(formula, {**names, **{k: sp.Float(v) for k, v in constants.items()}}, what)
+
+        for name, (formula, constants) in repeated.functions.items():
+            names[name] = read(formula, constants, f"the range {name} of a repeated task")
         found = []
-        for identifier, attribute, formula in repeated.settings:
+        for identifier, attribute, formula, constants in repeated.settings:
             what = f"the value of {identifier} in a repeated task"
-            value = model.value(read_formula(formula, names, what), known, what).value
+            value = model.value(read(formula, constants, what), known, what).value
             found.append((model.names[identifier], attribute, np.broadcast_to(value, (count,))))
         return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,10 @@ from symdyn.errors import DeclarationError
 pytest.importorskip("libsbml")
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "data" / "conversion.omex"
+STEADY = '<steadyState id="course"><algorithm kisaoID="KISAO:0000282"/></steadyState>'
 MATH = 'xmlns="http://www.w3.org/1998/Math/MathML"'
 MODEL = "/sbml:sbml/sbml:model/sbml:listOf"
+K1 = f"{MODEL}Parameters/sbml:parameter[@id='k1']"
 
 
 def texts() -> dict[str, str]:
@@ -32,6 +35,14 @@ def changed(path: Path, old: str, new: str) -> Path:
     with zipfile.ZipFile(path, "w") as archive:
         for name, text in found.items():
             archive.writestr(name, text)
+    return path
+
+
+def written(path: Path, experiment: str) -> Path:
+    """The example with another experiment."""
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("model.xml", texts()["model.xml"])
+        archive.writestr("experiment.sedml", experiment)
     return path
 
 
@@ -80,7 +91,8 @@ def test_columns_of_one_label_are_called_by_their_identifiers(tmp_path):
     ("old", "new", "message"),
     [
         ("KISAO:0000019", "KISAO:0000029", "has the algorithm KISAO:0000029; expected one that integrates ODEs"),
-        ("uniformTimeCourse", "steadyState", "is a steadyState, which is not carried out"),
+        ("uniformTimeCourse", "oneStep", "is a oneStep, which is not carried out"),
+        ("uniformTimeCourse", "steadyState", "steadyState course has the attribute initialTime = '0'"),
         ("plot2D", "plot3D", "is a plot3D, which is not made"),
         ("changeAttribute", "removeXML", "has a change removeXML, which is not carried out"),
         ("uniformRange", "dataRange", "has a dataRange, which is not carried out"),
@@ -152,13 +164,30 @@ def test_ranges_that_are_functions_and_axes(tmp_path):
     new = f"<math {MATH}><apply><plus/><ci>halves</ci><ci>z</ci></apply></math>"
     text = text.replace(old, f'<listOfParameters><parameter id="z" value="0.3"/></listOfParameters>{new}')
     text = text.replace("<listOfCurves>", '<yAxis type="log10"/><listOfCurves>')
-    with zipfile.ZipFile(tmp_path / "a.omex", "w") as archive:
-        archive.writestr("model.xml", texts()["model.xml"])
-        archive.writestr("experiment.sedml", text)
-    (axes,) = sd.read_archive(tmp_path / "a.omex").plots["figure"].axes
+    (axes,) = sd.read_archive(written(tmp_path / "a.omex", text)).plots["figure"].axes
     assert (axes.get_xscale(), axes.get_yscale()) == ("linear", "log")
     for line, k1 in zip(axes.get_lines(), (0.4, 0.5, 0.6, 0.7, 0.8), strict=True):
         assert line.get_ydata() == pytest.approx(100 * exact(line.get_xdata(), k1), rel=1e-7)
+
+
+def test_steady_states_are_those_that_are_reached(tmp_path):
+    """A comes to the share k2/(k1 + k2) of all."""
+    text = texts()["experiment.sedml"]
+    text, count = re.subn(r"(?s)<uniformTimeCourse.*</uniformTimeCourse>", STEADY, text)
+    assert count == 1
+    text = text.replace('symbol="urn:sedml:symbol:time"', f'target="{K1}"')
+    write = partial(written, tmp_path / "a.omex")
+    archive = sd.read_archive(write(text))
+    assert archive.reports["table"].to_dict("list") == {"time": [0.8], "A": [pytest.approx(0.6 / 1.4, rel=1e-7)]}
+    (line,) = archive.plots["figure"].axes[0].get_lines()
+    k1 = np.array([0.2, 0.4, 0.6, 0.8, 1.0])
+    assert line.get_xdata() == pytest.approx(k1)
+    assert line.get_ydata() == pytest.approx(60 / (k1 + 0.6), rel=1e-7)
+    with pytest.raises(DeclarationError, match="has the algorithm KISAO:0000019; expected one that looks for a steady"):
+        sd.read_archive(write(text.replace("KISAO:0000282", "KISAO:0000019")))
+    timed = text.replace(f'<variable id="v" target="{K1}"', '<variable id="v" symbol="urn:sedml:symbol:time"')
+    with pytest.raises(DeclarationError, match="shows the time of a steady state"):
+        _ = sd.read_archive(write(timed)).reports
 
 
 def test_archives_that_would_do_harm_are_refused(tmp_path):

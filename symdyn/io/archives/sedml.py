@@ -33,6 +33,10 @@ ALGORITHMS = frozenset(
         "KISAO:0000433", "KISAO:0000436", "KISAO:0000560", "KISAO:0000694", "KISAO:0000696",
     }
 )  # fmt: skip
+#: Algorithms that look for a steady state, for which the one stands that is reached from the initial values.
+STEADY_ALGORITHMS = frozenset(
+    {"KISAO:0000282", "KISAO:0000407", "KISAO:0000408", "KISAO:0000409", "KISAO:0000437", "KISAO:0000568", "KISAO:0000569"}
+)
 #: Parameters of algorithms that are read: relative and absolute tolerances.
 TOLERANCES = {"KISAO:0000209": "rtol", "KISAO:0000211": "atol"}
 _TARGET = re.compile(
@@ -49,6 +53,7 @@ _KNOWN = {
     "model": ("language source", "listOfChanges"),
     "changeAttribute": ("target newValue", ""),
     "uniformTimeCourse": ("initialTime outputStartTime outputEndTime numberOfPoints numberOfSteps", "algorithm"),
+    "steadyState": ("", "algorithm"),
     "algorithm": ("kisaoID", "listOfAlgorithmParameters"),
     "algorithmParameter": ("kisaoID value", ""),
     "task": ("modelReference simulationReference", ""),
@@ -83,7 +88,7 @@ class SedModel:
 
 @dataclass(frozen=True)
 class TimeCourse:
-    """A simulation with output at even times."""
+    """A simulation with output at even times, or of the steady state that is reached if the end is infinite."""
 
     initial: float
     start: float
@@ -91,6 +96,11 @@ class TimeCourse:
     points: int
     rtol: float | None = None
     atol: float | None = None
+
+    @property
+    def steady(self) -> bool:
+        """Whether the output is the steady state alone."""
+        return self.end == np.inf
 
     @property
     def times(self) -> np.ndarray:
@@ -268,12 +278,14 @@ def _model(m: Element) -> SedModel:
 
 def _simulation(s: Element) -> TimeCourse:
     where = f"the simulation {_name(s)}"
-    if _kind(s) != "uniformTimeCourse":
-        raise DeclarationError(f"{where} is a {_kind(s)}, which is not carried out; uniformTimeCourse is")
+    steady = _kind(s) == "steadyState"
+    if _kind(s) != "uniformTimeCourse" and not steady:
+        raise DeclarationError(f"{where} is a {_kind(s)}, which is not carried out; uniformTimeCourse and steadyState are")
     options = {}
     for algorithm in (x for x in s if _kind(x) == "algorithm"):
-        if algorithm.get("kisaoID") not in ALGORITHMS:
-            raise DeclarationError(f"{where} has the algorithm {algorithm.get('kisaoID')}; expected one that integrates ODEs")
+        if algorithm.get("kisaoID") not in (STEADY_ALGORITHMS if steady else ALGORITHMS):
+            expected = "looks for a steady state" if steady else "integrates ODEs"
+            raise DeclarationError(f"{where} has the algorithm {algorithm.get('kisaoID')}; expected one that {expected}")
         for p in _inside(algorithm, "listOfAlgorithmParameters"):
             if p.get("kisaoID") not in TOLERANCES:
                 known = ", ".join(TOLERANCES)
@@ -281,6 +293,8 @@ def _simulation(s: Element) -> TimeCourse:
                     f"{where} sets {p.get('kisaoID')}, which has no counterpart; tolerances are read, {known}"
                 )
             options[TOLERANCES[p.get("kisaoID", "")]] = _float(p, "value", where)
+    if steady:
+        return TimeCourse(0.0, 0.0, np.inf, 0, **options)
     initial, start, end = (_float(s, k, where) for k in ("initialTime", "outputStartTime", "outputEndTime"))
     if not initial <= start < end:
         raise DeclarationError(f"{where} goes from {initial:g} by {start:g} to {end:g}; expected times that increase")

@@ -616,12 +616,12 @@ NOT_MET = {1167, 1473, 1476}
 
 @pytest.mark.skipif(not ARCHIVE.exists(), reason="the archive of the SBML semantic suite is not here")
 def test_cases_of_the_semantic_suite():
-    """Every value within the tolerances of the settings: one case in six; `python -m tests.io.semantic_suite` runs all."""
-    sample = dict(sorted(cases(ARCHIVE).items())[::6])
+    """Every value within the tolerances of the settings: one case in eight; `python -m tests.io.semantic_suite` runs all."""
+    sample = dict(sorted(cases(ARCHIVE).items())[::8])
     outcomes = {number: judge(files) for number, files in sample.items()}
     missed = {n: o for n, o in outcomes.items() if o not in ("passed", "flux balance") and int(n) not in NOT_MET}
     assert missed == {}
-    assert sum(o == "passed" for o in outcomes.values()) >= 90
+    assert sum(o == "passed" for o in outcomes.values()) >= 70
     networks = [beside_network(files) for files in sample.values()]
     assert set(networks) == {"same", "refused"}
-    assert networks.count("same") >= 35
+    assert networks.count("same") >= 25

@@ -80,7 +80,7 @@ def read_sbml(
     In a network, the law of a reversible reaction has to be a difference, forward minus backward rate, in which each part
     vanishes where its reactants are used up: it becomes two reactions, since a net rate does not determine the noise.
 
-    Whether or not a file calls a reaction reversible, a law with a negative part where a reactant is used up is such a difference.
+    Whatever a file says of the reaction, a law with a negative part where a reactant is used up is such a difference.
 
     As equations, a trigger such as ``x == 1.25`` acts where x passes that number in its course, from either side, or is set to
     it, and not in a jump across; a state ``side`` of the system keeps the side.  Touching without passing is not seen.

@@ -16,8 +16,9 @@ from symdyn import dag
 from symdyn.errors import DeclarationError
 from symdyn.io._reading import Limits
 from symdyn.io._sbml_reader import read
+from symdyn.io.archives.description import DataGenerator, Description, RepeatedTask
 from symdyn.io.archives.files import MAX_FILES, find, text_files
-from symdyn.io.archives.sedml import ATTRIBUTES, MOST_REPEATED, DataGenerator, Description, RepeatedTask, read_sedml
+from symdyn.io.archives.sedml import ATTRIBUTES, MOST_REPEATED, read_sedml
 from symdyn.io.petab.courses import SPANS, at_rest
 from symdyn.io.petab.formulas import read_formula
 from symdyn.io.petab.model import PetabModel

@@ -1,8 +1,9 @@
 """Time courses of random SBML files beside those of libRoadRunner: ``python -m tests.io.sbml_courses [NUMBER SEED OUT]``.
 
 The files mix what the writers of symdyn do not write: compartments that rules and events change, amounts and concentrations,
-sizes that jump by a rule, conversion factors, stoichiometries with rules, events and initial assignments, local parameters that hide global ones, delayed
-events with and without values from their triggers, priorities, rates of change in formulas, conditions as numbers.
+sizes that jump by a rule, conversion factors, stoichiometries with rules, events and initial assignments, local parameters that
+hide global ones, delayed events with and without values from their triggers, priorities, rates of change in formulas, conditions
+as numbers.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 The files mix what the writers of symdyn do not write: compartments that rules and events change, amounts and concentrations,
 sizes that jump by a rule, conversion factors, stoichiometries with rules, events and initial assignments, local parameters that
-hide global ones, delayed events with and without values from their triggers, priorities, rates of change in formulas, conditions
-as numbers.
+hide global ones, delayed events with and without values from their triggers, priorities, rates of change in formulas,
+conditions as numbers.
 """
 
 from __future__ import annotations

@@ -359,6 +359,16 @@ def test_rates_and_pasts_of_what_algebraic_rules_determine():
     np.testing.assert_allclose(found.s[-1], 2 * (2 - start), rtol=1e-7)
 
 
+def test_the_rate_of_change_of_a_past():
+    """y := x(t - 1) with x = exp(-t) changes by 0, then by -exp(1 - t); not where the delay changes."""
+    late = f"<apply>{RATE.replace('rateOf', 'delay')}{ci('x')}{cn(1)}</apply>"
+    rules = rate("x", apply("minus", ci("x"))) + assign("y", late) + rate("z", f"<apply>{RATE}{ci('y')}</apply>")
+    text = document(version=2, Parameters=parameter("x", 1) + parameter("y") + parameter("z", 0), Rules=rules)
+    np.testing.assert_allclose(run(text, [0, 1, 1.5, 3]).z, np.exp([0, 0, -0.5, -2]) - 1, atol=1e-8)
+    with pytest.raises(DeclarationError, match="whose delay changes"):
+        read_sbml(text.replace(f"{ci('x')}{cn(1)}", ci("x") + ci("x")), as_="ode")
+
+
 def test_a_model_of_flux_balance_has_no_rates():
     fbc = 'xmlns:fbc="http://www.sbml.org/sbml/level3/version1/fbc/version1" fbc:required="false" level="3"'
     text = document(Species=species("S", 'initialConcentration="3"'), Reactions=reaction("r", {"S": 1}, {}, cn(1)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Collection, Iterator, Mapping, Set
 from dataclasses import replace
 from typing import Any
@@ -168,9 +169,8 @@ class _Lowering:
 
     def without_rates(self, e: Any) -> Any:
         """An expression with what rates of change are in it."""
-        for _ in range(
-            2 * len(self.drift) + len(self.unknown) + 1
-        ):  # a rate is built on each of the others at most, in a formula
+        most = 2 * len(self.drift) + len(self.unknown) + 1  # a rate is built on each of the others at most, in a formula
+        for _ in range(most):
             if not (rates := e.atoms(RateOf)):
                 return e
             e = e.xreplace({r: self.rate_of(r.args[0]) for r in rates})
@@ -231,10 +231,15 @@ class _Lowering:
 
     def along(self, e: sp.Expr, moving: Collection[sp.Symbol]) -> sp.Expr:
         """The rate of change of an expression, of that of what moves in it."""
-        if e.has(AppliedUndef):
-            raise DeclarationError(f"a formula has the rate of change of {e}, of a value from the past; that is not read")
+        t, past = self.model.time, {c: sp.Dummy() for c in sorted(e.atoms(AppliedUndef), key=str)}
+        e = e.xreplace(past)
         found = [sp.diff(e, x) * RateOf(x) for x in sorted(e.free_symbols & set(moving), key=str)]
-        return sp.Add(sp.diff(e, self.model.time), *found)
+        for call, x in past.items():
+            tau = t - call.args[0]
+            if not sp.expand(tau).free_symbols.isdisjoint({t, *self.drift, *self.unknown}):
+                raise DeclarationError(f"a formula has the rate of change of {call}, whose delay changes; that is not read")
+            found.append(sp.diff(e, x) * self.earlier(RateOf(sp.Symbol(call.func.__name__)), tau))
+        return sp.Add(sp.diff(e, t), *found).xreplace({x: call for call, x in past.items()})
 
     def implied(self, s: sp.Symbol) -> sp.Expr:
         """The rate of change of what an algebraic rule determines: rules g = 0 of z have z' = -(dg/dz)^-1 (g_t + g_x x')."""
@@ -348,8 +353,9 @@ class _Lowering:
         others = {x for s in others for x in (s, self.amount(self.quantities[s]))}
         late = t.from_trigger and (t.delay != 0 or not others.isdisjoint(dag.free_symbols(values.values())))
         if late and any(self.sized(t, s, others) for s in t.assignments):  # by sizes of the moment at which it acts
-            noted = {s: self.fresh(f"{t.name}_{s}") for s in t.assignments}
-            due = self.fresh(f"{t.name}_due")
+            label = re.sub(r"\W+", "_", t.name, flags=re.ASCII)
+            noted = {s: self.fresh(f"{s}_by_{label}") for s in t.assignments}
+            due = self.fresh(f"due_{label}")
             self.starts |= dict.fromkeys((due, *noted.values()), sp.S.Zero)
             acts = {s: self.put(e, f"the event {t.name}") for s, e in self.assigned(noted).items()}
             yield Event(due > sp.S.Half, {**acts, due: sp.S.Zero}, priority=self.added())

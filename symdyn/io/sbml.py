@@ -83,9 +83,8 @@ def read_sbml(
     Whatever a file says of the reaction, a law with a negative part where a reactant is used up is such a difference.
 
     As equations, a trigger such as ``x == 1.25`` acts where x passes that number in its course, from either side, or is set to
-    it, and not in a jump across; a state ``side`` of the system keeps the side.  Touching without passing is not seen.  What an
-    event sets by values from before a delay, and by sizes of the moment at which it acts, goes through states of its own, such as
-    ``A_by_E1``.
+    it, and not in a jump across; a state ``side`` of the system keeps the side.  Touching without passing is not seen.  Values
+    from before a delay that are set by sizes of the moment at which the event acts are states, too, such as ``A_by_E1``.
 
     Names of variables that every dataset has, such as ``time``, get an underscore.  Events that act at the same moment, without
     priorities, act in their order in the file, where SBML leaves the order to chance.

@@ -19,7 +19,7 @@ from symdyn.methods.registry import METHODS
 from symdyn.methods.stochastic import StepSymbols, StochasticScheme, dot, refuse_all_but_diffusions
 from symdyn.methods.stochastic_options import StochasticOptions
 from symdyn.models.sde import SDESystem
-from symdyn.system import System
+from symdyn.system import System, delays_in
 
 __all__ = ["MILSTEIN", "Milstein", "refuse_all_but_commutative"]
 
@@ -62,9 +62,14 @@ def step(system: SDESystem, symbols: StepSymbols) -> tuple[sp.Expr, ...]:
 
 
 def refuse_all_but_commutative(system: System) -> str | None:
-    """None, or the pair of noises that do not commute."""
+    """None, or the pair of noises that do not commute, or the delay in the noise."""
     if refuse_all_but_diffusions(system):
         return refuse_all_but_diffusions(system)
+    if late := delays_in(system.part("diffusion"), system.names):
+        return (
+            f"its noise depends on {late[0]}, and its order needs integrals over the noise that this had; use 'euler-maruyama' or "
+            "'heun'"
+        )
     operators = _Operators(system)
     for i, x in enumerate(system.states):
         for j, k in combinations(operators.noises_of(i), 2):

@@ -11,7 +11,10 @@ import sympy as sp
 from symdyn.methods.options import FixedStepOptions, MethodOptions
 from symdyn.system import System
 
-__all__ = ["FixedStepScheme", "MapScheme", "StepSymbols", "StochasticScheme", "dot", "mean_areas", "refuse_all_but_diffusions"]
+__all__ = [
+    "FixedStepScheme", "MapScheme", "StepSymbols", "StochasticScheme", "dot", "mean_areas", "refuse_all_but_diffusions",
+    "refuse_delays",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -169,8 +172,21 @@ class MapScheme(FixedStepScheme):
 
 
 def refuse_all_but_diffusions(system: System) -> str | None:
-    """None for a drift with Wiener noise, with or without events and inputs, else the reason that every scheme here gives."""
-    return system.unmet(["drift", "diffusion"], ["events", "shuffled", "inputs"])
+    """None for a drift with Wiener noise, with or without events, inputs and delays, else the reason that every scheme gives."""
+    return system.unmet(["drift", "diffusion"], ["events", "shuffled", "inputs", "delays"])
+
+
+def refuse_delays(system: System) -> str | None:
+    """None, or the delay that a scheme of order 3/2 cannot have.
+
+    Its steps would have to contain the integrals of the noise that states of the past had within them.
+    """
+    if not system.delays:
+        return None
+    return (
+        f"it has the delay {system.delays[0]}, and its order needs integrals of the noise that this had; use 'euler-maruyama', "
+        "'heun' or 'milstein'"
+    )
 
 
 def dot(row: Iterable[sp.Expr], increments: Sequence[sp.Expr]) -> sp.Expr:

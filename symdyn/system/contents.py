@@ -84,6 +84,8 @@ class Contents(ABC):
     eventful: ClassVar[bool] = False
     #: Whether expressions may contain states at other times.
     delayed: ClassVar[bool] = False
+    #: Whether such states in a declaration become further states.
+    lagged: ClassVar[bool] = False
     #: Names of the attributes that contain right-hand sides, each a tuple or matrix of expressions.
     sides: ClassVar[tuple[str, ...]]
 

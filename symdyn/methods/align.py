@@ -22,7 +22,12 @@ import sympy as sp
 from symdyn.declaration import derivative
 from symdyn.methods.registry import METHODS
 from symdyn.methods.stochastic import (
-    StepSymbols, StochasticScheme, dot, mean_areas, refuse_all_but_diffusions, refuse_delays,
+    StepSymbols,
+    StochasticScheme,
+    dot,
+    mean_areas,
+    refuse_all_but_diffusions,
+    refuse_delays,
 )  # fmt: skip
 from symdyn.methods.stochastic_options import StochasticOptions
 from symdyn.models.sde import SDESystem

@@ -67,8 +67,8 @@ def refuse_all_but_commutative(system: System) -> str | None:
         return refuse_all_but_diffusions(system)
     if late := delays_in(system.part("diffusion"), system.names):
         return (
-            f"its noise depends on {late[0]}, and its order needs integrals over the noise that this had; use 'euler-maruyama' or "
-            "'heun'"
+            f"its noise depends on {late[0]}, and its order needs integrals over the noise that this had; use 'euler-maruyama' "
+            "or 'heun'"
         )
     operators = _Operators(system)
     for i, x in enumerate(system.states):

@@ -172,7 +172,7 @@ class MapScheme(FixedStepScheme):
 
 
 def refuse_all_but_diffusions(system: System) -> str | None:
-    """None for a drift with Wiener noise, with or without events, inputs and delays, else the reason that every scheme gives."""
+    """None for a drift with Wiener noise, also with events, inputs and delays, else the reason that every scheme gives."""
     return system.unmet(["drift", "diffusion"], ["events", "shuffled", "inputs", "delays"])
 
 

@@ -74,8 +74,8 @@ class LaggedStates:
         for state, e in before.items():
             if self.time in e.free_symbols:
                 raise DeclarationError(
-                    f"the history {e} of {state} depends on {self.time}; of a map it is one value, and others are initial values "
-                    f"of the states of the past, initial={{'{state}_lag1': ..., '{state}_lag2': ...}}"
+                    f"the history {e} of {state} depends on {self.time}; of a map it is one value, and others are initial "
+                    f"values of the states of the past, initial={{'{state}_lag1': ..., '{state}_lag2': ...}}"
                 )
         if idle := {s: e for s, e in before.items() if s not in {s for s, _ in self.of.values()}}:
             refuse_idle_history(idle, self.time)

@@ -55,8 +55,8 @@ class DiscreteSystem(MapVerbs, SteppedSystem):
     >>> print(sd.DiscreteSystem({x: r * x * (1 - x)}, parameters={r: 3.2}))
     x[t+1] = r*x*(1 - x)
 
-    Delays of whole steps, in text ``x[t-1]``, bring in states of the past, such as ``x_lag1``, which are states as all others; an
-    event that changes x leaves them as they are.  The map of Henon, from x = 0.1 after x = 0.3:
+    Delays of whole steps, in text ``x[t-1]``, bring in states of the past, such as ``x_lag1``, which are states as all others;
+    an event that changes x leaves them as they are.  The map of Henon, from x = 0.1 after x = 0.3:
 
     >>> X, t, a, b = sp.Function("x"), *sp.symbols("t a b")
     >>> henon = sd.DiscreteSystem({x: 1 - a * x**2 + b * X(t - 1)}, {a: 1.4, b: 0.3}, initial={x: 0.1, "x_lag1": 0.3})
@@ -118,7 +118,9 @@ class DiscreteSystem(MapVerbs, SteppedSystem):
     def with_terms(self, terms: Mapping[Any, sp.Expr], defaults: Mapping[sp.Symbol, float] | None = None) -> Self:
         filled = super().with_terms(terms, defaults)
         if late := delays_in(filled.expressions, filled.names):
-            raise DeclarationError(f"a term contains {late[0]}; declare the map with this delay, which brings in states of the past")
+            raise DeclarationError(
+                f"a term contains {late[0]}; declare the map with this delay, which brings in states of the past"
+            )
         return filled
 
     def equations(self) -> list[Equation]:

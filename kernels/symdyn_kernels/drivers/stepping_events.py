@@ -5,9 +5,9 @@ margins of the conditions of events at the end of the step, with noise for a bou
 Steps end at the output times, at the times that are known of events and inputs, and where a delayed event acts; what lies
 between two of these is divided into the fewest equal steps that are not longer than is allowed.  Without noise a step in which
 a condition turns true is made anew with lengths between zero and its own, until it ends at the last number before the change:
-so the event is located with the order of the method.  With `DELAYS` a step takes states of the past, at the times that belong to
-its beginning and its end, from the steps before, which are straight lines there.  A trajectory draws from its own stream in the
-order of its steps, so neither grouping nor threads change a bit.
+so the event is located with the order of the method.  With `DELAYS` a step takes states of the past from the steps before,
+which are straight lines there, at the times that belong to its beginning and to its end.  A trajectory draws from its own
+stream in the order of its steps, so neither grouping nor threads change a bit.
 """
 
 from __future__ import annotations

@@ -49,9 +49,9 @@ class SDESystem(DiffusionVerbs, System):
     -----
     With ``X = Function("x")``, ``X(t - 1)`` or ``X(t - tau)`` with a parameter is the state x at an earlier time, in drift,
     diffusion, observables and events; the delay is constant.  ``euler-maruyama``, ``heun`` and ``milstein`` take delays, the
-    last in the drift alone.  Steps are no longer than the shortest delay, and between their ends the past is a straight line, also
-    where delays are no multiples of a step.  Strong orders stay those of the methods, 1/2 and with additive noise 1 (Baker &
-    Buckwar, LMS J. Comput. Math. 3 (2000) 315; Hu, Mohammed & Yan, Ann. Probab. 32 (2004) 265).  Values at other times do not
+    last in the drift alone.  Steps are no longer than the shortest delay, and between their ends the past is a straight line,
+    also where delays are no multiples of a step.  Strong orders stay those of the methods, 1/2 and with additive noise 1 (Baker
+    & Buckwar, LMS J. Comput. Math. 3 (2000) 315; Hu, Mohammed & Yan, Ann. Probab. 32 (2004) 265).  Values at other times do not
     depend on the noise of a step: the difference between Ito's and Stratonovich's equations is that without delays.  For a
     condition on the past alone no boundary is moved.
 

@@ -106,7 +106,8 @@ def test_same_bits_in_lanes_threads_and_chunks():
     for lanes, threads, chunk in ((1, 1, 3), (8, 2, 7), (32, 2, 20)):
         layout = sd.Layout(lanes=lanes, threads=threads, chunk=chunk)
         again = run(system, times, parameters=sweep, trajectories=4, layout=layout)
-        assert (again.x == one.x).all() and (again.late == one.late).all()
+        assert (again.x == one.x).all()
+        assert (again.late == one.late).all()
 
 
 def test_events_conditions_and_observables_of_the_past():
@@ -128,13 +129,15 @@ def test_text_and_files_have_delays_and_histories(tmp_path):
         "dx = -x(t - tau)*dt + s*x(t - 2)*dW\nwhen x(t - 1) > 2, x = 0\nx(t <= 0) = cos(t)\ny := x(t - 3)\ntau = 1.0\ns = 0.5\n"
     )
     system = sd.SDESystem.from_text(text)
-    assert text_of(system) and sd.SDESystem.from_text(text_of(system)) == system
+    assert text_of(system)
+    assert sd.SDESystem.from_text(text_of(system)) == system
     assert system.digest != sd.SDESystem.from_text(text.replace("cos", "sin")).digest
     assert r"x(t \le 0) &= \cos{\left(t \right)}" in system.latex()
     data = run(system, [0, 1], trajectories=9, store=tmp_path / "run", layout=sd.Layout(chunk=4))
     assert (data.x == run(system, [0, 1], trajectories=9).x).all()
     late = system.with_events(sd.dose("x", 1, every=1, times=2))
-    assert late.history == system.history and len(late.events) == 2
+    assert late.history == system.history
+    assert len(late.events) == 2
 
 
 @pytest.mark.parametrize(

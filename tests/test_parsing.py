@@ -285,6 +285,7 @@ ERRORS = [
     ("x' = a\ny(0) = 1", 2, 1, "no equation"),
     ("x' = a\ny[t+1] = b", 2, 1, "write all alike"),
     ("x[t+1] = 1\ny[n+1] = 1", 2, 1, "the time step is t above"),
+    ("x[n+1] = x[n] + n", 1, 17, "n counts the steps; as a number it is the time t"),
     ("x[t+1] = x[t-a]", 1, 10, "only x[t]"),
     ("x[t+1] = x(y)", 1, 10, "write x*(...)"),
     ("x[t+1] = x + dW; y := x*dW", 1, 25, "no noise"),

@@ -63,8 +63,8 @@ class DiscreteSystem(MapVerbs, SteppedSystem):
     >>> print(henon)
     x[t+1] = -a*x**2 + b*x_lag1 + 1
     x_lag1[t+1] = x
-    >>> sd.analysis.steady_states(henon).states.round(4).x.tolist()
-    [0.6314, -1.1314]
+    >>> sorted(sd.analysis.steady_states(henon).x.values.round(4).tolist())
+    [-1.1314, 0.6314]
     """
 
     map: tuple[sp.Expr, ...]

@@ -32,9 +32,10 @@ class ODESystem(FlowVerbs, System):
     ----------
     equations : mapping, Eq or iterable of Eq
         From each state (a symbol, a name or ``x(t)``) to its right-hand side, or equations
-        ``Eq(Derivative(x(t), t), rhs)``.  Undefined functions such as ``f(x, y)`` are unknown terms.  Equations of higher
-        order, ``Eq(x(t).diff(t, 2), rhs)`` or ``x'' = ...`` in text, bring in the derivatives as further states ``x_dot``,
-        ``x_dot2`` ..., whose initial values are those of ``x(t).diff(t)``, ``x'(0)`` in text.
+        ``Eq(Derivative(x(t), t), rhs)``, or linear in the highest derivatives.  Undefined functions such as ``f(x, y)`` are
+        unknown terms.  Equations of higher order, ``Eq(x(t).diff(t, 2), rhs)`` or ``x'' = ...`` in text, bring in the
+        derivatives as further states ``x_dot``, ``x_dot2`` ..., whose initial values are those of ``x(t).diff(t)``, ``x'(0)``
+        in text.
     parameters : mapping, optional
         Default values; keys are symbols or names.  Every free symbol that is no state and not time is a parameter.
     initial, observables : mapping, optional

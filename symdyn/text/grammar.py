@@ -218,6 +218,8 @@ class _Reader:
             self.fail(f"{name} is not a number; write 1 or 0, or a condition such as x > 1", token)
         if name == "pi" and name not in scope.states and name not in scope.parameters:
             return Node(sp.pi, self.terms.real(float(sp.pi), token.start), token.start)
+        if name == scope.index and name not in TIMES:
+            self.fail(f"{name} counts the steps; as a number it is the time {TIMES[0]}", token)
         scope.used.setdefault(name, token.start)
         return Node(sp.Symbol(name), None, token.start)
 

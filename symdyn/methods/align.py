@@ -21,14 +21,7 @@ import sympy as sp
 
 from symdyn.declaration import derivative
 from symdyn.methods.registry import METHODS
-from symdyn.methods.stochastic import (
-    StepSymbols,
-    StochasticScheme,
-    dot,
-    mean_areas,
-    refuse_all_but_diffusions,
-    refuse_delays,
-)  # fmt: skip
+from symdyn.methods.stochastic import StepSymbols, StochasticScheme, dot, mean_areas, refuse_all_but_diffusions
 from symdyn.methods.stochastic_options import StochasticOptions
 from symdyn.models.sde import SDESystem
 from symdyn.system import System
@@ -105,7 +98,7 @@ def applies(system: System) -> str | None:
             return f"{states[j]}' must be a force that depends on positions, less a constant times {states[j]}"
         if system.part("diffusion").row(j).free_symbols & {*states, system.time}:
             return f"the noise of {states[j]} must be constant; use 'slowrk' or 'heun'"
-    return refuse_delays(system)
+    return None
 
 
 class Align(StochasticOptions):

@@ -21,10 +21,9 @@ import sympy as sp
 
 from symdyn.methods.milstein import refuse_all_but_commutative
 from symdyn.methods.registry import METHODS
-from symdyn.methods.stochastic import StepSymbols, StochasticScheme, dot, mean_areas, refuse_delays
+from symdyn.methods.stochastic import StepSymbols, StochasticScheme, dot, mean_areas
 from symdyn.methods.stochastic_options import StochasticOptions
 from symdyn.models.sde import SDESystem
-from symdyn.system import System
 
 __all__ = ["SLOWRK", "SlowRk"]
 
@@ -57,11 +56,6 @@ def step(system: SDESystem, symbols: StepSymbols) -> tuple[sp.Expr, ...]:
         + (noises[0][i] + 2 * noises[1][i] + 2 * noises[2][i] + noises[3][i]) / 6 + 2 * (tilt[i] - untilt[i])
         for i in range(n)
     )  # fmt: skip
-
-
-def applies(system: System) -> str | None:
-    """None, or noises that do not commute, or a delay."""
-    return refuse_all_but_commutative(system) or refuse_delays(system)
 
 
 class SlowRk(StochasticOptions):
@@ -100,7 +94,7 @@ SLOWRK = METHODS.register(
         needs_dz=True,
         reference="J. Foster, G. dos Reis & C. Strange, SIAM J. Numer. Anal. 62 (2024) 1350 (arXiv:2210.17543), eq. 6.2",
         step=step,
-        applies=applies,
+        applies=refuse_all_but_commutative,
         options=SlowRk,
     ),
 )

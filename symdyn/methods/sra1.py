@@ -13,7 +13,7 @@ from __future__ import annotations
 import sympy as sp
 
 from symdyn.methods.registry import METHODS
-from symdyn.methods.stochastic import StepSymbols, StochasticScheme, dot, refuse_all_but_diffusions, refuse_delays
+from symdyn.methods.stochastic import StepSymbols, StochasticScheme, dot, refuse_all_but_diffusions
 from symdyn.methods.stochastic_options import StochasticOptions
 from symdyn.models.sde import SDESystem
 from symdyn.system import System
@@ -48,13 +48,13 @@ def additive_noise(system: SDESystem, symbols: StepSymbols, i: int) -> sp.Expr:
 
 
 def refuse_all_but_additive(system: System) -> str | None:
-    """None, or the states on which the noise depends, or a delay."""
+    """None, or the states on which the noise depends."""
     if system.diffusion is None or refuse_all_but_diffusions(system):
         return refuse_all_but_diffusions(system)
     found = sorted(system.diffusion.free_symbols & set(system.states), key=lambda s: s.name)
     if found:
         return f"its noise must be additive, but depends on {', '.join(map(str, found))}; use 'milstein' or 'heun'"
-    return refuse_delays(system)
+    return None
 
 
 class Sra1(StochasticOptions):

@@ -45,16 +45,6 @@ class SDESystem(DiffusionVerbs, System):
     diffusion : ImmutableDenseMatrix, states x noises
     interpretation : str
 
-    Notes
-    -----
-    With ``X = Function("x")``, ``X(t - 1)`` or ``X(t - tau)`` with a parameter is the state x at an earlier time, in drift,
-    diffusion, observables and events; the delay is constant.  ``euler-maruyama``, ``heun`` and ``milstein`` take delays, the
-    last in the drift alone.  Steps are no longer than the shortest delay, and between their ends the past is a straight line,
-    also where delays are no multiples of a step.  Strong orders stay those of the methods, 1/2 and with additive noise 1 (Baker
-    & Buckwar, LMS J. Comput. Math. 3 (2000) 315; Hu, Mohammed & Yan, Ann. Probab. 32 (2004) 265).  Values at other times do not
-    depend on the noise of a step: the difference between Ito's and Stratonovich's equations is that without delays.  For a
-    condition on the past alone no boundary is moved.
-
     Examples
     --------
     >>> import sympy as sp, symdyn as sd
@@ -62,7 +52,12 @@ class SDESystem(DiffusionVerbs, System):
     >>> print(sd.SDESystem({x: -k * x}, {x: s}, parameters={k: 1, s: 0.2}))
     dx = -k*x*dt + s*dW
 
-    A delay, and the states before the first time; in text ``dx = -x(t - tau)*dt + s*dW`` and ``x(t <= 0) = 1``:
+    A delay, and the states before the first time; in text ``dx = -x(t - tau)*dt + s*dW`` and ``x(t <= 0) = 1``.  It is
+    constant, and may stand in drift, diffusion, observables and events.  The methods ``euler-maruyama``, ``heun`` and, where
+    the noise has no delay, ``milstein`` take steps no longer than the shortest, between whose ends the past is a straight line;
+    their strong orders stay, 1/2 and with additive noise 1 (Baker & Buckwar, LMS J. Comput. Math. 3 (2000) 315; Hu, Mohammed &
+    Yan, Ann. Probab. 32 (2004) 265).  Ito's and Stratonovich's equations differ as without delays.  A condition on the past is
+    checked at the ends of steps, with no boundary moved:
 
     >>> X, t, tau = sp.Function("x"), *sp.symbols("t tau")
     >>> print(sd.SDESystem({x: -X(t - tau)}, {x: s}, {tau: 1, s: 0.2}, history={x: 1}))

@@ -82,9 +82,14 @@ class LaggedStates:
         past = {s: before.get(x, x) for s, (x, _) in self.of.items()}
         if not past:
             return initial
-        given = dict(zip(self.states, initial, strict=False)) if isinstance(initial, (list, tuple)) else initial
+        given, every = initial, (*self.states, *past)
+        if isinstance(initial, (list, tuple)) and len(initial) in (len(self.states), len(every)):
+            given = dict(zip(every, initial, strict=False))  # without those of the past, or with them
         if given is not None and not isinstance(given, Mapping):
-            raise DeclarationError(f"the initial values are {initial!r}; expected a mapping such as {{{self.states[0]}: 1}}")
+            raise DeclarationError(
+                f"the initial values are {initial!r}; expected a mapping such as {{{self.states[0]}: 1}}, or a list in the "
+                f"order {', '.join(map(str, every))}, where those of the past may be left out"
+            )
         begun = at_first(given, self.states, self.time, before, self.swap) or {}
-        own = {lookup(key, (*self.states, *past), "state"): value for key, value in begun.items()}
+        own = {lookup(key, every, "state"): value for key, value in begun.items()}
         return {**past, **before, **own}

@@ -80,6 +80,14 @@ def test_text_reads_back():
             sd.DiscreteSystem.from_text(text)
 
 
+def test_initial_values_in_the_order_of_the_states():
+    build = {"equations": {x: X(t - 2) + y, y: x}, "history": {x: 7}}
+    given = {n: sd.DiscreteSystem(**build, initial=v).initial_numbers() for n, v in ((2, [1, 2]), (4, [1, 2, 3, 4]))}
+    assert [[float(given[n][s]) for s in sp.symbols("x y x_lag1 x_lag2")] for n in given] == [[1, 2, 7, 7], [1, 2, 3, 4]]
+    with pytest.raises(sd.DeclarationError, match="in the order x, y, x_lag1, x_lag2"):
+        sd.DiscreteSystem(**build, initial=[1, 2, 3])
+
+
 @pytest.mark.parametrize(
     ("build", "message"),
     [

@@ -145,7 +145,7 @@ class SteppingFamily(Family):
     def _narrowed(self, run: Run, filled: Run, batch: Batch, task: Launch) -> None:
         """The states without these two, what is recorded of the past, and the times of passage."""
         n = batch.initial.shape[1]
-        run.values[:] = np.delete(filled.values, (n, n + 1), axis=2)
+        run.values[:, :, :n], run.values[:, :, n:] = filled.values[:, :, :n], filled.values[:, :, n + 2 :]
         ended, moment = filled.values[:, -1, n : n + 2].T
         run.passage[:] = np.where(ended == 1.0, moment, np.inf)
         run.passage[holds_at_start(batch, task.facts)] = batch.times[0]

@@ -417,8 +417,8 @@ def _refuse_called(call: AppliedUndef, states: tuple[sp.Symbol, ...], time: sp.S
             return
         if time in call.free_symbols and call.args != (time,):
             raise DeclarationError(
-                f"{call} is the state {name} at another time; an ODESystem has delays, and elsewhere a chain of further states "
-                "approximates one"
+                f"{call} is the state {name} at another time; ODESystem, SDESystem and DiscreteSystem have delays, and "
+                "elsewhere a chain of further states approximates one"
             )
         raise DeclarationError(f"{call} is a call of the state {name}; write the symbol {name}, or {name}({time}) everywhere")
     if (law := name.lower()) in RATE_LAWS:

@@ -534,6 +534,7 @@ def test_cache_warm_asks_for_every_driver_once(monkeypatch):
         *steps,
         *((name,) for name in single),
         *eventful,
+        ("stepping_events", "DELAYS"),
         ("consistent",),
     }
     assert len(asked) == len(set(asked)) + len(adaptive)  # the drivers and the steps of these have one name here

@@ -74,13 +74,25 @@ def test_observables_and_noise():
         ([sp.Eq(x(t).diff(t, 2), x(t).diff(t, 2) * c)], "which is no state; solve the equations for the highest"),
         ([sp.Eq(x(t).diff(t), -x(t).diff(t))], "which is no state; solve"),
         ([OSCILLATOR, sp.Eq(x(t).diff(t), 1)], "two equations"),
-        ([sp.Eq(c * x(t).diff(t, 2), 1)], r"expected Eq\(Derivative\(x\(t\), t\)"),
+        ([sp.Eq(x(t) ** 2 + x(t).diff(t) ** 2, 1)], r"is not linear in Derivative\(x\(t\), t\)"),
+        ([sp.Eq(x(t).diff(t), 1), sp.Eq(x(t) + V, 1)], r"expected Eq\(Derivative\(x\(t\), t\).*goes to algebraic="),
+        ([sp.Eq(x(t).diff(t) + sp.Function("y")(t).diff(t), k) for k in (1, 2)], r"does not determine Derivative\(x\(t\), t\)"),
         ([sp.Eq(x(t).diff(t, 2), -x(t - 1).diff(t, 2))], "which is no state; solve|contains a derivative"),
     ],
 )
 def test_refused_equations(equations, message):
     with pytest.raises(sd.DeclarationError, match=message):
         sd.ODESystem(equations)
+
+
+def test_equations_that_are_linear_in_derivatives_are_solved_for_them():
+    y = sp.Function("y")
+    damped = sd.ODESystem([sp.Eq(2 * x(t).diff(t, 2) + c * x(t).diff(t) + x(t), 0)])
+    assert str(damped) == "x' = x_dot\nx_dot' = -c*x_dot/2 - x/2"
+    assert sd.ODESystem(sp.Eq(0, x(t).diff(t) + x(t - 1)), history={"x": 1}).drift == (-x(t - 1),)
+    coupled = sd.ODESystem([sp.Eq(2 * x(t).diff(t) + y(t).diff(t), x(t)), sp.Eq(x(t).diff(t) - y(t).diff(t), y(t))])
+    a, b = coupled.states
+    assert [sp.expand(f - g) for f, g in zip(coupled.drift, ((a + b) / 3, (a - 2 * b) / 3), strict=True)] == [0, 0]
 
 
 def test_a_derivative_at_another_time_in_an_equation_of_second_order():

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from symdyn.analysis.rotation import rotation_number
     from symdyn.analysis.sections import poincare_section
     from symdyn.analysis.solver_reports import solver_report
+    from symdyn.analysis.spectrum_figures import plot_lyapunov, plot_roots
     from symdyn.analysis.tangents import tangent_map
 
 __getattr__, __dir__, __all__ = lazy(
@@ -63,6 +64,7 @@ __getattr__, __dir__, __all__ = lazy(
         "rotation": ("rotation_number",),
         "sections": ("poincare_section",),
         "solver_reports": ("solver_report",),
+        "spectrum_figures": ("plot_lyapunov", "plot_roots"),
         "tangents": ("tangent_map",),
     },
 )

@@ -162,8 +162,8 @@ def _moments(
     return [("after" if c.after else "at", (c.time,)) for c in found]
 
 
-def sampled_conditions(system: System) -> list[sp.Basic | None]:
-    """The conditions of events; None for those that change at known times alone.
+def sampled_conditions(system: System, lagged: Sequence[sp.Symbol] = ()) -> list[sp.Basic | None]:
+    """The conditions of events; None for those that change at known times alone.  `lagged` stand for states of the past.
 
     >>> import symdyn as sd
     >>> x, t = sp.symbols("x t")
@@ -171,7 +171,7 @@ def sampled_conditions(system: System) -> list[sp.Basic | None]:
     >>> sampled_conditions(sd.ODESystem({x: 1}, events=events))
     [x >= 1, None, None]
     """
-    return [e.trigger if _moments(e, system) is None else None for e in system.events]
+    return [e.trigger if _moments(e, system, lagged) is None else None for e in system.events]
 
 
 def known_margins(system: System, parameters: np.ndarray) -> Callable[[int, np.ndarray], np.ndarray]:

@@ -19,6 +19,7 @@ KILOBYTES = {
     "adaptive_events_delays": 792,
     "adaptive_algebraic_delays": 502,
     "candidates": 449,
+    "stepping_events_delays": 464,
     "adaptive_delays": 428,
     "adaptive_events_algebraic": 411,
     "adaptive_events": 350,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import sympy as sp
 
+from symdyn.codegen.delay_program import Lagged
 from symdyn.codegen.event_program import strictly
 from symdyn.codegen.lower import Lowering
 from symdyn.codegen.program import Program
@@ -28,12 +29,15 @@ def step_program(
     scheme: FixedStepScheme | ExplicitRungeKutta,
     until: sp.Basic | None = None,
     conditions: Sequence[sp.Basic | None] = (),
+    lagged: Lagged | None = None,
 ) -> Program:
     """The program ``step`` from lane rows, states and parameters to the new states.
 
     The rows are t, h, sqrt(h), dW of each noise and, only if the scheme needs them, dZ of each.  With a condition that ends
     trajectories two more states record whether it was true, and when.  After the states come the margins of the conditions of
     events at the end of the step, or -1 for those that change at known times alone, which are None.
+
+    What is looked up in the past follows the parameters: its values at the end of the step, then those at its beginning.
 
     Raises
     ------
@@ -46,7 +50,14 @@ def step_program(
     symbols = StepSymbols.fresh(system, system.noises, scheme.needs_dz)
     lane = (system.time, symbols.h, symbols.sqrt_h, *symbols.dW, *symbols.dZ)
     states = system.states if until is None else (*system.states, *ENDED)
-    build = Lowering([("lane", lane), ("y", states), ("p", system.parameters)])
+    begun = () if lagged is None else tuple(sp.Symbol(f"{s} at first") for s in lagged.symbols)
+    ended = () if lagged is None else lagged.symbols
+    build = Lowering([("lane", lane), ("y", states), ("p", (*system.parameters, *ended, *begun))])
+    if lagged is not None:
+        for v, state, first in zip(lagged.values, lagged.states, begun, strict=True):
+            past = sp.Function(state.name)
+            build.bind(past(v.time), build.value(first))
+            build.bind(past(v.time.xreplace({system.time: system.time + symbols.h})), build.value(v.value))
     between = None
     if isinstance(scheme, ExplicitRungeKutta):
         new, between = _stages(build, system, scheme, symbols)

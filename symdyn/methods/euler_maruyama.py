@@ -5,7 +5,7 @@ from __future__ import annotations
 import sympy as sp
 
 from symdyn.methods.registry import METHODS
-from symdyn.methods.stochastic import StepSymbols, StochasticScheme, dot, refuse_all_but_diffusions
+from symdyn.methods.stochastic import StepSymbols, StochasticScheme, dot, refuse_all_but_late_diffusions
 from symdyn.methods.stochastic_options import StochasticOptions
 from symdyn.models.sde import SDESystem
 
@@ -63,7 +63,7 @@ EULER_MARUYAMA = METHODS.register(
         needs_dz=False,
         reference="G. Maruyama, Rend. Circ. Mat. Palermo 4 (1955) 48; Kloeden & Platen (1992), eq. 10.2.4",
         step=step,
-        applies=refuse_all_but_diffusions,
+        applies=refuse_all_but_late_diffusions,
         options=EulerMaruyama,
     ),
 )

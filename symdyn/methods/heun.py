@@ -11,7 +11,7 @@ from __future__ import annotations
 import sympy as sp
 
 from symdyn.methods.registry import METHODS
-from symdyn.methods.stochastic import StepSymbols, StochasticScheme, dot, refuse_all_but_diffusions
+from symdyn.methods.stochastic import StepSymbols, StochasticScheme, dot, refuse_all_but_late_diffusions
 from symdyn.methods.stochastic_options import StochasticOptions
 from symdyn.models.sde import SDESystem
 
@@ -68,7 +68,7 @@ HEUN = METHODS.register(
         needs_dz=False,
         reference="W. Rümelin, SIAM J. Numer. Anal. 19 (1982) 604",
         step=step,
-        applies=refuse_all_but_diffusions,
+        applies=refuse_all_but_late_diffusions,
         options=Heun,
     ),
 )

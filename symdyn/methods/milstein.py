@@ -16,10 +16,16 @@ import sympy as sp
 
 from symdyn.declaration import derivative
 from symdyn.methods.registry import METHODS
-from symdyn.methods.stochastic import StepSymbols, StochasticScheme, dot, refuse_all_but_diffusions
+from symdyn.methods.stochastic import (
+    StepSymbols,
+    StochasticScheme,
+    dot,
+    refuse_all_but_diffusions,
+    refuse_all_but_late_diffusions,
+)  # fmt: skip
 from symdyn.methods.stochastic_options import StochasticOptions
 from symdyn.models.sde import SDESystem
-from symdyn.system import System
+from symdyn.system import System, delays_in
 
 __all__ = ["MILSTEIN", "Milstein", "refuse_all_but_commutative"]
 
@@ -63,8 +69,23 @@ def step(system: SDESystem, symbols: StepSymbols) -> tuple[sp.Expr, ...]:
 
 def refuse_all_but_commutative(system: System) -> str | None:
     """None, or the pair of noises that do not commute."""
-    if refuse_all_but_diffusions(system):
-        return refuse_all_but_diffusions(system)
+    return refuse_all_but_diffusions(system) or _commutator(system)
+
+
+def applies(system: System) -> str | None:
+    """None, or the pair of noises that do not commute, or the delay in the noise."""
+    if reason := refuse_all_but_late_diffusions(system):
+        return reason
+    if late := delays_in(system.part("diffusion"), system.names):
+        return (
+            f"its noise depends on {late[0]}, and its order needs integrals over the noise that this had; use 'euler-maruyama' "
+            "or 'heun'"
+        )
+    return _commutator(system)
+
+
+def _commutator(system: System) -> str | None:
+    """What does not commute."""
     operators = _Operators(system)
     for i, x in enumerate(system.states):
         for j, k in combinations(operators.noises_of(i), 2):
@@ -119,7 +140,7 @@ MILSTEIN = METHODS.register(
         needs_dz=False,
         reference="G. N. Milstein, Theory Probab. Appl. 19 (1975) 557; Kloeden & Platen (1992), sec. 10.3",
         step=step,
-        applies=refuse_all_but_commutative,
+        applies=applies,
         options=Milstein,
     ),
 )

@@ -11,7 +11,10 @@ import sympy as sp
 from symdyn.methods.options import FixedStepOptions, MethodOptions
 from symdyn.system import System
 
-__all__ = ["FixedStepScheme", "MapScheme", "StepSymbols", "StochasticScheme", "dot", "mean_areas", "refuse_all_but_diffusions"]
+__all__ = [
+    "FixedStepScheme", "MapScheme", "StepSymbols", "StochasticScheme", "dot", "mean_areas", "refuse_all_but_diffusions",
+    "refuse_all_but_late_diffusions",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -169,8 +172,22 @@ class MapScheme(FixedStepScheme):
 
 
 def refuse_all_but_diffusions(system: System) -> str | None:
-    """None for a drift with Wiener noise, with or without events and inputs, else the reason that every scheme here gives."""
-    return system.unmet(["drift", "diffusion"], ["events", "shuffled", "inputs"])
+    """None for a drift with Wiener noise, also with events and inputs, else the reason that schemes give.
+
+    With delays steps of a higher order would have to contain integrals of the noise that states of the past had within them.
+    """
+    reason = refuse_all_but_late_diffusions(system)
+    if reason or not system.delays:
+        return reason
+    return (
+        f"it has the delay {system.delays[0]}, and its order needs integrals of the noise that this had; use 'euler-maruyama', "
+        "'heun' or 'milstein'"
+    )
+
+
+def refuse_all_but_late_diffusions(system: System) -> str | None:
+    """The same of schemes that take delays, too."""
+    return system.unmet(["drift", "diffusion"], ["events", "shuffled", "inputs", "delays"])
 
 
 def dot(row: Iterable[sp.Expr], increments: Sequence[sp.Expr]) -> sp.Expr:

@@ -47,8 +47,8 @@ class TreeScheme:
 
     def applies(self, system: System) -> str | None:
         """None, or the reason why the scheme cannot integrate a system along a tree."""
-        if system.events or system.inputs:
-            return "brownian='tree' is for models without events and inputs"
+        if system.events or system.inputs or system.delays:
+            return "brownian='tree' is for models without events, inputs and delays"
         return self.base.applies(system)
 
 

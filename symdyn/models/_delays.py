@@ -15,7 +15,7 @@ from symdyn.errors import DeclarationError
 from symdyn.paths import Path
 from symdyn.system import delays_in
 
-__all__ = ["at_first", "check_delays", "named_slopes", "now", "read_history"]
+__all__ = ["at_first", "check_delays", "named_slopes", "now", "read_history", "refuse_idle_history"]
 
 
 def now(states: Iterable[sp.Symbol], sides: Iterable[sp.Basic], time: sp.Symbol) -> dict[sp.Basic, sp.Symbol]:
@@ -110,6 +110,15 @@ def at_first(
         state = named[call.func.__name__]
         swap[call] = history.get(state, state).xreplace({time: call.args[0]})
     return {k: v.xreplace(swap) if isinstance(v, sp.Basic) else v for k, v in initial.items()}
+
+
+def refuse_idle_history(history: Mapping[sp.Symbol, sp.Expr], time: sp.Symbol) -> None:
+    """Raise the error of a history that nothing looks up."""
+    state = next(iter(history))
+    raise DeclarationError(
+        f"the history of {state} has no effect, as nothing contains a delay such as {state}({time} - 1); "
+        f"give initial={{{state}: ...}}"
+    )
 
 
 def check_delays(

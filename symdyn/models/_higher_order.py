@@ -8,6 +8,7 @@ from typing import Any
 
 import sympy as sp
 from sympy.core.function import AppliedUndef
+from sympy.solvers.solveset import NonlinearError
 
 from symdyn.declaration import expression, name_of
 from symdyn.errors import DeclarationError
@@ -15,11 +16,16 @@ from symdyn.text.derivatives import derivative_name
 
 __all__ = ["first_order"]
 
+#: Equations that are solved for derivatives together.
+MOST_SOLVED = 4
+
 
 def first_order(
     equations: Iterable[sp.Eq], observables: Mapping[Any, Any] | None
 ) -> tuple[dict[Any, sp.Expr], dict[Any, sp.Expr]]:
     """``Eq(x(t).diff(t), rhs)`` or of higher order for each state, as mappings of first order, and the observables.
+
+    Equations that are linear in the highest derivatives, ``Eq(m*x(t).diff(t, 2) + x(t), 0)``, are solved for them.
 
     Raises
     ------
@@ -33,15 +39,8 @@ def first_order(
     {x(t): x_dot, x_dot: -x_dot - x(t)}
     """
     found: dict[AppliedUndef, tuple[int, sp.Expr]] = {}
-    for equation in equations:
-        left = getattr(equation, "lhs", None)
-        if not (
-            isinstance(equation, sp.Eq)
-            and isinstance(left, sp.Derivative)
-            and isinstance(left.expr, AppliedUndef)
-            and {*left.variables} == {*left.expr.args}
-        ):
-            raise DeclarationError(f"expected Eq(Derivative(x(t), t), right-hand side), got {equation}")
+    for equation in _solved(list(equations)):
+        left = equation.lhs
         if left.expr in found:
             raise DeclarationError(f"the state {left.expr} has two equations")
         found[left.expr] = (left.derivative_count, equation.rhs)
@@ -68,3 +67,45 @@ def first_order(
                 "derivative of each function"
             )
     return rows, {k: e.xreplace(swap) for k, e in observed.items()}
+
+
+def _of_function(e: Any) -> bool:
+    """Whether an expression is the derivative of a function by its argument."""
+    return isinstance(e, sp.Derivative) and isinstance(e.expr, AppliedUndef) and {*e.variables} == {*e.expr.args}
+
+
+def _solved(equations: list[Any]) -> list[sp.Eq]:
+    """The equations with a derivative alone on the left, those that have none there solved for their highest derivatives.
+
+    Raises
+    ------
+    DeclarationError
+        Where these are not as many as the equations, or do not follow from them by linear equations.
+    """
+    there = {e.lhs.expr for e in equations if isinstance(e, sp.Eq) and _of_function(e.lhs)}
+    rest = [e for e in equations if not (isinstance(e, sp.Eq) and _of_function(e.lhs))]
+    if not rest:
+        return equations
+    form = "expected Eq(Derivative(x(t), t), right-hand side)"
+    if wrong := next((e for e in rest if not isinstance(e, sp.Eq)), None):
+        raise DeclarationError(f"{form}, got {wrong}")
+    sides = [e.lhs - e.rhs for e in rest]
+    highest: dict[AppliedUndef, sp.Derivative] = {}
+    for d in sorted({d for side in sides for d in side.atoms(sp.Derivative) if _of_function(d)}, key=str):
+        if d.expr not in there and d.derivative_count > getattr(highest.get(d.expr), "derivative_count", 0):
+            highest[d.expr] = d
+    if len(highest) != len(rest) or len(rest) > MOST_SOLVED:
+        raise DeclarationError(
+            f"{form}, got {rest[0]}; equations are solved where they have as many highest derivatives, "
+            f"{MOST_SOLVED} at most, of functions without an equation of that form. One without derivatives goes to algebraic="
+        )
+    unknown = {d: sp.Dummy() for d in highest.values()}
+    try:
+        matrix, right = sp.linear_eq_to_matrix([side.xreplace(unknown) for side in sides], list(unknown.values()))
+        if matrix.det() == 0:
+            raise DeclarationError(f"{rest[0]} does not determine {', '.join(map(str, unknown))}")
+    except NonlinearError:
+        listed = ", ".join(map(str, unknown))
+        raise DeclarationError(f"{rest[0]} is not linear in {listed}; solve the equations for the derivatives") from None
+    made = zip(unknown, matrix.LUsolve(right), strict=True)
+    return [*(e for e in equations if e not in rest), *(sp.Eq(d, side, evaluate=False) for d, side in made)]

@@ -9,13 +9,15 @@ from typing import Any, ClassVar, Self
 import sympy as sp
 
 from symdyn.attached import MapVerbs
-from symdyn.declaration import read_equations
+from symdyn.declaration import name_of, read_equations
 from symdyn.errors import DeclarationError
-from symdyn.models.events import Event, called, declared_events, with_events_of
+from symdyn.models._delays import now
+from symdyn.models._lagged_states import LaggedStates
+from symdyn.models.events import Event, called, declared_events, listed_events, with_events_of
 from symdyn.models.random_steps import SteppedSystem
 from symdyn.models.registry import KINDS
 from symdyn.parsing import ModelText
-from symdyn.system import Equation
+from symdyn.system import Equation, delays_in
 
 __all__ = ["DiscreteSystem"]
 
@@ -35,6 +37,9 @@ class DiscreteSystem(MapVerbs, SteppedSystem):
     parameters, initial, observables, events, time :
         As for `ODESystem`.  Events act after steps: where their condition has turned true, and at the first step at or after
         the times of a schedule.  Inputs have the values at the beginning of a step.
+    history : mapping, optional
+        Of maps with delays, states before the first step: numbers or expressions of parameters.  By default a state had its
+        initial value all along; that of a state with a history is this, unless `initial` says otherwise.
 
     Attributes
     ----------
@@ -55,6 +60,17 @@ class DiscreteSystem(MapVerbs, SteppedSystem):
     >>> x, r = sp.symbols("x r")
     >>> print(sd.DiscreteSystem({x: r * x * (1 - x)}, parameters={r: 3.2}))
     x[t+1] = r*x*(1 - x)
+
+    Delays of whole steps, in text ``x[t-1]``, bring in states of the past, such as ``x_lag1``, which are states as all others;
+    an event that changes x leaves them as they are.  The map of Henon, from x = 0.1 after x = 0.3:
+
+    >>> X, t, a, b = sp.Function("x"), *sp.symbols("t a b")
+    >>> henon = sd.DiscreteSystem({x: 1 - a * x**2 + b * X(t - 1)}, {a: 1.4, b: 0.3}, initial={x: 0.1, "x_lag1": 0.3})
+    >>> print(henon)
+    x[t+1] = -a*x**2 + b*x_lag1 + 1
+    x_lag1[t+1] = x
+    >>> sorted(sd.analysis.steady_states(henon).x.values.round(4).tolist())
+    [-1.1314, 0.6314]
     """
 
     map: tuple[sp.Expr, ...]
@@ -63,6 +79,7 @@ class DiscreteSystem(MapVerbs, SteppedSystem):
     sides: ClassVar[tuple[str, ...]] = ("map",)
     text_options: ClassVar[tuple[str, ...] | None] = ()
     eventful: ClassVar[bool] = True
+    lagged: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -72,11 +89,18 @@ class DiscreteSystem(MapVerbs, SteppedSystem):
         initial: Mapping[Any, Any] | None = None,
         observables: Mapping[Any, Any] | None = None,
         events: Event | Iterable[Event] = (),
+        history: Mapping[Any, Any] | None = None,
         time: Any = "t",
         provenance: Sequence[str] = (),
     ) -> None:
         rows, observed, time = read_equations(equations, time, observables)
-        moments, conditions = declared_events(events, called(equations, tuple(rows)), tuple(rows), observed)
+        every = [*rows.values(), *observed.values(), *(side for e in listed_events(events) for side in e.sides)]
+        lagged = LaggedStates(tuple(rows), every, time)
+        swap = {**called(equations, tuple(rows)), **now(rows, every, time), **lagged.swap}
+        initial = lagged.beginning(initial, history)
+        rows = {**{s: e.xreplace(swap) for s, e in rows.items()}, **lagged.rows}
+        observed = {name: e.xreplace(swap) for name, e in observed.items()}
+        moments, conditions = declared_events(events, swap, tuple(rows), observed)
         sides = [*rows.values(), *conditions]
         self.settle(tuple(rows), sides, observed, time, parameters=parameters, initial=initial, provenance=provenance)
         self.__dict__.update(map=tuple(rows.values()), events=moments)
@@ -94,7 +118,16 @@ class DiscreteSystem(MapVerbs, SteppedSystem):
         if model.orders:
             derivative = f"{next(iter(model.orders))}'' is a second derivative by time"
             raise DeclarationError(derivative + ", and a map has steps; write y[t+1] = x and x[t+1] = ...")
-        return cls(model.equations, **{**options, "events": with_events_of(model.events, options)})
+        history = {**model.history, **{name_of(k): v for k, v in (options.get("history") or {}).items()}}
+        return cls(model.equations, **{**options, "events": with_events_of(model.events, options), "history": history})
+
+    def with_terms(self, terms: Mapping[Any, sp.Expr], defaults: Mapping[sp.Symbol, float] | None = None) -> Self:
+        filled = super().with_terms(terms, defaults)
+        if late := delays_in(filled.expressions, filled.names):
+            raise DeclarationError(
+                f"a term contains {late[0]}; declare the map with this delay, which brings in states of the past"
+            )
+        return filled
 
     def equations(self) -> list[Equation]:
         """The map as text and as LaTeX.

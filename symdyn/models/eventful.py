@@ -55,7 +55,8 @@ def with_events(
         return system.replace(events=own["events"]).with_parameters(parameters or {})
     rates = dict(zip(system.states, system.drift, strict=True))
     if isinstance(system, SDESystem):
-        return SDESystem(rates, system.diffusion, values, interpretation=system.interpretation, **own)
+        calculus, before = system.interpretation, system.history
+        return SDESystem(rates, system.diffusion, values, interpretation=calculus, history=before, **own)
     if system.constraints:
         raise DeclarationError("the index of the algebraic equations has been reduced; add the events before that")
     algebraic = {s: rates.pop(s) for s in system.algebraic}

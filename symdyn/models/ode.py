@@ -9,11 +9,10 @@ from typing import Any, ClassVar, Self
 
 import sympy as sp
 
-from symdyn import dag
 from symdyn.attached import FlowVerbs
 from symdyn.declaration import expression, listed, name_of, read_equations
 from symdyn.errors import DeclarationError
-from symdyn.models._delays import at_first, check_delays, named_slopes, now, read_history
+from symdyn.models._delays import at_first, check_delays, named_slopes, now, read_history, refuse_idle_history
 from symdyn.models._higher_order import first_order
 from symdyn.models._traced import traced
 from symdyn.models.events import Event, declared_events, listed_events, with_events_of
@@ -33,9 +32,10 @@ class ODESystem(FlowVerbs, System):
     ----------
     equations : mapping, Eq or iterable of Eq
         From each state (a symbol, a name or ``x(t)``) to its right-hand side, or equations
-        ``Eq(Derivative(x(t), t), rhs)``.  Undefined functions such as ``f(x, y)`` are unknown terms.  Equations of higher
-        order, ``Eq(x(t).diff(t, 2), rhs)`` or ``x'' = ...`` in text, bring in the derivatives as further states ``x_dot``,
-        ``x_dot2`` ..., whose initial values are those of ``x(t).diff(t)``, ``x'(0)`` in text.
+        ``Eq(Derivative(x(t), t), rhs)``, or linear in the highest derivatives.  Undefined functions such as ``f(x, y)`` are
+        unknown terms.  Equations of higher order, ``Eq(x(t).diff(t, 2), rhs)`` or ``x'' = ...`` in text, bring in the
+        derivatives as further states ``x_dot``, ``x_dot2`` ..., whose initial values are those of ``x(t).diff(t)``, ``x'(0)``
+        in text.
     parameters : mapping, optional
         Default values; keys are symbols or names.  Every free symbol that is no state and not time is a parameter.
     initial, observables : mapping, optional
@@ -183,11 +183,7 @@ class ODESystem(FlowVerbs, System):
         self.__dict__.update(drift=tuple(rows.values()), **own, events=moments)
         self._check_delays()
         if before and not self.delays and begun == initial:
-            state = next(iter(before))
-            raise DeclarationError(
-                f"the history of {state} has no effect, as nothing contains a delay such as {state}({time} - 1); "
-                f"give initial={{{state}: ...}}"
-            )
+            refuse_idle_history(before, time)
 
     def _check_delays(self) -> None:
         """Refuse delays that cannot be integrated."""
@@ -299,8 +295,7 @@ class ODESystem(FlowVerbs, System):
         sides = zip(self.states, self.drift, strict=True)
         rows = (f"0 = {f} for {s}" if s in self.algebraic else f"{s}' = {f}" for s, f in sides)
         kept = (f"# 0 = {c} follows and is kept" for c in self.constraints)
-        before = (f"{s}({self.time} <= 0) = {dag.written_exactly(e)}" for s, e in self.history.items())
-        return "\n".join([*rows, *kept, *map(str, self.events), *before])
+        return "\n".join([*rows, *kept, *map(str, self.events), *self._written_history])
 
     def equations(self) -> list[Equation]:
         """The equations as text and as LaTeX.

@@ -10,7 +10,8 @@ import sympy as sp
 from symdyn.attached import DiffusionVerbs
 from symdyn.declaration import derivative, expression, lookup, name_of, read_equations
 from symdyn.errors import DeclarationError
-from symdyn.models.events import Event, called, declared_events, with_events_of
+from symdyn.models._delays import at_first, check_delays, now, read_history, refuse_idle_history
+from symdyn.models.events import Event, called, declared_events, listed_events, with_events_of
 from symdyn.models.registry import KINDS
 from symdyn.parsing import ModelText
 from symdyn.system import Equation, System
@@ -32,7 +33,7 @@ class SDESystem(DiffusionVerbs, System):
     diffusion : mapping or matrix
         From each state to one expression (its own Wiener process) or to a sequence (a row of the diffusion
         matrix), or the complete matrix (states x noises).  States left out of a mapping have no noise.
-    parameters, initial, observables, events, time :
+    parameters, initial, observables, events, history, time :
         As for `ODESystem`.  Conditions of events are evaluated at the ends of steps, where they act, for a boundary that is
         moved by the mean overshoot of a step.
     interpretation : {'ito', 'stratonovich'}
@@ -56,6 +57,18 @@ class SDESystem(DiffusionVerbs, System):
     >>> x, k, s = sp.symbols("x k s")
     >>> print(sd.SDESystem({x: -k * x}, {x: s}, parameters={k: 1, s: 0.2}))
     dx = -k*x*dt + s*dW
+
+    A delay, and the states before the first time; in text ``dx = -x(t - tau)*dt + s*dW`` and ``x(t <= 0) = 1``.  It is
+    constant, and may stand in drift, diffusion, observables and events.  The methods ``euler-maruyama``, ``heun`` and, where
+    the noise has no delay, ``milstein`` take steps no longer than the shortest, between whose ends the past is a straight line;
+    their strong orders stay, 1/2 and with additive noise 1 (Baker & Buckwar, LMS J. Comput. Math. 3 (2000) 315; Hu, Mohammed &
+    Yan, Ann. Probab. 32 (2004) 265).  Ito's and Stratonovich's equations differ as without delays.  A condition on the past is
+    checked at the ends of steps, with no boundary moved:
+
+    >>> X, t, tau = sp.Function("x"), *sp.symbols("t tau")
+    >>> print(sd.SDESystem({x: -X(t - tau)}, {x: s}, {tau: 1, s: 0.2}, history={x: 1}))
+    dx = -x(t - tau)*dt + s*dW
+    x(t <= 0) = 1
     """
 
     drift: tuple[sp.Expr, ...]
@@ -66,6 +79,7 @@ class SDESystem(DiffusionVerbs, System):
     sides: ClassVar[tuple[str, ...]] = ("drift", "diffusion")
     text_options: ClassVar[tuple[str, ...] | None] = ("interpretation",)
     eventful: ClassVar[bool] = True
+    delayed: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -76,6 +90,7 @@ class SDESystem(DiffusionVerbs, System):
         initial: Mapping[Any, Any] | None = None,
         observables: Mapping[Any, Any] | None = None,
         events: Event | Iterable[Event] = (),
+        history: Mapping[Any, Any] | None = None,
         interpretation: str = "ito",
         time: Any = "t",
         provenance: Sequence[str] = (),
@@ -87,15 +102,36 @@ class SDESystem(DiffusionVerbs, System):
         matrix = _diffusion_rows(list(drift), diffusion)
         given = {key: (value, *row) for (key, value), row in zip(drift.items(), matrix, strict=True)}
         rows, observed, time = read_equations(given, time, observables)
-        moments, conditions = declared_events(events, called(drift, tuple(rows)), tuple(rows), observed)
+        every = [*(e for row in rows.values() for e in row), *observed.values()]
+        swap = now(rows, [*every, *(side for e in listed_events(events) for side in e.sides)], time)
+        rows = {s: tuple(e.xreplace(swap) for e in row) for s, row in rows.items()}
+        observed = {name: e.xreplace(swap) for name, e in observed.items()}
+        moments, conditions = declared_events(events, {**called(drift, tuple(rows)), **swap}, tuple(rows), observed)
+        before, states = read_history(history, tuple(rows), time), tuple(rows)
+        self.__dict__["history"] = before
         sides = [*(e for row in rows.values() for e in row), *conditions]
-        self.settle(tuple(rows), sides, observed, time, parameters=parameters, initial=initial, provenance=provenance)
+        begun = at_first(initial, states, time, before, [*sides, *observed.values()])
+        self.settle(
+            states, [*sides, *before.values()], observed, time, parameters=parameters, initial=begun, provenance=provenance
+        )
         self.__dict__.update(
             drift=tuple(row[0] for row in rows.values()),
             diffusion=sp.ImmutableDenseMatrix([row[1:] for row in rows.values()]),
             interpretation=interpretation,
             events=moments,
         )
+        self._check_delays()
+        if before and not self.delays and begun == initial:
+            refuse_idle_history(before, time)
+
+    def _check_delays(self) -> None:
+        """Refuse delays that fixed steps cannot have."""
+        check_delays(self.delays, self.states, self.time, self.history)
+        for call in self.delays:
+            moving = sorted((self.time - call.args[0]).expand().free_symbols & {self.time, *self.states}, key=str)
+            if moving or call in self.slopes:
+                what = f"a state whose delay depends on {moving[0]}" if moving else "the slope of a state"
+                raise DeclarationError(f"{call} is {what}; an SDESystem has states delayed by numbers and parameters")
 
     @classmethod
     def example(cls) -> Self:
@@ -108,7 +144,14 @@ class SDESystem(DiffusionVerbs, System):
         if model.style == "next" or not noises:
             raise DeclarationError("an SDESystem is written dx = f*dt + g*dW, with at least one noise dW, dW1, ...")
         diffusion = {s: [model.noise.get(s, {}).get(w, 0) for w in noises] for s in model.equations}
-        return cls(model.equations, diffusion, **{**options, "events": with_events_of(model.events, options)})
+        history = {**model.history, **{name_of(k): v for k, v in (options.get("history") or {}).items()}}
+        events = with_events_of(model.events, options)
+        return cls(model.equations, diffusion, **{**options, "events": events, "history": history})
+
+    def with_terms(self, terms: Mapping[Any, sp.Expr], defaults: Mapping[sp.Symbol, float] | None = None) -> Self:
+        filled = super().with_terms(terms, defaults)
+        filled._check_delays()
+        return filled
 
     @property
     def digest(self) -> str:

@@ -84,6 +84,8 @@ class Contents(ABC):
     eventful: ClassVar[bool] = False
     #: Whether expressions may contain states at other times.
     delayed: ClassVar[bool] = False
+    #: Whether such states in a declaration become further states.
+    lagged: ClassVar[bool] = False
     #: Names of the attributes that contain right-hand sides, each a tuple or matrix of expressions.
     sides: ClassVar[tuple[str, ...]]
 
@@ -220,6 +222,8 @@ class Contents(ABC):
         hint = "; take its rate_equations() or moments(order)" if self.propensities is not None else ""
         if further := self.parts & {"algebraic", "events", "inputs", "delays"}:
             hint = f"; this one has {_listed(p for p in PARTS if p in further)}"
+            if further == {"delays"} and self.drift is not None:
+                hint += " (without_delays(system) has its steady states, characteristic_roots their stability)"
         if self.parts == {"map", "noise"}:
             hint = f"; this one draws {self.noise[0]} in every step"
         raise DeclarationError(

@@ -271,8 +271,8 @@ class System(Displayed):
             raise DeclarationError(f"{cls.__name__} has no events; ODEs, SDEs, maps, fields and networks may")
         if model.algebraic and "constraints" not in cls.sides:
             raise DeclarationError(f"{cls.__name__} has no algebraic equations, 0 = ...; an ODESystem may have them")
-        if model.history and not cls.delayed:
-            raise DeclarationError(f"{cls.__name__} has no delays and no history; ODESystem may have them")
+        if model.history and not (cls.delayed or cls.lagged):
+            raise DeclarationError(f"{cls.__name__} has no delays and no history; ODEs, SDEs and maps may have them")
         values: dict[str, Any] = {
             **options,
             "parameters": over_text(model.parameters, parameters),

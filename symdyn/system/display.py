@@ -81,7 +81,12 @@ class Displayed(Beginning):
     @cached_property
     def _text(self) -> str:
         """Equations and events as text, printed once: of large systems that takes longer than to simulate them."""
-        return "\n".join(map(str, (*self.equations(), *self.events)))
+        return "\n".join([*map(str, (*self.equations(), *self.events)), *self._written_history])
+
+    @property
+    def _written_history(self) -> list[str]:
+        """The histories, with every number to its last digit, as text reads them."""
+        return [f"{s}({self.time} <= 0) = {dag.written_exactly(e)}" for s, e in self.history.items()]
 
     def __str__(self) -> str:
         return self._text

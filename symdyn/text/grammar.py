@@ -218,6 +218,8 @@ class _Reader:
             self.fail(f"{name} is not a number; write 1 or 0, or a condition such as x > 1", token)
         if name == "pi" and name not in scope.states and name not in scope.parameters:
             return Node(sp.pi, self.terms.real(float(sp.pi), token.start), token.start)
+        if name == scope.index and name not in TIMES:
+            self.fail(f"{name} counts the steps; as a number it is the time {TIMES[0]}", token)
         scope.used.setdefault(name, token.start)
         return Node(sp.Symbol(name), None, token.start)
 
@@ -233,13 +235,18 @@ class _Reader:
         return Node(sp.Symbol(derivative_name(token.text, primes)), None, token.start)
 
     def indexed(self, token: Token) -> Node:
-        """``x[t]`` or ``x(t)`` in a map: the state x now."""
+        """``x[t]`` or ``x(t)`` in a map, the state x now, or ``x[t-1]``, that of a step before."""
         name, index = token.text, self.scope.index
         inside = [self.next(i).text for i in (2, 3)]
+        lag = self.next(4) if inside == [index, "-"] else self.token
+        if lag.kind == "number" and lag.text.isdecimal() and len(lag.text) < 10 and self.next(5).text in (")", "]"):
+            self.at += 6
+            self.scope.used.setdefault(name, token.start)
+            return Node(sp.Function(name)(sp.Symbol(TIMES[0]) - int(lag.text)), None, token.start)
         if inside[0] != index or inside[1] not in (")", "]"):
             if self.next().text == "(" and inside[0] != index:
                 self.fail(f"{name} is a state; write {name}*(...) or, for its value now, {name}[{index}]", token)
-            self.fail(f"only {name}[{index}], the value now, may stand here; make other steps states", token)
+            self.fail(f"only {name}[{index}], the value now, and {name}[{index}-1], steps before, may stand here", token)
         self.at += 4
         self.scope.used.setdefault(name, token.start)
         return Node(sp.Symbol(name), None, token.start)

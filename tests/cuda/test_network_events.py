@@ -70,9 +70,9 @@ def test_what_networks_on_cards_do_not_follow_is_refused():
     u = sd.Path("u", [0, 9], [0, 1], kind="hold")
     births = [sd.Reaction({}, {x: 1}, 1 + u)]
     looking = sd.ReactionNetwork(births, events=sd.Event(u >= sp.Rational(1, 2), {x: 0}))
-    many = sd.ReactionNetwork(births * 100)
+    many = sd.ReactionNetwork(births * 513)
     with pytest.raises(
-        sd.CompileError, match="follows no inputs of networks of more than 96 reactions, and this one has 100: a thread would"
+        sd.CompileError, match="follows no inputs of networks of more than 512 reactions, and this one has 513: a thread would"
     ):
         sd.compile(many, target="cuda")
     assert "def change_input" in sd.compile(looking, target="cuda").source

@@ -58,10 +58,13 @@ except sd.SimulationError as error:
     results["message"] = str(error)
 chain = "; ".join(f"X{j} => X{j + 1}, 3*X{j}/(2 + X{j}); X{j + 1}(0) = 0" for j in range(16))
 both("chain", chain + "; 0 -> X0, 5; X0(0) = 20; when X3 > 4 delay 0.1, X3 = 0", [0, 1, 2], trajectories=3)
+chain = "; ".join(f"X{j} -> X{j + 1}, {3 + j % 3}; X{j + 1}(0) = 0" for j in range(120))
+chain += "; 0 -> X0, 5 delay 0.2; X0(0) = 2; when X3 > 1 delay 0.1, X3 = 0; at 0, X0 = 4"
+both("long", chain, [0, 1, 2], trajectories=2)
 """
 NAMES = [
     *("births", "kept", "states", "bursts", "in time", "loop", "late", "crowd", "delay", "from", "loose", "order", "begins"),
-    *("shuffled", "doses", "clock", "both", "halves", "passage", "hold", "linear", "chain"),
+    *("shuffled", "doses", "clock", "both", "halves", "passage", "hold", "linear", "chain", "long"),
 ]
 
 
@@ -109,11 +112,11 @@ def test_the_code_of_a_card_compiles_with_all_that_waits():
 
 def test_what_many_reactions_on_cards_do_not_follow_is_refused():
     x = sp.Symbol("x")
-    many = [sd.Reaction({}, {x: 1}, 1)] * 100
+    many = [sd.Reaction({}, {x: 1}, 1)] * 520
     u = sd.Path("u", [0, 9], [0, 1])
-    with pytest.raises(sd.CompileError, match="follows no inputs of networks of more than 96 reactions, and this one has 101"):
+    with pytest.raises(sd.CompileError, match="follows no inputs of networks of more than 512 reactions, and this one has 521"):
         sd.compile(sd.ReactionNetwork([*many, sd.Reaction({}, {x: 1}, u)]), target="cuda")
-    with pytest.raises(sd.CompileError, match="follows no delayed reactions of networks of more than 96"):
+    with pytest.raises(sd.CompileError, match="follows no delayed reactions of networks of more than 512"):
         sd.compile(sd.ReactionNetwork([*many, sd.Reaction({x: 1}, {}, 1, delay=2)]), target="cuda")
     with pytest.raises(sd.CompileError, match="at known times alone, without delays and priorities"):
         sd.compile(sd.ReactionNetwork(many, events=sd.Event(x > 3, {x: 0}, delay=1)), target="cuda")

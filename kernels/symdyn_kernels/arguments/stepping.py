@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from symdyn_kernels.arguments.delays import DelayTables
 from symdyn_kernels.arguments.events import EventTables
 from symdyn_kernels.arguments.parts import Batch, Run, Signals
 
@@ -70,9 +71,12 @@ class SteppingEventArguments(NamedTuple):
         Whether all steps have the length 1, as those of maps.
     flag : int
         The state that says whether a trajectory has ended, which the next one says when; -1 if none ends.
+    delays : DelayTables
+        The K values that belong to the end of a step follow the other parameters, and those to its beginning follow these.
     """
 
     common: SteppingArguments
     events: EventTables
     unit: int
     flag: int
+    delays: DelayTables

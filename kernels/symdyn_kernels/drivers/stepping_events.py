@@ -1,12 +1,13 @@
-"""The driver of fixed-step methods for models with events or inputs: every lane has its own time and step.
+"""The driver of fixed-step methods for models with events, inputs or delays: every lane has its own time and step.
 
 A step of a model is the lane function of `symdyn_kernels.drivers.stepping`; the rows that follow the new states are the
 margins of the conditions of events at the end of the step, with noise for a boundary that is moved by the mean overshoot.
 Steps end at the output times, at the times that are known of events and inputs, and where a delayed event acts; what lies
 between two of these is divided into the fewest equal steps that are not longer than is allowed.  Without noise a step in which
 a condition turns true is made anew with lengths between zero and its own, until it ends at the last number before the change:
-so the event is located with the order of the method.  A trajectory draws from its
-own stream in the order of its steps, so neither grouping nor threads change a bit.
+so the event is located with the order of the method.  With `DELAYS` a step takes states of the past from the steps before,
+which are straight lines there, at the times that belong to its beginning and to its end.  A trajectory draws from its own
+stream in the order of its steps, so neither grouping nor threads change a bit.
 """
 
 from __future__ import annotations
@@ -17,22 +18,26 @@ import numpy as np
 from numba import njit
 
 from symdyn_kernels.arguments.events import KNOWN
-from symdyn_kernels.arguments.parts import signature
+from symdyn_kernels.arguments.parts import Tolerances, signature
 from symdyn_kernels.arguments.stepping import SteppingEventArguments
 from symdyn_kernels.constants.events import SHORTEST
 from symdyn_kernels.constants.stepping import SLACK
+from symdyn_kernels.delays import begin_past, keep, past_memory, past_size, recall, record_past, reopen
 from symdyn_kernels.event_memory import event_memory, output_size, release, settle
 from symdyn_kernels.events import arrivals, begin_events, happen, next_moment
 from symdyn_kernels.increments import FIXED_ROWS, draw, increment
-from symdyn_kernels.lanes import ACCEPT, ROWS, TEND, TNEW, Output, T, abandon, arrays, put, void
+from symdyn_kernels.lanes import ACCEPT, ROWS, TB, TEND, TNEW, H, Output, T, abandon, arrays, put, void
 from symdyn_kernels.options import HELPER, INNER
-from symdyn_kernels.output import padded
+from symdyn_kernels.output import Polynomial, padded
 from symdyn_kernels.rng import start_stream
 from symdyn_kernels.shared.roots import MOST_GUESSES, next_guess
 from symdyn_kernels.simd import WIDTH, call, ld, st, vld, vst
 from symdyn_kernels.status import NOT_FINITE, SUCCESS
 
 __all__ = ["chunk"]
+
+#: Whether states of the past are looked up.
+DELAYS = False
 
 
 @njit(error_model="numpy")
@@ -187,10 +192,52 @@ def _record(k, l, q, n, W, y, output, status):
             status[k] = NOT_FINITE
 
 
+@njit(**INNER)
+def _look_up(delays, past, W, y, p, lanes, lane_rows, length):
+    """Look up the K values that belong to the beginning of a step, which become the last parameters, and to its end."""
+    for l in range(W):
+        reopen(delays, past, l, W, y, lanes)  # events may have changed the states
+    recall(delays, past, lane_rows, y, W, p)
+    for r in range(delays.first, delays.first + delays.kept.size):
+        for l in range(W):
+            st(p, (r + delays.kept.size) * W + l, ld(p, r * W + l))
+    for l in range(W):
+        put(lanes[TB], l, ld(lanes[T], l) + length[l], W)
+    recall(delays, past, lanes[TB], y, W, p)
+
+
+@njit(**HELPER)
+def _remember(delays, past, n, W, before, after, change, lanes, who, over, flag, status):
+    """Keep the steps as straight lines; returns the past, and how many lanes have too many steps within their delays.
+
+    Of trajectories that have ended nothing more is kept.
+    """
+    for l in range(W):
+        gap = ld(lanes[TNEW], l) - ld(lanes[T], l)
+        put(lanes[H], l, gap if gap > 0.0 else 1.0, W)
+        ended = over[l] != 0 and ld(after, (flag + 1) * W + l) < ld(lanes[T], l) + 0.5 * gap
+        put(lanes[ACCEPT], l, 0.0 if ended else 1.0, W)
+        for i in range(n):
+            st(change, i * W + l, ld(after, i * W + l) - ld(before, i * W + l))
+    return keep(delays, past, Polynomial(before, after, change, 0, 1, 0), W, lanes, who, status)
+
+
+@njit(**HELPER)
+def _record_late(delays, past, n, W, y, p, lanes, over, flag, output, status):
+    """Record what observables take from the past, of trajectories that have ended as it was then."""
+    for l in range(W):
+        put(lanes[H], l, ld(lanes[TNEW], l), W)
+        if over[l]:
+            put(lanes[TNEW], l, ld(y, (flag + 1) * W + l), W)
+    record_past(delays, past, n, W, p, lanes, output, status, None)
+    for l in range(W):
+        put(lanes[TNEW], l, ld(lanes[H], l), W)
+
+
 @njit(signature(SteppingEventArguments), **HELPER)
 def chunk(arguments):
     """Run all trajectories of `arguments`, a `SteppingEventArguments`; returns how many reached the last time."""
-    common, events, unit, flag = arguments
+    common, events, unit, flag, delays = arguments
     f, sizes, batch, seed, longest, fine, run, signals = common
     n, npar, m, with_dz, W = sizes
     initial, parameters, times, streams, _ = batch
@@ -202,6 +249,8 @@ def chunk(arguments):
     row_count = FIXED_ROWS + draws
     state_size = (n + E) * W + WIDTH  # a lane function of one lane stores eight at a time
     size = (2 * row_count + pieces * draws + 6 + ROWS) * stride + 3 * state_size + npar * W + output_size(events, W) + 4 * WIDTH
+    if DELAYS:
+        size += past_size(delays, n, W) + state_size
     buffer = np.zeros(size)
     rows = (buffer.ctypes.data + 63) // 64 * 64
     normals = rows + 8 * row_count * stride
@@ -216,6 +265,12 @@ def chunk(arguments):
     single = p + 8 * npar * W  # rows of one lane
     lane_rows = rows if stride == W else single
     memory = event_memory(events, W, (single + 8 * row_count * stride + 63) // 64 * 64, 0)
+    if DELAYS:
+        change = buffer.ctypes.data + 8 * (buffer.size - state_size)
+        past = past_memory(delays, 1, n, W, Tolerances(0.0, 0.0, np.inf, 0), change - 8 * past_size(delays, n, W))
+        lagged = delays, past
+    else:
+        lagged = None
     who, due, over = np.full(W, -1, np.int64), np.ones(W, np.int64), np.zeros(W, np.int64)
     begin, length, target, moment = np.zeros(W), np.zeros(W), np.zeros(W), np.zeros(W)
     made, wanted, active = np.zeros(W, np.int64), np.zeros(W, np.int64), np.zeros(W, np.int64)
@@ -238,6 +293,8 @@ def chunk(arguments):
             who[l], due[l], made[l], wanted[l] = k if l < live else -1, 1, 0, 0
             active[l], moment[l], memory.happens[l] = 0, np.inf, 0
             over[l] = flag >= 0 and initial[k, flag] > 0.0
+            if DELAYS:
+                begin_past(delays, past, l, k, n, W, y, lanes)
         for l in range(stride):
             start_stream(state, l, stride, seed, streams[waiting + min(l, live - 1)])
         for l in range(live):
@@ -245,16 +302,18 @@ def chunk(arguments):
             if status[who[l]] != SUCCESS:
                 due[l] = 0
             elif over[l] == 0:
-                begin_events(events, memory, l, W, y, p, lanes)
-                status[who[l]] = happen(events, memory, l, who[l], y, n, W, p, lanes, output, run.aside)
+                begin_events(events, memory, l, W, y, p, lanes, lagged)
+                status[who[l]] = happen(events, memory, l, who[l], y, n, W, p, lanes, output, run.aside, lagged)
                 moment[l] = next_moment(events, memory, l, who[l])
+        if DELAYS and delays.observed.size > 0:
+            record_past(delays, past, n, W, p, lanes, output, status, None)
         waiting += live
         fresh = True
         while True:
             for l in range(W if fresh else 0):
                 k = who[l]
                 if k >= 0 and (due[l] >= times.size or status[k] != SUCCESS):
-                    void(k, due[l], n, run.values)
+                    void(k, due[l], run.values.shape[2], run.values)
                     who[l] = -1
                     live -= 1
                     finished += 1
@@ -284,6 +343,8 @@ def chunk(arguments):
             if stride != W:
                 for row in range(row_count):
                     st(lane_rows, row, ld(rows, row * stride))
+            if DELAYS:
+                _look_up(delays, past, W, y, p, lanes, lane_rows, length)
             call(f, lane_rows, y, p, new)
             y, new = new, y
             if locates:
@@ -316,6 +377,10 @@ def chunk(arguments):
                 fresh |= made[l] == wanted[l] or status[k] != SUCCESS
                 if part[l] < 1.0:  # its steps to come are of another length
                     made[l], fresh = wanted[l], True
+            if DELAYS:
+                past, crowded = _remember(delays, past, n, W, new, y, change, lanes, who, over, flag, status)
+                lagged = delays, past
+                fresh |= crowded > 0.0
             if events.sampled:
                 some |= _turned(events, memory, n, W, y, active, locates)
             if some:
@@ -324,12 +389,14 @@ def chunk(arguments):
                     _settle_levels(events, memory, W, y, p, lanes)
                 for l in range(W):
                     put(lanes[ACCEPT], l, float(memory.happens[l]), W)
-                arrivals(events, memory, W, y, p, lanes, who, times[-1])
+                arrivals(events, memory, W, y, p, lanes, who, times[-1], lagged)
                 for l in range(W):
                     k = who[l]
                     if k >= 0 and memory.happens[l] != 0:
-                        status[k] = happen(events, memory, l, k, y, n, W, p, lanes, output, run.aside)
+                        status[k] = happen(events, memory, l, k, y, n, W, p, lanes, output, run.aside, lagged)
                         made[l], moment[l] = wanted[l], next_moment(events, memory, l, k)
+            if DELAYS and delays.observed.size > 0:
+                _record_late(delays, past, n, W, y, p, lanes, over, flag, output, status)
             for l in range(0, stride, WIDTH):
                 vst(lanes[T], l, vld(lanes[TNEW], l))
     if stop[0] != 0:

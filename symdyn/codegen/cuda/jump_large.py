@@ -20,22 +20,25 @@ from symdyn.errors import CompileError
 from symdyn.models.events import Schedule
 from symdyn.models.reactions import ReactionNetwork
 
-__all__ = ["MOST_QUEUED", "large_jump_device", "large_on_card"]
+__all__ = ["MOST_QUEUED", "check_tables", "large_jump_device", "large_on_card"]
 
 #: Bytes of the constants of a kernel: the limit of all cards.
 CONSTANT_MEMORY = 65_536
-#: Reactions up to which all propensities of a network in which something waits are computed for every candidate.
-MOST_QUEUED = 96
+#: Reactions up to which all propensities of a network are computed for every candidate even if nothing waits that tables lack,
+#: and up to which they are if something does: a thread keeps some 75 bytes for each, 48 KB of 512.
+MOST_QUEUED, MOST_COMPUTED = 96, 512
 NEVER = "def start(lane, y, p):\n    return (0.0,)"
 
 
 def large_on_card(network: ReactionNetwork, until: sp.Basic | None) -> bool:
-    """Whether the kernel of a large network is that of tables: where nothing waits in mass action, and for many reactions."""
-    if len(network.reactions) > MOST_QUEUED:
-        return True
-    waits = network.events or network.inputs or network.delayed_reactions or network.time_dependent
+    """Whether the kernel of a large network is that of tables: of mass action where nothing waits, but for what tables hold."""
+    count, plain = len(network.reactions), all(r.mass_action and not r.bursts for r in network.reactions)
+    plain = plain and not (network.inputs or network.delayed_reactions or network.time_dependent)
+    if count > MOST_QUEUED:
+        known = all(isinstance(e.trigger, Schedule) and e.plain for e in network.events)
+        return (plain and known) or count > MOST_COMPUTED
     timed = until is not None and network.time in until.free_symbols
-    return not (waits or timed) and all(r.mass_action and not r.bursts for r in network.reactions)
+    return plain and not (network.events or timed)
 
 
 def large_jump_device(network: ReactionNetwork, made: Made) -> Device:
@@ -49,7 +52,7 @@ def large_jump_device(network: ReactionNetwork, made: Made) -> Device:
     """
     facts = made.facts
     stops = facts["start"] is not None
-    some = f"of networks of more than {MOST_QUEUED} reactions"
+    some = f"of networks of more than {MOST_COMPUTED} reactions"
     if others := [e for e in network.events if not (isinstance(e.trigger, Schedule) and e.plain)]:
         raise CompileError(
             f"target='cuda' follows events {some} at known times alone, without delays and priorities, unlike ({others[0]}): "
@@ -59,7 +62,8 @@ def large_jump_device(network: ReactionNetwork, made: Made) -> Device:
         what = "inputs" if network.inputs else "delayed reactions"
         raise CompileError(
             f"target='cuda' follows no {what} {some}, and this one has {len(network.reactions)}: a thread would compute the "
-            "propensities of all at every event, as no card calls a function by its number; use target='cpu'"
+            "propensities of all at every event, as no card calls a function by its number; use target='cpu', which computes "
+            "those that change, or leave out or lump reactions"
         )
     if stops and _reads_time(Program.from_json(facts["start"])):
         raise CompileError(
@@ -77,8 +81,8 @@ def large_jump_device(network: ReactionNetwork, made: Made) -> Device:
         data = mass_action(reaction, found, place)
         if data is None:
             raise CompileError(
-                f"target='cuda' follows networks of more than {MOST_QUEUED} reactions by mass action at constant rates alone, "
-                f"which {reaction} is not: use target='cpu'"
+                f"target='cuda' follows networks of more than {MOST_COMPUTED} reactions by mass action at constant rates "
+                f"alone, which {reaction} is not: use target='cpu'"
             )
         coefficient = data.coefficient
         number = coefficient.is_number
@@ -94,12 +98,7 @@ def large_jump_device(network: ReactionNetwork, made: Made) -> Device:
     table.add_pairs("CHANGE_STARTS", "CHANGED", "CHANGES", changes)
     table.add("DEPENDENT_STARTS", facts["starts"][: len(place) + 1])
     table.add("DEPENDENTS", facts["dependents"][: facts["starts"][len(place)]])
-    needed = 2 * len(table.entries) + 8 * len(numbers)
-    if needed > CONSTANT_MEMORY or max(map(abs, table.entries)) >= 2**15:
-        raise CompileError(
-            f"the {count} reactions take {needed:,} bytes of tables, of which target='cuda' has {CONSTANT_MEMORY:,}: "
-            "use target='cpu'"
-        )
+    check_tables(count, table.entries, 8 * len(numbers))
     constants = {
         "SPECIES": len(place), "MOLECULES": 3 * len(place), "REACTIONS": count, "LEAVES": leaves, "NODES": 2 * leaves,
         "STOPS": stops, "SCHEDULED": bool(network.events), **table.begins, "TABLE": f"np.array({table.entries}, np.int16)",
@@ -109,6 +108,22 @@ def large_jump_device(network: ReactionNetwork, made: Made) -> Device:
     condition = device_function(_in_rows(facts["start"], rows), ("tuple", "tuple", "table")) if stops else NEVER
     functions = [condition, *_doses(network, rows)]
     return Device("\n\n\n".join([text, *functions]), "jump_large", single=False)
+
+
+def check_tables(reactions: int, entries: Sequence[int], further: int = 0) -> None:
+    """Refuse tables that constant memory does not hold beside some `further` bytes.
+
+    Raises
+    ------
+    CompileError
+        With both sizes.
+    """
+    needed = 2 * len(entries) + further
+    if needed > CONSTANT_MEMORY or max(map(abs, entries), default=0) >= 2**15:
+        raise CompileError(
+            f"the {reactions} reactions take {needed:,} bytes of tables, of which target='cuda' has {CONSTANT_MEMORY:,}: "
+            "use target='cpu'"
+        )
 
 
 def _doses(network: ReactionNetwork, rows: Sequence[str]) -> list[str]:

@@ -11,6 +11,7 @@ from symdyn_kernels.arguments.events import KNOWN
 from symdyn.codegen.cuda.functions import device_function
 from symdyn.codegen.cuda.happenings import queued_functions
 from symdyn.codegen.cuda.join import Device
+from symdyn.codegen.cuda.jump_large import check_tables
 from symdyn.codegen.event_program import event_programs
 from symdyn.codegen.fire import MARKS, FireNetwork
 from symdyn.codegen.input_paths import written_out
@@ -73,6 +74,7 @@ def queued_jump_device(network: ReactionNetwork, made: Made) -> Device:
         "MOVED": [*chain(*facts["moves"])], "CHANGE_STARTS": facts["changes"], "CHANGED": facts["changed"],
         "FIXED": facts["exact"], "IN_TIME": [int(j in facts["timed"]) for j in range(count)],
     }  # fmt: skip
+    check_tables(count, [*chain(*tables.values())])
     begins = dict(zip(tables, accumulate(map(len, tables.values()), initial=0), strict=False))
     waiting, functions = queued_functions(network, flags)
     constants: dict[str, Any] = {

@@ -353,7 +353,7 @@ class Family(ABC):
         >>> import symdyn as sd
         >>> from symdyn.codegen.families import family_of
         >>> [list(family_of(sd.METHODS[name]).variants(name)) for name in ("tsit5", "heun", "branching")]
-        [['events', 'algebraic', 'delays'], ['events', 'tree'], []]
+        [['events', 'algebraic', 'delays'], ['events', 'delays', 'tree'], []]
         """
         return {}
 

@@ -215,7 +215,8 @@ class JumpFamily(Family):
         return batch.stops
 
     def device_begin(self, system: System, batch: Batch) -> Batch:
-        tabled = len(system.propensities or ()) > MOST_QUEUED  # else what waits is followed from the first time on
+        tabled = len(system.propensities or ()) > MOST_QUEUED and large_on_card(system, None)  # type: ignore[arg-type]
+        # else what waits is followed from the first time on
         return begun(system, batch)[0] if system.events and (tabled or not large(system)) else batch
 
     def device_batch(self, system: System, batch: Batch, facts: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:

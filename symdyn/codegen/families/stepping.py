@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import sympy as sp
+from symdyn_kernels.arguments.delays import DelayTables
 from symdyn_kernels.arguments.events import EventTables
 from symdyn_kernels.arguments.parts import Batch, Run
 from symdyn_kernels.arguments.stepping import SteppingArguments as Arguments
@@ -17,6 +18,7 @@ from symdyn_kernels.arguments.stepping import SteppingEventArguments, SteppingSi
 from symdyn.codegen.cuda.happenings import card_stops
 from symdyn.codegen.cuda.join import Device
 from symdyn.codegen.cuda.stepping import eventful_stepping_device, stepping_device
+from symdyn.codegen.delay_program import Lagged, delay_tables, looked_up
 from symdyn.codegen.drivers import plain_driver, plain_text
 from symdyn.codegen.event_program import event_facts, event_programs, event_tables, sampled_conditions
 from symdyn.codegen.families._start import end_at_last, holds_at_start, start_fact
@@ -27,13 +29,15 @@ from symdyn.codegen.input_paths import coefficient_rows, written_out
 from symdyn.codegen.machine_code import Driver
 from symdyn.codegen.program import Made, Program
 from symdyn.codegen.stepping_program import step_program
-from symdyn.errors import CompileError
+from symdyn.errors import CompileError, DeclarationError
 from symdyn.methods.registry import METHODS
 from symdyn.methods.runge_kutta import ExplicitRungeKutta
 from symdyn.methods.stochastic import FixedStepScheme, MapScheme, StochasticScheme
 from symdyn.system import System
 
 __all__ = ["MAPS", "STEPPING", "SteppingFamily"]
+
+NO_DELAYS = DelayTables.none()
 
 
 class SteppingFamily(Family):
@@ -72,10 +76,17 @@ class SteppingFamily(Family):
         eventful = bool(system.events or system.inputs)
         system, conditions = written_out(system, *(() if until is None else (until,)))
         until = conditions[0] if conditions else None
-        facts = {"noises": system.noises, "with_dz": int(scheme.needs_dz), **start_fact(system, until)}
-        facts["events"] = event_facts(system) if eventful else None
-        step = step_program(system, scheme, until, sampled_conditions(system))
-        return Made((step, *(event_programs(system) if system.events else ())), facts)
+        lagged = _looked_up(system, until) if system.delays else None
+        begun = until if lagged is None or lagged.until is None else lagged.until.xreplace(lagged.early())
+        facts = {"noises": system.noises, "with_dz": int(scheme.needs_dz), **start_fact(system, begun)}
+        facts["start_alone"] = begun != until  # a condition on the past is known for the first time
+        acting, past = (system, ()) if lagged is None else (lagged.system, lagged.symbols)
+        facts["events"] = event_facts(acting, past) if eventful else None
+        facts["delays"] = None if lagged is None else lagged.facts(1)
+        sampled = zip(sampled_conditions(acting, past), system.events, strict=True)
+        step = step_program(system, scheme, until, [None if c is None else e.trigger for c, e in sampled], lagged)
+        further = event_programs(acting) if system.events else ()
+        return Made((step, *further, *(() if lagged is None else lagged.programs())), facts)
 
     def rows(self, system: System, scheme: Any) -> int:
         return 6 * len(system.states)
@@ -86,12 +97,13 @@ class SteppingFamily(Family):
     def variants(self, method: str) -> Mapping[str, Sequence[partial[Any]]]:
         found = {"events": [partial(plain_driver, "stepping_events")]}
         if isinstance(METHODS[method], StochasticScheme):
+            found["delays"] = [partial(plain_driver, "stepping_events", "DELAYS")]
             found["tree"] = [partial(plain_driver, "stepping_tree"), partial(plain_driver, "brownian")]
         return found
 
     def inlining(self, system: System, scheme: Any, made: Made, lanes: int) -> Inlining | None:
-        if system.events or system.inputs:
-            raise CompileError("inline=True is for models without events and inputs; leave it out")
+        if system.events or system.inputs or system.delays:
+            raise CompileError("inline=True is for models without events, inputs and delays; leave it out")
         constants = {"n": len(made.programs[0].outputs), "npar": len(system.parameters), "m": made.facts["noises"]}
         constants |= {"with_dz": made.facts["with_dz"], "lanes": lanes}
         return Inlining(plain_text("stepping"), "chunk", constants, {"f": "step"})
@@ -101,6 +113,11 @@ class SteppingFamily(Family):
         tables, given = self._tables(run, batch, task), batch
         if tables is not None:
             batch = batch._replace(parameters=coefficient_rows(task.system, batch.parameters, batch.times))
+        delays = NO_DELAYS
+        if task.facts.get("delays") is not None:
+            delays = self._delays(batch, task)
+            values = np.zeros((count, 2 * delays.kept.size))
+            batch = batch._replace(parameters=np.concatenate([batch.parameters, values], axis=1))
         ended = np.zeros((count, 2))
         if stops and tables is not None:  # doses at the first time would change what has ended there
             ended[holds_at_start(batch, task.facts)] = 1.0, batch.times[0]
@@ -113,7 +130,8 @@ class SteppingFamily(Family):
             (task.driver or self.driver(task.method)).chunk(arguments)
         else:
             flag = n if stops else -1
-            plain_driver("stepping_events").chunk(SteppingEventArguments(arguments, tables, int(task.system.whole_steps), flag))
+            driver = plain_driver("stepping_events", *(("DELAYS",) if delays.kept.size else ()))
+            driver.chunk(SteppingEventArguments(arguments, tables, int(task.system.whole_steps), flag, delays))
         run.evaluations[:] = run.steps
         if stops:
             self._narrowed(run, filled, batch, task)
@@ -125,28 +143,43 @@ class SteppingFamily(Family):
         return batch._replace(initial=np.concatenate([batch.initial, ended], axis=1)), run._replace(values=values)
 
     def _narrowed(self, run: Run, filled: Run, batch: Batch, task: Launch) -> None:
-        """The states without these two, and the times of passage."""
-        n = run.values.shape[2]
-        run.values[:] = filled.values[:, :, :n]
-        ended, moment = filled.values[:, -1, n:].T
+        """The states without these two, what is recorded of the past, and the times of passage."""
+        n = batch.initial.shape[1]
+        run.values[:, :, :n], run.values[:, :, n:] = filled.values[:, :, :n], filled.values[:, :, n + 2 :]
+        ended, moment = filled.values[:, -1, n : n + 2].T
         run.passage[:] = np.where(ended == 1.0, moment, np.inf)
         run.passage[holds_at_start(batch, task.facts)] = batch.times[0]
 
     def _tables(self, run: Run, batch: Batch, task: Launch) -> EventTables | None:
-        """The events and inputs of a batch, or None where there are none."""
+        """The events and inputs of a batch, or None where there are neither these nor delays."""
         facts = task.facts.get("events")
         if facts is None:
-            return None
-        addresses = task.addresses[1:] if task.system.events else (0, 0)
+            return None if task.facts.get("delays") is None else EventTables.none()
+        addresses = task.addresses[1:3] if task.system.events else (0, 0)
         order = task.options.seed, batch.streams
         tables = event_tables(task.system, facts, addresses, batch.parameters, batch.times, lanes=task.lanes, order=order)
         run.aside[:, : tables.flags.size] = 0
         return tables
 
+    def _delays(self, batch: Batch, task: Launch) -> DelayTables:
+        """The delays of a batch, none of which is shorter than a step."""
+        found = delay_tables(task.facts["delays"], task.addresses[-2:], batch.parameters, jumps=False, span=0.0)
+        if (shortest := found.shortest.min(initial=np.inf)) < task.options.step:
+            raise DeclarationError(
+                f"the step {task.options.step:g} is longer than the delay {shortest:g}, whose values would lie within it; "
+                f"take step={shortest:g} or a part of it"
+            )
+        return found
+
     def on_device(self, scheme: Any) -> bool:
         return True
 
     def device(self, system: System, scheme: Any, made: Made) -> Device:
+        if system.delays:
+            raise CompileError(
+                f"target='cuda' has no delays with {scheme.name!r}; take target='cpu', or an adaptive method for equations "
+                "without noise"
+            )
         sizes = {"noises": made.facts["noises"], "with_dz": made.facts["with_dz"]}
         if not (system.events or system.inputs):
             return stepping_device(system, made.programs[0], **sizes)
@@ -169,6 +202,12 @@ class SteppingFamily(Family):
     def device_batch(self, system: System, batch: Batch, facts: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
         batch = batch._replace(parameters=coefficient_rows(system, batch.parameters, batch.times))
         return batch.parameters, -holds_at_start(batch, facts).astype(np.int64)
+
+
+def _looked_up(system: System, until: sp.Basic | None) -> Lagged:
+    """What a system with noise takes from the past; all of it, also for observables, is at least a step ago."""
+    found = looked_up(system, slopes=False, until=until)
+    return replace(found, rated=len(found.times))
 
 
 class MapFamily(SteppingFamily):

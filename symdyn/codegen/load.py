@@ -217,13 +217,14 @@ def _by_numba(name: str, full: str, path: Path, text: str) -> tuple[dict[str, fl
     LOG.info(said, name, forecast(name), path.parent)
     begin = time.perf_counter()
     with waiting(name):
-        from symdyn.codegen.numba_code import native_functions  # numba, which what is compiled does without
+        from symdyn.codegen.numba_code import native_functions, optimised_once  # numba, which what is compiled does without
 
         _provide_runtime()
-        module = _executed(full, path.with_suffix(".py"), text)
+        with optimised_once():
+            module = _executed(full, path.with_suffix(".py"), text)
+            natives = native_functions(module)
     del sys.modules[full]
     numbers = {k: v for k, v in vars(module).items() if isinstance(v, int | float) and not k.startswith("_")}
-    natives = native_functions(module)
     portable.keep(_portable_name(name, text), numbers, natives)
     LOG.info("compiled the driver of %s in %.1f s", name, time.perf_counter() - begin)
     return numbers, natives

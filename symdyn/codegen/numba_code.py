@@ -1,23 +1,84 @@
-"""Object code of the functions that numba compiles from a text; imported where a driver is compiled, since numba takes long."""
+"""Object code of the functions that numba compiles from a text; imported where a driver is compiled, since numba takes long.
+
+numba optimises every function with all that it calls, and makes machine code of it: of a driver, the same code at each level
+of its two hundred functions.  Within `optimised_once` functions stay as they were lowered, and those that are wanted are linked
+with what they call and optimised as a whole.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
 from numba import types
 from numba.core.ccallback import CFunc
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.dispatcher import Dispatcher
+from numba.core.registry import cpu_target
 
 from symdyn.codegen.machine_code import CallLayout, NativeFunction, outside
 from symdyn.codegen.portable import self_contained, wanted
 from symdyn.errors import CompileError
 
-__all__ = ["native_functions"]
+__all__ = ["native_functions", "optimised_once"]
+
+#: Names of functions that Python calls begin so.
+_FROM_PYTHON = "_ZN7cpython"
+
+
+class _Part(JITCodeLibrary):  # type: ignore[misc]
+    """A function as it was lowered, without what it calls, unless Python may call it."""
+
+    def finalize(self) -> None:
+        if any(f.name.startswith(_FROM_PYTHON) for f in self._final_module.functions):
+            self.complete()
+            self._finalize_final_module()
+        self._finalized = True
+
+    def complete(self) -> None:
+        """Link all that it calls, and optimise."""
+        listed, seen = list(self._linking_libraries), {self}
+        while listed:
+            library = listed.pop()
+            if library not in seen:
+                seen.add(library)
+                listed += library._linking_libraries if isinstance(library, _Part) else []
+                self._final_module.link_in(library._get_module_for_linking(), preserve=True)
+        self._optimize_final_module()
+        self._final_module.verify()
+        self._verify_declare_only_symbols()
+
+    def get_pointer_to_function(self, name: str) -> int:
+        """The address of a function that Python calls, and 0 for others."""
+        return super().get_pointer_to_function(name) if name.startswith(_FROM_PYTHON) else 0
+
+
+@contextmanager
+def optimised_once() -> Iterator[None]:
+    """Compile functions that are called by those of `native_functions` alone without machine code of their own."""
+    codegen = cpu_target.target_context.codegen()
+    engine, with_address = codegen._engine, codegen.set_env
+
+    def set_env(name: str, environment: Any) -> None:
+        if engine.is_symbol_defined(name):
+            with_address(name, environment)
+
+    with global_compiler_lock:  # which other threads take, too
+        codegen._library_class, codegen.set_env = _Part, set_env
+        try:
+            yield
+        finally:
+            del codegen._library_class, codegen.set_env
 
 
 def native_functions(module: ModuleType) -> dict[str, NativeFunction]:
-    """The functions of a module that were compiled for a signature, by their names: those that Python calls and C functions."""
+    """The functions of a module that were compiled for a signature, by their names: those that Python calls and C functions.
+
+    The module was executed within `optimised_once`.
+    """
     found: dict[str, NativeFunction] = {}
     for name, value in vars(module).items():
         if isinstance(value, CFunc):
@@ -37,8 +98,9 @@ def native_functions(module: ModuleType) -> dict[str, NativeFunction]:
 
 def _native(library: Any, symbol: str, layout: CallLayout, *, called: bool) -> NativeFunction:
     """A function in a library of numba."""
-    _, _, (code, _) = library.serialize_using_object_code()
+    library.complete()
     module = library._final_module
+    code = library.codegen._tm.emit_object(module)
     return NativeFunction(symbol, called, layout, outside(module), code, self_contained(module) if wanted() else b"")
 
 

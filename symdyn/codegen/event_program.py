@@ -20,7 +20,7 @@ from symdyn.codegen.lower import Lowering, lower
 from symdyn.codegen.program import Program
 from symdyn.codegen.triggers import crossings
 from symdyn.errors import CompileError, DeclarationError
-from symdyn.models.events import Event, Schedule, Steps, margin
+from symdyn.models.events import Event, RateSteps, Schedule, margin
 from symdyn.system import System
 
 __all__ = [
@@ -390,8 +390,8 @@ def dose_times(event: Event, sides: Sequence[Any], begin: float, end: float) -> 
     start, every, times = sides
     every = np.ones_like(start) if every is None else every
     times = np.full_like(start, np.inf) if times is None else times
-    steps, near = isinstance(event.trigger, Steps) and event.trigger.every is not None, NEAR
-    if isinstance(event.trigger, Steps):
+    steps, near = isinstance(event.trigger, RateSteps) and event.trigger.every is not None, NEAR
+    if isinstance(event.trigger, RateSteps):
         near = ROUNDING * (np.abs(start) + abs(begin)) / every
     with np.errstate(all="ignore"):
         last = np.minimum(times - 1, np.floor((end - start) / every + near))

@@ -32,6 +32,10 @@ _FROM_PYTHON = "_ZN7cpython"
 class _Part(JITCodeLibrary):  # type: ignore[misc]
     """A function as it was lowered, without what it calls, unless Python may call it."""
 
+    def _optimize_functions(self, ll_module: Any) -> None:
+        """Only say what the layout of data is: what is linked is optimised together."""
+        ll_module.data_layout = self._codegen._data_layout
+
     def finalize(self) -> None:
         if any(f.name.startswith(_FROM_PYTHON) for f in self._final_module.functions):
             self.complete()
@@ -40,16 +44,23 @@ class _Part(JITCodeLibrary):  # type: ignore[misc]
 
     def complete(self) -> None:
         """Link all that it calls, and optimise."""
-        listed, seen = list(self._linking_libraries), {self}
-        while listed:
-            library = listed.pop()
-            if library not in seen:
-                seen.add(library)
-                listed += library._linking_libraries if isinstance(library, _Part) else []
-                self._final_module.link_in(library._get_module_for_linking(), preserve=True)
+        found: dict[Any, None] = {}
+        self._collect(found)
+        _, *called = reversed(found)
+        for library in called:  # callers first: of a library the linker takes what is wanted by then
+            self._final_module.link_in(library._get_module_for_linking(), preserve=True)
         self._optimize_final_module()
         self._final_module.verify()
         self._verify_declare_only_symbols()
+
+    def _collect(self, found: dict[Any, None]) -> None:
+        """Add the libraries that it needs to those that are found, after what these need, and itself."""
+        for library in self._linking_libraries:
+            if library not in found:
+                if isinstance(library, _Part):
+                    library._collect(found)
+                found[library] = None
+        found[self] = None
 
     def get_pointer_to_function(self, name: str) -> int:
         """The address of a function that Python calls, and 0 for others."""

@@ -32,7 +32,7 @@ from symdyn.dag import nodes
 from symdyn.declaration import derivative
 from symdyn.derive.jump_times import CORNERS, JumpTimes, times_of
 from symdyn.errors import DeclarationError
-from symdyn.models.events import Event, Schedule, Steps
+from symdyn.models.events import Event, RateSteps, Schedule
 from symdyn.system import System
 
 __all__ = ["jump_events", "settled"]
@@ -182,7 +182,7 @@ def _event(
     if there is not sp.true:
         first, span = (sp.Piecewise((e, there), (other, True)) for e, other in ((first, NEVER / 2), (span, NEVER)))
     spans = (span, None) if endless else (None, sp.S.One)
-    return Event(Steps(first, *spans, tuple(e for e in apart if e is not None)), assigned, record=0)
+    return Event(RateSteps(first, *spans, tuple(e for e in apart if e is not None)), assigned, record=0)
 
 
 def _stepping(corner: sp.Basic, time: sp.Symbol, states: Set[sp.Symbol]) -> list[JumpTimes]:

@@ -17,8 +17,8 @@ from symdyn.text.events import FLAGS, EventText
 
 __all__ = [
     "Event",
+    "RateSteps",
     "Schedule",
-    "Steps",
     "called",
     "condition_text",
     "declared_events",
@@ -130,7 +130,7 @@ class Schedule:
 
 
 @dataclass(frozen=True)
-class Steps(Schedule):
+class RateSteps(Schedule):
     r"""The times at which rates of change step: :math:`t_0`, or :math:`t_0 + k\,\Delta` for all whole numbers k.
 
     Parameters
@@ -142,7 +142,7 @@ class Steps(Schedule):
 
     Examples
     --------
-    >>> print(Steps(0, 12, None))
+    >>> print(RateSteps(0, 12, None))
     at 0 every 12
     """
 
@@ -153,7 +153,7 @@ class Steps(Schedule):
         """Its expressions."""
         return (*super().sides, *self.apart)
 
-    def mapped(self, function: Callable[[Any], Any]) -> Steps:
+    def mapped(self, function: Callable[[Any], Any]) -> RateSteps:
         """The times with a function applied to their expressions.
 
         Parameters
@@ -162,16 +162,16 @@ class Steps(Schedule):
 
         Returns
         -------
-        Steps
+        RateSteps
 
         Examples
         --------
         >>> t0 = sp.Symbol("t0")
-        >>> Steps(t0, apart=(t0 + 1,)).mapped(lambda e: e.xreplace({t0: sp.Integer(5)})).apart
+        >>> RateSteps(t0, apart=(t0 + 1,)).mapped(lambda e: e.xreplace({t0: sp.Integer(5)})).apart
         (6,)
         """
         plain = super().mapped(function)
-        return Steps(plain.start, plain.every, plain.times, tuple(function(e) for e in self.apart))
+        return RateSteps(plain.start, plain.every, plain.times, tuple(function(e) for e in self.apart))
 
     @property
     def moments(self) -> tuple[str, tuple[sp.Expr | None, ...]]:

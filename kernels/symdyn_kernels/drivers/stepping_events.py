@@ -35,7 +35,7 @@ from symdyn_kernels.status import NOT_FINITE, SUCCESS
 __all__ = ["chunk"]
 
 
-@njit(error_model="numpy")
+@njit(**HELPER)
 def _turned(events, memory, n, W, new, active, located):
     """Note which conditions are found to have turned true or false at the end of a step; returns whether one turned true.
 
@@ -72,7 +72,7 @@ def _highest(events, memory, l, n, W, states):
     return most
 
 
-@njit(error_model="numpy")
+@njit(**HELPER)
 def _settle_unsure(f, events, memory, n, W, lane_rows, before, after, trial, p, candidate, length, a, b, high):
     """Release conditions that have just turned true, and are true at the end of a step, if they are false in between.
 
@@ -113,7 +113,7 @@ def _settle_unsure(f, events, memory, n, W, lane_rows, before, after, trial, p, 
                 left |= pending[l] != 0
 
 
-@njit(error_model="numpy")
+@njit(**HELPER)
 def _locate(f, events, memory, n, W, lane_rows, before, after, trial, p, candidate, length, part):
     """Shorten the step of each candidate in which a condition turned true to the last part before; note which ones turn.
 
@@ -181,7 +181,7 @@ def _locate(f, events, memory, n, W, lane_rows, before, after, trial, p, candida
             st(lane_rows, W + l, length[l])
 
 
-@njit(error_model="numpy")
+@njit(**HELPER)
 def _settle_levels(events, memory, n, W, new, p, lanes, moved):
     """What counts as true by a moved boundary counts so while events act, unless these make its own margin fall.
 
@@ -214,7 +214,7 @@ def _opposed(events, memory, l, e, n, W, new):
     return False
 
 
-@njit(error_model="numpy")
+@njit(**HELPER)
 def _hold_again(events, memory, l):
     """What has turned false by a moved boundary, and is true, counts as true where nothing has changed it."""
     for e in range(events.flags.size):
@@ -222,7 +222,7 @@ def _hold_again(events, memory, l):
             memory.held[l, e], memory.level[l, e] = 1, 0.0
 
 
-@njit(error_model="numpy")
+@njit(**HELPER)
 def _record(k, l, q, n, W, y, output, status):
     """Write the states of a lane at output `q`."""
     for i in range(n):

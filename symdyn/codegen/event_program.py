@@ -390,18 +390,18 @@ def dose_times(event: Event, sides: Sequence[Any], begin: float, end: float) -> 
     start, every, times = sides
     every = np.ones_like(start) if every is None else every
     times = np.full_like(start, np.inf) if times is None else times
-    steps, near = isinstance(event.trigger, RateSteps) and event.trigger.every is not None, NEAR
-    if isinstance(event.trigger, RateSteps):
-        near = ROUNDING * (np.abs(start) + abs(begin)) / every
+    steps = isinstance(event.trigger, RateSteps)
+    endless = steps and event.trigger.every is not None
     with np.errstate(all="ignore"):
+        near = ROUNDING * (np.abs(start) + abs(begin)) / every if steps else np.full(np.shape(start), NEAR)
         last = np.minimum(times - 1, np.floor((end - start) / every + near))
         first = np.ceil((begin - start) / every - near)
-        first = first if steps else np.maximum(0, first)
+        first = first if endless else np.maximum(0, first)
     _check_schedule(event, start, every, times)
     most = (last - first + 1).max(initial=0)
     if most > MOST_TIMES:
         raise DeclarationError(f"the event '{event.heading}' happens {most:.3g} times; expected at most {MOST_TIMES}")
     number = first[:, None] + np.arange(max(0, int(most)))
     at = start[:, None] + number * every[:, None]
-    at = np.where(np.abs(at - begin) <= np.reshape(near * every, (-1, 1)), begin, np.minimum(at, end))  # but for rounding
+    at = np.where(np.abs(at - begin) <= (near * every)[:, None], begin, np.minimum(at, end))  # but for rounding
     return np.where(number <= last[:, None], at, np.inf)

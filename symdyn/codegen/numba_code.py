@@ -32,6 +32,8 @@ _FROM_PYTHON = "_ZN7cpython"
 class _Part(JITCodeLibrary):  # type: ignore[misc]
     """A function as it was lowered, without what it calls, unless Python may call it."""
 
+    _whole: Any = None
+
     def _optimize_functions(self, ll_module: Any) -> None:
         """Only say what the layout of data is: what is linked is optimised together."""
         ll_module.data_layout = self._codegen._data_layout
@@ -44,14 +46,30 @@ class _Part(JITCodeLibrary):  # type: ignore[misc]
 
     def complete(self) -> None:
         """Link all that it calls, and optimise."""
+        self._link(self._final_module)
+        self._optimize_final_module()
+        self._final_module.verify()
+        self._verify_declare_only_symbols()
+
+    def _get_module_for_linking(self) -> Any:
+        """Its module with all that it calls, for functions that are no parts."""
+        if self._whole is None:
+            self._whole = self._alone().clone()
+            self._link(self._whole)
+        return self._whole
+
+    def _alone(self) -> Any:
+        """Its module."""
+        return super()._get_module_for_linking()
+
+    def _link(self, module: Any) -> None:
+        """Link all that it calls into a module that holds it."""
         found: dict[Any, None] = {}
         self._collect(found)
         _, *called = reversed(found)
         for library in called:  # callers first: of a library the linker takes what is wanted by then
-            self._final_module.link_in(library._get_module_for_linking(), preserve=True)
-        self._optimize_final_module()
-        self._final_module.verify()
-        self._verify_declare_only_symbols()
+            one = library._alone() if isinstance(library, _Part) else library._get_module_for_linking()
+            module.link_in(one, preserve=True)
 
     def _collect(self, found: dict[Any, None]) -> None:
         """Add the libraries that it needs to those that are found, after what these need, and itself."""
@@ -61,10 +79,6 @@ class _Part(JITCodeLibrary):  # type: ignore[misc]
                     library._collect(found)
                 found[library] = None
         found[self] = None
-
-    def get_pointer_to_function(self, name: str) -> int:
-        """The address of a function that Python calls, and 0 for others."""
-        return super().get_pointer_to_function(name) if name.startswith(_FROM_PYTHON) else 0
 
 
 @contextmanager

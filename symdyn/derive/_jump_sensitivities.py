@@ -181,8 +181,9 @@ def _event(
     there = _finite([start, family.span])
     if there is not sp.true:
         first, span = (sp.Piecewise((e, there), (other, True)) for e, other in ((first, NEVER / 2), (span, NEVER)))
-    spans = (span, None) if endless else (None, sp.S.One)
-    return Event(RateSteps(first, *spans, tuple(e for e in apart if e is not None)), assigned, record=0)
+    told = tuple(e for e in apart if e is not None)
+    steps = RateSteps(first, span, None, told) if endless else RateSteps(first, apart=told)
+    return Event(steps, assigned, record=0)
 
 
 def _stepping(corner: sp.Basic, time: sp.Symbol, states: Set[sp.Symbol]) -> list[JumpTimes]:

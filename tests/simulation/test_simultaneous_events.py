@@ -113,7 +113,7 @@ def test_neurons_count_their_resets_in_all_lanes():
 
 RANDOM = [sd.Event(x < 1, {n: n + 1}), sd.Event(x >= 1, {x: 0, m: m + 1})]
 MOLECULES = [sd.Event(X >= 3, {X: 0}), sd.Event(X < 3, {N: N + 1})]
-BIRTHS = "0 -> X, 40; X -> 0, X; 0 -> N, 0; X(0) = 0; N(0) = 0"
+BIRTHS = "0 -> X, 40; X -> 0, 1; 0 -> N, 0; X(0) = 0; N(0) = 0"
 
 
 @pytest.mark.parametrize("reverse", [False, True])

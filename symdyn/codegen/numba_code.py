@@ -102,7 +102,7 @@ def optimised_once() -> Iterator[None]:
 def native_functions(module: ModuleType) -> dict[str, NativeFunction]:
     """The functions of a module that were compiled for a signature, by their names: those that Python calls and C functions.
 
-    The module was executed within `optimised_once`.
+    Those of a module that was executed within `optimised_once` are linked and optimised here.
     """
     found: dict[str, NativeFunction] = {}
     for name, value in vars(module).items():
@@ -123,9 +123,12 @@ def native_functions(module: ModuleType) -> dict[str, NativeFunction]:
 
 def _native(library: Any, symbol: str, layout: CallLayout, *, called: bool) -> NativeFunction:
     """A function in a library of numba."""
-    library.complete()
+    if isinstance(library, _Part):
+        library.complete()
+        code = library.codegen._tm.emit_object(library._final_module)
+    else:
+        _, _, (code, _) = library.serialize_using_object_code()
     module = library._final_module
-    code = library.codegen._tm.emit_object(module)
     return NativeFunction(symbol, called, layout, outside(module), code, self_contained(module) if wanted() else b"")
 
 

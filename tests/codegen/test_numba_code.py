@@ -51,13 +51,13 @@ def doubled(x):
 def test_functions_that_share_others_make_one_driver(tmp_path, monkeypatch):
     """Of x the sum of x, ..., x + 6 is 7 x + 21: the result is x + (8 x + 21) + (8 x + 21 + 2 x)."""
     monkeypatch.setenv("SYMDYN_CACHE_DIR", str(tmp_path))
-    driver = import_driver("sharing", TEXT)
+    driver = import_driver("adaptive_events_delays", TEXT)
     assert driver.chunk(1.5) == pytest.approx(19 * 1.5 + 42)
 
 
 def test_numba_compiles_as_before_beside_drivers(tmp_path, monkeypatch):
     monkeypatch.setenv("SYMDYN_CACHE_DIR", str(tmp_path))
-    import_driver("besides", TEXT)
+    import_driver("adaptive_events_delays", TEXT)
     codegen = cpu_target.target_context.codegen()
     assert "_library_class" not in vars(codegen)
     assert "set_env" not in vars(codegen)

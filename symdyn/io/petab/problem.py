@@ -490,6 +490,12 @@ class PetabProblem:
         pair of (1 + K, B, N) float64
             Values, then derivatives; NaN where a simulation failed.
 
+        Raises
+        ------
+        DeclarationError
+            If names are no parameters of the problem, arrays differ in length, or a parameter has neither a value
+            nor a nominal one.
+
         Examples
         --------
         >>> import numpy as np, symdyn as sd

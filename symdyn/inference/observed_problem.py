@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import sympy as sp
 import xarray as xr
-from symdyn_kernels.status import STIFF
 
 from symdyn import dag
 from symdyn.codegen.kernel import compile
+from symdyn.codegen.passing_on import passed_on
 from symdyn.derive.sensitivities import Sensitivities, fresh_symbol, sensitivities
 from symdyn.errors import RecoveryError
 from symdyn.inference.data import Observations, Trajectory
@@ -309,9 +309,7 @@ class ObservedProblem(FitProblem):
         if named is None and kernel.adaptive and kernel.method != kernel.stiff_method:
             accuracy["detect_stiffness"] = True
         run = kernel(initial, table.T.copy(), times, max_steps=MAX_STEPS + EACH_OUTPUT * len(times), **accuracy)
-        stiff = np.flatnonzero(run.status == STIFF)
-        if stiff.size:
-            run.values[stiff] = self._simulated(table[:, stiff], times)
+        run, _ = passed_on(run, lambda stiff: self._simulated(table[:, stiff], times))
         return run.values
 
     def _simulated(self, table: np.ndarray, times: np.ndarray) -> np.ndarray:

@@ -235,8 +235,9 @@ def _chosen(proposal: Proposal, count: int, seed: int | tuple[int, int]) -> tupl
     theta, begun = _design(proposal, pool * count, seed)
     if pool == 1:
         return theta, begun
-    kept = max(len(proposal.first), 1)
-    order = np.argsort(proposal.problem.totals(theta[kept:], begun[kept:]), kind="stable")
+    kept, problem = max(len(proposal.first), 1), proposal.problem
+    theta = problem.settled(np.zeros(len(theta), dtype=int), theta, begun, np.ones(theta.shape, dtype=bool))
+    order = np.argsort(problem.totals(theta[kept:], begun[kept:]), kind="stable")
     rows = np.concatenate([np.arange(kept), kept + order])[:count]
     return theta[rows], begun[rows]
 

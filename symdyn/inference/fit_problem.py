@@ -97,6 +97,8 @@ class FitProblem(ABC):
         Of twice the log-likelihood that counts.
     pool : int
         Points that are drawn for each start that is climbed: those of the greatest likelihood are.
+    iterations : int
+        Of every start.
     reach : float
         How far coordinates move in a damped step, see `symdyn.inference.levenberg.levenberg_marquardt`.
     """
@@ -109,6 +111,7 @@ class FitProblem(ABC):
     corrected: bool = False
     gain: float = GAIN
     pool: int = 1
+    iterations: int = 80
     reach: float = np.inf
 
     @abstractmethod

@@ -28,7 +28,9 @@ __all__ = ["PetabFitProblem", "PetabLikelihood", "petab_proposal"]
 #: Tolerances of simulations unless others are given.
 RTOL, ATOL = 1e-8, 1e-12
 #: Attempted steps allowed to a trajectory of a period; one that needs more is running away.
-MAX_STEPS = 5000
+MAX_STEPS = 20_000
+#: Points that are drawn for each start at least and at most, and how many values and derivatives all these have.
+FEWEST_POINTS, MOST_POINTS, POINTS = 10, 200, 1e5
 #: Steps of scales, offsets and deviations along trajectories that stay, and the gain of twice the log-likelihood that counts.
 SETTLING, SETTLED = 30, 1e-3
 #: Arguments of `fit` that a problem answers itself.
@@ -83,7 +85,7 @@ class PetabFitProblem(RowsProblem):
     how : Accuracy
     """
 
-    pool, reach = 10, 1.0
+    iterations, reach = 200, 4.0
 
     def __init__(
         self, likelihood: PetabLikelihood, estimated: list[PetabParameter], guesses: dict[str, float], how: Accuracy
@@ -94,6 +96,8 @@ class PetabFitProblem(RowsProblem):
         self.measured, self.slope, self.laplace = likelihood.rows()
         self.size = len(self.measured)
         self.kept: np.ndarray | None = None
+        each = self.size * (1 + len(likelihood.observing))
+        self.pool = int(np.clip(POINTS / each, FEWEST_POINTS, MOST_POINTS))
 
     def row_table(self) -> pd.DataFrame:
         return self.likelihood.row_table()

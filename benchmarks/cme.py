@@ -40,7 +40,7 @@ def schloegl(time: float) -> Case:
 
 def brusselator(volume: int, width: int) -> Case:
     network = sd.ReactionNetwork.from_text(BRUSSELATOR, parameters={"V": volume})
-    equation = MasterEquation(network, {"X": width - 1, "Y": width - 1})
+    equation = MasterEquation(network, {"X": width - 1, "Y": width - 1}, max_states=width**2)
     return Case(f"Brusselator, {width**2} states, t = 1", equation, {"X": volume, "Y": 3 * volume}, 1.0)
 
 

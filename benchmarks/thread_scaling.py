@@ -13,6 +13,7 @@ import numpy as np
 import sympy as sp
 
 import symdyn as sd
+from benchmarks import grids
 from benchmarks.harness import Sample, Settings, cpu_seconds, interleaved, paired
 from benchmarks.networks import NETWORKS
 from benchmarks.results import Ratio, Result
@@ -25,6 +26,8 @@ __all__ = ["threads"]
 #: Turns of each job for every round of the other suites: wall clock is disturbed more than CPU time, and turns are short.
 TURNS = 4
 GOAL = 1.9
+#: Cells along each side of the film, and its steps; all of its cells are in the memory of one trajectory.
+CELLS, STEPS = 512, 4000
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Case:
 
     def job(self, threads: int, share: int) -> Callable[[], object]:
         """The whole simulation, from values to the labelled dataset."""
-        count = self.trajectories // share
+        count = max(1, self.trajectories // share)
         values: dict[str, Any] = {"trajectories": count}
         if self.sweep:
             number = float(next(v for p, v in self.system.defaults.items() if p.name == self.sweep))
@@ -55,6 +58,9 @@ def _cases() -> tuple[Case, ...]:
     motion = sd.SDESystem({x: mu * x}, {x: sigma * x}, parameters={mu: 0.5, sigma: 0.8}, initial={x: 1.0})
     logistic = sd.DiscreteSystem({x: r * x * (1 - x)}, parameters={r: 3.6}, initial={x: 0.4})
     schloegl, seeded = NETWORKS[0].network, {"seed": 1}
+    film = grids.system()
+    spot = dict(zip(film.states, grids.start((CELLS, CELLS)), strict=True))
+    swept = {"method": "euler", "step": grids.STEP, "initial": spot}
     return (
         Case("explicit ODE: dop853", zoo.lorenz(), np.linspace(0, 5, 101), 32768, {"method": "dop853"}, "rho"),
         Case("explicit ODE: tsit5", zoo.lorenz(), np.linspace(0, 5, 101), 32768, {"method": "tsit5"}, "rho"),
@@ -63,6 +69,7 @@ def _cases() -> tuple[Case, ...]:
         Case("map: iterate", logistic, np.arange(0.0, 4001.0, 40.0), 65536, {}, "r"),
         Case("SSA", schloegl, np.linspace(0, 10, 101), 8192, seeded),
         Case("tau-leaping", schloegl, np.linspace(0, 10, 101), 1024, {"method": "tau", **seeded}),
+        Case("PDE: euler, 512 by 512 cells", film, np.array([0.0, STEPS * grids.STEP]), 1, swept),
     )
 
 

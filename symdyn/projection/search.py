@@ -132,7 +132,7 @@ class StationarySearch:
                 index = space.locate(self.start[0])
                 start = np.bincount(index[index >= 0], weights=self.start[1][index >= 0], minlength=space.size)
                 start = start if start.any() else None
-            solution = solve(space, generator, start)
+            solution = solve(space, generator, start, factors=factors)
             p = solution.p
         edge, leaving = _edges(space, p, rates, jumps, lower, upper)
         names = self.network.names

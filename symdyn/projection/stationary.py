@@ -24,8 +24,9 @@ from symdyn.projection.transitions import StateJump
 
 __all__ = ["Recurrent", "Stationary", "detailed_balance", "is_chain", "solve"]
 
-#: A reference state less probable than this part of the most probable one costs digits: a better one is taken.
-POOR = 1e-6
+#: A reference state less probable than this part of the most probable one costs digits of improbable states: a better one
+#: is taken.  (At this part sums of probabilities have 14 digits, and states 1e-10 of the most probable one seven.)
+POOR = 1e-9
 #: Negative part of a solution beyond which it is none: the matrix was singular to rounding.
 NEGATIVE = 1e-9
 
@@ -66,7 +67,7 @@ class Recurrent:
     reference : int
         The place in `members` of the state whose equation is left out.
     factors : SuperLU or None
-        Of the generator without that state.
+        Of the generator with that state for itself, see `_with_reference`; None where nobody asked for them.
     """
 
     members: np.ndarray
@@ -76,10 +77,11 @@ class Recurrent:
 
     def response(self, source: np.ndarray) -> np.ndarray:
         """The solution x of ``A x = source`` with sum zero; `source` adds up to zero."""
-        x = np.zeros_like(self.p)
-        if self.factors is not None:
-            others = np.arange(self.p.size) != self.reference
-            x[others] = self.factors.solve(source[others])
+        if self.p.size == 1:
+            return np.zeros(1)
+        right = source.copy()
+        right[self.reference] = 0.0
+        x = self.factors.solve(right)
         return x - self.p * x.sum()
 
 
@@ -105,8 +107,10 @@ class Stationary:
     weight_error: float
 
 
-def solve(space: StateSpace, generator: Generator, start: np.ndarray | None) -> Stationary:
-    """The stationary distribution that is reached from the distribution `start`.
+def solve(space: StateSpace, generator: Generator, start: np.ndarray | None, *, factors: bool = False) -> Stationary:
+    """The stationary distribution that is reached from the distribution `start`, with `factors` also those of the generator.
+
+    They take some 100 numbers a state, ten times as many as all else; so what is not needed is let go before they are made.
 
     Raises
     ------
@@ -115,10 +119,7 @@ def solve(space: StateSpace, generator: Generator, start: np.ndarray | None) -> 
     """
     n = space.size
     matrix = phased(generator)
-    end, begin = matrix.tocoo().coords
-    _, label = connected_components(matrix, directed=True, connection="strong")
-    closed = np.ones(label.max() + 1, dtype=bool)
-    closed[label[begin[label[begin] != label[end]]]] = False
+    label, closed = _classes(matrix)
     recurrent = np.flatnonzero(closed)
     if recurrent.size == 1:
         weights, fixed = np.ones(1), True
@@ -134,7 +135,7 @@ def solve(space: StateSpace, generator: Generator, start: np.ndarray | None) -> 
     p, classes, error = np.zeros(n), [], 0.0
     for which, weight in zip(recurrent, weights, strict=True):
         if weight > 0.0:
-            found, unbalanced = _recurrent(matrix, np.flatnonzero(label == which), score, space.states)
+            found, unbalanced = _recurrent(matrix, np.flatnonzero(label == which), score, space.states, factors)
             error += weight * unbalanced
             states = found.members < n
             p[found.members[states]] += weight * found.p[states] / found.p[states].sum()
@@ -164,8 +165,19 @@ def phased(generator: Generator) -> ss.csc_array:
     size = (1 + len(generator.runs)) * n
     diagonal = np.append(generator.rates[0], np.full(size - n, -quick))
     parts.append((diagonal, np.arange(size), np.arange(size)))
-    values, ends, begins = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return ss.coo_array((values, (ends, begins)), shape=(size, size)).tocsc()
+    rates, *places = zip(*parts, strict=True)
+    kind = np.int32 if size < 2**31 else np.int64  # scipy would keep the 8 bytes of the numbers of states
+    ends, begins = (np.concatenate([part.astype(kind) for part in place]) for place in places)
+    return ss.coo_array((np.concatenate(rates), (ends, begins)), shape=(size, size)).tocsc()
+
+
+def _classes(matrix: ss.csc_array) -> tuple[np.ndarray, np.ndarray]:
+    """The communicating class of each state, and whether it is never left."""
+    _, label = connected_components(matrix, directed=True, connection="strong")
+    closed = np.ones(label.max() + 1, dtype=bool)
+    begins = np.repeat(label, np.diff(matrix.indptr))
+    closed[begins[begins != label[matrix.indices]]] = False
+    return label, closed
 
 
 def _absorption(matrix: ss.csc_array, label: np.ndarray, closed: np.ndarray, start: np.ndarray) -> tuple[np.ndarray, bool]:
@@ -197,18 +209,23 @@ def _factors(matrix: ss.csc_array) -> Any:
     return splu(matrix, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
 
 
-def _recurrent(matrix: ss.csc_array, members: np.ndarray, score: np.ndarray, states: np.ndarray) -> tuple[Recurrent, float]:
+def _recurrent(
+    matrix: ss.csc_array, members: np.ndarray, score: np.ndarray, states: np.ndarray, factors: bool
+) -> tuple[Recurrent, float]:
     """The distribution on the class of `members`, phases among them, and the error of the weights of its wells."""
     if members.size == 1:
         return Recurrent(members, np.ones(1), 0, None), 0.0
     inner = matrix if members.size == matrix.shape[0] else matrix[members, :][:, members].tocsc()
-    found = _with_reference(inner, members, int(np.argmin(score[members])))
+    found = _with_reference(inner, members, int(np.argmin(score[members])), factors)
     if found is None:  # the reference is so improbable that its part is lost in rounding
         shifted = (inner - ss.diags_array(np.full(members.size, 1e-12 * np.abs(inner.diagonal()).max()))).tocsc()
         p = np.abs(_factors(shifted).solve(np.ones(members.size)))
-        found = _with_reference(inner, members, int(np.argmax(p)))
+        found = _with_reference(inner, members, int(np.argmax(p)), factors)
     elif found.p[found.reference] < POOR * found.p.max():
-        found = _with_reference(inner, members, int(np.argmax(found.p))) or found
+        first = replace(found, factors=None)
+        found = None  # and its factors, before there are others
+        found = _with_reference(inner, members, int(np.argmax(first.p)), factors)
+        found = found or (_with_reference(inner, members, first.reference, factors) if factors else first)
     if found is None:
         raise SimulationError(
             "the stationary distribution could not be computed: probabilities of its states differ too much; narrow the bounds"
@@ -217,20 +234,26 @@ def _recurrent(matrix: ss.csc_array, members: np.ndarray, score: np.ndarray, sta
     return replace(found, p=p), error
 
 
-def _with_reference(matrix: ss.csc_array, members: np.ndarray, reference: int) -> Recurrent | None:
-    """Solve with the probability of one state set to 1; its equation follows from the others.  None if rounding wins."""
-    others = np.flatnonzero(np.arange(members.size) != reference)
-    column = matrix[:, [reference]].toarray().ravel()
+def _with_reference(matrix: ss.csc_array, members: np.ndarray, reference: int, keep: bool) -> Recurrent | None:
+    """Solve with the probability of one state set to 1; its equation follows from the others.  None if rounding wins.
+
+    That state is for itself in the matrix that is factored, which has its row and column of the unit matrix.
+    """
+    own = slice(*matrix.indptr[reference : reference + 2])
+    right = np.zeros(members.size)
+    right[matrix.indices[own]] = -matrix.data[own]
+    right[reference] = 1.0
+    values = np.where(matrix.indices == reference, 0.0, matrix.data)
+    values[own] = np.where(matrix.indices[own] == reference, 1.0, 0.0)
     try:
-        factors = _factors(matrix[others, :][:, others].tocsc())
+        factors = _factors(ss.csc_array((values, matrix.indices, matrix.indptr), shape=matrix.shape))
     except RuntimeError:  # singular to rounding
         return None
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        x = factors.solve(-column[others])
-        p = np.ones(members.size)
-        p[others] = np.maximum(x, 0.0)
+        x = factors.solve(right)
+        p = np.maximum(x, 0.0)
         total = p.sum()
         below = -np.minimum(x, 0.0).sum()
     if not np.isfinite(total) or not below <= NEGATIVE * total:
         return None
-    return Recurrent(members, p / total, reference, factors)
+    return Recurrent(members, p / total, reference, factors if keep else None)

@@ -159,7 +159,7 @@ def test_experiments_share_systems_where_their_directions_allow():
 
 
 def test_scales_and_deviations_are_found_along_trajectories(tmp_path):
-    """The most likely scale of C = 3 exp(-k t) is that of linear least squares, the deviation the root mean square beside it."""
+    """The best scale of C = 3 exp(-k t) is that of linear least squares, the best deviation the root mean square beside it."""
     measured = "\n".join(f"c {t} {y}" for t, y in zip(range(4), (6.2, 3.9, 2.1, 1.5), strict=True))
     path = written(
         tmp_path,

@@ -151,7 +151,7 @@ class SpatialProblem(ObservedProblem):
     def _fields(self, table: np.ndarray, times: np.ndarray, window: int) -> dict[str, np.ndarray]:
         """Variables (L, T, *cells) of runs with values (L, targets); NaN from a failure on."""
         system = self.simulated
-        cells = self.system.elements.size if self._meshed else int(np.prod([len(c) for c in self._centers]))
+        cells = self._spatial.elements.size if self._meshed else int(np.prod([len(c) for c in self._centers]))
         most = max(int(MOST_NUMBERS / (cells * len(times) * len(self.variables))), 1)
         over = self.setup.overrides[self.cut.origins[window, 0]]
         initial = {s: expression(e) for s, e in over.items() if s in system.states} or None

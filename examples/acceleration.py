@@ -20,6 +20,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 import symdyn as sd
+from symdyn.figure_style import BLUE, GREEN, ORANGE, VERMILION
 
 x, curvature = sp.symbols("x curvature")
 QUADRATIC = curvature * x**2 / 2
@@ -67,23 +68,22 @@ def paths() -> dict[str, xr.DataArray]:
     }
 
 
+@sd.style()
 def draw(fallen: dict[str, np.ndarray], runs: dict[str, xr.DataArray]) -> Figure:
     """The fall of the quadratic functions, and the paths on the bent one."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.8), layout="constrained")
-    colours = ("#8a8a8a", "#1b6ca8", "#c98b2b", "#2c8c5a", "#b04a5a")
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7.5, 3.2), layout="constrained")
+    colours = ("0.55", BLUE, ORANGE, GREEN, VERMILION)
     for (name, values), colour in zip(fallen.items(), colours, strict=True):
         left.semilogy(np.maximum(values, 1e-16), color=colour, lw=1.2, label=name)
     left.set(xlabel="iterations", ylabel="sum of the functions, relative", ylim=(1e-12, 1e3))
-    left.legend(frameon=False, fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
+    left.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
     steps = {"heavy ball": 1 / 3, "Nesterov": 1 / 5}  # roots of their steps, in the time of the flow
-    for name, colour in (("heavy ball", "#c98b2b"), ("Nesterov", "#1b6ca8")):
+    for name, colour in (("heavy ball", ORANGE), ("Nesterov", BLUE)):
         run = runs[name]
         right.plot(run.time * steps[name], run, "o-", color=colour, ms=3, lw=0.7, label=name)
     right.plot(runs["flow of both"].time, runs["flow of both"], color="black", lw=1.2, label="flow of both")
     right.set(xlabel="time of the flow", ylabel="x", xlim=(0, 8))
-    right.legend(frameon=False, fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
-    for ax in (left, right):
-        ax.spines[["top", "right"]].set_visible(False)
+    right.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
     return figure
 
 
@@ -93,7 +93,7 @@ def main(arguments: list[str] | None = None) -> tuple[dict[str, np.ndarray], dic
     given = parser.parse_args(arguments)
     given.out.mkdir(parents=True, exist_ok=True)
     fallen, runs = falls(), paths()
-    draw(fallen, runs).savefig(given.out / "acceleration.png", dpi=96)
+    draw(fallen, runs).savefig(given.out / "acceleration.png", dpi=150)
     for name, values in fallen.items():
         below = np.flatnonzero(values <= 1e-10)
         print(f"{name}: {f'1e-10 after {below[0]} iterations' if len(below) else f'{values[-1]:.2g} after {len(values) - 1}'}")

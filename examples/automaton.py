@@ -24,7 +24,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 import symdyn as sd
-from symdyn.figure_style import COLOURS
+from symdyn.figure_style import BLUE, COLOURS, GREEN, ORANGE
 
 #: The critical probability and the exponent of the decay, from Jensen (1999).
 CRITICAL, EXPONENT = 0.6447001, 0.159464
@@ -73,7 +73,7 @@ def extinction(sites: tuple[int, ...] = (4, 6, 8, 10)) -> pd.DataFrame:
 def figure() -> Figure:
     """A run in space and time, the decay on three sides of the critical point, and densities with those of closures."""
     with sd.style():
-        drawn, (left, middle, right) = plt.subplots(1, 3, figsize=(10.5, 3.5), layout="constrained")
+        drawn, (left, middle, right) = plt.subplots(1, 3, figsize=(7.5, 2.9), layout="constrained")
         cells = sd.simulate(percolation(300, "cells"), range(300), seed=4, progress=False).s
         left.imshow(cells, cmap="Greys", interpolation="nearest")
         left.set(xlabel="site", ylabel="step", title="Wet sites at the critical point")
@@ -84,12 +84,12 @@ def figure() -> Figure:
         middle.set(xlabel="step", ylabel="density", title="Decay from a wet ring", ylim=(1e-2, 1.2))
         middle.legend()
         table = densities()
-        right.plot(table.p, table.cells, "--", color=COLOURS[4], label="mean field")
-        right.plot(table.p, table.pairs, "-.", color=COLOURS[2], label="pairs")
-        right.plot(table.p, table.simulation, "o", ms=3, color=COLOURS[0], label="simulation")
+        right.plot(table.p, table.cells, "--", color=ORANGE, label="mean field")
+        right.plot(table.p, table.pairs, "-.", color=GREEN, label="pairs")
+        right.plot(table.p, table.simulation, "o", ms=3, color=BLUE, label="simulation")
         right.axvline(CRITICAL, color="0.6", lw=0.8)
         right.set(xlabel="p", ylabel="density after 5,000 steps", title="Closures and simulation")
-        right.legend(loc="lower right")
+        right.legend(loc="upper left")
     return drawn
 
 
@@ -110,7 +110,7 @@ def main(arguments: list[str] | None = None) -> None:
     out.mkdir(parents=True, exist_ok=True)
     text = report()
     (out / "automaton.txt").write_text(text + "\n", encoding="utf-8")
-    figure().savefig(out / "automaton.png", dpi=110)
+    figure().savefig(out / "automaton.png", dpi=150)
     print(text)
 
 

@@ -21,11 +21,12 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 import symdyn as sd
+from symdyn.figure_style import BLUE, ORANGE
 
 u = sp.Symbol("u")
 BURGERS = sd.PDESystem({u: -sd.dx(u**2 / 2)}, (0, 1), boundary={"left": sd.Dirichlet(1), "right": sd.Dirichlet(0)})
 CELLS, START, END = 80, 0.2, 0.8
-COLORS = {"central": "#8a8a8a", "upwind": "#c98b2b", "weno5": "#1b6ca8"}
+COLORS = {"central": "0.55", "upwind": ORANGE, "weno5": BLUE}
 
 
 def shock(advection: str) -> xr.Dataset:
@@ -39,16 +40,16 @@ def position(run: xr.Dataset) -> float:
     return float(run.u[-1].mean())
 
 
+@sd.style()
 def draw(runs: dict[str, xr.Dataset]) -> Figure:
     """The profiles at the end, with the exact shock."""
-    figure, axes = plt.subplots(1, len(runs), figsize=(9, 2.8), sharey=True, layout="constrained")
+    figure, axes = plt.subplots(1, len(runs), figsize=(7.5, 2.4), sharey=True, layout="constrained")
     exact = START + END / 2
     for ax, (name, run) in zip(axes, runs.items(), strict=True):
         ax.plot([0, exact, exact, 1], [1, 1, 0, 0], color="black", lw=0.8, label="exact")
         ax.plot(run.x, run.u[-1], "o-", ms=2.5, lw=0.8, color=COLORS[name])
         ax.set(xlabel="x", title=name, ylim=(-0.5, 1.7))
-        ax.spines[["top", "right"]].set_visible(False)
-    axes[-1].legend(frameon=False, fontsize=8)
+    axes[-1].legend()
     axes[0].set_ylabel(f"u at t = {END:g}")
     return figure
 
@@ -59,7 +60,7 @@ def main(arguments: list[str] | None = None) -> dict[str, xr.Dataset]:
     out = parser.parse_args(arguments).out
     out.mkdir(parents=True, exist_ok=True)
     runs = {name: shock(name) for name in COLORS}
-    draw(runs).savefig(out / "burgers_shock.png", dpi=96)
+    draw(runs).savefig(out / "burgers_shock.png", dpi=150)
     for name, run in runs.items():
         low, high = float(run.u[-1].min()), float(run.u[-1].max())
         print(f"{name:8s} shock at {position(run):.4f} (exact {START + END / 2:.4f}), {low:.3f} <= u <= {high:.3f}")

@@ -30,6 +30,7 @@ from matplotlib.figure import Figure
 from scipy import integrate, stats
 
 import symdyn as sd
+from symdyn.figure_style import BLUE, GREEN, VERMILION
 
 GENE = sd.ReactionNetwork.from_text(
     """
@@ -47,7 +48,7 @@ RULES = {
     "projection": sd.LIKELIHOODS["projection"](upper={"M": LARGEST}), "moments": sd.LIKELIHOODS["moments"](),
     "lna": sd.LIKELIHOODS["lna"](),
 }  # fmt: skip
-COLORS = {"projection": "#1b6ca8", "moments": "#2a9d5c", "lna": "#c0392b"}
+COLORS = {"projection": BLUE, "moments": GREEN, "lna": VERMILION}
 
 
 def cells(count: int = 600, seed: int = 1) -> pd.DataFrame:
@@ -71,9 +72,10 @@ def beta_poisson(n: int, a: float, b: float, r: float) -> float:
     return integrate.quad(lambda p: stats.poisson.pmf(n, r * p) * stats.beta.pdf(p, a, b), 0, 1, limit=200)[0]
 
 
+@sd.style()
 def draw(data: pd.DataFrame, found: dict[str, sd.Fit], verdicts: dict[str, str]) -> Figure:
     """Counts at the last time with the laws that were fitted, and the estimates."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9.6, 3.8), layout="constrained")
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7.5, 3.6), layout="constrained")
     late = data.loc[data["t"] == TIMES[-1], "M"]
     bins = np.arange(0, late.max() + 3, 2)
     left.hist(late, bins=bins, density=True, color="0.85", label=f"{len(late)} cells at t = {TIMES[-1]:g}")
@@ -88,7 +90,7 @@ def draw(data: pd.DataFrame, found: dict[str, sd.Fit], verdicts: dict[str, str])
     spread = np.sqrt(mean + normal["r"] ** 2 * share * (1 - share) / (1 + normal["a"] + normal["b"]))
     left.plot(n, stats.norm.pdf(n, mean, spread), color=COLORS["lna"], label="lna")
     left.set(xlabel="mRNA", ylabel="probability", yscale="log", ylim=(2e-4, 1))
-    left.legend(frameon=False, fontsize=8)
+    left.legend()
     for row, (name, fit) in enumerate(found.items()):
         table = fit.intervals.set_index("constant")
         for k, parameter in enumerate(TRUTH):
@@ -98,10 +100,8 @@ def draw(data: pd.DataFrame, found: dict[str, sd.Fit], verdicts: dict[str, str])
             right.plot(middle / truth, at, "o", color=COLORS[name], ms=4)
     right.axvline(1, color="0.6", lw=0.8)
     right.set(yticks=range(3), yticklabels=list(TRUTH), xlabel="estimate and 90 % interval over the truth", ylim=(2.6, -0.6))
-    right.legend(frameon=False, fontsize=8, loc="upper left")
-    right.set_title("\n".join(verdicts.values()), fontsize=6, loc="left")
-    for axis in (left, right):
-        axis.spines[["top", "right"]].set_visible(False)
+    right.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)
+    figure.supxlabel("\n".join(verdicts.values()), fontsize=8, x=0.01, ha="left")
     return figure
 
 

@@ -25,6 +25,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 import symdyn as sd
+from symdyn.figure_style import BLUE, GREEN, ORANGE, PURPLE, VERMILION
 
 x, y = sp.symbols("x y")
 f, g = sp.Function("f"), sp.Function("g")
@@ -32,8 +33,8 @@ NOISE = 0.25
 TRUTH = {x: -0.2 * x - 1.5 * y, y: 1.5 * x - 0.2 * y}
 TIMES = (0.0, 0.9, 1.8, 2.7, 3.6)
 MIDDLE = (0.45, 1.35, 2.25, 3.15)
-COLORS = ("#7a5ea8", "#1b6ca8", "#5aa469", "#c98b2b", "#b0413e")
-INK = "#404040"
+COLORS = (PURPLE, BLUE, GREEN, ORANGE, VERMILION)
+INK = "0.25"
 
 
 def cells(count: int) -> dict[float, np.ndarray]:
@@ -62,11 +63,12 @@ def paths(fit: sd.transport.SnapshotFit, count: int) -> list[xr.Dataset]:
     return [b.paths(np.linspace(*b.span, 40), count, seed=k) for k, b in enumerate(fit.bridges)]
 
 
+@sd.style()
 def draw(snapshots: dict[float, np.ndarray], brownian: sd.transport.SnapshotFit, found: sd.transport.SnapshotFit) -> Figure:
     """Snapshots with the paths of both references, and the cells that were held out."""
-    figure, axes = plt.subplots(1, 3, figsize=(10.5, 3.9), layout="constrained", width_ratios=[1, 1, 0.8])
+    figure, axes = plt.subplots(1, 3, figsize=(7.5, 3.3), layout="constrained", width_ratios=[1, 1, 0.8])
     grid = np.stack(np.meshgrid(*[np.linspace(-2.4, 2.4, 13)] * 2, indexing="ij"))
-    for ax, fit, title in ((axes[0], brownian, "Brownian reference"), (axes[1], found, "reference found between snapshots")):
+    for ax, fit, title in ((axes[0], brownian, "Brownian reference"), (axes[1], found, "reference found")):
         for color, run in zip(COLORS, paths(fit, 70), strict=False):
             lines = np.stack([run.x.values, run.y.values], axis=-1)
             ax.add_collection(LineCollection(list(lines), colors=color, lw=0.5, alpha=0.45))
@@ -87,17 +89,16 @@ def draw(snapshots: dict[float, np.ndarray], brownian: sd.transport.SnapshotFit,
     axes[1].quiver(*grid.reshape(2, -1), *drift.T, color=INK, alpha=0.35, width=0.003, scale=75, zorder=1)
     axes[0].set_ylabel("regulator y")
     place = np.arange(len(MIDDLE))
-    for shift, fit, color, label in ((-0.19, brownian, "#b9b9b9", "Brownian"), (0.19, found, "#1b6ca8", "found")):
+    for shift, fit, color, label in ((-0.19, brownian, "0.75", "Brownian"), (0.19, found, BLUE, "found")):
         values = fit.held_out["mean"].values
         axes[2].bar(place + shift, values, 0.36, color=color, label=label)
         for k, v in enumerate(values):
             axes[2].text(k + shift, v + 0.012, f"{v:.2f}", ha="center", fontsize=8, color=INK)
     axes[2].set_xticks(place, [f"{t:g}" for t in MIDDLE])
     axes[2].margins(y=0.1)
-    axes[2].set(ylabel="distance of means to held-out cells", xlabel="t", title="at times that were not measured")
-    axes[2].legend(frameon=False, fontsize=9)
+    axes[2].set(ylabel="distance of means", xlabel="t", title="cells held out")
+    axes[2].legend()
     for ax in axes:
-        ax.spines[["top", "right"]].set_visible(False)
         ax.title.set_fontsize(10)
     return figure
 
@@ -116,7 +117,7 @@ def main(arguments: list[str] | None = None) -> dict[str, float]:
     given.out.mkdir(parents=True, exist_ok=True)
     snapshots = cells(given.cells)
     brownian, found = fitted(snapshots, refine=False), fitted(snapshots, refine=True)
-    draw(snapshots, brownian, found).savefig(given.out / "cells_between_snapshots.png", dpi=110)
+    draw(snapshots, brownian, found).savefig(given.out / "cells_between_snapshots.png", dpi=150)
     print(found.system)
     errors = {"Brownian": float(brownian.held_out["mean"].max()), "found": float(found.held_out["mean"].max())}
     print("largest distance of means to cells that were held out:", {k: round(v, 3) for k, v in errors.items()})

@@ -56,7 +56,7 @@ def draw(rod: xr.Dataset, angle: xr.Dataset, reaction: xr.Dataset, out: Path) ->
     import matplotlib.pyplot as plt
 
     with sd.style():
-        figure, axes = plt.subplots(2, 2, figsize=(9.2, 6.4), layout="constrained")
+        figure, axes = plt.subplots(2, 2, figsize=(7.5, 5.4), layout="constrained")
         (place, tension), (error, substances) = axes
         place.plot(rod.time, rod.x, lw=1.2, label="x")
         place.plot(rod.time, rod.y, lw=1.2, label="y")
@@ -74,8 +74,7 @@ def draw(rod: xr.Dataset, angle: xr.Dataset, reaction: xr.Dataset, out: Path) ->
         place.set_ylim(-1.1, 1.5)
         tension.set_ylim(-15, 64)
         for axis in axes.flat:
-            axis.legend(frameon=False, fontsize=8.5, **({"loc": "upper right", "ncols": 2} if axis in axes[0] else {}))
-            axis.spines[["top", "right"]].set_visible(False)
+            axis.legend(**({"loc": "upper right", "ncols": 2} if axis in axes[0] else {}))
         figure.savefig(out / "constrained_motion.png", dpi=150)
     plt.close(figure)
 

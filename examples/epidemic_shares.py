@@ -29,11 +29,12 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 import symdyn as sd
+from symdyn.figure_style import BLUE, GREEN, VERMILION
 
 EPIDEMIC = sd.ODESystem.from_text("s' = -beta*s*i; i' = beta*s*i - gamma*i; s(0) = 1 - i0; i(0) = i0; beta = 0.4; gamma = 0.1")
 RANGES = {"beta": (0.3, 0.6), "gamma": (0.08, 0.16), "i0": (1e-4, 1e-2)}
 DAYS = np.linspace(0, 120, 481)
-COLORS = {"beta": "#c0392b", "gamma": "#1b6ca8", "i0": "#2a9d5c"}
+COLORS = {"beta": VERMILION, "gamma": BLUE, "i0": GREEN}
 
 
 def shares(samples: int = 1024, seed: int = 0) -> xr.Dataset:
@@ -70,9 +71,10 @@ def closed_form(points: int = 40) -> dict[str, tuple[float, float]]:
     return found
 
 
+@sd.style()
 def draw(found: xr.Dataset, known: dict[str, tuple[float, float]]) -> Figure:
     """First and total shares over time, and of the peak beside the closed form."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9.4, 3.6), width_ratios=(3, 2), layout="constrained")
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7.5, 3), width_ratios=(3, 2), layout="constrained")
     for name, color in COLORS.items():
         row = found.sel(parameter=name)
         left.plot(DAYS[1:], row.infected_total[1:], color=color, label=name)
@@ -80,7 +82,7 @@ def draw(found: xr.Dataset, known: dict[str, tuple[float, float]]) -> Figure:
     left.set(xlabel="days", ylabel="share of the variance of the infected", ylim=(-0.05, 1.05))
     left.plot([], [], color="0.3", label="with others")
     left.plot([], [], color="0.3", ls="--", lw=1, label="alone")
-    left.legend(frameon=False, fontsize=8, ncols=2)
+    left.legend(ncols=2)
     for place, (what, name) in enumerate(itertools.product(("height", "day"), RANGES)):
         row = found.sel(parameter=name)
         at = place + (place > 2)
@@ -90,9 +92,7 @@ def draw(found: xr.Dataset, known: dict[str, tuple[float, float]]) -> Figure:
     right.set_xticks([1, 5], ["height of the peak", "day of the peak"])
     right.set(ylabel="total share", ylim=(0, 1))
     right.plot([], [], color="black", lw=1.5, label="closed form")
-    right.legend(frameon=False, fontsize=8)
-    for axis in (left, right):
-        axis.spines[["top", "right"]].set_visible(False)
+    right.legend()
     return figure
 
 

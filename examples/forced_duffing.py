@@ -19,6 +19,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 import symdyn as sd
+from symdyn.figure_style import BLUE, GREEN, ORANGE
 
 x, y, g, t = sp.symbols("x y g t")
 WELL = sd.ODESystem({x: y, y: x - x**3 - 0.3 * y + g * sp.cos(1.2 * t)}, {g: 0.2}, initial={x: 1, y: 0})
@@ -39,19 +40,20 @@ def doubling(branch: xr.Dataset) -> xr.Dataset:
     return branch.isel(point=at[branch.g.values[at].argmax()])
 
 
+@sd.style()
 def draw(found: list[xr.Dataset]) -> Figure:
     """Largest displacements against the forcing, and the oscillation of two periods before it doubles again."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.8), layout="constrained")
-    for branch, colour in zip(found, ("#1b6ca8", "#c98b2b", "#5b8c3e"), strict=True):
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7.5, 3.2), layout="constrained")
+    for branch, colour in zip(found, (BLUE, ORANGE, GREEN), strict=True):
         stable, largest = branch.stable.values, branch.x.max("node").values
         left.plot(branch.g, np.where(stable, largest, np.nan), color=colour, label=f"period {int(branch.rounds[-1])}")
         left.plot(branch.g, largest, color=colour, lw=0.8, ls=":")
         born = doubling(branch)
         left.plot(born.g, born.x.max(), "o", color="black", ms=4, zorder=3)
     left.set(xlabel="$g$", ylabel="largest $x$")
-    left.legend(frameon=False, title="in periods of the forcing")
+    left.legend(title="in periods of the forcing")
     last = found[1].isel(point=np.flatnonzero(found[1].stable.values)[-1])
-    right.plot(last.x, last.y, color="#c98b2b", lw=1)
+    right.plot(last.x, last.y, color=ORANGE, lw=1)
     right.set(xlabel="$x$", ylabel="$x'$", title=f"$g$ = {float(last.g):.4f}")
     return figure
 

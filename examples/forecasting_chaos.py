@@ -20,6 +20,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import symdyn as sd
+from symdyn.figure_style import BLUE, ORANGE, VERMILION
 from symdyn.models import zoo
 
 FLOWS = ("sprott_b", "sprott_n", "chen", "roessler", "rucklidge", "sprott_f", "lorenz", "genesio_tesi")
@@ -43,25 +44,27 @@ def followed(name: str) -> dict[str, Any]:
     return {"data": data, "truth": truth, "forecast": forecast, "equations": found.table["terms"][0]}
 
 
+@sd.style()
 def draw(study: Any, run: dict[str, Any]) -> Figure:
     """Valid times of each flow by method, and one forecast."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(10.5, 3.9), layout="constrained", width_ratios=[1, 1.15])
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7.5, 3.3), layout="constrained", width_ratios=[1, 1.15])
     middle = study.valid_time.median("start").squeeze(["points", "noise"])
     order = np.argsort(middle.sel(forecaster="recover").values)
-    for name, marker, color in zip(METHODS, "s^Do", ("#9a9a9a", "#c98b2b", "#1b6ca8", "#b0413e"), strict=True):
+    for name, marker, color in zip(METHODS, "s^Do", ("0.6", ORANGE, BLUE, VERMILION), strict=True):
         left.plot(middle.sel(forecaster=name).values[order], np.arange(len(order)), marker, color=color, label=name, ms=6)
     left.set_yticks(range(len(order)), [study.flow.values[k].replace("_", " ") for k in order])
     left.set(xlabel="valid time (Lyapunov times)", xlim=(-0.3, HORIZON + 0.3), title=f"{POINTS} points, noise {NOISE:.0%}")
     left.grid(axis="y", alpha=0.25)
-    left.legend(frameon=False, loc="lower right")
+    left.legend(loc="lower right")
     data, begin = run["data"], run["data"]["t"][-1]
     name = next(iter(run["truth"].data_vars))
-    right.plot(data["t"], data[name], ".", color="#555555", ms=4, label="data")
-    right.plot(begin + run["truth"].time, run["truth"][name], color="#1b6ca8", lw=2.2, alpha=0.5, label="truth")
-    right.plot(begin + run["forecast"].time, run["forecast"][name], color="#b0413e", lw=1, label="equations recovered")
-    right.axvline(begin, color="#555555", lw=0.7)
+    right.plot(data["t"], data[name], ".", color="0.35", ms=4, label="data")
+    right.plot(begin + run["truth"].time, run["truth"][name], color=BLUE, lw=2.2, alpha=0.5, label="truth")
+    right.plot(begin + run["forecast"].time, run["forecast"][name], color=VERMILION, lw=1, label="equations recovered")
+    right.axvline(begin, color="0.35", lw=0.7)
     right.set(xlabel="time", ylabel=name, xlim=(begin - 20, begin + 200), title="one forecast")
-    right.legend(frameon=False, ncols=3, loc="upper right")
+    right.margins(y=0.15)
+    right.legend(ncols=3, loc="lower center")
     right.set_ylim(top=1.35 * float(run["truth"][name].max()))
     return figure
 

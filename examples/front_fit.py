@@ -26,6 +26,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 import symdyn as sd
+from symdyn.figure_style import BLUE, ORANGE
 
 FRONT = sd.PDESystem.from_text(
     "u' = D*laplacian(u) + r*u*(1 - u); u(0) = 1/(1 + exp(2*(x - 5)))",
@@ -35,7 +36,7 @@ FRONT = sd.PDESystem.from_text(
 HOURS, PLACES = np.linspace(0, 12, 8), np.linspace(2, 38, 10)
 TRUE = {"D": 0.5, "r": 1.0}
 BOUNDS = {"D": (0.01, 10), "r": (0.01, 10)}
-COLORS = {"pictures": "#1b6ca8", "length": "#d1843f"}
+COLORS = {"pictures": BLUE, "length": ORANGE}
 
 
 def measurements(seed: int = 0) -> tuple[xr.Dataset, dict[str, np.ndarray]]:
@@ -62,9 +63,10 @@ def errors(fit: sd.Fit) -> tuple[float, float]:
     return tuple(float(np.sqrt(q @ covariance @ q)) for q in (np.array([1.0, 1.0]), np.array([1.0, -1.0])))  # type: ignore[return-value]
 
 
+@sd.style()
 def draw(pictures: xr.Dataset, found: dict[str, sd.Fit]) -> Figure:
     """The pictures with the fitted front, and the 90 % regions of D and r."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7.5, 3), layout="constrained")
     values = found["pictures"].parameters
     run = sd.simulate(FRONT.discretize(80), HOURS, parameters=values, progress=False)
     shades = plt.get_cmap("viridis")(np.linspace(0, 0.9, len(HOURS)))
@@ -83,9 +85,7 @@ def draw(pictures: xr.Dataset, found: dict[str, sd.Fit]) -> Figure:
     right.plot(across, TRUE["D"] * TRUE["r"] / across, ":", color="0.5", lw=1, label="the same speed")
     right.plot(*TRUE.values(), "+", color="k", ms=9, label="true")
     right.set(xlabel="diffusivity D", ylabel="rate of growth r")
-    right.legend(frameon=False, fontsize=8)
-    for axis in (left, right):
-        axis.spines[["top", "right"]].set_visible(False)
+    right.legend()
     return figure
 
 

@@ -38,12 +38,13 @@ from matplotlib.figure import Figure
 
 import symdyn as sd
 from symdyn.discover import errors
+from symdyn.figure_style import BLUE, VERMILION
 
 N, A, C = sp.symbols("N A C")
 a, l, r = sp.symbols("a l r")
 l1, l2, r2, q1, q2, a11, a12, a21, a22 = sp.symbols("l1 l2 r2 q1 q2 a11 a12 a21 a22")
 DATA = Path(__file__).parent / "data"
-COLORS = {"aurelia": "#1b6ca8", "caudatum": "#c0392b"}
+COLORS = {"aurelia": BLUE, "caudatum": VERMILION}
 
 #: Maps of one species and of two, with the bounds of their parameters.
 GROWTH, EXPONENT, RATE, CROWDING = (1.0, 10.0), (0.3, 8.0), (0.01, 3.0), (1e-6, 1.0)
@@ -207,9 +208,10 @@ def observed(loop: str) -> tuple[pd.DataFrame, float]:
 # ---- figures and report --------------------------------------------------------------------------
 
 
+@sd.style()
 def draw(single: pd.DataFrame, pair: pd.DataFrame, joint: list[Forecast]) -> Figure:
     """Table 3 alone and together with the best maps above, forecasts of table 4 below."""
-    figure, axes = plt.subplots(2, 2, figsize=(10, 6.6), layout="constrained")
+    figure, axes = plt.subplots(2, 2, figsize=(7.5, 5.5), layout="constrained")
     days, counts = np.arange(26.0), table(3)
     best = pair.loc[pair.aurelia.idxmin()]
     both = sd.simulate(best.fit.system, days, progress=False)
@@ -223,16 +225,15 @@ def draw(single: pd.DataFrame, pair: pd.DataFrame, joint: list[Forecast]) -> Fig
         ):
             axis.plot(counts.day, counts[f"{species}_{culture}"], "o", color=color, ms=4.5, mec="white", mew=0.4)
             axis.plot(days, values.values.ravel(), color=color, lw=1.8, label=f"P. {species} ({text})")
-    axes[0, 0].set(title="Table 3: each species alone", ylabel="individuals per 0.5 cc", ylim=(0, 680))
+    axes[0, 0].set(title="Table 3: each species alone", ylabel="individuals per 0.5 cc", ylim=(0, 880))
     axes[0, 1].set(title=f"Table 3: together, {best.parameters} parameters", ylim=(0, 500))
     for axis, forecast in zip(axes[1], joint, strict=True):
         _draw_forecast(axis, forecast)
     axes[1, 0].set_ylabel("individuals per 0.5 cc")
     for axis in axes.flat:
         axis.set_xlabel("days")
-        axis.spines[["top", "right"]].set_visible(False)
     for axis, place in zip(axes.flat[:3], ("upper left", "upper left", (0.39, 0.5)), strict=True):
-        axis.legend(frameon=False, fontsize=8.5, loc=place)
+        axis.legend(loc=place)
     return figure
 
 
@@ -283,7 +284,7 @@ def main(arguments: list[str] | None = None) -> list[Forecast]:
     told = [*forecasts(HALF), *forecasts(ONE), *joint]
     text = report(single, pair, told)
     (out / "gause_competition.txt").write_text(text + "\n")
-    draw(single, pair, joint).savefig(out / "gause_competition.png", dpi=110)
+    draw(single, pair, joint).savefig(out / "gause_competition.png", dpi=150)
     print(f"{text}\n\nThe figure and the report are in {out.resolve()}")
     return told
 

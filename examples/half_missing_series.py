@@ -25,13 +25,14 @@ import sympy as sp
 from matplotlib.figure import Figure
 
 import symdyn as sd
+from symdyn.figure_style import BLUE, ORANGE
 
 TRUE = {"a": -0.5, "b": -3.0, "c": 3.0, "d": -0.5, "g": 0.7}
 ERROR, LENGTH, GAP, MISSING = 0.1, 40, 0.15, 0.5
 LEARNED, OTHERS = 8, 40
 #: Before the first measurement, so that a state from 0 has come to rest.
 RESTED = 15.0
-COLORS = {"x": "#1b6ca8", "y": "#d1843f"}
+COLORS = {"x": BLUE, "y": ORANGE}
 
 x, y, a, b, c, d, g, e = sp.symbols("x y a b c d g e")
 PAIR = sd.SDESystem({x: a * x + b * y, y: c * x + d * y}, {x: [g, 0], y: [0, g]}, initial={x: 0, y: 0})
@@ -81,6 +82,7 @@ def errors(fit: sd.Fit) -> dict[str, float]:
     return found
 
 
+@sd.style()
 def draw(fit: sd.Fit) -> Figure:
     """One series: its measurements, the states that nobody sees, and their law by the fitted equation."""
     data, states = series(3, 23)
@@ -89,7 +91,7 @@ def draw(fit: sd.Fit) -> Figure:
     grid = np.linspace(times[0], times[-1], 400)
     values = {k: fit.parameters[k] for k in TRUE}
     (law,) = sd.smooth(PAIR.with_parameters(values), own, noise=fit.parameters["e"], times=grid)
-    figure, axes = plt.subplots(2, 1, figsize=(8, 4.6), sharex=True, layout="constrained")
+    figure, axes = plt.subplots(2, 1, figsize=(7.5, 4.3), sharex=True, layout="constrained")
     for axis, k, n in zip(axes, (0, 1), "xy", strict=True):
         axis.fill_between(grid - RESTED, law[f"{n}_lower"], law[f"{n}_upper"], color=COLORS[n], alpha=0.2, lw=0, label="90 %")
         axis.plot(grid - RESTED, law[n], color=COLORS[n], lw=1.2, label="smoothed")
@@ -97,8 +99,7 @@ def draw(fit: sd.Fit) -> Figure:
         axis.plot(times[seen] - RESTED, own[n][1:][seen], "o", ms=4, color="0.15", label="measured")
         axis.plot(times[~seen] - RESTED, true[~seen, k], "o", ms=4, mfc="white", color="0.45", label="missing: the true state")
         axis.set_ylabel(n)
-        axis.spines[["top", "right"]].set_visible(False)
-    axes[0].legend(frameon=False, fontsize=8, ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1.0))
+    axes[0].legend(ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     axes[1].set_xlabel("time")
     return figure
 

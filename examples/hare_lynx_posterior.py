@@ -33,6 +33,7 @@ from scipy import stats
 
 import symdyn as sd
 from symdyn.analysis import StructuralIdentifiability
+from symdyn.figure_style import BLUE, ORANGE, VERMILION
 
 hare, lynx, a, b, c, d, h0, l0, noise = sp.symbols("hare lynx a b c d hare0 lynx0 noise")
 SYSTEM = sd.ODESystem({hare: a * hare - b * hare * lynx, lynx: c * hare * lynx - d * lynx}, initial={hare: h0, lynx: l0})
@@ -41,7 +42,7 @@ START = stats.lognorm(1, scale=10)
 PRIORS = {a: RATE, d: RATE, b: CONTACT, c: CONTACT, h0: START, l0: START, noise: stats.lognorm(1, scale=np.exp(-1))}
 DATA = Path(__file__).parent / "data" / "hudson_bay_1900_1920.csv"
 GUESSES = {a: 0.5, b: 0.03, c: 0.03, d: 0.8, h0: 30, l0: 4, noise: 0.3}
-COLORS = {"hare": "#8a6d3b", "lynx": "#1b6ca8"}
+COLORS = {"hare": ORANGE, "lynx": BLUE}
 
 
 @dataclass(frozen=True)
@@ -71,9 +72,10 @@ def study(draws: int = 400, tune: int = 400) -> Study:
     return Study(possible, samples)
 
 
+@sd.style()
 def draw(found: Study) -> Figure:
     """Pelts with simulated draws, and the two values that hares alone do not determine."""
-    figure, axes = plt.subplots(1, 2, figsize=(9.6, 3.8), layout="constrained")
+    figure, axes = plt.subplots(1, 2, figsize=(7.5, 3.2), layout="constrained")
     data, flat = pelts(), found.samples["both"].posterior.stack(sample=("chain", "draw"))
     chosen = np.linspace(0, flat.sizes["sample"] - 1, 60).astype(int)
     years = np.linspace(data.t.iloc[0], data.t.iloc[-1], 201)
@@ -85,17 +87,15 @@ def draw(found: Study) -> Figure:
         axes[0].plot(data.t, data[species], "o", color=color, ms=4, mec="white", mew=0.4, label=species)
     axes[0].set(xlabel="year", ylabel="thousands of pelts", title="Sixty draws of the posterior")
     axes[0].set_xticks(range(1900, 1921, 5))
-    axes[0].legend(frameon=False, fontsize=8)
-    for name, color, label in (("hare", "0.6", "hares alone"), ("both", "#c0392b", "hares and lynx")):
+    axes[0].legend()
+    for name, color, label in (("hare", "0.6", "hares alone"), ("both", VERMILION, "hares and lynx")):
         flat = found.samples[name].posterior.stack(sample=("chain", "draw"))
         axes[1].plot(flat.b[::5], flat.lynx0[::5], ".", color=color, ms=2.5, alpha=0.5, label=label, mew=0)
     middle, grid = float(np.exp(np.log(flat.b * flat.lynx0).mean())), np.geomspace(2e-3, 0.2, 9)
     axes[1].plot(grid, middle / grid, "--", color="0.3", lw=0.9, label="b lynx0 constant")
     title = "Hares alone tell b lynx0, not both"
     axes[1].set(xlabel="b", ylabel="first number of lynx", xscale="log", yscale="log", title=title)
-    axes[1].legend(frameon=False, fontsize=8, markerscale=4)
-    for axis in axes:
-        axis.spines[["top", "right"]].set_visible(False)
+    axes[1].legend(markerscale=4)
     return figure
 
 
@@ -109,7 +109,7 @@ def main(arguments: list[str] | None = None) -> Study:
         means = {q: float(found.samples[name].posterior[q].mean()) for q in ("a", "b", "c", "d")}
         print(f"{name}\n{told}\nposterior means: {', '.join(f'{q} {v:.3g}' for q, v in means.items())}\n")
     found.samples["both"].to_netcdf(str(out / "hare_lynx_posterior.nc"))
-    draw(found).savefig(out / "hare_lynx_posterior.png", dpi=110)
+    draw(found).savefig(out / "hare_lynx_posterior.png", dpi=150)
     print(f"The figure and the samples are in {out.resolve()}")
     return found
 

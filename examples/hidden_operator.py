@@ -25,6 +25,7 @@ from numpy.polynomial.hermite import hermgauss
 
 import symdyn as sd
 from symdyn.discover.fields import FieldRecovery
+from symdyn.figure_style import BLUE, GREEN, ORANGE, VERMILION
 
 u, x, nu = sp.symbols("u x nu")
 f = sp.Function("f")
@@ -33,7 +34,7 @@ TIMES = (0.15, 0.3, 0.45, 0.6)
 #: Where the recovered system is tried: another start, times, and grid.
 ELSEWHERE = {"u": "0.4 + 0.3*cos(pi*x) + 0.2*sin(2*pi*x)"}
 LATER, CELLS = np.array([0, 0.4, 0.8]), 600
-COLORS = ("#1b6ca8", "#3a9679", "#c98b2b", "#c0392b")
+COLORS = (BLUE, GREEN, ORANGE, VERMILION)
 
 
 def exact(points: np.ndarray, time: float) -> np.ndarray:
@@ -74,7 +75,7 @@ def truth() -> sd.PDESystem:
 def draw(data: xr.Dataset, found: FieldRecovery) -> Figure:
     """Snapshots with the fit, the evidence of every term, and the recovered system elsewhere."""
     with sd.style(), plt.rc_context({"axes.titlelocation": "left"}):
-        figure, axes = plt.subplots(1, 3, figsize=(11.4, 3.7), layout="constrained", width_ratios=(1.15, 0.9, 1.15))
+        figure, axes = plt.subplots(1, 3, figsize=(7.5, 3.1), layout="constrained", width_ratios=(1.15, 0.9, 1.15))
         figure.get_layout_engine().set(wspace=0.05)
         _draw_fit(axes[0], data, found)
         _draw_evidence(axes[1], found)
@@ -95,7 +96,7 @@ def _draw_fit(ax: Axes, data: xr.Dataset, found: FieldRecovery) -> None:
 def _draw_evidence(ax: Axes, found: FieldRecovery) -> None:
     shown = found.inclusion.head(7)[::-1]
     names = [_written(t) for t in shown["term"]]
-    ax.barh(names, shown["weight"], color=["#1b6ca8" if w > 0.5 else "0.7" for w in shown["weight"]], height=0.65)
+    ax.barh(names, shown["weight"], color=[BLUE if w > 0.5 else "0.7" for w in shown["weight"]], height=0.65)
     value, error = found.intervals.loc[0, ["value", "standard error"]]
     ax.text(0.97, 0.12, f"coefficient of $u\\,u_x$:\n{value:.4f} ± {error:.4f}", transform=ax.transAxes, ha="right", fontsize=9)
     ax.set(title="Evidence of the terms", xlabel="weight of models with the term", xlim=(0, 1))
@@ -132,7 +133,7 @@ def main(arguments: list[str] | None = None) -> None:
     report = f"{found!r}\n\n{found.intervals.to_string(index=False)}\n\nlargest error elsewhere: {error:.2g}\n"
     (out / "hidden_operator.txt").write_text(report)
     figure = draw(data, found)
-    figure.savefig(out / "hidden_operator.png", dpi=110)
+    figure.savefig(out / "hidden_operator.png", dpi=150)
     plt.close(figure)
     print(report)
 

@@ -23,6 +23,7 @@ import sympy as sp
 import xarray as xr
 
 import symdyn as sd
+from symdyn.figure_style import BLUE, VERMILION
 
 x, y, a, b, d = sp.symbols("x y a b d")
 f = sd.network("f", [x, y], width=8, zero_at={x: 0})  # without prey there is no interaction
@@ -79,40 +80,41 @@ def study(members: int = 4, seed: int = 1) -> Results:
     return Results(data, learned, recovered, *errors, ensemble)
 
 
+@sd.style()
 def draw(results: Results, path: Path) -> None:
     """Data and both systems beyond them; the network along the learned path and over the plane, beside the truth."""
-    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(10.8, 3.7), layout="constrained")
+    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(7.5, 3.1), layout="constrained")
     runs = {
         "truth": sd.simulate(TRUTH, LATER, progress=False),
         "network": sd.simulate(results.learned.system, LATER, progress=False),
         "formula": results.recovered.predict(LATER),
     }
-    for (name, run), color, style in zip(runs.items(), ("k", "C0", "C1"), (":", "-", "--"), strict=True):
+    for (name, run), color, style in zip(runs.items(), ("k", BLUE, VERMILION), (":", "-", "--"), strict=True):
         left.plot(LATER, run.x, style, color=color, lw=1.3, label=name)
         left.plot(LATER, run.y, style, color=color, lw=1.3)
     for s in ("x", "y"):
         left.plot(results.data["t"], results.data[s], "o", ms=3, color="0.5", zorder=0)
     left.axvline(SEEN[-1], color="0.8", lw=1)
-    left.set(xlabel="t", ylabel="x, y", title="Data, and systems beyond them", ylim=(0, 72))
-    left.legend(fontsize=8, frameon=False, ncols=3, loc="upper center")
+    left.set(xlabel="t", ylabel="x, y", title="Data, and systems", ylim=(0, 95))
+    left.legend(loc="upper right")
     run = sd.simulate(TRUTH, LATER[:201], progress=False)
     points = np.stack([run.x, run.y], axis=-1)
     value, wide = results.learned.term(f).evaluate(points), 2 * results.learned.spread(f, points)
-    middle.fill_between(LATER[:201], value - wide, value + wide, color="C0", alpha=0.3, lw=0, label="twice the spread")
-    middle.plot(LATER[:201], value, color="C0", label="network")
+    middle.fill_between(LATER[:201], value - wide, value + wide, color=BLUE, alpha=0.3, lw=0, label="twice the spread")
+    middle.plot(LATER[:201], value, color=BLUE, label="network")
     middle.plot(LATER[:201], 0.03 * run.x * run.y, "k:", label="truth")
-    middle.set(xlabel="t", ylabel="f(x, y)", title=f"Along the path: error {results.term_error:.1%}")
-    middle.set_ylim(0, 62)
-    middle.legend(fontsize=8, frameon=False, loc="upper center")
+    middle.set(xlabel="t", ylabel="f(x, y)", title=f"The term: error {results.term_error:.1%}")
+    middle.set_ylim(0, 85)
+    middle.legend(loc="upper center")
     xs, ys = np.meshgrid(np.linspace(0, 70, 71), np.linspace(0, 55, 56))
     grid = np.stack([xs, ys], axis=-1)
     levels = np.arange(15, 110, 15)
     right.contour(xs, ys, 0.03 * xs * ys, levels, colors="k", linestyles=":", linewidths=1)
-    shown = right.contour(xs, ys, results.learned.term(f).evaluate(grid), levels, colors="C0", linewidths=1)
+    shown = right.contour(xs, ys, results.learned.term(f).evaluate(grid), levels, colors=BLUE, linewidths=1)
     right.clabel(shown, fontsize=7)
     right.plot(results.data["x"], results.data["y"], "o", ms=3, color="0.5")
     right.set(xlabel="x", ylabel="y", title="Contours agree near data")
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=150)
     plt.close(figure)
 
 

@@ -25,12 +25,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 import symdyn as sd
+from symdyn.figure_style import BLUE, GREEN, ORANGE
 
 DRUG = sd.ODESystem.from_text("gut' = -ka*gut; blood' = ka*gut - k*blood; gut(0) = 10; blood(0) = 0")
 TIMES = np.array([0.0, 0.25, 0.5, 1, 1.5, 2, 3, 4, 5, 6, 8, 10, 12])
 PEOPLE, LIMIT, ERROR, STUDIES = 12, 1.5, 0.6, 12
 RATE, ABSORBED = 0.35, 1.8
-WAYS = {"censored": "#1b6ca8", "the limit itself": "#d1843f", "left out": "#2a9d5c"}
+WAYS = {"censored": BLUE, "the limit itself": ORANGE, "left out": GREEN}
 
 
 def measurements(seed: int = 0) -> pd.DataFrame:
@@ -62,9 +63,10 @@ def half_lives(studies: list[dict[str, sd.Fit]]) -> pd.DataFrame:
     return pd.DataFrame([{way: np.log(2) / fit.parameters["k"] for way, fit in found.items()} for found in studies])
 
 
+@sd.style()
 def draw(data: pd.DataFrame, found: dict[str, sd.Fit], table: pd.DataFrame) -> Figure:
     """The measurements of one study with the three curves, and the half-lives of all."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), width_ratios=(2, 1), layout="constrained")
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7.5, 3), width_ratios=(2, 1), layout="constrained")
     below = data["blood"].str.startswith("<")
     left.plot(data["time"], pd.to_numeric(data["blood"], errors="coerce"), "o", ms=3, color="0.55", label="measured")
     counts = data[below].groupby("time").size()
@@ -77,15 +79,13 @@ def draw(data: pd.DataFrame, found: dict[str, sd.Fit], table: pd.DataFrame) -> F
     left.set(xlabel="hours", ylabel="concentration in blood", yscale="log", ylim=(0.1, 10))
     left.yaxis.set_major_formatter("{x:g}")
     left.yaxis.set_minor_formatter("")
-    left.legend(frameon=False, fontsize=8)
+    left.legend()
     for place, (way, color) in enumerate(WAYS.items()):
         right.plot(table[way], np.full(len(table), place), "o", ms=4, color=color, alpha=0.4)
         right.plot(table[way].mean(), place, "|", ms=22, mew=2, color=color)
     right.axvline(np.log(2) / RATE, color="0.3", ls="--", lw=1)
     right.set(xlabel="half-lives in hours of 12 studies\n(bars: means; dashed: true)", ylim=(2.5, -0.5))
     right.set_yticks(range(len(WAYS)), list(WAYS))
-    for axis in (left, right):
-        axis.spines[["top", "right"]].set_visible(False)
     return figure
 
 

@@ -24,6 +24,7 @@ import sympy as sp
 from matplotlib.figure import Figure
 
 import symdyn as sd
+from symdyn.figure_style import BLUE, PURPLE, VERMILION
 from symdyn.inference.designs import ExperimentDesign
 
 A, B, a, b = sp.symbols("A B a b")
@@ -59,32 +60,31 @@ def study(seed: int = 4) -> Study:
     })  # fmt: skip
 
 
+@sd.style()
 def draw(found: Study) -> Figure:
     """Measurements with the fit, the chosen times, and standard errors."""
-    figure, axes = plt.subplots(1, 2, figsize=(9.6, 3.6), layout="constrained", width_ratios=(1.5, 1))
+    figure, axes = plt.subplots(1, 2, figsize=(7.5, 3), layout="constrained", width_ratios=(1.5, 1))
     t = np.linspace(0, 20, 201)
     run, seen = found.fit.predict(t), found.fit.residuals
-    axes[0].fill_between(t, np.maximum(run.B_lower, -0.1), np.minimum(run.B_upper, 1.1), color="#1b6ca8", alpha=0.2, lw=0)
-    axes[0].plot(t, run.B, color="#1b6ca8", label="fit with its 90 % band")
-    axes[0].plot(seen.time, seen.measured, "o", color="#1b6ca8", ms=4, mec="white", mew=0.4, label="measured")
+    axes[0].fill_between(t, np.maximum(run.B_lower, -0.1), np.minimum(run.B_upper, 1.1), color=BLUE, alpha=0.2, lw=0)
+    axes[0].plot(t, run.B, color=BLUE, label="fit with its 90 % band")
+    axes[0].plot(seen.time, seen.measured, "o", color=BLUE, ms=4, mec="white", mew=0.4, label="measured")
     rows = found.designs["beside"].measurements
     at = np.interp(rows.time, t, run.B)
-    axes[0].plot(rows.time, at, "v", color="#c0392b", ms=8, label="measure next")
+    axes[0].plot(rows.time, at, "v", color=VERMILION, ms=8, label="measure next")
     for time, value, count in zip(rows.time, at, rows["count"], strict=True):
-        axes[0].annotate(f"{count}x", (time, value), textcoords="offset points", xytext=(8, 4), color="#c0392b")
+        axes[0].annotate(f"{count}x", (time, value), textcoords="offset points", xytext=(8, 8), color=VERMILION)
     axes[0].set(xlabel="time", ylabel="B", title="The next four measurements", ylim=(-0.1, 1.1))
-    axes[0].legend(frameon=False, fontsize=8)
+    axes[0].legend()
     table = found.designs["beside"].standard_errors
     larger = found.designs["larger start"].standard_errors
     place = np.arange(len(table))
     for shift, (label, values, color) in enumerate((
-        ("now", table.now, "0.7"), ("four more", table.then, "#c0392b"), ("four more, from A = 2", larger.then, "#7d3c98"),
+        ("now", table.now, "0.7"), ("four more", table.then, VERMILION), ("four more, from A = 2", larger.then, PURPLE),
     )):  # fmt: skip
         axes[1].bar(place + 0.27 * (shift - 1), values, 0.25, color=color, label=label)
     axes[1].set(yscale="log", xticks=place, xticklabels=table.constant, title="Standard errors of the rates")
-    axes[1].legend(frameon=False, fontsize=8)
-    for axis in axes:
-        axis.spines[["top", "right"]].set_visible(False)
+    axes[1].legend()
     return figure
 
 
@@ -97,7 +97,7 @@ def main(arguments: list[str] | None = None) -> Study:
     print(found.fit)
     for name, design in found.designs.items():
         print(f"\n{name}\n{design}")
-    draw(found).savefig(out / "next_measurements.png", dpi=110)
+    draw(found).savefig(out / "next_measurements.png", dpi=150)
     print(f"\nThe figure is in {out.resolve()}")
     return found
 

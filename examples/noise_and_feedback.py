@@ -56,6 +56,7 @@ def study(points: int = 10_000, number: int = 300) -> tuple[Any, Any]:
     )
 
 
+@sd.style()
 def draw(wells: Any, gene: Any, out: Path) -> None:
     """Drift and squared noise above, propensity and snapshots below, with the truth as dashed lines."""
     import matplotlib
@@ -63,7 +64,7 @@ def draw(wells: Any, gene: Any, out: Path) -> None:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(2, 2, figsize=(9.2, 6.6), layout="constrained")
+    figure, axes = plt.subplots(2, 2, figsize=(7.5, 5.5), layout="constrained")
     wells.plot(axes=axes[0])
     gene.plot(axes=axes[1])
     laws = (lambda v: v - v**3, lambda v: 0.25 + 0 * v, lambda v: 11250 / (225 + v**2))
@@ -71,10 +72,12 @@ def draw(wells: Any, gene: Any, out: Path) -> None:
         low, high = axis.lines[0].get_xdata()[[0, -1]]
         grid = np.linspace(low, high, 200)
         axis.plot(grid, truth(grid), "k--", lw=1, label="truth")
-        axis.legend(frameon=False, fontsize=8.5, loc="lower left" if axis is axes[1, 0] else "upper right")
+        if axis.get_legend() is not None:
+            axis.get_legend().remove()
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
+    axes[1, 1].set_xlim(0, 42)
     for axis, title in zip(axes.flat, ("drift", "squared noise", "rate of production", "numbers of molecules"), strict=True):
-        axis.set_title(title, fontsize=11)
-        axis.spines[["top", "right"]].set_visible(False)
+        axis.set_title(title)
     figure.savefig(out / "noise_and_feedback.png", dpi=150)
     plt.close(figure)
 

@@ -22,6 +22,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 import symdyn as sd
+from symdyn.figure_style import BLUE, GREEN, ORANGE, PURPLE, VERMILION
 
 x, y, t = sp.symbols("x y t")
 b = sp.Rational(1, 10) + sp.Rational(199, 10) * t
@@ -33,7 +34,7 @@ METHODS = {
     "deis-tab3": ("DEIS tAB3", 1), "dpm-solver-3": ("DPM-Solver-3", 3),
 }  # fmt: skip
 BUDGETS = (6, 12, 18, 30, 60)
-COLORS = ("#8a8a8a", "#5aa469", "#1b6ca8", "#c98b2b", "#b0413e", "#7a5ea8")
+COLORS = ("0.55", GREEN, BLUE, ORANGE, VERMILION, PURPLE)
 
 
 def model() -> tuple[sd.ODESystem, sd.transport.GaussianMixture]:
@@ -64,28 +65,27 @@ def errors(flow: sd.ODESystem, start: dict[str, xr.DataArray], exact: np.ndarray
     return found
 
 
+@sd.style()
 def draw(flow: sd.ODESystem, paths: xr.Dataset, ends: np.ndarray, found: dict[str, list[float]]) -> Figure:
     """Paths from noise to data, samples of two methods, and error against evaluations."""
-    figure, axes = plt.subplots(1, 3, figsize=(10.5, 3.6), layout="constrained", width_ratios=[1, 1, 1.25])
+    figure, axes = plt.subplots(1, 3, figsize=(7.5, 3), layout="constrained", width_ratios=[1, 1, 1.25])
     points = np.stack([paths.x.values, paths.y.values], axis=-1)
     mode = np.round(np.arctan2(points[:, -1, 1], points[:, -1, 0]) / (np.pi / 4)).astype(int) % 8
     colors = plt.get_cmap("twilight_shifted")((mode + 0.5) / 8)
     axes[0].add_collection(LineCollection(list(points), colors=colors, lw=0.6, alpha=0.6))
-    axes[0].scatter(*points[:, 0].T, s=3, color="#8a8a8a", label="noise", zorder=3)
+    axes[0].scatter(*points[:, 0].T, s=3, color="0.55", label="noise", zorder=3)
     axes[0].scatter(*points[:, -1].T, s=5, c=colors, zorder=4)
-    axes[0].set_title("the flow from noise to data", fontsize=10)
-    axes[1].scatter(*ends.T, s=1, lw=0, color="#1b6ca8", alpha=0.5)
-    axes[1].set_title("DEIS tAB3 with 12 evaluations", fontsize=10)
+    axes[0].set_title("noise to data")
+    axes[1].scatter(*ends.T, s=1, lw=0, color=BLUE, alpha=0.5)
+    axes[1].set_title("DEIS, 12 evaluations")
     for ax in axes[:2]:
         ax.set(xlim=(-3.3, 3.3), ylim=(-3.3, 3.3), aspect="equal", xlabel="x", ylabel="y")
     for (method, row), color in zip(found.items(), COLORS, strict=True):
         axes[2].loglog(BUDGETS, row, "o-", ms=3.5, lw=1.2, color=color, label=METHODS[method][0])
-    axes[2].set(xlabel="evaluations of the score", ylabel="rms distance to the exact flow", ylim=(1e-4, 20))
+    axes[2].set(xlabel="evaluations of the score", ylabel="rms distance to the exact flow", ylim=(1e-4, 1e3))
     axes[2].set_xticks(BUDGETS, [str(k) for k in BUDGETS])
     axes[2].minorticks_off()
-    axes[2].legend(frameon=False, fontsize=8)
-    for ax in axes:
-        ax.spines[["top", "right"]].set_visible(False)
+    axes[2].legend()
     return figure
 
 
@@ -101,7 +101,7 @@ def main(arguments: list[str] | None = None) -> dict[str, list[float]]:
     exact = np.stack([run.x.values[:, -1], run.y.values[:, -1]], axis=1)
     found = errors(flow, start, exact)
     ends = sampled(flow, noise.initial(20 * given.points, seed=2), "deis-tab3", 12)
-    draw(flow, run.isel(trajectory=slice(0, 160)), ends, found).savefig(given.out / "noise_to_data.png", dpi=110)
+    draw(flow, run.isel(trajectory=slice(0, 160)), ends, found).savefig(given.out / "noise_to_data.png", dpi=150)
     for method, row in found.items():
         print(f"{METHODS[method][0]:18s}", *(f"{k}: {e:.2g} " for k, e in zip(BUDGETS, row, strict=True)))
     print(f"The figure is in {given.out.resolve()}")

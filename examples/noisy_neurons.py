@@ -25,6 +25,7 @@ from scipy.integrate import quad
 from scipy.special import erfcx
 
 import symdyn as sd
+from symdyn.figure_style import BLUE, ORANGE
 
 v, sigma = sp.symbols("v sigma")
 #: Mean current, noise, length of a record, and the time between its samples.
@@ -85,26 +86,25 @@ def reliability(run: xr.Dataset, late: float = END / 2) -> float:
     return float(counts.var() / counts.mean())
 
 
+@sd.style()
 def draw(runs: dict[str, xr.Dataset], currents: np.ndarray, found: tuple[np.ndarray, np.ndarray]) -> Figure:
     """Spikes of 60 trials with either current, the current, and the rates with Siegert's."""
-    figure = plt.figure(figsize=(9.5, 4.2), layout="constrained")
+    figure = plt.figure(figsize=(7.5, 3.5), layout="constrained")
     axes = figure.subplot_mosaic([["u", "rate"], ["recorded", "rate"], ["constant", "rate"]], width_ratios=[2, 1])
     course = record()
-    axes["u"].plot(course.curves[0].times, course.curves[0].values, lw=0.8, color="#1b6ca8")
-    axes["u"].axhline(MEAN, lw=0.8, color="#8a8a8a")
+    axes["u"].plot(course.curves[0].times, course.curves[0].values, lw=0.8, color=BLUE)
+    axes["u"].axhline(MEAN, lw=0.8, color="0.55")
     axes["u"].set(ylabel="current", xlim=(0, END), xticklabels=[])
-    for name, color in (("recorded", "#1b6ca8"), ("constant", "#8a8a8a")):
+    for name, color in (("recorded", BLUE), ("constant", "0.55")):
         axes[name].eventplot([row[np.isfinite(row)] for row in runs[name].fired_at.values[:60, 0]], lw=0.7, color=color)
         axes[name].set(ylabel=f"{name}:\ntrial", xlim=(0, END))
     axes["recorded"].set(xticklabels=[])
     axes["constant"].set(xlabel="time in membrane time constants")
     fine = np.linspace(currents[0], currents[-1], 100)
     axes["rate"].plot(fine, [siegert(m, NOISE) for m in fine], lw=1, color="black", label="Siegert")
-    axes["rate"].errorbar(currents, found[0], 2 * found[1], fmt="o", ms=4, color="#c98b2b", label="simulated")
+    axes["rate"].errorbar(currents, found[0], 2 * found[1], fmt="o", ms=4, color=ORANGE, label="simulated")
     axes["rate"].set(xlabel="constant current", ylabel="spikes by time constant")
-    axes["rate"].legend(frameon=False)
-    for ax in axes.values():
-        ax.spines[["top", "right"]].set_visible(False)
+    axes["rate"].legend()
     return figure
 
 
@@ -116,7 +116,7 @@ def main(arguments: list[str] | None = None) -> tuple[dict[str, xr.Dataset], np.
     given.out.mkdir(parents=True, exist_ok=True)
     runs, currents = trials(given.trials), np.linspace(0.7, 1.6, 7)
     found = rates(currents, given.trials)
-    draw(runs, currents, found).savefig(given.out / "noisy_neurons.png", dpi=96)
+    draw(runs, currents, found).savefig(given.out / "noisy_neurons.png", dpi=150)
     for mean, rate, error in zip(currents, *found, strict=True):
         print(f"current {mean:.2f}: {rate:.4f} +- {error:.4f} spikes by time constant (Siegert {siegert(mean, NOISE):.4f})")
     for name, run in runs.items():

@@ -19,11 +19,12 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import symdyn as sd
+from symdyn.figure_style import BLACK, BLUE, GREEN, ORANGE, SKY, VERMILION
 
 WELL = sd.SDESystem.from_text("dx = (x - x^3)*dt + 0.5*dW; x(0) = 1")
 RATE = sd.SDESystem.from_text("dy = (0.32/y - y/2)*dt + 0.6*dW; y(0) = 1")
 SCHEMES = {"euler-maruyama": "Euler-Maruyama", "sra1": "SRA1", "shark": "ShARK"}
-COLORS = {"euler-maruyama": "#8a8a8a", "sra1": "#1b6ca8", "shark": "#5aa469", "state": "#b0413e"}
+COLORS = {"euler-maruyama": "0.55", "sra1": BLUE, "shark": GREEN, "state": VERMILION}
 LEVELS = range(4, 10)
 TOLERANCES = (1e-3, 3e-4, 1e-4, 3e-5, 1e-5)
 #: Where a drift is singular, steps must not reach across it.
@@ -53,39 +54,40 @@ def errors(
     return found
 
 
+@sd.style()
 def draw(count: int, well: dict[str, list[tuple[float, float]]], rate: dict[str, list[tuple[float, float]]]) -> Figure:
     """One path zoomed in; a trajectory and its steps; errors against steps for both systems."""
-    figure, rows = plt.subplots(2, 2, figsize=(9.2, 6.6), layout="constrained")
+    figure, rows = plt.subplots(2, 2, figsize=(7.5, 5.5), layout="constrained")
     axes = rows.ravel()
     path, middle = sd.BrownianPath(seed=5, trajectory=2, span=(0, 2)), np.sqrt(0.5)
     base = path(middle)
-    for k, color in zip((0, 8, 16), ("#9dbfda", "#5b93c0", "#1b6ca8"), strict=True):
+    for k, color in zip((0, 8, 16), ("0.7", SKY, BLUE), strict=True):
         width = 0.7 * 2.0**-k
         at = middle + width * np.linspace(-1, 1, 801)
         curve = (path(at) - base)[:, 0] / np.sqrt(width) + 5 * (k // 8)
         axes[0].plot((at - middle) / width, curve, color=color, lw=0.8)
         words = f"magnified $2^{{{k}}}$ times" if k else "the path"
-        axes[0].text(-1, curve[: len(curve) // 2].max() + 0.25, words, fontsize=8, color="#444444", va="bottom")
+        axes[0].text(-1, curve[: len(curve) // 2].max() + 0.25, words, fontsize=8, color="0.3", va="bottom")
     axes[0].set(
         title="one path, asked for anywhere", xlabel=r"time about $\sqrt{1/2}$", xticks=[-1, -0.5, 0, 0.5, 1], yticks=[]
     )
     options = {"trajectories": 12, "seed": 5, "progress": False}
-    for k, color in zip((2, 4, 10), ("#c98b2b", "#5aa469", "#222222"), strict=True):
+    for k, color in zip((2, 4, 10), (ORANGE, GREEN, BLACK), strict=True):
         times = np.arange(2 ** (k + 1) + 1) / 2**k
         data = sd.simulate(WELL, times, method=sd.methods.EulerMaruyama(brownian="tree"), step=2.0**-k, **options)
         style = {"marker": "o", "ms": 3, "lw": 1.3} if k < 10 else {"lw": 0.7, "zorder": 0}
         axes[1].plot(times, data.x.values[7], label=f"steps of 1/{2**k}", color=color, **style)
-    axes[1].set(title="three step sizes on one path", xlabel="t", ylabel="x")
-    axes[1].legend(frameon=False, fontsize=8)
+    axes[1].set(title="three step sizes on one path", xlabel="t", ylabel="x", ylim=(0.85, 1.8))
+    axes[1].legend()
     names = {**SCHEMES, "state": "SRA1, steps from the state"}
     for ax, found, title in ((axes[2], well, "double well"), (axes[3], rate, "near a singular drift")):
         for name, rows in found.items():
             steps, values = np.array(rows).T
             ax.loglog(steps, values, "o-", ms=3.5, lw=1.3, color=COLORS[name], label=names[name])
         ax.set(title=title, xlabel="steps", ylabel="strong error at t = 2")
-        ax.legend(frameon=False, fontsize=8)
+        ax.set_ylim(bottom=2e-7)
+        ax.legend(loc="lower left")
     for ax in axes:
-        ax.spines[["top", "right"]].set_visible(False)
         ax.title.set_fontsize(10)
     return figure
 
@@ -100,7 +102,7 @@ def main(arguments: list[str] | None = None) -> dict[str, dict[str, list[tuple[f
     print("The square of the leading error of SRA1, over h^4:", *sd.derive.local_error(WELL, 1.5)[0].squares)
     well = errors(WELL, run(WELL, "sra1", count, step=2.0**-13)[0], count, list(SCHEMES))
     rate = errors(RATE, run(RATE, "sra1", count, rtol=3e-8, atol=3e-8)[0], count, ["sra1"], SMALL)
-    draw(count, well, rate).savefig(given.out / "one_brownian_path.png", dpi=120)
+    draw(count, well, rate).savefig(given.out / "one_brownian_path.png", dpi=150)
     found = {"double well": well, "rate": rate}
     for title, rows in found.items():
         for name, row in rows.items():

@@ -26,12 +26,13 @@ import sympy as sp
 from matplotlib.figure import Figure
 
 import symdyn as sd
+from symdyn.figure_style import BLUE, VERMILION
 
 N, r, K = sp.symbols("N r K")
 LOGISTIC = sd.ODESystem({N: r * N * (1 - N / K)})
 BOUNDS = {r: (0.05, 5), K: (20, 5000), N: (0.01, 50)}
 DATA = Path(__file__).parent / "data" / "gause1934_table3.csv"
-SPECIES = {"aurelia": "#1b6ca8", "caudatum": "#c0392b"}
+SPECIES = {"aurelia": BLUE, "caudatum": VERMILION}
 LAWS = ("normal", "negative binomial")
 
 
@@ -46,9 +47,10 @@ def study(starts: int = 20) -> dict[tuple[str, str], sd.Fit]:
     return {(s, law): sd.fit(LOGISTIC, counts(s), parameters=BOUNDS, noise=law, starts=starts) for s in SPECIES for law in LAWS}
 
 
+@sd.style()
 def draw(fits: dict[tuple[str, str], sd.Fit]) -> Figure:
     """Counts with fitted curves, and the profiles of the rate of growth."""
-    figure, axes = plt.subplots(1, 2, figsize=(9.6, 3.8), layout="constrained")
+    figure, axes = plt.subplots(1, 2, figsize=(7.5, 3.2), layout="constrained")
     for (species, law), fit in fits.items():
         color, dashed = SPECIES[species], "-" if law == LAWS[1] else ":"
         run = fit.predict(np.linspace(0, 25, 201))
@@ -62,11 +64,9 @@ def draw(fits: dict[tuple[str, str], sd.Fit]) -> Figure:
             axes[0].plot(seen.t, seen.N, "o", color=color, ms=4, mec="white", mew=0.4)
             axes[1].axhline(float(curve.threshold), color="0.6", lw=0.8)
     axes[0].set(xlabel="days", ylabel="individuals per 0.5 cc", title="Counts and 90 % bands of their means")
-    axes[0].set_ylim(-10, 860)
-    axes[0].legend(frameon=False, fontsize=8, loc="upper left")
+    axes[0].set_ylim(-10, 980)
+    axes[0].legend(loc="upper left")
     axes[1].set(xlabel="rate of growth r per day", ylabel="twice the fall of log likelihood", title="Profile likelihoods")
-    for axis in axes:
-        axis.spines[["top", "right"]].set_visible(False)
     return figure
 
 
@@ -79,7 +79,7 @@ def main(arguments: list[str] | None = None) -> dict[tuple[str, str], sd.Fit]:
     for (species, law), fit in fits.items():
         print(f"P. {species}, {law} noise\n{fit}\n")
         fit.save(out / f"{species}_{law.replace(' ', '_')}.nc")
-    draw(fits).savefig(out / "paramecium_growth.png", dpi=110)
+    draw(fits).savefig(out / "paramecium_growth.png", dpi=150)
     print(f"The figure and the fits are in {out.resolve()}")
     return fits
 

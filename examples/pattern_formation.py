@@ -37,14 +37,14 @@ from scipy.integrate import cumulative_simpson
 from scipy.ndimage import label
 
 import symdyn as sd
+from symdyn.figure_style import BLUE, ORANGE, VERMILION
 from symdyn.models import zoo
 
 q = sp.Symbol("q", positive=True)
 d = sp.Symbol("d", positive=True)
 TURING = zoo.schnakenberg()
 RATIOS = (7.0, 8.5676, 10.0)
-COLORS = {7.0: "#8a8a8a", 8.5676: "#c98b2b", 10.0: "#1b6ca8"}
-RED = "#c0392b"
+COLORS = {7.0: "0.55", 8.5676: ORANGE, 10.0: BLUE}
 
 # ---- the matrix of waves -------------------------------------------------------------------------
 
@@ -232,16 +232,17 @@ def spots(
 
 
 def draw(fields: xr.Dataset, divided: Spots, speed: pd.DataFrame, tails: pd.DataFrame) -> Figure:
-    """Growth, pattern and spectrum above; fronts and spots below."""
+    """Growth, pattern, spectrum, fronts and spots."""
     with sd.style(), plt.rc_context({"axes.titlelocation": "left"}):
-        figure, axes = plt.subplots(2, 3, figsize=(11.4, 6.8), layout="constrained")
+        figure, axes = plt.subplots(3, 2, figsize=(7.5, 8.4), layout="constrained")
+        axes = axes.ravel()
         figure.get_layout_engine().set(wspace=0.05, hspace=0.06)
-        _draw_growth(axes[0, 0])
-        _draw_pattern(axes[0, 1], fields.u[-1])
-        _draw_spectrum(axes[0, 2], fields)
-        _draw_fronts(axes[1, 0], axes[1, 1], speed, tails)
-        _draw_spots(axes[1, 2], divided)
-        for ax, letter in zip(axes.flat, "abcdef", strict=True):
+        _draw_growth(axes[0])
+        _draw_pattern(axes[1], fields.u[-1])
+        _draw_spectrum(axes[2], fields)
+        _draw_fronts(axes[3], axes[4], speed, tails)
+        _draw_spots(axes[5], divided)
+        for ax, letter in zip(axes, "abcdef", strict=True):
             ax.set_title(rf"$\bf{{{letter}}}$   {ax.get_title(loc='left')}")
     return figure
 
@@ -272,7 +273,7 @@ def _draw_spectrum(ax: Axes, fields: xr.Dataset) -> None:
     band = k[growth(10.0, k)[0] > 0]
     ax.axvspan(band[0], band[-1], color=COLORS[10.0], alpha=0.12, lw=0, label="waves that grow")
     ax.axvline(fastest(10.0), color=COLORS[10.0], lw=1.4, ls="--", label="the fastest of them")
-    for index, color in ((1, "#c98b2b"), (2, "0.15")):
+    for index, color in ((1, ORANGE), (2, "0.15")):
         power = spectrum(fields.u[index], width=0.04)
         ax.stairs(
             power,
@@ -289,13 +290,13 @@ def _draw_fronts(left: Axes, right: Axes, speed: pd.DataFrame, tails: pd.DataFra
     rows = speed[speed.time > 4].iloc[::3]
     time = np.linspace(6, 110, 400)
     left.plot(rows.time, rows.speed, "o", color=COLORS[10.0], ms=4, mec="white", mew=0.4, label="simulated")
-    left.plot(time, told_speed(time), color=RED, lw=1.5, label=r"$2 - \frac{3}{2t} + \frac{3\sqrt{\pi}}{2}\, t^{-3/2}$")
-    left.plot(time, 2 - 1.5 / time, color=RED, lw=1.2, ls=":", label=r"$2 - \frac{3}{2t}$")
+    left.plot(time, told_speed(time), color=VERMILION, lw=1.5, label=r"$2 - \frac{3}{2t} + \frac{3\sqrt{\pi}}{2}\, t^{-3/2}$")
+    left.plot(time, 2 - 1.5 / time, color=VERMILION, lw=1.2, ls=":", label=r"$2 - \frac{3}{2t}$")
     left.axhline(2, color="0.3", lw=0.9, ls="--", label=r"$2\sqrt{rD}$")
     left.set(title="Fisher's front from a compact start", xlabel="time", ylabel="speed", xlim=(0, 100), ylim=(1.6, 2.04))
     left.legend(loc="lower right")
     a = np.linspace(0.25, 1.6, 300)
-    right.plot(a, np.where(a < 1, a + 1 / a, 2), color=RED, lw=1.5, label=r"$aD + r/a$, then $2\sqrt{rD}$")
+    right.plot(a, np.where(a < 1, a + 1 / a, 2), color=VERMILION, lw=1.5, label=r"$aD + r/a$, then $2\sqrt{rD}$")
     right.plot(tails.a, tails.speed, "o", color=COLORS[10.0], ms=5, mec="white", mew=0.4, label="simulated")
     right.set(title="A flat tail makes it faster", xlabel=r"steepness a of the tail $e^{-ax}$", ylabel="speed")
     right.set(xlim=(0.2, 1.6), ylim=(1.8, 4.4))
@@ -311,11 +312,11 @@ def _draw_spots(ax: Axes, divided: Spots) -> None:
         row, column = (1 - place // 2) * (n + gap), place % 2 * (n + gap)
         canvas[row : row + n, column : column + n] = frames[index].values.T
         count = divided.counts[index]
-        text = f"t = {float(frames.time[index]):g}: {count} spot{'s' if count > 1 else ''}"
+        text = f"t = {float(frames.time[index]):g}: {count}"
         ax.text(column + 4, row + n - 5, text, color="white", fontsize=8, va="top",
                 bbox={"facecolor": "black", "edgecolor": "none", "pad": 1.5})  # fmt: skip
     picture = ax.imshow(canvas, origin="lower", cmap="magma", vmin=0, vmax=0.4, interpolation="nearest")
-    ax.set(title="Gray and Scott's spots, v", xticks=[], yticks=[])
+    ax.set(title="Gray and Scott's spots: v, counts", xticks=[], yticks=[])
     ax.spines[:].set_visible(False)
     bar = ax.figure.colorbar(picture, ax=ax, shrink=0.8, aspect=26)
     bar.outline.set_visible(False)
@@ -351,7 +352,7 @@ def main(arguments: list[str] | None = None) -> Spots:
     results = pattern(), spots(), front_speed(), tail_speed()
     text = report(*results)
     (out / "pattern_formation.txt").write_text(text + "\n")
-    draw(*results).savefig(out / "pattern_formation.png", dpi=96, pil_kwargs={"optimize": True})
+    draw(*results).savefig(out / "pattern_formation.png", dpi=150, pil_kwargs={"optimize": True})
     print(f"{text}\n\nThe figure and the report are in {out.resolve()}")
     return results[1]
 

@@ -28,6 +28,7 @@ from matplotlib.tri import Triangulation
 
 import symdyn as sd
 from symdyn.analysis import continuation, steady_states
+from symdyn.figure_style import BLUE, VERMILION
 from symdyn.models import zoo
 
 BRUSSELATOR = "u' = laplacian(u) + 2 - (B+1)*u + u**2*v; v' = 8*laplacian(v) + B*u - u**2*v; B = 3.1"
@@ -35,7 +36,6 @@ CRITICAL = (1 + 2 * np.sqrt(1 / 8)) ** 2
 WAVE = np.sqrt(2 / np.sqrt(8))
 #: Slope of the square of the amplitude over B, by weakly nonlinear theory; tests/analysis/test_fields_at_rest.py derives it.
 SLOPE = 3.2169098
-BLUE, RED = "#1b6ca8", "#c0392b"
 
 
 def snake(cells: int = 160, points: int = 60) -> xr.Dataset:
@@ -77,9 +77,10 @@ def waves() -> xr.Dataset:
     return cells.wave_growth({"D": 0.1, "tau": 0.3}, waves=13)
 
 
+@sd.style()
 def figure(branch: xr.Dataset, rest: xr.Dataset, pattern: xr.Dataset, ell: xr.Dataset, zone: xr.Dataset) -> Figure:
     """All four."""
-    shown, axes = plt.subplots(2, 2, figsize=(10, 7.6), layout="constrained")
+    shown, axes = plt.subplots(2, 2, figsize=(7.5, 6.4), layout="constrained")
     _snake(axes[0, 0], branch)
     _turing(axes[0, 1], rest, pattern)
     triangles = Triangulation(ell.x, ell.y, ell.triangles.values)
@@ -109,7 +110,7 @@ def _snake(ax: Any, branch: xr.Dataset) -> None:
         inset = ax.inset_axes((0.64, level, 0.34, 0.2))
         x = np.concatenate([-branch.x.values[::-1], branch.x.values])
         u = branch.u.values[k]
-        inset.plot(x, np.concatenate([u[::-1], u]), color=RED, lw=1)
+        inset.plot(x, np.concatenate([u[::-1], u]), color=VERMILION, lw=1)
         inset.set(xticks=[], yticks=[], xlim=(-32, 32))
         inset.patch.set_alpha(0.9)
 
@@ -118,12 +119,12 @@ def _turing(ax: Any, rest: xr.Dataset, pattern: xr.Dataset) -> None:
     amplitude = amplitudes(pattern)
     ax.plot(rest.B, 0 * rest.B, color="0.6", lw=1, ls=(0, (3, 2)), label="uniform, unstable")
     ax.plot(rest.B.where(rest.stable), 0 * rest.B, color=BLUE, lw=1.8, label="uniform, stable")
-    ax.plot(pattern.B, amplitude, color=RED, lw=1.8, label="pattern")
+    ax.plot(pattern.B, amplitude, color=VERMILION, lw=1.8, label="pattern")
     b = np.linspace(CRITICAL, 3.1, 200)
     for sign in (1, -1):
         ax.plot(b, sign * np.sqrt(SLOPE * (b - CRITICAL)), "k:", lw=1, label="amplitude equation" if sign > 0 else None)
     ax.set(xlabel="$B$", ylabel="amplitude of $u$", title="Brusselator: through the Turing point")
-    ax.legend(frameon=False, loc="upper left")
+    ax.legend(loc="lower left")
 
 
 def _zone(shown: Figure, ax: Any, zone: xr.Dataset) -> None:
@@ -170,7 +171,7 @@ def main(out: str | Path = "out") -> str:
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     shown = figure(branch, rest, pattern, ell, zone)
-    shown.savefig(folder / "patterns_at_rest.png", dpi=110)
+    shown.savefig(folder / "patterns_at_rest.png", dpi=150)
     plt.close(shown)
     text = "\n".join(lines)
     (folder / "patterns_at_rest.txt").write_text(text + "\n")

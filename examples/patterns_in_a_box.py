@@ -24,6 +24,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 import symdyn as sd
+from symdyn.figure_style import BLUE, ORANGE
 from symdyn.models import zoo
 
 POINTS, RATIO = 32, 10.0
@@ -87,9 +88,11 @@ def spectrum(u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return 2 * np.pi / SIDE * np.arange(len(found)), found / found.sum()
 
 
+@sd.style()
 def figure(data: xr.Dataset) -> Figure:
     """Three cuts of the pattern, and spectra of the beginning and the end."""
-    shown, axes = plt.subplots(1, 4, figsize=(12.0, 3.0), layout="constrained")
+    shown, axes = plt.subplots(2, 2, figsize=(7.5, 6.2), layout="constrained")
+    axes = axes.ravel()
     late = data.u[-1]
     limits = float(late.min()), float(late.max())
     for ax, (axis, others) in zip(axes, (("x", "yz"), ("y", "xz"), ("z", "xy")), strict=False):
@@ -98,12 +101,12 @@ def figure(data: xr.Dataset) -> Figure:
         ax.set(xlabel=f"${others[0]}$", ylabel=f"${others[1]}$", title=f"$u$ in the middle of ${axis}$")
     shown.colorbar(drawn, ax=axes[2], shrink=0.8)
     ax = axes[3]
-    for k, colour in ((1, "#c98b2b"), (3, "#1b6ca8")):
+    for k, colour in ((1, ORANGE), (3, BLUE)):
         numbers, part = spectrum(data.u[k].values)
         ax.plot(numbers, part, "o-", ms=3, color=colour, label=f"$t$ = {float(data.time[k]):g}")
-    ax.axvline(fastest(), color="#8a8a8a", lw=1, ls="--", label="grows fastest")
+    ax.axvline(fastest(), color="0.55", lw=1, ls="--", label="grows fastest")
     ax.set(xlim=(0, 2.5), xlabel="wave number $k$", ylabel="part of the variance")
-    ax.legend(frameon=False, fontsize=8)
+    ax.legend()
     return shown
 
 
@@ -119,7 +122,7 @@ def main(arguments: list[str] | None = None) -> None:
     data = pattern()
     numbers, part = spectrum(data.u[-1].values)
     print(f"wave number of the pattern {float(numbers[part.argmax()]):.4f}, fastest {fastest():.4f}")
-    figure(data).savefig(out / "patterns_in_a_box.png", dpi=90)
+    figure(data).savefig(out / "patterns_in_a_box.png", dpi=150)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ import xarray as xr
 
 import symdyn as sd
 from symdyn.discover.evidence import errors
+from symdyn.figure_style import BLUE, VERMILION
 
 N, P, a, b, d, e, h = sp.symbols("N P a b d e h")
 f = sp.Function("f")
@@ -136,6 +137,7 @@ def study(record: Record, surrogate: str | None = "pinn", samples: int = 500, pr
 # ---- figures and report ------------------------------------------------------------------------
 
 
+@sd.style()
 def draw(result: Result, path: Path) -> None:
     """Data, recovered system with a 90 % band, and the baseline; the interaction beside them."""
     import matplotlib
@@ -145,8 +147,8 @@ def draw(result: Result, path: Path) -> None:
 
     record, run = result.record, result.run
     table, cut = record.table, len(result.found.observations.trajectories[0].times)
-    figure, axes = plt.subplots(2, 1, figsize=(8, 5.2), sharex=True, layout="constrained")
-    for axis, state, label, color in zip(axes, ("N", "P"), (record.prey, record.predator), ("#1b6ca8", "#c0392b"), strict=True):
+    figure, axes = plt.subplots(2, 1, figsize=(7.5, 4.9), sharex=True, layout="constrained")
+    for axis, state, label, color in zip(axes, ("N", "P"), (record.prey, record.predator), (BLUE, VERMILION), strict=True):
         band = run[f"{state}_quantile"]
         top = 1.35 * max(table[state].max(), float(run[f"{state}_recovered"].max()))
         axis.fill_between(run.time, band.sel(quantile=0.05), band.sel(quantile=0.95), color=color, alpha=0.18, lw=0)
@@ -158,8 +160,7 @@ def draw(result: Result, path: Path) -> None:
         axis.plot(table.t[cut:], table[state][cut:], "o", color=color, mfc="white", ms=5.5, label="held out")
         axis.axvspan(table.t.iloc[cut - 1], table.t.iloc[-1], color="0.5", alpha=0.08, lw=0)
         axis.set(ylabel=label, ylim=(0, top))
-        axis.spines[["top", "right"]].set_visible(False)
-    axes[0].legend(frameon=False, ncols=4, fontsize=8.5, loc="upper right")
+    axes[0].legend(ncols=4, loc="upper right")
     axes[1].set_xlabel(record.clock)
     formula = sp.latex(_short(result.found.terms[f(N, P)]))
     figure.suptitle(f"{record.title}:   predation $f N P$ with $f(N, P) = {formula}$", fontsize=11)

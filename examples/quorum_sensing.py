@@ -39,6 +39,7 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
 
 import symdyn as sd
+from symdyn.figure_style import BLACK, BLUE, SKY, VERMILION
 from symdyn.models import zoo
 
 PLACES = {1: [(0, 0)], 2: [(0.5, 0), (-0.5, 0)], 3: [(0.5, 0), (-0.5, 0), (0, 0)]}
@@ -50,10 +51,10 @@ HERE = {"D": 5.0, "tau": DELAY}
 APART = (2.4, 1.2, 0.6)
 #: So fast that the bulk is well mixed; what is left of D is of the order of 1/D.
 MIXED = 1e6
-BLUE, RED, GREY = "#1b6ca8", "#c0392b", "#8a8a8a"
-HOPF: dict[str, Any] = {"ms": 6, "mfc": "white", "mec": RED, "mew": 1.4, "zorder": 4}
+GREY = "0.55"
+HOPF: dict[str, Any] = {"ms": 6, "mfc": "white", "mec": VERMILION, "mew": 1.4, "zorder": 4}
 #: Cells of one rhythm lie over each other: the first is broad and light, the last narrow and dark.
-CELLS = (("#8fbcdf", 3.6, "-"), ("#d95f02", 1.7, "-"), ("#1a1a1a", 0.9, (0, (4, 3))))
+CELLS = ((SKY, 3.6, "-"), (VERMILION, 1.7, "-"), (BLACK, 0.9, (0, (4, 3))))
 
 
 def colony(cells: int, influx: float | str = INFLUX) -> sd.BulkCellSystem:
@@ -197,7 +198,7 @@ def study(points: int = 72) -> Quorum:
 def draw(found: Quorum) -> Figure:
     """How many and where above; how much and in time below."""
     with sd.style(), plt.rc_context({"axes.titlelocation": "left"}):
-        figure = plt.figure(figsize=(11.4, 7.6), layout="constrained")
+        figure = plt.figure(figsize=(7.5, 6.8), layout="constrained")
         figure.get_layout_engine().set(wspace=0.05, hspace=0.05)
         grid = figure.add_gridspec(2, 2, width_ratios=(1, 1.2))
         many, where, much = (figure.add_subplot(grid[at]) for at in ((0, 0), (0, 1), (1, 0)))
@@ -222,17 +223,17 @@ def _draw_tongue(ax: Axes, found: Quorum) -> None:
     tip = np.argmin(many.values)
     ax.plot(many[tip], tau[tip], "D", **HOPF, label=f"quorum, $m d_1$ = {found.tip:.3f}")
     ax.set(title="Cells in a well-mixed bulk", xlabel="number of cells $m$", ylabel=r"delay of the bulk $\tau$")
-    ax.set(xlim=(0.4, 12.6), ylim=(0, 1.0), xticks=range(1, 13))
-    ax.legend(ncols=2, loc="upper right", columnspacing=1.2)
+    ax.set(xlim=(0.4, 12.6), ylim=(0, 1.3), xticks=range(1, 13))
+    ax.legend(loc="upper right")
 
 
 def _draw_diagram(ax: Axes, found: Quorum) -> None:
     shown = found.diagram.amplitude.max("cell")
     sd.cells.plot_hopf(found.borders, shown, ax, vary=("D", "tau"), label="amplitude of $v$")
-    ax.plot(*HERE.values(), "*", color=RED, ms=10, mec="white", mew=0.8, zorder=5)
-    ax.annotate("d", tuple(HERE.values()), (6, 3), textcoords="offset points", color=RED, weight="bold", fontsize=10)
-    ax.set(title="Three cells in a row: simulations, and theory over them", xlabel="diffusivity $D$")
-    ax.set(ylabel=r"delay of the bulk $\tau$", xlim=(0.05, 20), ylim=(0.05, 1.0))
+    ax.plot(*HERE.values(), "*", color=VERMILION, ms=10, mec="white", mew=0.8, zorder=5)
+    ax.annotate("d", tuple(HERE.values()), (6, 3), textcoords="offset points", color=VERMILION, weight="bold", fontsize=10)
+    ax.set(title="Three cells in a row", xlabel="diffusivity $D$")
+    ax.set(ylabel=r"delay of the bulk $\tau$", xlim=(0.05, 20), ylim=(0.05, 1.5))
     ax.legend(loc="upper right")
 
 
@@ -257,8 +258,8 @@ def _draw_swing(ax: Axes, found: Quorum) -> None:
             ax.plot([m, m], [at.lowest, at.highest], "o-", color=BLUE, lw=2.2, ms=4.5, zorder=3)
         else:
             ax.plot(m, np.interp(total, rest.d1, rest.v_1), "o", ms=6, mfc="white", mec=GREY, mew=1.4, zorder=3)
-    ax.set(title=rf"Too few and too many are quiet, $\tau$ = {DELAY:g}", xlabel="number of cells $m$", ylabel="$v$")
-    ax.set(xlim=(0.4, 12.6), ylim=(0.4, 2.25), xticks=range(1, 13))
+    ax.set(title="Too few, too many are quiet", xlabel="number of cells $m$", ylabel="$v$")
+    ax.set(xlim=(0.4, 12.6), ylim=(-0.4, 2.25), xticks=range(1, 13))
     ax.legend(loc="lower right")
 
 
@@ -271,7 +272,7 @@ def _draw_traces(place: SubplotSpec, traces: Mapping[int, xr.DataArray]) -> Axes
                 fontsize=9)  # fmt: skip
         ax.set(ylabel="$v$", xlim=(-0.8, 100), ylim=(0.4, 2.75), yticks=(1, 2))
     rows[-1].set(xlabel="time (in units of the reaction)")
-    rows[0].set_title(rf"From apart into step, $D$ = {HERE['D']:g}, $\tau$ = {DELAY:g}")
+    rows[0].set_title(rf"Into step, $D$ = {HERE['D']:g}, $\tau$ = {DELAY:g}")
     return rows[0]
 
 
@@ -314,7 +315,7 @@ def main(arguments: list[str] | None = None) -> Quorum:
     found = study(options.points)
     text = report(found)
     (options.out / "quorum_sensing.txt").write_text(text + "\n")
-    draw(found).savefig(options.out / "quorum_sensing.png", dpi=96, pil_kwargs={"optimize": True})
+    draw(found).savefig(options.out / "quorum_sensing.png", dpi=150, pil_kwargs={"optimize": True})
     print(f"{text}\n\nThe figure and the report are in {options.out.resolve()}")
     return found
 

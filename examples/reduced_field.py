@@ -24,6 +24,7 @@ from matplotlib.figure import Figure
 from scipy.special import ive
 
 import symdyn as sd
+from symdyn.figure_style import BLUE, VERMILION
 
 CELLS, NEW = 256, 0.01
 TRAINED = [0.005, 0.02, 0.05]
@@ -31,7 +32,7 @@ TIMES = np.linspace(0, 1, 101)
 FULL = sd.PDESystem.from_text(
     "u' = nu*laplacian(u) - dx(u**2/2)", domain=(0, 1), boundary=sd.Dirichlet(0), initial={"u": "sin(pi*x)"}
 ).discretize(CELLS)
-BLUE, GREY, RED = "#1b6ca8", "#8a8a8a", "#c0392b"
+GREY = "0.55"
 
 
 @cache
@@ -72,24 +73,26 @@ def errors(counts: tuple[int, ...] = (2, 4, 6, 8, 10, 12, 14, 16)) -> pd.DataFra
     return pd.DataFrame(rows)
 
 
+@sd.style()
 def figure() -> Figure:
     """The field at four times, ten equations above the grid; and the errors over the number of equations."""
     small = reduced(10)
     made = small.lift(sd.simulate(small, TIMES, parameters={"nu": NEW}, progress=False))
     full, table = run(NEW), errors()
-    drawn, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.6), layout="constrained")
+    drawn, (left, right) = plt.subplots(1, 2, figsize=(7.5, 3), layout="constrained")
     for k, t in enumerate((0.0, 0.3, 0.6, 1.0)):
         left.plot(
             full.x, full.u.sel(time=t, method="nearest"), color=GREY, lw=4, alpha=0.5, label="256 cells" if not k else None
         )
         left.plot(made.x, made.u.sel(time=t, method="nearest"), color=BLUE, lw=1.2, label="10 equations" if not k else None)
-    left.set(xlabel="x", ylabel="u", title=f"Burgers' equation at a viscosity of {NEW}, trained at others")
-    left.legend(frameon=False, loc="upper left")
+    left.set(xlabel="x", ylabel="u", title=f"Viscosity {NEW}, trained at others")
+    left.set_ylim(-0.35, 1.1)
+    left.legend(loc="lower center", ncols=2)
     right.semilogy(table.modes, table.projection, "o--", color=GREY, label="nearest state of the modes")
     right.semilogy(table.modes, table.reduced, "o-", color=BLUE, label="reduced equations")
-    right.axhline(grid_error(), color=RED, lw=1, label="the grid against the exact solution")
-    right.set(xlabel="equations", ylabel="relative error", title="Error over all times")
-    right.legend(frameon=False, loc="lower left")
+    right.axhline(grid_error(), color=VERMILION, lw=1, label="the grid against the exact solution")
+    right.set(xlabel="equations", ylabel="relative error", ylim=(None, 3), title="Error over all times")
+    right.legend(loc="upper right")
     return drawn
 
 
@@ -109,7 +112,7 @@ def main(arguments: list[str] | None = None) -> None:
     out.mkdir(parents=True, exist_ok=True)
     text = report()
     (out / "reduced_field.txt").write_text(text + "\n", encoding="utf-8")
-    figure().savefig(out / "reduced_field.png", dpi=110)
+    figure().savefig(out / "reduced_field.png", dpi=150)
     print(text)
 
 

@@ -19,6 +19,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 import symdyn as sd
+from symdyn.figure_style import BLUE, ORANGE
 
 x, y = sp.symbols("x y")
 MEETING = sd.ODESystem({x: x**2 + y**2 - 4, y: y - x**3 + x})
@@ -33,28 +34,29 @@ def curves(starts: int = STARTS) -> xr.Dataset:
     return sd.simulate(path, np.linspace(0, 40, 801), parameters=values, until="lam >= 1", progress=False)
 
 
+@sd.style()
 def draw(run: xr.Dataset) -> Figure:
     """The curves in the plane of the unknowns, and the parameter along them."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.8), layout="constrained")
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7.5, 3.2), layout="constrained")
     angle = np.linspace(0, 2 * np.pi, 200)
-    left.plot(2 * np.cos(angle), 2 * np.sin(angle), color="#8a8a8a", lw=1)
+    left.plot(2 * np.cos(angle), 2 * np.sin(angle), color="0.55", lw=1)
     grid = np.linspace(-1.9, 1.9, 200)
-    left.plot(grid, grid**3 - grid, color="#8a8a8a", lw=1)
+    left.plot(grid, grid**3 - grid, color="0.55", lw=1)
     for k in range(run.sizes["start"]):
         one = run.isel(start=k)
         last = min(float(one.first_passage), 12.0)
         there = one.time.values <= last + 0.05
         turned = float(one.folds.values[-1]) > 0
-        style = {"color": "#c98b2b" if turned else "#1b6ca8", "lw": 1, "alpha": 0.8}
+        style = {"color": ORANGE if turned else BLUE, "lw": 1, "alpha": 0.8}
         left.plot(one.x.values[there], one.y.values[there], **style)
         right.plot(one.time.values[there], one.lam.values[there], **style)
     left.plot([-(2**0.5), 2**0.5], [-(2**0.5), 2**0.5], "o", color="black", ms=5, zorder=3)
     left.set(xlabel="$x$", ylabel="$y$", xlim=(-4.5, 4.5), ylim=(-4, 4))
     right.axhline(1, color="black", lw=0.6)
-    right.plot([], [], color="#1b6ca8", label="without folds")
-    right.plot([], [], color="#c98b2b", label="past folds")
+    right.plot([], [], color=BLUE, label="without folds")
+    right.plot([], [], color=ORANGE, label="past folds")
     right.set(xlabel="arc length", ylabel=r"$\lambda$", ylim=(-6, 1.3))
-    right.legend(frameon=False, loc="center right")
+    right.legend(loc="center right")
     return figure
 
 

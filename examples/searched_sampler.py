@@ -22,6 +22,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 import symdyn as sd
+from symdyn.figure_style import BLUE, GREEN, ORANGE, PURPLE, VERMILION
 
 x, t = sp.symbols("x t")
 b = sp.Rational(1, 10) + sp.Rational(199, 10) * t
@@ -57,22 +58,23 @@ def round_trips(flow: sd.ODESystem, data: np.ndarray) -> dict[str, list[float]]:
     return found
 
 
+@sd.style()
 def draw(frontier: xr.Dataset, found: list[sd.studies.SearchedSampler], trips: dict[str, list[float]]) -> Figure:
     """Errors against evaluations, the plan of ten steps, and round trips."""
-    figure, axes = plt.subplots(1, 3, figsize=(12, 3.8), layout="constrained", width_ratios=[1.25, 1.1, 0.9])
+    figure, axes = plt.subplots(1, 3, figsize=(7.5, 3.2), layout="constrained", width_ratios=[1.25, 1.1, 0.9])
     ax = axes[0]
     for k, row in enumerate(frontier.error.values):
-        ax.loglog(BUDGETS, row, color="#bdbdbd", lw=0.8, label="known samplers" if k == 0 else None)
+        ax.loglog(BUDGETS, row, color="0.75", lw=0.8, label="known samplers" if k == 0 else None)
     best = frontier.error.min("sampler").values
-    ax.loglog(BUDGETS, best, "o-", ms=4, color="#1b6ca8", label="the best of them")
-    ax.loglog(BUDGETS, [s.held_out_error for s in found], "o-", ms=4, color="#b0413e", label="searched, held out")
-    ax.loglog(BUDGETS, [s.train_error for s in found], "--", lw=1, color="#b0413e", label="searched, on its own points")
-    ax.set(xlabel="evaluations", ylabel="rms distance to the exact flow", ylim=(3e-3, 3))
+    ax.loglog(BUDGETS, best, "o-", ms=4, color=BLUE, label="the best of them")
+    ax.loglog(BUDGETS, [s.held_out_error for s in found], "o-", ms=4, color=VERMILION, label="searched, held out")
+    ax.loglog(BUDGETS, [s.train_error for s in found], "--", lw=1, color=VERMILION, label="searched, on its own points")
+    ax.set(xlabel="evaluations", ylabel="rms distance to the exact flow", ylim=(3e-3, 60))
     ax.set_xticks(BUDGETS, [str(k) for k in BUDGETS])
     ax.minorticks_off()
-    ax.legend(frameon=False, fontsize=8)
+    ax.legend()
     ax, plan = axes[1], found[BUDGETS.index(10)]
-    colors = {"noise": "#7a5ea8", "data": "#5aa469"}
+    colors = {"noise": PURPLE, "data": GREEN}
     assert plan.nodes is not None
     assert plan.plan is not None
     for begin, end, (order, basis, prediction) in zip(plan.nodes, plan.nodes[1:], plan.plan, strict=False):
@@ -82,19 +84,17 @@ def draw(frontier: xr.Dataset, found: list[sd.studies.SearchedSampler], trips: d
     for prediction, color in colors.items():
         ax.bar(0, 0, color=color, label=f"predicts {prediction}")
     if any(basis == "log-snr" for _, basis, _ in plan.plan):
-        ax.bar(0, 0, color="#cccccc", hatch="//", edgecolor="white", lw=0, label="polynomials in log-snr")
+        ax.bar(0, 0, color="0.8", hatch="//", edgecolor="white", lw=0, label="polynomials in log-snr")
     ax.set(xlabel=r"$\sqrt{t}$, from noise to data", ylabel="order of the step", xlim=(1.02, 0), ylim=(0, 5.6), yticks=range(5))
-    ax.set_title("the plan of ten steps", fontsize=10)
-    ax.legend(frameon=False, fontsize=8, ncols=1, loc="upper right")
+    ax.set_title("the plan of ten steps")
+    ax.legend(ncols=1, loc="upper right")
     ax = axes[2]
-    for (name, row), color in zip(trips.items(), ("#8a8a8a", "#c98b2b", "#1b6ca8"), strict=True):
+    for (name, row), color in zip(trips.items(), ("0.55", ORANGE, BLUE), strict=True):
         ax.loglog(STEPS, row, "o-", ms=4, color=color, label=name)
     ax.set(xlabel="steps", ylabel="largest error, data to noise to data", ylim=(1e-17, 10))
     ax.set_xticks(STEPS, [str(k) for k in STEPS])
     ax.minorticks_off()
-    ax.legend(frameon=False, fontsize=8, loc="center right")
-    for ax in axes:
-        ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(loc="center right")
     return figure
 
 
@@ -109,7 +109,7 @@ def main(arguments: list[str] | None = None) -> dict[str, list[float]]:
     frontier = sd.studies.sampler_frontier(flow, evaluations=BUDGETS, span=span, initial={"x": noise})
     found = [sd.studies.sampler_search(flow, nfe=n, span=span, initial={"x": noise}, train=given.points // 2) for n in BUDGETS]
     trips = round_trips(flow, data)
-    draw(frontier, found, trips).savefig(given.out / "searched_sampler.png", dpi=96)
+    draw(frontier, found, trips).savefig(given.out / "searched_sampler.png", dpi=150)
     print(found[BUDGETS.index(10)])
     for n, plan in zip(BUDGETS, found, strict=True):
         known = frontier.sel(evaluations=n)

@@ -55,9 +55,10 @@ def daily_wave(data: xr.Dataset) -> xr.DataArray:
     return 2 * (part * np.exp(-2j * np.pi * part.time)).mean("time")
 
 
+@sd.style()
 def figure(data: xr.Dataset) -> Figure:
     """The soil through the cold spell, and the wave of a day by depth beside theory."""
-    drawn, (left, right) = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
+    drawn, (left, right) = plt.subplots(1, 2, figsize=(7.5, 3), layout="constrained")
     data["T"].isel(surface=1).plot(ax=left, x="time", yincrease=False, cmap="RdBu_r", cbar_kwargs={"label": "temperature (°C)"})
     at = float(data.fired_at.isel(surface=1, event=0, firing=0))
     left.axvline(at, color="k", lw=1, label=f"mean below 2 °C on day {at:.2f}")
@@ -71,10 +72,10 @@ def figure(data: xr.Dataset) -> Figure:
     return drawn
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("out"))
-    out = parser.parse_args().out
+    out = parser.parse_args(arguments).out
     out.mkdir(parents=True, exist_ok=True)
     data = study()
     figure(data).savefig(out / "soil_temperature.png", dpi=150)

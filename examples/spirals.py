@@ -19,6 +19,7 @@ import sympy as sp
 from matplotlib.figure import Figure
 
 import symdyn as sd
+from symdyn.figure_style import BLUE, ORANGE
 
 COUNT, TRAINED, UNITS = 120, 80, 12
 u, v = (sd.Path(name, [0, 1], [0, 0]) for name in "uv")
@@ -77,10 +78,11 @@ def read_out(ends: np.ndarray, turns: np.ndarray) -> float:
     return float(np.mean((columns[TRAINED:] @ weights > 0) == (turns[TRAINED:] == 1)))
 
 
+@sd.style()
 def draw(data: list[tuple[np.ndarray, ...]], turns: np.ndarray, areas: np.ndarray) -> Figure:
     """One spiral of each sense with its samples, and the areas of all."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.8), layout="constrained")
-    colours = {0: "#c98b2b", 1: "#1b6ca8"}
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7.5, 3.2), layout="constrained")
+    colours = {0: ORANGE, 1: BLUE}
     for sense, colour in colours.items():
         times, first, second = data[int(np.flatnonzero(turns == sense)[0])]
         fine = np.linspace(0, 1, 400)
@@ -91,7 +93,7 @@ def draw(data: list[tuple[np.ndarray, ...]], turns: np.ndarray, areas: np.ndarra
         right.hist(areas[turns == sense], bins=20, color=colour, alpha=0.8, label=("clockwise", "counter-clockwise")[sense])
     left.set(xlabel="$u$", ylabel="$v$", aspect="equal")
     right.set(xlabel="area that the path sweeps", ylabel="spirals")
-    right.legend(frameon=False)
+    right.legend()
     return figure
 
 

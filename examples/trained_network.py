@@ -24,6 +24,7 @@ from matplotlib.figure import Figure
 from scipy.optimize import minimize
 
 import symdyn as sd
+from symdyn.figure_style import BLUE, VERMILION
 
 UNITS = 31
 TIMES = np.linspace(0, 2 * np.pi, 51)
@@ -71,20 +72,19 @@ def train(steps: int = 150) -> Training:
     return Training(system.with_parameters(dict(zip(system.parameters, done.x, strict=True))), np.array(distances))
 
 
+@sd.style()
 def draw(found: Training) -> Figure:
     """What the network drew before and after, and the descent."""
-    figure, axes = plt.subplots(1, 2, figsize=(8.6, 3.6), layout="constrained")
+    figure, axes = plt.subplots(1, 2, figsize=(7.5, 3.1), layout="constrained")
     fine = np.linspace(0, 2 * np.pi, 301)
-    for system, color, label in ((network(), "0.7", "random weights"), (found.network, "#1b6ca8", "trained")):
+    for system, color, label in ((network(), "0.7", "random weights"), (found.network, BLUE, "trained")):
         run = sd.simulate(system, fine, progress=False)
         axes[0].plot(run.r0, run.r1, color=color, label=label)
-    axes[0].plot(*TARGET.values(), "o", color="#c0392b", ms=3, label="target")
+    axes[0].plot(*TARGET.values(), "o", color=VERMILION, ms=3, label="target")
     axes[0].set(xlabel="first unit", ylabel="second unit", title="992 weights, one gradient", aspect="equal")
-    axes[0].legend(frameon=False, fontsize=8, loc="upper center", ncols=3, bbox_to_anchor=(0.5, -0.16))
-    axes[1].semilogy(found.distances, color="#1b6ca8")
+    axes[0].legend(loc="upper center", ncols=3, bbox_to_anchor=(0.5, -0.16))
+    axes[1].semilogy(found.distances, color=BLUE)
     axes[1].set(xlabel="step of the descent", ylabel="root mean square distance", title="Descent")
-    for axis in axes:
-        axis.spines[["top", "right"]].set_visible(False)
     return figure
 
 
@@ -96,7 +96,7 @@ def main(arguments: list[str] | None = None) -> Training:
     found = train()
     first, *_, last = found.distances
     print(f"distance from the target: {first:.3f}, after {len(found.distances) - 1} steps {last:.4f}")
-    draw(found).savefig(out / "trained_network.png", dpi=110)
+    draw(found).savefig(out / "trained_network.png", dpi=150)
     print(f"The figure is in {out.resolve()}")
     return found
 

@@ -27,6 +27,7 @@ import sympy as sp
 from matplotlib.figure import Figure
 
 import symdyn as sd
+from symdyn.figure_style import BLUE, GREEN, ORANGE
 
 N, r, K = sp.symbols("N r K")
 LAWS = {
@@ -35,7 +36,7 @@ LAWS = {
     "exponential": sd.ODESystem({N: r * (K - N)}),
 }
 BOUNDS = {r: (0.01, 5), K: (100, 1000), N: (0.1, 50)}
-COLORS = {"logistic": "#1b6ca8", "Gompertz": "#d1843f", "exponential": "#2a9d5c"}
+COLORS = {"logistic": BLUE, "Gompertz": ORANGE, "exponential": GREEN}
 DATA = Path(__file__).parent / "data" / "gause1934_table3.csv"
 
 
@@ -58,15 +59,16 @@ def study() -> tuple[dict[str, sd.Fit], pd.DataFrame]:
     return fits, pd.DataFrame.from_dict(rows, orient="index")
 
 
+@sd.style()
 def draw(fits: dict[str, sd.Fit], table: pd.DataFrame) -> Figure:
     """Counts with the curves, and the differences of the scores."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9.2, 3.6), width_ratios=(3, 2), layout="constrained")
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7.5, 3), width_ratios=(3, 2), layout="constrained")
     data, days = counts(), np.linspace(0, 25, 201)
     left.plot(data.t, data.N, "o", ms=4, color="0.5")
     for name, fit in fits.items():
         left.plot(days, fit.predict(days).N, color=COLORS[name], label=name)
     left.set(xlabel="days", ylabel="P. caudatum per 0.5 cc")
-    left.legend(frameon=False, fontsize=8)
+    left.legend()
     for place, name in enumerate(n for n in table.index if n != "logistic"):
         row = table.loc[name]
         for shift, by, marker in ((-0.12, "measurement", "o"), (0.12, "time", "s")):
@@ -78,9 +80,7 @@ def draw(fits: dict[str, sd.Fit], table: pd.DataFrame) -> Figure:
     right.axhline(0, color="0.4", lw=0.8)
     right.set_xticks(range(2), [n for n in table.index if n != "logistic"])
     right.set(ylabel="log score below the logistic's", xlim=(-0.5, 1.5))
-    right.legend(frameon=False, fontsize=8)
-    for axis in (left, right):
-        axis.spines[["top", "right"]].set_visible(False)
+    right.legend()
     return figure
 
 

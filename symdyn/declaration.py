@@ -33,6 +33,7 @@ __all__ = [
     "lookup",
     "name_of",
     "numeric_values",
+    "over_text",
     "read_equations",
     "refuse_inputs",
     "refuse_over_time",
@@ -167,6 +168,19 @@ def by_symbol(given: Any, symbols: Iterable[sp.Symbol], what: str) -> Any:
                 f"{{{s}: [1, 2]}}, and an array (runs, states) or a data frame has a row for each run"
             )
     return dict(zip(symbols, given, strict=True))
+
+
+def over_text(written: Mapping[str, Any], given: Any, *, ordered: bool = True) -> Any:
+    """What a text says by name with what was given over it; values that are no mapping stand alone, for the class to read.
+
+    >>> over_text({"x": 1, "y": 2}, {sp.Symbol("y"): 3}), over_text({"x": 1}, [4])
+    ({'x': 1, 'y': 3}, [4])
+    """
+    if given is not None and not isinstance(given, Mapping):
+        if ordered:
+            return given
+        raise DeclarationError(f"observables are {given!r}; expected a mapping from names to expressions")
+    return {**written, **{name_of(k): v for k, v in (given or {}).items()}}
 
 
 def numeric_values(values: Mapping[Any, Any] | None, symbols: Iterable[sp.Symbol], what: str) -> dict[sp.Symbol, float]:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any, ParamSpec, TypeVar
 
-__all__ = ["COLOURS", "RC", "style", "styled"]
+__all__ = ["BLACK", "BLUE", "COLOURS", "GREEN", "ORANGE", "PURPLE", "RC", "SKY", "VERMILION", "style", "styled"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-#: Of Okabe and Ito: blue, vermilion, green, purple, orange, sky blue, black.
+#: Of Okabe and Ito, in the order of curves.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK = COLOURS
 
 #: What matplotlib is told.
 RC: Mapping[str, Any] = MappingProxyType(
@@ -41,11 +42,13 @@ RC: Mapping[str, Any] = MappingProxyType(
 )
 
 
-def style() -> AbstractContextManager[None]:
+@contextmanager
+def style() -> Iterator[None]:
     """Draw in the look of symdyn's own figures.
 
     Colours are those of Okabe and Ito, which people with any colour vision tell apart; letters of 8 to 10 points are legible
-    in the column of a journal; text in SVG and PDF files stays text.
+    in the column of a journal; text in SVG and PDF files stays text. Also a decorator: ``@sd.style()`` before a function that
+    draws. The colours by name are in `symdyn.figure_style`.
 
     Returns
     -------
@@ -70,7 +73,8 @@ def style() -> AbstractContextManager[None]:
     from cycler import cycler
 
     chosen: Any = {**RC, "axes.prop_cycle": cycler(color=COLOURS)}
-    return mpl.rc_context(chosen)
+    with mpl.rc_context(chosen):
+        yield
 
 
 def styled(draw: Callable[P, R]) -> Callable[P, R]:

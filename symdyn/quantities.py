@@ -217,6 +217,11 @@ class Units:
         -------
         Dataset
 
+        Raises
+        ------
+        DeclarationError
+            If the run is no dataset of xarray.
+
         Examples
         --------
         >>> import symdyn as sd

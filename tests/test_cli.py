@@ -40,7 +40,7 @@ def here(tmp_path, monkeypatch):
 
 def run(*args: str):
     """The command in this process."""
-    return CliRunner().invoke(app, list(args))
+    return CliRunner().invoke(app, list(args), prog_name="symdyn")
 
 
 def command(*args: str, **options) -> subprocess.CompletedProcess:
@@ -158,7 +158,29 @@ def test_times_from_a_file(here):
 def test_usage_errors_are_2(here, args, message):
     done = run("simulate", "decay.txt", *args)
     assert (done.exit_code, done.stdout) == (ExitCode.USAGE, "")
-    assert message in words(done.stderr)
+    assert message in done.stderr
+    assert re.fullmatch(r"symdyn: [^\n]+; see 'symdyn simulate --help'\n", done.stderr)
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("smiulate",), "No such command 'smiulate'. Did you mean 'simulate'?; see 'symdyn --help'"),
+        (("simulate",), "Missing argument 'model'; see 'symdyn simulate --help'"),
+        (("cache", "empty"), "No such command 'empty'; see 'symdyn cache --help'"),
+        (("new", "pde"), "'pde' is not one of 'ode', 'jump', "),
+        (("--colour",), "No such option: --colour"),
+    ],
+)
+def test_a_usage_error_is_one_line_with_the_help_to_read(args, message):
+    done = run(*args)
+    assert (done.exit_code, done.stdout) == (ExitCode.USAGE, "")
+    assert message.lower() in done.stderr.lower()
+    assert done.stderr.count("\n") == 1
+
+
+def test_no_command_shows_the_help():
+    assert "simulate" in words(run().output)
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 import symdyn as sd
 from symdyn.cli import ExitCode, app
+from symdyn.cli.options import ModelForm
 from symdyn.io.models import read_model
-from symdyn.io.templates import TEMPLATES
+from symdyn.io.tables import read_table
+from symdyn.io.templates import TEMPLATES, command
+from symdyn.models.text import text_kinds
 
 
 @pytest.fixture
@@ -20,7 +24,7 @@ def here(tmp_path, monkeypatch):
 
 def run(*args: str):
     """The command in this process."""
-    return CliRunner().invoke(app, list(args))
+    return CliRunner().invoke(app, list(args), prog_name="symdyn")
 
 
 @pytest.mark.parametrize("kind", TEMPLATES)
@@ -28,13 +32,36 @@ def test_a_new_model_is_complete_and_of_its_kind(here, kind):
     assert run("new", kind, "--out", "model.txt").exit_code == 0
     assert run("new", kind).stdout == (here / "model.txt").read_text()
     system = read_model("model.txt")
-    assert system.kind == kind
+    assert system.kind == {"matrix": "map"}.get(kind, kind if kind in text_kinds() else "ode")
     assert set(system.defaults) == set(system.parameters)
-    assert set(system.initial) == set(system.states)
+    assert set(system.initial) | set(system.history) == set(system.states)
     shown = run("check", "model.txt")
     assert shown.exit_code == 0
     assert "no value" not in shown.stdout
     assert "no initial" not in shown.stdout
+
+
+def test_there_is_a_model_to_begin_with_for_each_kind_that_a_text_holds():
+    assert [str(form) for form in ModelForm] == list(TEMPLATES)
+    assert set(text_kinds()) <= set(TEMPLATES)
+
+
+@pytest.mark.parametrize("kind", [k for k in TEMPLATES if k != "unknown"])
+def test_the_command_that_a_new_model_names_takes_it(here, kind):
+    assert run("new", kind, "--out", "model.txt").exit_code == 0
+    _, *args = command(kind, "model.txt").replace("--figure run.png", "--out run.csv").split()
+    found = run(*args, "-q")
+    assert found.exit_code == 0, found.output
+    values = read_table("run.csv").drop(columns="time").to_numpy()
+    assert len(values) > 20
+    assert np.isfinite(values).all()
+    assert (np.ptp(values, axis=0) > 0).any()
+
+
+def test_an_unknown_term_is_left_to_recover(here):
+    assert run("new", "unknown", "--out", "model.txt").exit_code == 0
+    assert "f(prey, predators)" in run("check", "model.txt").stdout
+    assert command("unknown", "model.txt").startswith("symdyn recover model.txt")
 
 
 def test_a_new_model_replaces_no_file(here):
@@ -59,6 +86,7 @@ def test_check_says_what_is_missing_and_where_a_text_is_wrong(here):
     found = run("check", "wrong.txt")
     assert found.exit_code == ExitCode.INPUT
     assert "line 2, column 9" in found.stderr
+    assert found.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("name", ["model.xml", "model.sbml", "model.ant", "again.txt"])

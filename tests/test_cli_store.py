@@ -14,7 +14,7 @@ pytest.importorskip("dask")
 def run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "decay.txt").write_text("x' = -a*x; a = 2; x(0) = 3")
-    return lambda *args: CliRunner().invoke(app, list(args))
+    return lambda *args: CliRunner().invoke(app, list(args), prog_name="symdyn")
 
 
 SWEEP = ("simulate", "decay.txt", "--times", "0:1:3", "--set", "a=0:9:40", "--store", "run.zarr")

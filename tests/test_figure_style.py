@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import symdyn as sd
-from symdyn.figure_style import COLOURS
+from symdyn.figure_style import BLUE, COLOURS, VERMILION
 
 mpl.use("Agg")
 plt = pytest.importorskip("matplotlib.pyplot")
@@ -35,6 +35,16 @@ def test_own_figures_have_the_style_and_leave_that_of_the_caller(fit):
         _, ax = plt.subplots()
         assert fit.plot_optima(ax=ax).xaxis.label.get_size() == 20.0
     plt.close("all")
+
+
+def test_the_style_is_a_decorator_too_each_time_that_the_function_is_called():
+    @sd.style()
+    def size():
+        return mpl.rcParams["axes.labelsize"]
+
+    with mpl.rc_context({"axes.labelsize": 20.0}):
+        assert (size(), size(), mpl.rcParams["axes.labelsize"]) == (9.0, 9.0, 20.0)
+    assert COLOURS[:2] == (BLUE, VERMILION)
 
 
 @pytest.mark.parametrize("seen", [np.eye(3), PROTAN, DEUTAN], ids=["all cones", "no long cones", "no middle cones"])

@@ -274,3 +274,21 @@ def test_sbml_has_initial_assignments(tmp_path):
     assert sd.read_sbml(path) == net
     decay().to_sbml(path)
     assert '<initialAssignment symbol="S">' in path.read_text()
+
+
+@pytest.mark.parametrize("initial", [[1, 2], (1.0, 2.0), np.array([1.0, 2.0]), {"x": 1, "y": 2}])
+def test_a_text_takes_initial_values_in_the_order_of_the_states(initial):
+    found = sd.ODESystem.from_text("x' = -x; y' = -y; x(0) = 9", initial=initial).initial
+    assert {s.name: v for s, v in found.items()} == {"x": 1.0, "y": 2.0}
+    net = sd.ReactionNetwork.from_text("x -> y, 1; x(0) = 9", initial=initial)
+    assert {s.name: v for s, v in net.initial.items()} == {"x": 1.0, "y": 2.0}
+
+
+def test_what_a_text_cannot_take_is_named():
+    for declare, text in ((sd.ODESystem.from_text, "x' = -k*x; y' = 0"), (sd.ReactionNetwork.from_text, "x -> y, k")):
+        with pytest.raises(sd.DeclarationError, match="1 initial values were given for 2 states"):
+            declare(text, initial=[1])
+        with pytest.raises(sd.DeclarationError, match="expected a mapping from symbols or names to numbers"):
+            declare(text, [1])
+        with pytest.raises(sd.DeclarationError, match="expected a mapping from names to expressions"):
+            declare(text, observables=["x"])

@@ -84,6 +84,11 @@ def late_time(
         ``period``; for each state its mean in the last period (the steady value) under its name and half its range in the
         window as ``<state>_amplitude``; ``drift``, the relative change of the amplitude over the window.
 
+    Raises
+    ------
+    DeclarationError
+        If the system is no autonomous system of ODEs, or values are missing.
+
     Examples
     --------
     >>> from symdyn.models import zoo

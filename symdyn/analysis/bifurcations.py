@@ -55,6 +55,12 @@ def folds(
         eigenvalue that does not vanish: negative where a stable branch ends) and ``frequency``.  Attributes: ``complete`` (0 or
         1), ``method``, ``notes`` and how it was made.
 
+    Raises
+    ------
+    DeclarationError
+        If the span is not two increasing numbers, positive with ``log=True``, or the system is no autonomous
+        `ODESystem`.
+
     References
     ----------
     Kuznetsov, Elements of Applied Bifurcation Theory, 3rd ed. (2004), secs. 3.2 and 10.2.

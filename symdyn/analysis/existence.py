@@ -83,6 +83,11 @@ def blow_up(
         'singular' (a derivative does while the states stay finite) and 'undecided'; ``blow_up`` bool; and ``end``, the time
         of blow-up or of the singularity, otherwise the time reached.
 
+    Raises
+    ------
+    DeclarationError
+        If ``t_end`` is not after ``t_start``, or a parameter or an initial value is missing.
+
     Examples
     --------
     >>> import sympy as sp, symdyn as sd

@@ -36,6 +36,11 @@ def stability(system: System, state: Any, parameters: Mapping[Any, float] | None
         linear first integrals the zero eigenvalues that belong to them are left out.  ``attrs["residual"]`` is the largest
         ``|f|``: far from zero, the state is no steady state and its linearisation says little.
 
+    Raises
+    ------
+    DeclarationError
+        If the system depends on time, or the state or a parameter has no value.
+
     Examples
     --------
     >>> import symdyn as sd

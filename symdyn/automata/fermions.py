@@ -12,6 +12,7 @@ from symdyn.automata._product import cycles_of
 from symdyn.automata.operators import step_operator
 from symdyn.errors import DeclarationError
 from symdyn.fock import jordan_wigner
+from symdyn.methods.options import check_whole
 from symdyn.models.automaton import Automaton
 
 __all__ = ["FreeFermions", "free_fermions", "momentum", "wave_numbers"]
@@ -35,11 +36,17 @@ def wave_numbers(sites: int, *, odd: bool = True) -> np.ndarray:
     (L,) float64
         Rising, in radians a site.
 
+    Raises
+    ------
+    DeclarationError
+        If the number of sites is not a positive whole number.
+
     Examples
     --------
     >>> (wave_numbers(4) / np.pi).tolist(), (wave_numbers(4, odd=False) / np.pi).tolist()
     ([-0.5, 0.0, 0.5, 1.0], [-0.75, -0.25, 0.25, 0.75])
     """
+    check_whole(sites=sites)
     m = np.arange(sites)
     turns = 2 * m + (0 if odd else 1)
     return np.sort(np.pi * np.where(turns > sites, turns - 2 * sites, turns) / sites)

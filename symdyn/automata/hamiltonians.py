@@ -205,6 +205,11 @@ class StepHamiltonian:
         dict from (A, B) to complex
             Tuples of cells, rising.
 
+        Raises
+        ------
+        DeclarationError
+            If the matrix has too many entries.
+
         Examples
         --------
         >>> import sympy as sp, symdyn as sd

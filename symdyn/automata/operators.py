@@ -67,6 +67,11 @@ class StepOperator(ssl.LinearOperator):
     cells : int
         Number of cells n.
 
+    Raises
+    ------
+    DeclarationError
+        If the automaton has too many cells, or a parameter has no value.
+
     Examples
     --------
     >>> S = Automaton.example().step_operator()
@@ -131,6 +136,11 @@ class StepOperator(ssl.LinearOperator):
         -------
         (2^n,) float64
 
+        Raises
+        ------
+        DeclarationError
+            If the state is not a bit for each cell, nor a number below 2^n.
+
         Examples
         --------
         >>> Automaton.example().step_operator().state("11111111").argmax()
@@ -151,6 +161,11 @@ class StepOperator(ssl.LinearOperator):
         Returns
         -------
         (2^n,) int64
+
+        Raises
+        ------
+        DeclarationError
+            If there is no such cell.
 
         Examples
         --------

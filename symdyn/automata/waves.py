@@ -111,6 +111,11 @@ class WaveFunction:
         -------
         WaveFunction
 
+        Raises
+        ------
+        DeclarationError
+            If the number of steps is not whole.
+
         Examples
         --------
         >>> import sympy as sp, symdyn as sd
@@ -139,6 +144,11 @@ class WaveFunction:
         Returns
         -------
         WaveFunction
+
+        Raises
+        ------
+        DeclarationError
+            If the time is not finite.
 
         Examples
         --------

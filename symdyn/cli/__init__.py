@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from symdyn.cli.ending import EPILOG, ExitCode, fail
+from symdyn.cli.ending import EPILOG, Commands, ExitCode, fail
 from symdyn.cli.exploring import explore
 from symdyn.cli.inferring import fit, recover
 from symdyn.cli.model_files import check, convert, new
@@ -53,7 +53,7 @@ def _epilog(examples: tuple[str, ...]) -> str:
     return "\n\n".join(("Example:" if len(examples) == 1 else "Examples:", *examples, EPILOG))
 
 
-app = typer.Typer(help=HELP, epilog=EPILOG, no_args_is_help=True, pretty_exceptions_enable=False)
+app = typer.Typer(cls=Commands, help=HELP, epilog=EPILOG, no_args_is_help=True, pretty_exceptions_enable=False)
 cache_app = typer.Typer(help="Compiled code that is kept between runs.", no_args_is_help=True, epilog=EPILOG)
 for _command, _examples in COMMANDS.items():
     app.command(epilog=_epilog(_examples))(_command)

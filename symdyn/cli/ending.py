@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import os
 import re
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import IntEnum
 from typing import Any, NoReturn, TypeVar
 
 import typer
+from typer.core import TyperGroup
 
 from symdyn.errors import DeclarationError, ParseError, RecoveryError, SimulationError, SymdynError
 from symdyn.optional import named
 
-__all__ = ["EPILOG", "ExitCode", "argument", "fail", "note", "quieten", "reported"]
+__all__ = ["EPILOG", "Commands", "ExitCode", "argument", "fail", "note", "quieten", "reported"]
 
 T = TypeVar("T")
 
@@ -52,6 +54,37 @@ def fail(message: object, code: ExitCode) -> NoReturn:
     raise SystemExit(int(code))
 
 
+#: What the command line is not understood with; of click, or of its copy in typer.
+UsageError: type[Any] = typer.BadParameter.__bases__[0]
+
+
+@contextlib.contextmanager
+def _usage() -> Iterator[None]:
+    """An error of usage as one line with the command whose help has more."""
+    try:
+        yield
+    except UsageError as error:
+        if type(error).show is not UsageError.show:  # that no command was given shows the help itself
+            raise
+        said = " ".join(error.format_message().split()).replace(": Value error, ", ": ").rstrip(".")
+        command = error.ctx.command_path if error.ctx else "symdyn"
+        fail(f"{said}; see '{command} --help'", ExitCode.USAGE)
+
+
+class Commands(TyperGroup):
+    """The commands, with errors of usage of one line."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        """Read what stands before the command."""
+        with _usage():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        with _usage():
+            return super().invoke(ctx)
+
+
 def note(message: str, quiet: bool) -> None:
     """Print a message on a terminal; nothing in a pipe or a log."""
     if not quiet and sys.stderr.isatty():
@@ -61,6 +94,11 @@ def note(message: str, quiet: bool) -> None:
 def _option(asked: re.Match[str]) -> str:
     """The option for what a message asks for."""
     return f"give --{'set' if asked[1] == 'parameters' else 'initial'} {asked[2]}=..."
+
+
+def _shown(error: SymdynError) -> str:
+    """The message; the line of a text with the mark below it only where somebody looks on, so that logs have one line."""
+    return str(error).splitlines()[0] if isinstance(error, ParseError) and not sys.stderr.isatty() else str(error)
 
 
 def reported(command: Callable[..., None]) -> Callable[..., None]:
@@ -80,7 +118,7 @@ def reported(command: Callable[..., None]) -> Callable[..., None]:
             except RecoveryError as error:
                 fail(error, ExitCode.FAILURE)
             except SymdynError as error:
-                fail(SPELLED.sub(_option, str(error)), ExitCode.INPUT)
+                fail(SPELLED.sub(_option, _shown(error)), ExitCode.INPUT)
             except BrokenPipeError:  # the reader has closed the pipe; nothing may be flushed to it at exit
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             except OSError as error:

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from symdyn.cli.ending import argument, note, reported
-from symdyn.cli.options import MODEL, Combinatoric, InterpretationOption, Kind, KindOption, Model, Quiet, Volume, kind_options
+from symdyn.cli.options import (
+    MODEL,
+    Combinatoric,
+    InterpretationOption,
+    KindOption,
+    Model,
+    ModelForm,
+    Quiet,
+    Volume,
+    kind_options,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,12 +32,12 @@ __all__ = ["check", "convert", "new"]
 
 @reported
 def new(
-    kind: Annotated[Kind, typer.Argument(help="Kind of system.")] = Kind.ODE,
+    kind: Annotated[ModelForm, typer.Argument(help="Kind of system, or what its equations have.")] = ModelForm.ODE,
     out: Annotated[Path | None, typer.Option(help="File to write; standard output unless given.")] = None,
     quiet: Quiet = False,
 ) -> None:
     """Write a commented model to begin with."""
-    from symdyn.io.templates import template
+    from symdyn.io.templates import command, template
 
     text = template(str(kind))
     if out is None:
@@ -38,7 +48,7 @@ def new(
             file.write(text)
     except FileExistsError:
         raise typer.BadParameter(f"{out} exists; it is not replaced", param_hint="--out") from None
-    note(f"wrote {out}; 'symdyn simulate {out} --times 0:20:101' simulates it", quiet)
+    note(f"wrote {out}; '{command(str(kind), out)}' takes it", quiet)
 
 
 @reported

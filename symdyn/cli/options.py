@@ -18,6 +18,22 @@ class Kind(StrEnum):
     JUMP = "jump"
 
 
+class ModelForm(StrEnum):
+    """What a new model begins with: a kind of system, or what equations may have."""
+
+    ODE = "ode"
+    JUMP = "jump"
+    MAP = "map"
+    SDE = "sde"
+    EVENT = "event"
+    DOSE = "dose"
+    DELAY = "delay"
+    ALGEBRAIC = "algebraic"
+    OSCILLATOR = "oscillator"
+    MATRIX = "matrix"
+    UNKNOWN = "unknown"
+
+
 class Target(StrEnum):
     """Where kernels run."""
 

@@ -328,6 +328,11 @@ class Kernel(ABC):
         -------
         (N, s, 2) float64
 
+        Raises
+        ------
+        DeclarationError
+            If a delay of the system is not positive at these parameters.
+
         Examples
         --------
         >>> import symdyn as sd

@@ -28,6 +28,11 @@ def rate_equations(network: ReactionNetwork, *, concentrations: bool = False) ->
     ODESystem
         With the parameter values, initial values, observables and events of the network.
 
+    Raises
+    ------
+    DeclarationError
+        If the network has delayed reactions.
+
     References
     ----------
     Kurtz, J. Appl. Probab. 7, 49 (1970).

@@ -249,6 +249,12 @@ class Explorer:
         dict
             A frame, the message alone, or ``{"superseded": True}``.
 
+        Raises
+        ------
+        DeclarationError
+            If the request has other keys or types than `read_request` takes, or asks for steady states of a
+            system without.
+
         Examples
         --------
         >>> import symdyn as sd

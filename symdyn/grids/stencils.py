@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from symdyn.errors import DeclarationError
 from symdyn.registry import Registry
 
 __all__ = ["STENCILS", "Differences", "Stencil", "centred", "differences", "staggered", "weights"]
@@ -49,6 +50,11 @@ def weights(points: Sequence[float], derivative: int, at: float = 0.0) -> np.nda
     -------
     (n,) float64
 
+    Raises
+    ------
+    DeclarationError
+        If positions coincide, or the order is negative or not below their number.
+
     References
     ----------
     Fornberg, Mathematics of Computation 51 (1988) 699-706.
@@ -62,6 +68,10 @@ def weights(points: Sequence[float], derivative: int, at: float = 0.0) -> np.nda
     """
     x = np.asarray(points, float)
     n, m = x.size, derivative
+    if x.ndim != 1 or np.unique(x).size != n or not 0 <= m < n:
+        raise DeclarationError(
+            f"the positions are {list(points)} for a derivative of order {m}; expected different numbers, more than the order"
+        )
     c = np.zeros((n, m + 1))
     c[0, 0] = 1.0
     c1, c4 = 1.0, x[0] - at

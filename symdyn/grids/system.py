@@ -46,6 +46,12 @@ class GridSystem(GridVerbs, PDESystem):
     pde : PDESystem
         The equations without the grid.
 
+    Raises
+    ------
+    DeclarationError
+        If the domain is no interval, rectangle or box, the points are no whole number for each axis, an order, scheme
+        or advection is unknown, or an option has no effect on the scheme.
+
     Examples
     --------
     >>> grid = PDESystem.from_text("u' = D*laplacian(u); D = 1", domain=(0, 1)).discretize(4)

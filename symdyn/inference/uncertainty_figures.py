@@ -108,6 +108,11 @@ def draw_residuals(fit: Fit, *, axes: Any = None) -> Any:
     -------
     Figure
 
+    Raises
+    ------
+    RecoveryError
+        If the number of axes is not that of the observables and one more.
+
     Examples
     --------
     >>> import numpy as np, symdyn as sd
@@ -156,6 +161,13 @@ def draw_profiles(fit: Fit, names: Iterable[Any] | Any | None = None, *, axes: A
     Returns
     -------
     Figure
+
+    Raises
+    ------
+    RecoveryError
+        If the number of axes is not that of profiles.
+    DeclarationError
+        If a name is none of the fitted parameters.
 
     Examples
     --------
@@ -212,6 +224,11 @@ def draw_parameters(fit: Fit, *, below: float = 10.0, ax: Any = None) -> Any:
     Returns
     -------
     Axes
+
+    Raises
+    ------
+    RecoveryError
+        If ``below`` is not positive, or nothing but initial values is fitted.
 
     Examples
     --------

@@ -53,6 +53,8 @@ def prepared(text: str, path: Path | None = None) -> Any:
     needed = [n for n in packages if n not in READ and document.getPackageRequired(n)]
     if needed or document.getNumUnknownPackages():
         raise ValueError(f"the model needs packages of SBML that are not read: {', '.join(needed) or 'unknown ones'}")
+    if "fbc" in packages and not any(r.isSetKineticLaw() for r in document.getModel().getListOfReactions()):
+        raise ValueError("the model is one of flux balance (package fbc): its reactions have no rates, so that nothing changes")
     return document
 
 
@@ -81,7 +83,9 @@ def _flatten(document: Any, path: Path | None, sbml: Any) -> None:
     wanted.addOption("flatten comp", True)
     wanted.addOption("performValidation", False)
     if document.convert(wanted) != sbml.LIBSBML_OPERATION_SUCCESS:
-        raise ValueError("the submodels cannot be written out by libsbml")
+        said = [" ".join(document.getError(i).getMessage().split()) for i in range(document.getNumErrors())]
+        why = next((message for message in reversed(said) if message), "it does not say why")
+        raise ValueError(f"the submodels cannot be written out by libsbml: {why[-LONGEST:]}")
 
 
 def translated(text: str) -> str:

@@ -9,7 +9,7 @@ import sympy as sp
 
 from symdyn.errors import DeclarationError
 
-__all__ = ["mass_action", "one_power", "split_reversible"]
+__all__ = ["mass_action", "negative_without", "one_power", "split_reversible"]
 
 #: Largest order of reactions whose laws are compared with mass action as polynomials; above it, factor by factor.
 EXPANDED = 20
@@ -145,10 +145,27 @@ def split_reversible(
     return parts
 
 
+def negative_without(law: sp.Expr, reactants: Mapping[sp.Symbol, int]) -> sp.Symbol | None:
+    """A reactant without which a law has a negative term, as that of a reaction that goes backwards has; None if there is none.
+
+    >>> A, B, k, q = sp.symbols("A B k q")
+    >>> negative_without(k * A - q * B, {A: 1}), negative_without(k * A * (1 - A / 9), {A: 1}), negative_without(k, {A: 1})
+    (A, None, None)
+    """
+    for s in reactants:
+        try:
+            rest = sp.factor_terms(law.xreplace({s: sp.S.Zero}))
+        except TypeError:  # a comparison with what is infinite there
+            continue
+        if any(_sign(term) < 0 for term in sp.Add.make_args(rest)):
+            return s
+    return None
+
+
 def _unclear(name: str, law: sp.Expr) -> str:
     return (
-        f"the reversible reaction {name} has the law {law}, which is no difference of a forward and a backward rate; "
-        "write two irreversible reactions"
+        f"the reaction {name}, which goes both ways, has the law {law}, which is no difference of a forward and a backward "
+        "rate; write two irreversible reactions"
     )
 
 

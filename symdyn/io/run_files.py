@@ -140,6 +140,13 @@ class RunFile:
         -------
         Dataset
 
+        Raises
+        ------
+        DeclarationError
+            If the system or an option of the record cannot be used, as `simulate` says.
+        SimulationError
+            If trajectories fail and ``on_failure`` is 'raise'.
+
         Examples
         --------
         >>> import symdyn as sd

@@ -79,6 +79,12 @@ def life_expectancy(model: MatrixModel) -> pd.DataFrame:
     pandas.DataFrame
         By ``stage``: ``mean``, ``variance``, ``standard_deviation``.
 
+    Raises
+    ------
+    DeclarationError
+        If entries without a value remain where the formula is too long, or vital rates hold random numbers, depend on
+        time or are not finite.
+
     References
     ----------
     Caswell, Matrix Population Models, 2nd ed. (2001), sec. 5.3.1; Ecology 90 (2009) 3109.

@@ -31,6 +31,11 @@ def keyfitz_delta(model: MatrixModel, initial: Any) -> Any:
     number
         Between 0 and 1; exact where the model and the numbers are.
 
+    Raises
+    ------
+    DeclarationError
+        If the growth factor is not positive, or the population has no individuals.
+
     References
     ----------
     Keyfitz, Introduction to the Mathematics of Population (1968), p. 47.

@@ -34,6 +34,11 @@ def beverton_holt(N: Any, b: Any) -> sp.Expr:
     Expr
         Dimensionless factor, 1 at density 0.
 
+    Raises
+    ------
+    DeclarationError
+        If N or b is text or no scalar expression.
+
     References
     ----------
     Beverton & Holt, On the Dynamics of Exploited Fish Populations (1957); Leslie & Gower, Biometrika 45 (1958) 316.
@@ -61,6 +66,11 @@ def ricker(N: Any, b: Any) -> sp.Expr:
     Expr
         Dimensionless factor, 1 at density 0.
 
+    Raises
+    ------
+    DeclarationError
+        If N or b is text or no scalar expression.
+
     References
     ----------
     Ricker, Journal of the Fisheries Research Board of Canada 11 (1954) 559.
@@ -87,6 +97,11 @@ def logistic(N: Any, K: Any) -> sp.Expr:
     -------
     Expr
         Dimensionless factor, 1 at density 0.
+
+    Raises
+    ------
+    DeclarationError
+        If N or K is text or no scalar expression.
 
     References
     ----------
@@ -117,6 +132,11 @@ def hassell(N: Any, b: Any, c: Any) -> sp.Expr:
     Expr
         Dimensionless factor, 1 at density 0.
 
+    Raises
+    ------
+    DeclarationError
+        If N, b or c is text or no scalar expression.
+
     References
     ----------
     Hassell, Journal of Animal Ecology 44 (1975) 283.
@@ -146,6 +166,11 @@ def usher(N: Any, a: Any, b: Any) -> sp.Expr:
     Expr
         Dimensionless factor.
 
+    Raises
+    ------
+    DeclarationError
+        If N, a or b is text or no scalar expression.
+
     References
     ----------
     Usher, in Mathematical Models in Ecology, Blackwell (1972) 29.
@@ -172,6 +197,11 @@ def density_library(N: Any, constant: str = "b") -> list[sp.Expr]:
     -------
     list of Expr
         1, N, and the factors `beverton_holt`, `ricker` and `hassell` with exponent 2.
+
+    Raises
+    ------
+    DeclarationError
+        If N or the constant is text or no scalar expression.
 
     Examples
     --------

@@ -95,6 +95,11 @@ def desert_tortoise(fertility: str = "medium high") -> MatrixModel:
     MatrixModel
         With the published entries as numbers.
 
+    Raises
+    ------
+    DeclarationError
+        If the fertility is none of those that the study has.
+
     References
     ----------
     Doak, Kareiva & Klepetka, Ecological Applications 4 (1994) 446.

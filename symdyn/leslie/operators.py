@@ -160,6 +160,11 @@ class Hamiltonian:
         float
             Dimensionless.
 
+        Raises
+        ------
+        DeclarationError
+            If the matrix has entries without a value.
+
         Examples
         --------
         >>> generator([[1, 1], [1, 0]]).error(10) < 1e-13

@@ -135,6 +135,12 @@ def blocks(model: MatrixModel) -> pd.DataFrame:
         radius of the block alone; ``period``, the common divisor of its loops, 0 without any; ``dominant``, whether the
         population grows as this block does.
 
+    Raises
+    ------
+    DeclarationError
+        If entries without a value remain where the formula is too long, or vital rates hold random numbers, depend on
+        time or are not finite.
+
     References
     ----------
     Caswell, Matrix Population Models, 2nd ed. (2001), sec. 4.5; Gantmacher, The Theory of Matrices II, ch. XIII, sec. 4.

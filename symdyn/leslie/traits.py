@@ -169,6 +169,12 @@ def age_at_maturity(model: MatrixModel, stage: Any = None) -> tuple[float, float
     age, probability : float
         In steps, NaN if the probability is 0; dimensionless.
 
+    Raises
+    ------
+    DeclarationError
+        If entries without a value remain where the formula is too long, or vital rates hold random numbers, depend on
+        time or are not finite.
+
     References
     ----------
     Caswell, Matrix Population Models, 2nd ed. (2001), sec. 5.3.3.
@@ -239,6 +245,11 @@ def life_history(model: MatrixModel, stage: Any = None) -> pd.Series:
         ``life_expectancy`` and ``life_expectancy_sd`` at the beginning, ``age_at_maturity``, ``probability_of_maturity``,
         ``longevity`` (1 % alive), ``keyfitz_entropy`` :math:`-\sum l_x \ln l_x / \sum l_x`, ``demetrius_entropy``
         :math:`-\sum p_x \ln p_x` with :math:`p_x \propto \lambda^{-(x+1)} l_x m_x`, ages of mothers in the stable population.
+
+    Raises
+    ------
+    DeclarationError
+        If the matrix has negative or complex entries, or parameters without a value.
 
     References
     ----------

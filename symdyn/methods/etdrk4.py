@@ -24,6 +24,12 @@ class Etdrk4(AdaptiveOptions):
     controller : PID or str, optional
         As of `AdaptiveOptions`.
 
+    Raises
+    ------
+    DeclarationError
+        If ``max_step`` is not positive, ``max_steps`` is no positive whole number or ``controller`` is no step
+        controller.
+
     References
     ----------
     Cox & Matthews, Journal of Computational Physics 176 (2002) 430, eqs. 26 to 29.

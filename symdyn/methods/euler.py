@@ -19,6 +19,11 @@ class Euler(FieldOptions):
     max_steps : int, optional
         Steps allowed to each trajectory, as of `FieldOptions`.
 
+    Raises
+    ------
+    DeclarationError
+        If ``max_steps`` is no positive whole number.
+
     Examples
     --------
     Ten steps of length 0.1 on :math:`\dot u = -u` give :math:`0.9^{10}`:

@@ -56,6 +56,11 @@ class Hybrid(LeapingOptions):
     max_steps : int, optional
         Steps of the flow and jumps allowed to each trajectory; a thousand million by default.
 
+    Raises
+    ------
+    DeclarationError
+        If ``max_steps`` is no positive whole number or ``epsilon`` is not positive.
+
     Examples
     --------
     >>> import symdyn as sd

@@ -23,6 +23,12 @@ class Imex(AdaptiveOptions):
     controller : PID or str, optional
         As of `AdaptiveOptions`.
 
+    Raises
+    ------
+    DeclarationError
+        If ``max_step`` is not positive, ``max_steps`` is no positive whole number or ``controller`` is no step
+        controller.
+
     References
     ----------
     Kennedy & Carpenter, Applied Numerical Mathematics 44 (2003) 139-181, ARK4(3)6L[2]SA.

@@ -70,6 +70,11 @@ class Langevin(FixedStepOptions):
     brownian_step : float, optional
         Each step's Brownian increments are composed of pieces of this length, in the unit of time; by default of one piece.
 
+    Raises
+    ------
+    DeclarationError
+        If ``brownian_step`` is not positive.
+
     Examples
     --------
     >>> import symdyn as sd

@@ -155,6 +155,11 @@ TEXT = """
     nodes : sequence of float, optional
         Ends of the steps, from noise to data; by default the output times.
 
+    Raises
+    ------
+    DeclarationError
+        For nodes that are not finite or not in order, and values that an option cannot have.
+
     Examples
     --------
     A normal density of the standard deviation 1/2 from noise:

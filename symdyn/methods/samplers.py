@@ -32,6 +32,12 @@ PARAMETERS = """
     nodes : sequence of float, optional
         Ends of the steps; by default the output times.
 """
+RAISES = """
+    Raises
+    ------
+    DeclarationError
+        For nodes that are not finite or not in order, and values that an option cannot have.
+"""
 EXAMPLE = """
     Examples
     --------
@@ -259,7 +265,7 @@ def sampler(
 ) -> Callable[[type[Options]], type[Options]]:  # fmt: skip
     """Register a sampler: a decorator of the class of its options.
 
-    The docstring of the class gets the parameter `nodes`, unless it has a list of parameters, and an example.
+    The docstring of the class gets the parameter `nodes`, unless it has a list of parameters, the errors and an example.
 
     Parameters
     ----------
@@ -274,13 +280,14 @@ def sampler(
     Examples
     --------
     >>> import symdyn as sd
-    >>> print(sd.methods.Ddim.__doc__.split("Examples")[0].strip().splitlines()[-1].strip())
+    >>> print(sd.methods.Ddim.__doc__.split("Raises")[0].strip().splitlines()[-1].strip())
     Ends of the steps; by default the output times.
     """
 
     def registered(options: type[Options]) -> type[Options]:
         name, text = options.method, (options.__doc__ or "").rstrip()
         text += "\n" if "Parameters\n" in text else PARAMETERS
+        text += "" if "Raises\n" in text else RAISES
         options.__doc__ = text + EXAMPLE.format(name=options.__name__, bound="1e-2" if order == 1 else "1e-3")
         scheme = SamplerScheme(
             name=name,

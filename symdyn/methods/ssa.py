@@ -38,6 +38,11 @@ class Ssa(JumpOptions):
     max_steps : int, optional
         Events and attempts that were none allowed to each trajectory; a thousand million by default.
 
+    Raises
+    ------
+    DeclarationError
+        If ``max_steps`` is no positive whole number.
+
     Examples
     --------
     >>> import symdyn as sd

@@ -68,6 +68,11 @@ class Tau(LeapingOptions):
     max_steps : int, optional
         Leaps and exact events allowed to each trajectory; a thousand million by default.
 
+    Raises
+    ------
+    DeclarationError
+        If ``max_steps`` is no positive whole number or ``epsilon`` is not positive.
+
     Examples
     --------
     >>> import symdyn as sd

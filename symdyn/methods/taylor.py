@@ -19,6 +19,12 @@ class Taylor(AdaptiveOptions):
     max_steps : int, optional
         Attempted steps allowed to each trajectory; a million by default.
 
+    Raises
+    ------
+    DeclarationError
+        If ``max_step`` is not positive, ``max_steps`` is no positive whole number or ``controller`` is no step
+        controller.
+
     Examples
     --------
     >>> import symdyn as sd

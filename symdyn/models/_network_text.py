@@ -7,7 +7,7 @@ from typing import Any
 
 import sympy as sp
 
-from symdyn.declaration import name_of
+from symdyn.declaration import over_text
 from symdyn.errors import DeclarationError
 from symdyn.models.events import event_of, listed_events
 from symdyn.models.reaction import Burst, Reaction
@@ -44,9 +44,9 @@ def read_network(
     events = [event_of(e) for e in model.events]
     values: dict[str, Any] = {
         **options,
-        "parameters": {**model.parameters, **{name_of(k): v for k, v in (parameters or {}).items()}},
-        "initial": {**model.initial, **{name_of(k): v for k, v in (options.get("initial") or {}).items()}},
-        "observables": {**model.observables, **(options.get("observables") or {})},
+        "parameters": over_text(model.parameters, parameters),
+        "initial": over_text(model.initial, options.get("initial")),
+        "observables": over_text(model.observables, options.get("observables"), ordered=False),
         "species": options.get("species", model.species),
         "volume": options.get("volume", model.volume),
         "events": [*events, *listed_events(options.get("events", ()))],
@@ -61,7 +61,8 @@ def _check_used(reactions: Sequence[Reaction], given: Mapping[str, float], value
         *(e for r in reactions for e in (r.rate, r.delay)),
         *(b.mean for r in reactions for b in (r.bursts or {}).values()),
     ]
-    sides += [*values["observables"].values(), *values["initial"].values(), *(v for e in values["events"] for v in e.sides)]
+    starts = values["initial"].values() if isinstance(values["initial"], Mapping) else ()
+    sides += [*values["observables"].values(), *starts, *(v for e in values["events"] for v in e.sides)]
     used = {s.name for e in sides for s in getattr(e, "free_symbols", ())}
     unused = next((name for name in given if name not in used), None)
     if unused is not None and values.get("volume") is None:

@@ -32,6 +32,11 @@ class Condition:
     value : Expr
         :math:`\gamma`, of parameters, time, position along the wall and scalars of the system.
 
+    Raises
+    ------
+    DeclarationError
+        If all coefficients vanish, or one is no expression.
+
     Examples
     --------
     >>> outflow = Condition((0, 0, 1), 0)  # the second derivative along the normal vanishes
@@ -67,6 +72,11 @@ class Condition:
         Returns
         -------
         Condition
+
+        Raises
+        ------
+        DeclarationError
+            If all coefficients vanish after the function.
 
         Examples
         --------

@@ -199,6 +199,11 @@ class BulkCellSystem(ColonyVerbs, SpatialSystem):
         -------
         tuple of Symbol
 
+        Raises
+        ------
+        DeclarationError
+            If there is no such cell.
+
         Examples
         --------
         >>> import symdyn as sd
@@ -207,7 +212,7 @@ class BulkCellSystem(ColonyVerbs, SpatialSystem):
         >>> cell.cell_states(0)
         (v_1,)
         """
-        return tuple(sp.Symbol(f"{s}_{cell + 1}") for s in self.kinetics[cell].names)
+        return tuple(sp.Symbol(f"{s}_{cell + 1}") for s in self.kinetics[self._cell(cell)].names)
 
     def cell_rates(self, cell: int) -> tuple[sp.Expr, ...]:
         """Kinetic rates of one cell in the symbols of the colony, without exchange with the bulk.
@@ -222,6 +227,11 @@ class BulkCellSystem(ColonyVerbs, SpatialSystem):
         tuple of Expr
             One for each state of the cell.
 
+        Raises
+        ------
+        DeclarationError
+            If there is no such cell.
+
         Examples
         --------
         >>> import symdyn as sd
@@ -230,7 +240,7 @@ class BulkCellSystem(ColonyVerbs, SpatialSystem):
         >>> cell.cell_rates(0)
         (1 - v_1,)
         """
-        system = self.kinetics[cell]
+        system = self.kinetics[self._cell(cell)]
         swap = dict(zip(system.states, self.cell_states(cell), strict=True)) | self.parameter_names(cell)
         return tuple(e.xreplace(swap) for e in system.drift)
 
@@ -246,6 +256,11 @@ class BulkCellSystem(ColonyVerbs, SpatialSystem):
         -------
         Symbol
 
+        Raises
+        ------
+        DeclarationError
+            If there is no such cell.
+
         Examples
         --------
         >>> import symdyn as sd
@@ -254,7 +269,13 @@ class BulkCellSystem(ColonyVerbs, SpatialSystem):
         >>> cell.secreted_state(0, 0)
         v_1
         """
-        return sp.Symbol(f"{self.secreted[species]}_{cell + 1}")
+        return sp.Symbol(f"{self.secreted[species]}_{self._cell(cell) + 1}")
+
+    def _cell(self, cell: int) -> int:
+        """The number of a cell that there is."""
+        if cell not in range(len(self.kinetics)):
+            raise DeclarationError(f"there is no cell {cell!r}; the cells are 0 to {len(self.kinetics) - 1}")
+        return int(cell)
 
     def equations(self) -> list[Equation]:
         """The equations of bulk, walls and cells, as text and as LaTeX.
@@ -289,6 +310,11 @@ class BulkCellSystem(ColonyVerbs, SpatialSystem):
         dict of Symbol to Symbol
             From each parameter of the kinetics to the parameter of the colony.
 
+        Raises
+        ------
+        DeclarationError
+            If there is no such cell.
+
         Examples
         --------
         >>> import symdyn as sd
@@ -297,7 +323,7 @@ class BulkCellSystem(ColonyVerbs, SpatialSystem):
         >>> pair.parameter_names(1)
         {a: a_2, b: b}
         """
-        found = self.kinetics[cell].parameters
+        found = self.kinetics[self._cell(cell)].parameters
         return {p: sp.Symbol(f"{p}_{cell + 1}") if p.name in self.individual else p for p in found}
 
     def _constants(self) -> tuple[sp.Expr, ...]:

@@ -43,6 +43,12 @@ class DiscreteSystem(MapVerbs, SteppedSystem):
     noise : tuple of Symbol
         The random numbers in them.
 
+    Raises
+    ------
+    DeclarationError
+        If there are no equations, a state has two, random numbers stand in an observable or an event, or a value is
+        no number.
+
     Examples
     --------
     >>> import sympy as sp, symdyn as sd

@@ -69,6 +69,11 @@ class Domain(ABC):
         -------
         (...,) float array
 
+        Raises
+        ------
+        DeclarationError
+            If the positions are not numbers of the shape (..., dimension).
+
         Examples
         --------
         >>> import symdyn as sd
@@ -88,13 +93,30 @@ class Domain(ABC):
         -------
         (...,) bool array
 
+        Raises
+        ------
+        DeclarationError
+            If the positions are not numbers of the shape (..., dimension).
+
         Examples
         --------
         >>> import symdyn as sd
         >>> sd.Disk(1).contains([[0, 0], [1, 0], [2, 0]])
         array([ True, False, False])
         """
-        return self.distance(np.asarray(points, float)) < 0
+        return self.distance(self._positions(points)) < 0
+
+    def _positions(self, points: Any) -> np.ndarray:
+        """Points as an array whose last axis is that of the coordinates."""
+        try:
+            found = np.asarray(points, float)
+        except (TypeError, ValueError):
+            raise DeclarationError(f"the positions are {points!r}; expected numbers (..., {self.dimension})") from None
+        if found.shape[-1:] != (self.dimension,):
+            raise DeclarationError(
+                f"the positions have the shape {found.shape}; a {type(self).__name__} takes (..., {self.dimension})"
+            )
+        return found
 
 
 class BoxedDomain(Domain):
@@ -126,6 +148,11 @@ class BoxedDomain(Domain):
         -------
         (...,) float array
 
+        Raises
+        ------
+        DeclarationError
+            If the positions are not numbers of the shape (..., dimension).
+
         Examples
         --------
         >>> Interval(0, 2).distance([[0.5], [3.0]])
@@ -134,7 +161,7 @@ class BoxedDomain(Domain):
         array([-0.5,  5. ])
         """
         low, high = self.box
-        q = np.abs(np.asarray(points, float) - (low + high) / 2) - (high - low) / 2
+        q = np.abs(self._positions(points) - (low + high) / 2) - (high - low) / 2
         return np.linalg.norm(np.maximum(q, 0), axis=-1) + np.minimum(q.max(axis=-1), 0)
 
 
@@ -305,12 +332,17 @@ class Disk(Domain):
         -------
         (...,) float array
 
+        Raises
+        ------
+        DeclarationError
+            If the positions are not numbers of the shape (..., dimension).
+
         Examples
         --------
         >>> Disk(1).distance([[0, 0], [3, 4]])
         array([-1.,  4.])
         """
-        return np.hypot(*np.moveaxis(np.asarray(points, float) - self.center, -1, 0)) - self.radius
+        return np.hypot(*np.moveaxis(self._positions(points) - self.center, -1, 0)) - self.radius
 
 
 @dataclass(frozen=True, eq=False)
@@ -380,12 +412,17 @@ class Polygon(Domain):
         -------
         (...,) float array
 
+        Raises
+        ------
+        DeclarationError
+            If the positions are not numbers of the shape (..., dimension).
+
         Examples
         --------
         >>> Polygon([(0, 0), (2, 0), (0, 2)]).distance([[0.5, 0.5], [3, 0]])
         array([-0.5,  1. ])
         """
-        p = np.asarray(points, float)[..., None, :]
+        p = self._positions(points)[..., None, :]
         a, b = self.points, np.roll(self.points, -1, axis=0)
         along = np.clip(((p - a) * (b - a)).sum(-1) / ((b - a) ** 2).sum(-1), 0, 1)
         far = np.hypot(*np.moveaxis(p - a - along[..., None] * (b - a), -1, 0)).min(axis=-1)
@@ -426,12 +463,17 @@ class Plane(Domain):
         -------
         (...,) float array
 
+        Raises
+        ------
+        DeclarationError
+            If the positions are not numbers of the shape (..., dimension).
+
         Examples
         --------
         >>> Plane().distance([[0, 0], [3, 4]])
         array([-inf, -inf])
         """
-        return np.full(np.shape(points)[:-1], -math.inf)
+        return np.full(self._positions(points).shape[:-1], -math.inf)
 
 
 def _area(points: np.ndarray) -> float:

@@ -75,6 +75,11 @@ class Lattice(Domain):
         -------
         Lattice
 
+        Raises
+        ------
+        DeclarationError
+            If the area is not a positive number.
+
         Examples
         --------
         >>> round(Lattice.hexagonal(2).measure, 12)
@@ -95,6 +100,11 @@ class Lattice(Domain):
         Returns
         -------
         Lattice
+
+        Raises
+        ------
+        DeclarationError
+            If the area is not a positive number.
 
         Examples
         --------
@@ -193,12 +203,17 @@ class Lattice(Domain):
         -------
         (...,) float array
 
+        Raises
+        ------
+        DeclarationError
+            If the positions are not numbers of the shape (..., dimension).
+
         Examples
         --------
         >>> Lattice.square().distance([[0, 0], [3, 4]])
         array([-inf, -inf])
         """
-        return np.full(np.shape(points)[:-1], -math.inf)
+        return np.full(self._positions(points).shape[:-1], -math.inf)
 
 
 def _area(area: float) -> float:

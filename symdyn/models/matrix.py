@@ -66,6 +66,11 @@ class MatrixModel(MatrixVerbs, DiscreteSystem):
     split : bool
         Whether it is known which entries are reproduction.
 
+    Raises
+    ------
+    DeclarationError
+        If the matrix is not square, the names of stages do not fit it, or a value is no number.
+
     Examples
     --------
     >>> import sympy as sp, symdyn as sd

@@ -110,6 +110,11 @@ class dx(AxisDerivative):
     order : int, optional
         ``dx(u, 2)``, or ``dx(u, order=2)``, is ``dx(dx(u))``.
 
+    Raises
+    ------
+    DeclarationError
+        If the order is no whole number from 1 to 8, is given twice, or another keyword is given.
+
     Examples
     --------
     >>> u = sp.Symbol("u")
@@ -130,6 +135,11 @@ class dy(AxisDerivative):
     order : int, optional
         ``dy(u, 2)`` is ``dy(dy(u))``.
 
+    Raises
+    ------
+    DeclarationError
+        If the order is no whole number from 1 to 8, is given twice, or another keyword is given.
+
     Examples
     --------
     >>> u = sp.Symbol("u")
@@ -149,6 +159,11 @@ class dz(AxisDerivative):
         A scalar expression of fields.
     order : int, optional
         ``dz(u, 2)`` is ``dz(dz(u))``.
+
+    Raises
+    ------
+    DeclarationError
+        If the order is no whole number from 1 to 8, is given twice, or another keyword is given.
 
     Examples
     --------

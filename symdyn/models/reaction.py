@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from numbers import Real
@@ -64,11 +65,17 @@ class Burst:
         -------
         Expr
 
+        Raises
+        ------
+        DeclarationError
+            If the number is not whole, or negative.
+
         Examples
         --------
         >>> Burst("geometric", 3).factorial_moment(2), Burst("poisson", 3).factorial_moment(2)
         (18, 9)
         """
+        k = _whole(k, "the order of a moment")
         return sp.factorial(k) * self.mean**k if self.distribution == "geometric" else self.mean**k
 
     def moment(self, k: int) -> sp.Expr:
@@ -85,12 +92,17 @@ class Burst:
         -------
         Expr
 
+        Raises
+        ------
+        DeclarationError
+            If the number is not whole, or negative.
+
         Examples
         --------
         >>> Burst("poisson", 3).moment(2)  # b + b^2
         12
         """
-        if k == 0:
+        if (k := _whole(k, "the order of a moment")) == 0:
             return sp.S.One
         from_factorial = (_stirling(k, j) * self.factorial_moment(j) for j in range(1, k + 1))
         return sp.Add(*from_factorial)
@@ -107,18 +119,32 @@ class Burst:
         -------
         Expr
 
+        Raises
+        ------
+        DeclarationError
+            If the number is not whole, or negative.
+
         Examples
         --------
         >>> Burst("geometric", 1).probability(2), Burst("poisson", 1).probability(2)
         (1/8, exp(-1)/2)
         """
-        b = self.mean
+        m, b = _whole(m, "the number of molecules"), self.mean
         if self.distribution == "geometric":
             return b**m / (1 + b) ** (m + 1)
         return b**m * sp.exp(-b) / sp.factorial(m)
 
     def __str__(self) -> str:
         return f"{self.distribution}({rate_text(self.mean)})"
+
+
+def _whole(value: int, what: str) -> int:
+    try:
+        if (found := operator.index(value)) >= 0:
+            return found
+    except TypeError:
+        pass
+    raise DeclarationError(f"{what} is {value!r}; expected a whole number, 0 or more")
 
 
 def _stirling(n: int, k: int) -> int:

@@ -69,6 +69,12 @@ class ReactionNetwork(NetworkVerbs, System):
     changes : (species, reactions) int64
         Fixed changes, without bursts.
 
+    Raises
+    ------
+    DeclarationError
+        If the reactions are a text or none, the volume is a species or time, the mean of a burst depends on the
+        state, an input stands elsewhere than in rates and events, or a value is no number.
+
     Examples
     --------
     >>> import symdyn as sd

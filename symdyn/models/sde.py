@@ -44,6 +44,12 @@ class SDESystem(DiffusionVerbs, System):
     diffusion : ImmutableDenseMatrix, states x noises
     interpretation : str
 
+    Raises
+    ------
+    DeclarationError
+        If the drift is no mapping, the diffusion does not fit the states, a state has two equations, the
+        interpretation is unknown, or a value is no number.
+
     Examples
     --------
     >>> import sympy as sp, symdyn as sd

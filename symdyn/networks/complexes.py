@@ -100,12 +100,19 @@ class Structure:
         -------
         str
 
+        Raises
+        ------
+        DeclarationError
+            If there is no such complex.
+
         Examples
         --------
         >>> import symdyn as sd
         >>> sd.ReactionNetwork.from_text("2 X + Y -> 3 X, 1").structure().text(0)
         '2 X + Y'
         """
+        if number not in range(len(self.complexes)):
+            raise DeclarationError(f"there is no complex {number!r}; the complexes are 0 to {len(self.complexes) - 1}")
         return complex_text(dict(self.complexes[number]))
 
     def __str__(self) -> str:

@@ -111,6 +111,11 @@ def network_html(network: ReactionNetwork) -> str:
     str
         HTML with formulas in LaTeX.
 
+    Raises
+    ------
+    DeclarationError
+        If a reaction has a burst, since the deficiency is one of fixed stoichiometry.
+
     Examples
     --------
     >>> import symdyn as sd

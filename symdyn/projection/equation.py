@@ -44,6 +44,11 @@ class MasterEquation(MasterVerbs):
     max_states : int
         Largest number of states.
 
+    Raises
+    ------
+    DeclarationError
+        If bounds are not 0 <= lower <= upper, states are more than ``max_states``, or the network has events.
+
     Examples
     --------
     >>> import symdyn as sd

@@ -6,7 +6,16 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-__all__ = ["validity_table"]
+from symdyn.errors import DeclarationError
+
+__all__ = ["check_study", "validity_table"]
+
+
+def check_study(data: object, of: str, *names: str) -> None:
+    """Refuse what is no dataset with the variables of a study."""
+    lacking = [n for n in names if n not in data] if isinstance(data, xr.Dataset) else [*names]
+    if lacking:
+        raise DeclarationError(f"the {type(data).__name__} has no {lacking[0]!r}; expected the result of {of}")
 
 
 def validity_table(data: xr.Dataset) -> pd.DataFrame:
@@ -25,6 +34,11 @@ def validity_table(data: xr.Dataset) -> pd.DataFrame:
         at both ends of the first; ``error``, the largest relative error of a mean or standard deviation in it; ``below`` and
         ``above``, the verdicts outside; ``given away by``, the comparisons of orders that reveal it.
 
+    Raises
+    ------
+    DeclarationError
+        If the dataset is no result of `closure_validity`.
+
     Examples
     --------
     >>> import xarray as xr
@@ -40,6 +54,7 @@ def validity_table(data: xr.Dataset) -> pd.DataFrame:
     >>> validity_table(data)[["consistent", "molecules", "accurate", "below"]].iloc[0].tolist()
     ['4 to >10', 'X 3 to 7', '10 to >10', 'diverges']
     """
+    check_study(data, "closure_validity", "verdict", "lower", "closure", "order")
     rows = []
     for closure in data["closure"].values:
         for order in data["order"].values:

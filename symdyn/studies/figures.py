@@ -11,7 +11,9 @@ from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from symdyn.errors import DeclarationError
 from symdyn.figure_style import styled
+from symdyn.studies._table import check_study
 from symdyn.studies._verdict import VERDICTS
 
 __all__ = ["plot_branches", "plot_validity"]
@@ -48,6 +50,11 @@ def plot_validity(data: xr.Dataset) -> Figure:
     -------
     Figure
 
+    Raises
+    ------
+    DeclarationError
+        If the dataset is no result of `closure_validity`.
+
     Examples
     --------
     >>> cell = ("closure", "order", "volume")
@@ -61,6 +68,7 @@ def plot_validity(data: xr.Dataset) -> Figure:
     >>> [text.get_text() for text in figure.axes[0].texts], figure.axes[1].get_xlabel()  # the largest error in per cent
     (['3.0'], 'exact mean of X (molecules)')
     """
+    check_study(data, "closure_validity", "verdict", "exact_mean", "closure", "order", "volume")
     closures, orders, volumes = (data[d].values for d in ("closure", "order", "volume"))
     size = (2.5 + 0.62 * len(volumes), 1.6 + 0.42 * len(closures) * len(orders))
     figure, axes = plt.subplots(len(closures), 1, figsize=size, sharex=True, squeeze=False, layout="constrained")
@@ -144,6 +152,11 @@ def plot_branches(data: xr.Dataset, *, closure: str, species: str | None = None)
     -------
     Figure
 
+    Raises
+    ------
+    DeclarationError
+        If the dataset is no result of `closure_validity`, or has no such closure or species.
+
     Examples
     --------
     >>> branch = ("closure", "order", "volume", "branch")
@@ -157,7 +170,11 @@ def plot_branches(data: xr.Dataset, *, closure: str, species: str | None = None)
     >>> ax.get_title(), ax.get_ylabel(), ax.lines[1].get_ydata().tolist()  # mean over volume
     ('normal, order 2', 'mean of X / volume', [1.0, 1.0])
     """
+    check_study(data, "closure_validity", "mean", "exact_mean", "closure", "species")
     name = str(data["species"].values[0]) if species is None else species
+    for given, dim in ((closure, "closure"), (name, "species")):
+        if given not in data[dim].values:
+            raise DeclarationError(f"{given!r} is no {dim} of the study; it has {', '.join(map(str, data[dim].values))}")
     one = data.sel(closure=closure, species=name)
     orders, volumes = one["order"].values, one["volume"].values
     figure, axes = plt.subplots(

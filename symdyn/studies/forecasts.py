@@ -38,6 +38,7 @@ from symdyn.models.ode import ODESystem
 from symdyn.registry import suggest
 from symdyn.simulation.run import simulate
 from symdyn.studies._forecasters import FORECASTERS, Forecaster, Training
+from symdyn.studies._table import check_study
 
 __all__ = ["forecast", "forecast_correlations", "forecast_table"]
 
@@ -289,6 +290,11 @@ def forecast_table(study: xr.Dataset) -> pd.DataFrame:
         By forecaster, points and noise: ``valid_time``, ``lower``, ``upper``, ``smape``, ``seconds``, and ``failed``, the
         number of flows on which the method failed.
 
+    Raises
+    ------
+    DeclarationError
+        If the dataset is no result of `forecast`.
+
     Examples
     --------
     >>> from symdyn.models import zoo
@@ -296,6 +302,7 @@ def forecast_table(study: xr.Dataset) -> pd.DataFrame:
     >>> forecast_table(study).columns.tolist()
     ['valid_time', 'lower', 'upper', 'smape', 'seconds', 'failed']
     """
+    check_study(study, "forecast", "valid_time", "smape", "seconds", "note")
     each = study.valid_time.median("start")
     columns = {
         "valid_time": each.median("flow"), "lower": each.quantile(0.25, "flow", skipna=False),

@@ -156,6 +156,11 @@ def plot_frontier(data: xr.Dataset, *, most: int = 7) -> Figure:
     -------
     Figure
 
+    Raises
+    ------
+    DeclarationError
+        If ``most`` is not a positive whole number.
+
     Examples
     --------
     >>> data = xr.Dataset({"error": (("sampler", "evaluations"), [[0.2, 0.1], [0.3, 0.02]])},

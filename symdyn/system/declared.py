@@ -16,8 +16,8 @@ from symdyn.declaration import (
     expression,
     initial_values,
     lookup,
-    name_of,
     numeric_values,
+    over_text,
     read_equations,
 )
 from symdyn.errors import DeclarationError
@@ -275,9 +275,9 @@ class System(Displayed):
             raise DeclarationError(f"{cls.__name__} has no delays and no history; ODESystem may have them")
         values: dict[str, Any] = {
             **options,
-            "parameters": {**model.parameters, **{name_of(k): v for k, v in (parameters or {}).items()}},
-            "initial": {**model.initial, **{name_of(k): v for k, v in (options.get("initial") or {}).items()}},
-            "observables": {**model.observables, **(options.get("observables") or {})},
+            "parameters": over_text(model.parameters, parameters),
+            "initial": over_text(model.initial, options.get("initial")),
+            "observables": over_text(model.observables, options.get("observables"), ordered=False),
         }
         chosen = networks_of_text(model.networks, networks) if model.networks or networks is not None else {}
         system = cls.from_model(model, values)

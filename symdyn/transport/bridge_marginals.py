@@ -52,6 +52,11 @@ class BridgeMarginal:
         -------
         (n,) float64
 
+        Raises
+        ------
+        DeclarationError
+            If x is no array of points (n, d).
+
         Examples
         --------
         >>> import symdyn as sd
@@ -82,6 +87,11 @@ class BridgeMarginal:
         -------
         (n,) float64
 
+        Raises
+        ------
+        DeclarationError
+            If x is no array of points (n, d).
+
         Examples
         --------
         >>> import symdyn as sd
@@ -103,6 +113,11 @@ class BridgeMarginal:
         Returns
         -------
         (count, d) float64
+
+        Raises
+        ------
+        DeclarationError
+            If the count or the seed is no whole number.
 
         Examples
         --------

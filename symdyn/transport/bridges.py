@@ -200,6 +200,11 @@ class SchroedingerBridge:
         dict of str to DataArray
             By state, over the dimension ``trajectory``.
 
+        Raises
+        ------
+        DeclarationError
+            If the count or the seed is no whole number.
+
         Examples
         --------
         >>> import symdyn as sd

@@ -131,6 +131,11 @@ class GaussianMixture:
         -------
         Expr
 
+        Raises
+        ------
+        DeclarationError
+            If the number of states is not the dimension.
+
         Examples
         --------
         >>> import sympy as sp, symdyn as sd
@@ -161,6 +166,11 @@ class GaussianMixture:
         -------
         list of list of (Expr, Expr)
             :math:`z_j` and :math:`v_j`, so that :math:`\log \mathcal N = -\tfrac12 \sum_j (z_j^2/v_j + \log 2\pi v_j)`.
+
+        Raises
+        ------
+        DeclarationError
+            If full covariances meet rates or noise that differ between states.
 
         Examples
         --------
@@ -196,6 +206,11 @@ class GaussianMixture:
         Returns
         -------
         (count, d) float64
+
+        Raises
+        ------
+        DeclarationError
+            If the count or the seed is no whole number, or the mixture has symbols in place of numbers.
 
         Examples
         --------
@@ -255,6 +270,11 @@ class GaussianMixture:
         -------
         (n,) float64
 
+        Raises
+        ------
+        DeclarationError
+            If x is no array of points (n, d), or the mixture has symbols in place of numbers.
+
         Examples
         --------
         >>> import symdyn as sd
@@ -273,6 +293,11 @@ class GaussianMixture:
         Returns
         -------
         (n,) float64
+
+        Raises
+        ------
+        DeclarationError
+            If x is no array of points (n, d), or the mixture has symbols in place of numbers.
 
         Examples
         --------
@@ -304,6 +329,11 @@ class GaussianMixture:
         Returns
         -------
         array of float64
+
+        Raises
+        ------
+        DeclarationError
+            If the mixture has more than one dimension, or symbols in place of numbers.
 
         Examples
         --------

@@ -81,6 +81,11 @@ class PolicyValue:
         -------
         SDESystem
 
+        Raises
+        ------
+        DeclarationError
+            If the reward is text or no scalar expression.
+
         Examples
         --------
         >>> import sympy as sp, symdyn as sd

@@ -43,6 +43,9 @@ def test_only_recoveries_with_the_right_terms_count():
     law = sp.Symbol("f_1") * x * y
     recovery = type("Found", (), {"formulas": dict(case.truth)})()
     assert case.found(recovery)
+    assert case.names(recovery) == {"f_1": "f_1", "g_1": "g_1"}
+    recovery.formulas = {u: sp.Symbol(f"c_{u.func}") * x * y for u in case.truth}
+    assert case.names(recovery) == {"f_1": "c_f", "g_1": "c_g"}
     recovery.formulas = {u: law + sp.Symbol("f_2") * x for u in case.truth}
     assert not case.found(recovery)
     noisy, same = case.data(0.01, 3), case.data(0.01, 3)

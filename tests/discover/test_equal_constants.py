@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from fractions import Fraction
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,7 +15,7 @@ import symdyn as sd
 pytest.importorskip("sklearn")
 
 from symdyn.discover.whole.continuity import cut_up, settled
-from symdyn.discover.whole.equal import Tie, _chosen, tied
+from symdyn.discover.whole.equal import STRONG, Tie, _chosen, _ratios, simplest, tied
 from symdyn.discover.whole.fits import Fitter
 from symdyn.discover.whole.problem import prepared
 from symdyn.discover.whole.states import declared
@@ -38,7 +41,7 @@ def test_a_constant_that_is_one_is_one_and_another_is_not():
     fitter, fit = fitted(1.0, 0.01)
     found, ties = tied(fitter, fit)
     at = next(k for k, (_, term) in enumerate(fit.model.terms) if term.key == "x0")
-    assert Tie(at, -1, None) in ties
+    assert Tie(at, Fraction(-1)) in ties
     assert found.model.theta[at] == pytest.approx(-1, abs=1e-12)
     # the other constant is then known better than before: the state goes to 2
     assert abs(found.model.theta[1 - at] - 2) < abs(fit.model.theta[1 - at] - 2)
@@ -60,6 +63,22 @@ def test_a_tie_is_the_least_squares_under_the_tie():
     assert model.theta[1 - at] == pytest.approx(b, rel=1e-5)
     assert starts[0, 0] == pytest.approx(s, rel=1e-5)
     assert rss.sum() == pytest.approx(left[0], rel=1e-5)
+
+
+def test_a_rival_whose_constant_is_one_goes_before_a_model_with_a_term_more():
+    # x' = 2 - x, and the same with a square that noise has bought
+    fitter, fit = fitted(1.0, 0.01)
+    square = EquationModel(1, [*fit.model.parts, (0, CandidateTerm((2,)), 1e-3, [])])
+    more = fitter.fit(square, fit.starts, 1, 25, fall=1e-6)
+    bought = replace(more, score=fit.score - 1.0)
+    first, *others = simplest(fitter, bought, [fit])
+    assert first.model.key == fit.model.key
+    assert [(f.model.key, f.score) for f in others] == [(more.model.key, bought.score)]
+    assert first.score < bought.score - STRONG
+    # where there is none, the order stays
+    fitter, fit = fitted(0.7, 0.01)
+    more = fitter.fit(EquationModel(1, [*fit.model.parts, (0, CandidateTerm((2,)), 1e-3, [])]), fit.starts, 1, 25, fall=1e-6)
+    assert simplest(fitter, more, [replace(fit, score=more.score + 1.0)])[0] is more
 
 
 def test_ties_are_told_and_need_not_be_where_there_is_no_noise():
@@ -94,12 +113,35 @@ def test_a_decay_over_decades_with_relative_noise_is_smoothed_in_its_logarithm()
     assert np.sqrt(np.mean((problem.smooth[:, 0] - 2 + times) ** 2)) < 0.05 * np.sqrt(20 / 300)
 
 
+def test_constants_of_lorenz_with_noise_are_ratios_of_small_integers():
+    # 10, 28 and 8/3, with errors of three parts in ten thousand
+    truth = np.array([-10.0, 10.0, 28.0, -1.0, -1.0, 1.0, -8 / 3])
+    error = 3e-4 * np.abs(truth)
+    for seed in range(5):
+        drawn = truth + error * np.random.default_rng(seed).normal(size=7)
+        ties, evidence = _chosen(drawn, np.diag(error**2), _ratios)
+        rows, values = np.stack([tie.row(7) for tie in ties]), [tie.value for tie in ties]
+        assert len(ties) == 7
+        assert evidence > 30
+        np.testing.assert_allclose(np.linalg.solve(rows, values), truth, rtol=1e-12)
+
+
+def test_constants_at_random_are_rarely_taken_as_simple_numbers():
+    # the chance that evidence is twenty to one for what is not so is a twentieth
+    rng, found = np.random.default_rng(0), 0
+    for _ in range(60):
+        theta = np.exp(rng.normal(0, 1.2, 5))
+        error = rng.choice([0.001, 0.01, 0.05]) * theta
+        found += bool(_chosen(theta + error * rng.normal(size=5), np.diag(error**2), _ratios)[0])
+    assert found <= 8  # of 60, the 99 % quantile of the binomial distribution is 8
+
+
 def test_no_more_ties_are_chosen_than_there_are_constants():
     theta, noise = np.array([1.001, 0.999, -1.0004, 1.0002, 2.7]), np.random.default_rng(3).normal(size=(5, 5))
-    ties = _chosen(theta, 1e-6 * (noise @ noise.T + np.eye(5)))
+    ties, _ = _chosen(theta, 1e-6 * (noise @ noise.T + np.eye(5)), _ratios)
     rows = np.stack([tie.row(5) for tie in ties])
     assert np.linalg.matrix_rank(rows) == len(ties) == 4
     # all but the last are one
     np.testing.assert_allclose(np.linalg.lstsq(rows, [tie.value for tie in ties], rcond=None)[0], [1, 1, -1, 1, 0], atol=1e-12)
     # 30 % know nothing: 2 pi / (0.3^2 15^2) < 1
-    assert _chosen(np.array([1.0, 1.0, 1.0, 1.0, 1.0]), 0.09 * np.eye(5)) == []
+    assert _chosen(np.array([1.0, 1.0, 1.0, 1.0, 1.0]), 0.09 * np.eye(5), _ratios) == ([], 0.0)

@@ -1,8 +1,7 @@
-"""A hundred first tasks of users of other programs, solved as the pages of the site say: ``python -m tests.docs.first_tasks``.
+"""150 first tasks of users of other programs, solved as the pages of the site say: ``python -m tests.docs.first_tasks``.
 
-``first_tasks.md`` and ``further_first_tasks.md`` beside this file have them, each beside the same in the other program and with
-a check against theory or another computation.  ``--peers`` runs the code of the others that are installed, ``--table`` writes
-the tables of lines anew.
+The pages beside this file have them, each beside the same in the other program and with a check against theory or another
+computation.  ``--peers`` runs the code of the others that are installed, ``--table`` writes the tables of lines anew.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ mpl.use("Agg")
 
 __all__ = ["PAGES", "Task", "lines", "run", "table", "tasks"]
 
-PAGES = [Path(__file__).with_name(name) for name in ("first_tasks.md", "further_first_tasks.md")]
+PAGES = [Path(__file__).with_name(name) for name in ("first_tasks.md", "further_first_tasks.md", "third_first_tasks.md")]
 PRELUDE = "import numpy as np, pandas as pd, sympy as sp, xarray as xr, symdyn as sd, matplotlib.pyplot as plt\n"
 TASK = re.compile(r"^### (.+?)\n+```python\n(.*?)^```\n\n(.+?):\n\n```(\w+)\n(.*?)^```", flags=re.S | re.M)
 TABLE = re.compile(r"(?<=<!-- table -->\n).*?(?=<!-- end -->)", flags=re.S)

@@ -79,3 +79,9 @@ def test_a_condition_that_cannot_be_met():
     alpha, beta = null[1], null[0]  # alpha*q(0) - beta*q'(0) = 0
     with pytest.raises(DeclarationError, match="cannot be met on cells of width"):
         ghost_weights(2, 1, (alpha, beta), 1.0)
+
+
+@pytest.mark.parametrize(("points", "order"), [([0, 0, 1], 1), ([0, 1], 2), ([0, 1], -1), ([], 0)])
+def test_weights_need_different_positions_more_than_the_order(points, order):
+    with pytest.raises(DeclarationError, match="expected different numbers, more than the order"):
+        weights(points, order)

@@ -25,6 +25,9 @@ class Public(NamedTuple):
     parameters: tuple[str, ...]
     #: Whether a call gives something back.
     returns: bool
+    #: The function, method or class itself, and the class that it was found on.
+    value: Any = None
+    owner: type | None = None
 
 
 #: Packages of public names that `symdyn` itself does not name.
@@ -74,17 +77,17 @@ def _members(prefix: str, cls: type, done: set[int]) -> Iterator[Public]:
         elif inspect.isfunction(value):
             done.add(id(value))
             # bound, because a class method without a docstring inherits one only so
-            yield _public(f"{prefix}.{name}", "method", getattr(cls, name))
+            yield _public(f"{prefix}.{name}", "method", getattr(cls, name), cls)
 
 
-def _public(name: str, kind: str, value: Any) -> Public:
+def _public(name: str, kind: str, value: Any, owner: type | None = None) -> Public:
     try:
         signature = inspect.signature(value)
     except ValueError:
-        return Public(name, kind, inspect.getdoc(value) or "", (), False)
+        return Public(name, kind, inspect.getdoc(value) or "", (), False, value, owner)
     parameters = [p for p in signature.parameters if p not in ("self", "cls")]
     returns = signature.return_annotation not in (None, "None", inspect.Signature.empty) and kind != "class"
-    return Public(name, kind, inspect.getdoc(value) or "", tuple(parameters), returns)
+    return Public(name, kind, inspect.getdoc(value) or "", tuple(parameters), returns, value, owner)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """Time courses of random SBML files beside those of libRoadRunner: ``python -m tests.io.sbml_courses [NUMBER SEED OUT]``.
 
 The files mix what the writers of symdyn do not write: compartments that rules and events change, amounts and concentrations,
-conversion factors, stoichiometries with rules, events and initial assignments, local parameters that hide global ones, delayed
-events with and without values from their triggers, priorities, rates of change in formulas, conditions as numbers.
+sizes that jump by a rule, conversion factors, stoichiometries with rules, events and initial assignments, local parameters that
+hide global ones, delayed events with and without values from their triggers, priorities, rates of change in formulas,
+conditions as numbers.
 """
 
 from __future__ import annotations
@@ -135,7 +136,9 @@ def _compartment(f: _File, name: str) -> tuple[str, bool]:
     if kind == "rate":
         f.add("Rules", _element("rateRule", {"variable": name}, f"0.1*{name}*cos(p)"))
     if kind == "assigned":
-        f.add("Rules", _element("assignmentRule", {"variable": name}, f.of("1 + 0.1*time", "2 + sin(p)", "1 + k1/(1 + time)")))
+        jumping = "1 + n^2/9", "1 + 0.1*time + piecewise(0.5, time > 1.234, 0)"
+        size = f.of("1 + 0.1*time", "2 + sin(p)", "1 + k1/(1 + time)", *jumping)
+        f.add("Rules", _element("assignmentRule", {"variable": name}, size))
     if kind in ("event", "rate"):
         f.set_by_events[name] = "1 + ({})^2/(1 + ({})^2)"
     if kind == "start":

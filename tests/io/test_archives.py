@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,10 @@ from symdyn.errors import DeclarationError
 pytest.importorskip("libsbml")
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "data" / "conversion.omex"
+STEADY = '<steadyState id="course"><algorithm kisaoID="KISAO:0000282"/></steadyState>'
+MATH = 'xmlns="http://www.w3.org/1998/Math/MathML"'
 MODEL = "/sbml:sbml/sbml:model/sbml:listOf"
+K1 = f"{MODEL}Parameters/sbml:parameter[@id='k1']"
 
 
 def texts() -> dict[str, str]:
@@ -31,6 +35,14 @@ def changed(path: Path, old: str, new: str) -> Path:
     with zipfile.ZipFile(path, "w") as archive:
         for name, text in found.items():
             archive.writestr(name, text)
+    return path
+
+
+def written(path: Path, experiment: str) -> Path:
+    """The example with another experiment."""
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("model.xml", texts()["model.xml"])
+        archive.writestr("experiment.sedml", experiment)
     return path
 
 
@@ -79,10 +91,25 @@ def test_columns_of_one_label_are_called_by_their_identifiers(tmp_path):
     ("old", "new", "message"),
     [
         ("KISAO:0000019", "KISAO:0000029", "has the algorithm KISAO:0000029; expected one that integrates ODEs"),
-        ("uniformTimeCourse", "steadyState", "is a steadyState, which is not carried out"),
+        ("uniformTimeCourse", "oneStep", "is a oneStep, which is not carried out"),
+        ("uniformTimeCourse", "steadyState", "steadyState course has the attribute initialTime = '0'"),
         ("plot2D", "plot3D", "is a plot3D, which is not made"),
         ("changeAttribute", "removeXML", "has a change removeXML, which is not carried out"),
-        ("uniformRange", "functionalRange", "has a functionalRange, which is not carried out"),
+        ("uniformRange", "dataRange", "has a dataRange, which is not carried out"),
+        ('type="linear"', 'type="cubic"', "has a range of the type 'cubic'; expected 'linear' or 'log'"),
+        ('range="rates" resetModel', 'range="speeds" resetModel', "repeats along 'speeds'; expected a range of numbers"),
+        ('range="rates" resetModel', 'concatenate="true" range="rates" resetModel', "the attribute concatenate = 'true'"),
+        ('id="a" target', 'dimensionTerm="KISAO:0000825" id="a" target', "the variable a has the attribute dimensionTerm"),
+        ("<divide/>", '<csymbol definitionURL="urn:sedml:function:max"/>', "the function 'urn:sedml:function:max' over time"),
+        ("<ci>rates</ci>", "<ci>rates) + (1</ci>", "has the identifier 'rates) + (1'"),
+        ("<ci>rates</ci>", "<ci>speeds</ci>", "nothing is called 'speeds'"),
+        (
+            "<ci>rates</ci>",
+            "<piecewise><piece><cn>1</cn><apply><lt/><ci>rates</ci><cn>1</cn></apply></piece></piecewise>",
+            "has a piecewise without otherwise",
+        ),
+        ('<curve id="c1"', '<curve id="c1" type="bar"', "has a bar, which is not drawn; curves of points are"),
+        ("<listOfCurves>", '<xAxis type="log2"/><listOfCurves>', "has an axis of the type 'log2'"),
         ('resetModel="true"', 'resetModel="false"', "resetModel 'false'"),
         ("[@id='A']", "[@name='A']", "expected a species, parameter, compartment or reaction of the model by its id"),
         ("[@id='A']", "[@id='Z']", "shows 'Z', which the model does not have"),
@@ -121,6 +148,46 @@ def test_what_is_not_carried_out_is_named(tmp_path, old, new, message):
     path = changed(tmp_path / "a.omex", old, new)
     with pytest.raises(DeclarationError, match=re.escape(message)):
         _ = sd.read_archive(path).reports
+
+
+def test_ranges_that_are_functions_and_axes(tmp_path):
+    """k1 = (rates/2)*w + z, by a range that is a function, and constants."""
+    text = texts()["experiment.sedml"]
+    half = "<apply><times/><ci>rates</ci><ci>w</ci></apply>"
+    inner = f'<listOfParameters><parameter id="w" value="0.5"/></listOfParameters><math {MATH}>{half}</math>'
+    text = text.replace(
+        "</listOfRanges>", f'<functionalRange id="halves" range="rates">{inner}</functionalRange></listOfRanges>'
+    )
+    old = f"<math {MATH}><ci>rates</ci></math>"
+    text = re.sub(r">\s+<", "><", text)
+    assert old in text
+    new = f"<math {MATH}><apply><plus/><ci>halves</ci><ci>z</ci></apply></math>"
+    text = text.replace(old, f'<listOfParameters><parameter id="z" value="0.3"/></listOfParameters>{new}')
+    text = text.replace("<listOfCurves>", '<yAxis type="log10"/><listOfCurves>')
+    (axes,) = sd.read_archive(written(tmp_path / "a.omex", text)).plots["figure"].axes
+    assert (axes.get_xscale(), axes.get_yscale()) == ("linear", "log")
+    for line, k1 in zip(axes.get_lines(), (0.4, 0.5, 0.6, 0.7, 0.8), strict=True):
+        assert line.get_ydata() == pytest.approx(100 * exact(line.get_xdata(), k1), rel=1e-7)
+
+
+def test_steady_states_are_those_that_are_reached(tmp_path):
+    """A comes to the share k2/(k1 + k2) of all."""
+    text = texts()["experiment.sedml"]
+    text, count = re.subn(r"(?s)<uniformTimeCourse.*</uniformTimeCourse>", STEADY, text)
+    assert count == 1
+    text = text.replace('symbol="urn:sedml:symbol:time"', f'target="{K1}"')
+    write = partial(written, tmp_path / "a.omex")
+    archive = sd.read_archive(write(text))
+    assert archive.reports["table"].to_dict("list") == {"time": [0.8], "A": [pytest.approx(0.6 / 1.4, rel=1e-7)]}
+    (line,) = archive.plots["figure"].axes[0].get_lines()
+    k1 = np.array([0.2, 0.4, 0.6, 0.8, 1.0])
+    assert line.get_xdata() == pytest.approx(k1)
+    assert line.get_ydata() == pytest.approx(60 / (k1 + 0.6), rel=1e-7)
+    with pytest.raises(DeclarationError, match="has the algorithm KISAO:0000019; expected one that looks for a steady"):
+        sd.read_archive(write(text.replace("KISAO:0000282", "KISAO:0000019")))
+    timed = text.replace(f'<variable id="v" target="{K1}"', '<variable id="v" symbol="urn:sedml:symbol:time"')
+    with pytest.raises(DeclarationError, match="shows the time of a steady state"):
+        _ = sd.read_archive(write(timed)).reports
 
 
 def test_archives_that_would_do_harm_are_refused(tmp_path):

@@ -249,7 +249,7 @@ def test_reversible_laws_are_split_or_refused():
     assert str(read_sbml(one_way)) == "A -> B, k"
     offset = apply("minus", apply("times", ci("k"), ci("A")), ci("q"))
     unclear = model(kinds, {"k": 1, "q": 2}, [reaction("R", {"A": 1}, {"B": 1}, offset, reversible="true")])
-    with pytest.raises(DeclarationError, match=r"reversible reaction R .* two irreversible"):
+    with pytest.raises(DeclarationError, match=r"reaction R, which goes both ways, .* two irreversible"):
         read_sbml(unclear)
 
 
@@ -499,3 +499,13 @@ def test_models_in_other_files_are_those_of_one_folder(tmp_path):
     (inner / "c.xml").rename(tmp_path / "c.xml")
     with pytest.raises(DeclarationError, match=r"needs the model of '\.\./c\.xml', which is no file in the folder"):
         read_sbml(inner / "a.xml", as_="ode")
+
+
+def test_a_law_that_goes_backwards_is_split_whatever_the_file_says():
+    """Without A the law -q*B has the wrong sign, and as the propensity of A -> B it would never fire."""
+    law = apply("minus", apply("times", ci("k"), ci("A")), apply("times", ci("q"), ci("B")))
+    both = [species("A", 0), species("B", 40)]
+    network = read_sbml(model(both, {"k": 1, "q": 3}, [reaction("r", {"A": 1}, {"B": 1}, law)]))
+    assert [(str(r), r.mass_action) for r in network.reactions] == [("A -> B, k", True), ("B -> A, q", True)]
+    with pytest.raises(DeclarationError, match="goes both ways, has the law -A"):
+        read_sbml(model(both, {}, [reaction("r", {"B": 1}, {"A": 1}, apply("minus", ci("A")))]))

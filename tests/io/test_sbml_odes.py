@@ -278,10 +278,9 @@ def test_triggers_compare_numbers_that_jump(condition, at):
 
 
 def test_what_cannot_be_read_is_named():
-    equal = document(
-        Parameters=parameter("x", 0), Rules=rate("x", cn(1)), Events=event(apply("eq", ci("x"), cn(1)), {"x": cn(0)})
-    )  # fmt: skip
-    with pytest.raises(DeclarationError, match=r"trigger of the event .* contains Eq\(x, 1\), where x varies"):
+    unequal = apply("neq", ci("x"), cn(1))
+    equal = document(Parameters=parameter("x", 0), Rules=rate("x", cn(1)), Events=event(unequal, {"x": cn(0)}))
+    with pytest.raises(DeclarationError, match=r"trigger of the event .* contains Ne\(x, 1\), where x varies"):
         read_sbml(equal, as_="ode")
     with pytest.raises(DeclarationError, match="as_ is 'sde'"):
         read_sbml(equal, as_="sde")
@@ -328,18 +327,67 @@ def test_an_initial_value_without_a_value_is_refused():
 
 
 def test_rates_and_pasts_that_are_not_defined_are_refused():
-    """Rates that are built on themselves, and of the cubic root of x, which an algebraic rule determines."""
+    """Rates that are built on themselves, also by what an algebraic rule determines."""
     of_x, of_z = (f"<apply>{RATE}{ci(name)}</apply>" for name in "xz")
-    late = f"<apply>{RATE.replace('rateOf', 'delay')}{ci('z')}{cn(1)}</apply>"
     cubic = f"<algebraicRule>{math(apply('minus', apply('power', ci('z'), cn(3)), ci('x')))}</algebraicRule>"
-    for rules, message in (
-        (rate("x", of_z) + rate("z", of_x), "rate of change of [xz] is defined by itself"),
-        (rate("x", apply("plus", of_x, cn(1))), "rate of change of x is defined by itself"),
-        (rate("x", of_z) + cubic, "rate of change of z, which an algebraic rule determines"),
-        (rate("x", late) + cubic, "the past of z, which an algebraic rule determines"),
+    for rules in (
+        rate("x", of_z) + rate("z", of_x),
+        rate("x", apply("plus", of_x, cn(1))),
+        rate("x", of_z) + cubic,
     ):
-        with pytest.raises(DeclarationError, match=message):
+        with pytest.raises(DeclarationError, match=r"rate of change of [xz] is defined by itself"):
             read_sbml(document(version=2, Parameters=parameter("x", 1) + parameter("z", 1), Rules=rules), as_="ode")
+
+
+def test_rates_and_pasts_of_what_algebraic_rules_determine():
+    """z^3 = x with x = 1 + t up to 1; before the start z was the root at the start, not the guess; two roots at once."""
+    cubic = f"<algebraicRule>{math(apply('minus', apply('power', ci('z'), cn(3)), ci('x')))}</algebraicRule>"
+    late = f"<apply>{RATE.replace('rateOf', 'delay')}{ci('z')}{cn(1)}</apply>"
+    rules = rate("x", late) + cubic + assign("r", f"<apply>{RATE}{ci('z')}</apply>")
+    text = document(version=2, Parameters=parameter("x", 1) + parameter("z", 0.8) + parameter("r"), Rules=rules)
+    found = run(text, [0, 0.5, 1, 2])
+    np.testing.assert_allclose(found.x, [1, 1.5, 2, 2 + 0.75 * (2 ** (4 / 3) - 1)], rtol=1e-7)
+    np.testing.assert_allclose(found.r, np.array([1, 1, 1, 2 ** (1 / 3)]) / (3 * found.z**2), rtol=1e-7)
+    roots = (apply("minus", apply("power", ci(a), cn(3)), apply("plus", ci(b), cn(1), TIME)) for a, b in ("yz", "zy"))
+    coupled = "".join(f"<algebraicRule>{math(root)}</algebraicRule>" for root in roots)  # y = z: y^3 - y = 1 + t
+    both = rate("s", apply("plus", *(f"<apply>{RATE}{ci(name)}</apply>" for name in "yz"))) + coupled
+    start = 1.324717957244746
+    text = document(
+        version=2, Parameters=parameter("s", 0) + parameter("y", start) + parameter("z", start), Rules=both
+    )  # fmt: skip
+    found = run(text, [0, 5])  # y^3 - y = 6 for y = 2
+    np.testing.assert_allclose(found.s[-1], 2 * (2 - start), rtol=1e-7)
+
+
+def test_the_rate_of_change_of_a_past():
+    """y := x(t - 1) with x = exp(-t) changes by 0, then by -exp(1 - t); not where the delay changes."""
+    late = f"<apply>{RATE.replace('rateOf', 'delay')}{ci('x')}{cn(1)}</apply>"
+    rules = rate("x", apply("minus", ci("x"))) + assign("y", late) + rate("z", f"<apply>{RATE}{ci('y')}</apply>")
+    text = document(version=2, Parameters=parameter("x", 1) + parameter("y") + parameter("z", 0), Rules=rules)
+    np.testing.assert_allclose(run(text, [0, 1, 1.5, 3]).z, np.exp([0, 0, -0.5, -2]) - 1, atol=1e-8)
+    with pytest.raises(DeclarationError, match="whose delay changes"):
+        read_sbml(text.replace(f"{ci('x')}{cn(1)}", ci("x") + ci("x")), as_="ode")
+
+
+def test_a_model_of_flux_balance_has_no_rates():
+    fbc = 'xmlns:fbc="http://www.sbml.org/sbml/level3/version1/fbc/version1" fbc:required="false" level="3"'
+    text = document(Species=species("S", 'initialConcentration="3"'), Reactions=reaction("r", {"S": 1}, {}, cn(1)))
+    text = text.replace('level="3"', fbc)
+    assert str(read_sbml(text, as_="ode")) == "S' = -1"
+    with pytest.raises(DeclarationError, match="is one of flux balance"):
+        read_sbml(text.replace(f"<kineticLaw>{math(cn(1))}</kineticLaw>", ""), as_="ode")
+
+
+def test_a_compartment_whose_size_is_a_root_dilutes():
+    """V^3 + V = 2 + t, and no reaction: S V is constant."""
+    cubic = apply("minus", apply("plus", apply("power", ci("C"), cn(3)), ci("C")), apply("plus", cn(2), TIME))
+    text = document(
+        constant="false",
+        Species=species("S", 'initialConcentration="3"'),
+        Rules=f"<algebraicRule>{math(cubic)}</algebraicRule>",
+        Reactions=reaction("r", {"S": 1}, {}, cn(0)),
+    )
+    np.testing.assert_allclose(run(text, [0, 8]).S, [3, 1.5], rtol=1e-8)
 
 
 def test_a_compartment_of_size_0_is_refused_where_it_divides():
@@ -578,12 +626,12 @@ NOT_MET = {1167, 1473, 1476}
 
 @pytest.mark.skipif(not ARCHIVE.exists(), reason="the archive of the SBML semantic suite is not here")
 def test_cases_of_the_semantic_suite():
-    """Every value within the tolerances of the settings: one case in six; `python -m tests.io.semantic_suite` runs all."""
-    sample = dict(sorted(cases(ARCHIVE).items())[::6])
+    """Every value within the tolerances of the settings: one case in eight; `python -m tests.io.semantic_suite` runs all."""
+    sample = dict(sorted(cases(ARCHIVE).items())[::8])
     outcomes = {number: judge(files) for number, files in sample.items()}
     missed = {n: o for n, o in outcomes.items() if o not in ("passed", "flux balance") and int(n) not in NOT_MET}
     assert missed == {}
-    assert sum(o == "passed" for o in outcomes.values()) >= 90
+    assert sum(o == "passed" for o in outcomes.values()) >= 70
     networks = [beside_network(files) for files in sample.values()]
     assert set(networks) == {"same", "refused"}
-    assert networks.count("same") >= 35
+    assert networks.count("same") >= 25

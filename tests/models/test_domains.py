@@ -83,3 +83,13 @@ def test_polygons_are_equal_by_their_corners():
 def test_errors(make, message):
     with pytest.raises(sd.DeclarationError, match=message):
         make()
+
+
+@pytest.mark.parametrize(
+    "domain", [sd.Box(1, 1, 1), sd.Rectangle(1, 1), sd.Disk(1), sd.Polygon([(0, 0), (1, 0), (0, 1)]), sd.Plane()]
+)
+@pytest.mark.parametrize("ask", ["contains", "distance"])
+def test_positions_of_another_dimension_are_refused(domain, ask):
+    for wrong in (5.0, [0.5], np.zeros((2, 4)), "middle"):
+        with pytest.raises(sd.DeclarationError, match=f"expected numbers|takes .*{domain.dimension}"):
+            getattr(domain, ask)(wrong)

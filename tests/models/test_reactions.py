@@ -235,3 +235,10 @@ def test_observables_that_grow_are_bounded():
     grown = "\n".join(["a0 := X + 1", *(f"a{i} := a{i - 1}*a{i - 1} + a{i - 1}" for i in range(1, 26))])
     with pytest.raises(sd.ParseError, match=r"the observable a\d+ has \S+e\+05 symbols, .* more than 100000"):
         sd.ReactionNetwork.from_text(f"X -> 0, 1\n{grown}")
+
+
+@pytest.mark.parametrize("ask", ["moment", "factorial_moment", "probability"])
+@pytest.mark.parametrize("wrong", [-1, 0.5, "two"])
+def test_numbers_of_a_burst_are_whole(ask, wrong):
+    with pytest.raises(sd.DeclarationError, match="expected a whole number, 0 or more"):
+        getattr(sd.Burst("geometric", 2), ask)(wrong)

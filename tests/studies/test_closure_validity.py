@@ -1,8 +1,11 @@
 """The validity study against thresholds and moments that are known otherwise."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import sympy as sp
+import xarray as xr
 
 import symdyn as sd
 from symdyn.models import zoo
@@ -262,3 +265,11 @@ def test_a_parameter_without_value_is_named():
     net = sd.ReactionNetwork.from_text("0 -> X, k; X -> 0, d", volume="V", parameters={"k": 1})
     with pytest.raises(sd.DeclarationError, match="no value for the parameter d"):
         closure_validity(net, [1], **QUIET)
+
+
+def test_a_dataset_of_something_else_is_refused():
+    for ask in (validity_table, plot_validity, partial(plot_branches, closure="normal")):
+        with pytest.raises(sd.DeclarationError, match="expected the result of closure_validity"):
+            ask(xr.Dataset({"x": 1}))
+    with pytest.raises(sd.DeclarationError, match="expected the result of forecast"):
+        sd.studies.forecast_table(xr.Dataset())

@@ -105,6 +105,12 @@ class LearnedScore:
         -------
         LearnedScore
 
+        Raises
+        ------
+        RecoveryError
+            If parameters of the process have no value, or its drift and noise before the reversal are not those
+            of one schedule.
+
         Examples
         --------
         >>> import numpy as np, sympy as sp, symdyn as sd

@@ -1,78 +1,92 @@
-r"""Constants that are equal in size to one another, or to one, as far as the data tell.
+r"""Constants that are equal in size to one another, or to a simple number, as far as the data tell.
 
 A constant :math:`\theta_i` that is known to within :math:`\sigma` and comes as near as :math:`z\sigma` to :math:`\pm\theta_j`
-or :math:`\pm 1` is taken to be that, where the ratio of the evidence,
+or to a ratio :math:`\pm m/n` of small integers is taken to be that, where the ratio of the evidence,
 
 .. math:: \sqrt{2\pi}\, \frac{|\theta_i|}{\sigma}\, e^{-z^2/2}
 
-with a Cauchy prior of the scale of the constant, exceeds the number of all such pairs by enough to count as strong.
+with a Cauchy prior of the scale of the constant, times the odds of the tie is enough to count as positive, and the product over
+all ties as strong.  Half of the ties of p constants are to another, each with the share :math:`1/(p - 1)`, half to a ratio, of
+which m/n has the share :math:`1/(m n^2)`: among integers it is even in the logarithm, as the prior of the constant is.  That
+there are k ties among p constants is as likely for each k, so that the odds of the next are :math:`(k + 1)/(p - k)`, here one
+at most.
 A law whose constants are scaled, or that has the same exchange in two equations, is then known far better: errors of constants
 that are really one no longer add up along runs that pull neighbours apart.
 
 References
 ----------
-Dickey, Ann. Math. Stat. 42, 204 (1971); Kass, Raftery, J. Am. Stat. Assoc. 90, 773 (1995), sec. 3.2.
+Dickey, Ann. Math. Stat. 42, 204 (1971); Kass, Raftery, J. Am. Stat. Assoc. 90, 773 (1995), sec. 3.2; Scott, Berger, Ann.
+Statist. 38, 2587 (2010).
 """
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
 
 from symdyn.discover.whole.continuity import cut_up, settled
 from symdyn.discover.whole.evidence import information
-from symdyn.discover.whole.fits import EquationFit, Fitter
+from symdyn.discover.whole.fits import MARGIN, EquationFit, Fitter
 
-__all__ = ["Tie", "tied"]
+__all__ = ["Tie", "simplest", "tied"]
 
-#: Twice the logarithm of a ratio of evidence that is strong.
-STRONG = 6.0
+#: Twice the logarithm of a ratio of evidence that is positive, as for each tie, and strong, as for all of them.
+POSITIVE, STRONG = 2.0, 6.0
+#: Rivals whose ties are looked for, at most.
+LOOKED = 8
+#: Largest denominator of a ratio.
+DENOMINATORS = 10
 #: Share of the variance of a tie below which others have taken it away.
 NOTHING = 1e-9
 
 
 class Tie(NamedTuple):
-    """Constant `which` is `sign` times the constant `other`, or times one if that is None."""
+    """Constant `which` is `factor` times the constant `other`, or that number if there is no other."""
 
     which: int
-    sign: int
-    other: int | None
+    factor: Fraction
+    other: int | None = None
 
     def row(self, count: int) -> np.ndarray:
-        """What is zero, or the sign, in a tie: a combination of so many constants."""
+        """What is zero, or the number, in a tie: a combination of so many constants."""
         row = np.zeros(count)
         row[self.which] = 1.0
         if self.other is not None:
-            row[self.other] = -self.sign
+            row[self.other] = -float(self.factor)
         return row
 
     @property
     def value(self) -> float:
-        return float(self.sign) if self.other is None else 0.0
+        return float(self.factor) if self.other is None else 0.0
+
+    def share(self, count: int) -> float:
+        """Its prior among the ties of one of so many constants."""
+        alike = (
+            1 / max(count - 1, 1) if self.other is not None else 1 / (abs(self.factor.numerator) * self.factor.denominator**2)
+        )
+        return 0.5 * alike
+
+
+#: Ties of constants (p,) to numbers.
+Simple = Callable[[np.ndarray], Iterable[Tie]]
 
 
 def tied(fitter: Fitter, fit: EquationFit) -> tuple[EquationFit, list[Tie]]:
-    """A fit with the ties of its constants, and these; its criterion is that of the fit, for no other model has ties.
+    """A fit with the ties of its constants, and these; its criterion is that of the fit.
 
     Without noise everything is told apart; there are no ties, either, where the data do not determine the constants.
     """
-    theta, problem = fit.model.theta, fitter.problem
-    if problem.clean or not len(theta):
-        return fit, []
-    facts = information(fitter, fit, [""] * len(theta), [""] * problem.d)
-    covariance = facts.covariance[: len(theta), : len(theta)]
-    if facts.undetermined.any() or not (np.diag(covariance) > 0).all():
-        return fit, []
-    ties = _chosen(theta, covariance)
-    if not ties:
-        return fit, []
+    ties, _ = evident(fitter, fit)
     pieces, run = cut_up(fitter, fit), fitter.run(fit)
-    if run is None:
+    if not ties or run is None:
         return fit, []
-    rows, values = np.stack([t.row(len(theta)) for t in ties]), np.array([t.value for t in ties])
+    count = len(fit.model.theta)
+    rows, values = np.stack([t.row(count) for t in ties]), np.array([t.value for t in ties])
     found = settled(fitter, fit.model, pieces, run[pieces.cut[:, 0]], (rows, values))
     if found is None:
         return fit, []
@@ -81,30 +95,71 @@ def tied(fitter: Fitter, fit: EquationFit) -> tuple[EquationFit, list[Tie]]:
     return replace(fit, model=model, starts=begin, rss=rss), ties
 
 
-def _chosen(theta: np.ndarray, covariance: np.ndarray) -> list[Tie]:
-    """The ties, the most evident first, each judged with those before it."""
+def simplest(fitter: Fitter, fit: EquationFit, rivals: Sequence[EquationFit]) -> list[EquationFit]:
+    """A fit and its rivals; one of nearly its criterion goes first on strong evidence for constants that are one or equal.
+
+    A constant that a number takes the place of is no fitted value any more: the criteria of rivals are those of their fits,
+    less what they have of this evidence beyond that of the fit.  Rivals whose runs are lost from starts within the noise take
+    no part.
+    """
+    near = list(itertools.islice((f for f in rivals if f.score < fit.score + MARGIN and not fitter.lost(f)), LOOKED))
+    if fitter.problem.clean or not near:
+        return [fit, *rivals]
+    own = evident(fitter, fit, _ones)[1]
+    told = {f.model.key: replace(f, score=f.score + own - evident(fitter, f, _ones)[1]) for f in near}
+    if min(f.score for f in told.values()) > fit.score - STRONG:
+        return [fit, *rivals]
+    return sorted([fit, *(told.get(f.model.key, f) for f in rivals)], key=lambda f: f.score)
+
+
+def evident(fitter: Fitter, fit: EquationFit, simple: Simple | None = None) -> tuple[list[Tie], float]:
+    """Ties of the constants of a fit, and twice the logarithm of the evidence for them."""
+    theta, problem = fit.model.theta, fitter.problem
+    if problem.clean or not len(theta):
+        return [], 0.0
+    facts = information(fitter, fit, [""] * len(theta), [""] * problem.d)
+    covariance = facts.covariance[: len(theta), : len(theta)]
+    if facts.undetermined.any() or not (np.diag(covariance) > 0).all():
+        return [], 0.0
+    return _chosen(theta, covariance, simple or _ratios)
+
+
+def _chosen(theta: np.ndarray, covariance: np.ndarray, simple: Simple) -> tuple[list[Tie], float]:
+    """The ties, the most evident first, each judged with those before it, and the evidence for all."""
     count, sign = len(theta), np.where(theta < 0, -1, 1)
-    free = [Tie(i, int(sign[i]), None) for i in range(count)]
-    free += [Tie(i, int(sign[i] * sign[j]), j) for j, i in itertools.combinations(range(count), 2)]
-    every = len(free)
+    pairs = [Tie(i, Fraction(int(sign[i] * sign[j])), j) for j, i in itertools.combinations(range(count), 2)]
     ties: list[Tie] = []
-    theta, covariance, first = theta.copy(), covariance.copy(), covariance
-    while True:
-        best, most = None, STRONG
-        for tie in free:
+    total, theta, covariance, first = 0.0, theta.copy(), covariance.copy(), covariance
+    while len(ties) < count:
+        best, most = None, POSITIVE
+        odds = min((len(ties) + 1) / (count - len(ties)), 1.0)
+        for tie in (*pairs, *simple(theta)):
             row = tie.row(count)
             variance, size = float(row @ covariance @ row), abs(theta[tie.which])
             if variance <= NOTHING * float(row @ first @ row):  # it follows from others
                 continue
             away = float(row @ theta - tie.value)
-            evidence = float(np.log(2 * np.pi * size**2 / (variance * every**2))) - away**2 / variance
+            evidence = float(np.log(2 * np.pi * size**2 / variance * (odds * tie.share(count)) ** 2)) - away**2 / variance
             if evidence > most:
                 best, most = tie, evidence
         if best is None:
-            return ties
+            break
         ties.append(best)
-        free.remove(best)
+        total += most
         row = best.row(count)
         gain = covariance @ row / float(row @ covariance @ row)
         theta -= gain * float(row @ theta - best.value)
         covariance -= np.outer(gain, row @ covariance)
+    return (ties, total) if total > STRONG else ([], 0.0)
+
+
+def _ones(theta: np.ndarray) -> Iterator[Tie]:
+    """Each constant with one."""
+    return (Tie(i, Fraction(-1 if value < 0 else 1)) for i, value in enumerate(theta))
+
+
+def _ratios(theta: np.ndarray) -> Iterator[Tie]:
+    """Each constant with the ratios next to it, the simplest form of each."""
+    for i, value in enumerate(theta):
+        near = dict.fromkeys(Fraction(round(value * q), q) for q in range(1, DENOMINATORS + 1))
+        yield from (Tie(i, ratio) for ratio in near if ratio)

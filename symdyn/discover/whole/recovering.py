@@ -9,7 +9,7 @@ from symdyn.discover.evidence import hold_out
 from symdyn.discover.reads import Reads
 from symdyn.discover.recovery import Recovery
 from symdyn.discover.request import Request
-from symdyn.discover.whole.equal import tied
+from symdyn.discover.whole.equal import simplest, tied
 from symdyn.discover.whole.fits import EquationFit
 from symdyn.discover.whole.problem import contradicted, prepared
 from symdyn.discover.whole.result import assembled, told
@@ -69,12 +69,6 @@ def recovered(system: System | None, data: Any, request: Request) -> Recovery:
     fitted = len(best.model.theta) + best.starts.size
     if fitted > MANY * seen.size:
         notes.append(f"the best model has {fitted} fitted values for {seen.size} data, which cannot tell equations apart")
-    if not search.late and not search.sound(best):
-        notes.append("the data do not determine all constants of the first model")
-    if not search.late:
-        best, ties = tied(search.fitter, best)
-        if ties:
-            notes.append(f"taken as equal, since the data do not tell them apart: {', '.join(told(whole, best, ties))}")
     others = [f for f in search.fitter.ranked(best.windows) if f.model.key != best.model.key]
     better = [f for f in others if f.score < best.score]
     if better and not search.late:
@@ -82,6 +76,14 @@ def recovered(system: System | None, data: Any, request: Request) -> Recovery:
         why = lost if search.sound(better[0]) else "the data do not determine their constants"
         notes.append(f"{len(better)} of the models have a lower criterion than the first and are left out: {why}")
     visited = [best, *(f for f in others if f.score >= best.score)]
+    if not search.late:
+        first, *others = simplest(search.fitter, best, visited[1:])
+        first, ties = tied(search.fitter, first)
+        visited = [first, *others]
+        if not search.sound(first):
+            notes.append("the data do not determine all constants of the first model")
+        if ties:
+            notes.append(f"taken as equal, since the data do not tell them apart: {', '.join(told(whole, first, ties))}")
 
     def result(keep: int) -> Recovery:
         return assembled(

@@ -80,8 +80,8 @@ def assembled(
 def told(system: ODESystem, fit: EquationFit, ties: Sequence[Tie]) -> list[str]:
     """Ties of constants in words."""
     names = [s.name for s in _symbols(system, fit)]
-    sign = {1: "", -1: "-"}
-    return [f"{names[t.which]} = {sign[t.sign]}{'1' if t.other is None else names[t.other]}" for t in ties]
+    right = [str(t.factor) if t.other is None else f"{'-' if t.factor < 0 else ''}{names[t.other]}" for t in ties]
+    return [f"{names[t.which]} = {other}" for t, other in zip(ties, right, strict=True)]
 
 
 def _symbols(system: ODESystem, fit: EquationFit) -> list[sp.Symbol]:

@@ -18,7 +18,7 @@ from symdyn.discover.whole.matching import MatchedSupport, WeakMatching, elbow
 from symdyn.discover.whole.moves import Move, Screen
 from symdyn.discover.whole.problem import EquationProblem
 from symdyn.discover.whole.reduction import reduced
-from symdyn.discover.whole.terms import EquationModel
+from symdyn.discover.whole.terms import EquationModel, Part
 from symdyn.inference.budget import SEARCHING, Budget
 from symdyn.inference.journal import Journal
 
@@ -270,12 +270,10 @@ class EquationSearch:
             fit = best
         return fit
 
-    def _neighbours(
-        self, fit: EquationFit, screen: Screen, tried: set[tuple], looked: int | None = None
-    ) -> Iterator[tuple[Move, EquationFit | None]]:
+    def _neighbours(self, fit: EquationFit, screen: Screen, tried: set[tuple]) -> Iterator[tuple[Move, EquationFit | None]]:
         """The most promising changes of a model, among so many, that were not tried before, fitted."""
         count = 0
-        for move in screen.moves(fit)[:looked]:
+        for move in screen.moves(fit):
             if count == self.trials or self.spent():
                 return
             model = fit.model.changed(move.drop, move.add)
@@ -283,6 +281,40 @@ class EquationSearch:
                 tried.add(model.key)
                 count += 1
                 yield move, self.fitter.fit(model, fit.starts, fit.windows, 8, above=HOPELESS * fit.total)
+
+    def _surroundings(self, fit: EquationFit, screen: Screen) -> None:
+        """The most promising changes of a model, fitted if they were not, and from short windows if they fall short of that."""
+        visited = self.fitter.visited
+        for move in screen.moves(fit)[: self.trials]:
+            model = fit.model.changed(move.drop, move.add)
+            if not model.K or self.spent():
+                continue
+            place, forecast = (model.key, fit.windows), fit.score + move.change
+            if place not in visited:
+                self.fitter.fit(model, fit.starts, fit.windows, 8, above=HOPELESS * fit.total)
+            if forecast < fit.score + MARGIN and (place not in visited or visited[place].score > forecast + MARGIN):
+                self._descended(model)
+
+    def _combined(self, best: EquationFit) -> None:
+        """Models with two equations of rivals that each differ in one: what is as good in each is as good in both."""
+        own, d = _by_equation(best.model), self.problem.d
+        others: list[list[tuple[float, list[Part]]]] = [[] for _ in range(d)]
+        for fit in itertools.takewhile(lambda f: f.score < best.score + MARGIN, self.fitter.ranked(best.windows)):
+            parts = _by_equation(fit.model)
+            changed = [e for e in range(d) if {t.key for _, t, *_ in parts[e]} != {t.key for _, t, *_ in own[e]}]
+            if len(changed) == 1:
+                others[changed[0]].append((fit.score - best.score, parts[changed[0]]))
+        found: list[tuple[float, EquationModel]] = []
+        for i, j in itertools.combinations(range(d), 2):
+            for (more, first), (further, second) in itertools.product(others[i], others[j]):
+                sides = {**own, i: first, j: second}
+                found.append((more + further, EquationModel(d, [part for e in range(d) for part in sides[e]])))
+        found.sort(key=lambda pair: pair[0])
+        new = [m for change, m in found if change < MARGIN and (m.key, best.windows) not in self.fitter.visited]
+        for model in new[: self.trials]:
+            if self.spent():
+                break
+            self.fitter.fit(model, best.starts, best.windows, 8, above=HOPELESS * best.total)
 
     def _promoted(self, fit: EquationFit) -> EquationFit:
         """The same model over fewer windows, as few as it bears."""
@@ -379,9 +411,8 @@ class EquationSearch:
                 best = reduced(fitter, best, near=np.inf)
             if self.screen is not None:
                 self.allow(MORE * self.work)
-                known = {key for key, windows in fitter.visited if windows == best.windows}
-                for _ in self._neighbours(best, self.screen, known, TRIALS):
-                    pass
+                self._surroundings(best, self.screen)
+                self._combined(best)
             before, best = best, fitter.chosen(self.sound)
             if best.model.key == before.model.key or self.late:
                 break
@@ -466,6 +497,11 @@ def _descent(windows: int) -> tuple[int, ...]:
 def _least(fits: Iterable[EquationFit]) -> dict[tuple, EquationFit]:
     """The best fit of each structure, by its key."""
     return {f.model.key: f for f in sorted(fits, key=lambda f: -f.score)}
+
+
+def _by_equation(model: EquationModel) -> dict[int, list[Part]]:
+    """The terms of each equation, with the values of their constants."""
+    return {e: [part for part in model.parts if part[0] == e] for e in range(model.d)}
 
 
 def _assembled(sides: Sequence[MatchedSupport]) -> EquationModel:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,14 @@ import pandas as pd
 import sympy as sp
 import xarray as xr
 
+from symdyn import dag
 from symdyn.errors import DeclarationError
 from symdyn.io._reading import Limits
 from symdyn.io._sbml_reader import read
+from symdyn.io.archives.description import DataGenerator, Description, RepeatedTask
 from symdyn.io.archives.files import MAX_FILES, find, text_files
-from symdyn.io.archives.sedml import ATTRIBUTES, MOST_REPEATED, DataGenerator, Description, RepeatedTask, read_sedml
+from symdyn.io.archives.sedml import ATTRIBUTES, MOST_REPEATED, read_sedml
+from symdyn.io.petab.courses import SPANS, at_rest
 from symdyn.io.petab.formulas import read_formula
 from symdyn.io.petab.model import PetabModel
 from symdyn.io.petab.tangents import Tangent
@@ -36,8 +39,9 @@ def read_archive(
 ) -> Archive:
     """Read a COMBINE archive, ``.omex``, with models in SBML and simulation experiments in SED-ML.
 
-    Uniform time courses are carried out, by adaptive methods whatever integrator of ODEs is asked for, with changed attributes
-    of the model; repeated tasks over ranges are trajectories of one simulation.  Files are read in memory, nothing is
+    Uniform time courses are carried out, by adaptive methods whatever integrator of ODEs is asked for, and steady states as the
+    ones that are reached from the initial values, with changed attributes of the model; repeated tasks over ranges, also those
+    that are functions of others, are trajectories of one simulation.  Files are read in memory, nothing is
     written.
 
     Parameters
@@ -60,7 +64,7 @@ def read_archive(
     ------
     DeclarationError
         If it is no such archive, or an experiment asks for what is not carried out, by name: other simulations and algorithms,
-        changes of the structure of models, nested and functional ranges, three-dimensional plots.
+        changes of the structure of models, tasks within repeated tasks, three-dimensional plots.
     MissingPackageError
         Without python-libsbml: ``pip install "symdyn-modeling[sbml]"``.
     OSError
@@ -124,7 +128,7 @@ class Archive:
         for name, task in d.repeated.items():
             if task.task not in d.tasks:
                 raise DeclarationError(f"the repeated task {name} repeats {task.task!r}, which is no task of a model")
-            self._repeated[name] = self._model(d.tasks[task.task][0], task.settings)
+            self._repeated[name] = self._model(d.tasks[task.task][0], [s[:2] for s in task.settings])
             if other := task.models - {d.tasks[task.task][0], ""}:
                 raise DeclarationError(
                     f"the repeated task {name} sets values of {min(other)!r}, which is not the model of its task"
@@ -168,9 +172,7 @@ class Archive:
 
     # ---- models ----------------------------------------------------------------------------------------
 
-    def _model(
-        self, name: str, settings: Iterable[tuple[str, str, str]] = ()
-    ) -> tuple[PetabModel, dict[tuple[str, str], float]]:
+    def _model(self, name: str, settings: Iterable[tuple[str, str]] = ()) -> tuple[PetabModel, dict[tuple[str, str], float]]:
         """A model in which what changes and what `settings` of a repeated task set is free, and the values of attributes."""
         d, source = self._description, name
         changes: dict[tuple[str, str], float] = {}
@@ -186,7 +188,7 @@ class Archive:
             model = read(self._files[file], limits=self._limits)
         except DeclarationError as error:
             raise DeclarationError(f"{file}: {error}") from None
-        changed = [*changes, *(s[:2] for s in settings)]
+        changed = [*changes, *settings]
         targets = dict.fromkeys(i for i, _ in changed)
         for identifier, attribute in changed:
             q = model.quantities.get(sp.Symbol(identifier))
@@ -226,17 +228,24 @@ class Archive:
             factor = self._factor(model, s, attribute, values, count) if attribute else np.ones(count)
             (states if model.is_state(s) else values)[s] = Tangent(value * factor)
         model.begin(values, course.initial, count, states)
-        times = course.times if course.start == course.initial else np.append(course.initial, course.times)
         system = model.core
         lanes = {s: xr.DataArray(values[s].value, dims="trajectory") for s in (*system.states, *system.parameters)}
-        data = simulate(
-            system, times, initial={s: lanes[s] for s in system.states}, parameters={p: lanes[p] for p in system.parameters},
-            rtol=course.rtol or 1e-8, atol=course.atol or 1e-10, progress=False,
-        )  # fmt: skip
+
+        def run(times: np.ndarray) -> np.ndarray:
+            """States (n, L, T)."""
+            initial, parameters = ({s: lanes[s] for s in symbols} for symbols in (system.states, system.parameters))
+            rtol, atol = course.rtol or 1e-8, course.atol or 1e-10
+            data = simulate(system, times, initial=initial, parameters=parameters, rtol=rtol, atol=atol, progress=False)
+            return np.stack([data[s.name].values for s in system.states])
+
         found = {s: v.value[:, None] for s, v in values.items()}
-        found |= {s: data[s.name].values[:, -len(course.times) :] for s in system.states}
-        found[system.time] = course.times[None]
-        return model, found
+        if course.steady:
+            reached = _rest(run, model, f"the simulation {simulation}")
+        else:
+            times = course.times if course.start == course.initial else np.append(course.initial, course.times)
+            reached = run(times)[..., -len(course.times) :]
+            found[system.time] = course.times[None]
+        return model, found | dict(zip(system.states, reached, strict=True))
 
     def _factor(
         self, model: PetabModel, s: sp.Symbol, attribute: str, values: Mapping[sp.Symbol, Tangent], count: int
@@ -258,10 +267,16 @@ class Archive:
             return []
         names: dict[str, sp.Expr] = {r: sp.Symbol(f"{r}/range") for r in repeated.ranges}
         known = {sp.Symbol(f"{r}/range"): Tangent(v) for r, v in repeated.ranges.items()}
+
+        def read(formula: str, constants: Mapping[str, float], what: str) -> sp.Expr:
+            return read_formula(formula, {**names, **{k: sp.Float(v) for k, v in constants.items()}}, what)
+
+        for name, (formula, constants) in repeated.functions.items():
+            names[name] = read(formula, constants, f"the range {name} of a repeated task")
         found = []
-        for identifier, attribute, formula in repeated.settings:
+        for identifier, attribute, formula, constants in repeated.settings:
             what = f"the value of {identifier} in a repeated task"
-            value = model.value(read_formula(formula, names, what), known, what).value
+            value = model.value(read(formula, constants, what), known, what).value
             found.append((model.names[identifier], attribute, np.broadcast_to(value, (count,))))
         return found
 
@@ -274,6 +289,8 @@ class Archive:
         for variable, (identifier, _) in g.variables.items():
             if identifier is not None and identifier not in model.names:
                 raise DeclarationError(f"the data generator {name} shows {identifier!r}, which the model does not have")
+            if identifier is None and model.system.time not in known:
+                raise DeclarationError(f"the data generator {name} shows the time of a steady state, which has none")
             names[variable] = model.system.time if identifier is None else model.names[identifier]
         e = read_formula(g.formula, names, f"the data generator {name}")
         values = model.value(e, {s: Tangent(v) for s, v in known.items()}, f"the data generator {name}").value
@@ -301,6 +318,8 @@ class Archive:
         axes = figure.subplots()
         for x, y, log_x, log_y, label in plot.curves:
             xs, ys = self._values(x), self._values(y)
+            if xs.shape[1] == ys.shape[1] == 1:  # steady states of all repeats are one curve
+                xs, ys = xs.T, ys.T
             for k in range(max(len(xs), len(ys))):
                 shown = (label or self._description.generators[y].label) if k == 0 else None
                 axes.plot(xs[min(k, len(xs) - 1)], ys[min(k, len(ys) - 1)], label=shown)
@@ -312,3 +331,16 @@ class Archive:
         axes.set_title(plot.title)
         axes.legend()
         return figure
+
+
+def _rest(run: Callable[[np.ndarray], np.ndarray], model: PetabModel, what: str) -> np.ndarray:
+    """The steady states (n, L, 1) that all trajectories come to."""
+    system = model.core
+    if system.time in dag.free_symbols(system.drift):
+        raise DeclarationError(f"{what} is a steady state, and the equations contain the time")
+    moving = [k for k, s in enumerate(system.states) if s not in model.clocks]
+    for span in SPANS:
+        states = run(span * np.array([0.0, 0.1, 1.0]))
+        if at_rest(states[moving]).all():
+            return states[..., 2:]
+    raise DeclarationError(f"{what} is a steady state, which is not reached until {SPANS[-1]:g}")

@@ -16,6 +16,8 @@ _FUNCTIONS = {
     "arcsin": "arcsin", "arccos": "arccos", "arctan": "arctan", "sinh": "sinh", "cosh": "cosh", "tanh": "tanh",
 }  # fmt: skip
 _BASES = ("degree", "logbase")
+_NUMBERS = {"pi": "(4*arctan(1))", "exponentiale": "exp(1)"}
+_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _PLAIN = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 
 
@@ -38,16 +40,23 @@ def infix(node: Element, where: str) -> str:
     if kind == "math" and len(children) == 1:
         return infix(children[0], where)
     if kind == "ci":
+        if not _NAME.fullmatch(text):
+            raise DeclarationError(f"{where} has the identifier {text!r}; expected letters, digits and _")
         return text
     if kind == "cn":
         return _number(node, text, where)
     if kind in ("true", "false"):
         return kind
-    if kind == "pi":
-        return "(4*arctan(1))"
+    if kind in _NUMBERS:
+        return _NUMBERS[kind]
     if kind == "piecewise":
         pieces = [infix(x, where) for child in children for x in child]
-        return f"piecewise({', '.join(pieces if len(pieces) % 2 else [*pieces, '0'])})"
+        if len(pieces) % 2 == 0:
+            raise DeclarationError(f"{where} has a piecewise without otherwise: it has no value where no condition holds")
+        return f"piecewise({', '.join(pieces)})"
+    if kind == "apply" and children and children[0].tag.endswith("csymbol"):
+        called = children[0].get("definitionURL") or (children[0].text or "").strip()
+        raise DeclarationError(f"{where} has the function {called!r} over time or repeats, which is not read")
     if kind == "apply" and children:
         return _applied(children[0].tag.rpartition("}")[2], children[1:], where)
     raise DeclarationError(f"{where} has the element {kind}, which is not read")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from xml.etree.ElementTree import Element, ParseError, fromstring
 
 import numpy as np
@@ -12,19 +11,17 @@ import numpy as np
 from symdyn.errors import DeclarationError
 from symdyn.io._xml import bounded
 from symdyn.io.archives.content_math import infix
+from symdyn.io.archives.description import (
+    DataGenerator,
+    Description,
+    PlotOutput,
+    RepeatedTask,
+    ReportOutput,
+    SedModel,
+    TimeCourse,
+)
 
-__all__ = [
-    "ATTRIBUTES",
-    "MOST_REPEATED",
-    "DataGenerator",
-    "Description",
-    "PlotOutput",
-    "RepeatedTask",
-    "ReportOutput",
-    "SedModel",
-    "TimeCourse",
-    "read_sedml",
-]
+__all__ = ["ATTRIBUTES", "MOST_REPEATED", "read_sedml"]
 
 #: Algorithms, by the ontology KiSAO, for which the adaptive methods stand: deterministic integration of ODEs.
 ALGORITHMS = frozenset(
@@ -33,6 +30,10 @@ ALGORITHMS = frozenset(
         "KISAO:0000433", "KISAO:0000436", "KISAO:0000560", "KISAO:0000694", "KISAO:0000696",
     }
 )  # fmt: skip
+#: Algorithms that look for a steady state, for which the one stands that is reached from the initial values.
+STEADY_ALGORITHMS = frozenset(
+    {"KISAO:0000282", "KISAO:0000407", "KISAO:0000408", "KISAO:0000409", "KISAO:0000437", "KISAO:0000568", "KISAO:0000569"}
+)
 #: Parameters of algorithms that are read: relative and absolute tolerances.
 TOLERANCES = {"KISAO:0000209": "rtol", "KISAO:0000211": "atol"}
 _TARGET = re.compile(
@@ -44,82 +45,34 @@ _TIME = "urn:sedml:symbol:time"
 ATTRIBUTES = {
     "value": "parameter", "size": "compartment", "initialConcentration": "species", "initialAmount": "species",
 }  # fmt: skip
+#: What elements may have besides what every element has: other attributes and children change what is asked for.
+_KNOWN = {
+    "model": ("language source", "listOfChanges"),
+    "changeAttribute": ("target newValue", ""),
+    "uniformTimeCourse": ("initialTime outputStartTime outputEndTime numberOfPoints numberOfSteps", "algorithm"),
+    "steadyState": ("", "algorithm"),
+    "algorithm": ("kisaoID", "listOfAlgorithmParameters"),
+    "algorithmParameter": ("kisaoID value", ""),
+    "task": ("modelReference simulationReference", ""),
+    "repeatedTask": ("range resetModel", "listOfRanges listOfChanges listOfSubTasks"),
+    "subTask": ("task order", "listOfChanges"),
+    "uniformRange": ("start end type numberOfPoints numberOfSteps", ""),
+    "vectorRange": ("", "value"),
+    "functionalRange": ("range", "listOfVariables listOfParameters math"),
+    "setValue": ("target modelReference range", "listOfVariables listOfParameters math"),
+    "dataGenerator": ("", "listOfVariables listOfParameters math"),
+    "variable": ("target symbol taskReference modelReference", ""),
+    "parameter": ("value", ""),
+    "report": ("", "listOfDataSets"),
+    "dataSet": ("label dataReference", ""),
+    "plot2D": ("legend height width style", "listOfCurves xAxis yAxis"),
+    "curve": ("xDataReference yDataReference logX logY order type style", ""),
+    "xAxis": ("type", ""),
+    "yAxis": ("type", ""),
+}
+_COMMON = {"id", "name", "metaid", "sboTerm"}
 #: Most steps of a time course or a range, and points of all repeats of a task.
 MOST_POINTS, MOST_REPEATED = 1_000_000, 20_000_000
-
-
-@dataclass(frozen=True)
-class SedModel:
-    """A model: its file or the model that it changes, and changes (identifier, attribute, number)."""
-
-    source: str
-    changes: tuple[tuple[str, str, float], ...]
-
-
-@dataclass(frozen=True)
-class TimeCourse:
-    """A simulation with output at even times."""
-
-    initial: float
-    start: float
-    end: float
-    points: int
-    rtol: float | None = None
-    atol: float | None = None
-
-    @property
-    def times(self) -> np.ndarray:
-        """Output times."""
-        return np.linspace(self.start, self.end, self.points + 1)
-
-
-@dataclass(frozen=True)
-class RepeatedTask:
-    """A task at several values: of each range its values, what is set (identifier, attribute, formula), and in which models."""
-
-    task: str
-    ranges: dict[str, np.ndarray]
-    settings: tuple[tuple[str, str, str], ...]
-    models: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True)
-class DataGenerator:
-    """A formula of variables (identifier of the model, or None for time; task) and of constants."""
-
-    formula: str
-    variables: dict[str, tuple[str | None, str]]
-    constants: dict[str, float]
-    label: str
-
-
-@dataclass(frozen=True)
-class ReportOutput:
-    """A table: labels of columns, or identifiers where labels are equal, and their data generators."""
-
-    columns: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True)
-class PlotOutput:
-    """Curves (x, y, logarithmic x, logarithmic y, label)."""
-
-    title: str
-    curves: tuple[tuple[str, str, bool, bool, str], ...]
-
-
-@dataclass(frozen=True)
-class Description:
-    """A file of SED-ML."""
-
-    name: str
-    models: dict[str, SedModel] = field(default_factory=dict)
-    simulations: dict[str, TimeCourse] = field(default_factory=dict)
-    tasks: dict[str, tuple[str, str]] = field(default_factory=dict)
-    repeated: dict[str, RepeatedTask] = field(default_factory=dict)
-    generators: dict[str, DataGenerator] = field(default_factory=dict)
-    reports: dict[str, ReportOutput] = field(default_factory=dict)
-    plots: dict[str, PlotOutput] = field(default_factory=dict)
 
 
 def read_sedml(text: str, name: str) -> Description:
@@ -137,6 +90,7 @@ def read_sedml(text: str, name: str) -> Description:
         raise DeclarationError(str(error)) from None
     if _kind(root) != "sedML":
         raise DeclarationError(f"the file begins with {_kind(root)!r}; expected sedML")
+    _refuse_unknown(root)
     found = Description(name)
     for m in _inside(root, "listOfModels"):
         found.models[_name(m)] = _model(m)
@@ -154,6 +108,20 @@ def read_sedml(text: str, name: str) -> Description:
     for o in _inside(root, "listOfOutputs"):
         _output(o, found)
     return found
+
+
+def _refuse_unknown(e: Element) -> None:
+    """Refuse attributes and elements that change what is asked for, and are not read."""
+    kind, where = _kind(e), f"the {_kind(e)} {_name(e)}".strip()
+    if kind in _KNOWN:
+        attributes, children = (set(words.split()) for words in _KNOWN[kind])
+        if more := [a for a in e.attrib if "}" not in a and a not in attributes | _COMMON]:
+            raise DeclarationError(f"{where} has the attribute {more[0]} = {e.get(more[0])!r}, which is not carried out")
+        if more := [_kind(c) for c in e if _kind(c) not in children | {"notes", "annotation"}]:
+            raise DeclarationError(f"{where} has a {more[0]}, which is not carried out")
+    for child in e:
+        if _kind(child) not in ("notes", "annotation", "math"):
+            _refuse_unknown(child)
 
 
 def _kind(e: Element) -> str:
@@ -223,12 +191,14 @@ def _model(m: Element) -> SedModel:
 
 def _simulation(s: Element) -> TimeCourse:
     where = f"the simulation {_name(s)}"
-    if _kind(s) != "uniformTimeCourse":
-        raise DeclarationError(f"{where} is a {_kind(s)}, which is not carried out; uniformTimeCourse is")
+    steady = _kind(s) == "steadyState"
+    if _kind(s) != "uniformTimeCourse" and not steady:
+        raise DeclarationError(f"{where} is a {_kind(s)}, which is not carried out; uniformTimeCourse and steadyState are")
     options = {}
     for algorithm in (x for x in s if _kind(x) == "algorithm"):
-        if algorithm.get("kisaoID") not in ALGORITHMS:
-            raise DeclarationError(f"{where} has the algorithm {algorithm.get('kisaoID')}; expected one that integrates ODEs")
+        if algorithm.get("kisaoID") not in (STEADY_ALGORITHMS if steady else ALGORITHMS):
+            expected = "looks for a steady state" if steady else "integrates ODEs"
+            raise DeclarationError(f"{where} has the algorithm {algorithm.get('kisaoID')}; expected one that {expected}")
         for p in _inside(algorithm, "listOfAlgorithmParameters"):
             if p.get("kisaoID") not in TOLERANCES:
                 known = ", ".join(TOLERANCES)
@@ -236,6 +206,8 @@ def _simulation(s: Element) -> TimeCourse:
                     f"{where} sets {p.get('kisaoID')}, which has no counterpart; tolerances are read, {known}"
                 )
             options[TOLERANCES[p.get("kisaoID", "")]] = _float(p, "value", where)
+    if steady:
+        return TimeCourse(0.0, 0.0, np.inf, 0, **options)
     initial, start, end = (_float(s, k, where) for k in ("initialTime", "outputStartTime", "outputEndTime"))
     if not initial <= start < end:
         raise DeclarationError(f"{where} goes from {initial:g} by {start:g} to {end:g}; expected times that increase")
@@ -251,35 +223,51 @@ def _repeated(t: Element) -> RepeatedTask:
         )
     if _inside(inner[0], "listOfChanges"):
         raise DeclarationError(f"{where} has changes in its subtask, which are not carried out; those of the task are")
-    ranges = {}
+    ranges: dict[str, np.ndarray] = {}
+    functions: dict[str, tuple[str, dict[str, float]]] = {}
     for r in _inside(t, "listOfRanges"):
         if _kind(r) == "uniformRange":
-            ends = _float(r, "start", where), _float(r, "end", where)
-            if r.get("type") == "log" and min(ends) <= 0:
-                raise DeclarationError(
-                    f"{where} has a logarithmic range from {ends[0]:g} to {ends[1]:g}; expected positive ends"
-                )
-            scale = np.geomspace if r.get("type") == "log" else np.linspace
-            ranges[_name(r)] = scale(*ends, _count(r, where) + 1)
+            ranges[_name(r)] = _uniform(r, where)
         elif _kind(r) == "vectorRange":
             try:
                 ranges[_name(r)] = np.array([float(v.text or "") for v in r if _kind(v) == "value"])
             except ValueError:
                 raise DeclarationError(f"{where}: the range {_name(r)} has a value that is no number") from None
+        elif _kind(r) == "functionalRange":
+            functions[_name(r)] = _math(r, where), _constants(r, where)
         else:
             raise DeclarationError(f"{where} has a {_kind(r)}, which is not carried out")
     main = ranges.get(t.get("range", ""))
     if main is None or not len(main) or any(len(v) < len(main) for v in ranges.values()):
-        raise DeclarationError(f"{where} repeats along {t.get('range')!r}; expected a range, not longer than the others")
+        raise DeclarationError(
+            f"{where} repeats along {t.get('range')!r}; expected a range of numbers, not longer than the others"
+        )
     settings, models = [], set()
     for c in _inside(t, "listOfChanges"):
-        if _inside(c, "listOfVariables") or _inside(c, "listOfParameters"):
-            raise DeclarationError(f"{where} sets a value by variables or parameters, which is not carried out; a range is")
         identifier, attribute = _target(c.get("target", ""), where, ATTRIBUTES)
-        settings.append((identifier, attribute, _math(c, where)))
+        settings.append((identifier, attribute, _math(c, where), _constants(c, where)))
         models.add(c.get("modelReference", ""))
     shortened = {k: v[: len(main)] for k, v in ranges.items()}
-    return RepeatedTask(inner[0].get("task", ""), shortened, tuple(settings), frozenset(models))
+    return RepeatedTask(inner[0].get("task", ""), shortened, functions, tuple(settings), frozenset(models))
+
+
+def _uniform(r: Element, where: str) -> np.ndarray:
+    """The values of a uniform range."""
+    ends, kind = (_float(r, "start", where), _float(r, "end", where)), r.get("type", "linear")
+    if kind not in ("linear", "log", "log10"):
+        raise DeclarationError(f"{where} has a range of the type {kind!r}; expected 'linear' or 'log'")
+    if kind != "linear" and min(ends) <= 0:
+        raise DeclarationError(f"{where} has a logarithmic range from {ends[0]:g} to {ends[1]:g}; expected positive ends")
+    return (np.linspace if kind == "linear" else np.geomspace)(*ends, _count(r, where) + 1)
+
+
+def _constants(e: Element, where: str) -> dict[str, float]:
+    """The parameters of a formula of a repeated task, which has no variables of models."""
+    if _inside(e, "listOfVariables"):
+        raise DeclarationError(
+            f"{where} sets a value by variables of a model, which is not carried out; ranges and parameters are"
+        )
+    return {_name(p): _float(p, "value", where) for p in _inside(e, "listOfParameters")}
 
 
 def _generator(g: Element) -> DataGenerator:
@@ -305,10 +293,19 @@ def _output(o: Element, found: Description) -> None:
             raise DeclarationError(f"the report {_name(o)} has two columns of one label and identifier: {', '.join(names)}")
         found.reports[_name(o)] = ReportOutput(tuple((n, d.get("dataReference", "")) for n, d in zip(names, sets, strict=True)))
     elif _kind(o) == "plot2D":
+        where = f"the plot {_name(o)}"
+        axes = {_kind(x): x.get("type", "linear") for x in o if _kind(x) in ("xAxis", "yAxis")}
+        for kind in axes.values():
+            if kind not in ("linear", "log10"):
+                raise DeclarationError(f"{where} has an axis of the type {kind!r}; expected 'linear' or 'log10'")
+        for c in _inside(o, "listOfCurves"):
+            if _kind(c) != "curve" or c.get("type", "points") != "points":
+                raise DeclarationError(f"{where} has a {c.get('type') or _kind(c)}, which is not drawn; curves of points are")
+        log_x, log_y = (axes.get(axis) == "log10" for axis in ("xAxis", "yAxis"))
         curves = tuple(
             (
-                c.get("xDataReference", ""), c.get("yDataReference", ""), c.get("logX") == "true", c.get("logY") == "true",
-                c.get("name", ""),
+                c.get("xDataReference", ""), c.get("yDataReference", ""), log_x or c.get("logX") == "true",
+                log_y or c.get("logY") == "true", c.get("name", ""),
             )
             for c in _inside(o, "listOfCurves")
         )  # fmt: skip

@@ -11,7 +11,8 @@ import sympy as sp
 from symdyn import dag
 from symdyn.declaration import value_of
 from symdyn.errors import DeclarationError
-from symdyn.io._rate_laws import mass_action, one_power, split_reversible
+from symdyn.io._rate_laws import mass_action, negative_without, one_power, split_reversible
+from symdyn.io.exchange.equalities import at_moments
 from symdyn.io.exchange.model import Delayed, ExchangeModel, ExchangeReaction, Quantity, RateOf, Trigger
 from symdyn.models.events import Event
 from symdyn.models.reaction import Reaction
@@ -191,7 +192,8 @@ class _Lowering:
         if c.fast:
             raise DeclarationError(f"the reaction {c.symbol} is fast, in equilibrium at all times; {OTHERWISE}")
         sides = [self.side(s, c) for s in (c.reactants, c.products)]
-        parts = split_reversible(law, *sides, name=c.symbol.name) if c.reversible else [law]
+        both = c.reversible or negative_without(law, sides[0]) is not None  # whatever the file says, it goes backwards
+        parts = split_reversible(law, *sides, name=c.symbol.name) if both else [law]
         found = []
         for part, (start, end) in zip(parts, (sides, sides[::-1]), strict=False):
             rate = mass_action(part, start, volume, self.known, powers=self.laws == "rate equations")
@@ -220,7 +222,7 @@ class _Lowering:
 
     def event(self, t: Trigger) -> Event:
         what = f"the event {t.name}"
-        condition = self.put(t.condition, f"the trigger of {what}")
+        condition = at_moments(self.put(t.condition, f"the trigger of {what}"), self.model.time)
         if condition in (sp.true, sp.false):
             raise DeclarationError(f"the trigger of {what} is {condition}; expected a comparison that can change")
         values = {s: self.put(e * self.home(self.quantities[s]), what) for s, e in t.assignments.items()}

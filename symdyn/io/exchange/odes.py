@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping, Set
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from sympy.core.function import AppliedUndef
 from symdyn import dag
 from symdyn.declaration import value_of
 from symdyn.errors import DeclarationError
+from symdyn.io.exchange.equalities import Equalities, at_moments, first
 from symdyn.io.exchange.equilibria import without_fast
 from symdyn.io.exchange.model import Delayed, ExchangeModel, Quantity, RateOf, Trigger
 from symdyn.models.events import Event
@@ -22,8 +24,8 @@ from symdyn.system import delays_in
 
 __all__ = ["to_odes"]
 
-#: What may jump without an event, or may not be differentiated.
-JUMPING = (sp.Piecewise, sp.floor, sp.ceiling, sp.sign, sp.Heaviside, Delayed, RateOf)
+#: What may jump without an event.
+JUMPING = (sp.Piecewise, sp.floor, sp.ceiling, sp.sign, sp.Heaviside, AppliedUndef)
 #: A time before every simulation.
 LONG_AGO = sp.Float(1e300)
 
@@ -37,11 +39,6 @@ def to_odes(model: ExchangeModel) -> ODESystem:
     amount is the state, ``<species>_amount``, and the concentration an observable.
     """
     return _Lowering(model).system()
-
-
-def _waits(t: Trigger) -> bool:
-    """Whether an event assigns values from before its delay."""
-    return t.from_trigger and t.delay != 0
 
 
 def _in_steps(e: Any, smooth: Collection[sp.Symbol]) -> bool:
@@ -72,6 +69,8 @@ class _Lowering:
         self.drift: dict[sp.Symbol, sp.Expr] = {}
         self.starts: dict[sp.Symbol, sp.Expr | None] = {}
         self.equations()
+        self.number = 0  # of events that are added
+        self.equalities = Equalities(self.fresh, lambda e: self.without_rates(self.along(e, self.drift)), self.added)
 
     # ---- algebraic rules -------------------------------------------------------------------------------
 
@@ -113,36 +112,13 @@ class _Lowering:
 
     def varying(self, s: sp.Symbol) -> bool:
         """Whether a rule or an event changes a quantity."""
-        return s in self.model.rates or s in self.model.assigned or s in self.ticking
+        return s in self.model.rates or s in self.model.assigned or s in self.ticking or s in self.unknown
 
     def by_amount(self, q: Quantity) -> bool:
         """Whether the amount of a species is the state in place of its concentration."""
         if q.kind != "species" or q.amount or q.home is None or not self.varying(q.home):
             return False
-        ruled = any(q.symbol in rules for rules in (self.model.assigned, self.model.rates, self.unknown))
-        return not ruled and not self.set_late(q)
-
-    def set_late(self, q: Quantity) -> bool:
-        """Whether an event sets a concentration to a number from before its delay, in a compartment whose size varies.
-
-        The concentration is the state then: the amount would have to be that number times the size after the delay.
-        """
-        if q.kind != "species" or q.amount or q.home is None or not self.varying(q.home) or q.symbol in self.model.rates:
-            return False
-        late = next((e for e in self.model.triggers if _waits(e) and q.symbol in e.assignments), None)
-        if late is not None and (q.home in self.unknown or self.jumping(q.home)):
-            raise DeclarationError(
-                f"the event {late.name} sets the concentration {q.symbol} to a value from before its delay, while a rule of "
-                f"what is unknown or jumps gives the size of {q.home}; that is not read"
-            )
-        return late is not None
-
-    def jumping(self, s: sp.Symbol) -> bool:
-        """Whether what a rule determines may jump, by events or by itself."""
-        if s not in self.model.assigned:
-            return False
-        rule = dag.put_in(s, dag.written_out(self.model.assigned, "rule of"), "a rule")
-        return bool(dag.free_symbols([rule]) & self.ticking) or rule.has(*JUMPING)
+        return not any(q.symbol in rules for rules in (self.model.assigned, self.model.rates, self.unknown))
 
     def moving(self, q: Quantity) -> bool:
         """Whether a quantity is a state."""
@@ -155,11 +131,18 @@ class _Lowering:
 
     def amount(self, q: Quantity) -> sp.Symbol:
         """The symbol of an amount."""
-        return self.fresh(f"{q.symbol.name}_amount")
+        return self.named(f"{q.symbol.name}_amount", self.quantities)
 
     def fresh(self, name: str) -> sp.Symbol:
-        """A symbol that the model does not have."""
-        while sp.Symbol(name) in self.quantities:
+        """A symbol that neither the model nor the system has, and now is the system's."""
+        taken = {*self.quantities, *self.model.local, *self.drift, *(c.symbol for c in self.model.changes), self.model.time}
+        self.drift[found := self.named(name, taken)] = sp.S.Zero
+        return found
+
+    @staticmethod
+    def named(name: str, taken: Collection[sp.Symbol]) -> sp.Symbol:
+        """A symbol of that name, with underscores where it is taken."""
+        while sp.Symbol(name) in taken:
             name += "_"
         return sp.Symbol(name)
 
@@ -170,7 +153,8 @@ class _Lowering:
             if self.by_amount(q):
                 found[s] = self.amount(q) / q.home
         still = self.model.standing({s for s, q in self.quantities.items() if s not in found and not self.moving(q)})
-        return {**found, **still, **self.model.plain_sizes()}
+        plain = {s: e for s, e in self.model.plain_sizes().items() if s not in self.unknown}
+        return {**found, **still, **plain}
 
     def put(self, e: Any, what: str = "a formula") -> Any:
         """An expression in states and parameters, with the rates of change and delays in it."""
@@ -185,7 +169,8 @@ class _Lowering:
 
     def without_rates(self, e: Any) -> Any:
         """An expression with what rates of change are in it."""
-        for _ in range(2 * len(self.drift) + 1):  # a rate is built on each of the others at most, in a formula
+        most = 2 * len(self.drift) + len(self.unknown) + 1  # a rate is built on each of the others at most, in a formula
+        for _ in range(most):
             if not (rates := e.atoms(RateOf)):
                 return e
             e = e.xreplace({r: self.rate_of(r.args[0]) for r in rates})
@@ -194,20 +179,14 @@ class _Lowering:
             raise DeclarationError(f"the rate of change of {min(map(str, (r.args[0] for r in rates)))} is defined by itself")
         return e
 
-    def refuse_unknown(self, e: sp.Basic, what: str) -> None:
-        """Refuse an expression of what algebraic rules determine."""
-        if found := sorted(map(str, e.free_symbols & self.unknown.keys())):
-            raise DeclarationError(f"a formula has {what} of {found[0]}, which an algebraic rule determines; that is not read")
-
     def earlier(self, e: sp.Expr, tau: sp.Expr) -> sp.Expr:
         """An expression a time tau ago; rates of change were 0 before the first time."""
         t = self.model.time
         if rates := e.atoms(RateOf):
             still, moving = e.xreplace(dict.fromkeys(rates, sp.S.Zero)), self.without_rates(e)
             return sp.Piecewise((self.earlier(still, tau), t - tau < 0), (self.earlier(moving, tau), True))
-        self.refuse_unknown(e, "the past")
         calls = {c: c.func(c.args[0].xreplace({t: t - tau})) for c in e.atoms(AppliedUndef)}
-        return e.xreplace({**calls, t: t - tau, **{s: sp.Function(s.name)(t - tau) for s in self.drift}})
+        return e.xreplace({**calls, t: t - tau, **{s: sp.Function(s.name)(t - tau) for s in (*self.drift, *self.unknown)}})
 
     # ---- equations ----------------------------------------------------------------------------------------
 
@@ -227,12 +206,10 @@ class _Lowering:
                 )
             else:
                 self.drift[state] = sp.S.Zero
-            if self.set_late(q):
-                self.drift[state] -= s * self.model.rates.get(q.home, RateOf(q.home)) / q.home
             self.starts[state] = q.value if state is s or q.value is None else q.value * q.home
         self.starts |= {s: self.quantities[s].value for s in self.unknown}
         if not self.drift:  # values are constant, or functions of time alone
-            self.drift[clock := self.fresh("elapsed")] = sp.S.One
+            self.drift[clock := self.named("elapsed", self.quantities)] = sp.S.One
             self.starts[clock] = sp.S.Zero
         self.drift = {s: dag.put_in(e, self.swap, f"the rate of {s}") for s, e in self.drift.items()}
         self.drift = {s: self.resolved(e) for s, e in self.drift.items()}
@@ -244,18 +221,45 @@ class _Lowering:
 
     def rate_of(self, s: Any) -> sp.Expr:
         """The rate of change of a quantity, in its own meaning."""
-        self.refuse_unknown(s, "the rate of change")
         if s in self.drift:
             return self.drift[s]
+        if s in self.unknown:
+            return self.implied(s)
         if not isinstance(s, sp.Symbol):  # of what stands for an expression
-            along = [sp.diff(s, x) * RateOf(x) for x in sorted(s.free_symbols & self.drift.keys(), key=str)]
-            return sp.Add(sp.diff(s, self.model.time), *along)
+            return self.along(s, {*self.drift, *self.unknown})
         return sp.S.Zero
+
+    def along(self, e: sp.Expr, moving: Collection[sp.Symbol]) -> sp.Expr:
+        """The rate of change of an expression, of that of what moves in it."""
+        t, past = self.model.time, {c: sp.Dummy() for c in sorted(e.atoms(AppliedUndef), key=str)}
+        e = e.xreplace(past)
+        found = [sp.diff(e, x) * RateOf(x) for x in sorted(e.free_symbols & set(moving), key=str)]
+        for call, x in past.items():
+            tau = t - call.args[0]
+            if not sp.expand(tau).free_symbols.isdisjoint({t, *self.drift, *self.unknown}):
+                raise DeclarationError(f"a formula has the rate of change of {call}, whose delay changes; that is not read")
+            found.append(sp.diff(e, x) * self.earlier(RateOf(sp.Symbol(call.func.__name__)), tau))
+        return sp.Add(sp.diff(e, t), *found).xreplace({x: call for call, x in past.items()})
+
+    def implied(self, s: sp.Symbol) -> sp.Expr:
+        """The rate of change of what an algebraic rule determines: rules g = 0 of z have z' = -(dg/dz)^-1 (g_t + g_x x')."""
+        rules = {x: self.put(e, f"the algebraic rule of {x}") for x, e in self.unknown.items()}
+        block, new = [s], {s}
+        while new := {x for z in new for x in rules[z].free_symbols & rules.keys()} - set(block):
+            block += sorted(new, key=str)
+        slopes = [[sp.diff(rules[z], x) for x in block] for z in block]
+        rest = [-self.along(rules[z], self.drift) for z in block]
+        terms = dag.size(sp.Tuple(*rest, *(e for row in slopes for e in row)))
+        dag.refuse_growth(terms * 4 ** len(block), f"the rate of change of {s}")
+        replaced = [[e, *row[1:]] for e, row in zip(rest, slopes, strict=True)]  # Cramer's rule, whose pivots are never 0
+        above, below = (sp.Matrix(rows).det(method="berkowitz") for rows in (replaced, slopes))
+        return above / below
 
     # ---- the system ------------------------------------------------------------------------------------------
 
     def system(self) -> ODESystem:
-        events = [e for t in self.model.triggers if (e := self.event(t)) is not None]
+        events, watched = self.equalities.watched([e for t in self.model.triggers for e in self.events(t)])
+        self.starts |= watched
         observables = {s: self.put(e) for s, e in self.swap.items()}
         observables |= {c.symbol: self.put(c.law) for c in self.model.changes if c.law is not None}
         history = self.histories()
@@ -295,7 +299,7 @@ class _Lowering:
             return float(e)
         what = f"the initial value of {s}"
         found = self.put(e, what)
-        named = {state.name: state for state in self.drift}
+        named = {state.name: state for state in (*self.drift, *self.unknown)}
         past = {call: named[call.func.__name__] for call in delays_in([found], named)}
         t = self.model.time
         past = {call: history.get(state, state).xreplace({t: call.args[0]}) for call, state in past.items()}
@@ -309,56 +313,84 @@ class _Lowering:
     def located(self, condition: Any, name: str) -> Any:
         """A condition of inequalities: equations of what changes by events alone as two of them."""
 
-        def inequalities(e: Any) -> Any:
+        def inequalities(e: Any, alone: bool) -> Any:
             if isinstance(e, sp.ITE):
-                c, a, b = map(inequalities, e.args)
+                c, a, b = (inequalities(part, False) for part in e.args)
                 return sp.Or(sp.And(c, a), sp.And(sp.Not(c), b))
             if isinstance(e, (sp.And, sp.Or, sp.Not)):
-                return e.func(*map(inequalities, e.args))
+                return e.func(*(inequalities(part, alone and isinstance(e, sp.And)) for part in e.args))
             if not isinstance(e, (sp.Eq, sp.Ne)):
                 return e
-            smooth = [s for s in sorted(e.free_symbols, key=str) if s == self.model.time or self.drift.get(s, 0) != 0]
+            a, b = e.args
+            moving = self.unknown.keys() & e.free_symbols
+            changing = {s for s in e.free_symbols if s == self.model.time or self.drift.get(s, 0) != 0} | moving
+            smooth = sorted(changing, key=str)
             if smooth and not all(_in_steps(side, smooth) for side in e.args):
+                if alone and isinstance(e, sp.Eq) and not moving and not e.has(*JUMPING):
+                    return self.equalities.condition(a - b)
                 raise DeclarationError(
                     f"the trigger of the event {name} contains {e}, where {smooth[0]} varies: whether they are ever equal is a "
                     "matter of rounding; use <= or >="
                 )
-            a, b = e.args
             return sp.And(a <= b, a >= b) if isinstance(e, sp.Eq) else sp.Or(a < b, a > b)
 
-        return inequalities(condition)
+        def firm(e: sp.Expr) -> bool:
+            return bool(e.is_number or (e.is_Symbol and e not in self.drift and e not in self.unknown))
 
-    def event(self, t: Trigger) -> Event | None:
+        return inequalities(at_moments(condition, self.model.time, firm), True)
+
+    def events(self, t: Trigger) -> Iterator[Event]:
+        """What an event is: none where it never happens or does nothing, two where the second sets what the first has noted."""
         condition = self.located(self.put(t.condition, f"the trigger of the event {t.name}"), t.name)
         if condition == sp.false or (condition == sp.true and t.initial):
-            return None
+            return
         if condition == sp.true:
             condition = self.model.time > -LONG_AGO  # true from the start
-        new = t.assignments
-        assigned: dict[sp.Symbol, sp.Expr] = {}
-        for s, value in new.items():  # a concentration sets the amount, by the size before the event
-            q = self.quantities[s]
-            assigned.update({self.amount(q): value * q.home} if self.by_amount(q) else {s: value})
-        for s, q in self.quantities.items():  # the size of the compartment changes the concentration, not the amount
-            if q.home in new and (s in self.model.rates or self.set_late(q)) and not q.amount:
-                if _waits(t):
-                    raise DeclarationError(
-                        f"the event {t.name} sets the size of {q.home} to a value from before its delay, which changes the "
-                        f"concentration {s}; that is not read"
-                    )
-                assigned[s] = new.get(s, s) * q.home / new[q.home]
-        if not assigned:
-            return None
+        if not (assigned := self.assigned(t.assignments)):
+            return
         values = {s: self.put(e, f"the event {t.name}") for s, e in assigned.items()}
         others = self.ticking if len(self.model.triggers) > 1 else set()  # what may change while it waits for its turn
-        changing = dag.free_symbols(values.values()) & {x for s in others for x in (s, self.amount(self.quantities[s]))}
-        return Event(
+        others = {x for s in others for x in (s, self.amount(self.quantities[s]))}
+        late = t.from_trigger and (t.delay != 0 or not others.isdisjoint(dag.free_symbols(values.values())))
+        if late and any(self.sized(t, s, others) for s in t.assignments):  # by sizes of the moment at which it acts
+            label = re.sub(r"\W+", "_", t.name, flags=re.ASCII)
+            noted = {s: self.fresh(f"{s}_by_{label}") for s in t.assignments}
+            due = self.fresh(f"due_{label}")
+            self.starts |= dict.fromkeys((due, *noted.values()), sp.S.Zero)
+            acts = {s: self.put(e, f"the event {t.name}") for s, e in self.assigned(noted).items()}
+            yield Event(due > sp.S.Half, {**acts, due: sp.S.Zero}, priority=self.added())
+            values = {x: self.put(t.assignments[s], f"the event {t.name}") for s, x in noted.items()} | {due: sp.S.One}
+        yield Event(
             condition,
             values,
             delay=self.put(t.delay),
             priority=None if t.priority is None else self.put(t.priority),
             persistent=t.persistent,
             initial=t.initial,
-            from_trigger=t.from_trigger and (t.delay != 0 or bool(changing)),  # otherwise the values are the same
+            from_trigger=late,  # otherwise the values are the same
             shuffled=self.model.shuffled(t),
         )
+
+    def added(self) -> sp.Float:
+        """The priority of one more event."""
+        self.number += 1
+        return first(self.number)
+
+    def assigned(self, new: Mapping[sp.Symbol, sp.Expr]) -> dict[sp.Symbol, sp.Expr]:
+        """What an event assigns to states, of new values of quantities."""
+        found: dict[sp.Symbol, sp.Expr] = {}
+        for s, value in new.items():  # a concentration sets the amount, by the size before the event
+            q = self.quantities[s]
+            found.update({self.amount(q): value * q.home} if self.by_amount(q) else {s: value})
+        for s, q in self.quantities.items():  # the size of the compartment changes the concentration, not the amount
+            if q.home in new and s in self.model.rates and not q.amount:
+                found[s] = new.get(s, s) * q.home / new[q.home]
+        return found
+
+    def sized(self, t: Trigger, s: sp.Symbol, others: Set[sp.Symbol]) -> bool:
+        """Whether what an event assigns to a quantity becomes the value of a state by a size that may change until it acts."""
+        q = self.quantities[s]
+        ruled = any(x.home == s and x.symbol in self.model.rates and not x.amount for x in self.quantities.values())
+        homes = {s} if ruled else set()
+        homes |= {q.home} if self.by_amount(q) and q.home is not None else set()
+        return any(t.delay != 0 or not others.isdisjoint(dag.free_symbols([self.put(home)])) for home in homes)

@@ -18,7 +18,7 @@ from symdyn.io.petab.lanes import Accuracy, Directions, LaneKernels, directions_
 from symdyn.io.petab.model import PetabModel
 from symdyn.io.petab.tangents import Tangent, Values, joined
 
-__all__ = ["Courses"]
+__all__ = ["SPANS", "Courses", "at_rest"]
 
 #: Lengths of time after which a steady state is looked for.
 SPANS = (1e4, 1e6, 1e8, 1e10, 1e12)
@@ -30,6 +30,20 @@ NOISE = 10.0
 ALIKE = 4.0
 #: What is no quantity of the model.
 NO_SIZE = Quantity(sp.Symbol("none"), "parameter")
+
+
+def at_rest(states: np.ndarray, noise: np.ndarray | float = 0.0) -> np.ndarray:
+    """Which of L trajectories rest, of states (n, L, 3) at 0, at a tenth of a span and at its end.
+
+    Changes of the size of `noise` count as none.
+
+    Examples
+    --------
+    >>> at_rest(np.array([[[1.0, 2.0, 2.0 + 1e-9], [1.0, 2.0, 2.1]]])).tolist()
+    [True, False]
+    """
+    size = VANISHED * np.abs(states).max(axis=2) + STEADY * np.abs(states[..., 2]) + noise
+    return (np.abs(states[..., 2] - states[..., 1]) <= size).all(axis=0)
 
 
 @dataclass
@@ -267,8 +281,7 @@ class Courses:
                 moving = [k for k in range(n * (1 + len(wide))) if self.model.core.states[k % n] not in self.model.clocks]
                 noise = np.where(np.array(moving) < n, 0.0, NOISE * how.atol)[:, None]
                 for block, states in zip(blocks, self._integrate(blocks, times, flags, how), strict=True):
-                    size = VANISHED * np.abs(states[moving]).max(axis=2) + STEADY * np.abs(states[moving, :, 2]) + noise
-                    still = (np.abs(states[moving, :, 2] - states[moving, :, 1]) <= size).all(axis=0)
+                    still = at_rest(states[moving], noise)
                     ends[id(block.course)][:, block.points[still]] = states[:, still, 2]
                     lost = np.isnan(states[..., 2]).any(axis=0)
                     if (again := ~still & ~lost).any():

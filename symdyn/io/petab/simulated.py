@@ -243,6 +243,12 @@ class SimulatedProblem(StatedProblem):
         pair of (1 + K, B, N) float64
             Values, then derivatives; NaN where a simulation failed.
 
+        Raises
+        ------
+        DeclarationError
+            If names are no parameters of the problem, arrays differ in length, or a parameter has neither a value
+            nor a nominal one.
+
         Examples
         --------
         >>> import numpy as np, symdyn as sd
@@ -294,6 +300,12 @@ class SimulatedProblem(StatedProblem):
         -------
         callable
             From places (M,) of points, values (M,) of `observing` parameters and their speeds to a pair of (1 + K, M, N).
+
+        Raises
+        ------
+        DeclarationError
+            If names are no parameters of the problem, arrays differ in length, or a parameter has neither a value
+            nor a nominal one.
 
         Examples
         --------

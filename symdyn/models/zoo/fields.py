@@ -45,6 +45,11 @@ def advection_diffusion(domain: Any = (0, 2 * math.pi)) -> PDESystem:
     PDESystem
         Field u.
 
+    Raises
+    ------
+    DeclarationError
+        If the domain is none that such a field can have.
+
     Examples
     --------
     >>> print(advection_diffusion())
@@ -79,6 +84,11 @@ def fisher_kpp(domain: Any = (0, 100)) -> PDESystem:
     -------
     PDESystem
         Field u.
+
+    Raises
+    ------
+    DeclarationError
+        If the domain is none that such a field can have.
 
     References
     ----------
@@ -117,6 +127,11 @@ def burgers(domain: Any = (0, 2 * math.pi)) -> PDESystem:
     PDESystem
         Field u.
 
+    Raises
+    ------
+    DeclarationError
+        If the domain is none that such a field can have.
+
     References
     ----------
     Burgers, Advances in Applied Mechanics 1 (1948) 171-199; Cole, Quarterly of Applied Mathematics 9 (1951) 225-236.
@@ -154,6 +169,11 @@ def kuramoto_sivashinsky(domain: Any = (0, 32 * math.pi)) -> PDESystem:
     -------
     PDESystem
         Field u.
+
+    Raises
+    ------
+    DeclarationError
+        If the domain is none that such a field can have.
 
     References
     ----------
@@ -196,6 +216,11 @@ def gray_scott(domain: Any = PEARSON) -> PDESystem:
     -------
     PDESystem
         Fields u, v.
+
+    Raises
+    ------
+    DeclarationError
+        If the domain is none that such a field can have.
 
     References
     ----------
@@ -244,6 +269,11 @@ def schnakenberg(domain: Any = (0, 20 * math.pi)) -> PDESystem:
     PDESystem
         Fields u, v.
 
+    Raises
+    ------
+    DeclarationError
+        If the domain is none that such a field can have.
+
     References
     ----------
     Schnakenberg, Journal of Theoretical Biology 81 (1979) 389-400; Murray, Mathematical Biology II, 3rd ed. (2003), 2.3-2.4.
@@ -283,6 +313,11 @@ def cahn_hilliard(domain: Any = SQUARE) -> PDESystem:
     PDESystem
         Field u.
 
+    Raises
+    ------
+    DeclarationError
+        If the domain is none that such a field can have.
+
     References
     ----------
     Cahn & Hilliard, Journal of Chemical Physics 28 (1958) 258-267.
@@ -321,6 +356,11 @@ def swift_hohenberg(domain: Any = SQUARE) -> PDESystem:
     -------
     PDESystem
         Field u.
+
+    Raises
+    ------
+    DeclarationError
+        If the domain is none that such a field can have.
 
     References
     ----------

@@ -76,7 +76,8 @@ def _peer(python: str, path: Path) -> dict[str, Any]:
 
 def _lines(found: dict[str, dict[str, Any]]) -> list[str]:
     lines = [
-        f"CPU seconds of one thread; load of the machine {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores at this time",
+        f"CPU seconds of one thread; load of the machine {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores at this time"
+        " (rows that a journal kept are older)",
         f"reached: of {STARTS} starts, how many end at most {NEAR} below the published values, priors included",
         "",
         f"{'problem':26s} {'':16s} gradient        fit     published          best   reached",

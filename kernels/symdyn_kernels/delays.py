@@ -108,7 +108,8 @@ def past_memory(delays, degree, n, W, tolerances, address):
     initial = early + 8 * (2 * delays.states.size * W + 16)
     trial = initial + 8 * (n * W + 8)
     rows = np.zeros((W, FEW, HEAD + delays.states.size * (degree + 1)))
-    slack = np.array([SLACK * tolerances.rtol, SLACK * tolerances.atol])
+    slack = np.zeros(2)
+    slack[0], slack[1] = SLACK * tolerances.rtol, SLACK * tolerances.atol
     return Past(
         at, early, initial, trial, rows, np.zeros(W, np.int64), np.zeros((W, delays.begins.size), np.int64), np.zeros(W),
         np.zeros(W), np.zeros(W), np.zeros(W, np.int64), np.zeros(W, np.int64), np.zeros(W, np.int64), slack,
@@ -394,7 +395,8 @@ def unsettled(delays, past, polynomial, W, lanes, who, tolerances):
         if change <= SETTLED:
             past.settled[l] = 1
         else:
-            row[FROM:] = new[FROM:]
+            for k in range(FROM, row.size):
+                row[k] = new[k]
             left += 1
     return left
 

@@ -7,12 +7,13 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from symdyn_kernels.arguments.events import PERSISTENT
+from symdyn_kernels.arguments.events import KNOWN, PERSISTENT
 from symdyn_kernels.constants.events import DEEPEST, PARTS
 from symdyn_kernels.options import HELPER, INNER
+from symdyn_kernels.shared.roots import level_after
 from symdyn_kernels.status import MOST_WAITING
 
-__all__ = ["EventMemory", "drop", "event_memory", "output_size", "release", "settle", "stride_of"]
+__all__ = ["EventMemory", "beyond", "cross", "drop", "event_memory", "output_size", "release", "settle", "stride_of"]
 
 
 class EventMemory(NamedTuple):
@@ -28,7 +29,8 @@ class EventMemory(NamedTuple):
     chosen : (W, E) int64
         Whether it has just turned true.
     level : (W, E) float64
-        The margin from which on it counts as true while events act: just below 0 for those that have just turned true.
+        The margin from which on it counts as true: just below 0 while events act for those that have just turned true, and
+        above 0 for those that have just turned false, as long as the margin has not passed 0.
     near, far : (W, E) float64
         The margins at the last part that was evaluated, at first the beginning of the step, and at that before it.
     unsure : (W, E) int64
@@ -138,12 +140,40 @@ def settle(events, memory, l, e, v):
     """
     near = memory.near[l, e]
     if v < min(near, 0.0):
-        memory.unsure[l, e] = 0
+        memory.unsure[l, e], memory.level[l, e] = 0, 0.0
         release(events, memory, l, e)
         return True
     if v > near:
-        memory.unsure[l, e] = 0
+        memory.unsure[l, e], memory.level[l, e] = 0, 0.0
     return False
+
+
+@njit(**INNER)
+def beyond(memory, l, e, first, second):
+    """Of margins at two moments just after a crossing that at which the condition is not as it counts before."""
+    return max(first, second) if memory.held[l, e] == 0 else min(first, second)
+
+
+@njit(**INNER)
+def cross(events, memory, l, e, before, after):
+    """Note whether a condition is true just after a crossing of any, where its margin is `after`.
+
+    So events of one moment see each other's conditions, and opposite ones turn together, though states are those just before
+    the crossing, with the margin `before`; by its level it counts as what it is after.
+    """
+    level = memory.level[l, e]
+    memory.chosen[l, e], memory.level[l, e] = 0, 0.0
+    if events.flags[e] & KNOWN:
+        return
+    if memory.held[l, e] != 0 and memory.unsure[l, e] != 0 and after >= memory.near[l, e]:
+        memory.level[l, e] = min(before, 0.0)
+        return
+    if memory.held[l, e] != 0 and (before < 0.0 or after < 0.0):
+        release(events, memory, l, e)
+        level = 0.0 if after >= 0.0 else level_after(before)
+    if memory.held[l, e] == 0:
+        memory.chosen[l, e] = after >= level
+        memory.level[l, e] = min(before, 0.0) if memory.chosen[l, e] else level_after(before) if level > 0.0 else 0.0
 
 
 @njit(**INNER)

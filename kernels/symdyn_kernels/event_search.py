@@ -15,21 +15,21 @@ import numpy as np
 from numba import njit
 
 from symdyn_kernels.arguments.events import KNOWN
-from symdyn_kernels.constants.events import DEEPEST, PARTS, SHORTEST
+from symdyn_kernels.constants.events import DEEPEST, PARTS, ROUNDED, SHORTEST
 from symdyn_kernels.crossing import interpolate
 from symdyn_kernels.delays import evaluate, foreseen
-from symdyn_kernels.event_memory import release, settle, stride_of
+from symdyn_kernels.event_memory import beyond, cross, release, settle, stride_of
 from symdyn_kernels.fused import vfma
 from symdyn_kernels.lanes import ACCEPT, TB, TNEW, H, T, put
 from symdyn_kernels.options import INNER
-from symdyn_kernels.shared.roots import MOST_GUESSES, next_guess
+from symdyn_kernels.shared.roots import MOST_GUESSES, next_guess, soon
 from symdyn_kernels.simd import ld, splat, st, vld, vst
 from symdyn_kernels.status import NEGATIVE_DELAY, NOT_FINITE, SUCCESS
 
 __all__ = ["crossed"]
 
-#: Rounding of times, and the gap of times that have come together, relative to them.
-ROUNDED, TOGETHER = 4.0 * np.finfo(np.float64).eps, 1e-6
+#: The gap of times that have come together, relative to them.
+TOGETHER = 1e-6
 #: Evaluations in search of a peak.
 MOST_CLIMBS = 6
 #: Errors of the polynomial through margins, relative to the least and to the largest of them, from which on an interval is
@@ -85,10 +85,10 @@ def crossed(events, memory, polynomial, n, W, WL, m, pb, lanes, who, status, lag
     for l in range(W):
         if who[l] < 0 or ld(lanes[ACCEPT], l) < 0.5 or memory.happens[l] != 0 or status[who[l]] != SUCCESS:
             continue
-        part = _jump(events, memory, polynomial, l, n, W, pb, lanes, lagged)
-        if part > 0.0:
+        begin, end = _jump(events, memory, polynomial, l, n, W, pb, lanes, lagged)
+        if end > 0.0:
             memory.happens[l], sound = 1, True
-            _locate(events, memory, polynomial, part, PARTS[0], l, n, W, pb, lanes, lagged)
+            _locate(events, memory, polynomial, begin, end, l, n, W, pb, lanes, lagged)
         elif _resolved(events, memory, l, W):
             sound, _, _ = _scan(events, memory, polynomial, 0.0, 1.0, 0.0, 0.0, l, n, W, pb, lanes, lagged)
         else:
@@ -101,30 +101,36 @@ def crossed(events, memory, polynomial, n, W, WL, m, pb, lanes, who, status, lag
 
 @njit(**INNER)
 def _jump(events, memory, polynomial, l, n, W, pb, lanes, lagged):
-    """A part of the step, before the first of `PARTS`, at which a condition is false that has just turned true; 0 if none is.
+    """Parts of the step, up to the first of `PARTS`, between which what has just turned turns true; 0 and 0 if nothing does.
 
-    So it is of a ball that hardly jumps, in a step that is much longer.  The condition is released.
+    So it is of a ball that hardly jumps, in a step that is much longer: it has just turned true, is false at the first of these
+    parts and is released; or it has just turned false, and is true at the second.
     """
-    found, left = 0.0, True
+    found, left = 0.0, False
+    for e in range(events.flags.size):
+        left |= memory.unsure[l, e] != 0 and ld(memory.samples, e * W + l) >= 0.0
+        left |= memory.held[l, e] == 0 and memory.level[l, e] > 0.0
     for j in range(SHORTEST, 0, -1):
         if not left or found > 0.0:
             break
-        left = False
+        left, part = False, 0.5**j * PARTS[0]
+        _margins_at(events, memory, polynomial, part, l, n, W, pb, lanes, lagged)
         for e in range(events.flags.size):
-            left |= memory.unsure[l, e] != 0 and ld(memory.samples, e * W + l) >= 0.0
-        if left:
-            part = 0.5**j * PARTS[0]
-            _margins_at(events, memory, polynomial, part, l, n, W, pb, lanes, lagged)
-            for e in range(events.flags.size):
-                apart = memory.unsure[l, e] != 0 and ld(memory.samples, e * W + l) >= 0.0
-                # a fall by less than what rounding of time does to the margin counts only where times have come together
-                v, near = ld(memory.margins, e * W + l), memory.near[l, e]
-                slope = abs(ld(memory.samples, e * W + l) - near) / (PARTS[0] * (ld(lanes[TNEW], l) - ld(lanes[T], l)))
-                close = memory.gap[l, e] < TOGETHER * abs(ld(lanes[T], l))
-                moved = close or abs(v - near) > ROUNDED * abs(ld(lanes[T], l)) * slope
-                if apart and moved and settle(events, memory, l, e, v):
-                    found = part
-    return found
+            v, near, first = ld(memory.margins, e * W + l), memory.near[l, e], ld(memory.samples, e * W + l)
+            apart = memory.unsure[l, e] != 0 and first >= 0.0
+            fallen = memory.held[l, e] == 0 and memory.level[l, e] > 0.0
+            if not (apart or fallen):
+                continue
+            # a change by less than what rounding of time does to the margin counts only where times have come together
+            slope = abs(first - near) / (PARTS[0] * (ld(lanes[TNEW], l) - ld(lanes[T], l)))
+            close = memory.gap[l, e] < TOGETHER * abs(ld(lanes[T], l))
+            moved = close or abs(v - near) > ROUNDED * abs(ld(lanes[T], l)) * slope
+            if fallen and moved and v >= memory.level[l, e]:
+                return 0.0, part
+            if apart and moved and settle(events, memory, l, e, v):
+                found = part
+            left |= memory.unsure[l, e] != 0 if apart else not moved
+    return found, PARTS[0] if found > 0.0 else 0.0
 
 
 @njit(**INNER)
@@ -198,7 +204,7 @@ def _scan(events, memory, polynomial, begin, length, earlier, before, l, n, W, p
                 continue
             v, a, b = ld(at, e * W + l), memory.far[l, e], memory.near[l, e]
             undefined |= v != v
-            turned |= v >= 0.0 and memory.held[l, e] == 0
+            turned |= v >= memory.level[l, e] and memory.held[l, e] == 0
             up = memory.held[l, e] == 0
             if before > 0.0 and (a < b > v and b < 0.0 if up else a > b < v and b >= 0.0):
                 peaked = e
@@ -226,6 +232,8 @@ def _scan(events, memory, polynomial, begin, length, earlier, before, l, n, W, p
             if memory.unsure[l, e]:  # not before it is known that nothing happens earlier in the interval
                 settle(events, memory, l, e, v)
             memory.far[l, e], memory.near[l, e] = memory.near[l, e], v
+            if v < 0.0 and memory.held[l, e] == 0:
+                memory.level[l, e] = 0.0
             if v < 0.0 and memory.held[l, e] != 0 and not (memory.unsure[l, e] or events.flags[e] & KNOWN):
                 release(events, memory, l, e)
         earlier, before = before, part
@@ -284,11 +292,11 @@ def _margins_at(events, memory, polynomial, part, l, n, W, pb, lanes, lagged):
 
 @njit(**INNER)
 def _highest(events, memory, l, W):
-    """The largest margin of the conditions that do not count as true and may change within a step."""
+    """The largest margin, above its level, of the conditions that do not count as true and may change within a step."""
     most = -np.inf
     for e in range(events.flags.size):
         if memory.held[l, e] == 0 and not events.flags[e] & KNOWN:
-            most = max(most, ld(memory.margins, e * W + l))
+            most = max(most, ld(memory.margins, e * W + l) - memory.level[l, e])
     return most
 
 
@@ -316,17 +324,17 @@ def _locate(events, memory, polynomial, a, b, l, n, W, pb, lanes, lagged):
             else:
                 a, low = guess, value
             reach *= 0.5
+    length = ld(lanes[TNEW], l) - ld(lanes[T], l)
     _margins_at(events, memory, polynomial, b, l, n, W, pb, lanes, lagged)
     for e in range(events.flags.size):
-        own = memory.held[l, e] == 0 and not events.flags[e] & KNOWN
-        memory.chosen[l, e] = own and ld(memory.margins, e * W + l) >= 0.0
+        memory.far[l, e] = ld(memory.margins, e * W + l)
+    _margins_at(events, memory, polynomial, soon(b, ld(lanes[T], l), length), l, n, W, pb, lanes, lagged)
+    for e in range(events.flags.size):
+        memory.far[l, e] = beyond(memory, l, e, memory.far[l, e], ld(memory.margins, e * W + l))
     if b < 1.0:
         _margins_at(events, memory, polynomial, a, l, n, W, pb, lanes, lagged)
     for e in range(events.flags.size):
-        v = ld(memory.margins, e * W + l)
-        memory.level[l, e] = min(v, 0.0) if memory.chosen[l, e] else 0.0
-        if v < 0.0 and memory.held[l, e] != 0 and not events.flags[e] & KNOWN:
-            release(events, memory, l, e)
+        cross(events, memory, l, e, ld(memory.margins, e * W + l), memory.far[l, e])
     if b < 1.0:
         end = ld(lanes[TB], l)
         for i in range(n):

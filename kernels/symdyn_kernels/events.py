@@ -18,6 +18,7 @@ from symdyn_kernels.delays import evaluate, foreseen
 from symdyn_kernels.event_memory import drop, release
 from symdyn_kernels.lanes import ACCEPT, TB, TEND, TNEW, T, put
 from symdyn_kernels.options import HELPER, INNER
+from symdyn_kernels.shared.roots import level_after
 from symdyn_kernels.shared.streams import mix, stream_word
 from symdyn_kernels.simd import ld, st
 from symdyn_kernels.status import (
@@ -196,9 +197,10 @@ def _turned_by_inputs(events, memory, l, t, jumped, y, W, pb, lanes, lagged):
         v = ld(memory.margins, e * W + l)
         if v == memory.far[l, e] or not (jumped or events.flags[e] & KNOWN):
             continue
-        if v >= 0.0 and memory.held[l, e] == 0:
+        true = v >= memory.level[l, e]
+        if true and memory.held[l, e] == 0:
             code = max(code, _trigger(events, memory, l, e, t, y, W, pb, lanes, lagged))
-        elif not v >= 0.0 and memory.held[l, e] != 0:
+        elif not true and memory.held[l, e] != 0:
             release(events, memory, l, e)
     return code
 
@@ -273,7 +275,10 @@ def happen(events, memory, l, k, y, n, W, pb, lanes, output, aside, lagged=None)
             aside[k, events.flags.size + e * events.recorded + fired] = t
         evaluate(events.triggers, lanes[TB], y, pb, memory.margins, l, l + 1, W, lagged)
         for other in range(events.flags.size):
-            true = ld(memory.margins, other * W + l) >= memory.level[l, other]
+            v = ld(memory.margins, other * W + l)
+            true = v >= memory.level[l, other]
+            if v < 0.0:  # it need not grow to be true again
+                memory.level[l, other] = min(memory.level[l, other], 0.0)
             if true and memory.held[l, other] == 0:
                 code = max(code, _trigger(events, memory, l, other, t, y, W, pb, lanes, lagged))
             elif not true and memory.held[l, other] != 0:
@@ -296,5 +301,6 @@ def happen(events, memory, l, k, y, n, W, pb, lanes, output, aside, lagged=None)
         memory.near[l, e] = v
         doubted = memory.held[l, e] != 0 and not events.flags[e] & KNOWN
         memory.unsure[l, e] = doubted and (v < 0.0 or memory.unsure[l, e] != 0)
-        memory.level[l, e] = 0.0
+        fallen = memory.held[l, e] == 0 and memory.level[l, e] > 0.0
+        memory.level[l, e] = min(v, 0.0) if memory.unsure[l, e] else level_after(v) if fallen else 0.0
     return NEGATIVE_DELAY if code == SUCCESS and foreseen(l, lagged) else code

@@ -48,11 +48,12 @@ class Polynomial(NamedTuple):
 def padded(times):
     """The output times, followed by infinite ones, so that the next few can be read without a bounds check."""
     extended = np.full(times.size + 2 * WIDTH, np.inf)
-    extended[: times.size] = times
+    for k in range(times.size):  # an assignment would bring the messages of its errors, and all that makes them
+        extended[k] = times[k]
     return extended
 
 
-@njit(error_model="numpy")
+@njit(**HELPER)
 def work_size(n):
     """Doubles of scratch memory that `emit` needs for n states."""
     return (n * AHEAD + 1) * WIDTH + n

@@ -20,7 +20,7 @@ from symdyn.codegen.lower import Lowering, lower
 from symdyn.codegen.program import Program
 from symdyn.codegen.triggers import crossings
 from symdyn.errors import CompileError, DeclarationError
-from symdyn.models.events import Event, Schedule, margin
+from symdyn.models.events import Event, RateSteps, Schedule, margin
 from symdyn.system import System
 
 __all__ = [
@@ -41,8 +41,11 @@ __all__ = [
 JUST_NOT = -1e-300
 #: Known times of one trajectory.
 MOST_TIMES = 1_000_000
-#: How far a time of a schedule may be from the first output to be that time, relative to the time between two.
-NEAR = 1e-9
+#: How far a time of a schedule may be from the first output to be that time, relative to the time between two; of a step of
+#: rates of change, relative to the times.
+NEAR, ROUNDING = 1e-9, 2.0**-50
+#: How near to each other two steps of one function may be, relative to the times.
+LEAST_APART = 2.0**-32
 
 
 def event_programs(system: System) -> tuple[Program, Program]:
@@ -140,8 +143,8 @@ def _moments(
 ) -> list[tuple[str, tuple[sp.Expr | None, ...]]] | None:
     """The known times of an event, or None if states or inputs decide when its condition changes with time.
 
-    They are schedules, ``("dose", (start, every, times))``, and times at which comparisons with time change,
-    ``("at", (time,))``, or just after these, ``("after", (time,))``.
+    They are schedules, ``("dose", (start, every, times))``, steps of rates, ``("step", (start, every, times, *apart))``, and
+    times at which comparisons with time change, ``("at", (time,))``, or just after these, ``("after", (time,))``.
     """
     trigger, driven = event.trigger, {s for path in system.inputs for s in segment_symbols(path)}
     states = {*system.states, *lagged}
@@ -150,7 +153,7 @@ def _moments(
             raise CompileError(
                 f"the times of the event '{event.heading}' depend on states, inputs or time; give a condition instead"
             )
-        return [("dose", (trigger.start, trigger.every, trigger.times))]
+        return [trigger.moments]
     if trigger.free_symbols & states:
         return None
     try:
@@ -320,8 +323,12 @@ def event_schedule(
     columns: list[np.ndarray] = []  # (N, K, 3) each
     for event, kind, there in facts["times"]:
         sides = [next(values) if yes else None for yes in there]
-        if kind == "dose":
-            columns += [_entries(at, event) for at in dose_times(system.events[event], sides, begin, end).T]
+        if kind in ("dose", "step"):
+            listed = dose_times(system.events[event], sides[:3], begin, end)
+            if kind == "step":
+                most = max(abs(begin), abs(end)) if sides[1] is None else np.maximum(sides[1], max(abs(begin), abs(end)))
+                _check_apart(sides[3:], listed, most)
+            columns += [_entries(at, event) for at in listed.T]
         else:
             (at,) = (np.nextafter(side, math.inf) if kind == "after" else side for side in sides if side is not None)
             due = (at > begin) & (at <= end)
@@ -359,6 +366,19 @@ def _check_schedule(event: Event, start: np.ndarray, every: np.ndarray, times: n
         )
 
 
+def _check_apart(apart: Sequence[Any], at: np.ndarray, most: Any) -> None:
+    """Refuse steps of rates of change that are too near to others, `apart` (N,), to be told from these; times are at `most`."""
+    for distance in apart:
+        wrong = (at < np.inf).any(axis=1) & (distance > ROUNDING * most) & (distance < LEAST_APART * most)
+        if wrong.any():
+            k = int(np.flatnonzero(wrong)[0])
+            least = np.broadcast_to(LEAST_APART * most, wrong.shape)[k]
+            raise DeclarationError(
+                f"sensitivities do not follow the step of the rates of change at {at[k].min():.6g}: another of the same "
+                f"function is {distance[k]:.3g} apart, and they need {least:.2g}; write so short a pulse as a dose"
+            )
+
+
 def dose_times(event: Event, sides: Sequence[Any], begin: float, end: float) -> np.ndarray:
     """Times (N, K) of the schedule of an event within a span, of N values of its sides; infinite where there are fewer.
 
@@ -370,14 +390,18 @@ def dose_times(event: Event, sides: Sequence[Any], begin: float, end: float) -> 
     start, every, times = sides
     every = np.ones_like(start) if every is None else every
     times = np.full_like(start, np.inf) if times is None else times
+    steps = isinstance(event.trigger, RateSteps)
+    endless = steps and event.trigger.every is not None
     with np.errstate(all="ignore"):
-        last = np.minimum(times - 1, np.floor((end - start) / every + NEAR))
-        first = np.maximum(0, np.ceil((begin - start) / every - NEAR))
+        near = ROUNDING * (np.abs(start) + abs(begin)) / every if steps else np.full(np.shape(start), NEAR)
+        last = np.minimum(times - 1, np.floor((end - start) / every + near))
+        first = np.ceil((begin - start) / every - near)
+        first = first if endless else np.maximum(0, first)
     _check_schedule(event, start, every, times)
     most = (last - first + 1).max(initial=0)
     if most > MOST_TIMES:
         raise DeclarationError(f"the event '{event.heading}' happens {most:.3g} times; expected at most {MOST_TIMES}")
     number = first[:, None] + np.arange(max(0, int(most)))
     at = start[:, None] + number * every[:, None]
-    at = np.where(np.abs(at - begin) <= NEAR * every[:, None], begin, np.minimum(at, end))  # but for rounding
+    at = np.where(np.abs(at - begin) <= (near * every)[:, None], begin, np.minimum(at, end))  # but for rounding
     return np.where(number <= last[:, None], at, np.inf)

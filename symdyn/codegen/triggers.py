@@ -148,7 +148,10 @@ class Triggers:
         there are events; where one would act after these, values that events assign are not numbers.
         """
         build, current = self.build, list(states)
-        before = [self._changed(e, {}, self.build.value(self.time)) for e in events]
+        before = [self._changed(e, {}, build.value(self.time)) for e in events]
+        if len(events) > 1:  # what the jump has made false counts so before any of them acts
+            jumped = self.meaning(current, time)
+            before = [build.op("and", b, self._changed(e, jumped, time)) for e, b in zip(events, before, strict=True)]
         acted = [build.constant(0)] * len(events)
         for _ in events:
             for k, event in enumerate(events):

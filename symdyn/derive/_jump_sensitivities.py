@@ -32,15 +32,13 @@ from symdyn.dag import nodes
 from symdyn.declaration import derivative
 from symdyn.derive.jump_times import CORNERS, JumpTimes, times_of
 from symdyn.errors import DeclarationError
-from symdyn.models.events import Event, Schedule
+from symdyn.models.events import Event, RateSteps, Schedule
 from symdyn.system import System
 
 __all__ = ["jump_events", "settled"]
 
-#: How far from a step rates are evaluated: as a part of the times of which it consists, of the span to the next, and at least.
-BESIDE, OF_SPAN, LEAST = sp.Float(2.0**-42), sp.Float(2.0**-32), sp.Float(2.0**-500)
-#: Spans before time 0 from which on steps that recur are counted.
-EARLIER = 2**16
+#: How far from a step rates are evaluated: as a part of the times of which it consists, and at least.
+BESIDE, LEAST = sp.Float(2.0**-42), sp.Float(2.0**-500)
 #: A time that does not come, and the priority of these events: those of the system find rates as they are after the step.
 NEVER = FIRST = sp.Float(1e300)
 #: How far from zero of a margin rates are compared that are not a number there.
@@ -100,8 +98,9 @@ def jump_events(
     inside = {c: list(dict.fromkeys(f for part in nodes([c]) for f in known.get(part, ()))) for c in known}
     found = dict.fromkeys(f for times in known.values() for f in times if _ends(f) & moving)
     inside = {c: times for c, times in inside.items() if not found.keys().isdisjoint(times)}
+    stepping = {c: _stepping(c, time, states) for c in inside}
     terms = {s: [(g, [c for c in nodes([g]) if c in inside]) for g in sp.Add.make_args(f)] for s, f in drift.items()}
-    steps = (_event(family, inside, terms, time, columns, names) for family in found)
+    steps = (_event(family, inside, stepping, terms, time, columns, names) for family in found)
     events = [*switches, *(event for event in steps if event is not None)]
     return [replace(event, priority=FIRST) for event in events] if system.events else events
 
@@ -144,21 +143,22 @@ def _ends(family: JumpTimes) -> set[sp.Basic]:
 
 
 def _event(
-    family: JumpTimes, corners: Mapping[sp.Basic, Sequence[JumpTimes]],
+    family: JumpTimes, corners: Mapping[sp.Basic, Sequence[JumpTimes]], stepping: Mapping[sp.Basic, Sequence[JumpTimes]],
     drift: Mapping[sp.Symbol, Sequence[tuple[sp.Expr, Sequence[sp.Basic]]]], time: sp.Symbol,
     columns: Sequence[sp.Symbol], names: Mapping[tuple[sp.Symbol, sp.Symbol], sp.Symbol],
 ) -> Event | None:  # fmt: skip
     """The jumps of sensitivities at one kind of times; None if rates do not jump there.
 
-    Rates are given as terms, with the corners in each.  Corners jump one after the other, in an order that is the same for all
-    kinds of times: where some of these meet, the jumps add up to that from before all of them to after all of them.
+    Rates are given as terms, with the corners in each; `stepping` are all times at which one steps.  Corners jump one after the
+    other, in an order that is the same for all kinds of times: where some of these meet, the jumps add up to that from before
+    all of them to after all of them.
     """
     start, span = family.start + family.level, sp.Abs(family.span)
     endless = family.span != sp.oo
 
     def beside(corner: sp.Basic, sign: int) -> sp.Basic:
-        near = BESIDE * sp.Add(sp.Abs(time), *(f.size for f in corners[corner])) + LEAST
-        return corner.xreplace({time: time + sign * (near + OF_SPAN * span if endless else near)})
+        sizes = [sp.Abs(time), *([span] if endless else []), *(f.size for f in corners[corner])]
+        return corner.xreplace({time: time + sign * (BESIDE * sp.Add(*sizes) + LEAST)})
 
     falls = dict.fromkeys(drift, sp.S.Zero)
     for state, terms in drift.items():
@@ -176,11 +176,32 @@ def _event(
             assigned |= {names[s, column]: names[s, column] + fall * slope for s, fall in falls.items() if fall != 0}
     if not assigned:
         return None
-    first = sp.Mod(start, span) - EARLIER * span if endless else start
+    first = sp.Mod(start, span) if endless else start
+    apart = dict.fromkeys(_apart(family, f) for c, own in corners.items() if family in own for f in stepping[c] if f != family)
     there = _finite([start, family.span])
     if there is not sp.true:
-        first, span = (sp.Piecewise((e, there), (other, True)) for e, other in ((first, NEVER), (span, sp.S.One)))
-    return Event(Schedule(first, span, None) if endless else Schedule(first), assigned, record=0)
+        first, span = (sp.Piecewise((e, there), (other, True)) for e, other in ((first, NEVER / 2), (span, NEVER)))
+    told = tuple(e for e in apart if e is not None)
+    steps = RateSteps(first, span, None, told) if endless else RateSteps(first, apart=told)
+    return Event(steps, assigned, record=0)
+
+
+def _stepping(corner: sp.Basic, time: sp.Symbol, states: Set[sp.Symbol]) -> list[JumpTimes]:
+    """When a corner steps, for a reason of its own or inside of it."""
+    parts = (c for c in nodes([corner]) if isinstance(c, CORNERS) and not isinstance(c, BENDS) and time in c.free_symbols)
+    return [family for part in parts for family in times_of(part, time, states) or ()]
+
+
+def _apart(one: JumpTimes, other: JumpTimes) -> sp.Expr | None:
+    """How far from times the nearest of others are; None where that changes from one to the next."""
+    distance = one.start + one.level - other.start - other.level
+    if one.span != sp.oo and other.span != sp.oo and one.span != other.span:
+        return None
+    span = sp.Abs(one.span if one.span != sp.oo else other.span)
+    if span == sp.oo:
+        return sp.Abs(distance)
+    after = sp.Mod(distance, span)
+    return sp.Min(after, span - after)
 
 
 def _finite(expressions: Sequence[sp.Expr]) -> sp.Basic:

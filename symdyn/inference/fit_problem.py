@@ -9,14 +9,17 @@ from typing import Any
 
 import numpy as np
 
+from symdyn.inference.levenberg import Expand
 from symdyn.inference.quadratic import Quadratic
 
-__all__ = ["GAIN", "FitProblem", "FittedColumn"]
+__all__ = ["GAIN", "FitProblem", "FittedColumn", "expanded_in_parts"]
 
 #: Gain of twice the log-likelihood that counts.
 GAIN = 1e-6
 #: Relative step of the difference quotients of priors.
 PRIOR_STEP = 1e-4
+#: Numbers that are held at a time: candidates beyond are expanded one part after another.
+MOST_NUMBERS = 2e7
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,8 @@ class FitProblem(ABC):
         Of twice the log-likelihood that counts.
     pool : int
         Points that are drawn for each start that is climbed: those of the greatest likelihood are.
+    iterations : int
+        Of every start.
     reach : float
         How far coordinates move in a damped step, see `symdyn.inference.levenberg.levenberg_marquardt`.
     """
@@ -106,6 +111,7 @@ class FitProblem(ABC):
     corrected: bool = False
     gain: float = GAIN
     pool: int = 1
+    iterations: int = 80
     reach: float = np.inf
 
     @abstractmethod
@@ -175,6 +181,13 @@ class FitProblem(ABC):
                 found = found + c.log_density(c.value(theta[:, k]))
         return found
 
+    def settled(self, which: np.ndarray, theta: np.ndarray, starts: np.ndarray, active: np.ndarray) -> np.ndarray:
+        """Coordinates (m, P) with those at their best that simulations do not depend on; by default they stay.
+
+        See `symdyn.inference.levenberg.Settle`.
+        """
+        return theta
+
     def totals(self, theta: np.ndarray, starts: np.ndarray) -> np.ndarray:
         """Minus twice the logarithms of likelihood and prior alone, (M,); infinite where a simulation fails."""
         return self.expand(np.arange(len(theta)), theta, starts).rss.sum(axis=1)
@@ -190,3 +203,12 @@ class FitProblem(ABC):
             local.gradient[:, k] += slope
             local.information[:, k, k] += np.maximum(-curvature, 0.0)
         return local
+
+
+def expanded_in_parts(
+    expand: Expand, which: np.ndarray, theta: np.ndarray, starts: np.ndarray, each: int
+) -> Quadratic:  # fmt: skip
+    """The expansions of candidates, of which one needs `each` numbers, so many at a time as memory takes."""
+    most = max(int(MOST_NUMBERS / each), 1)
+    parts = [slice(a, a + most) for a in range(0, max(len(theta), 1), most)]
+    return Quadratic.joined([expand(which[p], theta[p], starts[p]) for p in parts])

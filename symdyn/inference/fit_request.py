@@ -144,13 +144,8 @@ def _spatial(system: Any, data: Any, wanted: FitRequest) -> Proposal:
     everything, conditions = _measured(system, data, formulas, wanted)
     seen, _ = _seen(everything, wanted)
     for o, name in enumerate(seen.states):
-        if not varies(formulas[name], {*system.fields, *system.space}):
-            continue
-        if not hasattr(system, "centers"):
-            raise RecoveryError(
-                f"{name} varies in space, and values between the nodes of a mesh are not fitted: give an observable such as "
-                f"mean({system.fields[0]}), or system.discretize of a rectangle"
-            )
+        if "kinetics" in system.parts or not varies(formulas[name], {*system.fields, *system.space}):
+            continue  # runs of colonies record means of the bulk
         if any(not t.place and np.isfinite(t.values[:, o]).any() for t in seen.trajectories):
             axes = ", ".join(s.name for s in system.space)
             raise RecoveryError(
@@ -164,7 +159,7 @@ def _spatial(system: Any, data: Any, wanted: FitRequest) -> Proposal:
         )
     overrides = tuple(symbols.overrides.get(c, {}) for c in conditions)
     for e in (e for o in overrides for s, e in o.items() if s in system.states):
-        if own := sorted(q.name for q in e.free_symbols if q not in (*system.parameters, *system.space)):
+        if own := sorted(q.name for q in e.free_symbols if q not in (*system.parameters, *getattr(system, "space", ()))):
             raise RecoveryError(f"an initial field of a condition contains {own[0]}, which is no parameter of the system")
     setup = FitSetup(
         system, symbols.observed, seen, symbols.columns(), symbols.fitted, overrides, {},
@@ -185,10 +180,10 @@ def _check_kind(system: Any) -> None:
         names = ", ".join(map(str, system.unknowns))
         raise RecoveryError(f"the system has unknown terms ({names}); recover them with symdyn.recover")
     parts = system.parts if isinstance(system, System) else frozenset()
-    if "kinetics" in parts:
+    if "kinetics" in parts and not hasattr(system, "elements"):
         raise RecoveryError(
-            "a colony is fitted by its equations of fast diffusion: give colony.large_diffusion() or colony.well_mixed(), with "
-            "the states of the cells and the mean of the bulk"
+            "a colony is fitted on a mesh, colony.full(), or by its equations of fast diffusion, colony.large_diffusion() or "
+            "colony.well_mixed(): give one of these, with the states of the cells and the mean of the bulk"
         )
     if isinstance(system, SpatialSystem) and "fields" in parts:
         if system.gridless:

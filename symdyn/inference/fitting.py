@@ -23,8 +23,8 @@ from symdyn.system import System
 
 __all__ = ["fit"]
 
-#: Iterations of every start, and of the best in the end with the gain of twice the log-likelihood that still counts.
-ITERATIONS, POLISH, LAST_GAIN = 80, 200, 1e-10
+#: Iterations of the best in the end, and the gain of twice the log-likelihood that still counts there.
+POLISH, LAST_GAIN = 200, 1e-10
 #: Standard deviations of the logarithms of starts about a guess, and without one.
 NEAR_GUESS, FAR = 0.5, 3.0
 #: Optima of an approximation from which a simulated likelihood is climbed.
@@ -122,8 +122,8 @@ def fit(
         more, of plain equations; a measurement where two meet counts for both.  By default there is one; of maps as many as it
         takes where runs over longer ones follow the data far less well, for short windows judge a chaotic map better.
     starts : int
-        How many: a Latin hypercube over priors, bounds, or powers of ten, of PEtab problems the best of ten times as many
-        points; where no simulation succeeds others are drawn.
+        How many: a Latin hypercube over priors, bounds, or powers of ten, of PEtab problems the best of 10 to 200 times
+        as many points; where no simulation succeeds others are drawn.
     level : float
         Of the intervals.
     seed : int
@@ -195,21 +195,21 @@ def _climbed(proposal: Proposal, starts: int, level: float, seed: int) -> Fit:
         raise RecoveryError("nothing is to be fitted, as everything has a value; name parameters=[...], or leave out values")
     theta, begun = design = _chosen(proposal, starts, seed)
     if proposal.rough is not None:
-        near = climb(proposal.rough, theta, begun, iterations=ITERATIONS)
+        near = climb(proposal.rough, theta, begun, iterations=proposal.rough.iterations)
         order = np.argsort(near.total, kind="stable")
         theta, begun = near.theta[order[:ROUGH]], near.starts[order[:ROUGH]]
-    fits = climb(problem, theta, begun, iterations=ITERATIONS)
+    fits = climb(problem, theta, begun, iterations=problem.iterations)
     for again in range(1, REDRAWN + 1 if proposal.rough is None else 0):
         lost = np.flatnonzero(~np.isfinite(fits.total))
         lost = lost[lost >= max(len(proposal.first), 1)]  # the others are as they were proposed
         if not lost.size:
             break
         drawn, fresh = _chosen(proposal, starts, (seed, again))
-        anew = climb(problem, drawn[lost], fresh[lost], iterations=ITERATIONS)
+        anew = climb(problem, drawn[lost], fresh[lost], iterations=problem.iterations)
         fits.theta[lost], fits.starts[lost] = anew.theta, anew.starts
         fits.local.put(lost, anew.local)
     if proposal.rough is not None and not np.isfinite(fits.total).any():
-        fits = climb(problem, *design, iterations=ITERATIONS)
+        fits = climb(problem, *design, iterations=problem.iterations)
     if not np.isfinite(fits.total).any():
         raise RecoveryError("no simulation of the system follows the data; give guesses or bounds of its parameters")
     order = np.argsort(fits.total, kind="stable")
@@ -235,8 +235,9 @@ def _chosen(proposal: Proposal, count: int, seed: int | tuple[int, int]) -> tupl
     theta, begun = _design(proposal, pool * count, seed)
     if pool == 1:
         return theta, begun
-    kept = max(len(proposal.first), 1)
-    order = np.argsort(proposal.problem.totals(theta[kept:], begun[kept:]), kind="stable")
+    kept, problem = max(len(proposal.first), 1), proposal.problem
+    theta = problem.settled(np.zeros(len(theta), dtype=int), theta, begun, np.ones(theta.shape, dtype=bool))
+    order = np.argsort(problem.totals(theta[kept:], begun[kept:]), kind="stable")
     rows = np.concatenate([np.arange(kept), kept + order])[:count]
     return theta[rows], begun[rows]
 

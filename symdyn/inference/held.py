@@ -23,7 +23,7 @@ def climb(
     moving = np.ones(theta.shape, dtype=bool) if active is None else np.broadcast_to(active, theta.shape)
     return levenberg_marquardt(
         problem.expand, theta, starts, moving, bounds=(problem.low, problem.high), start_bounds=problem.start_bounds,
-        iterations=iterations, tolerance=0.0, floor=-np.inf, small=gain, reach=problem.reach,
+        iterations=iterations, tolerance=0.0, floor=-np.inf, small=gain, reach=problem.reach, settle=problem.settled,
     )  # fmt: skip
 
 
@@ -66,9 +66,7 @@ def fitted_again(problem: FitProblem, column: int, grid: np.ndarray, near: Fits,
 def joined(fits: Fits, extra: Fits, column: int) -> Fits:
     """Both, by increasing values of one parameter; of the same value twice the better fit."""
     theta, starts = (np.concatenate([getattr(f, name) for f in (fits, extra)]) for name in ("theta", "starts"))
-    local = Quadratic(
-        *(np.concatenate([getattr(f.local, name) for f in (fits, extra)]) for name in Quadratic.__dataclass_fields__)
-    )  # fmt: skip
+    local = Quadratic.joined([fits.local, extra.local])
     order = np.lexsort((local.rss.sum(axis=1), theta[:, column]))
     _, first = np.unique(theta[order, column], return_index=True)
     kept = order[first]

@@ -9,7 +9,7 @@ import numpy as np
 
 from symdyn.inference.quadratic import Quadratic
 
-__all__ = ["Expand", "Fits", "levenberg_marquardt", "outward"]
+__all__ = ["Expand", "Fits", "Settle", "levenberg_marquardt", "outward"]
 
 FIRST_DAMPING, MOST_DAMPING = 1e-2, 1e8
 #: How many times its reach a parameter moves at most without damping.
@@ -19,6 +19,8 @@ OPTIMISM = 20.0
 
 #: From the places (m,) of candidates in the batch, their parameters (m, P) and initial values (m, V, n) to their expansions.
 Expand = Callable[[np.ndarray, np.ndarray, np.ndarray], Quadratic]
+#: From the same and which parameters may move, (m, P) bool, to parameters (m, P) whose sums of squares are no larger.
+Settle = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ def levenberg_marquardt(
     needed: float = np.inf,
     damping: tuple[float, float] = (FIRST_DAMPING, 0.0),
     reach: float = np.inf,
+    settle: Settle | None = None,
     going: Callable[[], bool] | None = None,
 ) -> Fits:
     """Fit M candidates at once: every iteration expands those that still move.
@@ -90,18 +93,24 @@ def levenberg_marquardt(
     reach : float
         How far a parameter moves at most where the damping is 1, `FREE` times as far without: what hardly matters would else go
         to the end of its range before what matters could fall.
+    settle : callable, optional
+        Moves those parameters of each trial to their best values that are cheap to find while the others stay (variable
+        projection): steps of the others are then those of the sum of squares with these eliminated, which has fewer valleys.
     going : callable, optional
         Called before each iteration; False ends the fits where they are.
 
     References
     ----------
     Nielsen, Damping parameter in Marquardt's method, IMM-REP-1999-05 (choice of the damping); Fan & Yuan, Computing 74 (2005)
-    23: damping by the gradient, on which `reach` rests, keeps quadratic convergence.
+    23: damping by the gradient, on which `reach` rests, keeps quadratic convergence; Golub & Pereyra, SIAM J. Numer. Anal. 10
+    (1973) 413, and Ruhe & Wedin, SIAM Rev. 22 (1980) 318: eliminated parameters.
     """
     low, high = bounds or (-np.inf, np.inf)
     start_low, start_high = start_bounds or (np.float64(-np.inf), np.float64(np.inf))
     theta, starts = np.clip(theta, low, high), np.clip(starts, start_low, start_high)
     count = len(theta)
+    if settle is not None:
+        theta = settle(np.arange(count), theta, starts, active)
     local = expand(np.arange(count), theta, starts)
     damped, growth, abandoned = np.full(count, damping[0]), np.full(count, 2.0), np.zeros(count, dtype=bool)
     open_ = np.isfinite(local.rss).all(axis=1)
@@ -125,6 +134,8 @@ def levenberg_marquardt(
         ended = (expected < small) & ~vain | abandoned[now]
         if ended.all():
             break
+        if settle is not None:
+            trial = settle(now, trial, start_trial, active[now])
         there = expand(now, trial, start_trial)
         after = there.rss.sum(axis=1)
         good = np.isfinite(after) & (expected > 1e-12 * np.abs(before))

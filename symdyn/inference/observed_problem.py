@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 import sympy as sp
 import xarray as xr
-from symdyn_kernels.status import STIFF
 
 from symdyn import dag
 from symdyn.codegen.kernel import compile
+from symdyn.codegen.passing_on import passed_on
 from symdyn.derive.sensitivities import Sensitivities, fresh_symbol, sensitivities
 from symdyn.errors import RecoveryError
 from symdyn.inference.data import Observations, Trajectory
-from symdyn.inference.fit_problem import FitProblem
+from symdyn.inference.fit_problem import FitProblem, expanded_in_parts
 from symdyn.inference.fit_setup import FitSetup, NoisyObservable, dynamics
 from symdyn.inference.formulas import ArrayFormulas
 from symdyn.inference.noise_laws import LAWS
@@ -35,8 +35,6 @@ FACTORS = (1.0, 0.1, 10.0)
 MAX_STEPS, EACH_OUTPUT = 4000, 100
 #: Values beyond this are not simulated.
 HUGE = 1e100
-#: Numbers that are held at a time: candidates beyond are expanded one part after another.
-MOST_NUMBERS = 2e7
 
 
 @dataclass(frozen=True)
@@ -309,9 +307,7 @@ class ObservedProblem(FitProblem):
         if named is None and kernel.adaptive and kernel.method != kernel.stiff_method:
             accuracy["detect_stiffness"] = True
         run = kernel(initial, table.T.copy(), times, max_steps=MAX_STEPS + EACH_OUTPUT * len(times), **accuracy)
-        stiff = np.flatnonzero(run.status == STIFF)
-        if stiff.size:
-            run.values[stiff] = self._simulated(table[:, stiff], times)
+        run, _ = passed_on(run, lambda stiff: self._simulated(table[:, stiff], times))
         return run.values
 
     def _simulated(self, table: np.ndarray, times: np.ndarray) -> np.ndarray:
@@ -351,16 +347,9 @@ class ObservedProblem(FitProblem):
             * len(self.system.states)
             * (2 * len(self.columns) + len(self.moving) + 2 * len(self.system.states))
         )
-        most = max(int(MOST_NUMBERS / each), 1)
-        parts = [
-            self._expanded(which[a : a + most], theta[a : a + most], starts[a : a + most], fisher)
-            for a in range(0, max(len(theta), 1), most)
-        ]
-        if len(parts) == 1:
-            return parts[0]
-        return Quadratic(*(np.concatenate([getattr(q, name) for q in parts]) for name in Quadratic.__dataclass_fields__))
+        return expanded_in_parts(partial(self._expanded, fisher=fisher), which, theta, starts, each)
 
-    def _expanded(self, which: np.ndarray, theta: np.ndarray, starts: np.ndarray, fisher: bool) -> Quadratic:
+    def _expanded(self, which: np.ndarray, theta: np.ndarray, starts: np.ndarray, *, fisher: bool) -> Quadratic:
         count, P, n = len(theta), len(self.columns), len(self.system.states)
         values, slopes = self.evaluate(theta, starts)
         data = self.cut.values if self.cut.values.ndim == 4 else self.cut.values[None]

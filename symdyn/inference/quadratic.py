@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -41,6 +42,13 @@ class Quadratic:
         slope = np.einsum("mvrq,mvr->mvq", design, residual, optimize=True)
         both, mixed, own = gram[..., :count, :count].sum(axis=1), gram[..., :count, count:], gram[..., count:, count:]
         return cls(rss, both, slope[..., :count].sum(axis=1), mixed, own, slope[..., count:])
+
+    @classmethod
+    def joined(cls, parts: Sequence[Quadratic]) -> Quadratic:
+        """The candidates of several, one after another."""
+        if len(parts) == 1:
+            return parts[0]
+        return cls(*(np.concatenate([getattr(q, name) for q in parts]) for name in cls.__dataclass_fields__))
 
     def take(self, which: np.ndarray) -> Quadratic:
         """The candidates `which`."""

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
-from symdyn_kernels.status import STIFF
 
 from symdyn.codegen.kernel import Kernel, compile
+from symdyn.codegen.passing_on import passed_on
 from symdyn.derive.sensitivities import Sensitivities, fresh_symbol, sensitivities
 from symdyn.inference.data import Observations
 from symdyn.inference.kinds import kind_of, right_sides
@@ -199,11 +199,12 @@ class Shooting:
         """Values (L, T, N) of the extended system."""
         options: dict[str, Any] = {"rtol": RTOL, "atol": ATOL, "max_steps": MAX_STEPS}
         watched = {"detect_stiffness": True} if self.stiff else {}
-        run = self.kernel(initial, rows, times, **watched, **options)
-        passed_on = np.flatnonzero(run.status == STIFF)
-        if passed_on.size:
-            kernel = compile(self.extended.system, method=self.kernel.stiff_method)
-            run.values[passed_on] = kernel(initial[passed_on], rows[passed_on], times, **options).values
+
+        def again(stiff: np.ndarray) -> np.ndarray:
+            successor = compile(self.extended.system, method=self.kernel.stiff_method)
+            return successor(initial[stiff], rows[stiff], times, **options).values
+
+        run, _ = passed_on(self.kernel(initial, rows, times, **watched, **options), again)
         return run.values
 
     def along(self, cut: ShootingWindows) -> Expand:

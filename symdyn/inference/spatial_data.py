@@ -58,7 +58,7 @@ def spatial_observations(system: Any, data: Any, names: Sequence[str]) -> Observ
     ([((0.2,), [0.0, 1.0]), ((0.8,), [0.0])], 3)
     """
     parts = data if isinstance(data, list) and data and all(isinstance(p, xr.Dataset) for p in data) else [data]
-    axes = tuple(s.name for s in system.space)
+    axes = tuple(s.name for s in getattr(system, "space", ()))
     if not any(isinstance(p, xr.Dataset) and set(axes) & set(map(str, p.dims)) for p in parts):
         return observations(system, data, columns=names, censored=True)
     found = [t for part in parts for t in _read(system, part, tuple(names), axes)]

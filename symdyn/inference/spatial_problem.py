@@ -33,7 +33,7 @@ AROUND = 8
 class SpatialProblem(ObservedProblem):
     """The likelihood of a `FitSetup` with a system of fields on a grid, whose initial fields are known up to parameters.
 
-    Measurements of a field are interpolated from the cells by cubic splines.
+    Measurements of a field are interpolated from the cells by cubic splines, and on a mesh by its quadratic elements.
 
     Parameters
     ----------
@@ -59,11 +59,13 @@ class SpatialProblem(ObservedProblem):
         self.inputs = (*self.variables, *parameters)
         self.parameters = parameters
         expressions = [e.xreplace(operators) for e in expressions]
-        self.formulas = ArrayFormulas(expressions, (*self.inputs, *system.space, system.time), self.inputs)
+        self.formulas = ArrayFormulas(expressions, (*self.inputs, *self._space, system.time), self.inputs)
         self.clock, self.relative = None, False
+        places = dict.fromkeys(t.place for t in setup.data.trajectories if t.place and self._meshed)
+        self._shares = {p: system.elements.weights_at(p) for p in places}
 
     def _coordinates(self) -> dict[sp.Symbol, np.ndarray]:
-        space = self._spatial.space
+        space = self._space
         places = [self.setup.data.trajectories[k].place or (np.nan,) * len(space) for k in self.cut.origins[:, 0]]
         along = zip(space, np.array(places).T, strict=True)
         return super()._coordinates() | {s: column[None, :, None] for s, column in along}
@@ -87,7 +89,7 @@ class SpatialProblem(ObservedProblem):
             for v, own in members:
                 rows = np.searchsorted(times, own)
                 for a, variable in enumerate(self.variables):
-                    course = _at_place(run[variable.name], self._place(v), self._axes)[:, rows]
+                    course = self._at_place(run[variable.name], self._place(v))[:, rows]
                     course = course.reshape(count, 2 * K + 1, len(own))
                     found[:, v, : len(own), a] = course[:, 0]
                     apart = course[:, 1 : K + 1] - course[:, K + 1 :]
@@ -97,6 +99,11 @@ class SpatialProblem(ObservedProblem):
     @property
     def _spatial(self) -> Any:
         return self.system
+
+    @property
+    def _space(self) -> tuple[sp.Symbol, ...]:
+        """The axes along which observables may vary."""
+        return tuple(getattr(self.system, "space", ()))
 
     @property
     def _centers(self) -> tuple[np.ndarray, ...]:
@@ -110,6 +117,23 @@ class SpatialProblem(ObservedProblem):
             (tuple(map(float, c)), float(high[i] - low[i]) if i in self._spatial.periodic else None)
             for i, c in enumerate(self._centers)
         ]
+
+    @property
+    def _meshed(self) -> bool:
+        """Whether fields are given by finite elements."""
+        return hasattr(self.system, "elements")
+
+    def _at_place(self, values: np.ndarray, place: tuple[float, ...]) -> np.ndarray:
+        """A variable (L, T, *cells) at a place, or a number (L, T); NaN of a field without a place."""
+        if values.ndim == 2:
+            return values
+        if not place:
+            return np.full(values.shape[:2], np.nan)
+        if self._meshed:
+            return np.asarray(values @ self._shares[place])
+        for x, axis in zip(reversed(place), reversed(self._axes), strict=True):
+            values = values @ _weights(x, *axis)
+        return values
 
     def _place(self, window: int) -> tuple[float, ...]:
         return self.setup.data.trajectories[self.cut.origins[window, 0]].place
@@ -127,7 +151,7 @@ class SpatialProblem(ObservedProblem):
     def _fields(self, table: np.ndarray, times: np.ndarray, window: int) -> dict[str, np.ndarray]:
         """Variables (L, T, *cells) of runs with values (L, targets); NaN from a failure on."""
         system = self.simulated
-        cells = int(np.prod([len(c) for c in self._centers]))
+        cells = self._spatial.elements.size if self._meshed else int(np.prod([len(c) for c in self._centers]))
         most = max(int(MOST_NUMBERS / (cells * len(times) * len(self.variables))), 1)
         over = self.setup.overrides[self.cut.origins[window, 0]]
         initial = {s: expression(e) for s, e in over.items() if s in system.states} or None
@@ -160,19 +184,6 @@ def _operators(e: sp.Basic) -> Iterator[sp.Expr]:
 
 def _steps(values: np.ndarray) -> np.ndarray:
     return STEP * np.where(values == 0, 1.0, np.abs(values))
-
-
-def _at_place(
-    values: np.ndarray, place: tuple[float, ...], axes: Sequence[tuple[tuple[float, ...], float | None]]
-) -> np.ndarray:
-    """A variable (L, T, *cells) at a place, or a number (L, T); NaN of a field without a place."""
-    if values.ndim == 2:
-        return values
-    if not place:
-        return np.full(values.shape[:2], np.nan)
-    for x, axis in zip(reversed(place), reversed(axes), strict=True):
-        values = values @ _weights(x, *axis)
-    return values
 
 
 @lru_cache(maxsize=4096)

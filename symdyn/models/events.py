@@ -17,6 +17,7 @@ from symdyn.text.events import FLAGS, EventText
 
 __all__ = [
     "Event",
+    "RateSteps",
     "Schedule",
     "called",
     "condition_text",
@@ -118,15 +119,73 @@ class Schedule:
         """
         return Schedule(*(None if e is None else function(e) for e in (self.start, self.every, self.times)))
 
+    @property
+    def moments(self) -> tuple[str, tuple[sp.Expr | None, ...]]:
+        """What kind of times they are, and the expressions that say which."""
+        return "dose", (self.start, self.every, self.times)
+
     def __str__(self) -> str:
         words = {"at": self.start, "every": self.every, "times": None if self.times == 1 else self.times}
         return " ".join(f"{word} {dag.written_exactly(e)}" for word, e in words.items() if e is not None)
 
 
 @dataclass(frozen=True)
+class RateSteps(Schedule):
+    r"""The times at which rates of change step: :math:`t_0`, or :math:`t_0 + k\,\Delta` for all whole numbers k.
+
+    Parameters
+    ----------
+    start, every, times
+        As of a `Schedule`, without end where there is `every`.
+    apart : tuple of Expr, optional
+        How far from these times other steps of the same functions are, which must not be too near to be told apart from them.
+
+    Examples
+    --------
+    >>> print(RateSteps(0, 12, None))
+    at 0 every 12
+    """
+
+    apart: tuple[sp.Expr, ...] = ()
+
+    @property
+    def sides(self) -> tuple[sp.Expr, ...]:
+        """Its expressions."""
+        return (*super().sides, *self.apart)
+
+    def mapped(self, function: Callable[[Any], Any]) -> RateSteps:
+        """The times with a function applied to their expressions.
+
+        Parameters
+        ----------
+        function : callable, Expr -> Expr
+
+        Returns
+        -------
+        RateSteps
+
+        Examples
+        --------
+        >>> t0 = sp.Symbol("t0")
+        >>> RateSteps(t0, apart=(t0 + 1,)).mapped(lambda e: e.xreplace({t0: sp.Integer(5)})).apart
+        (6,)
+        """
+        plain = super().mapped(function)
+        return RateSteps(plain.start, plain.every, plain.times, tuple(function(e) for e in self.apart))
+
+    @property
+    def moments(self) -> tuple[str, tuple[sp.Expr | None, ...]]:
+        """What kind of times they are, and the expressions that say which."""
+        return "step", (self.start, self.every, self.times, *self.apart)
+
+
+@dataclass(frozen=True)
 class Event:
     r"""States take new values at the moment when a condition turns from false to true.
 
+    Where a condition changes, all of that moment are what they are just after it, before any event acts: as x comes to 1,
+    ``x >= 1`` is true and ``x < 1`` is false, so that an event that sets x to 0 triggers those of ``x < 1``.  With Wiener noise
+    this is so of opposite conditions.
     A condition that is still true after the event has acted triggers nothing until it has been false: an event that takes all
     speed of a ball at the floor, ``when x <= 0, y = 0``, does not hold it there, and it falls on.  The times at which a ball
     jumps ever less come together, which ends in a status, as long as numbers show that it jumps.

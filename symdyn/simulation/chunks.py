@@ -10,6 +10,7 @@ import numpy as np
 from symdyn_kernels.status import INTERRUPTED, STIFF, SUCCESS, TOO_MANY_MOLECULES
 
 from symdyn.codegen.kernel import Run
+from symdyn.codegen.passing_on import passed_on
 from symdyn.simulation.card import sum_on_card
 from symdyn.simulation.ensemble import launch_parallel
 from symdyn.simulation.plan import Plan
@@ -52,20 +53,18 @@ def compute(plan: Plan, start: int, stop: int, *, threads: int, report: Callable
         return Chunk(*sum_on_card(plan, batch, start, report=report))
     run = plan.kernel.empty(stop - start, plan.times.size)
     complete = launch_parallel(plan.kernel, run, batch, plan.options, threads=threads, report=report)
-    stiff = np.flatnonzero(run.status == STIFF)
-    if stiff.size and complete:
-        again = plan.successor.empty(stiff.size, plan.times.size)
-        again.values[:] = np.nan
+
+    def again(stiff: np.ndarray) -> Run:
+        nonlocal complete
+        found = plan.successor.empty(stiff.size, plan.times.size)
+        found.values[:] = np.nan
         options = replace(plan.options, detect_stiffness=False)
-        complete = launch_parallel(plan.successor, again, batch.part(stiff), options, threads=threads, report=lambda done: None)
-        if stiff.size == len(run.status):
-            run = again
-        else:
-            for mine, new in zip(run, again, strict=True):
-                mine[stiff] = new
-    elif stiff.size:  # interrupted before their turn came
-        run.status[stiff] = INTERRUPTED
-        stiff = stiff[:0]
+        complete = launch_parallel(plan.successor, found, batch.part(stiff), options, threads=threads, report=lambda done: None)
+        return found
+
+    if not complete:  # interrupted before the turn of stiff ones came
+        run.status[run.status == STIFF] = INTERRUPTED
+    run, stiff = passed_on(run, again)
     run.passage[:] = np.where(np.isfinite(run.passage), plan.frame.labels(run.passage + plan.origin), run.passage)
     _check_countable(run, plan.kernel.family.largest)
     outcome = Outcome.of(run, plan.frame.labels(plan.times), start, passed_on=plan.passed_on(stiff.size))

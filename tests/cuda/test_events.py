@@ -176,6 +176,14 @@ noisy = sd.SDESystem({v: 1 - v / 2, n: 0}, {v: 0.3, n: 0}, initial={v: 0, n: 0},
 both("noisy", noisy, [0, 2, 4, 8], "euler-maruyama", step=0.01, seed=5, trajectories=3, rtol=None, atol=None, **sweep)
 dosed = sd.ReactionNetwork.from_text("X -> 0, k; at 0 every 2 times 3, X = X + 40; when X > 70, X = 10; k = 0.5; X(0) = 20")
 both("dosed", dosed, [0, 1, 2, 3, 4, 5, 9], "ssa", seed=3, trajectories=4, rtol=None, atol=None)
+# opposite conditions of one moment, of which one resets the state; a boundary that is touched; the same with noise
+mirror = [sd.Event(x < 1, {n: n + 1}), sd.Event(2 * x < 2, {n: n + 10}, initial=False), sd.Event(x >= 1, {x: 0})]
+both("mirror", sd.ODESystem({x: 1, n: 0}, initial={x: 0, n: 0}, events=mirror), [0, 1, 2.5, 3.5])
+zigzag = [sd.Event(x >= 1, {y: -1}), sd.Event(x <= 0, {y: 1}), sd.Event(x < 1, {n: n + 1}), sd.Event(x > 0, {n: n + 100})]
+both("touched", sd.ODESystem({x: y, y: 0, n: 0}, initial={x: 0.5, y: 1, n: 0}, events=zigzag), [0, 5, 10])
+crossed = [sd.Event(x < 1, {n: n + 1}), sd.Event(x >= 1, {x: 0, y: y + 1})]
+both("crossed", sd.SDESystem({x: 1, n: 0, y: 0}, {x: 0.3, n: 0, y: 0}, initial={x: 0, n: 0, y: 0}, events=crossed), [0, 4, 8],
+     "euler-maruyama", step=0.01, seed=5, trajectories=3, rtol=None, atol=None)
 stock = sd.DiscreteSystem({A: A + 1}, initial={A: 0}, events=sd.Event(A >= 3, {A: 0}, delay=2))
 both("stock", stock, range(0, 20), "iterate", rtol=None, atol=None)
 """
@@ -196,7 +204,7 @@ for name, (model, method, options) in models.items():
 """
 LATE = [
     "late", "kept", "persistent True", "persistent False", "spell True", "spell False", "order", "rivals", "begins", "negative",
-    "crowded", "train", "ends", "doses", "noisy", "stock", "dosed",
+    "crowded", "train", "ends", "doses", "noisy", "stock", "dosed", "mirror", "touched", "crossed",
 ]  # fmt: skip
 
 
@@ -224,6 +232,10 @@ def test_what_waits_on_a_card_acts_when_it_should(simulated):
     assert found["spell False cuda fired"].ravel().tolist() == [1, 1, 0]
     assert found["begins cuda n"].tolist() == [[1, 11, 11], [1, 11, 11], [1, 1, 11]]
     assert found["negative cuda status"].tolist() == [0, BAD_DELAY]
+    assert found["mirror cuda n"][-1] == 43
+    assert found["touched cuda n"][-1] == 505
+    assert (found["crossed cuda n"] == found["crossed cuda y"]).all()
+    assert (found["crossed cuda n"][:, -1] > 3).all()
 
 
 def test_random_orders_are_those_of_the_processor(simulated):

@@ -116,3 +116,23 @@ def test_what_is_not_followed_is_named():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert slopes(-k * x + sp.Heaviside(t - 3), {k: 0.0}, ["k"]) == [pytest.approx(-24.5)]
+
+
+@pytest.mark.parametrize("width", [1e-6, 6e-9])
+def test_short_pulses_at_the_first_time(width):
+    """Pulses of the area 1 from 5 j on, the first at the start: by d the area of each grows by 1/d, and decays until 12."""
+    left = np.exp(-K * (12 - 5 * np.arange(3) - width))
+    system = sd.ODESystem({x: sp.Piecewise((1 / width, sp.Mod(t, 5) < d), (0, True)) - k * x}, {k: K, d: width}, initial={x: 0})
+    run = sd.sensitivities(system, [0, 12], by="d", rtol=1e-10, atol=1e-12, progress=False)
+    assert float(run.dx_dd[-1]) == pytest.approx(left.sum() / width, rel=1e-7)
+
+
+def test_pulses_too_short_to_tell_their_ends_apart_are_refused():
+    shape = sp.Piecewise((1e9, sp.Mod(t, 5) < d), (0, True))
+    system = sd.ODESystem({x: shape - k * x}, {k: K, d: 1e-9}, initial={x: 0})
+    with pytest.raises(sd.DeclarationError, match=r"step of the rates .* at 1e-09: another .* is 1e-09 apart.*as a dose"):
+        sd.sensitivities(system, [0, 12], by="d", progress=False)
+    # one whose ends are comparisons of their own may be as short: at 10 it has grown by 1e9 exp(-k (10 - d))
+    once = sd.ODESystem({x: sp.Piecewise((1e9, (t >= 0) & (t < d)), (0, True)) - k * x}, {k: K, d: 1e-9}, initial={x: 0})
+    run = sd.sensitivities(once, [0, END], by="d", rtol=1e-10, atol=1e-12, progress=False)
+    assert float(run.dx_dd[-1]) == pytest.approx(1e9 * np.exp(-K * END), rel=1e-7)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.optimize import lsq_linear
+from scipy.optimize import least_squares, lsq_linear
 
 from symdyn.inference.levenberg import levenberg_marquardt
 from symdyn.inference.quadratic import Quadratic
@@ -123,3 +123,28 @@ def test_a_likelihood_is_maximised(start):
     lost = maximise(Counts(), np.array([1.7]), needed=100.0)
     assert lost.abandoned
     assert not lost.converged
+
+
+def test_parameters_that_are_eliminated():
+    """y = a exp(-k t) with a at its best for every k: the optimum is that of both, and what is held stays."""
+    t = np.linspace(0, 3, 12)
+    y = 2.5 * np.exp(-1.3 * t) + 0.05 * np.cos(9 * t)
+
+    def expand(which, theta, starts):
+        k, a = theta[:, :1], theta[:, 1:]
+        model = a * np.exp(-k * t)
+        design = np.stack([-t * model, np.exp(-k * t)], axis=-1)
+        return Quadratic.of(((y - model) ** 2).sum(axis=1)[:, None], (y - model)[:, None], design[:, None], 2)
+
+    def settle(which, theta, starts, active):
+        shape = np.exp(-theta[:, :1] * t)
+        best = shape @ y / (shape**2).sum(axis=1)
+        return np.stack([theta[:, 0], np.where(active[:, 1], best, theta[:, 1])], axis=1)
+
+    begun = np.array([[0.2, 100.0], [4.0, 100.0]])
+    active = np.array([[True, True], [True, False]])
+    fits = levenberg_marquardt(expand, begun, np.zeros((2, 1, 0)), active, iterations=100, tolerance=1e-15, settle=settle)
+    both = least_squares(lambda p: y - p[1] * np.exp(-p[0] * t), [1.0, 1.0], xtol=1e-12)
+    np.testing.assert_allclose(fits.theta[0], both.x, rtol=1e-6)
+    alone = least_squares(lambda p: y - 100.0 * np.exp(-p[0] * t), [4.0], xtol=1e-12)
+    np.testing.assert_allclose(fits.theta[1], [alone.x[0], 100.0], rtol=1e-4)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import sympy as sp
 import xarray as xr
+from scipy.optimize import minimize_scalar
 
 import symdyn as sd
 from symdyn.models.operators import at, mean
@@ -18,7 +19,8 @@ COLONY = sd.BulkCellSystem(
     domain=sd.Disk(1), radius=0.05, centers=[(0, 0)], kinetics=sd.ODESystem.from_text("v' = a - v"), secreted="v", influx=0,
     efflux=0.2, parameters={"D": 1, "tau": 0.5},
 )  # fmt: skip
-MESH = sd.PDESystem.from_text("u' = k*laplacian(u); u(0) = 1 + x", domain=sd.Disk(1)).mesh(0.5)
+#: Quadratic elements hold 1 + x without error.
+DISK = sd.PDESystem.from_text("u' = -k*u; u(0) = 1 + x", domain=sd.Disk(1)).mesh(0.7)
 HOURS = np.linspace(0, 1.5, 6)
 BOUNDS = {D: (0.01, 10), k: (0.01, 10)}
 
@@ -118,6 +120,39 @@ def test_places_at_the_seam_of_a_periodic_axis() -> None:
     assert np.abs(found.residuals["measured"] - found.residuals["expected"]).max() < 5 / 384 * (np.pi * 0.1) ** 4 * 1.05
 
 
+def test_values_at_places_of_a_mesh() -> None:
+    """The estimate and its error are those of regression on the closed solution (1 + x) exp(-k t)."""
+    t, places = np.array([0.0, 0.7, 1.5]), np.array([-0.3, 0.0, 0.4])
+    noise = 0.02 * np.random.default_rng(3).normal(size=(3, 3, 1))
+    values = ((1 + places) * np.exp(-0.5 * t)[:, None])[..., None] + noise
+    data = xr.Dataset({"u": (("time", "x", "y"), values)}, {"time": t, "x": places, "y": [0.2]})
+    found = sd.fit(DISK, data, noise=0.02, parameters={k: (0.1, 2)}, guesses={k: 0.4}, starts=1, rtol=1e-5)
+    model = lambda q: (1 + places) * np.exp(-q * t)[:, None]  # noqa: E731
+    best = minimize_scalar(lambda q: ((values[..., 0] - model(q)) ** 2).sum(), bounds=(0.1, 2), options={"xatol": 1e-9})
+    assert found.parameters["k"] == pytest.approx(best.x, rel=1e-3)
+    error = 0.02 / np.sqrt(((t[:, None] * model(best.x)) ** 2).sum())
+    assert found.intervals["standard error"][0] == pytest.approx(error, rel=1e-3)
+
+
+def test_places_outside_of_a_mesh_are_refused() -> None:
+    with pytest.raises(sd.DeclarationError, match="lies outside of the Disk"):
+        sd.fit(DISK, measured_disk().assign_coords(x=[0.9, 1.0], y=[0.9]), parameters={k: (0.1, 2)})
+
+
+def test_a_colony_on_a_mesh() -> None:
+    """A cell beside a bulk that does not reach it: v' = a - v from 0.2 is a + (0.2 - a) exp(-t)."""
+    cell = sd.BulkCellSystem(
+        domain=sd.Disk(1), radius=0.2, centers=[(0, 0)], kinetics=sd.ODESystem.from_text("v' = a - v; v(0) = 0.2"),
+        secreted="v", influx=0, efflux=0, parameters={"D": 1, "tau": 0.5},
+    )  # fmt: skip
+    t = np.array([0.0, 0.5, 1.0])
+    data = {"time": t, "v_1": 1.3 - 1.1 * np.exp(-t), "U": np.zeros(3)}
+    found = sd.fit(cell.full(mesh=0), data, noise=0.01, parameters={"a": (0.5, 3)}, guesses={"a": 1.1}, starts=1, rtol=1e-5)
+    assert found.parameters["a"] == pytest.approx(1.3, abs=1e-3)
+    slope = 1 - np.exp(-t)
+    assert found.intervals["standard error"][0] == pytest.approx(0.01 / np.sqrt((slope**2).sum()), rel=1e-3)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -127,8 +162,7 @@ def test_places_at_the_seam_of_a_periodic_axis() -> None:
         (lambda: sd.fit(GRID, measured([0.5]), windows=2), "windows has no effect on fits of fields"),
         (lambda: sd.fit(GRID, measured([0.5, 2.5])), "positions x reach from 0.5 to 2.5; the domain from 0 to 2"),
         (lambda: sd.fit(GRID, measured([0.5]).rename(u="v")), "hold no number of u"),
-        (lambda: sd.fit(COLONY, {"time": HOURS, "v_1": HOURS}), "give colony.large_diffusion"),
-        (lambda: sd.fit(MESH, measured_disk()), "give an observable such as mean"),
+        (lambda: sd.fit(COLONY, {"time": HOURS, "v_1": HOURS}), "fitted on a mesh, colony.full"),
         (lambda: sd.fit(GRID, measured([0.5]), likelihood="lna"), "has an effect on systems with randomness alone"),
     ],
 )  # fmt: skip

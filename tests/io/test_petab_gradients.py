@@ -9,6 +9,7 @@ import pytest
 from scipy import stats
 
 import symdyn as sd
+from symdyn.inference import fit_problem
 from symdyn.io.petab.lanes import Accuracy, directions_of, shared
 from symdyn.io.petab.tangents import Tangent
 from tests.io.petab_tables import CONVERSION, MODEL, written
@@ -155,3 +156,38 @@ def test_experiments_share_systems_where_their_directions_allow():
     assert (second, other) == (((), (b,)), (7, 9))
     assert shared([second, first])[second] == second  # there is none of initial values alone in the other
     assert shared([first, ((b,),)])[((b,),)] == first
+
+
+def test_scales_and_deviations_are_found_along_trajectories(tmp_path):
+    """The best scale of C = 3 exp(-k t) is that of linear least squares, the best deviation the root mean square beside it."""
+    measured = "\n".join(f"c {t} {y}" for t, y in zip(range(4), (6.2, 3.9, 2.1, 1.5), strict=True))
+    path = written(
+        tmp_path,
+        observable="observableId observableFormula noiseFormula\nc s*C sd",
+        parameter="parameterId lowerBound upperBound nominalValue estimate\nk 1e-2 10 0.5 true\ns 1e-3 1e3 1 true\n"
+        "sd 1e-3 1e3 1 true",
+        measurement=f"observableId time measurement\n{measured}",
+    )
+    problem = sd.read_petab(path)
+    assert problem.observing == ("s", "sd")
+    fit = sd.fit(problem, starts=2)
+    theta = fit.problem.coordinates([0.3, 5.0, 4.0])[None]
+    none, which = np.zeros((1, 0, 0)), np.zeros(1, dtype=int)
+    found = fit.problem.values(fit.problem.settled(which, theta, none, np.ones((1, 3), dtype=bool)))[0]
+    y, C = np.array([6.2, 3.9, 2.1, 1.5]), 3 * np.exp(-0.3 * np.arange(4))
+    scale = y @ C / (C @ C)
+    np.testing.assert_allclose(found, [0.3, scale, np.sqrt(np.mean((y - scale * C) ** 2))], rtol=2e-2)
+    held = fit.problem.settled(which, theta, none, np.array([[True, False, True]]))
+    np.testing.assert_array_equal(held[:, :2], theta[:, :2])
+    assert fit.problem.values(held)[0, 2] == pytest.approx(np.sqrt(np.mean((y - 5 * C) ** 2)), rel=2e-2)
+
+
+def test_many_candidates_are_expanded_part_by_part(monkeypatch):
+    problem = sd.fit(sd.read_petab(CONVERSION / "conversion.yaml"), starts=1).problem
+    theta = np.log(np.linspace(0.2, 3.0, 14).reshape(7, 2))
+    given = np.arange(7), theta, np.zeros((7, 0, 0))
+    whole = problem.expand(*given)
+    monkeypatch.setattr(fit_problem, "MOST_NUMBERS", 1.0)
+    parts = problem.expand(*given)
+    for name in ("rss", "gradient", "information"):
+        np.testing.assert_array_equal(getattr(parts, name), getattr(whole, name))

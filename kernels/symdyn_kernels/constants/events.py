@@ -17,5 +17,12 @@ DEEPEST = 6
 SHORTEST = 50
 #: What happened to a trajectory: nothing that its rates of change notice, or they bend at the knot of an input; 0 is a jump.
 SMOOTH, BENT = 1, 2
+#: A condition that has just turned false, in states that are still just before it does, counts as true again from a margin
+#: on that is larger by these: relative to it, and at least.
+GROWN, LEAST = 1e-6, 1e-37
+#: What turns so soon after a crossing, relative to the time and to the step, turns with it.
+SOON = 16.0 * 2.0**-52
+#: Rounding of times, and how far the margins of opposite conditions, measured by the overshoot of a step, may differ.
+ROUNDED, OPPOSITE = 4.0 * 2.0**-52, 1e-5
 #: Least first step after an event, relative to the time: of a shorter one the time takes no notice.
 LEAST_STEP = 2e-15

@@ -69,6 +69,8 @@ def happen(t, i, k, passed, count, due, y, p, times, stops, values, held, level,
                 found = triggers((real(t),), y, p)
                 for e in range(EVENTS):
                     if LOOKED[e]:
+                        if found[e] < 0.0:
+                            level[e] = min(level[e], real(0))
                         if found[e] >= level[e] and held[e] == 0:
                             count = turned(e, t, count, y, p, held, queue, acts, kept)
                         elif not found[e] >= level[e] and held[e] != 0:
@@ -86,5 +88,7 @@ def happen(t, i, k, passed, count, due, y, p, times, stops, values, held, level,
             if COUNTS and status == NEGATIVE:
                 void(i, q, SPECIES, values)
     for e in range(EVENTS):
+        if level[e] > 0.0:  # false by a moved boundary, and nothing has changed it
+            held[e] = 1
         level[e] = real(0)
     return y, passed, count, acted, status

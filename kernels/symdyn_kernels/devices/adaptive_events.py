@@ -61,7 +61,7 @@ from symdyn_kernels.devices.happenings import (
     release,
 )
 from symdyn_kernels.devices.knots import JUMP, KNOT
-from symdyn_kernels.devices.locating import locate, look, place, turn, turned
+from symdyn_kernels.devices.locating import locate, look, place, settle, turn, turn_beyond, turned
 from symdyn_kernels.devices.outputs import void
 from symdyn_kernels.devices.past import (
     AHEAD,
@@ -87,6 +87,7 @@ from symdyn_kernels.devices.past import (
 )
 from symdyn_kernels.devices.rows import EVALUATIONS, REJECTED, STATUS, STEPS
 from symdyn_kernels.shared.control import resumed_length
+from symdyn_kernels.shared.roots import level_after, soon
 from symdyn_kernels.status import (
     BAD_DELAY,
     ENDLESS_EVENTS,
@@ -100,7 +101,7 @@ from symdyn_kernels.status import (
 )
 
 
-def arrive(t, k, passed, count, stops, p, memory, found, level, new, held, queue, acts, kept):
+def arrive(t, k, passed, count, stops, p, memory, found, was, level, new, held, queue, acts, kept):
     """Let inputs change, and events wait, that are known to until `t`.
 
     Returns the time from which to go on, how many stops are passed and events wait, and whether rates of change jump, and bend.
@@ -113,7 +114,7 @@ def arrive(t, k, passed, count, stops, p, memory, found, level, new, held, queue
     if knots:
         look(t, W, p, memory, found)
         for e in range(EVENTS):
-            level[e] = found[e]
+            was[e] = found[e]
     for j in range(passed, last):
         what = i64(stops[j, 2, k])
         if what >= EVENTS:
@@ -127,12 +128,11 @@ def arrive(t, k, passed, count, stops, p, memory, found, level, new, held, queue
     if knots:
         look(t, W, p, memory, found)
         for e in range(EVENTS):
-            if broken and found[e] != level[e]:
-                if found[e] >= 0.0 and held[e] == 0:
+            if broken and found[e] != was[e]:
+                if found[e] >= level[e] and held[e] == 0:
                     count = turned(e, t, count, p, memory, new, held, queue, acts, kept)
-                elif not found[e] >= 0.0 and held[e] != 0:
+                elif not found[e] >= level[e] and held[e] != 0:
                     count = release(e, count, held, queue, acts, kept)
-            level[e] = 0.0
     return t, last, count, jumped, broken
 
 
@@ -158,6 +158,8 @@ def act(t, i, count, p, memory, found, level, new, held, queue, acts, kept, asid
         look(t, W, p, memory, found)
         for other in range(EVENTS):
             true = found[other] >= level[other]
+            if found[other] < 0.0:
+                level[other] = min(level[other], 0.0)
             if true and held[other] == 0:
                 count = turned(other, t, count, p, memory, new, held, queue, acts, kept)
             elif not true and held[other] != 0:
@@ -183,7 +185,7 @@ def trajectory(
 ):  # fmt: skip
     """Integrate trajectory `i` and leave its values, status and counts."""
     memory, factors = cuda.local.array((ALL_ROWS, N), real), cuda.local.array(FACTORS, real)
-    found, level = cuda.local.array(ROOM, real), cuda.local.array(ROOM, real)
+    found, was, level = cuda.local.array(ROOM, real), cuda.local.array(ROOM, real), cuda.local.array(ROOM, real)
     new = cuda.local.array(ASSIGNED, real)
     held, queue = cuda.local.array(ROOM, i64), cuda.local.array(WAITING, i64)
     acts, kept = cuda.local.array(WAITING, real64), cuda.local.array(KEPT, real)
@@ -252,7 +254,7 @@ def trajectory(
     while status == SUCCESS and (due < times.size or happens):
         if happens:  # at t, to the state in W
             t, passed, count, broken, bent = arrive(
-                t, k, passed, count, stops, p, memory, found, level, new, held, queue, acts, kept
+                t, k, passed, count, stops, p, memory, found, was, level, new, held, queue, acts, kept
             )
             acted, count, status = act(t, i, count, p, memory, found, level, new, held, queue, acts, kept, aside, word)
             bent = bent and not (jumps or broken or acted > 0)
@@ -287,8 +289,10 @@ def trajectory(
                 if found[EVENTS] >= 0.0:
                     passage[i], over = t, True
                     due = hold(due, i, W, values, memory)
-            for e in range(CONDITIONS):
-                level[e] = 0.0
+            if SAMPLED:
+                look(t, W, p, memory, found)
+            for e in range(EVENTS):
+                level[e] = level_after(found[e]) if held[e] == 0 and level[e] > 0.0 else 0.0
             for e in range(N):
                 memory[Y, e] = memory[W, e]
             moment = next_moment(passed, k, count, stops, acts)
@@ -338,19 +342,21 @@ def trajectory(
                 if not DELAYED:
                     dense(t, h, p, memory)
                 prepared, length = True, t_next - t
-                a, b, count, code = turn(t, length, count, p, memory, found, held, queue, acts, kept)
+                a, b, count, code = turn(t, length, count, p, memory, found, level, held, queue, acts, kept)
                 status = code if code != SUCCESS else status
                 if b <= 1.0:
-                    a, b = locate(a, b, t, length, p, memory, found, held)
+                    a, b = locate(a, b, t, length, p, memory, found, level, held)
                     place(real(b), memory)
                     look(t + b * length, ROWS, p, memory, found)
                     happens, jumps = True, True
                     if UNTIL and found[EVENTS] >= 0.0:
                         over, a = True, b
                     else:
-                        for e in range(EVENTS):
-                            if found[e] >= 0.0 and held[e] == 0:
-                                held[e], level[e] = 1, -1.0
+                        turn_beyond(found, level, held)
+                        later = soon(b, t, length)
+                        place(real(later), memory)
+                        look(t + later * length, ROWS, p, memory, found)
+                        turn_beyond(found, level, held)
                     if a < 1.0 and (over or b < 1.0):
                         place(real(a), memory)
                         for e in range(N):
@@ -360,10 +366,7 @@ def trajectory(
                         if level[e] < 0.0:
                             count = turned(e, t_next, count, p, memory, new, held, queue, acts, kept)
                     look(t_next, W, p, memory, found)
-                    for e in range(EVENTS):
-                        level[e] = min(found[e], 0.0) if level[e] < 0.0 else 0.0
-                        if found[e] < level[e] and held[e] != 0:
-                            count = release(e, count, held, queue, acts, kept)
+                    count = settle(count, found, level, held, queue, acts, kept)
             if DELAYED:
                 keep(t_next, p)
             if VARYING and not over:

@@ -6,7 +6,7 @@ follow the new states are margins of the conditions of events at the end of the 
 
 from __future__ import annotations
 
-from symdyn_kernels.constants.events import MOST_STILL, STILL
+from symdyn_kernels.constants.events import MOST_STILL, OPPOSITE, STILL
 from symdyn_kernels.constants.stepping import SLACK
 from symdyn_kernels.devices._eventful import INITIAL, KEPT, WAITING
 from symdyn_kernels.devices._eventful_step import CHANGING, EVENTS, LOOKED, ROOM, SAMPLES, UNIT, load_all, start, triggers
@@ -18,15 +18,30 @@ from symdyn_kernels.devices.outputs import void
 from symdyn_kernels.devices.recording import watched, write_states
 from symdyn_kernels.devices.rows import EVALUATIONS, STATUS, STEPS
 from symdyn_kernels.devices.stepping_draws import increments
+from symdyn_kernels.shared.roots import level_after
 from symdyn_kernels.shared.streams import open_stream
 from symdyn_kernels.status import ENDLESS_EVENTS, NOT_FINITE, SUCCESS
 
 
-def settle(t, y, p, held, level):
-    """What counts as true by a moved boundary counts so while events act, unless these make its own margin fall."""
+def settle(t, y, new, p, count, held, level, queue, acts, kept):
+    """What counts as true by a moved boundary counts so while events act, unless these make its own margin fall.
+
+    Where a condition turns true by a moved boundary, which its level marks by -1, its opposite turns false: its margin is the
+    same with another sign, measured by the overshoot.  Returns how many events wait.
+    """
     found = triggers((real(t),), y, p)
+    if NOISES > 0:
+        for e in range(EVENTS):
+            if SAMPLES[e]:
+                for other in range(EVENTS):
+                    if SAMPLES[other] and level[other] < 0.0 and level[e] == 0.0 and held[e] != 0:
+                        far = found[e] * (new[STATES + other] - found[other])
+                        if abs(far + found[other] * (new[STATES + e] - found[e])) < OPPOSITE * abs(far):
+                            count = release(e, count, held, queue, acts, kept)
+                            level[e] = real(1)
     for e in range(EVENTS):
-        level[e] = min(found[e], real(0)) if held[e] != 0 else real(0)
+        level[e] = level_after(found[e]) if level[e] > 0.0 else min(found[e], real(0)) if held[e] != 0 else real(0)
+    return count
 
 
 def trajectory(
@@ -88,10 +103,11 @@ def trajectory(
                     if SAMPLES[e]:
                         if new[STATES + e] >= 0.0 and held[e] == 0:
                             count, happens = turned(e, t, count, y, p, held, queue, acts, kept), True
+                            level[e] = real(-1)
                         elif not new[STATES + e] >= 0.0 and held[e] != 0:
                             count = release(e, count, held, queue, acts, kept)
             if happens:
-                settle(t, y, p, held, level)
+                count = settle(t, y, new, p, count, held, level, queue, acts, kept)
                 y, passed, count, acted, status = happen(
                     t, i, one, passed, count, due, y, p, times, stops, values, held, level, queue, acts, kept, aside, word
                 )

@@ -492,8 +492,8 @@ def chunk(arguments):
                             at, doubt = next_jump(delays, past, l, who[l], ld(lanes[T], l))
                             put(lanes[TEND], l, min(ld(lanes[TEND], l), at - doubt), W)
             if EVENTS:
-                resumed[:] = (fresh == AFTER_EVENT) | (fresh == BENT_LANE)
                 for l in range(W):
+                    resumed[l] = fresh[l] == AFTER_EVENT or fresh[l] == BENT_LANE
                     if fresh[l] == KNOT:
                         fresh[l] = 0
             if DELAYS:

@@ -20,17 +20,17 @@ from numba import njit
 from symdyn_kernels.arguments.events import KNOWN
 from symdyn_kernels.arguments.parts import Tolerances, signature
 from symdyn_kernels.arguments.stepping import SteppingEventArguments
-from symdyn_kernels.constants.events import SHORTEST
+from symdyn_kernels.constants.events import OPPOSITE, ROUNDED, SHORTEST
 from symdyn_kernels.constants.stepping import SLACK
 from symdyn_kernels.delays import begin_past, keep, past_memory, past_size, recall, record_past, reopen
-from symdyn_kernels.event_memory import event_memory, output_size, release, settle
+from symdyn_kernels.event_memory import beyond, cross, event_memory, output_size, release, settle
 from symdyn_kernels.events import arrivals, begin_events, happen, next_moment
 from symdyn_kernels.increments import FIXED_ROWS, draw, increment
 from symdyn_kernels.lanes import ACCEPT, ROWS, TB, TEND, TNEW, H, Output, T, abandon, arrays, put, void
 from symdyn_kernels.options import HELPER, INNER
 from symdyn_kernels.output import Polynomial, padded
 from symdyn_kernels.rng import start_stream
-from symdyn_kernels.shared.roots import MOST_GUESSES, next_guess
+from symdyn_kernels.shared.roots import MOST_GUESSES, level_after, next_guess, soon
 from symdyn_kernels.simd import WIDTH, call, ld, st, vld, vst
 from symdyn_kernels.status import NOT_FINITE, SUCCESS
 
@@ -40,7 +40,7 @@ __all__ = ["chunk"]
 DELAYS = False
 
 
-@njit(error_model="numpy")
+@njit(**HELPER)
 def _turned(events, memory, n, W, new, active, located):
     """Note which conditions are found to have turned true or false at the end of a step; returns whether one turned true.
 
@@ -54,9 +54,11 @@ def _turned(events, memory, n, W, new, active, located):
             if active[l] == 0:
                 continue
             v = ld(new, (n + e) * W + l)
-            if v >= 0.0 and memory.held[l, e] == 0:
+            if v >= memory.level[l, e] and memory.held[l, e] == 0:
                 memory.chosen[l, e], memory.happens[l] = 1, 1
                 some = True
+            elif v < 0.0 and memory.held[l, e] == 0 and memory.chosen[l, e] == 0:
+                memory.level[l, e] = 0.0
             elif not v >= 0.0 and memory.held[l, e] != 0:
                 if located and memory.unsure[l, e]:
                     settle(events, memory, l, e, v)
@@ -67,24 +69,27 @@ def _turned(events, memory, n, W, new, active, located):
 
 @njit(**INNER)
 def _highest(events, memory, l, n, W, states):
-    """The largest margin after a step of a condition that does not count as true."""
+    """The largest margin after a step, above its level, of a condition that does not count as true."""
     most = -math.inf
     for e in range(events.flags.size):
         if memory.held[l, e] == 0 and not events.flags[e] & KNOWN:
-            most = max(most, ld(states, (n + e) * W + l))
+            most = max(most, ld(states, (n + e) * W + l) - memory.level[l, e])
     return most
 
 
-@njit(error_model="numpy")
-def _settle_unsure(f, events, memory, n, W, lane_rows, before, after, trial, p, candidate, length, a):
+@njit(**HELPER)
+def _settle_unsure(f, events, memory, n, W, lane_rows, before, after, trial, p, candidate, length, a, b, high):
     """Release conditions that have just turned true, and are true at the end of a step, if they are false in between.
 
-    The part of the step at which they are seen to be false is left in `a`.
+    The part of the step at which they are seen to be false is left in `a`; one at which another is seen to have turned true
+    before, as one that has just turned false, in `b`, with the largest margin there in `high`.
     """
     pending, left = np.zeros(W, np.int64), False
     for l in range(W):
         for e in range(events.flags.size):
-            if candidate[l] and memory.unsure[l, e] and ld(after, (n + e) * W + l) >= 0.0:
+            apart = memory.unsure[l, e] != 0 and ld(after, (n + e) * W + l) >= 0.0
+            fallen = memory.held[l, e] == 0 and memory.level[l, e] > 0.0
+            if candidate[l] and (apart or fallen):
                 pending[l], left = 1, True
     for j in range(SHORTEST, 0, -1):
         if not left:
@@ -96,36 +101,42 @@ def _settle_unsure(f, events, memory, n, W, lane_rows, before, after, trial, p, 
         call(f, lane_rows, before, p, trial)
         for l in range(W):
             if pending[l]:
-                pending[l] = 0
-                if _highest(events, memory, l, n, W, trial) >= 0.0:  # another turned true before
-                    st(lane_rows, W + l, length[l])
+                pending[l], value = 0, _highest(events, memory, l, n, W, trial)
+                st(lane_rows, W + l, length[l])
+                for e in range(events.flags.size):
+                    v, near = ld(trial, (n + e) * W + l), memory.near[l, e]
+                    rounded = ROUNDED * abs(ld(lane_rows, l)) / length[l] * abs(ld(after, (n + e) * W + l) - near)
+                    if memory.held[l, e] == 0 and memory.level[l, e] > 0.0 and abs(v - near) <= rounded:
+                        pending[l], value = 1, value if v < memory.level[l, e] else -1.0  # it has not moved yet
+                if value >= 0.0:
+                    pending[l], b[l], high[l] = 0, 0.5**j, value
                     continue
                 for e in range(events.flags.size):
                     if memory.unsure[l, e] and settle(events, memory, l, e, ld(trial, (n + e) * W + l)):
                         a[l] = 0.5**j
                     pending[l] |= memory.unsure[l, e]
                 left |= pending[l] != 0
-                st(lane_rows, W + l, length[l])
 
 
-@njit(error_model="numpy")
+@njit(**HELPER)
 def _locate(f, events, memory, n, W, lane_rows, before, after, trial, p, candidate, length, part):
     """Shorten the step of each candidate in which a condition turned true to the last part before; note which ones turn.
 
     The states before and after the step are at the addresses `before` and `after`; those after the shortened steps take the
     place of the latter, and `part` becomes the part of the step that they are.
     """
-    a, some = np.zeros(W), False
-    _settle_unsure(f, events, memory, n, W, lane_rows, before, after, trial, p, candidate, length, a)
+    a, b, low, high, some = np.zeros(W), np.ones(W), np.zeros(W), np.zeros(W), False
+    _settle_unsure(f, events, memory, n, W, lane_rows, before, after, trial, p, candidate, length, a, b, high)
     for l in range(W):
         part[l] = 1.0
         if candidate[l]:
-            candidate[l] = _highest(events, memory, l, n, W, after) >= 0.0
+            if b[l] == 1.0:
+                high[l] = _highest(events, memory, l, n, W, after)
+            candidate[l] = high[l] >= 0.0
             some |= candidate[l] != 0
     if not some:
         return
-    b, guess, reach = np.ones(W), a.copy(), 1.0 - a
-    low, high = np.zeros(W), np.zeros(W)
+    guess, reach = a.copy(), b - a
     for k in range(MOST_GUESSES + 2):  # the beginning, guesses, and the end of those that are found
         for l in range(W):
             if candidate[l]:
@@ -137,7 +148,7 @@ def _locate(f, events, memory, n, W, lane_rows, before, after, trial, p, candida
                 continue
             value = _highest(events, memory, l, n, W, trial)
             if k == 0:
-                low[l], high[l] = value, _highest(events, memory, l, n, W, after)
+                low[l] = value
                 if value >= 0.0:  # it became true where the right-hand side jumped
                     b[l] = a[l]
             elif a[l] < guess[l] < b[l]:
@@ -152,37 +163,71 @@ def _locate(f, events, memory, n, W, lane_rows, before, after, trial, p, candida
             going |= a[l] < guess[l] < b[l]
         if not going:
             break
-    for last in range(2):
+    for turn in range(3):  # at the crossing, soon after it, and before
         for l in range(W):
             if candidate[l]:
-                st(lane_rows, W + l, (a[l] if last else b[l]) * length[l])
+                at = b[l] if turn == 0 else soon(b[l], ld(lane_rows, l), length[l]) if turn == 1 else a[l]
+                st(lane_rows, W + l, at * length[l])
         call(f, lane_rows, before, p, trial)
         for l in range(W):
             if candidate[l] and b[l] < 1.0:
                 for e in range(events.flags.size):
-                    if last == 0:
-                        own = memory.held[l, e] == 0 and not events.flags[e] & KNOWN
-                        memory.chosen[l, e] = own and ld(trial, (n + e) * W + l) >= 0.0
-                for i in range(n + events.flags.size):
-                    st(after, i * W + l, ld(trial, i * W + l))
-                part[l] = a[l]
+                    v = ld(trial, (n + e) * W + l)
+                    if turn == 2:
+                        cross(events, memory, l, e, v, memory.far[l, e])
+                    else:
+                        memory.far[l, e] = beyond(memory, l, e, memory.far[l, e], v) if turn == 1 else v
+                if turn == 2:
+                    for i in range(n + events.flags.size):
+                        st(after, i * W + l, ld(trial, i * W + l))
+                    part[l] = a[l]
     for l in range(W):
         if candidate[l]:
             st(lane_rows, W + l, length[l])
 
 
-@njit(error_model="numpy")
-def _settle_levels(events, memory, W, new, p, lanes):
-    """What counts as true by a moved boundary counts so while events act, unless these make its own margin fall."""
+@njit(**HELPER)
+def _settle_levels(events, memory, n, W, new, p, lanes, moved):
+    """What counts as true by a moved boundary counts so while events act, unless these make its own margin fall.
+
+    Where a condition turns true by a `moved` boundary its opposite turns false.
+    """
     call(events.triggers, lanes[TNEW], new, p, memory.margins)
     for l in range(W):
         if memory.happens[l] != 0:
             for e in range(events.flags.size):
+                v = ld(memory.margins, e * W + l)
+                fallen = memory.held[l, e] == 0 and memory.level[l, e] > 0.0
+                if moved and memory.held[l, e] != 0 and _opposed(events, memory, l, e, n, W, new):
+                    release(events, memory, l, e)
+                    fallen = True
                 true = memory.held[l, e] != 0 or memory.chosen[l, e] != 0
-                memory.level[l, e] = min(ld(memory.margins, e * W + l), 0.0) if true else 0.0
+                memory.level[l, e] = min(v, 0.0) if true else level_after(v) if fallen else 0.0
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
+def _opposed(events, memory, l, e, n, W, new):
+    """Whether the opposite of a condition has just turned true: its margin is as far below 0, measured by the overshoot."""
+    v = ld(memory.margins, e * W + l)
+    overshoot = ld(new, (n + e) * W + l) - v
+    for other in range(events.flags.size):
+        if memory.chosen[l, other] != 0:
+            below = ld(memory.margins, other * W + l)
+            far = v * (ld(new, (n + other) * W + l) - below)
+            if abs(far + below * overshoot) < OPPOSITE * abs(far):
+                return True
+    return False
+
+
+@njit(**HELPER)
+def _hold_again(events, memory, l):
+    """What has turned false by a moved boundary, and is true, counts as true where nothing has changed it."""
+    for e in range(events.flags.size):
+        if memory.level[l, e] > 0.0:
+            memory.held[l, e], memory.level[l, e] = 1, 0.0
+
+
+@njit(**HELPER)
 def _record(k, l, q, n, W, y, output, status):
     """Write the states of a lane at output `q`."""
     for i in range(n):
@@ -386,7 +431,7 @@ def chunk(arguments):
             if some:
                 fresh = True
                 if events.triggers != 0:
-                    _settle_levels(events, memory, W, y, p, lanes)
+                    _settle_levels(events, memory, n, W, y, p, lanes, m > 0)
                 for l in range(W):
                     put(lanes[ACCEPT], l, float(memory.happens[l]), W)
                 arrivals(events, memory, W, y, p, lanes, who, times[-1], lagged)
@@ -394,6 +439,8 @@ def chunk(arguments):
                     k = who[l]
                     if k >= 0 and memory.happens[l] != 0:
                         status[k] = happen(events, memory, l, k, y, n, W, p, lanes, output, run.aside, lagged)
+                        if m > 0:
+                            _hold_again(events, memory, l)
                         made[l], moment[l] = wanted[l], next_moment(events, memory, l, k)
             if DELAYS and delays.observed.size > 0:
                 _record_late(delays, past, n, W, y, p, lanes, over, flag, output, status)

@@ -10,9 +10,10 @@ Oliveira & Takahashi, ACM Transactions on Mathematical Software 47 (2021) 5: the
 
 from __future__ import annotations
 
+from symdyn_kernels.constants.events import GROWN, LEAST, SOON
 from symdyn_kernels.shared._numbers import greatest, least, shared
 
-__all__ = ["MOST_GUESSES", "NEAR", "next_guess"]
+__all__ = ["MOST_GUESSES", "NEAR", "level_after", "next_guess", "soon"]
 
 #: Guesses after which the interval is as short as numbers allow.
 MOST_GUESSES = 60
@@ -33,3 +34,15 @@ def next_guess(a, b, low, high, reach):
     shift, away = TRUNCATION * length * length, reach - 0.5 * length
     guess = least(guess + shift, middle) if guess < middle else greatest(guess - shift, middle)
     return least(greatest(guess, middle - away), middle + away)
+
+
+@shared
+def level_after(margin):
+    """From which margin on a condition counts as true again that has just turned false, and has this margin just before."""
+    return margin + GROWN * margin + LEAST if margin >= 0.0 else 0.0
+
+
+@shared
+def soon(part, t, length):
+    """The part of a step from `t` on just after another: what turns until then turns at the same time, up to rounding."""
+    return least(part + SOON * (1.0 + abs(t) / length), 1.0)

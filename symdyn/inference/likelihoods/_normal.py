@@ -23,6 +23,7 @@ from symdyn_kernels.status import TOO_MANY_STEPS
 
 from symdyn.codegen.kernel import compile
 from symdyn.codegen.kernel_base import Kernel
+from symdyn.codegen.passing_on import passed_on
 from symdyn.derive.sensitivities import sensitivities
 from symdyn.inference.formulas import ArrayFormulas
 from symdyn.inference.likelihoods._moment_equations import MomentEquations
@@ -66,11 +67,12 @@ class MomentRuns:
     def __call__(self, start: np.ndarray, rows: np.ndarray, times: np.ndarray, atol: float) -> np.ndarray:
         """Unknowns (L, T, k) at times, from those at the first and parameters (L, p); NaN from a failure on."""
         options = {"rtol": RTOL, "atol": atol, "max_steps": MAX_STEPS}
-        run = self._kernel(start, rows, times, **options)
-        slow = np.flatnonzero(run.status == TOO_MANY_STEPS)
-        if slow.size:
-            self._stiff = self._stiff or compile(self.system, method="rodas5p")
-            run.values[slow] = self._stiff(start[slow], rows[slow], times, **options).values
+
+        def again(slow: np.ndarray) -> np.ndarray:
+            self._stiff = self._stiff or compile(self.system, method=self._kernel.stiff_method)
+            return self._stiff(start[slow], rows[slow], times, **options).values
+
+        run, _ = passed_on(self._kernel(start, rows, times, **options), again, ended=TOO_MANY_STEPS)
         return run.values
 
 

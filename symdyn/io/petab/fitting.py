@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,9 +12,10 @@ import pandas as pd
 
 from symdyn.declaration import name_of
 from symdyn.errors import RecoveryError
-from symdyn.inference.fit_problem import FittedColumn
+from symdyn.inference.fit_problem import FittedColumn, expanded_in_parts
 from symdyn.inference.fit_request import Proposal
 from symdyn.inference.fit_symbols import FitRequest
+from symdyn.inference.held import climb
 from symdyn.inference.noise_laws import LAWS
 from symdyn.inference.other_folds import RowsProblem
 from symdyn.inference.quadratic import Quadratic
@@ -26,7 +28,11 @@ __all__ = ["PetabFitProblem", "PetabLikelihood", "petab_proposal"]
 #: Tolerances of simulations unless others are given.
 RTOL, ATOL = 1e-8, 1e-12
 #: Attempted steps allowed to a trajectory of a period; one that needs more is running away.
-MAX_STEPS = 5000
+MAX_STEPS = 20_000
+#: Points that are drawn for each start at least and at most, and how many values and derivatives all these have.
+FEWEST_POINTS, MOST_POINTS, POINTS = 10, 200, 1e5
+#: Steps of scales, offsets and deviations along trajectories that stay, and the gain of twice the log-likelihood that counts.
+SETTLING, SETTLED = 30, 1e-3
 #: Arguments of `fit` that a problem answers itself.
 OWN = ("parameters", "priors", "observables", "noise", "conditions", "initial", "limits", "scales", "windows")
 
@@ -47,6 +53,15 @@ class PetabLikelihood(Protocol):
         self, points: dict[str, np.ndarray], how: Accuracy, along: Mapping[str, np.ndarray] = ...
     ) -> tuple[np.ndarray, np.ndarray]:
         """Simulations on those scales and noise, (1 + K, B, N): values, then derivatives by K parameters of those speeds."""
+
+    @property
+    def observing(self) -> tuple[str, ...]:
+        """Estimated parameters that enter observables and noise alone."""
+
+    def expected_along(
+        self, points: dict[str, np.ndarray], how: Accuracy
+    ) -> Callable[[np.ndarray, Mapping[str, np.ndarray], Mapping[str, np.ndarray]], tuple[np.ndarray, np.ndarray]]:
+        """The same at other values of these, along trajectories that stay."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +85,7 @@ class PetabFitProblem(RowsProblem):
     how : Accuracy
     """
 
-    pool, reach = 10, 1.0
+    iterations, reach = 200, 4.0
 
     def __init__(
         self, likelihood: PetabLikelihood, estimated: list[PetabParameter], guesses: dict[str, float], how: Accuracy
@@ -81,6 +96,8 @@ class PetabFitProblem(RowsProblem):
         self.measured, self.slope, self.laplace = likelihood.rows()
         self.size = len(self.measured)
         self.kept: np.ndarray | None = None
+        each = self.size * (1 + len(likelihood.observing))
+        self.pool = int(np.clip(POINTS / each, FEWEST_POINTS, MOST_POINTS))
 
     def row_table(self) -> pd.DataFrame:
         return self.likelihood.row_table()
@@ -102,16 +119,35 @@ class PetabFitProblem(RowsProblem):
                     value[:, rows] = law.value
         return mean, value - self.slope
 
+    def settled(self, which: np.ndarray, theta: np.ndarray, starts: np.ndarray, active: np.ndarray) -> np.ndarray:
+        moved = [k for k, name in enumerate(self.names) if name in self.likelihood.observing]
+        if not active[:, moved].any():
+            return theta
+        inner = _ObservationFit(self, moved, which, theta)
+        fits = climb(inner, theta[:, moved], starts, active[:, moved], iterations=SETTLING, gain=SETTLED)
+        found = theta.copy()
+        found[:, moved] = fits.theta
+        return found
+
+    def _expected(
+        self, which: np.ndarray, points: dict[str, np.ndarray], speeds: Mapping[str, np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        return self.likelihood.expected(points, self.how, speeds)
+
     def totals(self, theta: np.ndarray, starts: np.ndarray) -> np.ndarray:
         _, density = self.row_densities(theta)
         total = -2 * (density.sum(axis=1) + self.log_prior(theta))
         return np.where(np.isnan(total), np.inf, total)
 
     def expand_data(self, which: np.ndarray, theta: np.ndarray, starts: np.ndarray, *, fisher: bool = False) -> Quadratic:
+        each = self.size * 4 * (1 + len(self.columns))
+        return expanded_in_parts(partial(self._expanded, fisher=fisher), which, theta, starts, each)
+
+    def _expanded(self, which: np.ndarray, theta: np.ndarray, starts: np.ndarray, *, fisher: bool) -> Quadratic:
         count, P = theta.shape
         plain = self.values(theta)
         speeds = {c.name: np.asarray(c.slope(plain[:, k])) for k, c in enumerate(self.columns)}
-        found = self.likelihood.expected(dict(zip(self.names, plain.T, strict=True)), self.how, speeds)
+        found = self._expected(which, dict(zip(self.names, plain.T, strict=True)), speeds)
         (mean, sigma), designs = (f[0] for f in found), [np.moveaxis(f[1:], 0, -1) for f in found]
         value, design = np.zeros(mean.shape), np.stack(designs, axis=-2)
         scores, curvature = np.zeros((*mean.shape, 2)), np.zeros((*mean.shape, 2, 2))
@@ -135,6 +171,24 @@ class PetabFitProblem(RowsProblem):
         gradient[failed], information[failed] = 0.0, 0.0
         none = np.zeros((count, 0, P, 0)), np.zeros((count, 0, 0, 0)), np.zeros((count, 0, 0))
         return Quadratic(np.where(failed, np.inf, -2 * total)[:, None], information, gradient, *none)
+
+
+class _ObservationFit(PetabFitProblem):
+    """The likelihood over the columns that enter observables and noise alone, along the trajectories of candidates."""
+
+    def __init__(self, whole: PetabFitProblem, moved: list[int], which: np.ndarray, theta: np.ndarray) -> None:
+        self.__dict__.update(whole.__dict__)
+        self.columns = tuple(whole.columns[k] for k in moved)
+        self.kept = None if whole.kept is None else whole.kept[which]
+        self.along = whole.likelihood.expected_along(dict(zip(whole.names, whole.values(theta).T, strict=True)), whole.how)
+
+    def settled(self, which: np.ndarray, theta: np.ndarray, starts: np.ndarray, active: np.ndarray) -> np.ndarray:
+        return theta
+
+    def _expected(
+        self, which: np.ndarray, points: dict[str, np.ndarray], speeds: Mapping[str, np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        return self.along(which, points, speeds)
 
 
 def _column(p: PetabParameter, guesses: dict[str, float]) -> FittedColumn:

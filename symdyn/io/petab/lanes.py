@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import sympy as sp
 import xarray as xr
-from symdyn_kernels.status import STIFF
 
 from symdyn.codegen.kernel import Kernel, compile
+from symdyn.codegen.passing_on import passed_on
 from symdyn.derive.directions import along_directions
 from symdyn.errors import CompileError
 from symdyn.io.petab.tangents import Tangent
@@ -138,11 +138,12 @@ class LaneKernels:
         options: dict[str, Any] = {"rtol": how.rtol, "atol": how.atol}
         if how.max_steps is not None:
             options["max_steps"] = how.max_steps
-        run = kernel(initial.T, table.T, times, detect_stiffness=by_default, **options)
-        stiff = np.flatnonzero(run.status == STIFF)
-        if stiff.size:
+
+        def again(stiff: np.ndarray) -> np.ndarray:
             successor = self._kernel(kernel.stiff_method) or kernel
-            run.values[stiff] = successor(initial.T[stiff], table.T[stiff], times, **options).values
+            return successor(initial.T[stiff], table.T[stiff], times, **options).values
+
+        run, _ = passed_on(kernel(initial.T, table.T, times, detect_stiffness=by_default, **options), again)
         return run.values
 
     def _kernel(self, method: Any) -> Kernel | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from symdyn import dag
 from symdyn.io.petab.contents import PetabObservable, Statements
 from symdyn.io.petab.formulas import read_formula
 from symdyn.io.petab.model import PetabModel
-from symdyn.io.petab.tangents import Tangent
+from symdyn.io.petab.tangents import ChosenValues, Tangent
 
 __all__ = ["MeasuredFormula", "read_formulas"]
 
@@ -73,7 +73,7 @@ class MeasuredFormula:
             if not len(here):
                 continue
             own = of_row[rows[here]]
-            table = _Columns(known, here)
+            table = ChosenValues(known, here, axis=1)
             for holder, o in self.overrides.items():
                 layers = np.zeros((len(simulation), count, len(own)))
                 layers[0] = o.numbers[own]
@@ -86,28 +86,6 @@ class MeasuredFormula:
             values = model.several((self.value, self.noise), table, f"the observable {self.observable.name}")
             for target, filled in zip((simulation, sigma), values, strict=True):
                 _fill(target, rows[here], filled, np.ones(len(here), bool))
-
-
-class _Columns(Mapping[sp.Symbol, Tangent]):
-    """What is known at some of the measurements, and what stands there for placeholders."""
-
-    def __init__(self, known: Mapping[sp.Symbol, Tangent], columns: np.ndarray) -> None:
-        self.known, self.columns, self.own = known, columns, dict[sp.Symbol, Tangent]()
-
-    def __contains__(self, s: object) -> bool:
-        return s in self.own or s in self.known
-
-    def __getitem__(self, s: sp.Symbol) -> Tangent:
-        if s not in self.own:
-            found = self.known[s]
-            self.own[s] = found if found.value.shape[1] == 1 else found.mapped(lambda v: v[:, self.columns])
-        return self.own[s]
-
-    def __iter__(self) -> Iterator[sp.Symbol]:
-        return iter({**self.known, **self.own})
-
-    def __len__(self) -> int:
-        return len({**self.known, **self.own})
 
 
 def _fill(layers: np.ndarray, places: np.ndarray, found: Tangent, chosen: np.ndarray) -> None:

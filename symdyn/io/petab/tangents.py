@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,7 +11,7 @@ import sympy as sp
 from symdyn import dag
 from symdyn.inference.formulas import ArrayFormulas
 
-__all__ = ["Tangent", "TangentFormulas", "Values", "joined"]
+__all__ = ["ChosenValues", "Tangent", "TangentFormulas", "Values", "joined"]
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,41 @@ def _spread(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 #: Values of symbols, each (B,) or (B, n).
 Values = MutableMapping[sp.Symbol, Tangent]
+
+
+class ChosenValues(Mapping[sp.Symbol, Tangent]):
+    """Values at some places along an axis, taken when they are asked for, and others that stand in their place.
+
+    Parameters
+    ----------
+    known : mapping of Symbol to Tangent
+        Values (B, n), or of size 1 along the axis where they are the same at all places.
+    places : (m,) int
+    axis : int
+    own : mapping of Symbol to Tangent, optional
+        Those that are taken as they are.
+    """
+
+    def __init__(
+        self, known: Mapping[sp.Symbol, Tangent], places: np.ndarray, axis: int, own: Mapping[sp.Symbol, Tangent] | None = None
+    ) -> None:
+        self.known, self.places, self.axis, self.own = known, places, axis, dict(own or {})
+
+    def __contains__(self, s: object) -> bool:
+        return s in self.own or s in self.known
+
+    def __getitem__(self, s: sp.Symbol) -> Tangent:
+        if s not in self.own:
+            found = self.known[s]
+            alike = found.value.shape[self.axis] == 1
+            self.own[s] = found if alike else found.mapped(lambda v: v.take(self.places, axis=self.axis))
+        return self.own[s]
+
+    def __iter__(self) -> Iterator[sp.Symbol]:
+        return iter({**self.known, **self.own})
+
+    def __len__(self) -> int:
+        return len({**self.known, **self.own})
 
 
 def joined(parts: Sequence[Tangent]) -> Tangent:

@@ -45,8 +45,8 @@ def trained(kind: str, data: Any, tests: dict[float, Any], *, seed: int) -> dict
                 z = z + 3 * perceptron(p["drift"], v.at[-2].set(0.0)) * h + level * root * e
             elif kind == "linear-noise":
                 z = z + drift * h + level * z * root * e
-            else:
-                z = z * jnp.exp((drift - 0.5 * level**2) * h + level * root * e)
+            else:  # geometric, of the logarithm: every function of z > 0 is one of that, and jumps keep the sign too
+                z = z + (drift - 0.5 * level**2) * h + level * root * e
             z = z + perceptron(p["jump"], jnp.concatenate([z, u])) * (u[2:].sum() > 0)
             return z, z
 

@@ -37,7 +37,7 @@ class EventMemory(NamedTuple):
         Whether a condition counts as true that has just turned true, or is still false by rounding: so near to its change it
         may be false for a moment that is much shorter than a step, as of a ball that hardly jumps.
     smooth : (W,) int64
-        Whether rates of change are continuous in what has just happened.
+        What has just happened: ``SMOOTH``, ``BENT`` or 0, as `symdyn_kernels.constants.events` says.
     happens : (W,) int64
         Whether something happens at the end of the present step.
     waiting : (W,) int64

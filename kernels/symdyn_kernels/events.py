@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 
 from symdyn_kernels.arguments.events import FROM_TRIGGER, INITIAL, KNOWN, SHUFFLED
-from symdyn_kernels.constants.events import MOST_AT_ONCE, MOST_SHRINKING, MOST_STILL, SHRINKING, STILL
+from symdyn_kernels.constants.events import BENT, MOST_AT_ONCE, MOST_SHRINKING, MOST_STILL, SHRINKING, SMOOTH, STILL
 from symdyn_kernels.delays import evaluate, foreseen
 from symdyn_kernels.event_memory import drop, release
 from symdyn_kernels.lanes import ACCEPT, TB, TEND, TNEW, T, put
@@ -180,8 +180,8 @@ def change_segment(events, memory, l, i, row, W, pb):
     """Input `i` has come to a knot."""
     for r in range(events.sizes[i]):
         st(pb, (events.places[i] + r) * W + l, events.segments[row, r])
-    if not events.smooth[i]:
-        memory.smooth[l] = 0
+    if not events.smooth[i] and memory.smooth[l] != 0:
+        memory.smooth[l] = BENT
 
 
 @njit(**INNER)
@@ -226,7 +226,7 @@ def happen(events, memory, l, k, y, n, W, pb, lanes, output, aside, lagged=None)
     memory.happens[l] = 0
     put(lanes[TB], l, t, W)
     code, acted, row = SUCCESS, 0, min(k, events.schedule.shape[0] - 1)
-    memory.smooth[l], still = 1, False
+    memory.smooth[l], still = SMOOTH, False
     for e in range(events.flags.size):
         memory.unsure[l, e] = 0
         if memory.chosen[l, e]:

@@ -12,12 +12,14 @@ import numpy as np
 from numba import njit, types
 
 from symdyn_kernels.options import HELPER
-from symdyn_kernels.shared.control import first_length
+from symdyn_kernels.shared.control import first_length, resumed_length
 from symdyn_kernels.simd import call, ld, splat, st, vld, vst
 from symdyn_kernels.status import INTERRUPTED
 
 #: Places in the tuple of lane arrays.
 T, TEND, TNEXT, TNEW, H, HNEXT, ACCEPT, ERR, ACTIVE, GROWTH, STEPS, REJECTED, BEFORE, EARLIER, MARGIN, TB = range(16)
+#: Of a lane whose rates of change bend at the knot of an input, in `fresh`, which is 0 of one that goes on.
+BENT_LANE = 5
 #: Rows of W doubles that all lane arrays take: the last has two, for the time and the shift of a Jacobian.
 ROWS = 17
 
@@ -157,12 +159,14 @@ def park(l, lanes, who, W):
 def start(f, n, W, tolerances, grow, yb, pb, k0, work, lanes, fresh):
     """First derivative and first step size of the lanes that begin, or resume after a stop (Hairer, Norsett & Wanner, II.4).
 
-    The controller begins anew there: an error of 1 before the first step changes nothing.
+    The controller begins anew there: an error of 1 before the first step changes nothing.  Where rates of change only bend, as
+    at the knot of an input, the step that was meant before is a better guess.
     """
     rtol, atol = tolerances.rtol, tolerances.atol
     call(f, lanes[T], yb, pb, work)
     for l in range(W):
         if fresh[l]:
+            bent = fresh[l] == BENT_LANE
             fresh[l] = 0
             size, speed = 0.0, 0.0
             for i in range(n):
@@ -171,7 +175,8 @@ def start(f, n, W, tolerances, grow, yb, pb, k0, work, lanes, fresh):
                 scale = atol + rtol * abs(y)
                 size += (y / scale) ** 2
                 speed += (k / scale) ** 2
-            put(lanes[HNEXT], l, first_length(size, speed), W)
+            length = first_length(size, speed)
+            put(lanes[HNEXT], l, resumed_length(length, ld(lanes[HNEXT], l)) if bent else length, W)
             put(lanes[GROWTH], l, grow, W)
             put(lanes[BEFORE], l, 1.0, W)
             put(lanes[EARLIER], l, 1.0, W)

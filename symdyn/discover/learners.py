@@ -127,7 +127,7 @@ def learner(system: Any, data: Any, given: Mapping[str, Any], heldout: float, **
             raise RecoveryError("window has no effect with starts='declared', of which every trajectory is one; leave it out")
         chosen |= {"declared": True, "window": max(len(t.times) for t in seen.trajectories)}
     if hybrid.inputs:
-        chosen["courses"] = courses
+        chosen |= {"courses": courses, "substeps": 1}  # between two knots, and as many as that takes
     trainer = NeuralODE(**{**usual, **({} if window is None else {"window": window}), **chosen, **given})
     return _checked(Learner(hybrid, kind, trainer, whole, seen, courses), nested(hybrid))
 

@@ -100,7 +100,8 @@ def learn(
         took half of the calls of a solver off, with the accuracy that there is without (`python -m benchmarks neural`).
     inputs : mapping from Path to sequence of Path, optional
         Of ODEs: the courses of inputs in the trajectories of the data, one for each; without them all have those of the system.
-        Steps of the training end at their knots.  Together with ``starts="declared"`` this trains networks that paths drive,
+        Steps of the training go from knot to knot; there are twice as many of them until the states at the data are right to a
+        fifth of the noise.  Together with ``starts="declared"`` this trains networks that paths drive,
         such as `symdyn.neural_cde`, from measurements at their ends.
     starts : {'fitted', 'declared'}, optional
         Of ODEs and maps: whether initial values of windows are fitted, or those of the system hold exactly in every trajectory,
@@ -118,7 +119,8 @@ def learn(
     Raises
     ------
     RecoveryError
-        For systems without unknown terms or of another kind, if JAX is missing, or if no network follows the data.
+        For systems without unknown terms or of another kind, if JAX is missing, or if no network follows the data; with inputs
+        if 64 steps between two of their knots do not follow the learned equations.
 
     Notes
     -----

@@ -70,6 +70,7 @@ if TYPE_CHECKING:
     from symdyn.methods.tau_implicit import TauImplicit
     from symdyn.methods.taylor import Taylor
     from symdyn.methods.tsit5 import Tsit5
+    from symdyn.methods.ubu import Ubu
     from symdyn.methods.uniformisation import Uniformisation
     from symdyn.methods.unipc import UniPC2, UniPC3
 
@@ -151,6 +152,7 @@ __getattr__, __dir__, __all__ = lazy(
         "tau_implicit": ("TauImplicit",),
         "taylor": ("Taylor",),
         "tsit5": ("Tsit5",),
+        "ubu": ("Ubu",),
         "uniformisation": ("Uniformisation",),
     },
 )

@@ -15,33 +15,15 @@ as :math:`F(q', t + h)` is that with which the next step begins.
 
 from __future__ import annotations
 
-from math import factorial
-
 import sympy as sp
 
-from symdyn.declaration import derivative
 from symdyn.methods.registry import METHODS
-from symdyn.methods.stochastic import StepSymbols, StochasticScheme, dot, mean_areas, refuse_all_but_diffusions
+from symdyn.methods.stochastic import StepSymbols, StochasticScheme, dot, mean_areas
 from symdyn.methods.stochastic_options import StochasticOptions
+from symdyn.methods.underdamped import friction, pairs, refuse_all_but_underdamped, third_function
 from symdyn.models.sde import SDESystem
-from symdyn.system import System
 
 __all__ = ["ALIGN", "Align"]
-
-#: Terms of the series of the third function, which serves below 1, where the next one is below the last digit.
-TERMS = 18
-
-
-def pairs(system: System) -> list[tuple[int, int]]:
-    """Places of positions with those of their momenta."""
-    drift, states = system.part("drift"), system.states
-    found = [(i, states.index(f)) for i, f in enumerate(drift) if f in states and f != states[i]]
-    return [(i, j) for i, j in found if all(g == 0 for g in system.part("diffusion").row(i))]
-
-
-def friction(system: System, momentum: int) -> sp.Expr:
-    """The rate at which a momentum is damped."""
-    return -sp.expand(derivative(system.part("drift")[momentum], system.states[momentum]))
 
 
 def step(system: SDESystem, symbols: StepSymbols) -> tuple[sp.Expr, ...]:
@@ -52,7 +34,7 @@ def step(system: SDESystem, symbols: StepSymbols) -> tuple[sp.Expr, ...]:
     for i, j in pairs(system):
         rate, row = friction(system, j), system.diffusion.row(j)
         z = rate * h
-        third = _third(z)
+        third = third_function(z)
         second = sp.Rational(1, 2) - z * third
         first, tilt = 1 - z * second, 3 - 6 * (z + 2) * third
         forces[j] = system.drift[j].xreplace({states[j]: sp.S.Zero})
@@ -65,40 +47,6 @@ def step(system: SDESystem, symbols: StepSymbols) -> tuple[sp.Expr, ...]:
         kept = states[j] + h * first * (forces[j] - rate * states[j]) + h * second * (forces[j].xreplace(moved) - forces[j])
         new[j] = kept + first * noise - rate * h * tilt * area
     return tuple(new)
-
-
-def _third(z: sp.Expr) -> sp.Expr:
-    """``(1 - z + z^2/2 - exp(-z)) / z^3``, by its series where the difference would cancel."""
-    series = sp.S.Zero
-    for k in reversed(range(TERMS)):
-        series = sp.Rational((-1) ** k, factorial(k + 3)) + z * series
-    if z == 0:
-        return sp.Rational(1, 6)
-    safe = sp.Max(z, sp.Rational(1, 2))  # of what is not chosen no quotient is infinite
-    direct = (1 - safe + safe**2 / 2 - sp.exp(-safe)) / safe**3
-    return sp.Piecewise((series, z < 1), (direct, True))
-
-
-def applies(system: System) -> str | None:
-    """None, or what is not that of an underdamped Langevin equation."""
-    if refuse_all_but_diffusions(system):
-        return refuse_all_but_diffusions(system)
-    states, found = system.states, pairs(system)
-    names = {k for pair in found for k in pair}
-    if len(names) != len(states) or len(found) * 2 != len(states):
-        lone = [str(x) for k, x in enumerate(states) if k not in names] or [str(x) for x in states]
-        return (
-            f"it takes positions q' = p without noise, each with a momentum p of its own; {', '.join(lone)} belongs to no pair"
-        )
-    momenta = {states[j] for _, j in found}
-    for _, j in found:
-        rate = friction(system, j)
-        force = system.part("drift")[j].xreplace({states[j]: sp.S.Zero})
-        if rate.free_symbols & {*states, system.time} or force.free_symbols & momenta:
-            return f"{states[j]}' must be a force that depends on positions, less a constant times {states[j]}"
-        if system.part("diffusion").row(j).free_symbols & {*states, system.time}:
-            return f"the noise of {states[j]} must be constant; use 'slowrk' or 'heun'"
-    return None
 
 
 class Align(StochasticOptions):
@@ -144,7 +92,7 @@ ALIGN = METHODS.register(
         reference="J. Foster, T. Lyons & H. Oberhauser, arXiv:2101.03446 (2021), definition 4.2, with the noise of its "
         "implementation in diffrax (Kidger 2022)",
         step=step,
-        applies=applies,
+        applies=refuse_all_but_underdamped,
         options=Align,
     ),
 )

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from symdyn.transport.interpolants import Interpolant, interpolant
     from symdyn.transport.inversion import InvertedData, invert
     from symdyn.transport.marginals import Marginal
+    from symdyn.transport.masking import masked_from_gaussian, masked_survival
     from symdyn.transport.paths_to_data import consistency
     from symdyn.transport.policy_values import PolicyValue, value
     from symdyn.transport.schedules import diffusion
@@ -48,6 +49,7 @@ __getattr__, __dir__, __all__ = lazy(
         "interpolants": ("Interpolant", "interpolant"),
         "inversion": ("InvertedData", "invert"),
         "marginals": ("Marginal",),
+        "masking": ("masked_from_gaussian", "masked_survival"),
         "paths_to_data": ("consistency",),
         "policy_values": ("PolicyValue", "value"),
         "schedules": ("diffusion",),

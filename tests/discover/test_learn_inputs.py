@@ -105,3 +105,36 @@ def test_a_neural_controlled_equation_learns_the_work_along_paths():
         found.system, [0, 2], inputs={p: xr.DataArray(c, dims="path") for p, c in courses.items()}, progress=False
     )
     assert np.sqrt(np.mean((runs.a.values[:, -1] - works) ** 2)) < 0.1 * np.std(works)
+
+
+def test_slopes_of_ends_are_those_of_the_chain_of_intervals():
+    """Reverse sweeps from few measurements, against the products of the slopes of all intervals, and difference quotients."""
+    from symdyn.discover.driving_paths import DrivingPaths
+    from symdyn.discover.surrogates._network_ode import NetworkODE, measured
+    from symdyn.discover.surrogates._windows import windows
+    from symdyn.discover.surrogates.neural_ode import NeuralODE
+    from symdyn.inference.data import observations
+
+    y = sp.Symbol("y")
+    f, g = (sd.network(name, [x, y], width=2, depth=1) for name in "fg")
+    system = sd.ODESystem({x: f(x, y) + U, y: g(x, y) - y}, initial={x: 0.3, y: 1})
+    seen = observations(system, [{"t": [0, 5], "x": [np.nan, 1.0], "y": [np.nan, 2.0]} for _ in range(3)])
+    courses = DrivingPaths(system, {U: paths(3, 1)}, seen)
+    seen = courses.with_knots(seen)
+    jax = pytest.importorskip("jax")
+    jax.config.update("jax_enable_x64", True)
+    for declared in (True, False):
+        options = NeuralODE(declared=declared, window=99, courses=courses)
+        cut, equations = windows(seen, np.ones(2), 99), NetworkODE(system, options, 0, 2)
+        given = equations.followed(seen, cut, courses)
+        assert given.places.shape == (3, 2)
+        w = np.random.default_rng(2).normal(size=equations.starts(3) + equations.networks.size) / 2
+        rows, chain = equations._rows(w, given), equations._derivatives(w, given)
+        for few, every in zip(rows, chain, strict=True):
+            every = np.asarray(every).reshape(3, -1, few.shape[2])
+            np.testing.assert_allclose(few, np.take_along_axis(every, np.asarray(given.places)[..., None], 1), atol=1e-12)
+        move = np.zeros(len(w))
+        move[-1] = 1e-5
+        slope = (np.asarray(equations.seen(w + move, given)) - np.asarray(equations.seen(w - move, given))) / 2e-5
+        np.testing.assert_allclose(np.asarray(rows.common)[..., -1], slope, rtol=1e-7, atol=1e-9)
+        assert measured(np.arange(12.0).reshape(2, 3, 2), np.array([[1], [5]])).tolist() == [[1], [11]]

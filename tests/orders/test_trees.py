@@ -32,7 +32,8 @@ def distance(found, exact):
     [
         (WELL, "sra1", 1.5), (WELL, "shark", 1.5), (WELL, "slowrk", 1.5), (WELL, "milstein", 1), (GROWTH, "milstein", 1),
         (GROWTH, "euler-maruyama", 0.5), (GROWTH, "heun", 1), (GROWTH, "slowrk", 1.5), (DIAGONAL, "slowrk", 1.5),
-        (DIAGONAL, "milstein", 1), (LANGEVIN, "align", 2), (LANGEVIN, "sra1", 2),
+        (DIAGONAL, "milstein", 1), (LANGEVIN, "align", 2), (LANGEVIN, "ubu", 2),
+        (LANGEVIN, "sra1", 2),
     ],
 )  # fmt: skip
 def test_strong_orders_in_steps_of_one_length(system, method, order):

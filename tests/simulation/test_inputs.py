@@ -56,6 +56,22 @@ def test_the_slope_of_an_input_integrates_to_it(kind):
     np.testing.assert_allclose(data.y, VALUES**2 / 2, atol=1e-9)  # the chain rule
 
 
+@pytest.mark.parametrize("kind", ["hold", "linear"])
+def test_steps_go_on_over_knots_at_which_rates_bend(kind):
+    """A slow decay driven by a path of 60 pieces takes a step for each of them, and few more, where it began anew at each."""
+    times = np.linspace(0, 6, 61)
+    values = np.random.default_rng(0).normal(size=61)
+    u = sd.Path("u", times, values, kind)
+    rate = u if kind == "hold" else u.diff(t)
+    data = sd.simulate(sd.ODESystem({x: rate - x / 2}, initial={x: 1}), [0, 6], rtol=1e-6, atol=1e-8, progress=False)
+    fall, levels = np.exp(-0.05), values[:-1] if kind == "hold" else np.diff(values) / 0.1
+    exact = 1.0
+    for level in levels:
+        exact = exact * fall + 2 * level * (1 - fall)
+    assert float(data.x[-1]) == pytest.approx(exact, rel=1e-5, abs=1e-6)
+    assert 60 <= int(data.steps) <= 80
+
+
 def test_a_list_of_paths_is_a_sweep_beside_others():
     u = sd.Path("u", [0, 10], [1, 1])
     other = sd.Path("other", [0, 5, 10], [0, 0, 5])

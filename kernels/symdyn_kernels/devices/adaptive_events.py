@@ -86,6 +86,7 @@ from symdyn_kernels.devices.past import (
     write_record,
 )
 from symdyn_kernels.devices.rows import EVALUATIONS, REJECTED, STATUS, STEPS
+from symdyn_kernels.shared.control import resumed_length
 from symdyn_kernels.shared.roots import level_after, soon
 from symdyn_kernels.status import (
     BAD_DELAY,
@@ -103,7 +104,7 @@ from symdyn_kernels.status import (
 def arrive(t, k, passed, count, stops, p, memory, found, was, level, new, held, queue, acts, kept):
     """Let inputs change, and events wait, that are known to until `t`.
 
-    Returns the time from which to go on, how many stops are passed and events wait, and whether rates of change jump.
+    Returns the time from which to go on, how many stops are passed and events wait, and whether rates of change jump, and bend.
     """
     last, jumped, broken, knots = passed, False, False, False
     while last < stops.shape[0] and stops[last, 0, k] <= t:
@@ -132,7 +133,7 @@ def arrive(t, k, passed, count, stops, p, memory, found, was, level, new, held, 
                     count = turned(e, t, count, p, memory, new, held, queue, acts, kept)
                 elif not found[e] >= level[e] and held[e] != 0:
                     count = release(e, count, held, queue, acts, kept)
-    return t, last, count, jumped or broken
+    return t, last, count, jumped, broken
 
 
 def act(t, i, count, p, memory, found, level, new, held, queue, acts, kept, aside, word):
@@ -252,13 +253,15 @@ def trajectory(
                     count = turned(e, t, count, p, memory, new, held, queue, acts, kept)
     while status == SUCCESS and (due < times.size or happens):
         if happens:  # at t, to the state in W
-            t, passed, count, broken = arrive(
+            t, passed, count, broken, bent = arrive(
                 t, k, passed, count, stops, p, memory, found, was, level, new, held, queue, acts, kept
             )
             acted, count, status = act(t, i, count, p, memory, found, level, new, held, queue, acts, kept, aside, word)
-            jumps = jumps or broken or acted > 0
+            bent = bent and not (jumps or broken or acted > 0)
+            jumps = jumps or broken or bent or acted > 0
             if DELAYED:
                 begin = pass_echoes(t, p)
+                bent = bent and not begin > t
                 jumps, t = jumps or begin > t, begin
                 if VARYING and steps > 0 and (acted > 0 or (jumps and shift == 0.0)):
                     note_point(t, 0.0 if acted > 0 else 1.0, p)
@@ -302,7 +305,9 @@ def trajectory(
                 rhs((real(t),), Y, p, memory, K)
                 if DELAYED:
                     slope_ahead(p, memory)
-                following = first_step(memory, relative, absolute)
+                meant, following = following, first_step(memory, relative, absolute)
+                if bent:
+                    following = resumed_length(following, meant)
                 if steps > 0:
                     following = max(following, real(LEAST_STEP * abs(t)))
                 before, earlier, growth, begun = real(1), real(1), controller.grow, begun + 1

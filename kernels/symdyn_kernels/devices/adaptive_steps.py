@@ -38,7 +38,10 @@ def attempt(t, until, longest, following, before, earlier, growth, controller, r
         factor = after_acceptance(x, before, earlier, controller, growth)
         if (controller.before != 0.0 or controller.earlier != 0.0) and x > 1.0:
             factor = after_rejection(x, controller)
-    return h, final, x, h * factor
+    length = h * factor
+    if x <= 1.0 and factor >= 1.0:  # a stop that cut this step short says nothing of the next
+        length = max(length, following)
+    return h, final, x, length
 
 
 def rejection(t, following, x, attempts, max_steps):

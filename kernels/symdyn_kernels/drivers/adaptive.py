@@ -19,7 +19,7 @@ from symdyn_kernels.arguments.adaptive import AdaptiveArguments, AdaptiveSizes
 from symdyn_kernels.arguments.parts import signature
 from symdyn_kernels.breakpoints import aim, approach, pass_breakpoints
 from symdyn_kernels.constants.adaptive import HITS, PERIOD, WINDOW_END, WINDOW_START
-from symdyn_kernels.constants.events import LEAST_STEP
+from symdyn_kernels.constants.events import BENT, LEAST_STEP, SMOOTH
 from symdyn_kernels.constraints import constraint_memory, constraint_size, make_consistent, meet_constraints, record
 from symdyn_kernels.crossing import Ends, crossings, end, hold
 from symdyn_kernels.delays import (
@@ -62,6 +62,7 @@ from symdyn_kernels.lanes import (
     ACCEPT,
     ACTIVE,
     BEFORE,
+    BENT_LANE,
     EARLIER,
     ERR,
     GROWTH,
@@ -88,7 +89,7 @@ from symdyn_kernels.lanes import (
 from symdyn_kernels.options import HELPER
 from symdyn_kernels.output import Polynomial, emit, padded, work_size
 from symdyn_kernels.shared.control import after_acceptance, after_rejection
-from symdyn_kernels.simd import hsum, ld, le, sel, splat, st, vabs, vfloor, vld, vmin, vst
+from symdyn_kernels.simd import hsum, ld, le, sel, splat, st, vabs, vfloor, vld, vmax, vmin, vst
 from symdyn_kernels.status import NEGATIVE_DELAY, NOT_FINITE, STEP_TOO_SMALL, STIFF, SUCCESS, TOO_MANY_STEPS
 
 #: Of a lane that begins anew: after an event, and with another trajectory.
@@ -126,6 +127,8 @@ def control(lanes, WL, controller, max_steps, look, halts):
             vst(lanes[BEFORE], l, sel(good, x, before))
         factor = sel(le(x, x), factor, splat(controller.shrink))  # an error that is not a number shrinks the step too
         following = h * factor
+        # a stop that cut this step short says nothing of the next one
+        following = vmax(following, sel(le(one, factor) * good, vld(lanes[HNEXT], l), zero))
         new = sel(good, sel(le(end - t, h), end, t + h), t)
         vst(lanes[ACCEPT], l, good)
         vst(lanes[TNEW], l, new)
@@ -268,6 +271,7 @@ def chunk(arguments):
     stops = batch.stops
     halts = stops.shape[1] > 0 or (EVENTS and DELAYS)
     resumed = np.zeros(W, np.bool_)
+    shaped = EVENTS and (events.sampled != 0 or margin != 0)  # each step is looked at within, and not where outputs are alone
     if EVENTS:
         trial = (spare + 8 * work_size(n) + 127) // 64 * 64
         happening = event_memory(events, W, trial + 8 * ms, trial)
@@ -351,7 +355,7 @@ def chunk(arguments):
             else:
                 if looking > 0.0:
                     stiffness(functions, sizes, memory, places, tolerances)
-                if events.sampled or margin != 0 or outputs + arrived > 0.0:
+                if shaped:
                     dense(functions, sizes, memory, places, tolerances)
             if events.sampled:
                 alarm += crossed(events, happening, polynomial, n, W, WL, m, pb, lanes, who, status, lagged)
@@ -408,7 +412,7 @@ def chunk(arguments):
                         status[who[l]] = STIFF
                         alarm = 1.0
         if outputs > 0.0:
-            if not EVENTS and not DELAYS:
+            if not DELAYS and not shaped:
                 dense(functions, sizes, memory, places, tolerances)
             if passed_by > 0.0:
                 end(ends, polynomial, n, W, lanes, who, lagged)
@@ -423,9 +427,9 @@ def chunk(arguments):
                 if k >= 0 and happening.happens[l] != 0:
                     if status[k] == SUCCESS and not run.passage[k] <= ld(lanes[TNEW], l):
                         status[k] = happen(events, happening, l, k, fb + 8 * yt, n, W, pb, lanes, output, run.aside, lagged)
-                        if not happening.smooth[l]:
+                        if happening.smooth[l] != SMOOTH:
                             counts[k, 3] += fresh[l] == 0
-                            fresh[l] = AFTER_EVENT
+                            fresh[l] = BENT_LANE if happening.smooth[l] == BENT and fresh[l] == 0 else AFTER_EVENT
                             if DELAYS:
                                 note_jump(past, l, ld(lanes[TNEW], l))
                                 record_again(past, l, output)
@@ -489,7 +493,7 @@ def chunk(arguments):
                             put(lanes[TEND], l, min(ld(lanes[TEND], l), at - doubt), W)
             if EVENTS:
                 for l in range(W):
-                    resumed[l] = fresh[l] == AFTER_EVENT
+                    resumed[l] = fresh[l] == AFTER_EVENT or fresh[l] == BENT_LANE
                     if fresh[l] == KNOT:
                         fresh[l] = 0
             if DELAYS:

@@ -22,6 +22,7 @@ from numba import njit
 
 from symdyn_kernels.arguments.networks import HybridArguments, LeapFunctions
 from symdyn_kernels.arguments.parts import Control, signature
+from symdyn_kernels.constants.events import SMOOTH
 from symdyn_kernels.event_memory import event_memory, output_size
 from symdyn_kernels.events import begin_events, next_moment
 from symdyn_kernels.flow import Step, assemble, between, crossing, divide, error, first_step, jump, passed, slope
@@ -137,7 +138,7 @@ def chunk(arguments):
                             base[i], loose[i] = base[i] - 2.0 * x[i], 1
                     assemble(network, flows, base, xi, x)
                     fresh = False
-                    if not happening.smooth[0]:
+                    if happening.smooth[0] != SMOOTH:
                         h = np.inf
                     continue
             elif holds(model, t, x):

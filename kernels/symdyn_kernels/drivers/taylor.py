@@ -17,7 +17,7 @@ from numba import njit
 
 from symdyn_kernels.arguments.adaptive import SeriesArguments, SeriesFunctions, SeriesSizes
 from symdyn_kernels.arguments.parts import signature
-from symdyn_kernels.constants.events import LEAST_STEP
+from symdyn_kernels.constants.events import LEAST_STEP, SMOOTH
 from symdyn_kernels.crossing import Ends, crossings, end, hold
 from symdyn_kernels.event_memory import event_memory, output_size
 from symdyn_kernels.event_search import crossed
@@ -301,7 +301,7 @@ def chunk(arguments):
                 if k >= 0 and happening.happens[l] != 0:
                     if status[k] == SUCCESS and not run.passage[k] <= ld(lanes[TNEW], l):
                         status[k] = happen(events, happening, l, k, yb, n, W, pb, lanes, output, run.aside)
-                        after[l] = not happening.smooth[l]
+                        after[l] = happening.smooth[l] != SMOOTH
                         put(lanes[TEND], l, min(times[-1], next_moment(events, happening, l, k)), W)
                     happening.happens[l] = 0
         for l in range(0, WL, 8):

@@ -16,13 +16,19 @@ from __future__ import annotations
 from symdyn_kernels.constants.adaptive import LEAST_ERROR
 from symdyn_kernels.shared._numbers import greatest, least, math, power, shared
 
-__all__ = ["after_acceptance", "after_rejection", "bounded", "first_length", "first_step"]
+__all__ = ["after_acceptance", "after_rejection", "bounded", "first_length", "first_step", "resumed_length"]
 
 
 @shared
 def first_length(size, speed):
     """The first step (Hairer, Norsett & Wanner, II.4), from sums of squares of the states and of their rates over the scale."""
     return 1e-6 if size < 1e-10 or speed < 1e-10 else 0.01 * math.sqrt(size / speed)
+
+
+@shared
+def resumed_length(first, meant):
+    """The step after a bend of the rates: what was meant before, if a state changes by ten times its own size at most."""
+    return greatest(first, least(meant, 1000.0 * first))
 
 
 @shared

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,54 +12,105 @@ import numpy as np
 from symdyn.discover.driving_paths import DrivingPaths
 from symdyn.discover.surrogates._descent import Blocks
 from symdyn.discover.surrogates._network_effort import StepEffort
-from symdyn.discover.surrogates._network_rates import NetworkRates
+from symdyn.discover.surrogates._network_rates import NetworkRates, Scales
 from symdyn.discover.surrogates._term_networks import LOOSE, TermNetworks
 from symdyn.discover.surrogates._windows import TrainingWindows
 from symdyn.errors import RecoveryError
 from symdyn.inference.data import Observations
 from symdyn.system import System
 
-__all__ = ["NetworkODE"]
+__all__ = ["Followed", "NetworkODE", "courses_at", "measured", "network_ode", "priced"]
+
+#: Compiled equations that are kept: the next training of the same ones traces nothing again.
+KEPT = 8
+_KEPT: dict[Any, NetworkODE] = {}
+
+
+class Followed(NamedTuple):
+    """What windows of data a training follows.
+
+    Attributes
+    ----------
+    units : Scales
+    begin : (W, n) float64, or None
+        Initial values that hold exactly.
+    times : (W, T) float64
+    courses : (W, T - 1, m) float64
+        Coefficients of inputs between the times.
+    values : (W, T, n) or (W, M) float64
+        Measurements.
+    places : (W, M) int64, or None
+        Where those are among the (T n) states of a window, if there are few of them.
+    """
+
+    units: Scales
+    begin: Any
+    times: Any
+    courses: Any
+    values: Any
+    places: Any
 
 
 class NetworkODE:
-    """Functions of the flat weights: initial values of the windows (W, n) in `scale`, networks, and free parameters."""
+    """Functions of the flat weights: initial values of the windows (W, n) in units, networks, and free parameters.
 
-    def __init__(
-        self, system: System, observed: Observations, cut: TrainingWindows, options: Any, courses: DrivingPaths | None = None
-    ) -> None:
+    Attributes
+    ----------
+    networks : TermNetworks
+    effort : StepEffort or None
+        Of the steps, where the options put a price on it.
+    residuals, jacobian : callable
+        ``residuals(w, (followed, weights, steps))`` are weighted by `weights`, of the shape of the measurements; `steps` are
+        those that have a price.
+    seen : callable
+        ``seen(w, followed)``, the states at the measurements.
+    states : callable
+        ``states(w, followed)``, (W, T, n).
+    terms : callable
+        ``terms(units, s, times, y, courses)``: arguments and values of the terms at times (m,), for shared weights s.
+    """
+
+    def __init__(self, system: System, options: Any, gap: int, substeps: int) -> None:
         self.networks = TermNetworks(system, options.width, options.decay, options.signs)
-        self._rates, self._substeps = NetworkRates(system, self.networks, courses), options.substeps
-        self._courses, self._trajectory = courses, cut.trajectory
-        self.units = self._rates.units(observed)
+        self.rates = NetworkRates(system, self.networks)
+        self.effort: StepEffort | None = None
+        self._system, self._substeps, self._declared = system, substeps, options.declared
         #: Most steps of a map between two data; 0 of rates of change.
-        self.gap = int(np.ceil(np.diff(cut.times, axis=1).max())) if system.whole_steps else 0
-        self.count, self.scale = len(cut.trajectory), self.units.size
-        #: Initial values that hold exactly, (W, n), or None where they are fitted.
-        self._begin = np.broadcast_to(_declared(system), (self.count, len(self.scale))) if options.declared else None
-        self.starts = 0 if options.declared else self.count * len(self.scale)
-        #: Of the steps, where the options put a price on it.
-        self.effort = None
-        if options.penalty:
-            rates, between = partial(self._rates, self.units), cut.times.shape[1] - 1
-            self.effort = StepEffort(rates, options.penalty, self._substeps, self.scale, between)
-        self.precision = np.concatenate([np.full(self.starts, LOOSE), self.networks.precision])
+        self._gap, self._size = gap, len(system.states)
+        self.residuals, self.jacobian = jax.jit(self._residuals), jax.jit(self._jacobian)
+        self.seen, self.states, self.terms = jax.jit(self._seen), jax.jit(self._states), jax.jit(self._terms)
 
-    def courses(self, times: np.ndarray, *, within: bool = True) -> np.ndarray:
-        """Coefficients of inputs (W, T, m) at times (W, T), or of the intervals between them, (W, T - 1, m)."""
-        at = (times[:, :-1] + times[:, 1:]) / 2 if within else times
-        return np.zeros((*at.shape, 0)) if self._courses is None else self._courses.rows(self._trajectory, at)
+    def followed(self, observed: Observations, cut: TrainingWindows, courses: DrivingPaths | None) -> Followed:
+        """The windows, of data with inputs."""
+        units = self.rates.units(observed, courses)
+        count, (states, places) = len(cut.trajectory), (self._size, None)
+        begin = np.broadcast_to(_declared(self._system), (count, states)) if self._declared else None
+        values, have = cut.values, (cut.weights > 0).reshape(count, -1)
+        if 0 < have.sum(axis=1).max() <= states:  # one reverse sweep each is less than all slopes of all intervals
+            places = np.argsort(~have, axis=1, kind="stable")[:, : have.sum(axis=1).max()]
+            values = measured(values, places)
+        found = Followed(units, begin, cut.times, courses_at(courses, cut.trajectory, cut.times), values, places)
+        return jax.tree.map(jnp.asarray, found)
 
-    def _interval(self, s: jax.Array, y: jax.Array, time: jax.Array, following: jax.Array, course: jax.Array) -> jax.Array:
+    def starts(self, windows: int) -> int:
+        """How many of the weights are initial values."""
+        return 0 if self._declared else windows * self._size
+
+    def precision(self, windows: int) -> np.ndarray:
+        """Of the normal prior of all weights."""
+        return np.concatenate([np.full(self.starts(windows), LOOSE), self.networks.precision])
+
+    def _interval(self, d: Scales, s: Any, y: jax.Array, time: jax.Array, following: jax.Array, course: Any) -> jax.Array:
         """The state at the next time, by steps of the classical Runge-Kutta method, or of the map."""
-        if self.gap:
-            for k in range(self.gap):
-                y = jnp.where(time + k < following, self._rates(self.units, s, time + k, y), y)
+        s = self.networks.unpacked(s)
+        if self._gap:
+            for k in range(self._gap):
+                y = jnp.where(time + k < following, self.rates(d, s, time + k, y), y)
             return y
         h = (following - time) / self._substeps
 
         def slope(at: jax.Array, y: jax.Array) -> jax.Array:
-            return self._rates(self.units, s, at, y, course)
+            return self.rates(d, s, at, y, course)
 
         for k in range(self._substeps):
             at = time + k * h
@@ -69,44 +120,136 @@ class NetworkODE:
             y = y + h / 6 * (k1 + 2 * k2 + 2 * k3 + slope(at + h, y + h * k3))
         return y
 
-    def states(self, w: jax.Array, times: Any, courses: Any) -> jax.Array:
-        """At times (W, T) of the windows, (W, T, n), with the coefficients of inputs between them."""
-        s, fitted = w[self.starts :], self._begin is None
-        starts = w[: self.starts].reshape(self.count, -1) * self.scale if fitted else jnp.asarray(self._begin)
+    def _along(self, d: Scales, start: jax.Array, s: jax.Array, at: jax.Array, course: jax.Array) -> jax.Array:
+        """States of one window, (T, n)."""
+        shared = self.networks.unpacked(s)
 
-        def along(start: jax.Array, at: jax.Array, course: jax.Array) -> jax.Array:
-            def advance(y: jax.Array, ends: tuple[jax.Array, jax.Array, jax.Array]) -> Any:
-                after = self._interval(s, y, *ends)
-                return after, after
+        def advance(y: jax.Array, ends: tuple[jax.Array, jax.Array, jax.Array]) -> Any:
+            after = self._interval(d, shared, y, *ends)
+            return after, after
 
-            _, path = jax.lax.scan(advance, start, (at[:-1], at[1:], course))
-            return jnp.concatenate([start[None], path])
+        _, path = jax.lax.scan(advance, start, (at[:-1], at[1:], course))
+        return jnp.concatenate([start[None], path])
 
-        return jax.vmap(along)(starts, times, courses)
+    def _split(self, w: jax.Array, given: Followed) -> tuple[jax.Array, jax.Array]:
+        """Initial values (W, n), and shared weights."""
+        count = given.times.shape[0]
+        first = self.starts(count)
+        return (w[:first].reshape(count, -1) * given.units.size if given.begin is None else given.begin), w[first:]
 
-    def derivatives(self, w: jax.Array, times: Any, courses: Any) -> Blocks:
+    def _states(self, w: jax.Array, given: Followed) -> jax.Array:
+        starts, s = self._split(w, given)
+        return jax.vmap(partial(self._along, given.units), in_axes=(0, None, 0, 0))(starts, s, given.times, given.courses)
+
+    def _seen(self, w: jax.Array, given: Followed) -> jax.Array:
+        path = self._states(w, given)
+        return path if given.places is None else measured(path, given.places)
+
+    def _residuals(self, w: jax.Array, data: tuple[Followed, jax.Array, Any]) -> jax.Array:
+        given, weights, steps = data
+        count = given.times.shape[0]
+        if self.effort is None:
+            return weights * (self._seen(w, given) - given.values)
+        path = self._states(w, given)
+        seen = path if given.places is None else measured(path, given.places)
+        priced = self.effort.residuals(w[self.starts(count) :], path, given.times, steps)
+        return jnp.concatenate([(weights * (seen - given.values)).reshape(count, -1), priced], axis=1)
+
+    def _jacobian(self, w: jax.Array, data: tuple[Followed, jax.Array, Any]) -> Blocks:
+        given, weights, steps = data
+        count = given.times.shape[0]
+        flat = weights.reshape(count, -1)[..., None]
+        if self.effort is None and given.places is not None:
+            return Blocks(*(flat * v for v in self._rows(w, given)))
+        slopes = self._derivatives(w, given)
+        parts = [v.reshape(count, -1, v.shape[3]) for v in slopes]
+        if given.places is not None:
+            parts = [jnp.take_along_axis(v, given.places[..., None], axis=1) for v in parts]
+        parts = [flat * v for v in parts]
+        if self.effort is None:
+            return Blocks(*parts)
+        further = self.effort.derivatives(w[self.starts(count) :], self._states(w, given), slopes, given.times, steps)
+        return Blocks(*(jnp.concatenate(both, axis=1) for both in zip(parts, further, strict=True)))
+
+    def _rows(self, w: jax.Array, given: Followed) -> Blocks:
+        """Of the measurements by the initial values of their own window (W, M, n), and by the shared weights (W, M, q)."""
+        starts, s = self._split(w, given)
+
+        def seen(start: jax.Array, s: jax.Array, at: jax.Array, course: jax.Array, places: jax.Array) -> jax.Array:
+            return self._along(given.units, start, s, at, course).ravel()[places]
+
+        rows = jax.vmap(jax.jacrev(seen, argnums=(0, 1)), in_axes=(0, None, 0, 0, 0))
+        own, common = rows(starts, s, given.times, given.courses, given.places)
+        return Blocks(own[..., :0] if self._declared else own * given.units.size, common)
+
+    def _derivatives(self, w: jax.Array, given: Followed) -> Blocks:
         """Of the states by the initial values of their own window (W, T, n, n), and by the shared weights (W, T, n, q)."""
-        s, path = w[self.starts :], self.states(w, times, courses)
-        point = jax.jacrev(self._interval, argnums=(0, 1))
+        _, s = self._split(w, given)
+        path = self._states(w, given)
+        point = jax.jacrev(partial(self._interval, given.units), argnums=(0, 1))
         axes = (None, 0, 0, 0, 0)
         local = jax.vmap(jax.vmap(point, in_axes=axes), in_axes=axes)
-        forced, moved = local(s, path[:, :-1], times[:, :-1], times[:, 1:], courses)
+        forced, moved = local(s, path[:, :-1], given.times[:, :-1], given.times[:, 1:], given.courses)
 
         def along(forced: jax.Array, moved: jax.Array) -> Blocks:
             def advance(now: Blocks, each: tuple[jax.Array, jax.Array]) -> Any:
                 after = Blocks(each[1] @ now.own, each[1] @ now.common + each[0])
                 return after, after
 
-            own = jnp.diag(jnp.asarray(self.scale))[:, : 0 if self._begin is not None else None]
+            own = jnp.diag(given.units.size)[:, : 0 if self._declared else None]
             first = Blocks(own, jnp.zeros(forced.shape[1:]))
             _, rest = jax.lax.scan(advance, first, (forced, moved))
             return Blocks(*(jnp.concatenate([a[None], b]) for a, b in zip(first, rest, strict=True)))
 
         return jax.vmap(along)(forced, moved)
 
-    def terms(self, s: jax.Array, times: jax.Array, y: jax.Array, courses: Any) -> tuple[jax.Array, jax.Array]:
-        """Arguments and values of the terms at times (m,) and states (m, n), for shared weights."""
-        return jax.vmap(partial(self._rates.terms, self.units, s))(times, y, courses)
+    def _terms(self, d: Scales, s: jax.Array, times: Any, y: Any, courses: Any) -> tuple[jax.Array, jax.Array]:
+        return jax.vmap(partial(self.rates.terms, d, s))(times, y, courses)
+
+
+def network_ode(system: System, options: Any, cut: TrainingWindows, substeps: int) -> NetworkODE:
+    """The equations for windows; the same ones as before if they are known.
+
+    Parameters
+    ----------
+    system : System
+    options : NeuralODE
+    cut : TrainingWindows
+    substeps : int
+        Steps between two data.
+    """
+    gap = int(np.ceil(np.diff(cut.times, axis=1).max())) if system.whole_steps else 0
+    forms = [repr(getattr(u.func, "form", None)) for u in system.unknowns]
+    fixed, signs = (
+        sorted(map(str, (*system.defaults.items(), *system.initial.items()))),
+        sorted(map(str, (options.signs or {}).items())),
+    )
+    key = (system.digest, *forms, *fixed, *signs, options.width, options.decay, options.declared, gap, substeps)
+    if (found := _KEPT.get(key)) is None:
+        found = NetworkODE(system, options, gap, substeps)
+        if len(_KEPT) >= KEPT:
+            _KEPT.pop(next(iter(_KEPT)), None)
+        _KEPT[key] = found
+    return found
+
+
+def priced(found: NetworkODE, options: Any, units: Scales, intervals: int) -> NetworkODE:
+    """The equations with prices of their steps, which are in units of the data."""
+    other = NetworkODE(found._system, options, found._gap, found._substeps)
+    other.effort = StepEffort(partial(other.rates, units), options.penalty, found._substeps, np.asarray(units.size), intervals)
+    return other
+
+
+def measured(states: Any, places: Any) -> Any:
+    """The entries (W, M) of states (W, T, n) at places among (T n)."""
+    flat = states.reshape(states.shape[0], -1)
+    return (jnp if isinstance(states, jax.Array) else np).take_along_axis(flat, places, axis=1)
+
+
+def courses_at(courses: DrivingPaths | None, trajectories: np.ndarray, times: np.ndarray, *, within: bool = True) -> np.ndarray:
+    """Coefficients of inputs in the intervals between times (W, T), (W, T - 1, m), or at them, (W, T, m)."""
+    at = (times[:, :-1] + times[:, 1:]) / 2 if within else times
+    return np.zeros((*at.shape, 0)) if courses is None else courses.rows(trajectories, at)
 
 
 def _declared(system: System) -> np.ndarray:

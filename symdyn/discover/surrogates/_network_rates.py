@@ -39,8 +39,8 @@ class Scales(NamedTuple):
 class NetworkRates:
     """The lowered equations of a system: rates of change, next values, or drift and then rows of the diffusion."""
 
-    def __init__(self, system: System, terms: TermNetworks, courses: DrivingPaths | None = None) -> None:
-        self.system, self._terms, self._courses = system, terms, courses
+    def __init__(self, system: System, terms: TermNetworks) -> None:
+        self.system, self._terms = system, terms
         system, _ = written_out(system)
         blocks = [("time", [system.time]), ("y", system.states), ("p", system.parameters)]
         arguments = [a for term in system.unknowns for a in term.args]
@@ -50,21 +50,21 @@ class NetworkRates:
         blocks = [*blocks, ("u", list(stand_in.values()))]
         self._drift = jax_function(lower("drift", blocks, drift, [""] * len(drift)))
 
-    def terms(self, d: Any, s: jax.Array, time: jax.Array, y: jax.Array, course: Any = NONE) -> tuple[jax.Array, jax.Array]:
+    def terms(self, d: Any, s: Any, time: jax.Array, y: jax.Array, course: Any = NONE) -> tuple[jax.Array, jax.Array]:
         """Arguments of all unknown terms and their values, for weights `s` in the units `d`, and coefficients of inputs."""
         arguments = self._arguments(time[None], y, jnp.concatenate([self._terms.parameters(s), course]))
         return arguments, self._terms.values(d, s, arguments)
 
-    def __call__(self, d: Any, s: jax.Array, time: jax.Array, y: jax.Array, course: Any = NONE) -> jax.Array:
+    def __call__(self, d: Any, s: Any, time: jax.Array, y: jax.Array, course: Any = NONE) -> jax.Array:
         """All right-hand sides."""
         known = jnp.concatenate([self._terms.parameters(s), course])
         return self._drift(time[None], y, known, self.terms(d, s, time, y, course)[1])
 
-    def units(self, observed: Observations) -> Scales:
+    def units(self, observed: Observations, courses: DrivingPaths | None = None) -> Scales:
         """Units along the data, where free parameters are 1."""
-        centre, size, rate = _scales(self.system, observed, driven=self._courses is not None)
+        centre, size, rate = _scales(self.system, observed, driven=courses is not None)
         parameters = np.asarray(self._terms.parameters(jnp.zeros(self._terms.size)))
-        middle, spread = self._argument_scales(observed, parameters, centre)
+        middle, spread = self._argument_scales(observed, parameters, centre, courses)
         t = observed.trajectories[0].times
         times, places, sides = np.array([(t[0] + t[-1]) / 2]), centre[None], rate
         if self.system.inputs:  # whose slopes may vanish somewhere
@@ -76,8 +76,8 @@ class NetworkRates:
             times = np.broadcast_to(times, len(places))
             noise = np.sqrt(2 * rate * size)
             sides = np.concatenate([rate, np.repeat(noise, len(self.system.expressions) // len(rate) - 1)])
-        courses = np.zeros((len(times), 0)) if self._courses is None else self._courses.rows([0], times[None])[0]
-        known = np.concatenate([np.broadcast_to(parameters, (len(times), len(parameters))), courses], axis=1)
+        inputs = np.zeros((len(times), 0)) if courses is None else courses.rows([0], times[None])[0]
+        known = np.concatenate([np.broadcast_to(parameters, (len(times), len(parameters))), inputs], axis=1)
         slope = jax.jit(jax.vmap(jax.jacfwd(self._drift, argnums=3), in_axes=(0, 0, 0, None)))
         every = np.asarray(slope(times[:, None], places, known, np.zeros(len(self.system.unknowns))))
         moved = np.sqrt(np.mean(every**2, axis=0))
@@ -85,15 +85,17 @@ class NetworkRates:
         reach = [max((sides[i] / s for i, s in enumerate(c) if s > 0), default=1.0) for c in moved.T]
         return Scales(centre, size, rate, *self._terms.shared(middle, spread, np.array(reach)))
 
-    def _argument_scales(self, observed: Observations, parameters: Any, centre: Any) -> tuple[np.ndarray, np.ndarray]:
+    def _argument_scales(
+        self, observed: Observations, parameters: Any, centre: Any, courses: DrivingPaths | None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Middle and spread of every argument of an unknown term."""
         times = np.concatenate([t.times for t in observed.trajectories])
         values = np.concatenate([t.values for t in observed.trajectories])
         values = np.where(np.isfinite(values), values, centre)
-        courses = np.zeros((len(times), 0))
-        if self._courses is not None:
-            courses = np.concatenate([self._courses.rows([k], t.times[None])[0] for k, t in enumerate(observed.trajectories)])
-        known = np.concatenate([np.broadcast_to(parameters, (len(times), len(parameters))), courses], axis=1)
+        inputs = np.zeros((len(times), 0))
+        if courses is not None:
+            inputs = np.concatenate([courses.rows([k], t.times[None])[0] for k, t in enumerate(observed.trajectories)])
+        known = np.concatenate([np.broadcast_to(parameters, (len(times), len(parameters))), inputs], axis=1)
         a = np.asarray(jax.jit(jax.vmap(lambda t, y, p: self._arguments(t[None], y, p)))(times, values, known))
         a = np.where(np.isfinite(a), a, np.nan)
         if a.size == 0:

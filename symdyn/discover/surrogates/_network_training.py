@@ -10,9 +10,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from symdyn.discover.surrogates._descent import Blocks, descend
+from symdyn.discover.surrogates._descent import descend
 from symdyn.discover.surrogates._ensemble import ensemble, prepare
-from symdyn.discover.surrogates._network_ode import NetworkODE
+from symdyn.discover.surrogates._network_ode import NetworkODE, courses_at, measured, network_ode, priced
+from symdyn.discover.surrogates._network_rates import Scales
 from symdyn.discover.surrogates._windows import TrainingWindows, trained_on, windows
 from symdyn.discover.surrogates.inversion import Inversion
 from symdyn.discover.surrogates.registry import MemberFit, SurrogateFit
@@ -26,7 +27,10 @@ __all__ = ["train"]
 
 #: Standard deviation of smoothed terms, relative to their size, with which the networks begin.
 ROUGH = 0.02
-SAMPLES = 200
+SAMPLES, MOST_SAMPLES = 200, 5000
+#: With inputs there is one step between two of their knots at first, and twice as many until the states at the data change by
+#: less than this part of their noise; at most so many.
+COARSE, FINEST = 0.2, 64
 
 
 def train(
@@ -36,64 +40,92 @@ def train(
     prepare()
     noise = np.maximum(observed.noise, options.noise_floor * observed.scale)
     cut = windows(observed, noise, options.window)
-    ode = NetworkODE(system, observed, cut, options, options.courses)
-    courses = ode.courses(cut.times)
+    ode = network_ode(system, options, cut, options.substeps)
+    given = ode.followed(observed, cut, options.courses)
+    count, first_shared = len(cut.trajectory), ode.starts(len(cut.trajectory))
+    units = Scales(*map(np.asarray, given.units))
+    if options.penalty:
+        ode = priced(ode, options, units, cut.times.shape[1] - 1)
     dense, kept = _dense(observed, cut)
+    between = given._replace(times=dense, courses=courses_at(options.courses, cut.trajectory, dense))
+    at_samples = courses_at(options.courses, cut.trajectory, dense, within=False)[kept]
     rows = [kept & (cut.trajectory == k)[:, None] for k in range(len(observed.trajectories))]
-    states, sample = jax.jit(ode.states), jax.jit(ode.terms)
-
-    @jax.jit
-    def residuals(w: jax.Array, weighed: tuple[jax.Array, jax.Array | None]) -> jax.Array:
-        weights, steps = weighed
-        path = ode.states(w, cut.times, courses)
-        if ode.effort is None:
-            return weights * (path - cut.values)
-        parts = (weights * (path - cut.values)).reshape(ode.count, -1)
-        return jnp.concatenate([parts, ode.effort.residuals(w[ode.starts :], path, cut.times, steps)], axis=1)
-
-    @jax.jit
-    def jacobian(w: jax.Array, weighed: tuple[jax.Array, jax.Array | None]) -> Blocks:
-        weights, steps = weighed
-        slopes = ode.derivatives(w, cut.times, courses)
-        parts = [(weights[..., None] * v).reshape(ode.count, weights[0].size, v.shape[3]) for v in slopes]
-        if ode.effort is None:
-            return Blocks(*parts)
-        further = ode.effort.derivatives(w[ode.starts :], ode.states(w, cut.times, courses), slopes, cut.times, steps)
-        return Blocks(*(jnp.concatenate(both, axis=1) for both in zip(parts, further, strict=True)))
-
     trained = list(trained_on(observed, options, np.random.default_rng(seed)))
+
+    def picked(weights: np.ndarray) -> np.ndarray:
+        """Of the measurements."""
+        return weights if given.places is None else measured(weights, np.asarray(given.places))
 
     def member(k: int, tell: Callable[[int], bool | None]) -> MemberFit:
         training = windows(trained[k], noise, options.window).weights
-        judging = cut.weights - training
+        judging, training = picked(cut.weights - training), picked(training)
         try:  # of all points, those that judge would have been seen
             begun = None if system.inputs else (Inversion() if system.whole_steps else Smoothing()).fit(system, trained[k])
         except RecoveryError:
             begun = None
-        starts = np.zeros(0) if options.declared else (_starts(system, trained[k], cut) / ode.scale).ravel()
-        first = np.concatenate([starts, _begin(ode, ode.networks.first(np.random.default_rng([seed, k])), begun, system)])
+        starts = np.zeros(0) if options.declared else (_starts(system, trained[k], cut) / units.size).ravel()
+        w = np.concatenate([starts, _begin(ode, units, ode.networks.first(np.random.default_rng([seed, k])), begun, system)])
+        steps = None if ode.effort is None else ode.effort.chosen(count, np.random.default_rng([seed, k, 1]))
+        equations, substeps, done, stopped = ode, options.substeps, 0, False
 
-        steps = None if ode.effort is None else ode.effort.chosen(ode.count, np.random.default_rng([seed, k, 1]))
+        def going(trials: int) -> bool | None:
+            nonlocal done, stopped
+            told = tell(trials)
+            done, stopped = trials, told is False
+            return told
 
-        def judge(w: np.ndarray) -> float:
-            value = float(np.sum(np.asarray(residuals(w, (judging, steps))) ** 2))
-            return value if np.isfinite(value) else np.inf
-
-        best, cost, losses = descend(
-            residuals, jacobian, first, ode.precision, (training, steps),
-            trials=options.iterations, judge=judge if judging.any() else None, tell=tell,
-        )  # fmt: skip
-        if not np.isfinite(cost):
-            raise RecoveryError(
-                "the equations with networks in place of the unknown terms cannot be integrated along the data; "
-                "use shorter windows (option window), the surrogate 'pinn', or none"
-            )
-        path, s = np.asarray(states(best, dense, ode.courses(dense))), best[ode.starts :]
-        arguments, values = sample(s, dense[kept], path[kept], ode.courses(dense, within=False)[kept])
-        networks = ode.networks.trained(ode.units, s)
+        histories: list[dict[str, np.ndarray]] = []
+        first, most = -(-options.iterations // 3) if system.inputs else options.iterations, options.iterations
+        wanted = first
+        while True:
+            w, losses = _descended(equations, w, (given, training, judging, steps), wanted, going, done)
+            histories.append(losses)
+            over = done < wanted or done >= most  # it has settled, or was told to end, or there were as many trials
+            if system.inputs:
+                finer = network_ode(system, options, cut, 2 * substeps)
+                apart = np.asarray(equations.seen(w, given)) - np.asarray(finer.seen(w, given))
+                if np.sum((apart * picked(cut.weights)) ** 2) > COARSE**2 * np.count_nonzero(cut.weights):
+                    if substeps >= FINEST:
+                        raise RecoveryError(
+                            f"{substeps} steps between two knots of the inputs do not follow the equations, whose networks "
+                            "have become stiff; give narrower networks, or a larger decay"
+                        )
+                    equations, substeps = finer, 2 * substeps
+                    over, most = stopped, max(most, done + first)  # also after the last trial
+            if over:
+                break
+            wanted = most
+        best = w
+        path = np.asarray(equations.states(best, between))
+        s = best[first_shared:]
+        arguments, values = equations.terms(units, s, dense[kept], path[kept], at_samples)
+        losses = {name: np.concatenate([h[name] for h in histories]) for name in losses}
+        networks = ode.networks.trained(units, s)
         return MemberFit([path[r] for r in rows], arguments, values, ode.networks.free(s), losses, networks)
 
     return ensemble(system, options, tuple(dense[r] for r in rows), member, progress)
+
+
+def _descended(
+    equations: NetworkODE, first: np.ndarray, data: tuple[Any, ...], most: int, tell: Callable[[int], bool | None], done: int
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """The weights after `most` trials, of which there were `done` before, and their losses."""
+    given, training, judging, steps = data
+
+    def judge(w: np.ndarray) -> float:
+        value = float(np.sum(np.asarray(equations.residuals(w, (given, judging, steps))) ** 2))
+        return value if np.isfinite(value) else np.inf
+
+    best, cost, losses = descend(
+        equations.residuals, equations.jacobian, first, equations.precision(given.times.shape[0]), (given, training, steps),
+        trials=max(1, most - done), judge=judge if judging.any() else None, tell=lambda trials: tell(done + trials),
+    )  # fmt: skip
+    if not np.isfinite(cost):
+        raise RecoveryError(
+            "the equations with networks in place of the unknown terms cannot be integrated along the data; "
+            "use shorter windows (option window), the surrogate 'pinn', or none"
+        )
+    return best, losses
 
 
 def _starts(system: System, observed: Observations, cut: TrainingWindows) -> np.ndarray:
@@ -108,13 +140,14 @@ def _dense(observed: Observations, cut: TrainingWindows) -> tuple[np.ndarray, np
     """Times in each window at which states and terms are reported (W, S), and which of them count: shared ends once."""
     lasts = np.bincount(cut.trajectory)
     each = max(2, -(-SAMPLES // int(lasts.min())) + 1)
+    each = min(each, max(cut.times.shape[1], MOST_SAMPLES // len(cut.trajectory)))
     dense = np.linspace(cut.times[:, 0], cut.times[:, -1], each, axis=1)
     kept = np.ones(dense.shape, dtype=bool)
     kept[1:, 0] = cut.trajectory[1:] != cut.trajectory[:-1]
     return dense, kept
 
 
-def _begin(ode: NetworkODE, first: np.ndarray, begun: SurrogateFit | None, system: System) -> np.ndarray:
+def _begin(ode: NetworkODE, units: Scales, first: np.ndarray, begun: SurrogateFit | None, system: System) -> np.ndarray:
     """Weights whose networks follow the samples of the terms, if there are any."""
     if begun is None:
         return first
@@ -131,7 +164,7 @@ def _begin(ode: NetworkODE, first: np.ndarray, begun: SurrogateFit | None, syste
     def residuals(w: jax.Array, _: Any) -> jax.Array:
         found = []
         for j, at, target, scale in parts:
-            values = jax.vmap(partial(ode.networks.value, ode.units, w, j))(at)
+            values = jax.vmap(partial(ode.networks.value, units, w, j))(at)
             found.append(scale * (values - target))
         return jnp.concatenate(found)
 

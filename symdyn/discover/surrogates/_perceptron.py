@@ -59,7 +59,11 @@ class Perceptron:
 
     def __call__(self, weights: jax.Array, inputs: jax.Array) -> jax.Array:
         """Outputs (k,) of weights (size,) and inputs (m,)."""
-        z, layers = inputs, self.matrices(weights)
+        return self.applied(self.matrices(weights), inputs)
+
+    def applied(self, layers: list[tuple[jax.Array, jax.Array]], inputs: jax.Array) -> jax.Array:
+        """Outputs (k,) of what `matrices` gives."""
+        z = inputs
         for k, (matrix, bias) in enumerate(layers):
             z = z @ matrix + bias
             if k < len(layers) - 1:

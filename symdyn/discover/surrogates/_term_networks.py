@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,10 +17,24 @@ from symdyn.network_forms import Form, form_of
 from symdyn.neural_terms import TrainedNetwork
 from symdyn.system import System
 
-__all__ = ["LOOSE", "TermNetworks"]
+__all__ = ["LOOSE", "TermNetworks", "Unpacked"]
 
 #: Precision of the priors of free parameters, which begin at 1, and of initial values, in their units.
 LOOSE = 1e-6
+
+
+class Unpacked(NamedTuple):
+    """Shared weights as matrices; what is the same in all steps of a solver is taken apart once.
+
+    Attributes
+    ----------
+    layers : list of list of (matrix, biases)
+        Of all networks of one form, one after another; where there are several they are stacked.
+    parameters : (p,) float64
+    """
+
+    layers: Any
+    parameters: Any
 
 
 class TermNetworks:
@@ -52,6 +66,9 @@ class TermNetworks:
         self._own = {name: slice(int(a), int(b)) for name, (a, b) in zip(self.nets, pairwise(ends), strict=True)}
         ends_of = np.cumsum([0, *(len(u.args) for u in self.unknowns)])
         self._places = [slice(int(a), int(b)) for a, b in pairwise(ends_of)]  # of its arguments among all
+        self._alike: dict[Form, list[int]] = {}
+        for j, u in enumerate(self.unknowns):
+            self._alike.setdefault(self.forms[u.func.__name__], []).append(j)
         self._fixed = np.array([system.defaults.get(p, 1.0) for p in system.parameters])
         free = [p for p in system.parameters if p not in system.defaults]
         self._where = np.array([system.parameters.index(p) for p in free], dtype=int)
@@ -69,21 +86,47 @@ class TermNetworks:
 
     def parameters(self, s: Any) -> jax.Array:
         """All parameters."""
+        if isinstance(s, Unpacked):
+            return s.parameters
         return jnp.asarray(self._fixed).at[self._where].set(self.free(s))
+
+    def unpacked(self, s: Any) -> Unpacked:
+        """Flat weights as matrices, unless they are already."""
+        if isinstance(s, Unpacked):
+            return s
+        layers = []
+        for alike in self._alike.values():
+            names = [self.unknowns[j].func.__name__ for j in alike]
+            each = [self.nets[name].matrices(s[self._own[name]]) for name in names]
+            layers.append(each[0] if len(each) == 1 else jax.tree.map(lambda *parts: jnp.stack(parts), *each))
+        return Unpacked(layers, self.parameters(s))
 
     def value(self, d: Any, s: jax.Array, j: int, arguments: jax.Array) -> jax.Array:
         """The j-th unknown term at its arguments, in the units ``middle``, ``spread`` and ``reach`` of `d`."""
         name, place = self.unknowns[j].func.__name__, self._places[j]
-        raw, form = self.nets[name](s[self._own[name]], (arguments - d.middle[place]) / d.spread[place]), self.forms[name]
+        raw = self.nets[name](s[self._own[name]], (arguments - d.middle[place]) / d.spread[place])
+        return self._scaled(d, j, arguments, raw)
+
+    def _scaled(self, d: Any, j: int, arguments: jax.Array, raw: jax.Array) -> jax.Array:
+        """The j-th unknown term from the outputs of its network."""
+        place, form = self._places[j], self.forms[self.unknowns[j].func.__name__]
         if form.zero_at:
             at, zero = np.array([k for k, _ in form.zero_at]), np.array([a for _, a in form.zero_at])
             return d.reach[j] * (((arguments[at] - zero) / d.spread[place][at]) @ raw)
         return d.reach[j] * (form.sign * jax.nn.softplus(raw[0]) if form.sign else raw[0])
 
-    def values(self, d: Any, s: jax.Array, arguments: jax.Array) -> jax.Array:
+    def values(self, d: Any, s: Any, arguments: jax.Array) -> jax.Array:
         """All unknown terms (k,) at their arguments, one after another."""
-        found = [self.value(d, s, j, arguments[place]) for j, place in enumerate(self._places)]
-        return jnp.stack(found) if found else jnp.zeros(0)
+        if not self._places:
+            return jnp.zeros(0)
+        found: dict[int, jax.Array] = {}
+        for alike, layers in zip(self._alike.values(), self.unpacked(s).layers, strict=True):
+            net = self.nets[self.unknowns[alike[0]].func.__name__]
+            scaled = [(arguments[p] - d.middle[p]) / d.spread[p] for p in (self._places[j] for j in alike)]
+            several = len(alike) > 1  # networks of one form are applied side by side, as one product of matrices
+            raw = jax.vmap(net.applied)(layers, jnp.stack(scaled)) if several else net.applied(layers, scaled[0])[None]
+            found |= {j: self._scaled(d, j, arguments[self._places[j]], raw[i]) for i, j in enumerate(alike)}
+        return jnp.stack([found[j] for j in range(len(found))])
 
     def shared(self, middle: np.ndarray, spread: np.ndarray, reach: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Units of arguments and sizes of terms, the same wherever a function occurs."""

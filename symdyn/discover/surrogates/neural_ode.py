@@ -37,7 +37,7 @@ class NeuralODE(Networks):
     window : int
         Most points of a window; longer trajectories are cut into windows with initial values of their own.
     substeps : int
-        Steps of the Runge-Kutta method between two data.
+        Steps of the Runge-Kutta method between two data, or knots of inputs; with inputs so many at first.
     iterations : int
         Most trials of Levenberg-Marquardt.
     decay : float

@@ -15,8 +15,6 @@ STILL = 1e-12
 DEEPEST = 6
 #: The shortest interval at which a condition that has just turned true is looked at is 2 to the minus this of a longer one.
 SHORTEST = 50
-#: What happened to a trajectory: nothing that its rates of change notice, or they bend at the knot of an input; 0 is a jump.
-SMOOTH, BENT = 1, 2
 #: A condition that has just turned false, in states that are still just before it does, counts as true again from a margin
 #: on that is larger by these: relative to it, and at least.
 GROWN, LEAST = 1e-6, 1e-37
@@ -24,5 +22,7 @@ GROWN, LEAST = 1e-6, 1e-37
 SOON = 16.0 * 2.0**-52
 #: Rounding of times, and how far the margins of opposite conditions, measured by the overshoot of a step, may differ.
 ROUNDED, OPPOSITE = 4.0 * 2.0**-52, 1e-5
+#: What happened to a trajectory: nothing that its rates of change notice, or they bend at the knot of an input; 0 is a jump.
+SMOOTH, BENT = 1, 2
 #: Least first step after an event, relative to the time: of a shorter one the time takes no notice.
 LEAST_STEP = 2e-15

@@ -25,7 +25,8 @@ __all__ = ["threads"]
 
 #: Turns of each job for every round of the other suites: wall clock is disturbed more than CPU time, and turns are short.
 TURNS = 4
-GOAL = 1.9
+#: Of ensembles, and of one trajectory, whose threads wait for each other in every step.
+GOAL, GOAL_ONE = 1.9, 1.8
 #: Cells along each side of the film, and its steps; all of its cells are in the memory of one trajectory.
 CELLS, STEPS = 512, 4000
 
@@ -98,22 +99,25 @@ def threads(settings: Settings) -> Result:
     for case in _cases():
         one, two = (case.job(n, 4 if settings.quick else 1) for n in (1, 2))
         wall = interleaved({"one": one, "two": two}, settings.rounds * TURNS, time.perf_counter)
+        row = {
+            "family": case.family,
+            "one thread, s": wall["one"],
+            "two threads, s": wall["two"],
+            "best / best": wall["one"].low / wall["two"].low,
+        }
+        result.tables["threads"].append(row)
+        ratio, shared = paired(lambda a, b: a / b, wall["one"], wall["two"]), case.trajectories == 1
+        result.ratios.append(Ratio(f"{case.family}: two threads / one, wall clock", ratio, GOAL_ONE if shared else GOAL))
+        if shared:  # threads that wait for each other spin: CPU time says nothing of the wall clock
+            continue
         work = interleaved({"one": one, "two": two}, settings.rounds, cpu_seconds)
         serial = Sample(tuple(_serial_share(two) for _ in range(settings.rounds)))
         # two threads take the serial part and half of the rest
         expected = paired(lambda a, b, s: a / (b * (s + (1 - s) / 2)), work["one"], work["two"], serial)
-        result.tables["threads"].append(
-            {
-                "family": case.family,
-                "one thread, s": wall["one"],
-                "two threads, s": wall["two"],
-                "best / best": wall["one"].low / wall["two"].low,
-                "CPU time of two / of one": paired(lambda a, b: a / b, work["two"], work["one"]),
-                "serial share": serial,
-                "ratio by CPU time": expected,
-            }
-        )
-        ratio = paired(lambda a, b: a / b, wall["one"], wall["two"])
-        result.ratios.append(Ratio(f"{case.family}: two threads / one, wall clock", ratio, GOAL))
+        row |= {
+            "CPU time of two / of one": paired(lambda a, b: a / b, work["two"], work["one"]),
+            "serial share": serial,
+            "ratio by CPU time": expected,
+        }
         result.ratios.append(Ratio(f"{case.family}: two threads / one, by CPU time", expected, GOAL))
     return result

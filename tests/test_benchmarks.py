@@ -14,7 +14,7 @@ import sympy as sp
 
 import symdyn as sd
 from benchmarks import compare as comparison
-from benchmarks import ensembles, harness, populations
+from benchmarks import ensembles, harness, populations, thread_scaling
 from benchmarks.__main__ import main, run
 from benchmarks.discovery import calibration
 from benchmarks.ensembles import Solver
@@ -275,3 +275,18 @@ def test_the_lanes_of_a_compiler_refuse_what_they_have_not():
     net = sd.ReactionNetwork.from_text("0 -> geometric(2) X, k; X -> 0, d; X(0) = 3", {"k": 1.0, "d": 1.0})
     with pytest.raises(Unfit, match=r"no bursts|no g\+\+"):
         make_gcc(net, 16)
+
+
+def test_a_field_on_two_threads_has_the_wall_clock_alone(monkeypatch):
+    """Its threads wait for each other and spin, so that CPU time says nothing; ensembles have both."""
+    monkeypatch.setattr(
+        thread_scaling, "interleaved", lambda jobs, *_: dict(zip(jobs, (Sample((2.0,)), Sample((1.0,))), strict=True))
+    )
+    monkeypatch.setattr(thread_scaling, "_serial_share", lambda job: 0.0)
+    found = thread_scaling.threads(Settings(rounds=1))
+    goals = {ratio.name: ratio.goal for ratio in found.ratios}
+    assert [(n.rpartition(": ")[2], g) for n, g in goals.items() if n.startswith("PDE")] == [
+        ("two threads / one, wall clock", 1.8)
+    ]
+    assert {g for n, g in goals.items() if not n.startswith("PDE")} == {1.9}
+    assert len(goals) == 2 * len(found.tables["threads"]) - 1

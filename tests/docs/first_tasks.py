@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import re
 import signal
 import sys
@@ -113,6 +114,8 @@ def main() -> None:
     begins = tuple(a for a in sys.argv[1:] if a not in flags) or ""
     chosen = [task for title, task in tasks().items() if title.startswith(begins)]
     if "--peers" in flags:
+        # the build of GillesPy2 starts the python behind this one, which must find SCons
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
         chosen = [task for task in chosen if task.peer in PEERS and find_spec(PEERS[task.peer][0])]
     failed = 0
     for task in chosen:

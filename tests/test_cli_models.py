@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -56,6 +58,10 @@ def test_the_command_that_a_new_model_names_takes_it(here, kind):
     assert len(values) > 20
     assert np.isfinite(values).all()
     assert (np.ptp(values, axis=0) > 0).any()
+
+
+def test_the_command_for_a_name_with_a_space_is_one_that_a_shell_reads():
+    assert shlex.split(command("map", "my fish.txt"))[:3] == ["symdyn", "simulate", "my fish.txt"]
 
 
 def test_an_unknown_term_is_left_to_recover(here):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from symdyn.errors import DeclarationError
@@ -211,9 +212,9 @@ def template(kind: str) -> str:
 
 
 def command(kind: str, path: str | Path) -> str:
-    """The command that takes a model to begin with, as its second line has it, for the file at `path`.
+    """The command that takes a model to begin with, as its second line has it, for the file at `path`, as a shell reads it.
 
     >>> command("map", "fish.txt")
     'symdyn simulate fish.txt --times 0:40:41 --figure run.png'
     """
-    return template(kind).splitlines()[1].removeprefix("# ").replace("model.txt", str(path))
+    return template(kind).splitlines()[1].removeprefix("# ").replace("model.txt", shlex.quote(str(path)))

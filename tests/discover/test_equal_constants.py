@@ -166,3 +166,17 @@ def test_ties_depend_on_units_which_the_note_says_and_can_be_left_out():
     assert fitted != -1
     assert fitted == pytest.approx(-1, abs=0.02)
     assert recovered(59.0, ties=False)[0] == pytest.approx(fitted, rel=1e-3)
+
+
+def test_a_note_says_where_constants_that_are_one_decide_the_first_place(monkeypatch):
+    from symdyn.discover.whole import recovering
+
+    def swapped(fitter, fit, rivals):
+        return [replace(rivals[0], score=fit.score - 7.0), fit, *rivals[1:]]
+
+    times = np.linspace(0, 3, 200)
+    values = 2 + 3 * np.exp(-0.7 * times) + 0.01 * np.random.default_rng(0).normal(size=200)
+    data = pd.DataFrame({"time": times, "x": values})
+    assert "put the first model before others" not in " ".join(sd.recover(None, data, progress=False).warnings)
+    monkeypatch.setattr(recovering, "simplest", swapped)
+    assert "put the first model before others; in other units" in " ".join(sd.recover(None, data, progress=False).warnings)

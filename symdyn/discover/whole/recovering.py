@@ -83,7 +83,9 @@ def recovered(system: System | None, data: Any, request: Request) -> Recovery:
     if request.options.ties and not search.late:
         first, *others = simplest(search.fitter, best, visited[1:])
         if first.model.key != best.model.key:
-            notes.append(f"the first model is so for constants that are one or equal, which its criterion counts{UNITS}")
+            notes.append(
+                f"constants that are one or equal, which its criterion counts, put the first model before others{UNITS}"
+            )
         first, ties = tied(search.fitter, first)
         visited = [first, *others]
         if ties:

@@ -239,7 +239,7 @@ def learn_areas(iterations: int) -> sd.Learned:
     noisy = areas + AREA_NOISE * np.random.default_rng(4).normal(size=80)
     runs = [{"t": [0, 1], "z0": [np.nan, a]} for a in noisy]
     inputs = dict(zip(equation.inputs, paths(times, values), strict=True))
-    options = {"noise": {"z0": AREA_NOISE}, "members": 1, "iterations": iterations, "progress": False}
+    options: dict[str, Any] = {"noise": {"z0": AREA_NOISE}, "members": 1, "iterations": iterations, "progress": False}
     return sd.learn(equation, runs, inputs=inputs, starts="declared", **options)
 
 
@@ -358,7 +358,7 @@ def records(settings: Settings) -> tuple[list[dict[str, Any]], list[Ratio]]:
 
     runs = [{"t": [0, 10], "x": [np.nan, a], "y": [np.nan, b]} for a, b in np.exp(ends)]
     begin = cpu_seconds()
-    options = {"noise": {x: 0.05, y: 0.05}, "members": 1, "iterations": steps(settings), "progress": False}
+    options: dict[str, Any] = {"noise": {x: 0.05, y: 0.05}, "members": 1, "iterations": steps(settings), "progress": False}
     found = sd.learn(hybrid, runs, inputs={u: driven(times, values)}, starts="declared", **options)
     spent = cpu_seconds() - begin
     summary = np.stack([values.mean(axis=1), values[:, -1], np.ones(count)], axis=1)

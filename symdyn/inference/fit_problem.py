@@ -37,7 +37,8 @@ class FittedColumn:
     guesses : tuple of float
         Values from which to begin; none if a start may be anywhere.
     prior : frozen distribution of `scipy.stats`, optional
-        Of the value itself; what has a ``logpdf``, and maybe ``slopes(value, fisher=)``, its first and second derivatives, will do.
+        Of the value itself; in place of it what has a ``logpdf``, and maybe ``slopes(value, fisher=)``, its first and second
+        derivatives.
     """
 
     name: str

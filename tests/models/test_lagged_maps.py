@@ -84,8 +84,15 @@ def test_initial_values_in_the_order_of_the_states():
     build = {"equations": {x: X(t - 2) + y, y: x}, "history": {x: 7}}
     given = {n: sd.DiscreteSystem(**build, initial=v).initial_numbers() for n, v in ((2, [1, 2]), (4, [1, 2, 3, 4]))}
     assert [[float(given[n][s]) for s in sp.symbols("x y x_lag1 x_lag2")] for n in given] == [[1, 2, 7, 7], [1, 2, 3, 4]]
-    with pytest.raises(sd.DeclarationError, match="in the order x, y, x_lag1, x_lag2"):
+    assert sd.DiscreteSystem(**build, initial=np.array([1.0, 2.0])).initial == sd.DiscreteSystem(**build, initial=[1, 2]).initial
+    with pytest.raises(sd.DeclarationError, match="given for 4 states; in their order: x, y, x_lag1, x_lag2"):
         sd.DiscreteSystem(**build, initial=[1, 2, 3])
+
+
+def test_the_state_now_may_be_called_in_sides():
+    late = sd.DiscreteSystem({x: X(t) / 2 + X(t - 1)}, observables={"y": X(t) + X(t - 2)}, events=sd.Event(X(t) > 9, {x: X(t) - 9}))
+    written = sd.DiscreteSystem.from_text("x[t+1] = x/2 + x[t-1]; y := x + x[t-2]; when x > 9, x = x - 9")
+    assert late == written
 
 
 @pytest.mark.parametrize(
@@ -98,6 +105,7 @@ def test_initial_values_in_the_order_of_the_states():
         (lambda: sd.DiscreteSystem({x: x}, history={x: 1}), "has no effect"),
         (lambda: sd.DiscreteSystem({x: X(t - 1)}, history={x: t}), "depends on t; of a map it is one value"),
         (lambda: sd.DiscreteSystem({x: X(t - 1), "x_lag1": 1}), "x_lag1 is the name of the state x in the past"),
+        (lambda: sd.DiscreteSystem.from_text("x[t+1] = x_lag1*x[t-1]; x_lag1 = 3"), "x_lag1 is the name of the state x in"),
         (lambda: sd.DiscreteSystem({x: sp.Function("f")(x)}).with_terms({"f": X(t - 1)}), r"a term contains x\(t - 1\)"),
     ],
 )

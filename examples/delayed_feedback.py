@@ -17,6 +17,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import symdyn as sd
+from symdyn.figure_style import BLACK, BLUE, GREEN, VERMILION
 
 FEEDBACK = sd.SDESystem.from_text("dx = -x(t - tau)*dt + dW; x(0) = 0")
 QUIET = sd.ODESystem.from_text("x' = -x(t - tau)")
@@ -38,33 +39,34 @@ def measured(count: int) -> np.ndarray:
     return data.x[..., -1].var("trajectory").values
 
 
+@sd.style()
 def draw(found: np.ndarray) -> Figure:
     """Paths; variances; roots; the curve of the map."""
-    figure, axes = plt.subplots(2, 2, figsize=(9.2, 6.6), layout="constrained")
+    figure, axes = plt.subplots(2, 2, figsize=(7.5, 5.6), layout="constrained")
     (paths, spread), (roots, curve) = axes
-    times, colours = np.linspace(0, 40, 801), ("#1b6ca8", "#b0413e")
+    times, colours = np.linspace(0, 40, 801), (BLUE, VERMILION)
     for tau, colour in zip((0.2, 1.3), colours, strict=True):
         data = sd.simulate(FEEDBACK, times, parameters={"tau": tau}, step=STEP, seed=4, progress=False)
         paths.plot(times, data.x, lw=0.9, color=colour, label=f"delay {tau}")
     paths.set(title="the same noise", xlabel="t", ylabel="x")
-    paths.legend(frameon=False, fontsize=8)
+    paths.legend()
     line = np.linspace(0, 1.42, 200)
-    spread.plot(line, variance(line), color="#222222", lw=1.2, label="exact")
-    spread.plot(DELAYS, found, "o", ms=4, color="#b0413e", label="simulated")
+    spread.plot(line, variance(line), color=BLACK, lw=1.2, label="exact")
+    spread.plot(DELAYS, found, "o", ms=4, color=VERMILION, label="simulated")
     spread.set(title="variance", xlabel="delay", ylabel="variance of x")
-    spread.legend(frameon=False, fontsize=8)
-    for tau, colour in ((0.8, "#5aa469"), (np.pi / 2, "#222222"), (2.5, "#b0413e")):
+    spread.legend()
+    for tau, colour in ((0.8, GREEN), (np.pi / 2, BLACK), (2.5, VERMILION)):
         values = sd.analysis.characteristic_roots(QUIET, {"x": 0}, {"tau": tau}, count=9)
         roots.plot(values.real, values.imag, "o", ms=4, color=colour, label=f"delay {tau:.3g}")
-    roots.axvline(0, color="#888888", lw=0.8)
-    roots.set(title="characteristic roots", xlabel="real part", ylabel="imaginary part")
-    roots.legend(frameon=False, fontsize=8, loc="upper center")
-    for r, colour in ((1.9, "#5aa469"), (2.02, "#1b6ca8"), (2.1, "#222222"), (2.27, "#b0413e")):
+    roots.axvline(0, color="0.5", lw=0.8)
+    roots.set(title="characteristic roots", xlabel="real part", ylabel="imaginary part", ylim=(-40, 40))
+    roots.legend(loc="lower center")
+    for r, colour in ((1.9, GREEN), (2.02, BLUE), (2.1, BLACK), (2.27, VERMILION)):
         late = sd.simulate(POPULATION, [0, *range(2000, 5000)], parameters={"r": r}, progress=False).isel(time=slice(1, None))
         curve.plot(late.x_lag1, late.x, "o", ms=1 if r > 2 else 4, mec="none", color=colour, rasterized=True)
         curve.plot([], [], "o", ms=4, color=colour, label=f"r = {r}")
     curve.set(title="delayed logistic map", xlabel="x, a step before", ylabel="x")
-    curve.legend(frameon=False, fontsize=8)
+    curve.legend()
     return figure
 
 

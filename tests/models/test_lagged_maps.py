@@ -70,6 +70,17 @@ def test_invariant_circle_of_the_delayed_logistic_map():
         sd.analysis.continuation(DELAYED, r, (1.5, 2.5), start={"x": 1 / 3, "x_lag1": 1 / 3})
 
 
+def test_fits_of_the_past():
+    data = sd.simulate(DELAYED, range(12), parameters={r: 2.1}, progress=False)[["x"]]
+    late = sd.DiscreteSystem({x: r * x * (1 - X(t - 1))})
+    with pytest.raises(sd.RecoveryError, match="the initial value x of x_lag1 follows that of x, which is fitted; name x_lag1"):
+        sd.fit(late, data, noise=0.01)
+    fit = sd.fit(late, data, noise=0.01, parameters=[r, "x", "x_lag1"], starts=3)
+    assert float(fit.parameters["r"]) == pytest.approx(2.1, abs=1e-6)
+    begun = sd.DiscreteSystem({x: r * x * (1 - X(t - 1))}, initial={x: k})
+    assert float(sd.fit(begun, data, noise=0.01, starts=3).parameters["k"]) == pytest.approx(0.1, abs=1e-6)
+
+
 def test_text_reads_back():
     for system in (DELAYED, sd.DiscreteSystem.from_text(HENON)):
         assert sd.DiscreteSystem.from_text(text_of(system)) == system

@@ -109,8 +109,8 @@ class ObservedProblem(FitProblem):
                 wrong = sorted(map(str, e.free_symbols - fitted))
                 if wrong and wrong[0] in map(str, setup.free):
                     raise RecoveryError(
-                        f"the initial value {e} of {s} follows that of {wrong[0]}, which is fitted; name {s} in parameters to fit "
-                        f"it too, or let a parameter be the initial value of {wrong[0]}, which both follow"
+                        f"the initial value {e} of {s} follows that of {wrong[0]}, which is fitted; name {s} in parameters to "
+                        f"fit it too, or let a parameter be the initial value of {wrong[0]}, which both follow"
                     )
                 if wrong:
                     raise RecoveryError(f"the value of {s} depends on {wrong[0]}, which is neither known nor fitted")

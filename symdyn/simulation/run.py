@@ -264,8 +264,8 @@ def _begun(system: System, given: Any, first: float) -> Any:
     """The initial values that were given, and of other states those of the history and those that depend on the first time."""
     if hasattr(given, "data_vars") and (late := system.parts & {"delays", "delayed_reactions"}):
         raise DeclarationError(
-            f"a dataset was given for state values, and this {type(system).__name__} has {PARTS[min(late)]}, which need more of "
-            "its past than the states at one time; run on from its first time, or, to forget the past, give them by name, "
+            f"a dataset was given for state values, and this {type(system).__name__} has {PARTS[min(late)]}, which need more "
+            "of its past than the states at one time; run on from its first time, or, to forget the past, give them by name, "
             f"initial={{'{system.states[0]}': ...}}"
         )
     if not system.history:

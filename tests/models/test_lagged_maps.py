@@ -95,13 +95,17 @@ def test_initial_values_in_the_order_of_the_states():
     build = {"equations": {x: X(t - 2) + y, y: x}, "history": {x: 7}}
     given = {n: sd.DiscreteSystem(**build, initial=v).initial_numbers() for n, v in ((2, [1, 2]), (4, [1, 2, 3, 4]))}
     assert [[float(given[n][s]) for s in sp.symbols("x y x_lag1 x_lag2")] for n in given] == [[1, 2, 7, 7], [1, 2, 3, 4]]
-    assert sd.DiscreteSystem(**build, initial=np.array([1.0, 2.0])).initial == sd.DiscreteSystem(**build, initial=[1, 2]).initial
+    assert (
+        sd.DiscreteSystem(**build, initial=np.array([1.0, 2.0])).initial == sd.DiscreteSystem(**build, initial=[1, 2]).initial
+    )
     with pytest.raises(sd.DeclarationError, match="given for 4 states; in their order: x, y, x_lag1, x_lag2"):
         sd.DiscreteSystem(**build, initial=[1, 2, 3])
 
 
 def test_the_state_now_may_be_called_in_sides():
-    late = sd.DiscreteSystem({x: X(t) / 2 + X(t - 1)}, observables={"y": X(t) + X(t - 2)}, events=sd.Event(X(t) > 9, {x: X(t) - 9}))
+    late = sd.DiscreteSystem(
+        {x: X(t) / 2 + X(t - 1)}, observables={"y": X(t) + X(t - 2)}, events=sd.Event(X(t) > 9, {x: X(t) - 9})
+    )
     written = sd.DiscreteSystem.from_text("x[t+1] = x/2 + x[t-1]; y := x + x[t-2]; when x > 9, x = x - 9")
     assert late == written
 

@@ -278,9 +278,9 @@ def _peak(events, memory, polynomial, e, last, a, b, c, l, n, W, pb, lanes, lagg
 
 @njit(**INNER)
 def _margins_at(events, memory, polynomial, part, l, n, W, pb, lanes, lagged):
-    """Evaluate the margins of lane `l` at a part of its step, whose states are then in the trial memory."""
+    """Evaluate the margins of lane `l` at a part of its step, or just beyond; the states there are then in the trial memory."""
     t, length = ld(lanes[T], l), ld(lanes[TNEW], l) - ld(lanes[T], l)
-    if part < 1.0:
+    if part != 1.0:
         interpolate(polynomial, part * length / ld(lanes[H], l), l, n, W, memory.trial)
         put(lanes[TB], l, t + part * length, W)
     else:
@@ -331,8 +331,7 @@ def _locate(events, memory, polynomial, a, b, l, n, W, pb, lanes, lagged):
     _margins_at(events, memory, polynomial, soon(b, ld(lanes[T], l), length), l, n, W, pb, lanes, lagged)
     for e in range(events.flags.size):
         memory.far[l, e] = beyond(memory, l, e, memory.far[l, e], ld(memory.margins, e * W + l))
-    if b < 1.0:
-        _margins_at(events, memory, polynomial, a, l, n, W, pb, lanes, lagged)
+    _margins_at(events, memory, polynomial, a if b < 1.0 else b, l, n, W, pb, lanes, lagged)
     for e in range(events.flags.size):
         cross(events, memory, l, e, ld(memory.margins, e * W + l), memory.far[l, e])
     if b < 1.0:

@@ -7,8 +7,9 @@ An event acts at the time :math:`\tau(p)` at which its margin m is zero, and tak
           \qquad \tau_p = -\frac{m_x S + m_p}{m_x f + m_t}
 
 The k-th time of a schedule has :math:`\tau_p = \partial_p t_0 + k\,\partial_p \Delta`.  The time of an event with a delay d
-moves in addition by the total derivative of d at the trigger, which a further state keeps until it acts.  Every condition is
-taken to cross zero along the flow: one that another event makes true at the same moment has no such slope.
+moves in addition by the total derivative of d at the trigger, which a further state keeps until it acts.  A condition that
+another event makes true, because it assigns what is compared, does not cross zero along the flow: its event moves with the
+other, whose time and :math:`\tau_p` further states keep.
 
 Where rates look up a state at a constant delay :math:`\sigma`, its jump from :math:`x^-` to :math:`x^+` makes them jump at
 :math:`\tau + \sigma`, and sensitivities by :math:`(f(x^-) - f(x^+))(\tau_p + \sigma_p)`: by a further event, until which both
@@ -37,12 +38,17 @@ from symdyn.system import System, delays_in
 
 __all__ = ["extended_events"]
 
+#: What is kept for the time 0, as 0 says that an event has not acted: no time of a trajectory.
+ZERO = sp.Float(1e-30)
+
 
 def extended_events(
     system: System, columns: Sequence[sp.Symbol], names: Mapping[tuple[sp.Symbol, sp.Symbol], sp.Symbol], past: DelayedStates,
     fresh: Callable[[str], sp.Symbol],
 ) -> tuple[list[Event], list[sp.Symbol]]:  # fmt: skip
     """The events of a system extended by its sensitivities, and further states that these need, which do not change in between.
+
+    Further states are 0 at first.
 
     Parameters
     ----------
@@ -63,10 +69,13 @@ def extended_events(
     if system.shuffled:
         raise DeclarationError(f"sensitivities do not follow '{system.shuffled[0]}', which acts in random order")
     events: list[Event] = []
-    further: list[sp.Symbol] = []
+    made = {number: _Made(number, columns, fresh) for number, event in enumerate(system.events) if _makers(system, event)}
+    further = [s for one in made.values() for s in (one.at, *one.shifts)]
     for number, event in enumerate(system.events):
         jumps = _Jumps(system, columns, names, past, settled(system, event))
         moved = [jumps.moved(event, column) for column in columns]
+        if number in made:
+            moved = made[number].moved(system.time, moved)
         later, waiting, values = _delayed_jumps(jumps, event, dict(zip(columns, moved, strict=True)), fresh)
         further += waiting
         if event.delay != 0:
@@ -78,10 +87,42 @@ def extended_events(
             further += kept
             moved = list(kept)
         assigned = {**event.assignments, **values}
+        for other, one in made.items():
+            if number in _makers(system, system.events[other]):
+                assigned |= {one.at: _moment(system.time), **dict(zip(one.shifts, moved, strict=True))}
         for column, shift in zip(columns, moved, strict=True):
             assigned |= jumps.after(event, column, shift)
         events += [replace(event, assignments=assigned), *later]
     return events, further
+
+
+def _makers(system: System, event: Event) -> list[int]:
+    """Which events assign what the condition of another compares, and so may make it true at the moment when they act."""
+    if isinstance(event.trigger, Schedule):
+        return []
+    compared = event.trigger.free_symbols
+    return [
+        k for k, other in enumerate(system.events)
+        if other is not event and any(s in compared and new != s for s, new in other.assignments.items())
+    ]  # fmt: skip
+
+
+class _Made:
+    """When an event has last acted that may make the condition of another true, and how that time moves by each column."""
+
+    def __init__(self, number: int, columns: Sequence[sp.Symbol], fresh: Callable[[str], sp.Symbol]) -> None:
+        self.at = fresh(f"made{number}")
+        self.shifts = [fresh(f"dmade{number}_d{column}") for column in columns]
+
+    def moved(self, time: sp.Symbol, own: Sequence[sp.Expr]) -> list[sp.Expr]:
+        """How the time of the trigger moves, by each column; along the flow this is `own`."""
+        now = sp.Eq(_moment(time), self.at)
+        return [sp.Piecewise((shift, now), (e, True)) for shift, e in zip(self.shifts, own, strict=True)]
+
+
+def _moment(time: sp.Symbol) -> sp.Expr:
+    """A time as it is kept."""
+    return sp.Piecewise((ZERO, sp.Eq(time, 0)), (time, True))
 
 
 def _delayed_jumps(
@@ -178,8 +219,8 @@ class _Jumps:
                 f"sensitivities do not follow '{event}', whose condition may jump, as events change {jumping[0].func.__name__}"
             )
         m = self._read(margin(trigger))
-        fixed = self._along(m, column, sp.S.Zero)
-        return sp.S.Zero if fixed == 0 else self.past.written(-fixed / self._rate(m))
+        fixed, rate = self._along(m, column, sp.S.Zero), self._rate(m)
+        return sp.S.Zero if fixed == 0 or rate == 0 else self.past.written(-fixed / rate)  # if 0 it turns true by jumps alone
 
     def delayed(self, delay: sp.Expr, column: sp.Symbol, shift: sp.Expr) -> sp.Expr:
         """How the time moves at which an event with a delay acts."""

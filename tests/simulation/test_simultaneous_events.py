@@ -146,3 +146,17 @@ def test_fields_count_resets():
         events=[sd.Event(x < 1, {n: n + 1}), RESET],
     )  # fmt: skip
     assert sd.simulate(pde.discretize(4), [0, 3.5], progress=False).n[-1].item() == 3
+
+
+@pytest.mark.parametrize("method", ["dop853", "taylor", "rk4"])
+def test_opposite_conditions_turn_together_where_a_step_ends(method):
+    """A line is crossed at the time of a dose; both conditions are written differently, so rounding moves one of them."""
+    a, b, c, k = sp.symbols("a b c k")
+    at, draws = 1.012, np.random.default_rng(1).uniform([2, -1, 1], [3, 1, 2], (64, 3))
+    rate, slope, scale = draws.T
+    values = {"k": rate, "b": slope, "c": scale, "a": at * (rate * scale - slope)}
+    events = [sd.Event(x * c < a + b * t, {n: n + 1}), sd.Event(x - a / c - b * t / c >= 0, {x: -5}), sd.dose(m, 1, start=at)]
+    system = sd.ODESystem({x: k, n: 0, m: 0}, events=events)
+    parameters = np.column_stack([values[p.name] for p in system.parameters])
+    run = sd.compile(system, method=method)(np.zeros((64, 3)), parameters, np.array([0, at + 0.2]), **DRIVERS[method])
+    np.testing.assert_array_equal(run.values[:, -1, 1:], np.ones((64, 2)))

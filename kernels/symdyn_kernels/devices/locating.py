@@ -20,9 +20,9 @@ def look(t, row, p, memory, found):
 
 
 def place(part, memory):
-    """Put the state at a part of the step into the last row."""
+    """Put the state at a part of the step, or just beyond, into the last row."""
     for e in range(N):
-        memory[ROWS, e] = memory[W, e] if part >= 1.0 else interpolant(e, part, memory)
+        memory[ROWS, e] = memory[W, e] if part == 1.0 else interpolant(e, part, memory)
 
 
 def highest(found, level, held):

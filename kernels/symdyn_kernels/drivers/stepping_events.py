@@ -166,11 +166,12 @@ def _locate(f, events, memory, n, W, lane_rows, before, after, trial, p, candida
     for turn in range(3):  # at the crossing, soon after it, and before
         for l in range(W):
             if candidate[l]:
-                at = b[l] if turn == 0 else soon(b[l], ld(lane_rows, l), length[l]) if turn == 1 else a[l]
+                last = a[l] if b[l] < 1.0 else 1.0
+                at = b[l] if turn == 0 else soon(b[l], ld(lane_rows, l), length[l]) if turn == 1 else last
                 st(lane_rows, W + l, at * length[l])
         call(f, lane_rows, before, p, trial)
         for l in range(W):
-            if candidate[l] and b[l] < 1.0:
+            if candidate[l]:
                 for e in range(events.flags.size):
                     v = ld(trial, (n + e) * W + l)
                     if turn == 2:
@@ -180,7 +181,7 @@ def _locate(f, events, memory, n, W, lane_rows, before, after, trial, p, candida
                 if turn == 2:
                     for i in range(n + events.flags.size):
                         st(after, i * W + l, ld(trial, i * W + l))
-                    part[l] = a[l]
+                    part[l] = a[l] if b[l] < 1.0 else 1.0
     for l in range(W):
         if candidate[l]:
             st(lane_rows, W + l, length[l])

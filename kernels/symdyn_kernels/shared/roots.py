@@ -44,5 +44,8 @@ def level_after(margin):
 
 @shared
 def soon(part, t, length):
-    """The part of a step from `t` on just after another: what turns until then turns at the same time, up to rounding."""
-    return least(part + SOON * (1.0 + abs(t) / length), 1.0)
+    """The part of a step from `t` on just after another: what turns until then turns at the same time, up to rounding.
+
+    It may be beyond the end of the step, where a crossing is at this.
+    """
+    return part + SOON * (1.0 + abs(t) / length)

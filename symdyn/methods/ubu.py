@@ -68,6 +68,12 @@ class Ubu(StochasticOptions):
     max_steps : int, optional
         Steps along a tree allowed to each trajectory; a million by default.
 
+    Raises
+    ------
+    DeclarationError
+        If ``brownian_step`` is not positive, ``brownian`` is unknown, ``max_step`` is not positive or ``max_steps``
+        is no positive whole number, or an option is given that has no effect on the source of the path.
+
     Examples
     --------
     >>> import symdyn as sd

@@ -18,6 +18,7 @@ import tarfile
 import tempfile
 import time
 import warnings
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -74,13 +75,17 @@ def _peer(python: str, path: Path) -> dict[str, Any]:
     return found
 
 
+def _when(run: str) -> dict[str, str]:
+    """When a row is measured and in which run: sides of different runs are not divided by each other."""
+    return {"measured": f"{datetime.now(UTC):%Y-%m-%d %H:%M}, {os.getloadavg()[0]:.1f}", "run": run}
+
+
 def _lines(found: dict[str, dict[str, Any]]) -> list[str]:
     lines = [
-        f"CPU seconds of one thread; load of the machine {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores at this time"
-        " (rows that a journal kept are older)",
+        f"CPU seconds of one thread; measured: when, UTC, and the load of the machine then, on {os.cpu_count()} cores",
         f"reached: of {STARTS} starts, how many end at most {NEAR} below the published values, priors included",
         "",
-        f"{'problem':26s} {'':16s} gradient        fit     published          best   reached",
+        f"{'problem':26s} {'':16s} gradient        fit     published          best   reached   measured",
     ]
     for name, sides in found.items():
         for side, own in sides.items():
@@ -89,9 +94,13 @@ def _lines(found: dict[str, dict[str, Any]]) -> list[str]:
                 continue
             lines.append(
                 f"{name:26s} {side:16s} {own['gradient']:8.4f} {own['fit']:10.2f} {own['published']:13.4f} {own['best']:13.4f}"
-                f" {own['reached']:9d}"
+                f" {own['reached']:9d}   {own['measured']}"
             )
-        if len(sides) == 2 and all("failed" not in own for own in sides.values()):
+        if (
+            len(sides) == 2
+            and all("failed" not in own for own in sides.values())
+            and len({o["run"] for o in sides.values()}) == 1
+        ):
             ours, theirs = sides.values()
             ratios = (theirs[k] / ours[k] for k in ("gradient", "fit"))
             lines.append(f"{'':26s} {'peer / symdyn':16s} {next(ratios):8.2f} {next(ratios):10.2f}")
@@ -106,6 +115,7 @@ def main() -> None:
     reader.add_argument("--out", type=Path, help="the table")
     given = reader.parse_args()
     found: dict[str, dict[str, Any]] = {}
+    run = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}"
     if given.journal is not None and given.journal.exists():
         found = json.loads(given.journal.read_text())
     with tempfile.TemporaryDirectory() as folder:
@@ -117,9 +127,9 @@ def main() -> None:
             [path] = Path(folder).glob(f"**/{name}/{name}.yaml")
             own = found.setdefault(name, {})
             if "symdyn" not in own:
-                own["symdyn"] = measured(path)
+                own["symdyn"] = measured(path) | _when(run)
             if given.peer and name in COMPARED and "pyPESTO, AMICI" not in own:
-                own["pyPESTO, AMICI"] = _peer(given.peer, path)
+                own["pyPESTO, AMICI"] = _peer(given.peer, path) | _when(run)
             if given.journal is not None:
                 given.journal.write_text(json.dumps(found))
             if given.out is not None:

@@ -84,7 +84,7 @@ def learn(
     window : int, optional
         Most points of a window, by default 40, of maps 5; not of SDEs and fields.
     iterations : int
-        Most steps of each training.
+        Most steps of each training; with `inputs` up to a third of them again whenever the steps of the solver become finer.
     decay : float
         :math:`\lambda`, the precision of the normal prior of the weights: 1 by default, of SDEs and fields 0.1.
     noise : mapping from states to float, optional
@@ -102,7 +102,8 @@ def learn(
         Of ODEs: the courses of inputs in the trajectories of the data, one for each; without them all have those of the system.
         Steps of the training go from knot to knot; there are twice as many of them until the states at the data are right to a
         fifth of the noise.  Together with ``starts="declared"`` this trains networks that paths drive,
-        such as `symdyn.neural_cde`, from measurements at their ends.
+        such as `symdyn.neural_cde`, from measurements at their ends, which are never held out: nothing but `iterations` and
+        `decay` keeps networks from following their noise then.
     starts : {'fitted', 'declared'}, optional
         Of ODEs and maps: whether initial values of windows are fitted, or those of the system hold exactly in every trajectory,
         which is one window then.

@@ -61,6 +61,11 @@ class RecoverOptions:
         Units of states, time, parameters, unknown functions and constants of the library, by symbol or name: texts such as
         ``"mM/s"``, or 1.  What has none takes the unit it needs.  Terms of the unknown functions of ODE systems and maps that
         add different units, or have one in an exponential or a sine, are left out; see `symdyn.discover.units`.
+    ties : bool
+        Where nothing is known, constants of noisy data that are equal in size to one another or to a ratio of small integers,
+        as far as the data tell, are taken to be, see `symdyn.discover.whole.equal`.  Which numbers are simple depends on the
+        units of time and states, and so does the result; False leaves all constants as they are fitted.  Notes name the ties,
+        and say where they decide the first place.
     surrogate, regressor : mapping
         Options of those stages, by name.
     given : tuple of str
@@ -90,6 +95,7 @@ class RecoverOptions:
     repair: bool = False
     repeats: bool = False
     units: Mapping[Any, Any] | None = None
+    ties: bool = True
     surrogate: Mapping[str, Any] = field(default_factory=dict)
     regressor: Mapping[str, Any] = field(default_factory=dict)
 

@@ -153,6 +153,7 @@ def recover(
     options.repeats       x         x       t     -    -             -    -
     options.repair        -         x       -     -    -             -    -
     options.units         x         -       t     -    -             -    -
+    options.ties          -         -       x     -    -             -    -
     options.surrogate     x         -       t     s    -             -    -
     options.regressor     x         -       t     s    -             -    -
     ====================  ========  ======  ====  ===  ============  ===  =======

@@ -156,7 +156,7 @@ def _nothing_known(data: Any, request: Request) -> tuple[System, System | None, 
     reads = replace(terms.reads, what=whole.reads.what, options=terms.reads.options - {"unknown", "options.fit"})
     if any(reads.reads(name) and not whole.reads.reads(name) for name in given(request)):
         return known, known, replace(terms, reads=reads)
-    return known, None, replace(whole, reads=reads)
+    return known, None, replace(whole, reads=replace(reads, options=reads.options | whole.reads.options))
 
 
 def _has_fields(data: Any) -> bool:

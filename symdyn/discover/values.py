@@ -103,6 +103,7 @@ VALUES: Mapping[str, _Value] = {
     "options.repair": FLAG,
     "options.repeats": FLAG,
     "options.units": _or_none(MAPPING),
+    "options.ties": FLAG,
     "options.surrogate": MAPPING,
     "options.regressor": MAPPING,
 }

@@ -37,7 +37,8 @@ class FittedColumn:
     guesses : tuple of float
         Values from which to begin; none if a start may be anywhere.
     prior : frozen distribution of `scipy.stats`, optional
-        Of the value itself.
+        Of the value itself; in place of it what has a ``logpdf``, and maybe ``slopes(value, fisher=)``, its first and second
+        derivatives.
     """
 
     name: str
@@ -67,8 +68,19 @@ class FittedColumn:
         with np.errstate(over="ignore", divide="ignore"):
             return np.asarray(self.prior.logpdf(value))
 
-    def prior_terms(self, coordinate: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Logarithm of the prior density of the value, with its slope and curvature along the coordinate."""
+    def prior_terms(self, coordinate: np.ndarray, *, fisher: bool = False) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Logarithm of the prior density of the value, with its slope and curvature along the coordinate.
+
+        Of priors with ``slopes`` by these, else by difference quotients.
+        """
+        if hasattr(self.prior, "slopes"):
+            value = self.value(coordinate)
+            first, second = self.prior.slopes(value, fisher=fisher)
+            speed, bend = self.slope(value), value if self.logarithmic else 0.0
+            with np.errstate(all="ignore"):
+                exact = first * speed, second * speed**2 + first * bend
+            slope, curvature = (np.where(np.isfinite(x), x, 0.0) for x in exact)
+            return self.log_density(value), slope, curvature
         step = PRIOR_STEP * np.maximum(np.abs(coordinate), 1.0)
         at, below, above, less, more = (self.log_density(self.value(coordinate + s * step)) for s in (0, -1, 1, -2, 2))
         inside = np.isfinite(below) & np.isfinite(above)
@@ -198,7 +210,7 @@ class FitProblem(ABC):
         for k, c in enumerate(self.columns):
             if c.prior is None:
                 continue
-            value, slope, curvature = c.prior_terms(theta[:, k])
+            value, slope, curvature = c.prior_terms(theta[:, k], fisher=fisher)
             local.rss[:, 0] = np.where(np.isfinite(value), local.rss[:, 0] - 2 * np.nan_to_num(value, neginf=0.0), np.inf)
             local.gradient[:, k] += slope
             local.information[:, k, k] += np.maximum(-curvature, 0.0)

@@ -144,8 +144,14 @@ def _spatial(system: Any, data: Any, wanted: FitRequest) -> Proposal:
     everything, conditions = _measured(system, data, formulas, wanted)
     seen, _ = _seen(everything, wanted)
     for o, name in enumerate(seen.states):
-        if "kinetics" in system.parts or not varies(formulas[name], {*system.fields, *system.space}):
-            continue  # runs of colonies record means of the bulk
+        if "kinetics" in system.parts:  # whose runs record means of the bulk
+            if placed := sorted({*getattr(data, "dims", ())} & {*"xyz"}):
+                raise RecoveryError(
+                    f"the data have the dim {placed[0]}; of a colony {system.fields[0]} is the mean of the bulk; leave it out"
+                )
+            continue
+        if not varies(formulas[name], {*system.fields, *system.space}):
+            continue
         if any(not t.place and np.isfinite(t.values[:, o]).any() for t in seen.trajectories):
             axes = ", ".join(s.name for s in system.space)
             raise RecoveryError(

@@ -9,7 +9,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from scipy.special import digamma, gammaln, polygamma
 
-__all__ = ["LAWS", "LawScore", "NoiseLaw", "ScaledLaw"]
+__all__ = ["KINK", "LAWS", "LawScore", "NoiseLaw", "ScaledLaw"]
 
 HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 #: Residuals of Laplace's law below this share of its scale count as large as this: the majorising parabola needs a width.

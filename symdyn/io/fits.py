@@ -80,7 +80,13 @@ def write_fit(fit: Fit, path: str | Path) -> None:
         "theta": fit.theta, "starts": fit.scaled_starts, "ends": fit.ends, "notes": list(fit.notes), "level": fit.level,
         "seed": fit.seed,
     }  # fmt: skip
-    text = json.dumps({k: packed(v, arrays) for k, v in facts.items()}, allow_nan=False)
+    written = {k: packed(v, arrays) for k, v in facts.items()}
+    for facts_of in (written[k]["system"] for k in ("system", "whole") if k in written):
+        if "text" in facts_of and facts_of["text"] is None:
+            raise DeclarationError(
+                f"the system of the fit has no text that reads back: {facts_of['printed']}; keep the Python that fits it"
+            )
+    text = json.dumps(written, allow_nan=False)
     table = fit.intervals.set_index("constant")
     variables: dict[str, Any] = {str(c).replace(" ", "_"): ("constant", table[c].to_numpy()) for c in table}
     variables |= {name: ([f"{name}_{k}" for k in range(a.ndim)], a) for name, a in arrays.items()}

@@ -83,8 +83,10 @@ def read_sbml(
     Whatever a file says of the reaction, a law with a negative part where a reactant is used up is such a difference.
 
     As equations, a trigger such as ``x == 1.25`` acts where x passes that number in its course, from either side, or is set to
-    it, and not in a jump across; a state ``side`` of the system keeps the side.  Touching without passing is not seen.  Values
-    from before a delay that are set by sizes of the moment at which the event acts are states, too, such as ``A_by_E1``.
+    it, and not in a jump across; a state ``side`` of the system keeps the side.  Whether it acts where x touches the number
+    without passing, once, twice or not at all, is a matter of rounding; use ``>=``.  Values from before a delay that are set
+    by sizes of the moment at which the event acts are states, too, such as ``A_by_E1``, and so is whether they are ``due``.
+    Datasets hold these states, from which a simulation can go on, and ``fired`` counts the events that keep them.
 
     Names of variables that every dataset has, such as ``time``, get an underscore.  Events that act at the same moment, without
     priorities, act in their order in the file, where SBML leaves the order to chance.

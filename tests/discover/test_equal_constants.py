@@ -145,3 +145,38 @@ def test_no_more_ties_are_chosen_than_there_are_constants():
     np.testing.assert_allclose(np.linalg.lstsq(rows, [tie.value for tie in ties], rcond=None)[0], [1, 1, -1, 1, 0], atol=1e-12)
     # 30 % know nothing: 2 pi / (0.3^2 15^2) < 1
     assert _chosen(np.array([1.0, 1.0, 1.0, 1.0, 1.0]), 0.09 * np.eye(5), _ratios) == ([], 0.0)
+
+
+def test_ties_depend_on_units_which_the_note_says_and_can_be_left_out():
+    # x' = 2 - x with time in minutes, x' = 2/60 - x/60 in seconds: a rate of one is told, and left as it is fitted on request
+    times = np.linspace(0, 3, 200)
+    values = 2 + 3 * np.exp(-times) + 0.01 * np.random.default_rng(0).normal(size=200)
+
+    def recovered(factor, **options):
+        data = pd.DataFrame({"time": factor * times, "x": values})
+        found = sd.recover(None, data, progress=False, options=sd.discover.RecoverOptions(**options))
+        x = sp.Symbol("x")
+        return factor * float(found.terms["f_x"].coeff(x, 1)), " ".join(found.warnings)
+
+    rate, notes = recovered(1.0)
+    assert rate == -1
+    assert "in other units of time and states it may be others, with RecoverOptions(ties=False) none" in notes
+    fitted, notes = recovered(1.0, ties=False)
+    assert "taken as equal" not in notes
+    assert fitted != -1
+    assert fitted == pytest.approx(-1, abs=0.02)
+    assert recovered(59.0, ties=False)[0] == pytest.approx(fitted, rel=1e-3)
+
+
+def test_a_note_says_where_constants_that_are_one_decide_the_first_place(monkeypatch):
+    from symdyn.discover.whole import recovering
+
+    def swapped(fitter, fit, rivals):
+        return [replace(rivals[0], score=fit.score - 7.0), fit, *rivals[1:]]
+
+    times = np.linspace(0, 3, 200)
+    values = 2 + 3 * np.exp(-0.7 * times) + 0.01 * np.random.default_rng(0).normal(size=200)
+    data = pd.DataFrame({"time": times, "x": values})
+    assert "put the first model before others" not in " ".join(sd.recover(None, data, progress=False).warnings)
+    monkeypatch.setattr(recovering, "simplest", swapped)
+    assert "put the first model before others; in other units" in " ".join(sd.recover(None, data, progress=False).warnings)

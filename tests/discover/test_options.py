@@ -60,6 +60,7 @@ EXAMPLES = {
     "options.degree": 2, "options.functions": ["sin"], "options.fit": ["h"],
     "options.guesses": {"h": 1.0}, "options.noise": {"u": 0.1}, "options.windows": 2, "options.largest": 2, "options.beam": 2,
     "options.rounds": 2, "options.keep": 2, "options.level": 0.5, "options.repair": True, "options.units": {"u": "mM"},
+    "options.ties": False,
     "options.process": True, "options.repeats": True, "options.surrogate": {"width": 4}, "options.regressor": {"library": 2},
 }  # fmt: skip
 BESIDE = {"options.surrogate": {"surrogate": "pinn"}, "options.regressor": {"regressor": "sparse"}}

@@ -1,5 +1,7 @@
 """Fits of fields: spreading and decay in closed form, places, numbers, conditions, files, and what is refused."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import sympy as sp
@@ -139,7 +141,7 @@ def test_places_outside_of_a_mesh_are_refused() -> None:
         sd.fit(DISK, measured_disk().assign_coords(x=[0.9, 1.0], y=[0.9]), parameters={k: (0.1, 2)})
 
 
-def test_a_colony_on_a_mesh() -> None:
+def test_a_colony_on_a_mesh(tmp_path: Path) -> None:
     """A cell beside a bulk that does not reach it: v' = a - v from 0.2 is a + (0.2 - a) exp(-t)."""
     cell = sd.BulkCellSystem(
         domain=sd.Disk(1), radius=0.2, centers=[(0, 0)], kinetics=sd.ODESystem.from_text("v' = a - v; v(0) = 0.2"),
@@ -151,6 +153,12 @@ def test_a_colony_on_a_mesh() -> None:
     assert found.parameters["a"] == pytest.approx(1.3, abs=1e-3)
     slope = 1 - np.exp(-t)
     assert found.intervals["standard error"][0] == pytest.approx(0.01 / np.sqrt((slope**2).sum()), rel=1e-3)
+    with pytest.raises(sd.DeclarationError, match="no text that reads back"):
+        found.save(tmp_path / "colony.nc")
+    assert not list(tmp_path.iterdir())
+    placed = xr.Dataset({"U": (("time", "x", "y"), np.ones((3, 2, 1)))}, {"time": t, "x": [0.3, 0.5], "y": [0.1]})
+    with pytest.raises(sd.RecoveryError, match="the data have the dim x; of a colony U is the mean"):
+        sd.fit(cell.full(mesh=0), placed, noise=0.01, parameters={"a": (0.5, 3)})
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,30 @@ def test_conditions_and_points_are_trajectories_of_one_simulation(monkeypatch):
     assert sizes == [14]
 
 
+def test_events_that_are_not_followed_through_periods_are_refused(tmp_path):
+    """A condition may set C across 1, where ``C == 1`` does not act: the side of C would be that of before."""
+    head = '<event id="E" useValuesFromTriggerTime="true"><trigger initialValue="true" persistent="true">'
+    maths = '<math xmlns="http://www.w3.org/1998/Math/MathML">'
+    tail = "</listOfEventAssignments></event></listOfEvents></model>"
+    set_n = f'<listOfEventAssignments><eventAssignment variable="N">{maths}<cn>2</cn></math></eventAssignment>{tail}'
+    equal = f"{maths}<apply><eq/><ci>C</ci><cn>1</cn></apply></math></trigger>"
+    measured = "observableId experimentId time measurement\nc e 1 1\nc e 4 1"
+    tables = {
+        "condition": "conditionId targetId targetValue\nfirst C 2\nsecond C 0.5",
+        "experiment": "experimentId time conditionId\ne 0 first\ne 3 second", "measurement": measured,
+    }  # fmt: skip
+    for trigger, delay, message in ((equal, "", "that compare with =="), (equal.replace("eq", "lt"), "1", "with delays")):
+        late = f"<delay>{maths}<cn>{delay}</cn></math></delay>" if delay else ""
+        path = written(tmp_path, **tables)
+        event = f"<listOfEvents>{head}{trigger}{late}{set_n}"
+        (tmp_path / "model.xml").write_text(MODEL.replace("</model>", event))
+        with pytest.raises(DeclarationError, match=f"events {message}, which are not followed from one period to the next"):
+            sd.read_petab(path)
+    written(tmp_path, measurement="observableId time measurement\nc 1 1\nc 4 1")
+    (tmp_path / "model.xml").write_text(MODEL.replace("</model>", f"<listOfEvents>{head}{equal}{set_n}"))
+    assert len(sd.read_petab(path).measurements) == 2
+
+
 def test_periods_change_amounts_and_sizes_as_events_do(tmp_path):
     problem = sd.read_petab(
         written(

@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.optimize import minimize_scalar
 
 import symdyn as sd
 from symdyn.inference import fit_problem
+from symdyn.io.petab.distributions import read_prior
 from symdyn.io.petab.lanes import Accuracy, directions_of, shared
 from symdyn.io.petab.tangents import Tangent
 from tests.io.petab_tables import CONVERSION, MODEL, written
@@ -180,6 +182,48 @@ def test_scales_and_deviations_are_found_along_trajectories(tmp_path):
     held = fit.problem.settled(which, theta, none, np.array([[True, False, True]]))
     np.testing.assert_array_equal(held[:, :2], theta[:, :2])
     assert fit.problem.values(held)[0, 2] == pytest.approx(np.sqrt(np.mean((y - 5 * C) ** 2)), rel=2e-2)
+
+
+@pytest.mark.parametrize(
+    ("name", "numbers"),
+    [("normal", "1;2"), ("laplace", "1;2"), ("cauchy", "1;2"), ("chisquare", "5"), ("exponential", "3"), ("gamma", "3;2"),
+     ("rayleigh", "2"), ("log-normal", "0.3;0.1"), ("log-laplace", "0.3;0.1"), ("log-uniform", "0.1;9"),
+     ("parameterScaleNormal", "0.2;0.3")],
+)  # fmt: skip
+def test_slopes_of_priors(name, numbers):
+    """By difference quotients of the density; Laplace's parabola has its slope, and curvature slope/distance."""
+    prior = read_prior(name, numbers, "p", scale="log10", low=0.01, high=1000.0)
+    v, h = np.array([0.7, 1.9, 4.0]), 1e-4
+    first, second = prior.slopes(v, fisher=False)
+    below, at, above = (prior.log_density(v + k * h) for k in (-1, 0, 1))
+    np.testing.assert_allclose(first, (above - below) / (2 * h), rtol=1e-5, atol=1e-7)
+    if "aplace" not in name:
+        np.testing.assert_allclose(second, (above - 2 * at + below) / h**2, rtol=1e-4, atol=1e-6)
+        np.testing.assert_array_equal(prior.slopes(v, fisher=True)[1], second)
+    elif name == "laplace":
+        np.testing.assert_allclose(second, -np.abs(first / (v - 1)))
+        np.testing.assert_allclose(prior.slopes(v, fisher=True)[1], -0.25)
+    assert np.isfinite(prior.slopes(np.array([0.01]), fisher=False)[0]).all()  # at a bound
+
+
+@pytest.mark.parametrize("prior", ["log-normal 0;0.02", "laplace 1.2;0.001"])
+def test_a_prior_that_is_narrow_between_wide_bounds(tmp_path, prior):
+    """Of a scale on a linear coordinate: the greatest density by a search along the line."""
+    y = (6.2, 3.9, 2.1, 1.5)
+    measured = "\n".join(f"c {t} {x}" for t, x in enumerate(y))
+    path = written(
+        tmp_path,
+        observable="observableId observableFormula noiseFormula\nc s*C 0.3",
+        parameter="parameterId lowerBound upperBound nominalValue estimate priorDistribution priorParameters\n"
+        f"s 1e-3 1e3 1 true {prior}",
+        measurement=f"observableId time measurement\n{measured}",
+    )
+    problem = sd.read_petab(path)
+    C = 3 * np.exp(-0.5 * np.arange(4))
+    a, b = map(float, prior.split()[1].split(";"))
+    law = (lambda s: abs(s - a) / b) if prior.startswith("laplace") else (lambda s: 0.5 * (np.log(s) / b) ** 2 + np.log(s))
+    best = minimize_scalar(lambda s: ((s * C - y) ** 2).sum() / 0.18 + law(s), bounds=(0.5, 3), options={"xatol": 1e-10})
+    assert sd.fit(problem, starts=3).parameters["s"] == pytest.approx(best.x, rel=1e-4)
 
 
 def test_many_candidates_are_expanded_part_by_part(monkeypatch):

@@ -22,7 +22,8 @@ GROWN, LEAST = 1e-6, 1e-37
 SOON = 16.0 * 2.0**-52
 #: Rounding of times, and how far the margins of opposite conditions, measured by the overshoot of a step, may differ.
 ROUNDED, OPPOSITE = 4.0 * 2.0**-52, 1e-5
-#: What happened to a trajectory: nothing that its rates of change notice, or they bend at the knot of an input; 0 is a jump.
+#: What happened to a trajectory: nothing that its rates of change notice, or these jump at the knot of an input, where its
+#: states bend; 0 where an event may have changed states.
 SMOOTH, BENT = 1, 2
 #: Least first step after an event, relative to the time: of a shorter one the time takes no notice.
 LEAST_STEP = 2e-15

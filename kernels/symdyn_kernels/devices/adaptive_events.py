@@ -104,7 +104,8 @@ from symdyn_kernels.status import (
 def arrive(t, k, passed, count, stops, p, memory, found, was, level, new, held, queue, acts, kept):
     """Let inputs change, and events wait, that are known to until `t`.
 
-    Returns the time from which to go on, how many stops are passed and events wait, and whether rates of change jump, and bend.
+    Returns the time from which to go on, how many stops are passed and events wait, and whether rates of change jump, of
+    themselves and at the knot of an input.
     """
     last, jumped, broken, knots = passed, False, False, False
     while last < stops.shape[0] and stops[last, 0, k] <= t:

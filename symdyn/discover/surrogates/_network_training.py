@@ -84,7 +84,7 @@ def train(
             if system.inputs:
                 finer = network_ode(system, options, cut, 2 * substeps)
                 apart = np.asarray(equations.seen(w, given)) - np.asarray(finer.seen(w, given))
-                if np.sum((apart * picked(cut.weights)) ** 2) > COARSE**2 * np.count_nonzero(cut.weights):
+                if not _close(apart, picked(cut.weights)):
                     if substeps >= FINEST:
                         raise RecoveryError(
                             f"{substeps} steps between two knots of the inputs do not follow the equations, whose networks "
@@ -104,6 +104,11 @@ def train(
         return MemberFit([path[r] for r in rows], arguments, values, ode.networks.free(s), losses, networks)
 
     return ensemble(system, options, tuple(dense[r] for r in rows), member, progress)
+
+
+def _close(errors: np.ndarray, weights: np.ndarray) -> bool:
+    """Whether errors are small beside the noise, whose weights are 0 where nothing was measured; no number is not."""
+    return bool(np.sum((errors * weights) ** 2) <= COARSE**2 * np.count_nonzero(weights))
 
 
 def _descended(

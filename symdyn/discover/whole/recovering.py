@@ -25,8 +25,12 @@ __all__ = ["recovered"]
 #: What is read here of what `recover` is given.
 READS = Reads(
     "equations of which nothing is known",
-    frozenset({"heldout", "options.noise", "options.windows", "options.keep", "options.level", "options.process"}),
+    frozenset({
+        "heldout", "options.noise", "options.windows", "options.keep", "options.level", "options.process", "options.ties",
+    }),
 )  # fmt: skip
+#: What ties of constants depend on.
+UNITS = "; in other units of time and states it may be others, with RecoverOptions(ties=False) none"
 #: Share of the data above which fitted values are many.
 MANY = 0.4
 
@@ -76,14 +80,19 @@ def recovered(system: System | None, data: Any, request: Request) -> Recovery:
         why = lost if search.sound(better[0]) else "the data do not determine their constants"
         notes.append(f"{len(better)} of the models have a lower criterion than the first and are left out: {why}")
     visited = [best, *(f for f in others if f.score >= best.score)]
-    if not search.late:
+    if request.options.ties and not search.late:
         first, *others = simplest(search.fitter, best, visited[1:])
+        if first.model.key != best.model.key:
+            notes.append(
+                f"constants that are one or equal, which its criterion counts, put the first model before others{UNITS}"
+            )
         first, ties = tied(search.fitter, first)
         visited = [first, *others]
-        if not search.sound(first):
-            notes.append("the data do not determine all constants of the first model")
         if ties:
-            notes.append(f"taken as equal, since the data do not tell them apart: {', '.join(told(whole, first, ties))}")
+            listed = ", ".join(told(whole, first, ties))
+            notes.append(f"taken as equal, since the data do not tell them apart: {listed}{UNITS}")
+    if not search.late and not search.sound(visited[0]):
+        notes.append("the data do not determine all constants of the first model")
 
     def result(keep: int) -> Recovery:
         return assembled(

@@ -27,12 +27,12 @@ __all__ = ["ATTRIBUTES", "MOST_REPEATED", "read_sedml"]
 ALGORITHMS = frozenset(
     {
         "KISAO:0000019", "KISAO:0000030", "KISAO:0000032", "KISAO:0000086", "KISAO:0000087", "KISAO:0000088", "KISAO:0000304",
-        "KISAO:0000433", "KISAO:0000436", "KISAO:0000560", "KISAO:0000694", "KISAO:0000696",
+        "KISAO:0000433", "KISAO:0000436", "KISAO:0000560", "KISAO:0000694",
     }
 )  # fmt: skip
 #: Algorithms that look for a steady state, for which the one stands that is reached from the initial values.
 STEADY_ALGORITHMS = frozenset(
-    {"KISAO:0000282", "KISAO:0000407", "KISAO:0000408", "KISAO:0000409", "KISAO:0000437", "KISAO:0000568", "KISAO:0000569"}
+    {"KISAO:0000282", "KISAO:0000407", "KISAO:0000408", "KISAO:0000409", "KISAO:0000568", "KISAO:0000569", "KISAO:0000696"}
 )
 #: Parameters of algorithms that are read: relative and absolute tolerances.
 TOLERANCES = {"KISAO:0000209": "rtol", "KISAO:0000211": "atol"}

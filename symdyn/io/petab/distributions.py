@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from symdyn.errors import DeclarationError
+from symdyn.inference.noise_laws import KINK
 from symdyn.io.petab.formulas import read_number
 
 __all__ = ["NOISES", "SCALES", "PetabPrior", "log_density", "read_prior", "residuals", "scaled", "unscaled"]
@@ -119,6 +120,31 @@ class PetabPrior:
             found = np.where(np.isnan(found), -np.inf, found)
         inside = (value >= self.low) & (value <= self.high)
         return np.where(inside, found - self.log_mass, -np.inf)
+
+    def slopes(self, value: np.ndarray, *, fisher: bool) -> tuple[np.ndarray, np.ndarray]:
+        """First and second derivatives of the logarithm of the density by plain values, inwards at bounds.
+
+        The second derivative of Laplace's is that of its majorising parabola, or minus its Fisher information.
+        """
+        a, b = (*self.numbers, 1.0)[:2]
+        size = {"lin": 1.0, "log": 1.0, "log10": 1 / math.log(10)}[self.scale]  # of the slope of the scale, over 1/value
+        with np.errstate(all="ignore"):
+            u, z = scaled(value, self.scale), (scaled(value, self.scale) - a) / b
+            bent = 1.0 if fisher else 1 / np.maximum(np.abs(z), KINK)
+            first, second = {
+                "uniform": lambda: (0 * u, 0 * u), "log-uniform": lambda: (0 * u, 0 * u),
+                "normal": lambda: (-z / b, -1 / b**2 + 0 * u),
+                "laplace": lambda: (-np.sign(z) / b, -bent / b**2 + 0 * u),
+                "cauchy": lambda: (-2 * z / (1 + z**2) / b, -2 * (1 - z**2) / (1 + z**2) ** 2 / b**2),
+                "exponential": lambda: (-1 / a + 0 * u, 0 * u),
+                "chisquare": lambda: ((a / 2 - 1) / u - 0.5, (1 - a / 2) / u**2),
+                "gamma": lambda: ((a - 1) / u - 1 / b, (1 - a) / u**2),
+                "rayleigh": lambda: (1 / u - u / a**2, -1 / u**2 - 1 / a**2),
+            }[self.family]()  # fmt: skip
+            if self.scale == "lin":
+                return first, second
+            lost = 1.0 if self.jacobian else 0.0
+            return (size * first - lost) / value, (size**2 * second - size * first + lost) / value**2
 
     @property
     def log_mass(self) -> float:

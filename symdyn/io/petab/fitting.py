@@ -73,6 +73,9 @@ class _Law:
     def logpdf(self, value: np.ndarray) -> np.ndarray:
         return np.asarray(self.prior.log_density(value))
 
+    def slopes(self, value: np.ndarray, *, fisher: bool) -> tuple[np.ndarray, np.ndarray]:
+        return self.prior.slopes(value, fisher=fisher)
+
 
 class PetabFitProblem(RowsProblem):
     """The likelihood of a PEtab problem, in natural logarithms of parameters on logarithmic scales.

@@ -59,7 +59,8 @@ def read_petab(
     ------
     DeclarationError
         If the tables contradict each other or the model, naming the row or identifier; for problems with several models, models
-        in other languages than SBML, and extensions; for events with delays in experiments of several periods.
+        in other languages than SBML, and extensions; for events with delays, or with ``==`` of what varies, in experiments of
+        several periods.
     MissingPackageError
         Without PyYAML and python-libsbml: ``pip install "symdyn-modeling[petab]"``.
     OSError

@@ -47,9 +47,14 @@ class StatedProblem:
         self._refuse_idle(changes)
 
     def _refuse(self) -> None:
-        delayed = [e for e in self._model.core.events if e.delay != 0]
-        if delayed and any(len(e.periods) > 1 for e in self._statements.experiments.values()):
-            raise DeclarationError("the model has events with delays, which are not followed from one period to the next")
+        events = self._model.core.events
+        kept = {
+            "with delays": any(e.delay != 0 for e in events),
+            "that compare with ==": any(e.assignments.get(s) == -s for e in events for s in self._model.clocks),
+        }
+        several = any(len(e.periods) > 1 for e in self._statements.experiments.values())
+        for which in (kind for kind, found in kept.items() if found and several):
+            raise DeclarationError(f"the model has events {which}, which are not followed from one period to the next")
         if self._model.core.delays:
             raise DeclarationError("the model has delays; problems with delay differential equations are not simulated")
 

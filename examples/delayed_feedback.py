@@ -17,7 +17,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import symdyn as sd
-from symdyn.figure_style import BLUE, GREEN, VERMILION
+from symdyn.figure_style import BLACK, BLUE, GREEN, VERMILION
 
 FEEDBACK = sd.SDESystem.from_text("dx = -x(t - tau)*dt + dW; x(0) = 0")
 QUIET = sd.ODESystem.from_text("x' = -x(t - tau)")
@@ -51,17 +51,17 @@ def draw(found: np.ndarray) -> Figure:
     paths.set(title="the same noise", xlabel="t", ylabel="x")
     paths.legend()
     line = np.linspace(0, 1.42, 200)
-    spread.plot(line, variance(line), color="0.13", lw=1.2, label="exact")
+    spread.plot(line, variance(line), color=BLACK, lw=1.2, label="exact")
     spread.plot(DELAYS, found, "o", ms=4, color=VERMILION, label="simulated")
     spread.set(title="variance", xlabel="delay", ylabel="variance of x")
     spread.legend()
-    for tau, colour in ((0.8, GREEN), (np.pi / 2, "0.13"), (2.5, VERMILION)):
-        values = sd.analysis.characteristic_roots(QUIET, {"x": 0}, {"tau": tau}, count=10)
+    for tau, colour in ((0.8, GREEN), (np.pi / 2, BLACK), (2.5, VERMILION)):
+        values = sd.analysis.characteristic_roots(QUIET, {"x": 0}, {"tau": tau}, count=9)
         roots.plot(values.real, values.imag, "o", ms=4, color=colour, label=f"delay {tau:.3g}")
     roots.axvline(0, color="0.5", lw=0.8)
-    roots.set(title="characteristic roots", xlabel="real part", ylabel="imaginary part")
-    roots.legend(loc="upper center")
-    for r, colour in ((1.9, GREEN), (2.02, BLUE), (2.1, "0.13"), (2.27, VERMILION)):
+    roots.set(title="characteristic roots", xlabel="real part", ylabel="imaginary part", ylim=(-40, 40))
+    roots.legend(loc="lower center")
+    for r, colour in ((1.9, GREEN), (2.02, BLUE), (2.1, BLACK), (2.27, VERMILION)):
         late = sd.simulate(POPULATION, [0, *range(2000, 5000)], parameters={"r": r}, progress=False).isel(time=slice(1, None))
         curve.plot(late.x_lag1, late.x, "o", ms=1 if r > 2 else 4, mec="none", color=colour, rasterized=True)
         curve.plot([], [], "o", ms=4, color=colour, label=f"r = {r}")
@@ -79,7 +79,7 @@ def main(arguments: list[str] | None = None) -> float:
     found = measured(chosen.trajectories)
     chosen.out.mkdir(parents=True, exist_ok=True)
     figure = draw(found)
-    figure.savefig(chosen.out / "delayed_feedback.png", dpi=150)
+    figure.savefig(chosen.out / "delayed_feedback.png", dpi=110)
     plt.close(figure)
     deviation = float(abs(found / variance(np.array(DELAYS)) - 1).max())
     for tau, value in zip(DELAYS, found, strict=True):

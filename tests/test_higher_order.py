@@ -77,6 +77,7 @@ def test_observables_and_noise():
         ([sp.Eq(x(t) ** 2 + x(t).diff(t) ** 2, 1)], r"is not linear in Derivative\(x\(t\), t\)"),
         ([sp.Eq(x(t).diff(t), 1), sp.Eq(x(t) + V, 1)], r"expected Eq\(Derivative\(x\(t\), t\).*goes to algebraic="),
         ([sp.Eq(x(t).diff(t) + sp.Function("y")(t).diff(t), k) for k in (1, 2)], r"does not determine Derivative\(x\(t\), t\)"),
+        ([sp.Eq((sp.cos(x(t)) ** 2 + sp.sin(x(t)) ** 2 - 1) * x(t).diff(t), 1)], r"does not determine Derivative\(x\(t\), t\)"),
         ([sp.Eq(x(t).diff(t, 2), -x(t - 1).diff(t, 2))], "which is no state; solve|contains a derivative"),
     ],
 )
@@ -90,6 +91,9 @@ def test_equations_that_are_linear_in_derivatives_are_solved_for_them():
     damped = sd.ODESystem([sp.Eq(2 * x(t).diff(t, 2) + c * x(t).diff(t) + x(t), 0)])
     assert str(damped) == "x' = x_dot\nx_dot' = -c*x_dot/2 - x/2"
     assert sd.ODESystem(sp.Eq(0, x(t).diff(t) + x(t - 1)), history={"x": 1}).drift == (-x(t - 1),)
+    turned = [sp.Eq(x(t) * x(t).diff(t) + y(t).diff(t), 1), sp.Eq(2 * x(t).diff(t), y(t))]
+    at = dict.fromkeys(sd.ODESystem(turned).states, 0)
+    assert [f.subs(at) for f in sd.ODESystem(turned).drift] == [0, 1]  # where the first pivot is 0
     coupled = sd.ODESystem([sp.Eq(2 * x(t).diff(t) + y(t).diff(t), x(t)), sp.Eq(x(t).diff(t) - y(t).diff(t), y(t))])
     a, b = coupled.states
     assert [sp.expand(f - g) for f, g in zip(coupled.drift, ((a + b) / 3, (a - 2 * b) / 3), strict=True)] == [0, 0]

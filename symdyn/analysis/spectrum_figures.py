@@ -15,6 +15,9 @@ from symdyn.figure_style import styled
 
 __all__ = ["plot_lyapunov", "plot_roots"]
 
+#: Real parts below this part of the largest root are zero but for rounding, as where roots cross the axis.
+ROUNDING = 1e-12
+
 
 @styled
 def plot_lyapunov(data: xr.Dataset) -> Figure:
@@ -111,7 +114,7 @@ def plot_roots(roots: Any) -> Figure:
         raise DeclarationError(f"expected the roots from characteristic_roots, a row of numbers; got {type(roots).__name__}")
     figure, ax = plt.subplots(figsize=(4.6, 4.2), layout="constrained")
     ax.axvline(0, color="#888888", lw=0.8)
-    unstable = found.real > 0
+    unstable = found.real > ROUNDING * abs(found).max()
     for chosen, colour in ((~unstable, COLOURS[0]), (unstable, COLOURS[1])):
         ax.plot(found.real[chosen], found.imag[chosen], ls="none", marker="o", ms=5, color=colour)
     title = f"{int(unstable.sum())} of {found.size} roots with a positive real part"

@@ -30,7 +30,7 @@ def exponent_at_zero(system: SDESystem) -> sp.Expr:
     Raises
     ------
     DeclarationError
-        For several states, and where 0 is no equilibrium.
+        For several states, for delays, and where 0 is no equilibrium.
 
     References
     ----------
@@ -46,6 +46,10 @@ def exponent_at_zero(system: SDESystem) -> sp.Expr:
     if len(system.states) != 1:
         raise DeclarationError(
             f"the exponent at 0 is known of one state, got {', '.join(system.names)}; of several, simulate and take logarithms"
+        )
+    if system.delays:
+        raise DeclarationError(
+            f"the system has the delay {system.delays[0]}, with which it has no such exponent; simulate, and take logarithms"
         )
     ito = system.ito()
     (z,), zero = ito.states, {ito.states[0]: sp.S.Zero}

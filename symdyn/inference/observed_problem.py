@@ -106,7 +106,13 @@ class ObservedProblem(FitProblem):
                     e = rules.get(s, sp.S.Zero).xreplace(chosen)
                 else:
                     e = chosen[s]
-                if wrong := [str(q) for q in e.free_symbols - fitted]:
+                wrong = sorted(map(str, e.free_symbols - fitted))
+                if wrong and wrong[0] in map(str, setup.free):
+                    raise RecoveryError(
+                        f"the initial value {e} of {s} follows that of {wrong[0]}, which is fitted; name {s} in parameters to "
+                        f"fit it too, or let a parameter be the initial value of {wrong[0]}, which both follow"
+                    )
+                if wrong:
                     raise RecoveryError(f"the value of {s} depends on {wrong[0]}, which is neither known nor fitted")
                 if e is sp.nan:
                     raise RecoveryError(

@@ -102,10 +102,27 @@ def _solved(equations: list[Any]) -> list[sp.Eq]:
     unknown = {d: sp.Dummy() for d in highest.values()}
     try:
         matrix, right = sp.linear_eq_to_matrix([side.xreplace(unknown) for side in sides], list(unknown.values()))
-        if matrix.det() == 0:
+        determinant = matrix.det(method="laplace")
+        if _vanishes(determinant):
             raise DeclarationError(f"{rest[0]} does not determine {', '.join(map(str, unknown))}")
     except NonlinearError:
         listed = ", ".join(map(str, unknown))
         raise DeclarationError(f"{rest[0]} is not linear in {listed}; solve the equations for the derivatives") from None
-    made = zip(unknown, matrix.LUsolve(right), strict=True)
+    # by Cramer's rule, as a pivot may vanish where the determinant does not
+    made = zip(unknown, matrix.adjugate(method="laplace") * right / determinant, strict=True)
     return [*(e for e in equations if e not in rest), *(sp.Eq(d, side, evaluate=False) for d, side in made)]
+
+
+def _vanishes(e: sp.Expr) -> bool:
+    """Whether an expression is 0 up to rounding where all that it depends on has some irrational value.
+
+    >>> c = sp.Symbol("c")
+    >>> _vanishes(c * (sp.sin(c) ** 2 + sp.cos(c) ** 2 - 1)), _vanishes(1e-30 * c)
+    (True, False)
+    """
+    if isinstance(e, sp.Mul):
+        return any(map(_vanishes, e.args))
+    free = sorted(e.atoms(sp.Symbol, AppliedUndef, sp.Derivative), key=str)
+    at = {q: sp.sqrt(sp.prime(k + 1)).evalf(30) / 2 for k, q in enumerate(free)}
+    terms = [term.xreplace(at).evalf(30) for term in sp.Add.make_args(e)]
+    return bool(abs(sum(terms)) <= 1e-20 * sum(map(abs, terms)))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 import sympy as sp
 
-from symdyn.declaration import lookup
+from symdyn.declaration import by_symbol, lookup, name_of
 from symdyn.errors import DeclarationError
 from symdyn.models._delays import at_first, check_delays, read_history, refuse_idle_history
 from symdyn.system import delays_in
@@ -38,9 +39,11 @@ class LaggedStates:
     {x_lag1: 2, x_lag2: 5, x: 3}
     """
 
-    def __init__(self, states: tuple[sp.Symbol, ...], sides: Iterable[sp.Basic], time: sp.Symbol) -> None:
+    def __init__(
+        self, states: tuple[sp.Symbol, ...], sides: Iterable[sp.Basic], time: sp.Symbol, parameters: Iterable[Any] = ()
+    ) -> None:
         self.time, self.states, named = time, states, {s.name: s for s in states}
-        calls = delays_in(sides, named)
+        calls = [call for call in delays_in(sides, named) if call.args != (time,)]
         check_delays(calls, states, time, {})
         self.swap: dict[sp.Basic, sp.Symbol] = {}
         longest: dict[sp.Symbol, int] = {}
@@ -56,7 +59,7 @@ class LaggedStates:
             longest[state] = max(longest.get(state, 0), int(lag))
         self.of = {self._symbol(s, k): (s, k) for s, most in longest.items() for k in range(1, most + 1)}
         self.rows = {lagged: self._symbol(s, k - 1) for lagged, (s, k) in self.of.items()}
-        if taken := next((s for s in self.rows if s in states), None):
+        if taken := next((s for s in self.rows if s.name in {*named, *map(name_of, parameters)}), None):
             raise DeclarationError(f"{taken} is the name of the state {self.of[taken][0]} in the past; rename this one")
 
     def _symbol(self, state: sp.Symbol, lag: int) -> sp.Symbol:
@@ -82,14 +85,9 @@ class LaggedStates:
         past = {s: before.get(x, x) for s, (x, _) in self.of.items()}
         if not past:
             return initial
-        given, every = initial, (*self.states, *past)
-        if isinstance(initial, (list, tuple)) and len(initial) in (len(self.states), len(every)):
-            given = dict(zip(every, initial, strict=False))  # without those of the past, or with them
-        if given is not None and not isinstance(given, Mapping):
-            raise DeclarationError(
-                f"the initial values are {initial!r}; expected a mapping such as {{{self.states[0]}: 1}}, or a list in the "
-                f"order {', '.join(map(str, every))}, where those of the past may be left out"
-            )
+        every = (*self.states, *past)
+        short = isinstance(initial, (list, tuple, np.ndarray)) and len(initial) == len(self.states)
+        given = by_symbol(initial, self.states if short else every, "state")  # those of the past may be left out
         begun = at_first(given, self.states, self.time, before, self.swap) or {}
         own = {lookup(key, every, "state"): value for key, value in begun.items()}
         return {**past, **before, **own}

@@ -95,7 +95,7 @@ class DiscreteSystem(MapVerbs, SteppedSystem):
     ) -> None:
         rows, observed, time = read_equations(equations, time, observables)
         every = [*rows.values(), *observed.values(), *(side for e in listed_events(events) for side in e.sides)]
-        lagged = LaggedStates(tuple(rows), every, time)
+        lagged = LaggedStates(tuple(rows), every, time, parameters or ())
         swap = {**called(equations, tuple(rows)), **now(rows, every, time), **lagged.swap}
         initial = lagged.beginning(initial, history)
         rows = {**{s: e.xreplace(swap) for s, e in rows.items()}, **lagged.rows}

@@ -182,7 +182,7 @@ class ODESystem(FlowVerbs, System):
         own = {"algebraic": states[count:], "constraints": (), "free": ()}
         self.__dict__.update(drift=tuple(rows.values()), **own, events=moments)
         self._check_delays()
-        if before and not self.delays and begun == initial:
+        if before and not self.delays and (begun is initial or begun == initial):
             refuse_idle_history(before, time)
 
     def _check_delays(self) -> None:

@@ -121,7 +121,7 @@ class SDESystem(DiffusionVerbs, System):
             events=moments,
         )
         self._check_delays()
-        if before and not self.delays and begun == initial:
+        if before and not self.delays and (begun is initial or begun == initial):
             refuse_idle_history(before, time)
 
     def _check_delays(self) -> None:

@@ -15,7 +15,6 @@ import xarray as xr
 
 from symdyn.codegen.effects import refuse_idle
 from symdyn.codegen.kernel import Kernel, Options, compile, read_method
-from symdyn.declaration import name_of
 from symdyn.errors import DeclarationError
 from symdyn.integration.kernel import ArrayKernel
 from symdyn.methods.options import MethodOptions, check_positive, check_whole
@@ -33,10 +32,10 @@ from symdyn.simulation.reduce import read_reductions
 from symdyn.simulation.settings import Layout, Store, read_layout, read_store
 from symdyn.simulation.stored import find_store, open_store
 from symdyn.simulation.streamed import StreamedRun, segments, stream
-from symdyn.simulation.sweeps import Design, check_counts, check_volume, make_design
+from symdyn.simulation.sweeps import Design, check_counts, check_volume, make_design, values_by_symbol
 from symdyn.simulation.verdict import Ending, verdict
 from symdyn.simulation.work import work
-from symdyn.system import System
+from symdyn.system import PARTS, System
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -208,7 +207,7 @@ def simulate(
         frame = system.frame(initial, times, grid) if isinstance(system, SpatialSystem) else Frame.of(system, initial)
     condition = read_condition(until, frame.declared)
     system = frame.system
-    begin = _begun(system, frame.given, times[0]) if system.history else frame.given
+    begin = _begun(system, frame.given, times[0])
     design = make_design(system, begin, parameters, trajectories, frame.coordinates)
     kernel = compile(
         system, method=method, target=target, precision=layout.precision, lanes=layout.lanes, trajectories=design.size,
@@ -261,17 +260,25 @@ def simulate(
     return verdict(sink.dataset(attrs), Ending(kernel, design, outcome, frame.skip), on_failure, sink.advice)
 
 
-def _begun(system: System, given: Mapping[Any, Any] | None, first: float) -> dict[Any, Any]:
+def _begun(system: System, given: Any, first: float) -> Any:
     """The initial values that were given, and of other states those of the history and those that depend on the first time."""
-    named = {name_of(key) for key in given or {}}
-    if system.slopes and (wrong := [s for s in system.history if s.name in named]):
+    if hasattr(given, "data_vars") and (late := system.parts & {"delays", "delayed_reactions"}):
+        raise DeclarationError(
+            f"a dataset was given for state values, and this {type(system).__name__} has {PARTS[min(late)]}, which need more "
+            "of its past than the states at one time; run on from its first time, or, to forget the past, give them by name, "
+            f"initial={{'{system.states[0]}': ...}}"
+        )
+    if not system.history:
+        return given
+    own = values_by_symbol(given, system.initial_symbols, "state")
+    if system.slopes and (wrong := [s for s in system.history if s in own]):
         raise DeclarationError(
             f"{wrong[0]} has a history and may not jump at the first time, as {system.slopes[0]} occurs here"
         )
     now = {system.time: sp.Float(float(first))}
     begin = {s: e for s, e in system.history.items() if s not in system.initial}
     begin |= {s: e for s, e in system.initial.items() if isinstance(e, sp.Expr) and e.has(system.time)}
-    return {**{s: e.xreplace(now) for s, e in begin.items() if s.name not in named}, **(given or {})}
+    return {**{s: e.xreplace(now) for s, e in begin.items() if s not in own}, **own}
 
 
 def _check_start(kernel: Kernel, design: Design) -> None:

@@ -31,7 +31,7 @@ from symdyn.models.initial_moments import is_distribution
 from symdyn.simulation.labelled import as_coordinates, as_variable
 from symdyn.system import System
 
-__all__ = ["Design", "check_counts", "check_volume", "make_design"]
+__all__ = ["Design", "check_counts", "check_volume", "make_design", "values_by_symbol"]
 
 TRAJECTORY = "trajectory"
 #: Dimension of the rows of a data frame or array of values.
@@ -168,7 +168,7 @@ def make_design(
     times = {*TIMES, system.time.name} - taken
 
     def read(given: Mapping[Any, Any] | None, symbols: tuple[sp.Symbol, ...], known: Mapping, what: str) -> dict:
-        own = {lookup(k, symbols, what): v for k, v in (by_symbol(_paired(given, symbols, what), symbols, what) or {}).items()}
+        own = values_by_symbol(given, symbols, what)
         for symbol in own:
             refuse_inputs(symbol)
         values = {**known, **own}
@@ -223,6 +223,16 @@ def make_design(
     states = columns([beginnings[s] for s in system.states])
     shape = (*lengths.values(), *([int(count)] if own is not None else []))
     return Design(dims, shape, coords, states, columns([numbers[p] for p in system.parameters]))
+
+
+def values_by_symbol(given: Any, symbols: tuple[sp.Symbol, ...], what: str) -> dict[sp.Symbol, Any]:
+    """Values in any of the forms in which they are given, by the symbols that they are of.
+
+    >>> x, v = sp.symbols("x v")
+    >>> values_by_symbol({"v": 2}, (x, v), "state"), values_by_symbol([1, 0], (x, v), "state")
+    ({v: 2}, {x: 1, v: 0})
+    """
+    return {lookup(k, symbols, what): v for k, v in (by_symbol(_paired(given, symbols, what), symbols, what) or {}).items()}
 
 
 def _paired(given: Any, symbols: tuple[sp.Symbol, ...], what: str) -> Any:

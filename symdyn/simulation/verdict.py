@@ -46,7 +46,7 @@ RESIDUAL = 1e-9
 LESS_ON_CARDS = {TOO_MANY_KEPT: MOST_STEPS, TOO_MANY_PENDING: PENDING}
 #: Failures that a remedy of a method does not mend.
 NOT_MENDED = {
-    "a shorter step": (TOO_MANY_STEPS, STEP_TOO_SMALL),
+    "a shorter step": (TOO_MANY_STEPS, STEP_TOO_SMALL, TOO_MANY_KEPT),
     "smaller tolerances": (TOO_MANY_STEPS, STEP_TOO_SMALL),
     "greater tolerances": (NOT_FINITE,),
 }
@@ -172,6 +172,8 @@ class Ending:
             found.append(f"a larger max_steps (method={type(self.kernel.options).__name__}(max_steps=...))")
             if self.kernel.method == "ssa" and not system.events:
                 found.append("an approximate method such as 'tau'")
+        if self.outcome.code == TOO_MANY_KEPT and "a shorter step" in self.kernel.remedies:
+            found.append("a longer step")
         if system.map is None and self.outcome.code not in (CONTRADICTED, INCONSISTENT, SINGULAR):
             found += [r for r in self.kernel.remedies if self.outcome.code not in NOT_MENDED.get(r, ())]
         return ", ".join(found)

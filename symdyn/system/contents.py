@@ -222,7 +222,7 @@ class Contents(ABC):
         hint = "; take its rate_equations() or moments(order)" if self.propensities is not None else ""
         if further := self.parts & {"algebraic", "events", "inputs", "delays"}:
             hint = f"; this one has {_listed(p for p in PARTS if p in further)}"
-            if further == {"delays"} and self.drift is not None:
+            if self.parts == {"drift", "delays"}:
                 hint += " (without_delays(system) has its steady states, characteristic_roots their stability)"
         if self.parts == {"map", "noise"}:
             hint = f"; this one draws {self.noise[0]} in every step"

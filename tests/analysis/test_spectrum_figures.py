@@ -37,6 +37,7 @@ def test_roots_are_counted_and_coloured():
     ax = plot_roots(np.array([0.1 + 1j, 0.1 - 1j, -2])).axes[0]
     assert ax.get_title() == "2 of 3 roots with a positive real part"
     assert [len(line.get_xdata()) for line in ax.lines[1:]] == [1, 2]
+    assert plot_roots(np.array([1e-16 + 1j, 1e-16 - 1j])).axes[0].get_title() == "0 of 2 roots with a positive real part"
     plt.close("all")
 
 

@@ -70,6 +70,17 @@ def test_invariant_circle_of_the_delayed_logistic_map():
         sd.analysis.continuation(DELAYED, r, (1.5, 2.5), start={"x": 1 / 3, "x_lag1": 1 / 3})
 
 
+def test_fits_of_the_past():
+    data = sd.simulate(DELAYED, range(12), parameters={r: 2.1}, progress=False)[["x"]]
+    late = sd.DiscreteSystem({x: r * x * (1 - X(t - 1))})
+    with pytest.raises(sd.RecoveryError, match="the initial value x of x_lag1 follows that of x, which is fitted; name x_lag1"):
+        sd.fit(late, data, noise=0.01)
+    fit = sd.fit(late, data, noise=0.01, parameters=[r, "x", "x_lag1"], starts=3)
+    assert float(fit.parameters["r"]) == pytest.approx(2.1, abs=1e-6)
+    begun = sd.DiscreteSystem({x: r * x * (1 - X(t - 1))}, initial={x: k})
+    assert float(sd.fit(begun, data, noise=0.01, starts=3).parameters["k"]) == pytest.approx(0.1, abs=1e-6)
+
+
 def test_text_reads_back():
     for system in (DELAYED, sd.DiscreteSystem.from_text(HENON)):
         assert sd.DiscreteSystem.from_text(text_of(system)) == system
@@ -84,8 +95,19 @@ def test_initial_values_in_the_order_of_the_states():
     build = {"equations": {x: X(t - 2) + y, y: x}, "history": {x: 7}}
     given = {n: sd.DiscreteSystem(**build, initial=v).initial_numbers() for n, v in ((2, [1, 2]), (4, [1, 2, 3, 4]))}
     assert [[float(given[n][s]) for s in sp.symbols("x y x_lag1 x_lag2")] for n in given] == [[1, 2, 7, 7], [1, 2, 3, 4]]
-    with pytest.raises(sd.DeclarationError, match="in the order x, y, x_lag1, x_lag2"):
+    assert (
+        sd.DiscreteSystem(**build, initial=np.array([1.0, 2.0])).initial == sd.DiscreteSystem(**build, initial=[1, 2]).initial
+    )
+    with pytest.raises(sd.DeclarationError, match="given for 4 states; in their order: x, y, x_lag1, x_lag2"):
         sd.DiscreteSystem(**build, initial=[1, 2, 3])
+
+
+def test_the_state_now_may_be_called_in_sides():
+    late = sd.DiscreteSystem(
+        {x: X(t) / 2 + X(t - 1)}, observables={"y": X(t) + X(t - 2)}, events=sd.Event(X(t) > 9, {x: X(t) - 9})
+    )
+    written = sd.DiscreteSystem.from_text("x[t+1] = x/2 + x[t-1]; y := x + x[t-2]; when x > 9, x = x - 9")
+    assert late == written
 
 
 @pytest.mark.parametrize(
@@ -98,6 +120,7 @@ def test_initial_values_in_the_order_of_the_states():
         (lambda: sd.DiscreteSystem({x: x}, history={x: 1}), "has no effect"),
         (lambda: sd.DiscreteSystem({x: X(t - 1)}, history={x: t}), "depends on t; of a map it is one value"),
         (lambda: sd.DiscreteSystem({x: X(t - 1), "x_lag1": 1}), "x_lag1 is the name of the state x in the past"),
+        (lambda: sd.DiscreteSystem.from_text("x[t+1] = x_lag1*x[t-1]; x_lag1 = 3"), "x_lag1 is the name of the state x in"),
         (lambda: sd.DiscreteSystem({x: sp.Function("f")(x)}).with_terms({"f": X(t - 1)}), r"a term contains x\(t - 1\)"),
     ],
 )

@@ -172,3 +172,21 @@ def test_methods_that_take_no_delays_say_so():
         run(system, [0, 1], parameters={tau: 0})
     with pytest.raises(sd.DeclarationError, match="delays"):
         system.moments(2)
+    for refuse in (sd.SDESystem({x: -x * X(t - 1)}, {x: x}).exponent_at_zero, lambda: sd.analysis.steady_states(system)):
+        with pytest.raises(
+            sd.DeclarationError, match=r"has the delay x\(t - 1\), with which|got SDESystem; this one has delays$"
+        ):
+            refuse()
+
+
+def test_a_delay_as_long_as_a_step_but_for_rounding():
+    system = sd.SDESystem({x: -X(t - tau)}, {x: 0.1}, initial={x: 1})
+    found = [run(system, [0, 1], step=0.1, parameters={tau: delay}).x for delay in (0.1, 1 - 0.9)]
+    np.testing.assert_allclose(*found, rtol=1e-14)
+
+
+def test_too_many_steps_within_a_delay_also_where_an_event_happens():
+    """The first 131,072 steps end at the event; 117,965 of them lie within the delay."""
+    system = sd.SDESystem({x: -X(t - 0.9)}, {x: 0.1}, initial={x: 1}, events=sd.dose(x, 1, every=1, start=1))
+    with pytest.raises(sd.SimulationError, match=r"more than 65536 steps lay within.*Try other values, a longer step, another"):
+        run(system, [0, 1.5], step=2.0**-17)

@@ -52,6 +52,22 @@ def test_a_run_goes_on_where_another_ended(swing):
     np.testing.assert_allclose(end[-1], np.exp(-0.5) * np.cos(end.x), atol=2e-3)
 
 
+def test_all_forms_over_a_history_and_none_that_forgets_the_past():
+    """x' = -x(t - 1) after x = 1: x(1) = x(0) - 1."""
+    late = sd.ODESystem.from_text("x' = -x(t - 1); x(t <= 0) = 1")
+    for start in ([2], np.array([2.0]), pd.Series({"x": 2}), pd.DataFrame({"x": [2.0]}), np.array([[2.0]])):
+        assert float(run(late, initial=start).x[..., -1].squeeze()) == pytest.approx(1, abs=1e-8)
+    end = run(late).isel(time=-1)
+    with pytest.raises(DeclarationError, match=r"this ODESystem has delays, which need more of its past.*give them by name"):
+        run(late, (1, 2), initial=end)
+    waiting = sd.ReactionNetwork.from_text("x -> 0, 1 delay 2; x(0) = 5")
+    ended = sd.simulate(waiting, [0, 1], seed=1, progress=False).isel(time=-1)
+    with pytest.raises(DeclarationError, match="this ReactionNetwork has delayed reactions, which need more"):
+        sd.simulate(waiting, [1, 2], seed=1, initial=ended, progress=False)
+    with pytest.raises(DeclarationError, match="the history of x has no effect"):
+        sd.ODESystem({X: V, V: -X}, initial=np.array([1.0, 0.0]), history={X: 1})
+
+
 @pytest.mark.parametrize(
     ("start", "message"),
     [

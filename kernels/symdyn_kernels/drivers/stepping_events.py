@@ -438,7 +438,7 @@ def chunk(arguments):
                 arrivals(events, memory, W, y, p, lanes, who, times[-1], lagged)
                 for l in range(W):
                     k = who[l]
-                    if k >= 0 and memory.happens[l] != 0:
+                    if k >= 0 and memory.happens[l] != 0 and status[k] == SUCCESS:
                         status[k] = happen(events, memory, l, k, y, n, W, p, lanes, output, run.aside, lagged)
                         if m > 0:
                             _hold_again(events, memory, l)

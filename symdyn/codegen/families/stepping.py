@@ -38,6 +38,8 @@ from symdyn.system import System
 __all__ = ["MAPS", "STEPPING", "SteppingFamily"]
 
 NO_DELAYS = DelayTables.none()
+#: A delay that is shorter than a step by no more than this part of it, as rounding makes it, is as long as the step.
+ROUNDING = 1e-9
 
 
 class SteppingFamily(Family):
@@ -164,7 +166,7 @@ class SteppingFamily(Family):
     def _delays(self, batch: Batch, task: Launch) -> DelayTables:
         """The delays of a batch, none of which is shorter than a step."""
         found = delay_tables(task.facts["delays"], task.addresses[-2:], batch.parameters, jumps=False, span=0.0)
-        if (shortest := found.shortest.min(initial=np.inf)) < task.options.step:
+        if (shortest := found.shortest.min(initial=np.inf)) < (1 - ROUNDING) * task.options.step:
             raise DeclarationError(
                 f"the step {task.options.step:g} is longer than the delay {shortest:g}, whose values would lie within it; "
                 f"take step={shortest:g} or a part of it"

@@ -232,7 +232,7 @@ def test_sources_that_make_no_sense_are_refused(options, message):
 
 def test_events_and_other_methods_are_refused():
     reset = sd.SDESystem.from_text("dx = -x*dt + 0.1*dW; x(0) = 1; when x < 0.5, x = 1")
-    with pytest.raises(CompileError, match="for models without events and inputs"):
+    with pytest.raises(CompileError, match="for models without events, inputs and delays"):
         sd.simulate(reset, [0, 1], method=sd.methods.Heun(brownian="tree"), progress=False)
 
 

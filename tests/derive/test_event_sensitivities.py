@@ -15,8 +15,8 @@ K, A = 1.3, 0.2
 def slope(events, by, end, rate=k, other=0):
     """Of z at the end, where x grows at a rate from 0, and z changes at events alone."""
     rates = {x: rate, y: other, z: 0}
-    used = set().union(*(sp.sympify(e).free_symbols for event in events for e in event.sides), sp.sympify(rate).free_symbols)
-    values = {p: v for p, v in ((k, K), (a, A)) if p in used | sp.sympify(other).free_symbols}
+    used = sp.Tuple(rate, other, *(e for event in events for e in event.sides)).free_symbols
+    values = {p: v for p, v in ((k, K), (a, A)) if p in used}
     system = sd.ODESystem(rates, values, initial={x: 0, y: 0, z: 0}, events=events)
     run = sd.sensitivities(system, [0, end], by=by, rtol=1e-10, atol=1e-12, progress=False)
     return float(run[f"dz_d{by}"][-1])

@@ -352,7 +352,7 @@ def main(arguments: list[str] | None = None) -> Spots:
     results = pattern(), spots(), front_speed(), tail_speed()
     text = report(*results)
     (out / "pattern_formation.txt").write_text(text + "\n")
-    draw(*results).savefig(out / "pattern_formation.png", dpi=150, pil_kwargs={"optimize": True})
+    draw(*results).savefig(out / "pattern_formation.png", dpi=120, pil_kwargs={"optimize": True})
     print(f"{text}\n\nThe figure and the report are in {out.resolve()}")
     return results[1]
 

@@ -73,5 +73,5 @@ def test_spots_divide_where_no_other_state_is():
 def test_the_example_writes_a_figure_and_a_report(tmp_path, capsys):
     example.main(["--out", str(tmp_path)])
     assert "8.567627" in (tmp_path / "pattern_formation.txt").read_text()
-    assert (tmp_path / "pattern_formation.png").stat().st_size < 400_000
+    assert (tmp_path / "pattern_formation.png").stat().st_size < 300_000
     assert "wave length 10.750" in capsys.readouterr().out

@@ -70,6 +70,19 @@ def test_results_go_to_standard_output_and_nothing_else_anywhere(here):
     np.testing.assert_allclose(table["half"], expected / 2, rtol=1e-7)
 
 
+def test_a_figure_is_written_without_the_numbers_unless_these_are_asked_for(here):
+    for command in (("simulate", "decay.txt", "--times", "0:1:3"), ("run", "run.toml")):
+        if command[0] == "run":
+            run("simulate", "decay.txt", "--times", "0:1:3", "--out", "a.nc", "--record", "run.toml")
+        found = run(*command, "--figure", "run.svg", "-q")
+        assert (found.exit_code, found.stdout) == (ExitCode.SUCCESS, "")
+        assert "<svg" in (here / "run.svg").read_text()
+        assert run(*command, "--figure", "run.svg", "--out", "run.csv", "-q").stdout == ""
+        assert len((here / "run.csv").read_text().splitlines()) == 4
+        for name in ("run.svg", "run.csv"):
+            (here / name).unlink()
+
+
 def test_reader_that_stops_early_is_no_error(here):
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'kernels'}"}
     whole = [sys.executable, "-m", "symdyn", "simulate", "decay.txt", "--times", "0:1:20000", "--quiet"]

@@ -61,9 +61,12 @@ def simulate(
     combinatoric: Combinatoric = False,
     reduce: Annotated[list[str], typer.Option(help="Statistic over trajectories: mean, var, quantile ... Repeatable.")] = [],  # noqa: B006
     out: Annotated[
-        Path | None, typer.Option(help="File to write: .nc, .csv or .json. CSV to standard output unless given.")
+        Path | None,
+        typer.Option(help="File to write: .nc, .csv or .json. CSV to standard output unless this or a figure is asked for."),
     ] = None,
-    figure: Annotated[Path | None, typer.Option(help="Figure of the trajectories to write: .png, .svg or .pdf.")] = None,
+    figure: Annotated[
+        Path | None, typer.Option(help="Figure of the trajectories to write, .png, .svg or .pdf; without --out no numbers.")
+    ] = None,
     on_failure: Annotated[
         OnFailure, typer.Option(help="raise: write nothing; nan: write NaN from each failure on.")
     ] = OnFailure.RAISE,
@@ -133,7 +136,7 @@ def simulate(
     )
     if out is None and store is not None:
         note(_state(store), quiet)
-    else:
+    elif out is not None or figure is None:
         _put(data, out, quiet)
     _record(data, record, quiet)
     _figure(data, figure, quiet)
@@ -144,9 +147,12 @@ def simulate(
 def run(
     file: Annotated[Path, typer.Argument(help="A run file, .toml.", show_default=False)],
     out: Annotated[
-        Path | None, typer.Option(help="File to write: .nc, .csv or .json. CSV to standard output unless given.")
+        Path | None,
+        typer.Option(help="File to write: .nc, .csv or .json. CSV to standard output unless this or a figure is asked for."),
     ] = None,
-    figure: Annotated[Path | None, typer.Option(help="Figure of the trajectories to write: .png, .svg or .pdf.")] = None,
+    figure: Annotated[
+        Path | None, typer.Option(help="Figure of the trajectories to write, .png, .svg or .pdf; without --out no numbers.")
+    ] = None,
     on_failure: Annotated[
         OnFailure, typer.Option(help="raise: write nothing; nan: write NaN from each failure on.")
     ] = OnFailure.RAISE,
@@ -162,7 +168,8 @@ def run(
     _figure_to(figure)
     quieten(quiet)
     data = RunFile.read(file).simulate(threads=threads, progress=not quiet, on_failure=str(on_failure))
-    _put(data, out, quiet)
+    if out is not None or figure is None:
+        _put(data, out, quiet)
     _figure(data, figure, quiet)
     _end(data)
 
@@ -176,7 +183,12 @@ def _put(data: xr.Dataset, out: Path | None, quiet: bool) -> None:
         sys.stdout.flush()
     else:
         write_dataset(data, out)
-        note(f"wrote {out}: {', '.join(f'{size} {dim}' for dim, size in data.sizes.items())}", quiet)
+        note(f"wrote {out}{_sizes(data)}", quiet)
+
+
+def _sizes(data: xr.Dataset) -> str:
+    """What a note says of results."""
+    return f": {', '.join(f'{size} {dim}' for dim, size in data.sizes.items())}"
 
 
 def _record_to(record: Path | None) -> None:
@@ -219,7 +231,7 @@ def _figure(data: xr.Dataset, figure: Path | None, quiet: bool) -> None:
 
         with style():  # text in vector files stays text
             write_file(figure, plot(data).savefig)
-        note(f"wrote {figure}", quiet)
+        note(f"wrote {figure}{_sizes(data)}", quiet)
 
 
 def _end(data: xr.Dataset) -> None:

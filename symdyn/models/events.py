@@ -500,8 +500,10 @@ def margin(
     if isinstance(condition, (sp.Gt, sp.Ge, sp.Lt, sp.Le)):
         found = bound(condition.gts - condition.lts)
         return strict(found) if isinstance(condition, (sp.Gt, sp.Lt)) else found
+    equal = isinstance(condition, (sp.Eq, sp.Ne))
+    hint = "; for x == 1 write x >= 1 where x comes from below, x <= 1 where from above" if equal else ""
     raise CompileError(
-        f"the condition {condition} cannot be located; expected comparisons by <, <=, > or >=, joined by &, | and ~"
+        f"the condition {condition} cannot be located; expected comparisons by <, <=, > or >=, joined by &, | and ~{hint}"
     )
 
 

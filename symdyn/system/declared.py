@@ -90,6 +90,8 @@ class System(Displayed):
         Parameters that are functions of time; their values are numbers of courses, from 0.
     binary : tuple of Symbol
         States that are 0 or 1.
+    helpers : tuple of Symbol
+        States that were not declared but brought in, such as those of the past of a map; in results they are coordinates.
     interpretation : str or None
         Of stochastic integrals, 'ito' or 'stratonovich'.
     clamped : bool
@@ -222,6 +224,7 @@ class System(Displayed):
             observables=MappingProxyType(observables),
             time=time,
             provenance=tuple(provenance) or (f"declared as {type(self).__name__}",),
+            helpers=(),
         )
 
     @classmethod

@@ -48,6 +48,12 @@ def test_one_that_holds_at_the_start_acts_where_it_counts_as_false_before():
         np.testing.assert_array_equal(found.m, [0, 0, 1])
 
 
+def test_a_value_that_the_trigger_says_is_there_sets_nothing():
+    found = run("x' = 1; x = 0; n = 0; E: at x == 2: x = 2; F: at 3 == x: x = 3, n = n + 1", [0, 1, 2.5, 4])
+    np.testing.assert_allclose(found.x, [0, 1, 2.5, 4], rtol=1e-12)
+    np.testing.assert_array_equal(found.n, [0, 0, 0, 1])
+
+
 def test_moments_of_time():
     text = "n = 0; p = 3.3; at time == 0, t0=false: n = 10; at time == p: n = n + 100; at 0.1*time == 0.7: n = n + 1"
     found = run(text + "; at time == 2*p: n = n + 1000; at 0.5 after time == 1, persistent=false: n = n + 5", [0, 3, 4, 6.7, 8])

@@ -68,6 +68,7 @@ class _Lowering:
         self.swap: dict[sp.Symbol, sp.Expr] = dag.written_out(self.definitions(), "rule of")
         self.drift: dict[sp.Symbol, sp.Expr] = {}
         self.starts: dict[sp.Symbol, sp.Expr | None] = {}
+        self.helpers: list[sp.Symbol] = []
         self.equations()
         self.number = 0  # of events that are added
         self.equalities = Equalities(self.fresh, lambda e: self.without_rates(self.along(e, self.drift)), self.added)
@@ -137,6 +138,7 @@ class _Lowering:
         """A symbol that neither the model nor the system has, and now is the system's."""
         taken = {*self.quantities, *self.model.local, *self.drift, *(c.symbol for c in self.model.changes), self.model.time}
         self.drift[found := self.named(name, taken)] = sp.S.Zero
+        self.helpers.append(found)
         return found
 
     @staticmethod
@@ -273,7 +275,7 @@ class _Lowering:
         idle = {s: sp.Float(float(v)) for s, v in declared.items() if s not in inside and v is not None}
         sides = [*self.drift.values(), *observables.values(), *(side for e in events for side in e.sides)]
         late = {call.func.__name__ for call in delays_in(sides, {s.name for s in history})}
-        return ODESystem(
+        system = ODESystem(
             self.drift,
             {s: float(v) for s, v in given.items()},
             algebraic=algebraic,
@@ -284,6 +286,7 @@ class _Lowering:
             time=self.model.time,
             provenance=self.model.provenance,
         )
+        return system.replace(helpers=tuple(self.helpers))
 
     def histories(self) -> dict[sp.Symbol, sp.Expr]:
         """The states whose initial assignments depend on time, which are their values before the first time too."""
@@ -341,12 +344,14 @@ class _Lowering:
 
     def events(self, t: Trigger) -> Iterator[Event]:
         """What an event is: none where it never happens or does nothing, two where the second sets what the first has noted."""
+        if not (effects := self.effective(t)):
+            return
         condition = self.located(self.put(t.condition, f"the trigger of the event {t.name}"), t.name)
         if condition == sp.false or (condition == sp.true and t.initial):
             return
         if condition == sp.true:
             condition = self.model.time > -LONG_AGO  # true from the start
-        if not (assigned := self.assigned(t.assignments)):
+        if not (assigned := self.assigned(effects)):
             return
         values = {s: self.put(e, f"the event {t.name}") for s, e in assigned.items()}
         others = self.ticking if len(self.model.triggers) > 1 else set()  # what may change while it waits for its turn
@@ -370,6 +375,16 @@ class _Lowering:
             from_trigger=late,  # otherwise the values are the same
             shuffled=self.model.shuffled(t),
         )
+
+    def effective(self, t: Trigger) -> dict[sp.Symbol, sp.Expr]:
+        """What an event assigns, without values that its trigger ``x == a`` says are there already, ``x = a``."""
+        same = {e.args for e in sp.And.make_args(t.condition) if isinstance(e, sp.Eq)} if t.delay == 0 else set()
+        others = {s for other in self.model.triggers if other is not t for s in other.assignments}
+        there = {
+            s for a, b in same for s, value in ((a, b), (b, a))
+            if s in t.assignments and t.assignments[s] == value and others.isdisjoint(dag.free_symbols([s, value]))
+        }  # fmt: skip
+        return {s: value for s, value in t.assignments.items() if s not in there}
 
     def added(self) -> sp.Float:
         """The priority of one more event."""

@@ -34,7 +34,8 @@ from symdyn.declaration import derivative
 from symdyn.derive._delay_sensitivities import DelayedStates
 from symdyn.derive._jump_sensitivities import settled
 from symdyn.errors import DeclarationError
-from symdyn.models.events import Event, Schedule, margin
+from symdyn.models.events import Event, margin
+from symdyn.models.schedules import Schedule
 from symdyn.system import System, delays_in
 
 __all__ = ["extended_events"]

@@ -162,6 +162,8 @@ def test_times_from_a_file(here):
         ((), "one of --times and --times-file"),
         (("--times", "0:1:2", "--times-file", "t.txt"), "one of --times and --times-file"),
         (("--times", "0:1:2", "--set", "a"), "expected name=value"),
+        (("--times", "0:1:2", "--initial", "x=1,y=2"), "an option takes one name: give it once more for y"),
+        (("--times", "0:1:2", "--set", "a=b"), "--set: 'b' is not a finite number"),
         (("--times", "0:1:2", "--out", "runs.xlsx"), "expected .nc, .csv, .json"),
         (("--times", "0:1:2", "--kind", "pde"), "--kind"),
         (("--times", "0:1:2", "--trajectories", "0"), "--trajectories"),

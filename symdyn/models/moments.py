@@ -30,7 +30,7 @@ SHOWN = 14
 EXPRESSIONS = ("drift", "open_sides", "known", "relations", "observables")
 
 
-class MomentSystem(NamedMoments, ODESystem):
+class MomentSystem(NamedMoments, ODESystem):  # type: ignore[misc]
     r"""Equations of moments; made by ``moments``, ``cumulants``, ``linear_noise`` and ``system_size`` of a network.
 
     States are ``E[X]``, and of higher order raw moments ``E[X^2*Y]``, central moments ``M[X^2*Y]`` or cumulants ``K[X^2*Y]``.

@@ -68,3 +68,12 @@ def test_what_has_no_moment_is_refused():
             DeclarationError, match=r"the trigger of the event E contains .* where \w+ varies: whether they are"
         ):
             sd.read_antimony(f"x' = 1; x = 0; n = 0; E: at {trigger}: n = 1", as_="ode")
+
+
+def test_states_that_the_reader_adds_are_coordinates_from_which_a_run_goes_on():
+    system = sd.read_antimony("x' = -x; x = 5; n = 0; at x == 1.25: n = n + 1, x = 2.5", as_="ode")
+    whole = sd.simulate(system, [0, 1, 2, 3, 4, 5], progress=False)
+    assert {"side", "side_jumped"} <= set(whole.coords)
+    assert list(sd.to_frame(whole)) == ["time", "x", "n", "status"]
+    later = sd.simulate(system, [2, 3, 4, 5], initial=whole.sel(time=2), progress=False)
+    np.testing.assert_array_equal(later.n, [1, 3, 4, 6])

@@ -14,7 +14,7 @@ from sympy.core.function import AppliedUndef
 from symdyn import dag
 from symdyn.declaration import value_of
 from symdyn.errors import DeclarationError
-from symdyn.io.exchange.equalities import Equalities, at_moments, first
+from symdyn.io.exchange.equalities import Equalities, already_there, at_moments, first
 from symdyn.io.exchange.equilibria import without_fast
 from symdyn.io.exchange.model import Delayed, ExchangeModel, Quantity, RateOf, Trigger
 from symdyn.models.events import Event
@@ -260,7 +260,8 @@ class _Lowering:
     # ---- the system ------------------------------------------------------------------------------------------
 
     def system(self) -> ODESystem:
-        events, watched = self.equalities.watched([e for t in self.model.triggers for e in self.events(t)])
+        triggers = zip(self.model.triggers, already_there(self.model.triggers), strict=True)
+        events, watched = self.equalities.watched([e for t, there in triggers for e in self.events(t, there)])
         self.starts |= watched
         observables = {s: self.put(e) for s, e in self.swap.items()}
         observables |= {c.symbol: self.put(c.law) for c in self.model.changes if c.law is not None}
@@ -275,7 +276,7 @@ class _Lowering:
         idle = {s: sp.Float(float(v)) for s, v in declared.items() if s not in inside and v is not None}
         sides = [*self.drift.values(), *observables.values(), *(side for e in events for side in e.sides)]
         late = {call.func.__name__ for call in delays_in(sides, {s.name for s in history})}
-        system = ODESystem(
+        return ODESystem(
             self.drift,
             {s: float(v) for s, v in given.items()},
             algebraic=algebraic,
@@ -285,8 +286,7 @@ class _Lowering:
             history={s: e for s, e in history.items() if s.name in late},
             time=self.model.time,
             provenance=self.model.provenance,
-        )
-        return system.replace(helpers=tuple(self.helpers))
+        ).replace(helpers=tuple(self.helpers))
 
     def histories(self) -> dict[sp.Symbol, sp.Expr]:
         """The states whose initial assignments depend on time, which are their values before the first time too."""
@@ -342,9 +342,9 @@ class _Lowering:
 
         return inequalities(at_moments(condition, self.model.time, firm), True)
 
-    def events(self, t: Trigger) -> Iterator[Event]:
+    def events(self, t: Trigger, there: Set[sp.Symbol]) -> Iterator[Event]:
         """What an event is: none where it never happens or does nothing, two where the second sets what the first has noted."""
-        if not (effects := self.effective(t)):
+        if not (effects := {s: value for s, value in t.assignments.items() if s not in there}):
             return
         condition = self.located(self.put(t.condition, f"the trigger of the event {t.name}"), t.name)
         if condition == sp.false or (condition == sp.true and t.initial):
@@ -375,16 +375,6 @@ class _Lowering:
             from_trigger=late,  # otherwise the values are the same
             shuffled=self.model.shuffled(t),
         )
-
-    def effective(self, t: Trigger) -> dict[sp.Symbol, sp.Expr]:
-        """What an event assigns, without values that its trigger ``x == a`` says are there already, ``x = a``."""
-        same = {e.args for e in sp.And.make_args(t.condition) if isinstance(e, sp.Eq)} if t.delay == 0 else set()
-        others = {s for other in self.model.triggers if other is not t for s in other.assignments}
-        there = {
-            s for a, b in same for s, value in ((a, b), (b, a))
-            if s in t.assignments and t.assignments[s] == value and others.isdisjoint(dag.free_symbols([s, value]))
-        }  # fmt: skip
-        return {s: value for s, value in t.assignments.items() if s not in there}
 
     def added(self) -> sp.Float:
         """The priority of one more event."""

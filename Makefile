@@ -10,7 +10,7 @@ VENV   ?= .venv
 BIN     = $(VENV)/bin
 SAMPLE  = tests/models tests/derive tests/networks tests/io
 
-.PHONY: demo docs wheel test test-lowest test-sample lint bench clean
+.PHONY: demo docs wheel test warm test-lowest test-sample lint bench clean
 
 $(VENV)/.ready: setup.cfg pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "symdyn needs Python 3.11 or newer; run make PYTHON=...")'
@@ -22,9 +22,13 @@ $(VENV)/.ready: setup.cfg pyproject.toml
 demo: $(VENV)/.ready
 	$(BIN)/python -m examples.predator_prey --out out
 
-test: $(VENV)/.ready lint
+# what is checked without running runs beside the compilation of drivers; both end before the tests begin
+test: $(VENV)/.ready
+	$(MAKE) --jobs=2 --output-sync lint warm
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist worksteal --durations=30
+
+warm: $(VENV)/.ready
 	$(BIN)/symdyn cache warm --processes 2
-	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist worksteal
 
 # warnings are errors; nothing is fetched
 docs: $(VENV)/.ready

@@ -21,7 +21,7 @@ from symdyn.codegen.emit_passes import FRAME
 from symdyn.codegen.kernel import compile as compile_system
 from symdyn.grids.model import GridModel
 from symdyn.models import zoo
-from symdyn.models.domains import Box, Rectangle
+from symdyn.models.boxes import Box, Rectangle
 from symdyn.models.operators import laplacian
 from symdyn.models.pde import PDESystem
 

@@ -21,11 +21,12 @@ from symdyn.errors import CompileError, DeclarationError, ParseError, RecoveryEr
 from symdyn.lazy import lazy
 from symdyn.models.automaton import Automaton
 from symdyn.models.boundary import Dirichlet, Neumann, Robin
+from symdyn.models.boxes import Box, Interval, Rectangle
 from symdyn.models.branching import BranchingSystem
 from symdyn.models.colony import BulkCellSystem
 from symdyn.models.controlled import closed_form_cell, liquid_network, neural_cde
 from symdyn.models.discrete import DiscreteSystem
-from symdyn.models.domains import Box, Disk, Interval, Plane, Polygon, Rectangle
+from symdyn.models.domains import Disk, Plane, Polygon
 from symdyn.models.events import Event, dose
 from symdyn.models.lattices import Lattice
 from symdyn.models.matrix import MatrixModel

@@ -16,8 +16,7 @@ One statement a line or between semicolons; ``#`` begins a comment::
 from __future__ import annotations
 
 import itertools
-import re
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,19 +28,15 @@ from symdyn.text.algebraic import is_algebraic, read_algebraic
 from symdyn.text.derivatives import derivative_name
 from symdyn.text.events import EventText, is_event, read_event
 from symdyn.text.functions import SOFT
-from symdyn.text.grammar import RESERVED, TIMES, Scope
+from symdyn.text.grammar import RESERVED, Scope
 from symdyn.text.lexer import MAX_NAME, MAX_TEXT, Token, split_statements, tokenize
 from symdyn.text.sides import read_condition_side, read_side
+from symdyn.text.statements import NOISE, PRIME, Statement, first_differential, is_differential, left_side
 from symdyn.text.terms import ENDLESS, Node, TermBuilder
 from symdyn.text.weights import WeightsText, is_network, read_network
 
 __all__ = ["MAX_TEXT", "ModelText", "parse_condition", "parse_expression", "parse_model"]
 
-PRIME = "'"
-#: Highest order of an equation.
-MAX_ORDER = 10
-_NOISE = re.compile(r"dW\w*")
-_FORMS = "x' = ..., dx/dt = ..., x[t+1] = ..., dx = f*dt + g*dW, a = 1, x(0) = 1, x(t <= 0) = 1 or total := ..."
 _STYLES = {"prime": "x' = ...", "next": "x[t+1] = ...", "differential": "dx = f*dt + g*dW"}
 
 
@@ -90,22 +85,6 @@ class ModelText:
     algebraic: dict[str, sp.Expr] = field(default_factory=dict)
     history: dict[str, sp.Expr] = field(default_factory=dict)
     networks: dict[str, WeightsText] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Statement:
-    """A left side that has been parsed and its right side.
-
-    `kind` is a style or 'parameter', 'initial', 'history', 'observable' or 'algebraic'; `order` is the number of primes; the
-    `name` of an initial value of a derivative is that of its state, that of an algebraic equation what it determines.
-    """
-
-    kind: str
-    name: str
-    start: int
-    right: list[Token]
-    index: str | None = None
-    order: int = 0
 
 
 def parse_expression(text: str) -> sp.Expr:
@@ -254,61 +233,6 @@ def check_calls(text: str, scope: Scope) -> None:
             raise ParseError(f"{name} is also used as a plain name; write {name}*(...) for a product", text, place)
 
 
-# ---- left sides ------------------------------------------------------------------------------------
-
-
-def left_side(text: str, tokens: list[Token]) -> Statement:
-    """Understand what a statement declares from the tokens before its ``=`` or ``:=``."""
-    first = tokens[0]
-    cut = next((i for i, token in enumerate(tokens) if token.text in ("=", ":=")), None)
-    if cut is None:
-        raise ParseError(f"this states nothing; expected one of {_FORMS}", text, first.start)
-    left, right = tokens[:cut], tokens[cut + 1 :]
-    if not left:
-        raise ParseError(f"nothing stands left of {tokens[cut].text}; expected one of {_FORMS}", text, first.start)
-    if right[0].kind == "end":
-        message = f"the right side is missing; write {text[first.start : tokens[cut].end]} followed by an expression"
-        raise ParseError(message, text, right[0].start)
-    kind, name, index, order = _form(text, left, right, observable=tokens[cut].text == ":=")
-    if name in RESERVED:
-        raise ParseError(f"{name} belongs to the grammar and cannot be declared; rename it", text, first.start)
-    return Statement(kind, name, first.start, right, index, order)
-
-
-def _form(text: str, left: list[Token], right: list[Token], *, observable: bool) -> tuple[str, str, str | None, int]:
-    """Kind, name, index and number of primes of a left side."""
-    first = left[0]
-    words = [token.text for token in left]
-    name, rest = words[0], words[1:]
-    shape = ["a" if token.kind == "name" else token.text for token in left]
-    if shape[0] != "a" or (observable and rest):
-        form = "total := x + y" if observable else f"one of {_FORMS}"
-        raise ParseError(f"this left side is not understood; expected {form}", text, first.start)
-    if observable:
-        return "observable", name, None, 0
-    primes = next((i for i, word in enumerate(rest) if word != PRIME), len(rest))
-    if primes > MAX_ORDER:
-        raise ParseError(f"a derivative of order {primes}; the highest is {MAX_ORDER}", text, first.start)
-    if primes and primes == len(rest):
-        return "prime", name, None, primes
-    if rest[primes:] in (["(", "0", ")"], ["[", "0", "]"]):
-        return "initial", derivative_name(name, primes), None, primes
-    if len(rest) == 5 and rest[0] == "(" and rest[2:] == ["<=", "0", ")"] and rest[1] in TIMES:
-        return "history", name, None, 0
-    if rest == ["/", "dt"] and name.startswith("d") and name[1:].isidentifier():
-        return "prime", name[1:], None, 1
-    if shape[1:] in (["(", "a", "+", "1", ")"], ["[", "a", "+", "1", "]"]):
-        return "next", name, words[2], 0
-    if shape[1:] in (["(", "a", ")"], ["[", "a", "]"]):
-        t = words[2]
-        message = f"write {name}' = ... or {name}[{t}+1] = ... for an equation, {name}(0) = ... for an initial value"
-        raise ParseError(message, text, first.start)
-    if rest:
-        raise ParseError(f"this left side is not understood; expected one of {_FORMS}", text, left[1].start)
-    differential = name.startswith("d") and name[1:].isidentifier() and _first_differential(right) is not None
-    return ("differential", name[1:], None, 0) if differential else ("parameter", name, None, 0)
-
-
 def _declarations(text: str, statements: list[Statement]) -> tuple[str, Scope]:
     """The style and the declared names; a contradiction between statements is an error at the second one."""
     declared: dict[str, str] = {}
@@ -334,7 +258,7 @@ def _declarations(text: str, statements: list[Statement]) -> tuple[str, Scope]:
             twice = {"state": "has two equations", "parameter": "has two values"}.get(kind, "is declared twice")
             message = f"{s.name} {twice}" if before == kind else f"{s.name} is a {kind} here and a {before} above"
             raise ParseError(f"{message}; remove or rename one", text, s.start)
-        if kind != "state" and (_NOISE.fullmatch(s.name) or (s.name == "dt" and style == "differential")):
+        if kind != "state" and (NOISE.fullmatch(s.name) or (s.name == "dt" and style == "differential")):
             raise ParseError(f"{s.name} is a differential and has no value; rename it", text, s.start)
         declared[s.name] = kind
     orders = {s.name: s.order for s in statements if s.kind == "prime" and s.order > 1}
@@ -398,7 +322,7 @@ def start(text: str, statement: Statement, node: Node, scope: Scope, observables
     if node.value is not None:
         return node.value
     for token in statement.right:
-        wrong = "is drawn in every step" if _NOISE.fullmatch(token.text) and token.kind == "name" else None
+        wrong = "is drawn in every step" if NOISE.fullmatch(token.text) and token.kind == "name" else None
         wrong = "is an observable" if token.kind == "name" and token.text in observables else wrong
         wrong = "is an unknown term" if scope.called.get(token.text) == token.start else wrong
         wrong = "is the time step" if token.kind == "name" and token.text == scope.index else wrong
@@ -408,17 +332,9 @@ def start(text: str, statement: Statement, node: Node, scope: Scope, observables
     return node.expr
 
 
-def _is_differential(name: str) -> bool:
-    return name == "dt" or _NOISE.fullmatch(name) is not None
-
-
-def _first_differential(tokens: list[Token], test: Callable[[str], object] = _is_differential) -> Token | None:
-    return next((t for t in tokens if t.kind == "name" and test(t.text)), None)
-
-
 def _refuse_noise(text: str, tokens: list[Token]) -> None:
     # dt is a good name for a parameter of a map; dW is always noise
-    if found := _first_differential(tokens, _NOISE.fullmatch):
+    if found := first_differential(tokens, NOISE.fullmatch):
         message = f"observables have no noise; remove {found.text}"
         raise ParseError(message, text, found.start)
 
@@ -427,7 +343,7 @@ def _split(text: str, statement: Statement, expr: sp.Expr) -> tuple[sp.Expr, dic
     """Drift and noise coefficients of a right side."""
     if statement.kind == "next":
         return expr, {}
-    found = _first_differential(statement.right)
+    found = first_differential(statement.right)
     place = found.start if found else statement.right[0].start
     coefficients = _linear(expr)
     if coefficients is None:
@@ -451,7 +367,7 @@ def _linear(expr: sp.Expr) -> dict[str, sp.Expr] | None:
     collected: dict[str, list[sp.Expr]] = {}
     for term in sp.Add.make_args(expr):
         factors = sp.Mul.make_args(term)
-        marked = [f for f in factors if any(_is_differential(s.name) for s in f.free_symbols)]
+        marked = [f for f in factors if any(is_differential(s.name) for s in f.free_symbols)]
         plain = [f for f in factors if f not in marked]
         if not marked:
             collected.setdefault("", []).append(term)

@@ -24,11 +24,12 @@ import sympy as sp
 
 from symdyn.dag import put_in, written_out
 from symdyn.errors import DeclarationError, ParseError
-from symdyn.parsing import check_calls, constant, left_side, start
+from symdyn.parsing import check_calls, constant, start
 from symdyn.text.events import EventText, clauses, closed, flag, is_event, read_event, split_at_commas
 from symdyn.text.grammar import RESERVED, Scope
 from symdyn.text.lexer import MAX_TEXT, Token, split_statements, tokenize
 from symdyn.text.sides import read_side
+from symdyn.text.statements import left_side
 from symdyn.text.terms import TermBuilder
 from symdyn.text.weights import is_network
 

@@ -70,6 +70,19 @@ def test_results_go_to_standard_output_and_nothing_else_anywhere(here):
     np.testing.assert_allclose(table["half"], expected / 2, rtol=1e-7)
 
 
+def test_a_figure_is_written_without_the_numbers_unless_these_are_asked_for(here):
+    for command in (("simulate", "decay.txt", "--times", "0:1:3"), ("run", "run.toml")):
+        if command[0] == "run":
+            run("simulate", "decay.txt", "--times", "0:1:3", "--out", "a.nc", "--record", "run.toml")
+        found = run(*command, "--figure", "run.svg", "-q")
+        assert (found.exit_code, found.stdout) == (ExitCode.SUCCESS, "")
+        assert "<svg" in (here / "run.svg").read_text()
+        assert run(*command, "--figure", "run.svg", "--out", "run.csv", "-q").stdout == ""
+        assert read_table("run.csv").shape == (3, 4)  # time, x, half, status
+        for name in ("run.svg", "run.csv"):
+            (here / name).unlink()
+
+
 def test_reader_that_stops_early_is_no_error(here):
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'kernels'}"}
     whole = [sys.executable, "-m", "symdyn", "simulate", "decay.txt", "--times", "0:1:20000", "--quiet"]
@@ -149,6 +162,8 @@ def test_times_from_a_file(here):
         ((), "one of --times and --times-file"),
         (("--times", "0:1:2", "--times-file", "t.txt"), "one of --times and --times-file"),
         (("--times", "0:1:2", "--set", "a"), "expected name=value"),
+        (("--times", "0:1:2", "--initial", "x=1,y=2"), "an option takes one name: give it once more for y"),
+        (("--times", "0:1:2", "--set", "a=b"), "--set: 'b' is not a finite number"),
         (("--times", "0:1:2", "--out", "runs.xlsx"), "expected .nc, .csv, .json"),
         (("--times", "0:1:2", "--kind", "pde"), "--kind"),
         (("--times", "0:1:2", "--trajectories", "0"), "--trajectories"),

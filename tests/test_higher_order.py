@@ -49,6 +49,13 @@ def test_third_order_and_several_functions():
     assert same == system
 
 
+def test_a_derivative_that_another_equation_gives_is_put_in():
+    coupled = [sp.Eq(x(t).diff(t, 2) + c * y(t).diff(t), -x(t)), sp.Eq(y(t).diff(t), x(t).diff(t))]
+    assert sd.ODESystem(coupled) == sd.ODESystem([sp.Eq(y(t).diff(t), x(t).diff(t)), OSCILLATOR])
+    both = [sp.Eq(x(t).diff(t) + y(t).diff(t), c * x(t)), sp.Eq(y(t).diff(t), x(t) * y(t))]
+    assert sd.ODESystem(both) == sd.ODESystem.from_text("y' = x*y; x' = c*x - x*y")
+
+
 def test_initial_velocities_follow_parameters():
     system = sd.ODESystem.from_text("x'' = -x; x(0) = 0; x'(0) = 2*k; k = 1")
     data = sd.simulate(system, [0, 1], parameters={"k": [1, 3]}, **TIGHT)

@@ -293,6 +293,7 @@ ERRORS = [
     ("\n\na = 1", 3, 1, "no equation"),
     ("", 1, 1, "no equation"),
     ("x' = 1\nhello", 2, 1, "states nothing"),
+    ("A -> B, k", 1, 3, "ReactionNetwork.from_text reads"),
     ("x(t) = 1", 1, 1, "write x' = ..."),
     ("sin' = 1", 1, 1, "cannot be declared"),
     ("x' = y = 2", 1, 8, "a second ="),

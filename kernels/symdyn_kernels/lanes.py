@@ -18,7 +18,7 @@ from symdyn_kernels.status import INTERRUPTED
 
 #: Places in the tuple of lane arrays.
 T, TEND, TNEXT, TNEW, H, HNEXT, ACCEPT, ERR, ACTIVE, GROWTH, STEPS, REJECTED, BEFORE, EARLIER, MARGIN, TB = range(16)
-#: Of a lane whose rates of change bend at the knot of an input, in `fresh`, which is 0 of one that goes on.
+#: Of a lane whose states bend, as rates of change jump, at the knot of an input, in `fresh`, which is 0 of one that goes on.
 BENT_LANE = 5
 #: Rows of W doubles that all lane arrays take: the last has two, for the time and the shift of a Jacobian.
 ROWS = 17
@@ -159,8 +159,8 @@ def park(l, lanes, who, W):
 def start(f, n, W, tolerances, grow, yb, pb, k0, work, lanes, fresh):
     """First derivative and first step size of the lanes that begin, or resume after a stop (Hairer, Norsett & Wanner, II.4).
 
-    The controller begins anew there: an error of 1 before the first step changes nothing.  Where rates of change only bend, as
-    at the knot of an input, the step that was meant before is a better guess.
+    The controller begins anew there: an error of 1 before the first step changes nothing.  Where states only bend, as at the
+    knot of an input, the step that was meant before is a better guess.
     """
     rtol, atol = tolerances.rtol, tolerances.atol
     call(f, lanes[T], yb, pb, work)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from symdyn.analysis._scaled_parameter import ScaledParameter
 from symdyn.analysis.conservation import sampled_integrals, tangent_space
 from symdyn.analysis.field import Field
 from symdyn.declaration import lookup
@@ -38,7 +39,7 @@ class Place:
     scale: np.ndarray
 
 
-class BranchCurve:
+class BranchCurve(ScaledParameter):
     """The equations of a curve of steady states, and how to move on it.
 
     Parameters
@@ -65,18 +66,6 @@ class BranchCurve:
         self.integrals = np.empty((0, self.largest.size))
         self.totals = np.empty(0)
         self.basis: np.ndarray | None = None
-
-    def q(self, value: float) -> float:
-        return float(np.log(value)) if self.log else value / self.length
-
-    def value(self, q: float) -> float:
-        return float(np.exp(q)) if self.log else q * self.length
-
-    def row(self, q: float) -> np.ndarray:
-        """All parameters at this point of the curve."""
-        p = self.p.copy()
-        p[self.index] = self.value(q)
-        return p
 
     def begin(self, x: np.ndarray, q: float) -> Place:
         """The point of the curve at this parameter that is closest to `x`.

@@ -24,6 +24,7 @@ import numpy as np
 import scipy.sparse as sparse
 from scipy.sparse.linalg import splu
 
+from symdyn.analysis._scaled_parameter import ScaledParameter
 from symdyn.analysis.collocation import DEGREE, SLOPE, VALUE, Mesh, closed
 from symdyn.analysis.field import Field
 from symdyn.declaration import lookup
@@ -76,7 +77,7 @@ class CyclePlace:
         return replace(self, mesh=mesh, u=self.mesh.moved(self.u, mesh), du=self.mesh.moved(self.du, mesh))
 
 
-class CycleCurve:
+class CycleCurve(ScaledParameter):
     """The equations of a curve of limit cycles, and how to move on it.
 
     Parameters
@@ -104,18 +105,6 @@ class CycleCurve:
         self.symbol = lookup(parameter, field.system.parameters, "parameter")
         self.index = field.system.parameters.index(self.symbol)
         self.largest = np.zeros(len(field.states))
-
-    def q(self, value: float) -> float:
-        return float(np.log(value)) if self.log else value / self.length
-
-    def value(self, q: float) -> float:
-        return float(np.exp(q) if self.log else q * self.length)
-
-    def row(self, q: float) -> np.ndarray:
-        """All parameters at this point of the curve."""
-        p = self.p.copy()
-        p[self.index] = self.value(q)
-        return p
 
     def scale(self, u: np.ndarray) -> np.ndarray:
         """What the states are measured by: their ranges, but for those that hardly vary, vary less than before, or are zero."""

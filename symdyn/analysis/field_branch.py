@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sps
 
+from symdyn.analysis._scaled_parameter import ScaledParameter
 from symdyn.analysis.bordered import Border, Bordered, is_at_rest
 from symdyn.analysis.branch import Place
 from symdyn.analysis.field_newton import newton, sizes_of
@@ -44,7 +45,7 @@ class _Judge:
         return is_stable(eigenvalues)
 
 
-class FieldCurve:
+class FieldCurve(ScaledParameter):
     r"""A curve of states at rest (y, q), with :math:`q = p/\ell` or :math:`\ln p`, as `symdyn.analysis.following` steps on it.
 
     Coordinates are scaled so that the length of a field is its root mean square in units of its size: steps do not
@@ -72,18 +73,6 @@ class FieldCurve:
         self.border = Border(self.problem, general, rest.starts[0])
         self.totals = np.empty(0)
         self._spectra: dict[tuple[float, bytes], np.ndarray] = {}
-
-    def q(self, value: float) -> float:
-        return float(np.log(value)) if self.log else value / self.length
-
-    def value(self, q: float) -> float:
-        return float(np.exp(q)) if self.log else q * self.length
-
-    def row(self, q: float) -> np.ndarray:
-        """All parameters at this point of the curve."""
-        p = self.p.copy()
-        p[self.index] = self.value(q)
-        return p
 
     def scale(self, y: np.ndarray) -> np.ndarray:
         """Units (n,) of the numbers: sizes of their fields over the square roots of their shares."""

@@ -11,8 +11,9 @@ from scipy.special import jnp_zeros, jv
 from symdyn.cells.greens import greens
 from symdyn.cells.limits import bounded, cells_and_bulk, quasi_static
 from symdyn.errors import DeclarationError
+from symdyn.models.boxes import Rectangle
 from symdyn.models.colony import BulkCellSystem
-from symdyn.models.domains import Disk, Domain, Rectangle
+from symdyn.models.domains import Disk, Domain
 from symdyn.models.ode import ODESystem
 
 __all__ = ["large_diffusion", "neumann_modes"]

@@ -78,6 +78,15 @@ Combinatoric = Annotated[
 TimeColumn = Annotated[str | None, typer.Option("--time", help="Name of the column of times; by its name unless given.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no notes.")]
 Seed = Annotated[int | None, typer.Option(min=0, help="Seed of random numbers.")]
+Out = Annotated[
+    Path | None,
+    typer.Option(help="File to write: .nc, .csv or .json. CSV to standard output unless this or a figure is asked for."),
+]
+FigureFile = Annotated[
+    Path | None, typer.Option(help="Figure of the trajectories to write, .png, .svg or .pdf; without --out no numbers.")
+]
+OnFailureOption = Annotated[OnFailure, typer.Option(help="raise: write nothing; nan: write NaN from each failure on.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="Threads; as many as processors unless given.")]
 AsJSON = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
 

@@ -11,14 +11,18 @@ import typer
 from symdyn.cli.ending import ExitCode, argument, fail, note, quieten, reported
 from symdyn.cli.options import (
     Combinatoric,
+    FigureFile,
     InterpretationOption,
     KindOption,
     Model,
     OnFailure,
+    OnFailureOption,
+    Out,
     Precision,
     Quiet,
     Seed,
     Target,
+    Threads,
     Volume,
     kind_options,
 )  # fmt: skip
@@ -54,24 +58,20 @@ def simulate(
     epsilon: Annotated[
         float | None, typer.Option(help="Accuracy of tau-leaping and hybrid methods; 0.03 unless given.")
     ] = None,
-    until: Annotated[str | None, typer.Option(help="Condition at which trajectories of a network stop, 'X <= 0'.")] = None,
+    until: Annotated[str | None, typer.Option(help="Condition at which trajectories stop, such as 'X <= 0'.")] = None,
     kind: KindOption = None,
     interpretation: InterpretationOption = None,
     volume: Volume = None,
     combinatoric: Combinatoric = False,
     reduce: Annotated[list[str], typer.Option(help="Statistic over trajectories: mean, var, quantile ... Repeatable.")] = [],  # noqa: B006
-    out: Annotated[
-        Path | None, typer.Option(help="File to write: .nc, .csv or .json. CSV to standard output unless given.")
-    ] = None,
-    figure: Annotated[Path | None, typer.Option(help="Figure of the trajectories to write: .png, .svg or .pdf.")] = None,
-    on_failure: Annotated[
-        OnFailure, typer.Option(help="raise: write nothing; nan: write NaN from each failure on.")
-    ] = OnFailure.RAISE,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads; as many as processors unless given.")] = None,
+    out: Out = None,
+    figure: FigureFile = None,
+    on_failure: OnFailureOption = OnFailure.RAISE,
+    threads: Threads = None,
     target: Annotated[Target, typer.Option(help="Where trajectories are computed: processor or CUDA card.")] = Target.CPU,
     precision: Annotated[Precision, typer.Option(help="Floating-point numbers of a CUDA kernel.")] = Precision.DOUBLE,
     store: Annotated[
-        Path | None, typer.Option(help="Zarr folder, or .nc file, to which results are streamed; nothing else is written then.")
+        Path | None, typer.Option(help="Zarr folder, or .nc file, to which results are streamed, in place of a CSV.")
     ] = None,
     resume: Annotated[bool, typer.Option(help="Resume a store that exists; else it is refused.")] = True,
     scheduler: Annotated[
@@ -133,7 +133,7 @@ def simulate(
     )
     if out is None and store is not None:
         note(_state(store), quiet)
-    else:
+    elif out is not None or figure is None:
         _put(data, out, quiet)
     _record(data, record, quiet)
     _figure(data, figure, quiet)
@@ -143,14 +143,10 @@ def simulate(
 @reported
 def run(
     file: Annotated[Path, typer.Argument(help="A run file, .toml.", show_default=False)],
-    out: Annotated[
-        Path | None, typer.Option(help="File to write: .nc, .csv or .json. CSV to standard output unless given.")
-    ] = None,
-    figure: Annotated[Path | None, typer.Option(help="Figure of the trajectories to write: .png, .svg or .pdf.")] = None,
-    on_failure: Annotated[
-        OnFailure, typer.Option(help="raise: write nothing; nan: write NaN from each failure on.")
-    ] = OnFailure.RAISE,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads; as many as processors unless given.")] = None,
+    out: Out = None,
+    figure: FigureFile = None,
+    on_failure: OnFailureOption = OnFailure.RAISE,
+    threads: Threads = None,
     quiet: Quiet = False,
 ) -> None:
     """Run a simulation that a run file holds: model, values, times, method, seed."""
@@ -162,7 +158,8 @@ def run(
     _figure_to(figure)
     quieten(quiet)
     data = RunFile.read(file).simulate(threads=threads, progress=not quiet, on_failure=str(on_failure))
-    _put(data, out, quiet)
+    if out is not None or figure is None:
+        _put(data, out, quiet)
     _figure(data, figure, quiet)
     _end(data)
 
@@ -176,7 +173,12 @@ def _put(data: xr.Dataset, out: Path | None, quiet: bool) -> None:
         sys.stdout.flush()
     else:
         write_dataset(data, out)
-        note(f"wrote {out}: {', '.join(f'{size} {dim}' for dim, size in data.sizes.items())}", quiet)
+        note(f"wrote {out}{_sizes(data)}", quiet)
+
+
+def _sizes(data: xr.Dataset) -> str:
+    """What a note says of results."""
+    return f": {', '.join(f'{size} {dim}' for dim, size in data.sizes.items())}"
 
 
 def _record_to(record: Path | None) -> None:
@@ -219,7 +221,7 @@ def _figure(data: xr.Dataset, figure: Path | None, quiet: bool) -> None:
 
         with style():  # text in vector files stays text
             write_file(figure, plot(data).savefig)
-        note(f"wrote {figure}", quiet)
+        note(f"wrote {figure}{_sizes(data)}", quiet)
 
 
 def _end(data: xr.Dataset) -> None:
@@ -250,7 +252,7 @@ def replay(
     out: Annotated[Path | None, typer.Option(help="File of the new results: .nc, .csv or .json.")] = None,
     record: Annotated[Path | None, typer.Option(help="Run file of it to write, .toml, which 'symdyn run' runs.")] = None,
     networks: Annotated[Path | None, typer.Option(help="File of the weights of trained networks, .npz.")] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads; as many as processors unless given.")] = None,
+    threads: Threads = None,
     quiet: Quiet = False,
 ) -> None:
     """Repeat a simulation from what its file records, and say whether the bits are the same."""

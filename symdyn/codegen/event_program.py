@@ -20,7 +20,8 @@ from symdyn.codegen.lower import Lowering, lower
 from symdyn.codegen.program import Program
 from symdyn.codegen.triggers import crossings
 from symdyn.errors import CompileError, DeclarationError
-from symdyn.models.events import Event, RateSteps, Schedule, margin
+from symdyn.models.events import Event, margin
+from symdyn.models.schedules import RateSteps, Schedule
 from symdyn.system import System
 
 __all__ = [

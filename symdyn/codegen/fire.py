@@ -29,8 +29,9 @@ from symdyn.codegen.program import Made
 from symdyn.codegen.species_boxes import SpeciesBoxes
 from symdyn.codegen.time_bounds import TimeBounds
 from symdyn.codegen.triggers import Triggers
-from symdyn.models.events import Event, Schedule
+from symdyn.models.events import Event
 from symdyn.models.reactions import ReactionNetwork
+from symdyn.models.schedules import Schedule
 
 __all__ = ["FireNetwork", "fire_module"]
 

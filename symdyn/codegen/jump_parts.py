@@ -11,8 +11,8 @@ from symdyn.codegen.lower import Lowering, lower
 from symdyn.codegen.program import Program
 from symdyn.codegen.propensities import LoweredPropensity, hoisted_propensities
 from symdyn.codegen.triggers import Crossing, crossings
-from symdyn.models.events import Schedule
 from symdyn.models.reactions import ReactionNetwork
+from symdyn.models.schedules import Schedule
 from symdyn.system import System
 
 __all__ = ["MARGIN", "Bursts", "Ingredients", "guarded", "start_program"]

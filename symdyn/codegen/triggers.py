@@ -18,7 +18,8 @@ import sympy as sp
 
 from symdyn.codegen.lower import Lowering
 from symdyn.errors import CompileError
-from symdyn.models.events import Event, Schedule
+from symdyn.models.events import Event
+from symdyn.models.schedules import Schedule
 
 __all__ = ["Crossing", "Triggers", "crossings"]
 

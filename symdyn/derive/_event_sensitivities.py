@@ -9,7 +9,8 @@ An event acts at the time :math:`\tau(p)` at which its margin m is zero, and tak
 The k-th time of a schedule has :math:`\tau_p = \partial_p t_0 + k\,\partial_p \Delta`.  The time of an event with a delay d
 moves in addition by the total derivative of d at the trigger, which a further state keeps until it acts.  A condition that
 another event makes true, because it assigns what is compared, does not cross zero along the flow: its event moves with the
-other, whose time and :math:`\tau_p` further states keep.
+other, whose time and :math:`\tau_p` further states keep.  One that is true at the first time, of an event that then acts
+(``initial=False``), acts at a time that does not move; a further state says that this time is over.
 
 Where rates look up a state at a constant delay :math:`\sigma`, its jump from :math:`x^-` to :math:`x^+` makes them jump at
 :math:`\tau + \sigma`, and sensitivities by :math:`(f(x^-) - f(x^+))(\tau_p + \sigma_p)`: by a further event, until which both
@@ -33,7 +34,8 @@ from symdyn.declaration import derivative
 from symdyn.derive._delay_sensitivities import DelayedStates
 from symdyn.derive._jump_sensitivities import settled
 from symdyn.errors import DeclarationError
-from symdyn.models.events import Event, Schedule, margin
+from symdyn.models.events import Event, margin
+from symdyn.models.schedules import Schedule
 from symdyn.system import System, delays_in
 
 __all__ = ["extended_events"]
@@ -71,9 +73,12 @@ def extended_events(
     events: list[Event] = []
     made = {number: _Made(number, columns, fresh) for number, event in enumerate(system.events) if _makers(system, event)}
     further = [s for one in made.values() for s in (one.at, *one.shifts)]
+    first = None if all(event.initial for event in system.events) else fresh("begun")
     for number, event in enumerate(system.events):
         jumps = _Jumps(system, columns, names, past, settled(system, event))
         moved = [jumps.moved(event, column) for column in columns]
+        if first is not None and not event.initial:
+            moved = [shift if shift == 0 else sp.Piecewise((0, first < sp.S.Half), (shift, True)) for shift in moved]
         if number in made:
             moved = made[number].moved(system.time, moved)
         later, waiting, values = _delayed_jumps(jumps, event, dict(zip(columns, moved, strict=True)), fresh)
@@ -93,6 +98,9 @@ def extended_events(
         for column, shift in zip(columns, moved, strict=True):
             assigned |= jumps.after(event, column, shift)
         events += [replace(event, assignments=assigned), *later]
+    if first is not None:  # the last of those of the first time, as events without a priority act after those with one
+        events.append(Event(first < sp.S.Half, {first: sp.S.One}, initial=False, record=0))
+        further.append(first)
     return events, further
 
 

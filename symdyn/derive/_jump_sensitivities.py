@@ -32,7 +32,8 @@ from symdyn.dag import nodes
 from symdyn.declaration import derivative
 from symdyn.derive.jump_times import CORNERS, JumpTimes, times_of
 from symdyn.errors import DeclarationError
-from symdyn.models.events import Event, RateSteps, Schedule
+from symdyn.models.events import Event
+from symdyn.models.schedules import RateSteps, Schedule
 from symdyn.system import System
 
 __all__ = ["jump_events", "settled"]

@@ -102,19 +102,21 @@ def predict(
     if not runs:
         raise RecoveryError("the data hold no complete values to begin from; give initial=")
     if band is not None:
-        runs = [_banded(run, *bounds) for run, bounds in zip(runs, bands(recovery, times, band), strict=True)]
+        runs = [
+            _banded(run, recovery.system.names, *bounds) for run, bounds in zip(runs, bands(recovery, times, band), strict=True)
+        ]
     if len(runs) == 1:
         return runs[0]
+    runs = [run.drop_vars(s.name for s in recovery.system.helpers) for run in runs]
     return xr.concat(
         runs, "experiment", data_vars="all", coords="minimal", compat="override", join="exact", combine_attrs="drop_conflicts"
     )
 
 
-def _banded(run: xr.Dataset, lower: np.ndarray, upper: np.ndarray) -> xr.Dataset:
-    """A prediction with bands (T, n), which are made to hold it: they are those of other systems too."""
-    names = list(run.data_vars)[: lower.shape[1]]
+def _banded(run: xr.Dataset, names: Sequence[str], lower: np.ndarray, upper: np.ndarray) -> xr.Dataset:
+    """A prediction with bands (T, n) of its states, which are made to hold it: they are those of other systems too."""
     more = {}
-    for i, name in enumerate(names):
+    for i, name in enumerate(names[: lower.shape[1]]):
         own = run[name].values
         for side, values in (("lower", np.fmin(lower[:, i], own)), ("upper", np.fmax(upper[:, i], own))):
             more[f"{name}_{side}"] = ("time", values, dict(run[name].attrs))

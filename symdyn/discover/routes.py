@@ -129,6 +129,7 @@ def route_of(system: System | None, data: Any, request: Request) -> tuple[System
                 "recover needs an ODESystem, SDESystem, DiscreteSystem, PDESystem or ReactionNetwork with unknown terms, or "
                 f"None for equations of which nothing is known; got {type(system).__name__}"
                 + (f" with {' and '.join(further)}" if further else "")
+                + ("; text goes through from_text of its kind" if isinstance(system, str) else "")
             )
         load = ROUTES[parts]
         if load is _diffusions and request.surrogate == DENOISER:

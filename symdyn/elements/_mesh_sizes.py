@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from symdyn.errors import DeclarationError
-from symdyn.models.domains import Disk, Domain, Polygon, Rectangle
+from symdyn.models.boxes import Rectangle
+from symdyn.models.domains import Disk, Domain, Polygon
 
 __all__ = ["MeshSizes", "Outline", "make_outline", "make_sizes"]
 

@@ -13,7 +13,8 @@ from symdyn.elements._mesh_curved import curve
 from symdyn.elements._mesh_points import smallest_angles, triangulate
 from symdyn.elements._mesh_sizes import make_outline, make_sizes
 from symdyn.errors import DeclarationError
-from symdyn.models.domains import Disk, Domain, Polygon, Rectangle
+from symdyn.models.boxes import Rectangle
+from symdyn.models.domains import Disk, Domain, Polygon
 
 if TYPE_CHECKING:
     from skfem import MeshTri2

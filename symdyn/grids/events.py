@@ -12,8 +12,9 @@ from symdyn.codegen.event_program import event_facts, event_schedule, known_marg
 from symdyn.errors import DeclarationError
 from symdyn.grids.frames import observer_of
 from symdyn.grids.system import GridSystem
-from symdyn.models.events import Event, Schedule, margin
+from symdyn.models.events import Event, margin
 from symdyn.models.operators import components, varies
+from symdyn.models.schedules import Schedule
 
 __all__ = ["FieldEvents"]
 

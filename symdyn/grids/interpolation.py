@@ -20,7 +20,8 @@ import sympy as sp
 
 from symdyn import dag
 from symdyn.models.operators import at, mean
-from symdyn.models.pde import PDESystem, check_point
+from symdyn.models.pde import PDESystem
+from symdyn.models.pde_checks import check_point
 
 __all__ = ["with_weights"]
 

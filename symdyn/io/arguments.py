@@ -18,6 +18,8 @@ __all__ = [
 
 #: The beginning of a name; the e of 1e3 is none.
 _NAME = re.compile(r"(?<![0-9.])[A-Za-z_]")
+#: A second name with its value.
+_FURTHER = re.compile(r",\s*([A-Za-z_]\w*)\s*=(?!=)")
 _MOST_POINTS = 10_000_000
 
 
@@ -27,7 +29,8 @@ def _number(text: str, argument: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise DeclarationError(f"{text.strip()!r} in {argument!r} is not a finite number")
+        whole = "" if text.strip() == argument.strip() else f" in {argument!r}"
+        raise DeclarationError(f"{text.strip()!r}{whole} is not a finite number")
     return value
 
 
@@ -116,6 +119,8 @@ def parse_assignments(items: Iterable[str], read: Callable[[str], Any] = parse_v
         name, equals, values = (part.strip() for part in item.partition("="))
         if not (name and equals and values):
             raise DeclarationError(f"got {item!r}; expected name=value, such as a=0.5, a=0.4,0.5 or a=0.4:0.6:3")
+        if further := _FURTHER.search(values):
+            raise DeclarationError(f"got {item!r}; an option takes one name: give it once more for {further[1]}")
         if name in found:
             raise DeclarationError(f"{name} is given twice; a sweep is written {name}=0.4,0.5 or {name}=0.4:0.6:3")
         found[name] = read(values)

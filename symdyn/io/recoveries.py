@@ -33,7 +33,8 @@ from symdyn.grids.system import GridSystem
 from symdyn.inference.data import Observations, Trajectory
 from symdyn.inference.filtering import ErrorLaw
 from symdyn.models.boundary import Condition
-from symdyn.models.domains import Disk, Interval, Plane, Polygon, Rectangle
+from symdyn.models.boxes import Interval, Rectangle
+from symdyn.models.domains import Disk, Plane, Polygon
 from symdyn.models.operators import read_operators
 from symdyn.models.pde import PDESystem
 from symdyn.models.text import expression_text, text_kinds, text_of

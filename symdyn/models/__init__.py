@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     from symdyn.models import zoo
     from symdyn.models.automaton import Automaton
     from symdyn.models.boundary import Dirichlet, Neumann, Robin
+    from symdyn.models.boxes import Box, Interval, Rectangle
     from symdyn.models.branching import BranchingSystem
     from symdyn.models.colony import BulkCellSystem
     from symdyn.models.discrete import DiscreteSystem
-    from symdyn.models.domains import Box, Disk, Interval, Plane, Polygon, Rectangle
+    from symdyn.models.domains import Disk, Plane, Polygon
     from symdyn.models.events import Event, dose
     from symdyn.models.lattices import Lattice
     from symdyn.models.matrix import MatrixModel
@@ -38,7 +39,8 @@ __getattr__, __dir__, __all__ = lazy(
         "branching": ("BranchingSystem",),
         "colony": ("BulkCellSystem",),
         "discrete": ("DiscreteSystem",),
-        "domains": ("Box", "Disk", "Interval", "Plane", "Polygon", "Rectangle"),
+        "boxes": ("Box", "Interval", "Rectangle"),
+        "domains": ("Disk", "Plane", "Polygon"),
         "lattices": ("Lattice",),
         "events": ("Event", "dose"),
         "matrix": ("MatrixModel",),

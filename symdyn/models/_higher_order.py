@@ -10,6 +10,7 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 from sympy.solvers.solveset import NonlinearError
 
+from symdyn import dag
 from symdyn.declaration import expression, name_of
 from symdyn.errors import DeclarationError
 from symdyn.text.derivatives import derivative_name
@@ -25,7 +26,8 @@ def first_order(
 ) -> tuple[dict[Any, sp.Expr], dict[Any, sp.Expr]]:
     """``Eq(x(t).diff(t), rhs)`` or of higher order for each state, as mappings of first order, and the observables.
 
-    Equations that are linear in the highest derivatives, ``Eq(m*x(t).diff(t, 2) + x(t), 0)``, are solved for them.
+    Equations that are linear in the highest derivatives, ``Eq(m*x(t).diff(t, 2) + x(t), 0)``, are solved for them; those that
+    another equation gives are put in.
 
     Raises
     ------
@@ -44,6 +46,7 @@ def first_order(
         if left.expr in found:
             raise DeclarationError(f"the state {left.expr} has two equations")
         found[left.expr] = (left.derivative_count, equation.rhs)
+    found = _put_in(found)
     observed = {k: expression(v) for k, v in (observables or {}).items()}
     sides = [*(side for _, side in found.values()), *observed.values()]
     names = {f: [sp.Symbol(derivative_name(f.func.__name__, k)) for k in range(1, n)] for f, (n, _) in found.items()}
@@ -67,6 +70,20 @@ def first_order(
                 "derivative of each function"
             )
     return rows, {k: e.xreplace(swap) for k, e in observed.items()}
+
+
+def _put_in(found: dict[AppliedUndef, tuple[int, sp.Expr]]) -> dict[AppliedUndef, tuple[int, sp.Expr]]:
+    """The right-hand sides of the highest derivatives without those of other functions, unless they go round in a circle."""
+    highest = {sp.Derivative(f, (f.args[0], n)): sp.Dummy() for f, (n, _) in found.items()}
+    if not any(side.has(*highest) for _, side in found.values()):
+        return found
+    rules = {d: side.xreplace(highest) for d, (_, side) in zip(highest.values(), found.values(), strict=True)}
+    try:
+        dag.in_order(rules, "derivative")
+    except DeclarationError:
+        return found  # of what they have in them the caller tells
+    sides = dag.written_out(rules, "derivative").values()
+    return {f: (n, side) for (f, (n, _)), side in zip(found.items(), sides, strict=True)}
 
 
 def _of_function(e: Any) -> bool:

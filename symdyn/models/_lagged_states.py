@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,10 +13,28 @@ from symdyn.errors import DeclarationError
 from symdyn.models._delays import at_first, check_delays, read_history, refuse_idle_history
 from symdyn.system import delays_in
 
-__all__ = ["MOST_LAGS", "LaggedStates"]
+__all__ = ["MOST_LAGS", "LaggedStates", "past_states"]
 
 #: Steps of the longest delay of a state.
 MOST_LAGS = 1000
+
+
+def past_states(rows: Mapping[sp.Symbol, sp.Expr]) -> tuple[sp.Symbol, ...]:
+    """The states of the past among those of a map, also of one that was read from its text.
+
+    >>> x, y, x_lag1 = sp.symbols("x y x_lag1")
+    >>> past_states({x: x_lag1 / 2, x_lag1: x, y: x})
+    (x_lag1,)
+    """
+    parts = {s: s.name.rpartition("_lag") for s in rows}
+    return tuple(
+        s for s, (state, _, lag) in parts.items()
+        if state and lag.isdecimal() and int(lag) > 0 and rows[s] == _past(sp.Symbol(state), int(lag) - 1)
+    )  # fmt: skip
+
+
+def _past(state: sp.Symbol, lag: int) -> sp.Symbol:
+    return sp.Symbol(f"{state}_lag{lag}") if lag else state
 
 
 class LaggedStates:
@@ -55,15 +73,12 @@ class LaggedStates:
                     f"{name}({time} - 1)"
                 )
             state = named[name]
-            self.swap[call] = self._symbol(state, int(lag))
+            self.swap[call] = _past(state, int(lag))
             longest[state] = max(longest.get(state, 0), int(lag))
-        self.of = {self._symbol(s, k): (s, k) for s, most in longest.items() for k in range(1, most + 1)}
-        self.rows = {lagged: self._symbol(s, k - 1) for lagged, (s, k) in self.of.items()}
+        self.of = {_past(s, k): (s, k) for s, most in longest.items() for k in range(1, most + 1)}
+        self.rows = {lagged: _past(s, k - 1) for lagged, (s, k) in self.of.items()}
         if taken := next((s for s in self.rows if s.name in {*named, *map(name_of, parameters)}), None):
             raise DeclarationError(f"{taken} is the name of the state {self.of[taken][0]} in the past; rename this one")
-
-    def _symbol(self, state: sp.Symbol, lag: int) -> sp.Symbol:
-        return sp.Symbol(f"{state}_lag{lag}") if lag else state
 
     def beginning(self, initial: Any, history: Any) -> Any:
         """Initial values, with those of the past: the history, or the initial value of the state.

@@ -11,7 +11,8 @@ import sympy as sp
 from symdyn.declaration import expression, lookup, name_of, read_equations
 from symdyn.errors import DeclarationError
 from symdyn.models.boundary import Conditions
-from symdyn.models.domains import BoxedDomain, Disk, Domain, Interval, Polygon
+from symdyn.models.boxes import BoxedDomain, Interval
+from symdyn.models.domains import Disk, Domain, Polygon
 from symdyn.models.operators import read_operators
 from symdyn.parsing import parse_expression
 

@@ -18,12 +18,13 @@ from symdyn.declaration import as_symbol, expression, name_of, numeric_values, v
 from symdyn.errors import DeclarationError, ParseError
 from symdyn.models.registry import KINDS
 from symdyn.models.spatial import SpatialSystem
-from symdyn.parsing import MAX_TEXT, ModelText, check_calls, constant, left_side
+from symdyn.parsing import MAX_TEXT, ModelText, check_calls, constant
 from symdyn.system import Equation
 from symdyn.text.cells import is_rule, rule_sides
 from symdyn.text.grammar import Scope
 from symdyn.text.lexer import split_statements, tokenize
 from symdyn.text.sides import read_side
+from symdyn.text.statements import left_side
 from symdyn.text.terms import TermBuilder
 
 __all__ = ["MOST_CELLS", "Automaton"]

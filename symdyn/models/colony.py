@@ -16,6 +16,7 @@ from symdyn.attached import ColonyVerbs
 from symdyn.declaration import numeric_values
 from symdyn.errors import DeclarationError
 from symdyn.models import _colony_reading as reading
+from symdyn.models._colony_cells import ColonyCells
 from symdyn.models._colony_printing import Species, colony_equations
 from symdyn.models.domains import Domain
 from symdyn.models.ode import ODESystem
@@ -26,7 +27,7 @@ from symdyn.system import Equation
 __all__ = ["BulkCellSystem"]
 
 
-class BulkCellSystem(ColonyVerbs, SpatialSystem):
+class BulkCellSystem(ColonyCells, ColonyVerbs, SpatialSystem):
     r"""Small cells that secrete into, and sense, a diffusing and decaying bulk.
 
     Of m cells, discs :math:`\Omega_j` of radius :math:`\epsilon` with kinetics :math:`F_j`, each exchanges one of its states,
@@ -187,96 +188,6 @@ class BulkCellSystem(ColonyVerbs, SpatialSystem):
             name += "_source"
         return name
 
-    def cell_states(self, cell: int) -> tuple[sp.Symbol, ...]:
-        """States of one cell as symbols of the colony, such as ``v_1, w_1`` of the first cell.
-
-        Parameters
-        ----------
-        cell : int
-            Counted from 0.
-
-        Returns
-        -------
-        tuple of Symbol
-
-        Raises
-        ------
-        DeclarationError
-            If there is no such cell.
-
-        Examples
-        --------
-        >>> import symdyn as sd
-        >>> cell = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0, 0)], secreted="v", influx=0.8, efflux=0.2,
-        ...     kinetics=sd.ODESystem.from_text("v' = 1 - v"), parameters={"D": 1, "tau": 0.5})
-        >>> cell.cell_states(0)
-        (v_1,)
-        """
-        return tuple(sp.Symbol(f"{s}_{cell + 1}") for s in self.kinetics[self._cell(cell)].names)
-
-    def cell_rates(self, cell: int) -> tuple[sp.Expr, ...]:
-        """Kinetic rates of one cell in the symbols of the colony, without exchange with the bulk.
-
-        Parameters
-        ----------
-        cell : int
-            Counted from 0.
-
-        Returns
-        -------
-        tuple of Expr
-            One for each state of the cell.
-
-        Raises
-        ------
-        DeclarationError
-            If there is no such cell.
-
-        Examples
-        --------
-        >>> import symdyn as sd
-        >>> cell = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0, 0)], secreted="v", influx=0.8, efflux=0.2,
-        ...     kinetics=sd.ODESystem.from_text("v' = 1 - v"), parameters={"D": 1, "tau": 0.5})
-        >>> cell.cell_rates(0)
-        (1 - v_1,)
-        """
-        system = self.kinetics[self._cell(cell)]
-        swap = dict(zip(system.states, self.cell_states(cell), strict=True)) | self.parameter_names(cell)
-        return tuple(e.xreplace(swap) for e in system.drift)
-
-    def secreted_state(self, species: int, cell: int) -> sp.Symbol:
-        """The state of one cell that is secreted as one bulk species.
-
-        Parameters
-        ----------
-        species, cell : int
-            Counted from 0.
-
-        Returns
-        -------
-        Symbol
-
-        Raises
-        ------
-        DeclarationError
-            If there is no such cell.
-
-        Examples
-        --------
-        >>> import symdyn as sd
-        >>> cell = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0, 0)], secreted="v", influx=0.8, efflux=0.2,
-        ...     kinetics=sd.ODESystem.from_text("v' = 1 - v"), parameters={"D": 1, "tau": 0.5})
-        >>> cell.secreted_state(0, 0)
-        v_1
-        """
-        return sp.Symbol(f"{self.secreted[species]}_{self._cell(cell) + 1}")
-
-    def _cell(self, cell: int) -> int:
-        """The number of a cell that there is."""
-        if cell not in range(len(self.kinetics)):
-            raise DeclarationError(f"there is no cell {cell!r}; the cells are 0 to {len(self.kinetics) - 1}")
-        return int(cell)
-
     def equations(self) -> list[Equation]:
         """The equations of bulk, walls and cells, as text and as LaTeX.
 
@@ -297,46 +208,8 @@ class BulkCellSystem(ColonyVerbs, SpatialSystem):
         names = [self.parameter_names(j) for j in range(self.cells)]
         return colony_equations(self.radius, [Species(*s) for s in species], self.kinetics, names)
 
-    def parameter_names(self, cell: int) -> dict[sp.Symbol, sp.Symbol]:
-        """Names in the colony of the parameters of one cell's kinetics.
-
-        Parameters
-        ----------
-        cell : int
-            Counted from 0.
-
-        Returns
-        -------
-        dict of Symbol to Symbol
-            From each parameter of the kinetics to the parameter of the colony.
-
-        Raises
-        ------
-        DeclarationError
-            If there is no such cell.
-
-        Examples
-        --------
-        >>> import symdyn as sd
-        >>> pair = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0.5, 0), (-0.5, 0)],
-        ...     kinetics=sd.ODESystem.from_text("v' = a - b*v"), secreted="v", influx=0.8, efflux=0.2, individual=["a"])
-        >>> pair.parameter_names(1)
-        {a: a_2, b: b}
-        """
-        found = self.kinetics[self._cell(cell)].parameters
-        return {p: sp.Symbol(f"{p}_{cell + 1}") if p.name in self.individual else p for p in found}
-
     def _constants(self) -> tuple[sp.Expr, ...]:
         return (*self.diffusivities, *self.delay, *(e for rows in (self.influx, self.efflux) for row in rows for e in row))
-
-    def _kinetic_values(self, cell: int) -> list[tuple[sp.Symbol, float]]:
-        names, defaults = self.parameter_names(cell), self.kinetics[cell].defaults
-        return [(names[p], v) for p, v in defaults.items()]
-
-    def _cell_initial(self, cell: int, values: Mapping[sp.Symbol, float]) -> list[tuple[sp.Symbol, float]]:
-        system = self.kinetics[cell]
-        start = system.initial_numbers({p: values[q] for p, q in self.parameter_names(cell).items() if q in values})
-        return [(s, start[q]) for q, s in zip(system.states, self.cell_states(cell), strict=True) if q in start]
 
     # ---- systems from it -----------------------------------------------------------------------
 

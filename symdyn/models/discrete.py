@@ -12,7 +12,7 @@ from symdyn.attached import MapVerbs
 from symdyn.declaration import name_of, read_equations
 from symdyn.errors import DeclarationError
 from symdyn.models._delays import now
-from symdyn.models._lagged_states import LaggedStates
+from symdyn.models._lagged_states import LaggedStates, past_states
 from symdyn.models.events import Event, called, declared_events, listed_events, with_events_of
 from symdyn.models.random_steps import SteppedSystem
 from symdyn.models.registry import KINDS
@@ -61,8 +61,8 @@ class DiscreteSystem(MapVerbs, SteppedSystem):
     >>> print(sd.DiscreteSystem({x: r * x * (1 - x)}, parameters={r: 3.2}))
     x[t+1] = r*x*(1 - x)
 
-    Delays of whole steps, in text ``x[t-1]``, bring in states of the past, such as ``x_lag1``, which are states as all others;
-    an event that changes x leaves them as they are.  The map of Henon, from x = 0.1 after x = 0.3:
+    Delays of whole steps, in text ``x[t-1]``, bring in states of the past, such as ``x_lag1``, which are states as all others,
+    and in results coordinates; an event that changes x leaves them as they are.  The map of Henon, from x = 0.1 after x = 0.3:
 
     >>> X, t, a, b = sp.Function("x"), *sp.symbols("t a b")
     >>> henon = sd.DiscreteSystem({x: 1 - a * x**2 + b * X(t - 1)}, {a: 1.4, b: 0.3}, initial={x: 0.1, "x_lag1": 0.3})
@@ -103,7 +103,7 @@ class DiscreteSystem(MapVerbs, SteppedSystem):
         moments, conditions = declared_events(events, swap, tuple(rows), observed)
         sides = [*rows.values(), *conditions]
         self.settle(tuple(rows), sides, observed, time, parameters=parameters, initial=initial, provenance=provenance)
-        self.__dict__.update(map=tuple(rows.values()), events=moments)
+        self.__dict__.update(map=tuple(rows.values()), events=moments, helpers=past_states(rows))
         self._check_noise()
 
     @classmethod

@@ -15,10 +15,11 @@ from symdyn.attached import FieldVerbs
 from symdyn.declaration import check_symbols, name_of, numeric_values
 from symdyn.errors import DeclarationError
 from symdyn.models._pde_reading import mapped, read_domain, read_starts, read_states, wall_expressions
-from symdyn.models.boundary import SIDES, Conditions, has_operators, read_conditions
+from symdyn.models.boundary import SIDES, Conditions, read_conditions
 from symdyn.models.domains import Domain
 from symdyn.models.events import Event, called, declared_events, with_events_of
-from symdyn.models.operators import NUMBERS, Operator, at, components, laplacian, read_operators, varies
+from symdyn.models.operators import laplacian, read_operators
+from symdyn.models.pde_checks import check, check_one_wall
 from symdyn.models.reaction import rate_text
 from symdyn.models.registry import KINDS
 from symdyn.models.spatial import SpatialSystem
@@ -26,7 +27,7 @@ from symdyn.parsing import ModelText
 from symdyn.paths import Path, PathSlope, with_paths
 from symdyn.system import Equation
 
-__all__ = ["PDESystem", "check_point"]
+__all__ = ["PDESystem"]
 
 SPACE = ("x", "y", "z")
 
@@ -142,7 +143,7 @@ class PDESystem(FieldVerbs, SpatialSystem):
                 raise DeclarationError(f"{s} is the name of an axis; rename it or pass space= with other names")
         conditions, periodic = read_conditions(boundary, fields, positions)
         if not domain.boxed:
-            _check_one_wall(conditions, domain)
+            check_one_wall(conditions, domain)
         start = read_starts(initial, rows)
         # symbols with the name of an axis or a state are replaced by that axis or state
         known = {s.name: s for s in (*positions, *rows, time)}
@@ -173,7 +174,7 @@ class PDESystem(FieldVerbs, SpatialSystem):
             time=time,
             provenance=tuple(provenance) or (f"declared as {type(self).__name__}",),
         )
-        _check(self)
+        check(self)
 
     @classmethod
     def from_text(cls, text: str, parameters: Mapping[Any, float] | None = None, **options: Any) -> Self:
@@ -341,7 +342,7 @@ class PDESystem(FieldVerbs, SpatialSystem):
         known = {s.name: s for s in (*self.space, *self.parameters)}
         given = {k: e.xreplace({s: known.get(s.name, s) for s in e.free_symbols}) for k, e in given.items()}
         changed = self.replace(initial=MappingProxyType({**self.initial, **given}))
-        _check(changed)
+        check(changed)
         return changed
 
     def with_terms(self, terms: Mapping[Any, sp.Expr], defaults: Mapping[sp.Symbol, float] | None = None) -> Self:
@@ -376,79 +377,8 @@ class PDESystem(FieldVerbs, SpatialSystem):
         values = {**self.defaults, **paths, **(defaults or {})}
         known = MappingProxyType({p: values[p] for p in parameters if p in values})
         changed = filled.replace(parameters=parameters, defaults=known)
-        _check(changed)
+        check(changed)
         return changed
 
 
 KINDS.register("field", PDESystem)
-
-
-def check_point(node: sp.Expr, system: PDESystem) -> None:
-    """Refuse points that are none of the domain.
-
-    Raises
-    ------
-    DeclarationError
-    """
-    place = node.args[1:]
-    if len(place) != system.dimension:
-        raise DeclarationError(f"{node} has {len(place)} coordinates in a domain of {system.dimension} dimensions")
-    for c, x, low, high in zip(place, system.space, *system.domain.box, strict=True):
-        if not c.is_number or not c.is_real:
-            raise DeclarationError(f"{node} is at {x} = {c}; expected a number, for which the weights of the grid are computed")
-        if abs(float(c) - 0.5 * (low + high)) > 0.5 * (high - low) * (1 + 1e-12):  # 0.1 + 0.2 is in (0, 0.3)
-            raise DeclarationError(f"{node} is at {x} = {c}, outside of the domain from {low:g} to {high:g}")
-
-
-def _check_one_wall(conditions: Mapping[sp.Expr, Conditions], domain: Domain) -> None:
-    """Refuse conditions that differ from side to side, or are periodic, where a domain has no sides."""
-    for target, row in conditions.items():
-        sides = [c for pair in row for c in (("periodic",) if pair == "periodic" else pair)]
-        if "periodic" in sides or any(c != sides[0] for c in sides):
-            raise DeclarationError(
-                f"the boundary of {target} differs from side to side or is periodic; {domain!r} has one wall, with one "
-                "condition for each field, whose value may depend on the position"
-            )
-
-
-def _check(system: PDESystem) -> None:
-    """Refuse scalars that vary in space, conditions that depend on fields, and misplaced vectors."""
-    symbols = {*system.fields, *system.space}
-    for state, rate in zip(system.states, system.rates, strict=True):
-        plain = components(rate, system.dimension)
-        if state in system.scalars and varies(plain, symbols):
-            raise DeclarationError(
-                f"the rate {rate} of the scalar {state} varies in space; take mean(...) or integral(...) of fields"
-            )
-    for e in system.observables.values():
-        components(e, system.dimension)
-    sides = [side for event in system.events for side in event.sides]
-    for node in dag.nodes([*system.expressions, *system.observables.values(), *sides]):
-        if isinstance(node, NUMBERS) and node.args[0].has(*NUMBERS):
-            raise DeclarationError(f"{node} nests one mean, integral or value at a point in another; an inner one is a number")
-        if isinstance(node, at):
-            check_point(node, system)
-    for target, row in system.conditions.items():
-        for pair in row:
-            for condition in pair if pair != "periodic" else ():
-                if has_operators(condition) or any(e.has(*system.fields) for e in (*condition.coefficients, condition.value)):
-                    raise DeclarationError(f"the condition {condition} of {target} holds a field or an operator; it may depend "
-                                           "on parameters, time, position and scalars")  # fmt: skip
-                wrong = set().union(*(a.free_symbols for a in condition.coefficients)) - _constants(system)
-                if wrong:
-                    raise DeclarationError(
-                        f"the coefficients of the condition {condition} of {target} may depend on parameters only, "
-                        f"not on {min(map(str, wrong))}"
-                    )
-    for state, start in system.initial.items():
-        if start.has(Operator):
-            raise DeclarationError(f"the initial value {start} of {state} contains an operator; write its value explicitly")
-        wrong = start.free_symbols - _constants(system) - (set(system.space) if state in system.fields else set())
-        if wrong:
-            raise DeclarationError(f"the initial value {start} of {state} holds {min(map(str, wrong))}; it may depend on "
-                                   "parameters" + (" and position" if state in system.fields else ""))  # fmt: skip
-
-
-def _constants(system: PDESystem) -> set[sp.Symbol]:
-    """The parameters that are numbers."""
-    return set(system.parameters) - set(system.inputs)

@@ -28,7 +28,8 @@ from symdyn.declaration import value_of
 from symdyn.errors import DeclarationError, SimulationError
 from symdyn.methods.registry import METHODS
 from symdyn.methods.runge_kutta import ExplicitRungeKutta, Rosenbrock
-from symdyn.models.events import Event, Schedule
+from symdyn.models.events import Event
+from symdyn.models.schedules import Schedule
 from symdyn.system import System
 
 __all__ = ["AdjointKernel", "Forward", "LaneFunctions", "adjoint_weights", "compiled_lanes", "lane_functions", "moving_event"]

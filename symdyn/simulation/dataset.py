@@ -16,7 +16,7 @@ from symdyn.codegen.kernel import Kernel, Run
 from symdyn.models.text import expression_text, recorded_text
 from symdyn.simulation.frames import Frame
 from symdyn.simulation.labelled import as_coordinates, as_variable
-from symdyn.simulation.reduce import Statistics
+from symdyn.simulation.reduce import REDUCTIONS, Statistics
 from symdyn.simulation.sweeps import Design
 from symdyn.system import System
 
@@ -26,6 +26,7 @@ __all__ = [
     "attributes",
     "counts",
     "fixed_values",
+    "helpers_aside",
     "listed_values",
     "reduced_dataset",
     "trajectory_dataset",
@@ -91,6 +92,20 @@ def fixed_values(system: System, design: Design, skip: Collection[sp.Symbol] = (
         pairs = [(s.name, v) for s, (v, axes) in named if not (axes or s in left)]
         found |= {name: listed_values(pairs)} if pairs else {}
     return found
+
+
+def helpers_aside(data: xr.Dataset, system: System) -> xr.Dataset:
+    """The dataset with `System.helpers`, and their statistics, as coordinates: another run begins from them, but none is drawn.
+
+    >>> import symdyn as sd
+    >>> run = sd.simulate(sd.DiscreteSystem.from_text("x[t+1] = x[t-1]; x(0) = 1"), range(3), progress=False)
+    >>> "x_lag1" in run, "x_lag1" in run.data_vars, "x_lag1" in sd.to_frame(run)
+    (True, False, False)
+    """
+    if not (own := {s.name for s in system.helpers}):
+        return data
+    names = own | {f"{name}_{kind}" for name in own for kind in (*REDUCTIONS, "count", "edges")}
+    return data.set_coords([name for name in data.data_vars if name in names])
 
 
 def listed_values(pairs: Iterable[tuple[Any, Any]]) -> str:

@@ -23,7 +23,7 @@ from symdyn.models.spatial import SpatialSystem
 from symdyn.simulation.backwards import Backward
 from symdyn.simulation.cluster import as_executor
 from symdyn.simulation.conditions import read_condition
-from symdyn.simulation.dataset import attributes, fixed_values
+from symdyn.simulation.dataset import attributes, fixed_values, helpers_aside
 from symdyn.simulation.frames import Frame
 from symdyn.simulation.gather import Memory, Sink
 from symdyn.simulation.parts import read_path
@@ -257,7 +257,9 @@ def simulate(
         attrs["stiff_trajectories"] = f"{outcome.passed_on} passed on to {kernel.stiff_method}"
     if outcome.failed:
         attrs["failed_trajectories"] = f"{outcome.failed} of {design.size}"
-    return verdict(sink.dataset(attrs), Ending(kernel, design, outcome, frame.skip), on_failure, sink.advice)
+    return verdict(
+        helpers_aside(sink.dataset(attrs), frame.declared), Ending(kernel, design, outcome, frame.skip), on_failure, sink.advice
+    )
 
 
 def _begun(system: System, given: Any, first: float) -> Any:

@@ -75,7 +75,7 @@ def sensitivities(
         found = found.assign(_relative(extended.base, extended, chosen, found, parameters or {}, given))
         kept = set[str]()
     else:
-        kept = {extended.names[s, c].name for s in extended.base.states for c in chosen}
+        kept = {extended.names[s, c].name for s in extended.base.states for c in chosen if s not in extended.base.helpers}
     names = extended.base.names
     return found.drop_vars([s for s in extended.system.names if s not in kept and s not in names and s in found])
 

@@ -69,6 +69,7 @@ class Contents(ABC):
     events: tuple[Any, ...] = ()
     history: Mapping[sp.Symbol, sp.Expr] = MappingProxyType({})
     binary: tuple[sp.Symbol, ...] = ()
+    helpers: tuple[sp.Symbol, ...] = ()
     interpretation: str | None = None
     clamped: bool = False
 

@@ -33,7 +33,8 @@ _MEND = {
     '"': "text in quotes is not part of a model",
     "{": "braces are not part of the grammar; group with ( )",
     "}": "braces are not part of the grammar; group with ( )",
-    ":": "write := to declare an observable; reactions have no labels, and there are no lambdas, slices or types",
+    ":": "write := to declare an observable, and when x > 1, x = 0 for an event; reactions have no labels, and there are no "
+    "lambdas, slices or types",
     "!": "write not, or != for 'differs from'",
     "&": "write and",
     "|": "write or, and abs(x) for |x|",

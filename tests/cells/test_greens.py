@@ -10,7 +10,8 @@ from scipy.special import kv
 
 from symdyn.cells.greens import DiskGreens, PlaneGreens, RectangleGreens, greens_function
 from symdyn.errors import DeclarationError
-from symdyn.models.domains import Disk, Interval, Plane, Polygon, Rectangle
+from symdyn.models.boxes import Interval, Rectangle
+from symdyn.models.domains import Disk, Plane, Polygon
 
 SPREAD = np.array([[0.5, 0], [-0.5, 0], [0, 0], [0.2, 0.7], [0.9, -0.3]])
 INSIDE = np.array([[0.5, 0.5], [1.5, 0.5], [0.1, 0.9], [1.2, 0.3]])

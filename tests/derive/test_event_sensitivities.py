@@ -46,3 +46,14 @@ RESET = [sd.Event(x >= 1, {x: a * k}), sd.Event(x < 1, {z: z + t})]  # at 1/k, 2
 )  # fmt: skip
 def test_an_event_that_another_triggers_moves_with_it(events, by, end, other, exact):
     assert slope(events, by, end, other=other) == pytest.approx(exact, rel=1e-7)
+
+
+@pytest.mark.parametrize(("begin", "by_k", "by_x"), [(0.2, 3.5, 0.5), (0.8, 1.5, 1.0)])
+def test_an_event_at_the_first_time_acts_at_a_time_that_does_not_move(begin, by_k, by_x):
+    """From x0 < k it is 2 k + x0/2 at once, falls to k at k + x0/2, is 5/2 k, then 7/2 k + x0/2 - t; else 3/2 k + x0 - t."""
+    event = sd.Event(x <= k, {x: 2 * k + x / 2}, initial=False)
+    system = sd.ODESystem({x: sp.Integer(-1)}, {k: 0.5}, events=[event])
+    run = sd.sensitivities(system, [0, 1], by=["k", "x"], initial={x: begin}, rtol=1e-10, atol=1e-12, progress=False)
+    assert run.x[-1].item() == pytest.approx(by_k * 0.5 + by_x * begin - 1, rel=1e-9)
+    assert run.dx_dk[-1].item() == pytest.approx(by_k, rel=1e-9)
+    assert run.dx_dx[-1].item() == pytest.approx(by_x, rel=1e-9)

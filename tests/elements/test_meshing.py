@@ -13,7 +13,8 @@ from symdyn.elements._mesh_curved import distortion
 from symdyn.elements._mesh_points import smallest_angles
 from symdyn.elements.meshing import mesh_domain, read_mesh
 from symdyn.errors import DeclarationError
-from symdyn.models.domains import Disk, Interval, Plane, Polygon, Rectangle
+from symdyn.models.boxes import Interval, Rectangle
+from symdyn.models.domains import Disk, Plane, Polygon
 
 fem = pytest.importorskip("skfem")
 

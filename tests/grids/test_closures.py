@@ -13,7 +13,7 @@ import symdyn as sd
 from symdyn.grids.closures import OPEN, closure, slope_matrix
 from symdyn.grids.resolution import sawtooth
 from symdyn.models.boundary import Dirichlet, Neumann, Robin
-from symdyn.models.domains import Rectangle
+from symdyn.models.boxes import Rectangle
 from symdyn.models.operators import dx, dy, laplacian
 from symdyn.models.pde import PDESystem
 

@@ -15,7 +15,7 @@ import symdyn as sd
 from symdyn.errors import DeclarationError, SimulationError
 from symdyn.grids.stiffness import decay_rates
 from symdyn.models.boundary import Dirichlet, Neumann, Robin
-from symdyn.models.domains import Rectangle
+from symdyn.models.boxes import Rectangle
 from symdyn.models.operators import div, dot, dx, dy, grad, integral, laplacian, mean
 from symdyn.models.pde import PDESystem
 from symdyn.simulation import ensemble

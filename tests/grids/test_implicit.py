@@ -21,7 +21,7 @@ from symdyn.grids.walls import axis_matrix
 from symdyn.integration import DiagonalProblem
 from symdyn.integration.steppers.exponential import Coefficients, phi
 from symdyn.models.boundary import Dirichlet, Robin
-from symdyn.models.domains import Rectangle
+from symdyn.models.boxes import Rectangle
 from symdyn.models.operators import dx, dy, laplacian
 from symdyn.models.pde import PDESystem
 from tests.integrated import integrated

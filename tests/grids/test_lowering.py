@@ -8,7 +8,7 @@ import sympy as sp
 
 from symdyn.grids.reflection import mirrored
 from symdyn.models.boundary import Dirichlet
-from symdyn.models.domains import Rectangle
+from symdyn.models.boxes import Rectangle
 from symdyn.models.operators import div, dx, dy, grad, laplacian, mean
 from symdyn.models.pde import PDESystem
 

@@ -9,7 +9,7 @@ import sympy as sp
 from symdyn.errors import DeclarationError
 from symdyn.grids.manufactured_solutions import manufactured
 from symdyn.models.boundary import Dirichlet, Neumann, Robin
-from symdyn.models.domains import Rectangle
+from symdyn.models.boxes import Rectangle
 from symdyn.models.operators import div, dx, grad, laplacian, mean
 from symdyn.models.pde import PDESystem
 

@@ -10,7 +10,7 @@ import symdyn as sd
 from symdyn.grids.lifting import moving_walls
 from symdyn.grids.problems import make_problem
 from symdyn.models.boundary import Dirichlet, Neumann, Robin
-from symdyn.models.domains import Rectangle
+from symdyn.models.boxes import Rectangle
 from symdyn.models.operators import dx, laplacian, mean
 from symdyn.models.pde import PDESystem
 from tests.integrated import integrated

@@ -12,7 +12,7 @@ from symdyn.errors import DeclarationError
 from symdyn.grids.manufactured_solutions import convergence
 from symdyn.models import zoo
 from symdyn.models.boundary import Dirichlet, Neumann, Robin
-from symdyn.models.domains import Rectangle
+from symdyn.models.boxes import Rectangle
 from symdyn.models.operators import div, dx, grad, laplacian, mean
 from symdyn.models.pde import PDESystem
 

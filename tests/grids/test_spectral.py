@@ -16,7 +16,7 @@ from symdyn.grids.problems import FieldProblem, split_problem
 from symdyn.grids.spectral import SpectralModel
 from symdyn.grids.spectral_observe import SpectralObserver
 from symdyn.models import zoo
-from symdyn.models.domains import Rectangle
+from symdyn.models.boxes import Rectangle
 from symdyn.models.operators import div, dot, dx, dy, grad, integral, laplacian, mean
 from symdyn.models.pde import PDESystem
 from tests.integrated import integrated

@@ -9,7 +9,7 @@ import sympy as sp
 
 import symdyn as sd
 from symdyn.models.boundary import Dirichlet
-from symdyn.models.domains import Rectangle
+from symdyn.models.boxes import Rectangle
 from symdyn.models.operators import dx, dy, integral, laplacian
 from symdyn.models.pde import PDESystem
 

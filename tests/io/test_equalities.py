@@ -48,6 +48,12 @@ def test_one_that_holds_at_the_start_acts_where_it_counts_as_false_before():
         np.testing.assert_array_equal(found.m, [0, 0, 1])
 
 
+def test_a_value_that_the_trigger_says_is_there_sets_nothing():
+    found = run("x' = 1; x = 0; n = 0; E: at x == 2: x = 2; F: at 3 == x: x = 3, n = n + 1", [0, 1, 2.5, 4])
+    np.testing.assert_allclose(found.x, [0, 1, 2.5, 4], rtol=1e-12)
+    np.testing.assert_array_equal(found.n, [0, 0, 0, 1])
+
+
 def test_moments_of_time():
     text = "n = 0; p = 3.3; at time == 0, t0=false: n = 10; at time == p: n = n + 100; at 0.1*time == 0.7: n = n + 1"
     found = run(text + "; at time == 2*p: n = n + 1000; at 0.5 after time == 1, persistent=false: n = n + 5", [0, 3, 4, 6.7, 8])
@@ -62,3 +68,12 @@ def test_what_has_no_moment_is_refused():
             DeclarationError, match=r"the trigger of the event E contains .* where \w+ varies: whether they are"
         ):
             sd.read_antimony(f"x' = 1; x = 0; n = 0; E: at {trigger}: n = 1", as_="ode")
+
+
+def test_states_that_the_reader_adds_are_coordinates_from_which_a_run_goes_on():
+    system = sd.read_antimony("x' = -x; x = 5; n = 0; at x == 1.25: n = n + 1, x = 2.5", as_="ode")
+    whole = sd.simulate(system, [0, 1, 2, 3, 4, 5], progress=False)
+    assert {"side", "side_jumped"} <= set(whole.coords)
+    assert list(sd.to_frame(whole)) == ["time", "x", "n", "status"]
+    later = sd.simulate(system, [2, 3, 4, 5], initial=whole.sel(time=2), progress=False)
+    np.testing.assert_array_equal(later.n, [1, 3, 4, 6])

@@ -44,6 +44,20 @@ def test_observables_events_and_noise_of_the_past():
     assert data.late.values.tolist() == [3, 3, 3, *data.x.values[1:3]]
 
 
+def test_states_of_the_past_are_coordinates_from_which_a_run_goes_on():
+    henon = sd.DiscreteSystem.from_text(HENON)
+    assert henon.helpers == sd.DiscreteSystem.from_text(text_of(henon)).helpers == sp.symbols("x_lag1,")
+    whole = sd.simulate(henon, range(21), progress=False)
+    assert "x_lag1" in whole.coords
+    assert list(sd.to_frame(whole)) == ["time", "x", "status"]
+    later = sd.simulate(henon, range(10, 21), initial=whole.sel(time=10), progress=False)
+    assert later.x.values.tolist() == whole.x.values[10:].tolist()
+    noisy = sd.DiscreteSystem.from_text("x[t+1] = x[t-1] + dW; x(0) = 0")
+    means = sd.simulate(noisy, range(3), trajectories=4, seed=1, reduce=["mean", "std"], progress=False)
+    assert {"x_lag1_mean", "x_lag1_std"} <= set(means.coords)
+    assert "x_mean" in means.data_vars
+
+
 def test_fixed_points_eigenvalues_and_exponents_of_henon():
     """x = (-0.7 ± sqrt(6.09)) / 2.8, eigenvalues -a x ± sqrt(a² x² + b); the exponents add up to log b, the first is 0.419."""
     henon = sd.DiscreteSystem.from_text(HENON)

@@ -13,7 +13,8 @@ from symdyn import dag
 from symdyn.codegen.kernel import compile
 from symdyn.errors import CompileError, DeclarationError
 from symdyn.models.boundary import NO_FLUX, Dirichlet, Neumann, Robin
-from symdyn.models.domains import Interval, Plane, Rectangle
+from symdyn.models.boxes import Interval, Rectangle
+from symdyn.models.domains import Plane
 from symdyn.models.operators import (
     components,
     derivative_of,

@@ -27,7 +27,7 @@ def first_length(size, speed):
 
 @shared
 def resumed_length(first, meant):
-    """The step after a bend of the rates: what was meant before, if a state changes by ten times its own size at most."""
+    """The step after a bend of the states: what was meant before, if a state changes by ten times its own size at most."""
     return greatest(first, least(meant, 1000.0 * first))
 
 

@@ -13,8 +13,9 @@ from symdyn.cells.greens.lattice import LatticeGreens
 from symdyn.cells.greens.plane import PlaneGreens
 from symdyn.cells.greens.smooth_correction import SmoothCorrection
 from symdyn.errors import DeclarationError
+from symdyn.models.boxes import Rectangle
 from symdyn.models.colony import BulkCellSystem
-from symdyn.models.domains import Disk, Domain, Plane, Polygon, Rectangle
+from symdyn.models.domains import Disk, Domain, Plane, Polygon
 from symdyn.models.lattices import Lattice
 
 __all__ = [

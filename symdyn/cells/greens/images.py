@@ -11,7 +11,7 @@ from scipy.special import exp1
 from symdyn.cells.greens._base import Greens
 
 if TYPE_CHECKING:
-    from symdyn.models.domains import Rectangle
+    from symdyn.models.boxes import Rectangle
 
 __all__ = ["RectangleGreens"]
 
@@ -38,7 +38,7 @@ class RectangleGreens(Greens):
 
     Examples
     --------
-    >>> from symdyn.models.domains import Rectangle
+    >>> from symdyn.models.boxes import Rectangle
     >>> RectangleGreens(Rectangle(2, 1)).matrix([[0.5, 0.5], [1.5, 0.5]], [1.0])[0].real.round(6)
     array([[0.436767, 0.350862],
            [0.350862, 0.436767]])

@@ -48,7 +48,7 @@ class SmoothCorrection(Greens):
 
     Examples
     --------
-    >>> from symdyn.models.domains import Rectangle
+    >>> from symdyn.models.boxes import Rectangle
     >>> SmoothCorrection(Rectangle(2, 1), size=0.2).neumann([[0.5, 0.5], [1.5, 0.5]]).round(4)
     array([[-0.0005, -0.208 ],
            [-0.208 , -0.0005]])

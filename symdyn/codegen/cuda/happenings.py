@@ -14,7 +14,8 @@ from symdyn import dag
 from symdyn.codegen.cuda.unroll import FEW
 from symdyn.codegen.event_program import event_rows, event_schedule, known_margins, sampled_conditions
 from symdyn.codegen.input_paths import continuous, segment_places, segment_symbols, segments
-from symdyn.models.events import Event, Schedule
+from symdyn.models.events import Event
+from symdyn.models.schedules import Schedule
 from symdyn.paths import PathSlope
 from symdyn.system import System
 from symdyn.system.contents import delays_in

@@ -17,8 +17,8 @@ from symdyn.codegen.mass_action import mass_action
 from symdyn.codegen.program import Made, Program
 from symdyn.codegen.propensities import hoisted_propensities
 from symdyn.errors import CompileError
-from symdyn.models.events import Schedule
 from symdyn.models.reactions import ReactionNetwork
+from symdyn.models.schedules import Schedule
 
 __all__ = ["MOST_QUEUED", "check_tables", "large_jump_device", "large_on_card"]
 

@@ -12,7 +12,7 @@ from symdyn.discover.fields.data import field_times
 from symdyn.errors import RecoveryError
 from symdyn.inference.headers import legible_names
 from symdyn.inference.reading import positions
-from symdyn.models.domains import Box, BoxedDomain, Interval, Rectangle
+from symdyn.models.boxes import Box, BoxedDomain, Interval, Rectangle
 from symdyn.models.pde import PDESystem
 
 __all__ = ["declared_for"]

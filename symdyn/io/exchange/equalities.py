@@ -9,9 +9,10 @@ from typing import Any
 import sympy as sp
 
 from symdyn import dag
+from symdyn.io.exchange.model import Trigger
 from symdyn.models.events import Event
 
-__all__ = ["Equalities", "at_moments", "first"]
+__all__ = ["Equalities", "already_there", "at_moments", "first"]
 
 
 def first(k: int) -> sp.Float:
@@ -42,6 +43,30 @@ def at_moments(condition: Any, time: sp.Symbol, firm: Callable[[sp.Expr], bool] 
         return e if at.has(time) or not firm(at) else sp.And(time >= at, time <= at)
 
     return condition.xreplace({e: both(e) for e in condition.atoms(sp.Eq) if e.has(time)})
+
+
+def already_there(triggers: Sequence[Trigger]) -> list[set[sp.Symbol]]:
+    """Of each event what its trigger ``x == a`` says is there already, of what it assigns, ``x = a``.
+
+    Unless it waits, or another event changes x or a, which might be at the same moment.
+
+    >>> x = sp.Symbol("x")
+    >>> already_there([Trigger("E", sp.Eq(x, 2), {x: sp.Integer(2)})])
+    [{x}]
+    """
+    said: list[set[sp.Symbol]] = []
+    for t in triggers:
+        same = {e.args for e in sp.And.make_args(t.condition) if isinstance(e, sp.Eq)} if t.delay == 0 else set()
+        said.append({s for a, b in same for s, value in ((a, b), (b, a)) if t.assignments.get(s) == value})
+    while True:
+        real = [t.assignments.keys() - own for t, own in zip(triggers, said, strict=True)]
+        rest = []
+        for k, (t, own) in enumerate(zip(triggers, said, strict=True)):
+            others = {s for changed in (*real[:k], *real[k + 1 :]) for s in changed}
+            rest.append({s for s in own if others.isdisjoint(dag.free_symbols([s, t.assignments[s]]))})
+        if rest == said:
+            return said
+        said = rest
 
 
 class Equalities:

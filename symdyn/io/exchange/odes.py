@@ -14,7 +14,7 @@ from sympy.core.function import AppliedUndef
 from symdyn import dag
 from symdyn.declaration import value_of
 from symdyn.errors import DeclarationError
-from symdyn.io.exchange.equalities import Equalities, at_moments, first
+from symdyn.io.exchange.equalities import Equalities, already_there, at_moments, first
 from symdyn.io.exchange.equilibria import without_fast
 from symdyn.io.exchange.model import Delayed, ExchangeModel, Quantity, RateOf, Trigger
 from symdyn.models.events import Event
@@ -68,6 +68,7 @@ class _Lowering:
         self.swap: dict[sp.Symbol, sp.Expr] = dag.written_out(self.definitions(), "rule of")
         self.drift: dict[sp.Symbol, sp.Expr] = {}
         self.starts: dict[sp.Symbol, sp.Expr | None] = {}
+        self.helpers: list[sp.Symbol] = []
         self.equations()
         self.number = 0  # of events that are added
         self.equalities = Equalities(self.fresh, lambda e: self.without_rates(self.along(e, self.drift)), self.added)
@@ -137,6 +138,7 @@ class _Lowering:
         """A symbol that neither the model nor the system has, and now is the system's."""
         taken = {*self.quantities, *self.model.local, *self.drift, *(c.symbol for c in self.model.changes), self.model.time}
         self.drift[found := self.named(name, taken)] = sp.S.Zero
+        self.helpers.append(found)
         return found
 
     @staticmethod
@@ -258,7 +260,8 @@ class _Lowering:
     # ---- the system ------------------------------------------------------------------------------------------
 
     def system(self) -> ODESystem:
-        events, watched = self.equalities.watched([e for t in self.model.triggers for e in self.events(t)])
+        triggers = zip(self.model.triggers, already_there(self.model.triggers), strict=True)
+        events, watched = self.equalities.watched([e for t, there in triggers for e in self.events(t, there)])
         self.starts |= watched
         observables = {s: self.put(e) for s, e in self.swap.items()}
         observables |= {c.symbol: self.put(c.law) for c in self.model.changes if c.law is not None}
@@ -283,7 +286,7 @@ class _Lowering:
             history={s: e for s, e in history.items() if s.name in late},
             time=self.model.time,
             provenance=self.model.provenance,
-        )
+        ).replace(helpers=tuple(self.helpers))
 
     def histories(self) -> dict[sp.Symbol, sp.Expr]:
         """The states whose initial assignments depend on time, which are their values before the first time too."""
@@ -339,14 +342,16 @@ class _Lowering:
 
         return inequalities(at_moments(condition, self.model.time, firm), True)
 
-    def events(self, t: Trigger) -> Iterator[Event]:
+    def events(self, t: Trigger, there: Set[sp.Symbol]) -> Iterator[Event]:
         """What an event is: none where it never happens or does nothing, two where the second sets what the first has noted."""
+        if not (effects := {s: value for s, value in t.assignments.items() if s not in there}):
+            return
         condition = self.located(self.put(t.condition, f"the trigger of the event {t.name}"), t.name)
         if condition == sp.false or (condition == sp.true and t.initial):
             return
         if condition == sp.true:
             condition = self.model.time > -LONG_AGO  # true from the start
-        if not (assigned := self.assigned(t.assignments)):
+        if not (assigned := self.assigned(effects)):
             return
         values = {s: self.put(e, f"the event {t.name}") for s, e in assigned.items()}
         others = self.ticking if len(self.model.triggers) > 1 else set()  # what may change while it waits for its turn

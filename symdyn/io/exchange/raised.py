@@ -12,9 +12,10 @@ from symdyn.declaration import expression, value_of
 from symdyn.derive.jumps import refuse_delays
 from symdyn.errors import DeclarationError
 from symdyn.io.exchange.model import Delayed, ExchangeModel, ExchangeReaction, Quantity, Trigger, may_tie
-from symdyn.models.events import Event, Schedule
+from symdyn.models.events import Event
 from symdyn.models.ode import ODESystem
 from symdyn.models.reactions import ReactionNetwork
+from symdyn.models.schedules import Schedule
 from symdyn.system import System
 from symdyn.text.terms import ENDLESS
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import sympy as sp
 
-from symdyn.models.domains import Rectangle
+from symdyn.models.boxes import Rectangle
 from symdyn.models.operators import dot, dx, grad, laplacian, mean
 from symdyn.models.pde import PDESystem
 

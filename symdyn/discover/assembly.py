@@ -12,6 +12,7 @@ import numpy as np
 from symdyn.codegen.kernel import compile
 from symdyn.discover.evidence import free_and_ahead
 from symdyn.discover.model_error import recovery_with_errors
+from symdyn.discover.named_libraries import library_names
 from symdyn.discover.options import RecoverOptions
 from symdyn.discover.ranked import RankedSystem, TermModels
 from symdyn.discover.recovery import Recovery
@@ -63,10 +64,14 @@ def assembled(pipeline: Any, problem: SelectionProblem, selection: Selection, le
         own = tuple(labels[k] for k in np.flatnonzero(model.chosen))
         return replace(shown, prior=prior, labels=own, textbook=textbook)
 
+    # a model that was known before the data, and that the criterion prefers, has not spent its terms on errors of the model
+    known = selection.among(models[0].chosen, models[0].theta) > 0
+    unsure = "populations" in library_names(pipeline.request.library) and not known
+    options = replace(pipeline.options, process=None) if pipeline.options.process == "auto" and unsure else pipeline.options
     usual = [ranked(m) for m in selection.ranked() if selection.among(m.chosen, m.theta)][:USUAL]
     compare = partial(
         recovery_with_errors, declared=pipeline.system, offers=offers, usual=usual, data=seen, later=later,
-        options=pipeline.options,
+        options=options,
         held=selection.held[_first_windows(selection)], signed=bool(pipeline.signs), going=selection.going or (lambda: True),
     )  # fmt: skip
     return written.recovery(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,7 +17,7 @@ from symdyn.discover.rivals import Offer, rivals
 from symdyn.errors import RecoveryError
 from symdyn.inference.data import observations
 
-x = sp.Symbol("x")
+x, y = sp.symbols("x y")
 f = sp.Function("f")
 
 
@@ -56,6 +58,17 @@ def test_process_noise_is_chosen_and_said(walking):
     assert walking.law.logarithmic
     assert np.hypot(*walking.noise.loc["x"]) == pytest.approx(KICKS.std(), rel=0.25)
     assert np.isfinite(walking.table["forecast"][0])
+
+
+def test_hare_and_lynx_are_lotka_and_volterra_with_an_error_of_their_own():
+    # the search alone spends seven constants and more on what no equation holds
+    file = Path(__file__).parents[2] / "examples" / "data" / "hudson_bay_1900_1920.csv"
+    table = pd.read_csv(file, comment="#").rename(columns={"year": "t", "hare": "x", "lynx": "y"})[:14]
+    options = {"library": "populations", "progress": False}
+    found = sd.recover(None, table, options=RecoverOptions(beam=1, rounds=3, largest=5), **options)
+    assert [set(sp.expand(e).as_coefficients_dict()) for e in found.terms.values()] == [{x, x * y}, {y, x * y}]
+    assert found.law.process
+    assert (found.noise["model"] > 0).all()
 
 
 def test_predictions_begin_at_the_end_of_the_data_and_have_bands(walking):

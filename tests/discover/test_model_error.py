@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,13 +9,13 @@ import sympy as sp
 
 import symdyn as sd
 from symdyn.discover.forecasts import refitted
-from symdyn.discover.model_error import _less
+from symdyn.discover.model_error import _less, recovery_with_errors
 from symdyn.discover.options import RecoverOptions
 from symdyn.discover.rivals import Offer, rivals
 from symdyn.errors import RecoveryError
 from symdyn.inference.data import observations
 
-x, y = sp.symbols("x y")
+x = sp.Symbol("x")
 f = sp.Function("f")
 
 
@@ -60,15 +58,21 @@ def test_process_noise_is_chosen_and_said(walking):
     assert np.isfinite(walking.table["forecast"][0])
 
 
-def test_hare_and_lynx_are_lotka_and_volterra_with_an_error_of_their_own():
-    # the search alone spends seven constants and more on what no equation holds
-    file = Path(__file__).parents[2] / "examples" / "data" / "hudson_bay_1900_1920.csv"
-    table = pd.read_csv(file, comment="#").rename(columns={"year": "t", "hare": "x", "lynx": "y"})[:14]
-    options = {"library": "populations", "progress": False}
-    found = sd.recover(None, table, options=RecoverOptions(beam=1, rounds=3, largest=5), **options)
-    assert [set(sp.expand(e).as_coefficients_dict()) for e in found.terms.values()] == [{x, x * y}, {y, x * y}]
-    assert found.law.process
-    assert (found.noise["model"] > 0).all()
+@pytest.mark.parametrize(("power", "process"), [(2, "auto"), (3, None)])
+def test_populations_are_compared_with_process_noise_where_no_textbook_model_comes_first(power, process, monkeypatch):
+    # x' = x - x^p from 1/10; with p = 2 it is logistic growth
+    asked = []
+
+    def compared(*arguments, options, **further):
+        asked.append(options.process)
+        return recovery_with_errors(*arguments, options=options, **further)
+
+    monkeypatch.setattr("symdyn.discover.assembly.recovery_with_errors", compared)
+    t, q = np.linspace(0, 6, 25), power - 1
+    data = {"t": t, "x": (1 + (10.0**q - 1) * np.exp(-q * t)) ** (-1 / q)}
+    found = sd.recover(None, data, library="populations", progress=False)
+    assert set(sp.expand(next(iter(found.terms.values()))).as_coefficients_dict()) == {x, x**power}
+    assert asked == [process]
 
 
 def test_predictions_begin_at_the_end_of_the_data_and_have_bands(walking):

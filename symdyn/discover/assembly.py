@@ -12,7 +12,6 @@ import numpy as np
 from symdyn.codegen.kernel import compile
 from symdyn.discover.evidence import free_and_ahead
 from symdyn.discover.model_error import recovery_with_errors
-from symdyn.discover.named_libraries import library_names
 from symdyn.discover.options import RecoverOptions
 from symdyn.discover.ranked import RankedSystem, TermModels
 from symdyn.discover.recovery import Recovery
@@ -65,8 +64,8 @@ def assembled(pipeline: Any, problem: SelectionProblem, selection: Selection, le
         return replace(shown, prior=prior, labels=own, textbook=textbook)
 
     # a model that was known before the data, and that the criterion prefers, has not spent its terms on errors of the model
-    known = selection.among(models[0].chosen, models[0].theta) > 0
-    unsure = "populations" in library_names(pipeline.request.library) and not known
+    books = problem.textbook is not None and len(problem.textbook) > 0
+    unsure = books and not selection.among(models[0].chosen, models[0].theta)
     options = replace(pipeline.options, process=None) if pipeline.options.process == "auto" and unsure else pipeline.options
     usual = [ranked(m) for m in selection.ranked() if selection.among(m.chosen, m.theta)][:USUAL]
     compare = partial(

@@ -4,7 +4,8 @@
 
 Of each likelihood of `symdyn.recover`: hidden terms of equations and of maps and whole equations are the cases of this module,
 noise and propensities those of `benchmarks.discovery.stochastic`.  An interval is meant to hold the truth given the right
-terms, so only recoveries that found those count for the coverage.  Cases are kept as they are done, and not computed again.
+terms, so only recoveries that found those count for the coverage.  Cases are kept as they are done, and not computed again
+with as many repeats.
 """
 
 from __future__ import annotations
@@ -222,10 +223,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=Path("out") / "benchmarks", help="folder of the table")
     chosen = parser.parse_args(arguments)
     rows = Rows(chosen.rows, ("case", "noise", "constant"))
-    every: list[tuple[str, float | None]] = [*WANTED, *((c.name, None) for c in stochastic.cases())]
-    for name, noise in every:
-        done = any(key[:2] == (name, noise) for key in rows.found)
-        if done or (chosen.case and name not in chosen.case):
+    every: list[tuple[str, float | None, Mapping[str, float]]]
+    every = [(name, noise, CASES[name].constants) for name, noise in WANTED]
+    every += [(c.name, None, c.truth) for c in stochastic.cases()]
+    for name, noise, constants in every:
+        known = [rows.found.get((name, noise, c), {}).get("repeats") for c in constants]
+        if known == [chosen.repeats] * len(constants) or (chosen.case and name not in chosen.case):
             continue
         frame = _stochastic(chosen.repeats, name) if noise is None else run(chosen.repeats, [(name, noise)])
         for row in frame.to_dict("records"):

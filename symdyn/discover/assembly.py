@@ -63,10 +63,14 @@ def assembled(pipeline: Any, problem: SelectionProblem, selection: Selection, le
         own = tuple(labels[k] for k in np.flatnonzero(model.chosen))
         return replace(shown, prior=prior, labels=own, textbook=textbook)
 
+    # a model that was known before the data, and that the criterion prefers, has not spent its terms on errors of the model
+    books = problem.textbook is not None and len(problem.textbook) > 0
+    unsure = books and not selection.among(models[0].chosen, models[0].theta)
+    options = replace(pipeline.options, process=None) if pipeline.options.process == "auto" and unsure else pipeline.options
     usual = [ranked(m) for m in selection.ranked() if selection.among(m.chosen, m.theta)][:USUAL]
     compare = partial(
         recovery_with_errors, declared=pipeline.system, offers=offers, usual=usual, data=seen, later=later,
-        options=pipeline.options,
+        options=options,
         held=selection.held[_first_windows(selection)], signed=bool(pipeline.signs), going=selection.going or (lambda: True),
     )  # fmt: skip
     return written.recovery(

@@ -83,10 +83,10 @@ def recovery_with_errors(
     **further
         Other attributes of the result.
     """
-    ranked = list(models)
-    if not signed and _asked_for(options.process, data, ranked[0], len(facts.names), misfit.missed):
+    ranked, process = list(models), False if options.process == "auto" else options.process
+    if not signed and _asked_for(process, data, ranked[0], len(facts.names), misfit.missed):
         found = weighed(
-            declared, ranked, offers, data, later, automatic=options.process is None, largest=options.largest, going=going,
+            declared, ranked, offers, data, later, automatic=process is None, largest=options.largest, going=going,
             held=held, usual=usual,
         )  # fmt: skip
         if found is not None:

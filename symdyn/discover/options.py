@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from symdyn.bar import bar
 
@@ -44,12 +44,14 @@ class RecoverOptions:
         Systems in the result.
     level : float
         Of the intervals.
-    process : bool or None, optional
+    process : bool, None or 'auto'
         Whether models of ODE systems and maps are compared with an error of their own, process noise, beside that of
         measurement, see `symdyn.discover.model_error`; True ranks them so.
         With None they are compared where up to 60 data with noise, 12 or more of each state, are fewer than ten times the
         fitted values or leave residuals that are not noise; the order changes only where forecasts from within the data are
-        better by more than chance.
+        better by more than chance, or a model of a textbook has the least criterion.
+        'auto' is None with the library of populations, whose births and deaths no equation follows exactly, where nothing is
+        known and the search puts a model first that is in no textbook, and else False.
     repair : bool
         The system is complete but may be partly wrong: terms are dropped, added and given other coefficients where the data
         pay for it; ``unknown`` names the states whose equations may be changed (all unless given).  The result is a
@@ -91,7 +93,7 @@ class RecoverOptions:
     rounds: int = _Usual(12)
     keep: int = _Usual(10)
     level: float = 0.9
-    process: bool | None = False
+    process: bool | Literal["auto"] | None = "auto"
     repair: bool = False
     repeats: bool = False
     units: Mapping[Any, Any] | None = None

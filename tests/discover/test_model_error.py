@@ -9,7 +9,7 @@ import sympy as sp
 
 import symdyn as sd
 from symdyn.discover.forecasts import refitted
-from symdyn.discover.model_error import _less
+from symdyn.discover.model_error import _less, recovery_with_errors
 from symdyn.discover.options import RecoverOptions
 from symdyn.discover.rivals import Offer, rivals
 from symdyn.errors import RecoveryError
@@ -56,6 +56,23 @@ def test_process_noise_is_chosen_and_said(walking):
     assert walking.law.logarithmic
     assert np.hypot(*walking.noise.loc["x"]) == pytest.approx(KICKS.std(), rel=0.25)
     assert np.isfinite(walking.table["forecast"][0])
+
+
+@pytest.mark.parametrize(("power", "process"), [(2, "auto"), (3, None)])
+def test_populations_are_compared_with_process_noise_where_no_textbook_model_comes_first(power, process, monkeypatch):
+    # x' = x - x^p from 1/10; with p = 2 it is logistic growth
+    asked = []
+
+    def compared(*arguments, options, **further):
+        asked.append(options.process)
+        return recovery_with_errors(*arguments, options=options, **further)
+
+    monkeypatch.setattr("symdyn.discover.assembly.recovery_with_errors", compared)
+    t, q = np.linspace(0, 6, 25), power - 1
+    data = {"t": t, "x": (1 + (10.0**q - 1) * np.exp(-q * t)) ** (-1 / q)}
+    found = sd.recover(None, data, library="populations", progress=False)
+    assert set(sp.expand(next(iter(found.terms.values()))).as_coefficients_dict()) == {x, x**power}
+    assert asked == [process]
 
 
 def test_predictions_begin_at_the_end_of_the_data_and_have_bands(walking):

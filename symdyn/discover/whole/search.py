@@ -354,7 +354,7 @@ class EquationSearch:
                 return
             # among few terms a sum of three stands out that is one of many in a large library
             few = monomials(self.problem.d)
-            for terms, windows in ((few, MATCHING[0]), (few, MATCHING[1]), (self.screen.terms, MATCHING[0])):
+            for terms, windows in (*((few, w) for w in MATCHING), (self.screen.terms, MATCHING[0])):
                 sides = WeakMatching(self.problem, terms, nodes).candidates(windows)
                 for choice in itertools.product(*(s[:TOGETHER] for s in sides)) if self.problem.d == 2 else ():
                     if self.spent(0.95):

@@ -190,9 +190,8 @@ def pass_knots(events, memory, l, k, t, W, pb):
     memory.happens[l], memory.smooth[l] = 0, SMOOTH
     row, q = min(k, events.schedule.shape[0] - 1), memory.upcoming[l]
     while q < events.schedule.shape[1] and events.schedule[row, q, 0] <= t:
-        change_segment(
-            events, memory, l, -2 - np.int64(events.schedule[row, q, 1]), np.int64(events.schedule[row, q, 2]), W, pb
-        )
+        i, segment = -2 - np.int64(events.schedule[row, q, 1]), np.int64(events.schedule[row, q, 2])
+        change_segment(events, memory, l, i, segment, W, pb)
         q += 1
     memory.upcoming[l] = q
 

@@ -273,10 +273,8 @@ class DenseFunction:
             skip = self.emit(f"%{tag}.skip", f"mul i64 {j}, {EIGHT}")
             at = self.emit(f"%{tag}.at", f"getelementptr double, ptr {first}, i64 {skip}")
             for q, place in enumerate(apart):
-                w = self._weight(f"%{tag}.w{q}", at, place)
-                self.emit(
-                    f"%{tag}.n{q}", f"call {VECTOR} @llvm.fmuladd.v8f64({VECTOR} {x}, {VECTOR} {w}, {VECTOR} %{tag}.z{q})"
-                )
+                factors = f"{VECTOR} {x}, {VECTOR} {self._weight(f'%{tag}.w{q}', at, place)}"
+                self.emit(f"%{tag}.n{q}", f"call {VECTOR} @llvm.fmuladd.v8f64({factors}, {VECTOR} %{tag}.z{q})")
         self._finish(tag, [f"%{tag}.n{q}" for q in range(count)], row, finish)
 
     def _finish(self, tag: str, sums: list[str], row: str, finish: Finish) -> None:

@@ -6,8 +6,9 @@ import hashlib
 import itertools
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import sympy as sp
@@ -86,8 +87,9 @@ class Curve:
         return self.times.tobytes() + self.values.tobytes()
 
 
-class SegmentTable(NamedTuple):
-    """The segments of all C courses of an input, in arrays.
+@dataclass(frozen=True, eq=False)
+class SegmentTable:
+    """The segments of all C courses of an input, in arrays; a key for what is made of them.
 
     Attributes
     ----------
@@ -180,10 +182,14 @@ class Path(sp.Symbol):
         return _restored, (self.name, self.kind, tuple((c.times, c.values) for c in there), self.sign, self.along)
 
     def _hashable_content(self) -> tuple[Any, ...]:
-        # expressions of sympy are remembered, and must not come back with the same courses along another dimension
+        return (*super()._hashable_content(), self.digest, self._places)
+
+    @cached_property
+    def _places(self) -> tuple[Any, ...]:
+        """Of its courses: expressions of sympy are remembered, and must not come back with the same ones along other labels."""
         dims = () if self.along is None else self.along.dims
         labels = [self.along.coords[d].values.tolist() for d in dims if d in self.along.coords]
-        return (*super()._hashable_content(), self.digest, *dims, *map(tuple, labels))
+        return (*dims, *map(tuple, labels))
 
     def __call__(self, time: Any) -> Path:
         if not isinstance(time, sp.Symbol):

@@ -17,7 +17,7 @@ from symdyn_kernels.constants.events import BENT, MOST_AT_ONCE, MOST_SHRINKING, 
 from symdyn_kernels.delays import evaluate, foreseen
 from symdyn_kernels.event_memory import drop, release
 from symdyn_kernels.lanes import ACCEPT, TB, TEND, TNEW, T, put
-from symdyn_kernels.options import HELPER, INNER
+from symdyn_kernels.options import HELPER, INLINE, INNER
 from symdyn_kernels.shared.roots import level_after
 from symdyn_kernels.shared.streams import mix, stream_word
 from symdyn_kernels.simd import ld, st
@@ -31,7 +31,7 @@ from symdyn_kernels.status import (
     TOO_MANY_EVENTS,
 )
 
-__all__ = ["arrivals", "begin_events", "forget_events", "happen", "next_moment"]
+__all__ = ["arrivals", "begin_events", "forget_events", "happen", "next_moment", "pass_knots"]
 
 
 @njit(**INNER)
@@ -175,13 +175,25 @@ def _next_in_line(events, memory, l, k, t, y, W, pb, lanes, aside, lagged):
     return best
 
 
-@njit(**INNER)
+@njit(**INLINE)
 def change_segment(events, memory, l, i, row, W, pb):
     """Input `i` has come to a knot."""
     for r in range(events.sizes[i]):
         st(pb, (events.places[i] + r) * W + l, events.segments[row, r])
     if not events.smooth[i] and memory.smooth[l] != 0:
         memory.smooth[l] = BENT
+
+
+@njit(**INLINE)
+def pass_knots(events, memory, l, k, t, W, pb):
+    """All that `happen` does where there are inputs and no events: to hand it its arguments takes as long as a step."""
+    memory.happens[l], memory.smooth[l] = 0, SMOOTH
+    row, q = min(k, events.schedule.shape[0] - 1), memory.upcoming[l]
+    while q < events.schedule.shape[1] and events.schedule[row, q, 0] <= t:
+        i, segment = -2 - np.int64(events.schedule[row, q, 1]), np.int64(events.schedule[row, q, 2])
+        change_segment(events, memory, l, i, segment, W, pb)
+        q += 1
+    memory.upcoming[l] = q
 
 
 @njit(**INNER)

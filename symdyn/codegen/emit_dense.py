@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Callable
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache, partial
+from typing import Any
 
 import numpy as np
 
 from symdyn.codegen.emit_softmax import shares, turned
-from symdyn.codegen.vector_math.activation import ACTIVATIONS, SLOPES
+from symdyn.codegen.vector_math.activation import ACTIVATIONS, PAIRS, SLOPES
 from symdyn.codegen.vector_math.draft import Draft, Value
 from symdyn.dense import DenseLayers, Layer
 from symdyn.errors import CompileError
@@ -27,6 +29,10 @@ EIGHT = 8
 #: Bytes of the stack that one function may take, of the 8 MiB that threads have.
 MOST_MEMORY = 4 << 20
 VECTOR = "<8 x double>"
+#: Neurons whose sums are in registers at once: of fewer, multiply-adds would wait for each other.
+BLOCK = 2 * EIGHT
+#: What is done with a prefix of names, the number of a sum in its block, its place and the sum.
+Finish = Callable[[str, int, str, str], None]
 FUSED = f"declare {VECTOR} @llvm.fmuladd.v8f64({VECTOR}, {VECTOR}, {VECTOR})"
 
 
@@ -118,8 +124,9 @@ class DenseFunction:
             last, (m, size) = k == len(self.layers.layers) - 1, layer.weights.shape
             padded = _padded(m)
             target = "%out" if last and not self.slopes else self._room(f"%h{k}", padded)
-            slope = self._room(f"%s{k}", padded) if self.slopes else ""
-            self._blocks(f"l{k}", layer, first, source, target, self._activate(layer.function, target, slope))
+            slope = self._room(f"%s{k}", padded) if self.slopes and layer.function in SLOPES else ""
+            self._blocks(f"l{k}", layer, first, source, partial(self._keep, target))
+            self._activate(f"a{k}", layer.function, target, slope, m)
             if layer.function == "softmax":
                 shares(self, f"l{k}.share", target, m)
             if self.slopes:
@@ -132,46 +139,77 @@ class DenseFunction:
         self, k: int, layer: Layer, first: int, source: str, stride: int, target: str, slope: str, values: str
     ) -> None:  # fmt: skip
         """A loop over the inputs by which is differentiated; of the first layer, sums are single weights."""
-        name, before, padded = f"d{k}", self.label, _padded(len(layer.bias))
-        self.lines.append(f"  br label %{name}")
-        self.begin(name)
+        name, padded = f"d{k}", _padded(len(layer.bias))
+
+        def finish(tag: str, q: int, at: str, z: str) -> None:
+            if slope:
+                factor = self.load(f"%{tag}.f{q}", slope, at, VECTOR)
+                z = self.emit(f"%{tag}.p{q}", f"fmul {VECTOR} {z}, {factor}")
+            self._keep(f"%{name}.to", tag, q, at, z)
+
+        with self.loop(name, 1, self.layers.inputs) as by:
+            for side, room, step in (("from", source, stride), ("to", target, padded))[not source :]:
+                self.emit(f"%{name}.{side}.skip", f"mul i64 {by}, {step}")
+                self.emit(f"%{name}.{side}", f"getelementptr {self.element}, ptr {room}, i64 %{name}.{side}.skip")
+            self._blocks(f"{name}l", layer, first, f"%{name}.from", finish, bias=False, only="" if source else by)
+            if layer.function == "softmax":
+                turned(self, f"{name}.share", values, f"%{name}.to", len(layer.bias))
+
+    def _keep(self, room: str, tag: str, q: int, at: str, z: str) -> None:
+        self.store(f"%{tag}.y{q}", room, at, z)
+
+    def _activate(self, tag: str, function: str, target: str, slope: str, count: int) -> None:
+        """The function of sums, in place, and its slopes: neurons with those eight further on, then what is left."""
+        if function not in ACTIVATIONS:
+            return
+        step, size = (1, count) if self.lanes else (EIGHT, -(-count // EIGHT))
+        apart = EIGHT // step
+        pairs = size // (2 * apart) * apart + max(0, size % (2 * apart) - apart) if function in PAIRS else 0
+        alone = size - 2 * pairs
+        if pairs:
+            with self.loop(f"{tag}.pair", 1, pairs) as k:
+                group = self.emit(f"%{tag}.pair.group", f"and i64 {k}, {-apart}")
+                first = self.emit(f"%{tag}.pair.first", f"add i64 {k}, {group}")
+                self._values(f"{tag}.pair", PAIRS[function], function, target, slope, first, (0, apart), step)
+        if alone:
+            with self.loop(f"{tag}.one", 1, alone) as k:
+                first = self.emit(f"%{tag}.one.first", f"add i64 {k}, {pairs + (pairs // apart) * apart}")
+                self._values(f"{tag}.one", ACTIVATIONS[function], function, target, slope, first, (0,), step)
+
+    def _values(
+        self, tag: str, values: Any, function: str, target: str, slope: str, first: str, apart: Sequence[int], step: int
+    ) -> None:
+        places, sums = [], []
+        for q, distance in enumerate(apart):
+            entry = self.emit(f"%{tag}.e{q}", f"add i64 {first}, {distance}")
+            places.append(self.emit(f"%{tag}.p{q}", f"mul i64 {entry}, {step}"))
+            sums.append(self.load(f"%{tag}.z{q}", target, places[q], VECTOR))
+        found = self.inlined(f"{tag}.a", lambda x: values(*x), *sums)
+        for q, value in enumerate(found):
+            self.store(f"%{tag}.y{q}", target, places[q], value)
+            if slope:
+                (change,) = self.inlined(f"{tag}.b{q}", lambda x: [SLOPES[function](*x)], sums[q], value)
+                self.store(f"%{tag}.sl{q}", slope, places[q], change)
+
+    @contextmanager
+    def loop(self, tag: str, step: int, count: int) -> Iterator[str]:
+        """A loop whose counter, which it gives, goes from 0 by steps to a count."""
+        before = self.label
+        self.lines.append(f"  br label %{tag}")
+        self.begin(tag)
         place = len(self.lines)
         self.lines.append("")
-        for side, room, step in (("from", source, stride), ("to", target, padded))[not source :]:
-            self.emit(f"%{name}.{side}.skip", f"mul i64 %{name}.k, {step}")
-            self.emit(f"%{name}.{side}", f"getelementptr {self.element}, ptr {room}, i64 %{name}.{side}.skip")
+        yield f"%{tag}.k"
+        self.emit(f"%{tag}.next", f"add i64 %{tag}.k, {step}")
+        self.emit(f"%{tag}.on", f"icmp ult i64 %{tag}.next, {count}")
+        self.lines[place] = f"  %{tag}.k = phi i64 [ 0, %{before} ], [ %{tag}.next, %{self.label} ]"
+        self.lines.append(f"  br i1 %{tag}.on, label %{tag}, label %{tag}.end")
+        self.begin(f"{tag}.end")
 
-        def finish(tag: str, q: int, at: str, z: str) -> None:
-            factor = self.load(f"%{tag}.f{q}", slope, at, VECTOR)
-            self.store(f"%{tag}.r{q}", f"%{name}.to", at, self.emit(f"%{tag}.p{q}", f"fmul {VECTOR} {z}, {factor}"))
-
-        self._blocks(f"{name}l", layer, first, f"%{name}.from", "", finish, bias=False, only="" if source else f"%{name}.k")
-        if layer.function == "softmax":
-            turned(self, f"{name}.share", values, f"%{name}.to", len(layer.bias))
-        self.emit(f"%{name}.next", f"add i64 %{name}.k, 1")
-        self.emit(f"%{name}.more", f"icmp ult i64 %{name}.next, {self.layers.inputs}")
-        self.lines[place] = f"  %{name}.k = phi i64 [ 0, %{before} ], [ %{name}.next, %{self.label} ]"
-        self.lines.append(f"  br i1 %{name}.more, label %{name}, label %{name}.end")
-        self.begin(f"{name}.end")
-
-    def _activate(self, function: str, target: str, slope: str) -> Callable[[str, int, str, str], None]:
-        def finish(tag: str, q: int, at: str, z: str) -> None:
-            value = z
-            if function in ACTIVATIONS:
-                value = self.inlined(f"{tag}.a{q}", lambda x: ACTIVATIONS[function](x[0]), z)
-            self.store(f"%{tag}.y{q}", target, at, value)
-            if slope:
-                change = _constant(1.0)
-                if function in SLOPES:
-                    change = self.inlined(f"{tag}.b{q}", lambda x: SLOPES[function](*x), z, value)
-                self.store(f"%{tag}.sl{q}", slope, at, change)
-
-        return finish
-
-    def inlined(self, prefix: str, function: Callable[[list[Value]], Value], *arguments: str) -> str:
-        """An elementwise function, its lines in place: the code generator alone would call it."""
+    def inlined(self, prefix: str, function: Callable[[list[Value]], list[Value]], *arguments: str) -> list[str]:
+        """Values of a function, its lines in place: the code generator alone would call it."""
         draft = Draft(EIGHT)
-        result = function([Value(draft, f"%!{i}", "double") for i in range(len(arguments))])
+        results = function([Value(draft, f"%!{i}", "double") for i in range(len(arguments))])
         self.declarations |= draft.declarations
 
         def named(text: str) -> str:
@@ -179,7 +217,7 @@ class DenseFunction:
             return re.sub(r"%!(\d)", lambda found: arguments[int(found[1])], text)
 
         self.lines += map(named, draft.lines)
-        return named(result.name)
+        return [named(value.name) for value in results]
 
     def load(self, name: str, room: str, at: str, kind: str) -> str:
         """What is in a room at a place."""
@@ -193,70 +231,60 @@ class DenseFunction:
 
     # ---- sums ------------------------------------------------------------------------------------
 
+    def _units(self, neurons: int) -> int:
+        """How many vectors there are of so many neurons."""
+        return neurons if self.lanes else -(-neurons // EIGHT)
+
     def _blocks(
-        self, tag: str, layer: Layer, first: int, source: str, target: str,
-        finish: Callable[[str, int, str, str], None], *, bias: bool = True, only: str = "",
-    ) -> None:  # fmt: skip
-        """Sums of all neurons of a layer, eight at a time, each handed to `finish` with its place; or weights of one input."""
+        self, tag: str, layer: Layer, first: int, source: str, finish: Finish, *, bias: bool = True, only: str = ""
+    ) -> None:
+        """Sums of all neurons of a layer, some at a time, each handed to `finish` with its place; or weights of one input."""
         m, n = layer.weights.shape
-        full, rest = (m // EIGHT, m % EIGHT) if self.lanes else (-(-m // EIGHT), 0)
+        full, rest = m // BLOCK, m % BLOCK
         base = self.emit(f"%{tag}.w", f"getelementptr double, ptr {self.table}, i64 {first}")
         if full:
-            before, label = self.label, f"{tag}.block"
-            self.lines.append(f"  br label %{label}")
-            self.begin(label)
-            place = len(self.lines)
-            self.lines.append("")
-            skip = self.emit(f"%{tag}.skip", f"mul i64 %{tag}.b, {EIGHT * (n + 1)}")
-            weights = self.emit(f"%{tag}.wb", f"getelementptr double, ptr {base}, i64 {skip}")
-            at = self.emit(f"%{tag}.row", f"mul i64 %{tag}.b, {EIGHT}")
-            self._sums(f"{tag}.f", weights, source, n, EIGHT if self.lanes else 1, at, finish, bias=bias, only=only)
-            self.emit(f"%{tag}.bnext", f"add i64 %{tag}.b, 1")
-            self.emit(f"%{tag}.bmore", f"icmp ult i64 %{tag}.bnext, {full}")
-            self.lines[place] = f"  %{tag}.b = phi i64 [ 0, %{before} ], [ %{tag}.bnext, %{self.label} ]"
-            self.lines.append(f"  br i1 %{tag}.bmore, label %{label}, label %{tag}.done")
-            self.begin(f"{tag}.done")
+            with self.loop(f"{tag}.block", 1, full) as k:
+                skip = self.emit(f"%{tag}.skip", f"mul i64 {k}, {BLOCK * (n + 1)}")
+                weights = self.emit(f"%{tag}.wb", f"getelementptr double, ptr {base}, i64 {skip}")
+                at = self.emit(f"%{tag}.row", f"mul i64 {k}, {BLOCK}")
+                self._sums(f"{tag}.f", weights, source, n, self._units(BLOCK), at, finish, bias=bias, only=only)
         if rest:
-            weights = self.emit(f"%{tag}.wr", f"getelementptr double, ptr {base}, i64 {full * EIGHT * (n + 1)}")
-            self._sums(f"{tag}.r", weights, source, n, rest, str(full * EIGHT), finish, bias=bias, only=only)
+            weights = self.emit(f"%{tag}.wr", f"getelementptr double, ptr {base}, i64 {full * BLOCK * (n + 1)}")
+            self._sums(f"{tag}.r", weights, source, n, self._units(rest), str(full * BLOCK), finish, bias=bias, only=only)
 
     def _sums(
-        self, tag: str, weights: str, source: str, n: int, count: int, row: str,
-        finish: Callable[[str, int, str, str], None], *, bias: bool, only: str,
-    ) -> None:  # fmt: skip
+        self, tag: str, weights: str, source: str, n: int, count: int, row: str, finish: Finish, *, bias: bool, only: str
+    ) -> None:
         """A loop over the inputs with `count` sums in registers."""
+        apart = [q // EIGHT * EIGHT * (n + 1) + q % EIGHT if self.lanes else q * EIGHT * (n + 1) for q in range(count)]
         first = self.emit(f"%{tag}.first", f"getelementptr double, ptr {weights}, i64 {EIGHT}")
         if only:
             skip = self.emit(f"%{tag}.skip", f"mul i64 {only}, {EIGHT}")
             at = self.emit(f"%{tag}.at", f"getelementptr double, ptr {first}, i64 {skip}")
-            self._finish(tag, [self._weight(f"%{tag}.w{q}", at, str(q)) for q in range(count)], row, finish)
+            self._finish(tag, [self._weight(f"%{tag}.w{q}", at, place) for q, place in enumerate(apart)], row, finish)
             return
-        begun = [self._weight(f"%{tag}.c{q}", weights, str(q)) if bias else "zeroinitializer" for q in range(count)]
+        begun = [self._weight(f"%{tag}.c{q}", weights, p) if bias else "zeroinitializer" for q, p in enumerate(apart)]
         before = self.label
-        self.lines.append(f"  br label %{tag}")
-        self.begin(tag)
-        self.emit(f"%{tag}.j", f"phi i64 [ 0, %{before} ], [ %{tag}.jnext, %{tag} ]")
-        for q, start in enumerate(begun):
-            self.emit(f"%{tag}.z{q}", f"phi {VECTOR} [ {start}, %{before} ], [ %{tag}.n{q}, %{tag} ]")
-        x = self.load(f"%{tag}.x", source, f"%{tag}.j", self.element)
-        x = x if self.lanes else self.splat(f"%{tag}.xs", x)
-        skip = self.emit(f"%{tag}.skip", f"mul i64 %{tag}.j, {EIGHT}")
-        at = self.emit(f"%{tag}.at", f"getelementptr double, ptr {first}, i64 {skip}")
-        for q in range(count):
-            w = self._weight(f"%{tag}.w{q}", at, str(q))
-            self.emit(f"%{tag}.n{q}", f"call {VECTOR} @llvm.fmuladd.v8f64({VECTOR} {x}, {VECTOR} {w}, {VECTOR} %{tag}.z{q})")
-        self.emit(f"%{tag}.jnext", f"add i64 %{tag}.j, 1")
-        self.emit(f"%{tag}.more", f"icmp ult i64 %{tag}.jnext, {n}")
-        self.lines.append(f"  br i1 %{tag}.more, label %{tag}, label %{tag}.end")
-        self.begin(f"{tag}.end")
+        with self.loop(tag, 1, n) as j:
+            for q, start in enumerate(begun):
+                self.emit(f"%{tag}.z{q}", f"phi {VECTOR} [ {start}, %{before} ], [ %{tag}.n{q}, %{tag} ]")
+            x = self.load(f"%{tag}.x", source, j, self.element)
+            x = x if self.lanes else self.splat(f"%{tag}.xs", x)
+            skip = self.emit(f"%{tag}.skip", f"mul i64 {j}, {EIGHT}")
+            at = self.emit(f"%{tag}.at", f"getelementptr double, ptr {first}, i64 {skip}")
+            for q, place in enumerate(apart):
+                factors = f"{VECTOR} {x}, {VECTOR} {self._weight(f'%{tag}.w{q}', at, place)}"
+                self.emit(f"%{tag}.n{q}", f"call {VECTOR} @llvm.fmuladd.v8f64({factors}, {VECTOR} %{tag}.z{q})")
         self._finish(tag, [f"%{tag}.n{q}" for q in range(count)], row, finish)
 
-    def _finish(self, tag: str, sums: list[str], row: str, finish: Callable[[str, int, str, str], None]) -> None:
+    def _finish(self, tag: str, sums: list[str], row: str, finish: Finish) -> None:
+        step = 1 if self.lanes else EIGHT
         for q, z in enumerate(sums):
-            place = row if q == 0 else str(int(row) + q) if row.isdigit() else self.emit(f"%{tag}.i{q}", f"add i64 {row}, {q}")
-            finish(tag, q, place, z)
+            further = q * step
+            place = row if q == 0 else str(int(row) + further) if row.isdigit() else ""
+            finish(tag, q, place or self.emit(f"%{tag}.i{q}", f"add i64 {row}, {further}"), z)
 
-    def _weight(self, name: str, weights: str, at: str) -> str:
+    def _weight(self, name: str, weights: str, at: int) -> str:
         """A weight for all lanes, or those of eight neurons."""
         pointer = self.emit(f"{name}.at", f"getelementptr double, ptr {weights}, i64 {at}")
         if not self.lanes:

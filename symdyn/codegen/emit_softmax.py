@@ -31,7 +31,8 @@ def shares(f: Any, tag: str, room: str, count: int) -> None:
 
     def power(at: str) -> None:
         z = f.load(f"%{tag}.exp.z", room, at, VECTOR)
-        f.store(f"%{tag}.exp.y", room, at, f.inlined(f"{tag}.e", lambda x: exp(x[0] - x[1]), z, top))
+        (value,) = f.inlined(f"{tag}.e", lambda x: [exp(x[0] - x[1])], z, top)
+        f.store(f"%{tag}.exp.y", room, at, value)
 
     _each(f, f"{tag}.exp", count, power)
 

@@ -340,9 +340,9 @@ def event_schedule(
     if not columns:
         return np.empty((count, 0, 3))
     stacked = np.concatenate(columns, axis=1)
-    order = np.argsort(stacked[:, :, :1], axis=1, kind="stable")
     kept = int((stacked[:, :, 0] < np.inf).sum(axis=1).max(initial=0))
-    return np.ascontiguousarray(np.take_along_axis(stacked, order, axis=1)[:, :kept])
+    order = np.argsort(stacked[:, :, 0], axis=1, kind="stable")[:, :kept]
+    return stacked[np.arange(len(stacked))[:, None], order]
 
 
 def _entries(at: np.ndarray, what: int) -> np.ndarray:

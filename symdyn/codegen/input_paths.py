@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import TypeVar
 
 import numpy as np
 import sympy as sp
 
-from symdyn import dag
 from symdyn.errors import DeclarationError
-from symdyn.paths import Path, PathSlope
+from symdyn.paths import Path, PathSlope, SegmentTable
 from symdyn.system import System
 
 __all__ = [
@@ -114,19 +114,27 @@ def continuous(system: System, path: Path) -> bool:
     >>> continuous(sd.ODESystem({x: u}), u), continuous(sd.ODESystem({x: u.diff(t)}), u)
     (True, False)
     """
-    sides = [*system.expressions, *(side for e in system.events for side in e.sides)]
-    return path.degree > (1 if PathSlope(path) in dag.free_symbols(sides) else 0)
+    return path.degree > (path in system.driving_slopes)
 
 
 def segments(system: System) -> np.ndarray:
     """Knots and coefficients of all segments of all courses of all inputs, (S, 5) float64, 0 where a kind has fewer."""
-    return np.concatenate([np.empty((0, 5)), *(path.segments.rows for path in system.inputs)])
+    return _joined(tuple(path.segments for path in system.inputs))
 
 
-def _begins(system: System) -> list[np.ndarray]:
-    """The first row in `segments` of each course (C,) of each input."""
-    sizes = [len(path.segments.rows) for path in system.inputs]
-    return [path.segments.begins + sum(sizes[:k]) for k, path in enumerate(system.inputs)]
+@lru_cache(maxsize=4)
+def _joined(tables: tuple[SegmentTable, ...]) -> np.ndarray:
+    """The rows of tables one after the other; each part of an ensemble asks for them."""
+    return np.concatenate([np.empty((0, 5)), *(table.rows for table in tables)])
+
+
+def _chosen(system: System, parameters: np.ndarray) -> Iterator[tuple[Path, np.ndarray, np.ndarray]]:
+    """Each input with the numbers (N,) of the courses that trajectories with parameters (N, k) have, and their first rows."""
+    before = 0
+    for path in system.inputs:
+        number = parameters[:, system.parameters.index(path)].astype(int)
+        yield path, number, before + path.segments.begins[number]
+        before += len(path.segments.rows)
 
 
 def _shown(value: float) -> str:
@@ -150,18 +158,18 @@ def coefficient_rows(system: System, parameters: np.ndarray, times: np.ndarray) 
     if not system.inputs:
         return parameters
     table, columns = segments(system), [parameters]
-    for path, begins in zip(system.inputs, _begins(system), strict=True):
-        number = parameters[:, system.parameters.index(path)].astype(int)
-        known, used = path.segments, np.unique(number)
-        short = used[(known.knots[used, 0] > times[0]) | (known.ends[used] < times[-1])]
-        for c in short[:1]:
+    for path, number, begins in _chosen(system, parameters):
+        known = path.segments
+        knots = known.knots[number]
+        short = number[(knots[:, 0] > times[0]) | (known.ends[number] < times[-1])]
+        for c in np.unique(short)[:1]:
             curve = path.curves[c]
             course = f", course {c}," if len(path.curves) > 1 else ""
             there = " to ".join(map(_shown, sorted(path.sign * curve.times[[0, -1]] + 0.0)))
             wanted = " to ".join(map(_shown, path.sign * times[[0, -1]] + 0.0))
             raise DeclarationError(f"the input {path}{course} is known from {there}, and the simulation goes from {wanted}")
-        at = np.minimum((known.knots <= times[0]).sum(axis=1), known.counts) - 1
-        columns.append(table[(begins + at)[number], : path.degree + 2])
+        at = np.minimum((knots <= times[0]).sum(axis=1), known.counts[number]) - 1
+        columns.append(table[begins + at, : path.degree + 2])
     return np.concatenate(columns, axis=1)
 
 
@@ -194,29 +202,27 @@ def segment_rows(system: System, parameters: np.ndarray, times: np.ndarray) -> t
 
 
 def knot_entries(system: System, parameters: np.ndarray, times: np.ndarray) -> list[np.ndarray]:
-    """Entries (N, K, 3) of schedules for each input: a knot, ``-2 - input``, and the row of the segment that begins there."""
+    """Entries (N, K, 3) of schedules for each input: a knot, ``-2 - input``, and the row of the segment that begins there.
+
+    Knots outside the times are infinite.
+    """
     found = []
-    for k, (path, begins) in enumerate(zip(system.inputs, _begins(system), strict=True)):
-        number = parameters[:, system.parameters.index(path)].astype(int)
-        known = path.segments
-        inner = np.arange(known.knots.shape[1] - 1) < known.counts[:, None] - 1  # without the first knot and the last
-        knots = np.where(inner, known.knots[:, 1:], np.inf)
-        inside = (knots > times[0]) & (knots < times[-1])
-        order = np.argsort(~inside, axis=1, kind="stable")  # those inside come first
-        place = np.where(inside, begins[:, None] + 1 + np.arange(knots.shape[1]), np.inf)
-        entries = np.full((*knots.shape, 3), np.inf)
-        entries[:, :, 0] = np.take_along_axis(np.where(inside, knots, np.inf), order, axis=1)
-        entries[:, :, 2] = np.take_along_axis(place, order, axis=1)
+    for k, (path, number, begins) in enumerate(_chosen(system, parameters)):
+        knots = path.segments.knots[number, 1:]  # without the first knot and the last
+        place = np.arange(knots.shape[1])
+        inside = (place < path.segments.counts[number, None] - 1) & (knots > times[0]) & (knots < times[-1])
+        entries = np.empty((*knots.shape, 3))
+        entries[:, :, 0] = np.where(inside, knots, np.inf)
         entries[:, :, 1] = -2 - k
-        found.append(entries[number])
+        entries[:, :, 2] = begins[:, None] + 1 + place
+        found.append(entries)
     return found
 
 
 def input_values(system: System, parameters: np.ndarray, times: np.ndarray) -> list[np.ndarray]:
     """Values and slopes (N, T) of each input at output times."""
     found = []
-    for path in system.inputs:
-        number = parameters[:, system.parameters.index(path)].astype(int)
+    for path, number, _ in _chosen(system, parameters):
         for slope in (False, True):
             table = np.stack([curve(times, slope=slope) for curve in path.curves])
             found.append(table[number])

@@ -15,7 +15,7 @@ from sympy.core.function import AppliedUndef
 from symdyn import dag
 from symdyn.errors import DeclarationError
 from symdyn.neural_terms import NetworkTerm
-from symdyn.paths import Path
+from symdyn.paths import Path, PathSlope
 from symdyn.registry import suggest
 
 __all__ = ["PARTS", "Contents", "delays_in"]
@@ -240,6 +240,12 @@ class Contents(ABC):
     def inputs(self) -> tuple[Path, ...]:
         """The parameters that are functions of time."""
         return tuple(p for p in self.parameters if isinstance(p, Path))
+
+    @cached_property
+    def driving_slopes(self) -> frozenset[Path]:
+        """The inputs whose slope occurs in right-hand sides or events."""
+        used = dag.free_symbols([*self.expressions, *(side for e in self.events for side in e.sides)])
+        return frozenset(path for path in self.inputs if PathSlope(path) in used)
 
     @property
     def numeric_defaults(self) -> dict[sp.Symbol, float]:

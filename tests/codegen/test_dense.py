@@ -55,9 +55,9 @@ def values_and_slopes(f: sd.DenseLayers) -> Program:
     return build.program("rhs", [*outputs, *slopes], ["v"] * (len(outputs) + len(slopes)))
 
 
-# widths that fill vectors of eight neurons, and that leave some over
+# widths that fill blocks of sixteen neurons, and that leave fewer and more than eight over
 @pytest.mark.parametrize("functions", [("tanh", "softplus"), ("softmax", "tanh"), ("tanh", "softmax")])
-@pytest.mark.parametrize(("width", "outputs"), [(16, 2), (13, 9), (1, 1)])
+@pytest.mark.parametrize(("width", "outputs"), [(16, 2), (13, 9), (37, 1), (1, 1)])
 def test_values_and_jacobian_are_numpys_and_lanes_have_the_bits_of_a_single_one(width, outputs, functions):
     f, points = layers(width, outputs, functions), np.random.default_rng(0).normal(size=(41, 2)) * 3
     program = values_and_slopes(f)

@@ -57,7 +57,7 @@ from symdyn_kernels.drivers._steps import (
 )
 from symdyn_kernels.event_memory import event_memory, output_size
 from symdyn_kernels.event_search import crossed
-from symdyn_kernels.events import arrivals, begin_events, happen, next_moment
+from symdyn_kernels.events import arrivals, begin_events, happen, next_moment, pass_knots
 from symdyn_kernels.lanes import (
     ACCEPT,
     ACTIVE,
@@ -426,7 +426,11 @@ def chunk(arguments):
                 k = who[l]
                 if k >= 0 and happening.happens[l] != 0:
                     if status[k] == SUCCESS and not run.passage[k] <= ld(lanes[TNEW], l):
-                        status[k] = happen(events, happening, l, k, fb + 8 * yt, n, W, pb, lanes, output, run.aside, lagged)
+                        if not DELAYS and events.flags.size == 0:
+                            pass_knots(events, happening, l, k, ld(lanes[TNEW], l), W, pb)
+                        else:
+                            here = fb + 8 * yt
+                            status[k] = happen(events, happening, l, k, here, n, W, pb, lanes, output, run.aside, lagged)
                         if happening.smooth[l] != SMOOTH:
                             counts[k, 3] += fresh[l] == 0
                             fresh[l] = BENT_LANE if happening.smooth[l] == BENT and fresh[l] == 0 else AFTER_EVENT

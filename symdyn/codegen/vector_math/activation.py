@@ -7,13 +7,15 @@ tanh x = x P(x^2) / Q(x^2) for |x| <= 18, beyond which it is 1 to 5e-16; the coe
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce
+from operator import mul
 
 from symdyn.codegen.vector_math._parts import clamp
 from symdyn.codegen.vector_math.draft import Value, mad, magnitude, select
 from symdyn.codegen.vector_math.exponential import exp
 from symdyn.codegen.vector_math.logarithm import atanh
 
-__all__ = ["ACTIVATIONS", "SLOPES"]
+__all__ = ["ACTIVATIONS", "PAIRS", "SLOPES"]
 
 LIMIT = 18.0
 TOP = (
@@ -26,18 +28,20 @@ BOTTOM = (
 )  # fmt: skip
 
 
-def _horner(z: Value, coefficients: tuple[float, ...]) -> Value:
-    total: Value | float = coefficients[-1]
-    for c in reversed(coefficients[:-1]):
-        total = mad(total, z, c)
-    assert isinstance(total, Value)
-    return total
+def _tanh(*x: Value) -> list[Value]:
+    """Of one or two numbers by one division, which takes as long as 32 multiply-adds.
 
-
-def _tanh(x: Value) -> Value:
-    x = clamp(x, -LIMIT, LIMIT)
-    z = x * x
-    return x * _horner(z, TOP) / _horner(z, BOTTOM)
+    The polynomials are evaluated side by side: each waits for its own multiply-adds.
+    """
+    bounded = [clamp(e, -LIMIT, LIMIT) for e in x]
+    squares = [e * e for e in bounded]
+    tops, bottoms = ([mad(z, side[-1], side[-2]) for z in squares] for side in (TOP, BOTTOM))
+    for top, bottom in zip(TOP[-3::-1], BOTTOM[-3::-1], strict=True):
+        tops = [mad(total, z, top) for total, z in zip(tops, squares, strict=True)]
+        bottoms = [mad(total, z, bottom) for total, z in zip(bottoms, squares, strict=True)]
+    tops = [e * top for e, top in zip(bounded, tops, strict=True)]
+    inverse = 1.0 / reduce(mul, bottoms)
+    return [top * (inverse * other if len(x) > 1 else inverse) for top, other in zip(tops, bottoms[::-1], strict=True)]
 
 
 def _softplus(x: Value) -> Value:
@@ -59,6 +63,8 @@ def _softplus_slope(x: Value, value: Value) -> Value:
     return select(x < 0.0, e, 1.0) / (e + 1.0)
 
 
-#: By name; and their derivatives from the argument and the value.  What is missing is the identity.
-ACTIVATIONS: dict[str, Callable[[Value], Value]] = {"tanh": _tanh, "softplus": _softplus}
+#: By name, of one number; and of two at once, the same bits as beside 0.
+ACTIVATIONS: dict[str, Callable[[Value], list[Value]]] = {"tanh": _tanh, "softplus": lambda x: [_softplus(x)]}
+PAIRS: dict[str, Callable[[Value, Value], list[Value]]] = {"tanh": _tanh}
+#: Derivatives from the argument and the value.  What is missing is the identity.
 SLOPES: dict[str, Callable[[Value, Value], Value]] = {"tanh": _tanh_slope, "softplus": _softplus_slope}

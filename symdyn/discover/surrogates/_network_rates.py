@@ -49,6 +49,9 @@ class NetworkRates:
         drift = [e.xreplace(stand_in) for e in system.expressions]
         blocks = [*blocks, ("u", list(stand_in.values()))]
         self._drift = jax_function(lower("drift", blocks, drift, [""] * len(drift)))
+        # compiled once for all trainings of these equations
+        self._by_terms = jax.jit(jax.vmap(jax.jacfwd(self._drift, argnums=3), in_axes=(0, 0, 0, None)))
+        self._arguments_at = jax.jit(jax.vmap(lambda t, y, p: self._arguments(t[None], y, p)))
 
     def terms(self, d: Any, s: Any, time: jax.Array, y: jax.Array, course: Any = NONE) -> tuple[jax.Array, jax.Array]:
         """Arguments of all unknown terms and their values, for weights `s` in the units `d`, and coefficients of inputs."""
@@ -78,8 +81,7 @@ class NetworkRates:
             sides = np.concatenate([rate, np.repeat(noise, len(self.system.expressions) // len(rate) - 1)])
         inputs = np.zeros((len(times), 0)) if courses is None else courses.rows([0], times[None])[0]
         known = np.concatenate([np.broadcast_to(parameters, (len(times), len(parameters))), inputs], axis=1)
-        slope = jax.jit(jax.vmap(jax.jacfwd(self._drift, argnums=3), in_axes=(0, 0, 0, None)))
-        every = np.asarray(slope(times[:, None], places, known, np.zeros(len(self.system.unknowns))))
+        every = np.asarray(self._by_terms(times[:, None], places, known, np.zeros(len(self.system.unknowns))))
         moved = np.sqrt(np.mean(every**2, axis=0))
         moved = np.where(np.isfinite(moved) & (moved > 1e-12), moved, 0.0)
         reach = [max((sides[i] / s for i, s in enumerate(c) if s > 0), default=1.0) for c in moved.T]
@@ -96,7 +98,7 @@ class NetworkRates:
         if courses is not None:
             inputs = np.concatenate([courses.rows([k], t.times[None])[0] for k, t in enumerate(observed.trajectories)])
         known = np.concatenate([np.broadcast_to(parameters, (len(times), len(parameters))), inputs], axis=1)
-        a = np.asarray(jax.jit(jax.vmap(lambda t, y, p: self._arguments(t[None], y, p)))(times, values, known))
+        a = np.asarray(self._arguments_at(times, values, known))
         a = np.where(np.isfinite(a), a, np.nan)
         if a.size == 0:
             return np.zeros(a.shape[1]), np.ones(a.shape[1])

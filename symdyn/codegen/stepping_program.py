@@ -34,8 +34,8 @@ def step_program(
     """The program ``step`` from lane rows, states and parameters to the new states.
 
     The rows are t, h, sqrt(h), dW of each noise and, only if the scheme needs them, dZ and dY of each.  With a condition that
-    ends trajectories two more states record whether it was true, and when.  After the states come the margins of the conditions of
-    events at the end of the step, or -1 for those that change at known times alone, which are None.
+    ends trajectories two more states record whether it was true, and when.  After the states come the margins of the conditions
+    of events at the end of the step, or -1 for those that change at known times alone, which are None.
 
     What is looked up in the past follows the parameters: its values at the end of the step, then those at its beginning.
 

@@ -33,9 +33,9 @@ def step_program(
 ) -> Program:
     """The program ``step`` from lane rows, states and parameters to the new states.
 
-    The rows are t, h, sqrt(h), dW of each noise and, only if the scheme needs them, dZ of each.  With a condition that ends
-    trajectories two more states record whether it was true, and when.  After the states come the margins of the conditions of
-    events at the end of the step, or -1 for those that change at known times alone, which are None.
+    The rows are t, h, sqrt(h), dW of each noise and, only if the scheme needs them, dZ and dY of each.  With a condition that
+    ends trajectories two more states record whether it was true, and when.  After the states come the margins of the conditions
+    of events at the end of the step, or -1 for those that change at known times alone, which are None.
 
     What is looked up in the past follows the parameters: its values at the end of the step, then those at its beginning.
 
@@ -47,8 +47,8 @@ def step_program(
     reason = scheme.applies(system)
     if reason is not None:
         raise CompileError(f"the method {scheme.name!r} cannot be used here: {reason}")
-    symbols = StepSymbols.fresh(system, system.noises, scheme.needs_dz)
-    lane = (system.time, symbols.h, symbols.sqrt_h, *symbols.dW, *symbols.dZ)
+    symbols = StepSymbols.fresh(system, system.noises, scheme.integrals)
+    lane = (system.time, symbols.h, symbols.sqrt_h, *symbols.dW, *symbols.dZ, *symbols.dY)
     states = system.states if until is None else (*system.states, *ENDED)
     begun = () if lagged is None else tuple(sp.Symbol(f"{s} at first") for s in lagged.symbols)
     ended = () if lagged is None else lagged.symbols

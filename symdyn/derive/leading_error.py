@@ -63,7 +63,7 @@ def local_error(system: System, strong_order: float) -> tuple[LeadingError, ...]
     system : System
         With drift and Wiener noise; a Stratonovich equation is converted.
     strong_order : float
-        0.5, 1, 1.5 or 2.
+        0.5, 1, 1.5, 2, 2.5 or 3.
 
     Returns
     -------
@@ -93,8 +93,8 @@ def local_error(system: System, strong_order: float) -> tuple[LeadingError, ...]
     reason = system.unmet(["drift", "diffusion"], ["events", "inputs"])
     if reason:
         raise DeclarationError(f"local_error: {reason}")
-    if strong_order not in (0.5, 1, 1.5, 2):
-        raise DeclarationError(f"strong_order is {strong_order!r}; expected 0.5, 1, 1.5 or 2")
+    if strong_order not in (0.5, 1, 1.5, 2, 2.5, 3):
+        raise DeclarationError(f"strong_order is {strong_order!r}; expected 0.5, 1, 1.5, 2, 2.5 or 3")
     ito = system.ito() if hasattr(system, "ito") else system  # type: ignore[attr-defined]
     operators = _Operators(ito)
     groups: dict[tuple[int, ...], list[tuple[int, ...]]] = {}

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     )
     from symdyn.methods.planned import Planned
     from symdyn.methods.pndm import Ipndm, Pndm
+    from symdyn.methods.quicsort import Quicsort
     from symdyn.methods.reversible import ReversibleHeun, ReversibleRk4
     from symdyn.methods.rk4 import Rk4
     from symdyn.methods.rodas4 import Rodas4
@@ -152,6 +153,7 @@ __getattr__, __dir__, __all__ = lazy(
         "tau_implicit": ("TauImplicit",),
         "taylor": ("Taylor",),
         "tsit5": ("Tsit5",),
+        "quicsort": ("Quicsort",),
         "ubu": ("Ubu",),
         "uniformisation": ("Uniformisation",),
     },

@@ -18,9 +18,9 @@ from __future__ import annotations
 import sympy as sp
 
 from symdyn.methods.registry import METHODS
-from symdyn.methods.stochastic import StepSymbols, StochasticScheme, dot, mean_areas
+from symdyn.methods.stochastic import StepSymbols, StochasticScheme
 from symdyn.methods.stochastic_options import StochasticOptions
-from symdyn.methods.underdamped import friction, pairs, refuse_all_but_underdamped, third_function
+from symdyn.methods.underdamped import functions, motions, refuse_all_but_underdamped, tilt
 from symdyn.models.sde import SDESystem
 
 __all__ = ["ALIGN", "Align"]
@@ -29,23 +29,16 @@ __all__ = ["ALIGN", "Align"]
 def step(system: SDESystem, symbols: StepSymbols) -> tuple[sp.Expr, ...]:
     """New states after one step."""
     h, t, states = symbols.h, system.time, system.states
-    areas = mean_areas(symbols)
-    new, forces, parts = list(states), {}, {}
-    for i, j in pairs(system):
-        rate, row = friction(system, j), system.diffusion.row(j)
-        z = rate * h
-        third = third_function(z)
-        second = sp.Rational(1, 2) - z * third
-        first, tilt = 1 - z * second, 3 - 6 * (z + 2) * third
-        forces[j] = system.drift[j].xreplace({states[j]: sp.S.Zero})
-        noise, area = dot(row, symbols.dW), dot(row, areas)
+    found, new, moved = motions(system, symbols), list(states), {t: t + h}
+    for i, j, rate, force, noise, area in found:
+        first, second, third = functions(rate * h)
         # products are added one by one: a sum of two would be contracted in one way by some compilers, in another by others
-        new[i] = states[i] + h * first * states[j] + h**2 * second * forces[j] + h * second * noise + h * tilt * area
-        parts[j] = (rate, first, second, tilt, noise, area)
-    moved = {**{states[i]: new[i] for i, _ in pairs(system)}, t: t + h}
-    for j, (rate, first, second, tilt, noise, area) in parts.items():
-        kept = states[j] + h * first * (forces[j] - rate * states[j]) + h * second * (forces[j].xreplace(moved) - forces[j])
-        new[j] = kept + first * noise - rate * h * tilt * area
+        new[i] = states[i] + h * first * states[j] + h**2 * second * force + h * second * noise
+        new[i] = moved[states[i]] = new[i] + h * tilt(rate * h, third) * area
+    for _, j, rate, force, noise, area in found:
+        first, second, third = functions(rate * h)
+        kept = states[j] + h * first * (force - rate * states[j]) + h * second * (force.xreplace(moved) - force)
+        new[j] = kept + first * noise - rate * h * tilt(rate * h, third) * area
     return tuple(new)
 
 
@@ -62,6 +55,8 @@ class Align(StochasticOptions):
         Longest step along a tree where tolerances decide.
     max_steps : int, optional
         Steps along a tree allowed to each trajectory; a million by default.
+    integrals : {1, 2}, optional
+        Integrals of the path that the tree serves; see `StochasticOptions`.
 
     Raises
     ------
@@ -88,7 +83,7 @@ ALIGN = METHODS.register(
         name="align",
         strong_order=2.0,
         weak_order=2.0,
-        needs_dz=True,
+        integrals=1,
         reference="J. Foster, T. Lyons & H. Oberhauser, arXiv:2101.03446 (2021), definition 4.2, with the noise of its "
         "implementation in diffrax (Kidger 2022)",
         step=step,

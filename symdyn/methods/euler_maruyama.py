@@ -34,6 +34,8 @@ class EulerMaruyama(StochasticOptions):
         Longest step along a tree where tolerances decide.
     max_steps : int, optional
         Steps along a tree allowed to each trajectory; a million by default.
+    integrals : {1, 2}, optional
+        Integrals of the path that the tree serves; see `StochasticOptions`.
 
     Raises
     ------
@@ -60,7 +62,7 @@ EULER_MARUYAMA = METHODS.register(
         name="euler-maruyama",
         strong_order=0.5,
         weak_order=1.0,
-        needs_dz=False,
+        integrals=0,
         reference="G. Maruyama, Rend. Circ. Mat. Palermo 4 (1955) 48; Kloeden & Platen (1992), eq. 10.2.4",
         step=step,
         applies=refuse_all_but_late_diffusions,

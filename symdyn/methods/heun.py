@@ -39,6 +39,8 @@ class Heun(StochasticOptions):
         Longest step along a tree where tolerances decide.
     max_steps : int, optional
         Steps along a tree allowed to each trajectory; a million by default.
+    integrals : {1, 2}, optional
+        Integrals of the path that the tree serves; see `StochasticOptions`.
 
     Raises
     ------
@@ -65,7 +67,7 @@ HEUN = METHODS.register(
         name="heun",
         strong_order=0.5,
         weak_order=1.0,
-        needs_dz=False,
+        integrals=0,
         reference="W. Rümelin, SIAM J. Numer. Anal. 19 (1982) 604",
         step=step,
         applies=refuse_all_but_late_diffusions,

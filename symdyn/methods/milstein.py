@@ -111,6 +111,8 @@ class Milstein(StochasticOptions):
         Longest step along a tree where tolerances decide.
     max_steps : int, optional
         Steps along a tree allowed to each trajectory; a million by default.
+    integrals : {1, 2}, optional
+        Integrals of the path that the tree serves; see `StochasticOptions`.
 
     Raises
     ------
@@ -137,7 +139,7 @@ MILSTEIN = METHODS.register(
         name="milstein",
         strong_order=1.0,
         weak_order=1.0,
-        needs_dz=False,
+        integrals=0,
         reference="G. N. Milstein, Theory Probab. Appl. 19 (1975) 557; Kloeden & Platen (1992), sec. 10.3",
         step=step,
         applies=applies,

@@ -65,7 +65,8 @@ class ReversibleMethod:
     coupling: float
     apart: float
     options: type[MethodOptions]
-    needs_dz = implicit = adaptive = False
+    implicit = adaptive = False
+    integrals = 0
 
     def applies(self, system: System) -> str | None:
         """None if the method can be used, else the reason why not.

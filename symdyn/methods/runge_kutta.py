@@ -111,7 +111,8 @@ class ExplicitRungeKutta:
     extra: tuple[Row, ...] = ()
     controller: PID = I_CONTROL
     options: type[MethodOptions] = AdaptiveOptions
-    implicit = needs_dz = False
+    implicit = False
+    integrals = 0
 
     @property
     def adaptive(self) -> bool:

@@ -52,6 +52,8 @@ class Shark(StochasticOptions):
         Longest step along a tree where tolerances decide.
     max_steps : int, optional
         Steps along a tree allowed to each trajectory; a million by default.
+    integrals : {1, 2}, optional
+        Integrals of the path that the tree serves; see `StochasticOptions`.
 
     Raises
     ------
@@ -78,7 +80,7 @@ SHARK = METHODS.register(
         name="shark",
         strong_order=1.5,
         weak_order=2.0,
-        needs_dz=True,
+        integrals=1,
         reference="J. Foster, G. dos Reis & C. Strange, SIAM J. Numer. Anal. 62 (2024) 1350 (arXiv:2210.17543), eq. 6.1",
         step=step,
         applies=refuse_all_but_additive,

@@ -71,6 +71,8 @@ class SlowRk(StochasticOptions):
         Longest step along a tree where tolerances decide.
     max_steps : int, optional
         Steps along a tree allowed to each trajectory; a million by default.
+    integrals : {1, 2}, optional
+        Integrals of the path that the tree serves; see `StochasticOptions`.
 
     Raises
     ------
@@ -97,7 +99,7 @@ SLOWRK = METHODS.register(
         name="slowrk",
         strong_order=1.5,
         weak_order=1.5,
-        needs_dz=True,
+        integrals=1,
         reference="J. Foster, G. dos Reis & C. Strange, SIAM J. Numer. Anal. 62 (2024) 1350 (arXiv:2210.17543), eq. 6.2",
         step=step,
         applies=refuse_all_but_commutative,

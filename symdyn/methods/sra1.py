@@ -70,6 +70,8 @@ class Sra1(StochasticOptions):
         Longest step along a tree where tolerances decide.
     max_steps : int, optional
         Steps along a tree allowed to each trajectory; a million by default.
+    integrals : {1, 2}, optional
+        Integrals of the path that the tree serves; see `StochasticOptions`.
 
     Raises
     ------
@@ -96,7 +98,7 @@ SRA1 = METHODS.register(
         name="sra1",
         strong_order=1.5,
         weak_order=2.0,
-        needs_dz=True,
+        integrals=1,
         reference="A. Rößler, SIAM J. Numer. Anal. 48 (2010) 922, scheme SRA1",
         step=step,
         applies=refuse_all_but_additive,

@@ -13,7 +13,7 @@ from symdyn.system import System
 
 __all__ = [
     "FixedStepScheme", "MapScheme", "StepSymbols", "StochasticScheme", "dot", "mean_areas", "refuse_all_but_diffusions",
-    "refuse_all_but_late_diffusions",
+    "refuse_all_but_late_diffusions", "second_areas",
 ]  # fmt: skip
 
 
@@ -27,13 +27,13 @@ class StepSymbols:
         The step and its root.
     dW : tuple of Symbol
         Increment of each Wiener process over the step.
-    dZ : tuple of Symbol
-        Their integrals ``int (W(s) - W(t)) ds`` over the step; empty unless the scheme needs them.
+    dZ, dY : tuple of Symbol
+        Their integrals ``int (W(s) - W(t)) ds`` over the step, and the integrals of these; empty unless the scheme needs them.
 
     Examples
     --------
     >>> import symdyn as sd
-    >>> symbols = StepSymbols.fresh(sd.SDESystem.example(), noises=2, with_dz=False)
+    >>> symbols = StepSymbols.fresh(sd.SDESystem.example(), noises=2, integrals=0)
     >>> symbols.h, symbols.dW, symbols.dZ
     (h, (dW1, dW2), ())
     """
@@ -42,9 +42,10 @@ class StepSymbols:
     sqrt_h: sp.Symbol
     dW: tuple[sp.Symbol, ...] = ()
     dZ: tuple[sp.Symbol, ...] = ()
+    dY: tuple[sp.Symbol, ...] = ()
 
     @classmethod
-    def fresh(cls, system: System, noises: int, with_dz: bool) -> StepSymbols:
+    def fresh(cls, system: System, noises: int, integrals: int) -> StepSymbols:
         """Symbols whose names no symbol of the system has.
 
         Parameters
@@ -52,8 +53,8 @@ class StepSymbols:
         system : System
         noises : int
             Number of Wiener processes.
-        with_dz : bool
-            Whether there are symbols for the integrals dZ.
+        integrals : int
+            Of each process that there are symbols for: 0, 1 for dZ or 2 for dZ and dY.
 
         Returns
         -------
@@ -62,8 +63,8 @@ class StepSymbols:
         Examples
         --------
         >>> import symdyn as sd
-        >>> StepSymbols.fresh(sd.ODESystem.from_text("x' = -h*x"), noises=1, with_dz=True)
-        StepSymbols(h=h_, sqrt_h=sqrt_h, dW=(dW1,), dZ=(dZ1,))
+        >>> StepSymbols.fresh(sd.ODESystem.from_text("x' = -h*x"), noises=1, integrals=1)
+        StepSymbols(h=h_, sqrt_h=sqrt_h, dW=(dW1,), dZ=(dZ1,), dY=())
         """
         taken = {s.name for s in (*system.states, *system.parameters, system.time)}
 
@@ -73,9 +74,8 @@ class StepSymbols:
             taken.add(name)
             return sp.Symbol(name)
 
-        dW = tuple(new(f"dW{k}") for k in range(1, noises + 1))
-        dZ = tuple(new(f"dZ{k}") for k in range(1, noises + 1)) if with_dz else ()
-        return cls(new("h"), new("sqrt_h"), dW, dZ)
+        rows = [tuple(new(f"{name}{k}") for k in range(1, noises + 1)) for name in ("dW", "dZ", "dY")[: 1 + integrals]]
+        return cls(new("h"), new("sqrt_h"), *rows)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,8 +91,8 @@ class FixedStepScheme:
         ``applies(system)`` gives None, or the reason why the scheme cannot integrate the system.
     order : float, optional
         Order of convergence without noise, where it is one.
-    needs_dz : bool
-        Whether a step uses the integrals dZ besides the increments dW.
+    integrals : int
+        Of the path that a step uses besides the increments dW: 0, 1 for dZ or 2 for dZ and dY.
     options : type
         Of the method, a subclass of `MethodOptions`.
 
@@ -119,7 +119,7 @@ class FixedStepScheme:
     step: Callable[[Any, StepSymbols], tuple[sp.Expr, ...]]
     applies: Callable[[System], str | None]
     order: float | None = None
-    needs_dz: bool = False
+    integrals: int = 0
     options: type[MethodOptions] = FixedStepOptions
 
 
@@ -157,7 +157,7 @@ class MapScheme(FixedStepScheme):
 
     Attributes
     ----------
-    name, reference, step, applies, order, needs_dz, options
+    name, reference, step, applies, order, integrals, options
         As of `FixedStepScheme`.
 
     Examples
@@ -198,3 +198,9 @@ def dot(row: Iterable[sp.Expr], increments: Sequence[sp.Expr]) -> sp.Expr:
 def mean_areas(symbols: StepSymbols) -> list[sp.Expr]:
     """The areas ``dZ/h - dW/2`` of the paths against their chords, as products, which numbers before them leave as they are."""
     return [(dZ - symbols.h * dW / 2) / symbols.h for dW, dZ in zip(symbols.dW, symbols.dZ, strict=True)]
+
+
+def second_areas(symbols: StepSymbols) -> list[sp.Expr]:
+    """The areas ``dY/h^2 - dZ/(2 h) + dW/12``, which are independent of the former and of dW, of variance h/720."""
+    h, each = symbols.h, zip(symbols.dW, symbols.dZ, symbols.dY, strict=True)
+    return [(dY - h * dZ / 2 + h**2 * dW / 12) / h**2 for dW, dZ, dY in each]

@@ -38,6 +38,9 @@ class StochasticOptions(FixedStepOptions):
         last output.
     max_steps : int, optional
         Steps along a tree that are allowed to each trajectory; a million by default.
+    integrals : {1, 2}, optional
+        Integrals of the path that the tree serves, by default as many as the scheme reads, and at least 1.  Paths of trees that
+        serve two are others: to compare another scheme with ``'quicsort'`` on one path, give 2.
 
     Raises
     ------
@@ -58,6 +61,7 @@ class StochasticOptions(FixedStepOptions):
     brownian: str | None = None
     max_step: float | None = None
     max_steps: int | None = None
+    integrals: int | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -67,7 +71,9 @@ class StochasticOptions(FixedStepOptions):
             raise DeclarationError(f"brownian is {self.brownian!r}; expected one of {', '.join(map(repr, SOURCES))}")
         if self.brownian == "tree" and self.brownian_step is not None:
             raise DeclarationError("brownian_step has no effect on brownian='tree', which has one path for all steps")
-        for name in ("max_step", "max_steps"):
+        if self.integrals not in (None, 1, 2):
+            raise DeclarationError(f"integrals is {self.integrals!r}; expected 1 or 2")
+        for name in ("max_step", "max_steps", "integrals"):
             if self.brownian != "tree" and getattr(self, name) is not None:
                 raise DeclarationError(f"{name} has no effect on increments from a stream; it belongs to brownian='tree'")
 
@@ -82,7 +88,7 @@ class StochasticOptions(FixedStepOptions):
         Returns
         -------
         dict of str to number
-            ``fine``, if ``brownian_step`` was given; of a tree ``max_step`` and ``max_steps``, if they were.
+            ``fine``, if ``brownian_step`` was given; of a tree ``max_step``, ``max_steps`` and ``integrals``, if they were.
 
         Raises
         ------
@@ -98,7 +104,7 @@ class StochasticOptions(FixedStepOptions):
             return super().numbers(step)
         if self.max_step is not None and math.isfinite(step):
             raise DeclarationError("max_step has no effect on steps of one length; give rtol or atol in place of step")
-        return {name: value for name in ("max_step", "max_steps") if (value := getattr(self, name)) is not None}
+        return {name: value for name in ("max_step", "max_steps", "integrals") if (value := getattr(self, name)) is not None}
 
     def run_as(self, scheme: Any) -> Any:
         """The scheme, or the scheme along a tree.
@@ -111,10 +117,19 @@ class StochasticOptions(FixedStepOptions):
         -------
         StochasticScheme or TreeScheme
 
+        Raises
+        ------
+        DeclarationError
+            If the scheme reads more integrals of a path than its tree is to serve.
+
         Examples
         --------
         >>> import symdyn as sd
         >>> type(sd.methods.Heun(brownian="tree").run_as(sd.METHODS["heun"])).__name__
         'TreeScheme'
         """
+        if self.integrals is not None and self.integrals < scheme.integrals:
+            raise DeclarationError(
+                f"integrals is {self.integrals}, but {scheme.name!r} reads {scheme.integrals} of a path; leave integrals out"
+            )
         return on_tree(scheme) if self.brownian == "tree" else scheme

@@ -22,9 +22,9 @@ from __future__ import annotations
 import sympy as sp
 
 from symdyn.methods.registry import METHODS
-from symdyn.methods.stochastic import StepSymbols, StochasticScheme, dot, mean_areas
+from symdyn.methods.stochastic import StepSymbols, StochasticScheme
 from symdyn.methods.stochastic_options import StochasticOptions
-from symdyn.methods.underdamped import friction, pairs, refuse_all_but_underdamped, third_function
+from symdyn.methods.underdamped import functions, motions, refuse_all_but_underdamped, tilt
 from symdyn.models.sde import SDESystem
 
 __all__ = ["UBU", "Ubu"]
@@ -33,24 +33,19 @@ __all__ = ["UBU", "Ubu"]
 def step(system: SDESystem, symbols: StepSymbols) -> tuple[sp.Expr, ...]:
     """New states after one step."""
     h, t, states = symbols.h, system.time, system.states
-    areas, half = mean_areas(symbols), sp.Rational(1, 2)
-    new, middle, parts = list(states), {t: t + half * h}, []
-    for i, j in pairs(system):
-        rate, row = friction(system, j), system.diffusion.row(j)
-        z = rate * h
-        third, third_half = third_function(z), third_function(half * z)
-        second, second_half = half - z * third, half - half * z * third_half
-        first, first_half = 1 - z * second, 1 - half * z * second_half
-        noise, area = dot(row, symbols.dW), dot(row, areas)
+    half, new, middle = sp.Rational(1, 2), list(states), {t: t + sp.Rational(1, 2) * h}
+    found = motions(system, symbols)
+    for i, j, rate, _, noise, area in found:
+        first, second, third = functions(half * rate * h)
         # products are added one by one: a sum of two would be contracted in one way by some compilers, in another by others
-        tilted = sp.Rational(3, 4) - (sp.Rational(3, 2) + sp.Rational(3, 4) * z) * third_half
-        middle[states[i]] = states[i] + half * h * first_half * states[j] + h * second_half / 4 * noise + h * tilted * area
-        parts.append((i, j, rate, first, second, 3 - 6 * (z + 2) * third, first_half, noise, area))
-    for i, j, rate, first, second, tilt, first_half, noise, area in parts:
-        force = system.drift[j].xreplace({states[j]: sp.S.Zero}).xreplace(middle)
+        tilted = sp.Rational(3, 4) - (sp.Rational(3, 2) + sp.Rational(3, 4) * rate * h) * third
+        middle[states[i]] = states[i] + half * h * first * states[j] + h * second / 4 * noise + h * tilted * area
+    for i, j, rate, force, noise, area in found:
+        (first, second, third), (first_half, _, _) = functions(rate * h), functions(half * rate * h)
+        kick, tilted = force.xreplace(middle), tilt(rate * h, third)
         kept = 1 - half * rate * h * first_half  # exp(-z/2), of the same functions
-        new[i] = states[i] + h * first * states[j] + half * h**2 * first_half * force + h * second * noise + h * tilt * area
-        new[j] = states[j] - rate * h * first * states[j] + h * kept * force + first * noise - rate * h * tilt * area
+        new[i] = states[i] + h * first * states[j] + half * h**2 * first_half * kick + h * second * noise + h * tilted * area
+        new[j] = states[j] - rate * h * first * states[j] + h * kept * kick + first * noise - rate * h * tilted * area
     return tuple(new)
 
 
@@ -67,6 +62,8 @@ class Ubu(StochasticOptions):
         Longest step along a tree where tolerances decide.
     max_steps : int, optional
         Steps along a tree allowed to each trajectory; a million by default.
+    integrals : {1, 2}, optional
+        Integrals of the path that the tree serves; see `StochasticOptions`.
 
     Raises
     ------
@@ -93,7 +90,7 @@ UBU = METHODS.register(
         name="ubu",
         strong_order=2.0,
         weak_order=2.0,
-        needs_dz=True,
+        integrals=1,
         reference="A. A. Zapatero, thesis, Madrid (2017); J. M. Sanz-Serna & K. C. Zygalakis, J. Mach. Learn. Res. 22 (2021), "
         "no. 242, with noise from the increments and areas of the path",
         step=step,

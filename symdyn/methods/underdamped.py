@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from math import factorial
+from typing import NamedTuple
 
 import sympy as sp
 
 from symdyn.declaration import derivative
-from symdyn.methods.stochastic import refuse_all_but_diffusions
+from symdyn.methods.stochastic import StepSymbols, dot, mean_areas, refuse_all_but_diffusions
 from symdyn.system import System
 
-__all__ = ["friction", "pairs", "refuse_all_but_underdamped", "third_function"]
+__all__ = ["Motion", "functions", "motions", "refuse_all_but_underdamped", "tilt"]
 
 #: Terms of the series of the third function, which serves below 1, where the next one is below the last digit.
 TERMS = 18
@@ -23,9 +24,51 @@ def pairs(system: System) -> list[tuple[int, int]]:
     return [(i, j) for i, j in found if all(g == 0 for g in system.part("diffusion").row(i))]
 
 
+class Motion(NamedTuple):
+    """A position with its momentum, in one step.
+
+    Attributes
+    ----------
+    i, j : int
+        Places of the two states.
+    rate, force : Expr
+        Of friction; and what else moves the momentum.
+    noise, area : Expr
+        The increment of its noise, and the area of this against its chord.
+    """
+
+    i: int
+    j: int
+    rate: sp.Expr
+    force: sp.Expr
+    noise: sp.Expr
+    area: sp.Expr
+
+
+def motions(system: System, symbols: StepSymbols) -> list[Motion]:
+    """All positions with their momenta."""
+    drift, diffusion, areas, found = system.part("drift"), system.part("diffusion"), mean_areas(symbols), []
+    for i, j in pairs(system):
+        force, row = drift[j].xreplace({system.states[j]: sp.S.Zero}), diffusion.row(j)
+        found.append(Motion(i, j, friction(system, j), force, dot(row, symbols.dW), dot(row, areas)))
+    return found
+
+
 def friction(system: System, momentum: int) -> sp.Expr:
     """The rate at which a momentum is damped."""
     return -sp.expand(derivative(system.part("drift")[momentum], system.states[momentum]))
+
+
+def functions(z: sp.Expr) -> tuple[sp.Expr, sp.Expr, sp.Expr]:
+    r"""The functions :math:`\varphi_1, \varphi_2, \varphi_3` of exponential integrators at -z, the former from the last."""
+    third = third_function(z)
+    second = sp.Rational(1, 2) - z * third
+    return 1 - z * second, second, third
+
+
+def tilt(z: sp.Expr, third: sp.Expr) -> sp.Expr:
+    r""":math:`\psi = 3 - 6 (z + 2) \varphi_3`, by which the area of the path moves a position."""
+    return 3 - 6 * (z + 2) * third
 
 
 def third_function(z: sp.Expr) -> sp.Expr:

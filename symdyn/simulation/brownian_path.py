@@ -29,6 +29,9 @@ class BrownianPath:
         \operatorname{Var} W_{ab} = h, \quad \operatorname{Var} Z_{ab} = \tfrac{h^3}{3}, \quad
         \operatorname{Cov}(W_{ab}, Z_{ab}) = \tfrac{h^2}{2}, \quad h = b - a
 
+    Schemes of order 3, as ``'quicsort'``, read a second integral, :math:`Y_{ab} = \int_a^b Z_{as}\,ds` of the variance
+    :math:`h^5/20`; the paths whose tree serves two integrals are others than those that serve one.
+
     Parameters
     ----------
     seed : int
@@ -40,6 +43,8 @@ class BrownianPath:
     span : (start, end)
         Times between which the path can be asked for.  Cells are laid from the start on, so it belongs to the path; the end
         does not.
+    integrals : {1, 2}
+        How many integrals the tree serves.
 
     Raises
     ------
@@ -49,7 +54,7 @@ class BrownianPath:
     References
     ----------
     J. Foster, T. Lyons & H. Oberhauser, SIAM J. Numer. Anal. 58 (2020) 1500; A. Jelinčič, J. Foster & P. Kidger,
-    arXiv:2405.06464.
+    arXiv:2405.06464, theorems 3.5 and 3.7.
 
     Examples
     --------
@@ -60,9 +65,13 @@ class BrownianPath:
     True
     """
 
-    def __init__(self, *, seed: int, trajectory: int = 0, noises: int = 1, span: tuple[float, float] = (0.0, 1.0)) -> None:
+    def __init__(
+        self, *, seed: int, trajectory: int = 0, noises: int = 1, span: tuple[float, float] = (0.0, 1.0), integrals: int = 1
+    ) -> None:
         check_whole(0, seed=seed, trajectory=trajectory)
         check_whole(noises=noises)
+        if integrals not in (1, 2):
+            raise DeclarationError(f"integrals is {integrals!r}; expected 1 or 2")
         try:
             start, end = (float(x) for x in span)
         except (TypeError, ValueError):
@@ -75,24 +84,27 @@ class BrownianPath:
                 "unit of time"
             )
         self.seed, self.trajectory, self.noises, self.span = int(seed), int(trajectory), int(noises), (start, end)
+        self.integrals = int(integrals)
 
     def __repr__(self) -> str:
-        return f"BrownianPath(seed={self.seed}, trajectory={self.trajectory}, noises={self.noises}, span={self.span})"
+        third = ", integrals=2" if self.integrals > 1 else ""
+        return f"BrownianPath(seed={self.seed}, trajectory={self.trajectory}, noises={self.noises}, span={self.span}{third})"
 
     def increment(self, a: Any, b: Any, *, levy: bool = False) -> Any:
-        """The increment of the path from a to b, and its integral.
+        """The increment of the path from a to b, and its integrals.
 
         Parameters
         ----------
         a, b : float or (q,) float64
             Ends of intervals, ``a <= b``, in the unit of time.
         levy : bool
-            Whether ``int_a^b (W(s) - W(a)) ds`` is returned too.
+            Whether the integrals are returned too.
 
         Returns
         -------
         (m,) or (q, m) float64
-            ``W(b) - W(a)`` for each of m noises; with `levy` a pair of such arrays, the second with the integrals.
+            ``W(b) - W(a)`` for each of m noises; with `levy` a tuple of such arrays, the second with ``int_a^b (W(s) - W(a))
+            ds``, the third, of paths with two integrals, with the integral of this one.
 
         Raises
         ------
@@ -118,10 +130,10 @@ class BrownianPath:
             at = int(wrong[0])
             raise DeclarationError(f"a is {np.ravel(first)[at]:g} and b {np.ravel(last)[at]:g}; expected a <= b")
         begin, end = (np.ascontiguousarray(np.atleast_1d(t) - self.span[0]) for t in (first, last))
-        found = np.empty((2, begin.size, self.noises))
-        plain_driver("brownian").chunk(PathArguments(self.seed, self.trajectory, begin, end, found[0], found[1]))
-        w, z = (found[0, 0], found[1, 0]) if first.ndim == 0 else found
-        return (w, z) if levy else w
+        found = np.empty((3, begin.size, self.noises))
+        plain_driver("brownian").chunk(PathArguments(self.seed, self.trajectory, begin, end, self.integrals, found))
+        rows = tuple(found[:, 0] if first.ndim == 0 else found)
+        return rows[: 1 + self.integrals] if levy else rows[0]
 
     def __call__(self, t: Any) -> Any:
         """The value of the path, 0 at the start of the span.

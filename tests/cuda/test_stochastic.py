@@ -93,6 +93,11 @@ noised = process.marginal(sd.transport.GaussianMixture([1, 2], [[0, 1], [1, -1]]
 flow = process.probability_flow(noised, horizon=3)
 for method in (sd.methods.Ancestral(), sd.methods.PredictorCorrector()):
     both(method.method, flow, method, [0.3, -0.5], [0, 1, 2, 2.8, 2.95])
+pair = sd.SDESystem({x: z, z: x - x**3 - a * z}, {z: [c, sp.Float(0.1)]})
+for lengths in ({"step": 0.07}, {"step": np.inf, "rtol": 1e-3, "atol": 1e-3}):
+    both(f"quicsort {len(lengths)}", pair, sd.methods.Quicsort(brownian="tree"), [1, 0], times, [0.5, 0.2], **lengths)
+both("two integrals", additive, sd.methods.Sra1(brownian="tree", integrals=2), [1, 2], times, given, step=0.07)
+both("quicsort in pieces", pair, "quicsort", [1, 0], times, [0.5, 0.2], step=0.07, fine=3)
 explosion = sd.SDESystem({x: x**3}, {x: [a]})
 few = sd.methods.Heun(brownian="tree", max_steps=5)
 both("explosion", explosion, sd.methods.Heun(brownian="tree"), [[0.1], [40], [1e5]], [0, 0.5, 1], [0.01], step=0.05)

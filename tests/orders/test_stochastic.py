@@ -129,6 +129,47 @@ def test_increments_and_their_integrals_have_their_joint_law_and_compose():
     assert np.all(np.abs(found - exact) < 4 * spread)
 
 
+@cfunc(types.void(*[types.CPointer(types.float64)] * 4))
+def integrals_of_a_step(lane, y, p, out):
+    """Eight lanes: the new states are dW, dZ and dY."""
+    rows, new = carray(lane, (6, 8)), carray(out, (3, 8))
+    for k in range(8):
+        new[0, k], new[1, k], new[2, k] = rows[3, k], rows[4, k], rows[5, k]
+
+
+@pytest.mark.parametrize("pieces", [1, 3])
+def test_second_integrals_have_their_joint_law_whatever_the_pieces(pieces):
+    count, h = 40_000, 0.3
+    run = Run.empty(count, 2, 3)
+    batch = Batch(np.zeros((count, 3)), np.zeros((count, 0)), np.array([0.0, h]), np.arange(count))
+    sizes = SteppingSizes(3, 0, 1, 2, 8)
+    plain_driver("stepping").chunk(
+        SteppingArguments(integrals_of_a_step.address, sizes, batch, 7, h, pieces, run, Signals.new())
+    )
+    found = run.values[:, 1] / h ** np.array([0.5, 1.5, 2.5])
+    # of W, int W and int int W over [0, 1]: the integral over s of (1 - s)^j/j! (1 - s)^k/k!
+    exact = np.array([[1, 1 / 2, 1 / 6], [1 / 2, 1 / 3, 1 / 8], [1 / 6, 1 / 8, 1 / 20]])
+    spread = np.sqrt((np.outer(np.diag(exact), np.diag(exact)) + exact**2) / count)
+    assert np.all(np.abs(np.cov(found.T) - exact) < 4.5 * spread)
+    second_area = found[:, 2] - found[:, 1] / 2 + found[:, 0] / 12
+    assert np.var(second_area) == pytest.approx(1 / 720, rel=4.5 * np.sqrt(2 / count))
+    assert np.abs(np.corrcoef(second_area, found[:, 0])[0, 1]) < 4.5 / np.sqrt(count)
+    assert np.abs(np.corrcoef(second_area, found[:, 1] - found[:, 0] / 2)[0, 1]) < 4.5 / np.sqrt(count)
+
+
+def test_quicsort_has_strong_order_three_along_a_stream():
+    force = {x: y, y: x - x**3 - 2 * y + sp.sin(t)}
+    system = sd.SDESystem(force, {y: 1}, initial={x: 1, y: 0})
+    path = {"trajectories": 400, "seed": 5, "progress": False, "method": sd.methods.Quicsort(brownian_step=1 / 512)}
+    fine = sd.simulate(system, [0, 1], step=1 / 512, **path)
+    pieces = np.array([8, 16, 32, 64])
+    errors = []
+    for n in pieces:
+        data = sd.simulate(system, [0, 1], step=n / 512, **path)
+        errors.append(np.mean([np.abs(final(data, name) - final(fine, name)) for name in "xy"]))
+    assert slope(errors, pieces) == pytest.approx(3, abs=0.25)
+
+
 def test_increments_of_different_noises_and_times_are_independent():
     states = sp.symbols("b1:4")
     system = sd.SDESystem(dict.fromkeys(states, 0), sp.eye(3), initial=dict.fromkeys(states, 0))

@@ -33,7 +33,7 @@ def distance(found, exact):
         (WELL, "sra1", 1.5), (WELL, "shark", 1.5), (WELL, "slowrk", 1.5), (WELL, "milstein", 1), (GROWTH, "milstein", 1),
         (GROWTH, "euler-maruyama", 0.5), (GROWTH, "heun", 1), (GROWTH, "slowrk", 1.5), (DIAGONAL, "slowrk", 1.5),
         (DIAGONAL, "milstein", 1), (LANGEVIN, "align", 2), (LANGEVIN, "ubu", 2),
-        (LANGEVIN, "sra1", 2),
+        (LANGEVIN, "sra1", 2), (LANGEVIN, "quicsort", 3),
     ],
 )  # fmt: skip
 def test_strong_orders_in_steps_of_one_length(system, method, order):
@@ -49,6 +49,34 @@ def test_strong_orders_in_steps_of_one_length(system, method, order):
         errors.append(distance(found, exact))
     assert -np.polyfit(LEVELS, np.log2(errors), 1)[0] == pytest.approx(order, abs=0.3)
     assert -np.polyfit(LEVELS, np.log2(errors), 1)[0] > sd.METHODS[method].strong_order - 0.15
+
+
+def test_at_the_same_steps_quicsort_is_nearer_to_one_path_than_schemes_of_order_two():
+    """All along the tree that serves two integrals; shorter steps than the shortest here have the path of the longest."""
+
+    def run(method, level):
+        chosen = sd.METHODS[method].options(brownian="tree", integrals=2)
+        data = sd.simulate(LANGEVIN, [0, 1], method=chosen, trajectories=200, seed=3, step=2.0**-level, progress=False)
+        return {name: data[name].values[:, -1] for name in "qp"}
+
+    exact = run("quicsort", 11)
+    third, align, ubu = (distance(run(method, 6), exact) for method in ("quicsort", "align", "ubu"))
+    assert third < align / 100
+    assert third < ubu / 100
+    assert distance(run("align", 11), exact) < ubu / 500  # the same path by another scheme
+
+
+def test_steps_from_the_state_keep_order_three():
+    chosen = sd.methods.Quicsort(brownian="tree", max_step=0.5)
+    exact, _ = final(LANGEVIN, "quicsort", times=(0, 2), step=2.0**-10, count=200)
+    steps, errors = [], []
+    for tolerance in (1e-2, 1e-3, 1e-4, 1e-5, 1e-6):
+        data = sd.simulate(
+            LANGEVIN, [0, 2], method=chosen, trajectories=200, seed=3, rtol=tolerance, atol=tolerance, progress=False
+        )
+        errors.append(distance({name: data[name].values[:, -1] for name in "qp"}, exact))
+        steps.append(float(data.steps.mean()))
+    assert -np.polyfit(np.log(steps), np.log(errors), 1)[0] == pytest.approx(3, abs=0.2)
 
 
 def test_shark_has_about_three_quarters_of_the_error_of_sra1():

@@ -18,8 +18,8 @@ class SteppingSizes(NamedTuple):
     ----------
     states, parameters, noises : int
         How many there are.
-    with_dz : int
-        Whether the scheme reads dZ.
+    integrals : int
+        How many integrals of each noise the scheme reads after its increment: 1 for dZ, 2 for dZ and dY.
     lanes : int
         1, 8, 16 or 32.
     """
@@ -27,7 +27,7 @@ class SteppingSizes(NamedTuple):
     states: int
     parameters: int
     noises: int
-    with_dz: int
+    integrals: int
     lanes: int
 
 

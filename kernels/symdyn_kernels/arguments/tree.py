@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from symdyn_kernels.arguments.parts import Batch, Integers, Numbers, Rows, Run, Signals
+from symdyn_kernels.arguments.parts import Batch, Frames, Integers, Numbers, Run, Signals
 from symdyn_kernels.arguments.stepping import SteppingSizes
 
 __all__ = ["PathArguments", "TreeArguments", "TreeSteps"]
@@ -22,6 +22,8 @@ class TreeSteps(NamedTuple):
     rtol, atol : float
     max_steps : int
         Steps allowed a trajectory.
+    integrals : int
+        Of the path, which the tree serves: 1, or 2 for those with K.
     """
 
     coarsest: int
@@ -29,6 +31,7 @@ class TreeSteps(NamedTuple):
     rtol: float
     atol: float
     max_steps: int
+    integrals: int
 
 
 class TreeArguments(NamedTuple):
@@ -67,13 +70,15 @@ class PathArguments(NamedTuple):
     seed, stream : int
     first, last : (q,) float64
         Ends of intervals since the beginning, not negative.
-    increments, integrals : (q, m) float64
-        Filled with ``W(b) - W(a)`` and ``int_a^b (W(s) - W(a)) ds`` of each noise.
+    integrals : int
+        Of the path, which the tree serves: 1, or 2 for those with K.
+    values : (3, q, m) float64
+        Filled with ``W(b) - W(a)``, ``int_a^b (W(s) - W(a)) ds`` and, for two integrals, that of the integral, of each noise.
     """
 
     seed: int
     stream: int
     first: Numbers
     last: Numbers
-    increments: Rows
-    integrals: Rows
+    integrals: int
+    values: Frames

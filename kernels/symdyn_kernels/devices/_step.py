@@ -9,8 +9,8 @@ from __future__ import annotations
 STATES, SPECIES, STOPS = 1, 1, False
 #: Whether parameters are read from the table of all trajectories where they are used.
 FROM_TABLE = False
-#: Random numbers of a step are one for each noise, or two if the scheme reads the integrals dZ.
-PARAMETERS, NOISES, WITH_DZ, DRAWS = 2, 1, False, 1
+#: Random numbers of a step are one for each noise, and one more for each of its integrals dZ and dY that the scheme reads.
+PARAMETERS, NOISES, INTEGRALS, DRAWS = 2, 1, 0, 1
 
 
 #: Twice the powers of the step in what `bound` gives, where steps are cells of a tree.

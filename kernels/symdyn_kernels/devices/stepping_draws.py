@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from symdyn_kernels.devices._prelude import cuda, math, real
-from symdyn_kernels.devices._step import DRAWS, NOISES, WITH_DZ
+from symdyn_kernels.devices._step import DRAWS, INTEGRALS, NOISES
 from symdyn_kernels.shared.streams import next_normals
 
 _INV_SQRT_3 = 0.5773502691896258
+#: Of dY over ``h^(5/2)``: the parts of the three normals, sqrt(1/36), sqrt(1/48) and sqrt(1/720).
+_SIXTH, _ROOT_48TH, _ROOT_720TH = 0.16666666666666666, 0.14433756729740643, 0.03726779962499649
 #: Normals of a step beyond which they are drawn in a loop: so many copies of it would take long to compile.
 MANY = 8
 
@@ -43,17 +45,25 @@ def normals(s, spare, stored):
 
 
 def increments(s, spare, stored, h, fine):
-    """Brownian increments dW of a step in `fine` equal pieces, then, if the scheme reads them, dZ."""
+    """Brownian increments dW of a step in `fine` equal pieces, then, if the scheme reads them, dZ and dY."""
     piece = h / real(fine)
     root = math.sqrt(piece)
     w = tuple(real(0) for k in range(NOISES))
-    integral = tuple(real(0) for k in range(NOISES * WITH_DZ))
+    integral = tuple(real(0) for k in range(NOISES * (INTEGRALS > 0)))
+    second = tuple(real(0) for k in range(NOISES * (INTEGRALS > 1)))
     for _ in range(fine):
         z, spare, stored, s = normals(s, spare, stored)
-        if WITH_DZ:
-            added = tuple((z[2 * k] + z[2 * k + 1] * _INV_SQRT_3) * (0.5 * piece * root) for k in range(NOISES))
-            integral = tuple(added[k] + w[k] * piece + integral[k] for k in range(NOISES))
-            w = tuple(z[2 * k] * root + w[k] for k in range(NOISES))
+        if INTEGRALS:
+            each = 1 + INTEGRALS
+            dz = tuple((z[each * k] + z[each * k + 1] * _INV_SQRT_3) * (0.5 * piece * root) for k in range(NOISES))
+            if INTEGRALS == 2:
+                dy = tuple(
+                    (z[3 * k] * _SIXTH + z[3 * k + 1] * _ROOT_48TH + z[3 * k + 2] * _ROOT_720TH) * (piece * piece * root)
+                    for k in range(NOISES)
+                )
+                second = tuple(dy[k] + (w[k] * (0.5 * piece) + integral[k]) * piece + second[k] for k in range(NOISES))
+            integral = tuple(dz[k] + w[k] * piece + integral[k] for k in range(NOISES))
+            w = tuple(z[each * k] * root + w[k] for k in range(NOISES))
         else:
             w = tuple(z[k] * root + w[k] for k in range(NOISES))
-    return w + integral, spare, stored, s
+    return w + integral + second, spare, stored, s

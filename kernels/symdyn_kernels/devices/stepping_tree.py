@@ -22,13 +22,13 @@ from symdyn_kernels.devices._step import (
 from symdyn_kernels.devices.outputs import void
 from symdyn_kernels.devices.recording import watched, write_states
 from symdyn_kernels.devices.rows import EVALUATIONS, STATUS, STEPS
-from symdyn_kernels.shared.brownian import advance, halves, node_normals, path_keys, root_cell
+from symdyn_kernels.shared.brownian import advance, halved, integrals_of, path_keys, root_cell
 from symdyn_kernels.shared.cells import cell_after, cell_length, depth_below, shifted
 from symdyn_kernels.status import NOT_FINITE, STEP_TOO_SMALL, SUCCESS, TOO_MANY_STEPS
 
 
-def descend(stack, keys, kept_at, kept, depth, index):
-    """Make a cell, from the deepest of those before that contains it."""
+def descend(stack, keys, kept_at, kept, depth, index, served):
+    """Make a cell of a tree that serves so many integrals, from the deepest of those before that contains it."""
     at = kept_at if kept_at < depth else depth
     if at >= 0:
         differ = shifted(kept, kept_at - at) ^ shifted(index, depth - at)
@@ -38,17 +38,15 @@ def descend(stack, keys, kept_at, kept, depth, index):
     if at < 0:
         at = i64(0)
         for j in range(NOISES):
-            w, area = root_cell(keys[j][0], keys[j][1], shifted(index, depth))
-            stack[2 * j, 0] = w
-            stack[2 * j + 1, 0] = area
+            stack[3 * j, 0], stack[3 * j + 1, 0], stack[3 * j + 2, 0] = root_cell(keys[j][0], keys[j][1], shifted(index, depth))
     while at < depth:
         right = shifted(index, depth - at - 1) & 1 == 1
         root = math.sqrt(cell_length(at))
         for j in range(NOISES):
-            z, n = node_normals(keys[j][0], keys[j][1], at, shifted(index, depth - at))
-            left, left_area, other, other_area = halves(stack[2 * j, at], stack[2 * j + 1, at], z, n, root)
-            stack[2 * j, at + 1] = other if right else left
-            stack[2 * j + 1, at + 1] = other_area if right else left_area
+            cell = (stack[3 * j, at], stack[3 * j + 1, at], stack[3 * j + 2, at])
+            made = halved(keys[j][0], keys[j][1], at, shifted(index, depth - at), cell, root, served)
+            for k in range(3):
+                stack[3 * j + k, at + 1] = made[3 + k] if right else made[k]
         at = at + 1
 
 
@@ -57,10 +55,10 @@ def trajectory(i, initial, parameters, times, streams, begin, stops, rtol, atol,
     y = tuple(initial[k, i] for k in range(SPECIES)) + tuple(real(0) for k in range(STATES - SPECIES))
     p = (parameters, i) if FROM_TABLE else tuple(parameters[k, i] for k in range(PARAMETERS))
     keys = tuple(path_keys(seed, streams[i], i64(k)) for k in range(NOISES))
-    stack = cuda.local.array((2 * NOISES, DEPTHS), real)
-    drawn = cuda.local.array(2 * NOISES, real)
+    stack = cuda.local.array((3 * NOISES, DEPTHS), real)
+    drawn = cuda.local.array(3 * NOISES, real)
     depth, index, kept_at, kept = i64(DEPTHS), i64(0) - 1, i64(0) - 1, i64(0)
-    start, length, fresh = 0.0, 1.0, True
+    start, length, fresh, served = 0.0, 1.0, True, i64(stops[2, 0, 0])
     taken, asked, q = 0, 0, 1
     code = SUCCESS if write_states(y, i, 0, values) else NOT_FINITE
     while code == SUCCESS and q < times.size:
@@ -79,20 +77,20 @@ def trajectory(i, initial, parameters, times, streams, begin, stops, rtol, atol,
             if code == SUCCESS and taken >= max_steps:
                 code = TOO_MANY_STEPS
             if code == SUCCESS:
-                descend(stack, keys, kept_at, kept, depth, index)
+                descend(stack, keys, kept_at, kept, depth, index, served)
                 kept_at, kept, length, fresh = depth, index, cell_length(depth), False
         if code == SUCCESS:
             end = times[q] - times[0]
             within = end < start + length
             h = end - start if within else length
             for j in range(NOISES):
-                w, area = stack[2 * j, depth], stack[2 * j + 1, depth]
+                cell = (stack[3 * j, depth], stack[3 * j + 1, depth], stack[3 * j + 2, depth])
                 if within:
-                    w, z = advance(keys[j][0], keys[j][1], depth, index, w, area, start, length, end)
+                    made = advance(keys[j][0], keys[j][1], depth, index, cell, start, length, end, served)
                 else:
-                    z = (w * 0.5 + area) * length
-                drawn[j] = w
-                drawn[NOISES + j] = z
+                    made = integrals_of(cell, length)
+                for k in range(3):
+                    drawn[k * NOISES + j] = made[k]
             lane = (real(times[0] + start), real(h), real(math.sqrt(h)))
             new = step(lane + tuple(drawn[k] for k in range(DRAWS)), y, p)
             asked += 1

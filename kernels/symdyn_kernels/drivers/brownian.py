@@ -10,77 +10,77 @@ from symdyn_kernels.arguments.parts import signature
 from symdyn_kernels.arguments.tree import PathArguments
 from symdyn_kernels.constants.brownian import ROOT
 from symdyn_kernels.options import HELPER
-from symdyn_kernels.shared.brownian import advance, halves, node_normals, path_keys, root_cell
+from symdyn_kernels.shared.brownian import advance, halved, integrals_of, joined, path_keys, root_cell
 
 __all__ = ["chunk"]
 
 
 @njit(**HELPER)
-def over(first, second, a, b):
-    """``W(b) - W(a)`` and ``int_a^b (W(s) - W(a)) ds``.
+def over(first, second, a, b, integrals):
+    """The increment of the path from a to b, and its integrals.
 
     Down to the cell that a and b halve between them; then from its middle to both sides, so that nothing large cancels.
     """
     size = 2.0**ROOT
     index = int64(math.floor(a / size))
-    total, integral, at = 0.0, 0.0, a
+    total, at = (0.0, 0.0, 0.0), a
     while at < b:  # cells at the root
         start = index * size
         end = min(b, start + size)
-        w, area = root_cell(first, second, index)
+        cell = root_cell(first, second, index)
         length, depth, k = size, int64(0), index
         while True:
             middle = start + 0.5 * length
             if at <= start and end >= start + length:
-                dw, dz = w, length * (0.5 * w + area)
+                found = integrals_of(cell, length)
                 break
-            z, n = node_normals(first, second, depth, k)
-            left, left_area, right, right_area = halves(w, area, z, n, math.sqrt(length))
+            w, area, third, w_right, area_right, third_right = halved(
+                first, second, depth, k, cell, math.sqrt(length), integrals
+            )
+            left, right = (w, area, third), (w_right, area_right, third_right)
             length, depth, k = 0.5 * length, depth + 1, 2 * k
             if end <= middle:
-                w, area = left, left_area
+                cell = left
             elif at >= middle:
-                w, area, start, k = right, right_area, middle, k + 1
+                cell, start, k = right, middle, k + 1
             else:
                 # from `at` to the middle: the left half less what comes before `at`
-                w1, z1 = after(first, second, depth, k, left, left_area, start, length, at)
-                w2, z2 = right, length * (0.5 * right + right_area)
+                before = after(first, second, depth, k, left, start, length, at, integrals)
+                rest = integrals_of(right, length)
                 if end < middle + length:
-                    w2, z2 = advance(first, second, depth, k + 1, right, right_area, middle, length, end)
-                dw, dz = w1 + w2, z1 + z2 + (end - middle) * w1
+                    rest = advance(first, second, depth, k + 1, right, middle, length, end, integrals)
+                found = joined(before, rest, end - middle)
                 break
-        integral += dz + (end - at) * total
-        total += dw
+        total = joined(total, found, end - at)
         at, index = end, index + 1
-    return total, integral
+    return total
 
 
 @njit(**HELPER)
-def after(first, second, depth, index, w, area, start, length, since):
-    """Increment and ``int (W - W_since) ds`` from a time within a cell to its end, from the right halves that lie after it."""
-    total, integral, covered = 0.0, 0.0, 0.0  # of what follows the present cell
+def after(first, second, depth, index, cell, start, length, since, integrals):
+    """The increment from a time within a cell to its end, and its integrals, from the right halves that lie after it."""
+    total, covered = (0.0, 0.0, 0.0), 0.0  # of what follows the present cell
     while start < since:
-        z, n = node_normals(first, second, depth, index)
-        left, left_area, right, right_area = halves(w, area, z, n, math.sqrt(length))
+        w, area, third, w_right, area_right, third_right = halved(
+            first, second, depth, index, cell, math.sqrt(length), integrals
+        )
         length, depth, index = 0.5 * length, depth + 1, 2 * index
         if since >= start + length:
             start, index = start + length, index + 1
-            w, area = right, right_area
+            cell = (w_right, area_right, third_right)
         else:
-            dz = length * (0.5 * right + right_area)
-            integral = dz + integral + covered * right
-            total, covered = total + right, covered + length
-            w, area = left, left_area
-    dz = length * (0.5 * w + area)
-    return w + total, dz + integral + covered * w
+            total = joined(integrals_of((w_right, area_right, third_right), length), total, covered)
+            covered += length
+            cell = (w, area, third)
+    return joined(integrals_of(cell, length), total, covered)
 
 
 @njit(signature(PathArguments), **HELPER)
 def chunk(arguments):
-    """Fill both arrays; returns the number of intervals."""
-    seed, stream, first, last, increments, integrals = arguments
-    for j in range(increments.shape[1]):
+    """Fill the array; returns the number of intervals."""
+    seed, stream, first, last, integrals, values = arguments
+    for j in range(values.shape[2]):
         one, other = path_keys(seed, stream, j)
         for q in range(first.size):
-            increments[q, j], integrals[q, j] = over(one, other, first[q], last[q])
+            values[0, q, j], values[1, q, j], values[2, q, j] = over(one, other, first[q], last[q], integrals)
     return first.size

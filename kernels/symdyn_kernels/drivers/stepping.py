@@ -97,12 +97,12 @@ def _interrupt(first, last, g, out, status, steps, taken):
 def chunk(arguments):
     """Run all trajectories of `arguments`, a `Stepping`; returns how many reached the last time."""
     f, sizes, batch, seed, longest, fine, run, signals = arguments
-    n, npar, m, with_dz, lanes = sizes
+    n, npar, m, integrals, lanes = sizes
     initial, parameters, times, streams, _ = batch
     out, status, steps, stop, done = run.values, run.status, run.steps, signals.stop, signals.done
     last = initial.shape[0]
     stride = max(lanes, WIDTH)  # a single lane draws for eight and uses the first: same bits
-    draws = m * (1 + with_dz)
+    draws = m * (1 + integrals)
     pieces = 4 if draws < 4 else 2  # drawn at once: an even number of normals, so that pairs are never split
     row_count = FIXED_ROWS + draws
     state_size = n * lanes + WIDTH  # a lane function of one lane stores eight at a time
@@ -149,7 +149,7 @@ def chunk(arguments):
                     if piece == pieces:
                         draw(state, normals, stride, pieces * draws)
                         piece = 0
-                    increment(normals + 8 * piece * draws * stride, rows, stride, m, with_dz, lengths, roots, i == 0)
+                    increment(normals + 8 * piece * draws * stride, rows, stride, m, integrals, lengths, roots, i == 0)
                     piece += 1
                 if lanes != stride:
                     for row in range(row_count):

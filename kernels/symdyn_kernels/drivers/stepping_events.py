@@ -285,12 +285,12 @@ def chunk(arguments):
     """Run all trajectories of `arguments`, a `SteppingEventArguments`; returns how many reached the last time."""
     common, events, unit, flag, delays = arguments
     f, sizes, batch, seed, longest, fine, run, signals = common
-    n, npar, m, with_dz, W = sizes
+    n, npar, m, integrals, W = sizes
     initial, parameters, times, streams, _ = batch
     status, steps, stop = run.status, run.steps, signals.stop
     last, E = initial.shape[0], events.flags.size
     stride = max(W, WIDTH)  # a single lane draws for eight and uses the first: same bits
-    draws = m * (1 + with_dz)
+    draws = m * (1 + integrals)
     pieces = 4 if draws < 4 else 2  # drawn at once: an even number of normals, so that pairs are never split
     row_count = FIXED_ROWS + draws
     state_size = (n + E) * W + WIDTH  # a lane function of one lane stores eight at a time
@@ -384,7 +384,7 @@ def chunk(arguments):
                 if piece == pieces:
                     draw(state, normals, stride, pieces * draws)
                     piece = 0
-                increment(normals + 8 * piece * draws * stride, rows, stride, m, with_dz, lengths, roots, i == 0)
+                increment(normals + 8 * piece * draws * stride, rows, stride, m, integrals, lengths, roots, i == 0)
                 piece += 1
             if stride != W:
                 for row in range(row_count):

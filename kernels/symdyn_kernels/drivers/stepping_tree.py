@@ -124,19 +124,20 @@ def chunk(arguments):
     """Run all trajectories of `arguments`; returns how many reached the last time or failed."""
     f, bound, sizes, batch, powers, seed, steps, run, signals = arguments
     n, npar, m, _, lanes = sizes
+    integrals = steps.integrals
     times, status = batch.times, run.status
     last, first = batch.initial.shape[0], batch.times[0]
     stride = max(lanes, WIDTH)  # a single lane makes eight and uses the first: same bits
-    row_count = FIXED_ROWS + 2 * m
+    row_count = FIXED_ROWS + (1 + integrals) * m
     state_size = n * lanes + WIDTH  # a lane function of one lane stores eight at a time
-    stack_size = 2 * m * DEPTHS * stride
-    total = (row_count + 11) * stride + row_count + 2 * state_size + npar * lanes + powers.size * lanes + 4 * WIDTH
+    stack_size = (1 + integrals) * m * DEPTHS * stride
+    total = (row_count + 14) * stride + row_count + 2 * state_size + npar * lanes + powers.size * lanes + 4 * WIDTH
     buffer = np.zeros(total + stack_size)
     rows = (buffer.ctypes.data + 63) // 64 * 64
     stack = rows + 8 * row_count * stride
-    pair = stack + 8 * stack_size
-    work = pair + 16 * stride
-    moved = work + 56 * stride
+    triple = stack + 8 * stack_size
+    work = triple + 24 * stride
+    moved = work + 72 * stride
     y = moved + 8 * stride
     new = y + 8 * state_size
     bounds = new + 8 * state_size
@@ -146,12 +147,12 @@ def chunk(arguments):
     keys = np.zeros((2 * m, stride), np.int64)
     cells = Cells(
         keys, words[0], words[1], words[2], words[3], numbers[0], numbers[1], words[4], words[5], words[6], numbers[2],
-        numbers[3], pair, stack,
+        numbers[3], triple, stack, integrals,
     )  # fmt: skip
     ends = np.zeros(stride)
     on, next_of, goes, output = (np.zeros(stride, np.int64), np.zeros(stride, np.int64), np.zeros(stride, np.int64),
                                  np.zeros(stride, np.int64))  # fmt: skip
-    w_row, z_row = rows + 8 * FIXED_ROWS * stride, rows + 8 * (FIXED_ROWS + m) * stride
+    w_row, part = rows + 8 * FIXED_ROWS * stride, 8 * m * stride  # from increments to integrals
 
     finished = 0
     status[:] = SUCCESS
@@ -204,9 +205,10 @@ def chunk(arguments):
                         goes[lane] = 1
                         side = True
             for j in range(m):
-                whole(cells, j, m, w_row + 8 * j * stride, z_row + 8 * j * stride)
+                to = w_row + 8 * j * stride
+                whole(cells, j, m, (to, to + part, to + 2 * part))
                 if side:
-                    partial(cells, j, m, work, ends, goes, w_row + 8 * j * stride, z_row + 8 * j * stride)
+                    partial(cells, j, m, work, ends, goes, (to, to + part, to + 2 * part))
             for lane in range(stride):
                 h = ends[lane] - cells.start[lane] if goes[lane] == 1 else cells.length[lane]
                 st(rows, stride + lane, h)

@@ -15,6 +15,19 @@ the cell, its halves have
 are a hash of (seed, trajectory, noise, d, k), so that no cell depends on which others were asked for, or in which order.  What
 a cell inherits is halved at every depth while its own numbers shrink by the root of 2, so that rounding does not accumulate.
 
+Schemes of order 3 read a second integral of the path.  Its tree knows of each cell also
+
+.. math:: K = \frac 1{l^2} \int_0^l \Big(W_s - \frac sl W_l\Big) \Big(\frac l2 - s\Big) ds \sim N(0, l/720),
+    \qquad \int_0^l (l - s) W_s\,ds = l^2 (W/6 + H/2 + K)
+
+(W, H and K are integrals of white noise against Legendre polynomials of the degrees 0, 1 and 2, hence independent).  Written
+with the polynomials of the halves, :math:`K = \tfrac18 (H_l - H_r) + \tfrac14 (K_l + K_r)`, so that given K the halves have
+
+.. math:: H_l - H_r = \tfrac{15}2 K + \sqrt{l/192}\, n, \qquad K' = \tfrac18 K - \tfrac14 \sqrt{l/192}\, n
+    \pm \tfrac12 \sqrt{l/720}\, c
+
+with a third normal c of the cell.  H depends on K there, so this is another tree, with other paths.
+
 A double is a multiple of a power of 2, so every time that can be asked for is an edge of cells: nothing is interpolated.
 """
 
@@ -24,10 +37,11 @@ from symdyn_kernels.constants.brownian import ROOT
 from symdyn_kernels.shared._scalars import i64, math, real, shared, u64
 from symdyn_kernels.shared.streams import log, mix, sincos_turn, stream_word
 
-__all__ = ["advance", "halves", "node_normals", "path_keys", "root_cell"]
+__all__ = ["advance", "halved", "halves_with_third", "integrals_of", "joined", "node_normals", "path_keys", "root_cell"]
 
 _ROOT_LENGTH = 2.0**ROOT
 _QUARTER, _TWELFTH = 0.25, 0.28867513459481287  # sqrt(1/16), sqrt(1/12)
+_192ND, _720TH = 0.07216878364870322, 0.03726779962499649  # sqrt(1/192), sqrt(1/720)
 
 
 @shared
@@ -51,11 +65,18 @@ def node_normals(first, second, depth, index):
 
 
 @shared
+def third_normal(first, second, depth, index):
+    """One more normal of a cell, by the words of the path in the other order."""
+    c, _ = node_normals(second, first, depth, index)
+    return c
+
+
+@shared
 def root_cell(first, second, index):
-    """W and H of a cell at the root."""
+    """W, H and K of a cell at the root."""
     z, n = node_normals(first, second, i64(0) - 1, index)
     root = math.sqrt(_ROOT_LENGTH)
-    return root * z, root * _TWELFTH * n
+    return root * z, root * _TWELFTH * n, root * _720TH * third_normal(first, second, i64(0) - 1, index)
 
 
 @shared
@@ -68,21 +89,55 @@ def halves(w, area, z, n, root):
 
 
 @shared
-def advance(first, second, depth, index, w, area, start, length, to):
-    """Increment and ``int (W - W_start) ds`` from the start of a cell to a time within it, both since the beginning."""
-    total, integral = 0.0, 0.0
+def halves_with_third(w, area, third, z, n, c, root):
+    """W, H and K of the left half, then of the right one."""
+    tilt = area * 1.5 + root * z * _QUARTER
+    common = area * 0.25 - root * z * (0.5 * _QUARTER)
+    part = third * 3.75 + root * n * (0.5 * _192ND)
+    kept = third * 0.125 - root * n * (0.25 * _192ND)
+    apart = root * c * (0.5 * _720TH)
+    return 0.5 * w + tilt, common + part, kept + apart, 0.5 * w - tilt, common - part, kept - apart
+
+
+@shared
+def halved(first, second, depth, index, cell, root, integrals):
+    """W, H and K of both halves of a cell, whose are `cell`; with one integral K is 0."""
+    w, area, third = cell
+    z, n = node_normals(first, second, depth, index)
+    if integrals > 1:
+        c = third_normal(first, second, depth, index)
+        return halves_with_third(w, area, third, z, n, c, root)
+    left, left_area, right, right_area = halves(w, area, z, n, root)
+    return left, left_area, 0.0, right, right_area, 0.0
+
+
+@shared
+def integrals_of(cell, length):
+    """``W``, ``int W ds`` and ``int int W`` of a path over a cell, which begins at 0."""
+    w, area, third = cell
+    return w, length * (0.5 * w + area), length * length * (w / 6.0 + 0.5 * area + third)
+
+
+@shared
+def joined(before, after, length):
+    """The same over two intervals, one after the other, of which the second has a length."""
+    w, z, y = before
+    return after[0] + w, after[1] + length * w + z, after[2] + length * (0.5 * length * w + z) + y
+
+
+@shared
+def advance(first, second, depth, index, cell, start, length, to, integrals):
+    """The increment and the integrals from the start of a cell to a time within it, both since the beginning."""
+    total = (0.0, 0.0, 0.0)
     while start < to:
-        z, n = node_normals(first, second, depth, index)
-        left, left_area, right, right_area = halves(w, area, z, n, math.sqrt(length))
+        w, area, third, right, right_area, right_third = halved(first, second, depth, index, cell, math.sqrt(length), integrals)
         length = 0.5 * length
         depth = depth + 1
         index = 2 * index
+        cell = (w, area, third)
         if to >= start + length:
-            integral = integral + length * (0.5 * left + left_area) + length * total
-            total = total + left
+            total = joined(total, integrals_of(cell, length), length)
             start = start + length
             index = index + 1
-            w, area = right, right_area
-        else:
-            w, area = left, left_area
-    return total, integral
+            cell = (right, right_area, right_third)
+    return total

@@ -14,7 +14,7 @@ from symdyn.system import System
 __all__ = ["eventful_stepping_device", "stepping_device", "tree_device"]
 
 
-def stepping_device(system: System, step: Program, *, noises: int, with_dz: int) -> Device:
+def stepping_device(system: System, step: Program, *, noises: int, integrals: int) -> Device:
     """The kernel of a step.
 
     Parameters
@@ -24,8 +24,8 @@ def stepping_device(system: System, step: Program, *, noises: int, with_dz: int)
         From t, h, sqrt(h) and increments, states and parameters to new states; two states more than the system has say whether
         and when a condition ended the trajectory.
     noises : int
-    with_dz : int
-        Whether the integrals dZ follow the increments dW.
+    integrals : int
+        How many of each noise follow the increments dW: 1 for dZ, 2 for dZ and dY.
     """
     states, tabled = len(step.outputs), len(system.parameters) > PARAMETERS
     constants = {
@@ -35,14 +35,14 @@ def stepping_device(system: System, step: Program, *, noises: int, with_dz: int)
         "PARAMETERS": len(system.parameters),
         "FROM_TABLE": tabled,
         "NOISES": noises,
-        "WITH_DZ": with_dz,
-        "DRAWS": noises * (1 + with_dz),
+        "INTEGRALS": integrals,
+        "DRAWS": noises * (1 + integrals),
     }
     return Device(device_function(step, ("tuple", "tuple", "table" if tabled else "tuple")), "stepping", constants=constants)
 
 
 def eventful_stepping_device(
-    system: System, programs: Sequence[Program], *, noises: int, with_dz: int, unit: bool, counts: bool
+    system: System, programs: Sequence[Program], *, noises: int, integrals: int, unit: bool, counts: bool
 ) -> Device:  # fmt: skip
     """The kernel of a step of a system with events or inputs.
 
@@ -53,7 +53,7 @@ def eventful_stepping_device(
     programs : sequence of Program
         The step, whose results are followed by the margins of the conditions of events; of events ``triggers`` and ``effects``;
         ``start``, if a condition ends trajectories.
-    noises, with_dz : int
+    noises, integrals : int
         As of `stepping_device`.
     unit : bool
         Whether steps have the length 1.
@@ -61,7 +61,7 @@ def eventful_stepping_device(
         Whether states are numbers of molecules, which no event may make negative.
     """
     step, tabled = programs[0], len(system.parameters) > PARAMETERS and not system.inputs
-    made = stepping_device(system, step, noises=noises, with_dz=with_dz)
+    made = stepping_device(system, step, noises=noises, integrals=integrals)
     states, forms = len(step.outputs) - len(system.events), ("tuple", "tuple", "table" if tabled else "tuple")
     constants, functions = step_functions(system, states, [p.name for p in programs], unit=unit, tabled=tabled)
     constants = {
@@ -76,7 +76,7 @@ def eventful_stepping_device(
                   constants=constants)  # fmt: skip
 
 
-def tree_device(system: System, programs: Sequence[Program], powers: Sequence[int], *, noises: int, with_dz: int) -> Device:
+def tree_device(system: System, programs: Sequence[Program], powers: Sequence[int], *, noises: int, integrals: int) -> Device:
     """The kernel of steps along the tree of a Brownian path.
 
     Parameters
@@ -86,11 +86,11 @@ def tree_device(system: System, programs: Sequence[Program], powers: Sequence[in
         The step, and the leading error of one step against the tolerance.
     powers : sequence of int
         Of the errors, for each result of the latter.
-    noises, with_dz : int
+    noises, integrals : int
         As of `stepping_device`.
     """
     step, bound = programs
-    made = stepping_device(system, step, noises=noises, with_dz=with_dz)
+    made = stepping_device(system, step, noises=noises, integrals=integrals)
     forms = ("tuple", "tuple", "table" if made.constants["FROM_TABLE"] else "tuple")
     return Device(
         f"{made.functions}\n\n\n{device_function(bound, forms)}", "stepping_tree", single=False,

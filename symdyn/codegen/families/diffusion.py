@@ -57,7 +57,7 @@ class DiffusionFamily(SteppingFamily):
         if until is not None:
             new = stopped(build, system, until, symbols, new, where="end")
             labels += ["whether it ended", "when"]
-        facts = {"noises": count, "with_dz": 0, **start_fact(system, until)}
+        facts = {"noises": count, "integrals": 0, **start_fact(system, until)}
         if not eventful:
             return Made((build.program("step", new, labels),), facts)
         conditions, n = sampled_conditions(system), len(system.states)

@@ -35,7 +35,7 @@ class ReversibleFamily(SteppingFamily):
 
     def programs(self, system: System, scheme: Any, *, until: sp.Basic | None = None) -> Made:
         step = reversible_program(system, doubled(system), scheme, until)
-        return Made((step,), {"noises": 0, "with_dz": 0, "events": None, **start_fact(system, until)})
+        return Made((step,), {"noises": 0, "integrals": 0, "events": None, **start_fact(system, until)})
 
     def rows(self, system: System, scheme: Any) -> int:
         return 12 * len(system.states)

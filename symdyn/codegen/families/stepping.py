@@ -80,7 +80,7 @@ class SteppingFamily(Family):
         until = conditions[0] if conditions else None
         lagged = _looked_up(system, until) if system.delays else None
         begun = until if lagged is None or lagged.until is None else lagged.until.xreplace(lagged.early())
-        facts = {"noises": system.noises, "with_dz": int(scheme.needs_dz), **start_fact(system, begun)}
+        facts = {"noises": system.noises, "integrals": scheme.integrals, **start_fact(system, begun)}
         facts["start_alone"] = begun != until  # a condition on the past is known for the first time
         acting, past = (system, ()) if lagged is None else (lagged.system, lagged.symbols)
         facts["events"] = event_facts(acting, past) if eventful else None
@@ -107,7 +107,7 @@ class SteppingFamily(Family):
         if system.events or system.inputs or system.delays:
             raise CompileError("inline=True is for models without events, inputs and delays; leave it out")
         constants = {"n": len(made.programs[0].outputs), "npar": len(system.parameters), "m": made.facts["noises"]}
-        constants |= {"with_dz": made.facts["with_dz"], "lanes": lanes}
+        constants |= {"integrals": made.facts["integrals"], "lanes": lanes}
         return Inlining(plain_text("stepping"), "chunk", constants, {"f": "step"})
 
     def launch(self, run: Run, batch: Batch, task: Launch) -> None:
@@ -125,7 +125,7 @@ class SteppingFamily(Family):
             ended[holds_at_start(batch, task.facts)] = 1.0, batch.times[0]
         wider, filled = self._widened(run, batch, ended) if stops else (batch, run)
         sizes = SteppingSizes(
-            wider.initial.shape[1], batch.parameters.shape[1], task.facts["noises"], task.facts["with_dz"], task.lanes
+            wider.initial.shape[1], batch.parameters.shape[1], task.facts["noises"], task.facts["integrals"], task.lanes
         )
         arguments = Arguments(task.addresses[0], sizes, wider, options.seed, options.step, options.fine, filled, task.signals)
         if tables is None:
@@ -182,7 +182,7 @@ class SteppingFamily(Family):
                 f"target='cuda' has no delays with {scheme.name!r}; take target='cpu', or an adaptive method for equations "
                 "without noise"
             )
-        sizes = {"noises": made.facts["noises"], "with_dz": made.facts["with_dz"]}
+        sizes = {"noises": made.facts["noises"], "integrals": made.facts["integrals"]}
         if not (system.events or system.inputs):
             return stepping_device(system, made.programs[0], **sizes)
         if not (made.facts["noises"] or system.whole_steps) and any(

@@ -38,6 +38,8 @@ class Options:
     seed : int
     fine : int
         Brownian increments that make up a step.
+    integrals : int
+        Of a Brownian path, which its tree serves; 0 for those that the scheme reads.
     epsilon : float
         Bound on the relative change of propensities in a leap.
     nodes : tuple of float
@@ -61,6 +63,7 @@ class Options:
     step: float = 1.0
     seed: int = 0
     fine: int = 1
+    integrals: int = 0
     epsilon: float = 0.03
     nodes: tuple[float, ...] = ()
     gamma: float = 1.0

@@ -39,7 +39,7 @@ class TreeFamily(SteppingFamily):
     """Every step is a cell of the tree; with tolerances the state at its beginning says which."""
 
     schemes: ClassVar[tuple[type, ...]] = (TreeScheme,)
-    options: ClassVar[tuple[str, ...]] = ("step", "rtol", "atol", "brownian", "max_step", "max_steps")
+    options: ClassVar[tuple[str, ...]] = ("step", "rtol", "atol", "brownian", "max_step", "max_steps", "integrals")
     remedies = ("a shorter step", "smaller tolerances", "greater tolerances", "another method")
     counted: ClassVar[Mapping[str, str]] = {
         "steps": "steps, those after the condition of until included",
@@ -85,7 +85,7 @@ class TreeFamily(SteppingFamily):
         if stops:
             wider, filled = self._widened(run, batch, np.zeros((len(batch.initial), 2)))
         sizes = SteppingSizes(
-            wider.initial.shape[1], batch.parameters.shape[1], task.facts["noises"], task.facts["with_dz"], task.lanes
+            wider.initial.shape[1], batch.parameters.shape[1], task.facts["noises"], task.facts["integrals"], task.lanes
         )
         steps = tree_steps(batch.times, task.facts, task.options, self.limit(task.options))
         powers = np.array(task.facts["powers"], np.int64)
@@ -97,12 +97,12 @@ class TreeFamily(SteppingFamily):
             end_at_last(run, batch, task)
 
     def device(self, system: System, scheme: Any, made: Made) -> Device:
-        sizes = {"noises": made.facts["noises"], "with_dz": made.facts["with_dz"]}
+        sizes = {"noises": made.facts["noises"], "integrals": made.facts["integrals"]}
         return tree_device(system, made.programs[:2], made.facts["powers"], **sizes)
 
     def device_table(self, scheme: Any, batch: Batch, facts: Mapping[str, Any], options: Options) -> np.ndarray:
         steps = tree_steps(batch.times, facts, options, self.limit(options))
-        return np.array([[[float(steps.coarsest)], [float(steps.adaptive)]]])
+        return np.array([[[float(steps.coarsest)], [float(steps.adaptive)], [float(steps.integrals)]]])
 
 
 def tree_steps(times: np.ndarray, facts: Mapping[str, Any], options: Options, limit: int) -> TreeSteps:
@@ -127,7 +127,8 @@ def tree_steps(times: np.ndarray, facts: Mapping[str, Any], options: Options, li
             f"a step of {longest:g} is shorter than the shortest cell of a tree, 2^{ROOT - DEPTHS + 1}; choose another unit of "
             "time"
         )
-    return TreeSteps(depth, int(adaptive), options.rtol, options.atol, limit)
+    served = max(1, facts["integrals"], options.integrals)
+    return TreeSteps(depth, int(adaptive), options.rtol, options.atol, limit, served)
 
 
 TREES = TreeFamily()

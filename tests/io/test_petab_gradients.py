@@ -175,11 +175,13 @@ def test_scales_and_deviations_are_found_along_trajectories(tmp_path):
     fit = sd.fit(problem, starts=2)
     theta = fit.problem.coordinates([0.3, 5.0, 4.0])[None]
     none, which = np.zeros((1, 0, 0)), np.zeros(1, dtype=int)
-    found = fit.problem.values(fit.problem.settled(which, theta, none, np.ones((1, 3), dtype=bool)))[0]
+    moved, total = fit.problem.settled(which, theta, none, np.ones((1, 3), dtype=bool))
+    found = fit.problem.values(moved)[0]
+    assert total == pytest.approx(fit.problem.totals(moved, none))
     y, C = np.array([6.2, 3.9, 2.1, 1.5]), 3 * np.exp(-0.3 * np.arange(4))
     scale = y @ C / (C @ C)
     np.testing.assert_allclose(found, [0.3, scale, np.sqrt(np.mean((y - scale * C) ** 2))], rtol=2e-2)
-    held = fit.problem.settled(which, theta, none, np.array([[True, False, True]]))
+    held, _ = fit.problem.settled(which, theta, none, np.array([[True, False, True]]))
     np.testing.assert_array_equal(held[:, :2], theta[:, :2])
     assert fit.problem.values(held)[0, 2] == pytest.approx(np.sqrt(np.mean((y - 5 * C) ** 2)), rel=2e-2)
 

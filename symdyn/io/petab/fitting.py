@@ -12,7 +12,7 @@ import pandas as pd
 
 from symdyn.declaration import name_of
 from symdyn.errors import RecoveryError
-from symdyn.inference.fit_problem import FittedColumn, expanded_in_parts
+from symdyn.inference.fit_problem import MOST_NUMBERS, FittedColumn, expanded_in_parts
 from symdyn.inference.fit_request import Proposal
 from symdyn.inference.fit_symbols import FitRequest
 from symdyn.inference.held import climb
@@ -122,15 +122,22 @@ class PetabFitProblem(RowsProblem):
                     value[:, rows] = law.value
         return mean, value - self.slope
 
-    def settled(self, which: np.ndarray, theta: np.ndarray, starts: np.ndarray, active: np.ndarray) -> np.ndarray:
+    def settled(
+        self, which: np.ndarray, theta: np.ndarray, starts: np.ndarray, active: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         moved = [k for k, name in enumerate(self.names) if name in self.likelihood.observing]
         if not active[:, moved].any():
-            return theta
-        inner = _ObservationFit(self, moved, which, theta)
-        fits = climb(inner, theta[:, moved], starts, active[:, moved], iterations=SETTLING, gain=SETTLED)
-        found = theta.copy()
-        found[:, moved] = fits.theta
-        return found
+            return super().settled(which, theta, starts, active)
+        found, total = theta.copy(), np.empty(len(theta))
+        most = max(int(MOST_NUMBERS / (self.size * 4 * (1 + len(moved)))), 1)
+        for part in (slice(a, a + most) for a in range(0, len(theta), most)):
+            inner = _ObservationFit(self, moved, which[part], theta[part])
+            own, may = theta[part][:, moved], active[part][:, moved]
+            fits = climb(inner, own, starts[part], may, iterations=SETTLING, gain=SETTLED)
+            found[part, moved] = fits.theta
+            with np.errstate(invalid="ignore"):
+                total[part] = fits.total - 2 * (self.log_prior(found[part]) - inner.log_prior(fits.theta))
+        return found, total
 
     def _expected(
         self, which: np.ndarray, points: dict[str, np.ndarray], speeds: Mapping[str, np.ndarray]
@@ -185,8 +192,10 @@ class _ObservationFit(PetabFitProblem):
         self.kept = None if whole.kept is None else whole.kept[which]
         self.along = whole.likelihood.expected_along(dict(zip(whole.names, whole.values(theta).T, strict=True)), whole.how)
 
-    def settled(self, which: np.ndarray, theta: np.ndarray, starts: np.ndarray, active: np.ndarray) -> np.ndarray:
-        return theta
+    def settled(
+        self, which: np.ndarray, theta: np.ndarray, starts: np.ndarray, active: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        return theta, np.full(len(theta), np.nan)
 
     def _expected(
         self, which: np.ndarray, points: dict[str, np.ndarray], speeds: Mapping[str, np.ndarray]

@@ -12,10 +12,12 @@ import numpy as np
 from symdyn.inference.levenberg import Expand
 from symdyn.inference.quadratic import Quadratic
 
-__all__ = ["GAIN", "FitProblem", "FittedColumn", "expanded_in_parts"]
+__all__ = ["GAIN", "MOST_NUMBERS", "POOLED", "FitProblem", "FittedColumn", "expanded_in_parts"]
 
 #: Gain of twice the log-likelihood that counts.
 GAIN = 1e-6
+#: Starts for which points are drawn.
+POOLED = 20
 #: Relative step of the difference quotients of priors.
 PRIOR_STEP = 1e-4
 #: Numbers that are held at a time: candidates beyond are expanded one part after another.
@@ -108,7 +110,8 @@ class FitProblem(ABC):
     gain : float
         Of twice the log-likelihood that counts.
     pool : int
-        Points that are drawn for each start that is climbed: those of the greatest likelihood are.
+        Points that are drawn for each start, of which those of the greatest likelihood are climbed; more than `POOLED` starts
+        share the points of so many.
     iterations : int
         Of every start.
     reach : float
@@ -193,12 +196,14 @@ class FitProblem(ABC):
                 found = found + c.log_density(c.value(theta[:, k]))
         return found
 
-    def settled(self, which: np.ndarray, theta: np.ndarray, starts: np.ndarray, active: np.ndarray) -> np.ndarray:
-        """Coordinates (m, P) with those at their best that simulations do not depend on; by default they stay.
+    def settled(
+        self, which: np.ndarray, theta: np.ndarray, starts: np.ndarray, active: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Coordinates (m, P) with those at their best that simulations do not depend on, and `totals` (m,) there, or NaN.
 
-        See `symdyn.inference.levenberg.Settle`.
+        By default they stay.  See `symdyn.inference.levenberg.Settle`.
         """
-        return theta
+        return theta, np.full(len(theta), np.nan)
 
     def totals(self, theta: np.ndarray, starts: np.ndarray) -> np.ndarray:
         """Minus twice the logarithms of likelihood and prior alone, (M,); infinite where a simulation fails."""

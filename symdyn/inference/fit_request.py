@@ -14,6 +14,7 @@ from symdyn.declaration import name_of
 from symdyn.derive.index_reduction import index_reduced
 from symdyn.errors import RecoveryError
 from symdyn.inference.censoring import with_limits
+from symdyn.inference.colonies import reduced_colony
 from symdyn.inference.data import Observations, Trajectory, observations, typical_sizes
 from symdyn.inference.fit_problem import FitProblem
 from symdyn.inference.fit_setup import FitSetup
@@ -24,6 +25,7 @@ from symdyn.inference.optimum import Optimum, find_optimum
 from symdyn.inference.spatial_data import spatial_observations
 from symdyn.inference.spatial_problem import SpatialProblem
 from symdyn.inference.stochastic_request import stochastic_problem, stochastic_system
+from symdyn.models.colony import BulkCellSystem
 from symdyn.models.operators import varies
 from symdyn.models.spatial import SpatialSystem
 from symdyn.system import System
@@ -86,6 +88,10 @@ def request(system: Any, data: Any, wanted: FitRequest) -> Proposal:
         )
     if data is None:
         raise RecoveryError("data is None; expected measurements of states or observables")
+    facts: tuple[str, ...] = ()
+    if isinstance(system, BulkCellSystem):
+        system, wanted, note = reduced_colony(system, wanted)
+        facts = (note,)
     begun = system.with_initial(wanted.initial) if wanted.initial else system
     if isinstance(begun, SpatialSystem):
         return _spatial(begun, data, wanted)
@@ -115,14 +121,14 @@ def request(system: Any, data: Any, wanted: FitRequest) -> Proposal:
                 f"{problem.size} data cannot tell {problem.count} values and the scale of the noise; give more, known values, "
                 "or the noise"
             )
-        return Proposal(problem, (), _fitted(system, problem))
+        return Proposal(problem, (), _fitted(system, problem), facts=facts)
     best = _shot(bare, everything, symbols, free, held, wanted)
     growth = best.problem.shooting.growth if wanted.noise is None else None
     weights = None if growth is None else tuple(g[:, kept] for g in growth)
     problem = ObservedProblem(replace(setup, pieces=best.selection.pieces, weights=weights))
     values = problem.coordinates([best.values[s] for s in symbols.fitted])
     scaled = best.model.starts * everything.scale[: len(bare.states)] / problem.start_scale
-    return Proposal(problem, ((values, scaled),), _fitted(system, problem), best.notes)
+    return Proposal(problem, ((values, scaled),), _fitted(system, problem), best.notes, facts)
 
 
 def _seen(everything: Observations, wanted: FitRequest) -> tuple[Observations, list[int]]:
@@ -185,12 +191,9 @@ def _check_kind(system: Any) -> None:
     if isinstance(system, System) and system.unknowns:
         names = ", ".join(map(str, system.unknowns))
         raise RecoveryError(f"the system has unknown terms ({names}); recover them with symdyn.recover")
+    if isinstance(system, BulkCellSystem):
+        return
     parts = system.parts if isinstance(system, System) else frozenset()
-    if "kinetics" in parts and not hasattr(system, "elements"):
-        raise RecoveryError(
-            "a colony is fitted on a mesh, colony.full(), or by its equations of fast diffusion, colony.large_diffusion() or "
-            "colony.well_mixed(): give one of these, with the states of the cells and the mean of the bulk"
-        )
     if isinstance(system, SpatialSystem) and "fields" in parts:
         if system.gridless:
             raise RecoveryError(f"a fit needs the {type(system).__name__} on a grid: give system.discretize(60)")

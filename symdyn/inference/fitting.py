@@ -12,7 +12,7 @@ from scipy.stats import norm, qmc
 
 from symdyn.declaration import listed
 from symdyn.errors import RecoveryError
-from symdyn.inference.fit_problem import GAIN, FitProblem
+from symdyn.inference.fit_problem import GAIN, POOLED, FitProblem
 from symdyn.inference.fit_request import Proposal, request
 from symdyn.inference.fit_symbols import FitRequest
 from symdyn.inference.fits import Fit
@@ -70,8 +70,9 @@ def fit(
 
     Parameters
     ----------
-    system : ODESystem, DiscreteSystem, ReactionNetwork, SDESystem, or PetabProblem
-        Without unknown terms.  Networks and SDEs have likelihoods of their own, see `likelihood`; to fit the rate equations
+    system : ODESystem, DiscreteSystem, ReactionNetwork, SDESystem, PDESystem on a grid, BulkCellSystem, or PetabProblem
+        Without unknown terms.  A colony is reduced to the equations of its cells and a few of its bulk, over the bounds of what
+        is fitted.  Networks and SDEs have likelihoods of their own, see `likelihood`; to fit the rate equations
         alone take ``net.rate_equations()``.  A PEtab problem has its data,
         observables, noise and priors: of the others only `starts`, `level`, `seed`, `guesses` and the accuracy are for it.
     data : anything that `symdyn.inference.data.observations` reads
@@ -123,7 +124,7 @@ def fit(
         takes where runs over longer ones follow the data far less well, for short windows judge a chaotic map better.
     starts : int
         How many: a Latin hypercube over priors, bounds, or powers of ten, of PEtab problems the best of 10 to 200 times
-        as many points; where no simulation succeeds others are drawn.
+        as many points, of 4000 at most; where no simulation succeeds others are drawn.
     level : float
         Of the intervals.
     seed : int
@@ -231,13 +232,15 @@ def _climbed(proposal: Proposal, starts: int, level: float, seed: int) -> Fit:
 
 def _chosen(proposal: Proposal, count: int, seed: int | tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """Coordinates and initial values from which to climb: the best of a pool, after what was proposed or guessed."""
-    pool = proposal.problem.pool if count > 1 else 1
-    theta, begun = _design(proposal, pool * count, seed)
-    if pool == 1:
-        return theta, begun
     kept, problem = max(len(proposal.first), 1), proposal.problem
-    theta = problem.settled(np.zeros(len(theta), dtype=int), theta, begun, np.ones(theta.shape, dtype=bool))
-    order = np.argsort(problem.totals(theta[kept:], begun[kept:]), kind="stable")
+    points = max(count, problem.pool * min(count, POOLED)) if count > 1 else 1
+    theta, begun = _design(proposal, points, seed)
+    if points == count:
+        return theta, begun
+    theta, total = problem.settled(np.zeros(points, dtype=int), theta, begun, np.ones(theta.shape, dtype=bool))
+    if (unknown := np.flatnonzero(np.isnan(total))).size:
+        total[unknown] = problem.totals(theta[unknown], begun[unknown])
+    order = np.argsort(total[kept:], kind="stable")
     rows = np.concatenate([np.arange(kept), kept + order])[:count]
     return theta[rows], begun[rows]
 

@@ -19,8 +19,9 @@ OPTIMISM = 20.0
 
 #: From the places (m,) of candidates in the batch, their parameters (m, P) and initial values (m, V, n) to their expansions.
 Expand = Callable[[np.ndarray, np.ndarray, np.ndarray], Quadratic]
-#: From the same and which parameters may move, (m, P) bool, to parameters (m, P) whose sums of squares are no larger.
-Settle = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+#: From the same and which parameters may move, (m, P) bool, to parameters (m, P) whose sums of squares are no larger, and
+#: these, (m,), NaN where they are not known.
+Settle = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def levenberg_marquardt(
     tolerance: float = 1e-4,
     floor: float = 0.0,
     small: float = -np.inf,
-    needed: float = np.inf,
+    needed: float | np.ndarray = np.inf,
     damping: tuple[float, float] = (FIRST_DAMPING, 0.0),
     reach: float = np.inf,
     settle: Settle | None = None,
@@ -86,7 +87,7 @@ def levenberg_marquardt(
         Sums of squares below this are as good as zero.
     small : float
         A candidate is done when a step promises less than this.
-    needed : float
+    needed : float or (M,) float64
         Candidates that cannot come below this sum of squares are given up.
     damping : (float, float)
         At first, and after a step that failed at least.
@@ -96,6 +97,7 @@ def levenberg_marquardt(
     settle : callable, optional
         Moves those parameters of each trial to their best values that are cheap to find while the others stay (variable
         projection): steps of the others are then those of the sum of squares with these eliminated, which has fewer valleys.
+        Trials whose sums of squares it finds to be no smaller are not expanded.
     going : callable, optional
         Called before each iteration; False ends the fits where they are.
 
@@ -109,11 +111,12 @@ def levenberg_marquardt(
     start_low, start_high = start_bounds or (np.float64(-np.inf), np.float64(np.inf))
     theta, starts = np.clip(theta, low, high), np.clip(starts, start_low, start_high)
     count = len(theta)
+    needed, known = np.broadcast_to(needed, count), np.full(count, np.nan)
     if settle is not None:
-        theta = settle(np.arange(count), theta, starts, active)
+        theta, known = settle(np.arange(count), theta, starts, active)
     local = expand(np.arange(count), theta, starts)
     damped, growth, abandoned = np.full(count, damping[0]), np.full(count, 2.0), np.zeros(count, dtype=bool)
-    open_ = np.isfinite(local.rss).all(axis=1)
+    open_, stuck = np.isfinite(local.rss).all(axis=1), np.zeros(theta.shape, dtype=bool)
     for _ in range(iterations):
         now = np.flatnonzero(open_)
         if not now.size or (going is not None and not going()):
@@ -121,7 +124,7 @@ def levenberg_marquardt(
         here = local.take(now)
         blocked = outward(starts[now], here.start_gradient, start_low, start_high)
         here = here.hold(blocked | (start_low == start_high))
-        free = active[now] & ~outward(theta[now], here.gradient, low, high)
+        free = active[now] & ~outward(theta[now], here.gradient, low, high) & ~stuck[now]
         move, start_move = _step(here, free, damped[now], reach)
         trial = np.clip(theta[now] + move, low, high)
         start_trial = np.clip(starts[now] + start_move, start_low, start_high)
@@ -130,24 +133,35 @@ def levenberg_marquardt(
         # a step that bounds have bent may promise no fall, while a more damped one does
         bent = (trial != theta[now] + move).any(axis=1) | (start_trial != starts[now] + start_move).any(axis=(1, 2))
         vain = bent & (expected <= 0)
-        abandoned[now] = (expected >= small) & (before - OPTIMISM * expected > needed) & ~vain
+        abandoned[now] = (expected >= small) & (before - OPTIMISM * expected > needed[now]) & ~vain
         ended = (expected < small) & ~vain | abandoned[now]
         if ended.all():
             break
+        ends = free & (trial != theta[now]) & ((trial <= low) | (trial >= high))
+        after = np.full(len(now), np.nan)
         if settle is not None:
-            trial = settle(now, trial, start_trial, active[now])
-        there = expand(now, trial, start_trial)
-        after = there.rss.sum(axis=1)
+            trial, after = settle(now, trial, start_trial, active[now])
+        # both sums are those without derivatives, whose steps of integration are others than with them
+        foreseen, worth = after.copy(), np.flatnonzero(~(after >= known[now]))
+        if worth.size:
+            there = expand(now[worth], trial[worth], start_trial[worth])
+            after[worth] = there.rss.sum(axis=1)
         good = np.isfinite(after) & (expected > 1e-12 * np.abs(before))
         gain = np.where(good, (before - np.where(good, after, before)) / np.where(good, expected, 1.0), -1.0)
-        better = after < before
+        # simulations may fail at a bound and nowhere near it, as powers of 0 do: what would go there stays for now
+        lost = ends & ~np.isfinite(after)[:, None]
+        stuck[now] |= lost
+        halted = lost.any(axis=1)
+        better = np.isin(np.arange(len(now)), worth) & (after < before)
         taken = now[better]
-        theta[taken], starts[taken] = trial[better], start_trial[better]
-        local.put(taken, there.take(np.flatnonzero(better)))
+        if taken.size:
+            stuck[taken] = False
+            theta[taken], starts[taken], known[taken] = trial[better], start_trial[better], foreseen[better]
+            local.put(taken, there.take(np.flatnonzero(better[worth])))
         shrink = np.maximum(1 / 9, 1 - (2 * np.clip(gain, 0, 1) - 1) ** 3)
-        grown = np.maximum(damped[now] * growth[now], damping[1])
+        grown = np.where(halted, damped[now], np.maximum(damped[now] * growth[now], damping[1]))
         damped[now] = np.where(better, np.maximum(damped[now] * shrink, 1e-12), grown)
-        growth[now] = np.where(better, 2.0, 2 * growth[now])
+        growth[now] = np.where(better, 2.0, np.where(halted, 1, 2) * growth[now])
         done = better & (before - after <= tolerance * before)
         still = (expected <= 1e-2 * tolerance * before) & ~vain | (np.where(better, after, before) <= floor)
         open_[now] = ~(done | still | ended | (damped[now] > MOST_DAMPING))

@@ -75,6 +75,22 @@ def test_what_cannot_become_good_enough_is_given_up(linear):
     assert not levenberg_marquardt(expand, *begin(), needed=1e6).abandoned.any()
 
 
+def test_a_bound_at_which_simulations_fail_does_not_stop_what_else_moves():
+    """The least squares of p + q t wants q below its bound 0, where nothing can be computed: p becomes the mean."""
+    t, y = np.linspace(0, 1, 9), 2.0 - np.linspace(0, 1, 9)
+
+    def expand(which, theta, starts):
+        left = y - theta[:, :1] - theta[:, 1:] * t
+        design = np.broadcast_to(np.stack([np.ones(9), t], axis=-1), (len(theta), 1, 9, 2))
+        rss = np.where(theta[:, 1] > 0, (left**2).sum(axis=1), np.inf)
+        return Quadratic.of(rss[:, None], left[:, None], design, 2)
+
+    begun, bounds = np.array([[9.0, 1e-9]]), (np.array([-np.inf, 0.0]), np.full(2, np.inf))
+    fits = levenberg_marquardt(expand, begun, np.zeros((1, 1, 0)), np.ones((1, 2), dtype=bool), bounds=bounds, tolerance=1e-12)
+    assert fits.theta[0, 0] == pytest.approx(y.mean(), abs=1e-6)
+    assert 0 < fits.theta[0, 1] <= 1e-9
+
+
 class Correlated:
     """A normal law whose parameters the data hardly tell apart: with the first one bounded, the best second one is 0.199."""
 
@@ -130,16 +146,20 @@ def test_parameters_that_are_eliminated():
     t = np.linspace(0, 3, 12)
     y = 2.5 * np.exp(-1.3 * t) + 0.05 * np.cos(9 * t)
 
+    settled, expanded = [], []
+
     def expand(which, theta, starts):
         k, a = theta[:, :1], theta[:, 1:]
         model = a * np.exp(-k * t)
+        expanded.append(((y - model) ** 2).sum(axis=1))
         design = np.stack([-t * model, np.exp(-k * t)], axis=-1)
         return Quadratic.of(((y - model) ** 2).sum(axis=1)[:, None], (y - model)[:, None], design[:, None], 2)
 
     def settle(which, theta, starts, active):
         shape = np.exp(-theta[:, :1] * t)
-        best = shape @ y / (shape**2).sum(axis=1)
-        return np.stack([theta[:, 0], np.where(active[:, 1], best, theta[:, 1])], axis=1)
+        best = np.where(active[:, 1], shape @ y / (shape**2).sum(axis=1), theta[:, 1])
+        settled.append(((y - best[:, None] * shape) ** 2).sum(axis=1))
+        return np.stack([theta[:, 0], best], axis=1), settled[-1]
 
     begun = np.array([[0.2, 100.0], [4.0, 100.0]])
     active = np.array([[True, True], [True, False]])
@@ -148,3 +168,5 @@ def test_parameters_that_are_eliminated():
     np.testing.assert_allclose(fits.theta[0], both.x, rtol=1e-6)
     alone = least_squares(lambda p: y - 100.0 * np.exp(-p[0] * t), [4.0], xtol=1e-12)
     np.testing.assert_allclose(fits.theta[1], [alone.x[0], 100.0], rtol=1e-4)
+    # trials that are no better are seen to be so before their derivatives are computed
+    assert sum(map(len, expanded)) < sum(map(len, settled))

@@ -161,6 +161,25 @@ def test_a_colony_on_a_mesh(tmp_path: Path) -> None:
         sd.fit(cell.full(mesh=0), placed, noise=0.01, parameters={"a": (0.5, 3)})
 
 
+def test_a_colony_is_reduced_over_what_is_fitted() -> None:
+    """Cells without influx and a bulk without efflux: v' = a - v from 0.2, and U' = -U/tau from 0.4."""
+    cell = sd.BulkCellSystem(
+        domain=sd.Disk(1), radius=0.2, centers=[(0, 0)], kinetics=sd.ODESystem.from_text("v' = a - v; v(0) = 0.2"),
+        secreted="v", influx=0, efflux=0, parameters={"D": 1, "tau": 0.5},
+    )  # fmt: skip
+    t = np.array([0.0, 0.5, 1.0, 2.0])
+    data = {"time": t, "v_1": 1.3 - 1.1 * np.exp(-t), "U": 0.4 * np.exp(-t / 0.8)}
+    bounds = {"a": (0.5, 3), "tau": (0.1, 3)}
+    found = sd.fit(cell, data, noise=0.01, parameters=bounds, guesses={"a": 1.1}, starts=2, initial={"U": 0.4})
+    assert found.parameters["a"] == pytest.approx(1.3, abs=1e-6)
+    assert found.parameters["tau"] == pytest.approx(0.8, abs=1e-6)
+    slopes = 1 - np.exp(-t), 0.4 * t / 0.8**2 * np.exp(-t / 0.8)
+    exact = [0.01 / np.sqrt((s**2).sum()) for s in slopes]
+    np.testing.assert_allclose(found.intervals["standard error"], exact, rtol=1e-5)
+    assert "colony.reduce()" in found.notes[0]
+    assert found.system.ranges.delay[sp.Symbol("tau")] == 3
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -170,7 +189,7 @@ def test_a_colony_on_a_mesh(tmp_path: Path) -> None:
         (lambda: sd.fit(GRID, measured([0.5]), windows=2), "windows has no effect on fits of fields"),
         (lambda: sd.fit(GRID, measured([0.5, 2.5])), "positions x reach from 0.5 to 2.5; the domain from 0 to 2"),
         (lambda: sd.fit(GRID, measured([0.5]).rename(u="v")), "hold no number of u"),
-        (lambda: sd.fit(COLONY, {"time": HOURS, "v_1": HOURS}), "fitted on a mesh, colony.full"),
+        (lambda: sd.fit(COLONY, {"time": HOURS, "v_1": HOURS}, parameters=["D"]), "D of a colony is fitted between 0 and inf"),
         (lambda: sd.fit(GRID, measured([0.5]), likelihood="lna"), "has an effect on systems with randomness alone"),
     ],
 )  # fmt: skip

@@ -11,6 +11,7 @@ from scipy.optimize import minimize_scalar
 
 import symdyn as sd
 from symdyn.inference import fit_problem
+from symdyn.io.petab import fitting
 from symdyn.io.petab.distributions import read_prior
 from symdyn.io.petab.lanes import Accuracy, directions_of, shared
 from symdyn.io.petab.tangents import Tangent
@@ -160,7 +161,7 @@ def test_experiments_share_systems_where_their_directions_allow():
     assert shared([first, ((b,),)])[((b,),)] == first
 
 
-def test_scales_and_deviations_are_found_along_trajectories(tmp_path):
+def test_scales_and_deviations_are_found_along_trajectories(tmp_path, monkeypatch):
     """The best scale of C = 3 exp(-k t) is that of linear least squares, the best deviation the root mean square beside it."""
     measured = "\n".join(f"c {t} {y}" for t, y in zip(range(4), (6.2, 3.9, 2.1, 1.5), strict=True))
     path = written(
@@ -175,11 +176,17 @@ def test_scales_and_deviations_are_found_along_trajectories(tmp_path):
     fit = sd.fit(problem, starts=2)
     theta = fit.problem.coordinates([0.3, 5.0, 4.0])[None]
     none, which = np.zeros((1, 0, 0)), np.zeros(1, dtype=int)
-    found = fit.problem.values(fit.problem.settled(which, theta, none, np.ones((1, 3), dtype=bool)))[0]
+    moved, total = fit.problem.settled(which, theta, none, np.ones((1, 3), dtype=bool))
+    found = fit.problem.values(moved)[0]
+    assert total == pytest.approx(fit.problem.totals(moved, none))
     y, C = np.array([6.2, 3.9, 2.1, 1.5]), 3 * np.exp(-0.3 * np.arange(4))
     scale = y @ C / (C @ C)
     np.testing.assert_allclose(found, [0.3, scale, np.sqrt(np.mean((y - scale * C) ** 2))], rtol=2e-2)
-    held = fit.problem.settled(which, theta, none, np.array([[True, False, True]]))
+    # a deviation that is a million times too small takes no more steps than one that is right
+    monkeypatch.setattr(fitting, "SETTLING", 3)
+    far, _ = fit.problem.settled(which, fit.problem.coordinates([0.3, 5.0, 1e-3])[None], none, np.ones((1, 3), dtype=bool))
+    np.testing.assert_allclose(fit.problem.values(far), fit.problem.values(moved), rtol=2e-2)
+    held, _ = fit.problem.settled(which, theta, none, np.array([[True, False, True]]))
     np.testing.assert_array_equal(held[:, :2], theta[:, :2])
     assert fit.problem.values(held)[0, 2] == pytest.approx(np.sqrt(np.mean((y - 5 * C) ** 2)), rel=2e-2)
 

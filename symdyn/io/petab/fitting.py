@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,7 +12,7 @@ import pandas as pd
 
 from symdyn.declaration import name_of
 from symdyn.errors import RecoveryError
-from symdyn.inference.fit_problem import FittedColumn, expanded_in_parts
+from symdyn.inference.fit_problem import MOST_NUMBERS, FittedColumn, expanded_in_parts
 from symdyn.inference.fit_request import Proposal
 from symdyn.inference.fit_symbols import FitRequest
 from symdyn.inference.held import climb
@@ -70,6 +70,11 @@ class _Law:
 
     prior: PetabPrior
 
+    @property
+    def flat(self) -> bool:
+        """Whether all values between its bounds are as likely."""
+        return self.prior.name == "uniform" and self.prior.scale == "lin"
+
     def logpdf(self, value: np.ndarray) -> np.ndarray:
         return np.asarray(self.prior.log_density(value))
 
@@ -122,15 +127,39 @@ class PetabFitProblem(RowsProblem):
                     value[:, rows] = law.value
         return mean, value - self.slope
 
-    def settled(self, which: np.ndarray, theta: np.ndarray, starts: np.ndarray, active: np.ndarray) -> np.ndarray:
+    def settled(
+        self, which: np.ndarray, theta: np.ndarray, starts: np.ndarray, active: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         moved = [k for k, name in enumerate(self.names) if name in self.likelihood.observing]
         if not active[:, moved].any():
-            return theta
-        inner = _ObservationFit(self, moved, which, theta)
-        fits = climb(inner, theta[:, moved], starts, active[:, moved], iterations=SETTLING, gain=SETTLED)
-        found = theta.copy()
-        found[:, moved] = fits.theta
-        return found
+            return super().settled(which, theta, starts, active)
+        found, total = theta.copy(), np.empty(len(theta))
+        most = max(int(MOST_NUMBERS / (self.size * 4 * (1 + len(moved)))), 1)
+        for part in (slice(a, a + most) for a in range(0, len(theta), most)):
+            inner = _ObservationFit(self, moved, which[part], theta[part])
+            own, may = theta[part][:, moved], active[part][:, moved]
+            fits = climb(inner, own, starts[part], may, iterations=SETTLING, gain=SETTLED)
+            found[part, moved] = fits.theta
+            with np.errstate(invalid="ignore"):
+                total[part] = fits.total - 2 * (self.log_prior(found[part]) - inner.log_prior(fits.theta))
+        return found, total
+
+    @cached_property
+    def noise_rows(self) -> dict[str, np.ndarray]:
+        """Rows whose noise a column multiplies that enters nothing else and has a flat prior or none, by its name."""
+        flat = [c for c in self.columns if c.prior is None or c.prior.flat]
+        own = [c for c in flat if c.name in self.likelihood.observing and c.low >= 0]
+        at = 0.5 * (np.maximum(self.low, -1.0) + np.minimum(self.high, 1.0))
+        places = np.clip(at + np.array([[0.0], [0.3]]), self.low, self.high)
+        points = dict(zip(self.names, self.values(places).T, strict=True))
+        if not own:
+            return {}
+        mean, sigma = self.likelihood.expected(points, self.how, {c.name: points[c.name] for c in own})
+        with np.errstate(all="ignore"):
+            alone = np.isclose(sigma[1:], sigma[0], rtol=1e-12, atol=0).all(axis=1) & (mean[1:] == 0).all(axis=1)
+        elsewhere = (sigma[1:] != 0).any(axis=1) | ~(mean[1:] == 0).all(axis=1)
+        found = {c.name: np.flatnonzero(alone[k]) for k, c in enumerate(own) if (alone[k] == elsewhere[k]).all()}
+        return {name: rows for name, rows in found.items() if len(set(self.laplace[rows])) == 1}
 
     def _expected(
         self, which: np.ndarray, points: dict[str, np.ndarray], speeds: Mapping[str, np.ndarray]
@@ -180,13 +209,33 @@ class _ObservationFit(PetabFitProblem):
     """The likelihood over the columns that enter observables and noise alone, along the trajectories of candidates."""
 
     def __init__(self, whole: PetabFitProblem, moved: list[int], which: np.ndarray, theta: np.ndarray) -> None:
+        noise_rows = whole.noise_rows
         self.__dict__.update(whole.__dict__)
         self.columns = tuple(whole.columns[k] for k in moved)
+        self.own = [(k, noise_rows[c.name]) for k, c in enumerate(self.columns) if c.name in noise_rows]
         self.kept = None if whole.kept is None else whole.kept[which]
         self.along = whole.likelihood.expected_along(dict(zip(whole.names, whole.values(theta).T, strict=True)), whole.how)
 
-    def settled(self, which: np.ndarray, theta: np.ndarray, starts: np.ndarray, active: np.ndarray) -> np.ndarray:
-        return theta
+    def settled(
+        self, which: np.ndarray, theta: np.ndarray, starts: np.ndarray, active: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        found, unknown = theta.copy(), np.full(len(theta), np.nan)
+        if not self.own:
+            return found, unknown
+        (mean,), (sigma,) = self.along(which, dict(zip(self.names, self.values(theta).T, strict=True)), {})
+        with np.errstate(all="ignore"):
+            z = np.abs(self.measured - mean) / sigma
+            if self.kept is not None:
+                z = np.where(self.kept[which], z, np.nan)
+            # what multiplies the noise has its best value in closed form, however far that is
+            size = np.where(self.laplace, z, z**2)
+            for k, rows in self.own:
+                mean_size = np.nansum(size[:, rows], axis=1) / np.isfinite(size[:, rows]).sum(axis=1)
+                c, power = self.columns[k], 1 if self.laplace[rows[0]] else 2
+                best = c.coordinate(c.value(theta[:, k]) * mean_size ** (1 / power))
+                sound = active[:, k] & np.isfinite(best)
+                found[sound, k] = np.clip(best[sound], self.low[k], self.high[k])
+        return found, unknown
 
     def _expected(
         self, which: np.ndarray, points: dict[str, np.ndarray], speeds: Mapping[str, np.ndarray]

@@ -26,7 +26,7 @@ import xarray as xr
 import symdyn as sd
 from benchmarks.machine import facts
 
-__all__ = ["main", "paths", "ridge", "signatures"]
+__all__ = ["interpolated", "main", "paths", "ridge", "signatures"]
 
 TRAIN, TEST, SAMPLES, UNITS = 400, 200, 30, 16
 STEPS, RATE, BATCH = 1200, 5e-3, 64
@@ -202,7 +202,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return ridge(features, ends), 2 * features.shape[1]
 
         timed(f"signature of depth {depth}; ridge", from_signature)
-    for kind in ("linear", "cubic"):
+    for kind in ("linear", "cubic", "spline"):
 
         def from_equations(kind: str = kind) -> tuple[np.ndarray, int]:
             return (interpolated(times[TRAIN:], values[TRAIN:], kind) - mean) / size, 0

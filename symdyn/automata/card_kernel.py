@@ -86,7 +86,7 @@ class AutomatonCardKernel(AutomatonKernel):
     def __reduce__(self) -> tuple[Any, ...]:
         return partial(compile, self.system, method=self.chosen, target="cuda"), ()
 
-    def make(self) -> None:
+    def _make(self) -> None:
         """Write the source; the card's own compiler begins with the first launch."""
         self._text = automaton_text(self.system)
 
@@ -128,7 +128,7 @@ class AutomatonCardKernel(AutomatonKernel):
                 f"not run; use target='cpu', or a machine with a card, NVIDIA's driver and {toolchain.INSTALL}"
             )
 
-    def step(self, run: Run, batch: Batch, tables: np.ndarray, options: Options, signals: Signals) -> None:
+    def _step(self, run: Run, batch: Batch, tables: np.ndarray, options: Options, signals: Signals) -> None:
         """Fill a run in chunks that fit the card's memory; the signals are looked at between them."""
         self.check(options, here=True)
         sizes, count = self.sizes, len(tables)

@@ -200,10 +200,10 @@ class AutomatonKernel(Kernel):
     def __init__(self, system: Automaton, method: str, options: MethodOptions, *, until: Any = None) -> None:
         super().__init__(system, method, options, until=until)
         begin = time.perf_counter()
-        self.make()
+        self._make()
         self._seconds = time.perf_counter() - begin
 
-    def make(self) -> None:
+    def _make(self) -> None:
         """Generate and compile the step."""
         self._ir = step_ir(self.system, llvm.get_process_triple())
         self._module: CompiledModule = load_object(digest("automaton", self._ir), compile_ir(self._ir))
@@ -255,12 +255,12 @@ class AutomatonKernel(Kernel):
         if not fine.all():  # those that have no probabilities fail at once
             run.values[~fine], run.status[~fine] = np.nan, PROBABILITY
             part = run.part(fine)  # copies
-            self.step(part, batch.part(fine), tables[fine], options, signals)
+            self._step(part, batch.part(fine), tables[fine], options, signals)
             for whole, some in zip(run, part, strict=True):
                 whole[fine] = some
             signals.done[0] += int((~fine).sum())
             return run
-        self.step(run, batch, tables, options, signals)
+        self._step(run, batch, tables, options, signals)
         return run
 
     @property
@@ -271,7 +271,7 @@ class AutomatonKernel(Kernel):
         beyond = -1 if system.boundary == "periodic" else int(system.boundary)
         return LatticeSizes(len(system.states), system.sites, radius, beyond, int(system.record == "cells"))
 
-    def step(self, run: Run, batch: Batch, tables: np.ndarray, options: Options, signals: Signals) -> None:
+    def _step(self, run: Run, batch: Batch, tables: np.ndarray, options: Options, signals: Signals) -> None:
         """Fill a run whose probabilities are in order."""
         arguments = (self._module.address("step"), self.sizes, np.ascontiguousarray(tables), options.seed, batch, run, signals)
         plain_driver("automaton").chunk(AutomatonArguments(*arguments))

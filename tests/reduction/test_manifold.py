@@ -105,7 +105,7 @@ def test_sensors_tell_more_through_a_quadratic_manifold():
     noise = 0.01 * np.abs(seen).max()
     data = {"t": LATER[:26:5]} | dict(zip("abcdefgh", (seen + noise * rng.standard_normal(seen.shape)).T, strict=True))
     at = dict(zip("abcdefgh", (f"u{p}" for p in places), strict=True))
-    later = small.assimilate(data, at=at, noise=float(noise), starts=2).forecast(LATER[::10], members=50)
+    later = small.assimilate(data, at=at, noise=float(noise), starts=1).forecast(LATER[::10], members=50)
     field = np.stack([later.variables[f"u{i}"].values for i in range(256)], axis=1)
     assert np.linalg.norm(field - truth[::10]) / np.linalg.norm(truth[::10]) < 9.7e-3
 
@@ -123,4 +123,5 @@ def test_difference_quotients_are_sensitivities(monkeypatch):
         found.append(small.assimilate(data, at=at, noise=0.01, parameters=fitted, starts=2).fit)
     for name, value in found[0].parameters.items():
         assert found[1].parameters[name] == pytest.approx(value, rel=1e-4)
-        assert found[1].intervals.loc[name].tolist() == pytest.approx(found[0].intervals.loc[name].tolist(), rel=1e-3)
+    first, second = (f.intervals.select_dtypes("number").to_numpy() for f in found)
+    assert second == pytest.approx(first, rel=1e-3)

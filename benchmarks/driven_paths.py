@@ -25,6 +25,7 @@ import xarray as xr
 
 import symdyn as sd
 from benchmarks.machine import facts
+from benchmarks.neural import adam
 
 __all__ = ["interpolated", "main", "paths", "ridge", "signatures"]
 
@@ -99,9 +100,10 @@ def networks(times: np.ndarray, values: np.ndarray, ends: np.ndarray) -> list[tu
     """Name, predictions, number of weights and CPU-seconds of each."""
     import jax
     import jax.numpy as jnp
-    import optax
 
+    jax.config.update("jax_enable_x64", True)
     rng, n = np.random.default_rng(0), UNITS
+    begin_adam, move = adam(lambda k: RATE * (1 + jnp.cos(jnp.pi * k / STEPS)) / 2)
     u, gaps, wanted = (jnp.asarray(v) for v in (values, np.diff(times, axis=1) / 10, ends))
 
     def matrix(rows: int, columns: int, scale: float = 1.0) -> Any:
@@ -157,14 +159,13 @@ def networks(times: np.ndarray, values: np.ndarray, ends: np.ndarray) -> list[tu
     found = []
     for name, apply, own in kinds:
         begin, p = time.process_time(), {**own, **read}
-        rule = optax.adam(optax.cosine_decay_schedule(RATE, STEPS))
-        state, order = rule.init(p), np.random.default_rng(1)
+        state, order = begin_adam(p), np.random.default_rng(1)
 
         @jax.jit
-        def update(p: Any, state: Any, rows: Any, apply: Any = apply, rule: Any = rule) -> Any:
+        def update(p: Any, state: Any, rows: Any, apply: Any = apply) -> Any:
             slope = jax.grad(lambda p: jnp.mean((apply(p, rows) - wanted[rows]) ** 2))(p)
-            moves, state = rule.update(slope, state)
-            return optax.apply_updates(p, moves), state
+            change, state = move(slope, state)
+            return jax.tree.map(jnp.add, p, change), state
 
         for _ in range(STEPS):
             p, state = update(p, state, jnp.asarray(order.integers(0, TRAIN, BATCH)))

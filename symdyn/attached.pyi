@@ -13,6 +13,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from symdyn.analysis.identifiability import StructuralIdentifiability
+from symdyn.automata.card_kernel import AutomatonCardKernel
 from symdyn.automata.hamiltonians import StepHamiltonian
 from symdyn.automata.kernel import AutomatonFrame, AutomatonKernel
 from symdyn.automata.operators import StepOperator
@@ -314,6 +315,8 @@ class AutomatonVerbs:
         """Initial probabilities and variables of an automaton."""
     def kernel(self, method: str, options: MethodOptions, *, until: Any = None) -> AutomatonKernel:
         """The kernel of an automaton."""
+    def card_kernel(self, method: str, options: MethodOptions, *, until: Any = None) -> AutomatonCardKernel:
+        """The kernel of an automaton for CUDA cards."""
     def step_operator(self, parameters: Mapping[Any, float] | None = None) -> StepOperator:
         """The step operator S of the Markov chain, :math:`p(t+1) = S\\,p(t)`, on all :math:`2^n` states of n cells."""
     def hamiltonian(self) -> StepHamiltonian:

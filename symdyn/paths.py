@@ -19,7 +19,7 @@ from symdyn.registry import suggest
 __all__ = ["KINDS", "Path", "PathSlope", "with_paths"]
 
 #: Kinds of interpolation, with the degree of their polynomials.
-KINDS = {"hold": 0, "linear": 1, "cubic": 3}
+KINDS = {"hold": 0, "linear": 1, "cubic": 3, "spline": 3}
 
 
 class Curve:
@@ -55,6 +55,10 @@ class Curve:
             columns = [x[:-1]]
         elif kind == "linear":
             columns = [x[:-1], slope]
+        elif kind == "spline":
+            from scipy.interpolate import CubicSpline  # takes long to import
+
+            columns = list(CubicSpline(t, x).c[::-1])
         else:  # the slope at a knot is that of the segment before it, so that no value shows before its time
             begin = np.concatenate([slope[:1], slope[:-1]])
             columns = [x[:-1], begin, (2 * slope - 2 * begin) / h, (begin - slope) / h**2]
@@ -120,10 +124,11 @@ class Path(sp.Symbol):
         Increasing, in the unit of time of the system.
     values : (T,) sequence of float
         NaN where one is missing.
-    kind : {'linear', 'hold', 'rectilinear', 'cubic'}, optional
+    kind : {'linear', 'hold', 'rectilinear', 'cubic', 'spline'}, optional
         Straight lines; the value of the last knot, which jumps at the next, and so of a rectilinear path, which goes on in time
         first and then in value; cubic polynomials with the slope at each knot of the segment before it, so that the path does
-        not depend on later values (Hermite with backward differences).
+        not depend on later values (Hermite with backward differences); or the cubic spline through all values, which does, and
+        is nearer to what is smooth.
 
     Raises
     ------

@@ -170,6 +170,7 @@ VERBS: Mapping[type, Mapping[str, Attached]] = {
     attached.AutomatonVerbs: {
         **_methods("symdyn.automata.closures", "mean_field", "pairs"),
         **_methods("symdyn.automata.kernel", frame="automaton_frame", kernel="automaton_kernel"),
+        **_methods("symdyn.automata.card_kernel", card_kernel="automaton_card_kernel"),
         **_methods("symdyn.automata.operators", "step_operator"),
         **_methods("symdyn.automata.hamiltonians", "hamiltonian"),
         **_methods("symdyn.automata.waves", "wave_function"),

@@ -381,8 +381,9 @@ def test_rows_of_forecasts_make_tables_and_a_study(tmp_path):
 
 def test_peers_foretell_a_flow_from_the_same_points():
     pytest.importorskip("pysindy")
-    found = forecasting.row("sprott_n", "PySINDy", 300, 0.0)
+    (found,) = forecasting.rows("sprott_n", ["PySINDy"], 300, [0.0])
     assert found["note"] == ""
+    assert found["lower"] <= found["valid"] <= found["upper"]
     assert found["valid"] > 2
 
 

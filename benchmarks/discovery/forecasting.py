@@ -14,8 +14,7 @@ import itertools
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,18 +29,24 @@ from benchmarks.machine import facts, versions
 from symdyn.models import zoo
 from symdyn.studies import Training, forecast, forecast_correlations, plot_forecasts
 
-__all__ = ["BLACK_BOXES", "FLOWS", "KEY", "METHODS", "SETTINGS", "ahead", "main", "monotone", "pysindy", "reservoirpy", "study"]
+__all__ = [
+    "BLACK_BOXES", "FLOWS", "KEY", "METHODS", "NOISE", "POINTS", "ahead", "main", "monotone", "pysindy", "reservoirpy", "rows",
+    "study",
+]  # fmt: skip
 
 FLOWS = tuple(zoo.chaotic)
-#: Points and noise, in the order in which they are run.
-SETTINGS = ((100, 0.0), (100, 0.01), (1_000, 0.0), (1_000, 0.01), (10_000, 0.0), (10_000, 0.01))
+#: Points, in the order in which they are run, and noise.
+POINTS, NOISE = (100, 1_000, 10_000), (0.0, 0.01)
 STARTS, HORIZON = 6, 20.0
 KEY = ("flow", "forecaster", "points", "noise")
+#: Of a row: the median of valid times over starts, their quartiles, and the median of the symmetric error.
+COLUMNS = ("valid", "lower", "upper", "smape")
 #: Share of a valid time that counts as no fall.
 ENOUGH = 0.9
 
 #: Methods whose models are no equations.
-BLACK_BOXES = ("persistence", "linear", "nvar", "echo-state", "reservoirpy")
+QUICK = ("persistence", "linear", "nvar", "echo-state")
+BLACK_BOXES = (*QUICK, "reservoirpy")
 
 Learnt = Callable[[np.ndarray, int], np.ndarray]
 
@@ -109,21 +114,25 @@ def written() -> tuple[tuple[str, ...], list[str]]:
     return tuple(names), reasons
 
 
-def row(flow: str, method: str, points: int, noise: float) -> dict[str, object]:
-    """A row of the study."""
-    own = METHODS[method]
+def rows(flow: str, methods: Sequence[str], points: int, noise: Sequence[float]) -> Iterator[dict[str, object]]:
+    """Rows of the study, of one flow: its trajectories are made once for the methods that take no time, and for each other."""
+    quick = [m for m in methods if m in QUICK]
+    slow = [[m] if isinstance(METHODS[m], str) else {m: METHODS[m]} for m in methods if m not in QUICK]
     flows = {flow: zoo.chaotic[flow] if flow in FLOWS else DystsFlows()[flow]}
-    chosen = partial(forecast, points=[points], noise=[noise], starts=STARTS, horizon=HORIZON, progress=False)
-    try:
-        found = (chosen(flows, [own]) if isinstance(own, str) else chosen(flows, {method: own})).squeeze()
-    except sd.SymdynError as error:  # of the flow itself: no period, no positive exponent, a run that leaves every bound
-        none = dict.fromkeys(("valid", "smape", "seconds", "exponent", "dimension", "period"), np.nan)
-        return {"flow": flow, "forecaster": method, "points": points, "noise": noise, "note": f"no data: {error}", **none}
-    return {
-        "flow": flow, "forecaster": method, "points": points, "noise": noise, "valid": float(found.valid_time.median()),
-        "smape": float(found.smape.median()), "seconds": float(found.seconds), "note": str(found.note.values),
-        "exponent": float(found.exponent), "dimension": float(found.dimension), "period": float(found.period),
-    }  # fmt: skip
+    for chosen in filter(None, (quick, *slow)):
+        keys = [{"flow": flow, "forecaster": m, "points": points, "noise": level} for m in chosen for level in noise]
+        try:
+            found = forecast(flows, chosen, points=[points], noise=noise, starts=STARTS, horizon=HORIZON, progress=False)
+        except sd.SymdynError as error:  # of the flow itself: no period, no positive exponent, a run that leaves every bound
+            none = dict.fromkeys((*COLUMNS, "seconds", "exponent", "dimension", "period"), np.nan)
+            yield from ({**key, "note": f"no data: {error}", **none} for key in keys)
+            continue
+        for key in keys:
+            one = found.sel(forecaster=key["forecaster"], noise=key["noise"]).squeeze()
+            low, middle, high = one.valid_time.quantile([0.25, 0.5, 0.75]).values.tolist()
+            numbers = dict(zip(COLUMNS, (middle, low, high, float(one.smape.median())), strict=True))
+            facts = {name: float(one[name]) for name in ("seconds", "exponent", "dimension", "period")}
+            yield {**key, **numbers, "note": str(one.note.values), **facts}
 
 
 def study(frame: pd.DataFrame, noise: float) -> xr.Dataset:
@@ -170,13 +179,15 @@ def ahead(frame: pd.DataFrame) -> list[str]:
 def text(frame: pd.DataFrame, began: float) -> str:
     """The tables of a file of results."""
     machine = facts()
-    medians = frame.groupby(["noise", "points", "forecaster"])[["valid", "smape", "seconds"]].median()
+    shown = [c for c in (*COLUMNS, "seconds") if c in frame]
+    medians = frame.groupby(["noise", "points", "forecaster"])[shown].median()
     medians["flows"] = frame.groupby(["noise", "points", "forecaster"]).size()
     medians["failed"] = frame.assign(failed=frame["note"] != "").groupby(["noise", "points", "forecaster"])["failed"].sum()
     table = monotone(frame)
     lines = [
         (__doc__ or "").split("\n\n")[0], "",
-        f"Medians over flows, of each of {STARTS} starts; valid times in Lyapunov times, at most {HORIZON:g}; CPU-seconds.",
+        f"Medians over {frame['flow'].nunique()} flows, of each of {STARTS} starts: the median and the quartiles of its valid",
+        f"times, in Lyapunov times, at most {HORIZON:g}, and the median of its errors, in per cent; CPU-seconds of learning.",
         f"{machine['processor']}, load {began:.1f} at the start and {os.getloadavg()[0]:.1f} at the end; "
         + ", ".join(f"{k} {v}" for k, v in versions().items() if k in ("python", "numpy", "pysindy", "reservoirpy")) + ".",
         "", medians.round(2).to_string(), "",
@@ -204,29 +215,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--flows", nargs="+", help="some of them")
     parser.add_argument("--seconds", type=float, default=np.inf, help="of CPU, after which no row is begun")
     parser.add_argument("--methods", nargs="+", default=tuple(METHODS), choices=tuple(METHODS))
-    parser.add_argument("--points", nargs="+", type=int, default=sorted({p for p, _ in SETTINGS}))
+    parser.add_argument("--points", nargs="+", type=int, default=POINTS)
     chosen = parser.parse_args(arguments)
-    rows, began, flows = Rows(chosen.rows, KEY), os.getloadavg()[0], FLOWS
+    kept, began, flows = Rows(chosen.rows, KEY), os.getloadavg()[0], FLOWS
     if chosen.dysts:
         flows, unwritten = written()
         sys.stdout.write("".join(f"{reason}\n" for reason in unwritten))
     if unknown := [name for name in chosen.flows or () if name not in flows]:
         parser.error(f"no such flow: {', '.join(unknown)}; known are {', '.join(flows)}")
-    wanted = [
-        (flow, method, points, noise)
-        for points, noise in SETTINGS if points in chosen.points
-        for flow, method in itertools.product(chosen.flows or flows, chosen.methods)
-    ]  # fmt: skip
-    for key in wanted:
-        if key not in rows.found and time.process_time() < chosen.seconds:
-            rows.add(row(*key))
-    missing = sum(key not in rows.found for key in wanted)
-    sys.stdout.write(
-        f"{len(wanted) - missing} of {len(wanted)} rows are there{'; the same command goes on' if missing else ''}\n"
-    )
-    frame = rows.frame()
-    keep(chosen.out / "forecasting.txt", text(frame, began))
-    plot_forecasts(study(frame, frame["noise"].min())).savefig(chosen.out / "forecasting.png", dpi=130)
+    named, missing = chosen.flows or flows, 0
+    for points, flow in itertools.product(chosen.points, named):
+        left = [(m, level) for m in chosen.methods for level in NOISE if (flow, m, points, level) not in kept.found]
+        if left and time.process_time() < chosen.seconds:
+            for row in rows(flow, list(dict.fromkeys(m for m, _ in left)), points, sorted({level for _, level in left})):
+                kept.add(row)
+        else:
+            missing += len(left)
+    total = len(chosen.points) * len(named) * len(chosen.methods) * len(NOISE)
+    sys.stdout.write(f"{total - missing} of {total} rows are there{'; the same command goes on' if missing else ''}\n")
+    frame, name = kept.frame(), "forecasting_dysts" if chosen.dysts else "forecasting"
+    keep(chosen.out / f"{name}.txt", text(frame, began))
+    plot_forecasts(study(frame, frame["noise"].min())).savefig(chosen.out / f"{name}.png", dpi=130)
     return 0
 
 

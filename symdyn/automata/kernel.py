@@ -78,6 +78,7 @@ class AutomatonFrame(Frame):
     """
 
     system: Automaton
+    summable = False
 
     def __init__(self, system: Automaton, initial: Mapping[Any, Any] | None) -> None:
         super().__init__(system, dict.fromkeys(system.states, 0.0))
@@ -199,9 +200,13 @@ class AutomatonKernel(Kernel):
     def __init__(self, system: Automaton, method: str, options: MethodOptions, *, until: Any = None) -> None:
         super().__init__(system, method, options, until=until)
         begin = time.perf_counter()
-        self._ir = step_ir(system, llvm.get_process_triple())
-        self._module: CompiledModule = load_object(digest("automaton", self._ir), compile_ir(self._ir))
+        self._make()
         self._seconds = time.perf_counter() - begin
+
+    def _make(self) -> None:
+        """Generate and compile the step."""
+        self._ir = step_ir(self.system, llvm.get_process_triple())
+        self._module: CompiledModule = load_object(digest("automaton", self._ir), compile_ir(self._ir))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return partial(compile, self.system, method=self.chosen), ()
@@ -250,18 +255,23 @@ class AutomatonKernel(Kernel):
         if not fine.all():  # those that have no probabilities fail at once
             run.values[~fine], run.status[~fine] = np.nan, PROBABILITY
             part = run.part(fine)  # copies
-            self._run(part, batch.part(fine), tables[fine], options, signals)
+            self._step(part, batch.part(fine), tables[fine], options, signals)
             for whole, some in zip(run, part, strict=True):
                 whole[fine] = some
             signals.done[0] += int((~fine).sum())
             return run
-        self._run(run, batch, tables, options, signals)
+        self._step(run, batch, tables, options, signals)
         return run
 
-    def _run(self, run: Run, batch: Batch, tables: np.ndarray, options: Options, signals: Signals) -> None:
+    @property
+    def sizes(self) -> LatticeSizes:
+        """Sizes of the lattice, for the driver."""
         system = self.system
         radius = max((abs(d) for cells in system.neighbours for _, d in cells), default=0)
         beyond = -1 if system.boundary == "periodic" else int(system.boundary)
-        sizes = LatticeSizes(len(system.states), system.sites, radius, beyond, int(system.record == "cells"))
-        arguments = (self._module.address("step"), sizes, np.ascontiguousarray(tables), options.seed, batch, run, signals)
+        return LatticeSizes(len(system.states), system.sites, radius, beyond, int(system.record == "cells"))
+
+    def _step(self, run: Run, batch: Batch, tables: np.ndarray, options: Options, signals: Signals) -> None:
+        """Fill a run whose probabilities are in order."""
+        arguments = (self._module.address("step"), self.sizes, np.ascontiguousarray(tables), options.seed, batch, run, signals)
         plain_driver("automaton").chunk(AutomatonArguments(*arguments))

@@ -8,7 +8,7 @@ parts are made once.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import sympy as sp
@@ -18,7 +18,7 @@ from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
 from symdyn.models.automaton import Automaton
 
-__all__ = ["class_tables", "classes", "step_ir"]
+__all__ = ["EACH", "HEAD", "Logic", "class_tables", "classes", "step_ir", "word_parts"]
 
 _WORD, _LANES = ir.IntType(64), 8
 _VECTOR = ir.VectorType(_WORD, _LANES)
@@ -35,6 +35,49 @@ def classes(table: Sequence[sp.Expr]) -> tuple[sp.Expr, ...]:
     (p,)
     """
     return tuple(dict.fromkeys(e for e in table if e not in (0, 1)))
+
+
+class Logic(Protocol):
+    """Operations on words, whatever writes them down."""
+
+    zeros: Any
+    ones: Any
+
+    def both(self, a: Any, b: Any) -> Any: ...
+
+    def without(self, a: Any, b: Any) -> Any:
+        """Where b is 1 and a is not."""
+
+    def chosen(self, a: Any, zero: Any, one: Any) -> Any:
+        """The one where a is 1, and the other where it is 0."""
+
+
+def word_parts(table: Sequence[sp.Expr], words: Sequence[Any], logic: Logic) -> list[Any]:
+    """The words where the next value is 1 for certain, then those of each class, by Shannon's expansion.
+
+    `table` has the probability for all values of the cells of `words`, of which the first changes slowest.
+    """
+    known: dict[tuple[bool, ...], Any] = {}
+
+    def where(bits: tuple[bool, ...], words: Sequence[Any]) -> Any:
+        if not any(bits):
+            return logic.zeros
+        if all(bits):
+            return logic.ones
+        if bits not in known:
+            x, rest, half = words[0], words[1:], len(bits) // 2
+            low, high = bits[:half], bits[half:]
+            if low == high:
+                known[bits] = where(low, rest)
+            elif not any(low):
+                known[bits] = x if all(high) else logic.both(x, where(high, rest))
+            elif not any(high):
+                known[bits] = logic.without(x, where(low, rest))
+            else:
+                known[bits] = logic.chosen(x, where(low, rest), where(high, rest))
+        return known[bits]
+
+    return [where(tuple(e == value for e in table), words) for value in (1, *classes(table))]
 
 
 def class_tables(system: Automaton, parameters: np.ndarray, words: int) -> tuple[np.ndarray, np.ndarray]:
@@ -129,34 +172,11 @@ class _Step:
             self.cells[name, distance] = word
         return self.cells[name, distance]
 
-    def _where(self, bits: tuple[bool, ...], words: Sequence[Any], known: dict[tuple[bool, ...], Any]) -> Any:
-        """The words that are 1 where a truth table is, of words of which the first changes slowest."""
-        if not any(bits):
-            return _words(0)
-        if all(bits):
-            return _words(2**64 - 1)
-        if bits not in known:
-            b, x, half = self.builder, words[0], len(bits) // 2
-            low, high = bits[:half], bits[half:]
-            if low == high:
-                known[bits] = self._where(low, words[1:], known)
-            else:
-                zero, one = self._where(low, words[1:], known), self._where(high, words[1:], known)
-                if not any(low):
-                    known[bits] = b.and_(x, one) if not all(high) else x
-                elif not any(high):
-                    known[bits] = b.and_(b.not_(x), zero)
-                else:
-                    known[bits] = b.xor(zero, b.and_(x, b.xor(zero, one)))
-        return known[bits]
-
     def rule(self, number: int, table: Sequence[sp.Expr], first: int, total: int) -> None:
         """Store the next words of a name; `first` is the number of its first class."""
         b = self.builder
         words = [self.cell(f, d) for f, d in self.system.neighbours[number]]
-        known: dict[tuple[bool, ...], Any] = {}
-        found = self._where(tuple(e == 1 for e in table), words, known)
-        parts = [self._where(tuple(e == c for e in table), words, known) for c in classes(table)]
+        found, *parts = word_parts(table, words, _Instructions(self.builder))
         if parts:
             found = self._drawn(found, parts, first, ir.Constant(_WORD, HEAD + EACH * total + number))
             b = self.builder
@@ -225,6 +245,23 @@ class _Step:
 
     def _state(self, i: int) -> Any:
         return self.builder.bitcast(self.builder.gep(self.random, [ir.Constant(_WORD, _LANES * i)]), _VECTOR.as_pointer())
+
+
+class _Instructions:
+    """Operations on eight words as instructions of LLVM."""
+
+    def __init__(self, builder: ir.IRBuilder) -> None:
+        self.builder, self.zeros, self.ones = builder, _words(0), _words(2**64 - 1)
+
+    def both(self, a: Any, b: Any) -> Any:
+        return self.builder.and_(a, b)
+
+    def without(self, a: Any, b: Any) -> Any:
+        return self.builder.and_(self.builder.not_(a), b)
+
+    def chosen(self, a: Any, zero: Any, one: Any) -> Any:
+        b = self.builder
+        return b.xor(zero, b.and_(a, b.xor(zero, one)))
 
 
 def _words(k: int) -> Any:

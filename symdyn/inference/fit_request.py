@@ -23,7 +23,7 @@ from symdyn.inference.kinds import kind_of, plain
 from symdyn.inference.observed_problem import ObservedProblem
 from symdyn.inference.optimum import Optimum, find_optimum
 from symdyn.inference.spatial_data import spatial_observations
-from symdyn.inference.spatial_problem import SpatialProblem
+from symdyn.inference.spatial_problem import problem_of
 from symdyn.inference.stochastic_request import stochastic_problem, stochastic_system
 from symdyn.models.colony import BulkCellSystem
 from symdyn.models.operators import varies
@@ -108,6 +108,7 @@ def request(system: Any, data: Any, wanted: FitRequest) -> Proposal:
     setup = FitSetup(
         bare, symbols.observed, seen, columns, symbols.fitted, overrides, free,
         accuracy=_accuracy(bare, seen, wanted.accuracy), conditions=conditions if wanted.conditions else (),
+        differences=begun.by_differences,
     )  # fmt: skip
     if not _shoots(bare, everything, symbols, wanted) or any(t.limits is not None for t in seen.trajectories):
         if wanted.windows is not None:
@@ -115,7 +116,7 @@ def request(system: Any, data: Any, wanted: FitRequest) -> Proposal:
                 "windows has an effect on fits of plain equations whose states are measured themselves, without observables, "
                 "conditions, initial values, limits or other noise than normal; leave it out"
             )
-        problem = ObservedProblem(setup)
+        problem = problem_of(setup)
         if problem.concentrated and problem.size <= problem.count:
             raise RecoveryError(
                 f"{problem.size} data cannot tell {problem.count} values and the scale of the noise; give more, known values, "
@@ -125,7 +126,7 @@ def request(system: Any, data: Any, wanted: FitRequest) -> Proposal:
     best = _shot(bare, everything, symbols, free, held, wanted)
     growth = best.problem.shooting.growth if wanted.noise is None else None
     weights = None if growth is None else tuple(g[:, kept] for g in growth)
-    problem = ObservedProblem(replace(setup, pieces=best.selection.pieces, weights=weights))
+    problem = problem_of(replace(setup, pieces=best.selection.pieces, weights=weights))
     values = problem.coordinates([best.values[s] for s in symbols.fitted])
     scaled = best.model.starts * everything.scale[: len(bare.states)] / problem.start_scale
     return Proposal(problem, ((values, scaled),), _fitted(system, problem), best.notes, facts)
@@ -178,7 +179,7 @@ def _spatial(system: Any, data: Any, wanted: FitRequest) -> Proposal:
         accuracy=_accuracy(system, seen, wanted.accuracy),
         conditions=conditions if wanted.conditions else (),
     )  # fmt: skip
-    problem = SpatialProblem(setup)
+    problem = problem_of(setup)
     if problem.concentrated and problem.size <= problem.count:
         raise RecoveryError(f"{problem.size} data cannot tell {problem.count} values and the scale of the noise; give more")
     return Proposal(problem, (), _fitted(system, problem))

@@ -65,6 +65,8 @@ class FitSetup:
         ``method``, ``rtol`` and ``atol`` of simulations.
     conditions : tuple of str
         Of each trajectory; empty without conditions.
+    differences : bool
+        Whether derivatives are difference quotients, where equations for sensitivities would be too long.
     """
 
     system: System
@@ -78,6 +80,7 @@ class FitSetup:
     pieces: int = 1
     accuracy: Mapping[str, Any] | None = None
     conditions: tuple[str, ...] = ()
+    differences: bool = False
 
     @property
     def start_scale(self) -> np.ndarray:

@@ -27,7 +27,7 @@ from symdyn.inference.shooting import ShootingWindows, windows
 from symdyn.simulation.run import simulate
 from symdyn.system import System
 
-__all__ = ["ObservedProblem", "Prediction"]
+__all__ = ["ObservedProblem", "Prediction", "extended"]
 
 #: Initial values of states that were not measured, relative to the size of the data: one after another.
 FACTORS = (1.0, 0.1, 10.0)
@@ -145,13 +145,16 @@ class ObservedProblem(FitProblem):
     def _read_formulas(self) -> None:
         setup, system = self.setup, self.system
         self.relative = system.parts <= {"drift"} or system.parts <= {"map"}
-        self.extended, self.clock = _extended(system, tuple(self.x0.items()), tuple(self.moving), self.relative)
+        self._extend()
         parameters = (*system.parameters, *(s for s in setup.symbols if s not in system.parameters))
         self.variables = system.states
         self.inputs = (*self.variables, *parameters)
         expressions = [e for o in setup.observed for e in (o.expression, *(o.parameters or ()))]
         self.formulas = ArrayFormulas(expressions, (*self.inputs, system.time), self.inputs)
         self.parameters = parameters
+
+    def _extend(self) -> None:
+        self.extended, self.clock = extended(self.system, tuple(self.x0.items()), tuple(self.moving), self.relative)
 
     @property
     def start_names(self) -> list[str]:
@@ -246,7 +249,7 @@ class ObservedProblem(FitProblem):
     def _states(self, values: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """States (M, V, T, n) and their derivatives (M, V, T, n, K) by what moves, at values (M, V) of the targets."""
         count, length = len(values[0]), self.cut.values.shape[-2]
-        n, K = len(self.system.states), len(self.moving)
+        n, K = len(self.system.states), len(self.extended.columns)
         states = np.full((count, self.cut.count, length, n), np.nan)
         slopes = np.full((*states.shape, K), np.nan)
         known = dict(zip(self.targets, values, strict=True))
@@ -433,7 +436,7 @@ class ObservedProblem(FitProblem):
 
 
 @lru_cache(maxsize=16)
-def _extended(
+def extended(
     system: System, x0: tuple[tuple[sp.Symbol, sp.Symbol], ...], moving: tuple[sp.Symbol, ...], relative: bool
 ) -> tuple[Sensitivities, sp.Symbol | None]:
     """The system that begins at symbols, extended by sensitivities, and the symbol that is added to its time."""

@@ -13,6 +13,7 @@ from scipy.interpolate import make_interp_spline
 
 from symdyn.declaration import expression
 from symdyn.derive.sensitivities import fresh_symbol
+from symdyn.inference.differenced_problem import STEP, DifferencedProblem
 from symdyn.inference.fit_setup import FitSetup
 from symdyn.inference.formulas import ArrayFormulas
 from symdyn.inference.observed_problem import ObservedProblem
@@ -22,8 +23,6 @@ from symdyn.simulation.run import simulate
 
 __all__ = ["SpatialProblem", "problem_of"]
 
-#: Step of difference quotients, relative to a parameter.
-STEP = 1e-3
 #: Numbers of fields that are held at a time.
 MOST_NUMBERS = 2e7
 #: Cells by which periodic axes are continued for splines.
@@ -170,7 +169,9 @@ class SpatialProblem(ObservedProblem):
 
 def problem_of(setup: FitSetup) -> ObservedProblem:
     """The likelihood of a setup: of fields, or of numbers."""
-    return SpatialProblem(setup) if isinstance(setup.system, SpatialSystem) else ObservedProblem(setup)
+    if isinstance(setup.system, SpatialSystem):
+        return SpatialProblem(setup)
+    return DifferencedProblem(setup) if setup.differences else ObservedProblem(setup)
 
 
 def _operators(e: sp.Basic) -> Iterator[sp.Expr]:

@@ -191,6 +191,7 @@ def read_fit(path: str | Path) -> Fit:
                 setup = FitSetup(
                     facts["system"], observed, facts["data"], columns, facts["symbols"], facts["overrides"], facts["free"],
                     facts["weights"], facts["pieces"], facts["accuracy"], facts["conditions"],
+                    facts.get("differences", False),
                 )  # fmt: skip
                 problem = problem_of(setup)
         theta = facts["theta"]
@@ -213,6 +214,7 @@ def _of_plain(setup: Any) -> dict[str, Any]:
         "pieces": setup.pieces,
         "accuracy": _accuracy(setup),
         "conditions": list(setup.conditions),
+        "differences": setup.differences,
     }
 
 

@@ -17,8 +17,6 @@ from symdyn.errors import DeclarationError
 from symdyn.inference.fits import Fit, observed_problem
 from symdyn.inference.fitting import fit
 from symdyn.methods.options import check_whole
-from symdyn.reduction.dense import dense
-from symdyn.reduction.manifold import CurvedBasis
 from symdyn.reduction.reduced import ReducedSystem
 from symdyn.simulation.run import simulate
 
@@ -158,8 +156,9 @@ def assimilate(
     r"""The initial coordinates, and parameters, that follow from measurements of the full system in a few places.
 
     Least squares, or greatest likelihood, by `symdyn.fit` on the reduced system with the sensors as observables,
-    :math:`y_k = e_k^\top (\bar u + V z)`.  The coordinates at the first time have the prior of the
-    runs, a normal distribution with three times their spread.  Numbers that are given as `noise` count for the sensors alone:
+    :math:`y_k = e_k^\top (\bar u + V z)`, on quadratic manifolds :math:`+\, W (z \otimes z)`; of these derivatives are
+    difference quotients.  The coordinates at the first time have the prior of the runs, a normal distribution with three times
+    their spread.  Numbers that are given as `noise` count for the sensors alone:
     the variance of the reduced system's own error in its runs (`ReducedSystem.own_error`) is added to theirs.  It is taken for
     independent between times, which it is not, and for that of runs: intervals are too narrow where the system errs more.
 
@@ -189,7 +188,7 @@ def assimilate(
     Raises
     ------
     DeclarationError
-        For sensors that are nowhere, and systems on quadratic manifolds, of which the sensitivities are too long.
+        For sensors that are nowhere.
     RecoveryError
         As of `symdyn.fit`.
 
@@ -208,13 +207,8 @@ def assimilate(
     ['u', 'u_lower', 'u_upper']
     """
     basis = system.basis
-    if isinstance(basis, CurvedBasis):
-        raise DeclarationError(
-            "assimilate takes no quadratic manifold: the derivation of its sensitivities takes minutes; reduce with "
-            "manifold='linear' and more modes"
-        )
     rows = np.array([system.layout.place(where, name) for name, where in dict(at).items()], dtype=int)
-    values = dense(basis.modes[rows], system.states, basis.center[rows])
+    values = basis.written(rows, system.states)
     error = system.own_error()
     begun = _started(system)
     names = [f"{s}_0" for s in system.names]

@@ -8,8 +8,10 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
+import sympy as sp
 
 from symdyn.errors import DeclarationError
+from symdyn.reduction.dense import dense
 
 __all__ = ["Basis", "pod_basis"]
 
@@ -65,6 +67,10 @@ class Basis:
     def lift(self, z: np.ndarray) -> np.ndarray:
         """States (..., n) from coordinates (..., r)."""
         return self.center + z @ self.modes.T
+
+    def written(self, rows: np.ndarray, z: Sequence[sp.Expr]) -> list[sp.Expr]:
+        """Some numbers of the state as expressions of the coordinates."""
+        return dense(self.modes[rows], z, self.center[rows])
 
 
 def pod_basis(

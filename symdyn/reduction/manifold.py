@@ -31,8 +31,11 @@ class CurvedBasis(Basis):
     curvature: np.ndarray
 
     def lift(self, z: np.ndarray) -> np.ndarray:
-        """States (..., n) from coordinates (..., r)."""
         return super().lift(z) + _squares(z) @ self.curvature.T
+
+    def written(self, rows: np.ndarray, z: Sequence[sp.Expr]) -> list[sp.Expr]:
+        matrix = np.concatenate([self.modes[rows], self.curvature[rows]], axis=1)
+        return dense(matrix, [*z, *products(z)], self.center[rows])
 
 
 def curved_basis(basis: Basis, snapshots: np.ndarray) -> CurvedBasis:

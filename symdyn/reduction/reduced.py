@@ -18,6 +18,7 @@ from symdyn.parsing import ModelText
 from symdyn.reduction.basis import Basis
 from symdyn.reduction.interpolation import Interpolation
 from symdyn.reduction.layout import RunStates, StateLayout
+from symdyn.reduction.manifold import CurvedBasis
 from symdyn.reduction.parameters import run_parameters
 from symdyn.simulation.run import simulate
 from symdyn.system import Equation, System
@@ -136,6 +137,11 @@ class ReducedSystem(ModeVerbs, ODESystem):
         if self.parameters:
             lines.append(f"  parameters: {', '.join(p.name for p in self.parameters)}")
         return "\n".join(lines)
+
+    @property
+    def by_differences(self) -> bool:
+        """Whether fits take difference quotients: of systems on quadratic manifolds, whose rates solve linear equations."""
+        return isinstance(self.basis, CurvedBasis)
 
     @property
     def left_out(self) -> float:

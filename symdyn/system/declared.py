@@ -100,6 +100,22 @@ class System(Changed):
     (True, (x,), (k,), (-k*x,))
     """
 
+    @property
+    def by_differences(self) -> bool:
+        """Whether fits take difference quotients, as equations for the sensitivities would be too long.
+
+        Returns
+        -------
+        bool
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> sd.ODESystem.from_text("x' = -x").by_differences
+        False
+        """
+        return False
+
     def declare(
         self,
         equations: Mapping[Any, Any],

@@ -191,7 +191,6 @@ def test_wrong_probabilities_fail_by_themselves():
         ({"until": "s > 0"}, CompileError, "until has no effect on an automaton"),
         ({"rtol": 1e-3}, DeclarationError, "rtol has no effect on 'bit-parallel'"),
         ({"step": 0.5}, DeclarationError, "step has no effect"),
-        ({"target": "cuda"}, CompileError, "on the processor"),
         ({"method": "iterate"}, CompileError, "cells that are 0 or 1"),
         ({"grid": 4}, DeclarationError, "grid has no effect"),
     ],

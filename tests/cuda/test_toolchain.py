@@ -23,6 +23,7 @@ ROOT = Path(__file__).parents[2]
 TOOLCHAIN = ROOT / "symdyn" / "codegen" / "cuda" / "toolchain.py"
 #: Modules that are imported when a kernel for a card is asked for: they, and they alone, may import the toolchain.
 LATE = {TOOLCHAIN.with_name(f"{name}.py") for name in ("kernel", "launch", "reductions", "toolchain")}
+LATE |= {ROOT / "symdyn" / "automata" / "card_kernel.py"}
 LATE |= {
     ROOT / "symdyn" / "grids" / f"{name}.py"
     for name in ("card", "card_arrays", "card_kernel", "card_modes", "card_problems", "card_spectral")

@@ -56,6 +56,13 @@ def test_a_quartic_falls_along_its_exact_path():
     assert float(run.objective[-1]) == pytest.approx(51.0**-4, rel=1e-8)
 
 
+def test_flat_functions_fall_along_a_power_of_time():
+    """x'' + 3 x'/t + 8 x^7 = 0 is solved by c t^(-1/3) with 8 c^6 = 5/9, along which f = x^8 falls as t^(-8/3)."""
+    c = (5 / 72) ** (1 / 6)
+    run = sd.simulate(sd.derive.descent(x**8, [x]), [1, 1000], initial={"x": c, "x_dot": -c / 3}, rtol=1e-11, atol=1e-14)
+    assert float(run.objective[-1]) == pytest.approx(c**8 * 1e-8, rel=1e-6)
+
+
 def test_many_scales_fall_by_bessel_functions_within_the_bound():
     # sum of l x^2 / 2 over 40 l from 1e-6 to 1: x = 2 x(0) J1(t sqrt(l)) / (t sqrt(l))
     scales = xr.DataArray(np.logspace(-6, 0, 40), dims="scale")
@@ -66,11 +73,11 @@ def test_many_scales_fall_by_bessel_functions_within_the_bound():
 
     slope = (bessel(1 + 1e-6) - bessel(1 - 1e-6)) / 2e-6
     start = {"x": bessel(1.0), "x_dot": slope}
-    run = sd.simulate(
-        sd.derive.descent(a * x**2 / 2, [x]), [1, 10, 100], initial=start, parameters={a: scales}, rtol=1e-10, atol=1e-12
-    )
+    flow, known = sd.derive.descent(a * x**2 / 2, [x]), {"initial": start, "parameters": {a: scales}}
+    run = sd.simulate(flow, [1, 10, 100, 1000], rtol=1e-10, atol=1e-12, **known)
     assert np.abs(run.x.sel(time=100) - bessel(100.0)).max() < 1e-8
-    assert [float(v**2 * run.objective.sel(time=v).sum()) for v in (10, 100)] == pytest.approx([0.132163, 0.140722], abs=2e-6)
+    found = [float(v**2 * run.objective.sel(time=v).sum()) for v in (10, 100, 1000)]
+    assert found == pytest.approx([0.132163, 0.140722, 0.114986], abs=2e-6)
     bound = sd.derive.descent_certificate(a * x**2 / 2, [x]).bound
     assert float(bound.subs({"r_0": 1, "t": 100})) * 100**2 > 0.140722
 

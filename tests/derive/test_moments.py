@@ -125,6 +125,26 @@ def test_stochastic_equations_of_cox_ingersoll_ross():
     assert sides(central) == [sp.expand(k * (th - mu1)), sp.expand(s**2 * mu1 - 2 * k * m2)]
 
 
+def test_cox_ingersoll_ross_where_zero_is_reached():
+    """2 k th < s^2, Feller's condition fails: moments in closed form, and a noncentral chi-square distribution."""
+    x = sp.Symbol("x")
+    k, th, s, x0, e = 1.0, 0.5, 1.5, 0.5, np.exp(-1.0)
+    root = sp.sqrt(sp.Max(x, 0))
+    exact = s**2 * (x0 * (e - e**2) / k + th * (1 - e) ** 2 / (2 * k))
+    raw = sd.simulate(moments(sd.SDESystem({x: k * (th - x)}, {x: s * sp.sqrt(x)}), 2, None), [0, 1],
+                      initial={"E[x]": x0, "E[x^2]": x0**2}, **TIGHT)  # fmt: skip
+    found = float(raw["E[x]"][-1]), float(raw["E[x^2]"][-1] - raw["E[x]"][-1] ** 2)
+    assert found == pytest.approx((0.5, 0.4863739032), abs=1e-9)
+    assert exact == pytest.approx(0.4863739032, abs=1e-10)
+    c = 2 * k / (s**2 * (1 - e))
+    below = scipy.stats.ncx2.cdf(2 * c * 0.1, 4 * k * th / s**2, 2 * c * x0 * e)
+    assert below == pytest.approx(0.35789585, abs=1e-8)
+    paths = sd.simulate(sd.SDESystem({x: k * (th - x)}, {x: s * root}, initial={x: x0}), [0, 1], trajectories=40_000, seed=1,
+                        step=1 / 256, progress=False).x.values[:, -1]  # fmt: skip
+    assert (paths < 0.1).mean() == pytest.approx(below, abs=4.5 * np.sqrt(below * (1 - below) / 40_000))
+    assert paths.mean() == pytest.approx(0.5, abs=4.5 * np.sqrt(exact / 40_000))
+
+
 def test_stochastic_equations_of_van_der_pol():
     x, y, e, w, a, g, t = symbols("x", "y", "e", "w", "A", "wg", "t")
     force = a * sp.cos(g * t)

@@ -33,6 +33,7 @@ def errors(small):
     ("modes", "inferred", "linear", "quadratic"),
     [
         (4, (2.9e-2, 3.7e-2), (4.4e-2, 7.2e-2), (1.5e-2, 5.5e-2)),
+        (6, (7.1e-3, 1.5e-2), (1.3e-2, 3.5e-2), (3.2e-3, 1.1e-2)),
         (8, (7.5e-3, 9.9e-3), (4.8e-3, 1.05e-2), (1.0e-3, 1.7e-3)),
     ],
 )
@@ -90,7 +91,37 @@ def test_sensors_tell_the_field_and_its_future():
     for options, message in (({"times": [0.5, -0.1]}, "begins at 0"), ({"times": [1], "level": 90}, "level is 90")):
         with pytest.raises(sd.DeclarationError, match=message):
             found.forecast(**options)
-    with pytest.raises(sd.DeclarationError, match="takes no quadratic manifold"):
-        sd.reduction.pod(burgers()[0], train, 2, manifold="quadratic").assimilate(data, at={"s": "u0"})
     with pytest.raises(sd.DeclarationError, match="the sensor s is at 'w'"):
         small.assimilate(data, at={"s": "w"})
+
+
+def test_sensors_tell_more_through_a_quadratic_manifold():
+    """Eight irregular sensors, six times within [0, 0.5], 1 % noise: through eight straight modes 9.7e-3 in numpy, up to 2."""
+    train, new = runs()
+    small = sd.reduction.pod(burgers()[0], train, 8, 20, manifold="quadratic")
+    (read,) = small.layout.read(new)
+    truth, rng, places = read.values[2], np.random.default_rng(5), np.arange(16, 256, 32)
+    seen = truth[:26:5][:, places]
+    noise = 0.01 * np.abs(seen).max()
+    data = {"t": LATER[:26:5]} | dict(zip("abcdefgh", (seen + noise * rng.standard_normal(seen.shape)).T, strict=True))
+    at = dict(zip("abcdefgh", (f"u{p}" for p in places), strict=True))
+    later = small.assimilate(data, at=at, noise=float(noise), starts=1).forecast(LATER[::10], members=50)
+    field = np.stack([later.variables[f"u{i}"].values for i in range(256)], axis=1)
+    assert np.linalg.norm(field - truth[::10]) / np.linalg.norm(truth[::10]) < 9.7e-3
+
+
+def test_difference_quotients_are_sensitivities(monkeypatch):
+    """The same fit of a straight basis both ways: values, and intervals from the information."""
+    heat = sd.PDESystem.from_text("u' = D*laplacian(u); D = 0.1", domain=(0, 1), initial={"u": "cos(pi*x) + cos(3*pi*x)"})
+    small = sd.reduction.pod(heat.discretize(16), sd.simulate(heat, np.linspace(0, 1, 21), grid=16, progress=False), modes=2)
+    t = np.linspace(0, 0.5, 6)
+    data = {"t": t, "s": 2 * np.exp(-0.1 * np.pi**2 * t), "r": 0.6 * np.exp(-0.1 * np.pi**2 * t)}
+    found = []
+    for by_differences in (False, True):
+        monkeypatch.setattr(type(small), "by_differences", by_differences)
+        at, fitted = {"s": ("u", 0.02), "r": ("u", 0.4)}, {"D": (0.01, 1)}
+        found.append(small.assimilate(data, at=at, noise=0.01, parameters=fitted, starts=2).fit)
+    for name, value in found[0].parameters.items():
+        assert found[1].parameters[name] == pytest.approx(value, rel=1e-4)
+    first, second = (f.intervals.select_dtypes("number").to_numpy() for f in found)
+    assert second == pytest.approx(first, rel=1e-3)

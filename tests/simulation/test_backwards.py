@@ -40,7 +40,7 @@ def test_forward_and_back_is_where_it_began(method):
     assert abs(float(back.y[-1])) < 1e-7
 
 
-@pytest.mark.parametrize("kind", ["linear", "hold", "cubic"])
+@pytest.mark.parametrize("kind", ["linear", "hold", "cubic", "spline"])
 def test_an_input_has_the_same_area_backwards(kind):
     u = sd.Path("u", [0, 1, 3, 4], [1, 2, 0, 5], kind)
     system = sd.ODESystem({x: u - x}, observables={"now": u})

@@ -274,6 +274,21 @@ def test_a_condition_of_a_network_on_a_cubic_input_names_it():
         sd.simulate(net, [0, 3], progress=False)
 
 
+def test_a_spline_through_a_cubic_is_the_cubic():
+    """Also backwards, and its slope: t^3 - 2 t at knots that are not even, of which one is missing."""
+    knots = np.array([0, 0.4, 0.9, 1.7, 2.2, 3.0])
+    values = knots**3 - 2 * knots
+    values[2] = np.nan
+    u = sd.Path("u", knots, values, kind="spline")
+    driven = sd.ODESystem({x: u, y: u.diff(t)}, initial={x: 0, y: 0})
+    run = sd.simulate(driven, [0, 1, 3], **TIGHT)
+    assert run.x.values == pytest.approx([0, 1 / 4 - 1, 81 / 4 - 9], abs=1e-11)
+    assert run.y.values == pytest.approx([0, -1, 21], abs=1e-11)
+    assert u.mirrored().curves[0](np.array([-1.3])) == pytest.approx([1.3**3 - 2.6], abs=1e-12)
+    with pytest.raises(sd.DeclarationError, match="Did you mean 'spline'"):
+        sd.Path("u", knots, values, kind="splines")
+
+
 def test_courses_of_two_inputs_go_together_along_a_dimension_of_their_own():
     """x' = u v' for u = a t and v = b t is a b T^2/2, for each pair (a, b)."""
     u, v, t = (*(sd.Path(name, [0, 2], [0, 0]) for name in "uv"), sp.Symbol("t"))

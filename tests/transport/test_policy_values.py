@@ -134,6 +134,8 @@ def test_closed_forms_with_symbols_and_a_horizon():
     process = sd.SDESystem({x: -k * x}, {x: s})
     found = sd.transport.value(process, x**2, discount=b).expression
     assert sp.simplify(found - x**2 / (b + 2 * k) - s**2 / (b * (b + 2 * k))) == 0
+    cost = sp.Poly(-found.subs({k: 0.5, s: 0.6, b: 0.3}), x)  # dX = -X/2 dt + 0.6 dW with the reward -x^2
+    assert [float(c) for c in cost.all_coeffs()] == pytest.approx([-0.7692308, 0, -0.9230769], abs=1e-7)
     geometric = sd.transport.value(sd.SDESystem({x: k * x}, {x: s * x}), 0, discount=b, horizon=end, terminal=x**2).expression
     assert sp.simplify(geometric - x**2 * sp.exp((2 * k + s**2 - b) * (end - t))) == 0
     finite = sd.transport.value(process, x**2, horizon=end).expression

@@ -39,6 +39,7 @@ except metadata.PackageNotFoundError:
 from numba import cuda  # noqa: E402
 
 __all__ = [
+    "BLOCK",
     "INSTALL",
     "SIMULATED",
     "VERSION",

@@ -1,0 +1,41 @@
+"""The likelihood of observables of systems whose sensitivities would be too long: difference quotients in lanes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from symdyn.inference.observed_problem import ObservedProblem, extended
+
+__all__ = ["STEP", "DifferencedProblem"]
+
+#: Step of difference quotients, relative to a value, and the least one relative to the largest of all.
+STEP, LEAST = 1e-3, 1e-5
+
+
+class DifferencedProblem(ObservedProblem):
+    """The likelihood of a `FitSetup` whose derivatives are central difference quotients of simulations side by side.
+
+    Parameters
+    ----------
+    setup : FitSetup
+    """
+
+    def _extend(self) -> None:
+        self.extended, self.clock = extended(self.system, tuple(self.x0.items()), (), self.relative)
+
+    def _states(self, values: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        count, K = len(values[0]), len(self.moving)
+        table = [np.tile(v, (2 * K + 1, 1)) for v in values]
+        places = [self.targets.index(s) for s in self.moving]
+        sizes = np.abs([values[i] for i in places]).reshape(K, *values[0].shape)  # (K, M, V)
+        least = LEAST * np.where(sizes.any(axis=0), sizes.max(axis=0, initial=0.0), 1.0)
+        steps = np.maximum(STEP * sizes, least)
+        for k, (i, step) in enumerate(zip(places, steps, strict=True)):
+            table[i][(1 + k) * count : (2 + k) * count] += step
+            table[i][(1 + K + k) * count : (2 + K + k) * count] -= step
+        states, _ = super()._states(table)
+        states = states.reshape(2 * K + 1, count, *states.shape[1:])
+        apart = states[1 : K + 1] - states[K + 1 :]
+        return states[0], np.moveaxis(apart / (2 * steps[..., None, None]), 0, -1)

@@ -6,16 +6,18 @@ Nested moment closures have trees that are thousands of times larger than their 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import sympy as sp
 from sympy.concrete.expr_with_limits import ExprWithLimits
 from sympy.core.relational import Relational
+from sympy.printing.str import StrPrinter
 
 from symdyn.errors import DeclarationError
 
 __all__ = [
+    "decimals",
     "fingerprint",
     "free_symbols",
     "in_order",
@@ -24,8 +26,10 @@ __all__ = [
     "put_in",
     "refuse_growth",
     "replace",
+    "replacing",
     "settled",
     "size",
+    "texts",
     "unpack",
     "written_exactly",
     "written_out",
@@ -38,14 +42,14 @@ LARGEST = 100_000
 BINDING = (ExprWithLimits, sp.Lambda, sp.Subs)
 
 
-def nodes(expressions: Iterable[sp.Basic]) -> Iterator[sp.Basic]:
-    """Every different subexpression, operands before what is made of them.
+def nodes(expressions: Iterable[sp.Basic], visited: set[sp.Basic] | None = None) -> Iterator[sp.Basic]:
+    """Every different subexpression, operands before what is made of them, without those that were `visited` before.
 
     >>> x = sp.Symbol("x")
     >>> [str(e) for e in nodes([x + x**2, x**2])]
     ['x', '2', 'x**2', 'x**2 + x']
     """
-    visited: set[sp.Basic] = set()
+    visited = set() if visited is None else visited
     for root in expressions:
         stack = [(root, False)]
         while stack:
@@ -88,20 +92,29 @@ def replace(expressions: Iterable[sp.Expr], swap: Mapping[sp.Basic, sp.Basic]) -
     >>> replace([x * (y + z), x], {x: sp.Integer(2)})
     [2*(y + z), 2]
     """
-    expressions = list(expressions)
+    return [*map(replacing(swap), expressions)]
+
+
+def replacing(swap: Mapping[sp.Basic, sp.Basic]) -> Callable[[Any], Any]:
+    """`replace` as a function of one expression, which knows what earlier ones share with it."""
     new: dict[sp.Basic, sp.Basic] = {}
-    for node in nodes(expressions):
-        if node in swap:
-            new[node] = swap[node]
-            continue
-        args = [new[a] for a in node.args]
-        if all(a is b for a, b in zip(args, node.args, strict=True)):
-            new[node] = node
-        elif node.is_Mul:
-            new[node] = _product(args)
-        else:
-            new[node] = node.func(*args)
-    return [new[e] for e in expressions]
+    visited: set[sp.Basic] = set()
+
+    def replaced(e: Any) -> Any:
+        for node in nodes([e], visited):
+            if node in swap:
+                new[node] = swap[node]
+                continue
+            args = [new[a] for a in node.args]
+            if all(a is b for a, b in zip(args, node.args, strict=True)):
+                new[node] = node
+            elif node.is_Mul:
+                new[node] = _product(args)
+            else:
+                new[node] = node.func(*args)
+        return new[e]
+
+    return replaced
 
 
 def settled(expressions: Iterable[sp.Expr]) -> list[sp.Expr]:
@@ -222,7 +235,39 @@ def written_exactly(e: Any) -> Any:
     >>> print(x < 0.1, written_exactly(x < 0.1))
     x < 0.1 x < 0.1
     """
-    return e.xreplace({f: sp.sign(f) * sp.Symbol(repr(abs(float(f)))) for f in e.atoms(sp.Float)})
+    return replacing(decimals([e]))(e)
+
+
+def decimals(expressions: Iterable[sp.Basic]) -> dict[sp.Basic, sp.Basic]:
+    """For every float of the expressions what `written_exactly` writes."""
+    floats = (f for f in nodes(expressions) if isinstance(f, sp.Float))
+    return {f: sp.sign(f) * sp.Symbol(repr(abs(float(f)))) for f in floats}
+
+
+class _Printer(StrPrinter):
+    """Prints what occurs again once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._known: dict[sp.Basic, str] = {}
+
+    def _print(self, expr: Any, **kwargs: Any) -> str:
+        if not isinstance(expr, sp.Basic) or not expr.args or kwargs:
+            return str(super()._print(expr, **kwargs))
+        if expr not in self._known:
+            self._known[expr] = super()._print(expr)
+        return self._known[expr]
+
+
+def texts(expressions: Iterable[Any]) -> list[str]:
+    """What `str` makes of each expression; terms are put in order once, however often a sum occurs.
+
+    >>> x, y = sp.symbols("x y")
+    >>> texts([sp.sin(y + x) * (x + y), -x])
+    ['(x + y)*sin(x + y)', '-x']
+    """
+    printer = _Printer()
+    return [printer.doprint(e) for e in expressions]
 
 
 def _product(factors: list[sp.Basic]) -> sp.Basic:

@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 import sympy as sp
 
+from symdyn import dag
 from symdyn.codegen.lane_calls import lane_values
 from symdyn.codegen.lower import lower
 from symdyn.codegen.program import COMPARISONS, DENSE, Made, Operation, Program
@@ -45,11 +46,13 @@ class Hoisting:
         self.parameters = tuple(parameters)
         self.varying = frozenset(varying)
         self._slots: dict[sp.Expr, sp.Symbol] = {}
+        self._made: dict[sp.Basic, sp.Basic] = {}
+        self._moving: dict[sp.Basic, bool] = {}
         self._taken = {s.name for s in (*self.parameters, *self.varying)}
 
     def slot(self, e: sp.Expr) -> sp.Expr:
         """A symbol for an expression of parameters alone; numbers and symbols stay as they are."""
-        return e if not e.free_symbols or e.is_Symbol else self.named(e)
+        return e if e.is_Symbol or not dag.free_symbols([e]) else self.named(e)
 
     def named(self, e: sp.Expr) -> sp.Symbol:
         """A symbol for an expression of parameters alone, also for a number."""
@@ -63,19 +66,31 @@ class Hoisting:
 
     def expression(self, e: sp.Basic) -> sp.Basic:
         """`e` with symbols for its parts that depend on parameters alone."""
-        if not e.free_symbols & self.varying:
+        if e not in self._made:
+            self._made[e] = self._expression(e)
+        return self._made[e]
+
+    def _expression(self, e: sp.Basic) -> sp.Basic:
+        if not self._varies(e):
             return self.slot(e) if isinstance(e, sp.Expr) else e.func(*map(self.expression, e.args)) if e.args else e
         if not e.args:
             return e
         if e.is_Mul or e.is_Add:
-            alone = [a for a in e.args if not a.free_symbols & self.varying]
-            rest = [self.expression(a) for a in e.args if a.free_symbols & self.varying]
+            alone = [a for a in e.args if not self._varies(a)]
+            rest = [self.expression(a) for a in e.args if self._varies(a)]
             return e.func(*rest, self.slot(e.func(*alone))) if alone else e.func(*rest)
         return e.func(*map(self.expression, e.args))
 
+    def _varies(self, e: sp.Basic) -> bool:
+        """Whether an expression depends on states or time."""
+        if e not in self._moving:
+            whole = not e.args or isinstance(e, dag.BINDING)
+            self._moving[e] = bool(e.free_symbols & self.varying) if whole else any(map(self._varies, e.args))
+        return self._moving[e]
+
     def rows(self, expressions: Iterable[sp.Basic]) -> tuple[sp.Symbol, ...]:
         """The parameters and slots that occur in hoisted expressions, in a fixed order, without those that vary."""
-        used = set().union(*(e.free_symbols for e in expressions))
+        used = dag.free_symbols(expressions)
         return tuple(s for s in (*self.parameters, *self._slots.values()) if s in used and s not in self.varying)
 
     def setup(self, rows: Sequence[sp.Symbol], more: Sequence[sp.Expr] = ()) -> Program:

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from symdyn import dag
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.hoist import Hoisting
 from symdyn.codegen.load import digest
 from symdyn.codegen.lower import lower
 from symdyn.codegen.program import Made, Program
-from symdyn.dag import size
 from symdyn.derive.semilinear import semilinear
 from symdyn.errors import CompileError, DeclarationError
 from symdyn.methods.clocks import NodeClock
@@ -47,7 +47,7 @@ def semilinear_programs(system: System, *, level: bool, by_state: bool = False) 
     rows = (form.time, *(s for s in hoisting.rows(expressions) if s != form.time))
     short = _short_names(rows[1:], (form.time, *form.states, *system.parameters))
     block = ("lane", (form.time, *short.values())), ("y", form.states), ("p", system.parameters)
-    rest = lower("rest", block, [e.xreplace(short) for e in expressions], [f"N of {x}" for x in form.states])
+    rest = lower("rest", block, dag.replace(expressions, short), [f"N of {x}" for x in form.states])
     parts = list(zip(form.linear, form.affine, form.scale, strict=True))
     groups = parts if by_state else form.groups
     primitives = {a: _primitive(a, form.time) for a, _, _ in form.groups}
@@ -65,7 +65,7 @@ def semilinear_programs(system: System, *, level: bool, by_state: bool = False) 
 
 def _primitive(e: sp.Expr, t: sp.Symbol) -> sp.Expr:
     """A primitive of the linear part where one is found at little cost, else nan; its values are checked before use."""
-    if size(e) > LARGEST:
+    if dag.size(e) > LARGEST:
         return sp.nan
     from sympy.integrals.manualintegrate import manualintegrate  # takes long to import, and few models need it
 

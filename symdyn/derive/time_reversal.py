@@ -7,6 +7,7 @@ from typing import Any
 
 import sympy as sp
 
+from symdyn import dag
 from symdyn.declaration import derivative, expression, lookup
 from symdyn.errors import DeclarationError
 from symdyn.models.ode import ODESystem
@@ -69,9 +70,9 @@ def reverse_time(system: SDESystem, score: Any, *, horizon: Any = None, noise: A
     drift = []
     for i in range(len(ito.states)):
         flux = sp.Add(*(d[i, j] * s[j] for j in range(len(s))))
-        drift.append((-ito.drift[i] + _divergence(d, i, ito.states) + (1 + ell**2) / 2 * flux).xreplace(swap))
-    rows = dict(zip(ito.states, drift, strict=True))
-    observables = {o: e.xreplace(swap) for o, e in ito.observables.items()}
+        drift.append(-ito.drift[i] + _divergence(d, i, ito.states) + (1 + ell**2) / 2 * flux)
+    rows = dict(zip(ito.states, dag.replace(drift, swap), strict=True))
+    observables = dict(zip(ito.observables, dag.replace(ito.observables.values(), swap), strict=True))
     options: dict[str, Any] = {"parameters": _defaults(ito, (*rows.values(), *observables.values(), ell)), "time": ito.time,
                                "observables": observables,
                                "provenance": (*ito.provenance, f"reversed in time from {end}")}  # fmt: skip
@@ -139,8 +140,8 @@ def probability_flow(system: SDESystem, score: Any, *, horizon: Any = None) -> O
         }
     if horizon is not None:
         swap = {ito.time: expression(horizon) - ito.time}
-        rows = {x: -f.xreplace(swap) for x, f in rows.items()}
-        observables = {o: e.xreplace(swap) for o, e in observables.items()}
+        rows = dict(zip(rows, dag.replace([-f for f in rows.values()], swap), strict=True))
+        observables = dict(zip(observables, dag.replace(observables.values(), swap), strict=True))
     return ODESystem(
         rows, _defaults(ito, (*rows.values(), *observables.values())), observables=observables, time=ito.time,
         provenance=(*ito.provenance, "probability flow"),

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 
 import sympy as sp
 
+from symdyn import dag
 from symdyn.attached import FlowVerbs
 from symdyn.declaration import expression, listed, name_of, read_equations
 from symdyn.errors import DeclarationError
@@ -292,7 +293,7 @@ class ODESystem(FlowVerbs, System):
 
     @cached_property
     def _text(self) -> str:
-        sides = zip(self.states, self.drift, strict=True)
+        sides = zip(self.states, dag.texts(self.drift), strict=True)
         rows = (f"0 = {f} for {s}" if s in self.algebraic else f"{s}' = {f}" for s, f in sides)
         kept = (f"# 0 = {c} follows and is kept" for c in self.constraints)
         return "\n".join([*rows, *kept, *map(str, self.events), *self._written_history])

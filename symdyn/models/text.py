@@ -75,7 +75,8 @@ def model_text(system: System) -> str:
             raise DeclarationError(
                 f"the layers {e.layers.name} are no network of one output, TrainedNetwork(layers), and no text contains them"
             )
-    exact = system.map_expressions(dag.written_exactly) if any(e.has(sp.Float) for e in sides) else system
+    floats = dag.decimals(sides)
+    exact = system.map_expressions(dag.replacing(floats)) if floats else system
     lines = [str(exact)]
     lines += [f"{name} := {value}" for name, value in exact.observables.items()]
     lines += [f"{name} = {value!r}" for name, value in system.defaults.items()]

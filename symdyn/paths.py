@@ -45,24 +45,18 @@ class Curve:
         t, x = t[there], x[there]
         if t.size < 2 or not np.isfinite(t).all() or not np.isfinite(x).all() or not (np.diff(t) > 0).all():
             turned = (f"the times {a:g}, then {b:g}" for a, b in itertools.pairwise(t) if not b > a)
-            wrong = next(turned, f"{np.isfinite(t * x).sum()} finite values")
+            wrong = next(turned, f"{(np.isfinite(t) & np.isfinite(x)).sum()} finite values")
             raise DeclarationError(
                 f"the input {name} has {wrong}; expected two finite values or more, at times that increase strictly"
             )
         self.times, self.values = t, x
-        h, slope = np.diff(t), np.diff(x) / np.diff(t)
-        if kind == "hold":
-            columns = [x[:-1]]
-        elif kind == "linear":
-            columns = [x[:-1], slope]
-        elif kind == "spline":
-            from scipy.interpolate import CubicSpline  # takes long to import
-
-            columns = list(CubicSpline(t, x).c[::-1])
-        else:  # the slope at a knot is that of the segment before it, so that no value shows before its time
-            begin = np.concatenate([slope[:1], slope[:-1]])
-            columns = [x[:-1], begin, (2 * slope - 2 * begin) / h, (begin - slope) / h**2]
-        self.coefficients = np.stack(columns, axis=1)
+        with np.errstate(all="ignore"):
+            self.coefficients = _coefficients(t, x, kind)
+        if not np.isfinite(self.coefficients).all():
+            raise DeclarationError(
+                f"the input {name} has values so large, or knots so near to each other, that what lies between is no number; "
+                "use other units, or leave knots out"
+            )
 
     def __call__(self, times: np.ndarray, *, slope: bool = False) -> np.ndarray:
         """Values, or slopes, at some times within the knots; at a knot those of the segment that begins there."""
@@ -89,6 +83,26 @@ class Curve:
     @property
     def mark(self) -> bytes:
         return self.times.tobytes() + self.values.tobytes()
+
+
+def _coefficients(t: np.ndarray, x: np.ndarray, kind: str) -> np.ndarray:
+    """Those of the segments between knots, infinite or NaN where they overflow."""
+    h, slope = np.diff(t), np.diff(x) / np.diff(t)
+    if kind == "hold":
+        columns = [x[:-1]]
+    elif kind == "linear":
+        columns = [x[:-1], slope]
+    elif kind == "spline":
+        from scipy.interpolate import CubicSpline  # takes long to import
+
+        try:
+            columns = list(CubicSpline(t, x).c[::-1])
+        except ValueError:  # of times and values in order it refuses slopes that overflow alone
+            columns = [slope * np.nan]
+    else:  # the slope at a knot is that of the segment before it, so that no value shows before its time
+        begin = np.concatenate([slope[:1], slope[:-1]])
+        columns = [x[:-1], begin, (2 * slope - 2 * begin) / h, (begin - slope) / h**2]
+    return np.stack(columns, axis=1)
 
 
 @dataclass(frozen=True, eq=False)

@@ -160,15 +160,16 @@ def coefficient_rows(system: System, parameters: np.ndarray, times: np.ndarray) 
     table, columns = segments(system), [parameters]
     for path, number, begins in _chosen(system, parameters):
         known = path.segments
-        knots = known.knots[number]
-        short = number[(knots[:, 0] > times[0]) | (known.ends[number] < times[-1])]
-        for c in np.unique(short)[:1]:
+        used, whose = np.unique(number, return_inverse=True)
+        knots = known.knots[used]
+        short = used[(knots[:, 0] > times[0]) | (known.ends[used] < times[-1])]
+        for c in short[:1]:
             curve = path.curves[c]
             course = f", course {c}," if len(path.curves) > 1 else ""
             there = " to ".join(map(_shown, sorted(path.sign * curve.times[[0, -1]] + 0.0)))
             wanted = " to ".join(map(_shown, path.sign * times[[0, -1]] + 0.0))
             raise DeclarationError(f"the input {path}{course} is known from {there}, and the simulation goes from {wanted}")
-        at = np.minimum((knots <= times[0]).sum(axis=1), known.counts[number]) - 1
+        at = (np.minimum((knots <= times[0]).sum(axis=1), known.counts[used]) - 1)[whose]
         columns.append(table[begins + at, : path.degree + 2])
     return np.concatenate(columns, axis=1)
 
@@ -223,7 +224,8 @@ def input_values(system: System, parameters: np.ndarray, times: np.ndarray) -> l
     """Values and slopes (N, T) of each input at output times."""
     found = []
     for path, number, _ in _chosen(system, parameters):
+        used, whose = np.unique(number, return_inverse=True)
         for slope in (False, True):
-            table = np.stack([curve(times, slope=slope) for curve in path.curves])
-            found.append(table[number])
+            table = np.array([path.curves[c](times, slope=slope) for c in used]).reshape(len(used), len(times))
+            found.append(table[whose])
     return found

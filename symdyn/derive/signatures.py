@@ -29,7 +29,7 @@ def signature(channels: Sequence[Any], depth: int = 4) -> ODESystem:
     Parameters
     ----------
     channels : sequence of Path and Symbol
-        Inputs of the kinds ``linear`` and ``cubic``; a symbol is the time itself, which makes the signature tell all paths
+        Inputs of any kind but ``hold``; a symbol is the time itself, which makes the signature tell all paths
         apart.  At most nine.
     depth : int, optional
         The longest words.

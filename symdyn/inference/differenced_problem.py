@@ -10,7 +10,8 @@ from symdyn.inference.observed_problem import ObservedProblem, extended
 
 __all__ = ["STEP", "DifferencedProblem"]
 
-#: Step of difference quotients, relative to a value, and the least one relative to the largest of all.
+#: Step of difference quotients, relative to a value, and the least one: of initial states relative to the largest of them,
+#: of parameters, which have units of their own, to their declared value.
 STEP, LEAST = 1e-3, 1e-5
 
 
@@ -30,8 +31,11 @@ class DifferencedProblem(ObservedProblem):
         table = [np.tile(v, (2 * K + 1, 1)) for v in values]
         places = [self.targets.index(s) for s in self.moving]
         sizes = np.abs([values[i] for i in places]).reshape(K, *values[0].shape)  # (K, M, V)
-        least = LEAST * np.where(sizes.any(axis=0), sizes.max(axis=0, initial=0.0), 1.0)
-        steps = np.maximum(STEP * sizes, least)
+        usual = np.zeros_like(sizes)
+        usual += np.abs([self.system.numeric_defaults.get(s, 0.0) for s in self.moving])[:, None, None]
+        begun = np.array([s in self.x0 for s in self.moving], dtype=bool)
+        usual[begun] = sizes[begun].max(axis=0, initial=0.0)
+        steps = np.maximum(STEP * sizes, LEAST * np.where((usual == 0) & (sizes == 0), 1.0, usual))
         for k, (i, step) in enumerate(zip(places, steps, strict=True)):
             table[i][(1 + k) * count : (2 + k) * count] += step
             table[i][(1 + K + k) * count : (2 + K + k) * count] -= step

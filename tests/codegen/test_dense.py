@@ -128,6 +128,21 @@ def test_the_code_is_loops_whose_length_is_that_of_no_width():
     assert compile_ir("\n".join([*sorted(definitions), text]))
 
 
+@pytest.mark.parametrize("width", [9, 13, 16, 25, 31])
+def test_what_is_no_number_in_one_neuron_is_none_in_itself_alone(width):
+    """Of an infinite argument neurons of weight 0 are NaN, and all others 1 or -1, in any number of lanes."""
+    weights = np.random.default_rng(width).normal(size=(width, 2))
+    weights[[0, width - 1], 0] = 0
+    f = sd.DenseLayers("f", [(weights, None, "tanh")])
+    points = np.array([[0.3, -2.0], [np.inf, 1.0], [-np.inf, 0.5], [1e308, -1e308], [np.nan, 0.0]])
+    with np.errstate(invalid="ignore", over="ignore"):
+        expected = np.concatenate([f.evaluate(points), f.jacobian(points).reshape(len(points), -1)], axis=1)
+    program = values_and_slopes(f)
+    for lanes in (8, 1):
+        np.testing.assert_allclose(called(program, lanes, points), expected, rtol=0, atol=1e-13, err_msg=f"{lanes} lanes")
+    np.testing.assert_array_equal(called(program, 8, points), called(program, 1, points))
+
+
 def test_fast_tanh_is_within_its_error_and_infinite_and_undefined_arguments_pass():
     f = sd.DenseLayers("f", [([[1.0]], None, "tanh")])
     program = lower("rhs", [("lane", []), ("y", [x]), ("p", [])], [f(x)], ["f"])

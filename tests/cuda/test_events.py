@@ -45,6 +45,10 @@ for kind in ("hold", "linear", "cubic"):
     driven = sd.ODESystem({x: u - k * x}, events=sd.Event(x > 1.5, {x: 1}))
     given = np.array([[{"k": 0.7, "u": 0.0}[p.name] for p in driven.parameters]] * 2)
     both(f"driven {kind}", driven, "dop853", np.array([[2.0], [1.0]]), given, np.linspace(0, 3.9, 14), **tight)
+u = sd.Path("u", knots, values, "spline")
+courses = [u, sd.Path("u", [0, 4], [1, 3], "spline"), sd.Path("u", [-1, 1, 1.5, 4], [1, 3, 0, 2], "spline")]
+uneven = sd.ODESystem({x: u - x, y: u.diff(t)}).with_inputs({u: courses})
+both("uneven", uneven, "tsit5", np.zeros((3, 2)), np.arange(3.0)[:, None], np.linspace(0, 3.9, 5), **tight)
 jump = [sd.dose(y, 1, start=u0), sd.Event(x > 0.5, {y: y + x})]
 step = sd.ODESystem({x: sp.Piecewise((1, t > u0), (0, True)), y: 0}, events=jump)
 both("jump", step, "tsit5", np.zeros((2, 2)), np.array([[2.0], [1.0]]), np.array([0.0, 1.0, 2.0, 4.0]), **tight)
@@ -76,7 +80,7 @@ both("orchard", orchard, "iterate", np.full((1, 1), 100.0), np.zeros((1, 0)), np
 """
 STEPPED = ["noisy euler-maruyama", "noisy sra1", "until", "last", "driven", "orchard"]
 NAMES = [f"neuron {m}" for m in ("tsit5", "dop853", "rodas5p")] + ["stopped", "doses", "ended", "chain", "endless", "ball"]
-NAMES += [f"driven {kind}" for kind in ("hold", "linear", "cubic")] + ["jump"]
+NAMES += [f"driven {kind}" for kind in ("hold", "linear", "cubic")] + ["uneven", "jump"]
 
 
 @pytest.fixture

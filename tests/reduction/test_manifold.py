@@ -110,16 +110,19 @@ def test_sensors_tell_more_through_a_quadratic_manifold():
     assert np.linalg.norm(field - truth[::10]) / np.linalg.norm(truth[::10]) < 9.7e-3
 
 
-def test_difference_quotients_are_sensitivities(monkeypatch):
-    """The same fit of a straight basis both ways: values, and intervals from the information."""
-    heat = sd.PDESystem.from_text("u' = D*laplacian(u); D = 0.1", domain=(0, 1), initial={"u": "cos(pi*x) + cos(3*pi*x)"})
-    small = sd.reduction.pod(heat.discretize(16), sd.simulate(heat, np.linspace(0, 1, 21), grid=16, progress=False), modes=2)
+@pytest.mark.parametrize("second", [1, 1e-9])
+def test_difference_quotients_are_sensitivities(monkeypatch, second):
+    """The same fit of a straight basis both ways, in any unit of time: values, and intervals from the information."""
+    model = f"u' = D*laplacian(u); D = {0.1 * second}"
+    heat = sd.PDESystem.from_text(model, domain=(0, 1), initial={"u": "cos(pi*x) + cos(3*pi*x)"})
+    times = np.linspace(0, 1, 21) / second
+    small = sd.reduction.pod(heat.discretize(16), sd.simulate(heat, times, grid=16, progress=False), modes=2)
     t = np.linspace(0, 0.5, 6)
-    data = {"t": t, "s": 2 * np.exp(-0.1 * np.pi**2 * t), "r": 0.6 * np.exp(-0.1 * np.pi**2 * t)}
+    data = {"t": t / second, "s": 2 * np.exp(-0.1 * np.pi**2 * t), "r": 0.6 * np.exp(-0.1 * np.pi**2 * t)}
     found = []
     for by_differences in (False, True):
         monkeypatch.setattr(type(small), "by_differences", by_differences)
-        at, fitted = {"s": ("u", 0.02), "r": ("u", 0.4)}, {"D": (0.01, 1)}
+        at, fitted = {"s": ("u", 0.02), "r": ("u", 0.4)}, {"D": (0.01 * second, second)}
         found.append(small.assimilate(data, at=at, noise=0.01, parameters=fitted, starts=2).fit)
     for name, value in found[0].parameters.items():
         assert found[1].parameters[name] == pytest.approx(value, rel=1e-4)

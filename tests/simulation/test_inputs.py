@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import tracemalloc
 from itertools import pairwise
 
 import numpy as np
@@ -14,7 +15,9 @@ from scipy.integrate import quad
 from scipy.interpolate import CubicHermiteSpline
 
 import symdyn as sd
+from symdyn.codegen.input_paths import coefficient_rows, input_values
 from symdyn.errors import CompileError
+from symdyn.paths import Curve
 
 t, x, y, k = sp.symbols("t x y k")
 TIGHT = {"rtol": 1e-11, "atol": 1e-13, "progress": False}
@@ -217,6 +220,9 @@ def test_stores_know_the_values_of_inputs(tmp_path):
         (lambda u, s: sd.Path("u", [0, 0], [0, 1]), "times that increase strictly"),
         (lambda u, s: sd.Path("u", [0, 1], [0, np.nan]), "two finite values"),
         (lambda u, s: sd.Path("u", [0, 1], [0, 1, 2]), "of shape"),
+        (lambda u, s: sd.Path("u", [0, 1, 2], [1e308, -1e308, 1e308]), "u has values so large, or knots so near"),
+        (lambda u, s: sd.Path("u", [0, 1, 2], [1e308, -1e308, 1e308], "spline"), "u has values so large, or knots so near"),
+        (lambda u, s: sd.Path("u", [0, 1e-200, 1], [0, 1, 2], "cubic"), "u has values so large, or knots so near"),
         (lambda u, s: sd.Path("u", [0, 1]), "no values"),
         (lambda u, s: sd.Path("u", [0, "x"], [0, 1]), "no numbers"),
     ],
@@ -225,6 +231,24 @@ def test_what_is_no_input_is_named(act, message):
     u = sd.Path("u", [0, 10], [1, 1])
     with pytest.raises(sd.SymdynError, match=message):
         act(u, sd.ODESystem({x: u - x}, initial={x: 0}))
+
+
+def test_a_part_of_an_ensemble_takes_the_memory_and_the_courses_of_its_own(monkeypatch):
+    """2,000 trajectories along one path of 5,000 knots need no copy of it each, 80 MB, and no values of other courses."""
+    u = sd.Path("u", np.arange(5000), np.arange(5000) % 7)
+    system = sd.ODESystem({x: u - x}, initial={x: 0}).with_inputs({u: [u, sd.Path("u", [0, 9000], [1, 1]), u]})
+    parameters = np.full((2000, 1), 2.0)
+    tracemalloc.start()
+    rows = coefficient_rows(system, parameters, np.array([7.5, 4000]))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    np.testing.assert_array_equal(rows, np.broadcast_to([2.0, 7, 0, 1], rows.shape))
+    assert peak < 2e6
+    asked = []
+    monkeypatch.setattr(Curve, "__call__", lambda curve, times, *, slope=False: asked.append(curve) or times)
+    assert input_values(system, parameters, np.arange(3.0))[0].shape == (2000, 3)
+    assert set(asked) == {system.inputs[0].curves[2]}
+    assert input_values(system, parameters[:0], np.arange(3.0))[0].shape == (0, 3)
 
 
 def test_an_input_far_from_time_zero():

@@ -244,7 +244,8 @@ def card_stops(
     table[:, :, 0], table[:, :, 1], table[:, :, 2] = found[:, :, 0], found[:, :, 0], found[:, :, 1]
     courses, sizes = segments(system), segment_places(system)[1]
     for k, size in enumerate(sizes):  # knots are -2 - input in schedules
-        row, entry = np.nonzero(np.broadcast_to(found[:, :, 1] == -2 - k, table.shape[:2]))
+        here = (found[:, :, 1] == -2 - k) & (found[:, :, 0] < np.inf)  # courses may have fewer knots than others
+        row, entry = np.nonzero(np.broadcast_to(here, table.shape[:2]))
         which = np.broadcast_to(found[:, :, 2], table.shape[:2])[row, entry].astype(int)
         table[row, entry, FIRST : FIRST + size], table[row, entry, 2] = courses[which, :size], KNOT - k
     columns = [table]

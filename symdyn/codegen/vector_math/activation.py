@@ -31,10 +31,13 @@ BOTTOM = (
 def _tanh(*x: Value) -> list[Value]:
     """Of one or two numbers by one division, which takes as long as 32 multiply-adds.
 
-    The polynomials are evaluated side by side: each waits for its own multiply-adds.
+    The polynomials are evaluated side by side: each waits for its own multiply-adds.  What is no number is none in its own
+    numerator alone, as the denominators are shared.
     """
     bounded = [clamp(e, -LIMIT, LIMIT) for e in x]
     squares = [e * e for e in bounded]
+    if len(x) > 1:
+        squares = [select(z < LIMIT**2, z, LIMIT**2) for z in squares]
     tops, bottoms = ([mad(z, side[-1], side[-2]) for z in squares] for side in (TOP, BOTTOM))
     for top, bottom in zip(TOP[-3::-1], BOTTOM[-3::-1], strict=True):
         tops = [mad(total, z, top) for total, z in zip(tops, squares, strict=True)]

@@ -11,7 +11,7 @@ import xarray as xr
 
 from symdyn.codegen.kernel import compile
 from symdyn.declaration import lookup
-from symdyn.discover.evidence import prediction_errors
+from symdyn.discover.evidence import prediction_errors, with_past
 from symdyn.discover.forecasts import bands, refitted
 from symdyn.discover.recovery import Recovery
 from symdyn.errors import RecoveryError
@@ -179,7 +179,7 @@ def score(recovery: Recovery, data: Any = None, initial: Mapping[Any, float] | N
             raise RecoveryError(f"the first values of {', '.join(missing)} are missing; give them as initial=")
     row = np.array([system.defaults[p] for p in system.parameters])
     measured = prediction_errors(compile(system), row, starts, seen, None).set_index("kind")[list(seen.states)]
-    pairs = [(t.values[:-1], t.values[1:]) for t in seen.trajectories]
+    pairs = [(with_past(system, t.times, t.values)[:-1], t.values[1:]) for t in seen.trajectories]
     before, after = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
     known = np.isfinite(before).all(axis=1)[:, None] & np.isfinite(after)
     every = np.concatenate([t.values for t in seen.trajectories])

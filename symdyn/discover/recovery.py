@@ -230,6 +230,8 @@ class Recovery(RecoveryVerbs):
 
     def _measured(self, data: Any) -> Observations:
         """Data as trajectories; those of the recovery if there are no others."""
+        if isinstance(data, xr.Dataset):  # of a run: runs begin from all of its states
+            data = data.reset_coords([s.name for s in self.system.helpers if s.name in data.coords])
         return self.observations if data is None else observations(self.system, data)
 
     def _mean_system(self) -> System:

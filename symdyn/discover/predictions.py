@@ -16,6 +16,7 @@ from symdyn.discover.forecasts import bands, refitted
 from symdyn.discover.recovery import Recovery
 from symdyn.errors import RecoveryError
 from symdyn.simulation.run import simulate
+from symdyn.system import System
 
 __all__ = ["determination", "predict", "score"]
 
@@ -102,9 +103,7 @@ def predict(
     if not runs:
         raise RecoveryError("the data hold no complete values to begin from; give initial=")
     if band is not None:
-        runs = [
-            _banded(run, recovery.system.names, *bounds) for run, bounds in zip(runs, bands(recovery, times, band), strict=True)
-        ]
+        runs = [_banded(run, recovery.system, *bounds) for run, bounds in zip(runs, bands(recovery, times, band), strict=True)]
     if len(runs) == 1:
         return runs[0]
     runs = [run.drop_vars(s.name for s in recovery.system.helpers) for run in runs]
@@ -113,10 +112,12 @@ def predict(
     )
 
 
-def _banded(run: xr.Dataset, names: Sequence[str], lower: np.ndarray, upper: np.ndarray) -> xr.Dataset:
+def _banded(run: xr.Dataset, system: System, lower: np.ndarray, upper: np.ndarray) -> xr.Dataset:
     """A prediction with bands (T, n) of its states, which are made to hold it: they are those of other systems too."""
     more = {}
-    for i, name in enumerate(names[: lower.shape[1]]):
+    for i, (s, name) in enumerate(zip(system.states, system.names, strict=True)):
+        if s in system.helpers:
+            continue
         own = run[name].values
         for side, values in (("lower", np.fmin(lower[:, i], own)), ("upper", np.fmax(upper[:, i], own))):
             more[f"{name}_{side}"] = ("time", values, dict(run[name].attrs))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import sympy as sp
 import xarray as xr
+from matplotlib.figure import Figure
 
 import symdyn as sd
 from symdyn.io.datasets import read_dataset, write_dataset
@@ -77,6 +78,8 @@ def test_states_of_the_past_are_coordinates_wherever_a_run_is_kept(tmp_path):
         np.testing.assert_array_equal(found.x_lag1, run.x_lag1)
         later = sd.simulate(henon, range(10, 31), initial=found.isel(time=10, a=0), progress=False)
         assert later.x.values.tolist() == run.x.values[0, 10:].tolist()
+    sd.plot(one := run.isel(a=0), ["x_lag1"], ax=(axes := Figure().subplots()))
+    assert axes.lines[0].get_ydata().tolist() == one.x_lag1.values.tolist()
     moved = run.assign_coords(x_lag1=run.x_lag1 + 1e-9)
     assert sd.replay(run, progress=False).same
     assert not sd.replay(moved, progress=False).same
@@ -90,7 +93,9 @@ def test_single_steps_of_a_recovered_map_begin_from_the_data_of_its_past():
     assert found.score().one_step["x"] == pytest.approx(1, abs=1e-6)
     assert found.score(run.isel(time=slice(5, None))).one_step["x"] == pytest.approx(1, abs=1e-6)
     shorter = sd.simulate(henon, range(6), initial={"x": 0.5, "x_lag1": -0.2}, progress=False)
-    assert found.score(shorter).free_run["x"] == pytest.approx(1, abs=1e-6)
+    assert found.score([shorter, shorter]).free_run["x"] == pytest.approx(1, abs=1e-6)
+    assert set(found.predict([40, 41], band=0.9).data_vars) >= {"x", "x_lower", "x_upper"}
+    assert not {"x_lag1", "x_lag1_lower"} & set(found.predict([40, 41], band=0.9).data_vars)
 
 
 def test_fixed_points_eigenvalues_and_exponents_of_henon():

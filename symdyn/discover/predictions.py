@@ -115,10 +115,10 @@ def predict(
 def _banded(run: xr.Dataset, system: System, lower: np.ndarray, upper: np.ndarray) -> xr.Dataset:
     """A prediction with bands (T, n) of its states, which are made to hold it: they are those of other systems too."""
     more = {}
-    for i, (s, name) in enumerate(zip(system.states, system.names, strict=True)):
-        if s in system.helpers:
+    for i, state in enumerate(system.states[: lower.shape[1]]):
+        if state in system.helpers:
             continue
-        own = run[name].values
+        own = run[name := state.name].values
         for side, values in (("lower", np.fmin(lower[:, i], own)), ("upper", np.fmax(upper[:, i], own))):
             more[f"{name}_{side}"] = ("time", values, dict(run[name].attrs))
     return run.assign(more)

@@ -24,7 +24,7 @@ demo: $(VENV)/.ready
 
 # what is checked without running runs beside the compilation of drivers; both end before the tests begin
 test: $(VENV)/.ready
-	$(MAKE) --jobs=2 --output-sync lint warm
+	$(MAKE) --jobs=2 $(if $(filter output-sync,$(.FEATURES)),--output-sync) lint warm
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist worksteal --durations=30
 
 warm: $(VENV)/.ready

@@ -56,6 +56,13 @@ def test_a_derivative_that_another_equation_gives_is_put_in():
     assert sd.ODESystem(both) == sd.ODESystem.from_text("y' = x*y; x' = c*x - x*y")
 
 
+def test_derivatives_that_grow_without_measure_where_they_are_put_in_are_refused_by_name():
+    chain = [sp.Function(f"x{k}")(t).diff(t) for k in range(25)]
+    rows = [sp.Eq(d, rate * (1 + rate)) for d, rate in zip(chain, [*chain[1:], x(t)], strict=True)]
+    with pytest.raises(sd.DeclarationError, match=r"the derivative x\d+' has"):
+        sd.ODESystem([*rows, sp.Eq(x(t).diff(t), 1)])
+
+
 def test_initial_velocities_follow_parameters():
     system = sd.ODESystem.from_text("x'' = -x; x(0) = 0; x'(0) = 2*k; k = 1")
     data = sd.simulate(system, [0, 1], parameters={"k": [1, 3]}, **TIGHT)

@@ -15,7 +15,7 @@ from symdyn.inference.data import Observations, observations
 from symdyn.inference.kinds import kind_of
 from symdyn.system import System
 
-__all__ = ["errors", "free_and_ahead", "hold_out", "prediction_errors", "relative_errors"]
+__all__ = ["errors", "free_and_ahead", "hold_out", "prediction_errors", "relative_errors", "with_past"]
 
 MAX_STEPS = 100_000
 #: From a start and times to states, and from times and data to states one step ahead of the data.
@@ -86,18 +86,19 @@ def hold_out(system: System, data: Observations, fraction: float) -> tuple[Obser
 
 
 def _compared(
-    run: Run, ahead: Ahead, starts: np.ndarray, seen: Observations, later: Observations | None
+    run: Run, ahead: Ahead, starts: np.ndarray, seen: Observations, later: Observations | None, system: System | None = None
 ) -> dict[tuple[str, str], np.ndarray]:
-    """Simulated less measured (N, n) by part of the data and kind of prediction."""
+    """Simulated less measured (N, n) by part of the data and kind of prediction; the data tell the past of a system."""
     found: dict[tuple[str, str], list[np.ndarray]] = {}
     for k, trajectory in enumerate(seen.trajectories):
         times, values, early = trajectory.times, trajectory.values, len(trajectory.times)
         if later is not None:
             times = np.concatenate([times, later.trajectories[k].times])
             values = np.concatenate([values, later.trajectories[k].values])
-        complete = np.isfinite(values).all(axis=1)
+        begin = values if system is None else with_past(system, times, values)
+        complete = np.isfinite(begin).all(axis=1)
         known = np.concatenate([[False], complete[:-1]])[:, None] & np.isfinite(values)
-        step = _differences(ahead(times, values), values, known)
+        step = _differences(ahead(times, begin), values, known)
         free = _differences(run(starts[k], times), values, np.isfinite(values))
         for part, stretch in (("train", slice(0, early)), ("heldout", slice(early, None)))[: 1 if later is None else 2]:
             found.setdefault((part, "one-step"), []).append(step[stretch])
@@ -117,7 +118,7 @@ def prediction_errors(
 ) -> pd.DataFrame:
     """The table of `errors` for parameters `row` of a compiled system."""
     rows = []
-    for (part, kind), left in _compared(*_predictions(kernel, row), starts, seen, later).items():
+    for (part, kind), left in _compared(*_predictions(kernel, row), starts, seen, later, kernel.system).items():
         relative, points = float(_root_mean_square(left / seen.scale)), int((~np.isnan(left)).sum())
         row_of = {"part": part, "kind": kind, "relative": relative, "points": points}
         rows.append(row_of | dict(zip(seen.states, _root_mean_square(left, axis=0), strict=True)))
@@ -125,7 +126,7 @@ def prediction_errors(
 
 
 def relative_errors(
-    run: Run, ahead: Ahead, starts: np.ndarray, seen: Observations, later: Observations | None
+    run: Run, ahead: Ahead, starts: np.ndarray, seen: Observations, later: Observations | None, system: System | None = None
 ) -> dict[str, float]:
     """Relative errors of runs and of single steps, as the table of a recovery names them.
 
@@ -133,10 +134,11 @@ def relative_errors(
     ----------
     run, ahead : callable
         From a start and times (T,) to states (T, n); and from times and data to states simulated from the data before.
+    system : System, optional
+        Whose past the data tell.
     """
-    found = {
-        key: float(_root_mean_square(left / seen.scale)) for key, left in _compared(run, ahead, starts, seen, later).items()
-    }
+    compared = _compared(run, ahead, starts, seen, later, system)
+    found = {key: float(_root_mean_square(left / seen.scale)) for key, left in compared.items()}
     names = {"rms": ("train", "free-run"), "one_step": ("train", "one-step")}
     names |= {"heldout_one_step": ("heldout", "one-step"), "heldout_free_run": ("heldout", "free-run")}
     return {name: found.get(key, np.nan) for name, key in names.items()}
@@ -146,7 +148,25 @@ def free_and_ahead(
     kernel: Kernel, row: np.ndarray, starts: np.ndarray, seen: Observations, later: Observations | None
 ) -> dict[str, float]:
     """The same of a compiled system."""
-    return relative_errors(*_predictions(kernel, row), starts, seen, later)
+    return relative_errors(*_predictions(kernel, row), starts, seen, later, kernel.system)
+
+
+def with_past(system: System, times: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Data (T, n) with the states of the past of a map, which are the data of a step before, where they were not measured.
+
+    >>> import symdyn as sd
+    >>> henon = sd.DiscreteSystem.from_text("x[t+1] = 1 - 1.4*x**2 + 0.3*x[t-1]")
+    >>> with_past(henon, np.array([0, 1, 3]), np.array([[5, np.nan], [6, np.nan], [7, np.nan]]))[:, 1]
+    array([nan,  5., nan])
+    """
+    if system.map is None or not system.helpers:
+        return values
+    values, place = values.copy(), {s: i for i, s in enumerate(system.states)}
+    after = np.flatnonzero(np.round(np.diff(times), 12) == 1) + 1
+    for i in (place[s] for s in system.helpers):
+        rows = after[np.isnan(values[after, i])]
+        values[rows, i] = values[rows - 1, place[system.map[i]]]
+    return values
 
 
 def _predictions(kernel: Kernel, row: np.ndarray) -> tuple[Run, Ahead]:

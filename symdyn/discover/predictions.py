@@ -11,11 +11,12 @@ import xarray as xr
 
 from symdyn.codegen.kernel import compile
 from symdyn.declaration import lookup
-from symdyn.discover.evidence import prediction_errors
+from symdyn.discover.evidence import prediction_errors, with_past
 from symdyn.discover.forecasts import bands, refitted
 from symdyn.discover.recovery import Recovery
 from symdyn.errors import RecoveryError
 from symdyn.simulation.run import simulate
+from symdyn.system import System
 
 __all__ = ["determination", "predict", "score"]
 
@@ -102,9 +103,7 @@ def predict(
     if not runs:
         raise RecoveryError("the data hold no complete values to begin from; give initial=")
     if band is not None:
-        runs = [
-            _banded(run, recovery.system.names, *bounds) for run, bounds in zip(runs, bands(recovery, times, band), strict=True)
-        ]
+        runs = [_banded(run, recovery.system, *bounds) for run, bounds in zip(runs, bands(recovery, times, band), strict=True)]
     if len(runs) == 1:
         return runs[0]
     runs = [run.drop_vars(s.name for s in recovery.system.helpers) for run in runs]
@@ -113,11 +112,13 @@ def predict(
     )
 
 
-def _banded(run: xr.Dataset, names: Sequence[str], lower: np.ndarray, upper: np.ndarray) -> xr.Dataset:
+def _banded(run: xr.Dataset, system: System, lower: np.ndarray, upper: np.ndarray) -> xr.Dataset:
     """A prediction with bands (T, n) of its states, which are made to hold it: they are those of other systems too."""
     more = {}
-    for i, name in enumerate(names[: lower.shape[1]]):
-        own = run[name].values
+    for i, state in enumerate(system.states[: lower.shape[1]]):
+        if state in system.helpers:
+            continue
+        own = run[name := state.name].values
         for side, values in (("lower", np.fmin(lower[:, i], own)), ("upper", np.fmax(upper[:, i], own))):
             more[f"{name}_{side}"] = ("time", values, dict(run[name].attrs))
     return run.assign(more)
@@ -179,7 +180,7 @@ def score(recovery: Recovery, data: Any = None, initial: Mapping[Any, float] | N
             raise RecoveryError(f"the first values of {', '.join(missing)} are missing; give them as initial=")
     row = np.array([system.defaults[p] for p in system.parameters])
     measured = prediction_errors(compile(system), row, starts, seen, None).set_index("kind")[list(seen.states)]
-    pairs = [(t.values[:-1], t.values[1:]) for t in seen.trajectories]
+    pairs = [(with_past(system, t.times, t.values)[:-1], t.values[1:]) for t in seen.trajectories]
     before, after = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
     known = np.isfinite(before).all(axis=1)[:, None] & np.isfinite(after)
     every = np.concatenate([t.values for t in seen.trajectories])

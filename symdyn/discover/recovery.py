@@ -230,7 +230,14 @@ class Recovery(RecoveryVerbs):
 
     def _measured(self, data: Any) -> Observations:
         """Data as trajectories; those of the recovery if there are no others."""
-        return self.observations if data is None else observations(self.system, data)
+        if data is None:
+            return self.observations
+        own = [s.name for s in self.system.helpers]
+
+        def whole(part: Any) -> Any:  # of a run all states, from which another one begins
+            return part.reset_coords([n for n in own if n in part.coords]) if isinstance(part, xr.Dataset) else part
+
+        return observations(self.system, [whole(part) for part in data] if isinstance(data, list) else whole(data))
 
     def _mean_system(self) -> System:
         """What predicts means; another system where this one is random."""

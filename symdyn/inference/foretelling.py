@@ -15,6 +15,7 @@ from symdyn.inference.fits import Fit, observed_problem
 from symdyn.inference.foretold_ensembles import ensemble_prediction
 from symdyn.inference.information import check_level
 from symdyn.inference.stochastic_problem import StochasticProblem
+from symdyn.simulation.dataset import helpers_aside
 
 __all__ = ["increasing", "predict_fit"]
 
@@ -98,7 +99,8 @@ def predict_fit(
         spread[(np.abs(jacobian[:, lost]) > 0).any(axis=1)] = np.inf
         found |= {spec.name: ("time", mean), f"{spec.name}_lower": ("time", mean - spread)}
         found[f"{spec.name}_upper"] = ("time", mean + spread)
-    return xr.Dataset(found, coords={"time": wanted}, attrs={"level": level, "trajectory": trajectory})
+    told = xr.Dataset(found, coords={"time": wanted}, attrs={"level": level, "trajectory": trajectory})
+    return helpers_aside(told, problem.system)
 
 
 def increasing(times: Sequence[float] | np.ndarray, begin: float) -> np.ndarray:

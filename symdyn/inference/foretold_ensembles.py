@@ -12,6 +12,7 @@ from symdyn.inference.fits import Fit
 from symdyn.inference.information import normal_draws
 from symdyn.inference.simulated_data import SimulatedData
 from symdyn.inference.stochastic_problem import StochasticProblem
+from symdyn.simulation.dataset import helpers_aside
 
 __all__ = ["ensemble_prediction"]
 
@@ -56,4 +57,5 @@ def ensemble_prediction(
             f"{name}_lower": ("time", lower),
             f"{name}_upper": ("time", upper),
         }
-    return xr.Dataset(found, coords={"time": times}, attrs={"level": level, "trajectory": trajectory, "simulations": PATHS})
+    told = xr.Dataset(found, coords={"time": times}, attrs={"level": level, "trajectory": trajectory, "simulations": PATHS})
+    return helpers_aside(told, setup.system)

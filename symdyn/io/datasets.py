@@ -146,7 +146,9 @@ def read_dataset(path: str | Path) -> xr.Dataset:
     if not isinstance(found, dict) or found.get("format") != "symdyn-dataset" or found.get("version") not in (1, 2):
         raise DeclarationError(f"{path}: this is not a symdyn-dataset of version 1 or 2")
     variables = {name: (v["dims"], _from_json(v["values"])) for name, v in found["variables"].items()}
-    coords = {k: (v["dims"], v["values"], v["attrs"]) if isinstance(v, dict) else v for k, v in found["coords"].items()}
+    coords = {
+        k: (v["dims"], _from_json(v["values"]), v["attrs"]) if isinstance(v, dict) else v for k, v in found["coords"].items()
+    }
     return xr.Dataset(variables, coords=coords, attrs=found["attrs"])
 
 

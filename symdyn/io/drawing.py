@@ -95,7 +95,8 @@ def _chosen(data: Any, names: Any) -> tuple[dict[str, xr.DataArray], dict[str, x
             f"expected a dataset with the dimension 'time', as simulate returns it, got {type(data).__name__}{sizes}"
             + ("; keep the dataset, data[['x']] in the place of data.x" if isinstance(data, xr.DataArray) else "")
         )
-    timed = {str(k): v for k, v in data.data_vars.items() if "time" in v.dims and v.dtype.kind in "iuf"}
+    every: Any = data.data_vars if names is None else data.drop_vars("time", errors="ignore").variables  # also helpers
+    timed = {str(k): data[k] for k in every if "time" in data[k].dims and data[k].dtype.kind in "iuf"}
     if names is not None:
         wanted = [str(name_of(n)) for n in listed(names)]
         if lost := [n for n in wanted if n not in timed]:

@@ -123,7 +123,8 @@ def _read(path: Path) -> xr.Dataset:
 def _differences(known: xr.Dataset, new: xr.Dataset, *, finite: bool) -> Iterator[str]:
     """A line for each variable that is not the same; where the record is text, only what is `finite` was kept."""
     done = known["status"] != INTERRUPTED
-    for name in dict.fromkeys((*known.data_vars, *new.data_vars)):
+    aside = [name for name, v in new.coords.items() if "time" in v.dims and name != "time"]  # see `System.helpers`
+    for name in dict.fromkeys((*known.data_vars, *new.data_vars, *aside)):
         if name not in known or name not in new:
             yield f"{name}: it is only in the {'record' if name in known else 'new results'}"
             continue

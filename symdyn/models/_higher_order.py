@@ -74,7 +74,7 @@ def first_order(
 
 def _put_in(found: dict[AppliedUndef, tuple[int, sp.Expr]]) -> dict[AppliedUndef, tuple[int, sp.Expr]]:
     """The right-hand sides of the highest derivatives without those of other functions, unless they go round in a circle."""
-    highest = {sp.Derivative(f, (f.args[0], n)): sp.Dummy() for f, (n, _) in found.items()}
+    highest = {sp.Derivative(f, (f.args[0], n)): sp.Symbol(f.func.__name__ + n * "'") for f, (n, _) in found.items()}
     if not any(side.has(*highest) for _, side in found.values()):
         return found
     rules = {d: side.xreplace(highest) for d, (_, side) in zip(highest.values(), found.values(), strict=True)}

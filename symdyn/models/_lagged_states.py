@@ -25,11 +25,13 @@ def past_states(rows: Mapping[sp.Symbol, sp.Expr]) -> tuple[sp.Symbol, ...]:
     >>> x, y, x_lag1 = sp.symbols("x y x_lag1")
     >>> past_states({x: x_lag1 / 2, x_lag1: x, y: x})
     (x_lag1,)
+    >>> past_states({x_lag1: x})  # of a parameter
+    ()
     """
     parts = {s: s.name.rpartition("_lag") for s in rows}
     return tuple(
         s for s, (state, _, lag) in parts.items()
-        if state and lag.isdecimal() and int(lag) > 0 and rows[s] == _past(sp.Symbol(state), int(lag) - 1)
+        if state and lag.isdecimal() and int(lag) > 0 and rows[s] in rows and rows[s] == _past(sp.Symbol(state), int(lag) - 1)
     )  # fmt: skip
 
 

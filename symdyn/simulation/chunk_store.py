@@ -21,7 +21,7 @@ import shutil
 import time
 import warnings
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict
@@ -38,7 +38,7 @@ from symdyn.files import ABANDONED, UNFINISHED, clear, put
 from symdyn.optional import require
 from symdyn.simulation import netcdf
 from symdyn.simulation.chunks import Chunk
-from symdyn.simulation.dataset import counts, reduced_dataset
+from symdyn.simulation.dataset import counts, helpers_aside, reduced_dataset
 from symdyn.simulation.frames import Variable
 from symdyn.simulation.gather import Folded
 from symdyn.simulation.parts import Parts
@@ -147,7 +147,8 @@ class ChunkStore:
             path.parent.mkdir(parents=True, exist_ok=True)
             clear(path)
             with ThreadPoolExecutor(1) as pool:  # zarr has threads of its own, which an interrupt here would not stop
-                pool.submit(_make_blank, temporary, blank, grid, lengths, plan.reductions is not None).result()
+                aside = helpers_aside(blank, plan.frame.declared).coords.keys() - blank.coords.keys()
+                pool.submit(_make_blank, temporary, blank, grid, lengths, plan.reductions is not None, aside).result()
             put(temporary / INSIDE / "zarr.json", _json({"zarr_format": 3, "node_type": "group", "attributes": manifest}))
             try:
                 os.rename(temporary, path)  # also onto an empty folder
@@ -361,8 +362,13 @@ def _length(variable: Variable, times: int, grid: ChunkGrid) -> int:
     return variable.piece(times) if variable.timed else (*variable.shape, 1)[0]
 
 
-def _make_blank(path: Path, blank: xr.Dataset, grid: ChunkGrid, lengths: Mapping[str, int], reduced: bool) -> None:
-    """A store with coordinates, attributes and arrays without chunks; `lengths` are those of pieces along the time."""
+def _make_blank(
+    path: Path, blank: xr.Dataset, grid: ChunkGrid, lengths: Mapping[str, int], reduced: bool, aside: Collection[Any]
+) -> None:
+    """A store with coordinates, attributes and arrays without chunks; `lengths` are those of pieces along the time.
+
+    Who reads it finds the variables that stand `aside` among the coordinates.
+    """
     zarr = require("zarr")
     names = [str(name) for name in blank.data_vars]
     with warnings.catch_warnings():  # of what the third version of the format does not specify yet
@@ -372,6 +378,8 @@ def _make_blank(path: Path, blank: xr.Dataset, grid: ChunkGrid, lengths: Mapping
         for name, variable in blank.data_vars.items():
             whole = reduced and "time" in variable.dims
             _create(zarr, group, str(name), variable, None if whole else (grid, lengths.get(str(name), 1)))
+        if aside:
+            group.attrs["coordinates"] = " ".join([*str(group.attrs.get("coordinates", "")).split(), *sorted(map(str, aside))])
         zarr.consolidate_metadata(path)
 
 

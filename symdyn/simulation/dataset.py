@@ -95,7 +95,7 @@ def fixed_values(system: System, design: Design, skip: Collection[sp.Symbol] = (
 
 
 def helpers_aside(data: xr.Dataset, system: System) -> xr.Dataset:
-    """The dataset with `System.helpers`, and their statistics, as coordinates: another run begins from them, but none is drawn.
+    """The dataset with `System.helpers`, their statistics and bands, as coordinates: runs begin from them, none is drawn.
 
     >>> import symdyn as sd
     >>> run = sd.simulate(sd.DiscreteSystem.from_text("x[t+1] = x[t-1]; x(0) = 1"), range(3), progress=False)
@@ -104,7 +104,7 @@ def helpers_aside(data: xr.Dataset, system: System) -> xr.Dataset:
     """
     if not (own := {s.name for s in system.helpers}):
         return data
-    names = own | {f"{name}_{kind}" for name in own for kind in (*REDUCTIONS, "count", "edges")}
+    names = own | {f"{name}_{kind}" for name in own for kind in (*REDUCTIONS, "count", "edges", "lower", "upper")}
     return data.set_coords([name for name in data.data_vars if name in names])
 
 

@@ -215,7 +215,8 @@ def _outputs(system: System, run: xr.Dataset, wanted: Any, count: int) -> dict[s
                 )
     else:
         known = [n for n in (*system.names, *(s.name for s in system.observables)) if n in run]
-        names = known if wanted is None else [wanted] if isinstance(wanted, (str, sp.Symbol)) else list(wanted)
+        default = [n for n in known if n not in {s.name for s in system.helpers}]
+        names = default if wanted is None else [wanted] if isinstance(wanted, (str, sp.Symbol)) else list(wanted)
         symbols = [sp.Symbol(n) for n in known]
         found = {s.name: run[s.name] for s in (lookup(n, symbols, "state or observable") for n in names)}
         found = {n: v if "trajectory" in v.dims else v.expand_dims(trajectory=count) for n, v in found.items()}

@@ -32,7 +32,8 @@ def write_file(data: xr.Dataset, manifest: Mapping[str, Any], path: Path, *, sou
     temporary = path.with_name(f".{path.name}-{secrets.token_hex(4)}{UNFINISHED}")
     clear(path)
     encoding = {}
-    for name, variable in data.data_vars.items():
+    for name in manifest["variables"]:
+        variable = data[name]
         sizes = [c[0] for c in variable.chunks] if variable.chunks else list(variable.shape)
         encoding[name] = {"fletcher32": True, "chunksizes": sizes} if variable.ndim else {}
     try:

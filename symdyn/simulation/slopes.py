@@ -135,7 +135,7 @@ def _relative(
             value = run[c.name].isel(time=0, drop=True) if value is None or isinstance(value, sp.Expr) else value
         elif value is None:
             value = given.get(c, system.defaults.get(c))
-        for s in system.states:
+        for s in (s for s in system.states if s not in system.helpers):
             x = run[s.name]
             slope = run[extended.names[s, c].name]
             found[f"dlog_{s}_dlog_{c}"] = (value * slope / x.where(x != 0)).transpose(*slope.dims)

@@ -376,7 +376,8 @@ def _labelled(value: Any, symbol: sp.Symbol, what: str, taken: set[str], times: 
         dims = (name,) if array.ndim else ()
         value = xr.DataArray(as_variable(dims, array), as_coordinates(dict.fromkeys(dims, array)), dims)
     if value.dtype.kind not in "biuf" or not np.isfinite(value.values.astype(float)).all():
-        wrong = next(v for v in value.values.ravel().tolist() if not isinstance(v, (int, float)) or not math.isfinite(v))
+        entries = value.values.ravel().tolist()
+        wrong = next((v for v in entries if not isinstance(v, (int, float)) or not math.isfinite(v)), f"type {value.dtype}")
         raise DeclarationError(f"{what} {symbol} has the value {wrong}; expected finite numbers")
     if value.size == 0:
         raise DeclarationError(f"{what} {symbol} is an empty sweep")

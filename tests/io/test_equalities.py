@@ -54,6 +54,14 @@ def test_a_value_that_the_trigger_says_is_there_sets_nothing():
     np.testing.assert_array_equal(found.n, [0, 0, 0, 1])
 
 
+def test_what_another_event_changes_at_that_moment_through_a_rule_is_not_there():
+    """At 2 z becomes 4 first, and y 8: x is set to what y was at the trigger, which it is, or to 8."""
+    text = "x' = 1; x = 0; z = 1; y := 2*z; E: at x == y, {}priority=1: x = y; F: at time >= 2, priority=5: z = z + 3"
+    np.testing.assert_allclose(run(text.format(""), [0, 1, 2.5]).x, [0, 1, 2.5], rtol=1e-12)
+    with pytest.raises(sd.SimulationError, match="without end"):
+        run(text.format("fromTrigger=false, "), [0, 1, 2.5])
+
+
 def test_moments_of_time():
     text = "n = 0; p = 3.3; at time == 0, t0=false: n = 10; at time == p: n = n + 100; at 0.1*time == 0.7: n = n + 1"
     found = run(text + "; at time == 2*p: n = n + 1000; at 0.5 after time == 1, persistent=false: n = n + 5", [0, 3, 4, 6.7, 8])

@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 import sympy as sp
+import xarray as xr
+from matplotlib.figure import Figure
 
 import symdyn as sd
+from symdyn.io.datasets import read_dataset, write_dataset
 from symdyn.models.text import text_of
 
 t, x, y, r, k = sp.symbols("t x y r k")
@@ -56,6 +59,54 @@ def test_states_of_the_past_are_coordinates_from_which_a_run_goes_on():
     means = sd.simulate(noisy, range(3), trajectories=4, seed=1, reduce=["mean", "std"], progress=False)
     assert {"x_lag1_mean", "x_lag1_std"} <= set(means.coords)
     assert "x_mean" in means.data_vars
+
+
+def test_states_of_the_past_are_coordinates_wherever_a_run_is_kept(tmp_path):
+    henon = sd.DiscreteSystem.from_text(HENON)
+    sweep = {"parameters": {"a": [1.4, 3]}, "on_failure": "nan", "progress": False}  # from a = 3 it escapes
+    run = sd.simulate(henon, range(31), **sweep)
+    assert np.isnan(run.x_lag1[1, -1])
+    assert run.x_lag1.dtype == float
+    for name in ("run.nc", "run.json"):
+        write_dataset(run, tmp_path / name)
+    sd.simulate(henon, range(31), store=tmp_path / "store.nc", **sweep)
+    sd.simulate(henon, range(31), store=tmp_path / "store.zarr", **sweep)
+    kept = [read_dataset(tmp_path / name) for name in ("run.nc", "run.json", "store.nc")]
+    for found in (*kept, xr.open_zarr(tmp_path / "store.zarr", chunks=None)):
+        assert "x_lag1" in found.coords
+        assert "x_lag1" not in found.data_vars
+        np.testing.assert_array_equal(found.x_lag1, run.x_lag1)
+        later = sd.simulate(henon, range(10, 31), initial=found.isel(time=10, a=0), progress=False)
+        assert later.x.values.tolist() == run.x.values[0, 10:].tolist()
+    sd.plot(one := run.isel(a=0), ["x_lag1"], ax=(axes := Figure().subplots()))
+    assert axes.lines[0].get_ydata().tolist() == one.x_lag1.values.tolist()
+    moved = run.assign_coords(x_lag1=run.x_lag1 + 1e-9)
+    assert sd.replay(run, progress=False).same
+    assert not sd.replay(moved, progress=False).same
+
+
+def test_what_is_said_of_a_model_leaves_states_of_the_past_aside():
+    henon = sd.DiscreteSystem.from_text(HENON)
+    run = sd.simulate(henon, range(8), progress=False)
+    relative = sd.sensitivities(henon, range(4), by=["a"], relative=True, progress=False)
+    shares = sd.global_sensitivities(henon, range(1, 4), {"a": (1.3, 1.4), "b": (0.2, 0.3)}, samples=16, progress=False)
+    told = sd.fit(henon, run, parameters={"a": (1.3, 1.5)}, starts=1, seed=0).predict([8, 9])
+    assert told.x_lag1[1] == pytest.approx(told.x[0].item(), rel=1e-9)
+    for found in (relative, shares, told):
+        assert not [name for name in found.data_vars if "x_lag1" in name]
+
+
+def test_single_steps_of_a_recovered_map_begin_from_the_data_of_its_past():
+    henon = sd.DiscreteSystem.from_text(HENON)
+    hidden = sd.DiscreteSystem.from_text("x[t+1] = 1 - f(x) + b*x[t-1]; b = 0.3")
+    run = sd.simulate(henon, range(40), initial={"x": 0.1, "x_lag1": 0.3}, progress=False)
+    found = sd.recover(hidden, run, library=[x, x**2], surrogate=None, seed=0, progress=False)
+    assert found.score().one_step["x"] == pytest.approx(1, abs=1e-6)
+    assert found.score(run.isel(time=slice(5, None))).one_step["x"] == pytest.approx(1, abs=1e-6)
+    shorter = sd.simulate(henon, range(6), initial={"x": 0.5, "x_lag1": -0.2}, progress=False)
+    assert found.score([shorter, shorter]).free_run["x"] == pytest.approx(1, abs=1e-6)
+    assert set(found.predict([40, 41], band=0.9).data_vars) >= {"x", "x_lower", "x_upper"}
+    assert not {"x_lag1", "x_lag1_lower"} & set(found.predict([40, 41], band=0.9).data_vars)
 
 
 def test_fixed_points_eigenvalues_and_exponents_of_henon():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -45,25 +45,33 @@ def at_moments(condition: Any, time: sp.Symbol, firm: Callable[[sp.Expr], bool] 
     return condition.xreplace({e: both(e) for e in condition.atoms(sp.Eq) if e.has(time)})
 
 
-def already_there(triggers: Sequence[Trigger]) -> list[set[sp.Symbol]]:
+def already_there(
+    triggers: Sequence[Trigger], put: Callable[[sp.Expr], sp.Expr], changed: Callable[[Mapping[Any, Any]], Iterable[sp.Symbol]]
+) -> list[set[sp.Symbol]]:
     """Of each event what its trigger ``x == a`` says is there already, of what it assigns, ``x = a``.
 
-    Unless it waits, or another event changes x or a, which might be at the same moment.
+    Unless it waits, or another event changes x, which might be at the same moment, or a, if its value is not that of the
+    trigger: `put` writes out what they follow from by rules and sizes, and `changed` says what assignments change.
 
-    >>> x = sp.Symbol("x")
-    >>> already_there([Trigger("E", sp.Eq(x, 2), {x: sp.Integer(2)})])
+    >>> x, y = sp.symbols("x y")
+    >>> event = Trigger("E", sp.Eq(x, y), {x: y}, from_trigger=False)
+    >>> already_there([event], lambda e: e, dict.keys)
     [{x}]
+    >>> already_there([event, Trigger("F", x > 5, {sp.Symbol("z"): y})], lambda e: e.subs(y, sp.Symbol("z")), dict.keys)
+    [set(), set()]
     """
     said: list[set[sp.Symbol]] = []
     for t in triggers:
         same = {e.args for e in sp.And.make_args(t.condition) if isinstance(e, sp.Eq)} if t.delay == 0 else set()
         said.append({s for a, b in same for s, value in ((a, b), (b, a)) if t.assignments.get(s) == value})
     while True:
-        real = [t.assignments.keys() - own for t, own in zip(triggers, said, strict=True)]
+        real = [{s: v for s, v in t.assignments.items() if s not in own} for t, own in zip(triggers, said, strict=True)]
         rest = []
         for k, (t, own) in enumerate(zip(triggers, said, strict=True)):
-            others = {s for changed in (*real[:k], *real[k + 1 :]) for s in changed}
-            rest.append({s for s in own if others.isdisjoint(dag.free_symbols([s, t.assignments[s]]))})
+            others = {s for new in (*real[:k], *real[k + 1 :]) for s in changed(new)}
+            read = {s: [s] if t.from_trigger else [s, t.assignments[s]] for s in own}
+            inside = {s: dag.free_symbols([*sides, *map(put, sides)]) for s, sides in read.items()}
+            rest.append({s for s in own if others.isdisjoint(inside[s])})
         if rest == said:
             return said
         said = rest

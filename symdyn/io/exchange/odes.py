@@ -260,8 +260,8 @@ class _Lowering:
     # ---- the system ------------------------------------------------------------------------------------------
 
     def system(self) -> ODESystem:
-        triggers = zip(self.model.triggers, already_there(self.model.triggers), strict=True)
-        events, watched = self.equalities.watched([e for t, there in triggers for e in self.events(t, there)])
+        there = already_there(triggers := self.model.triggers, self.put, lambda new: {*new, *self.assigned(new)})
+        events, watched = self.equalities.watched([e for k, t in enumerate(triggers) for e in self.events(t, there[k])])
         self.starts |= watched
         observables = {s: self.put(e) for s, e in self.swap.items()}
         observables |= {c.symbol: self.put(c.law) for c in self.model.changes if c.law is not None}

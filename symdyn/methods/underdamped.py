@@ -21,7 +21,7 @@ def pairs(system: System) -> list[tuple[int, int]]:
     """Places of positions with those of their momenta."""
     drift, states = system.part("drift"), system.states
     found = [(i, states.index(f)) for i, f in enumerate(drift) if f in states and f != states[i]]
-    return [(i, j) for i, j in found if all(g == 0 for g in system.part("diffusion").row(i))]
+    return [(i, j) for i, j in found if all(g.is_zero for g in system.part("diffusion").row(i))]
 
 
 class Motion(NamedTuple):

@@ -55,3 +55,12 @@ def test_steps_long_against_the_time_of_friction_have_the_variance_of_the_positi
     slow = sd.SDESystem.from_text("dq = p*dt; dp = (-g*q - g*p)*dt + sqrt(g/2)*dW; q(0) = 0; p(0) = 0; g = 1e9")
     data = sd.simulate(slow, [0, 2], method="align", step=2**-7, seed=1, trajectories=count, progress=False)
     assert 4 * g * float(data.q[:, -1].var()) == pytest.approx(1 - np.exp(-4), rel=4 * np.sqrt(2 / count) + 0.01)
+
+
+def test_no_noise_written_as_a_float_is_no_noise():
+    q, p = sp.symbols("q p")
+    bits = []
+    for nothing in (0, 0.0):
+        pair = sd.SDESystem({q: p, p: -q - p}, [[nothing], [1]], initial={q: 1, p: 0})
+        bits.append(sd.simulate(pair, [0, 1], method="ubu", step=0.1, seed=1, progress=False).q.values)
+    assert np.array_equal(*bits)

@@ -59,6 +59,13 @@ def friction(system: System, momentum: int) -> sp.Expr:
     return -sp.expand(derivative(system.part("drift")[momentum], system.states[momentum]))
 
 
+def linear(system: System, momentum: int, rate: sp.Expr) -> bool:
+    """Whether the momentum is in its drift by friction alone: jumps as ``sign(p)`` have the slope 0 and are none of it."""
+    p = system.states[momentum]
+    parts = [e for e in sp.Add.make_args(system.part("drift")[momentum]) if e.has(p)]
+    return not sp.expand(sp.Add(*parts) + rate * p).has(p)
+
+
 def functions(z: sp.Expr) -> tuple[sp.Expr, sp.Expr, sp.Expr]:
     r"""The functions :math:`\varphi_1, \varphi_2, \varphi_3` of exponential integrators at -z.
 
@@ -109,7 +116,7 @@ def refuse_all_but_underdamped(system: System) -> str | None:
     for _, j in found:
         rate = friction(system, j)
         force = system.part("drift")[j].xreplace({states[j]: sp.S.Zero})
-        if rate.free_symbols & {*states, system.time} or force.free_symbols & momenta:
+        if rate.free_symbols & {*states, system.time} or force.free_symbols & momenta or not linear(system, j, rate):
             return f"{states[j]}' must be a force that depends on positions, less a constant times {states[j]}"
         if system.part("diffusion").row(j).free_symbols & {*states, system.time}:
             return f"the noise of {states[j]} must be constant; use 'slowrk' or 'heun'"

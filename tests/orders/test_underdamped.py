@@ -6,6 +6,7 @@ import pytest
 import sympy as sp
 
 import symdyn as sd
+from symdyn.errors import CompileError
 from symdyn.methods.underdamped import functions, tilt
 
 Z = (0, 1e-9, 1e-3, 0.5, 0.999, 1.0, 1.001, 3.0, 30.0, 1e4, 1e8, 1e12, -0.5, -1.0, -1.5, -5.0, -20.0, -40.0)
@@ -64,3 +65,24 @@ def test_no_noise_written_as_a_float_is_no_noise():
         pair = sd.SDESystem({q: p, p: -q - p}, [[nothing], [1]], initial={q: 1, p: 0})
         bits.append(sd.simulate(pair, [0, 1], method="ubu", step=0.1, seed=1, progress=False).q.values)
     assert np.array_equal(*bits)
+
+
+@pytest.mark.parametrize(
+    "friction", ["2*sign(p)", "floor(p)", "mod(p, 1)", "piecewise(1, p > 0, -1)", "abs(p)", "p^3", "q*p", "t*p"]
+)
+@pytest.mark.parametrize("method", ["align", "ubu", "quicsort"])
+def test_friction_that_is_not_linear_is_refused(method, friction):
+    slides = sd.SDESystem.from_text(f"dq = p*dt; dp = (-q - p - {friction})*dt + 0.1*dW; q(0) = 1; p(0) = 2")
+    with pytest.raises(CompileError, match="less a constant times p"):
+        sd.compile(slides, method=method)
+
+
+@pytest.mark.parametrize(
+    "drag", ["-a*(p - sin(q))", "-(a + q)*p + q*p + a*sin(q)", "a*sin(q) - a*p", "-a*p/2 - a*(p/2 - sin(q))"]
+)
+def test_linear_friction_is_found_however_it_is_written(drag):
+    flow = sd.SDESystem.from_text(f"dq = p*dt; dp = ({drag})*dt + 0.1*dW; a = 3; q(0) = 1; p(0) = 2")
+    found = sd.simulate(flow, [0, 1], method="quicsort", step=0.1, seed=1, progress=False)
+    plain = sd.SDESystem.from_text("dq = p*dt; dp = (a*sin(q) - a*p)*dt + 0.1*dW; a = 3; q(0) = 1; p(0) = 2")
+    same = sd.simulate(plain, [0, 1], method="quicsort", step=0.1, seed=1, progress=False)
+    assert found.p.values[-1] == pytest.approx(same.p.values[-1], rel=1e-13)

@@ -100,7 +100,7 @@ class FixedStepScheme:
     Raises
     ------
     DeclarationError
-        If ``integrals`` is another number.
+        If ``integrals`` is another number than 0, 1 and 2.
 
     Examples
     --------
@@ -143,6 +143,11 @@ class StochasticScheme(FixedStepScheme):
     strong_order, weak_order : float
         Orders of convergence for the systems to which the scheme applies (the lowest, where it depends on the noise).
 
+    Raises
+    ------
+    DeclarationError
+        If ``integrals`` is another number than 0, 1 and 2.
+
     References
     ----------
     Kloeden & Platen, Numerical Solution of Stochastic Differential Equations (1992), secs. 9.6 and 9.7.
@@ -170,6 +175,11 @@ class MapScheme(FixedStepScheme):
     ----------
     name, reference, step, applies, order, integrals, options
         As of `FixedStepScheme`.
+
+    Raises
+    ------
+    DeclarationError
+        If ``integrals`` is another number than 0, 1 and 2.
 
     Examples
     --------

@@ -19,5 +19,11 @@ def test_errors_fall_as_the_orders_say_and_steps_from_the_state_keep_them(tmp_pa
     for name in ("sra1", "shark", "state"):
         assert 1.35 < slopes["double well", name] < 1.85
     assert slopes["rate", "state"] > 1.3
+    # a particle with a momentum: orders 2 and 3, and 1 of Euler-Maruyama, which it does not show in such steps
+    assert 1.85 < slopes["particle", "ubu"] < 2.15
+    assert 1.85 < slopes["particle", "align"] < 2.15
+    assert 2.85 < slopes["particle", "quicsort"] < 3.15
+    at = {name: dict(row) for name, row in found["particle"].items()}
+    assert at["quicsort"][1024] < at["ubu"][1024] / 12  # for as many evaluations of the force
     assert max(e for n, e in found["rate"]["sra1"] if n >= 128) > 100 * found["rate"]["state"][1][1]  # with 200 steps
     assert (tmp_path / "one_brownian_path.png").stat().st_size > 40_000

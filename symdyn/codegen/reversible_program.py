@@ -40,7 +40,7 @@ def reversible_program(system: System, twice: System, method: ReversibleMethod, 
     """
     if reason := method.applies(system):
         raise CompileError(f"the method {method.name!r} cannot be used here: {reason}")
-    symbols = StepSymbols.fresh(twice, 0, False)
+    symbols = StepSymbols.fresh(twice, 0, 0)
     n, h, time = len(system.states), symbols.h, system.time
     states = twice.states if until is None else (*twice.states, *ENDED)
     build = Lowering([("lane", (time, h, symbols.sqrt_h)), ("y", states), ("p", system.parameters)])

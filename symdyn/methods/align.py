@@ -31,14 +31,14 @@ def step(system: SDESystem, symbols: StepSymbols) -> tuple[sp.Expr, ...]:
     h, t, states = symbols.h, system.time, system.states
     found, new, moved = motions(system, symbols), list(states), {t: t + h}
     for i, j, rate, force, noise, area in found:
-        first, second, third = functions(rate * h)
+        first, second, _ = functions(rate * h)
         # products are added one by one: a sum of two would be contracted in one way by some compilers, in another by others
         new[i] = states[i] + h * first * states[j] + h**2 * second * force + h * second * noise
-        new[i] = moved[states[i]] = new[i] + h * tilt(rate * h, third) * area
+        new[i] = moved[states[i]] = new[i] + h * tilt(rate * h) * area
     for _, j, rate, force, noise, area in found:
-        first, second, third = functions(rate * h)
+        first, second, _ = functions(rate * h)
         kept = states[j] + h * first * (force - rate * states[j]) + h * second * (force.xreplace(moved) - force)
-        new[j] = kept + first * noise - rate * h * tilt(rate * h, third) * area
+        new[j] = kept + first * noise - rate * h * tilt(rate * h) * area
     return tuple(new)
 
 

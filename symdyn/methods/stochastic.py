@@ -8,7 +8,8 @@ from typing import Any
 
 import sympy as sp
 
-from symdyn.methods.options import FixedStepOptions, MethodOptions
+from symdyn.errors import DeclarationError
+from symdyn.methods.options import FixedStepOptions, MethodOptions, check_whole
 from symdyn.system import System
 
 __all__ = [
@@ -96,6 +97,11 @@ class FixedStepScheme:
     options : type
         Of the method, a subclass of `MethodOptions`.
 
+    Raises
+    ------
+    DeclarationError
+        If ``integrals`` is another number than 0, 1 and 2.
+
     Examples
     --------
     The midpoint rule, :math:`x' = x + h f(x + \tfrac h2 f(x))`, of an autonomous system:
@@ -109,7 +115,7 @@ class FixedStepScheme:
     ...     applies=lambda system: system.unmet(["drift"]),
     ... )
     >>> decay = sd.ODESystem.from_text("x' = -x")
-    >>> [new] = midpoint.step(decay, StepSymbols.fresh(decay, 0, False))
+    >>> [new] = midpoint.step(decay, StepSymbols.fresh(decay, 0, 0))
     >>> print(sp.expand(new))
     h**2*x/2 - h*x + x
     """
@@ -122,6 +128,11 @@ class FixedStepScheme:
     integrals: int = 0
     options: type[MethodOptions] = FixedStepOptions
 
+    def __post_init__(self) -> None:
+        check_whole(0, integrals=self.integrals)
+        if self.integrals > 2:
+            raise DeclarationError(f"integrals is {self.integrals}; expected 0, 1 or 2")
+
 
 @dataclass(frozen=True, kw_only=True)
 class StochasticScheme(FixedStepScheme):
@@ -131,6 +142,11 @@ class StochasticScheme(FixedStepScheme):
     ----------
     strong_order, weak_order : float
         Orders of convergence for the systems to which the scheme applies (the lowest, where it depends on the noise).
+
+    Raises
+    ------
+    DeclarationError
+        If ``integrals`` is another number than 0, 1 and 2.
 
     References
     ----------
@@ -143,7 +159,7 @@ class StochasticScheme(FixedStepScheme):
     >>> scheme.strong_order, scheme.weak_order
     (0.5, 1.0)
     >>> noise = sd.SDESystem.from_text("dX = -X*dt + s*dW")
-    >>> print(*scheme.step(noise, StepSymbols.fresh(noise, 1, False)))
+    >>> print(*scheme.step(noise, StepSymbols.fresh(noise, 1, 0)))
     -X*h + X + dW1*s
     """
 
@@ -160,11 +176,16 @@ class MapScheme(FixedStepScheme):
     name, reference, step, applies, order, integrals, options
         As of `FixedStepScheme`.
 
+    Raises
+    ------
+    DeclarationError
+        If ``integrals`` is another number than 0, 1 and 2.
+
     Examples
     --------
     >>> import symdyn as sd
     >>> doubling = sd.DiscreteSystem.from_text("x[t+1] = 2*x")
-    >>> sd.METHODS["iterate"].step(doubling, StepSymbols.fresh(doubling, 0, False))
+    >>> sd.METHODS["iterate"].step(doubling, StepSymbols.fresh(doubling, 0, 0))
     (2*x,)
     """
 

@@ -71,6 +71,7 @@ class StochasticOptions(FixedStepOptions):
             raise DeclarationError(f"brownian is {self.brownian!r}; expected one of {', '.join(map(repr, SOURCES))}")
         if self.brownian == "tree" and self.brownian_step is not None:
             raise DeclarationError("brownian_step has no effect on brownian='tree', which has one path for all steps")
+        check_whole(integrals=self.integrals)
         if self.integrals not in (None, 1, 2):
             raise DeclarationError(f"integrals is {self.integrals!r}; expected 1 or 2")
         for name in ("max_step", "max_steps", "integrals"):

@@ -41,8 +41,8 @@ def step(system: SDESystem, symbols: StepSymbols) -> tuple[sp.Expr, ...]:
         tilted = sp.Rational(3, 4) - (sp.Rational(3, 2) + sp.Rational(3, 4) * rate * h) * third
         middle[states[i]] = states[i] + half * h * first * states[j] + h * second / 4 * noise + h * tilted * area
     for i, j, rate, force, noise, area in found:
-        (first, second, third), (first_half, _, _) = functions(rate * h), functions(half * rate * h)
-        kick, tilted = force.xreplace(middle), tilt(rate * h, third)
+        (first, second, _), (first_half, _, _) = functions(rate * h), functions(half * rate * h)
+        kick, tilted = force.xreplace(middle), tilt(rate * h)
         kept = 1 - half * rate * h * first_half  # exp(-z/2), of the same functions
         new[i] = states[i] + h * first * states[j] + half * h**2 * first_half * kick + h * second * noise + h * tilted * area
         new[j] = states[j] - rate * h * first * states[j] + h * kept * kick + first * noise - rate * h * tilted * area

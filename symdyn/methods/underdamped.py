@@ -13,7 +13,7 @@ from symdyn.system import System
 
 __all__ = ["Motion", "functions", "motions", "refuse_all_but_underdamped", "tilt"]
 
-#: Terms of the series of the third function, which serves below 1, where the next one is below the last digit.
+#: Terms of the series of the third function, which serves between -1 and 1, where the next one is below the last digit.
 TERMS = 18
 
 
@@ -21,7 +21,7 @@ def pairs(system: System) -> list[tuple[int, int]]:
     """Places of positions with those of their momenta."""
     drift, states = system.part("drift"), system.states
     found = [(i, states.index(f)) for i, f in enumerate(drift) if f in states and f != states[i]]
-    return [(i, j) for i, j in found if all(g == 0 for g in system.part("diffusion").row(i))]
+    return [(i, j) for i, j in found if all(g.is_zero for g in system.part("diffusion").row(i))]
 
 
 class Motion(NamedTuple):
@@ -59,28 +59,46 @@ def friction(system: System, momentum: int) -> sp.Expr:
     return -sp.expand(derivative(system.part("drift")[momentum], system.states[momentum]))
 
 
+def linear(system: System, momentum: int, rate: sp.Expr) -> bool:
+    """Whether the momentum is in its drift by friction alone: jumps as ``sign(p)`` have the slope 0 and are none of it."""
+    p = system.states[momentum]
+    parts = [e for e in sp.Add.make_args(system.part("drift")[momentum]) if e.has(p)]
+    return not sp.expand(sp.Add(*parts) + rate * p).has(p)
+
+
 def functions(z: sp.Expr) -> tuple[sp.Expr, sp.Expr, sp.Expr]:
-    r"""The functions :math:`\varphi_1, \varphi_2, \varphi_3` of exponential integrators at -z, the former from the last."""
-    third = third_function(z)
-    second = sp.Rational(1, 2) - z * third
-    return 1 - z * second, second, third
+    r"""The functions :math:`\varphi_1, \varphi_2, \varphi_3` of exponential integrators at -z.
 
-
-def tilt(z: sp.Expr, third: sp.Expr) -> sp.Expr:
-    r""":math:`\psi = 3 - 6 (z + 2) \varphi_3`, by which the area of the path moves a position."""
-    return 3 - 6 * (z + 2) * third
-
-
-def third_function(z: sp.Expr) -> sp.Expr:
-    """``(1 - z + z^2/2 - exp(-z)) / z^3``, by its series where the difference would cancel."""
-    series = sp.S.Zero
-    for k in reversed(range(TERMS)):
-        series = sp.Rational((-1) ** k, factorial(k + 3)) + z * series
+    Up to 1 by the series of the last, from which the others follow without cancellation; beyond, these follow from the first.
+    """
     if z == 0:
-        return sp.Rational(1, 6)
-    safe = sp.Max(z, sp.Rational(1, 2))  # of what is not chosen no quotient is infinite
-    direct = (1 - safe + safe**2 / 2 - sp.exp(-safe)) / safe**3
-    return sp.Piecewise((series, z < 1), (direct, True))
+        return sp.S.One, sp.Rational(1, 2), sp.Rational(1, 6)
+    third = sp.S.Zero
+    for k in reversed(range(TERMS)):
+        third = sp.Rational((-1) ** k, factorial(k + 3)) + z * third
+    second, over = sp.Rational(1, 2) - z * third, _inverse(z)
+    after = (1 - sp.exp(-z)) * over
+    later = (1 - after) * over
+    last = (sp.Rational(1, 2) - later) * over
+    return _split(z, 1 - z * second, after), _split(z, second, later), _split(z, third, last)
+
+
+def tilt(z: sp.Expr) -> sp.Expr:
+    r""":math:`\psi = 3 - 6 (z + 2) \varphi_3`, by which the area of the path moves a position.
+
+    Beyond 1 it is :math:`6 (2 - (z + 2) \varphi_1) / z^2`, where 3 would cancel.
+    """
+    first, _, third = functions(z)
+    return _split(z, 3 - 6 * (z + 2) * third, 6 * (2 - (z + 2) * first) * _inverse(z) ** 2)
+
+
+def _split(z: sp.Expr, near: sp.Expr, far: sp.Expr) -> sp.Expr:
+    return sp.Piecewise((near, sp.Abs(z) < 1), (far, True))
+
+
+def _inverse(z: sp.Expr) -> sp.Expr:
+    """1/z beyond 1, and finite below, where it is not chosen."""
+    return z / sp.Max(z**2, 1)
 
 
 def refuse_all_but_underdamped(system: System) -> str | None:
@@ -98,7 +116,7 @@ def refuse_all_but_underdamped(system: System) -> str | None:
     for _, j in found:
         rate = friction(system, j)
         force = system.part("drift")[j].xreplace({states[j]: sp.S.Zero})
-        if rate.free_symbols & {*states, system.time} or force.free_symbols & momenta:
+        if rate.free_symbols & {*states, system.time} or force.free_symbols & momenta or not linear(system, j, rate):
             return f"{states[j]}' must be a force that depends on positions, less a constant times {states[j]}"
         if system.part("diffusion").row(j).free_symbols & {*states, system.time}:
             return f"the noise of {states[j]} must be constant; use 'slowrk' or 'heun'"

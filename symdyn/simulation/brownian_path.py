@@ -69,7 +69,7 @@ class BrownianPath:
         self, *, seed: int, trajectory: int = 0, noises: int = 1, span: tuple[float, float] = (0.0, 1.0), integrals: int = 1
     ) -> None:
         check_whole(0, seed=seed, trajectory=trajectory)
-        check_whole(noises=noises)
+        check_whole(noises=noises, integrals=integrals)
         if integrals not in (1, 2):
             raise DeclarationError(f"integrals is {integrals!r}; expected 1 or 2")
         try:

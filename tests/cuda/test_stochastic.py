@@ -96,6 +96,8 @@ for method in (sd.methods.Ancestral(), sd.methods.PredictorCorrector()):
 pair = sd.SDESystem({x: z, z: x - x**3 - a * z}, {z: [c, sp.Float(0.1)]})
 for lengths in ({"step": 0.07}, {"step": np.inf, "rtol": 1e-3, "atol": 1e-3}):
     both(f"quicsort {len(lengths)}", pair, sd.methods.Quicsort(brownian="tree"), [1, 0], times, [0.5, 0.2], **lengths)
+for method in ("align", "ubu"):
+    both(f"{method} with long steps", pair, method, [1, 0], times, [100.0, 0.2], step=0.07)
 both("two integrals", additive, sd.methods.Sra1(brownian="tree", integrals=2), [1, 2], times, given, step=0.07)
 both("quicsort in pieces", pair, "quicsort", [1, 0], times, [0.5, 0.2], step=0.07, fine=3)
 explosion = sd.SDESystem({x: x**3}, {x: [a]})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import sympy as sp
@@ -14,7 +16,7 @@ from symdyn_kernels.status import INTERRUPTED, NOT_FINITE, SUCCESS
 import symdyn as sd
 from symdyn.codegen.drivers import plain_driver
 from symdyn.codegen.stepping_program import step_program
-from symdyn.errors import CompileError, SimulationError
+from symdyn.errors import CompileError, DeclarationError, SimulationError
 from symdyn.methods.registry import METHODS
 from symdyn.methods.stochastic import StepSymbols
 
@@ -319,6 +321,12 @@ def test_the_step_has_rows_for_integrals_only_where_they_are_needed():
     system = sd.SDESystem({x: -x, sp.Symbol("h"): 0}, [[1, 1], [0, 1]])
     assert step_program(system, METHODS["euler-maruyama"]).blocks[0][1] == ("t", "h_", "sqrt_h", "dW1", "dW2")
     assert step_program(system, METHODS["sra1"]).blocks[0][1] == ("t", "h_", "sqrt_h", "dW1", "dW2", "dZ1", "dZ2")
+
+
+@pytest.mark.parametrize("integrals", [3, -1, True, 1.0])
+def test_a_scheme_reads_no_integrals_that_no_driver_draws(integrals):
+    with pytest.raises(DeclarationError, match=f"integrals is {integrals}; expected"):
+        dataclasses.replace(METHODS["sra1"], integrals=integrals)
 
 
 def test_maps_are_iterated_exactly():

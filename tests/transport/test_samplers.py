@@ -10,6 +10,8 @@ import sympy as sp
 import xarray as xr
 
 import symdyn as sd
+from benchmarks.sampler_table import Mixture, clock, follow, rms
+from benchmarks.sampler_table import nodes as evenly
 from symdyn.errors import CompileError, DeclarationError
 from symdyn.methods.clocks import NodeClock
 from symdyn.methods.samplers import SamplerScheme
@@ -60,31 +62,25 @@ def test_the_methods_below_are_all_samplers_but_those_that_need_statistics():
 
 @cache
 def random_mixture(seed):
-    """A flow, where its noise has some quantiles, and where its data have these."""
+    """The prediction of noise in numpy, where the noise has some quantiles, and where the data have these."""
     rng, process = np.random.default_rng(seed), preserving(x)
     count = int(rng.integers(2, 5))
-    mixture = sd.transport.GaussianMixture(
-        rng.uniform(0.2, 1, count).tolist(), rng.uniform(-2, 2, count).tolist(), rng.uniform(0.3, 0.7, count).tolist()
-    )
-    noised, q = process.marginal(mixture), (np.arange(64) + 0.5) / 64
-    return process.probability_flow(noised), {"x": noised.at(FIRST).quantile(q)}, noised.at(LAST).quantile(q)[:, None]
+    weights, means, stds = rng.uniform(0.2, 1, count), rng.uniform(-2, 2, count), rng.uniform(0.3, 0.7, count)
+    noised = process.marginal(sd.transport.GaussianMixture(weights.tolist(), means.tolist(), stds.tolist()))
+    q = (np.arange(64) + 0.5) / 64
+    mixture = Mixture(weights / weights.sum(), means[:, None], stds[:, None, None] ** 2)
+    return mixture.noise, noised.at(FIRST).quantile(q)[:, None], noised.at(LAST).quantile(q)[:, None]
 
 
-@pytest.mark.parametrize("seed", [7, 8])
 @pytest.mark.parametrize("method", ORDERS)
-def test_random_mixtures_against_their_quantile_maps(method, seed):
-    flow, start, exact = random_mixture(seed)
-    initial, errors = {"x": xr.DataArray(start["x"], dims="trajectory")}, []
-    for steps in (80, 160):
-        nodes = sd.transport.nodes(flow, steps, span=(FIRST, LAST), spacing="log-snr")
-        chosen = sd.METHODS[method].options(nodes=nodes)
-        out = sd.simulate(flow, [FIRST, LAST], initial=initial, trajectories=64, method=chosen, progress=False)
-        errors.append(np.sqrt(np.mean((out.x.values[:, -1:] - exact) ** 2)))
-    if method == "ddim":  # of order 1, which it does not show before some hundred steps
-        assert errors[1] < 0.1
-    else:
+def test_random_mixtures_against_their_quantile_maps(method):
+    """Tables followed in numpy, as kernels are below; a far mode of the first mixture hides orders in longer steps."""
+    tables = [sd.METHODS[method].table([clock(evenly(steps, "log-snr"))], {"gamma": 1.0}) for steps in (320, 640)]
+    for seed in (7, 8):
+        noise, start, exact = random_mixture(seed)
+        errors = [rms(follow(table, start, noise), exact) for table in tables]
         assert np.log2(errors[0] / errors[1]) == pytest.approx(ORDERS[method], abs=0.4)
-        assert errors[1] < 3e-3
+        assert errors[1] < (0.04 if method == "ddim" else 3e-4)
 
 
 @pytest.mark.parametrize("method", ORDERS)

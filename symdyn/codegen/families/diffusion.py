@@ -47,7 +47,7 @@ class DiffusionFamily(SteppingFamily):
         system, found = written_out(system, *(() if until is None else (until,)))
         until = found[0] if found else None
         count = scheme.noises(system)
-        symbols = StepSymbols.fresh(system, count, False)
+        symbols = StepSymbols.fresh(system, count, 0)
         lane = (system.time, symbols.h, symbols.sqrt_h, *symbols.dW)
         states = system.states if until is None else (*system.states, *ENDED)
         blocks: list[tuple[str, tuple[sp.Symbol, ...]]] = [("lane", lane), ("y", states), ("p", system.parameters)]

@@ -12,6 +12,7 @@ import sympy as sp
 from symdyn.declaration import expression, name_of
 from symdyn.errors import RecoveryError
 from symdyn.inference.fit_symbols import FitRequest
+from symdyn.inference.guesses import read_bounds
 from symdyn.models.colony import BulkCellSystem
 
 __all__ = ["reduced_colony"]
@@ -66,9 +67,7 @@ def _range(s: sp.Symbol, colony: BulkCellSystem, wanted: FitRequest) -> tuple[fl
     values = [expression(v) for over in stated for k, v in over.items() if name_of(k) == s.name]
     low, high = math.inf, -math.inf
     if fitted and not (values and len(values) == len(stated)):
-        low, high = 0.0, math.inf
-        if isinstance(bounds, tuple | list) and len(bounds) == 2:
-            low, high = (b if a is None else float(a) for a, b in zip(bounds, (low, high), strict=True))
+        low, high = (0.0, math.inf) if bounds is None else read_bounds({s: bounds}, [s])[s]
         if prior is not None and hasattr(prior, "ppf"):
             low, high = max(low, float(prior.ppf(TAIL))), min(high, float(prior.ppf(1 - TAIL)))
         if not 0 < low < high < math.inf:

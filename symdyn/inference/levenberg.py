@@ -179,17 +179,19 @@ def outward(values: np.ndarray, gradient: np.ndarray, low: np.ndarray | float, h
 
 
 def _step(local: Quadratic, active: np.ndarray, damping: np.ndarray, reach: float) -> tuple[np.ndarray, np.ndarray]:
-    """Damped Gauss-Newton steps of parameters (M, P) and initial values (M, V, n)."""
+    """Damped Gauss-Newton steps of parameters (M, P) and initial values (M, V, n); none where their equations overflow."""
     information, gradient, back = local.profiled(damping)
-    diagonal = np.einsum("mii->mi", local.information)
+    diagonal = np.einsum("mii->mi", information)
     both = active[:, :, None] & active[:, None, :]
     eye = np.eye(active.shape[1])
     floor = 1e-14 * diagonal.max(axis=1, keepdims=True, initial=0.0) + 1e-300
-    added = damping[:, None] * diagonal + floor + np.abs(gradient) * (damping[:, None] + 1 / FREE) / reach
-    matrix = np.where(both, information, 0.0) + eye * np.where(active, added, 1.0)[:, :, None]
-    unit = 1 / np.sqrt(np.maximum(np.einsum("mii->mi", matrix), 1e-300))
-    matrix = matrix * unit[:, :, None] * unit[:, None, :] + 1e-13 * eye
-    move = unit * np.linalg.solve(matrix, (unit * np.where(active, gradient, 0.0))[..., None])[..., 0]
+    with np.errstate(over="ignore", invalid="ignore"):
+        added = damping[:, None] * diagonal + floor + np.abs(gradient) * (damping[:, None] + 1 / FREE) / reach
+        matrix = np.where(both, information, 0.0) + eye * np.where(active, added, 1.0)[:, :, None]
+        unit = 1 / np.sqrt(np.maximum(np.einsum("mii->mi", matrix), 1e-300))
+        matrix = matrix * unit[:, :, None] * unit[:, None, :] + 1e-13 * eye
+        move = unit * np.linalg.solve(matrix, (unit * np.where(active, gradient, 0.0))[..., None])[..., 0]
+    move[~np.isfinite(move).all(axis=1)] = 0.0
     start_move = back[..., -1] - np.einsum("mvip,mp->mvi", back[..., :-1], move)
     return move, start_move
 

@@ -208,7 +208,7 @@ def test_a_colony_stays_where_its_reduction_holds(tmp_path: Path) -> None:
     ("options", "message"),
     [
         ({"initial": {"U": sp.Symbol("x")}}, "U begins with an expression of x; a colony that is fitted begins with a uniform"),
-        ({"parameters": {"tau": (0.1, 3), "U": (0, 1)}}, "the initial value of U is not fitted itself; give it as an expression"),
+        ({"parameters": {"tau": (0.1, 3), "U": (0, 1)}}, "the initial value of U is not fitted itself; give it as"),
         ({"parameters": {"tau": ("a", 3)}}, r"the bounds of tau are \('a', 3\); expected a pair"),
         ({}, "U is measured in several trajectories, and its initial values are not fitted; give initial="),
     ],

@@ -142,5 +142,5 @@ def test_process_noise_beside_signs_is_refused(process):
 
 @pytest.mark.parametrize("process", [True, False, None])
 def test_process_noise_is_refused_where_there_is_none_to_compare(process):
-    with pytest.raises(RecoveryError, match="options.process has no effect on an SDESystem"):
+    with pytest.raises(RecoveryError, match="process has no effect on an SDESystem"):
         sd.recover(sd.SDESystem({x: f(x)}, {x: 1}), logistic(0.1), progress=False, options=RecoverOptions(process=process))

@@ -144,3 +144,12 @@ def test_process_noise_beside_signs_is_refused(process):
 def test_process_noise_is_refused_where_there_is_none_to_compare(process):
     with pytest.raises(RecoveryError, match="process has no effect on an SDESystem"):
         sd.recover(sd.SDESystem({x: f(x)}, {x: 1}), logistic(0.1), progress=False, options=RecoverOptions(process=process))
+
+
+def test_a_comparison_that_there_was_no_time_for_is_said():
+    options = RecoverOptions(process=True)
+    found = sd.recover(
+        sd.ODESystem({x: f(x)}), logistic(0.1), library=[x, x**2], surrogate=None, budget=1e-3, progress=False, options=options
+    )
+    assert found.law is None
+    assert "models were not compared with process noise, for there was no time" in found.warnings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import scipy.sparse as sps
@@ -76,6 +76,7 @@ class ReducedCells(ReducedVerbs, ODESystem):
     pencils: tuple[ReducedPencil, ...]
     groups: tuple[WallGroups, ...]
     ranges: Ranges
+    text_options: ClassVar[tuple[str, ...] | None] = None
 
     def __init__(
         self, colony: BulkCellSystem, elements: FiniteElements, pencils: Sequence[ReducedPencil], ranges: Ranges

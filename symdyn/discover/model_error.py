@@ -89,6 +89,8 @@ def recovery_with_errors(
             declared, ranked, offers, data, later, automatic=process is None, largest=options.largest, going=going,
             held=held, usual=usual,
         )  # fmt: skip
+        if found is None and not going():
+            notes = (*notes, "models were not compared with process noise, for there was no time")
         if found is not None:
             ranked, notes, further["forecasters"] = found.models, (*notes, *found.notes), found.forecasters
             if found.first is not None:

@@ -111,7 +111,7 @@ def _given(value: Any, default: Any) -> bool:
     """Whether a value is not the default, nor nothing at all."""
     if isinstance(value, Collection) and not isinstance(value, str):
         return len(value) > 0
-    return not isinstance(value, _Usual) if isinstance(default, _Usual) else value is not None and value != default
+    return not isinstance(value, _Usual) if isinstance(default, _Usual) else value != default
 
 
 class Report:

@@ -38,7 +38,7 @@ def recovered(system: System, data: Any, request: Request) -> Recovery:
     if request.options.repair:
         return repaired(system, data, request)
     kind_of(system, "recover")
-    if request.options.process not in ("auto", None, False) and request.signs:
+    if request.options.process not in ("auto", False) and request.signs:
         raise RecoveryError("options.process has no effect beside signs; leave one of them out")
     whole = with_unknown_terms(system, request.unknown)
     seen = observations(whole, data)

@@ -99,7 +99,7 @@ VALUES: Mapping[str, _Value] = {
     "options.rounds": _count(0),
     "options.keep": _count(1),
     "options.level": _Value("a number between 0 and 1", lambda v: _real(v) and 0 < v < 1),
-    "options.process": _or_none(_Value("True, False or 'auto'", lambda v: FLAG.fits(v) or v == "auto")),
+    "options.process": _or_none(_Value("True, False or 'auto'", lambda v: FLAG.fits(v) or (NAME.fits(v) and v == "auto"))),
     "options.repair": FLAG,
     "options.repeats": FLAG,
     "options.units": _or_none(MAPPING),

@@ -11,10 +11,12 @@ import sympy as sp
 
 from symdyn.declaration import expression, name_of
 from symdyn.errors import RecoveryError
+from symdyn.inference.data import Observations
 from symdyn.inference.fit_symbols import FitRequest
+from symdyn.inference.guesses import read_bounds
 from symdyn.models.colony import BulkCellSystem
 
-__all__ = ["reduced_colony"]
+__all__ = ["check_beginnings", "reduced_colony"]
 
 #: Share of a prior that a range may leave out at either end where its support is open.
 TAIL = 1e-4
@@ -24,7 +26,8 @@ def reduced_colony(colony: BulkCellSystem, wanted: FitRequest) -> tuple[Any, Fit
     """A colony as ordinary differential equations that hold for all values that a fit may try.
 
     `BulkCellSystem.reduce` reproduces the finite elements to 1e-6 over ranges of diffusivities, of symbols of influxes, and up
-    to a longest tau: these are the bounds and priors of a fit, and what its conditions say.
+    to a longest tau: these are the bounds and priors of a fit, and what its conditions say.  Values with priors get these
+    ranges as bounds.
 
     Parameters
     ----------
@@ -39,22 +42,32 @@ def reduced_colony(colony: BulkCellSystem, wanted: FitRequest) -> tuple[Any, Fit
     Raises
     ------
     RecoveryError
-        If a parameter of the bulk is fitted without positive bounds or a prior.
+        If a parameter of the bulk is fitted without positive bounds or a prior, for initial values of the bulk that vary in
+        space, and those named as fitted.
     DeclarationError
         In the plane, and for values that are no ranges.
     """
+    if named := [n for part in (wanted.parameters, wanted.priors) for n in map(name_of, part) if n in map(str, colony.bulk)]:
+        raise RecoveryError(
+            f"the initial value of {named[0]} is not fitted itself; give it as an expression of parameters, which are: "
+            f"initial={{'{named[0]}': u0}} and parameters={{u0: (0.1, 10)}} with u0 = sympy.Symbol('u0')"
+        )
     walls = {s for row in colony.influx for e in row for s in e.free_symbols}
     ranges = {s: _range(s, colony, wanted) for s in (*colony.diffusivities, *colony.delay, *walls)}
     known = {s: r for s, r in ranges.items() if r is not None}
     own = [{s: known[s] for s in symbols if s in known} for symbols in (colony.diffusivities, colony.delay, walls)]
     diffusion, delay, influx = (found or None for found in own)
     reduced = colony.reduce(diffusion=diffusion, delay=delay, influx=influx)
-    begun = None if wanted.initial is None else dict(_begun(reduced, wanted.initial))
+    within = {s: r for s, r in known.items() if s.name in set(map(name_of, wanted.priors))}
+    parameters = {k: v for k, v in wanted.parameters.items() if name_of(k) not in {s.name for s in within}} | within
+    begun = None if wanted.initial is None else dict(_begun(reduced, wanted, wanted.initial))
     conditions = wanted.conditions and {
-        c: dict(_begun(reduced, over)) if isinstance(over, Mapping) else over for c, over in wanted.conditions.items()
+        c: dict(_begun(reduced, wanted, over)) if isinstance(over, Mapping) else over for c, over in wanted.conditions.items()
     }
     note = f"the colony is fitted by colony.reduce(), {len(reduced.states)} equations for its cells and its bulk"
-    return reduced, replace(wanted, initial=begun, conditions=conditions), note
+    if within:
+        note += ", and within most of the priors: " + ", ".join(f"{s} from {a:.4g} to {b:.4g}" for s, (a, b) in within.items())
+    return reduced, replace(wanted, parameters=parameters, initial=begun, conditions=conditions), note
 
 
 def _range(s: sp.Symbol, colony: BulkCellSystem, wanted: FitRequest) -> tuple[float, float] | None:
@@ -66,9 +79,7 @@ def _range(s: sp.Symbol, colony: BulkCellSystem, wanted: FitRequest) -> tuple[fl
     values = [expression(v) for over in stated for k, v in over.items() if name_of(k) == s.name]
     low, high = math.inf, -math.inf
     if fitted and not (values and len(values) == len(stated)):
-        low, high = 0.0, math.inf
-        if isinstance(bounds, tuple | list) and len(bounds) == 2:
-            low, high = (b if a is None else float(a) for a, b in zip(bounds, (low, high), strict=True))
+        low, high = (0.0, math.inf) if bounds is None else read_bounds({s: bounds}, [s])[s]
         if prior is not None and hasattr(prior, "ppf"):
             low, high = max(low, float(prior.ppf(TAIL))), min(high, float(prior.ppf(1 - TAIL)))
         if not 0 < low < high < math.inf:
@@ -84,13 +95,42 @@ def _range(s: sp.Symbol, colony: BulkCellSystem, wanted: FitRequest) -> tuple[fl
     return min([low, *here]), max([high, *here])
 
 
-def _begun(reduced: Any, given: Mapping[Any, Any]) -> Iterator[tuple[Any, Any]]:
+def check_beginnings(reduced: Any, seen: Observations, wanted: FitRequest) -> None:
+    """Refuse several trajectories of a mean of the bulk of which nothing says with what it begins.
+
+    Raises
+    ------
+    RecoveryError
+        Naming the mean.
+    """
+    given = {name_of(k) for k in wanted.initial or {}}
+    for u in reduced.colony.bulk if len(seen.trajectories) > 1 and not wanted.conditions else ():
+        (state,) = _mean(reduced, u.name).free_symbols
+        if u.name in seen.states and state.name not in given:
+            raise RecoveryError(
+                f"{u} is measured in several trajectories, and its initial values are not fitted; give initial={{'{u}': 0}} if "
+                "all begin with the same, or that of each in conditions"
+            )
+
+
+def _mean(reduced: Any, name: str) -> Any:
+    """A mean of the bulk in terms of the state that it is a multiple of."""
+    return next(e for n, e in reduced.observables.items() if str(n) == name)
+
+
+def _begun(reduced: Any, wanted: FitRequest, given: Mapping[Any, Any]) -> Iterator[tuple[Any, Any]]:
     """Values with means of the bulk in terms of the state that they are a multiple of."""
     for key, value in given.items():
         name = name_of(key)
-        mean = next((e for u in reduced.colony.bulk for n, e in reduced.observables.items() if str(n) == name == u.name), None)
-        if mean is None:
+        if name not in map(str, reduced.colony.bulk):
             yield key, value
             continue
-        share, state = mean.as_coeff_Mul()
-        yield state, expression(value) / share
+        share, state = _mean(reduced, name).as_coeff_Mul()
+        begins = expression(value)
+        known = {*map(str, reduced.parameters), *map(name_of, wanted.parameters), *map(name_of, wanted.priors)}
+        if placed := sorted({"x", "y"} & {s.name for s in begins.free_symbols} - known):
+            raise RecoveryError(
+                f"{name} begins with an expression of {placed[0]}; a colony that is fitted begins with a uniform bulk: give a "
+                "number or an expression of parameters, or fit colony.full()"
+            )
+        yield state, begins / share

@@ -14,7 +14,7 @@ from symdyn.declaration import name_of
 from symdyn.derive.index_reduction import index_reduced
 from symdyn.errors import RecoveryError
 from symdyn.inference.censoring import with_limits
-from symdyn.inference.colonies import reduced_colony
+from symdyn.inference.colonies import check_beginnings, reduced_colony
 from symdyn.inference.data import Observations, Trajectory, observations, typical_sizes
 from symdyn.inference.fit_problem import FitProblem
 from symdyn.inference.fit_setup import FitSetup
@@ -101,6 +101,8 @@ def request(system: Any, data: Any, wanted: FitRequest) -> Proposal:
     formulas = observable_formulas(bare, wanted)
     everything, conditions = _measured(bare, data, formulas, wanted)
     seen, kept = _seen(everything, wanted)
+    if facts:
+        check_beginnings(system, seen, wanted)
     symbols = FitSymbols(bare, formulas, seen, wanted)
     free, held = _initial(bare, seen, symbols, wanted)
     overrides = tuple({**held, **symbols.overrides.get(c, {})} for c in conditions)

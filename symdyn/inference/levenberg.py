@@ -116,7 +116,7 @@ def levenberg_marquardt(
         theta, known = settle(np.arange(count), theta, starts, active)
     local = expand(np.arange(count), theta, starts)
     damped, growth, abandoned = np.full(count, damping[0]), np.full(count, 2.0), np.zeros(count, dtype=bool)
-    open_, stuck = np.isfinite(local.rss).all(axis=1), np.zeros(theta.shape, dtype=bool)
+    open_, stuck, waited = np.isfinite(local.rss).all(axis=1), *np.zeros((2, *theta.shape), dtype=bool)
     for _ in range(iterations):
         now = np.flatnonzero(open_)
         if not now.size or (going is not None and not going()):
@@ -133,8 +133,9 @@ def levenberg_marquardt(
         # a step that bounds have bent may promise no fall, while a more damped one does
         bent = (trial != theta[now] + move).any(axis=1) | (start_trial != starts[now] + start_move).any(axis=(1, 2))
         vain = bent & (expected <= 0)
-        abandoned[now] = (expected >= small) & (before - OPTIMISM * expected > needed[now]) & ~vain
-        ended = (expected < small) & ~vain | abandoned[now]
+        waits = stuck[now].any(axis=1)
+        abandoned[now] = (expected >= small) & (before - OPTIMISM * expected > needed[now]) & ~vain & ~waits
+        ended = (expected < small) & ~vain & ~waits | abandoned[now]
         if ended.all():
             break
         ends = free & (trial != theta[now]) & ((trial <= low) | (trial >= high))
@@ -149,22 +150,26 @@ def levenberg_marquardt(
         good = np.isfinite(after) & (expected > 1e-12 * np.abs(before))
         gain = np.where(good, (before - np.where(good, after, before)) / np.where(good, expected, 1.0), -1.0)
         # simulations may fail at a bound and nowhere near it, as powers of 0 do: what would go there stays for now
-        lost = ends & ~np.isfinite(after)[:, None]
-        stuck[now] |= lost
-        halted = lost.any(axis=1)
+        lost = ends & ~np.isfinite(after)[:, None] & ~waited[now]
+        halted = lost.any(axis=1) & (free & ~lost).any(axis=1)
+        stuck[now] |= lost & halted[:, None]
         better = np.isin(np.arange(len(now)), worth) & (after < before)
+        done = better & (before - after <= tolerance * before)
+        still = (expected <= 1e-2 * tolerance * before) & ~vain
+        # what waits goes on when all else has come to rest, by ever shorter steps, which may end before the bound
+        freed = waits & (done | still | (expected < small))
+        waited[now[freed]] |= stuck[now[freed]]
+        stuck[now[freed | better]] = False
         taken = now[better]
         if taken.size:
-            stuck[taken] = False
             theta[taken], starts[taken], known[taken] = trial[better], start_trial[better], foreseen[better]
             local.put(taken, there.take(np.flatnonzero(better[worth])))
         shrink = np.maximum(1 / 9, 1 - (2 * np.clip(gain, 0, 1) - 1) ** 3)
         grown = np.where(halted, damped[now], np.maximum(damped[now] * growth[now], damping[1]))
-        damped[now] = np.where(better, np.maximum(damped[now] * shrink, 1e-12), grown)
-        growth[now] = np.where(better, 2.0, np.where(halted, 1, 2) * growth[now])
-        done = better & (before - after <= tolerance * before)
-        still = (expected <= 1e-2 * tolerance * before) & ~vain | (np.where(better, after, before) <= floor)
-        open_[now] = ~(done | still | ended | (damped[now] > MOST_DAMPING))
+        damped[now] = np.where(better & ~freed, np.maximum(damped[now] * shrink, 1e-12), grown)
+        growth[now] = np.where(better & ~freed, 2.0, np.where(halted, 1, 2) * growth[now])
+        fine = np.where(better, after, before) <= floor
+        open_[now] = ~((done | still) & ~waits | fine | ended | (damped[now] > MOST_DAMPING))
     return Fits(theta, starts, local, abandoned)
 
 
@@ -174,17 +179,19 @@ def outward(values: np.ndarray, gradient: np.ndarray, low: np.ndarray | float, h
 
 
 def _step(local: Quadratic, active: np.ndarray, damping: np.ndarray, reach: float) -> tuple[np.ndarray, np.ndarray]:
-    """Damped Gauss-Newton steps of parameters (M, P) and initial values (M, V, n)."""
+    """Damped Gauss-Newton steps of parameters (M, P) and initial values (M, V, n); none where their equations overflow."""
     information, gradient, back = local.profiled(damping)
-    diagonal = np.einsum("mii->mi", local.information)
+    diagonal = np.einsum("mii->mi", information)
     both = active[:, :, None] & active[:, None, :]
     eye = np.eye(active.shape[1])
     floor = 1e-14 * diagonal.max(axis=1, keepdims=True, initial=0.0) + 1e-300
-    added = damping[:, None] * diagonal + floor + np.abs(gradient) * (damping[:, None] + 1 / FREE) / reach
-    matrix = np.where(both, information, 0.0) + eye * np.where(active, added, 1.0)[:, :, None]
-    unit = 1 / np.sqrt(np.maximum(np.einsum("mii->mi", matrix), 1e-300))
-    matrix = matrix * unit[:, :, None] * unit[:, None, :] + 1e-13 * eye
-    move = unit * np.linalg.solve(matrix, (unit * np.where(active, gradient, 0.0))[..., None])[..., 0]
+    with np.errstate(over="ignore", invalid="ignore"):
+        added = damping[:, None] * diagonal + floor + np.abs(gradient) * (damping[:, None] + 1 / FREE) / reach
+        matrix = np.where(both, information, 0.0) + eye * np.where(active, added, 1.0)[:, :, None]
+        unit = 1 / np.sqrt(np.maximum(np.einsum("mii->mi", matrix), 1e-300))
+        matrix = matrix * unit[:, :, None] * unit[:, None, :] + 1e-13 * eye
+        move = unit * np.linalg.solve(matrix, (unit * np.where(active, gradient, 0.0))[..., None])[..., 0]
+    move[~np.isfinite(move).all(axis=1)] = 0.0
     start_move = back[..., -1] - np.einsum("mvip,mp->mvi", back[..., :-1], move)
     return move, start_move
 

@@ -21,6 +21,7 @@ from symdyn.inference.fit_setup import FitSetup, NoisyObservable
 from symdyn.inference.fit_symbols import FitRequest
 from symdyn.inference.fits import Fit, observed_problem
 from symdyn.inference.information import check_level
+from symdyn.inference.kinds import plain
 from symdyn.inference.likelihoods import LIKELIHOODS, FitLikelihood
 from symdyn.inference.noise_laws import LAWS
 from symdyn.inference.spatial_problem import problem_of
@@ -49,7 +50,8 @@ def write_fit(fit: Fit, path: str | Path) -> None:
     Parameters
     ----------
     fit : Fit
-        Of a system whose text reads back, or of a PEtab problem, whose files are written along.
+        Of a system whose text reads back, or of a PEtab problem, whose files are written along; of a colony the reduced
+        equations, as an ODESystem.
     path : str or Path
         With the ending ``.nc``.
 
@@ -111,7 +113,8 @@ def _of_system(fit: Fit) -> dict[str, Any]:
             if isinstance(setup, StochasticSetup) and random is not None
             else _of_plain(setup)
         ),
-        "whole": fit.system,
+        # of classes without a text of their own the same equations
+        "whole": plain(fit.system) if fit.system.text_options is None and fit.system.parts == {"drift"} else fit.system,
     }
 
 

@@ -131,9 +131,25 @@ def test_models_without_an_error_of_their_own_are_not_given_one():
     assert band["x_lower"].item() < 3 / (1 + 9 * np.exp(-6.5)) < band["x_upper"].item()
 
 
-def test_process_noise_beside_signs_is_refused():
+@pytest.mark.parametrize("process", [True, None])
+def test_process_noise_beside_signs_is_refused(process):
     with pytest.raises(RecoveryError, match="no effect beside signs"):
         sd.recover(
             sd.ODESystem({x: f(x)}), logistic(0.1), library=[x], surrogate=None, signs={"f": 1}, progress=False,
-            options=RecoverOptions(process=True),
+            options=RecoverOptions(process=process),
         )  # fmt: skip
+
+
+@pytest.mark.parametrize("process", [True, False, None])
+def test_process_noise_is_refused_where_there_is_none_to_compare(process):
+    with pytest.raises(RecoveryError, match="process has no effect on an SDESystem"):
+        sd.recover(sd.SDESystem({x: f(x)}, {x: 1}), logistic(0.1), progress=False, options=RecoverOptions(process=process))
+
+
+def test_a_comparison_that_there_was_no_time_for_is_said():
+    options = RecoverOptions(process=True)
+    found = sd.recover(
+        sd.ODESystem({x: f(x)}), logistic(0.1), library=[x, x**2], surrogate=None, budget=1e-3, progress=False, options=options
+    )
+    assert found.law is None
+    assert "models were not compared with process noise, for there was no time" in found.warnings

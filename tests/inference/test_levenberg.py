@@ -91,6 +91,27 @@ def test_a_bound_at_which_simulations_fail_does_not_stop_what_else_moves():
     assert 0 < fits.theta[0, 1] <= 1e-9
 
 
+@pytest.mark.parametrize("active", [(True, True), (False, True)])
+@pytest.mark.parametrize("begin", [0.6, 3.0, 100.0])
+def test_what_waits_at_such_a_bound_goes_on_in_the_end(active, begin):
+    """Full steps of p + t log q from afar end at the bound 0 of q, where the logarithm fails; the best q is 1/2."""
+    t = np.linspace(0, 1, 9)
+    y = 1.5 + np.log(0.5) * t
+
+    def expand(which, theta, starts):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            left = y - theta[:, :1] - np.log(theta[:, 1:]) * t
+            design = np.stack([np.ones((len(theta), 9)), t / theta[:, 1:]], axis=-1)
+        fails = theta[:, 1] <= 0
+        left[fails], design[fails] = 0.0, 0.0
+        return Quadratic.of(np.where(fails, np.inf, (left**2).sum(axis=1))[:, None], left[:, None], design[:, None], 2)
+
+    begun, bounds = np.array([[9.0 if active[0] else 1.5, begin]]), (np.array([-np.inf, 0.0]), np.full(2, np.inf))
+    stops = {"tolerance": 0.0, "small": 1e-6, "floor": -np.inf, "iterations": 80}
+    fits = levenberg_marquardt(expand, begun, np.zeros((1, 1, 0)), np.array([active]), bounds=bounds, **stops)
+    np.testing.assert_allclose(fits.theta, [[1.5, 0.5]], rtol=2e-3)
+
+
 class Correlated:
     """A normal law whose parameters the data hardly tell apart: with the first one bounded, the best second one is 0.199."""
 

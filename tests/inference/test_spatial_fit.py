@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import sympy as sp
 import xarray as xr
+from scipy import stats
 from scipy.optimize import minimize_scalar
 
 import symdyn as sd
@@ -178,6 +179,44 @@ def test_a_colony_is_reduced_over_what_is_fitted() -> None:
     np.testing.assert_allclose(found.intervals["standard error"], exact, rtol=1e-5)
     assert "colony.reduce()" in found.notes[0]
     assert found.system.ranges.delay[sp.Symbol("tau")] == 3
+
+
+def cell_without_exchange() -> sd.BulkCellSystem:
+    """v' = 1 - v and U' = -U/tau."""
+    return sd.BulkCellSystem(
+        domain=sd.Disk(1), radius=0.2, centers=[(0, 0)], kinetics=sd.ODESystem.from_text("v' = 1 - v; v(0) = 0.2"),
+        secreted="v", influx=0, efflux=0, parameters={"D": 1, "tau": 0.5},
+    )  # fmt: skip
+
+
+def test_a_colony_stays_where_its_reduction_holds(tmp_path: Path) -> None:
+    """Data of tau = 40 under a prior about 1: the estimate is the end of the prior, for which the equations were reduced."""
+    t, prior = np.array([0.0, 0.5, 1.0, 2.0]), stats.lognorm(0.2)
+    data = {"time": t, "U": 0.4 * np.exp(-t / 40)}
+    found = sd.fit(cell_without_exchange(), data, noise=1e-4, priors={"tau": prior}, starts=2, initial={"U": 0.4})
+    tau = found.parameters["tau"]
+    assert tau == pytest.approx(prior.ppf(1 - 1e-4), rel=1e-9)
+    assert found.system.ranges.delay[sp.Symbol("tau")] == pytest.approx(tau, rel=1e-12)
+    assert "within most of the priors: tau from 0.4753 to 2.104" in found.notes[0]
+    found.save(tmp_path / "colony.nc")
+    again = sd.Fit.load(tmp_path / "colony.nc")
+    assert again.parameters == found.parameters
+    np.testing.assert_allclose(again.predict(t).U, 0.4 * np.exp(-t / tau), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"initial": {"U": sp.Symbol("x")}}, "U begins with an expression of x; a colony that is fitted begins with a uniform"),
+        ({"parameters": {"tau": (0.1, 3), "U": (0, 1)}}, "the initial value of U is not fitted itself; give it as"),
+        ({"parameters": {"tau": ("a", 3)}}, r"the bounds of tau are \('a', 3\); expected a pair"),
+        ({}, "U is measured in several trajectories, and its initial values are not fitted; give initial="),
+    ],
+)
+def test_beginnings_of_a_colony(options: dict[str, object], message: str) -> None:
+    data = {"time": np.arange(4.0), "U": np.exp(-np.arange(4.0))}
+    with pytest.raises(sd.RecoveryError, match=message):
+        sd.fit(cell_without_exchange(), [data, data], **({"parameters": {"tau": (0.1, 3)}} | options))
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from scipy import stats
 from scipy.optimize import minimize_scalar
 
 import symdyn as sd
+from symdyn.errors import RecoveryError
 from symdyn.inference import fit_problem
 from symdyn.io.petab import fitting
 from symdyn.io.petab.distributions import read_prior
@@ -189,6 +190,61 @@ def test_scales_and_deviations_are_found_along_trajectories(tmp_path, monkeypatc
     held, _ = fit.problem.settled(which, theta, none, np.array([[True, False, True]]))
     np.testing.assert_array_equal(held[:, :2], theta[:, :2])
     assert fit.problem.values(held)[0, 2] == pytest.approx(np.sqrt(np.mean((y - 5 * C) ** 2)), rel=2e-2)
+
+
+def test_deviations_that_multiply_the_same_noise(tmp_path):
+    """Each takes what the others have left: that of C is its root mean square, the factor of N that of N over it."""
+    rows = [("c", t, 3 * np.exp(-0.3 * t) + 0.1 * (-1) ** t) for t in range(4)]
+    rows += [("n", t, 2.5 * np.exp(-0.6 * t) - 2.0 * (-1) ** t) for t in range(4)]
+    problem = sd.read_petab(written(
+        tmp_path,
+        observable="observableId observableFormula noiseFormula\nc C sd\nn N/2 sd*w",
+        parameter="parameterId lowerBound upperBound nominalValue estimate\nk 1e-2 10 0.5 true\nsd 1e-6 1e6 1 true\n"
+        "w 1e-6 1e6 1 true",
+        measurement="observableId time measurement\n" + "\n".join(f"{o} {t} {float(y)!r}" for o, t, y in rows),
+    ))  # fmt: skip
+    fit = sd.fit(problem, starts=1)
+    theta, none = fit.problem.coordinates([0.3, 3.0, 1e-4])[None], np.zeros((1, 0, 0))
+    moved, _ = fit.problem.settled(np.zeros(1, dtype=int), theta, none, np.ones((1, 3), dtype=bool))
+    np.testing.assert_allclose(fit.problem.values(moved), [[0.3, 0.1, 20.0]], rtol=2e-2)
+
+
+@pytest.mark.parametrize("scale", ["lin", "log10"])
+@pytest.mark.parametrize(("prior", "best"), [("uniform;1;3", 1.0), ("uniform;0.05;0.2", 0.2), ("parameterScaleUniform", 0.1)])
+def test_deviations_keep_to_a_prior_that_is_narrower_than_their_bounds(tmp_path, scale, prior, best):
+    """The root mean square 1/2 is outside of each, and the best deviation at that end; k is that of least squares."""
+    t = np.arange(6.0)
+    y = 3 * np.exp(-0.3 * t) + 0.5 * (-1) ** t
+    if ";" not in prior:
+        prior += ";0.01;0.1" if scale == "lin" else ";-2;-1"
+    kind, _, numbers = prior.partition(";")
+    problem = sd.read_petab(written(
+        tmp_path, version=1,
+        observable="observableId observableFormula noiseFormula\nc C sd",
+        condition="conditionId\nc0",
+        parameter="parameterId parameterScale lowerBound upperBound nominalValue estimate objectivePriorType "
+        f"objectivePriorParameters\nk log10 1e-2 10 0.5 1 uniform 0.01;10\nsd {scale} 1e-3 10 1 1 {kind} {numbers}",
+        measurement="observableId simulationConditionId time measurement\n"
+        + "\n".join(f"c c0 {a} {b!r}" for a, b in zip(t, map(float, y), strict=True)),
+    ))  # fmt: skip
+    fit = sd.fit(problem, starts=4)
+    assert fit.parameters["sd"] == pytest.approx(best, rel=1e-12)
+    least = minimize_scalar(lambda k: ((y - 3 * np.exp(-k * t)) ** 2).sum(), bounds=(0.01, 10), method="bounded")
+    assert fit.parameters["k"] == pytest.approx(least.x, rel=1e-4)
+
+
+def test_a_prior_outside_of_the_bounds_is_refused(tmp_path):
+    path = written(
+        tmp_path,
+        version=1,
+        observable="observableId observableFormula noiseFormula\nc C sd",
+        condition="conditionId\nc0",
+        parameter="parameterId parameterScale lowerBound upperBound nominalValue estimate objectivePriorType "
+        "objectivePriorParameters\nsd log10 1e-3 10 1 1 uniform 20;30",
+        measurement="observableId simulationConditionId time measurement\nc c0 0 3\nc c0 1 2",
+    )
+    with pytest.raises(RecoveryError, match="prior of sd has values from 20 to 30, its bounds are 0"):
+        sd.fit(sd.read_petab(path))
 
 
 @pytest.mark.parametrize(

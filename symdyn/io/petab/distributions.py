@@ -109,6 +109,14 @@ class PetabPrior:
             "gamma": lambda: stats.gamma(a, scale=b), "rayleigh": lambda: stats.rayleigh(scale=a),
         }[self.family]()  # fmt: skip
 
+    @property
+    def support(self) -> tuple[float, float]:
+        """Plain values outside of which a uniform density, or one that is cut off, is zero."""
+        if "uniform" not in self.family:
+            return self.low, self.high
+        a, b = self.numbers if self.family == "log-uniform" else (float(unscaled(x, self.scale)) for x in self.numbers)
+        return max(a, self.low), min(b, self.high)
+
     def log_density(self, value: Any) -> Any:
         """The logarithm of the density at plain values."""
         value = np.asarray(value, dtype=float)

@@ -33,6 +33,8 @@ MAX_STEPS = 20_000
 FEWEST_POINTS, MOST_POINTS, POINTS = 10, 200, 1e5
 #: Steps of scales, offsets and deviations along trajectories that stay, and the gain of twice the log-likelihood that counts.
 SETTLING, SETTLED = 30, 1e-3
+#: Relative distance from a bound within which a value is at it.
+ROUNDING = 1e-12
 #: Arguments of `fit` that a problem answers itself.
 OWN = ("parameters", "priors", "observables", "noise", "conditions", "initial", "limits", "scales", "windows")
 
@@ -66,9 +68,11 @@ class PetabLikelihood(Protocol):
 
 @dataclass(frozen=True)
 class _Law:
-    """A prior as `FittedColumn` takes it."""
+    """A prior as `FittedColumn` takes it, of values between bounds."""
 
     prior: PetabPrior
+    low: float
+    high: float
 
     @property
     def flat(self) -> bool:
@@ -76,6 +80,10 @@ class _Law:
         return self.prior.name == "uniform" and self.prior.scale == "lin"
 
     def logpdf(self, value: np.ndarray) -> np.ndarray:
+        for end, inwards in ((self.low, ROUNDING), (self.high, -ROUNDING)):
+            # the value of the coordinate of a bound may lie beyond it by rounding, where the density is zero
+            if np.isfinite(end):
+                value = np.where(np.isclose(value, end, rtol=ROUNDING, atol=0), end + inwards * abs(end), value)
         return np.asarray(self.prior.log_density(value))
 
     def slopes(self, value: np.ndarray, *, fisher: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -232,9 +240,12 @@ class _ObservationFit(PetabFitProblem):
             for k, rows in self.own:
                 mean_size = np.nansum(size[:, rows], axis=1) / np.isfinite(size[:, rows]).sum(axis=1)
                 c, power = self.columns[k], 1 if self.laplace[rows[0]] else 2
-                best = c.coordinate(c.value(theta[:, k]) * mean_size ** (1 / power))
-                sound = active[:, k] & np.isfinite(best)
+                value = c.value(theta[:, k])
+                best = c.coordinate(value * mean_size ** (1 / power))
+                sound = active[:, k] & np.isfinite(best) & (mean_size > 0)
                 found[sound, k] = np.clip(best[sound], self.low[k], self.high[k])
+                # the next may multiply the same noise
+                size[:, rows] *= ((value / c.value(found[:, k])) ** power)[:, None]
         return found, unknown
 
     def _expected(
@@ -247,7 +258,16 @@ def _column(p: PetabParameter, guesses: dict[str, float]) -> FittedColumn:
     logarithmic = p.scale != "lin"
     size = 1.0 if logarithmic else max(abs(x) for x in (p.lower, p.upper, 1e-300) if np.isfinite(x))
     guess = (guesses[p.name],) if p.name in guesses else ()
-    return FittedColumn(p.name, p.lower, p.upper, logarithmic, size, guess, None if p.prior is None else _Law(p.prior))
+    if p.prior is None:
+        return FittedColumn(p.name, p.lower, p.upper, logarithmic, size, guess)
+    least, most = p.prior.support
+    low, high = max(p.lower, least), min(p.upper, most)
+    if low > high:
+        raise RecoveryError(
+            f"the prior of {p.name} has values from {least:g} to {most:g}, its bounds are {p.lower:g} and {p.upper:g}: none is "
+            "left"
+        )
+    return FittedColumn(p.name, low, high, logarithmic, size, guess, _Law(p.prior, low, high))
 
 
 def petab_proposal(

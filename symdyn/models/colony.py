@@ -16,8 +16,8 @@ from symdyn.attached import ColonyVerbs
 from symdyn.declaration import numeric_values
 from symdyn.errors import DeclarationError
 from symdyn.models import _colony_reading as reading
-from symdyn.models._colony_cells import ColonyCells
 from symdyn.models._colony_printing import Species, colony_equations
+from symdyn.models.colony_cells import ColonyCells
 from symdyn.models.domains import Domain
 from symdyn.models.ode import ODESystem
 from symdyn.models.spatial import SpatialSystem

@@ -14,10 +14,10 @@ import sympy as sp
 from symdyn import dag
 from symdyn.declaration import lookup, name_of
 from symdyn.errors import DeclarationError
-from symdyn.models._named_moments import NamedMoments
 from symdyn.models.initial_moments import checked, initial_moments
 from symdyn.models.moment_algebra import Moments
 from symdyn.models.moment_index import KINDS, Index, latex_name, moment_symbol
+from symdyn.models.named_moments import NamedMoments
 from symdyn.models.ode import ODESystem
 from symdyn.parsing import ModelText
 from symdyn.system import Equation

@@ -62,7 +62,7 @@ bench: $(VENV)/.ready
 	$(BIN)/python -m pip install --quiet --editable '.[bench]'
 	-CMAKE_POLICY_VERSION_MINIMUM=3.5 $(BIN)/python -m pip install --quiet --editable '.[bench-numbalsoda]'
 	-$(PYTHON) -m venv .venv-devito && .venv-devito/bin/python -m pip install --quiet devito
-	-$(PYTHON) -m venv .venv-torch && .venv-torch/bin/python -m pip install --quiet torch torchdiffeq torchcde
+	-$(PYTHON) -m venv .venv-torch && .venv-torch/bin/python -m pip install --quiet torch torchdiffeq torchcde torchsde
 	$(BIN)/python -m benchmarks all
 
 clean:

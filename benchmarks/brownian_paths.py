@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 import symdyn as sd
-from benchmarks.harness import Settings, attempt, interleaved, paired
+from benchmarks.foreign import Foreign
+from benchmarks.harness import Settings, attempt, cpu_seconds, interleaved, paired
 from benchmarks.results import Ratio, Result
 
 __all__ = ["paths"]
@@ -18,6 +19,8 @@ END, STEPS, OURS = 1.0, 256, "symdyn"
 WELL = sd.SDESystem.from_text("dx = (x - x^3)*dt + 0.5*dW; x(0) = 1")
 #: Trajectories of the study of errors, on [0, 2]; the reference has 2^15 steps.
 ERRORS = 200
+#: Trajectories of a peer in one turn.
+FEW = 512
 LEAST = 25
 
 
@@ -51,37 +54,19 @@ def make_diffrax(scheme: str, *, tree: bool) -> Callable[[int], np.ndarray]:
     return lambda count: np.asarray(run(jax.random.split(jax.random.key(0), count)))
 
 
-def make_torchsde() -> Callable[[int], np.ndarray]:
-    import torch
-    import torchsde
-
-    class Well(torch.nn.Module):
-        noise_type, sde_type = "additive", "ito"
-
-        def f(self, t, y):
-            return y - y**3
-
-        def g(self, t, y):
-            return torch.full((len(y), 1, 1), 0.5, dtype=y.dtype)
-
-    def solve(count: int) -> np.ndarray:
-        path = torchsde.BrownianTree(0.0, torch.zeros(count, 1, dtype=torch.float64), t1=END)
-        begin = torch.ones(count, 1, dtype=torch.float64)
-        times = torch.tensor([0.0, END], dtype=torch.float64)
-        with torch.no_grad():
-            return torchsde.sdeint(Well(), begin, times, bm=path, method="euler", dt=END / STEPS)[-1, :, 0].numpy()
-
-    return solve
+def make_torchsde() -> Foreign:
+    """The starts are as many as it solves."""
+    return Foreign("torch", np.ones(FEW), "well", END / STEPS)
 
 
-SOLVERS = {
+SOLVERS: dict[str, tuple[Callable[[], Callable[..., np.ndarray]], int]] = {
     "symdyn SRA1, tree": (lambda: make_symdyn("sra1", "tree"), 4096),
     "symdyn Euler-Maruyama, tree": (lambda: make_symdyn("euler-maruyama", "tree"), 4096),
     "symdyn SRA1, stream": (lambda: make_symdyn("sra1", "stream"), 4096),
-    "diffrax SRA1, virtual tree": (lambda: make_diffrax("SRA1", tree=True), 512),
-    "diffrax Euler, virtual tree": (lambda: make_diffrax("Euler", tree=True), 512),
-    "diffrax SRA1, unsafe path": (lambda: make_diffrax("SRA1", tree=False), 512),
-    "torchsde Euler, BrownianTree": (make_torchsde, 512),
+    "diffrax SRA1, virtual tree": (lambda: make_diffrax("SRA1", tree=True), FEW),
+    "diffrax Euler, virtual tree": (lambda: make_diffrax("Euler", tree=True), FEW),
+    "diffrax SRA1, unsafe path": (lambda: make_diffrax("SRA1", tree=False), FEW),
+    "torchsde Euler, BrownianTree": (make_torchsde, FEW),
 }
 COMPARED = {
     "diffrax SRA1, virtual tree": "symdyn SRA1, tree",
@@ -107,10 +92,15 @@ def paths(settings: Settings) -> Result:
         if note:
             rows[name]["note"] = note
             continue
-        end = solve(count)
-        rows[name] |= {"mean": end.mean(), "its error": end.std() / count**0.5}
-        jobs[name], counts[name] = partial(solve, count), count
-    times = {name: seconds.map(partial(_each, counts[name])) for name, seconds in interleaved(jobs, settings.rounds).items()}
+        job = solve if isinstance(solve, Foreign) else partial(solve, count)
+        end = job()
+        rows[name] |= {"trajectories": len(end), "mean": end.mean(), "its error": end.std() / len(end) ** 0.5}
+        jobs[name], counts[name] = job, len(end)
+    foreign = next((job for job in jobs.values() if isinstance(job, Foreign)), None)
+    seconds = interleaved(jobs, settings.rounds, foreign.clock if foreign is not None else cpu_seconds)
+    if foreign is not None:
+        foreign.close()
+    times = {name: each.map(partial(_each, counts[name])) for name, each in seconds.items()}
     for name, each in times.items():
         rows[name]["ns a step"] = each
     ratios = [

@@ -1,7 +1,8 @@
-"""torchdiffeq and torchcde on problems of `benchmarks.neural`, run by an interpreter that has them: ``make bench`` makes one.
+"""torchdiffeq, torchcde and torchsde on problems of the benchmarks, in an interpreter that `make bench` makes.
 
 ``python torch_peer.py START RESULT TASK TOLERANCE`` writes what it found to RESULT and prints ``ready``; for each line of
-standard input it does the same again and prints its CPU-seconds.  TASK is ``ode`` or ``cde`` (solutions to a tolerance), or
+standard input it does the same again and prints its CPU-seconds.  TASK is ``ode`` or ``cde`` (solutions to a tolerance),
+``well`` (a double well with noise from START on [0, 1] along a Brownian tree, in steps of the length TOLERANCE), or
 ``train-ode`` or ``train-cde`` (training until the error START[0] is reached, or the CPU-seconds START[1] are over; the result
 is the error and the number of updates).
 """
@@ -15,6 +16,7 @@ import numpy as np
 import torch
 import torchcde
 import torchdiffeq
+import torchsde
 from neural_problems import (
     TIMES,
     area_paths,
@@ -119,6 +121,27 @@ def train_ode(start, tolerance):
     return run
 
 
+class Well(torch.nn.Module):
+    noise_type, sde_type = "additive", "ito"
+
+    def f(self, t, y):
+        return y - y**3
+
+    def g(self, t, y):
+        return torch.full((len(y), 1, 1), 0.5)
+
+
+def well(start, step):
+    begin, times = torch.tensor(start)[:, None], torch.tensor([0.0, 1.0])
+
+    def run():
+        path = torchsde.BrownianTree(0.0, torch.zeros(len(start), 1), t1=1.0)
+        with torch.no_grad():
+            return torchsde.sdeint(Well(), begin, times, bm=path, method="euler", dt=step)[-1, :, 0].numpy()
+
+    return run
+
+
 def train_cde(start, tolerance):
     goal, limit = start
     times, values, areas = area_paths(80, 1)
@@ -154,7 +177,7 @@ def train_cde(start, tolerance):
 def main() -> None:
     """Serve until standard input ends."""
     begin, result, task, tolerance = np.load(sys.argv[1]), sys.argv[2], sys.argv[3], float(sys.argv[4])
-    run = {"ode": ode, "cde": cde, "train-ode": train_ode, "train-cde": train_cde}[task](begin, tolerance)
+    run = {"ode": ode, "cde": cde, "well": well, "train-ode": train_ode, "train-cde": train_cde}[task](begin, tolerance)
     training = task.startswith("train")
 
     def once() -> float:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from symdyn.methods.dop853 import Dop853
     from symdyn.methods.dpm_solver import DpmSolver2, DpmSolver3
     from symdyn.methods.dpm_solver_pp import DpmSolverPP2m, DpmSolverPP3m, ExpAB2
-    from symdyn.methods.dpm_solver_v3 import DpmSolverV3Options, DpmSolverV32, DpmSolverV33
+    from symdyn.methods.dpm_solver_v3 import DpmSolverV3Options, DpmSolverV31, DpmSolverV32, DpmSolverV33
     from symdyn.methods.er_sde import ErSde2, ErSde3
     from symdyn.methods.etdrk4 import Etdrk4
     from symdyn.methods.euler import Euler
@@ -99,7 +99,7 @@ __getattr__, __dir__, __all__ = lazy(
             "DpmSolverPP3m",
             "ExpAB2",
         ),
-        "dpm_solver_v3": ("DpmSolverV32", "DpmSolverV33", "DpmSolverV3Options"),
+        "dpm_solver_v3": ("DpmSolverV31", "DpmSolverV32", "DpmSolverV33", "DpmSolverV3Options"),
         "er_sde": ("ErSde2", "ErSde3"),
         "heun_edm": ("HeunEdm",),
         "model_statistics": ("ModelStatistics",),

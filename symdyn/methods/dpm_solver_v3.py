@@ -16,7 +16,7 @@ from symdyn.methods.sampler_traces import Combination, SamplerTrace
 from symdyn.methods.samplers import sampler
 from symdyn.system import System
 
-__all__ = ["DpmSolverV3Options", "DpmSolverV32", "DpmSolverV33"]
+__all__ = ["DpmSolverV3Options", "DpmSolverV31", "DpmSolverV32", "DpmSolverV33"]
 
 REFERENCE = "Zheng, Lu, Chen & Zhu, DPM-Solver-v3, NeurIPS 2023 (arXiv:2310.13268), algorithms 1 and 2"
 _POINTS, _WEIGHTS = np.polynomial.legendre.leggauss(12)
@@ -167,6 +167,16 @@ class DpmSolverV3Options(SamplerOptions):
             **found,
             "statistics": replace(self.statistics, model=None).text,
         }  # a record is of the system that it was run with
+
+
+@sampler(order=1, formula=partial(_formula, order=1), level=True, by_state=True, reference=REFERENCE)
+class DpmSolverV31(DpmSolverV3Options):
+    r"""One evaluation a step: constants through :math:`e^{-S} f - B`; see `DpmSolverV3Options` and `DpmSolverV32`.
+
+    Of order 1; with the corrector of order 2.  On normal data it is exact.
+    """
+
+    method = "dpm-solver-v3-1"
 
 
 @sampler(order=2, formula=partial(_formula, order=2), level=True, by_state=True, reference=REFERENCE)

@@ -36,7 +36,7 @@ FLOW: dict[str, Any] = {"rtol": 1e-7, "atol": 1e-8}
 def model_statistics(
     flow: ODESystem, *, span: Any, initial: Any, points: int = 128, parameters: Mapping[Any, Any] | None = None
 ) -> ModelStatistics:
-    r"""The statistics l, s and b of a system along its flow, for 'dpm-solver-v3-2' and 'dpm-solver-v3-3'.
+    r"""The statistics l, s and b of a system along its flow, for 'dpm-solver-v3-1', '-2' and '-3'.
 
     With :math:`y = (x - m)/\Psi` and :math:`\lambda = \log(\Psi/\sigma)` the flow is
     :math:`\mathrm dy/\mathrm d\lambda = -e^{-\lambda} N`, and for each state i

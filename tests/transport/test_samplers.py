@@ -57,7 +57,7 @@ ORDERS = {
 
 
 def test_the_methods_below_are_all_samplers_but_those_that_need_statistics():
-    assert {*ORDERS, "dpm-solver-v3-2", "dpm-solver-v3-3"} == set(SAMPLERS)  # the two: test_dpm_solver_v3.py
+    assert {*ORDERS, *(f"dpm-solver-v3-{k}" for k in (1, 2, 3))} == set(SAMPLERS)  # the three: test_dpm_solver_v3.py
 
 
 @cache

@@ -57,10 +57,10 @@ def step(system: SDESystem, symbols: StepSymbols) -> tuple[sp.Expr, ...]:
         one, two = force.xreplace(first_stage), force.xreplace(second_stage)
         coast = states[i] + h * first * shifts[j][0] + h * second * lines[j]
         new[i] = coast + h**2 * late * first_late / 2 * one + h**2 * early * first_early / 2 * two
-        # exp(-z) and its kin, of the same functions
-        kept, kept_early, kept_late = (1 - c * rate * h * f for c, f in ((1, first), (early, first_early), (late, first_late)))
-        moved = kept * shifts[j][0] + first * lines[j] + h * kept_late / 2 * one + h * kept_early / 2 * two
-        new[j] = moved - shifts[j][1]
+        # exp(-z) is 1 - z phi_1
+        kept_early, kept_late = (1 - c * rate * h * f for c, f in ((early, first_early), (late, first_late)))
+        moved = shifts[j][0] - rate * h * first * shifts[j][0] + first * lines[j]
+        new[j] = moved + h * kept_late / 2 * one + h * kept_early / 2 * two - shifts[j][1]
     return tuple(new)
 
 

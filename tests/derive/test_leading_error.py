@@ -71,7 +71,7 @@ def test_covariances_of_iterated_integrals(words):
 @pytest.mark.parametrize(
     ("system", "order", "message"),
     [
-        (sd.SDESystem({x: -x}, {x: s}), 3, "strong_order is 3; expected 0.5, 1, 1.5 or 2"),
+        (sd.SDESystem({x: -x}, {x: s}), 4, "strong_order is 4; expected 0.5, 1, 1.5, 2, 2.5 or 3"),
         (sd.ODESystem({x: -x}), 1, "takes systems of rates of change and Wiener noise"),
     ],
 )

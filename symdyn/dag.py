@@ -95,8 +95,11 @@ def replace(expressions: Iterable[sp.Expr], swap: Mapping[sp.Basic, sp.Basic]) -
     return [*map(replacing(swap), expressions)]
 
 
-def replacing(swap: Mapping[sp.Basic, sp.Basic]) -> Callable[[Any], Any]:
-    """`replace` as a function of one expression, which knows what earlier ones share with it."""
+def replacing(swap: Mapping[sp.Basic, sp.Basic], *, distributed: bool = False) -> Callable[[Any], Any]:
+    """`replace` as a function of one expression, which knows what earlier ones share with it.
+
+    Where products are `distributed`, sympy multiplies numbers into sums, as it does in texts that are read.
+    """
     new: dict[sp.Basic, sp.Basic] = {}
     visited: set[sp.Basic] = set()
 
@@ -108,7 +111,7 @@ def replacing(swap: Mapping[sp.Basic, sp.Basic]) -> Callable[[Any], Any]:
             args = [new[a] for a in node.args]
             if all(a is b for a, b in zip(args, node.args, strict=True)):
                 new[node] = node
-            elif node.is_Mul:
+            elif node.is_Mul and not distributed:
                 new[node] = _product(args)
             else:
                 new[node] = node.func(*args)
@@ -235,7 +238,7 @@ def written_exactly(e: Any) -> Any:
     >>> print(x < 0.1, written_exactly(x < 0.1))
     x < 0.1 x < 0.1
     """
-    return replacing(decimals([e]))(e)
+    return replacing(decimals([e]), distributed=True)(e)
 
 
 def decimals(expressions: Iterable[sp.Basic]) -> dict[sp.Basic, sp.Basic]:

@@ -71,8 +71,9 @@ def reverse_time(system: SDESystem, score: Any, *, horizon: Any = None, noise: A
     for i in range(len(ito.states)):
         flux = sp.Add(*(d[i, j] * s[j] for j in range(len(s))))
         drift.append(-ito.drift[i] + _divergence(d, i, ito.states) + (1 + ell**2) / 2 * flux)
-    rows = dict(zip(ito.states, dag.replace(drift, swap), strict=True))
-    observables = dict(zip(ito.observables, dag.replace(ito.observables.values(), swap), strict=True))
+    turned = dag.replacing(swap, distributed=True)
+    rows = dict(zip(ito.states, map(turned, drift), strict=True))
+    observables = {o: turned(e) for o, e in ito.observables.items()}
     options: dict[str, Any] = {"parameters": _defaults(ito, (*rows.values(), *observables.values(), ell)), "time": ito.time,
                                "observables": observables,
                                "provenance": (*ito.provenance, f"reversed in time from {end}")}  # fmt: skip
@@ -139,9 +140,9 @@ def probability_flow(system: SDESystem, score: Any, *, horizon: Any = None) -> O
             for i, x in enumerate(ito.states)
         }
     if horizon is not None:
-        swap = {ito.time: expression(horizon) - ito.time}
-        rows = dict(zip(rows, dag.replace([-f for f in rows.values()], swap), strict=True))
-        observables = dict(zip(observables, dag.replace(observables.values(), swap), strict=True))
+        turned = dag.replacing({ito.time: expression(horizon) - ito.time}, distributed=True)
+        rows = {x: -turned(f) for x, f in rows.items()}
+        observables = {o: turned(e) for o, e in observables.items()}
     return ODESystem(
         rows, _defaults(ito, (*rows.values(), *observables.values())), observables=observables, time=ito.time,
         provenance=(*ito.provenance, "probability flow"),

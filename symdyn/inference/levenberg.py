@@ -181,7 +181,7 @@ def outward(values: np.ndarray, gradient: np.ndarray, low: np.ndarray | float, h
 def _step(local: Quadratic, active: np.ndarray, damping: np.ndarray, reach: float) -> tuple[np.ndarray, np.ndarray]:
     """Damped Gauss-Newton steps of parameters (M, P) and initial values (M, V, n); none where their equations overflow."""
     information, gradient, back = local.profiled(damping)
-    diagonal = np.einsum("mii->mi", information)
+    diagonal = np.einsum("mii->mi", local.information)
     both = active[:, :, None] & active[:, None, :]
     eye = np.eye(active.shape[1])
     floor = 1e-14 * diagonal.max(axis=1, keepdims=True, initial=0.0) + 1e-300

@@ -76,7 +76,7 @@ def model_text(system: System) -> str:
                 f"the layers {e.layers.name} are no network of one output, TrainedNetwork(layers), and no text contains them"
             )
     floats = dag.decimals(sides)
-    exact = system.map_expressions(dag.replacing(floats)) if floats else system
+    exact = system.map_expressions(dag.replacing(floats, distributed=True)) if floats else system
     lines = [str(exact)]
     lines += [f"{name} := {value}" for name, value in exact.observables.items()]
     lines += [f"{name} = {value!r}" for name, value in system.defaults.items()]

@@ -59,7 +59,7 @@ def reversed_in_time(system: System) -> tuple[System, dict[sp.Basic, sp.Basic]]:
     for path in system.inputs:
         swap[path] = mirrored = path.mirrored()
         swap[PathSlope(path)] = -PathSlope(mirrored)
-    turned = system.map_expressions(dag.replacing(swap))
+    turned = system.map_expressions(dag.replacing(swap, distributed=True))
     drift = tuple(-f for f in turned.part("drift"))
     parameters = tuple(swap.get(p, p) for p in system.parameters)
     defaults = MappingProxyType({swap.get(p, p): v for p, v in system.defaults.items()})

@@ -89,10 +89,9 @@ def test_what_is_said_of_a_model_leaves_states_of_the_past_aside():
     henon = sd.DiscreteSystem.from_text(HENON)
     run = sd.simulate(henon, range(8), progress=False)
     relative = sd.sensitivities(henon, range(4), by=["a"], relative=True, progress=False)
-    shares = sd.global_sensitivities(henon, range(1, 4), {"a": (1.3, 1.4), "b": (0.2, 0.3)}, samples=16, progress=False)
     told = sd.fit(henon, run, parameters={"a": (1.3, 1.5)}, starts=1, seed=0).predict([8, 9])
     assert told.x_lag1[1] == pytest.approx(told.x[0].item(), rel=1e-9)
-    for found in (relative, shares, told):
+    for found in (relative, told):
         assert not [name for name in found.data_vars if "x_lag1" in name]
 
 

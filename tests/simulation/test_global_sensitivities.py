@@ -132,3 +132,9 @@ def test_random_systems_are_refused():
     network = sd.ReactionNetwork.from_text("0 -> X, k; X -> 0, g")
     with pytest.raises(DeclarationError, match="without randomness of its own, not a ReactionNetwork"):
         sd.global_sensitivities(network, [0, 1], {"k": (1, 2), "g": (1, 2)})
+
+
+def test_states_of_the_past_of_a_map_are_no_outputs():
+    henon = sd.DiscreteSystem.from_text("x[t+1] = 1 - a*x^2 + b*x[t-1]; a = 1.4; b = 0.3; x(0) = 0.1")
+    shares = sd.global_sensitivities(henon, range(1, 4), {"a": (1.3, 1.4), "b": (0.2, 0.3)}, samples=16, progress=False)
+    assert not [name for name in shares.data_vars if "x_lag1" in name]

@@ -31,8 +31,8 @@ class DifferencedProblem(ObservedProblem):
         table = [np.tile(v, (2 * K + 1, 1)) for v in values]
         places = [self.targets.index(s) for s in self.moving]
         sizes = np.abs([values[i] for i in places]).reshape(K, *values[0].shape)  # (K, M, V)
-        usual = np.zeros_like(sizes)
-        usual += np.abs([self.system.numeric_defaults.get(s, 0.0) for s in self.moving])[:, None, None]
+        declared = np.abs([self.system.numeric_defaults.get(s, 0.0) for s in self.moving])
+        usual = np.broadcast_to(declared.reshape(K, 1, 1), sizes.shape).copy()
         begun = np.array([s in self.x0 for s in self.moving], dtype=bool)
         usual[begun] = sizes[begun].max(axis=0, initial=0.0)
         steps = np.maximum(STEP * sizes, LEAST * np.where((usual == 0) & (sizes == 0), 1.0, usual))

@@ -169,11 +169,11 @@ class DpmSolverV3Options(SamplerOptions):
         }  # a record is of the system that it was run with
 
 
-@sampler(order=1, formula=partial(_formula, order=1), level=True, by_state=True, reference=REFERENCE)
+@sampler(order=2, formula=partial(_formula, order=1), level=True, by_state=True, reference=REFERENCE)
 class DpmSolverV31(DpmSolverV3Options):
     r"""One evaluation a step: constants through :math:`e^{-S} f - B`; see `DpmSolverV3Options` and `DpmSolverV32`.
 
-    Of order 1; with the corrector of order 2.  On normal data it is exact.
+    Of order 2; without corrector of order 1.  On normal data it is exact.
     """
 
     method = "dpm-solver-v3-1"

@@ -192,6 +192,15 @@ def test_a_switch_closes_where_the_algebraic_voltage_crosses():
     assert abs(at.i[1] - 1.6 * (1 - at.c[1])) < 1e-12
 
 
+@pytest.mark.parametrize("end", [2, 3])
+def test_unknowns_are_consistent_after_an_event_at_the_last_time(end):
+    system = sd.ODESystem(
+        {x: -x}, algebraic={z: z**3 + z - x}, initial={x: 2, z: 1}, events=sd.Event(t >= 2, {x: 10})
+    )  # fmt: skip
+    data = sd.simulate(system, np.arange(end + 1), **TIGHT)
+    np.testing.assert_allclose([data.x[2], data.z[2]], [10, 2], rtol=1e-12)  # 2^3 + 2 = 10
+
+
 def test_unknowns_follow_inputs_stops_and_conditions_that_end_a_run():
     drive = sd.Path("w", [0, 1, 3], [0, 2, 0], kind="linear")
     system = sd.ODESystem({x: z - x}, algebraic={z: z + z**3 - drive - sp.Heaviside(t - 2)}, initial={x: 0})

@@ -460,6 +460,9 @@ def chunk(arguments):
             for l in range(W):
                 k = who[l]
                 if k >= 0 and (due[l] >= times.size or status[k] != SUCCESS):
+                    if ALGEBRAIC and fresh[l] != 0 and status[k] == SUCCESS:  # the last output is that of a jump
+                        here = fb + 8 * yb
+                        status[k] = resume(constraints, solving, l, here, n, W, pb, lanes, tolerances, output, lagged)
                     counts[k, 0] = np.int64(ld(lanes[STEPS], l))
                     counts[k, 1] = np.int64(ld(lanes[REJECTED], l))
                     void(k, due[l], run.values.shape[2], run.values)

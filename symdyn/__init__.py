@@ -88,6 +88,7 @@ if TYPE_CHECKING:
     from symdyn.io.petab.selection import PetabSelection, select_petab
     from symdyn.io.replaying import Replay, replay
     from symdyn.io.run_files import RunFile
+    from symdyn.io.pysb import read_pysb
     from symdyn.io.sbml import read_sbml
     from symdyn.methods.registry import METHODS
     from symdyn.models.mixture_functions import logsumexp, nonlinear, softmax
@@ -138,6 +139,7 @@ __getattr__, __dir__, __all__ = lazy(
         "io.petab.selection": ("PetabSelection", "select_petab"),
         "io.replaying": ("Replay", "replay"),
         "io.run_files": ("RunFile",),
+        "io.pysb": ("read_pysb",),
         "io.sbml": ("read_sbml",),
         "leslie": (),
         "methods": (),

@@ -252,6 +252,15 @@ TARGETS: dict[str, Callable[[], Target]] = {
         (b"J1: 2 A -> B; k1*A*(A - 1); J2: B => 2 A; k2*B\nA = 10; k1 = 0.5; k2 := A + 1",),
         _file("model.ant", sd.read_antimony),
     ),
+    "PySB": lambda: Target(
+        (
+            b"Monomer('A', ['b', 's'], {'s': ['u', 'p']}); Monomer('B', ['a']); Parameter('k', 2*0.5); Parameter('n', 3)\n"
+            b"Initial(A(b=None, s='u'), n); Initial(B(a=None), n); Observable('o', A(s=('p', ANY)) + B())\n"
+            b"Rule('r', A(b=None) + B(a=None) | A(b=1) % B(a=1), k, n)\n"
+            b"Rule('q', A(b=1, s='u') % B(a=1) >> A(b=1, s='p') % B(a=1), k)",
+        ),
+        _file("model.py", partial(sd.read_pysb, species=50, reactions=200)),
+    ),
     "SBML": _sbml,
     "SBML as equations": _sbml_equations,
     "model file": lambda: Target((b"# ode\n" + ODE.encode(), NETWORK.encode()), _file("model.txt", read_model)),

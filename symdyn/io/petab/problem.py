@@ -20,6 +20,7 @@ from symdyn.io.petab.model import PetabModel
 from symdyn.io.petab.simulated import SimulatedProblem
 from symdyn.io.petab.tables import read_files
 from symdyn.io.plain_text import read_text
+from symdyn.io.pysb import pysb_model
 from symdyn.models.ode import ODESystem
 from symdyn.optional import require
 
@@ -33,7 +34,7 @@ def read_petab(
     memory: int = Limits.memory,
     characters: int = Limits.characters,
 ) -> PetabProblem:
-    """Read a parameter estimation problem in the format PEtab, version 1 or 2, with a model in SBML.
+    """Read a parameter estimation problem in the format PEtab, version 1 or 2, with a model in SBML or PySB.
 
     Conditions change parameters, compartments and the initial values of states, before and between periods of simulation;
     periods that begin at minus infinity last until the steady state (*preequilibration*), and measurements at time ``inf`` are
@@ -59,10 +60,10 @@ def read_petab(
     ------
     DeclarationError
         If the tables contradict each other or the model, naming the row or identifier; for problems with several models, models
-        in other languages than SBML, and extensions; for events with delays, or with ``==`` of what varies, in experiments of
+        in other languages, and extensions; for events with delays, or with ``==`` of what varies, in experiments of
         several periods.
     MissingPackageError
-        Without PyYAML and python-libsbml: ``pip install "symdyn-modeling[petab]"``.
+        Without PyYAML and, for SBML, python-libsbml: ``pip install "symdyn-modeling[petab]"``.
     OSError
         If a file cannot be read.
 
@@ -79,21 +80,25 @@ def read_petab(
     >>> round(problem.objective({"k1": 0.8, "k2": 0.6}), 3)
     18.949
     """
-    require("libsbml")
     limits = Limits(seconds, memory, characters)
     files = read_files(path)
     try:
         statements = read_statements(files.tables, files.version)
     except DeclarationError as error:
         raise DeclarationError(f"{files.path}: {error}") from None
+    aliases = statements.aliases
     try:
-        model = read(read_text(files.model), files.model, limits=limits)
+        if files.language == "pysb":
+            model, aliases = pysb_model(read_text(files.model), aliases, limits)
+        else:
+            require("libsbml")
+            model = read(read_text(files.model), files.model, limits=limits)
     except DeclarationError as error:
         raise DeclarationError(f"{files.model}: {error}") from None
     try:
         return PetabProblem(
             files.path.stem, statements,
-            PetabModel(model, statements.targets, statements.parameters, statements.aliases, once=statements.version == 2),
+            PetabModel(model, statements.targets, statements.parameters, aliases, once=statements.version == 2),
             files,
         )  # fmt: skip
     except DeclarationError as error:

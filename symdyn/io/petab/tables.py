@@ -16,6 +16,8 @@ from symdyn.optional import require
 
 __all__ = ["PetabFiles", "read_files", "with_nominal", "write_files"]
 
+#: In which models may be written.
+LANGUAGES = ("sbml", "pysb")
 #: Longest YAML file in characters, and largest table in bytes.
 MAX_YAML, MAX_TABLE = 1_000_000, 200_000_000
 #: Columns that tables must have, by version.
@@ -41,7 +43,7 @@ NEEDED = {
 
 @dataclass(frozen=True)
 class PetabFiles:
-    """What the files of a problem hold: its version, the file of the model, and tables of text, empty ones included.
+    """What the files of a problem hold: its version, the model and its language, and tables of text, empty ones included.
 
     `texts` are all of them by their names in the folder, and `parameters` the names of the tables of parameters.
     """
@@ -49,6 +51,7 @@ class PetabFiles:
     path: Path
     version: int
     model: Path
+    language: str
     tables: dict[str, pd.DataFrame]
     texts: dict[str, str]
     parameters: list[str]
@@ -69,11 +72,11 @@ def read_files(path: str | Path) -> PetabFiles:
     version = str(listed.get("format_version", "")).partition(".")[0]
     if version not in ("1", "2"):
         raise DeclarationError(f"{path}: format_version is {listed.get('format_version')!r}; versions 1 and 2 are read")
-    files, model = _version_1(listed, path) if version == "1" else _version_2(listed, path)
+    files, model, language = _version_1(listed, path) if version == "1" else _version_2(listed, path)
     tables = {name: _table(path, found, NEEDED[int(version)][name]) for name, found in files.items()}
     used = [model, *(name for names in files.values() for name in names)]
     texts = {path.name: _without_figures(listed), **{name: read_text(_file(path, name)) for name in used}}
-    return PetabFiles(path, int(version), _file(path, model), tables, texts, files["parameters"])
+    return PetabFiles(path, int(version), _file(path, model), language, tables, texts, files["parameters"])
 
 
 def write_files(texts: Mapping[str, str], folder: Path) -> None:
@@ -136,7 +139,7 @@ def _yaml(path: Path) -> dict[str, Any]:
     return found
 
 
-def _version_1(listed: dict[str, Any], path: Path) -> tuple[dict[str, list[str]], str]:
+def _version_1(listed: dict[str, Any], path: Path) -> tuple[dict[str, list[str]], str, str]:
     problems = listed.get("problems")
     if not isinstance(problems, list) or len(problems) != 1 or not isinstance(problems[0], dict):
         count = len(problems) if isinstance(problems, list) else "no"
@@ -145,29 +148,37 @@ def _version_1(listed: dict[str, Any], path: Path) -> tuple[dict[str, list[str]]
     models = _names(problem, "sbml_files", path)
     if len(models) != 1:
         raise DeclarationError(f"{path} has {len(models)} models; one is read")
-    return {
-        "parameters": _names(listed, "parameter_file", path),
-        "conditions": _names(problem, "condition_files", path),
-        "experiments": [],
-        "observables": _names(problem, "observable_files", path),
-        "measurements": _names(problem, "measurement_files", path),
-        "mapping": [],
-    }, models[0]
+    return (
+        {
+            "parameters": _names(listed, "parameter_file", path),
+            "conditions": _names(problem, "condition_files", path),
+            "experiments": [],
+            "observables": _names(problem, "observable_files", path),
+            "measurements": _names(problem, "measurement_files", path),
+            "mapping": [],
+        },
+        models[0],
+        "sbml",
+    )
 
 
-def _version_2(listed: dict[str, Any], path: Path) -> tuple[dict[str, list[str]], str]:
+def _version_2(listed: dict[str, Any], path: Path) -> tuple[dict[str, list[str]], str, str]:
     if extensions := listed.get("extensions"):
         raise DeclarationError(f"{path} needs extensions of PEtab, which are not read: {', '.join(map(str, extensions))}")
     models = listed.get("model_files")
     if not isinstance(models, dict) or len(models) != 1:
         raise DeclarationError(f"{path} has {len(models) if isinstance(models, dict) else 'no'} models; one is read")
     model = next(iter(models.values()))
-    if not isinstance(model, dict) or model.get("language") != "sbml":
-        language = model.get("language") if isinstance(model, dict) else None
-        raise DeclarationError(f"{path}: the model is written in {language!r}; expected 'sbml'")
+    language = model.get("language") if isinstance(model, dict) else None
+    if language not in LANGUAGES:
+        raise DeclarationError(f"{path}: the model is written in {language!r}; expected {' or '.join(map(repr, LANGUAGES))}")
     kinds = ("parameter", "condition", "experiment", "observable", "measurement", "mapping")
     plural = {"mapping": "mapping"}
-    return {plural.get(k, f"{k}s"): _names(listed, f"{k}_files", path) for k in kinds}, _text(model.get("location"), path)
+    return (
+        {plural.get(k, f"{k}s"): _names(listed, f"{k}_files", path) for k in kinds},
+        _text(model.get("location"), path),
+        language,
+    )
 
 
 def _names(listed: dict[str, Any], key: str, path: Path) -> list[str]:

@@ -201,7 +201,10 @@ def _power(base: np.ndarray, exponent: np.ndarray, m: np.ndarray) -> np.ndarray:
 
 def _reduced(x: np.ndarray, m: np.ndarray) -> np.ndarray:
     """Residues of integers in double precision, between -m and 2 m."""
-    return x - np.floor(x * (1 / m)) * m
+    whole = x * (1 / m)
+    np.floor(whole, out=whole)
+    whole *= m
+    return np.subtract(x, whole, out=whole)
 
 
 def _determinant(matrix: np.ndarray, m: np.ndarray) -> np.ndarray:
@@ -224,7 +227,8 @@ def _determinant(matrix: np.ndarray, m: np.ndarray) -> np.ndarray:
         total = total * head.astype(np.int64) % moduli
         for i in range(k + 1, size):
             if matrix[i, k].any():
-                lines = head * matrix[i, k + 1 :] - matrix[i, k] * matrix[k, k + 1 :]
+                lines = head * matrix[i, k + 1 :]
+                lines -= matrix[i, k] * matrix[k, k + 1 :]
                 matrix[i, k + 1 :] = _reduced(lines, m)
                 scale = scale * head.astype(np.int64) % moduli
     return total * _power(scale, moduli - 2, moduli) % moduli

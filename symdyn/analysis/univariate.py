@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import mpmath
@@ -107,10 +108,17 @@ def with_multiplicities(coefficients: Sequence[int], digits: int = DIGITS) -> li
     return list(zip(found, times, strict=True))
 
 
+@lru_cache
+def _context(digits: int) -> Any:
+    """Multiple precision of so many digits, which is not to be changed: making one takes longer than refining a root."""
+    context = mpmath.MPContext()
+    context.dps = digits
+    return context
+
+
 def _refine(polynomial: list[Any], low: Any, high: Any, digits: int) -> Any:
     """The root between `low` and `high`, which have the same sign."""
-    context = mpmath.MPContext()
-    context.dps = digits + 10
+    context = _context(digits + 10)
     low, high = QQ(low), QQ(high)
     if low == high:
         return number(low, context)

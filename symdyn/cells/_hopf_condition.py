@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,8 @@ __all__ = ["HopfCondition", "HopfPoint"]
 
 #: Newton steps, the change after which it has converged, and the relative step of differences.
 STEPS, DONE, SLIGHT = 30, 1e-11, 1e-7
+#: So many points of a condition are kept: those of its slopes, and more.
+RECENT = 8
 #: Vectors whose product is larger are one mode.
 ALIKE = 0.9
 
@@ -76,14 +79,21 @@ class HopfCondition:
     def __init__(self, colony: BulkCellSystem) -> None:
         self.colony = colony
         self._last: np.ndarray | None = None  # the steady state of before, from which the next is found at once
+        # the slopes of a new point are asked for twice, with other vectors: at the same parameters and frequencies
+        self._problem, self._matrix = lru_cache(RECENT)(self._problem_at), lru_cache(RECENT)(self._matrix_at)
 
     def matrix(self, parameters: Mapping[Any, float], omega: float) -> np.ndarray:
-        r"""The coupled matrix at :math:`i\omega`, (N, N)."""
-        bulk = exchange(self.colony, parameters)
+        r"""The coupled matrix at :math:`i\omega`, (N, N), not to be written to."""
+        return self._matrix(tuple(parameters.items()), omega)
+
+    def _problem_at(self, parameters: tuple[tuple[Any, float], ...]) -> CoupledProblem:
+        bulk = exchange(self.colony, dict(parameters))
         rest = steady_state(bulk.values, bulk.still, self._last)
         self._last = rest.u
-        problem = CoupledProblem(bulk.values, bulk, rest)
-        return problem.matrices(np.array([1j * omega]))[0]
+        return CoupledProblem(bulk.values, bulk, rest)
+
+    def _matrix_at(self, parameters: tuple[tuple[Any, float], ...], omega: float) -> np.ndarray:
+        return self._problem(parameters).matrices(np.array([1j * omega]))[0]
 
     def bordered(self, parameters: Mapping[Any, float], omega: float, b: np.ndarray, c: np.ndarray) -> complex:
         """g."""

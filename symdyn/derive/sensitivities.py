@@ -132,7 +132,7 @@ def sensitivities(system: System, parameters: Iterable[Any] | None = None, *, in
 
     past = DelayedStates(system, names)
     sides, written = tuple(f.xreplace(past.values) for f in sides), sides
-    slopes = gradients(sides, [*system.states, *chosen])
+    slopes = gradients(sides, [*system.states, *chosen]) if columns else []
     jacobian = [[(j, of[s]) for j, s in enumerate(system.states) if s in of] for of in slopes]
     rows = []
     for column in columns:

@@ -15,19 +15,6 @@ B = (2 / 9, 1 / 3, 4 / 9)
 class Bs32(AdaptiveOptions):
     """The explicit Runge-Kutta method of order 3 of Bogacki & Shampine, the default of fields on differences.
 
-    Parameters
-    ----------
-    max_step : float, optional
-        Longest step, in the unit of time.
-    max_steps : int, optional
-        Attempted steps allowed to each trajectory; a million by default.
-
-    Raises
-    ------
-    DeclarationError
-        If ``max_step`` is not positive, ``max_steps`` is no positive whole number or ``controller`` is no step
-        controller.
-
     Examples
     --------
     >>> Bs32(max_step=0.1)

@@ -289,19 +289,6 @@ class Dop853(AdaptiveOptions):
     `rtol` and `atol` bound errors at the ends of steps.  Outputs between these are those of an interpolant of order 7, whose
     errors no step depends on: near rest, where steps are long, they may be 100 times larger.  `max_step` shortens steps.
 
-    Parameters
-    ----------
-    max_step : float, optional
-        Longest step, in the unit of time.
-    max_steps : int, optional
-        Attempted steps allowed to each trajectory; a million by default.
-
-    Raises
-    ------
-    DeclarationError
-        If ``max_step`` is not positive, ``max_steps`` is no positive whole number or ``controller`` is no step
-        controller.
-
     Examples
     --------
     >>> import symdyn as sd

@@ -15,21 +15,6 @@ class Etdrk4(AdaptiveOptions):
     Without ``step`` two steps are compared with one of twice the length; lengths are that between two output times, divided by
     powers of 2, so that the coefficients are computed seldom.
 
-    Parameters
-    ----------
-    max_step : float, optional
-        Longest step, in the unit of time.
-    max_steps : int, optional
-        Attempted steps allowed to each trajectory; a million by default.
-    controller : PID or str, optional
-        As of `AdaptiveOptions`.
-
-    Raises
-    ------
-    DeclarationError
-        If ``max_step`` is not positive, ``max_steps`` is no positive whole number or ``controller`` is no step
-        controller.
-
     References
     ----------
     Cox & Matthews, Journal of Computational Physics 176 (2002) 430, eqs. 26 to 29.

@@ -14,16 +14,6 @@ B = (1.0,)
 class Euler(FieldOptions):
     r"""Explicit Euler steps of length ``step``, :math:`u' = u + h f(u, t)`; see `FieldOptions`.
 
-    Parameters
-    ----------
-    max_steps : int, optional
-        Steps allowed to each trajectory, as of `FieldOptions`.
-
-    Raises
-    ------
-    DeclarationError
-        If ``max_steps`` is no positive whole number.
-
     Examples
     --------
     Ten steps of length 0.1 on :math:`\dot u = -u` give :math:`0.9^{10}`:

@@ -14,21 +14,6 @@ __all__ = ["Imex"]
 class Imex(AdaptiveOptions):
     r"""The additive Runge-Kutta method of order 4 that treats linear terms implicitly, also called 'ark4'.
 
-    Parameters
-    ----------
-    max_step : float, optional
-        Longest step, in the unit of time.
-    max_steps : int, optional
-        Attempted steps allowed to each trajectory; a million by default.
-    controller : PID or str, optional
-        As of `AdaptiveOptions`.
-
-    Raises
-    ------
-    DeclarationError
-        If ``max_step`` is not positive, ``max_steps`` is no positive whole number or ``controller`` is no step
-        controller.
-
     References
     ----------
     Kennedy & Carpenter, Applied Numerical Mathematics 44 (2003) 139-181, ARK4(3)6L[2]SA.

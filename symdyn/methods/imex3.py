@@ -16,21 +16,6 @@ GAMMA = 1767732205903 / 4055673282236
 class Imex3(AdaptiveOptions):
     r"""The additive Runge-Kutta method of order 3 that treats linear terms implicitly, also called 'ark3'.
 
-    Parameters
-    ----------
-    max_step : float, optional
-        Longest step, in the unit of time.
-    max_steps : int, optional
-        Attempted steps allowed to each trajectory; a million by default.
-    controller : PID or str, optional
-        As of `AdaptiveOptions`.
-
-    Raises
-    ------
-    DeclarationError
-        If ``max_step`` is not positive, ``max_steps`` is no positive whole number or ``controller`` is no step
-        controller.
-
     References
     ----------
     Kennedy & Carpenter, Applied Numerical Mathematics 44 (2003) 139-181, ARK3(2)4L[2]SA.

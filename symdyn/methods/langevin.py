@@ -65,16 +65,6 @@ def extents(network: ReactionNetwork, symbols: StepSymbols) -> list[tuple[dict[s
 class Langevin(FixedStepOptions):
     """The chemical Langevin equation, with extents that keep numbers at zero or above.
 
-    Parameters
-    ----------
-    brownian_step : float, optional
-        Each step's Brownian increments are composed of pieces of this length, in the unit of time; by default of one piece.
-
-    Raises
-    ------
-    DeclarationError
-        If ``brownian_step`` is not positive.
-
     Examples
     --------
     >>> import symdyn as sd

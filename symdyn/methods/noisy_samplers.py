@@ -139,7 +139,7 @@ def noisy(*, reference: str, order: float, formula: Callable[[SamplerTrace], Non
     """Register a sampler with noise: a decorator of the class of its options, whose docstring gets an example."""
 
     def registered(options: Any) -> Any:
-        options.__doc__ = f"{options.__doc__.rstrip()}\n{TEXT.format(name=options.__name__)}"
+        options.__doc__ = f"{options.__doc__ or ''}\n{TEXT.format(name=options.__name__)}"
         scheme = SamplerScheme(
             name=options.method, reference=reference, order=order, formula=formula, options=options, level=True
         )
@@ -149,31 +149,20 @@ def noisy(*, reference: str, order: float, formula: Callable[[SamplerTrace], Non
     return registered
 
 
-TEXT = """
-    Parameters
-    ----------
-    nodes : sequence of float, optional
-        Ends of the steps, from noise to data; by default the output times.
+TEXT = """Examples
+--------
+A normal density of the standard deviation 1/2, along nodes from noise to data:
 
-    Raises
-    ------
-    DeclarationError
-        For nodes that are not finite or not in order, and values that an option cannot have.
-
-    Examples
-    --------
-    A normal density of the standard deviation 1/2 from noise:
-
-    >>> import numpy as np, sympy as sp, symdyn as sd
-    >>> x = sp.Symbol("x")
-    >>> process = sd.SDESystem({{x: -x}}, {{x: sp.sqrt(2)}})
-    >>> noised = process.marginal(sd.transport.GaussianMixture([1], [1], [0.5]))
-    >>> flow, nodes = process.probability_flow(noised), np.linspace(2, 0.02, 101)
-    >>> out = sd.simulate(flow, [2, 0.02], initial=noised.at(2).initial(2000, seed=1), trajectories=2000, seed=2,
-    ...                   method=sd.methods.{name}(nodes=nodes), progress=False)
-    >>> abs(float(out.x[:, -1].std()) - 0.5) < 0.05
-    True
-    """
+>>> import numpy as np, sympy as sp, symdyn as sd
+>>> x = sp.Symbol("x")
+>>> process = sd.SDESystem({{x: -x}}, {{x: sp.sqrt(2)}})
+>>> noised = process.marginal(sd.transport.GaussianMixture([1], [1], [0.5]))
+>>> flow, nodes = process.probability_flow(noised), np.linspace(2, 0.02, 101)
+>>> out = sd.simulate(flow, [2, 0.02], initial=noised.at(2).initial(2000, seed=1), trajectories=2000, seed=2,
+...                   method=sd.methods.{name}(nodes=nodes), progress=False)
+>>> abs(float(out.x[:, -1].std()) - 0.5) < 0.05
+True
+"""
 
 
 def _first(trace: SamplerTrace) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import math
+import re
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
@@ -22,6 +24,9 @@ __all__ = [
     "check_positive",
     "check_whole",
 ]
+
+#: Sections of documentation in their order.
+SECTIONS = ("Parameters", "Raises", "References", "Examples")
 
 
 def check_positive(**values: Any) -> None:
@@ -87,7 +92,8 @@ class MethodOptions:
     An object of a class that names no method has options of the default method of a system.  The class of a method derives
     from this one, or from that of its family, and names the method; a method that is registered with it (``options=``) has
     these options.  A class that adds a field checks it in ``__post_init__``, and the family of the method declares that it
-    reads it: a field without a reader is refused.
+    reads it: a field without a reader is refused.  Parameters and errors that the documentation of a method does not list
+    are those of its family.
 
     Attributes
     ----------
@@ -103,6 +109,12 @@ class MethodOptions:
     """
 
     method: ClassVar[str] = ""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        family = cls.__mro__[1]
+        if cls.method and "__doc__" in vars(cls) and cls.__doc__ and family.__doc__:  # there is none where Python is optimised
+            cls.__doc__ = _completed(cls.__doc__, family.__doc__)
 
     @property
     def given(self) -> dict[str, Any]:
@@ -202,6 +214,16 @@ class MethodOptions:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.given.items())})"
+
+
+def _completed(text: str, family: str) -> str:
+    """A docstring with the parameters and errors of another one, unless it lists its own."""
+    begins = re.compile(rf"^(?=(?:{'|'.join(SECTIONS)})\n-+$)", re.M)
+    head, *own = begins.split(inspect.cleandoc(text))
+    named = {part.partition("\n")[0]: part for part in begins.split(inspect.cleandoc(family))[1:]}
+    inherited = {name: named[name] for name in ("Parameters", "Raises") if name in named}
+    parts = inherited | {part.partition("\n")[0]: part for part in own}
+    return "\n\n".join([head.strip(), *(parts[name].strip() for name in SECTIONS if name in parts)]) + "\n"
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -306,7 +328,7 @@ class JumpOptions(MethodOptions):
     Parameters
     ----------
     max_steps : int, optional
-        Events allowed to each trajectory; a thousand million by default.
+        Events, and attempts that were none, allowed to each trajectory; a thousand million by default.
 
     Raises
     ------

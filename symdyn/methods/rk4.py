@@ -14,16 +14,6 @@ B = (1 / 6, 1 / 3, 1 / 3, 1 / 6)
 class Rk4(FieldOptions):
     r"""The classical Runge-Kutta method of order 4 in steps of length ``step``; see `FieldOptions`.
 
-    Parameters
-    ----------
-    max_steps : int, optional
-        Steps allowed to each trajectory, as of `FieldOptions`.
-
-    Raises
-    ------
-    DeclarationError
-        If ``max_steps`` is no positive whole number.
-
     Examples
     --------
     One step of length 1 on :math:`\dot u = -u` gives the Taylor polynomial :math:`1 - 1 + 1/2 - 1/6 + 1/24`:

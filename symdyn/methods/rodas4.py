@@ -31,19 +31,6 @@ DENSE = (
 class Rodas4(AdaptiveOptions):
     """The Rosenbrock method of order 4 of Hairer & Wanner, for stiff ODEs.
 
-    Parameters
-    ----------
-    max_step : float, optional
-        Longest step, in the unit of time.
-    max_steps : int, optional
-        Attempted steps allowed to each trajectory; a million by default.
-
-    Raises
-    ------
-    DeclarationError
-        If ``max_step`` is not positive, ``max_steps`` is no positive whole number or ``controller`` is no step
-        controller.
-
     Examples
     --------
     >>> import symdyn as sd

@@ -20,12 +20,12 @@ class SamplerOptions(MethodOptions):
     Parameters
     ----------
     nodes : sequence of float, optional
-        Times of the steps, in the order of integration and with all output times among them; by default the output times.
+        Ends of the steps, in the order of integration and with all output times among them; by default the output times.
 
     Raises
     ------
     DeclarationError
-        For nodes that are not finite or not in order.
+        For nodes that are not finite or not in order, and values that an option cannot have.
 
     Examples
     --------

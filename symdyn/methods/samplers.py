@@ -24,31 +24,17 @@ from symdyn.text.mixtures import NOISE_LEVEL
 __all__ = ["SamplerScheme", "SamplerTable", "needs_level", "sampler"]
 
 Options = TypeVar("Options", bound=SamplerOptions)
-#: What the options of every sampler have in common in their documentation.
-PARAMETERS = """
+#: What ends the documentation of every sampler.
+EXAMPLE = """Examples
+--------
+A logistic equation, whose exact value at 1 is 0.1 e / (0.9 + 0.1 e):
 
-    Parameters
-    ----------
-    nodes : sequence of float, optional
-        Ends of the steps; by default the output times.
+>>> import numpy as np, symdyn as sd
+>>> logistic = sd.ODESystem.from_text("x' = x - x^2; x(0) = 0.1; noise_level := 2*exp(t) - 1")
+>>> data = sd.simulate(logistic, [0, 1], method=sd.methods.{name}(nodes=np.linspace(0, 1, 17)), progress=False)
+>>> bool(abs(data.x.values[-1] - 0.1 * np.e / (0.9 + 0.1 * np.e)) < {bound})
+True
 """
-RAISES = """
-    Raises
-    ------
-    DeclarationError
-        For nodes that are not finite or not in order, and values that an option cannot have.
-"""
-EXAMPLE = """
-    Examples
-    --------
-    A logistic equation, whose exact value at 1 is 0.1 e / (0.9 + 0.1 e):
-
-    >>> import numpy as np, symdyn as sd
-    >>> logistic = sd.ODESystem.from_text("x' = x - x^2; x(0) = 0.1; noise_level := 2*exp(t) - 1")
-    >>> data = sd.simulate(logistic, [0, 1], method=sd.methods.{name}(nodes=np.linspace(0, 1, 17)), progress=False)
-    >>> bool(abs(data.x.values[-1] - 0.1 * np.e / (0.9 + 0.1 * np.e)) < {bound})
-    True
-    """
 
 
 @dataclass(frozen=True)
@@ -265,7 +251,7 @@ def sampler(
 ) -> Callable[[type[Options]], type[Options]]:  # fmt: skip
     """Register a sampler: a decorator of the class of its options.
 
-    The docstring of the class gets the parameter `nodes`, unless it has a list of parameters, the errors and an example.
+    The docstring of the class gets an example.
 
     Parameters
     ----------
@@ -280,15 +266,14 @@ def sampler(
     Examples
     --------
     >>> import symdyn as sd
-    >>> print(sd.methods.Ddim.__doc__.split("Raises")[0].strip().splitlines()[-1].strip())
-    Ends of the steps; by default the output times.
+    >>> print(sd.methods.Ddim.__doc__.partition("Examples")[2].splitlines()[2])
+    A logistic equation, whose exact value at 1 is 0.1 e / (0.9 + 0.1 e):
     """
 
     def registered(options: type[Options]) -> type[Options]:
-        name, text = options.method, (options.__doc__ or "").rstrip()
-        text += "\n" if "Parameters\n" in text else PARAMETERS
-        text += "" if "Raises\n" in text else RAISES
-        options.__doc__ = text + EXAMPLE.format(name=options.__name__, bound="1e-2" if order == 1 else "1e-3")
+        name = options.method
+        example = EXAMPLE.format(name=options.__name__, bound="1e-2" if order == 1 else "1e-3")
+        options.__doc__ = f"{options.__doc__ or ''}\n{example}"
         scheme = SamplerScheme(
             name=name,
             reference=reference,

@@ -14,16 +14,6 @@ class Sbdf2(FieldOptions):
 
     Nonlinear terms are extrapolated from two steps.
 
-    Parameters
-    ----------
-    max_steps : int, optional
-        Steps allowed to each trajectory, as of `FieldOptions`.
-
-    Raises
-    ------
-    DeclarationError
-        If ``max_steps`` is no positive whole number.
-
     References
     ----------
     Ascher, Ruuth & Wetton, SIAM Journal on Numerical Analysis 32 (1995) 797, scheme SBDF.

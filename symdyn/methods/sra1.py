@@ -60,25 +60,6 @@ def refuse_all_but_additive(system: System) -> str | None:
 class Sra1(StochasticOptions):
     """The scheme SRA1 of Rößler, for additive noise.
 
-    Parameters
-    ----------
-    brownian_step : float, optional
-        Each step's Brownian increment is composed of pieces of this length, in the unit of time; by default of one piece.
-    brownian : {'stream', 'tree'}, optional
-        Where increments come from; 'tree' is one path for any steps, see `StochasticOptions`.
-    max_step : float, optional
-        Longest step along a tree where tolerances decide.
-    max_steps : int, optional
-        Steps along a tree allowed to each trajectory; a million by default.
-    integrals : {1, 2}, optional
-        Integrals of the path that the tree serves; see `StochasticOptions`.
-
-    Raises
-    ------
-    DeclarationError
-        If ``brownian_step`` is not positive, ``brownian`` is unknown, ``max_step`` is not positive or ``max_steps``
-        is no positive whole number, or an option is given that has no effect on the source of the path.
-
     Examples
     --------
     >>> import symdyn as sd

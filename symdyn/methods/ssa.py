@@ -33,16 +33,6 @@ __all__ = ["SSA", "Ssa"]
 class Ssa(JumpOptions):
     """The direct method, exact; the default of reaction networks.
 
-    Parameters
-    ----------
-    max_steps : int, optional
-        Events and attempts that were none allowed to each trajectory; a thousand million by default.
-
-    Raises
-    ------
-    DeclarationError
-        If ``max_steps`` is no positive whole number.
-
     Examples
     --------
     >>> import symdyn as sd

@@ -32,7 +32,7 @@ class StochasticOptions(FixedStepOptions):
     brownian_step : float, optional
         Each step's Brownian increment is composed of pieces of this length, in the unit of time; by default of one piece.
     brownian : {'stream', 'tree'}, optional
-        Where increments come from, by default 'stream'.
+        Where increments come from, by default 'stream'; 'tree' is one path for any steps, see `StochasticOptions`.
     max_step : float, optional
         Longest step where tolerances decide, in the unit of time; by default a sixteenth of the time from the first to the
         last output.
@@ -45,8 +45,8 @@ class StochasticOptions(FixedStepOptions):
     Raises
     ------
     DeclarationError
-        For other sources and numbers that are not positive, and for ``brownian_step``, ``max_step`` and ``max_steps`` beside a
-        source on which they have no effect.
+        For other sources, numbers that are not positive, a ``brownian_step`` of which ``step`` is no integer multiple, and
+        for ``brownian_step``, ``max_step`` and ``max_steps`` beside a source on which they have no effect.
 
     Examples
     --------

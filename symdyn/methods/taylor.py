@@ -12,19 +12,6 @@ __all__ = ["Taylor"]
 class Taylor(AdaptiveOptions):
     """The Taylor series of the solution, for high accuracy.
 
-    Parameters
-    ----------
-    max_step : float, optional
-        Longest step, in the unit of time.
-    max_steps : int, optional
-        Attempted steps allowed to each trajectory; a million by default.
-
-    Raises
-    ------
-    DeclarationError
-        If ``max_step`` is not positive, ``max_steps`` is no positive whole number or ``controller`` is no step
-        controller.
-
     Examples
     --------
     >>> import symdyn as sd

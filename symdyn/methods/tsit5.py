@@ -41,19 +41,6 @@ DENSE = (
 class Tsit5(AdaptiveOptions):
     """The explicit Runge-Kutta method of order 5 of Tsitouras.
 
-    Parameters
-    ----------
-    max_step : float, optional
-        Longest step, in the unit of time.
-    max_steps : int, optional
-        Attempted steps allowed to each trajectory; a million by default.
-
-    Raises
-    ------
-    DeclarationError
-        If ``max_step`` is not positive, ``max_steps`` is no positive whole number or ``controller`` is no step
-        controller.
-
     Examples
     --------
     >>> import symdyn as sd

@@ -137,7 +137,7 @@ class Assimilation:
             found[name] = best[name]
             rest[name] = rest[name] + xr.DataArray(off[name][1], dims=off[name][0])
             for ending, share in (("lower", 0.5 - level / 2), ("upper", 0.5 + level / 2)):
-                found[f"{name}_{ending}"] = rest[name].quantile(share, dim="member", skipna=True).drop_vars("quantile")
+                found[f"{name}_{ending}"] = rest[name].quantile(share, dim="member", skipna=failed > 0).drop_vars("quantile")
         return xr.Dataset(found)
 
 

@@ -27,7 +27,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from scipy.signal import welch
-from scipy.stats import spearmanr
+from scipy.stats import rankdata
 
 from symdyn.analysis.lyapunov import lyapunov_exponents
 from symdyn.bar import bar
@@ -364,9 +364,8 @@ def forecast_correlations(study: xr.Dataset, *, level: float = 0.9, resamples: i
         for i, column in enumerate(table.T):
             if np.ptp(column) == 0:
                 continue
-            again = np.array([_rank_correlation(column[d], values[d]) for d in drawn])
-            low, high = np.nanquantile(again, [0.5 - level / 2, 0.5 + level / 2])
-            found[:, i, j] = _rank_correlation(column, values), low, high
+            low, high = np.nanquantile(_rank_correlations(column[drawn], values[drawn]), [0.5 - level / 2, 0.5 + level / 2])
+            found[:, i, j] = _rank_correlations(column[None], values[None])[0], low, high
     dims = (*valid.dims[1:], "invariant")
     shape = (*valid.shape[1:], len(numbers))
     return xr.Dataset(
@@ -375,5 +374,8 @@ def forecast_correlations(study: xr.Dataset, *, level: float = 0.9, resamples: i
     )  # fmt: skip
 
 
-def _rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
-    return float(spearmanr(a, b).statistic) if np.ptp(a) > 0 and np.ptp(b) > 0 else float("nan")
+def _rank_correlations(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Of Spearman, row by row; not a number where all values of a row are the same."""
+    a, b = (ranks - ranks.mean(axis=1, keepdims=True) for ranks in (rankdata(a, axis=1), rankdata(b, axis=1)))
+    size = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
+    return np.divide((a * b).sum(axis=1), size, out=np.full(len(a), np.nan), where=size > 0)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
 import math as numbers
-from xml.etree import ElementTree
 
 import pytest
 import sympy as sp
@@ -15,31 +13,11 @@ from symdyn.errors import DeclarationError, MissingPackageError
 from symdyn.io import sbml
 from symdyn.io.sbml import read_sbml, to_sbml
 from symdyn.models.events import Event
-from symdyn.models.ode import ODESystem
-from symdyn.models.reaction import Burst, Reaction
 from symdyn.models.reactions import ReactionNetwork
-from symdyn.paths import Path
 from symdyn.simulation.run import simulate
+from tests.io.sbml_texts import TIME, apply, ci, cn, math
 
-MATH = 'xmlns="http://www.w3.org/1998/Math/MathML"'
-TIME = '<csymbol encoding="text" definitionURL="http://www.sbml.org/sbml/symbols/time">t</csymbol>'
 DELAY = '<csymbol encoding="text" definitionURL="http://www.sbml.org/sbml/symbols/delay">d</csymbol>'
-
-
-def ci(name: str) -> str:
-    return f"<ci>{name}</ci>"
-
-
-def cn(value) -> str:
-    return f"<cn>{value}</cn>"
-
-
-def apply(operator: str, *parts: str) -> str:
-    return f"<apply><{operator}/>{''.join(parts)}</apply>"
-
-
-def math(content: str) -> str:
-    return f"<math {MATH}>{content}</math>"
 
 
 def species(name: str, amount: float = 0, *, only_amounts: str = "true", **more: str) -> str:
@@ -371,134 +349,10 @@ def test_combinatoric_rates_are_written_as_propensities():
     assert sp.expand(read_sbml(to_sbml(net)).propensities[0] - net.propensities[0]) == 0
 
 
-def math_value(node, values):
-    """The value of a MathML element, by its own small reading of the standard."""
-    tag = node.tag.rpartition("}")[2]
-    if tag == "ci":
-        return values[node.text.strip()]
-    if tag == "csymbol":
-        return values["time"]
-    if tag == "cn":
-        parts = [float(t) for t in node.itertext()]
-        return parts[0] * 10 ** parts[1] if node.get("type") == "e-notation" else parts[0]
-    name = node[0].tag.rpartition("}")[2]
-    args = [math_value(child, values) for child in node[1:]]
-    known = {"plus": sum, "times": numbers.prod, "divide": lambda v: v[0] / v[1], "power": lambda v: v[0] ** v[1]}
-    known["minus"] = lambda v: -v[0] if len(v) == 1 else v[0] - v[1]
-    return known[name](args) if name in known else getattr(numbers, name)(*args)
-
-
-def test_ode_systems_have_a_rate_rule_for_each_state(tmp_path):
-    x, y, a, t = sp.symbols("x y a t")
-    rates = {x: a * x - x * y / (1 + x) ** 2, y: sp.exp(-x) * y - sp.Rational(1, 3) * t + 2.5e-9}
-    system = ODESystem(rates, {a: 1.5}, initial={x: 1, y: 2}, observables={"z": x + y})
-    text = system.to_sbml(tmp_path / "m.xml")
-    assert (tmp_path / "m.xml").read_text() == text
-    libsbml = importlib.import_module("libsbml")
-    document = libsbml.readSBMLFromString(text)
-    document.checkConsistency()
-    assert document.getNumErrors(libsbml.LIBSBML_SEV_ERROR) == 0
-    root = ElementTree.fromstring(text)
-    space = "{http://www.sbml.org/sbml/level3/version1/core}"
-    rules = {r.get("variable"): r[0][0] for r in root.iter(f"{space}rateRule")}
-    values = {"x": 0.7, "y": 1.3, "a": 1.5, "time": 2.0}
-    for s, rate in rates.items():
-        expected = float(rate.subs({x: 0.7, y: 1.3, a: 1.5, t: 2.0}))
-        assert math_value(rules[s.name], values) == pytest.approx(expected, rel=1e-14)
-    starts = {p.get("id"): p.get("value") for p in root.iter(f"{space}parameter")}
-    assert starts == {"x": "1", "y": "2", "a": "1.5", "z": None}
-    with pytest.raises(DeclarationError, match="the system has unknown terms"):
-        ODESystem({x: sp.Function("f")(x)}).to_sbml()
-
-
-def test_what_sbml_cannot_hold():
-    X, k = sp.symbols("X k")
-    f = sp.Function("f")
-    with pytest.raises(DeclarationError, match="burst"):
-        to_sbml(ReactionNetwork([Reaction({}, {X: Burst("geometric", k)}, k)]))
-    with pytest.raises(DeclarationError, match="unknown terms"):
-        to_sbml(ReactionNetwork([Reaction({X: 1}, {}, f(X), mass_action=False)]))
-    with pytest.raises(DeclarationError, match="no erf"):
-        to_sbml(ReactionNetwork([Reaction({X: 1}, {}, sp.erf(X), mass_action=False)]))
-    with pytest.raises(DeclarationError, match="the input u, a function of time"):
-        to_sbml(ReactionNetwork([Reaction({X: 1}, {}, Path("u", [0, 1], [0, 1]))]))
-
-
 def test_a_missing_package_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "libsbml", None)
     with pytest.raises(MissingPackageError, match=r"pip install \"symdyn-modeling\[sbml\]\""):
         sbml.read_sbml("<sbml/>")
-
-
-CORE = "http://www.sbml.org/sbml/level3/version1/core"
-
-
-def _rule(name: str, body: str) -> str:
-    return f'<assignmentRule variable="{name}"><math xmlns="http://www.w3.org/1998/Math/MathML">{body}</math></assignmentRule>'
-
-
-def _with_rule(body: str) -> str:
-    return (
-        f'<?xml version="1.0" encoding="UTF-8"?><sbml xmlns="{CORE}" level="3" version="1">'
-        '<model id="m"><listOfParameters><parameter id="k" constant="false"/></listOfParameters>'
-        f"<listOfRules>{_rule('k', body)}</listOfRules></model></sbml>"
-    )
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        (_with_rule("<apply><sin/>" * 10_000 + "<cn>1</cn>" + "</apply>" * 10_000), "nested more than 500 deep"),
-        (_with_rule("<apply><sin/>" * 200 + "<cn>1</cn>" + "</apply>" * 200), "nested too deeply"),
-        ("<sbml><notes>" + "<p>" * 100_000 + "</p>" * 100_000 + "</notes></sbml>", "nested more than 500 deep"),
-        ('<!DOCTYPE a [<!ENTITY b "c">]>' + _with_rule("<cn>1</cn>"), "a document type is declared"),
-        (_with_rule("<apply><power/><cn>1</cn></apply>"), "of 1 arguments; it takes 2"),
-        (_with_rule("<apply><divide/></apply>"), "of 0 arguments; it takes 2"),
-        (_with_rule("<cn>1</cn>")[:-9], "line 1, column .*: (no element|unclosed)"),
-    ],
-    ids=["deep formula", "less deep formula", "deep notes", "entities", "power of one", "division of nothing", "cut off"],
-)
-def test_hostile_files_end_in_an_error(text, message):
-    with pytest.raises(DeclarationError, match=message):
-        sbml.read_sbml(text)
-
-
-def test_rules_that_grow_are_bounded():
-    body = "<apply><plus/><apply><times/><ci>{0}</ci><ci>{0}</ci></apply><ci>{0}</ci></apply>"
-    first = _with_rule("<cn>1</cn>").replace("<cn>1</cn>", body.format("k0"))
-    chain = "".join(_rule(f"k{i}", body.format(f"k{i + 1}")) for i in range(30))
-    names = "".join(f'<parameter id="k{i}" constant="false"/>' for i in range(31))
-    text = first.replace("</listOfRules>", f"{chain}</listOfRules>").replace("<listOfParameters>", f"<listOfParameters>{names}")
-    with pytest.raises(DeclarationError, match=r"has \S+e\+05 symbols, numbers and operators .* more than 100000"):
-        sbml.read_sbml(text)
-
-
-def test_models_in_other_files_are_those_of_one_folder(tmp_path):
-    """Also those that a file of that folder needs."""
-
-    def hierarchy(name: str, source: str) -> str:
-        comp = "http://www.sbml.org/sbml/level3/version1/comp/version1"
-        return (
-            f'<sbml xmlns="http://www.sbml.org/sbml/level3/version1/core" level="3" version="1" xmlns:comp="{comp}" '
-            f'comp:required="true"><model id="{name}"><comp:listOfSubmodels><comp:submodel comp:id="s" comp:modelRef="E"/>'
-            '</comp:listOfSubmodels></model><comp:listOfExternalModelDefinitions><comp:externalModelDefinition comp:id="E" '
-            f'comp:source="{source}" comp:modelRef="m"/></comp:listOfExternalModelDefinitions></sbml>'
-        )
-
-    inner = tmp_path / "inner"
-    inner.mkdir()
-    leaf = hierarchy("m", "").partition("<comp:listOfSub")[0] + (
-        '<listOfParameters><parameter id="p" value="7" constant="false"/></listOfParameters><listOfRules>'
-        '<rateRule variable="p"><math xmlns="http://www.w3.org/1998/Math/MathML"><cn>1</cn></math></rateRule></listOfRules></model></sbml>'
-    )
-    (inner / "a.xml").write_text(hierarchy("top", "b.xml"))
-    (inner / "b.xml").write_text(hierarchy("m", "c.xml"))
-    (inner / "c.xml").write_text(leaf)
-    assert [float(v) for v in read_sbml(inner / "a.xml", as_="ode").initial.values()] == [7]
-    (inner / "b.xml").write_text(hierarchy("m", "../c.xml"))
-    (inner / "c.xml").rename(tmp_path / "c.xml")
-    with pytest.raises(DeclarationError, match=r"needs the model of '\.\./c\.xml', which is no file in the folder"):
-        read_sbml(inner / "a.xml", as_="ode")
 
 
 def test_a_law_that_goes_backwards_is_split_whatever_the_file_says():

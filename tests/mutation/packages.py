@@ -49,7 +49,7 @@ PACKAGES: dict[str, Package] = {
     "methods": Package(("symdyn/methods",), ("tests/orders", "tests/integration", "tests/conformance/test_methods.py")),
     "shared": Package(
         ("kernels/symdyn_kernels/shared",),
-        ("tests/test_shared.py", "tests/test_variates.py", "tests/test_rng.py"),
+        ("tests/shared", "tests/test_variates.py", "tests/test_rng.py"),
         compiled=True,
     ),
     "codegen": Package(
@@ -65,7 +65,7 @@ PACKAGES: dict[str, Package] = {
     "dag": Package(("symdyn/dag.py",), ("tests/test_dag.py", "tests/test_system.py", "tests/codegen/test_lower.py")),
     "parsing": Package(
         ("symdyn/parsing.py", "symdyn/text"),
-        ("tests/test_parsing.py", "tests/codegen/test_functions_of_text.py", "tests/models"),
+        ("tests/test_parsing.py", "tests/test_hostile_text.py", "tests/codegen/test_functions_of_text.py", "tests/models"),
     ),
     "projection": Package(("symdyn/projection",), ("tests/projection",)),
     "leslie": Package(("symdyn/leslie",), ("tests/leslie",)),

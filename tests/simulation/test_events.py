@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 import sympy as sp
 import xarray as xr
-from scipy import stats
-from symdyn_kernels.status import ENDLESS_EVENTS
 
 import symdyn as sd
 from symdyn.derive.sensitivities import sensitivities
@@ -189,68 +187,6 @@ def test_events_go_through_chunks_stores_and_statistics(tmp_path):
         sd.simulate(other, **run, store=tmp_path / "run")
 
 
-def test_shuffled_events_act_in_every_order_with_the_same_chance():
-    listed = [sd.Event(t >= 2, {y: 10 * y + i}, priority=k, shuffled=True) for i in (1, 2, 3)]
-    first, last = sd.Event(t >= 2, {y: 4}, priority=5), sd.Event(t >= 2, {y: 10 * y + 5}, shuffled=True)
-    model = sd.ODESystem({x: 1, y: 0}, {k: 1}, initial={x: 0, y: 0}, events=[*listed, last, first])
-    run = {"t": [0, 3], "trajectories": 6000, "seed": 5, "progress": False}
-    data = sd.simulate(model, **run)
-    orders, counts = np.unique(data.y[:, -1], return_counts=True)
-    assert orders.tolist() == [41235, 41325, 42135, 42315, 43125, 43215]
-    assert stats.chisquare(counts).pvalue > 1e-3
-    xr.testing.assert_identical(data, sd.simulate(model, **run, layout=sd.Layout(lanes=8, threads=2, chunk=700)))
-    assert (sd.simulate(model, **{**run, "seed": 6}).y != data.y).any()
-    again = sd.ODESystem.from_text(str(model))
-    assert again.events == model.events
-    assert "priority k shuffled true" in str(model)
-    network = sd.ReactionNetwork.from_text(
-        "X -> 0, k; k = 1e-9; X(0) = 0; when t >= 2 priority 1 shuffled true, X = 10*X + 1; "
-        "when t >= 2 priority 1 shuffled true, X = 10*X + 2"
-    )
-    ends, counts = np.unique(sd.simulate(network, **run).X[:, -1], return_counts=True)
-    assert ends.tolist() == [12, 21]
-    assert stats.chisquare(counts).pvalue > 1e-3
-
-
-@pytest.mark.parametrize("method", ["rk4", "taylor", "euler-maruyama", "iterate", "tau", "langevin", "hybrid"])
-def test_every_driver_puts_shuffled_events_in_random_order(method):
-    """Of two equally likely orders each has a binomial number of trajectories, whatever the lanes and chunks."""
-    rise = {"taylor": 1.0, "rk4": 1.0, "euler-maruyama": 1.0}.get(method, 0.0)
-    turns = [sd.Event(t >= 2, {y: 10 * y + i}, priority=1, shuffled=True) for i in (1, 2)]
-    common = {"initial": {x: 0, y: 0}, "events": turns}
-    if method == "iterate":
-        model = sd.DiscreteSystem({x: x + 1, y: y}, **common)
-    elif method == "euler-maruyama":
-        model = sd.SDESystem({x: rise, y: 0}, {x: 0.1, y: 0}, **common)
-    elif rise:
-        model = sd.ODESystem({x: rise, y: 0}, **common)
-    else:
-        model = sd.ReactionNetwork([sd.Reaction({}, {x: 1}, 1)], species=[x, y], **common)
-    options = {} if method in ("iterate", "tau", "hybrid", "taylor") else {"step": 0.25}
-    run = {"t": [0, 3], "trajectories": 400, "seed": 5, "progress": False, "method": method, **options}
-    ends = sd.simulate(model, **run).y[:, -1]
-    assert set(ends.values) == {12, 21}
-    assert abs(float((ends == 12).sum()) - 200) < 4 * 10
-    xr.testing.assert_identical(ends, sd.simulate(model, **run, layout=sd.Layout(threads=2, chunk=70)).y[:, -1])
-
-
-def test_random_orders_of_one_trajectory_are_independent():
-    """Two events take turns at random: how often one follows the other, and which acts, are binomial."""
-    turns = [sd.Event(x >= 1, {x: 0, y: y + s, z: 2 * z + s}, priority=1, persistent=False, shuffled=True) for s in (0, 1)]
-    model = sd.ODESystem({x: 1, y: 0, z: 0}, initial={x: 0, y: 0, z: 0}, events=turns)
-    data = sd.simulate(model, [0, 40.5], trajectories=500, seed=1, progress=False)
-    bits = data.z.values[:, -1].astype(np.int64)[:, None] >> np.arange(40) & 1
-    assert (bits.sum(axis=1) == data.y[:, -1]).all()
-    for coins in (bits, bits[:, 1:] ^ bits[:, :-1], bits[1:] ^ bits[:-1]):
-        assert abs(coins.mean() - 0.5) < 4 * 0.5 / np.sqrt(coins.size)
-
-
-def test_sensitivities_refuse_shuffled_events():
-    model = sd.ODESystem({x: -k * x}, {k: 1}, initial={x: 1}, events=sd.Event(x < 0.5, {x: 1}, shuffled=True))
-    with pytest.raises(sd.DeclarationError, match="acts in random order"):
-        sensitivities(model)
-
-
 def test_text_holds_events():
     first = "when (x < 0.1) and (y <= 0) delay 2 priority k persistent false, y = x + 1, x = 1"
     text = f"x' = -k*x\ny' = 0\n{first}\nat k every 12, x = x + 3"
@@ -420,101 +356,3 @@ def test_states_and_firings_have_frames_of_their_own():
     often = sd.simulate(still(sd.Event(x >= y + 1, {y: y + 1}, record=3)), [0, 5.5], progress=False)
     with pytest.warns(UserWarning, match="an event happened 5 times, and the times of the first 3 are recorded"):
         assert sd.to_frame(often, "events")["time"].tolist() == pytest.approx([1, 2, 3])
-
-
-@pytest.mark.parametrize("method", ["dop853", "tau"])
-@pytest.mark.parametrize(("condition", "factor", "shift"), [("t/3 >= T", 3, 0), ("t >= T + 1/2", 1, 0.5), ("t > 3*T", 3, 0)])
-def test_a_condition_on_time_is_met_at_a_time_that_is_rounded(method, condition, factor, shift):
-    """Of ``t/3 >= T`` the time 3*T may be one number too early, where the condition is still false."""
-    first = np.random.default_rng(0).uniform(0.1, 0.9, 99)
-    if method == "tau":
-        model = sd.ReactionNetwork.from_text(f"X -> 0, k; k = 0; X(0) = 1; T = 1; when {condition}, X = 5")
-    else:
-        model = sd.ODESystem.from_text(f"x' = 0; x(0) = 1; T = 1; when {condition}, x = 5")
-    data = sd.simulate(model, [0, 6], parameters={"T": first}, method=method, seed=1, progress=False)
-    assert (data.fired.values == 1).all()
-    np.testing.assert_allclose(data.fired_at.values.reshape(99, -1)[:, 0], factor * first + shift, rtol=1e-15)
-
-
-# ---- what lies within steps, and what has no end ------------------------------------------------
-
-
-@pytest.mark.parametrize("method", ["dop853", "tsit5", "bs32", "taylor"])
-def test_conditions_that_change_faster_than_the_solution_are_found(method):
-    """The sine of what grows evenly is above 0.999999 for 0.003 around each of 96 maxima, in steps of any length."""
-    rates = {x: -x / 100, y: 1}
-    system = sd.ODESystem(rates, events=sd.Event(sp.sin(y) > 0.999999, {x: x + 1}), initial={x: 0, y: 0})
-    data = sd.simulate(system, [0, 603], method=method, progress=False)
-    assert data.fired.item() == 96
-    exact = np.arcsin(0.999999) + 2 * np.pi * np.arange(96)
-    np.testing.assert_allclose(data.fired_at[0, :96], exact, rtol=1e-12)
-
-
-@pytest.mark.parametrize("restitution", [0.9, 0.1, 0.03, 0.01, 1e-4])
-@pytest.mark.parametrize(("method", "options"), [("dop853", {}), ("tsit5", {}), ("rk4", {"step": 0.1})])
-def test_a_ball_that_comes_to_rest_ends_in_a_status(method, options, restitution):
-    """It comes to rest at 1 + 2 r/(1 - r); beyond that there is no solution, and it does not fall through the floor."""
-    ball = sd.ODESystem({x: y, y: -1}, events=sd.Event(x <= 0, {y: -restitution * y}), initial={x: 0.5, y: 0})
-    rest = 1 + 2 * restitution / (1 - restitution)
-    data = sd.simulate(ball, [0, 0.9 * rest, rest + 1], method=method, on_failure="nan", progress=False, **options)
-    assert data.status.item() == ENDLESS_EVENTS
-    assert data.x[1].item() >= 0
-    assert np.isnan(data.x[2])
-
-
-@pytest.mark.parametrize(("method", "options"), [("dop853", {}), ("taylor", {}), ("rk4", {"step": 0.1})])
-def test_a_condition_that_an_event_leaves_true_triggers_nothing_until_it_has_been_false(method, options):
-    """An event that takes all speed does not hold a ball, which falls on: -(t - 1)^2/2; one that counts acts once."""
-    events = [sd.Event(x <= 0, {y: 0}), sd.Event(t >= 0.5, {v: v + 1}), sd.Event(x <= 0.2, {v: v + 10})]
-    ball = sd.ODESystem({x: y, y: -1, v: 0}, events=events, initial={x: 0.5, y: 0, v: 0})
-    data = sd.simulate(ball, [0, 1, 3], method=method, progress=False, **options)
-    assert data.fired.values.tolist() == [1, 1, 1]
-    assert data.x[-1].item() == pytest.approx(-2, rel=1e-6)
-    assert data.v[-1].item() == 11
-
-
-def test_many_states_may_act_within_rounding_of_each_other():
-    """Forty neurons whose currents differ by rounding fire three times each until 4: multiples of log 3."""
-    states = sp.symbols("v:40")
-    events = [sd.Event(s >= 1, {s: 0}, record=0) for s in states]
-    neurons = sd.ODESystem(
-        {s: 1.5 + k * 1e-15 - s for k, s in enumerate(states)}, events=events, initial=dict.fromkeys(states, 0)
-    )
-    assert (sd.simulate(neurons, [0, 4], progress=False).fired == 3).all()
-
-
-def test_a_priority_that_is_no_number_is_a_failure():
-    events = [sd.Event(x > 1, {y: 1}, priority=sp.sqrt(-x)), sd.Event(x > 1, {y: 2}, priority=0)]
-    with pytest.raises(sd.SimulationError, match="not a number"):
-        sd.simulate(sd.ODESystem({x: 1, y: 0}, events=events, initial={x: 0, y: 0}), [0, 2], progress=False)
-
-
-@pytest.mark.parametrize(("method", "options"), [("dop853", {}), ("taylor", {}), ("rk4", {"step": 0.05})])
-def test_a_condition_of_time_that_rounding_keeps_false_at_its_crossing_turns_true_once(method, options):
-    t = sp.Symbol("t")
-    kicked = sd.ODESystem({x: y, y: -x}, initial={x: 1, y: 0}, events=sd.Event(sp.sin(2 * t) >= 0, {y: y + 1}, record=12))
-    run = sd.simulate(kicked, [0, 30], method=method, progress=False, **options)
-    assert int(run.fired.squeeze()) == 9
-    np.testing.assert_allclose(run.fired_at.values.ravel()[:9], np.pi * np.arange(1, 10), rtol=1e-12)
-
-
-@pytest.mark.parametrize(("method", "options"), [("dop853", {}), ("taylor", {}), ("rk4", {"step": 0.1})])
-def test_ends_of_others_do_not_move_what_turns_true_before(method, options):
-    """Two conditions are true from the start; as the first ends another turns true, within a step."""
-    events = [
-        sd.Event(x < 0.3, {y: y + 1}, initial=False), sd.Event(x < 0.75, {y: y + 1}, initial=False),
-        sd.Event(x > 0.3, {z: z + 1}),
-    ]  # fmt: skip
-    data = sd.simulate(still(*events), [0, 0.59, 2], method=method, progress=False, **options)
-    np.testing.assert_allclose(data.fired_at.values[..., 0].ravel(), [0, 0, 0.3], rtol=1e-12)
-    assert data.fired.values.ravel().tolist() == [1, 1, 1]
-
-
-@pytest.mark.parametrize(("method", "options"), [("dop853", {}), ("taylor", {}), ("rk4", {"step": 0.1})])
-@pytest.mark.parametrize("end", [0.41, 0.41001])
-def test_a_condition_that_ends_where_another_begins_acts_once(method, options, end):
-    """What is true from the start acts there, and not again where a condition turns true just before or as it ends."""
-    events = [sd.Event(x < end, {y: y + 1}, initial=False), sd.Event(x > 0.41, {z: z + 1})]
-    data = sd.simulate(still(*events), [0, 1, 2], method=method, progress=False, **options)
-    assert (data.y[-1].item(), data.z[-1].item()) == (1, 1)
-    np.testing.assert_allclose(data.fired_at.values[..., 0].ravel(), [0, 0.41], rtol=1e-12)

@@ -6,27 +6,15 @@ import shlex
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 import symdyn as sd
-from symdyn.cli import ExitCode, app
+from symdyn.cli import ExitCode
 from symdyn.cli.options import ModelForm
 from symdyn.io.models import read_model
 from symdyn.io.tables import read_table
 from symdyn.io.templates import TEMPLATES, command
 from symdyn.models.text import text_kinds
-
-
-@pytest.fixture
-def here(tmp_path, monkeypatch):
-    """An empty working folder."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def run(*args: str):
-    """The command in this process."""
-    return CliRunner().invoke(app, list(args), prog_name="symdyn")
+from tests.cli.commands import run
 
 
 @pytest.mark.parametrize("kind", TEMPLATES)

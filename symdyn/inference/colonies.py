@@ -22,7 +22,7 @@ __all__ = ["check_beginnings", "reduced_colony"]
 
 #: Share of a prior that a range may leave out at either end where its support is open.
 TAIL = 1e-4
-#: Frequencies of the bulk that are resolved, at least and in units of one over the time from a beginning to the next measurement.
+#: Frequencies of the bulk that are resolved: at least, and times the interval from a beginning to the next measurement.
 LEAST_FREQUENCY, EARLY = 20.0, 1.0
 
 
@@ -135,8 +135,8 @@ def check_beginnings(colony: BulkCellSystem, seen: Observations, wanted: FitRequ
     for u in colony.bulk:
         if u.name in seen.states and not _said(colony, u, wanted):
             raise RecoveryError(
-                f"{u} is measured, and its initial values are not fitted; give initial={{'{u}': 0}} if it begins with 0, another "
-                "number or an expression of parameters, or that of each trajectory in conditions"
+                f"{u} is measured, and its initial values are not fitted; give initial={{'{u}': 0}} if it begins with 0, "
+                "another number or an expression of parameters, or that of each trajectory in conditions"
             )
 
 

@@ -10,9 +10,9 @@ __all__ = ["Waiting"]
 class Waiting:
     """Parameters that stay for now.
 
-    Simulations may fail at a bound and nowhere near it, as powers of 0 do.  A parameter that a step would take there waits until
-    another step succeeds, or until all else has come to rest; then it goes on by ever shorter steps, which may end before the
-    bound, and waits no second time.
+    Simulations may fail at a bound and nowhere near it, as powers of 0 do.  A parameter that a step would take there waits
+    until another step succeeds, or until all else has come to rest; then it goes on by ever shorter steps, which may end before
+    the bound, and waits no second time.
 
     Parameters
     ----------
@@ -60,7 +60,15 @@ class Waiting:
         return halted
 
     def release(self, now: np.ndarray, rested: np.ndarray, better: np.ndarray) -> None:
-        """Let go on what waits, for the last time where all else `rested`, (m,) bool; and where a step was `better`, (m,) bool."""
+        """Let go on what waits.
+
+        Parameters
+        ----------
+        now : (m,) int
+            Candidates.
+        rested, better : (m,) bool
+            Where all else came to rest, after which nothing of this waits again, and where a step succeeded.
+        """
         ended = now[rested]
         self._before[ended] |= self.held[ended]
         self.held[now[rested | better]] = False

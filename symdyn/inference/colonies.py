@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import sympy as sp
 
 from symdyn.declaration import expression, name_of
@@ -14,24 +15,29 @@ from symdyn.errors import RecoveryError
 from symdyn.inference.data import Observations
 from symdyn.inference.fit_symbols import FitRequest
 from symdyn.inference.guesses import read_bounds
+from symdyn.inference.reading import read_data
 from symdyn.models.colony import BulkCellSystem
 
 __all__ = ["check_beginnings", "reduced_colony"]
 
 #: Share of a prior that a range may leave out at either end where its support is open.
 TAIL = 1e-4
+#: Frequencies of the bulk that are resolved: at least, and times the interval from a beginning to the next measurement.
+LEAST_FREQUENCY, EARLY = 20.0, 1.0
 
 
-def reduced_colony(colony: BulkCellSystem, wanted: FitRequest) -> tuple[Any, FitRequest, str]:
+def reduced_colony(colony: BulkCellSystem, data: Any, wanted: FitRequest) -> tuple[Any, FitRequest, str]:
     """A colony as ordinary differential equations that hold for all values that a fit may try.
 
     `BulkCellSystem.reduce` reproduces the finite elements to 1e-6 over ranges of diffusivities, of symbols of influxes, and up
     to a longest tau: these are the bounds and priors of a fit, and what its conditions say.  Values with priors get these
-    ranges as bounds.
+    ranges as bounds.  Frequencies are resolved up to one over the time of the first measurement, counted from the beginning.
 
     Parameters
     ----------
     colony : BulkCellSystem
+    data : Any
+        As in `symdyn.fit`.
     wanted : FitRequest
 
     Returns
@@ -57,17 +63,40 @@ def reduced_colony(colony: BulkCellSystem, wanted: FitRequest) -> tuple[Any, Fit
     known = {s: r for s, r in ranges.items() if r is not None}
     own = [{s: known[s] for s in symbols if s in known} for symbols in (colony.diffusivities, colony.delay, walls)]
     diffusion, delay, influx = (found or None for found in own)
-    reduced = colony.reduce(diffusion=diffusion, delay=delay, influx=influx)
+    reduced = colony.reduce(diffusion=diffusion, delay=delay, influx=influx, frequencies=_frequencies(data, wanted))
     within = {s: r for s, r in known.items() if s.name in set(map(name_of, wanted.priors))}
     parameters = {k: v for k, v in wanted.parameters.items() if name_of(k) not in {s.name for s in within}} | within
     begun = None if wanted.initial is None else dict(_begun(reduced, wanted, wanted.initial))
     conditions = wanted.conditions and {
         c: dict(_begun(reduced, wanted, over)) if isinstance(over, Mapping) else over for c, over in wanted.conditions.items()
     }
-    note = f"the colony is fitted by colony.reduce(), {len(reduced.states)} equations for its cells and its bulk"
+    note = (
+        f"the colony is fitted by colony.reduce(), {len(reduced.states)} equations for its cells and its bulk, which resolve "
+        f"frequencies up to {reduced.ranges.frequency:.4g}"
+    )
+    if unsaid := [u.name for u in colony.bulk if not _said(colony, u, wanted)]:
+        note += f", and begins with {' = '.join(unsaid)} = 0 everywhere, as initial says nothing else"
     if within:
         note += ", and within most of the priors: " + ", ".join(f"{s} from {a:.4g} to {b:.4g}" for s, (a, b) in within.items())
     return reduced, replace(wanted, parameters=parameters, initial=begun, conditions=conditions), note
+
+
+def _frequencies(data: Any, wanted: FitRequest) -> float:
+    """Up to which frequency the bulk is to be resolved."""
+    apart = wanted.conditions and isinstance(data, Mapping) and set(map(str, data)) == set(map(str, wanted.conditions))
+    gaps = []
+    for part in data.values() if apart else [data]:
+        for table in part.trajectories if isinstance(part, Observations) else read_data(part).tables:
+            times = np.unique(table.times[np.isfinite(table.times)])
+            gaps += np.diff(times[:2]).tolist()
+    return max(LEAST_FREQUENCY, EARLY / min(gaps, default=math.inf))
+
+
+def _said(colony: BulkCellSystem, u: sp.Symbol, wanted: FitRequest) -> bool:
+    """Whether something says with what a mean of the bulk begins; a declared 0 is as good as none."""
+    conditions = [set(map(name_of, over)) for over in (wanted.conditions or {}).values() if isinstance(over, Mapping)]
+    everywhere = bool(conditions) and all(u.name in named for named in conditions)
+    return u.name in set(map(name_of, wanted.initial or {})) or everywhere or colony.initial[u] != 0
 
 
 def _range(s: sp.Symbol, colony: BulkCellSystem, wanted: FitRequest) -> tuple[float, float] | None:
@@ -95,21 +124,19 @@ def _range(s: sp.Symbol, colony: BulkCellSystem, wanted: FitRequest) -> tuple[fl
     return min([low, *here]), max([high, *here])
 
 
-def check_beginnings(reduced: Any, seen: Observations, wanted: FitRequest) -> None:
-    """Refuse several trajectories of a mean of the bulk of which nothing says with what it begins.
+def check_beginnings(colony: BulkCellSystem, seen: Observations, wanted: FitRequest) -> None:
+    """Refuse data of a mean of the bulk of which nothing says with what it begins.
 
     Raises
     ------
     RecoveryError
         Naming the mean.
     """
-    given = {name_of(k) for k in wanted.initial or {}}
-    for u in reduced.colony.bulk if len(seen.trajectories) > 1 and not wanted.conditions else ():
-        (state,) = _mean(reduced, u.name).free_symbols
-        if u.name in seen.states and state.name not in given:
+    for u in colony.bulk:
+        if u.name in seen.states and not _said(colony, u, wanted):
             raise RecoveryError(
-                f"{u} is measured in several trajectories, and its initial values are not fitted; give initial={{'{u}': 0}} if "
-                "all begin with the same, or that of each in conditions"
+                f"{u} is measured, and its initial values are not fitted; give initial={{'{u}': 0}} if it begins with 0, "
+                "another number or an expression of parameters, or that of each trajectory in conditions"
             )
 
 

@@ -89,8 +89,9 @@ def request(system: Any, data: Any, wanted: FitRequest) -> Proposal:
     if data is None:
         raise RecoveryError("data is None; expected measurements of states or observables")
     facts: tuple[str, ...] = ()
+    stated = wanted
     if isinstance(system, BulkCellSystem):
-        system, wanted, note = reduced_colony(system, wanted)
+        system, wanted, note = reduced_colony(system, data, wanted)
         facts = (note,)
     begun = system.with_initial(wanted.initial) if wanted.initial else system
     if isinstance(begun, SpatialSystem):
@@ -102,7 +103,7 @@ def request(system: Any, data: Any, wanted: FitRequest) -> Proposal:
     everything, conditions = _measured(bare, data, formulas, wanted)
     seen, kept = _seen(everything, wanted)
     if facts:
-        check_beginnings(system, seen, wanted)
+        check_beginnings(system.colony, seen, stated)
     symbols = FitSymbols(bare, formulas, seen, wanted)
     free, held = _initial(bare, seen, symbols, wanted)
     overrides = tuple({**held, **symbols.overrides.get(c, {})} for c in conditions)
@@ -152,6 +153,8 @@ def _spatial(system: Any, data: Any, wanted: FitRequest) -> Proposal:
     formulas = observable_formulas(system, wanted)
     everything, conditions = _measured(system, data, formulas, wanted)
     seen, _ = _seen(everything, wanted)
+    if "kinetics" in system.parts:
+        check_beginnings(system.colony, seen, wanted)
     for o, name in enumerate(seen.states):
         if "kinetics" in system.parts:  # whose runs record means of the bulk
             if placed := sorted({*getattr(data, "dims", ())} & {*"xyz"}):

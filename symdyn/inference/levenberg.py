@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from symdyn.inference.quadratic import Quadratic
+from symdyn.inference.waiting import Waiting
 
 __all__ = ["Expand", "Fits", "Settle", "levenberg_marquardt", "outward"]
 
@@ -116,7 +117,7 @@ def levenberg_marquardt(
         theta, known = settle(np.arange(count), theta, starts, active)
     local = expand(np.arange(count), theta, starts)
     damped, growth, abandoned = np.full(count, damping[0]), np.full(count, 2.0), np.zeros(count, dtype=bool)
-    open_, stuck, waited = np.isfinite(local.rss).all(axis=1), *np.zeros((2, *theta.shape), dtype=bool)
+    open_, waiting = np.isfinite(local.rss).all(axis=1), Waiting(theta.shape)
     for _ in range(iterations):
         now = np.flatnonzero(open_)
         if not now.size or (going is not None and not going()):
@@ -124,7 +125,8 @@ def levenberg_marquardt(
         here = local.take(now)
         blocked = outward(starts[now], here.start_gradient, start_low, start_high)
         here = here.hold(blocked | (start_low == start_high))
-        free = active[now] & ~outward(theta[now], here.gradient, low, high) & ~stuck[now]
+        held = waiting.held[now]
+        free, waits = active[now] & ~outward(theta[now], here.gradient, low, high) & ~held, held.any(axis=1)
         move, start_move = _step(here, free, damped[now], reach)
         trial = np.clip(theta[now] + move, low, high)
         start_trial = np.clip(starts[now] + start_move, start_low, start_high)
@@ -133,7 +135,6 @@ def levenberg_marquardt(
         # a step that bounds have bent may promise no fall, while a more damped one does
         bent = (trial != theta[now] + move).any(axis=1) | (start_trial != starts[now] + start_move).any(axis=(1, 2))
         vain = bent & (expected <= 0)
-        waits = stuck[now].any(axis=1)
         abandoned[now] = (expected >= small) & (before - OPTIMISM * expected > needed[now]) & ~vain & ~waits
         ended = (expected < small) & ~vain & ~waits | abandoned[now]
         if ended.all():
@@ -149,17 +150,12 @@ def levenberg_marquardt(
             after[worth] = there.rss.sum(axis=1)
         good = np.isfinite(after) & (expected > 1e-12 * np.abs(before))
         gain = np.where(good, (before - np.where(good, after, before)) / np.where(good, expected, 1.0), -1.0)
-        # simulations may fail at a bound and nowhere near it, as powers of 0 do: what would go there stays for now
-        lost = ends & ~np.isfinite(after)[:, None] & ~waited[now]
-        halted = lost.any(axis=1) & (free & ~lost).any(axis=1)
-        stuck[now] |= lost & halted[:, None]
+        halted = waiting.halt(now, ends & ~np.isfinite(after)[:, None], free)
         better = np.isin(np.arange(len(now)), worth) & (after < before)
         done = better & (before - after <= tolerance * before)
         still = (expected <= 1e-2 * tolerance * before) & ~vain
-        # what waits goes on when all else has come to rest, by ever shorter steps, which may end before the bound
         freed = waits & (done | still | (expected < small))
-        waited[now[freed]] |= stuck[now[freed]]
-        stuck[now[freed | better]] = False
+        waiting.release(now, freed, better)
         taken = now[better]
         if taken.size:
             theta[taken], starts[taken], known[taken] = trial[better], start_trial[better], foreseen[better]

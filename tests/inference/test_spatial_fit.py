@@ -150,7 +150,10 @@ def test_a_colony_on_a_mesh(tmp_path: Path) -> None:
     )  # fmt: skip
     t = np.array([0.0, 0.5, 1.0])
     data = {"time": t, "v_1": 1.3 - 1.1 * np.exp(-t), "U": np.zeros(3)}
-    found = sd.fit(cell.full(mesh=0), data, noise=0.01, parameters={"a": (0.5, 3)}, guesses={"a": 1.1}, starts=1, rtol=1e-5)
+    options = {"noise": 0.01, "parameters": {"a": (0.5, 3)}}
+    with pytest.raises(sd.RecoveryError, match="U is measured, and its initial values are not fitted"):
+        sd.fit(cell.full(mesh=0), data, **options)
+    found = sd.fit(cell.full(mesh=0), data, **options, guesses={"a": 1.1}, starts=1, rtol=1e-5, initial={"U": 0})
     assert found.parameters["a"] == pytest.approx(1.3, abs=1e-3)
     slope = 1 - np.exp(-t)
     assert found.intervals["standard error"][0] == pytest.approx(0.01 / np.sqrt((slope**2).sum()), rel=1e-3)
@@ -159,7 +162,7 @@ def test_a_colony_on_a_mesh(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
     placed = xr.Dataset({"U": (("time", "x", "y"), np.ones((3, 2, 1)))}, {"time": t, "x": [0.3, 0.5], "y": [0.1]})
     with pytest.raises(sd.RecoveryError, match="the data have the dim x; of a colony U is the mean"):
-        sd.fit(cell.full(mesh=0), placed, noise=0.01, parameters={"a": (0.5, 3)})
+        sd.fit(cell.full(mesh=0), placed, **options, initial={"U": 0})
 
 
 def test_a_colony_is_reduced_over_what_is_fitted() -> None:
@@ -210,13 +213,39 @@ def test_a_colony_stays_where_its_reduction_holds(tmp_path: Path) -> None:
         ({"initial": {"U": sp.Symbol("x")}}, "U begins with an expression of x; a colony that is fitted begins with a uniform"),
         ({"parameters": {"tau": (0.1, 3), "U": (0, 1)}}, "the initial value of U is not fitted itself; give it as"),
         ({"parameters": {"tau": ("a", 3)}}, r"the bounds of tau are \('a', 3\); expected a pair"),
-        ({}, "U is measured in several trajectories, and its initial values are not fitted; give initial="),
+        ({}, "U is measured, and its initial values are not fitted; give initial="),
     ],
 )
 def test_beginnings_of_a_colony(options: dict[str, object], message: str) -> None:
     data = {"time": np.arange(4.0), "U": np.exp(-np.arange(4.0))}
     with pytest.raises(sd.RecoveryError, match=message):
-        sd.fit(cell_without_exchange(), [data, data], **({"parameters": {"tau": (0.1, 3)}} | options))
+        sd.fit(cell_without_exchange(), data, **({"parameters": {"tau": (0.1, 3)}} | options))
+
+
+def test_a_colony_begins_as_it_is_declared() -> None:
+    t = np.array([0.0, 0.5, 1.0, 2.0])
+    cell = cell_without_exchange().redeclared(initial={"U": 0.4})
+    found = sd.fit(cell, {"time": t, "U": 0.4 * np.exp(-t / 0.8)}, parameters={"tau": (0.1, 3)}, noise=0.01, starts=2)
+    assert found.parameters["tau"] == pytest.approx(0.8, abs=1e-6)
+
+
+def test_early_data_of_a_colony() -> None:
+    """One secreting cell at t = 1e-4, where the boundary layer is thin: the equations of the fit against resolved ones."""
+    cell = sd.BulkCellSystem(
+        domain=sd.Disk(1), radius=0.05, centers=[(0, 0)], kinetics=sd.ODESystem.from_text("v' = a - v; v(0) = 1"),
+        secreted="v", influx=1, efflux=1, parameters={"D": 1, "tau": 0.5},
+    )  # fmt: skip
+    t = np.array([0.0, 1e-4, 2e-4, 3e-4])
+    finest = cell.reduce(diffusion=1, frequencies=1e6, tolerance=1e-9)
+    exact = sd.simulate(finest, t, parameters={"a": 300, "D": 1, "tau": 0.5}, rtol=1e-11, atol=1e-13, progress=False)
+    data = {"time": t, "v_1": exact["v_1"].values}
+    found = sd.fit(cell, data, parameters={"a": (10, 1e4)}, noise=1e-6, starts=2)
+    assert "begins with U = 0 everywhere" in found.notes[0]
+    assert found.system.ranges.frequency == pytest.approx(1e4)
+    assert found.parameters["a"] == pytest.approx(300, rel=1e-4)
+    values = {"a": 300}
+    coarse, own = (float(r.error(values, frequencies=[1e4])[0]) for r in (cell.reduce(diffusion=1, mesh=finest), found.system))
+    assert coarse > 1e-4 > own
 
 
 @pytest.mark.parametrize(

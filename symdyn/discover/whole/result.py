@@ -13,11 +13,11 @@ from symdyn.discover.options import RecoverOptions
 from symdyn.discover.ranked import RankedSystem, filled
 from symdyn.discover.recovery import Recovery
 from symdyn.discover.rivals import Offer
-from symdyn.discover.whole.equal import Tie
 from symdyn.discover.whole.evidence import information, prediction_errors, residuals
 from symdyn.discover.whole.fits import EquationFit, Fitter
 from symdyn.discover.whole.library import monomials
 from symdyn.discover.whole.terms import CandidateTerm
+from symdyn.discover.whole.ties import Tie
 from symdyn.inference.criterion import order, price
 from symdyn.inference.data import Observations
 from symdyn.inference.misfit import misfit

@@ -167,9 +167,9 @@ def weighed(
         moved, rows = replace(still, process="common"), []
         found = rivals(declared, offers, data, logarithmic=still.logarithmic, known=known)
         small = [_built(declared, r, first) for r in found if len(r.terms) <= largest]
-        books = [m for m in small if m.textbook]
-        compared = {frozenset(m.labels): m for m in (*small, *usual, *models[:COMPARED], *books)}
-        for model in compared.values():
+        others = (*(m for m in small if not m.textbook), *usual, *models[:COMPARED])
+        # models of textbooks may have the same terms with other signs
+        for model in (*{frozenset(m.labels): m for m in others}.values(), *(m for m in small if m.textbook)):
             if not going():
                 return None
             fits = [fitted(model, still)]

@@ -109,12 +109,12 @@ def rivals(
         return []
     times, states, weights, steps, at = nodes
     names = (*system.states, *system.parameters)
-    known = [np.asarray(float(system.defaults[p])) for p in system.parameters]
+    constants = [np.asarray(float(system.defaults[p])) for p in system.parameters]
 
     def integrals(expressions: Sequence[sp.Expr], i: int) -> np.ndarray:
         program = lower("rivals", [("t", (system.time,)), ("y", names)], list(expressions), [""] * len(expressions))
         with np.errstate(all="ignore"):
-            found = evaluate(program, [times.ravel()], [*(s.ravel() for s in np.moveaxis(states, -1, 0)), *known])
+            found = evaluate(program, [times.ravel()], [*(s.ravel() for s in np.moveaxis(states, -1, 0)), *constants])
             table = np.stack([np.broadcast_to(f, times.size).reshape(times.shape) for f in found], axis=-1)
             return np.asarray(np.sum(weights[..., None] * table / (states[..., i, None] if logarithmic else 1.0), axis=1))
 

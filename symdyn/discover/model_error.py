@@ -15,7 +15,7 @@ from symdyn.discover.evidence import free_and_ahead
 from symdyn.discover.options import RecoverOptions
 from symdyn.discover.ranked import Compared, RankedSystem, filled, ranked_recovery
 from symdyn.discover.recovery import Forecaster, Recovery
-from symdyn.discover.rivals import Known, Offer, Rival, rivals
+from symdyn.discover.rivals import TextbookModel, Offer, Rival, rivals
 from symdyn.inference.data import Observations
 from symdyn.inference.error_fits import LOST, ErrorFit, fit_errors, laws
 from symdyn.inference.filtering import ErrorLaw
@@ -69,7 +69,7 @@ def recovery_with_errors(
     kind: type[Recovery], models: Iterable[RankedSystem], facts: Information, *, declared: System, offers: Sequence[Offer],
     data: Observations, later: Observations | None, options: RecoverOptions, compared: Iterable[Compared], misfit: Misfit,
     notes: Sequence[str], going: Callable[[], bool], held: np.ndarray | None = None, signed: bool = False,
-    usual: Sequence[RankedSystem] = (), known: Sequence[Known] = (), **further: Any,
+    usual: Sequence[RankedSystem] = (), known: Sequence[TextbookModel] = (), **further: Any,
 ) -> Recovery:  # fmt: skip
     """The result of a search, its models compared with process noise and by forecasts where that is asked for or shown.
 
@@ -117,7 +117,7 @@ def _asked_for(process: bool | None, data: Observations, first: RankedSystem, fi
 def weighed(
     declared: System, models: Sequence[RankedSystem], offers: Sequence[Offer], data: Observations, later: Observations | None,
     *, automatic: bool, largest: int, going: Callable[[], bool], held: np.ndarray | None = None,
-    usual: Sequence[RankedSystem] = (), known: Sequence[Known] = (),
+    usual: Sequence[RankedSystem] = (), known: Sequence[TextbookModel] = (),
 ) -> Weighed | None:  # fmt: skip
     r"""Fit the best models of a search, and small rivals, with and without process noise, and rank them.
 
@@ -147,7 +147,7 @@ def weighed(
         Initial values that are known.
     usual : sequence of RankedSystem
         Models of textbooks that the search has fitted.
-    known : sequence of Known
+    known : sequence of TextbookModel
         Those that it has not.
 
     Returns

@@ -18,7 +18,7 @@ from symdyn.inference.data import Observations
 from symdyn.inference.kinds import kind_of, unknown_slopes
 from symdyn.system import System
 
-__all__ = ["Known", "Offer", "Rival", "rivals"]
+__all__ = ["TextbookModel", "Offer", "Rival", "rivals"]
 
 #: Most terms of an unknown function, its choices and rivals that are kept.
 LARGEST, EACH, KEPT = 3, 4, 8
@@ -45,7 +45,7 @@ class Offer:
 
 
 @dataclass(frozen=True)
-class Known:
+class TextbookModel:
     """A model of a textbook.
 
     Attributes
@@ -68,16 +68,16 @@ class Rival:
     ----------
     terms : tuple of (Offer, float)
         Terms with coefficients to begin from.
-    known : Known or None
+    known : TextbookModel or None
         The model of a textbook that it is.
     """
 
     terms: tuple[tuple[Offer, float], ...]
-    known: Known | None = None
+    known: TextbookModel | None = None
 
 
 def rivals(
-    system: System, offers: Sequence[Offer], data: Observations, *, logarithmic: bool, known: Sequence[Known] = ()
+    system: System, offers: Sequence[Offer], data: Observations, *, logarithmic: bool, known: Sequence[TextbookModel] = ()
 ) -> list[Rival]:
     r"""Models whose increments are nearest to those of the data, by subsets of the terms of each equation apart.
 
@@ -93,7 +93,7 @@ def rivals(
     offers : sequence of Offer
     data : Observations
     logarithmic : bool
-    known : sequence of Known, optional
+    known : sequence of TextbookModel, optional
         Models of these terms that are rivals whether they are near or not, with the coefficients that are nearest.
 
     Returns
@@ -145,7 +145,7 @@ def rivals(
     return [*small, *(_textbook(model, nearest) for model in known if {u for u, _ in model.signs} <= nearest.keys())]
 
 
-def _textbook(model: Known, nearest: Mapping[AppliedUndef, tuple[list[Offer], np.ndarray, np.ndarray]]) -> Rival:
+def _textbook(model: TextbookModel, nearest: Mapping[AppliedUndef, tuple[list[Offer], np.ndarray, np.ndarray]]) -> Rival:
     """A model that is known with the coefficients of least squares, those of the wrong sign with the other one."""
     found: list[tuple[Offer, float]] = []
     for unknown, (own, design, target) in nearest.items():

@@ -60,7 +60,7 @@ class MatchedSupport:
         return sum(1 + len(inner) for *_, inner in self.parts)
 
 
-class Target(NamedTuple):
+class MatchedEquations(NamedTuple):
     """What the right-hand side of an `equation` is matched to: `seen` data, weighted in y, and columns of terms like these.
 
     They are those of `several` equations where these are alike.
@@ -120,16 +120,16 @@ class WeakMatching:
         none = np.zeros((0, 4), np.int64)
         with np.errstate(invalid="ignore", over="ignore"):
             Z = columns(packed(self.terms, self.problem.d), none)
-        return self._of_target(Target(j, sum(t.seen for t in targets), y, columns, True), Z)
+        return self._of_target(MatchedEquations(j, sum(t.seen for t in targets), y, columns, True), Z)
 
     # ---- one equation --------------------------------------------------------------------------
 
-    def _of_state(self, j: int, edges: np.ndarray, order: Sequence[int] | None = None) -> Target:
+    def _of_state(self, j: int, edges: np.ndarray, order: Sequence[int] | None = None) -> MatchedEquations:
         project = _projection(self.problem.w[:, j], edges)
         seen, y = float(self.problem.seen[j]), project(self.problem.x[:, j])
-        return Target(j, seen, y, lambda table, places: project(self._integrals(table, places, order)))
+        return MatchedEquations(j, seen, y, lambda table, places: project(self._integrals(table, places, order)))
 
-    def _of_target(self, target: Target, Z: np.ndarray) -> list[MatchedSupport]:
+    def _of_target(self, target: MatchedEquations, Z: np.ndarray) -> list[MatchedSupport]:
         problem, y = self.problem, target.y
         square = float(y @ y)
         with np.errstate(invalid="ignore", over="ignore"):
@@ -166,7 +166,7 @@ class WeakMatching:
         best = members[np.argsort(-gains[0, members], kind="stable")][:PLACES]
         return [list(subset), *([*others, int(i)] for i in best if i != inside[0])]
 
-    def _side(self, target: Target, which: np.ndarray, Z: np.ndarray, score: float, rss: float) -> MatchedSupport:
+    def _side(self, target: MatchedEquations, which: np.ndarray, Z: np.ndarray, score: float, rss: float) -> MatchedSupport:
         """Terms with columns Z (k, n), inner constants refined; `score` is that of the sum of squares `rss`.
 
         That comes from normal equations, which know a sum of squares to some digits of that of the data; what without noise is
@@ -186,7 +186,7 @@ class WeakMatching:
     def _log(self, rss: float | np.ndarray, seen: float):
         return np.log(rss / seen + self.problem.floor)
 
-    def _subsets(self, target: Target, good: np.ndarray, G: np.ndarray, b: np.ndarray, square: float):
+    def _subsets(self, target: MatchedEquations, good: np.ndarray, G: np.ndarray, b: np.ndarray, square: float):
         """Subsets, the best first, and those that are kept whatever their score."""
         n, clean, d = target.seen, self.problem.clean, self.problem.d
         price, keys = self.price[good], self.key[good].tolist()
@@ -261,7 +261,7 @@ class WeakMatching:
 
     # ---- inner constants -----------------------------------------------------------------------
 
-    def _refined(self, terms, inner, coefficients, rss: float, target: Target):
+    def _refined(self, terms, inner, coefficients, rss: float, target: MatchedEquations):
         """Inner constants by variable projection."""
         count, table, y = len(terms), packed(terms, self.problem.d), target.y
         places = np.array([(k, *p) for k, t in enumerate(terms) for p in t.constants], np.int64)

@@ -13,7 +13,7 @@ from symdyn.discover.named_libraries import NAMED
 from symdyn.discover.options import RecoverOptions
 from symdyn.discover.ranked import RankedSystem, filled
 from symdyn.discover.recovery import Recovery
-from symdyn.discover.rivals import Known, Offer
+from symdyn.discover.rivals import TextbookModel, Offer
 from symdyn.discover.textbooks import textbook_models
 from symdyn.discover.whole.evidence import information, prediction_errors, residuals
 from symdyn.discover.whole.fits import EquationFit, Fitter
@@ -85,7 +85,7 @@ def assembled(
     )  # fmt: skip
 
 
-def _textbooks(system: ODESystem, seen: Observations) -> list[Known]:
+def _textbooks(system: ODESystem, seen: Observations) -> list[TextbookModel]:
     """Models of populations where no state is negative: one of `KINDS` of laws, as likely together as one of them.
 
     Of more than two states these are no models that few data tell apart.
@@ -97,7 +97,10 @@ def _textbooks(system: ODESystem, seen: Observations) -> list[Known]:
     terms = [LibraryTerm(u, t.expression(system.states, [])) for u in system.drift for t in simple]
     books = [signs for each in textbook_models(system, terms).values() for signs in each]
     prior = 2 * float(np.log(max(KINDS * len(books), 1)))
-    return [Known({(terms[k].unknown, terms[k].shape): int(signs[k]) for k in np.flatnonzero(signs)}, prior) for signs in books]
+    return [
+        TextbookModel({(terms[k].unknown, terms[k].shape): int(signs[k]) for k in np.flatnonzero(signs)}, prior)
+        for signs in books
+    ]
 
 
 def told(system: ODESystem, fit: EquationFit, ties: Sequence[Tie]) -> list[str]:

@@ -15,7 +15,7 @@ from symdyn.discover.evidence import free_and_ahead
 from symdyn.discover.options import RecoverOptions
 from symdyn.discover.ranked import Compared, RankedSystem, filled, ranked_recovery
 from symdyn.discover.recovery import Forecaster, Recovery
-from symdyn.discover.rivals import TextbookModel, Offer, Rival, rivals
+from symdyn.discover.rivals import Offer, Rival, TextbookModel, rivals
 from symdyn.inference.data import Observations
 from symdyn.inference.error_fits import LOST, ErrorFit, fit_errors, laws
 from symdyn.inference.filtering import ErrorLaw

@@ -18,7 +18,7 @@ from symdyn.inference.data import Observations
 from symdyn.inference.kinds import kind_of, unknown_slopes
 from symdyn.system import System
 
-__all__ = ["TextbookModel", "Offer", "Rival", "rivals"]
+__all__ = ["Offer", "Rival", "TextbookModel", "rivals"]
 
 #: Most terms of an unknown function, its choices and rivals that are kept.
 LARGEST, EACH, KEPT = 3, 4, 8

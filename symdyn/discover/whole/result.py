@@ -13,7 +13,7 @@ from symdyn.discover.named_libraries import NAMED
 from symdyn.discover.options import RecoverOptions
 from symdyn.discover.ranked import RankedSystem, filled
 from symdyn.discover.recovery import Recovery
-from symdyn.discover.rivals import TextbookModel, Offer
+from symdyn.discover.rivals import Offer, TextbookModel
 from symdyn.discover.textbooks import textbook_models
 from symdyn.discover.whole.evidence import information, prediction_errors, residuals
 from symdyn.discover.whole.fits import EquationFit, Fitter

@@ -47,7 +47,7 @@ def test_rivals_of_textbooks_have_the_nearest_coefficients_with_their_signs():
 
 
 def test_few_data_of_a_population_are_compared_with_textbooks_where_nothing_is_known():
-    data = logistic(0.08, 20)
+    data = logistic(0.1, 20, seed=1)
     found = sd.recover(None, data, progress=False)
     assert any("textbook of populations" in note for note in found.warnings)
     terms = sp.expand(found.terms["f_x"]).as_coefficients_dict()

@@ -78,6 +78,7 @@ def exchanges(d: int) -> Iterator[Permutation]:
 def exchanged(term: CandidateTerm, permutation: Permutation) -> tuple[int, CandidateTerm]:
     """A term of the states exchanged, as a sign and a term; sines of differences begin with a state that is not negative.
 
+    >>> from symdyn.discover.whole.terms import Atom
     >>> difference = CandidateTerm((0, 1), (Atom(SIN, (1.0, -1.0)),))
     >>> sign, term = exchanged(difference, (1, 0))
     >>> sign, term.key

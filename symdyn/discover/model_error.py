@@ -15,7 +15,7 @@ from symdyn.discover.evidence import free_and_ahead
 from symdyn.discover.options import RecoverOptions
 from symdyn.discover.ranked import Compared, RankedSystem, filled, ranked_recovery
 from symdyn.discover.recovery import Forecaster, Recovery
-from symdyn.discover.rivals import Offer, Rival, rivals
+from symdyn.discover.rivals import Offer, Rival, TextbookModel, rivals
 from symdyn.inference.data import Observations
 from symdyn.inference.error_fits import LOST, ErrorFit, fit_errors, laws
 from symdyn.inference.filtering import ErrorLaw
@@ -38,6 +38,8 @@ COMPARED, AGAIN = 6, 6
 GAP = 8.0
 #: Origins of forecasts that a test needs, and its level.
 PAIRS, CHANCE = 3, 0.05
+#: Bounds of coefficients by their signs.
+SIGNED = {1: (0.0, np.inf), -1: (-np.inf, 0.0), 2: (-np.inf, np.inf)}
 #: A criterion, a model and its fit.
 Fitted = tuple[float, RankedSystem, ErrorFit]
 
@@ -67,7 +69,7 @@ def recovery_with_errors(
     kind: type[Recovery], models: Iterable[RankedSystem], facts: Information, *, declared: System, offers: Sequence[Offer],
     data: Observations, later: Observations | None, options: RecoverOptions, compared: Iterable[Compared], misfit: Misfit,
     notes: Sequence[str], going: Callable[[], bool], held: np.ndarray | None = None, signed: bool = False,
-    usual: Sequence[RankedSystem] = (), **further: Any,
+    usual: Sequence[RankedSystem] = (), known: Sequence[TextbookModel] = (), **further: Any,
 ) -> Recovery:  # fmt: skip
     """The result of a search, its models compared with process noise and by forecasts where that is asked for or shown.
 
@@ -75,7 +77,7 @@ def recovery_with_errors(
     ----------
     kind, models, facts, compared, misfit, notes :
         As of `ranked_recovery`.
-    declared, offers, data, later, going, held, usual :
+    declared, offers, data, later, going, held, usual, known :
         As of `weighed`.
     options : RecoverOptions
     signed : bool
@@ -83,15 +85,16 @@ def recovery_with_errors(
     **further
         Other attributes of the result.
     """
-    ranked, process = list(models), False if options.process == "auto" else options.process
+    ranked, books = list(models), options.process == "auto"
+    process = (None if known else False) if options.process == "auto" else options.process
     if not signed and _asked_for(process, data, ranked[0], len(facts.names), misfit.missed):
         found = weighed(
             declared, ranked, offers, data, later, automatic=process is None, largest=options.largest, going=going,
-            held=held, usual=usual,
+            held=held, usual=usual, known=known,
         )  # fmt: skip
         if found is None and not going():
             notes = (*notes, "models were not compared with process noise, for there was no time")
-        if found is not None:
+        if found is not None and (found.models[0].textbook or not books):
             ranked, notes, further["forecasters"] = found.models, (*notes, *found.notes), found.forecasters
             if found.first is not None:
                 facts, compared = found.first.information(), [(m.criterion, m.labels) for m in ranked]
@@ -114,7 +117,7 @@ def _asked_for(process: bool | None, data: Observations, first: RankedSystem, fi
 def weighed(
     declared: System, models: Sequence[RankedSystem], offers: Sequence[Offer], data: Observations, later: Observations | None,
     *, automatic: bool, largest: int, going: Callable[[], bool], held: np.ndarray | None = None,
-    usual: Sequence[RankedSystem] = (),
+    usual: Sequence[RankedSystem] = (), known: Sequence[TextbookModel] = (),
 ) -> Weighed | None:  # fmt: skip
     r"""Fit the best models of a search, and small rivals, with and without process noise, and rank them.
 
@@ -144,6 +147,8 @@ def weighed(
         Initial values that are known.
     usual : sequence of RankedSystem
         Models of textbooks that the search has fitted.
+    known : sequence of TextbookModel
+        Those that it has not.
 
     Returns
     -------
@@ -160,10 +165,11 @@ def weighed(
     best: list[list[Fitted]] = []
     for still in laws(data):
         moved, rows = replace(still, process="common"), []
-        small = [_built(declared, r, first) for r in rivals(declared, offers, data, logarithmic=still.logarithmic)]
-        small = [m for m in small if len(m.labels) <= largest]
-        compared = {frozenset(m.labels): m for m in (*small, *usual, *models[:COMPARED])}
-        for model in compared.values():
+        found = rivals(declared, offers, data, logarithmic=still.logarithmic, known=known)
+        small = [_built(declared, r, first) for r in found if len(r.terms) <= largest]
+        others = (*(m for m in small if not m.textbook), *usual, *models[:COMPARED])
+        # models of textbooks may have the same terms with other signs
+        for model in (*{frozenset(m.labels): m for m in others}.values(), *(m for m in small if m.textbook)):
             if not going():
                 return None
             fits = [fitted(model, still)]
@@ -179,7 +185,13 @@ def weighed(
         return None
     rows = min(chosen, key=lambda rows: rows[0][0])
     standing = fitted(models[0], laws(data)[0]) if automatic else None
-    return _ranked(rows, models, standing, data, later, automatic=automatic)
+    ranked = _ranked(rows, models, standing, data, later, automatic=automatic)
+    if known and rows[0][1].textbook:
+        ranked.notes.append(
+            f"the first model is of a textbook of populations: no state is negative in the data, and the {len(known)} of these "
+            "that were compared are taken to be likelier than other choices of as many terms"
+        )
+    return ranked
 
 
 def _criterion(row: Fitted) -> float:
@@ -297,7 +309,12 @@ def _built(declared: System, rival: Rival, starts: np.ndarray) -> RankedSystem:
         formulas[offer.unknown] += names[c] * offer.shape
     system = filled(declared, formulas, values, "a small model that follows steps of the data", starts[0])
     terms = {u: e.xreplace({s: sp.Float(v) for s, v in values.items()}) for u, e in formulas.items()}
+    free, prior = dict.fromkeys(values, (-np.inf, np.inf)), sum(o.prior for o, _ in rival.terms)
+    if rival.known is not None:
+        prior = rival.known.prior
+        for (offer, _), c in zip(rival.terms, working, strict=True):
+            free[names[c]] = SIGNED[rival.known.signs[offer.unknown, offer.shape]]
     return RankedSystem(
-        system, formulas, terms, len(values), np.nan, start=starts, prior=sum(o.prior for o, _ in rival.terms),
-        labels=tuple((str(o.unknown), str(o.shape)) for o, _ in rival.terms), free=dict.fromkeys(values, (-np.inf, np.inf)),
+        system, formulas, terms, len(values), np.nan, start=starts, prior=prior, free=free, textbook=rival.known is not None,
+        labels=tuple((str(o.unknown), str(o.shape)) for o, _ in rival.terms),
     )  # fmt: skip

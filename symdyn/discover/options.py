@@ -51,7 +51,8 @@ class RecoverOptions:
         fitted values or leave residuals that are not noise; the order changes only where forecasts from within the data are
         better by more than chance, or a model of a textbook has the least criterion.
         'auto' is None with the library of populations, whose births and deaths no equation follows exactly, where nothing is
-        known and the search puts a model first that is in no textbook, and else False.
+        known and the search puts a model first that is in no textbook.  Without a library, of one or two states that are
+        nowhere negative, it is None if a model of a textbook of populations has the least criterion.  Else it is False.
     repair : bool
         The system is complete but may be partly wrong: terms are dropped, added and given other coefficients where the data
         pay for it; ``unknown`` names the states whose equations may be changed (all unless given).  The result is a

@@ -1,9 +1,9 @@
-"""Small models of polynomial terms that follow steps of the data, for comparison with those of a search."""
+"""Small models of polynomial terms, and of textbooks, that follow steps of the data, to compare with those of a search."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,7 @@ from symdyn.inference.data import Observations
 from symdyn.inference.kinds import kind_of, unknown_slopes
 from symdyn.system import System
 
-__all__ = ["Offer", "Rival", "rivals"]
+__all__ = ["Offer", "Rival", "TextbookModel", "rivals"]
 
 #: Most terms of an unknown function, its choices and rivals that are kept.
 LARGEST, EACH, KEPT = 3, 4, 8
@@ -45,6 +45,22 @@ class Offer:
 
 
 @dataclass(frozen=True)
+class TextbookModel:
+    """A model of a textbook.
+
+    Attributes
+    ----------
+    signs : mapping of (AppliedUndef, Expr) to int
+        Signs of the coefficients of its terms, unknown function and shape: 1 and -1, or 2 for either.
+    prior : float
+        Minus twice the logarithm of its prior.
+    """
+
+    signs: Mapping[tuple[AppliedUndef, sp.Expr], int]
+    prior: float
+
+
+@dataclass(frozen=True)
 class Rival:
     """A small model.
 
@@ -52,12 +68,17 @@ class Rival:
     ----------
     terms : tuple of (Offer, float)
         Terms with coefficients to begin from.
+    known : TextbookModel or None
+        The model of a textbook that it is.
     """
 
     terms: tuple[tuple[Offer, float], ...]
+    known: TextbookModel | None = None
 
 
-def rivals(system: System, offers: Sequence[Offer], data: Observations, *, logarithmic: bool) -> list[Rival]:
+def rivals(
+    system: System, offers: Sequence[Offer], data: Observations, *, logarithmic: bool, known: Sequence[TextbookModel] = ()
+) -> list[Rival]:
     r"""Models whose increments are nearest to those of the data, by subsets of the terms of each equation apart.
 
     .. math:: x_{k+1} - x_k \approx \int_{t_k}^{t_{k+1}} f(x(t)) \, dt
@@ -72,11 +93,13 @@ def rivals(system: System, offers: Sequence[Offer], data: Observations, *, logar
     offers : sequence of Offer
     data : Observations
     logarithmic : bool
+    known : sequence of TextbookModel, optional
+        Models of these terms that are rivals whether they are near or not, with the coefficients that are nearest.
 
     Returns
     -------
     list of Rival
-        The nearest first; empty where the system or its data do not allow this.
+        The nearest first, then those that are known; empty where the system or its data do not allow this.
     """
     owners = _owners(system)
     if owners is None or kind_of(system).stepwise:
@@ -86,16 +109,17 @@ def rivals(system: System, offers: Sequence[Offer], data: Observations, *, logar
         return []
     times, states, weights, steps, at = nodes
     names = (*system.states, *system.parameters)
-    known = [np.asarray(float(system.defaults[p])) for p in system.parameters]
+    constants = [np.asarray(float(system.defaults[p])) for p in system.parameters]
 
     def integrals(expressions: Sequence[sp.Expr], i: int) -> np.ndarray:
         program = lower("rivals", [("t", (system.time,)), ("y", names)], list(expressions), [""] * len(expressions))
         with np.errstate(all="ignore"):
-            found = evaluate(program, [times.ravel()], [*(s.ravel() for s in np.moveaxis(states, -1, 0)), *known])
+            found = evaluate(program, [times.ravel()], [*(s.ravel() for s in np.moveaxis(states, -1, 0)), *constants])
             table = np.stack([np.broadcast_to(f, times.size).reshape(times.shape) for f in found], axis=-1)
             return np.asarray(np.sum(weights[..., None] * table / (states[..., i, None] if logarithmic else 1.0), axis=1))
 
     each: list[list[tuple[float, tuple[tuple[Offer, float], ...]]]] = []
+    nearest: dict[AppliedUndef, tuple[list[Offer], np.ndarray, np.ndarray]] = {}
     for i, (unknown, rest, factor) in enumerate(owners):
         own = [o for o in offers if unknown is not None and o.unknown == unknown]
         if not own:
@@ -105,6 +129,7 @@ def rivals(system: System, offers: Sequence[Offer], data: Observations, *, logar
         if not np.isfinite(table).all():
             return []
         scale = np.sqrt(at)
+        nearest[own[0].unknown] = own, design / scale[:, None], target / scale
         found = choose(
             design / scale[:, None], target / scale, np.arange(len(own)), np.arange(0), largest=LARGEST, floor=1e-6,
         )  # fmt: skip
@@ -116,7 +141,20 @@ def rivals(system: System, offers: Sequence[Offer], data: Observations, *, logar
                 kept.append((loss, tuple((own[j], float(choice.theta[j])) for j in picked)))
         each.append(sorted(kept, key=lambda row: row[0])[:EACH])
     together = sorted(itertools.product(*each), key=lambda parts: sum(c for c, _ in parts)) if each else []
-    return [Rival(tuple(term for _, part in parts for term in part)) for parts in together[:KEPT]]
+    small = [Rival(tuple(term for _, part in parts for term in part)) for parts in together[:KEPT]]
+    return [*small, *(_textbook(model, nearest) for model in known if {u for u, _ in model.signs} <= nearest.keys())]
+
+
+def _textbook(model: TextbookModel, nearest: Mapping[AppliedUndef, tuple[list[Offer], np.ndarray, np.ndarray]]) -> Rival:
+    """A model that is known with the coefficients of least squares, those of the wrong sign with the other one."""
+    found: list[tuple[Offer, float]] = []
+    for unknown, (own, design, target) in nearest.items():
+        at = [j for j, o in enumerate(own) if (unknown, o.shape) in model.signs]
+        values = np.linalg.lstsq(design[:, at], target, rcond=None)[0]
+        for j, value in zip(at, values, strict=True):
+            sign = model.signs[unknown, own[j].shape]
+            found.append((own[j], float(value if sign == 2 else sign * abs(value))))
+    return Rival(tuple(found), model)
 
 
 def _owners(system: System) -> list[tuple[AppliedUndef | None, sp.Expr, sp.Expr]] | None:

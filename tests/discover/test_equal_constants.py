@@ -15,11 +15,12 @@ import symdyn as sd
 pytest.importorskip("sklearn")
 
 from symdyn.discover.whole.continuity import cut_up, settled
-from symdyn.discover.whole.equal import STRONG, Tie, _chosen, _ratios, simplest, tied
+from symdyn.discover.whole.equal import STRONG, _chosen, _ratios, simplest, tied
 from symdyn.discover.whole.fits import Fitter
 from symdyn.discover.whole.problem import prepared
 from symdyn.discover.whole.states import declared
 from symdyn.discover.whole.terms import CandidateTerm, EquationModel
+from symdyn.discover.whole.ties import Tie
 from symdyn.inference.data import observations
 
 X = CandidateTerm((1,))
@@ -171,7 +172,7 @@ def test_ties_depend_on_units_which_the_note_says_and_can_be_left_out():
 def test_a_note_says_where_constants_that_are_one_decide_the_first_place(monkeypatch):
     from symdyn.discover.whole import recovering
 
-    def swapped(fitter, fit, rivals):
+    def swapped(fitter, fit, rivals, like):
         return [replace(rivals[0], score=fit.score - 7.0), fit, *rivals[1:]]
 
     times = np.linspace(0, 3, 200)

@@ -11,7 +11,7 @@ import symdyn as sd
 from symdyn.discover.forecasts import refitted
 from symdyn.discover.model_error import _less, recovery_with_errors
 from symdyn.discover.options import RecoverOptions
-from symdyn.discover.rivals import Offer, rivals
+from symdyn.discover.rivals import Offer, TextbookModel, rivals
 from symdyn.errors import RecoveryError
 from symdyn.inference.data import observations
 
@@ -32,6 +32,31 @@ def test_rivals_of_exact_data_hold_the_truth():
     for logarithmic in (False, True):
         found = [{o.shape: c for o, c in r.terms} for r in rivals(system, offers, data, logarithmic=logarithmic)]
         assert next(r for r in found if set(r) == {x, x**2}) == pytest.approx({x: 1.0, x**2: -1 / 3}, rel=0.01)
+
+
+def test_rivals_of_textbooks_have_the_nearest_coefficients_with_their_signs():
+    system = sd.ODESystem({x: f(x)})
+    data = observations(system, logistic(0.0, 61))
+    offers = [Offer(f(x), x**k, 4.0) for k in range(4)]
+    for growth in (1, -1):
+        known = TextbookModel({(f(x), x): growth, (f(x), x**2): -growth}, 3.0)
+        *small, found = rivals(system, offers, data, logarithmic=False, known=[known])
+        assert found.known is known
+        assert {o.shape: c for o, c in found.terms} == pytest.approx({x: growth, x**2: -growth / 3}, rel=0.01)
+        assert small == rivals(system, offers, data, logarithmic=False)
+
+
+def test_few_data_of_a_population_are_compared_with_textbooks_where_nothing_is_known():
+    data = logistic(0.1, 20, seed=1)
+    found = sd.recover(None, data, progress=False)
+    assert any("textbook of populations" in note for note in found.warnings)
+    terms = sp.expand(found.terms["f_x"]).as_coefficients_dict()
+    assert terms.keys() == {x, x**2}
+    # the growth and the capacity that were simulated
+    assert float(terms[x]) == pytest.approx(1.0, rel=0.2)
+    assert float(-terms[x] / terms[x**2]) == pytest.approx(3.0, rel=0.1)
+    below = sd.recover(None, data.assign(x=data["x"] - 1), progress=False)
+    assert not any("textbook" in note for note in below.warnings)
 
 
 KICKS = 0.25 * np.random.default_rng(3).standard_normal(20)

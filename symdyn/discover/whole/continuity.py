@@ -22,9 +22,10 @@ from symdyn_kernels.arguments.candidates import Integration, Points
 
 from symdyn.discover.whole.fits import STRETCHED, EquationFit, Fitter
 from symdyn.discover.whole.terms import EquationModel
+from symdyn.discover.whole.ties import Ties
 from symdyn.inference.information import arrow
 
-__all__ = ["Linear", "Pieces", "Ties", "cut_up", "linear", "polished", "settled"]
+__all__ = ["Linear", "Pieces", "cut_up", "linear", "polished", "settled"]
 
 #: Growth of errors of initial values in each piece of a run.
 REACH = 8.0
@@ -34,9 +35,6 @@ TIGHT = 1e-2
 STEPS, SHARES, ENOUGH = 25, (1.0, 0.3, 0.1, 0.03), 1e-4
 #: Mismatch of pieces, in units of the noise, that is none.
 CLOSED = 1e-3
-
-#: Rows (k, p) and values (k,) of equations that p constants fulfil.
-Ties = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)

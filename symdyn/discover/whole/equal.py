@@ -25,15 +25,15 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from typing import NamedTuple
 
 import numpy as np
 
 from symdyn.discover.whole.continuity import cut_up, settled
 from symdyn.discover.whole.evidence import information
 from symdyn.discover.whole.fits import MARGIN, EquationFit, Fitter
+from symdyn.discover.whole.ties import Tie, conditions
 
-__all__ = ["Tie", "simplest", "tied"]
+__all__ = ["simplest", "tied"]
 
 #: Twice the logarithm of a ratio of evidence that is positive, as for each tie, and strong, as for all of them.
 POSITIVE, STRONG = 2.0, 6.0
@@ -45,33 +45,6 @@ DENOMINATORS = 10
 NOTHING = 1e-9
 
 
-class Tie(NamedTuple):
-    """Constant `which` is `factor` times the constant `other`, or that number if there is no other."""
-
-    which: int
-    factor: Fraction
-    other: int | None = None
-
-    def row(self, count: int) -> np.ndarray:
-        """What is zero, or the number, in a tie: a combination of so many constants."""
-        row = np.zeros(count)
-        row[self.which] = 1.0
-        if self.other is not None:
-            row[self.other] = -float(self.factor)
-        return row
-
-    @property
-    def value(self) -> float:
-        return float(self.factor) if self.other is None else 0.0
-
-    def share(self, count: int) -> float:
-        """Its prior among the ties of one of so many constants."""
-        alike = (
-            1 / max(count - 1, 1) if self.other is not None else 1 / (abs(self.factor.numerator) * self.factor.denominator**2)
-        )
-        return 0.5 * alike
-
-
 #: Ties of constants (p,) to numbers.
 Simple = Callable[[np.ndarray], Iterable[Tie]]
 
@@ -81,47 +54,56 @@ def tied(fitter: Fitter, fit: EquationFit) -> tuple[EquationFit, list[Tie]]:
 
     Without noise everything is told apart; there are no ties, either, where the data do not determine the constants.
     """
-    ties, _ = evident(fitter, fit)
+    ties = [*fit.ties, *evident(fitter, fit)[0]]
     pieces, run = cut_up(fitter, fit), fitter.run(fit)
     if not ties or run is None:
         return fit, []
-    count = len(fit.model.theta)
-    rows, values = np.stack([t.row(count) for t in ties]), np.array([t.value for t in ties])
-    found = settled(fitter, fit.model, pieces, run[pieces.cut[:, 0]], (rows, values))
+    found = settled(fitter, fit.model, pieces, run[pieces.cut[:, 0]], conditions(ties, len(fit.model.theta)))
     if found is None:
-        return fit, []
+        return fit, [*fit.ties]
     model, starts, rss = found
     begin = starts[np.setdiff1d(np.arange(len(starts)), pieces.joined)]
     return replace(fit, model=model, starts=begin, rss=rss), ties
 
 
-def simplest(fitter: Fitter, fit: EquationFit, rivals: Sequence[EquationFit]) -> list[EquationFit]:
+def simplest(
+    fitter: Fitter, fit: EquationFit, rivals: Sequence[EquationFit], like: Sequence[EquationFit] = ()
+) -> list[EquationFit]:
     """A fit and its rivals; one of nearly its criterion goes first on strong evidence for constants that are one or equal.
+
+    So does a law of `like` parts, of `symdyn.discover.whole.exchanges`, whose criterion counts these once.
 
     A constant that a number takes the place of is no fitted value any more: the criteria of rivals are those of their fits,
     less what they have of this evidence beyond that of the fit.  Rivals whose runs are lost from starts within the noise take
     no part.
     """
     near = list(itertools.islice((f for f in rivals if f.score < fit.score + MARGIN and not fitter.lost(f)), LOOKED))
+    near += itertools.islice((f for f in like if not fitter.lost(f)), LOOKED)
     if fitter.problem.clean or not near:
         return [fit, *rivals]
     own = evident(fitter, fit, _ones)[1]
-    told = {f.model.key: replace(f, score=f.score + own - evident(fitter, f, _ones)[1]) for f in near}
-    if min(f.score for f in told.values()) > fit.score - STRONG:
+    told = [replace(f, score=f.score + own - evident(fitter, f, _ones)[1]) for f in near]
+    first = min(told, key=lambda f: f.score)
+    if first.score > fit.score - STRONG:
         return [fit, *rivals]
-    return sorted([fit, *(told.get(f.model.key, f) for f in rivals)], key=lambda f: f.score)
+    known = {f.model.key: f for f in told if not f.ties} | ({first.model.key: first} if first.ties else {})
+    others = (f for f in (fit, *rivals) if f.model.key not in known)
+    return sorted([*known.values(), *others], key=lambda f: f.score)
 
 
 def evident(fitter: Fitter, fit: EquationFit, simple: Simple | None = None) -> tuple[list[Tie], float]:
-    """Ties of the constants of a fit, and twice the logarithm of the evidence for them."""
+    """Ties of the constants of a fit beside those that it has, and twice the logarithm of the evidence for them."""
     theta, problem = fit.model.theta, fitter.problem
     if problem.clean or not len(theta):
         return [], 0.0
     facts = information(fitter, fit, [""] * len(theta), [""] * problem.d)
-    covariance = facts.covariance[: len(theta), : len(theta)]
-    if facts.undetermined.any() or not (np.diag(covariance) > 0).all():
+    free = np.setdiff1d(np.arange(len(theta)), [t.which for t in fit.ties])
+    covariance = facts.covariance[np.ix_(free, free)]
+    if facts.undetermined[free].any() or not (np.diag(covariance) > 0).all():
         return [], 0.0
-    return _chosen(theta, covariance, simple or _ratios)
+    ties, total = _chosen(theta[free], covariance, simple or _ratios)
+    place = free.tolist()
+    return [Tie(place[t.which], t.factor, None if t.other is None else place[t.other]) for t in ties], total
 
 
 def _chosen(theta: np.ndarray, covariance: np.ndarray, simple: Simple) -> tuple[list[Tie], float]:

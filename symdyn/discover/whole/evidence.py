@@ -9,6 +9,7 @@ import numpy as np
 from symdyn.discover.evidence import relative_errors
 from symdyn.discover.whole.continuity import cut_up, linear
 from symdyn.discover.whole.fits import EquationFit, Fitter
+from symdyn.discover.whole.ties import conditions
 from symdyn.inference.data import Observations
 from symdyn.inference.information import Information, estimated, inverse
 from symdyn.inference.misfit import StateResiduals
@@ -23,7 +24,7 @@ def information(fitter: Fitter, fit: EquationFit, constants: Sequence[str], stat
     """
     problem, pieces, run = fitter.problem, cut_up(fitter, fit), fitter.run(fit)
     starts = fit.starts if run is None or not len(pieces.joined) else run[pieces.cut[:, 0]]
-    found = linear(fitter, fit.model, pieces, starts)
+    found = linear(fitter, fit.model, pieces, starts, conditions(fit.ties, len(fit.model.theta)))
     p, d = len(fit.model.theta), problem.d
     first = np.setdiff1d(np.arange(len(pieces.cut)), pieces.joined)
     free = np.concatenate([np.arange(p), (p + first[:, None] * d + np.arange(d)).ravel()])
@@ -38,7 +39,7 @@ def information(fitter: Fitter, fit: EquationFit, constants: Sequence[str], stat
         nothing = np.zeros((len(values), len(values)))
         return Information(tuple(names), values, nothing, np.ones(len(values), dtype=bool), 0, np.inf)
     told = inverse(found.basis.T @ found.matrix @ found.basis, found.basis[free])
-    freedom = int(problem.seen.sum()) - len(free)
+    freedom = int(problem.seen.sum()) - len(free) + len(fit.ties)
     return estimated(names, values, told, float(found.rss.sum()), freedom, scales=found.unit[free])
 
 

@@ -13,6 +13,7 @@ from symdyn_kernels.arguments.candidates import ArrowEquations, FitArguments, In
 from symdyn.discover.whole.kernel import driver
 from symdyn.discover.whole.problem import EquationProblem
 from symdyn.discover.whole.terms import COT, INV, EquationModel, packed
+from symdyn.discover.whole.ties import Tie
 from symdyn.inference.budget import Budget
 from symdyn.inference.journal import Journal, digest_of
 
@@ -53,6 +54,8 @@ class EquationFit:
     windows : int
         In each trajectory.
     score : float
+    ties : tuple of Tie
+        Constants that are equal by the form of the law.
     """
 
     model: EquationModel
@@ -60,6 +63,7 @@ class EquationFit:
     rss: np.ndarray
     windows: int
     score: float
+    ties: tuple[Tie, ...] = ()
 
     @property
     def total(self) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 
 from symdyn.discover.whole.terms import ABS, COS, COT, EXP, INV, LOG, SIG, SIN, SQRT, Atom, CandidateTerm
 
-__all__ = ["DEGREE_COST", "LIBRARIES", "SCALED_COST", "library", "monomials"]
+__all__ = ["DEGREE_COST", "LIBRARIES", "SCALED_COST", "gentle", "library", "monomials"]
 
 #: Libraries, each with the terms of those before it.
 LIBRARIES = range(3)
@@ -161,9 +161,19 @@ def _competing(x: np.ndarray) -> Iterator[CandidateTerm]:
 def _sigmoids(x: np.ndarray) -> Iterator[CandidateTerm]:
     """``1/(1 + exp(K + k x))`` with steepness and place on a grid."""
     d = x.shape[1]
-    spread, middle = x.std(axis=0) + 1e-9, np.median(x, axis=0)
     steep = (-4.0, -1.5, 1.5, 4.0) if d > 1 else (-6.0, -3.0, -1.5, -0.7)
     places = (-1.0, 0.0, 1.0) if d > 1 else (-3.0, -1.5, 0.0, 1.5)
+    return _sigmoids_at(x, steep, places)
+
+
+def gentle(x: np.ndarray) -> list[CandidateTerm]:
+    """Sigmoids of two states of which the data see a part."""
+    return list(_sigmoids_at(x, (-0.5, 0.5), (-3.0, 0.0, 3.0))) if x.shape[1] == 2 else []
+
+
+def _sigmoids_at(x: np.ndarray, steep: Sequence[float], places: Sequence[float]) -> Iterator[CandidateTerm]:
+    """Those with these values in units of the spread of a state."""
+    d, spread, middle = x.shape[1], x.std(axis=0) + 1e-9, np.median(x, axis=0)
     for i in range(d):
         for k, c in itertools.product(steep, places):
             k = k / spread[i]

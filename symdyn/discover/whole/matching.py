@@ -14,6 +14,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from symdyn_kernels.arguments.candidates import Table
@@ -59,6 +60,19 @@ class MatchedSupport:
         return sum(1 + len(inner) for *_, inner in self.parts)
 
 
+class MatchedEquations(NamedTuple):
+    """What the right-hand side of an `equation` is matched to: `seen` data, weighted in y, and columns of terms like these.
+
+    They are those of `several` equations where these are alike.
+    """
+
+    equation: int
+    seen: float
+    y: np.ndarray
+    columns: Callable[[Table, np.ndarray], np.ndarray]
+    several: bool = False
+
+
 def elbow(sides: Sequence[MatchedSupport], problem: EquationProblem, j: int) -> MatchedSupport:
     """The one with the fewest constants that is nearly as close to the data of a state as any."""
     factor, least = CLEAN_ELBOW if problem.clean else ELBOW
@@ -78,32 +92,53 @@ class WeakMatching:
         self.key = np.array([keys[t.key] for t in terms])
         self.nonlinear = np.array([bool(t.constants) for t in terms])
 
-    def _integrals(self, table: Table, places: np.ndarray) -> np.ndarray:
-        problem = self.problem
+    def _integrals(self, table: Table, places: np.ndarray, order: Sequence[int] | None = None) -> np.ndarray:
+        """Of the states, or of the states in another order."""
+        problem, nodes = self.problem, self.nodes if order is None else np.ascontiguousarray(self.nodes[..., list(order)])
         out = np.empty((len(table.exponents) + len(places), problem.n))
-        driver().integrals(self.nodes, problem.quadrature, problem.begins, table, places, out)
+        driver().integrals(nodes, problem.quadrature, problem.begins, table, places, out)
         return out
 
     def candidates(self, windows: int) -> list[list[MatchedSupport]]:
         """For each state right-hand sides, the best first; without noise the one at the elbow before them."""
         edges = self.problem.cut(windows)
-        return [self._of_state(j, edges) for j in range(self.problem.d)]
+        found = []
+        for j in range(self.problem.d):
+            with np.errstate(invalid="ignore", over="ignore"):
+                Z = _projection(self.problem.w[:, j], edges)(self.integrals)
+            found.append(self._of_target(self._of_state(j, edges), Z))
+        return found
+
+    def alike(self, j: int, orders: Sequence[Sequence[int]], windows: int) -> list[MatchedSupport]:
+        """The same for state j where the states i in the order ``o[i]`` have the equation of j for the state ``o[j]``."""
+        targets = [self._of_state(o[j], self.problem.cut(windows), o) for o in orders]
+
+        def columns(table: Table, places: np.ndarray) -> np.ndarray:
+            return np.concatenate([target.columns(table, places) for target in targets], axis=1)
+
+        y = np.concatenate([target.y for target in targets])
+        none = np.zeros((0, 4), np.int64)
+        with np.errstate(invalid="ignore", over="ignore"):
+            Z = columns(packed(self.terms, self.problem.d), none)
+        return self._of_target(MatchedEquations(j, sum(t.seen for t in targets), y, columns, True), Z)
 
     # ---- one equation --------------------------------------------------------------------------
 
-    def _of_state(self, j: int, edges: np.ndarray) -> list[MatchedSupport]:
-        problem = self.problem
-        project = _projection(problem.w[:, j], edges)
-        y = project(problem.x[:, j])
+    def _of_state(self, j: int, edges: np.ndarray, order: Sequence[int] | None = None) -> MatchedEquations:
+        project = _projection(self.problem.w[:, j], edges)
+        seen, y = float(self.problem.seen[j]), project(self.problem.x[:, j])
+        return MatchedEquations(j, seen, y, lambda table, places: project(self._integrals(table, places, order)))
+
+    def _of_target(self, target: MatchedEquations, Z: np.ndarray) -> list[MatchedSupport]:
+        problem, y = self.problem, target.y
         square = float(y @ y)
         with np.errstate(invalid="ignore", over="ignore"):
-            Z = project(self.integrals)
             size = np.linalg.norm(Z, axis=1)
         good = np.flatnonzero(np.isfinite(size) & (size > 1e-8 * np.sqrt(square)))
         Z = Z[good]
         unit = Z / size[good, None]
         G, b = np.ascontiguousarray(unit @ unit.T), unit @ y
-        ranked, kept = self._subsets(j, good, G, b, square)
+        ranked, kept = self._subsets(target, good, G, b, square)
         found, seen, counts = [], set(), dict.fromkeys(range(99), 0)
         for score, subset, rss in ranked:
             keys = tuple(sorted(self.key[good[list(subset)]]))
@@ -111,11 +146,11 @@ class WeakMatching:
                 continue
             seen.add(keys)
             counts[len(keys)] += 1
-            sides = (self._side(j, good[at], Z[at], score, rss, project, y) for at in self._places(subset, good, G, b))
+            sides = (self._side(target, good[at], Z[at], score, rss) for at in self._places(subset, good, G, b))
             found.append(min(sides, key=lambda q: q.score))
         found.sort(key=lambda q: q.score)
         if problem.clean and found:
-            first = elbow(found, problem, j)
+            first = elbow(found, problem, target.equation)
             found = [first, *(q for q in found if q is not first)]
         return found
 
@@ -131,29 +166,29 @@ class WeakMatching:
         best = members[np.argsort(-gains[0, members], kind="stable")][:PLACES]
         return [list(subset), *([*others, int(i)] for i in best if i != inside[0])]
 
-    def _side(self, j: int, which: np.ndarray, Z: np.ndarray, score: float, rss: float, project, y) -> MatchedSupport:
+    def _side(self, target: MatchedEquations, which: np.ndarray, Z: np.ndarray, score: float, rss: float) -> MatchedSupport:
         """Terms with columns Z (k, n), inner constants refined; `score` is that of the sum of squares `rss`.
 
         That comes from normal equations, which know a sum of squares to some digits of that of the data; what without noise is
         far less is seen in the residuals alone.
         """
-        terms = [self.terms[i] for i in which]
+        terms, y = [self.terms[i] for i in which], target.y
         length = np.linalg.norm(Z, axis=1)
         c = np.linalg.lstsq((Z / length[:, None]).T, y, rcond=1e-13)[0] / length
         left = y - c @ Z
         inner, refined = [t.values for t in terms], max(float(left @ left), 1e-30)
         if any(inner):
-            inner, c, refined = self._refined(terms, inner, c, refined, project, y)
-        score += self.problem.seen[j] * float(self._log(refined, j) - self._log(rss, j))
-        parts = tuple((j, t, float(q), v) for t, q, v in zip(terms, c, inner, strict=True))
+            inner, c, refined = self._refined(terms, inner, c, refined, target)
+        score += target.seen * float(self._log(refined, target.seen) - self._log(rss, target.seen))
+        parts = tuple((target.equation, t, float(q), v) for t, q, v in zip(terms, c, inner, strict=True))
         return MatchedSupport(score, parts, refined)
 
-    def _log(self, rss: float | np.ndarray, j: int):
-        return np.log(rss / self.problem.seen[j] + self.problem.floor)
+    def _log(self, rss: float | np.ndarray, seen: float):
+        return np.log(rss / seen + self.problem.floor)
 
-    def _subsets(self, j: int, good: np.ndarray, G: np.ndarray, b: np.ndarray, square: float):
+    def _subsets(self, target: MatchedEquations, good: np.ndarray, G: np.ndarray, b: np.ndarray, square: float):
         """Subsets, the best first, and those that are kept whatever their score."""
-        n, clean, d = self.problem.seen[j], self.problem.clean, self.problem.d
+        n, clean, d = target.seen, self.problem.clean, self.problem.d
         price, keys = self.price[good], self.key[good].tolist()
         pool = np.zeros((1, 0), np.int64)
         looked: list[Subset] = []
@@ -162,7 +197,7 @@ class WeakMatching:
             gains = np.empty((len(pool), len(good)))
             driver().extend(G, b, pool, gains)
             rss = np.maximum(square - gains, 1e-30)
-            scores = n * self._log(rss, j) + price[pool].sum(axis=1)[:, None] + price
+            scores = n * self._log(rss, n) + price[pool].sum(axis=1)[:, None] + price
             scores[gains <= 0] = np.inf
             # without noise a sum of three terms may be exact of which no two stand out
             every = clean and k <= 2 and len(good) <= EVERY
@@ -184,9 +219,9 @@ class WeakMatching:
             subsets = itertools.combinations(range(len(good)), k) if every else (subset for _, subset, _ in best)
             pool = np.array([q for q in subsets if k < 2 or keys[q[0]] != keys[q[1]]] if every else list(subsets), np.int64)
             looked += best[:LOOKED]
-        if clean and d <= 2:
-            families = sorted(itertools.chain(*self._small(j, good, G, b, square)))[: FAMILIES[d]]
-        margin = np.inf if clean else min((q[0] for q in looked), default=np.inf) + FAMILY_MARGIN
+        if (clean or target.several) and d <= 2:
+            families += sorted(itertools.chain(*self._small(n, good, G, b, square)))[: FAMILIES[d]]
+        margin = np.inf if clean or target.several else min((q[0] for q in looked), default=np.inf) + FAMILY_MARGIN
         kept = {subset: (score, subset, rss) for score, subset, rss in families if score < margin}
         return sorted([*looked, *(q for q in kept.values() if q not in looked)]), kept.keys()
 
@@ -204,9 +239,9 @@ class WeakMatching:
                 best[key] = min(best.get(key, (np.inf, (), 0.0)), (score, subset, float(rss[row, column])))
         return [q for q in best.values() if q[1]]
 
-    def _small(self, j: int, good: np.ndarray, G: np.ndarray, b: np.ndarray, square: float) -> Iterator[list[Subset]]:
+    def _small(self, n: float, good: np.ndarray, G: np.ndarray, b: np.ndarray, square: float) -> Iterator[list[Subset]]:
         """Of each nonlinear term the best subsets of it, at its best place of the grid, beside few monomials of low degree."""
-        d, n, keys, price = self.problem.d, self.problem.seen[j], self.key[good], self.price[good]
+        d, keys, price = self.problem.d, self.key[good], self.price[good]
         most = 2 if d == 1 else 1
         low = [k for k, i in enumerate(good) if not self.terms[i].atoms and sum(self.terms[i].exponents) <= most]
         found: dict[int, list[Subset]] = {key: [] for key in np.unique(keys[self.nonlinear[good]])}
@@ -220,21 +255,21 @@ class WeakMatching:
                 for r, l in enumerate(members[np.argmax(gains[:, members], axis=1)] if sets else ()):
                     if gains[r, l] > 0:
                         subset, rss = tuple(sorted((*sets[r], int(l)))), max(square - float(gains[r, l]), 1e-30)
-                        found[key].append((float(n * self._log(rss, j) + price[list(subset)].sum()), subset, rss))
+                        found[key].append((float(n * self._log(rss, n) + price[list(subset)].sum()), subset, rss))
         for subsets in found.values():
             yield sorted(subsets)[:EACH]
 
     # ---- inner constants -----------------------------------------------------------------------
 
-    def _refined(self, terms, inner, coefficients, rss: float, project, y: np.ndarray):
+    def _refined(self, terms, inner, coefficients, rss: float, target: MatchedEquations):
         """Inner constants by variable projection."""
-        count, table = len(terms), packed(terms, self.problem.d)
+        count, table, y = len(terms), packed(terms, self.problem.d), target.y
         places = np.array([(k, *p) for k, t in enumerate(terms) for p in t.constants], np.int64)
         p = np.array([v for values in inner for v in values])
 
         def solve(p: np.ndarray):
             put(table, places, p)
-            Z = project(self._integrals(table, places))
+            Z = target.columns(table, places)
             if not np.isfinite(Z).all():
                 return None
             size = np.linalg.norm(Z[:count], axis=1) + 1e-300

@@ -10,6 +10,7 @@ from symdyn.discover.reads import Reads
 from symdyn.discover.recovery import Recovery
 from symdyn.discover.request import Request
 from symdyn.discover.whole.equal import simplest, tied
+from symdyn.discover.whole.exchanges import like_parts
 from symdyn.discover.whole.fits import EquationFit
 from symdyn.discover.whole.problem import contradicted, prepared
 from symdyn.discover.whole.result import assembled, told
@@ -81,11 +82,15 @@ def recovered(system: System | None, data: Any, request: Request) -> Recovery:
         notes.append(f"{len(better)} of the models have a lower criterion than the first and are left out: {why}")
     visited = [best, *(f for f in others if f.score >= best.score)]
     if request.options.ties and not search.late:
-        first, *others = simplest(search.fitter, best, visited[1:])
+        like = [] if search.screen is None else like_parts(search.fitter, best, search.screen.terms)
+        first, *others = simplest(search.fitter, best, visited[1:], like)
         if first.model.key != best.model.key:
             notes.append(
                 f"constants that are one or equal, which its criterion counts, put the first model before others{UNITS}"
             )
+        if first.ties:
+            names = ", ".join(whole.names)
+            notes.append(f"the first model is a law of like parts: an exchange of the states {names} leaves it as it is")
         first, ties = tied(search.fitter, first)
         visited = [first, *others]
         if ties:

@@ -21,6 +21,8 @@ __all__ = ["limits", "reduced"]
 
 #: Part of a column, relative to the rate of change, that others may leave over for its term to be replaced by them.
 NEAR = 0.1
+#: Size of a column that counts as zero.
+NONE = 1e-150
 #: Models that are fitted for each one that is replaced.
 TRIALS = 12
 #: Cost of functions without constants inside, and of a saturating term.
@@ -137,6 +139,7 @@ def _made_up(column: np.ndarray, basis: np.ndarray) -> tuple[np.ndarray, float]:
     """Coefficients of the rows of a basis that make up a column, and the root mean square that they leave."""
     if not np.isfinite(column).all() or not np.isfinite(basis).all():
         return np.zeros(len(basis)), np.inf
-    unit = np.linalg.norm(basis, axis=1) + 1e-300
+    size = np.linalg.norm(basis, axis=1)
+    unit = np.where(size > NONE, size, np.inf)  # what has underflowed makes up nothing
     share = np.linalg.lstsq((basis / unit[:, None]).T, column, rcond=1e-12)[0] / unit
     return share, float(np.sqrt(np.mean((column - share @ basis) ** 2)))

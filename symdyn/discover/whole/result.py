@@ -9,19 +9,22 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from symdyn.discover.model_error import recovery_with_errors
+from symdyn.discover.named_libraries import NAMED
 from symdyn.discover.options import RecoverOptions
 from symdyn.discover.ranked import RankedSystem, filled
 from symdyn.discover.recovery import Recovery
-from symdyn.discover.rivals import Offer
-from symdyn.discover.whole.equal import Tie
+from symdyn.discover.rivals import Offer, TextbookModel
+from symdyn.discover.textbooks import textbook_models
 from symdyn.discover.whole.evidence import information, prediction_errors, residuals
 from symdyn.discover.whole.fits import EquationFit, Fitter
 from symdyn.discover.whole.library import monomials
 from symdyn.discover.whole.terms import CandidateTerm
+from symdyn.discover.whole.ties import Tie
 from symdyn.inference.criterion import order, price
 from symdyn.inference.data import Observations
 from symdyn.inference.misfit import misfit
 from symdyn.inference.naming import named_constants
+from symdyn.inference.parameters import LibraryTerm
 from symdyn.models.ode import ODESystem
 
 __all__ = ["assembled", "told"]
@@ -30,6 +33,10 @@ __all__ = ["assembled", "told"]
 DIGITS = 0.01
 #: Relative standard error that constants of models after the first are taken to have.
 ROUGH = 1e-3
+#: Most states of models of textbooks.
+MOST = 2
+#: Kinds of problems whose laws are as likely: those of the libraries by name, and others.
+KINDS = 1 + len(NAMED)
 
 
 def assembled(
@@ -74,7 +81,26 @@ def assembled(
         offers=[Offer(u, t.expression(system.states, []), prior(t)) for u in system.drift for t in simple],
         compared=[(f.score, _labels(system, f)) for f in visited], evaluations=fitter.runs,
         misfit=misfit(residuals(fitter, ranked[0], seen), facts.rank), going=lambda: not fitter.late(),
+        known=_textbooks(system, seen),
     )  # fmt: skip
+
+
+def _textbooks(system: ODESystem, seen: Observations) -> list[TextbookModel]:
+    """Models of populations where no state is negative: one of `KINDS` of laws, as likely together as one of them.
+
+    Of more than two states these are no models that few data tell apart.
+    """
+    values = np.concatenate([t.values for t in seen.trajectories])
+    if len(system.states) > MOST or not np.nanmin(values) >= 0:
+        return []
+    simple = monomials(len(system.states))
+    terms = [LibraryTerm(u, t.expression(system.states, [])) for u in system.drift for t in simple]
+    books = [signs for each in textbook_models(system, terms).values() for signs in each]
+    prior = 2 * float(np.log(max(KINDS * len(books), 1)))
+    return [
+        TextbookModel({(terms[k].unknown, terms[k].shape): int(signs[k]) for k in np.flatnonzero(signs)}, prior)
+        for signs in books
+    ]
 
 
 def told(system: ODESystem, fit: EquationFit, ties: Sequence[Tie]) -> list[str]:

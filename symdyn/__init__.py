@@ -86,9 +86,9 @@ if TYPE_CHECKING:
     from symdyn.io.drawing import plot
     from symdyn.io.petab.problem import PetabProblem, read_petab
     from symdyn.io.petab.selection import PetabSelection, select_petab
+    from symdyn.io.pysb import read_pysb
     from symdyn.io.replaying import Replay, replay
     from symdyn.io.run_files import RunFile
-    from symdyn.io.pysb import read_pysb
     from symdyn.io.sbml import read_sbml
     from symdyn.methods.registry import METHODS
     from symdyn.models.mixture_functions import logsumexp, nonlinear, softmax

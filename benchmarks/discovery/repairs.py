@@ -2,8 +2,8 @@
 
 81 points of six systems with normal noise, a share of the standard deviation of each state.  One term of one equation is
 rescaled, deleted, added, or exchanged for another; a runaway one has a cube added that takes the declared system to infinity
-within the time of the data.  Of two equations each has one of the first four changes; and one change is repaired where a state was
-not observed, of which the declared initial value is right.
+within the time of the data.  Of two equations each has one of the first four changes; and one change is repaired where a state
+was not observed, of which the declared initial value is right.
 """
 
 from __future__ import annotations

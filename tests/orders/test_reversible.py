@@ -73,9 +73,7 @@ def test_errors_are_those_of_steps_in_numpy_which_are_taken_back(method, h, erro
     assert missed < 1e-12
 
 
-@pytest.mark.parametrize(
-    ("h", "error", "missed"), [(0.1, 1.6e-7, 2.7e-8), (0.05, 1.0e-8, 8e-10), (0.025, 6.5e-10, 3e-11)]
-)
+@pytest.mark.parametrize(("h", "error", "missed"), [(0.1, 1.6e-7, 2.7e-8), (0.05, 1.0e-8, 8e-10), (0.025, 6.5e-10, 3e-11)])
 def test_steps_of_runge_and_kutta_are_taken_back_no_better_than_they_are(h, error, missed):
     """The same steps back from where they end."""
     run = sd.simulate(PREY, [0, 20], method="rk4", step=h, progress=False)

@@ -7,10 +7,10 @@ With the Jacobian `J`, residuals `r`, weights `w` about their prior means, prior
 
 Weights of one trajectory touch its own residuals alone: their part of :math:`J A^{-1} J^\top` is block diagonal.
 
-Where no data are held out, the prior precision :math:`\alpha_c` of each class c of weights may be that of the greatest evidence,
-:math:`\alpha_c = \gamma_c / |w_c|^2` with the number :math:`\gamma_c = \sum_{i \in c} 1 - \alpha_c (H^{-1})_{ii}` of weights that the
-data determine, :math:`H = J^\top J + P` (MacKay, Neural Comput. 4 (1992) 415 and 448; within Levenberg and Marquardt's method:
-Foresee & Hagan, ICNN (1997) 1930).
+Where no data are held out, the prior precision :math:`\alpha_c` of each class c of weights may be that of the greatest
+evidence, :math:`\alpha_c = \gamma_c / |w_c|^2` with the number
+:math:`\gamma_c = \sum_{i \in c} 1 - \alpha_c (H^{-1})_{ii}` of weights that the data determine, :math:`H = J^\top J + P`
+(MacKay, Neural Comput. 4 (1992) 415 and 448; within Levenberg and Marquardt's method: Foresee & Hagan, ICNN (1997) 1930).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Blocks(NamedTuple):
 
 
 class Descended(NamedTuple):
-    """Weights and cost at the end, costs and misfits of held-out data at every accepted step, and prior precisions at the end."""
+    """Weights, cost and prior precisions at the end; costs and misfits of held-out data at every accepted step."""
 
     weights: np.ndarray
     cost: float
@@ -59,7 +59,7 @@ def descend(
     classes: np.ndarray | None = None,
     tell: Callable[[int], bool | None] | None = None,
 ) -> Descended:
-    """Minimise ``|r(w)|^2 + precision . w^2``.
+    r"""Minimise ``|r(w)|^2 + precision . w^2``.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def descend(
         Relative change over ten accepted steps below which it is over.
     classes : (q,) int64, optional
         Classes of weights whose precision the evidence chooses at every accepted step, or -1.  The costs of the history are
-        then those of the evidence, with :math:`\\log\\det(I + J P^{-1} J^\\top)`.
+        then those of the evidence, with :math:`\log\det(I + J P^{-1} J^\top)`.
     tell : callable, optional
         Called with the number of trials; if it returns False, that was the last.
     """

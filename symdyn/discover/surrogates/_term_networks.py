@@ -79,7 +79,8 @@ class TermNetworks:
         self._where = np.array([system.parameters.index(p) for p in free], dtype=int)
         self._networks = int(ends[-1])
         self.size = self._networks + len(free)
-        self.precision = np.concatenate([np.full(self._networks, USUAL if decay is None else float(decay)), np.full(len(free), LOOSE)])
+        each = USUAL if decay is None else float(decay)
+        self.precision = np.concatenate([np.full(self._networks, each), np.full(len(free), LOOSE)])
 
     @cached_property
     def classes(self) -> np.ndarray:

@@ -42,7 +42,7 @@ class NeuralODE(Networks):
         Most trials of Levenberg-Marquardt.
     decay : float, optional
         Precision of the normal prior of the weights; against it stands the chi-square of the data.  Without it, it is 1; with
-        `declared`, no points for validation and no `penalty` it is that of the greatest evidence, for each layer of the networks.
+        `declared`, no points for validation and no `penalty` it is that of the greatest evidence, for each layer by itself.
     holdout : float
         Fraction of the time points for validation, which determine when to stop; 0 for fewer than 12 points.
     members : int
@@ -86,7 +86,9 @@ class NeuralODE(Networks):
         """Refuse prices that are none, also."""
         super().__post_init__()
         if self.decay is not None and not self.decay > 0:
-            raise RecoveryError(f"the option decay of the surrogate {self.name!r} is {self.decay!r}; expected a positive number")
+            raise RecoveryError(
+                f"the option decay of the surrogate {self.name!r} is {self.decay!r}; expected a positive number"
+            )
         if self.penalty is None:
             return
         if not isinstance(self.penalty, Mapping) or not self.penalty or (wrong := sorted({*self.penalty} - {*PRICED})):

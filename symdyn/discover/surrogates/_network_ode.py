@@ -114,7 +114,7 @@ class NetworkODE:
         def slope(at: jax.Array, y: jax.Array) -> jax.Array:
             return self.rates(d, s, at, y, course)
 
-        def step(y: jax.Array, k: jax.Array) -> Any:
+        def step(y: jax.Array, k: Any) -> Any:
             at = time + k * h
             k1 = slope(at, y)
             k2 = slope(at + h / 2, y + h / 2 * k1)

@@ -21,7 +21,7 @@ from benchmarks.discovery.scores import monomials
 from benchmarks.harness import attempt
 from symdyn.discover import RecoverOptions
 
-__all__ = ["KINDS", "NOISES", "SYSTEMS", "corrupted", "run", "summary"]
+__all__ = ["CHANGES", "KINDS", "NOISES", "SYSTEMS", "corrupted", "run", "summary"]
 
 x, y, z = sp.symbols("x y z")
 Sides = dict[sp.Symbol, sp.Expr]

@@ -300,7 +300,16 @@ def test_goals_of_repairs_and_of_hidden_terms_are_shares_of_the_right_ones():
     assert [r.sample.median for r in goals.repeats(hidden)] == pytest.approx([20 / 16])  # with the prior there is no goal
 
 
-@pytest.mark.parametrize("kind", repairs.KINDS)
+def test_two_equations_are_wrong_or_one_where_a_state_is_not_observed():
+    sides, start, end = repairs.SYSTEMS["Lorenz"]
+    times = np.linspace(0, end, repairs.POINTS)
+    values = free_run(rate_function(list(sides), list(sides.values())), start, times)
+    for kind, count in (("two equations", 2), ("unobserved", 1)):
+        wrong = repairs.corrupted(sides, kind, values, times, np.random.default_rng(3))
+        assert sum(scores.monomials(sides[s]) != scores.monomials(e) for s, e in wrong.items()) == count
+
+
+@pytest.mark.parametrize("kind", [*repairs.CHANGES, "runaway"])
 def test_one_thing_is_wrong_in_a_corrupted_system(kind):
     sides, start, end = repairs.SYSTEMS["Brusselator"]
     times = np.linspace(0, end, repairs.POINTS)

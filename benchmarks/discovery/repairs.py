@@ -2,7 +2,8 @@
 
 81 points of six systems with normal noise, a share of the standard deviation of each state.  One term of one equation is
 rescaled, deleted, added, or exchanged for another; a runaway one has a cube added that takes the declared system to infinity
-within the time of the data.
+within the time of the data.  Of two equations each has one of the first four changes; and one change is repaired where a state
+was not observed, of which the declared initial value is right.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from benchmarks.discovery.scores import monomials
 from benchmarks.harness import attempt
 from symdyn.discover import RecoverOptions
 
-__all__ = ["KINDS", "NOISES", "SYSTEMS", "corrupted", "run", "summary"]
+__all__ = ["CHANGES", "KINDS", "NOISES", "SYSTEMS", "corrupted", "run", "summary"]
 
 x, y, z = sp.symbols("x y z")
 Sides = dict[sp.Symbol, sp.Expr]
@@ -34,7 +35,8 @@ SYSTEMS: dict[str, tuple[Sides, tuple[float, ...], float]] = {
     "Brusselator": ({x: 1 - 4 * x + x**2 * y, y: 3 * x - x**2 * y}, (1, 1), 15),
     "rigid body": ({x: 1.2 * y * z, y: -0.9 * x * z, z: -0.3 * x * y - 0.05 * z}, (1, 1, 0.5), 20),
 }
-KINDS, NOISES = ("rescaled", "deleted", "added", "exchanged", "runaway"), (0.02, 0.05)
+CHANGES = ("rescaled", "deleted", "added", "exchanged")
+KINDS, NOISES = (*CHANGES, "runaway", "two equations", "unobserved"), (0.02, 0.05)
 POINTS, DEGREE, ACCURATE = 81, 3, 0.1
 #: Sizes of an added term beside the standard deviation of the rate, and of one that runs away, which is doubled until it does.
 ADDED, RUNAWAY = 0.3, 0.3
@@ -43,7 +45,19 @@ ADDED, RUNAWAY = 0.3, 0.3
 def corrupted(sides: Sides, kind: str, values: np.ndarray, times: np.ndarray, rng: np.random.Generator) -> Sides:
     """The sides with one thing wrong; `values` (T, n) are exact states at the `times`."""
     states, found = list(sides), {s: sp.expand(e) for s, e in sides.items()}
-    state = states[rng.integers(len(states))]
+    if kind == "two equations":
+        for state in rng.permutation(states)[:2]:
+            found |= _changed(found, state, str(rng.choice(CHANGES)), values, times, rng)
+        return found
+    kind = str(rng.choice(CHANGES)) if kind == "unobserved" else kind
+    return _changed(found, states[rng.integers(len(states))], kind, values, times, rng)
+
+
+def _changed(
+    found: Sides, state: sp.Symbol, kind: str, values: np.ndarray, times: np.ndarray, rng: np.random.Generator
+) -> Sides:
+    """The sides with one thing wrong in the equation of a state, or of another one where it cannot be."""
+    states = list(found)
     if kind == "runaway" and found[state].has(state**3):  # it would hold the cube back
         state = next(s for s in states if not found[s].has(s**3))
     if kind == "deleted" and len(sp.Add.make_args(found[state])) == 1:  # a term is to be left
@@ -111,12 +125,15 @@ def run(
                 rng = np.random.default_rng([seed, zlib.crc32(f"{name} {kind}".encode())])
                 wrong = corrupted(sides, kind, values, times, rng)
                 random = rng.standard_normal(values.shape) * values.std(axis=0)
+                unseen = states[rng.integers(len(states))] if kind == "unobserved" else None
+                begun = {} if unseen is None else {unseen: values[0, states.index(unseen)]}
                 for noise in noises:
                     data = {"t": times} | dict(zip((s.name for s in states), (values + noise * random).T, strict=True))
+                    data.pop(str(unseen), None)
                     before = time.process_time()
                     found, note = attempt(
-                        lambda w=wrong, d=data: sd.recover(
-                            sd.ODESystem(w), d, library=DEGREE, options=RecoverOptions(repair=True), progress=False
+                        lambda w=wrong, d=data, b=begun: sd.recover(
+                            sd.ODESystem(w, initial=b), d, library=DEGREE, options=RecoverOptions(repair=True), progress=False
                         )
                     )
                     seconds = time.process_time() - before

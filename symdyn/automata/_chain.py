@@ -24,6 +24,8 @@ __all__ = ["DENSE", "leading_eigenvalues", "passage_times", "stationary_distribu
 DENSE = 2048
 #: Relative residual of passage times, and residual of stationary distributions that are found by iteration.
 RESIDUAL, NEAR = 1e-12, 1e-10
+#: Accuracy of eigenvalues that are found by iteration, relative to themselves, and vectors that it keeps.
+CLOSE, KEPT = 1e-12, 40
 #: Condition from which on there is elimination without subtractions, and passage time from which on iteration is not trusted.
 ILL, LONG = 1e6, 1e8
 
@@ -38,7 +40,8 @@ def leading_eigenvalues(chain: Any, count: int) -> np.ndarray:
     else:
         start = np.random.default_rng(0).random(chain.shape[0])  # the same numbers in every call
         try:
-            found = ssl.eigs(chain, k=count, which="LM", v0=start, return_eigenvectors=False)
+            most = max(KEPT, 2 * count + 1)
+            found = ssl.eigs(chain, k=count, which="LM", v0=start, ncv=most, tol=CLOSE, return_eigenvectors=False)
         except ssl.ArpackNoConvergence:
             raise SymdynError(f"the {count} largest eigenvalues of this chain were not found; ask for fewer or more") from None
     found = found.astype(complex)

@@ -17,13 +17,15 @@ __all__ = ["ENTRIES", "CellProduct", "cycles_of"]
 
 #: Entries of the largest sparse matrix, and axes of the largest array on the way through the product.
 ENTRIES, WIDEST = 2**25, 28
+#: New cells that one product of matrices makes, and most old ones that it may take.
+TOGETHER, TAKEN = 4, 8
 
 
 class _Factor(NamedTuple):
-    """A step of the product over cells: old cells to keep and to sum over, and the law of a new one given these."""
+    """A step of the product over cells: old cells to keep and to sum over, and the law of a few new ones given these."""
 
     order: tuple[int, ...]
-    weights: np.ndarray  # (kept, summed over, 2)
+    weights: np.ndarray  # (kept, summed over, new)
 
 
 class CellProduct:
@@ -49,29 +51,44 @@ class CellProduct:
     def _factors(self) -> tuple[tuple[_Factor, ...], tuple[int, ...]]:
         """The factors, and the order of the axes that brings the new cells into theirs."""
         laws = {cell: self._law(*cell) for cell in self._order}
-        left = {old: step for step, cell in enumerate(self._order) for old in laws[cell][0]}  # the last step that uses it
+        groups = self._groups({cell: set(used) for cell, (used, _) in laws.items()})
+        left = {old: k for k, group in enumerate(groups) for cell in group for old in laws[cell][0]}  # the last that uses it
         axes: list[tuple[str, int]] = [("old", c) for c in range(self.cells)]
         found = []
-        for step, cell in enumerate(self._order):
-            used, chances = laws[cell]
-            over = [c for kind, c in axes if kind == "old" and left.get(c, 0) <= step]
-            kept = [c for c in used if c not in over]
-            front = [("old", c) for c in (*kept, *over)]
-            order = [*(axes.index(a) for a in front), *(i for i, a in enumerate(axes) if a not in front)]
+        for k, group in enumerate(groups):
+            over = [c for kind, c in axes if kind == "old" and left.get(c, 0) <= k]
+            kept = [c for c in dict.fromkeys(old for cell in group for old in laws[cell][0]) if c not in over]
             involved = [*kept, *over]
-            place = np.indices((2,) * len(involved)).reshape(len(involved), -1)
-            pattern = sum(place[involved.index(c)] << (len(used) - 1 - k) for k, c in enumerate(used))
-            ones = (
-                chances[pattern].reshape(2 ** len(kept), 2 ** len(over)) if used else np.full((1, 2 ** len(over)), chances[0])
-            )
-            found.append(_Factor(tuple(order), np.stack([1 - ones, ones], axis=-1)))
-            axes = [axes[i] for i in order[: len(kept)]] + [axes[i] for i in order[len(front) :]] + [("new", self._cell(*cell))]
+            front = [("old", c) for c in involved]
+            order = [*(axes.index(a) for a in front), *(i for i, a in enumerate(axes) if a not in front)]
+            place = np.indices((2,) * len(involved)).reshape(len(involved), 2 ** len(involved))
+            weights = np.ones((2 ** len(involved), 1))
+            for cell in group:
+                used, chances = laws[cell]
+                bits = (place[involved.index(c)] << (len(used) - 1 - j) for j, c in enumerate(used))
+                one = chances[sum(bits, np.zeros(len(weights), int))]
+                weights = (weights[:, :, None] * np.stack([1 - one, one], axis=-1)[:, None]).reshape(len(weights), -1)
+            found.append(_Factor(tuple(order), weights.reshape(2 ** len(kept), 2 ** len(over), -1)))
+            rest = [axes[i] for i in order[len(front) :]]
+            axes = [("old", c) for c in kept] + rest + [("new", self._cell(*cell)) for cell in group]
             if len(axes) > WIDEST:
                 raise DeclarationError(
                     f"a step of {self.cells} cells, of which each depends on {max(map(len, self.automaton.neighbours))}, takes "
                     f"arrays of 2^{len(axes)} numbers; expected at most 2^{WIDEST}: take fewer cells"
                 )
         return tuple(found), tuple(axes.index(("new", c)) for c in range(self.cells))
+
+    def _groups(self, used: dict[tuple[int, int], set[int]]) -> list[list[tuple[int, int]]]:
+        """New cells that are made together; old ones that nothing depends on are summed over along with the first."""
+        taken = set(range(self.cells)).difference(*used.values())
+        found: list[list[tuple[int, int]]] = [[]]
+        for cell in self._order:
+            taken |= used[cell]
+            if found[-1] and (len(found[-1]) == TOGETHER or len(taken) > TAKEN):
+                found.append([])
+                taken = set(used[cell])
+            found[-1].append(cell)
+        return found
 
     @cached_property
     def _order(self) -> list[tuple[int, int]]:
@@ -99,12 +116,8 @@ class CellProduct:
         factors, last = self._factors
         t = np.ascontiguousarray(np.ravel(x))
         for order, weights in factors:
-            kept, over, _ = weights.shape
-            t = t.reshape((2,) * len(order)).transpose(order).reshape(kept, over, -1)
-            new = np.empty((kept, t.shape[2], 2), t.dtype)
-            for b in (0, 1):
-                new[..., b] = np.einsum("kom,ko->km", t, weights[..., b]) if over > 1 else t[:, 0] * weights[:, :, b]
-            t = new
+            t = t.reshape((2,) * len(order)).transpose(order).reshape(*weights.shape[:2], -1)
+            t = t.transpose(0, 2, 1) @ weights
         return t.reshape((2,) * self.cells).transpose(last).ravel()
 
     def backward(self, x: np.ndarray) -> np.ndarray:
@@ -112,11 +125,7 @@ class CellProduct:
         factors, last = self._factors
         t = np.ascontiguousarray(np.ravel(x).reshape((2,) * self.cells).transpose(np.argsort(last)))
         for order, weights in reversed(factors):
-            kept, over, _ = weights.shape
-            new = t.reshape(kept, -1, 2)
-            old = np.empty((kept, over, new.shape[1]), t.dtype)
-            for o in range(over):
-                old[:, o] = new[..., 0] * weights[:, o, 0, None] + new[..., 1] * weights[:, o, 1, None]
+            old = weights @ t.reshape(len(weights), -1, weights.shape[2]).transpose(0, 2, 1)
             t = np.ascontiguousarray(old.reshape((2,) * len(order)).transpose(np.argsort(order)))
         return t.ravel()
 

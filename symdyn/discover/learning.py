@@ -86,7 +86,9 @@ def learn(
     iterations : int
         Most steps of each training; with `inputs` up to a third of them again whenever the steps of the solver become finer.
     decay : float
-        :math:`\lambda`, the precision of the normal prior of the weights: 1 by default, of SDEs and fields 0.1.
+        :math:`\lambda`, the precision of the normal prior of the weights: 1 by default, of SDEs and fields 0.1.  With declared
+        starts and fewer than 12 times in a trajectory, of which none decides when to stop, it is by default that of the
+        greatest evidence, for matrices and biases of each layer by themselves.
     noise : mapping from states to float, optional
         Of ODEs and maps, standard deviations :math:`\sigma_i` of the measurement errors; estimated unless given, which takes
         trajectories of six points or more.
@@ -102,8 +104,8 @@ def learn(
         Of ODEs: the courses of inputs in the trajectories of the data, one for each; without them all have those of the system.
         Steps of the training go from knot to knot; there are twice as many of them until the states at the data are right to a
         fifth of the noise.  Together with ``starts="declared"`` this trains networks that paths drive,
-        such as `symdyn.neural_cde`, from measurements at their ends, which are never held out: nothing but `iterations` and
-        `decay` keeps networks from following their noise then.
+        such as `symdyn.neural_cde`, from measurements at their ends, which are never held out: `decay` alone keeps networks
+        from following their noise then.
     starts : {'fitted', 'declared'}, optional
         Of ODEs and maps: whether initial values of windows are fitted, or those of the system hold exactly in every trajectory,
         which is one window then.
@@ -131,7 +133,8 @@ def learn(
     References
     ----------
     Rackauckas et al., arXiv:2001.04385 (universal differential equations); Pal, Ma, Shah & Rackauckas, ICML (2021), and Pal,
-    Edelman & Rackauckas, AISTATS (2023) (penalties by what solvers know, at all steps and at one).
+    Edelman & Rackauckas, AISTATS (2023) (penalties by what solvers know, at all steps and at one).  MacKay, Neural Comput. 4
+    (1992) 448, and Foresee & Hagan, ICNN (1997) 1930 (the precision of the prior by the evidence).
 
     Examples
     --------

@@ -21,6 +21,22 @@ RINGS = {
 }
 
 
+WIDE = (s[-3] + 2 * s[0] + s[3] + s[1]) / 7
+GIVEN, TAKEN = sp.IndexedBase("given"), sp.IndexedBase("taken")
+
+
+@pytest.mark.parametrize(
+    ("rule", "sites", "boundary"),
+    [(WIDE, 10, "periodic"), (WIDE, 7, 1), ({GIVEN: TAKEN[2] / 3, TAKEN: TAKEN[0] / 2}, 5, "periodic")],
+)
+def test_cells_made_together_have_the_probabilities_of_the_matrix(rule, sites, boundary):
+    """Rules of many neighbours, and cells on which nothing depends."""
+    chain = sd.Automaton(rule, sites=sites, boundary=boundary).step_operator()
+    dense, x = chain.matrix().toarray(), np.random.default_rng(1).normal(size=chain.shape[0])
+    np.testing.assert_allclose(chain @ x, dense @ x, atol=1e-12)
+    np.testing.assert_allclose(chain.rmatvec(x), dense.T @ x, atol=1e-12)
+
+
 @pytest.mark.parametrize("sites", RINGS)
 def test_the_ring_of_domany_and_kinzel(sites):
     moduli, extinction, densities = RINGS[sites]

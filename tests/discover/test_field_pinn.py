@@ -7,6 +7,7 @@ import pytest
 import sympy as sp
 import xarray as xr
 from numpy.polynomial.hermite import hermgauss
+from scipy.optimize import minimize
 
 import symdyn as sd
 from symdyn.discover.fields.data import read_fields
@@ -166,7 +167,7 @@ def test_operators_act_on_whatever_they_are_given():
 def test_a_linear_problem_is_solved_from_either_side(rows):
     rng = np.random.default_rng(0)
     a, b, precision = rng.normal(size=(rows, 6)), rng.normal(size=rows), np.full(6, 0.5)
-    found, cost, _ = descend(lambda w, _: a @ w - b, lambda w, _: a, np.zeros(6), precision, trials=60, tolerance=1e-14)
+    found, cost, *_ = descend(lambda w, _: a @ w - b, lambda w, _: a, np.zeros(6), precision, trials=60, tolerance=1e-14)
     exact = np.linalg.solve(a.T @ a + np.diag(precision), a.T @ b)
     np.testing.assert_allclose(found, exact, atol=1e-6)
     assert cost == pytest.approx(np.sum((a @ exact - b) ** 2) + 0.5 * exact @ exact)
@@ -183,6 +184,27 @@ def test_blocks_by_trajectory_take_the_step_of_the_entire_matrix(rows):
         lambda w, _: a @ w - b, lambda w, _: Blocks(own, common), np.zeros(8), precision, trials=60, tolerance=1e-14
     )
     np.testing.assert_allclose(found.weights, np.linalg.solve(a.T @ a + np.diag(precision), a.T @ b), atol=1e-6)
+
+
+def test_the_precision_of_the_prior_is_that_of_the_greatest_evidence():
+    """Of a linear model the evidence is a normal density of the data, which scipy maximises."""
+    rng, classes = np.random.default_rng(5), np.repeat([0, 1], 9)
+    for rows in (12, 40):  # fewer data than weights, and more
+        a = rng.normal(size=(rows, 18))
+        b = a @ np.where(classes == 0, 3.0, 0.4) * rng.choice([-1, 1]) + rng.normal(size=rows)
+
+        def surprise(scales, a=a, b=b):
+            covariance = np.eye(len(b)) + (a * np.exp(-scales)[classes]) @ a.T
+            return np.linalg.slogdet(covariance)[1] + b @ np.linalg.solve(covariance, b)
+
+        best = minimize(surprise, np.zeros(2), method="Nelder-Mead", options={"xatol": 1e-6, "fatol": 1e-10})
+        found = descend(
+            lambda w, _, a=a, b=b: a @ w - b, lambda w, _, a=a: a, np.zeros(18), np.ones(18), trials=400, tolerance=0,
+            classes=classes,
+        )  # fmt: skip
+        np.testing.assert_allclose(found.precision[[0, 9]], np.exp(best.x), rtol=1e-3)
+        assert np.ptp(found.precision[:9]) == np.ptp(found.precision[9:]) == 0
+        assert found.history["train"][-1] == pytest.approx(best.fun, rel=1e-6)  # which is the evidence itself
 
 
 def test_what_cannot_be_is_refused():

@@ -57,6 +57,18 @@ def test_a_function_of_the_path_is_found_from_the_ends_of_trajectories(learned):
     np.testing.assert_allclose(found.term("f").evaluate(points[:, None]), np.tanh(2 * points), atol=0.05)
 
 
+def test_what_is_noise_at_the_ends_is_not_learned():
+    """Ends that no path moves: what a mean would leave of the noise is its part 60^-1/2, and twice that are allowed."""
+    hybrid = sd.ODESystem({x: F(U) - x / 2}, initial={x: 0.3})
+    courses, noise = paths(60, 1), np.random.default_rng(6).normal(0, 0.5, 60)
+    still = 0.3 * np.exp(-2.5)
+    data = [{"t": [0, 5], "x": [np.nan, still + e]} for e in noise]
+    options = {"noise": {x: 0.5}, "starts": "declared", "members": 1, "progress": False}
+    found = sd.learn(hybrid, data, inputs={U: courses}, **options)
+    others = ends(found.system, paths(20, 2))
+    assert np.sqrt(np.mean((others - still) ** 2)) < 2 * 0.5 / np.sqrt(60)
+
+
 def test_starts_that_are_declared_hold_exactly(learned):
     assert (learned[3].starts == 0.3).all()
 

@@ -1,8 +1,11 @@
 """Reversible methods: their errors, that their steps are taken back, and where they fail."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 import sympy as sp
+from scipy.integrate import solve_ivp
 
 import symdyn as sd
 from symdyn.errors import SimulationError
@@ -10,6 +13,14 @@ from symdyn.errors import SimulationError
 PREY = sd.ODESystem.from_text("x' = x/2 - x*y/2; y' = x*y/2 - y/2; x(0) = 1; y(0) = 2")
 #: At t = 20, by an independent method of order 8.
 END = np.array([0.76674675, 0.42959501])
+
+
+@cache
+def exact():
+    """The same with the digits that the smallest errors take."""
+    run = solve_ivp(lambda _, y: field(y), (0, 20), [1, 2], method="DOP853", rtol=3e-14, atol=1e-15)
+    assert np.abs(run.y[:, -1] - END).max() < 6e-9
+    return run.y[:, -1]
 
 
 def field(y):
@@ -50,16 +61,26 @@ def in_numpy(method, h, n):
     ("method", "h", "error"),
     [
         ("reversible-heun", 0.1, 1.4e-3), ("reversible-heun", 0.05, 3.5e-4), ("reversible-heun", 0.025, 8.8e-5),
-        ("reversible-rk4", 0.1, 1.55e-7), ("reversible-rk4", 0.05, 1.04e-8),
+        ("reversible-rk4", 0.1, 1.55e-7), ("reversible-rk4", 0.05, 1.04e-8), ("reversible-rk4", 0.025, 6.6e-10),
     ],
 )  # fmt: skip
 def test_errors_are_those_of_steps_in_numpy_which_are_taken_back(method, h, error):
     run = sd.simulate(PREY, [0, 20], method=method, step=h, progress=False)
     end = np.array([run.x.values[-1], run.y.values[-1]])
-    assert np.abs(end - END).max() == pytest.approx(error, rel=0.04, abs=6e-9)  # END has eight digits
+    assert np.abs(end - exact()).max() == pytest.approx(error, rel=0.04)
     expected, missed = in_numpy(method, h, round(20 / h))
     assert np.abs(end - expected).max() < 1e-12
     assert missed < 1e-12
+
+
+@pytest.mark.parametrize(("h", "error", "missed"), [(0.1, 1.6e-7, 2.7e-8), (0.05, 1.0e-8, 8e-10), (0.025, 6.5e-10, 3e-11)])
+def test_steps_of_runge_and_kutta_are_taken_back_no_better_than_they_are(h, error, missed):
+    """The same steps back from where they end."""
+    run = sd.simulate(PREY, [0, 20], method="rk4", step=h, progress=False)
+    end = {s: float(run[s][-1]) for s in "xy"}
+    assert np.abs([*end.values()] - exact()).max() == pytest.approx(error, rel=0.05)
+    back = sd.simulate(PREY, [20, 0], initial=end, method="rk4", step=h, progress=False)
+    assert np.abs([float(back.x[-1]) - 1, float(back.y[-1]) - 2]).max() == pytest.approx(missed, rel=0.2)
 
 
 @pytest.mark.parametrize(("method", "order"), [("reversible-heun", 2), ("reversible-rk4", 4)])

@@ -66,6 +66,11 @@ def test_fitzhugh_nagumo():
         assert float(sd.reduction.pod(full, train, modes, modes, blocks=blocks).error(run).error) == pytest.approx(
             interpolated, rel=0.05
         )
+    small = sd.reduction.pod(full, train, 20, 20, blocks=blocks)
+    found = small.error(run, rtol=1e-9)
+    assert float(found.projection) == pytest.approx(3.3e-8, rel=0.02)
+    assert small.interpolation.condition == pytest.approx(15.1, rel=0.01)
+    assert float(found.error) < 5.0e-7  # that of a solver at larger tolerances
 
 
 GRID = "u' = nu*laplacian(u) - dx(u**2/2); nu = 0.02"

@@ -6,6 +6,11 @@ With the Jacobian `J`, residuals `r`, weights `w` about their prior means, prior
 .. math:: d = -A^{-1} \bigl(g - J^\top (I + J A^{-1} J^\top)^{-1} J A^{-1} g\bigr).
 
 Weights of one trajectory touch its own residuals alone: their part of :math:`J A^{-1} J^\top` is block diagonal.
+
+Where no data are held out, the prior precision :math:`\alpha_c` of each class c of weights may be that of the greatest
+evidence, :math:`\alpha_c = \gamma_c / |w_c|^2` with the number
+:math:`\gamma_c = \sum_{i \in c} 1 - \alpha_c (H^{-1})_{ii}` of weights that the data determine, :math:`H = J^\top J + P`
+(MacKay, Neural Comput. 4 (1992) 415 and 448; within Levenberg and Marquardt's method: Foresee & Hagan, ICNN (1997) 1930).
 """
 
 from __future__ import annotations
@@ -19,6 +24,8 @@ from scipy.linalg import LinAlgError, block_diag, cho_factor, cho_solve
 __all__ = ["Blocks", "Descended", "descend"]
 
 LEAST, MOST = 1e-8, 1e12
+#: Prior precisions that the evidence may choose.
+LOOSEST, TIGHTEST = 1e-6, 1e6
 
 
 class Blocks(NamedTuple):
@@ -29,11 +36,12 @@ class Blocks(NamedTuple):
 
 
 class Descended(NamedTuple):
-    """Weights and cost at the end, and the costs and misfits of held-out data at every accepted step."""
+    """Weights, cost and prior precisions at the end; costs and misfits of held-out data at every accepted step."""
 
     weights: np.ndarray
     cost: float
     history: dict[str, np.ndarray]
+    precision: np.ndarray
 
 
 def descend(
@@ -48,9 +56,10 @@ def descend(
     margin: float = 1.0,
     patience: int = 25,
     tolerance: float = 1e-5,
+    classes: np.ndarray | None = None,
     tell: Callable[[int], bool | None] | None = None,
 ) -> Descended:
-    """Minimise ``|r(w)|^2 + precision . w^2``.
+    r"""Minimise ``|r(w)|^2 + precision . w^2``.
 
     Parameters
     ----------
@@ -63,7 +72,10 @@ def descend(
         Misfit of held-out data; the last weights are returned that it likes within a factor `margin` of the best, and
         `patience` trials without a better value end the training.
     tolerance : float
-        Relative decrease over ten accepted steps below which it is over.
+        Relative change over ten accepted steps below which it is over.
+    classes : (q,) int64, optional
+        Classes of weights whose precision the evidence chooses at every accepted step, or -1.  The costs of the history are
+        then those of the evidence, with :math:`\log\det(I + J P^{-1} J^\top)`.
     tell : callable, optional
         Called with the number of trials; if it returns False, that was the last.
     """
@@ -72,6 +84,7 @@ def descend(
     j, best, liked, since, accepted = Blocks(None, None), w, np.inf, 0, True
     costs: list[float] = []
     values: list[float] = []
+    breadth = 0.0
     for done in range(trials + 1):
         if done:
             after = w + _step(j, r, w, precision, damping)
@@ -86,19 +99,25 @@ def descend(
             stopped = tell is not None and tell(done) is False
         since += 1
         if accepted:
-            costs.append(cost)
+            if classes is not None:
+                j = _blocks(jacobian(w, data))
+                precision, breadth = _evident(j, w, precision, classes)
+                cost = float(r @ r + precision @ w**2)
+            costs.append(cost + breadth)
             values.append(judge(w) if judge is not None else np.nan)
             best = w if values[-1] <= margin * liked else best
             if values[-1] < liked:
                 liked, since = values[-1], 0
-            if not np.isfinite(cost) or (len(costs) > 10 and costs[-11] - cost < tolerance * cost):
+            if not np.isfinite(cost) or (len(costs) > 10 and abs(costs[-11] - costs[-1]) <= tolerance * cost):
                 break
-            j = _blocks(jacobian(w, data))
+            if classes is None:
+                j = _blocks(jacobian(w, data))
             size = sum(float(np.sum(part**2)) for part in j) / r.size
             damping, rise = 1e-2 * size if damping < 0 else max(damping / 3, LEAST), 2.0
         if stopped or (judge is not None and since >= max(patience, 1)):
             break
-    return Descended(best if judge is not None else w, cost, {"train": np.array(costs), "validation": np.array(values)})
+    history = {"train": np.array(costs), "validation": np.array(values)}
+    return Descended(best if judge is not None else w, cost, history, precision)
 
 
 def _valued(residuals: Callable[[Any, Any], Any], w: np.ndarray, precision: np.ndarray, data: Any) -> tuple[np.ndarray, float]:
@@ -111,6 +130,30 @@ def _blocks(jacobian: Any) -> Blocks:
     if isinstance(jacobian, Blocks):
         return Blocks(*(np.asarray(part) for part in jacobian))
     return Blocks(np.zeros((1, len(jacobian), 0)), np.asarray(jacobian)[None])
+
+
+def _evident(j: Blocks, w: np.ndarray, precision: np.ndarray, classes: np.ndarray) -> tuple[np.ndarray, float]:
+    """Precisions of the next step towards the greatest evidence, and the logarithm of the determinant of ``I + J P^-1 J'``."""
+    (count, rows, size), total = j.own.shape, j.own.shape[0] * j.own.shape[2]
+    whole = np.zeros((count * rows, len(w)))
+    for k, own in enumerate(j.own):
+        whole[k * rows : (k + 1) * rows, k * size : (k + 1) * size] = own
+    whole[:, total:] = j.common.reshape(count * rows, -1)
+    scaled = whole / np.sqrt(precision)
+    if not np.isfinite(scaled).all():
+        return precision, 0.0
+    if len(whole) > len(w):
+        factor = cho_factor(np.eye(len(w)) + scaled.T @ scaled)
+        told = 1 - np.diagonal(cho_solve(factor, np.eye(len(w))))
+    else:
+        factor = cho_factor(np.eye(len(whole)) + scaled @ scaled.T)
+        told = np.sum(scaled * cho_solve(factor, scaled), axis=0)
+    found = precision.copy()
+    for c in range(classes.max() + 1):
+        own = classes == c
+        if (length := float(np.sum(w[own] ** 2))) > 0:
+            found[own] = np.clip(told[own].sum() / length, LOOSEST, TIGHTEST)
+    return found, 2 * float(np.sum(np.log(np.diagonal(factor[0]))))
 
 
 def _step(j: Blocks, r: np.ndarray, w: np.ndarray, precision: np.ndarray, damping: float) -> np.ndarray:

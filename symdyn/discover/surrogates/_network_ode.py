@@ -23,6 +23,8 @@ __all__ = ["Followed", "NetworkODE", "courses_at", "measured", "network_ode", "p
 
 #: Compiled equations that are kept: the next training of the same ones traces nothing again.
 KEPT = 8
+#: So many steps of a solver are written one after another.
+FEW = 4
 _KEPT: dict[Any, NetworkODE] = {}
 
 
@@ -112,13 +114,18 @@ class NetworkODE:
         def slope(at: jax.Array, y: jax.Array) -> jax.Array:
             return self.rates(d, s, at, y, course)
 
-        for k in range(self._substeps):
+        def step(y: jax.Array, k: Any) -> Any:
             at = time + k * h
             k1 = slope(at, y)
             k2 = slope(at + h / 2, y + h / 2 * k1)
             k3 = slope(at + h / 2, y + h / 2 * k2)
-            y = y + h / 6 * (k1 + 2 * k2 + 2 * k3 + slope(at + h, y + h * k3))
-        return y
+            return y + h / 6 * (k1 + 2 * k2 + 2 * k3 + slope(at + h, y + h * k3)), None
+
+        if self._substeps <= FEW:
+            for k in range(self._substeps):
+                y, _ = step(y, k)
+            return y
+        return jax.lax.scan(step, y, jnp.arange(self._substeps))[0]  # compiled once, however many there are
 
     def _along(self, d: Scales, start: jax.Array, s: jax.Array, at: jax.Array, course: jax.Array) -> jax.Array:
         """States of one window, (T, n)."""

@@ -74,11 +74,16 @@ def train(
             done, stopped = trials, told is False
             return told
 
+        precision = ode.precision(count)
+        # nothing but the prior keeps networks from following the noise then
+        chosen = options.decay is None and options.declared and options.penalty is None and not judging.any()
+        classes = np.concatenate([np.full(first_shared, -1), ode.networks.classes]) if chosen else None
         histories: list[dict[str, np.ndarray]] = []
         first, most = -(-options.iterations // 3) if system.inputs else options.iterations, options.iterations
         wanted = first
         while True:
-            w, losses = _descended(equations, w, (given, training, judging, steps), wanted, going, done)
+            data = (given, training, judging, steps)
+            w, losses, precision = _descended(equations, w, data, (precision, classes), wanted, going, done)
             histories.append(losses)
             over = done < wanted or done >= most  # it has settled, or was told to end, or there were as many trials
             if system.inputs:
@@ -112,17 +117,18 @@ def _close(errors: np.ndarray, weights: np.ndarray) -> bool:
 
 
 def _descended(
-    equations: NetworkODE, first: np.ndarray, data: tuple[Any, ...], most: int, tell: Callable[[int], bool | None], done: int
-) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """The weights after `most` trials, of which there were `done` before, and their losses."""
+    equations: NetworkODE, first: np.ndarray, data: tuple[Any, ...], prior: tuple[np.ndarray, np.ndarray | None],
+    most: int, tell: Callable[[int], bool | None], done: int,
+) -> tuple[np.ndarray, dict[str, np.ndarray], np.ndarray]:  # fmt: skip
+    """The weights after `most` trials, of which there were `done` before, their losses, and the precisions of their prior."""
     given, training, judging, steps = data
 
     def judge(w: np.ndarray) -> float:
         value = float(np.sum(np.asarray(equations.residuals(w, (given, judging, steps))) ** 2))
         return value if np.isfinite(value) else np.inf
 
-    best, cost, losses = descend(
-        equations.residuals, equations.jacobian, first, equations.precision(given.times.shape[0]), (given, training, steps),
+    best, cost, losses, precision = descend(
+        equations.residuals, equations.jacobian, first, prior[0], (given, training, steps), classes=prior[1],
         trials=max(1, most - done), judge=judge if judging.any() else None, tell=lambda trials: tell(done + trials),
     )  # fmt: skip
     if not np.isfinite(cost):
@@ -130,7 +136,7 @@ def _descended(
             "the equations with networks in place of the unknown terms cannot be integrated along the data; "
             "use shorter windows (option window), the surrogate 'pinn', or none"
         )
-    return best, losses
+    return best, losses, precision
 
 
 def _starts(system: System, observed: Observations, cut: TrainingWindows) -> np.ndarray:
@@ -174,5 +180,5 @@ def _begin(ode: NetworkODE, units: Scales, first: np.ndarray, begun: SurrogateFi
         return jnp.concatenate(found)
 
     jacobian = jax.jit(jax.jacrev(residuals))
-    found, cost, _ = descend(jax.jit(residuals), jacobian, first, ode.networks.precision, trials=60)
+    found, cost, *_ = descend(jax.jit(residuals), jacobian, first, ode.networks.precision, trials=60)
     return found if np.isfinite(cost) else first

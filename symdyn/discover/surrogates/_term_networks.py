@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -21,6 +22,8 @@ __all__ = ["LOOSE", "TermNetworks", "Unpacked"]
 
 #: Precision of the priors of free parameters, which begin at 1, and of initial values, in their units.
 LOOSE = 1e-6
+#: Precision of the prior of weights, in units of the data.
+USUAL = 1.0
 
 
 class Unpacked(NamedTuple):
@@ -46,9 +49,11 @@ class TermNetworks:
         By the name of the function; without a form of its own it has two hidden layers of `width` neurons.
     size : int
         Weights of all networks and free parameters, which come last.
+    classes : (size,) int64
+        Of weights that are alike: the matrices, or the biases, of one layer of all networks of one form; -1 of parameters.
     """
 
-    def __init__(self, system: System, width: int, decay: float, signs: Any) -> None:
+    def __init__(self, system: System, width: int, decay: float | None, signs: Any) -> None:
         self.unknowns = system.unknowns
         groups = {u.func.__name__ for u in self.unknowns}
         self.signs = {getattr(k, "__name__", str(k)): v for k, v in (signs or {}).items()}
@@ -74,7 +79,18 @@ class TermNetworks:
         self._where = np.array([system.parameters.index(p) for p in free], dtype=int)
         self._networks = int(ends[-1])
         self.size = self._networks + len(free)
-        self.precision = np.concatenate([np.full(self._networks, float(decay)), np.full(len(free), LOOSE)])
+        each = USUAL if decay is None else float(decay)
+        self.precision = np.concatenate([np.full(self._networks, each), np.full(len(free), LOOSE)])
+
+    @cached_property
+    def classes(self) -> np.ndarray:
+        known: dict[Any, int] = {}
+        found: list[int] = []
+        for name, net in self.nets.items():
+            for layer, (a, b) in enumerate(pairwise(net.shape)):
+                for part, count in (("matrix", a * b), ("biases", b)):
+                    found += [known.setdefault((self.forms[name], layer, part), len(known))] * count
+        return np.array(found + [-1] * len(self._where), dtype=int)
 
     def first(self, rng: np.random.Generator) -> np.ndarray:
         """Weights to begin with, (size,)."""

@@ -40,8 +40,9 @@ class NeuralODE(Networks):
         Steps of the Runge-Kutta method between two data, or knots of inputs; with inputs so many at first.
     iterations : int
         Most trials of Levenberg-Marquardt.
-    decay : float
-        Precision of the normal prior of the weights; against it stands the chi-square of the data.
+    decay : float, optional
+        Precision of the normal prior of the weights; against it stands the chi-square of the data.  Without it, it is 1; with
+        `declared`, no points for validation and no `penalty` it is that of the greatest evidence, for each layer by itself.
     holdout : float
         Fraction of the time points for validation, which determine when to stop; 0 for fewer than 12 points.
     members : int
@@ -70,7 +71,7 @@ class NeuralODE(Networks):
     window: int = 40
     substeps: int = 3
     iterations: int = 150
-    decay: float = 1.0
+    decay: float | None = None
     holdout: float = 0.17
     members: int = 2
     signs: Mapping[Any, int] | None = None
@@ -84,6 +85,10 @@ class NeuralODE(Networks):
     def __post_init__(self) -> None:
         """Refuse prices that are none, also."""
         super().__post_init__()
+        if self.decay is not None and not self.decay > 0:
+            raise RecoveryError(
+                f"the option decay of the surrogate {self.name!r} is {self.decay!r}; expected a positive number"
+            )
         if self.penalty is None:
             return
         if not isinstance(self.penalty, Mapping) or not self.penalty or (wrong := sorted({*self.penalty} - {*PRICED})):

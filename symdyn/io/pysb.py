@@ -122,7 +122,7 @@ def pysb_model(text: str, entities: Mapping[str, str], limits: Limits) -> tuple[
     Raises
     ------
     DeclarationError
-        As `read_pysb`; for a pattern that is no complex of the network.
+        As `read_pysb`; for a pattern that is no complex of the network, and an entity with the name of another component.
     """
     from symdyn.io.rules.expansion import complex_of
     from symdyn.io.rules.model import expanded
@@ -134,6 +134,8 @@ def pysb_model(text: str, entities: Mapping[str, str], limits: Limits) -> tuple[
     found = {}
     for alias, written in entities.items():
         found[alias] = written
+        if alias in reader.names and written != alias:
+            raise DeclarationError(f"the mapping calls {written} {alias}, but the model has a component of that name")
         if not written.isidentifier():
             form = complex_of(reader.pattern(written), reader.model.monomers, f"the mapping of {alias}")
             if form not in symbols:

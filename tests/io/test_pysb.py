@@ -174,6 +174,9 @@ def test_files_and_conditions_of_fits(tmp_path):
     exact = rest + (0.7 - rest) * np.exp(-1.4 * t)
     residual = (np.array([0.7, 0.1]) - exact) / 0.5
     assert problem.chi2({"k1": 0.8}) == pytest.approx((residual**2).sum(), rel=1e-6)
+    (tmp_path / "mapping.tsv").write_text(tables["mapping"] + "\nk2\tA_() ** c")
+    with pytest.raises(DeclarationError, match="the model has a component of that name"):
+        sd.read_petab(tmp_path / "p.yaml")
 
 
 #: A surface between two volumes.

@@ -52,6 +52,8 @@ class PysbReader:
     Attributes
     ----------
     model : RuleModel
+    names : set of str
+        Of all components.
 
     Raises
     ------

@@ -57,7 +57,8 @@ def read_pysb(
     ------
     DeclarationError
         For what is no declaration, naming the line; for energy patterns, tags, connected moves, bonds of several molecules at
-        one site, and reactions between compartments with sizes; if more is generated than allowed.
+        one site, and reactions between compartments with sizes or that are no surface and its volume; if more is generated than
+        allowed.
     OSError
         If the file cannot be read.
 

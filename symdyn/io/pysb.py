@@ -57,7 +57,8 @@ def read_pysb(
     ------
     DeclarationError
         For what is no declaration, naming the line; for energy patterns, tags, connected moves, bonds of several molecules at
-        one site, and reactions between compartments with sizes; if more is generated than allowed.
+        one site, and reactions between compartments with sizes or that are no surface and its volume; if more is generated than
+        allowed.
     OSError
         If the file cannot be read.
 
@@ -122,7 +123,7 @@ def pysb_model(text: str, entities: Mapping[str, str], limits: Limits) -> tuple[
     Raises
     ------
     DeclarationError
-        As `read_pysb`; for a pattern that is no complex of the network.
+        As `read_pysb`; for a pattern that is no complex of the network, and an entity with the name of another component.
     """
     from symdyn.io.rules.expansion import complex_of
     from symdyn.io.rules.model import expanded
@@ -134,6 +135,8 @@ def pysb_model(text: str, entities: Mapping[str, str], limits: Limits) -> tuple[
     found = {}
     for alias, written in entities.items():
         found[alias] = written
+        if alias in reader.names and written != alias:
+            raise DeclarationError(f"the mapping calls {written} {alias}, but the model has a component of that name")
         if not written.isidentifier():
             form = complex_of(reader.pattern(written), reader.model.monomers, f"the mapping of {alias}")
             if form not in symbols:

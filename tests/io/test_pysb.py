@@ -66,6 +66,21 @@ Observable('oa', A()); Observable('by', B(s='y'))
 Expression('e', oa*k1/(1 + by))
 Rule('r5', B(s='y') >> B(s='x'), e)
 """
+#: Patterns that count once, observables of complexes that fit two patterns, and a molecule that vanishes while it holds others.
+ONCE = """
+Monomer('A', ['x', 's'], {'s': ['u', 'p']}); Monomer('B', ['a', 'c']); Monomer('C', ['x'])
+Parameter('k1', 0.05); Parameter('k2', 0.1); Parameter('k3', 0.2); Parameter('n', 6)
+Initial(A(x=None, s='u'), n); Initial(B(a=None, c=None), n); Initial(C(x=None), n)
+Rule('d', A(x=None) + A(x=None) | A(x=1) % A(x=1), k1, k2)
+Rule('m', MatchOnce(A(x=1) % A(x=1)) + C() >> MatchOnce(A(x=1) % A(x=1)), k3)
+Rule('both', MatchOnce(A(x=1, s='u') % A(x=1, s='u')) >> MatchOnce(A(x=1, s='p') % A(x=1, s='p')), k3)
+Rule('one', MatchOnce(A(s='p')) >> MatchOnce(A(s='u')), k1)
+Rule('ab', A(x=None) + B(a=None) | A(x=1) % B(a=1), k1, k2)
+Rule('bc', B(c=None) + C(x=None) | B(c=1) % C(x=1), k1, k2)
+Rule('vanish', A(x=1) % B(a=1) >> A(x=None), k3)
+Observable('P', A(s='p')); Observable('Bs', B()); Observable('Cs', C()); Observable('dimers', A(x=1) % A(x=1))
+Observable('any', A(s='p') + A(x=ANY) + C(), match='species')
+"""
 #: Complexes, reactions, and observables after 1 and 20, by BioNetGen 2.9.3 and lsoda at 1e-10.
 KNOWN = {
     "like": (LIKE, 16, 118, {
@@ -76,6 +91,10 @@ KNOWN = {
     "rings": (RINGS, 9, 26, {
         "ring": (0.234563328, 0.877547023), "free": (4.96486595, 2.88897984), "marked": (0.0311722492, 0.955021705),
         "all": (5.99892017, 4.69741665),
+    }),
+    "once": (ONCE, 12, 40, {
+        "P": (0.0603107678, 1.65204082), "Bs": (5.83663959, 1.02376367), "Cs": (5.63337988, 0.103555877),
+        "dimers": (1.07409941, 2.41266043), "any": (7.28691081, 2.92819763),
     }),
     "sizes": (SIZES, 3, 5, {"oa": (4.55502909, 2.31166143), "by": (0.679367816, 0.892421128)}),
 }  # fmt: skip
@@ -155,11 +174,55 @@ def test_files_and_conditions_of_fits(tmp_path):
     exact = rest + (0.7 - rest) * np.exp(-1.4 * t)
     residual = (np.array([0.7, 0.1]) - exact) / 0.5
     assert problem.chi2({"k1": 0.8}) == pytest.approx((residual**2).sum(), rel=1e-6)
+    (tmp_path / "mapping.tsv").write_text(tables["mapping"] + "\nk2\tA_() ** c")
+    with pytest.raises(DeclarationError, match="the model has a component of that name"):
+        sd.read_petab(tmp_path / "p.yaml")
+
+
+#: A surface between two volumes.
+SURFACE = """
+Compartment('out'); Compartment('skin', out, 2); Compartment('cell', skin, 3)
+Monomer('L', ['r']); Monomer('R', ['l']); Monomer('G'); Parameter('k', 1.0)
+Initial(L(r=None) ** out, k); Initial(R(l=None) ** skin, k); Initial(G() ** cell, k)
+Rule('bind', L(r=None) ** out + R(l=None) ** skin >> L(r=1) ** out % R(l=1) ** skin, k)
+Rule('act', G() + R(l=ANY) >> R(l=ANY), k)
+"""
+
+
+def test_molecules_react_where_compartments_touch():
+    assert len(sd.read_pysb(SURFACE).reactions) == 2  # a complex at the surface is one of the surface
+    with pytest.raises(DeclarationError, match="the rule far is of molecules in cell and out, which are no surface"):
+        sd.read_pysb(SURFACE + "Rule('far', G() + L() >> L(), k)\n")
+    with pytest.raises(DeclarationError, match="the complex L_R has a bond from"):
+        sd.read_pysb(SURFACE.replace("'cell', skin", "'cell', out") + "Rule('go', L(r=ANY) ** out >> L(r=ANY) ** cell, k)\n")
+    with pytest.raises(DeclarationError, match="G of the complex G has no compartment"):
+        sd.read_pysb(SURFACE + "Rule('born', None >> G(), k)\n")
+
+
+def test_names_of_reactions_leave_those_of_components():
+    text = "Monomer('A'); Parameter('r_1', 3); Initial(A(), r_1)\nRule('r', A() >> None, r_1)\n"
+    assert sd.read_pysb(text, as_="ode").drift[0].subs({"A": 2, "r_1": 3}) == -6
+    assert sd.read_pysb(text.replace("3)", "np.float64(3.0))")) == sd.read_pysb(text)
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("from base import model\n" + PAIR, "line 1: from base import model may bring components"),
+        ("from base import *\n" + PAIR, "line 1: from base import * may bring components"),
+        (PAIR + "if __name__ != 'a':\n    Rule('r', A(b=None) >> None, k)", "is no component of a model"),
+        (PAIR + "Parameter('A', 1)", "line 2: there are two components A"),
+        (PAIR + "Parameter('time', 1)", "no component can be called time"),
+        (PAIR + "Rule('r', B(s='u') >> B(s=None), k)", "the rule r: the state of the site s of B is lost"),
+        (PAIR + "Expression('e', (2*k)**(10**9))", "has an exponent beyond 1000"),
+        (PAIR + "Expression('e', ((3*k)**900)**900)", "line 2: "),
+        (PAIR + f"Expression('e', Max({'k, ' * 300}n))", "has more than 50 arguments"),
+        (PAIR + "Expression('e', sin(k, n))", "sin(k, n) has 2 arguments, which sin does not take"),
+        ("Parameter('k', (-8)**(1/3))", "joins what cannot be joined"),
+        ("Parameter('k', 0x" + "f" * 9999 + ")", "is no finite number"),
+        ("Parameter('k', 1, name='q')", "has the argument 'name' twice"),
+        ("Monomer('A', ['s', 5])", "its sites and lists of their states are to be texts"),
+        ("Monomer('A', ['s'], {'s': 'up'})", "its sites and lists of their states are to be texts"),
         ("for i in range(3): Monomer(f'A{i}')", "line 1: for i in range(3)"),
         ("__import__('os').system('true')", "is no component of a model"),
         ("x = open('secret')", "open('secret') is not read"),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import sympy as sp
 
 from symdyn.errors import DeclarationError
-from symdyn.io.rules.patterns import Agent, Bond, Complex, MatchedOnce, Molecule, Pattern, connected, embeddings
+from symdyn.io.rules.patterns import Agent, Bond, Complex, Molecule, Pattern, connected, embeddings
 
 __all__ = ["Generated", "Rule", "complex_of", "count", "generated"]
 
@@ -137,7 +137,6 @@ class _Change:
         self.starts = [sum(sizes[:i]) for i in range(len(sizes))]
         ends = itertools.accumulate((len(p) for p in rule.products), initial=0)
         self.targets = [self.place[a:b] for a, b in itertools.pairwise(ends)]
-        once = [isinstance(p, MatchedOnce) for p in rule.reactants]
         # a complex vanishes with its molecules, unless the rule says that these alone do
         self.whole = [
             not rule.delete_molecules and all(s + i in self.lost for i in range(n))
@@ -147,15 +146,15 @@ class _Change:
         touched |= {k for k, a in self.after.items() if k < len(self.before) and self.written(k, a)}
         #: Of each reactant, which of its molecules change; none of those that vanish with their complexes.
         self.centre = [
-            [] if w or o else [i for i in range(n) if s + i in touched]
-            for s, n, w, o in zip(self.starts, sizes, self.whole, once, strict=True)
+            [] if w else [i for i in range(n) if s + i in touched]
+            for s, n, w in zip(self.starts, sizes, self.whole, strict=True)
         ]
         self.alike = sp.Integer(self.symmetries())
 
     def written(self, k: int, after: Agent) -> bool:
         """Whether a molecule gets another state or compartment."""
         before = self.before[k]
-        return after.home != before.home or any(s and s != before.sites[n][0] for n, (s, _) in after.sites.items())
+        return after.home not in ("", before.home) or any(s and s != before.sites[n][0] for n, (s, _) in after.sites.items())
 
     def check(self) -> None:
         """Refuse what says too little: a site on one side alone, a bond to anything that is broken."""
@@ -168,7 +167,9 @@ class _Change:
                     f"the rule {self.rule.name}: the site {min(odd)} of {a.monomer} is given on one side alone; molecules "
                     "of the same monomer stand for each other in their order"
                 )
-            for site, (_, bond) in a.sites.items():
+            for site, (state, bond) in a.sites.items():
+                if b.sites[site][0] and not state:
+                    raise DeclarationError(f"the rule {self.rule.name}: the state of the site {site} of {a.monomer} is lost")
                 other = b.sites[site][1]
                 if bond is not other and {bond, other} & {Bond.BOUND, Bond.EITHER}:
                     raise DeclarationError(
@@ -191,7 +192,9 @@ class _Change:
                 for a in sides
             )  # fmt: skip
 
-        labels, found = [label(k) for k in range(whole)], set()
+        labels = [label(k) for k in range(whole)]
+        found: set[tuple[object, ...]] = set()
+        tried = itertools.count()
         bonds = [{b for b in group_ if len(b) == 2} for group_ in (self.old, self.broken, self.made)]
 
         def keeps(image: Sequence[int]) -> bool:
@@ -206,7 +209,7 @@ class _Change:
             return True
 
         def extended(image: list[int]) -> None:
-            if len(found) > MOST_ALIKE:
+            if next(tried) > 10 * MOST_ALIKE or len(found) > MOST_ALIKE:
                 raise DeclarationError(
                     f"the rule {self.rule.name} has more than {MOST_ALIKE} orders of molecules that are alike"
                 )
@@ -240,33 +243,39 @@ class _Change:
         at += range(len(soup), len(soup) + len(self.fresh))
         soup += self.fresh
         gone |= {at[k] for k in self.lost}
-        sites = [{n: [s, e] for n, s, e in m.sites} for m in soup]
+        states = [{n: s for n, s, _ in m.sites} for m in soup]
+        bonds = [{n: e for n, _, e in m.sites} for m in soup]
         homes = [m.home for m in soup]
         for b in self.broken:
             for k, n in b:
-                sites[at[k]][n][1] = None
+                bonds[at[k]][n] = None
         for b in self.made:
             (i, m), (j, n) = b
-            sites[at[i]][m][1], sites[at[j]][n][1] = (at[j], n), (at[i], m)
+            bonds[at[i]][m], bonds[at[j]][n] = (at[j], n), (at[i], m)
         for k, a in self.after.items():
             homes[at[k]] = a.home or homes[at[k]]
             for n, (state, _) in a.sites.items():
                 if state:
-                    sites[at[k]][n][0] = state
+                    states[at[k]][n] = state
         left = [k for k in range(len(soup)) if k not in gone]
         number = {k: i for i, k in enumerate(left)}
         rest = [
             Molecule(
                 soup[k].monomer, homes[k],
-                tuple((n, s, None if e is None or e[0] in gone else (number[e[0]], e[1])) for n, (s, e) in sites[k].items()),
+                tuple(
+                    (n, states[k][n], None if e is None or e[0] in gone else (number[e[0]], e[1])) for n, e in bonds[k].items()
+                ),
             )
             for k in left
         ]  # fmt: skip
         found = connected(rest)
         owner = {k: c for c, (_, members) in enumerate(found) for k in members}
         owners = [{owner[number[at[k]]] for k in places} for places in self.targets]
-        if any(len(o) != 1 for o in owners) or len(set().union(*owners)) != len(owners):
+        kept = len(set().union(*owners))
+        if any(len(o) != 1 for o in owners) or kept != len(owners):
             return None  # parts that are still held together otherwise, or are of one complex already
+        if kept < len(found) and not self.rule.delete_molecules:
+            return None  # a molecule that vanishes leaves parts that no product stands for
         return [form for form, _ in found]
 
 

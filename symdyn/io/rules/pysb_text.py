@@ -27,6 +27,10 @@ NUMBERS = {"pi": sp.pi, "E": sp.E, "e": sp.E}
 OPEN = {"ANY": Bond.BOUND, "WILD": Bond.EITHER}
 #: Levels of parentheses and operators.
 DEEPEST = 200
+#: Exponents of formulas, bits of numbers that powers make, and arguments of Max and Min.
+GREATEST, MOST_BITS, MOST_COMPARED = 1000, 4096, 50
+#: Packages that bring no components with them.
+PACKAGES = ("pysb", "math", "numpy", "sympy")
 ELSE = "; execute the file yourself and pass its model, sd.read_pysb(model)"
 
 
@@ -48,6 +52,8 @@ class PysbReader:
     Attributes
     ----------
     model : RuleModel
+    names : set of str
+        Of all components.
 
     Raises
     ------
@@ -58,6 +64,7 @@ class PysbReader:
     def __init__(self, text: str) -> None:
         self.model = RuleModel()
         self.known: dict[str, Any] = {}
+        self.names: set[str] = set()
         try:
             tree = ast.parse(text)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
@@ -89,9 +96,11 @@ class PysbReader:
 
     def statement(self, node: ast.stmt) -> None:
         match node:
+            case ast.ImportFrom(names=names) if any(a.name in ("*", "model") for a in names) and not _known(node):
+                raise self.wrong(node, f"{_shown(node)} may bring components, which are not read{ELSE}")
             case ast.Import() | ast.ImportFrom() | ast.Pass() | ast.Expr(value=ast.Constant()):
                 return
-            case ast.If(test=ast.Compare(left=ast.Name(id="__name__"))):
+            case ast.If(test=ast.Compare(left=ast.Name(id="__name__"), ops=[ast.Eq()]), orelse=[]):
                 return
             case ast.Expr(value=ast.Call() as call):
                 self.component(call)
@@ -124,7 +133,10 @@ class PysbReader:
         order = names.split()
         if len(given) > len(order):
             raise self.wrong(node, f"{_shown(node)} has {len(given)} arguments; expected {', '.join(order)}")
-        found = dict(zip(order, given, strict=False)) | dict(words)
+        found = dict(zip(order, given, strict=False))
+        if twice := found.keys() & words.keys():
+            raise self.wrong(node, f"{_shown(node)} has the argument {min(twice)!r} twice")
+        found |= words
         if odd := found.keys() - set(order) - {"_export"}:
             raise self.wrong(
                 node, f"{_shown(node)} has the argument {min(odd)!r}, which is not read; known: {', '.join(order)}"
@@ -134,6 +146,11 @@ class PysbReader:
     def name(self, node: ast.AST, found: Mapping[str, ast.expr]) -> str:
         match found.get("name"):
             case ast.Constant(value=str() as name) if name.isidentifier():
+                if name in self.names:
+                    raise self.wrong(node, f"there are two components {name}")
+                if name == "time":
+                    raise self.wrong(node, "no component can be called time, which is that of the model")
+                self.names.add(name)
                 return name
         raise self.wrong(node, f"{_shown(node)}: its name is no identifier in quotes")
 
@@ -142,20 +159,22 @@ class PysbReader:
         if "base" in found:
             raise self.wrong(node, f"the model extends another one{ELSE}")
         self.model.name = self.name(node, found) if "name" in found else ""
+        self.names.discard(self.model.name)
 
     def add_monomer(self, node: ast.expr, given: list[ast.expr], words: Mapping[str, ast.expr]) -> str:
         found = self.arguments(node, given, words, "name sites site_states")
         name = self.name(node, found)
         sites = self.literal(found.get("sites"), []) or []
         states = self.literal(found.get("site_states"), {}) or {}
-        if isinstance(sites, dict):
+        if not isinstance(sites, list) or not isinstance(states, dict):
             raise self.wrong(node, f"the monomer {name} has sites {sites!r}; expected a list, and site_states={{...}}")
+        texts = [*sites, *states, *(s for own in states.values() for s in (own if isinstance(own, list) else [None]))]
+        if not all(isinstance(s, str) for s in texts):
+            raise self.wrong(node, f"the monomer {name}: its sites and lists of their states are to be texts")
         if len(set(sites)) < len(sites):
             raise self.wrong(node, f"the monomer {name} has two sites of one name, which is not read")
         if odd := states.keys() - set(sites):
             raise self.wrong(node, f"the monomer {name} has states of {min(odd)!r}, which is none of its sites")
-        if name in self.model.monomers:
-            raise self.wrong(node, f"there are two monomers {name}")
         self.model.monomers[name] = {s: tuple(states.get(s, ())) for s in sites}
         self.known[name] = name
         return name
@@ -168,6 +187,14 @@ class PysbReader:
             raise self.wrong(node, f"the size of the compartment {name} is no parameter")
         self.model.compartments[name] = size or None
         self.known[name] = _Home(name)
+        dimension = self.value(found["dimension"], 0) if "dimension" in found else sp.Integer(3)
+        outer = self.value(found["parent"], 0) if "parent" in found else []
+        if dimension not in (2, 3) or not (outer == [] or isinstance(outer, _Home)):
+            raise self.wrong(node, f"the compartment {name} needs a compartment or None as parent, and dimension 2 or 3")
+        if dimension == 2:
+            self.model.surfaces.add(name)
+        if isinstance(outer, _Home) and len({outer.name, name} & self.model.surfaces) == 1:
+            self.model.touching.append({outer.name, name})
         return name
 
     def add_parameter(self, node: ast.expr, given: list[ast.expr], words: Mapping[str, ast.expr]) -> sp.Symbol:
@@ -176,14 +203,14 @@ class PysbReader:
         number = self.value(found["value"], 0) if "value" in found else sp.S.Zero
         if not isinstance(number, sp.Expr) or not number.is_number:
             raise self.wrong(node, f"the value of the parameter {name} is no number")
-        return self.declare(node, name, self.model.parameters, float(number))
+        return self.declare(name, self.model.parameters, float(number))
 
     def add_expression(self, node: ast.expr, given: list[ast.expr], words: Mapping[str, ast.expr]) -> sp.Symbol:
         found = self.arguments(node, given, words, "name expr")
         name, e = self.name(node, found), self.value(found["expr"], 0) if "expr" in found else None
         if not isinstance(e, sp.Expr):
             raise self.wrong(node, f"the expression {name} is no formula of parameters, observables and expressions")
-        return self.declare(node, name, self.model.formulas, e)
+        return self.declare(name, self.model.formulas, e)
 
     def add_observable(self, node: ast.expr, given: list[ast.expr], words: Mapping[str, ast.expr]) -> sp.Symbol:
         found = self.arguments(node, given, words, "name reaction_pattern match")
@@ -192,7 +219,7 @@ class PysbReader:
         if match not in ("molecules", "species"):
             raise self.wrong(node, f"the observable {name} matches {match!r}; expected 'molecules' or 'species'")
         observed = Observed(tuple(self.side(node, found.get("reaction_pattern"))), match == "species")
-        return self.declare(node, name, self.model.observables, observed)
+        return self.declare(name, self.model.observables, observed)
 
     def add_initial(self, node: ast.expr, given: list[ast.expr], words: Mapping[str, ast.expr]) -> None:
         found = self.arguments(node, given, words, "pattern value fixed")
@@ -223,10 +250,8 @@ class PysbReader:
         if sides.both:
             self.model.rules.append(Rule(f"{name}_back", right, left, rates[1], keep))
 
-    def declare(self, node: ast.AST, name: str, home: dict[sp.Symbol, Any], what: Any) -> sp.Symbol:
+    def declare(self, name: str, home: dict[sp.Symbol, Any], what: Any) -> sp.Symbol:
         s = sp.Symbol(name)
-        if any(s in d for d in (self.model.parameters, self.model.formulas, self.model.observables)):
-            raise self.wrong(node, f"there are two components {name}")
         home[s] = what
         self.known[name] = s
         return s
@@ -277,6 +302,8 @@ class PysbReader:
                 if name not in self.known and name not in NUMBERS:
                     raise self.wrong(node, f"{name} is not declared before it is used")
                 found = self.known.get(name, NUMBERS.get(name))
+                if found is None:
+                    raise self.wrong(node, f"{name} is neither a pattern nor a value")
                 return [(Agent(found),)] if isinstance(found, str) else found
             case ast.Attribute(value=ast.Name(id="math" | "np" | "numpy" | "sympy"), attr=name) if name in NUMBERS:
                 return NUMBERS[name]
@@ -299,7 +326,15 @@ class PysbReader:
             case ast.Call(func=ast.Name(id="MatchOnce") | ast.Attribute(attr="MatchOnce"), args=[a], keywords=[]):
                 return [MatchedOnce(p) for p in self.side(node, a)]
             case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name), args=given, keywords=[]) if name in FUNCTIONS:
-                return self.finite(node, FUNCTIONS[name](*(self.formula(a, depth) for a in given)))
+                if name in ("Max", "Min") and len(given) > MOST_COMPARED:
+                    raise self.wrong(node, f"{_shown(node)} has more than {MOST_COMPARED} arguments")
+                with suppress(TypeError):
+                    return self.finite(node, FUNCTIONS[name](*(self.formula(a, depth) for a in given)))
+                raise self.wrong(node, f"{_shown(node)} has {len(given)} arguments, which {name} does not take")
+            case ast.Call(
+                func=ast.Attribute(value=ast.Name(id="np" | "numpy"), attr="float64" | "int64"), args=[a], keywords=[]
+            ):
+                return self.formula(a, depth)  # as numbers of NumPy are printed
         raise self.wrong(node, f"{_shown(node)} is not read{ELSE}")
 
     def formula(self, node: ast.expr, depth: int) -> sp.Expr:
@@ -332,10 +367,14 @@ class PysbReader:
                     return self.finite(node, a * b)
                 case ast.Div() if b != 0:
                     return self.finite(node, a / b)
+                case ast.Pow() if b.is_number and not a.is_number and abs(float(b)) > GREATEST:
+                    raise self.wrong(node, f"{_shown(node)} has an exponent beyond {GREATEST}")
                 case ast.Pow() if not (a.is_number and b.is_number):
-                    return a**b
+                    found = a**b
+                    if all(r.p.bit_length() + r.q.bit_length() < MOST_BITS for r in found.atoms(sp.Rational)):
+                        return found
                 case ast.Pow():
-                    with suppress(ArithmeticError):
+                    with suppress(ArithmeticError, TypeError):
                         return self.finite(node, sp.Float(float(a) ** float(b)))
         match op, a, b:
             case ast.Pow(), [*patterns], _Home(name=home) if len(patterns) == 1:
@@ -368,7 +407,7 @@ class PysbReader:
         match given:
             case ast.Constant(value=None):
                 return "", Bond.FREE
-            case ast.Constant(value=int() as bond) if not isinstance(bond, bool):
+            case ast.Constant(value=int() as bond) if not isinstance(bond, bool) and bond < 2**31:
                 return "", bond
             case ast.Constant(value=str() as state):
                 found: tuple[str, Bond | int] = state, Bond.FREE
@@ -397,9 +436,14 @@ class _Home:
         self.name = name
 
 
+def _known(node: ast.ImportFrom) -> bool:
+    package, _, rest = (node.module or "").partition(".")
+    return package in PACKAGES and not node.level and not rest.startswith("examples")
+
+
 def _shown(node: ast.AST) -> str:
     try:
         text = ast.unparse(node)
-    except RecursionError:
+    except (RecursionError, ValueError):  # too deep, or a number of too many digits
         return "it"
     return text if len(text) < 80 else f"{text[:77]}..."

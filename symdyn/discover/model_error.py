@@ -69,7 +69,7 @@ def recovery_with_errors(
     kind: type[Recovery], models: Iterable[RankedSystem], facts: Information, *, declared: System, offers: Sequence[Offer],
     data: Observations, later: Observations | None, options: RecoverOptions, compared: Iterable[Compared], misfit: Misfit,
     notes: Sequence[str], going: Callable[[], bool], held: np.ndarray | None = None, signed: bool = False,
-    usual: Sequence[RankedSystem] = (), known: Sequence[TextbookModel] = (), **further: Any,
+    usual: Sequence[RankedSystem] = (), known: Sequence[TextbookModel] = (), standing: Sequence[str] = (), **further: Any,
 ) -> Recovery:  # fmt: skip
     """The result of a search, its models compared with process noise and by forecasts where that is asked for or shown.
 
@@ -82,6 +82,8 @@ def recovery_with_errors(
     options : RecoverOptions
     signed : bool
         Whether signs are given; then there is no comparison.
+    standing : sequence of str
+        Notes on the fit of the first model of the search, which are told where that stays first.
     **further
         Other attributes of the result.
     """
@@ -90,17 +92,18 @@ def recovery_with_errors(
     if not signed and _asked_for(process, data, ranked[0], len(facts.names), misfit.missed):
         found = weighed(
             declared, ranked, offers, data, later, automatic=process is None, largest=options.largest, going=going,
-            held=held, usual=usual, known=known,
+            held=held, usual=usual, known=known, books=books,
         )  # fmt: skip
         if found is None and not going():
             notes = (*notes, "models were not compared with process noise, for there was no time")
-        if found is not None and (found.models[0].textbook or not books):
+        if found is not None:
             ranked, notes, further["forecasters"] = found.models, (*notes, *found.notes), found.forecasters
             if found.first is not None:
+                standing = ()
                 facts, compared = found.first.information(), [(m.criterion, m.labels) for m in ranked]
                 further |= {"law": found.first.law, "noise": found.first.errors()}
     return ranked_recovery(
-        kind, ranked[: options.keep], facts, level=options.level, compared=compared, notes=notes, misfit=misfit,
+        kind, ranked[: options.keep], facts, level=options.level, compared=compared, notes=(*notes, *standing), misfit=misfit,
         observations=data, heldout=later, **further,
     )  # fmt: skip
 
@@ -117,7 +120,7 @@ def _asked_for(process: bool | None, data: Observations, first: RankedSystem, fi
 def weighed(
     declared: System, models: Sequence[RankedSystem], offers: Sequence[Offer], data: Observations, later: Observations | None,
     *, automatic: bool, largest: int, going: Callable[[], bool], held: np.ndarray | None = None,
-    usual: Sequence[RankedSystem] = (), known: Sequence[TextbookModel] = (),
+    usual: Sequence[RankedSystem] = (), known: Sequence[TextbookModel] = (), books: bool = False,
 ) -> Weighed | None:  # fmt: skip
     r"""Fit the best models of a search, and small rivals, with and without process noise, and rank them.
 
@@ -149,11 +152,13 @@ def weighed(
         Models of textbooks that the search has fitted.
     known : sequence of TextbookModel
         Those that it has not.
+    books : bool
+        Whether only one of these changes the order.
 
     Returns
     -------
     Weighed or None
-        None if no model could be fitted, or there was no time.
+        None if no model could be fitted, there was no time, or the order is not changed.
     """
     first = np.array([table[0] for table in rough_states(declared, data)[0]])
 
@@ -184,6 +189,8 @@ def weighed(
     if not chosen:
         return None
     rows = min(chosen, key=lambda rows: rows[0][0])
+    if books and not rows[0][1].textbook:
+        return None
     standing = fitted(models[0], laws(data)[0]) if automatic else None
     ranked = _ranked(rows, models, standing, data, later, automatic=automatic)
     if known and rows[0][1].textbook:

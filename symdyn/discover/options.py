@@ -52,7 +52,8 @@ class RecoverOptions:
         better by more than chance, or a model of a textbook has the least criterion.
         'auto' is None with the library of populations, whose births and deaths no equation follows exactly, where nothing is
         known and the search puts a model first that is in no textbook.  Without a library, of one or two states that are
-        nowhere negative, it is None if a model of a textbook of populations has the least criterion.  Else it is False.
+        nowhere negative, it is None if a model of a textbook of populations has the least criterion and `noise` is not given,
+        which is not that of a comparison.  Else it is False.
     repair : bool
         The system is complete but may be partly wrong: terms are dropped, added and given other coefficients where the data
         pay for it; ``unknown`` names the states whose equations may be changed (all unless given).  The result is a
@@ -66,7 +67,8 @@ class RecoverOptions:
         add different units, or have one in an exponential or a sine, are left out; see `symdyn.discover.units`.
     ties : bool
         Where nothing is known, constants of noisy data that are equal in size to one another or to a ratio of small integers,
-        as far as the data tell, are taken to be, see `symdyn.discover.whole.equal`.  Which numbers are simple depends on the
+        as far as the data tell, are taken to be, see `symdyn.discover.whole.equal`, but not where a comparison with process
+        noise decides the first place.  Which numbers are simple depends on the
         units of time and states, and so does the result; False leaves all constants as they are fitted.  Notes name the ties,
         and say where they decide the first place.
     surrogate, regressor : mapping

@@ -59,6 +59,36 @@ def test_few_data_of_a_population_are_compared_with_textbooks_where_nothing_is_k
     assert not any("textbook" in note for note in below.warnings)
 
 
+def test_what_is_told_of_a_first_model_is_not_told_of_a_textbook_and_noise_that_is_given_is_kept():
+    times = np.linspace(0, 8, 20)
+    noise = 1 + 0.03 * np.random.default_rng(3).normal(size=20)
+    data = pd.DataFrame({"time": times, "x": noise / (1 + 19 * np.exp(-times))})
+    searched, compared, given = (
+        sd.recover(None, data, progress=False, options=RecoverOptions(**own))
+        for own in ({"process": False}, {}, {"noise": {"x": 0.03}})
+    )
+    assert "taken as equal" in " ".join(searched.warnings)
+    assert "textbook" in " ".join(compared.warnings)
+    assert "taken as equal" not in " ".join(compared.warnings)  # its constants are not
+    assert given.noise is None
+    assert "textbook" not in " ".join(given.warnings)
+
+
+def test_an_interrupt_ends_the_comparison_with_textbooks(monkeypatch):
+    asked = []
+
+    def interrupted(*args, going, **options):
+        asked.append(going())
+        if len(asked) == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("symdyn.discover.model_error.weighed", interrupted)
+    found = sd.recover(None, logistic(0.1, 20, seed=1), progress=False)
+    assert asked == [True, False]
+    assert not found.complete
+    assert any("not compared with process noise" in note for note in found.warnings)
+
+
 KICKS = 0.25 * np.random.default_rng(3).standard_normal(20)
 
 

@@ -130,12 +130,14 @@ def like_parts(fitter: Fitter, best: EquationFit, terms: Sequence[CandidateTerm]
     terms : sequence of CandidateTerm
         Besides monomials.
     """
-    problem = fitter.problem
+    problem, known = fitter.problem, list(exchanges(fitter.problem.d))
+    if problem.clean or not known:
+        return []
     nodes = fitter.nodes(best) if best.windows == 1 else None
     pieces, run = cut_up(fitter, best), fitter.run(best)
-    if problem.clean or run is None:
+    if run is None:
         return []
-    starts, known = run[pieces.cut[:, 0]], list(exchanges(problem.d))
+    starts = run[pieces.cut[:, 0]]
     found: dict[tuple, EquationFit] = {}
     few = WeakMatching(problem, monomials(problem.d), nodes)
     likely = [p for p in known if not fitter.late() and _proposed(few, p, WINDOWS[0], 2 * FAR)]

@@ -69,40 +69,41 @@ def recovered(system: System | None, data: Any, request: Request) -> Recovery:
         )
     search.fitter.budget = request.budget
     notes += request.budget.notes(f"{search.fitter.runs} simulations", search.level, late=search.late)
+    standing: list[str] = []  # notes on the first model
     if best.windows > 1:
-        notes.append(f"no run over a whole trajectory follows the data; fitted in {len(best.starts)} windows")
+        standing.append(f"no run over a whole trajectory follows the data; fitted in {len(best.starts)} windows")
     fitted = len(best.model.theta) + best.starts.size
     if fitted > MANY * seen.size:
-        notes.append(f"the best model has {fitted} fitted values for {seen.size} data, which cannot tell equations apart")
+        standing.append(f"the best model has {fitted} fitted values for {seen.size} data, which cannot tell equations apart")
     others = [f for f in search.fitter.ranked(best.windows) if f.model.key != best.model.key]
     better = [f for f in others if f.score < best.score]
     if better and not search.late:
         lost = "their runs are lost from starts within the noise"
         why = lost if search.sound(better[0]) else "the data do not determine their constants"
-        notes.append(f"{len(better)} of the models have a lower criterion than the first and are left out: {why}")
+        standing.append(f"{len(better)} of the models have a lower criterion than the first and are left out: {why}")
     visited = [best, *(f for f in others if f.score >= best.score)]
     if request.options.ties and not search.late:
         like = [] if search.screen is None else like_parts(search.fitter, best, search.screen.terms)
         first, *others = simplest(search.fitter, best, visited[1:], like)
         if first.model.key != best.model.key:
-            notes.append(
+            standing.append(
                 f"constants that are one or equal, which its criterion counts, put the first model before others{UNITS}"
             )
         if first.ties:
             names = ", ".join(whole.names)
-            notes.append(f"the first model is a law of like parts: an exchange of the states {names} leaves it as it is")
+            standing.append(f"the first model is a law of like parts: an exchange of the states {names} leaves it as it is")
         first, ties = tied(search.fitter, first)
         visited = [first, *others]
         if ties:
             listed = ", ".join(told(whole, first, ties))
-            notes.append(f"taken as equal, since the data do not tell them apart: {listed}{UNITS}")
+            standing.append(f"taken as equal, since the data do not tell them apart: {listed}{UNITS}")
     if not search.late and not search.sound(visited[0]):
-        notes.append("the data do not determine all constants of the first model")
+        standing.append("the data do not determine all constants of the first model")
 
     def result(keep: int) -> Recovery:
         return assembled(
             whole, search.fitter, visited[:keep], visited, seen, later, options=request.options, notes=notes,
-            complete=search.complete and not request.budget.interrupted,
+            standing=standing, complete=search.complete and not request.budget.interrupted,
         )  # fmt: skip
 
     with request.budget.keeping(lambda: True):

@@ -41,12 +41,12 @@ KINDS = 1 + len(NAMED)
 
 def assembled(
     system: ODESystem, fitter: Fitter, ranked: Sequence[EquationFit], visited: Sequence[EquationFit], seen: Observations,
-    later: Observations | None, *, options: RecoverOptions, notes: Sequence[str], complete: bool,
+    later: Observations | None, *, options: RecoverOptions, notes: Sequence[str], standing: Sequence[str], complete: bool,
 ) -> Recovery:  # fmt: skip
     """The result of a search: a system with an unknown function for each right-hand side, and models of different structures.
 
     `visited` share the evidence; `ranked` are their first ones, the best first, of which those that there is no time for are
-    left out.
+    left out.  The notes `standing` are of the first.
     """
     first = np.searchsorted(fitter.problem.cut(ranked[0].windows)[:, 0], fitter.problem.first[:-1])
     facts = information(fitter, ranked[0], [s.name for s in _symbols(system, ranked[0])], system.names)
@@ -80,8 +80,9 @@ def assembled(
         Recovery, models, facts, declared=system, data=seen, later=later, options=options, notes=notes, complete=complete,
         offers=[Offer(u, t.expression(system.states, []), prior(t)) for u in system.drift for t in simple],
         compared=[(f.score, _labels(system, f)) for f in visited], evaluations=fitter.runs,
-        misfit=misfit(residuals(fitter, ranked[0], seen), facts.rank), going=lambda: not fitter.late(),
-        known=_textbooks(system, seen),
+        misfit=misfit(residuals(fitter, ranked[0], seen), facts.rank), standing=standing,
+        going=lambda: fitter.budget.going() and not fitter.late(),
+        known=() if options.noise else _textbooks(system, seen),  # which are compared with noise that is fitted
     )  # fmt: skip
 
 

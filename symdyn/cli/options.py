@@ -62,7 +62,7 @@ class Interpretation(StrEnum):
     STRATONOVICH = "stratonovich"
 
 
-MODEL = "A text with one equation a line, SBML (.xml, .sbml), Antimony (.ant) or a PEtab problem (.yaml)."
+MODEL = "A text with one equation a line, SBML (.xml, .sbml), Antimony (.ant), PySB (.py) or a PEtab problem (.yaml)."
 Model = Annotated[
     Path,
     typer.Argument(help=MODEL, show_default=False),

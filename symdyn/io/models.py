@@ -47,6 +47,12 @@ def _from_antimony(path: str | Path, **options: Any) -> System:
     return read_antimony(path, **options)
 
 
+def _from_pysb(path: str | Path, **options: Any) -> System:
+    from symdyn.io.pysb import read_pysb
+
+    return read_pysb(path, **options)
+
+
 def _as_sbml(system: System) -> str:
     from symdyn.io.sbml import to_sbml
 
@@ -60,23 +66,25 @@ def _as_antimony(system: System) -> str:
 
 
 #: Readers of network formats by the ending of a file.
-NETWORK_FILES: dict[str, Callable[..., System]] = {".xml": _from_sbml, ".sbml": _from_sbml, ".ant": _from_antimony}
+NETWORK_FILES: dict[str, Callable[..., System]] = {
+    ".xml": _from_sbml, ".sbml": _from_sbml, ".ant": _from_antimony, ".py": _from_pysb,
+}  # fmt: skip
 
 
 def read_model(path: str | Path, kind: str | None = None, **options: Any) -> System:
-    """Read a model from a file: a text, SBML (``.xml``, ``.sbml``), Antimony (``.ant``) or a PEtab problem (``.yaml``).
+    """Read a file: a text, SBML (``.xml``, ``.sbml``), Antimony (``.ant``), PySB (``.py``) or a PEtab problem (``.yaml``).
 
     Parameters
     ----------
     path : str or Path
     kind : {'ode', 'sde', 'map', 'jump'}, optional
         Told from the text unless given: arrows make a reaction network, ``x[t+1] = ...`` is a map, noise ``dW`` makes it
-        stochastic, the rest are ODEs.  SBML and Antimony are a reaction network, or of the kind 'ode' its equations; of a PEtab
-        problem the equations are read, with nominal values.
+        stochastic, the rest are ODEs.  SBML, Antimony and PySB are a reaction network, or of the kind 'ode' its equations; of a
+        PEtab problem the equations are read, with nominal values.
     **options
-        For the class of that kind, such as ``interpretation="stratonovich"`` or ``volume="V"``; for SBML and Antimony
-        those of `read_sbml`.  ``networks`` is the file of the weights that a text names, ``model.npz`` beside ``model.txt``
-        unless given.
+        For the class of that kind, such as ``interpretation="stratonovich"`` or ``volume="V"``; for SBML, Antimony and PySB
+        those of `read_sbml`, `read_antimony` and `read_pysb`.  ``networks`` is the file of the weights that a text names,
+        ``model.npz`` beside ``model.txt`` unless given.
 
     Returns
     -------

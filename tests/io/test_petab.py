@@ -242,7 +242,10 @@ def test_tables_that_contradict_are_named(tmp_path, tables, message):
         ("[1, 2]", "expected the YAML file of a PEtab problem"),
         ("!!python/object/apply:os.system ['true']", "is no YAML"),
         ("[" * 5000, "is no YAML"),
-        ("format_version: 2.0.0\nmodel_files: {a: {language: bngl, location: m.py}}", "written in 'bngl'; expected 'sbml' or 'pysb'"),
+        (
+            "format_version: 2.0.0\nmodel_files: {a: {language: bngl, location: m.py}}",
+            "written in 'bngl'; expected 'sbml' or 'pysb'",
+        ),
         ("format_version: 2.0.0\nextensions: {select: {required: true}}", "extensions of PEtab, which are not read: select"),
         ("format_version: 1\nproblems: [{}, {}]", "has 2 problems; one is read"),
         ("format_version: 1\nproblems: [{sbml_files: [http://example.org/m.xml]}]", "is no name of a file"),

@@ -11,6 +11,7 @@ import sympy as sp
 
 import symdyn as sd
 from symdyn.errors import DeclarationError
+from symdyn.io.models import read_model
 
 #: Dimers of like molecules, rules on one of them, complexes that vanish, and molecules that stay as they are.
 LIKE = """
@@ -154,7 +155,8 @@ def test_files_and_conditions_of_fits(tmp_path):
     Initial(A_() ** c, a0); Initial(B_() ** c, b0)
     """
     (tmp_path / "model.py").write_text("\n".join(map(str.strip, text.splitlines())))
-    assert sd.read_pysb(tmp_path / "model.py") == sd.read_pysb(str(tmp_path / "model.py"))
+    assert sd.read_pysb(tmp_path / "model.py") == sd.read_pysb(str(tmp_path / "model.py")) == read_model(tmp_path / "model.py")
+    assert read_model(tmp_path / "model.py", "ode") == sd.read_pysb(tmp_path / "model.py", as_="ode")
     tables = {
         "parameters": "parameterId\testimate\tnominalValue\tlowerBound\tupperBound\nk1\ttrue\t0.8\t0\t10",
         "conditions": "conditionId\ttargetId\ttargetValue\nfirst\tA\t0.7\nfirst\tB\t0.3",

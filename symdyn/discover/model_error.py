@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -167,19 +168,36 @@ def weighed(
         starts = model.start if model.start is not None else first
         return fit_errors(model.system, data, law, free, starts=starts, held=held, bounds=model.free, before=before)
 
-    best: list[list[Fitted]] = []
+    compared: list[tuple[ErrorLaw, list[RankedSystem]]] = []
     for still in laws(data):
-        moved, rows = replace(still, process="common"), []
         found = rivals(declared, offers, data, logarithmic=still.logarithmic, known=known)
         small = [_built(declared, r, first) for r in found if len(r.terms) <= largest]
         others = (*(m for m in small if not m.textbook), *usual, *models[:COMPARED])
         # models of textbooks may have the same terms with other signs
-        for model in (*{frozenset(m.labels): m for m in others}.values(), *(m for m in small if m.textbook)):
+        compared.append((still, [*{frozenset(m.labels): m for m in others}.values(), *(m for m in small if m.textbook)]))
+
+    @cache
+    def both(law: int, place: int) -> list[Fitted]:
+        """The fits of a model without process noise and with one for all states."""
+        still, model = compared[law][0], compared[law][1][place]
+        fits = [fitted(model, still)]
+        fits.append(fitted(model, replace(still, process="common"), fits[0]))
+        return [(fit.criterion(model.prior), model, fit) for fit in fits if fit is not None]
+
+    def least(wanted: Callable[[RankedSystem], bool]) -> float:
+        rows = (both(i, j) for i, (_, own) in enumerate(compared) for j, m in enumerate(own) if wanted(m) and going())
+        return min((row[0] for found in rows for row in found), default=np.inf)
+
+    # most data are far from every textbook, and all other fits are not needed then
+    if books and least(lambda m: bool(m.textbook)) > least(lambda m: m.labels == models[0].labels) + GAP:
+        return None
+    best: list[list[Fitted]] = []
+    for i, (still, own) in enumerate(compared):
+        rows: list[Fitted] = []
+        for j in range(len(own)):
             if not going():
                 return None
-            fits = [fitted(model, still)]
-            fits.append(fitted(model, moved, fits[0]))
-            rows += [(fit.criterion(model.prior), model, fit) for fit in fits if fit is not None]
+            rows += both(i, j)
         rows.sort(key=_criterion)
         for _, model, fit in _once(rows)[:AGAIN] if len(data.states) > 1 else ():
             each = fitted(model, replace(still, process="each"), fit)

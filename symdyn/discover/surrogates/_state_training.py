@@ -50,7 +50,7 @@ def train(
         soft = d._replace(strict=d.strict * options.tolerance / SOFTENED)
         first = equations.first(np.random.default_rng([seed, k]))
         # few points judge: among weights within a standard error of the best, the longest trained are kept
-        best, cost, losses = minimise(
+        best, cost, losses, _ = minimise(
             minimise(first, data=soft, trials=SOFT, tolerance=10 * SETTLED).weights, data=d, trials=options.iterations,
             judge=judge if held else None, margin=1 + np.sqrt(2.0 / max(held, 1)), patience=PATIENCE, tolerance=SETTLED,
             tell=tell,

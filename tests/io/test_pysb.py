@@ -255,6 +255,13 @@ def test_sums_of_a_thousand_terms_are_read():
     assert sd.read_pysb(text, as_="ode").drift[0].subs({"A": 3, "n": 2}) == -3 * (1000 * 3 + 3 * 2)
 
 
+def test_rates_may_depend_on_time():
+    text = "Monomer('A'); Parameter('k', 3); Initial(A(), k)\nExpression('e', k*exp(-time)); Rule('r', None >> A(), e)\n"
+    data = sd.simulate(sd.read_pysb(text, as_="ode"), [0, 1, 2], rtol=1e-9, progress=False)
+    np.testing.assert_allclose(data.A, 3 + 3 * (1 - np.exp(-data.time)), rtol=1e-7)
+    assert sd.read_pysb(text).time_dependent
+
+
 def test_networks_without_end_are_cut_off():
     chain = """
     Monomer('A', ['l', 'r']); Parameter('k', 1)

@@ -20,6 +20,8 @@ FUNCTIONS = {
     "cosh": sp.cosh, "tanh": sp.tanh, "Abs": sp.Abs, "Max": sp.Max, "Min": sp.Min, "floor": sp.floor, "ceiling": sp.ceiling,
 }  # fmt: skip
 NUMBERS = {"pi": sp.pi, "E": sp.E, "e": sp.E}
+#: What names stand for that nothing declares.
+USUAL = {**NUMBERS, "time": sp.Symbol("time")}
 #: Bonds that a pattern leaves open.
 OPEN = {"ANY": Bond.BOUND, "WILD": Bond.EITHER}
 #: Levels of parentheses and operators.
@@ -119,9 +121,9 @@ class PysbValues:
             case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
                 return self.finite(node, sp.Integer(number) if isinstance(number, int) else sp.Float(number))
             case ast.Name(id=name):
-                if name not in self.known and name not in NUMBERS:
+                if name not in self.known and name not in USUAL:
                     raise self.wrong(node, f"{name} is not declared before it is used")
-                found = self.known.get(name, NUMBERS.get(name))
+                found = self.known.get(name, USUAL.get(name))
                 if found is None:
                     raise self.wrong(node, f"{name} is neither a pattern nor a value")
                 return [(Agent(found),)] if isinstance(found, str) else found

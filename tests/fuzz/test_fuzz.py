@@ -13,6 +13,7 @@ import pytest
 pytest.importorskip("libsbml")
 pytest.importorskip("zarr")
 
+from symdyn.io.rules.pysb_values import TREE
 from tests.fuzz.__main__ import record
 
 ROOT = Path(__file__).parents[2]
@@ -67,6 +68,9 @@ def test_a_fragile_reader_is_found_out(tmp_path):
     counts = json.loads(done.stdout)["times"]["counts"]
     assert set(counts) == {"refused", "crash", "hang", "code"}
     assert sum(counts.values()) == 2000
+    run = FRAGILE.replace('compile(data.decode("utf-8", "replace"), "text", "exec")', f'exec(compile("0", {TREE!r}, "exec"))')
+    done = worker(current, "times", "--executions", "2000", script=("-c", run.replace('b"PK"', 'b"-never-"')))
+    assert "code" in json.loads(done.stdout)["times"]["counts"]  # what was only to be a tree
 
 
 def test_reports_are_added_up(tmp_path):

@@ -22,6 +22,7 @@ from typing import Any
 
 import symdyn.io
 from symdyn.errors import SymdynError
+from symdyn.io.rules.pysb_values import TREE
 from tests.fuzz.mutation import LONGEST, mutated
 from tests.fuzz.targets import TARGETS, TOKENS, Target
 
@@ -55,7 +56,12 @@ _watched = False
 def _audit(event: str, arguments: tuple[object, ...]) -> None:
     if event == "subprocess.Popen" and arguments[1][: len(READER)] == READER:
         return
-    if _watched and (event in FORBIDDEN or (event == "compile" and b"CANARY" in _bytes(arguments[0]))):
+    if not _watched:
+        return
+    # a tree of Python's grammar is made by `compile`, too; then nothing of that name may be executed
+    compiled = event == "compile" and arguments[1] != TREE and b"CANARY" in _bytes(arguments[0])
+    executed = event == "exec" and getattr(arguments[0], "co_filename", None) == TREE
+    if event in FORBIDDEN or compiled or executed:
         raise CodeRan(f"{event}{arguments!r}"[:300])
 
 

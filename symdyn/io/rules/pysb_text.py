@@ -11,7 +11,7 @@ import sympy as sp
 from symdyn.errors import DeclarationError
 from symdyn.io.rules.expansion import Rule
 from symdyn.io.rules.model import Initial, Observed, RuleModel
-from symdyn.io.rules.pysb_values import ELSE, Home, PysbValues, Sides, shown
+from symdyn.io.rules.pysb_values import ELSE, TREE, Home, PysbValues, Sides, shown
 
 __all__ = ["PysbReader"]
 
@@ -44,7 +44,7 @@ class PysbReader(PysbValues):
         self.model = RuleModel(monomers=self.monomers)
         self.names: set[str] = set()
         try:
-            tree = ast.parse(text)
+            tree = ast.parse(text, TREE)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             raise DeclarationError(f"it is no Python text: {' '.join(str(error).split())[:200]}") from None
         for node in tree.body:

@@ -13,7 +13,7 @@ import sympy as sp
 from symdyn.errors import DeclarationError
 from symdyn.io.rules.patterns import Agent, Bond, MatchedOnce, Pattern
 
-__all__ = ["ELSE", "Home", "PysbValues", "Sides", "shown"]
+__all__ = ["ELSE", "TREE", "Home", "PysbValues", "Sides", "shown"]
 
 FUNCTIONS = {
     "exp": sp.exp, "log": sp.log, "ln": sp.log, "sqrt": sp.sqrt, "sin": sp.sin, "cos": sp.cos, "tan": sp.tan, "sinh": sp.sinh,
@@ -28,6 +28,8 @@ OPEN = {"ANY": Bond.BOUND, "WILD": Bond.EITHER}
 DEEPEST = 200
 #: Exponents of formulas, bits of numbers that powers make, and arguments of Max and Min.
 GREATEST, MOST_BITS, MOST_COMPARED = 1000, 4096, 50
+#: The name under which Python's parser makes trees of texts, of which none becomes code.
+TREE = "<tree of a model>"
 ELSE = "; execute the file yourself and pass its model, sd.read_pysb(model)"
 
 
@@ -71,7 +73,7 @@ class PysbValues:
             If it is none.
         """
         try:
-            node = ast.parse(text, mode="eval").body
+            node = ast.parse(text, TREE, "eval").body
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             raise DeclarationError(f"{text!r} is no pattern: {error}") from None
         found = self.side(node, node)

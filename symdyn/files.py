@@ -10,14 +10,19 @@ import secrets
 import shutil
 import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any, TypeVar
 from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 
-__all__ = ["ABANDONED", "UNFINISHED", "clear", "put", "put_arrays", "read_arrays"]
+from symdyn.errors import DeclarationError, SymdynError
+
+__all__ = ["ABANDONED", "UNFINISHED", "clear", "put", "put_arrays", "read_arrays", "restored"]
+
+T = TypeVar("T")
 
 #: Beginning of an array in numpy's format, as numpy writes it: type, order and shape.
 _HEADER = re.compile(
@@ -79,6 +84,25 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
             return {name.removesuffix(".npy"): _array(archive.read(name)) for name in archive.namelist()}
     except (BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, TypeError, OverflowError) as error:
         raise ValueError(f"{type(error).__name__}: {error}") from None
+
+
+def restored(path: Any, make: Callable[[dict[str, np.ndarray]], T], wrong: str) -> T:
+    """What is made of the arrays of an archive.
+
+    Raises
+    ------
+    DeclarationError
+        If the file is damaged or of another kind, which `wrong` says of it.
+    OSError
+        If it cannot be read.
+    """
+    try:
+        return make(read_arrays(Path(path)))
+    except KeyError as missing:
+        reason = f"no array {missing}"
+    except (SymdynError, ValueError, TypeError, IndexError, OverflowError) as error:
+        reason = str(error)
+    raise DeclarationError(f"{Path(path).name} {wrong} ({reason})")
 
 
 def _array(data: bytes) -> np.ndarray:

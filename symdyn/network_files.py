@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from symdyn.errors import DeclarationError
-from symdyn.files import put_arrays, read_arrays
+from symdyn.files import put_arrays, restored
 from symdyn.neural_terms import TrainedNetwork
 from symdyn.text.weights import WeightsText
 
@@ -133,7 +133,9 @@ def load_networks(path: Any) -> dict[str, TrainedNetwork]:
     Raises
     ------
     DeclarationError
-        If the file is damaged, of another kind, or cannot be read.
+        If the file is damaged, or of another kind.
+    OSError
+        If it cannot be read.
 
     Examples
     --------
@@ -145,25 +147,22 @@ def load_networks(path: Any) -> dict[str, TrainedNetwork]:
     ...
     symdyn.errors.DeclarationError: f.npz holds no networks that symdyn wrote (no array 'format')
     """
-    try:
-        arrays = read_arrays(Path(path))
-        if str(arrays["format"]) != FORMAT:
-            network = TrainedNetwork.from_arrays(arrays)
-            return {network.name: network}
-        parts: dict[str, dict[str, np.ndarray]] = {}
-        for name, array in arrays.items():
-            if name != "format":
-                owner, _, part = name.partition("/")
-                parts.setdefault(owner, {})[part] = array
-        found = {name: TrainedNetwork.from_arrays(own) for name, own in parts.items()}
-        if wrong := [name for name, network in found.items() if network.name != name]:
-            raise ValueError(f"the network of {wrong[0]} is called {found[wrong[0]].name}")
-        return found
-    except KeyError as missing:
-        reason = f"no array {missing}"
-    except (ValueError, OSError, TypeError, IndexError, DeclarationError) as error:
-        reason = str(error)
-    raise DeclarationError(f"{Path(path).name} holds no networks that symdyn wrote ({reason})")
+    return restored(path, _networks, "holds no networks that symdyn wrote")
+
+
+def _networks(arrays: dict[str, np.ndarray]) -> dict[str, TrainedNetwork]:
+    if str(arrays["format"]) != FORMAT:
+        network = TrainedNetwork.from_arrays(arrays)
+        return {network.name: network}
+    parts: dict[str, dict[str, np.ndarray]] = {}
+    for name, array in arrays.items():
+        if name != "format":
+            owner, _, part = name.partition("/")
+            parts.setdefault(owner, {})[part] = array
+    found = {name: TrainedNetwork.from_arrays(own) for name, own in parts.items()}
+    if wrong := [name for name, network in found.items() if network.name != name]:
+        raise ValueError(f"the network of {wrong[0]} is called {found[wrong[0]].name}")
+    return found
 
 
 def networks_of_text(declared: Mapping[str, WeightsText], given: Any) -> dict[str, TrainedNetwork]:

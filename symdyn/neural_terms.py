@@ -14,7 +14,7 @@ from sympy.core.function import AppliedUndef
 
 from symdyn.dense import DenseLayers, DenseOutput, argument
 from symdyn.errors import DeclarationError
-from symdyn.files import put_arrays, read_arrays
+from symdyn.files import put_arrays, restored
 
 __all__ = ["NetworkTerm", "TrainedNetwork"]
 
@@ -163,6 +163,8 @@ class TrainedNetwork(sp.Atom):
         ------
         DeclarationError
             If the file is damaged, or of another kind.
+        OSError
+            If it cannot be read.
 
         Examples
         --------
@@ -174,13 +176,7 @@ class TrainedNetwork(sp.Atom):
         ...
         symdyn.errors.DeclarationError: f.npz is no network that symdyn wrote (no array 'format')
         """
-        try:
-            return cls.from_arrays(read_arrays(Path(path)))
-        except KeyError as missing:
-            reason = f"no array {missing}"
-        except (ValueError, OSError, TypeError, IndexError) as error:
-            reason = str(error)
-        raise DeclarationError(f"{Path(path).name} is no network that symdyn wrote ({reason})")
+        return restored(path, cls.from_arrays, "is no network that symdyn wrote")
 
     def arrays(self) -> dict[str, np.ndarray]:
         """What `save` writes.

@@ -9,7 +9,9 @@ import zipfile
 import numpy as np
 import pytest
 
+import symdyn as sd
 from symdyn.files import ABANDONED, clear, put, put_arrays, read_arrays
+from symdyn.network_files import load_networks
 
 
 def test_nothing_half_written_is_left(tmp_path):
@@ -95,3 +97,20 @@ def test_headers_are_not_compiled(tmp_path, monkeypatch):
             archive.writestr("a.npy", data.replace(found, put_in))
         with pytest.raises(ValueError, match=r"\w"):
             read_arrays(tmp_path / "b.npz")
+
+
+SAVED = (sd.Fit, sd.Recovery, sd.Learned, sd.LearnedScore, sd.TrainedNetwork)
+
+
+@pytest.mark.parametrize("load", [*(kind.load for kind in SAVED), load_networks, sd.replay], ids=lambda load: load.__qualname__)
+def test_what_is_not_there_and_what_is_of_another_kind_are_told_apart(load, tmp_path):
+    with pytest.raises(FileNotFoundError, match="nothing"):
+        load(tmp_path / "nothing.nc")
+    (tmp_path / "note.nc").write_text("hello")
+    with pytest.raises(sd.DeclarationError, match=r"note\.nc"):
+        load(tmp_path / "note.nc")
+
+
+def test_a_folder_without_a_store_is_named(tmp_path):
+    with pytest.raises(sd.DeclarationError, match="this folder is no store of a simulation"):
+        sd.replay(tmp_path)

@@ -14,7 +14,7 @@ from symdyn import html
 from symdyn.attached import LearnedVerbs
 from symdyn.declaration import name_of
 from symdyn.errors import DeclarationError, RecoveryError
-from symdyn.files import put_arrays, read_arrays
+from symdyn.files import put_arrays, restored
 from symdyn.inference.data import Observations, Trajectory
 from symdyn.models.text import model_text, text_kinds
 from symdyn.neural_terms import TrainedNetwork
@@ -229,6 +229,8 @@ class Learned(LearnedVerbs):
         ------
         DeclarationError
             If the file is damaged, or of another kind.
+        OSError
+            If it cannot be read.
 
         Examples
         --------
@@ -240,13 +242,7 @@ class Learned(LearnedVerbs):
         ...
         symdyn.errors.DeclarationError: f.npz was not written by save of learn (no array 'format')
         """
-        try:
-            return cls._read(read_arrays(Path(path)))
-        except KeyError as missing:
-            reason = f"no array {missing}"
-        except (ValueError, OSError, TypeError, IndexError, OverflowError) as error:
-            reason = str(error)
-        raise DeclarationError(f"{Path(path).name} was not written by save of learn ({reason})")
+        return restored(path, cls._read, "was not written by save of learn")
 
     @classmethod
     def _read(cls, arrays: dict[str, np.ndarray]) -> Learned:

@@ -29,7 +29,7 @@ import xarray as xr
 from symdyn.errors import DeclarationError
 from symdyn.files import UNFINISHED, clear
 
-__all__ = ["FORMATS", "check_format", "read_dataset", "to_frame", "write_csv", "write_dataset", "write_file"]
+__all__ = ["FORMATS", "check_format", "load_netcdf", "read_dataset", "to_frame", "write_csv", "write_dataset", "write_file"]
 
 FORMATS = (".nc", ".csv", ".json")
 
@@ -102,6 +102,24 @@ def write_dataset(dataset: xr.Dataset, path: str | Path) -> None:
         write_file(path, write)
 
 
+def load_netcdf(path: str | Path) -> xr.Dataset:
+    """The dataset of a netCDF file, in memory.
+
+    Raises
+    ------
+    DeclarationError
+        If it is no such file, or is damaged.
+    OSError
+        If it cannot be read.
+    """
+    try:
+        return xr.load_dataset(path, engine="netcdf4")
+    except OSError as error:
+        if error.errno is None or error.errno >= 0:  # else it is an error of netCDF, and the file is there
+            raise
+        raise DeclarationError(f"{path}: this is no netCDF file, or it is damaged ({error.strerror})") from None
+
+
 def read_dataset(path: str | Path) -> xr.Dataset:
     """Read what `write_dataset` wrote to a ``.nc`` or ``.json`` file; `read_table` reads ``.csv`` files.
 
@@ -131,12 +149,7 @@ def read_dataset(path: str | Path) -> xr.Dataset:
     """
     suffix = Path(path).suffix.lower()
     if suffix == ".nc":
-        try:
-            return xr.load_dataset(path, engine="netcdf4")
-        except OSError as error:
-            if error.errno is None or error.errno >= 0:  # else it is an error of netCDF, and the file is there
-                raise
-            raise DeclarationError(f"{path}: this is no netCDF file, or it is damaged ({error.strerror})") from None
+        return load_netcdf(path)
     if suffix != ".json":
         raise DeclarationError(f"{path}: expected a .nc or .json file; tables are read by symdyn.io.tables.read_table")
     try:

@@ -27,7 +27,7 @@ from symdyn.inference.noise_laws import LAWS
 from symdyn.inference.spatial_problem import problem_of
 from symdyn.inference.stochastic_problem import StochasticProblem, made_problem
 from symdyn.inference.stochastic_setup import StochasticSetup
-from symdyn.io.datasets import check_format, write_dataset
+from symdyn.io.datasets import check_format, load_netcdf, write_dataset
 from symdyn.io.petab.fitting import PetabFitProblem
 from symdyn.io.petab.problem import read_petab
 from symdyn.io.petab.tables import write_files
@@ -170,8 +170,7 @@ def read_fit(path: str | Path) -> Fit:
     ...     round(sd.Fit.load(f"{folder}/decay.nc").parameters["k"], 1)
     0.5
     """
-    with xr.open_dataset(path, engine="netcdf4") as opened:
-        found = opened.load()
+    found = load_netcdf(path)
     if found.attrs.get("format") != FORMAT or found.attrs.get("version") != VERSION:
         raise DeclarationError(f"{path}: this is not a fit that save wrote")
     arrays = {str(n): v.values for n, v in found.variables.items() if str(n).startswith("array")}

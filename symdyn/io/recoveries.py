@@ -93,6 +93,8 @@ def read_recovery(folder: str | Path) -> Recovery:
     >>> again.system == found.system, again.table.equals(found.table)
     (True, True)
     """
+    if Path(folder).is_file():
+        raise DeclarationError(f"{folder}: this is a file; expected the folder that save wrote, with recovery.json in it")
     path = Path(folder) / "recovery.json"
     try:
         found = json.loads(path.read_text(encoding="utf-8"))

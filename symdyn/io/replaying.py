@@ -117,7 +117,10 @@ def _read(path: Path) -> xr.Dataset:
     if not path.is_dir():
         return read_dataset(path)
     require("zarr")
-    return xr.open_zarr(path, chunks=None)
+    try:
+        return xr.open_zarr(path, chunks=None)
+    except FileNotFoundError:
+        raise DeclarationError(f"{path}: this folder is no store of a simulation") from None
 
 
 def _differences(known: xr.Dataset, new: xr.Dataset, *, finite: bool) -> Iterator[str]:

@@ -12,8 +12,8 @@ import sympy as sp
 from symdyn.dense import DenseLayers
 from symdyn.discover.scores.declared import ReversedProcess
 from symdyn.discover.surrogates.denoiser import DenoiserFit, features
-from symdyn.errors import DeclarationError, RecoveryError
-from symdyn.files import put_arrays, read_arrays
+from symdyn.errors import DeclarationError
+from symdyn.files import put_arrays, restored
 from symdyn.models.sde import SDESystem
 from symdyn.models.text import model_text, reads_back
 
@@ -196,6 +196,8 @@ class LearnedScore:
         ------
         DeclarationError
             If the file is damaged, or of another kind.
+        OSError
+            If it cannot be read.
 
         Examples
         --------
@@ -207,13 +209,7 @@ class LearnedScore:
         ...
         symdyn.errors.DeclarationError: f.npz holds no learned score (no array 'format')
         """
-        try:
-            return cls._read(read_arrays(Path(path)))
-        except KeyError as missing:
-            reason = f"no array {missing}"
-        except (ValueError, OSError, TypeError, IndexError, OverflowError, RecoveryError) as error:
-            reason = str(error)
-        raise DeclarationError(f"{Path(path).name} holds no learned score ({reason})")
+        return restored(path, cls._read, "holds no learned score")
 
     @classmethod
     def _read(cls, arrays: dict[str, np.ndarray]) -> LearnedScore:

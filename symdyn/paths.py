@@ -29,7 +29,7 @@ class Curve:
     ----------
     times : (K,) float64
     coefficients : (K - 1, d + 1) float64
-        Of the segments between knots; one of a single knot.
+        Of the segments between knots; of a course that is held (K, 1), with the value at the last knot.
     """
 
     def __init__(self, name: str, times: Any, values: Any, kind: str) -> None:
@@ -64,8 +64,7 @@ class Curve:
         c, s = self.coefficients[k], np.asarray(times) - self.times[k]
         degree = c.shape[-1] - 1
         if not slope:
-            found = sum(c[..., j] * s**j for j in range(degree + 1))
-            return np.where((times == self.times[-1]) & (degree == 0), self.values[-1], found)
+            return np.asarray(sum(c[..., j] * s**j for j in range(degree + 1)))
         return sum((j * c[..., j] * s ** (j - 1) for j in range(1, degree + 1)), np.zeros(np.shape(s)))
 
     def mirrored(self) -> Curve:
@@ -73,11 +72,12 @@ class Curve:
         new = object.__new__(Curve)
         new.times, new.values = 0.0 - self.times[::-1], self.values[::-1].copy()
         h, degree = np.diff(self.times)[:, None], self.coefficients.shape[1] - 1
-        columns = np.zeros_like(self.coefficients)
+        between = self.coefficients[: len(h)]
+        columns = np.zeros_like(between)
         for j in range(degree + 1):  # c (t - t_k)^j = c (h - s)^j
             for i in range(j + 1):
-                columns[:, i : i + 1] += self.coefficients[:, j : j + 1] * math.comb(j, i) * (-1) ** i * h ** (j - i)
-        new.coefficients = columns[::-1].copy()
+                columns[:, i : i + 1] += between[:, j : j + 1] * math.comb(j, i) * (-1) ** i * h ** (j - i)
+        new.coefficients = np.concatenate([columns[::-1], [new.values[-1:]]] if degree == 0 else [columns[::-1]])
         return new
 
     @property
@@ -89,7 +89,7 @@ def _coefficients(t: np.ndarray, x: np.ndarray, kind: str) -> np.ndarray:
     """Those of the segments between knots, infinite or NaN where they overflow."""
     h, slope = np.diff(t), np.diff(x) / np.diff(t)
     if kind == "hold":
-        columns = [x[:-1]]
+        columns = [x]
     elif kind == "linear":
         columns = [x[:-1], slope]
     elif kind == "spline":

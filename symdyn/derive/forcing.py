@@ -172,7 +172,8 @@ def repeated(system: System) -> System:
             raise DeclarationError(f"the input {path} has {len(path.curves)} courses; a periodic orbit takes one")
         if any(side.has(PathSlope(path)) for side in system.part("drift")):
             raise DeclarationError(f"a periodic orbit takes no slope of an input, {PathSlope(path)}; write another input")
-        knots, rows = path.curves[0].times, path.curves[0].coefficients
+        knots = path.curves[0].times
+        rows = path.curves[0].coefficients[: len(knots) - 1]
         since = sp.Mod(system.time - _number(knots[0]), _number(knots[-1] - knots[0]))
         pieces = []
         for begin, end, row in zip(knots[:-1], knots[1:], rows, strict=True):

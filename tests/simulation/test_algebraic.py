@@ -215,6 +215,16 @@ def test_unknowns_follow_inputs_stops_and_conditions_that_end_a_run():
     assert sd.simulate(DECAY, [0, 1], until="y >= 0.5", **TIGHT).first_passage == 0
 
 
+def test_inputs_that_are_held_have_the_value_of_the_last_knot_there():
+    """z = u at all outputs, those at jumps included, of courses with as many knots as they like."""
+    drive = sd.Path("w", [0, 1, 3], [2, 5, 7], "hold")
+    system = sd.ODESystem({x: 0}, initial={x: 0}, algebraic={z: z - drive}, observables={"seen": drive})
+    courses = [drive, sd.Path("w", [0, 0.5, 2, 3], [2, 4, 6, 9], "hold"), sd.Path("w", [0, 4], [2, 3], "hold")]
+    data = sd.simulate(system, [0, 1, 2, 3], inputs={drive: courses}, **TIGHT)
+    np.testing.assert_allclose(data.z, [[2, 5, 5, 7], [2, 4, 6, 9], [2, 2, 2, 2]], atol=1e-12)
+    np.testing.assert_allclose(data.z, data.seen, atol=1e-12)
+
+
 def test_results_are_the_same_bits_for_any_lanes_chunks_and_threads(tmp_path):
     values = np.linspace(0.3, 3, 21)
     run = {"t": np.linspace(0, 2, 5), "initial": {x: values}, "progress": False}

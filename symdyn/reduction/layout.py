@@ -95,7 +95,11 @@ class StateLayout:
         for name, shape in zip(self.names, self.shapes, strict=True):
             order = [*lead, "time", *(self.space if shape else ())]
             if set(stored[name].dims) != set(order) or tuple(data.sizes[d] for d in order[len(lead) + 1 :]) != shape:
-                raise DeclarationError(f"{name} has the dimensions {dict(stored[name].sizes)} in the runs; expected {order}")
+                wanted = ", ".join(f"{d}: {n}" for d, n in zip(self.space, shape, strict=False))
+                raise DeclarationError(
+                    f"{name} has the dimensions {dict(stored[name].sizes)} in the runs; expected {order}"
+                    + (f" with {wanted} of the grid" if wanted else "")
+                )
             values = np.asarray(stored[name].transpose(*order).values, float)
             found.append(values.reshape(-1, data.sizes["time"], math.prod(shape)))
         whole = np.concatenate(found, axis=2)

@@ -172,6 +172,8 @@ def test_what_does_not_fit_is_refused():
         (lambda: pod(linear, few, 1).lift({"z_2": 1}), "no value of the coordinate z_1"),
         (lambda: pod(pde.discretize(8), sd.simulate(pde.discretize(8), [0, 1], initial={"u": 1}, progress=False), 1, weights=1),
          "weights belong to an ODESystem"),
+        (lambda: pod(pde.discretize(8), sd.simulate(pde.discretize(9), [0, 1], initial={"u": 1}, progress=False), 1),
+         "with x: 8 of the grid"),
     ):  # fmt: skip
         with pytest.raises(DeclarationError, match=message.replace("(", r"\(")):
             call()

@@ -41,7 +41,7 @@ FIGURES = (".png", ".svg", ".pdf")
 @reported
 def simulate(
     model: Model,
-    times: Annotated[str | None, typer.Option(help="Output times, start:stop:count, such as 0:20:101.")] = None,
+    times: Annotated[str | None, typer.Option(help="Output times, start:stop:count, such as 0:20:101, or 0,5,20.")] = None,
     times_file: Annotated[
         Path | None, typer.Option(help="File with the output times, or a table with a column of them.")
     ] = None,
@@ -88,7 +88,7 @@ def simulate(
 ) -> None:
     """Simulate a model, or a sweep of it, and write the trajectories."""
     from symdyn.codegen.kernel import with_options
-    from symdyn.io.arguments import parse_assignments, parse_range, parse_starts
+    from symdyn.io.arguments import parse_assignments, parse_times, parse_starts
     from symdyn.io.datasets import check_format
     from symdyn.io.models import read_model
     from symdyn.io.tables import read_times
@@ -98,7 +98,7 @@ def simulate(
 
     if (times is None) == (times_file is None):
         raise typer.BadParameter("give the output times by one of --times and --times-file", param_hint="--times")
-    at = argument(parse_range, times, "--times") if times_file is None else read_times(times_file)
+    at = argument(parse_times, times, "--times") if times_file is None else read_times(times_file)
     parameters = argument(parse_assignments, set_, "--set")
     start = argument(parse_starts, initial, "--initial")
     if out is not None:

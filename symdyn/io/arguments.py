@@ -13,7 +13,7 @@ from symdyn.errors import DeclarationError
 from symdyn.parsing import parse_expression
 
 __all__ = [
-    "parse_assignments", "parse_bounds", "parse_duration", "parse_noise", "parse_range", "parse_starts", "parse_values",
+    "parse_assignments", "parse_bounds", "parse_duration", "parse_noise", "parse_range", "parse_starts", "parse_times", "parse_values",
 ]  # fmt: skip
 
 #: The beginning of a name; the e of 1e3 is none.
@@ -49,7 +49,7 @@ def parse_range(text: str) -> np.ndarray:
     """
     parts = text.split(":")
     if len(parts) != 3:
-        raise DeclarationError(f"got {text!r}; expected start:stop:count, such as 0:20:101")
+        raise DeclarationError(f"got {text!r}; expected start:stop:count, such as 0:20:101, or 0,5,20")
     count = parts[2].strip()
     if not (count.isascii() and count.isdigit() and 2 <= int(count[:10]) <= _MOST_POINTS):
         raise DeclarationError(f"the count in {text!r} is {count!r}; expected a whole number from 2 to {_MOST_POINTS}")
@@ -83,6 +83,22 @@ def parse_values(text: str) -> float | np.ndarray:
     if "," in text:
         return np.array([_number(part, text) for part in text.split(",")])
     return _number(text, text)
+
+
+def parse_times(text: str) -> np.ndarray:
+    """Output times: ``0:20:101``, or one by one, ``0,5,20``.
+
+    Raises
+    ------
+    DeclarationError
+        As `parse_range`, and for what is no number.
+
+    Examples
+    --------
+    >>> parse_times("0:1:3").tolist(), parse_times("0,5,20").tolist()
+    ([0.0, 0.5, 1.0], [0.0, 5.0, 20.0])
+    """
+    return np.array([_number(part, text) for part in text.split(",")]) if "," in text else parse_range(text)
 
 
 def parse_starts(items: Iterable[str]) -> dict[str, Any]:

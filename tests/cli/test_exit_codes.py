@@ -20,7 +20,7 @@ from tests.cli.commands import command, run, words
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (("--times", "0:1"), "expected start:stop:count, such as 0:20:101"),
+        (("--times", "0:1"), "expected start:stop:count, such as 0:20:101, or 0,5,20"),
         ((), "one of --times and --times-file"),
         (("--times", "0:1:2", "--times-file", "t.txt"), "one of --times and --times-file"),
         (("--times", "0:1:2", "--set", "a"), "expected name=value"),

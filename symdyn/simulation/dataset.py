@@ -141,7 +141,7 @@ def _dataset(
     shown = {**variables, **found}
     if place or labels.size > MOST_TIMES or labels.dtype.kind != "f":
         return _labelled(shown, {"time": ("time", labels, {"long_name": frame.system.time.name}), **place}, attrs)
-    form = tuple([(name, dims, v.shape, about.get("long_name")) for name, (dims, v, about) in shown.items()])
+    form = tuple([(name, dims, v.shape, *about.items()) for name, (dims, v, about) in shown.items()])
     data = _empty(frame.system.time.name, labels.dtype, labels.tobytes(), form).copy()
     own = data.variables
     for name, (dims, v, _) in shown.items():
@@ -157,9 +157,7 @@ def _labelled(variables: Mapping[str, Any], labels: Mapping[str, Any], attrs: di
 @lru_cache(maxsize=8)
 def _empty(time: str, kind: np.dtype, times: bytes, form: tuple[tuple[Any, ...], ...]) -> xr.Dataset:
     """A dataset of this form without numbers, with no coordinates but the times; to copy one takes a third of making one."""
-    variables = {
-        name: (dims, np.broadcast_to(0.0, shape), {"long_name": about} if about else {}) for name, dims, shape, about in form
-    }
+    variables = {name: (dims, np.broadcast_to(0.0, shape), dict(about)) for name, dims, shape, *about in form}
     return _labelled(variables, {"time": ("time", np.frombuffer(times, kind).copy(), {"long_name": time})}, {})
 
 

@@ -83,7 +83,7 @@ class Outcome(NamedTuple):
         """The outcome of several parts, in any order."""
         listed = list(parts)
         if len(listed) == 1:
-            return listed[0]
+            return cls(*listed[0])
         first = min((o for o in listed if o.failed), key=lambda o: o.row, default=cls())
         failed, interrupted, passed_on = (sum(o[k] for o in listed) for k in range(3))
         return cls(int(failed), int(interrupted), int(passed_on), first.row, first.code, first.time)

@@ -367,7 +367,7 @@ def check_volume(design: Design, network: Any) -> None:
 
 def _labelled(value: Any, symbol: sp.Symbol, what: str, taken: Collection[str], times: Collection[str]) -> xr.DataArray | float:
     """A value as a number, or with its dimensions."""
-    if type(value) in (float, int) and math.isfinite(value):
+    if (type(value) is float and math.isfinite(value)) or (type(value) is int and abs(value) < 2**53):
         return float(value)
     refuse_over_time(value, symbol, what, times)
     if np.iscomplexobj(value):
@@ -377,6 +377,8 @@ def _labelled(value: Any, symbol: sp.Symbol, what: str, taken: Collection[str], 
             array = np.asarray(value, dtype=float)
         except (TypeError, ValueError):
             raise DeclarationError(f"{what} {symbol} has the value {value!r}; expected numbers") from None
+        except OverflowError:
+            raise DeclarationError(f"{what} {symbol} has a value beyond the largest floating-point number") from None
         if not array.ndim and math.isfinite(array):
             return float(array)
         if array.ndim > 1:

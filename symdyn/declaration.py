@@ -29,6 +29,7 @@ __all__ = [
     "derivative",
     "expression",
     "initial_values",
+    "keyed",
     "listed",
     "lookup",
     "name_of",
@@ -98,6 +99,17 @@ def derivative(e: sp.Expr, x: sp.Symbol) -> sp.Expr:
 def lookup(key: Any, symbols: Iterable[sp.Symbol], what: str) -> sp.Symbol:
     """The symbol among `symbols` that `key` (a symbol, a name or ``x'``) means, whatever its assumptions."""
     return _found(key, {s.name: s for s in symbols}, what)
+
+
+def keyed(values: Mapping[Any, Any], symbols: Iterable[sp.Symbol], what: str) -> dict[sp.Symbol, Any]:
+    """Values by the symbols among `symbols` that their keys mean, as `lookup` finds them.
+
+    >>> x, y = sp.symbols("x y")
+    >>> keyed({"y": 1, x: 2}, (x, y), "state")
+    {y: 1, x: 2}
+    """
+    by_name = {s.name: s for s in symbols}
+    return {_found(key, by_name, what): value for key, value in values.items()}
 
 
 def listed(given: Any) -> list[Any]:

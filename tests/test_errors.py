@@ -90,6 +90,7 @@ def test_first_guesses_are_answered_with_what_to_do():
     (lambda m: sd.simulate(m, [0, float("nan"), 1]), r"output times are nan; expected finite"),
     (lambda m: sd.simulate(sd.ODESystem, [0, 1]), "got the class ODESystem; declare one"),
     (lambda m: sd.simulate(m, [0, 1], parameters={"k": None}), "parameter k has the value nan; expected finite numbers"),
+    (lambda m: sd.simulate(m, [0, 1], parameters={"k": 10**400}), "k has a value beyond the largest floating-point number"),
     (lambda m: sd.simulate(m, [0, 1], parameters={"k": [1, float("inf")]}), "parameter k has the value inf"),
     (lambda m: sd.simulate(m, [0, 1], method="Radau"), "unknown method 'Radau': stiff equations are solved by 'rodas5p'"),
     (lambda m: sd.simulate(m, [0, 1], method="tau_leaping"), "leaps are 'tau'"),

@@ -14,7 +14,7 @@ from symdyn.codegen.cuda.join import PRECISIONS
 from symdyn.codegen.effects import refuse_idle
 from symdyn.codegen.emit_llvm import ir_source
 from symdyn.codegen.emit_numba import module_source
-from symdyn.codegen.families import family_of
+from symdyn.codegen.families import FAMILIES, family_of
 from symdyn.codegen.families.base import LANES
 from symdyn.codegen.families.task import Launch, Options
 from symdyn.codegen.functions import BACKENDS, ModelFunctions, model_functions, programs
@@ -23,13 +23,26 @@ from symdyn.codegen.kernel_base import Kernel, options_read
 from symdyn.codegen.machine_code import Driver
 from symdyn.derive.index_reduction import index_reduced
 from symdyn.errors import CompileError, DeclarationError
+from symdyn.identity import remembered
 from symdyn.methods.options import MethodOptions
 from symdyn.methods.registry import METHODS
 from symdyn.models.spatial import SpatialSystem
 from symdyn.registry import suggest
 from symdyn.system import System
 
-__all__ = ["LANES", "Batch", "Kernel", "Options", "Run", "Signals", "compile", "default_method", "read_method", "with_options"]
+__all__ = [
+    "LANES",
+    "Batch",
+    "Kernel",
+    "Options",
+    "Run",
+    "Signals",
+    "compile",
+    "default_method",
+    "known_kernel",
+    "read_method",
+    "with_options",
+]
 
 #: The first of these that applies simulates a system where no method is named.
 DEFAULT_METHODS = ("dop853", "euler-maruyama", "iterate", "ssa", "branching", "rodas5p")
@@ -57,7 +70,8 @@ class CpuKernel(Kernel):
         self.backend, self.inline, self._lanes = backend, inline, lanes
         self._functions: dict[int, ModelFunctions] = {}
         self._drivers: dict[int, Driver | None] = {}
-        self.prepare(self.lanes(trajectories))  # compile now, so that errors come now
+        self.prepare(first := self.lanes(trajectories))  # compile now, so that errors come now
+        self._facts = self._functions[first].facts  # the same for all numbers of lanes
 
     def __reduce__(self) -> tuple[Any, ...]:
         return partial(
@@ -81,11 +95,11 @@ class CpuKernel(Kernel):
 
     @property
     def jumps(self) -> Sequence[Any] | None:
-        return next(iter(self._functions.values())).facts.get("jumps")
+        return self._facts.get("jumps")
 
     @property
     def delays(self) -> Mapping[str, Any] | None:
-        return next(iter(self._functions.values())).facts.get("delays")
+        return self._facts.get("delays")
 
     def driver(self, lanes: int) -> Driver | None:
         """The driver with the model inside, if it was asked for."""
@@ -137,6 +151,42 @@ class CpuKernel(Kernel):
         task = Launch(self.method, self._scheme, self.system, own, found.facts, lanes, options, signals, driver, constants)
         self.family.launch(run, batch, task)
         return run
+
+
+def known_kernel(system: System, *, trajectories: int, **choices: Any) -> Kernel:
+    """The kernel that `compile` gives, or the one that it gave before for the same object with the same arguments.
+
+    Kernels on cards and of fields, and those of objects with options, are made anew: they may own what no two runs share.
+
+    Parameters
+    ----------
+    system : System
+    trajectories : int
+    **choices
+        The other arguments of `compile`: ``method``, ``target``, ``precision``, ``lanes``, ``inline`` and ``until``.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> decay = sd.ODESystem.from_text("x' = -x")
+    >>> choices = {"method": None, "target": "cpu", "precision": "float64", "lanes": "auto", "inline": False, "until": None}
+    >>> known_kernel(decay, trajectories=1, **choices) is known_kernel(decay, trajectories=500, **choices)
+    True
+    """
+    method = choices["method"]
+    if choices["target"] != "cpu" or isinstance(system, SpatialSystem) or not (method is None or isinstance(method, str)):
+        return compile(system, trajectories=trajectories, **choices)
+    kept = _kept(system, METHODS.changes, FAMILIES.changes, *choices.items())
+    if not kept:
+        kept.append(compile(system, trajectories=trajectories, **choices))
+    kept[0].prepare(kept[0].lanes(trajectories))
+    return kept[0]
+
+
+@remembered(16)
+def _kept(system: System, *what: Any) -> list[Kernel]:
+    """Where the kernel of a system is put that is compiled like this, for any number of trajectories."""
+    return []
 
 
 def default_method(system: System) -> str:

@@ -25,7 +25,7 @@ __all__ = ["CallLayout", "Driver", "MachineFunction", "NativeFunction", "entry_t
 _FIRST = 2
 #: numba's code of a function that raises what it describes.
 _RAISES = 1
-_address = ctypes.addressof
+_ARRAY, _address = np.ndarray, ctypes.addressof
 _first_byte: Any = ctypes.c_char.from_buffer
 _CALL = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p)
 
@@ -118,8 +118,9 @@ class MachineFunction:
         self.name, self.address, self._owners = name, address, owners
         self._call = _CALL(entry) if entry else None
         self._leaves, self._result = layout.arguments, layout.result
-        #: By place and type of a tuple: that of a part which a model lacks, always the same; its numbers; the place after it.
-        self._lacking: dict[tuple[int, type], tuple[Any, list[Any], int]] = {}
+        #: By place and type of a tuple that is always the same, of a part which a model lacks or of numbers alone: the tuple,
+        #: its numbers, and the place after it.
+        self._fixed: dict[tuple[int, type], tuple[Any, list[Any], int]] = {}
 
     @cached_property
     def _form(self) -> tuple[struct.Struct, list[tuple[Any, int]]]:
@@ -152,19 +153,26 @@ class MachineFunction:
 
     def _gather(self, values: Iterable[Any], kinds: list[tuple[Any, int]], k: int, numbers: list[Any]) -> int:
         """Append the numbers of some values, whose leaves are those from `k` on; returns the place after them."""
+        most, fixed = len(kinds), self._fixed
         for value in values:
-            if type(value) is np.ndarray:
-                if k == len(kinds):
+            if type(value) is _ARRAY:
+                if k == most:
                     raise self._refused(k + 1, kinds)
                 entries, axes = kinds[k]
-                if value.dtype != entries or value.ndim != axes or not value.flags.carray:
-                    raise self._misfit(value, *kinds[k])
-                size = value.size
-                place = _address(_first_byte(value)) if size else 0  # an interface dict would take ten times as long
-                numbers += (0, 0, size, value.itemsize, place, *value.shape, *value.strides)
+                dtype, shape, size = value.dtype, value.shape, value.size
+                if (dtype is not entries and dtype != entries) or len(shape) != axes:
+                    raise self._misfit(value, entries, axes)
+                try:  # which fails where it is not writeable and in C order; an interface dict would take ten times as long
+                    place = _address(_first_byte(value)) if size else 0
+                except (TypeError, ValueError):
+                    raise self._misfit(value, entries, axes) from None
+                width = dtype.itemsize
+                if place % dtype.alignment:
+                    raise self._misfit(value, entries, axes)
+                numbers += (0, 0, size, width, place, *shape, *(value.strides if axes > 1 else (width,)))
                 k += 1
             elif isinstance(value, tuple):
-                known = self._lacking.get((k, type(value)))
+                known = fixed.get((k, type(value)))
                 if known is not None and known[0] is value:
                     numbers += known[1]
                     k = known[2]
@@ -172,9 +180,9 @@ class MachineFunction:
                 begin, first = len(numbers), k
                 k = self._gather(value, kinds, k, numbers)
                 if known is None:
-                    self._lacking[first, type(value)] = (value, numbers[begin:], k) if _nothing(value) else (None, [], k)
+                    fixed[first, type(value)] = (value, numbers[begin:], k) if _steady(value) else (None, [], k)
             else:
-                if k == len(kinds):
+                if k == most:
                     raise self._refused(k + 1, kinds)
                 if kinds[k][0] is not None:
                     raise self._misfit(value, *kinds[k])
@@ -192,9 +200,16 @@ class MachineFunction:
         return TypeError(f"{self.name} got {got}; expected {wanted}")
 
 
-def _nothing(values: tuple[Any, ...]) -> bool:
-    """Whether a tuple stands for a part that a model lacks: some of its arrays are empty, and the others have one entry."""
+def _steady(values: tuple[Any, ...]) -> bool:
+    """Whether a tuple says that it lasts, has numbers alone, or stands for a part that a model lacks.
+
+    Of such a part some arrays are empty, and the others have one entry.
+    """
+    if getattr(values, "lasting", False):
+        return True
     sizes = [v.size for v in values if isinstance(v, np.ndarray)]
+    if not sizes:
+        return all(isinstance(v, int | float) for v in values)
     return 0 in sizes and max(sizes) <= 1 and all(type(v) is int for v in values if not isinstance(v, np.ndarray))
 
 

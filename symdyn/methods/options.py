@@ -6,6 +6,7 @@ import inspect
 import math
 import re
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -119,7 +120,8 @@ class MethodOptions:
     @property
     def given(self) -> dict[str, Any]:
         """The options that have a value, by name."""
-        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        kind: Any = type(self)
+        values = {name: getattr(self, name) for name in _names(kind)}
         return {name: value for name, value in values.items() if value is not None}
 
     @property
@@ -214,6 +216,12 @@ class MethodOptions:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.given.items())})"
+
+
+@cache
+def _names(kind: Any) -> tuple[str, ...]:
+    """Names of the options of a class."""
+    return tuple(f.name for f in fields(kind))
 
 
 def _completed(text: str, family: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -58,14 +58,15 @@ def compute(plan: Plan, start: int, stop: int, *, threads: int, report: Callable
         nonlocal complete
         found = plan.successor.empty(stiff.size, plan.times.size)
         found.values[:] = np.nan
-        options = replace(plan.options, detect_stiffness=False)
+        options = plan.options._replace(detect_stiffness=False)
         complete = launch_parallel(plan.successor, found, batch.part(stiff), options, threads=threads, report=lambda done: None)
         return found
 
     if not complete:  # interrupted before the turn of stiff ones came
         run.status[run.status == STIFF] = INTERRUPTED
     run, stiff = passed_on(run, again)
-    run.passage[:] = np.where(np.isfinite(run.passage), plan.frame.labels(run.passage + plan.origin), run.passage)
+    if plan.kernel.until is not None:
+        run.passage[:] = np.where(np.isfinite(run.passage), plan.frame.labels(run.passage + plan.origin), run.passage)
     _check_countable(run, plan.kernel.family.largest)
     outcome = Outcome.of(run, plan.frame.labels(plan.times), start, passed_on=plan.passed_on(stiff.size))
     observed = plan.frame.observed(run.values, batch.parameters, plan.times)

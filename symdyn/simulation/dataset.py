@@ -13,6 +13,7 @@ import xarray as xr
 from symdyn_kernels.status import MESSAGES, SUCCESS
 
 from symdyn.codegen.kernel import Kernel, Run
+from symdyn.identity import remembered
 from symdyn.models.text import expression_text, recorded_text
 from symdyn.simulation.frames import Frame
 from symdyn.simulation.labelled import as_coordinates, as_variable
@@ -42,6 +43,12 @@ PACKAGES = ("sympy", "numpy", "numba", "llvmlite", "xarray")
 
 def attributes(system: System, **facts: Any) -> dict[str, Any]:
     """The provenance of the numbers, as values that netCDF can store."""
+    return {**_origin(system), **{k: v for k, v in facts.items() if v is not None}}
+
+
+@remembered(16)
+def _origin(system: System) -> Mapping[str, Any]:
+    """What the attributes say of the system, whatever is done with it."""
     versions = [f"symdyn {_version('symdyn-modeling')}", *(f"{p} {_version(p)}" for p in PACKAGES)]
     attrs = {
         "system": type(system).__name__,
@@ -50,7 +57,6 @@ def attributes(system: System, **facts: Any) -> dict[str, Any]:
         **_besides(system),
         "provenance": "\n".join(system.provenance),
         "versions": ", ".join(versions),
-        **facts,
     }
     return {k: v for k, v in attrs.items() if v is not None}
 
@@ -89,7 +95,7 @@ def fixed_values(system: System, design: Design, skip: Collection[sp.Symbol] = (
         ("initial", system.states, design.initial),
     ):
         named = zip(symbols, columns, strict=True)
-        pairs = [(s.name, v) for s, (v, axes) in named if not (axes or s in left)]
+        pairs = [(s.name, v) for s, (v, axes) in named if not (axes or (left and s in left))]
         found |= {name: listed_values(pairs)} if pairs else {}
     return found
 
@@ -129,14 +135,17 @@ def _dataset(
     frame: Frame, design: Design, times: np.ndarray, variables: Mapping[str, Any], counts: Counts, attrs: dict[str, Any]
 ) -> xr.Dataset:
     """A dataset of `variables`, status and counts, made at once: adding one by one takes the square of their number."""
-    found = {name: (design.dims, v.reshape(design.shape), {"long_name": meaning}) for name, (v, meaning) in counts.items()}
-    labels, place = frame.labels(times), {**design.coordinates(frame.system, frame.skip), **frame.coordinates}
+    shape, labels = design.shape, frame.labels(times)
+    found = {name: (design.dims, v.reshape(shape), {"long_name": meaning}) for name, (v, meaning) in counts.items()}
+    place = {**(design.coordinates(frame.system, frame.skip) if design.dims else {}), **frame.coordinates}
     shown = {**variables, **found}
     if place or labels.size > MOST_TIMES or labels.dtype.kind != "f":
         return _labelled(shown, {"time": ("time", labels, {"long_name": frame.system.time.name}), **place}, attrs)
-    form = tuple((name, tuple(dims), v.shape, v.dtype, *about.items()) for name, (dims, v, about) in shown.items())
-    values = {name: as_variable(*v) for name, v in shown.items()}  # variables: of arrays xarray would ask whether dask has them
-    data = _empty(frame.system.time.name, labels.dtype, labels.tobytes(), form).copy(data=values)
+    form = tuple([(name, dims, v.shape, *about.items()) for name, (dims, v, about) in shown.items()])
+    data = _empty(frame.system.time.name, labels.dtype, labels.tobytes(), form).copy()
+    own = data.variables
+    for name, (dims, v, _) in shown.items():
+        own[name].data = xr.Variable(dims, v, fastpath=True)  # of an array xarray would ask whether dask has it
     data.attrs = attrs
     return data
 
@@ -148,9 +157,7 @@ def _labelled(variables: Mapping[str, Any], labels: Mapping[str, Any], attrs: di
 @lru_cache(maxsize=8)
 def _empty(time: str, kind: np.dtype, times: bytes, form: tuple[tuple[Any, ...], ...]) -> xr.Dataset:
     """A dataset of this form without numbers, with no coordinates but the times; to copy one takes a third of making one."""
-    variables = {
-        name: (dims, np.broadcast_to(entries.type(), shape), dict(about)) for name, dims, shape, entries, *about in form
-    }
+    variables = {name: (dims, np.broadcast_to(0.0, shape), dict(about)) for name, dims, shape, *about in form}
     return _labelled(variables, {"time": ("time", np.frombuffer(times, kind).copy(), {"long_name": time})}, {})
 
 
@@ -161,7 +168,7 @@ def trajectory_dataset(
     variables = {}
     for v in frame.variables:
         array = v.of(run.values, run.aside)
-        shaped = array.reshape((*design.shape, *array.shape[1:]))
+        shaped = array.reshape((*design.shape, *array.shape[1:])) if design.dims else array[0]
         variables[v.name] = ((*design.dims, *v.labelled), shaped, {"long_name": v.meaning} if v.meaning else {})
     return _dataset(frame, design, times, variables, counts, attrs)
 

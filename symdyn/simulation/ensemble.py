@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -30,7 +29,7 @@ POLL = 0.1
 #: States, and steps times states, of a single trajectory that is run without another thread; files of models that took more.
 FEW_STATES, FEW_UPDATES = 60, 30_000
 _LONG: set[str] = set()
-#: For each thread, who is asked whether the result of its run is still wanted.
+#: For each thread, who is asked whether the result of its run is still wanted, and its signals.
 _ASKED = threading.local()
 #: Threads that wait for the next run, by their number: to start one takes longer than many a run.
 _WAITING: dict[int, list[ThreadPoolExecutor]] = {}
@@ -167,7 +166,7 @@ def _ended_at_once(kernel: Kernel, run: Run, batch: Batch, options: Options, lan
     if kernel.size > FEW_STATES or kernel.large or "max_steps" not in kernel.reads or kernel.path in _LONG:
         return False
     few = FEW_UPDATES // max(1, kernel.size)
-    kernel.launch(run, batch, replace(options, max_steps=min(limit, few)), signals=Signals.new(), lanes=lanes)
+    kernel.launch(run, batch, options._replace(max_steps=min(limit, few)), signals=_own_signals(), lanes=lanes)
     if run.status[0] != TOO_MANY_STEPS or limit <= few:
         return True
     _LONG.add(kernel.path)
@@ -175,6 +174,22 @@ def _ended_at_once(kernel: Kernel, run: Run, batch: Batch, options: Options, lan
         mine[:] = new
     run.values[:] = np.nan
     return False
+
+
+class _OwnSignals(Signals):
+    """Signals of a thread, which lasts: compiled functions remember where they are."""
+
+    __slots__ = ()
+    lasting = True
+
+
+def _own_signals() -> Signals:
+    """The signals of this thread, for runs that nobody stops or watches."""
+    try:
+        return _ASKED.signals
+    except AttributeError:
+        _ASKED.signals = _OwnSignals(*Signals.new())
+        return _ASKED.signals
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from symdyn.codegen.input_paths import course_symbols, input_values
 from symdyn.codegen.lower import lower
 from symdyn.codegen.program import Program
 from symdyn.derive.index_reduction import index_reduced
+from symdyn.identity import remembered
 from symdyn.system import System
 
 __all__ = ["Frame", "Variable", "observe", "observer"]
@@ -183,8 +184,7 @@ class Frame:
     @cached_property
     def variables(self) -> tuple[Variable, ...]:
         """Variables at all output times, in the order of their numbers, then those that are recorded aside."""
-        names = (*self.system.names, *(o.name for o in self.system.observables))
-        return _numbered(names) + (self._fired if self.events else ())
+        return _numbered(self.system) + (self._fired if self.events else ())
 
     @property
     def events(self) -> int:
@@ -321,8 +321,10 @@ class Frame:
         >>> frame.observed(np.array([[[3.0]]]), np.empty((1, 0)), np.zeros(1)).tolist()
         [[[3.0, 6.0]]]
         """
-        inputs = input_values(self.system, parameters, times) if self.observer is not None else []
         size = len(self.system.states)
+        if self.observer is None:
+            return values[..., :size]
+        inputs = input_values(self.system, parameters, times)
         past = [values[..., i] for i in range(size, values.shape[-1])]
         return observe(self.observer, values[..., :size], parameters, times, [*inputs, *past])
 
@@ -330,10 +332,10 @@ class Frame:
         return {k: v for k, v in self.__dict__.items() if k != "observer"}
 
 
-@lru_cache(maxsize=32)
-def _numbered(names: tuple[str, ...]) -> tuple[Variable, ...]:
-    """Variables of one number each, one after the other."""
-    return tuple(Variable(name, start=i) for i, name in enumerate(names))
+@remembered(32)
+def _numbered(system: System) -> tuple[Variable, ...]:
+    """States and observables, variables of one number each, one after the other."""
+    return tuple(Variable(name, start=i) for i, name in enumerate((*system.names, *(o.name for o in system.observables))))
 
 
 @lru_cache(maxsize=32)

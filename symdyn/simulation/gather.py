@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -89,6 +90,8 @@ class Sink(ABC):
     def outcome(self) -> Outcome:
         """How all trajectories ended."""
         total = Outcome.total(self.outcomes.values())
+        if len(self.outcomes) == len(self.grid):
+            return total
         return total._replace(interrupted=total.interrupted + self.plan.design.size - self.rows)
 
     @abstractmethod
@@ -164,6 +167,7 @@ def _check_memory(needed: int) -> None:
         )
 
 
+@cache
 def _physical_memory() -> float:
     """Available memory in bytes; infinite where the system does not report it."""
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:

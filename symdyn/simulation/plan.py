@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from symdyn.codegen.delay_program import observed_delays
-from symdyn.codegen.kernel import Batch, Kernel, Options, compile
+from symdyn.codegen.kernel import Batch, Kernel, Options, known_kernel
 from symdyn.codegen.stops import MOST_STOPS, stop_rates
 from symdyn.errors import CompileError
 from symdyn.integration.kernel import ArrayKernel
@@ -83,14 +83,14 @@ class Plan:
     @cached_property
     def kernel(self) -> Kernel:
         """The compiled system."""
-        return compile(self.system, **self.recipe, trajectories=self.design.size)
+        return known_kernel(self.system, **self.recipe, trajectories=self.design.size)
 
     @cached_property
     def successor(self) -> Kernel:
         """The kernel for stiff trajectories; that of the explicit method itself where no Jacobian can be generated."""
         recipe = {**self.recipe, "method": self.kernel.stiff_method, "inline": False}
         try:
-            return compile(self.system, **recipe, trajectories=self.design.size)
+            return known_kernel(self.system, **recipe, trajectories=self.design.size)
         except CompileError:
             return self.kernel
 
@@ -101,9 +101,9 @@ class Plan:
     @property
     def summed_on_card(self) -> bool:
         """Whether trajectories stay on a card, which sums them up."""
-        read = self.system.inputs or observed_delays(self.system)
-        there = self.kernel.target == "cuda" and self.frame.summable and not read
-        return there and self.reductions is not None and set(self.reductions) <= set(SUMMED)
+        if self.reductions is None or self.kernel.target != "cuda" or not self.frame.summable:
+            return False
+        return set(self.reductions) <= set(SUMMED) and not (self.system.inputs or observed_delays(self.system))
 
     @property
     def _piece_bytes(self) -> int:
@@ -223,9 +223,13 @@ class ChunkGrid:
 
     def __len__(self) -> int:
         """Number of chunks."""
+        return self._number
+
+    @cached_property
+    def _number(self) -> int:
         return math.prod(self.shape[: self.axis]) * self._along
 
-    @property
+    @cached_property
     def _along(self) -> int:
         return -(-self._axes[self.axis] // self.length)
 

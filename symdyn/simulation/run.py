@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ import sympy as sp
 import xarray as xr
 
 from symdyn.codegen.effects import refuse_idle
-from symdyn.codegen.kernel import Kernel, Options, compile, read_method
+from symdyn.codegen.kernel import Kernel, Options, known_kernel, read_method
 from symdyn.errors import DeclarationError
 from symdyn.integration.kernel import ArrayKernel
 from symdyn.methods.options import MethodOptions, check_positive, check_whole
@@ -209,7 +208,7 @@ def simulate(
     system = frame.system
     begin = _begun(system, frame.given, times[0])
     design = make_design(system, begin, parameters, trajectories, frame.coordinates)
-    kernel = compile(
+    kernel = known_kernel(
         system, method=method, target=target, precision=layout.precision, lanes=layout.lanes, trajectories=design.size,
         inline=layout.inline, until=frame.condition(condition),
     )  # fmt: skip
@@ -235,7 +234,8 @@ def simulate(
     numeric = _numbers(
         kernel, times, read_method(method)[0] is None, secrets.randbits(32) if used is None else int(used), rtol, atol, step
     )
-    numeric = replace(numeric, **kernel.options.placed(frame.labels(times)))
+    if placed := kernel.options.placed(frame.labels(times)):
+        numeric = numeric._replace(**placed)
     plan = Plan.of(frame, kernel, layout.lanes, design, times, numeric, reductions)
     attrs = _record(plan, None if seed is None else numeric.seed, condition)
     workers = None if executor is None else as_executor(executor)

@@ -106,6 +106,10 @@ class Store:
             raise DeclarationError(f"resume is {self.resume!r}; expected True or False")
 
 
+#: The layout where none is given.
+DEFAULT = Layout()
+
+
 def read_layout(layout: Any) -> Layout:
     """A layout as it was given, or the default one.
 
@@ -120,7 +124,7 @@ def read_layout(layout: Any) -> Layout:
     True
     """
     if layout is None or isinstance(layout, Layout):
-        return layout or Layout()
+        return layout or DEFAULT
     raise DeclarationError(f"layout is {layout!r}; expected a Layout, such as symdyn.Layout(threads=2)")
 
 

@@ -21,12 +21,13 @@ from symdyn.declaration import (
     TIMES,
     by_symbol,
     initial_values,
-    lookup,
+    keyed,
     refuse_inputs,
     refuse_over_time,
     refuse_repeated,
 )
 from symdyn.errors import DeclarationError
+from symdyn.identity import remembered
 from symdyn.models.initial_moments import is_distribution
 from symdyn.simulation.labelled import as_coordinates, as_variable
 from symdyn.system import System
@@ -116,6 +117,9 @@ class Design:
 
     def rows(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
         """Initial values (N, n) and parameters (N, k) of rows `start` to `stop`."""
+        if not self.dims:  # there is one row
+            first, second = ([[v.item() for v, _ in columns]] for columns in (self.initial, self.parameters))
+            return np.array(first, dtype=float), np.array(second, dtype=float)
         index = np.unravel_index(np.arange(start, stop), self.shape or (1,))
 
         def gather(columns) -> np.ndarray:
@@ -128,6 +132,8 @@ class Design:
 
     def streams(self, start: int, stop: int) -> np.ndarray:
         """The random stream of each row: the point of the sweep and the trajectory, so that neither length matters."""
+        if not self.dims:
+            return np.zeros(1, np.int64)
         row = np.arange(start, stop)
         return (row // self.trajectories << 32) | (row % self.trajectories)
 
@@ -163,19 +169,19 @@ def make_design(
     """
     lengths: dict[str, int] = {}
     coords: dict[str, Any] = {}
-    symbols = (*system.initial_symbols, *system.states, *system.parameters, *system.observables)
-    taken = {s.name for s in symbols}
-    times = {*TIMES, system.time.name} - taken
+    taken, times = _names(system)
 
     def read(given: Mapping[Any, Any] | None, symbols: tuple[sp.Symbol, ...], known: Mapping, what: str) -> dict:
-        own = values_by_symbol(given, symbols, what)
+        own = {} if given is None else values_by_symbol(given, symbols, what)
         for symbol in own:
             refuse_inputs(symbol)
-        values = {**known, **own}
-        # sweeps come in the order in which they were given; distributions and expressions are none
-        kept = {s for s, v in values.items() if (spread and is_distribution(v)) or (what == "state" and _symbolic(v))}
-        ready = {s: v if s in kept else _labelled(v, s, what, taken, times) for s, v in values.items()}
-        for s, v in ready.items():
+        ready: dict[sp.Symbol, Any] = {}
+        for s, v in {**known, **own}.items():  # sweeps come as they were given; distributions and expressions are none
+            if type(v) is float and math.isfinite(v):
+                ready[s] = v
+                continue
+            kept = (spread and is_distribution(v)) or (what == "state" and _symbolic(v))
+            ready[s] = v = v if kept else _labelled(v, s, what, taken, times)
             if not isinstance(v, xr.DataArray):
                 continue
             for dim, length in zip(v.dims, v.shape, strict=True):
@@ -202,11 +208,10 @@ def make_design(
     count = own or (1 if trajectories is None else trajectories)
     if not isinstance(count, (int, np.integer)) or count < 1:
         raise DeclarationError(f"trajectories is {trajectories!r}; expected a whole number >= 1")
-    variables = {s.name for s in system.states} | {o.name for o in system.observables}
-    clash = sorted(set(lengths) & (variables | RESERVED_NAMES))
+    clash = lengths and sorted(set(lengths) & ({v.name for v in (*system.states, *system.observables)} | RESERVED_NAMES))
     if clash:
         raise DeclarationError(f"the sweep dimension {clash[0]!r} has the name of a variable of the result; rename it")
-    clash = sorted(set(lengths) & set(positions))
+    clash = lengths and sorted(set(lengths) & set(positions))
     if clash:
         raise DeclarationError(f"the sweep dimension {clash[0]!r} is a position of the fields; rename it")
     own = count if own is None and trajectories is not None else own
@@ -216,13 +221,21 @@ def make_design(
     def columns(values: list[Any]) -> tuple:
         return tuple(
             (np.asarray(v.values, dtype=float), tuple(place[str(d)] for d in v.dims))
-            if isinstance(v, xr.DataArray) else (np.array(float(v)), ())
+            if type(v) is not float and isinstance(v, xr.DataArray) else (np.array(float(v)), ())
             for v in values
         )  # fmt: skip
 
     states = columns([beginnings[s] for s in system.states])
     shape = (*lengths.values(), *([int(count)] if own is not None else []))
     return Design(dims, shape, coords, states, columns([numbers[p] for p in system.parameters]))
+
+
+@remembered(32)
+def _names(system: System) -> tuple[frozenset[str], frozenset[str]]:
+    """Names that are taken, and those of time."""
+    symbols = (*system.initial_symbols, *system.states, *system.parameters, *system.observables)
+    taken = frozenset(s.name for s in symbols)
+    return taken, frozenset({*TIMES, system.time.name}) - taken
 
 
 def values_by_symbol(given: Any, symbols: tuple[sp.Symbol, ...], what: str) -> dict[sp.Symbol, Any]:
@@ -232,7 +245,7 @@ def values_by_symbol(given: Any, symbols: tuple[sp.Symbol, ...], what: str) -> d
     >>> values_by_symbol({"v": 2}, (x, v), "state"), values_by_symbol([1, 0], (x, v), "state")
     ({v: 2}, {x: 1, v: 0})
     """
-    return {lookup(k, symbols, what): v for k, v in (by_symbol(_paired(given, symbols, what), symbols, what) or {}).items()}
+    return keyed(by_symbol(_paired(given, symbols, what), symbols, what) or {}, symbols, what)
 
 
 def _paired(given: Any, symbols: tuple[sp.Symbol, ...], what: str) -> Any:
@@ -352,10 +365,10 @@ def check_volume(design: Design, network: Any) -> None:
             raise DeclarationError(f"the volume {network.volume} is {wrong.flat[0]:g}; expected a positive number")
 
 
-def _labelled(value: Any, symbol: sp.Symbol, what: str, taken: set[str], times: Collection[str]) -> xr.DataArray | float:
+def _labelled(value: Any, symbol: sp.Symbol, what: str, taken: Collection[str], times: Collection[str]) -> xr.DataArray | float:
     """A value as a number, or with its dimensions."""
-    if type(value) is float and math.isfinite(value):
-        return value
+    if (type(value) is float and math.isfinite(value)) or (type(value) is int and abs(value) < 2**53):
+        return float(value)
     refuse_over_time(value, symbol, what, times)
     if np.iscomplexobj(value):
         raise DeclarationError(f"{what} {symbol} has the value {value!r}; expected real numbers")
@@ -364,6 +377,8 @@ def _labelled(value: Any, symbol: sp.Symbol, what: str, taken: set[str], times: 
             array = np.asarray(value, dtype=float)
         except (TypeError, ValueError):
             raise DeclarationError(f"{what} {symbol} has the value {value!r}; expected numbers") from None
+        except OverflowError:
+            raise DeclarationError(f"{what} {symbol} has a value beyond the largest floating-point number") from None
         if not array.ndim and math.isfinite(array):
             return float(array)
         if array.ndim > 1:

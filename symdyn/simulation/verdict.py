@@ -68,6 +68,8 @@ class Outcome(NamedTuple):
     @classmethod
     def of(cls, run: Run, times: np.ndarray, start: int, *, passed_on: int) -> Self:
         """The outcome of the rows from `start` on."""
+        if not run.status.any():
+            return cls(passed_on=passed_on)
         interrupted = int((run.status == INTERRUPTED).sum())
         wrong = np.flatnonzero((run.status != SUCCESS) & (run.status != INTERRUPTED))
         if not wrong.size:
@@ -80,6 +82,8 @@ class Outcome(NamedTuple):
     def total(cls, parts: Iterable[Outcome]) -> Self:
         """The outcome of several parts, in any order."""
         listed = list(parts)
+        if len(listed) == 1:
+            return cls(*listed[0])
         first = min((o for o in listed if o.failed), key=lambda o: o.row, default=cls())
         failed, interrupted, passed_on = (sum(o[k] for o in listed) for k in range(3))
         return cls(int(failed), int(interrupted), int(passed_on), first.row, first.code, first.time)

@@ -90,9 +90,10 @@ def test_what_they_raise_is_raised(driver):
         (np.ones(4), "float64 with 1 axes"),
         (np.ones((4, 4))[:, ::2], "float64 with 2 axes"),
         (np.broadcast_to(1.0, (2, 2)), "float64 with 2 axes"),
+        (np.frombuffer(bytearray(33), offset=1).reshape(2, 2), "float64 with 2 axes"),
         ([[1.0]], "list"),
     ],
-    ids=["single", "flat", "strided", "read-only", "list"],
+    ids=["single", "flat", "strided", "read-only", "unaligned", "list"],
 )
 def test_arrays_of_another_form_are_refused(driver, table, got):
     with pytest.raises(TypeError, match=f"traced got {got}; expected writeable float64 with 2 axes in C order"):

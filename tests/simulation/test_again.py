@@ -2,6 +2,7 @@
 
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -41,10 +42,26 @@ def test_a_result_does_not_change_with_later_runs():
     sd.simulate(DECAY, [0.0, 1.0], initial={x: 5.0}, progress=False)
     assert np.array_equal(first.x.values, before)
     first.x.values[:] = 7.0
-    first.time.attrs["note"] = "mine"
+    first.time.attrs["note"] = first.steps.attrs["note"] = first.attrs["note"] = "mine"
     second = sd.simulate(DECAY, [0.0, 1.0], progress=False)
     assert np.array_equal(second.x.values, before)
-    assert "note" not in second.time.attrs
+    assert not any("note" in attrs for attrs in (second.time.attrs, second.steps.attrs, second.attrs))
+
+
+def test_equal_systems_keep_their_own_provenance():
+    other = DECAY.replace(provenance=(*DECAY.provenance, "copied"))
+    assert other == DECAY
+    for _ in range(2):
+        found = [sd.simulate(s, [0.0, 1.0], progress=False).provenance for s in (DECAY, other)]
+        assert found == ["declared as ODESystem", "declared as ODESystem\ncopied"]
+
+
+def test_threads_share_a_kernel_and_no_numbers():
+    rates = np.linspace(0.5, 4.0, 64)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda rate: last(DECAY, parameters={a: rate}), rates))
+    assert found == pytest.approx(np.exp(-rates), rel=1e-7)
+    assert found == [last(DECAY, parameters={a: rate}) for rate in rates]
 
 
 def test_threads_of_a_run_serve_the_next_one():

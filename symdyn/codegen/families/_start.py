@@ -62,6 +62,9 @@ def integrate_rest(run: Run, batch: Batch, task: Launch, integrate: Callable[[Ru
         run.values[:] = wider.values[:, :1]
         run.passage[run.passage > first] = np.inf
         return
+    if task.facts.get("start") is None and batch.times.size > 1 and not (task.system.inputs or run.status.any()):
+        integrate(run, batch, task)
+        return
     given = batch._replace(parameters=coefficient_rows(task.system, batch.parameters, batch.times))
     ended = holds_at_start(given, task.facts) & (run.status == SUCCESS)
     over = ended | (batch.times.size == 1) | (run.status != SUCCESS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -35,6 +35,7 @@ from symdyn.codegen.program import Made, Operation, Program
 from symdyn.codegen.stopping import margin_program
 from symdyn.codegen.stops import stop_program
 from symdyn.errors import CompileError
+from symdyn.methods.controllers import PID
 from symdyn.methods.runge_kutta import ExplicitRungeKutta, Rosenbrock
 from symdyn.system import System
 
@@ -204,7 +205,7 @@ class AdaptiveFamily(Family):
         run.evaluations[:] = begun + scheme.stages * (counts[:, 0] + counts[:, 1]) + extra * counts[:, 2]
 
     def control(self, scheme: Any, options: Options) -> Control:
-        return Control(*(options.controller or scheme.controller).numbers(scheme.error_order + 1, squared=True))
+        return _control(options.controller or scheme.controller, scheme.error_order + 1)
 
     def on_device(self, scheme: Any) -> bool:
         return isinstance(scheme, (ExplicitRungeKutta, Rosenbrock))
@@ -221,6 +222,11 @@ class AdaptiveFamily(Family):
         if facts.get("events") is None and facts.get("delays") is None and not system.algebraic:
             return batch.stops
         return card_stops(system, facts["events"], batch)
+
+
+@lru_cache(maxsize=32)
+def _control(controller: PID, order: float) -> Control:
+    return Control(*controller.numbers(order, squared=True))
 
 
 ADAPTIVE = AdaptiveFamily()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from symdyn_kernels.arguments.parts import Signals
 
@@ -17,8 +16,7 @@ from symdyn.system import System
 __all__ = ["Launch", "Options"]
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(NamedTuple):
     """Numerical options of the drivers; each family reads those that have an effect on its methods.
 
     Attributes
@@ -72,8 +70,7 @@ class Options:
     corrector: bool = True
 
 
-@dataclass(frozen=True)
-class Launch:
+class Launch(NamedTuple):
     """The arguments of a launch besides the batch: method, compiled functions, lanes, options and signals.
 
     Attributes

@@ -88,7 +88,7 @@ def simulate(
 ) -> None:
     """Simulate a model, or a sweep of it, and write the trajectories."""
     from symdyn.codegen.kernel import with_options
-    from symdyn.io.arguments import parse_assignments, parse_times, parse_starts
+    from symdyn.io.arguments import parse_assignments, parse_starts, parse_times
     from symdyn.io.datasets import check_format
     from symdyn.io.models import read_model
     from symdyn.io.tables import read_times

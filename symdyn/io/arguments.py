@@ -13,7 +13,8 @@ from symdyn.errors import DeclarationError
 from symdyn.parsing import parse_expression
 
 __all__ = [
-    "parse_assignments", "parse_bounds", "parse_duration", "parse_noise", "parse_range", "parse_starts", "parse_times", "parse_values",
+    "parse_assignments", "parse_bounds", "parse_duration", "parse_noise", "parse_range", "parse_starts",
+    "parse_times", "parse_values",
 ]  # fmt: skip
 
 #: The beginning of a name; the e of 1e3 is none.

@@ -31,6 +31,12 @@ def _origin(entry: object) -> tuple[str, str, bool]:
     return named.__module__, named.__qualname__, named is entry  # type: ignore[attr-defined]
 
 
+def _modules(package: str) -> list[str]:
+    """The modules of a package, less those whose names begin with an underscore."""
+    found = pkgutil.iter_modules(importlib.import_module(package).__path__)
+    return [f"{package}.{module.name}" for module in found if not module.name.startswith("_")]
+
+
 def _plain(name: str) -> str:
     """Letters and digits of a name, in lower case.
 
@@ -181,11 +187,12 @@ class Registry(Mapping[str, T], Generic[T]):
 
     def _load(self) -> dict[str, T]:
         while self._packages:
-            package = importlib.import_module(self._packages.pop())
-            for module in pkgutil.iter_modules(package.__path__):
-                if not module.name.startswith("_"):
-                    importlib.import_module(f"{package.__name__}.{module.name}")
+            for module in _modules(self._packages.pop()):
+                importlib.import_module(module)
         return self._entries
+
+    def _known(self, name: object) -> bool:
+        return name in self._entries or name in self._aliases
 
     def __getitem__(self, name: str) -> T:
         if name not in self:
@@ -205,5 +212,13 @@ class Registry(Mapping[str, T], Generic[T]):
         return f"<Registry of {self.kind}s: {', '.join(self)}>"
 
     def __contains__(self, name: object) -> bool:
-        entries = self._load()
-        return isinstance(name, str) and (name in entries or name in self._aliases)
+        if not isinstance(name, str):
+            return False
+        if not self._known(name):  # most entries are in a module of their name, which needs none of the others
+            for package in self._packages:
+                own = f"{package}.{name.replace('-', '_')}"
+                if own in _modules(package):
+                    importlib.import_module(own)
+            if not self._known(name):
+                self._load()
+        return self._known(name)

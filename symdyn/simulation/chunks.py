@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -58,7 +58,7 @@ def compute(plan: Plan, start: int, stop: int, *, threads: int, report: Callable
         nonlocal complete
         found = plan.successor.empty(stiff.size, plan.times.size)
         found.values[:] = np.nan
-        options = plan.options._replace(detect_stiffness=False)
+        options = replace(plan.options, detect_stiffness=False)
         complete = launch_parallel(plan.successor, found, batch.part(stiff), options, threads=threads, report=lambda done: None)
         return found
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -166,7 +167,7 @@ def _ended_at_once(kernel: Kernel, run: Run, batch: Batch, options: Options, lan
     if kernel.size > FEW_STATES or kernel.large or "max_steps" not in kernel.reads or kernel.path in _LONG:
         return False
     few = FEW_UPDATES // max(1, kernel.size)
-    kernel.launch(run, batch, options._replace(max_steps=min(limit, few)), signals=_own_signals(), lanes=lanes)
+    kernel.launch(run, batch, replace(options, max_steps=min(limit, few)), signals=_own_signals(), lanes=lanes)
     if run.status[0] != TOO_MANY_STEPS or limit <= few:
         return True
     _LONG.add(kernel.path)

@@ -51,7 +51,7 @@ def describe(plan: Plan) -> dict[str, str]:
         for s, (values, axes) in zip(symbols, columns, strict=True):
             found[f"{what} {s}"] = _array(values) + (f" along {axes}" if axes else "")
     found |= {what: _array(np.asarray(value)) for what, value in plan.frame.described.items()}
-    kept = {k: v for k, v in options._asdict().items() if k != "detect_stiffness" and (k != "seed" or plan.kernel.stochastic)}
+    kept = {k: v for k, v in vars(options).items() if k != "detect_stiffness" and (k != "seed" or plan.kernel.stochastic)}
     found |= {name: repr(value) for name, value in kept.items()}
     found["reduce"] = "" if plan.reductions is None else repr(plan.reductions)
     return found | software(*plan.kernel.packages)

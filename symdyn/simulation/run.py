@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -235,7 +236,7 @@ def simulate(
         kernel, times, read_method(method)[0] is None, secrets.randbits(32) if used is None else int(used), rtol, atol, step
     )
     if placed := kernel.options.placed(frame.labels(times)):
-        numeric = numeric._replace(**placed)
+        numeric = replace(numeric, **placed)
     plan = Plan.of(frame, kernel, layout.lanes, design, times, numeric, reductions)
     attrs = _record(plan, None if seed is None else numeric.seed, condition)
     workers = None if executor is None else as_executor(executor)

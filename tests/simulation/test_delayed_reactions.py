@@ -2,6 +2,7 @@
 
 import heapq
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -152,7 +153,7 @@ def test_a_propensity_above_its_bound_ends_in_a_status(monkeypatch, text, since)
     launch = JumpFamily.launch
 
     def stale(self, run, batch, task):
-        launch(self, run, batch, task._replace(facts={**task.facts, "called": [0] * len(task.system.states)}))
+        launch(self, run, batch, replace(task, facts={**task.facts, "called": [0] * len(task.system.states)}))
 
     net = sd.ReactionNetwork.from_text(f"{text}; X(0) = 0; Y(0) = 0")
     options = {"trajectories": 4, "seed": 1, "on_failure": "nan", **QUICK}

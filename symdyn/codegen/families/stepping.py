@@ -220,7 +220,7 @@ class MapFamily(SteppingFamily):
     stops = "in the beginning and after every iteration"
 
     def launch(self, run: Run, batch: Batch, task: Launch) -> None:
-        super().launch(run, batch, task._replace(options=task.options._replace(step=1.0)))
+        super().launch(run, batch, replace(task, options=replace(task.options, step=1.0)))
 
 
 STEPPING, MAPS = SteppingFamily(), MapFamily()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from symdyn_kernels.arguments.parts import Signals
 
@@ -16,7 +17,8 @@ from symdyn.system import System
 __all__ = ["Launch", "Options"]
 
 
-class Options(NamedTuple):
+@dataclass(frozen=True)
+class Options:
     """Numerical options of the drivers; each family reads those that have an effect on its methods.
 
     Attributes
@@ -70,7 +72,8 @@ class Options(NamedTuple):
     corrector: bool = True
 
 
-class Launch(NamedTuple):
+@dataclass(frozen=True)
+class Launch:
     """The arguments of a launch besides the batch: method, compiled functions, lanes, options and signals.
 
     Attributes

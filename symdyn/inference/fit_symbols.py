@@ -143,7 +143,7 @@ class FitSymbols:
             raise RecoveryError(f"the bounds of {s} are {(low, high)}; the first must be below the second")
         prior, positive = self.priors.get(s), low > 0 and high < math.inf
         if prior is not None:
-            if not all(hasattr(prior, name) for name in ("logpdf", "ppf", "std", "support")):
+            if not all(hasattr(prior, name) for name in ("logpdf", "ppf", "support")):
                 raise RecoveryError(
                     f"the prior of {s} is {prior!r}; expected a frozen distribution such as scipy.stats.lognorm(1)"
                 )
@@ -171,8 +171,6 @@ class FitSymbols:
         usual = abs(guess) if guess else 1.0
         if guess is None and np.isfinite([low, high]).all():
             usual = max(abs(low), abs(high))
-        if prior is not None and not logarithmic and 0 < (spread := float(prior.std())) < math.inf:
-            usual = spread  # beside which the steps of its difference quotients are small, whatever the guess
         guesses = () if guess is None or (logarithmic and guess <= 0) else (float(guess),)
         return FittedColumn(s.name, low, high, logarithmic, float(usual), guesses, prior)
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from symdyn.discover.diffusions.increments import increments
 from symdyn.discover.driving_paths import DrivingPaths
 from symdyn.discover.fields.data import read_fields
@@ -24,6 +26,8 @@ __all__ = ["Learner", "learner"]
 KINDS = (["drift"], ["map"], ["fields"], ["drift", "diffusion"], ["drift", "inputs"])
 #: Points of a window of a map, whose runs chaos parts soon.
 MAP_WINDOW = 5
+#: Where trajectories begin.
+STARTS = ("fitted", "declared", "measured")
 #: Which options have an effect on which kinds, and why not on the others.
 READ = {
     "penalty": ({"drift"}, "maps, SDEs and fields, whose steps are given"),
@@ -112,8 +116,8 @@ def learner(system: Any, data: Any, given: Mapping[str, Any], heldout: float, **
             _enough(whole.split(heldout)[1])
         trainer = NeuralDiffusion(**given)
         return _checked(Learner(hybrid, kind, trainer, whole, seen), trainer.applies(hybrid, seen))
-    if (starts := options["starts"]) not in (None, "fitted", "declared"):
-        raise RecoveryError(f"starts is {starts!r}; expected 'fitted' or 'declared'")
+    if (starts := options["starts"]) not in (None, *STARTS):
+        raise RecoveryError(f"starts is {starts!r}; expected {', '.join(map(repr, STARTS))}")
     usual: dict[str, Any] = {"width": 16}
     if kind == "map":  # of chaos, a run from where a point is held out tells nothing
         usual |= {"window": MAP_WINDOW, "holdout": 0.0}
@@ -122,10 +126,15 @@ def learner(system: Any, data: Any, given: Mapping[str, Any], heldout: float, **
         if hybrid.inputs:
             raise RecoveryError("penalty has no effect with inputs, at whose knots steps end; leave it out")
         chosen["penalty"] = dict(penalty) if isinstance(penalty, Mapping) else penalty
-    if starts == "declared":
+    if starts in ("declared", "measured"):
         if window is not None:
-            raise RecoveryError("window has no effect with starts='declared', of which every trajectory is one; leave it out")
-        chosen |= {"declared": True, "window": max(len(t.times) for t in seen.trajectories)}
+            raise RecoveryError(f"window has no effect with starts={starts!r}, of which every trajectory is one; leave it out")
+        chosen |= {"starts": starts, "window": max(len(t.times) for t in seen.trajectories)}
+    if starts == "measured":
+        for k, t in enumerate(seen.trajectories):
+            if not np.isfinite(t.values[0]).all():
+                name = hybrid.names[int(np.flatnonzero(~np.isfinite(t.values[0]))[0])]
+                raise RecoveryError(f"starts='measured' needs all states at the first time; trajectory {k} has no {name} there")
     if hybrid.inputs:
         chosen |= {"courses": courses, "substeps": 1}  # between two knots, and as many as that takes
     trainer = NeuralODE(**{**usual, **({} if window is None else {"window": window}), **chosen, **given})

@@ -98,17 +98,19 @@ def learn(
         the sizes s of the states; ``"local error"``, the same of one random step of each window, times their number; or
         ``"stiffness"``, of :math:`\sum_j (h_j \sigma_j)^2` with :math:`\sigma_j = |k_s - k_{s-1}| / |Y_s - Y_{s-1}|`.  They
         stand against the sum of squares of the data in units of their noise, and change little where dense data leave no
-        freedom.  Of a flow that takes two rings apart, whose starts and ends alone are data (``noise`` 0.1), 1e4 of ``"error"``
-        took half of the calls of a solver off, with the accuracy that there is without (`python -m benchmarks neural`).
+        freedom.  Of flows that take two rings apart, whose starts and ends alone are data (``starts="measured"``, ``noise``
+        0.4), 1e3 of ``"error"`` took half of the calls of a solver off, with the accuracy and the time of training that there
+        are without (`python -m benchmarks neural`).
     inputs : mapping from Path to sequence of Path, optional
         Of ODEs: the courses of inputs in the trajectories of the data, one for each; without them all have those of the system.
         Steps of the training go from knot to knot; there are twice as many of them until the states at the data are right to a
         fifth of the noise.  Together with ``starts="declared"`` this trains networks that paths drive,
         such as `symdyn.neural_cde`, from measurements at their ends, which are never held out: `decay` alone keeps networks
         from following their noise then.
-    starts : {'fitted', 'declared'}, optional
-        Of ODEs and maps: whether initial values of windows are fitted, or those of the system hold exactly in every trajectory,
-        which is one window then.
+    starts : {'fitted', 'declared', 'measured'}, optional
+        Of ODEs and maps: whether initial values of windows are fitted, or those of the system, or the first measurements, hold
+        exactly in every trajectory, which is one window then.  Of ODEs there are as many steps between two data as the states
+        at the data need to be right to a fifth of the noise.
     checkpoint : str or Path, optional
         A file where what was learned is kept; the same call again reads it.
     progress : bool or callable, optional

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -70,6 +71,12 @@ class FittedColumn:
         with np.errstate(over="ignore", divide="ignore"):
             return np.asarray(self.prior.logpdf(value))
 
+    @cached_property
+    def _prior_width(self) -> float:
+        """Spread of the prior along the coordinate, at least 1: beside it steps from a value near zero are no rounding."""
+        spread = float(self.prior.std()) if hasattr(self.prior, "std") and not self.logarithmic else 1.0
+        return max(1.0, spread / self.size) if np.isfinite(spread) else 1.0
+
     def prior_terms(self, coordinate: np.ndarray, *, fisher: bool = False) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Logarithm of the prior density of the value, with its slope and curvature along the coordinate.
 
@@ -83,7 +90,7 @@ class FittedColumn:
                 exact = first * speed, second * speed**2 + first * bend
             slope, curvature = (np.where(np.isfinite(x), x, 0.0) for x in exact)
             return self.log_density(value), slope, curvature
-        step = PRIOR_STEP * np.maximum(np.abs(coordinate), 1.0)
+        step = PRIOR_STEP * np.maximum(np.abs(coordinate), self._prior_width)
         at, below, above, less, more = (self.log_density(self.value(coordinate + s * step)) for s in (0, -1, 1, -2, 2))
         inside = np.isfinite(below) & np.isfinite(above)
         with np.errstate(invalid="ignore"):

@@ -17,13 +17,12 @@ from symdyn.errors import DeclarationError
 from symdyn.inference.fits import Fit, observed_problem
 from symdyn.inference.fitting import fit
 from symdyn.methods.options import check_whole
+from symdyn.reduction.background import Background, backgrounds, most_probable
+from symdyn.reduction.dense import dense
 from symdyn.reduction.reduced import ReducedSystem
 from symdyn.simulation.run import simulate
 
 __all__ = ["Assimilation", "assimilate"]
-
-#: How far initial coordinates may be from those of the runs, in their standard deviations.
-WIDE = 3.0
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -35,28 +34,32 @@ class Assimilation:
     system : ReducedSystem
         With the fitted initial coordinates and parameters.
     fit : Fit
-        Of the coordinates at the first time, called ``z_1_0`` ..., and of parameters.
+        Of the coordinates at the first time, ``prior_1`` ... in standard deviations of the background, and of parameters.
     error : (n,) float64
         Root mean square error of the reduced system in its runs, by number of the full state.
+    background : Background
+        What the runs tell of the first state without the sensors.
 
     Examples
     --------
     See `symdyn.reduction.assimilate`.
 
     >>> Assimilation.__dataclass_fields__.keys()
-    dict_keys(['system', 'fit', 'error'])
+    dict_keys(['system', 'fit', 'error', 'background'])
     """
 
     system: ReducedSystem
     fit: Fit
     error: np.ndarray
+    background: Background
 
     def __repr__(self) -> str:
         note = (
             f"note: in its runs the reduced system errs by {np.sqrt(np.mean(self.error**2)):.2g} (root mean square), which is"
         )
         note += " part of the intervals of fields; where it errs more they are too narrow"
-        return f"Assimilation of {len(self.system.states)} coordinates\n{self.fit}\n{note}"
+        said = f"Assimilation of {len(self.system.states)} coordinates, with {self.background} as background"
+        return f"{said}\n{self.fit}\n{note}"
 
     def forecast(self, times: Any, *, members: int = 200, level: float | None = None, seed: int = 0) -> xr.Dataset:
         r"""The full state at any times from the first one on, with intervals.
@@ -116,11 +119,12 @@ class Assimilation:
         drawn = np.clip(np.concatenate([facts.values[None], drawn]), facts.low, facts.high)
         values = problem.values(drawn)
         named = {n: xr.DataArray(values[:, k], dims="member") for k, n in enumerate(problem.names)}
-        known = {p.name for p in self.system.parameters}
+        begun = _started(self.system, self.background)
+        known = {p.name for p in begun.parameters}
         grid = np.union1d([begin], t)
         grid = grid if len(grid) > 1 else np.append(grid, begin + 1.0)
         data = simulate(
-            _started(self.system), grid, parameters={n: v for n, v in named.items() if n in known or n.endswith("_0")},
+            begun, grid, parameters={n: v for n, v in named.items() if n in known},
             rtol=1e-8, atol=1e-10, progress=False, on_failure="nan",
         )  # fmt: skip
         lifted = self.system.lift(data).isel(time=np.searchsorted(grid, t))
@@ -157,10 +161,18 @@ def assimilate(
 
     Least squares, or greatest likelihood, by `symdyn.fit` on the reduced system with the sensors as observables,
     :math:`y_k = e_k^\top (\bar u + V z)`, on quadratic manifolds :math:`+\, W (z \otimes z)`; of these derivatives are
-    difference quotients.  The coordinates at the first time have the prior of the runs, a normal distribution with three times
-    their spread.  Numbers that are given as `noise` count for the sensors alone:
-    the variance of the reduced system's own error in its runs (`ReducedSystem.own_error`) is added to theirs.  It is taken for
-    independent between times, which it is not, and for that of runs: intervals are too narrow where the system errs more.
+    difference quotients.
+
+    A few sensors seldom tell every coordinate, so that the prior of the first state matters: the background, as in weather
+    forecasts.  It is a normal distribution, one of these: that of all states of the runs, or those of their states at one
+    moment each, of runs that come in threes or more at the same times; half of the probability is that of the first, the others
+    share the rest.  After a fit with the first, that one is taken which makes the sensors the most probable, with the
+    likelihood as a normal function of the coordinates.  So the runs' clock need not be that of the sensors, and a state unlike
+    any moment of the runs is fitted with their overall spread alone.
+
+    Numbers that are given as `noise` count for the sensors alone: the variance of the reduced system's own error in its runs
+    (`ReducedSystem.own_error`) is added to theirs.  It is taken for independent between times, which it is not, and for that of
+    runs: intervals are too narrow where the system errs more, and where the first state is unlike the background.
 
     Parameters
     ----------
@@ -210,23 +222,37 @@ def assimilate(
     rows = np.array([system.layout.place(where, name) for name, where in dict(at).items()], dtype=int)
     values = basis.written(rows, system.states)
     error = system.own_error()
-    begun = _started(system)
-    names = [f"{s}_0" for s in system.names]
-    priors = {n: stats.norm(0, WIDE * s) for n, s in zip(names, basis.spread, strict=True)}
-    found = fit(
-        begun, sensors, observables=dict(zip(map(str, at), values, strict=True)), priors=priors,
-        noise=_widened(noise, dict(zip(map(str, at), error[rows].tolist(), strict=True))),
-        parameters=parameters, starts=starts, level=level, seed=seed, **options,
-    )  # fmt: skip
+    observed = dict(zip(map(str, at), values, strict=True))
+    given = {
+        "observables": observed, "noise": _widened(noise, dict(zip(map(str, at), error[rows].tolist(), strict=True))),
+        "parameters": parameters, "level": level, "seed": seed, **options,
+    }  # fmt: skip
+    candidates = backgrounds(basis, system.layout.read(system.runs))
+    priors = dict.fromkeys(_names(system), stats.norm(0, 1))
+    found, background = fit(_started(system, candidates[0]), sensors, priors=priors, starts=starts, **given), candidates[0]
+    if len(candidates) > 1:
+        own = list(priors)
+        standard = np.array([found.parameters[n] for n in own])
+        background, at_first = most_probable(candidates, standard, found.covariance.loc[own, own].to_numpy())
+        if background is not candidates[0]:
+            guesses = found.parameters | dict(zip(priors, at_first.tolist(), strict=True))
+            found = fit(_started(system, background), sensors, priors=priors, starts=1, **(given | {"guesses": guesses}))
     fitted = found.parameters
-    final = system.with_initial({s: fitted[n] for s, n in zip(system.names, names, strict=True)})
+    first = background.coordinates(np.array([fitted[n] for n in priors]))
+    final = system.with_initial(dict(zip(system.states, first.tolist(), strict=True)))
     known = {p.name for p in system.parameters}
-    return Assimilation(final.with_parameters({k: v for k, v in fitted.items() if k in known}), found, error)
+    return Assimilation(final.with_parameters({k: v for k, v in fitted.items() if k in known}), found, error, background)
 
 
-def _started(system: ReducedSystem) -> ReducedSystem:
-    """The system with its initial coordinates as parameters."""
-    return system.with_initial({s: sp.Symbol(f"{s}_0") for s in system.states})
+def _names(system: ReducedSystem) -> list[str]:
+    """Names of the standardised coordinates at the first time."""
+    return [f"prior_{k + 1}" for k in range(len(system.states))]
+
+
+def _started(system: ReducedSystem, background: Background) -> ReducedSystem:
+    """The system with its standardised initial coordinates as parameters."""
+    w = [sp.Symbol(n) for n in _names(system)]
+    return system.with_initial(dict(zip(system.states, dense(background.factor, w, background.mean), strict=True)))
 
 
 def _widened(noise: Any, errors: Mapping[str, float]) -> Any:

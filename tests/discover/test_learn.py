@@ -150,6 +150,25 @@ def test_a_formula_is_found_in_the_place_of_the_network(measured, learned):
     assert set(found.terms["f"].as_coefficients_dict()) == {x * y}
 
 
+def test_a_flow_is_learned_from_where_paths_begin_and_end():
+    """x' = x (1 - x), whose solution is known, from 20 starts without errors and their ends alone."""
+    f = sd.network("f", [x], width=6, depth=1)
+    starts = np.linspace(0.01, 1.5, 20)
+
+    def ends(begin, time):
+        return begin / (begin + (1 - begin) * np.exp(-time))
+
+    data = [{"t": [0, 4], "x": [s, ends(s, 4)]} for s in starts]
+    options = {"noise": {x: 0.003}, "starts": "measured", "members": 1, "decay": 1e-3, "progress": False}
+    found = sd.learn(sd.ODESystem({x: f(x)}), data, **options)
+    assert found.starts.ravel() == pytest.approx(starts, abs=1e-15)
+    points = np.linspace(0.1, 1.2, 9)
+    np.testing.assert_allclose(found.term("f").evaluate(points[:, None]), points * (1 - points), atol=0.02)
+    data[3]["x"] = [np.nan, 1.0]
+    with pytest.raises(sd.RecoveryError, match="starts='measured' needs all states at the first time; trajectory 3 has no x"):
+        sd.learn(sd.ODESystem({x: f(x)}), data, **options)
+
+
 @pytest.mark.parametrize(
     ("system", "options", "message"),
     [

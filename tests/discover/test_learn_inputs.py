@@ -149,7 +149,7 @@ def test_slopes_of_ends_are_those_of_the_chain_of_intervals():
     move[-1] = 1e-5
     slope = (np.asarray(equations.seen(w + move, given)) - np.asarray(equations.seen(w - move, given))) / 2e-5
     np.testing.assert_allclose(np.asarray(rows.common)[..., -1], slope, rtol=1e-7, atol=1e-9)
-    held = NeuralODE(declared=True, window=99, courses=courses)  # whose starts are no weights
+    held = NeuralODE(starts="declared", window=99, courses=courses)  # whose starts are no weights
     assert NetworkODE(system, held, 0, 1).starts(3) == 0
     assert measured(np.arange(12.0).reshape(2, 3, 2), np.array([[1], [5]])).tolist() == [[1], [11]]
 

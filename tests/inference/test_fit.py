@@ -84,6 +84,15 @@ def test_a_normal_prior_and_normal_noise_have_a_normal_posterior():
     assert fit.log_posterior - fit.log_likelihood == pytest.approx(stats.norm.logpdf(row["value"], 2, 0.3), rel=1e-6)
 
 
+@pytest.mark.parametrize("guess", [1e-9, 1e-6, 3.0])
+def test_a_prior_that_data_say_nothing_against_is_the_posterior_whatever_the_guess(guess):
+    # five values with deviation 1e4: the precision is 1 + 5e-8
+    system = sd.DiscreteSystem({x: a + 0 * x}, initial={x: a})
+    data = {"t": np.arange(5), "x": [0.3, -0.2, 0.1, -0.4, 0.25]}
+    fit = sd.fit(system, data, noise=1e4, priors={a: stats.norm(0, 1)}, guesses={a: guess}, starts=1)
+    assert rows(fit).loc["a", "standard error"] == pytest.approx(1, rel=1e-5)
+
+
 def test_scales_offsets_and_conditions_are_a_linear_regression():
     # two conditions of one slope: y = s*(1 + rate*t) + o with rate 0.5 and 1.5: the design of a regression on s and o
     system = sd.ODESystem({x: q + 0 * x}, initial={x: 1})

@@ -19,7 +19,7 @@ from symdyn.errors import RecoveryError
 from symdyn.inference.data import Observations
 from symdyn.system import System
 
-__all__ = ["Followed", "NetworkODE", "courses_at", "measured", "network_ode", "priced"]
+__all__ = ["Followed", "NetworkODE", "courses_at", "measured", "network_ode"]
 
 #: Compiled equations that are kept: the next training of the same ones traces nothing again.
 KEPT = 8
@@ -75,8 +75,8 @@ class NetworkODE:
     def __init__(self, system: System, options: Any, gap: int, substeps: int) -> None:
         self.networks = TermNetworks(system, options.width, options.decay, options.signs)
         self.rates = NetworkRates(system, self.networks)
-        self.effort: StepEffort | None = None
-        self._system, self._substeps, self._declared = system, substeps, options.declared
+        self.effort = StepEffort(self.rates, options.penalty, substeps) if options.penalty else None
+        self._system, self._substeps, self._from, self._fixed = system, substeps, options.starts, options.starts != "fitted"
         #: Most steps of a map between two data; 0 of rates of change.
         self._gap, self._size = gap, len(system.states)
         self.residuals, self.jacobian = jax.jit(self._residuals), jax.jit(self._jacobian)
@@ -86,8 +86,12 @@ class NetworkODE:
         """The windows, of data with inputs."""
         units = self.rates.units(observed, courses)
         count, (states, places) = len(cut.trajectory), (self._size, None)
-        begin = np.broadcast_to(_declared(self._system), (count, states)) if self._declared else None
-        values, have = cut.values, (cut.weights > 0).reshape(count, -1)
+        begin, values, have = None, cut.values, (cut.weights > 0).reshape(count, -1)
+        if self._from == "declared":
+            begin = np.broadcast_to(_declared(self._system), (count, states))
+        elif self._fixed:
+            begin = values[:, 0]
+            have[:, :states] = False  # they have no errors
         if 0 < have.sum(axis=1).max() <= states:  # one reverse sweep each is less than all slopes of all intervals
             places = np.argsort(~have, axis=1, kind="stable")[:, : have.sum(axis=1).max()]
             values = measured(values, places)
@@ -96,7 +100,7 @@ class NetworkODE:
 
     def starts(self, windows: int) -> int:
         """How many of the weights are initial values."""
-        return 0 if self._declared else windows * self._size
+        return 0 if self._fixed else windows * self._size
 
     def precision(self, windows: int) -> np.ndarray:
         """Of the normal prior of all weights."""
@@ -159,35 +163,43 @@ class NetworkODE:
             return weights * (self._seen(w, given) - given.values)
         path = self._states(w, given)
         seen = path if given.places is None else measured(path, given.places)
-        priced = self.effort.residuals(w[self.starts(count) :], path, given.times, steps)
+        priced = self.effort.residuals(given.units, w[self.starts(count) :], path, given.times, steps)
         return jnp.concatenate([(weights * (seen - given.values)).reshape(count, -1), priced], axis=1)
 
     def _jacobian(self, w: jax.Array, data: tuple[Followed, jax.Array, Any]) -> Blocks:
         given, weights, steps = data
         count = given.times.shape[0]
         flat = weights.reshape(count, -1)[..., None]
-        if self.effort is None and given.places is not None:
-            return Blocks(*(flat * v for v in self._rows(w, given)))
-        slopes = self._derivatives(w, given)
-        parts = [v.reshape(count, -1, v.shape[3]) for v in slopes]
         if given.places is not None:
-            parts = [jnp.take_along_axis(v, given.places[..., None], axis=1) for v in parts]
-        parts = [flat * v for v in parts]
+            few = given.places.shape[1]
+            rows = self._rows(w, given, steps)
+            return Blocks(*(jnp.concatenate([flat * v[:, :few], v[:, few:]], axis=1) for v in rows))
+        slopes = self._derivatives(w, given)
+        parts = [flat * v.reshape(count, v.shape[1] * v.shape[2], v.shape[3]) for v in slopes]
         if self.effort is None:
             return Blocks(*parts)
-        further = self.effort.derivatives(w[self.starts(count) :], self._states(w, given), slopes, given.times, steps)
+        _, s = self._split(w, given)
+        further = self.effort.derivatives(given.units, s, self._states(w, given), slopes, given.times, steps)
         return Blocks(*(jnp.concatenate(both, axis=1) for both in zip(parts, further, strict=True)))
 
-    def _rows(self, w: jax.Array, given: Followed) -> Blocks:
-        """Of the measurements by the initial values of their own window (W, M, n), and by the shared weights (W, M, q)."""
+    def _rows(self, w: jax.Array, given: Followed, steps: Any = None) -> Blocks:
+        """Of the measurements, and of what steps cost, by the initial values of their own window and by the shared weights.
+
+        Reverse sweeps along each window, one for each row: (W, R, n) and (W, R, q).
+        """
         starts, s = self._split(w, given)
 
-        def seen(start: jax.Array, s: jax.Array, at: jax.Array, course: jax.Array, places: jax.Array) -> jax.Array:
-            return self._along(given.units, start, s, at, course).ravel()[places]
+        def row(start: jax.Array, s: jax.Array, at: jax.Array, course: jax.Array, places: jax.Array, steps: Any) -> jax.Array:
+            path = self._along(given.units, start, s, at, course)
+            found = path.ravel()[places]
+            if self.effort is None:
+                return found
+            return jnp.concatenate([found, self.effort.residuals(given.units, s, path[None], at[None], steps[None])[0]])
 
-        rows = jax.vmap(jax.jacrev(seen, argnums=(0, 1)), in_axes=(0, None, 0, 0, 0))
-        own, common = rows(starts, s, given.times, given.courses, given.places)
-        return Blocks(own[..., :0] if self._declared else own * given.units.size, common)
+        steps = jnp.zeros(len(starts)) if self.effort is None else steps
+        rows = jax.vmap(jax.jacrev(row, argnums=(0, 1)), in_axes=(0, None, 0, 0, 0, 0))
+        own, common = rows(starts, s, given.times, given.courses, given.places, steps)
+        return Blocks(own[..., :0] if self._fixed else own * given.units.size, common)
 
     def _derivatives(self, w: jax.Array, given: Followed) -> Blocks:
         """Of the states by the initial values of their own window (W, T, n, n), and by the shared weights (W, T, n, q)."""
@@ -203,7 +215,7 @@ class NetworkODE:
                 after = Blocks(each[1] @ now.own, each[1] @ now.common + each[0])
                 return after, after
 
-            own = jnp.diag(given.units.size)[:, : 0 if self._declared else None]
+            own = jnp.diag(given.units.size)[:, : 0 if self._fixed else None]
             first = Blocks(own, jnp.zeros(forced.shape[1:]))
             _, rest = jax.lax.scan(advance, first, (forced, moved))
             return Blocks(*(jnp.concatenate([a[None], b]) for a, b in zip(first, rest, strict=True)))
@@ -231,20 +243,14 @@ def network_ode(system: System, options: Any, cut: TrainingWindows, substeps: in
         sorted(map(str, (*system.defaults.items(), *system.initial.items()))),
         sorted(map(str, (options.signs or {}).items())),
     )
-    key = (system.digest, *forms, *fixed, *signs, options.width, options.decay, options.declared, gap, substeps)
+    prices = sorted((options.penalty or {}).items())
+    key = (system.digest, *forms, *fixed, *signs, *prices, options.width, options.decay, options.starts, gap, substeps)
     if (found := _KEPT.get(key)) is None:
         found = NetworkODE(system, options, gap, substeps)
         if len(_KEPT) >= KEPT:
             _KEPT.pop(next(iter(_KEPT)), None)
         _KEPT[key] = found
     return found
-
-
-def priced(found: NetworkODE, options: Any, units: Scales, intervals: int) -> NetworkODE:
-    """The equations with prices of their steps, which are in units of the data."""
-    other = NetworkODE(found._system, options, found._gap, found._substeps)
-    other.effort = StepEffort(partial(other.rates, units), options.penalty, found._substeps, np.asarray(units.size), intervals)
-    return other
 
 
 def measured(states: Any, places: Any) -> Any:

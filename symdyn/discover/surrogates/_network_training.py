@@ -12,7 +12,7 @@ import numpy as np
 
 from symdyn.discover.surrogates._descent import descend
 from symdyn.discover.surrogates._ensemble import ensemble, prepare
-from symdyn.discover.surrogates._network_ode import NetworkODE, courses_at, measured, network_ode, priced
+from symdyn.discover.surrogates._network_ode import NetworkODE, courses_at, measured, network_ode
 from symdyn.discover.surrogates._network_rates import Scales
 from symdyn.discover.surrogates._windows import TrainingWindows, trained_on, windows
 from symdyn.discover.surrogates.inversion import Inversion
@@ -28,8 +28,8 @@ __all__ = ["train"]
 #: Standard deviation of smoothed terms, relative to their size, with which the networks begin.
 ROUGH = 0.02
 SAMPLES, MOST_SAMPLES = 200, 5000
-#: With inputs there is one step between two of their knots at first, and twice as many until the states at the data change by
-#: less than this part of their noise; at most so many.
+#: With inputs there is one step between two of their knots at first, with starts that hold exactly there are a few between two
+#: data, and twice as many until the states at the data change by less than this part of their noise; at most so many.
 COARSE, FINEST = 0.2, 64
 
 
@@ -38,14 +38,14 @@ def train(
 ) -> SurrogateFit:
     """Fit every member and average states, terms and parameters."""
     prepare()
+    fixed = options.starts != "fitted"
+    refined = bool(system.inputs) or (fixed and not system.whole_steps)
     noise = np.maximum(observed.noise, options.noise_floor * observed.scale)
     cut = windows(observed, noise, options.window)
     ode = network_ode(system, options, cut, options.substeps)
     given = ode.followed(observed, cut, options.courses)
     count, first_shared = len(cut.trajectory), ode.starts(len(cut.trajectory))
     units = Scales(*map(np.asarray, given.units))
-    if options.penalty:
-        ode = priced(ode, options, units, cut.times.shape[1] - 1)
     dense, kept = _dense(observed, cut)
     between = given._replace(times=dense, courses=courses_at(options.courses, cut.trajectory, dense))
     at_samples = courses_at(options.courses, cut.trajectory, dense, within=False)[kept]
@@ -63,9 +63,8 @@ def train(
             begun = None if system.inputs else (Inversion() if system.whole_steps else Smoothing()).fit(system, trained[k])
         except RecoveryError:
             begun = None
-        starts = np.zeros(0) if options.declared else (_starts(system, trained[k], cut) / units.size).ravel()
+        starts = np.zeros(0) if fixed else (_starts(system, trained[k], cut) / units.size).ravel()
         w = np.concatenate([starts, _begin(ode, units, ode.networks.first(np.random.default_rng([seed, k])), begun, system)])
-        steps = None if ode.effort is None else ode.effort.chosen(count, np.random.default_rng([seed, k, 1]))
         equations, substeps, done, stopped = ode, options.substeps, 0, False
 
         def going(trials: int) -> bool | None:
@@ -76,24 +75,28 @@ def train(
 
         precision = ode.precision(count)
         # nothing but the prior keeps networks from following the noise then
-        chosen = options.decay is None and options.declared and options.penalty is None and not judging.any()
+        chosen = options.decay is None and fixed and options.penalty is None and not judging.any()
         classes = np.concatenate([np.full(first_shared, -1), ode.networks.classes]) if chosen else None
         histories: list[dict[str, np.ndarray]] = []
-        first, most = -(-options.iterations // 3) if system.inputs else options.iterations, options.iterations
+        first, most = -(-options.iterations // 3) if refined else options.iterations, options.iterations
         wanted = first
         while True:
+            effort = equations.effort
+            steps = (
+                None if effort is None else effort.chosen(count, cut.times.shape[1] - 1, np.random.default_rng([seed, k, 1]))
+            )
             data = (given, training, judging, steps)
             w, losses, precision = _descended(equations, w, data, (precision, classes), wanted, going, done)
             histories.append(losses)
             over = done < wanted or done >= most  # it has settled, or was told to end, or there were as many trials
-            if system.inputs:
+            if refined:
                 finer = network_ode(system, options, cut, 2 * substeps)
                 apart = np.asarray(equations.seen(w, given)) - np.asarray(finer.seen(w, given))
                 if not _close(apart, picked(cut.weights)):
                     if substeps >= FINEST:
                         raise RecoveryError(
-                            f"{substeps} steps between two knots of the inputs do not follow the equations, whose networks "
-                            "have become stiff; give narrower networks, or a larger decay"
+                            f"{substeps} steps between two {'knots of the inputs' if system.inputs else 'data'} do not follow "
+                            "the equations, whose networks have become stiff; give narrower networks, or a larger decay"
                         )
                     equations, substeps = finer, 2 * substeps
                     over, most = stopped, max(most, done + first)  # also after the last trial

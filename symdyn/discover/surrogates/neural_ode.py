@@ -42,7 +42,8 @@ class NeuralODE(Networks):
         Most trials of Levenberg-Marquardt.
     decay : float, optional
         Precision of the normal prior of the weights; against it stands the chi-square of the data.  Without it, it is 1; with
-        `declared`, no points for validation and no `penalty` it is that of the greatest evidence, for each layer by itself.
+        `starts` that are not fitted, no points for validation and no `penalty` it is that of the greatest evidence, for each
+        layer by itself.
     holdout : float
         Fraction of the time points for validation, which determine when to stop; 0 for fewer than 12 points.
     members : int
@@ -51,8 +52,9 @@ class NeuralODE(Networks):
         From the name of a term to +1 or -1 if its sign is known.
     penalty : mapping, optional
         Prices of what steps cost a solver, see `symdyn.learn`.
-    declared : bool
-        Whether the initial values of the system hold exactly, in every trajectory, which is one window then.
+    starts : {'fitted', 'declared', 'measured'}
+        Whether initial values of windows are fitted; otherwise those of the system, or the first measurements, hold exactly in
+        every trajectory, which is one window then.
     courses : DrivingPaths, optional
         Of the inputs.
 
@@ -76,7 +78,7 @@ class NeuralODE(Networks):
     members: int = 2
     signs: Mapping[Any, int] | None = None
     penalty: Mapping[str, float] | None = None
-    declared: bool = False
+    starts: str = "fitted"
     courses: Any = field(default=None, compare=False, repr=False)
 
     #: Smallest noise believed, relative to the size of a state.

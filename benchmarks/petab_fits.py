@@ -1,10 +1,11 @@
 """Fits of published PEtab problems, beside pyPESTO with AMICI: ``python -m benchmarks.petab_fits --peer PYTHON --out FILE``.
 
-Of each problem the CPU seconds of the objective with its gradient at the published values, and of a fit from 20 starts, with
-how many of them end within 0.1 of the published values or above: in the log-likelihood, with the densities of priors where a
-problem has them, as Bachmann's.  The peer runs in its own interpreter (``pip install amici pypesto petab fides`` there, and
-cmake, swig and a BLAS beside), takes its default optimiser for such problems, fides, with AMICI's gradients, its tolerances and
-its choice of sensitivities, and starts of its own.  Everything runs on one thread; compilation is excluded on both sides.
+Of each problem the CPU seconds of the objective with its gradient at the published values, and of a fit from 20 starts (or
+``--starts``), with how many of them end within 0.1 of the published values or above: in the log-likelihood, with the densities
+of priors where a problem has them, as Bachmann's.  The peer runs in its own interpreter (``pip install amici pypesto petab
+fides`` there, and cmake, swig and a BLAS beside), takes its default optimiser for such problems, fides, with AMICI's gradients,
+its tolerances and its choice of sensitivities, and starts of its own.  Everything runs on one thread; compilation is excluded
+on both sides.
 Problems come from an archive, ``SYMDYN_PETAB_PROBLEMS`` or ``../shared/data/petab_problems.tar.xz``.
 """
 
@@ -39,7 +40,7 @@ STARTS, NEAR, REPEATS = 20, 0.1, 5
 PEER = Path(__file__).with_name("petab_fits_peer.py")
 
 
-def measured(path: Path) -> dict[str, Any]:
+def measured(path: Path, starts: int = STARTS) -> dict[str, Any]:
     """What symdyn takes for a problem: CPU seconds of a gradient and a fit, log-likelihoods, and starts that reach them."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -54,11 +55,11 @@ def measured(path: Path) -> dict[str, Any]:
             fit.problem.expand(one, theta[None], none)
         gradient = (time.process_time() - begin) / REPEATS
         begin = time.process_time()
-        found = sd.fit(problem, starts=STARTS)
+        found = sd.fit(problem, starts=starts)
         spent = time.process_time() - begin
     ends = found.ends["log_posterior"].to_numpy()
     return {
-        "gradient": gradient, "fit": spent, "published": published, "best": float(ends.max()),
+        "gradient": gradient, "starts": starts, "fit": spent, "published": published, "best": float(ends.max()),
         "reached": int((ends > published - NEAR).sum()),
     }  # fmt: skip
 
@@ -83,9 +84,9 @@ def _when(run: str) -> dict[str, str]:
 def _lines(found: dict[str, dict[str, Any]]) -> list[str]:
     lines = [
         f"CPU seconds of one thread; measured: when, UTC, and the load of the machine then, on {os.cpu_count()} cores",
-        f"reached: of {STARTS} starts, how many end at most {NEAR} below the published values, priors included",
+        f"reached: of so many starts, how many end at most {NEAR} below the published values, priors included",
         "",
-        f"{'problem':26s} {'':16s} gradient        fit     published          best   reached   measured",
+        f"{'problem':26s} {'':16s} gradient        fit     published          best   reached  starts   measured",
     ]
     for name, sides in found.items():
         for side, own in sides.items():
@@ -94,7 +95,7 @@ def _lines(found: dict[str, dict[str, Any]]) -> list[str]:
                 continue
             lines.append(
                 f"{name:26s} {side:16s} {own['gradient']:8.4f} {own['fit']:10.2f} {own['published']:13.4f} {own['best']:13.4f}"
-                f" {own['reached']:9d}   {own['measured']}"
+                f" {own['reached']:9d} {own.get('starts', STARTS):7d}   {own['measured']}"
             )
         if (
             len(sides) == 2
@@ -111,6 +112,7 @@ def main() -> None:
     reader = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     reader.add_argument("--peer", help="interpreter with amici, pypesto, petab and fides")
     reader.add_argument("--only", default="", help="problems whose name contains this")
+    reader.add_argument("--starts", type=int, default=STARTS, help="of symdyn; the peer takes as many as ever")
     reader.add_argument("--journal", type=Path, help="keeps rows; a later run adds what is missing")
     reader.add_argument("--out", type=Path, help="the table")
     given = reader.parse_args()
@@ -127,7 +129,7 @@ def main() -> None:
             [path] = Path(folder).glob(f"**/{name}/{name}.yaml")
             own = found.setdefault(name, {})
             if "symdyn" not in own:
-                own["symdyn"] = measured(path) | _when(run)
+                own["symdyn"] = measured(path, given.starts) | _when(run)
             if given.peer and name in COMPARED and "pyPESTO, AMICI" not in own:
                 own["pyPESTO, AMICI"] = _peer(given.peer, path) | _when(run)
             if given.journal is not None:

@@ -121,6 +121,8 @@ class FitProblem(ABC):
         share the points of so many.
     iterations : int
         Of every start.
+    crowd : int
+        Of a softened likelihood: how many times as many starts are climbed as are asked for.
     reach : float
         How far coordinates move in a damped step, see `symdyn.inference.levenberg.levenberg_marquardt`.
     """
@@ -134,11 +136,21 @@ class FitProblem(ABC):
     gain: float = GAIN
     pool: int = 1
     iterations: int = 80
+    crowd: int = 1
     reach: float = np.inf
 
     @abstractmethod
     def expand_data(self, which: np.ndarray, theta: np.ndarray, starts: np.ndarray, *, fisher: bool = False) -> Quadratic:
         """Minus twice the log-likelihood of candidates, with its expansion; see `symdyn.inference.levenberg.Expand`."""
+
+    @property
+    def softened(self) -> tuple[FitProblem, ...]:
+        """Likelihoods of the same columns with ever less additional noise, which starts climb first; by default none.
+
+        Where deviations are known and differ, few measurements rule the likelihood, and most climbs end where these are met and
+        the others are not.  With noise that is large and alike all count alike, and the likelihood has fewer maxima.
+        """
+        return ()
 
     @property
     def low(self) -> np.ndarray:

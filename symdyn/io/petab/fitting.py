@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, Protocol
 
@@ -12,7 +12,7 @@ import pandas as pd
 
 from symdyn.declaration import name_of
 from symdyn.errors import RecoveryError
-from symdyn.inference.fit_problem import MOST_NUMBERS, FittedColumn, expanded_in_parts
+from symdyn.inference.fit_problem import MOST_NUMBERS, FitProblem, FittedColumn, expanded_in_parts
 from symdyn.inference.fit_request import Proposal
 from symdyn.inference.fit_symbols import FitRequest
 from symdyn.inference.held import climb
@@ -33,6 +33,12 @@ MAX_STEPS = 20_000
 FEWEST_POINTS, MOST_POINTS, POINTS = 10, 200, 1e5
 #: Steps of scales, offsets and deviations along trajectories that stay, and the gain of twice the log-likelihood that counts.
 SETTLING, SETTLED = 30, 1e-3
+#: Where known deviations over the spreads of their observables differ by more than this factor: shares of the spreads that are
+#: added to them one after another, iterations with each, and how many times as many starts are climbed.
+UNEQUAL = 2.0
+SOFTENED = ((1.0, 30, 3), (0.5, 30, 2), (0.3, 40, 1), (0.2, 100, 1), (0.1, 150, 1), (0.05, 100, 1), (0.02, 100, 1))
+#: Tolerance of simulations over the share, and the gain of twice the log-likelihood that counts meanwhile.
+SOFT_RTOL, SOFT_GAIN = 1e-5, 1e-2
 #: Relative distance from a bound within which a value is at it.
 ROUNDING = 1e-12
 #: Arguments of `fit` that a problem answers itself.
@@ -112,6 +118,7 @@ class PetabFitProblem(RowsProblem):
         self.measured, self.slope, self.laplace = likelihood.rows()
         self.size = len(self.measured)
         self.kept: np.ndarray | None = None
+        self.added: np.ndarray | None = None
         each = self.size * (1 + len(likelihood.observing))
         self.pool = int(np.clip(POINTS / each, FEWEST_POINTS, MOST_POINTS))
 
@@ -123,9 +130,37 @@ class PetabFitProblem(RowsProblem):
         new.__dict__.update(self.__dict__, kept=kept)
         return new
 
+    @cached_property
+    def softened(self) -> tuple[FitProblem, ...]:
+        """The same with shares of the spreads of observables added to deviations that depend on nothing, where these differ."""
+        at = self.values(np.clip(0.5 * (np.maximum(self.low, -1.0) + np.minimum(self.high, 1.0)), self.low, self.high)[None])
+        ones = {name: np.ones(1) for name in self.names}
+        _, sigma = self.likelihood.expected(dict(zip(self.names, at.T, strict=True)), self.how, ones)
+        rows = pd.Series(self.measured).groupby(self.row_table()["observable"].to_numpy())
+        spread = rows.transform("std", ddof=0).to_numpy()
+        known = (sigma[0, 0] > 0) & (sigma[1:, 0] == 0).all(axis=0) & (spread > 0)
+        relative = sigma[0, 0, known] / spread[known]
+        if not known.any() or relative.max() <= UNEQUAL * relative.min():
+            return ()
+        found = []
+        for share, iterations, crowd in SOFTENED:
+            rtol = max(self.how.rtol, SOFT_RTOL * share)
+            how = replace(self.how, rtol=rtol, atol=self.how.atol * rtol / self.how.rtol)
+            soft = object.__new__(type(self))
+            added = np.where(known, share * spread, 0.0)
+            soft.__dict__.update(self.__dict__, added=added, how=how, iterations=iterations, crowd=crowd, gain=SOFT_GAIN)
+            found.append(soft)
+        return tuple(found)
+
+    def _widened(self, mean: np.ndarray, sigma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Simulations and noise with what is added, where the noise depends on nothing."""
+        if self.added is None:
+            return mean, sigma
+        return mean, np.concatenate([np.where(self.added > 0, np.hypot(sigma[:1], self.added), sigma[:1]), sigma[1:]])
+
     def row_densities(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         names = dict(zip(self.names, self.values(theta).T, strict=True))
-        (mean,), (sigma,) = self.likelihood.expected(names, self.how)
+        (mean,), (sigma,) = self._widened(*self.likelihood.expected(names, self.how))
         value = np.zeros(mean.shape)
         with np.errstate(all="ignore"):
             sigma = np.where(sigma > 0, sigma, np.nan)
@@ -172,7 +207,7 @@ class PetabFitProblem(RowsProblem):
     def _expected(
         self, which: np.ndarray, points: dict[str, np.ndarray], speeds: Mapping[str, np.ndarray]
     ) -> tuple[np.ndarray, np.ndarray]:
-        return self.likelihood.expected(points, self.how, speeds)
+        return self._widened(*self.likelihood.expected(points, self.how, speeds))
 
     def totals(self, theta: np.ndarray, starts: np.ndarray) -> np.ndarray:
         _, density = self.row_densities(theta)
@@ -251,7 +286,7 @@ class _ObservationFit(PetabFitProblem):
     def _expected(
         self, which: np.ndarray, points: dict[str, np.ndarray], speeds: Mapping[str, np.ndarray]
     ) -> tuple[np.ndarray, np.ndarray]:
-        return self.along(which, points, speeds)
+        return self._widened(*self.along(which, points, speeds))
 
 
 def _column(p: PetabParameter, guesses: dict[str, float]) -> FittedColumn:

@@ -59,19 +59,14 @@ class Within:
 
     Attributes
     ----------
-    system : System
-        With values for all its parameters.
+    kernel : Kernel
+        Of the larger system, which has values for all its parameters.
     places : mapping of Symbol to Symbol
         Its parameters by those of the part that have other names.
     """
 
-    system: System
+    kernel: Kernel
     places: Mapping[sp.Symbol, sp.Symbol]
-
-    @cached_property
-    def kernel(self) -> Kernel:
-        """Of the larger system."""
-        return compile(self.system)
 
 
 class FilterLikelihood:
@@ -226,7 +221,7 @@ class FilterLikelihood:
         """Parameters as the kernel has them."""
         if self.within is None:
             return rows
-        larger = self.within.system
+        larger = self.within.kernel.system
         found = np.repeat([[float(larger.defaults[p]) for p in larger.parameters]], len(rows), axis=0)
         at = [larger.parameters.index(self.within.places.get(p, p)) for p in self.system.parameters]
         found[:, at] = rows

@@ -1,4 +1,4 @@
-"""Many models fitted to few data under one law of errors, without and with process noise."""
+"""Many models fitted to few data under laws of errors, without and with process noise."""
 
 from __future__ import annotations
 
@@ -21,23 +21,24 @@ __all__ = ["ErrorFits", "Fitted", "once", "together"]
 
 #: Models that are fitted again with process noise of each state apart.
 AGAIN = 6
+#: Distance behind the best criterion so far at which a fit is given up.
+FAR = 16.0
 #: A criterion, a model and its fit.
 Fitted = tuple[float, RankedSystem, ErrorFit]
 
 
 class ErrorFits:
-    """Fits of models under one choice of logarithms, each made when it is asked for, those that are asked for together at once.
+    """Fits of models under laws of errors, each made when it is asked for, those that are asked for together at once.
 
     Parameters
     ----------
-    models : sequence of RankedSystem
-    law : ErrorLaw
-        Without process noise.
+    pairs : sequence of (ErrorLaw, RankedSystem)
+        Laws without process noise.
     data : Observations
     starts : (trajectories, n) float64
         Initial values of models that have none of their own.
-    within : mapping of tuple of (str, str) to Within
-        Of models with such terms, the larger system; see `together`.
+    within : mapping of int to Within
+        What models are in a larger system; see `together`.
     going : callable
         Whether there is time left; fits end where they are when there is none.
     held : (trajectories, n) bool, optional
@@ -45,49 +46,56 @@ class ErrorFits:
     """
 
     def __init__(
-        self, models: Sequence[RankedSystem], law: ErrorLaw, data: Observations, starts: np.ndarray,
+        self, pairs: Sequence[tuple[ErrorLaw, RankedSystem]], data: Observations, starts: np.ndarray,
         within: Mapping[int, Within], going: Callable[[], bool], *, held: np.ndarray | None = None,
     ) -> None:  # fmt: skip
-        self.models, self.law, self.data, self.starts = models, law, data, starts
-        self.within, self.going, self.held = within, going, held
+        self.pairs, self.data, self.starts, self.within, self.going, self.held = pairs, data, starts, within, going, held
         self._found: dict[int, list[Fitted]] = {}
 
     def rows(self, wanted: Callable[[RankedSystem], bool] = lambda model: True) -> list[Fitted]:
-        """Fits of some models: without process noise and with one for all states."""
-        places = [j for j, model in enumerate(self.models) if wanted(model)]
-        new = [j for j in places if j not in self._found]
-        still = self._fitted([self.models[j] for j in new], None, [None] * len(new))
-        moved = self._fitted([self.models[j] for j in new], "common", still)
-        for j, fits in zip(new, zip(still, moved, strict=True), strict=True):
-            self._found[j] = [_row(self.models[j], fit) for fit in fits if fit is not None]
-        return [row for j in places for row in self._found[j]]
+        """Fits of some models: without process noise and with one for all states, which is given up where it falls behind."""
+        places = [k for k, (_, model) in enumerate(self.pairs) if wanted(model)]
+        new = [k for k in places if k not in self._found]
+        still = self._fitted([self.pairs[k] for k in new], [None] * len(new))
+        for k, fit in zip(new, still, strict=True):
+            self._found[k] = [_row(self.pairs[k][1], fit)] if fit is not None else []
+        common = [(replace(law, process="common"), model) for law, model in (self.pairs[k] for k in new)]
+        for k, fit in zip(new, self._fitted(common, still), strict=True):
+            self._found[k] += [_row(self.pairs[k][1], fit)] if fit is not None else []
+        return [row for k in places for row in self._found[k]]
 
-    def ranked(self) -> list[Fitted]:
-        """Fits of all models, the best ones with process noise of each state apart as well; small criteria first."""
+    def ranked(self) -> list[list[Fitted]]:
+        """Fits of all models by law, those of the best ones with process noise of each state apart as well.
+
+        Small criteria come first, and the law of the smallest.
+        """
         rows = sorted(self.rows(), key=_criterion)
-        best = once(rows)[:AGAIN] if len(self.data.states) > 1 else []
-        each = self._fitted([m for _, m, _ in best], "each", [fit for _, _, fit in best])
-        rows += [_row(m, fit) for (_, m, _), fit in zip(best, each, strict=True) if fit is not None]
-        return sorted(rows, key=_criterion)
+        laws = list(dict.fromkeys(fit.law.logarithmic for _, _, fit in rows))
+        found = {logarithmic: [row for row in rows if row[2].law.logarithmic == logarithmic] for logarithmic in laws}
+        best = [row for own in found.values() for row in once(own)[:AGAIN]] if len(self.data.states) > 1 else []
+        pairs = [(replace(fit.law, process="each"), model) for _, model, fit in best]
+        for (law, model), fit in zip(pairs, self._fitted(pairs, [fit for _, _, fit in best]), strict=True):
+            found[law.logarithmic] += [_row(model, fit)] if fit is not None else []
+        return sorted((sorted(own, key=_criterion) for own in found.values()), key=lambda own: own[0][0])
 
     def first(self, model: RankedSystem) -> ErrorFit | None:
-        """The fit of a model without process noise."""
+        """The fit of a model under the first law, without process noise."""
         rows = self.rows(lambda m: m is model)
-        return next((fit for _, _, fit in rows if fit.law == self.law), None)
+        return next((fit for _, _, fit in rows if fit.law == self.pairs[0][0]), None)
 
     def _fitted(
-        self, models: Sequence[RankedSystem], process: str | None, before: Sequence[ErrorFit | None]
+        self, pairs: Sequence[tuple[ErrorLaw, RankedSystem]], before: Sequence[ErrorFit | None]
     ) -> list[ErrorFit | None]:  # fmt: skip
         likelihoods = [
             FilterLikelihood(
-                model.system, self.data, replace(self.law, process=process),
-                [p for p in model.system.parameters if p in model.free],
+                model.system, self.data, law, [p for p in model.system.parameters if p in model.free],
                 starts=model.start if model.start is not None else self.starts, held=self.held, bounds=model.free,
                 within=self.within.get(id(model)),
             )
-            for model in models
+            for law, model in pairs
         ]  # fmt: skip
-        return fit_together(likelihoods, before, going=self.going)
+        best = min((row[0] for own in self._found.values() for row in own), default=np.inf)
+        return fit_together(likelihoods, before, going=self.going, priors=[m.prior for _, m in pairs], worst=best + FAR)
 
 
 def _row(model: RankedSystem, fit: ErrorFit) -> Fitted:

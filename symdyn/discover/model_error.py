@@ -166,27 +166,24 @@ def weighed(
         found = rivals(declared, offers, data, logarithmic=law.logarithmic, known=known)
         small[law] = [_built(declared, r, first) for r in found if len(r.terms) <= largest]
     within = together(declared, [m for own in small.values() for m in own], first)
-    fits: list[ErrorFits] = []
+    pairs: list[tuple[ErrorLaw, RankedSystem]] = []
     for law, own in small.items():
-        others = (*(m for m in own if not m.textbook), *usual, *models[:COMPARED])
+        others = {frozenset(m.labels): m for m in (*(m for m in own if not m.textbook), *usual, *models[:COMPARED])}
         # models of textbooks may have the same terms with other signs
-        every = [*{frozenset(m.labels): m for m in others}.values(), *(m for m in own if m.textbook)]
-        fits.append(ErrorFits(every, law, data, first, within, going, held=held))
-
-    def least(wanted: Callable[[RankedSystem], bool]) -> float:
-        return min(row[0] for f in fits for row in (*f.rows(wanted), (np.inf,)))
-
-    # most data are far from every textbook, and all other fits are not needed then
-    if books and least(lambda m: bool(m.textbook)) > least(lambda m: m.labels == models[0].labels) + GAP:
+        pairs += [(law, m) for m in (*others.values(), *(m for m in own if m.textbook))]
+    fits = ErrorFits(pairs, data, first, within, going, held=held)
+    if books:  # most data are far from every textbook, and all other fits are not needed then
+        rows = fits.rows(lambda m: m.textbook or m.labels == models[0].labels)
+        least = [min((c for c, m, _ in rows if m.textbook == known), default=np.inf) for known in (True, False)]
+        if least[0] > least[1] + GAP:
+            return None
+    best = fits.ranked()
+    if not best or not np.isfinite(best[0][0][0]) or not going():
         return None
-    best = [f.ranked() for f in fits]
-    chosen = [rows for rows in best if rows and np.isfinite(rows[0][0])]
-    if not chosen or not going():
-        return None
-    rows = min(chosen, key=lambda rows: rows[0][0])
+    rows = best[0]
     if books and not rows[0][1].textbook:
         return None
-    standing = fits[0].first(models[0]) if automatic else None
+    standing = fits.first(models[0]) if automatic else None
     ranked = _ranked(rows, models, standing, data, later, automatic=automatic)
     if known and rows[0][1].textbook:
         ranked.notes.append(

@@ -59,8 +59,7 @@ class ErrorFit:
         prior : float
             Minus twice the logarithm of the prior of the terms.
         """
-        n = self.likelihood.data.size
-        return -2 * self.found.score.value + price([(self.likelihood.size, n)], terms=0, library=1, data=n) + prior
+        return -2 * self.found.score.value + _price(self.likelihood) + prior
 
     def values(self) -> tuple[dict[sp.Symbol, float], np.ndarray]:
         """Fitted parameters, and initial values (trajectories, n)."""
@@ -213,7 +212,7 @@ def laws(data: Observations) -> list[ErrorLaw]:
 
 
 def forecasts(fits: Sequence[ErrorFit]) -> list[list[Forecast]]:
-    """Forecasts of several fits to the same data, as `ErrorFit.forecasts` has them; their errors alike those of logarithms."""
+    """Forecasts of several fits to the same data, as `ErrorFit.forecasts` has them."""
     found: list[list[Forecast]] = [[] for _ in fits]
     parts: list[tuple[int, Forecast]] = []
     for (i, fit), share in itertools.product(enumerate(fits), ORIGINS):
@@ -228,6 +227,12 @@ def forecasts(fits: Sequence[ErrorFit]) -> list[list[Forecast]]:
     for (i, forecast), end in zip(parts, ends, strict=True):
         found[i].append(replace(forecast, fit=replace(forecast.fit, found=end)))
     return found
+
+
+def _price(like: FilterLikelihood) -> float:
+    """What the fitted values cost."""
+    n = like.data.size
+    return price([(like.size, n)], terms=0, library=1, data=n)
 
 
 def fit_errors(
@@ -249,9 +254,9 @@ def fit_errors(
 
 def fit_together(
     likelihoods: Sequence[FilterLikelihood], before: Sequence[ErrorFit | None], *, going: Callable[[], bool] | None = None,
-    needed: Sequence[float] | None = None,
+    priors: Sequence[float] | None = None, worst: float = np.inf,
 ) -> list[ErrorFit | None]:  # fmt: skip
-    """The best fits of several systems to the same data, as `fit_errors`; their errors alike those of logarithms.
+    """The best fits of several systems to the same data, as `fit_errors`.
 
     Parameters
     ----------
@@ -260,9 +265,13 @@ def fit_together(
         Of each, a fit of the same system under another law.
     going : callable, optional
         Whether there is time left.
-    needed : sequence of float, optional
-        Log-likelihoods: fits that do not come near are given up, and None.
+    priors : sequence of float, optional
+        Of their terms, as of `ErrorFit.criterion`.
+    worst : float
+        Fits whose criterion does not come near this are given up, and None.
     """
+    prior = np.zeros(len(likelihoods)) if priors is None else np.asarray(priors)
+    needed = [0.5 * (_price(like) + p - worst) for like, p in zip(likelihoods, prior, strict=True)]
     begins = [_begun(like, fit) for like, fit in zip(likelihoods, before, strict=True)]
     ends = _climbed(likelihoods, begins, going=going, needed=needed)
     return [

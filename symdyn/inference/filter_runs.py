@@ -80,21 +80,21 @@ class Side:
     offset: float
 
 
-def inward(states: np.ndarray, scale: np.ndarray, *, logarithmic: bool) -> np.ndarray:
-    """States as a filter has them; NaN where one has no logarithm."""
+def inward(states: np.ndarray, scale: np.ndarray, *, logarithmic: bool | np.ndarray) -> np.ndarray:
+    """States as a filter has them, logarithms of all or where it says so; NaN where one has none."""
     with np.errstate(invalid="ignore", divide="ignore"):
         scaled = states / scale
-        return np.where(scaled > 0, np.log(np.where(scaled > 0, scaled, 1.0)), np.nan) if logarithmic else scaled
+        return np.where(logarithmic, np.log(np.where(scaled > 0, scaled, np.nan)), scaled)
 
 
-def outward(states: np.ndarray, scale: np.ndarray, *, logarithmic: bool) -> np.ndarray:
+def outward(states: np.ndarray, scale: np.ndarray, *, logarithmic: bool | np.ndarray) -> np.ndarray:
     """States in their units."""
     with np.errstate(over="ignore"):
-        return np.asarray((np.exp(states) if logarithmic else states) * scale)
+        return np.asarray(np.where(logarithmic, np.exp(states), states) * scale)
 
 
 def filtered(sides: Sequence[Side]) -> list[Filtered]:
-    """Run the filters of models with the same states, law of errors and scale.
+    """Run the filters of models with the same states and scale.
 
     Data of one may end before those of another, but have the same times before.
     """
@@ -131,30 +131,29 @@ def runs(side: Side, states: np.ndarray, times: np.ndarray) -> np.ndarray:
 
 def _mover(sides: Sequence[Side]) -> Move:
     """Runs of all models: one call of each kernel."""
-    rows = {id(s.kernel): (s.kernel, list[np.ndarray](), list[np.ndarray]()) for s in sides}
-    begin, form, logarithmic = 0, sides[0].scale, sides[0].logarithmic
-    for side in sides:
-        _, lanes, own = rows[id(side.kernel)]
-        lanes.append(np.arange(begin, begin := begin + len(side.rows)))
-        own.append(side.rows)
-    kernels = [(kernel, np.concatenate(lanes), np.concatenate(own)) for kernel, lanes, own in rows.values()]
+    scale, (logs, owners) = sides[0].scale, (
+        np.repeat(own, [len(s.rows) for s in sides]) for own in ([s.logarithmic for s in sides], np.arange(len(sides)))
+    )  # fmt: skip
+    kernels = {id(s.kernel): s.kernel for s in sides}
+    parts = []
+    for key, kernel in kernels.items():
+        own = [i for i, s in enumerate(sides) if id(s.kernel) == key]
+        parts.append((kernel, np.flatnonzero(np.isin(owners, own)), np.concatenate([sides[i].rows for i in own])))
 
     def run(states: np.ndarray, times: np.ndarray) -> np.ndarray:
         found = np.full((*states.shape[:2], len(times), states.shape[2]), np.nan)
+        good = (np.abs(states) < LOST).all(axis=2)
+        begun = outward(states, scale, logarithmic=logs[:, None, None])
+        for kernel, lanes, rows in parts if len(times) > 1 else ():
+            lane, point = np.nonzero(good[lanes] & np.isfinite(rows).all(axis=1)[:, None])
+            if lane.size:
+                at = lanes[lane], point
+                found[at] = kernel(
+                    begun[at], rows[lane], times, rtol=RTOL, atol=ATOL * float(scale.min()),
+                    max_steps=MAX_STEPS * (len(times) - 1),
+                ).values  # fmt: skip
+        found = inward(found, scale, logarithmic=logs[:, None, None, None])
         found[:, :, 0] = states
-        if len(times) == 1:
-            return found
-        for kernel, lanes, own in kernels:
-            begun, every = states[lanes].reshape(-1, states.shape[2]), np.repeat(own, states.shape[1], axis=0)
-            good = (np.abs(begun) < LOST).all(axis=1) & np.isfinite(every).all(axis=1)
-            ended = np.full((len(begun), len(times), states.shape[2]), np.nan)
-            if good.any():
-                made = kernel(
-                    outward(begun[good], form, logarithmic=logarithmic), every[good], times, rtol=RTOL,
-                    atol=ATOL * float(form.min()), max_steps=MAX_STEPS * (len(times) - 1),
-                )  # fmt: skip
-                ended[good] = inward(made.values, form, logarithmic=logarithmic)
-            found[lanes, :, 1:] = ended[:, 1:].reshape(len(lanes), *found.shape[1:2], len(times) - 1, -1)
         far = np.logical_or.accumulate(~(np.abs(found) < LOST).all(axis=3), axis=2)[:, :, :-1]
         found[:, :, 1:][far] = np.nan
         return found

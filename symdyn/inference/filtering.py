@@ -247,7 +247,7 @@ def scores(likelihoods: Sequence[FilterLikelihood], thetas: Sequence[np.ndarray]
     Parameters
     ----------
     likelihoods : sequence of FilterLikelihood
-        Of the same data, or beginnings of these, and with the same choice of logarithms.
+        Of the same data, or beginnings of these.
     thetas : sequence of (P,) float64
         Values of each.
     """

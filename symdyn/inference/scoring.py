@@ -182,7 +182,9 @@ def maximise_together(
         damping=(SINGULAR, DAMPED), going=going,
     )  # fmt: skip
     return [
-        _ended(fits.theta[i, : sizes[i]], best[i], *bounds[i], tolerance, lost=bool(fits.abandoned[i]), evaluations=int(asked[i]))
+        _ended(
+            fits.theta[i, : sizes[i]], best[i], *bounds[i], tolerance, lost=bool(fits.abandoned[i]), evaluations=int(asked[i])
+        )
         for i in range(count)
     ]
 

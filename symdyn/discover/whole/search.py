@@ -92,6 +92,8 @@ class EquationSearch:
         self.level, self.trials = 0, TRIALS
         self.screen: Screen | None = None
         self.finals: list[EquationFit] = []
+        #: Models along whose runs right-hand sides were matched.
+        self.matched: set[tuple] = set()
 
     def spent(self, share: float = 1.0) -> bool:
         """Whether this share of the work is done, or time is up."""
@@ -349,9 +351,10 @@ class EquationSearch:
         self.work = max(self.work, self.fitter.steps + int(MORE * self.work))
         for _ in range(PASSES):
             best = new = self.fitter.chosen()
-            nodes = self.fitter.nodes(best) if best.windows == 1 else None
+            nodes = self.fitter.nodes(best) if best.windows == 1 and best.model.key not in self.matched else None
             if nodes is None or self.screen is None or self.spent(0.95):
                 return
+            self.matched.add(best.model.key)
             # among few terms a sum of three stands out that is one of many in a large library
             few = monomials(self.problem.d)
             for terms, windows in (*((few, w) for w in MATCHING), (self.screen.terms, MATCHING[0])):
@@ -413,6 +416,8 @@ class EquationSearch:
                 self.allow(MORE * self.work)
                 self._surroundings(best, self.screen)
                 self._combined(best)
+            if not self.problem.clean:
+                self._matched_again()
             before, best = best, fitter.chosen(self.sound)
             if best.model.key == before.model.key or self.late:
                 break

@@ -120,8 +120,11 @@ def filtered(sides: Sequence[Side]) -> list[Filtered]:
     total = np.where(np.isfinite(total), total, -np.inf)
     cuts = np.cumsum(counts)[:-1]
     means, covariances = ([np.split(f[i], cuts) for f in found] for i in (2, 3))
-    own = zip(np.split(total, cuts), np.split(gaps, cuts), np.split(spreads, cuts), strict=True)
-    return [Filtered(*parts, [m[i] for m in means], [c[i] for c in covariances]) for i, parts in enumerate(own)]
+    parts = zip(np.split(total, cuts), np.split(gaps, cuts), np.split(spreads, cuts), strict=True)
+    return [
+        Filtered(value, gap, spread, [m[i] for m in means], [c[i] for c in covariances])
+        for i, (value, gap, spread) in enumerate(parts)
+    ]
 
 
 def runs(side: Side, states: np.ndarray, times: np.ndarray) -> np.ndarray:

@@ -96,7 +96,7 @@ def bands(recovery: Recovery, times: np.ndarray, level: float, seed: int = 0) ->
     shares, fits, forecasts = _parts(recovery)
     like = fits[0].likelihood
     factor = _factor(shares, forecasts, like, level, rng)
-    every = [times] * like.runs
+    every = [times] * like.trajectories
     return [
         (like.outward(middle - factor * below), like.outward(middle + factor * above))
         for middle, below, above in _halves(shares, fits, every, like, level, DRAWS, rng)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -12,13 +11,14 @@ import sympy as sp
 from scipy.stats import ttest_1samp
 
 from symdyn.codegen.kernel import compile
+from symdyn.discover.error_comparison import ErrorFits, Fitted, once, together
 from symdyn.discover.evidence import free_and_ahead
 from symdyn.discover.options import RecoverOptions
 from symdyn.discover.ranked import Compared, RankedSystem, filled, ranked_recovery
 from symdyn.discover.recovery import Forecaster, Recovery
 from symdyn.discover.rivals import Offer, Rival, TextbookModel, rivals
 from symdyn.inference.data import Observations
-from symdyn.inference.error_fits import LOST, ErrorFit, fit_errors, laws
+from symdyn.inference.error_fits import LOST, ErrorFit, laws
 from symdyn.inference.filtering import ErrorLaw
 from symdyn.inference.information import Information
 from symdyn.inference.misfit import Misfit
@@ -33,16 +33,14 @@ LEAST = 12
 #: Data for each fitted value below which the few of them may have been spent on errors of the model; error of the fit, relative
 #: to the states, below which there are none; and most data and states of a comparison that was not asked for: it takes time.
 FEW, EXACT, MOST, STATES = 10, 0.01, 60, 3
-#: Models of the search that are compared, and those of all that are looked at again.
-COMPARED, AGAIN = 6, 6
+#: Models of the search that are compared.
+COMPARED = 6
 #: Gap of the criterion within which models take part in bands.
 GAP = 8.0
 #: Origins of forecasts that a test needs, and its level.
 PAIRS, CHANCE = 3, 0.05
 #: Bounds of coefficients by their signs.
 SIGNED = {1: (0.0, np.inf), -1: (-np.inf, 0.0), 2: (-np.inf, np.inf)}
-#: A criterion, a model and its fit.
-Fitted = tuple[float, RankedSystem, ErrorFit]
 
 
 @dataclass(frozen=True)
@@ -163,53 +161,29 @@ def weighed(
     """
     first = np.array([table[0] for table in rough_states(declared, data)[0]])
 
-    def fitted(model: RankedSystem, law: ErrorLaw, before: ErrorFit | None = None) -> ErrorFit | None:
-        free = [p for p in model.system.parameters if p in model.free]
-        starts = model.start if model.start is not None else first
-        return fit_errors(model.system, data, law, free, starts=starts, held=held, bounds=model.free, before=before)
-
-    compared: list[tuple[ErrorLaw, list[RankedSystem]]] = []
-    for still in laws(data):
-        found = rivals(declared, offers, data, logarithmic=still.logarithmic, known=known)
-        small = [_built(declared, r, first) for r in found if len(r.terms) <= largest]
-        others = (*(m for m in small if not m.textbook), *usual, *models[:COMPARED])
+    small: dict[ErrorLaw, list[RankedSystem]] = {}
+    for law in laws(data):
+        found = rivals(declared, offers, data, logarithmic=law.logarithmic, known=known)
+        small[law] = [_built(declared, r, first) for r in found if len(r.terms) <= largest]
+    within = together(declared, [m for own in small.values() for m in own], first)
+    pairs: list[tuple[ErrorLaw, RankedSystem]] = []
+    for law, own in small.items():
+        others = {frozenset(m.labels): m for m in (*(m for m in own if not m.textbook), *usual, *models[:COMPARED])}
         # models of textbooks may have the same terms with other signs
-        compared.append((still, [*{frozenset(m.labels): m for m in others}.values(), *(m for m in small if m.textbook)]))
-
-    @cache
-    def both(law: int, place: int) -> list[Fitted]:
-        """The fits of a model without process noise and with one for all states."""
-        still, model = compared[law][0], compared[law][1][place]
-        fits = [fitted(model, still)]
-        fits.append(fitted(model, replace(still, process="common"), fits[0]))
-        return [(fit.criterion(model.prior), model, fit) for fit in fits if fit is not None]
-
-    def least(wanted: Callable[[RankedSystem], bool]) -> float:
-        rows = (both(i, j) for i, (_, own) in enumerate(compared) for j, m in enumerate(own) if wanted(m) and going())
-        return min((row[0] for found in rows for row in found), default=np.inf)
-
-    # most data are far from every textbook, and all other fits are not needed then
-    if books and least(lambda m: bool(m.textbook)) > least(lambda m: m.labels == models[0].labels) + GAP:
+        pairs += [(law, m) for m in (*others.values(), *(m for m in own if m.textbook))]
+    fits = ErrorFits(pairs, data, first, within, going, held=held)
+    if books:  # most data are far from every textbook, and all other fits are not needed then
+        rows = fits.rows(lambda m: m.textbook or m.labels == models[0].labels)
+        least = [min((c for c, m, _ in rows if m.textbook == known), default=np.inf) for known in (True, False)]
+        if least[0] > least[1] + GAP:
+            return None
+    best = fits.ranked()
+    if not best or not np.isfinite(best[0][0][0]) or not going():
         return None
-    best: list[list[Fitted]] = []
-    for i, (still, own) in enumerate(compared):
-        rows: list[Fitted] = []
-        for j in range(len(own)):
-            if not going():
-                return None
-            rows += both(i, j)
-        rows.sort(key=_criterion)
-        for _, model, fit in _once(rows)[:AGAIN] if len(data.states) > 1 else ():
-            each = fitted(model, replace(still, process="each"), fit)
-            rows += [(each.criterion(model.prior), model, each)] if each is not None else []
-        best.append(sorted(rows, key=_criterion))
-    chosen = [rows for rows in best if rows and np.isfinite(rows[0][0])]
-    if not chosen:
-        return None
-    rows = min(chosen, key=lambda rows: rows[0][0])
+    rows = best[0]
     if books and not rows[0][1].textbook:
         return None
-    standing = fitted(models[0], laws(data)[0]) if automatic else None
+    standing = fits.first(models[0]) if automatic else None
     ranked = _ranked(rows, models, standing, data, later, automatic=automatic)
     if known and rows[0][1].textbook:
         ranked.notes.append(
@@ -217,18 +191,6 @@ def weighed(
             "that were compared are taken to be likelier than other choices of as many terms"
         )
     return ranked
-
-
-def _criterion(row: Fitted) -> float:
-    return row[0]
-
-
-def _once(rows: Sequence[Fitted]) -> list[Fitted]:
-    """The first row of each model."""
-    found: dict[Any, Fitted] = {}
-    for row in rows:
-        found.setdefault(row[1].labels, row)
-    return list(found.values())
 
 
 def _ranked(
@@ -261,7 +223,7 @@ def _ranked(
                 )
             kept = replace(models[0], errors={**models[0].errors, "forecast": own})
             return Weighed([kept, *models[1:]], None, forecasters, notes)
-    found = [_shown(model, fit, criterion, data, later) for criterion, model, fit in _once(rows)]
+    found = [_shown(model, fit, criterion, data, later) for criterion, model, fit in once(rows)]
     own = _root_mean(list(errors.values()))
     found[0] = replace(found[0], errors={**found[0].errors, "forecast": own})
     notes = [*_doubts(own, still), *_noisy(first)]

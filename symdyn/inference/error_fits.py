@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,12 +12,12 @@ import sympy as sp
 
 from symdyn.inference.criterion import price
 from symdyn.inference.data import Observations
-from symdyn.inference.filtering import ErrorLaw, FilterLikelihood
+from symdyn.inference.filtering import ErrorLaw, FilterLikelihood, scores
 from symdyn.inference.information import Information, inverse
-from symdyn.inference.scoring import ScoredFit, maximise
+from symdyn.inference.scoring import ScoredFit, maximise_together
 from symdyn.system import System
 
-__all__ = ["LOST", "ErrorFit", "Forecast", "fit_errors", "laws"]
+__all__ = ["LOST", "ErrorFit", "Forecast", "fit_errors", "fit_together", "forecasts", "laws"]
 
 #: Deviation of both errors, in units of the scale, from which a fit begins.
 BEGIN = 0.1
@@ -58,8 +59,7 @@ class ErrorFit:
         prior : float
             Minus twice the logarithm of the prior of the terms.
         """
-        n = self.likelihood.data.size
-        return -2 * self.found.score.value + price([(self.likelihood.size, n)], terms=0, library=1, data=n) + prior
+        return -2 * self.found.score.value + _price(self.likelihood) + prior
 
     def values(self) -> tuple[dict[sp.Symbol, float], np.ndarray]:
         """Fitted parameters, and initial values (trajectories, n)."""
@@ -88,7 +88,7 @@ class ErrorFit:
         told, count = inverse(self.found.score.information[np.ix_(kept, kept)]), len(like.names)
         _, starts, _, _ = like.parts(theta[None])
         begun = like.outward(starts[0]).ravel()[like.loose]
-        usual = begun if like.law.logarithmic else np.tile(like.data.scale, like.runs)[like.loose]
+        usual = begun if like.law.logarithmic else np.tile(like.data.scale, like.trajectories)[like.loose]
         scales = np.concatenate([like.sizes, usual])
         values = np.concatenate([theta[: len(like.free)] * like.sizes, begun])
         low, high = (b[:count].copy() for b in like.bounds)
@@ -125,14 +125,14 @@ class ErrorFit:
         """
         like = self.likelihood
         theta = self.drawn(count, rng)
-        rows, _, measurement, process = like.parts(theta)
+        _, _, measurement, process = like.parts(theta)
         run, found = like.filtered(theta), []
         for k, own in enumerate(times):
             before, each = like.data.trajectories[k].times[-1], []
             state = run.means[k] + _correlated(run.covariances[k], rng)
             for t in own:
                 half = np.sqrt(0.5 * (t - before) * process)
-                state = like.moved(state + half * rng.standard_normal(state.shape), rows, np.array([before, t]))
+                state = like.runs(state + half * rng.standard_normal(state.shape), theta, np.array([before, t]))[:, -1]
                 state, before = state + half * rng.standard_normal(state.shape), t
                 each.append(like.outward(state + np.sqrt(measurement) * rng.standard_normal(state.shape)))
             found.append(np.stack(each, axis=1))
@@ -144,35 +144,14 @@ class ErrorFit:
 
     def foretold(self, times: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Runs (T, n) that begin where the filter ends, at times after the data of each trajectory; NaN where one is lost."""
-        like = self.likelihood
-        run, rows = like.filtered(self.found.theta[None]), like.parts(self.found.theta[None])[0]
-        found = []
-        for trajectory, mean, own in zip(like.data.trajectories, run.means, times, strict=True):
-            state, before, rows_of = mean, trajectory.times[-1], []
-            for t in own:
-                state, before = like.moved(state, rows, np.array([before, t])), t
-                rows_of.append(state[0])
-            found.append(like.outward(np.array(rows_of).reshape(-1, like.n)))
+        like, theta, found = self.likelihood, self.found.theta[None], []
+        for trajectory, mean, own in zip(like.data.trajectories, like.filtered(theta).means, times, strict=True):
+            found.append(like.outward(like.runs(mean, theta, np.append(trajectory.times[-1], own))[0, 1:]))
         return found
 
     def forecasts(self) -> list[Forecast]:
         """Forecasts from several origins within the data, each after a fit to the data before it; none where those are few."""
-        like, found = self.likelihood, []
-        for share in ORIGINS:
-            kept = [max(round(share * len(t.times)), 2) for t in like.data.trajectories]
-            early = replace(like.data, trajectories=tuple(
-                replace(t, times=t.times[:k], values=t.values[:k]) for t, k in zip(like.data.trajectories, kept, strict=True)
-            ))  # fmt: skip
-            later = [(t.times[k:], t.values[k:]) for t, k in zip(like.data.trajectories, kept, strict=True)]
-            if early.size <= like.size + 1 or not any(np.isfinite(values).any() for _, values in later):
-                continue
-            own = FilterLikelihood(
-                like.system, early, like.law, like.free, starts=like.outward(like.initial), held=like.held, bounds=like.limits
-            )
-            low, high = own.bounds
-            fit = ErrorFit(own, maximise(own, self.found.theta, low=low, high=high, iterations=ITERATIONS, tolerance=GAIN))
-            found.append(Forecast(share, fit, [t for t, _ in later], [v for _, v in later]))
-        return found
+        return forecasts([self])[0]
 
 
 @dataclass(frozen=True)
@@ -232,6 +211,30 @@ def laws(data: Observations) -> list[ErrorLaw]:
     return [ErrorLaw(None, logarithmic) for logarithmic in ((False, True) if positive else (False,))]
 
 
+def forecasts(fits: Sequence[ErrorFit]) -> list[list[Forecast]]:
+    """Forecasts of several fits to the same data, as `ErrorFit.forecasts` has them."""
+    found: list[list[Forecast]] = [[] for _ in fits]
+    parts: list[tuple[int, Forecast]] = []
+    for (i, fit), share in itertools.product(enumerate(fits), ORIGINS):
+        like, whole = fit.likelihood, fit.likelihood.data.trajectories
+        cuts = [max(round(share * len(t.times)), 2) for t in whole]
+        kept = tuple(replace(t, times=t.times[:k], values=t.values[:k]) for t, k in zip(whole, cuts, strict=True))
+        early, later = replace(like.data, trajectories=kept), [t.values[k:] for t, k in zip(whole, cuts, strict=True)]
+        if early.size > like.size + 1 and any(np.isfinite(values).any() for values in later):
+            times = [t.times[k:] for t, k in zip(whole, cuts, strict=True)]
+            parts.append((i, Forecast(share, replace(fit, likelihood=like.on(early)), times, later)))
+    ends = _climbed([f.fit.likelihood for _, f in parts], [f.fit.found.theta for _, f in parts])
+    for (i, forecast), end in zip(parts, ends, strict=True):
+        found[i].append(replace(forecast, fit=replace(forecast.fit, found=end)))
+    return found
+
+
+def _price(like: FilterLikelihood) -> float:
+    """What the fitted values cost."""
+    n = like.data.size
+    return price([(like.size, n)], terms=0, library=1, data=n)
+
+
 def fit_errors(
     system: System, data: Observations, law: ErrorLaw, free: Sequence[sp.Symbol], *, starts: np.ndarray,
     held: np.ndarray | None = None, bounds: Mapping[sp.Symbol, tuple[float, float]] | None = None,
@@ -246,14 +249,57 @@ def fit_errors(
     before : ErrorFit, optional
         A fit of the same system under another law, from whose values this one begins.
     """
-    likelihood = FilterLikelihood(system, data, law, free, starts=starts, held=held, bounds=bounds)
-    low, high = likelihood.bounds
-    begin = likelihood.values(BEGIN, BEGIN)
+    return fit_together([FilterLikelihood(system, data, law, free, starts=starts, held=held, bounds=bounds)], [before])[0]
+
+
+def fit_together(
+    likelihoods: Sequence[FilterLikelihood], before: Sequence[ErrorFit | None], *, going: Callable[[], bool] | None = None,
+    priors: Sequence[float] | None = None, worst: float = np.inf,
+) -> list[ErrorFit | None]:  # fmt: skip
+    """The best fits of several systems to the same data, as `fit_errors`.
+
+    Parameters
+    ----------
+    likelihoods : sequence of FilterLikelihood
+    before : sequence of ErrorFit or None
+        Of each, a fit of the same system under another law.
+    going : callable, optional
+        Whether there is time left.
+    priors : sequence of float, optional
+        Of their terms, as of `ErrorFit.criterion`.
+    worst : float
+        Fits whose criterion does not come near this are given up, and None.
+    """
+    prior = np.zeros(len(likelihoods)) if priors is None else np.asarray(priors)
+    needed = [0.5 * (_price(like) + p - worst) for like, p in zip(likelihoods, prior, strict=True)]
+    begins = [_begun(like, fit) for like, fit in zip(likelihoods, before, strict=True)]
+    ends = _climbed(likelihoods, begins, going=going, needed=needed)
+    return [
+        ErrorFit(like, end) if np.isfinite(end.score.value) and not end.abandoned else None
+        for like, end in zip(likelihoods, ends, strict=True)
+    ]
+
+
+def _begun(like: FilterLikelihood, before: ErrorFit | None) -> np.ndarray:
+    """Values from which a fit begins."""
+    begin = like.values(BEGIN, BEGIN)
     if before is not None:
-        kept, first = len(likelihood.names), len(likelihood.names) + len(likelihood.measured)
+        kept, first = len(like.names), len(like.names) + len(like.measured)
         begin[:kept] = before.found.theta[:kept]
         measured, process = np.split(before.found.theta[kept:], [first - kept])
-        begin[kept:first] = measured if process.size or not law.process else measured + np.log(LESS)
+        begin[kept:first] = measured if process.size or not like.law.process else measured + np.log(LESS)
         begin[first:] = (process if process.size else measured).mean()
-    found = maximise(likelihood, np.clip(begin, low, high), low=low, high=high, iterations=ITERATIONS, tolerance=GAIN)
-    return ErrorFit(likelihood, found) if np.isfinite(found.score.value) else None
+    return begin
+
+
+def _climbed(
+    likelihoods: Sequence[FilterLikelihood], begins: Sequence[np.ndarray], *, going: Callable[[], bool] | None = None,
+    needed: Sequence[float] | None = None,
+) -> list[ScoredFit]:  # fmt: skip
+    """Optima from these values."""
+    if not likelihoods:
+        return []
+    return maximise_together(
+        lambda which, thetas: scores([likelihoods[i] for i in which], thetas), begins, [like.bounds for like in likelihoods],
+        iterations=ITERATIONS, tolerance=GAIN, going=going, needed=needed,
+    )  # fmt: skip

@@ -13,47 +13,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import sympy as sp
 
-from symdyn.codegen.kernel import compile
+from symdyn.codegen.kernel import Kernel, compile
 from symdyn.inference.data import Observations
+from symdyn.inference.filter_runs import Filtered, Side, filtered, inward, outward, runs
 from symdyn.inference.scoring import Score
 from symdyn.system import System
 
-__all__ = ["ErrorLaw", "FilterLikelihood", "Filtered"]
+__all__ = ["ErrorLaw", "FilterLikelihood", "Within", "scores"]
 
-RTOL, ATOL, MAX_STEPS = 1e-8, 1e-10, 4000
 #: Step of the derivatives, in units of each value.
 STEP = 1e-3
-#: Variance, in units of the scale, that a state has at least: without any there are no points about a mean.
-TINY = 1e-14
-#: Size of a state, in units of its scale or in its logarithm, at which a run is lost.
-LOST = 50.0
 #: Least and largest standard deviation of the errors, in units of the scale.
 LEAST, MOST = 1e-4, 3.0
-
-
-@dataclass(frozen=True)
-class Filtered:
-    """Where a filter has got to, of L choices of values.
-
-    Attributes
-    ----------
-    values : (L,) float64
-        Log-likelihoods; minus infinity where a run is lost.
-    gaps, spreads : sequence of (L, n) and (L, n, n) float64
-        Of each datum: its distance from the prediction, and the covariance of that; of what is missing 0 and 1.
-    means, covariances : sequence of (L, n) and (L, n, n) float64
-        Of the state at the last time of each trajectory, given all of its data.
-    """
-
-    values: np.ndarray
-    gaps: list[np.ndarray]
-    spreads: list[np.ndarray]
-    means: list[np.ndarray]
-    covariances: list[np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -75,6 +51,22 @@ class ErrorLaw:
     def count(self, states: int) -> int:
         """How many deviations of the error of the model are fitted."""
         return {None: 0, "common": 1, "each": states}[self.process]
+
+
+@dataclass(frozen=True)
+class Within:
+    """A larger system of which several are parts, so that one kernel is for all: that with other parameters held at 0.
+
+    Attributes
+    ----------
+    kernel : Kernel
+        Of the larger system, which has values for all its parameters.
+    places : mapping of Symbol to Symbol
+        Its parameters by those of the part that have other names.
+    """
+
+    kernel: Kernel
+    places: Mapping[sp.Symbol, sp.Symbol]
 
 
 class FilterLikelihood:
@@ -99,6 +91,8 @@ class FilterLikelihood:
         Those that are not fitted.
     bounds : mapping of Symbol to (float, float), optional
         Of parameters.
+    within : Within, optional
+        What is run in place of the system.
 
     Examples
     --------
@@ -116,13 +110,13 @@ class FilterLikelihood:
     def __init__(
         self, system: System, data: Observations, law: ErrorLaw, free: Sequence[sp.Symbol], *, starts: np.ndarray,
         held: np.ndarray | None = None, bounds: Mapping[sp.Symbol, tuple[float, float]] | None = None,
+        within: Within | None = None,
     ) -> None:  # fmt: skip
-        self.system, self.data, self.free, self.law = system, data, tuple(free), law
-        self.kernel = compile(system)
+        self.system, self.data, self.free, self.law, self.within = system, data, tuple(free), law, within
         self._row = np.array([system.defaults[p] for p in system.parameters], dtype=float)
         self._place = [system.parameters.index(p) for p in self.free]
         self.sizes = np.where(self._row[self._place] != 0, np.abs(self._row[self._place]), 1.0)
-        self.n, self.runs = len(data.states), len(data.trajectories)
+        self.n, self.trajectories = len(data.states), len(data.trajectories)
         known = [np.isfinite(t.values) for t in data.trajectories]
         self.measured = np.flatnonzero(np.concatenate(known).any(axis=0))
         self._y, self.initial = [self.inward(t.values) for t in data.trajectories], self.inward(starts)
@@ -138,6 +132,13 @@ class FilterLikelihood:
         sizes = raw if law.logarithmic else np.broadcast_to(data.scale, raw.shape)
         self._volume = float(np.log(sizes[np.isfinite(raw)]).sum())
 
+    def on(self, data: Observations) -> FilterLikelihood:
+        """That of other data of the same trajectories."""
+        return FilterLikelihood(
+            self.system, data, self.law, self.free, starts=self.outward(self.initial), held=self.held, bounds=self.limits,
+            within=self.within,
+        )  # fmt: skip
+
     @property
     def size(self) -> int:
         """How many values are fitted."""
@@ -146,7 +147,7 @@ class FilterLikelihood:
     @property
     def names(self) -> list[str]:
         """Names of the parameters and initial values among them."""
-        several = self.runs > 1
+        several = self.trajectories > 1
         found = [p.name for p in self.free]
         for i in self.loose:
             k, j = divmod(int(i), self.n)
@@ -156,14 +157,16 @@ class FilterLikelihood:
 
     def inward(self, states: np.ndarray) -> np.ndarray:
         """States as the filter has them."""
-        with np.errstate(invalid="ignore", divide="ignore"):
-            scaled = states / self.data.scale
-            return np.where(scaled > 0, np.log(np.where(scaled > 0, scaled, 1.0)), np.nan) if self.law.logarithmic else scaled
+        return inward(states, self.data.scale, logarithmic=self.law.logarithmic)
 
     def outward(self, states: np.ndarray) -> np.ndarray:
         """States in their units."""
-        with np.errstate(over="ignore"):
-            return np.asarray((np.exp(states) if self.law.logarithmic else states) * self.data.scale)
+        return outward(states, self.data.scale, logarithmic=self.law.logarithmic)
+
+    @cached_property
+    def kernel(self) -> Kernel:
+        """What runs."""
+        return compile(self.system) if self.within is None else self.within.kernel
 
     def values(self, noise: float, process: float) -> np.ndarray:
         """Values to begin from: those of the system and the initial ones, and deviations of both errors."""
@@ -193,58 +196,35 @@ class FilterLikelihood:
         variances = np.ones((len(theta), self.n))
         variances[:, self.measured] = np.exp(2 * measured)
         drawn = np.exp(2 * process) if process.shape[1] else np.zeros((len(theta), 1))
-        return rows, starts.reshape(-1, self.runs, self.n), variances, np.broadcast_to(drawn, (len(theta), self.n))
+        return rows, starts.reshape(-1, self.trajectories, self.n), variances, np.broadcast_to(drawn, (len(theta), self.n))
 
     # ---- the filter ----------------------------------------------------------------------------
 
+    def side(self, theta: np.ndarray) -> Side:
+        """L choices of values (L, P), to be run."""
+        rows, starts, measurement, process = self.parts(theta)
+        times = [t.times for t in self.data.trajectories]
+        return Side(
+            self.kernel, self._placed(rows), starts, measurement, process, times, self._y, self.data.scale,
+            self.law.logarithmic, -self._volume,
+        )  # fmt: skip
+
     def filtered(self, theta: np.ndarray) -> Filtered:
         """Run the filter for L choices of values (L, P)."""
-        rows, starts, measurement, process = self.parts(theta)
-        count, n = len(theta), self.n
-        total, gaps, spreads, means, covariances = np.full(count, -self._volume), [], [], [], []
-        for k, trajectory in enumerate(self.data.trajectories):
-            mean, cov = starts[:, k], np.broadcast_to(TINY * np.eye(n), (count, n, n))
-            for i, y in enumerate(self._y[k]):
-                if i:
-                    mean, cov = self.ahead(mean, cov, rows, process, trajectory.times[i - 1 : i + 1])
-                have = np.isfinite(y)
-                both = have[:, None] & have
-                gap = np.where(have, y - mean, 0.0)
-                spread = np.where(both, cov + measurement[:, :, None] * np.eye(n), np.eye(n))
-                with np.errstate(invalid="ignore", over="ignore"):
-                    gain = np.swapaxes(_solved(spread, np.where(have[:, None], cov, 0.0)), 1, 2)
-                    logs = np.linalg.slogdet(spread)[1]
-                    left = np.einsum("li,li->l", gap, _solved(spread, gap[..., None])[..., 0])
-                    total = total - 0.5 * (left + logs + have.sum() * np.log(2 * np.pi))
-                    mean = mean + np.einsum("lij,lj->li", gain, gap)
-                    cov = cov - gain @ spread @ np.swapaxes(gain, 1, 2)
-                gaps.append(gap)
-                spreads.append(spread)
-            means.append(mean)
-            covariances.append(cov)
-        return Filtered(np.where(np.isfinite(total), total, -np.inf), gaps, spreads, means, covariances)
+        return filtered([self.side(theta)])[0]
 
-    def ahead(
-        self, mean: np.ndarray, cov: np.ndarray, rows: np.ndarray, process: np.ndarray, times: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and covariance at the second of two times from those at the first; half of the noise comes before the run."""
-        count, n = mean.shape
-        half = 0.5 * (times[1] - times[0]) * process[:, :, None] * np.eye(n)
-        root = _root(cov + half) * np.sqrt(n)
-        points = mean[:, None] + np.concatenate([np.swapaxes(root, 1, 2), -np.swapaxes(root, 1, 2)], axis=1)
-        moved = self.moved(points.reshape(-1, n), np.repeat(rows, 2 * n, axis=0), times).reshape(count, 2 * n, n)
-        mean = moved.mean(axis=1)
-        left = moved - mean[:, None]
-        return mean, np.einsum("lsi,lsj->lij", left, left) / (2 * n) + half
+    def runs(self, states: np.ndarray, theta: np.ndarray, times: np.ndarray) -> np.ndarray:
+        """States (L, T, n) at times from those (L, n) at the first, without errors; NaN where a run is lost."""
+        return runs(self.side(theta), states, times)
 
-    def moved(self, states: np.ndarray, rows: np.ndarray, times: np.ndarray) -> np.ndarray:
-        """States at the second of two times from those at the first; NaN where a run is lost."""
-        found = np.full_like(states, np.nan)
-        good = (np.abs(states) < LOST).all(axis=1) & np.isfinite(rows).all(axis=1)
-        if good.any():
-            atol = ATOL * float(self.data.scale.min())
-            run = self.kernel(self.outward(states[good]), rows[good], times, rtol=RTOL, atol=atol, max_steps=MAX_STEPS)
-            found[good] = self.inward(run.values[:, -1])
+    def _placed(self, rows: np.ndarray) -> np.ndarray:
+        """Parameters as the kernel has them."""
+        if self.within is None:
+            return rows
+        larger = self.within.kernel.system
+        found = np.repeat([[float(larger.defaults[p]) for p in larger.parameters]], len(rows), axis=0)
+        at = [larger.parameters.index(self.within.places.get(p, p)) for p in self.system.parameters]
+        found[:, at] = rows
         return found
 
     # ---- what is maximised ---------------------------------------------------------------------
@@ -254,40 +234,40 @@ class FilterLikelihood:
         return float(self.filtered(theta[None]).values[0])
 
     def score(self, theta: np.ndarray) -> Score:
-        r"""Value, gradient and expected information by central differences of the predictions and their covariances.
-
-        .. math:: I_{ab} = \sum_k \partial_a m_k' S_k^{-1} \partial_b m_k
-                  + \tfrac12 \operatorname{tr}(S_k^{-1} \partial_a S_k S_k^{-1} \partial_b S_k)
-        """
-        count = len(theta)
-        moves = STEP * np.eye(count)
-        run = self.filtered(np.concatenate([theta[None], theta + moves, theta - moves]))
-        found = Score.none(count, float(run.values[0]))
-        if not np.isfinite(run.values).all():
-            return Score.none(count, -np.inf)
-        for gap, spread in zip(run.gaps, run.spreads, strict=True):
-            slope = -(gap[1 : count + 1] - gap[count + 1 :]) / (2 * STEP)  # of the prediction
-            bend = (spread[1 : count + 1] - spread[count + 1 :]) / (2 * STEP)
-            inverse = np.linalg.pinv(spread[0], hermitian=True)
-            left = inverse @ gap[0]
-            shape = inverse @ bend
-            own = slope @ left + 0.5 * np.einsum("i,aij,j->a", left, bend, left) - 0.5 * np.einsum("aii->a", shape)
-            information = slope @ inverse @ slope.T + 0.5 * np.einsum("aij,bji->ab", shape, shape)
-            found += Score(0.0, own, information, np.outer(own, own))
-        return found
+        """Value, gradient and expected information, see `scores`."""
+        return scores([self], [theta])[0]
 
 
-def _root(cov: np.ndarray) -> np.ndarray:
-    """Square roots (L, n, n) of covariances, by columns; NaN where one is no covariance."""
-    sound = np.isfinite(cov).all(axis=(1, 2))
-    values, vectors = np.linalg.eigh(np.where(sound[:, None, None], cov, np.eye(cov.shape[-1])))
-    root = vectors * np.sqrt(np.maximum(values, 0.0))[:, None, :]
-    return np.asarray(np.where(sound[:, None, None], root, np.nan))
+def scores(likelihoods: Sequence[FilterLikelihood], thetas: Sequence[np.ndarray]) -> list[Score]:
+    r"""Value, gradient and expected information by central differences of the predictions and their covariances.
+
+    .. math:: I_{ab} = \sum_k \partial_a m_k' S_k^{-1} \partial_b m_k
+              + \tfrac12 \operatorname{tr}(S_k^{-1} \partial_a S_k S_k^{-1} \partial_b S_k)
+
+    Parameters
+    ----------
+    likelihoods : sequence of FilterLikelihood
+        Of the same data, or beginnings of these.
+    thetas : sequence of (P,) float64
+        Values of each.
+    """
+    moves = [STEP * np.eye(len(theta)) for theta in thetas]
+    lanes = [np.concatenate([theta[None], theta + m, theta - m]) for theta, m in zip(thetas, moves, strict=True)]
+    return [_score(run) for run in filtered([f.side(own) for f, own in zip(likelihoods, lanes, strict=True)])]
 
 
-def _solved(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Solutions of linear equations; NaN where a matrix holds no number or is singular."""
-    with np.errstate(invalid="ignore", over="ignore"):
-        sound = np.isfinite(matrix).all(axis=(1, 2)) & (np.abs(np.linalg.det(matrix)) > 0)
-    found = np.linalg.solve(np.where(sound[:, None, None], matrix, np.eye(matrix.shape[-1])), right)
-    return np.asarray(np.where(sound[:, None, None], found, np.nan))
+def _score(run: Filtered) -> Score:
+    """From runs at values and beside them."""
+    count = len(run.values) // 2
+    if not np.isfinite(run.values).all():
+        return Score.none(count, -np.inf)
+    slope = (run.gaps[count + 1 :] - run.gaps[1 : count + 1]) / (2 * STEP)  # of the prediction
+    bend = (run.spreads[1 : count + 1] - run.spreads[count + 1 :]) / (2 * STEP)
+    inverse = np.linalg.pinv(run.spreads[0], hermitian=True)
+    left = (inverse @ run.gaps[0][..., None])[..., 0]
+    shape, mirrored = inverse @ bend, np.swapaxes(inverse @ bend, -1, -2)
+    each = np.einsum("adi,di->da", slope, left) + 0.5 * np.einsum("di,adij,dj->da", left, bend, left, optimize=True)
+    each -= 0.5 * np.einsum("adii->da", shape)
+    scaled = (inverse @ slope[..., None])[..., 0].reshape(count, -1)
+    information = scaled @ slope.reshape(count, -1).T + 0.5 * shape.reshape(count, -1) @ mirrored.reshape(count, -1).T
+    return Score(float(run.values[0]), each.sum(axis=0), information, each.T @ each)

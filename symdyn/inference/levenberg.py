@@ -79,7 +79,7 @@ def levenberg_marquardt(
         Where to begin, scaled.
     active : (M, P) bool
         Parameters that may move.
-    bounds, start_bounds : pairs of (P,) and (V, n) float64, optional
+    bounds, start_bounds : pairs of (P,) or (M, P), and (V, n) float64, optional
         Smallest and largest values, scaled; steps are projected.  Initial values whose bounds are equal are held.
     iterations : int
     tolerance : float
@@ -108,7 +108,7 @@ def levenberg_marquardt(
     23: damping by the gradient, on which `reach` rests, keeps quadratic convergence; Golub & Pereyra, SIAM J. Numer. Anal. 10
     (1973) 413, and Ruhe & Wedin, SIAM Rev. 22 (1980) 318: eliminated parameters.
     """
-    low, high = bounds or (-np.inf, np.inf)
+    low, high = (np.broadcast_to(b, theta.shape) for b in bounds or (-np.inf, np.inf))
     start_low, start_high = start_bounds or (np.float64(-np.inf), np.float64(np.inf))
     theta, starts = np.clip(theta, low, high), np.clip(starts, start_low, start_high)
     count = len(theta)
@@ -126,9 +126,9 @@ def levenberg_marquardt(
         blocked = outward(starts[now], here.start_gradient, start_low, start_high)
         here = here.hold(blocked | (start_low == start_high))
         held = waiting.held[now]
-        free, waits = active[now] & ~outward(theta[now], here.gradient, low, high) & ~held, held.any(axis=1)
+        free, waits = active[now] & ~outward(theta[now], here.gradient, low[now], high[now]) & ~held, held.any(axis=1)
         move, start_move = _step(here, free, damped[now], reach)
-        trial = np.clip(theta[now] + move, low, high)
+        trial = np.clip(theta[now] + move, low[now], high[now])
         start_trial = np.clip(starts[now] + start_move, start_low, start_high)
         before = here.rss.sum(axis=1)
         expected = _expected(here, trial - theta[now], start_trial - starts[now])
@@ -139,7 +139,7 @@ def levenberg_marquardt(
         ended = (expected < small) & ~vain & ~waits | abandoned[now]
         if ended.all():
             break
-        ends = free & (trial != theta[now]) & ((trial <= low) | (trial >= high))
+        ends = free & (trial != theta[now]) & ((trial <= low[now]) | (trial >= high[now]))
         after = np.full(len(now), np.nan)
         if settle is not None:
             trial, after = settle(now, trial, start_trial, active[now])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,7 +13,7 @@ from symdyn.inference.information import Inverse, inverse
 from symdyn.inference.levenberg import levenberg_marquardt, outward
 from symdyn.inference.quadratic import Quadratic
 
-__all__ = ["Likelihood", "Score", "Scored", "ScoredFit", "maximise", "sandwich"]
+__all__ = ["Likelihood", "Score", "Scored", "ScoredFit", "maximise", "maximise_together", "sandwich"]
 
 #: Gain of the log-likelihood below which a step is not taken.
 SMALL_GAIN = 1e-8
@@ -135,27 +135,71 @@ def maximise(
     """
     low = np.full(start.shape, -np.inf) if low is None else low
     high = np.full(start.shape, np.inf) if high is None else high
-    scores: list[Score] = []
+    return maximise_together(
+        lambda which, thetas: [likelihood.score(theta) for theta in thetas], [start], [(low, high)], iterations=iterations,
+        needed=[needed], going=going, tolerance=tolerance,
+    )[0]  # fmt: skip
+
+
+def maximise_together(
+    score: Callable[[np.ndarray, list[np.ndarray]], list[Score]], starts: Sequence[np.ndarray],
+    bounds: Sequence[tuple[np.ndarray, np.ndarray]], *, iterations: int = 100, needed: Sequence[float] | None = None,
+    going: Callable[[], bool] | None = None, tolerance: float = SMALL_GAIN,
+) -> list[ScoredFit]:  # fmt: skip
+    """The same for M likelihoods at once, whose scores are asked for together.
+
+    Parameters
+    ----------
+    score : callable
+        From places (m,) among the likelihoods, and values (P,) for each, to scores.
+    starts, bounds, needed : sequence of (P,) float64, pairs of these, and float
+        Of each likelihood.
+    iterations, going, tolerance :
+        As of `maximise`.
+    """
+    count, sizes = len(starts), np.array([len(s) for s in starts])
+    active = np.arange(sizes.max(initial=0)) < sizes[:, None]
+    theta, low, high = np.zeros(active.shape), np.full(active.shape, -np.inf), np.full(active.shape, np.inf)
+    for table, own in ((theta, starts), (low, [b for b, _ in bounds]), (high, [b for _, b in bounds])):
+        table[active] = np.concatenate(own)
+    best: dict[int, Score] = {}
+    asked = np.zeros(count, dtype=int)
 
     def expand(which: np.ndarray, theta: np.ndarray, starts: np.ndarray) -> Quadratic:
-        scores.append(last := likelihood.score(theta[0]))
-        none = np.zeros((1, 0, len(start), 0)), np.zeros((1, 0, 0, 0)), np.zeros((1, 0, 0))
-        return Quadratic(np.array([[-2 * last.value]]), last.information[None], last.gradient[None], *none)
+        found = score(which, [row[: sizes[i]] for i, row in zip(which, theta, strict=True)])
+        information, gradient = np.zeros((len(which), *active.shape[1:] * 2)), np.zeros((len(which), active.shape[1]))
+        for i, own, square, slope in zip(which, found, information, gradient, strict=True):
+            square[: sizes[i], : sizes[i]], slope[: sizes[i]] = own.information, own.gradient
+            best[i] = max(best.get(i, own), own, key=lambda s: s.value)
+        asked[which] += 1
+        values = np.array([[-2 * own.value] for own in found])
+        none = np.zeros((len(which), 0, active.shape[1], 0)), np.zeros((len(which), 0, 0, 0)), np.zeros((len(which), 0, 0))
+        return Quadratic(values, information, gradient, *none)
 
     fits = levenberg_marquardt(
-        expand, start[None], np.zeros((1, 0, 0)), np.ones((1, len(start)), dtype=bool), bounds=(low, high),
-        iterations=iterations, tolerance=0.0, floor=-np.inf, small=2 * tolerance, needed=-2 * needed,
+        expand, theta, np.zeros((count, 0, 0)), active, bounds=(low, high), iterations=iterations, tolerance=0.0,
+        floor=-np.inf, small=2 * tolerance, needed=np.inf if needed is None else -2 * np.array(needed),
         damping=(SINGULAR, DAMPED), going=going,
     )  # fmt: skip
-    theta, score = fits.theta[0], max(scores, key=lambda s: s.value)
+    return [
+        _ended(
+            fits.theta[i, : sizes[i]], best[i], *bounds[i], tolerance, lost=bool(fits.abandoned[i]), evaluations=int(asked[i])
+        )
+        for i in range(count)
+    ]
+
+
+def _ended(
+    theta: np.ndarray, score: Score, low: np.ndarray, high: np.ndarray, tolerance: float, *, lost: bool, evaluations: int
+) -> ScoredFit:  # fmt: skip
+    """Where a climb has ended, and whether that is an optimum: a step without damping promises nothing."""
     free = np.flatnonzero(~outward(theta, score.gradient, low, high))
     size = np.sqrt(np.maximum(np.diag(score.information)[free], 1e-300))
     scaled = score.information[np.ix_(free, free)] / np.outer(size, size) + SINGULAR * np.eye(len(free))
     further = theta.copy()
     further[free] += np.linalg.solve(scaled, score.gradient[free] / size) / size
     flat = 0.5 * float(score.gradient @ (np.clip(further, low, high) - theta)) < max(FLAT, tolerance)
-    lost = bool(fits.abandoned.any())
-    return ScoredFit(theta, score, np.isfinite(score.value) and flat and not lost, lost, len(scores))
+    return ScoredFit(theta, score, np.isfinite(score.value) and flat and not lost, lost, evaluations)
 
 
 def sandwich(score: Score) -> Inverse:

@@ -81,3 +81,12 @@ def test_a_stiff_cell_cycle_is_found_though_the_right_terms_fit_from_short_windo
     columns = {s.name: v for s, v in zip(task.states, values.T, strict=True)}
     found = sd.recover(None, pd.DataFrame({"time": times, **columns}), progress=False)
     assert exact(task, [found.terms[f"f_{s.name}"] for s in task.states])
+
+
+def test_right_hand_sides_are_matched_along_the_run_of_the_last_model():
+    # along the runs of models before it the second equation, y (2 - x - y), is not among the near ones
+    task = next(t for t in tasks() if t.number == 26)
+    times, values = corrupted(26, 0.05, 0.0, 4)
+    data = pd.DataFrame({"time": times} | {s.name: column for s, column in zip(task.states, values.T, strict=True)})
+    found = sd.recover(None, data, progress=False)
+    assert exact(task, [found.terms[f"f_{s.name}"] for s in task.states])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,7 +13,8 @@ from scipy.stats import lognorm, multivariate_normal, norm
 import symdyn as sd
 from symdyn.inference.data import observations
 from symdyn.inference.error_fits import fit_errors, laws
-from symdyn.inference.filtering import ErrorLaw, FilterLikelihood
+from symdyn.inference.filter_runs import filtered
+from symdyn.inference.filtering import ErrorLaw, FilterLikelihood, Within
 
 x, a = sp.symbols("x a")
 SHRINKING = sd.DiscreteSystem({x: a * x}, {a: 0.8})
@@ -24,20 +27,47 @@ def values_of(likelihood, parameters, start, measurement, model):
     return np.concatenate([np.array(parameters) / likelihood.sizes, [start / scale], errors])
 
 
+def joint(start, b, constant, r, q, count):
+    """The law of data of z_(k+1) = b (z_k + u) + constant + v, with u, v of half the variance q^2 each."""
+    mean = [start]
+    for _ in range(count - 1):
+        mean.append(b * mean[-1] + constant)
+    gained = np.array([0.0, *[q**2 / 2 * (1 + b**2)] * (count - 1)])
+    cov = [[sum(gained[j] * b ** (m + n - 2 * j) for j in range(min(m, n) + 1)) for n in range(count)] for m in range(count)]
+    return multivariate_normal(mean, np.array(cov) + r**2 * np.eye(count))
+
+
 @pytest.mark.parametrize("missing", [(), (2,)])
 def test_a_linear_map_has_the_joint_normal_law(missing):
     y = np.array([2.0, 1.1, 1.6, 0.3, 0.9])
     data = observations(SHRINKING, {"t": range(5), "x": np.where(np.isin(range(5), missing), np.nan, y)})
     likelihood = FilterLikelihood(SHRINKING, data, ErrorLaw("common"), (a,), starts=np.array([[1.5]]))
     b, start, r, q = 0.8, 1.5, 0.3, 0.5
-    # z_(k+1) = b (z_k + u) + v with u, v of half the variance each
-    gained = np.array([0.0, *(q**2 / 2 * (1 + b**2) for _ in range(4))])
-    cov = np.array([
-        [sum(gained[j] * b ** (m - j) * b ** (n - j) for j in range(min(m, n) + 1)) for n in range(5)] for m in range(5)
-    ])  # fmt: skip
     kept = [k for k in range(5) if k not in missing]
-    exact = multivariate_normal(start * b ** np.arange(5.0)[kept], (cov + r**2 * np.eye(5))[np.ix_(kept, kept)]).logpdf(y[kept])
+    law = joint(start, b, 0.0, r, q, 5)
+    exact = multivariate_normal(law.mean[kept], law.cov[np.ix_(kept, kept)]).logpdf(y[kept])
     assert likelihood.value(values_of(likelihood, [b], start, r, q)) == pytest.approx(exact, abs=1e-8)
+
+
+def test_models_that_run_side_by_side_have_their_own_laws():
+    # x[t+1] = a x, all of the data and the first three of them, and x[t+1] = b x + c as a part of x[t+1] = b x + c + d x^2
+    y, (b, c, d, k) = np.array([2.0, 1.1, 1.6, 0.3, 0.9]), sp.symbols("b c d k")
+    data = observations(SHRINKING, {"t": range(5), "x": y})
+    start, r, q, scale = 1.5, 0.3, 0.5, data.scale[0]
+    full = FilterLikelihood(SHRINKING, data, ErrorLaw("common"), (a,), starts=np.array([[start]]))
+    run = data.trajectories[0]
+    early = full.on(replace(data, trajectories=(replace(run, times=run.times[:3], values=run.values[:3]),)))
+    larger = sd.DiscreteSystem({x: b * x + k + d * x**2}, {b: 0.1, k: 0.1, d: 0})
+    part = FilterLikelihood(
+        sd.DiscreteSystem({x: b * x + c}, {b: 0.8, c: 0.4}), data, ErrorLaw("common"), (b, c), starts=np.array([[start]]),
+        within=Within(sd.compile(larger), {c: k}),
+    )  # fmt: skip
+    errors = np.log([r / scale, q / scale])
+    thetas = [np.concatenate([np.ones(n), [start / scale], errors]) for n in (1, 1, 2)]
+    found = filtered([f.side(theta[None]) for f, theta in zip((full, early, part), thetas, strict=True)])
+
+    exact = [joint(start, b, k, r, q, count).logpdf(y[:count]) for b, k, count in ((0.8, 0.0, 5), (0.8, 0.0, 3), (0.8, 0.4, 5))]
+    assert [run.values[0] for run in found] == pytest.approx(exact, abs=1e-8)
 
 
 def test_without_process_noise_it_is_that_of_a_run():

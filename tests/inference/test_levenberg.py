@@ -8,7 +8,7 @@ from scipy.optimize import least_squares, lsq_linear
 
 from symdyn.inference.levenberg import levenberg_marquardt
 from symdyn.inference.quadratic import Quadratic
-from symdyn.inference.scoring import Score, maximise
+from symdyn.inference.scoring import Score, maximise, maximise_together
 
 WINDOWS, ROWS, COLUMNS, STARTS = 3, 8, 4, 2
 
@@ -160,6 +160,33 @@ def test_a_likelihood_is_maximised(start):
     lost = maximise(Counts(), np.array([1.7]), needed=100.0)
     assert lost.abandoned
     assert not lost.converged
+
+
+def test_likelihoods_of_different_sizes_are_maximised_at_once():
+    # the mean of counts, bounded once, and the mean and the logarithm of the deviation of normal numbers
+    counts, numbers = Counts(), np.array([1.0, 4.0, 2.0, 7.0])
+
+    def normal(theta):
+        mean, size = theta
+        left = (numbers - mean) * np.exp(-size)
+        each = np.stack([left * np.exp(-size), left**2 - 1])
+        return Score(
+            float(-0.5 * (left**2).sum() - 4 * size), each.sum(axis=1), np.diag([4 * np.exp(-2 * size), 8.0]), each @ each.T
+        )
+
+    def scores(which, thetas):
+        return [normal(theta) if i == 1 else counts.score(theta) for i, theta in zip(which, thetas, strict=True)]
+
+    free, bounded = (np.array([-np.inf]), np.array([np.inf])), (np.array([-np.inf]), np.array([1.2]))
+    fits = maximise_together(
+        scores,
+        [np.array([1.0]), np.array([0.0, 1.0]), np.array([1.0])],
+        [free, (np.full(2, -np.inf), np.full(2, np.inf)), bounded],
+    )
+    assert all(fit.converged for fit in fits)
+    assert fits[0].theta == pytest.approx([np.log(17 / 3)], abs=1e-4)
+    assert fits[1].theta == pytest.approx([3.5, np.log(np.std(numbers))], abs=1e-4)
+    assert fits[2].theta == [1.2]
 
 
 def test_parameters_that_are_eliminated():

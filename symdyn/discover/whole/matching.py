@@ -21,7 +21,8 @@ from symdyn_kernels.arguments.candidates import Table
 
 from symdyn.discover.whole.kernel import driver
 from symdyn.discover.whole.problem import EquationProblem
-from symdyn.discover.whole.terms import CandidateTerm, Part, packed, put
+from symdyn.discover.whole.refining import Inner, refined
+from symdyn.discover.whole.terms import CandidateTerm, Part, packed
 
 __all__ = ["MatchedSupport", "WeakMatching", "elbow"]
 
@@ -40,11 +41,11 @@ FAMILY_MARGIN, FAMILIES, EACH = 60.0, {1: 100, 2: 80}, 3
 ELBOW, CLEAN_ELBOW = (1.8, 0.7), (30.0, 0.02)
 #: Places of a grid from which the inner constants of one term are refined.
 PLACES = 3
-#: Iterations that refine inner constants, and the most that a constant changes in one, relative to it.
-REFINEMENTS, CHANGE = 8, 0.7
 
 #: Score, columns, and sum of squares.
 Subset = tuple[float, tuple[int, ...], float]
+#: Number of a subset, its terms and their columns, score, and sum of squares.
+Looked = tuple[int, np.ndarray, np.ndarray, float, float]
 
 
 @dataclass(frozen=True)
@@ -139,15 +140,18 @@ class WeakMatching:
         unit = Z / size[good, None]
         G, b = np.ascontiguousarray(unit @ unit.T), unit @ y
         ranked, kept = self._subsets(target, good, G, b, square)
-        found, seen, counts = [], set(), dict.fromkeys(range(99), 0)
+        looked, seen, counts = list[Looked](), set(), dict.fromkeys(range(99), 0)
         for score, subset, rss in ranked:
             keys = tuple(sorted(self.key[good[list(subset)]]))
             if keys in seen or len(set(keys)) < len(keys) or (counts[len(keys)] >= RESULTS and subset not in kept):
                 continue
             seen.add(keys)
             counts[len(keys)] += 1
-            sides = (self._side(target, good[at], Z[at], score, rss) for at in self._places(subset, good, G, b))
-            found.append(min(sides, key=lambda q: q.score))
+            looked += [(len(seen), good[at], Z[at], score, rss) for at in self._places(subset, good, G, b)]
+        best: dict[int, MatchedSupport] = {}
+        for (which, *_), side in zip(looked, self._sides(target, looked), strict=True):
+            best[which] = min(best.get(which, side), side, key=lambda q: q.score)
+        found = list(best.values())
         found.sort(key=lambda q: q.score)
         if problem.clean and found:
             first = elbow(found, problem, target.equation)
@@ -166,22 +170,27 @@ class WeakMatching:
         best = members[np.argsort(-gains[0, members], kind="stable")][:PLACES]
         return [list(subset), *([*others, int(i)] for i in best if i != inside[0])]
 
-    def _side(self, target: MatchedEquations, which: np.ndarray, Z: np.ndarray, score: float, rss: float) -> MatchedSupport:
-        """Terms with columns Z (k, n), inner constants refined; `score` is that of the sum of squares `rss`.
+    def _sides(self, target: MatchedEquations, looked: Sequence[Looked]) -> list[MatchedSupport]:
+        """Terms by their places, with columns Z (k, n), inner constants refined; scores are those of sums of squares.
 
-        That comes from normal equations, which know a sum of squares to some digits of that of the data; what without noise is
+        These come from normal equations, which know a sum of squares to some digits of that of the data; what without noise is
         far less is seen in the residuals alone.
         """
-        terms, y = [self.terms[i] for i in which], target.y
-        length = np.linalg.norm(Z, axis=1)
-        c = np.linalg.lstsq((Z / length[:, None]).T, y, rcond=1e-13)[0] / length
-        left = y - c @ Z
-        inner, refined = [t.values for t in terms], max(float(left @ left), 1e-30)
-        if any(inner):
-            inner, c, refined = self._refined(terms, inner, c, refined, target)
-        score += target.seen * float(self._log(refined, target.seen) - self._log(rss, target.seen))
-        parts = tuple((target.equation, t, float(q), v) for t, q, v in zip(terms, c, inner, strict=True))
-        return MatchedSupport(score, parts, refined)
+        y, found = target.y, list[Inner]()
+        for _, which, Z, *_ in looked:
+            length = np.linalg.norm(Z, axis=1)
+            c = np.linalg.lstsq((Z / length[:, None]).T, y, rcond=1e-13)[0] / length
+            left, terms = y - c @ Z, [self.terms[i] for i in which]
+            found.append(Inner(terms, [t.values for t in terms], c, max(float(left @ left), 1e-30)))
+        inside = [i for i, side in enumerate(found) if any(side.inner)]
+        for i, side in zip(inside, refined([found[i] for i in inside], y, target.columns, self.problem.d), strict=True):
+            found[i] = side
+        supports = []
+        for side, (*_, score, rss) in zip(found, looked, strict=True):
+            score += target.seen * float(self._log(side.rss, target.seen) - self._log(rss, target.seen))
+            own = zip(side.terms, map(float, side.coefficients), side.inner, strict=True)
+            supports.append(MatchedSupport(score, tuple((target.equation, *part) for part in own), side.rss))
+        return supports
 
     def _log(self, rss: float | np.ndarray, seen: float):
         return np.log(rss / seen + self.problem.floor)
@@ -258,54 +267,6 @@ class WeakMatching:
                         found[key].append((float(n * self._log(rss, n) + price[list(subset)].sum()), subset, rss))
         for subsets in found.values():
             yield sorted(subsets)[:EACH]
-
-    # ---- inner constants -----------------------------------------------------------------------
-
-    def _refined(self, terms, inner, coefficients, rss: float, target: MatchedEquations):
-        """Inner constants by variable projection."""
-        count, table, y = len(terms), packed(terms, self.problem.d), target.y
-        places = np.array([(k, *p) for k, t in enumerate(terms) for p in t.constants], np.int64)
-        p = np.array([v for values in inner for v in values])
-
-        def solve(p: np.ndarray):
-            put(table, places, p)
-            Z = target.columns(table, places)
-            if not np.isfinite(Z).all():
-                return None
-            size = np.linalg.norm(Z[:count], axis=1) + 1e-300
-            U, s, V = np.linalg.svd((Z[:count] / size[:, None]).T, full_matrices=False)
-            kept = s > 1e-13 * s[0]
-            U = U[:, kept]
-            c = V[kept].T @ ((U.T @ y) / s[kept]) / size
-            left = y - U @ (U.T @ y)
-            slopes = Z[count:] * c[places[:, 0]][:, None]
-            return c, left, float(left @ left), slopes - (slopes @ U) @ U.T
-
-        current = solve(p)
-        if current is None:
-            return inner, coefficients, rss
-        damping = 1e-3
-        for _ in range(REFINEMENTS):
-            _, left, total, slopes = current
-            size = np.linalg.norm(slopes, axis=1) + 1e-300
-            scaled = slopes / size[:, None]
-            matrix, gradient = scaled @ scaled.T, scaled @ left
-            for _ in range(4):
-                move = np.linalg.solve(matrix + damping * np.eye(len(p)), gradient) / size
-                reach = CHANGE * np.abs(p) + 1e-3
-                trial = p + np.clip(move, -reach, reach)
-                new = solve(trial)
-                if new is not None and new[2] < total:
-                    break
-                damping *= 10
-            else:
-                break
-            p, current = trial, new
-            damping /= 8
-            if total - new[2] < min(1e-3 * new[2], 1.0):
-                break
-        values = iter(map(float, p))
-        return [[next(values) for _ in t.constants] for t in terms], current[0], max(current[2], 1e-30)
 
 
 def _projection(w: np.ndarray, edges: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:

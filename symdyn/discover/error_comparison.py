@@ -1,0 +1,149 @@
+"""Many models fitted to few data under laws of errors, without and with process noise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from symdyn.codegen.kernel import compile
+from symdyn.discover.ranked import Label, RankedSystem, filled
+from symdyn.inference.data import Observations
+from symdyn.inference.error_fits import ErrorFit, fit_together
+from symdyn.inference.filtering import ErrorLaw, FilterLikelihood, Within
+from symdyn.inference.naming import named_constants
+from symdyn.system import System
+
+__all__ = ["ErrorFits", "Fitted", "once", "together"]
+
+#: Models that are fitted again with process noise of each state apart.
+AGAIN = 6
+#: Distance behind the best criterion so far at which a fit is given up.
+FAR = 16.0
+#: A criterion, a model and its fit.
+Fitted = tuple[float, RankedSystem, ErrorFit]
+
+
+class ErrorFits:
+    """Fits of models under laws of errors, each made when it is asked for, those that are asked for together at once.
+
+    Parameters
+    ----------
+    pairs : sequence of (ErrorLaw, RankedSystem)
+        Laws without process noise.
+    data : Observations
+    starts : (trajectories, n) float64
+        Initial values of models that have none of their own.
+    within : mapping of int to Within
+        What models are in a larger system; see `together`.
+    going : callable
+        Whether there is time left; fits end where they are when there is none.
+    held : (trajectories, n) bool, optional
+        Initial values that are known.
+    """
+
+    def __init__(
+        self, pairs: Sequence[tuple[ErrorLaw, RankedSystem]], data: Observations, starts: np.ndarray,
+        within: Mapping[int, Within], going: Callable[[], bool], *, held: np.ndarray | None = None,
+    ) -> None:  # fmt: skip
+        self.pairs, self.data, self.starts, self.within, self.going, self.held = pairs, data, starts, within, going, held
+        self._found: dict[int, list[Fitted]] = {}
+
+    def rows(self, wanted: Callable[[RankedSystem], bool] = lambda model: True) -> list[Fitted]:
+        """Fits of some models: without process noise and with one for all states, which is given up where it falls behind."""
+        places = [k for k, (_, model) in enumerate(self.pairs) if wanted(model)]
+        new = [k for k in places if k not in self._found]
+        still = self._fitted([self.pairs[k] for k in new], [None] * len(new))
+        for k, fit in zip(new, still, strict=True):
+            self._found[k] = [_row(self.pairs[k][1], fit)] if fit is not None else []
+        common = [(replace(law, process="common"), model) for law, model in (self.pairs[k] for k in new)]
+        for k, fit in zip(new, self._fitted(common, still), strict=True):
+            self._found[k] += [_row(self.pairs[k][1], fit)] if fit is not None else []
+        return [row for k in places for row in self._found[k]]
+
+    def ranked(self) -> list[list[Fitted]]:
+        """Fits of all models by law, those of the best ones with process noise of each state apart as well.
+
+        Small criteria come first, and the law of the smallest.
+        """
+        rows = sorted(self.rows(), key=_criterion)
+        laws = list(dict.fromkeys(fit.law.logarithmic for _, _, fit in rows))
+        found = {logarithmic: [row for row in rows if row[2].law.logarithmic == logarithmic] for logarithmic in laws}
+        best = [row for own in found.values() for row in once(own)[:AGAIN]] if len(self.data.states) > 1 else []
+        pairs = [(replace(fit.law, process="each"), model) for _, model, fit in best]
+        for (law, model), fit in zip(pairs, self._fitted(pairs, [fit for _, _, fit in best]), strict=True):
+            found[law.logarithmic] += [_row(model, fit)] if fit is not None else []
+        return sorted((sorted(own, key=_criterion) for own in found.values()), key=lambda own: own[0][0])
+
+    def first(self, model: RankedSystem) -> ErrorFit | None:
+        """The fit of a model under the first law, without process noise."""
+        rows = self.rows(lambda m: m is model)
+        return next((fit for _, _, fit in rows if fit.law == self.pairs[0][0]), None)
+
+    def _fitted(
+        self, pairs: Sequence[tuple[ErrorLaw, RankedSystem]], before: Sequence[ErrorFit | None]
+    ) -> list[ErrorFit | None]:  # fmt: skip
+        likelihoods = [
+            FilterLikelihood(
+                model.system, self.data, law, [p for p in model.system.parameters if p in model.free],
+                starts=model.start if model.start is not None else self.starts, held=self.held, bounds=model.free,
+                within=self.within.get(id(model)),
+            )
+            for law, model in pairs
+        ]  # fmt: skip
+        best = min((row[0] for own in self._found.values() for row in own), default=np.inf)
+        return fit_together(likelihoods, before, going=self.going, priors=[m.prior for _, m in pairs], worst=best + FAR)
+
+
+def _row(model: RankedSystem, fit: ErrorFit) -> Fitted:
+    return fit.criterion(model.prior), model, fit
+
+
+def _criterion(row: Fitted) -> float:
+    return row[0]
+
+
+def once(rows: Sequence[Fitted]) -> list[Fitted]:
+    """The first row of each model."""
+    found: dict[Any, Fitted] = {}
+    for row in rows:
+        found.setdefault(row[1].labels, row)
+    return list(found.values())
+
+
+def together(declared: System, models: Sequence[RankedSystem], starts: np.ndarray) -> dict[int, Within]:
+    """One system that holds the terms of all models, whose only constants are their coefficients.
+
+    Parameters
+    ----------
+    declared : System
+        With unknown functions.
+    models : sequence of RankedSystem
+        Their fitted parameters are in the order of their terms.
+    starts : (trajectories, n) float64
+
+    Returns
+    -------
+    dict
+        By the `id` of each model what it is in that system.
+    """
+    if not models:
+        return {}
+    owners = {str(u): u for u in declared.unknowns}
+    shapes: dict[Label, tuple[Any, sp.Expr]] = {}
+    for model in models:
+        for label, constant in zip(model.labels, model.free, strict=True):
+            unknown = owners[label[0]]
+            shapes.setdefault(label, (unknown, model.formulas[unknown].coeff(constant)))
+    working = {label: sp.Dummy() for label in shapes}
+    names = named_constants(declared, [(u, working[label], ()) for label, (u, _) in shapes.items()])
+    formulas: dict[Any, sp.Expr] = dict.fromkeys(declared.unknowns, sp.S.Zero)
+    for label, (unknown, shape) in shapes.items():
+        formulas[unknown] += names[working[label]] * shape
+    kernel = compile(filled(declared, formulas, {names[c]: 0.0 for c in working.values()}, "small models", starts[0]))
+    return {
+        id(m): Within(kernel, {p: names[working[label]] for label, p in zip(m.labels, m.free, strict=True)}) for m in models
+    }

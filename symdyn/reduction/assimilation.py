@@ -128,21 +128,21 @@ class Assimilation:
             rtol=1e-8, atol=1e-10, progress=False, on_failure="nan",
         )  # fmt: skip
         lifted = self.system.lift(data).isel(time=np.searchsorted(grid, t))
-        best = lifted.isel(member=0, drop=True)
-        rest = lifted.isel(member=slice(1, None))
         failed = int((data.status != 0).sum())
         if failed:
             warnings.warn(
                 f"{failed} of {members + 1} members could not be simulated and are not in the intervals", stacklevel=2
             )
         off = self.system.layout.variables(self.error * rng.standard_normal((members, 1)), ["member"])
-        found = {}
+        shares, quantile = (0.5 - level / 2, 0.5 + level / 2), np.nanquantile if failed else np.quantile
+        found: dict[str, Any] = {}
         for name in self.system.layout.names:
-            found[name] = best[name]
-            rest[name] = rest[name] + xr.DataArray(off[name][1], dims=off[name][0])
-            for ending, share in (("lower", 0.5 - level / 2), ("upper", 0.5 + level / 2)):
-                found[f"{name}_{ending}"] = rest[name].quantile(share, dim="member", skipna=failed > 0).drop_vars("quantile")
-        return xr.Dataset(found)
+            every = lifted.variables[name].transpose("member", ...)
+            found[name] = every[0]
+            noisy = every[1:] + xr.Variable(*off[name])
+            for ending, bound in zip(("lower", "upper"), quantile(noisy.values, shares, axis=0), strict=True):
+                found[f"{name}_{ending}"] = (every.dims[1:], bound)
+        return xr.Dataset(found, lifted.isel(member=0, drop=True).coords)
 
 
 def assimilate(

@@ -10,6 +10,7 @@ import numpy as np
 import sympy as sp
 
 from symdyn import dag
+from symdyn.identity import remembered
 from symdyn.inference.data import Observations
 from symdyn.inference.fit_problem import FittedColumn
 from symdyn.inference.noise_laws import NoiseLaw
@@ -95,9 +96,10 @@ class FitSetup:
         return np.array(found)
 
 
-def dynamics(system: System) -> set[sp.Symbol]:
+@remembered(8)
+def dynamics(system: System) -> frozenset[sp.Symbol]:
     """Parameters that enter more than observables."""
     if system.parts <= {"drift"} or system.parts <= {"map"}:
         sides = system.drift if system.drift is not None else system.map
-        return dag.free_symbols(sides or ())
-    return set(system.parameters)
+        return frozenset(dag.free_symbols(sides or ()))
+    return frozenset(system.parameters)

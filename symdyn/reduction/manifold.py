@@ -100,8 +100,10 @@ def _solved(matrix: list[list[sp.Expr]], right: list[sp.Expr]) -> list[sp.Expr]:
     """The solution of a symmetric positive system, by elimination of its lower triangle."""
     n = len(right)
     rows = [list(row[: i + 1]) for i, row in enumerate(matrix)]
+    inverses = []
     for k in range(n):
-        inverse = sp.Pow(rows[k][k], -1)
+        pivot = rows[k][k]
+        inverses.append(inverse := sp.Pow(pivot, -1, evaluate=not pivot.is_Add))  # sympy asks long whether a sum is infinite
         ratios = {i: sp.Mul(rows[i][k], inverse, evaluate=False) for i in range(k + 1, n)}
         for i in range(k + 1, n):
             for j in range(k + 1, i + 1):
@@ -110,7 +112,7 @@ def _solved(matrix: list[list[sp.Expr]], right: list[sp.Expr]) -> list[sp.Expr]:
     found: list[sp.Expr] = [sp.S.Zero] * n
     for k in reversed(range(n)):
         known = [(-1.0, sp.Mul(rows[i][k], found[i], evaluate=False)) for i in range(k + 1, n)]
-        found[k] = sp.Mul(combination([(1.0, right[k]), *known]), sp.Pow(rows[k][k], -1), evaluate=False)
+        found[k] = sp.Mul(combination([(1.0, right[k]), *known]), inverses[k], evaluate=False)
     return found
 
 

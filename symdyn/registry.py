@@ -77,7 +77,7 @@ class Registry(Mapping[str, T], Generic[T]):
         self._aliases: dict[str, str] = {}
         self._packages: list[str] = []
         self._elsewhere: dict[str, str] = {}
-        #: How often something was registered, for those who remember what they found.
+        #: How often something was registered by other code than what fills it, for those who remember what they found.
         self.changes = 0
 
     def filled_by(self, package: str) -> None:
@@ -132,14 +132,15 @@ class Registry(Mapping[str, T], Generic[T]):
         (True, ['disk', 'rectangle'])
         """
         caller = sys._getframe(1).f_globals.get("__name__", "")
-        if not any(caller.startswith(f"{package}.") for package in self._packages):
+        filling = any(caller.startswith(f"{package}.") for package in self._packages)
+        if not filling:
             self._load()
         for one in (name, *aliases):
             known = self._entries.get(self._aliases.get(one, one))
             if known is not None and _origin(entry) != _origin(known):
                 raise SymdynError(f"{self.kind} {one!r} is registered twice; give the new one another name")
         self._entries[name] = entry
-        self.changes += 1
+        self.changes += not filling
         self._aliases.update(dict.fromkeys(aliases, name))
         return entry
 

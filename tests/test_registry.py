@@ -36,6 +36,9 @@ def test_all_threads_wait_for_the_entries(shapes):
     for thread in threads:
         thread.join()
     assert sorted(map(str, found)) == [*[str(complex)] * 3, "['disk']"]
+    assert shapes.changes == 0  # what was found before the package was imported stays right
+    shapes.register("disk", complex)
+    assert shapes.changes == 1
 
 
 @pytest.mark.parametrize("name", ["disk", "round"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Hashable
 from functools import wraps
 from typing import Any, TypeVar
@@ -10,10 +9,6 @@ from typing import Any, TypeVar
 __all__ = ["remembered"]
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-#: One thread at a time changes what is remembered.
-LOCK = threading.Lock()
 
 
 def remembered(most: int) -> Callable[[F], F]:
@@ -52,11 +47,10 @@ def remembered(most: int) -> Callable[[F], F]:
             known = kept.get(key)
             if known is not None:
                 return known[1]
-            result = function(value, *further)
-            with LOCK:
-                while len(kept) >= most:
-                    del kept[next(iter(kept))]
-                return kept.setdefault(key, (value, result))[1]
+            known = kept.setdefault(key, (value, function(value, *further)))
+            for old in tuple(kept)[:-most]:  # without a lock: what goes may run code of its own, and processes are forked
+                kept.pop(old, None)
+            return known[1]
 
         return call  # type: ignore[return-value]
 

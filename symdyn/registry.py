@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 import importlib
 import pkgutil
+import sys
+import threading
 from collections.abc import Iterator, Mapping
 from typing import Generic, TypeVar
 
@@ -13,6 +15,8 @@ from symdyn.errors import SymdynError
 __all__ = ["Registry", "suggest"]
 
 T = TypeVar("T")
+#: One thread at a time imports what fills a registry; others wait, and find it filled.
+_FILLING = threading.RLock()
 
 
 def suggest(name: str, known) -> str:
@@ -73,7 +77,7 @@ class Registry(Mapping[str, T], Generic[T]):
         self._aliases: dict[str, str] = {}
         self._packages: list[str] = []
         self._elsewhere: dict[str, str] = {}
-        #: How often something was registered, for those who remember what they found.
+        #: How often something was registered by other code than what fills it, for those who remember what they found.
         self.changes = 0
 
     def filled_by(self, package: str) -> None:
@@ -95,6 +99,8 @@ class Registry(Mapping[str, T], Generic[T]):
 
     def register(self, name: str, entry: T, *aliases: str) -> T:
         """Add an entry; another entry of the same name is an error, the same one from a cell run again is not.
+
+        Code outside the packages that fill the registry meets their entries here, which are then imported first.
 
         Parameters
         ----------
@@ -125,12 +131,16 @@ class Registry(Mapping[str, T], Generic[T]):
         >>> shapes.register("rectangle", int, "box") is shapes["box"], list(shapes)
         (True, ['disk', 'rectangle'])
         """
+        caller = sys._getframe(1).f_globals.get("__name__", "")
+        filling = any(caller.startswith(f"{package}.") for package in self._packages)
+        if not filling:
+            self._load()
         for one in (name, *aliases):
             known = self._entries.get(self._aliases.get(one, one))
             if known is not None and _origin(entry) != _origin(known):
                 raise SymdynError(f"{self.kind} {one!r} is registered twice; give the new one another name")
         self._entries[name] = entry
-        self.changes += 1
+        self.changes += not filling
         self._aliases.update(dict.fromkeys(aliases, name))
         return entry
 
@@ -186,9 +196,12 @@ class Registry(Mapping[str, T], Generic[T]):
         return alike.pop() if len(alike) == 1 else name
 
     def _load(self) -> dict[str, T]:
-        while self._packages:
-            for module in _modules(self._packages.pop()):
-                importlib.import_module(module)
+        if self._packages:
+            with _FILLING:
+                for package in tuple(self._packages):
+                    for module in _modules(package):
+                        importlib.import_module(module)
+                self._packages.clear()  # only now: until then no other thread may think that all is known
         return self._entries
 
     def _known(self, name: object) -> bool:

@@ -211,7 +211,8 @@ def knot_entries(system: System, parameters: np.ndarray, times: np.ndarray) -> l
     for k, (path, number, begins) in enumerate(_chosen(system, parameters)):
         knots = path.segments.knots[number, 1:]  # without the first knot and the last
         place = np.arange(knots.shape[1])
-        inside = (place < path.segments.counts[number, None] - 1) & (knots > times[0]) & (knots < times[-1])
+        within = knots <= times[-1] if path.degree == 0 else knots < times[-1]  # a jump at the last time makes events happen
+        inside = (place < path.segments.counts[number, None] - 1) & (knots > times[0]) & within
         entries = np.empty((*knots.shape, 3))
         entries[:, :, 0] = np.where(inside, knots, np.inf)
         entries[:, :, 1] = -2 - k

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
 from typing import Any
@@ -176,7 +177,7 @@ def known_kernel(system: System, *, trajectories: int, **choices: Any) -> Kernel
     method = choices["method"]
     if choices["target"] != "cpu" or isinstance(system, SpatialSystem) or not (method is None or isinstance(method, str)):
         return compile(system, trajectories=trajectories, **choices)
-    kept = _kept(system, METHODS.changes, FAMILIES.changes, *choices.items())
+    kept = _kept(system, METHODS.changes, FAMILIES.changes, os.environ.get("SYMDYN_CACHE_DIR"), *choices.items())
     if not kept:
         kept.append(compile(system, trajectories=trajectories, **choices))
     kept[0].prepare(kept[0].lanes(trajectories))

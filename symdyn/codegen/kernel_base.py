@@ -364,9 +364,9 @@ class Kernel(ABC):
         DeclarationError
             For arrays of other shapes, and times that do not increase.
         """
-        initial, parameters, times = (np.ascontiguousarray(a, dtype=np.float64) for a in (initial, parameters, times))
+        initial, parameters, times = (np.require(a, np.float64, ("C", "W")) for a in (initial, parameters, times))
         count, n, k = len(initial), self.size, len(self.system.parameters)
-        streams = np.arange(count) if streams is None else np.ascontiguousarray(streams, dtype=np.int64)
+        streams = np.arange(count) if streams is None else np.require(streams, np.int64, ("C", "W"))
         for name, given, shape in (("initial", initial, (count, n)), ("streams", streams, (count,))):
             if given.shape != shape:
                 raise DeclarationError(f"{name} has the shape {given.shape}; expected {shape}")

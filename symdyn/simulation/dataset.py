@@ -156,9 +156,12 @@ def _labelled(variables: Mapping[str, Any], labels: Mapping[str, Any], attrs: di
 
 @lru_cache(maxsize=8)
 def _empty(time: str, kind: np.dtype, times: bytes, form: tuple[tuple[Any, ...], ...]) -> xr.Dataset:
-    """A dataset of this form without numbers, with no coordinates but the times; to copy one takes a third of making one."""
+    """A dataset of this form without numbers, with no coordinates but the times; to copy one takes a third of making one.
+
+    The copies share their times, even deep ones do in xarray, which therefore cannot be written to.
+    """
     variables = {name: (dims, np.broadcast_to(0.0, shape), dict(about)) for name, dims, shape, *about in form}
-    return _labelled(variables, {"time": ("time", np.frombuffer(times, kind).copy(), {"long_name": time})}, {})
+    return _labelled(variables, {"time": ("time", np.frombuffer(times, kind), {"long_name": time})}, {})
 
 
 def trajectory_dataset(

@@ -131,3 +131,27 @@ def test_a_copy_of_the_process_runs_too():
     if child == 0:
         os._exit(0 if abs(last(DECAY) - np.exp(-1)) < 1e-7 else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_times_of_a_result_are_not_those_of_the_next_one():
+    first = sd.simulate(DECAY, [0.0, 1.0], progress=False)
+    with pytest.raises(ValueError, match="read-only"):
+        first.time.values[1] = 60.0
+    again = sd.simulate(DECAY, first.time.values, progress=False)
+    assert again.time.values.tolist() == [0.0, 1.0]
+
+
+def test_kernels_take_arrays_that_cannot_be_written_to():
+    one, times = np.ones((2, 1)), np.array([0.0, 1.0])
+    streams = np.arange(2)
+    for array in (one, times, streams):
+        array.flags.writeable = False
+    found = sd.compile(DECAY)(one, one, times, streams=streams, rtol=1e-10).values[:, 1, 0]
+    assert found == pytest.approx(np.exp([-1.0, -1.0]), rel=1e-8)
+
+
+def test_a_model_that_was_run_goes_to_another_cache_too(tmp_path, monkeypatch):
+    last(DECAY)
+    monkeypatch.setenv("SYMDYN_CACHE_DIR", str(tmp_path))
+    last(DECAY)
+    assert list((tmp_path / "models").glob("*.o"))

@@ -336,3 +336,36 @@ def test_courses_of_two_inputs_go_together_along_a_dimension_of_their_own():
     wrong = xr.DataArray([[courses[u].values[0]]], dims=("a", "b"))
     with pytest.raises(sd.DeclarationError, match="have the dimensions a, b; expected one"):
         sd.simulate(sd.ODESystem({"x": u}, initial={"x": 0}), [0, 1], inputs={u: wrong})
+
+
+@pytest.mark.parametrize("method", ["dop853", "tsit5", "rodas5p", "rk4"])
+@pytest.mark.parametrize("further", [[], [2.0, 3.0]])
+def test_a_jump_at_the_last_time_is_seen_as_one_before_it(method, further):
+    u = sd.Path("u", [0, 1, 3], [5, 6, 8], "hold")
+    length = {"step": 0.125} if method == "rk4" else {}
+    caught = sd.ODESystem({x: u}, initial={x: 0}, events=sd.Event(u > 5.5, {x: x + 10}))
+    found = sd.simulate(caught, [0, 0.5, 1, *further], method=method, **length, **QUICK).x.values[:3]
+    assert found == pytest.approx([0, 2.5, 15], rel=1e-12)
+    free = sd.ODESystem({x: u}, initial={x: 0})
+    stopped = sd.simulate(free, [0, 1, *further], method=method, until=u > 5.5, **length, **QUICK)
+    assert float(stopped.first_passage) == pytest.approx(1, rel=1e-12)
+    never = sd.simulate(free, [0, 1, *further], method=method, until=u > 8.5, **length, **QUICK)
+    assert np.isinf(never.first_passage)
+
+
+def test_the_last_knot_is_seen_by_maps_noise_networks_and_courses():
+    u = sd.Path("u", [0, 1, 3], [5, 6, 8], "hold")
+    noisy = sd.SDESystem({x: u}, {x: sp.Float(0.1)}, initial={x: 0})
+    births = sd.ReactionNetwork([sd.Reaction({}, {y: 1}, u)], initial={y: 0})
+    for system, options in (
+        (noisy, {"step": 0.25, "seed": 1}),
+        (births, {"seed": 1}),
+        (births, {"seed": 1, "method": "tau"}),
+        (sd.DiscreteSystem({x: x + u}, initial={x: 0}), {}),
+    ):
+        found = sd.simulate(system, [0, 3], until=u > 7, **options, **QUICK).first_passage
+        assert float(found) == pytest.approx(3, rel=1e-12)
+    courses = [u, sd.Path("u", [0, 0.5, 3], [1, 2, 9], "hold"), sd.Path("u", [0, 3], [9, 0], "hold")]
+    driven = sd.ODESystem({x: u}, initial={x: 0})
+    found = sd.simulate(driven, [0, 3], inputs={"u": courses}, until=u > 8.5, **QUICK).first_passage.values
+    assert found == pytest.approx([np.inf, 3, 0])

@@ -39,8 +39,12 @@ def holds_at_start(batch: Batch, facts: Mapping[str, Any]) -> np.ndarray:
 
 
 def end_at_last(run: Run, batch: Batch, task: Launch) -> None:
-    """Let trajectories end at the last time where an event makes the condition true then: no further step would find that."""
-    if task.facts.get("start") is None or task.facts.get("start_alone") or not task.system.events or batch.times.size == 1:
+    """Let trajectories end at the last time where an event, or an input that is held, makes the condition true then.
+
+    No further step would find that.
+    """
+    jumps = task.system.events or any(path.degree == 0 for path in task.system.inputs)
+    if task.facts.get("start") is None or task.facts.get("start_alone") or not jumps or batch.times.size == 1:
         return
     last = batch.times[-1:]
     rows = coefficient_rows(task.system, batch.parameters, last)

@@ -6,14 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from symdyn.discover.diffusions.increments import increments
 from symdyn.discover.driving_paths import DrivingPaths
 from symdyn.discover.fields.data import read_fields
 from symdyn.discover.surrogates.field_pinn import FieldPINN
 from symdyn.discover.surrogates.neural_diffusion import NeuralDiffusion
-from symdyn.discover.surrogates.neural_ode import NeuralODE
+from symdyn.discover.surrogates.neural_ode import STARTS, NeuralODE
 from symdyn.discover.surrogates.registry import nested
 from symdyn.errors import RecoveryError
 from symdyn.inference.data import Observations, observations
@@ -26,8 +24,6 @@ __all__ = ["Learner", "learner"]
 KINDS = (["drift"], ["map"], ["fields"], ["drift", "diffusion"], ["drift", "inputs"])
 #: Points of a window of a map, whose runs chaos parts soon.
 MAP_WINDOW = 5
-#: Where trajectories begin.
-STARTS = ("fitted", "declared", "measured")
 #: Which options have an effect on which kinds, and why not on the others.
 READ = {
     "penalty": ({"drift"}, "maps, SDEs and fields, whose steps are given"),
@@ -129,12 +125,7 @@ def learner(system: Any, data: Any, given: Mapping[str, Any], heldout: float, **
     if starts in ("declared", "measured"):
         if window is not None:
             raise RecoveryError(f"window has no effect with starts={starts!r}, of which every trajectory is one; leave it out")
-        chosen |= {"starts": starts, "window": max(len(t.times) for t in seen.trajectories)}
-    if starts == "measured":
-        for k, t in enumerate(seen.trajectories):
-            if not np.isfinite(t.values[0]).all():
-                name = hybrid.names[int(np.flatnonzero(~np.isfinite(t.values[0]))[0])]
-                raise RecoveryError(f"starts='measured' needs all states at the first time; trajectory {k} has no {name} there")
+        chosen["starts"] = starts
     if hybrid.inputs:
         chosen |= {"courses": courses, "substeps": 1}  # between two knots, and as many as that takes
     trainer = NeuralODE(**{**usual, **({} if window is None else {"window": window}), **chosen, **given})

@@ -19,8 +19,10 @@ __all__ = ["GAIN", "MOST_NUMBERS", "POOLED", "FitProblem", "FittedColumn", "expa
 GAIN = 1e-6
 #: Starts for which points are drawn.
 POOLED = 20
-#: Relative step of the difference quotients of priors.
-PRIOR_STEP = 1e-4
+#: Step of the difference quotients of priors over the distance of their quartiles, and at most over that from an end.
+PRIOR_STEP, NEAR_END = 1e-3, 1e-2
+#: Distance from an end of the support, over the value, within which rounding alone is left.
+AT_END = 1e-8
 #: Numbers that are held at a time: candidates beyond are expanded one part after another.
 MOST_NUMBERS = 2e7
 
@@ -72,10 +74,28 @@ class FittedColumn:
             return np.asarray(self.prior.logpdf(value))
 
     @cached_property
-    def _prior_width(self) -> float:
-        """Spread of the prior along the coordinate, at least 1: beside it steps from a value near zero are no rounding."""
-        spread = float(self.prior.std()) if hasattr(self.prior, "std") and not self.logarithmic else 1.0
-        return max(1.0, spread / self.size) if np.isfinite(spread) else 1.0
+    def _prior_reach(self) -> tuple[float, float, float]:
+        """Distance of the quartiles of the prior along the coordinate, 0 if it has none, and the ends of its support."""
+        if not hasattr(self.prior, "ppf"):
+            return 0.0, -np.inf, np.inf
+        low, first, third, high = map(float, self.coordinate(self.prior.ppf(np.array([0.0, 0.25, 0.75, 1.0]))))
+        width = third - first
+        return width if 0 < width < np.inf else 0.0, -np.inf if np.isnan(low) else low, np.inf if np.isnan(high) else high
+
+    def _prior_step(self, coordinate: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Steps of difference quotients of the prior, and where there are any: not at an end of the support.
+
+        They are parts of what the prior extends over, larger where this is small beside the value, so that rounding does not
+        count, and smaller near an end, where densities such as :math:`x^a` change over the distance from there.
+        """
+        width, low, high = self._prior_reach
+        size = np.maximum(np.abs(coordinate), 1.0 if self.logarithmic else 0.0)
+        if width:
+            step = np.maximum(PRIOR_STEP * width, np.cbrt(np.finfo(float).eps * size * width**2))
+        else:
+            step = 0.1 * PRIOR_STEP * np.maximum(size, 1.0)
+        apart = np.minimum(coordinate - low, high - coordinate)
+        return np.minimum(step, NEAR_END * apart), apart > AT_END * size
 
     def prior_terms(self, coordinate: np.ndarray, *, fisher: bool = False) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Logarithm of the prior density of the value, with its slope and curvature along the coordinate.
@@ -90,10 +110,10 @@ class FittedColumn:
                 exact = first * speed, second * speed**2 + first * bend
             slope, curvature = (np.where(np.isfinite(x), x, 0.0) for x in exact)
             return self.log_density(value), slope, curvature
-        step = PRIOR_STEP * np.maximum(np.abs(coordinate), self._prior_width)
+        step, open_ = self._prior_step(coordinate)
         at, below, above, less, more = (self.log_density(self.value(coordinate + s * step)) for s in (0, -1, 1, -2, 2))
-        inside = np.isfinite(below) & np.isfinite(above)
-        with np.errstate(invalid="ignore"):
+        inside = open_ & np.isfinite(below) & np.isfinite(above)
+        with np.errstate(invalid="ignore", divide="ignore"):
             far = np.where(np.isfinite(less) & np.isfinite(more), 2 * (above - below) - (more - less), 0.0)
             slope, curvature = ((above - below) + far / 6) / (2 * step), (above - 2 * at + below) / step**2
         return at, np.where(inside, slope, 0.0), np.where(inside, curvature, 0.0)

@@ -200,7 +200,7 @@ def assimilate(
     Raises
     ------
     DeclarationError
-        For sensors that are nowhere.
+        For sensors that are nowhere, and options that say what sensors or the first state are in another way.
     RecoveryError
         As of `symdyn.fit`.
 
@@ -219,6 +219,9 @@ def assimilate(
     ['u', 'u_lower', 'u_upper']
     """
     basis = system.basis
+    if wrong := [k for k in ("observables", "initial") if options.get(k) is not None]:
+        raise DeclarationError(f"{wrong[0]} has no effect here, where sensors and the first state have their own; leave it out")
+    others = dict(options.pop("priors", None) or {})
     rows = np.array([system.layout.place(where, name) for name, where in dict(at).items()], dtype=int)
     values = basis.written(rows, system.states)
     error = system.own_error()
@@ -228,25 +231,29 @@ def assimilate(
         "parameters": parameters, "level": level, "seed": seed, **options,
     }  # fmt: skip
     candidates = backgrounds(basis, system.layout.read(system.runs))
-    priors = dict.fromkeys(_names(system), stats.norm(0, 1))
+    own = _names(system)
+    priors = others | dict.fromkeys(own, stats.norm(0, 1))
     found, background = fit(_started(system, candidates[0]), sensors, priors=priors, starts=starts, **given), candidates[0]
     if len(candidates) > 1:
-        own = list(priors)
         standard = np.array([found.parameters[n] for n in own])
         background, at_first = most_probable(candidates, standard, found.covariance.loc[own, own].to_numpy())
         if background is not candidates[0]:
-            guesses = found.parameters | dict(zip(priors, at_first.tolist(), strict=True))
-            found = fit(_started(system, background), sensors, priors=priors, starts=1, **(given | {"guesses": guesses}))
+            guesses = found.parameters | dict(zip(own, at_first.tolist(), strict=True))
+            begun = _started(system, background)
+            found = fit(begun, sensors, priors=priors, starts=starts, **(given | {"guesses": guesses}))
     fitted = found.parameters
-    first = background.coordinates(np.array([fitted[n] for n in priors]))
+    first = background.coordinates(np.array([fitted[n] for n in own]))
     final = system.with_initial(dict(zip(system.states, first.tolist(), strict=True)))
     known = {p.name for p in system.parameters}
     return Assimilation(final.with_parameters({k: v for k, v in fitted.items() if k in known}), found, error, background)
 
 
 def _names(system: ReducedSystem) -> list[str]:
-    """Names of the standardised coordinates at the first time."""
-    return [f"prior_{k + 1}" for k in range(len(system.states))]
+    """Names of the standardised coordinates at the first time, which no parameter of the system has."""
+    taken, stem = {p.name for p in system.parameters}, "prior"
+    while taken & {*(names := [f"{stem}_{k + 1}" for k in range(len(system.states))])}:
+        stem += "_"
+    return names
 
 
 def _started(system: ReducedSystem, background: Background) -> ReducedSystem:

@@ -125,3 +125,29 @@ def test_derivatives_are_those_of_the_residuals():
     h = 1e-4
     assert np.asarray(own)[0, :, 0] == pytest.approx((residuals(1.2 + h, 0.7) - residuals(1.2 - h, 0.7)) / (2 * h), abs=1e-6)
     assert np.asarray(common)[0, :, 0] == pytest.approx((residuals(1.2, 0.7 + h) - residuals(1.2, 0.7 - h)) / (2 * h), abs=1e-6)
+
+
+def test_starts_that_hold_exactly_are_not_cut_into_windows_and_are_checked():
+    from symdyn.discover.surrogates.neural_ode import NeuralODE
+    from symdyn.inference.data import observations
+
+    x = sp.Symbol("x")
+    system = sd.ODESystem({x: sd.network("f", [x], width=2, depth=1)(x)}, initial={x: 1})
+    data = observations(system, [{"t": np.arange(6), "x": 0.9 ** np.arange(6)}])
+    whole, cut = (NeuralODE(starts="declared", window=w, iterations=2, members=1, decay=1.0).fit(system, data) for w in (6, 3))
+    assert cut.times[0].tolist() == whole.times[0].tolist()
+    np.testing.assert_array_equal(cut.states[0], whole.states[0])
+    assert cut.states[0][0] == pytest.approx(1)
+    with pytest.raises(RecoveryError, match="starts is 'exact'; expected 'fitted', 'declared', 'measured'"):
+        NeuralODE(starts="exact")
+
+
+def test_slopes_beside_which_the_prior_is_rounding_leave_the_precisions_as_they_are():
+    from symdyn.discover.surrogates._descent import descend
+
+    slopes = np.full((3, 2), 1e12)
+    found = descend(
+        lambda w, _: slopes @ w - 1e12, lambda w, _: slopes, np.zeros(2), np.ones(2), trials=30, classes=np.zeros(2, dtype=int)
+    )
+    assert found.precision == pytest.approx(1)
+    assert np.isfinite(found.cost)

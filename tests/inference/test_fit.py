@@ -8,6 +8,7 @@ import sympy as sp
 from scipy import optimize, stats
 
 import symdyn as sd
+from symdyn.inference.fit_problem import FittedColumn
 
 x, y, a, b, k, s, o, d, q = sp.symbols("x y a b k s o d q")
 DECAY = sd.ODESystem({x: -k * x}, initial={x: 1})
@@ -91,6 +92,33 @@ def test_a_prior_that_data_say_nothing_against_is_the_posterior_whatever_the_gue
     data = {"t": np.arange(5), "x": [0.3, -0.2, 0.1, -0.4, 0.25]}
     fit = sd.fit(system, data, noise=1e4, priors={a: stats.norm(0, 1)}, guesses={a: guess}, starts=1)
     assert rows(fit).loc["a", "standard error"] == pytest.approx(1, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("prior", "value", "slope", "curvature"),
+    [
+        (stats.lognorm(3), 0.5, -2 + 2 * np.log(2) / 9, 4 - 4 * (1 + np.log(2)) / 9),  # its deviation is 8100
+        (stats.gamma(2, scale=1e6), 10.0, 0.1 - 1e-6, -0.01),  # near an end of its support
+        (stats.beta(2, 5), 1e-6, 1e6 - 4 / (1 - 1e-6), -1e12),
+        (stats.t(3, 1000, 0.01), 1000.02, -800 / 7, 4e4 / 49),  # narrow beside the value
+        (stats.laplace(1, 1e-6), 1 + 3e-6, -1e6, 0.0),
+        (stats.norm(0, 1e6), 0.3, -3e-13, -1e-12),  # and wide
+        (stats.uniform(1, 2), 1.0, 0.0, 0.0),  # at an end
+    ],
+)  # fmt: skip
+def test_slopes_of_priors_are_those_of_their_densities(prior, value, slope, curvature):
+    at, first, second = FittedColumn("a", prior=prior).prior_terms(np.array([value]))
+    assert at[0] == pytest.approx(prior.logpdf(value), rel=1e-12)
+    assert first[0] == pytest.approx(slope, rel=1e-5)
+    assert second[0] == pytest.approx(curvature, rel=1e-3, abs=1e-6 * slope**2)
+
+
+def test_a_prior_of_many_sizes_counts_on_a_linear_scale():
+    system = sd.DiscreteSystem({x: a + 0 * x}, initial={x: a})
+    data = {"t": np.arange(4), "x": [0.9, 0.7, 1.3, 1.1]}  # their mean is 1
+    fit = sd.fit(system, data, noise=1.0, priors={a: stats.lognorm(3)}, scales={a: "lin"}, guesses={a: 1.0}, starts=1)
+    mode = optimize.brentq(lambda v: 4 * (1 - v) - 1 / v - np.log(v) / (9 * v), 0.5, 1)
+    assert fit.parameters["a"] == pytest.approx(mode, rel=1e-4)
 
 
 def test_scales_offsets_and_conditions_are_a_linear_regression():

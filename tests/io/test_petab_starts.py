@@ -28,7 +28,9 @@ def course(measured: np.ndarray) -> np.ndarray:
     return np.concatenate([stats.norm.logpdf(measured, c, DEVIATIONS).sum(axis=1) for c in cosines])
 
 
-def oscillators(folder: Path, measured: np.ndarray, deviations: np.ndarray) -> sd.PetabProblem:
+def oscillators(
+    folder: Path, measured: np.ndarray, deviations: np.ndarray, noise: str = "noiseParameter1_c{k}"
+) -> sd.PetabProblem:
     """The problem: phases that grow at constant rates, whose cosines are measured."""
     phases, rates = sp.symbols("p1:5"), sp.symbols("w1:5")
     system = sd.ODESystem(dict(zip(phases, rates, strict=True)), dict.fromkeys(rates, 1), initial=dict.fromkeys(phases, 0))
@@ -37,7 +39,7 @@ def oscillators(folder: Path, measured: np.ndarray, deviations: np.ndarray) -> s
         "parameter": ["parameterId parameterScale lowerBound upperBound nominalValue estimate"]
         + [f"w{k} lin {LOW} {HIGH} 1 1" for k in range(1, 5)],
         "observable": ["observableId observableFormula noiseFormula"]
-        + [f"c{k} cos(p{k}) noiseParameter1_c{k}" for k in range(1, 5)],
+        + [f"c{k} cos(p{k}) {noise.format(k=k)}" for k in range(1, 5)],
         "condition": ["conditionId", "all"],
         "measurement": ["observableId simulationConditionId time measurement noiseParameters"]
         + [
@@ -101,3 +103,15 @@ def test_added_noise_is_a_share_of_the_spread_and_leaves_the_problem_as_it_is(tm
 def test_alike_deviations_stay_as_they_are(tmp_path, measured):
     fit = sd.fit(oscillators(tmp_path, measured, np.full(len(TIMES), 0.1)), starts=1)
     assert fit.problem.softened == ()
+
+
+def test_noise_whose_formula_has_pieces_is_softened_with_its_slopes(tmp_path, measured):
+    """At the middle of the bounds early noise is constant, at greater frequencies it grows with the phase."""
+    deviations = np.where(np.arange(len(TIMES)) % 2, 0.1, 0.01)
+    noise = "piecewise(noiseParameter1_c{k},p{k}<3.5,noiseParameter1_c{k}*p{k}^2)"
+    soft = sd.fit(oscillators(tmp_path, measured, deviations, noise), starts=1).problem.softened[3]
+    theta, none, h = soft.coordinates([3.91, 3.87, 3.93, 3.81])[None], np.zeros((1, 0, 0)), 1e-6
+    found = soft.expand(np.zeros(1, dtype=int), theta, none).gradient[0]
+    for k, unit in enumerate(np.eye(4)):
+        quotient = (soft.totals(theta + h * unit, none) - soft.totals(theta - h * unit, none))[0] / (-4 * h)
+        assert found[k] == pytest.approx(quotient, rel=1e-3)

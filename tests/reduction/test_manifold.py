@@ -4,6 +4,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+import xarray as xr
 from scipy import stats
 
 import symdyn as sd
@@ -161,6 +162,34 @@ def test_a_background_keeps_to_the_directions_that_runs_share():
     assert relative[0][1] < 0.02 < 0.3 < relative[0][0]
     assert relative[1][-1] > 0.3
     assert len(backgrounds(basis, [RunStates(values[:2], np.array([0.0, 1.0]), {"run": 2}, None, {})])) == 1
+
+
+def decays(name):
+    """Two decays, the first at a rate of this name, reduced to themselves from nine runs."""
+    pair = sd.ODESystem.from_text(f"x' = -{name}*x; y' = -2*y; x(0) = 1; y(0) = 1; {name} = 1")
+    begun = 1 + 0.3 * np.random.default_rng(0).normal(size=(2, 9))
+    initial = {s: xr.DataArray(b, dims="run") for s, b in zip(pair.states, begun, strict=True)}
+    return sd.reduction.pod(pair, sd.simulate(pair, np.linspace(0, 1, 9), initial=initial, progress=False), 2)
+
+
+def test_coordinates_of_the_first_state_take_no_name_of_a_parameter():
+    seen = {"t": [0, 0.5, 1], "s": [1, 0.61, 0.37], "r": [1, 0.37, 0.13]}
+    found, other = (decays(n).assimilate(seen, at={"s": "x", "r": "y"}, noise=0.01, starts=2) for n in ("a", "prior_1"))
+    assert list(found.fit.parameters.values()) == pytest.approx(list(other.fit.parameters.values()), rel=1e-6)
+    assert "prior_1" not in other.fit.parameters
+    assert other.fit.log_likelihood == pytest.approx(found.fit.log_likelihood, rel=1e-8)
+    assert other.forecast([2.0], members=20).x[0] == pytest.approx(np.exp(-2), rel=0.02)
+    assert len(found.fit.ends) == 2  # as many as were asked for, whatever the background
+
+
+def test_further_priors_count_and_other_sensors_are_refused():
+    seen = {"t": [0, 0.5, 1], "s": [1, 0.61, 0.37]}
+    options = {"at": {"s": "x"}, "noise": 0.01, "parameters": ["a"], "starts": 1}
+    found = decays("a").assimilate(seen, priors={"a": stats.lognorm(1e-4, scale=1.05)}, **options)
+    assert found.fit.parameters["a"] == pytest.approx(1.05, rel=1e-3)
+    for name in ("observables", "initial"):
+        with pytest.raises(sd.DeclarationError, match=f"{name} has no effect here"):
+            decays("a").assimilate(seen, **options, **{name: {"s": 1}})
 
 
 @pytest.mark.parametrize("second", [1, 1e-9])

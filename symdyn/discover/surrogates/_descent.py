@@ -142,12 +142,15 @@ def _evident(j: Blocks, w: np.ndarray, precision: np.ndarray, classes: np.ndarra
     scaled = whole / np.sqrt(precision)
     if not np.isfinite(scaled).all():
         return precision, 0.0
-    if len(whole) > len(w):
-        factor = cho_factor(np.eye(len(w)) + scaled.T @ scaled)
-        told = 1 - np.diagonal(cho_solve(factor, np.eye(len(w))))
-    else:
-        factor = cho_factor(np.eye(len(whole)) + scaled @ scaled.T)
-        told = np.sum(scaled * cho_solve(factor, scaled), axis=0)
+    try:
+        if len(whole) > len(w):
+            factor = cho_factor(np.eye(len(w)) + scaled.T @ scaled)
+            told = 1 - np.diagonal(cho_solve(factor, np.eye(len(w))))
+        else:
+            factor = cho_factor(np.eye(len(whole)) + scaled @ scaled.T)
+            told = np.sum(scaled * cho_solve(factor, scaled), axis=0)
+    except (LinAlgError, ValueError):  # slopes so large that the 1 is lost
+        return precision, 0.0
     found = precision.copy()
     for c in range(classes.max() + 1):
         own = classes == c

@@ -90,6 +90,9 @@ class NetworkODE:
         if self._from == "declared":
             begin = np.broadcast_to(_declared(self._system), (count, states))
         elif self._fixed:
+            if len(lost := np.argwhere(~have[:, :states])):
+                k, name = cut.trajectory[lost[0, 0]], self._system.names[lost[0, 1]]
+                raise RecoveryError(f"starts='measured' needs all states at the first time; trajectory {k} has no {name} there")
             begin = values[:, 0]
             have[:, :states] = False  # they have no errors
         if 0 < have.sum(axis=1).max() <= states:  # one reverse sweep each is less than all slopes of all intervals

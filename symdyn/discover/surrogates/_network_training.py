@@ -41,7 +41,8 @@ def train(
     fixed = options.starts != "fitted"
     refined = bool(system.inputs) or (fixed and not system.whole_steps)
     noise = np.maximum(observed.noise, options.noise_floor * observed.scale)
-    cut = windows(observed, noise, options.window)
+    length = max(len(t.times) for t in observed.trajectories) if fixed else options.window
+    cut = windows(observed, noise, length)
     ode = network_ode(system, options, cut, options.substeps)
     given = ode.followed(observed, cut, options.courses)
     count, first_shared = len(cut.trajectory), ode.starts(len(cut.trajectory))
@@ -57,7 +58,7 @@ def train(
         return weights if given.places is None else measured(weights, np.asarray(given.places))
 
     def member(k: int, tell: Callable[[int], bool | None]) -> MemberFit:
-        training = windows(trained[k], noise, options.window).weights
+        training = windows(trained[k], noise, length).weights
         judging, training = picked(cut.weights - training), picked(training)
         try:  # of all points, those that judge would have been seen
             begun = None if system.inputs else (Inversion() if system.whole_steps else Smoothing()).fit(system, trained[k])

@@ -12,10 +12,12 @@ from symdyn.errors import RecoveryError
 from symdyn.inference.data import Observations
 from symdyn.system import System
 
-__all__ = ["NeuralODE"]
+__all__ = ["STARTS", "NeuralODE"]
 
 #: What may have a price.
 PRICED = ("error", "local error", "stiffness")
+#: Where trajectories begin.
+STARTS = ("fitted", "declared", "measured")
 
 
 @dataclass(frozen=True)
@@ -85,12 +87,14 @@ class NeuralODE(Networks):
     noise_floor = 1e-5
 
     def __post_init__(self) -> None:
-        """Refuse prices that are none, also."""
+        """Refuse prices and starts that are none, also."""
         super().__post_init__()
         if self.decay is not None and not self.decay > 0:
             raise RecoveryError(
                 f"the option decay of the surrogate {self.name!r} is {self.decay!r}; expected a positive number"
             )
+        if self.starts not in STARTS:
+            raise RecoveryError(f"starts is {self.starts!r}; expected {', '.join(map(repr, STARTS))}")
         if self.penalty is None:
             return
         if not isinstance(self.penalty, Mapping) or not self.penalty or (wrong := sorted({*self.penalty} - {*PRICED})):

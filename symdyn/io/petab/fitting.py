@@ -128,6 +128,7 @@ class PetabFitProblem(RowsProblem):
     def with_rows(self, kept: np.ndarray) -> PetabFitProblem:
         new = object.__new__(type(self))
         new.__dict__.update(self.__dict__, kept=kept)
+        new.__dict__.pop("softened", None)  # of all rows
         return new
 
     @cached_property
@@ -156,7 +157,10 @@ class PetabFitProblem(RowsProblem):
         """Simulations and noise with what is added, where the noise depends on nothing."""
         if self.added is None:
             return mean, sigma
-        return mean, np.concatenate([np.where(self.added > 0, np.hypot(sigma[:1], self.added), sigma[:1]), sigma[1:]])
+        wide = np.where(self.added > 0, np.hypot(sigma[:1], self.added), sigma[:1])
+        # where the noise seemed to depend on nothing, pieces of its formula elsewhere may
+        rates = np.where(self.added > 0, sigma[:1] / np.where(self.added > 0, wide, 1.0), 1.0)
+        return mean, np.concatenate([wide, rates * sigma[1:]])
 
     def row_densities(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         names = dict(zip(self.names, self.values(theta).T, strict=True))

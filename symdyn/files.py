@@ -74,16 +74,27 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     ValueError
         If it is no archive of arrays, or is damaged.
     OSError
-        If it cannot be read.
+        If it cannot be opened.
     """
-    try:
-        with ZipFile(path) as archive:
-            size = path.stat().st_size
-            if any(member.compress_size > size for member in archive.infolist()):  # as much would be allocated
-                raise BadZipFile("a member is larger than the file")
-            return {name.removesuffix(".npy"): _array(archive.read(name)) for name in archive.namelist()}
-    except (BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, TypeError, OverflowError) as error:
-        raise ValueError(f"{type(error).__name__}: {error}") from None
+    with path.open("rb") as file:
+        try:
+            with ZipFile(file) as archive:
+                size = os.fstat(file.fileno()).st_size
+                if any(member.compress_size > size for member in archive.infolist()):  # as much would be allocated
+                    raise BadZipFile("a member is larger than the file")
+                return {name.removesuffix(".npy"): _array(archive.read(name)) for name in archive.namelist()}
+        except (
+            BadZipFile,
+            zlib.error,
+            EOFError,
+            NotImplementedError,
+            RuntimeError,
+            TypeError,
+            OverflowError,
+            OSError,
+        ) as error:
+            # an OSError is that of a place outside the file, to which a damaged one points
+            raise ValueError(f"{type(error).__name__}: {error}") from None
 
 
 def restored(path: Any, make: Callable[[dict[str, np.ndarray]], T], wrong: str) -> T:

@@ -66,6 +66,18 @@ def test_sizes_that_archives_claim_are_not_believed(tmp_path):
         read_arrays(tmp_path / "a.npz")
 
 
+def test_places_outside_the_file_are_damage(tmp_path):
+    put_arrays(tmp_path / "a.npz", {"a": np.arange(3.0)})
+    data = bytearray((tmp_path / "a.npz").read_bytes())
+    end = (
+        data.rindex(b"PK\x05\x06") + 16
+    )  # where the list of members begins: later than it does, so that they lie before the file
+    data[end : end + 4] = (int.from_bytes(data[end : end + 4], "little") + 50).to_bytes(4, "little")
+    (tmp_path / "a.npz").write_bytes(bytes(data))
+    with pytest.raises(ValueError, match="OSError"):
+        read_arrays(tmp_path / "a.npz")
+
+
 def test_a_single_array_is_no_archive(tmp_path):
     np.save(tmp_path / "a.npy", np.arange(3.0))
     with pytest.raises(ValueError, match="BadZipFile: File is not a zip file"):

@@ -30,6 +30,8 @@ _HEADER = re.compile(
     rb"'shape': \(((?:\d+,? ?)*)\), \} *\n",
     re.DOTALL,
 )
+#: What damaged archives raise; an OSError is that of a place outside the file.
+_DAMAGED = (BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, TypeError, OverflowError, OSError)
 #: Ending of files that are being written.
 UNFINISHED = ".unfinished"
 #: Seconds after which an unfinished file is one of a process that was killed.
@@ -83,17 +85,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
                 if any(member.compress_size > size for member in archive.infolist()):  # as much would be allocated
                     raise BadZipFile("a member is larger than the file")
                 return {name.removesuffix(".npy"): _array(archive.read(name)) for name in archive.namelist()}
-        except (
-            BadZipFile,
-            zlib.error,
-            EOFError,
-            NotImplementedError,
-            RuntimeError,
-            TypeError,
-            OverflowError,
-            OSError,
-        ) as error:
-            # an OSError is that of a place outside the file, to which a damaged one points
+        except _DAMAGED as error:
             raise ValueError(f"{type(error).__name__}: {error}") from None
 
 

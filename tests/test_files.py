@@ -71,7 +71,7 @@ def test_places_outside_the_file_are_damage(tmp_path):
     data = bytearray((tmp_path / "a.npz").read_bytes())
     end = (
         data.rindex(b"PK\x05\x06") + 16
-    )  # where the list of members begins: later than it does, so that they lie before the file
+    )  # where the list of members begins; later, and the members are before the file
     data[end : end + 4] = (int.from_bytes(data[end : end + 4], "little") + 50).to_bytes(4, "little")
     (tmp_path / "a.npz").write_bytes(bytes(data))
     with pytest.raises(ValueError, match="OSError"):

@@ -144,7 +144,7 @@ def levenberg_marquardt(
         if settle is not None:
             trial, after = settle(now, trial, start_trial, active[now])
         # both sums are those without derivatives, whose steps of integration are others than with them
-        foreseen, worth = after.copy(), np.flatnonzero(~(after >= known[now]))
+        foreseen, worth = after.copy(), np.flatnonzero(~(after >= known[now]) & ~ended)
         if worth.size:
             there = expand(now[worth], trial[worth], start_trial[worth])
             after[worth] = there.rss.sum(axis=1)

@@ -8,12 +8,15 @@ import pytest
 import sympy as sp
 
 import symdyn as sd
+from symdyn.discover.error_comparison import together
 from symdyn.discover.forecasts import refitted
 from symdyn.discover.model_error import _less, recovery_with_errors
 from symdyn.discover.options import RecoverOptions
+from symdyn.discover.ranked import RankedSystem
 from symdyn.discover.rivals import Offer, TextbookModel, rivals
 from symdyn.errors import RecoveryError
 from symdyn.inference.data import observations
+from symdyn.inference.filtering import ErrorLaw, FilterLikelihood
 
 x = sp.Symbol("x")
 f = sp.Function("f")
@@ -44,6 +47,30 @@ def test_rivals_of_textbooks_have_the_nearest_coefficients_with_their_signs():
         assert found.known is known
         assert {o.shape: c for o, c in found.terms} == pytest.approx({x: growth, x**2: -growth / 3}, rel=0.01)
         assert small == rivals(system, offers, data, logarithmic=False)
+
+
+@pytest.mark.parametrize("other", [sp.log(x), sp.sqrt(x), x**2, sp.sin(x)])
+def test_models_that_share_a_kernel_do_not_meet_the_poles_of_others(other):
+    declared, starts = sd.ODESystem({x: f(x)}), np.array([[1.0]])
+    t = np.arange(8.0)
+    data = observations(declared, {"t": t, "x": np.exp(-t)})
+
+    def model(k, shape):
+        system = sd.ODESystem({x: k * shape}, {k: -1.0})
+        return RankedSystem(
+            system, {f(x): k * shape}, {}, 1, 0.0, free={k: (-np.inf, np.inf)}, labels=(("f(x)", str(shape)),)
+        )
+
+    k, models = sp.Symbol("k"), [model(sp.Symbol("k"), shape) for shape in (x, other)]
+    within = together(declared, models, starts)
+    alone, shared = (
+        FilterLikelihood(models[0].system, data, ErrorLaw("common"), (k,), starts=starts, within=own)
+        for own in (None, within.get(id(models[0])))
+    )
+    theta = alone.values(0.1, 0.1)  # the spread of the state reaches below zero
+    assert (id(models[1]) in within) == (other in (x**2, sp.sin(x)))
+    assert np.isfinite(alone.value(theta))
+    assert shared.value(theta) == pytest.approx(alone.value(theta), abs=1e-6)
 
 
 def test_few_data_of_a_population_are_compared_with_textbooks_where_nothing_is_known():

@@ -57,9 +57,7 @@ def test_models_that_share_a_kernel_do_not_meet_the_poles_of_others(other):
 
     def model(k, shape):
         system = sd.ODESystem({x: k * shape}, {k: -1.0})
-        return RankedSystem(
-            system, {f(x): k * shape}, {}, 1, 0.0, free={k: (-np.inf, np.inf)}, labels=(("f(x)", str(shape)),)
-        )
+        return RankedSystem(system, {f(x): k * shape}, {}, 1, 0.0, free={k: (-np.inf, np.inf)}, labels=(("f(x)", str(shape)),))
 
     k, models = sp.Symbol("k"), [model(sp.Symbol("k"), shape) for shape in (x, other)]
     within = together(declared, models, starts)

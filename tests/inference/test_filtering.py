@@ -89,7 +89,8 @@ def test_without_process_noise_no_spread_grows_beside_a_model_that_has_some():
     thetas = [values_of(like, [30.0], 1.0, 1e-3 * data.scale[0], 1e-3 * data.scale[0])[None] for like in likelihoods]
     beside, noisy = filtered([like.side(theta) for like, theta in zip(likelihoods, thetas, strict=True)])
     assert beside.values[0] == pytest.approx(norm(y, 1e-3 * data.scale[0]).logpdf(y).sum(), rel=1e-9)
-    assert (beside.covariances[0] == 0).all() and (noisy.covariances[0] > 0).all()
+    assert (beside.covariances[0] == 0).all()
+    assert (noisy.covariances[0] > 0).all()
 
 
 def test_errors_of_logarithms_make_data_lognormal():

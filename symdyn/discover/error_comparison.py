@@ -110,7 +110,7 @@ def once(rows: Sequence[Fitted]) -> list[Fitted]:
     """The first row of each model."""
     found: dict[Any, Fitted] = {}
     for row in rows:
-        found.setdefault(row[1].labels, row)
+        found.setdefault(frozenset(row[1].labels), row)
     return list(found.values())
 
 

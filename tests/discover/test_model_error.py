@@ -8,7 +8,7 @@ import pytest
 import sympy as sp
 
 import symdyn as sd
-from symdyn.discover.error_comparison import together
+from symdyn.discover.error_comparison import once, together
 from symdyn.discover.forecasts import refitted
 from symdyn.discover.model_error import _less, recovery_with_errors
 from symdyn.discover.options import RecoverOptions
@@ -136,6 +136,25 @@ def test_process_noise_is_chosen_and_said(walking):
     assert walking.law.logarithmic
     assert np.hypot(*walking.noise.loc["x"]) == pytest.approx(KICKS.std(), rel=0.25)
     assert np.isfinite(walking.table["forecast"][0])
+
+
+def test_weights_are_those_of_the_laws_that_are_compared(walking):
+    # which have process noise; the search had none, and missed much of data with so little noise
+    found = sd.recover(
+        sd.ODESystem({x: f(x)}), {"t": range(21), "x": walking.observations.trajectories[0].values[:, 0]}, library=[x, x**2],
+        surrogate=None, progress=False, options=RecoverOptions(process=True, noise={"x": 0.02}),
+    )  # fmt: skip
+    assert found.law.process
+    assert not any("is not noise" in note for note in found.warnings)
+    odds = np.exp(-0.5 * (found.table["bic"] - found.table["bic"][0]))
+    assert found.table["weight"].to_numpy() == pytest.approx((odds / odds.sum()).to_numpy(), rel=1e-6)
+
+
+def test_a_model_is_told_once_whatever_the_order_of_its_terms():
+    terms = ("f(x)", "x"), ("f(x)", "x**2")
+    models = [RankedSystem(sd.ODESystem({x: x}), {}, {}, 2, 0.0, labels=own) for own in (terms, terms[::-1], terms[:1])]
+    rows = [(float(k), model, None) for k, model in enumerate(models)]
+    assert once(rows) == [rows[0], rows[2]]
 
 
 @pytest.mark.parametrize(("power", "process"), [(2, "auto"), (3, None)])

@@ -146,6 +146,7 @@ def test_weights_are_those_of_the_laws_that_are_compared(walking):
     )  # fmt: skip
     assert found.law.process
     assert not any("is not noise" in note for note in found.warnings)
+    assert any("noise that is given weighed the data in the search" in note for note in found.warnings)
     odds = np.exp(-0.5 * (found.table["bic"] - found.table["bic"][0]))
     assert found.table["weight"].to_numpy() == pytest.approx((odds / odds.sum()).to_numpy(), rel=1e-6)
 

@@ -110,12 +110,14 @@ def once(rows: Sequence[Fitted]) -> list[Fitted]:
     """The first row of each model."""
     found: dict[Any, Fitted] = {}
     for row in rows:
-        found.setdefault(row[1].labels, row)
+        found.setdefault(frozenset(row[1].labels), row)
     return list(found.values())
 
 
 def together(declared: System, models: Sequence[RankedSystem], starts: np.ndarray) -> dict[int, Within]:
-    """One system that holds the terms of all models, whose only constants are their coefficients.
+    """One system that holds the terms of models whose only constants are their coefficients.
+
+    Models with terms that are not finite everywhere are left out: nought times infinity would end the runs of all others.
 
     Parameters
     ----------
@@ -128,8 +130,9 @@ def together(declared: System, models: Sequence[RankedSystem], starts: np.ndarra
     Returns
     -------
     dict
-        By the `id` of each model what it is in that system.
+        By the `id` of each of these models what it is in that system.
     """
+    models = [m for m in models if all(_finite(e, declared.states) for e in m.formulas.values())]
     if not models:
         return {}
     owners = {str(u): u for u in declared.unknowns}
@@ -147,3 +150,10 @@ def together(declared: System, models: Sequence[RankedSystem], starts: np.ndarra
     return {
         id(m): Within(kernel, {p: names[working[label]] for label, p in zip(m.labels, m.free, strict=True)}) for m in models
     }
+
+
+def _finite(shape: sp.Expr, states: Sequence[sp.Symbol]) -> bool:
+    """Whether an expression is finite wherever states are: a polynomial of them and of functions without poles."""
+    functions = shape.atoms(sp.sin, sp.cos, sp.tanh, sp.Abs)
+    outer = shape.xreplace({f: sp.Dummy() for f in functions})
+    return bool(outer.is_polynomial(*states)) and all(_finite(f.args[0], states) for f in functions)

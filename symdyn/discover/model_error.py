@@ -97,8 +97,13 @@ def recovery_with_errors(
             notes = (*notes, "models were not compared with process noise, for there was no time")
         if found is not None:
             ranked, notes, further["forecasters"] = found.models, (*notes, *found.notes), found.forecasters
-            if found.first is not None:
-                standing = ()
+            if found.first is not None:  # what the first model of the search leaves of the data is not what this one does
+                standing, misfit = (), Misfit()
+                if options.noise:
+                    notes = (
+                        *notes,
+                        "the noise that is given weighed the data in the search; that of the first model is fitted, see noise",
+                    )
                 facts, compared = found.first.information(), [(m.criterion, m.labels) for m in ranked]
                 further |= {"law": found.first.law, "noise": found.first.errors()}
     return ranked_recovery(

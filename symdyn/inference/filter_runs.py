@@ -98,6 +98,10 @@ def filtered(sides: Sequence[Side]) -> list[Filtered]:
 
     Data of one may end before those of another, but have the same times before.
     """
+    noisy = [bool(side.process.any()) for side in sides]
+    if len(set(noisy)) > 1:  # without process noise there is no spread that could grow
+        groups = [iter(filtered([s for s, own in zip(sides, noisy, strict=True) if own == noise])) for noise in (False, True)]
+        return [next(groups[noise]) for noise in noisy]
     first, counts = sides[0], [len(s.rows) for s in sides]
     owner, move = np.repeat(np.arange(len(sides)), counts), _mover(sides)
     measurement, process = (np.concatenate([getattr(s, k) for s in sides]) for k in ("measurement", "process"))

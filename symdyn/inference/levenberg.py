@@ -63,6 +63,7 @@ def levenberg_marquardt(
     tolerance: float = 1e-4,
     floor: float = 0.0,
     small: float = -np.inf,
+    apart: bool = False,
     needed: float | np.ndarray = np.inf,
     damping: tuple[float, float] = (FIRST_DAMPING, 0.0),
     reach: float = np.inf,
@@ -87,7 +88,9 @@ def levenberg_marquardt(
     floor : float
         Sums of squares below this are as good as zero.
     small : float
-        A candidate is done when a step promises less than this.
+        A candidate is done when a step promises less than this; while others go on that step is taken still.
+    apart : bool
+        Whether it is not, so that a candidate ends where it does alone.
     needed : float or (M,) float64
         Candidates that cannot come below this sum of squares are given up.
     damping : (float, float)
@@ -144,7 +147,7 @@ def levenberg_marquardt(
         if settle is not None:
             trial, after = settle(now, trial, start_trial, active[now])
         # both sums are those without derivatives, whose steps of integration are others than with them
-        foreseen, worth = after.copy(), np.flatnonzero(~(after >= known[now]))
+        foreseen, worth = after.copy(), np.flatnonzero(~(after >= known[now]) & ~(ended & apart))
         if worth.size:
             there = expand(now[worth], trial[worth], start_trial[worth])
             after[worth] = there.rss.sum(axis=1)

@@ -178,7 +178,7 @@ def maximise_together(
 
     fits = levenberg_marquardt(
         expand, theta, np.zeros((count, 0, 0)), active, bounds=(low, high), iterations=iterations, tolerance=0.0,
-        floor=-np.inf, small=2 * tolerance, needed=np.inf if needed is None else -2 * np.array(needed),
+        floor=-np.inf, small=2 * tolerance, apart=True, needed=np.inf if needed is None else -2 * np.array(needed),
         damping=(SINGULAR, DAMPED), going=going,
     )  # fmt: skip
     return [

@@ -8,12 +8,15 @@ import pytest
 import sympy as sp
 
 import symdyn as sd
+from symdyn.discover.error_comparison import once, together
 from symdyn.discover.forecasts import refitted
 from symdyn.discover.model_error import _less, recovery_with_errors
 from symdyn.discover.options import RecoverOptions
+from symdyn.discover.ranked import RankedSystem
 from symdyn.discover.rivals import Offer, TextbookModel, rivals
 from symdyn.errors import RecoveryError
 from symdyn.inference.data import observations
+from symdyn.inference.filtering import ErrorLaw, FilterLikelihood
 
 x = sp.Symbol("x")
 f = sp.Function("f")
@@ -44,6 +47,28 @@ def test_rivals_of_textbooks_have_the_nearest_coefficients_with_their_signs():
         assert found.known is known
         assert {o.shape: c for o, c in found.terms} == pytest.approx({x: growth, x**2: -growth / 3}, rel=0.01)
         assert small == rivals(system, offers, data, logarithmic=False)
+
+
+@pytest.mark.parametrize("other", [sp.log(x), sp.sqrt(x), x**2, sp.sin(x)])
+def test_models_that_share_a_kernel_do_not_meet_the_poles_of_others(other):
+    declared, starts = sd.ODESystem({x: f(x)}), np.array([[1.0]])
+    t = np.arange(8.0)
+    data = observations(declared, {"t": t, "x": np.exp(-t)})
+
+    def model(k, shape):
+        system = sd.ODESystem({x: k * shape}, {k: -1.0})
+        return RankedSystem(system, {f(x): k * shape}, {}, 1, 0.0, free={k: (-np.inf, np.inf)}, labels=(("f(x)", str(shape)),))
+
+    k, models = sp.Symbol("k"), [model(sp.Symbol("k"), shape) for shape in (x, other)]
+    within = together(declared, models, starts)
+    alone, shared = (
+        FilterLikelihood(models[0].system, data, ErrorLaw("common"), (k,), starts=starts, within=own)
+        for own in (None, within.get(id(models[0])))
+    )
+    theta = alone.values(0.1, 0.1)  # the spread of the state reaches below zero
+    assert (id(models[1]) in within) == (other in (x**2, sp.sin(x)))
+    assert np.isfinite(alone.value(theta))
+    assert shared.value(theta) == pytest.approx(alone.value(theta), abs=1e-6)
 
 
 def test_few_data_of_a_population_are_compared_with_textbooks_where_nothing_is_known():
@@ -111,6 +136,26 @@ def test_process_noise_is_chosen_and_said(walking):
     assert walking.law.logarithmic
     assert np.hypot(*walking.noise.loc["x"]) == pytest.approx(KICKS.std(), rel=0.25)
     assert np.isfinite(walking.table["forecast"][0])
+
+
+def test_weights_are_those_of_the_laws_that_are_compared(walking):
+    # which have process noise; the search had none, and missed much of data with so little noise
+    found = sd.recover(
+        sd.ODESystem({x: f(x)}), {"t": range(21), "x": walking.observations.trajectories[0].values[:, 0]}, library=[x, x**2],
+        surrogate=None, progress=False, options=RecoverOptions(process=True, noise={"x": 0.02}),
+    )  # fmt: skip
+    assert found.law.process
+    assert not any("is not noise" in note for note in found.warnings)
+    assert any("noise that is given weighed the data in the search" in note for note in found.warnings)
+    odds = np.exp(-0.5 * (found.table["bic"] - found.table["bic"][0]))
+    assert found.table["weight"].to_numpy() == pytest.approx((odds / odds.sum()).to_numpy(), rel=1e-6)
+
+
+def test_a_model_is_told_once_whatever_the_order_of_its_terms():
+    terms = ("f(x)", "x"), ("f(x)", "x**2")
+    models = [RankedSystem(sd.ODESystem({x: x}), {}, {}, 2, 0.0, labels=own) for own in (terms, terms[::-1], terms[:1])]
+    rows = [(float(k), model, None) for k, model in enumerate(models)]
+    assert once(rows) == [rows[0], rows[2]]
 
 
 @pytest.mark.parametrize(("power", "process"), [(2, "auto"), (3, None)])

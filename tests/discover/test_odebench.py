@@ -90,3 +90,11 @@ def test_right_hand_sides_are_matched_along_the_run_of_the_last_model():
     data = pd.DataFrame({"time": times} | {s.name: column for s, column in zip(task.states, values.T, strict=True)})
     found = sd.recover(None, data, progress=False)
     assert exact(task, [found.terms[f"f_{s.name}"] for s in task.states])
+
+
+def test_competition_is_found_whose_terms_stand_out_only_together():
+    from benchmarks.discovery.odebench_peers import symdyn
+
+    (task,) = (task for task in tasks() if task.number == 26)
+    law = symdyn(*corrupted(26, 0.05, 0.0, 3), task.states, 0)
+    assert exact(task, law.sides, least=law.least)

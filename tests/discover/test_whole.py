@@ -14,6 +14,7 @@ pytest.importorskip("sklearn")
 from symdyn.discover.options import RecoverOptions
 from symdyn.discover.whole.continuity import cut_up, linear
 from symdyn.discover.whole.fits import Fitter
+from symdyn.discover.whole.matching import WeakMatching
 from symdyn.discover.whole.problem import prepared
 from symdyn.discover.whole.reduction import reduced
 from symdyn.discover.whole.search import EquationSearch
@@ -185,6 +186,18 @@ def test_chaos_is_no_reason_for_more_terms(equations, start, end, points, noise)
     frame[states] += noise * frame[states].std().to_numpy() * np.random.default_rng(0).normal(size=(points, 3))
     found = recovered(frame)
     assert [shapes(found.terms[f"f_{s}"]) for s in states] == [shapes(e) for e in equations.values()]
+
+
+def test_a_right_hand_side_is_matched_with_all_terms_that_are_given():
+    frame = data(LOTKA_VOLTERRA, (1.2, 1.1))
+    problem = prepared(observations(declared(None, frame), frame), {})
+    side = WeakMatching(problem, [CandidateTerm(e) for e in ((1, 0), (2, 0), (1, 1))]).whole(0, 2)
+    found = {term.exponents: c for _, term, c, _ in side.parts}
+    assert found == {
+        (1, 0): pytest.approx(1.3, abs=1e-3),
+        (2, 0): pytest.approx(0.0, abs=1e-3),
+        (1, 1): pytest.approx(-0.9, abs=1e-3),
+    }
 
 
 def test_few_data_are_said_to_be_few():

@@ -80,6 +80,19 @@ def test_without_process_noise_it_is_that_of_a_run():
     assert likelihood.value(values_of(likelihood, [1.3], 0.2, 0.1, 0)) == pytest.approx(exact, abs=1e-5)
 
 
+def test_without_process_noise_no_spread_grows_beside_a_model_that_has_some():
+    # x[t+1] = a x with a = 30 makes of the least spread, 1e-14, one of 1e-14 * 30^20
+    system = sd.DiscreteSystem({x: a * x}, {a: 30.0})
+    y = 30.0 ** np.arange(11.0)
+    data = observations(system, {"t": range(11), "x": y})
+    likelihoods = [FilterLikelihood(system, data, ErrorLaw(p), (a,), starts=np.array([[1.0]])) for p in (None, "common")]
+    thetas = [values_of(like, [30.0], 1.0, 1e-3 * data.scale[0], 1e-3 * data.scale[0])[None] for like in likelihoods]
+    beside, noisy = filtered([like.side(theta) for like, theta in zip(likelihoods, thetas, strict=True)])
+    assert beside.values[0] == pytest.approx(norm(y, 1e-3 * data.scale[0]).logpdf(y).sum(), rel=1e-9)
+    assert (beside.covariances[0] == 0).all()
+    assert (noisy.covariances[0] > 0).all()
+
+
 def test_errors_of_logarithms_make_data_lognormal():
     data = observations(SHRINKING, {"t": [0, 1], "x": [2.0, 1.0]})
     likelihood = FilterLikelihood(SHRINKING, data, ErrorLaw(None, True), (), starts=np.array([[1.5]]))

@@ -189,6 +189,32 @@ def test_likelihoods_of_different_sizes_are_maximised_at_once():
     assert fits[2].theta == [1.2]
 
 
+def test_a_fit_ends_where_it_does_alone():
+    """One of these takes far more steps than the other, whose end must not depend on that."""
+    t = np.arange(1.0, 9.0)
+
+    class Decay:
+        """exp(-k t), errors of one hundredth."""
+
+        def __init__(self, k):
+            self.y = np.exp(-k * t)
+
+        def score(self, theta):
+            model = np.exp(-theta[0] * t)
+            left, slope = (self.y - model) / 0.01, -t * model / 0.01
+            square = np.array([[slope @ slope]])
+            return Score(-0.5 * float(left @ left), np.array([slope @ left]), square, square)
+
+    near, far, free = Decay(0.5), Decay(3.0), (np.array([-np.inf]), np.array([np.inf]))
+    both = maximise_together(
+        lambda which, thetas: [(near, far)[i].score(theta) for i, theta in zip(which, thetas, strict=True)],
+        [np.array([0.47]), np.array([0.1])], [free, free], tolerance=1e-2,
+    )  # fmt: skip
+    alone = [maximise(like, np.array([k]), tolerance=1e-2) for like, k in ((near, 0.47), (far, 0.1))]
+    assert both[1].evaluations > both[0].evaluations
+    assert [(fit.theta.tolist(), fit.evaluations) for fit in both] == [(fit.theta.tolist(), fit.evaluations) for fit in alone]
+
+
 def test_parameters_that_are_eliminated():
     """y = a exp(-k t) with a at its best for every k: the optimum is that of both, and what is held stays."""
     t = np.linspace(0, 3, 12)

@@ -123,6 +123,12 @@ class WeakMatching:
             Z = columns(packed(self.terms, self.problem.d), none)
         return self._of_target(MatchedEquations(j, sum(t.seen for t in targets), y, columns, True), Z)
 
+    def whole(self, j: int, windows: int) -> MatchedSupport:
+        """For state j the right-hand side with all terms."""
+        target = self._of_state(j, self.problem.cut(windows))
+        Z = target.columns(packed(self.terms, self.problem.d), np.zeros((0, 4), np.int64))
+        return self._sides(target, [(0, np.arange(len(self.terms)), Z, 0.0, 1.0)])[0]
+
     # ---- one equation --------------------------------------------------------------------------
 
     def _of_state(self, j: int, edges: np.ndarray, order: Sequence[int] | None = None) -> MatchedEquations:

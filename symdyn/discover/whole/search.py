@@ -37,6 +37,8 @@ MOST_WORK = 800_000
 AGAIN, MORE = 20, 0.5
 #: How often, from how many of them the search goes on, and the mean change of the logarithm of the noise that is none.
 PASSES, CLIMBS, SAME = 3, 3, 0.02
+#: Numbers of states for which the general equations of populations are visited.
+POPULATIONS = (2, 3)
 #: Beginnings that a search goes on from with each library.
 BEGINNINGS, CLEAN_BEGINNINGS = 4, 2
 #: Seconds for each point that must be left for a beginning in weak form.
@@ -83,6 +85,7 @@ class EquationSearch(Climber):
             if self.problem.clean:
                 self._usual()
         if not self.problem.clean and not self.late and self.fitter.visited:
+            self._populations()
             self._matched_again()
             self._reweighed()
         self.complete = not self.late
@@ -208,6 +211,14 @@ class EquationSearch(Climber):
             if len(self.fitter.visited) == before:
                 break
         self.late, self.trials = False, TRIALS
+
+    def _populations(self) -> None:
+        """Visit the general Lotka-Volterra equations where no state is negative: none of their terms may stand out alone."""
+        problem = self.problem
+        if problem.d in POPULATIONS and problem.x.min() >= 0:
+            own = [[t for t in monomials(problem.d) if t.exponents[j] and sum(t.exponents) <= 2] for j in range(problem.d)]
+            sides = [WeakMatching(problem, terms).whole(j, MATCHING[0]) for j, terms in enumerate(own)]
+            self.descended(_assembled(sides))
 
     def _matched_again(self) -> None:
         """Right-hand sides exchanged for those that match along the best run, which is nearer the truth than splines."""

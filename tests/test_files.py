@@ -69,9 +69,7 @@ def test_sizes_that_archives_claim_are_not_believed(tmp_path):
 def test_places_outside_the_file_are_damage(tmp_path):
     put_arrays(tmp_path / "a.npz", {"a": np.arange(3.0)})
     data = bytearray((tmp_path / "a.npz").read_bytes())
-    end = (
-        data.rindex(b"PK\x05\x06") + 16
-    )  # where the list of members begins; later, and the members are before the file
+    end = data.rindex(b"PK\x05\x06") + 16  # where the list of members begins; later, and the members are before the file
     data[end : end + 4] = (int.from_bytes(data[end : end + 4], "little") + 50).to_bytes(4, "little")
     (tmp_path / "a.npz").write_bytes(bytes(data))
     with pytest.raises(ValueError, match="OSError"):

@@ -204,9 +204,6 @@ class Registry(Mapping[str, T], Generic[T]):
                 self._packages.clear()  # only now: until then no other thread may think that all is known
         return self._entries
 
-    def _known(self, name: object) -> bool:
-        return name in self._entries or name in self._aliases
-
     def __getitem__(self, name: str) -> T:
         if name not in self:
             known = ", ".join(sorted(self._entries))
@@ -225,13 +222,5 @@ class Registry(Mapping[str, T], Generic[T]):
         return f"<Registry of {self.kind}s: {', '.join(self)}>"
 
     def __contains__(self, name: object) -> bool:
-        if not isinstance(name, str):
-            return False
-        if not self._known(name):  # most entries are in a module of their name, which needs none of the others
-            for package in self._packages:
-                own = f"{package}.{name.replace('-', '_')}"
-                if own in _modules(package):
-                    importlib.import_module(own)
-            if not self._known(name):
-                self._load()
-        return self._known(name)
+        entries = self._load()
+        return isinstance(name, str) and (name in entries or name in self._aliases)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from symdyn.optional import named
+from symdyn.uncollected import uncollected
 
 __all__ = ["lazy"]
 
@@ -33,7 +34,7 @@ def lazy(
         if name not in origins:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         module, attribute = origins[name]
-        with named():
+        with named(), uncollected():
             found = importlib.import_module(f"{package}.{module}")
         value = getattr(found, attribute) if attribute else found
         setattr(sys.modules[package], name, value)

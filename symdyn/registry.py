@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Generic, TypeVar
 
 from symdyn.errors import SymdynError
+from symdyn.uncollected import uncollected
 
 __all__ = ["Registry", "suggest"]
 
@@ -197,7 +198,7 @@ class Registry(Mapping[str, T], Generic[T]):
 
     def _load(self) -> dict[str, T]:
         if self._packages:
-            with _FILLING:
+            with _FILLING, uncollected():
                 for package in tuple(self._packages):
                     for module in _modules(package):
                         importlib.import_module(module)

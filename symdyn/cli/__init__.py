@@ -5,6 +5,8 @@ Results go to standard output or to files; everything else goes to standard erro
 
 from __future__ import annotations
 
+import atexit
+import gc
 from typing import Annotated
 
 import typer
@@ -78,7 +80,13 @@ def _root(
 
 
 def main() -> None:
-    """Run the command line and exit."""
+    """Run the command line and exit.
+
+    This process is the command's own: what it imports stays alive, and is neither searched for garbage again and again, which
+    takes a quarter of a short command's time, nor once more at the end.
+    """
+    gc.set_threshold(50_000)
+    atexit.register(gc.freeze)
     try:
         app(prog_name="symdyn")
     except KeyboardInterrupt:  # outside of a command, while arguments were read

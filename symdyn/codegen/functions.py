@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import logging
 import os
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +24,7 @@ from symdyn.codegen.load import compile_ir, digest, generator, host, import_text
 from symdyn.codegen.program import Made, Program
 from symdyn.errors import CompileError
 from symdyn.system import System
+from symdyn.uncollected import uncollected
 
 __all__ = ["BACKENDS", "ModelFunctions", "model_functions", "programs"]
 
@@ -72,23 +71,11 @@ def programs(system: System, method: Any, until: sp.Basic | None = None) -> tupl
     key = _model(system, method, until)
     made = _LAST.get(key)
     if made is None:
-        with _uncollected():
+        with uncollected():
             made = family_of(method).programs(system, method, until=until)
         _LAST.clear()
         _LAST[key] = made
     return made.programs, made
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Without garbage collection, which takes half of the time for a large model, all of whose parts are retained."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _model(system: System, method: Any, until: sp.Basic | None) -> str:
@@ -168,7 +155,7 @@ def _names(made: Made, lanes: int, backend: str) -> list[str]:
 
 def _compiled(key: str, folder: Path, made: Made, lanes: int, kept: dict[str, Any]) -> list[bytes]:
     """Code of the one or two object files of a model, which the cache keeps and `kept` names."""
-    with _uncollected():
+    with uncollected():
         parts = modules(made, lanes, llvm.get_process_triple())
     codes = [compile_ir(part.text, quick=part.quick) for part in parts]
     kept["objects"] = [[f"{key}.{k}.o", part.names] for k, part in enumerate(parts)]

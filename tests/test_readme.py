@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import sympy as sp
 
-import symdyn as sd
 from tests import blocks
 
 ROOT = Path(__file__).parent.parent
@@ -24,18 +23,10 @@ def test_the_lines_of_the_front_page_run(monkeypatch, tmp_path):
     assert sp.Poly(term, x, y).monoms() == [(1, 1)]
     assert float(term.coeff(x * y)) == pytest.approx(0.03, rel=1e-5)
     assert dict(names["data"].x.sizes) == {"a": 3, "time": 101}
-    assert abs(names["colony"].eigenvalues(names["here"])[0] - (0.0142582 + 0.7617123j)) < 1e-6  # Iyaniwura & Ward (2021)
-    np.testing.assert_allclose(sd.cells.period(names["rhythm"]), 8.239, rtol=1e-3)
-    folds = names["cycles"].I.values[names["cycles"].special.values == "fold"]
-    assert folds[0] == pytest.approx(88.3, abs=0.05)  # Rinzel & Ermentrout, in Methods in Neuronal Modeling (1998)
-    np.testing.assert_allclose(names["hopf"].I, [93.86, 212.0], rtol=1e-3)
-    swing, u = [sp.expand(e) for e in names["whole"].terms.values()], names["u"]
+    swing = [sp.expand(e) for e in names["whole"].terms.values()]
     assert [set(e.as_coefficients_dict()) for e in swing] == [{y}, {y, sp.sin(x)}]
     found = [float(e) for e in (swing[0].coeff(y), swing[1].coeff(y), swing[1].coeff(sp.sin(x)))]
     np.testing.assert_allclose(found, [1, -0.2, -1], rtol=0.01)
-    (advection,) = names["advection"].terms.values()
-    assert float(advection.coeff(u * sd.dx(u))) == pytest.approx(-1, abs=0.02)
-    assert sp.expand(advection).func is sp.Mul
     words = names["study"].verdict.sel(closure="normal", order=3)
     assert words.values.tolist() == ["inaccurate", "inaccurate", "several", "several"]  # a second state from V = 11.44 on
 

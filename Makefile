@@ -10,13 +10,13 @@ VENV   ?= .venv
 BIN     = $(VENV)/bin
 SAMPLE  = tests/models tests/derive tests/networks tests/io
 
-.PHONY: demo docs wheel test warm test-lowest test-sample lint bench clean
+.PHONY: demo docs wheel test warm lowest test-lowest test-sample newer test-newer lint bench clean
 
 $(VENV)/.ready: setup.cfg pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "symdyn needs Python 3.11 or newer; run make PYTHON=...")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	$(BIN)/python -m pip install --quiet uv
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --editable '.[test]'
 	touch $@
 
 demo: $(VENV)/.ready
@@ -42,15 +42,28 @@ wheel: $(VENV)/.ready
 
 # the lowest versions that setup.cfg names, without the extras that need a card or a network of their own
 LOWEST = $(VENV)-lowest
-test-lowest:
+$(LOWEST)/.ready: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(LOWEST)
 	$(LOWEST)/bin/python -m pip install --quiet uv
 	VIRTUAL_ENV=$(LOWEST) $(LOWEST)/bin/uv pip install --quiet --resolution lowest-direct --editable '.[sbml,distributed]' 'pytest>=8.4'
+	touch $@
+
+lowest: $(LOWEST)/.ready
+
+test-lowest: $(LOWEST)/.ready
 	$(LOWEST)/bin/symdyn doctor --quiet
 	OPENBLAS_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest -q $(SAMPLE)
 
 test-sample: $(VENV)/.ready
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q $(SAMPLE)
+
+# with Debian's own Python, which is newer than the one that make takes
+NEWER = PYTHON=python3.13 VENV=.venv-3.13
+newer:
+	$(MAKE) .venv-3.13/.ready $(NEWER)
+
+test-newer: newer
+	$(MAKE) test-sample $(NEWER)
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .
@@ -66,4 +79,4 @@ bench: $(VENV)/.ready
 	$(BIN)/python -m benchmarks all
 
 clean:
-	rm -rf $(VENV) $(LOWEST) out build docs/generated *.egg-info
+	rm -rf $(VENV) $(LOWEST) .venv-3.13 out build docs/generated *.egg-info

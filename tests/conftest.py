@@ -1,5 +1,6 @@
 """Shared by all tests: floating-point errors are errors, and figures are never shown."""
 
+import gc
 import os
 
 import numpy as np
@@ -15,3 +16,9 @@ collect_ignore = ["references"]
 def _strict_floats():
     with np.errstate(divide="raise", invalid="raise", over="raise"):
         yield
+
+
+def pytest_collection_finish():
+    """What importing and collecting made lives as long as the process: collections of garbage need not look at it."""
+    gc.collect()
+    gc.freeze()

@@ -19,7 +19,7 @@ INTERVALS = {
 def found(tmp_path_factory):
     """The example with a coarse diagram, and what it wrote."""
     out = tmp_path_factory.mktemp("quorum")
-    return example.main(["--out", str(out), "--points", "12"]), out
+    return example.main(["--out", str(out), "--points", "8"]), out
 
 
 def hurwitz(total, tau):
@@ -118,5 +118,5 @@ def test_the_example_writes_a_figure_and_a_report(found):
     _, out = found
     text = (out / "quorum_sensing.txt").read_text()
     assert text.endswith("a quorum is m d1 = 1.9216: 3 cells with d1 = 0.8, 5 cells with d1 = 0.4, 7 cells with d1 = 0.3\n")
-    assert "144 of 144 simulated colonies" in text
+    assert "64 of 64 simulated colonies" in text
     assert 20_000 < (out / "quorum_sensing.png").stat().st_size < 300_000

@@ -31,7 +31,11 @@ def newton(field: Field, x: np.ndarray, p: np.ndarray, extra: tuple[np.ndarray, 
         if not (np.isfinite(value).all() and np.isfinite(matrix).all()):
             return None
         size = np.maximum(np.abs(x), 1e-8 * max(np.abs(x).max(), 1e-300))
-        delta = size * np.linalg.lstsq(*_balanced(matrix * size, value), rcond=1e-14)[0]
+        with np.errstate(over="ignore"):
+            scaled = matrix * size
+        if not np.isfinite(scaled).all():
+            return None
+        delta = size * np.linalg.lstsq(*_balanced(scaled, value), rcond=1e-14)[0]
         x = x - delta
         if (np.abs(delta) <= 1e-13 * size).all():
             break

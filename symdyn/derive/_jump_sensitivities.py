@@ -100,7 +100,9 @@ def jump_events(
     found = dict.fromkeys(f for times in known.values() for f in times if _ends(f) & moving)
     inside = {c: times for c, times in inside.items() if not found.keys().isdisjoint(times)}
     stepping = {c: _stepping(c, time, states) for c in inside}
-    terms = {s: [(g, [c for c in nodes([g]) if c in inside]) for g in sp.Add.make_args(f)] for s, f in drift.items()}
+    # large sums are searched only for what is there
+    parts = {s: sp.Add.make_args(f) for s, f in drift.items()} if inside else {}
+    terms = {s: [(g, [c for c in nodes([g]) if c in inside]) for g in summands] for s, summands in parts.items()}
     steps = (_event(family, inside, stepping, terms, time, columns, names) for family in found)
     events = [*switches, *(event for event in steps if event is not None)]
     return [replace(event, priority=FIRST) for event in events] if system.events else events

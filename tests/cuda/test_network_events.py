@@ -15,7 +15,7 @@ times = np.linspace(0, 5, 6)
 for kind in ("hold", "linear"):
     u = sd.Path("u", [0, 1.5, 3, 6], [2, 8, 1, 4], kind=kind)
     births = sd.ReactionNetwork([sd.Reaction({}, {X: 1}, u), sd.Reaction({X: 1}, {}, g)], {g: 0.8}, initial={X: 0})
-    run = sd.simulate(births, times, target="cuda", trajectories=800, seed=3, progress=False)
+    run = sd.simulate(births, times, target="cuda", trajectories=400, seed=3, progress=False)
     results[kind] = run.X.values
     B, ends = sp.Symbol("B"), sd.Path("u", [0, 1, 2], [0.2, 1, 0], kind=kind)
     for at in (1, 1.5, 2):

@@ -20,9 +20,8 @@ def small(name, library):
 @pytest.mark.parametrize(
     ("name", "noise", "library", "repeats"),
     [
-        ("Lotka-Volterra", 0.01, [x * y, x], 50),
         ("Lotka-Volterra", 0.025, [x * y, x], 50),
-        ("Leslie-Gower", 0.02, [1 / (1 + coverage.h * x + coverage.k * y)], 60),
+        ("Leslie-Gower", 0.02, [1 / (1 + coverage.h * x + coverage.k * y)], 40),
     ],
 )
 def test_intervals_of_recovered_constants_cover_the_truth(monkeypatch, name, noise, library, repeats):

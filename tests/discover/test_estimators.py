@@ -21,7 +21,7 @@ from symdyn.discover.regressors.sparse import SparseRegression
 STUB = (sys.executable, "-I", "-S", str(Path(__file__).with_name("stub_worker.py")))
 CHECKED = [SparseRegression(), SparseRegression(method="stlsq"), PySRRegression(command=STUB)]
 if find_spec("pyoperon") is not None:
-    CHECKED.append(OperonRegression())
+    CHECKED.append(OperonRegression(population_size=50, generations=5))
 
 
 @pytest.mark.filterwarnings("ignore")

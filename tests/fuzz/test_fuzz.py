@@ -53,7 +53,7 @@ def read(data):
     raise SymdynError("refused")
 targets.TARGETS["times"] = lambda: targets.Target((b"x",), read)
 from tests.fuzz import worker
-worker.SECONDS = 0.05
+worker.SECONDS = 0.02
 worker.main()
 """
 

@@ -315,7 +315,7 @@ def test_calls_from_several_threads_do_not_meet(method):
     pde = PDESystem(
         {u: D * laplacian(u) + u * (1 - u) - mean(u**2)}, Rectangle(2, 1), boundary="periodic", initial={u: "sin(pi*x)**2"}
     )
-    grid = pde.discretize((32, 32), scheme="spectral")
+    grid = pde.discretize((24, 24), scheme="spectral")
 
     def run(d):
         return sd.simulate(grid, np.array([0.0, 0.5]), parameters={D: d}, method=method, progress=False).u.values

@@ -92,10 +92,8 @@ class Windows:
             times = np.unique(m.times[rows])
             begin = np.append(experiment.periods[0].start, times[:-1][each::each] if len(experiment.periods) == 1 else [])
             for v, (a, z) in enumerate(zip(begin, np.append(begin[1:], np.inf), strict=True)):
-                own, inside = (
-                    dict(whole._courses.changes[name, 0]),
-                    rows[(m.times[rows] >= a) & ((m.times[rows] < z) | (z == np.inf))],
-                )
+                own = dict(whole._courses.changes[name, 0])
+                inside = rows[(m.times[rows] >= a) & ((m.times[rows] < z) | (z == np.inf))]
                 if v:
                     fresh = {s: sp.Symbol(f"{s.name} of {name} at {a:.17g}") for s in self.states}
                     own = {s: e for s, e in own.items() if not whole._model.is_state(s)} | fresh

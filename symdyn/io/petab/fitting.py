@@ -128,7 +128,7 @@ class PetabFitProblem(RowsProblem):
     def _in_windows(self) -> tuple[FitProblem, ...]:
         """Likelihoods of trajectories that may jump at cuts, where data oscillate."""
         table = self.row_table()
-        if not np.isfinite(table["time"]).all() or not oscillates(table):
+        if self.kept is not None or not np.isfinite(table["time"]).all() or not oscillates(table):
             return ()
         found: list[FitProblem] = []
         for times, jump, iterations, share, crowd in WINDOWS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -17,9 +18,11 @@ from symdyn.io.petab.distributions import log_density, residuals, scaled
 from symdyn.io.petab.lanes import Accuracy
 from symdyn.io.petab.stated import StatedProblem
 from symdyn.io.petab.tangents import ChosenValues, Tangent, Values
-from symdyn.io.petab.windows import NOWHERE, Windows
 
-__all__ = ["SimulatedProblem"]
+__all__ = ["NOWHERE", "SimulatedProblem"]
+
+#: Of what is not differentiated.
+NOWHERE: Mapping[str, np.ndarray] = MappingProxyType({})
 
 
 class SimulatedProblem(StatedProblem):
@@ -281,33 +284,6 @@ class SimulatedProblem(StatedProblem):
         """
         changed = dag.free_symbols([e for period in self._courses.changes.values() for e in period.values() if e is not None])
         return tuple(n for n in self.estimated if n not in self._model.names and self._names[n] not in changed)
-
-    def windowed(self, each: int, jump: float) -> Windows | None:
-        """The same problem in windows: trajectories that may jump after every so many times of measurement.
-
-        Parameters
-        ----------
-        each : int
-        jump : float
-            Standard deviation of the logarithms of jumps.
-
-        Returns
-        -------
-        Windows or None
-            None where nothing can be cut: too few times, version 2, several periods, events or algebraic equations.
-
-        Examples
-        --------
-        >>> import symdyn as sd
-        >>> problem = sd.read_petab("examples/data/petab_conversion/conversion.yaml")
-        >>> len(problem.windowed(3, 0.1).cuts), problem.windowed(9, 0.1)
-        (2, None)
-        """
-        core = self._model.core
-        if core.events or core.algebraic or self._statements.version != 1 or core.parts != {"drift"}:
-            return None
-        found = Windows(self, each, jump)
-        return found if found.cuts else None
 
     def expected_along(
         self, points: Mapping[str, Any], how: Accuracy

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -13,15 +11,11 @@ import sympy as sp
 from symdyn.io.petab.contents import Experiment, Period
 from symdyn.io.petab.courses import Courses
 from symdyn.io.petab.lanes import Accuracy
+from symdyn.io.petab.simulated import NOWHERE, SimulatedProblem
 from symdyn.io.petab.tangents import ChosenValues, Tangent
 
-if TYPE_CHECKING:
-    from symdyn.io.petab.simulated import SimulatedProblem
+__all__ = ["LEAST", "MOST", "Windows", "alternations", "oscillates"]
 
-__all__ = ["LEAST", "MOST", "NOWHERE", "Windows", "alternations", "oscillates"]
-
-#: Of what is not differentiated.
-NOWHERE: Mapping[str, np.ndarray] = MappingProxyType({})
 #: Share of the deviation of a series about its mean by which values must pass it to be on the other side.
 BAND = 0.5
 #: Of series that oscillate: least passes from well above the mean to well below or back, times of measurement, and these

@@ -165,12 +165,18 @@ class FitProblem(ABC):
 
     @property
     def softened(self) -> tuple[FitProblem, ...]:
-        """Likelihoods of the same columns with ever less additional noise, which starts climb first; by default none.
+        """Likelihoods with fewer maxima that starts climb first, one after another; by default none.
 
         Where deviations are known and differ, few measurements rule the likelihood, and most climbs end where these are met and
-        the others are not.  With noise that is large and alike all count alike, and the likelihood has fewer maxima.
+        the others are not.  With noise that is large and alike all count alike.  Where data oscillate, most climbs end at a
+        steady state amid them.  Trajectories that may jump at cuts follow the data all the time, and say how parameters must
+        move for that; with ever smaller and fewer jumps they become simulations.
         """
         return ()
+
+    def taken(self, theta: np.ndarray, before: FitProblem) -> np.ndarray:
+        """Coordinates (M, P) of this likelihood from those of the one that was climbed before, by default the same."""
+        return theta
 
     @property
     def low(self) -> np.ndarray:

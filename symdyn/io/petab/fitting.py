@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property, partial
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 import pandas as pd
@@ -19,9 +19,10 @@ from symdyn.inference.held import climb
 from symdyn.inference.noise_laws import LAWS
 from symdyn.inference.other_folds import RowsProblem
 from symdyn.inference.quadratic import Quadratic
+from symdyn.io.petab.columns import fitted_column
 from symdyn.io.petab.contents import PetabParameter
-from symdyn.io.petab.distributions import PetabPrior
 from symdyn.io.petab.lanes import Accuracy
+from symdyn.io.petab.windows import LEAST, MOST, Windows, oscillates
 
 __all__ = ["PetabFitProblem", "PetabLikelihood", "petab_proposal"]
 
@@ -39,8 +40,15 @@ UNEQUAL = 2.0
 SOFTENED = ((1.0, 30, 3), (0.5, 30, 2), (0.3, 40, 1), (0.2, 100, 1), (0.1, 150, 1), (0.05, 100, 1), (0.02, 100, 1))
 #: Tolerance of simulations over the share, and the gain of twice the log-likelihood that counts meanwhile.
 SOFT_RTOL, SOFT_GAIN = 1e-5, 1e-2
-#: Relative distance from a bound within which a value is at it.
-ROUNDING = 1e-12
+#: Stages of what oscillates: times of measurement in a window over the fewest, standard deviation of jumps, iterations, share
+#: of the spreads of observables that is added to the noise, and how many times as many starts are climbed.
+WINDOWS = (
+    (1, 1.0, 15, 0.3, 15), (1, 0.5, 15, 0.3, 8), (1, 0.25, 20, 0.3, 4), (1, 0.12, 20, 0.2, 2), (1, 0.06, 40, 0.1, 1),
+    (1, 0.03, 60, 0.0, 1), (1, 0.01, 60, 0.0, 1), (2, 0.03, 80, 0.0, 1), (2, 0.01, 80, 0.0, 1), (4, 0.03, 80, 0.0, 1),
+    (4, 0.01, 80, 0.0, 1), (8, 0.03, 80, 0.0, 1), (8, 0.01, 80, 0.0, 1), (8, 0.003, 80, 0.0, 1),
+)  # fmt: skip
+#: Times of measurement in the shortest windows, initial values of windows at most, and the tolerance of their simulations.
+SHORTEST, MOST_STARTS, WINDOW_RTOL = 8, 300, 1e-5
 #: Arguments of `fit` that a problem answers itself.
 OWN = ("parameters", "priors", "observables", "noise", "conditions", "initial", "limits", "scales", "windows")
 
@@ -66,34 +74,13 @@ class PetabLikelihood(Protocol):
     def observing(self) -> tuple[str, ...]:
         """Estimated parameters that enter observables and noise alone."""
 
+    def windowed(self, each: int, jump: float) -> Windows | None:
+        """The same in windows of so many times of measurement, None where there is one window only."""
+
     def expected_along(
         self, points: dict[str, np.ndarray], how: Accuracy
     ) -> Callable[[np.ndarray, Mapping[str, np.ndarray], Mapping[str, np.ndarray]], tuple[np.ndarray, np.ndarray]]:
         """The same at other values of these, along trajectories that stay."""
-
-
-@dataclass(frozen=True)
-class _Law:
-    """A prior as `FittedColumn` takes it, of values between bounds."""
-
-    prior: PetabPrior
-    low: float
-    high: float
-
-    @property
-    def flat(self) -> bool:
-        """Whether all values between its bounds are as likely."""
-        return self.prior.name == "uniform" and self.prior.scale == "lin"
-
-    def logpdf(self, value: np.ndarray) -> np.ndarray:
-        for end, inwards in ((self.low, ROUNDING), (self.high, -ROUNDING)):
-            # the value of the coordinate of a bound may lie beyond it by rounding, where the density is zero
-            if np.isfinite(end):
-                value = np.where(np.isclose(value, end, rtol=ROUNDING, atol=0), end + inwards * abs(end), value)
-        return np.asarray(self.prior.log_density(value))
-
-    def slopes(self, value: np.ndarray, *, fisher: bool) -> tuple[np.ndarray, np.ndarray]:
-        return self.prior.slopes(value, fisher=fisher)
 
 
 class PetabFitProblem(RowsProblem):
@@ -113,7 +100,7 @@ class PetabFitProblem(RowsProblem):
         self, likelihood: PetabLikelihood, estimated: list[PetabParameter], guesses: dict[str, float], how: Accuracy
     ) -> None:
         self.likelihood, self.how = likelihood, how
-        self.columns = tuple(_column(p, guesses) for p in estimated)
+        self.columns = tuple(fitted_column(p, guesses) for p in estimated)
         self.start_bounds, self.start_scale = (np.zeros((0, 0)), np.zeros((0, 0))), np.zeros(0)
         self.measured, self.slope, self.laplace = likelihood.rows()
         self.size = len(self.measured)
@@ -131,19 +118,49 @@ class PetabFitProblem(RowsProblem):
         new.__dict__.pop("softened", None)  # of all rows
         return new
 
+    def taken(self, theta: np.ndarray, before: FitProblem) -> np.ndarray:
+        return theta[:, : len(self.columns)]
+
     @cached_property
     def softened(self) -> tuple[FitProblem, ...]:
-        """The same with shares of the spreads of observables added to deviations that depend on nothing, where these differ."""
+        return self._in_windows() or self._with_noise()
+
+    def _in_windows(self) -> tuple[FitProblem, ...]:
+        """Likelihoods of trajectories that may jump at cuts, where data oscillate."""
+        table = self.row_table()
+        if self.kept is not None or not np.isfinite(table["time"]).all() or not oscillates(table):
+            return ()
+        found: list[FitProblem] = []
+        for times, jump, iterations, share, crowd in WINDOWS:
+            cut = self.likelihood.windowed(times * SHORTEST, jump)
+            # logarithms are of what is positive
+            if cut is None or len(cut.starts) > MOST_STARTS or (cut.begun(self._amid, self.how) < 0).any():
+                break
+            found.append(_WindowedFit(self, cut, share * self._spread, iterations, crowd))
+        return tuple(found)
+
+    @property
+    def _amid(self) -> dict[str, np.ndarray]:
+        """A point (1,) inside the bounds."""
         at = self.values(np.clip(0.5 * (np.maximum(self.low, -1.0) + np.minimum(self.high, 1.0)), self.low, self.high)[None])
-        ones = {name: np.ones(1) for name in self.names}
-        _, sigma = self.likelihood.expected(dict(zip(self.names, at.T, strict=True)), self.how, ones)
+        return dict(zip(self.names, at.T, strict=True))
+
+    @property
+    def _spread(self) -> np.ndarray:
+        """Standard deviations of all that is measured of the observable of each row."""
         rows = pd.Series(self.measured).groupby(self.row_table()["observable"].to_numpy())
-        spread = rows.transform("std", ddof=0).to_numpy()
+        return np.asarray(rows.transform("std", ddof=0))
+
+    def _with_noise(self) -> tuple[FitProblem, ...]:
+        """The same with shares of the spreads of observables added to deviations that depend on nothing, where these differ."""
+        ones = {name: np.ones(1) for name in self.names}
+        _, sigma = self.likelihood.expected(self._amid, self.how, ones)
+        spread = self._spread
         known = (sigma[0, 0] > 0) & (sigma[1:, 0] == 0).all(axis=0) & (spread > 0)
         relative = sigma[0, 0, known] / spread[known]
         if not known.any() or relative.max() <= UNEQUAL * relative.min():
             return ()
-        found = []
+        found: list[FitProblem] = []
         for share, iterations, crowd in SOFTENED:
             rtol = max(self.how.rtol, SOFT_RTOL * share)
             how = replace(self.how, rtol=rtol, atol=self.how.atol * rtol / self.how.rtol)
@@ -293,20 +310,29 @@ class _ObservationFit(PetabFitProblem):
         return self._widened(*self.along(which, points, speeds))
 
 
-def _column(p: PetabParameter, guesses: dict[str, float]) -> FittedColumn:
-    logarithmic = p.scale != "lin"
-    size = 1.0 if logarithmic else max(abs(x) for x in (p.lower, p.upper, 1e-300) if np.isfinite(x))
-    guess = (guesses[p.name],) if p.name in guesses else ()
-    if p.prior is None:
-        return FittedColumn(p.name, p.lower, p.upper, logarithmic, size, guess)
-    least, most = p.prior.support
-    low, high = max(p.lower, least), min(p.upper, most)
-    if low > high:
-        raise RecoveryError(
-            f"the prior of {p.name} has values from {least:g} to {most:g}, its bounds are {p.lower:g} and {p.upper:g}: none is "
-            "left"
-        )
-    return FittedColumn(p.name, low, high, logarithmic, size, guess, _Law(p.prior, low, high))
+class _WindowedFit(PetabFitProblem):
+    """The likelihood of trajectories in windows, over the columns of the whole and the logarithms of initial values."""
+
+    def __init__(self, whole: PetabFitProblem, cut: Windows, added: np.ndarray, iterations: int, crowd: int) -> None:
+        # what windows lack is never asked for
+        super().__init__(cast(PetabLikelihood, cut), [], {}, replace(whole.how, rtol=max(whole.how.rtol, WINDOW_RTOL)))
+        self.cut, self.whole, self.crowd, self.pool, self.iterations, self.gain = cut, whole, crowd, 1, iterations, SOFT_GAIN
+        self.columns = (*whole.columns, *(FittedColumn(name, LEAST, MOST, logarithmic=True) for name in cut.starts))
+        self.added = np.append(added, np.zeros(len(cut.starts)))
+
+    def taken(self, theta: np.ndarray, before: FitProblem) -> np.ndarray:
+        plain = theta[:, : len(self.whole.columns)]
+        if set(before.names) >= set(self.names):
+            places = [before.names.index(name) for name in self.names]
+            return theta[:, places]
+        begun = self.cut.begun(dict(zip(self.whole.names, self.whole.values(plain).T, strict=True)), self.how)
+        # a failed simulation may do better in windows
+        return np.concatenate([plain, np.log(np.clip(np.nan_to_num(begun, nan=1.0), LEAST, MOST))], axis=1)
+
+    def settled(
+        self, which: np.ndarray, theta: np.ndarray, starts: np.ndarray, active: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        return FitProblem.settled(self, which, theta, starts, active)
 
 
 def petab_proposal(

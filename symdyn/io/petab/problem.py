@@ -19,6 +19,7 @@ from symdyn.io.petab.fitting import petab_proposal
 from symdyn.io.petab.model import PetabModel
 from symdyn.io.petab.simulated import SimulatedProblem
 from symdyn.io.petab.tables import read_files
+from symdyn.io.petab.windows import Windows
 from symdyn.io.plain_text import read_text
 from symdyn.io.pysb import pysb_model
 from symdyn.models.ode import ODESystem
@@ -129,6 +130,33 @@ class PetabProblem(SimulatedProblem):
     10        obs_a                strong   5.0    0.858185
     11        obs_a                strong  10.0    0.857144
     """
+
+    def windowed(self, each: int, jump: float) -> Windows | None:
+        """The same problem in windows: trajectories that may jump after every so many times of measurement.
+
+        Parameters
+        ----------
+        each : int
+        jump : float
+            Standard deviation of the logarithms of jumps.
+
+        Returns
+        -------
+        Windows or None
+            None where nothing can be cut: too few times, version 2, several periods, events or algebraic equations.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> problem = sd.read_petab("examples/data/petab_conversion/conversion.yaml")
+        >>> len(problem.windowed(3, 0.1).cuts), problem.windowed(9, 0.1)
+        (2, None)
+        """
+        core = self._model.core
+        if core.events or core.algebraic or self._statements.version != 1 or core.parts != {"drift"}:
+            return None
+        found = Windows(self, each, jump)
+        return found if found.cuts else None
 
     def fit_problem(self, wanted: FitRequest, data: Any) -> Proposal:
         """What `symdyn.fit` climbs: this problem's likelihood and priors.

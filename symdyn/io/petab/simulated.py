@@ -19,7 +19,7 @@ from symdyn.io.petab.lanes import Accuracy
 from symdyn.io.petab.stated import StatedProblem
 from symdyn.io.petab.tangents import ChosenValues, Tangent, Values
 
-__all__ = ["SimulatedProblem"]
+__all__ = ["NOWHERE", "SimulatedProblem"]
 
 #: Of what is not differentiated.
 NOWHERE: Mapping[str, np.ndarray] = MappingProxyType({})

@@ -88,11 +88,12 @@ def descend(
     w, damping, rise, stopped = np.array(first, dtype=float), -1.0, 2.0, False
     r, cost = _valued(residuals, w, precision, data)
     best, liked, since, accepted = w, np.inf, 0, True
+    linear: _Linear | None = None
     costs: list[float] = []
     values: list[float] = []
     breadth = 0.0
     for done in range(trials + 1):
-        if done:
+        if linear is not None:
             after = w + linear.step(damping)
             there, value = _valued(residuals, after, precision, data)
             accepted = bool(np.isfinite(value) and value < cost)

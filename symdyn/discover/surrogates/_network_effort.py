@@ -75,6 +75,7 @@ class StepEffort:
             return (y, k5), square
 
         now: Any = (y, slope(time, y))
+        total: Any
         if self._substeps <= FEW:
             total = 0.0
             for k in range(self._substeps):

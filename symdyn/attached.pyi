@@ -59,6 +59,7 @@ from symdyn.networks.complexes import Structure
 from symdyn.networks.conservation import ConservationLaw
 from symdyn.projection.equation import MasterEquation
 from symdyn.reduction.assimilation import Assimilation
+from symdyn.reduction.reduced import ReducedSystem
 from symdyn.transport.densities import GaussianMixture
 
 class FlowVerbs:
@@ -608,6 +609,11 @@ class ModeVerbs:
         **options: Any,
     ) -> Assimilation:
         """The initial coordinates, and parameters, that follow from measurements of the full system in a few places."""
+    def save(self, path: Any) -> None:
+        """Write a reduced system to a file of numpy's npz format, without pickled objects."""
+    @staticmethod
+    def load(path: Any) -> ReducedSystem:
+        """What `ReducedSystem.save` wrote; it simulates to the same bits."""
 
 class ReducedVerbs:
     def diagonal(

@@ -230,7 +230,11 @@ VERBS: Mapping[type, Mapping[str, Attached]] = {
         **_methods("symdyn.cells.frames", frame="cells_frame"),
         **_methods("symdyn.cells.kernel", kernel="cells_kernel"),
     },
-    attached.ModeVerbs: _methods("symdyn.reduction.assimilation", "assimilate"),
+    attached.ModeVerbs: {
+        **_methods("symdyn.reduction.assimilation", "assimilate"),
+        **_methods("symdyn.reduction.saving", save="save_reduced"),
+        "load": AttachedMaker("symdyn.reduction.saving", "load_reduced"),
+    },
     attached.ReducedVerbs: _methods("symdyn.cells.diagonal", "diagonal"),
 }  # fmt: skip
 

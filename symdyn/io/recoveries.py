@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,8 @@ import pandas as pd
 import sympy as sp
 import xarray as xr
 
+from symdyn import dag
+from symdyn.dense import DenseOutput, DenseSlope
 from symdyn.discover.diffusions.increments import Increments
 from symdyn.discover.diffusions.result import DiffusionRecovery
 from symdyn.discover.fields.data import FieldData, FieldRun
@@ -32,9 +34,11 @@ from symdyn.files import read_arrays
 from symdyn.grids.system import GridSystem
 from symdyn.inference.data import Observations, Trajectory
 from symdyn.inference.filtering import ErrorLaw
+from symdyn.io.graphs import graph_of, read_graph
 from symdyn.models.boundary import Condition
 from symdyn.models.boxes import Interval, Rectangle
 from symdyn.models.domains import Disk, Plane, Polygon
+from symdyn.models.ode import ODESystem
 from symdyn.models.operators import read_operators
 from symdyn.models.pde import PDESystem
 from symdyn.models.text import expression_text, text_kinds, text_of
@@ -55,6 +59,8 @@ CLASSES: Mapping[str, type[Any]] = {
 }  # fmt: skip
 #: What a grid is made of.
 GRID = ("shape", "order", "scheme", "dealias", "implicit", "advection")
+#: Operations of expressions of which a text is written; of more its reader wants to be told that they are trusted.
+LONGEST = 4_000
 #: Attributes that are not written.
 LEFT_OUT = {("SurrogateFit", "history")}
 
@@ -142,6 +148,8 @@ def packed(value: Any, arrays: dict[str, np.ndarray]) -> Any:
     if isinstance(value, System):
         return {"system": _system(value, arrays)}
     if isinstance(value, sp.Basic):
+        if _no_text([value]):
+            return {"graph": graph_of([value], arrays)}
         return {"expression": expression_text(value)}
     if isinstance(value, xr.Dataset):
         parts = (
@@ -162,6 +170,18 @@ def packed(value: Any, arrays: dict[str, np.ndarray]) -> Any:
     return {"object": cls.__name__, "attributes": {name: packed(getattr(value, name), arrays) for name in names}}
 
 
+def _of_tables(system: System) -> bool:
+    """Whether equations have dense layers that no text holds, or share so much that a text would not end."""
+    if system.kind != ODESystem.kind or system.parts != {"drift"} or system.networks:
+        return False
+    return _no_text([*(system.drift or ()), *system.observables.values()])
+
+
+def _no_text(expressions: Collection[sp.Basic]) -> bool:
+    dense = any(isinstance(e, (DenseOutput, DenseSlope)) for e in dag.nodes(expressions))
+    return dense or sum(map(dag.size, expressions)) > LONGEST
+
+
 def _column(values: pd.Series) -> Any:
     return values.to_numpy() if values.dtype.kind in "biuf" else values.tolist()
 
@@ -169,6 +189,15 @@ def _column(values: pd.Series) -> Any:
 def _system(system: System, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     """A system as its text and what the text does not say."""
     found: dict[str, Any] = {"kind": system.kind, "time": system.time.name, "provenance": list(system.provenance)}
+    if _of_tables(system):
+        formulas = {s: e for s, e in system.initial.items() if isinstance(e, sp.Expr)}
+        sides = [*(system.drift or ()), *system.observables.values(), *formulas.values()]
+        return {
+            **found, "text": "", "graph": graph_of(sides, arrays), "states": list(system.names),
+            "observables": list(system.observables), "formulas": [s.name for s in formulas],
+            "initial": packed({s.name: v for s, v in system.initial.items() if s not in formulas}, arrays),
+            "defaults": packed({p.name: v for p, v in system.defaults.items()}, arrays),
+        }  # fmt: skip
     if not isinstance(system, PDESystem):
         options = {name: packed(getattr(system, name), arrays) for name in system.text_options or ()}
         with warnings.catch_warnings():
@@ -204,6 +233,8 @@ def unpacked(value: Any, arrays: Mapping[str, np.ndarray]) -> Any:
             return arrays[name]
         case {"expression": text}:
             return read_operators(parse_expression(text))
+        case {"graph": facts, **others} if not others:
+            return read_graph(facts, arrays)[0]
         case {"terms": pairs}:
             return Terms({unpacked(k, arrays): unpacked(v, arrays) for k, v in pairs})
         case {"mapping": pairs}:
@@ -237,6 +268,13 @@ def _read_system(facts: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Sys
         if "grid" in facts:
             points, *how = (unpacked(facts["grid"][name], arrays) for name in GRID)
             system = GridSystem(system, points, **dict(zip(GRID[1:], how, strict=True)))
+    elif "graph" in facts:
+        sides = iter(read_graph(facts["graph"], arrays))
+        drift, observables, formulas = ({n: next(sides) for n in facts[k]} for k in ("states", "observables", "formulas"))
+        system = ODESystem(
+            drift, unpacked(facts["defaults"], arrays), initial={**unpacked(facts["initial"], arrays), **formulas},
+            observables=observables, time=facts["time"],
+        )  # fmt: skip
     else:
         options = {name: unpacked(v, arrays) for name, v in facts["options"].items()}
         with warnings.catch_warnings():

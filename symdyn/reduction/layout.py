@@ -105,7 +105,8 @@ class StateLayout:
         whole = np.concatenate(found, axis=2)
         if not np.isfinite(whole).all():
             raise DeclarationError("the runs hold values that are not finite; leave failed trajectories out")
-        coordinates = {k: c for k, c in data.coords.items() if set(c.dims) <= set(lead) and "initial" not in c.attrs}
+        along = (k for k in data.coords if set(stored[k].dims) <= set(lead) and "initial" not in stored[k].attrs)
+        coordinates = {k: data.coords[k] for k in along}
         counted = {d: np.arange(data.sizes[d]) for d in lead if d not in coordinates}
         kept = xr.Dataset(coords={**coordinates, **counted})
         return RunStates(

@@ -73,7 +73,10 @@ class ReversibleKernel:
         both, values, counts = np.tile(initial, (2, 1)), np.empty((len(times), len(initial))), np.zeros(2, np.int64)
         plain_driver("reversible").forward(self._arguments(parameters, times, both, values, np.zeros_like(values), counts))
         if not (np.isfinite(values).all() and np.isfinite(both).all()):
-            raise SimulationError(f"the trajectory failed: {MESSAGES[NOT_FINITE]}")
+            raise SimulationError(
+                f"the trajectory failed: {MESSAGES[NOT_FINITE]}; reversible steps do so where a system decays fast, as on an "
+                "attractor: use a shorter step, or 'tsit5', which keeps its steps"
+            )
         if np.abs(both[0] - both[1]).max() > self.method.apart * np.abs(values).max():
             raise SimulationError(
                 f"the trajectory failed: {MESSAGES[PARTED]}; use a shorter step, or 'tsit5', which keeps its steps"

@@ -11,19 +11,11 @@ pytest.importorskip("jax")
 
 
 def effort(penalty, substeps=2):
-    """Of x' = w x in one window of two intervals."""
     from symdyn.discover.surrogates._ensemble import prepare
     from symdyn.discover.surrogates._network_effort import StepEffort
 
     prepare()  # double precision
-    return StepEffort(lambda units, s, t, y: s[0] * y, penalty, substeps)
-
-
-class Units:
-    size = np.array([2.0])
-
-
-TIMES = np.array([[0.0, 0.4, 1.0]])
+    return StepEffort(penalty, substeps)
 
 
 def by_hand(w, start, h):
@@ -36,19 +28,19 @@ def by_hand(w, start, h):
     return h / 6 * (k4 - w * end), abs(w), end
 
 
-def test_residuals_are_local_errors_and_stiffness_of_every_step():
-    found = effort({"error": 9.0, "stiffness": 4.0})
-    path = np.array([[[1.0], [1.5], [2.0]]])
-    weights = found.chosen(1, 2, np.random.default_rng(0))
-    values = np.asarray(found.residuals(Units, np.array([1.3]), path, TIMES, weights)).ravel()
-    expected = []
-    for start, h in ((1.0, 0.2), (1.5, 0.3)):
-        x, squares = start, 0.0
-        for _ in range(2):
-            error, stiffness, x = by_hand(1.3, x, h)
-            squares += (3 * error / 2) ** 2 + (2 * h * stiffness) ** 2
-        expected.append(squares**0.5)
-    assert values == pytest.approx(expected, rel=1e-9)
+@pytest.mark.parametrize("substeps", [2, 7])
+def test_residuals_are_local_errors_and_stiffness_of_every_step(substeps):
+    """Of x' = 1.3 x, in steps that are written out and in a loop."""
+    import jax.numpy as jnp
+
+    found, h = effort({"error": 9.0, "stiffness": 4.0}, substeps), 0.2
+    end, value = found.interval(lambda t, y: 1.3 * y, np.array([2.0]), np.array([1.5]), 0.4, h, jnp.ones(substeps))
+    x, squares = 1.5, 0.0
+    for _ in range(substeps):
+        error, stiffness, x = by_hand(1.3, x, h)
+        squares += (3 * error / 2) ** 2 + (2 * h * stiffness) ** 2
+    assert float(end[0]) == pytest.approx(x, rel=1e-14)
+    assert float(value) == pytest.approx(squares**0.5, rel=1e-9)
 
 
 def test_a_local_price_takes_one_step_in_the_place_of_all():
@@ -56,10 +48,12 @@ def test_a_local_price_takes_one_step_in_the_place_of_all():
     weights = found.chosen(5, 2, np.random.default_rng(0)).reshape(5, -1)
     assert (np.count_nonzero(weights, axis=1) == 1).all()
     assert (weights**2).sum(axis=1) == pytest.approx([4.0] * 5)
+    assert sorted(np.count_nonzero(weights, axis=0)) == [1, 1, 1, 2]
 
 
+@pytest.mark.parametrize("price", ["error", "local error"])
 @pytest.mark.parametrize(("starts", "seen"), [("fitted", [1, 2, 3]), ("measured", [1, np.nan, 3])])  # of all times, and of few
-def test_derivatives_of_data_and_prices_are_difference_quotients(starts, seen):
+def test_derivatives_of_data_and_prices_are_difference_quotients(starts, seen, price):
     from symdyn.discover.surrogates._ensemble import prepare
     from symdyn.discover.surrogates._network_ode import NetworkODE
     from symdyn.discover.surrogates._windows import windows
@@ -72,7 +66,7 @@ def test_derivatives_of_data_and_prices_are_difference_quotients(starts, seen):
     system = sd.ODESystem({x: f(x, y), y: -y}, initial={x: 1, y: 2})
     rows = [{"t": [0, 0.5, 1], "x": np.array(seen) * c, "y": [2 * c, np.nan, np.nan]} for c in (1, 0.7)]
     data = observations(system, rows)
-    options = NeuralODE(window=99, starts=starts, penalty={"error": 1e3, "stiffness": 1.0})
+    options = NeuralODE(window=99, starts=starts, penalty={price: 1e3, "stiffness": 1.0})
     equations, cut = NetworkODE(system, options, 0, 2), windows(data, np.ones(2), 99)
     given = equations.followed(data, cut, None)
     weights = (
@@ -105,26 +99,6 @@ def test_prices_that_are_none_are_refused(penalty):
 def test_maps_have_no_steps_to_be_priced():
     with pytest.raises(RecoveryError, match="penalty has no effect"):
         sd.learn(sd.DiscreteSystem({"x": sd.network("f", ["x"])("x")}), {"t": [0, 1], "x": [1, 2]}, penalty={"error": 1})
-
-
-def test_derivatives_are_those_of_the_residuals():
-    """By differences, of a path that depends on its start and on the weight."""
-    from symdyn.discover.surrogates._descent import Blocks
-
-    found = effort({"local error": 9.0, "stiffness": 4.0})
-    weights = found.chosen(1, 2, np.random.default_rng(0))
-
-    def path(start, w):
-        return (start * np.exp(w * TIMES))[..., None]
-
-    def residuals(start, w):
-        return np.asarray(found.residuals(Units, np.array([w]), path(start, w), TIMES, weights))[0]
-
-    slopes = Blocks(path(1.2, 0.7)[..., None] / 1.2, (TIMES[..., None] * path(1.2, 0.7))[..., None])
-    own, common = found.derivatives(Units, np.array([0.7]), path(1.2, 0.7), slopes, TIMES, weights)
-    h = 1e-4
-    assert np.asarray(own)[0, :, 0] == pytest.approx((residuals(1.2 + h, 0.7) - residuals(1.2 - h, 0.7)) / (2 * h), abs=1e-6)
-    assert np.asarray(common)[0, :, 0] == pytest.approx((residuals(1.2, 0.7 + h) - residuals(1.2, 0.7 - h)) / (2 * h), abs=1e-6)
 
 
 def test_starts_that_hold_exactly_are_not_cut_into_windows_and_are_checked():

@@ -215,3 +215,32 @@ def test_difference_quotients_are_sensitivities(monkeypatch, second):
         assert found[1].parameters[name] == pytest.approx(value, rel=1e-4)
     first, second = (f.intervals.select_dtypes("number").to_numpy() for f in found)
     assert second == pytest.approx(first, rel=1e-3)
+
+
+def test_what_is_saved_comes_back_with_the_same_bits_and_other_files_are_refused(tmp_path):
+    train, new = runs()
+    small = sd.reduction.pod(burgers()[0], train, 4, 12, manifold="quadratic")
+    small.save(tmp_path / "small.npz")
+    again = sd.reduction.ReducedSystem.load(tmp_path / "small.npz")
+    assert again == small
+    assert again.digest == small.digest
+    assert again.interpolation.points == small.interpolation.points
+    assert (again.error(new).error.values == small.error(new).error.values).all()
+    assert (again.own_error() == small.own_error()).all()
+    seen = {"t": LATER[:26:5]} | {f"s{p}": new[f"u{p}"].values[0, :26:5] for p in range(20, 256, 40)}
+    found, other = (m.assimilate(seen, at={f"s{p}": f"u{p}" for p in range(20, 256, 40)}, noise=0.01, starts=1)
+                    for m in (small, again))  # fmt: skip
+    assert other.fit.parameters == found.fit.parameters
+    found.fit.save(tmp_path / "fit.nc")
+    fit = sd.Fit.load(tmp_path / "fit.nc")
+    assert fit.intervals.equals(found.fit.intervals)
+    first, second = (f.predict(LATER[::20]) for f in (found.fit, fit))
+    assert all((first[v].values == second[v].values).all() for v in first.data_vars)
+    whole = (tmp_path / "small.npz").read_bytes()
+    for name, data in (("cut.npz", whole[:-100]), ("text.npz", b"small")):
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(sd.DeclarationError, match=f"{name} was not written by save of a reduced system"):
+            sd.reduction.ReducedSystem.load(tmp_path / name)
+    driven = small.replace(observables={"u": small.states[0]})
+    with pytest.raises(sd.DeclarationError, match="inputs or observables"):
+        driven.save(tmp_path / "driven.npz")

@@ -16,6 +16,7 @@ evidence, :math:`\alpha_c = \gamma_c / |w_c|^2` with the number
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,6 +25,8 @@ from scipy.linalg import LinAlgError, block_diag, cho_factor, cho_solve
 __all__ = ["Blocks", "Descended", "descend"]
 
 LEAST, MOST = 1e-8, 1e12
+#: Classes of weights of one precision whose matrices are kept by themselves.
+FEW = 4
 #: Prior precisions that the evidence may choose.
 LOOSEST, TIGHTEST = 1e-6, 1e6
 
@@ -57,6 +60,7 @@ def descend(
     patience: int = 25,
     tolerance: float = 1e-5,
     classes: np.ndarray | None = None,
+    redrawn: Callable[[], Any] | None = None,
     tell: Callable[[int], bool | None] | None = None,
 ) -> Descended:
     r"""Minimise ``|r(w)|^2 + precision . w^2``.
@@ -76,18 +80,21 @@ def descend(
     classes : (q,) int64, optional
         Classes of weights whose precision the evidence chooses at every accepted step, or -1.  The costs of the history are
         then those of the evidence, with :math:`\log\det(I + J P^{-1} J^\top)`.
+    redrawn : callable, optional
+        Called after every accepted step; it gives the data of the next ones, of which a part is drawn at random.
     tell : callable, optional
         Called with the number of trials; if it returns False, that was the last.
     """
     w, damping, rise, stopped = np.array(first, dtype=float), -1.0, 2.0, False
     r, cost = _valued(residuals, w, precision, data)
-    j, best, liked, since, accepted = Blocks(None, None), w, np.inf, 0, True
+    best, liked, since, accepted = w, np.inf, 0, True
+    linear: _Linear | None = None
     costs: list[float] = []
     values: list[float] = []
     breadth = 0.0
     for done in range(trials + 1):
-        if done:
-            after = w + _step(j, r, w, precision, damping)
+        if linear is not None:
+            after = w + linear.step(damping)
             there, value = _valued(residuals, after, precision, data)
             accepted = bool(np.isfinite(value) and value < cost)
             if accepted:
@@ -110,10 +117,14 @@ def descend(
                 liked, since = values[-1], 0
             if not np.isfinite(cost) or (len(costs) > 10 and abs(costs[-11] - costs[-1]) <= tolerance * cost):
                 break
+            if redrawn is not None and costs[1:]:
+                data = redrawn()
+                r, cost = _valued(residuals, w, precision, data)
             if classes is None:
                 j = _blocks(jacobian(w, data))
             size = sum(float(np.sum(part**2)) for part in j) / r.size
             damping, rise = 1e-2 * size if damping < 0 else max(damping / 3, LEAST), 2.0
+            linear = _Linear(j, r, w, precision)
         if stopped or (judge is not None and since >= max(patience, 1)):
             break
     history = {"train": np.array(costs), "validation": np.array(values)}
@@ -159,32 +170,56 @@ def _evident(j: Blocks, w: np.ndarray, precision: np.ndarray, classes: np.ndarra
     return found, 2 * float(np.sum(np.log(np.diagonal(factor[0]))))
 
 
-def _step(j: Blocks, r: np.ndarray, w: np.ndarray, precision: np.ndarray, damping: float) -> np.ndarray:
-    (count, rows, size), total = j.own.shape, j.own.shape[0] * j.own.shape[2]
-    common, a = j.common.reshape(count * rows, j.common.shape[2]), precision + damping
+class _Linear:
+    """Residuals that change linearly from those at some weights: steps of any damping, which share their matrices."""
 
-    def back(v: np.ndarray) -> np.ndarray:
+    def __init__(self, j: Blocks, r: np.ndarray, w: np.ndarray, precision: np.ndarray) -> None:
+        (count, rows, size), self._r, self._precision = j.own.shape, r, precision
+        self._own, self._shape, self._total = j.own, (count, rows, size), count * size
+        self._common = j.common.reshape(count * rows, j.common.shape[2])
+        self._slope = self._back(r) + precision * w
+
+    def _back(self, v: np.ndarray) -> np.ndarray:
         """Of residuals to weights."""
-        return np.concatenate([np.einsum("krp,kr->kp", j.own, v.reshape(count, rows)).ravel(), common.T @ v])
+        count, rows, _ = self._shape
+        return np.concatenate([np.einsum("krp,kr->kp", self._own, v.reshape(count, rows)).ravel(), self._common.T @ v])
 
-    def forth(v: np.ndarray) -> np.ndarray:
+    def _forth(self, v: np.ndarray) -> np.ndarray:
         """Of weights to residuals."""
-        return np.einsum("krp,kp->kr", j.own, v[:total].reshape(count, size)).ravel() + common @ v[total:]
+        own = np.einsum("krp,kp->kr", self._own, v[: self._total].reshape(self._shape[0], self._shape[2]))
+        return own.ravel() + self._common @ v[self._total :]
 
-    g = back(r) + precision * w
-    try:
-        if len(r) > len(w):  # the same step, from the smaller of both systems
-            normal, turned = np.diag(a), j.own.transpose(0, 2, 1)
-            cross = (turned @ j.common).reshape(total, common.shape[1])
-            normal[:total, :total] += block_diag(*(turned @ j.own)) if size else 0.0
-            normal[:total, total:] += cross
-            normal[total:, :total] += cross.T
-            normal[total:, total:] += common.T @ common
-            return -cho_solve(cho_factor(normal), g)
-        gram = np.eye(len(r)) + (common / a[total:]) @ common.T
-        if size:
-            gram += block_diag(*((j.own / a[:total].reshape(count, 1, size)) @ j.own.transpose(0, 2, 1)))
-        factor = cho_factor(gram)
-    except (LinAlgError, ValueError):
-        return np.zeros_like(w)
-    return -(g - back(cho_solve(factor, forth(g / a)))) / a
+    @cached_property
+    def _normal(self) -> np.ndarray:
+        """J'J, by blocks."""
+        total, common, turned = self._total, self._common, self._own.transpose(0, 2, 1)
+        cross = (turned @ common.reshape(*self._shape[:2], -1)).reshape(total, common.shape[1])
+        own = block_diag(*(turned @ self._own)) if total else np.zeros((0, 0))
+        return np.block([[own, cross], [cross.T, common.T @ common]])
+
+    @cached_property
+    def _grams(self) -> list[tuple[float, np.ndarray]]:
+        """Of the shared weights of each precision, if there are few of these."""
+        shared = self._precision[self._total :]
+        values = np.unique(shared)
+        parts = ((p, self._common[:, shared == p]) for p in values[: FEW if len(values) <= FEW else 0])
+        return [(float(p), part @ part.T) for p, part in parts]
+
+    def step(self, damping: float) -> np.ndarray:
+        a, g, r = self._precision + damping, self._slope, self._r
+        (count, _, size), total = self._shape, self._total
+        try:
+            if len(r) > len(a):  # the same step, from the smaller of both systems
+                return -cho_solve(cho_factor(self._normal + np.diag(a)), g)
+            if self._grams:
+                gram = np.sum([part / (p + damping) for p, part in self._grams], axis=0)
+            else:
+                scaled = self._common / np.sqrt(a[total:])
+                gram = scaled @ scaled.T
+            gram[np.diag_indices(len(r))] += 1.0
+            if size:
+                gram += block_diag(*((self._own / a[:total].reshape(count, 1, size)) @ self._own.transpose(0, 2, 1)))
+            factor = cho_factor(gram)
+        except (LinAlgError, ValueError):
+            return np.zeros_like(a)
+        return -(g - self._back(cho_solve(factor, self._forth(g / a)))) / a

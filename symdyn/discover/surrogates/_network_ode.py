@@ -11,7 +11,7 @@ import numpy as np
 
 from symdyn.discover.driving_paths import DrivingPaths
 from symdyn.discover.surrogates._descent import Blocks
-from symdyn.discover.surrogates._network_effort import StepEffort
+from symdyn.discover.surrogates._network_effort import FEW, StepEffort
 from symdyn.discover.surrogates._network_rates import NetworkRates, Scales
 from symdyn.discover.surrogates._term_networks import LOOSE, TermNetworks
 from symdyn.discover.surrogates._windows import TrainingWindows
@@ -23,8 +23,6 @@ __all__ = ["Followed", "NetworkODE", "courses_at", "measured", "network_ode"]
 
 #: Compiled equations that are kept: the next training of the same ones traces nothing again.
 KEPT = 8
-#: So many steps of a solver are written one after another.
-FEW = 4
 _KEPT: dict[Any, NetworkODE] = {}
 
 
@@ -75,7 +73,7 @@ class NetworkODE:
     def __init__(self, system: System, options: Any, gap: int, substeps: int) -> None:
         self.networks = TermNetworks(system, options.width, options.decay, options.signs)
         self.rates = NetworkRates(system, self.networks)
-        self.effort = StepEffort(self.rates, options.penalty, substeps) if options.penalty else None
+        self.effort = StepEffort(options.penalty, substeps) if options.penalty else None
         self._system, self._substeps, self._from, self._fixed = system, substeps, options.starts, options.starts != "fitted"
         #: Most steps of a map between two data; 0 of rates of change.
         self._gap, self._size = gap, len(system.states)
@@ -134,6 +132,16 @@ class NetworkODE:
             return y
         return jax.lax.scan(step, y, jnp.arange(self._substeps))[0]  # compiled once, however many there are
 
+    def _priced(self, d: Scales, s: Any, y: Any, time: Any, following: Any, course: Any, steps: Any) -> tuple[Any, Any]:
+        """The state at the next time, and what the steps to there cost."""
+        assert self.effort is not None
+        s = self.networks.unpacked(s)
+
+        def slope(at: jax.Array, y: jax.Array) -> jax.Array:
+            return self.rates(d, s, at, y, course)
+
+        return self.effort.interval(slope, d.size, y, time, (following - time) / self._substeps, steps)
+
     def _along(self, d: Scales, start: jax.Array, s: jax.Array, at: jax.Array, course: jax.Array) -> jax.Array:
         """States of one window, (T, n)."""
         shared = self.networks.unpacked(s)
@@ -144,6 +152,17 @@ class NetworkODE:
 
         _, path = jax.lax.scan(advance, start, (at[:-1], at[1:], course))
         return jnp.concatenate([start[None], path])
+
+    def _along_priced(self, d: Scales, start: Any, s: Any, at: Any, course: Any, steps: Any) -> tuple[jax.Array, jax.Array]:
+        """The same, and what the steps of each interval cost, (T - 1,)."""
+        shared = self.networks.unpacked(s)
+
+        def advance(y: jax.Array, ends: tuple[jax.Array, ...]) -> Any:
+            after, price = self._priced(d, shared, y, *ends)
+            return after, (after, price)
+
+        _, (path, prices) = jax.lax.scan(advance, start, (at[:-1], at[1:], course, steps))
+        return jnp.concatenate([start[None], path]), prices
 
     def _split(self, w: jax.Array, given: Followed) -> tuple[jax.Array, jax.Array]:
         """Initial values (W, n), and shared weights."""
@@ -164,9 +183,10 @@ class NetworkODE:
         count = given.times.shape[0]
         if self.effort is None:
             return weights * (self._seen(w, given) - given.values)
-        path = self._states(w, given)
+        starts, s = self._split(w, given)
+        along = jax.vmap(partial(self._along_priced, given.units), in_axes=(0, None, 0, 0, 0))
+        path, priced = along(starts, s, given.times, given.courses, steps)
         seen = path if given.places is None else measured(path, given.places)
-        priced = self.effort.residuals(given.units, w[self.starts(count) :], path, given.times, steps)
         return jnp.concatenate([(weights * (seen - given.values)).reshape(count, -1), priced], axis=1)
 
     def _jacobian(self, w: jax.Array, data: tuple[Followed, jax.Array, Any]) -> Blocks:
@@ -177,13 +197,11 @@ class NetworkODE:
             few = given.places.shape[1]
             rows = self._rows(w, given, steps)
             return Blocks(*(jnp.concatenate([flat * v[:, :few], v[:, few:]], axis=1) for v in rows))
-        slopes = self._derivatives(w, given)
+        slopes, prices = self._derivatives(w, given, steps)
         parts = [flat * v.reshape(count, v.shape[1] * v.shape[2], v.shape[3]) for v in slopes]
-        if self.effort is None:
+        if prices is None:
             return Blocks(*parts)
-        _, s = self._split(w, given)
-        further = self.effort.derivatives(given.units, s, self._states(w, given), slopes, given.times, steps)
-        return Blocks(*(jnp.concatenate(both, axis=1) for both in zip(parts, further, strict=True)))
+        return Blocks(*(jnp.concatenate(both, axis=1) for both in zip(parts, prices, strict=True)))
 
     def _rows(self, w: jax.Array, given: Followed, steps: Any = None) -> Blocks:
         """Of the measurements, and of what steps cost, by the initial values of their own window and by the shared weights.
@@ -193,25 +211,31 @@ class NetworkODE:
         starts, s = self._split(w, given)
 
         def row(start: jax.Array, s: jax.Array, at: jax.Array, course: jax.Array, places: jax.Array, steps: Any) -> jax.Array:
-            path = self._along(given.units, start, s, at, course)
-            found = path.ravel()[places]
             if self.effort is None:
-                return found
-            return jnp.concatenate([found, self.effort.residuals(given.units, s, path[None], at[None], steps[None])[0]])
+                return self._along(given.units, start, s, at, course).ravel()[places]
+            path, prices = self._along_priced(given.units, start, s, at, course, steps)
+            return jnp.concatenate([path.ravel()[places], prices])
 
         steps = jnp.zeros(len(starts)) if self.effort is None else steps
         rows = jax.vmap(jax.jacrev(row, argnums=(0, 1)), in_axes=(0, None, 0, 0, 0, 0))
         own, common = rows(starts, s, given.times, given.courses, given.places, steps)
         return Blocks(own[..., :0] if self._fixed else own * given.units.size, common)
 
-    def _derivatives(self, w: jax.Array, given: Followed) -> Blocks:
-        """Of the states by the initial values of their own window (W, T, n, n), and by the shared weights (W, T, n, q)."""
+    def _derivatives(self, w: jax.Array, given: Followed, steps: Any = None) -> tuple[Blocks, Blocks | None]:
+        """By the initial values of their own window and by the shared weights.
+
+        Of the states, (W, T, n, n) and (W, T, n, q), and of what the steps of intervals cost, (W, T - 1, n) and (W, T - 1, q).
+        """
         _, s = self._split(w, given)
         path = self._states(w, given)
-        point = jax.jacrev(partial(self._interval, given.units), argnums=(0, 1))
-        axes = (None, 0, 0, 0, 0)
-        local = jax.vmap(jax.vmap(point, in_axes=axes), in_axes=axes)
-        forced, moved = local(s, path[:, :-1], given.times[:, :-1], given.times[:, 1:], given.courses)
+        ends: tuple[Any, ...] = (path[:, :-1], given.times[:, :-1], given.times[:, 1:], given.courses)
+        point: Any = partial(self._interval, given.units)
+        if self.effort is not None:
+            point, ends = partial(self._both, given.units), (*ends, steps)
+        axes = (None, *(0 for _ in ends))
+        local = jax.vmap(jax.vmap(jax.jacrev(point, argnums=(0, 1)), in_axes=axes), in_axes=axes)
+        forced, moved = local(s, *ends)
+        n = self._size
 
         def along(forced: jax.Array, moved: jax.Array) -> Blocks:
             def advance(now: Blocks, each: tuple[jax.Array, jax.Array]) -> Any:
@@ -223,7 +247,16 @@ class NetworkODE:
             _, rest = jax.lax.scan(advance, first, (forced, moved))
             return Blocks(*(jnp.concatenate([a[None], b]) for a, b in zip(first, rest, strict=True)))
 
-        return jax.vmap(along)(forced, moved)
+        slopes = jax.vmap(along)(forced[:, :, :n], moved[:, :, :n])
+        if self.effort is None:
+            return slopes, None
+        own = jnp.einsum("wti,wtip->wtp", moved[:, :, n], slopes.own[:, :-1])
+        return slopes, Blocks(own, jnp.einsum("wti,wtiq->wtq", moved[:, :, n], slopes.common[:, :-1]) + forced[:, :, n])
+
+    def _both(self, *given: Any) -> jax.Array:
+        """The state at the next time, and the price of the steps to there, (n + 1,)."""
+        after, price = self._priced(*given)
+        return jnp.concatenate([after, price[None]])
 
     def _terms(self, d: Scales, s: jax.Array, times: Any, y: Any, courses: Any) -> tuple[jax.Array, jax.Array]:
         return jax.vmap(partial(self.rates.terms, d, s))(times, y, courses)

@@ -66,7 +66,7 @@ def train(
             begun = None
         starts = np.zeros(0) if fixed else (_starts(system, trained[k], cut) / units.size).ravel()
         w = np.concatenate([starts, _begin(ode, units, ode.networks.first(np.random.default_rng([seed, k])), begun, system)])
-        equations, substeps, done, stopped = ode, options.substeps, 0, False
+        equations, substeps, done, stopped, drawing = ode, options.substeps, 0, False, np.random.default_rng([seed, k, 1])
 
         def going(trials: int) -> bool | None:
             nonlocal done, stopped
@@ -82,11 +82,8 @@ def train(
         first, most = -(-options.iterations // 3) if refined else options.iterations, options.iterations
         wanted = first
         while True:
-            effort = equations.effort
-            steps = (
-                None if effort is None else effort.chosen(count, cut.times.shape[1] - 1, np.random.default_rng([seed, k, 1]))
-            )
-            data = (given, training, judging, steps)
+            draw = partial(_steps, equations, cut, drawing)
+            data = (given, training, judging, draw)
             w, losses, precision = _descended(equations, w, data, (precision, classes), wanted, going, done)
             histories.append(losses)
             over = done < wanted or done >= most  # it has settled, or was told to end, or there were as many trials
@@ -120,19 +117,28 @@ def _close(errors: np.ndarray, weights: np.ndarray) -> bool:
     return bool(np.sum((errors * weights) ** 2) <= COARSE**2 * np.count_nonzero(weights))
 
 
+def _steps(equations: NetworkODE, cut: TrainingWindows, rng: np.random.Generator) -> np.ndarray | None:
+    """Weights of the steps that have a price."""
+    count, times = cut.times.shape
+    return None if equations.effort is None else equations.effort.chosen(count, times - 1, rng)
+
+
 def _descended(
     equations: NetworkODE, first: np.ndarray, data: tuple[Any, ...], prior: tuple[np.ndarray, np.ndarray | None],
     most: int, tell: Callable[[int], bool | None], done: int,
 ) -> tuple[np.ndarray, dict[str, np.ndarray], np.ndarray]:  # fmt: skip
     """The weights after `most` trials, of which there were `done` before, their losses, and the precisions of their prior."""
-    given, training, judging, steps = data
+    given, training, judging, draw = data
+    steps = draw()
 
     def judge(w: np.ndarray) -> float:
         value = float(np.sum(np.asarray(equations.residuals(w, (given, judging, steps))) ** 2))
         return value if np.isfinite(value) else np.inf
 
+    random = equations.effort is not None and equations.effort.random
     best, cost, losses, precision = descend(
         equations.residuals, equations.jacobian, first, prior[0], (given, training, steps), classes=prior[1],
+        redrawn=(lambda: (given, training, draw())) if random else None,
         trials=max(1, most - done), judge=judge if judging.any() else None, tell=lambda trials: tell(done + trials),
     )  # fmt: skip
     if not np.isfinite(cost):

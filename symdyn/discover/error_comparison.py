@@ -76,12 +76,13 @@ class ErrorFits:
         rows = sorted(self.rows(), key=_criterion)
         laws = list(dict.fromkeys(fit.law.logarithmic for _, _, fit in rows))
         found = {logarithmic: [row for row in rows if row[2].law.logarithmic == logarithmic] for logarithmic in laws}
-        best = [row for own in found.values() for row in once(own)[:AGAIN]] if self.process and len(self.data.states) > 1 else []
+        apart = self.process and len(self.data.states) > 1
+        best = [row for own in found.values() for row in once(own)[:AGAIN]] if apart else []
         pairs = [(replace(fit.law, process="each"), model) for _, model, fit in best]
         for (law, model), fit in zip(pairs, self._fitted(pairs, [fit for _, _, fit in best]), strict=True):
             found[law.logarithmic] += [_row(model, fit)] if fit is not None else []
-        best = {logarithmic: min((c for c, m, _ in own if wanted(m)), default=np.inf) for logarithmic, own in found.items()}
-        return sorted(found[min(best, key=best.__getitem__)], key=_criterion) if best else []
+        least = {logarithmic: min((c for c, m, _ in own if wanted(m)), default=np.inf) for logarithmic, own in found.items()}
+        return sorted(found[min(least, key=least.__getitem__)], key=_criterion) if least else []
 
     def first(self, model: RankedSystem) -> ErrorFit | None:
         """The fit of a model under the first law, without process noise."""

@@ -1,7 +1,7 @@
 """Ten points: what a recovery from nothing makes of series that laws of textbooks, and others, have made.
 
-Ten data of a run with noise that is a share of the value; the last four are foretold.  ``right`` is the share of recoveries
-whose first model has the terms of the law, ``error`` and ``persistence`` are medians of root mean square errors of forecasts,
+Ten data of a run with noise that is a share of the value; the four after them are foretold.  ``right`` counts recoveries whose
+first model has the terms of the law, ``error`` and ``persistence`` are medians of root mean square errors of forecasts,
 relative to the spread of the run (persistence: nothing changes after the last datum), ``inside`` is the share of data in the
 80 % band, ``lost`` counts forecasts that end in a singularity or beyond three times the spread.  ``python -m
 benchmarks.discovery.few_points``.

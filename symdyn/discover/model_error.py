@@ -192,7 +192,7 @@ def weighed(
     fits = ErrorFits(pairs, data, first, within, going, held=held, process=process)
     if books:  # most data are far from every textbook, and all other fits are not needed then
         some = fits.rows(may_lead)
-        least = [min((c for c, m, _ in some if m.textbook == usual), default=np.inf) for usual in (True, False)]
+        least = [min((c for c, m, _ in some if m.textbook == book), default=np.inf) for book in (True, False)]
         if least[0] > least[1] + GAP:
             return None
     rows = fits.ranked(may_lead)

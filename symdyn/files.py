@@ -20,7 +20,7 @@ import numpy as np
 
 from symdyn.errors import DeclarationError, SymdynError
 
-__all__ = ["ABANDONED", "UNFINISHED", "clear", "put", "put_arrays", "read_arrays", "restored"]
+__all__ = ["ABANDONED", "UNFINISHED", "check_format", "clear", "numbers", "put", "put_arrays", "read_arrays", "restored"]
 
 T = TypeVar("T")
 
@@ -106,6 +106,29 @@ def restored(path: Any, make: Callable[[dict[str, np.ndarray]], T], wrong: str) 
     except (SymdynError, ValueError, TypeError, IndexError, OverflowError) as error:
         reason = str(error)
     raise DeclarationError(f"{Path(path).name} {wrong} ({reason})")
+
+
+def check_format(arrays: Mapping[str, np.ndarray], expected: str) -> None:
+    """Raise a ValueError unless the arrays of an archive say that they have this format."""
+    if (said := str(arrays["format"])) != expected:
+        raise ValueError(f"its format is {said[:40]!r}, expected {expected!r}")
+
+
+def numbers(arrays: Mapping[str, np.ndarray], name: str, *shape: int | None, finite: bool = True) -> np.ndarray:
+    """An array of floats of an archive, of a shape in which None is any length.
+
+    >>> numbers({"x": np.ones((2, 3))}, "x", None, 2)
+    Traceback (most recent call last):
+    ...
+    ValueError: x holds float64 of the shape (2, 3), or numbers that are not finite
+    """
+    found = arrays[name]
+    fits = found.ndim == len(shape) and all(want in (None, size) for want, size in zip(shape, found.shape, strict=True))
+    if found.dtype != np.float64 or not fits or (finite and not np.isfinite(found).all()):
+        raise ValueError(
+            f"{name} holds {found.dtype} of the shape {found.shape}" + (", or numbers that are not finite" if finite else "")
+        )
+    return found
 
 
 def _array(data: bytes) -> np.ndarray:

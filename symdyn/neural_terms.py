@@ -14,7 +14,7 @@ from sympy.core.function import AppliedUndef
 
 from symdyn.dense import DenseLayers, DenseOutput, argument
 from symdyn.errors import DeclarationError
-from symdyn.files import put_arrays, restored
+from symdyn.files import check_format, put_arrays, restored
 
 __all__ = ["NetworkTerm", "TrainedNetwork"]
 
@@ -225,8 +225,7 @@ class TrainedNetwork(sp.Atom):
         >>> TrainedNetwork.from_arrays(f.arrays()) == f
         True
         """
-        if (said := str(arrays["format"])) != FORMAT:
-            raise ValueError(f"its format is {said[:40]!r}, expected {FORMAT!r}")
+        check_format(arrays, FORMAT)
         functions = [str(f) for f in np.atleast_1d(arrays["functions"])]
         layers = []
         for k, function in enumerate(functions):

@@ -43,13 +43,16 @@ class ErrorFits:
         Whether there is time left; fits end where they are when there is none.
     held : (trajectories, n) bool, optional
         Initial values that are known.
+    process : bool
+        Whether there are fits with process noise as well.
     """
 
     def __init__(
         self, pairs: Sequence[tuple[ErrorLaw, RankedSystem]], data: Observations, starts: np.ndarray,
-        within: Mapping[int, Within], going: Callable[[], bool], *, held: np.ndarray | None = None,
+        within: Mapping[int, Within], going: Callable[[], bool], *, held: np.ndarray | None = None, process: bool = True,
     ) -> None:  # fmt: skip
         self.pairs, self.data, self.starts, self.within, self.going, self.held = pairs, data, starts, within, going, held
+        self.process = process
         self._found: dict[int, list[Fitted]] = {}
 
     def rows(self, wanted: Callable[[RankedSystem], bool] = lambda model: True) -> list[Fitted]:
@@ -59,24 +62,27 @@ class ErrorFits:
         still = self._fitted([self.pairs[k] for k in new], [None] * len(new))
         for k, fit in zip(new, still, strict=True):
             self._found[k] = [_row(self.pairs[k][1], fit)] if fit is not None else []
-        common = [(replace(law, process="common"), model) for law, model in (self.pairs[k] for k in new)]
-        for k, fit in zip(new, self._fitted(common, still), strict=True):
+        again = list(zip(new, still, strict=True)) if self.process else []
+        common = [(replace(law, process="common"), model) for law, model in (self.pairs[k] for k, _ in again)]
+        for (k, _), fit in zip(again, self._fitted(common, [fit for _, fit in again]), strict=True):
             self._found[k] += [_row(self.pairs[k][1], fit)] if fit is not None else []
         return [row for k in places for row in self._found[k]]
 
-    def ranked(self) -> list[list[Fitted]]:
-        """Fits of all models by law, those of the best ones with process noise of each state apart as well.
+    def ranked(self, wanted: Callable[[RankedSystem], bool] = lambda model: True) -> list[Fitted]:
+        """Fits of all models, the smallest criterion first, under the law of the smallest of a wanted model.
 
-        Small criteria come first, and the law of the smallest.
+        Those of the best ones with process noise of each state apart as well.
         """
         rows = sorted(self.rows(), key=_criterion)
         laws = list(dict.fromkeys(fit.law.logarithmic for _, _, fit in rows))
         found = {logarithmic: [row for row in rows if row[2].law.logarithmic == logarithmic] for logarithmic in laws}
-        best = [row for own in found.values() for row in once(own)[:AGAIN]] if len(self.data.states) > 1 else []
+        apart = self.process and len(self.data.states) > 1
+        best = [row for own in found.values() for row in once(own)[:AGAIN]] if apart else []
         pairs = [(replace(fit.law, process="each"), model) for _, model, fit in best]
         for (law, model), fit in zip(pairs, self._fitted(pairs, [fit for _, _, fit in best]), strict=True):
             found[law.logarithmic] += [_row(model, fit)] if fit is not None else []
-        return sorted((sorted(own, key=_criterion) for own in found.values()), key=lambda own: own[0][0])
+        least = {logarithmic: min((c for c, m, _ in own if wanted(m)), default=np.inf) for logarithmic, own in found.items()}
+        return sorted(found[min(least, key=least.__getitem__)], key=_criterion) if least else []
 
     def first(self, model: RankedSystem) -> ErrorFit | None:
         """The fit of a model under the first law, without process noise."""

@@ -14,7 +14,7 @@ from symdyn import html
 from symdyn.attached import LearnedVerbs
 from symdyn.declaration import name_of
 from symdyn.errors import DeclarationError, RecoveryError
-from symdyn.files import put_arrays, restored
+from symdyn.files import check_format, numbers, put_arrays, restored
 from symdyn.inference.data import Observations, Trajectory
 from symdyn.models.text import model_text, text_kinds
 from symdyn.neural_terms import TrainedNetwork
@@ -246,8 +246,7 @@ class Learned(LearnedVerbs):
 
     @classmethod
     def _read(cls, arrays: dict[str, np.ndarray]) -> Learned:
-        if (said := str(arrays["format"])) != FORMAT:
-            raise ValueError(f"its format is {said[:40]!r}, expected {FORMAT!r}")
+        check_format(arrays, FORMAT)
         if (kind := text_kinds().get(str(arrays["kind"]))) is None:
             raise ValueError(f"its kind of system is {str(arrays['kind'])[:40]!r}")
         if not (time := str(arrays["time"])).isidentifier():
@@ -258,27 +257,16 @@ class Learned(LearnedVerbs):
         if not names or count < 1 or set(names) != {u.func.__name__ for u in bare.unknowns}:
             raise ValueError("its networks are not those of its system")
         members = tuple({name: _network(arrays, k, name) for name in names} for k in range(count))
-        starts = _numbers(arrays, "starts", None, n)
+        starts = numbers(arrays, "starts", None, n, finite=False)
         runs = tuple(_run(arrays, k, n) for k in range(len(starts)))
         heldout = dict(zip(map(str, arrays["heldout_states"]), map(float, arrays["heldout"]), strict=True))
-        history = {name: _numbers(arrays, name, None) for name in ("train", "validation")}
-        seen = Observations(runs, bare.names, _numbers(arrays, "scale", n), _numbers(arrays, "noise", n))
-        if not np.isfinite([seen.scale, seen.noise]).all():
-            raise ValueError("the scale or noise of its data is not finite")
+        history = {name: numbers(arrays, name, None, finite=False) for name in ("train", "validation")}
+        seen = Observations(runs, bare.names, numbers(arrays, "scale", n), numbers(arrays, "noise", n))
         if not runs or not heldout.keys() <= set(bare.names):
             raise ValueError("it has no data" if not runs else "errors belong to states that its system lacks")
         notes = tuple(map(str, arrays["notes"]))
         system = with_networks(bare, members[0])
         return cls(system, members, history, heldout, seen, starts, int(arrays["seed"]), notes)
-
-
-def _numbers(arrays: Mapping[str, np.ndarray], name: str, *shape: int | None) -> np.ndarray:
-    """An array of a file, of floats and of a shape, in which None is any length."""
-    found = arrays[name]
-    fits = found.ndim == len(shape) and all(want in (None, size) for want, size in zip(shape, found.shape, strict=True))
-    if found.dtype != np.float64 or not fits:
-        raise ValueError(f"{name} holds {found.dtype} of the shape {found.shape}")
-    return found
 
 
 def _network(arrays: Mapping[str, np.ndarray], k: int, name: str) -> TrainedNetwork:
@@ -292,10 +280,10 @@ def _network(arrays: Mapping[str, np.ndarray], k: int, name: str) -> TrainedNetw
 
 def _run(arrays: Mapping[str, np.ndarray], k: int, states: int) -> Trajectory:
     """The k-th trajectory of the data."""
-    times = _numbers(arrays, f"times{k}", None)
-    if not (np.isfinite(times).all() and (np.diff(times) > 0).all()):
+    times = numbers(arrays, f"times{k}", None)
+    if not (np.diff(times) > 0).all():
         raise ValueError(f"times{k} do not increase")
-    return Trajectory(times, _numbers(arrays, f"values{k}", len(times), states))
+    return Trajectory(times, numbers(arrays, f"values{k}", len(times), states, finite=False))
 
 
 def _option(text: str) -> Any:

@@ -91,7 +91,7 @@ def recovery_with_errors(
     if not signed and _asked_for(process, data, ranked[0], len(facts.names), misfit.missed):
         found = weighed(
             declared, ranked, offers, data, later, automatic=process is None, largest=options.largest, going=going,
-            held=held, usual=usual, known=known, books=books,
+            held=held, usual=usual, known=known, books=books, process=options.process is True or _enough(data),
         )  # fmt: skip
         if found is None and not going():
             notes = (*notes, "models were not compared with process noise, for there was no time")
@@ -116,15 +116,21 @@ def _asked_for(process: bool | None, data: Observations, first: RankedSystem, fi
     """Whether models are compared with process noise: where it is asked for, the data are few or the residuals show it."""
     if process is not None:
         return process
-    counts = data_counts(data)
-    rough = first.errors.get("rms", 0.0) > EXACT and counts[counts > 0].min() >= LEAST
+    rough = first.errors.get("rms", 0.0) > EXACT
     return rough and data.size <= MOST and len(data.states) <= STATES and (data.size < FEW * fitted or missed > 0)
+
+
+def _enough(data: Observations) -> bool:
+    """Whether there are data enough to tell two errors apart."""
+    counts = data_counts(data)
+    return bool(counts[counts > 0].min() >= LEAST)
 
 
 def weighed(
     declared: System, models: Sequence[RankedSystem], offers: Sequence[Offer], data: Observations, later: Observations | None,
     *, automatic: bool, largest: int, going: Callable[[], bool], held: np.ndarray | None = None,
     usual: Sequence[RankedSystem] = (), known: Sequence[TextbookModel] = (), books: bool = False,
+    process: bool = True,
 ) -> Weighed | None:  # fmt: skip
     r"""Fit the best models of a search, and small rivals, with and without process noise, and rank them.
 
@@ -157,7 +163,10 @@ def weighed(
     known : sequence of TextbookModel
         Those that it has not.
     books : bool
-        Whether only one of these changes the order.
+        Whether only one of these changes the order: the best of them comes first if its criterion is smaller than that of the
+        first of the search.  Other small models, of which none is known before the data, take part in bands alone.
+    process : bool
+        Whether there is process noise.
 
     Returns
     -------
@@ -176,21 +185,23 @@ def weighed(
         others = {frozenset(m.labels): m for m in (*(m for m in own if not m.textbook), *usual, *models[:COMPARED])}
         # models of textbooks may have the same terms with other signs
         pairs += [(law, m) for m in (*others.values(), *(m for m in own if m.textbook))]
-    fits = ErrorFits(pairs, data, first, within, going, held=held)
+
+    def may_lead(model: RankedSystem) -> bool:
+        return not books or model.textbook or model.labels == models[0].labels
+
+    fits = ErrorFits(pairs, data, first, within, going, held=held, process=process)
     if books:  # most data are far from every textbook, and all other fits are not needed then
-        rows = fits.rows(lambda m: m.textbook or m.labels == models[0].labels)
-        least = [min((c for c, m, _ in rows if m.textbook == known), default=np.inf) for known in (True, False)]
+        some = fits.rows(may_lead)
+        least = [min((c for c, m, _ in some if m.textbook == book), default=np.inf) for book in (True, False)]
         if least[0] > least[1] + GAP:
             return None
-    best = fits.ranked()
-    if not best or not np.isfinite(best[0][0][0]) or not going():
-        return None
-    rows = best[0]
-    if books and not rows[0][1].textbook:
+    rows = fits.ranked(may_lead)
+    lead = next((k for k, row in enumerate(rows) if may_lead(row[1])), 0)
+    if not rows or not np.isfinite(rows[lead][0]) or not going() or (books and not rows[lead][1].textbook):
         return None
     standing = fits.first(models[0]) if automatic else None
-    ranked = _ranked(rows, models, standing, data, later, automatic=automatic)
-    if known and rows[0][1].textbook:
+    ranked = _ranked(rows[lead:], rows[:lead], models, standing, data, later, automatic=automatic)
+    if known and rows[lead][1].textbook:
         ranked.notes.append(
             f"the first model is of a textbook of populations: no state is negative in the data, and the {len(known)} of these "
             "that were compared are taken to be likelier than other choices of as many terms"
@@ -199,17 +210,20 @@ def weighed(
 
 
 def _ranked(
-    rows: list[Fitted], models: Sequence[RankedSystem], standing: ErrorFit | None, data: Observations,
+    rows: list[Fitted], aside: list[Fitted], models: Sequence[RankedSystem], standing: ErrorFit | None, data: Observations,
     later: Observations | None, *, automatic: bool,
 ) -> Weighed:  # fmt: skip
-    """The models in their order, or in that of the search unless they are shown to foretell better than its first model."""
+    """The models in their order, or in that of the search unless they are shown to foretell better than its first model.
+
+    Those that are left aside, which have smaller criteria, take part in bands.
+    """
     first = rows[0][2]
     like, ahead = first.likelihood, first.forecasts()
     errors = {f.origin: f.error(like) for f in ahead}
     still = _root_mean([f.unchanged(like) for f in ahead])
     forecasters = tuple(
         Forecaster(_filled(model, fit), fit.values()[1], tuple(p.name for p in fit.likelihood.free), fit.law, criterion)
-        for criterion, model, fit in rows
+        for criterion, model, fit in (*aside, *rows)
         if criterion < rows[0][0] + GAP
     )
     if automatic and not rows[0][1].textbook:
@@ -232,6 +246,14 @@ def _ranked(
     own = _root_mean(list(errors.values()))
     found[0] = replace(found[0], errors={**found[0].errors, "forecast": own})
     notes = [*_doubts(own, still), *_noisy(first)]
+    if aside:
+        criterion, other, fit = aside[0]
+        noisy = ", with process noise," if fit.law.process else ""
+        notes.append(
+            f"these data do not tell the law: {written(other.terms)}{noisy} has a criterion that is smaller by "
+            f"{rows[0][0] - criterion:.2g} than that of the first model, and takes part in bands alone, for nothing but a few "
+            "data speaks for it"
+        )
     return Weighed(found, first, forecasters, notes)
 
 

@@ -47,13 +47,13 @@ class RecoverOptions:
     process : bool, None or 'auto'
         Whether models of ODE systems and maps are compared with an error of their own, process noise, beside that of
         measurement, see `symdyn.discover.model_error`; True ranks them so.
-        With None they are compared where up to 60 data with noise, 12 or more of each state, are fewer than ten times the
-        fitted values or leave residuals that are not noise; the order changes only where forecasts from within the data are
-        better by more than chance, or a model of a textbook has the least criterion.
+        With None they are compared where up to 60 data with noise are fewer than ten times the fitted values or leave
+        residuals that are not noise, without process noise where a state has fewer than 12; the order changes only where
+        forecasts from within the data are better by more than chance, or a model of a textbook has the least criterion.
         'auto' is None with the library of populations, whose births and deaths no equation follows exactly, where nothing is
         known and the search puts a model first that is in no textbook.  Without a library, of one or two states that are
-        nowhere negative, it is None if a model of a textbook of populations has the least criterion and `noise` is not given,
-        which is not that of a comparison.  Else it is False.
+        nowhere negative, it is None if a model of a textbook of populations has a smaller criterion than the first of the
+        search and `noise` is not given, which is not that of a comparison.  Else it is False.
     repair : bool
         The system is complete but may be partly wrong: terms are dropped, added and given other coefficients where the data
         pay for it; ``unknown`` names the states whose equations may be changed (all unless given).  The result is a

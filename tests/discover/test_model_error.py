@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +12,7 @@ import sympy as sp
 import symdyn as sd
 from symdyn.discover.error_comparison import once, together
 from symdyn.discover.forecasts import refitted
-from symdyn.discover.model_error import _less, recovery_with_errors
+from symdyn.discover.model_error import _less, recovery_with_errors, weighed
 from symdyn.discover.options import RecoverOptions
 from symdyn.discover.ranked import RankedSystem
 from symdyn.discover.rivals import Offer, TextbookModel, rivals
@@ -82,6 +84,44 @@ def test_few_data_of_a_population_are_compared_with_textbooks_where_nothing_is_k
     assert float(-terms[x] / terms[x**2]) == pytest.approx(3.0, rel=0.1)
     below = sd.recover(None, data.assign(x=data["x"] - 1), progress=False)
     assert not any("textbook" in note for note in below.warnings)
+
+
+def test_ten_data_are_compared_with_textbooks_without_process_noise():
+    data = logistic(0.1, 10, seed=2)
+    found = sd.recover(None, data.assign(x=20 * data["x"]), progress=False)
+    terms = sp.expand(found.terms["f_x"]).as_coefficients_dict()
+    assert terms.keys() == {x, x**2}  # that were simulated
+    assert found.law.process is None  # a dozen data of a state are needed to tell two errors apart
+    assert any("textbook of populations" in note for note in found.warnings)
+
+
+def gause(column):
+    """The first two thirds of a culture with eleven data that a search ends in terms fitted to noise."""
+    table = pd.read_csv(Path(__file__).parents[2] / "examples/data/gause1934_table4.csv", comment="#")
+    return pd.DataFrame({"t": table["day"], "x": table[column]}).astype(float).iloc[:11]
+
+
+def test_a_textbook_comes_before_the_search_though_a_walk_has_a_smaller_criterion():
+    declared, k = sd.ODESystem({x: f(x)}), sp.Symbol("k")
+    values = 5 + np.cumsum(5 + 2 * np.random.default_rng(1).standard_normal(20))  # drift and kicks
+    data = observations(declared, {"t": range(20), "x": values})
+    system = sd.ODESystem({x: k * x**3}, {k: 1e-6})
+    searched = RankedSystem(system, {f(x): k * x**3}, {}, 1, 0.0, free={k: (-np.inf, np.inf)}, labels=(("f(x)", "x**3"),))
+    growth = TextbookModel({(f(x), x): 2}, 4.0)
+    offers = [Offer(f(x), shape, 4.0) for shape in (sp.S.One, x)]
+    found = weighed(
+        declared, [searched], offers, data, None, automatic=True, largest=3, going=lambda: True, known=[growth], books=True
+    )
+    assert found.models[0].labels == (("f(x)", "x"),)
+    assert any("do not tell the law: f(x) = " in note for note in found.notes)
+    walk = min(found.forecasters, key=lambda own: own.criterion).system
+    assert float(walk.defaults[walk.drift[x]]) == pytest.approx(np.diff(values).mean(), rel=0.1)
+
+
+def test_a_model_that_ends_in_a_singularity_soon_after_few_data_does_not_come_first():
+    found = sd.recover(None, gause("aurelia_oneloop_alone"), progress=False, options=RecoverOptions(process=False))
+    assert any("end in a singularity before the time of the data has passed once more" in note for note in found.warnings)
+    assert np.isfinite(found.predict(np.arange(11.0, 21.0))["x"]).all()
 
 
 def test_what_is_told_of_a_first_model_is_not_told_of_a_textbook_and_noise_that_is_given_is_kept():

@@ -13,7 +13,7 @@ from symdyn.dense import DenseLayers
 from symdyn.discover.scores.declared import ReversedProcess
 from symdyn.discover.surrogates.denoiser import DenoiserFit, features
 from symdyn.errors import DeclarationError
-from symdyn.files import put_arrays, restored
+from symdyn.files import check_format, numbers, put_arrays, restored
 from symdyn.models.sde import SDESystem
 from symdyn.models.text import model_text, reads_back
 
@@ -213,35 +213,25 @@ class LearnedScore:
 
     @classmethod
     def _read(cls, arrays: dict[str, np.ndarray]) -> LearnedScore:
-        if (said := str(arrays["format"])) != FORMAT:
-            raise ValueError(f"its format is {said[:40]!r}, expected {FORMAT!r}")
+        check_format(arrays, FORMAT)
         if not (time := str(arrays["time"])).isidentifier():
             raise ValueError(f"its time is called {time[:40]!r}")
         if len(text := str(arrays["text"])) > LONGEST:
             raise ValueError(f"its process is a text of {len(text)} characters; expected at most {LONGEST}")
         hidden = SDESystem.from_text(text, time=time, interpretation=str(arrays["interpretation"]))
         n, functions = len(hidden.states), arrays["functions"]
-        mean, scale = _floats(arrays, "mean", n), float(_floats(arrays, "scale"))
-        losses = {name: _floats(arrays, name, None) for name in ("train", "heldout")}
+        mean, scale = numbers(arrays, "mean", n), float(numbers(arrays, "scale"))
+        losses = {name: numbers(arrays, name, None) for name in ("train", "heldout")}
         if not scale > 0 or len(losses["train"]) != len(losses["heldout"]) or not len(losses["train"]):
             raise ValueError("the scale or the losses of the training are damaged")
         if not 1 <= functions.size <= 100 or functions.ndim != 1:
             raise ValueError(f"it has functions of the shape {functions.shape}, one of each layer is expected")
         layers = DenseLayers("denoiser", [
-            (_floats(arrays, f"weights{k}", None, None), _floats(arrays, f"bias{k}", None), str(name))
+            (numbers(arrays, f"weights{k}", None, None), numbers(arrays, f"bias{k}", None), str(name))
             for k, name in enumerate(functions)
         ])  # fmt: skip
         widths = (features(n), n)
         if (layers.inputs, layers.outputs) != widths:
             raise ValueError(f"its network maps {layers.inputs} numbers to {layers.outputs}; expected {widths[0]} to {n}")
-        fit = DenoiserFit(layers, mean, scale, losses, float(_floats(arrays, "seconds")), len(losses["train"]))
+        fit = DenoiserFit(layers, mean, scale, losses, float(numbers(arrays, "seconds")), len(losses["train"]))
         return cls.of(hidden, fit, tuple(map(str, arrays["warnings"])))
-
-
-def _floats(arrays: dict[str, np.ndarray], name: str, *shape: int | None) -> np.ndarray:
-    """A finite array of a file, of a shape in which None is any length."""
-    found = arrays[name]
-    fits = found.ndim == len(shape) and all(want in (None, size) for want, size in zip(shape, found.shape, strict=True))
-    if found.dtype != np.float64 or not fits or not np.isfinite(found).all():
-        raise ValueError(f"{name} holds {found.dtype} of the shape {found.shape}, or numbers that are not finite")
-    return found

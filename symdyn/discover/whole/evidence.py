@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
+from symdyn_kernels.arguments.candidates import Integration
 
 from symdyn.discover.evidence import relative_errors
 from symdyn.discover.whole.continuity import cut_up, linear
@@ -14,7 +16,7 @@ from symdyn.inference.data import Observations
 from symdyn.inference.information import Information, estimated, inverse
 from symdyn.inference.misfit import StateResiduals
 
-__all__ = ["information", "prediction_errors", "residuals"]
+__all__ = ["information", "lasts", "prediction_errors", "residuals"]
 
 
 def information(fitter: Fitter, fit: EquationFit, constants: Sequence[str], states: Sequence[str]) -> Information:
@@ -59,15 +61,31 @@ def residuals(fitter: Fitter, fit: EquationFit, seen: Observations) -> list[Stat
     return found
 
 
+def lasts(fitter: Fitter, fit: EquationFit, seen: Observations) -> bool:
+    """Whether the runs of a fit over whole trajectories go on for the time of the data once more."""
+    times = [np.append(t.times, t.times[1:] + (t.times[-1] - t.times[0])) for t in seen.trajectories]
+    return all(np.isfinite(_run(fitter, fit, s, t)[-1]).all() for s, t in zip(_starts(fitter, fit), times, strict=True))
+
+
+def _longer(fitter: Fitter) -> Integration:
+    """Integration of runs that are not fitted."""
+    return fitter.problem.integration.scaled(1.0, attempts=100)._replace(largest=np.inf)
+
+
+def _starts(fitter: Fitter, fit: EquationFit) -> np.ndarray:
+    """Initial values (trajectories, d)."""
+    return fit.starts[np.searchsorted(fitter.problem.cut(fit.windows)[:, 0], fitter.problem.first[:-1])]
+
+
+def _run(fitter: Fitter, fit: EquationFit, start: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """States (T, d); NaN where the run is lost."""
+    whole = np.array([[0, len(times)]], np.int64)
+    return fitter.simulated(fit.model, times, whole, start[None], integration=_longer(fitter)).run
+
+
 def prediction_errors(fitter: Fitter, fit: EquationFit, seen: Observations, later: Observations | None) -> dict[str, float]:
     """Relative errors of runs and of single steps, as the table of a recovery names them."""
-    first = fitter.problem.cut(fit.windows)[:, 0]
-    starts = fit.starts[np.searchsorted(first, fitter.problem.first[:-1])]
-    longer = fitter.problem.integration.scaled(1.0, attempts=100)._replace(largest=np.inf)
-
-    def run(start: np.ndarray, times: np.ndarray) -> np.ndarray:
-        whole = np.array([[0, len(times)]], np.int64)
-        return fitter.simulated(fit.model, times, whole, start[None], integration=longer).run
+    longer = _longer(fitter)
 
     def ahead(times: np.ndarray, values: np.ndarray) -> np.ndarray:
         found, known = np.full_like(values, np.nan), np.flatnonzero(np.isfinite(values[:-1]).all(axis=1))
@@ -78,4 +96,4 @@ def prediction_errors(fitter: Fitter, fit: EquationFit, seen: Observations, late
                 found[begin + 1] = made.run[begin + 1]
         return found
 
-    return relative_errors(run, ahead, starts, seen, later)
+    return relative_errors(partial(_run, fitter, fit), ahead, _starts(fitter, fit), seen, later)

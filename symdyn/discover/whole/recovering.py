@@ -10,6 +10,7 @@ from symdyn.discover.reads import Reads
 from symdyn.discover.recovery import Recovery
 from symdyn.discover.request import Request
 from symdyn.discover.whole.equal import simplest, tied
+from symdyn.discover.whole.evidence import lasts
 from symdyn.discover.whole.exchanges import like_parts
 from symdyn.discover.whole.fits import EquationFit
 from symdyn.discover.whole.problem import contradicted, prepared
@@ -17,7 +18,7 @@ from symdyn.discover.whole.result import assembled, told
 from symdyn.discover.whole.search import EquationSearch
 from symdyn.discover.whole.states import declared
 from symdyn.errors import RecoveryError
-from symdyn.inference.data import observations
+from symdyn.inference.data import Observations, observations
 from symdyn.inference.optimum import read_noise
 from symdyn.system import System
 
@@ -32,8 +33,10 @@ READS = Reads(
 )  # fmt: skip
 #: What ties of constants depend on.
 UNITS = "; in other units of time and states it may be others, with RecoverOptions(ties=False) none"
-#: Share of the data above which fitted values are many.
-MANY = 0.4
+#: Share of the data above which fitted values are many, and below which they are few.
+MANY, FEW = 0.4, 0.1
+#: Gap of the criterion within which a model that goes on comes before one that ends.
+ENDING = 8.0
 
 
 def recovered(system: System | None, data: Any, request: Request) -> Recovery:
@@ -72,12 +75,14 @@ def recovered(system: System | None, data: Any, request: Request) -> Recovery:
     standing: list[str] = []  # notes on the first model
     if best.windows > 1:
         standing.append(f"no run over a whole trajectory follows the data; fitted in {len(best.starts)} windows")
+    chosen, (best, ended) = best, _going_on(search, best, seen)
+    standing += ended
     fitted = len(best.model.theta) + best.starts.size
     if fitted > MANY * seen.size:
         standing.append(f"the best model has {fitted} fitted values for {seen.size} data, which cannot tell equations apart")
     others = [f for f in search.fitter.ranked(best.windows) if f.model.key != best.model.key]
     better = [f for f in others if f.score < best.score]
-    if better and not search.late:
+    if better and not search.late and best is chosen:
         lost = "their runs are lost from starts within the noise"
         why = lost if search.sound(better[0]) else "the data do not determine their constants"
         standing.append(f"{len(better)} of the models have a lower criterion than the first and are left out: {why}")
@@ -110,3 +115,21 @@ def recovered(system: System | None, data: Any, request: Request) -> Recovery:
         return result(request.options.keep)
     notes.append("the evidence was interrupted; models after the first were left out")
     return result(1)
+
+
+def _going_on(search: EquationSearch, best: EquationFit, seen: Observations) -> tuple[EquationFit, list[str]]:
+    """The best model whose runs do not end soon after few data, if it is nearly as good as the first, and notes.
+
+    A singularity that no datum shows is that of terms which were fitted to noise.
+    """
+    few = len(best.model.theta) + best.starts.size > FEW * seen.size
+    if not few or search.problem.clean or search.late or best.windows > 1 or lasts(search.fitter, best, seen):
+        return best, []
+    near = (f for f in search.fitter.ranked(1) if best.score < f.score < best.score + ENDING)
+    other = next((f for f in near if lasts(search.fitter, f, seen)), None)
+    if other is None:
+        return best, ["runs of the first model end in a singularity before the time of the data has passed once more"]
+    return other, [
+        "models with a lower criterion than the first are left out: their runs end in a singularity before the time of the "
+        "data has passed once more"
+    ]

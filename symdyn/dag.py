@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from operator import is_not
 from typing import Any
 
 import sympy as sp
@@ -17,6 +18,7 @@ from sympy.printing.str import StrPrinter
 from symdyn.errors import DeclarationError
 
 __all__ = [
+    "Visited",
     "decimals",
     "fingerprint",
     "free_symbols",
@@ -42,30 +44,51 @@ LARGEST = 100_000
 BINDING = (ExprWithLimits, sp.Lambda, sp.Subs)
 
 
-def nodes(expressions: Iterable[sp.Basic], visited: set[sp.Basic] | None = None) -> Iterator[sp.Basic]:
+class Visited:
+    """What `nodes` came across: the first of equal subexpressions for each, by itself and by the address of each that is alive."""
+
+    __slots__ = ("at", "first", "others")
+
+    def __init__(self) -> None:
+        self.first: dict[sp.Basic, sp.Basic] = {}
+        self.at: dict[int, sp.Basic] = {}
+        #: Those that are equal to a first one, so that no address is given to another object.
+        self.others: list[sp.Basic] = []
+
+
+def nodes(expressions: Iterable[sp.Basic], visited: Visited | None = None) -> Iterator[sp.Basic]:
     """Every different subexpression, operands before what is made of them, without those that were `visited` before.
+
+    What sympy made twice is given the same operands, so that equal subexpressions are compared by their addresses from then on:
+    comparing graphs that share nothing takes the time of their trees.
 
     >>> x = sp.Symbol("x")
     >>> [str(e) for e in nodes([x + x**2, x**2])]
     ['x', '2', 'x**2', 'x**2 + x']
     """
-    visited = set() if visited is None else visited
+    visited = Visited() if visited is None else visited
+    first, at = visited.first, visited.at
     for root in expressions:
         stack = [(root, False)]
         while stack:
             node, ready = stack.pop()
-            if ready:
-                yield node
+            if id(node) in at:
                 continue
-            count = len(visited)
-            visited.add(node)  # sympy computes the hash of a number anew each time: once is enough
-            if len(visited) == count:
-                continue
-            if args := node.args:
+            args = node.args
+            if args and not ready:
                 stack.append((node, True))
                 stack.extend([(child, False) for child in reversed(args)])
-            else:
+                continue
+            if args:
+                same = [at[id(a)] for a in args]
+                if any(map(is_not, same, args)):
+                    node._args = tuple(same)
+            count = len(first)
+            at[id(node)] = found = first.setdefault(node, node)  # sympy computes the hash of a number anew each time
+            if len(first) > count:
                 yield node
+            elif found is not node:
+                visited.others.append(node)
 
 
 def free_symbols(expressions: Iterable[sp.Basic]) -> set[sp.Symbol]:
@@ -101,7 +124,7 @@ def replacing(swap: Mapping[sp.Basic, sp.Basic], *, distributed: bool = False) -
     Where products are `distributed`, sympy multiplies numbers into sums, as it does in texts that are read.
     """
     new: dict[sp.Basic, sp.Basic] = {}
-    visited: set[sp.Basic] = set()
+    visited = Visited()
 
     def replaced(e: Any) -> Any:
         for node in nodes([e], visited):

@@ -6,6 +6,7 @@ import pickle
 
 import pytest
 import sympy as sp
+from sympy.core.cache import clear_cache
 
 from symdyn import dag
 from symdyn.errors import DeclarationError
@@ -91,3 +92,23 @@ def test_fingerprints_tell_functions_operands_and_order_apart():
     different = [[x**y], [y**x], [sp.sin(x)], [sp.cos(x)], [x, y], [y, x], [x], [y], [x, x], [sp.sin(x), x], [x * y], [x + y]]
     assert len({dag.fingerprint(e) for e in different}) == len(different)
     assert dag.fingerprint([x + y * z]) == dag.fingerprint([z * y + x])
+
+
+def test_what_was_made_twice_is_compared_once():
+    """Equal graphs of 2^60 paths that share nothing: they cannot be compared path by path."""
+
+    def made():
+        clear_cache()  # else sympy gives the same objects again
+        f, g, e = sp.Function("f"), sp.Function("g"), sp.Symbol("x")
+        for _ in range(60):
+            e = sp.Add(f(e, evaluate=False), g(e, evaluate=False), evaluate=False)
+        return e
+
+    parts = [made(), made()]
+    for e in parts:
+        assert len(list(dag.nodes([e]))) == 181
+    one, other = (list(dag.nodes([e])) for e in parts)
+    known = dag.Visited()
+    assert len(list(dag.nodes(one, known))) == 181
+    assert list(dag.nodes(other, known)) == []
+    assert dag.fingerprint(parts) == dag.fingerprint([parts[0], parts[0]])

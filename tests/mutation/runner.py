@@ -142,6 +142,7 @@ def _codes(code: CodeType) -> list[CodeType]:
 def _exchange(mutant: Mutant, tree: ast.Module, *, try_only: bool = False) -> bool:
     """Give a function that is in memory the code of a tree; False if it is not there or cannot have it."""
     path = str(ROOT / mutant.path)
+    gc.unfreeze()  # what the tests have frozen is not listed
     new = [c for c in _codes(compile(tree, path, "exec", dont_inherit=True)) if c.co_qualname == mutant.function]
     old = [
         f

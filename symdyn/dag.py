@@ -45,7 +45,7 @@ BINDING = (ExprWithLimits, sp.Lambda, sp.Subs)
 
 
 class Visited:
-    """What `nodes` came across: the first of equal subexpressions for each, by itself and by the address of each that is alive."""
+    """What `nodes` came across: the first of equal subexpressions for each, by itself and by the addresses of those equal to it."""
 
     __slots__ = ("at", "first", "others")
 

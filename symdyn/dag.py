@@ -45,7 +45,7 @@ BINDING = (ExprWithLimits, sp.Lambda, sp.Subs)
 
 
 class Visited:
-    """What `nodes` came across: the first of equal subexpressions for each, by itself and by the addresses of those equal to it."""
+    """What `nodes` came across: the first of equal subexpressions for each, by itself and by the addresses of its equals."""
 
     __slots__ = ("at", "first", "others")
 
@@ -74,11 +74,12 @@ def nodes(expressions: Iterable[sp.Basic], visited: Visited | None = None) -> It
             node, args = stack.pop()
             if id(node) in at:
                 continue
-            if args is None and (args := node.args):
-                # another traverse may give it other operands before these were visited
-                stack.append((node, args))
-                stack.extend([(child, None) for child in reversed(args)])
-                continue
+            if args is None:
+                args = node.args
+                if args:  # another traverse may give it other ones before these were visited
+                    stack.append((node, args))
+                    stack.extend([(child, None) for child in reversed(args)])
+                    continue
             if args:
                 same = [at[id(a)] for a in args]
                 if any(map(is_not, same, node.args)):

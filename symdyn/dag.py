@@ -69,19 +69,20 @@ def nodes(expressions: Iterable[sp.Basic], visited: Visited | None = None) -> It
     visited = Visited() if visited is None else visited
     first, at = visited.first, visited.at
     for root in expressions:
-        stack = [(root, False)]
+        stack: list[tuple[sp.Basic, tuple[sp.Basic, ...] | None]] = [(root, None)]
         while stack:
-            node, ready = stack.pop()
+            node, args = stack.pop()
             if id(node) in at:
                 continue
-            args = node.args
-            if args and not ready:
-                stack.append((node, True))
-                stack.extend([(child, False) for child in reversed(args)])
-                continue
+            if args is None:
+                args = node.args
+                if args:  # another traverse may give it other ones before these were visited
+                    stack.append((node, args))
+                    stack.extend([(child, None) for child in reversed(args)])
+                    continue
             if args:
                 same = [at[id(a)] for a in args]
-                if any(map(is_not, same, args)):
+                if any(map(is_not, same, node.args)):
                     node._args = tuple(same)
             count = len(first)
             at[id(node)] = found = first.setdefault(node, node)  # sympy computes the hash of a number anew each time

@@ -112,3 +112,20 @@ def test_what_was_made_twice_is_compared_once():
     assert len(list(dag.nodes(one, known))) == 181
     assert list(dag.nodes(other, known)) == []
     assert dag.fingerprint(parts) == dag.fingerprint([parts[0], parts[0]])
+
+
+def test_traverses_may_run_inside_each_other():
+    """What one gives the same operands as an equal expression elsewhere, the other is still about to visit."""
+
+    def made():
+        clear_cache()
+        return sp.sin(sp.cos(sp.Symbol("x") + 1))
+
+    one, other = made(), made()
+    assert one is not other
+    whole, seen = sp.Add(one, y, evaluate=False), []
+    for node in dag.nodes([whole]):
+        seen.append(node)
+        assert list(dag.nodes([other, whole]))[-1] is whole
+    assert len(seen) == len(set(seen)) == 7
+    assert seen[-1] is whole

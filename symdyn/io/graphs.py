@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
+from sympy.core.relational import Relational
 from sympy.functions.elementary.piecewise import ExprCondPair
+from sympy.logic.boolalg import BooleanAtom, BooleanFunction
 
 from symdyn import dag
 from symdyn.dense import DenseLayers, DenseOutput, DenseSlope
@@ -38,7 +40,7 @@ def graph_of(expressions: Iterable[sp.Basic], arrays: dict[str, np.ndarray]) -> 
     Raises
     ------
     DeclarationError
-        For functions and numbers that are not written.
+        For functions and numbers that are not written, and different symbols of one name.
 
     Examples
     --------
@@ -49,6 +51,7 @@ def graph_of(expressions: Iterable[sp.Basic], arrays: dict[str, np.ndarray]) -> 
     roots = list(expressions)
     number: dict[sp.Basic, int] = {}
     layers: dict[sp.Basic, list[Any]] = {}
+    named: dict[str, sp.Symbol] = {}
     records: list[list[Any]] = []
     for node in dag.nodes(roots):
         if isinstance(node, DenseLayers):
@@ -58,6 +61,8 @@ def graph_of(expressions: Iterable[sp.Basic], arrays: dict[str, np.ndarray]) -> 
                 arrays |= dict(zip(names, (weights, bias), strict=True))
                 parts.append([*names, function])
             layers[node] = ["layers", node.name, parts]
+        if isinstance(node, sp.Symbol) and named.setdefault(node.name, node) != node:
+            raise DeclarationError(f"two different symbols are called {node.name}; give one of them another name")
         number[node] = len(records)
         records.append(layers.get(node) or _record(node, number))
     return {"records": records, "places": [number[e] for e in roots]}
@@ -119,7 +124,7 @@ def read_graph(facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> li
 
 
 def _at(built: list[Any], place: Any) -> Any:
-    if not isinstance(place, int) or not 0 <= place < len(built):
+    if type(place) is not int or not 0 <= place < len(built):
         raise ValueError(f"a part of an expression is {str(place)[:20]}, which comes later or never")
     return built[place]
 
@@ -132,6 +137,18 @@ def _made(name: str, args: list[Any]) -> Any:
     if any(isinstance(a, DenseLayers) for a in args):
         raise ValueError(f"{name} of layers")
     node = NODES[name]
+    for k, arg in enumerate(args):
+        if not isinstance(arg, _wanted(node, k)):
+            raise ValueError(f"{str(arg)[:40]} is no part of {name}")
     if node in (sp.Add, sp.Mul):
         return node._from_args(args)
     return node(*args) if node is ExprCondPair else node(*args, evaluate=False)
+
+
+def _wanted(node: Any, place: int) -> type[sp.Basic] | tuple[type[sp.Basic], ...]:
+    """What an operand of a node is, by its place; for sympy symbols are conditions, too."""
+    if node is sp.Piecewise:
+        return ExprCondPair
+    if node in (sp.And, sp.Or, sp.Not) or (node is ExprCondPair and place == 1):
+        return Relational, BooleanFunction, BooleanAtom
+    return sp.Expr

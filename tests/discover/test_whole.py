@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -198,6 +200,20 @@ def test_a_right_hand_side_is_matched_with_all_terms_that_are_given():
         (2, 0): pytest.approx(0.0, abs=1e-3),
         (1, 1): pytest.approx(-0.9, abs=1e-3),
     }
+
+
+def test_counts_that_begin_small_start_above_zero():
+    """The curve through 2, 3, 29, 92, ... of Gause (1934) overshoots below zero, from where no population grows."""
+    table = pd.read_csv(Path(__file__).parents[2] / "examples/data/gause1934_table4.csv", comment="#")
+    counts = pd.DataFrame({"t": table["day"], "x": table["aurelia_halfloop_alone"]}).dropna().astype(float)
+    problem = prepared(observations(declared(None, counts), counts))
+    assert (problem.smooth > 0).all()
+    assert (problem.nodes[1:] > 0).all()
+    # below the first of data that are negative a curve may be
+    shifted = prepared(observations(declared(None, counts), counts.assign(x=counts["x"] - 3)))
+    assert shifted.smooth[0, 0] < -1
+    found = sd.recover(None, counts, progress=False, options=RecoverOptions(process=False))
+    assert sp.expand(found.terms["f_x"]).as_coefficients_dict().keys() == {x, x**2}
 
 
 def test_few_data_are_said_to_be_few():

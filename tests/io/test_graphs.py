@@ -30,12 +30,19 @@ def test_what_is_not_written_is_refused(e):
         graph_of([e], {})
 
 
+def test_different_symbols_of_one_name_are_refused():
+    with pytest.raises(DeclarationError, match="two different symbols are called x"):
+        graph_of([x * sp.Symbol("x", positive=True)], {})
+
+
 @pytest.mark.parametrize(
     "records",
     [
         [["exp", [0]]], [["symbol", "x"], ["exp", [1]]], [["symbol", "x"], ["exp", [-1]]], [["symbol", "x"], ["lambdify", [0]]],
         [["float", "x"]], [["symbol", 3]], [["integer", "1"], ["DenseOutput", [0, 0]]], [["constant", "S"]], ["x"],
         [["layers", "f", []], ["Add", [0, 0]]], [["symbol", "x"], ["exp", [True]]],
+        [["symbol", "x"], ["symbol", "y"], ["exp", [False]]], [["symbol", "x"], ["LessThan", [0, 0]], ["Add", [1, 1]]],
+        [["symbol", "x"], ["Piecewise", [0]]], [["symbol", "x"], ["And", [0, 0]]], [["symbol", "x"], ["ExprCondPair", [0, 0]]],
     ],
 )  # fmt: skip
 def test_damaged_records_are_refused(records):

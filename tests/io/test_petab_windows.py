@@ -33,13 +33,11 @@ def course(v: dict[str, float], times: np.ndarray) -> np.ndarray:
     return solve_ivp(speeds, (0, times[-1]), begin, t_eval=times, method="LSODA", rtol=1e-10, atol=1e-12).y
 
 
-def brusselator(folder: Path, measured: np.ndarray) -> sd.PetabProblem:
+def brusselator(folder: Path, measured: np.ndarray, absent: tuple[sp.Symbol, ...] = ()) -> sd.PetabProblem:
     """The problem."""
     x, y, *k = sp.symbols("x y k1:5")
-    system = sd.ODESystem(
-        {x: k[0] - (k[1] + k[2]) * x + k[3] * x**2 * y, y: k[1] * x - k[3] * x**2 * y}, dict.fromkeys(k, 1),
-        initial={x: 1, y: 1},
-    )  # fmt: skip
+    sides = {x: k[0] - (k[1] + k[2]) * x + k[3] * x**2 * y, y: k[1] * x - k[3] * x**2 * y}
+    system = sd.ODESystem(sides | {s: -s for s in absent}, dict.fromkeys(k, 1), initial={x: 1, y: 1} | dict.fromkeys(absent, 0))
     system.to_sbml(folder / "model.xml")
     tables = {
         "parameter": ["parameterId parameterScale lowerBound upperBound nominalValue estimate"]
@@ -98,3 +96,10 @@ def test_jumps_are_those_of_another_integrator(tmp_path, measured):
             for j in (0, 1)
         )  # fmt: skip
         np.testing.assert_allclose(simulation[1 + k, 0], (above - below) / (2 * step), rtol=1e-4, atol=1e-4)
+
+
+def test_a_state_that_stays_zero_has_no_logarithm(tmp_path, measured):
+    present = sd.fit(brusselator(tmp_path, measured), starts=1).problem
+    assert len(present.softened) > 0
+    problem = brusselator(tmp_path, measured, absent=(sp.Symbol("w"),))
+    assert sd.fit(problem, starts=1).problem.softened == ()

@@ -120,6 +120,8 @@ def linear(fitter: Fitter, model: EquationModel, pieces: Pieces, starts: np.ndar
     if ties is not None:
         conditions = np.concatenate([np.pad(ties[0], ((0, 0), (0, starts.size))), conditions])
         values = np.concatenate([ties[1] - ties[0] @ model.theta, values])
+    if not (np.isfinite(conditions).all() and np.isfinite(values).all()):
+        return None  # where a piece ends depends on its initial values no more, and its slopes cannot be read off
     fixed = len(values)
     q, r = np.linalg.qr((conditions * unit).T, mode="complete")
     particular = q[:, :fixed] @ np.linalg.solve(r[:fixed].T, values)
@@ -150,7 +152,8 @@ def _ends(fitter: Fitter, model: EquationModel, pieces: Pieces, starts: np.ndarr
         sums = fitter.over(model, cut, starts[before], integration=tight, points=points).arrow
         by_start[:, j] = slopes = sums.start_gradient
         each, largest = np.arange(count), np.argmax(np.abs(slopes), axis=1)
-        by_constant[:, j] = sums.mixed[each, :, largest] / slopes[each, largest][:, None]
+        with np.errstate(divide="ignore", invalid="ignore"):  # not finite where initial values are forgotten
+            by_constant[:, j] = sums.mixed[each, :, largest] / slopes[each, largest][:, None]
     return (run[1::2], by_constant, by_start) if ok else None
 
 

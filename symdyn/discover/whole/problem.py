@@ -193,6 +193,10 @@ def prepared(seen: Observations, given: Mapping[int, float] | None = None, *, me
             tj, xj = t[p][known[p, j]], raw[p, j][known[p, j]]
             curve = interpolated(tj, xj) if clean else smoothed(tj, xj, noise.deviation, LEAST_NOISE * spread[j])
             smooth[p, j], nodes[p, :, j] = curve(t[p]), curve(at[p])
+        if not clean and (low := raw[known[:, j], j].min()) >= 0:
+            # curves overshoot where counts begin small, and no equation of a population starts below zero
+            for values in (smooth[:, j], nodes[..., j]):
+                values[values < 0] = low
         least = np.maximum(noise.deviation(smooth[:, j]), LEAST_NOISE * spread[j])
         deviation[:, j] = CLEAN_NOISE * spread[j] if clean else least
     x = np.where(known, raw, smooth)

@@ -134,7 +134,7 @@ class PetabFitProblem(RowsProblem):
         for times, jump, iterations, share, crowd in WINDOWS:
             cut = self.likelihood.windowed(times * SHORTEST, jump)
             # logarithms are of what is positive
-            if cut is None or len(cut.starts) > MOST_STARTS or (cut.begun(self._amid, self.how) < 0).any():
+            if cut is None or len(cut.starts) > MOST_STARTS or (cut.begun(self._amid, self.how) <= 0).any():
                 break
             found.append(_WindowedFit(self, cut, share * self._spread, iterations, crowd))
         return tuple(found)

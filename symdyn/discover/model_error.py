@@ -250,7 +250,7 @@ def _ranked(
         criterion, other, fit = aside[0]
         noisy = ", with process noise," if fit.law.process else ""
         notes.append(
-            f"these data do not tell the law: {written(other.terms)}{noisy} has a criterion that is smaller by "
+            f"these data do not tell the law: {written(_terms(other, fit))}{noisy} has a criterion that is smaller by "
             f"{rows[0][0] - criterion:.2g} than that of the first model, and takes part in bands alone, for nothing but a few "
             "data speaks for it"
         )
@@ -302,9 +302,14 @@ def _shown(
         known = np.concatenate([np.isfinite(t.values) for t in later.trajectories])
         squares = np.concatenate(gaps)[known] ** 2
         errors["heldout_free_run"] = float(np.sqrt(np.mean(np.where(np.isfinite(squares), squares, np.inf))))
+    return replace(model, system=system, terms=_terms(model, fit), criterion=criterion, errors=errors, start=starts)
+
+
+def _terms(model: RankedSystem, fit: ErrorFit) -> dict[Any, sp.Expr]:
+    """The terms of a model with the values of a fit."""
+    values, _ = fit.values()
     numbers = {p: sp.Float(values[p]) for p in model.free}
-    terms = {u: e.xreplace(numbers) for u, e in model.formulas.items()}
-    return replace(model, system=system, terms=terms, criterion=criterion, errors=errors, start=starts)
+    return {u: e.xreplace(numbers) for u, e in model.formulas.items()}
 
 
 def _filled(model: RankedSystem, fit: ErrorFit) -> System:

@@ -90,7 +90,7 @@ def test_derivatives_of_data_and_prices_are_difference_quotients(starts, seen, p
 
 @pytest.mark.parametrize("price", ["error", "local error"])
 def test_prices_among_few_measurements_add_no_rows_and_the_same_cost(price):
-    """Starts that hold leave one measurement of a trajectory; with those starts fitted all times have rows, and prices their own."""
+    """Starts that hold leave one measurement of a trajectory; with the same ones fitted there are rows of all."""
     from symdyn.discover.surrogates._ensemble import prepare
     from symdyn.discover.surrogates._network_ode import NetworkODE
     from symdyn.discover.surrogates._windows import windows

@@ -92,3 +92,9 @@ def test_momenta_can_be_chosen():
 def test_what_has_no_such_map_or_flow_is_refused(wrong, message):
     with pytest.raises(sd.DeclarationError, match=message):
         wrong()
+
+
+def test_coefficients_that_are_no_fractions_leave_no_rounding():
+    """Of a method of order 5 the terms of h to h^4 are 0."""
+    found = SWING.discretize("tsit5").modified_equation(order=4)
+    assert found.drift == SWING.drift

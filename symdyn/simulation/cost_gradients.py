@@ -214,15 +214,15 @@ def gradient(
     begun = np.array([value_of(starts[s], known) for s in extended.states])
     if wrong := [s for s, v in zip(extended.states, begun, strict=True) if not np.isfinite(v)]:
         raise DeclarationError(f"the initial value of {wrong[0]} is {starts[wrong[0]]}; expected a finite number")
-    adaptive = {"rtol": rtol or RTOL, "atol": atol or ATOL, "max_steps": max_steps}
+    adaptive: dict[str, Any] = {"rtol": rtol or RTOL, "atol": atol or ATOL, "max_steps": max_steps}
     swept = partial(_swept, extended, begun=begun, row=row, times=times, costs=(last, every, columns))
     moving, note = set(wanted) & set(numbers), ""
     if isinstance(scheme, ReversibleMethod):
         assert step is not None
         try:
             run, value, direct, first, along = swept(ReversibleKernel(extended, scheme, step), max_steps=max_steps)
-        except NoWayBackError as e:
-            note = f"the gradient is that of {DEFAULT!r} with steps that are kept, as {scheme.name!r} leads nowhere: {e}"
+        except NoWayBackError as error:
+            note = f"the gradient is that of {DEFAULT!r} with steps that are kept, as {scheme.name!r} leads nowhere: {error}"
             run, value, direct, first, along = swept(AdjointKernel(extended, DEFAULT, moving), **adaptive)
     else:
         adjoint = StiffAdjointKernel if isinstance(scheme, Rosenbrock) else AdjointKernel

@@ -32,7 +32,7 @@ def lazy(
 
     def __getattr__(name: str) -> Any:
         if name not in origins:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+            raise AttributeError(f"module {package!r} has no attribute {name!r}{_near(name, public)}", name=name)
         module, attribute = origins[name]
         with named(), uncollected():
             found = importlib.import_module(f"{package}.{module}")
@@ -42,3 +42,13 @@ def lazy(
 
     public = sorted({*origins, *eager})
     return __getattr__, lambda: public, public
+
+
+def _near(name: str, known: Sequence[str]) -> str:
+    """The closest public name as a question; of names that machinery looks for, such as ``__path__``, none."""
+    if name.startswith("_"):
+        return ""
+    import difflib
+
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
+    return f"; did you mean {close[0]!r}?" if close else ""

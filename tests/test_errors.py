@@ -113,3 +113,11 @@ def test_doubtful_rates_of_a_network_have_one_warning():
     with pytest.warns(UserWarning, match="and so do 2 further reactions") as said:
         sd.ReactionNetwork.from_text("X -> 0, k*X; X -> Y, k*X; Y + X -> 0, X*Y; A -> 0, 1")
     assert len(said) == 1
+
+
+def test_a_name_that_is_not_there_says_which_is_near():
+    with pytest.raises(AttributeError, match=r"no attribute 'discretise'; did you mean 'discretize'"):
+        sd.derive.discretise  # noqa: B018
+    with pytest.raises(AttributeError, match=r"no attribute 'nonsense'$"):
+        sd.derive.nonsense  # noqa: B018
+    assert not hasattr(sd.derive, "__wrapped__")

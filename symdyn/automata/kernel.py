@@ -86,7 +86,10 @@ class AutomatonFrame(Frame):
             raise DeclarationError(f"initial values are {initial!r}; expected a mapping such as {{'{system.names[0]}': 0.5}}")
         given = {**system.initial, **{lookup(k, system.states, "state"): v for k, v in (initial or {}).items()}}
         if missing := [s.name for s in system.states if s not in given]:
-            raise DeclarationError(f"no initial value for {', '.join(missing)}; pass initial={{'{missing[0]}': ...}}")
+            raise DeclarationError(
+                f"no initial value for {', '.join(missing)}; pass initial={{'{missing[0]}': ...}}, a state "
+                "(1), the probability of 1 (0.5), or values of all sites"
+            )
         plain = all(np.ndim(v) == 0 for v in given.values())
         rows = [_row(system, s.name, given[s]) for s in system.states]
         self.start = np.concatenate([row[:1] for row in rows] if plain else rows)

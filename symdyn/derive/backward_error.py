@@ -20,6 +20,9 @@ from symdyn.system import System
 
 __all__ = ["modified_equation"]
 
+#: Of coefficients that are not exact, relative to those whose difference they are.
+ROUNDING = 1e-12
+
 
 def modified_equation(system: System, step: Any = "h", order: int = 2) -> ODESystem:
     r"""The differential equation that a map with small steps follows, to any order in their length.
@@ -87,7 +90,7 @@ def modified_equation(system: System, step: Any = "h", order: int = 2) -> ODESys
     rates: list[list[sp.Expr]] = []
     for k in range(order + 1):
         known = _flow_term(rates, states, k + 1)
-        rates.append([sp.expand(c[k + 1] - e) for c, e in zip(terms, known, strict=True)])
+        rates.append([_apart(c[k + 1], e) for c, e in zip(terms, known, strict=True)])
     found = {
         x: sp.Add(*(h**k * rate[i] for k, rate in enumerate(rates))) for i, x in enumerate(system.states)
     }  # fmt: skip
@@ -99,6 +102,19 @@ def modified_equation(system: System, step: Any = "h", order: int = 2) -> ODESys
         provenance=(*system.provenance, f"modified equation up to {h}**{order}"),
     )
     return made.with_parameters({p: v for p, v in system.defaults.items() if p in made.parameters})
+
+
+def _apart(a: sp.Expr, b: sp.Expr) -> sp.Expr:
+    """The difference of two sums, without what coefficients that are not exact leave by rounding."""
+    left, right = (sp.expand(e).as_coefficients_dict() for e in (a, b))
+    terms = []
+    for term in {**left, **right}:
+        rest, size = left[term] - right[term], max(abs(left[term]), abs(right[term]))
+        if rest.is_Float:
+            whole = sp.Integer(round(float(rest)))
+            rest = whole if abs(rest - whole) <= ROUNDING * size else rest
+        terms.append(rest * term)
+    return sp.Add(*terms)
 
 
 def _in_time(e: sp.Expr, t: sp.Symbol, h: sp.Symbol) -> sp.Expr:

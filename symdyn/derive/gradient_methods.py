@@ -26,6 +26,11 @@ __all__ = ["descent", "descent_map"]
 
 FLOWS = ("gradient", "heavy-ball", "nesterov")
 MAPS = (*FLOWS, "triple-momentum")
+#: What kinds of flows are that are none of their own.
+ELSEWHERE = {
+    "high-resolution": " The flow of high resolution is 'nesterov' with the step of the method as resolution=.",
+    "triple-momentum": " That method is a map: descent_map(..., 'triple-momentum', step=), then its modified_equation.",
+}
 TIME = sp.Symbol("t")
 
 
@@ -256,7 +261,8 @@ def _function(objective: Any, states: Iterable[Any], kind: str, kinds: tuple[str
     """The function with its states and velocities, whose names are checked."""
     if kind not in kinds:
         raise DeclarationError(
-            f"the kind of descent is {kind!r}; expected one of {', '.join(kinds)}.{suggest(str(kind), kinds)}"
+            f"the kind of descent is {kind!r}; expected one of {', '.join(kinds)}."
+            f"{ELSEWHERE.get(kind) or suggest(str(kind), kinds)}"
         )
     value, x = (
         expression(objective),

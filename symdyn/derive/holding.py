@@ -8,6 +8,7 @@ from typing import Any
 import sympy as sp
 
 from symdyn import dag
+from symdyn.derive.sampled_inputs import inputs_in_steps
 from symdyn.derive.time_steps import right_sides, stepped
 from symdyn.errors import DeclarationError
 from symdyn.models.discrete import DiscreteSystem
@@ -33,9 +34,10 @@ def hold(system: System, step: Any = "h", order: int = 2) -> DiscreteSystem:
     Parameters
     ----------
     system : ODESystem
-        Without events, delays, inputs, algebraic equations and unknown terms.
+        Without events, delays, algebraic equations and unknown terms.  Inputs over time are held as all else, with the values
+        that they have in the moment; those of the map are numbers of its steps, of order 2 also ``u_middle``.
     step : symbol, str, expression or number, optional
-        Length h of a step, a parameter of the map.
+        Length h of a step, a parameter of the map; with inputs a number.
     order : {2, 1}, optional
 
     Returns
@@ -61,12 +63,14 @@ def hold(system: System, step: Any = "h", order: int = 2) -> DiscreteSystem:
     """
     if order not in (1, 2) or isinstance(order, bool):
         raise DeclarationError(f"order is {order!r}; expected 2, or 1")
-    rates, h = right_sides(system, step, "hold")
+    rates, h = right_sides(system, step, "hold", ["inputs"])
     sides = {x: _linear(f, x) for x, f in rates.items()}
     t, now = system.time, {x: x for x in rates}
-    rows = _step(sides, {**now, t: h * t}, h if order == 1 else h / 2)
+    begin = inputs_in_steps(system.inputs, h, sp.S.Zero)
+    rows = _step(sides, {**now, **begin, t: h * t}, h if order == 1 else h / 2)
     if order == 2:
-        rows = _step(sides, {**rows, t: h * (t + sp.Rational(1, 2))}, h)
+        middle = inputs_in_steps(system.inputs, h, sp.Rational(1, 2))
+        rows = _step(sides, {**rows, **middle, t: h * (t + sp.Rational(1, 2))}, h)
     return stepped(system, rows, h, f"exact steps with held gates, order {order}")
 
 

@@ -15,6 +15,7 @@ import sympy as sp
 
 from symdyn import dag
 from symdyn.declaration import derivative, expression, lookup
+from symdyn.derive.sampled_inputs import inputs_in_steps
 from symdyn.errors import DeclarationError
 from symdyn.methods.registry import METHODS
 from symdyn.methods.runge_kutta import ExplicitRungeKutta
@@ -107,15 +108,15 @@ def discretize(system: System, method: str, step: Any = "h", *, momenta: Iterabl
     return stepped(system, rows, h, f"steps of {method}")
 
 
-def right_sides(system: System, step: Any, what: str) -> tuple[dict[sp.Symbol, sp.Expr], sp.Expr]:
-    """The rates of change of a system of which steps are taken, and their length.
+def right_sides(system: System, step: Any, what: str, also: Iterable[str] = ()) -> tuple[dict[sp.Symbol, sp.Expr], sp.Expr]:
+    """The rates of change of a system of which steps are taken, and their length; `also` are further parts that it may have.
 
     Raises
     ------
     DeclarationError
         For systems that are no flow, and a step with the name of something else.
     """
-    if reason := system.unmet(["drift"]):
+    if reason := system.unmet(["drift"], also):
         raise DeclarationError(f"{what}: {reason}")
     if system.unknowns:
         raise DeclarationError(f"{system.unknowns[0]} is an unknown term; fill it in with with_terms before {what}")
@@ -124,7 +125,7 @@ def right_sides(system: System, step: Any, what: str) -> tuple[dict[sp.Symbol, s
         raise DeclarationError(f"the step is {h}; expected a symbol, a number or an expression of parameters")
     if h in (*system.states, system.time) or h in system.parameters:
         raise DeclarationError(f"the step is called {h}, as a state, a parameter or the time is; give it another name by step=")
-    return dict(zip(system.states, system.deterministic(what), strict=True)), h
+    return dict(zip(system.states, system.part("drift"), strict=True)), h
 
 
 def stepped(system: System, rows: Mapping[sp.Symbol, sp.Expr], h: sp.Expr, what: str) -> DiscreteSystem:
@@ -133,7 +134,10 @@ def stepped(system: System, rows: Mapping[sp.Symbol, sp.Expr], h: sp.Expr, what:
         dag.refuse_growth(dag.size(side), f"one of {what} of this system")
     made = DiscreteSystem(
         rows,
-        observables={k: e.xreplace({system.time: h * system.time}) for k, e in system.observables.items()},
+        observables={
+            k: e.xreplace({system.time: h * system.time, **inputs_in_steps(system.inputs, h, sp.S.Zero)})
+            for k, e in system.observables.items()
+        },
         initial=system.initial,
         time=system.time,
         provenance=(*system.provenance, f"{what}, of length {h}"),

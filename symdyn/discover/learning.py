@@ -100,8 +100,8 @@ def learn(
         ``"stiffness"``, of :math:`\sum_j (h_j \sigma_j)^2` with :math:`\sigma_j = |k_s - k_{s-1}| / |Y_s - Y_{s-1}|`.  They
         stand against the sum of squares of the data in units of their noise, and change little where dense data leave no
         freedom.  Of flows that take two rings apart, whose starts and ends alone are data (``starts="measured"``, ``noise``
-        0.4), 1e3 of ``"error"`` took half of the calls of a solver off, at the same accuracy and for twice the time of
-        training, which was a second (`python -m benchmarks neural`).
+        0.4), 1e3 of ``"error"`` or of ``"local error"`` took half to two thirds of the calls of a solver off, at the same
+        accuracy and in about the same time of training, half a second (`python -m benchmarks neural`).
     inputs : mapping from Path to sequence of Path, optional
         Of ODEs: the courses of inputs in the trajectories of the data, one for each; without them all have those of the system.
         Steps of the training go from knot to knot; there are twice as many of them until the states at the data are right to a

@@ -14,6 +14,7 @@ from symdyn.errors import DeclarationError
 from symdyn.io.datasets import read_dataset
 from symdyn.io.run_files import RunFile
 from symdyn.optional import require
+from symdyn.system import System
 
 __all__ = ["Replay", "replay"]
 
@@ -59,7 +60,10 @@ class Replay:
         return f"<Replay: {self}>"
 
 
-def replay(data: xr.Dataset | str | Path, *, networks: Any = None, threads: int | None = None, progress: bool = True) -> Replay:
+def replay(
+    data: xr.Dataset | str | Path, *, networks: Any = None, system: System | None = None, threads: int | None = None,
+    progress: bool = True,
+) -> Replay:  # fmt: skip
     """Repeat a simulation from what its dataset records: model, values, method, tolerances, seed.
 
     The bits are the same for any number of threads, and on machines whose processors have the same instructions; other
@@ -72,6 +76,9 @@ def replay(data: xr.Dataset | str | Path, *, networks: Any = None, threads: int 
     networks : str, Path or mapping of str to TrainedNetwork, optional
         Of a system with trained networks: their file, or themselves.  They are compared with the fingerprints that the data
         record.
+    system : System, optional
+        The one that was simulated, where the data record no text of it: fields, colonies, matrix models, moments, automata,
+        reduced systems, and those with inputs that are paths.  Another one shows in its results.
     threads : int, optional
         As many as processors by default.
     progress : bool, optional
@@ -84,8 +91,8 @@ def replay(data: xr.Dataset | str | Path, *, networks: Any = None, threads: int 
     Raises
     ------
     DeclarationError
-        If it is no dataset of a simulation, or does not record all of it: systems without a text (fields, colonies, matrix
-        models, moments, inputs that are paths) are repeated by the Python that declared them.
+        If it is no dataset of a simulation, or does not record all of it, and where a system is given that is of another kind,
+        or of no effect.
     OSError
         If the file cannot be read.
 
@@ -102,7 +109,7 @@ def replay(data: xr.Dataset | str | Path, *, networks: Any = None, threads: int 
         raise DeclarationError(f"replay needs a dataset or the path of its file, got {type(data).__name__}")
     name, text = ("the dataset", False) if isinstance(data, xr.Dataset) else (str(data), Path(data).suffix.lower() == ".json")
     known = data if isinstance(data, xr.Dataset) else _read(Path(data))
-    run = RunFile.of(known, name, networks=networks)
+    run = RunFile.of(known, name, networks=networks, system=system)
     try:
         versions = dict(pair.split(" ", 1) for pair in run.versions.split(", "))
     except ValueError as error:

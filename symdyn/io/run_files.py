@@ -163,7 +163,7 @@ class RunFile:
     # ---- from a dataset ----------------------------------------------------------------------------
 
     @classmethod
-    def of(cls, data: xr.Dataset, name: str = "the dataset", *, networks: Any = None) -> RunFile:
+    def of(cls, data: xr.Dataset, name: str = "the dataset", *, networks: Any = None, system: System | None = None) -> RunFile:
         """What a dataset of `simulate` records.
 
         Parameters
@@ -173,6 +173,8 @@ class RunFile:
             Of the dataset in messages.
         networks : str, Path or mapping of str to TrainedNetwork, optional
             The weights that the model names, as of ``from_text``.
+        system : System, optional
+            The one that was simulated, where it has no text.
 
         Returns
         -------
@@ -182,7 +184,7 @@ class RunFile:
         ------
         DeclarationError
             If it is no dataset of a simulation, or does not record all of it: systems without a text (fields, colonies, matrix
-            models, moments, inputs that are paths) are repeated by the Python that declared them.
+            models, moments, automata, reduced ones, inputs that are paths) are declared again in Python, and given.
 
         Examples
         --------
@@ -194,21 +196,26 @@ class RunFile:
         attrs = {str(key): value.item() if isinstance(value, np.generic) else value for key, value in data.attrs.items()}
         if not {"system", "target", "method", "versions"} <= attrs.keys() or "time" not in data.dims or "status" not in data:
             raise DeclarationError(f"{name} is not what symdyn.simulate returned; expected its dataset, with all attributes")
-        if "model" not in attrs:
+        if system is None and "model" not in attrs:
             raise DeclarationError(
-                f"{name} records no text of its {attrs['system']}, which has none; run the Python that declared it again"
+                f"{name} records no text of its {attrs['system']}, which has none; run the Python that declared it again, and "
+                "give symdyn.replay the system"
             )
+        if system is not None and "model" in attrs:
+            raise DeclarationError(f"{name} records the text of its system; leave system out")
+        if system is not None and type(system).__name__ != attrs["system"]:
+            raise DeclarationError(f"{name} is of a system {attrs['system']}; system is of the kind {type(system).__name__}")
         try:
-            return cls._recorded(data, attrs, networks)
+            return cls._recorded(data, attrs, networks, system)
         except (KeyError, TypeError, ValueError, StopIteration) as error:
             if isinstance(error, DeclarationError):
                 raise
             raise DeclarationError(f"{name} has a record that cannot be read: {error}") from None
 
     @classmethod
-    def _recorded(cls, data: xr.Dataset, attrs: Mapping[str, Any], networks: Any) -> RunFile:
+    def _recorded(cls, data: xr.Dataset, attrs: Mapping[str, Any], networks: Any, system: System | None) -> RunFile:
         kind = next((k for k, c in text_kinds().items() if c.__name__ == attrs["system"]), None)
-        if kind is None:
+        if kind is None and system is None:
             raise DeclarationError(f"the dataset is of a system {attrs['system']}, which this symdyn does not know")
         about = {name: attrs[name] for name in ("interpretation", "volume", "combinatoric") if name in attrs}
         if "volume" in about:
@@ -226,7 +233,8 @@ class RunFile:
         if networks is not None and kind == "jump":
             raise DeclarationError("networks has no effect on reaction networks, whose text names no weights; leave it out")
         about |= {} if networks is None else {"networks": networks}
-        system = text_kinds()[kind].from_text(attrs["model"], time=data["time"].attrs["long_name"], **about)
+        if system is None:
+            system = text_kinds()[kind].from_text(attrs["model"], time=data["time"].attrs["long_name"], **about)
         return cls(
             system, data["time"].values, values["parameters"], values["initial"],
             options(**{f.name: attrs[f.name] for f in fields(options) if f.name in attrs}),

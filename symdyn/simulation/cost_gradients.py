@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import sympy as sp
 
 from symdyn import dag
-from symdyn.codegen.evaluate import evaluate
-from symdyn.codegen.lower import lower
-from symdyn.declaration import expression, listed, lookup, name_of, numeric_values, value_of
+from symdyn.declaration import expression, listed, lookup, numeric_values, value_of
 from symdyn.derive.sensitivities import fresh_symbol, moving_jumps
 from symdyn.errors import DeclarationError
 from symdyn.gradients import gradients
@@ -20,10 +19,10 @@ from symdyn.methods.options import AdaptiveOptions, check_positive, check_whole
 from symdyn.methods.registry import METHODS
 from symdyn.methods.reversible import ReversibleMethod
 from symdyn.methods.runge_kutta import Rosenbrock
-from symdyn.parsing import parse_expression
 from symdyn.paths import Path
 from symdyn.simulation.adjoints import AdjointKernel, moving_event
-from symdyn.simulation.reversed_steps import ReversibleKernel
+from symdyn.simulation.cost_parts import cost_parts, cost_slopes
+from symdyn.simulation.reversed_steps import NoWayBackError, ReversibleKernel
 from symdyn.simulation.slopes import forward_run
 from symdyn.simulation.stiff_adjoints import StiffAdjointKernel
 from symdyn.system import System
@@ -48,6 +47,8 @@ class CostGradient:
         Of the trajectory.
     how : {'adjoint', 'forward'}
         Whether its steps were transposed, or sensitivities integrated forward.
+    note : str
+        Why it is of another method than the one that was asked for, or empty.
 
     Examples
     --------
@@ -63,6 +64,7 @@ class CostGradient:
     rejected: int
     evaluations: int
     how: str = "adjoint"
+    note: str = ""
 
     @property
     def array(self) -> np.ndarray:
@@ -84,7 +86,8 @@ class CostGradient:
     def __str__(self) -> str:
         shown = list(self.by.items())[:6]
         parts = [f"cost {self.value:.6g}", *(f"d/d{name} {value:.6g}" for name, value in shown)]
-        return ", ".join(parts + ([f"... {len(self.by) - len(shown)} more"] if len(self.by) > len(shown) else []))
+        parts += [f"... {len(self.by) - len(shown)} more"] if len(self.by) > len(shown) else []
+        return ", ".join(parts) + (f"\nnote: {self.note}" if self.note else "")
 
     __repr__ = __str__
 
@@ -140,7 +143,7 @@ def gradient(
         'rodas5p' or 'rodas4', with a dense Jacobian. Of the reversible methods 'reversible-heun' and 'reversible-rk4' no
         states are kept: the steps are taken back, with memory for two states, of the former however many steps there are, of
         the latter up to about 1,800. That is for systems without inputs and events that contract little over the time; where
-        the steps do not lead back, `SimulationError` says so.
+        the steps do not lead back, the gradient is that of 'tsit5', which keeps its steps, and ``note`` says so.
     rtol, atol : float, optional
         Tolerances of adaptive methods, 1e-8 and 1e-10 unless given.
     step : float, optional
@@ -190,7 +193,7 @@ def gradient(
     wanted = numbers if by is None else list(dict.fromkeys(lookup(k, chosen, "variable") for k in listed(by)))
     if not wanted:
         raise DeclarationError("by is empty, or the system has no parameters; name what the cost is differentiated by")
-    last, every, rate, columns = _costs(system, times, cost, each, running, data)
+    last, every, rate, columns = cost_parts(system, times, cost, each, running, data)
     reason = system.unmet(["drift"], ["inputs", "events"]) or moving_event(system.events, set(wanted))
     if reason or moving_jumps(system, wanted):
         reason = reason or "rates of change jump at times that move"
@@ -211,26 +214,19 @@ def gradient(
     begun = np.array([value_of(starts[s], known) for s in extended.states])
     if wrong := [s for s, v in zip(extended.states, begun, strict=True) if not np.isfinite(v)]:
         raise DeclarationError(f"the initial value of {wrong[0]} is {starts[wrong[0]]}; expected a finite number")
-    kernel: AdjointKernel | ReversibleKernel
-    run: Any
+    adaptive: dict[str, Any] = {"rtol": rtol or RTOL, "atol": atol or ATOL, "max_steps": max_steps}
+    swept = partial(_swept, extended, begun=begun, row=row, times=times, costs=(last, every, columns))
+    moving, note = set(wanted) & set(numbers), ""
     if isinstance(scheme, ReversibleMethod):
         assert step is not None
-        kernel = ReversibleKernel(extended, scheme, step)
-        run = kernel.forward(begun, row, times, max_steps)
+        try:
+            run, value, direct, first, along = swept(ReversibleKernel(extended, scheme, step), max_steps=max_steps)
+        except NoWayBackError as error:
+            note = f"the gradient is that of {DEFAULT!r} with steps that are kept, as {scheme.name!r} leads nowhere: {error}"
+            run, value, direct, first, along = swept(AdjointKernel(extended, DEFAULT, moving), **adaptive)
     else:
         adjoint = StiffAdjointKernel if isinstance(scheme, Rosenbrock) else AdjointKernel
-        kernel = adjoint(extended, method or DEFAULT, set(wanted) & set(numbers))
-        run = kernel.forward(begun, row, times, rtol=rtol or RTOL, atol=atol or ATOL, max_steps=max_steps)
-    pulls = np.zeros_like(run.values)
-    value, direct = 0.0, np.zeros(len(row))
-    for e, at, table in ((last, slice(-1, None), {}), (every, slice(None), columns)):
-        if e is not None:
-            part, by_states, by_parameters = _slopes(
-                e, extended, times[at], run.values[at], row, {d: v[at] for d, v in table.items()}
-            )
-            value, direct = value + part, direct + by_parameters
-            pulls[at] += by_states
-    first, along = kernel.backward(run, times, pulls)
+        run, value, direct, first, along = swept(adjoint(extended, method or DEFAULT, moving), **adaptive)
     total_slopes = dict(zip(extended.parameters, direct + along, strict=True))
     rows = gradients([starts[s] for s in extended.states], extended.parameters)
     for lam, slopes in zip(first, rows, strict=True):
@@ -238,7 +234,26 @@ def gradient(
             total_slopes[p] += lam * value_of(e, known)
     own = {s: _by_start(system, s, initial, known, first) for s in wanted if s not in total_slopes}
     found = {s.name: float(total_slopes[s] if s in total_slopes else own[s]) for s in wanted}
-    return CostGradient(float(value), found, run.steps, run.rejected, run.evaluations)
+    return CostGradient(value, found, run.steps, run.rejected, run.evaluations, note=note)
+
+
+def _swept(
+    system: System, kernel: AdjointKernel | ReversibleKernel, *, begun: np.ndarray, row: np.ndarray, times: np.ndarray,
+    costs: tuple[Any, Any, Any], **control: Any,
+) -> tuple[Any, float, np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
+    """The run, the cost, and its derivatives by parameters as they stand, by initial values and by parameters along the run."""
+    last, every, columns = costs
+    run: Any = kernel.forward(begun, row, times, **control)
+    pulls = np.zeros_like(run.values)
+    value, direct = 0.0, np.zeros(len(row))
+    for e, at, table in ((last, slice(-1, None), {}), (every, slice(None), columns)):
+        if e is not None:
+            part, by_states, by_parameters = cost_slopes(
+                e, system, times[at], run.values[at], row, {d: v[at] for d, v in table.items()}
+            )
+            value, direct = value + part, direct + by_parameters
+            pulls[at] += by_states
+    return run, float(value), direct, *kernel.backward(run, times, pulls)
 
 
 def _integrated(system: System, rate: sp.Expr, columns: Iterable[sp.Symbol]) -> tuple[sp.Symbol, System]:
@@ -268,7 +283,7 @@ def _forward(
     value, found = 0.0, dict.fromkeys(wanted, 0.0)
     for e, at, table in ((last, slice(-1, None), {}), (every, slice(None), columns)):
         if e is not None:
-            part, by_states, by_parameters = _slopes(
+            part, by_states, by_parameters = cost_slopes(
                 e, extended.base, times[at], values[at], row, {d: v[at] for d, v in table.items()}
             )
             value += part
@@ -342,62 +357,3 @@ def _starts(system: System, given: Mapping[Any, Any] | None) -> dict[sp.Symbol, 
         if strange := sorted(q.name for q in e.free_symbols if q not in system.parameters):
             raise DeclarationError(f"the initial value of {s} contains {strange[0]}, which is no parameter")
     return found
-
-
-def _costs(
-    system: System, times: np.ndarray, cost: Any, each: Any, running: Any, data: Mapping[Any, Any] | None
-) -> tuple[sp.Expr, sp.Expr | None, sp.Expr | None, dict[sp.Symbol, np.ndarray]]:
-    """The parts of the cost as expressions of states, parameters and time, and columns of data."""
-    if cost is None and each is None and running is None:
-        raise DeclarationError("there is no cost; give cost, each or running")
-    columns: dict[sp.Symbol, np.ndarray] = {}
-    taken = {s.name for s in (*system.states, *system.parameters, *system.observables, system.time)}
-    for key, values in (data or {}).items():
-        name = str(name_of(key))
-        column = np.asarray(values, dtype=float)
-        if name in taken or column.shape != times.shape:
-            wrong = "has the name of a variable" if name in taken else f"have the shape {column.shape}; expected {times.shape}"
-            raise DeclarationError(f"the data {name} {wrong}")
-        if np.isinf(column).any():
-            raise DeclarationError(f"the data {name} have infinite values; mark missing ones as NaN")
-        columns[sp.Symbol(name)] = column
-    found = []
-    for what, given, also in (("cost", cost, ()), ("each", each, tuple(columns)), ("running", running, ())):
-        found.append(None if given is None else _read(system, what, given, also))
-    if columns and (found[1] is None or not found[1].free_symbols & set(columns)):
-        raise DeclarationError("data have no effect, as `each` does not contain them")
-    return found[0] if found[0] is not None else sp.S.Zero, found[1], found[2], columns
-
-
-def _read(system: System, what: str, given: Any, also: Sequence[sp.Symbol]) -> sp.Expr:
-    if isinstance(given, str):
-        given = parse_expression(given)
-    e = dag.put_in(expression(given), dict(system.observables), "observable")
-    known = {*system.states, *system.parameters, *also, system.time}
-    by_name = {s.name: s for s in known}
-    e = e.xreplace({s: by_name[s.name] for s in e.free_symbols if s.name in by_name})
-    if strange := sorted(s.name for s in e.free_symbols if s not in known):
-        raise DeclarationError(f"{what} contains {strange[0]}, which is neither a variable of the system nor in data")
-    return e
-
-
-def _slopes(
-    e: sp.Expr, system: System, times: np.ndarray, values: np.ndarray, row: np.ndarray, table: Mapping[sp.Symbol, np.ndarray]
-) -> tuple[float, np.ndarray, np.ndarray]:
-    """The sum of an expression over times, and its derivatives by states (T, n) and parameters (k,)."""
-    [slopes] = gradients([e], (*system.states, *system.parameters))
-    blocks = [("lane", (system.time,)), ("y", system.states), ("p", (*system.parameters, *table))]
-    program = lower("cost", blocks, [e, *slopes.values()], [""] * (1 + len(slopes)))
-    found = evaluate(program, [times], list(values.T), [*row, *table.values()])
-    have = np.ones(len(times), dtype=bool)
-    for column in table.values():
-        have &= np.isfinite(column)
-    cost, *parts = (np.where(have, np.broadcast_to(v, times.shape), 0.0) for v in found)
-    if not np.isfinite(cost).all():
-        raise DeclarationError(f"the cost {e} is not finite along the trajectory")
-    place = {s: k for k, s in enumerate((*system.states, *system.parameters))}
-    by_all = np.zeros((len(times), len(place)))
-    for s, part in zip(slopes, parts, strict=True):
-        by_all[:, place[s]] = part
-    by_states, by_parameters = by_all[:, : len(system.states)], by_all[:, len(system.states) :].sum(0)
-    return float(cost.sum()), by_states, by_parameters

@@ -14,11 +14,21 @@ from symdyn.methods.reversible import ReversibleMethod
 from symdyn.simulation.adjoints import lane_functions
 from symdyn.system import System
 
-__all__ = ["ReversedRun", "ReversibleKernel"]
+__all__ = ["NoWayBackError", "ReversedRun", "ReversibleKernel"]
 
 #: Distance of the state to which the reversed steps lead from the initial one, relative to the largest state, up to which
 #: their gradient is that of the steps.
 RETURN = 1e-7
+
+
+class NoWayBackError(SimulationError):
+    """Reversible steps part, or do not lead back to where they began, as on an attractor.
+
+    Examples
+    --------
+    >>> issubclass(NoWayBackError, SimulationError)
+    True
+    """
 
 
 class ReversedRun(NamedTuple):
@@ -65,7 +75,9 @@ class ReversibleKernel:
         Raises
         ------
         SimulationError
-            If it needs more steps, is not finite, or both solutions part.
+            If it needs more steps.
+        NoWayBackError
+            If it is not finite, or both solutions part.
         """
         needed = float(np.ceil(np.diff(times) / self.step).sum())
         if needed > max_steps:
@@ -73,14 +85,9 @@ class ReversibleKernel:
         both, values, counts = np.tile(initial, (2, 1)), np.empty((len(times), len(initial))), np.zeros(2, np.int64)
         plain_driver("reversible").forward(self._arguments(parameters, times, both, values, np.zeros_like(values), counts))
         if not (np.isfinite(values).all() and np.isfinite(both).all()):
-            raise SimulationError(
-                f"the trajectory failed: {MESSAGES[NOT_FINITE]}; reversible steps do so where a system decays fast, as on an "
-                "attractor: use a shorter step, or 'tsit5', which keeps its steps"
-            )
+            raise NoWayBackError(f"its steps failed: {MESSAGES[NOT_FINITE]}, as they do where a system decays fast")
         if np.abs(both[0] - both[1]).max() > self.method.apart * np.abs(values).max():
-            raise SimulationError(
-                f"the trajectory failed: {MESSAGES[PARTED]}; use a shorter step, or 'tsit5', which keeps its steps"
-            )
+            raise NoWayBackError(f"its steps failed: {MESSAGES[PARTED]}")
         return ReversedRun(values, both, parameters, int(counts[0]), int(counts[1]))
 
     def backward(self, run: ReversedRun, times: np.ndarray, pulls: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -88,7 +95,7 @@ class ReversibleKernel:
 
         Raises
         ------
-        SimulationError
+        NoWayBackError
             If the reversed steps do not lead back to the initial state.
         """
         both, counts = run.both.copy(), np.zeros(2, np.int64)
@@ -96,10 +103,9 @@ class ReversibleKernel:
         plain_driver("reversible").backward(arguments)
         missed = float(np.abs(both - run.values[0]).max() / max(np.abs(run.values).max(), 1e-300))
         if not missed <= RETURN or not np.isfinite(arguments.gradient).all():
-            raise SimulationError(
-                f"the reversed steps miss the initial state by {missed:.1e} of the largest state, so the gradient would be "
-                f"wrong: backwards, rounding grows as fast as the system contracts{self._fading(run.steps)}. Use 'tsit5', "
-                "which keeps its steps, or a shorter time"
+            raise NoWayBackError(
+                f"its steps taken back miss the initial state by {missed:.1e} of the largest state: backwards, rounding grows "
+                f"as fast as the system contracts{self._fading(run.steps)}"
             )
         return arguments.adjoints.sum(axis=0), arguments.gradient
 

@@ -171,3 +171,11 @@ def test_flows_of_high_resolution_are_followed_to_the_next_order(kind, near, far
 def test_what_is_no_descent_is_refused(wrong, message):
     with pytest.raises(sd.DeclarationError, match=message):
         wrong()
+
+
+@pytest.mark.parametrize(
+    ("kind", "hint"), [("high-resolution", "resolution="), ("triple-momentum", "descent_map.*modified_eq")]
+)
+def test_kinds_that_are_no_flows_of_their_own_say_where_they_are(kind, hint):
+    with pytest.raises(sd.DeclarationError, match=hint):
+        sd.derive.descent(sp.Symbol("x") ** 2, ["x"], kind, mu=2)

@@ -96,3 +96,43 @@ def test_the_modified_equation_of_held_steps_tells_their_order(order, same):
 def test_what_is_not_held_is_refused(wrong, message):
     with pytest.raises(sd.DeclarationError, match=message):
         wrong()
+
+
+def test_inputs_are_held_with_their_values_at_beginnings_and_middles_of_steps():
+    """A cell that a path drives: steps by hand in numpy, and the order of the method beside an adaptive one."""
+    times, values = np.array([0.0, 0.3, 1.1, 2.0]), np.array([0.0, 1.0, -0.5, 0.4])
+    u = sd.Path("u", times, values)
+    cell = sd.ODESystem({x: -(1 + gate(x + u)) * x + u}, initial={x: 0.2}, observables={"seen": x + u})
+
+    def step(now, at, h, state):
+        drive = np.interp(at, times, values)
+        c = -(1 + 1 / (1 + np.exp(-(state + drive))))
+        return np.exp(c * h) * now + (np.exp(c * h) - 1) / c * drive
+
+    for order in (1, 2):
+        value = 0.2
+        for n in range(20):
+            half = step(value, n * 0.1, 0.05 if order == 2 else 0.1, value)
+            value = step(value, (n + 0.5) * 0.1, 0.1, half) if order == 2 else half
+        run = sd.simulate(sd.derive.hold(cell, 0.1, order), range(21), progress=False)
+        assert float(run.x[-1]) == pytest.approx(value, rel=1e-13)
+        assert float(run.seen[-1]) == pytest.approx(value + 0.4, rel=1e-13)
+    exact = _end(cell, [0, 2], method="dop853", rtol=1e-12, atol=1e-13)
+    coarse, fine = (abs(_end(sd.derive.hold(cell, h), [0, round(2 / h)]) - exact)[0] for h in (0.02, 0.01))
+    assert coarse / fine == pytest.approx(4, rel=0.15)
+    with pytest.raises(sd.DeclarationError, match="the input u has its values at multiples of the step, which is h"):
+        sd.derive.hold(cell)
+    with pytest.raises(sd.DeclarationError, match="not for a step of 3"):
+        sd.derive.hold(cell, 3)
+
+
+def test_slopes_of_inputs_and_several_courses_are_held():
+    u = sd.Path("u", [0, 1, 2], [0, 1, 3])
+    driven = sd.ODESystem({x: u.diff(t) - x}, initial={x: 0})
+    both = driven.with_inputs({u: [u, sd.Path("u", [0, 2], [0, 4])]})
+    run = sd.simulate(sd.derive.hold(both, 0.5), range(5), progress=False)
+    for slopes, found in zip(([1, 1, 2, 2], [2, 2, 2, 2]), run.x.values, strict=True):
+        value = 0.0
+        for slope in slopes:
+            value = np.exp(-0.5) * value + (1 - np.exp(-0.5)) * slope
+        assert found[-1] == pytest.approx(value, rel=1e-12)

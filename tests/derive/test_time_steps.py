@@ -92,3 +92,9 @@ def test_momenta_can_be_chosen():
 def test_what_has_no_such_map_or_flow_is_refused(wrong, message):
     with pytest.raises(sd.DeclarationError, match=message):
         wrong()
+
+
+def test_coefficients_that_are_no_fractions_leave_no_rounding():
+    """Of a method of order 5 the terms of h and h^2 are 0."""
+    spring = sd.ODESystem({q: p, p: -q - c * p})
+    assert spring.discretize("tsit5").modified_equation(order=2).drift == spring.drift

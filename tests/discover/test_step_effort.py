@@ -88,6 +88,35 @@ def test_derivatives_of_data_and_prices_are_difference_quotients(starts, seen, p
         assert whole[..., k] == pytest.approx(quotient, rel=1e-6, abs=1e-7)
 
 
+@pytest.mark.parametrize("price", ["error", "local error"])
+def test_prices_among_few_measurements_add_no_rows_and_the_same_cost(price):
+    """Starts that hold leave one measurement of a trajectory; with the same ones fitted there are rows of all."""
+    from symdyn.discover.surrogates._ensemble import prepare
+    from symdyn.discover.surrogates._network_ode import NetworkODE
+    from symdyn.discover.surrogates._windows import windows
+    from symdyn.discover.surrogates.neural_ode import NeuralODE
+    from symdyn.inference.data import observations
+
+    prepare()
+    x, y = sp.symbols("x y")
+    system = sd.ODESystem({x: sd.network("f", [x, y], width=2, depth=1)(x, y), y: -y})
+    rows = [{"t": [0, 0.5, 1], "x": np.array([1, np.nan, 3]) * c, "y": [2 * c, np.nan, np.nan]} for c in (1, 0.7)]
+    data, shared, costs = observations(system, rows), None, []
+    cut = windows(data, np.ones(2), 99)
+    for starts in ("fitted", "measured"):
+        options = NeuralODE(window=99, starts=starts, penalty={price: 1e3, "stiffness": 1.0})
+        equations = NetworkODE(system, options, 0, 2)
+        given = equations.followed(data, cut, None)
+        shared = np.random.default_rng(2).normal(size=equations.networks.size) if shared is None else shared
+        begin = (cut.values[:, 0] / np.asarray(given.units.size)).ravel() if starts == "fitted" else []
+        weights = cut.weights if given.places is None else np.ones((2, 1))
+        steps = equations.effort.chosen(2, 2, np.random.default_rng(0))
+        found = np.asarray(equations.residuals(np.concatenate([begin, shared]), (given, weights, steps)))
+        costs.append(np.sum(found**2))
+        assert found.shape == ((2, 1) if starts == "measured" else (2, 3 * 2 + 2))
+    assert costs[1] == pytest.approx(costs[0], rel=1e-12)
+
+
 @pytest.mark.parametrize(
     "penalty", [{"eror": 1}, {"error": -1}, {}, 3, {"error": 1, "local error": 1}, {"stiffness": True}, {"error": float("nan")}]
 )

@@ -200,3 +200,27 @@ def test_fields_record_what_they_start_from():
     assert attrs["initial"] == "u = x**2, S = 0.5"
     assert (attrs["method"], attrs["max_steps"], attrs["rtol"], attrs["atol"]) == ("imex", 1000, 1e-4, 1e-9)
     assert attrs["parameters"] == "D = 0.1"
+
+
+def test_systems_without_a_text_are_repeated_where_they_are_given():
+    s, x = sp.IndexedBase("s"), sp.Symbol("x")
+    near = s[0] + s[1]
+    rule = sp.Piecewise((0, sp.Eq(near, 0)), (0.6, sp.Eq(near, 1)), (0.8, True))
+    automaton = sd.Automaton(rule, sites=64, boundary="periodic")
+    data = sd.simulate(automaton, range(10), trajectories=70, initial={"s": 1}, seed=3, progress=False)
+    assert sd.replay(data, system=automaton, threads=1, progress=False).same
+    other = sd.Automaton(rule.subs(0.6, 0.61), sites=64, boundary="periodic")
+    assert not sd.replay(data, system=other, progress=False).same
+    full = sd.ODESystem.from_text("a' = b*c - a; b' = a - 2*b; c' = -c*a - c; a(0) = 1; b(0) = 0.5; c(0) = 0.2")
+    run = sd.simulate(full, [0, 1, 2, 3], progress=False)
+    reduced = sd.reduction.pod(full, run, modes=2)
+    assert sd.replay(sd.simulate(reduced, [0, 1, 2], progress=False), system=reduced, progress=False).same
+    driven = sd.ODESystem({x: sd.Path("u", [0, 2], [1, 3]) - x}, initial={x: 0})
+    data = sd.simulate(driven, [0, 1, 2], progress=False)
+    assert sd.replay(data, system=driven, progress=False).same
+    with pytest.raises(sd.DeclarationError, match=r"give symdyn\.replay the system"):
+        sd.replay(data, progress=False)
+    with pytest.raises(sd.DeclarationError, match="of a system ODESystem; system is of the kind Automaton"):
+        sd.replay(data, system=automaton, progress=False)
+    with pytest.raises(sd.DeclarationError, match="records the text of its system; leave system out"):
+        sd.replay(run, system=full, progress=False)

@@ -181,45 +181,48 @@ class NetworkODE:
     def _residuals(self, w: jax.Array, data: tuple[Followed, jax.Array, Any]) -> jax.Array:
         given, weights, steps = data
         count = given.times.shape[0]
+        if given.places is not None:
+            return self._by_window(self._few, w, data)
         if self.effort is None:
             return weights * (self._seen(w, given) - given.values)
         starts, s = self._split(w, given)
         along = jax.vmap(partial(self._along_priced, given.units), in_axes=(0, None, 0, 0, 0))
         path, priced = along(starts, s, given.times, given.courses, steps)
-        seen = path if given.places is None else measured(path, given.places)
-        return jnp.concatenate([(weights * (seen - given.values)).reshape(count, -1), priced], axis=1)
+        return jnp.concatenate([(weights * (path - given.values)).reshape(count, -1), priced], axis=1)
+
+    def _few(
+        self, d: Scales, start: Any, s: Any, at: Any, course: Any, places: Any, values: Any, weights: Any, steps: Any
+    ) -> Any:
+        r"""Residuals of a window with few measurements, (M,).
+
+        What the steps cost is shared out among them, :math:`\sqrt{r_i^2 + c / M}`: the sum of squares and its slope are the
+        same as with rows of its own, and there are no more of them than without a price.
+        """
+        if self.effort is None:
+            return weights * (self._along(d, start, s, at, course).ravel()[places] - values)
+        path, prices = self._along_priced(d, start, s, at, course, steps)
+        return jnp.sqrt((weights * (path.ravel()[places] - values)) ** 2 + jnp.sum(prices**2) / len(places))
+
+    def _by_window(self, function: Any, w: jax.Array, data: tuple[Followed, jax.Array, Any]) -> Any:
+        """Of every window, of initial values, shared weights and what the window is given."""
+        given, weights, steps = data
+        starts, s = self._split(w, given)
+        steps = jnp.zeros(len(starts)) if steps is None else steps
+        each = jax.vmap(partial(function, given.units), in_axes=(0, None, *(0 for _ in range(6))))
+        return each(starts, s, given.times, given.courses, given.places, given.values, weights, steps)
 
     def _jacobian(self, w: jax.Array, data: tuple[Followed, jax.Array, Any]) -> Blocks:
         given, weights, steps = data
+        if given.places is not None:  # reverse sweeps along each window, one for each row
+            own, common = self._by_window(jax.jacrev(self._few, argnums=(1, 2)), w, data)
+            return Blocks(own[..., :0] if self._fixed else own * given.units.size, common)
         count = given.times.shape[0]
         flat = weights.reshape(count, -1)[..., None]
-        if given.places is not None:
-            few = given.places.shape[1]
-            rows = self._rows(w, given, steps)
-            return Blocks(*(jnp.concatenate([flat * v[:, :few], v[:, few:]], axis=1) for v in rows))
         slopes, prices = self._derivatives(w, given, steps)
         parts = [flat * v.reshape(count, v.shape[1] * v.shape[2], v.shape[3]) for v in slopes]
         if prices is None:
             return Blocks(*parts)
         return Blocks(*(jnp.concatenate(both, axis=1) for both in zip(parts, prices, strict=True)))
-
-    def _rows(self, w: jax.Array, given: Followed, steps: Any = None) -> Blocks:
-        """Of the measurements, and of what steps cost, by the initial values of their own window and by the shared weights.
-
-        Reverse sweeps along each window, one for each row: (W, R, n) and (W, R, q).
-        """
-        starts, s = self._split(w, given)
-
-        def row(start: jax.Array, s: jax.Array, at: jax.Array, course: jax.Array, places: jax.Array, steps: Any) -> jax.Array:
-            if self.effort is None:
-                return self._along(given.units, start, s, at, course).ravel()[places]
-            path, prices = self._along_priced(given.units, start, s, at, course, steps)
-            return jnp.concatenate([path.ravel()[places], prices])
-
-        steps = jnp.zeros(len(starts)) if self.effort is None else steps
-        rows = jax.vmap(jax.jacrev(row, argnums=(0, 1)), in_axes=(0, None, 0, 0, 0, 0))
-        own, common = rows(starts, s, given.times, given.courses, given.places, steps)
-        return Blocks(own[..., :0] if self._fixed else own * given.units.size, common)
 
     def _derivatives(self, w: jax.Array, given: Followed, steps: Any = None) -> tuple[Blocks, Blocks | None]:
         """By the initial values of their own window and by the shared weights.

@@ -215,8 +215,6 @@ class RunFile:
     @classmethod
     def _recorded(cls, data: xr.Dataset, attrs: Mapping[str, Any], networks: Any, system: System | None) -> RunFile:
         kind = next((k for k, c in text_kinds().items() if c.__name__ == attrs["system"]), None)
-        if kind is None and system is None:
-            raise DeclarationError(f"the dataset is of a system {attrs['system']}, which this symdyn does not know")
         about = {name: attrs[name] for name in ("interpretation", "volume", "combinatoric") if name in attrs}
         if "volume" in about:
             about |= {"volume": read_volume(about["volume"]), "combinatoric": bool(about["combinatoric"])}
@@ -234,6 +232,8 @@ class RunFile:
             raise DeclarationError("networks has no effect on reaction networks, whose text names no weights; leave it out")
         about |= {} if networks is None else {"networks": networks}
         if system is None:
+            if kind is None:
+                raise DeclarationError(f"the dataset is of a system {attrs['system']}, which this symdyn does not know")
             system = text_kinds()[kind].from_text(attrs["model"], time=data["time"].attrs["long_name"], **about)
         return cls(
             system, data["time"].values, values["parameters"], values["initial"],

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 import warnings
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
 
+from symdyn import extend
+from symdyn.registry import Registry
 from tests import blocks
 
 ROOT = Path(__file__).parents[2]
@@ -30,15 +33,29 @@ NEEDS = {
 }
 
 
+@contextmanager
+def own_extensions():
+    """What a page registers is there for this page alone."""
+    registries = [found for name in extend.__all__ if isinstance(found := getattr(extend, name), Registry)]
+    before = [dict(registry) for registry in registries]  # which fills them
+    try:
+        yield
+    finally:
+        for registry, known in zip(registries, before, strict=True):
+            for name in registry.keys() - known.keys():
+                del registry._entries[name]
+
+
 @pytest.mark.parametrize("path", PAGES, ids=lambda p: p.relative_to(DOCS).with_suffix("").as_posix())
 def test_the_page_runs(path, tmp_path, monkeypatch):
     if path.stem in NEEDS:
         pytest.importorskip(NEEDS[path.stem])
     monkeypatch.chdir(tmp_path)
     (tmp_path / "examples").symlink_to(ROOT / "examples")
-    with warnings.catch_warnings():
+    text = path.read_text()
+    with warnings.catch_warnings(), own_extensions() if "extend" in text else nullcontext():
         warnings.simplefilter("ignore", FutureWarning)
-        blocks.run(path.read_text(), str(path.relative_to(ROOT)))
+        blocks.run(text, str(path.relative_to(ROOT)))
 
 
 @pytest.mark.parametrize("path", sorted((DOCS / "howto").glob("*.md")), ids=lambda p: p.stem)

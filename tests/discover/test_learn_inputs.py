@@ -141,7 +141,8 @@ def test_slopes_of_ends_are_those_of_the_chain_of_intervals():
     given = equations.followed(seen, cut, courses)
     assert given.places.shape == (3, 2)
     w = np.random.default_rng(2).normal(size=equations.starts(3) + equations.networks.size) / 2
-    rows, (chain, _) = jax.jit(equations._rows)(w, given), jax.jit(equations._derivatives)(w, given)
+    rows = jax.jit(equations._jacobian)(w, (given, np.ones_like(given.values), None))
+    chain, _ = jax.jit(equations._derivatives)(w, given)
     for few, every in zip(rows, chain, strict=True):
         every = np.asarray(every).reshape(3, given.times.shape[1] * 2, few.shape[2])
         np.testing.assert_allclose(few, np.take_along_axis(every, np.asarray(given.places)[..., None], 1), atol=1e-12)

@@ -111,8 +111,9 @@ def _apart(a: sp.Expr, b: sp.Expr) -> sp.Expr:
     for term in {**left, **right}:
         rest, size = left[term] - right[term], max(abs(left[term]), abs(right[term]))
         if rest.is_Float:
-            whole = sp.Integer(round(float(rest)))
-            rest = whole if abs(rest - whole) <= ROUNDING * size else rest
+            apart = ROUNDING * size
+            whole = sp.Integer(round(float(rest)) if apart < 1e-3 else 0)  # of large numbers none is told from the next
+            rest = whole if abs(rest - whole) <= apart else rest
         terms.append(rest * term)
     return sp.Add(*terms)
 

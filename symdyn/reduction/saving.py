@@ -13,7 +13,7 @@ import sympy as sp
 import xarray as xr
 
 from symdyn.errors import DeclarationError
-from symdyn.files import put_arrays, restored
+from symdyn.files import check_format, put_arrays, restored
 from symdyn.io.graphs import graph_of, read_graph
 from symdyn.io.recoveries import packed, unpacked
 from symdyn.reduction.basis import Basis
@@ -120,8 +120,7 @@ def _run(read: RunStates) -> dict[str, Any]:
 
 
 def _read(arrays: dict[str, np.ndarray]) -> ReducedSystem:
-    if (said := str(arrays["format"])) != FORMAT:
-        raise ValueError(f"its format is {said[:40]!r}, expected {FORMAT!r}")
+    check_format(arrays, FORMAT)
     try:
         written = json.loads(str(arrays["facts"]))
         rates = read_graph(written.pop("rates"), arrays)

@@ -11,6 +11,7 @@ from scipy import stats
 
 import symdyn as sd
 from symdyn.io.petab.fitting import PetabFitProblem
+from tests.io.petab_tables import written
 
 pytest.importorskip("libsbml")
 pytest.importorskip("yaml")
@@ -34,7 +35,6 @@ def oscillators(
     """The problem: phases that grow at constant rates, whose cosines are measured."""
     phases, rates = sp.symbols("p1:5"), sp.symbols("w1:5")
     system = sd.ODESystem(dict(zip(phases, rates, strict=True)), dict.fromkeys(rates, 1), initial=dict.fromkeys(phases, 0))
-    system.to_sbml(folder / "model.xml")
     tables = {
         "parameter": ["parameterId parameterScale lowerBound upperBound nominalValue estimate"]
         + [f"w{k} lin {LOW} {HIGH} 1 1" for k in range(1, 5)],
@@ -48,12 +48,9 @@ def oscillators(
             for t, y, s in zip(TIMES, measured[k], deviations, strict=True)
         ],
     }
-    for kind, lines in tables.items():
-        (folder / f"{kind}.tsv").write_text("\n".join(lines).replace(" ", "\t") + "\n")
-    listed = "".join(f"    {kind}_files: [{kind}.tsv]\n" for kind in tables if kind != "parameter")
-    text = f"format_version: 1\nparameter_file: parameter.tsv\nproblems:\n  - sbml_files: [model.xml]\n{listed}"
-    (folder / "problem.yaml").write_text(text)
-    return sd.read_petab(folder / "problem.yaml")
+    path = written(folder, 1, **{kind: "\n".join(lines) for kind, lines in tables.items()})
+    system.to_sbml(folder / "model.xml")
+    return sd.read_petab(path)
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from scipy.integrate import solve_ivp
 import symdyn as sd
 from symdyn.io.petab.fitting import PetabFitProblem
 from symdyn.io.petab.lanes import Accuracy
+from tests.io.petab_tables import written
 
 pytest.importorskip("libsbml")
 pytest.importorskip("yaml")
@@ -38,7 +39,6 @@ def brusselator(folder: Path, measured: np.ndarray, absent: tuple[sp.Symbol, ...
     x, y, *k = sp.symbols("x y k1:5")
     sides = {x: k[0] - (k[1] + k[2]) * x + k[3] * x**2 * y, y: k[1] * x - k[3] * x**2 * y}
     system = sd.ODESystem(sides | {s: -s for s in absent}, dict.fromkeys(k, 1), initial={x: 1, y: 1} | dict.fromkeys(absent, 0))
-    system.to_sbml(folder / "model.xml")
     tables = {
         "parameter": ["parameterId parameterScale lowerBound upperBound nominalValue estimate"]
         + [f"{name} log10 0.01 100 1 1" for name in TRUE],
@@ -47,12 +47,9 @@ def brusselator(folder: Path, measured: np.ndarray, absent: tuple[sp.Symbol, ...
         "measurement": ["observableId simulationConditionId time measurement"]
         + [f"seen all {t:.17g} {m:.17g}" for t, m in zip(TIMES, measured, strict=True)],
     }
-    for kind, lines in tables.items():
-        (folder / f"{kind}.tsv").write_text("\n".join(lines).replace(" ", "\t") + "\n")
-    listed = "".join(f"    {kind}_files: [{kind}.tsv]\n" for kind in tables if kind != "parameter")
-    text = f"format_version: 1\nparameter_file: parameter.tsv\nproblems:\n  - sbml_files: [model.xml]\n{listed}"
-    (folder / "problem.yaml").write_text(text)
-    return sd.read_petab(folder / "problem.yaml")
+    path = written(folder, 1, **{kind: "\n".join(lines) for kind, lines in tables.items()})
+    system.to_sbml(folder / "model.xml")
+    return sd.read_petab(path)
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ memory.  `symdyn.io._reading` has it read in a process of its own first.  This m
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -155,7 +156,10 @@ def _serve(requests: BinaryIO, answers: BinaryIO) -> None:
         except ValueError as error:
             outcome, answer = "refused", str(error)
         except Exception as error:
-            outcome, answer = "failed", f"{type(error).__name__}: {error}"
+            if isinstance(error, OSError) and error.errno == errno.ENOMEM:  # a folder of modules that cannot be listed
+                outcome, answer = "memory", ""
+            else:
+                outcome, answer = "failed", f"{type(error).__name__}: {error}"
         if hasattr(signal, "alarm"):
             signal.alarm(0)
         data = answer.encode(errors="replace")

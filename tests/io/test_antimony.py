@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import json
 import math
 import os
 import subprocess
@@ -14,7 +17,7 @@ import sympy as sp
 
 import symdyn as sd
 from symdyn.errors import DeclarationError, MissingPackageError, ParseError
-from symdyn.io import _reading
+from symdyn.io import _documents, _reading
 from symdyn.io.antimony import read_antimony
 from symdyn.io.models import read_model
 from symdyn.models.events import Event
@@ -219,6 +222,18 @@ def test_limits_name_themselves():
         with pytest.raises(DeclarationError, match=message):
             read_antimony(text, **options)
     assert len(read_antimony("A => B; k*A").reactions) == 1  # a new process reads it
+
+
+def test_folders_that_cannot_be_listed_for_want_of_memory_name_the_limit(monkeypatch):
+    """Python lists the folder of a package when it is imported: the system's own error is then the first sign."""
+
+    def answer(request, text):
+        raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM), "site-packages/antimony")
+
+    monkeypatch.setattr(_documents, "_answer", answer)
+    answers = io.BytesIO()
+    _documents._serve(io.BytesIO(b'{"size": 0, "alarm": 9}\n'), answers)
+    assert json.loads(answers.getvalue())["outcome"] == "memory"
 
 
 def test_a_limit_of_time_that_ends_one_reading_does_not_end_the_next():

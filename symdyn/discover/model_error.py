@@ -26,7 +26,7 @@ from symdyn.inference.naming import named_constants, written
 from symdyn.inference.problem import data_counts, rough_states
 from symdyn.system import System
 
-__all__ = ["recovery_with_errors", "weighed"]
+__all__ = ["Weighed", "enough", "in_order", "recovery_with_errors", "root_mean", "weighed"]
 
 #: Data of a state below which two errors cannot be told apart.
 LEAST = 12
@@ -91,7 +91,7 @@ def recovery_with_errors(
     if not signed and _asked_for(process, data, ranked[0], len(facts.names), misfit.missed):
         found = weighed(
             declared, ranked, offers, data, later, automatic=process is None, largest=options.largest, going=going,
-            held=held, usual=usual, known=known, books=books, process=options.process is True or _enough(data),
+            held=held, usual=usual, known=known, books=books, process=options.process is True or enough(data),
         )  # fmt: skip
         if found is None and not going():
             notes = (*notes, "models were not compared with process noise, for there was no time")
@@ -120,7 +120,7 @@ def _asked_for(process: bool | None, data: Observations, first: RankedSystem, fi
     return rough and data.size <= MOST and len(data.states) <= STATES and (data.size < FEW * fitted or missed > 0)
 
 
-def _enough(data: Observations) -> bool:
+def enough(data: Observations) -> bool:
     """Whether there are data enough to tell two errors apart."""
     counts = data_counts(data)
     return bool(counts[counts > 0].min() >= LEAST)
@@ -200,7 +200,7 @@ def weighed(
     if not rows or not np.isfinite(rows[lead][0]) or not going() or (books and not rows[lead][1].textbook):
         return None
     standing = fits.first(models[0]) if automatic else None
-    ranked = _ranked(rows[lead:], rows[:lead], models, standing, data, later, automatic=automatic)
+    ranked = in_order(rows[lead:], rows[:lead], models, standing, data, later, automatic=automatic)
     if known and rows[lead][1].textbook:
         ranked.notes.append(
             f"the first model is of a textbook of populations: no state is negative in the data, and the {len(known)} of these "
@@ -209,7 +209,7 @@ def weighed(
     return ranked
 
 
-def _ranked(
+def in_order(
     rows: list[Fitted], aside: list[Fitted], models: Sequence[RankedSystem], standing: ErrorFit | None, data: Observations,
     later: Observations | None, *, automatic: bool,
 ) -> Weighed:  # fmt: skip
@@ -220,7 +220,7 @@ def _ranked(
     first = rows[0][2]
     like, ahead = first.likelihood, first.forecasts()
     errors = {f.origin: f.error(like) for f in ahead}
-    still = _root_mean([f.unchanged(like) for f in ahead])
+    still = root_mean([f.unchanged(like) for f in ahead])
     forecasters = tuple(
         Forecaster(_filled(model, fit), fit.values()[1], tuple(p.name for p in fit.likelihood.free), fit.law, criterion)
         for criterion, model, fit in (*aside, *rows)
@@ -231,19 +231,19 @@ def _ranked(
         before = lost if standing is None else {f.origin: f.error(like) for f in standing.forecasts()}
         common = sorted(errors.keys() & before.keys())
         if not _less([errors[k] for k in common], [before[k] for k in common]):
-            own = _root_mean(list(before.values()))
+            own = root_mean(list(before.values()))
             notes = _doubts(own, still)
             if rows[0][1].labels != models[0].labels or first.law.process:
                 notes.append(
                     "with process noise allowed for, the criterion prefers "
                     f"{written(rows[0][1].terms)}, but its forecasts from within the data are not better by more than chance "
-                    f"(error {_root_mean(list(errors.values())):.2g}, of the first model {own:.2g}): the order is "
+                    f"(error {root_mean(list(errors.values())):.2g}, of the first model {own:.2g}): the order is "
                     "that without, and bands mix all that were compared"
                 )
             kept = replace(models[0], errors={**models[0].errors, "forecast": own})
             return Weighed([kept, *models[1:]], None, forecasters, notes)
     found = [_shown(model, fit, criterion, data, later) for criterion, model, fit in once(rows)]
-    own = _root_mean(list(errors.values()))
+    own = root_mean(list(errors.values()))
     found[0] = replace(found[0], errors={**found[0].errors, "forecast": own})
     notes = [*_doubts(own, still), *_noisy(first)]
     if aside:
@@ -257,7 +257,7 @@ def _ranked(
     return Weighed(found, first, forecasters, notes)
 
 
-def _root_mean(squares: Sequence[float]) -> float:
+def root_mean(squares: Sequence[float]) -> float:
     """Root of the geometric mean over origins; NaN if there are none."""
     return float(np.exp(0.5 * np.mean(np.log(squares)))) if squares else np.nan
 

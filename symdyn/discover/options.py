@@ -53,7 +53,8 @@ class RecoverOptions:
         'auto' is None with the library of populations, whose births and deaths no equation follows exactly, where nothing is
         known and the search puts a model first that is in no textbook.  Without a library, of one or two states that are
         nowhere negative, it is None if a model of a textbook of populations has a smaller criterion than the first of the
-        search and `noise` is not given, which is not that of a comparison.  Else it is False.
+        search and `noise` is not given, which is not that of a comparison.  Else it is False.  What is given leaves models
+        with a hidden state aside, too.
     repair : bool
         The system is complete but may be partly wrong: terms are dropped, added and given other coefficients where the data
         pay for it; ``unknown`` names the states whose equations may be changed (all unless given).  The result is a

@@ -176,16 +176,16 @@ class Forecast:
     def error(self, like: FilterLikelihood) -> float:
         """Mean squared error, as a likelihood has states: of logarithms, or in units of the scale of each; bounded."""
         runs = self.fit.foretold(self.times)
-        each = [_squares(like.inward(run), like.inward(v)) for run, v in zip(runs, self.values, strict=True)]
+        each = [_squares(like.inward(run), like.inward(v))[like.measured] for run, v in zip(runs, self.values, strict=True)]
         return float(np.mean(each)) + FORETOLD**2
 
     def unchanged(self, like: FilterLikelihood) -> float:
         """The same if nothing changed after the last complete data before the origin."""
         each = []
         for t, values in zip(self.fit.likelihood.data.trajectories, self.values, strict=True):
-            whole = np.flatnonzero(np.isfinite(t.values).all(axis=1))
+            whole = np.flatnonzero(np.isfinite(t.values[:, like.measured]).all(axis=1))
             last = t.values[whole[-1]] if whole.size else np.full(like.n, np.nan)
-            each.append(_squares(like.inward(last), like.inward(values)))
+            each.append(_squares(like.inward(last), like.inward(values))[like.measured])
         return float(np.mean(each)) + FORETOLD**2
 
 

@@ -26,8 +26,9 @@ from symdyn.system import System
 
 __all__ = ["ErrorLaw", "FilterLikelihood", "Within", "scores"]
 
-#: Step of the derivatives, in units of each value.
-STEP = 1e-3
+#: Step of the derivatives, in units of each value; at most a share of an initial value, as what begins near zero may not be
+#: followed from the other side, but not less than that rounding counts.
+STEP, SHARE, SHORTEST = 1e-3, 0.1, 1e-5
 #: Least and largest standard deviation of the errors, in units of the scale.
 LEAST, MOST = 1e-4, 3.0
 
@@ -229,6 +230,14 @@ class FilterLikelihood:
 
     # ---- what is maximised ---------------------------------------------------------------------
 
+    def steps(self, theta: np.ndarray) -> np.ndarray:
+        """Steps (P,) of the derivatives at values (P,)."""
+        found = np.full(self.size, STEP)
+        if not self.law.logarithmic:
+            own = slice(self._cuts[0], self._cuts[1])
+            found[own] = np.where(theta[own] == 0, STEP, np.clip(SHARE * np.abs(theta[own]), SHORTEST, STEP))
+        return found
+
     def value(self, theta: np.ndarray) -> float:
         """The log-likelihood."""
         return float(self.filtered(theta[None]).values[0])
@@ -251,18 +260,21 @@ def scores(likelihoods: Sequence[FilterLikelihood], thetas: Sequence[np.ndarray]
     thetas : sequence of (P,) float64
         Values of each.
     """
-    moves = [STEP * np.eye(len(theta)) for theta in thetas]
-    lanes = [np.concatenate([theta[None], theta + m, theta - m]) for theta, m in zip(thetas, moves, strict=True)]
-    return [_score(run) for run in filtered([f.side(own) for f, own in zip(likelihoods, lanes, strict=True)])]
+    steps = [f.steps(theta) for f, theta in zip(likelihoods, thetas, strict=True)]
+    lanes = [
+        np.concatenate([theta[None], theta + np.diag(s), theta - np.diag(s)]) for theta, s in zip(thetas, steps, strict=True)
+    ]
+    runs = filtered([f.side(own) for f, own in zip(likelihoods, lanes, strict=True)])
+    return [_score(run, 2 * s[:, None, None]) for run, s in zip(runs, steps, strict=True)]
 
 
-def _score(run: Filtered) -> Score:
-    """From runs at values and beside them."""
+def _score(run: Filtered, width: np.ndarray) -> Score:
+    """From runs at values and beside them, so far apart (P, 1, 1)."""
     count = len(run.values) // 2
     if not np.isfinite(run.values).all():
         return Score.none(count, -np.inf)
-    slope = (run.gaps[count + 1 :] - run.gaps[1 : count + 1]) / (2 * STEP)  # of the prediction
-    bend = (run.spreads[1 : count + 1] - run.spreads[count + 1 :]) / (2 * STEP)
+    slope = (run.gaps[count + 1 :] - run.gaps[1 : count + 1]) / width  # of the prediction
+    bend = (run.spreads[1 : count + 1] - run.spreads[count + 1 :]) / width[..., None]
     inverse = np.linalg.pinv(run.spreads[0], hermitian=True)
     left = (inverse @ run.gaps[0][..., None])[..., 0]
     shape, mirrored = inverse @ bend, np.swapaxes(inverse @ bend, -1, -2)

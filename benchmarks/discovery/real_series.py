@@ -36,8 +36,12 @@ p = sp.symbols("p0:6")
 LOTKA_VOLTERRA = {x: p[0] * x - p[1] * x * y, y: p[3] * x * y - p[2] * y}
 COMPETITION = {x: x * (p[0] - p[1] * x - p[2] * y), y: y * (p[3] - p[4] * y - p[5] * x)}
 LOGISTIC = {x: x * (p[0] - p[1] * x)}
+#: Of a prey and a predator alone; the other one is in units of the rate of the measured one.
+PREY = {x: x * (p[0] - y), y: y * (p[1] * x - p[2])}
+PREDATOR = {x: x * (y - p[0]), y: y * (p[2] - p[1] * x)}
 BEGINNINGS: Mapping[int, tuple[dict[sp.Symbol, float], ...]] = {
     2: ({p[0]: 1.0, p[1]: 0.004},),
+    3: ({p[0]: 0.5, p[1]: 0.02, p[2]: 0.9},),
     4: ({p[0]: 0.5, p[1]: 0.02, p[2]: 0.9, p[3]: 0.02},),
     6: ({p[0]: 1.0, p[1]: 0.003, p[2]: 0.003, p[3]: 1.0, p[4]: 0.01, p[5]: 0.003},),
 }
@@ -69,6 +73,8 @@ def _gause(table: int, *columns: str) -> Series:
 
 SERIES: dict[str, Series] = {
     "hare and lynx": Series("hudson_bay_1900_1920.csv", "year", ("hare", "lynx"), LOTKA_VOLTERRA),
+    "hare alone": Series("hudson_bay_1900_1920.csv", "year", ("hare",), PREY),
+    "lynx alone": Series("hudson_bay_1900_1920.csv", "year", ("lynx",), PREDATOR),
     "two species of Paramecium": _gause(3, "aurelia_mixed", "caudatum_mixed"),
     "two species, one loop": _gause(4, "aurelia_oneloop_mixed", "caudatum_oneloop_mixed"),
     "P. aurelia": _gause(3, "aurelia_alone"),

@@ -26,7 +26,7 @@ from symdyn.inference.naming import named_constants, written
 from symdyn.inference.problem import data_counts, rough_states
 from symdyn.system import System
 
-__all__ = ["Weighed", "enough", "in_order", "recovery_with_errors", "root_mean", "weighed"]
+__all__ = ["Weighed", "enough", "in_order", "less", "recovery_with_errors", "root_mean", "weighed"]
 
 #: Data of a state below which two errors cannot be told apart.
 LEAST = 12
@@ -230,7 +230,7 @@ def in_order(
         lost = dict.fromkeys(errors, LOST**2)
         before = lost if standing is None else {f.origin: f.error(like) for f in standing.forecasts()}
         common = sorted(errors.keys() & before.keys())
-        if not _less([errors[k] for k in common], [before[k] for k in common]):
+        if not less([errors[k] for k in common], [before[k] for k in common]):
             own = root_mean(list(before.values()))
             notes = _doubts(own, still)
             if rows[0][1].labels != models[0].labels or first.law.process:
@@ -262,7 +262,7 @@ def root_mean(squares: Sequence[float]) -> float:
     return float(np.exp(0.5 * np.mean(np.log(squares)))) if squares else np.nan
 
 
-def _less(ours: Sequence[float], others: Sequence[float]) -> bool:
+def less(ours: Sequence[float], others: Sequence[float]) -> bool:
     """Whether mean squares of errors from the same origins are less by more than chance, by Student's test of log ratios."""
     return len(ours) >= PAIRS and bool(ttest_1samp(np.log(ours) - np.log(others), 0.0, alternative="less").pvalue < CHANCE)
 

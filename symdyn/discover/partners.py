@@ -24,7 +24,7 @@ import numpy as np
 import sympy as sp
 
 from symdyn.discover.error_comparison import ErrorFits
-from symdyn.discover.model_error import enough, in_order, root_mean
+from symdyn.discover.model_error import enough, in_order, less, root_mean
 from symdyn.discover.ranked import RankedSystem, filled, ranked_recovery
 from symdyn.discover.reads import given
 from symdyn.discover.recovery import Recovery
@@ -44,8 +44,8 @@ __all__ = ["partnered"]
 
 #: What may be asked for beside.
 BESIDE = {"library", "seed", "heldout", "options.keep", "options.level", "options.ties", "options.windows"}
-#: Starts of each fit; models that are compared with process noise allowed for.
-STARTS, COMPARED = 20, 3
+#: Starts of each fit; models that are compared with process noise allowed for; and most data, of which that takes minutes.
+STARTS, COMPARED, MOST_DATA = 20, 3, 400
 #: Slowest and fastest rates: one over so many times the duration, and so many in the usual interval.
 SLOW, FAST = 100.0, 10.0
 #: Least initial value, and largest, in units of the largest datum.
@@ -112,11 +112,11 @@ def _asked(request: Request) -> bool:
 
 
 def _turns(seen: Observations) -> bool:
-    """Whether a state that is nowhere negative rises and falls through the same values."""
+    """Whether a state that is nowhere negative rises and falls through the same values, in not too many data."""
     known = [np.isfinite(t.values[:, 0]) for t in seen.trajectories]
     times = [t.times[k] for t, k in zip(seen.trajectories, known, strict=True)]
     values = [t.values[k] for t, k in zip(seen.trajectories, known, strict=True)]
-    if min(v.min() for v in values) < 0:
+    if seen.size > MOST_DATA or min(v.min() for v in values) < 0:
         return False
     return flow_contradiction(seen.states, times, values, np.zeros(1)) is not None
 
@@ -241,7 +241,10 @@ class _Partner:
 
 
 def _foretells(own: ErrorFit, before: Recovery) -> bool:
-    """Whether forecasts of a fit from within the data are no worse than those of the first model of a recovery."""
+    """Whether forecasts of a fit from within the data are no worse than those of the first model of a recovery.
+
+    Better by more than chance, where its own run does not follow the data without process noise.
+    """
     seen, free = before.observations, [p for p in before.system.parameters if p.name in set(before.intervals["constant"])]
     fits = [
         fit_errors(before.system, seen, ErrorLaw(process, own.law.logarithmic), free, starts=before.starts[0])
@@ -252,4 +255,7 @@ def _foretells(own: ErrorFit, before: Recovery) -> bool:
         return True
     ours, theirs = ({f.origin: f.error(fit.likelihood) for f in fit.forecasts()} for fit in (own, standing))
     common = sorted(ours.keys() & theirs.keys())
-    return root_mean([ours[k] for k in common]) <= root_mean([theirs[k] for k in common]) if common else True
+    each = [[errors[k] for k in common] for errors in (ours, theirs)]
+    if own.law.process:
+        return less(*each)
+    return not common or root_mean(each[0]) <= root_mean(each[1])

@@ -61,8 +61,9 @@ def recover(
         None if nothing is known: every column of the data but time is then the state of an ODE, every variable of a dataset
         with axes x or y a field.  Their terms come from a general library with constants inside, unless `library` is given or
         another option that the search among the terms of a library reads, as the table below has them.
-        One column of a population that turns back, as no equation of first order makes it do, is compared with models of
-        textbooks that have a second, hidden state, see `symdyn.discover.partners`; such a model is a system of both.
+        One column of a population, of 400 data at most, that turns back, as no equation of first order makes it do, is
+        compared with models of textbooks that have a second, hidden state, see `symdyn.discover.partners`; such a model is a
+        system of both.
     data : Dataset, DataFrame, mapping of arrays, pair (t, X) of arrays, or a list of these
         See `symdyn.inference.data.observations`: several trajectories, missing values and unobserved states are fine.
         Times of a map are whole steps apart.  Dates become days since the first.  A header that is no name in the text of

@@ -67,10 +67,9 @@ def test_a_prey_alone_tells_of_its_predator():
     assert found.predict(times[14:])["prey"].values == pytest.approx(values[14:], rel=0.35)
 
 
-@pytest.mark.parametrize("noise", [0.05, 0.2])
-def test_noise_about_a_plateau_is_no_turning_back(noise):
-    times = np.linspace(0, 18, 12)
-    values = 200 / (1 + 40 * np.exp(-0.8 * times)) * np.exp(noise * np.random.default_rng(3).standard_normal(12))
+def test_noise_about_a_plateau_is_no_turning_back():
+    times = np.linspace(0, 18, 10)
+    values = 200 / (1 + 40 * np.exp(-0.8 * times)) * np.exp(0.2 * np.random.default_rng(3).standard_normal(10))
     assert sd.recover(None, {"t": times, "x": values}, progress=False).system.names == ("x",)
 
 

@@ -173,9 +173,10 @@ class _Partner:
             f"{books[names[id(rows[0][1])]].name}; {self.h} has the unit of a rate. Of {len(books)} such models it follows the "
             "data best, others were not looked at; declare your own for these"
         )
-        models_shown = order.models[: self.request.options.keep]
+        facts = rows[0][2].information()
         return ranked_recovery(
-            Recovery, models_shown, rows[0][2].information(), level=self.request.options.level,
+            Recovery, order.models[: self.request.options.keep], replace(facts, low=np.maximum(facts.low, 0.0)),
+            level=self.request.options.level,
             compared=[(m.criterion, m.labels) for m in order.models], notes=(note, *order.notes), observations=data,
             heldout=later, forecasters=order.forecasters, law=rows[0][2].law, noise=rows[0][2].errors(),
             evaluations=before.evaluations, complete=True,

@@ -64,6 +64,7 @@ def test_a_prey_alone_tells_of_its_predator():
     assert set(terms["f_prey"].as_coefficients_dict(prey, hidden)) == {prey, prey * hidden}
     assert float(terms["f_prey"].coeff(prey).xreplace({hidden: 0})) == pytest.approx(0.5, rel=0.1)
     assert float(terms["f_hidden"].coeff(prey * hidden)) == pytest.approx(0.02, rel=0.1)
+    assert (found.intervals["lower"] >= 0).all()  # of populations and of positive constants
     assert found.predict(times[14:])["prey"].values == pytest.approx(values[14:], rel=0.35)
 
 

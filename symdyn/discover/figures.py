@@ -83,12 +83,15 @@ def _draw_states(recovery: Recovery, axes: np.ndarray) -> list[tuple[np.ndarray,
             style = {"color": COLOURS[k % len(COLOURS)]}
             said = (lambda text: text) if k == 0 else (lambda text: None)
             dots = {"ms": 4.0} if len(trajectory.times) <= MANY else {"ms": 1.5, "alpha": 0.5}
-            axis.plot(trajectory.times, trajectory.values[:, i], "o", label=said("data"), **style, **dots)
+            measured = np.isfinite(trajectory.values[:, i]).any()
+            if measured:
+                axis.plot(trajectory.times, trajectory.values[:, i], "o", label=said("data"), **style, **dots)
             axis.plot(
                 times[inside], run[inside, i], lw=1.5 if len(trajectory.times) <= MANY else 1.0, label=said("fit"), **style
             )
             if later is not None:
-                axis.plot(later.times, later.values[:, i], "o", mfc="none", label=said("held out"), **style, **dots)
+                if measured:
+                    axis.plot(later.times, later.values[:, i], "o", mfc="none", label=said("held out"), **style, **dots)
                 axis.plot(times[~inside], run[~inside, i], "--", label=said("free run"), **style)
             axis.set(ylabel=state, xlabel=system.time.name)
             axis.legend(frameon=False, ncols=2)

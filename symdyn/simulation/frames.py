@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -345,7 +346,7 @@ def _extent(variables: tuple[Variable, ...]) -> tuple[int, int]:
     return timed, aside
 
 
-@remembered(32)
+@lru_cache(maxsize=32)
 def observer(system: System) -> Program | None:
     """The program of the observables, if there are any."""
     if not system.observables:

@@ -123,18 +123,19 @@ class MachineFunction:
         self._fixed: dict[tuple[int, type], tuple[Any, list[Any], int]] = {}
 
     @cached_property
-    def _form(self) -> tuple[struct.Struct, list[tuple[Any, int]]]:
-        """The format of the places, and of each leaf the entries and axes of an array, or None."""
+    def _form(self) -> tuple[struct.Struct, list[tuple[Any, int, int, int]]]:
+        """The format of the places, and of each leaf the entries of an array, its axes, bytes and alignment, or None."""
         letters: list[str] = ["qq"]
-        kinds: list[tuple[Any, int]] = []
+        kinds: list[tuple[Any, int, int, int]] = []
         for leaf in self._leaves:
             entries, _, axes = leaf.partition(" ")
             if axes:
                 letters.append("q" * (5 + 2 * int(axes)))
-                kinds.append((np.dtype(entries), int(axes)))
+                kind = np.dtype(entries)
+                kinds.append((kind, int(axes), kind.itemsize, kind.alignment))
             else:
                 letters.append("d" if leaf == "float" else "q")
-                kinds.append((None, 0))
+                kinds.append((None, 0, 0, 0))
         return struct.Struct("=" + "".join(letters)), kinds
 
     def __call__(self, *arguments: Any) -> Any:
@@ -145,20 +146,20 @@ class MachineFunction:
         count = self._gather(arguments, kinds, 0, numbers)
         if count != len(kinds):
             raise self._refused(count, kinds)
-        places = ctypes.create_string_buffer(form.pack(*numbers), form.size)
-        code = self._call(self.address, ctypes.addressof(places))
+        places = bytearray(form.pack(*numbers))
+        code = self._call(self.address, _address(_first_byte(places)))
         if code > 0 or code == -1:
             raise _raised(places, code)
         return None if self._result == "none" else struct.unpack_from("=d" if self._result == "float" else "=q", places)[0]
 
-    def _gather(self, values: Iterable[Any], kinds: list[tuple[Any, int]], k: int, numbers: list[Any]) -> int:
+    def _gather(self, values: Iterable[Any], kinds: list[tuple[Any, int, int, int]], k: int, numbers: list[Any]) -> int:
         """Append the numbers of some values, whose leaves are those from `k` on; returns the place after them."""
         most, fixed = len(kinds), self._fixed
         for value in values:
             if type(value) is _ARRAY:
                 if k == most:
                     raise self._refused(k + 1, kinds)
-                entries, axes = kinds[k]
+                entries, axes, width, alignment = kinds[k]
                 dtype, shape, size = value.dtype, value.shape, value.size
                 if (dtype is not entries and dtype != entries) or len(shape) != axes:
                     raise self._misfit(value, entries, axes)
@@ -166,8 +167,7 @@ class MachineFunction:
                     place = _address(_first_byte(value)) if size else 0
                 except (TypeError, ValueError):
                     raise self._misfit(value, entries, axes) from None
-                width = dtype.itemsize
-                if place % dtype.alignment:
+                if place % alignment:
                     raise self._misfit(value, entries, axes)
                 numbers += (0, 0, size, width, place, *shape, *(value.strides if axes > 1 else (width,)))
                 k += 1
@@ -185,12 +185,12 @@ class MachineFunction:
                 if k == most:
                     raise self._refused(k + 1, kinds)
                 if kinds[k][0] is not None:
-                    raise self._misfit(value, *kinds[k])
+                    raise self._misfit(value, *kinds[k][:2])
                 numbers.append(value)
                 k += 1
         return k
 
-    def _refused(self, count: int, kinds: list[tuple[Any, int]]) -> TypeError:
+    def _refused(self, count: int, kinds: list[tuple[Any, int, int, int]]) -> TypeError:
         more = "more" if count > len(kinds) else count
         return TypeError(f"{self.name} got {more} numbers and arrays; expected {len(kinds)}")
 
@@ -213,7 +213,7 @@ def _steady(values: tuple[Any, ...]) -> bool:
     return 0 in sizes and max(sizes) <= 1 and all(type(v) is int for v in values if not isinstance(v, np.ndarray))
 
 
-def _raised(places: ctypes.Array[Any], code: int) -> Exception:
+def _raised(places: bytearray, code: int) -> Exception:
     """What a compiled function raised, which its code describes: such as a MemoryError."""
     (described,) = struct.unpack_from("=q", places, 8)
     if code != _RAISES or not described:

@@ -43,7 +43,7 @@ def passed_on(run: Run, again: Callable[[np.ndarray], Run | np.ndarray], *, ende
     >>> rows.tolist(), run.values[:, -1, 0].round(6).tolist()
     ([0, 1], [1.0, 1.0])
     """
-    rows = np.flatnonzero(run.status == ended)
+    (rows,) = (run.status == ended).nonzero()
     if not rows.size:
         return run, rows
     other = again(rows)

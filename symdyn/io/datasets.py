@@ -28,6 +28,7 @@ import xarray as xr
 
 from symdyn.errors import DeclarationError
 from symdyn.files import UNFINISHED, clear
+from symdyn.io.netcdf_files import write_netcdf
 
 __all__ = ["FORMATS", "check_format", "load_netcdf", "read_dataset", "to_frame", "write_csv", "write_dataset", "write_file"]
 
@@ -89,7 +90,7 @@ def write_dataset(dataset: xr.Dataset, path: str | Path) -> None:
     """
     suffix = check_format(path)
     if suffix == ".nc":
-        write_file(path, lambda p: dataset.to_netcdf(p, engine="netcdf4"))
+        write_file(path, partial(write_netcdf, dataset))
     elif suffix == ".json":
         text = json.dumps(_as_json(dataset), separators=(",", ":"), allow_nan=False) + "\n"
         write_file(path, partial(Path.write_text, data=text, encoding="utf-8"))

@@ -52,8 +52,10 @@ def check_positive(**values: Any) -> None:
     symdyn.errors.DeclarationError: step is -1; expected a positive number
     """
     for name, value in values.items():
+        if value is None:
+            continue
         number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-        if value is not None and not (number and 0 < value < math.inf):
+        if not (number and 0 < value < math.inf):
             raise DeclarationError(f"{name} is {value!r}; expected a positive number")
 
 
@@ -81,8 +83,10 @@ def check_whole(least: int = 1, **values: Any) -> None:
     symdyn.errors.DeclarationError: max_steps is 0; expected a whole number from 1 below 2^63
     """
     for name, value in values.items():
+        if value is None:
+            continue
         integer = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-        if value is not None and not (integer and least <= value < 2**63):
+        if not (integer and least <= value < 2**63):
             raise DeclarationError(f"{name} is {value!r}; expected a whole number from {least} below 2^63")
 
 

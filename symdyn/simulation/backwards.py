@@ -11,6 +11,7 @@ import sympy as sp
 
 from symdyn import dag
 from symdyn.codegen.input_paths import input_values
+from symdyn.codegen.program import Program
 from symdyn.errors import DeclarationError
 from symdyn.paths import PathSlope
 from symdyn.simulation.frames import Frame, observe, observer
@@ -92,7 +93,10 @@ class Backward(Frame):
         turned, self._swap = reversed_in_time(system)
         super().__init__(turned, initial)
         self.declared = system
-        self.observer = observer(system)
+
+    @property
+    def observer(self) -> Program | None:
+        return observer(self.declared)
 
     def condition(self, until: sp.Basic | None) -> sp.Basic | None:
         return None if until is None else until.xreplace(self._swap)
@@ -104,6 +108,3 @@ class Backward(Frame):
         labels = self.labels(times)
         inputs = input_values(self.declared, parameters, labels) if self.observer is not None else []
         return observe(self.observer, values, parameters, labels, inputs)
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, observer=observer(state["declared"]))

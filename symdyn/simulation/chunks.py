@@ -71,7 +71,8 @@ def compute(plan: Plan, start: int, stop: int, *, threads: int, report: Callable
     outcome = Outcome.of(run, plan.frame.labels(plan.times), start, passed_on=plan.passed_on(stiff.size))
     observed = plan.frame.observed(run.values, batch.parameters, plan.times)
     if plan.reductions is None:
-        return Chunk(run._replace(values=observed), {}, outcome, not complete)
+        run = run if observed is run.values else run._replace(values=observed)
+        return Chunk(run, {}, outcome, not complete)
     kept = run._replace(values=observed[:0], aside=run.aside[:0])
     fired = np.where(run.status[:, None] == SUCCESS, run.aside[:, : plan.frame.events], np.nan)
     return Chunk(kept, _reduce(plan, start, observed, fired), outcome, not complete)

@@ -120,7 +120,7 @@ def listed_values(pairs: Iterable[tuple[Any, Any]]) -> str:
     >>> listed_values([("k", 1.0), ("V", 0.1)])
     'k = 1, V = 0.1'
     """
-    return ", ".join(f"{name} = {repr(float(value)).removesuffix('.0')}" for name, value in pairs)
+    return ", ".join([f"{name} = {repr(float(value)).removesuffix('.0')}" for name, value in pairs])
 
 
 @cache

@@ -17,6 +17,7 @@ from symdyn_kernels.status import TOO_MANY_STEPS
 from symdyn.bar import bar, drawn
 from symdyn.codegen.kernel import Batch, Kernel, Options, Run, Signals
 from symdyn.errors import DeclarationError, SymdynError
+from symdyn.identity import remembered
 
 __all__ = ["GivenUpError", "Progress", "default_threads", "given_up", "launch_parallel"]
 
@@ -167,7 +168,7 @@ def _ended_at_once(kernel: Kernel, run: Run, batch: Batch, options: Options, lan
     if kernel.size > FEW_STATES or kernel.large or "max_steps" not in kernel.reads or kernel.path in _LONG:
         return False
     few = FEW_UPDATES // max(1, kernel.size)
-    kernel.launch(run, batch, replace(options, max_steps=min(limit, few)), signals=_own_signals(), lanes=lanes)
+    kernel.launch(run, batch, _limited(options, min(limit, few)), signals=_own_signals(), lanes=lanes)
     if run.status[0] != TOO_MANY_STEPS or limit <= few:
         return True
     _LONG.add(kernel.path)
@@ -175,6 +176,11 @@ def _ended_at_once(kernel: Kernel, run: Run, batch: Batch, options: Options, lan
         mine[:] = new
     run.values[:] = np.nan
     return False
+
+
+@remembered(16)
+def _limited(options: Options, steps: int) -> Options:
+    return replace(options, max_steps=steps)
 
 
 class _OwnSignals(Signals):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -181,10 +181,11 @@ class Frame:
         frame.declared = system
         return frame
 
-    @cached_property
+    @property
     def variables(self) -> tuple[Variable, ...]:
         """Variables at all output times, in the order of their numbers, then those that are recorded aside."""
-        return _numbered(self.system) + (self._fired if self.events else ())
+        own = _numbered(self.system)
+        return own + self._fired if self.events else own
 
     @property
     def events(self) -> int:
@@ -221,17 +222,17 @@ class Frame:
             "fired_at", ("event", "firing"), (count, each), count, timed=False, meaning=f"when, up to {each} times"
         )
 
-    @cached_property
+    @property
     def columns(self) -> int:
         """Numbers at an output time, observables included."""
-        return sum(math.prod(v.shape) for v in self.variables if v.timed)
+        return _extent(self.variables)[0]
 
     @property
     def aside(self) -> int:
         """Numbers that are recorded aside."""
-        return sum(math.prod(v.shape) for v in self.variables if not v.timed)
+        return _extent(self.variables)[1]
 
-    @cached_property
+    @property
     def observer(self) -> Program | None:
         """The program of the observables."""
         return observer(self.system)
@@ -323,7 +324,7 @@ class Frame:
         """
         size = len(self.system.states)
         if self.observer is None:
-            return values[..., :size]
+            return values if values.shape[-1] == size else values[..., :size]
         inputs = input_values(self.system, parameters, times)
         past = [values[..., i] for i in range(size, values.shape[-1])]
         return observe(self.observer, values[..., :size], parameters, times, [*inputs, *past])
@@ -336,6 +337,13 @@ class Frame:
 def _numbered(system: System) -> tuple[Variable, ...]:
     """States and observables, variables of one number each, one after the other."""
     return tuple(Variable(name, start=i) for i, name in enumerate((*system.names, *(o.name for o in system.observables))))
+
+
+@remembered(32)
+def _extent(variables: tuple[Variable, ...]) -> tuple[int, int]:
+    """Numbers of some variables at an output time, and aside."""
+    timed, aside = (sum(math.prod(v.shape) for v in variables if v.timed is kind) for kind in (True, False))
+    return timed, aside
 
 
 @lru_cache(maxsize=32)

@@ -131,7 +131,7 @@ class Plan:
         """The trajectories `start` to `stop`, with all times at which their steps are known to end."""
         initial, parameters = self.design.rows(start, stop)
         states = self.frame.states(initial, parameters) if self.start is None else self.start[start:stop]
-        times = self.times - self.origin
+        times = self.times - self.origin if self.origin else self.times
         return Batch(states, parameters, times, self.design.streams(start, stop), self.kernel.stops(parameters, times))
 
     def going_on(self, times: np.ndarray, start: np.ndarray | None) -> Plan:
@@ -223,13 +223,9 @@ class ChunkGrid:
 
     def __len__(self) -> int:
         """Number of chunks."""
-        return self._number
-
-    @cached_property
-    def _number(self) -> int:
         return math.prod(self.shape[: self.axis]) * self._along
 
-    @cached_property
+    @property
     def _along(self) -> int:
         return -(-self._axes[self.axis] // self.length)
 

@@ -16,6 +16,7 @@ import xarray as xr
 from symdyn.codegen.effects import refuse_idle
 from symdyn.codegen.kernel import Kernel, Options, known_kernel, read_method
 from symdyn.errors import DeclarationError
+from symdyn.identity import remembered
 from symdyn.integration.kernel import ArrayKernel
 from symdyn.methods.options import MethodOptions, check_positive, check_whole
 from symdyn.models.events import condition_text
@@ -217,10 +218,10 @@ def simulate(
         frame.count_no_firings("cards do not count events of networks of so many reactions; use target='cpu'")
     elif system.events and reduce is not None and kernel.target == "cuda":
         frame.count_no_firings("cards sum up no numbers of events; leave reduce= out, or use target='cpu'")
-    given = [name for name, value in {**numbers, "threads": layout.threads}.items() if value is not None]
     kernel.options.refuse_others(frame.declared)
-    reads = kernel.reads_with(given)
-    refuse_idle(given, reads, kernel.titled(reads))
+    if given := [name for name, value in {**numbers, "threads": layout.threads}.items() if value is not None]:
+        reads = kernel.reads_with(given)
+        refuse_idle(given, reads, kernel.titled(reads))
     _check_start(kernel, design)
     reductions = None if reduce is None else read_reductions(reduce)
     if reductions is not None and not kernel.stochastic and not design.gathers:
@@ -232,11 +233,10 @@ def simulate(
     path = None if place is None else read_path(place.path, "a folder, or of a file with the ending .nc")
     there = find_store(path, place is None or place.resume)
     used = seed if there is None or seed is not None else there.seed
-    numeric = _numbers(
-        kernel, times, read_method(method)[0] is None, secrets.randbits(32) if used is None else int(used), rtol, atol, step
-    )
-    if placed := kernel.options.placed(frame.labels(times)):
-        numeric = replace(numeric, **placed)
+    numeric = _numbers(kernel, read_method(method)[0] is None, float(times[0]), float(times[-1]), rtol, atol, step)
+    placed = kernel.options.placed(frame.labels(times))
+    if placed or used is not None or kernel.stochastic:
+        numeric = replace(numeric, **placed, seed=secrets.randbits(32) if used is None else int(used))
     plan = Plan.of(frame, kernel, layout.lanes, design, times, numeric, reductions)
     attrs = _record(plan, None if seed is None else numeric.seed, condition)
     workers = None if executor is None else as_executor(executor)
@@ -292,24 +292,24 @@ def _check_start(kernel: Kernel, design: Design) -> None:
         check_counts(design, kernel.system, whole=kernel.family.start == "whole")
 
 
+@remembered(16)
 def _numbers(
-    kernel: Kernel, times: np.ndarray, by_default: bool, seed: int, rtol: float | None, atol: float | None, step: float | None
+    kernel: Kernel, by_default: bool, first: float, last: float, rtol: float | None, atol: float | None, step: float | None
 ) -> Options:
-    """The numerical options of the driver, with defaults for those that were not given."""
+    """The numerical options of the driver, with defaults for those that were not given, and without a seed."""
     by_error = kernel.adaptive or (rtol or atol) is not None  # of methods with steps of one length some read tolerances
-    length = step or (math.inf if by_error else (times[-1] - times[0]) / DEFAULT_STEPS or 1.0)
+    length = step or (math.inf if by_error else (last - first) / DEFAULT_STEPS or 1.0)
     length = 1.0 if kernel.system.whole_steps else float(length)
-    count = (times[-1] - times[0]) / length
+    count = (last - first) / length
     if count > MOST_STEPS:
         raise DeclarationError(
-            f"from {times[0]:g} to {times[-1]:g} there are {count:.3g} steps of the length {length:g}; "
-            f"expected at most {MOST_STEPS:g}"
+            f"from {first:g} to {last:g} there are {count:.3g} steps of the length {length:g}; expected at most {MOST_STEPS:g}"
         )
     given: dict[str, Any] = {"rtol": rtol, "atol": atol}
     given = {name: float(value) for name, value in given.items() if value is not None}
     given |= kernel.options.numbers(length)
     detect = kernel.adaptive and by_default and kernel.method != kernel.stiff_method
-    return Options(**given, step=length, seed=seed, detect_stiffness=detect)
+    return Options(**given, step=length, detect_stiffness=detect)
 
 
 def _record(plan: Plan, seed: int | None, until: sp.Basic | None) -> dict[str, Any]:
@@ -318,7 +318,7 @@ def _record(plan: Plan, seed: int | None, until: sp.Basic | None) -> dict[str, A
     facts: dict[str, Any] = {**fixed_values(plan.system, plan.design, plan.frame.skip), "target": kernel.target}
     facts["precision"] = kernel.precision if kernel.target != "cpu" else None
     facts["seed"] = options.seed if kernel.stochastic else seed
-    facts |= kernel.facts(options)
+    facts |= _facts(options, kernel)
     if options.detect_stiffness:
         facts["stiff_trajectories"] = f"passed on to {kernel.stiff_method}"
     if until is not None:
@@ -326,6 +326,12 @@ def _record(plan: Plan, seed: int | None, until: sp.Basic | None) -> dict[str, A
     if plan.reductions is not None:
         facts["reduce"] = ", ".join(name if value is None else f"{name}: {value}" for name, value in plan.reductions.items())
     return attributes(plan.frame.declared, **facts) | dict(plan.frame.facts)
+
+
+@remembered(16)
+def _facts(options: Options, kernel: Kernel) -> dict[str, Any]:
+    """What the attributes say of the method; by the options, which are not the same in two runs that draw seeds."""
+    return kernel.facts(options)
 
 
 def _times(t: Any, system: System) -> np.ndarray:
@@ -340,8 +346,10 @@ def _times(t: Any, system: System) -> np.ndarray:
     if times.ndim != 1 or times.size == 0:
         got = f"{t!r}" if times.ndim == 0 else f"an array of shape {times.shape}"
         raise DeclarationError(f"output times are {got}; expected a sequence, such as numpy.linspace(0, 10, 101)")
-    gaps = times[1:] - times[:-1]
-    if not (math.isfinite(times[0]) and math.isfinite(times[-1])) or not ((gaps > 0).all() or (gaps < 0).all()):
+    before, after = times[:-1], times[1:]
+    ordered = before.size in (np.count_nonzero(before < after), np.count_nonzero(before > after))
+    if not (ordered and math.isfinite(times[0]) and math.isfinite(times[-1])):
+        gaps = after - before
         infinite = times[~np.isfinite(times)]
         turned = np.flatnonzero(gaps * gaps[0] <= 0) if gaps.size else gaps
         wrong = f"{infinite[0]:g}" if infinite.size else f"{times[turned[0]]:g}, then {times[turned[0] + 1]:g}"

@@ -68,7 +68,7 @@ class Outcome(NamedTuple):
     @classmethod
     def of(cls, run: Run, times: np.ndarray, start: int, *, passed_on: int) -> Self:
         """The outcome of the rows from `start` on."""
-        if not run.status.any():
+        if not np.count_nonzero(run.status):
             return cls(passed_on=passed_on)
         interrupted = int((run.status == INTERRUPTED).sum())
         wrong = np.flatnonzero((run.status != SUCCESS) & (run.status != INTERRUPTED))

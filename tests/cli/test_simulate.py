@@ -142,14 +142,16 @@ def test_a_run_is_replayed_and_a_difference_is_4(here):
     assert run("replay", "text.json").exit_code == 3
 
 
-def test_a_text_is_simulated_without_the_readers_of_other_formats(here):
+@pytest.mark.parametrize("out", [[], ["--out", "run.nc"]], ids=["text", "file"])
+def test_a_text_is_simulated_without_packages_that_others_need(here, out):
     (here / "decay.txt").write_text("x' = -x\nx(0) = 1\n")
     program = (
-        "import atexit, sys; from symdyn.cli import app; sys.argv[1:] = ['simulate', 'decay.txt', '--times', '0:1:2']\n"
-        "atexit.register(lambda: print([m for m in ('scipy.stats', 'libsbml', 'yaml', 'numba') if m in sys.modules]))\n"
+        "import atexit, sys; from symdyn.cli import app\n"
+        "others = {'scipy', 'libsbml', 'yaml', 'numba', 'dask', 'distributed'}\n"
+        "atexit.register(lambda: print(sorted(others & set(sys.modules))))\n"
         "app()"
     )
-    done = python("-c", program, check=True)
+    done = python("-c", program, "simulate", "decay.txt", "--times", "0:1:2", *out, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
 
 

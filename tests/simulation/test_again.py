@@ -36,6 +36,23 @@ def test_each_run_is_that_of_its_own_model_and_values():
         assert found == pytest.approx({name: value for name, (_, _, value) in expected.items()}, rel=1e-7)
 
 
+def test_options_of_a_run_are_not_those_of_the_next_one():
+    noisy = sd.SDESystem({x: -a * x}, {x: 0.1}, {a: 1.0}, initial={x: 1.0})
+    for _ in range(2):
+        for rtol in (1e-4, 1e-10):
+            data = sd.simulate(DECAY, [0.0, 1.0], rtol=rtol, progress=False)
+            assert data.attrs["rtol"] == rtol
+            assert abs(float(data.x[-1]) - np.exp(-1)) < 10 * rtol
+        for end in (1.0, 3.0):  # a thousand steps, whatever the time
+            data = sd.simulate(noisy, [0.0, end], seed=1, progress=False)
+            assert (data.attrs["step"], int(data.steps)) == (end / 1000, 1000)
+    one, two = (sd.simulate(noisy, [0.0, 1.0], progress=False) for _ in range(2))
+    assert one.attrs["seed"] != two.attrs["seed"]
+    for data in (one, two):
+        again = sd.simulate(noisy, [0.0, 1.0], seed=data.attrs["seed"], progress=False)
+        assert again.x.values.tobytes() == data.x.values.tobytes()
+
+
 def test_a_result_does_not_change_with_later_runs():
     first = sd.simulate(DECAY, [0.0, 1.0], progress=False)
     before = first.x.values.copy()

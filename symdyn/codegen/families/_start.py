@@ -66,7 +66,7 @@ def integrate_rest(run: Run, batch: Batch, task: Launch, integrate: Callable[[Ru
         run.values[:] = wider.values[:, :1]
         run.passage[run.passage > first] = np.inf
         return
-    if task.facts.get("start") is None and batch.times.size > 1 and not (task.system.inputs or run.status.any()):
+    if task.facts.get("start") is None and batch.times.size > 1 and not (task.system.inputs or np.count_nonzero(run.status)):
         integrate(run, batch, task)
         return
     given = batch._replace(parameters=coefficient_rows(task.system, batch.parameters, batch.times))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -179,30 +179,22 @@ class AdaptiveFamily(Family):
         own, margin = (own, 0) if task.facts["start"] is None else (own[:-1], own[-1])
         rhs, factor, solve = (*own, 0, 0)[:3]
         functions = AdaptiveFunctions(rhs, factor, solve, margin)
-        further: dict[str, Any] = {
-            "sizes": AdaptiveSizes(n, batch.parameters.shape[1], task.facts["factors"], task.facts["rates"], task.lanes),
-            "batch": batch,
-            "tolerances": self._tolerances(options),
-            "control": self.control(scheme, options),
-            "detect": int(options.detect_stiffness),
-            "run": run,
-            "counts": counts,
-            "signals": task.signals,
-            "events": events,
-            "constraints": constraints,
-            "delays": delays,
-        }
-        parts = {name: task.facts[name] is not None for name in ("events", "delays")}
-        parts["algebraic"] = bool(task.system.algebraic)
-        if any(parts.values()):
-            method: tuple[Any, ...] = method_functions(task.method, algebraic=parts["algebraic"], delays=parts["delays"])
-            common_driver(**parts).chunk(CommonArguments(MethodFunctions(*functions, *method), **further))
+        further: tuple[Any, ...] = (
+            AdaptiveSizes(n, batch.parameters.shape[1], task.facts["factors"], task.facts["rates"], task.lanes), batch,
+            self._tolerances(options), self.control(scheme, options), int(options.detect_stiffness), run, counts, task.signals,
+            events, constraints, delays,
+        )  # fmt: skip
+        algebraic = bool(task.system.algebraic)
+        if events is not NO_EVENTS or algebraic or delays is not NO_DELAYS:
+            parts = {"algebraic": algebraic, "delays": delays is not NO_DELAYS}
+            method: tuple[Any, ...] = method_functions(task.method, **parts)
+            own_driver = common_driver(events=events is not NO_EVENTS, **parts)
+            own_driver.chunk(CommonArguments(MethodFunctions(*functions, *method), *further))
         else:
-            (task.driver or adaptive_driver(task.method)).chunk(Arguments(functions, **further))
+            (task.driver or adaptive_driver(task.method)).chunk(Arguments(functions, *further))
         run.steps[:], run.rejected[:] = counts[:, 0], counts[:, 1]
-        extra = len(getattr(scheme, "extra", ()))
-        begun = 1 + counts[:, 3]  # derivatives at the first time, and after stops
-        run.evaluations[:] = begun + scheme.stages * (counts[:, 0] + counts[:, 1]) + extra * counts[:, 2]
+        counts.dot(_evaluations(scheme.stages, len(getattr(scheme, "extra", ()))), out=run.evaluations)
+        run.evaluations[:] += 1  # the derivative at the first time
 
     def control(self, scheme: Any, options: Options) -> Control:
         return _control(options.controller or scheme.controller, scheme.error_order + 1)
@@ -222,6 +214,12 @@ class AdaptiveFamily(Family):
         if facts.get("events") is None and facts.get("delays") is None and not system.algebraic:
             return batch.stops
         return card_stops(system, facts["events"], batch)
+
+
+@cache
+def _evaluations(stages: int, extra: int) -> np.ndarray:
+    """Evaluations that an accepted step takes, a rejected one, output within a step, and a stop."""
+    return np.array((stages, stages, extra, 1))
 
 
 @lru_cache(maxsize=32)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import nbinom
 
+import symdyn as sd
 from examples import predator_prey as example
 
 N, P = example.N, example.P
@@ -69,6 +70,21 @@ def test_the_first_half_of_gauses_table_tells_who_is_left():
     assert one.gone[1] > 16
     again = gause.forecasts(gause.HALF, gause.ONE, repeats=200)[0]
     np.testing.assert_array_equal(half.band, again.band)
+
+
+def test_what_was_not_measured_is_found_from_one_column():
+    """The hidden population follows the lynxes, which were never given, and the pendulum is the exact one."""
+    from examples import one_column
+
+    hares, angles = one_column.study()
+    ours, still = one_column.error(hares)
+    assert ours < 0.1 * still
+    table = one_column.records()
+    hidden = hares.predict(table.t).hidden.values
+    assert np.corrcoef(hidden, table.lynx)[0, 1] > 0.8
+    times = np.linspace(0, 9, 91)
+    exact = sd.simulate(one_column.PENDULUM, times, progress=False)
+    assert np.abs(angles.predict(times).velocity - exact.v).max() < 0.05
 
 
 def test_the_growth_of_paramecium_is_that_of_least_squares_under_normal_noise():

@@ -83,7 +83,8 @@ def partnered(found: Recovery, request: Request) -> Recovery:
     """A recovery of one population, or where no equation of first order makes its course that of a model with a hidden one.
 
     The model comes first if its own run turns back by much more than the noise that it leaves, which contradicts all equations
-    of first order, and if its forecasts from within the data are no worse than those of the first model before.
+    of first order, if the data tell its constants, and if its forecasts from within the data are no worse than those of the
+    first model before.
 
     Parameters
     ----------
@@ -93,7 +94,7 @@ def partnered(found: Recovery, request: Request) -> Recovery:
         What was asked for.
     """
     seen = found.observations
-    if not _asked(request) or not found.complete or len(found.system.names) != 1 or not _turns(seen):
+    if not _asked(request) or len(found.system.names) != 1 or not _turns(seen):
         return found
     x = found.system.states[0]
     h = next(s for k in range(1, 9) if (s := sp.Symbol("hidden" + "_" * (k - 1))) not in {x, found.system.time})
@@ -164,8 +165,10 @@ class _Partner:
         rows = [row for row in fitted.ranked() if np.isfinite(row[0]) and (row[2].values()[1] >= 0).all()]
         if not rows or not self.request.budget.going():
             return None
-        turn = self._turn(rows[0][2])
-        if turn is None or not _foretells(rows[0][2], before):
+        facts, turn = rows[0][2].information(), self._turn(rows[0][2])
+        constants = len(rows[0][1].free)
+        told = not facts.undetermined.any() and (facts.deviations < np.abs(facts.values))[:constants].all()
+        if turn is None or not told or not _foretells(rows[0][2], before):
             return None
         order = in_order(rows, [], list(models.values()), None, data, later, automatic=False)
         note = (
@@ -173,7 +176,6 @@ class _Partner:
             f"{books[names[id(rows[0][1])]].name}; {self.h} has the unit of a rate. Of {len(books)} such models it follows the "
             "data best, others were not looked at; declare your own for these"
         )
-        facts = rows[0][2].information()
         return ranked_recovery(
             Recovery, order.models[: self.request.options.keep], replace(facts, low=np.maximum(facts.low, 0.0)),
             level=self.request.options.level,

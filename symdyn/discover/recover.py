@@ -14,6 +14,7 @@ from symdyn.discover.partners import partnered
 from symdyn.discover.recovery import Recovery
 from symdyn.discover.request import Request
 from symdyn.discover.routes import measured, route_of
+from symdyn.discover.second_order import second_order
 from symdyn.discover.values import check_values
 from symdyn.inference.budget import Budget
 from symdyn.inference.journal import Journal
@@ -61,9 +62,10 @@ def recover(
         None if nothing is known: every column of the data but time is then the state of an ODE, every variable of a dataset
         with axes x or y a field.  Their terms come from a general library with constants inside, unless `library` is given or
         another option that the search among the terms of a library reads, as the table below has them.
-        One column of a population, of 400 data at most, that turns back, as no equation of first order makes it do, is
-        compared with models of textbooks that have a second, hidden state, see `symdyn.discover.partners`; such a model is a
-        system of both.
+        One column that rises and falls through the same value, which no equation of first order makes, is taken further: of a
+        population, up to 400 data, models of textbooks with a second, hidden state are compared
+        (`symdyn.discover.partners`), else from 20 data on an equation of second order is looked for, with the velocity as a
+        second state (`symdyn.discover.second_order`).  Such a model comes first where it follows the data.
     data : Dataset, DataFrame, mapping of arrays, pair (t, X) of arrays, or a list of these
         See `symdyn.inference.data.observations`: several trajectories, missing values and unobserved states are fine.
         Times of a map are whole steps apart.  Dates become days since the first.  A header that is no name in the text of
@@ -218,7 +220,7 @@ def recover(
         known, (system, route) = system is not None, route_of(system, data, request)
         try:
             found = route.recovered(system, data, request)
-            found = found if known else partnered(found, request)
+            found = found if known else second_order(partnered(found, request), data, request)
         finally:
             journal.write()
     if found.complete:

@@ -79,8 +79,8 @@ def _turning(name: str, times: Sequence[np.ndarray], curves: Sequence[np.ndarray
             up, down = float(t[np.argmax(x >= value)]), float(s[np.argmax(y <= value)])
             first, second = sorted([(up, "rises"), (down, "falls")])
             return (
-                f"{name} {first[1]} through {value:.2g} at time {first[0]:.3g} and {second[1]} through it at time "
-                f"{second[0]:.3g}, which no autonomous equation of first order for {name} alone does: a state is hidden; "
+                f"{name} {first[1]} through {value:.2g} at time {first[0]:.4g} and {second[1]} through it at time "
+                f"{second[0]:.4g}, which no autonomous equation of first order for {name} alone does: a state is hidden; "
                 "declare a second, unobserved one, or add columns for what else changes"
             )
     return None

@@ -53,7 +53,9 @@ def ensemble(
                 return None
             return progress(before + min(done, options.iterations), options.members * options.iterations)
 
-        found.append(member(k, tell))
+        own = member(k, tell)
+        states, *others = (tuple(map(np.asarray, own.states)), *map(np.asarray, own[1:4]))  # of numpy, as files have them
+        found.append(own._replace(states=states, **dict(zip(own._fields[1:4], others, strict=True))))
     states, arguments, values, parameters, losses, _ = zip(*found, strict=True)
     ends = np.cumsum([0, *(len(u.args) for u in system.unknowns)])
     columns, every = np.mean(arguments, axis=0), np.stack(values)

@@ -35,6 +35,8 @@ READS = Reads(
 UNITS = "; in other units of time and states it may be others, with RecoverOptions(ties=False) none"
 #: Share of the data above which fitted values are many, and below which they are few.
 MANY, FEW = 0.4, 0.1
+#: Share of a budget for equations of first order that the data contradict.
+WRONG = 0.2
 #: Gap of the criterion within which a model that goes on comes before one that ends.
 ENDING = 8.0
 
@@ -56,11 +58,14 @@ def recovered(system: System | None, data: Any, request: Request) -> Recovery:
     given = request.options.noise or {}
     noise = read_noise(whole.states, seen.noise, given)
     known = {j: float(noise[j]) for j in (whole.states.index(lookup(k, whole.states, "state")) for k in given)}
+    problem = prepared(seen, known)
+    notes = list(contradicted(problem, seen))
+    # most of the time is left for equations with a second state, where none for this one alone can be right
+    budget = request.budget.share(WRONG) if notes and len(whole.states) == 1 else request.budget
     search = EquationSearch(
-        prepared(seen, known), request.budget, report=lambda part: request.report("selection", part), journal=request.journal,
+        problem, budget, report=lambda part: request.report("selection", part), journal=request.journal,
         windows=request.options.windows,
     )  # fmt: skip
-    notes = list(contradicted(search.fitter.problem, seen))
     best: EquationFit | None = None
     with request.budget.keeping(search.best):
         best = search.run()

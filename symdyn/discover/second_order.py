@@ -1,0 +1,86 @@
+"""One coordinate that swings, which no equation of first order makes: recovered as an equation of second order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from symdyn.discover.reads import given
+from symdyn.discover.recovery import Recovery
+from symdyn.discover.request import Request
+from symdyn.discover.routes import route_of
+from symdyn.errors import RecoveryError
+from symdyn.inference.data import Observations
+from symdyn.inference.phase_flow import flow_contradiction
+from symdyn.models.ode import ODESystem
+
+__all__ = ["second_order"]
+
+#: What may be asked for beside.
+BESIDE = {"library", "seed", "heldout", "options.keep", "options.level", "options.windows", "options.noise"}
+#: Error over that before below which an equation of second order follows the data.
+BETTER = 0.5
+#: Fewest data, and the error of a model with a hidden population, in units of the noise, that leaves nothing to look for.
+LEAST, NOISE = 20, 1.5
+
+
+def second_order(found: Recovery, data: Any, request: Request) -> Recovery:
+    r"""A recovery of one coordinate, or where this follows the data, that of an equation of second order.
+
+    .. math:: x' = v, \qquad v' = f(x, v)
+
+    with the velocity `v`, which is not measured, and terms of x and v as for any unknown function.
+
+    Parameters
+    ----------
+    found : Recovery
+        Of data of which nothing was known.
+    data : any
+        As it was read.
+    request : Request
+        What was asked for.
+    """
+    seen = found.observations
+    if not request.budget.going() or not _asked(request) or not _missed(found) or _turn(seen, seen.noise[0]) is None:
+        return found
+    x = found.system.states[0]
+    v = next(s for k in range(9) if (s := sp.Symbol("velocity" + "_" * k)) not in {x, found.system.time})
+    system, route = route_of(ODESystem({x: v, v: sp.Function(f"f_{v}")(x, v)}), data, request)
+    try:
+        better = route.recovered(system, data, request)
+    except RecoveryError:  # no equation of second order follows the data either
+        return found
+    left = better.table["rms"][0] * seen.scale[0]
+    turn = _turn(seen, max(left, seen.noise[0])) if np.isfinite(left) else None
+    if turn is None or not better.table["rms"][0] < BETTER * found.table["rms"][0]:
+        return found
+    note = (
+        f"{turn.partition(': a state is hidden')[0]}: an equation of second order was looked for, with the {v} of {x}, which "
+        "was not measured, as a second state; declare your own for another one"
+    )
+    return replace(better, warnings=(note, *better.warnings))
+
+
+def _asked(request: Request) -> bool:
+    """Whether nothing was asked for that is of equations of first order."""
+    return set(given(request)) <= BESIDE and request.library in (None, "mechanics") and request.options.process == "auto"
+
+
+def _missed(found: Recovery) -> bool:
+    """Whether one state was measured, and no hidden population makes up for what an equation of first order misses."""
+    seen = found.observations
+    others = any(np.isfinite(t.values[:, 1:]).any() for t in seen.trajectories)
+    if others or seen.size < LEAST:
+        return False
+    return len(found.system.names) == 1 or bool(found.table["rms"][0] * seen.scale[0] > NOISE * seen.noise[0])
+
+
+def _turn(seen: Observations, noise: float) -> str | None:
+    """Where the coordinate rises and falls through the same value, by much more than the noise."""
+    known = [np.isfinite(t.values[:, 0]) for t in seen.trajectories]
+    times = [t.times[k] for t, k in zip(seen.trajectories, known, strict=True)]
+    values = [t.values[k, :1] for t, k in zip(seen.trajectories, known, strict=True)]
+    return flow_contradiction(seen.states[:1], times, values, np.array([noise]))

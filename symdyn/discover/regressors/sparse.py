@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ from symdyn.registry import suggest
 __all__ = ["Conserved", "SparseRegression"]
 
 
+@dataclass(eq=False, repr=False)
 class SparseRegression(FormulaRegressor):
     r"""Few terms of a library, chosen by search of small subsets and by an information criterion.
 
@@ -110,36 +112,20 @@ class SparseRegression(FormulaRegressor):
      [-1.  0.]]
     """
 
-    def __init__(
-        self,
-        library: Any = 3,
-        *,
-        method: str = "subsets",
-        threshold: float = 0.01,
-        functions: Sequence[str] = (),
-        exact: int = 4,
-        ensemble: int = 0,
-        left_out: float = 0.0,
-        constraints: Sequence[Any] | None = None,
-        symmetry: Sequence[Any] | None = None,
-        refine: bool = True,
-        candidates: int = 10,
-        names: Sequence[Any] | None = None,
-        random_state: int | None = 0,
-    ) -> None:
-        self.library = library
-        self.method = method
-        self.threshold = threshold
-        self.functions = functions
-        self.exact = exact
-        self.ensemble = ensemble
-        self.left_out = left_out
-        self.constraints = constraints
-        self.symmetry = symmetry
-        self.refine = refine
-        self.candidates = candidates
-        self.names = names
-        self.random_state = random_state
+    library: Any = 3
+    _: KW_ONLY
+    method: str = "subsets"
+    threshold: float = 0.01
+    functions: Sequence[str] = ()
+    exact: int = 4
+    ensemble: int = 0
+    left_out: float = 0.0
+    constraints: Sequence[Any] | None = None
+    symmetry: Sequence[Any] | None = None
+    refine: bool = True
+    candidates: int = 10
+    names: Sequence[Any] | None = None
+    random_state: int | None = 0
 
     def fit(
         self, X: Any, y: Any = None, sample_weight: Any = None, *, t: Any = None, u: Any = None, x_dot: Any = None

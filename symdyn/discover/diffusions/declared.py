@@ -11,7 +11,7 @@ import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from symdyn.discover.request import Request
+from symdyn.discover.options import Request
 from symdyn.discover.terms import allowed_terms, function_name, one_of_each
 from symdyn.inference.constants import constant_guesses
 from symdyn.inference.local_moments import LocalMoments
@@ -22,6 +22,8 @@ __all__ = ["Declared", "declared", "only_squared"]
 
 #: Degree of the monomials of the square of an unknown noise, where no library is given.
 SQUARE_DEGREE = 2
+#: Guesses of all constants together from which a search begins.
+GUESSES = 8
 
 
 @dataclass(frozen=True)
@@ -134,8 +136,8 @@ def _plain(e: sp.Expr) -> sp.Expr:
     return sp.expand(e, deep=False)
 
 
-def _guesses(listed: Sequence[Sequence[float]], most: int = 8) -> np.ndarray:
+def _guesses(listed: Sequence[Sequence[float]]) -> np.ndarray:
     """Rows of first values: all combinations of the middle and outer ones, a few of them."""
     ordered = [sorted(v, key=lambda x, v=v: abs(list(v).index(x) - len(v) // 2)) for v in listed]  # type: ignore[misc]
     rows = np.array(list(itertools.islice(itertools.product(*ordered), 64)), dtype=float)
-    return rows[:: max(1, len(rows) // most)][:most]
+    return rows[:: max(1, len(rows) // GUESSES)][:GUESSES]

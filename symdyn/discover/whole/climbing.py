@@ -159,12 +159,7 @@ class Climber:
 
     def promoted(self, fit: EquationFit) -> EquationFit:
         """The same model over fewer windows, as few as it bears."""
-        for windows in (w for w in FEWER if w < fit.windows):
-            new = self.fitter.fit(fit.model, self.fitter.joined(fit, windows), windows, 12)
-            if new is None or not self.fitter.promoted(fit, new):
-                break
-            fit = new
-        return fit
+        return self.fitter.chain(fit.model, [w for w in FEWER if w < fit.windows], 12, found=fit) or fit
 
     def onward(self, fits: Sequence[EquationFit], screen: Screen) -> None:
         """Search on from several models."""

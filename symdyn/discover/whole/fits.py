@@ -203,10 +203,12 @@ class Fitter:
 
     def chain(
         self, model: EquationModel, windows: Sequence[int], iterations: int,
-        improved: Callable[[EquationFit], EquationFit] = lambda fit: fit,
+        improved: Callable[[EquationFit], EquationFit] = lambda fit: fit, found: EquationFit | None = None,
     ) -> EquationFit | None:  # fmt: skip
-        """Fit over ever fewer windows, as long as the fit does not collapse, and improve each fit before the next."""
-        found: EquationFit | None = None
+        """Fit over ever fewer windows, as long as the fit does not collapse, and improve each fit before the next.
+
+        It begins from smooth curves through the data, or goes on from a fit that was `found` before.
+        """
         for count in windows:
             starts = self.problem.smooth[self.problem.cut(count)[:, 0]] if found is None else self.joined(found, count)
             new = self.fit(found.model if found else model, starts, count, iterations)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import sympy as sp
-from scipy.optimize import nnls
 
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
@@ -24,10 +23,8 @@ from symdyn.inference.term_search import FittedTerms, TermSearch, Trial, doubts
 
 __all__ = ["DiffusionModel", "DiffusionSearch"]
 
-#: Subsets of the terms of one function that are all looked at, up to so many terms, and those kept.
-EXACT, KEPT = 12, 3
-#: Share of the squares of the increments that every term of a noise which is never negative explains at first.
-SHARE = 0.02
+#: Choices of terms from which a search begins.
+KEPT = 5
 
 
 @dataclass(frozen=True)
@@ -137,37 +134,24 @@ class DiffusionSearch(TermSearch[DiffusionModel]):
             yield self._with_noise(chosen, guess.copy(), keep=False)
 
     def _with_noise(self, chosen: np.ndarray, theta: np.ndarray, *, keep: bool) -> np.ndarray:
-        """Coefficients of the noise such that it explains the squares of the increments, and is negative nowhere.
+        """Columns in which the terms of the noise explain equal shares of the squares of the increments, unless it is kept.
 
-        A term of a square that is positive in one place and negative in another is left at zero, if there are others.
+        Terms that are negative somewhere explain nothing, if there are others.
         """
         count = len(chosen)
         theta[:count] = np.where(chosen, theta[:count], 0.0)
         own = np.flatnonzero(chosen & self._noisy[:count])
         if keep or not own.size:
             return theta
-        data = self.data
-        squares = (data.end - data.begin) ** 2 / data.gaps
         theta[own] = 0.0
-        base = self._diagonal(theta)
-        weight = 1 / np.maximum(squares.mean(axis=1, keepdims=True), 1e-300)
-        design = np.empty((squares.size, len(own)))
-        for column, k in enumerate(own):
-            theta[k] = 1.0
-            design[:, column] = ((self._diagonal(theta) - base) * weight).ravel()
-            theta[k] = 0.0
-        if not (np.isfinite(design).all() and np.abs(design).max(axis=0).all()):
-            theta[own] = np.sqrt(1 / weight.mean())
-            return theta
-        signs = np.sign(design.max(axis=0)) * (design.min(axis=0) * design.max(axis=0) >= 0)
-        signs = np.where(design.max(axis=0) <= 0, -1.0, signs)
-        plain = np.flatnonzero(signs) if signs.any() else np.arange(len(own))
-        signed = design[:, plain] * np.where(signs[plain] == 0, 1.0, signs[plain])
-        sizes = np.sqrt((signed**2).mean(axis=0))
-        target = ((squares - base) * weight).ravel()
-        found = np.maximum(nnls(signed / sizes, target)[0], SHARE) / sizes
-        square = self._square[own[plain]]
-        theta[own[plain]] = np.where(square, np.where(signs[plain] == 0, 1.0, signs[plain]) * found, np.sqrt(found))
+        base, square = self._diagonal(theta), self._square[own]
+        rows = np.array([self._diagonal(np.where(np.arange(len(theta)) == k, 1.0, theta)) - base for k in own])
+        rows = np.nan_to_num(rows.reshape(len(own), -1), posinf=0.0, neginf=0.0)
+        signs = np.where((rows >= 0).all(axis=1), 1.0, np.where((rows <= 0).all(axis=1), -1.0, 0.0))
+        weights = np.abs(signs) if signs.any() else np.ones(len(own))
+        squares = float(((self.data.end - self.data.begin) ** 2 / self.data.gaps).mean())
+        share = weights / weights.sum() * squares / np.maximum(np.sqrt(np.mean(rows**2, axis=1)), 1e-12)
+        theta[own] = np.where(square, np.where(signs == 0, 1.0, signs) * share, np.sqrt(share))
         return theta
 
     def _diagonal(self, theta: np.ndarray) -> np.ndarray:
@@ -239,52 +223,16 @@ class DiffusionSearch(TermSearch[DiffusionModel]):
         self._about = reference
 
     def _beginnings(self, reference: DiffusionModel) -> list[np.ndarray]:
-        """The best subsets of the terms of each function, by the quadratic model, put together."""
-        about, best = reference.chosen, []
-        for u in dict.fromkeys(t.unknown for t in self.terms):
-            own = np.flatnonzero(np.array([t.unknown == u for t in self.terms]) & about)
-            rows = []
-            for subset in self._subsets(own, about, nonempty=u in self.necessary):
-                chosen = about.copy()
-                chosen[own] = False
-                chosen[subset] = True
-                rows.append((self.forecast(chosen), subset))
-            best.append([s for _, s in sorted(rows, key=lambda r: r[0])[:KEPT]])
-        found = []
-        for place in [None, *((i, j) for i, b in enumerate(best) for j in range(1, len(b)))]:
-            chosen = np.zeros(len(self.terms), dtype=bool)
-            for i, b in enumerate(best):
-                chosen[b[place[1] if place is not None and place[0] == i else 0]] = True
-            found.append(self._within(chosen))
+        """The choices of most promise among those left by dropping the least term of the reference, one after another."""
+        fewer, path = [reference.chosen], []
+        while fewer:
+            path.append(min(fewer, key=self.forecast))
+            fewer = [path[-1] & (np.arange(len(self.terms)) != k) for k in np.flatnonzero(path[-1])]
+            fewer = list(filter(self.has_necessary, fewer))
+        found = sorted(filter(self.allowed, path), key=self.forecast)[:KEPT]
         for k, term in enumerate(self.terms):  # what constants inside a term do, no quadratic model tells
             if term.constants:
-                alone = found[0].copy()
-                alone[[t.unknown == term.unknown for t in self.terms]] = False
+                alone = found[0] & np.array([t.unknown != term.unknown for t in self.terms])
                 alone[k] = True
-                found.append(self._within(alone))
+                found.append(alone)
         return found
-
-    def _within(self, chosen: np.ndarray) -> np.ndarray:
-        """A choice without the terms that are missed least, until it is allowed."""
-        while chosen.sum() > self.largest:
-            fewer = [chosen & (np.arange(len(chosen)) != k) for k in np.flatnonzero(chosen)]
-            chosen = min(filter(self.has_necessary, fewer), key=self.forecast)
-        return chosen
-
-    def _subsets(self, own: np.ndarray, about: np.ndarray, *, nonempty: bool) -> Iterator[np.ndarray]:
-        """Subsets of the terms of a function: all, or those left by dropping the least one after another."""
-        if len(own) <= EXACT:
-            for k in range(int(nonempty), len(own) + 1):
-                yield from (np.array(s, dtype=int) for s in itertools.combinations(own, k))
-            return
-        left = list(own)
-        while len(left) > int(nonempty):
-            yield np.array(left)
-            prices = []
-            for k in left:
-                chosen = about.copy()
-                chosen[own] = False
-                chosen[[i for i in left if i != k]] = True
-                prices.append(self.forecast(chosen))
-            left.pop(int(np.argmin(prices)))
-        yield np.array(left, dtype=int)

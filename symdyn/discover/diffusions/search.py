@@ -23,8 +23,8 @@ from symdyn.inference.term_search import FittedTerms, TermSearch, Trial, doubts
 
 __all__ = ["DiffusionModel", "DiffusionSearch"]
 
-#: Choices of terms from which a search begins.
-KEPT = 5
+#: Subsets of the terms of one function that are all looked at, up to so many terms, and those kept.
+EXACT, KEPT = 12, 3
 
 
 @dataclass(frozen=True)
@@ -223,16 +223,52 @@ class DiffusionSearch(TermSearch[DiffusionModel]):
         self._about = reference
 
     def _beginnings(self, reference: DiffusionModel) -> list[np.ndarray]:
-        """The choices of most promise among those left by dropping the least term of the reference, one after another."""
-        fewer, path = [reference.chosen], []
-        while fewer:
-            path.append(min(fewer, key=self.forecast))
-            fewer = [path[-1] & (np.arange(len(self.terms)) != k) for k in np.flatnonzero(path[-1])]
-            fewer = list(filter(self.has_necessary, fewer))
-        found = sorted(filter(self.allowed, path), key=self.forecast)[:KEPT]
+        """The best subsets of the terms of each function, by the quadratic model, put together."""
+        about, best = reference.chosen, []
+        for u in dict.fromkeys(t.unknown for t in self.terms):
+            own = np.flatnonzero(np.array([t.unknown == u for t in self.terms]) & about)
+            rows = []
+            for subset in self._subsets(own, about, nonempty=u in self.necessary):
+                chosen = about.copy()
+                chosen[own] = False
+                chosen[subset] = True
+                rows.append((self.forecast(chosen), subset))
+            best.append([s for _, s in sorted(rows, key=lambda r: r[0])[:KEPT]])
+        found = []
+        for place in [None, *((i, j) for i, b in enumerate(best) for j in range(1, len(b)))]:
+            chosen = np.zeros(len(self.terms), dtype=bool)
+            for i, b in enumerate(best):
+                chosen[b[place[1] if place is not None and place[0] == i else 0]] = True
+            found.append(self._within(chosen))
         for k, term in enumerate(self.terms):  # what constants inside a term do, no quadratic model tells
             if term.constants:
-                alone = found[0] & np.array([t.unknown != term.unknown for t in self.terms])
+                alone = found[0].copy()
+                alone[[t.unknown == term.unknown for t in self.terms]] = False
                 alone[k] = True
-                found.append(alone)
+                found.append(self._within(alone))
         return found
+
+    def _within(self, chosen: np.ndarray) -> np.ndarray:
+        """A choice without the terms that are missed least, until it is allowed."""
+        while chosen.sum() > self.largest:
+            fewer = [chosen & (np.arange(len(chosen)) != k) for k in np.flatnonzero(chosen)]
+            chosen = min(filter(self.has_necessary, fewer), key=self.forecast)
+        return chosen
+
+    def _subsets(self, own: np.ndarray, about: np.ndarray, *, nonempty: bool) -> Iterator[np.ndarray]:
+        """Subsets of the terms of a function: all, or those left by dropping the least one after another."""
+        if len(own) <= EXACT:
+            for k in range(int(nonempty), len(own) + 1):
+                yield from (np.array(s, dtype=int) for s in itertools.combinations(own, k))
+            return
+        left = list(own)
+        while len(left) > int(nonempty):
+            yield np.array(left)
+            prices = []
+            for k in left:
+                chosen = about.copy()
+                chosen[own] = False
+                chosen[[i for i in left if i != k]] = True
+                prices.append(self.forecast(chosen))
+            left.pop(int(np.argmin(prices)))
+        yield np.array(left, dtype=int)

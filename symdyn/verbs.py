@@ -199,7 +199,7 @@ VERBS: Mapping[type, Mapping[str, Attached]] = {
         **_methods("symdyn.io.fits", save="write_fit"),
         "load": AttachedMaker("symdyn.io.fits", "read_fit"),
     },
-    attached.LearnedVerbs: _methods("symdyn.discover.learned_figures", plot="draw_learned"),
+    attached.LearnedVerbs: _methods("symdyn.discover.figures", plot="draw_learned"),
     attached.RecoveryVerbs: {
         **_methods("symdyn.discover.figures", plot="draw_fit", plot_front="draw_front"),
         **_methods("symdyn.discover.predictions", "predict", "score"),

@@ -10,11 +10,10 @@ import numpy as np
 import sympy as sp
 
 from symdyn.codegen.kernel import compile
-from symdyn.discover.ranked import Label, RankedSystem, filled
+from symdyn.discover.ranked import Label, RankedSystem, filled, summed
 from symdyn.inference.data import Observations
 from symdyn.inference.error_fits import ErrorFit, fit_together
 from symdyn.inference.filtering import ErrorLaw, FilterLikelihood, Within
-from symdyn.inference.naming import named_constants
 from symdyn.system import System
 
 __all__ = ["ErrorFits", "Fitted", "once", "together"]
@@ -147,15 +146,10 @@ def together(declared: System, models: Sequence[RankedSystem], starts: np.ndarra
         for label, constant in zip(model.labels, model.free, strict=True):
             unknown = owners[label[0]]
             shapes.setdefault(label, (unknown, model.formulas[unknown].coeff(constant)))
-    working = {label: sp.Dummy() for label in shapes}
-    names = named_constants(declared, [(u, working[label], ()) for label, (u, _) in shapes.items()])
-    formulas: dict[Any, sp.Expr] = dict.fromkeys(declared.unknowns, sp.S.Zero)
-    for label, (unknown, shape) in shapes.items():
-        formulas[unknown] += names[working[label]] * shape
-    kernel = compile(filled(declared, formulas, {names[c]: 0.0 for c in working.values()}, "small models", starts[0]))
-    return {
-        id(m): Within(kernel, {p: names[working[label]] for label, p in zip(m.labels, m.free, strict=True)}) for m in models
-    }
+    formulas, names = summed(declared, list(shapes.values()))
+    kernel = compile(filled(declared, formulas, dict.fromkeys(names, 0.0), "small models", starts[0]))
+    place = dict(zip(shapes, names, strict=True))
+    return {id(m): Within(kernel, {p: place[label] for label, p in zip(m.labels, m.free, strict=True)}) for m in models}
 
 
 def _finite(shape: sp.Expr, states: Sequence[sp.Symbol]) -> bool:

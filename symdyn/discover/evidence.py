@@ -15,7 +15,7 @@ from symdyn.inference.data import Observations, observations
 from symdyn.inference.kinds import kind_of
 from symdyn.system import System
 
-__all__ = ["errors", "free_and_ahead", "hold_out", "prediction_errors", "relative_errors", "with_past"]
+__all__ = ["errors", "free_and_ahead", "hold_out", "known_mean", "prediction_errors", "relative_errors", "with_past"]
 
 MAX_STEPS = 100_000
 #: From a start and times to states, and from times and data to states one step ahead of the data.
@@ -106,11 +106,15 @@ def _compared(
     return {key: np.concatenate(each) for key, each in found.items()}
 
 
-def _root_mean_square(differences: np.ndarray, axis: int | None = None) -> np.ndarray:
-    """Of all but NaN."""
-    counted = ~np.isnan(differences)
+def known_mean(values: np.ndarray, power: int = 1, axis: int | None = 0) -> np.ndarray:
+    """Mean of a power of all values but NaN along an axis, or of all; NaN if there is none.
+
+    >>> known_mean(np.array([[1.0, np.nan], [3.0, np.nan]]), 2).tolist()
+    [5.0, nan]
+    """
+    counted = ~np.isnan(values)
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        return np.asarray(np.sqrt((np.where(counted, differences, 0.0) ** 2).sum(axis=axis) / counted.sum(axis=axis)))
+        return np.asarray((np.where(counted, values, 0.0) ** power).sum(axis=axis) / counted.sum(axis=axis))
 
 
 def prediction_errors(
@@ -119,9 +123,9 @@ def prediction_errors(
     """The table of `errors` for parameters `row` of a compiled system."""
     rows = []
     for (part, kind), left in _compared(*_predictions(kernel, row), starts, seen, later, kernel.system).items():
-        relative, points = float(_root_mean_square(left / seen.scale)), int((~np.isnan(left)).sum())
+        relative, points = float(np.sqrt(known_mean(left / seen.scale, 2, None))), int((~np.isnan(left)).sum())
         row_of = {"part": part, "kind": kind, "relative": relative, "points": points}
-        rows.append(row_of | dict(zip(seen.states, _root_mean_square(left, axis=0), strict=True)))
+        rows.append(row_of | dict(zip(seen.states, np.sqrt(known_mean(left, 2)), strict=True)))
     return pd.DataFrame(rows)
 
 
@@ -138,7 +142,7 @@ def relative_errors(
         Whose past the data tell.
     """
     compared = _compared(run, ahead, starts, seen, later, system)
-    found = {key: float(_root_mean_square(left / seen.scale)) for key, left in compared.items()}
+    found = {key: float(np.sqrt(known_mean(left / seen.scale, 2, None))) for key, left in compared.items()}
     names = {"rms": ("train", "free-run"), "one_step": ("train", "one-step")}
     names |= {"heldout_one_step": ("heldout", "one-step"), "heldout_free_run": ("heldout", "free-run")}
     return {name: found.get(key, np.nan) for name, key in names.items()}

@@ -73,7 +73,7 @@ def _fit(recovery: Recovery, k: int, law: ErrorLaw, before: ErrorFit | None = No
     return fit_errors(system, _data(recovery), law, free, starts=recovery.starts[k], before=before)
 
 
-def bands(recovery: Recovery, times: np.ndarray, level: float, seed: int = 0) -> list[tuple[np.ndarray, np.ndarray]]:
+def bands(recovery: Recovery, times: np.ndarray, level: float) -> list[tuple[np.ndarray, np.ndarray]]:
     """Lower and upper ends (T, n) of bands of data to come for each trajectory.
 
     Parameters
@@ -84,7 +84,6 @@ def bands(recovery: Recovery, times: np.ndarray, level: float, seed: int = 0) ->
         After the data.
     level : float
         Probability of a band at each time.
-    seed : int
 
     Raises
     ------
@@ -92,7 +91,7 @@ def bands(recovery: Recovery, times: np.ndarray, level: float, seed: int = 0) ->
         As of `refitted`, and unless the level lies between 0 and 1.
     """
     check_level(level)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     shares, fits, forecasts = _parts(recovery)
     like = fits[0].likelihood
     factor = _factor(shares, forecasts, like, level, rng)

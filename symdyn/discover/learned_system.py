@@ -18,9 +18,8 @@ from symdyn.files import check_format, numbers, put_arrays, restored
 from symdyn.inference.data import Observations, Trajectory
 from symdyn.models.text import model_text, text_kinds
 from symdyn.neural_terms import TrainedNetwork
-from symdyn.system import System
 
-__all__ = ["Learned", "with_networks"]
+__all__ = ["Learned"]
 
 #: What the first array of a file says.
 FORMAT = "symdyn learned 1"
@@ -265,7 +264,7 @@ class Learned(LearnedVerbs):
         if not runs or not heldout.keys() <= set(bare.names):
             raise ValueError("it has no data" if not runs else "errors belong to states that its system lacks")
         notes = tuple(map(str, arrays["notes"]))
-        system = with_networks(bare, members[0])
+        system = bare.with_terms(members[0])
         return cls(system, members, history, heldout, seen, starts, int(arrays["seed"]), notes)
 
 
@@ -289,25 +288,3 @@ def _run(arrays: Mapping[str, np.ndarray], k: int, states: int) -> Trajectory:
 def _option(text: str) -> Any:
     """An option of a kind from its text: a truth or a word."""
     return {"True": True, "False": False}.get(text, text)
-
-
-def with_networks(system: System, networks: Mapping[str, TrainedNetwork]) -> System:
-    """The system with networks in the place of the unknown functions of these names.
-
-    Parameters
-    ----------
-    system : System
-    networks : mapping of str to TrainedNetwork
-
-    Returns
-    -------
-    System
-
-    Examples
-    --------
-    >>> import symdyn as sd
-    >>> f = sd.TrainedNetwork(sd.DenseLayers("f", [([[2.0]], None, "identity")]))
-    >>> with_networks(sd.ODESystem.from_text("x' = f(x)"), {"f": f}).networks
-    (f(x),)
-    """
-    return system.with_terms(dict(networks))

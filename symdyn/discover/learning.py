@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from symdyn.discover.diffusions.ahead import step_errors, step_notes
-from symdyn.discover.learned_system import Learned, with_networks
+from symdyn.discover.diffusions.likelihood import step_errors, step_notes
+from symdyn.discover.learned_system import Learned
 from symdyn.discover.learners import Learner, learner
 from symdyn.discover.options import Report
 from symdyn.discover.surrogates.registry import MemberFit
@@ -183,7 +183,7 @@ def learn(
     journal.write()
     found = _members(list(arrays), names)
     networks, fitted, begin, history = found[0]
-    made: Any = with_networks(hybrid, networks).with_parameters(dict(zip(free, map(float, fitted), strict=True)))
+    made: Any = hybrid.with_terms(networks).with_parameters(dict(zip(free, map(float, fitted), strict=True)))
     if not made.fields:
         made = made.replace(initial=MappingProxyType(dict(zip(made.states, map(float, begin[0]), strict=True))))
     notes = (*seen.notes, *(["training ended at its budget of time"] if limit.over() else []))

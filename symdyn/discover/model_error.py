@@ -14,7 +14,7 @@ from symdyn.codegen.kernel import compile
 from symdyn.discover.error_comparison import ErrorFits, Fitted, once, together
 from symdyn.discover.evidence import free_and_ahead
 from symdyn.discover.options import RecoverOptions
-from symdyn.discover.ranked import Compared, RankedSystem, filled, ranked_recovery
+from symdyn.discover.ranked import Compared, RankedSystem, filled, ranked_recovery, summed
 from symdyn.discover.recovery import Forecaster, Recovery
 from symdyn.discover.rivals import Offer, Rival, TextbookModel, rivals
 from symdyn.inference.data import Observations
@@ -22,7 +22,7 @@ from symdyn.inference.error_fits import LOST, ErrorFit, laws
 from symdyn.inference.filtering import ErrorLaw
 from symdyn.inference.information import Information
 from symdyn.inference.misfit import Misfit
-from symdyn.inference.naming import named_constants, written
+from symdyn.inference.naming import written
 from symdyn.inference.problem import data_counts, rough_states
 from symdyn.system import System
 
@@ -320,19 +320,14 @@ def _filled(model: RankedSystem, fit: ErrorFit) -> System:
 
 def _built(declared: System, rival: Rival, starts: np.ndarray) -> RankedSystem:
     """A rival as a system."""
-    working = [sp.Dummy() for _ in rival.terms]
-    names = named_constants(declared, [(o.unknown, c, ()) for (o, _), c in zip(rival.terms, working, strict=True)])
-    formulas: dict[Any, sp.Expr] = dict.fromkeys(declared.unknowns, sp.S.Zero)
-    values = {names[c]: value for (_, value), c in zip(rival.terms, working, strict=True)}
-    for (offer, _), c in zip(rival.terms, working, strict=True):
-        formulas[offer.unknown] += names[c] * offer.shape
+    formulas, names = summed(declared, [(o.unknown, o.shape) for o, _ in rival.terms])
+    values = {c: value for c, (_, value) in zip(names, rival.terms, strict=True)}
     system = filled(declared, formulas, values, "a small model that follows steps of the data", starts[0])
     terms = {u: e.xreplace({s: sp.Float(v) for s, v in values.items()}) for u, e in formulas.items()}
-    free, prior = dict.fromkeys(values, (-np.inf, np.inf)), sum(o.prior for o, _ in rival.terms)
+    free, prior = dict.fromkeys(names, (-np.inf, np.inf)), sum(o.prior for o, _ in rival.terms)
     if rival.known is not None:
-        prior = rival.known.prior
-        for (offer, _), c in zip(rival.terms, working, strict=True):
-            free[names[c]] = SIGNED[rival.known.signs[offer.unknown, offer.shape]]
+        prior, signs = rival.known.prior, rival.known.signs
+        free = {c: SIGNED[signs[o.unknown, o.shape]] for c, (o, _) in zip(names, rival.terms, strict=True)}
     return RankedSystem(
         system, formulas, terms, len(values), np.nan, start=starts, prior=prior, free=free, textbook=rival.known is not None,
         labels=tuple((str(o.unknown), str(o.shape)) for o, _ in rival.terms),

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import partial
 from typing import Any, Literal, Self
 
 from symdyn.bar import bar
+from symdyn.inference.budget import Budget
+from symdyn.inference.journal import Journal
 
-__all__ = ["RecoverOptions", "Report"]
+__all__ = ["RecoverOptions", "Report", "Request"]
 
 
 class _Usual(int):
@@ -156,3 +159,34 @@ class Report:
 
     def __exit__(self, *error: object) -> None:
         self._bar.close()
+
+
+@dataclass(frozen=True)
+class Request:
+    """What `recover` was asked for beside the system and the data; see there.
+
+    Attributes
+    ----------
+    budget : Budget
+        Of time; a route ends at it, or at an interrupt, with the best so far and a warning.
+    report : Report
+        To be called with a stage and its fraction.
+    journal : Journal
+        Stores expensive results, so that an interrupted search can be resumed.
+    """
+
+    unknown: Sequence[Any] | None = None
+    library: Any = None
+    surrogate: str | None = "auto"
+    regressor: str | None = "auto"
+    selection: bool = True
+    budget: Budget = field(default_factory=Budget)
+    seed: int = 0
+    report: Report = field(default_factory=partial(Report, False))
+    heldout: float = 0.0
+    bounds: Mapping[Any, tuple[Any, Any]] | None = None
+    signs: Mapping[Any, int] | None = None
+    conserved: Sequence[Any] | None = None
+    graph: Mapping[Any, Collection[Any]] | None = None
+    options: RecoverOptions = field(default_factory=RecoverOptions)
+    journal: Journal = field(default_factory=Journal)

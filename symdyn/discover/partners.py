@@ -25,10 +25,10 @@ import sympy as sp
 
 from symdyn.discover.error_comparison import ErrorFits
 from symdyn.discover.model_error import enough, in_order, less, root_mean
+from symdyn.discover.options import Request
 from symdyn.discover.ranked import RankedSystem, filled, ranked_recovery
 from symdyn.discover.reads import given
 from symdyn.discover.recovery import Recovery
-from symdyn.discover.request import Request
 from symdyn.errors import RecoveryError
 from symdyn.inference.criterion import price
 from symdyn.inference.data import Observations

@@ -14,24 +14,23 @@ from sympy.core.function import AppliedUndef
 
 from symdyn.declaration import name_of
 from symdyn.discover.assembly import assembled
-from symdyn.discover.conserved import read_conserved, shared_terms
-from symdyn.discover.descent import descend
-from symdyn.discover.formulas import formula_terms, start_theta
-from symdyn.discover.graph import absent_states, read_graph
+from symdyn.discover.descent import NothingFollowsError, descend
+from symdyn.discover.evidence import hold_out
 from symdyn.discover.integral_matching import matched_values
-from symdyn.discover.learned import formulas_of, surrogate_fit
+from symdyn.discover.learned import formula_terms, formulas_of, start_theta, surrogate_fit
 from symdyn.discover.named_libraries import POSITIVE, fits_library, library_names, positive_starts
+from symdyn.discover.options import Request
+from symdyn.discover.priors import absent_states, read_conserved, read_graph, read_signs, shared_terms, sign_price
+from symdyn.discover.reads import Reads
 from symdyn.discover.recovery import Recovery
-from symdyn.discover.request import Request
-from symdyn.discover.signs import read_signs, sign_price
 from symdyn.discover.surrogates.registry import SURROGATES, NothingLearnedError
-from symdyn.discover.terms import allowed_terms, one_of_each, own_library
+from symdyn.discover.terms import allowed_terms, one_of_each, own_library, with_unknown_terms
 from symdyn.discover.textbooks import textbook_models
 from symdyn.discover.units import SystemUnits, consistent_terms
 from symdyn.errors import RecoveryError
 from symdyn.inference.candidates import Candidates, candidate_system
 from symdyn.inference.constants import constant_guesses
-from symdyn.inference.data import Observations
+from symdyn.inference.data import Observations, observations
 from symdyn.inference.kinds import kind_of
 from symdyn.inference.naming import written
 from symdyn.inference.optimum import read_noise
@@ -41,7 +40,7 @@ from symdyn.inference.selection import SelectedModel
 from symdyn.inference.starts import contradictions, with_declared_starts
 from symdyn.system import System
 
-__all__ = ["Pipeline"]
+__all__ = ["Pipeline", "recovered"]
 
 #: Formulas of each unknown term from whose combinations the selection begins.
 BEGINNINGS = 2
@@ -253,3 +252,39 @@ def _written(candidates: Candidates, model: SelectedModel) -> str:
     """The terms of a model."""
     values = dict(zip(candidates.columns, map(sp.Float, model.theta * candidates.sizes), strict=True))
     return written(candidates.expressions(model.chosen, values))
+
+
+#: What is read here of what `recover` is given.
+READS = Reads(
+    "an ODESystem or DiscreteSystem with unknown terms",
+    frozenset({
+        "unknown", "library", "surrogate", "regressor", "selection", "heldout", "bounds", "signs", "conserved", "graph",
+        "options.degree", "options.functions", "options.fit", "options.guesses", "options.noise", "options.windows",
+        "options.largest", "options.beam", "options.rounds", "options.keep", "options.level", "options.process",
+        "options.repeats", "options.units", "options.surrogate", "options.regressor",
+    }),
+    learning=frozenset({"regressor", "options.surrogate", "options.regressor"}),
+    named=True,
+)  # fmt: skip
+
+
+def recovered(system: System, data: Any, request: Request) -> Recovery:
+    """The stages of a recovery one after another; see `symdyn.discover.recover`."""
+    kind_of(system, "recover")
+    if request.options.process not in ("auto", False) and request.signs:
+        raise RecoveryError("options.process has no effect beside signs; leave one of them out")
+    whole = with_unknown_terms(system, request.unknown)
+    seen = observations(whole, data)
+    seen, later = hold_out(whole, seen, request.heldout) if request.heldout else (seen, None)
+    pipeline = Pipeline(whole, seen, later, request)
+    learned = pipeline.learn()
+    terms, formulas = pipeline.propose(learned)
+    try:
+        return pipeline.select(terms, formulas, learned)
+    except NothingFollowsError:
+        if not any(formulas) or not request.selection:
+            raise
+    # sensitivities to terms that are not in use may end a run, too
+    pipeline.notes.append("went without the formulas of the regressor: their terms cannot be simulated along the data")
+    terms, formulas = pipeline.propose(None)
+    return pipeline.select(terms, formulas, learned)

@@ -11,7 +11,7 @@ import xarray as xr
 
 from symdyn.codegen.kernel import compile
 from symdyn.declaration import lookup
-from symdyn.discover.evidence import prediction_errors, with_past
+from symdyn.discover.evidence import known_mean, prediction_errors, with_past
 from symdyn.discover.forecasts import bands, refitted
 from symdyn.discover.recovery import Recovery
 from symdyn.errors import RecoveryError
@@ -187,7 +187,7 @@ def score(recovery: Recovery, data: Any = None, initial: Mapping[Any, float] | N
     still, ahead = np.where(known, before, np.nan), np.where(known, after, np.nan)
     found = {
         "one_step": determination(measured.loc["one-step"].to_numpy(float) ** 2, ahead),
-        "persistence": determination(_mean((still - ahead) ** 2), ahead),
+        "persistence": determination(known_mean(still - ahead, 2), ahead),
         "free_run": determination(measured.loc["free-run"].to_numpy(float) ** 2, every),
     }
     if noisy:
@@ -201,13 +201,6 @@ def determination(squares: np.ndarray, values: np.ndarray) -> np.ndarray:
     >>> determination(np.array([0.5, 0.0]), np.array([[0.0, 1.0], [2.0, 1.0]])).tolist()
     [0.5, nan]
     """
-    spread = _mean((values - _mean(values)) ** 2)
+    spread = known_mean(values - known_mean(values), 2)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(spread > 0, 1 - squares / spread, np.nan)
-
-
-def _mean(values: np.ndarray) -> np.ndarray:
-    """Means of the numbers of each column; NaN if there is none."""
-    counted = ~np.isnan(values)
-    with np.errstate(invalid="ignore"):
-        return np.asarray(np.where(counted, values, 0.0).sum(axis=0) / counted.sum(axis=0))

@@ -21,7 +21,7 @@ from symdyn.inference.naming import named_constants, written
 from symdyn.inference.parameters import FreeColumns
 from symdyn.system import System
 
-__all__ = ["Compared", "RankedSystem", "TermModels", "filled", "possible", "ranked_recovery"]
+__all__ = ["Compared", "RankedSystem", "TermModels", "filled", "possible", "ranked_recovery", "summed"]
 
 #: A term as a pair (unknown function, shape), and a model as its criterion and terms.
 Label = tuple[str, str]
@@ -257,6 +257,18 @@ def _inclusion(shares: np.ndarray, models: Iterable[Iterable[Label]], library: I
             evidence[term] = evidence.get(term, 0.0) + float(share)
     frame = pd.DataFrame([(*term, weight) for term, weight in evidence.items()], columns=["unknown", "term", "weight"])
     return frame.sort_values("weight", ascending=False, kind="stable", ignore_index=True)
+
+
+def summed(
+    declared: System, parts: Sequence[tuple[AppliedUndef, sp.Expr]]
+) -> tuple[dict[AppliedUndef, sp.Expr], list[sp.Symbol]]:
+    """Formulas of unknown functions that are sums of shapes, and the coefficients of these in the order of the shapes."""
+    working = [sp.Dummy() for _ in parts]
+    names = named_constants(declared, [(u, c, ()) for (u, _), c in zip(parts, working, strict=True)])
+    formulas: dict[AppliedUndef, sp.Expr] = dict.fromkeys(declared.unknowns, sp.S.Zero)
+    for (unknown, shape), c in zip(parts, working, strict=True):
+        formulas[unknown] += names[c] * shape
+    return formulas, [names[c] for c in working]
 
 
 def filled(

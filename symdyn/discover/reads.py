@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from symdyn.discover.named_libraries import library_names
-from symdyn.discover.request import Request
+from symdyn.discover.options import Request
 from symdyn.discover.surrogates.registry import SURROGATES
 from symdyn.errors import RecoveryError
 

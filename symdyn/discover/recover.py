@@ -9,13 +9,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from symdyn.discover.options import RecoverOptions, Report
+from symdyn.discover.checks import check_values
+from symdyn.discover.options import RecoverOptions, Report, Request
 from symdyn.discover.partners import partnered
 from symdyn.discover.recovery import Recovery
-from symdyn.discover.request import Request
 from symdyn.discover.routes import measured, route_of
 from symdyn.discover.second_order import second_order
-from symdyn.discover.values import check_values
 from symdyn.inference.budget import Budget
 from symdyn.inference.journal import Journal
 from symdyn.optional import named

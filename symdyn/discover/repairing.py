@@ -15,11 +15,10 @@ from symdyn.discover.assembly import first_values, missed
 from symdyn.discover.changes import Changes, possible_changes
 from symdyn.discover.descent import Descent, descend
 from symdyn.discover.evidence import free_and_ahead, hold_out
-from symdyn.discover.options import RecoverOptions
+from symdyn.discover.options import RecoverOptions, Request
 from symdyn.discover.ranked import RankedSystem, filled, ranked_recovery
 from symdyn.discover.reads import Reads
 from symdyn.discover.recovery import Recovery
-from symdyn.discover.request import Request
 from symdyn.discover.terms import allowed_terms, function_name
 from symdyn.errors import RecoveryError
 from symdyn.inference.data import Observations, observations

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from symdyn.discover.names import check_names, check_stages
+from symdyn.discover.checks import check_names, check_stages
+from symdyn.discover.options import Request
 from symdyn.discover.reads import Reads, given, refuse_unread
 from symdyn.discover.recovery import Recovery
-from symdyn.discover.request import Request
 from symdyn.errors import RecoveryError
 from symdyn.inference.reading import read_data
 from symdyn.system import PARTS, System
@@ -39,16 +39,15 @@ class Route:
 
 
 def _terms() -> Route:
-    from symdyn.discover.selected import READS, recovered
+    from symdyn.discover.pipeline import READS, recovered
 
     return Route(recovered, READS)
 
 
 def _repair() -> Route:
-    from symdyn.discover.repairing import READS
-    from symdyn.discover.selected import recovered
+    from symdyn.discover.repairing import READS, repaired
 
-    return Route(recovered, READS)
+    return Route(repaired, READS)
 
 
 def _fields() -> Route:

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from symdyn.discover.options import Request
 from symdyn.discover.reads import given
 from symdyn.discover.recovery import Recovery
-from symdyn.discover.request import Request
 from symdyn.discover.routes import route_of
 from symdyn.errors import RecoveryError
 from symdyn.inference.data import Observations

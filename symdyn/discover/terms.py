@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import sympy as sp
@@ -19,7 +19,16 @@ from symdyn.models.sde import SDESystem
 from symdyn.registry import suggest
 from symdyn.system import System
 
-__all__ = ["added_functions", "allowed_terms", "function_name", "one_of_each", "own_library", "with_unknown_terms"]
+__all__ = [
+    "added_functions",
+    "allowed_terms",
+    "function_name",
+    "known_names",
+    "named",
+    "one_of_each",
+    "own_library",
+    "with_unknown_terms",
+]
 
 
 def with_unknown_terms(system: Any, unknown: Sequence[Any] | None, *, needed: bool = True) -> Any:
@@ -131,6 +140,41 @@ def function_name(key: Any) -> str:
     if isinstance(key, str):
         return key.partition("(")[0]
     return getattr(key, "name", None) or getattr(key, "__name__", None) or key.func.__name__
+
+
+def named(option: str, key: Any) -> str:
+    """The name of a symbol, function or application among the keys of an option.
+
+    Raises
+    ------
+    RecoveryError
+        If it has none.
+    """
+    try:
+        return function_name(key)
+    except AttributeError:
+        raise RecoveryError(f"{option} names {key!r}; expected a symbol, a function or its name") from None
+
+
+def known_names(option: str, keys: Iterable[Any], known: Collection[str]) -> list[str]:
+    """The names of the keys of an option.
+
+    Raises
+    ------
+    RecoveryError
+        If one of them is not known.
+
+    Examples
+    --------
+    >>> known_names("signs", [sp.Function("f"), "g(x)"], ["f", "g"])
+    ['f', 'g']
+    """
+    names = [named(option, key) for key in keys]
+    for name in names:
+        if name not in known:
+            listed = ", ".join(dict.fromkeys(known)) or "none"
+            raise RecoveryError(f"{option} names {name!r}; known: {listed}.{suggest(name, known)}")
+    return names
 
 
 def one_of_each(unknowns: Sequence[AppliedUndef]) -> tuple[AppliedUndef, ...]:

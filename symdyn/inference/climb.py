@@ -84,7 +84,6 @@ class Climb(ABC, Generic[M]):
 
     def __init__(self, candidates: Candidates, largest: int) -> None:
         self.candidates, self.largest, self.level = candidates, largest, 0
-        self.limits = self.LIMITS
         self.visited: dict[bytes, M] = {}
         self.going: Callable[[], bool] | None = None
 
@@ -140,7 +139,7 @@ class Climb(ABC, Generic[M]):
         new: set[bytes] = set()
         for model in models:
             found = [move for expansion in self.expansions(model) for move in self.neighbours(model.chosen, expansion, width)]
-            left = {kind: width * count for kind, count in self.limits.items()}
+            left = {kind: width * count for kind, count in self.LIMITS.items()}
             for move in sorted(found, key=lambda move: move.forecast):
                 key = move.chosen.tobytes()
                 if key not in self.visited and key not in new and left[move.kind] > 0:

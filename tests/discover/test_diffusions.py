@@ -346,7 +346,7 @@ STILL = {"t": np.arange(20), "x": np.sin(np.arange(20)), "y": np.cos(np.arange(2
         (sd.SDESystem({x: f(g(x))}, {x: 1}), {}, {}, "is an argument of another"),
         (sd.SDESystem({x: f(x), y: -y}, {x: 1, y: 1}), {}, {}, "the state y is not in the data"),
         (UNKNOWN, {"t": [0, 1, 2], "x": [0, 1, 2]}, {}, "fewer than ten steps"),
-        (UNKNOWN, {}, {"signs": {"q": 1}}, "signs names 'q', which is not unknown"),
+        (UNKNOWN, {}, {"signs": {"q": 1}}, "signs names 'q'; known: f, g"),
         (sd.SDESystem({x: f(x), y: -y}, {x: 1}), STILL, {"library": [x]}, "no candidate makes the data possible"),
     ],
 )

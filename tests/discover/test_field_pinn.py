@@ -12,8 +12,7 @@ from scipy.optimize import minimize
 import symdyn as sd
 from symdyn.discover.fields.data import read_fields
 from symdyn.discover.learned import surrogate_fit
-from symdyn.discover.options import RecoverOptions
-from symdyn.discover.request import Request
+from symdyn.discover.options import RecoverOptions, Request
 from symdyn.discover.surrogates._descent import Blocks, descend
 from symdyn.discover.surrogates.registry import FIELD_SURROGATES
 from symdyn.errors import RecoveryError, SymdynError
@@ -150,7 +149,7 @@ def test_values_at_walls_and_initial_fields_hold_exactly():
 
 
 def test_operators_act_on_whatever_they_are_given():
-    from symdyn.discover.surrogates._field_equations import Local, value_of
+    from symdyn.discover.surrogates._field_problem import Local, value_of
     from symdyn.models.operators import components
 
     jax.config.update("jax_enable_x64", True)

@@ -9,7 +9,7 @@ from scipy.optimize import least_squares
 
 import symdyn as sd
 from symdyn.discover.evidence import errors
-from symdyn.discover.formulas import formula_terms
+from symdyn.discover.learned import formula_terms
 from symdyn.discover.options import RecoverOptions
 from symdyn.discover.surrogates.registry import SURROGATES
 from symdyn.inference.constants import natural_size

@@ -7,7 +7,7 @@ import sympy as sp
 
 import symdyn as sd
 from symdyn.discover.named_libraries import NAMED, fits_library, inner_names, named_terms
-from symdyn.discover.request import Request
+from symdyn.discover.options import Request
 from symdyn.discover.routes import route_of
 from symdyn.discover.textbooks import textbook_models
 from symdyn.errors import RecoveryError

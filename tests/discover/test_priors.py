@@ -8,8 +8,8 @@ import pytest
 import sympy as sp
 
 import symdyn as sd
-from symdyn.discover.conserved import shared_terms
 from symdyn.discover.options import RecoverOptions
+from symdyn.discover.priors import shared_terms
 from symdyn.errors import RecoveryError
 
 x, y, z = sp.symbols("x y z")

@@ -358,7 +358,7 @@ def test_stages_are_replaced_by_name(monkeypatch):
         (lambda data: quick(TRUE, data), "the system has no unknown term"),
         (lambda data: quick(TRUE, data, unknown=["z"]), "'z' is neither an unknown function nor a state"),
         (lambda data: quick("x' = x", data), "recover needs an ODESystem, SDESystem, DiscreteSystem.* got str"),
-        (lambda data: quick(HIDDEN, data, signs={"q": 1}), "'q', which is not unknown"),
+        (lambda data: quick(HIDDEN, data, signs={"q": 1}), "signs names 'q'; known: f, g"),
         (lambda data: quick(HIDDEN, data, signs={"f": 2}), "the sign of f is 2"),
         (lambda data: quick(HIDDEN, data, library={"f": 2}), r"no terms for g\(x, y\)"),
         (lambda data: quick(HIDDEN, data, library=[t]), r"made of the arguments of f\(x, y\)"),

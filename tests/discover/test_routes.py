@@ -10,7 +10,7 @@ import sympy as sp
 import xarray as xr
 
 import symdyn as sd
-from symdyn.discover.request import Request
+from symdyn.discover.options import Request
 from symdyn.discover.routes import route_of
 from symdyn.discover.surrogates.registry import SURROGATES
 

@@ -40,7 +40,7 @@ def test_residuals_are_local_errors_and_stiffness_of_every_step(substeps):
         error, stiffness, x = by_hand(1.3, x, h)
         squares += (3 * error / 2) ** 2 + (2 * h * stiffness) ** 2
     assert float(end[0]) == pytest.approx(x, rel=1e-14)
-    assert float(value) == pytest.approx(squares**0.5, rel=1e-9)
+    assert float(value[0]) == pytest.approx(squares**0.5, rel=1e-9)
 
 
 def test_a_local_price_takes_one_step_in_the_place_of_all():

@@ -7,10 +7,9 @@ import pytest
 import sympy as sp
 
 import symdyn as sd
-from symdyn.discover.formulas import formula_terms
-from symdyn.discover.options import RecoverOptions
+from symdyn.discover.learned import formula_terms
+from symdyn.discover.options import RecoverOptions, Request
 from symdyn.discover.pipeline import Pipeline
-from symdyn.discover.request import Request
 from symdyn.discover.units import SystemUnits
 from symdyn.errors import RecoveryError
 from symdyn.inference.data import observations

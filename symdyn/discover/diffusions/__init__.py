@@ -10,9 +10,9 @@ from symdyn.discover.diffusions.declared import declared
 from symdyn.discover.diffusions.increments import increments
 from symdyn.discover.diffusions.result import DiffusionRecovery, result
 from symdyn.discover.diffusions.search import DiffusionSearch
+from symdyn.discover.options import Request
+from symdyn.discover.priors import read_signs, sign_price
 from symdyn.discover.reads import Reads
-from symdyn.discover.request import Request
-from symdyn.discover.signs import read_signs, sign_price
 from symdyn.discover.terms import one_of_each, with_unknown_terms
 from symdyn.inference.data import observations
 from symdyn.inference.term_search import searched

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from symdyn.discover.request import Request
+from symdyn.discover.options import Request
 from symdyn.discover.terms import allowed_terms, function_name, one_of_each
 from symdyn.inference.constants import constant_guesses
 from symdyn.inference.local_moments import LocalMoments
@@ -90,7 +89,6 @@ def declared(system: SDESystem, request: Request, typical: Mapping[sp.Symbol, fl
             values = {c: constant_guesses(shape, c, typical, usual) for c in constant_symbols(shape, system)}
             terms.append(LibraryTerm(unknown, shape, values))
     columns = free_columns(system, terms, fit=request.options.fit, guesses=request.options.guesses, bounds=request.bounds)
-    columns = replace(columns, guesses=_guesses([columns.starts.get(c, (0.0,)) for c in columns.columns]))
     functions = {u: sp.sqrt(e) if u in squares else e for u, e in columns.expressions().items()}
     filled = system.with_terms(functions).ito()
     columns.check_entering((*filled.drift, *filled.diffusion))
@@ -132,10 +130,3 @@ def _root(shape: sp.Expr) -> sp.Expr:
 def _plain(e: sp.Expr) -> sp.Expr:
     """Products of square roots of the same sum are that sum."""
     return sp.expand(e, deep=False)
-
-
-def _guesses(listed: Sequence[Sequence[float]], most: int = 8) -> np.ndarray:
-    """Rows of first values: all combinations of the middle and outer ones, a few of them."""
-    ordered = [sorted(v, key=lambda x, v=v: abs(list(v).index(x) - len(v) // 2)) for v in listed]  # type: ignore[misc]
-    rows = np.array(list(itertools.islice(itertools.product(*ordered), 64)), dtype=float)
-    return rows[:: max(1, len(rows) // most)][:most]

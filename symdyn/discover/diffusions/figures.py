@@ -67,12 +67,12 @@ def draw(recovery: DiffusionRecovery, *, axes: Any = None) -> Any:
     return axes[0].figure
 
 
-def binned(x: np.ndarray, y: np.ndarray, bins: int = BINS) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def binned(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Means of x and y, and the standard error of the latter, in bins of equal width that hold enough points."""
-    edges = np.linspace(*_range(x), bins + 1)
+    edges = np.linspace(*_range(x), BINS + 1)
     which = np.digitize(x, edges)
     rows = []
-    for k in range(1, bins + 1):
+    for k in range(1, BINS + 1):
         own = which == k
         if own.sum() >= FEWEST:
             rows.append((x[own].mean(), y[own].mean(), y[own].std(ddof=1) / np.sqrt(own.sum())))

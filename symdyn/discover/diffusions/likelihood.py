@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from symdyn.discover.diffusions.increments import Increments
+from symdyn.discover.diffusions.increments import Increments, increments, residual_notes
+from symdyn.inference.data import Observations
 from symdyn.inference.gaussian import gaussian_score, gaussian_value
-from symdyn.inference.local_moments import LocalMoments
+from symdyn.inference.local_moments import LocalMoments, diffusion_moments
 from symdyn.inference.scoring import Score
+from symdyn.models.sde import SDESystem
 
-__all__ = ["PathLikelihood", "fastest_rate"]
+__all__ = ["PathLikelihood", "fastest_rate", "step_errors", "step_notes"]
 
 #: Largest product of the rate of a process and a step of the integration of its moments, and most steps.
 STIFFNESS, MOST_STEPS = 0.15, 32
@@ -86,3 +88,27 @@ def fastest_rate(moments: LocalMoments, theta: np.ndarray, begin: np.ndarray, ti
             slope = np.abs((new - base)[j] / shift[i] - float(i == j)) / short * shift[i] / shift[j]
             fastest = max(fastest, float(np.nanmax(slope)))
     return fastest
+
+
+NONE = np.zeros(0)
+
+
+def _residuals(system: SDESystem, data: Increments) -> tuple[np.ndarray, np.ndarray]:
+    """Residuals (N, n) and covariances (N, n, n) of the steps."""
+    likelihood = PathLikelihood(diffusion_moments(system, (), dict(system.defaults)), data)
+    likelihood.steps = likelihood.steps_for(NONE)
+    return likelihood.residuals(NONE)
+
+
+def step_errors(system: SDESystem, observed: Observations) -> dict[str, float]:
+    """Root mean squares of residuals of steps by state, in standard deviations that the system predicts: 1 of a right one."""
+    residual, covariance = _residuals(system, increments(observed))
+    variance = np.diagonal(covariance, axis1=1, axis2=2)
+    found = np.sqrt(np.mean(residual**2 / variance, axis=0))
+    return dict(zip(system.names, map(float, found), strict=True))
+
+
+def step_notes(system: SDESystem, observed: Observations) -> list[str]:
+    """What the residuals say of measurement noise, memory and jumps."""
+    data = increments(observed)
+    return residual_notes(system.names, data.runs, *_residuals(system, data))

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import sympy as sp
-from scipy.optimize import nnls
 
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
@@ -26,8 +25,6 @@ __all__ = ["DiffusionModel", "DiffusionSearch"]
 
 #: Subsets of the terms of one function that are all looked at, up to so many terms, and those kept.
 EXACT, KEPT = 12, 3
-#: Share of the squares of the increments that every term of a noise which is never negative explains at first.
-SHARE = 0.02
 
 
 @dataclass(frozen=True)
@@ -137,37 +134,24 @@ class DiffusionSearch(TermSearch[DiffusionModel]):
             yield self._with_noise(chosen, guess.copy(), keep=False)
 
     def _with_noise(self, chosen: np.ndarray, theta: np.ndarray, *, keep: bool) -> np.ndarray:
-        """Coefficients of the noise such that it explains the squares of the increments, and is negative nowhere.
+        """Columns in which the terms of the noise explain equal shares of the squares of the increments, unless it is kept.
 
-        A term of a square that is positive in one place and negative in another is left at zero, if there are others.
+        Terms that are negative somewhere explain nothing, if there are others.
         """
         count = len(chosen)
         theta[:count] = np.where(chosen, theta[:count], 0.0)
         own = np.flatnonzero(chosen & self._noisy[:count])
         if keep or not own.size:
             return theta
-        data = self.data
-        squares = (data.end - data.begin) ** 2 / data.gaps
         theta[own] = 0.0
-        base = self._diagonal(theta)
-        weight = 1 / np.maximum(squares.mean(axis=1, keepdims=True), 1e-300)
-        design = np.empty((squares.size, len(own)))
-        for column, k in enumerate(own):
-            theta[k] = 1.0
-            design[:, column] = ((self._diagonal(theta) - base) * weight).ravel()
-            theta[k] = 0.0
-        if not (np.isfinite(design).all() and np.abs(design).max(axis=0).all()):
-            theta[own] = np.sqrt(1 / weight.mean())
-            return theta
-        signs = np.sign(design.max(axis=0)) * (design.min(axis=0) * design.max(axis=0) >= 0)
-        signs = np.where(design.max(axis=0) <= 0, -1.0, signs)
-        plain = np.flatnonzero(signs) if signs.any() else np.arange(len(own))
-        signed = design[:, plain] * np.where(signs[plain] == 0, 1.0, signs[plain])
-        sizes = np.sqrt((signed**2).mean(axis=0))
-        target = ((squares - base) * weight).ravel()
-        found = np.maximum(nnls(signed / sizes, target)[0], SHARE) / sizes
-        square = self._square[own[plain]]
-        theta[own[plain]] = np.where(square, np.where(signs[plain] == 0, 1.0, signs[plain]) * found, np.sqrt(found))
+        base, square = self._diagonal(theta), self._square[own]
+        rows = np.array([self._diagonal(np.where(np.arange(len(theta)) == k, 1.0, theta)) - base for k in own])
+        rows = np.nan_to_num(rows.reshape(len(own), -1), posinf=0.0, neginf=0.0)
+        signs = np.where((rows >= 0).all(axis=1), 1.0, np.where((rows <= 0).all(axis=1), -1.0, 0.0))
+        weights = np.abs(signs) if signs.any() else np.ones(len(own))
+        squares = float(((self.data.end - self.data.begin) ** 2 / self.data.gaps).mean())
+        share = weights / weights.sum() * squares / np.maximum(np.sqrt(np.mean(rows**2, axis=1)), 1e-12)
+        theta[own] = np.where(square, np.where(signs == 0, 1.0, signs) * share, np.sqrt(share))
         return theta
 
     def _diagonal(self, theta: np.ndarray) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -79,13 +79,6 @@ class FieldData:
     def span(self) -> float:
         """The longest time from a first to a last snapshot."""
         return max(float(r.times[-1] - r.times[0]) for r in self.trajectories)
-
-    def pairs(self) -> FieldData:
-        """Every snapshot with the next one as an experiment of its own."""
-        runs = tuple(
-            FieldRun(r.times[k : k + 2], r.values[k : k + 2]) for r in self.trajectories for k in range(len(r.times) - 1)
-        )
-        return replace(self, trajectories=runs)
 
     def split(self, fraction: float) -> tuple[FieldData, FieldData | None]:
         """The early snapshots and the last `fraction` of those of every experiment.

@@ -12,9 +12,8 @@ from sympy.core.function import AppliedUndef
 
 from symdyn.discover.fields.candidates import FieldCandidates
 from symdyn.discover.fields.simulated import Beginning
-from symdyn.discover.formulas import formula_terms
-from symdyn.discover.learned import formulas_of
-from symdyn.discover.request import Request
+from symdyn.discover.learned import formula_terms, formulas_of
+from symdyn.discover.options import Request
 from symdyn.discover.surrogates.registry import SurrogateFit
 from symdyn.inference.parameters import LibraryTerm
 from symdyn.models.operators import Operator

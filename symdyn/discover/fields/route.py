@@ -11,7 +11,6 @@ import sympy as sp
 import xarray as xr
 from sympy.core.function import AppliedUndef
 
-from symdyn.discover.fields.assemble import FieldOutcome, assembled_fields, information_of
 from symdyn.discover.fields.candidates import FieldCandidates, field_candidates
 from symdyn.discover.fields.data import FieldData, read_fields
 from symdyn.discover.fields.declared import declared_for
@@ -19,13 +18,13 @@ from symdyn.discover.fields.fits import FieldFit, FieldFits
 from symdyn.discover.fields.lanes import Lanes
 from symdyn.discover.fields.learned import learned_formulas
 from symdyn.discover.fields.libraries import conservative_library, field_library
-from symdyn.discover.fields.recovery import FieldRecovery
+from symdyn.discover.fields.recovery import FieldOutcome, FieldRecovery, assembled_fields, information_of
 from symdyn.discover.fields.simulated import Beginning, Simulated, first_cells, simulate_terms
 from symdyn.discover.fields.starts import read_starts
 from symdyn.discover.fields.weakly import WeakChoice, choose_weakly, is_dense
 from symdyn.discover.learned import surrogate_fit
+from symdyn.discover.options import Request
 from symdyn.discover.reads import Reads
-from symdyn.discover.request import Request
 from symdyn.discover.surrogates.registry import FIELD_SURROGATES
 from symdyn.discover.terms import one_of_each, with_unknown_terms
 from symdyn.errors import DeclarationError, RecoveryError

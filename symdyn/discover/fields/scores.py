@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from symdyn.discover.evidence import known_mean
 from symdyn.discover.fields.data import FieldData
 from symdyn.discover.fields.recovery import FieldRecovery
 from symdyn.discover.fields.smoothing import between_points, smooth_fields
@@ -72,11 +73,9 @@ def score(recovery: FieldRecovery, data: Any = None, initial: Mapping[Any, Any] 
     table = np.concatenate(values)
     columns = {}
     for name, predicted in (("persistence", np.concatenate(still)), ("free_run", np.concatenate(runs))):
-        squares = (predicted - table) ** 2
-        counted = np.isfinite(squares)
-        with np.errstate(invalid="ignore"):
-            mean = np.where(counted, squares, 0.0).sum(axis=0) / counted.sum(axis=0)
-        columns[name] = determination(mean, np.where(counted, table, np.nan))
+        gaps = predicted - table
+        counted = np.isfinite(gaps)
+        columns[name] = determination(known_mean(np.where(counted, gaps, np.nan), 2), np.where(counted, table, np.nan))
     return pd.DataFrame(columns, index=pd.Index(seen.fields, name="field"))
 
 

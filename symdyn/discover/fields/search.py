@@ -16,10 +16,8 @@ from symdyn.inference.journal import Journal
 
 __all__ = ["FieldModel", "FieldSearch"]
 
-#: Options of fits that go on until nothing changes, and of those of a rough search.
-FINE, ROUGH = dict(iterations=30, tolerance=1e-6), dict(iterations=4, tolerance=1e-2)
-#: Neighbours of a model that are fitted in a rough search, by kind.
-ROUGH_LIMITS = {1: 2, -1: 2, 0: 2}
+#: Options of fits that go on until nothing changes.
+FINE = dict(iterations=30, tolerance=1e-6)
 
 
 @dataclass(frozen=True)
@@ -55,20 +53,16 @@ class FieldSearch(Climb[FieldModel]):
         Mean square of residuals that counts as zero: that of the errors of the grid.
     journal : Journal
         Stores fits, so that an interrupted search can be resumed.
-    rough : bool
-        Whether a few steps of every fit are enough.
     """
 
     LIMITS: ClassVar[dict[int, int]] = {1: 4, -1: 3, 0: 4}
     NOVELTY: ClassVar[float] = 1e-6
     candidates: FieldCandidates
 
-    def __init__(self, fits: FieldFits, *, largest: int, floor: float, journal: Journal, rough: bool = False) -> None:
+    def __init__(self, fits: FieldFits, *, largest: int, floor: float, journal: Journal) -> None:
         super().__init__(fits.lanes.candidates, largest)
-        self.fits, self.floor, self.journal, self.rough = fits, floor, journal, rough
+        self.fits, self.floor, self.journal = fits, floor, journal
         self.going = lambda: not fits.stop()
-        if rough:
-            self.limits = ROUGH_LIMITS
         self._shared: np.ndarray | None = None
 
     def value(self, rss: float, chosen: np.ndarray) -> float:
@@ -94,7 +88,7 @@ class FieldSearch(Climb[FieldModel]):
         """
         active = self.candidates.active(chosen[None])[0]
         shared = None if fine or grow else self._shared
-        options: dict[str, Any] = FINE if fine else ROUGH if self.rough else {}
+        options: dict[str, Any] = FINE if fine else {}
 
         def compute() -> tuple[np.ndarray, ...]:
             begin = (theta, starts)

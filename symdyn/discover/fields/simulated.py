@@ -31,8 +31,6 @@ CELLS, MOST = 4, {1: 2048, 2: 128, 3: 32}
 ADDED = 3.0
 #: How much a grid of twice as many cells lowers errors of the fourth order, in their squares.
 FINER = 1 / 225
-#: Models that pairs of snapshots propose.
-PROPOSED = 5
 #: Doublings of the grid.
 DOUBLINGS = 4
 
@@ -98,8 +96,6 @@ def simulate_terms(
     searching = budget.share(SEARCHING)
     least = floor = float(np.mean((PRECISION * data.scale / data.noise) ** 2))
     proposed, matched = list(beginnings), alone
-    if alone and _has_pairs(candidates, data):
-        proposed += _from_pairs(candidates, data, cells, floor, largest=largest, stop=searching.over, journal=journal)
     for _ in range(DOUBLINGS + 1):
         here, matching = _search(candidates, data, cells, searching.over, largest=largest, floor=floor, journal=journal)
         room, coarse = all(2 * c <= MOST[len(cells)] for c in cells), False
@@ -137,12 +133,11 @@ def _any(search: FieldSearch, before: Simulated | None) -> bool:
 
 
 def _search(
-    candidates: FieldCandidates, data: FieldData, cells: tuple[int, ...], stop: Callable[[], bool], *, held: bool = False,
-    **options: Any,
-) -> tuple[FieldSearch, FieldMatching]:  # fmt: skip
+    candidates: FieldCandidates, data: FieldData, cells: tuple[int, ...], stop: Callable[[], bool], **options: Any
+) -> tuple[FieldSearch, FieldMatching]:
     """A search on a grid, and what changes between snapshots match."""
     lanes = Lanes(candidates, data, cells)
-    starts = read_starts(lanes, data, held=held)
+    starts = read_starts(lanes, data)
     matching = match(lanes, starts)
     fits = FieldFits(lanes, starts, matching.sizes, dissipative_signs(candidates), stop)
     return FieldSearch(fits, **options), matching
@@ -183,29 +178,6 @@ def _matched(candidates: FieldCandidates, matching: FieldMatching) -> list[Begin
         inside = candidates.active(c.chosen) & (c.theta == 0)
         found.append((c.chosen, np.where(inside, candidates.guesses[0], c.theta), None))
     return found
-
-
-def _has_pairs(candidates: FieldCandidates, data: FieldData) -> bool:
-    """Whether pairs of snapshots tell something: where fields are not known from the start, and all of them were measured."""
-    known = {s.name for s in candidates.system.initial}
-    measured = all(np.isfinite(f).any() for r in data.trajectories for frame in r.values for f in frame)
-    return measured and any(f.name not in known for f in candidates.system.fields)
-
-
-def _from_pairs(
-    candidates: FieldCandidates, data: FieldData, cells: tuple[int, ...], floor: float, *, largest: int,
-    stop: Callable[[], bool], journal: Journal,
-) -> list[Beginning]:  # fmt: skip
-    """Models that lead from each snapshot, smoothed, to the next: they have no time to go astray."""
-    pairs = data.pairs()
-    if not pairs.trajectories:
-        return []
-    search, matching = _search(
-        candidates, pairs, cells, stop, held=True, largest=largest, floor=floor, journal=journal, rough=True
-    )
-    _begin(search, _matched(candidates, matching))
-    search.climb(beam=1, rounds=6)
-    return [(m.chosen, m.theta, None) for m in search.ranked()[:PROPOSED]]
 
 
 def _begin(search: FieldSearch, beginnings: Sequence[Beginning]) -> None:

@@ -35,8 +35,6 @@ class FieldStarts:
         For each run by field what is fitted: functions (m, *cells) and the columns of their coefficients.
     first : (M,) float64
         Coefficients with which the fit begins.
-    known : bool
-        Whether the system knows all initial fields.
     """
 
     times: tuple[np.ndarray, ...]
@@ -44,7 +42,6 @@ class FieldStarts:
     fixed: tuple[dict[str, np.ndarray], ...]
     bases: tuple[dict[str, tuple[np.ndarray, slice]], ...]
     first: np.ndarray
-    known: bool
 
     def fields(self, run: int, values: np.ndarray) -> dict[str, np.ndarray]:
         """Initial arrays (lanes, *cells) by field for coefficients (lanes, M)."""
@@ -102,6 +99,4 @@ def read_starts(lanes: Lanes, data: FieldData, *, held: bool = False) -> FieldSt
         compared = np.flatnonzero(late | (run.times >= begin) & bool(made))
         used.append(compared)
         times.append(np.concatenate([[begin], run.times[late]]))
-    return FieldStarts(
-        tuple(times), tuple(used), tuple(fixed), tuple(bases), np.concatenate(first) if first else np.zeros(0), all_known
-    )
+    return FieldStarts(tuple(times), tuple(used), tuple(fixed), tuple(bases), np.concatenate(first) if first else np.zeros(0))

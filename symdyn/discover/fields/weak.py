@@ -86,10 +86,10 @@ class WeakForm:
         factors = []
         for windows, columns, known, shape, field in self._blocks:
             count = self._count(windows)
-            size = count * int(np.prod([np.count_nonzero(w.matrices[0][0]) for w in windows]))
+            size = count * int(np.prod([np.count_nonzero(w[0][0]) for w in windows]))
             covariance = np.zeros((count, count))
             if size > LARGE:
-                kinds = [w.matrices[1 if a == 0 else 0] for a, w in enumerate(windows)]
+                kinds = [w[1 if a == 0 else 0] for a, w in enumerate(windows)]
                 covariance = self.noise[field] ** 2 * reduce(np.kron, [m @ m.T for m in kinds])
             else:
                 for f in range(len(self.noise)):
@@ -104,7 +104,7 @@ class WeakForm:
                         continue
                     total: Any = 0.0
                     for orders, weight in sums.items():
-                        kinds = [scipy.sparse.csr_array(w.matrices[m]) for w, m in zip(windows, orders, strict=True)]
+                        kinds = [scipy.sparse.csr_array(w[m]) for w, m in zip(windows, orders, strict=True)]
                         part = reduce(lambda a, b: scipy.sparse.kron(a, b, format="csr"), kinds)
                         part = part @ scipy.sparse.diags_array(np.broadcast_to(weight, shape).ravel())
                         total = part + total if isinstance(total, scipy.sparse.sparray) else part
@@ -126,13 +126,13 @@ class WeakForm:
 
     @staticmethod
     def _count(windows: Sequence[WeakWindows]) -> int:
-        return int(np.prod([w.count for w in windows]))
+        return int(np.prod([len(w[0]) for w in windows]))
 
     @staticmethod
     def _integral(windows: Sequence[WeakWindows], part: _Part) -> np.ndarray:
         found = part.values
         for axis, (w, m) in enumerate(zip(windows, part.orders, strict=True)):
-            found = np.moveaxis(np.tensordot(w.matrices[m], found, axes=(1, axis)), 0, axis)
+            found = np.moveaxis(np.tensordot(w[m], found, axes=(1, axis)), 0, axis)
         return part.factor * found.ravel()
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from symdyn.discover.choose import LinearChoice, choose
-from symdyn.discover.fields.assemble import information_of
 from symdyn.discover.fields.candidates import FieldCandidates, linear_columns
 from symdyn.discover.fields.data import FieldData
+from symdyn.discover.fields.recovery import information_of
 from symdyn.discover.fields.weak import WeakForm, weak_form
 from symdyn.inference.criterion import weights
 from symdyn.inference.information import Information

@@ -12,8 +12,6 @@ Messenger & Bortz, Journal of Computational Physics 443 (2021) 110525.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import scipy.fft
 from numpy.polynomial import Polynomial
@@ -29,28 +27,9 @@ SPREAD = 2.0
 WIDEST = 0.5
 
 
-@dataclass(frozen=True)
-class WeakWindows:
-    """Test functions along one axis at many places.
-
-    Attributes
-    ----------
-    half : int
-        Steps of the grid from the middle of a bump to its end.
-    power : int
-    matrices : tuple of (windows, n) float64
-        Integrals against the test functions and their derivatives: ``matrices[m] @ w`` is the integral of the
-        m-th derivative of each test function times w, with the sign of m integrations by parts.
-    """
-
-    half: int
-    power: int
-    matrices: tuple[np.ndarray, ...]
-
-    @property
-    def count(self) -> int:
-        """How many there are."""
-        return len(self.matrices[0])
+#: Integrals against test functions along an axis and their derivatives, each (windows, n): the m-th entry times w is the
+#: integral of the m-th derivative of each test function times w, with the sign of m integrations by parts.
+WeakWindows = tuple[np.ndarray, ...]
 
 
 def make_windows(array: np.ndarray, axis: int, step: float, *, periodic: bool, most: int, highest: int) -> WeakWindows:
@@ -73,7 +52,7 @@ def make_windows(array: np.ndarray, axis: int, step: float, *, periodic: bool, m
     --------
     >>> x = np.linspace(0, 2 * np.pi, 200, endpoint=False)
     >>> w = make_windows(np.sin(3 * x)[None], 1, x[1], periodic=True, most=50, highest=2)
-    >>> bool(np.allclose(w.matrices[2] @ np.sin(3 * x), w.matrices[0] @ (-9 * np.sin(3 * x))))
+    >>> bool(np.allclose(w[2] @ np.sin(3 * x), w[0] @ (-9 * np.sin(3 * x))))
     True
     """
     n = array.shape[axis]
@@ -95,7 +74,7 @@ def make_windows(array: np.ndarray, axis: int, step: float, *, periodic: bool, m
         for i, middle in enumerate(middles):
             np.add.at(matrix[i], (middle + offsets) % n, values)
         matrices.append(matrix)
-    return WeakWindows(half, power, tuple(matrices))
+    return tuple(matrices)
 
 
 def corner(array: np.ndarray, axis: int, *, periodic: bool) -> float:

@@ -8,15 +8,14 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from symdyn.discover.options import Request
 from symdyn.discover.propensities.counts import Counts, observed
-from symdyn.discover.propensities.likelihoods import CompletePath, SampledPath, Snapshots
-from symdyn.discover.propensities.normal import NormalPath, NormalSnapshots
+from symdyn.discover.propensities.likelihoods import CompletePath, NormalPath, NormalSnapshots, SampledPath, Snapshots
 from symdyn.discover.propensities.result import PropensityRecovery, result
 from symdyn.discover.propensities.search import PropensitySearch
 from symdyn.discover.propensities.shapes import shape_terms
 from symdyn.discover.propensities.start import first_distribution, first_moments, largest_numbers
 from symdyn.discover.reads import Reads
-from symdyn.discover.request import Request
 from symdyn.errors import RecoveryError
 from symdyn.inference.guesses import Bounds
 from symdyn.inference.parameters import free_columns

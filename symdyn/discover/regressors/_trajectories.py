@@ -9,6 +9,7 @@ import numpy as np
 import sympy as sp
 
 from symdyn.discover.regressors.subsets import Shrinking
+from symdyn.discover.whole.climbing import Climber
 from symdyn.discover.whole.fits import EXPANSION, EquationFit, Fitter
 from symdyn.discover.whole.moves import Screen
 from symdyn.discover.whole.problem import EquationProblem
@@ -19,10 +20,6 @@ __all__ = ["SimulatedFit", "TrajectoryFits", "table_term"]
 
 #: Points of the windows, one stage after another; the last has one window.
 LENGTHS = (12, 25, 50, 100)
-#: Rounds of a search and fits in each, and the fall of the score that counts.
-ROUNDS, TRIALS, LESS = 15, 8, 0.5
-#: A fit that falls slowly is given up above so many times the sum of squares of the present one.
-HOPELESS = 3.0
 #: Share of the errors of steps that the last fit is allowed, and steps that each datum may take.
 FINE, STEPS = 1e-3, 20
 #: Largest exponent of a state in a table.
@@ -138,6 +135,7 @@ class TrajectoryFits:
         self.numbers = np.array(numbers, dtype=float)
         problem.integration = problem.integration._replace(attempts=max(problem.integration.attempts, float(STEPS * problem.n)))
         self.fitter = Fitter(problem)
+        self.climber = Climber(self.fitter, np.inf, lambda part: None, None)
         looked = [term for term, finite in zip(self.terms, defined, strict=True) if finite]
         self.screen = None if len(equations[0]) else Screen(self.fitter, looked)
 
@@ -146,30 +144,12 @@ class TrajectoryFits:
         chosen = [(int(e), int(j)) for e, j in np.argwhere(first)]
         model = EquationModel(self.problem.d, [(e, self.terms[j], first[e, j] * self.numbers[j], []) for e, j in chosen])
         longest = int(np.diff(self.problem.first).max())
-        best: EquationFit | None = None
-        for windows in sorted({max(1, longest // points) for points in (*LENGTHS, longest)}, reverse=True):
-            starts = self.problem.smooth[self.problem.cut(windows)[:, 0]] if best is None else self.fitter.joined(best, windows)
-            fit = self.fitter.fit(model if best is None else best.model, starts, windows, 12)
-            if fit is None or (best is not None and not self.fitter.promoted(best, fit)):
-                break
-            best = fit if self.screen is None else self._climbed(fit, self.screen)
+        windows = sorted({max(1, longest // points) for points in (*LENGTHS, longest)}, reverse=True)
+        best = self.fitter.chain(model, windows, 12, self._climbed)
         return None if best is None else self._finished(best)
 
-    def _climbed(self, fit: EquationFit, screen: Screen) -> EquationFit:
-        """Steepest descent of the score over single moves."""
-        for _ in range(ROUNDS):
-            best = fit
-            for move in screen.moves(fit)[:TRIALS]:
-                model = fit.model.changed(move.drop, move.add)
-                if not model.K or (model.key, fit.windows) in self.fitter.visited:
-                    continue
-                new = self.fitter.fit(model, fit.starts, fit.windows, 8, above=HOPELESS * fit.total)
-                if new is not None and new.score < min(best.score, fit.score - LESS):
-                    best = new
-            if best is fit:
-                break
-            fit = best
-        return fit
+    def _climbed(self, fit: EquationFit) -> EquationFit:
+        return fit if self.screen is None else self.climber.climbed(fit, self.screen)
 
     def _finished(self, fit: EquationFit) -> SimulatedFit | None:
         """The optimum, integrated more finely, with errors and under the equations."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
 from importlib.util import find_spec
 from typing import Any
 
@@ -18,6 +19,7 @@ from symdyn.parsing import parse_expression
 __all__ = ["OperonRegression"]
 
 
+@dataclass(eq=False, repr=False)
 class OperonRegression(SearchedFormula):
     """Formulas from the front of error against length that Operon finds.
 
@@ -69,28 +71,16 @@ class OperonRegression(SearchedFormula):
     [7.0]
     """
 
-    def __init__(
-        self,
-        symbols: str = "add,sub,mul,div,constant,variable",
-        *,
-        max_length: int = 20,
-        population_size: int = 600,
-        generations: int = 40,
-        evaluations: int | None = None,
-        tolerance: float = 0.01,
-        candidates: int = 10,
-        names: Sequence[Any] | None = None,
-        random_state: int | None = 0,
-    ) -> None:
-        self.symbols = symbols
-        self.max_length = max_length
-        self.population_size = population_size
-        self.generations = generations
-        self.evaluations = evaluations
-        self.tolerance = tolerance
-        self.candidates = candidates
-        self.names = names
-        self.random_state = random_state
+    symbols: str = "add,sub,mul,div,constant,variable"
+    _: KW_ONLY
+    max_length: int = 20
+    population_size: int = 600
+    generations: int = 40
+    evaluations: int | None = None
+    tolerance: float = 0.01
+    candidates: int = 10
+    names: Sequence[Any] | None = None
+    random_state: int | None = 0
 
     def _search(self, x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> list[sp.Expr]:
         """The formulas of Operon's front, parsed; its variables are called by place, whatever their names here."""

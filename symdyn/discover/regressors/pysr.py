@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ WORKER = Path(__file__).with_name("_pysr_worker.py")
 STARTING = 180.0
 
 
+@dataclass(eq=False, repr=False)
 class PySRRegression(SearchedFormula):
     """Formulas from PySR's hall of fame, refitted and pruned.
 
@@ -96,42 +98,23 @@ class PySRRegression(SearchedFormula):
     (10, {2: ['+', '*'], 1: ['exp']})
     """
 
-    def __init__(
-        self,
-        operators: Mapping[int, Sequence[str]] | None = None,
-        *,
-        iterations: int = 40,
-        maxsize: int = 20,
-        parsimony: float = 0.0,
-        guesses: Sequence[Any] | None = None,
-        template: Mapping[str, Any] | None = None,
-        units: Sequence[str] | None = None,
-        target_units: str | None = None,
-        unit_penalty: float | None = None,
-        tolerance: float = 0.01,
-        candidates: int = 10,
-        timeout: float | None = None,
-        options: Mapping[str, Any] | None = None,
-        names: Sequence[Any] | None = None,
-        command: Sequence[str] | None = None,
-        random_state: int | None = 0,
-    ) -> None:
-        self.operators = operators
-        self.iterations = iterations
-        self.maxsize = maxsize
-        self.parsimony = parsimony
-        self.guesses = guesses
-        self.template = template
-        self.units = units
-        self.target_units = target_units
-        self.unit_penalty = unit_penalty
-        self.tolerance = tolerance
-        self.candidates = candidates
-        self.timeout = timeout
-        self.options = options
-        self.names = names
-        self.command = command
-        self.random_state = random_state
+    operators: Mapping[int, Sequence[str]] | None = None
+    _: KW_ONLY
+    iterations: int = 40
+    maxsize: int = 20
+    parsimony: float = 0.0
+    guesses: Sequence[Any] | None = None
+    template: Mapping[str, Any] | None = None
+    units: Sequence[str] | None = None
+    target_units: str | None = None
+    unit_penalty: float | None = None
+    tolerance: float = 0.01
+    candidates: int = 10
+    timeout: float | None = None
+    options: Mapping[str, Any] | None = None
+    names: Sequence[Any] | None = None
+    command: Sequence[str] | None = None
+    random_state: int | None = 0
 
     def _keywords(self) -> dict[str, Any]:
         """Keyword arguments for ``PySRRegressor`` (version 2), but for the template, which has a class of its own."""

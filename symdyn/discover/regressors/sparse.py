@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from symdyn.discover.regressors._constraints import Conserved, linear_equations
 from symdyn.discover.regressors._criterion import effective_size, neighbours
 from symdyn.discover.regressors._formula import columns, merged
 from symdyn.discover.regressors._trajectories import TrajectoryFits
-from symdyn.discover.regressors._weak import WIDTHS, WeakRows, weak_rows
+from symdyn.discover.regressors._weak import WIDTHS, WeakRows, are_several, read_runs, weak_rows
 from symdyn.discover.regressors.estimator import FormulaRegressor
 from symdyn.discover.regressors.registry import REGRESSORS, Candidate, complexity_of
 from symdyn.discover.whole.problem import EquationProblem, prepared
@@ -30,7 +31,11 @@ from symdyn.registry import suggest
 
 __all__ = ["Conserved", "SparseRegression"]
 
+#: Times, and columns of states and controls.
+Run = tuple[np.ndarray, np.ndarray]
 
+
+@dataclass(eq=False, repr=False)
 class SparseRegression(FormulaRegressor):
     r"""Few terms of a library, chosen by search of small subsets and by an information criterion.
 
@@ -110,36 +115,20 @@ class SparseRegression(FormulaRegressor):
      [-1.  0.]]
     """
 
-    def __init__(
-        self,
-        library: Any = 3,
-        *,
-        method: str = "subsets",
-        threshold: float = 0.01,
-        functions: Sequence[str] = (),
-        exact: int = 4,
-        ensemble: int = 0,
-        left_out: float = 0.0,
-        constraints: Sequence[Any] | None = None,
-        symmetry: Sequence[Any] | None = None,
-        refine: bool = True,
-        candidates: int = 10,
-        names: Sequence[Any] | None = None,
-        random_state: int | None = 0,
-    ) -> None:
-        self.library = library
-        self.method = method
-        self.threshold = threshold
-        self.functions = functions
-        self.exact = exact
-        self.ensemble = ensemble
-        self.left_out = left_out
-        self.constraints = constraints
-        self.symmetry = symmetry
-        self.refine = refine
-        self.candidates = candidates
-        self.names = names
-        self.random_state = random_state
+    library: Any = 3
+    _: KW_ONLY
+    method: str = "subsets"
+    threshold: float = 0.01
+    functions: Sequence[str] = ()
+    exact: int = 4
+    ensemble: int = 0
+    left_out: float = 0.0
+    constraints: Sequence[Any] | None = None
+    symmetry: Sequence[Any] | None = None
+    refine: bool = True
+    candidates: int = 10
+    names: Sequence[Any] | None = None
+    random_state: int | None = 0
 
     def fit(
         self, X: Any, y: Any = None, sample_weight: Any = None, *, t: Any = None, u: Any = None, x_dot: Any = None
@@ -255,36 +244,17 @@ class SparseRegression(FormulaRegressor):
         check_is_fitted(self, "expression_")
         if y is not None or sample_weight is not None or not isinstance(self.expression_, tuple):
             raise RecoveryError("score with t is that of a system along time, fitted with t: give neither y nor weights")
-        problem, nodes = self._along(X, t, u, reset=False)
+        problem, nodes, _ = self._along(X, t, u, reset=False)
         rows = weak_rows(problem, columns(self.terms_, self.symbols_, nodes), WIDTHS[-1])
         return float(r2_score(rows.targets, rows.design @ self.coef_.T))
 
-    def _along(self, X: Any, t: Any, u: Any, *, reset: bool) -> tuple[EquationProblem, np.ndarray]:
-        """The problem of trajectories, and the columns (N, n + q) at its nodes; keeps the first if `reset`."""
-        several = isinstance(X, (list, tuple)) and len(X) > 0 and np.ndim(X[0]) > 1
-        states = list(X) if several else [X]
-        times = list(t) if several and np.iterable(t) and np.ndim(next(iter(t), 0)) else [t] * len(states)
-        controls = [None] * len(states) if u is None else list(u) if several else [u]
-        if not len(states) == len(times) == len(controls):
-            further = "" if u is None else f" and {len(controls)} of controls"
-            raise RecoveryError(
-                f"{len(states)} trajectories have {len(times)} arrays of times{further}; give one of each, or one array of "
-                "times for all"
-            )
-        runs: list[tuple[np.ndarray, np.ndarray]] = []
-        courses: list[np.ndarray] = []
-        for x, at, control in zip(states, times, controls, strict=True):
-            moments, x = _moments(at, len(x)), np.asarray(x, dtype=float) if control is not None else x
-            if control is not None:
-                course = _numbers(control)
-                if len(course) != len(moments) or len(x) != len(moments) or not np.isfinite(course).all():
-                    raise RecoveryError(
-                        f"controls are finite numbers at the times of the states; got {len(course)} of them for "
-                        f"{len(moments)} times and {len(x)} states"
-                    )
-                x = np.column_stack([x, course])
+    def _along(self, X: Any, t: Any, u: Any, *, reset: bool) -> tuple[EquationProblem, np.ndarray, list[Run]]:
+        """The problem of trajectories, the columns (N, n + q) at its nodes, and times with columns of each trajectory."""
+        runs: list[Run] = []
+        given = read_runs(X, t, u)
+        for moments, x, _ in given:
             runs.append((moments, validate_data(self, x, dtype=np.float64, reset=reset and not runs)))
-            courses.append(course if control is not None else np.empty((len(moments), 0)))
+        courses = [course for *_, course in given]
         if reset:
             self._prepare()
         count = self.n_features_in_ - courses[0].shape[1]
@@ -301,18 +271,16 @@ class SparseRegression(FormulaRegressor):
         for (a, b), (moments, _), course in zip(itertools.pairwise(problem.first), runs, courses, strict=True):
             for k, values in enumerate(course.T):
                 at_nodes[a:b, :, k] = np.interp(problem.at[a:b], moments, values)
-        if reset:
-            self._first = runs[0]
-        return problem, np.concatenate([problem.nodes, at_nodes], axis=2).reshape(-1, self.n_features_in_)
+        return problem, np.concatenate([problem.nodes, at_nodes], axis=2).reshape(-1, self.n_features_in_), runs
 
     def _fit_system(self, X: Any, t: Any, u: Any, x_dot: Any) -> SparseRegression:
         if u is not None and (self.constraints or self.symmetry):
             raise RecoveryError("constraints and symmetry are those of systems without controls; leave out u, or them")
         self.__dict__.pop("errors_", None)  # of an earlier fit
-        problem, nodes = self._along(X, t, u, reset=True)
+        problem, nodes, runs = self._along(X, t, u, reset=True)
         equations, count = self._library(system=True), problem.d
         values, best, along = columns(self.terms_, self.symbols_, nodes), None, None
-        measured = None if x_dot is None else self._measured(X, u, x_dot, count)
+        measured = None if x_dot is None else self._measured(runs, x_dot, count)
         if self.refine and u is None and measured is None:
             along = TrajectoryFits(problem, self.terms_, self.symbols_, equations, np.isfinite(values).all(axis=0))
         for width in WIDTHS:
@@ -334,7 +302,7 @@ class SparseRegression(FormulaRegressor):
             if best is not None and best.good:
                 break
         self.expression_ = tuple(self._expression(c) for c in self.coef_)
-        (times, first), symbols = self._first, self.symbols_[:count]
+        (times, first), symbols = runs[0], self.symbols_[:count]
         courses = {
             c: Path(c.name, times, values)(sp.Symbol("t"))
             for c, values in zip(self.symbols_[count:], first[:, count:].T, strict=True)
@@ -348,21 +316,17 @@ class SparseRegression(FormulaRegressor):
             self.inclusion_ = np.stack([self._inclusion(chosen_rows.design, y) for y in chosen_rows.targets.T])
         return self
 
-    def _measured(self, X: Any, u: Any, x_dot: Any, count: int) -> WeakRows:
-        """The library at the samples of all trajectories, and the rates of change that were measured there."""
-        several = isinstance(X, (list, tuple)) and len(X) > 0 and np.ndim(X[0]) > 1
-        each, own = ([np.asarray(v, float) for v in (w if several else [w])] for w in (X, x_dot))
-        shapes, wanted = [v.shape for v in own], [v.shape for v in each]
-        if shapes != wanted or not all(np.isfinite(v).all() for v in own):
+    def _measured(self, runs: Sequence[Run], x_dot: Any, count: int) -> WeakRows:
+        """The library at the data, and rates of change that were measured there."""
+        rates = [np.asarray(v, float) for v in (x_dot if are_several(x_dot) else [x_dot])]
+        shapes, wanted = [v.shape for v in rates], [(len(x), count) for _, x in runs]
+        if shapes != wanted or not all(np.isfinite(v).all() for v in rates):
             got, asked = (", ".join(map(str, s)) for s in (shapes, wanted))
             raise RecoveryError(
                 f"x_dot has the shape {got} for states {asked}; expected a finite rate of change of every state at every time"
             )
-        states, rates = np.concatenate(each), np.concatenate(own)
-        if u is not None:
-            states = np.column_stack([states, np.concatenate([_numbers(v) for v in (u if several else [u])])])
-        values = columns(self.terms_, self.symbols_, states)
-        return WeakRows(np.where(np.isfinite(values).all(axis=0), values, 0.0), rates[:, :count])
+        values = columns(self.terms_, self.symbols_, np.concatenate([x for _, x in runs]))
+        return WeakRows(np.where(np.isfinite(values).all(axis=0), values, 0.0), np.concatenate(rates))
 
     def _tied(self, rows: WeakRows, equations: tuple[np.ndarray, np.ndarray]) -> list[list[Choice]]:
         """Choices for each state under equations between all coefficients.
@@ -417,30 +381,6 @@ class SparseRegression(FormulaRegressor):
             taken[part] += best.coefficients != 0
             seen[part] += 1
         return taken / np.maximum(seen, 1)
-
-
-def _moments(t: Any, count: int) -> np.ndarray:
-    """Times (m,) of a trajectory, from themselves or from the step between them.
-
-    >>> _moments(0.5, 3).tolist()
-    [0.0, 0.5, 1.0]
-    """
-    found = np.asarray(t, dtype=float)
-    if found.ndim:
-        return found
-    if not (np.isfinite(found) and found > 0):
-        raise RecoveryError(f"t is {t!r}; expected the times, or a positive number, the step between them")
-    return float(found) * np.arange(count)
-
-
-def _numbers(control: Any) -> np.ndarray:
-    """Controls (m, q) of a trajectory."""
-    found = np.asarray(control)
-    if found.ndim not in (1, 2) or found.dtype.kind not in "biuf":
-        raise RecoveryError(
-            f"controls are real numbers, (m,) or (m, q) for each trajectory; got the shape {found.shape} of {found.dtype}"
-        )
-    return (found if found.ndim > 1 else found[:, None]).astype(float)
 
 
 REGRESSORS.register("sparse", SparseRegression)

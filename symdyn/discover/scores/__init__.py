@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from symdyn.discover.options import Request
 from symdyn.discover.reads import Reads
-from symdyn.discover.request import Request
 from symdyn.discover.scores.declared import ReversedProcess
 from symdyn.discover.scores.learned_score import LearnedScore
 from symdyn.discover.surrogates.registry import SCORE_SURROGATES

@@ -5,7 +5,7 @@ polynomial of degree 2.  Its kernel is
 
 .. math:: k(s, t) = q \int_0^{\min(s, t)} \frac{(s - w)^2 (t - w)^2}{4}\, dw .
 
-`q` maximises the restricted likelihood; the noise does so with it unless it is given.
+`q` and the noise maximise the restricted likelihood.
 
 References
 ----------
@@ -14,7 +14,7 @@ Wahba, J. R. Stat. Soc. B 40, 364 (1978) (splines as posterior means); Rasmussen
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
@@ -24,21 +24,21 @@ __all__ = ["Posterior", "smooth"]
 
 #: Data of one series beyond which the dense matrices are built from stretches of the series instead.
 DENSE = 400
+#: Least standard deviation of the noise, relative to that of the values.
+LEAST = 1e-5
 #: Jitter relative to the diagonal.
 JITTER = 1e-12
 
 
-@dataclass(frozen=True)
-class Posterior:
-    """Values and first derivatives at some times, with their standard errors, all (m,)."""
+class Posterior(NamedTuple):
+    """Values and first derivatives at some times, and standard errors of these, all (m,)."""
 
     value: np.ndarray
     slope: np.ndarray
-    value_error: np.ndarray
     slope_error: np.ndarray
 
 
-def smooth(times: np.ndarray, values: np.ndarray, at: np.ndarray, noise: float | None = None) -> Posterior:
+def smooth(times: np.ndarray, values: np.ndarray, at: np.ndarray) -> Posterior:
     """The posterior at times `at`, given values at `times`.
 
     Parameters
@@ -47,11 +47,9 @@ def smooth(times: np.ndarray, values: np.ndarray, at: np.ndarray, noise: float |
         Increasing times, three or more; finite values.
     at : (m,) float64
         Within the times.
-    noise : float, optional
-        Standard deviation of the measurement error, at least; estimated with the smoothness otherwise.
     """
     if len(times) > DENSE:
-        return _in_stretches(times, values, at, noise)
+        return _in_stretches(times, values, at)
     span = times[-1] - times[0]
     s, u = (times - times[0]) / span, (at - times[0]) / span
     middle, size = float(np.mean(values)), float(np.std(values)) or 1.0
@@ -64,12 +62,10 @@ def smooth(times: np.ndarray, values: np.ndarray, at: np.ndarray, noise: float |
     eigenvalues, vectors = np.linalg.eigh(complement.T @ kernel @ complement)
     power = (vectors.T @ (complement.T @ z)) ** 2
     eigenvalues = np.maximum(eigenvalues, 0.0)
-    least = 1e-5 if noise is None else max(noise / size, 1e-7)
 
     def intensity(ratio: float) -> float:
-        """The best one for a ratio of both variances; it follows from the noise where that is known."""
-        free = float(np.mean(power / (eigenvalues + ratio)))
-        return least**2 / ratio if noise is not None else max(free, least**2 / ratio)
+        """The best one for a ratio of both variances."""
+        return max(float(np.mean(power / (eigenvalues + ratio))), LEAST**2 / ratio)
 
     def cost(log_ratio: float) -> float:
         """Minus twice the log likelihood."""
@@ -86,17 +82,14 @@ def smooth(times: np.ndarray, values: np.ndarray, at: np.ndarray, noise: float |
     inner = base.T @ cho_solve(factor, base)
     trend = np.linalg.solve(inner, base.T @ cho_solve(factor, z))
     left = cho_solve(factor, z - base @ trend)
-    parts = []
-    for order in (0, 1):
-        cross, own = _kernel(u, s, order) / unit, _variance(u, order) / unit
-        polynomial = np.vander(u, 3, increasing=True) if order == 0 else np.stack([0 * u, 1 + 0 * u, 2 * u], axis=1)
-        solved = cho_solve(factor, cross.T)
-        rest = polynomial - solved.T @ base
-        variance = own - np.einsum("ij,ji->i", cross, solved) + np.einsum("ij,ji->i", rest, np.linalg.solve(inner, rest.T))
-        parts.append((polynomial @ trend + cross @ left, np.sqrt(np.maximum(scale * variance, 0.0))))
-    (value, value_error), (slope, slope_error) = parts
+    cross, polynomial = _kernel(u, s, 1) / unit, np.stack([0 * u, 1 + 0 * u, 2 * u], axis=1)
+    solved = cho_solve(factor, cross.T)
+    rest = polynomial - solved.T @ base
+    own = u**3 / 3 / unit  # variance of the slope before the data
+    variance = own - np.einsum("ij,ji->i", cross, solved) + np.einsum("ij,ji->i", rest, np.linalg.solve(inner, rest.T))
+    value, slope = np.vander(u, 3, increasing=True) @ trend + _kernel(u, s) / unit @ left, polynomial @ trend + cross @ left
     rate = size / span
-    return Posterior(middle + size * value, rate * slope, size * value_error, rate * slope_error)
+    return Posterior(middle + size * value, rate * slope, rate * np.sqrt(np.maximum(scale * variance, 0.0)))
 
 
 def _kernel(s: np.ndarray, t: np.ndarray, order: int = 0) -> np.ndarray:
@@ -110,22 +103,18 @@ def _kernel(s: np.ndarray, t: np.ndarray, order: int = 0) -> np.ndarray:
     return (a * b**2 * low - (b**2 + 2 * a * b) * low**2 / 2 + (a + 2 * b) * low**3 / 3 - low**4 / 4) / 2
 
 
-def _variance(s: np.ndarray, order: int) -> np.ndarray:
-    return s**5 / 20 if order == 0 else s**3 / 3
-
-
-def _in_stretches(times: np.ndarray, values: np.ndarray, at: np.ndarray, noise: float | None) -> Posterior:
+def _in_stretches(times: np.ndarray, values: np.ndarray, at: np.ndarray) -> Posterior:
     """Overlapping stretches of a long series, each used in its middle."""
     half = DENSE // 2
     begins = list(range(0, len(times) - half, half))
-    parts = [np.empty(len(at)) for _ in range(4)]
+    parts = [np.empty(len(at)) for _ in Posterior._fields]
     for k, begin in enumerate(begins):
         end = len(times) if k == len(begins) - 1 else begin + DENSE
         low = times[0] if k == 0 else times[begin + half // 2]
         high = times[-1] if k == len(begins) - 1 else times[begin + half + half // 2]
         which = (at >= low) & (at <= high)
         if which.any():
-            found = smooth(times[begin:end][-DENSE:], values[begin:end][-DENSE:], at[which], noise)
-            for part, name in zip(parts, ("value", "slope", "value_error", "slope_error"), strict=True):
-                part[which] = getattr(found, name)
+            found = smooth(times[begin:end][-DENSE:], values[begin:end][-DENSE:], at[which])
+            for part, own in zip(parts, found, strict=True):
+                part[which] = own
     return Posterior(*parts)

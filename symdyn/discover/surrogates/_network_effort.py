@@ -27,8 +27,8 @@ class StepEffort:
 
     Parameters
     ----------
-    penalty : mapping
-        From ``error``, ``local error`` and ``stiffness`` to :math:`\lambda`.
+    penalty : mapping, optional
+        From ``error``, ``local error`` and ``stiffness`` to :math:`\lambda`.  Without prices there are no residuals.
     substeps : int
         Steps between two data.
 
@@ -38,17 +38,19 @@ class StepEffort:
         Whether errors are those of one random step of each window.
     """
 
-    def __init__(self, penalty: Mapping[str, float], substeps: int) -> None:
-        self._substeps = substeps
+    def __init__(self, penalty: Mapping[str, float] | None, substeps: int) -> None:
+        self._substeps, penalty = substeps, penalty or {}
         roots = {name: float(np.sqrt(penalty.get(name, 0.0))) for name in ("error", "local error", "stiffness")}
         self._error = roots["error"] or roots["local error"]
         self._stiffness, self.random = roots["stiffness"], bool(roots["local error"])
 
-    def chosen(self, windows: int, intervals: int, rng: np.random.Generator) -> np.ndarray:
+    def chosen(self, windows: int, intervals: int, rng: np.random.Generator) -> np.ndarray | None:
         """Roots of the weights of the steps, (W, T - 1, substeps): all, or a random one of each window in the place of all.
 
-        Of the windows together every step is drawn as often as every other, or once more.
+        Of the windows together every step is drawn as often as every other, or once more.  None where steps have no price.
         """
+        if not (self._error or self._stiffness):
+            return None
         count = intervals * self._substeps
         weights = np.ones((windows, count))
         if self.random:
@@ -57,7 +59,10 @@ class StepEffort:
         return weights.reshape(windows, intervals, self._substeps)
 
     def interval(self, slope: Callable[[Any, Any], Any], size: Any, y: Any, time: Any, h: Any, weights: Any) -> tuple[Any, Any]:
-        """The state after the steps of an interval, each of length h, and its residual; `weights` as chosen, (substeps,)."""
+        """The state after the steps of an interval, each of length h, and its residual, (1,); `weights` as chosen, (substeps,).
+
+        Without weights there is no residual, (0,).
+        """
 
         def step(now: Any, k: Any) -> Any:
             y, k1 = now
@@ -68,6 +73,8 @@ class StepEffort:
             k4 = slope(at + h, fourth)
             y = y + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
             k5 = slope(at + h, y)
+            if weights is None:
+                return (y, k5), 0.0
             square = jnp.sum((weights[k] * self._error * h / 6 * (k4 - k5) / size) ** 2)
             if self._stiffness:
                 apart = jnp.sum((y - fourth) ** 2) + 1e-24 * jnp.sum(size**2)
@@ -84,4 +91,4 @@ class StepEffort:
         else:  # compiled once, however many there are
             now, squares = jax.lax.scan(step, now, jnp.arange(self._substeps))
             total = jnp.sum(squares)
-        return now[0], jnp.sqrt(total + TINY)
+        return now[0], jnp.zeros(0) if weights is None else jnp.sqrt(total + TINY)[None]

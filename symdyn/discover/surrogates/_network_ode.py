@@ -11,7 +11,7 @@ import numpy as np
 
 from symdyn.discover.driving_paths import DrivingPaths
 from symdyn.discover.surrogates._descent import Blocks
-from symdyn.discover.surrogates._network_effort import FEW, StepEffort
+from symdyn.discover.surrogates._network_effort import StepEffort
 from symdyn.discover.surrogates._network_rates import NetworkRates, Scales
 from symdyn.discover.surrogates._term_networks import LOOSE, TermNetworks
 from symdyn.discover.surrogates._windows import TrainingWindows
@@ -57,11 +57,11 @@ class NetworkODE:
     Attributes
     ----------
     networks : TermNetworks
-    effort : StepEffort or None
-        Of the steps, where the options put a price on it.
+    effort : StepEffort
+        Of the steps.
     residuals, jacobian : callable
-        ``residuals(w, (followed, weights, steps))`` are weighted by `weights`, of the shape of the measurements; `steps` are
-        those that have a price.
+        ``residuals(w, (followed, weights, steps))``, (W, rows), are weighted by `weights`, of the shape of the measurements;
+        `steps` are those that have a price, or None.
     seen : callable
         ``seen(w, followed)``, the states at the measurements.
     states : callable
@@ -73,7 +73,7 @@ class NetworkODE:
     def __init__(self, system: System, options: Any, gap: int, substeps: int) -> None:
         self.networks = TermNetworks(system, options.width, options.decay, options.signs)
         self.rates = NetworkRates(system, self.networks)
-        self.effort = StepEffort(options.penalty, substeps) if options.penalty else None
+        self.effort = StepEffort(options.penalty, substeps)
         self._system, self._substeps, self._from, self._fixed = system, substeps, options.starts, options.starts != "fitted"
         #: Most steps of a map between two data; 0 of rates of change.
         self._gap, self._size = gap, len(system.states)
@@ -107,58 +107,27 @@ class NetworkODE:
         """Of the normal prior of all weights."""
         return np.concatenate([np.full(self.starts(windows), LOOSE), self.networks.precision])
 
-    def _interval(self, d: Scales, s: Any, y: jax.Array, time: jax.Array, following: jax.Array, course: Any) -> jax.Array:
-        """The state at the next time, by steps of the classical Runge-Kutta method, or of the map."""
+    def _interval(
+        self, d: Scales, s: Any, y: jax.Array, time: jax.Array, following: jax.Array, course: Any, steps: Any
+    ) -> tuple[jax.Array, jax.Array]:
+        """The state at the next time, by steps of the classical Runge-Kutta method, or of the map, and what these cost."""
         s = self.networks.unpacked(s)
         if self._gap:
             for k in range(self._gap):
                 y = jnp.where(time + k < following, self.rates(d, s, time + k, y), y)
-            return y
-        h = (following - time) / self._substeps
-
-        def slope(at: jax.Array, y: jax.Array) -> jax.Array:
-            return self.rates(d, s, at, y, course)
-
-        def step(y: jax.Array, k: Any) -> Any:
-            at = time + k * h
-            k1 = slope(at, y)
-            k2 = slope(at + h / 2, y + h / 2 * k1)
-            k3 = slope(at + h / 2, y + h / 2 * k2)
-            return y + h / 6 * (k1 + 2 * k2 + 2 * k3 + slope(at + h, y + h * k3)), None
-
-        if self._substeps <= FEW:
-            for k in range(self._substeps):
-                y, _ = step(y, k)
-            return y
-        return jax.lax.scan(step, y, jnp.arange(self._substeps))[0]  # compiled once, however many there are
-
-    def _priced(self, d: Scales, s: Any, y: Any, time: Any, following: Any, course: Any, steps: Any) -> tuple[Any, Any]:
-        """The state at the next time, and what the steps to there cost."""
-        assert self.effort is not None
-        s = self.networks.unpacked(s)
+            return y, jnp.zeros(0)
 
         def slope(at: jax.Array, y: jax.Array) -> jax.Array:
             return self.rates(d, s, at, y, course)
 
         return self.effort.interval(slope, d.size, y, time, (following - time) / self._substeps, steps)
 
-    def _along(self, d: Scales, start: jax.Array, s: jax.Array, at: jax.Array, course: jax.Array) -> jax.Array:
-        """States of one window, (T, n)."""
+    def _along(self, d: Scales, start: Any, s: Any, at: Any, course: Any, steps: Any) -> tuple[jax.Array, jax.Array]:
+        """States of one window, (T, n), and what the steps of its intervals cost, (T - 1, 1), or (T - 1, 0) without a price."""
         shared = self.networks.unpacked(s)
 
-        def advance(y: jax.Array, ends: tuple[jax.Array, jax.Array, jax.Array]) -> Any:
-            after = self._interval(d, shared, y, *ends)
-            return after, after
-
-        _, path = jax.lax.scan(advance, start, (at[:-1], at[1:], course))
-        return jnp.concatenate([start[None], path])
-
-    def _along_priced(self, d: Scales, start: Any, s: Any, at: Any, course: Any, steps: Any) -> tuple[jax.Array, jax.Array]:
-        """The same, and what the steps of each interval cost, (T - 1,)."""
-        shared = self.networks.unpacked(s)
-
-        def advance(y: jax.Array, ends: tuple[jax.Array, ...]) -> Any:
-            after, price = self._priced(d, shared, y, *ends)
+        def advance(y: jax.Array, ends: tuple[Any, ...]) -> Any:
+            after, price = self._interval(d, shared, y, *ends)
             return after, (after, price)
 
         _, (path, prices) = jax.lax.scan(advance, start, (at[:-1], at[1:], course, steps))
@@ -170,9 +139,14 @@ class NetworkODE:
         first = self.starts(count)
         return (w[:first].reshape(count, -1) * given.units.size if given.begin is None else given.begin), w[first:]
 
-    def _states(self, w: jax.Array, given: Followed) -> jax.Array:
+    def _paths(self, w: jax.Array, given: Followed, steps: Any) -> tuple[jax.Array, jax.Array]:
+        """States of all windows, and what their steps cost."""
         starts, s = self._split(w, given)
-        return jax.vmap(partial(self._along, given.units), in_axes=(0, None, 0, 0))(starts, s, given.times, given.courses)
+        along = jax.vmap(partial(self._along, given.units), in_axes=(0, None, 0, 0, 0))
+        return along(starts, s, given.times, given.courses, steps)
+
+    def _states(self, w: jax.Array, given: Followed) -> jax.Array:
+        return self._paths(w, given, None)[0]
 
     def _seen(self, w: jax.Array, given: Followed) -> jax.Array:
         path = self._states(w, given)
@@ -180,15 +154,10 @@ class NetworkODE:
 
     def _residuals(self, w: jax.Array, data: tuple[Followed, jax.Array, Any]) -> jax.Array:
         given, weights, steps = data
-        count = given.times.shape[0]
         if given.places is not None:
             return self._by_window(self._few, w, data)
-        if self.effort is None:
-            return weights * (self._seen(w, given) - given.values)
-        starts, s = self._split(w, given)
-        along = jax.vmap(partial(self._along_priced, given.units), in_axes=(0, None, 0, 0, 0))
-        path, priced = along(starts, s, given.times, given.courses, steps)
-        return jnp.concatenate([(weights * (path - given.values)).reshape(count, -1), priced], axis=1)
+        path, prices = self._paths(w, given, steps)
+        return jnp.concatenate([_rows(weights * (path - given.values)), _rows(prices)], axis=1)
 
     def _few(
         self, d: Scales, start: Any, s: Any, at: Any, course: Any, places: Any, values: Any, weights: Any, steps: Any
@@ -198,16 +167,14 @@ class NetworkODE:
         What the steps cost is shared out among them, :math:`\sqrt{r_i^2 + c / M}`: the sum of squares and its slope are the
         same as with rows of its own, and there are no more of them than without a price.
         """
-        if self.effort is None:
-            return weights * (self._along(d, start, s, at, course).ravel()[places] - values)
-        path, prices = self._along_priced(d, start, s, at, course, steps)
-        return jnp.sqrt((weights * (path.ravel()[places] - values)) ** 2 + jnp.sum(prices**2) / len(places))
+        path, prices = self._along(d, start, s, at, course, steps)
+        gaps = weights * (path.ravel()[places] - values)
+        return gaps if steps is None else jnp.sqrt(gaps**2 + jnp.sum(prices**2) / len(places))
 
     def _by_window(self, function: Any, w: jax.Array, data: tuple[Followed, jax.Array, Any]) -> Any:
         """Of every window, of initial values, shared weights and what the window is given."""
         given, weights, steps = data
         starts, s = self._split(w, given)
-        steps = jnp.zeros(len(starts)) if steps is None else steps
         each = jax.vmap(partial(function, given.units), in_axes=(0, None, *(0 for _ in range(6))))
         return each(starts, s, given.times, given.courses, given.places, given.values, weights, steps)
 
@@ -216,29 +183,25 @@ class NetworkODE:
         if given.places is not None:  # reverse sweeps along each window, one for each row
             own, common = self._by_window(jax.jacrev(self._few, argnums=(1, 2)), w, data)
             return Blocks(own[..., :0] if self._fixed else own * given.units.size, common)
-        count = given.times.shape[0]
-        flat = weights.reshape(count, -1)[..., None]
-        slopes, prices = self._derivatives(w, given, steps)
-        parts = [flat * v.reshape(count, v.shape[1] * v.shape[2], v.shape[3]) for v in slopes]
-        if prices is None:
-            return Blocks(*parts)
-        return Blocks(*(jnp.concatenate(both, axis=1) for both in zip(parts, prices, strict=True)))
+        pairs = zip(*self._derivatives(w, given, steps), strict=True)
+        parts = (jnp.concatenate([_rows(weights[..., None] * v), _rows(price)], axis=1) for v, price in pairs)
+        return Blocks(*parts)
 
-    def _derivatives(self, w: jax.Array, given: Followed, steps: Any = None) -> tuple[Blocks, Blocks | None]:
+    def _derivatives(self, w: jax.Array, given: Followed, steps: Any = None) -> tuple[Blocks, Blocks]:
         """By the initial values of their own window and by the shared weights.
 
-        Of the states, (W, T, n, n) and (W, T, n, q), and of what the steps of intervals cost, (W, T - 1, n) and (W, T - 1, q).
+        Of the states, (W, T, n, n) and (W, T, n, q), and of what the steps of intervals cost, (W, T - 1, 1, n) and
+        (W, T - 1, 1, q), or with 0 in the place of 1 without a price.
         """
         _, s = self._split(w, given)
-        path = self._states(w, given)
-        ends: tuple[Any, ...] = (path[:, :-1], given.times[:, :-1], given.times[:, 1:], given.courses)
-        point: Any = partial(self._interval, given.units)
-        if self.effort is not None:
-            point, ends = partial(self._both, given.units), (*ends, steps)
+        path, n = self._states(w, given), self._size
+        ends = (path[:, :-1], given.times[:, :-1], given.times[:, 1:], given.courses, steps)
         axes = (None, *(0 for _ in ends))
-        local = jax.vmap(jax.vmap(jax.jacrev(point, argnums=(0, 1)), in_axes=axes), in_axes=axes)
-        forced, moved = local(s, *ends)
-        n = self._size
+
+        def point(*place: Any) -> jax.Array:
+            return jnp.concatenate(self._interval(given.units, *place))
+
+        forced, moved = jax.vmap(jax.vmap(jax.jacrev(point, argnums=(0, 1)), in_axes=axes), in_axes=axes)(s, *ends)
 
         def along(forced: jax.Array, moved: jax.Array) -> Blocks:
             def advance(now: Blocks, each: tuple[jax.Array, jax.Array]) -> Any:
@@ -251,15 +214,8 @@ class NetworkODE:
             return Blocks(*(jnp.concatenate([a[None], b]) for a, b in zip(first, rest, strict=True)))
 
         slopes = jax.vmap(along)(forced[:, :, :n], moved[:, :, :n])
-        if self.effort is None:
-            return slopes, None
-        own = jnp.einsum("wti,wtip->wtp", moved[:, :, n], slopes.own[:, :-1])
-        return slopes, Blocks(own, jnp.einsum("wti,wtiq->wtq", moved[:, :, n], slopes.common[:, :-1]) + forced[:, :, n])
-
-    def _both(self, *given: Any) -> jax.Array:
-        """The state at the next time, and the price of the steps to there, (n + 1,)."""
-        after, price = self._priced(*given)
-        return jnp.concatenate([after, price[None]])
+        own, common = (moved[:, :, n:] @ v[:, :-1] for v in slopes)
+        return slopes, Blocks(own, common + forced[:, :, n:])
 
     def _terms(self, d: Scales, s: jax.Array, times: Any, y: Any, courses: Any) -> tuple[jax.Array, jax.Array]:
         return jax.vmap(partial(self.rates.terms, d, s))(times, y, courses)
@@ -290,6 +246,11 @@ def network_ode(system: System, options: Any, cut: TrainingWindows, substeps: in
             _KEPT.pop(next(iter(_KEPT)), None)
         _KEPT[key] = found
     return found
+
+
+def _rows(v: jax.Array) -> jax.Array:
+    """Values (W, T, k, ...) of all times as rows of their window, (W, T k, ...)."""
+    return v.reshape(v.shape[0], v.shape[1] * v.shape[2], *v.shape[3:])
 
 
 def measured(states: Any, places: Any) -> Any:

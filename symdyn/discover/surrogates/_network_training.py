@@ -82,7 +82,7 @@ def train(
         first, most = -(-options.iterations // 3) if refined else options.iterations, options.iterations
         wanted = first
         while True:
-            draw = partial(_steps, equations, cut, drawing)
+            draw = partial(equations.effort.chosen, count, cut.times.shape[1] - 1, drawing)
             data = (given, training, judging, draw)
             w, losses, precision = _descended(equations, w, data, (precision, classes), wanted, going, done)
             histories.append(losses)
@@ -117,12 +117,6 @@ def _close(errors: np.ndarray, weights: np.ndarray) -> bool:
     return bool(np.sum((errors * weights) ** 2) <= COARSE**2 * np.count_nonzero(weights))
 
 
-def _steps(equations: NetworkODE, cut: TrainingWindows, rng: np.random.Generator) -> np.ndarray | None:
-    """Weights of the steps that have a price."""
-    count, times = cut.times.shape
-    return None if equations.effort is None else equations.effort.chosen(count, times - 1, rng)
-
-
 def _descended(
     equations: NetworkODE, first: np.ndarray, data: tuple[Any, ...], prior: tuple[np.ndarray, np.ndarray | None],
     most: int, tell: Callable[[int], bool | None], done: int,
@@ -135,10 +129,9 @@ def _descended(
         value = float(np.sum(np.asarray(equations.residuals(w, (given, judging, steps))) ** 2))
         return value if np.isfinite(value) else np.inf
 
-    random = equations.effort is not None and equations.effort.random
     best, cost, losses, precision = descend(
         equations.residuals, equations.jacobian, first, prior[0], (given, training, steps), classes=prior[1],
-        redrawn=(lambda: (given, training, draw())) if random else None,
+        redrawn=(lambda: (given, training, draw())) if equations.effort.random else None,
         trials=max(1, most - done), judge=judge if judging.any() else None, tell=lambda trials: tell(done + trials),
     )  # fmt: skip
     if not np.isfinite(cost):

@@ -39,7 +39,7 @@ class Climber:
     Parameters
     ----------
     fitter : Fitter
-    work : int
+    work : float
         Steps of simulations that may be attempted.
     report : callable
         Called with the completed fraction of the search.
@@ -54,7 +54,7 @@ class Climber:
         Neighbours of a model that are fitted.
     """
 
-    def __init__(self, fitter: Fitter, work: int, report: Callable[[float], None], windows: int | None) -> None:
+    def __init__(self, fitter: Fitter, work: float, report: Callable[[float], None], windows: int | None) -> None:
         self.fitter, self.problem, self.work, self.report = fitter, fitter.problem, work, report
         self.descents = (LONG, SHORT) if windows is None else (_descent(windows),)
         self.late, self.trials = False, TRIALS
@@ -159,12 +159,7 @@ class Climber:
 
     def promoted(self, fit: EquationFit) -> EquationFit:
         """The same model over fewer windows, as few as it bears."""
-        for windows in (w for w in FEWER if w < fit.windows):
-            new = self.fitter.fit(fit.model, self.fitter.joined(fit, windows), windows, 12)
-            if new is None or not self.fitter.promoted(fit, new):
-                break
-            fit = new
-        return fit
+        return self.fitter.chain(fit.model, [w for w in FEWER if w < fit.windows], 12, found=fit) or fit
 
     def onward(self, fits: Sequence[EquationFit], screen: Screen) -> None:
         """Search on from several models."""

@@ -201,15 +201,20 @@ class Fitter:
         run = self.run(fit)
         return (self.problem.smooth if run is None else run)[self.problem.cut(windows)[:, 0]]
 
-    def chain(self, model: EquationModel, windows: Sequence[int], iterations: int) -> EquationFit | None:
-        """Fit over ever fewer windows, as long as the fit does not collapse."""
-        found: EquationFit | None = None
+    def chain(
+        self, model: EquationModel, windows: Sequence[int], iterations: int,
+        improved: Callable[[EquationFit], EquationFit] = lambda fit: fit, found: EquationFit | None = None,
+    ) -> EquationFit | None:  # fmt: skip
+        """Fit over ever fewer windows, as long as the fit does not collapse, and improve each fit before the next.
+
+        It begins from smooth curves through the data, or goes on from a fit that was `found` before.
+        """
         for count in windows:
             starts = self.problem.smooth[self.problem.cut(count)[:, 0]] if found is None else self.joined(found, count)
             new = self.fit(found.model if found else model, starts, count, iterations)
             if new is None or (found is not None and not self.promoted(found, new)):
                 break
-            found = new
+            found = improved(new)
         return found
 
     def growth(self, model: EquationModel, cut: np.ndarray, starts: np.ndarray) -> float:

@@ -6,9 +6,9 @@ from typing import Any
 
 from symdyn.declaration import lookup
 from symdyn.discover.evidence import hold_out
+from symdyn.discover.options import Request
 from symdyn.discover.reads import Reads
 from symdyn.discover.recovery import Recovery
-from symdyn.discover.request import Request
 from symdyn.discover.whole.equal import simplest, tied
 from symdyn.discover.whole.evidence import lasts
 from symdyn.discover.whole.exchanges import like_parts

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from symdyn_kernels.arguments.candidates import Table
 
 from symdyn.discover.whole.terms import CandidateTerm, packed, put
+from symdyn.inference.levenberg import levenberg_marquardt
+from symdyn.inference.quadratic import Quadratic
 
 __all__ = ["Inner", "refined"]
 
-#: Iterations that refine inner constants, and the most that a constant changes in one, relative to it.
-REFINEMENTS, CHANGE = 8, 0.7
-#: Damping at first, factors after a step that failed and one that did not, and steps that are tried in an iteration.
-DAMPING, GROWN, SHRUNK, TRIED = 1e-3, 10.0, 8.0, 4
-#: Gain of the sum of squares, relative to it and in all, below which a constant is fine enough.
-FINE, ENOUGH = 1e-3, 1.0
+#: Iterations that refine inner constants, and the gain of the sum of squares below which they are fine enough.
+REFINEMENTS, ENOUGH = 10, 1.0
 #: Singular values that count as none, relative to the largest, and what keeps sizes from zero.
 NOTHING, TINY = 1e-13, 1e-300
 
@@ -45,8 +44,7 @@ class Inner:
     rss: float
 
 
-@dataclass
-class _Solved:
+class _Solved(NamedTuple):
     """Sides with coefficients (M, K) for their inner constants, what they leave (M, n), and its slopes (M, Q, n)."""
 
     coefficients: np.ndarray
@@ -54,49 +52,23 @@ class _Solved:
     total: np.ndarray
     slopes: np.ndarray
 
-    def put(self, which: np.ndarray, other: _Solved, places: np.ndarray) -> None:
-        for name in self.__dataclass_fields__:
-            getattr(self, name)[which] = getattr(other, name)[places]
-
 
 def refined(sides: Sequence[Inner], y: np.ndarray, columns: Columns, d: int) -> list[Inner]:
     """Right-hand sides matched to y (n,), their constants refined; those that are no numbers stay as they are."""
     if not sides:
         return []
     solver = _Solver(sides, y, columns, d)
-    p = solver.first.copy()
-    current = solver.solve(np.arange(len(sides)), p)
-    begun = np.isfinite(current.total)
-    active, damping = begun.copy(), np.full(len(sides), DAMPING)
-    for _ in range(REFINEMENTS):
-        now = np.flatnonzero(active)
-        if not now.size:
-            break
-        slopes, total = current.slopes[now], current.total[now].copy()
-        size = np.linalg.norm(slopes, axis=2) + TINY
-        scaled = slopes / size[..., None]
-        matrix, gradient = scaled @ np.swapaxes(scaled, 1, 2), (scaled @ current.left[now][..., None])[..., 0]
-        waiting = np.arange(len(now))
-        for _ in range(TRIED):
-            at = now[waiting]
-            damped = matrix[waiting] + damping[at, None, None] * np.eye(matrix.shape[1])
-            move = np.linalg.solve(damped, gradient[waiting][..., None])[..., 0] / size[waiting]
-            reach = CHANGE * np.abs(p[at]) + 1e-3
-            trial = np.where(solver.has[at], p[at] + np.clip(move, -reach, reach), 0.0)
-            new = solver.solve(at, trial)
-            good = new.total < total[waiting]
-            p[at[good]] = trial[good]
-            current.put(at[good], new, good)
-            damping[at[~good]] *= GROWN
-            waiting = waiting[~good]
-            if not waiting.size:
-                break
-        active[now[waiting]] = False
-        moved = np.delete(np.arange(len(now)), waiting)
-        at = now[moved]
-        damping[at] /= SHRUNK
-        active[at] = total[moved] - current.total[at] >= np.minimum(FINE * current.total[at], ENOUGH)
-    return [solver.side(i, p[i], current) if begun[i] else side for i, side in enumerate(sides)]
+
+    def expand(which: np.ndarray, theta: np.ndarray, starts: np.ndarray) -> Quadratic:
+        solved = solver.solve(which, theta)
+        design = np.swapaxes(solved.slopes, 1, 2)[:, None]
+        return Quadratic.of(solved.total[:, None], solved.left[:, None], design, theta.shape[1])
+
+    fits = levenberg_marquardt(
+        expand, solver.first, np.zeros((len(sides), 1, 0)), solver.has, iterations=REFINEMENTS, tolerance=0.0, small=ENOUGH
+    )
+    found = solver.solve(np.arange(len(sides)), fits.theta)
+    return [solver.side(i, fits.theta[i], found) if np.isfinite(found.total[i]) else side for i, side in enumerate(sides)]
 
 
 class _Solver:

@@ -1,31 +1,36 @@
-r"""Conserved quantities: terms that several unknown functions share in such proportions that a quantity stays as it is.
+r"""What is known of unknown functions before the data: quantities that are conserved, signs, and which states they depend on.
 
 Where the unknown functions :math:`u` enter :math:`\dot x = a(x) + M(x) u` and quantities :math:`H` have the gradients
-:math:`G`, they are kept if :math:`G a = 0` and :math:`G M u = 0`, which holds for every sum of terms
+:math:`G`, these are conserved if :math:`G a = 0` and :math:`G M u = 0`, which holds for every sum of terms
 
 .. math:: u = \sum_k c_k\, s_k(x)\, \phi_k(x), \qquad G M s_k = 0.
 
-The :math:`s` are the solutions of smallest support: of a total x + y of two states an exchange, (1, -1).
+The :math:`s` are the solutions of smallest support: of a total x + y of two states an exchange, (1, -1).  Models that violate
+a sign along the data are not chosen, and a term with a state that the interaction graph forbids is not looked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
+import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
+from symdyn.codegen.evaluate import evaluate
+from symdyn.codegen.lower import lower
 from symdyn.declaration import derivative, expression
-from symdyn.discover.terms import one_of_each
+from symdyn.discover.terms import known_names, one_of_each
 from symdyn.errors import RecoveryError
+from symdyn.inference.criterion import BROKEN
 from symdyn.inference.kinds import kind_of, right_sides
+from symdyn.inference.parameters import FreeColumns
 from symdyn.parsing import parse_expression
-from symdyn.registry import suggest
 from symdyn.system import System
 
-__all__ = ["read_conserved", "shared_terms"]
+__all__ = ["absent_states", "read_conserved", "read_graph", "read_signs", "shared_terms", "sign_price"]
 
 Shares = Mapping[AppliedUndef, sp.Expr]
 
@@ -47,11 +52,7 @@ def read_conserved(system: System, conserved: Sequence[Any] | None) -> tuple[sp.
     found = []
     for given in conserved or ():
         quantity = parse_expression(given) if isinstance(given, str) else expression(given)
-        strange = sorted(s.name for s in quantity.free_symbols - {*system.states})
-        if strange:
-            raise RecoveryError(
-                f"conserved names {strange[0]!r}; known: {', '.join(system.names)}.{suggest(strange[0], system.names)}"
-            )
+        known_names("conserved", sorted(s.name for s in quantity.free_symbols - {*system.states}), system.names)
         if quantity.has(AppliedUndef) or not quantity.free_symbols:
             raise RecoveryError(f"conserved has {quantity}; expected an expression of states, such as 'x + y'")
         found.append(quantity)
@@ -161,3 +162,103 @@ def _supports(matrix: sp.Matrix) -> Iterator[list[sp.Expr]]:
 
 def _listed(quantities: Sequence[sp.Expr]) -> str:
     return ", ".join(map(str, quantities))
+
+
+#: How far a term may be on the wrong side of its sign, relative to its largest value.
+TOLERANCE = 0.02
+
+
+def read_signs(unknowns: Sequence[AppliedUndef], signs: Mapping[Any, int] | None) -> dict[str, int]:
+    """Signs by the name of the function.
+
+    Raises
+    ------
+    RecoveryError
+        If a function is not unknown, or a sign is neither +1 nor -1.
+    """
+    known, found = [u.func.__name__ for u in unknowns], {}
+    for key, sign in (signs or {}).items():
+        (name,) = known_names("signs", [key], known)
+        if sign not in (1, -1):
+            raise RecoveryError(f"the sign of {name} is {sign!r}; expected +1 or -1")
+        found[name] = sign
+    return found
+
+
+def sign_price(
+    system: System, columns: FreeColumns, signs: Mapping[str, int], times: np.ndarray, values: np.ndarray
+) -> Callable[[np.ndarray, np.ndarray], float]:
+    """What a model (chosen terms, scaled columns) pays for unknown functions of the wrong sign anywhere on the data.
+
+    Parameters
+    ----------
+    system : System
+    columns : FreeColumns
+    signs : mapping of str to int
+        By the name of the function; of those that are not in it either sign is right.
+    times : (N,) float64
+    values : (N, n) float64
+        States at these times.
+    """
+    if not signs:
+        return lambda chosen, theta: 0.0
+    known = tuple(p for p in system.parameters if p not in columns.columns)
+    blocks = [("t", (system.time,)), ("y", system.states), ("p", columns.columns), ("k", known)]
+    held = [(k, u.func.__name__, part) for k, term in enumerate(columns.terms) for u, part in term.parts.items()]
+    held = [part for part in held if part[1] in signs]
+    program = lower("terms", blocks, [part for *_, part in held], [""] * len(held))
+    fixed = [np.asarray(system.defaults[p]) for p in known]
+
+    def price(chosen: np.ndarray, theta: np.ndarray) -> float:
+        natural = theta * columns.sizes
+        along = evaluate(program, [times], list(values.T), list(natural), fixed)
+        total = 0.0
+        for name, sign in signs.items():
+            summed = np.zeros(times.shape)
+            for (k, owner, _), values_along in zip(held, along, strict=True):
+                if owner == name and chosen[k]:
+                    summed = summed + natural[k] * values_along
+            total += BROKEN * float(np.nanmax(-sign * summed) > TOLERANCE * np.nanmax(np.abs(summed)))
+        return total
+
+    return price
+
+
+def read_graph(system: System, graph: Mapping[Any, Collection[Any]] | None) -> dict[str, frozenset[str]]:
+    """Names of the states that may enter the unknown functions in the equation of a state, itself among them.
+
+    Raises
+    ------
+    RecoveryError
+        If a key or one of its neighbours is no state, or the neighbours are no collection.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> system = sd.ODESystem.from_text("x' = f(x, y); y' = g(x, y)")
+    >>> read_graph(system, {"x": []})
+    {'x': frozenset({'x'})}
+    """
+    found = {}
+    for key, neighbours in (graph or {}).items():
+        if isinstance(neighbours, (str, Mapping)) or not isinstance(neighbours, Collection):
+            raise RecoveryError(f"graph has {neighbours!r} for {key}; expected a sequence of states or their names, as ['y']")
+        own, *others = known_names("graph", (key, *neighbours), system.names)
+        found[own] = frozenset({own, *others})
+    return found
+
+
+def absent_states(system: System, unknown: AppliedUndef, graph: Mapping[str, frozenset[str]]) -> frozenset[sp.Symbol]:
+    """States that may not enter an unknown function, as an equation in which it stands forbids them.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> system = sd.ODESystem.from_text("x' = f(x, y); y' = g(x, y)")
+    >>> absent_states(system, system.unknowns[0], {"x": frozenset({"x"})})
+    frozenset({y})
+    """
+    own = {v for v in system.unknowns if v.func == unknown.func}
+    sides = zip(system.names, right_sides(system), strict=True)
+    owners = [name for name, side in sides if name in graph and side.has(*own)]
+    return frozenset(s for s in system.states if any(s.name not in graph[name] for name in owners))

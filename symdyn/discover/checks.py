@@ -1,24 +1,27 @@
-"""Names in the arguments of `recover`: of states, parameters, unknown functions, constants, and of stages and their options."""
+"""What is refused in the arguments of `recover`: values, names, and stages and their options, each in one place."""
 
 from __future__ import annotations
 
 import inspect
+import math
+import os
 import re
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from numbers import Integral, Real
 from typing import Any
 
+import numpy as np
 import sympy as sp
 
 from symdyn.declaration import expression
-from symdyn.discover.conserved import read_conserved
-from symdyn.discover.graph import read_graph
-from symdyn.discover.named_libraries import inner_names
+from symdyn.discover.library import FUNCTIONS
+from symdyn.discover.named_libraries import NAMED, inner_names, library_names
+from symdyn.discover.options import RecoverOptions, Request
+from symdyn.discover.priors import read_conserved, read_graph, read_signs
 from symdyn.discover.reads import Reads
 from symdyn.discover.regressors.registry import REGRESSORS
-from symdyn.discover.request import Request
-from symdyn.discover.signs import read_signs
-from symdyn.discover.terms import added_functions, function_name, one_of_each
+from symdyn.discover.terms import added_functions, function_name, known_names, named, one_of_each
 from symdyn.errors import RecoveryError
 from symdyn.inference.guesses import read_bounds
 from symdyn.inference.kinds import KINDS
@@ -26,7 +29,139 @@ from symdyn.parsing import parse_expression
 from symdyn.registry import suggest
 from symdyn.system import System
 
-__all__ = ["check_names", "check_stages"]
+__all__ = ["check_names", "check_stages", "check_values"]
+
+
+@dataclass(frozen=True)
+class _Value:
+    """What a value has to be.
+
+    Attributes
+    ----------
+    text : str
+        In words, for messages.
+    fits : callable
+        Whether a value is one.
+    """
+
+    text: str
+    fits: Callable[[Any], bool]
+
+
+def _count(least: int) -> _Value:
+    return _Value(f"a whole number of {least} or more", lambda v: _whole(v) and v >= least)
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def _real(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and not math.isnan(value)
+
+
+def _several(value: Any) -> bool:
+    return isinstance(value, Collection) and not isinstance(value, (str, bytes, Mapping))
+
+
+def _terms(value: Any) -> bool:
+    if isinstance(value, int):
+        return _whole(value) and value >= 0
+    return value is None or isinstance(value, str) or (_several(value) and len(value) > 0)
+
+
+def _or_none(value: _Value) -> _Value:
+    return _Value(f"{value.text}, or None", lambda v: v is None or value.fits(v))
+
+
+STATES = _Value("a sequence of states or their names, such as ['x']", _several)
+MAPPING = _Value("a mapping", lambda v: isinstance(v, Mapping))
+FLAG = _Value("True or False", lambda v: isinstance(v, (bool, np.bool_)))
+NAME = _Value("a name", lambda v: isinstance(v, str))
+
+#: Of the arguments of `recover`, and of the fields of `RecoverOptions` after "options.".
+VALUES: Mapping[str, _Value] = {
+    "unknown": _or_none(STATES),
+    "library": _Value(
+        "the degree of monomials, the name of a library, a sequence of one term or more, or a mapping from unknown functions "
+        "to these",
+        lambda v: len(v) > 0 and all(map(_terms, v.values())) if isinstance(v, Mapping) else _terms(v),
+    ),
+    "surrogate": _or_none(NAME),
+    "regressor": _or_none(NAME),
+    "selection": FLAG,
+    "budget": _or_none(_Value("a positive number of seconds", lambda v: _real(v) and v > 0)),
+    "seed": _Value("a whole number from 0 to below 2**32", lambda v: _whole(v) and 0 <= v < 2**32),
+    "progress": _or_none(_Value("True, False, or what to call with stage and fraction", lambda v: FLAG.fits(v) or callable(v))),
+    "heldout": _Value("a fraction from 0 to below 1", lambda v: _real(v) and 0 <= v < 1),
+    "bounds": _or_none(MAPPING),
+    "signs": _or_none(MAPPING),
+    "conserved": _or_none(_Value("a sequence of expressions of states, such as ['x + y']", _several)),
+    "graph": _or_none(MAPPING),
+    "checkpoint": _or_none(_Value("the path of a file", lambda v: isinstance(v, (str, os.PathLike)))),
+    "options": _Value("RecoverOptions(...)", lambda v: isinstance(v, RecoverOptions)),
+    "options.degree": _count(0),
+    "options.functions": _Value("a sequence of names, such as ['sin']", lambda v: _several(v) and all(map(NAME.fits, v))),
+    "options.fit": _Value("a sequence of parameters or their names, such as ['k']", _several),
+    "options.guesses": MAPPING,
+    "options.noise": _or_none(MAPPING),
+    "options.windows": _or_none(_count(1)),
+    "options.largest": _count(1),
+    "options.beam": _count(1),
+    "options.rounds": _count(0),
+    "options.keep": _count(1),
+    "options.level": _Value("a number between 0 and 1", lambda v: _real(v) and 0 < v < 1),
+    "options.process": _or_none(_Value("True, False or 'auto'", lambda v: FLAG.fits(v) or (NAME.fits(v) and v == "auto"))),
+    "options.repair": FLAG,
+    "options.repeats": FLAG,
+    "options.units": _or_none(MAPPING),
+    "options.ties": FLAG,
+    "options.surrogate": MAPPING,
+    "options.regressor": MAPPING,
+}
+
+
+def check_values(arguments: Mapping[str, Any]) -> None:
+    """Refuse values that no system and no data could make right.
+
+    Parameters
+    ----------
+    arguments : mapping of str
+        Arguments of `recover` by name; fields of ``options`` are looked at along.
+
+    Raises
+    ------
+    RecoveryError
+        Naming the first wrong one, what was got and what was expected.
+
+    Examples
+    --------
+    >>> check_values({"seed": 3, "options": RecoverOptions(functions=["sine"])})
+    Traceback (most recent call last):
+    ...
+    symdyn.errors.RecoveryError: options.functions names 'sine'; known: sin, cos, exp, decay, log, sqrt, inverse, tanh, \
+saturating. Did you mean 'sin'?
+    """
+    for name, value in arguments.items():
+        _check(name, value)
+    options = arguments["options"]
+    known_names("library", library_names(arguments.get("library")), NAMED)
+    for name, value in vars(options).items():
+        _check(f"options.{name}", value)
+    known_names("options.functions", options.functions, FUNCTIONS)
+    for key, value in options.guesses.items():
+        if not (_real(value) and math.isfinite(value)):
+            raise RecoveryError(f"the guess of {key} in options.guesses is {value!r}; expected a finite number")
+    for key, value in (options.noise or {}).items():
+        if not (_real(value) and 0 < value < math.inf):
+            raise RecoveryError(f"the noise of {key} is {value!r}; expected a positive standard deviation in options.noise")
+
+
+def _check(name: str, value: Any) -> None:
+    expected = VALUES[name]
+    if not expected.fits(value):
+        raise RecoveryError(f"{name} is {value!r}; expected {expected.text}")
+
 
 #: Names of constants that a search makes itself, after the name of the function: of formulas, of Hill terms, of a library
 #: whose constant has a name that is taken.
@@ -59,33 +194,31 @@ def check_names(system: System, request: Request) -> None:
     symdyn.errors.RecoveryError: options.guesses names 'rat'; known: rate. Did you mean 'rate'?
     """
     for key in request.unknown or ():
-        _name("unknown", key)
+        named("unknown", key)
     if request.options.repair:
         request = replace(request, unknown=None)  # states whose equations may be changed
     added = [sp.Function(label)(*system.states) for label in added_functions(system, request.unknown).values()]
     unknowns = one_of_each((*system.unknowns, *added))
     functions = [u.func.__name__ for u in unknowns]
-    for key in request.signs or ():
-        _name("signs", key)
     read_signs(unknowns, request.signs)
     read_conserved(system, request.conserved)
     read_graph(system, request.graph)
     constants = _constants(system, request.library)
     states, parameters = ([s.name for s in part] for part in (system.states, system.parameters))
     if isinstance(request.library, Mapping):
-        _known("library", request.library, states if request.options.repair else functions)
+        known_names("library", request.library, states if request.options.repair else functions)
     initial = states if system.parts <= set(KINDS) else []
-    _known("options.fit", request.options.fit, [*parameters, *initial])
-    _known("options.guesses", request.options.guesses, [*parameters, *constants])
+    known_names("options.fit", request.options.fit, [*parameters, *initial])
+    known_names("options.guesses", request.options.guesses, [*parameters, *constants])
     _refuse_fixed("options.guesses", request.options.guesses, system, request.options.fit)
-    _known("options.noise", request.options.noise or (), states)
-    bounds = {_name("bounds", key): pair for key, pair in (request.bounds or {}).items()}
+    known_names("options.noise", request.options.noise or (), states)
+    bounds = {named("bounds", key): pair for key, pair in (request.bounds or {}).items()}
     inner = "|".join((MADE, *map(re.escape, constants)))
     own = re.compile(f"({'|'.join(map(re.escape, functions))})_({inner})")
     begun = [] if system.parts & {"diffusion", "fields"} else states  # whose initial values or numbers are limited
     fitted = [*begun, *parameters, *constants]
     _refuse_fixed("bounds", bounds, system, request.options.fit)
-    _known("bounds", [name for name in bounds if not own.fullmatch(name)], fitted)
+    known_names("bounds", [name for name in bounds if not own.fullmatch(name)], fitted)
     read_bounds(bounds, map(sp.Symbol, (*fitted, *bounds)), map(sp.Symbol, begun))
 
 
@@ -93,28 +226,12 @@ def _refuse_fixed(option: str, keys: Iterable[Any], system: System, fit: Iterabl
     """Refuse what is said of parameters that have values and are not fitted."""
     fitted = set(map(function_name, fit))
     fixed = {p.name: value for p, value in system.defaults.items() if p.name not in fitted}
-    for name in (_name(option, key) for key in keys):
+    for name in (named(option, key) for key in keys):
         if name in fixed:
             raise RecoveryError(
                 f"{option} names {name!r}, which has the value {fixed[name]:g} and is not fitted; name it in options.fit, or "
                 f"leave it out of {option}"
             )
-
-
-def _name(option: str, key: Any) -> str:
-    """The name of a symbol, function or application in the keys of an option."""
-    try:
-        return function_name(key)
-    except AttributeError:
-        raise RecoveryError(f"{option} names {key!r}; expected a symbol, a function or its name") from None
-
-
-def _known(option: str, keys: Iterable[Any], known: Collection[str]) -> None:
-    for key in keys:
-        name = _name(option, key)
-        if name not in known:
-            listed = ", ".join(dict.fromkeys(known)) or "none"
-            raise RecoveryError(f"{option} names {name!r}; known: {listed}.{suggest(name, known)}")
 
 
 def _constants(system: System, library: Any) -> list[str]:

@@ -46,6 +46,8 @@ __all__ = ["partnered"]
 BESIDE = {"library", "seed", "heldout", "options.keep", "options.level", "options.ties", "options.windows"}
 #: Starts of each fit; models that are compared with process noise allowed for; and most data, of which that takes minutes.
 STARTS, COMPARED, MOST_DATA = 20, 3, 400
+#: Data from which their own noise is known.
+TELLING = 30
 #: Slowest and fastest rates: one over so many times the duration, and so many in the usual interval.
 SLOW, FAST = 100.0, 10.0
 #: Least initial value, and largest, in units of the largest datum.
@@ -113,13 +115,17 @@ def _asked(request: Request) -> bool:
 
 
 def _turns(seen: Observations) -> bool:
-    """Whether a state that is nowhere negative rises and falls through the same values, in not too many data."""
+    """Whether a state that is nowhere negative rises and falls through the same values, in not too many data.
+
+    By much more than the noise, where the data suffice to estimate it; of few that the fits have to say.
+    """
     known = [np.isfinite(t.values[:, 0]) for t in seen.trajectories]
     times = [t.times[k] for t, k in zip(seen.trajectories, known, strict=True)]
     values = [t.values[k] for t, k in zip(seen.trajectories, known, strict=True)]
     if seen.size > MOST_DATA or min(v.min() for v in values) < 0:
         return False
-    return flow_contradiction(seen.states, times, values, np.zeros(1)) is not None
+    noise = seen.noise if seen.size >= TELLING else np.zeros(1)
+    return flow_contradiction(seen.states, times, values, noise) is not None
 
 
 class _Partner:

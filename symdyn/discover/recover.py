@@ -9,13 +9,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from symdyn.discover.options import RecoverOptions, Report
+from symdyn.discover.options import RecoverOptions
 from symdyn.discover.recovery import Recovery
-from symdyn.discover.request import Request
+from symdyn.discover.request import STAGES, Request
 from symdyn.discover.routes import measured, route_of
 from symdyn.discover.values import check_values
 from symdyn.inference.budget import Budget
 from symdyn.inference.journal import Journal
+from symdyn.inference.report import Report
 from symdyn.optional import named
 from symdyn.system import System
 
@@ -209,7 +210,7 @@ def recover(
     if isinstance(system, System) and not system.fields:
         system = system.with_initial_numbers(unknown=options.fit)
     journal = Journal(checkpoint)
-    with Report(progress) as report:
+    with Report(progress, "recover", STAGES) as report:
         request = Request(**asked, budget=Budget(budget, began=began), report=report, journal=journal)
         system, route = route_of(system, data, request)
         try:

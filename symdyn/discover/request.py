@@ -7,11 +7,19 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from symdyn.discover.options import RecoverOptions, Report
+from symdyn.discover.options import RecoverOptions
 from symdyn.inference.budget import Budget
 from symdyn.inference.journal import Journal
+from symdyn.inference.report import Report
 
-__all__ = ["Request"]
+__all__ = ["STAGES", "Request"]
+
+#: Stages of a recovery, and where each begins and ends on a bar.
+STAGES: Mapping[str, tuple[float, float]] = {
+    "surrogate": (0.0, 0.5),
+    "regressor": (0.5, 0.6),
+    "selection": (0.6, 1.0),
+}
 
 
 @dataclass(frozen=True)
@@ -35,7 +43,7 @@ class Request:
     selection: bool = True
     budget: Budget = field(default_factory=Budget)
     seed: int = 0
-    report: Report = field(default_factory=partial(Report, False))
+    report: Report = field(default_factory=partial(Report, False, "recover", STAGES))
     heldout: float = 0.0
     bounds: Mapping[Any, tuple[Any, Any]] | None = None
     signs: Mapping[Any, int] | None = None

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from symdyn.inference.budget import Budget
+from symdyn.inference.journal import KeptState
 from symdyn.inference.levenberg import Expand
 from symdyn.inference.quadratic import Quadratic
 
@@ -162,6 +164,18 @@ class FitProblem(ABC):
     @abstractmethod
     def expand_data(self, which: np.ndarray, theta: np.ndarray, starts: np.ndarray, *, fisher: bool = False) -> Quadratic:
         """Minus twice the log-likelihood of candidates, with its expansion; see `symdyn.inference.levenberg.Expand`."""
+
+    @property
+    def facts(self) -> Any:
+        """Everything that the likelihood depends on, for `symdyn.inference.facts.facts_of`."""
+        return self.columns
+
+    def prepare(self, budget: Budget, kept: KeptState) -> str | None:
+        """Compute what takes long and every value needs; by default nothing does.
+
+        Returns what was done, in words, if the budget or an interrupt ended it before its end.
+        """
+        return None
 
     @property
     def softened(self) -> tuple[FitProblem, ...]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from symdyn.inference.fit_problem import GAIN, FitProblem
-from symdyn.inference.levenberg import Fits, levenberg_marquardt
+from symdyn.inference.levenberg import Fits, LevenbergMarquardt
 from symdyn.inference.quadratic import Quadratic
 
-__all__ = ["climb", "fitted_again", "joined"]
+__all__ = ["ascent", "climb", "fitted_again", "joined"]
 
 #: Rounds in which every held value is fitted again from what its neighbours found.
 ROUNDS = 3
@@ -19,11 +19,21 @@ def climb(
     gain: float | None = None,
 ) -> Fits:  # fmt: skip
     """Fits from many coordinates (M, P) and initial values (M, V, n), until a step promises less than `gain`."""
-    gain = problem.gain if gain is None else gain
+    fits = ascent(problem, theta, starts, active, gain=gain)
+    fits.begin()
+    while fits.done < iterations and fits.moving:
+        fits.step()
+    return fits.found
+
+
+def ascent(
+    problem: FitProblem, theta: np.ndarray, starts: np.ndarray, active: np.ndarray | None = None, *, gain: float | None = None
+) -> LevenbergMarquardt:
+    """The same, an iteration at a time."""
     moving = np.ones(theta.shape, dtype=bool) if active is None else np.broadcast_to(active, theta.shape)
-    return levenberg_marquardt(
+    return LevenbergMarquardt(
         problem.expand, theta, starts, moving, bounds=(problem.low, problem.high), start_bounds=problem.start_bounds,
-        iterations=iterations, tolerance=0.0, floor=-np.inf, small=gain, reach=problem.reach, settle=problem.settled,
+        tolerance=0.0, floor=-np.inf, small=problem.gain if gain is None else gain, reach=problem.reach, settle=problem.settled,
     )  # fmt: skip
 
 

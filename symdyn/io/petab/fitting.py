@@ -109,6 +109,10 @@ class PetabFitProblem(RowsProblem):
         each = self.size * (1 + len(likelihood.observing))
         self.pool = int(np.clip(POINTS / each, FEWEST_POINTS, MOST_POINTS))
 
+    @property
+    def facts(self) -> Any:
+        return self.likelihood.texts(), self.columns, self.how
+
     def row_table(self) -> pd.DataFrame:
         return self.likelihood.row_table()
 

@@ -130,7 +130,7 @@ class MultiStart:
                 f"no simulation of the system follows the data{f' within {self.budget.seconds:g} s' if late else ''}; give "
                 f"guesses or bounds of its parameters{', or more time' if late else ''}"
             )
-        self._time, self._spent, self._going_on = self.budget, 0.0, None
+        self._time, self._going_on = self.budget, None
         best = found.take(np.arange(1))
         gain = LAST_GAIN if self.problem.gain == GAIN else self.problem.gain
         with self.budget.keeping(lambda: True):

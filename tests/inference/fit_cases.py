@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -98,10 +97,8 @@ def network(name: str) -> Case:
 def diffusion() -> Case:
     a = sp.Symbol("a")
     system = sd.SDESystem({x: a - k * x}, {x: s}, initial={x: 0})
-    return (system, {"t": t, "x": 1 - np.exp(-t) + 10 * RIPPLE}), {
-        "parameters": {p: (0.01, 10) for p in (a, k, s)},
-        "starts": 2,
-    }
+    values = 1 - np.exp(-t) + 10 * RIPPLE
+    return (system, {"t": t, "x": values}), {"parameters": dict.fromkeys((a, k, s), (0.01, 10)), "starts": 2}
 
 
 def petab() -> Case:
@@ -129,10 +126,9 @@ def windowed(folder: Path) -> Case:
 #: By name: what makes the arguments of `symdyn.fit`, of a folder for files.
 CASES: dict[str, Callable[[Path], Case]] = {
     one.__name__: (lambda folder, one=one: one())
-    for one in (shot, observed, conditions, events, delay, discrete, field, colony)
+    for one in (shot, observed, conditions, events, delay, discrete, field, colony, diffusion, petab)
 }
 CASES |= {name: (lambda folder, name=name: network(name)) for name in sd.LIKELIHOODS}
-CASES |= {"diffusion": lambda folder: diffusion(), "petab": lambda folder: petab()}
 CASES |= {"softened": softened, "windowed": windowed}
 
 

@@ -168,7 +168,7 @@ def test_the_progress_of_a_fit_goes_from_stage_to_stage(tmp_path, name):
 
 
 def test_an_iteration_that_would_end_late_is_not_begun(monkeypatch):
-    """Iterations take 3 s by a clock of their own: of 10 s the search has 8.5 s, which the third exceeds by less than a tenth."""
+    """Iterations take 3 s by a clock of their own: of 10 s the search has 8.5 s, which the third exceeds little."""
     clock, step = [0.0], LevenbergMarquardt.step
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
 

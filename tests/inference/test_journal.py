@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from functools import partialmethod
 from pathlib import Path
 
 import numpy as np
@@ -142,15 +143,15 @@ def bits(fit):
 def counted(monkeypatch, stop=None):
     """Steps of fits and simulations of data, as they are made; an interrupt comes instead of that numbered `stop`."""
     made = []
+
+    def one(self, work, *args):
+        made.append(0)
+        if len(made) == stop:
+            raise KeyboardInterrupt
+        return work(self, *args)
+
     for owner, name in ((LevenbergMarquardt, "step"), (SimulatedData, "like")):
-
-        def one(self, *args, work=getattr(owner, name)):
-            made.append(0)
-            if len(made) == stop:
-                raise KeyboardInterrupt
-            return work(self, *args)
-
-        monkeypatch.setattr(owner, name, one)
+        monkeypatch.setattr(owner, name, partialmethod(one, getattr(owner, name)))
     return made
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -256,11 +256,12 @@ class FitProblem(ABC):
         return found
 
     def settled(
-        self, which: np.ndarray, theta: np.ndarray, starts: np.ndarray, active: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+        self, which: np.ndarray, theta: np.ndarray, starts: np.ndarray, active: np.ndarray,
+        check: Callable[[], None] | None = None,
+    ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
         """Coordinates (m, P) with those at their best that simulations do not depend on, and `totals` (m,) there, or NaN.
 
-        By default they stay.  See `symdyn.inference.levenberg.Settle`.
+        By default they stay.  See `symdyn.inference.levenberg.Settle`; `check` is called now and then, and may raise.
         """
         return theta, np.full(len(theta), np.nan)
 

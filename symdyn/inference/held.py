@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from symdyn.inference.fit_problem import GAIN, FitProblem
@@ -16,12 +18,17 @@ ROUNDS = 3
 
 def climb(
     problem: FitProblem, theta: np.ndarray, starts: np.ndarray, active: np.ndarray | None = None, *, iterations: int = 60,
-    gain: float | None = None,
+    gain: float | None = None, check: Callable[[], None] | None = None,
 ) -> Fits:  # fmt: skip
-    """Fits from many coordinates (M, P) and initial values (M, V, n), until a step promises less than `gain`."""
+    """Fits from many coordinates (M, P) and initial values (M, V, n), until a step promises less than `gain`.
+
+    What is given as `check` is called before each iteration, and may raise.
+    """
     fits = ascent(problem, theta, starts, active, gain=gain)
     fits.begin()
     while fits.done < iterations and fits.moving:
+        if check is not None:
+            check()
         fits.step()
     return fits.found
 

@@ -287,7 +287,8 @@ class MultiStart:
         self._go_on()
 
         def compute() -> tuple[np.ndarray, ...]:
-            moved, total = problem.settled(np.zeros(points, dtype=int), theta, begun, np.ones(theta.shape, dtype=bool))
+            every = np.zeros(points, dtype=int), theta, begun, np.ones(theta.shape, dtype=bool)
+            moved, total = problem.settled(*every, self._go_on)
             if (unknown := np.flatnonzero(np.isnan(total))).size:
                 total[unknown] = problem.totals(moved[unknown], begun[unknown])
             order = np.argsort(total[kept:], kind="stable")

@@ -141,9 +141,9 @@ def test_options_of_a_fit_reach_the_library(here, monkeypatch):
     assert (seen["noise"], seen["level"], seen["seed"]) == ("lognormal", 0.8, 4)
     assert (seen["budget"], seen["progress"]) == (None, True)
     assert not {"starts", "checkpoint"} & {*seen}
+    assert list(seen["data"].columns) == ["time", "light"] or "light" in seen["data"]
     run("fit", "model.txt", "data.csv", "--free", "k", "--budget", "10m", "--out", "fitted", "-q")
     assert (seen["budget"], seen["checkpoint"], seen["progress"]) == (600.0, Path("fitted/checkpoint.npz"), False)
-    assert list(seen["data"].columns) == ["time", "light"] or "light" in seen["data"]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import numpy as np
 
 from symdyn.inference.budget import Budget
 from symdyn.inference.journal import KeptState
-from symdyn.inference.levenberg import Expand
+from symdyn.inference.levenberg import Expand, Recorded
 from symdyn.inference.quadratic import Quadratic
 
 __all__ = ["GAIN", "MOST_NUMBERS", "POOLED", "FitProblem", "FittedColumn", "expanded_in_parts"]
@@ -257,11 +257,12 @@ class FitProblem(ABC):
 
     def settled(
         self, which: np.ndarray, theta: np.ndarray, starts: np.ndarray, active: np.ndarray,
-        check: Callable[[], None] | None = None,
+        recorded: Callable[[int], Recorded] | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
         """Coordinates (m, P) with those at their best that simulations do not depend on, and `totals` (m,) there, or NaN.
 
-        By default they stay.  See `symdyn.inference.levenberg.Settle`; `check` is called now and then, and may raise.
+        By default they stay.  See `symdyn.inference.levenberg.Settle`; `recorded` has what the pieces of long work leave
+        behind, by their numbers.
         """
         return theta, np.full(len(theta), np.nan)
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from symdyn.inference.fit_problem import GAIN, FitProblem
-from symdyn.inference.levenberg import Fits, LevenbergMarquardt
+from symdyn.inference.levenberg import Fits, LevenbergMarquardt, Recorded
 from symdyn.inference.quadratic import Quadratic
 
-__all__ = ["ascent", "climb", "fitted_again", "joined"]
+__all__ = ["climb", "fitted_again", "joined"]
 
 #: Rounds in which every held value is fitted again from what its neighbours found.
 ROUNDS = 3
@@ -18,30 +16,15 @@ ROUNDS = 3
 
 def climb(
     problem: FitProblem, theta: np.ndarray, starts: np.ndarray, active: np.ndarray | None = None, *, iterations: int = 60,
-    gain: float | None = None, check: Callable[[], None] | None = None,
+    gain: float | None = None, recorded: Recorded | None = None,
 ) -> Fits:  # fmt: skip
-    """Fits from many coordinates (M, P) and initial values (M, V, n), until a step promises less than `gain`.
-
-    What is given as `check` is called before each iteration, and may raise.
-    """
-    fits = ascent(problem, theta, starts, active, gain=gain)
-    fits.begin()
-    while fits.done < iterations and fits.moving:
-        if check is not None:
-            check()
-        fits.step()
-    return fits.found
-
-
-def ascent(
-    problem: FitProblem, theta: np.ndarray, starts: np.ndarray, active: np.ndarray | None = None, *, gain: float | None = None
-) -> LevenbergMarquardt:
-    """The same, an iteration at a time."""
+    """Fits from many coordinates (M, P) and initial values (M, V, n), until a step promises less than `gain`."""
     moving = np.ones(theta.shape, dtype=bool) if active is None else np.broadcast_to(active, theta.shape)
-    return LevenbergMarquardt(
+    fits = LevenbergMarquardt(
         problem.expand, theta, starts, moving, bounds=(problem.low, problem.high), start_bounds=problem.start_bounds,
         tolerance=0.0, floor=-np.inf, small=problem.gain if gain is None else gain, reach=problem.reach, settle=problem.settled,
     )  # fmt: skip
+    return fits.run(iterations, recorded)
 
 
 def fitted_again(problem: FitProblem, column: int, grid: np.ndarray, near: Fits, nearest: np.ndarray) -> Fits:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from symdyn.inference.journal import KeptState
 from symdyn.inference.quadratic import Quadratic
 from symdyn.inference.waiting import Waiting
 
-__all__ = ["Expand", "Fits", "LevenbergMarquardt", "Settle", "levenberg_marquardt", "outward"]
+__all__ = ["Expand", "Fits", "LevenbergMarquardt", "Recorded", "Settle", "levenberg_marquardt", "outward"]
 
 FIRST_DAMPING, MOST_DAMPING = 1e-2, 1e8
 #: How many times its reach a parameter moves at most without damping.
@@ -49,6 +50,22 @@ class Fits:
     def total(self) -> np.ndarray:
         """Sum of squares over all states, (M,)."""
         return self.local.rss.sum(axis=1)
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What a run of `LevenbergMarquardt` leaves behind.
+
+    Attributes
+    ----------
+    kept : KeptState
+        Where its state is kept, from which it goes on.
+    check : callable
+        Called with it before each iteration, and may raise.
+    """
+
+    kept: KeptState
+    check: Callable[[LevenbergMarquardt], None]
 
 
 class LevenbergMarquardt:
@@ -101,6 +118,29 @@ class LevenbergMarquardt:
             self._theta, self._known = self._settle(every, self._theta, self._starts, self._active)
         self._local = self._expand(every, self._theta, self._starts)
         self._open = np.isfinite(self._local.rss).all(axis=1)
+
+    def run(self, iterations: int, recorded: Recorded | None = None) -> Fits:
+        """Begin, or go on from what is kept, until nothing moves or so many iterations are made.
+
+        Raises
+        ------
+        RecoveryError
+            If what is kept is no state of such candidates.
+        """
+        known = None if recorded is None else recorded.kept.known
+        if recorded is None or known is None:
+            self.begin()
+        else:
+            try:
+                self.restore(known)
+            except ValueError as error:
+                raise recorded.kept.journal.refused(error) from None
+        while self.done < iterations and self.moving:
+            if recorded is not None:
+                recorded.kept.keep(self.state)
+                recorded.check(self)
+            self.step()
+        return self.found
 
     @property
     def moving(self) -> bool:

@@ -16,12 +16,12 @@ from symdyn.inference.facts import facts_of
 from symdyn.inference.fit_problem import GAIN, POOLED, FitProblem
 from symdyn.inference.fit_request import Proposal
 from symdyn.inference.fit_symbols import FitRequest
-from symdyn.inference.held import ascent
+from symdyn.inference.held import climb
 from symdyn.inference.journal import Journal, KeptState, digest_of
-from symdyn.inference.levenberg import LevenbergMarquardt
+from symdyn.inference.levenberg import LevenbergMarquardt, Recorded
 from symdyn.version import __version__
 
-__all__ = ["Ends", "MultiStart"]
+__all__ = ["ClimbEnds", "MultiStart"]
 
 #: Iterations of the best in the end, and the gain of twice the log-likelihood that still counts there.
 POLISH, LAST_GAIN = 200, 1e-10
@@ -38,7 +38,7 @@ ENDED = 3
 
 
 @dataclass
-class Ends:
+class ClimbEnds:
     """Where climbs have ended.
 
     Attributes
@@ -55,21 +55,21 @@ class Ends:
     starts: np.ndarray
     total: np.ndarray
 
-    def best(self, count: int | None = None) -> Ends:
+    def best(self, count: int | None = None) -> ClimbEnds:
         """Those that could be simulated, the best first."""
         order = np.argsort(self.total, kind="stable")
         return self.take(order[np.isfinite(self.total[order])][:count])
 
     @classmethod
-    def joined(cls, parts: Sequence[Ends]) -> Ends:
+    def joined(cls, parts: Sequence[ClimbEnds]) -> ClimbEnds:
         """Those of several, one after another."""
         return cls(*(np.concatenate([getattr(e, name) for e in parts]) for name in ("theta", "starts", "total")))
 
-    def take(self, which: np.ndarray) -> Ends:
+    def take(self, which: np.ndarray) -> ClimbEnds:
         """Some of them."""
-        return Ends(self.theta[which], self.starts[which], self.total[which])
+        return ClimbEnds(self.theta[which], self.starts[which], self.total[which])
 
-    def put(self, which: np.ndarray, other: Ends) -> None:
+    def put(self, which: np.ndarray, other: ClimbEnds) -> None:
         """Overwrite some of them."""
         self.theta[which], self.starts[which], self.total[which] = other.theta, other.starts, other.total
 
@@ -91,6 +91,8 @@ class MultiStart:
         False if the budget or an interrupt ended the climbs.
     notes : tuple of str
         Which of them did, for the user.
+    iterations : int
+        Of all climbs.
     """
 
     def __init__(self, proposal: Proposal, count: int, wanted: FitRequest) -> None:
@@ -98,13 +100,13 @@ class MultiStart:
         self.budget, self.journal, self.report = wanted.budget, wanted.journal, wanted.report
         self.first = max(len(proposal.first), 1)  # starts that are as they were proposed
         self.complete, self.notes = proposal.complete, tuple[str, ...]()
-        self._time, self._steps, self._spent = self.budget, 0, 0.0
+        self._time, self.iterations, self._began, self._spent = self.budget, 0, 0.0, 0.0
         self._chosen: tuple[np.ndarray, np.ndarray] | None = None
         self._going_on: tuple[FitProblem, LevenbergMarquardt] | None = None
-        self._ended: list[Ends] = []
+        self._ended: list[ClimbEnds] = []
         self._context = "" if self.journal.path is None else digest_of(__version__, *facts_of(self.problem.facts))
 
-    def ends(self) -> Ends:
+    def ends(self) -> ClimbEnds:
         """Where they have ended, the best first.
 
         Raises
@@ -123,7 +125,7 @@ class MultiStart:
                 complete = True
             except LateError:
                 self._so_far()
-        found = Ends.joined(self._ended).best()
+        found = ClimbEnds.joined(self._ended).best()
         if not len(found.total):
             late = not complete and self.budget.limited
             raise RecoveryError(
@@ -135,14 +137,14 @@ class MultiStart:
         gain = LAST_GAIN if self.problem.gain == GAIN else self.problem.gain
         with self.budget.keeping(lambda: True):
             try:
-                best = self._climb("polish", self.problem, best.theta, best.starts, POLISH, gain=gain, kept=complete)
+                best = self._climb("polish", self.problem, best.theta, best.starts, POLISH, gain=gain, record=complete)
             except LateError:
                 best, complete = self._standing or best, False
             found.put(np.arange(1), best)
         if prepared is not None:
             self.complete, self.notes = False, tuple(preparing.notes(prepared, late=True))
         elif self.budget.interrupted or not (complete and self.complete):
-            self.complete, self.notes = False, tuple(self.budget.notes(f"{self._steps} iterations", late=True))
+            self.complete, self.notes = False, tuple(self.budget.notes(f"{self.iterations} iterations", late=True))
         return found
 
     # ---- climbs --------------------------------------------------------------------------------------------
@@ -165,7 +167,7 @@ class MultiStart:
             if not lost.size:
                 break
             drawn, fresh = self._pool(self.count, (self.seed, again))
-            anew = self._climb("starts", problem, drawn[lost], fresh[lost], problem.iterations, part=(1.0, 0.0))
+            anew = self._climb("starts", problem, drawn[lost], fresh[lost], problem.iterations, part=(1.0, 1.0))
             fits.put(lost, anew)
         if rough is not None and not np.isfinite(fits.total).any():
             self._ended = [self._climb("starts", problem, *design, problem.iterations)]
@@ -181,7 +183,7 @@ class MultiStart:
         first, theta, begun = (theta[: self.first], begun[: self.first]), theta[self.first :], begun[self.first :]
         self._chosen = first
         for k, (stage, crowd) in enumerate(zip(stages, [*(s.crowd for s in stages[1:]), 1], strict=True)):
-            part = (k / len(stages), 1 / len(stages))
+            part = (k / len(stages), (k + 1) / len(stages))
             near = self._climb("softened", stage, stage.taken(theta, before), begun, stage.iterations, part=part)
             best = np.argsort(near.total, kind="stable")[: crowd * left]
             theta, begun, before = near.theta[best], near.starts[best], stage
@@ -190,8 +192,8 @@ class MultiStart:
 
     def _climb(
         self, name: str, problem: FitProblem, theta: np.ndarray, starts: np.ndarray, iterations: int, *,
-        gain: float | None = None, kept: bool = True, part: tuple[float, float] = (0.0, 1.0),
-    ) -> Ends:  # fmt: skip
+        gain: float | None = None, record: bool = True, part: tuple[float, float] = (0.0, 1.0),
+    ) -> ClimbEnds:  # fmt: skip
         """Where climbs from coordinates and initial values end.
 
         Raises
@@ -199,43 +201,33 @@ class MultiStart:
         LateError
             If the time is over.
         """
-        record = self._kept(name, *part, theta, starts, iterations, gain) if kept else Journal().kept(())
-        known, fits = record.known, ascent(problem, theta, starts, gain=gain)
-        if known is not None and len(known) == ENDED:
-            return self._read(record, known, theta, starts)
+        kept = self._kept(name, *part, theta, starts, iterations, gain) if record else Journal().kept(())
+        if kept.known is not None and len(kept.known) == ENDED:
+            return self._read(kept.known, theta, starts)
         self._go_on()
-        began = time.monotonic()
-        if known is None:
-            fits.begin()
-        else:
-            try:
-                fits.restore(known)
-            except ValueError as error:
-                raise self.journal.refused(error) from None
-        self._going_on = problem, fits
-        record.keep(fits.state)
-        while fits.done < iterations and fits.moving:
-            self._spent = time.monotonic() - began
+        self._began = time.monotonic()
+
+        def check(fits: LevenbergMarquardt) -> None:
+            self._going_on = problem, fits
+            self._spent = time.monotonic() - self._began
+            self.report(name, part[0] + (part[1] - part[0]) * fits.done / iterations)
             self._go_on()
-            began = time.monotonic()
-            fits.step()
-            self._steps += 1
-            record.keep(fits.state)
-            self.report(name, part[0] + part[1] * fits.done / iterations)
-        found = self._standing
-        assert found is not None
-        record.keep(lambda: (found.theta.copy(), found.starts.copy(), found.total.copy()))
+            self._began, self.iterations = time.monotonic(), self.iterations + 1
+
+        fits = climb(problem, theta, starts, iterations=iterations, gain=gain, recorded=Recorded(kept, check))
+        found = ClimbEnds(fits.theta, fits.starts, fits.total)
+        kept.keep(lambda: (found.theta.copy(), found.starts.copy(), found.total.copy()))
         self._going_on = None
-        self.report(name, sum(part))
+        self.report(name, part[1])
         return found
 
     @property
-    def _standing(self) -> Ends | None:
+    def _standing(self) -> ClimbEnds | None:
         """Where the climbs are that go on."""
         if self._going_on is None:
             return None
         fits = self._going_on[1].found
-        return Ends(fits.theta, fits.starts, fits.total)
+        return ClimbEnds(fits.theta, fits.starts, fits.total)
 
     def _go_on(self) -> None:
         """Raise a `LateError` where the next piece of work would end too late."""
@@ -245,9 +237,9 @@ class MultiStart:
     def _kept(self, *key: Any) -> KeptState:
         return self.journal.kept((self._context, *key))
 
-    def _read(self, record: KeptState, known: Sequence[np.ndarray], theta: np.ndarray, starts: np.ndarray) -> Ends:
+    def _read(self, known: Sequence[np.ndarray], theta: np.ndarray, starts: np.ndarray) -> ClimbEnds:
         """Climbs that have ended before."""
-        found = Ends(*(a.copy() for a in known))
+        found = ClimbEnds(*(a.copy() for a in known))
         if (found.theta.shape, found.starts.shape, found.total.shape) != (theta.shape, starts.shape, theta.shape[:1]):
             raise self.journal.refused("climbs from other starts")
         return found
@@ -272,8 +264,8 @@ class MultiStart:
     def _anything(self) -> bool:
         return any(np.isfinite(e.total).any() for e in self._ended)
 
-    def _valued(self, theta: np.ndarray, starts: np.ndarray) -> Ends:
-        return Ends(theta, starts, self.problem.totals(theta, starts) if len(theta) else np.zeros(0))
+    def _valued(self, theta: np.ndarray, starts: np.ndarray) -> ClimbEnds:
+        return ClimbEnds(theta, starts, self.problem.totals(theta, starts) if len(theta) else np.zeros(0))
 
     # ---- starts -----------------------------------------------------------------------------------------
 
@@ -285,17 +277,18 @@ class MultiStart:
         if points == count:
             return theta, begun
         self._go_on()
+        key = ("pool", count, seed, judge is None)
 
         def compute() -> tuple[np.ndarray, ...]:
             every = np.zeros(points, dtype=int), theta, begun, np.ones(theta.shape, dtype=bool)
-            moved, total = problem.settled(*every, self._go_on)
+            moved, total = problem.settled(*every, lambda piece: Recorded(self._kept(*key, piece), lambda fits: self._go_on()))
             if (unknown := np.flatnonzero(np.isnan(total))).size:
                 total[unknown] = problem.totals(moved[unknown], begun[unknown])
             order = np.argsort(total[kept:], kind="stable")
             rows = np.concatenate([np.arange(kept), kept + order])[:count]
             return moved[rows], begun[rows]
 
-        found = self.journal((self._context, "pool", count, seed, judge is None), compute)
+        found = self.journal((self._context, *key), compute)
         return found[0], found[1]
 
     def _design(self, count: int, seed: int | tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:

@@ -114,6 +114,13 @@ def softened(folder: Path) -> Case:
     return (oscillators(folder, measured, DEVIATIONS),), {"starts": 2}
 
 
+def scaled(folder: Path) -> Case:
+    """A PEtab problem with a scale that enters an observable alone, and a pool of starts for which it is fitted."""
+    from tests.io.test_petab_windows import TIMES, TRUE, brusselator, course
+
+    return (brusselator(folder, TRUE["s"] * course(TRUE, TIMES[:9])[0], times=TIMES[:9]),), {"starts": 2}
+
+
 def windowed(folder: Path) -> Case:
     """A PEtab problem whose data oscillate."""
     from tests.io.test_petab_windows import DEVIATION, TIMES, TRUE, brusselator, course
@@ -129,7 +136,7 @@ CASES: dict[str, Callable[[Path], Case]] = {
     for one in (shot, observed, conditions, events, delay, discrete, field, colony, diffusion, petab)
 }
 CASES |= {name: (lambda folder, name=name: network(name)) for name in sd.LIKELIHOODS}
-CASES |= {"softened": softened, "windowed": windowed}
+CASES |= {one.__name__: one for one in (scaled, softened, windowed)}
 
 
 def fitted(case: Case, **further: Any) -> sd.Fit:

@@ -157,7 +157,7 @@ def counted(monkeypatch, stop=None):
 
 @pytest.mark.parametrize("name", CASES)
 def test_fits_that_were_cut_short_go_on_to_the_same_bits(tmp_path, monkeypatch, name):
-    if name == "windowed":  # which takes long
+    if name in ("scaled", "windowed"):  # which take long
         monkeypatch.setattr(petab_fitting, "WINDOWS", ((1, 1.0, 4, 0.3, 2), (2, 0.03, 4, 0.0, 1)))
         monkeypatch.setattr(petab_fitting.PetabFitProblem, "iterations", 5)
         monkeypatch.setattr(multistart, "POLISH", 3)
@@ -184,6 +184,23 @@ def test_fits_that_were_cut_short_go_on_to_the_same_bits(tmp_path, monkeypatch, 
             assert bits(fitted(case, checkpoint=path)) == whole
             assert len(made) < steps
         assert not path.exists()
+
+
+def test_a_pool_of_starts_goes_on_to_the_same_bits(tmp_path, monkeypatch):
+    case, path = CASES["scaled"](tmp_path), tmp_path / "fit.npz"
+    monkeypatch.setattr(petab_fitting.PetabFitProblem, "iterations", 3)
+    monkeypatch.setattr(multistart, "POLISH", 3)
+    with monkeypatch.context() as patch:
+        made = counted(patch)
+        whole = bits(fitted(case))
+        steps = len(made)
+    with monkeypatch.context() as patch:
+        counted(patch, 4)
+        with pytest.raises(KeyboardInterrupt):  # there is nothing that can be kept
+            fitted(case, checkpoint=path)
+    made = counted(monkeypatch)
+    assert bits(fitted(case, checkpoint=path)) == whole
+    assert len(made) == steps - 3
 
 
 KILLED = """

@@ -16,6 +16,7 @@ from symdyn.inference.fit_problem import MOST_NUMBERS, FitProblem, FittedColumn,
 from symdyn.inference.fit_request import Proposal
 from symdyn.inference.fit_symbols import FitRequest
 from symdyn.inference.held import climb
+from symdyn.inference.levenberg import Recorded
 from symdyn.inference.noise_laws import LAWS
 from symdyn.inference.other_folds import RowsProblem
 from symdyn.inference.quadratic import Quadratic
@@ -197,17 +198,18 @@ class PetabFitProblem(RowsProblem):
 
     def settled(
         self, which: np.ndarray, theta: np.ndarray, starts: np.ndarray, active: np.ndarray,
-        check: Callable[[], None] | None = None,
+        recorded: Callable[[int], Recorded] | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
         moved = [k for k, name in enumerate(self.names) if name in self.likelihood.observing]
         if not active[:, moved].any():
-            return super().settled(which, theta, starts, active, check)
+            return super().settled(which, theta, starts, active, recorded)
         found, total = theta.copy(), np.empty(len(theta))
         most = max(int(MOST_NUMBERS / (self.size * 4 * (1 + len(moved)))), 1)
         for part in (slice(a, a + most) for a in range(0, len(theta), most)):
             inner = _ObservationFit(self, moved, which[part], theta[part])
             own, may = theta[part][:, moved], active[part][:, moved]
-            fits = climb(inner, own, starts[part], may, iterations=SETTLING, gain=SETTLED, check=check)
+            left = None if recorded is None else recorded(part.start)
+            fits = climb(inner, own, starts[part], may, iterations=SETTLING, gain=SETTLED, recorded=left)
             found[part, moved] = fits.theta
             with np.errstate(invalid="ignore"):
                 total[part] = fits.total - 2 * (self.log_prior(found[part]) - inner.log_prior(fits.theta))
@@ -287,7 +289,7 @@ class _ObservationFit(PetabFitProblem):
 
     def settled(
         self, which: np.ndarray, theta: np.ndarray, starts: np.ndarray, active: np.ndarray,
-        check: Callable[[], None] | None = None,
+        recorded: Callable[[int], Recorded] | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
         found, unknown = theta.copy(), np.full(len(theta), np.nan)
         if not self.own:
@@ -337,9 +339,9 @@ class _WindowedFit(PetabFitProblem):
 
     def settled(
         self, which: np.ndarray, theta: np.ndarray, starts: np.ndarray, active: np.ndarray,
-        check: Callable[[], None] | None = None,
+        recorded: Callable[[int], Recorded] | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
-        return FitProblem.settled(self, which, theta, starts, active, check)
+        return FitProblem.settled(self, which, theta, starts, active, recorded)
 
 
 def petab_proposal(

@@ -18,13 +18,14 @@ import symdyn as sd
 from symdyn.files import put_arrays, read_arrays
 from symdyn.inference import journal, multistart, term_search
 from symdyn.inference.budget import Budget
+from symdyn.inference.facts import facts_of
 from symdyn.inference.journal import Journal, digest_of
 from symdyn.inference.levenberg import LevenbergMarquardt
 from symdyn.inference.scoring import maximise
 from symdyn.inference.selection import Selection
 from symdyn.inference.simulated_data import SimulatedData
 from symdyn.io.petab import fitting as petab_fitting
-from tests.inference.fit_cases import CASES, fitted, k, observed
+from tests.inference.fit_cases import CASES, field, fitted, k, network, observed, petab
 
 x, y = sp.symbols("x y")
 f, g = sp.symbols("f g", cls=sp.Function)
@@ -255,6 +256,30 @@ def test_fits_of_other_arguments_begin_anew(tmp_path, monkeypatch):
     made.clear()
     fitted(observed(), checkpoint=path)
     assert 0 < len(made) < steps
+
+
+def test_likelihoods_are_told_apart_by_all_that_they_depend_on(tmp_path):
+    def digest(case):
+        return digest_of(*facts_of(fitted((case[0], case[1] | {"starts": 1})).problem.facts))
+
+    (system, paths), how = network("lna")
+    moved = [{**paths[0], "X": paths[0]["X"] + np.eye(6)[5]}, *paths[1:]]
+    abc = sd.LIKELIHOODS["abc"]
+    bounds = how["parameters"] | {"k": (1.0, 201.0)}
+    options = {"population": 20, "simulations": 60}
+    apart = [
+        ((system, paths), how), ((system, moved), how), ((system, paths[:2]), how), ((system, paths), how | {"noise": 1.1}),
+        ((system, paths), how | {"likelihood": "langevin"}), ((system, paths), how | {"parameters": bounds}),
+        ((system, paths), how | {"likelihood": abc(**options)}),
+        ((system, paths), how | {"likelihood": abc(**options), "seed": 1}),
+        ((system, paths), how | {"likelihood": abc(**options, summaries=lambda times, values: np.ravel(values)[:8])}),
+        ((system, paths), how | {"likelihood": abc(**options, summaries=lambda times, values: np.ravel(values)[:9])}),
+        petab(), (petab()[0], {"rtol": 1e-9}), (petab()[0], {"guesses": {"k1": 0.5}}), field(),
+        (field()[0], field()[1] | {"parameters": {"D": (0.1, 3)}}),
+    ]  # fmt: skip
+    found = [digest(case) for case in apart]
+    assert len(set(found)) == len(apart)
+    assert [digest(case) for case in (network("lna"), petab(), field())] == [found[0], found[10], found[13]]
 
 
 def test_what_is_no_record_of_a_fit_is_refused(tmp_path, monkeypatch):

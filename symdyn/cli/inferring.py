@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from symdyn.cli.ending import argument, note, quieten, reported
-from symdyn.cli.options import KindOption, Quiet, TimeColumn
+from symdyn.cli.options import BudgetOption, KindOption, Quiet, TimeColumn
 from symdyn.version import __version__
 
 if TYPE_CHECKING:
     from symdyn.inference.fits import Fit
 
 __all__ = ["fit", "recover"]
+
+#: File in the folder of results from which a search goes on.
+CHECKPOINT = "checkpoint.npz"
 
 
 @reported
@@ -41,15 +44,18 @@ def fit(
     likelihood: Annotated[str | None, typer.Option(help="Of networks and SDEs; chosen for them unless given.")] = None,
     starts: Annotated[int | None, typer.Option(min=1, help="Points from which the search begins; 20 unless given.")] = None,
     level: Annotated[float, typer.Option(help="Of the intervals.")] = 0.9,
+    budget: BudgetOption = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the starts.")] = 0,
     kind: KindOption = None,
     time: TimeColumn = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for the fit, tables, the system and a figure.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the fit, tables, the system and a figure; a fit resumes from it.")
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Fit parameters without a value to data; the system goes to standard output, the estimates before it as comments."""
     from symdyn.inference.fitting import fit as run
-    from symdyn.io.arguments import parse_assignments, parse_bounds, parse_noise
+    from symdyn.io.arguments import parse_assignments, parse_bounds, parse_duration, parse_noise
     from symdyn.io.models import PETAB_FILES, read_model
     from symdyn.io.petab.problem import read_petab
     from symdyn.io.tables import read_table
@@ -58,10 +64,11 @@ def fit(
 
     quieten(quiet)
     chosen: dict[str, Any] = {"level": level, "seed": seed} | ({} if starts is None else {"starts": starts})
+    chosen |= {"budget": None if budget is None else parse_duration(budget), "progress": not quiet}
     if files[0].suffix in PETAB_FILES:
         if len(files) > 1 or free or observe or noise or likelihood or kind or time:
             raise typer.BadParameter("a PEtab problem names its data and what is fitted; leave tables and such options out")
-        found = run(read_petab(files[0]), **chosen)
+        arguments: tuple[Any, ...] = (read_petab(files[0]),)
     else:
         if len(files) == 1:
             raise typer.BadParameter(f"there are no data beside {files[0]}; name a table of measurements after the model")
@@ -70,11 +77,15 @@ def fit(
         tables = [read_table(path, time=time, columns=(*system.names, *system.observables, *formulas)) for path in files[1:]]
         chosen |= {"parameters": argument(parse_bounds, free, "--free"), "observables": formulas or None}
         chosen |= {} if likelihood is None else {"likelihood": likelihood}
-        found = run(system, tables if len(tables) > 1 else tables[0], noise=argument(parse_noise, noise, "--noise"), **chosen)
+        chosen |= {"noise": argument(parse_noise, noise, "--noise")}
+        arguments = (system, tables if len(tables) > 1 else tables[0])
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        chosen |= {"checkpoint": out / CHECKPOINT}
+    found = run(*arguments, **chosen)
     typer.echo("\n".join(f"# {line}".rstrip() for line in str(found).splitlines()))
     typer.echo("\n" + model_text(found.system), nl=False)
     if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
         note(f"wrote {', '.join(_write_fit(found, out))} to {out}", quiet)
 
 
@@ -120,7 +131,7 @@ def recover(
     functions: Annotated[
         str | None, typer.Option(help="Functions in the library beside monomials, such as sin,exp; see the documentation.")
     ] = None,
-    budget: Annotated[str | None, typer.Option(help="Time after which the search ends, such as 90s, 10m or 2h.")] = None,
+    budget: BudgetOption = None,
     heldout: Annotated[
         float, typer.Option(min=0.0, max=0.9, help="Last fraction of the times that is not used but predicted.")
     ] = 0.0,
@@ -169,7 +180,7 @@ def recover(
         seed=seed,
         heldout=heldout,
         progress=not quiet,
-        checkpoint=None if out is None else out / "checkpoint.npz",
+        checkpoint=None if out is None else out / CHECKPOINT,
         options=None if functions is None else RecoverOptions(functions=[name.strip() for name in functions.split(",")]),
     )
     typer.echo(model_text(found.system), nl=False)

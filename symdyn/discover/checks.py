@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import inspect
 import math
-import os
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
-from numbers import Integral, Real
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from numbers import Integral
 from typing import Any
 
-import numpy as np
 import sympy as sp
 
 from symdyn.declaration import expression
@@ -23,6 +21,7 @@ from symdyn.discover.reads import Reads
 from symdyn.discover.regressors.registry import REGRESSORS
 from symdyn.discover.terms import added_functions, function_name, known_names, named, one_of_each
 from symdyn.errors import RecoveryError
+from symdyn.inference.allowed_values import FLAG, RUNNING, AllowedValue, check_value, is_real, or_none
 from symdyn.inference.guesses import read_bounds
 from symdyn.inference.kinds import KINDS
 from symdyn.parsing import parse_expression
@@ -32,32 +31,12 @@ from symdyn.system import System
 __all__ = ["check_names", "check_stages", "check_values"]
 
 
-@dataclass(frozen=True)
-class _Value:
-    """What a value has to be.
-
-    Attributes
-    ----------
-    text : str
-        In words, for messages.
-    fits : callable
-        Whether a value is one.
-    """
-
-    text: str
-    fits: Callable[[Any], bool]
-
-
-def _count(least: int) -> _Value:
-    return _Value(f"a whole number of {least} or more", lambda v: _whole(v) and v >= least)
+def _count(least: int) -> AllowedValue:
+    return AllowedValue(f"a whole number of {least} or more", lambda v: _whole(v) and v >= least)
 
 
 def _whole(value: Any) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool)
-
-
-def _real(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and not math.isnan(value)
 
 
 def _several(value: Any) -> bool:
@@ -70,51 +49,44 @@ def _terms(value: Any) -> bool:
     return value is None or isinstance(value, str) or (_several(value) and len(value) > 0)
 
 
-def _or_none(value: _Value) -> _Value:
-    return _Value(f"{value.text}, or None", lambda v: v is None or value.fits(v))
-
-
-STATES = _Value("a sequence of states or their names, such as ['x']", _several)
-MAPPING = _Value("a mapping", lambda v: isinstance(v, Mapping))
-FLAG = _Value("True or False", lambda v: isinstance(v, (bool, np.bool_)))
-NAME = _Value("a name", lambda v: isinstance(v, str))
+STATES = AllowedValue("a sequence of states or their names, such as ['x']", _several)
+MAPPING = AllowedValue("a mapping", lambda v: isinstance(v, Mapping))
+NAME = AllowedValue("a name", lambda v: isinstance(v, str))
 
 #: Of the arguments of `recover`, and of the fields of `RecoverOptions` after "options.".
-VALUES: Mapping[str, _Value] = {
-    "unknown": _or_none(STATES),
-    "library": _Value(
+VALUES: Mapping[str, AllowedValue] = {
+    **RUNNING,
+    "unknown": or_none(STATES),
+    "library": AllowedValue(
         "the degree of monomials, the name of a library, a sequence of one term or more, or a mapping from unknown functions "
         "to these",
         lambda v: len(v) > 0 and all(map(_terms, v.values())) if isinstance(v, Mapping) else _terms(v),
     ),
-    "surrogate": _or_none(NAME),
-    "regressor": _or_none(NAME),
+    "surrogate": or_none(NAME),
+    "regressor": or_none(NAME),
     "selection": FLAG,
-    "budget": _or_none(_Value("a positive number of seconds", lambda v: _real(v) and v > 0)),
-    "seed": _Value("a whole number from 0 to below 2**32", lambda v: _whole(v) and 0 <= v < 2**32),
-    "progress": _or_none(_Value("True, False, or what to call with stage and fraction", lambda v: FLAG.fits(v) or callable(v))),
-    "heldout": _Value("a fraction from 0 to below 1", lambda v: _real(v) and 0 <= v < 1),
-    "bounds": _or_none(MAPPING),
-    "signs": _or_none(MAPPING),
-    "conserved": _or_none(_Value("a sequence of expressions of states, such as ['x + y']", _several)),
-    "graph": _or_none(MAPPING),
-    "checkpoint": _or_none(_Value("the path of a file", lambda v: isinstance(v, (str, os.PathLike)))),
-    "options": _Value("RecoverOptions(...)", lambda v: isinstance(v, RecoverOptions)),
+    "seed": AllowedValue("a whole number from 0 to below 2**32", lambda v: _whole(v) and 0 <= v < 2**32),
+    "heldout": AllowedValue("a fraction from 0 to below 1", lambda v: is_real(v) and 0 <= v < 1),
+    "bounds": or_none(MAPPING),
+    "signs": or_none(MAPPING),
+    "conserved": or_none(AllowedValue("a sequence of expressions of states, such as ['x + y']", _several)),
+    "graph": or_none(MAPPING),
+    "options": AllowedValue("RecoverOptions(...)", lambda v: isinstance(v, RecoverOptions)),
     "options.degree": _count(0),
-    "options.functions": _Value("a sequence of names, such as ['sin']", lambda v: _several(v) and all(map(NAME.fits, v))),
-    "options.fit": _Value("a sequence of parameters or their names, such as ['k']", _several),
+    "options.functions": AllowedValue("a sequence of names, such as ['sin']", lambda v: _several(v) and all(map(NAME.fits, v))),
+    "options.fit": AllowedValue("a sequence of parameters or their names, such as ['k']", _several),
     "options.guesses": MAPPING,
-    "options.noise": _or_none(MAPPING),
-    "options.windows": _or_none(_count(1)),
+    "options.noise": or_none(MAPPING),
+    "options.windows": or_none(_count(1)),
     "options.largest": _count(1),
     "options.beam": _count(1),
     "options.rounds": _count(0),
     "options.keep": _count(1),
-    "options.level": _Value("a number between 0 and 1", lambda v: _real(v) and 0 < v < 1),
-    "options.process": _or_none(_Value("True, False or 'auto'", lambda v: FLAG.fits(v) or (NAME.fits(v) and v == "auto"))),
+    "options.level": AllowedValue("a number between 0 and 1", lambda v: is_real(v) and 0 < v < 1),
+    "options.process": or_none(AllowedValue("True, False or 'auto'", lambda v: FLAG.fits(v) or (NAME.fits(v) and v == "auto"))),
     "options.repair": FLAG,
     "options.repeats": FLAG,
-    "options.units": _or_none(MAPPING),
+    "options.units": or_none(MAPPING),
     "options.ties": FLAG,
     "options.surrogate": MAPPING,
     "options.regressor": MAPPING,
@@ -143,24 +115,18 @@ def check_values(arguments: Mapping[str, Any]) -> None:
 saturating. Did you mean 'sin'?
     """
     for name, value in arguments.items():
-        _check(name, value)
+        check_value(name, value, VALUES[name])
     options = arguments["options"]
     known_names("library", library_names(arguments.get("library")), NAMED)
     for name, value in vars(options).items():
-        _check(f"options.{name}", value)
+        check_value(f"options.{name}", value, VALUES[f"options.{name}"])
     known_names("options.functions", options.functions, FUNCTIONS)
     for key, value in options.guesses.items():
-        if not (_real(value) and math.isfinite(value)):
+        if not (is_real(value) and math.isfinite(value)):
             raise RecoveryError(f"the guess of {key} in options.guesses is {value!r}; expected a finite number")
     for key, value in (options.noise or {}).items():
-        if not (_real(value) and 0 < value < math.inf):
+        if not (is_real(value) and 0 < value < math.inf):
             raise RecoveryError(f"the noise of {key} is {value!r}; expected a positive standard deviation in options.noise")
-
-
-def _check(name: str, value: Any) -> None:
-    expected = VALUES[name]
-    if not expected.fits(value):
-        raise RecoveryError(f"{name} is {value!r}; expected {expected.text}")
 
 
 #: Names of constants that a search makes itself, after the name of the function: of formulas, of Hill terms, of a library

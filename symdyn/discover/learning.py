@@ -12,12 +12,12 @@ import numpy as np
 from symdyn.discover.diffusions.likelihood import step_errors, step_notes
 from symdyn.discover.learned_system import Learned
 from symdyn.discover.learners import Learner, learner
-from symdyn.discover.options import Report
 from symdyn.discover.surrogates.registry import MemberFit
 from symdyn.errors import RecoveryError, SimulationError
 from symdyn.inference.budget import Budget
 from symdyn.inference.data import Observations
 from symdyn.inference.journal import Journal
+from symdyn.inference.report import Report
 from symdyn.methods.options import check_whole
 from symdyn.neural_terms import TrainedNetwork
 from symdyn.optional import named
@@ -164,7 +164,7 @@ def learn(
     names = list(dict.fromkeys(u.func.__name__ for u in hybrid.unknowns))
 
     def compute() -> tuple[np.ndarray, ...]:
-        with Report(progress) as report:
+        with Report(progress, "learn", {"surrogate": (0.0, 1.0)}) as report:
 
             def going(done: int, every: int) -> bool:
                 report("surrogate", done / every)

@@ -1,17 +1,24 @@
-"""Details of `recover`, and how it reports its progress."""
+"""Details of `recover`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import partial
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
-from symdyn.bar import bar
 from symdyn.inference.budget import Budget
 from symdyn.inference.journal import Journal
+from symdyn.inference.report import Report
 
-__all__ = ["RecoverOptions", "Report", "Request"]
+__all__ = ["STAGES", "RecoverOptions", "Request"]
+
+#: Stages of a recovery, and where each begins and ends on a bar.
+STAGES: Mapping[str, tuple[float, float]] = {
+    "surrogate": (0.0, 0.5),
+    "regressor": (0.5, 0.6),
+    "selection": (0.6, 1.0),
+}
 
 
 class _Usual(int):
@@ -121,46 +128,6 @@ def _given(value: Any, default: Any) -> bool:
     return not isinstance(value, _Usual) if isinstance(default, _Usual) else value != default
 
 
-class Report:
-    """Stages and fractions of a recovery, as a bar or passed on.
-
-    Parameters
-    ----------
-    target : bool, callable or None
-        Whether to show a bar, which is silent in pipes (None shows it); or what to call with stage and fraction.
-    """
-
-    #: Where each stage begins and ends on the bar.
-    STAGES: Mapping[str, tuple[float, float]] = {
-        "surrogate": (0.0, 0.5),
-        "regressor": (0.5, 0.6),
-        "selection": (0.6, 1.0),
-    }
-
-    def __init__(self, target: bool | Callable[[str, float], None] | None) -> None:
-        self._call = target if callable(target) else None
-        self._bar = bar(
-            self._call is None and target is not False,
-            total=100,
-            desc="recover",
-            delay=0.5,
-            bar_format="{desc}: {percentage:3.0f}%|{bar}| {elapsed}",
-        )
-
-    def __call__(self, stage: str, fraction: float) -> None:
-        begin, end = self.STAGES[stage]
-        if self._call is not None:
-            self._call(stage, fraction)
-        self._bar.set_description(f"recover: {stage}", refresh=False)
-        self._bar.update(max(0.0, 100 * (begin + (end - begin) * fraction) - self._bar.n))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._bar.close()
-
-
 @dataclass(frozen=True)
 class Request:
     """What `recover` was asked for beside the system and the data; see there.
@@ -182,7 +149,7 @@ class Request:
     selection: bool = True
     budget: Budget = field(default_factory=Budget)
     seed: int = 0
-    report: Report = field(default_factory=partial(Report, False))
+    report: Report = field(default_factory=partial(Report, False, "recover", STAGES))
     heldout: float = 0.0
     bounds: Mapping[Any, tuple[Any, Any]] | None = None
     signs: Mapping[Any, int] | None = None

@@ -10,13 +10,14 @@ from types import MappingProxyType
 from typing import Any
 
 from symdyn.discover.checks import check_values
-from symdyn.discover.options import RecoverOptions, Report, Request
+from symdyn.discover.options import STAGES, RecoverOptions, Request
 from symdyn.discover.partners import partnered
 from symdyn.discover.recovery import Recovery
 from symdyn.discover.routes import measured, route_of
 from symdyn.discover.second_order import second_order
 from symdyn.inference.budget import Budget
 from symdyn.inference.journal import Journal
+from symdyn.inference.report import Report
 from symdyn.optional import named
 from symdyn.system import System
 
@@ -214,7 +215,7 @@ def recover(
     if isinstance(system, System) and not system.fields:
         system = system.with_initial_numbers(unknown=options.fit)
     journal = Journal(checkpoint)
-    with Report(progress) as report:
+    with Report(progress, "recover", STAGES) as report:
         request = Request(**asked, budget=Budget(budget, began=began), report=report, journal=journal)
         known, (system, route) = system is not None, route_of(system, data, request)
         try:

@@ -12,6 +12,8 @@ __all__ = ["LEVELS", "SEARCHING", "Budget", "LateError"]
 LEVELS = 4
 #: Share of the time that is left for a search, after which it ends, so that its best models can be fitted to the end.
 SEARCHING = 0.85
+#: Share of a budget by which a piece of work that cannot be divided may end late.
+LATE = 0.1
 
 
 class LateError(Exception):
@@ -30,8 +32,8 @@ class Budget:
 
     Attributes
     ----------
-    deadline : float
-        Of `time.monotonic`; infinite without a limit.
+    seconds, deadline : float
+        How many, and the end by `time.monotonic`; infinite without a limit.
     interrupted : bool
         Whether an interrupt ended a search within the budget.
 
@@ -43,7 +45,8 @@ class Budget:
 
     def __init__(self, seconds: float | None = None, *, began: float | None = None) -> None:
         self._began = time.monotonic() if began is None else began
-        self.deadline = float("inf") if seconds is None else self._began + seconds
+        self.seconds = float("inf") if seconds is None else seconds
+        self.deadline = self._began + self.seconds
         self.interrupted = False
 
     @property
@@ -62,6 +65,14 @@ class Budget:
     def going(self) -> bool:
         """Whether a search may go on."""
         return not self.over()
+
+    def room(self, seconds: float) -> bool:
+        """Whether work that takes so long may begin: it ends a tenth of the budget late at most.
+
+        >>> Budget(60.0).room(65.0), Budget(60.0).room(70.0), Budget(0.0).room(0.0), Budget().room(1e9)
+        (True, False, False, True)
+        """
+        return self.going() and seconds <= self.left() + LATE * self.seconds
 
     def share(self, part: float) -> Budget:
         """A budget of the first part of the seconds that are left."""

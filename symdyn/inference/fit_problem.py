@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from symdyn.inference.levenberg import Expand
+from symdyn.inference.budget import Budget
+from symdyn.inference.journal import KeptState
+from symdyn.inference.levenberg import Expand, Recorded
 from symdyn.inference.quadratic import Quadratic
 
 __all__ = ["GAIN", "MOST_NUMBERS", "POOLED", "FitProblem", "FittedColumn", "expanded_in_parts"]
@@ -164,6 +166,18 @@ class FitProblem(ABC):
         """Minus twice the log-likelihood of candidates, with its expansion; see `symdyn.inference.levenberg.Expand`."""
 
     @property
+    def facts(self) -> Any:
+        """Everything that the likelihood depends on, for `symdyn.inference.facts.facts_of`."""
+        return self.columns
+
+    def prepare(self, budget: Budget, kept: KeptState) -> str | None:
+        """Compute what takes long and every value needs; by default nothing does.
+
+        Returns what was done, in words, if the budget or an interrupt ended it before its end.
+        """
+        return None
+
+    @property
     def softened(self) -> tuple[FitProblem, ...]:
         """Likelihoods with fewer maxima that starts climb first, one after another; by default none.
 
@@ -242,11 +256,13 @@ class FitProblem(ABC):
         return found
 
     def settled(
-        self, which: np.ndarray, theta: np.ndarray, starts: np.ndarray, active: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+        self, which: np.ndarray, theta: np.ndarray, starts: np.ndarray, active: np.ndarray,
+        recorded: Callable[[int], Recorded] | None = None,
+    ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
         """Coordinates (m, P) with those at their best that simulations do not depend on, and `totals` (m,) there, or NaN.
 
-        By default they stay.  See `symdyn.inference.levenberg.Settle`.
+        By default they stay.  See `symdyn.inference.levenberg.Settle`; `recorded` has what the pieces of long work leave
+        behind, by their numbers.
         """
         return theta, np.full(len(theta), np.nan)
 

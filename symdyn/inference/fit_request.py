@@ -59,6 +59,8 @@ class Proposal:
     rough : FitProblem, optional
         An approximation of the likelihood with the same columns, whose optimum is where to begin; the likelihood itself is
         simulated.
+    complete : bool
+        False if a budget or an interrupt ended the search for where to begin.
     """
 
     problem: FitProblem
@@ -67,6 +69,7 @@ class Proposal:
     notes: tuple[str, ...] = ()
     facts: tuple[str, ...] = ()
     rough: FitProblem | None = None
+    complete: bool = True
 
 
 def request(system: Any, data: Any, wanted: FitRequest) -> Proposal:
@@ -132,7 +135,7 @@ def request(system: Any, data: Any, wanted: FitRequest) -> Proposal:
     problem = problem_of(replace(setup, pieces=best.selection.pieces, weights=weights))
     values = problem.coordinates([best.values[s] for s in symbols.fitted])
     scaled = best.model.starts * everything.scale[: len(bare.states)] / problem.start_scale
-    return Proposal(problem, ((values, scaled),), _fitted(system, problem), best.notes, facts)
+    return Proposal(problem, ((values, scaled),), _fitted(system, problem), best.notes, facts, complete=best.complete)
 
 
 def _seen(everything: Observations, wanted: FitRequest) -> tuple[Observations, list[int]]:
@@ -334,6 +337,7 @@ def _shot(
     return find_optimum(
         system, _columns_of(everything, range(len(system.states))), fit=[*symbols.fitted, *symbols.named],
         guesses=symbols.guesses, bounds=bounds, noise=given if given else None, windows=wanted.windows, seed=wanted.seed,
+        budget=wanted.budget, journal=wanted.journal,
     )  # fmt: skip
 
 

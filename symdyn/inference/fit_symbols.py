@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from numbers import Real
 from typing import Any
 
@@ -15,27 +16,32 @@ from symdyn import dag
 from symdyn.declaration import expression, lookup, name_of
 from symdyn.derive.sensitivities import fresh_symbol
 from symdyn.errors import RecoveryError
+from symdyn.inference.budget import Budget
 from symdyn.inference.censoring import CENSORED_LAWS
 from symdyn.inference.data import Observations
 from symdyn.inference.fit_problem import FittedColumn
 from symdyn.inference.fit_setup import NoisyObservable, dynamics
 from symdyn.inference.guesses import read_bounds
+from symdyn.inference.journal import Journal
 from symdyn.inference.noise_laws import LAWS, ScaledLaw
+from symdyn.inference.report import Report
 from symdyn.registry import suggest
 from symdyn.system import System
 
-__all__ = ["IDLE", "FitRequest", "FitSymbols", "observable_formulas"]
+__all__ = ["IDLE", "STAGES", "FitRequest", "FitSymbols", "observable_formulas"]
 
 #: Scale of noise from which one is fitted, relative to the size of the data.
 FIRST_NOISE = 0.1
 #: Bounds where there are none.
 OPEN = (-math.inf, math.inf)
+#: Stages of a fit, and where each begins and ends on a bar.
+STAGES = {"beginning": (0.0, 0.2), "softened": (0.2, 0.6), "starts": (0.6, 0.95), "polish": (0.95, 1.0)}
 IDLE = "the parameter {} does not enter the equations of the states, so their data cannot tell it; give it a value"
 
 
 @dataclass(frozen=True)
 class FitRequest:
-    """The arguments of `fit`, as they were given."""
+    """The arguments of `fit`, as they were given, but for those of its time, its record on disk and its progress."""
 
     accuracy: Mapping[str, Any]
     parameters: Mapping[Any, Any] = field(default_factory=dict)
@@ -50,6 +56,9 @@ class FitRequest:
     seed: int = 0
     likelihood: Any = "auto"
     limits: Mapping[str, Any] | None = None
+    budget: Budget = field(default_factory=Budget)
+    journal: Journal = field(default_factory=Journal)
+    report: Report = field(default_factory=partial(Report, False, "fit", STAGES))
 
 
 def observable_formulas(system: System, wanted: FitRequest) -> dict[str, sp.Expr]:

@@ -2,37 +2,30 @@
 
 from __future__ import annotations
 
+import time
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm, qmc
 
 from symdyn.declaration import listed
 from symdyn.errors import RecoveryError
-from symdyn.inference.fit_problem import GAIN, POOLED, FitProblem
+from symdyn.inference.allowed_values import RUNNING, check_value
+from symdyn.inference.budget import Budget
 from symdyn.inference.fit_request import Proposal, request
-from symdyn.inference.fit_symbols import FitRequest
+from symdyn.inference.fit_symbols import STAGES, FitRequest
 from symdyn.inference.fits import Fit
-from symdyn.inference.held import climb
 from symdyn.inference.information import check_level
+from symdyn.inference.journal import Journal
+from symdyn.inference.multistart import MultiStart
+from symdyn.inference.report import Report
 from symdyn.methods.options import check_positive, check_whole
 from symdyn.system import System
 
 __all__ = ["fit"]
-
-#: Iterations of the best in the end, and the gain of twice the log-likelihood that still counts there.
-POLISH, LAST_GAIN = 200, 1e-10
-#: Standard deviations of the logarithms of starts about a guess, and without one.
-NEAR_GUESS, FAR = 0.5, 3.0
-#: Optima of an approximation from which a simulated likelihood is climbed.
-ROUGH = 2
-#: Times that starts are drawn again at which no simulation follows the data.
-REDRAWN = 3
-#: Share of a prior that starts leave out at either end.
-TAIL = 0.02
 
 
 def fit(
@@ -56,6 +49,9 @@ def fit(
     method: Any = None,
     rtol: float | None = None,
     atol: float | None = None,
+    budget: float | None = None,
+    checkpoint: str | Path | None = None,
+    progress: bool | Callable[[str, float], None] | None = None,
 ) -> Fit:
     r"""Fit parameters to data: greatest likelihood, or posterior with priors, from many starts.
 
@@ -140,6 +136,18 @@ def fit(
     method, rtol, atol : optional
         Of simulations, as for `symdyn.simulate`; by default the relative tolerance is 1e-8, the absolute one 1e-9 times
         the least size of a column.
+    budget : float, optional
+        Seconds from the call, imports and compilation included, after which the fit ends with the best so far, as it does at an
+        interrupt (Ctrl-C); ``notes`` say so.  An iteration of all starts is not divided: one that would end more than a tenth
+        of the budget late is not begun.  While stages that soften the likelihood last, the best so far is what the likelihood
+        itself says of where they have come.
+    checkpoint : str or Path, optional
+        File that keeps how far the climbs have come, written every few seconds.  A fit that was cut short, by its budget, an
+        interrupt or a crash, goes on from it when the same call is made again, and ends with the bits of one that was not; when
+        it is complete the file is removed.
+    progress : bool or callable, optional
+        Show a bar (silent in pipes), or call ``progress(stage, fraction)``, with the stages ``"beginning"``, ``"softened"``,
+        ``"starts"`` and ``"polish"``.
 
     Returns
     -------
@@ -150,8 +158,8 @@ def fit(
     Raises
     ------
     RecoveryError
-        For another kind of system, unknown terms, options that have no effect, data that are too few, or if no simulation of
-        the system follows them.
+        For another kind of system, unknown terms, options that have no effect, data that are too few, a checkpoint that is
+        another file, or if no simulation of the system follows them.
     DeclarationError
         For names that the system does not have.
 
@@ -174,7 +182,10 @@ def fit(
     >>> round(found.parameters["k"], 2), round(found.parameters["s"])
     (0.7, 251)
     """
+    began = time.monotonic()
     check_level(level)
+    for name, value in (("budget", budget), ("checkpoint", checkpoint), ("progress", progress)):
+        check_value(name, value, RUNNING[name])
     if isinstance(starts, bool) or not isinstance(starts, (int, np.integer)) or starts < 1:
         raise RecoveryError(f"starts is {starts!r}; expected a whole number, 1 or more")
     check_whole(0, seed=seed)
@@ -184,125 +195,40 @@ def fit(
             f"initial is {initial!r}; expected a mapping from states to values, the same for all data; what differs between "
             "experiments stands in conditions={'first': {'x': 1}, 'second': {'x': 2}}, with data of these names"
         )
-    wanted = FitRequest(
-        parameters=parameters if isinstance(parameters, Mapping) else dict.fromkeys(listed(parameters)), priors=priors or {},
-        guesses=guesses or {}, observables=observables, noise=noise, conditions=conditions, initial=initial,
-        scales=scales or {}, windows=windows, seed=seed, accuracy={"method": method, "rtol": rtol, "atol": atol},
-        likelihood=likelihood, limits=limits,
-    )  # fmt: skip
-    if not isinstance(system, System) and hasattr(system, "fit_problem"):
-        proposal = system.fit_problem(wanted, data)
-    else:
-        proposal = request(system, data, wanted)
-    for note in proposal.notes:
-        warnings.warn(note, stacklevel=2)
-    return _climbed(proposal, int(starts), level, seed)
+    journal = Journal(checkpoint)
+    with Report(progress, "fit", STAGES) as report:
+        wanted = FitRequest(
+            parameters=parameters if isinstance(parameters, Mapping) else dict.fromkeys(listed(parameters)),
+            priors=priors or {}, guesses=guesses or {}, observables=observables, noise=noise, conditions=conditions,
+            initial=initial, scales=scales or {}, windows=windows, seed=seed, likelihood=likelihood, limits=limits,
+            accuracy={"method": method, "rtol": rtol, "atol": atol}, budget=Budget(budget, began=began), journal=journal,
+            report=report,
+        )  # fmt: skip
+        try:
+            if not isinstance(system, System) and hasattr(system, "fit_problem"):
+                proposal = system.fit_problem(wanted, data)
+            else:
+                proposal = request(system, data, wanted)
+            for note in proposal.notes:
+                warnings.warn(note, stacklevel=2)
+            if not proposal.problem.count:
+                raise RecoveryError(
+                    "nothing is to be fitted, as everything has a value; name parameters=[...], or leave out values"
+                )
+            search = MultiStart(proposal, int(starts), wanted)
+            found = _fit(proposal, search, level, seed)
+        finally:
+            journal.write()
+    if search.complete:
+        journal.remove()
+    return found
 
 
-def _climbed(proposal: Proposal, starts: int, level: float, seed: int) -> Fit:
-    """The best of many climbs."""
-    problem = proposal.problem
-    if not problem.count:
-        raise RecoveryError("nothing is to be fitted, as everything has a value; name parameters=[...], or leave out values")
-    theta, begun = design = _softly(proposal, starts, seed)
-    if proposal.rough is not None:
-        near = climb(proposal.rough, theta, begun, iterations=proposal.rough.iterations)
-        order = np.argsort(near.total, kind="stable")
-        theta, begun = near.theta[order[:ROUGH]], near.starts[order[:ROUGH]]
-    fits = climb(problem, theta, begun, iterations=problem.iterations)
-    for again in range(1, REDRAWN + 1 if proposal.rough is None else 0):
-        lost = np.flatnonzero(~np.isfinite(fits.total))
-        lost = lost[lost >= max(len(proposal.first), 1)]  # the others are as they were proposed
-        if not lost.size:
-            break
-        drawn, fresh = _chosen(proposal, starts, (seed, again))
-        anew = climb(problem, drawn[lost], fresh[lost], iterations=problem.iterations)
-        fits.theta[lost], fits.starts[lost] = anew.theta, anew.starts
-        fits.local.put(lost, anew.local)
-    if proposal.rough is not None and not np.isfinite(fits.total).any():
-        fits = climb(problem, *design, iterations=problem.iterations)
-    if not np.isfinite(fits.total).any():
-        raise RecoveryError("no simulation of the system follows the data; give guesses or bounds of its parameters")
-    order = np.argsort(fits.total, kind="stable")
-    order = order[np.isfinite(fits.total[order])]
-    best = climb(
-        problem,
-        fits.theta[order[:1]],
-        fits.starts[order[:1]],
-        iterations=POLISH,
-        gain=LAST_GAIN if problem.gain == GAIN else problem.gain,
-    )
-    theta, scaled = best.theta[0], best.starts[0]
-    values = problem.values(np.concatenate([best.theta, fits.theta[order[1:]]]))
-    total = np.concatenate([best.total, fits.total[order[1:]]])
-    ends = pd.DataFrame({"log_posterior": -0.5 * total} | dict(zip(problem.names, values.T, strict=True)))
-    notes = (*proposal.notes, *proposal.facts, *problem.remarks(theta))
-    return Fit(problem, theta, scaled, ends, proposal.fitted(theta, scaled), notes, level, seed)
-
-
-def _softly(proposal: Proposal, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Coordinates and initial values from which to climb: where softened likelihoods lead, after what was proposed."""
-    stages, kept = proposal.problem.softened, max(len(proposal.first), 1)
-    if not stages or count <= kept:
-        return _chosen(proposal, count, seed)
-    left, before = count - kept, proposal.problem
-    theta, begun = _chosen(proposal, kept + stages[0].crowd * left, seed, stages[0])
-    first, theta, begun = (theta[:kept], begun[:kept]), theta[kept:], begun[kept:]
-    for stage, crowd in zip(stages, [*(s.crowd for s in stages[1:]), 1], strict=True):
-        near = climb(stage, stage.taken(theta, before), begun, iterations=stage.iterations)
-        best = np.argsort(near.total, kind="stable")[: crowd * left]
-        theta, begun, before = near.theta[best], near.starts[best], stage
-    theta = proposal.problem.taken(theta, before)
-    return np.concatenate([first[0], theta]), np.concatenate([first[1], begun])
-
-
-def _chosen(
-    proposal: Proposal, count: int, seed: int | tuple[int, int], judge: FitProblem | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Coordinates and initial values from which to climb: the best of a pool, after what was proposed or guessed."""
-    kept, problem = max(len(proposal.first), 1), judge or proposal.problem
-    points = max(count, problem.pool * min(count, POOLED)) if count > 1 else 1
-    theta, begun = _design(proposal, points, seed)
-    if points == count:
-        return theta, begun
-    theta, total = problem.settled(np.zeros(points, dtype=int), theta, begun, np.ones(theta.shape, dtype=bool))
-    if (unknown := np.flatnonzero(np.isnan(total))).size:
-        total[unknown] = problem.totals(theta[unknown], begun[unknown])
-    order = np.argsort(total[kept:], kind="stable")
-    rows = np.concatenate([np.arange(kept), kept + order])[:count]
-    return theta[rows], begun[rows]
-
-
-def _design(proposal: Proposal, count: int, seed: int | tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Coordinates (S, P) and initial values (S, V, n) from which to climb: what was proposed first."""
-    problem = proposal.problem
-    P, low, high = len(problem.columns), problem.low, problem.high
-    # `seed` and not `rng`, which SciPy 1.12 does not know
-    share = qmc.LatinHypercube(P, seed=np.random.default_rng(seed)).random(count) if P else np.zeros((count, 0))
-    theta = np.empty((count, P))
-    for k, c in enumerate(problem.columns):
-        theta[:, k] = _spread(problem, k, share[:, k])
-        if c.guesses:
-            theta[0, k] = c.coordinate(c.guesses[0])
-        elif count == 1:
-            theta[0, k] = _spread(problem, k, np.array([0.5]))[0]
-    theta = np.clip(theta, low, high)
-    begun = problem.rough_starts(count)
-    for j, (values, scaled) in enumerate(proposal.first[:count]):
-        theta[j], begun[j] = np.clip(values, low, high), scaled
-    return theta, np.clip(begun, *problem.start_bounds) if begun.size else begun
-
-
-def _spread(problem: FitProblem, k: int, share: np.ndarray) -> np.ndarray:
-    """Coordinates of a column at shares (S,) of its range."""
-    c = problem.columns[k]
-    if c.guesses and not (np.isfinite(c.low) and np.isfinite(c.high)):
-        middle = c.guesses[0]
-        return np.asarray(c.coordinate((middle or c.size) * np.exp(NEAR_GUESS * norm.ppf(share))))
-    if hasattr(c.prior, "ppf"):
-        return np.asarray(c.coordinate(c.prior.ppf(TAIL + (1 - 2 * TAIL) * share)))
-    low, high = problem.low[k], problem.high[k]
-    if np.isfinite(low) and np.isfinite(high):
-        return np.asarray(low + (high - low) * share)
-    value = c.size * np.exp(FAR * norm.ppf(share))
-    return np.asarray(c.coordinate(value))
+def _fit(proposal: Proposal, search: MultiStart, level: float, seed: int) -> Fit:
+    """The fit at the best end."""
+    problem, ends = proposal.problem, search.ends()
+    theta, scaled = ends.theta[0], ends.starts[0]
+    values = dict(zip(problem.names, problem.values(ends.theta).T, strict=True))
+    table = pd.DataFrame({"log_posterior": -0.5 * ends.total} | values)
+    notes = (*proposal.notes, *proposal.facts, *search.notes, *problem.remarks(theta))
+    return Fit(problem, theta, scaled, table, proposal.fitted(theta, scaled), notes, level, seed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from symdyn.inference.fit_problem import GAIN, FitProblem
-from symdyn.inference.levenberg import Fits, levenberg_marquardt
+from symdyn.inference.levenberg import Fits, LevenbergMarquardt, Recorded
 from symdyn.inference.quadratic import Quadratic
 
 __all__ = ["climb", "fitted_again", "joined"]
@@ -16,15 +16,15 @@ ROUNDS = 3
 
 def climb(
     problem: FitProblem, theta: np.ndarray, starts: np.ndarray, active: np.ndarray | None = None, *, iterations: int = 60,
-    gain: float | None = None,
+    gain: float | None = None, recorded: Recorded | None = None,
 ) -> Fits:  # fmt: skip
     """Fits from many coordinates (M, P) and initial values (M, V, n), until a step promises less than `gain`."""
-    gain = problem.gain if gain is None else gain
     moving = np.ones(theta.shape, dtype=bool) if active is None else np.broadcast_to(active, theta.shape)
-    return levenberg_marquardt(
+    fits = LevenbergMarquardt(
         problem.expand, theta, starts, moving, bounds=(problem.low, problem.high), start_bounds=problem.start_bounds,
-        iterations=iterations, tolerance=0.0, floor=-np.inf, small=gain, reach=problem.reach, settle=problem.settled,
+        tolerance=0.0, floor=-np.inf, small=problem.gain if gain is None else gain, reach=problem.reach, settle=problem.settled,
     )  # fmt: skip
+    return fits.run(iterations, recorded)
 
 
 def fitted_again(problem: FitProblem, column: int, grid: np.ndarray, near: Fits, nearest: np.ndarray) -> Fits:

@@ -13,10 +13,10 @@ import numpy as np
 from symdyn.errors import RecoveryError
 from symdyn.files import clear, put_arrays, read_arrays
 
-__all__ = ["Journal", "digest_of"]
+__all__ = ["Journal", "KeptState", "digest_of"]
 
-#: Seconds between writes.
-PAUSE = 10.0
+#: Seconds between writes, and how many times as long as a write takes they are at least.
+PAUSE, RARELY = 10.0, 100.0
 Arrays = tuple[np.ndarray, ...]
 
 
@@ -59,7 +59,7 @@ class Journal:
         self.path = None if path is None else Path(path)
         self.found = 0
         self._entries: dict[str, Arrays] = {}
-        self._new, self._written = False, time.monotonic()
+        self._new, self._written, self._took = False, time.monotonic(), 0.0
         if self.path is None:
             return
         if not self.path.parent.is_dir():
@@ -77,7 +77,11 @@ class Journal:
                     raise ValueError(name)
                 self._entries[key] = (*known, array)
         except (ValueError, OSError) as error:
-            raise RecoveryError(f"checkpoint {path}: not a file of a search ({error}); delete it or name another") from None
+            raise self.refused(error) from None
+
+    def refused(self, reason: object) -> RecoveryError:
+        """What is raised where the file is damaged or another one."""
+        return RecoveryError(f"checkpoint {self.path}: not a file of a search ({reason}); delete it or name another")
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -103,20 +107,46 @@ class Journal:
         value = compute()
         if keep is not None and not keep():
             return value
-        self._entries[digest], self._new = value, True
-        if time.monotonic() - self._written > PAUSE:
-            self.write()
+        self._put(digest, value)
         return value
+
+    def kept(self, key: Iterable[Any]) -> KeptState:
+        """What is kept of a computation while it goes on, by a key as above."""
+        return KeptState(self, "" if self.path is None else digest_of(*key))
+
+    def _put(self, digest: str, value: Arrays) -> None:
+        self._entries[digest], self._new = value, True
+        if time.monotonic() - self._written > max(PAUSE, RARELY * self._took):
+            self.write()
 
     def write(self) -> None:
         """Put everything on disk; half a file is never seen."""
         if self.path is None or not self._new:
             return
+        began = time.monotonic()
         arrays = {f"{key}-{i}": array for key, value in self._entries.items() for i, array in enumerate(value)}
         put_arrays(self.path, arrays)
         self._new, self._written = False, time.monotonic()
+        self._took = self._written - began
 
     def remove(self) -> None:
         """Delete the file: the search that it served is complete."""
         if self.path is not None:
             self.path.unlink(missing_ok=True)
+
+
+class KeptState:
+    """What a `Journal` keeps of one long computation: its last state, until there is a result."""
+
+    def __init__(self, journal: Journal, digest: str) -> None:
+        self.journal, self._digest = journal, digest
+
+    @property
+    def known(self) -> Arrays | None:
+        """The last that was kept; None at first."""
+        return self.journal._entries.get(self._digest)
+
+    def keep(self, state: Callable[[], Arrays]) -> None:
+        """Keep the arrays that `state` returns, in the place of those before; without a file it is not called."""
+        if self.journal.path is not None:
+            self.journal._put(self._digest, state())

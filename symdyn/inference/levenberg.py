@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from symdyn.inference.journal import KeptState
 from symdyn.inference.quadratic import Quadratic
 from symdyn.inference.waiting import Waiting
 
-__all__ = ["Expand", "Fits", "Settle", "levenberg_marquardt", "outward"]
+__all__ = ["Expand", "Fits", "LevenbergMarquardt", "Recorded", "Settle", "levenberg_marquardt", "outward"]
 
 FIRST_DAMPING, MOST_DAMPING = 1e-2, 1e8
 #: How many times its reach a parameter moves at most without damping.
@@ -49,6 +50,204 @@ class Fits:
     def total(self) -> np.ndarray:
         """Sum of squares over all states, (M,)."""
         return self.local.rss.sum(axis=1)
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What a run of `LevenbergMarquardt` leaves behind.
+
+    Attributes
+    ----------
+    kept : KeptState
+        Where its state is kept, from which it goes on.
+    check : callable
+        Called with it before each iteration, and may raise.
+    """
+
+    kept: KeptState
+    check: Callable[[LevenbergMarquardt], None]
+
+
+class LevenbergMarquardt:
+    """The fits of `levenberg_marquardt`, an iteration at a time; arguments are those that it has.
+
+    Attributes
+    ----------
+    done : int
+        Iterations so far.
+    moving : bool
+        Whether any candidate may still move.
+    """
+
+    def __init__(
+        self,
+        expand: Expand,
+        theta: np.ndarray,
+        starts: np.ndarray,
+        active: np.ndarray,
+        *,
+        bounds: tuple[np.ndarray, np.ndarray] | None = None,
+        start_bounds: tuple[np.ndarray, np.ndarray] | None = None,
+        tolerance: float = 1e-4,
+        floor: float = 0.0,
+        small: float = -np.inf,
+        apart: bool = False,
+        needed: float | np.ndarray = np.inf,
+        damping: tuple[float, float] = (FIRST_DAMPING, 0.0),
+        reach: float = np.inf,
+        settle: Settle | None = None,
+    ) -> None:
+        self._expand, self._settle, self._active = expand, settle, active
+        self._low, self._high = (np.broadcast_to(b, theta.shape) for b in bounds or (-np.inf, np.inf))
+        self._start_low, self._start_high = start_bounds or (np.array(-np.inf), np.array(np.inf))
+        self._theta, self._starts = np.clip(theta, self._low, self._high), np.clip(starts, self._start_low, self._start_high)
+        count = len(theta)
+        self._needed, self._known = np.broadcast_to(needed, count), np.full(count, np.nan)
+        self._tolerance, self._floor, self._small, self._apart = tolerance, floor, small, apart
+        self._least, self._reach = damping[1], reach
+        self._damped, self._growth = np.full(count, damping[0]), np.full(count, 2.0)
+        self._abandoned, self._open = np.zeros((2, count), dtype=bool)
+        self._waiting = Waiting(theta.shape)
+        self._local: Quadratic | None = None
+        self.done, self._ended = 0, False
+
+    def begin(self) -> None:
+        """Expand all candidates where they begin."""
+        every = np.arange(len(self._theta))
+        if self._settle is not None:
+            self._theta, self._known = self._settle(every, self._theta, self._starts, self._active)
+        self._local = self._expand(every, self._theta, self._starts)
+        self._open = np.isfinite(self._local.rss).all(axis=1)
+
+    def run(self, iterations: int, recorded: Recorded | None = None) -> Fits:
+        """Begin, or go on from what is kept, until nothing moves or so many iterations are made.
+
+        Raises
+        ------
+        RecoveryError
+            If what is kept is no state of such candidates.
+        """
+        known = None if recorded is None else recorded.kept.known
+        if recorded is None or known is None:
+            self.begin()
+        else:
+            try:
+                self.restore(known)
+            except ValueError as error:
+                raise recorded.kept.journal.refused(error) from None
+        while self.done < iterations and self.moving:
+            if recorded is not None:
+                recorded.kept.keep(self.state)
+                recorded.check(self)
+            self.step()
+        return self.found
+
+    @property
+    def moving(self) -> bool:
+        return not self._ended and bool(self._open.any())
+
+    @property
+    def found(self) -> Fits:
+        """Where the candidates are; they move along as further iterations are made."""
+        assert self._local is not None, "begin or restore first"
+        return Fits(self._theta, self._starts, self._local, self._abandoned)
+
+    def step(self) -> None:
+        """Make one iteration."""
+        fits, now = self.found, np.flatnonzero(self._open)
+        theta, starts, local, abandoned = fits.theta, fits.starts, fits.local, fits.abandoned
+        low, high, start_low, start_high = self._low, self._high, self._start_low, self._start_high
+        known, damped, growth, waiting, active = self._known, self._damped, self._growth, self._waiting, self._active
+        small, tolerance = self._small, self._tolerance
+        self.done += 1
+        here = local.take(now)
+        blocked = outward(starts[now], here.start_gradient, start_low, start_high)
+        here = here.hold(blocked | (start_low == start_high))
+        held = waiting.held[now]
+        free, waits = active[now] & ~outward(theta[now], here.gradient, low[now], high[now]) & ~held, held.any(axis=1)
+        move, start_move = _step(here, free, damped[now], self._reach)
+        trial = np.clip(theta[now] + move, low[now], high[now])
+        start_trial = np.clip(starts[now] + start_move, start_low, start_high)
+        before = here.rss.sum(axis=1)
+        expected = _expected(here, trial - theta[now], start_trial - starts[now])
+        # a step that bounds have bent may promise no fall, while a more damped one does
+        bent = (trial != theta[now] + move).any(axis=1) | (start_trial != starts[now] + start_move).any(axis=(1, 2))
+        vain = bent & (expected <= 0)
+        abandoned[now] = (expected >= small) & (before - OPTIMISM * expected > self._needed[now]) & ~vain & ~waits
+        ended = (expected < small) & ~vain & ~waits | abandoned[now]
+        if ended.all():
+            self._ended = True
+            return
+        ends = free & (trial != theta[now]) & ((trial <= low[now]) | (trial >= high[now]))
+        after = np.full(len(now), np.nan)
+        if self._settle is not None:
+            trial, after = self._settle(now, trial, start_trial, active[now])
+        # both sums are those without derivatives, whose steps of integration are others than with them
+        foreseen, worth = after.copy(), np.flatnonzero(~(after >= known[now]) & ~(ended & self._apart))
+        if worth.size:
+            there = self._expand(now[worth], trial[worth], start_trial[worth])
+            after[worth] = there.rss.sum(axis=1)
+        good = np.isfinite(after) & (expected > 1e-12 * np.abs(before))
+        gain = np.where(good, (before - np.where(good, after, before)) / np.where(good, expected, 1.0), -1.0)
+        halted = waiting.halt(now, ends & ~np.isfinite(after)[:, None], free)
+        better = np.isin(np.arange(len(now)), worth) & (after < before)
+        done = better & (before - after <= tolerance * before)
+        still = (expected <= 1e-2 * tolerance * before) & ~vain
+        freed = waits & (done | still | (expected < small))
+        waiting.release(now, freed, better)
+        taken = now[better]
+        if taken.size:
+            theta[taken], starts[taken], known[taken] = trial[better], start_trial[better], foreseen[better]
+            local.put(taken, there.take(np.flatnonzero(better[worth])))
+        shrink = np.maximum(1 / 9, 1 - (2 * np.clip(gain, 0, 1) - 1) ** 3)
+        grown = np.where(halted, damped[now], np.maximum(damped[now] * growth[now], self._least))
+        damped[now] = np.where(better & ~freed, np.maximum(damped[now] * shrink, 1e-12), grown)
+        growth[now] = np.where(better & ~freed, 2.0, np.where(halted, 1, 2) * growth[now])
+        fine = np.where(better, after, before) <= self._floor
+        self._open[now] = ~((done | still) & ~waits | fine | ended | (damped[now] > MOST_DAMPING))
+
+    def state(self) -> tuple[np.ndarray, ...]:
+        """Copies of everything that further iterations depend on."""
+        local = [getattr(self.found.local, name) for name in Quadratic.__dataclass_fields__]
+        # sums depend in their last bits on the order of axes in memory
+        orders = [np.argsort([-s for s in a.strides], kind="stable") for a in local]
+        parts = [np.ascontiguousarray(a.transpose(order)) for a, order in zip(local, orders, strict=True)]
+        own = (np.array([self.done, self._ended]), *self._candidates, *self._waiting.state, *orders, *parts)
+        return tuple(a.copy() for a in own)
+
+    @property
+    def _candidates(self) -> tuple[np.ndarray, ...]:
+        return self._theta, self._starts, self._abandoned, self._known, self._damped, self._growth, self._open
+
+    def restore(self, state: tuple[np.ndarray, ...]) -> None:
+        """Go on, in the place of `begin`, from where `state` was taken of such candidates: with the same bits.
+
+        Raises
+        ------
+        ValueError
+            If it is of others.
+        """
+        (M, P), (V, n) = self._theta.shape, self._starts.shape[1:]
+        own, names = (*self._candidates, *self._waiting.state), list(Quadratic.__dataclass_fields__)
+        first, *others = [a.copy() for a in state]
+        same, orders = others[: len(own)], others[len(own) : len(own) + len(names)]
+        parts = others[len(own) + len(names) :]
+        wanted = [(a.shape, a.dtype) for a in own]
+        if first.shape != (2,) or [(a.shape, a.dtype) for a in same] != wanted or len(parts) != len(names):
+            raise ValueError("a state of other candidates")
+        shapes = dict(zip(names, [(M, -1), (M, P, P), (M, P), (M, V, P, n), (M, V, n, n), (M, V, n)], strict=True))
+        local = {}
+        for name, order, part in zip(names, orders, parts, strict=True):
+            shape = shapes[name]
+            if sorted(order.tolist()) != list(range(len(shape))) or part.dtype != np.float64 or part.ndim != len(shape):
+                raise ValueError("an expansion of other candidates")
+            local[name] = part.transpose(np.argsort(order))
+            if any(a not in (b, -1) for a, b in zip(shape, local[name].shape, strict=True)):
+                raise ValueError("an expansion of other candidates")
+        self.done, self._ended = int(first[0]), bool(first[1])
+        self._theta, self._starts, self._abandoned, self._known, self._damped, self._growth, self._open = same[:7]
+        self._waiting.restore(*same[7:])
+        self._local = Quadratic(**local)
 
 
 def levenberg_marquardt(
@@ -111,65 +310,14 @@ def levenberg_marquardt(
     23: damping by the gradient, on which `reach` rests, keeps quadratic convergence; Golub & Pereyra, SIAM J. Numer. Anal. 10
     (1973) 413, and Ruhe & Wedin, SIAM Rev. 22 (1980) 318: eliminated parameters.
     """
-    low, high = (np.broadcast_to(b, theta.shape) for b in bounds or (-np.inf, np.inf))
-    start_low, start_high = start_bounds or (np.float64(-np.inf), np.float64(np.inf))
-    theta, starts = np.clip(theta, low, high), np.clip(starts, start_low, start_high)
-    count = len(theta)
-    needed, known = np.broadcast_to(needed, count), np.full(count, np.nan)
-    if settle is not None:
-        theta, known = settle(np.arange(count), theta, starts, active)
-    local = expand(np.arange(count), theta, starts)
-    damped, growth, abandoned = np.full(count, damping[0]), np.full(count, 2.0), np.zeros(count, dtype=bool)
-    open_, waiting = np.isfinite(local.rss).all(axis=1), Waiting(theta.shape)
-    for _ in range(iterations):
-        now = np.flatnonzero(open_)
-        if not now.size or (going is not None and not going()):
-            break
-        here = local.take(now)
-        blocked = outward(starts[now], here.start_gradient, start_low, start_high)
-        here = here.hold(blocked | (start_low == start_high))
-        held = waiting.held[now]
-        free, waits = active[now] & ~outward(theta[now], here.gradient, low[now], high[now]) & ~held, held.any(axis=1)
-        move, start_move = _step(here, free, damped[now], reach)
-        trial = np.clip(theta[now] + move, low[now], high[now])
-        start_trial = np.clip(starts[now] + start_move, start_low, start_high)
-        before = here.rss.sum(axis=1)
-        expected = _expected(here, trial - theta[now], start_trial - starts[now])
-        # a step that bounds have bent may promise no fall, while a more damped one does
-        bent = (trial != theta[now] + move).any(axis=1) | (start_trial != starts[now] + start_move).any(axis=(1, 2))
-        vain = bent & (expected <= 0)
-        abandoned[now] = (expected >= small) & (before - OPTIMISM * expected > needed[now]) & ~vain & ~waits
-        ended = (expected < small) & ~vain & ~waits | abandoned[now]
-        if ended.all():
-            break
-        ends = free & (trial != theta[now]) & ((trial <= low[now]) | (trial >= high[now]))
-        after = np.full(len(now), np.nan)
-        if settle is not None:
-            trial, after = settle(now, trial, start_trial, active[now])
-        # both sums are those without derivatives, whose steps of integration are others than with them
-        foreseen, worth = after.copy(), np.flatnonzero(~(after >= known[now]) & ~(ended & apart))
-        if worth.size:
-            there = expand(now[worth], trial[worth], start_trial[worth])
-            after[worth] = there.rss.sum(axis=1)
-        good = np.isfinite(after) & (expected > 1e-12 * np.abs(before))
-        gain = np.where(good, (before - np.where(good, after, before)) / np.where(good, expected, 1.0), -1.0)
-        halted = waiting.halt(now, ends & ~np.isfinite(after)[:, None], free)
-        better = np.isin(np.arange(len(now)), worth) & (after < before)
-        done = better & (before - after <= tolerance * before)
-        still = (expected <= 1e-2 * tolerance * before) & ~vain
-        freed = waits & (done | still | (expected < small))
-        waiting.release(now, freed, better)
-        taken = now[better]
-        if taken.size:
-            theta[taken], starts[taken], known[taken] = trial[better], start_trial[better], foreseen[better]
-            local.put(taken, there.take(np.flatnonzero(better[worth])))
-        shrink = np.maximum(1 / 9, 1 - (2 * np.clip(gain, 0, 1) - 1) ** 3)
-        grown = np.where(halted, damped[now], np.maximum(damped[now] * growth[now], damping[1]))
-        damped[now] = np.where(better & ~freed, np.maximum(damped[now] * shrink, 1e-12), grown)
-        growth[now] = np.where(better & ~freed, 2.0, np.where(halted, 1, 2) * growth[now])
-        fine = np.where(better, after, before) <= floor
-        open_[now] = ~((done | still) & ~waits | fine | ended | (damped[now] > MOST_DAMPING))
-    return Fits(theta, starts, local, abandoned)
+    fits = LevenbergMarquardt(
+        expand, theta, starts, active, bounds=bounds, start_bounds=start_bounds, tolerance=tolerance, floor=floor, small=small,
+        apart=apart, needed=needed, damping=damping, reach=reach, settle=settle,
+    )  # fmt: skip
+    fits.begin()
+    while fits.done < iterations and fits.moving and (going is None or going()):
+        fits.step()
+    return fits.found
 
 
 def outward(values: np.ndarray, gradient: np.ndarray, low: np.ndarray | float, high: np.ndarray | float) -> np.ndarray:

@@ -73,6 +73,10 @@ class ObservedProblem(FitProblem):
         self._read_courses()
         self._read_formulas()
 
+    @property
+    def facts(self) -> Any:
+        return type(self).__qualname__, self.setup
+
     # ---- how parameters and initial values follow from what is fitted --------------------------------------
 
     def _read_courses(self) -> None:

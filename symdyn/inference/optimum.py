@@ -12,9 +12,11 @@ import sympy as sp
 
 from symdyn.declaration import lookup, name_of
 from symdyn.errors import RecoveryError
+from symdyn.inference.budget import Budget
 from symdyn.inference.candidates import Candidates, candidate_system
 from symdyn.inference.criterion import SPARE
 from symdyn.inference.data import Observations
+from symdyn.inference.journal import Journal
 from symdyn.inference.kinds import kind_of
 from symdyn.inference.problem import REWEIGHINGS, SelectionProblem, make_problem, read_windows
 from symdyn.inference.selection import SelectedModel, Selection
@@ -25,6 +27,8 @@ __all__ = ["Optimum", "find_optimum", "read_noise"]
 
 #: How many random first values are tried.
 RANDOM = 48
+#: Share of a budget of time that the search for a first start may take.
+SHOOTING = 0.5
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,8 @@ class Optimum:
         Fitted parameters, in the order of ``model.theta``.
     notes : tuple of str
         Declared initial values that the data contradict.
+    complete : bool
+        False if the budget or an interrupt ended the search.
     """
 
     problem: SelectionProblem
@@ -48,6 +54,7 @@ class Optimum:
     model: SelectedModel
     free: tuple[sp.Symbol, ...]
     notes: tuple[str, ...] = ()
+    complete: bool = True
 
     @property
     def values(self) -> dict[sp.Symbol, float]:
@@ -65,6 +72,8 @@ def find_optimum(
     noise: Mapping[Any, float] | None = None,
     windows: int | None = None,
     seed: int = 0,
+    budget: Budget | None = None,
+    journal: Journal | None = None,
 ) -> Optimum:
     """Fit parameters and initial values.
 
@@ -85,6 +94,10 @@ def find_optimum(
         See `symdyn.fit`.
     seed : int
         Of further random first values.
+    budget : Budget, optional
+        Of which half may be taken; at its end, or an interrupt, the best so far is the result.
+    journal : Journal, optional
+        Which keeps fits.
 
     Raises
     ------
@@ -99,36 +112,56 @@ def find_optimum(
     candidates = candidate_system(system, (), data, fit=fit, guesses=guesses, bounds=bounds)
     limits = with_declared_starts(system, data, fit, candidates.given)
     problem = make_problem(
-        system, candidates, data, limits, noise=None if noise is None else read_noise(system.states, data.noise, noise)
-    )
-    stages = [problem.selection(c) for c in _counts(problem, data, windows)]
+        system, candidates, data, limits, noise=None if noise is None else read_noise(system.states, data.noise, noise),
+        journal=journal,
+    )  # fmt: skip
+    budget = Budget() if budget is None else budget
+    shooting = budget.share(SHOOTING)
+
+    def going() -> bool:
+        return shooting.going() and budget.going()
+
+    def stage(problem: SelectionProblem, pieces: int) -> Selection:
+        selection = problem.selection(pieces)
+        selection.going = going
+        return selection
+
+    stages = [stage(problem, c) for c in _counts(problem, data, windows)]
     _check_size(data, stages[-1], candidates.free)
     theta = np.concatenate([candidates.guesses, _random_guesses(candidates, guesses or {}, seed)])
     chosen = np.zeros((len(theta), 0), dtype=bool)
-    problem.begin(stages[0], chosen, theta)
     last = stages[0]
-    for before, after in itertools.pairwise(stages):
-        problem.join(before, after)
-        # runs of maps cost little: begin with whole ones too, valleys are many
-        if not before.visited or (kind.stepwise and (after is stages[-1] or last is not before)):
-            problem.begin(after, chosen, theta)
-        # where joining spoils the fit, go on: short windows with hidden beginnings may be the trap, and longer ones right
-        if windows is not None or not problem.spoiled(last, after):
-            last = after
+    with budget.keeping(lambda: last.visited):
+        problem.begin(stages[0], chosen, theta)
+        for before, after in itertools.pairwise(stages):
+            if not going():
+                break
+            problem.join(before, after)
+            # runs of maps cost little: begin with whole ones too, valleys are many
+            if not before.visited or (kind.stepwise and (after is stages[-1] or last is not before)):
+                problem.begin(after, chosen, theta)
+            # where joining spoils the fit, go on: short windows with hidden beginnings may be the trap, and longer ones right
+            if windows is not None or not problem.spoiled(last, after):
+                last = after
+    if not going() and last is not stages[-1]:
+        problem.join(last, stages[-1])  # at once
+        if not last.visited:
+            problem.begin(stages[-1], chosen, theta)
+        last = stages[-1] if stages[-1].visited else last
     if last is not stages[-1]:
         problem.polish(stages[-1], 1)
         last = last if problem.spoiled(last, stages[-1]) else stages[-1]
     best = problem.polish(last, 1)
-    for _ in range(REWEIGHINGS if best and noise is None else 0):
+    for _ in range(REWEIGHINGS if best and noise is None and going() else 0):
         again = problem.reweighed(last, best)
         if again is None:
             break
-        problem, last = again, again.selection(last.pieces)
+        problem, last = again, stage(again, last.pieces)
         last.fit(best[0].chosen[None], best[0].theta[None], best[0].starts[None], iterations=60, tolerance=1e-9)
         best = last.ranked()
     if not best:
         raise RecoveryError("no simulation of the system follows the data; give guesses or bounds of its parameters")
-    return Optimum(problem, last, best[0], candidates.free, contradictions(problem, last, candidates.given))
+    return Optimum(problem, last, best[0], candidates.free, contradictions(problem, last, candidates.given), going())
 
 
 def _counts(problem: SelectionProblem, data: Observations, windows: int | None) -> list[int]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from symdyn.inference.budget import Budget
 from symdyn.inference.fit_problem import GAIN, FitProblem
+from symdyn.inference.journal import KeptState
 from symdyn.inference.likelihoods import LIKELIHOODS, Evaluator, FitLikelihood, LikelihoodTerms
 from symdyn.inference.quadratic import Quadratic
 from symdyn.inference.stochastic_setup import StochasticSetup
@@ -43,6 +47,17 @@ class StochasticProblem(FitProblem):
         self.gain = NOISY_GAIN if self.evaluator.noisy else GAIN
 
     @property
+    def facts(self) -> Any:
+        return self.setup, self.likelihood
+
+    def prepare(self, budget: Budget, kept: KeptState) -> str | None:
+        early = self.evaluator.prepare(budget, kept)
+        if early is None:
+            return None
+        done, self.likelihood = early
+        return done
+
+    @property
     def noisy(self) -> bool:
         """Whether simulations estimate the log-likelihood."""
         return self.evaluator.noisy
@@ -55,6 +70,10 @@ class StochasticProblem(FitProblem):
     def log_posterior(self, theta: np.ndarray) -> np.ndarray:
         """Logarithms (M,) of likelihood and densities of priors at coordinates (M, P), without derivatives."""
         return self.evaluator.expand(self.values(theta)).value + self.log_prior(theta)
+
+    def totals(self, theta: np.ndarray, starts: np.ndarray) -> np.ndarray:
+        found = -2 * self.log_posterior(theta)
+        return np.where(np.isnan(found), np.inf, found)
 
     def remarks(self, theta: np.ndarray) -> tuple[str, ...]:
         found, error = (*self.evaluator.remarks(self.values(theta)), *self._vanished(theta)), self.error(theta)

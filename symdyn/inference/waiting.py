@@ -39,6 +39,15 @@ class Waiting:
         self.held = np.zeros(shape, dtype=bool)
         self._before = np.zeros(shape, dtype=bool)
 
+    @property
+    def state(self) -> tuple[np.ndarray, np.ndarray]:
+        """What waits, and what waited before, (M, P) bool each."""
+        return self.held, self._before
+
+    def restore(self, held: np.ndarray, before: np.ndarray) -> None:
+        """Go on from such a state."""
+        self.held, self._before = held, before
+
     def halt(self, now: np.ndarray, lost: np.ndarray, free: np.ndarray) -> np.ndarray:
         """Let wait what a failed step would have taken to bounds.
 

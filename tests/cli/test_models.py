@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -138,8 +139,11 @@ def test_options_of_a_fit_reach_the_library(here, monkeypatch):
     assert seen["parameters"] == {"k": (0.1, 10.0), "x": (None, None)}
     assert str(seen["observables"]["light"]) == "s*x"
     assert (seen["noise"], seen["level"], seen["seed"]) == ("lognormal", 0.8, 4)
-    assert "starts" not in seen
+    assert (seen["budget"], seen["progress"]) == (None, True)
+    assert not {"starts", "checkpoint"} & {*seen}
     assert list(seen["data"].columns) == ["time", "light"] or "light" in seen["data"]
+    run("fit", "model.txt", "data.csv", "--free", "k", "--budget", "10m", "--out", "fitted", "-q")
+    assert (seen["budget"], seen["checkpoint"], seen["progress"]) == (600.0, Path("fitted/checkpoint.npz"), False)
 
 
 @pytest.mark.parametrize(

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+from functools import partialmethod
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 import sympy as sp
+from scipy import stats
 
 import symdyn as sd
-from symdyn.inference import term_search
+from symdyn.files import put_arrays, read_arrays
+from symdyn.inference import journal, multistart, term_search
 from symdyn.inference.budget import Budget
+from symdyn.inference.facts import facts_of
 from symdyn.inference.journal import Journal, digest_of
+from symdyn.inference.levenberg import LevenbergMarquardt
 from symdyn.inference.scoring import maximise
 from symdyn.inference.selection import Selection
+from symdyn.inference.simulated_data import SimulatedData
+from symdyn.io.petab import fitting as petab_fitting
+from tests.inference.fit_cases import CASES, field, fitted, k, network, observed, petab
 
 x, y = sp.symbols("x y")
 f, g = sp.symbols("f g", cls=sp.Function)
@@ -120,6 +133,188 @@ def test_searches_with_likelihoods_go_on_to_the_same_numbers(tmp_path, monkeypat
     assert again.evaluations < whole.evaluations
     for name in ("table", "intervals", "covariance", "inclusion"):
         pd.testing.assert_frame_equal(getattr(again, name), getattr(whole, name), check_exact=True)
+
+
+def bits(fit):
+    """Everything that a fit found."""
+    ends = fit.ends.to_numpy().tobytes()
+    return fit.theta.tobytes(), fit.scaled_starts.tobytes(), ends, fit.information.covariance.tobytes(), fit.notes
+
+
+def counted(monkeypatch, stop=None):
+    """Steps of fits and simulations of data, as they are made; an interrupt comes instead of that numbered `stop`."""
+    made = []
+
+    def one(self, work, *args):
+        made.append(0)
+        if len(made) == stop:
+            raise KeyboardInterrupt
+        return work(self, *args)
+
+    for owner, name in ((LevenbergMarquardt, "step"), (SimulatedData, "like")):
+        monkeypatch.setattr(owner, name, partialmethod(one, getattr(owner, name)))
+    return made
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_fits_that_were_cut_short_go_on_to_the_same_bits(tmp_path, monkeypatch, name):
+    if name in ("scaled", "windowed"):  # which take long
+        monkeypatch.setattr(petab_fitting, "WINDOWS", ((1, 1.0, 4, 0.3, 2), (2, 0.03, 4, 0.0, 1)))
+        monkeypatch.setattr(petab_fitting.PetabFitProblem, "iterations", 5)
+        monkeypatch.setattr(multistart, "POLISH", 3)
+    case, path, rng = CASES[name](tmp_path), tmp_path / "fit.npz", np.random.default_rng(list(name.encode()))
+    with monkeypatch.context() as patch:
+        made = counted(patch)
+        whole = bits(fitted(case))
+        steps = len(made)
+        assert bits(fitted(case, budget=1e6, checkpoint=path, progress=lambda stage, fraction: None)) == whole
+    assert not path.exists()
+    for how in ("interrupt", "budget"):
+        stop = int(rng.integers(steps // 2, steps))
+        with monkeypatch.context() as patch:
+            made = counted(patch, stop if how == "interrupt" else None)
+            if how == "budget":
+                patch.setattr(Budget, "left", lambda self, made=made, stop=stop: float(stop - len(made)))
+            part = fitted(case, checkpoint=path, budget=float(stop) if how == "budget" else None)
+        words = {"interrupt": "was interrupted after", "budget": "ended at its budget of time"}[how]
+        assert any(words in note for note in part.notes)
+        assert np.isfinite(part.log_posterior)
+        assert len(Journal(path)) > 0
+        with monkeypatch.context() as patch:
+            made = counted(patch)
+            assert bits(fitted(case, checkpoint=path)) == whole
+            assert len(made) < steps
+        assert not path.exists()
+
+
+def test_a_pool_of_starts_goes_on_to_the_same_bits(tmp_path, monkeypatch):
+    case, path = CASES["scaled"](tmp_path), tmp_path / "fit.npz"
+    monkeypatch.setattr(petab_fitting.PetabFitProblem, "iterations", 3)
+    monkeypatch.setattr(multistart, "POLISH", 3)
+    with monkeypatch.context() as patch:
+        made = counted(patch)
+        whole = bits(fitted(case))
+        steps = len(made)
+    with monkeypatch.context() as patch:
+        counted(patch, 4)
+        with pytest.raises(KeyboardInterrupt):  # there is nothing that can be kept
+            fitted(case, checkpoint=path)
+    made = counted(monkeypatch)
+    assert bits(fitted(case, checkpoint=path)) == whole
+    assert len(made) == steps - 3
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from symdyn.inference import journal
+from symdyn.inference.levenberg import LevenbergMarquardt
+from tests.inference.fit_cases import CASES, fitted
+step, made = LevenbergMarquardt.step, []
+def one(self):
+    made.append(0)
+    if len(made) == 7:
+        os.kill(os.getpid(), signal.SIGKILL)
+    step(self)
+LevenbergMarquardt.step, journal.PAUSE, journal.RARELY = one, 0.0, 0.0
+fitted(CASES["observed"](Path()), checkpoint=sys.argv[1])
+"""
+
+
+def test_a_fit_whose_process_was_killed_goes_on_to_the_same_bits(tmp_path, monkeypatch):
+    path = tmp_path / "fit.npz"
+    done = subprocess.run([sys.executable, "-c", KILLED, str(path)], cwd=Path(__file__).parents[2], check=False)
+    assert done.returncode == -signal.SIGKILL
+    made = counted(monkeypatch)
+    whole = bits(fitted(observed()))
+    steps = len(made)
+    made.clear()
+    assert bits(fitted(observed(), checkpoint=path)) == whole
+    assert len(made) == steps - 6
+    assert not path.exists()
+
+
+def test_fits_of_other_arguments_begin_anew(tmp_path, monkeypatch):
+    path, made = tmp_path / "fit.npz", counted(monkeypatch, 20)
+    (system, data), how = observed()
+    fitted(observed(), checkpoint=path)
+    moved = data | {"light": data["light"] * np.where(np.arange(13) == 6, 1 + 1e-15, 1)}
+    others = [
+        ((system, moved), how), ((system, data), how | {"priors": {k: stats.lognorm(1.1)}}),
+        ((system, data), how | {"rtol": 1e-9}), ((system, data), how | {"seed": 1}),
+        ((system, data), how | {"noise": "laplace"}), ((system.with_initial({"x": 1.1}), data), how),
+    ]  # fmt: skip
+    for other in others:
+        made.clear()
+        alone = bits(fitted(other))
+        steps = len(made)
+        made.clear()
+        copy = tmp_path / "copy.npz"
+        copy.write_bytes(path.read_bytes())
+        assert bits(fitted(other, checkpoint=copy)) == alone
+        assert len(made) == steps
+    made.clear()
+    fitted(observed(), checkpoint=path)
+    assert 0 < len(made) < steps
+
+
+def test_likelihoods_are_told_apart_by_all_that_they_depend_on(tmp_path):
+    def digest(case):
+        return digest_of(*facts_of(fitted((case[0], case[1] | {"starts": 1})).problem.facts))
+
+    (system, paths), how = network("lna")
+    moved = [{**paths[0], "X": paths[0]["X"] + np.eye(6)[5]}, *paths[1:]]
+    abc = sd.LIKELIHOODS["abc"]
+    bounds = how["parameters"] | {"k": (1.0, 201.0)}
+    options = {"population": 20, "simulations": 60}
+    apart = [
+        ((system, paths), how), ((system, moved), how), ((system, paths[:2]), how), ((system, paths), how | {"noise": 1.1}),
+        ((system, paths), how | {"likelihood": "langevin"}), ((system, paths), how | {"parameters": bounds}),
+        ((system, paths), how | {"likelihood": abc(**options)}),
+        ((system, paths), how | {"likelihood": abc(**options), "seed": 1}),
+        ((system, paths), how | {"likelihood": abc(**options, summaries=lambda times, values: np.ravel(values)[:8])}),
+        ((system, paths), how | {"likelihood": abc(**options, summaries=lambda times, values: np.ravel(values)[:9])}),
+        petab(), (petab()[0], {"rtol": 1e-9}), (petab()[0], {"guesses": {"k1": 0.5}}), field(),
+        (field()[0], field()[1] | {"parameters": {"D": (0.1, 3)}}),
+    ]  # fmt: skip
+    found = [digest(case) for case in apart]
+    assert len(set(found)) == len(apart)
+    assert [digest(case) for case in (network("lna"), petab(), field())] == [found[0], found[10], found[13]]
+
+
+def test_what_is_no_record_of_a_fit_is_refused(tmp_path, monkeypatch):
+    path = tmp_path / "fit.npz"
+    counted(monkeypatch, 9)
+    fitted(observed(), checkpoint=path)
+    whole = read_arrays(path)
+    for damaged in (
+        {name: a[:1] if a.ndim else a for name, a in whole.items()},
+        {name: a.astype(np.float32) for name, a in whole.items()},
+        {name: a for name, a in whole.items() if not name.endswith("-5")},
+    ):
+        put_arrays(path, damaged)
+        with pytest.raises(sd.RecoveryError, match=r"fit\.npz: not a file of a search .*; delete it or name another"):
+            fitted(observed(), checkpoint=path)
+    with pytest.raises(sd.RecoveryError, match="does not exist; create it first"):
+        fitted(observed(), checkpoint=tmp_path / "none" / "fit.npz")
+
+
+def test_writes_are_rare_where_they_take_long(tmp_path, monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(journal.time, "monotonic", lambda: clock[0])
+    written = []
+
+    def slowly(path, arrays):
+        written.append(clock[0])
+        clock[0] += 0.5
+
+    monkeypatch.setattr(journal, "put_arrays", slowly)
+    kept = Journal(tmp_path / "j.npz").kept(["a fit"])
+    while clock[0] < 200:
+        clock[0] += 1.0
+        kept.keep(lambda: (np.zeros(1),))
+    assert np.diff(written).min() > 50  # a hundred times as long as a write
+    assert written[0] == pytest.approx(11)
 
 
 def test_entries_are_found_by_all_that_they_depend_on(tmp_path):

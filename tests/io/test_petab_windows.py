@@ -34,7 +34,9 @@ def course(v: dict[str, float], times: np.ndarray) -> np.ndarray:
     return solve_ivp(speeds, (0, times[-1]), begin, t_eval=times, method="LSODA", rtol=1e-10, atol=1e-12).y
 
 
-def brusselator(folder: Path, measured: np.ndarray, absent: tuple[sp.Symbol, ...] = ()) -> sd.PetabProblem:
+def brusselator(
+    folder: Path, measured: np.ndarray, absent: tuple[sp.Symbol, ...] = (), times: np.ndarray = TIMES
+) -> sd.PetabProblem:
     """The problem."""
     x, y, *k = sp.symbols("x y k1:5")
     sides = {x: k[0] - (k[1] + k[2]) * x + k[3] * x**2 * y, y: k[1] * x - k[3] * x**2 * y}
@@ -45,7 +47,7 @@ def brusselator(folder: Path, measured: np.ndarray, absent: tuple[sp.Symbol, ...
         "observable": ["observableId observableFormula noiseFormula", f"seen s*x {DEVIATION}"],
         "condition": ["conditionId x y", "all x0 y0"],
         "measurement": ["observableId simulationConditionId time measurement"]
-        + [f"seen all {t:.17g} {m:.17g}" for t, m in zip(TIMES, measured, strict=True)],
+        + [f"seen all {t:.17g} {m:.17g}" for t, m in zip(times, measured, strict=True)],
     }
     path = written(folder, 1, **{kind: "\n".join(lines) for kind, lines in tables.items()})
     system.to_sbml(folder / "model.xml")

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from scipy.stats import multivariate_normal
 
 from symdyn.errors import RecoveryError
+from symdyn.inference.budget import Budget, LateError
+from symdyn.inference.journal import Journal, KeptState
 from symdyn.inference.likelihoods.registry import LIKELIHOODS, Evaluator, FitLikelihood, LikelihoodTerms
 from symdyn.inference.simulated_data import SimulatedData
 from symdyn.inference.stochastic_setup import StochasticSetup
@@ -87,6 +91,16 @@ class ApproximateBayes(FitLikelihood):
         return PosteriorSample(setup, self)
 
 
+class Population(NamedTuple):
+    """Coordinates (N, P), weights (N,), scaled summaries (N, S) and distances (N,), after so many simulations."""
+
+    coordinates: np.ndarray
+    weights: np.ndarray
+    summaries: np.ndarray
+    distances: np.ndarray
+    used: int
+
+
 class PosteriorSample(Evaluator):
     """A population, and the normal law of its coordinates less the priors."""
 
@@ -95,6 +109,7 @@ class PosteriorSample(Evaluator):
         self.simulated = SimulatedData(setup, setup.seed)
         self.rng = self.simulated.rng
         self.used = 0
+        self._population: Population | None = None
 
     @property
     def notes(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -124,7 +139,10 @@ class PosteriorSample(Evaluator):
     @cached_property
     def law(self) -> tuple[np.ndarray, np.ndarray]:
         """Mean (P,) and precision (P, P) of the coordinates."""
-        u, weights, summaries, distances = self._population()
+        if self._population is None:
+            self.prepare(Budget(), Journal().kept(()))
+        assert self._population is not None
+        u, weights, summaries, distances, _ = self._population
         kernel = weights * np.maximum(1 - (distances / max(distances.max(), 1e-300)) ** 2, 1e-3)
         gap = summaries - self.target
         design = np.concatenate([np.ones((len(u), 1)), gap], axis=1) * np.sqrt(kernel)[:, None]
@@ -136,8 +154,52 @@ class PosteriorSample(Evaluator):
         spread = np.einsum("m,mp,mq->pq", share, moved - mean, moved - mean) / max(1 - float(share @ share), 0.1)
         return mean, np.linalg.inv(spread + 1e-12 * np.eye(len(mean)))
 
-    def _population(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Coordinates (N, P), weights (N,), scaled summaries (N, S) and distances (N,) of the last population."""
+    def prepare(self, budget: Budget, kept: KeptState) -> tuple[str, FitLikelihood] | None:
+        ended, late = self._restored(kept), False
+        with budget.keeping(lambda: self._population is not None):
+            if self._population is None:
+                self._population = self._first()
+                kept.keep(self._state)
+            while not ended and not late:
+                try:
+                    found = self._next(self._population, budget)
+                except LateError:
+                    late = True
+                else:
+                    ended, self._population = found is None, found or self._population
+                    kept.keep(self._state if found is not None else partial(self._state, ended=True))
+        assert self._population is not None
+        if ended:
+            return None
+        used = self._population.used
+        return f"{used} simulations", replace(self.options, simulations=used)  # which leads to this population again
+
+    def _state(self, *, ended: bool = False) -> tuple[np.ndarray, ...]:
+        """What further populations depend on."""
+        assert self._population is not None
+        random = np.array(json.dumps(self.rng.bit_generator.state))
+        return *map(np.array, self._population), self.unit, self.target, random, np.array(ended)
+
+    def _restored(self, kept: KeptState) -> bool:
+        """Go on from a state that is known; whether it is the last."""
+        if kept.known is None:
+            return False
+        try:
+            *population, self.unit, self.target, random, ended = kept.known
+            u, w, s, d, used = population
+            size = len(self.unit)
+            shapes = [a.shape for a in (u, w, s, d, self.target)]
+            if shapes != [(len(w), len(self.setup.columns)), (len(w),), (len(w), size), (len(w),), (size,)]:
+                raise ValueError("another population")
+            self.rng.bit_generator.state = json.loads(str(random))
+        except (ValueError, TypeError, KeyError) as error:
+            raise kept.journal.refused(error) from None
+        self._population = Population(u, w, s, d, int(used))
+        self.used = self._population.used
+        return bool(ended)
+
+    def _first(self) -> Population:
+        """The population that is drawn from the priors, or evenly."""
         N = self.options.population
         u = self._drawn(2 * N)
         raw = self._simulated(u)
@@ -152,31 +214,45 @@ class PosteriorSample(Evaluator):
         s = raw / self.unit
         d = np.sqrt(((s - self.target) ** 2).sum(axis=1))
         kept = np.argsort(d, kind="stable")[:N]
-        u, s, d, w = u[kept], s[kept], d[kept], np.full(len(kept), 1.0 / len(kept))
-        while self.used < self.options.simulations:
-            limit = float(np.quantile(d, KEPT))
-            spread = 2 * np.cov(u.T, aweights=w).reshape(u.shape[1], -1) + 1e-12 * np.eye(u.shape[1])
-            got_u, got_s, got_d, tried, accepted = [u[:0]], [s[:0]], [d[:0]], 0, 0
-            while accepted < N and LEAST * tried < N and self.used < self.options.simulations:
-                at = self.rng.choice(len(u), N, p=w / w.sum())
-                new = u[at] + self.rng.multivariate_normal(np.zeros(u.shape[1]), spread, N)
-                new = new[np.isfinite(self._log_prior(new))]
-                if not len(new):
-                    tried += N
-                    continue
-                found = self._simulated(new) / self.unit
-                away = np.sqrt(((found - self.target) ** 2).sum(axis=1))
-                good = away <= limit
-                tried, accepted = tried + N, accepted + int(good.sum())
-                for own, part in zip((got_u, got_s, got_d), (new, found, away), strict=True):
-                    own.append(part[good])
-            if accepted < N or accepted < LEAST * tried:
-                break
-            new, s, d = (np.concatenate(part)[:N] for part in (got_u, got_s, got_d))
-            kernel = np.stack([multivariate_normal.pdf(new - c, cov=spread).reshape(-1) for c in u], axis=1)
-            weights = np.exp(self._log_prior(new)) / np.maximum(kernel @ w, 1e-300)
-            u, w = new, weights / weights.sum()
-        return u, w, s, d
+        return Population(u[kept], np.full(len(kept), 1.0 / len(kept)), s[kept], d[kept], self.used)
+
+    def _next(self, population: Population, budget: Budget) -> Population | None:
+        """One at a smaller distance; None where there is none within the simulations that are allowed.
+
+        Raises
+        ------
+        LateError
+            If the budget leaves no time for the simulations.
+        """
+        if self.used >= self.options.simulations:
+            return None
+        N, (u, w, s, d, _), spent = self.options.population, population, 0.0
+        limit = float(np.quantile(d, KEPT))
+        spread = 2 * np.cov(u.T, aweights=w).reshape(u.shape[1], -1) + 1e-12 * np.eye(u.shape[1])
+        got_u, got_s, got_d, tried, accepted = [u[:0]], [s[:0]], [d[:0]], 0, 0
+        while accepted < N and LEAST * tried < N and self.used < self.options.simulations:
+            if not budget.room(spent):
+                raise LateError
+            began = time.monotonic()
+            at = self.rng.choice(len(u), N, p=w / w.sum())
+            new = u[at] + self.rng.multivariate_normal(np.zeros(u.shape[1]), spread, N)
+            new = new[np.isfinite(self._log_prior(new))]
+            if not len(new):
+                tried += N
+                continue
+            found = self._simulated(new) / self.unit
+            away = np.sqrt(((found - self.target) ** 2).sum(axis=1))
+            good = away <= limit
+            tried, accepted = tried + N, accepted + int(good.sum())
+            for own, part in zip((got_u, got_s, got_d), (new, found, away), strict=True):
+                own.append(part[good])
+            spent = time.monotonic() - began
+        if accepted < N or accepted < LEAST * tried:
+            return None
+        new, s, d = (np.concatenate(part)[:N] for part in (got_u, got_s, got_d))
+        kernel = np.stack([multivariate_normal.pdf(new - c, cov=spread).reshape(-1) for c in u], axis=1)
+        weights = np.exp(self._log_prior(new)) / np.maximum(kernel @ w, 1e-300)
+        return Population(new, weights / weights.sum(), s, d, self.used)
 
     def _drawn(self, count: int) -> np.ndarray:
         """Coordinates (count, P) from priors, or even between bounds."""

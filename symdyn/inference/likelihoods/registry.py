@@ -11,7 +11,9 @@ import numpy as np
 
 from symdyn.derive.jumps import refuse_events
 from symdyn.errors import DeclarationError
+from symdyn.inference.budget import Budget
 from symdyn.inference.data import Observations
+from symdyn.inference.journal import KeptState
 from symdyn.inference.stochastic_setup import StochasticSetup
 from symdyn.registry import Registry
 
@@ -121,6 +123,33 @@ class Evaluator(ABC):
         new = copy.copy(self)
         new.setup = replace(self.setup, data=data)
         return new
+
+    def prepare(self, budget: Budget, kept: KeptState) -> tuple[str, FitLikelihood] | None:
+        """Compute what takes long before there is any value, such as a population; by default nothing does.
+
+        Parameters
+        ----------
+        budget : symdyn.inference.budget.Budget
+            At whose end, or at an interrupt, it ends with what there is.
+        kept : symdyn.inference.journal.KeptState
+            Where a state is kept from which it goes on.
+
+        Returns
+        -------
+        (str, FitLikelihood) or None
+            What was done, in words, and the likelihood that leads as far by itself, if it ended early.
+
+        Examples
+        --------
+        >>> import numpy as np, symdyn as sd
+        >>> from symdyn.inference.budget import Budget
+        >>> from symdyn.inference.journal import Journal
+        >>> net = sd.ReactionNetwork.from_text("X -> 0, g", initial={"X": 20})
+        >>> evaluator = sd.fit(net, {"t": [0.0, 1.0], "X": [20, 13]}, likelihood="lna", starts=1).problem.evaluator
+        >>> evaluator.prepare(Budget(60.0), Journal().kept(["nothing"])) is None
+        True
+        """
+        return None
 
     @abstractmethod
     def expand(self, values: np.ndarray) -> LikelihoodTerms:

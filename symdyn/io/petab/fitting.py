@@ -16,6 +16,7 @@ from symdyn.inference.fit_problem import MOST_NUMBERS, FitProblem, FittedColumn,
 from symdyn.inference.fit_request import Proposal
 from symdyn.inference.fit_symbols import FitRequest
 from symdyn.inference.held import climb
+from symdyn.inference.levenberg import Recorded
 from symdyn.inference.noise_laws import LAWS
 from symdyn.inference.other_folds import RowsProblem
 from symdyn.inference.quadratic import Quadratic
@@ -109,6 +110,10 @@ class PetabFitProblem(RowsProblem):
         each = self.size * (1 + len(likelihood.observing))
         self.pool = int(np.clip(POINTS / each, FEWEST_POINTS, MOST_POINTS))
 
+    @property
+    def facts(self) -> Any:
+        return self.likelihood.texts(), self.columns, self.how
+
     def row_table(self) -> pd.DataFrame:
         return self.likelihood.row_table()
 
@@ -192,17 +197,19 @@ class PetabFitProblem(RowsProblem):
         return mean, value - self.slope
 
     def settled(
-        self, which: np.ndarray, theta: np.ndarray, starts: np.ndarray, active: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+        self, which: np.ndarray, theta: np.ndarray, starts: np.ndarray, active: np.ndarray,
+        recorded: Callable[[int], Recorded] | None = None,
+    ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
         moved = [k for k, name in enumerate(self.names) if name in self.likelihood.observing]
         if not active[:, moved].any():
-            return super().settled(which, theta, starts, active)
+            return super().settled(which, theta, starts, active, recorded)
         found, total = theta.copy(), np.empty(len(theta))
         most = max(int(MOST_NUMBERS / (self.size * 4 * (1 + len(moved)))), 1)
         for part in (slice(a, a + most) for a in range(0, len(theta), most)):
             inner = _ObservationFit(self, moved, which[part], theta[part])
             own, may = theta[part][:, moved], active[part][:, moved]
-            fits = climb(inner, own, starts[part], may, iterations=SETTLING, gain=SETTLED)
+            left = None if recorded is None else recorded(part.start)
+            fits = climb(inner, own, starts[part], may, iterations=SETTLING, gain=SETTLED, recorded=left)
             found[part, moved] = fits.theta
             with np.errstate(invalid="ignore"):
                 total[part] = fits.total - 2 * (self.log_prior(found[part]) - inner.log_prior(fits.theta))
@@ -281,8 +288,9 @@ class _ObservationFit(PetabFitProblem):
         self.along = whole.likelihood.expected_along(dict(zip(whole.names, whole.values(theta).T, strict=True)), whole.how)
 
     def settled(
-        self, which: np.ndarray, theta: np.ndarray, starts: np.ndarray, active: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+        self, which: np.ndarray, theta: np.ndarray, starts: np.ndarray, active: np.ndarray,
+        recorded: Callable[[int], Recorded] | None = None,
+    ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
         found, unknown = theta.copy(), np.full(len(theta), np.nan)
         if not self.own:
             return found, unknown
@@ -330,9 +338,10 @@ class _WindowedFit(PetabFitProblem):
         return np.concatenate([plain, np.log(np.clip(np.nan_to_num(begun, nan=1.0), LEAST, MOST))], axis=1)
 
     def settled(
-        self, which: np.ndarray, theta: np.ndarray, starts: np.ndarray, active: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        return FitProblem.settled(self, which, theta, starts, active)
+        self, which: np.ndarray, theta: np.ndarray, starts: np.ndarray, active: np.ndarray,
+        recorded: Callable[[int], Recorded] | None = None,
+    ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+        return FitProblem.settled(self, which, theta, starts, active, recorded)
 
 
 def petab_proposal(

@@ -165,6 +165,6 @@ def _fitted(model: Any, package: Any, starts: int, seed: int) -> Fit | float:
                 return float(problem.objective())
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                return fit(problem, starts=starts, seed=seed)
+                return fit(problem, starts=starts, seed=seed, progress=False)
         except SymdynError as error:
             raise type(error)(f"the model {_name(model)}: {error}") from None

@@ -129,6 +129,8 @@ def fit(
         simulation that settles amid the data no small step leads to one that oscillates: trajectories may jump every 8 times of
         measurement, with a penalty on :math:`\log^2` of the ratio of states before and after, which grows; then windows are
         joined two by two, and the best go on.
+        Where the best end leaves up to four values that the data do not tell there, it is climbed once more from each of their
+        bounds: at a maximum with equal rates of a chain, say, no slope shows that unequal ones may follow the data better.
     level : float
         Of the intervals.
     seed : int

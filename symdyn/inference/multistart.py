@@ -17,6 +17,7 @@ from symdyn.inference.fit_problem import GAIN, POOLED, FitProblem
 from symdyn.inference.fit_request import Proposal
 from symdyn.inference.fit_symbols import FitRequest
 from symdyn.inference.held import climb
+from symdyn.inference.information import arrow, inverse
 from symdyn.inference.journal import Journal, KeptState, digest_of
 from symdyn.inference.levenberg import LevenbergMarquardt, Recorded
 from symdyn.version import __version__
@@ -33,6 +34,8 @@ ROUGH = 2
 REDRAWN = 3
 #: Share of a prior that starts leave out at either end.
 TAIL = 0.02
+#: Gain of twice the log-likelihood of another maximum; and most values from whose bounds one is looked for.
+APART, MOST_LOST = 0.2, 4
 #: Arrays that are kept of climbs that have ended.
 ENDED = 3
 
@@ -138,8 +141,9 @@ class MultiStart:
         with self.budget.keeping(lambda: True):
             try:
                 best = self._climb("polish", self.problem, best.theta, best.starts, POLISH, gain=gain, record=complete)
+                best = self._beyond(best, gain, record=complete)
             except LateError:
-                best, complete = self._standing or best, False
+                best, complete = ClimbEnds.joined([best, *filter(None, [self._standing])]).best(1), False
             found.put(np.arange(1), best)
         if prepared is not None:
             self.complete, self.notes = False, tuple(preparing.notes(prepared, late=True))
@@ -148,6 +152,31 @@ class MultiStart:
         return found
 
     # ---- climbs --------------------------------------------------------------------------------------------
+
+    def _beyond(self, best: ClimbEnds, gain: float, *, record: bool) -> ClimbEnds:
+        """The best, or a better one to which values lead that the data do not tell there, from their bounds.
+
+        Where the expected information is singular no step moves along what it lacks, though another maximum may be there: as
+        where stages of a chain have equal rates, so that to first order only the sum of their times counts.
+        """
+        problem = self.problem
+        if self.count == 1 or problem.gain != GAIN:  # from one start there is no other maximum; simulations have errors
+            return best
+        self._go_on()
+        local = problem.expand(np.zeros(1, dtype=int), best.theta, best.starts, fisher=True)
+        matrix = arrow(local.information[0], local.mixed[0], local.start_information[0])
+        moved = np.concatenate([np.ones(len(problem.columns), dtype=bool), problem.open_starts.ravel()])
+        lost = np.flatnonzero(inverse(matrix[np.ix_(moved, moved)]).undetermined[: len(problem.columns)])
+        rows = [(k, bound) for k in lost for bound in (problem.low[k], problem.high[k])]
+        rows = [(k, bound) for k, bound in rows if np.isfinite(bound) and bound != best.theta[0, k]]
+        if not rows or len(lost) > MOST_LOST:
+            return best
+        theta, starts = (np.repeat(a, len(rows), axis=0) for a in (best.theta, best.starts))
+        theta[np.arange(len(rows)), [k for k, _ in rows]] = [bound for _, bound in rows]
+        found = self._climb("polish", problem, theta, starts, problem.iterations, record=record, part=(1.0, 1.0)).best(1)
+        if not len(found.total) or found.total[0] > best.total[0] - APART:
+            return best
+        return self._climb("polish", problem, found.theta, found.starts, POLISH, gain=gain, record=record, part=(1.0, 1.0))
 
     def _search(self) -> None:
         """Climb from all starts."""

@@ -9,6 +9,7 @@ from scipy import optimize, stats
 
 import symdyn as sd
 from symdyn.inference.fit_problem import FittedColumn
+from symdyn.inference.multistart import MultiStart
 
 x, y, a, b, k, s, o, d, q = sp.symbols("x y a b k s o d q")
 DECAY = sd.ODESystem({x: -k * x}, initial={x: 1})
@@ -421,3 +422,22 @@ def test_a_stiff_system_is_fitted():
     system = sd.ODESystem.from_text("x' = -1e6*(x - y)\ny' = -k*y", parameters={"k": 1}, initial={"x": 1, "y": 1})
     fit = sd.fit(system, {"t": t, "x": np.exp(-k * t) + 1e-3 * np.cos(7 * t)}, parameters=["k"])
     assert fit.parameters["k"] == pytest.approx(k, abs=2e-3)
+
+
+def test_what_the_data_do_not_tell_at_a_maximum_is_begun_from_its_bounds_as_well(monkeypatch):
+    """The slope of 1 + p^2 - 0.8 p^3 is 0 at p = 0, a maximum of its own; at the root, 1.6885, the data are followed."""
+    p, t = sp.Symbol("p"), np.arange(8.0)
+    usual = MultiStart._design
+
+    def flat(self, count, seed):
+        theta, starts = usual(self, count, seed)
+        return np.zeros_like(theta), starts
+
+    monkeypatch.setattr(MultiStart, "_design", flat)
+    still, data = sd.ODESystem({x: 0 * x}, initial={x: 1}), {"t": t, "y": 0.1 * np.cos(7 * t)}
+    found = sd.fit(
+        still, data, observables={"y": x * (1 + p**2 - 0.8 * p**3)}, parameters={p: (-1, 2)}, scales={p: "lin"}, noise=0.1,
+        starts=2,
+    )  # fmt: skip
+    root = next(r.real for r in np.roots([-0.8, 1, 0, 1]) if abs(r.imag) < 1e-9)
+    assert found.parameters["p"] == pytest.approx(root, abs=0.03)

@@ -63,6 +63,11 @@ class Budget:
         """Whether a search may go on."""
         return not self.over()
 
+    @property
+    def end(self) -> str:
+        """What ended it, in words: ``"there was no time"``."""
+        return "the search was interrupted" if self.interrupted else "there was no time"
+
     def share(self, part: float) -> Budget:
         """A budget of the first part of the seconds that are left."""
         return Budget(part * self.left() if self.limited else None)

@@ -68,6 +68,16 @@ def test_files_are_those_of_xarray(tmp_path, name):
     assert read_dataset(tmp_path / "own.nc").identical(xr.load_dataset(tmp_path / "other.nc"))
 
 
+@pytest.mark.parametrize("data", [{"x": ("t/q", [1.0])}, {"": ("t", [1.0])}], ids=["dimension", "variable"])
+def test_names_that_no_file_has_are_refused_as_by_xarray(tmp_path, data):
+    with pytest.raises(ValueError) as expected:
+        xr.Dataset(data).to_netcdf(tmp_path / "other.nc", engine="netcdf4")
+    with pytest.raises(ValueError) as found:
+        write_dataset(xr.Dataset(data), tmp_path / "own.nc")
+    assert str(found.value) == str(expected.value)
+    assert not (tmp_path / "own.nc").exists()
+
+
 def test_what_was_read_keeps_its_encoding(tmp_path):
     data = xr.Dataset({"x": ("time", np.arange(100.0))})
     data.to_netcdf(tmp_path / "packed.nc", engine="netcdf4", encoding={"x": {"zlib": True, "dtype": "int16"}})

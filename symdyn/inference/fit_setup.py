@@ -85,7 +85,7 @@ class FitSetup:
 
     @property
     def start_scale(self) -> np.ndarray:
-        """Typical sizes of the states, (n,): of the data where a state is measured itself, or within the bounds of its start."""
+        """Typical sizes of the states, (n,): of the data where a state is measured itself, else within its bounds."""
         middle = float(np.median(self.data.scale))
         direct = {o.expression: self.data.scale[k] for k, o in enumerate(self.observed)}
         found = []

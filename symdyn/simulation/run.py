@@ -299,8 +299,7 @@ def _check_start(kernel: Kernel, design: Design) -> None:
 def _numbers(
     kernel: Kernel, by_default: bool, first: float, last: float, rtol: float | None, atol: float | None, step: float | None
 ) -> tuple[Options, dict[str, Any]]:
-    """The numerical options of the driver, with defaults for those that were not given, and without a seed; and of these what
-    the attributes say of the method."""
+    """The numerical options of the driver, defaults included and a seed not, and what the attributes say of the method."""
     by_error = kernel.adaptive or (rtol or atol) is not None  # of methods with steps of one length some read tolerances
     length = step or (math.inf if by_error else (last - first) / DEFAULT_STEPS or 1.0)
     length = 1.0 if kernel.system.whole_steps else float(length)

@@ -71,7 +71,8 @@ def test_a_prey_alone_tells_of_its_predator():
 
 
 @pytest.mark.parametrize(
-    ("column", "other"), [("x", "velocity"), ("velocity", "velocity_"), ("f_velocity", "velocity_"), ("f_velocity_", "velocity")]
+    ("column", "other"),
+    [("x", "velocity"), ("velocity", "velocity_"), ("f_velocity", "velocity_"), ("f_velocity_", "velocity")],
 )
 def test_what_was_not_measured_has_a_name_of_its_own(column, other):
     assert unmeasured("velocity", sd.ODESystem({sp.Symbol(column): sp.Symbol(column)})) == sp.Symbol(other)

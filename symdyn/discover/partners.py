@@ -163,7 +163,7 @@ class _Partner:
         books = {book.name: book for _, book, _ in fits}
         models = {book.name: self._ranked(book, own) for _, book, own in fits[:COMPARED]}
         names = {id(m): name for name, m in models.items()}
-        size = max(float(np.abs(m.start[:, 1]).max()) for m in models.values())
+        size = max(float(np.abs(own.starts[:, 1]).max()) for _, _, own in fits[:COMPARED])
         data, later = self._both(self.seen, size), None if before.heldout is None else self._both(before.heldout, size)
         low = min(float(np.nanmin(t.values)) for t in self.seen.trajectories)
         pairs = [(ErrorLaw(None, own), m) for own in ((False, True) if low > 0 else (False,)) for m in models.values()]

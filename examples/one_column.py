@@ -57,7 +57,7 @@ def study() -> tuple[sd.Recovery, sd.Recovery]:
 @sd.style()
 def draw(hares: sd.Recovery, angles: sd.Recovery) -> Figure:
     """The forecast of the hares, the hidden population beside the lynxes, and the pendulum in its phase plane."""
-    figure, axes = plt.subplots(1, 3, figsize=(9.5, 2.9), layout="constrained")
+    figure, axes = plt.subplots(1, 3, figsize=(7.5, 2.6), layout="constrained")
     table, years = records(), np.arange(1900, 1920.01, 0.1)
     run = hares.predict(years)
     late = table.t > LAST

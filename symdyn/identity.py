@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from functools import wraps
 from typing import Any, TypeVar
+from weakref import ref
 
 __all__ = ["remembered"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def remembered(most: int) -> Callable[[F], F]:
+def remembered(most: int, *, alive: bool = True) -> Callable[[F], F]:
     """Remember results of a function of an object that never changes and of hashable values, the last of them that were new.
 
     Systems that are equal may differ in what equality leaves out, as where they come from; and to compare two takes longer than
@@ -21,6 +22,8 @@ def remembered(most: int) -> Callable[[F], F]:
     ----------
     most : int
         How many results are remembered.
+    alive : bool
+        Whether the object is kept alive with its result; else the result, which must not hold it, goes unused with the object.
 
     Returns
     -------
@@ -39,15 +42,18 @@ def remembered(most: int) -> Callable[[F], F]:
     """
 
     def decorate(function: F) -> F:
-        kept: dict[tuple[Any, ...], tuple[Any, Any]] = {}  # with the object, so that no other one takes its place in memory
+        # with the object, or a reference that ends with it, for another one may take its place in memory
+        kept: dict[tuple[Any, ...], tuple[Any, Any]] = {}
 
         @wraps(function)
         def call(value: Any, *further: Hashable) -> Any:
             key = (id(value), *further)
             known = kept.get(key)
             if known is not None:
-                return known[1]
-            known = kept.setdefault(key, (value, function(value, *further)))
+                if alive or known[0]() is value:
+                    return known[1]
+                kept.pop(key, None)
+            known = kept.setdefault(key, (value if alive else ref(value), function(value, *further)))
             for old in tuple(kept)[:-most]:  # without a lock: what goes may run code of its own, and processes are forked
                 kept.pop(old, None)
             return known[1]

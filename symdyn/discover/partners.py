@@ -39,8 +39,9 @@ from symdyn.inference.fitting import fit
 from symdyn.inference.naming import named_constants
 from symdyn.inference.phase_flow import flow_contradiction
 from symdyn.models.ode import ODESystem
+from symdyn.system import System
 
-__all__ = ["partnered"]
+__all__ = ["partnered", "unmeasured"]
 
 #: What may be asked for beside.
 BESIDE = {"library", "seed", "heldout", "options.keep", "options.level", "options.ties", "options.windows"}
@@ -99,14 +100,19 @@ def partnered(found: Recovery, request: Request) -> Recovery:
     if not _asked(request) or len(found.system.names) != 1 or not _turns(seen):
         return found
     x = found.system.states[0]
-    h = next(s for k in range(1, 9) if (s := sp.Symbol("hidden" + "_" * (k - 1))) not in {x, found.system.time})
-    partner, better = _Partner(x, h, seen, request), None
+    partner, better = _Partner(x, unmeasured("hidden", found.system), seen, request), None
     with request.budget.keeping(lambda: True):
         better = partner.result(found, partner.fitted())
     if better is None and request.budget.over():
-        note = "models with a second state that was not measured were not compared, for there was no time"
-        return replace(found, warnings=(*found.warnings, note))
+        note = f"models with a second state that was not measured were not compared, for {request.budget.end}"
+        return replace(found, warnings=(*found.warnings, note), complete=False)
     return better or found
+
+
+def unmeasured(name: str, system: System) -> sp.Symbol:
+    """A state of this name beside those of a system, and underscores where that, or its right-hand side, is taken."""
+    taken = {s.name for s in (*system.states, system.time)}
+    return next(sp.Symbol(n) for k in range(9) if not {n := name + "_" * k, f"f_{n}"} & taken)
 
 
 def _asked(request: Request) -> bool:
@@ -163,12 +169,12 @@ class _Partner:
         books = {book.name: book for _, book, _ in fits}
         models = {book.name: self._ranked(book, own) for _, book, own in fits[:COMPARED]}
         names = {id(m): name for name, m in models.items()}
-        size = max(float(np.abs(m.start[:, 1]).max()) for m in models.values())
+        size = max(float(np.abs(own.starts[:, 1]).max()) for _, _, own in fits[:COMPARED])
         data, later = self._both(self.seen, size), None if before.heldout is None else self._both(before.heldout, size)
         low = min(float(np.nanmin(t.values)) for t in self.seen.trajectories)
         pairs = [(ErrorLaw(None, own), m) for own in ((False, True) if low > 0 else (False,)) for m in models.values()]
         fitted = ErrorFits(pairs, data, fits[0][2].starts, {}, self.request.budget.going, process=enough(data))
-        rows = [row for row in fitted.ranked() if np.isfinite(row[0]) and (row[2].values()[1] >= 0).all()]
+        rows = [row for row in fitted.ranked() if np.isfinite(row[0]) and _possible(row[2])]
         if not rows or not self.request.budget.going():
             return None
         facts, turn = rows[0][2].information(), self._turn(rows[0][2])
@@ -247,6 +253,12 @@ class _Partner:
         noise = left * max(float(r.max()) for r in runs) if own.law.logarithmic else left
         found = flow_contradiction([self.x.name], times, runs, np.array([noise]))
         return None if found is None else found.partition(": a state is hidden")[0]
+
+
+def _possible(own: ErrorFit) -> bool:
+    """Whether no population of a fit begins below zero, and no constant is zero, without which it is another of the models."""
+    values, starts = own.values()
+    return bool((starts >= 0).all()) and all(values[c] > 0 for c in own.likelihood.free)
 
 
 def _foretells(own: ErrorFit, before: Recovery) -> bool:

@@ -220,7 +220,7 @@ def recover(
         known, (system, route) = system is not None, route_of(system, data, request)
         try:
             found = route.recovered(system, data, request)
-            found = found if known else second_order(partnered(found, request), data, request)
+            found = found if known or found.system.fields else second_order(partnered(found, request), data, request)
         finally:
             journal.write()
     if found.complete:

@@ -9,6 +9,7 @@ import numpy as np
 import sympy as sp
 
 from symdyn.discover.options import Request
+from symdyn.discover.partners import unmeasured
 from symdyn.discover.reads import given
 from symdyn.discover.recovery import Recovery
 from symdyn.discover.routes import route_of
@@ -44,19 +45,24 @@ def second_order(found: Recovery, data: Any, request: Request) -> Recovery:
         What was asked for.
     """
     seen = found.observations
-    if not request.budget.going() or not _asked(request) or not _missed(found) or _turn(seen, seen.noise[0]) is None:
+    if not _asked(request) or not _missed(found) or _turn(seen, seen.noise[0]) is None:
         return found
     x = found.system.states[0]
-    v = next(s for k in range(9) if (s := sp.Symbol("velocity" + "_" * k)) not in {x, found.system.time})
+    v = unmeasured("velocity", found.system)
     system, route = route_of(ODESystem({x: v, v: sp.Function(f"f_{v}")(x, v)}), data, request)
-    try:
-        better = route.recovered(system, data, request)
-    except RecoveryError:  # no equation of second order follows the data either
-        return found
+    better: Recovery | None = None
+    with request.budget.keeping(lambda: True):
+        try:
+            better = route.recovered(system, data, request) if request.budget.going() else None
+        except RecoveryError:  # no equation of second order follows the data either
+            return found
+    if better is None:
+        note = f"an equation of second order was not looked for to the end, for {request.budget.end}"
+        return replace(found, warnings=(*found.warnings, note), complete=False)
     left = better.table["rms"][0] * seen.scale[0]
     turn = _turn(seen, max(left, seen.noise[0])) if np.isfinite(left) else None
     if turn is None or not better.table["rms"][0] < BETTER * found.table["rms"][0]:
-        return found
+        return replace(found, complete=found.complete and better.complete)
     note = (
         f"{turn.partition(': a state is hidden')[0]}: an equation of second order was looked for, with the {v} of {x}, which "
         "was not measured, as a second state; declare your own for another one"

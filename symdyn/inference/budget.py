@@ -74,6 +74,11 @@ class Budget:
         """
         return self.going() and seconds <= self.left() + LATE * self.seconds
 
+    @property
+    def end(self) -> str:
+        """What ended it, in words: ``"there was no time"``."""
+        return "the search was interrupted" if self.interrupted else "there was no time"
+
     def share(self, part: float) -> Budget:
         """A budget of the first part of the seconds that are left."""
         return Budget(part * self.left() if self.limited else None)

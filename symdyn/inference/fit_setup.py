@@ -85,15 +85,20 @@ class FitSetup:
 
     @property
     def start_scale(self) -> np.ndarray:
-        """Typical sizes of the states, (n,): of the data where a state is measured itself."""
+        """Typical sizes of the states, (n,): of the data where a state is measured itself, else within its bounds."""
         middle = float(np.median(self.data.scale))
         direct = {o.expression: self.data.scale[k] for k, o in enumerate(self.observed)}
         found = []
         for s in self.system.states:
             value = self.system.initial.get(s)
             size = abs(float(value)) if value is not None and not isinstance(value, sp.Expr) else 0.0
-            found.append(float(direct.get(s, size or middle)))
+            found.append(float(direct.get(s, size or _within(middle, *self.free.get(s, (-np.inf, np.inf))))))
         return np.array(found)
+
+
+def _within(size: float, low: float, high: float) -> float:
+    """A size, or where it is not between positive bounds, the geometric mean of these."""
+    return size if not 0 < low < high < np.inf or low <= size <= high else float(np.sqrt(low) * np.sqrt(high))
 
 
 @remembered(8)

@@ -98,8 +98,10 @@ def _plain(dataset: xr.Dataset) -> bool:
     return (
         not dataset.encoding
         and _described(dataset.attrs)
+        and all(isinstance(dim, str) and dim and "/" not in dim for dim in dataset.dims)
         and all(
             isinstance(name, str)
+            and name
             and not {" ", "/"} & set(name)
             and not variable.encoding
             and variable.chunks is None

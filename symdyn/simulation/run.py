@@ -233,12 +233,15 @@ def simulate(
     path = None if place is None else read_path(place.path, "a folder, or of a file with the ending .nc")
     there = find_store(path, place is None or place.resume)
     used = seed if there is None or seed is not None else there.seed
-    numeric = _numbers(kernel, read_method(method)[0] is None, float(times[0]), float(times[-1]), rtol, atol, step)
-    placed = kernel.options.placed(frame.labels(times))
-    if placed or used is not None or kernel.stochastic:
-        numeric = replace(numeric, **placed, seed=secrets.randbits(32) if used is None else int(used))
+    by_default = read_method(method)[0] is None
+    numeric, facts = _numbers(kernel, by_default, float(times[0]), float(times[-1]), rtol, atol, step)
+    if placed := kernel.options.placed(frame.labels(times)):
+        numeric = replace(numeric, **placed)
+        facts = kernel.facts(numeric)
+    if used is not None or kernel.stochastic:
+        numeric = replace(numeric, seed=secrets.randbits(32) if used is None else int(used))
     plan = Plan.of(frame, kernel, layout.lanes, design, times, numeric, reductions)
-    attrs = _record(plan, None if seed is None else numeric.seed, condition)
+    attrs = _record(plan, facts, None if seed is None else numeric.seed, condition)
     workers = None if executor is None else as_executor(executor)
     if there is None:  # nothing is begun that cannot be done
         kernel.check(numeric, here=workers is None)
@@ -292,11 +295,11 @@ def _check_start(kernel: Kernel, design: Design) -> None:
         check_counts(design, kernel.system, whole=kernel.family.start == "whole")
 
 
-@remembered(16)
+@remembered(16, alive=False)  # what kernels of fields and those on cards own is large, and goes with their run
 def _numbers(
     kernel: Kernel, by_default: bool, first: float, last: float, rtol: float | None, atol: float | None, step: float | None
-) -> Options:
-    """The numerical options of the driver, with defaults for those that were not given, and without a seed."""
+) -> tuple[Options, dict[str, Any]]:
+    """The numerical options of the driver, defaults included and a seed not, and what the attributes say of the method."""
     by_error = kernel.adaptive or (rtol or atol) is not None  # of methods with steps of one length some read tolerances
     length = step or (math.inf if by_error else (last - first) / DEFAULT_STEPS or 1.0)
     length = 1.0 if kernel.system.whole_steps else float(length)
@@ -309,16 +312,17 @@ def _numbers(
     given = {name: float(value) for name, value in given.items() if value is not None}
     given |= kernel.options.numbers(length)
     detect = kernel.adaptive and by_default and kernel.method != kernel.stiff_method
-    return Options(**given, step=length, detect_stiffness=detect)
+    options = Options(**given, step=length, detect_stiffness=detect)
+    return options, kernel.facts(options)
 
 
-def _record(plan: Plan, seed: int | None, until: sp.Basic | None) -> dict[str, Any]:
+def _record(plan: Plan, about: Mapping[str, Any], seed: int | None, until: sp.Basic | None) -> dict[str, Any]:
     """Attributes of the dataset: what repeats the run, and what was approximated; `seed`, `until` are those that were given."""
     kernel, options = plan.kernel, plan.options
     facts: dict[str, Any] = {**fixed_values(plan.system, plan.design, plan.frame.skip), "target": kernel.target}
     facts["precision"] = kernel.precision if kernel.target != "cpu" else None
     facts["seed"] = options.seed if kernel.stochastic else seed
-    facts |= _facts(options, kernel)
+    facts |= about
     if options.detect_stiffness:
         facts["stiff_trajectories"] = f"passed on to {kernel.stiff_method}"
     if until is not None:
@@ -326,12 +330,6 @@ def _record(plan: Plan, seed: int | None, until: sp.Basic | None) -> dict[str, A
     if plan.reductions is not None:
         facts["reduce"] = ", ".join(name if value is None else f"{name}: {value}" for name, value in plan.reductions.items())
     return attributes(plan.frame.declared, **facts) | dict(plan.frame.facts)
-
-
-@remembered(16)
-def _facts(options: Options, kernel: Kernel) -> dict[str, Any]:
-    """What the attributes say of the method; by the options, which are not the same in two runs that draw seeds."""
-    return kernel.facts(options)
 
 
 def _times(t: Any, system: System) -> np.ndarray:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import sympy as sp
+import xarray as xr
 from scipy.integrate import solve_ivp
 
 import symdyn as sd
 from symdyn.discover.options import RecoverOptions
+from symdyn.discover.partners import unmeasured
 from symdyn.inference.data import observations
 from symdyn.inference.error_fits import fit_errors
 from symdyn.inference.filtering import ErrorLaw
@@ -66,6 +68,42 @@ def test_a_prey_alone_tells_of_its_predator():
     assert float(terms["f_hidden"].coeff(prey * hidden)) == pytest.approx(0.02, rel=0.1)
     assert (found.intervals["lower"] >= 0).all()  # of populations and of positive constants
     assert found.predict(times[14:])["prey"].values == pytest.approx(values[14:], rel=0.35)
+
+
+@pytest.mark.parametrize(
+    ("column", "other"),
+    [("x", "velocity"), ("velocity", "velocity_"), ("f_velocity", "velocity_"), ("f_velocity_", "velocity")],
+)
+def test_what_was_not_measured_has_a_name_of_its_own(column, other):
+    assert unmeasured("velocity", sd.ODESystem({sp.Symbol(column): sp.Symbol(column)})) == sp.Symbol(other)
+
+
+def test_one_field_is_no_population():
+    """u_t = u_xx/2, of which nothing is known but u."""
+    place, times = np.linspace(0, 2 * np.pi, 32, endpoint=False), np.linspace(0, 1, 11)
+    u = 2 + np.exp(-0.5 * times)[:, None] * np.sin(place)
+    data = xr.Dataset({"u": (("time", "x"), u)}, {"time": times, "x": place})
+    assert sd.recover(None, data, budget=20.0, progress=False).system.names == ("u",)
+
+
+@pytest.mark.parametrize("stage", ["partners", "second_order"])
+def test_an_interrupt_of_what_comes_last_keeps_what_was_found(stage, monkeypatch, tmp_path):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    times = np.linspace(0, 8, 25)
+    if stage == "partners":
+        values = 5 + 4 * np.sin(times)
+        monkeypatch.setattr("symdyn.discover.partners.fit", interrupted)
+    else:
+        values = np.sin(times)
+        monkeypatch.setattr("symdyn.discover.pipeline.Pipeline.learn", interrupted)
+    values = values + 0.02 * np.random.default_rng(0).standard_normal(25)
+    found = sd.recover(None, {"t": times, "x": values}, checkpoint=tmp_path / "search", progress=False)
+    assert found.system.names == ("x",)
+    assert not found.complete
+    assert any(note.endswith("for the search was interrupted") for note in found.warnings)
+    assert (tmp_path / "search").exists()  # to go on from
 
 
 def test_noise_about_a_plateau_is_no_turning_back():

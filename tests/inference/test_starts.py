@@ -115,3 +115,15 @@ def test_repeats_of_the_data_begin_at_a_held_value():
 def test_only_parameters_and_states_can_be_named():
     with pytest.raises(sd.SymdynError, match="'z' is not a parameter"):
         sd.fit(LINE, DATA, parameters=["z"])
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1.0, 1e9])
+def test_a_state_without_data_begins_between_its_bounds_in_any_unit_of_time(unit):
+    """x' = x h, h' = -k h, of which x is measured: h is a rate, and x = exp(h_0 (1 - exp(-k t))/k)."""
+    h, k = sp.symbols("h k")
+    times = np.linspace(0, 4, 9)
+    data = {"t": times * unit, "x": np.exp(2.0 * (1 - np.exp(-0.7 * times)) / 0.7)}
+    rates = (0.01 / unit, 10 / unit)
+    found = sd.fit(sd.ODESystem({x: x * h, h: -k * h}), data, parameters={k: rates, x: (0.1, 10), h: rates}, starts=3)
+    assert found.parameters["k"] * unit == pytest.approx(0.7, rel=1e-5)
+    assert found.starts[0] == pytest.approx([1.0, 2.0 / unit], rel=1e-5)

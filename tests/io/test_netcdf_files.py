@@ -1,5 +1,7 @@
 """Datasets as netCDF files: what is in them is what xarray writes, an independent writer."""
 
+import re
+
 import netCDF4
 import numpy as np
 import pytest
@@ -66,6 +68,15 @@ def test_files_are_those_of_xarray(tmp_path, name):
     data.to_netcdf(tmp_path / "other.nc", engine="netcdf4")
     assert _contents(tmp_path / "own.nc") == _contents(tmp_path / "other.nc")
     assert read_dataset(tmp_path / "own.nc").identical(xr.load_dataset(tmp_path / "other.nc"))
+
+
+@pytest.mark.parametrize("data", [{"x": ("t/q", [1.0])}, {"": ("t", [1.0])}], ids=["dimension", "variable"])
+def test_names_that_no_file_has_are_refused_as_by_xarray(tmp_path, data):
+    with pytest.raises(ValueError, match=r"dimension|length") as expected:
+        xr.Dataset(data).to_netcdf(tmp_path / "other.nc", engine="netcdf4")
+    with pytest.raises(ValueError, match=re.escape(str(expected.value))):
+        write_dataset(xr.Dataset(data), tmp_path / "own.nc")
+    assert not (tmp_path / "own.nc").exists()
 
 
 def test_what_was_read_keeps_its_encoding(tmp_path):

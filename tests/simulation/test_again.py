@@ -1,5 +1,6 @@
 """Runs that follow others in a process: what is kept between them serves no other model, and no copy of the process."""
 
+import gc
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +10,7 @@ import pytest
 import sympy as sp
 
 import symdyn as sd
+from symdyn.codegen.kernel import Kernel
 from symdyn.simulation import ensemble
 
 x, a = sp.symbols("x a")
@@ -63,6 +65,18 @@ def test_a_result_does_not_change_with_later_runs():
     second = sd.simulate(DECAY, [0.0, 1.0], progress=False)
     assert np.array_equal(second.x.values, before)
     assert not any("note" in attrs for attrs in (second.time.attrs, second.steps.attrs, second.attrs))
+
+
+def test_kernels_that_no_two_runs_share_go_with_their_run():
+    def kernels():
+        gc.collect()
+        return sum(isinstance(o, Kernel) for o in gc.get_objects())
+
+    field, before = sd.PDESystem.example(), kernels()
+    for most in (2000, 3000):
+        sd.simulate(field, [0.0, 0.01], grid=8, progress=False)
+        sd.simulate(DECAY, [0.0, 1.0], method=sd.methods.Dop853(max_steps=most), progress=False)
+    assert kernels() <= before
 
 
 def test_equal_systems_keep_their_own_provenance():

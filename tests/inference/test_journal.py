@@ -5,13 +5,14 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from functools import partialmethod
+from functools import partial, partialmethod
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import sympy as sp
+from numba import njit
 from scipy import stats
 
 import symdyn as sd
@@ -27,6 +28,7 @@ from symdyn.inference.simulated_data import SimulatedData
 from symdyn.io.petab import fitting as petab_fitting
 from tests.inference.fit_cases import CASES, field, fitted, k, network, observed, petab
 
+LIMIT = 3
 x, y = sp.symbols("x y")
 f, g = sp.symbols("f g", cls=sp.Function)
 HIDDEN = sd.ODESystem({x: 1.3 * x - f(x, y), y: g(x, y) - 1.8 * y})
@@ -280,6 +282,62 @@ def test_likelihoods_are_told_apart_by_all_that_they_depend_on(tmp_path):
     found = [digest(case) for case in apart]
     assert len(set(found)) == len(apart)
     assert [digest(case) for case in (network("lna"), petab(), field())] == [found[0], found[10], found[13]]
+
+
+class Window:
+    """Summaries of some times."""
+
+    def __init__(self, count):
+        self.count = count
+
+    def of(self, times, values):
+        return np.ravel(values)[: self.count]
+
+
+class Slotted(Window):
+    __slots__ = ("count",)
+
+
+def first_of(times, values, count):
+    return np.ravel(values)[:count]
+
+
+@njit
+def twice(values):
+    return 2 * values
+
+
+def test_functions_objects_and_histograms_are_told_apart_by_what_they_hold(monkeypatch):
+    def digest(value):
+        return digest_of(*facts_of(value))
+
+    def histogram(*values):
+        return stats.rv_histogram(np.histogram(values))()
+
+    def made(method):
+        return type("Made", (), {"method": method})()
+
+    def pairs():
+        return [
+            (partial(first_of, count=1), partial(first_of, count=2)), (Window(1).of, Window(2).of), (Slotted(1), Slotted(2)),
+            (histogram(1.0, 2.0, 3.0), histogram(1.0, 2.0, 9.0)), (np.mean, np.median), (np.sin, np.cos),
+            (made(lambda self: 1), made(lambda self: 2)), (stats.norm(1, 2), stats.norm(1, 3)), (twice, np.exp),
+        ]  # fmt: skip
+
+    for (one, other), (again, _) in zip(pairs(), pairs(), strict=True):
+        if hasattr(one, "pdf"):
+            one.pdf(1.5), one.rvs(random_state=1)
+        assert digest(one) == digest(again) != digest(other)
+    before = digest(twice)
+    twice(1.0)
+    assert digest(twice) == before
+    using = digest(lambda values: first_of(None, values, LIMIT))
+    assert using == digest(lambda values: first_of(None, values, LIMIT))
+    monkeypatch.setitem(globals(), "LIMIT", 4)
+    changed = digest(lambda values: first_of(None, values, LIMIT))
+    assert changed != using
+    monkeypatch.setitem(globals(), "first_of", lambda times, values, count: values[0])
+    assert digest(lambda values: first_of(None, values, LIMIT)) != changed
 
 
 def test_what_is_no_record_of_a_fit_is_refused(tmp_path, monkeypatch):

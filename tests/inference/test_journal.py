@@ -199,8 +199,9 @@ def test_a_pool_of_starts_goes_on_to_the_same_bits(tmp_path, monkeypatch):
         steps = len(made)
     with monkeypatch.context() as patch:
         counted(patch, 4)
-        with pytest.raises(KeyboardInterrupt):  # there is nothing that can be kept
-            fitted(case, checkpoint=path)
+        part = fitted(case, checkpoint=path)
+    assert "the search was interrupted after 0 iterations; this is the best so far" in part.notes
+    assert np.isfinite(part.log_posterior)
     made = counted(monkeypatch)
     assert bits(fitted(case, checkpoint=path)) == whole
     assert len(made) == steps - 3
@@ -355,6 +356,20 @@ def test_what_is_no_record_of_a_fit_is_refused(tmp_path, monkeypatch):
             fitted(observed(), checkpoint=path)
     with pytest.raises(sd.RecoveryError, match="does not exist; create it first"):
         fitted(observed(), checkpoint=tmp_path / "none" / "fit.npz")
+
+
+def test_a_record_that_cannot_be_written_loses_no_fit(tmp_path, monkeypatch):
+    def full(path, arrays):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(journal, "put_arrays", full)
+    with pytest.warns(UserWarning, match=r"fit\.npz: not written \(.*No space left on device\)"):
+        found = fitted(observed(), checkpoint=tmp_path / "fit.npz")
+    monkeypatch.undo()
+    assert bits(found) == bits(fitted(observed()))
+    monkeypatch.setattr(journal.os, "access", lambda path, mode: False)
+    with pytest.raises(sd.RecoveryError, match=r"the folder .* cannot be written; name a file elsewhere"):
+        fitted(observed(), checkpoint=tmp_path / "fit.npz")
 
 
 def test_writes_are_rare_where_they_take_long(tmp_path, monkeypatch):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import fields, is_dataclass
-from functools import partial
+from functools import cached_property, partial
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -81,9 +81,11 @@ def _parts(value: Any) -> Iterator[Any]:
         yield from (value.__module__, value.__qualname__)
         if not _of_library(value.__module__):
             yield from value.__bases__
-            yield {k: v for k, v in vars(value).items() if _is_code(v) or not k.startswith("__")}
+            yield {k: v for k, v in vars(value).items() if _is_code(v) or not k.startswith(("__", "_abc_"))}
     elif isinstance(value, property):
         yield value.fget
+    elif isinstance(value, cached_property):
+        yield value.func
     elif isinstance(value, (staticmethod, classmethod)):
         yield value.__func__
     elif isinstance(value, FunctionType):
@@ -119,7 +121,7 @@ def _of_library(module: str | None) -> bool:
 
 
 def _is_code(value: Any) -> bool:
-    return isinstance(value, (FunctionType, property, staticmethod, classmethod))
+    return isinstance(value, (FunctionType, property, cached_property, staticmethod, classmethod))
 
 
 def _names_in(code: CodeType) -> set[str]:

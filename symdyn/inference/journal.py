@@ -68,7 +68,9 @@ class Journal:
         if not self.path.parent.is_dir():
             raise RecoveryError(f"checkpoint {self.path}: the folder {self.path.parent} does not exist; create it first")
         if not os.access(self.path.parent, os.W_OK):
-            raise RecoveryError(f"checkpoint {self.path}: the folder {self.path.parent} cannot be written; name a file elsewhere")
+            raise RecoveryError(
+                f"checkpoint {self.path}: the folder {self.path.parent} cannot be written; name a file elsewhere"
+            )
         clear(self.path)
         if self.path.exists():
             self._read(self.path)
@@ -133,7 +135,9 @@ class Journal:
         try:
             put_arrays(self.path, arrays)
         except OSError as error:  # a full disk is no reason to lose what was found
-            warnings.warn(f"checkpoint {self.path}: not written ({error}); what is found since is in memory alone", stacklevel=2)
+            warnings.warn(
+                f"checkpoint {self.path}: not written ({error}); what is found since is in memory alone", stacklevel=2
+            )
         self._new, self._written = False, time.monotonic()
         self._took = self._written - began
 

@@ -308,6 +308,43 @@ def twice(values):
     return 2 * values
 
 
+OWN = """
+from dataclasses import dataclass
+from functools import cached_property
+import numpy as np
+from symdyn.inference.facts import facts_of
+from symdyn.inference.journal import digest_of
+from symdyn.inference.likelihoods import FitLikelihood
+
+@dataclass(frozen=True, kw_only=True)
+class Own(FitLikelihood):
+    name, definition, reference = "own", "", ""
+    rows: object = lambda times, values: [v for v in values if v in {"a", "b", "c"}]
+
+    def unmet(self, setup):
+        return None
+
+    def evaluator(self, setup):
+        return np.sin(ADDED)
+
+    @cached_property
+    def lazy(self):
+        return 1
+
+print(digest_of(*facts_of(Own())))
+"""
+
+
+def test_a_likelihood_of_the_user_is_known_again_by_another_process_until_its_code_changes():
+    def printed(text):
+        return subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True).stdout
+
+    first = printed(OWN.replace("ADDED", "1"))
+    assert len(first) == 65
+    assert first == printed(OWN.replace("ADDED", "1"))
+    assert first != printed(OWN.replace("ADDED", "2"))
+
+
 def test_functions_objects_and_histograms_are_told_apart_by_what_they_hold(monkeypatch):
     def digest(value):
         return digest_of(*facts_of(value))

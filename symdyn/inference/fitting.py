@@ -144,9 +144,9 @@ def fit(
         of the budget late is not begun.  While stages that soften the likelihood last, the best so far is what the likelihood
         itself says of where they have come.
     checkpoint : str or Path, optional
-        File that keeps how far the climbs have come, written every few seconds.  A fit that was cut short, by its budget, an
-        interrupt or a crash, goes on from it when the same call is made again, and ends with the bits of one that was not; when
-        it is complete the file is removed.
+        File of this fit alone that keeps how far the climbs have come, written every few seconds.  A fit that was cut short,
+        by its budget, an interrupt or a crash, goes on from it when the same call is made again, and ends with the bits of one
+        that was not; when it is complete the file is removed, with whatever else it holds.
     progress : bool or callable, optional
         Show a bar (silent in pipes), or call ``progress(stage, fraction)``, with the stages ``"beginning"``, ``"softened"``,
         ``"starts"`` and ``"polish"``.

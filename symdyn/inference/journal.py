@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import time
+import warnings
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +55,7 @@ class Journal:
     Raises
     ------
     RecoveryError
-        If the file is no journal, or its folder does not exist.
+        If the file is no journal, or its folder does not exist or cannot be written.
     """
 
     def __init__(self, path: str | Path | None = None) -> None:
@@ -64,6 +67,10 @@ class Journal:
             return
         if not self.path.parent.is_dir():
             raise RecoveryError(f"checkpoint {self.path}: the folder {self.path.parent} does not exist; create it first")
+        if not os.access(self.path.parent, os.W_OK):
+            raise RecoveryError(
+                f"checkpoint {self.path}: the folder {self.path.parent} cannot be written; name a file elsewhere"
+            )
         clear(self.path)
         if self.path.exists():
             self._read(self.path)
@@ -120,19 +127,25 @@ class Journal:
             self.write()
 
     def write(self) -> None:
-        """Put everything on disk; half a file is never seen."""
+        """Put everything on disk; half a file is never seen.  Where that fails a warning says so, and the search goes on."""
         if self.path is None or not self._new:
             return
         began = time.monotonic()
         arrays = {f"{key}-{i}": array for key, value in self._entries.items() for i, array in enumerate(value)}
-        put_arrays(self.path, arrays)
+        try:
+            put_arrays(self.path, arrays)
+        except OSError as error:  # a full disk is no reason to lose what was found
+            warnings.warn(
+                f"checkpoint {self.path}: not written ({error}); what is found since is in memory alone", stacklevel=2
+            )
         self._new, self._written = False, time.monotonic()
         self._took = self._written - began
 
     def remove(self) -> None:
         """Delete the file: the search that it served is complete."""
         if self.path is not None:
-            self.path.unlink(missing_ok=True)
+            with suppress(OSError):
+                self.path.unlink(missing_ok=True)
 
 
 class KeptState:

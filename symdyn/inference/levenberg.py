@@ -331,7 +331,7 @@ def _step(local: Quadratic, active: np.ndarray, damping: np.ndarray, reach: floa
     diagonal = np.einsum("mii->mi", local.information)
     both = active[:, :, None] & active[:, None, :]
     eye = np.eye(active.shape[1])
-    floor = 1e-14 * diagonal.max(axis=1, keepdims=True, initial=0.0) + 1e-300
+    floor = 1e-14 * diagonal + 1e-300  # of each in its own unit
     with np.errstate(over="ignore", invalid="ignore"):
         added = damping[:, None] * diagonal + floor + np.abs(gradient) * (damping[:, None] + 1 / FREE) / reach
         matrix = np.where(both, information, 0.0) + eye * np.where(active, added, 1.0)[:, :, None]

@@ -107,6 +107,7 @@ class MultiStart:
         self._chosen: tuple[np.ndarray, np.ndarray] | None = None
         self._going_on: tuple[FitProblem, LevenbergMarquardt] | None = None
         self._ended: list[ClimbEnds] = []
+        self._pooling = False  # whether points of a pool have been moved, so that starts are known to be worth something
         self._context = "" if self.journal.path is None else digest_of(__version__, *facts_of(self.problem.facts))
 
     def ends(self) -> ClimbEnds:
@@ -283,7 +284,7 @@ class MultiStart:
             if problem is not self.problem or interrupted:  # which may have come before sums were taken over
                 near = self._valued(self.problem.taken(near.theta, problem), near.starts)
             self._ended.append(near)
-        if not interrupted and not self._anything():
+        if (self._pooling or not interrupted) and not self._anything():
             theta, begun = self._chosen or self._design(self.count, self.seed)
             for rows in (slice(0, self.first), slice(self.first, None)):
                 if len(theta[rows]) and not self._anything():
@@ -308,9 +309,13 @@ class MultiStart:
         self._go_on()
         key = ("pool", count, seed, judge is None)
 
+        def check(fits: LevenbergMarquardt) -> None:
+            self._pooling = True
+            self._go_on()
+
         def compute() -> tuple[np.ndarray, ...]:
             every = np.zeros(points, dtype=int), theta, begun, np.ones(theta.shape, dtype=bool)
-            moved, total = problem.settled(*every, lambda piece: Recorded(self._kept(*key, piece), lambda fits: self._go_on()))
+            moved, total = problem.settled(*every, lambda piece: Recorded(self._kept(*key, piece), check))
             if (unknown := np.flatnonzero(np.isnan(total))).size:
                 total[unknown] = problem.totals(moved[unknown], begun[unknown])
             order = np.argsort(total[kept:], kind="stable")

@@ -34,7 +34,7 @@ class Report:
     ) -> None:
         self._call, self._name, self._stages = target if callable(target) else None, name, stages
         self._bar = bar(
-            self._call is None and target is not False,
+            self._call is None and (target is None or bool(target)),
             total=100,
             desc=name,
             delay=0.5,

@@ -354,3 +354,20 @@ def test_errors(system, data, options, message):
     path = ornstein_uhlenbeck(1.0, 1.0, 0.5, 0.1, 50, np.random.default_rng(6))
     with pytest.raises(sd.RecoveryError, match=message):
         quick(system, data or path, **options)
+
+
+@pytest.mark.parametrize("sizes", [(1.0, 1.0), (1e4, 1e-2), (1e-3, 1e5)])
+def test_states_of_very_different_sizes_have_the_noise_that_each_has_alone(sizes):
+    """Noises are those of the residuals of the steps, whatever the units of the states."""
+    rng, gap = np.random.default_rng(0), 0.1
+    values = np.zeros((400, 2))
+    for k, kick in enumerate(0.3 * np.sqrt(gap) * rng.normal(size=(399, 2))):
+        values[k + 1] = 0.95 * values[k] + kick
+    system = sd.SDESystem({x: -x / 2, y: -y / 2}, {x: f(x), y: g(y)})
+    data = {"t": gap * np.arange(400), "x": sizes[0] * values[:, 0], "y": sizes[1] * values[:, 1]}
+    found = sd.recover(system, data, library=[1], progress=False)
+    residual = values[1:] - np.exp(-gap / 2) * values[:-1]
+    exact = np.sqrt(np.mean(residual**2, axis=0) / -np.expm1(-gap))
+    for e, size, noise in zip(found.terms.values(), sizes, exact, strict=True):
+        assert float(e) == pytest.approx(size * noise, rel=1e-3)
+    assert not any("did not converge" in note for note in found.warnings)

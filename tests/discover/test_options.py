@@ -20,6 +20,7 @@ from symdyn.discover.fields.data import read_fields
 from symdyn.discover.fields.weakly import choose_weakly
 from symdyn.discover.options import Request
 from symdyn.discover.reads import EVERYWHERE, given
+from symdyn.discover.repairing import repaired
 from symdyn.discover.routes import route_of
 from symdyn.discover.surrogates.registry import FIELD_SURROGATES, SURROGATES, SurrogateFit, TermSamples
 from symdyn.errors import RecoveryError, SymdynError
@@ -165,10 +166,11 @@ def test_a_route_looks_at_every_option_that_it_declares(kind, monkeypatch):
     column, _, system, data, _ = KINDS[kind]
     asked = keywords(RUNS[kind])
     system, route = route_of(system, data, Request(**asked))
+    assert (route.recovered is repaired) == ("options.repair" in RUNS[kind])
     options = spy(RecoverOptions, "options.")(**vars(asked.pop("options", RecoverOptions())))
     looked.clear()
     route.recovered(system, data, spy(Request, "")(**asked, options=options, budget=Budget(5.0)))
-    choosing = {"options.repair"}  # the route itself
+    choosing = {"options.repair"}  # the route itself, see above
     assert {name for (name, c), mark in TABLE.items() if c == column and mark in "xs"} - choosing <= looked
 
 

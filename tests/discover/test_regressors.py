@@ -387,6 +387,10 @@ def test_rates_that_were_measured_belong_to_their_trajectories():
     assert np.allclose(model.coef_, [[0, -1, 0]], atol=1e-6)
     assert model.errors_.shape == (1, 3)
     model.fit(states, t=times, x_dot=[-2 * states[0], -2 * states[1]])
+    alike = [states[0], 2 * states[0]]  # rates of as many times each may be one array
+    model.fit(alike, t=t[:30], x_dot=-3 * np.array(alike))
+    assert np.allclose(model.coef_, [[0, -3, 0]])
+    model.fit(states, t=times, x_dot=[-2 * states[0], -2 * states[1]])
     assert np.allclose(model.coef_, [[0, -2, 0]])
     assert not hasattr(model, "errors_")
     with pytest.raises(RecoveryError, match=r"shape \(41, 1\), \(30, 1\) for states \(30, 1\), \(41, 1\)"):

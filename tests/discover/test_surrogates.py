@@ -55,11 +55,14 @@ def test_the_kernel_is_the_integral_that_defines_it(s, t, order):
 @pytest.mark.parametrize("noise", [0.01, 0.1])
 def test_standard_errors_of_values_and_slopes_are_right(noise):
     t, at = np.linspace(0, 6, 60), np.linspace(0.3, 5.7, 40)
-    scores = []
+    scores, missed = [], []
     for seed in range(30):
         p = smooth(t, np.sin(t) + noise * np.random.default_rng(seed).normal(size=60), at)
         scores.append((p.slope - np.cos(at)) / p.slope_error)
+        missed.append((p.value - np.sin(at)) / noise)
     assert 0.6 < np.sqrt(np.mean(np.square(scores))) < 1.3
+    # a curve through 60 data with at least 3 and hardly more than 20 degrees of freedom
+    assert np.sqrt(3 / 60) < np.sqrt(np.mean(np.square(missed))) < np.sqrt(20 / 60)
 
 
 def test_a_polynomial_of_degree_two_is_followed_exactly_and_long_series_in_stretches():

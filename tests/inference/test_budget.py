@@ -9,9 +9,11 @@ import pytest
 import sympy as sp
 
 import symdyn as sd
+from symdyn.bar import bar
 from symdyn.inference.budget import LEVELS, Budget, LateError
 from symdyn.inference.levenberg import LevenbergMarquardt
 from symdyn.inference.problem import SelectionProblem
+from symdyn.inference.report import Report
 from symdyn.inference.selection import Selection
 from symdyn.inference.simulated_data import SimulatedData
 from tests.inference.fit_cases import CASES, discrete, fitted, network, observed, shot
@@ -165,6 +167,15 @@ def test_the_progress_of_a_fit_goes_from_stage_to_stage(tmp_path, name):
         assert all(0 <= a <= b <= 1 for a, b in zip(fractions, [*fractions[1:], 1.0], strict=True))
         assert fractions[-1] == pytest.approx(1.0)
     assert [stage for stage, _ in seen] == sorted((stage for stage, _ in seen), key=stages.index)
+
+
+def test_a_false_of_numpy_shows_no_bar(monkeypatch):
+    shown = []
+    monkeypatch.setattr("symdyn.inference.report.bar", lambda show, **how: shown.append(show) or bar(False))
+    for target in (None, True, False, np.True_, np.False_):
+        with Report(target, "fit", {}):
+            pass
+    assert shown == [True, True, False, True, False]
 
 
 def test_an_iteration_that_would_end_late_is_not_begun(monkeypatch):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from functools import partialmethod
+from functools import partial, partialmethod
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import sympy as sp
+from numba import njit
 from scipy import stats
 
 import symdyn as sd
@@ -27,6 +28,7 @@ from symdyn.inference.simulated_data import SimulatedData
 from symdyn.io.petab import fitting as petab_fitting
 from tests.inference.fit_cases import CASES, field, fitted, k, network, observed, petab
 
+LIMIT = 3
 x, y = sp.symbols("x y")
 f, g = sp.symbols("f g", cls=sp.Function)
 HIDDEN = sd.ODESystem({x: 1.3 * x - f(x, y), y: g(x, y) - 1.8 * y})
@@ -197,8 +199,9 @@ def test_a_pool_of_starts_goes_on_to_the_same_bits(tmp_path, monkeypatch):
         steps = len(made)
     with monkeypatch.context() as patch:
         counted(patch, 4)
-        with pytest.raises(KeyboardInterrupt):  # there is nothing that can be kept
-            fitted(case, checkpoint=path)
+        part = fitted(case, checkpoint=path)
+    assert "the search was interrupted after 0 iterations; this is the best so far" in part.notes
+    assert np.isfinite(part.log_posterior)
     made = counted(monkeypatch)
     assert bits(fitted(case, checkpoint=path)) == whole
     assert len(made) == steps - 3
@@ -282,6 +285,99 @@ def test_likelihoods_are_told_apart_by_all_that_they_depend_on(tmp_path):
     assert [digest(case) for case in (network("lna"), petab(), field())] == [found[0], found[10], found[13]]
 
 
+class Window:
+    """Summaries of some times."""
+
+    def __init__(self, count):
+        self.count = count
+
+    def of(self, times, values):
+        return np.ravel(values)[: self.count]
+
+
+class Slotted(Window):
+    __slots__ = ("count",)
+
+
+def first_of(times, values, count):
+    return np.ravel(values)[:count]
+
+
+@njit
+def twice(values):
+    return 2 * values
+
+
+OWN = """
+from dataclasses import dataclass
+from functools import cached_property
+import numpy as np
+from symdyn.inference.facts import facts_of
+from symdyn.inference.journal import digest_of
+from symdyn.inference.likelihoods import FitLikelihood
+
+@dataclass(frozen=True, kw_only=True)
+class Own(FitLikelihood):
+    name, definition, reference = "own", "", ""
+    rows: object = lambda times, values: [v for v in values if v in {"a", "b", "c"}]
+
+    def unmet(self, setup):
+        return None
+
+    def evaluator(self, setup):
+        return np.sin(ADDED)
+
+    @cached_property
+    def lazy(self):
+        return 1
+
+print(digest_of(*facts_of(Own())))
+"""
+
+
+def test_a_likelihood_of_the_user_is_known_again_by_another_process_until_its_code_changes():
+    def printed(text):
+        return subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True).stdout
+
+    first = printed(OWN.replace("ADDED", "1"))
+    assert len(first) == 65
+    assert first == printed(OWN.replace("ADDED", "1"))
+    assert first != printed(OWN.replace("ADDED", "2"))
+
+
+def test_functions_objects_and_histograms_are_told_apart_by_what_they_hold(monkeypatch):
+    def digest(value):
+        return digest_of(*facts_of(value))
+
+    def histogram(*values):
+        return stats.rv_histogram(np.histogram(values))()
+
+    def made(method):
+        return type("Made", (), {"method": method})()
+
+    def pairs():
+        return [
+            (partial(first_of, count=1), partial(first_of, count=2)), (Window(1).of, Window(2).of), (Slotted(1), Slotted(2)),
+            (histogram(1.0, 2.0, 3.0), histogram(1.0, 2.0, 9.0)), (np.mean, np.median), (np.sin, np.cos),
+            (made(lambda self: 1), made(lambda self: 2)), (stats.norm(1, 2), stats.norm(1, 3)), (twice, np.exp),
+        ]  # fmt: skip
+
+    for (one, other), (again, _) in zip(pairs(), pairs(), strict=True):
+        if hasattr(one, "pdf"):
+            one.pdf(1.5), one.rvs(random_state=1)
+        assert digest(one) == digest(again) != digest(other)
+    before = digest(twice)
+    twice(1.0)
+    assert digest(twice) == before
+    using = digest(lambda values: first_of(None, values, LIMIT))
+    assert using == digest(lambda values: first_of(None, values, LIMIT))
+    monkeypatch.setitem(globals(), "LIMIT", 4)
+    changed = digest(lambda values: first_of(None, values, LIMIT))
+    assert changed != using
+    monkeypatch.setitem(globals(), "first_of", lambda times, values, count: values[0])
+    assert digest(lambda values: first_of(None, values, LIMIT)) != changed
+
+
 def test_what_is_no_record_of_a_fit_is_refused(tmp_path, monkeypatch):
     path = tmp_path / "fit.npz"
     counted(monkeypatch, 9)
@@ -297,6 +393,20 @@ def test_what_is_no_record_of_a_fit_is_refused(tmp_path, monkeypatch):
             fitted(observed(), checkpoint=path)
     with pytest.raises(sd.RecoveryError, match="does not exist; create it first"):
         fitted(observed(), checkpoint=tmp_path / "none" / "fit.npz")
+
+
+def test_a_record_that_cannot_be_written_loses_no_fit(tmp_path, monkeypatch):
+    def full(path, arrays):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(journal, "put_arrays", full)
+    with pytest.warns(UserWarning, match=r"fit\.npz: not written \(.*No space left on device\)"):
+        found = fitted(observed(), checkpoint=tmp_path / "fit.npz")
+    monkeypatch.undo()
+    assert bits(found) == bits(fitted(observed()))
+    monkeypatch.setattr(journal.os, "access", lambda path, mode: False)
+    with pytest.raises(sd.RecoveryError, match=r"the folder .* cannot be written; name a file elsewhere"):
+        fitted(observed(), checkpoint=tmp_path / "fit.npz")
 
 
 def test_writes_are_rare_where_they_take_long(tmp_path, monkeypatch):

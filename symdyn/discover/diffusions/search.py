@@ -146,11 +146,13 @@ class DiffusionSearch(TermSearch[DiffusionModel]):
         theta[own] = 0.0
         base, square = self._diagonal(theta), self._square[own]
         rows = np.array([self._diagonal(np.where(np.arange(len(theta)) == k, 1.0, theta)) - base for k in own])
-        rows = np.nan_to_num(rows.reshape(len(own), -1), posinf=0.0, neginf=0.0)
+        squares = ((self.data.end - self.data.begin) ** 2 / self.data.gaps).mean(axis=1, keepdims=True)
+        squares = np.maximum(squares, 1e-12 * squares.max() or 1.0)  # of each state, as states differ in size
+        rows = np.nan_to_num((rows / squares).reshape(len(own), -1), posinf=0.0, neginf=0.0)
         signs = np.where((rows >= 0).all(axis=1), 1.0, np.where((rows <= 0).all(axis=1), -1.0, 0.0))
         weights = np.abs(signs) if signs.any() else np.ones(len(own))
-        squares = float(((self.data.end - self.data.begin) ** 2 / self.data.gaps).mean())
-        share = weights / weights.sum() * squares / np.maximum(np.sqrt(np.mean(rows**2, axis=1)), 1e-12)
+        sizes = np.sqrt(np.mean(rows**2, axis=1))
+        share = weights / weights.sum() / np.where(sizes > 0, sizes, 1.0)
         theta[own] = np.where(square, np.where(signs == 0, 1.0, signs) * share, np.sqrt(share))
         return theta
 

@@ -318,7 +318,8 @@ class SparseRegression(FormulaRegressor):
 
     def _measured(self, runs: Sequence[Run], x_dot: Any, count: int) -> WeakRows:
         """The library at the data, and rates of change that were measured there."""
-        rates = [np.asarray(v, float) for v in (x_dot if are_several(x_dot) else [x_dot])]
+        several = are_several(x_dot) or np.ndim(x_dot) == 3
+        rates = [np.asarray(v, float) for v in (x_dot if several else [x_dot])]
         shapes, wanted = [v.shape for v in rates], [(len(x), count) for _, x in runs]
         if shapes != wanted or not all(np.isfinite(v).all() for v in rates):
             got, asked = (", ".join(map(str, s)) for s in (shapes, wanted))

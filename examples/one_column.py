@@ -57,7 +57,7 @@ def study() -> tuple[sd.Recovery, sd.Recovery]:
 @sd.style()
 def draw(hares: sd.Recovery, angles: sd.Recovery) -> Figure:
     """The forecast of the hares, the hidden population beside the lynxes, and the pendulum in its phase plane."""
-    figure, axes = plt.subplots(1, 3, figsize=(7.5, 2.6), layout="constrained")
+    figure, axes = plt.subplots(1, 3, figsize=(7.5, 3.2), layout="constrained")
     table, years = records(), np.arange(1900, 1920.01, 0.1)
     run = hares.predict(years)
     late = table.t > LAST
@@ -66,13 +66,13 @@ def draw(hares: sd.Recovery, angles: sd.Recovery) -> Figure:
     axes[0].fill_between(band.time, band.hare_lower, band.hare_upper, color=BLUE, alpha=0.2, lw=0, label="80 % band")
     axes[0].plot(table.t[~late], table.hare[~late], "o", color=BLUE, ms=4, label="given")
     axes[0].plot(table.t[late], table.hare[late], "o", color=BLUE, mfc="white", ms=4, label="to come")
-    axes[0].set(title="Hares", ylabel="thousands of pelts", ylim=(0, 110))
-    axes[0].legend(loc="upper center", ncols=3, columnspacing=1, handlelength=1.2)
+    axes[0].set(title="Hares", ylabel="thousands of pelts", ylim=(0, 150))
+    axes[0].legend(loc="upper left")
     axes[1].plot(run.time, run.hidden, color=VERMILION, label="hidden")
-    axes[1].set(title="What eats them", ylabel="rate, per year", ylim=(0, 2.2))
+    axes[1].set(title="What eats them", ylabel="rate, per year", ylim=(0, 2.4))
     other = axes[1].twinx()
     other.plot(table.t, table.lynx, "x", color="0.4", ms=4, label="lynxes, never given")
-    other.set(ylabel="thousands of pelts", ylim=(0, 85))
+    other.set(ylabel="thousands of pelts", ylim=(0, 92.7))
     axes[1].legend(*(a + b for a, b in zip(*(x.get_legend_handles_labels() for x in (axes[1], other)), strict=True)))
     for axis in axes[:2]:
         axis.set(xlabel="year", xticks=range(1900, 1921, 5))
@@ -80,8 +80,8 @@ def draw(hares: sd.Recovery, angles: sd.Recovery) -> Figure:
     found, exact = angles.predict(times), sd.simulate(PENDULUM, times, progress=False)
     axes[2].plot(exact.angle, exact.v, color="0.7", lw=3, label="exact")
     axes[2].plot(found.angle, found.velocity, color=BLUE, lw=1, label="from angles alone")
-    axes[2].set(title="A pendulum", xlabel="angle", ylabel="velocity", ylim=(-3.4, 4.6))
-    axes[2].legend(loc="upper center", ncols=2)
+    axes[2].set(title="A pendulum", xlabel="angle", ylabel="velocity", ylim=(-3.2, 5))
+    axes[2].legend(loc="upper center")
     return figure
 
 

@@ -155,7 +155,8 @@ class _Partner:
                 try:
                     own = fit(
                         self.declared.with_terms(sides), tables if len(tables) > 1 else tables[0], parameters=bounds,
-                        noise="normal", starts=STARTS, seed=self.request.seed,
+                        noise="normal", starts=STARTS, seed=self.request.seed, progress=False,
+                        budget=self.request.budget.left() if self.request.budget.limited else None,
                     )  # fmt: skip
                 except RecoveryError:  # no run of it follows the data
                     continue

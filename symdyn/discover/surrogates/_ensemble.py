@@ -54,8 +54,12 @@ def ensemble(
             return progress(before + min(done, options.iterations), options.members * options.iterations)
 
         own = member(k, tell)
-        states, *others = (tuple(map(np.asarray, own.states)), *map(np.asarray, own[1:4]))  # of numpy, as files have them
-        found.append(own._replace(states=states, **dict(zip(own._fields[1:4], others, strict=True))))
+        found.append(  # with arrays of numpy, as files have them
+            own._replace(
+                states=tuple(map(np.asarray, own.states)), arguments=np.asarray(own.arguments), values=np.asarray(own.values),
+                parameters=np.asarray(own.parameters),
+            )
+        )  # fmt: skip
     states, arguments, values, parameters, losses, _ = zip(*found, strict=True)
     ends = np.cumsum([0, *(len(u.args) for u in system.unknowns)])
     columns, every = np.mean(arguments, axis=0), np.stack(values)

@@ -174,7 +174,8 @@ def _without(
     """Logarithms (L,), gaps, spreads, last means and covariances of one trajectory without process noise: that of a run."""
     have, states, (count, n) = np.isfinite(y), move(starts[:, None], times)[:, 0], starts.shape
     gap = np.where(have, y - states, 0.0)
-    each = np.where(have, gap**2 / measurement[:, None] + np.log(2 * np.pi * measurement[:, None]), 0.0)
+    with np.errstate(over="ignore"):  # a run that is all but lost is infinitely unlikely
+        each = np.where(have, gap**2 / measurement[:, None] + np.log(2 * np.pi * measurement[:, None]), 0.0)
     spread = np.where(have, measurement[:, None], 1.0)[..., None] * np.eye(n)
     return -0.5 * each.sum(axis=(1, 2)), gap, spread, states[np.arange(count), ends], np.zeros((count, n, n))
 

@@ -14,6 +14,8 @@ from symdyn.inference.waiting import Waiting
 __all__ = ["Expand", "Fits", "LevenbergMarquardt", "Recorded", "Settle", "levenberg_marquardt", "outward"]
 
 FIRST_DAMPING, MOST_DAMPING = 1e-2, 1e8
+#: Size of a coordinate up to which it counts as a number of usual size.
+LARGE = 100.0
 #: How many times its reach a parameter moves at most without damping.
 FREE = 20.0
 #: How many times the fall that a step promises all further ones are taken to bring at most.
@@ -165,7 +167,7 @@ class LevenbergMarquardt:
         here = here.hold(blocked | (start_low == start_high))
         held = waiting.held[now]
         free, waits = active[now] & ~outward(theta[now], here.gradient, low[now], high[now]) & ~held, held.any(axis=1)
-        move, start_move = _step(here, free, damped[now], self._reach)
+        move, start_move = _step(here, self._theta[now], free, damped[now], self._reach)
         trial = np.clip(theta[now] + move, low[now], high[now])
         start_trial = np.clip(starts[now] + start_move, start_low, start_high)
         before = here.rss.sum(axis=1)
@@ -325,13 +327,16 @@ def outward(values: np.ndarray, gradient: np.ndarray, low: np.ndarray | float, h
     return ((values <= low) & (gradient < 0)) | ((values >= high) & (gradient > 0))
 
 
-def _step(local: Quadratic, active: np.ndarray, damping: np.ndarray, reach: float) -> tuple[np.ndarray, np.ndarray]:
+def _step(
+    local: Quadratic, theta: np.ndarray, active: np.ndarray, damping: np.ndarray, reach: float
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """Damped Gauss-Newton steps of parameters (M, P) and initial values (M, V, n); none where their equations overflow."""
     information, gradient, back = local.profiled(damping)
     diagonal = np.einsum("mii->mi", local.information)
     both = active[:, :, None] & active[:, None, :]
     eye = np.eye(active.shape[1])
-    floor = 1e-14 * diagonal + 1e-300  # of each in its own unit
+    units = np.maximum(np.abs(theta) / LARGE, 1.0)  # logarithms and shares are below; values of states may be far beyond
+    floor = 1e-14 * (diagonal * units**2).max(axis=1, keepdims=True, initial=0.0) / units**2 + 1e-300
     with np.errstate(over="ignore", invalid="ignore"):
         added = damping[:, None] * diagonal + floor + np.abs(gradient) * (damping[:, None] + 1 / FREE) / reach
         matrix = np.where(both, information, 0.0) + eye * np.where(active, added, 1.0)[:, :, None]

@@ -12,7 +12,7 @@ import sympy as sp
 import symdyn as sd
 from symdyn.discover.error_comparison import once, together
 from symdyn.discover.forecasts import refitted
-from symdyn.discover.model_error import _less, recovery_with_errors, weighed
+from symdyn.discover.model_error import less, recovery_with_errors, weighed
 from symdyn.discover.options import RecoverOptions
 from symdyn.discover.ranked import RankedSystem
 from symdyn.discover.rivals import Offer, TextbookModel, rivals
@@ -241,10 +241,10 @@ def test_bands_are_those_of_a_recovery_that_is_read_back(walking, tmp_path):
 
 def test_an_order_changes_only_where_forecasts_are_better_by_more_than_chance():
     others = np.array([1.0, 2.0, 1.5, 3.0, 1.2, 2.5])
-    assert _less(0.5 * others * [1, 1.1, 0.9, 1, 1.1, 0.9], others)
-    assert not _less(others, others)
-    assert not _less(others * [0.1, 3, 2, 0.2, 3, 2], others)  # better in the mean of logarithms, by chance
-    assert not _less(0.5 * others[:2], others[:2])
+    assert less(0.5 * others * [1, 1.1, 0.9, 1, 1.1, 0.9], others)
+    assert not less(others, others)
+    assert not less(others * [0.1, 3, 2, 0.2, 3, 2], others)  # better in the mean of logarithms, by chance
+    assert not less(0.5 * others[:2], others[:2])
 
 
 def test_bands_of_a_wrong_system_are_as_wide_as_its_forecasts_are_wrong():

@@ -107,10 +107,13 @@ class _Solver:
         U = U * kept[:, None]
         seen = (np.swapaxes(U, 1, 2) @ self.y[:, None])[..., 0]
         share = np.divide(seen, s, out=np.zeros_like(seen), where=kept)
-        c = (np.swapaxes(V, 1, 2) @ share[..., None])[..., 0] / size
         left = self.y - (U @ seen[..., None])[..., 0]
-        slopes *= np.take_along_axis(c, self.owners[which], axis=1)[..., None]
-        slopes -= (slopes @ U) @ np.swapaxes(U, 1, 2)
+        with np.errstate(invalid="ignore", over="ignore"):  # columns may all but vanish
+            c = (np.swapaxes(V, 1, 2) @ share[..., None])[..., 0] / size
+            slopes *= np.take_along_axis(c, self.owners[which], axis=1)[..., None]
+            slopes -= (slopes @ U) @ np.swapaxes(U, 1, 2)
+        sound &= np.isfinite(c).all(axis=1) & np.isfinite(slopes).all(axis=(1, 2))
+        c[~sound], slopes[~sound] = 0.0, 0.0
         total = np.where(sound, np.einsum("mn,mn->m", left, left), np.inf)
         return _Solved(c, left, total, np.where(has[..., None], slopes, 0.0))
 

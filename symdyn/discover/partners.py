@@ -41,7 +41,7 @@ from symdyn.inference.phase_flow import flow_contradiction
 from symdyn.models.ode import ODESystem
 from symdyn.system import System
 
-__all__ = ["partnered", "unmeasured"]
+__all__ = ["partnered", "turning", "unmeasured"]
 
 #: What may be asked for beside.
 BESIDE = {"library", "seed", "heldout", "options.keep", "options.level", "options.ties", "options.windows"}
@@ -120,18 +120,29 @@ def _asked(request: Request) -> bool:
     return set(given(request)) <= BESIDE and request.library in (None, "populations") and request.options.process == "auto"
 
 
-def _turns(seen: Observations) -> bool:
-    """Whether a state that is nowhere negative rises and falls through the same values, in not too many data.
+def turning(seen: Observations, noise: float) -> str | None:
+    """Where the first state rises and falls through the same value in the data themselves, by much more than the noise.
 
-    By much more than the noise, where the data suffice to estimate it; of few that the fits have to say.
+    Parameters
+    ----------
+    seen : Observations
+    noise : float
+        Standard deviation, as of `symdyn.inference.phase_flow.flow_contradiction`.
     """
     known = [np.isfinite(t.values[:, 0]) for t in seen.trajectories]
     times = [t.times[k] for t, k in zip(seen.trajectories, known, strict=True)]
-    values = [t.values[k] for t, k in zip(seen.trajectories, known, strict=True)]
-    if seen.size > MOST_DATA or min(v.min() for v in values) < 0:
+    values = [t.values[k, :1] for t, k in zip(seen.trajectories, known, strict=True)]
+    return flow_contradiction(seen.states[:1], times, values, np.array([noise]))
+
+
+def _turns(seen: Observations) -> bool:
+    """Whether a state that is nowhere negative turns back, in not too many data.
+
+    By much more than the noise, where the data suffice to estimate it; of few that the fits have to say.
+    """
+    if seen.size > MOST_DATA or min(float(np.nanmin(t.values)) for t in seen.trajectories) < 0:
         return False
-    noise = seen.noise if seen.size >= TELLING else np.zeros(1)
-    return flow_contradiction(seen.states, times, values, noise) is not None
+    return turning(seen, float(seen.noise[0]) if seen.size >= TELLING else 0.0) is not None
 
 
 class _Partner:

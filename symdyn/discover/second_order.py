@@ -9,13 +9,11 @@ import numpy as np
 import sympy as sp
 
 from symdyn.discover.options import Request
-from symdyn.discover.partners import unmeasured
+from symdyn.discover.partners import turning, unmeasured
 from symdyn.discover.reads import given
 from symdyn.discover.recovery import Recovery
 from symdyn.discover.routes import route_of
 from symdyn.errors import RecoveryError
-from symdyn.inference.data import Observations
-from symdyn.inference.phase_flow import flow_contradiction
 from symdyn.models.ode import ODESystem
 
 __all__ = ["second_order"]
@@ -45,7 +43,7 @@ def second_order(found: Recovery, data: Any, request: Request) -> Recovery:
         What was asked for.
     """
     seen = found.observations
-    if not _asked(request) or not _missed(found) or _turn(seen, seen.noise[0]) is None:
+    if not _asked(request) or not _missed(found) or turning(seen, seen.noise[0]) is None:
         return found
     x = found.system.states[0]
     v = unmeasured("velocity", found.system)
@@ -60,7 +58,7 @@ def second_order(found: Recovery, data: Any, request: Request) -> Recovery:
         note = f"an equation of second order was not looked for to the end, for {request.budget.end}"
         return replace(found, warnings=(*found.warnings, note), complete=False)
     left = better.table["rms"][0] * seen.scale[0]
-    turn = _turn(seen, max(left, seen.noise[0])) if np.isfinite(left) else None
+    turn = turning(seen, max(left, seen.noise[0])) if np.isfinite(left) else None
     if turn is None or not better.table["rms"][0] < BETTER * found.table["rms"][0]:
         return replace(found, complete=found.complete and better.complete)
     note = (
@@ -82,11 +80,3 @@ def _missed(found: Recovery) -> bool:
     if others or seen.size < LEAST:
         return False
     return len(found.system.names) == 1 or bool(found.table["rms"][0] * seen.scale[0] > NOISE * seen.noise[0])
-
-
-def _turn(seen: Observations, noise: float) -> str | None:
-    """Where the coordinate rises and falls through the same value, by much more than the noise."""
-    known = [np.isfinite(t.values[:, 0]) for t in seen.trajectories]
-    times = [t.times[k] for t, k in zip(seen.trajectories, known, strict=True)]
-    values = [t.values[k, :1] for t, k in zip(seen.trajectories, known, strict=True)]
-    return flow_contradiction(seen.states[:1], times, values, np.array([noise]))

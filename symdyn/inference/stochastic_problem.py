@@ -69,7 +69,7 @@ class StochasticProblem(FitProblem):
 
     def log_posterior(self, theta: np.ndarray) -> np.ndarray:
         """Logarithms (M,) of likelihood and densities of priors at coordinates (M, P), without derivatives."""
-        return self.evaluator.expand(self.values(theta)).value + self.log_prior(theta)
+        return self.evaluator.log_likelihood(self.values(theta)) + self.log_prior(theta)
 
     def totals(self, theta: np.ndarray, starts: np.ndarray) -> np.ndarray:
         found = -2 * self.log_posterior(theta)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -49,3 +51,16 @@ def test_the_truth_is_found_with_missing_values_and_the_same_seed_gives_the_same
     again = sd.Fit.load(tmp_path / "fit.nc")
     assert again.log_likelihood == pytest.approx(fits[0].log_likelihood, rel=1e-12, abs=1e-9)
     assert name in str(fits[0])
+    assert_the_value_alone_is_that_with_derivatives(fits[0].problem.evaluator)
+
+
+def assert_the_value_alone_is_that_with_derivatives(evaluator):
+    values = np.array([[14.0, 0.7], [20.0, 1.1]])
+    if evaluator.noisy:
+        return
+    seen = evaluator.setup.data
+    other = replace(seen, trajectories=tuple(replace(t, values=np.rint(0.9 * t.values)) for t in seen.trajectories))
+    for own in (evaluator, evaluator.with_data(other), evaluator):  # of these data, of others, and of these again
+        np.testing.assert_allclose(own.log_likelihood(values), own.expand(values).value, rtol=1e-9)
+    bare = evaluator.without_slopes()
+    assert bare is evaluator or bare.expand(values).gradient.shape == (2, 0)

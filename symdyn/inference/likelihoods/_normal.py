@@ -77,11 +77,12 @@ class MomentRuns:
 
 
 class NormalFilter(Evaluator):
-    """The likelihood by means and covariances, of paths and of cells."""
+    """The likelihood by means and covariances, of paths and of cells, with derivatives by what is fitted or by nothing."""
 
-    def __init__(self, setup: StochasticSetup, equations: MomentEquations) -> None:
-        self.setup = setup
-        self.n, self.count = len(equations.mean), len(setup.symbols)
+    def __init__(self, setup: StochasticSetup, equations: MomentEquations, by: tuple[sp.Symbol, ...] | None = None) -> None:
+        self.setup, self.moment_equations = setup, equations
+        self.by = setup.symbols if by is None else by
+        self.n, self.count = len(equations.mean), len(self.by)
         renamed = {s: sp.Symbol(f"z{i}_") for i, s in enumerate(equations.states)}
         rates = {renamed[s]: f.xreplace(renamed) for s, f in zip(equations.states, equations.sides, strict=True)}
         self.alike = not (any(f.has(equations.time) for f in rates.values()) or setup.system.inputs)
@@ -89,14 +90,14 @@ class NormalFilter(Evaluator):
             rates = {s: SPAN * f for s, f in rates.items()}
         self.equations = system = ODESystem(rates, time=equations.time)
         further = tuple(s for s in setup.symbols if s not in system.parameters)
-        self.extended = sensitivities(system.replace(parameters=(*system.parameters, *further)), setup.symbols, initial=False)
+        self.extended = sensitivities(system.replace(parameters=(*system.parameters, *further)), self.by, initial=False)
         self.run = MomentRuns(self.extended.system)
         self.size = len(equations.states)
         self.at_mean = [equations.states.index(s) for s in equations.mean]
         self.pairs = [(i, j, equations.states.index(s)) for (i, j), s in equations.covariance.items()]
         self.at_higher = [equations.states.index(s) for s in equations.higher]
         spread = tuple(equations.covariance.values())
-        self.higher = ArrayFormulas(list(equations.higher.values()), spread, spread)
+        self.higher = ArrayFormulas(list(equations.higher.values()), spread, spread if self.by else ())
         self._read_observables()
         self.scale = np.maximum(setup.data.scale, 1e-300)
         self.atol = ATOL * float(min(self.scale.min(), 1.0))
@@ -104,13 +105,17 @@ class NormalFilter(Evaluator):
     def _read_observables(self) -> None:
         """Observables h, their slopes H and variances R of noise, as functions of states and parameters."""
         setup, system = self.setup, self.setup.system
-        states, P = system.states, self.setup.symbols
+        states = system.states
         h = [o.expression for o in setup.observed]
         H = [e.diff(s) for e in h for s in states]
         R = [sp.S.Zero if o.law.exact else (o.parameters or (sp.S.One,))[0] ** 2 for o in setup.observed]
         known = {p: sp.Float(v) for p, v in setup.known.items()}
-        by = (*states, *P)
-        self.formulas = ArrayFormulas([e.xreplace(known) for e in (*h, *H, *R)], (*by, system.time), by)
+        inputs = (*states, *setup.symbols)
+        found = [e.xreplace(known) for e in (*h, *H, *R)]
+        self.formulas = ArrayFormulas(found, (*inputs, system.time), inputs if self.by else ())
+
+    def without_slopes(self) -> NormalFilter:
+        return type(self)(self.setup, self.moment_equations, by=())
 
     # ---- moments through time ------------------------------------------------------------------------------
 
@@ -181,7 +186,7 @@ class NormalFilter(Evaluator):
     # ---- the likelihood ------------------------------------------------------------------------------------
 
     def expand(self, values: np.ndarray) -> LikelihoodTerms:
-        count, P = values.shape
+        count, P = len(values), self.count
         total = LikelihoodTerms(np.zeros(count), np.zeros((count, P)), np.zeros((count, P, P)))
         with np.errstate(all="ignore"):
             if self.setup.snapshots:
@@ -195,7 +200,7 @@ class NormalFilter(Evaluator):
         """Add the likelihood of paths with times (G, T)."""
         M, G, P = len(values), len(group.members), self.count
         begun, slopes = self.setup.path_starts(group, values)
-        m, dm = begun.reshape(M * G, self.n), slopes.reshape(M * G, self.n, P)
+        m, dm = begun.reshape(M * G, self.n), slopes[..., :P].reshape(M * G, self.n, P)
         C, dC = np.zeros((M * G, self.n, self.n)), np.zeros((M * G, self.n, self.n, P))
         lanes = np.repeat(values, G, axis=0)
         table, data = self.setup.table(lanes), self.setup.later(group)
@@ -224,27 +229,35 @@ class NormalFilter(Evaluator):
     ) -> tuple[Any, ...]:
         """Mean and covariance given measurements (L, o), and what these add to value, gradient and information."""
         h, H, R, dh, dH, dR = law
-        have = np.isfinite(y)
-        spread = np.einsum("lij,ljk,lik->li", H, C, H) + R
+        have, eye = np.isfinite(y), np.eye(y.shape[1])
+        spread = np.sum((H @ C) * H, axis=2) + R
         # what was certain and is so again tells nothing
         have = have & ~((np.abs(spread) <= CERTAIN * self.scale**2) & (np.abs(np.where(have, y, 0) - h) <= 1e-7 * self.scale))
         H, dH, dh, dR = (np.where(have.reshape(have.shape + (1,) * (a.ndim - 2)), a, 0.0) for a in (H, dH, dh, dR))
         v, R = np.where(have, y - h, 0.0), np.where(have, R, 1.0)
-        S = np.einsum("lij,ljk,lmk->lim", H, C, H) + R[:, :, None] * np.eye(y.shape[1])
-        bent = np.einsum("lijp,ljk,lmk->limp", dH, C, H, optimize=True)
-        dS = bent + np.swapaxes(bent, 1, 2) + np.einsum("lij,ljkp,lmk->limp", H, dC, H, optimize=True)
-        dS = dS + dR[:, :, None] * np.eye(y.shape[1])[..., None]
+        crossed = C @ np.swapaxes(H, 1, 2)
+        S, dS = H @ crossed + R[:, :, None] * eye, self._spread_slopes(H, crossed, dC, dH, dR)
         Si, logs = inverted(S)
         terms = normal_terms(v, dh, Si, logs, dS, have.sum(axis=1))
-        K = C @ np.swapaxes(H, 1, 2) @ Si
-        turned = np.einsum("lijp,lkj->likp", dC, H) + np.einsum("lij,lkjp->likp", C, dH)
-        dK = np.einsum("likp,lkm->limp", turned - np.einsum("lij,ljkp->likp", K, dS), Si, optimize=True)
-        m, dm = m + np.einsum("lij,lj->li", K, v), dm + np.einsum("lijp,lj->lip", dK, v) - np.einsum("lij,ljp->lip", K, dh)
+        K = crossed @ Si
+        # derivatives as (L, P, rows, columns)
+        bends, steep, flat = _ahead(dC), _ahead(dH), _ahead(dS)
+        back, gain = np.swapaxes(H, 1, 2)[:, None], K[:, None]
+        dK = (bends @ back + C[:, None] @ np.swapaxes(steep, 2, 3) - gain @ flat) @ Si[:, None]
+        m = m + np.squeeze(K @ v[:, :, None], 2)
+        dm = dm + np.moveaxis(np.squeeze(dK @ v[:, None, :, None], 3), 1, 2) - K @ dh
         KS = K @ S
-        bent = np.einsum("lijp,lkj->likp", dK, KS)
+        bent = dK @ np.swapaxes(KS, 1, 2)[:, None]
         C = C - KS @ np.swapaxes(K, 1, 2)
-        dC = dC - bent - np.swapaxes(bent, 1, 2) - np.einsum("lij,ljkp,lmk->limp", K, dS, K, optimize=True)
-        return m, dm, 0.5 * (C + np.swapaxes(C, 1, 2)), dC, terms
+        bends = bends - bent - np.swapaxes(bent, 2, 3) - gain @ flat @ np.swapaxes(gain, 2, 3)
+        return m, dm, 0.5 * (C + np.swapaxes(C, 1, 2)), np.moveaxis(bends, 1, 3), terms
+
+    @staticmethod
+    def _spread_slopes(H: np.ndarray, crossed: np.ndarray, dC: np.ndarray, dH: np.ndarray, dR: np.ndarray) -> np.ndarray:
+        """Derivatives (L, o, o, P) of H C H^T + R, from H, C H^T and the derivatives of H, C and R."""
+        bent, eye = _ahead(dH) @ crossed[:, None], np.eye(H.shape[1])
+        own = H[:, None] @ _ahead(dC) @ np.swapaxes(H, 1, 2)[:, None]
+        return np.moveaxis(bent + np.swapaxes(bent, 2, 3) + own, 1, 3) + dR[:, :, None] * eye[..., None]
 
     def _cells(self, values: np.ndarray, total: LikelihoodTerms) -> None:
         """Add the likelihood of cells: those of a time with the same columns measured enter by mean and scatter."""
@@ -254,10 +267,8 @@ class NormalFilter(Evaluator):
         for (time, rows), at in zip(cells, np.searchsorted(times, [t for t, _ in cells]), strict=True):
             h, H, R, dh, dH, dR = self.measured(means[:, at], slopes[:, at], table, time)
             C, dC = spreads[:, at], bends[:, at]
-            S = np.einsum("lij,ljk,lmk->lim", H, C, H) + R[:, :, None] * np.eye(R.shape[1])
-            bent = np.einsum("lijp,ljk,lmk->limp", dH, C, H, optimize=True)
-            dS = bent + np.swapaxes(bent, 1, 2) + np.einsum("lij,ljkp,lmk->limp", H, dC, H, optimize=True)
-            dS = dS + dR[:, :, None] * np.eye(R.shape[1])[..., None]
+            crossed = C @ np.swapaxes(H, 1, 2)
+            S, dS = H @ crossed + R[:, :, None] * np.eye(R.shape[1]), self._spread_slopes(H, crossed, dC, dH, dR)
             if time <= self.setup.begin:  # where all cells are alike
                 rows = np.where([o.law.exact for o in self.setup.observed], np.nan, rows)
             patterns, which = np.unique(np.isfinite(rows), axis=0, return_inverse=True)
@@ -271,9 +282,9 @@ class NormalFilter(Evaluator):
                 dV, dm = dS[:, seen[:, None], seen], dh[:, seen]
                 v = middle - h[:, seen]
                 first = normal_terms(v, dm, Si, logs, dV, np.full(len(v), len(seen)))
-                W = np.einsum("lij,jk->lik", Si, scatter)
+                W = Si @ scatter
                 total.value[:] += N * first[0] - 0.5 * np.einsum("lii->l", W)
-                total.gradient[:] += N * first[1] + 0.5 * np.einsum("lij,ljkp,lki->lp", Si, dV, W, optimize=True)
+                total.gradient[:] += N * first[1] + 0.5 * np.einsum("lijp,lij->lp", dV, np.swapaxes(W @ Si, 1, 2))
                 total.information[:] += N * first[2]
 
     def columns_at(self, values: np.ndarray, times: list[float]) -> tuple[np.ndarray, np.ndarray]:
@@ -295,7 +306,7 @@ class NormalFilter(Evaluator):
         """Unknowns (M, T, size) of cells with derivatives, and the times: those wanted and the beginning."""
         begun, slopes, begin = self.setup.first(values)
         none = np.zeros((len(values), self.n, self.n))
-        z, dz = self.joined(begun, slopes, none, np.zeros((*none.shape, self.count)))
+        z, dz = self.joined(begun, slopes[..., : self.count], none, np.zeros((*none.shape, self.count)))
         times = np.union1d([begin], wanted)
         if len(times) == 1:
             return z[:, None], dz[:, None], times
@@ -322,11 +333,17 @@ def normal_terms(
     v: np.ndarray, dh: np.ndarray, Si: np.ndarray, logs: np.ndarray, dS: np.ndarray, have: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
     """Log density (L,) of distances v (L, o) from expected values, its gradient (L, P) and information (L, P, P)."""
-    left = np.einsum("lij,lj->li", Si, v)
-    value = -0.5 * (np.einsum("li,li->l", v, left) + logs + have * LOG_2PI)
-    shape = np.einsum("lij,ljkp->likp", Si, dS)
-    gradient = np.einsum("lip,li->lp", dh, left) + 0.5 * np.einsum("li,lijp,lj->lp", left, dS, left, optimize=True)
-    gradient = gradient - 0.5 * np.einsum("liip->lp", shape)
-    information = np.einsum("lip,lij,ljq->lpq", dh, Si, dh, optimize=True)
-    information = information + 0.5 * np.einsum("lijp,ljiq->lpq", shape, shape, optimize=True)
-    return value, gradient, information
+    left = Si @ v[:, :, None]
+    value = -0.5 * (np.sum(v * left[:, :, 0], axis=1) + logs + have * LOG_2PI)
+    bends, steep = _ahead(dS), np.swapaxes(dh, 1, 2)
+    shape = Si[:, None] @ bends
+    squared = np.swapaxes(left, 1, 2)[:, None] @ bends @ left[:, None]
+    gradient = (steep @ left)[:, :, 0] + 0.5 * squared[:, :, 0, 0] - 0.5 * np.trace(shape, axis1=2, axis2=3)
+    flat = (*shape.shape[:2], v.shape[1] ** 2)
+    rows, columns = shape.reshape(flat), np.swapaxes(shape, 2, 3).reshape(flat)
+    return value, gradient, steep @ (Si @ dh) + 0.5 * rows @ np.swapaxes(columns, 1, 2)
+
+
+def _ahead(slopes: np.ndarray) -> np.ndarray:
+    """Derivatives (L, rows, columns, P) of matrices as matrices, (L, P, rows, columns)."""
+    return np.moveaxis(slopes, 3, 1)

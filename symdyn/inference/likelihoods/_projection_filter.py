@@ -26,16 +26,18 @@ OFTEN, DENSE = 6, 400
 
 
 class ProjectedEvaluator(Evaluator):
-    """The likelihood on a box."""
+    """The likelihood on a box, with derivatives by what is fitted or by nothing."""
 
-    def __init__(self, setup: StochasticSetup, box: StateGrid) -> None:
+    def __init__(self, setup: StochasticSetup, box: StateGrid, by: tuple[sp.Symbol, ...] | None = None) -> None:
         self.setup, self.box = setup, box
+        self.by = setup.symbols if by is None else by
         self.fitted = [p for p in setup.symbols if p in setup.system.parameters]
-        self.places = [setup.symbols.index(p) for p in self.fitted]
+        self.rated = [setup.symbols.index(p) for p in self.fitted]
+        self.places = self.rated if self.by else []
         self.rates = Rates(setup.system.with_parameters(setup.known), self.fitted, logarithmic=False)
         states, known = setup.system.states, {p: sp.Float(v) for p, v in setup.known.items()}
         found = [e.xreplace(known) for o in setup.observed for e in (o.expression, *(o.parameters or ()))]
-        self.formulas = ArrayFormulas(found, (*states, *setup.symbols, setup.system.time), setup.symbols)
+        self.formulas = ArrayFormulas(found, (*states, *setup.symbols, setup.system.time), self.by)
         self.numbers = {s: box.states[:, i].astype(float) for i, s in enumerate(states)}
         self.lost = 0.0
 
@@ -44,6 +46,9 @@ class ProjectedEvaluator(Evaluator):
         """How large the box is."""
         corner = ", ".join(f"{s} up to {n - 1}" for s, n in zip(self.setup.system.names, self.box.shape, strict=True))
         return (f"the master equation on {len(self.box.states)} states, {corner}",)
+
+    def without_slopes(self) -> ProjectedEvaluator:
+        return ProjectedEvaluator(self.setup, self.box, by=())
 
     def expand(self, values: np.ndarray) -> LikelihoodTerms:
         found = [self._one(v) for v in values]
@@ -59,7 +64,7 @@ class ProjectedEvaluator(Evaluator):
 
     def _one(self, values: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         """Log-likelihood, gradient and information at one choice of values (P,)."""
-        P = len(values)
+        P = len(self.by)
         none = -np.inf, np.zeros(P), np.zeros((P, P))
         if not self._prepared(values):
             return none
@@ -77,7 +82,7 @@ class ProjectedEvaluator(Evaluator):
         """Make the generator and its derivatives; False where a rate is impossible."""
         self.lost = 0.0
         self._steps: dict[float, tuple[np.ndarray, np.ndarray]] = {}
-        rates = self.rates.at(values[self.places], self.box.states)
+        rates = self.rates.at(values[self.rated], self.box.states, slopes=bool(self.by))
         if rates is None:
             return False
         self._data = self.box.generators.data(rates[0])
@@ -90,7 +95,7 @@ class ProjectedEvaluator(Evaluator):
         if (start < 0).any() or (start >= np.array(self.box.shape)).any() or not self._prepared(values):
             return None
         D, means, variances = len(self.box.states), list[list[float]](), list[list[float]]()
-        p, dp = np.zeros((D, 1)), np.zeros((len(values), D, 1))
+        p, dp = np.zeros((D, 1)), np.zeros((len(self.by), D, 1))
         p[self.box.places(start), 0] = 1.0
         known: dict[sp.Symbol, np.ndarray] = {**self.numbers, **dict(zip(self.setup.symbols, values, strict=True))}
         for when in times:
@@ -141,7 +146,7 @@ class ProjectedEvaluator(Evaluator):
         """Densities (D, m) of measurements (m, n) in every state, and derivatives (P, D, m)."""
         table = {**self.numbers, **dict(zip(self.setup.symbols, values, strict=True)), self.setup.system.time: np.asarray(time)}
         found, slopes = self.formulas(table)
-        D, P = len(self.box.states), len(values)
+        D, P = len(self.box.states), len(self.by)
         logs, bends = np.zeros((D, len(y))), np.zeros((P, D, len(y)))
         place = 0
         for o, spec in enumerate(self.setup.observed):
@@ -168,7 +173,7 @@ class ProjectedEvaluator(Evaluator):
 
     def _paths(self, group: PathGroup, values: np.ndarray, total: list[Any]) -> bool:
         """Add paths that were measured at the same times; False if they are impossible."""
-        G, P, D = len(group.members), len(values), len(self.box.states)
+        G, P, D = len(group.members), len(self.by), len(self.box.states)
         begun, _ = self.setup.path_starts(group, values[None])
         start = np.rint(begun[0]).astype(np.int64)
         if (start < 0).any() or (start >= np.array(self.box.shape)).any():
@@ -222,7 +227,7 @@ class ProjectedEvaluator(Evaluator):
 
     def _cells(self, values: np.ndarray, total: list[Any]) -> bool:
         """Add cells that are not followed."""
-        P, D = len(values), len(self.box.states)
+        P, D = len(self.by), len(self.box.states)
         begun, _ = self.setup.starts(values[None])
         start = np.rint(begun).astype(np.int64)
         if (start < 0).any() or (start >= np.array(self.box.shape)).any():
@@ -257,7 +262,7 @@ class ProjectedEvaluator(Evaluator):
         columns = np.stack([np.broadcast_to(f, (len(p),)) for f in found], axis=1)
         _, group = np.unique(columns, axis=0, return_inverse=True)
         q = np.bincount(group.ravel(), weights=p[:, 0])
-        dq = np.stack([np.bincount(group.ravel(), weights=d[:, 0], minlength=len(q)) for d in dp])
+        dq = np.array([np.bincount(group.ravel(), weights=d[:, 0], minlength=len(q)) for d in dp]).reshape(len(dp), len(q))
         return count * (dq * np.where(q > FLOOR, 1 / np.maximum(q, FLOOR), 0.0)) @ dq.T
 
 

@@ -118,9 +118,11 @@ class MomentLikelihood(FitLikelihood):
 class SampleMoments(Evaluator):
     """The likelihood of sample moments of cells."""
 
-    def __init__(self, setup: StochasticSetup, closed: MomentSystem, order: int) -> None:
-        self.setup = setup
-        self._inner = NormalFilter(setup, MomentEquations.of(closed))
+    def __init__(
+        self, setup: StochasticSetup, closed: MomentSystem, order: int, by: tuple[sp.Symbol, ...] | None = None
+    ) -> None:  # fmt: skip
+        self.setup, self.closed, self.order = setup, closed, order
+        self._inner = NormalFilter(setup, MomentEquations.of(closed), by)
         self.unknowns = tuple(sp.Symbol(f"z{i}_") for i in range(len(closed.states)))
         n = len(setup.observed)
         self.powers = [i for k in range(1, order + 1) for i in indices(n, k)]
@@ -128,8 +130,8 @@ class SampleMoments(Evaluator):
         renamed = dict(zip(closed.states, self.unknowns, strict=True))
         known = {p: sp.Float(v) for p, v in setup.known.items()}
         expected = [_expected(setup, closed, i).xreplace(renamed).xreplace(known) for i in self.every]
-        by = (*self.unknowns, *setup.symbols)
-        self.formulas = ArrayFormulas(expected, (*by, setup.system.time), by)
+        inputs = (*self.unknowns, *setup.symbols)
+        self.formulas = ArrayFormulas(expected, (*inputs, setup.system.time), inputs if self._inner.by else ())
         self.scale = np.array([np.prod(setup.data.scale ** np.array(i)) for i in self.every])
         place = {i: k for k, i in enumerate(self.every)}
         self.products = np.array([[place[tuple(map(sum, zip(a, b, strict=True)))] for b in self.powers] for a in self.powers])
@@ -137,6 +139,9 @@ class SampleMoments(Evaluator):
         few = min(((count, time) for time, _, _, count in self.samples), default=(MANY, 0.0))
         if few[0] < MANY:
             self.notes = (f"sample moments suppose many cells, and of time {few[1]:g} there are {few[0]}",)
+
+    def without_slopes(self) -> SampleMoments:
+        return SampleMoments(self.setup, self.closed, self.order, by=())
 
     def with_data(self, data: Observations) -> Evaluator:
         new = super().with_data(data)
@@ -161,7 +166,7 @@ class SampleMoments(Evaluator):
     def expected(self, values: np.ndarray, wanted: list[float]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Times (T,), expected moments (M, T, k) over their scales, and derivatives (M, T, k, P)."""
         z, dz, times = self._inner.unknowns(values, wanted)
-        M, T, P = len(values), len(times), values.shape[1]
+        M, T, P = len(values), len(times), self._inner.count
         table = {s: z[..., i] for i, s in enumerate(self.unknowns)}
         table |= {s: values[:, k, None] for k, s in enumerate(self.setup.symbols)}
         found, slopes = self.formulas(table | {self.setup.system.time: times[None]})
@@ -182,7 +187,7 @@ class SampleMoments(Evaluator):
         return first, second - first**2
 
     def expand(self, values: np.ndarray) -> LikelihoodTerms:
-        M, P = values.shape
+        M, P = len(values), self._inner.count
         total = LikelihoodTerms(np.zeros(M), np.zeros((M, P)), np.zeros((M, P, P)))
         with np.errstate(all="ignore"):
             times, mean, moved = self.expected(values, [t for t, *_ in self.samples])

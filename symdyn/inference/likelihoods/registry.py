@@ -98,6 +98,7 @@ class Evaluator(ABC):
     noisy: ClassVar[bool] = False
     notes: tuple[str, ...] = ()
     setup: StochasticSetup
+    _plain: Evaluator | None = None
 
     def with_data(self, data: Observations) -> Evaluator:
         """The likelihood of other data, measured at the same times.
@@ -122,6 +123,7 @@ class Evaluator(ABC):
         """
         new = copy.copy(self)
         new.setup = replace(self.setup, data=data)
+        new._plain = None if self._plain is None or self._plain is self else self._plain.with_data(data)
         return new
 
     def prepare(self, budget: Budget, kept: KeptState) -> tuple[str, FitLikelihood] | None:
@@ -172,6 +174,48 @@ class Evaluator(ABC):
         >>> evaluator.expand(np.array([[0.3], [0.5]])).gradient.shape
         (2, 1)
         """
+
+    def without_slopes(self) -> Evaluator:
+        """The same likelihood, whose `expand` may leave derivatives out; by default itself.
+
+        Returns
+        -------
+        Evaluator
+
+        Examples
+        --------
+        >>> import numpy as np, symdyn as sd
+        >>> net = sd.ReactionNetwork.from_text("X -> 0, g", initial={"X": 20})
+        >>> evaluator = sd.fit(net, {"t": [0.0, 1.0], "X": [20, 13]}, likelihood="lna", starts=1).problem.evaluator
+        >>> evaluator.without_slopes().expand(np.array([[0.3], [0.5]])).gradient.shape
+        (2, 0)
+        """
+        return self
+
+    def log_likelihood(self, values: np.ndarray) -> np.ndarray:
+        """The log-likelihood alone, by the evaluator `without_slopes`, which is made once.
+
+        Parameters
+        ----------
+        values : (M, P) float64
+            As of `expand`.
+
+        Returns
+        -------
+        (M,) float64
+
+        Examples
+        --------
+        >>> import numpy as np, symdyn as sd
+        >>> net = sd.ReactionNetwork.from_text("X -> 0, g", initial={"X": 20})
+        >>> evaluator = sd.fit(net, {"t": [0.0, 1.0], "X": [20, 13]}, likelihood="lna", starts=1).problem.evaluator
+        >>> values = np.array([[0.3], [0.5]])
+        >>> bool(np.allclose(evaluator.log_likelihood(values), evaluator.expand(values).value, rtol=1e-9))
+        True
+        """
+        if self._plain is None:
+            self._plain = self.without_slopes()
+        return self._plain.expand(values).value
 
     def smoothed(self, values: np.ndarray) -> list[SmoothedPath] | None:
         """The law of the states of every path given all that was measured of it.

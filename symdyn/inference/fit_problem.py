@@ -146,7 +146,7 @@ class FitProblem(ABC):
     crowd : int
         Of a softened likelihood: how many times as many starts are climbed as are asked for.
     reach : float
-        How far coordinates move in a damped step, see `symdyn.inference.levenberg.levenberg_marquardt`.
+        How far coordinates move in a damped step, see `symdyn.inference.levenberg.LevenbergMarquardt`.
     """
 
     columns: tuple[FittedColumn, ...]

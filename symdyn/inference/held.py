@@ -20,11 +20,10 @@ def climb(
 ) -> Fits:  # fmt: skip
     """Fits from many coordinates (M, P) and initial values (M, V, n), until a step promises less than `gain`."""
     moving = np.ones(theta.shape, dtype=bool) if active is None else np.broadcast_to(active, theta.shape)
-    fits = LevenbergMarquardt(
+    return LevenbergMarquardt(
         problem.expand, theta, starts, moving, bounds=(problem.low, problem.high), start_bounds=problem.start_bounds,
         tolerance=0.0, floor=-np.inf, small=problem.gain if gain is None else gain, reach=problem.reach, settle=problem.settled,
-    )  # fmt: skip
-    return fits.run(iterations, recorded)
+    ).run(iterations, recorded=recorded)  # fmt: skip
 
 
 def fitted_again(problem: FitProblem, column: int, grid: np.ndarray, near: Fits, nearest: np.ndarray) -> Fits:

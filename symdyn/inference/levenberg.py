@@ -11,7 +11,7 @@ from symdyn.inference.journal import KeptState
 from symdyn.inference.quadratic import Quadratic
 from symdyn.inference.waiting import Waiting
 
-__all__ = ["Expand", "Fits", "LevenbergMarquardt", "Recorded", "Settle", "levenberg_marquardt", "outward"]
+__all__ = ["Expand", "Fits", "LevenbergMarquardt", "Recorded", "Settle", "outward"]
 
 FIRST_DAMPING, MOST_DAMPING = 1e-2, 1e8
 #: Size of a coordinate up to which it counts as a number of usual size.
@@ -71,7 +71,37 @@ class Recorded:
 
 
 class LevenbergMarquardt:
-    """The fits of `levenberg_marquardt`, an iteration at a time; arguments are those that it has.
+    """Fits of M candidates at once: every iteration expands those that still move.
+
+    Parameters
+    ----------
+    expand : callable
+        See `Expand`; of simulations one kernel call.
+    theta, starts : (M, P), (M, V, n) float64
+        Where to begin, scaled.
+    active : (M, P) bool
+        Parameters that may move.
+    bounds, start_bounds : pairs of (P,) or (M, P), and (V, n) float64, optional
+        Smallest and largest values, scaled; steps are projected.  Initial values whose bounds are equal are held.
+    tolerance : float
+        A candidate is done when a step lowers its sum of squares by less than this fraction.
+    floor : float
+        Sums of squares below this are as good as zero.
+    small : float
+        A candidate is done when a step promises less than this; while others go on that step is taken still.
+    apart : bool
+        Whether it is not, so that a candidate ends where it does alone.
+    needed : float or (M,) float64
+        Candidates that cannot come below this sum of squares are given up.
+    damping : (float, float)
+        At first, and after a step that failed at least.
+    reach : float
+        How far a parameter moves at most where the damping is 1, `FREE` times as far without: what hardly matters would else go
+        to the end of its range before what matters could fall.
+    settle : callable, optional
+        Moves those parameters of each trial to their best values that are cheap to find while the others stay (variable
+        projection): steps of the others are then those of the sum of squares with these eliminated, which has fewer valleys.
+        Trials whose sums of squares it finds to be no smaller are not expanded.
 
     Attributes
     ----------
@@ -79,6 +109,12 @@ class LevenbergMarquardt:
         Iterations so far.
     moving : bool
         Whether any candidate may still move.
+
+    References
+    ----------
+    Nielsen, Damping parameter in Marquardt's method, IMM-REP-1999-05 (choice of the damping); Fan & Yuan, Computing 74 (2005)
+    23: damping by the gradient, on which `reach` rests, keeps quadratic convergence; Golub & Pereyra, SIAM J. Numer. Anal. 10
+    (1973) 413, and Ruhe & Wedin, SIAM Rev. 22 (1980) 318: eliminated parameters.
     """
 
     def __init__(
@@ -121,8 +157,15 @@ class LevenbergMarquardt:
         self._local = self._expand(every, self._theta, self._starts)
         self._open = np.isfinite(self._local.rss).all(axis=1)
 
-    def run(self, iterations: int, recorded: Recorded | None = None) -> Fits:
+    def run(self, iterations: int = 30, *, recorded: Recorded | None = None, going: Callable[[], bool] | None = None) -> Fits:
         """Begin, or go on from what is kept, until nothing moves or so many iterations are made.
+
+        Parameters
+        ----------
+        iterations : int
+        recorded : Recorded, optional
+        going : callable, optional
+            Called before each iteration; False ends the fits where they are.
 
         Raises
         ------
@@ -137,7 +180,7 @@ class LevenbergMarquardt:
                 self.restore(known)
             except ValueError as error:
                 raise recorded.kept.journal.refused(error) from None
-        while self.done < iterations and self.moving:
+        while self.done < iterations and self.moving and (going is None or going()):
             if recorded is not None:
                 recorded.kept.keep(self.state)
                 recorded.check(self)
@@ -250,76 +293,6 @@ class LevenbergMarquardt:
         self._theta, self._starts, self._abandoned, self._known, self._damped, self._growth, self._open = same[:7]
         self._waiting.restore(*same[7:])
         self._local = Quadratic(**local)
-
-
-def levenberg_marquardt(
-    expand: Expand,
-    theta: np.ndarray,
-    starts: np.ndarray,
-    active: np.ndarray,
-    *,
-    bounds: tuple[np.ndarray, np.ndarray] | None = None,
-    start_bounds: tuple[np.ndarray, np.ndarray] | None = None,
-    iterations: int = 30,
-    tolerance: float = 1e-4,
-    floor: float = 0.0,
-    small: float = -np.inf,
-    apart: bool = False,
-    needed: float | np.ndarray = np.inf,
-    damping: tuple[float, float] = (FIRST_DAMPING, 0.0),
-    reach: float = np.inf,
-    settle: Settle | None = None,
-    going: Callable[[], bool] | None = None,
-) -> Fits:
-    """Fit M candidates at once: every iteration expands those that still move.
-
-    Parameters
-    ----------
-    expand : callable
-        See `Expand`; of simulations one kernel call.
-    theta, starts : (M, P), (M, V, n) float64
-        Where to begin, scaled.
-    active : (M, P) bool
-        Parameters that may move.
-    bounds, start_bounds : pairs of (P,) or (M, P), and (V, n) float64, optional
-        Smallest and largest values, scaled; steps are projected.  Initial values whose bounds are equal are held.
-    iterations : int
-    tolerance : float
-        A candidate is done when a step lowers its sum of squares by less than this fraction.
-    floor : float
-        Sums of squares below this are as good as zero.
-    small : float
-        A candidate is done when a step promises less than this; while others go on that step is taken still.
-    apart : bool
-        Whether it is not, so that a candidate ends where it does alone.
-    needed : float or (M,) float64
-        Candidates that cannot come below this sum of squares are given up.
-    damping : (float, float)
-        At first, and after a step that failed at least.
-    reach : float
-        How far a parameter moves at most where the damping is 1, `FREE` times as far without: what hardly matters would else go
-        to the end of its range before what matters could fall.
-    settle : callable, optional
-        Moves those parameters of each trial to their best values that are cheap to find while the others stay (variable
-        projection): steps of the others are then those of the sum of squares with these eliminated, which has fewer valleys.
-        Trials whose sums of squares it finds to be no smaller are not expanded.
-    going : callable, optional
-        Called before each iteration; False ends the fits where they are.
-
-    References
-    ----------
-    Nielsen, Damping parameter in Marquardt's method, IMM-REP-1999-05 (choice of the damping); Fan & Yuan, Computing 74 (2005)
-    23: damping by the gradient, on which `reach` rests, keeps quadratic convergence; Golub & Pereyra, SIAM J. Numer. Anal. 10
-    (1973) 413, and Ruhe & Wedin, SIAM Rev. 22 (1980) 318: eliminated parameters.
-    """
-    fits = LevenbergMarquardt(
-        expand, theta, starts, active, bounds=bounds, start_bounds=start_bounds, tolerance=tolerance, floor=floor, small=small,
-        apart=apart, needed=needed, damping=damping, reach=reach, settle=settle,
-    )  # fmt: skip
-    fits.begin()
-    while fits.done < iterations and fits.moving and (going is None or going()):
-        fits.step()
-    return fits.found
 
 
 def outward(values: np.ndarray, gradient: np.ndarray, low: np.ndarray | float, high: np.ndarray | float) -> np.ndarray:

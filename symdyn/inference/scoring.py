@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from symdyn.inference.information import Inverse, inverse
-from symdyn.inference.levenberg import levenberg_marquardt, outward
+from symdyn.inference.levenberg import LevenbergMarquardt, outward
 from symdyn.inference.quadratic import Quadratic
 
 __all__ = ["Likelihood", "Score", "Scored", "ScoredFit", "maximise", "maximise_together", "sandwich"]
@@ -176,11 +176,10 @@ def maximise_together(
         none = np.zeros((len(which), 0, active.shape[1], 0)), np.zeros((len(which), 0, 0, 0)), np.zeros((len(which), 0, 0))
         return Quadratic(values, information, gradient, *none)
 
-    fits = levenberg_marquardt(
-        expand, theta, np.zeros((count, 0, 0)), active, bounds=(low, high), iterations=iterations, tolerance=0.0,
-        floor=-np.inf, small=2 * tolerance, apart=True, needed=np.inf if needed is None else -2 * np.array(needed),
-        damping=(SINGULAR, DAMPED), going=going,
-    )  # fmt: skip
+    fits = LevenbergMarquardt(
+        expand, theta, np.zeros((count, 0, 0)), active, bounds=(low, high), tolerance=0.0, floor=-np.inf, small=2 * tolerance,
+        apart=True, needed=np.inf if needed is None else -2 * np.array(needed), damping=(SINGULAR, DAMPED),
+    ).run(iterations, going=going)  # fmt: skip
     return [
         _ended(
             fits.theta[i, : sizes[i]], best[i], *bounds[i], tolerance, lost=bool(fits.abandoned[i]), evaluations=int(asked[i])

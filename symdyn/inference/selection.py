@@ -14,7 +14,7 @@ from symdyn.inference.criterion import criterion, price
 from symdyn.inference.information import Information, arrow, estimated, inverse
 from symdyn.inference.journal import Journal
 from symdyn.inference.kinds import kind_of
-from symdyn.inference.levenberg import levenberg_marquardt
+from symdyn.inference.levenberg import LevenbergMarquardt
 from symdyn.inference.misfit import StateResiduals
 from symdyn.inference.shooting import Shooting, ShootingWindows
 
@@ -111,11 +111,10 @@ class Selection(Climb[SelectedModel]):
         theta = np.where(active | ~self._coefficients, theta, 0.0)
 
         def compute() -> tuple[np.ndarray, ...]:
-            fits = levenberg_marquardt(
+            fits = LevenbergMarquardt(
                 self.shooting.along(self.cut), theta, starts, active, bounds=(self.candidates.low, self.candidates.high),
-                start_bounds=self.start_bounds, iterations=iterations, tolerance=tolerance,
-                floor=0.01 * self.floor * self.cut.size, going=self.going,
-            )  # fmt: skip
+                start_bounds=self.start_bounds, tolerance=tolerance, floor=0.01 * self.floor * self.cut.size,
+            ).run(iterations, going=self.going)  # fmt: skip
             return fits.theta, fits.starts, fits.local.rss
 
         fitted = self.journal((*self._context, theta, starts, active, iterations, tolerance), compute, keep=self.going)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import least_squares, lsq_linear
 
-from symdyn.inference.levenberg import levenberg_marquardt
+from symdyn.inference.levenberg import LevenbergMarquardt
 from symdyn.inference.quadratic import Quadratic
 from symdyn.inference.scoring import Score, maximise, maximise_together
 
@@ -45,7 +45,7 @@ def joint(design):
 
 def test_parameters_and_initial_values_are_those_of_least_squares(linear):
     design, data, expand, _ = linear
-    fits = levenberg_marquardt(expand, *begin(), tolerance=1e-14)
+    fits = LevenbergMarquardt(expand, *begin(), tolerance=1e-14).run()
     for m in range(2):
         exact = np.linalg.lstsq(joint(design), data[m].ravel(), rcond=None)[0]
         np.testing.assert_allclose(np.append(fits.theta[m], fits.starts[m]), exact, atol=1e-7)
@@ -62,9 +62,9 @@ def test_units_in_which_parameters_are_large_do_not_matter(size):
         whole = np.broadcast_to(design, (len(which), 1, ROWS, 2))
         return Quadratic.of((left**2).sum(axis=1)[:, None], left[:, None], whole, 2)
 
-    fits = levenberg_marquardt(
+    fits = LevenbergMarquardt(
         expand, np.array([[1.0, size]]), np.zeros((1, 1, 0)), np.ones((1, 2), dtype=bool), tolerance=1e-14
-    )
+    ).run()
     exact = np.linalg.lstsq(design * [1.0, size], data, rcond=None)[0]
     np.testing.assert_allclose(fits.theta[0] / [1.0, size], exact, rtol=1e-6)
 
@@ -74,7 +74,7 @@ def test_bounds_and_held_parameters_are_kept(linear):
     theta, starts, active = begin()
     active[:, 3] = False
     low, high = np.full(COLUMNS, -0.05), np.full(COLUMNS, 0.05)
-    fits = levenberg_marquardt(expand, theta, starts, active, bounds=(low, high), iterations=200, tolerance=1e-14)
+    fits = LevenbergMarquardt(expand, theta, starts, active, bounds=(low, high), tolerance=1e-14).run(200)
     whole = np.delete(joint(design), 3, axis=1)
     edges = np.append(low[:3], np.full(WINDOWS * STARTS, -np.inf)), np.append(high[:3], np.full(WINDOWS * STARTS, np.inf))
     for m in range(2):
@@ -86,11 +86,11 @@ def test_bounds_and_held_parameters_are_kept(linear):
 
 def test_what_cannot_become_good_enough_is_given_up(linear):
     *_, expand, asked = linear
-    lost = levenberg_marquardt(expand, *begin(), needed=-1e6)
+    lost = LevenbergMarquardt(expand, *begin(), needed=-1e6).run()
     assert lost.abandoned.all()
     assert asked == [[0, 1]]
     assert np.all(lost.theta == 0)
-    assert not levenberg_marquardt(expand, *begin(), needed=1e6).abandoned.any()
+    assert not LevenbergMarquardt(expand, *begin(), needed=1e6).run().abandoned.any()
 
 
 def test_a_bound_at_which_simulations_fail_does_not_stop_what_else_moves():
@@ -104,7 +104,9 @@ def test_a_bound_at_which_simulations_fail_does_not_stop_what_else_moves():
         return Quadratic.of(rss[:, None], left[:, None], design, 2)
 
     begun, bounds = np.array([[9.0, 1e-9]]), (np.array([-np.inf, 0.0]), np.full(2, np.inf))
-    fits = levenberg_marquardt(expand, begun, np.zeros((1, 1, 0)), np.ones((1, 2), dtype=bool), bounds=bounds, tolerance=1e-12)
+    fits = LevenbergMarquardt(
+        expand, begun, np.zeros((1, 1, 0)), np.ones((1, 2), dtype=bool), bounds=bounds, tolerance=1e-12
+    ).run()
     assert fits.theta[0, 0] == pytest.approx(y.mean(), abs=1e-6)
     assert 0 < fits.theta[0, 1] <= 1e-9
 
@@ -125,8 +127,8 @@ def test_what_waits_at_such_a_bound_goes_on_in_the_end(active, begin):
         return Quadratic.of(np.where(fails, np.inf, (left**2).sum(axis=1))[:, None], left[:, None], design[:, None], 2)
 
     begun, bounds = np.array([[9.0 if active[0] else 1.5, begin]]), (np.array([-np.inf, 0.0]), np.full(2, np.inf))
-    stops = {"tolerance": 0.0, "small": 1e-6, "floor": -np.inf, "iterations": 80}
-    fits = levenberg_marquardt(expand, begun, np.zeros((1, 1, 0)), np.array([active]), bounds=bounds, **stops)
+    stops = {"tolerance": 0.0, "small": 1e-6, "floor": -np.inf}
+    fits = LevenbergMarquardt(expand, begun, np.zeros((1, 1, 0)), np.array([active]), bounds=bounds, **stops).run(80)
     np.testing.assert_allclose(fits.theta, [[1.5, 0.5]], rtol=2e-3)
 
 
@@ -255,7 +257,7 @@ def test_parameters_that_are_eliminated():
 
     begun = np.array([[0.2, 100.0], [4.0, 100.0]])
     active = np.array([[True, True], [True, False]])
-    fits = levenberg_marquardt(expand, begun, np.zeros((2, 1, 0)), active, iterations=100, tolerance=1e-15, settle=settle)
+    fits = LevenbergMarquardt(expand, begun, np.zeros((2, 1, 0)), active, tolerance=1e-15, settle=settle).run(100)
     both = least_squares(lambda p: y - p[1] * np.exp(-p[0] * t), [1.0, 1.0], xtol=1e-12)
     np.testing.assert_allclose(fits.theta[0], both.x, rtol=1e-6)
     alone = least_squares(lambda p: y - 100.0 * np.exp(-p[0] * t), [4.0], xtol=1e-12)

@@ -12,7 +12,7 @@ from symdyn.discover.fields.candidates import FieldCandidates, linear_columns
 from symdyn.discover.fields.data import FieldData
 from symdyn.discover.fields.lanes import Lanes
 from symdyn.discover.fields.starts import FieldStarts
-from symdyn.inference.levenberg import levenberg_marquardt
+from symdyn.inference.levenberg import LevenbergMarquardt
 from symdyn.inference.quadratic import Quadratic
 
 __all__ = ["FieldFit", "FieldFits", "dissipative_signs"]
@@ -194,10 +194,10 @@ class FieldFits:
             return Quadratic.of(np.array([[rss]]), np.where(fine, -residual, 0.0)[None, None], design, self.sizes.size)
 
         where = np.where(active, [candidates.low, candidates.high], [[-np.inf], [np.inf]]) / self.sizes
-        levenberg_marquardt(
+        LevenbergMarquardt(
             expand, np.where(active, theta, 0.0)[None] / self.sizes, (starts / self.units)[None, None], active[None],
-            bounds=(where[0], where[1]), iterations=iterations, tolerance=tolerance, going=lambda: not self.stop(),
-        )  # fmt: skip
+            bounds=(where[0], where[1]), tolerance=tolerance,
+        ).run(iterations, going=lambda: not self.stop())  # fmt: skip
         assert best is not None
         return best
 

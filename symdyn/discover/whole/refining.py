@@ -10,7 +10,7 @@ import numpy as np
 from symdyn_kernels.arguments.candidates import Table
 
 from symdyn.discover.whole.terms import CandidateTerm, packed, put
-from symdyn.inference.levenberg import levenberg_marquardt
+from symdyn.inference.levenberg import LevenbergMarquardt
 from symdyn.inference.quadratic import Quadratic
 
 __all__ = ["Inner", "refined"]
@@ -64,9 +64,8 @@ def refined(sides: Sequence[Inner], y: np.ndarray, columns: Columns, d: int) -> 
         design = np.swapaxes(solved.slopes, 1, 2)[:, None]
         return Quadratic.of(solved.total[:, None], solved.left[:, None], design, theta.shape[1])
 
-    fits = levenberg_marquardt(
-        expand, solver.first, np.zeros((len(sides), 1, 0)), solver.has, iterations=REFINEMENTS, tolerance=0.0, small=ENOUGH
-    )
+    begun = solver.first, np.zeros((len(sides), 1, 0)), solver.has
+    fits = LevenbergMarquardt(expand, *begun, tolerance=0.0, small=ENOUGH).run(REFINEMENTS)
     found = solver.solve(np.arange(len(sides)), fits.theta)
     return [solver.side(i, fits.theta[i], found) if np.isfinite(found.total[i]) else side for i, side in enumerate(sides)]
 

@@ -67,6 +67,7 @@ class PetabModel:
         self.system: ODESystem = to_odes(replace(model, quantities=free, local=local))
         self.core: ODESystem = self.system.replace(observables={})
         self.amounts = {s: a for s in model.quantities if (a := _amount(s, model.quantities)) in self.system.states}
+        self._varying = frozenset((*self.amounts, *self.system.states))
         self.clocks = [s for s in self.system.states if s not in model.quantities and s not in self.amounts.values()]
         self.rules = {s: e for s, e in self.system.observables.items() if s not in self.free}
         self._formulas: dict[tuple[sp.Basic, ...], TangentFormulas] = {}
@@ -86,7 +87,7 @@ class PetabModel:
 
     def is_state(self, s: sp.Symbol) -> bool:
         """Whether a quantity varies in time."""
-        return s in self.amounts or s in self.system.states
+        return s in self._varying
 
     def defaults(self) -> dict[sp.Symbol, float]:
         """Values of parameters that no table changes."""

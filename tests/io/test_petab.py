@@ -20,7 +20,12 @@ from symdyn.errors import DeclarationError
 from symdyn.io.petab import lanes
 from symdyn.io.petab.distributions import log_density, read_prior
 from symdyn.io.petab.formulas import read_formula
-from tests.io.petab_problems import differences_of_rates, differences_of_simulations
+from tests.io.petab_problems import (
+    difference_of_gradients,
+    differences_of_objectives,
+    differences_of_rates,
+    differences_of_simulations,
+)
 from tests.io.petab_suite import judge, unpack
 from tests.io.petab_tables import CONVERSION, MODEL, written
 
@@ -55,6 +60,12 @@ def test_published_problems_give_their_simulations(tmp_path, name):
     published = {"Boehm_JProteomeRes2014": -138.22199, "Weber_BMC2015": -296.20183}  # of the benchmark collection
     if name in published:
         assert problem.objective() == pytest.approx(published[name], abs=1e-3)
+    if name not in published:  # of all twelve: `python -m tests.io.petab_problems`
+        assert difference_of_gradients(problem) < 1e-7
+    pytest.importorskip("petab")
+    ours, theirs = differences_of_objectives(problem, folder / f"{name}.yaml", next(folder.glob("simulatedData*")))
+    assert abs(ours) < 1e-9
+    assert abs(theirs) < 1e-4
 
 
 @pytest.mark.skipif(not PROBLEMS.exists(), reason="the archive of published problems is not here")

@@ -47,6 +47,8 @@ class Fit(FitVerbs):
     level : float
         Of the intervals.
     seed : int
+    complete : bool
+        False if its budget or an interrupt ended the fit: more time may find a better one.
 
     Examples
     --------
@@ -69,6 +71,7 @@ class Fit(FitVerbs):
     notes: tuple[str, ...] = ()
     level: float = 0.9
     seed: int = 0
+    complete: bool = True
 
     # ---- values -----------------------------------------------------------------------------------------
 
@@ -276,7 +279,8 @@ class Fit(FitVerbs):
     def _title(self) -> str:
         best = int(self.optima["reached"].iloc[0]) if len(self.ends) else 0
         return (
-            f"Fit of {len(self.intervals)} value{'s' if len(self.intervals) > 1 else ''} to {self.problem.size} measurements: "
+            f"Fit of {len(self.intervals)} value{'s' if len(self.intervals) > 1 else ''} to {self.problem.size} measurements"
+            f"{'' if self.complete else ', cut short'}: "
             f"log-likelihood {self.log_likelihood:.6g}, AIC {self.aic:.6g}; "
             f"{best} of {len(self.ends)} starts ended in the best optimum"
         )

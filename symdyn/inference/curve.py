@@ -112,17 +112,19 @@ class FittedCurve:
         values = middle + (np.clip(reach, -limit, limit) if logarithmic else reach)
         return values, np.array([0 if side < 0 else len(held) - 1 for side in steps])
 
-    def interval(self, *, whole: bool = True) -> tuple[float, float]:
+    def interval(self, missing: np.ndarray | None = None) -> tuple[float, float]:
         """Where the curve crosses the threshold on either side of its least value; a bound, or infinity, where it does not.
 
-        Unless the `whole` curve is there it is NaN where it does not, before the bound: nobody knows.  The root of the ratio is
-        interpolated: near the optimum it is a straight line.
+        Of a curve that was cut short, without the values `missing`, an end is NaN where one of them lies between its
+        neighbours, or where it was not come to.  The root of the ratio is interpolated: near the optimum it is a straight line.
         """
         held, root, level, ends = self.held, np.sqrt(np.maximum(self.ratio, 0.0)), np.sqrt(self.excess), []
         for side, bound in zip((-1, 1), self.bounds, strict=True):
             inside, outside = self.crossings.get(side, (-1, -1))
             if inside < 0:
-                ends.append(bound if whole or held[0 if side < 0 else -1] == bound else np.nan)
+                ends.append(bound if missing is None or held[0 if side < 0 else -1] == bound else np.nan)
+            elif missing is not None and ((missing - held[inside]) * (missing - held[outside]) < 0).any():
+                ends.append(np.nan)
             elif np.isfinite(root[outside]):
                 share = (level - root[inside]) / (root[outside] - root[inside])
                 ends.append(float(held[inside] + share * (held[outside] - held[inside])))

@@ -79,8 +79,7 @@ def profile(
         Over ``value``: ``log_posterior``, ``ratio`` (twice its fall), and ``refitted`` (value, constant).  Scalars:
         ``estimate``, ``lower``, ``upper`` (infinite where no held value lies beyond the threshold; a bound of the parameter
         where the interval gets that far), ``threshold`` of the ratio, and ``complete``.  Where that is False the time was over:
-        values that were not reached are NaN, and so is an end of the interval that was not; other ends are interpolated
-        between what was.
+        values that were not reached are NaN, and so is an end of the interval that was not, or has one of them beside it.
 
     Warns
     -----
@@ -122,7 +121,7 @@ def profile(
     with long_run(fit, "profile", STAGES, facts, budget=budget, checkpoint=checkpoint, progress=progress) as run:
         grid = np.union1d(_grid(fit, k, points, level) if given is None else given, middle)
         curve = _followed(run, fit, k, grid, threshold(fit, level), further=given is None)
-        held, total, theta = curve.held, curve.fits.total, curve.fits.theta
+        held, total, theta, open_ = curve.held, curve.fits.total, curve.fits.theta, None
         if not run.complete:
             open_ = np.setdiff1d(grid, held)
             run.note(f"the profile of {name}", f"{len(held)} values; {len(open_)} of {len(grid)} first ones were not reached")
@@ -130,7 +129,7 @@ def profile(
             order = np.argsort(held)
             theta = np.concatenate([theta, np.full((len(open_), theta.shape[1]), np.nan)])[order]
             held, total = held[order], total[order]
-    lower, upper = (float(np.clip(column.value(v), column.low, column.high)) for v in curve.interval(whole=run.complete))
+    lower, upper = (float(np.clip(column.value(v), column.low, column.high)) for v in curve.interval(open_))
     return xr.Dataset(
         {
             "log_posterior": ("value", -0.5 * total),
@@ -176,7 +175,11 @@ def _followed(run: LongRun, fit: Fit, k: int, grid: np.ndarray, excess: float, *
 
 def _given(fit: Fit, k: int, values: Sequence[float]) -> np.ndarray:
     """Coordinates of the values that a user wants, checked."""
-    column, given = fit.problem.columns[k], np.unique(np.asarray(values, dtype=float))
+    column = fit.problem.columns[k]
+    try:
+        given = np.unique(np.asarray(values, dtype=float))
+    except (TypeError, ValueError):
+        given = np.zeros(0)
     if not given.size or not np.isfinite(given).all():
         raise RecoveryError(f"the values of {column.name} are {values!r}; expected one or more finite numbers")
     inside = np.clip(given, column.low, column.high)

@@ -133,7 +133,7 @@ def bootstrap(
     >>> [round(float(v), 2) for v in (samples["parameters"]["a"].mean(), samples["initial"]["x"].mean())]
     [0.5, 1.0]
     """
-    problem = observed_problem(fit, "the bootstrap")
+    problem = observed_problem(fit, "bootstrap")
     check_running(budget, checkpoint, progress)
     if not isinstance(repeats, Integral) or repeats < 1:
         raise RecoveryError(f"repeats is {repeats!r}; expected a whole number, 1 or more")

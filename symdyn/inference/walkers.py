@@ -110,5 +110,6 @@ def walker_chains(
     if not made():
         raise run.nothing("the sampler", f"while it was tuned, after {done} of {tune} steps")
     chain, density = chain[: made()], density[: made()]
-    longest = float(np.max(emcee.autocorr.integrated_time(chain, tol=0))) * thin
+    with np.errstate(invalid="ignore"):  # of walkers that did not move it is not a number
+        longest = float(np.max(emcee.autocorr.integrated_time(chain, tol=0))) * thin
     return WalkerChains(chain, density, moved / ((done - tune) * len(begin)), longest)

@@ -203,7 +203,8 @@ def read_fit(path: str | Path) -> Fit:
         complete = facts.get("complete", True)  # files of earlier versions do not say
         if not isinstance(complete, bool):
             raise ValueError(f"complete is {complete!r}")
-        return Fit(problem, *(facts[n] for n in ("theta", "starts", "ends", "whole", "notes", "level", "seed")), complete)
+        found = (facts[n] for n in ("theta", "starts", "ends", "whole", "notes", "level", "seed"))
+        return Fit(problem, *found, complete=complete)
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         raise DeclarationError(f"{path}: the fit in it is damaged ({type(error).__name__}: {error})") from None
     except SymdynError as error:

@@ -200,11 +200,10 @@ def read_fit(path: str | Path) -> Fit:
         if theta.shape != problem.low.shape or not ((theta >= problem.low) & (theta <= problem.high)).all():
             raise ValueError("the values are not one for each name, within its bounds")
         check_level(facts["level"])
-        complete = facts.get("complete", True)  # files of earlier versions do not say
-        if not isinstance(complete, bool):
-            raise ValueError(f"complete is {complete!r}")
-        found = (facts[n] for n in ("theta", "starts", "ends", "whole", "notes", "level", "seed"))
-        return Fit(problem, *found, complete=complete)
+        if not isinstance(facts.setdefault("complete", True), bool):  # files of earlier versions do not say
+            raise ValueError(f"complete is {facts['complete']!r}")
+        names = ("theta", "starts", "ends", "whole", "notes", "level", "seed", "complete")
+        return Fit(problem, *(facts[n] for n in names))
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         raise DeclarationError(f"{path}: the fit in it is damaged ({type(error).__name__}: {error})") from None
     except SymdynError as error:

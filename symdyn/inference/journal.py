@@ -83,6 +83,8 @@ class Journal:
                 f"checkpoint {self.path}: another search that is going on (process {holder}) keeps its record there; name "
                 "another file for this one, or wait until that one has ended"
             ) from None
+        except OSError as error:
+            raise RecoveryError(f"checkpoint {self.path}: it cannot be locked ({error}); name a file elsewhere") from None
         try:
             clear(self.path)
             if self.path.exists():

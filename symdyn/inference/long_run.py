@@ -187,7 +187,7 @@ def check_running(budget: Any, checkpoint: Any, progress: Any) -> None:
 @contextmanager
 def long_run(
     fit: Fit, verb: str, stages: Mapping[str, tuple[float, float]], facts: Any, *, budget: float | None,
-    checkpoint: str | Path | None, progress: bool | Callable[[str, float], None] | None,
+    checkpoint: str | Path | None, progress: bool | Callable[[str, float], None] | None, began: float | None = None,
 ) -> Iterator[LongRun]:  # fmt: skip
     """The run of a verb of a fit; its record is written in the end, and removed when it is complete.
 
@@ -203,13 +203,15 @@ def long_run(
         The options of the verb.
     budget, checkpoint, progress : optional
         As for `symdyn.fit`, checked before.
+    began : float, optional
+        Of `time.monotonic`, when the budget began; now unless given.
     """
     if not fit.complete:
         warnings.warn(
             f"the fit was cut short, and {verb} begins where it stood; fit with more time first, or from its checkpoint",
             stacklevel=4,
         )
-    limit = Budget(budget)
+    limit = Budget(budget, began=began)
     with Journal(checkpoint) as journal, Report(progress, verb, stages) as report:
         known = (verb, fit.problem.facts, fit.theta, fit.scaled_starts, facts)
         run = LongRun(known if journal.path is not None else None, limit, journal, report)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -126,6 +127,7 @@ def sample_fit(
     >>> round(float(found.posterior["k"].mean()), 2)  # doctest: +SKIP
     0.5
     """
+    began = time.monotonic()
     if sampler not in SAMPLERS:
         raise RecoveryError(f"sampler is {sampler!r}; expected one of {', '.join(SAMPLERS)}")
     other = {"walkers": walkers, "thin": thin} if sampler == "nuts" else {"chains": chains}
@@ -158,7 +160,7 @@ def sample_fit(
     _warn_improper(fit, posterior)
     rng, tuned = np.random.default_rng(seed), tune / (tune + draws * thin) if sampler == "walkers" else 0.0
     stages, options = {"tuning": (0.0, tuned), "sampling": (tuned, 1.0)}, (sampler, draws, tune, walkers, thin, seed)
-    with long_run(fit, "sample", stages, options, budget=budget, checkpoint=checkpoint, progress=progress) as run:
+    with long_run(fit, "sample", stages, options, budget=budget, checkpoint=checkpoint, progress=progress, began=began) as run:
         begin = _begin(fit, posterior, walkers, rng)
         if sampler == "nuts":
             seeds = rng.integers(2**31, size=walkers)

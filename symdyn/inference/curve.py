@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from symdyn.inference.fit_problem import FitProblem
-from symdyn.inference.held import Climb, climb, fitted_again, joined
+from symdyn.inference.held import Climbing, climb, fitted_again, joined
 from symdyn.inference.levenberg import Fits
 
 __all__ = ["FittedCurve"]
@@ -50,7 +50,7 @@ class FittedCurve:
     middle: float
     fits: Fits
     excess: float
-    climb: Climb = climb
+    climb: Climbing = climb
 
     @property
     def held(self) -> np.ndarray:

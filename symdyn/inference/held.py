@@ -11,13 +11,13 @@ from symdyn.inference.fit_problem import GAIN, FitProblem
 from symdyn.inference.levenberg import Fits, LevenbergMarquardt, Recorded
 from symdyn.inference.quadratic import Quadratic
 
-__all__ = ["ROUNDS", "Climb", "climb", "fitted_again", "joined"]
+__all__ = ["ROUNDS", "Climbing", "climb", "fitted_again", "joined"]
 
 #: Rounds in which every held value is fitted again from what its neighbours found.
 ROUNDS = 3
 
 
-class Climb(Protocol):
+class Climbing(Protocol):
     """Fits of a likelihood from coordinates (M, P) and initial values (M, V, n), of which `active` (M, P) ones move."""
 
     def __call__(self, problem: FitProblem, theta: np.ndarray, starts: np.ndarray, active: np.ndarray) -> Fits: ...
@@ -37,7 +37,7 @@ def climb(
 
 
 def fitted_again(
-    problem: FitProblem, column: int, grid: np.ndarray, near: Fits, nearest: np.ndarray, climb: Climb = climb
+    problem: FitProblem, column: int, grid: np.ndarray, near: Fits, nearest: np.ndarray, climb: Climbing = climb
 ) -> Iterator[Fits]:  # fmt: skip
     """Fit everything else at every value of one coordinate: a batch of lanes, each from a fit nearby, then from neighbours.
 

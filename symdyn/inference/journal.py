@@ -201,8 +201,8 @@ class Journal:
             return
         self.write()
         warnings.warn(
-            f"checkpoint {self.path}: this search is complete, and the file keeps what one with another question, other data "
-            "or other options has left there; delete the file unless that one is to go on",
+            f"checkpoint {self.path}: this search is complete, and the file keeps what one with another question, other data, "
+            "options or budget has left there; delete the file unless that one is to go on",
             stacklevel=2,
         )
 

@@ -132,7 +132,7 @@ def test_what_was_cut_short_goes_on_to_the_same_bits(tmp_path, monkeypatch, fit_
     # a record of other options is not taken, and is not lost
     other = {"level": 0.5} if verb == "profile" else {"seed": 7} if verb != "cross_validate" else {"folds": 2}
     with pytest.warns(
-        UserWarning, match=r"the file keeps what one with another question, other data or other options has left"
+        UserWarning, match=r"the file keeps what one with another question, other data, options or budget has left"
     ):
         assert bits(run(checkpoint=path, **other)) == bits(run(**other))
     assert bits(run(checkpoint=path)) == bits(whole)

@@ -43,10 +43,9 @@ class BootstrapSamples(dict[str, dict[str, xr.DataArray]]):
     >>> import sympy as sp, symdyn as sd
     >>> x, a = sp.symbols("x a")
     >>> data = {"t": range(6), "x": [1.0, 0.52, 0.24, 0.13, 0.06, 0.03]}
-    >>> sd.fit(sd.DiscreteSystem({x: a * x}), data).bootstrap(100)
-    Bootstrap of 100 repeats
-      a     mean 0.50313, standard deviation 0.0098
-      x(0)  mean 1.0008, standard deviation 0.013
+    >>> samples = sd.fit(sd.DiscreteSystem({x: a * x}), data).bootstrap(100)
+    >>> str(samples).splitlines()[0], samples.complete
+    ('Bootstrap of 100 repeats', True)
     """
 
     def __init__(self, samples: dict[str, dict[str, xr.DataArray]], done: int, repeats: int) -> None:

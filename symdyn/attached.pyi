@@ -1,7 +1,7 @@
 """Generated from the table of `symdyn.verbs` by ``python -m tests.house.attached_stub``; changes are lost."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ from symdyn.grids.system import GridSystem
 from symdyn.inference.cross_validation import CrossValidation
 from symdyn.inference.designs import ExperimentDesign
 from symdyn.inference.fits import Fit
+from symdyn.inference.resampling import BootstrapSamples
 from symdyn.inference.validity import FitValidity
 from symdyn.integration.rest import RestProblem
 from symdyn.leslie.coupled import GrowthFactor
@@ -366,12 +367,28 @@ class MasterVerbs:
 
 class FitVerbs:
     def profile(
-        self, parameter: Any, *, values: Sequence[float] | None = None, points: int = 41, level: float | None = None
+        self,
+        parameter: Any,
+        *,
+        values: Sequence[float] | None = None,
+        points: int = 41,
+        level: float | None = None,
+        budget: float | None = None,
+        checkpoint: str | Path | None = None,
+        progress: bool | Callable[[str, float], None] | None = None,
     ) -> xr.Dataset:
         """Profile likelihood of one fitted parameter, and the interval that it gives."""
     def bootstrap(
-        self, repeats: int = 200, *, seed: int = 0, parametric: bool = False, trajectory: int = 0
-    ) -> dict[str, dict[str, xr.DataArray]]:
+        self,
+        repeats: int = 200,
+        *,
+        seed: int = 0,
+        parametric: bool = False,
+        trajectory: int = 0,
+        budget: float | None = None,
+        checkpoint: str | Path | None = None,
+        progress: bool | Callable[[str, float], None] | None = None,
+    ) -> BootstrapSamples:
         """Samples of fitted parameters and initial values, from fits to data made anew."""
     def predict(self, times: Sequence[float] | np.ndarray, *, trajectory: int = 0, level: float | None = None) -> xr.Dataset:
         """States and observables of a trajectory at any times from its beginning on, with bands of what is expected."""
@@ -379,9 +396,26 @@ class FitVerbs:
         self, times: Sequence[float] | np.ndarray | None = None, *, trajectory: int = 0, level: float | None = None
     ) -> xr.Dataset:
         """The law of the states of a fitted path at every time, given all that was measured of it; see `symdyn.smooth`."""
-    def validity(self, repeats: int = 100, *, seed: int = 0) -> FitValidity:
+    def validity(
+        self,
+        repeats: int = 100,
+        *,
+        seed: int = 0,
+        budget: float | None = None,
+        checkpoint: str | Path | None = None,
+        progress: bool | Callable[[str, float], None] | None = None,
+    ) -> FitValidity:
         """Whether the approximation in the likelihood of a fit matters: its bias beside the standard errors."""
-    def cross_validate(self, folds: int | None = None, *, by: str = "time", seed: int | None = None) -> CrossValidation:
+    def cross_validate(
+        self,
+        folds: int | None = None,
+        *,
+        by: str = "time",
+        seed: int | None = None,
+        budget: float | None = None,
+        checkpoint: str | Path | None = None,
+        progress: bool | Callable[[str, float], None] | None = None,
+    ) -> CrossValidation:
         """Foretell every fold of the data by a fit to the others: :math:`\\sum_i \\log p(y_i\\,|\\,\\hat\\theta_{-f(i)})`."""
     def sample(
         self,
@@ -393,6 +427,9 @@ class FitVerbs:
         thin: int | None = None,
         chains: int | None = None,
         seed: int | None = None,
+        budget: float | None = None,
+        checkpoint: str | Path | None = None,
+        progress: bool | Callable[[str, float], None] | None = None,
     ) -> arviz.InferenceData:
         """Sample the posterior of a fit with an ensemble of walkers, of which half are simulated at once, or with its gradients."""
     def loo(self, samples: arviz.InferenceData, **options: Any) -> arviz.ELPDData:

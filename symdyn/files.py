@@ -20,7 +20,14 @@ import numpy as np
 
 from symdyn.errors import DeclarationError, SymdynError
 
-__all__ = ["ABANDONED", "UNFINISHED", "check_format", "clear", "numbers", "put", "put_arrays", "read_arrays", "restored"]
+try:
+    import fcntl
+except ImportError:  # on Windows, where files are not locked
+    fcntl = None  # type: ignore[assignment]
+
+__all__ = [
+    "ABANDONED", "UNFINISHED", "FileLock", "check_format", "clear", "numbers", "put", "put_arrays", "read_arrays", "restored",
+]  # fmt: skip
 
 T = TypeVar("T")
 
@@ -44,6 +51,68 @@ def clear(path: Path) -> None:
         for left in path.parent.glob(f".{glob.escape(path.name)}-*{UNFINISHED}"):
             if time.time() - left.stat().st_mtime > ABANDONED:
                 shutil.rmtree(left) if left.is_dir() else left.unlink()
+
+
+class FileLock:
+    """A file that is held by one at a time, until `release`, or until the process ends, however it does.
+
+    The lock is that of the operating system on a file beside; where a file system knows none, nothing is held.
+
+    Parameters
+    ----------
+    path : Path
+        Of the file that is held, which may be replaced meanwhile.
+
+    Raises
+    ------
+    BlockingIOError
+        If it is held already; its text is the number of the process.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "record.npz"
+    ...     first = FileLock(path)
+    ...     try:
+    ...         FileLock(path)
+    ...     except BlockingIOError as held:
+    ...         print(str(held) == str(os.getpid()))
+    ...     first.release()
+    ...     second = FileLock(path)
+    ...     second.release()
+    True
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._mark, self._held = path.with_name(f".{path.name}.lock"), -1
+        while fcntl is not None and self._held < 0:
+            held = os.open(self._mark, os.O_RDWR | os.O_CREAT, 0o666)
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                process = os.read(held, 20).decode(errors="replace")
+                os.close(held)
+                raise BlockingIOError(process) from None
+            except OSError:  # a file system without locks
+                os.close(held)
+                self._mark.unlink(missing_ok=True)
+                return
+            if self._mark.exists() and os.fstat(held).st_ino == self._mark.stat().st_ino:
+                os.ftruncate(held, 0)
+                os.write(held, str(os.getpid()).encode())
+                self._held = held
+            else:  # the one before has removed it in the meantime
+                os.close(held)
+
+    def release(self) -> None:
+        """Let others hold it."""
+        if self._held >= 0:
+            with suppress(OSError):  # in a folder that is gone nobody waits
+                self._mark.unlink(missing_ok=True)
+            fcntl.flock(self._held, fcntl.LOCK_UN)  # of processes that were forked as well
+            os.close(self._held)
+            self._held = -1
 
 
 def put(path: Path, data: bytes) -> None:

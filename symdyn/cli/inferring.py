@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -49,7 +50,11 @@ def fit(
     kind: KindOption = None,
     time: TimeColumn = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for the fit, tables, the system and a figure; a fit resumes from it.")
+        Path | None,
+        typer.Option(
+            help="Folder for the fit, tables, the system and a figure. What --budget or Ctrl-C cut short goes on from it "
+            "when the same command is run again."
+        ),
     ] = None,
     quiet: Quiet = False,
 ) -> None:
@@ -85,8 +90,16 @@ def fit(
     found = run(*arguments, **chosen)
     typer.echo("\n".join(f"# {line}".rstrip() for line in str(found).splitlines()))
     typer.echo("\n" + model_text(found.system), nl=False)
+    _warn_cut_short("fit", found.complete, out)
     if out is not None:
         note(f"wrote {', '.join(_write_fit(found, out))} to {out}", quiet)
+
+
+def _warn_cut_short(what: str, complete: bool, out: Path | None) -> None:
+    """Say that a fit or a search is not complete, and how it goes on."""
+    if not complete:
+        further = "with --out FOLDER the same command would go on" if out is None else f"the same command goes on from {out}"
+        warnings.warn(f"the {what} was cut short, this is the best so far; {further}", stacklevel=2)
 
 
 def _write_fit(found: Fit, folder: Path) -> list[str]:
@@ -118,7 +131,11 @@ def recover(
         ),
     ],
     out: Annotated[
-        Path | None, typer.Option(help="Folder for a report with figures, the system, and tables; a search resumes from it.")
+        Path | None,
+        typer.Option(
+            help="Folder for a report with figures, the system, and tables. What --budget or Ctrl-C cut short goes on from it "
+            "when the same command is run again."
+        ),
     ] = None,
     surrogate: Annotated[str, typer.Option(help="What learns states and terms first; auto, or none.")] = "auto",
     regressor: Annotated[str, typer.Option(help="What turns learned terms into formulas; auto, or none.")] = "auto",
@@ -184,6 +201,7 @@ def recover(
         options=None if functions is None else RecoverOptions(functions=[name.strip() for name in functions.split(",")]),
     )
     typer.echo(model_text(found.system), nl=False)
+    _warn_cut_short("search", found.complete, out)
     if out is not None:
         made: dict[str, object] = {
             "model": model,

@@ -76,7 +76,12 @@ Combinatoric = Annotated[
     bool, typer.Option("--combinatoric", help="Rate constants of a reaction network count each set of equal reactants once.")
 ]
 TimeColumn = Annotated[str | None, typer.Option("--time", help="Name of the column of times; by its name unless given.")]
-BudgetOption = Annotated[str | None, typer.Option("--budget", help="Time after which the search ends, such as 90s, 10m or 2h.")]
+BudgetOption = Annotated[
+    str | None,
+    typer.Option(
+        "--budget", help="Time after which it ends with the best so far, such as 90s, 10m or 2h; with --out it can go on."
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no notes.")]
 Seed = Annotated[int | None, typer.Option(min=0, help="Seed of random numbers.")]
 Out = Annotated[

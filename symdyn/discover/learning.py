@@ -159,7 +159,7 @@ def learn(
     given = {"iterations": iterations, "members": members, **({} if decay is None else {"decay": decay})}
     asked = learner(system, data, given, heldout, window=window, penalty=penalty, noise=noise, inputs=inputs, starts=starts)
     hybrid, trainer, whole, seen = asked.system, asked.trainer, asked.whole, asked.seen
-    limit, journal = Budget(budget), Journal(checkpoint)
+    limit = Budget(budget)
     free = [p for p in hybrid.parameters if p not in hybrid.defaults]
     names = list(dict.fromkeys(u.func.__name__ for u in hybrid.unknowns))
 
@@ -179,8 +179,8 @@ def learn(
     facts = [*driven, *getattr(seen, "positions", ()), *(a for t in seen.trajectories for a in (t.times, t.values))]
     values = sorted(map(str, (*hybrid.defaults.items(), *hybrid.initial.items())))
     key = ("learn", hybrid.digest, values, forms, seed, trainer, seen.noise, *facts)
-    arrays = journal(key, compute, limit.going)
-    journal.write()
+    with Journal(checkpoint) as journal:
+        arrays = journal(key, compute, limit.going)
     found = _members(list(arrays), names)
     networks, fitted, begin, history = found[0]
     made: Any = hybrid.with_terms(networks).with_parameters(dict(zip(free, map(float, fitted), strict=True)))

@@ -109,7 +109,8 @@ def recover(
     checkpoint : str or Path, optional
         File that keeps what the search has computed, written every few seconds.  A search that was cut short, by its budget,
         an interrupt or a crash, goes on from it when it is run again, and ends with the numbers of one that was not; when
-        a search is complete the file is removed.
+        a search is complete its record is removed, and the file unless another has left its record there.  One search at a time
+        uses a file.
     options : RecoverOptions, optional
 
     Returns
@@ -214,16 +215,12 @@ def recover(
     data = measured(system, data)
     if isinstance(system, System) and not system.fields:
         system = system.with_initial_numbers(unknown=options.fit)
-    journal = Journal(checkpoint)
-    with Report(progress, "recover", STAGES) as report:
+    with Journal(checkpoint) as journal, Report(progress, "recover", STAGES) as report:
         request = Request(**asked, budget=Budget(budget, began=began), report=report, journal=journal)
         known, (system, route) = system is not None, route_of(system, data, request)
-        try:
-            found = route.recovered(system, data, request)
-            found = found if known or found.system.fields else second_order(partnered(found, request), data, request)
-        finally:
-            journal.write()
-    if found.complete:
-        journal.remove()
+        found = route.recovered(system, data, request)
+        found = found if known or found.system.fields else second_order(partnered(found, request), data, request)
+        if found.complete:
+            journal.remove()
     read = found.observations.notes if found.observations is not None else ()  # networks have theirs among the warnings
     return replace(found, warnings=(*read, *found.warnings))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,20 +12,21 @@ import pandas as pd
 
 from symdyn.errors import RecoveryError
 from symdyn.inference.fits import Fit, observed_problem
-from symdyn.inference.held import climb
 from symdyn.inference.information import arrow, inverse
+from symdyn.inference.long_run import LongRun, check_running, long_run
 from symdyn.inference.observed_problem import ObservedProblem
-from symdyn.inference.other_folds import RowsProblem, foretold_paths, foretold_rows
+from symdyn.inference.other_folds import RowsProblem, done_folds, foretold_paths, foretold_rows
 from symdyn.inference.stochastic_problem import StochasticProblem
 from symdyn.methods.options import check_whole
 
 __all__ = ["CrossValidation", "cross_validate"]
 
 GROUPS = ("time", "trajectory", "condition", "measurement")
-#: Iterations of the fits to the other folds, and the gain of twice the log-likelihood that still counts.
-ITERATIONS, LAST_GAIN = 200, 1e-10
+#: Gain of twice the log-likelihood that still counts in fits to the other folds.
+LAST_GAIN = 1e-10
 #: What tells two measurements of the tables of two models apart.
 KEYS = ["trajectory", "condition", "time", "observable"]
+STAGES = {"folds": (0.0, 1.0)}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -40,6 +43,13 @@ class CrossValidation:
     parameters : DataFrame
         Values that were fitted without each fold.
     by : str
+    count : int, optional
+        How many folds there are; those that were done unless given.
+
+    Attributes
+    ----------
+    complete : bool
+        Whether all were done: else a budget or an interrupt ended it, and the table has the measurements of the others alone.
 
     Examples
     --------
@@ -54,6 +64,12 @@ class CrossValidation:
     table: pd.DataFrame
     parameters: pd.DataFrame
     by: str
+    count: int | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether all folds were done."""
+        return self.count is None or len(self.parameters) == self.count
 
     @property
     def log_score(self) -> float:
@@ -99,20 +115,25 @@ class CrossValidation:
         keys = [*KEYS, "fold", "measured", "lower", "upper"]
         mine, theirs = (c.table.sort_values(keys, ignore_index=True) for c in (self, other))
         if len(mine) != len(theirs) or not mine[keys].equals(theirs[keys]):
-            raise RecoveryError("the two cross-validations differ in their measurements, limits or folds; give both the same")
+            short = "" if self.complete and other.complete else "; one was cut short: go on from its checkpoint"
+            raise RecoveryError(
+                f"the two cross-validations differ in their measurements, limits or folds; give both the same{short}"
+            )
         apart = mine["log_density"] - theirs["log_density"]
         return pd.Series({"difference": apart.sum(), "error": np.sqrt(len(apart) * apart.var(ddof=1))})
 
     def __str__(self) -> str:
-        count = self.table["fold"].nunique()
-        return (
-            f"{count} folds by {self.by}: log score {self.log_score:.4g} ± {self.error:.2g} of {len(self.table)} measurements"
-        )
+        done = [str(f) for f in self.parameters.index]
+        folds = f"{len(done)} folds" if self.complete else f"{len(done)} of {self.count} folds ({', '.join(done)}), cut short,"
+        return f"{folds} by {self.by}: log score {self.log_score:.4g} ± {self.error:.2g} of {len(self.table)} measurements"
 
     __repr__ = __str__
 
 
-def cross_validate(fit: Fit, folds: int | None = None, *, by: str = "time", seed: int | None = None) -> CrossValidation:
+def cross_validate(
+    fit: Fit, folds: int | None = None, *, by: str = "time", seed: int | None = None, budget: float | None = None,
+    checkpoint: str | Path | None = None, progress: bool | Callable[[str, float], None] | None = None,
+) -> CrossValidation:  # fmt: skip
     r"""Foretell every fold of the data by a fit to the others: :math:`\sum_i \log p(y_i\,|\,\hat\theta_{-f(i)})`.
 
     All fits begin at the fit to all data, with its priors and bounds, and are climbed at once, in lanes; scales of noise that
@@ -134,17 +155,30 @@ def cross_validate(fit: Fit, folds: int | None = None, *, by: str = "time", seed
         neighbours in time tell what is left out.
     seed : int, optional
         Of the order in which measurements, or several trajectories or conditions a fold, come to folds; 0 unless given.
+    budget : float, optional
+        Seconds after which it ends with the folds that are done, as it does at an interrupt (Ctrl-C).
+    checkpoint : str or Path, optional
+        File from which the same call goes on after that, with the bits of one that was not cut short; see `symdyn.fit`.
+    progress : bool or callable, optional
+        A bar, or ``progress(stage, fraction)`` with the stage ``"folds"``.
 
     Returns
     -------
     CrossValidation
+        Where the time was over, of some folds alone, and ``complete`` is False.
+
+    Warns
+    -----
+    UserWarning
+        If the time was over, or the fit itself was cut short.
 
     Raises
     ------
     RecoveryError
         If there are fewer groups than folds, for a seed where nothing is drawn, or if without a fold the data and priors do
         not determine a value that is fitted, such as the initial value of a trajectory or the scale of the noise of a column;
-        for cells that are not followed, and likelihoods that are simulated.
+        for cells that are not followed, and likelihoods that are simulated; if the budget ended before the first fold was
+        done; for a checkpoint as `symdyn.fit`.
 
     References
     ----------
@@ -170,27 +204,35 @@ def cross_validate(fit: Fit, folds: int | None = None, *, by: str = "time", seed
         what = "blocks of times" if by == "time" else f"one fold for each {by}"
         raise RecoveryError(f"seed has no effect on {what}; leave it out")
     check_whole(0, seed=seed)
+    check_running(budget, checkpoint, progress)
     rng = np.random.default_rng(seed or 0)
-    if isinstance(fit.problem, RowsProblem | StochasticProblem):
-        foretold = (
-            foretold_rows(fit, fit.problem, folds, by, rng)
-            if isinstance(fit.problem, RowsProblem)
-            else foretold_paths(fit, fit.problem, folds, by, rng)
-        )
-        table = foretold[0][["fold", *KEYS, "measured", "lower", "upper", "expected", "log_density"]]
-        return CrossValidation(_known(table), _parameters(fit, foretold[1]), by)
-    problem = observed_problem(fit, "cross-validations")
+    facts = (folds, by, seed)
+    with long_run(fit, "cross_validate", STAGES, facts, budget=budget, checkpoint=checkpoint, progress=progress) as run:
+        if isinstance(fit.problem, RowsProblem):
+            table, done, theta, count = foretold_rows(fit, fit.problem, folds, by, rng, run)
+        elif isinstance(fit.problem, StochasticProblem):
+            table, done, theta, count = foretold_paths(fit, fit.problem, folds, by, rng, run)
+        else:
+            table, done, theta, count = _foretold(fit, observed_problem(fit, "cross-validations"), folds, by, rng, run)
+        run.note("the cross-validation", f"the folds {', '.join(map(str, done))} of {count}")
+    parameters = pd.DataFrame(fit.problem.values(theta), index=pd.Index(done, name="fold"), columns=fit.problem.names)
+    names = ["fold", *KEYS, "measured", "lower", "upper", "expected", "log_density"]
+    return CrossValidation(_known(table[names]), parameters, by, count)
+
+
+def _foretold(
+    fit: Fit, problem: ObservedProblem, folds: int | None, by: str, rng: np.random.Generator, run: LongRun
+) -> tuple[pd.DataFrame, list[int], np.ndarray, int]:
+    """The table of what fits without each fold foretell, the folds that are done, their coordinates, and how many there are."""
     place, count = _folds(problem, folds, by, rng)
     seen = problem.cut.values
     kept = np.repeat(seen[None], count, axis=0)
     kept[np.arange(count)[:, None, None, None] == place] = np.nan
     _refuse_noise(problem, kept, by)
-    anew = problem.with_values(kept)
-    fits = climb(
-        anew, np.repeat(fit.theta[None], count, axis=0), np.repeat(fit.scaled_starts[None], count, axis=0),
-        iterations=ITERATIONS, gain=LAST_GAIN,
-    )  # fmt: skip
-    _refuse_unknown(fit, anew, fits.theta, fits.starts)
+    begin = (np.repeat(v[None], count, axis=0) for v in (fit.theta, fit.scaled_starts))
+    fits, at = done_folds(run, problem.with_values(kept), *begin, gain=LAST_GAIN)
+    kept, anew = kept[at], problem.with_values(kept[at])
+    _refuse_unknown(fit, anew, fits.theta, fits.starts, at)
     values, _ = anew.evaluate(fits.theta, fits.starts)
     laws, times, rows = anew.noise.at(kept, values), problem.times(), []
     for o, (spec, (mean, parameters)) in enumerate(zip(problem.setup.observed, laws, strict=True)):
@@ -198,12 +240,15 @@ def cross_validate(fit: Fit, folds: int | None = None, *, by: str = "time", seed
             density = problem.noise.scored(o, seen[None, ..., o], mean, parameters, fisher=False).value
         for v, j in zip(*np.nonzero(np.isfinite(seen[..., o])), strict=True):
             k, f = int(problem.cut.origins[v, 0]), int(place[v, j, o])
+            if f not in at:
+                continue
+            row = int(np.searchsorted(at, f))
             condition = problem.setup.conditions[k] if problem.setup.conditions else ""
             lower, upper = (np.nan, np.nan) if problem.noise.limits is None else problem.noise.limits[v, j, o]
             measured = seen[v, j, o], lower, upper
-            rows.append((f, k, condition, times[v, j], spec.name, *measured, mean[f, v, j], density[f, v, j]))
+            rows.append((f, k, condition, times[v, j], spec.name, *measured, mean[row, v, j], density[row, v, j]))
     names = ["fold", *KEYS, "measured", "lower", "upper", "expected", "log_density"]
-    return CrossValidation(_known(pd.DataFrame(rows, columns=names)), _parameters(fit, fits.theta), by)
+    return pd.DataFrame(rows, columns=names), at.tolist(), fits.theta, count
 
 
 def _known(table: pd.DataFrame) -> pd.DataFrame:
@@ -212,10 +257,6 @@ def _known(table: pd.DataFrame) -> pd.DataFrame:
         lost = table.loc[~np.isfinite(table["log_density"]), "fold"].iloc[0]
         raise RecoveryError(f"without the fold {lost} the fit foretells values in it that it takes for impossible, or fails")
     return table
-
-
-def _parameters(fit: Fit, theta: np.ndarray) -> pd.DataFrame:
-    return pd.DataFrame(fit.problem.values(theta), columns=fit.problem.names).rename_axis("fold")
 
 
 def _folds(problem: ObservedProblem, folds: int | None, by: str, rng: np.random.Generator) -> tuple[np.ndarray, int]:
@@ -276,7 +317,7 @@ def _refuse_noise(problem: ObservedProblem, kept: np.ndarray, by: str) -> None:
         )
 
 
-def _refuse_unknown(fit: Fit, anew: ObservedProblem, theta: np.ndarray, starts: np.ndarray) -> None:
+def _refuse_unknown(fit: Fit, anew: ObservedProblem, theta: np.ndarray, starts: np.ndarray, folds: np.ndarray) -> None:
     """Refuse folds without which data and priors do not determine a fitted value: it would stay where all data put it."""
     local = anew.expand(np.arange(len(theta)), theta, starts, fisher=True)
     moved = np.concatenate([np.ones(theta.shape[1], dtype=bool), anew.open_starts.ravel()])
@@ -287,5 +328,6 @@ def _refuse_unknown(fit: Fit, anew: ObservedProblem, theta: np.ndarray, starts: 
         f, i = (int(x) for x in np.argwhere(lost & known)[0])
         name = (*anew.names, *anew.start_names)[i]
         raise RecoveryError(
-            f"without the fold {f} the data do not tell {name}; divide the data otherwise, give a prior, or hold the value"
+            f"without the fold {folds[f]} the data do not tell {name}; divide the data otherwise, give a prior, or hold the "
+            "value"
         )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from symdyn.inference.fit_problem import FitProblem
-from symdyn.inference.held import fitted_again, joined
+from symdyn.inference.held import Climbing, climb, fitted_again, joined
 from symdyn.inference.levenberg import Fits
 
 __all__ = ["FittedCurve"]
@@ -40,6 +41,8 @@ class FittedCurve:
     fits : Fits
     excess : float
         The ratio that ends the interval.
+    climb : callable
+        How further values are fitted.
     """
 
     problem: FitProblem
@@ -47,6 +50,7 @@ class FittedCurve:
     middle: float
     fits: Fits
     excess: float
+    climb: Climbing = climb
 
     @property
     def held(self) -> np.ndarray:
@@ -81,42 +85,46 @@ class FittedCurve:
                 found[side] = (k, k + side)
         return found
 
-    def settled(self) -> FittedCurve:
-        """The curve with as many further values as it takes to tell the ends of the interval."""
-        curve = self.extended()
-        for _ in range(REFINEMENTS):
+    def followed(self) -> Iterator[FittedCurve]:
+        """The curve with ever more values, in the end as many as it takes to tell the ends of the interval."""
+        curve = self
+        for refinement in range(REFINEMENTS + 1):
+            while (steps := curve._further()) is not None:
+                curve = curve._with(*steps)
+                yield curve
             wide = curve._wide()
-            if not wide:
-                break
-            curve = curve._between(wide).extended()
-        return curve
+            if not wide or refinement == REFINEMENTS:
+                return
+            curve = curve._between(wide)
+            yield curve
 
-    def extended(self) -> FittedCurve:
-        """The curve with values farther and farther away on a side without an end or bound, each fitted from the last."""
-        curve, middle = self, self.middle
-        limit = FARTHEST_LOG if self.problem.columns[self.column].logarithmic else FARTHEST * max(abs(middle), 1.0)
-        while True:
-            held, crossings = curve.held, curve.crossings
-            reached = {side: held[k] - middle for side, k in ((-1, 0), (1, len(held) - 1)) if side not in crossings}
-            bounds = dict(zip((-1, 1), self.bounds, strict=True))
-            steps = {side: d for side, d in reached.items() if np.isinf(bounds[side]) and abs(d) < 0.999 * limit}
-            if not steps:
-                return curve
-            reach = FURTHER * np.array(list(steps.values()))
-            values = middle + (np.clip(reach, -limit, limit) if self.problem.columns[self.column].logarithmic else reach)
-            nearest = np.array([0 if side < 0 else len(held) - 1 for side in steps])
-            curve = replace(curve, fits=joined(curve.fits, self._fitted(values, curve.fits, nearest), self.column))
+    def _further(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Values farther away on sides without an end or bound, and of which fits they begin; None if there are none."""
+        held, crossings, middle = self.held, self.crossings, self.middle
+        logarithmic = self.problem.columns[self.column].logarithmic
+        limit = FARTHEST_LOG if logarithmic else FARTHEST * max(abs(middle), 1.0)
+        reached = {side: held[k] - middle for side, k in ((-1, 0), (1, len(held) - 1)) if side not in crossings}
+        bounds = dict(zip((-1, 1), self.bounds, strict=True))
+        steps = {side: d for side, d in reached.items() if np.isinf(bounds[side]) and abs(d) < 0.999 * limit}
+        if not steps:
+            return None
+        reach = FURTHER * np.array(list(steps.values()))
+        values = middle + (np.clip(reach, -limit, limit) if logarithmic else reach)
+        return values, np.array([0 if side < 0 else len(held) - 1 for side in steps])
 
-    def interval(self) -> tuple[float, float]:
+    def interval(self, missing: np.ndarray | None = None) -> tuple[float, float]:
         """Where the curve crosses the threshold on either side of its least value; a bound, or infinity, where it does not.
 
-        The root of the ratio is interpolated: near the optimum it is a straight line.
+        Of a curve that was cut short, without the values `missing`, an end is NaN where one of them lies between its
+        neighbours, or where it was not come to.  The root of the ratio is interpolated: near the optimum it is a straight line.
         """
         held, root, level, ends = self.held, np.sqrt(np.maximum(self.ratio, 0.0)), np.sqrt(self.excess), []
         for side, bound in zip((-1, 1), self.bounds, strict=True):
             inside, outside = self.crossings.get(side, (-1, -1))
             if inside < 0:
-                ends.append(bound)
+                ends.append(bound if missing is None or held[0 if side < 0 else -1] == bound else np.nan)
+            elif missing is not None and ((missing - held[inside]) * (missing - held[outside]) < 0).any():
+                ends.append(np.nan)
             elif np.isfinite(root[outside]):
                 share = (level - root[inside]) / (root[outside] - root[inside])
                 ends.append(float(held[inside] + share * (held[outside] - held[inside])))
@@ -139,8 +147,9 @@ class FittedCurve:
         values = np.concatenate([np.linspace(held[a], held[b], BETWEEN + 1)[1:] for a, b in crossings.values()])
         nearest = np.repeat([inside for inside, _ in crossings.values()], BETWEEN)
         order = np.argsort(values)
-        extra = self._fitted(values[order], self.fits, nearest[order])
-        return replace(self, fits=joined(self.fits, extra, self.column))
+        return self._with(values[order], nearest[order])
 
-    def _fitted(self, values: np.ndarray, near: Fits, nearest: np.ndarray) -> Fits:
-        return fitted_again(self.problem, self.column, values, near, nearest)
+    def _with(self, values: np.ndarray, nearest: np.ndarray) -> FittedCurve:
+        """The curve with further values, each fitted from one of its own."""
+        (extra,) = deque(fitted_again(self.problem, self.column, values, self.fits, nearest, self.climb), maxlen=1)
+        return replace(self, fits=joined(self.fits, extra, self.column))

@@ -24,6 +24,8 @@ __all__ = ["Fit", "observed_problem", "threshold"]
 
 #: Differences of log-likelihoods, and of coordinates relative to their sizes, of one optimum.
 SAME, NEAR = 0.1, 0.05
+#: Values, and notes on their limits, that are printed.
+SHOWN, MOST_LIMITS = 40, 10
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -47,6 +49,8 @@ class Fit(FitVerbs):
     level : float
         Of the intervals.
     seed : int
+    complete : bool
+        False if its budget or an interrupt ended the fit: more time may find a better one.
 
     Examples
     --------
@@ -56,7 +60,8 @@ class Fit(FitVerbs):
     >>> data = {"t": t, "x": 3 * np.exp(-t / 2) + 0.02 * np.cos(9 * t)}
     >>> fit = sd.fit(sd.ODESystem({x: -k * x}), data, seed=0)
     >>> print(fit)
-    Fit of 2 values to 8 measurements: log-likelihood 22.8708, AIC -39.7416; 17 of 20 starts ended in the best optimum
+    Fit of 2 values to 8 measurements; 17 of 20 starts ended in the best optimum
+    log-likelihood 22.8708, AIC -39.7416, BIC -39.5033
       k     0.50248 ± 0.0045   90% between 0.49376 and 0.5112
       x(0)  3.0124 ± 0.015   90% between 2.9834 and 3.0414
     """
@@ -69,6 +74,7 @@ class Fit(FitVerbs):
     notes: tuple[str, ...] = ()
     level: float = 0.9
     seed: int = 0
+    complete: bool = True
 
     # ---- values -----------------------------------------------------------------------------------------
 
@@ -273,23 +279,30 @@ class Fit(FitVerbs):
     # ---- text -------------------------------------------------------------------------------------------
 
     @property
-    def _title(self) -> str:
-        best = int(self.optima["reached"].iloc[0]) if len(self.ends) else 0
+    def _title(self) -> tuple[str, str]:
+        """Of what it is, and how well it follows the data."""
+        count, starts = len(self.intervals), len(self.ends)
+        best = int(self.optima["reached"].iloc[0]) if starts else 0
+        found = "from one start" if starts == 1 else f"{best} of {starts} starts ended in the best optimum"
         return (
-            f"Fit of {len(self.intervals)} value{'s' if len(self.intervals) > 1 else ''} to {self.problem.size} measurements: "
-            f"log-likelihood {self.log_likelihood:.6g}, AIC {self.aic:.6g}; "
-            f"{best} of {len(self.ends)} starts ended in the best optimum"
+            f"Fit of {count} value{'s' if count > 1 else ''} to {self.problem.size} measurements"
+            f"{'' if self.complete else ', cut short'}; {found}",
+            f"log-likelihood {self.log_likelihood:.6g}, AIC {self.aic:.6g}, BIC {self.bic:.6g}",
         )
 
     def __str__(self) -> str:
-        table, lines = self.intervals, [self._title]
-        width = max((len(n) for n in table["constant"]), default=0)
-        for _, row in table.iterrows():
+        table, lines, limits = self.intervals, list(self._title), self.limits
+        width = max((len(n) for n in table["constant"][:SHOWN]), default=0)
+        for _, row in table[:SHOWN].iterrows():
             lines.append(
                 f"  {row['constant']:<{width}}  {row['value']:.5g} ± {row['standard error']:.2g}   "
                 f"{self.level:.0%} between {row['lower']:.5g} and {row['upper']:.5g}"
             )
-        return "\n".join([*lines, *(f"note: {n}" for n in (*self.notes, *self.limits))])
+        if len(table) > SHOWN:
+            lines.append(f"  and {len(table) - SHOWN} more, which the table intervals has")
+        if len(limits) > MOST_LIMITS:
+            limits = [*limits[:MOST_LIMITS], f"{len(limits) - MOST_LIMITS} more of this kind stand in limits"]
+        return "\n".join([*lines, *(f"note: {n}" for n in (*self.notes, *limits))])
 
     __repr__ = __str__
 
@@ -301,8 +314,8 @@ class Fit(FitVerbs):
         fields = ("value", "standard error", "lower", "upper")
         rows = [(escape(row["constant"]), *(f"{row[f]:.5g}" for f in fields)) for _, row in self.intervals.iterrows()]
         notes = "".join(f"<div>{escape(n)}</div>" for n in (*self.notes, *self.limits))
-        equations = f"<div>{escape(self.system._repr_latex_())}</div>"
-        return f"<div><b>{escape(self._title)}</b>{html.table(heads, rows)}{notes}{equations}{html.methods(type(self))}</div>"
+        equations, title = f"<div>{escape(self.system._repr_latex_())}</div>", escape("; ".join(self._title))
+        return f"<div><b>{title}</b>{html.table(heads, rows)}{notes}{equations}{html.methods(type(self))}</div>"
 
 
 def observed_problem(fit: Fit, what: str) -> ObservedProblem:
@@ -315,9 +328,12 @@ def observed_problem(fit: Fit, what: str) -> ObservedProblem:
     """
     if isinstance(fit.problem, StochasticProblem):
         name = fit.problem.likelihood.name
-        raise RecoveryError(f"{what} of a fit with the likelihood {name!r} are not known; it predicts and has profiles")
+        raise RecoveryError(f"a fit with the likelihood {name!r} has no {what}; it predicts, and has profiles and samples")
     if not isinstance(fit.problem, ObservedProblem):
-        raise RecoveryError(f"{what} of a fit of a PEtab problem are not known; use problem.simulate(fit.parameters)")
+        raise RecoveryError(
+            f"a fit of a PEtab problem has no {what}; it has profiles, samples and cross-validations, and "
+            "problem.simulate(fit.parameters) predicts"
+        )
     return fit.problem
 
 

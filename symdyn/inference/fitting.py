@@ -13,13 +13,13 @@ import pandas as pd
 
 from symdyn.declaration import listed
 from symdyn.errors import RecoveryError
-from symdyn.inference.allowed_values import RUNNING, check_value
 from symdyn.inference.budget import Budget
 from symdyn.inference.fit_request import Proposal, request
 from symdyn.inference.fit_symbols import STAGES, FitRequest
 from symdyn.inference.fits import Fit
 from symdyn.inference.information import check_level
 from symdyn.inference.journal import Journal
+from symdyn.inference.long_run import check_running
 from symdyn.inference.multistart import MultiStart
 from symdyn.inference.report import Report
 from symdyn.methods.options import check_positive, check_whole
@@ -140,13 +140,14 @@ def fit(
         the least size of a column.
     budget : float, optional
         Seconds from the call, imports and compilation included, after which the fit ends with the best so far, as it does at an
-        interrupt (Ctrl-C); ``notes`` say so.  An iteration of all starts is not divided: one that would end more than a tenth
-        of the budget late is not begun.  While stages that soften the likelihood last, the best so far is what the likelihood
-        itself says of where they have come.
+        interrupt (Ctrl-C); ``complete`` is then False, and ``notes`` say so.  An iteration of all starts is not divided: one
+        that would end more than a tenth of the budget late is not begun.  While stages that soften the likelihood last, the
+        best so far is what the likelihood itself says of where they have come.
     checkpoint : str or Path, optional
-        File of this fit alone that keeps how far the climbs have come, written every few seconds.  A fit that was cut short,
-        by its budget, an interrupt or a crash, goes on from it when the same call is made again, and ends with the bits of one
-        that was not; when it is complete the file is removed, with whatever else it holds.
+        File that keeps how far the climbs have come, written every few seconds.  A fit that was cut short, by its budget, an
+        interrupt or a crash, goes on from it when the same call is made again, and ends with the bits of one that was not; a
+        call with other data or options begins anew.  When a fit is complete its record is removed, and the file unless another
+        has left its record there, as a warning says then.
     progress : bool or callable, optional
         Show a bar (silent in pipes), or call ``progress(stage, fraction)``, with the stages ``"beginning"``, ``"softened"``,
         ``"starts"`` and ``"polish"``.
@@ -161,7 +162,7 @@ def fit(
     ------
     RecoveryError
         For another kind of system, unknown terms, options that have no effect, data that are too few, a checkpoint that is
-        another file, or if no simulation of the system follows them.
+        another file or that another search which runs at the same time uses, or if no simulation of the system follows them.
     DeclarationError
         For names that the system does not have.
 
@@ -186,8 +187,7 @@ def fit(
     """
     began = time.monotonic()
     check_level(level)
-    for name, value in (("budget", budget), ("checkpoint", checkpoint), ("progress", progress)):
-        check_value(name, value, RUNNING[name])
+    check_running(budget, checkpoint, progress)
     if isinstance(starts, bool) or not isinstance(starts, (int, np.integer)) or starts < 1:
         raise RecoveryError(f"starts is {starts!r}; expected a whole number, 1 or more")
     check_whole(0, seed=seed)
@@ -197,8 +197,7 @@ def fit(
             f"initial is {initial!r}; expected a mapping from states to values, the same for all data; what differs between "
             "experiments stands in conditions={'first': {'x': 1}, 'second': {'x': 2}}, with data of these names"
         )
-    journal = Journal(checkpoint)
-    with Report(progress, "fit", STAGES) as report:
+    with Journal(checkpoint) as journal, Report(progress, "fit", STAGES) as report:
         wanted = FitRequest(
             parameters=parameters if isinstance(parameters, Mapping) else dict.fromkeys(listed(parameters)),
             priors=priors or {}, guesses=guesses or {}, observables=observables, noise=noise, conditions=conditions,
@@ -206,23 +205,20 @@ def fit(
             accuracy={"method": method, "rtol": rtol, "atol": atol}, budget=Budget(budget, began=began), journal=journal,
             report=report,
         )  # fmt: skip
-        try:
-            if not isinstance(system, System) and hasattr(system, "fit_problem"):
-                proposal = system.fit_problem(wanted, data)
-            else:
-                proposal = request(system, data, wanted)
-            for note in proposal.notes:
-                warnings.warn(note, stacklevel=2)
-            if not proposal.problem.count:
-                raise RecoveryError(
-                    "nothing is to be fitted, as everything has a value; name parameters=[...], or leave out values"
-                )
-            search = MultiStart(proposal, int(starts), wanted)
-            found = _fit(proposal, search, level, seed)
-        finally:
-            journal.write()
-    if search.complete:
-        journal.remove()
+        if not isinstance(system, System) and hasattr(system, "fit_problem"):
+            proposal = system.fit_problem(wanted, data)
+        else:
+            proposal = request(system, data, wanted)
+        for note in proposal.notes:
+            warnings.warn(note, stacklevel=2)
+        if not proposal.problem.count:
+            raise RecoveryError(
+                "nothing is to be fitted, as everything has a value; name parameters=[...], or leave out values"
+            )
+        search = MultiStart(proposal, int(starts), wanted)
+        found = _fit(proposal, search, level, seed)
+        if search.complete:
+            journal.remove()
     return found
 
 
@@ -233,4 +229,4 @@ def _fit(proposal: Proposal, search: MultiStart, level: float, seed: int) -> Fit
     values = dict(zip(problem.names, problem.values(ends.theta).T, strict=True))
     table = pd.DataFrame({"log_posterior": -0.5 * ends.total} | values)
     notes = (*proposal.notes, *proposal.facts, *search.notes, *problem.remarks(theta))
-    return Fit(problem, theta, scaled, table, proposal.fitted(theta, scaled), notes, level, seed)
+    return Fit(problem, theta, scaled, table, proposal.fitted(theta, scaled), notes, level, seed, search.complete)

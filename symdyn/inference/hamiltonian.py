@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import expit, logit
 
 from symdyn.errors import RecoveryError
+from symdyn.inference.budget import LateError
 from symdyn.inference.density import PosteriorDensity
 from symdyn.inference.fit_problem import FitProblem
+from symdyn.inference.long_run import LongRun
 from symdyn.optional import require
 
 __all__ = ["SlopedDensity", "hamiltonian_chains"]
 
 #: Bounds and their neighbourhood that are left to the transformation, relative to the range.
 INSIDE = 1e-6
+#: Chains at least, and seconds after which one looks whether there is time left.
+LEAST, LOOK = 2, 0.05
 
 
 class HamiltonianChains(NamedTuple):
@@ -81,38 +86,67 @@ class SlopedDensity:
 
 
 def hamiltonian_chains(
-    problem: FitProblem, posterior: PosteriorDensity, begin: np.ndarray, *, draws: int, tune: int, seed: int
-) -> HamiltonianChains:
-    """Chains of nutpie, one for each row of `begin` (chains, D), one after another.
+    problem: FitProblem, posterior: PosteriorDensity, begin: np.ndarray, *, draws: int, tune: int, seeds: np.ndarray,
+    run: LongRun,
+) -> HamiltonianChains:  # fmt: skip
+    """Chains of nutpie, one for each row of `begin` (chains, D) with a seed of its own, one after another.
+
+    A chain is kept when it is done; one that is cut short is lost, for the sampler does not say where it stands.
 
     Raises
     ------
     RecoveryError
-        If the density is not known near where chains begin.
+        If the density is not known near where chains begin, or the time ended before the second was done.
     MissingPackageError
         Without nutpie.
     """
-    nutpie = require("nutpie")
-    density = SlopedDensity(problem, posterior)
-    D, waiting = begin.shape[1], [density.free(row) for row in begin]
+    nutpie, density, found = require("nutpie"), SlopedDensity(problem, posterior), list[tuple[np.ndarray, ...]]()
 
-    def first(_: Any) -> np.ndarray:
-        return waiting.pop(0) if len(waiting) > 1 else waiting[0]
-
-    def expanded(*_: Any) -> Any:
-        return lambda z: {"z": np.asarray(z)}
-
-    model = nutpie.compiled_pyfunc.from_pyfunc(
-        D, lambda: density, expanded, [np.dtype("float64")], [(D,)], ["z"], make_initial_point_fn=first
-    )  # fmt: skip
-    try:
-        trace = nutpie.sample(
-            model, draws=draws, tune=tune, chains=len(begin), cores=1, seed=seed, progress_bar=False, save_warmup=False
+    def chain(begin: np.ndarray, seed: int) -> tuple[np.ndarray, ...]:
+        model = nutpie.compiled_pyfunc.from_pyfunc(
+            len(begin), lambda: density, lambda *_: lambda z: {"z": np.asarray(z)}, [np.dtype("float64")], [begin.shape], ["z"],
+            make_initial_point_fn=lambda _: density.free(begin),
         )  # fmt: skip
+        how = {"draws": draws, "tune": tune, "chains": 1, "cores": 1, "seed": seed, "save_warmup": False}
+        trace = _ended(nutpie.sample(model, **how, progress_bar=False, blocking=False), run)
+        stats = trace.sample_stats
+        acceptance = stats["mean_tree_accept"].values[0, -1:]
+        return density.bound(trace.posterior["z"].values[0]), stats["diverging"].values[0], acceptance
+
+    with run.ending(lambda: len(found) > 1):
+        for j, (row, seed) in enumerate(zip(begin, seeds.tolist(), strict=True)):
+            run.go_on()
+            run.began()
+            found.append(run.computed(("chain", j), partial(chain, row, seed)))
+            run.ended()
+            run.report("sampling", (j + 1) / len(begin))
+    if len(found) < LEAST:
+        raise run.nothing("the sampler", f"with {len(found)} of {len(begin)} chains, of which R-hat compares two")
+    points, diverging, acceptance = (np.stack(parts) for parts in zip(*found, strict=True))
+    return HamiltonianChains(points, diverging, float(acceptance.mean()))
+
+
+def _ended(sampler: Any, run: LongRun) -> Any:
+    """What a sampler in the background has found in the end.
+
+    Raises
+    ------
+    LateError
+        If the time is over before.
+    RecoveryError
+        If it fails.
+    """
+    try:
+        while True:
+            try:
+                return sampler.wait(timeout=LOOK)
+            except TimeoutError:
+                if run.budget.over():
+                    raise LateError from None
     except RuntimeError as error:
         raise RecoveryError(
             f"the no-U-turn sampler failed ({error}); give priors or bounds, or take sampler='walkers'"
         ) from None
-    stats = trace.sample_stats
-    acceptance = float(stats["mean_tree_accept"].values[:, -1].mean())
-    return HamiltonianChains(density.bound(trace.posterior["z"].values), stats["diverging"].values, acceptance)
+    except BaseException:
+        sampler.cancel()
+        raise

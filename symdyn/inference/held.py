@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Protocol
+
 import numpy as np
 
 from symdyn.inference.fit_problem import GAIN, FitProblem
 from symdyn.inference.levenberg import Fits, LevenbergMarquardt, Recorded
 from symdyn.inference.quadratic import Quadratic
 
-__all__ = ["climb", "fitted_again", "joined"]
+__all__ = ["ROUNDS", "Climbing", "climb", "fitted_again", "joined"]
 
 #: Rounds in which every held value is fitted again from what its neighbours found.
 ROUNDS = 3
+
+
+class Climbing(Protocol):
+    """Fits of a likelihood from coordinates (M, P) and initial values (M, V, n), of which `active` (M, P) ones move."""
+
+    def __call__(self, problem: FitProblem, theta: np.ndarray, starts: np.ndarray, active: np.ndarray) -> Fits: ...
 
 
 def climb(
@@ -26,8 +35,12 @@ def climb(
     ).run(iterations, recorded=recorded)  # fmt: skip
 
 
-def fitted_again(problem: FitProblem, column: int, grid: np.ndarray, near: Fits, nearest: np.ndarray) -> Fits:
+def fitted_again(
+    problem: FitProblem, column: int, grid: np.ndarray, near: Fits, nearest: np.ndarray, climb: Climbing = climb
+) -> Iterator[Fits]:  # fmt: skip
     """Fit everything else at every value of one coordinate: a batch of lanes, each from a fit nearby, then from neighbours.
+
+    What was found so far is yielded after every batch, the last is the result.
 
     Parameters
     ----------
@@ -40,12 +53,15 @@ def fitted_again(problem: FitProblem, column: int, grid: np.ndarray, near: Fits,
         Fits from which to begin.
     nearest : (M,) int
         Which of them for each value.
+    climb : callable
+        How to fit.
     """
     count = len(grid)
     theta, starts = near.theta[nearest].copy(), near.starts[nearest].copy()
     theta[:, column] = grid
     active = np.arange(theta.shape[1])[None] != np.full((count, 1), column)
     fits = climb(problem, theta, starts, active)
+    yield fits
     for _ in range(ROUNDS):
         before = fits.total.copy()
         for shift in (1, -1):
@@ -56,10 +72,10 @@ def fitted_again(problem: FitProblem, column: int, grid: np.ndarray, near: Fits,
             better = np.flatnonzero(other.total < fits.total)
             fits.theta[better], fits.starts[better] = other.theta[better], other.starts[better]
             fits.local.put(better, other.local.take(better))
+            yield fits
         finite = np.isfinite(before)
         if np.all(fits.total[finite] >= before[finite] - 2 * GAIN) and np.isfinite(fits.total).sum() == finite.sum():
             break
-    return fits
 
 
 def joined(fits: Fits, extra: Fits, column: int) -> Fits:

@@ -9,17 +9,19 @@ import warnings
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from symdyn.errors import RecoveryError
-from symdyn.files import clear, put_arrays, read_arrays
+from symdyn.files import FileLock, clear, put_arrays, read_arrays
 
 __all__ = ["Journal", "KeptState", "digest_of"]
 
 #: Seconds between writes, and how many times as long as a write takes they are at least.
 PAUSE, RARELY = 10.0, 100.0
+#: Characters of a digest.
+DIGITS = 64
 Arrays = tuple[np.ndarray, ...]
 
 
@@ -45,7 +47,7 @@ class Journal:
 
     Since a key stands for everything that its value depends on, a search that is repeated with the same seed takes the same
     way, only faster, and ends with the same numbers as one that was never interrupted; entries of other searches are not
-    found.
+    found, and stay.  A file serves one search at a time: ``with Journal(path) as journal: ...`` writes it and lets it go.
 
     Parameters
     ----------
@@ -55,13 +57,16 @@ class Journal:
     Raises
     ------
     RecoveryError
-        If the file is no journal, or its folder does not exist or cannot be written.
+        If the file is no journal, another search has it open, or its folder does not exist or cannot be written.
     """
+
+    _lock: FileLock | None = None
 
     def __init__(self, path: str | Path | None = None) -> None:
         self.path = None if path is None else Path(path)
         self.found = 0
         self._entries: dict[str, Arrays] = {}
+        self._own: set[str] = set()  # digests that this search has asked for
         self._new, self._written, self._took = False, time.monotonic(), 0.0
         if self.path is None:
             return
@@ -71,9 +76,36 @@ class Journal:
             raise RecoveryError(
                 f"checkpoint {self.path}: the folder {self.path.parent} cannot be written; name a file elsewhere"
             )
-        clear(self.path)
-        if self.path.exists():
-            self._read(self.path)
+        try:
+            self._lock = FileLock(self.path)
+        except BlockingIOError as holder:
+            raise RecoveryError(
+                f"checkpoint {self.path}: another search that is going on (process {holder}) keeps its record there; name "
+                "another file for this one, or wait until that one has ended"
+            ) from None
+        except OSError as error:
+            raise RecoveryError(f"checkpoint {self.path}: it cannot be locked ({error}); name a file elsewhere") from None
+        try:
+            clear(self.path)
+            if self.path.exists():
+                self._read(self.path)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.write()
+        self.close()
+
+    def close(self) -> None:
+        """Let other searches have the file."""
+        if self._lock is not None:
+            self._lock.release()
+
+    __del__ = close
 
     def _read(self, path: Path) -> None:
         try:
@@ -93,7 +125,9 @@ class Journal:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def __call__(self, key: Iterable[Any], compute: Callable[[], Arrays], keep: Callable[[], bool] | None = None) -> Arrays:
+    def __call__(
+        self, key: Iterable[Any], compute: Callable[[], Arrays], keep: Callable[[], bool] | None = None, *, question: str = ""
+    ) -> Arrays:  # fmt: skip
         """The arrays known for a key, else those computed.
 
         Parameters
@@ -104,24 +138,31 @@ class Journal:
             Returns a tuple of arrays.
         keep : callable, optional
             Asked after the computation; what was cut short is not kept.
+        question : str
+            A digest that all entries of a search have in common, so that `remove` knows those that it did not ask for again.
         """
         if self.path is None:
             return compute()
-        digest = digest_of(*key)
-        if digest in self._entries:
+        digest = question + digest_of(*key)
+        if (known := self._known(digest)) is not None:
             self.found += 1
-            return self._entries[digest]
+            return known
         value = compute()
         if keep is not None and not keep():
             return value
         self._put(digest, value)
         return value
 
-    def kept(self, key: Iterable[Any]) -> KeptState:
-        """What is kept of a computation while it goes on, by a key as above."""
-        return KeptState(self, "" if self.path is None else digest_of(*key))
+    def kept(self, key: Iterable[Any], *, question: str = "") -> KeptState:
+        """What is kept of a computation while it goes on, by a key and a question as above."""
+        return KeptState(self, "" if self.path is None else question + digest_of(*key))
+
+    def _known(self, digest: str) -> Arrays | None:
+        self._own.add(digest)
+        return self._entries.get(digest)
 
     def _put(self, digest: str, value: Arrays) -> None:
+        self._own.add(digest)
         self._entries[digest], self._new = value, True
         if time.monotonic() - self._written > max(PAUSE, RARELY * self._took):
             self.write()
@@ -142,10 +183,28 @@ class Journal:
         self._took = self._written - began
 
     def remove(self) -> None:
-        """Delete the file: the search that it served is complete."""
-        if self.path is not None:
+        """Delete what the file holds of this search, which is complete, and the file unless another has left its record there.
+
+        Warns
+        -----
+        UserWarning
+            Where the file stays.
+        """
+        if self.path is None:
+            return
+        questions = {digest[:-DIGITS] for digest in self._own} - {""}
+        self._entries = {k: v for k, v in self._entries.items() if k not in self._own and k[:-DIGITS] not in questions}
+        self._new = bool(self._entries)
+        if not self._entries:
             with suppress(OSError):
                 self.path.unlink(missing_ok=True)
+            return
+        self.write()
+        warnings.warn(
+            f"checkpoint {self.path}: this search is complete, and the file keeps what one with another question, other data, "
+            "options or budget has left there; delete the file unless that one is to go on",
+            stacklevel=2,
+        )
 
 
 class KeptState:
@@ -157,7 +216,7 @@ class KeptState:
     @property
     def known(self) -> Arrays | None:
         """The last that was kept; None at first."""
-        return self.journal._entries.get(self._digest)
+        return self.journal._known(self._digest)
 
     def keep(self, state: Callable[[], Arrays]) -> None:
         """Keep the arrays that `state` returns, in the place of those before; without a file it is not called."""

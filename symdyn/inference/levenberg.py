@@ -185,11 +185,18 @@ class LevenbergMarquardt:
                 recorded.kept.keep(self.state)
                 recorded.check(self)
             self.step()
+        if recorded is not None:
+            recorded.kept.keep(self.state)
         return self.found
 
     @property
     def moving(self) -> bool:
-        return not self._ended and bool(self._open.any())
+        return not self.settled.all()
+
+    @property
+    def settled(self) -> np.ndarray:
+        """Candidates that move no further, (M,) bool."""
+        return ~self._open | self._ended
 
     @property
     def found(self) -> Fits:

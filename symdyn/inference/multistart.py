@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy.stats import norm, qmc
 
 from symdyn.errors import RecoveryError
 from symdyn.inference.budget import SEARCHING, LateError
-from symdyn.inference.facts import facts_of
 from symdyn.inference.fit_problem import GAIN, POOLED, FitProblem
 from symdyn.inference.fit_request import Proposal
 from symdyn.inference.fit_symbols import FitRequest
-from symdyn.inference.held import climb
 from symdyn.inference.information import arrow, inverse
-from symdyn.inference.journal import Journal, KeptState, digest_of
+from symdyn.inference.journal import Journal
 from symdyn.inference.levenberg import LevenbergMarquardt, Recorded
-from symdyn.version import __version__
+from symdyn.inference.long_run import LongRun
 
 __all__ = ["ClimbEnds", "MultiStart"]
 
@@ -94,21 +90,17 @@ class MultiStart:
         False if the budget or an interrupt ended the climbs.
     notes : tuple of str
         Which of them did, for the user.
-    iterations : int
-        Of all climbs.
     """
 
     def __init__(self, proposal: Proposal, count: int, wanted: FitRequest) -> None:
         self.proposal, self.problem, self.count, self.seed = proposal, proposal.problem, count, wanted.seed
-        self.budget, self.journal, self.report = wanted.budget, wanted.journal, wanted.report
+        self.run = LongRun(self.problem.facts, wanted.budget, wanted.journal, wanted.report)
+        self.budget, self.report = wanted.budget, wanted.report
         self.first = max(len(proposal.first), 1)  # starts that are as they were proposed
         self.complete, self.notes = proposal.complete, tuple[str, ...]()
-        self._time, self.iterations, self._began, self._spent = self.budget, 0, 0.0, 0.0
         self._chosen: tuple[np.ndarray, np.ndarray] | None = None
-        self._going_on: tuple[FitProblem, LevenbergMarquardt] | None = None
         self._ended: list[ClimbEnds] = []
         self._pooling = False  # whether points of a pool have been moved, so that starts are known to be worth something
-        self._context = "" if self.journal.path is None else digest_of(__version__, *facts_of(self.problem.facts))
 
     def ends(self) -> ClimbEnds:
         """Where they have ended, the best first.
@@ -121,8 +113,8 @@ class MultiStart:
             If there is nothing yet to keep at an interrupt.
         """
         preparing = self.budget.share(SEARCHING)
-        prepared = self.problem.prepare(preparing, self._kept("prepared"))
-        self._time, complete = self.budget.share(SEARCHING), False
+        prepared = self.problem.prepare(preparing, self.run.kept("prepared"))
+        self.run.time, complete = self.budget.share(SEARCHING), False
         with self.budget.keeping(lambda: self._so_far(interrupted=True)):
             try:
                 self._search()
@@ -136,7 +128,7 @@ class MultiStart:
                 f"no simulation of the system follows the data{f' within {self.budget.seconds:g} s' if late else ''}; give "
                 f"guesses or bounds of its parameters{', or more time' if late else ''}"
             )
-        self._time, self._going_on = self.budget, None
+        self.run.time, self.run.going_on = self.budget, None
         best = found.take(np.arange(1))
         gain = LAST_GAIN if self.problem.gain == GAIN else self.problem.gain
         with self.budget.keeping(lambda: True):
@@ -149,7 +141,7 @@ class MultiStart:
         if prepared is not None:
             self.complete, self.notes = False, tuple(preparing.notes(prepared, late=True))
         elif self.budget.interrupted or not (complete and self.complete):
-            self.complete, self.notes = False, tuple(self.budget.notes(f"{self.iterations} iterations", late=True))
+            self.complete, self.notes = False, tuple(self.budget.notes(f"{self.run.iterations} iterations", late=True))
         return found
 
     # ---- climbs --------------------------------------------------------------------------------------------
@@ -163,7 +155,7 @@ class MultiStart:
         problem = self.problem
         if self.count == 1 or problem.gain != GAIN:  # from one start there is no other maximum; simulations have errors
             return best
-        self._go_on()
+        self.run.go_on()
         local = problem.expand(np.zeros(1, dtype=int), best.theta, best.starts, fisher=True)
         matrix = arrow(local.information[0], local.mixed[0], local.start_information[0])
         moved = np.concatenate([np.ones(len(problem.columns), dtype=bool), problem.open_starts.ravel()])
@@ -204,7 +196,7 @@ class MultiStart:
 
     def _softly(self) -> tuple[np.ndarray, np.ndarray]:
         """Coordinates and initial values from which to climb: where softened likelihoods lead, after what was proposed."""
-        self._go_on()
+        self.run.go_on()
         problem, stages = self.problem, self.problem.softened
         if not stages or self.count <= self.first:
             return self._pool(self.count, self.seed)
@@ -231,56 +223,40 @@ class MultiStart:
         LateError
             If the time is over.
         """
-        kept = self._kept(name, *part, theta, starts, iterations, gain) if record else Journal().kept(())
+        kept = self.run.kept(name, *part, theta, starts, iterations, gain) if record else Journal().kept(())
         if kept.known is not None and len(kept.known) == ENDED:
             return self._read(kept.known, theta, starts)
-        self._go_on()
-        self._began = time.monotonic()
 
-        def check(fits: LevenbergMarquardt) -> None:
-            self._going_on = problem, fits
-            self._spent = time.monotonic() - self._began
-            self.report(name, part[0] + (part[1] - part[0]) * fits.done / iterations)
-            self._go_on()
-            self._began, self.iterations = time.monotonic(), self.iterations + 1
+        def tell(share: float) -> None:
+            self.report(name, part[0] + (part[1] - part[0]) * share)
 
-        fits = climb(problem, theta, starts, iterations=iterations, gain=gain, recorded=Recorded(kept, check))
+        fits = self.run.climb(kept, problem, theta, starts, iterations=iterations, gain=gain, tell=tell)
         found = ClimbEnds(fits.theta, fits.starts, fits.total)
         kept.keep(lambda: (found.theta.copy(), found.starts.copy(), found.total.copy()))
-        self._going_on = None
-        self.report(name, part[1])
         return found
 
     @property
     def _standing(self) -> ClimbEnds | None:
         """Where the climbs are that go on."""
-        if self._going_on is None:
+        if self.run.going_on is None:
             return None
-        fits = self._going_on[1].found
+        fits = self.run.going_on[1].found
         return ClimbEnds(fits.theta, fits.starts, fits.total)
-
-    def _go_on(self) -> None:
-        """Raise a `LateError` where the next piece of work would end too late."""
-        if self.budget.over() or not self._time.room(self._spent):
-            raise LateError
-
-    def _kept(self, *key: Any) -> KeptState:
-        return self.journal.kept((self._context, *key))
 
     def _read(self, known: Sequence[np.ndarray], theta: np.ndarray, starts: np.ndarray) -> ClimbEnds:
         """Climbs that have ended before."""
         found = ClimbEnds(*(a.copy() for a in known))
         if (found.theta.shape, found.starts.shape, found.total.shape) != (theta.shape, starts.shape, theta.shape[:1]):
-            raise self.journal.refused("climbs from other starts")
+            raise self.run.journal.refused("climbs from other starts")
         return found
 
     # ---- what there is at the end of the time ------------------------------------------------------------
 
     def _so_far(self, *, interrupted: bool = False) -> bool:
         """Add to the climbs that have ended those that were going on, or else starts; whether there is anything."""
-        standing = self._standing
-        if self._going_on is not None and standing is not None:
-            problem, near = self._going_on[0], standing.best(self.count)
+        going_on, standing = self.run.going_on, self._standing
+        if going_on is not None and standing is not None:
+            problem, near = going_on[0], standing.best(self.count)
             if problem is not self.problem or interrupted:  # which may have come before sums were taken over
                 near = self._valued(self.problem.taken(near.theta, problem), near.starts)
             self._ended.append(near)
@@ -306,23 +282,23 @@ class MultiStart:
         theta, begun = self._design(points, seed)
         if points == count:
             return theta, begun
-        self._go_on()
+        self.run.go_on()
         key = ("pool", count, seed, judge is None)
 
         def check(fits: LevenbergMarquardt) -> None:
             self._pooling = True
-            self._go_on()
+            self.run.go_on()
 
         def compute() -> tuple[np.ndarray, ...]:
             every = np.zeros(points, dtype=int), theta, begun, np.ones(theta.shape, dtype=bool)
-            moved, total = problem.settled(*every, lambda piece: Recorded(self._kept(*key, piece), check))
+            moved, total = problem.settled(*every, lambda piece: Recorded(self.run.kept(*key, piece), check))
             if (unknown := np.flatnonzero(np.isnan(total))).size:
                 total[unknown] = problem.totals(moved[unknown], begun[unknown])
             order = np.argsort(total[kept:], kind="stable")
             rows = np.concatenate([np.arange(kept), kept + order])[:count]
             return moved[rows], begun[rows]
 
-        found = self.journal((self._context, *key), compute)
+        found = self.run.computed(key, compute)
         return found[0], found[1]
 
     def _design(self, count: int, seed: int | tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:

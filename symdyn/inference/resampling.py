@@ -2,28 +2,83 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from numbers import Integral
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from symdyn.errors import RecoveryError
 from symdyn.inference.fits import Fit, observed_problem
-from symdyn.inference.held import climb
+from symdyn.inference.long_run import check_running, long_run
 from symdyn.inference.observed_problem import ObservedProblem
 from symdyn.methods.options import check_whole
 
-__all__ = ["bootstrap"]
+__all__ = ["BootstrapSamples", "bootstrap"]
+
+#: Repeats that are fitted at once.
+TOGETHER = 64
+STAGES = {"repeats": (0.0, 1.0)}
+
+
+class BootstrapSamples(dict[str, dict[str, xr.DataArray]]):
+    """Samples of a bootstrap, as `simulate` takes them: ``parameters`` and ``initial``; `Fit.bootstrap` makes them.
+
+    Parameters
+    ----------
+    samples : dict
+        ``parameters`` and ``initial``, each by name over the dimension ``trajectory``.
+    done, repeats : int
+        Repeats that were fitted, those whose fit failed among them, and that were asked for.
+
+    Attributes
+    ----------
+    complete : bool
+        Whether these are as many: else a budget or an interrupt ended the bootstrap.
+
+    Examples
+    --------
+    >>> import sympy as sp, symdyn as sd
+    >>> x, a = sp.symbols("x a")
+    >>> data = {"t": range(6), "x": [1.0, 0.52, 0.24, 0.13, 0.06, 0.03]}
+    >>> samples = sd.fit(sd.DiscreteSystem({x: a * x}), data).bootstrap(100)
+    >>> str(samples).splitlines()[0], samples.complete
+    ('Bootstrap of 100 repeats', True)
+    """
+
+    def __init__(self, samples: dict[str, dict[str, xr.DataArray]], done: int, repeats: int) -> None:
+        super().__init__(samples)
+        self.done, self.repeats = done, repeats
+
+    @property
+    def complete(self) -> bool:
+        """Whether all repeats were fitted that were asked for."""
+        return self.done == self.repeats
+
+    def __repr__(self) -> str:
+        named: dict[str, Any] = {**self["parameters"], **{f"{s}(0)": v for s, v in self["initial"].items()}}
+        used = next(iter(named.values())).size if named else 0
+        lines = [f"Bootstrap of {self.done} repeats" + ("" if self.complete else f" of {self.repeats}, cut short")]
+        lines[0] += f", {self.done - used} of which failed" if used < self.done else ""
+        width = max(map(len, named), default=0)
+        for name, v in named.items():
+            if used and float(v.std()) > 0:
+                lines.append(f"  {name:<{width}}  mean {float(v.mean()):.5g}, standard deviation {float(v.std()):.2g}")
+        return "\n".join(lines)
 
 
 def bootstrap(
-    fit: Fit, repeats: int = 200, *, seed: int = 0, parametric: bool = False, trajectory: int = 0
-) -> dict[str, dict[str, xr.DataArray]]:
+    fit: Fit, repeats: int = 200, *, seed: int = 0, parametric: bool = False, trajectory: int = 0,
+    budget: float | None = None, checkpoint: str | Path | None = None,
+    progress: bool | Callable[[str, float], None] | None = None,
+) -> BootstrapSamples:  # fmt: skip
     r"""Samples of fitted parameters and initial values, from fits to data made anew.
 
     Each repeat adds to what is expected residuals of the same observable, drawn with replacement after they were centred and
     scaled by :math:`\sqrt{N/(N - k)}` for `N` data and `k` fitted values, or (`parametric`) draws from the fitted noise; then
-    all is fitted again from the optimum.  All repeats are fitted at once, in lanes.  Where measurements are censored, draws at
+    all is fitted again from the optimum, many repeats at once, in lanes.  Where measurements are censored, draws at
     or beyond the limit of their trajectory and column are censored again.
 
     Parameters
@@ -37,18 +92,32 @@ def bootstrap(
         Whether measurements are drawn from the fitted noise, as counts and censored ones must be.
     trajectory : int
         The trajectory of the data whose initial values are given, and parameters as its condition has them.
+    budget : float, optional
+        Seconds after which the bootstrap ends with the first repeats, as it does at an interrupt (Ctrl-C).  Repeats are fitted
+        64 at a time and count once these are, so that none is left out because it takes long.
+    checkpoint : str or Path, optional
+        File from which the same call goes on after that, with the bits of one that was not cut short; see `symdyn.fit`.
+    progress : bool or callable, optional
+        A bar, or ``progress(stage, fraction)`` with the stage ``"repeats"``.
 
     Returns
     -------
-    dict
-        ``parameters`` and ``initial`` over the dimension ``trajectory``, as `simulate` takes them:
-        ``simulate(system, t, **fit.bootstrap())``.  Repeats whose fit failed are left out.
+    BootstrapSamples
+        A dict of ``parameters`` and ``initial`` over the dimension ``trajectory``, as `simulate` takes them:
+        ``simulate(system, t, **fit.bootstrap())``.  Repeats whose fit failed are left out; ``complete`` is False if the time
+        was over before the last.
+
+    Warns
+    -----
+    UserWarning
+        If the time was over, or the fit itself was cut short.
 
     Raises
     ------
     RecoveryError
         If `repeats` is no whole number above 0, there is no such trajectory, counts or censored measurements are not drawn from
-        their noise, or limits are intervals, or several in a trajectory.
+        their noise, or limits are intervals, or several in a trajectory; if the budget ended before the first repeats; for a
+        checkpoint as `symdyn.fit`.
 
     References
     ----------
@@ -63,7 +132,8 @@ def bootstrap(
     >>> [round(float(v), 2) for v in (samples["parameters"]["a"].mean(), samples["initial"]["x"].mean())]
     [0.5, 1.0]
     """
-    problem = observed_problem(fit, "the bootstrap")
+    problem = observed_problem(fit, "bootstrap")
+    check_running(budget, checkpoint, progress)
     if not isinstance(repeats, Integral) or repeats < 1:
         raise RecoveryError(f"repeats is {repeats!r}; expected a whole number, 1 or more")
     if problem.noise.limits is not None and not parametric:
@@ -75,24 +145,37 @@ def bootstrap(
     if not parametric and (counts := [o.name for o in problem.setup.observed if not o.law.centred]):
         raise RecoveryError(f"the residuals of the counts {counts[0]} cannot be drawn again; pass parametric=True")
     drawn = _made_anew(fit, problem, repeats, parametric, np.random.default_rng(seed))
-    anew = problem.with_values(*(drawn, None) if problem.noise.limits is None else _censored_anew(problem, drawn))
-    fits = climb(
-        anew, np.repeat(fit.theta[None], repeats, axis=0), np.repeat(fit.scaled_starts[None], repeats, axis=0),
-    )  # fmt: skip
-    good = np.flatnonzero(np.isfinite(fits.total))
+    limits = None
+    if problem.noise.limits is not None:
+        drawn, limits = _censored_anew(problem, drawn)
+    ends: list[tuple[np.ndarray, ...]] = []
+    facts = (repeats, seed, parametric)
+    with long_run(fit, "bootstrap", STAGES, facts, budget=budget, checkpoint=checkpoint, progress=progress) as run:
+        with run.ending(lambda: ends):
+            for a in range(0, repeats, TOGETHER):
+                b = min(a + TOGETHER, repeats)
+                anew = problem.with_values(drawn[a:b], None if limits is None else limits[a:b])
+                theta, starts = (np.repeat(v[None], b - a, axis=0) for v in (fit.theta, fit.scaled_starts))
+                fits = run.fitted("repeats", anew, theta, starts, part=(a / repeats, b / repeats), key=(a,))
+                ends.append((fits.theta, fits.starts, fits.total))
+        if not ends:
+            raise run.nothing("the bootstrap", "before the first repeats were fitted")
+        done = sum(len(e[2]) for e in ends)
+        run.note("the bootstrap", f"{done} of {repeats} repeats")
+    theta, scaled, total = (np.concatenate(parts) for parts in zip(*ends, strict=True))
+    good = np.flatnonzero(np.isfinite(total))
     system, first = fit.system, np.flatnonzero(problem.first)[trajectory]
-    theta, scaled = fits.theta[good], fits.starts[good]
+    theta, scaled = theta[good], scaled[good]
     starts, values = problem.starts_of_many(theta, scaled)[:, first], problem.parameters_of_many(theta, scaled, first)
     known = {p.name: np.full(len(good), v) for p, v in system.numeric_defaults.items()}
     known |= {n: v for n, v in values.items() if n in known}
-    return {
-        "parameters": {n: xr.DataArray(v, dims="trajectory") for n, v in known.items()},
-        "initial": {
-            s: xr.DataArray(column, dims="trajectory")
-            for s, column in zip(system.names, starts.T, strict=True)
-            if np.isfinite(column).all()
-        },
+    parameters = {n: xr.DataArray(v, dims="trajectory") for n, v in known.items()}
+    initial = {
+        s: xr.DataArray(column, dims="trajectory")
+        for s, column in zip(system.names, starts.T, strict=True)
+        if np.isfinite(column).all()
     }
+    return BootstrapSamples({"parameters": parameters, "initial": initial}, done, repeats)
 
 
 def _made_anew(fit: Fit, problem: ObservedProblem, repeats: int, parametric: bool, rng: np.random.Generator) -> np.ndarray:

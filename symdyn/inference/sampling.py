@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
 import warnings
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,9 +14,11 @@ from symdyn.errors import RecoveryError
 from symdyn.inference.density import PosteriorDensity
 from symdyn.inference.fits import Fit
 from symdyn.inference.hamiltonian import hamiltonian_chains
+from symdyn.inference.long_run import check_running, long_run
 from symdyn.inference.other_folds import RowsProblem
 from symdyn.inference.plain_likelihood import PlainLikelihood
 from symdyn.inference.stochastic_problem import StochasticProblem
+from symdyn.inference.walkers import walker_chains
 from symdyn.methods.options import check_whole
 from symdyn.optional import require
 
@@ -25,8 +30,6 @@ __all__ = ["sample_fit"]
 SAMPLERS = ("walkers", "nuts")
 #: Walkers for each coordinate, and the least number.
 EACH, LEAST = 4, 32
-#: Share of steps by differences of walkers; the others are snooker steps.
-DIFFERENCES = 0.8
 #: What samples have to reach, else a warning says so (Vehtari et al. 2021: 1.01 and 400).
 MIXED, ENOUGH = 1.05, 400
 #: Candidates that are simulated at once where the likelihood of every measurement is computed.
@@ -43,6 +46,9 @@ def sample_fit(
     thin: int | None = None,
     chains: int | None = None,
     seed: int | None = None,
+    budget: float | None = None,
+    checkpoint: str | Path | None = None,
+    progress: bool | Callable[[str, float], None] | None = None,
 ) -> arviz.InferenceData:
     r"""Sample the posterior of a fit with an ensemble of walkers, of which half are simulated at once, or with its gradients.
 
@@ -69,6 +75,14 @@ def sample_fit(
         Of the no-U-turn sampler, 2 or more; 4 unless given.
     seed : int, optional
         That of the fit unless given.
+    budget : float, optional
+        Seconds after which the walkers end with the draws that are there, and chains with those that are done, as at an
+        interrupt (Ctrl-C); evaluating every draw once more, for ``log_likelihood``, is part of it.
+    checkpoint : str or Path, optional
+        File from which the same call goes on after that, with the bits of one that was not cut short; see `symdyn.fit`.  Of the
+        no-U-turn sampler, which does not say where it stands, it has the chains that are done.
+    progress : bool or callable, optional
+        A bar, or ``progress(stage, fraction)`` with the stages ``"tuning"`` and ``"sampling"``.
 
     Returns
     -------
@@ -77,19 +91,21 @@ def sample_fit(
         ``log_likelihood`` and ``observed_data`` of measurements, so that ``arviz.loo`` applies, except of systems with
         randomness, whose measurements depend on each other.  Attributes of the posterior:
         ``r_hat`` (the largest), ``ess`` (the smallest), ``acceptance``, and of walkers ``autocorrelation`` (the longest time,
-        in steps); of chains ``sample_stats`` has ``diverging`` as well.
+        in steps), ``complete`` (1, or 0 if the time was over before the last draw); of chains ``sample_stats`` has
+        ``diverging`` as well.
 
     Warns
     -----
     UserWarning
         If R-hat is above 1.05 or an effective sample size below 400, chains diverge, or a posterior may be improper, with the
-        names.
+        names; if the time was over, or the fit itself was cut short.
 
     Raises
     ------
     RecoveryError
         For fits with windows or the likelihood ``"abc"``, numbers that are too small, and options of another sampler; of the
-        no-U-turn sampler for likelihoods that are simulated.
+        no-U-turn sampler for likelihoods that are simulated.  If the time ended before the first draw, or the second chain; for
+        a checkpoint as `symdyn.fit`.
     MissingPackageError
         Without arviz and emcee: ``pip install 'symdyn-modeling[sample]'``; without nutpie ``[nuts]``.
 
@@ -111,6 +127,7 @@ def sample_fit(
     >>> round(float(found.posterior["k"].mean()), 2)  # doctest: +SKIP
     0.5
     """
+    began = time.monotonic()
     if sampler not in SAMPLERS:
         raise RecoveryError(f"sampler is {sampler!r}; expected one of {', '.join(SAMPLERS)}")
     other = {"walkers": walkers, "thin": thin} if sampler == "nuts" else {"chains": chains}
@@ -127,42 +144,46 @@ def sample_fit(
         )
     seed = fit.seed if seed is None else seed
     check_whole(0, seed=seed)
+    check_running(budget, checkpoint, progress)
     posterior = PosteriorDensity(fit.problem, fit.scaled_starts)
-    _warn_improper(fit, posterior)
-    rng = np.random.default_rng(seed)
+    D = len(posterior.low)
     if sampler == "nuts":
         if isinstance(fit.problem, StochasticProblem) and fit.problem.noisy:
             raise RecoveryError(
                 f"the likelihood {fit.problem.likelihood.name!r} is simulated and has no gradient; take sampler='walkers'"
             )
-        begin = _begin(fit, posterior, 4 if chains is None else chains, rng)
-        run = hamiltonian_chains(fit.problem, posterior, begin, draws=draws, tune=tune, seed=int(rng.integers(2**31)))
-        if run.diverging.any():
-            warnings.warn(
-                f"{int(run.diverging.sum())} of {run.diverging.size} steps diverged: the posterior bends too sharply there, "
-                "and samples may miss a part of it; take more steps of tuning, other scales or priors, or sampler='walkers'",
-                stacklevel=2,
+        walkers, thin = 4 if chains is None else chains, 1
+    else:
+        walkers, thin = max(EACH * D, LEAST) if walkers is None else walkers, 1 if thin is None else thin
+        if isinstance(walkers, bool) or not isinstance(walkers, int) or walkers < 2 * D + 2 or walkers % 2:
+            raise RecoveryError(f"walkers is {walkers!r}; expected an even number, at least {2 * D + 2} for {D} coordinates")
+    _warn_improper(fit, posterior)
+    rng, tuned = np.random.default_rng(seed), tune / (tune + draws * thin) if sampler == "walkers" else 0.0
+    stages, options = {"tuning": (0.0, tuned), "sampling": (tuned, 1.0)}, (sampler, draws, tune, walkers, thin, seed)
+    with long_run(fit, "sample", stages, options, budget=budget, checkpoint=checkpoint, progress=progress, began=began) as run:
+        begin = _begin(fit, posterior, walkers, rng)
+        if sampler == "nuts":
+            seeds = rng.integers(2**31, size=walkers)
+            found = hamiltonian_chains(fit.problem, posterior, begin, draws=draws, tune=tune, seeds=seeds, run=run)
+            chain, facts = found.points, {"acceptance": found.acceptance}
+            density = posterior(chain.reshape(-1, chain.shape[-1])).reshape(chain.shape[:2])
+            stats = {"lp": density, "diverging": found.diverging}
+            run.note("the sampler", f"{len(chain)} of {walkers} chains")
+        else:
+            walked = walker_chains(
+                posterior, begin, draws=draws, tune=tune, thin=thin, seed=int(rng.integers(2**31)), run=run,
+                afterwards=isinstance(posterior.problem, PlainLikelihood | RowsProblem),
             )  # fmt: skip
-        density = posterior(run.points.reshape(-1, run.points.shape[-1])).reshape(run.points.shape[:2])
-        stats = {"lp": density, "diverging": run.diverging}
-        return _told(arviz, fit, posterior, run.points, stats, {"acceptance": run.acceptance}, seed, rng)
-    emcee, D, thin = require("emcee"), len(posterior.low), 1 if thin is None else thin
-    walkers = max(EACH * D, LEAST) if walkers is None else walkers
-    if isinstance(walkers, bool) or not isinstance(walkers, int) or walkers < 2 * D + 2 or walkers % 2:
-        raise RecoveryError(f"walkers is {walkers!r}; expected an even number, at least {2 * D + 2} for {D} coordinates")
-    begin = _begin(fit, posterior, walkers, rng)
-    moves = [(emcee.moves.DEMove(), DIFFERENCES), (emcee.moves.DESnookerMove(), 1 - DIFFERENCES)]
-    ensemble = emcee.EnsembleSampler(walkers, D, posterior, moves=moves, vectorize=True)
-    state = np.random.RandomState(rng.integers(2**31)).get_state()  # of its own: emcee would draw from the global generator
-    after = ensemble.run_mcmc(emcee.State(begin, random_state=state), tune, store=False)
-    ensemble.reset()
-    ensemble.run_mcmc(after, draws, thin_by=thin)
-    facts = {
-        "acceptance": float(np.mean(ensemble.acceptance_fraction)),
-        "autocorrelation": float(np.max(ensemble.get_autocorr_time(tol=0))) * thin,
-    }
-    chain, stats = np.swapaxes(ensemble.get_chain(), 0, 1), {"lp": ensemble.get_log_prob().T}
-    return _told(arviz, fit, posterior, chain, stats, facts, seed, rng)
+            chain, stats = np.swapaxes(walked.points, 0, 1), {"lp": walked.density.T}
+            facts = {"acceptance": walked.acceptance, "autocorrelation": walked.autocorrelation}
+            run.note("the sampler", f"{chain.shape[1]} of {draws} draws of every walker")
+        told = _told(arviz, fit, posterior, chain, stats, {**facts, "complete": int(run.complete)}, seed, rng)
+    if sampler == "nuts" and (diverging := stats["diverging"]).any():
+        warnings.warn(
+            f"{int(diverging.sum())} of {diverging.size} steps diverged: the posterior bends too sharply there, and samples "
+            "may miss a part of it; take more steps of tuning, other scales or priors, or sampler='walkers'", stacklevel=2,
+        )  # fmt: skip
+    return told
 
 
 def _begin(fit: Fit, posterior: PosteriorDensity, walkers: int, rng: np.random.Generator) -> np.ndarray:

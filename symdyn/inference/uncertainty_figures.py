@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import sympy as sp
+import xarray as xr
 from scipy.stats import norm
 
 from symdyn.declaration import listed, lookup
@@ -153,8 +154,8 @@ def draw_profiles(fit: Fit, names: Iterable[Any] | Any | None = None, *, axes: A
     Parameters
     ----------
     fit : Fit
-    names : str, Symbol, or iterable of these, optional
-        All fitted parameters unless given.
+    names : str, Symbol, Dataset of `Fit.profile`, or iterable of these, optional
+        All fitted parameters unless given.  Profiles that take long are computed before, with a budget and a checkpoint.
     axes : sequence of Axes, optional
         One for each.
 
@@ -165,7 +166,7 @@ def draw_profiles(fit: Fit, names: Iterable[Any] | Any | None = None, *, axes: A
     Raises
     ------
     RecoveryError
-        If the number of axes is not that of profiles.
+        If the number of axes is not that of profiles, or a dataset is none of a fitted parameter.
     DeclarationError
         If a name is none of the fitted parameters.
 
@@ -179,13 +180,22 @@ def draw_profiles(fit: Fit, names: Iterable[Any] | Any | None = None, *, axes: A
     'k'
     """
     known = [sp.Symbol(n) for n in fit.problem.names]
-    chosen = list(fit.problem.names) if names is None else [lookup(n, known, "fitted parameter").name for n in listed(names)]
+    chosen: list[Any] = list(fit.problem.names)
+    if names is not None:
+        given = [names] if isinstance(names, xr.Dataset) else listed(names)
+        chosen = [g if isinstance(g, xr.Dataset) else lookup(g, known, "fitted parameter").name for g in given]
+    if foreign := [g for g in chosen if isinstance(g, xr.Dataset) and g.attrs.get("parameter") not in fit.problem.names]:
+        raise RecoveryError(
+            f"a dataset with the attributes {dict(foreign[0].attrs)} is no profile of {', '.join(fit.problem.names)}; take "
+            "what fit.profile returned"
+        )
     axes = _axes(len(chosen)) if axes is None else list(axes)
     if len(axes) != len(chosen) or not chosen:
         raise RecoveryError(f"axes are {len(axes)}; expected one for each of {len(chosen)} profiles")
     columns = {c.name: c for c in fit.problem.columns}
-    for axis, name in zip(axes, chosen, strict=True):
-        curve = profile(fit, name, points=POINTS)
+    for axis, wanted in zip(axes, chosen, strict=True):
+        curve = wanted if isinstance(wanted, xr.Dataset) else profile(fit, wanted, points=POINTS)
+        name = curve.attrs["parameter"]
         inside = curve.ratio <= 4 * float(curve.threshold)
         axis.plot(curve.value[inside], curve.ratio[inside], "o-", ms=3)
         axis.plot(float(curve.estimate), 0, "*", ms=8, color=COLOURS[1])

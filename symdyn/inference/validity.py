@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +17,7 @@ from symdyn.inference.data import Observations, Trajectory
 from symdyn.inference.fits import Fit
 from symdyn.inference.information import inverse
 from symdyn.inference.likelihoods.projected import ProjectionLikelihood
+from symdyn.inference.long_run import check_running, long_run
 from symdyn.inference.simulated_data import SimulatedData
 from symdyn.inference.stochastic_problem import StochasticProblem
 from symdyn.inference.stochastic_setup import StochasticSetup
@@ -28,6 +32,9 @@ BIASED, SURE = 1.0, 2.0
 NARROW, WIDE = 1.4, 0.6
 #: States up to which the master equation gives exact moments.
 LARGEST = 5000
+#: Fewest simulated data sets.
+FEWEST = 10
+STAGES = {"data sets": (0.0, 1.0)}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -50,6 +57,8 @@ class FitValidity:
         Whether the bias of a value is larger than its standard error, or intervals are far too narrow.
     verdict : str
         In one line.
+    complete : bool
+        False if a budget or an interrupt left out data sets.
 
     Examples
     --------
@@ -67,6 +76,7 @@ class FitValidity:
     reference: str
     misleads: bool
     verdict: str
+    complete: bool = True
 
     def __str__(self) -> str:
         return (
@@ -76,7 +86,10 @@ class FitValidity:
     __repr__ = __str__
 
 
-def validity(fit: Fit, repeats: int = 100, *, seed: int = 0) -> FitValidity:
+def validity(
+    fit: Fit, repeats: int = 100, *, seed: int = 0, budget: float | None = None, checkpoint: str | Path | None = None,
+    progress: bool | Callable[[str, float], None] | None = None,
+) -> FitValidity:  # fmt: skip
     r"""Whether the approximation in the likelihood of a fit matters: its bias beside the standard errors.
 
     Data as those that were measured are simulated from the system itself with the fitted values.  If the likelihood were that
@@ -95,15 +108,28 @@ def validity(fit: Fit, repeats: int = 100, *, seed: int = 0) -> FitValidity:
     repeats : int
         Simulated data sets, 10 or more.
     seed : int
+    budget : float, optional
+        Seconds after which it ends with the data sets that were evaluated, as it does at an interrupt (Ctrl-C); they are all
+        simulated before.
+    checkpoint : str or Path, optional
+        File from which the same call goes on after that, with the bits of one that was not cut short; see `symdyn.fit`.
+    progress : bool or callable, optional
+        A bar, or ``progress(stage, fraction)`` with the stage ``"data sets"``.
 
     Returns
     -------
     FitValidity
 
+    Warns
+    -----
+    UserWarning
+        If the time was over, or the fit itself was cut short.
+
     Raises
     ------
     RecoveryError
-        For fits of systems without randomness, likelihoods that simulate themselves, and fewer repeats.
+        For fits of systems without randomness, likelihoods that simulate themselves, and fewer repeats; if the budget ended
+        before ten data sets were evaluated; for a checkpoint as `symdyn.fit`.
 
     References
     ----------
@@ -119,8 +145,9 @@ def validity(fit: Fit, repeats: int = 100, *, seed: int = 0) -> FitValidity:
     >>> print(str(sd.fit(net, path, likelihood="projection", starts=2).validity()))
     the likelihood 'projection' is that of the system itself
     """
-    check_whole(10, repeats=repeats)
+    check_whole(FEWEST, repeats=repeats)
     check_whole(0, seed=seed)
+    check_running(budget, checkpoint, progress)
     problem = fit.problem
     if not isinstance(problem, StochasticProblem):
         raise RecoveryError(
@@ -142,18 +169,28 @@ def validity(fit: Fit, repeats: int = 100, *, seed: int = 0) -> FitValidity:
             f"the likelihood {name!r} simulates the system itself: its error is log_likelihood_error, not a bias"
         )
     setup, values = problem.setup, problem.values(fit.theta)
-    made = SimulatedData(setup, seed).like(np.repeat(values[None], repeats, axis=0))
-    gradients, informations = [], []
-    for data in made:
-        terms = problem.scaled(fit.theta[None], problem.evaluator.with_data(_as_data(setup, data)))
-        if np.isfinite(terms.value[0]):
-            gradients.append(terms.gradient[0])
-            informations.append(terms.information[0])
-    if len(gradients) < repeats / 2:
-        verdict = (
-            f"the likelihood {name!r} misleads: {repeats - len(gradients)} of {repeats} simulated data sets are impossible"
-        )
-        return FitValidity(name, pd.DataFrame(), xr.Dataset(), "simulation", True, verdict)
+    gradients, informations, tried = [], [], 0
+    facts = (repeats, seed)
+    with long_run(fit, "validity", STAGES, facts, budget=budget, checkpoint=checkpoint, progress=progress) as run:
+        made = SimulatedData(setup, seed).like(np.repeat(values[None], repeats, axis=0))
+        with run.ending(lambda: tried >= FEWEST):
+            for k, data in enumerate(made):
+                run.go_on()
+                run.began()
+                score = run.computed(("score", k), partial(_score, problem, fit.theta, data))
+                run.ended()
+                tried += 1
+                if len(score):
+                    gradients.append(score[0])
+                    informations.append(score[1])
+                run.report("data sets", tried / repeats)
+        if tried < min(FEWEST, repeats):
+            raise run.nothing("the comparison", f"after {tried} data sets, of which it takes {FEWEST}")
+        run.note("the comparison", f"{tried} of {repeats} simulated data sets")
+    made, complete = made[:tried], tried == repeats
+    if len(gradients) < tried / 2:
+        verdict = f"the likelihood {name!r} misleads: {tried - len(gradients)} of {tried} simulated data sets are impossible"
+        return FitValidity(name, pd.DataFrame(), xr.Dataset(), "simulation", True, verdict, complete)
     g, found = np.array(gradients), inverse(np.mean(informations, axis=0))
     if found.undetermined.any():
         lost = ", ".join(n for n, u in zip(problem.names, found.undetermined, strict=True) if u)
@@ -170,9 +207,17 @@ def validity(fit: Fit, repeats: int = 100, *, seed: int = 0) -> FitValidity:
         )  # fmt: skip
     moments, reference = _moments(problem, values, made)
     misleads, verdict = _verdict(name, table)
-    if len(g) < repeats:
-        verdict += f"; {repeats - len(g)} of {repeats} simulated data sets are impossible and were left out"
-    return FitValidity(name, table, moments, reference, misleads, verdict)
+    if len(g) < tried:
+        verdict += f"; {tried - len(g)} of {tried} simulated data sets are impossible and were left out"
+    if not complete:
+        verdict += f"; cut short after {tried} of {repeats} data sets"
+    return FitValidity(name, table, moments, reference, misleads, verdict, complete)
+
+
+def _score(problem: StochasticProblem, theta: np.ndarray, data: list[np.ndarray]) -> tuple[np.ndarray, ...]:
+    """Gradient (P,) and information (P, P) of the log-likelihood of simulated data; nothing where they are impossible."""
+    terms = problem.scaled(theta[None], problem.evaluator.with_data(_as_data(problem.setup, data)))
+    return (terms.gradient[0], terms.information[0]) if np.isfinite(terms.value[0]) else ()
 
 
 def _verdict(name: str, table: pd.DataFrame) -> tuple[bool, str]:

@@ -80,7 +80,7 @@ def write_fit(fit: Fit, path: str | Path) -> None:
     facts = _of_petab(fit.problem) if isinstance(fit.problem, PetabFitProblem) else _of_system(fit)
     facts |= {
         "theta": fit.theta, "starts": fit.scaled_starts, "ends": fit.ends, "notes": list(fit.notes), "level": fit.level,
-        "seed": fit.seed,
+        "seed": fit.seed, "complete": fit.complete,
     }  # fmt: skip
     written = {k: packed(v, arrays) for k, v in facts.items()}
     for facts_of in (written[k]["system"] for k in ("system", "whole") if k in written):
@@ -200,7 +200,10 @@ def read_fit(path: str | Path) -> Fit:
         if theta.shape != problem.low.shape or not ((theta >= problem.low) & (theta <= problem.high)).all():
             raise ValueError("the values are not one for each name, within its bounds")
         check_level(facts["level"])
-        return Fit(problem, *(facts[n] for n in ("theta", "starts", "ends", "whole", "notes", "level", "seed")))
+        if not isinstance(facts.setdefault("complete", True), bool):  # files of earlier versions do not say
+            raise ValueError(f"complete is {facts['complete']!r}")
+        names = ("theta", "starts", "ends", "whole", "notes", "level", "seed", "complete")
+        return Fit(problem, *(facts[n] for n in names))
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         raise DeclarationError(f"{path}: the fit in it is damaged ({type(error).__name__}: {error})") from None
     except SymdynError as error:

@@ -122,6 +122,21 @@ def test_a_fit_gives_a_model_that_simulates_and_a_folder(here):
     assert sd.Fit.load("fitted/fit.nc").parameters["k"] == pytest.approx(0.6931471805599453, abs=1e-6)
 
 
+def test_a_fit_that_was_cut_short_says_how_it_goes_on(here):
+    (here / "model.txt").write_text("x' = -k*x; k = 1; x(0) = 2")
+    (here / "data.csv").write_text("time,x\n" + "".join(f"{n},{2 * 0.5**n * (1 + 0.01 * (-1) ** n)}\n" for n in range(8)))
+    command = ("fit", "model.txt", "data.csv", "--free", "k=0.1:10", "--noise", "0.01", "--budget", "0.001")
+    found = run(*command)
+    assert found.exit_code == 0
+    assert "measurements, cut short; " in found.stdout.splitlines()[0]
+    said = "warning: the fit was cut short, this is the best so far; "
+    assert f"{said}with --out FOLDER the same command would go on" in found.stderr
+    assert f"{said}the same command goes on from fitted" in run(*command, "--out", "fitted").stderr
+    assert not sd.Fit.load("fitted/fit.nc").complete
+    assert "cut short" not in run(*command[:-2], "--out", "fitted").stderr
+    assert sd.Fit.load("fitted/fit.nc").complete
+
+
 def test_options_of_a_fit_reach_the_library(here, monkeypatch):
     import symdyn.inference.fitting as fitting
 

@@ -286,7 +286,7 @@ def test_a_petab_problem_is_fitted_by_its_own_likelihood():
     assert float(interval.lower) < fit.parameters["k1"] < float(interval.upper)
     with pytest.raises(sd.RecoveryError, match="noise has no effect on a PEtab problem"):
         sd.fit(problem, noise=0.1)
-    with pytest.raises(sd.RecoveryError, match="predictions of a fit of a PEtab problem"):
+    with pytest.raises(sd.RecoveryError, match="a fit of a PEtab problem has no predictions; it has profiles"):
         fit.predict([0, 1])
 
 

@@ -400,6 +400,8 @@ def test_a_record_that_cannot_be_written_loses_no_fit(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(journal, "put_arrays", full)
+    monkeypatch.setattr(journal, "PAUSE", 0.0)
+    monkeypatch.setattr(journal, "RARELY", 0.0)
     with pytest.warns(UserWarning, match=r"fit\.npz: not written \(.*No space left on device\)"):
         found = fitted(observed(), checkpoint=tmp_path / "fit.npz")
     monkeypatch.undo()
@@ -438,6 +440,7 @@ def test_entries_are_found_by_all_that_they_depend_on(tmp_path):
         journal(key, compute)
     assert len(count) == 4
     journal.write()
+    journal.close()
     back = Journal(tmp_path / "j.npz")
     found = back(("b", np.ones(2)), compute)
     assert len(count) == 4

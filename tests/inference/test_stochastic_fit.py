@@ -313,7 +313,7 @@ def test_what_else_is_refused():
     with pytest.raises(sd.RecoveryError, match="the closure is 'norml'"):
         sd.LIKELIHOODS["moments"](closure="norml")
     fit = sd.fit(DECAY, {"t": TIMES, "X": PATH}, starts=1, guesses={"k": 5, "g": 1})
-    with pytest.raises(sd.RecoveryError, match="the bootstrap of a fit with the likelihood 'projection'"):
+    with pytest.raises(sd.RecoveryError, match="a fit with the likelihood 'projection' has no bootstrap"):
         fit.bootstrap()
     with pytest.raises(sd.RecoveryError, match="validity compares"):
         sd.fit(DECAY.rate_equations(), {"t": TIMES, "X": PATH}, starts=1, guesses={"k": 5, "g": 1}).validity()

@@ -8,12 +8,11 @@ import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from symdyn.codegen.evaluate import evaluate
-from symdyn.codegen.lower import lower
 from symdyn.declaration import derivative
 from symdyn.discover.diffusions.result import DiffusionRecovery
 from symdyn.discover.figures import draw_curve, panels, term_values
 from symdyn.figure_style import COLOURS, styled
+from symdyn.inference.formulas import evaluated
 
 __all__ = ["binned", "draw"]
 
@@ -92,23 +91,22 @@ def _estimates(recovery: DiffusionRecovery, unknown: AppliedUndef) -> tuple[np.n
     system = recovery.system
     others = {u: e for u, e in recovery.terms.items() if u != unknown}
     known = {p: sp.Float(v) for p, v in system.defaults.items()}
+    along = dict(zip((*system.states, system.time), (*data.begin, data.times), strict=True))
     stand_in = sp.Dummy()
 
-    def values(e: sp.Expr) -> np.ndarray:
-        names = (*system.states, system.time)
-        program = lower("values", [("none", ()), ("x", names)], [e.xreplace(others).xreplace(known)], [""])
-        return np.broadcast_to(evaluate(program, [], [*data.begin, data.times])[0], data.times.shape)
+    def values(*expressions: sp.Expr) -> np.ndarray:
+        return evaluated([e.xreplace(others).xreplace(known) for e in expressions], along, data.times.shape)
 
-    arguments = np.stack([values(a) for a in unknown.args], axis=1)
+    arguments = values(*unknown.args).T
     own = term_values(recovery, unknown, arguments)
     residuals, variances = recovery.residuals.T, recovery.variances.T
     for i, drift in enumerate(declared.drift):
         if drift.has(unknown):
-            slope = values(derivative(drift.xreplace({unknown: stand_in}), stand_in))
+            (slope,) = values(derivative(drift.xreplace({unknown: stand_in}), stand_in))
             return arguments, own + residuals[i] / data.gaps / slope, False
     row = next(i for i in range(len(system.states)) if declared.diffusion[i, :].has(unknown))
     noise = declared.diffusion[row, :].xreplace({unknown: stand_in})
-    slope = values(sp.expand((noise * noise.T)[0, 0]).coeff(stand_in, 2))
+    (slope,) = values(sp.expand((noise * noise.T)[0, 0]).coeff(stand_in, 2))
     return arguments, own**2 + (residuals[row] ** 2 - variances[row]) / data.gaps / slope, True
 
 

@@ -11,7 +11,7 @@ from symdyn_kernels.status import INTERRUPTED, SUCCESS
 
 from symdyn.discover.fields.candidates import FieldCandidates
 from symdyn.discover.fields.data import FieldData
-from symdyn.discover.fields.smoothing import between_points
+from symdyn.discover.fields.smoothing import along, between_points
 from symdyn.errors import DeclarationError, RecoveryError
 from symdyn.methods.bs32 import Bs32
 from symdyn.simulation.run import simulate
@@ -114,12 +114,7 @@ class Lanes:
 
     def at_data(self, fields: np.ndarray) -> np.ndarray:
         """Fields (..., *cells) at the positions of the data."""
-        lead = fields.ndim - len(self.cells)
-        for axis, matrix in enumerate(self.between):
-            if matrix.shape[0] == matrix.shape[1] and np.array_equal(matrix, np.eye(len(matrix))):
-                continue
-            fields = np.moveaxis(np.tensordot(matrix, fields, axes=(1, lead + axis)), 0, lead + axis)
-        return fields
+        return along(self.between, fields, fields.ndim - len(self.cells))
 
     def rates(self, theta: np.ndarray, fields: np.ndarray, time: float) -> np.ndarray:
         """Rates (lanes, fields, *cells) of one state (fields, *cells) with many sets of values."""

@@ -26,7 +26,7 @@ import sympy as sp
 from symdyn.discover.fields.candidates import LinearTerm
 from symdyn.discover.fields.conservative import conservative
 from symdyn.discover.fields.data import FieldData, FieldRun
-from symdyn.discover.fields.smoothing import smooth_fields
+from symdyn.discover.fields.smoothing import along, smooth_fields
 from symdyn.discover.fields.windows import WeakWindows, make_windows
 from symdyn.inference.formulas import evaluated
 from symdyn.models.operators import Operator, linear_form
@@ -129,10 +129,7 @@ class WeakForm:
 
     @staticmethod
     def _integral(windows: Sequence[WeakWindows], part: _Part) -> np.ndarray:
-        found = part.values
-        for axis, (w, m) in enumerate(zip(windows, part.orders, strict=True)):
-            found = np.moveaxis(np.tensordot(w[m], found, axes=(1, axis)), 0, axis)
-        return part.factor * found.ravel()
+        return part.factor * along((w[m] for w, m in zip(windows, part.orders, strict=True)), part.values).ravel()
 
 
 def weak_form(

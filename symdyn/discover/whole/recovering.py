@@ -53,8 +53,7 @@ def recovered(system: System | None, data: Any, request: Request) -> Recovery:
         If the data are too few or a state does not change, or no candidate can be simulated.
     """
     whole = declared(system, data)
-    seen = observations(whole, data)
-    seen, later = hold_out(whole, seen, request.heldout) if request.heldout else (seen, None)
+    seen, later = hold_out(whole, observations(whole, data), request.heldout)
     given = request.options.noise or {}
     noise = read_noise(whole.states, seen.noise, given)
     known = {j: float(noise[j]) for j in (whole.states.index(lookup(k, whole.states, "state")) for k in given)}

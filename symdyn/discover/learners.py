@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from symdyn.discover.diffusions.increments import increments
 from symdyn.discover.driving_paths import DrivingPaths
 from symdyn.discover.fields.data import read_fields
 from symdyn.discover.surrogates.field_pinn import FieldPINN
@@ -15,6 +14,7 @@ from symdyn.discover.surrogates.neural_ode import STARTS, NeuralODE
 from symdyn.discover.surrogates.registry import nested
 from symdyn.errors import RecoveryError
 from symdyn.inference.data import Observations, observations
+from symdyn.inference.increments import increments
 from symdyn.inference.optimum import read_noise
 from symdyn.system import System
 

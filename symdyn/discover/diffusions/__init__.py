@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from symdyn.discover.diffusions.declared import declared
-from symdyn.discover.diffusions.increments import increments
 from symdyn.discover.diffusions.result import DiffusionRecovery, result
 from symdyn.discover.diffusions.search import DiffusionSearch
 from symdyn.discover.options import Request
@@ -15,6 +14,7 @@ from symdyn.discover.priors import read_signs, sign_price
 from symdyn.discover.reads import TERMS, Reads
 from symdyn.discover.terms import one_of_each, with_unknown_terms
 from symdyn.inference.data import observations
+from symdyn.inference.increments import increments
 from symdyn.inference.term_search import searched
 from symdyn.models.sde import SDESystem
 

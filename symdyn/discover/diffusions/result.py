@@ -12,12 +12,12 @@ from sympy.core.function import AppliedUndef
 
 from symdyn.attached import DiffusionRecoveryVerbs
 from symdyn.discover.diffusions.declared import Declared
-from symdyn.discover.diffusions.increments import Increments, increments, residual_notes
 from symdyn.discover.diffusions.search import DiffusionModel, DiffusionSearch
 from symdyn.discover.options import RecoverOptions
 from symdyn.discover.ranked import RankedSystem, TermModels, possible
 from symdyn.discover.recovery import Recovery
 from symdyn.inference.data import Observations
+from symdyn.inference.increments import Increments, increments, residual_notes
 from symdyn.inference.information import Information
 from symdyn.inference.scoring import maximise, sandwich
 from symdyn.models.ode import ODESystem

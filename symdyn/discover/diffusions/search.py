@@ -13,11 +13,11 @@ from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
 from symdyn.discover.diffusions.declared import Declared
 from symdyn.discover.diffusions.defects import noise_defects
-from symdyn.discover.diffusions.increments import Increments
-from symdyn.discover.diffusions.likelihood import PathLikelihood
 from symdyn.inference.budget import Budget
 from symdyn.inference.criterion import price
+from symdyn.inference.increments import Increments
 from symdyn.inference.journal import Journal, digest_of
+from symdyn.inference.path_likelihood import PathLikelihood
 from symdyn.inference.scoring import SINGULAR, ScoredFit
 from symdyn.inference.term_search import FittedTerms, TermSearch, Trial, doubts
 

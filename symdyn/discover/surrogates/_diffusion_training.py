@@ -11,8 +11,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from symdyn.discover.diffusions.declared import only_squared
-from symdyn.discover.diffusions.increments import Increments, increments
-from symdyn.discover.diffusions.likelihood import steps_for
 from symdyn.discover.surrogates._ensemble import ensemble, prepare
 from symdyn.discover.surrogates._network_moments import NetworkMoments
 from symdyn.discover.surrogates._term_networks import TermNetworks
@@ -20,7 +18,9 @@ from symdyn.discover.surrogates.registry import MemberFit, SurrogateFit
 from symdyn.errors import RecoveryError
 from symdyn.inference.data import Observations
 from symdyn.inference.gaussian import gaussian_score, gaussian_value
+from symdyn.inference.increments import Increments, increments
 from symdyn.inference.local_moments import symmetric
+from symdyn.inference.path_likelihood import steps_for
 from symdyn.inference.scoring import Score, maximise
 from symdyn.models.sde import SDESystem
 from symdyn.network_forms import form_of

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from symdyn.discover.diffusions.increments import Increments, increments, residual_notes
 from symdyn.inference.data import Observations
 from symdyn.inference.gaussian import gaussian_score, gaussian_value
+from symdyn.inference.increments import Increments, increments, residual_notes
 from symdyn.inference.local_moments import LocalMoments, diffusion_moments
 from symdyn.inference.scoring import Score
 from symdyn.models.sde import SDESystem

@@ -110,5 +110,5 @@ def _along(problem: SelectionProblem, times: np.ndarray, states: np.ndarray) -> 
     expressions += [derivative(e, c).xreplace(none) for c in columns for e in sides]
     known = dict(system.defaults) | dict(zip(columns, map(float, candidates.guesses[0] * candidates.sizes), strict=True))
     along = dict(zip(system.states, states.T, strict=True)) | {system.time: times} | known
-    values = evaluated(expressions, along, times.shape).T.reshape(len(times), -1, len(sides))
+    values = np.ascontiguousarray(evaluated(expressions, along, times.shape).T).reshape(len(times), -1, len(sides))
     return np.concatenate([values[:, :1], values[:, 1:] * candidates.sizes[:, None]], axis=1).swapaxes(1, 2)

@@ -93,7 +93,7 @@ class Lanes:
         self._longest = max(self._longest, int(found["steps"].values[fine].max(initial=0)))
         fields = np.stack([found[f.name].values for f in self.system.fields], axis=2)
         fields = fields.reshape(count, len(times), len(self.system.fields), *self.cells)
-        return self.at_data(fields)
+        return along(self.between, fields, 3)
 
     def _simulated(self, theta: np.ndarray, starts: dict[str, np.ndarray], times: np.ndarray, most: int) -> xr.Dataset:
         with warnings.catch_warnings():
@@ -111,10 +111,6 @@ class Lanes:
         """Fields (fields, *cells) at the start, with the guesses of the columns."""
         found = self._simulated(self.candidates.guesses[:1], {k: v[:1] for k, v in starts.items()}, np.zeros(1), 1)
         return np.stack([found[f.name].values.reshape(self.cells) for f in self.system.fields])
-
-    def at_data(self, fields: np.ndarray) -> np.ndarray:
-        """Fields (..., *cells) at the positions of the data."""
-        return along(self.between, fields, fields.ndim - len(self.cells))
 
     def rates(self, theta: np.ndarray, fields: np.ndarray, time: float) -> np.ndarray:
         """Rates (lanes, fields, *cells) of one state (fields, *cells) with many sets of values."""

@@ -153,6 +153,13 @@ class DenseLayers(sp.Atom):
     def arrays(self) -> dict[str, np.ndarray]:
         """Functions, weights and biases, as files keep them.
 
+        Returns
+        -------
+        dict of str to array
+            ``functions`` (layers,), and ``weights0`` (m, n) and ``bias0`` (m,) float64 of the first layer, and so on.
+
+        Examples
+        --------
         >>> sorted(DenseLayers("f", [([[1.0]], None, "tanh")]).arrays())
         ['bias0', 'functions', 'weights0']
         """
@@ -163,7 +170,17 @@ class DenseLayers(sp.Atom):
 
     @classmethod
     def from_arrays(cls, name: str, arrays: Mapping[str, np.ndarray]) -> DenseLayers:
-        """The layers of `arrays`.
+        """The layers whose `arrays` these are.
+
+        Parameters
+        ----------
+        name : str
+        arrays : mapping of str to array
+            Others beside these are passed over.
+
+        Returns
+        -------
+        DenseLayers
 
         Raises
         ------
@@ -171,6 +188,12 @@ class DenseLayers(sp.Atom):
             If an array is missing.
         DeclarationError, ValueError
             If one is not what it should be.
+
+        Examples
+        --------
+        >>> layers = DenseLayers("f", [([[1.0]], None, "tanh")])
+        >>> DenseLayers.from_arrays("f", layers.arrays()) == layers
+        True
         """
         functions = enumerate(np.atleast_1d(arrays["functions"]))
         return cls(

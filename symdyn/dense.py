@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import math
 import numbers
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -19,6 +19,7 @@ import sympy as sp
 
 from symdyn.dense_forms import curvatures, outputs
 from symdyn.errors import DeclarationError
+from symdyn.files import numbers as floats
 from symdyn.registry import suggest
 
 __all__ = ["ACTIVATIONS", "DenseLayers", "DenseOutput", "DenseSlope", "Layer", "argument"]
@@ -148,6 +149,56 @@ class DenseLayers(sp.Atom):
         for weights, bias, function in self.layers:
             found.update(f"{function}{weights.shape}".encode() + weights.tobytes() + bias.tobytes())
         return found.hexdigest()
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Functions, weights and biases, as files keep them.
+
+        Returns
+        -------
+        dict of str to array
+            ``functions`` (layers,), and ``weights0`` (m, n) and ``bias0`` (m,) float64 of the first layer, and so on.
+
+        Examples
+        --------
+        >>> sorted(DenseLayers("f", [([[1.0]], None, "tanh")]).arrays())
+        ['bias0', 'functions', 'weights0']
+        """
+        found = {"functions": np.array([layer.function for layer in self.layers])}
+        for k, (weights, bias, _) in enumerate(self.layers):
+            found |= {f"weights{k}": weights, f"bias{k}": bias}
+        return found
+
+    @classmethod
+    def from_arrays(cls, name: str, arrays: Mapping[str, np.ndarray]) -> DenseLayers:
+        """The layers whose `arrays` these are.
+
+        Parameters
+        ----------
+        name : str
+        arrays : mapping of str to array
+            Others beside these are passed over.
+
+        Returns
+        -------
+        DenseLayers
+
+        Raises
+        ------
+        KeyError
+            If an array is missing.
+        DeclarationError, ValueError
+            If one is not what it should be.
+
+        Examples
+        --------
+        >>> layers = DenseLayers("f", [([[1.0]], None, "tanh")])
+        >>> DenseLayers.from_arrays("f", layers.arrays()) == layers
+        True
+        """
+        functions = enumerate(np.atleast_1d(arrays["functions"]))
+        return cls(
+            name, [(floats(arrays, f"weights{k}", None, None), floats(arrays, f"bias{k}", None), str(f)) for k, f in functions]
+        )
 
     def __call__(self, *arguments: Any) -> Any:
         """The outputs at some arguments: one expression, or a tuple of them."""

@@ -190,15 +190,8 @@ class TrainedNetwork(sp.Atom):
         >>> sorted(TrainedNetwork(DenseLayers("f", [([[1.0]], None, "tanh")])).arrays())
         ['bias0', 'factors', 'format', 'functions', 'name', 'weights0']
         """
-        found = {
-            "format": np.array(FORMAT),
-            "name": np.array(self.name),
-            "functions": np.array([layer.function for layer in self.layers.layers]),
-            "factors": np.array(self.factors, dtype=float).reshape(-1, 2),
-        }
-        for k, layer in enumerate(self.layers.layers):
-            found |= {f"weights{k}": layer.weights, f"bias{k}": layer.bias}
-        return found
+        factors = np.array(self.factors, dtype=float).reshape(-1, 2)
+        return {"format": np.array(FORMAT), "name": np.array(self.name), "factors": factors, **self.layers.arrays()}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> TrainedNetwork:
@@ -226,17 +219,11 @@ class TrainedNetwork(sp.Atom):
         True
         """
         check_format(arrays, FORMAT)
-        functions = [str(f) for f in np.atleast_1d(arrays["functions"])]
-        layers = []
-        for k, function in enumerate(functions):
-            weights, bias = arrays[f"weights{k}"], arrays[f"bias{k}"]
-            if weights.dtype != np.float64 or bias.dtype != np.float64:
-                raise ValueError(f"layer {k} has numbers of the type {weights.dtype}, expected float64")
-            layers.append((weights, bias, function))
+        layers = DenseLayers.from_arrays(str(arrays["name"]), arrays)
         factors = arrays["factors"]
         if factors.ndim != 2 or factors.shape[1] != 2 or not np.isfinite(factors).all():
             raise ValueError(f"factors have the shape {factors.shape}")
-        return cls(DenseLayers(str(arrays["name"]), layers), factors.tolist())
+        return cls(layers, factors.tolist())
 
     # ---- printing --------------------------------------------------------------------------------
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from symdyn.discover.integral_matching import matched_models
-from symdyn.discover.options import RecoverOptions
+from symdyn.discover.options import Request
 from symdyn.errors import RecoveryError
-from symdyn.inference.budget import SEARCHING, Budget
+from symdyn.inference.budget import SEARCHING
 from symdyn.inference.data import Observations
 from symdyn.inference.problem import REWEIGHINGS, SelectionProblem
-from symdyn.inference.selection import Selection
+from symdyn.inference.selection import SelectedModel, Selection
+from symdyn.inference.starts import contradictions
 
 __all__ = ["Descent", "NothingFollowsError", "descend"]
 
@@ -50,11 +51,8 @@ def descend(
     problem: SelectionProblem,
     chosen: np.ndarray,
     theta: np.ndarray,
-    options: RecoverOptions,
-    *,
-    search: bool = True,
-    budget: Budget,
-    report: Callable[[float], None],
+    request: Request,
+    written: Callable[[SelectedModel], str],
 ) -> Descent:
     """Search at every number of windows, from many to one, then with the noise that the residuals show.
 
@@ -66,19 +64,18 @@ def descend(
     problem : SelectionProblem
     chosen, theta : (M, K) bool, (M, P) float64
         Models to begin with, and their scaled parameters.
-    options : RecoverOptions
-    search : bool
-        Whether neighbours of the best models are looked at; otherwise those to begin with are only fitted.
-    budget : Budget
-        At whose end the best so far is the result; time that a limit leaves goes to wider neighbourhoods.
-    report : callable
-        Called with the fraction that is done.
+    request : Request
+        Without `selection` no neighbours of the best models are looked at, and those to begin with are only fitted.  At the end
+        of its budget the best so far is the result; time that a limit leaves goes to wider neighbourhoods.
+    written : callable
+        A model in words, for notes.
 
     Raises
     ------
     NothingFollowsError
         If no model can be simulated along the data.
     """
+    options, search, budget = request.options, request.selection, request.budget
     stages, notes = problem.stages(wanted=options.windows), []
     searching = budget.share(SEARCHING)
     first, data, joined, complete = problem, problem.shooting.observations, False, False
@@ -86,7 +83,7 @@ def descend(
     def climb(selection: Selection, k: int) -> None:
         if search and searching.going():
             selection.climb(beam=options.beam, rounds=options.rounds)
-        report((k + 1) / (len(stages) + 1))
+        request.report("selection", (k + 1) / (len(stages) + 1))
 
     def stage(problem: SelectionProblem, pieces: int) -> Selection:
         selection = problem.selection(pieces)
@@ -144,7 +141,8 @@ def descend(
     notes += budget.notes(f"{first.shooting.simulations} simulations", level, late=searching.over())
     complete = complete and not budget.interrupted
     selection.going = budget.going
-    report(1.0)
+    request.report("selection", 1.0)
+    notes += [*contradictions(first, selection, first.candidates.given), *selection.effect_of_prior(written)]
     return Descent(selection, tuple(notes), complete)
 
 

@@ -78,8 +78,10 @@ def errors(system: System, data: Any, *, heldout: float | Observations = 0.0, st
     return prediction_errors(kernel, row, np.asarray(starts, dtype=float), seen, later)
 
 
-def hold_out(system: System, data: Observations, fraction: float) -> tuple[Observations, Observations]:
-    """The data without the last `fraction` of the times, scale and noise estimated from them alone, and the rest."""
+def hold_out(system: System, data: Observations, fraction: float) -> tuple[Observations, Observations | None]:
+    """The data without the last `fraction` of the times, scale and noise estimated from them alone, and the rest, if any."""
+    if not fraction:
+        return data, None
     early, late = data.split(fraction)
     tables = [{system.time.name: t.times, **dict(zip(data.states, t.values.T, strict=True))} for t in early.trajectories]
     return replace(observations(system, tables), notes=data.notes), late

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.kernel import compile
-from symdyn.codegen.lower import lower
 from symdyn.discover.learned_system import Learned
 from symdyn.discover.recovery import Recovery
 from symdyn.errors import RecoveryError
 from symdyn.figure_style import COLOURS, styled
+from symdyn.inference.formulas import evaluated
 from symdyn.inference.kinds import output_times
 from symdyn.simulation.run import simulate
 
@@ -103,9 +102,8 @@ def _draw_states(recovery: Recovery, axes: np.ndarray) -> list[tuple[np.ndarray,
 def _draw_term(recovery: Recovery, axis: Any, unknown: AppliedUndef, times: np.ndarray, run: np.ndarray) -> None:
     """A term along the fit: over its argument if that is a single state, else over time."""
     system = recovery.system
-    place = {system.time: times, **dict(zip(system.states, run.T, strict=True))}
-    known = {p: np.full(len(times), float(v)) for p, v in system.defaults.items()}
-    arguments = np.stack([_along(a, {**place, **known}, len(times)) for a in unknown.args], axis=1)
+    place = {system.time: times, **dict(zip(system.states, run.T, strict=True)), **system.defaults}
+    arguments = evaluated(unknown.args, place, times.shape).T
     single = len(unknown.args) == 1
     across = arguments[:, 0] if single else times
     draw_curve(recovery, axis, unknown, across, arguments)
@@ -117,12 +115,6 @@ def _draw_term(recovery: Recovery, axis: Any, unknown: AppliedUndef, times: np.n
             axis.plot(where, samples.values[: len(where)], ".", ms=3, color="0.6", label="learned", zorder=0)
     axis.set(xlabel=str(unknown.args[0]) if single else system.time.name, ylabel=str(unknown))
     axis.legend(frameon=False, ncols=3)
-
-
-def _along(expression: sp.Expr, place: dict[sp.Symbol, np.ndarray], count: int) -> np.ndarray:
-    names = tuple(place)
-    program = lower("argument", [("none", ()), ("x", names)], [expression], [""])
-    return np.broadcast_to(evaluate(program, [], [place[s] for s in names])[0], count)
 
 
 def panels(axes: Any, count: int, each: str, size: tuple[float, float], *, across: bool = False) -> np.ndarray:
@@ -160,16 +152,17 @@ def draw_curve(
 def term_values(recovery: Recovery, unknown: AppliedUndef, arguments: np.ndarray) -> np.ndarray:
     """Values of a recovered term for rows of its arguments, (m,)."""
     known = {p: sp.Float(v) for p, v in recovery.system.defaults.items()}
-    return _values(unknown, recovery.terms[unknown].xreplace(known), arguments, (), ())
+    return _values(unknown, recovery.terms[unknown].xreplace(known), arguments)
 
 
 def _values(
-    unknown: AppliedUndef, formula: sp.Expr, arguments: np.ndarray, names: Sequence[sp.Symbol], draws: Sequence[np.ndarray]
+    unknown: AppliedUndef, formula: sp.Expr, arguments: np.ndarray, draws: Mapping[sp.Symbol, np.ndarray] | None = None
 ) -> np.ndarray:
-    stand_in = [sp.Dummy() for _ in unknown.args]
+    """A formula (m,) for rows of its arguments, or (draws, m) for draws (draws, 1) of constants."""
+    stand_in, draws = [sp.Dummy() for _ in unknown.args], draws or {}
     shape = formula.subs(dict(zip(unknown.args, stand_in, strict=True)), simultaneous=True)
-    program = lower("term", [("c", tuple(names)), ("x", stand_in)], [shape], [""])
-    return np.broadcast_to(evaluate(program, draws, list(arguments.T))[0], (*np.shape(draws)[1:2], len(arguments)))
+    each = np.broadcast_shapes((len(arguments),), *(v.shape for v in draws.values()))
+    return evaluated([shape], {**dict(zip(stand_in, arguments.T, strict=True)), **draws}, each)[0]
 
 
 def term_band(recovery: Recovery, unknown: AppliedUndef, arguments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -179,8 +172,7 @@ def term_band(recovery: Recovery, unknown: AppliedUndef, arguments: np.ndarray) 
     free = [s for s in sorted(formula.free_symbols, key=str) if s.name in place]
     known = {p: sp.Float(v) for p, v in recovery.system.defaults.items() if p not in free}
     draws = recovery.draws(DRAWS, np.random.default_rng(0))
-    columns = [draws[:, place[s.name], None] for s in free]
-    found = _values(unknown, formula.xreplace(known), arguments, free, columns)
+    found = _values(unknown, formula.xreplace(known), arguments, {s: draws[:, place[s.name], None] for s in free})
     low, high = np.nanquantile(np.atleast_2d(found), BAND, axis=0)
     return low, high
 
@@ -275,11 +267,9 @@ def draw_learned(learned: Learned, *, axes: Any = None) -> Any:
         axis.plot(run.times, seen, "o", ms=3, color="0.4", label="data")
         axis.plot(times, values, color=COLOURS[0], label="system")
         axis.set_ylabel(name)
-    parameters = [np.asarray(float(system.defaults[p])) for p in system.parameters]
+    along = dict(zip(system.states, states, strict=True)) | {system.time: times} | dict(system.defaults)
     for axis, term in zip(axes[len(system.states) :], terms, strict=False):
-        inputs = lower("inputs", [("time", [system.time]), ("y", system.states), ("p", system.parameters)], term.arguments,
-                       [str(a) for a in term.arguments])  # fmt: skip
-        points = np.stack(np.broadcast_arrays(*evaluate(inputs, [times], list(states), parameters)), axis=-1)
+        points = evaluated(term.arguments, along, times.shape).T
         values = term.network.evaluate(points)
         axis.plot(times, values, color=COLOURS[1])
         if len(learned.members) > 1:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 from scipy.interpolate import CubicSpline
 
-from symdyn.codegen.evaluate import evaluate
-from symdyn.codegen.lower import lower
 from symdyn.declaration import derivative
 from symdyn.discover.choose import LinearChoice, choose
 from symdyn.discover.regressors.subsets import least_squares
+from symdyn.inference.formulas import evaluated
 from symdyn.inference.kinds import right_sides
 from symdyn.inference.problem import SelectionProblem
 from symdyn.inference.shooting import ShootingWindows, windows
@@ -110,8 +109,6 @@ def _along(problem: SelectionProblem, times: np.ndarray, states: np.ndarray) -> 
     expressions = [e.xreplace(none) for e in sides]
     expressions += [derivative(e, c).xreplace(none) for c in columns for e in sides]
     known = dict(system.defaults) | dict(zip(columns, map(float, candidates.guesses[0] * candidates.sizes), strict=True))
-    blocks = [("t", (system.time,)), ("y", system.states), ("p", tuple(known))]
-    program = lower("terms", blocks, expressions, [""] * len(expressions))
-    found = evaluate(program, [times], list(states.T), [np.asarray(value) for value in known.values()])
-    values = np.stack([np.broadcast_to(f, times.shape) for f in found], axis=1).reshape(len(times), -1, len(sides))
+    along = dict(zip(system.states, states.T, strict=True)) | {system.time: times} | known
+    values = np.ascontiguousarray(evaluated(expressions, along, times.shape).T).reshape(len(times), -1, len(sides))
     return np.concatenate([values[:, :1], values[:, 1:] * candidates.sizes[:, None]], axis=1).swapaxes(1, 2)

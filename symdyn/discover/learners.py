@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from symdyn.discover.diffusions.increments import increments
 from symdyn.discover.driving_paths import DrivingPaths
 from symdyn.discover.fields.data import read_fields
 from symdyn.discover.surrogates.field_pinn import FieldPINN
 from symdyn.discover.surrogates.neural_diffusion import NeuralDiffusion
-from symdyn.discover.surrogates.neural_ode import STARTS, NeuralODE
+from symdyn.discover.surrogates.neural_ode import NeuralODE
 from symdyn.discover.surrogates.registry import nested
 from symdyn.errors import RecoveryError
 from symdyn.inference.data import Observations, observations
+from symdyn.inference.increments import increments
 from symdyn.inference.optimum import read_noise
 from symdyn.system import System
 
@@ -112,8 +112,6 @@ def learner(system: Any, data: Any, given: Mapping[str, Any], heldout: float, **
             _enough(whole.split(heldout)[1])
         trainer = NeuralDiffusion(**given)
         return _checked(Learner(hybrid, kind, trainer, whole, seen), trainer.applies(hybrid, seen))
-    if (starts := options["starts"]) not in (None, *STARTS):
-        raise RecoveryError(f"starts is {starts!r}; expected {', '.join(map(repr, STARTS))}")
     usual: dict[str, Any] = {"width": 16}
     if kind == "map":  # of chaos, a run from where a point is held out tells nothing
         usual |= {"window": MAP_WINDOW, "holdout": 0.0}
@@ -122,8 +120,8 @@ def learner(system: Any, data: Any, given: Mapping[str, Any], heldout: float, **
         if hybrid.inputs:
             raise RecoveryError("penalty has no effect with inputs, at whose knots steps end; leave it out")
         chosen["penalty"] = dict(penalty) if isinstance(penalty, Mapping) else penalty
-    if starts in ("declared", "measured"):
-        if window is not None:
+    if (starts := options["starts"]) is not None:
+        if window is not None and starts != "fitted":
             raise RecoveryError(f"window has no effect with starts={starts!r}, of which every trajectory is one; leave it out")
         chosen["starts"] = starts
     if hybrid.inputs:

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from symdyn.discover.diffusions.likelihood import step_errors, step_notes
 from symdyn.discover.learned_system import Learned
 from symdyn.discover.learners import Learner, learner
 from symdyn.discover.surrogates.registry import MemberFit
@@ -17,6 +16,7 @@ from symdyn.errors import RecoveryError, SimulationError
 from symdyn.inference.budget import Budget
 from symdyn.inference.data import Observations
 from symdyn.inference.journal import Journal
+from symdyn.inference.path_likelihood import step_errors, step_notes
 from symdyn.inference.report import Report
 from symdyn.methods.options import check_whole
 from symdyn.neural_terms import TrainedNetwork

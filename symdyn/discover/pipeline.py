@@ -21,7 +21,7 @@ from symdyn.discover.learned import formula_terms, formulas_of, start_theta, sur
 from symdyn.discover.named_libraries import POSITIVE, fits_library, library_names, positive_starts
 from symdyn.discover.options import Request
 from symdyn.discover.priors import absent_states, read_conserved, read_graph, read_signs, shared_terms, sign_price
-from symdyn.discover.reads import Reads
+from symdyn.discover.reads import TERMS, Reads
 from symdyn.discover.recovery import Recovery
 from symdyn.discover.surrogates.registry import SURROGATES, NothingLearnedError
 from symdyn.discover.terms import allowed_terms, one_of_each, own_library, with_unknown_terms
@@ -37,7 +37,7 @@ from symdyn.inference.optimum import read_noise
 from symdyn.inference.parameters import LibraryTerm, constant_symbols
 from symdyn.inference.problem import make_problem, rough_states
 from symdyn.inference.selection import SelectedModel
-from symdyn.inference.starts import contradictions, with_declared_starts
+from symdyn.inference.starts import with_declared_starts
 from symdyn.system import System
 
 __all__ = ["Pipeline", "recovered"]
@@ -181,8 +181,7 @@ class Pipeline:
             self.system, terms, self.seen, fit=self.options.fit, guesses=guesses,
             bounds=self._of_each(self.request.bounds or {}),
         )  # fmt: skip
-        given = candidates.given
-        limits = dict(with_declared_starts(self.system, self.seen, self.options.fit, given))
+        limits = dict(with_declared_starts(self.system, self.seen, self.options.fit, candidates.given))
         if self.positive:
             limits |= positive_starts(self.system, self.seen, limits)
         fitted = list(zip(learned.times, learned.states, strict=True)) if learned is not None else None
@@ -201,18 +200,9 @@ class Pipeline:
             usual = np.unique(textbook != 0, axis=0)
             values = matched_values(problem, problem.stages(wanted=self.options.windows)[0], usual)
             chosen, theta = np.concatenate([chosen, usual]), np.concatenate([theta, values])
-        found = descend(
-            problem, chosen, theta, self.options, search=search, budget=self.request.budget,
-            report=lambda done: self.request.report("selection", done),
-        )  # fmt: skip
+        found = descend(problem, chosen, theta, self.request, partial(_written, candidates))
         self.complete &= found.complete
-        selection = found.selection
-        notes = (
-            *found.notes,
-            *contradictions(problem, selection, given),
-            *selection.effect_of_prior(partial(_written, candidates)),
-        )
-        return assembled(self, problem, selection, learned, (*self.notes, *notes))
+        return assembled(self, problem, found.selection, learned, (*self.notes, *found.notes))
 
     def _of_each(self, given: Mapping[Any, Any]) -> dict[Any, Any]:
         """What is given of a constant, also of those that had its name in terms of other functions."""
@@ -222,10 +212,6 @@ class Pipeline:
     def _beginnings(self, candidates: Candidates, formulas: Formulas, search: bool) -> tuple[np.ndarray, np.ndarray]:
         """Models to begin with: none of the terms, each term alone with either sign, and combinations of formulas."""
         count, columns = len(candidates.terms), len(candidates.columns)
-        begun = []
-        if all(formulas):
-            for parts in itertools.islice(itertools.product(*(f[:BEGINNINGS] for f in formulas)), 16):
-                begun.append(start_theta(parts, columns, count, candidates.sizes))
         rows = []
         if search:
             rows += [(np.zeros(count, dtype=bool), guess) for guess in candidates.guesses]
@@ -233,7 +219,8 @@ class Pipeline:
                 for k, size in itertools.product(range(count), FIRST_SIZES):
                     alone = np.arange(count) == k
                     rows += [(alone, np.where(np.arange(columns) == k, size, guess)) for guess in candidates.guesses]
-        for chosen, theta in begun:
+        for parts in itertools.islice(itertools.product(*(f[:BEGINNINGS] for f in formulas)), 16 if all(formulas) else 0):
+            chosen, theta = start_theta(parts, columns, count, candidates.sizes)
             rows.append((chosen, np.where(np.arange(columns) < count, theta, candidates.guesses[0])))
         rows = [r for r in rows if r[0].sum() <= self.options.largest or not search]
         return np.stack([r[0] for r in rows]), np.stack([r[1] for r in rows])
@@ -257,12 +244,11 @@ def _written(candidates: Candidates, model: SelectedModel) -> str:
 #: What is read here of what `recover` is given.
 READS = Reads(
     "an ODESystem or DiscreteSystem with unknown terms",
-    frozenset({
-        "unknown", "library", "surrogate", "regressor", "selection", "heldout", "bounds", "signs", "conserved", "graph",
-        "options.degree", "options.functions", "options.fit", "options.guesses", "options.noise", "options.windows",
-        "options.largest", "options.beam", "options.rounds", "options.keep", "options.level", "options.process",
-        "options.repeats", "options.units", "options.surrogate", "options.regressor",
-    }),
+    TERMS | {
+        "surrogate", "regressor", "selection", "signs", "conserved", "graph", "options.noise", "options.windows",
+        "options.beam", "options.rounds", "options.process", "options.repeats", "options.units", "options.surrogate",
+        "options.regressor",
+    },
     learning=frozenset({"regressor", "options.surrogate", "options.regressor"}),
     named=True,
 )  # fmt: skip
@@ -274,8 +260,7 @@ def recovered(system: System, data: Any, request: Request) -> Recovery:
     if request.options.process not in ("auto", False) and request.signs:
         raise RecoveryError("options.process has no effect beside signs; leave one of them out")
     whole = with_unknown_terms(system, request.unknown)
-    seen = observations(whole, data)
-    seen, later = hold_out(whole, seen, request.heldout) if request.heldout else (seen, None)
+    seen, later = hold_out(whole, observations(whole, data), request.heldout)
     pipeline = Pipeline(whole, seen, later, request)
     learned = pipeline.learn()
     terms, formulas = pipeline.propose(learned)

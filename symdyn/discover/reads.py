@@ -11,12 +11,17 @@ from symdyn.discover.options import Request
 from symdyn.discover.surrogates.registry import SURROGATES
 from symdyn.errors import RecoveryError
 
-__all__ = ["EVERYWHERE", "Reads", "given", "refuse_unread"]
+__all__ = ["EVERYWHERE", "TERMS", "Reads", "given", "refuse_unread"]
 
 #: Read by every route; what draws no random numbers gives the same for every seed.
 EVERYWHERE = frozenset({"seed", "budget", "progress", "checkpoint"})
 #: What is said of the terms of one unknown function alone.
 TIED = frozenset({"regressor", "options.regressor", "selection", "options.repeats"})
+#: What the search for unknown terms of a system reads, whatever its kind.
+TERMS = frozenset({
+    "unknown", "library", "heldout", "bounds", "options.degree", "options.functions", "options.fit", "options.guesses",
+    "options.largest", "options.keep", "options.level",
+})  # fmt: skip
 
 
 @dataclass(frozen=True)

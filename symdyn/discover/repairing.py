@@ -17,7 +17,7 @@ from symdyn.discover.descent import Descent, descend
 from symdyn.discover.evidence import free_and_ahead, hold_out
 from symdyn.discover.options import RecoverOptions, Request
 from symdyn.discover.ranked import RankedSystem, filled, ranked_recovery
-from symdyn.discover.reads import Reads
+from symdyn.discover.reads import TERMS, Reads
 from symdyn.discover.recovery import Recovery
 from symdyn.discover.terms import allowed_terms, function_name
 from symdyn.errors import RecoveryError
@@ -28,7 +28,7 @@ from symdyn.inference.optimum import read_noise
 from symdyn.inference.parameters import constant_symbols
 from symdyn.inference.problem import SelectionProblem, make_problem
 from symdyn.inference.selection import SelectedModel, Selection
-from symdyn.inference.starts import contradictions, with_declared_starts
+from symdyn.inference.starts import with_declared_starts
 from symdyn.system import System
 
 __all__ = ["Repair", "repaired"]
@@ -36,11 +36,9 @@ __all__ = ["Repair", "repaired"]
 #: What is read here of what `recover` is given.
 READS = Reads(
     "a repair of an ODESystem or DiscreteSystem",
-    frozenset({
-        "unknown", "library", "selection", "heldout", "bounds", "options.degree", "options.functions",
-        "options.fit", "options.guesses", "options.noise", "options.windows", "options.largest", "options.beam",
-        "options.rounds", "options.keep", "options.level", "options.repair", "options.repeats",
-    }),
+    TERMS | {
+        "selection", "options.noise", "options.windows", "options.beam", "options.rounds", "options.repair", "options.repeats",
+    },
 )  # fmt: skip
 #: Standard errors within which a coefficient is tried as zero.
 NEAR = 4.0
@@ -96,26 +94,18 @@ def repaired(system: System, data: Any, request: Request) -> Repair:
     if system.unknowns:
         names = ", ".join(map(str, system.unknowns))
         raise RecoveryError(f"a repair needs a complete system, this one has the unknown terms {names}; go without repair=True")
-    seen, later = observations(system, data), None
-    if request.heldout:
-        seen, later = hold_out(system, seen, request.heldout)
+    seen, later = hold_out(system, observations(system, data), request.heldout)
     options = request.options
     library = _library(system, request)
     changes = possible_changes(system, library, seen, fit=options.fit, guesses=options.guesses, bounds=request.bounds)
-    given = changes.candidates.given
-    limits = with_declared_starts(system, seen, options.fit, given)
+    limits = with_declared_starts(system, seen, options.fit, changes.candidates.given)
     noise = None if options.noise is None else read_noise(system.states, seen.noise, options.noise)
     problem = make_problem(
         system, changes.candidates, seen, limits, noise=noise, largest=options.largest, journal=request.journal,
         repeats=options.repeats,
     )  # fmt: skip
     theta = changes.candidates.guesses
-    found = descend(
-        problem, np.zeros((len(theta), len(changes.all)), dtype=bool), theta, options, search=request.selection,
-        budget=request.budget, report=lambda done: request.report("selection", done),
-    )  # fmt: skip
-    decided = found.selection.effect_of_prior(changes.written)
-    found = replace(found, notes=(*found.notes, *contradictions(problem, found.selection, given), *decided))
+    found = descend(problem, np.zeros((len(theta), len(changes.all)), dtype=bool), theta, request, changes.written)
     return _assembled(system, changes, _ranked(problem, changes, found, options.keep), found, seen, later, options)
 
 

@@ -11,10 +11,9 @@ import sympy as sp
 from scipy.interpolate import PchipInterpolator
 from sympy.core.function import AppliedUndef
 
-from symdyn.codegen.evaluate import evaluate
-from symdyn.codegen.lower import lower
 from symdyn.discover.choose import choose
 from symdyn.inference.data import Observations
+from symdyn.inference.formulas import evaluated
 from symdyn.inference.kinds import kind_of, unknown_slopes
 from symdyn.system import System
 
@@ -108,14 +107,11 @@ def rivals(
     if nodes is None:
         return []
     times, states, weights, steps, at = nodes
-    names = (*system.states, *system.parameters)
-    constants = [np.asarray(float(system.defaults[p])) for p in system.parameters]
+    along = dict(zip(system.states, np.moveaxis(states, -1, 0), strict=True)) | dict(system.defaults) | {system.time: times}
 
     def integrals(expressions: Sequence[sp.Expr], i: int) -> np.ndarray:
-        program = lower("rivals", [("t", (system.time,)), ("y", names)], list(expressions), [""] * len(expressions))
+        table = np.moveaxis(evaluated(expressions, along, times.shape), 0, -1)
         with np.errstate(all="ignore"):
-            found = evaluate(program, [times.ravel()], [*(s.ravel() for s in np.moveaxis(states, -1, 0)), *constants])
-            table = np.stack([np.broadcast_to(f, times.size).reshape(times.shape) for f in found], axis=-1)
             return np.asarray(np.sum(weights[..., None] * table / (states[..., i, None] if logarithmic else 1.0), axis=1))
 
     each: list[list[tuple[float, tuple[tuple[Offer, float], ...]]]] = []

@@ -152,7 +152,7 @@ def _nothing_known(data: Any, request: Request) -> tuple[System, System | None, 
         return declared_for(data)[0], None, replace(route, reads=reads)
     from symdyn.discover.whole.states import declared
 
-    known, whole, terms = declared(None, data), _whole(), _terms()
+    known, whole, terms = declared(data), _whole(), _terms()
     reads = replace(terms.reads, what=whole.reads.what, options=terms.reads.options - {"unknown", "options.fit"})
     if any(reads.reads(name) and not whole.reads.reads(name) for name in given(request)):
         return known, known, replace(terms, reads=reads)

@@ -185,8 +185,8 @@ def one_of_each(unknowns: Sequence[AppliedUndef]) -> tuple[AppliedUndef, ...]:
     return tuple(found.values())
 
 
-def own_library(unknown: AppliedUndef, choice: Any) -> Any:
-    """What a library says of one unknown function: itself, or of a mapping the entry with its name.
+def own_library(unknown: AppliedUndef, choice: Any, *, needed: bool = True) -> Any:
+    """What a library says of one unknown function: itself, or of a mapping the entry with its name, None if it is not needed.
 
     Raises
     ------
@@ -196,9 +196,9 @@ def own_library(unknown: AppliedUndef, choice: Any) -> Any:
     if not isinstance(choice, Mapping):
         return choice
     by_name = {function_name(k): v for k, v in choice.items()}
-    if unknown.func.__name__ not in by_name:
+    if needed and unknown.func.__name__ not in by_name:
         raise RecoveryError(f"the library has no terms for {unknown}; its keys: {', '.join(by_name)}")
-    return by_name[unknown.func.__name__]
+    return by_name.get(unknown.func.__name__)
 
 
 def allowed_terms(

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from symdyn.codegen.evaluate import evaluate
-from symdyn.codegen.lower import lower
 from symdyn.errors import RecoveryError
 from symdyn.inference.data import Observations
+from symdyn.inference.formulas import evaluated
 from symdyn.inference.kinds import kind_of, plain, right_sides, unknown_slopes
 from symdyn.inference.parameters import FreeColumns, LibraryTerm, free_columns
 from symdyn.system import System
@@ -81,21 +80,19 @@ def _coefficient_sizes(
     values = np.where(missing, observations.scale, values)
     typical = {c: float(np.median(v)) for c, v in starts.items()}
     known = {**dict.fromkeys(system.parameters, 1.0), **system.defaults, **typical}
-    names = tuple(known)
-    blocks = [("t", (system.time,)), ("y", system.states), ("p", names)]
+    along = dict(zip(system.states, values.T, strict=True)) | {system.time: times} | known
     effects = _effects(system, terms)
     parts = [(k, u.func.__name__, part) for k, t in enumerate(terms) for u, part in t.parts.items()]
     expressions = [part for *_, part in parts] + [e for found in effects.values() for e in found]
-    program = lower("terms", blocks, expressions, [""] * len(expressions))
-    results = evaluate(program, [times], list(values.T), [np.asarray(known[p]) for p in names])
+    results = evaluated(expressions, along, times.shape)
     columns, rest = results[: len(parts)], iter(results[len(parts) :])
     factors = {name: [np.abs(next(rest)) for _ in found] for name, found in effects.items()}
     rate = float(np.median(observations.scale)) / span
     largest = np.zeros(len(terms))
     for (k, name, _), column in zip(parts, columns, strict=True):
-        factor = np.max([np.broadcast_to(f, times.shape) for f in factors[name]], axis=0)
+        factor = np.max(factors[name], axis=0)
         factor = np.where(np.isfinite(factor) & (factor > 0), factor, 1.0)
-        column = np.broadcast_to(column, times.shape) * factor
+        column = column * factor
         finite = column[np.isfinite(column)]
         if not finite.size:
             raise RecoveryError(

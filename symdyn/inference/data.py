@@ -17,7 +17,7 @@ from symdyn.inference.limits import without_limits
 from symdyn.inference.reading import DataTable, Reading, read_data
 from symdyn.system import System
 
-__all__ = ["Observations", "Trajectory", "estimated_noise", "left_out", "observations", "typical_sizes"]
+__all__ = ["Observations", "Trajectory", "estimated_noise", "observations", "paths_or_cells", "typical_sizes"]
 
 #: Noise of the data of a map, relative to each state's scale, with which a fit begins.
 FIRST_NOISE = 0.05
@@ -174,6 +174,46 @@ def observations(system: System, data: Any, *, columns: Sequence[str] | None = N
         estimated = True
         noise = np.array([estimated_noise([(t.times, t.values[:, i]) for t in trajectories]) for i in range(len(scale))])
     return Observations(trajectories, names, scale, np.maximum(noise, LEAST * scale), notes, estimated)
+
+
+def paths_or_cells(system: System, data: Any, columns: Sequence[str]) -> tuple[Observations, bool]:
+    """Measurements of a system with randomness: paths, or cells that are not followed, one trajectory for each time of them.
+
+    A table or mapping with a time that occurs more than once holds snapshots of cells unless a column ``trajectory`` tells
+    paths apart; so does a dataset with the dimension ``cell``; everything else holds paths.
+
+    Returns
+    -------
+    Observations, bool
+        And whether they are cells.
+
+    Raises
+    ------
+    RecoveryError
+        If both kinds are mixed, no column is known, or the data are no measurements as in `observations`.
+    """
+    names = tuple(columns)
+    read = read_data(data, names, system.time.name)
+    loose = [len(np.unique(t.times)) < len(t.times) if t.followed is None else not t.followed for t in read.tables]
+    if not any(loose):
+        return observations(system, read, columns=names), False
+    if not all(loose):
+        raise RecoveryError("the data mix snapshots of cells and paths; give one kind, or both as snapshots")
+    known = tuple(n for n in names if n in read.names)
+    if not known:
+        kind = "a species" if system.propensities is not None else "a state"
+        raise RecoveryError(
+            f"no column of the data is {kind}{'' if names == system.names else ' or an observable'}: columns "
+            f"{', '.join(read.names)}; known are {', '.join(names)}"
+        )
+    none = np.full(1, np.nan)
+    tables = [
+        np.stack([t.numbers(n) if n in t.columns else np.broadcast_to(none, t.times.shape) for n in known], axis=1)
+        for t in read.tables
+    ]
+    rows, times, scale = np.concatenate(tables), np.concatenate([t.times for t in read.tables]), typical_sizes(tables)
+    parts = tuple(Trajectory(np.full(int((times == t).sum()), float(t)), rows[times == t]) for t in np.unique(times))
+    return Observations(parts, known, scale, LEAST * scale, (*read.notes, *left_out(read, known))), True
 
 
 def typical_sizes(tables: Sequence[np.ndarray]) -> np.ndarray:

@@ -1,8 +1,9 @@
-"""Expressions over arrays of values, with their derivatives."""
+"""Expressions over arrays of values, once, or often and with their derivatives."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import sympy as sp
@@ -11,7 +12,19 @@ from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
 from symdyn.gradients import gradients
 
-__all__ = ["ArrayFormulas"]
+__all__ = ["ArrayFormulas", "evaluated"]
+
+
+def evaluated(expressions: Sequence[sp.Expr], values: Mapping[sp.Symbol, Any], shape: tuple[int, ...]) -> np.ndarray:
+    """Expressions (k, *shape), once, at values of their symbols that broadcast to `shape`.
+
+    >>> x, k = sp.symbols("x k")
+    >>> evaluated([k * x, k], {x: np.array([1.0, 2.0]), k: 3.0}, (2,)).tolist()
+    [[3.0, 6.0], [3.0, 3.0]]
+    """
+    program = lower("values", [("none", ()), ("x", tuple(values))], list(expressions), [""] * len(expressions))
+    found = evaluate(program, (), list(map(np.asarray, values.values())))
+    return np.array([np.broadcast_to(v, shape) for v in found], dtype=float).reshape(-1, *shape)
 
 
 class ArrayFormulas:

@@ -23,7 +23,7 @@ from symdyn.codegen.lower import lower
 from symdyn.declaration import derivative
 from symdyn.models.sde import SDESystem
 
-__all__ = ["LocalMoments", "diffusion_moments"]
+__all__ = ["LocalMoments", "diffusion_moments", "symmetric"]
 
 #: Numbers worked on at once, so that they stay in the cache.
 CHUNK = 65536
@@ -103,11 +103,7 @@ class LocalMoments:
 
     def matrix(self, spread: np.ndarray) -> np.ndarray:
         """Covariances (..., n, n) from their upper triangles (pairs, ...)."""
-        n = len(self.states)
-        full = np.empty((*spread.shape[1:], n, n))
-        for (i, j), values in zip(self.pairs, spread, strict=True):
-            full[..., i, j] = full[..., j, i] = values
-        return full
+        return symmetric(spread, len(self.states))
 
     @property
     def rates(self) -> tuple[sp.Expr, ...]:
@@ -183,6 +179,14 @@ class LocalMoments:
             for i, k in self._places:
                 bent[i, k] += next(found)
         return slope, bent
+
+
+def symmetric(triangles: np.ndarray, n: int) -> np.ndarray:
+    """Matrices (..., n, n) from their upper triangles (n (n + 1)/2, ...), row by row."""
+    full = np.empty((*triangles.shape[1:], n, n))
+    for i, j, values in zip(*np.triu_indices(n), triangles, strict=True):
+        full[..., i, j] = full[..., j, i] = values
+    return full
 
 
 def diffusion_moments(

@@ -8,12 +8,11 @@ from numbers import Integral
 
 import numpy as np
 
-from symdyn.codegen.evaluate import evaluate
-from symdyn.codegen.lower import lower
 from symdyn.errors import RecoveryError
 from symdyn.inference.candidates import Candidates
 from symdyn.inference.criterion import SPARE, weights
 from symdyn.inference.data import Observations
+from symdyn.inference.formulas import evaluated
 from symdyn.inference.guesses import Bounds
 from symdyn.inference.journal import Journal
 from symdyn.inference.kinds import RecoverableKind, kind_of
@@ -180,12 +179,11 @@ class SelectionProblem:
         values = np.where(np.isfinite(values), values, data.scale)
         known = dict.fromkeys(system.parameters, 1.0) | dict(system.defaults)
         known |= dict(zip(candidates.columns, map(float, theta * candidates.sizes), strict=True))
-        blocks = [("t", (system.time,)), ("y", system.states), ("p", tuple(known))]
-        program = lower("terms", blocks, [t.shape for t in candidates.terms], [""] * len(candidates.terms))
         times = np.concatenate([t.times for t in data.trajectories])
-        found = evaluate(program, [times], list(values.T), [np.asarray(v) for v in known.values()])
+        along = dict(zip(system.states, values.T, strict=True)) | {system.time: times} | known
+        found = evaluated([t.shape for t in candidates.terms], along, times.shape)
         with np.errstate(all="ignore"):
-            sizes = np.array([np.sqrt(np.mean(np.broadcast_to(f, times.shape) ** 2)) for f in found])
+            sizes = np.sqrt(np.mean(found**2, axis=1))
         return np.where(np.isfinite(sizes) & (sizes > 0), sizes, 1.0)
 
     def spoiled(self, before: Selection, after: Selection) -> bool:

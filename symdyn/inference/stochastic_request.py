@@ -14,11 +14,10 @@ from symdyn import dag
 from symdyn.declaration import expression, name_of
 from symdyn.derive.sensitivities import fresh_symbol
 from symdyn.errors import RecoveryError
-from symdyn.inference.data import Observations, Trajectory, left_out, observations, typical_sizes
+from symdyn.inference.data import Observations, Trajectory, paths_or_cells
 from symdyn.inference.fit_problem import FittedColumn
 from symdyn.inference.fit_symbols import FitRequest, FitSymbols, observable_formulas
 from symdyn.inference.likelihoods import LIKELIHOODS, FitLikelihood
-from symdyn.inference.reading import read_data
 from symdyn.inference.stochastic_problem import StochasticProblem, made_problem
 from symdyn.inference.stochastic_setup import StochasticSetup
 from symdyn.registry import suggest
@@ -76,34 +75,7 @@ def stochastic_problem(system: System, data: Any, wanted: FitRequest) -> tuple[S
 
 def _measured(system: System, data: Any, formulas: Mapping[str, sp.Expr]) -> tuple[Observations, bool]:
     """Columns that were measured: paths, or cells that are not followed, one trajectory for each time."""
-    if isinstance(data, Observations):
-        seen, snapshots = data, False
-    else:
-        read = read_data(data, tuple(formulas), system.time.name)
-        loose = [len(np.unique(t.times)) < len(t.times) if t.followed is None else not t.followed for t in read.tables]
-        if any(loose) and not all(loose):
-            raise RecoveryError("the data mix cells that are not followed and paths; fit one kind, or give both as cells")
-        snapshots = any(loose)
-        if not snapshots:
-            seen = observations(system, read, columns=tuple(formulas))
-        else:
-            names = tuple(n for n in formulas if n in read.names)
-            if not names:
-                raise RecoveryError(
-                    f"no column of the data is a state or an observable: columns {', '.join(read.names)}; known are "
-                    f"{', '.join(formulas)}"
-                )
-            none = np.full(1, np.nan)
-            rows = np.concatenate(
-                [
-                    np.stack([t.numbers(n) if n in t.columns else np.broadcast_to(none, t.times.shape) for n in names], axis=1)
-                    for t in read.tables
-                ]
-            )
-            times = np.concatenate([t.times for t in read.tables])
-            parts = tuple(Trajectory(np.full(int((times == t).sum()), float(t)), rows[times == t]) for t in np.unique(times))
-            scale = typical_sizes([rows])
-            seen = Observations(parts, names, scale, 1e-8 * scale, (*read.notes, *left_out(read, names)))
+    seen, snapshots = (data, False) if isinstance(data, Observations) else paths_or_cells(system, data, tuple(formulas))
     kept = [i for i in range(len(seen.states)) if any(np.isfinite(t.values[:, i]).any() for t in seen.trajectories)]
     if not kept:
         raise RecoveryError(f"the data hold no number of {', '.join(seen.states)}: all are NaN; give some values")

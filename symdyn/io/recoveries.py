@@ -20,11 +20,9 @@ import xarray as xr
 
 from symdyn import dag
 from symdyn.dense import DenseOutput, DenseSlope
-from symdyn.discover.diffusions.increments import Increments
 from symdyn.discover.diffusions.result import DiffusionRecovery
 from symdyn.discover.fields.data import FieldData, FieldRun
 from symdyn.discover.fields.recovery import FieldRecovery
-from symdyn.discover.propensities.counts import Counts
 from symdyn.discover.propensities.result import PropensityRecovery
 from symdyn.discover.recovery import Forecaster, Identifiability, Recovery, Terms
 from symdyn.discover.repairing import Repair
@@ -32,8 +30,10 @@ from symdyn.discover.surrogates.registry import SurrogateFit, TermSamples
 from symdyn.errors import DeclarationError, SymdynError
 from symdyn.files import read_arrays
 from symdyn.grids.system import GridSystem
+from symdyn.inference.counts import Counts
 from symdyn.inference.data import Observations, Trajectory
 from symdyn.inference.filtering import ErrorLaw
+from symdyn.inference.increments import Increments
 from symdyn.io.graphs import graph_of, read_graph
 from symdyn.models.boundary import Condition
 from symdyn.models.boxes import Interval, Rectangle

@@ -10,10 +10,10 @@ from scipy.stats import binom
 
 import symdyn as sd
 from symdyn.discover.diffusions.defects import noise_defects
-from symdyn.discover.diffusions.increments import Increments, increments, lagged
-from symdyn.discover.diffusions.likelihood import PathLikelihood
 from symdyn.discover.options import RecoverOptions
+from symdyn.inference.increments import Increments, increments, lagged
 from symdyn.inference.local_moments import LocalMoments
+from symdyn.inference.path_likelihood import PathLikelihood
 
 x, y, s, h = sp.symbols("x y s h")
 f, g, w = sp.symbols("f g w", cls=sp.Function)

@@ -31,7 +31,7 @@ def fitted(rate, noise, points=200, seed=0):
     times = np.linspace(0, 3, points)
     values = 2 + 3 * np.exp(-rate * times) + noise * np.random.default_rng(seed).normal(size=points)
     data = pd.DataFrame({"time": times, "x": values})
-    whole = declared(None, data)
+    whole = declared(data)
     fitter = Fitter(prepared(observations(whole, data)))
     model = EquationModel(1, [(0, X, -rate, []), (0, CandidateTerm((0,)), 2 * rate, [])])
     fit = fitter.fit(model, np.array([[5.0]]), 1, 25, fall=1e-6)
@@ -105,12 +105,12 @@ def test_a_decay_over_decades_with_relative_noise_is_smoothed_in_its_logarithm()
     truth = np.exp(-times) + 1e-3
     rng = np.random.default_rng(2)
     data = pd.DataFrame({"time": times, "x": truth * (1 + 0.05 * rng.normal(size=times.size))})
-    problem = prepared(observations(declared(None, data), data))
+    problem = prepared(observations(declared(data), data))
     # the mean square error of a smoother of p degrees of freedom is p/n of the noise; 40 are plenty for a curve with one bend
     assert np.sqrt(np.mean((problem.smooth[:, 0] / truth - 1) ** 2)) < 0.05 * np.sqrt(40 / 300)
     assert problem.smooth.min() > 0
     falling = data.assign(x=2 - times + 0.05 * rng.normal(size=times.size))  # a straight line through zero: no logarithm
-    problem = prepared(observations(declared(None, falling), falling))
+    problem = prepared(observations(declared(falling), falling))
     assert np.sqrt(np.mean((problem.smooth[:, 0] - 2 + times) ** 2)) < 0.05 * np.sqrt(20 / 300)
 
 

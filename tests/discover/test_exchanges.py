@@ -37,7 +37,7 @@ def coupled(a, b, noise=0.01, seed=0):
 
 
 def fitter_of(frame):
-    return Fitter(prepared(observations(declared(None, frame), frame)))
+    return Fitter(prepared(observations(declared(frame), frame)))
 
 
 @pytest.mark.parametrize("d", [2, 3, 4])

@@ -8,10 +8,10 @@ import sympy as sp
 from scipy.stats import chi2
 
 import symdyn as sd
-from symdyn.discover.diffusions.increments import increments
-from symdyn.discover.diffusions.likelihood import PathLikelihood
 from symdyn.inference.data import observations
+from symdyn.inference.increments import increments
 from symdyn.inference.local_moments import diffusion_moments
+from symdyn.inference.path_likelihood import PathLikelihood
 
 pytest.importorskip("jax")
 

@@ -12,7 +12,7 @@ import xarray as xr
 
 import symdyn as sd
 from symdyn.discover.options import RecoverOptions
-from symdyn.discover.propensities.counts import observed
+from symdyn.inference.counts import observed
 from symdyn.models.events import Event
 from symdyn.projection.rational import Generators, carried
 

@@ -156,7 +156,7 @@ def test_intervals_of_a_chaotic_flow_cover_the_truth():
 
 def test_a_stretched_run_has_the_optimum_of_its_pieces():
     frame = data(LORENZ, (-8.0, 8.0, 27.0), noise=0.02, points=200, end=5.0)
-    search = EquationSearch(prepared(observations(declared(None, frame), frame)))
+    search = EquationSearch(prepared(observations(declared(frame), frame)))
     best = search.run()
     pieces = cut_up(search.fitter, best)
     assert len(pieces.joined) == len(pieces.cut) - 1 > 0
@@ -192,7 +192,7 @@ def test_chaos_is_no_reason_for_more_terms(equations, start, end, points, noise)
 
 def test_a_right_hand_side_is_matched_with_all_terms_that_are_given():
     frame = data(LOTKA_VOLTERRA, (1.2, 1.1))
-    problem = prepared(observations(declared(None, frame), frame), {})
+    problem = prepared(observations(declared(frame), frame), {})
     side = WeakMatching(problem, [CandidateTerm(e) for e in ((1, 0), (2, 0), (1, 1))]).whole(0, 2)
     found = {term.exponents: c for _, term, c, _ in side.parts}
     assert found == {
@@ -206,11 +206,11 @@ def test_counts_that_begin_small_start_above_zero():
     """The curve through 2, 3, 29, 92, ... of Gause (1934) overshoots below zero, from where no population grows."""
     table = pd.read_csv(Path(__file__).parents[2] / "examples/data/gause1934_table4.csv", comment="#")
     counts = pd.DataFrame({"t": table["day"], "x": table["aurelia_halfloop_alone"]}).dropna().astype(float)
-    problem = prepared(observations(declared(None, counts), counts))
+    problem = prepared(observations(declared(counts), counts))
     assert (problem.smooth > 0).all()
     assert (problem.nodes[1:] > 0).all()
     # below the first of data that are negative a curve may be
-    shifted = prepared(observations(declared(None, counts), counts.assign(x=counts["x"] - 3)))
+    shifted = prepared(observations(declared(counts), counts.assign(x=counts["x"] - 3)))
     assert shifted.smooth[0, 0] < -1
     found = sd.recover(None, counts, progress=False, options=RecoverOptions(process=False))
     assert sp.expand(found.terms["f_x"]).as_coefficients_dict().keys() == {x, x**2}
@@ -228,7 +228,7 @@ def test_few_data_are_said_to_be_few():
 
 def test_noise_that_is_given_is_not_estimated():
     frame = data(LOTKA_VOLTERRA, (0.44, 4.6), noise=0.01, points=100)
-    seen = observations(declared(None, frame), frame)
+    seen = observations(declared(frame), frame)
     problem = prepared(seen, {0: 0.05})
     before = problem.w.copy()
     np.testing.assert_allclose(before[:, 0], 20.0)
@@ -339,7 +339,7 @@ def test_clean_data_give_the_simplest_form(side, start, end, shape):
 def saturating(offset):
     """A fit of c x/(K + x) to x' = 2, and its fitter."""
     frame = data({x: sp.Integer(2)}, (1.0,), end=2.0, points=60)
-    fitter = Fitter(prepared(observations(declared(None, frame), frame)))
+    fitter = Fitter(prepared(observations(declared(frame), frame)))
     term = CandidateTerm((1,), (Atom(INV, (1.0,), offset, 1, (-1,)),), 5.0)
     return fitter, EquationModel(1, [(0, term, 2.0, term.values)])
 
@@ -355,16 +355,6 @@ def test_a_pole_among_the_data_is_no_model():
     fitter, model = saturating(-3.0)
     assert fitter.pole(model)
     assert fitter.fit(model, np.array([[1.0]]), 1, 0) is None
-
-
-def test_unknown_sides_may_be_declared():
-    system = sd.ODESystem({x: sp.Function("g")(x)})
-    frame = data({x: x * (1 - x)}, (0.1,))
-    found = sd.recover(None, frame, progress=False)
-    assert declared(system, frame) is system
-    assert shapes(found.terms["f_x"]) == {x, x**2}
-    with pytest.raises(RecoveryError, match="right-hand side of x is -x"):
-        declared(sd.ODESystem({x: -x}), frame)
 
 
 @pytest.mark.parametrize(

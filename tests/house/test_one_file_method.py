@@ -137,7 +137,7 @@ def test_it_integrates_the_candidates_of_a_recovery(load):
     load("dopri5", DOPRI5)
     t = np.linspace(0, 6, 61)
     frame = {"t": t, "x": np.cos(t), "y": -np.sin(t)}
-    seen = observations(declared(None, frame), frame)
+    seen = observations(declared(frame), frame)
     terms = [(0, CandidateTerm((0, 1)), 1.1, []), (1, CandidateTerm((1, 0)), -0.9, []), (1, CandidateTerm((0, 1)), 0.1, [])]
     guess, made = EquationModel(2, terms), {}
     for name in ("tsit5", "dopri5"):

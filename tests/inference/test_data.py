@@ -232,7 +232,7 @@ def test_any_header_becomes_a_name_that_the_text_of_a_system_holds():
 
 def test_headers_are_told_with_the_names_in_formulas():
     frame = pd.DataFrame([[0, 1.0, 9.0, 4.0], [1, 2.0, 8.0, 5.0]], columns=["time [h]", "mass [kg]", "mass", "mass"])
-    system = declared(None, frame)
+    system = declared(frame)
     assert system.names == ("mass_kg", "mass", "mass_2")
     assert str(system.drift[0]) == "f_mass_kg(mass_kg, mass, mass_2)"
     assert observations(system, frame).notes == (
@@ -264,14 +264,14 @@ def test_missing_values_are_not_observed():
 
 def test_a_constant_column_is_no_state_where_nothing_is_known():
     frame = pd.DataFrame({"t": [0, 1, 2], "x": [1, 2, 4], "Temp (°C)": [37.0, np.nan, 37.0]})
-    system = declared(None, frame)
+    system = declared(frame)
     assert system.names == ("x",)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         seen = observations(system, frame)
     assert seen.notes == ("Temp is the column 'Temp (°C)'", "Temp is constant, 37, and no state")
     with pytest.raises(RecoveryError, match=r"no column that changes beside time \(columns: Temp\)"):
-        declared(None, frame[["t", "Temp (°C)"]])
+        declared(frame[["t", "Temp (°C)"]])
 
 
 def test_recovery_from_bare_arrays_has_notes_and_no_constant_state():

@@ -7,28 +7,21 @@ from typing import Any
 import numpy as np
 
 from symdyn.discover.diffusions.declared import declared
-from symdyn.discover.diffusions.increments import increments
 from symdyn.discover.diffusions.result import DiffusionRecovery, result
 from symdyn.discover.diffusions.search import DiffusionSearch
 from symdyn.discover.options import Request
 from symdyn.discover.priors import read_signs, sign_price
-from symdyn.discover.reads import Reads
+from symdyn.discover.reads import TERMS, Reads
 from symdyn.discover.terms import one_of_each, with_unknown_terms
 from symdyn.inference.data import observations
+from symdyn.inference.increments import increments
 from symdyn.inference.term_search import searched
 from symdyn.models.sde import SDESystem
 
 __all__ = ["DiffusionRecovery", "recovered"]
 
 #: What is read here of what `recover` is given.
-READS = Reads(
-    "an SDESystem",
-    frozenset({
-        "unknown", "library", "heldout", "bounds", "signs", "options.degree", "options.functions", "options.fit",
-        "options.guesses", "options.largest", "options.keep", "options.level",
-    }),
-    shapes=frozenset(),
-)  # fmt: skip
+READS = Reads("an SDESystem", TERMS | {"signs"}, shapes=frozenset())
 
 
 def recovered(system: SDESystem, data: Any, request: Request) -> DiffusionRecovery:

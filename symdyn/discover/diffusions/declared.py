@@ -11,7 +11,7 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from symdyn.discover.options import Request
-from symdyn.discover.terms import allowed_terms, function_name, one_of_each
+from symdyn.discover.terms import allowed_terms, one_of_each, own_library
 from symdyn.inference.constants import constant_guesses
 from symdyn.inference.local_moments import LocalMoments
 from symdyn.inference.parameters import FreeColumns, LibraryTerm, constant_symbols, free_columns
@@ -46,17 +46,24 @@ class Declared(FreeColumns):
 
     def formulas(self, chosen: np.ndarray, names: Mapping[sp.Symbol, sp.Expr]) -> dict[AppliedUndef, sp.Expr]:
         """Each unknown function with the terms `chosen`; `names` replace coefficients, that of a single square its root."""
-        found: dict[AppliedUndef, sp.Expr] = {}
+        found, lone = dict[AppliedUndef, sp.Expr](), self.lone(chosen)
         for unknown in dict.fromkeys(t.unknown for t in self.terms):
             own = [k for k in np.flatnonzero(chosen) if self.terms[k].unknown == unknown]
-            parts = [names.get(self.columns[k], self.columns[k]) * self.terms[k].shape for k in own]
-            if unknown not in self.squares:
-                found[unknown] = sp.Add(*parts)
-            elif len(own) == 1:
-                found[unknown] = names.get(self.columns[own[0]], self.columns[own[0]]) * _root(self.terms[own[0]].shape)
-            else:
-                found[unknown] = sp.sqrt(sp.Add(*parts))
+            shapes = [_root(self.terms[k].shape) if lone[k] else self.terms[k].shape for k in own]
+            total = sp.Add(*(names.get(self.columns[k], self.columns[k]) * e for k, e in zip(own, shapes, strict=True)))
+            found[unknown] = sp.sqrt(total) if unknown in self.squares and not lone[own].any() else total
         return found
+
+    def lone(self, chosen: np.ndarray) -> np.ndarray:
+        """Columns (P,) that are shown by their roots: coefficients of single squares."""
+        found = np.zeros(len(self.columns), dtype=bool)
+        owners = [self.terms[k].unknown for k in np.flatnonzero(chosen)]
+        found[np.flatnonzero(chosen)] = [u in self.squares and owners.count(u) == 1 for u in owners]
+        return found
+
+    def rooted(self, chosen: np.ndarray, theta: np.ndarray) -> np.ndarray:
+        """Columns (P,), or bounds of them, with the roots of the lone ones; none of those is negative."""
+        return np.where(self.lone(chosen), np.sqrt(np.maximum(theta, 0.0)), theta)
 
 
 def declared(system: SDESystem, request: Request, typical: Mapping[sp.Symbol, float]) -> Declared:
@@ -103,8 +110,7 @@ def declared(system: SDESystem, request: Request, typical: Mapping[sp.Symbol, fl
 def _choice(library: Any, unknown: AppliedUndef, squares: frozenset[AppliedUndef], unknowns: Sequence[AppliedUndef]) -> Any:
     """The part of the library for a function; one that is not a mapping is of the drifts, unless only noises are unknown."""
     if isinstance(library, Mapping):
-        names = {function_name(k) for k in library}
-        return library if unknown.func.__name__ in names else None
+        return own_library(unknown, library, needed=False)
     return library if unknown not in squares or len(squares) == len(unknowns) else None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from symdyn.discover.diffusions.likelihood import PathLikelihood
+from symdyn.inference.path_likelihood import PathLikelihood
 
 __all__ = ["noise_defects"]
 

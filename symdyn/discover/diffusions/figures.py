@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
+from scipy.stats import binned_statistic
 from sympy.core.function import AppliedUndef
 
-from symdyn.codegen.evaluate import evaluate
-from symdyn.codegen.lower import lower
 from symdyn.declaration import derivative
 from symdyn.discover.diffusions.result import DiffusionRecovery
 from symdyn.discover.figures import draw_curve, panels, term_values
 from symdyn.figure_style import COLOURS, styled
+from symdyn.inference.formulas import evaluated
 
 __all__ = ["binned", "draw"]
 
@@ -59,25 +59,30 @@ def draw(recovery: DiffusionRecovery, *, axes: Any = None) -> Any:
     axes = panels(axes, len(unknowns), "one for each unknown function", (4.6, 3.6), across=True)
     for axis, unknown in zip(axes, unknowns, strict=False):
         arguments, estimates, squared = _estimates(recovery, unknown)
+        power = 2 if squared else 1
+        across, name = str(unknown.args[0]), f"${sp.latex(unknown**power)}$"
         if len(unknown.args) == 1 or not recovery.formulas[unknown].free_symbols & set(recovery.system.states):
-            _over_argument(recovery, axis, unknown, arguments[:, 0], estimates, squared)
+            where, mean, error = binned(arguments[:, 0], estimates)
+            grid = np.linspace(*_range(arguments[:, 0]), 201)
+            places = np.tile(grid[:, None], len(unknown.args))  # of several arguments the function depends on none
+            draw_curve(recovery, axis, unknown, grid, places, power=power)
         else:
-            _over_values(recovery, axis, unknown, arguments, estimates, squared)
+            where, mean, error = binned(term_values(recovery, unknown, arguments) ** power, estimates)
+            across = f"{name}, recovered"
+            axis.plot(where, where, color=COLOURS[3], lw=1.5, label="formula")
+        axis.errorbar(where, mean, error, fmt="o", ms=3, lw=0.8, color="0.4", label="increments in bins", zorder=0)
+        axis.set(xlabel=across, ylabel=name)
         axis.legend(frameon=False, fontsize=9)
     return axes[0].figure
 
 
 def binned(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Means of x and y, and the standard error of the latter, in bins of equal width that hold enough points."""
-    edges = np.linspace(*_range(x), BINS + 1)
-    which = np.digitize(x, edges)
-    rows = []
-    for k in range(1, BINS + 1):
-        own = which == k
-        if own.sum() >= FEWEST:
-            rows.append((x[own].mean(), y[own].mean(), y[own].std(ddof=1) / np.sqrt(own.sum())))
-    found = np.array(rows).reshape(-1, 3)
-    return found[:, 0], found[:, 1], found[:, 2]
+    bins: dict[str, Any] = dict(bins=BINS, range=_range(x))
+    count = binned_statistic(x, x, "count", **bins).statistic
+    kept = count >= FEWEST
+    means, spreads = (binned_statistic(x, [x, y], kind, **bins).statistic[:, kept] for kind in ("mean", "std"))
+    return means[0], means[1], spreads[1] / np.sqrt(count[kept] - 1)
 
 
 def _range(x: np.ndarray) -> tuple[float, float]:
@@ -92,43 +97,20 @@ def _estimates(recovery: DiffusionRecovery, unknown: AppliedUndef) -> tuple[np.n
     system = recovery.system
     others = {u: e for u, e in recovery.terms.items() if u != unknown}
     known = {p: sp.Float(v) for p, v in system.defaults.items()}
+    along = dict(zip((*system.states, system.time), (*data.begin, data.times), strict=True))
     stand_in = sp.Dummy()
 
-    def values(e: sp.Expr) -> np.ndarray:
-        names = (*system.states, system.time)
-        program = lower("values", [("none", ()), ("x", names)], [e.xreplace(others).xreplace(known)], [""])
-        return np.broadcast_to(evaluate(program, [], [*data.begin, data.times])[0], data.times.shape)
+    def values(*expressions: sp.Expr) -> np.ndarray:
+        return evaluated([e.xreplace(others).xreplace(known) for e in expressions], along, data.times.shape)
 
-    arguments = np.stack([values(a) for a in unknown.args], axis=1)
+    arguments = values(*unknown.args).T
     own = term_values(recovery, unknown, arguments)
     residuals, variances = recovery.residuals.T, recovery.variances.T
     for i, drift in enumerate(declared.drift):
         if drift.has(unknown):
-            slope = values(derivative(drift.xreplace({unknown: stand_in}), stand_in))
+            (slope,) = values(derivative(drift.xreplace({unknown: stand_in}), stand_in))
             return arguments, own + residuals[i] / data.gaps / slope, False
     row = next(i for i in range(len(system.states)) if declared.diffusion[i, :].has(unknown))
     noise = declared.diffusion[row, :].xreplace({unknown: stand_in})
-    slope = values(sp.expand((noise * noise.T)[0, 0]).coeff(stand_in, 2))
+    (slope,) = values(sp.expand((noise * noise.T)[0, 0]).coeff(stand_in, 2))
     return arguments, own**2 + (residuals[row] ** 2 - variances[row]) / data.gaps / slope, True
-
-
-def _over_argument(
-    recovery: DiffusionRecovery, axis: Any, unknown: AppliedUndef, x: np.ndarray, estimates: np.ndarray, squared: bool
-) -> None:
-    grid = np.linspace(*_range(x), 201)
-    power = 2 if squared else 1
-    places = np.tile(grid[:, None], len(unknown.args))  # of several arguments the function depends on none
-    draw_curve(recovery, axis, unknown, grid, places, power=power)
-    where, mean, error = binned(x, estimates)
-    axis.errorbar(where, mean, error, fmt="o", ms=3, lw=0.8, color="0.4", label="increments in bins", zorder=0)
-    axis.set(xlabel=str(unknown.args[0]), ylabel=f"${sp.latex(unknown**power)}$")
-
-
-def _over_values(
-    recovery: DiffusionRecovery, axis: Any, unknown: AppliedUndef, arguments: np.ndarray, estimates: np.ndarray, squared: bool
-) -> None:
-    power = 2 if squared else 1
-    where, mean, error = binned(term_values(recovery, unknown, arguments) ** power, estimates)
-    axis.errorbar(where, mean, error, fmt="o", ms=3, lw=0.8, color="0.4", label="increments in bins")
-    axis.plot(where, where, color=COLOURS[3], lw=1.5, label="formula")
-    axis.set(xlabel=f"${sp.latex(unknown**power)}$, recovered", ylabel=f"${sp.latex(unknown**power)}$")

@@ -12,12 +12,12 @@ from sympy.core.function import AppliedUndef
 
 from symdyn.attached import DiffusionRecoveryVerbs
 from symdyn.discover.diffusions.declared import Declared
-from symdyn.discover.diffusions.increments import Increments, increments, residual_notes
 from symdyn.discover.diffusions.search import DiffusionModel, DiffusionSearch
 from symdyn.discover.options import RecoverOptions
 from symdyn.discover.ranked import RankedSystem, TermModels, possible
 from symdyn.discover.recovery import Recovery
 from symdyn.inference.data import Observations
+from symdyn.inference.increments import Increments, increments, residual_notes
 from symdyn.inference.information import Information
 from symdyn.inference.scoring import maximise, sandwich
 from symdyn.models.ode import ODESystem
@@ -117,25 +117,14 @@ class _Written(TermModels):
         return self.columns.formulas(chosen, self.names(chosen))
 
     def values(self, chosen: np.ndarray, theta: np.ndarray) -> dict[sp.Symbol, float]:
-        return super().values(chosen, self.rooted(chosen, theta))
-
-    def lone(self, chosen: np.ndarray) -> np.ndarray:
-        """Columns (P,) that are shown by their roots."""
-        found = np.zeros(len(self.columns.columns), dtype=bool)
-        owners = [self.columns.terms[k].unknown for k in np.flatnonzero(chosen)]
-        found[np.flatnonzero(chosen)] = [u in self.columns.squares and owners.count(u) == 1 for u in owners]
-        return found
-
-    def rooted(self, chosen: np.ndarray, theta: np.ndarray) -> np.ndarray:
-        """Columns (P,), or bounds of them, with the roots of the lone ones; none of those is negative."""
-        return np.where(self.lone(chosen), np.sqrt(np.maximum(theta, 0.0)), theta)
+        return super().values(chosen, self.columns.rooted(chosen, theta))
 
 
 def _facts(written: _Written, model: DiffusionModel) -> Information:
     """Information about the values that are shown, by their slopes."""
     found, columns, on = sandwich(model.fit.score), written.columns, model.active
-    values, low, high = (written.rooted(model.chosen, v)[on] for v in (model.theta, columns.low, columns.high))
-    slopes = np.where(written.lone(model.chosen)[on], 0.5 / np.maximum(values, 1e-300), 1.0)
+    values, low, high = (columns.rooted(model.chosen, v)[on] for v in (model.theta, columns.low, columns.high))
+    slopes = np.where(columns.lone(model.chosen)[on], 0.5 / np.maximum(values, 1e-300), 1.0)
     names = tuple(c.name for c, active in zip(columns.columns, on, strict=True) if active)
     return Information(
         names, values, found.covariance * slopes[:, None] * slopes, found.undetermined, found.rank, found.condition,
@@ -159,7 +148,7 @@ def _stretched(
     fit = maximise(likelihood, model.theta[model.active], low=low, high=high)
     theta = model.theta.copy()
     theta[model.active] = fit.theta
-    long, names = written.rooted(model.chosen, theta)[model.active], written.names(model.chosen)
+    long, names = written.columns.rooted(model.chosen, theta)[model.active], written.names(model.chosen)
     moved = np.abs(long - facts.values) / np.maximum(facts.deviations, 1e-300)
     frame = pd.DataFrame(
         {

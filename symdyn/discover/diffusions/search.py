@@ -13,11 +13,11 @@ from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
 from symdyn.discover.diffusions.declared import Declared
 from symdyn.discover.diffusions.defects import noise_defects
-from symdyn.discover.diffusions.increments import Increments
-from symdyn.discover.diffusions.likelihood import PathLikelihood
 from symdyn.inference.budget import Budget
 from symdyn.inference.criterion import price
+from symdyn.inference.increments import Increments
 from symdyn.inference.journal import Journal, digest_of
+from symdyn.inference.path_likelihood import PathLikelihood
 from symdyn.inference.scoring import SINGULAR, ScoredFit
 from symdyn.inference.term_search import FittedTerms, TermSearch, Trial, doubts
 
@@ -109,13 +109,11 @@ class DiffusionSearch(TermSearch[DiffusionModel]):
         return DiffusionModel(chosen, fit, criterion, tuple(defects), active, theta)
 
     def written(self, model: DiffusionModel) -> str:
-        """The formulas of a model with four digits, of a lone square the root."""
+        """The formulas of a model with four digits."""
         declared = self.declared
-        at = {c: sp.Float(v, 4) for c, v in zip(declared.columns, model.theta, strict=True)}
-        squares = {u: [k for k in np.flatnonzero(model.chosen) if self.terms[k].unknown == u] for u in declared.squares}
-        roots = {declared.columns[k[0]]: sp.sqrt(at[declared.columns[k[0]]]) for k in squares.values() if len(k) == 1}
-        formulas = declared.formulas(model.chosen, at | roots)
-        return ", ".join(f"{u} = {e.xreplace(at)}" for u, e in formulas.items())
+        values = declared.rooted(model.chosen, model.theta)
+        at = {c: sp.Float(v, 4) for c, v in zip(declared.columns, values, strict=True)}
+        return ", ".join(f"{u} = {e.xreplace(at)}" for u, e in declared.formulas(model.chosen, at).items())
 
     def _starts(self, chosen: np.ndarray, active: np.ndarray, near: np.ndarray | None) -> Iterator[np.ndarray]:
         """Values to begin with: those of a model near by, and the noise by non-negative regression of squares."""

@@ -11,7 +11,7 @@ from symdyn_kernels.status import INTERRUPTED, SUCCESS
 
 from symdyn.discover.fields.candidates import FieldCandidates
 from symdyn.discover.fields.data import FieldData
-from symdyn.discover.fields.smoothing import between_points
+from symdyn.discover.fields.smoothing import along, between_points
 from symdyn.errors import DeclarationError, RecoveryError
 from symdyn.methods.bs32 import Bs32
 from symdyn.simulation.run import simulate
@@ -93,7 +93,7 @@ class Lanes:
         self._longest = max(self._longest, int(found["steps"].values[fine].max(initial=0)))
         fields = np.stack([found[f.name].values for f in self.system.fields], axis=2)
         fields = fields.reshape(count, len(times), len(self.system.fields), *self.cells)
-        return self.at_data(fields)
+        return along(self.between, fields, 3)
 
     def _simulated(self, theta: np.ndarray, starts: dict[str, np.ndarray], times: np.ndarray, most: int) -> xr.Dataset:
         with warnings.catch_warnings():
@@ -111,15 +111,6 @@ class Lanes:
         """Fields (fields, *cells) at the start, with the guesses of the columns."""
         found = self._simulated(self.candidates.guesses[:1], {k: v[:1] for k, v in starts.items()}, np.zeros(1), 1)
         return np.stack([found[f.name].values.reshape(self.cells) for f in self.system.fields])
-
-    def at_data(self, fields: np.ndarray) -> np.ndarray:
-        """Fields (..., *cells) at the positions of the data."""
-        lead = fields.ndim - len(self.cells)
-        for axis, matrix in enumerate(self.between):
-            if matrix.shape[0] == matrix.shape[1] and np.array_equal(matrix, np.eye(len(matrix))):
-                continue
-            fields = np.moveaxis(np.tensordot(matrix, fields, axes=(1, lead + axis)), 0, lead + axis)
-        return fields
 
     def rates(self, theta: np.ndarray, fields: np.ndarray, time: float) -> np.ndarray:
         """Rates (lanes, fields, *cells) of one state (fields, *cells) with many sets of values."""

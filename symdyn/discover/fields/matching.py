@@ -14,7 +14,7 @@ import numpy as np
 
 from symdyn.discover.choose import LinearChoice, choose
 from symdyn.discover.fields.lanes import Lanes
-from symdyn.discover.fields.smoothing import axis_basis, smooth_fields
+from symdyn.discover.fields.smoothing import along, axis_basis, smooth_fields
 from symdyn.discover.fields.starts import FieldStarts
 
 __all__ = ["FieldMatching", "match"]
@@ -50,7 +50,7 @@ def match(lanes: Lanes, starts: FieldStarts) -> FieldMatching:
     nudge = np.where(coefficient | (guess == 0), 1.0, 0.01 * np.abs(guess))
     theta = np.concatenate([guess[None], guess + np.diag(nudge)])
     tests = [
-        np.linalg.qr(axis_basis(system, a, c, min(TESTS + (a in system.periodic), len(c))))[0]
+        np.linalg.qr(axis_basis(system, a, c, min(TESTS + (a in system.periodic), len(c))))[0].T
         for a, c in enumerate(lanes.centers)
     ]
     designs, targets, squares, seen = [], [], np.zeros(count), 0
@@ -106,6 +106,4 @@ def _frames(lanes: Lanes, starts: FieldStarts, run: int) -> tuple[list[np.ndarra
 
 def _tested(tests: list[np.ndarray], fields: np.ndarray) -> np.ndarray:
     """Products of fields (k, *cells) with all test functions: (k, tests)."""
-    for axis, q in enumerate(tests):
-        fields = np.moveaxis(np.tensordot(q, fields, axes=(0, 1 + axis)), 0, 1 + axis)
-    return fields.reshape(len(fields), -1)
+    return along(tests, fields, 1).reshape(len(fields), -1)

@@ -24,7 +24,7 @@ from symdyn.discover.fields.starts import read_starts
 from symdyn.discover.fields.weakly import WeakChoice, choose_weakly, is_dense
 from symdyn.discover.learned import surrogate_fit
 from symdyn.discover.options import Request
-from symdyn.discover.reads import Reads
+from symdyn.discover.reads import TERMS, Reads
 from symdyn.discover.surrogates.registry import FIELD_SURROGATES
 from symdyn.discover.terms import one_of_each, with_unknown_terms
 from symdyn.errors import DeclarationError, RecoveryError
@@ -36,11 +36,10 @@ __all__ = ["recovered"]
 #: What is read here of what `recover` is given.
 READS = Reads(
     "a PDESystem",
-    frozenset({
-        "unknown", "library", "surrogate", "regressor", "heldout", "bounds", "signs", "options.degree",
-        "options.functions", "options.fit", "options.guesses", "options.noise", "options.largest", "options.beam",
-        "options.rounds", "options.keep", "options.level", "options.surrogate", "options.regressor",
-    }),
+    TERMS | {
+        "surrogate", "regressor", "signs", "options.noise", "options.beam", "options.rounds", "options.surrogate",
+        "options.regressor",
+    },
     learning=frozenset({"regressor", "signs", "options.surrogate", "options.regressor"}),
     usual=False, surrogates=FIELD_SURROGATES, regressor="sparse", shapes=frozenset({"options.degree", "options.functions"}),
 )  # fmt: skip

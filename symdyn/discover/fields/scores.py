@@ -11,7 +11,7 @@ import pandas as pd
 from symdyn.discover.evidence import known_mean
 from symdyn.discover.fields.data import FieldData
 from symdyn.discover.fields.recovery import FieldRecovery
-from symdyn.discover.fields.smoothing import between_points, smooth_fields
+from symdyn.discover.fields.smoothing import along, between_points, smooth_fields
 from symdyn.discover.predictions import determination, predict
 
 __all__ = ["score"]
@@ -64,9 +64,8 @@ def score(recovery: FieldRecovery, data: Any = None, initial: Mapping[Any, Any] 
             begin = initial if initial is not None else _first(recovery, seen, run.values[0])
             made = predict(recovery, run.times, begin)
             found = np.stack([made[f].values for f in seen.fields], axis=1)
-            for axis, (name, p) in enumerate(zip(recovery.system.space, seen.positions, strict=True)):
-                matrix = between_points(recovery.system, axis, made[name.name].values, p)
-                found = np.moveaxis(np.tensordot(matrix, found, axes=(1, 2 + axis)), 0, 2 + axis)
+            places = enumerate(zip(recovery.system.space, seen.positions, strict=True))
+            found = along((between_points(recovery.system, a, made[s.name].values, p) for a, (s, p) in places), found, 2)
         values.append(_rows(run.values))
         runs.append(_rows(found))
         still.append(_rows(np.concatenate([np.full_like(run.values[:1], np.nan), run.values[:-1]])))

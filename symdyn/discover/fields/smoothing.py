@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
@@ -12,7 +12,7 @@ from scipy.interpolate import BSpline
 from symdyn.inference.criterion import criterion
 from symdyn.models.pde import PDESystem
 
-__all__ = ["Smooth", "axis_basis", "between_points", "smooth_fields"]
+__all__ = ["Smooth", "along", "axis_basis", "between_points", "smooth_fields"]
 
 #: Of the splines, so that four derivatives are continuous.
 DEGREE = 5
@@ -39,11 +39,8 @@ class Smooth:
 
     def __call__(self, points: Sequence[np.ndarray], orders: Sequence[int] | None = None) -> np.ndarray:
         """Values (frames, *shape) of a derivative at the points of a grid."""
-        found = self.coefficients
-        for axis, p in enumerate(points):
-            m = 0 if orders is None else orders[axis]
-            found = _along(axis_basis(self.system, axis, p, self.counts[axis], m), found, axis + 1)
-        return found
+        each = zip(points, self.counts, orders or [0] * len(points), strict=True)
+        return along((axis_basis(self.system, axis, *one) for axis, one in enumerate(each)), self.coefficients, 1)
 
 
 def axis_basis(system: PDESystem, axis: int, points: np.ndarray, count: int, order: int = 0) -> np.ndarray:
@@ -93,9 +90,7 @@ def smooth_fields(system: PDESystem, positions: Sequence[np.ndarray], frames: np
     for counts in _counts(system, frames.shape[1:]):
         bases = [axis_basis(system, a, p, c) for a, (p, c) in enumerate(zip(positions, counts, strict=True))]
         found = _fitted(bases, frames, seen)
-        fit = found
-        for axis, b in enumerate(bases):
-            fit = _along(b, fit, axis + 1)
+        fit = along(bases, found, 1)
         n, k = int(seen.sum()), found.size
         rss = float(np.square(np.where(seen, fit - frames, 0.0)).sum())
         floor = EXACT * float(np.square(np.where(seen, frames, 0.0)).mean()) + 1e-300
@@ -131,20 +126,17 @@ def _mirrors(system: PDESystem, axis: int) -> bool:
 def _fitted(bases: Sequence[np.ndarray], frames: np.ndarray, seen: np.ndarray) -> np.ndarray:
     """Coefficients (frames, *counts) of least squares."""
     if seen.all():
-        found = frames
-        for axis, b in enumerate(bases):
-            found = _along(np.linalg.pinv(b, rcond=1e-10), found, axis + 1)
-        return found
+        return along((np.linalg.pinv(b, rcond=1e-10) for b in bases), frames, 1)
     whole = reduce(np.kron, bases)
     rows = [np.linalg.lstsq(whole[s.ravel()], f.ravel()[s.ravel()], rcond=1e-10)[0] for f, s in zip(frames, seen, strict=True)]
     return np.array(rows).reshape(len(frames), *(b.shape[1] for b in bases))
 
 
-def between_points(system: PDESystem, axis: int, centers: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Cubic interpolation from the cells of an axis to points: (points, cells)."""
+def between_points(system: PDESystem, axis: int, centers: np.ndarray, points: np.ndarray) -> np.ndarray | None:
+    """Cubic interpolation from the cells of an axis to points, (points, cells); None where these are the same."""
     n, h = len(centers), centers[1] - centers[0] if len(centers) > 1 else 1.0
     if len(points) == n and np.allclose(points, centers, rtol=0, atol=1e-9 * h * n):
-        return np.eye(n)
+        return None
     matrix = np.zeros((len(points), n))
     for row, p in enumerate(points):
         place = (p - centers[0]) / h
@@ -158,6 +150,9 @@ def between_points(system: PDESystem, axis: int, centers: np.ndarray, points: np
     return matrix
 
 
-def _along(matrix: np.ndarray, array: np.ndarray, axis: int) -> np.ndarray:
-    """A matrix applied along one axis of an array."""
-    return np.moveaxis(np.tensordot(matrix, array, axes=(1, axis)), 0, axis)
+def along(matrices: Iterable[np.ndarray | None], array: np.ndarray, first: int = 0) -> np.ndarray:
+    """An array with a matrix applied along each of its axes from the first on; None leaves one as it is."""
+    for axis, matrix in enumerate(matrices, first):
+        if matrix is not None:
+            array = np.moveaxis(np.tensordot(matrix, array, axes=(1, axis)), 0, axis)
+    return array

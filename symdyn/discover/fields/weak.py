@@ -23,13 +23,12 @@ import scipy.linalg
 import scipy.sparse
 import sympy as sp
 
-from symdyn.codegen.evaluate import evaluate
-from symdyn.codegen.lower import lower
 from symdyn.discover.fields.candidates import LinearTerm
 from symdyn.discover.fields.conservative import conservative
 from symdyn.discover.fields.data import FieldData, FieldRun
-from symdyn.discover.fields.smoothing import smooth_fields
+from symdyn.discover.fields.smoothing import along, smooth_fields
 from symdyn.discover.fields.windows import WeakWindows, make_windows
+from symdyn.inference.formulas import evaluated
 from symdyn.models.operators import Operator, linear_form
 from symdyn.models.pde import PDESystem
 
@@ -130,10 +129,7 @@ class WeakForm:
 
     @staticmethod
     def _integral(windows: Sequence[WeakWindows], part: _Part) -> np.ndarray:
-        found = part.values
-        for axis, (w, m) in enumerate(zip(windows, part.orders, strict=True)):
-            found = np.moveaxis(np.tensordot(w[m], found, axes=(1, axis)), 0, axis)
-        return part.factor * found.ravel()
+        return part.factor * along((w[m] for w, m in zip(windows, part.orders, strict=True)), part.values).ravel()
 
 
 def weak_form(
@@ -195,14 +191,11 @@ class _Values:
             swap = {e: sp.Dummy() for e in inside}
             plain = w.xreplace(swap)
             slopes = {i: sp.diff(plain, f) for i, f in enumerate(fields) if plain.has(f)}
-            expressions = [plain, *slopes.values()]
-            symbols = [*fields, *swap.values()]
-            blocks = [("lane", [self.system.time, *self.system.space]), ("y", symbols)]
-            program = lower("weak", blocks, expressions, [""] * len(expressions))
-            run, shape = self.run, self.run.values[:, 0].shape
-            grid = np.meshgrid(run.times, *self.data.positions, indexing="ij")
-            arrays = [run.values[:, i] for i in range(len(fields))] + [self._derivative(e) for e in inside]
-            found = [np.broadcast_to(np.asarray(v, float), shape) for v in evaluate(program, grid, arrays, [])]
+            grid = np.meshgrid(self.run.times, *self.data.positions, indexing="ij")
+            places = dict(zip(fields, self.run.values.swapaxes(0, 1), strict=True))
+            places |= {s: self._derivative(e) for e, s in swap.items()}
+            places |= dict(zip((self.system.time, *self.system.space), grid, strict=True))
+            found = evaluated([plain, *slopes.values()], places, grid[0].shape)
             self._known[w] = found[0], dict(zip(slopes, found[1:], strict=True))
         return self._known[w]
 

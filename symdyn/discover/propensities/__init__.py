@@ -9,14 +9,14 @@ import numpy as np
 import sympy as sp
 
 from symdyn.discover.options import Request
-from symdyn.discover.propensities.counts import Counts, observed
-from symdyn.discover.propensities.likelihoods import CompletePath, NormalPath, NormalSnapshots, SampledPath, Snapshots
 from symdyn.discover.propensities.result import PropensityRecovery, result
 from symdyn.discover.propensities.search import PropensitySearch
 from symdyn.discover.propensities.shapes import shape_terms
-from symdyn.discover.propensities.start import first_distribution, first_moments, largest_numbers
-from symdyn.discover.reads import Reads
+from symdyn.discover.reads import TERMS, Reads
 from symdyn.errors import RecoveryError
+from symdyn.inference.count_likelihoods import CompletePath, NormalPath, NormalSnapshots, SampledPath, Snapshots
+from symdyn.inference.count_starts import first_distribution, first_moments, largest_numbers
+from symdyn.inference.counts import Counts, observed
 from symdyn.inference.guesses import Bounds
 from symdyn.inference.parameters import free_columns
 from symdyn.inference.term_search import searched
@@ -26,10 +26,7 @@ from symdyn.projection.parametric import Rates, grid
 __all__ = ["PropensityRecovery", "recovered"]
 
 #: What is read here of what `recover` is given.
-READS = Reads(
-    "a ReactionNetwork",
-    frozenset({"library", "bounds", "options.fit", "options.guesses", "options.largest", "options.keep", "options.level"}),
-)  # fmt: skip
+READS = Reads("a ReactionNetwork", TERMS - {"unknown", "heldout", "options.degree", "options.functions"})
 #: States of a box, and numbers in its transition matrices, up to which the master equation is solved.
 LARGEST_BOX, LARGEST_MATRIX = 20_000, 1_000_000
 #: Pieces into which times are cut where the exponential of the generator asks for them.

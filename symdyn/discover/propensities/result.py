@@ -10,11 +10,11 @@ import numpy as np
 
 from symdyn.attached import PropensityRecoveryVerbs
 from symdyn.discover.options import RecoverOptions
-from symdyn.discover.propensities.counts import Counts, observed
 from symdyn.discover.propensities.search import PropensityModel, PropensitySearch, vague
 from symdyn.discover.ranked import RankedSystem, TermModels, possible
 from symdyn.discover.recovery import Recovery
 from symdyn.errors import RecoveryError
+from symdyn.inference.counts import Counts, observed
 from symdyn.inference.data import Observations
 from symdyn.inference.information import Information
 from symdyn.inference.scoring import sandwich

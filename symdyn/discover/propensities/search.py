@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from symdyn.discover.propensities.counts import Counts
 from symdyn.inference.budget import Budget
+from symdyn.inference.counts import Counts
 from symdyn.inference.criterion import price
 from symdyn.inference.journal import Journal, digest_of
 from symdyn.inference.parameters import FreeColumns

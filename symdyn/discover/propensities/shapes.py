@@ -9,7 +9,7 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from symdyn.derive.sensitivities import fresh_symbol
-from symdyn.discover.terms import allowed_terms, function_name, one_of_each
+from symdyn.discover.terms import allowed_terms, one_of_each, own_library
 from symdyn.errors import RecoveryError
 from symdyn.inference.constants import natural_size
 from symdyn.inference.parameters import LibraryTerm, constant_symbols
@@ -40,9 +40,7 @@ def shape_terms(network: ReactionNetwork, library: Any, sizes: Mapping[sp.Symbol
     taken = {s.name for s in (*network.states, *network.parameters, network.time)}
     found: list[LibraryTerm] = []
     for unknown in one_of_each(network.unknowns):
-        choice = library
-        if isinstance(library, Mapping):
-            choice = {function_name(k): v for k, v in library.items()}.get(unknown.func.__name__)
+        choice = own_library(unknown, library, needed=False)
         if choice is None:
             found += _standard(unknown, sizes, taken)
             continue

@@ -8,23 +8,18 @@ import numpy as np
 import sympy as sp
 from scipy.optimize import least_squares
 
-from symdyn.codegen.evaluate import evaluate as evaluate_program
-from symdyn.codegen.lower import lower
 from symdyn.discover.regressors._criterion import criterion, effective_size, neighbours
 from symdyn.discover.regressors.registry import Candidate, complexity_of
 from symdyn.discover.regressors.subsets import Shrinking
 from symdyn.errors import CompileError
+from symdyn.inference.formulas import evaluated
 
 __all__ = ["columns", "evaluate", "front", "merged", "ranked", "refit"]
 
 
 def columns(expressions: Sequence[sp.Expr], symbols: Sequence[sp.Symbol], x: np.ndarray) -> np.ndarray:
     """Values of expressions on the rows of `x`, (m, expressions)."""
-    if not expressions:
-        return np.zeros((len(x), 0))
-    program = lower("terms", [("none", []), ("x", symbols)], expressions, [""] * len(expressions))
-    values = evaluate_program(program, (), list(x.T))
-    return np.stack([np.broadcast_to(v, len(x)) for v in values], axis=1).astype(float)
+    return np.ascontiguousarray(evaluated(expressions, dict(zip(symbols, x.T, strict=True)), (len(x),)).T)
 
 
 def evaluate(expression: sp.Expr, symbols: Sequence[sp.Symbol], x: np.ndarray) -> np.ndarray:

@@ -14,6 +14,7 @@ from itertools import combinations
 from math import comb
 
 import numpy as np
+from scipy.linalg import null_space
 
 __all__ = [
     "Reduced", "Shrinking", "eliminated", "leading", "least_squares", "searched", "stepwise", "thresholded",
@@ -55,14 +56,6 @@ def leading(gram: np.ndarray, right: np.ndarray, subsets: np.ndarray, count: int
         gains[start : start + BATCH] = np.einsum("sk,sk->s", right[s], np.linalg.solve(systems, right[s][..., None])[..., 0])
     order = np.argsort(-gains, kind="stable")[:count]
     return [(tuple(int(j) for j in subsets[i]), float(gains[i])) for i in order]
-
-
-def _null_space(a: np.ndarray) -> np.ndarray:
-    """An orthonormal basis (q, r) of the null space of ``A`` (m, q)."""
-    if not len(a):
-        return np.eye(a.shape[1])
-    _, s, v = np.linalg.svd(a)
-    return v[int((s > SMALL * max(s.max(initial=0.0), 1e-300)).sum()) :].T
 
 
 @dataclass
@@ -114,7 +107,7 @@ class Shrinking:
         particular = np.linalg.lstsq(a[held], b[held], rcond=None)[0] if held.any() else np.zeros(len(right))
         if held.any() and np.abs(a[held] @ particular - b[held]).max() > 1e-8 * max(1.0, np.abs(b).max()):
             return None
-        basis = _null_space(a[held])
+        basis = null_space(a[held], rcond=SMALL) if held.any() else np.eye(len(right))
         values, vectors = np.linalg.eigh(basis.T @ gram @ basis)
         floor = 1e-14 * max(values.max(initial=0.0), 1e-300)
         along = basis @ vectors

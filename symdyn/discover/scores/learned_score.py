@@ -173,12 +173,9 @@ class LearnedScore:
             "interpretation": np.array(self.hidden.interpretation), "mean": np.asarray(self.mean, float),
             "scale": np.array(float(self.scale)), "seconds": np.array(float(self.seconds)),
             "train": np.asarray(self.losses["train"], float), "heldout": np.asarray(self.losses["heldout"], float),
-            "functions": np.array([layer.function for layer in self.network.layers]),
             "warnings": np.array(self.warnings, dtype=str),
         }  # fmt: skip
-        for k, layer in enumerate(self.network.layers):
-            arrays |= {f"weights{k}": layer.weights, f"bias{k}": layer.bias}
-        put_arrays(Path(path), arrays)
+        put_arrays(Path(path), arrays | self.network.arrays())
 
     @classmethod
     def load(cls, path: Any) -> LearnedScore:
@@ -219,17 +216,12 @@ class LearnedScore:
         if len(text := str(arrays["text"])) > LONGEST:
             raise ValueError(f"its process is a text of {len(text)} characters; expected at most {LONGEST}")
         hidden = SDESystem.from_text(text, time=time, interpretation=str(arrays["interpretation"]))
-        n, functions = len(hidden.states), arrays["functions"]
+        n = len(hidden.states)
         mean, scale = numbers(arrays, "mean", n), float(numbers(arrays, "scale"))
         losses = {name: numbers(arrays, name, None) for name in ("train", "heldout")}
         if not scale > 0 or len(losses["train"]) != len(losses["heldout"]) or not len(losses["train"]):
             raise ValueError("the scale or the losses of the training are damaged")
-        if not 1 <= functions.size <= 100 or functions.ndim != 1:
-            raise ValueError(f"it has functions of the shape {functions.shape}, one of each layer is expected")
-        layers = DenseLayers("denoiser", [
-            (numbers(arrays, f"weights{k}", None, None), numbers(arrays, f"bias{k}", None), str(name))
-            for k, name in enumerate(functions)
-        ])  # fmt: skip
+        layers = DenseLayers.from_arrays("denoiser", arrays)
         widths = (features(n), n)
         if (layers.inputs, layers.outputs) != widths:
             raise ValueError(f"its network maps {layers.inputs} numbers to {layers.outputs}; expected {widths[0]} to {n}")

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from symdyn.discover.surrogates._ensemble import keep_compiled
+from symdyn.discover.surrogates._perceptron import Perceptron
 
 __all__ = ["DenoiserTraining"]
 
@@ -42,6 +43,7 @@ class DenoiserTraining:
         memory: float, steps: int, batch: int, rate: float, seed: int,
     ) -> None:  # fmt: skip
         keep_compiled()
+        self.net = Perceptron(tuple(shape))
         self.features = partial(_features, states=np.array(states, np.float32), levels=np.array(levels, np.float32))
         self.noise, self.memory, self.steps, self.batch, self.rate = noise, memory, steps, batch, rate
         rng = np.random.default_rng(seed)
@@ -76,7 +78,7 @@ class DenoiserTraining:
         u = x + r * jax.random.normal(noise, x.shape, jnp.float32)
         root = jnp.sqrt(1 + r**2)
         target = (x - u / root**2) * root / r
-        return jnp.mean((_network(weights, self.features(u / root, jnp.log(r) / 4)) - target) ** 2)
+        return jnp.mean((self.net.applied(weights, self.features(u / root, jnp.log(r) / 4)) - target) ** 2)
 
     def _steps(self, state: Any, data: Any, key: Any, count: int) -> Any:
         def one(state: Any, key: Any) -> Any:
@@ -107,10 +109,3 @@ def _features(v: Any, level: Any, states: Any, levels: Any) -> Any:
     turns = level * levels
     waves = jnp.concatenate([jnp.sin(waves), jnp.cos(waves)], axis=2).reshape(len(v), -1)
     return jnp.concatenate([v, waves, jnp.sin(turns), jnp.cos(turns)], axis=1)
-
-
-def _network(weights: Any, z: Any) -> Any:
-    for k, (w, b) in enumerate(weights):
-        z = z @ w + b
-        z = jnp.tanh(z) if k < len(weights) - 1 else z
-    return z

@@ -11,7 +11,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from symdyn.discover.diffusions.declared import only_squared
-from symdyn.discover.diffusions.increments import Increments, increments
 from symdyn.discover.surrogates._ensemble import ensemble, prepare
 from symdyn.discover.surrogates._network_moments import NetworkMoments
 from symdyn.discover.surrogates._term_networks import TermNetworks
@@ -19,14 +18,15 @@ from symdyn.discover.surrogates.registry import MemberFit, SurrogateFit
 from symdyn.errors import RecoveryError
 from symdyn.inference.data import Observations
 from symdyn.inference.gaussian import gaussian_score, gaussian_value
+from symdyn.inference.increments import Increments, increments
+from symdyn.inference.local_moments import symmetric
+from symdyn.inference.path_likelihood import steps_for
 from symdyn.inference.scoring import Score, maximise
 from symdyn.models.sde import SDESystem
 from symdyn.network_forms import form_of
 
 __all__ = ["train"]
 
-#: Product of the rate of the paths and a step of the integration of the moments, and most steps.
-STIFFNESS, MOST_STEPS = 0.15, 32
 #: Numbers of derivatives that are held at once, and fewest steps of a part of them.
 HELD, FEWEST = 4_000_000, 64
 #: Steps without a better value of those that are held out, after which training ends.
@@ -43,13 +43,12 @@ class _Transitions:
     def __init__(self, moments: NetworkMoments, data: Increments, precision: np.ndarray) -> None:
         self._moments, self._data, self._precision = moments, data, precision
         n = len(data.begin)
-        self._pairs = list(zip(*np.triu_indices(n), strict=True))
         self._every = (data.times, data.begin.T, data.gaps)
         along = (None, 0, 0, 0)
         self._values = jax.jit(jax.vmap(moments.after, in_axes=along))
         both = jax.vmap(lambda *a: (moments.after(*a), jax.jacrev(moments.after)(*a)), in_axes=along)
         self._slopes = jax.jit(both, compiler_options=COMPILER)
-        self._size = max(FEWEST, HELD // (len(precision) * (n + len(self._pairs))))
+        self._size = max(FEWEST, HELD // (len(precision) * (n + n * (n + 1) // 2)))
         self.training = self.judging = np.arange(data.count)
 
     def begin(self, training: np.ndarray, judging: np.ndarray) -> None:
@@ -65,14 +64,7 @@ class _Transitions:
 
     def _split(self, found: np.ndarray, which: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         n = len(self._data.begin)
-        return self._data.end.T[which] - found[:, :n], self._matrix(found[:, n:])
-
-    def _matrix(self, flat: np.ndarray) -> np.ndarray:
-        n = len(self._data.begin)
-        full = np.empty((*flat.shape[:-1], n, n))
-        for k, (i, j) in enumerate(self._pairs):
-            full[..., i, j] = full[..., j, i] = flat[..., k]
-        return full
+        return self._data.end.T[which] - found[:, :n], symmetric(found[:, n:].T, n)
 
     def value(self, theta: np.ndarray) -> float:
         return gaussian_value(*self.residuals(theta, self.training)) - 0.5 * float(self._precision @ theta**2)
@@ -85,7 +77,8 @@ class _Transitions:
             there = np.resize(which, size) if len(self.training) > size else which  # of one shape, which is compiled once
             values, slopes = (np.asarray(v)[: len(which)] for v in self._slopes(theta, *(v[there] for v in self._every)))
             moved = np.moveaxis(slopes, 2, 0)
-            found += gaussian_score(*self._split(values, which), moved[..., :n], self._matrix(moved[..., n:]))
+            spreads = symmetric(np.moveaxis(moved[..., n:], 2, 0), n)
+            found += gaussian_score(*self._split(values, which), moved[..., :n], spreads)
             if not np.isfinite(found.value):
                 return Score.none(len(theta), -np.inf)
         self._judge(theta, found.value)
@@ -115,8 +108,7 @@ def train(
         u.func.__name__: 1 for u in system.unknowns if only_squared(system, u) and not (form_of(u).sign or form_of(u).zero_at)
     }
     networks = TermNetworks(system, options.width, options.decay, squares)
-    steps = int(np.clip(np.ceil(_rate(data) * data.gaps.max() / STIFFNESS), 1, MOST_STEPS))
-    moments = NetworkMoments(system, observed, networks, steps)
+    moments = NetworkMoments(system, observed, networks, steps_for(_rate(data), data))
     likelihood = _Transitions(moments, data, networks.precision)
     sample = jax.jit(jax.vmap(moments.terms, in_axes=(None, 0, 0)))
     order = np.random.default_rng(seed).permutation(data.count)

@@ -36,7 +36,7 @@ class Networks(ABC):
             if each.name == "holdout":
                 if value is not None and not 0 <= value < 0.5:
                     raise RecoveryError(f"{said}{value!r}; expected 0 or more, below 0.5")
-            elif isinstance(each.default, (int, float)) and not isinstance(each.default, bool) and not value > 0:
+            elif value is not None and (isinstance(each.default, (int, float)) or each.name == "decay") and not value > 0:
                 raise RecoveryError(f"{said}{value!r}; expected a positive number")
         for term, sign in (self.signs or {}).items():
             if sign not in (1, -1):

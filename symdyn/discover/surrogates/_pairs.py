@@ -195,39 +195,30 @@ class Solving(ABC):
         arguments, terms = form.arguments(pairs, known), {}
         for u in system.unknowns:  # a function is sampled by all its applications
             own = [j for j, other in enumerate(system.unknowns) if other.func == u.func]
-            terms[u] = _samples_of(
-                u, np.concatenate([arguments[j] for j in own]), values[:, own].T.ravel(), weights[:, own].T.ravel(), self.signs,
-                self.source, self.singular,
-            )  # fmt: skip
+            rows = np.concatenate([arguments[j] for j in own])
+            terms[u] = self._samples(u, rows, values[:, own].T.ravel(), weights[:, own].T.ravel())
         history = {"pairs": len(pairs.now), "seconds": time.perf_counter() - started}
         return SurrogateFit(tuple(times), tuple(states), terms, parameters, history)
 
+    def _samples(self, unknown: AppliedUndef, arguments: np.ndarray, values: np.ndarray, weights: np.ndarray) -> TermSamples:
+        """Samples of a term that are finite, of its sign if that is known, and of more than that share of the largest weight.
 
-def _samples_of(
-    unknown: AppliedUndef,
-    arguments: np.ndarray,
-    values: np.ndarray,
-    weights: np.ndarray,
-    signs: Mapping[Any, int] | None,
-    source: str,
-    singular: float,
-) -> TermSamples:
-    """Samples of a term that are finite, of its sign if that is known, and of more than that share of the largest weight.
-
-    Raises
-    ------
-    NothingLearnedError
-        If none is left; the message names the `source` of the samples.
-    """
-    good = np.isfinite(values) & np.isfinite(arguments).all(axis=1) & np.isfinite(weights)
-    good &= weights > singular * np.max(weights, initial=0.0, where=good)
-    if not good.any():
-        raise NothingLearnedError(f"nowhere on the data {unknown} can be told from {source}; go without, surrogate=None")
-    sign = {getattr(k, "__name__", str(k)): v for k, v in (signs or {}).items()}.get(unknown.func.__name__, 0)
-    good &= values * sign >= 0
-    if not good.any():
-        raise NothingLearnedError(
-            f"no value of {unknown} that the data tell has the sign {sign:+d}; give the other sign, or go without, "
-            "surrogate=None"
-        )
-    return TermSamples(arguments[good], values[good], weights[good] / weights[good].mean())
+        Raises
+        ------
+        NothingLearnedError
+            If none is left; the message names the `source` of the samples.
+        """
+        good = np.isfinite(values) & np.isfinite(arguments).all(axis=1) & np.isfinite(weights)
+        good &= weights > self.singular * np.max(weights, initial=0.0, where=good)
+        if not good.any():
+            raise NothingLearnedError(
+                f"nowhere on the data {unknown} can be told from {self.source}; go without, surrogate=None"
+            )
+        sign = {getattr(k, "__name__", str(k)): v for k, v in (self.signs or {}).items()}.get(unknown.func.__name__, 0)
+        good &= values * sign >= 0
+        if not good.any():
+            raise NothingLearnedError(
+                f"no value of {unknown} that the data tell has the sign {sign:+d}; give the other sign, or go without, "
+                "surrogate=None"
+            )
+        return TermSamples(arguments[good], values[good], weights[good] / weights[good].mean())

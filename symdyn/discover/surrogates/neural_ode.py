@@ -89,10 +89,6 @@ class NeuralODE(Networks):
     def __post_init__(self) -> None:
         """Refuse prices and starts that are none, also."""
         super().__post_init__()
-        if self.decay is not None and not self.decay > 0:
-            raise RecoveryError(
-                f"the option decay of the surrogate {self.name!r} is {self.decay!r}; expected a positive number"
-            )
         if self.starts not in STARTS:
             raise RecoveryError(f"starts is {self.starts!r}; expected {', '.join(map(repr, STARTS))}")
         if self.penalty is None:

@@ -160,7 +160,7 @@ def _ends(fitter: Fitter, model: EquationModel, pieces: Pieces, starts: np.ndarr
 def settled(
     fitter: Fitter, model: EquationModel, pieces: Pieces, starts: np.ndarray, ties: Ties | None = None
 ) -> tuple[EquationModel, np.ndarray, np.ndarray] | None:
-    """The optimum of a model over joined pieces, initial values (v, d) and sums of squares; None if it is not reached."""
+    """The optimum of a model over joined pieces, initial values of its windows, sums of squares; None if it is not reached."""
     found, p = linear(fitter, model, pieces, starts, ties), len(model.theta)
     for _ in range(STEPS):
         if found is None or fitter.late():
@@ -176,7 +176,9 @@ def settled(
             if new is not None and new.rss.sum() < most:
                 break
         model, starts, found = trial, moved, new
-    return None if found is None or not found.mismatch < CLOSED else (model, starts, found.rss)
+    if found is None or not found.mismatch < CLOSED:
+        return None
+    return model, starts[np.setdiff1d(np.arange(len(starts)), pieces.joined)], found.rss
 
 
 def polished(fitter: Fitter, model: EquationModel, windows: int, pieces: Pieces, starts: np.ndarray) -> EquationFit | None:
@@ -184,7 +186,6 @@ def polished(fitter: Fitter, model: EquationModel, windows: int, pieces: Pieces,
     found = settled(fitter, model, pieces, starts)
     if found is None:
         return None
-    model, starts, _ = found
-    begin = starts[np.setdiff1d(np.arange(len(starts)), pieces.joined)]
+    model, begin, _ = found
     # errors of steps move the optimum of a long run along the direction that is known best
     return fitter.fit(model, begin, windows, 25, fall=1e-6)

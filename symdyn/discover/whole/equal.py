@@ -62,8 +62,7 @@ def tied(fitter: Fitter, fit: EquationFit) -> tuple[EquationFit, list[Tie]]:
     if found is None:
         return fit, [*fit.ties]
     model, starts, rss = found
-    begin = starts[np.setdiff1d(np.arange(len(starts)), pieces.joined)]
-    return replace(fit, model=model, starts=begin, rss=rss), ties
+    return replace(fit, model=model, starts=starts, rss=rss), ties
 
 
 def simplest(

@@ -191,8 +191,7 @@ def _tied(
     settling = settled(fitter, model, pieces, starts, conditions(ties, len(model.theta)))
     if settling is None or fitter.pole(settling[0]):
         return None
-    model, moved, rss = settling
-    begin = moved[np.setdiff1d(np.arange(len(moved)), pieces.joined)]
+    model, begin, rss = settling
     times = len(cycles(permutation)[0])
     constants = len(model.theta) - len(ties)
     fit = float(np.sum(problem.seen * np.log(problem.mean_squares(rss) + problem.floor)))

@@ -20,7 +20,6 @@ from symdyn.discover.whole.states import declared
 from symdyn.errors import RecoveryError
 from symdyn.inference.data import Observations, observations
 from symdyn.inference.optimum import read_noise
-from symdyn.system import System
 
 __all__ = ["recovered"]
 
@@ -41,7 +40,7 @@ WRONG = 0.2
 ENDING = 8.0
 
 
-def recovered(system: System | None, data: Any, request: Request) -> Recovery:
+def recovered(system: None, data: Any, request: Request) -> Recovery:
     """Whole right-hand sides from data; see `symdyn.discover.recover`.
 
     Every column of the data but time is a state x, its right-hand side ``f_x(x, y, ...)``.  Terms are those of
@@ -52,9 +51,8 @@ def recovered(system: System | None, data: Any, request: Request) -> Recovery:
     RecoveryError
         If the data are too few or a state does not change, or no candidate can be simulated.
     """
-    whole = declared(system, data)
-    seen = observations(whole, data)
-    seen, later = hold_out(whole, seen, request.heldout) if request.heldout else (seen, None)
+    whole = declared(data)
+    seen, later = hold_out(whole, observations(whole, data), request.heldout)
     given = request.options.noise or {}
     noise = read_noise(whole.states, seen.noise, given)
     known = {j: float(noise[j]) for j in (whole.states.index(lookup(k, whole.states, "state")) for k in given)}

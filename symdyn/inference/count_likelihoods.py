@@ -13,11 +13,11 @@ import numpy as np
 import sympy as sp
 
 from symdyn.derive.langevin import langevin
-from symdyn.discover.diffusions.increments import Increments
-from symdyn.discover.diffusions.likelihood import PathLikelihood, fastest_rate
-from symdyn.discover.propensities.counts import DIGITS, Counts
+from symdyn.inference.counts import DIGITS, Counts
 from symdyn.inference.gaussian import gaussian_score
+from symdyn.inference.increments import Increments
 from symdyn.inference.local_moments import LocalMoments, diffusion_moments
+from symdyn.inference.path_likelihood import PathLikelihood, fastest_rate
 from symdyn.inference.scoring import Score, Scored
 from symdyn.projection.parametric import Rates, StateGrid
 from symdyn.projection.rational import carried

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 import sympy as sp
 
-from symdyn.discover.propensities.counts import Counts
 from symdyn.errors import RecoveryError
+from symdyn.inference.counts import Counts
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.projection.parametric import StateGrid, roomy
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from symdyn.discover.diffusions.increments import Increments, increments, residual_notes
 from symdyn.inference.data import Observations
 from symdyn.inference.gaussian import gaussian_score, gaussian_value
+from symdyn.inference.increments import Increments, increments, residual_notes
 from symdyn.inference.local_moments import LocalMoments, diffusion_moments
 from symdyn.inference.scoring import Score
 from symdyn.models.sde import SDESystem
 
-__all__ = ["PathLikelihood", "fastest_rate", "step_errors", "step_notes"]
+__all__ = ["PathLikelihood", "fastest_rate", "step_errors", "step_notes", "steps_for"]
 
 #: Largest product of the rate of a process and a step of the integration of its moments, and most steps.
 STIFFNESS, MOST_STEPS = 0.15, 32
@@ -71,8 +71,12 @@ class PathLikelihood:
     def steps_for(self, theta: np.ndarray) -> int:
         """Steps that the fastest rate of the process asks for."""
         few = np.linspace(0, self.data.count - 1, min(self.data.count, FEW)).astype(int)
-        rate = fastest_rate(self.moments, theta, self.data.begin[:, few], self.data.times[few])
-        return int(np.clip(np.ceil(rate * self.data.gaps.max() / STIFFNESS), 1, MOST_STEPS))
+        return steps_for(fastest_rate(self.moments, theta, self.data.begin[:, few], self.data.times[few]), self.data)
+
+
+def steps_for(rate: float, data: Increments) -> int:
+    """Steps between two observations that so fast a rate asks for."""
+    return int(np.clip(np.ceil(rate * data.gaps.max() / STIFFNESS), 1, MOST_STEPS))
 
 
 def fastest_rate(moments: LocalMoments, theta: np.ndarray, begin: np.ndarray, times: np.ndarray) -> float:

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from symdyn.errors import RecoveryError
-from symdyn.inference.data import Observations, Trajectory, observations
-from symdyn.inference.reading import Reading, read_data
+from symdyn.inference.data import Observations, Trajectory, paths_or_cells
 from symdyn.models.reactions import ReactionNetwork
 
 __all__ = ["Counts", "observed"]
@@ -65,43 +64,21 @@ class Counts:
 
 
 def observed(network: ReactionNetwork, data: Any) -> Counts:
-    """Read molecule numbers.
+    """Read molecule numbers, as `paths_or_cells` tells paths from cells.
 
-    A table or mapping with a time that occurs more than once holds snapshots unless a column ``trajectory`` tells paths
-    apart; so does a dataset with the dimension ``cell``; everything else holds paths.  A path every step of which
-    is one reaction was recorded completely.
+    A path every step of which is one reaction was recorded completely.
 
     Raises
     ------
     RecoveryError
         If a value is no whole number from 0, a species of a path is missing, or both kinds are mixed.
     """
-    read = read_data(data, network.names, network.time.name)
-    loose = [len(np.unique(t.times)) < len(t.times) if t.followed is None else not t.followed for t in read.tables]
-    if any(loose):
-        if not all(loose):
-            raise RecoveryError("the data mix snapshots of cells and paths; recover from one kind, or give both as snapshots")
-        return _snapshots(network, read)
-    seen = observations(network, read)
-    return replace(_paths(network, seen), notes=seen.notes)
-
-
-def _snapshots(network: ReactionNetwork, read: Reading) -> Counts:
-    species = tuple(s for s in network.names if s in read.names)
-    if not species:
-        raise RecoveryError(
-            f"no column of the data is a species: columns {', '.join(read.names)}; species {', '.join(network.names)}"
-        )
-    unseen = np.full(1, np.nan)
-    rows = [
-        np.stack([t.numbers(s) if s in t.columns else np.broadcast_to(unseen, t.times.shape) for s in species], axis=1)
-        for t in read.tables
-    ]
-    complete = [np.isfinite(r).all(axis=1) for r in rows]
-    values = _whole(np.concatenate([r[c] for r, c in zip(rows, complete, strict=True)]), species)
-    times = np.concatenate([t.times[c] for t, c in zip(read.tables, complete, strict=True)])
-    found = tuple((float(t), values[times == t]) for t in np.unique(times))
-    return Counts("snapshots", species, (), found, read.notes)
+    seen, snapshots = paths_or_cells(network, data, network.names)
+    if not snapshots:
+        return replace(_paths(network, seen), notes=seen.notes)
+    complete = ((float(t.times[0]), t.values[np.isfinite(t.values).all(axis=1)]) for t in seen.trajectories)
+    found = tuple((time, _whole(values, seen.states)) for time, values in complete if len(values))
+    return Counts("snapshots", seen.states, (), found, seen.notes)
 
 
 def _paths(network: ReactionNetwork, seen: Observations) -> Counts:

@@ -4,7 +4,8 @@ With :math:`x_T = x(t - T)` and positive constants the models are
 
 - growth that numbers of the past hold back, :math:`x' = x (a - b x_T)`;
 - adults that were eggs, of which crowding leaves few, :math:`x' = a x_T e^{-b x_T} - c x`;
-- production that what there was hinders, :math:`x' = a / (1 + (b x_T)^n) - c x`, or first helps, :math:`x' = a x_T / (1 + (b x_T)^n) - c x`.
+- production that what there was hinders, :math:`x' = a / (1 + (b x_T)^n) - c x`, or first helps, :math:`x' = a x_T / (1 +
+  (b x_T)^n) - c x`.
 
 What was before the first time is not known: the first data, as many as the longest delay takes, are a history, smoothed, and
 not fitted.
@@ -92,7 +93,9 @@ def matches(curve: Curve, x: sp.Symbol, names: Callable[[str], sp.Symbol], time:
     start = float(curve(np.array([curve.times[0]]))[0])
     for law in LAWS:
         inner = (b, n)[: len(law.inner)]
-        sides = {x.name: sum(sign * c * e for c, (sign, e) in zip((first, second), law.shapes(x, past, sp.exp, *inner), strict=True))}
+        sides = {
+            x.name: sum(sign * c * e for c, (sign, e) in zip((first, second), law.shapes(x, past, sp.exp, *inner), strict=True))
+        }
         for lag in np.linspace(curve.spacing, LONGEST * curve.duration, DELAYS):
             before = curve(nodes - lag)
             for values in itertools.product(*law.inner):
@@ -102,7 +105,7 @@ def matches(curve: Curve, x: sp.Symbol, names: Callable[[str], sp.Symbol], time:
                 found, error = match(columns, target)
                 if (found > 0).all():
                     begun = dict(zip((delay, first, second, *inner), (float(lag), *found, *known), strict=True))
-                    bounds = {c: (0.0, np.inf) for c in begun} | ({n: EXPONENTS} if n in begun else {})
+                    bounds = dict.fromkeys(begun, (0.0, np.inf)) | ({n: EXPONENTS} if n in begun else {})
                     bounds[delay] = (curve.spacing, min(NEAR * lag, LONGEST * curve.duration))
                     yield Match(law.name, sides, begun, bounds, (start,), error, (float(lag),))
 
@@ -121,7 +124,7 @@ def history(curve: Curve, longest: float, time: sp.Symbol) -> tuple[sp.Expr, flo
 
     .. math:: x(t) = \exp \sum_i c_i u^i, \qquad u = (t - t_1) / T
 
-    with the degree of the least Bayesian criterion of the logarithms.
+    with the degree, 2 or more, of the least Bayesian criterion of the logarithms.
 
     Parameters
     ----------
@@ -135,10 +138,12 @@ def history(curve: Curve, longest: float, time: sp.Symbol) -> tuple[sp.Expr, flo
     last, span = float(curve.times[end]), float(curve.times[end] - curve.times[0])
     u, logs = (curve.times[: end + 1] - last) / span, np.log(curve.values[: end + 1])
     fits = []
-    for degree in range(min(DEGREE, max(end // 2, 1)) + 1):
+    for degree in range(2, min(DEGREE, max(end // 2, 2)) + 1):
         found, (left, *_) = np.polynomial.polynomial.polyfit(u, logs, degree, full=True)
         rss = float(left[0]) if len(left) else float(((np.polynomial.polynomial.polyval(u, found) - logs) ** 2).sum())
         fits.append((len(u) * np.log(rss / len(u) + 1e-12) + (degree + 1) * np.log(len(u)), found))
     _, found = min(fits, key=lambda row: row[0])
-    place = (time - last) / span
-    return sp.exp(sum(sp.Float(c, 6) * place**i for i, c in enumerate(found))), last
+    place, inner = (time - last) / span, sp.S.Zero
+    for c in found[:0:-1]:  # as a product: of a sum sympy takes the constant out of the exponential, which may overflow
+        inner = sp.Float(float(f"{c:.6g}")) + place * inner
+    return sp.Float(float(f"{np.exp(found[0]):.6g}")) * sp.exp(place * inner), last

@@ -296,8 +296,6 @@ def _shown(
     (values, starts), system = fit.values(), _filled(model, fit)
     row = np.array([values[p] for p in system.parameters])
     errors = free_and_ahead(compile(system), row, starts, data, later)
-    if "delays" in system.parts:  # single steps from the data lack the past
-        errors |= {"one_step": np.nan, "heldout_one_step": np.nan}
     if later is not None:
         runs = fit.foretold([t.times for t in later.trajectories])
         gaps = [(run - t.values) / data.scale for run, t in zip(runs, later.trajectories, strict=True)]

@@ -104,7 +104,9 @@ def _with_delay(curve: Curve, seen: Observations, later: Observations | None, sy
     )
     start = (float(curve(np.array([begin]))[0]),)
     declared = ODESystem({x: unknown}, history={x: past})
-    return _Family(declared, [replace(m, start=start) for m in found], data, None if later is None else _of(later, (x.name,)), text)
+    return _Family(
+        declared, [replace(m, start=start) for m in found], data, None if later is None else _of(later, (x.name,)), text
+    )
 
 
 def _with_season(curve: Curve, seen: Observations, later: Observations | None, system: System) -> _Family | None:
@@ -180,8 +182,9 @@ def _ranked(family: _Family, own: Match, values: Mapping[sp.Symbol, float], star
     sides = dict(zip(declared.drift, own.sides.values(), strict=True))
     numbers = {c: sp.Float(v) for c, v in values.items()}
     line = f"recovered from {family.data.size} data, with nothing known but models of textbooks with a delay or a season"
-    labels = [(str(u), str(term)) for u, e in sides.items() for term in sp.Add.make_args(sp.expand(e))]
+    shown = {u.func(*(a for a in u.args if a.is_Symbol)): e for u, e in sides.items()}  # the past is in what they are
+    labels = [(str(u), str(term)) for u, e in shown.items() for term in sp.Add.make_args(sp.expand(e))]
     return RankedSystem(
-        filled(declared, sides, values, line, starts[0]), sides, {u: e.xreplace(numbers) for u, e in sides.items()}, len(values),
-        np.nan, start=starts, free=dict(own.bounds), textbook=True, labels=tuple(labels),
+        filled(declared, sides, values, line, starts[0]), shown, {u: e.xreplace(numbers) for u, e in shown.items()},
+        len(values), np.nan, start=starts, free=dict(own.bounds), textbook=True, labels=tuple(labels),
     )  # fmt: skip

@@ -100,7 +100,7 @@ def partnered(found: Recovery, request: Request) -> Recovery:
     if not _asked(request, BESIDE | {"options.noise"}) or len(found.system.names) != 1 or not _turns(seen):
         return found
     if not _asked(request, BESIDE):
-        note = "models with a second state, a delay or a season were not compared beside options.noise: they have noise of their own"
+        note = "models with a second state, a delay or a season, whose noise is fitted, were not compared beside options.noise"
         return replace(found, warnings=(*found.warnings, note))
     x = found.system.states[0]
     best = found
@@ -171,8 +171,8 @@ class _Partner:
         rows = ErrorFits(pairs, data, fits[0][2].starts, {}, self.request.budget.going, process=enough(data))
         texts = {
             id(m): f"the first model has a second state, {self.h}, that was not measured. It is of a textbook: {book.name}; "
-            f"{self.h} has the unit of a rate. Of {len(self.books)} such models it follows the data best, others were not looked "
-            "at; declare your own for these"
+            f"{self.h} has the unit of a rate. Of {len(self.books)} such models it follows the data best, others were not "
+            "looked at; declare your own for these"
             for book, m in models
         }
         ranked = rows.ranked()

@@ -3,15 +3,15 @@ r"""Textbook models of one population whose rates change with a season, and cons
 With :math:`s(t) = 1 + a \cos(2 \pi t / P) + b \sin(2 \pi t / P)`, and positive constants but for a and b, the models are
 
 - limited growth with a season, :math:`x' = x (c \, s(t) - d x)`;
-- infected, without the susceptible, who are born, and contacts with a season: :math:`x' = x (h \, s(t) - c), \; h' = d - e x h
-  \, s(t)`.
+- infected, without the susceptible, who are born, and contacts with a season: :math:`x' = x (h \, s(t) - c), \;
+  h' = d - e x h \, s(t)`.
 
 The susceptible follow from the infected, :math:`h(t) = h_0 + d t - e (x - x_0) - c e \int x`, so that both are matched by linear
 least squares for each period, recovery and season.
 
 References
 ----------
-Keeling, Rohani, Modeling Infectious Diseases (2008), ch. 5; Finkenstadt, Grenfell, Appl. Stat. 49, 187 (2000) (the susceptible).
+Keeling, Rohani, Modeling Infectious Diseases (2008), ch. 5; Finkenstadt, Grenfell, Appl. Stat. 49, 187 (2000) (susceptible).
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def matches(
                     continue
                 error *= float(((target + g * gaps) ** 2).sum() / (target**2).sum())
                 values = {period: P, cosine: a, sine: b, loss: float(g), born: float(d), spent: float(e)}
-                open_ = {c: (0.0, np.inf) for c in (loss, born, spent)}
+                open_ = dict.fromkeys((loss, born, spent), (0.0, np.inf))
                 yield Match(
                     "infected, without the susceptible, who are born, with a season of contacts", sick, values, bounds | open_,
                     (first, float(h0)), error, (P, float(g)),

@@ -12,7 +12,7 @@ from symdyn.codegen.kernel import compile
 from symdyn.discover.error_comparison import Fitted
 from symdyn.discover.model_error import enough, in_order, less, root_mean
 from symdyn.discover.options import Request
-from symdyn.discover.ranked import RankedSystem, ranked_recovery
+from symdyn.discover.ranked import ranked_recovery
 from symdyn.discover.reads import given
 from symdyn.discover.recovery import Recovery
 from symdyn.inference.data import Observations
@@ -77,7 +77,7 @@ def accepted(
     own = rows[0][2]
     facts, turn = own.information(), _turn(own)
     constants = len(rows[0][1].free)
-    told = not facts.undetermined.any() and (facts.deviations < np.abs(facts.values))[: constants][_sizes(own)].all()
+    told = not facts.undetermined.any() and (facts.deviations < np.abs(facts.values))[:constants][_sizes(own)].all()
     if turn is None or not told or not _foretells(own, before):
         return None
     order = in_order(rows, [], [model for _, model, _ in rows], None, data, later, automatic=False)
@@ -123,13 +123,16 @@ def _turn(own: ErrorFit) -> str | None:
 def _possible(own: ErrorFit) -> bool:
     """Whether no population of a fit begins below zero, and no positive constant is zero, without which it is another model."""
     values, starts = own.values()
-    return bool((starts >= 0).all()) and all(values[c] > 0 for c, kept in zip(own.likelihood.free, _sizes(own), strict=True) if kept)
+    return bool((starts >= 0).all()) and all(
+        values[c] > 0 for c, kept in zip(own.likelihood.free, _sizes(own), strict=True) if kept
+    )
 
 
 def _foretells(own: ErrorFit, before: Recovery) -> bool:
     """Whether forecasts of a fit from within the data are no worse than those of the first model of a recovery.
 
-    Better by more than chance, where its own run does not follow the data without process noise.
+    Better by more than chance, where its own run does not follow the data without process noise, and where that model turns
+    back as well.
     """
     data, system = own.likelihood.data, before.system
     free = [p for p in system.parameters if p.name in set(before.intervals["constant"])]
@@ -142,9 +145,14 @@ def _foretells(own: ErrorFit, before: Recovery) -> bool:
     ours, theirs = ({f.origin: f.error(fit.likelihood) for f in fit.forecasts()} for fit in (own, standing))
     common = sorted(ours.keys() & theirs.keys())
     each = [[errors[k] for k in common] for errors in (ours, theirs)]
-    if own.law.process:
+    if own.law.process or _turns(system):
         return less(*each)
     return not common or root_mean(each[0]) <= root_mean(each[1])
+
+
+def _turns(system: System) -> bool:
+    """Whether a system is none of one autonomous equation of first order."""
+    return len(system.states) > 1 or "delays" in system.parts or any(e.has(system.time) for e in system.expressions)
 
 
 def _since(before: Recovery, data: Observations) -> tuple[Observations, np.ndarray]:

@@ -166,20 +166,20 @@ def _fitted(family: _Family, before: Recovery, request: Request) -> Recovery | N
             least[m.name] = fit.criterion(0.0), m, fit
     if not least or not going():
         return None
-    models, texts, larger = [], {}, {}
+    models, texts, larger, starts = [], {}, {}, np.array([chosen[0][0].start])
     for _, m, fit in sorted(least.values(), key=lambda row: row[0]):
         values, starts = fit.values()
         models.append(model := _ranked(family, m, {c: values[c] for c in m.values}, starts))
         texts[id(model)], larger[id(model)] = family.text.format(name=m.name), within[m.name]
     moved = enough(data) and "delays" not in models[0].system.parts
-    rows = ErrorFits([(law, m) for m in models], data, models[0].start, larger, going, process=moved)
+    rows = ErrorFits([(law, m) for m in models], data, starts, larger, going, process=moved)
     return accepted(rows.ranked(), texts, before, data, family.later, request, runs + rows.runs)
 
 
 def _ranked(family: _Family, own: Match, values: Mapping[sp.Symbol, float], starts: np.ndarray) -> RankedSystem:
     """A model as it is shown in a result."""
     declared = family.declared
-    sides = dict(zip(declared.drift, own.sides.values(), strict=True))
+    sides = dict(zip(declared.drift or (), own.sides.values(), strict=True))
     numbers = {c: sp.Float(v) for c, v in values.items()}
     line = f"recovered from {family.data.size} data, with nothing known but models of textbooks with a delay or a season"
     shown = {u.func(*(a for a in u.args if a.is_Symbol)): e for u, e in sides.items()}  # the past is in what they are

@@ -6,8 +6,8 @@ With :math:`s(t) = 1 + a \cos(2 \pi t / P) + b \sin(2 \pi t / P)`, and positive 
 - infected, without the susceptible, who are born, and contacts with a season: :math:`x' = x (h \, s(t) - c), \;
   h' = d - e x h \, s(t)`.
 
-The susceptible follow from the infected, :math:`h(t) = h_0 + d t - e (x - x_0) - c e \int x`, so that both are matched by linear
-least squares for each period, recovery and season.
+The susceptible follow from the infected, :math:`h(t) = h_0 + d t - e (x - x_0) - c e \int x`, so that both are matched by
+linear least squares for each period, recovery and season.
 
 References
 ----------

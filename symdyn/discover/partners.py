@@ -170,7 +170,7 @@ class _Partner:
         pairs = [(ErrorLaw(None, own), m) for own in ((False, True) if low > 0 else (False,)) for _, m in models]
         rows = ErrorFits(pairs, data, fits[0][2].starts, {}, self.request.budget.going, process=enough(data))
         texts = {
-            id(m): f"the first model has a second state, {self.h}, that was not measured. It is of a textbook: {book.name}; "
+            id(m): f"the first model has a second, {self.h}, that was not measured. It is of a textbook: {book.name}; "
             f"{self.h} has the unit of a rate. Of {len(self.books)} such models it follows the data best, others were not "
             "looked at; declare your own for these"
             for book, m in models

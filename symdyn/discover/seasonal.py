@@ -30,8 +30,9 @@ __all__ = ["FEWEST", "matches"]
 FEWEST, SAMPLES, PERIODS = 24, 4.0, 3.0
 #: Peaks of the periodogram, parts of their periods, and factors about these.
 PEAKS, PARTS, ABOUT = 2, (1, 2, 3), (0.96, 1.0, 1.04)
-#: Sizes and phases of the season, and rates of recovery, that are tried; bounds about a period, and of parts of the season.
-SIZES, PHASES, RATES, NEAR, LARGEST = (0.08, 0.16, 0.3, 0.5), 8, 8, 1.15, 0.95
+#: Sizes and phases of the season, and rates of recovery, that are tried; bounds about a period, and of
+#: parts of the season, with which no rate is negative.
+SIZES, PHASES, RATES, NEAR, LARGEST = (0.08, 0.16, 0.3, 0.5), 8, 8, 1.15, 0.7
 
 
 def matches(

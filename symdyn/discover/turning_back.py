@@ -25,6 +25,8 @@ __all__ = ["accepted", "turning", "unmeasured"]
 
 #: What is read by the search among equations of first order alone.
 EARLIER = ("options.windows", "options.ties")
+#: Share of the distance of two bounds within which a value is at one of them.
+EDGE = 1e-3
 
 
 def unmeasured(name: str, system: System) -> sp.Symbol:
@@ -78,7 +80,7 @@ def accepted(
     facts, turn = own.information(), _turn(own)
     constants = len(rows[0][1].free)
     told = not facts.undetermined.any() and (facts.deviations < np.abs(facts.values))[:constants][_sizes(own)].all()
-    if turn is None or not told or not _foretells(own, before):
+    if turn is None or not told or _at_bounds(own) or not _foretells(own, before):
         return None
     order = in_order(rows, [], [model for _, model, _ in rows], None, data, later, automatic=False)
     idle = [name for name in EARLIER if name in set(given(request))]
@@ -96,6 +98,13 @@ def _sizes(own: ErrorFit) -> np.ndarray:
     """Which of the constants have a sign: those of the others may be zero."""
     limits = own.likelihood.limits
     return np.array([limits.get(p, (0.0, np.inf))[0] >= 0 for p in own.likelihood.free])
+
+
+def _at_bounds(own: ErrorFit) -> bool:
+    """Whether a constant ends at a bound, between which the data then do not tell it."""
+    values, _ = own.values()
+    limits = [(values[p], *own.likelihood.limits.get(p, (0.0, np.inf))) for p in own.likelihood.free]
+    return any(np.isfinite(high) and min(v - low, high - v) < EDGE * (high - low) for v, low, high in limits)
 
 
 def _least(own: ErrorFit) -> np.ndarray:

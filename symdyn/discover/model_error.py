@@ -281,7 +281,7 @@ def _doubts(own: float, still: float) -> list[str]:
 
 
 def _beyond(first: RankedSystem, data: Observations) -> list[str]:
-    """A note where the run of one state that is nowhere negative goes on to grow beyond the data, of which none tell of that."""
+    """A note where the run of one state that is nowhere negative goes on to grow beyond the data, which do not tell that."""
     if len(data.states) > 1 or first.start is None or min(float(np.nanmin(t.values)) for t in data.trajectories) < 0:
         return []
     kernel, row = compile(first.system), np.array([[first.system.defaults[p] for p in first.system.parameters]])

@@ -79,7 +79,7 @@ def test_increments_of_an_exact_delay_give_its_constants():
     assert first.name == "births of the past, of which crowding leaves few"
     assert known["delay"] == pytest.approx(5.0, abs=0.66)  # delays are tried 0.65 apart
     assert known["rate"] == pytest.approx(8.0, rel=0.15)
-    assert abs(np.log(known["crowding"] / 0.01)) < 0.5 * np.log(1.6)  # the nearest of those that are tried, a factor of 1.6 apart
+    assert abs(np.log(known["crowding"] / 0.01)) < 0.5 * np.log(1.6)  # values a factor of 1.6 apart are tried
 
 
 def test_a_season_of_contacts_is_found_from_the_infected_alone():

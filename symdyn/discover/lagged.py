@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from symdyn.discover.matched import Curve, Match, match
+from symdyn.discover.matched import Match, SmoothSeries, match
 
 __all__ = ["FEWEST", "LONGEST", "history", "matches", "shortest"]
 
@@ -41,7 +41,7 @@ MUCH = 0.5
 
 
 @dataclass(frozen=True)
-class Law:
+class LagLaw:
     """A model with a delay.
 
     Attributes
@@ -59,28 +59,28 @@ class Law:
 
 
 LAWS = (
-    Law("growth that numbers of the past hold back", lambda x, past, exp: [(1, x), (-1, x * past)]),
-    Law(
+    LagLaw("growth that numbers of the past hold back", lambda x, past, exp: [(1, x), (-1, x * past)]),
+    LagLaw(
         "births of the past, of which crowding leaves few",
         lambda x, past, exp, b: [(1, past * exp(-b * past)), (-1, x)], (SCALES,),
     ),
-    Law(
+    LagLaw(
         "production that numbers of the past hinder",
         lambda x, past, exp, b, n: [(1, 1 / (1 + (b * past) ** n)), (-1, x)], (SCALES, POWERS),
     ),
-    Law(
+    LagLaw(
         "births of the past, which more of them hinder",
         lambda x, past, exp, b, n: [(1, past / (1 + (b * past) ** n)), (-1, x)], (SCALES, POWERS),
     ),
 )  # fmt: skip
 
 
-def matches(curve: Curve, x: sp.Symbol, names: Callable[[str], sp.Symbol], time: sp.Symbol) -> Iterator[Match]:
+def matches(curve: SmoothSeries, x: sp.Symbol, names: Callable[[str], sp.Symbol], time: sp.Symbol) -> Iterator[Match]:
     """Models with delays whose increments match those of a curve, its first third left out.
 
     Parameters
     ----------
-    curve : Curve
+    curve : SmoothSeries
     x, time : Symbol
     names : callable
         From a name to a symbol that is free.
@@ -119,7 +119,7 @@ def shortest(found: Iterable[Match]) -> list[Match]:
     return kept
 
 
-def history(curve: Curve, longest: float, time: sp.Symbol) -> tuple[sp.Expr, float]:
+def history(curve: SmoothSeries, longest: float, time: sp.Symbol) -> tuple[sp.Expr, float]:
     r"""What was in the first part of the data, as long as a delay, and where that ends.
 
     .. math:: x(t) = \exp \sum_i c_i u^i, \qquad u = (t - t_1) / T
@@ -128,7 +128,7 @@ def history(curve: Curve, longest: float, time: sp.Symbol) -> tuple[sp.Expr, flo
 
     Parameters
     ----------
-    curve : Curve
+    curve : SmoothSeries
     longest : float
         The longest delay T.
     time : Symbol

@@ -21,13 +21,13 @@ from scipy.optimize import nnls
 
 from symdyn.inference.data import Observations
 
-__all__ = ["Curve", "Match", "best", "match"]
+__all__ = ["SmoothSeries", "Match", "best", "match"]
 
 #: Nodes between two data.
 NODES = 4
 
 
-class Curve:
+class SmoothSeries:
     """A smooth curve through one positive series.
 
     Parameters

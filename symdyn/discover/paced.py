@@ -17,7 +17,7 @@ from symdyn.codegen.kernel import compile
 from symdyn.discover import lagged, seasonal
 from symdyn.discover.error_comparison import ErrorFits
 from symdyn.discover.forecasts import refitted
-from symdyn.discover.matched import Curve, Match, best
+from symdyn.discover.matched import Match, SmoothSeries, best
 from symdyn.discover.model_error import enough
 from symdyn.discover.options import Request
 from symdyn.discover.ranked import RankedSystem, filled
@@ -64,7 +64,7 @@ def paced(before: Recovery, system: System, request: Request) -> Recovery:
     first = [t.values[:, 0] for t in seen.trajectories]
     if len(first) > 1 or np.isfinite(first[0]).sum() < lagged.FEWEST or not np.nanmin(first[0]) > 0 or _explained(before):
         return before
-    curve = Curve(seen)
+    curve = SmoothSeries(seen)
     for family in (_with_delay, _with_season):
         if not request.budget.going():
             break
@@ -85,7 +85,7 @@ def _explained(before: Recovery) -> bool:
     return bool(abs(left[1:] @ left[:-1]) < 2 / np.sqrt(len(left)) * (left @ left))
 
 
-def _with_delay(curve: Curve, seen: Observations, later: Observations | None, system: System) -> _Family | None:
+def _with_delay(curve: SmoothSeries, seen: Observations, later: Observations | None, system: System) -> _Family | None:
     x, time = system.states[0], system.time
     found = best(lagged.matches(curve, x, _names(system), time), apart=APART, each=EACH)
     found = lagged.shortest(m for m in found if m.error < LEFT)
@@ -109,7 +109,7 @@ def _with_delay(curve: Curve, seen: Observations, later: Observations | None, sy
     )
 
 
-def _with_season(curve: Curve, seen: Observations, later: Observations | None, system: System) -> _Family | None:
+def _with_season(curve: SmoothSeries, seen: Observations, later: Observations | None, system: System) -> _Family | None:
     if len(curve.times) < seasonal.FEWEST:
         return None
     x, h, time = system.states[0], unmeasured("hidden", system), system.time

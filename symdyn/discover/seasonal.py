@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import sympy as sp
 
-from symdyn.discover.matched import Curve, Match, match
+from symdyn.discover.matched import Match, SmoothSeries, match
 
 __all__ = ["FEWEST", "matches"]
 
@@ -36,13 +36,13 @@ SIZES, PHASES, RATES, NEAR, LARGEST = (0.08, 0.16, 0.3, 0.5), 8, 8, 1.15, 0.7
 
 
 def matches(
-    curve: Curve, x: sp.Symbol, h: sp.Symbol, names: Callable[[str], sp.Symbol], time: sp.Symbol
+    curve: SmoothSeries, x: sp.Symbol, h: sp.Symbol, names: Callable[[str], sp.Symbol], time: sp.Symbol
 ) -> Iterator[Match]:  # fmt: skip
     """Models with seasons whose increments match those of a curve.
 
     Parameters
     ----------
-    curve : Curve
+    curve : SmoothSeries
     x, h, time : Symbol
         The measured state, a hidden one, and time.
     names : callable
@@ -91,7 +91,7 @@ def matches(
                 )  # fmt: skip
 
 
-def _periods(curve: Curve) -> Iterator[float]:
+def _periods(curve: SmoothSeries) -> Iterator[float]:
     """Periods about peaks of the periodogram of logarithms, and about halves and thirds of these, that the data may show."""
     times, logs = curve.times - curve.times[0], np.log(curve.values)
     line = np.polynomial.polynomial.polyfit(times, logs, 1)

@@ -9,7 +9,7 @@ from scipy.integrate import solve_ivp
 
 import symdyn as sd
 from symdyn.discover import lagged, seasonal
-from symdyn.discover.matched import Curve, best, match
+from symdyn.discover.matched import SmoothSeries, best, match
 from symdyn.discover.options import RecoverOptions, Request
 from symdyn.discover.paced import paced
 from symdyn.discover.partners import partnered
@@ -72,7 +72,7 @@ def test_a_delay_is_found_and_foretold(wright, tmp_path):
 
 def test_increments_of_an_exact_delay_give_its_constants():
     values = delayed(lambda now, past: 8 * past * np.exp(-past / 100) - 0.5 * now, 5.0, 80.0, 0.5, 160, skipped=100)
-    curve = Curve(observations(PLAIN, {"t": 0.5 * np.arange(160), "x": values}))
+    curve = SmoothSeries(observations(PLAIN, {"t": 0.5 * np.arange(160), "x": values}))
     found = lagged.shortest(best(lagged.matches(curve, x, sp.Symbol, t), apart=1.2, each=3))
     first = min(found, key=lambda m: m.error)
     known = {c.name: v for c, v in first.values.items()}
@@ -114,7 +114,7 @@ def test_susceptible_follow_from_the_infected():
 
     times = np.arange(160) / 32
     values = solve_ivp(right, [0, 10], [700.0, 12.0], t_eval=5 + times, rtol=1e-9, atol=1e-9).y[0]
-    curve = Curve(observations(PLAIN, {"t": times, "x": values}))
+    curve = SmoothSeries(observations(PLAIN, {"t": times, "x": values}))
     found = min(seasonal.matches(curve, x, sp.Symbol("h"), sp.Symbol, t), key=lambda m: m.error)
     assert found.error < 0.05
     assert {c.name: v for c, v in found.values.items()}["period"] == pytest.approx(1.0, rel=0.05)

@@ -21,7 +21,7 @@ from scipy.optimize import nnls
 
 from symdyn.inference.data import Observations
 
-__all__ = ["SmoothSeries", "Match", "best", "match"]
+__all__ = ["Match", "SmoothSeries", "best", "match"]
 
 #: Nodes between two data.
 NODES = 4

@@ -87,8 +87,14 @@ class ModelText:
     networks: dict[str, WeightsText] = field(default_factory=dict)
 
 
-def parse_expression(text: str) -> sp.Expr:
+def parse_expression(text: str, *, delays: bool = False) -> sp.Expr:
     """Read one expression; names become plain symbols, other calls unknown terms.
+
+    Parameters
+    ----------
+    text : str
+    delays : bool
+        Whether a name may be called as well, as a state and what it was, ``x*x(t - 1)``.
 
     Raises
     ------
@@ -103,7 +109,8 @@ def parse_expression(text: str) -> sp.Expr:
     tokens = _only_statement(text, "a*x")
     scope = Scope()
     node = read_side(TermBuilder(text), tokens, scope)
-    check_calls(text, scope)
+    if not delays:
+        check_calls(text, scope)
     return node.expr
 
 

@@ -44,6 +44,11 @@ class ErrorFits:
         Initial values that are known.
     process : bool
         Whether there are fits with process noise as well.
+
+    Attributes
+    ----------
+    runs : int
+        Simulations of the fits that were not given up.
     """
 
     def __init__(
@@ -51,7 +56,7 @@ class ErrorFits:
         within: Mapping[int, Within], going: Callable[[], bool], *, held: np.ndarray | None = None, process: bool = True,
     ) -> None:  # fmt: skip
         self.pairs, self.data, self.starts, self.within, self.going, self.held = pairs, data, starts, within, going, held
-        self.process = process
+        self.process, self.runs = process, 0
         self._found: dict[int, list[Fitted]] = {}
 
     def rows(self, wanted: Callable[[RankedSystem], bool] = lambda model: True) -> list[Fitted]:
@@ -100,7 +105,9 @@ class ErrorFits:
             for law, model in pairs
         ]  # fmt: skip
         best = min((row[0] for own in self._found.values() for row in own), default=np.inf)
-        return fit_together(likelihoods, before, going=self.going, priors=[m.prior for _, m in pairs], worst=best + FAR)
+        fits = fit_together(likelihoods, before, going=self.going, priors=[m.prior for _, m in pairs], worst=best + FAR)
+        self.runs += sum(fit.runs for fit in fits if fit is not None)
+        return fits
 
 
 def _row(model: RankedSystem, fit: ErrorFit) -> Fitted:

@@ -90,7 +90,7 @@ def hold_out(system: System, data: Observations, fraction: float) -> tuple[Obser
 def _compared(
     run: Run, ahead: Ahead, starts: np.ndarray, seen: Observations, later: Observations | None, system: System | None = None
 ) -> dict[tuple[str, str], np.ndarray]:
-    """Simulated less measured (N, n) by part of the data and kind of prediction; the data tell the past of a system."""
+    """Simulated less measured (N, n) by part of the data and kind of prediction; the data tell the past of a map."""
     found: dict[tuple[str, str], list[np.ndarray]] = {}
     for k, trajectory in enumerate(seen.trajectories):
         times, values, early = trajectory.times, trajectory.values, len(trajectory.times)
@@ -99,6 +99,8 @@ def _compared(
             values = np.concatenate([values, later.trajectories[k].values])
         begin = values if system is None else with_past(system, times, values)
         complete = np.isfinite(begin).all(axis=1)
+        if system is not None and "delays" in system.parts:  # single steps from the data lack the past
+            complete[:] = False
         known = np.concatenate([[False], complete[:-1]])[:, None] & np.isfinite(values)
         step = _differences(ahead(times, begin), values, known)
         free = _differences(run(starts[k], times), values, np.isfinite(values))
@@ -192,8 +194,8 @@ def _differences(run: np.ndarray, values: np.ndarray, counted: np.ndarray) -> np
 def _one_step(kernel: Kernel, row: np.ndarray, times: np.ndarray, values: np.ndarray) -> np.ndarray:
     """States at each time after the first, simulated from the data one time earlier; NaN where those are incomplete."""
     ahead = np.full_like(values, np.nan)
-    known = np.flatnonzero(np.isfinite(values[:-1]).all(axis=1))
     system = kernel.system
+    known = np.flatnonzero(np.isfinite(values[:-1]).all(axis=1) & ("delays" not in system.parts))
     timeless = not any(e.has(system.time) for e in system.expressions)
     gaps = np.round(np.diff(times)[known], 12)
     for gap in np.unique(gaps) if timeless else ():

@@ -36,7 +36,7 @@ def draw_fit(recovery: Recovery, *, axes: Any = None) -> Any:
     ----------
     recovery : Recovery
     axes : sequence of matplotlib Axes, optional
-        One for each state, then one for each unknown term; made unless given.
+        One for each state, then one for each unknown term, but for those of states of the past; made unless given.
 
     Returns
     -------
@@ -57,7 +57,8 @@ def draw_fit(recovery: Recovery, *, axes: Any = None) -> Any:
     >>> [axis.get_ylabel() for axis in found.plot().axes]
     ['x', 'f(x)']
     """
-    states, unknowns = recovery.system.states, list(recovery.terms)
+    states = recovery.system.states
+    unknowns = [u for u, e in recovery.terms.items() if not e.has(AppliedUndef)]  # others are of the past, too
     count = len(states) + len(unknowns)
     axes = panels(axes, count, "one for each state and unknown term", (7, 2.2))
     runs = _draw_states(recovery, axes[: len(states)])

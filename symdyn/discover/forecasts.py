@@ -61,7 +61,7 @@ def refitted(recovery: Recovery) -> ErrorFit:
 
 def _data(recovery: Recovery) -> Observations:
     """The data of a recovery of an ODE system or a map."""
-    if not recovery.starts or recovery.system.parts not in ({"drift"}, {"map"}):
+    if not recovery.starts or recovery.system.parts - {"delays"} not in ({"drift"}, {"map"}):
         raise RecoveryError("bands of a prediction need an ODESystem or DiscreteSystem; of others simulate trajectories= of it")
     return cast(Observations, recovery.observations)
 
@@ -131,7 +131,9 @@ def _ranked(recovery: Recovery) -> list[tuple[float, ErrorFit]]:
     weights = recovery.table["weight"].fillna(1.0).to_numpy(float)
     for k in np.flatnonzero(weights > LEAST * weights.max())[:SYSTEMS]:
         still = _fit(recovery, k, replace(law, process=None))
-        moved = _fit(recovery, k, replace(law, process="common"), still)
+        # steps of a filter begin anew, and lack the past that delays need
+        lags = "delays" in recovery.systems[k].parts
+        moved = None if lags else _fit(recovery, k, replace(law, process="common"), still)
         own = [(fit.criterion(0.0), fit) for fit in (still, moved) if fit is not None]
         best = min((c for c, _ in own), default=0.0)
         found += [((c - best if np.isfinite(best) else 0.0) - 2 * np.log(weights[k]), fit) for c, fit in own]

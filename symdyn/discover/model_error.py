@@ -39,6 +39,8 @@ COMPARED = 6
 GAP = 8.0
 #: Origins of forecasts that a test needs, and its level.
 PAIRS, CHANCE = 3, 0.05
+#: Share of the data's duration after them, and of the largest of them, by which growth goes on beyond what they tell.
+AFTER, BEYOND = 0.5, 0.1
 #: Bounds of coefficients by their signs.
 SIGNED = {1: (0.0, np.inf), -1: (-np.inf, 0.0), 2: (-np.inf, np.inf)}
 
@@ -106,6 +108,7 @@ def recovery_with_errors(
                     )
                 facts, compared = found.first.information(), [(m.criterion, m.labels) for m in ranked]
                 further |= {"law": found.first.law, "noise": found.first.errors()}
+        standing = (*standing, *_beyond(ranked[0], data))
     return ranked_recovery(
         kind, ranked[: options.keep], facts, level=options.level, compared=compared, notes=(*notes, *standing), misfit=misfit,
         observations=data, heldout=later, **further,
@@ -275,6 +278,25 @@ def _doubts(own: float, still: float) -> list[str]:
         "the data do not tell enough to foretell them: forecasts of the first model from within the data have the error "
         f"{own:.2g}, those that nothing changes {still:.2g}"
     ]
+
+
+def _beyond(first: RankedSystem, data: Observations) -> list[str]:
+    """A note where the run of one state that is nowhere negative goes on to grow beyond the data, which do not tell that."""
+    if len(data.states) > 1 or first.start is None or min(float(np.nanmin(t.values)) for t in data.trajectories) < 0:
+        return []
+    kernel, row = compile(first.system), np.array([[first.system.defaults[p] for p in first.system.parameters]])
+    largest = max(float(np.nanmax(t.values)) for t in data.trajectories)
+    for start, trajectory in zip(first.start, data.trajectories, strict=True):
+        begin, end = trajectory.times[0], trajectory.times[-1]
+        after = end + AFTER * (end - begin)
+        (last,) = kernel(start[None], row, np.array([begin, after])).values[0, -1]
+        if not last <= (1 + BEYOND) * largest:
+            return [
+                "the data do not tell enough to foretell where growth ends: by the first model "
+                f"{data.states[0]} is {last:.3g} at time {after:.4g}, and no datum is above {largest:.3g}; what it says there "
+                "rests on the form of its terms alone, for which bands do not allow"
+            ]
+    return []
 
 
 def _noisy(fit: ErrorFit) -> list[str]:

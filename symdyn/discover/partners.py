@@ -16,7 +16,7 @@ Kermack, McKendrick, Proc. R. Soc. A 115, 700 (1927); Murray, Mathematical Biolo
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,24 +24,23 @@ import numpy as np
 import sympy as sp
 
 from symdyn.discover.error_comparison import ErrorFits
-from symdyn.discover.model_error import enough, in_order, less, root_mean
+from symdyn.discover.model_error import enough
 from symdyn.discover.options import Request
-from symdyn.discover.ranked import RankedSystem, filled, ranked_recovery
+from symdyn.discover.paced import paced
+from symdyn.discover.ranked import RankedSystem, filled
 from symdyn.discover.reads import given
 from symdyn.discover.recovery import Recovery
+from symdyn.discover.turning_back import accepted, turning, unmeasured
 from symdyn.errors import RecoveryError
 from symdyn.inference.criterion import price
 from symdyn.inference.data import Observations
-from symdyn.inference.error_fits import ErrorFit, fit_errors
 from symdyn.inference.filtering import ErrorLaw
 from symdyn.inference.fits import Fit
 from symdyn.inference.fitting import fit
 from symdyn.inference.naming import named_constants
-from symdyn.inference.phase_flow import flow_contradiction
 from symdyn.models.ode import ODESystem
-from symdyn.system import System
 
-__all__ = ["partnered", "turning", "unmeasured"]
+__all__ = ["partnered"]
 
 #: What may be asked for beside.
 BESIDE = {"library", "seed", "heldout", "options.keep", "options.level", "options.ties", "options.windows"}
@@ -83,11 +82,12 @@ def _books(x: sp.Symbol, h: sp.Symbol) -> Iterator[Book]:
 
 
 def partnered(found: Recovery, request: Request) -> Recovery:
-    """A recovery of one population, or where no equation of first order makes its course that of a model with a hidden one.
+    """A recovery of one population, or where no equation of first order makes its course that of a model of a textbook.
 
-    The model comes first if its own run turns back by much more than the noise that it leaves, which contradicts all equations
-    of first order, if the data tell its constants, and if its forecasts from within the data are no worse than those of the
-    first model before.
+    Models with a hidden population are compared first, then those with a delay and those with a season, see
+    `symdyn.discover.paced`.  A model comes first if its own run turns back by much more than the noise that it leaves, which
+    contradicts all autonomous equations of first order, if the data tell its constants, and if its forecasts from within the
+    data are no worse than those of the first model before.
 
     Parameters
     ----------
@@ -97,42 +97,25 @@ def partnered(found: Recovery, request: Request) -> Recovery:
         What was asked for.
     """
     seen = found.observations
-    if not _asked(request) or len(found.system.names) != 1 or not _turns(seen):
+    if not _asked(request, BESIDE | {"options.noise"}) or len(found.system.names) != 1 or not _turns(seen):
         return found
+    if not _asked(request, BESIDE):
+        note = "models with a second state, a delay or a season, whose noise is fitted, were not compared beside options.noise"
+        return replace(found, warnings=(*found.warnings, note))
     x = found.system.states[0]
-    partner, better = _Partner(x, unmeasured("hidden", found.system), seen, request), None
+    best = found
     with request.budget.keeping(lambda: True):
-        better = partner.result(found, partner.fitted())
-    if better is None and request.budget.over():
+        best = _Partner(x, unmeasured("hidden", found.system), seen, request).result(found) or found
+        best = paced(best, found.system, request)
+    if best is found and request.budget.over():
         note = f"models with a second state that was not measured were not compared, for {request.budget.end}"
         return replace(found, warnings=(*found.warnings, note), complete=False)
-    return better or found
+    return best
 
 
-def unmeasured(name: str, system: System) -> sp.Symbol:
-    """A state of this name beside those of a system, and underscores where that, or its right-hand side, is taken."""
-    taken = {s.name for s in (*system.states, system.time)}
-    return next(sp.Symbol(n) for k in range(9) if not {n := name + "_" * k, f"f_{n}"} & taken)
-
-
-def _asked(request: Request) -> bool:
+def _asked(request: Request, beside: Collection[str]) -> bool:
     """Whether nothing was asked for that these models do not have."""
-    return set(given(request)) <= BESIDE and request.library in (None, "populations") and request.options.process == "auto"
-
-
-def turning(seen: Observations, noise: float) -> str | None:
-    """Where the first state rises and falls through the same value in the data themselves, by much more than the noise.
-
-    Parameters
-    ----------
-    seen : Observations
-    noise : float
-        Standard deviation, as of `symdyn.inference.phase_flow.flow_contradiction`.
-    """
-    known = [np.isfinite(t.values[:, 0]) for t in seen.trajectories]
-    times = [t.times[k] for t, k in zip(seen.trajectories, known, strict=True)]
-    values = [t.values[k, :1] for t, k in zip(seen.trajectories, known, strict=True)]
-    return flow_contradiction(seen.states[:1], times, values, np.array([noise]))
+    return set(given(request)) <= set(beside) and request.library in (None, "populations") and request.options.process == "auto"
 
 
 def _turns(seen: Observations) -> bool:
@@ -150,13 +133,14 @@ class _Partner:
 
     def __init__(self, x: sp.Symbol, h: sp.Symbol, seen: Observations, request: Request) -> None:
         self.x, self.h, self.seen, self.request = x, h, seen, request
+        self.books, self.runs = tuple(_books(x, h)), 0
         self.declared = ODESystem({s: sp.Function(f"f_{s.name}")(x, h) for s in (x, h)})
 
     def fitted(self) -> list[tuple[float, Book, Fit]]:
         """Fits without process noise of all models that the data suffice for, with their criteria, the best first."""
         tables = [{"t": t.times, self.x.name: t.values[:, 0]} for t in self.seen.trajectories]
         found, n = [], self.seen.size
-        for book in _books(self.x, self.h):
+        for book in self.books:
             sides, bounds = self._formulas(book)
             cost = price([(len(bounds) - 2 + 2 * len(tables) + 1, n)], terms=0, library=1, data=n)
             if not self.request.budget.going() or not np.isfinite(cost):
@@ -174,39 +158,25 @@ class _Partner:
             found.append((cost - 2 * own.log_likelihood, book, own))
         return sorted(found, key=lambda row: row[0])
 
-    def result(self, before: Recovery, fits: Sequence[tuple[float, Book, Fit]]) -> Recovery | None:
+    def result(self, before: Recovery) -> Recovery | None:
         """The recovery of the best of these models; None if equations of first order are not excluded, or foretell better."""
+        fits = self.fitted()
         if not fits:
             return None
-        books = {book.name: book for _, book, _ in fits}
-        models = {book.name: self._ranked(book, own) for _, book, own in fits[:COMPARED]}
-        names = {id(m): name for name, m in models.items()}
+        models = [(book, self._ranked(book, own)) for _, book, own in fits[:COMPARED]]
         size = max(float(np.abs(own.starts[:, 1]).max()) for _, _, own in fits[:COMPARED])
         data, later = self._both(self.seen, size), None if before.heldout is None else self._both(before.heldout, size)
         low = min(float(np.nanmin(t.values)) for t in self.seen.trajectories)
-        pairs = [(ErrorLaw(None, own), m) for own in ((False, True) if low > 0 else (False,)) for m in models.values()]
-        fitted = ErrorFits(pairs, data, fits[0][2].starts, {}, self.request.budget.going, process=enough(data))
-        rows = [row for row in fitted.ranked() if np.isfinite(row[0]) and _possible(row[2])]
-        if not rows or not self.request.budget.going():
-            return None
-        facts, turn = rows[0][2].information(), self._turn(rows[0][2])
-        constants = len(rows[0][1].free)
-        told = not facts.undetermined.any() and (facts.deviations < np.abs(facts.values))[:constants].all()
-        if turn is None or not told or not _foretells(rows[0][2], before):
-            return None
-        order = in_order(rows, [], list(models.values()), None, data, later, automatic=False)
-        note = (
-            f"{turn}: the first model has a second, {self.h}, that was not measured. It is of a textbook: "
-            f"{books[names[id(rows[0][1])]].name}; {self.h} has the unit of a rate. Of {len(books)} such models it follows the "
-            "data best, others were not looked at; declare your own for these"
-        )
-        return ranked_recovery(
-            Recovery, order.models[: self.request.options.keep], replace(facts, low=np.maximum(facts.low, 0.0)),
-            level=self.request.options.level,
-            compared=[(m.criterion, m.labels) for m in order.models], notes=(note, *order.notes), observations=data,
-            heldout=later, forecasters=order.forecasters, law=rows[0][2].law, noise=rows[0][2].errors(),
-            evaluations=before.evaluations, complete=True,
-        )  # fmt: skip
+        pairs = [(ErrorLaw(None, own), m) for own in ((False, True) if low > 0 else (False,)) for _, m in models]
+        rows = ErrorFits(pairs, data, fits[0][2].starts, {}, self.request.budget.going, process=enough(data))
+        texts = {
+            id(m): f"the first model has a second, {self.h}, that was not measured. It is of a textbook: {book.name}; "
+            f"{self.h} has the unit of a rate. Of {len(self.books)} such models it follows the data best, others were not "
+            "looked at; declare your own for these"
+            for book, m in models
+        }
+        ranked = rows.ranked()
+        return accepted(ranked, texts, before, data, later, self.request, self.runs + rows.runs)
 
     def _formulas(self, book: Book) -> tuple[dict[Any, sp.Expr], dict[Any, tuple[float, float]]]:
         """Right-hand sides in named constants, and bounds of these and of the initial values."""
@@ -253,42 +223,3 @@ class _Partner:
             data, trajectories=tuple(t.columns([0, -1]) for t in data.trajectories), states=(self.x.name, self.h.name),
             scale=np.append(data.scale, size), noise=np.append(data.noise, size),
         )  # fmt: skip
-
-    def _turn(self, own: ErrorFit) -> str | None:
-        """Where the run of a fit turns back, by much more than the noise that it leaves."""
-        (deviation, _), like = own.errors()["measurement"], own.likelihood
-        left = deviation * np.sqrt(self.seen.size / max(self.seen.size - like.size + len(like.measured), 1))
-        times = [t.times for t in self.seen.trajectories]
-        values, starts = own.values()
-        row = np.array([values[p] for p in like.system.parameters])
-        runs = [like.kernel(start[None], row[None], t).values[0, :, :1] for start, t in zip(starts, times, strict=True)]
-        noise = left * max(float(r.max()) for r in runs) if own.law.logarithmic else left
-        found = flow_contradiction([self.x.name], times, runs, np.array([noise]))
-        return None if found is None else found.partition(": a state is hidden")[0]
-
-
-def _possible(own: ErrorFit) -> bool:
-    """Whether no population of a fit begins below zero, and no constant is zero, without which it is another of the models."""
-    values, starts = own.values()
-    return bool((starts >= 0).all()) and all(values[c] > 0 for c in own.likelihood.free)
-
-
-def _foretells(own: ErrorFit, before: Recovery) -> bool:
-    """Whether forecasts of a fit from within the data are no worse than those of the first model of a recovery.
-
-    Better by more than chance, where its own run does not follow the data without process noise.
-    """
-    seen, free = before.observations, [p for p in before.system.parameters if p.name in set(before.intervals["constant"])]
-    fits = [
-        fit_errors(before.system, seen, ErrorLaw(process, own.law.logarithmic), free, starts=before.starts[0])
-        for process in ((None, "common") if enough(seen) else (None,))
-    ]
-    standing = min((f for f in fits if f is not None), key=lambda f: f.criterion(0.0), default=None)
-    if standing is None:
-        return True
-    ours, theirs = ({f.origin: f.error(fit.likelihood) for f in fit.forecasts()} for fit in (own, standing))
-    common = sorted(ours.keys() & theirs.keys())
-    each = [[errors[k] for k in common] for errors in (ours, theirs)]
-    if own.law.process:
-        return less(*each)
-    return not common or root_mean(each[0]) <= root_mean(each[1])

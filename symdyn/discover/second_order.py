@@ -9,10 +9,10 @@ import numpy as np
 import sympy as sp
 
 from symdyn.discover.options import Request
-from symdyn.discover.partners import turning, unmeasured
 from symdyn.discover.reads import given
 from symdyn.discover.recovery import Recovery
 from symdyn.discover.routes import route_of
+from symdyn.discover.turning_back import turning, unmeasured
 from symdyn.errors import RecoveryError
 from symdyn.models.ode import ODESystem
 

@@ -51,6 +51,11 @@ class ErrorFit:
         """How errors are distributed."""
         return self.likelihood.law
 
+    @property
+    def runs(self) -> int:
+        """Simulations that it took: one and two for each of its values at every point that was asked for."""
+        return self.found.evaluations * (1 + 2 * self.likelihood.size)
+
     def criterion(self, prior: float) -> float:
         """The Bayesian criterion, corrected for few data, with the price of the terms: small is good.
 
@@ -128,6 +133,11 @@ class ErrorFit:
         _, _, measurement, process = like.parts(theta)
         run, found = like.filtered(theta), []
         for k, own in enumerate(times):
+            if not like.law.process:
+                ahead = like.ahead(theta, k, own)
+                error = np.sqrt(measurement)[:, None] * rng.standard_normal(ahead.shape)
+                found.append(like.outward(ahead + error))
+                continue
             before, each = like.data.trajectories[k].times[-1], []
             state = run.means[k] + _correlated(run.covariances[k], rng)
             for t in own:
@@ -143,8 +153,13 @@ class ErrorFit:
         return [self.likelihood.outward(mean[0]) for mean in self.likelihood.filtered(self.found.theta[None]).means]
 
     def foretold(self, times: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Runs (T, n) that begin where the filter ends, at times after the data of each trajectory; NaN where one is lost."""
+        """Runs (T, n) that begin where the filter ends, at times after the data of each trajectory; NaN where one is lost.
+
+        Without process noise those from the initial values, which a past that is known precedes.
+        """
         like, theta, found = self.likelihood, self.found.theta[None], []
+        if not like.law.process:
+            return [like.outward(like.ahead(theta, k, own)[0]) for k, own in enumerate(times)]
         for trajectory, mean, own in zip(like.data.trajectories, like.filtered(theta).means, times, strict=True):
             found.append(like.outward(like.runs(mean, theta, np.append(trajectory.times[-1], own))[0, 1:]))
         return found

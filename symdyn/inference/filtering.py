@@ -218,6 +218,12 @@ class FilterLikelihood:
         """States (L, T, n) at times from those (L, n) at the first, without errors; NaN where a run is lost."""
         return runs(self.side(theta), states, times)
 
+    def ahead(self, theta: np.ndarray, k: int, times: np.ndarray) -> np.ndarray:
+        """States (L, T, n) without errors at times after the initial values of trajectory k; NaN where a run is lost."""
+        _, starts, _, _ = self.parts(theta)
+        begin = self.data.trajectories[k].times[0]
+        return self.runs(starts[:, k], theta, np.append(begin, times))[:, 1:]
+
     def _placed(self, rows: np.ndarray) -> np.ndarray:
         """Parameters as the kernel has them."""
         if self.within is None:

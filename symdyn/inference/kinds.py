@@ -155,4 +155,4 @@ def whole_steps(system: System, times: np.ndarray) -> np.ndarray:
 
 def output_times(system: System, begin: float, end: float) -> np.ndarray:
     """Times at which a run is drawn: every step of a map, else close together."""
-    return np.arange(begin, end + 0.5) if kind_of(system).stepwise else np.linspace(begin, end, CURVE)
+    return np.arange(begin, end + 0.5) if "map" in system.parts else np.linspace(begin, end, CURVE)

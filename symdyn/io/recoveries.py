@@ -232,7 +232,7 @@ def unpacked(value: Any, arrays: Mapping[str, np.ndarray]) -> Any:
         case {"array": name}:
             return arrays[name]
         case {"expression": text}:
-            return read_operators(parse_expression(text))
+            return read_operators(parse_expression(text, delays=True))
         case {"graph": facts, **others} if not others:
             return read_graph(facts, arrays)[0]
         case {"terms": pairs}:

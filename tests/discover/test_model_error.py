@@ -101,6 +101,15 @@ def gause(column):
     return pd.DataFrame({"t": table["day"], "x": table[column]}).astype(float).iloc[:11]
 
 
+@pytest.mark.parametrize(("ends", "said"), [(2.0, True), (9.0, False)])
+def test_growth_that_goes_on_beyond_few_data_is_said_to_be_unknown(ends, said):
+    """Logistic growth that is seen long before its limit, or at it."""
+    t = np.linspace(0, ends, 12)
+    values = 200 / (1 + 99 * np.exp(-t)) * (1 + 0.05 * np.random.default_rng(5).standard_normal(12))
+    found = sd.recover(None, {"t": t, "x": values}, options=RecoverOptions(process=True), progress=False)
+    assert any("where growth ends" in note for note in found.warnings) == said
+
+
 def test_a_textbook_comes_before_the_search_though_a_walk_has_a_smaller_criterion():
     declared, k = sd.ODESystem({x: f(x)}), sp.Symbol("k")
     values = 5 + np.cumsum(5 + 2 * np.random.default_rng(1).standard_normal(20))  # drift and kicks

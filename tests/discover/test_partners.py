@@ -10,7 +10,7 @@ from scipy.integrate import solve_ivp
 
 import symdyn as sd
 from symdyn.discover.options import RecoverOptions
-from symdyn.discover.partners import unmeasured
+from symdyn.discover.turning_back import unmeasured
 from symdyn.inference.data import observations
 from symdyn.inference.error_fits import fit_errors
 from symdyn.inference.filtering import ErrorLaw

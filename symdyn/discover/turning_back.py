@@ -1,0 +1,180 @@
+"""Models of one population that turns back: which of them may come before an equation of first order, and the result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import sympy as sp
+
+from symdyn.codegen.kernel import compile
+from symdyn.discover.error_comparison import Fitted
+from symdyn.discover.model_error import enough, in_order, less, root_mean
+from symdyn.discover.options import Request
+from symdyn.discover.ranked import ranked_recovery
+from symdyn.discover.reads import given
+from symdyn.discover.recovery import Recovery
+from symdyn.inference.data import Observations
+from symdyn.inference.error_fits import ErrorFit, fit_errors
+from symdyn.inference.filtering import ErrorLaw
+from symdyn.inference.phase_flow import flow_contradiction
+from symdyn.system import System
+
+__all__ = ["accepted", "turning", "unmeasured"]
+
+#: What is read by the search among equations of first order alone.
+EARLIER = ("options.windows", "options.ties")
+#: Share of the distance of two bounds within which a value is at one of them.
+EDGE = 1e-3
+
+
+def unmeasured(name: str, system: System) -> sp.Symbol:
+    """A symbol of this name beside those of a system, and underscores where that, or its right-hand side, is taken."""
+    taken = {s.name for s in (*system.states, system.time)}
+    return next(sp.Symbol(n) for k in range(9) if not {n := name + "_" * k, f"f_{n}"} & taken)
+
+
+def turning(seen: Observations, noise: float) -> str | None:
+    """Where the first state rises and falls through the same value in the data themselves, by much more than the noise.
+
+    Parameters
+    ----------
+    seen : Observations
+    noise : float
+        Standard deviation, as of `symdyn.inference.phase_flow.flow_contradiction`.
+    """
+    known = [np.isfinite(t.values[:, 0]) for t in seen.trajectories]
+    times = [t.times[k] for t, k in zip(seen.trajectories, known, strict=True)]
+    values = [t.values[k, :1] for t, k in zip(seen.trajectories, known, strict=True)]
+    return flow_contradiction(seen.states[:1], times, values, np.array([noise]))
+
+
+def accepted(
+    rows: Sequence[Fitted], texts: Mapping[int, str], before: Recovery, data: Observations, later: Observations | None,
+    request: Request, runs: int = 0,
+) -> Recovery | None:  # fmt: skip
+    """The recovery whose first model is the best of these.
+
+    None if it does not contradict equations of first order, the data do not tell its constants, or it foretells less well than
+    the first model before.
+
+    Parameters
+    ----------
+    rows : sequence of (criterion, model, fit)
+        The best first.
+    texts : mapping of int to str
+        By the `id` of a model what a note says of it.
+    before : Recovery
+        Of the same population.
+    data, later : Observations
+        Those of the rows, and what was held out.
+    request : Request
+    runs : int
+        Simulations that the rows took.
+    """
+    rows = [row for row in rows if np.isfinite(row[0]) and _possible(row[2])]
+    if not rows or not request.budget.going():
+        return None
+    own = rows[0][2]
+    facts, turn = own.information(), _turn(own)
+    constants = len(rows[0][1].free)
+    told = not facts.undetermined.any() and (facts.deviations < np.abs(facts.values))[:constants][_sizes(own)].all()
+    if turn is None or not told or _at_bounds(own) or not _foretells(own, before):
+        return None
+    order = in_order(rows, [], [model for _, model, _ in rows], None, data, later, automatic=False)
+    idle = [name for name in EARLIER if name in set(given(request))]
+    notes = [f"{turn}: {texts[id(rows[0][1])]}", *order.notes]
+    notes += [f"{', '.join(idle)} had an effect on the search among equations of first order alone"] if idle else []
+    return ranked_recovery(
+        Recovery, order.models[: request.options.keep], replace(facts, low=np.maximum(facts.low, _least(own))),
+        level=request.options.level, compared=[(m.criterion, m.labels) for m in order.models], notes=notes, observations=data,
+        heldout=later, forecasters=order.forecasters, law=own.law, noise=own.errors(),
+        evaluations=before.evaluations + runs, complete=before.complete,
+    )  # fmt: skip
+
+
+def _sizes(own: ErrorFit) -> np.ndarray:
+    """Which of the constants have a sign: those of the others may be zero."""
+    limits = own.likelihood.limits
+    return np.array([limits.get(p, (0.0, np.inf))[0] >= 0 for p in own.likelihood.free])
+
+
+def _at_bounds(own: ErrorFit) -> bool:
+    """Whether a constant ends at a bound, between which the data then do not tell it."""
+    values, _ = own.values()
+    limits = [(values[p], *own.likelihood.limits.get(p, (0.0, np.inf))) for p in own.likelihood.free]
+    return any(np.isfinite(high) and min(v - low, high - v) < EDGE * (high - low) for v, low, high in limits)
+
+
+def _least(own: ErrorFit) -> np.ndarray:
+    """Least values of constants and initial values: zero but for constants of either sign."""
+    signed = ~_sizes(own)
+    count = len(own.likelihood.names)
+    return np.concatenate([np.where(signed, -np.inf, 0.0), np.zeros(count - len(signed))])
+
+
+def _turn(own: ErrorFit) -> str | None:
+    """Where the run of a fit turns back, by much more than the noise that it leaves."""
+    like, seen = own.likelihood, own.likelihood.data
+    deviation = own.errors()["measurement"].iloc[0]
+    left = deviation * np.sqrt(seen.size / max(seen.size - like.size + len(like.measured), 1))
+    times = [t.times for t in seen.trajectories]
+    values, starts = own.values()
+    row = np.array([values[p] for p in like.system.parameters])
+    kernel = compile(like.system)
+    runs = [kernel(start[None], row[None], t).values[0, :, :1] for start, t in zip(starts, times, strict=True)]
+    noise = left * max(float(r.max()) for r in runs) if own.law.logarithmic else left
+    found = flow_contradiction(like.data.states[:1], times, runs, np.array([noise]))
+    return None if found is None else found.partition(": a state is hidden")[0]
+
+
+def _possible(own: ErrorFit) -> bool:
+    """Whether no population of a fit begins below zero, and no positive constant is zero, without which it is another model."""
+    values, starts = own.values()
+    return bool((starts >= 0).all()) and all(
+        values[c] > 0 for c, kept in zip(own.likelihood.free, _sizes(own), strict=True) if kept
+    )
+
+
+def _foretells(own: ErrorFit, before: Recovery) -> bool:
+    """Whether forecasts of a fit from within the data are no worse than those of the first model of a recovery.
+
+    Better by more than chance, where its own run does not follow the data without process noise, and where that model turns
+    back as well.
+    """
+    data, system = own.likelihood.data, before.system
+    free = [p for p in system.parameters if p.name in set(before.intervals["constant"])]
+    seen, starts = _since(before, data)
+    processes = (None, "common") if enough(seen) and "delays" not in system.parts else (None,)
+    fits = [fit_errors(system, seen, ErrorLaw(process, own.law.logarithmic), free, starts=starts) for process in processes]
+    standing = min((f for f in fits if f is not None), key=lambda f: f.criterion(0.0), default=None)
+    if standing is None:
+        return True
+    ours, theirs = ({f.origin: f.error(fit.likelihood) for f in fit.forecasts()} for fit in (own, standing))
+    common = sorted(ours.keys() & theirs.keys())
+    each = [[errors[k] for k in common] for errors in (ours, theirs)]
+    if own.law.process or _turns(system):
+        return less(*each)
+    return not common or root_mean(each[0]) <= root_mean(each[1])
+
+
+def _turns(system: System) -> bool:
+    """Whether a system is none of one autonomous equation of first order."""
+    return len(system.states) > 1 or "delays" in system.parts or any(e.has(system.time) for e in system.expressions)
+
+
+def _since(before: Recovery, data: Observations) -> tuple[Observations, np.ndarray]:
+    """The data of a recovery from when others begin, and the states of its first model then (trajectories, n)."""
+    seen, starts = before.observations, before.starts[0].copy()
+    kernel, row = compile(before.system), np.array([before.system.defaults[p] for p in before.system.parameters])
+    parts = []
+    for k, (own, other) in enumerate(zip(seen.trajectories, data.trajectories, strict=True)):
+        begin = other.times[0]
+        if begin > own.times[0]:
+            run = kernel(starts[k][None], row[None], np.array([own.times[0], begin])).values[0, -1]
+            starts[k] = np.where(np.isfinite(run), run, starts[k])
+            starts[k, 0] = own.values[own.times >= begin, 0][0]
+        kept = own.times >= begin
+        parts.append(replace(own, times=own.times[kept], values=own.values[kept]))
+    return replace(seen, trajectories=tuple(parts)), starts

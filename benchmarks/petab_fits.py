@@ -57,23 +57,25 @@ def measured(path: Path, starts: int = STARTS) -> dict[str, Any]:
         begin = time.process_time()
         found = sd.fit(problem, starts=starts)
         spent = time.process_time() - begin
-    ends = found.ends["log_posterior"].to_numpy()
-    return {
-        "gradient": gradient, "starts": starts, "fit": spent, "published": published, "best": float(ends.max()),
-        "reached": int((ends > published - NEAR).sum()),
-    }  # fmt: skip
+    told = {"gradient": gradient, "fit": spent, "published": published}
+    return told | _reached(found.ends["log_posterior"].to_numpy(), published)
 
 
-def _peer(python: str, path: Path) -> dict[str, Any]:
-    """What the peer takes."""
+def _peer(python: str, path: Path, starts: int, published: float) -> dict[str, Any]:
+    """What the peer takes, and which of its starts come near the published values; a gradient alone of 0 starts."""
     environment = {**os.environ, "PATH": f"{Path(python).parent}{os.pathsep}{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
     environment.pop("PYTHONPATH", None)
-    call = [python, str(PEER), str(path), str(STARTS), str(REPEATS)]
+    call = [python, str(PEER), str(path), str(starts), str(REPEATS)]
     done = subprocess.run(call, capture_output=True, text=True, env=environment)
     if done.returncode:
         return {"failed": done.stderr.strip().splitlines()[-1] if done.stderr.strip() else f"status {done.returncode}"}
     found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
-    return found
+    return found | _reached(np.array(found.pop("ends")), published) if starts else found
+
+
+def _reached(ends: np.ndarray, published: float) -> dict[str, Any]:
+    """The best of log-likelihoods at the ends of starts, and how many are near the published one or above."""
+    return {"best": float(np.nanmax(ends)), "reached": int((ends > published - NEAR).sum()), "starts": len(ends)}
 
 
 def _when(run: str) -> dict[str, str]:
@@ -93,18 +95,20 @@ def _lines(found: dict[str, dict[str, Any]]) -> list[str]:
             if "failed" in own:
                 lines.append(f"{name:26s} {side:16s} failed: {own['failed']}")
                 continue
-            lines.append(
-                f"{name:26s} {side:16s} {own['gradient']:8.4f} {own['fit']:10.2f} {own['published']:13.4f} {own['best']:13.4f}"
-                f" {own['reached']:9d} {own.get('starts', STARTS):7d}   {own['measured']}"
+            fit = (
+                f"{own['fit']:10.2f} {own['published']:13.4f} {own['best']:13.4f} {own['reached']:9d} {own['starts']:7d}"
+                if "fit" in own
+                else f"{'':10s} {own['published']:13.4f} {'no fit':>13s} {'':17s}"
             )
+            lines.append(f"{name:26s} {side:16s} {own['gradient']:8.4f} {fit}   {own['measured']}")
         if (
             len(sides) == 2
             and all("failed" not in own for own in sides.values())
             and len({o["run"] for o in sides.values()}) == 1
         ):
             ours, theirs = sides.values()
-            ratios = (theirs[k] / ours[k] for k in ("gradient", "fit"))
-            lines.append(f"{'':26s} {'peer / symdyn':16s} {next(ratios):8.2f} {next(ratios):10.2f}")
+            ratios = [f"{theirs[k] / ours[k]:{width}.2f}" for k, width in (("gradient", 8), ("fit", 10)) if k in theirs]
+            lines.append(f"{'':26s} {'peer / symdyn':16s} {' '.join(ratios)}")
     return lines
 
 
@@ -112,7 +116,8 @@ def main() -> None:
     reader = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     reader.add_argument("--peer", help="interpreter with amici, pypesto, petab and fides")
     reader.add_argument("--only", default="", help="problems whose name contains this")
-    reader.add_argument("--starts", type=int, default=STARTS, help="of symdyn; the peer takes as many as ever")
+    reader.add_argument("--starts", type=int, default=STARTS, help="of symdyn")
+    reader.add_argument("--peer-starts", type=int, default=STARTS, help="of the peer; its gradient alone if 0")
     reader.add_argument("--journal", type=Path, help="keeps rows; a later run adds what is missing")
     reader.add_argument("--out", type=Path, help="the table")
     given = reader.parse_args()
@@ -131,7 +136,7 @@ def main() -> None:
             if "symdyn" not in own:
                 own["symdyn"] = measured(path, given.starts) | _when(run)
             if given.peer and name in COMPARED and "pyPESTO, AMICI" not in own:
-                own["pyPESTO, AMICI"] = _peer(given.peer, path) | _when(run)
+                own["pyPESTO, AMICI"] = _peer(given.peer, path, given.peer_starts, own["symdyn"]["published"]) | _when(run)
             if given.journal is not None:
                 given.journal.write_text(json.dumps(found))
             if given.out is not None:

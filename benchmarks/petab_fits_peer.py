@@ -1,4 +1,4 @@
-"""pyPESTO with AMICI for `benchmarks.petab_fits`, in an interpreter of its own: prints one line of JSON."""
+"""pyPESTO with AMICI for `benchmarks.petab_fits`, in an interpreter of its own: prints one line of JSON; no fit of 0 starts."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from pathlib import Path
 import numpy as np
 
 __all__ = ["main"]
-
-NEAR = 0.1
 
 
 def main(path: str, starts: int, repeats: int) -> None:
@@ -31,17 +29,15 @@ def main(path: str, starts: int, repeats: int) -> None:
     for _ in range(repeats):
         problem.objective(x, sensi_orders=(0, 1))
     gradient = (time.process_time() - begin) / repeats
-    np.random.seed(0)
-    begin = time.process_time()
-    found = pypesto.optimize.minimize(
-        problem, optimizer=pypesto.optimize.FidesOptimizer(verbose=logging.ERROR), n_starts=starts, progress_bar=False
-    )
-    spent = time.process_time() - begin
-    ends = -np.array(found.optimize_result.fval, dtype=float)
-    told = {
-        "gradient": gradient, "fit": spent, "published": -value, "best": float(np.nanmax(ends)),
-        "reached": int((ends > -value - NEAR).sum()),
-    }  # fmt: skip
+    told = {"gradient": gradient, "published": -value}
+    if starts:
+        np.random.seed(0)
+        begin = time.process_time()
+        found = pypesto.optimize.minimize(
+            problem, optimizer=pypesto.optimize.FidesOptimizer(verbose=logging.ERROR), n_starts=starts, progress_bar=False
+        )
+        told["fit"] = time.process_time() - begin
+        told["ends"] = (-np.array(found.optimize_result.fval, dtype=float)).tolist()
     print(json.dumps(told))
 
 

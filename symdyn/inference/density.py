@@ -7,7 +7,6 @@ import numpy as np
 from symdyn.inference.fit_problem import FitProblem
 from symdyn.inference.observed_problem import ObservedProblem
 from symdyn.inference.plain_likelihood import without_derivatives
-from symdyn.inference.stochastic_problem import StochasticProblem
 
 __all__ = ["PosteriorDensity"]
 
@@ -48,10 +47,7 @@ class PosteriorDensity:
             return found
         theta, starts = self.split(points[inside])
         with np.errstate(all="ignore"):
-            if isinstance(self.problem, StochasticProblem):
-                total = self.problem.log_posterior(theta)
-            else:
-                total = -0.5 * self.problem.expand(np.zeros(len(theta), dtype=int), theta, starts).rss.sum(axis=1)
+            total = -0.5 * self.problem.totals(theta, starts)
         for k, c in enumerate(self.problem.columns):
             if c.prior is not None:
                 total = total + np.log(np.abs(c.slope(c.value(theta[:, k]))))

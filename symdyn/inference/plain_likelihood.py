@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from symdyn.inference.observed_problem import ObservedProblem
+from symdyn.inference.quadratic import Quadratic
 from symdyn.inference.spatial_problem import SpatialProblem
 
 __all__ = ["PlainLikelihood", "without_derivatives"]
 
 
 class PlainLikelihood(ObservedProblem):
-    """The likelihood of a `FitSetup` whose expansions have the value alone: derivatives are 0.
+    """The likelihood of a `FitSetup` that has `totals` and no expansions: along no coordinate is anything differentiated.
 
     Parameters
     ----------
@@ -27,10 +28,20 @@ class PlainLikelihood(ObservedProblem):
     def _chained(
         self, theta: np.ndarray, courses: Sequence[Mapping[tuple[int, int], np.ndarray]], slopes: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        count, pieces, length, variables, _ = slopes.shape
-        P = len(self.columns)
-        along = np.zeros((count, pieces, length, variables, P + len(self.system.states)))
-        return along, np.zeros((count, pieces, len(self.parameters), P))
+        return np.zeros((*slopes.shape[:-1], 0)), np.zeros((*slopes.shape[:2], len(self.parameters), 0))
+
+    def expand_data(self, which: np.ndarray, theta: np.ndarray, starts: np.ndarray, *, fisher: bool = False) -> Quadratic:
+        raise NotImplementedError("a likelihood without derivatives has no expansions")
+
+    def totals(self, theta: np.ndarray, starts: np.ndarray) -> np.ndarray:
+        values, _ = self.evaluate(theta, starts)
+        data, total = self.cut.values[None], self.log_prior(theta)
+        for o, (mean, parameters) in enumerate(self.noise.at(data, values)):
+            y = data[..., o]
+            with np.errstate(all="ignore"):
+                value = self.noise.scored(o, y, mean, parameters, fisher=False).value
+            total = total + np.where(np.isfinite(y), value, 0.0).sum(axis=(1, 2))
+        return np.where(np.isfinite(total), -2 * total, np.inf)
 
     def log_likelihoods(
         self, theta: np.ndarray, starts: np.ndarray, rng: np.random.Generator
@@ -87,7 +98,7 @@ class PlainSpatialLikelihood(PlainLikelihood, SpatialProblem):
 
 
 def without_derivatives(problem: ObservedProblem) -> PlainLikelihood:
-    """The likelihood of a problem, whose expansions have the value alone."""
+    """The likelihood of a problem that has values alone."""
     kind = PlainSpatialLikelihood if isinstance(problem, SpatialProblem) else PlainLikelihood
     found = kind(problem.setup)
     found.start_scale = problem.start_scale

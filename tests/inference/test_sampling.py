@@ -7,6 +7,7 @@ from scipy import stats
 
 import symdyn as sd
 from symdyn.inference.density import PosteriorDensity
+from tests.inference.fit_cases import CASES, fitted
 
 pytest.importorskip("emcee")
 pytest.importorskip("arviz")
@@ -65,6 +66,20 @@ def test_the_density_is_that_of_values_and_bounds() -> None:
     bounded = sd.fit(system, data, noise=0.1, parameters={k: (0.1, 2)}, starts=1)
     density = PosteriorDensity(bounded.problem, bounded.scaled_starts)
     assert np.isneginf(density(np.log([[0.05], [3.0]]))).all()
+
+
+@pytest.mark.parametrize("name", ["observed", "conditions", "events", "discrete", "field", "petab", "lna"])
+def test_the_density_without_derivatives_is_that_of_the_expansion(tmp_path, name) -> None:
+    fit = fitted(CASES[name](tmp_path))
+    density = PosteriorDensity(fit.problem, fit.scaled_starts)
+    centre = np.concatenate([fit.theta, fit.scaled_starts[density.open]])
+    points = np.clip(centre + 1e-3 * np.random.default_rng(0).normal(size=(3, len(centre))), density.low, density.high)
+    theta, starts = density.split(points)
+    expanded = fit.problem.expand(np.zeros(3, dtype=int), theta, starts)
+    priors = [(k, c) for k, c in enumerate(fit.problem.columns) if c.prior is not None]
+    slopes = sum(np.log(np.abs(c.slope(c.value(theta[:, k])))) for k, c in priors)
+    # to the tolerances of runs that choose their steps without sensitivities
+    assert density(points) == pytest.approx(-0.5 * expanded.rss.sum(axis=1) + slopes, rel=1e-6, abs=1e-5)
 
 
 def test_the_same_seed_gives_the_same_draws() -> None:

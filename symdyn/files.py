@@ -84,35 +84,48 @@ class FileLock:
     True
     """
 
+    _held = -1
+
     def __init__(self, path: Path) -> None:
-        self._mark, self._held = path.with_name(f".{path.name}.lock"), -1
+        self._mark = path.with_name(f".{path.name}.lock")
         while fcntl is not None and self._held < 0:
             held = os.open(self._mark, os.O_RDWR | os.O_CREAT, 0o666)
             try:
-                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                process = os.read(held, 20).decode(errors="replace")
-                os.close(held)
-                raise BlockingIOError(process) from None
-            except OSError:  # a file system without locks
-                os.close(held)
-                self._mark.unlink(missing_ok=True)
-                return
-            if self._mark.exists() and os.fstat(held).st_ino == self._mark.stat().st_ino:
+                if not self._taken(held):
+                    return
+            finally:  # at an interrupt as well
+                if self._held < 0:
+                    os.close(held)
+
+    def _taken(self, held: int) -> bool:
+        """Hold an open mark unless the one before has removed it in the meantime; False on a file system without locks."""
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BlockingIOError(os.read(held, 20).decode(errors="replace")) from None
+        except OSError:
+            self._mark.unlink(missing_ok=True)
+            return False
+        with suppress(FileNotFoundError):
+            if os.fstat(held).st_ino == self._mark.stat().st_ino:
                 os.ftruncate(held, 0)
                 os.write(held, str(os.getpid()).encode())
                 self._held = held
-            else:  # the one before has removed it in the meantime
-                os.close(held)
+        return True
 
     def release(self) -> None:
         """Let others hold it."""
-        if self._held >= 0:
+        held, self._held = self._held, -1  # first, since an interrupt must not let go twice: the number is then another file's
+        if held < 0:
+            return
+        try:
             with suppress(OSError):  # in a folder that is gone nobody waits
                 self._mark.unlink(missing_ok=True)
-            fcntl.flock(self._held, fcntl.LOCK_UN)  # of processes that were forked as well
-            os.close(self._held)
-            self._held = -1
+            fcntl.flock(held, fcntl.LOCK_UN)  # of processes that were forked as well
+        finally:
+            os.close(held)
+
+    __del__ = release
 
 
 def put(path: Path, data: bytes) -> None:

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import symdyn as sd
-from symdyn.files import ABANDONED, clear, put, put_arrays, read_arrays
+from symdyn import files
+from symdyn.files import ABANDONED, FileLock, clear, put, put_arrays, read_arrays
 from symdyn.network_files import load_networks
 
 
@@ -28,6 +29,43 @@ def test_what_killed_processes_left_is_removed(tmp_path):
         os.utime(path, (time.time() - 2 * ABANDONED,) * 2)
     clear(tmp_path / "run[1]")
     assert set(tmp_path.iterdir()) == {young, other}
+
+
+@pytest.mark.skipif(files.fcntl is None, reason="files are not locked")
+@pytest.mark.parametrize("where", ["flock", "ftruncate", "fstat", "write"])
+def test_an_interrupt_while_a_file_is_taken_lets_it_go(tmp_path, monkeypatch, where):
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files.fcntl if where == "flock" else os, where, interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            FileLock(tmp_path / "record")
+    FileLock(tmp_path / "record").release()
+
+
+@pytest.mark.skipif(files.fcntl is None, reason="files are not locked")
+def test_a_file_is_let_go_once(tmp_path, monkeypatch):
+    """After an interrupt the number of the mark may be that of another open file."""
+    lock, unlock = FileLock(tmp_path / "record"), files.fcntl.flock
+
+    def interrupted(*args):
+        unlock(*args)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files.fcntl, "flock", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            lock.release()
+    with (tmp_path / "other").open("w") as other:
+        again = FileLock(tmp_path / "record")
+        lock.release()
+        other.write("text")
+        with pytest.raises(BlockingIOError):
+            FileLock(tmp_path / "record")
+    again.release()
+    FileLock(tmp_path / "record")  # dropped
+    FileLock(tmp_path / "record").release()
 
 
 def test_arrays_come_back_in_their_order(tmp_path):

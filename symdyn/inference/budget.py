@@ -45,7 +45,7 @@ class Budget:
 
     def __init__(self, seconds: float | None = None, *, began: float | None = None) -> None:
         self._began = time.monotonic() if began is None else began
-        self.seconds = float("inf") if seconds is None else seconds
+        self.seconds = float("inf") if seconds is None else float(seconds)  # of numpy's short floats the clock would be one
         self.deadline = self._began + self.seconds
         self.interrupted = False
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import time
 import warnings
 from collections.abc import Callable, Iterable
@@ -22,6 +23,8 @@ __all__ = ["Journal", "KeptState", "digest_of"]
 PAUSE, RARELY = 10.0, 100.0
 #: Characters of a digest.
 DIGITS = 64
+#: Keys of a file: a digest, or a question's and a digest.
+WRITTEN = re.compile(rf"([0-9a-f]{{{DIGITS}}}){{1,2}}")
 Arrays = tuple[np.ndarray, ...]
 
 
@@ -70,6 +73,8 @@ class Journal:
         self._new, self._written, self._took = False, time.monotonic(), 0.0
         if self.path is None:
             return
+        if self.path.is_dir():
+            raise RecoveryError(f"checkpoint {self.path}: a folder; name a file, such as {self.path / 'search.npz'}")
         if not self.path.parent.is_dir():
             raise RecoveryError(f"checkpoint {self.path}: the folder {self.path.parent} does not exist; create it first")
         if not os.access(self.path.parent, os.W_OK):
@@ -83,8 +88,10 @@ class Journal:
                 f"checkpoint {self.path}: another search that is going on (process {holder}) keeps its record there; name "
                 "another file for this one, or wait until that one has ended"
             ) from None
-        except OSError as error:
-            raise RecoveryError(f"checkpoint {self.path}: it cannot be locked ({error}); name a file elsewhere") from None
+        except (OSError, ValueError) as error:  # of a name with a character that none has
+            raise RecoveryError(
+                f"checkpoint {str(self.path)!r}: it cannot be locked ({error}); name a file elsewhere"
+            ) from None
         try:
             clear(self.path)
             if self.path.exists():
@@ -105,14 +112,12 @@ class Journal:
         if self._lock is not None:
             self._lock.release()
 
-    __del__ = close
-
     def _read(self, path: Path) -> None:
         try:
             for name, array in read_arrays(path).items():
                 key, _, index = name.partition("-")
                 known = self._entries.get(key, ())
-                if int(index) != len(known):
+                if not WRITTEN.fullmatch(key) or int(index) != len(known):
                     raise ValueError(name)
                 self._entries[key] = (*known, array)
         except (ValueError, OSError) as error:

@@ -133,7 +133,7 @@ def foretold_paths(
         raise RecoveryError("the data hold one trajectory, which cannot be left out")
     count = len(trajectories) if folds is None else folds
     of = np.array(_shuffled(len(trajectories), count, by, rng, whole=True))
-    rows, ends = [], list[np.ndarray]()
+    ends = list[tuple[list[tuple[object, ...]], np.ndarray]]()
     none = np.zeros((1, *fit.scaled_starts.shape))
     with run.ending(lambda: ends):
         for f in range(count):
@@ -144,19 +144,19 @@ def foretold_paths(
                 part=(f / count, (f + 1) / count), key=(f,),
             )  # fmt: skip
             _refuse_open(fit, anew, fitted.theta, np.array([f]))
-            found = []
+            found = list[tuple[object, ...]]()
             for k in np.flatnonzero(of == f):
                 alone = made_problem(
                     replace(setup, data=replace(setup.data, trajectories=(trajectories[k],))), problem.likelihood
                 )
                 density = float((alone.log_posterior(fitted.theta) - alone.log_prior(fitted.theta))[0])
                 found.append((int(k), "", np.nan, "path", np.nan, f, np.nan, np.nan, np.nan, density))
-            rows += found
-            ends.append(fitted.theta[0])
+            ends.append((found, fitted.theta[0]))
     if not ends:
         raise run.nothing("the cross-validation", "before a fold was done")
     names = ["trajectory", "condition", "time", "observable", "measured", "fold", "lower", "upper", "expected", "log_density"]
-    return pd.DataFrame(rows, columns=names), list(range(len(ends))), np.array(ends), count
+    rows = [row for found, _ in ends for row in found]
+    return pd.DataFrame(rows, columns=names), list(range(len(ends))), np.array([theta for _, theta in ends]), count
 
 
 def _shuffled(groups: int, count: int, by: str, rng: np.random.Generator, *, whole: bool) -> np.ndarray:

@@ -134,13 +134,13 @@ def bootstrap(
     """
     problem = observed_problem(fit, "bootstrap")
     check_running(budget, checkpoint, progress)
-    if not isinstance(repeats, Integral) or repeats < 1:
+    if isinstance(repeats, bool) or not isinstance(repeats, Integral) or repeats < 1:
         raise RecoveryError(f"repeats is {repeats!r}; expected a whole number, 1 or more")
     if problem.noise.limits is not None and not parametric:
         raise RecoveryError("residuals of censored measurements are not known and cannot be drawn again; pass parametric=True")
     count = len(problem.setup.data.trajectories)
     check_whole(0, seed=seed)
-    if not isinstance(trajectory, Integral) or not 0 <= trajectory < count:
+    if isinstance(trajectory, bool) or not isinstance(trajectory, Integral) or not 0 <= trajectory < count:
         raise RecoveryError(f"trajectory is {trajectory!r}; the data hold {count}, counted from 0")
     if not parametric and (counts := [o.name for o in problem.setup.observed if not o.law.centred]):
         raise RecoveryError(f"the residuals of the counts {counts[0]} cannot be drawn again; pass parametric=True")

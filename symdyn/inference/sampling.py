@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -155,7 +156,7 @@ def sample_fit(
         walkers, thin = 4 if chains is None else chains, 1
     else:
         walkers, thin = max(EACH * D, LEAST) if walkers is None else walkers, 1 if thin is None else thin
-        if isinstance(walkers, bool) or not isinstance(walkers, int) or walkers < 2 * D + 2 or walkers % 2:
+        if isinstance(walkers, bool) or not isinstance(walkers, Integral) or walkers < 2 * D + 2 or walkers % 2:
             raise RecoveryError(f"walkers is {walkers!r}; expected an even number, at least {2 * D + 2} for {D} coordinates")
     _warn_improper(fit, posterior)
     rng, tuned = np.random.default_rng(seed), tune / (tune + draws * thin) if sampler == "walkers" else 0.0

@@ -99,11 +99,12 @@ def walker_chains(
             state = next(going)
             if stopped:
                 raise KeyboardInterrupt
-            done += 1
-            if done > tune:
+            if done >= tune:
+                kth, between = divmod(done + 1 - tune, thin)
+                if not between:
+                    chain[kth - 1], density[kth - 1] = state.coords, state.log_prob
                 moved += int((state.coords != before).any(axis=1).sum())
-                if (done - tune) % thin == 0:
-                    chain[made() - 1], density[made() - 1] = state.coords, state.log_prob
+            done += 1  # last, since an interrupt may come between any two lines
             run.ended()
             kept.keep(standing)
             run.report(*(("tuning", done / tune) if done <= tune else ("sampling", (done - tune) / (steps - tune))))

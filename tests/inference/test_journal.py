@@ -460,5 +460,13 @@ def test_what_is_no_journal_is_named(tmp_path):
     np.savez(tmp_path / "k.npz", a=np.array([{}], dtype=object))
     with pytest.raises(sd.RecoveryError, match="not a file of a search"):
         Journal(tmp_path / "k.npz")
+    put_arrays(tmp_path / "x.npz", {"x-0": np.arange(3.0)})
+    with pytest.raises(sd.RecoveryError, match="not a file of a search"):
+        Journal(tmp_path / "x.npz")
     with pytest.raises(sd.RecoveryError, match="does not exist; create it first"):
         Journal(tmp_path / "none" / "j.npz")
+    for folder in ("", ".", "/", tmp_path):
+        with pytest.raises(sd.RecoveryError, match=r"a folder; name a file, such as .*search\.npz"):
+            Journal(folder)
+    with pytest.raises(sd.RecoveryError, match="it cannot be locked"):
+        Journal("a\0b")

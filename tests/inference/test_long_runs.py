@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from functools import partial, partialmethod
 
@@ -10,7 +11,7 @@ import pytest
 
 import symdyn as sd
 from symdyn.files import FileLock
-from symdyn.inference import hamiltonian, resampling
+from symdyn.inference import hamiltonian, resampling, sampling, walkers
 from symdyn.inference.budget import Budget
 from symdyn.inference.density import PosteriorDensity
 from symdyn.inference.levenberg import LevenbergMarquardt
@@ -234,6 +235,57 @@ def test_an_end_of_an_interval_that_was_not_reached_is_not_known(monkeypatch, fi
             known.append(bool(np.isfinite(part[end])))
     assert len(seen) > 1
     assert {*known} == {True, False}
+
+
+def test_an_interrupt_between_any_two_lines_keeps_no_draw_that_was_not_made(monkeypatch, fit_of):
+    pytest.importorskip("emcee")
+    fit = fit_of("shot")
+    run, code = partial(fit.sample, 5, tune=2), walkers.walker_chains.__code__
+    monkeypatch.setattr(sampling, "_told", lambda arviz, fit, posterior, chain, *facts: chain)
+    whole = run()
+    lines, stop = [], None
+
+    def traced(frame, event, argument):
+        if frame.f_code is not code:
+            return None
+        if event == "line":
+            lines.append(frame.f_lineno)
+            if len(lines) == stop:
+                raise KeyboardInterrupt
+        return traced
+
+    def parted(at=None):
+        nonlocal stop
+        stop = at
+        lines.clear()
+        before = sys.gettrace()
+        sys.settrace(traced)
+        try:
+            return run()
+        except KeyboardInterrupt:
+            return whole[:, :0]
+        finally:
+            sys.settrace(before)
+
+    np.testing.assert_array_equal(parted(), whole)
+    last = len(lines)
+    with pytest.warns(UserWarning, match="the sampler was interrupted, after . of 5 draws of every walker"):
+        parts = [parted(at) for at in range(last - 25, last - 9)]  # a step
+    assert len({part.shape[1] for part in parts}) > 1
+    for part in parts:
+        np.testing.assert_array_equal(part, whole[:, : part.shape[1]])
+
+
+def test_numbers_of_numpy_are_numbers_and_flags_are_none(fit_of):
+    assert [Budget(kind(60)).seconds for kind in (np.float16, np.float32, np.int8)] == [60.0] * 3
+    assert 59 < Budget(np.float16(60)).left() <= 60  # though the clock may be beyond what such a number can be
+    assert 59 < Budget(np.float32(60), began=time.monotonic()).left() <= 60
+    fit = fit_of("shot")
+    for options, said in (({"repeats": True}, "repeats is True"), ({"trajectory": False}, "trajectory is False")):
+        with pytest.raises(sd.RecoveryError, match=said):
+            fit.bootstrap(**{"repeats": 3} | options)
+    pytest.importorskip("emcee")
+    assert bits(fit.sample(3, tune=2, walkers=np.int64(32))) == bits(fit.sample(3, tune=2, walkers=32))
 
 
 def test_draws_end_in_time_for_what_is_done_with_all_of_them(monkeypatch, fit_of):

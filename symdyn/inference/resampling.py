@@ -32,9 +32,13 @@ class BootstrapSamples(dict[str, dict[str, xr.DataArray]]):
         ``parameters`` and ``initial``, each by name over the dimension ``trajectory``.
     done, repeats : int
         Repeats that were fitted, those whose fit failed among them, and that were asked for.
+    others : dict, optional
+        What was fitted and is no parameter of the system, such as scales of observables and deviations of noise, in the same
+        form.
 
     Attributes
     ----------
+    others : dict
     complete : bool
         Whether these are as many: else a budget or an interrupt ended the bootstrap.
 
@@ -48,9 +52,15 @@ class BootstrapSamples(dict[str, dict[str, xr.DataArray]]):
     ('Bootstrap of 100 repeats', True)
     """
 
-    def __init__(self, samples: dict[str, dict[str, xr.DataArray]], done: int, repeats: int) -> None:
+    def __init__(
+        self,
+        samples: dict[str, dict[str, xr.DataArray]],
+        done: int,
+        repeats: int,
+        others: dict[str, xr.DataArray] | None = None,
+    ) -> None:
         super().__init__(samples)
-        self.done, self.repeats = done, repeats
+        self.done, self.repeats, self.others = done, repeats, others or {}
 
     @property
     def complete(self) -> bool:
@@ -58,7 +68,7 @@ class BootstrapSamples(dict[str, dict[str, xr.DataArray]]):
         return self.done == self.repeats
 
     def __repr__(self) -> str:
-        named: dict[str, Any] = {**self["parameters"], **{f"{s}(0)": v for s, v in self["initial"].items()}}
+        named: dict[str, Any] = {**self["parameters"], **self.others, **{f"{s}(0)": v for s, v in self["initial"].items()}}
         used = next(iter(named.values())).size if named else 0
         lines = [f"Bootstrap of {self.done} repeats" + ("" if self.complete else f" of {self.repeats}, cut short")]
         lines[0] += f", {self.done - used} of which failed" if used < self.done else ""
@@ -175,7 +185,9 @@ def bootstrap(
         for s, column in zip(system.names, starts.T, strict=True)
         if np.isfinite(column).all()
     }
-    return BootstrapSamples({"parameters": parameters, "initial": initial}, done, repeats)
+    fitted = dict(zip(problem.names, problem.values(theta).T, strict=True))
+    others = {n: xr.DataArray(v, dims="trajectory") for n, v in fitted.items() if n not in known}
+    return BootstrapSamples({"parameters": parameters, "initial": initial}, done, repeats, others)
 
 
 def _made_anew(fit: Fit, problem: ObservedProblem, repeats: int, parametric: bool, rng: np.random.Generator) -> np.ndarray:

@@ -51,6 +51,8 @@ class _Family:
 def paced(before: Recovery, system: System, request: Request) -> Recovery:
     """A recovery of one population, or that of a model with a delay, or with a season, which foretells better from within.
 
+    Nothing is compared of several trajectories, of fewer than 20 data, or of numbers that are not positive.
+
     Parameters
     ----------
     before : Recovery

@@ -102,7 +102,8 @@ def _with_delay(curve: SmoothSeries, seen: Observations, later: Observations | N
     unknown = sp.Function(f"f_{x.name}")(x, sp.Function(x.name)(time - 1))
     text = (
         f"the first model has a delay. It is of a textbook: {{name}}. The first {int((~kept).sum())} data are the history "
-        f"of {x.name} before {begin:g}, smoothed, and were not fitted; forecasts are its own run, without process noise"
+        f"of {x.name} before {begin:g}, smoothed, and were not fitted; simulate it from {begin:g} on, for before there is "
+        "another past; forecasts are its own run, without process noise"
     )
     start = (float(curve(np.array([begin]))[0]),)
     declared = ODESystem({x: unknown}, history={x: past})

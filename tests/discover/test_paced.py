@@ -63,7 +63,8 @@ def test_a_delay_is_found_and_foretold(wright, tmp_path):
     assert error < 0.15  # of persistence about 1.3
     inside = (ahead["x_lower"].values < values[54:]) & (values[54:] < ahead["x_upper"].values)
     assert inside.mean() > 0.8
-    assert any("has a delay" in note and "not fitted" in note for note in found.warnings)
+    begin = found.observations.trajectories[0].times[0]
+    assert any("has a delay" in note and f"simulate it from {begin:g} on" in note for note in found.warnings)
     found.save(tmp_path)
     again = sd.Recovery.load(tmp_path)
     assert again.system == found.system
@@ -119,6 +120,16 @@ def test_susceptible_follow_from_the_infected():
     found = min(seasonal.matches(curve, x, sp.Symbol("h"), sp.Symbol, t), key=lambda m: m.error)
     assert found.error < 0.05
     assert {c.name: v for c, v in found.values.items()}["period"] == pytest.approx(1.0, rel=0.05)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_history_of_two_data_goes_through_both():
+    """Where the first interval is longer than the delay."""
+    times = np.concatenate([[0.0, 6.0], 6.5 + 0.5 * np.arange(30)])
+    curve = SmoothSeries(observations(PLAIN, {"t": times, "x": np.exp(1 + 0.1 * times)}))
+    past, begin = lagged.history(curve, 2.0, t)
+    assert begin == 6.0
+    assert [float(past.subs(t, s)) for s in (0.0, 3.0, 6.0)] == pytest.approx(np.exp([1.0, 1.3, 1.6]), rel=1e-4)
 
 
 @pytest.mark.parametrize(("begin", "unit", "size"), [(1900.0, 1.0, 1e-6), (1e9, 1e6, 1e9), (0.0, 1e-6, 1.0)])

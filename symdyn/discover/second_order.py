@@ -14,6 +14,7 @@ from symdyn.discover.recovery import Recovery
 from symdyn.discover.routes import route_of
 from symdyn.discover.turning_back import may_turn, turning, unmeasured
 from symdyn.errors import RecoveryError
+from symdyn.inference.data import estimated_noise
 from symdyn.models.ode import ODESystem
 
 __all__ = ["second_order"]
@@ -79,4 +80,10 @@ def _missed(found: Recovery) -> bool:
     others = any(np.isfinite(t.values[:, 1:]).any() for t in seen.trajectories)
     if others or seen.size < LEAST:
         return False
-    return not may_turn(found.system) or bool(found.table["rms"][0] * seen.scale[0] > NOISE * seen.noise[0])
+    if not may_turn(found.system):
+        return True
+    left, noise = found.table["rms"][0] * seen.scale[0], seen.noise[0]
+    if found.law is not None and found.law.logarithmic and not found.law.process:  # errors in proportion to what is measured
+        left = found.noise["measurement"].iloc[0]
+        noise = estimated_noise([(t.times, np.log(t.values[:, 0])) for t in seen.trajectories])
+    return bool(left > NOISE * noise)

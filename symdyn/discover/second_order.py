@@ -82,8 +82,8 @@ def _missed(found: Recovery) -> bool:
         return False
     if not may_turn(found.system):
         return True
-    left, noise = found.table["rms"][0] * seen.scale[0], seen.noise[0]
-    if found.law is not None and found.law.logarithmic and not found.law.process:  # errors in proportion to what is measured
-        left = found.noise["measurement"].iloc[0]
+    left, noise, law, errors = found.table["rms"][0] * seen.scale[0], seen.noise[0], found.law, found.noise
+    if law is not None and errors is not None and law.logarithmic and not law.process:  # in proportion to what is measured
+        left = errors["measurement"].iloc[0]
         noise = estimated_noise([(t.times, np.log(t.values[:, 0])) for t in seen.trajectories])
     return bool(left > NOISE * noise)

@@ -124,7 +124,7 @@ def history(curve: SmoothSeries, longest: float, time: sp.Symbol) -> tuple[sp.Ex
 
     .. math:: x(t) = \exp \sum_i c_i u^i, \qquad u = (t - t_1) / T
 
-    with the degree, 2 or more, of the least Bayesian criterion of the logarithms.
+    with the degree, 2 or more where there are three data, of the least Bayesian criterion of the logarithms.
 
     Parameters
     ----------
@@ -137,8 +137,8 @@ def history(curve: SmoothSeries, longest: float, time: sp.Symbol) -> tuple[sp.Ex
     end = min(end, len(curve.times) - 1)
     last, span = float(curve.times[end]), float(curve.times[end] - curve.times[0])
     u, logs = (curve.times[: end + 1] - last) / span, np.log(curve.values[: end + 1])
-    fits = []
-    for degree in range(2, min(DEGREE, max(end // 2, 2)) + 1):
+    fits, least = [], min(2, end)
+    for degree in range(least, min(DEGREE, max(end // 2, least)) + 1):
         found, (left, *_) = np.polynomial.polynomial.polyfit(u, logs, degree, full=True)
         rss = float(left[0]) if len(left) else float(((np.polynomial.polynomial.polyval(u, found) - logs) ** 2).sum())
         fits.append((len(u) * np.log(rss / len(u) + 1e-12) + (degree + 1) * np.log(len(u)), found))

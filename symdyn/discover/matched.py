@@ -23,8 +23,9 @@ from symdyn.inference.data import Observations
 
 __all__ = ["Match", "SmoothSeries", "best", "match"]
 
-#: Nodes between two data.
-NODES = 4
+#: Nodes between two data, and the unit of time of the spline in usual intervals: of how smooth it is, more than the number of
+#: data is not tried.
+NODES, UNIT = 4, 5.0
 
 
 class SmoothSeries:
@@ -49,15 +50,19 @@ class SmoothSeries:
         (path,) = seen.trajectories
         known = np.isfinite(path.values[:, 0])
         self.times, self.values = path.times[known], path.values[known, 0]
-        self._log = make_smoothing_spline(self.times, np.log(self.values))
+        self._log = make_smoothing_spline(self._place(self.times), np.log(self.values))
         where, part = np.polynomial.legendre.leggauss(NODES)
         gaps = np.diff(self.times)[:, None]
         self.nodes, self.weights = self.times[:-1, None] + 0.5 * gaps * (1 + where), 0.5 * gaps * part
-        self.steps = np.diff(self._log(self.times))
+        self.steps = np.diff(self._log(self._place(self.times)))
 
     def __call__(self, times: np.ndarray) -> np.ndarray:
         """The curve at times."""
-        return np.exp(self._log(times))
+        return np.asarray(np.exp(self._log(self._place(times))))
+
+    def _place(self, times: np.ndarray) -> np.ndarray:
+        """Times since the first of the data, which do not depend on their unit."""
+        return (times - self.times[0]) / (UNIT * self.spacing)
 
     def sums(self, shapes: np.ndarray) -> np.ndarray:
         """Integrals (..., M - 1) between the data of what is known at the nodes, (..., M - 1, NODES)."""

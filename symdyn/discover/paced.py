@@ -51,6 +51,8 @@ class _Family:
 def paced(before: Recovery, system: System, request: Request) -> Recovery:
     """A recovery of one population, or that of a model with a delay, or with a season, which foretells better from within.
 
+    Nothing is compared of several trajectories, of fewer than 20 data, or of numbers that are not positive.
+
     Parameters
     ----------
     before : Recovery
@@ -100,7 +102,8 @@ def _with_delay(curve: SmoothSeries, seen: Observations, later: Observations | N
     unknown = sp.Function(f"f_{x.name}")(x, sp.Function(x.name)(time - 1))
     text = (
         f"the first model has a delay. It is of a textbook: {{name}}. The first {int((~kept).sum())} data are the history "
-        f"of {x.name} before {begin:g}, smoothed, and were not fitted; forecasts are its own run, without process noise"
+        f"of {x.name} before {begin:g}, smoothed, and were not fitted; simulate it from {begin:g} on, for before there is "
+        "another past; forecasts are its own run, without process noise"
     )
     start = (float(curve(np.array([begin]))[0]),)
     declared = ODESystem({x: unknown}, history={x: past})

@@ -107,9 +107,9 @@ def partnered(found: Recovery, request: Request) -> Recovery:
     with request.budget.keeping(lambda: True):
         best = _Partner(x, unmeasured("hidden", found.system), seen, request).result(found) or found
         best = paced(best, found.system, request)
-    if best is found and request.budget.over():
-        note = f"models with a second state that was not measured were not compared, for {request.budget.end}"
-        return replace(found, warnings=(*found.warnings, note), complete=False)
+    if request.budget.over():
+        note = f"not all models with a second state, a delay or a season were compared, for {request.budget.end}"
+        return replace(best, warnings=(*best.warnings, note), complete=False)
     return best
 
 

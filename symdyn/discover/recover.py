@@ -64,9 +64,9 @@ def recover(
         another option that the search among the terms of a library reads, as the table below has them.
         One column that rises and falls through the same value, which no equation of first order makes, is taken further: of a
         population, up to 400 data, models of textbooks with a second, hidden state are compared
-        (`symdyn.discover.partners`), and from 20 data on those with a delay or a season (`symdyn.discover.paced`).  Else, from
-        20 data on, an equation of second order is looked for, with the velocity as a second state
-        (`symdyn.discover.second_order`).  Such a model comes first where it follows the data.
+        (`symdyn.discover.partners`), and from 20 positive data of one trajectory on those with a delay or a season
+        (`symdyn.discover.paced`).  Else, from 20 data on, an equation of second order is looked for, with the velocity as a
+        second state (`symdyn.discover.second_order`).  Such a model comes first where it follows the data.
     data : Dataset, DataFrame, mapping of arrays, pair (t, X) of arrays, or a list of these
         See `symdyn.inference.data.observations`: several trajectories, missing values and unobserved states are fine.
         Times of a map are whole steps apart.  Dates become days since the first.  A header that is no name in the text of

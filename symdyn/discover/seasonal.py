@@ -1,6 +1,7 @@
 r"""Textbook models of one population whose rates change with a season, and constants with which they match data.
 
-With :math:`s(t) = 1 + a \cos(2 \pi t / P) + b \sin(2 \pi t / P)`, and positive constants but for a and b, the models are
+With :math:`s(t) = 1 + a \cos(2 \pi (t - t_0) / P) + b \sin(2 \pi (t - t_0) / P)`, t_0 the first time of the data, and positive
+constants but for a and b, the models are
 
 - limited growth with a season, :math:`x' = x (c \, s(t) - d x)`;
 - infected, without the susceptible, who are born, and contacts with a season: :math:`x' = x (h \, s(t) - c), \;
@@ -49,7 +50,8 @@ def matches(
         From a name to a symbol that is free.
     """
     period, cosine, sine = (names(s) for s in ("period", "cosine", "sine"))
-    angle = 2 * sp.pi * time / period
+    begin = float(curve.times[0])
+    angle = 2 * sp.pi * (time - begin if begin else time) / period  # else the period moves the phase of late times
     season = 1 + cosine * sp.cos(angle) + sine * sp.sin(angle)
     rate, loss, born, spent = (names(s) for s in ("rate", "loss", "births", "infection"))
     growing = {x.name: x * (rate * season - loss * x)}
@@ -59,7 +61,7 @@ def matches(
     passed, gathered = curve.nodes - curve.times[0], curve.gathered(now)
     fastest, slowest = 3.0 / curve.spacing, 3.0 / curve.duration
     for P in _periods(curve):
-        turn = 2 * np.pi * curve.nodes / P
+        turn = 2 * np.pi * passed / P
         wave, other = np.cos(turn), np.sin(turn)
         bounds = limits | {period: (P / NEAR, P * NEAR)}
         target = curve.steps

@@ -12,8 +12,9 @@ from symdyn.discover.options import Request
 from symdyn.discover.reads import given
 from symdyn.discover.recovery import Recovery
 from symdyn.discover.routes import route_of
-from symdyn.discover.turning_back import turning, unmeasured
+from symdyn.discover.turning_back import may_turn, turning, unmeasured
 from symdyn.errors import RecoveryError
+from symdyn.inference.data import estimated_noise
 from symdyn.models.ode import ODESystem
 
 __all__ = ["second_order"]
@@ -22,7 +23,7 @@ __all__ = ["second_order"]
 BESIDE = {"library", "seed", "heldout", "options.keep", "options.level", "options.windows", "options.noise"}
 #: Error over that before below which an equation of second order follows the data.
 BETTER = 0.5
-#: Fewest data, and the error of a model with a hidden population, in units of the noise, that leaves nothing to look for.
+#: Fewest data, and the error of a model that may turn back, in units of the noise, that leaves nothing to look for.
 LEAST, NOISE = 20, 1.5
 
 
@@ -74,9 +75,15 @@ def _asked(request: Request) -> bool:
 
 
 def _missed(found: Recovery) -> bool:
-    """Whether one state was measured, and no hidden population makes up for what an equation of first order misses."""
+    """Whether one state was measured, and no other model of it makes up for what an equation of first order misses."""
     seen = found.observations
     others = any(np.isfinite(t.values[:, 1:]).any() for t in seen.trajectories)
     if others or seen.size < LEAST:
         return False
-    return len(found.system.names) == 1 or bool(found.table["rms"][0] * seen.scale[0] > NOISE * seen.noise[0])
+    if not may_turn(found.system):
+        return True
+    left, noise, law, errors = found.table["rms"][0] * seen.scale[0], seen.noise[0], found.law, found.noise
+    if law is not None and errors is not None and law.logarithmic and not law.process:  # in proportion to what is measured
+        left = errors["measurement"].iloc[0]
+        noise = estimated_noise([(t.times, np.log(t.values[:, 0])) for t in seen.trajectories])
+    return bool(left > NOISE * noise)

@@ -21,7 +21,7 @@ from symdyn.inference.filtering import ErrorLaw
 from symdyn.inference.phase_flow import flow_contradiction
 from symdyn.system import System
 
-__all__ = ["accepted", "turning", "unmeasured"]
+__all__ = ["accepted", "may_turn", "turning", "unmeasured"]
 
 #: What is read by the search among equations of first order alone.
 EARLIER = ("options.windows", "options.ties")
@@ -48,6 +48,11 @@ def turning(seen: Observations, noise: float) -> str | None:
     times = [t.times[k] for t, k in zip(seen.trajectories, known, strict=True)]
     values = [t.values[k, :1] for t, k in zip(seen.trajectories, known, strict=True)]
     return flow_contradiction(seen.states[:1], times, values, np.array([noise]))
+
+
+def may_turn(system: System) -> bool:
+    """Whether a system is none of one autonomous equation of first order."""
+    return len(system.states) > 1 or "delays" in system.parts or any(e.has(system.time) for e in system.expressions)
 
 
 def accepted(
@@ -154,14 +159,9 @@ def _foretells(own: ErrorFit, before: Recovery) -> bool:
     ours, theirs = ({f.origin: f.error(fit.likelihood) for f in fit.forecasts()} for fit in (own, standing))
     common = sorted(ours.keys() & theirs.keys())
     each = [[errors[k] for k in common] for errors in (ours, theirs)]
-    if own.law.process or _turns(system):
+    if own.law.process or may_turn(system):
         return less(*each)
     return not common or root_mean(each[0]) <= root_mean(each[1])
-
-
-def _turns(system: System) -> bool:
-    """Whether a system is none of one autonomous equation of first order."""
-    return len(system.states) > 1 or "delays" in system.parts or any(e.has(system.time) for e in system.expressions)
 
 
 def _since(before: Recovery, data: Observations) -> tuple[Observations, np.ndarray]:

@@ -13,6 +13,7 @@ from symdyn.discover.matched import SmoothSeries, best, match
 from symdyn.discover.options import RecoverOptions, Request
 from symdyn.discover.paced import paced
 from symdyn.discover.partners import partnered
+from symdyn.discover.second_order import second_order
 from symdyn.inference.data import observations
 
 x, t = sp.symbols("x t")
@@ -62,7 +63,8 @@ def test_a_delay_is_found_and_foretold(wright, tmp_path):
     assert error < 0.15  # of persistence about 1.3
     inside = (ahead["x_lower"].values < values[54:]) & (values[54:] < ahead["x_upper"].values)
     assert inside.mean() > 0.8
-    assert any("has a delay" in note and "not fitted" in note for note in found.warnings)
+    begin = found.observations.trajectories[0].times[0]
+    assert any("has a delay" in note and f"simulate it from {begin:g} on" in note for note in found.warnings)
     found.save(tmp_path)
     again = sd.Recovery.load(tmp_path)
     assert again.system == found.system
@@ -120,6 +122,41 @@ def test_susceptible_follow_from_the_infected():
     assert {c.name: v for c, v in found.values.items()}["period"] == pytest.approx(1.0, rel=0.05)
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_history_of_two_data_goes_through_both():
+    """Where the first interval is longer than the delay."""
+    times = np.concatenate([[0.0, 6.0], 6.5 + 0.5 * np.arange(30)])
+    curve = SmoothSeries(observations(PLAIN, {"t": times, "x": np.exp(1 + 0.1 * times)}))
+    past, begin = lagged.history(curve, 2.0, t)
+    assert begin == 6.0
+    assert [float(past.subs(t, s)) for s in (0.0, 3.0, 6.0)] == pytest.approx(np.exp([1.0, 1.3, 1.6]), rel=1e-4)
+
+
+@pytest.mark.parametrize(("begin", "unit", "size"), [(1900.0, 1.0, 1e-6), (1e9, 1e6, 1e9), (0.0, 1e-6, 1.0)])
+def test_matches_do_not_depend_on_units(begin, unit, size):
+    """Growth with a season of period 6: the same constants, by their dimensions, wherever time begins."""
+    times = 0.5 * np.arange(70)
+    values = solve_ivp(lambda t, y: y * (1 + 0.5 * np.cos(np.pi * t / 3) - y), [0, 35], [0.5], t_eval=times, rtol=1e-9).y[0]
+
+    def first(matches):
+        return min((m for m in matches if not m.name.startswith("infected")), key=lambda m: m.error)
+
+    def both(table):
+        curve = SmoothSeries(observations(PLAIN, table))
+        return first(lagged.matches(curve, x, sp.Symbol, t)), first(seasonal.matches(curve, x, sp.Symbol("h"), sp.Symbol, t))
+
+    ours = both({"t": times, "x": noisy(values, 0.03)})
+    others = both({"t": begin + unit * times, "x": size * noisy(values, 0.03)})
+    for own, other in zip(ours, others, strict=True):
+        assert other.name == own.name
+        assert other.error == pytest.approx(own.error, rel=1e-4)
+    constants = [{c.name: v for c, v in m.values.items()} for m in (ours[1], others[1])]
+    units = {"period": unit, "cosine": 1.0, "sine": 1.0, "rate": 1 / unit, "loss": 1 / unit / size}
+    for name, factor in units.items():
+        assert constants[1][name] == pytest.approx(factor * constants[0][name], rel=1e-4)
+    assert constants[0]["period"] == pytest.approx(6.0, rel=0.05)
+
+
 def test_coefficients_are_nowhere_negative():
     columns = np.array([[1.0, 1.0], [2.0, 0.0], [0.0, 1.0]])
     values, error = match(columns, columns @ [2.0, 3.0])
@@ -136,6 +173,27 @@ def test_limited_growth_with_noise_has_no_delay_and_no_season(seed):
     table = {"t": times, "x": noisy(200 / (1 + 40 * np.exp(-0.8 * times)), 0.15, seed)}
     before = first_order(table)
     assert paced(before, before.system, Request()) is before
+
+
+def test_what_a_delay_explains_needs_no_equation_of_second_order(wright, monkeypatch):
+    """None is looked for, which takes longer than all that was before."""
+    _, found, _, _ = wright
+    monkeypatch.setattr("symdyn.discover.second_order.route_of", None)
+    assert second_order(found, None, Request()) is found
+
+
+def test_an_interrupt_after_a_hidden_population_is_told(wright, monkeypatch):
+    before, hidden, _, _ = wright  # any other recovery stands for that with a hidden population
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("symdyn.discover.partners._Partner.result", lambda self, found: hidden)
+    monkeypatch.setattr("symdyn.discover.partners.paced", interrupted)
+    found = partnered(before, Request())
+    assert found.system == hidden.system
+    assert not found.complete
+    assert found.warnings[-1].endswith("were compared, for the search was interrupted")
 
 
 def test_what_has_no_effect_is_told(wright):

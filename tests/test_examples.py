@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import sympy as sp
 from scipy.stats import nbinom
 
 import symdyn as sd
@@ -85,6 +86,20 @@ def test_what_was_not_measured_is_found_from_one_column():
     times = np.linspace(0, 9, 91)
     exact = sd.simulate(one_column.PENDULUM, times, progress=False)
     assert np.abs(angles.predict(times).velocity - exact.v).max() < 0.05
+
+
+def test_a_population_that_its_own_past_moves_is_found_from_one_column():
+    """The law that made the counts, within a few percent, and the last third within a tenth of its deviation."""
+    from examples import own_past
+
+    found = own_past.study()
+    known = found.intervals.set_index("constant")["value"]
+    exact = own_past.FLIES.defaults
+    for name, symbol in (("delay", "T"), ("rate", "a"), ("crowding", "b"), ("loss", "c")):
+        assert known[name] == pytest.approx(float(exact[sp.Symbol(symbol)]), rel=0.05)
+    ours, still = own_past.error(found)
+    assert ours < 0.15
+    assert still > 1
 
 
 def test_the_growth_of_paramecium_is_that_of_least_squares_under_normal_noise():

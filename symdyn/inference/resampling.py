@@ -44,12 +44,10 @@ class BootstrapSamples(dict[str, dict[str, xr.DataArray]]):
 
     Examples
     --------
-    >>> import sympy as sp, symdyn as sd
-    >>> x, a = sp.symbols("x a")
-    >>> data = {"t": range(6), "x": [1.0, 0.52, 0.24, 0.13, 0.06, 0.03]}
-    >>> samples = sd.fit(sd.DiscreteSystem({x: a * x}), data).bootstrap(100)
-    >>> str(samples).splitlines()[0], samples.complete
-    ('Bootstrap of 100 repeats', True)
+    >>> samples = {"parameters": {"a": xr.DataArray([0.4, 0.6], dims="trajectory")}, "initial": {}}
+    >>> print(BootstrapSamples(samples, done=2, repeats=5))
+    Bootstrap of 2 repeats of 5, cut short
+      a  mean 0.5, standard deviation 0.1
     """
 
     def __init__(

@@ -9,13 +9,14 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 from benchmarks.compare import compare
 from benchmarks.harness import Settings, Unfit
-from benchmarks.machine import Watch, facts, versions
+from benchmarks.machine import Watch, facts, one_core, versions
 from benchmarks.results import Result, as_json, joined, read, show, show_ratios, write
-from benchmarks.suites import FIGURES, SUITES, TABLES
+from benchmarks.suites import FIGURES, SEVERAL, SUITES, TABLES
 
 OUT = Path("out") / "benchmarks"
 
@@ -27,12 +28,13 @@ def run(name: str, suite: Callable[[Settings], Result], settings: Settings, out:
     if old is not None and old["settings"]["quick"] != settings.quick:
         raise Unfit(f"{file} was measured {'with' if old['settings']['quick'] else 'without'} --quick; give another --out")
     watch = Watch()
-    result = suite(settings)
+    with nullcontext() if name in SEVERAL else one_core():
+        result, machine = suite(settings), facts()
     load = watch.stop()
     for title, rows in result.tables.items():
         show(title, rows)
     show_ratios(result.ratios)
-    contents = as_json(name, result, settings, {"machine": {**facts(), **load}, "versions": versions()})
+    contents = as_json(name, result, settings, {"machine": {**machine, **load}, "versions": versions()})
     write(file, contents if old is None else joined(old, contents))
     if name in FIGURES:
         FIGURES[name](result, out / f"{name}.png")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import platform
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ import llvmlite.binding as llvm
 
 from benchmarks.harness import cpu_seconds
 
-__all__ = ["Watch", "facts", "versions"]
+__all__ = ["Watch", "facts", "one_core", "versions"]
 
 PACKAGES = (
     "symdyn-modeling", "numpy", "scipy", "sympy", "numba", "llvmlite", "jax", "diffrax", "numbalsoda", "heyoka", "gillespy2",
@@ -47,6 +49,23 @@ def facts() -> dict[str, Any]:
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "system": f"{platform.system()} {platform.machine()}",
     }
+
+
+@contextmanager
+def one_core() -> Iterator[None]:
+    """Hold this process and its children on one core, where the system allows it.
+
+    The CPU time of packages that spread their work over threads, as XLA does, would count those that wait as well.
+    """
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(before)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def _processor() -> str:

@@ -33,8 +33,10 @@ from benchmarks.ssa import ssa
 from benchmarks.stochastic import sde
 from benchmarks.thread_scaling import threads
 
-__all__ = ["FIGURES", "SUITES", "TABLES"]
+__all__ = ["FIGURES", "SEVERAL", "SUITES", "TABLES"]
 
+#: Suites whose jobs take more than one core.
+SEVERAL = {"threads", "scheduling", "cuda"}
 #: Tables of suites that can be measured in pieces.
 TABLES: dict[str, tuple[str, ...]] = {"neural": tuple(PARTS)}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import json
 import math
+import os
 import platform
 import shutil
 
@@ -154,6 +155,21 @@ def test_tables_of_quick_runs_do_not_come_among_others(tmp_path):
 
     with pytest.raises(Unfit, match=r"neural\.json was measured without --quick; give another --out"):
         run("neural", suite, Settings(1, True, ("cde",)), tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="processes are held on a core on Linux alone")
+@pytest.mark.parametrize(("name", "held"), [("speeds", True), ("threads", False)])
+def test_suites_are_held_on_one_core_unless_they_measure_several(tmp_path, name, held):
+    before, seen = os.sched_getaffinity(0), []
+
+    def suite(settings):
+        seen.append(os.sched_getaffinity(0))
+        return Result({"speeds": []})
+
+    run(name, suite, Settings(rounds=3), tmp_path)
+    assert seen == [{max(before)} if held else before]
+    assert os.sched_getaffinity(0) == before
+    assert read(tmp_path / f"{name}.json")["machine"]["cores"] == len(seen[0])
 
 
 def test_no_result_names_the_machine():

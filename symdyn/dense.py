@@ -12,53 +12,17 @@ import math
 import numbers
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import sympy as sp
 
+from symdyn.dense_arrays import applied, checked, slopes
 from symdyn.dense_forms import curvatures, outputs
 from symdyn.errors import DeclarationError
 from symdyn.files import numbers as floats
-from symdyn.registry import suggest
 
-__all__ = ["ACTIVATIONS", "DenseLayers", "DenseOutput", "DenseSlope", "Layer", "argument"]
-
-#: Functions of layers: elementwise ones, and 'softmax', whose outputs are positive and sum to 1.
-ACTIVATIONS = ("identity", "tanh", "softplus", "softmax")
-
-
-class Layer(NamedTuple):
-    """One layer: weights (m, n), biases (m,), and a name of `ACTIVATIONS`.
-
-    Examples
-    --------
-    >>> Layer(np.eye(2), np.zeros(2), "tanh").function
-    'tanh'
-    """
-
-    weights: np.ndarray
-    bias: np.ndarray
-    function: str
-
-
-def _activated(function: str, z: np.ndarray) -> np.ndarray:
-    if function == "softmax":
-        shares = np.exp(z - z.max(axis=-1, keepdims=True))
-        return shares / shares.sum(axis=-1, keepdims=True)
-    return np.tanh(z) if function == "tanh" else np.logaddexp(z, 0.0) if function == "softplus" else z
-
-
-def _tangents(function: str, z: np.ndarray, along: np.ndarray) -> np.ndarray:
-    """Derivatives of a function at z (..., m), times the tangents (..., m, n) of z."""
-    if function == "softmax":
-        shares = _activated(function, z)[..., None]
-        return shares * (along - (shares * along).sum(axis=-2, keepdims=True))
-    if function == "tanh":
-        slope = 1.0 - np.tanh(z) ** 2
-    else:
-        slope = 0.5 * (1.0 + np.tanh(0.5 * z)) if function == "softplus" else np.ones_like(z)
-    return slope[..., None] * along
+__all__ = ["DenseLayers", "DenseOutput", "DenseSlope", "argument"]
 
 
 class DenseLayers(sp.Atom):
@@ -101,7 +65,7 @@ class DenseLayers(sp.Atom):
         if not isinstance(name, str) or not name.isidentifier():
             raise DeclarationError(f"dense layers are called {name!r}; expected a name, such as 'f'")
         self = super().__new__(cls)
-        self.name, self.layers = name, tuple(_layer(name, k, layer) for k, layer in enumerate(layers))
+        self.name, self.layers = name, tuple(checked(name, k, layer) for k, layer in enumerate(layers))
         if not self.layers:
             raise DeclarationError(f"the network {name} has no layers")
         for k, (before, after) in enumerate(zip(self.layers, self.layers[1:], strict=False)):
@@ -226,10 +190,7 @@ class DenseLayers(sp.Atom):
         >>> DenseLayers("f", [([[1.0, 1.0]], [-3.0], "tanh")]).evaluate([1.0, 2.0]).tolist()
         [0.0]
         """
-        z = self._points(x)
-        for weights, bias, function in self.layers:
-            z = _activated(function, z @ weights.T + bias)
-        return z
+        return applied(self.layers, self._points(x))
 
     def jacobian(self, x: Any) -> np.ndarray:
         r"""Partial derivatives (..., m, n) at inputs (..., n): :math:`W_2\,\mathrm{diag}(1 - \tanh^2)\,W_1` for two layers.
@@ -252,13 +213,7 @@ class DenseLayers(sp.Atom):
         >>> DenseLayers("f", [([[1.0, 2.0]], [-3.0], "tanh")]).jacobian([1.0, 1.0]).tolist()
         [[1.0, 2.0]]
         """
-        z = self._points(x)
-        found = np.broadcast_to(np.eye(self.inputs), (*z.shape, self.inputs))
-        for weights, bias, function in self.layers:
-            before = z @ weights.T + bias
-            found = _tangents(function, before, weights @ found)
-            z = _activated(function, before)
-        return found
+        return slopes(self.layers, self._points(x))
 
     def _points(self, x: Any) -> np.ndarray:
         points = np.asarray(x, dtype=float)
@@ -292,34 +247,6 @@ class DenseLayers(sp.Atom):
 
     def _sympyrepr(self, printer: Any) -> str:
         return f"DenseLayers({self.name!r}, {self.digest})"
-
-
-def _layer(name: str, k: int, layer: Any) -> Layer:
-    try:
-        weights, bias, function = layer
-    except (TypeError, ValueError):
-        raise DeclarationError(
-            f"layer {k} of {name} is {layer!r}; expected weights, biases or None, and a function, such as 'tanh'"
-        ) from None
-    try:
-        weights = np.array(weights, dtype=float)
-        bias = np.zeros(len(weights)) if bias is None else np.array(bias, dtype=float)
-    except (TypeError, ValueError):
-        raise DeclarationError(f"layer {k} of {name} has weights or biases that are no numbers") from None
-    if weights.ndim != 2 or 0 in weights.shape or bias.shape != weights.shape[:1]:
-        raise DeclarationError(
-            f"layer {k} of {name} has weights of shape {weights.shape} and biases {bias.shape}; expected (m, n) and (m,)"
-        )
-    if not (np.isfinite(weights).all() and np.isfinite(bias).all()):
-        raise DeclarationError(f"layer {k} of {name} has weights or biases that are not finite")
-    if function not in ACTIVATIONS:
-        known = ", ".join(ACTIVATIONS)
-        raise DeclarationError(
-            f"layer {k} of {name} has the function {function!r}; known: {known}.{suggest(str(function), ACTIVATIONS)}"
-        )
-    weights.setflags(write=False)
-    bias.setflags(write=False)
-    return Layer(weights, bias, str(function))
 
 
 def argument(value: Any) -> sp.Expr:

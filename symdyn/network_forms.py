@@ -11,7 +11,7 @@ import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef, UndefinedFunction
 
-from symdyn.dense import ACTIVATIONS
+from symdyn.dense_arrays import ACTIVATIONS
 from symdyn.errors import DeclarationError
 from symdyn.registry import suggest
 

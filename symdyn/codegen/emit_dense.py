@@ -20,7 +20,8 @@ import numpy as np
 from symdyn.codegen.emit_softmax import shares, turned
 from symdyn.codegen.vector_math.activation import ACTIVATIONS, PAIRS, SLOPES
 from symdyn.codegen.vector_math.draft import Draft, Value
-from symdyn.dense import DenseLayers, Layer
+from symdyn.dense import DenseLayers
+from symdyn.dense_arrays import Layer
 from symdyn.errors import CompileError
 
 __all__ = ["DenseFunction", "dense_function"]

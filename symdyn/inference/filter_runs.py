@@ -58,6 +58,8 @@ class Side:
         As the filter has states.
     measurement, process : (L, n) float64
         Variances of both errors.
+    begun : (L, trajectories, n) float64
+        Variances of the states at the first times about those of `starts`.
     times, values : sequence of (T,) and (T, n) float64
         Data of each trajectory, as the filter has states.
     scale : (n,) float64
@@ -73,6 +75,7 @@ class Side:
     starts: np.ndarray
     measurement: np.ndarray
     process: np.ndarray
+    begun: np.ndarray
     times: Sequence[np.ndarray]
     values: Sequence[np.ndarray]
     scale: np.ndarray
@@ -113,9 +116,9 @@ def filtered(sides: Sequence[Side]) -> list[Filtered]:
         for own, side in zip(values, sides, strict=True):
             own[: len(side.times[k])] = side.values[k]
         ends = np.array([len(s.times[k]) - 1 for s in sides])[owner]
-        starts = np.concatenate([s.starts[:, k] for s in sides])
+        starts, begun = (np.concatenate([getattr(s, name)[:, k] for s in sides]) for name in ("starts", "begun"))
         if process.any():
-            logs, *rest = _with_noise(move, times, values[owner], ends, starts, measurement, process)
+            logs, *rest = _with_noise(move, times, values[owner], ends, starts, begun, measurement, process)
         else:
             logs, *rest = _without(move, times, values[owner], ends, starts, measurement)
         total = total + logs
@@ -181,12 +184,12 @@ def _without(
 
 
 def _with_noise(
-    move: Move, times: np.ndarray, y: np.ndarray, ends: np.ndarray, mean: np.ndarray, measurement: np.ndarray,
-    process: np.ndarray,
+    move: Move, times: np.ndarray, y: np.ndarray, ends: np.ndarray, mean: np.ndarray, begun: np.ndarray,
+    measurement: np.ndarray, process: np.ndarray,
 ) -> tuple[np.ndarray, ...]:  # fmt: skip
     """The same with process noise, half of which comes before the run from one time to the next."""
     (count, n), eye = mean.shape, np.eye(mean.shape[1])
-    cov, total = np.broadcast_to(TINY * eye, (count, n, n)), np.zeros(count)
+    cov, total = (begun + TINY)[:, :, None] * eye, np.zeros(count)
     gaps, spreads = np.empty((count, len(times), n)), np.empty((count, len(times), n, n))
     last, least = mean.copy(), np.zeros((count, n, n))
     known = np.isfinite(y)

@@ -5,8 +5,11 @@ Between two times the states follow the system and are moved at random besides; 
 .. math:: z_{k+1} = \phi(z_k) + w_k, \quad w_k \sim N(0, Q \Delta_k), \qquad y_k = z_k + e_k, \quad e_k \sim N(0, R),
 
 with diagonal :math:`Q` and :math:`R`.  `z` is a state, or the logarithm of one, whose errors are then shares of the values.
-The law of each datum given those before it is that of a Gaussian filter by cubature (Arasaratnam, Haykin, IEEE Trans. Autom.
-Control 54, 1254 (2009)).  Without process noise it is the likelihood of a run from initial values, which are fitted.
+About an initial value :math:`\zeta` that is fitted the first state is distributed as after a usual interval, :math:`z_0 \sim
+N(\zeta, Q \Delta)`: if it were that value, the datum itself would be the best one, and the likelihood would grow without bound
+as R vanishes, in favour of process noise.  The law of each datum given those before it is that of a Gaussian filter by cubature
+(Arasaratnam, Haykin, IEEE Trans. Autom. Control 54, 1254 (2009)).  Without process noise it is the likelihood of a run from
+initial values, which are fitted.
 """
 
 from __future__ import annotations
@@ -205,8 +208,10 @@ class FilterLikelihood:
         """L choices of values (L, P), to be run."""
         rows, starts, measurement, process = self.parts(theta)
         times = [t.times for t in self.data.trajectories]
+        usual = np.array([np.median(np.diff(t)) if len(t) > 1 else 0.0 for t in times])
+        begun = process[:, None] * np.where(self.held, 0.0, usual[:, None])
         return Side(
-            self.kernel, self._placed(rows), starts, measurement, process, times, self._y, self.data.scale,
+            self.kernel, self._placed(rows), starts, measurement, process, begun, times, self._y, self.data.scale,
             self.law.logarithmic, -self._volume,
         )  # fmt: skip
 

@@ -28,11 +28,11 @@ def values_of(likelihood, parameters, start, measurement, model):
 
 
 def joint(start, b, constant, r, q, count):
-    """The law of data of z_(k+1) = b (z_k + u) + constant + v, with u, v of half the variance q^2 each."""
+    """The law of data of z_(k+1) = b (z_k + u) + constant + v, with u, v of half the variance q^2 each, which z_0 has too."""
     mean = [start]
     for _ in range(count - 1):
         mean.append(b * mean[-1] + constant)
-    gained = np.array([0.0, *[q**2 / 2 * (1 + b**2)] * (count - 1)])
+    gained = np.array([q**2, *[q**2 / 2 * (1 + b**2)] * (count - 1)])
     cov = [[sum(gained[j] * b ** (m + n - 2 * j) for j in range(min(m, n) + 1)) for n in range(count)] for m in range(count)]
     return multivariate_normal(mean, np.array(cov) + r**2 * np.eye(count))
 

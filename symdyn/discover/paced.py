@@ -22,7 +22,7 @@ from symdyn.discover.model_error import enough
 from symdyn.discover.options import Request
 from symdyn.discover.ranked import RankedSystem, filled
 from symdyn.discover.recovery import Recovery
-from symdyn.discover.turning_back import accepted, unmeasured
+from symdyn.discover.turning_back import accepted, of_states, unmeasured
 from symdyn.inference.data import Observations
 from symdyn.inference.error_fits import ErrorFit, fit_together, laws
 from symdyn.inference.filtering import FilterLikelihood, Within
@@ -98,7 +98,7 @@ def _with_delay(curve: SmoothSeries, seen: Observations, later: Observations | N
     (path,) = seen.trajectories
     kept = path.times >= begin
     data = replace(seen, trajectories=(replace(path.columns([0]), times=path.times[kept], values=path.values[kept, :1]),))
-    data = _of(data, (x.name,))
+    data = of_states(data, (x.name,))
     unknown = sp.Function(f"f_{x.name}")(x, sp.Function(x.name)(time - 1))
     text = (
         f"the first model has a delay. It is of a textbook: {{name}}. The first {int((~kept).sum())} data are the history "
@@ -107,9 +107,7 @@ def _with_delay(curve: SmoothSeries, seen: Observations, later: Observations | N
     )
     start = (float(curve(np.array([begin]))[0]),)
     declared = ODESystem({x: unknown}, history={x: past})
-    return _Family(
-        declared, [replace(m, start=start) for m in found], data, None if later is None else _of(later, (x.name,)), text
-    )
+    return _Family(declared, [replace(m, start=start) for m in found], data, later and of_states(later, (x.name,)), text)
 
 
 def _with_season(curve: SmoothSeries, seen: Observations, later: Observations | None, system: System) -> _Family | None:
@@ -127,16 +125,7 @@ def _with_season(curve: SmoothSeries, seen: Observations, later: Observations | 
     if len(names) > 1:
         text += f"; {h} was not measured and has the unit of a rate"
     size = float(np.mean([m.start[-1] for m in found]))
-    return _Family(declared, found, _of(seen, names, size), None if later is None else _of(later, names, size), text)
-
-
-def _of(data: Observations, names: tuple[str, ...], size: float = 1.0) -> Observations:
-    """Data of the first state, with an empty column for another one of a typical size."""
-    more = [-1] * (len(names) - 1)
-    return replace(
-        data, trajectories=tuple(t.columns([0, *more]) for t in data.trajectories), states=names,
-        scale=np.append(data.scale[:1], [size] * len(more)), noise=np.append(data.noise[:1], [size] * len(more)),
-    )  # fmt: skip
+    return _Family(declared, found, of_states(seen, names, size), later and of_states(later, names, size), text)
 
 
 def _names(system: System) -> Callable[[str], sp.Symbol]:
@@ -152,7 +141,7 @@ def _fitted(family: _Family, before: Recovery, request: Request) -> Recovery | N
     (path,) = data.trajectories
     count = round(FIRST * len(path.times))
     early = replace(data, trajectories=(replace(path, times=path.times[:count], values=path.values[:count]),))
-    law = laws(_of(data, data.states[:1]))[-1]
+    law = laws(of_states(data, data.states[:1]))[-1]
     begun = [
         FilterLikelihood(
             model.system, early, law, list(model.free), starts=np.array([m.start]), bounds=model.free, within=within[m.name]

@@ -30,7 +30,7 @@ from symdyn.discover.paced import paced
 from symdyn.discover.ranked import RankedSystem, filled
 from symdyn.discover.reads import given
 from symdyn.discover.recovery import Recovery
-from symdyn.discover.turning_back import accepted, turning, unmeasured
+from symdyn.discover.turning_back import accepted, of_states, turning, unmeasured
 from symdyn.errors import RecoveryError
 from symdyn.inference.criterion import price
 from symdyn.inference.data import Observations
@@ -165,7 +165,8 @@ class _Partner:
             return None
         models = [(book, self._ranked(book, own)) for _, book, own in fits[:COMPARED]]
         size = max(float(np.abs(own.starts[:, 1]).max()) for _, _, own in fits[:COMPARED])
-        data, later = self._both(self.seen, size), None if before.heldout is None else self._both(before.heldout, size)
+        names = (self.x.name, self.h.name)
+        data, later = of_states(self.seen, names, size), before.heldout and of_states(before.heldout, names, size)
         low = min(float(np.nanmin(t.values)) for t in self.seen.trajectories)
         pairs = [(ErrorLaw(None, own), m) for own in ((False, True) if low > 0 else (False,)) for _, m in models]
         rows = ErrorFits(pairs, data, fits[0][2].starts, {}, self.request.budget.going, process=enough(data))
@@ -215,11 +216,4 @@ class _Partner:
             {u: e.xreplace(numbers) for u, e in sides.items()}, len(values), np.nan, start=own.starts,
             free=dict.fromkeys(values, (0.0, np.inf)), textbook=True,
             labels=tuple((owners[state], str(shape)) for state, _, shape in book.terms),
-        )  # fmt: skip
-
-    def _both(self, data: Observations, size: float) -> Observations:
-        """The data with a column of the hidden state, of a typical size."""
-        return replace(
-            data, trajectories=tuple(t.columns([0, -1]) for t in data.trajectories), states=(self.x.name, self.h.name),
-            scale=np.append(data.scale, size), noise=np.append(data.noise, size),
         )  # fmt: skip

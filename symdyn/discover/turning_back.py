@@ -16,12 +16,13 @@ from symdyn.discover.ranked import ranked_recovery
 from symdyn.discover.reads import given
 from symdyn.discover.recovery import Recovery
 from symdyn.inference.data import Observations
-from symdyn.inference.error_fits import ErrorFit, fit_errors
+from symdyn.inference.error_fits import ErrorFit, fit_errors, laws
 from symdyn.inference.filtering import ErrorLaw
 from symdyn.inference.phase_flow import flow_contradiction
+from symdyn.models.ode import ODESystem
 from symdyn.system import System
 
-__all__ = ["accepted", "may_turn", "turning", "unmeasured"]
+__all__ = ["accepted", "by_chance", "may_turn", "of_states", "turning", "unmeasured"]
 
 #: What is read by the search among equations of first order alone.
 EARLIER = ("options.windows", "options.ties")
@@ -50,6 +51,29 @@ def turning(seen: Observations, noise: float) -> str | None:
     return flow_contradiction(seen.states[:1], times, values, np.array([noise]))
 
 
+def of_states(data: Observations, names: tuple[str, ...], size: float = 1.0) -> Observations:
+    """Data of the first state alone, with an empty column for another one of a typical size where two names are given."""
+    more = [-1] * (len(names) - 1)
+    return replace(
+        data, trajectories=tuple(t.columns([0, *more]) for t in data.trajectories), states=names,
+        scale=np.append(data.scale[:1], [size] * len(more)), noise=np.append(data.noise[:1], [size] * len(more)),
+    )  # fmt: skip
+
+
+def by_chance(data: Observations) -> float:
+    r"""The criterion of no law at all, that of `symdyn.inference.error_fits.ErrorFit` for the first state of data.
+
+    .. math:: z_{k+1} = z_k + w_k, \quad w_k \sim N(0, Q \Delta_k), \qquad y_k = z_k + e_k, \quad e_k \sim N(0, R)
+
+    where z is the state, or its logarithm if that is less.  A walk at random turns back, too, and models with a second state
+    follow one closely.
+    """
+    seen = of_states(data, data.states[:1])
+    still, starts = ODESystem({seen.states[0]: 0}), np.array([t.values[np.isfinite(t.values)][:1] for t in seen.trajectories])
+    fits = [fit_errors(still, seen, replace(law, process="common"), (), starts=starts) for law in laws(seen)]
+    return min((fit.criterion(0.0) for fit in fits if fit is not None), default=np.inf)
+
+
 def may_turn(system: System) -> bool:
     """Whether a system is none of one autonomous equation of first order."""
     return len(system.states) > 1 or "delays" in system.parts or any(e.has(system.time) for e in system.expressions)
@@ -61,8 +85,8 @@ def accepted(
 ) -> Recovery | None:  # fmt: skip
     """The recovery whose first model is the best of these.
 
-    None if it does not contradict equations of first order, the data do not tell its constants, or it foretells less well than
-    the first model before.
+    None if it does not contradict equations of first order, the data do not tell its constants, chance alone follows them as
+    well, or it foretells less well than the first model before.
 
     Parameters
     ----------
@@ -85,7 +109,7 @@ def accepted(
     facts, turn = own.information(), _turn(own)
     constants = len(rows[0][1].free)
     told = not facts.undetermined.any() and (facts.deviations < np.abs(facts.values))[:constants][_sizes(own)].all()
-    if turn is None or not told or _at_bounds(own) or not _foretells(own, before):
+    if turn is None or not told or _at_bounds(own) or not rows[0][0] < by_chance(data) or not _foretells(own, before):
         return None
     order = in_order(rows, [], [model for _, model, _ in rows], None, data, later, automatic=False)
     idle = [name for name in EARLIER if name in set(given(request))]

@@ -19,7 +19,7 @@ __all__ = ["Watch", "facts", "one_core", "versions"]
 
 PACKAGES = (
     "symdyn-modeling", "numpy", "scipy", "sympy", "numba", "llvmlite", "jax", "diffrax", "numbalsoda", "heyoka", "gillespy2",
-    "rebop", "bioscrape", "libroadrunner", "copasi-basico", "matpopmod", "py-pde", "pysindy", "dysts", "pyoperon",
+    "rebop", "bngsim", "bioscrape", "libroadrunner", "copasi-basico", "matpopmod", "py-pde", "pysindy", "dysts", "pyoperon",
     "reservoirpy", "distributed", "zarr", "numba-cuda", "cuda-core", "crn-jax",
 )  # fmt: skip
 #: Features of processors that decide about speed.

@@ -13,21 +13,29 @@ import symdyn as sd
 from benchmarks.gcc_lanes import make_gcc
 from benchmarks.harness import Sample, Settings, attempt, interleaved, paired
 from benchmarks.networks import NETWORKS, Case
+from benchmarks.receptor import receptor
 from benchmarks.results import Ratio, Result
-from benchmarks.ssa_peers import PEERS
+from benchmarks.ssa_peers import PEERS, make_bngsim
 
 __all__ = ["SPEED", "ssa"]
 
 SPEED = "million events per CPU-second"
 ENSEMBLE, SINGLE, GCC = "symdyn, ensemble", "symdyn, one trajectory", "g++, the same lanes"
+EACH = "ns per event"
 #: The peer that the goal of 50 is about.
 COMPILED = "GillesPy2 (C++)"
 #: Trajectories of ours in an ensemble, and how many times the usual span a single long one takes.
 TRAJECTORIES, LONG = 1024, 20
 CHAINS = (30, 100, 300, 1000, 3000)
 CHAIN_EVENTS = 1_000_000
-#: Peers that simulate the chains, the part of the events that they simulate, and the longest chain that they are given.
-LARGE_PEERS, PEER_SHARE, PEER_MOST = ("rebop",), 50, 300
+#: Peers of large networks, of the time of ours the part that they simulate, and the longest chain that they are given.
+LARGE_PEERS = {"rebop": (PEERS["rebop"], 50, 300), "bngsim": (make_bngsim, 10, 3000)}
+#: Duration of the published network, and trajectories from which its number of events is known.
+DURATION, COUNTED = 30.0, 64
+
+
+#: What makes a peer's run, and its duration.
+Peer = tuple[Callable[[Case], Any], float]
 
 
 def _start(network: sd.ReactionNetwork, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -101,38 +109,47 @@ def _chain(reactions: int) -> sd.ReactionNetwork:
     return sd.ReactionNetwork.from_text(text, {"b": 100.0, "f": 10.0, "r": 8.0, "d": 1.0})
 
 
-def _large(settings: Settings) -> list[dict[str, Any]]:
+def _large(settings: Settings) -> tuple[list[dict[str, Any]], list[Ratio]]:
+    """One trajectory of chains and of a published network: nanoseconds an event; ratios of the latter."""
     rows = []
     for reactions in CHAINS[:3] if settings.quick else CHAINS:
-        network = _chain(reactions)
-        begin = time.process_time()
-        kernel = sd.compile(network)
-        compiled, known = time.process_time() - begin, kernel.cached
-        times = [0.0, CHAIN_EVENTS / (reactions / 2 * 50 * 18)]
-        job = {"one": partial(kernel, *_start(network, 1), times, seed=1)}
-        fired = int(job["one"]().steps[0])
-        nanoseconds = interleaved(job, settings.rounds)["one"].map(lambda s, n=fired: 1e9 * s / n)
-        row = {
-            "reactions": reactions,
-            "ns per event, one trajectory": nanoseconds,
-            "compile, s": "known" if known else compiled,
-        }
-        case = Case(f"chain, {reactions} reactions", network, times[1] / PEER_SHARE, 1)
-        for name in LARGE_PEERS if reactions <= PEER_MOST else ():
-            run, note = attempt(lambda name=name, case=case: PEERS[name](case))
-            row[f"ns per event, {name}"] = note or interleaved({name: partial(run, 1)}, settings.rounds)[name].map(
-                lambda s, n=fired / PEER_SHARE: 1e9 * s / n
-            )
-        rows.append(row)
-    return rows
+        network, span = _chain(reactions), CHAIN_EVENTS / (reactions / 2 * 50 * 18)
+        peers = {name: (make, span / part) for name, (make, part, most) in LARGE_PEERS.items() if reactions <= most}
+        rows.append(_one(f"chain, {reactions} reactions", network, span, peers, settings))
+    network, span = receptor(), 1.0 if settings.quick else DURATION
+    peers = {name: (make, span) for name, (make, _, _) in LARGE_PEERS.items()}
+    rows.append(row := _one(f"FceRI, {len(network.reactions)} reactions", network, span, peers, settings))
+    speeds = {name: row[f"{EACH}, {name}"] for name in peers if not isinstance(row[f"{EACH}, {name}"], str)}
+    label, own = row["network"], row[f"{EACH}, symdyn"]
+    return rows, [Ratio(f"{label}: {SINGLE} / {name}", paired(lambda a, b: b / a, own, s)) for name, s in speeds.items()]
+
+
+def _one(name: str, network: sd.ReactionNetwork, span: float, peers: dict[str, Peer], settings: Settings) -> dict[str, Any]:
+    """A row: one trajectory over a span of time, and those of peers over theirs."""
+    begin = time.process_time()
+    kernel = sd.compile(network)
+    compiled, known = time.process_time() - begin, kernel.cached
+    jobs: dict[str, Callable[[], Any]] = {"symdyn": partial(kernel, *_start(network, 1), [0.0, span], seed=1)}
+    row: dict[str, Any] = {"network": name, "compile, s": "known" if known else compiled}
+    fired = {"symdyn": float(jobs["symdyn"]().steps[0])}
+    for peer, (make, end) in peers.items():
+        run, note = attempt(partial(make, Case(name, network, end, 1)))
+        row[f"{EACH}, {peer}"] = note
+        if not note:
+            jobs[peer] = partial(run, 1)
+            fired[peer] = float(kernel(*_start(network, COUNTED), [0.0, end], seed=2).steps.mean())
+    for job, seconds in interleaved(jobs, settings.rounds).items():
+        row[f"{EACH}, {job}"] = seconds.map(lambda s, n=fired[job]: 1e9 * s / n)
+    return row
 
 
 def ssa(settings: Settings) -> Result:
-    """Exact stochastic simulation of four networks, and chains of growing size."""
+    """Exact stochastic simulation of four networks, chains of growing size, and a published network of 3680 reactions."""
     result = Result({"ssa": []})
     for case in NETWORKS:
         rows = _measure(case, settings)
         result.tables["ssa"] += rows
         result.ratios += _ratios(rows)
-    result.tables["ssa-large"] = _large(settings)
+    result.tables["ssa-large"], ratios = _large(settings)
+    result.ratios += ratios
     return result

@@ -7,17 +7,21 @@ Each import is inside its maker: a peer that is not installed raises ImportError
 from __future__ import annotations
 
 import os
+import re
 import sys
+import tempfile
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
 
 from benchmarks.copasi import import_copasi, time_course
+from benchmarks.harness import Unfit
 from benchmarks.networks import OUTPUTS, Case
 
-__all__ = ["PEERS", "Run"]
+__all__ = ["PEERS", "Run", "make_bngsim"]
 
 Run = Callable[[int], np.ndarray]
 
@@ -114,9 +118,8 @@ def sbml(case: Case) -> str:
                 reference.setSpecies(name)
                 reference.setStoichiometry(number)
                 reference.setConstant(True)
-        for name in set(case.network.names) - set(reactants):
-            if name in text:
-                reaction.createModifier().setSpecies(name)
+        for name in set(re.findall(r"\w+", text)) & set(case.network.names) - set(reactants):
+            reaction.createModifier().setSpecies(name)
         reaction.createKineticLaw().setMath(libsbml.parseL3Formula(text))
     return libsbml.writeSBMLToString(document)
 
@@ -159,6 +162,37 @@ def make_copasi(case: Case) -> Run:
         return np.array(found)
 
     run.timed = partial(run, read=False)  # type: ignore[attr-defined]
+    return run
+
+
+def make_bngsim(case: Case) -> Run:
+    """The sparse direct method of bngsim, of mass action by reactants that differ, from a file of BioNetGen."""
+    import bngsim
+
+    place = {name: k for k, name in enumerate(case.network.names, 1)}
+    rates: dict[float, int] = {}
+    reactions = []
+    for k, (reactants, products, text, constant) in enumerate(case.reactions(), 1):
+        if constant is None or any(count > 1 for count in reactants.values()):
+            raise Unfit(f"not written for {text}")
+        sides = [[str(place[s]) for s, count in side.items() for _ in range(count)] or ["0"] for side in (reactants, products)]
+        rate = rates.setdefault(constant, len(rates) + 1)
+        reactions.append(f"{k} {','.join(sides[0])} {','.join(sides[1])} k{rate}")
+    blocks = {
+        "parameters": [f"{k} k{k} {value!r}" for value, k in rates.items()],
+        "species": [f"{place[s.name]} {s.name}() {int(v)}" for s, v in case.network.initial.items()],
+        "reactions": reactions,
+    }
+    lines = [line for name, own in blocks.items() for line in (f"begin {name}", *own, f"end {name}")]
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "model.net"
+        file.write_text("\n".join([*lines, ""]))
+        simulator = bngsim.Simulator(bngsim.Model.from_net(file), method="ssa")
+
+    def run(count: int) -> np.ndarray:
+        found = simulator.run_replicates(count, (0.0, case.end), OUTPUTS, seed=1, num_processors=1)
+        return np.array([np.asarray(r.species) for r in found])
+
     return run
 
 

@@ -8,10 +8,6 @@ The leaf found is a candidate of thinning: the remainder of the threshold is uni
 where it is below the propensity at the present states.  A box depends on the past alone, so the process is exact
 (Thanh, Priami & Zunino, Journal of Chemical Physics 141 (2014) 134116).
 
-A small number that many propensities read would leave its box at nearly every change.  Where all propensities are of mass
-action, its next box is wider each time, up to a limit that grows with their number; a box for which too many candidates were
-refused is drawn anew, and narrower: neither costs many times what the other does.
-
 Where a bound is infinite or a propensity may be negative in a box, the boxes of its species shrink to their numbers, and only
 what is wrong at the states themselves fails.
 """
@@ -25,7 +21,7 @@ from numba import njit
 
 from symdyn_kernels.arguments.jump import TablePlaces
 from symdyn_kernels.options import INLINE, INNER
-from symdyn_kernels.shared.sums import above, descend, half_width, in_vain, judge, narrower, wider
+from symdyn_kernels.shared.sums import above, descend, half_width, judge
 from symdyn_kernels.simd import WIDTH, call, ld, st
 from symdyn_kernels.status import ABOVE_BOUND, SUCCESS
 
@@ -41,7 +37,6 @@ __all__ = [
     "mend",
     "propensity",
     "react",
-    "refuse",
     "tell",
 ]
 
@@ -78,16 +73,12 @@ class Sums(NamedTuple):
 
     Attributes
     ----------
-    starts, dependents, called, fixed, limits, data : int64 arrays
+    starts, dependents, called, fixed, data : int64 arrays
         As of `LargeJump`; `fixed` is its `exact`.
     weights : (R,) float64
         Coefficients of the reactions that are data.
     exact : int64 array
         Which species have boxes of one number, in the present trajectory.
-    extra : float64 array
-        The least half width of the box of each species.
-    refused : int64 array
-        Candidates that were refused for it.
     tree : (2 leaves,) float64
         Node i is the sum of nodes 2 i and 2 i + 1; propensities come from `leaves` on.
     leaves : int
@@ -99,12 +90,9 @@ class Sums(NamedTuple):
     dependents: np.ndarray
     called: np.ndarray
     fixed: np.ndarray
-    limits: np.ndarray
     data: np.ndarray
     weights: np.ndarray
     exact: np.ndarray
-    extra: np.ndarray
-    refused: np.ndarray
     tree: np.ndarray
     leaves: int
     nodes: np.ndarray
@@ -197,8 +185,7 @@ def tell(network, number):
 def _enclose(network, s, sums):
     """Put a box around the number of a species; it is without end where no propensity reads the species."""
     x = ld(network.y, s)
-    width = half_width(x, sums.extra[s]) if sums.exact[s] == 0 else 0.0
-    sums.refused[s] = 0
+    width = half_width(x) if sums.exact[s] == 0 else 0.0
     if sums.starts[s] == sums.starts[s + 1]:
         width = np.inf
     st(network.y, network.places.boxes + s, x - width)
@@ -256,7 +243,6 @@ def follow(network, row, changes, changed, sums):
     for q in range(changes[row], changes[row + 1]):
         s = changed[q]
         if not ld(y, low + s) <= ld(y, s) <= ld(y, high + s):
-            sums.extra[s] = wider(sums.extra[s], sums.limits[s])
             wrong, count = _rebound(network, s, sums, count)
             code = max(code, wrong)
     _climb(sums, count)
@@ -275,35 +261,6 @@ def react(network, reaction, sums):
         left |= (x < ld(y, low + i)) | (x > ld(y, high + i))
         place += 2
     return left
-
-
-@njit(**INNER)
-def _narrow(network, s, sums):
-    """Draw a box anew that was too wide: bounds are less than those before, and not wrong."""
-    sums.extra[s] = narrower(sums.extra[s])
-    _, count = _rebound(network, s, sums, 0)
-    _climb(sums, count)
-
-
-@njit(**INLINE)
-def refuse(network, reaction, sums):
-    """Blame the relatively widest box for a refused candidate; returns whether bounds are new."""
-    y, high, place = network.y, network.places.boxes + network.species + 1, ENTRIES * reaction + 1
-    most, widest = 0.0, -1
-    for _ in range(REACTANTS):
-        s = sums.data[place]
-        place += 2
-        if s < network.species and sums.extra[s] > 0.0:
-            relative = ld(y, high + s) / (ld(y, s) + 0.5)
-            if relative > most:
-                most, widest = relative, s
-    if widest < 0:
-        return False
-    sums.refused[widest] += 1
-    if not in_vain(sums.refused[widest], sums.starts[widest + 1] - sums.starts[widest]):
-        return False
-    _narrow(network, widest, sums)
-    return True
 
 
 @njit(**INNER)

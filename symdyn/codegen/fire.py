@@ -37,8 +37,6 @@ __all__ = ["FireNetwork", "fire_module"]
 
 #: Propensities in one function, where all of them are computed: the time to compile a function grows faster than it.
 SLICE = 64
-#: Propensities that read a species for each molecule by which its box may be wider (`symdyn_kernels.rejection`).
-READERS = 16
 #: Values exchanged between the driver and the functions, in rows of y after the states.
 MARKS = ("one", "time", "border", "next", "stops", "turned", "wrong", "fired", "rate", "left", "delay")
 STATES, PROPENSITIES = 1, 3
@@ -284,9 +282,7 @@ class FireNetwork:
             c = data.coefficient
             coefficients.append(-1 - numbers.setdefault(float(c), len(numbers)) if c.is_number else rows[c])
         called = [int(any(self.data[j] is None for j in readers)) for readers in self.readers.values()]
-        known = None not in self.data and self.until is None and not (self.network.events or self.driven)
-        limits = [len(readers) // READERS if known else 0 for readers in self.readers.values()]
-        return {"data": entries, "coefficients": coefficients, "numbers": [*numbers], "called": called, "limits": limits}
+        return {"data": entries, "coefficients": coefficients, "numbers": [*numbers], "called": called}
 
     def _window(self) -> str:
         """The function that bounds what depends on time, from the present time to the end of the window."""

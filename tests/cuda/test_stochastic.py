@@ -132,8 +132,6 @@ large = network(f"{others}; {chain}", d=1.1, k=10.0, V=20.0)
 both("large", large, "ssa", [3] * 141, [0, 0.1, 0.3])
 both("large stopped", large, "ssa", [3] * 141, [0, 0.1, 0.3], until=large.states[0] > sp.Symbol("k") / 2)
 both("large limited", large, "ssa", [3] * 141, [0, 0.1, 0.3], max_steps=9)
-hub = "; ".join(f"H + S{i} <-> C{i}, 9, 4" for i in range(60))
-both("hub", network(hub), "ssa", [2] + [1, 0] * 60, [0, 0.1, 1])
 both("large extinct", network(chain, d=1.0), "ssa", [1] + [0] * 140, [0, 3, 1000])
 text = "; ".join(f"0 -> X, a{i}; X -> 0, b{i}" for i in range(15))
 names = {f"{kind}{i}": 1 + i / 8 for kind in "ab" for i in range(15)}
@@ -258,7 +256,6 @@ def test_events_are_those_of_the_cpu(simulated):
     assert of(results, "rates", "cuda")["status"].tolist() == [SUCCESS, NEGATIVE, NOT_FINITE, SUCCESS, SUCCESS]
     assert of(results, "rates", "cuda")["passage"][3] == 0
     assert of(results, "thinning", "cuda")["rejected"].all()
-    assert of(results, "hub", "cuda")["rejected"].all()
     assert np.isfinite(of(results, "schloegl stopped", "cuda")["passage"]).any()
     assert (of(results, "one time", "cuda")["values"] == 9).all()
     assert (of(results, "large extinct", "cuda")["values"][:, -1, -1] == 1).all()

@@ -147,8 +147,6 @@ class LargeJumpArguments(NamedTuple):
         reactions come the completions.
     exact, called : (n,) int64
         Whether the bounds of what reads a species hold at its number alone; whether functions compute some of them.
-    limits : (n,) int64
-        The greatest `extra` of each species, see `symdyn_kernels.rejection.Sums`.
     data : (15 R,) int64
         Of each reaction: whether it is data; three pairs of a row of y and what is taken from it, whose product times the
         coefficient is the propensity; four pairs of a row of y and its change.
@@ -174,7 +172,6 @@ class LargeJumpArguments(NamedTuple):
     changed: Integers
     exact: Integers
     called: Integers
-    limits: Integers
     data: Integers
     coefficients: Integers
     numbers: Numbers

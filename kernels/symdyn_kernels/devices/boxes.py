@@ -38,7 +38,7 @@ def entry(k):
 def enclose(s, m):
     """Put a box around the number of a species; it is without end where no propensity reads the species."""
     y = m[1]
-    width = half_width(y[s], 0.0) if m[5][s] == 0 else 0.0
+    width = half_width(y[s]) if m[5][s] == 0 else 0.0
     if entry(READER_STARTS + s) == entry(READER_STARTS + s + 1):
         width = math.inf
     y[BOXES + s] = y[s] - width

@@ -1,8 +1,7 @@
 """The rejection method for large networks on a card: mass action as data, and a sum tree in the memory of the thread.
 
 The loop of `symdyn_kernels.drivers.jump_large` for one trajectory, with the same random numbers.  The array `memory` contains
-numbers of molecules, then the least numbers of the boxes, then the greatest, then, where boxes may be wider, their least half
-widths and the candidates that were refused for each; `tree` contains the sums of bounds
+numbers of molecules, then the least numbers of the boxes, then the greatest; `tree` contains the sums of bounds
 (`symdyn_kernels.shared.sums`), in which that of the propensity of reaction j is node LEAVES + j.
 """
 
@@ -17,7 +16,6 @@ from symdyn_kernels.devices._network import (
     DEPENDENTS,
     LEAVES,
     LESS,
-    LIMITS,
     MOLECULES,
     NODES,
     NUMBERS,
@@ -28,7 +26,6 @@ from symdyn_kernels.devices._network import (
     SPECIES,
     STOPS,
     TABLE,
-    WIDE,
     assign,
     effects,
     start,
@@ -39,7 +36,7 @@ from symdyn_kernels.devices.outputs import void
 from symdyn_kernels.devices.rows import EVALUATIONS, REJECTED, STATUS, STEPS
 from symdyn_kernels.shared.molecules import judged
 from symdyn_kernels.shared.streams import next_exponential, next_uniform, open_stream
-from symdyn_kernels.shared.sums import above, descend, half_width, in_vain, narrower, wider
+from symdyn_kernels.shared.sums import above, descend, half_width
 from symdyn_kernels.status import ABOVE_BOUND, NOT_FINITE, SUCCESS, TOO_MANY_STEPS
 
 
@@ -67,9 +64,7 @@ def propensity(j, base, memory, parameters, i):
 
 def enclose(k, memory):
     """Put a box around the number of a species."""
-    width = half_width(memory[k], memory[3 * SPECIES + k] if WIDE else 0.0)
-    if WIDE:
-        memory[4 * SPECIES + k] = 0.0
+    width = half_width(memory[k])
     memory[SPECIES + k] = memory[k] - width
     memory[2 * SPECIES + k] = memory[k] + width
 
@@ -110,25 +105,7 @@ def react(j, memory, tree, parameters, i):
     for e in range(entry(CHANGE_STARTS + j), entry(CHANGE_STARTS + j + 1)):
         k = entry(CHANGED + e)
         if (memory[k] < memory[SPECIES + k]) | (memory[k] > memory[2 * SPECIES + k]):
-            if WIDE:
-                memory[3 * SPECIES + k] = wider(memory[3 * SPECIES + k], entry(LIMITS + k))
             rebound(k, memory, tree, parameters, i)
-
-
-def refuse(j, memory, tree, parameters, i):
-    """Blame the relatively widest box for a refused candidate, and draw it anew if that was too often."""
-    most, widest = 0.0, -1
-    for e in range(entry(REACTANT_STARTS + j), entry(REACTANT_STARTS + j + 1)):
-        k = entry(REACTANTS + e)
-        relative = memory[2 * SPECIES + k] / (memory[k] + 0.5)
-        if memory[3 * SPECIES + k] > 0.0 and relative > most:
-            most, widest = relative, k
-    if widest >= 0:
-        memory[4 * SPECIES + widest] += 1.0
-        readers = entry(DEPENDENT_STARTS + widest + 1) - entry(DEPENDENT_STARTS + widest)
-        if in_vain(memory[4 * SPECIES + widest], readers):
-            memory[3 * SPECIES + widest] = narrower(memory[3 * SPECIES + widest])
-            rebound(widest, memory, tree, parameters, i)
 
 
 def dosed(t, passed, k, stops, memory, tree, parameters, i):
@@ -151,8 +128,6 @@ def trajectory(
     memory, tree = cuda.local.array(MOLECULES, real64), cuda.local.array(NODES, real64)
     for k in range(NODES):
         tree[k] = 0.0
-    for k in range(3 * SPECIES, MOLECULES):
-        memory[k] = 0.0
     for k in range(SPECIES):
         memory[k] = initial[k, i]
     s = open_stream(seed, streams[i])
@@ -207,8 +182,6 @@ def trajectory(
                     if STOPS and start((t,), memory, (parameters, i))[0] > 0.5:
                         passage[i] = t
                         q = hold(memory, i, q, math.inf, times, values)
-                elif WIDE:
-                    refuse(j, memory, tree, parameters, i)
     if code != SUCCESS:
         void(i, q, SPECIES, values)
     counts[STATUS, i] = code

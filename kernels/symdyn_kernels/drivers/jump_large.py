@@ -46,7 +46,6 @@ from symdyn_kernels.rejection import (
     mend,
     propensity,
     react,
-    refuse,
     tell,
 )
 from symdyn_kernels.shared.heap import pop, push
@@ -161,8 +160,8 @@ def _renew(t, window, network, sums):
 @njit(signature(LargeJumpArguments), **HELPER)
 def chunk(arguments):
     """Run all trajectories of `arguments`, a `LargeJump`; returns how many reached the last time."""
-    fire, places, R, rows, starts, dependents, changes, changed, fixed, called, limits, data = arguments[:12]
-    coefficients, numbers, delayed, events, given, bursts, seed, max_steps, batch, run, signals = arguments[12:]
+    fire, places, R, rows, starts, dependents, changes, changed, fixed, called, data, coefficients, numbers = arguments[:13]
+    delayed, events, given, bursts, seed, max_steps, batch, run, signals = arguments[13:]
     Y0, P, times, streams, _ = batch
     out, status, steps, rejected, passage = run.values, run.status, run.steps, run.rejected, run.passage
     n, npar, size = Y0.shape[1], P.shape[1], DRAWS + bursts.size
@@ -193,8 +192,7 @@ def chunk(arguments):
     lane = work + 8 * (1 + bursts.size) * WIDTH
     network = LargeNetwork(fire, lane, y, p, a, R, n, R + 2 + 2 * delayed.emptied.size, places)
     weights = np.zeros(R)
-    extra, refusals, wide = np.zeros(n), np.zeros(n, np.int64), limits.any()
-    sums = Sums(starts, dependents, called, fixed, limits, data, weights, fixed.copy(), extra, refusals, tree, leaves, nodes)
+    sums = Sums(starts, dependents, called, fixed, data, weights, fixed.copy(), tree, leaves, nodes)
     for i in (one, boxes + n, boxes + 2 * n + 1):  # the number that is 1, and its box
         st(y, i, 1.0)
     chosen, rests = np.empty(WIDTH, np.int64), np.empty(WIDTH)
@@ -227,7 +225,6 @@ def chunk(arguments):
         j, t, window, made, tries, misses, place = 1, times[0], end - times[0], 0, 0, 0, WIDTH
         border, stale, calm, known = np.inf, True, 0, WIDTH
         sums.exact[:] = fixed
-        extra[:] = 0.0
         st(y, now, t)
         if thinning:
             border = t + window
@@ -333,8 +330,6 @@ def chunk(arguments):
                     made += 1
                     if react(network, reaction, sums):
                         code, stale = follow(network, reaction, changes, changed, sums), True
-                elif wide and refuse(network, reaction, sums):
-                    stale = True
                 continue
             else:
                 bound = tree[leaves + reaction]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from symdyn_kernels.shared._scalars import i64, math, real64, shared_inline
 from symdyn_kernels.status import NEGATIVE, NOT_FINITE, SUCCESS
 
-__all__ = ["above", "descend", "half_width", "in_vain", "judge", "narrower", "wider"]
+__all__ = ["above", "descend", "half_width", "judge"]
 
 #: Numbers of molecules below which a box is the number alone: one that held 0 and more would let reactions that are
 #: impossible at 0 be candidates, for as long as the number stays there.
@@ -26,31 +26,9 @@ def descend(node, r, tree):
 
 
 @shared_inline
-def half_width(x, extra):
-    """Half the width of the box about a number of molecules x: about its square root, 0 below `FEW`, but at least `extra`.
-
-    About 0 it is 0.
-    """
-    width = real64(i64(math.sqrt(x))) - 1.0 if x >= FEW else 0.0
-    return max(width, extra) if x > 0.0 else 0.0
-
-
-@shared_inline
-def wider(extra, limit):
-    """The least half width of the next box of a species that has left its box."""
-    return min(2.0 * extra + 1.0, real64(limit))
-
-
-@shared_inline
-def narrower(extra):
-    """That of the next box of one whose box was too wide."""
-    return real64(i64(0.5 * extra))
-
-
-@shared_inline
-def in_vain(refused, readers):
-    """Whether so many refused candidates cost as much as new bounds of so many propensities."""
-    return 2 * refused > readers
+def half_width(x):
+    """Half the width of the box about a number of molecules x, 0 below `FEW`: about its square root."""
+    return real64(i64(math.sqrt(x))) - 1.0 if x >= FEW else 0.0
 
 
 @shared_inline

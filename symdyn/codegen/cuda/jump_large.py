@@ -98,13 +98,11 @@ def large_jump_device(network: ReactionNetwork, made: Made) -> Device:
     table.add_pairs("CHANGE_STARTS", "CHANGED", "CHANGES", changes)
     table.add("DEPENDENT_STARTS", facts["starts"][: len(place) + 1])
     table.add("DEPENDENTS", facts["dependents"][: facts["starts"][len(place)]])
-    wide = any(facts["limits"])
-    table.add("LIMITS", facts["limits"] if wide else [])
     check_tables(count, table.entries, 8 * len(numbers))
     constants = {
-        "SPECIES": len(place), "MOLECULES": (5 if wide else 3) * len(place), "REACTIONS": count, "LEAVES": leaves,
-        "NODES": 2 * leaves, "STOPS": stops, "SCHEDULED": bool(network.events), "WIDE": wide, **table.begins,
-        "TABLE": f"np.array({table.entries}, np.int16)", "NUMBERS": f"np.array({list(numbers) or [0.0]})",
+        "SPECIES": len(place), "MOLECULES": 3 * len(place), "REACTIONS": count, "LEAVES": leaves, "NODES": 2 * leaves,
+        "STOPS": stops, "SCHEDULED": bool(network.events), **table.begins, "TABLE": f"np.array({table.entries}, np.int16)",
+        "NUMBERS": f"np.array({list(numbers) or [0.0]})",
     }  # fmt: skip
     text = "\n".join(f"{name} = {value}" for name, value in constants.items())
     condition = device_function(_in_rows(facts["start"], rows), ("tuple", "tuple", "table")) if stops else NEVER

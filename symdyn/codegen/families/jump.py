@@ -42,7 +42,7 @@ __all__ = ["JUMP"]
 #: in lanes up to some 150.  With events of the network or rates in time it is a program up to `LARGER`.
 DATA, LARGE, LARGER = 80, 128, 192
 #: What the driver of large networks takes as it is.
-TABLES = ("starts", "dependents", "changes", "changed", "exact", "called", "limits", "data", "coefficients")
+TABLES = ("starts", "dependents", "changes", "changed", "exact", "called", "data", "coefficients")
 #: The largest mean of a Poisson burst: exp(-mean) must not underflow.
 MOST = 700
 

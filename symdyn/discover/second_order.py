@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from symdyn.discover.forecasts import refitted
 from symdyn.discover.options import Request
 from symdyn.discover.reads import given
 from symdyn.discover.recovery import Recovery
 from symdyn.discover.routes import route_of
-from symdyn.discover.turning_back import by_chance, may_turn, turning, unmeasured
+from symdyn.discover.turning_back import may_turn, turning, unmeasured
 from symdyn.errors import RecoveryError
-from symdyn.inference.data import Observations, estimated_noise
+from symdyn.inference.data import estimated_noise
 from symdyn.models.ode import ODESystem
 
 __all__ = ["second_order"]
@@ -61,21 +60,13 @@ def second_order(found: Recovery, data: Any, request: Request) -> Recovery:
         return replace(found, warnings=(*found.warnings, note), complete=False)
     left = better.table["rms"][0] * seen.scale[0]
     turn = turning(seen, max(left, seen.noise[0])) if np.isfinite(left) else None
-    if turn is None or not better.table["rms"][0] < BETTER * found.table["rms"][0] or not _told(better, seen):
+    if turn is None or not better.table["rms"][0] < BETTER * found.table["rms"][0]:
         return replace(found, complete=found.complete and better.complete)
     note = (
         f"{turn.partition(': a state is hidden')[0]}: an equation of second order was looked for, with the {v} of {x}, which "
         "was not measured, as a second state; declare your own for another one"
     )
     return replace(better, warnings=(note, *better.warnings))
-
-
-def _told(better: Recovery, seen: Observations) -> bool:
-    """Whether its first model follows the data better than chance alone, which turns back as well."""
-    try:
-        return refitted(better).criterion(0.0) < by_chance(seen)
-    except RecoveryError:  # no run from its initial values follows the data
-        return False
 
 
 def _asked(request: Request) -> bool:

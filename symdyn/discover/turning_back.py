@@ -16,13 +16,12 @@ from symdyn.discover.ranked import ranked_recovery
 from symdyn.discover.reads import given
 from symdyn.discover.recovery import Recovery
 from symdyn.inference.data import Observations
-from symdyn.inference.error_fits import ErrorFit, fit_errors, laws
+from symdyn.inference.error_fits import ErrorFit, fit_errors
 from symdyn.inference.filtering import ErrorLaw
 from symdyn.inference.phase_flow import flow_contradiction
-from symdyn.models.ode import ODESystem
 from symdyn.system import System
 
-__all__ = ["accepted", "by_chance", "may_turn", "of_states", "turning", "unmeasured"]
+__all__ = ["accepted", "may_turn", "of_states", "turning", "unmeasured"]
 
 #: What is read by the search among equations of first order alone.
 EARLIER = ("options.windows", "options.ties")
@@ -60,20 +59,6 @@ def of_states(data: Observations, names: tuple[str, ...], size: float = 1.0) -> 
     )  # fmt: skip
 
 
-def by_chance(data: Observations) -> float:
-    r"""The criterion of no law at all, that of `symdyn.inference.error_fits.ErrorFit` for the first state of data.
-
-    .. math:: z_{k+1} = z_k + w_k, \quad w_k \sim N(0, Q \Delta_k), \qquad y_k = z_k + e_k, \quad e_k \sim N(0, R)
-
-    where z is the state, or its logarithm if that is less.  A walk at random turns back, too, and models with a second state
-    follow one closely.
-    """
-    seen = of_states(data, data.states[:1])
-    still, starts = ODESystem({seen.states[0]: 0}), np.array([t.values[np.isfinite(t.values)][:1] for t in seen.trajectories])
-    fits = [fit_errors(still, seen, replace(law, process="common"), (), starts=starts) for law in laws(seen)]
-    return min((fit.criterion(0.0) for fit in fits if fit is not None), default=np.inf)
-
-
 def may_turn(system: System) -> bool:
     """Whether a system is none of one autonomous equation of first order."""
     return len(system.states) > 1 or "delays" in system.parts or any(e.has(system.time) for e in system.expressions)
@@ -85,8 +70,8 @@ def accepted(
 ) -> Recovery | None:  # fmt: skip
     """The recovery whose first model is the best of these.
 
-    None if it does not contradict equations of first order, the data do not tell its constants, chance alone follows them as
-    well, or it foretells less well than the first model before.
+    None if it does not contradict equations of first order, the data do not tell its constants, or it foretells less well
+    than the first model before, or than that nothing changes: a walk at random turns back as well, and has no better forecast.
 
     Parameters
     ----------
@@ -109,7 +94,7 @@ def accepted(
     facts, turn = own.information(), _turn(own)
     constants = len(rows[0][1].free)
     told = not facts.undetermined.any() and (facts.deviations < np.abs(facts.values))[:constants][_sizes(own)].all()
-    if turn is None or not told or _at_bounds(own) or not rows[0][0] < by_chance(data) or not _foretells(own, before):
+    if turn is None or not told or _at_bounds(own) or not _foretells(own, before):
         return None
     order = in_order(rows, [], [model for _, model, _ in rows], None, data, later, automatic=False)
     idle = [name for name in EARLIER if name in set(given(request))]
@@ -167,12 +152,15 @@ def _possible(own: ErrorFit) -> bool:
 
 
 def _foretells(own: ErrorFit, before: Recovery) -> bool:
-    """Whether forecasts of a fit from within the data are no worse than those of the first model of a recovery.
+    """Whether forecasts of a fit from within the data are better than persistence, and no worse than those of a recovery.
 
-    Better by more than chance, where its own run does not follow the data without process noise, and where that model turns
-    back as well.
+    Better than those of its first model by more than chance, where its own run does not follow the data without process noise,
+    and where that model turns back as well.
     """
-    data, system = own.likelihood.data, before.system
+    data, system, ahead = own.likelihood.data, before.system, own.forecasts()
+    ours = {f.origin: f.error(own.likelihood) for f in ahead}
+    if ahead and not root_mean(list(ours.values())) < root_mean([f.unchanged(own.likelihood) for f in ahead]):
+        return False
     free = [p for p in system.parameters if p.name in set(before.intervals["constant"])]
     seen, starts = _since(before, data)
     processes = (None, "common") if enough(seen) and "delays" not in system.parts else (None,)
@@ -180,7 +168,7 @@ def _foretells(own: ErrorFit, before: Recovery) -> bool:
     standing = min((f for f in fits if f is not None), key=lambda f: f.criterion(0.0), default=None)
     if standing is None:
         return True
-    ours, theirs = ({f.origin: f.error(fit.likelihood) for f in fit.forecasts()} for fit in (own, standing))
+    theirs = {f.origin: f.error(standing.likelihood) for f in standing.forecasts()}
     common = sorted(ours.keys() & theirs.keys())
     each = [[errors[k] for k in common] for errors in (ours, theirs)]
     if own.law.process or may_turn(system):

@@ -5,9 +5,9 @@ Between two times the states follow the system and are moved at random besides; 
 .. math:: z_{k+1} = \phi(z_k) + w_k, \quad w_k \sim N(0, Q \Delta_k), \qquad y_k = z_k + e_k, \quad e_k \sim N(0, R),
 
 with diagonal :math:`Q` and :math:`R`.  `z` is a state, or the logarithm of one, whose errors are then shares of the values.
-About an initial value :math:`\zeta` that is fitted the first state is distributed as after a usual interval, :math:`z_0 \sim
-N(\zeta, Q \Delta)`: if it were that value, the datum itself would be the best one, and the likelihood would grow without bound
-as R vanishes, in favour of process noise.  The law of each datum given those before it is that of a Gaussian filter by cubature
+About an initial value :math:`\zeta` that is fitted, or is the first datum, the first state is distributed as after a usual
+interval, :math:`z_0 \sim N(\zeta, Q \Delta)`: if it were that value, the likelihood of the datum would grow without bound as R
+vanishes, in favour of process noise.  The law of each datum given those before it is that of a Gaussian filter by cubature
 (Arasaratnam, Haykin, IEEE Trans. Autom. Control 54, 1254 (2009)).  Without process noise it is the likelihood of a run from
 initial values, which are fitted.
 """
@@ -104,10 +104,10 @@ class FilterLikelihood:
     >>> from symdyn.inference.data import observations
     >>> x, a = sp.symbols("x a")
     >>> walk = sd.DiscreteSystem({x: a * x}, {a: 1})
-    >>> data = observations(walk, {"t": [0, 1], "x": [1.0, 3.0]})
+    >>> data = observations(walk, {"t": [0, 1], "x": [2.0, 3.0]})
     >>> random = FilterLikelihood(walk, data, ErrorLaw("common"), (), starts=np.array([[1.0]]), held=np.array([[True]]))
     >>> value = random.value(np.log([2.0, 1.0]) - np.log(data.scale))  # deviations of measurement and model, 2 and 1
-    >>> bool(np.isclose(value, -np.log(2 * np.pi) - 0.5 * np.log(4 * 5) - 0.5 * 2**2 / 5))
+    >>> bool(np.isclose(value, -np.log(2 * np.pi) - 0.5 * np.log(4 * 5) - 0.5 * (1 / 4 + 2**2 / 5)))
     True
     """
 
@@ -209,7 +209,8 @@ class FilterLikelihood:
         rows, starts, measurement, process = self.parts(theta)
         times = [t.times for t in self.data.trajectories]
         usual = np.array([np.median(np.diff(t)) if len(t) > 1 else 0.0 for t in times])
-        begun = process[:, None] * np.where(self.held, 0.0, usual[:, None])
+        first = np.array([y[0] for y in self._y])
+        begun = process[:, None] * np.where(self.held & (first != self.initial), 0.0, usual[:, None])
         return Side(
             self.kernel, self._placed(rows), starts, measurement, process, begun, times, self._y, self.data.scale,
             self.law.logarithmic, -self._volume,

@@ -49,6 +49,18 @@ def test_a_linear_map_has_the_joint_normal_law(missing):
     assert likelihood.value(values_of(likelihood, [b], start, r, q)) == pytest.approx(exact, abs=1e-8)
 
 
+@pytest.mark.parametrize("held", [False, True])
+def test_an_initial_value_that_is_the_first_datum_makes_no_likelihood_without_bound(held):
+    y = np.array([2.0, 1.1, 1.6, 0.3, 0.9])
+    data = observations(SHRINKING, {"t": range(5), "x": y})
+    likelihood = FilterLikelihood(
+        SHRINKING, data, ErrorLaw("common"), (a,), starts=np.array([[2.0]]), held=np.array([[held]])
+    )  # fmt: skip
+    tiny = np.log([1e-4, 0.5 / data.scale[0]])
+    found = likelihood.value(np.concatenate([[1.0], [] if held else [2.0 / data.scale[0]], tiny]))
+    assert found == pytest.approx(joint(2.0, 0.8, 0.0, 1e-4 * data.scale[0], 0.5, 5).logpdf(y), abs=1e-6)
+
+
 def test_models_that_run_side_by_side_have_their_own_laws():
     # x[t+1] = a x, all of the data and the first three of them, and x[t+1] = b x + c as a part of x[t+1] = b x + c + d x^2
     y, (b, c, d, k) = np.array([2.0, 1.1, 1.6, 0.3, 0.9]), sp.symbols("b c d k")

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy import integrate, linalg, stats
+from scipy import integrate, linalg, special, stats
 
 import symdyn as sd
 from tests.simulation.counted import MANY, N, among, fits, near, network, poisson
@@ -60,6 +60,19 @@ def test_a_large_chain_against_the_means_of_independent_molecules():
     assert (total == 200).all()
     for i in (0, 1, 3, 6):
         assert near(data[f"S{i}"].sel(time=2), 200 * p[i], 200 * p[i] * (1 - p[i]))
+
+
+def test_a_species_that_many_reactions_read_is_as_often_free_as_detailed_balance_says():
+    """Three molecules that bind sixty places: of b that are bound P(b) ~ C(60, b) K^b / (3 - b)!."""
+    places, count = 60, 3
+    lines = [f"H + S{i} <-> C{i}, on, off" for i in range(places)]
+    initial = {"H": count} | {f"{s}{i}": int(s == "S") for i in range(places) for s in "SC"}
+    net = network("\n".join(lines), initial, parameters={"on": 0.2, "off": 6.0})
+    data = sd.simulate(net, [0, 4], trajectories=4000, seed=22)
+    bound = np.arange(count + 1)
+    p = special.comb(places, bound) * (0.2 / 6) ** bound / special.factorial(count - bound)
+    assert fits(data.H.sel(time=4).values, (p / p.sum())[::-1])
+    assert all((data.H + sum(data[f"C{i}"] for i in range(places)) == count).values.ravel())
 
 
 def test_a_large_network_stops_and_fails_like_a_small_one():

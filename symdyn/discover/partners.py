@@ -87,7 +87,7 @@ def partnered(found: Recovery, request: Request) -> Recovery:
     Models with a hidden population are compared first, then those with a delay and those with a season, see
     `symdyn.discover.paced`.  A model comes first if its own run turns back by much more than the noise that it leaves, which
     contradicts all autonomous equations of first order, if the data tell its constants, and if its forecasts from within the
-    data are better than that nothing changes and no worse than those of the first model before.
+    data are no worse than those of the first model before.
 
     Parameters
     ----------

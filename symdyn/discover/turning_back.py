@@ -70,8 +70,8 @@ def accepted(
 ) -> Recovery | None:  # fmt: skip
     """The recovery whose first model is the best of these.
 
-    None if it does not contradict equations of first order, the data do not tell its constants, or it foretells less well
-    than the first model before, or than that nothing changes: a walk at random turns back as well, and has no better forecast.
+    None if it does not contradict equations of first order, the data do not tell its constants, or it foretells less well than
+    the first model before.
 
     Parameters
     ----------
@@ -152,15 +152,12 @@ def _possible(own: ErrorFit) -> bool:
 
 
 def _foretells(own: ErrorFit, before: Recovery) -> bool:
-    """Whether forecasts of a fit from within the data are better than persistence, and no worse than those of a recovery.
+    """Whether forecasts of a fit from within the data are no worse than those of the first model of a recovery.
 
-    Better than those of its first model by more than chance, where its own run does not follow the data without process noise,
-    and where that model turns back as well.
+    Better by more than chance, where its own run does not follow the data without process noise, and where that model turns
+    back as well.
     """
-    data, system, ahead = own.likelihood.data, before.system, own.forecasts()
-    ours = {f.origin: f.error(own.likelihood) for f in ahead}
-    if ahead and not root_mean(list(ours.values())) < root_mean([f.unchanged(own.likelihood) for f in ahead]):
-        return False
+    data, system = own.likelihood.data, before.system
     free = [p for p in system.parameters if p.name in set(before.intervals["constant"])]
     seen, starts = _since(before, data)
     processes = (None, "common") if enough(seen) and "delays" not in system.parts else (None,)
@@ -168,7 +165,7 @@ def _foretells(own: ErrorFit, before: Recovery) -> bool:
     standing = min((f for f in fits if f is not None), key=lambda f: f.criterion(0.0), default=None)
     if standing is None:
         return True
-    theirs = {f.origin: f.error(standing.likelihood) for f in standing.forecasts()}
+    ours, theirs = ({f.origin: f.error(fit.likelihood) for f in fit.forecasts()} for fit in (own, standing))
     common = sorted(ours.keys() & theirs.keys())
     each = [[errors[k] for k in common] for errors in (ours, theirs)]
     if own.law.process or may_turn(system):

@@ -123,11 +123,12 @@ class _Process:
     def started(self) -> subprocess.Popen[bytes]:
         if self.running is None or self.running.poll() is not None:
             # folders of packages come first: a script beside which this was called may be named antimony.py or json.py
-            folders = sorted((p or os.getcwd() for p in sys.path), key=lambda p: Path(p).name not in PACKAGES)
+            folders = sorted(map(os.path.abspath, sys.path), key=lambda p: Path(p).name not in PACKAGES)
             self.running = subprocess.Popen(
                 [sys.executable, "-P", "-S", str(Path(__file__).with_name("_documents.py")), *folders],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
+                cwd=Path(__file__).parent,  # the present folder may be gone before this process
                 env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"},
             )
         return self.running

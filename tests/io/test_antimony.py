@@ -49,6 +49,17 @@ def test_a_network():
     assert read_antimony(MODEL) == expected
 
 
+def test_a_text_is_read_after_the_folder_is_gone_in_which_reading_began(tmp_path, monkeypatch):
+    _reading._process.end()
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    _reading._process.started()
+    os.chdir(tmp_path)
+    gone.rmdir()
+    assert read_antimony(MODEL).names == ("S", "E", "ES", "P")
+
+
 def test_concentrations_and_amounts():
     text = "compartment cell = 4; species A in cell; substanceOnly species B in cell; A = 2.5; B = 3\n"
     net = read_antimony(text + "2 A => B; cell*k*A^2\nB => ; q*B*cell; k = 1")

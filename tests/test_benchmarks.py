@@ -23,6 +23,7 @@ from benchmarks.gcc_lanes import make_gcc
 from benchmarks.harness import Curve, Sample, Settings, Unfit, attempt, interleaved, paired
 from benchmarks.machine import facts
 from benchmarks.problems import Problem
+from benchmarks.receptor import receptor
 from benchmarks.reference import extrapolated
 from benchmarks.results import Ratio, Result, as_json, joined, read, write
 from benchmarks.scheduling import scheduling
@@ -170,6 +171,17 @@ def test_suites_are_held_on_one_core_unless_they_measure_several(tmp_path, name,
     assert seen == [{max(before)} if held else before]
     assert os.sched_getaffinity(0) == before
     assert read(tmp_path / f"{name}.json")["machine"]["cores"] == len(seen[0])
+
+
+def test_the_receptor_has_the_published_size_and_loses_no_molecule():
+    network = receptor()
+    assert (len(network.states), len(network.reactions)) == (354, 3680)  # Faeder et al. (2003)
+    held = [2 if s.startswith("D_") else int(s[:2] in ("R_", "L_")) for s in network.names]
+    lyn = [s.count("Lyn") for s in network.names]
+    for r in network.reactions:
+        for count in (held, lyn):
+            number = dict(zip(network.states, count, strict=True))
+            assert sum(number[s] * k for s, k in r.reactants.items()) == sum(number[s] * k for s, k in r.products.items())
 
 
 def test_no_result_names_the_machine():

@@ -210,7 +210,7 @@ class FilterLikelihood:
         times = [t.times for t in self.data.trajectories]
         usual = np.array([np.median(np.diff(t)) if len(t) > 1 else 0.0 for t in times])
         first = np.array([y[0] for y in self._y])
-        begun = process[:, None] * np.where(self.held & (first != self.initial), 0.0, usual[:, None])
+        begun = process[:, None] * np.where(self.held & ~np.isclose(first, self.initial, 1e-12, 0.0), 0.0, usual[:, None])
         return Side(
             self.kernel, self._placed(rows), starts, measurement, process, begun, times, self._y, self.data.scale,
             self.law.logarithmic, -self._volume,

@@ -61,6 +61,15 @@ def test_an_initial_value_that_is_the_first_datum_makes_no_likelihood_without_bo
     assert found == pytest.approx(joint(2.0, 0.8, 0.0, 1e-4 * data.scale[0], 0.5, 5).logpdf(y), abs=1e-6)
 
 
+def test_a_held_first_datum_is_known_again_after_its_logarithm():
+    data = observations(SHRINKING, {"t": range(5), "x": [4.04, 1.1, 1.6, 0.3, 0.9]})  # exp(log(4.04 / scale)) is rounded
+    likelihood = FilterLikelihood(
+        SHRINKING, data, ErrorLaw("common", True), (a,), starts=np.array([[4.04]]), held=np.array([[True]])
+    )  # fmt: skip
+    theta = np.concatenate([[1.0], np.log([1e-4, 0.5])])
+    assert likelihood.on(data).value(theta) == pytest.approx(likelihood.value(theta), rel=1e-8)
+
+
 def test_models_that_run_side_by_side_have_their_own_laws():
     # x[t+1] = a x, all of the data and the first three of them, and x[t+1] = b x + c as a part of x[t+1] = b x + c + d x^2
     y, (b, c, d, k) = np.array([2.0, 1.1, 1.6, 0.3, 0.9]), sp.symbols("b c d k")

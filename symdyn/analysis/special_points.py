@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ REAL = 1e-7
 
 #: Share of a test function's values at the ends of a step that counts as zero where it cannot be had exactly.
 NEXT = 1e-6
+#: Distances, as shares of a step, at which the corrector is tried beside a point where it fails.
+BESIDE = np.outer(10.0 ** np.arange(-12, -5), (-1.0, 1.0)).ravel()
 #: Share of a test function's values at the ends of a step that a parabola's extremum has to be below for it to be looked at.
 NEAR = 0.5
 
@@ -128,11 +131,14 @@ def locate(
     low, high = between
     length = high - low
     known: dict[float, P] = {0.0: a}
+    failed = low
 
     def value(s: float) -> float:
+        nonlocal failed
         if s not in known:
             place = step(s)
             if place is None:
+                failed = s
                 raise ArithmeticError
             known[s] = place
         return test(known[s])
@@ -147,6 +153,10 @@ def locate(
         s = float(brentq(value, low, high, xtol=precision * max(abs(length), 1e-3), rtol=1e-14))
         value(s)
     except ArithmeticError:  # the corrector fails where branches cross: next to it is near enough
+        for offset in BESIDE * length:
+            with contextlib.suppress(ArithmeticError):
+                value(failed + offset)
+                break
         s = min(known, key=lambda at: abs(test(known[at])))
         if s in between or abs(test(known[s])) > NEXT * max(map(abs, ends)):
             return None

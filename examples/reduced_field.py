@@ -21,7 +21,6 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from matplotlib.figure import Figure
-from scipy.special import ive
 
 import symdyn as sd
 from symdyn.figure_style import BLUE, VERMILION
@@ -43,11 +42,15 @@ def run(*viscosities: float) -> xr.Dataset:
 
 
 def exact(x: np.ndarray, t: float, nu: float) -> np.ndarray:
-    """Cole and Hopf's solution from sin(pi x)."""
-    k, z = np.arange(1, 300), 1 / (2 * np.pi * nu)
-    waves = ive(k, z) * np.exp(-(k**2) * np.pi**2 * nu * t)
-    above = 4 * np.pi * nu * (waves * k) @ np.sin(np.pi * np.outer(k, x))
-    return np.asarray(above / (ive(0, z) + 2 * waves @ np.cos(np.pi * np.outer(k, x))))
+    """Cole and Hopf's solution from sin(pi x), a mean about each place, by the trapezoidal rule.
+
+    Nine deviations beyond what values up to one move, nothing is left.  Sums of waves would cancel near the right wall.
+    """
+    away = (9 + np.sqrt(t / (2 * nu))) * np.linspace(-1, 1, 600)
+    y = x[:, None] - np.sqrt(2 * nu * t) * away
+    exponent = -(away**2) / 2 - (1 - np.cos(np.pi * y)) / (2 * np.pi * nu)
+    weights = np.exp(exponent - exponent.max(axis=1, keepdims=True))
+    return np.asarray((np.sin(np.pi * y) * weights).sum(axis=1) / weights.sum(axis=1))
 
 
 def grid_error() -> float:

@@ -5,7 +5,6 @@ from functools import cache
 import numpy as np
 import sympy as sp
 import xarray as xr
-from scipy.special import ive
 
 import symdyn as sd
 
@@ -28,15 +27,6 @@ def burgers(n=256):
 @cache
 def burgers_runs(*values):
     return sd.simulate(burgers()[0], TIMES, parameters={"nu": values if len(values) > 1 else values[0]}, **ACCURATE)
-
-
-def cole_hopf(x, t, nu):
-    """The exact solution from u = sin(pi x)."""
-    k = np.arange(1, 300)
-    z = 1 / (2 * np.pi * nu)
-    waves = ive(k, z) * np.exp(-(k**2) * np.pi**2 * nu * t)
-    above = 4 * np.pi * nu * (waves * k) @ np.sin(np.pi * np.outer(k, x))
-    return above / (ive(0, z) + 2 * waves @ np.cos(np.pi * np.outer(k, x)))
 
 
 def starts(pairs, times):

@@ -19,6 +19,8 @@ __all__ = ["default_interval", "flow_growth"]
 TOLERANCES = {"rtol": 1e-9, "atol": 1e-10}
 #: By what factor a vector may grow between two normalisations, in logarithms, where the Jacobian is that at the beginning.
 GROWTH = 10.0
+#: Length of a vector below which errors count beside it, and in how many parts a step is taken at most.
+LEAST, MOST_PARTS = 1e-6, 1024
 
 
 def default_interval(system: System, design: Design) -> float:
@@ -47,7 +49,8 @@ def flow_growth(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean rates of growth of tangent vectors (N, n), their standard errors (N, n) and a status (N,).
 
-    Each of the `steps` is followed by a normalisation of the vectors (Benettin et al.).
+    Each of the `steps` is followed by a normalisation of the vectors (Benettin et al.); a trajectory on which one of them
+    shrinks until only errors are left takes its step in parts.
     """
     kernel, extended = extended_kernel(system, [])
     initial, parameters = design.rows(0, design.size)
@@ -55,17 +58,30 @@ def flow_growth(
     length = -(-steps // batches)
     current = extended.initial(initial)
     sums, status = np.zeros((batches, count, n)), np.zeros(count, np.int64)
-    for step in range(burn_in + batches * length):
-        begin = step * interval
-        run = kernel(current, parameters, [begin, begin + interval], **TOLERANCES)
-        status = np.where(status == SUCCESS, run.status, status)
+
+    def advanced(rows: np.ndarray, begin: float, step: float, parts: int) -> np.ndarray:
+        """Take these trajectories a step further; returns the logarithms by which their vectors grow."""
+        run = kernel(current[rows], parameters[rows], [begin, begin + step], **TOLERANCES)
         states, vectors = extended.split(run.values[:, -1])
-        good = status == SUCCESS
+        good = run.status == SUCCESS
         q, r = np.linalg.qr(np.where(good[:, None, None], vectors, np.eye(n)))
+        sizes = np.abs(np.diagonal(r, axis1=1, axis2=2))
+        lost = good & (sizes.min(axis=1) < LEAST) & (parts < MOST_PARTS)
+        kept, again = rows[~lost], rows[lost]
+        status[kept] = np.where(status[kept] == SUCCESS, run.status[~lost], status[kept])
+        states, vectors = np.where(good[:, None], states, initial[rows])[~lost], np.swapaxes(q, 1, 2)[~lost]
+        current[kept] = np.concatenate([states, vectors.reshape(kept.size, n * n)], axis=1)
+        with np.errstate(divide="ignore"):
+            grown = np.log(sizes)
+        if again.size:
+            grown[lost] = sum(advanced(again, begin + k * step / 2, step / 2, 2 * parts) for k in range(2))
+        return grown
+
+    for step in range(burn_in + batches * length):
+        grown = advanced(np.arange(count), step * interval, interval, 1)
         if step >= burn_in:
-            with np.errstate(divide="ignore"):
-                sums[(step - burn_in) // length] += np.log(np.abs(np.diagonal(r, axis1=1, axis2=2)))
-        current = np.concatenate([np.where(good[:, None], states, initial), np.swapaxes(q, 1, 2).reshape(count, -1)], axis=1)
+            sums[(step - burn_in) // length] += grown
     means = sums / (length * interval)
     means[:, status != SUCCESS] = np.nan
-    return means.mean(axis=0), means.std(axis=0, ddof=1) / np.sqrt(batches), status
+    with np.errstate(invalid="ignore"):  # of a vector that is lost in a thousandth of a step, too
+        return means.mean(axis=0), means.std(axis=0, ddof=1) / np.sqrt(batches), status

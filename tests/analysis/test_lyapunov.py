@@ -209,3 +209,13 @@ def test_a_sweep_must_not_take_a_name_of_the_result():
     system = sd.DiscreteSystem({x: sp.Symbol("exponent") * x})
     with pytest.raises(sd.DeclarationError, match="'exponent' has the name of a variable of the result"):
         lyapunov_exponents(system, {"exponent": [1, 2]})
+
+
+def test_what_shrinks_at_once_is_not_lost_in_errors():
+    """y' = -200 (1 + w) y on the unit circle, where w has the mean 0, with the few normalisations that the start suggests."""
+    system = sd.ODESystem.from_text(
+        "c' = c - w - c*(c**2 + w**2); w' = c + w - w*(c**2 + w**2); y' = -200*(1 + w)*y; c(0) = 0; w(0) = -1; y(0) = 0"
+    )
+    found = sd.analysis.lyapunov_exponents(system, steps=100, burn_in=10)
+    left = 2 * 200 / (100 * found.attrs["interval"])  # what a part of a period adds to the mean
+    assert (np.abs(found.lyapunov - [0, -2, -200]) < [1e-9, 1e-6, left]).all()

@@ -15,9 +15,9 @@ import sympy as sp
 import xarray as xr
 
 from symdyn import html
-from symdyn.declaration import lookup, name_of
 from symdyn.discover.units import SystemUnits, Unit, read_unit, unit_text
 from symdyn.errors import DeclarationError, RecoveryError
+from symdyn.given_values import lookup, name_of
 from symdyn.inference.headers import split_unit
 from symdyn.optional import require
 from symdyn.system import System

@@ -13,8 +13,8 @@ from symdyn.analysis.ensembles import run_rows
 from symdyn.analysis.field import Field
 from symdyn.analysis.portraits import read_region
 from symdyn.analysis.search import newton
-from symdyn.declaration import lookup
 from symdyn.errors import DeclarationError, SimulationError
+from symdyn.given_values import lookup
 from symdyn.methods.options import check_positive, check_whole
 from symdyn.simulation.dataset import attributes, listed_values
 from symdyn.simulation.sweeps import make_design

@@ -16,8 +16,8 @@ from symdyn.analysis.equilibria import steady_states
 from symdyn.analysis.field import Field, parameter_row
 from symdyn.analysis.following import Branch, follow, read_span
 from symdyn.analysis.polynomials import NotAlgebraic
-from symdyn.declaration import lookup
 from symdyn.errors import DeclarationError
+from symdyn.given_values import lookup
 from symdyn.simulation.dataset import attributes, listed_values
 from symdyn.simulation.sweeps import make_design
 from symdyn.system import System

@@ -15,8 +15,8 @@ import numpy as np
 from symdyn.analysis._scaled_parameter import ScaledParameter
 from symdyn.analysis.conservation import sampled_integrals, tangent_space
 from symdyn.analysis.field import Field
-from symdyn.declaration import lookup
 from symdyn.errors import DeclarationError
+from symdyn.given_values import lookup
 from symdyn.simulation.dataset import attributes
 
 __all__ = ["BranchCurve", "Place"]

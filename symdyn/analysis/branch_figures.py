@@ -10,9 +10,9 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from symdyn.declaration import name_of
 from symdyn.errors import DeclarationError
 from symdyn.figure_style import styled
+from symdyn.given_values import name_of
 
 __all__ = ["plot_continuation"]
 

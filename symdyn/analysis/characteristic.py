@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from symdyn.declaration import derivative, numeric_values, value_of
+from symdyn.declaration import derivative
 from symdyn.errors import DeclarationError
+from symdyn.given_values import numeric_values, value_of
 from symdyn.system import System, delays_in
 
 __all__ = ["characteristic_roots", "without_delays"]

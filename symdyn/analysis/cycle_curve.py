@@ -27,7 +27,7 @@ from scipy.sparse.linalg import splu
 from symdyn.analysis._scaled_parameter import ScaledParameter
 from symdyn.analysis.collocation import DEGREE, SLOPE, VALUE, Mesh, closed
 from symdyn.analysis.field import Field
-from symdyn.declaration import lookup
+from symdyn.given_values import lookup
 
 __all__ = ["CycleCurve", "CyclePlace", "signed_product"]
 

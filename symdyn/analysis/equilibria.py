@@ -14,8 +14,8 @@ from symdyn.analysis.field_states import field_steady_states
 from symdyn.analysis.polynomials import NotAlgebraic, exact, polynomial_system
 from symdyn.analysis.search import search
 from symdyn.analysis.zeros import all_zeros
-from symdyn.declaration import lookup
 from symdyn.errors import DeclarationError
+from symdyn.given_values import lookup
 from symdyn.simulation.dataset import attributes, listed_values
 from symdyn.simulation.frames import observe, observer
 from symdyn.simulation.sweeps import make_design

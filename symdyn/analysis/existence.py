@@ -15,8 +15,8 @@ import sympy as sp
 import xarray as xr
 
 from symdyn.analysis.ensembles import labelled, read_rows, run_rows
-from symdyn.declaration import numeric_values
 from symdyn.errors import DeclarationError
+from symdyn.given_values import numeric_values
 from symdyn.methods.options import AdaptiveOptions
 from symdyn.models.ode import ODESystem
 from symdyn.simulation.dataset import attributes

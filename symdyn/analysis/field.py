@@ -14,8 +14,8 @@ from symdyn.codegen.differentiate import derivatives
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import Lowering, lower
 from symdyn.codegen.program import Program
-from symdyn.declaration import lookup, numeric_values
 from symdyn.errors import DeclarationError
+from symdyn.given_values import lookup, numeric_values
 from symdyn.gradients import gradients
 from symdyn.system import System
 

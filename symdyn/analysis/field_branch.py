@@ -15,8 +15,8 @@ from symdyn.analysis.branch import Place
 from symdyn.analysis.field_newton import newton, sizes_of
 from symdyn.analysis.field_states import EIGENVALUES, FieldRest, is_stable
 from symdyn.analysis.iterated import Iterated
-from symdyn.declaration import lookup
 from symdyn.errors import DeclarationError
+from symdyn.given_values import lookup
 from symdyn.integration.rest import Derivative
 
 __all__ = ["FieldCurve"]

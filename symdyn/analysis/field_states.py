@@ -10,8 +10,8 @@ import xarray as xr
 
 from symdyn.analysis.bordered import Border, leading_eigenvalues
 from symdyn.analysis.field_newton import CONVERGED, newton, sizes_of
-from symdyn.declaration import lookup
 from symdyn.errors import DeclarationError
+from symdyn.given_values import lookup
 from symdyn.integration.rest import Derivative, RestProblem
 from symdyn.simulation.dataset import attributes, listed_values
 from symdyn.simulation.sweeps import make_design

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from symdyn.declaration import lookup
 from symdyn.derive.forcing import ForcedSystem
 from symdyn.errors import DeclarationError, SimulationError
+from symdyn.given_values import lookup
 from symdyn.simulation.dataset import attributes
 from symdyn.simulation.run import simulate
 from symdyn.system import System

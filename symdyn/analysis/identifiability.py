@@ -15,8 +15,9 @@ from symdyn.analysis.invariants import Invariants, NullSpaces
 from symdyn.analysis.output_series import ObservedSystem, OutputSeries
 from symdyn.analysis.residue_series import SeriesPoints, expand
 from symdyn.analysis.residues import null_space, primes, rank, reduced
-from symdyn.declaration import expression, listed, lookup
+from symdyn.declaration import expression
 from symdyn.errors import DeclarationError
+from symdyn.given_values import listed, lookup
 from symdyn.methods.options import check_whole
 from symdyn.paths import Path
 from symdyn.system import System

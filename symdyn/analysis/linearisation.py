@@ -10,8 +10,8 @@ import xarray as xr
 
 from symdyn.analysis.conservation import sampled_integrals, tangent_space
 from symdyn.analysis.field import Field, parameter_row
-from symdyn.declaration import numeric_values
 from symdyn.errors import DeclarationError
+from symdyn.given_values import numeric_values
 from symdyn.simulation.dataset import attributes
 from symdyn.system import System
 

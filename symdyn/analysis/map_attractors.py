@@ -10,8 +10,8 @@ import xarray as xr
 
 from symdyn.analysis.lyapunov import sweep_dataset
 from symdyn.analysis.tangents import follow, growth, tangent_map
-from symdyn.declaration import lookup
 from symdyn.errors import DeclarationError
+from symdyn.given_values import lookup
 from symdyn.methods.options import check_whole
 from symdyn.simulation.dataset import STATUS_CODES
 from symdyn.simulation.sweeps import make_design

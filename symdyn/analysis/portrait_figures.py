@@ -14,9 +14,9 @@ from matplotlib.patches import Patch
 
 from symdyn.analysis.figures import COLOURS, MANY
 from symdyn.analysis.portraits import PhasePortrait
-from symdyn.declaration import name_of
 from symdyn.errors import DeclarationError
 from symdyn.figure_style import styled
+from symdyn.given_values import name_of
 
 __all__ = ["plot_basins", "plot_portrait", "plot_section"]
 

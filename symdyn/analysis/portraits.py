@@ -21,9 +21,9 @@ from symdyn.analysis.equilibria import steady_states
 from symdyn.analysis.field import Field, parameter_row
 from symdyn.analysis.rate_grids import RateGrid
 from symdyn.analysis.search import newton
-from symdyn.declaration import lookup
 from symdyn.derive.sensitivities import fresh_symbol
 from symdyn.errors import DeclarationError, SimulationError
+from symdyn.given_values import lookup
 from symdyn.methods.options import check_whole
 from symdyn.models.ode import ODESystem
 from symdyn.simulation.dataset import attributes

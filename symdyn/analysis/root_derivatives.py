@@ -12,8 +12,8 @@ from symdyn.analysis.field import Field, parameter_row
 from symdyn.analysis.linearisation import read_state
 from symdyn.analysis.search import newton
 from symdyn.analysis.starts import values_at
-from symdyn.declaration import listed, lookup
 from symdyn.errors import DeclarationError
+from symdyn.given_values import listed, lookup
 from symdyn.simulation.dataset import attributes, listed_values
 from symdyn.system import System
 

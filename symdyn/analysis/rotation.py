@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from symdyn.declaration import name_of
 from symdyn.errors import DeclarationError
+from symdyn.given_values import name_of
 
 __all__ = ["rotation_number"]
 

@@ -21,9 +21,10 @@ import xarray as xr
 from symdyn.analysis.ensembles import plain, run_rows
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
-from symdyn.declaration import derivative, lookup
+from symdyn.declaration import derivative
 from symdyn.derive.sensitivities import fresh_symbol
 from symdyn.errors import DeclarationError
+from symdyn.given_values import lookup
 from symdyn.methods.options import check_positive
 from symdyn.models.events import Event
 from symdyn.models.ode import ODESystem

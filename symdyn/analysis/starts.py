@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from symdyn.declaration import name_of
+from symdyn.given_values import name_of
 from symdyn.system import System
 
 __all__ = ["found_at", "values_at"]

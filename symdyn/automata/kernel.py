@@ -21,8 +21,8 @@ from symdyn.codegen.families.task import Options
 from symdyn.codegen.kernel import Kernel, compile
 from symdyn.codegen.kernel_base import options_read
 from symdyn.codegen.load import CompiledModule, compile_ir, digest, load_object
-from symdyn.declaration import lookup
 from symdyn.errors import CompileError, DeclarationError
+from symdyn.given_values import lookup
 from symdyn.methods.options import MethodOptions
 from symdyn.models.automaton import SLACK, Automaton
 from symdyn.simulation.frames import Frame, Variable

@@ -11,9 +11,9 @@ from matplotlib.ticker import MaxNLocator
 
 from symdyn.cells import _figure_parts as parts
 from symdyn.cells._figure_bulk import bulk_triangles, node_values, sample_points
-from symdyn.declaration import numeric_values
 from symdyn.errors import DeclarationError
 from symdyn.figure_style import styled
+from symdyn.given_values import numeric_values
 from symdyn.models.colony import BulkCellSystem
 
 if TYPE_CHECKING:

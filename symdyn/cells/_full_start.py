@@ -11,8 +11,8 @@ import sympy as sp
 from symdyn.cells.full import FullBulkCells
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
-from symdyn.declaration import lookup
 from symdyn.errors import DeclarationError
+from symdyn.given_values import lookup
 from symdyn.parsing import parse_expression
 
 __all__ = ["kept_times", "read_beginnings"]

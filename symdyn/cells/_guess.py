@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from symdyn.declaration import name_of
 from symdyn.errors import DeclarationError
+from symdyn.given_values import name_of
 from symdyn.models.colony import BulkCellSystem
 from symdyn.registry import suggest
 

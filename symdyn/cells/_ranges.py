@@ -12,8 +12,8 @@ import numpy as np
 import sympy as sp
 
 from symdyn.cells._krylov import Point
-from symdyn.declaration import lookup, name_of, numeric_values
 from symdyn.errors import DeclarationError
+from symdyn.given_values import lookup, name_of, numeric_values
 from symdyn.models.colony import BulkCellSystem
 
 __all__ = ["Ranges", "WallGroups", "read_ranges", "wall_groups"]

@@ -12,8 +12,8 @@ import xarray as xr
 
 from symdyn.cells._krylov import Point, ReducedPencil
 from symdyn.cells._reduced_cells import ReducedCells
-from symdyn.declaration import lookup
 from symdyn.errors import DeclarationError
+from symdyn.given_values import lookup
 from symdyn.models.ode import ODESystem
 
 __all__ = ["diagonal"]

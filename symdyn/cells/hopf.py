@@ -12,8 +12,8 @@ from symdyn.cells._hopf_condition import HopfCondition, HopfPoint
 from symdyn.cells._hopf_following import fold, follow, place
 from symdyn.cells._hopf_search import crossings, near_vector
 from symdyn.cells.asymptotic import modes
-from symdyn.declaration import lookup
 from symdyn.errors import DeclarationError, SymdynError
+from symdyn.given_values import lookup
 from symdyn.models.colony import BulkCellSystem
 
 __all__ = ["hopf_curve", "hopf_curves", "hopf_point"]

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from symdyn.analysis.field import Field
-from symdyn.declaration import lookup, numeric_values
 from symdyn.errors import DeclarationError
+from symdyn.given_values import lookup, numeric_values
 from symdyn.models.colony import BulkCellSystem
 from symdyn.models.domains import Domain
 from symdyn.models.ode import ODESystem

@@ -9,9 +9,10 @@ import numpy as np
 import sympy as sp
 
 from symdyn import dag
-from symdyn.declaration import expression, listed, lookup
+from symdyn.declaration import expression
 from symdyn.derive.sensitivities import fresh_symbol
 from symdyn.errors import DeclarationError
+from symdyn.given_values import listed, lookup
 from symdyn.gradients import gradients
 from symdyn.models.ode import ODESystem
 from symdyn.parsing import parse_expression

@@ -11,13 +11,14 @@ import numpy as np
 import sympy as sp
 
 from symdyn import dag
-from symdyn.declaration import derivative, lookup
+from symdyn.declaration import derivative
 from symdyn.derive._delay_sensitivities import DelayedStates
 from symdyn.derive._event_sensitivities import extended_events
 from symdyn.derive._jump_sensitivities import jump_events
 from symdyn.derive.index_reduction import index_reduced
 from symdyn.derive.jump_times import CORNERS
 from symdyn.errors import DeclarationError
+from symdyn.given_values import lookup
 from symdyn.gradients import gradients
 from symdyn.models.discrete import DiscreteSystem
 from symdyn.models.events import Event

@@ -8,8 +8,9 @@ from typing import Any
 import sympy as sp
 
 from symdyn import dag
-from symdyn.declaration import derivative, expression, lookup
+from symdyn.declaration import derivative, expression
 from symdyn.errors import DeclarationError
+from symdyn.given_values import lookup
 from symdyn.models.ode import ODESystem
 from symdyn.models.sde import SDESystem
 from symdyn.text.mixtures import NOISE_LEVEL, nonlinear

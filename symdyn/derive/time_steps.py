@@ -14,9 +14,10 @@ from typing import Any
 import sympy as sp
 
 from symdyn import dag
-from symdyn.declaration import derivative, expression, lookup
+from symdyn.declaration import derivative, expression
 from symdyn.derive.sampled_inputs import inputs_in_steps
 from symdyn.errors import DeclarationError
+from symdyn.given_values import lookup
 from symdyn.methods.registry import METHODS
 from symdyn.methods.runge_kutta import ExplicitRungeKutta
 from symdyn.models.discrete import DiscreteSystem

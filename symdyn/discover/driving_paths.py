@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from symdyn.declaration import name_of
 from symdyn.errors import RecoveryError
+from symdyn.given_values import name_of
 from symdyn.inference.data import Observations, Trajectory
 from symdyn.paths import Path
 from symdyn.system import System

@@ -12,9 +12,9 @@ import numpy as np
 
 from symdyn import html
 from symdyn.attached import LearnedVerbs
-from symdyn.declaration import name_of
 from symdyn.errors import DeclarationError, RecoveryError
 from symdyn.files import check_format, numbers, put_arrays, restored
+from symdyn.given_values import name_of
 from symdyn.inference.data import Observations, Trajectory
 from symdyn.models.text import model_text, text_kinds
 from symdyn.neural_terms import TrainedNetwork

@@ -12,7 +12,6 @@ import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from symdyn.declaration import name_of
 from symdyn.discover.assembly import assembled
 from symdyn.discover.descent import NothingFollowsError, descend
 from symdyn.discover.evidence import hold_out
@@ -28,6 +27,7 @@ from symdyn.discover.terms import allowed_terms, one_of_each, own_library, with_
 from symdyn.discover.textbooks import textbook_models
 from symdyn.discover.units import SystemUnits, consistent_terms
 from symdyn.errors import RecoveryError
+from symdyn.given_values import name_of
 from symdyn.inference.candidates import Candidates, candidate_system
 from symdyn.inference.constants import constant_guesses
 from symdyn.inference.data import Observations, observations

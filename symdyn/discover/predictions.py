@@ -10,11 +10,11 @@ import pandas as pd
 import xarray as xr
 
 from symdyn.codegen.kernel import compile
-from symdyn.declaration import lookup
 from symdyn.discover.evidence import known_mean, prediction_errors, with_past
 from symdyn.discover.forecasts import bands, refitted
 from symdyn.discover.recovery import Recovery
 from symdyn.errors import RecoveryError
+from symdyn.given_values import lookup
 from symdyn.simulation.run import simulate
 from symdyn.system import System
 

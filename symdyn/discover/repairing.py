@@ -10,7 +10,6 @@ import numpy as np
 import sympy as sp
 
 from symdyn.codegen.kernel import compile
-from symdyn.declaration import lookup
 from symdyn.discover.assembly import first_values, missed
 from symdyn.discover.changes import Changes, possible_changes
 from symdyn.discover.descent import Descent, descend
@@ -21,6 +20,7 @@ from symdyn.discover.reads import TERMS, Reads
 from symdyn.discover.recovery import Recovery
 from symdyn.discover.terms import allowed_terms, function_name
 from symdyn.errors import RecoveryError
+from symdyn.given_values import lookup
 from symdyn.inference.data import Observations, observations
 from symdyn.inference.information import Information
 from symdyn.inference.kinds import kind_of, right_sides

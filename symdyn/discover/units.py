@@ -16,9 +16,10 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 from sympy.core.relational import Relational
 
-from symdyn.declaration import expression, name_of
+from symdyn.declaration import expression
 from symdyn.discover.terms import one_of_each
 from symdyn.errors import ParseError, RecoveryError
+from symdyn.given_values import name_of
 from symdyn.parsing import parse_expression
 from symdyn.registry import suggest
 from symdyn.system import System

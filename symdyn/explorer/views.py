@@ -13,13 +13,13 @@ import xarray as xr
 
 from symdyn.codegen.effects import refuse_idle
 from symdyn.codegen.kernel import compile
-from symdyn.declaration import numeric_values
 from symdyn.errors import DeclarationError, SimulationError, SymdynError
 from symdyn.explorer.bookmarks import python_lines
 from symdyn.explorer.plane import PlaneView, all_rests
 from symdyn.explorer.requests import read_request
 from symdyn.explorer.sliders import Slider, make_sliders
 from symdyn.explorer.summaries import curves, ensemble
+from symdyn.given_values import numeric_values
 from symdyn.methods.options import check_positive, check_whole
 from symdyn.quantities import Units
 from symdyn.simulation.ensemble import GivenUpError, given_up

@@ -11,8 +11,9 @@ import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from symdyn.declaration import expression, lookup
+from symdyn.declaration import expression
 from symdyn.errors import DeclarationError
+from symdyn.given_values import lookup
 from symdyn.grids.linear_part import LinearPart
 from symdyn.grids.linear_part_axes import Axis, axis_modes
 from symdyn.models.operators import Operator, components, linear_form, read_operators

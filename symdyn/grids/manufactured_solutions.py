@@ -19,8 +19,9 @@ import sympy as sp
 
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
-from symdyn.declaration import expression, lookup, numeric_values
+from symdyn.declaration import expression
 from symdyn.errors import DeclarationError
+from symdyn.given_values import lookup, numeric_values
 from symdyn.models.boundary import Condition
 from symdyn.models.operators import AXES, NUMBERS, at, components, laplacian, mean
 from symdyn.models.pde import PDESystem

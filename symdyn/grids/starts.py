@@ -11,8 +11,9 @@ import xarray as xr
 
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
-from symdyn.declaration import TIMES, by_symbol, expression, lookup, refuse_over_time
+from symdyn.declaration import expression
 from symdyn.errors import DeclarationError
+from symdyn.given_values import TIMES, by_symbol, lookup, refuse_over_time
 from symdyn.models.pde import PDESystem
 from symdyn.parsing import parse_expression
 

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from symdyn.declaration import expression, name_of
+from symdyn.declaration import expression
 from symdyn.errors import RecoveryError
+from symdyn.given_values import name_of
 from symdyn.inference.data import Observations
 from symdyn.inference.fit_symbols import FitRequest
 from symdyn.inference.guesses import read_bounds

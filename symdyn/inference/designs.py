@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 import sympy as sp
 
-from symdyn.declaration import expression, listed, lookup, name_of
+from symdyn.declaration import expression
 from symdyn.errors import RecoveryError
+from symdyn.given_values import listed, lookup, name_of
 from symdyn.inference.data import Observations, Trajectory
 from symdyn.inference.fit_setup import NoisyObservable
 from symdyn.inference.fits import Fit, observed_problem

@@ -13,7 +13,7 @@ import numpy as np
 import sympy as sp
 
 from symdyn import dag
-from symdyn.declaration import name_of
+from symdyn.given_values import name_of
 from symdyn.system import System
 
 __all__ = ["facts_of"]

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from symdyn.declaration import name_of
 from symdyn.derive.index_reduction import index_reduced
 from symdyn.errors import RecoveryError
+from symdyn.given_values import name_of
 from symdyn.inference.censoring import with_limits
 from symdyn.inference.colonies import check_beginnings, reduced_colony
 from symdyn.inference.data import Observations, Trajectory, observations, typical_sizes

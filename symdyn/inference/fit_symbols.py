@@ -13,9 +13,10 @@ import numpy as np
 import sympy as sp
 
 from symdyn import dag
-from symdyn.declaration import expression, lookup, name_of
+from symdyn.declaration import expression
 from symdyn.derive.sensitivities import fresh_symbol
 from symdyn.errors import RecoveryError
+from symdyn.given_values import lookup, name_of
 from symdyn.inference.budget import Budget
 from symdyn.inference.censoring import CENSORED_LAWS
 from symdyn.inference.data import Observations

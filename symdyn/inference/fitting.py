@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from symdyn.declaration import listed
 from symdyn.errors import RecoveryError
+from symdyn.given_values import listed
 from symdyn.inference.budget import Budget
 from symdyn.inference.fit_request import Proposal, request
 from symdyn.inference.fit_symbols import STAGES, FitRequest

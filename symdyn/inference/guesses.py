@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from symdyn.declaration import lookup
 from symdyn.errors import RecoveryError
+from symdyn.given_values import lookup
 from symdyn.system import System
 
 __all__ = ["GUESSES", "Bounds", "between", "free_parameters", "read_bounds"]

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from symdyn.declaration import lookup, name_of
 from symdyn.errors import RecoveryError
+from symdyn.given_values import lookup, name_of
 from symdyn.inference.budget import Budget
 from symdyn.inference.candidates import Candidates, candidate_system
 from symdyn.inference.criterion import SPARE

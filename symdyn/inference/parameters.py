@@ -10,9 +10,9 @@ import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from symdyn.declaration import lookup, name_of
 from symdyn.derive.sensitivities import fresh_symbol
 from symdyn.errors import RecoveryError
+from symdyn.given_values import lookup, name_of
 from symdyn.inference.constants import constant_limits
 from symdyn.inference.guesses import GUESSES, Bounds, between, free_parameters, read_bounds
 from symdyn.system import System

@@ -9,8 +9,8 @@ import numpy as np
 import sympy as sp
 import xarray as xr
 
-from symdyn.declaration import name_of
 from symdyn.errors import DeclarationError
+from symdyn.given_values import name_of
 
 __all__ = ["read_points"]
 

@@ -11,8 +11,8 @@ import numpy as np
 import xarray as xr
 from scipy.stats import t as student
 
-from symdyn.declaration import name_of
 from symdyn.errors import RecoveryError
+from symdyn.given_values import name_of
 from symdyn.inference.curve import FARTHEST_LOG, FittedCurve
 from symdyn.inference.fit_problem import FitProblem
 from symdyn.inference.fits import Fit, threshold

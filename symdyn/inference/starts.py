@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from symdyn.declaration import lookup
+from symdyn.given_values import lookup
 from symdyn.inference.data import Observations
 from symdyn.inference.guesses import Bounds
 from symdyn.inference.problem import NOISE_FLOOR, SelectionProblem, data_counts

@@ -11,9 +11,10 @@ import numpy as np
 import sympy as sp
 
 from symdyn import dag
-from symdyn.declaration import expression, name_of
+from symdyn.declaration import expression
 from symdyn.derive.sensitivities import fresh_symbol
 from symdyn.errors import RecoveryError
+from symdyn.given_values import name_of
 from symdyn.inference.data import Observations, Trajectory, paths_or_cells
 from symdyn.inference.fit_problem import FittedColumn
 from symdyn.inference.fit_symbols import FitRequest, FitSymbols, observable_formulas

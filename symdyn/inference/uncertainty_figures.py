@@ -11,9 +11,9 @@ import sympy as sp
 import xarray as xr
 from scipy.stats import norm
 
-from symdyn.declaration import listed, lookup
 from symdyn.errors import RecoveryError
 from symdyn.figure_style import COLOURS, styled
+from symdyn.given_values import listed, lookup
 from symdyn.inference.fits import Fit
 from symdyn.inference.profiles import profile
 

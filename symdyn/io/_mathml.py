@@ -14,8 +14,8 @@ import sympy as sp
 from sympy.logic.boolalg import Boolean, BooleanAtom
 
 from symdyn.dag import refuse_growth
-from symdyn.declaration import value_of
 from symdyn.errors import DeclarationError
+from symdyn.given_values import value_of
 from symdyn.io.exchange.model import Delayed, RateOf
 from symdyn.registry import suggest
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from symdyn.declaration import listed, name_of
 from symdyn.errors import DeclarationError
 from symdyn.figure_style import COLOURS, styled
+from symdyn.given_values import listed, name_of
 from symdyn.registry import suggest
 
 if TYPE_CHECKING:

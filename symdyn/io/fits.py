@@ -13,8 +13,8 @@ import numpy as np
 import xarray as xr
 from scipy import stats
 
-from symdyn.declaration import name_of
 from symdyn.errors import DeclarationError, SymdynError
+from symdyn.given_values import name_of
 from symdyn.inference.fit_problem import FitProblem, FittedColumn
 from symdyn.inference.fit_request import Proposal
 from symdyn.inference.fit_setup import FitSetup, NoisyObservable

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from symdyn.declaration import lookup
 from symdyn.errors import DeclarationError
+from symdyn.given_values import lookup
 from symdyn.leslie._values import fecundity_of, numeric, row_of
 from symdyn.leslie.spectrum import spectrum
 from symdyn.models.matrix import MatrixModel

@@ -11,8 +11,8 @@ import sympy as sp
 
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
-from symdyn.declaration import lookup
 from symdyn.errors import DeclarationError
+from symdyn.given_values import lookup
 from symdyn.leslie._values import matrix_of, numeric, refuse_changes
 from symdyn.leslie.environment import probabilities_of
 from symdyn.leslie.spectrum import spectrum

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from symdyn.declaration import expression, name_of
+from symdyn.declaration import expression
 from symdyn.errors import DeclarationError
+from symdyn.given_values import name_of
 from symdyn.models.domains import Domain
 from symdyn.models.ode import ODESystem
 from symdyn.registry import suggest

@@ -10,8 +10,9 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from symdyn import dag
-from symdyn.declaration import expression, lookup
+from symdyn.declaration import expression
 from symdyn.errors import DeclarationError
+from symdyn.given_values import lookup
 from symdyn.paths import Path
 from symdyn.system import delays_in
 

@@ -11,8 +11,9 @@ from sympy.core.function import AppliedUndef
 from sympy.solvers.solveset import NonlinearError
 
 from symdyn import dag
-from symdyn.declaration import expression, name_of
+from symdyn.declaration import expression
 from symdyn.errors import DeclarationError
+from symdyn.given_values import name_of
 from symdyn.text.derivatives import derivative_name
 
 __all__ = ["first_order"]

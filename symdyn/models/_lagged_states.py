@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from symdyn.declaration import by_symbol, lookup, name_of
 from symdyn.errors import DeclarationError
+from symdyn.given_values import by_symbol, lookup, name_of
 from symdyn.models._delays import at_first, check_delays, read_history, refuse_idle_history
 from symdyn.system import delays_in
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import sympy as sp
 
-from symdyn.declaration import over_text
 from symdyn.errors import DeclarationError
+from symdyn.given_values import over_text
 from symdyn.models.events import event_of, listed_events
 from symdyn.models.reaction import Burst, Reaction
 from symdyn.reaction_text import parse_network

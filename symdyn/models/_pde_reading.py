@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from symdyn.declaration import expression, lookup, name_of, read_equations
+from symdyn.declaration import expression, read_equations
 from symdyn.errors import DeclarationError
+from symdyn.given_values import lookup, name_of
 from symdyn.models.boundary import Conditions
 from symdyn.models.boxes import BoxedDomain, Interval
 from symdyn.models.domains import Disk, Domain, Polygon

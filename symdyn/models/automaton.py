@@ -14,8 +14,9 @@ import sympy as sp
 from sympy.logic.boolalg import Boolean
 
 from symdyn.attached import AutomatonVerbs
-from symdyn.declaration import as_symbol, expression, name_of, numeric_values, value_of
+from symdyn.declaration import as_symbol, expression
 from symdyn.errors import DeclarationError, ParseError
+from symdyn.given_values import name_of, numeric_values, value_of
 from symdyn.models.registry import KINDS
 from symdyn.models.spatial import SpatialSystem
 from symdyn.parsing import MAX_TEXT, ModelText, check_calls, constant

@@ -8,8 +8,9 @@ from typing import Any
 
 import sympy as sp
 
-from symdyn.declaration import expression, name_of
+from symdyn.declaration import expression
 from symdyn.errors import DeclarationError
+from symdyn.given_values import name_of
 from symdyn.models.operators import Operator, read_operators
 from symdyn.models.reaction import rate_text
 from symdyn.parsing import parse_expression

@@ -13,8 +13,8 @@ import sympy as sp
 
 from symdyn import dag
 from symdyn.attached import ColonyVerbs
-from symdyn.declaration import numeric_values
 from symdyn.errors import DeclarationError
+from symdyn.given_values import numeric_values
 from symdyn.models import _colony_reading as reading
 from symdyn.models._colony_printing import Species, colony_equations
 from symdyn.models.colony_cells import ColonyCells

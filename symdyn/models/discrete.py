@@ -9,8 +9,9 @@ from typing import Any, ClassVar, Self
 import sympy as sp
 
 from symdyn.attached import MapVerbs
-from symdyn.declaration import name_of, read_equations
+from symdyn.declaration import read_equations
 from symdyn.errors import DeclarationError
+from symdyn.given_values import name_of
 from symdyn.models._delays import now
 from symdyn.models._lagged_states import LaggedStates, past_states
 from symdyn.models.events import Event, called, declared_events, listed_events, with_events_of

@@ -11,8 +11,9 @@ from sympy.core.function import AppliedUndef
 from sympy.logic.boolalg import Boolean, BooleanAtom
 
 from symdyn import dag
-from symdyn.declaration import as_symbol, expression, lookup
+from symdyn.declaration import as_symbol, expression
 from symdyn.errors import CompileError, DeclarationError
+from symdyn.given_values import lookup
 from symdyn.models.schedules import Schedule
 from symdyn.text.events import FLAGS, EventText
 

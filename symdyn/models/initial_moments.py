@@ -9,8 +9,8 @@ from typing import Any
 
 import sympy as sp
 
-from symdyn.declaration import initial_values, lookup
 from symdyn.errors import DeclarationError
+from symdyn.given_values import initial_values, lookup
 from symdyn.models.moment_index import Index
 
 __all__ = ["checked", "initial_moments", "is_distribution"]

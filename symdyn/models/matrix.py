@@ -11,8 +11,9 @@ import sympy as sp
 
 from symdyn import dag
 from symdyn.attached import MatrixVerbs
-from symdyn.declaration import expression, initial_values, lookup, name_of, read_equations
+from symdyn.declaration import expression, read_equations
 from symdyn.errors import DeclarationError
+from symdyn.given_values import initial_values, lookup, name_of
 from symdyn.models.discrete import DiscreteSystem
 from symdyn.models.events import Event, called, declared_events
 from symdyn.models.matrix_reading import guessed_fecundity, read_matrix, read_vector

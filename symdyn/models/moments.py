@@ -12,8 +12,8 @@ from typing import Any, ClassVar, Self
 import sympy as sp
 
 from symdyn import dag
-from symdyn.declaration import lookup, name_of
 from symdyn.errors import DeclarationError
+from symdyn.given_values import lookup, name_of
 from symdyn.models.initial_moments import checked, initial_moments
 from symdyn.models.moment_algebra import Moments
 from symdyn.models.moment_index import KINDS, Index, latex_name, moment_symbol

@@ -8,8 +8,8 @@ from typing import Any
 
 import sympy as sp
 
-from symdyn.declaration import lookup
 from symdyn.errors import DeclarationError
+from symdyn.given_values import lookup
 from symdyn.models.moment_algebra import Moments
 from symdyn.models.moment_index import Index
 

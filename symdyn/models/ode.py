@@ -11,8 +11,9 @@ import sympy as sp
 
 from symdyn import dag
 from symdyn.attached import FlowVerbs
-from symdyn.declaration import expression, listed, name_of, read_equations
+from symdyn.declaration import expression, read_equations
 from symdyn.errors import DeclarationError
+from symdyn.given_values import listed, name_of
 from symdyn.models._delays import at_first, check_delays, named_slopes, now, read_history, refuse_idle_history
 from symdyn.models._higher_order import first_order
 from symdyn.models._traced import traced

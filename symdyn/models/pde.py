@@ -12,8 +12,9 @@ import sympy as sp
 
 from symdyn import dag
 from symdyn.attached import FieldVerbs
-from symdyn.declaration import check_symbols, name_of, numeric_values
+from symdyn.declaration import check_symbols
 from symdyn.errors import DeclarationError
+from symdyn.given_values import name_of, numeric_values
 from symdyn.models._pde_reading import mapped, read_domain, read_starts, read_states, wall_expressions
 from symdyn.models.boundary import SIDES, Conditions, read_conditions
 from symdyn.models.domains import Domain

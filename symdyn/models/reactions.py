@@ -14,8 +14,9 @@ import sympy as sp
 
 from symdyn import dag
 from symdyn.attached import NetworkVerbs
-from symdyn.declaration import expression, lookup, read_equations
+from symdyn.declaration import expression, read_equations
 from symdyn.errors import DeclarationError
+from symdyn.given_values import lookup
 from symdyn.models._network_text import read_network
 from symdyn.models.events import Event, listed_events
 from symdyn.models.reaction import Burst, Reaction, complex_text, rate_text

@@ -8,8 +8,9 @@ from typing import Any, ClassVar, Self
 import sympy as sp
 
 from symdyn.attached import DiffusionVerbs
-from symdyn.declaration import derivative, expression, lookup, name_of, read_equations
+from symdyn.declaration import derivative, expression, read_equations
 from symdyn.errors import DeclarationError
+from symdyn.given_values import lookup, name_of
 from symdyn.models._delays import at_first, check_delays, now, read_history, refuse_idle_history
 from symdyn.models.events import Event, called, declared_events, listed_events, with_events_of
 from symdyn.models.registry import KINDS

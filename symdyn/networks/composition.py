@@ -7,8 +7,8 @@ from typing import Any
 
 import sympy as sp
 
-from symdyn.declaration import lookup, name_of
 from symdyn.errors import DeclarationError
+from symdyn.given_values import lookup, name_of
 from symdyn.models.reaction import Burst, Reaction
 from symdyn.models.reactions import ReactionNetwork
 

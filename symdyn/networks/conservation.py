@@ -11,8 +11,9 @@ from typing import Any
 import sympy as sp
 
 from symdyn import dag
-from symdyn.declaration import expression, lookup
+from symdyn.declaration import expression
 from symdyn.errors import DeclarationError
+from symdyn.given_values import lookup
 from symdyn.models.reaction import Reaction
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.networks._integers import independent, left_null_space, semiflows

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from symdyn.declaration import lookup
 from symdyn.errors import DeclarationError, SimulationError
+from symdyn.given_values import lookup
 from symdyn.models.reactions import ReactionNetwork
 
 __all__ = ["Bounds", "read_bounds"]

@@ -9,8 +9,8 @@ import numpy as np
 import sympy as sp
 import xarray as xr
 
-from symdyn.declaration import lookup
 from symdyn.errors import DeclarationError
+from symdyn.given_values import lookup
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.projection.states import StateSpace
 

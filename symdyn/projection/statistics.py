@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from symdyn.declaration import name_of
 from symdyn.errors import DeclarationError
+from symdyn.given_values import name_of
 from symdyn.registry import suggest
 
 __all__ = [

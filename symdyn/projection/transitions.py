@@ -15,8 +15,9 @@ from sympy.core.relational import Relational
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
 from symdyn.codegen.program import Program
-from symdyn.declaration import derivative, lookup, numeric_values
+from symdyn.declaration import derivative
 from symdyn.errors import CompileError, DeclarationError, SimulationError
+from symdyn.given_values import lookup, numeric_values
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.projection.bursts import probabilities, slopes
 from symdyn.projection.states import StateSpace

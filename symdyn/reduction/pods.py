@@ -10,8 +10,8 @@ import sympy as sp
 
 from symdyn import dag
 from symdyn.codegen.effects import refuse_idle
-from symdyn.declaration import lookup
 from symdyn.errors import DeclarationError
+from symdyn.given_values import lookup
 from symdyn.grids.system import GridSystem
 from symdyn.methods.options import check_whole
 from symdyn.models.ode import ODESystem

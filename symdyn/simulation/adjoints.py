@@ -24,8 +24,8 @@ from symdyn.codegen.lower import lower
 from symdyn.codegen.program import Program
 from symdyn.codegen.reverse import adjoint_program
 from symdyn.codegen.stops import stop_program, stops_within
-from symdyn.declaration import value_of
 from symdyn.errors import DeclarationError, SimulationError
+from symdyn.given_values import value_of
 from symdyn.methods.registry import METHODS
 from symdyn.methods.runge_kutta import ExplicitRungeKutta, Rosenbrock
 from symdyn.models.events import Event

@@ -7,8 +7,8 @@ from typing import Any
 import sympy as sp
 from sympy.logic.boolalg import Boolean, BooleanAtom
 
-from symdyn.declaration import lookup
 from symdyn.errors import DeclarationError
+from symdyn.given_values import lookup
 from symdyn.models.operators import OPERATORS, read_operators
 from symdyn.parsing import parse_condition
 from symdyn.system import System, delays_in

@@ -11,9 +11,10 @@ import numpy as np
 import sympy as sp
 
 from symdyn import dag
-from symdyn.declaration import expression, listed, lookup, numeric_values, value_of
+from symdyn.declaration import expression
 from symdyn.derive.sensitivities import fresh_symbol, moving_jumps
 from symdyn.errors import DeclarationError
+from symdyn.given_values import listed, lookup, numeric_values, value_of
 from symdyn.gradients import gradients
 from symdyn.methods.options import AdaptiveOptions, check_positive, check_whole
 from symdyn.methods.registry import METHODS

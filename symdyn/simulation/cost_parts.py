@@ -11,8 +11,9 @@ import sympy as sp
 from symdyn import dag
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
-from symdyn.declaration import expression, name_of
+from symdyn.declaration import expression
 from symdyn.errors import DeclarationError
+from symdyn.given_values import name_of
 from symdyn.gradients import gradients
 from symdyn.parsing import parse_expression
 from symdyn.system import System

@@ -10,8 +10,8 @@ import numpy as np
 import sympy as sp
 import xarray as xr
 
-from symdyn.declaration import lookup
 from symdyn.errors import DeclarationError
+from symdyn.given_values import lookup
 from symdyn.methods.options import check_whole
 from symdyn.optional import require
 from symdyn.simulation.run import simulate

@@ -9,10 +9,10 @@ import numpy as np
 import sympy as sp
 import xarray as xr
 
-from symdyn.declaration import listed, lookup
 from symdyn.derive.sensitivities import Sensitivities
 from symdyn.derive.sensitivities import sensitivities as extended_system
 from symdyn.errors import DeclarationError
+from symdyn.given_values import listed, lookup
 from symdyn.simulation.run import simulate
 from symdyn.system import System
 

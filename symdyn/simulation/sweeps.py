@@ -16,17 +16,9 @@ from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
 from symdyn.codegen.program import Program
 from symdyn.dag import free_symbols, in_order
-from symdyn.declaration import (
-    RESERVED_NAMES,
-    TIMES,
-    by_symbol,
-    initial_values,
-    keyed,
-    refuse_inputs,
-    refuse_over_time,
-    refuse_repeated,
-)
+from symdyn.declaration import RESERVED_NAMES
 from symdyn.errors import DeclarationError
+from symdyn.given_values import TIMES, by_symbol, initial_values, keyed, refuse_inputs, refuse_over_time, refuse_repeated
 from symdyn.identity import remembered
 from symdyn.models.initial_moments import is_distribution
 from symdyn.simulation.labelled import as_coordinates, as_variable

@@ -11,8 +11,8 @@ import xarray as xr
 from symdyn.analysis.ensembles import plain
 from symdyn.analysis.field import Field, parameter_row
 from symdyn.cells.phases import cell_traces, extremes, period
-from symdyn.declaration import name_of
 from symdyn.errors import DeclarationError
+from symdyn.given_values import name_of
 from symdyn.models.colony import BulkCellSystem
 from symdyn.models.ode import ODESystem
 from symdyn.simulation.dataset import attributes

@@ -13,8 +13,8 @@ from symdyn.analysis.field import Field
 from symdyn.bar import bar
 from symdyn.cells.phases import cell_traces, extremes, order_parameter, period, phase_lag
 from symdyn.cells.reduction import ReducedCells
-from symdyn.declaration import lookup, name_of
 from symdyn.errors import DeclarationError
+from symdyn.given_values import lookup, name_of
 from symdyn.models.colony import BulkCellSystem
 from symdyn.models.ode import ODESystem
 from symdyn.simulation.dataset import attributes

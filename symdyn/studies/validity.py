@@ -15,9 +15,9 @@ import xarray as xr
 
 from symdyn.analysis import steady_states
 from symdyn.bar import bar
-from symdyn.declaration import name_of, numeric_values
 from symdyn.derive.closures import Closure, find_closure
 from symdyn.errors import DeclarationError, SymdynError
+from symdyn.given_values import name_of, numeric_values
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.simulation.cluster import as_executor
 from symdyn.simulation.ensemble import default_threads

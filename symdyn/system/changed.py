@@ -10,8 +10,9 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from symdyn import dag
-from symdyn.declaration import expression, lookup, numeric_values
+from symdyn.declaration import expression
 from symdyn.errors import DeclarationError
+from symdyn.given_values import lookup, numeric_values
 from symdyn.neural_terms import NetworkTerm, TrainedNetwork
 from symdyn.paths import PathSlope, with_paths
 from symdyn.system.display import Displayed

@@ -9,14 +9,9 @@ from typing import Any, Self
 
 import sympy as sp
 
-from symdyn.declaration import (
-    check_symbols,
-    initial_values,
-    numeric_values,
-    over_text,
-    read_equations,
-)
+from symdyn.declaration import check_symbols, read_equations
 from symdyn.errors import DeclarationError
+from symdyn.given_values import initial_values, numeric_values, over_text
 from symdyn.network_files import networks_of_text
 from symdyn.parsing import MAX_TEXT, ModelText, parse_model
 from symdyn.paths import with_paths

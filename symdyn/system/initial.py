@@ -10,8 +10,9 @@ from typing import Any, Self
 import sympy as sp
 
 from symdyn import dag
-from symdyn.declaration import check_symbols, initial_values, name_of, numeric_values, value_of
+from symdyn.declaration import check_symbols
 from symdyn.errors import DeclarationError
+from symdyn.given_values import initial_values, name_of, numeric_values, value_of
 from symdyn.system.contents import Contents
 
 __all__ = ["Beginning"]

@@ -7,8 +7,9 @@ from typing import Any
 
 import sympy as sp
 
-from symdyn.declaration import expression, lookup
+from symdyn.declaration import expression
 from symdyn.errors import DeclarationError
+from symdyn.given_values import lookup
 from symdyn.models.sde import SDESystem
 from symdyn.transport.densities import Normal
 from symdyn.transport.marginals import marginal

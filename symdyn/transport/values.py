@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from symdyn.declaration import numeric_values
 from symdyn.errors import DeclarationError
+from symdyn.given_values import numeric_values
 from symdyn.models.ode import ODESystem
 
 __all__ = ["dataset_of", "node_times", "parameter_numbers", "state_rows", "time_of"]

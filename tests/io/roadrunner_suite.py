@@ -17,7 +17,8 @@ import numpy as np
 import sympy as sp
 
 import symdyn as sd
-from symdyn.declaration import expression, value_of
+from symdyn.declaration import expression
+from symdyn.given_values import value_of
 from symdyn.io._documents import translated
 
 __all__ = ["difference"]

@@ -21,7 +21,8 @@ import sympy as sp
 import xarray as xr
 
 import symdyn as sd
-from symdyn.declaration import RESERVED_NAMES, value_of
+from symdyn.declaration import RESERVED_NAMES
+from symdyn.given_values import value_of
 from symdyn.io._sbml_reader import read
 from symdyn.io.exchange.networks import to_network
 from symdyn.io.exchange.odes import to_odes

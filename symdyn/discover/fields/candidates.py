@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from symdyn.declaration import name_of
 from symdyn.discover.fields.data import FieldData
+from symdyn.given_values import name_of
 from symdyn.inference.candidates import Candidates
 from symdyn.inference.constants import constant_guesses
 from symdyn.inference.parameters import LibraryTerm, constant_symbols, free_columns

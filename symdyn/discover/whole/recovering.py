@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from symdyn.declaration import lookup
 from symdyn.discover.evidence import hold_out
 from symdyn.discover.options import Request
 from symdyn.discover.reads import Reads
@@ -18,6 +17,7 @@ from symdyn.discover.whole.result import assembled, told
 from symdyn.discover.whole.search import EquationSearch
 from symdyn.discover.whole.states import declared
 from symdyn.errors import RecoveryError
+from symdyn.given_values import lookup
 from symdyn.inference.data import Observations, observations
 from symdyn.inference.optimum import read_noise
 

@@ -10,8 +10,9 @@ import numpy as np
 import sympy as sp
 
 from symdyn import dag
-from symdyn.declaration import expression, value_of
+from symdyn.declaration import expression
 from symdyn.errors import DeclarationError
+from symdyn.given_values import value_of
 from symdyn.io.exchange.model import Delayed, ExchangeModel, ExchangeReaction, Quantity, Trigger
 
 __all__ = ["without_fast"]

@@ -9,8 +9,8 @@ from typing import Any
 import sympy as sp
 
 from symdyn import dag
-from symdyn.declaration import value_of
 from symdyn.errors import DeclarationError
+from symdyn.given_values import value_of
 from symdyn.io._rate_laws import mass_action, negative_without, one_power, split_reversible
 from symdyn.io.exchange.equalities import at_moments
 from symdyn.io.exchange.model import Delayed, ExchangeModel, ExchangeReaction, Quantity, RateOf, Trigger

@@ -12,8 +12,8 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from symdyn import dag
-from symdyn.declaration import value_of
 from symdyn.errors import DeclarationError
+from symdyn.given_values import value_of
 from symdyn.io.exchange.equalities import Equalities, already_there, at_moments, first
 from symdyn.io.exchange.equilibria import without_fast
 from symdyn.io.exchange.model import Delayed, ExchangeModel, Quantity, RateOf, Trigger

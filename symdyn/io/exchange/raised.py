@@ -8,9 +8,10 @@ from typing import Any
 
 import sympy as sp
 
-from symdyn.declaration import expression, value_of
+from symdyn.declaration import expression
 from symdyn.derive.jumps import refuse_delays
 from symdyn.errors import DeclarationError
+from symdyn.given_values import value_of
 from symdyn.io.exchange.model import Delayed, ExchangeModel, ExchangeReaction, Quantity, Trigger, may_tie
 from symdyn.models.events import Event
 from symdyn.models.ode import ODESystem

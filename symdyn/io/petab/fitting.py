@@ -10,8 +10,8 @@ from typing import Any, Protocol, cast
 import numpy as np
 import pandas as pd
 
-from symdyn.declaration import name_of
 from symdyn.errors import RecoveryError
+from symdyn.given_values import name_of
 from symdyn.inference.fit_problem import MOST_NUMBERS, FitProblem, FittedColumn, expanded_in_parts
 from symdyn.inference.fit_request import Proposal
 from symdyn.inference.fit_symbols import FitRequest

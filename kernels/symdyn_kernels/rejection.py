@@ -31,7 +31,6 @@ __all__ = [
     "LargeNetwork",
     "Sums",
     "begin",
-    "bound_of",
     "bounded",
     "follow",
     "look_up",
@@ -90,6 +89,8 @@ class Sums(NamedTuple):
         The first leaf; how many propensities are in no group.
     inner : (2 n,) float64
         The sums of groups, side by side.
+    bounds : (8,) float64
+        Of the candidates that were looked up, their bounds.
     """
 
     starts: np.ndarray
@@ -104,6 +105,7 @@ class Sums(NamedTuple):
     leaves: int
     units: int
     inner: np.ndarray
+    bounds: np.ndarray
 
 
 @njit(**INLINE)
@@ -144,16 +146,6 @@ def _scale(network, sums, group):
 def _shared(network, sums, group):
     """The bound of all propensities of a group."""
     return _scale(network, sums, group) * sums.inner[sums.groups.roots[group]]
-
-
-@njit(**INLINE)
-def bound_of(network, sums, reaction):
-    """The bound of a propensity that candidates were chosen by."""
-    if reaction < sums.units:
-        return sums.tree[sums.leaves + reaction]
-    groups = sums.groups
-    g = groups.owners[reaction - sums.units]
-    return _scale(network, sums, g) * sums.inner[groups.lowest[g] + reaction - groups.firsts[g]]
 
 
 @njit(**INNER)
@@ -310,17 +302,16 @@ def bounded(network, sums):
     return SUCCESS
 
 
-@njit(**INLINE)
-def _found(leaf, rest, network, sums):
-    """The reaction of a leaf and the remainder of the threshold in it: where it is a group, of that which its sums choose."""
-    if leaf < sums.units:
-        return leaf, rest
-    groups, inner, g = sums.groups, sums.inner, leaf - sums.units
+@njit(**INNER)
+def _look_inside(place, network, sums, chosen, rests):
+    """Of a leaf that is a group, the reaction that the sums of this choose."""
+    groups, inner, g = sums.groups, sums.inner, chosen[place] - sums.units
     node, scale = groups.roots[g], _scale(network, sums, g)
-    rest /= scale
+    rest = rests[place] / scale
     while 2 * node < inner.size:
         node, rest = descend(node, rest, inner)
-    return min(groups.firsts[g] + node - groups.lowest[g], groups.firsts[g + 1] - 1), rest * scale
+    sums.bounds[place], rests[place] = scale * inner[node], scale * rest
+    chosen[place] = min(groups.firsts[g] + node - groups.lowest[g], groups.firsts[g + 1] - 1)
 
 
 @njit(**INLINE)
@@ -329,17 +320,20 @@ def look_up_one(records, size, place, network, sums, chosen, rests):
     node, rest = 1, ld(records, place * size + 1) * sums.tree[1]
     while node < sums.leaves:
         node, rest = descend(node, rest, sums.tree)
-    leaf = min(node - sums.leaves, sums.units + sums.groups.hubs.size - 1)
-    chosen[place], rests[place] = _found(leaf, rest, network, sums)
+    chosen[place], rests[place] = min(node - sums.leaves, sums.units + sums.groups.hubs.size - 1), rest
+    sums.bounds[place] = sums.tree[sums.leaves + chosen[place]]
+    if chosen[place] >= sums.units:
+        _look_inside(place, network, sums, chosen, rests)
 
 
 @njit(**INLINE)
 def look_up(records, size, network, sums, chosen, rests):
-    """The leaves that eight records choose, and the remainders of the thresholds in them.
+    """The reactions that eight records choose, and the remainders of the thresholds in their bounds.
 
     Rounding may lead to a leaf that is 0, which is refused, or beyond the last, which then is the candidate.
     """
-    tree, leaves, last = sums.tree, sums.leaves, sums.units + sums.groups.hubs.size - 1
+    tree, leaves, units = sums.tree, sums.leaves, sums.units
+    last, inside = units + sums.groups.hubs.size - 1, False
     for i in range(WIDTH):
         chosen[i], rests[i] = 1, ld(records, i * size + 1) * tree[1]
     level = 1
@@ -348,4 +342,10 @@ def look_up(records, size, network, sums, chosen, rests):
             chosen[i], rests[i] = descend(chosen[i], rests[i], tree)
         level *= 2
     for i in range(WIDTH):
-        chosen[i], rests[i] = _found(min(chosen[i] - leaves, last), rests[i], network, sums)
+        chosen[i] = min(chosen[i] - leaves, last)
+        sums.bounds[i] = tree[leaves + chosen[i]]
+        inside |= chosen[i] >= units
+    if inside:
+        for i in range(WIDTH):
+            if chosen[i] >= units:
+                _look_inside(i, network, sums, chosen, rests)

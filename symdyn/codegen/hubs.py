@@ -99,7 +99,6 @@ class Hubs(NamedTuple):
         return {
             "hubs": [place[group.hub] for group in groups],
             "firsts": [first, *(group.last for group in groups)],
-            "owners": [g for g, group in enumerate(groups) for _ in range(group.first, group.last)],
             "leaves": self.leaves,
             "roots": [group.lowest // group.size for group in groups],
             "lowest": [group.lowest for group in groups],

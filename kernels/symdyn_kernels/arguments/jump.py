@@ -136,8 +136,6 @@ class Groups(NamedTuple):
         The species.
     firsts : (G + 1,) int64
         Group g has the reactions from ``firsts[g]`` to ``firsts[g + 1]``, the last one R; those before the first are in none.
-    owners : (k,) int64
-        Of these k reactions, the group of each.
     leaves : int
         Leaves of the tree in which the sums of all groups are, side by side.
     roots, lowest, beyond : (G,) int64
@@ -153,7 +151,6 @@ class Groups(NamedTuple):
 
     hubs: Integers
     firsts: Integers
-    owners: Integers
     leaves: int
     roots: Integers
     lowest: Integers

@@ -40,7 +40,6 @@ from symdyn_kernels.rejection import (
     LargeNetwork,
     Sums,
     begin,
-    bound_of,
     bounded,
     follow,
     look_up,
@@ -186,7 +185,8 @@ def chunk(arguments):
     lane = work + 8 * (1 + bursts.size) * WIDTH
     network = LargeNetwork(fire, lane, y, p, a, R, n, R + 2 + 2 * delayed.emptied.size, places)
     weights = np.zeros(R)
-    sums = Sums(starts, dependents, called, fixed, data, groups, weights, fixed.copy(), tree, leaves, units, inner)
+    bounds = np.empty(WIDTH)
+    sums = Sums(starts, dependents, called, fixed, data, groups, weights, fixed.copy(), tree, leaves, units, inner, bounds)
     for i in (one, boxes + n, boxes + 2 * n + 1):  # the number that is 1, and its box
         st(y, i, 1.0)
     chosen, rests = np.empty(WIDTH, np.int64), np.empty(WIDTH)
@@ -318,7 +318,7 @@ def chunk(arguments):
             elif data[ENTRIES * reaction] == DATA:
                 value = propensity(y, 0, sums, reaction)
                 if rest < value:
-                    if above(value, bound_of(network, sums, reaction)):
+                    if above(value, bounds[place - 1]):
                         code = ABOVE_BOUND
                         break
                     made += 1
@@ -326,7 +326,6 @@ def chunk(arguments):
                         code, stale = follow(network, reaction, changes, changed, sums), True
                 continue
             else:
-                bound = bound_of(network, sums, reaction)
                 st(lane, 1, rest)
                 for b in range(bursts.size):
                     st(lane, LANE + b, ld(records, record + DRAWS + b))
@@ -343,7 +342,7 @@ def chunk(arguments):
                             window, code = _renew(t, 0.5 * window, network, sums)
                             border, misses, stale = t + window, 0, True
                     continue
-                if above(ld(y, rate), bound):
+                if above(ld(y, rate), bounds[place - 1]):
                     code = ABOVE_BOUND
                     break
                 made += 1

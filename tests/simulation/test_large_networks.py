@@ -99,6 +99,19 @@ def test_two_hubs_and_their_places_are_as_often_free_as_detailed_balance_says():
             assert near(data[f"{h}C{i}"].sel(time=2), bound.sum())
 
 
+def test_what_comes_anew_is_lost_by_a_hub_in_all_ways_at_their_rates():
+    """Two molecules of H take each S from nothing on at the rate 2 (1/4 + 3/4), in two ways: Poisson at all times."""
+    places, text = range(40), ("0 -> S#, 6", "H + S# -> H, 3/4", "H + S# -> H, 1/4")
+    net = network(
+        "\n".join(line.replace("#", str(i)) for line in text for i in places), {"H": 2} | {f"S{i}": 0 for i in places}
+    )
+    assert [(str(g.hub), g.last - g.first) for g in hubs(net).groups] == [("H", 80)]
+    data = sd.simulate(net, [0, 0.3, 2], trajectories=300, seed=33)
+    for time in (0.3, 2):
+        left = np.concatenate([data[f"S{i}"].sel(time=time) for i in places])
+        assert fits(left, poisson(3 * (1 - np.exp(-2 * time)), most=30))
+
+
 @pytest.mark.parametrize("until", [None, "H <= 0"])
 def test_what_takes_the_one_molecule_of_a_hub_and_when(until):
     """Reactions of every kind compete for it: each wins in proportion to its propensity, after an exponential time."""

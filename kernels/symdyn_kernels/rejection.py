@@ -2,7 +2,13 @@
 
 Each species has a box in ``y``, the numbers for which the bounds in ``a`` of the propensities that read it hold; they are
 computed anew where it has left the box.  The bounds are the leaves of a binary tree of sums.  A sum is always the sum of its
-two children, so that rounding errors do not accumulate, and a leaf is found and sums are updated in O(log R).
+two children, so that rounding errors do not accumulate, and a leaf is found and sums are updated in O(log R).  A bound that
+is computed to its old value changes no sum.
+
+Where many reactions have a reactant in common, their hub, the tree has one leaf for all of them: the greatest number in the box
+of the hub, times the sum, in a tree of its own, of their bounds without it.  A hub that leaves its box changes one leaf, and
+another reactant the sums of the groups in which it is.  A candidate is passed on with its remainder divided by that number
+(partial propensities: Ramaswamy, Gonzalez-Segredo & Sbalzarini, Journal of Chemical Physics 130 (2009) 244104).
 
 The leaf found is a candidate of thinning: the remainder of the threshold is uniform on [0, bound), and the reaction fires
 where it is below the propensity at the present states.  A box depends on the past alone, so the process is exact
@@ -31,6 +37,7 @@ __all__ = [
     "LargeNetwork",
     "Sums",
     "begin",
+    "bound_of",
     "bounded",
     "follow",
     "look_up",
@@ -90,7 +97,7 @@ class Sums(NamedTuple):
     inner : (2 n,) float64
         The sums of groups, side by side.
     bounds : (8,) float64
-        Of the candidates that were looked up, their bounds.
+        Of the candidates that were looked up, as far as they are in groups.
     """
 
     starts: np.ndarray
@@ -302,6 +309,12 @@ def bounded(network, sums):
     return SUCCESS
 
 
+@njit(**INLINE)
+def bound_of(sums, reaction, place):
+    """The bound by which a candidate was chosen, that of the record `place`."""
+    return sums.tree[sums.leaves + reaction] if reaction < sums.units else sums.bounds[place]
+
+
 @njit(**INNER)
 def _look_inside(place, network, sums, chosen, rests):
     """Of a leaf that is a group, the reaction that the sums of this choose."""
@@ -321,7 +334,6 @@ def look_up_one(records, size, place, network, sums, chosen, rests):
     while node < sums.leaves:
         node, rest = descend(node, rest, sums.tree)
     chosen[place], rests[place] = min(node - sums.leaves, sums.units + sums.groups.hubs.size - 1), rest
-    sums.bounds[place] = sums.tree[sums.leaves + chosen[place]]
     if chosen[place] >= sums.units:
         _look_inside(place, network, sums, chosen, rests)
 
@@ -343,7 +355,6 @@ def look_up(records, size, network, sums, chosen, rests):
         level *= 2
     for i in range(WIDTH):
         chosen[i] = min(chosen[i] - leaves, last)
-        sums.bounds[i] = tree[leaves + chosen[i]]
         inside |= chosen[i] >= units
     if inside:
         for i in range(WIDTH):

@@ -48,14 +48,15 @@ REACTANTS, CHANGES = 3, 4
 def fire_module(network: ReactionNetwork, until: sp.Basic | None = None) -> Made:
     """The function ``fire`` and what `symdyn_kernels.drivers.jump_large` has to know.
 
-    The facts ``setup``, ``rows``, ``bursts`` and ``start`` are those of `symdyn.codegen.jump_program.event_program`;
-    ``starts`` and ``dependents`` tell which propensities read each species, rows in compressed form, and last those of the
-    window of thinning; ``changes`` and ``changed`` which species each reaction changes, and each completion; ``exact`` has for
-    each species whether the bounds of what reads it hold at its number alone; ``data`` has of each reaction 1 + 2 `REACTANTS` +
-    2 `CHANGES` entries, and ``coefficients`` the row of p that is its coefficient, or -1 - k for ``numbers[k]``; ``called`` has
-    for each species whether functions bound something that reads it; ``reactions`` is the number of reactions, ``memory`` the
-    size of y; ``delayed`` has for each reaction its number among the delayed ones or -1, ``emptied`` for each of these whether
-    a species loses molecules when it is completed; ``events`` is what `event_facts` finds, or None where nothing waits;
+    The facts ``setup``, ``rows``, ``bursts`` and ``start`` are those of `symdyn.codegen.jump_program.event_program`; reactions
+    are in the order of `symdyn.codegen.hubs.Hubs`, of which ``groups`` has the tables; ``starts`` and ``dependents`` tell which
+    propensities in no group read each species, rows in compressed form, and last those of the window of thinning; ``changes``
+    and ``changed`` which species each reaction changes, and each completion; ``exact`` has for each species whether the bounds
+    of what reads it hold at its number alone; ``data`` has of each reaction 1 + 2 `REACTANTS` + 2 `CHANGES` entries, and
+    ``coefficients`` the row of p that is its coefficient, or -1 - k for ``numbers[k]``; ``called`` has for each species whether
+    functions bound something that reads it; ``reactions`` is the number of reactions, ``memory`` the size of y; ``delayed`` has
+    for each reaction its number among the delayed ones or -1, ``emptied`` for each of these whether a species loses molecules
+    when it is completed; ``events`` is what `event_facts` finds, or None where nothing waits;
     ``places`` tells where in y are
 
     - a number that is 1; the time; the end of the window, or -1 without thinning; the next moment at which time alone changes

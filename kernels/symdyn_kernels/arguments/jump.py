@@ -173,17 +173,18 @@ class LargeJumpArguments(NamedTuple):
     reactions, memory : int
         Reactions R; rows of y.
     starts, dependents : (n + 2,) and (m,) int64
-        Species s is read by the propensities ``dependents[starts[s]:starts[s + 1]]``, increasing; the last row has those that
-        depend on time.  The numbers of the function are those of the R reactions and of the window, then that which settles all
-        conditions, those of the C completions of delayed reactions and those of their delays, then those of the species.
+        Species s is read by the propensities ``dependents[starts[s]:starts[s + 1]]``, increasing, of those in no group; the
+        last row has those that depend on time.  The numbers of the function are those of the R reactions and of the window,
+        then that which settles all conditions, those of the C completions of delayed reactions and those of their delays, then
+        those of the species.
     changes, changed : (R + C + 1,) and (k,) int64
         Reaction r changes the species ``changed[changes[r]:changes[r + 1]]``, of those that some propensity reads; after the
         reactions come the completions.
     exact, called : (n,) int64
         Whether the bounds of what reads a species hold at its number alone; whether functions compute some of them.
     data : (15 R,) int64
-        Of each reaction: whether it is data; three pairs of a row of y and what is taken from it, whose product times the
-        coefficient is the propensity; four pairs of a row of y and its change.
+        Of each reaction: 1 if it is data, 2 if its bound alone is, in a group, else 0; three pairs of a row of y and what is
+        taken from it, whose product times the coefficient is the propensity; four pairs of a row of y and its change.
     coefficients : (R,) int64
         The row of p that is the coefficient, or -1 - k for ``numbers[k]``.
     numbers : (d,) float64

@@ -4,6 +4,8 @@ Reactions of mass action are data.  Of the others a model is one function ``fire
 it).  ``lane`` holds the number of what to do, the remainder of the threshold in the chosen leaf, and random numbers of bursts;
 ``y`` the states and the model's own rows; ``a`` the bounds (`symdyn_kernels.rejection`).
 
+Reactions that share a reactant may have sums of their own (`symdyn_kernels.rejection`), of which the tree has one leaf.
+
 Between two changes of bounds, candidates depend on random numbers alone: those of eight are looked up together, which hides the
 time that each takes to pass down the tree, and those that a change overtakes are looked up again with the same random numbers.
 
@@ -40,6 +42,7 @@ from symdyn_kernels.rejection import (
     LargeNetwork,
     Sums,
     begin,
+    bound_of,
     bounded,
     follow,
     look_up,
@@ -318,7 +321,7 @@ def chunk(arguments):
             elif data[ENTRIES * reaction] == DATA:
                 value = propensity(y, 0, sums, reaction)
                 if rest < value:
-                    if above(value, bounds[place - 1]):
+                    if above(value, bound_of(sums, reaction, place - 1)):
                         code = ABOVE_BOUND
                         break
                     made += 1
@@ -342,7 +345,7 @@ def chunk(arguments):
                             window, code = _renew(t, 0.5 * window, network, sums)
                             border, misses, stale = t + window, 0, True
                     continue
-                if above(ld(y, rate), bounds[place - 1]):
+                if above(ld(y, rate), bound_of(sums, reaction, place - 1)):
                     code = ABOVE_BOUND
                     break
                 made += 1

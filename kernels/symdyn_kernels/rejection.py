@@ -316,15 +316,18 @@ def bound_of(sums, reaction, place):
 
 
 @njit(**INNER)
-def _look_inside(place, network, sums, chosen, rests):
-    """Of a leaf that is a group, the reaction that the sums of this choose."""
-    groups, inner, g = sums.groups, sums.inner, chosen[place] - sums.units
-    node, scale = groups.roots[g], _scale(network, sums, g)
-    rest = rests[place] / scale
-    while 2 * node < inner.size:
-        node, rest = descend(node, rest, inner)
-    sums.bounds[place], rests[place] = scale * inner[node], scale * rest
-    chosen[place] = min(groups.firsts[g] + node - groups.lowest[g], groups.firsts[g + 1] - 1)
+def _look_inside(first, last, network, sums, chosen, rests):
+    """Of leaves that are groups, the reactions that the sums of these choose."""
+    groups, inner = sums.groups, sums.inner
+    for i in range(first, last):
+        g = chosen[i] - sums.units
+        if g >= 0:
+            node, scale = groups.roots[g], _scale(network, sums, g)
+            rest = rests[i] / scale
+            while 2 * node < inner.size:
+                node, rest = descend(node, rest, inner)
+            sums.bounds[i], rests[i] = scale * inner[node], scale * rest
+            chosen[i] = min(groups.firsts[g] + node - groups.lowest[g], groups.firsts[g + 1] - 1)
 
 
 @njit(**INLINE)
@@ -334,8 +337,8 @@ def look_up_one(records, size, place, network, sums, chosen, rests):
     while node < sums.leaves:
         node, rest = descend(node, rest, sums.tree)
     chosen[place], rests[place] = min(node - sums.leaves, sums.units + sums.groups.hubs.size - 1), rest
-    if chosen[place] >= sums.units:
-        _look_inside(place, network, sums, chosen, rests)
+    if sums.groups.hubs.size > 0:
+        _look_inside(place, place + 1, network, sums, chosen, rests)
 
 
 @njit(**INLINE)
@@ -344,8 +347,7 @@ def look_up(records, size, network, sums, chosen, rests):
 
     Rounding may lead to a leaf that is 0, which is refused, or beyond the last, which then is the candidate.
     """
-    tree, leaves, units = sums.tree, sums.leaves, sums.units
-    last, inside = units + sums.groups.hubs.size - 1, False
+    tree, leaves, last = sums.tree, sums.leaves, sums.units + sums.groups.hubs.size - 1
     for i in range(WIDTH):
         chosen[i], rests[i] = 1, ld(records, i * size + 1) * tree[1]
     level = 1
@@ -355,8 +357,5 @@ def look_up(records, size, network, sums, chosen, rests):
         level *= 2
     for i in range(WIDTH):
         chosen[i] = min(chosen[i] - leaves, last)
-        inside |= chosen[i] >= units
-    if inside:
-        for i in range(WIDTH):
-            if chosen[i] >= units:
-                _look_inside(i, network, sums, chosen, rests)
+    if sums.groups.hubs.size > 0:
+        _look_inside(0, WIDTH, network, sums, chosen, rests)

@@ -2,7 +2,13 @@
 
 Each species has a box in ``y``, the numbers for which the bounds in ``a`` of the propensities that read it hold; they are
 computed anew where it has left the box.  The bounds are the leaves of a binary tree of sums.  A sum is always the sum of its
-two children, so that rounding errors do not accumulate, and a leaf is found and sums are updated in O(log R).
+two children, so that rounding errors do not accumulate, and a leaf is found and sums are updated in O(log R).  A bound that
+is computed to its old value changes no sum.
+
+Where many reactions have a reactant in common, their hub, the tree has one leaf for all of them: the greatest number in the box
+of the hub, times the sum, in a tree of its own, of their bounds without it.  A hub that leaves its box changes one leaf, and
+another reactant the sums of the groups in which it is.  A candidate is passed on with its remainder divided by that number
+(partial propensities: Ramaswamy, Gonzalez-Segredo & Sbalzarini, Journal of Chemical Physics 130 (2009) 244104).
 
 The leaf found is a candidate of thinning: the remainder of the threshold is uniform on [0, bound), and the reaction fires
 where it is below the propensity at the present states.  A box depends on the past alone, so the process is exact
@@ -19,17 +25,19 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from symdyn_kernels.arguments.jump import TablePlaces
+from symdyn_kernels.arguments.jump import Groups, TablePlaces
 from symdyn_kernels.options import INLINE, INNER
-from symdyn_kernels.shared.sums import above, descend, half_width, judge
+from symdyn_kernels.shared.sums import above, climb, descend, half_width, judge, put_leaf
 from symdyn_kernels.simd import WIDTH, call, ld, st
 from symdyn_kernels.status import ABOVE_BOUND, SUCCESS
 
 __all__ = [
+    "DATA",
     "ENTRIES",
     "LargeNetwork",
     "Sums",
     "begin",
+    "bound_of",
     "bounded",
     "follow",
     "look_up",
@@ -43,6 +51,8 @@ __all__ = [
 #: Reactants and changes of a reaction that is data; its entries.
 REACTANTS, CHANGES = 3, 4
 ENTRIES = 1 + 2 * REACTANTS + 2 * CHANGES
+#: The first entry of a reaction of which a function neither bounds nor tests the propensity; of others in groups it is tested.
+DATA = 1
 
 
 class LargeNetwork(NamedTuple):
@@ -69,21 +79,25 @@ class LargeNetwork(NamedTuple):
 
 
 class Sums(NamedTuple):
-    """The tree of sums, and which propensities depend on what.
+    """The trees of sums, and which propensities depend on what.
 
     Attributes
     ----------
     starts, dependents, called, fixed, data : int64 arrays
         As of `LargeJump`; `fixed` is its `exact`.
+    groups : Groups
     weights : (R,) float64
         Coefficients of the reactions that are data.
     exact : int64 array
         Which species have boxes of one number, in the present trajectory.
     tree : (2 leaves,) float64
-        Node i is the sum of nodes 2 i and 2 i + 1; propensities come from `leaves` on.
-    leaves : int
-    nodes : int64 array
-        Scratch memory.
+        Node i is the sum of nodes 2 i and 2 i + 1; those of propensities come from `leaves` on, and then those of groups.
+    leaves, units : int
+        The first leaf; how many propensities are in no group.
+    inner : (2 n,) float64
+        The sums of groups, side by side.
+    bounds : (8,) float64
+        Of the candidates that were looked up, as far as they are in groups.
     """
 
     starts: np.ndarray
@@ -91,11 +105,14 @@ class Sums(NamedTuple):
     called: np.ndarray
     fixed: np.ndarray
     data: np.ndarray
+    groups: Groups
     weights: np.ndarray
     exact: np.ndarray
     tree: np.ndarray
     leaves: int
-    nodes: np.ndarray
+    units: int
+    inner: np.ndarray
+    bounds: np.ndarray
 
 
 @njit(**INLINE)
@@ -116,61 +133,77 @@ def _bound(network, sums, reaction):
     return ld(network.a, reaction)
 
 
+@njit(**INLINE)
+def _part(network, sums, reaction):
+    """The bound of a propensity in a group, without the hub, which comes first among its reactants."""
+    y, high = network.y, network.places.boxes + network.species + 1
+    data, place = sums.data, ENTRIES * reaction
+    product = ld(y, high + data[place + 3]) - data[place + 4]
+    product *= ld(y, high + data[place + 5]) - data[place + 6]
+    return product * sums.weights[reaction]
+
+
+@njit(**INLINE)
+def _scale(network, sums, group):
+    """The greatest number in the box of the hub of a group."""
+    return ld(network.y, network.places.boxes + network.species + 1 + sums.groups.hubs[group])
+
+
+@njit(**INLINE)
+def _shared(network, sums, group):
+    """The bound of all propensities of a group."""
+    return _scale(network, sums, group) * sums.inner[sums.groups.roots[group]]
+
+
 @njit(**INNER)
 def _build(network, sums):
     """All sums; returns a status."""
-    R, tree, leaves = network.reactions, sums.tree, sums.leaves
+    tree, leaves, inner, groups = sums.tree, sums.leaves, sums.inner, sums.groups
     code = SUCCESS
-    for k in range(R):
+    for k in range(sums.units):
         x = _bound(network, sums, k)
         code = max(code, judge(x))
         tree[leaves + k] = x
+    for g in range(groups.hubs.size):
+        for k in range(groups.firsts[g], groups.firsts[g + 1]):
+            x = _part(network, sums, k)
+            code = max(code, judge(x))
+            inner[groups.lowest[g] + k - groups.firsts[g]] = x
+    for i in range(inner.size // 2 - 1, 0, -1):
+        inner[i] = inner[2 * i] + inner[2 * i + 1]
+    for g in range(groups.hubs.size):
+        x = _shared(network, sums, g)
+        code = max(code, judge(x))
+        tree[leaves + sums.units + g] = x
     for i in range(leaves - 1, 0, -1):
         tree[i] = tree[2 * i] + tree[2 * i + 1]
     return max(code, judge(tree[1]))
 
 
 @njit(**INNER)
-def _leaves(network, row, sums, count):
-    """The leaves of a row of the dependents; returns a status, and how many nodes are listed with those above them.
-
-    Nodes are listed from ``nodes[count]`` on.
-    """
-    starts, dependents, tree, leaves, nodes = sums.starts, sums.dependents, sums.tree, sums.leaves, sums.nodes
-    code, last = SUCCESS, 0
-    for q in range(starts[row], starts[row + 1]):
-        k = dependents[q]
-        x = _bound(network, sums, k)
-        code = max(code, judge(x))
-        tree[leaves + k] = x
-        parent = (leaves + k) >> 1
-        if parent != last:
-            nodes[count] = last = parent
-            count += 1
-    return code, count
-
-
-@njit(**INNER)
-def _climb(sums, count):
-    """Level by level the sums above so many nodes."""
-    tree, nodes = sums.tree, sums.nodes
-    level = sums.leaves >> 1
-    while level > 0:
-        above, last = 0, 0
-        for q in range(count):
-            i = nodes[q]
-            tree[i] = tree[2 * i] + tree[2 * i + 1]
-            if i >> 1 != last:
-                nodes[above] = last = i >> 1
-                above += 1
-        count, level = above, level >> 1
-
-
-@njit(**INNER)
 def mend(network, row, sums):
     """The leaves of a row of the dependents, and the sums above them; returns a status."""
-    code, count = _leaves(network, row, sums, 0)
-    _climb(sums, count)
+    starts, tree, leaves, groups, inner = sums.starts, sums.tree, sums.leaves, sums.groups, sums.inner
+    code, last = SUCCESS, 0
+    for q in range(starts[row], starts[row + 1]):
+        k = sums.dependents[q]
+        x = _bound(network, sums, k)
+        code = max(code, judge(x))
+        last = put_leaf(x, leaves + k, last, tree)
+    for run in range(groups.starts[row], groups.starts[row + 1]):
+        g, below = groups.touched[run], 0
+        for q in range(groups.members[run], groups.members[run + 1]):
+            k = groups.dependents[q]
+            x = _part(network, sums, k)
+            code = max(code, judge(x))
+            below = put_leaf(x, groups.lowest[g] + k - groups.firsts[g], below, inner)
+        if below > 0:
+            climb(below, groups.beyond[g], inner)
+        x = _shared(network, sums, g)
+        code = max(code, judge(x))
+        last = put_leaf(x, leaves + sums.units + g, last, tree)
+    if last > 0:
+        climb(last, 0, tree)
     return code
 
 
@@ -186,7 +219,7 @@ def _enclose(network, s, sums):
     """Put a box around the number of a species; it is without end where no propensity reads the species."""
     x = ld(network.y, s)
     width = half_width(x) if sums.exact[s] == 0 else 0.0
-    if sums.starts[s] == sums.starts[s + 1]:
+    if sums.starts[s] == sums.starts[s + 1] and sums.groups.starts[s] == sums.groups.starts[s + 1]:
         width = np.inf
     st(network.y, network.places.boxes + s, x - width)
     st(network.y, network.places.boxes + network.species + 1 + s, x + width)
@@ -195,15 +228,15 @@ def _enclose(network, s, sums):
 
 
 @njit(**INNER)
-def _rebound(network, s, sums, count):
-    """A new box of a species and the leaves of what reads it, of which `_climb` has to hear; results as of `_leaves`."""
+def _rebound(network, s, sums):
+    """A new box of a species and the bounds of what reads it; returns a status."""
     _enclose(network, s, sums)
-    code, above = _leaves(network, s, sums, count)
+    code = mend(network, s, sums)
     if code != SUCCESS and sums.exact[s] == 0:
         sums.exact[s] = 1
         _enclose(network, s, sums)
-        code, above = _leaves(network, s, sums, count)
-    return code, above
+        code = mend(network, s, sums)
+    return code
 
 
 @njit(**INNER)
@@ -219,7 +252,7 @@ def _rebound_all(network, sums):
     _build(network, sums)
     for s in range(network.species):
         sums.exact[s] = sums.fixed[s]
-        _rebound(network, s, sums, 0)
+        _rebound(network, s, sums)
     return _build(network, sums)
 
 
@@ -238,14 +271,12 @@ def begin(network, sums):
 def follow(network, row, changes, changed, sums):
     """New bounds after the reaction or completion `row` has moved species out of their boxes; returns a status."""
     y, low = network.y, network.places.boxes
-    high, code, count = low + network.species + 1, SUCCESS, 0
+    high, code = low + network.species + 1, SUCCESS
     st(y, network.places.left, 0.0)
     for q in range(changes[row], changes[row + 1]):
         s = changed[q]
         if not ld(y, low + s) <= ld(y, s) <= ld(y, high + s):
-            wrong, count = _rebound(network, s, sums, count)
-            code = max(code, wrong)
-    _climb(sums, count)
+            code = max(code, _rebound(network, s, sums))
     return max(code if code == SUCCESS else _rebound_all(network, sums), judge(sums.tree[1]))
 
 
@@ -270,7 +301,7 @@ def bounded(network, sums):
     Candidates that fire tell it of themselves; one whose bound is too low may never be a candidate.
     """
     st(network.lane, 1, np.inf)  # no candidate fires
-    for j in range(network.reactions):
+    for j in range(sums.units):
         if sums.data[ENTRIES * j] == 0:
             tell(network, j)
             if above(ld(network.y, network.places.rate), sums.tree[sums.leaves + j]):
@@ -279,21 +310,44 @@ def bounded(network, sums):
 
 
 @njit(**INLINE)
-def look_up_one(records, size, place, sums, chosen, rests):
+def bound_of(sums, reaction, place):
+    """The bound by which a candidate was chosen, that of the record `place`."""
+    return sums.tree[sums.leaves + reaction] if reaction < sums.units else sums.bounds[place]
+
+
+@njit(**INNER)
+def _look_inside(first, last, network, sums, chosen, rests):
+    """Of leaves that are groups, the reactions that the sums of these choose."""
+    groups, inner = sums.groups, sums.inner
+    for i in range(first, last):
+        g = chosen[i] - sums.units
+        if g >= 0:
+            node, scale = groups.roots[g], _scale(network, sums, g)
+            rest = rests[i] / scale
+            while 2 * node < inner.size:
+                node, rest = descend(node, rest, inner)
+            sums.bounds[i], rests[i] = scale * inner[node], scale * rest
+            chosen[i] = min(groups.firsts[g] + node - groups.lowest[g], groups.firsts[g + 1] - 1)
+
+
+@njit(**INLINE)
+def look_up_one(records, size, place, network, sums, chosen, rests):
     """What `look_up` finds for one of the records."""
     node, rest = 1, ld(records, place * size + 1) * sums.tree[1]
     while node < sums.leaves:
         node, rest = descend(node, rest, sums.tree)
-    chosen[place], rests[place] = min(node - sums.leaves, sums.weights.size - 1), rest
+    chosen[place], rests[place] = min(node - sums.leaves, sums.units + sums.groups.hubs.size - 1), rest
+    if sums.groups.hubs.size > 0:
+        _look_inside(place, place + 1, network, sums, chosen, rests)
 
 
 @njit(**INLINE)
-def look_up(records, size, sums, chosen, rests):
-    """The leaves that eight records choose, and the remainders of the thresholds in them.
+def look_up(records, size, network, sums, chosen, rests):
+    """The reactions that eight records choose, and the remainders of the thresholds in their bounds.
 
     Rounding may lead to a leaf that is 0, which is refused, or beyond the last, which then is the candidate.
     """
-    tree, leaves, last = sums.tree, sums.leaves, sums.weights.size - 1
+    tree, leaves, last = sums.tree, sums.leaves, sums.units + sums.groups.hubs.size - 1
     for i in range(WIDTH):
         chosen[i], rests[i] = 1, ld(records, i * size + 1) * tree[1]
     level = 1
@@ -303,3 +357,5 @@ def look_up(records, size, sums, chosen, rests):
         level *= 2
     for i in range(WIDTH):
         chosen[i] = min(chosen[i] - leaves, last)
+    if sums.groups.hubs.size > 0:
+        _look_inside(0, WIDTH, network, sums, chosen, rests)

@@ -20,6 +20,7 @@ from itertools import accumulate
 import sympy as sp
 
 from symdyn.codegen.event_program import event_facts, event_programs
+from symdyn.codegen.hubs import hubs
 from symdyn.codegen.input_paths import written_out
 from symdyn.codegen.ir_functions import IRFunctions
 from symdyn.codegen.jump_parts import Ingredients, guarded, start_program
@@ -47,14 +48,15 @@ REACTANTS, CHANGES = 3, 4
 def fire_module(network: ReactionNetwork, until: sp.Basic | None = None) -> Made:
     """The function ``fire`` and what `symdyn_kernels.drivers.jump_large` has to know.
 
-    The facts ``setup``, ``rows``, ``bursts`` and ``start`` are those of `symdyn.codegen.jump_program.event_program`;
-    ``starts`` and ``dependents`` tell which propensities read each species, rows in compressed form, and last those of the
-    window of thinning; ``changes`` and ``changed`` which species each reaction changes, and each completion; ``exact`` has for
-    each species whether the bounds of what reads it hold at its number alone; ``data`` has of each reaction 1 + 2 `REACTANTS` +
-    2 `CHANGES` entries, and ``coefficients`` the row of p that is its coefficient, or -1 - k for ``numbers[k]``; ``called`` has
-    for each species whether functions bound something that reads it; ``reactions`` is the number of reactions, ``memory`` the
-    size of y; ``delayed`` has for each reaction its number among the delayed ones or -1, ``emptied`` for each of these whether
-    a species loses molecules when it is completed; ``events`` is what `event_facts` finds, or None where nothing waits;
+    The facts ``setup``, ``rows``, ``bursts`` and ``start`` are those of `symdyn.codegen.jump_program.event_program`; reactions
+    are in the order of `symdyn.codegen.hubs.Hubs`, of which ``groups`` has the tables; ``starts`` and ``dependents`` tell which
+    propensities in no group read each species, rows in compressed form, and last those of the window of thinning; ``changes``
+    and ``changed`` which species each reaction changes, and each completion; ``exact`` has for each species whether the bounds
+    of what reads it hold at its number alone; ``data`` has of each reaction 1 + 2 `REACTANTS` + 2 `CHANGES` entries, and
+    ``coefficients`` the row of p that is its coefficient, or -1 - k for ``numbers[k]``; ``called`` has for each species whether
+    functions bound something that reads it; ``reactions`` is the number of reactions, ``memory`` the size of y; ``delayed`` has
+    for each reaction its number among the delayed ones or -1, ``emptied`` for each of these whether a species loses molecules
+    when it is completed; ``events`` is what `event_facts` finds, or None where nothing waits;
     ``places`` tells where in y are
 
     - a number that is 1; the time; the end of the window, or -1 without thinning; the next moment at which time alone changes
@@ -97,12 +99,14 @@ class FireNetwork:
 
     def __init__(self, network: ReactionNetwork, until: sp.Basic | None) -> None:
         own, self.driven = len(network.parameters), bool(network.inputs)
+        self.hubs = hubs(network)
         network, found = written_out(network, *(() if until is None else (until,)))
         until = found[0] if found else None
         coefficients = network.parameters[own:]
         self.network, self.until, self.time = network, until, network.time
-        parts = Ingredients(network, until, range(len(network.reactions)), schedules=False, changing=coefficients)
-        self.delayed = {j: c for c, j in enumerate(j for j, r in enumerate(network.reactions) if r.delay != 0)}
+        parts = Ingredients(network, until, self.hubs.order, schedules=False, changing=coefficients)
+        self.declared = [network.reactions[j] for j in self.hubs.order]
+        self.delayed = {j: c for c, j in enumerate(j for j, r in enumerate(self.declared) if r.delay != 0)}
         self.reactions, self.bursts, self.crossings = parts.reactions, parts.bursts, parts.crossings
         self.p, self.setup = parts.p, parts.setup
         self.timed = [j for j, r in enumerate(self.reactions) if r.value.has(self.time)]
@@ -123,18 +127,24 @@ class FireNetwork:
         self.functions = IRFunctions(self.build)
         self._names: dict[tuple[str, tuple[int, ...]], str] = {}
         self.readers = self._readers()
-        self.data = [self._as_data(j) for j in range(len(self.reactions))]
-        self.values = {j: self.bound(j) for j, data in enumerate(self.data) if data is None}
+        count = range(len(self.reactions))
+        self.rows = [self._row(j) for j in count]
+        self.data = [self.rows[j] if self._fires(j) else None for j in count]
+        self.values = {j: self.bound(j) for j in count if self.data[j] is None and self.hubs.of(j) is None}
 
-    def _as_data(self, j: int) -> MassAction | None:
-        """A reaction whose candidates are tested, and that fires, without a function of its own; None for any other."""
-        if j in self.delayed:
+    def _row(self, j: int) -> MassAction | None:
+        """A reaction whose propensity is data; None for any other."""
+        found = None
+        if j not in self.delayed:
+            found = mass_action(self.declared[j], self.reactions[j], self.place, self.hubs.of(j))
+        if found is None or len(found.reactants) > REACTANTS:
             return None
-        found = mass_action(self.network.reactions[j], self.reactions[j], self.place)
-        if found is None or len(found.reactants) > REACTANTS or len(found.changes) > CHANGES:
-            return None
-        known = found.coefficient.is_number or found.coefficient in self.p
-        return found if known and not self._conditions(self.reactions[j].change) else None
+        return found if found.coefficient.is_number or found.coefficient in self.p else None
+
+    def _fires(self, j: int) -> bool:
+        """Whether candidates of a reaction that is data are tested, and fire, without a function of its own."""
+        row = self.rows[j]
+        return row is not None and len(row.changes) <= CHANGES and not self._conditions(self.reactions[j].change)
 
     def bound(self, j: int) -> int:
         """What the tree holds: a bound of the propensity, over the boxes of the species or over the window of time."""
@@ -143,12 +153,20 @@ class FireNetwork:
 
     def product(self, j: int, numbers: Sequence[sp.Symbol]) -> int | None:
         """The propensity of a reaction that is data at some numbers of molecules, as drivers compute it; None for any other."""
-        data, build = self.data[j], self.build
+        data = self.data[j]
         if data is None:
             return None
-        factors = [build.op("sub", build.value(numbers[i]), build.constant(less)) for i, less in data.reactants]
-        factors = [*(factors or [build.constant(1)]), build.value(data.coefficient)]
-        return reduce(lambda a, b: build.op("mul", a, b), factors)
+        return self._product(data.reactants, data.coefficient, numbers)
+
+    def part(self, j: int) -> int | None:
+        """The bound of a propensity in a group without its hub; None for any other."""
+        row, grouped = self.rows[j], self.hubs.of(j) is not None
+        return self._product(row.reactants[1:], row.coefficient, self.boxes.highs) if row and grouped else None
+
+    def _product(self, reactants: Sequence[tuple[int, int]], coefficient: sp.Expr, numbers: Sequence[sp.Symbol]) -> int:
+        build = self.build
+        factors = [build.op("sub", build.value(numbers[i]), build.constant(less)) for i, less in reactants]
+        return reduce(lambda a, b: build.op("mul", a, b), [*(factors or [build.constant(1)]), build.value(coefficient)])
 
     def _readers(self) -> dict[sp.Symbol, list[int]]:
         """For each species the propensities in which it occurs, increasing."""
@@ -179,7 +197,7 @@ class FireNetwork:
 
     def _update(self, dependents: Iterable[int]) -> list[str]:
         """Functions that compute these propensities, as far as they are no data."""
-        dependents = [j for j in dependents if self.data[j] is None]
+        dependents = [j for j in dependents if j in self.values]
         parts = [dependents[begin : begin + SLICE] for begin in range(0, len(dependents), SLICE)]
         return [self._shared("update", part, [self.values[k] for k in part], part, PROPENSITIES) for part in parts]
 
@@ -222,7 +240,7 @@ class FireNetwork:
             return self._shared("none", (), [], [], STATES)
         build, reaction = self.build, self.reactions[j]
         if j in self.delayed:
-            change = self._change(f"reaction{j}", self.network.reactions[j].begun, {})
+            change = self._change(f"reaction{j}", self.declared[j].begun, {})
         else:
             change = self._change(f"reaction{j}", reaction.change, self.bursts.of(j))
         rate = guarded(build, reaction)
@@ -251,7 +269,7 @@ class FireNetwork:
 
     def _completions(self) -> list[str]:
         """The functions that complete the delayed reactions, then those that compute their delays."""
-        listed = [(j, self.network.reactions[j]) for j in self.delayed]
+        listed = [(j, self.declared[j]) for j in self.delayed]
         found = [self._change(f"completion{j}", r.completed, self.bursts.of(j)) for j, r in listed]
         place = [self.mark["delay"]]
         return found + [self.functions.add(f"delay{j}", [self.build.value(r.delay)], place, STATES) for j, r in listed]
@@ -271,17 +289,18 @@ class FireNetwork:
         one, entries, coefficients = self.mark["one"], [], []
         numbers: dict[float, int] = {}
         rows = {s: k for k, s in enumerate(self.p)}
-        for data in self.data:
-            if data is None:
+        for j, data in enumerate(self.rows):
+            if data is None or j in self.values:
                 entries += [0] * (1 + 2 * REACTANTS + 2 * CHANGES)
                 coefficients.append(0)
                 continue
+            changes = [] if self.data[j] is None else data.changes
             pairs = [*data.reactants, *[(one, 0)] * (REACTANTS - len(data.reactants))]
-            pairs += [*data.changes, *[(one, 0)] * (CHANGES - len(data.changes))]
-            entries += [1, *(x for pair in pairs for x in pair)]
+            pairs += [*changes, *[(one, 0)] * (CHANGES - len(changes))]
+            entries += [2 if self.data[j] is None else 1, *(x for pair in pairs for x in pair)]
             c = data.coefficient
             coefficients.append(-1 - numbers.setdefault(float(c), len(numbers)) if c.is_number else rows[c])
-        called = [int(any(self.data[j] is None for j in readers)) for readers in self.readers.values()]
+        called = [int(any(j in self.values for j in readers)) for readers in self.readers.values()]
         return {"data": entries, "coefficients": coefficients, "numbers": [*numbers], "called": called}
 
     def _window(self) -> str:
@@ -317,17 +336,17 @@ class FireNetwork:
         """Of each reaction, then of each completion: the species that change, and values of their numbers."""
         listed = []
         for j, reaction in enumerate(self.reactions):
-            now = self.network.reactions[j].begun if j in self.delayed else reaction.change
+            now = self.declared[j].begun if j in self.delayed else reaction.change
             listed.append(self._changed(now, {} if j in self.delayed else self.bursts.of(j)))
-        return listed + [self._changed(self.network.reactions[j].completed, self.bursts.of(j)) for j in self.delayed]
+        return listed + [self._changed(self.declared[j].completed, self.bursts.of(j)) for j in self.delayed]
 
     def made(self) -> Made:
         """Everything."""
         events = len(self.network.events)
-        pairs = list(zip(self.network.reactions, self.reactions, strict=True))
+        pairs = list(zip(self.declared, self.reactions, strict=True))
         changes = [[*r.begun] if r.delay != 0 else [*f.change, *f.bursts] for r, f in pairs]
         later = [[*r.completed, *f.bursts] for r, f in pairs if r.delay != 0]
-        graph = [*self.readers.values(), self.timed]
+        graph = [[j for j in found if j < self.hubs.first] for found in (*self.readers.values(), self.timed)]
         numbered = [self._reaction(j) for j in range(len(self.reactions))]
         everything = [self._window(), self.functions.add("settle", *self.settled(), STATES)]
         numbered += [*everything, *self._completions(), *self._species()]
@@ -352,8 +371,9 @@ class FireNetwork:
             "changed": [k for row in rows for k in row],
             "exact": [int(s in self.boxes.exact) for s in self.network.states],
             **self._tables(),
+            "groups": self.hubs.tables(self.readers, self.place),
             "delayed": [self.delayed.get(j, -1) for j in range(len(self.reactions))],
-            "emptied": [int(min(self.network.reactions[j].completed.values(), default=0) < 0) for j in self.delayed],
+            "emptied": [int(min(self.declared[j].completed.values(), default=0) < 0) for j in self.delayed],
             "start": None if self.until is None else start_program(self.network, self.until).as_json(),
             "events": event_facts(self.network) if events or self.delayed or self.driven else None,
         }

@@ -125,8 +125,8 @@ class Ingredients:
         needed += [r.delay for r in network.reactions]
         self.p = hoisting.rows([*needed, *(side for e in network.events for side in e.sides)])
         rates = [r.rate for r in listed if r.rate is not None]
-        unsigned = [*rates, network.volume, *(b.mean for r in listed for b in r.bursts.values())]
-        self.setup = hoisting.setup(self.p, unsigned)
+        unsigned = dict.fromkeys([*rates, network.volume, *(b.mean for r in listed for b in r.bursts.values())])
+        self.setup = hoisting.setup(self.p, [*unsigned])
 
 
 def start_program(system: System, until: sp.Basic) -> Program:

@@ -29,11 +29,16 @@ class MassAction(NamedTuple):
     changes: list[tuple[int, int]]
 
 
-def mass_action(reaction: Reaction, found: LoweredPropensity, place: Mapping[sp.Symbol, int]) -> MassAction | None:
-    """A reaction as data, or None if its rate is not of mass action and constant, or molecules come in bursts."""
+def mass_action(
+    reaction: Reaction, found: LoweredPropensity, place: Mapping[sp.Symbol, int], hub: sp.Symbol | None = None
+) -> MassAction | None:
+    """A reaction as data, or None if its rate is not of mass action and constant, or molecules come in bursts.
+
+    The hub of its group, if it is in one, comes first among the reactants.
+    """
     if found.rate is None or found.bursts:
         return None
     coefficient, _ = found.value.as_independent(*(found.value.free_symbols & place.keys()), as_Add=False)
     read = {} if coefficient == 0 else reaction.reactants  # a propensity that is 0 reads nothing, not even boxes without end
-    reactants = [(place[s], k) for s, count in read.items() for k in range(count)]
+    reactants = [(place[s], k) for s, count in sorted(read.items(), key=lambda pair: pair[0] != hub) for k in range(count)]
     return MassAction(coefficient, reactants, [(place[s], d) for s, d in found.change.items()])

@@ -8,6 +8,7 @@ probability :math:`a(n, s)/B`.
 Networks of more than some 100 reactions are simulated by the rejection method, which has the same distribution: bounds
 :math:`B_r \ge a_r(m)` for all m in a box about n replace the propensities, a candidate r is accepted with the probability
 :math:`a_r(n)/B_r`, and bounds change only where a number of molecules leaves its box, of half a width of about its root.
+Of many reactions of mass action that share a reactant, bounds without it are summed, which its changes leave as they are.
 
 Events of the network act at the moment at which their condition becomes true: ``when t >= 1`` at 1, so that the output at 1
 shows what is after it, ``when t > 1`` just after 1, so that the output at 1 shows what was before.  What they assign must be
@@ -50,7 +51,8 @@ SSA = METHODS.register(
     JumpScheme(
         name="ssa",
         reference="Gillespie, J. Phys. Chem. 81 (1977) 2340; thinning: Lewis & Shedler, Nav. Res. Logist. Q. 26 (1979) 403; "
-        "large networks: Thanh, Priami & Zunino, J. Chem. Phys. 141 (2014) 134116; "
+        "large networks: Thanh, Priami & Zunino, J. Chem. Phys. 141 (2014) 134116; Ramaswamy, Gonzalez-Segredo & Sbalzarini, "
+        "J. Chem. Phys. 130 (2009) 244104; "
         "delays: Barrio et al., PLoS Comput. Biol. 2 (2006) e117; Cai, J. Chem. Phys. 126 (2007) 124108",
         applies=refuse_all_but_networks,
         options=Ssa,

@@ -283,7 +283,7 @@ class ReactionNetwork(NetworkVerbs, System):
         ]
         return sp.ImmutableDenseMatrix(rows)
 
-    @property
+    @cached_property
     def delayed_reactions(self) -> tuple[Reaction, ...]:  # type: ignore[override]
         """The reactions with delays."""
         return tuple(r for r in self.reactions if r.delay != 0)

@@ -270,7 +270,7 @@ class Contents(ABC):
         """Number of independent normal random numbers of a step."""
         return len(self.noise) if self.diffusion is None else self.diffusion.shape[1]
 
-    @property
+    @cached_property
     def time_dependent(self) -> bool:
         """Whether a right-hand side depends on time."""
         return self.time in dag.free_symbols(self.expressions)

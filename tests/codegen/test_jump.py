@@ -17,6 +17,7 @@ from symdyn.codegen.families.jump import LARGE, LARGER
 from symdyn.codegen.families.task import Options
 from symdyn.codegen.fire import fire_module
 from symdyn.codegen.hoist import Hoisting
+from symdyn.codegen.hubs import hubs
 from symdyn.codegen.interval import IntervalBounds, ValueRange
 from symdyn.codegen.lower import Lowering
 from symdyn.codegen.program import Program
@@ -246,6 +247,32 @@ def test_reactions_of_mass_action_are_data():
     assert facts["data"][:5] == [1, place["X"], 0, place["X"], 1]
     assert facts["data"][7:11] == [place["X"], -2, place["Y"], 1]
     assert facts["data"][::15][:5] == [1, 0, 0, 0, 1]
+
+
+def test_sums_are_those_of_all_bounds_whatever_happens():
+    """At every step the total is that of all propensities at the upper ends of the boxes, of which any may be in a group."""
+    lines = [f"H + S{i} <-> C{i}, 0.3, {1 + i % 3}" for i in range(40)]
+    lines += [f"G + 2 C{i} -> H + G + S{i} + C{i}, 1/{9 + i}" for i in range(33)]
+    lines += [f"H + S{i} -> C{i}, 0.1" for i in range(40)]
+    lines += ["0 -> H, 9", "H + G -> G, 0.1", "S0 + S1 -> C0 + C1, 0.2", "2 S2 -> 2 C2, 0.1", "C3 -> 2 C3, 2"]
+    net = sd.ReactionNetwork.from_text("\n".join(lines))
+    assert [(str(g.hub), g.last - g.first) for g in hubs(net).groups] == [("H", 81), ("G", 33)]
+    scope = {}
+    exec(sd.compile(net, target="cuda").source.replace("@device\n", ""), scope)  # what runs on a card, as plain Python
+    n, rng, none = len(net.states), np.random.default_rng(1), np.zeros((0, 1))
+    memory, tree, inner = np.zeros(3 * n), np.zeros(scope["NODES"]), np.zeros(scope["INNER"])
+    memory[:n] = [{"H": 9, "G": 5}.get(s.name, 12) for s in net.states]
+    total, moved = sp.lambdify([net.states], sum(net.propensities)), 0
+    scope["build"](memory, tree, inner, none, 0)
+    for _ in range(300):
+        now = np.array([scope["propensity"](j, 0, 0, memory, none, 0) for j in range(len(net.reactions))])
+        assert now.sum() == pytest.approx(total(memory[:n]), rel=1e-12)
+        before = memory[n:].copy()
+        scope["react"](rng.choice(now.size, p=now / now.sum()), memory, tree, inner, none, 0)
+        moved += (memory[n:] != before).any()
+        assert tree[1] == pytest.approx(total(memory[2 * n :]), rel=1e-12)
+        assert (memory[:n] <= memory[2 * n :]).all()
+    assert moved > 30
 
 
 def test_a_rate_that_rounding_decides_is_exact_in_a_large_network():

@@ -133,6 +133,11 @@ both("large", large, "ssa", [3] * 141, [0, 0.1, 0.3])
 both("large stopped", large, "ssa", [3] * 141, [0, 0.1, 0.3], until=large.states[0] > sp.Symbol("k") / 2)
 both("large limited", large, "ssa", [3] * 141, [0, 0.1, 0.3], max_steps=9)
 both("large extinct", network(chain, d=1.0), "ssa", [1] + [0] * 140, [0, 3, 1000])
+places = "; ".join(f"H + S{i} -> C{i}, k*{i + 1}; C{i} -> H + S{i}, d; G + 2 C{i} -> G + C{i} + S{i} + H, d" for i in range(40))
+hubs = network(f"{places}; 0 -> H, 9; H + G -> G, d; S0 + S1 -> C1, k", k=0.4, d=1.3)
+start = [{"H": 9, "G": 4}.get(s.name, 3) for s in hubs.states]
+both("large hubs", hubs, "ssa", start, [0, 0.2, 0.4])
+both("large hubs stopped", hubs, "ssa", start, [0, 0.2, 0.4], until=hubs.states[0] > 12)
 text = "; ".join(f"0 -> X, a{i}; X -> 0, b{i}" for i in range(15))
 names = {f"{kind}{i}": 1 + i / 8 for kind in "ab" for i in range(15)}
 both("many parameters", network(text, **names), "ssa", [3], [0, 1, 2])
@@ -171,6 +176,11 @@ both("implicit", pair, "tau-implicit", [10000, 10000, 0], [0, 1, 2])
 both("implicit stopped", pair, "tau-implicit", [1000, 1000, 0], [0, 0.05, 0.1], until=pair.states[2] > 50)
 bursting = network("A <-> B, k, k; B -> poisson(m) C, 1", k=1000.0, m=2.5)
 both("implicit bursts", bursting, "tau-implicit", [10000, 10000, 0], [0, 1, 2])
+places = "; ".join(f"H + S{i} -> C{i}, k*{i + 1}; C{i} -> H + S{i}, d; G + 2 C{i} -> G + C{i} + S{i} + H, d" for i in range(40))
+hubs = network(f"{places}; 0 -> H, 9; H + G -> G, d; S0 + S1 -> C1, k", k=0.4, d=1.3)
+start = [{"H": 9, "G": 4}.get(s.name, 3) for s in hubs.states]
+both("large hubs", hubs, "ssa", start, [0, 0.2, 0.4])
+both("large hubs stopped", hubs, "ssa", start, [0, 0.2, 0.4], until=hubs.states[0] > 12)
 text = "; ".join(f"0 -> X, a{i}; X -> 0, b{i}" for i in range(15))
 names = {f"{kind}{i}": 1 + i / 8 for kind in "ab" for i in range(15)}
 both("many parameters", network(text, **names), "tau", [3000], [0, 0.1])
@@ -260,6 +270,7 @@ def test_events_are_those_of_the_cpu(simulated):
     assert (of(results, "one time", "cuda")["values"] == 9).all()
     assert (of(results, "large extinct", "cuda")["values"][:, -1, -1] == 1).all()
     assert np.isfinite(of(results, "large stopped", "cuda")["passage"]).any()
+    assert (of(results, "large hubs", "cuda")["steps"] > 300).all()
 
 
 def test_birth_and_death_is_poisson(simulated):

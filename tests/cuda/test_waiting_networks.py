@@ -61,10 +61,15 @@ both("chain", chain + "; 0 -> X0, 5; X0(0) = 20; when X3 > 4 delay 0.1, X3 = 0",
 chain = "; ".join(f"X{j} -> X{j + 1}, {3 + j % 3}; X{j + 1}(0) = 0" for j in range(120))
 chain += "; 0 -> X0, 5 delay 0.2; X0(0) = 2; when X3 > 1 delay 0.1, X3 = 0; at 0, X0 = 4"
 both("long", chain, [0, 1, 2], trajectories=2)
+places = "; ".join(f"H + S{i} <-> C{i}, 0.2, 6; S{i}(0) = 5; C{i}(0) = {i % 3}" for i in range(35))
+places += "; 0 -> H, 9 delay 0.3; H -> 0, 1; H(0) = 9; C0 => S0, 2*(1 + sin(t))*C0; when C3 > 3 delay 0.1, C3 = 0, H = H + 2"
+both("hubs", places, [0, 0.5, 1], trajectories=3)
+both("hubs watched", places, [0, 0.5, 1], trajectories=3, until="C1 > 5 and H < 9")
 """
 NAMES = [
     *("births", "kept", "states", "bursts", "in time", "loop", "late", "crowd", "delay", "from", "loose", "order", "begins"),
     *("shuffled", "doses", "clock", "both", "halves", "passage", "hold", "linear", "chain", "long"),
+    *("hubs", "hubs watched"),
 ]
 
 

@@ -5,6 +5,7 @@ import pytest
 from scipy import integrate, linalg, special, stats
 
 import symdyn as sd
+from symdyn.codegen.hubs import hubs
 from tests.simulation.counted import MANY, N, among, fits, near, network, poisson
 
 # ---- large networks ----------------------------------------------------------------------------
@@ -73,6 +74,62 @@ def test_a_species_that_many_reactions_read_is_as_often_free_as_detailed_balance
     p = special.comb(places, bound) * (0.2 / 6) ** bound / special.factorial(count - bound)
     assert fits(data.H.sel(time=4).values, (p / p.sum())[::-1])
     assert all((data.H + sum(data[f"C{i}"] for i in range(places)) == count).values.ravel())
+
+
+def test_two_hubs_and_their_places_are_as_often_free_as_detailed_balance_says():
+    """Of n that bind sites of unequal affinities K, P(b bound) ~ e_b(K) / (n - b)! with the symmetric polynomials e."""
+    sites, counts = 40, {"G": 3, "H": 24}
+    on = np.linspace(0.02, 0.6, sites)
+    lines = [f"{h} + {h}S{i} <-> {h}C{i}, {k!r}, 6" for h in counts for i, k in enumerate(on.tolist())]
+    initial = counts | {f"{h}{s}{i}": int(s == "S") for h in counts for i in range(sites) for s in "SC"}
+    net = network("\n".join(lines), initial)
+    assert [(str(g.hub), g.last - g.first) for g in hubs(net).groups] == [("G", sites), ("H", sites)]
+    data = sd.simulate(net, [0, 2], trajectories=1500, seed=31)
+    for h, n in counts.items():
+        e = np.array([1.0])
+        for k in on / 6:
+            e = np.append(e, 0) + k * np.append(0, e)
+        p = e[: n + 1] / special.factorial(n - np.arange(n + 1))
+        assert fits(n - data[h].sel(time=2), p / p.sum())
+        for i in (0, sites - 1):  # one site against the others
+            rest = e[:1]
+            for k in np.delete(on, i) / 6:
+                rest = np.append(rest, 0) + k * np.append(0, rest)
+            bound = on[i] / 6 * rest[:n] / special.factorial(n - 1 - np.arange(n)) / p.sum()
+            assert near(data[f"{h}C{i}"].sel(time=2), bound.sum())
+
+
+def test_what_comes_anew_is_lost_by_a_hub_in_all_ways_at_their_rates():
+    """Two molecules of H take each S from nothing on at the rate 2 (1/4 + 3/4), in two ways: Poisson at all times."""
+    places, text = range(40), ("0 -> S#, 6", "H + S# -> H, 3/4", "H + S# -> H, 1/4")
+    net = network(
+        "\n".join(line.replace("#", str(i)) for line in text for i in places), {"H": 2} | {f"S{i}": 0 for i in places}
+    )
+    assert [(str(g.hub), g.last - g.first) for g in hubs(net).groups] == [("H", 80)]
+    data = sd.simulate(net, [0, 0.3, 2], trajectories=300, seed=33)
+    for time in (0.3, 2):
+        left = np.concatenate([data[f"S{i}"].sel(time=time) for i in places])
+        assert fits(left, poisson(3 * (1 - np.exp(-2 * time)), most=30))
+
+
+@pytest.mark.parametrize("until", [None, "H <= 0"])
+def test_what_takes_the_one_molecule_of_a_hub_and_when(until):
+    """Reactions of every kind compete for it: each wins in proportion to its propensity, after an exponential time."""
+    kinds = {"H": 1, "2 D + H": 12, "D + E + H": 8, "E + H": 2}  # pairs and so on of 4 D and 2 E
+    names = [f"W{k}x{i}" for k in range(4) for i in range(12)]
+    rates = 0.02 * (1 + np.add.outer(np.arange(4), np.arange(12))).ravel()
+    text = [f"{kind} -> {name}, {c!r}" for kind, name, c in zip(np.repeat([*kinds], 12), names, rates.tolist(), strict=True)]
+    initial = {"H": 1, "D": 4, "E": 2, "F": 0, "Z": 0} | dict.fromkeys(names, 0)
+    net = network("\n".join(["0 -> F, 3", *text, *["Z -> 0, 1"] * 60]), initial)
+    assert {str(g.hub) for g in hubs(net).groups} == {"H", "Z"}
+    a = rates * np.repeat([*kinds.values()], 12)
+    data = sd.simulate(net, [0, 0.02, 90], trajectories=8000, seed=32, until=until)
+    won = [int(data[name].isel(time=-1).sum()) for name in names]
+    assert sum(won) == 8000
+    assert stats.chisquare(won, 8000 * a / a.sum()).pvalue > 1e-4
+    assert near(data.H.sel(time=0.02), np.exp(-0.02 * a.sum()))
+    if until:
+        assert stats.kstest(data.first_passage, stats.expon(scale=1 / a.sum()).cdf).pvalue > 1e-4
 
 
 def test_a_large_network_stops_and_fails_like_a_small_one():

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from symdyn_kernels.arguments.events import EventTables
 from symdyn_kernels.arguments.parts import Batch, Integers, Numbers, Rows, Run, Signals
 
-__all__ = ["DelayedReactions", "EventArguments", "JumpArguments", "LargeJumpArguments", "TablePlaces"]
+__all__ = ["DelayedReactions", "EventArguments", "Groups", "JumpArguments", "LargeJumpArguments", "TablePlaces"]
 
 
 class EventArguments(NamedTuple):
@@ -127,6 +127,40 @@ class DelayedReactions(NamedTuple):
     emptied: Integers
 
 
+class Groups(NamedTuple):
+    """The G groups of reactions that share a reactant, their hub, and have sums of their own.
+
+    Attributes
+    ----------
+    hubs : (G,) int64
+        The species.
+    firsts : (G + 1,) int64
+        Group g has the reactions from ``firsts[g]`` to ``firsts[g + 1]``, the last one R; those before the first are in none.
+    leaves : int
+        Leaves of the tree in which the sums of all groups are, side by side.
+    roots, lowest, beyond : (G,) int64
+        The node of a group, its first leaf, and a leaf of the node beside it, or 0 if that is none.
+    starts : (n + 2,) int64
+        A change of species s changes the sums of the groups ``touched[starts[s]:starts[s + 1]]``, increasing: of that of which
+        it is the hub, and of those of which some other factor is; the last row, of what depends on time, is empty.
+    touched : (m,) int64
+    members : (m + 1,) int64
+        And in the i-th of these the reactions ``dependents[members[i]:members[i + 1]]``, increasing.
+    dependents : (d,) int64
+    """
+
+    hubs: Integers
+    firsts: Integers
+    leaves: int
+    roots: Integers
+    lowest: Integers
+    beyond: Integers
+    starts: Integers
+    touched: Integers
+    members: Integers
+    dependents: Integers
+
+
 class LargeJumpArguments(NamedTuple):
     """Arguments of ``drivers/jump_large.py``.
 
@@ -139,20 +173,22 @@ class LargeJumpArguments(NamedTuple):
     reactions, memory : int
         Reactions R; rows of y.
     starts, dependents : (n + 2,) and (m,) int64
-        Species s is read by the propensities ``dependents[starts[s]:starts[s + 1]]``, increasing; the last row has those that
-        depend on time.  The numbers of the function are those of the R reactions and of the window, then that which settles all
-        conditions, those of the C completions of delayed reactions and those of their delays, then those of the species.
+        Species s is read by the propensities ``dependents[starts[s]:starts[s + 1]]``, increasing, of those in no group; the
+        last row has those that depend on time.  The numbers of the function are those of the R reactions and of the window,
+        then that which settles all conditions, those of the C completions of delayed reactions and those of their delays, then
+        those of the species.
     changes, changed : (R + C + 1,) and (k,) int64
         Reaction r changes the species ``changed[changes[r]:changes[r + 1]]``, of those that some propensity reads; after the
         reactions come the completions.
     exact, called : (n,) int64
         Whether the bounds of what reads a species hold at its number alone; whether functions compute some of them.
     data : (15 R,) int64
-        Of each reaction: whether it is data; three pairs of a row of y and what is taken from it, whose product times the
-        coefficient is the propensity; four pairs of a row of y and its change.
+        Of each reaction: 1 if it is data, 2 if its bound alone is, in a group, else 0; three pairs of a row of y and what is
+        taken from it, whose product times the coefficient is the propensity; four pairs of a row of y and its change.
     coefficients : (R,) int64
         The row of p that is the coefficient, or -1 - k for ``numbers[k]``.
     numbers : (d,) float64
+    groups : Groups
     delayed : DelayedReactions
     events : EventTables
         Of the network, with functions of time, states and the parameters of the model.
@@ -175,6 +211,7 @@ class LargeJumpArguments(NamedTuple):
     data: Integers
     coefficients: Integers
     numbers: Numbers
+    groups: Groups
     delayed: DelayedReactions
     events: EventTables
     given: Rows

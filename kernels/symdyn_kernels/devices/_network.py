@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-SPECIES, MOLECULES, REACTIONS, LEAVES, NODES, STOPS = 1, 3, 2, 2, 4, False
+SPECIES, MOLECULES, LEAVES, NODES, STOPS = 1, 3, 2, 4, False
 #: Whether events happen at known times.
 SCHEDULED = False
 #: Where tables begin in TABLE.  Of each reaction the row of the parameters that is its coefficient, or -1 - k for NUMBERS[k];

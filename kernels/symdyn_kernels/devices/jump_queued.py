@@ -10,6 +10,7 @@ from __future__ import annotations
 from symdyn_kernels.constants.events import MOST_AT_ONCE, MOST_STILL, STILL
 from symdyn_kernels.constants.windows import MOST_REFUSED, PER_REFUSED, SHORTEST_WINDOW
 from symdyn_kernels.devices._eventful import EVENTS, INITIAL, KEPT, LOOSE, PRIORITIZED, ROOM, WAITING
+from symdyn_kernels.devices._groups import GROUPED, GROUPS, HUBS, INNER, UNITS
 from symdyn_kernels.devices._prelude import cuda, i64, math, real64
 from symdyn_kernels.devices._queued import (
     BOXES,
@@ -61,7 +62,8 @@ from symdyn_kernels.devices._queued import (
     smooth,
     triggers,
 )
-from symdyn_kernels.devices.boxes import begin_boxes, bounded, entry, follow, outside, renew
+from symdyn_kernels.devices.boxes import begin_boxes, bounded, follow, outside, renew
+from symdyn_kernels.devices.groups import chosen_in, entry
 from symdyn_kernels.devices.happenings import (
     BAD,
     begin_count,
@@ -244,9 +246,12 @@ def trajectory(
     when, what = cuda.local.array(PENDING, real64), cuda.local.array(PENDING, i64)
     m = (
         lane, y, (parameters, i), cuda.local.array(REACTIONS, real64), tree, marks, cuda.local.array(RESULTS, real64),
+        cuda.local.array(INNER, real64),
     )  # fmt: skip
     for k in range(NODES):
         tree[k] = 0.0
+    for k in range(INNER):
+        m[7][k] = 0.0
     for k in range(MEMORY):
         y[k] = 0.0
     for k in range(SPECIES):
@@ -346,7 +351,11 @@ def trajectory(
             node, rest = 1, u * total
             while node < LEAVES:
                 node, rest = descend(node, rest, tree)
-            chosen, lag = min(node - LEAVES, REACTIONS - 1), 0.0
+            chosen, lag = min(node - LEAVES, UNITS + GROUPS - 1), 0.0
+            bound = tree[LEAVES + chosen]
+            if GROUPED and chosen >= UNITS:
+                scale = y[BOXES + SPECIES + 1 + entry(HUBS + chosen - UNITS)]
+                chosen, rest, bound = chosen_in(chosen - UNITS, scale, rest, m[7])
             rates(lane, y, m[2], m[6])
             rate = m[6][chosen]
             if not rest < rate:
@@ -359,7 +368,7 @@ def trajectory(
                         length, code = renew(t, 0.5 * length, m)
                         border, misses = t + length, 0
                 continue
-            if above(rate, tree[LEAVES + chosen]):
+            if above(rate, bound):
                 code = ABOVE_BOUND
                 break
             number = entry(NUMBERS + chosen)

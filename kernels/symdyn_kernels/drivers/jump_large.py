@@ -4,6 +4,8 @@ Reactions of mass action are data.  Of the others a model is one function ``fire
 it).  ``lane`` holds the number of what to do, the remainder of the threshold in the chosen leaf, and random numbers of bursts;
 ``y`` the states and the model's own rows; ``a`` the bounds (`symdyn_kernels.rejection`).
 
+Reactions that share a reactant may have sums of their own (`symdyn_kernels.rejection`), of which the tree has one leaf.
+
 Between two changes of bounds, candidates depend on random numbers alone: those of eight are looked up together, which hides the
 time that each takes to pass down the tree, and those that a change overtakes are looked up again with the same random numbers.
 
@@ -35,10 +37,12 @@ from symdyn_kernels.molecules import impossible
 from symdyn_kernels.options import HELPER, INNER
 from symdyn_kernels.output import padded
 from symdyn_kernels.rejection import (
+    DATA,
     ENTRIES,
     LargeNetwork,
     Sums,
     begin,
+    bound_of,
     bounded,
     follow,
     look_up,
@@ -161,25 +165,17 @@ def _renew(t, window, network, sums):
 def chunk(arguments):
     """Run all trajectories of `arguments`, a `LargeJump`; returns how many reached the last time."""
     fire, places, R, rows, starts, dependents, changes, changed, fixed, called, data, coefficients, numbers = arguments[:13]
-    delayed, events, given, bursts, seed, max_steps, batch, run, signals = arguments[13:]
+    groups, delayed, events, given, bursts, seed, max_steps, batch, run, signals = arguments[13:]
     Y0, P, times, streams, _ = batch
     out, status, steps, rejected, passage = run.values, run.status, run.steps, run.rejected, run.passage
     n, npar, size = Y0.shape[1], P.shape[1], DRAWS + bursts.size
     one, now, ends, soonest, stops, turned, wrong, fired, rate, left, delay, _, _, boxes, held, holds = places
     thinning = ends >= 0
+    units = groups.firsts[0]
     leaves = 2
-    while leaves < R:
+    while leaves < units + groups.hubs.size:
         leaves *= 2
-    tree = np.zeros(2 * leaves)
-    most = starts[n + 1] - starts[n]
-    for r in range(changes.size - 1):
-        count = 0
-        for q in range(changes[r], changes[r + 1]):
-            count += starts[changed[q] + 1] - starts[changed[q]]
-        most = max(most, count)
-    for r in range(n):
-        most = max(most, starts[r + 1] - starts[r])
-    nodes = np.empty(most, np.int64)
+    tree, inner = np.zeros(2 * leaves), np.zeros(2 * groups.leaves)
     refused = MOST_REFUSED + (starts[n + 1] - starts[n]) // PER_REFUSED
     end = times[-1] + 1e-6 * (times[-1] - times[0])  # a little beyond the last time, so that the time passes it
     length = rows + npar + R + size * WIDTH + (1 + bursts.size) * WIDTH + LANE + bursts.size + 8
@@ -192,7 +188,8 @@ def chunk(arguments):
     lane = work + 8 * (1 + bursts.size) * WIDTH
     network = LargeNetwork(fire, lane, y, p, a, R, n, R + 2 + 2 * delayed.emptied.size, places)
     weights = np.zeros(R)
-    sums = Sums(starts, dependents, called, fixed, data, weights, fixed.copy(), tree, leaves, nodes)
+    bounds = np.empty(WIDTH)
+    sums = Sums(starts, dependents, called, fixed, data, groups, weights, fixed.copy(), tree, leaves, units, inner, bounds)
     for i in (one, boxes + n, boxes + 2 * n + 1):  # the number that is 1, and its box
         st(y, i, 1.0)
     chosen, rests = np.empty(WIDTH, np.int64), np.empty(WIDTH)
@@ -264,10 +261,10 @@ def chunk(arguments):
                 calm, stale, known = 0, False, place
             if place == known:
                 if calm < CALM:
-                    look_up_one(records, size, place, sums, chosen, rests)
+                    look_up_one(records, size, place, network, sums, chosen, rests)
                     known += 1
                 else:
-                    look_up(records, size, sums, chosen, rests)
+                    look_up(records, size, network, sums, chosen, rests)
                     known = WIDTH
             calm += 1
             record, reaction, rest = place * size, chosen[place], rests[place]
@@ -321,10 +318,10 @@ def chunk(arguments):
                         moment = next_moment(events, memory, 0, k)
                 elif crossing == limit:
                     tell(network, R + 1)
-            elif data[ENTRIES * reaction] != 0:
+            elif data[ENTRIES * reaction] == DATA:
                 value = propensity(y, 0, sums, reaction)
                 if rest < value:
-                    if above(value, tree[leaves + reaction]):
+                    if above(value, bound_of(sums, reaction, place - 1)):
                         code = ABOVE_BOUND
                         break
                     made += 1
@@ -332,7 +329,6 @@ def chunk(arguments):
                         code, stale = follow(network, reaction, changes, changed, sums), True
                 continue
             else:
-                bound = tree[leaves + reaction]
                 st(lane, 1, rest)
                 for b in range(bursts.size):
                     st(lane, LANE + b, ld(records, record + DRAWS + b))
@@ -349,7 +345,7 @@ def chunk(arguments):
                             window, code = _renew(t, 0.5 * window, network, sums)
                             border, misses, stale = t + window, 0, True
                     continue
-                if above(ld(y, rate), bound):
+                if above(ld(y, rate), bound_of(sums, reaction, place - 1)):
                     code = ABOVE_BOUND
                     break
                 made += 1

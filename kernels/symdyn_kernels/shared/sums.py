@@ -1,6 +1,7 @@
 """A binary tree of sums: node 1 is the total, node k the sum of nodes 2 k and 2 k + 1, and the leaves follow.
 
-The leaves of a network are bounds of propensities over boxes, numbers of molecules about the present ones.
+The leaves of a network are bounds of propensities over boxes, numbers of molecules about the present ones.  A tree also holds
+several sums side by side, each above a power of two of neighbouring leaves.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from symdyn_kernels.shared._scalars import i64, math, real64, shared_inline
 from symdyn_kernels.status import NEGATIVE, NOT_FINITE, SUCCESS
 
-__all__ = ["above", "descend", "half_width", "judge"]
+__all__ = ["above", "climb", "descend", "half_width", "judge", "put_leaf"]
 
 #: Numbers of molecules below which a box is the number alone: one that held 0 and more would let reactions that are
 #: impossible at 0 be candidates, for as long as the number stays there.
@@ -23,6 +24,33 @@ def descend(node, r, tree):
     left = tree[2 * node]
     right = r >= left
     return 2 * node + i64(right), r - (left if right else 0.0)
+
+
+@shared_inline
+def climb(node, other, tree):
+    """Add up above a node that has changed, up to where it meets another one of its level, or to the total if that is 0.
+
+    Of leaves that change together, in their order, each climbs to the next one: every sum above them is then taken once.
+    """
+    x = tree[node]
+    while node >> 1 != other >> 1:
+        x = x + tree[node ^ 1]
+        node, other = node >> 1, other >> 1
+        tree[node] = x
+
+
+@shared_inline
+def put_leaf(x, node, last, tree):
+    """A new value of a leaf, after the one that changed last or 0; returns the last one that has now, which is to climb.
+
+    Where the value is the old one, nothing changes.
+    """
+    if x != tree[node]:
+        tree[node] = x
+        if last > 0:
+            climb(last, node, tree)
+        last = node
+    return last
 
 
 @shared_inline

@@ -13,6 +13,7 @@ from symdyn.codegen.cuda.functions import device_function
 from symdyn.codegen.cuda.join import Device
 from symdyn.codegen.event_program import event_programs, event_rows
 from symdyn.codegen.hoist import Hoisting
+from symdyn.codegen.hubs import hubs, hubs_on_card
 from symdyn.codegen.mass_action import mass_action
 from symdyn.codegen.program import Made, Program
 from symdyn.codegen.propensities import hoisted_propensities
@@ -77,8 +78,10 @@ def large_jump_device(network: ReactionNetwork, made: Made) -> Device:
     numbers: dict[float, int] = {}
     reactants: list[list[tuple[int, int]]] = []
     changes: list[list[tuple[int, int]]] = []
-    for reaction, found in zip(network.reactions, hoisted_propensities(network, hoisting), strict=True):
-        data = mass_action(reaction, found, place)
+    shared, propensities = hubs(network), hoisted_propensities(network, hoisting)
+    for k, j in enumerate(shared.order):
+        reaction = network.reactions[j]
+        data = mass_action(reaction, propensities[j], place, shared.of(k))
         if data is None:
             raise CompileError(
                 f"target='cuda' follows networks of more than {MOST_COMPUTED} reactions by mass action at constant rates "
@@ -91,16 +94,18 @@ def large_jump_device(network: ReactionNetwork, made: Made) -> Device:
         reactants.append(data.reactants)
         changes.append(data.changes)
     count = len(network.reactions)
-    leaves = 1 << (count - 1).bit_length()
+    groups, tables = hubs_on_card(facts["groups"])
     table = _Table()
     table.add("COEFFICIENTS", coefficients)
     table.add_pairs("REACTANT_STARTS", "REACTANTS", "LESS", reactants)
     table.add_pairs("CHANGE_STARTS", "CHANGED", "CHANGES", changes)
     table.add("DEPENDENT_STARTS", facts["starts"][: len(place) + 1])
     table.add("DEPENDENTS", facts["dependents"][: facts["starts"][len(place)]])
+    for name, values in tables.items():
+        table.add(name, values)
     check_tables(count, table.entries, 8 * len(numbers))
     constants = {
-        "SPECIES": len(place), "MOLECULES": 3 * len(place), "REACTIONS": count, "LEAVES": leaves, "NODES": 2 * leaves,
+        "SPECIES": len(place), "MOLECULES": 3 * len(place), **groups,
         "STOPS": stops, "SCHEDULED": bool(network.events), **table.begins, "TABLE": f"np.array({table.entries}, np.int16)",
         "NUMBERS": f"np.array({list(numbers) or [0.0]})",
     }  # fmt: skip

@@ -14,6 +14,7 @@ from symdyn.codegen.cuda.join import Device
 from symdyn.codegen.cuda.jump_large import check_tables
 from symdyn.codegen.event_program import event_programs
 from symdyn.codegen.fire import MARKS, FireNetwork
+from symdyn.codegen.hubs import hubs_on_card
 from symdyn.codegen.input_paths import written_out
 from symdyn.codegen.jump_parts import guarded
 from symdyn.codegen.program import Made, Program
@@ -35,14 +36,14 @@ def queued_jump_programs(network: ReactionNetwork, until: sp.Basic | None) -> Ma
     count = len(network.reactions)
     parts = FireNetwork(network, until)
     facts = parts.made().facts
-    build, delayed = parts.build, [parts.network.reactions[j].delay for j in parts.delayed]
+    build, delayed = parts.build, [parts.declared[j].delay for j in parts.delayed]
     checked = parts.conditions(parts.network.states)
     window, settled = parts.windowed(range(len(parts.bounds.parts))), parts.settled()
     check = [*chain(*(values for *_, values, _ in checked))], [*chain(*(places for *_, places in checked))]
     moves = parts.moves()
     results: dict[str, list[int]] = {
         "rates": [parts.product(j, parts.network.states) or guarded(build, r) for j, r in enumerate(parts.reactions)],
-        "bounds": [parts.product(j, parts.boxes.highs) or parts.bound(j) for j in range(count)],
+        "bounds": [parts.part(j) or parts.product(j, parts.boxes.highs) or parts.bound(j) for j in range(count)],
         "window": window[0], "settle": settled[0], "check": check[0],
         "changes": [v for row in moves for v in row.values()],
         "lags": [build.value(e) for e in delayed],
@@ -65,14 +66,14 @@ def queued_jump_device(network: ReactionNetwork, made: Made) -> Device:
     network = written_out(network)[0]
     own = len(network.parameters)
     count = facts["reactions"]
-    leaves = max(2, 1 << (count - 1).bit_length())
+    groups, further = hubs_on_card(facts["groups"])
     places = facts["places"]
     flags = [bool(f & KNOWN) for f in (facts["events"] or {"flags": []})["flags"]]
     tables = {
         "READER_STARTS": facts["starts"], "READERS": facts["dependents"], "NUMBERS": facts["delayed"],
         "EMPTIED": facts["emptied"], "MOVE_STARTS": [*accumulate(map(len, facts["moves"]), initial=0)],
         "MOVED": [*chain(*facts["moves"])], "CHANGE_STARTS": facts["changes"], "CHANGED": facts["changed"],
-        "FIXED": facts["exact"], "IN_TIME": [int(j in facts["timed"]) for j in range(count)],
+        "FIXED": facts["exact"], "IN_TIME": [int(j in facts["timed"]) for j in range(count)], **further,
     }  # fmt: skip
     check_tables(count, [*chain(*tables.values())])
     begins = dict(zip(tables, accumulate(map(len, tables.values()), initial=0), strict=False))
@@ -80,7 +81,7 @@ def queued_jump_device(network: ReactionNetwork, made: Made) -> Device:
     constants: dict[str, Any] = {
         "SPECIES": len(network.states), "REACTIONS": count, "HOISTED": facts["rows"], "OWN": own,
         "OWN_ROOM": max(1, own), "LANE": 2 + len(facts["bursts"]),
-        "COEFFICIENTS": own - given, "MEMORY": facts["memory"], "LEAVES": leaves, "NODES": 2 * leaves,
+        "COEFFICIENTS": own - given, "MEMORY": facts["memory"], **groups,
         "RESULTS": max(1, *(len(p.outputs) for p in made.programs if p.name not in STORED)), "TIMED": len(facts["timed"]),
         **{name: facts["marks"][mark] for mark, name in NAMES.items()},
         **dict(zip(("INPUTS", "BOXES", "HELD", "HOLDS"), (places[len(MARKS)], *places[-3:]), strict=True)),
@@ -89,7 +90,8 @@ def queued_jump_device(network: ReactionNetwork, made: Made) -> Device:
         **{name: value for name, value in waiting.items() if name != "FRAGILE"},
     }  # fmt: skip
     flagged = {
-        "THINNING": bool(facts["timed"]), "EVENTFUL": bool(network.events), "DELAYED": bool(facts["emptied"]),
+        "GROUPED": groups["GROUPED"], "THINNING": bool(facts["timed"]),
+        "EVENTFUL": bool(network.events), "DELAYED": bool(facts["emptied"]),
         "WAITS": facts["events"] is not None, "CHECKED": bool(facts["stored"]["check"]), "FRAGILE": waiting["FRAGILE"],
         "BURSTS": tuple(facts["bursts"]),
     }  # fmt: skip

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, ClassVar
 
 import numpy as np
 import sympy as sp
 from symdyn_kernels.arguments.events import EventTables
-from symdyn_kernels.arguments.jump import DelayedReactions, EventArguments, LargeJumpArguments, TablePlaces
+from symdyn_kernels.arguments.jump import DelayedReactions, EventArguments, Groups, LargeJumpArguments, TablePlaces
 from symdyn_kernels.arguments.jump import JumpArguments as Arguments
 from symdyn_kernels.arguments.parts import Batch, Run
 from symdyn_kernels.status import NEGATIVE, NOT_FINITE, SUCCESS
@@ -56,8 +56,36 @@ def large(system: Any) -> bool:
         return True
     if system.events or system.time_dependent:
         return len(system.propensities or ()) > LARGER
-    data = all(r.mass_action and not r.bursts for r in system.reactions)
-    return len(system.reactions) > (DATA if data else LARGE)
+    count = len(system.reactions)
+    return count > LARGE or (count > DATA and all(r.mass_action and not r.bursts for r in system.reactions))
+
+
+class Same:
+    """The facts of a model as a key that is equal to that of the same object alone."""
+
+    __slots__ = ("facts",)
+
+    def __init__(self, facts: Mapping[str, Any]) -> None:
+        self.facts = facts
+
+    def __hash__(self) -> int:
+        return id(self.facts)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Same) and self.facts is other.facts
+
+
+@lru_cache(maxsize=4)
+def _arrays(model: Same) -> dict[str, Any]:
+    """Fields of `LargeJumpArguments`: to make arrays of the lists of a large network takes as long as ten thousand events."""
+    facts = model.facts
+    groups: dict[str, Any] = {name: v if name == "leaves" else np.array(v, np.int64) for name, v in facts["groups"].items()}
+    return {
+        **{name: np.array(facts[name], np.int64) for name in TABLES},
+        "numbers": np.array(facts["numbers"], float),
+        "groups": Groups(**groups),
+        "delayed": DelayedReactions(*(np.array(facts[name], np.int64) for name in ("delayed", "emptied"))),
+    }
 
 
 class JumpFamily(Family):
@@ -152,15 +180,12 @@ class JumpFamily(Family):
             "signals": task.signals,
         }
         if facts["large"]:
-            tables: dict[str, Any] = {name: np.array(facts[name], np.int64) for name in TABLES}
-            tables["numbers"] = np.array(facts["numbers"], float)
             arguments = LargeJumpArguments(
                 fire=task.addresses[0],
                 places=TablePlaces(*facts["places"]),
                 reactions=facts["reactions"],
                 memory=facts["memory"],
-                **tables,
-                delayed=DelayedReactions(np.array(facts["delayed"], np.int64), np.array(facts["emptied"], np.int64)),
+                **_arrays(Same(facts)),
                 events=self._tables(run, batch, task),
                 given=np.ascontiguousarray(given),
                 **common,

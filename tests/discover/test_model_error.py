@@ -10,12 +10,14 @@ import pytest
 import sympy as sp
 
 import symdyn as sd
+from symdyn.codegen.kernel import CpuKernel
 from symdyn.discover.error_comparison import once, together
 from symdyn.discover.forecasts import refitted
 from symdyn.discover.model_error import less, recovery_with_errors, weighed
 from symdyn.discover.options import RecoverOptions
 from symdyn.discover.ranked import RankedSystem
 from symdyn.discover.rivals import Offer, TextbookModel, rivals
+from symdyn.discover.whole.fits import Fitter
 from symdyn.errors import RecoveryError
 from symdyn.inference.data import observations
 from symdyn.inference.filtering import ErrorLaw, FilterLikelihood
@@ -306,3 +308,24 @@ def test_a_comparison_that_there_was_no_time_for_is_said():
     )
     assert found.law is None
     assert "models were not compared with process noise, for there was no time" in found.warnings
+
+
+@pytest.mark.parametrize("budget", [30, 90])
+def test_no_comparison_begins_once_the_time_is_over(monkeypatch, budget):
+    """By a clock on which each run of a kernel takes 20 s, so that the time ends in the first, or the second step of fits."""
+    clock, late, launch, over = [0.0], [], CpuKernel.launch, Fitter.over
+
+    def launched(*arguments, **options):
+        late.append(clock[0] >= budget)
+        clock[0] += 20
+        return launch(*arguments, **options)
+
+    def fitted(*arguments, **options):
+        clock[0] += 0.01
+        return over(*arguments, **options)
+
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    monkeypatch.setattr(CpuKernel, "launch", launched)
+    monkeypatch.setattr(Fitter, "over", fitted)
+    sd.recover(None, logistic(0.1, 20, seed=1), progress=False, budget=budget)
+    assert 0 < sum(late) <= 3  # of the models that the step is of, each in a kernel of its own; without a limit there are 280

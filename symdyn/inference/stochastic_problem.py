@@ -82,7 +82,9 @@ class StochasticProblem(FitProblem):
         return found
 
     def _vanished(self, theta: np.ndarray) -> tuple[str, ...]:
-        """Notes on deviations of noise that fell to nothing: a path that begins at a fitted value meets its first datum."""
+        """Notes on deviations of noise that fell to nothing: a path of a network that begins at a fitted value meets a datum."""
+        endless = "the likelihood grows without end as a fitted initial value meets a measurement"
+        why = endless if self.system.diffusion is None else "the data do not tell it from the noise of the equations"
         values, found = dict(zip(self.setup.symbols, self.values(theta), strict=True)), []
         for spec, size in zip(self.setup.observed, self.setup.data.scale, strict=True):
             if spec.law.name in ("normal", "laplace", "student") and spec.parameters:
@@ -90,8 +92,7 @@ class StochasticProblem(FitProblem):
                 if value < VANISHED * size:
                     found.append(
                         f"{spec.parameters[0]} fell to {value:.2g} where the values of {spec.name} are about {size:.2g}: "
-                        "either there is no noise, or the likelihood grows without end as a fitted initial value meets a "
-                        "measurement; give noise, or bounds or a prior of it"
+                        f"either there is no noise, or {why}; give noise, or bounds or a prior of it"
                     )
         return tuple(found)
 

@@ -14,7 +14,10 @@ import numpy as np
 
 from symdyn.inference.data import Trajectory
 
-__all__ = ["drawn", "first_spread"]
+__all__ = ["LAW", "drawn", "first_spread"]
+
+#: Number of this law, which saved files tell; by 1, that of files which tell none, the first state is the initial value.
+LAW = 2
 
 
 def first_spread(rate: np.ndarray, loose: np.ndarray, path: Trajectory) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -240,6 +242,20 @@ def test_predictions_begin_at_the_end_of_the_data_and_have_bands(walking):
         walking.predict([3, 30], band=0.8)
     with pytest.raises(RecoveryError, match="give no initial= or parameters= beside band="):
         walking.predict([23], {x: 1}, band=0.8)
+
+
+@pytest.mark.filterwarnings("error")
+def test_criteria_of_an_earlier_law_are_told(walking, tmp_path):
+    walking.save(tmp_path)
+    sd.Recovery.load(tmp_path)
+    path = tmp_path / "recovery.json"
+    path.write_text(json.dumps({k: v for k, v in json.loads(path.read_text()).items() if k != "likelihood"}))
+    with pytest.warns(UserWarning, match="another law for the first state; weights and bands would mix them"):
+        again = sd.Recovery.load(tmp_path)
+    assert again.system == walking.system
+    replace(walking, law=None, forecasters=()).save(tmp_path)
+    path.write_text(path.read_text().replace('"likelihood": 2', '"likelihood": 1'))
+    sd.Recovery.load(tmp_path)  # none of its criteria has process noise
 
 
 def test_bands_are_those_of_a_recovery_that_is_read_back(walking, tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import sympy as sp
@@ -72,6 +74,14 @@ def test_a_delay_is_found_and_foretold(wright, tmp_path):
     assert again.predict(times[54:])["x"].values.tolist() == ahead["x"].values.tolist()
 
 
+def test_a_history_without_an_end_that_was_saved_is_told(wright, tmp_path):
+    _, found, _, _ = wright
+    replace(found, system=found.system.replace(history_span=None)).save(tmp_path)
+    first = float(found.observations.trajectories[0].times[0])
+    with pytest.warns(UserWarning, match=f"history of a delay does not say that it ends at {first!r}"):
+        sd.Recovery.load(tmp_path)
+
+
 def test_the_history_of_a_delay_belongs_to_its_time(wright):
     """A run that begins elsewhere is refused, also of the text read back; one from its end is that of the constants."""
     _, found, times, values = wright
@@ -84,7 +94,7 @@ def test_the_history_of_a_delay_belongs_to_its_time(wright):
         assert np.abs(run / values[times >= first][:30] - 1).mean() < 0.05
         with pytest.raises(sd.SymdynError, match=f"begins at 0.0; begin at {first!r}, or give a history"):
             sd.simulate(system, [0, 10], progress=False)
-    with pytest.raises(sd.SymdynError, match="a delay may be 9[.]5; expected none that is longer than"):
+    with pytest.raises(sd.SymdynError, match=r"a delay may be 9[.]5; expected none that is longer than"):
         sd.simulate(found.system, [first, 30.0], parameters={"delay": 9.5}, progress=False)
     own = sd.ODESystem.from_text(found.system.to_text(), history={"x": 50}, initial={"x": 50})
     assert own.history_span is None

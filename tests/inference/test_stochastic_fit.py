@@ -128,6 +128,23 @@ def test_the_likelihood_is_bounded_where_a_fitted_initial_value_is_the_first_dat
         assert likelihood(fit, **values) == pytest.approx(exact, abs=near)
 
 
+@pytest.mark.filterwarnings("error")
+def test_fits_by_an_earlier_law_are_told(tmp_path, monkeypatch):
+    data = {"t": TIMES, "x": [1.4, 1.1, 0.2, 0.35, -0.1]}
+    options = {"noise": 0.3, "starts": 1, "guesses": {"k": 1, "s": 0.6}}
+    about = sd.fit(WALK, data, parameters={"x": (-5, 5), "k": (0.01, 10), "s": (0.01, 10)}, **options)
+    at = sd.fit(WALK.with_initial(x=1.5), data, **options)
+    about.save(tmp_path / "now.nc")
+    sd.Fit.load(tmp_path / "now.nc")
+    monkeypatch.setattr("symdyn.io.fits.LAW", 1)
+    for name, fit in (("about", about), ("at", at)):
+        fit.save(tmp_path / f"{name}.nc")
+    monkeypatch.undo()
+    with pytest.warns(UserWarning, match="not the best by that of this one; fit again"):
+        assert sd.Fit.load(tmp_path / "about.nc").parameters == about.parameters
+    assert sd.Fit.load(tmp_path / "at.nc").parameters == at.parameters
+
+
 def test_correlated_noise_about_fitted_initial_values():
     """At the first time alone: x(0) and y(0) fitted, z(0) held, with the covariance of the noise in half a unit of time."""
     text = "dx = s*dW1 + s*x*dW2; dy = y*dW2; dz = z*dW1; dw = dW3; z(0) = 3; w(0) = 0"

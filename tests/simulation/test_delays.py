@@ -377,7 +377,7 @@ def test_fits_begin_where_a_history_ends():
     times = np.linspace(5, 6, 5)
     fit = sd.fit(system, {"t": times, "x": 1 - 0.5 * (times - 5)}, parameters={k: (0.1, 2)}, progress=False)
     assert fit.parameters["k"] == pytest.approx(0.5, rel=1e-5)
-    with pytest.raises(sd.DeclarationError, match="begins at 0[.]0; begin at 5[.]0"):
+    with pytest.raises(sd.DeclarationError, match=r"begins at 0[.]0; begin at 5[.]0"):
         sd.fit(system, {"t": times - 5, "x": times}, parameters={k: (0.1, 2)}, progress=False)
 
 

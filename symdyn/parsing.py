@@ -64,6 +64,8 @@ class ModelText:
         States before the first time.
     networks : dict of str to WeightsText
         Which of the functions are trained networks.
+    history_span : (float, float) or None
+        From when to when histories are known, if not always.
 
     Examples
     --------
@@ -85,6 +87,7 @@ class ModelText:
     algebraic: dict[str, sp.Expr] = field(default_factory=dict)
     history: dict[str, sp.Expr] = field(default_factory=dict)
     networks: dict[str, WeightsText] = field(default_factory=dict)
+    history_span: tuple[float, float] | None = None
 
 
 def parse_expression(text: str, *, delays: bool = False) -> sp.Expr:
@@ -169,7 +172,7 @@ def parse_model(text: str, characters: int = MAX_TEXT) -> ModelText:
     style, scope = _declarations(text, statements)
     terms = TermBuilder(text)
     observables = {s.name for s in statements if s.kind == "observable"}
-    model = ModelText({}, style, {}, {}, {}, {})
+    model = ModelText({}, style, {}, {}, {}, {}, history_span=_history_span(text, statements))
     for statement in statements:
         if (value := _endless(statement, scope)) is not None:
             model.observables[statement.name] = value
@@ -238,6 +241,13 @@ def check_calls(text: str, scope: Scope) -> None:
     for name, place in (scope.called | scope.functions).items():
         if name in scope.used:
             raise ParseError(f"{name} is also used as a plain name; write {name}*(...) for a product", text, place)
+
+
+def _history_span(text: str, statements: list[Statement]) -> tuple[float, float] | None:
+    """When all histories are known, if not always."""
+    if len(spans := {s.span: s.start for s in statements if s.kind == "history"}) > 1:
+        raise ParseError("histories are known at different times; write the same for all", text, max(spans.values()))
+    return next(iter(spans), None)
 
 
 def _declarations(text: str, statements: list[Statement]) -> tuple[str, Scope]:

@@ -13,7 +13,7 @@ import numpy as np
 import sympy as sp
 from symdyn_kernels.arguments.parts import Batch, Run, Signals
 
-from symdyn.codegen.delay_program import observed_delays
+from symdyn.codegen.delay_program import check_beginning, observed_delays
 from symdyn.codegen.event_program import recorded
 from symdyn.codegen.families import family_of
 from symdyn.codegen.families.task import Options
@@ -331,7 +331,7 @@ class Kernel(ABC):
         Raises
         ------
         DeclarationError
-            If a delay of the system is not positive at these parameters.
+            If a delay of the system is not positive at these parameters, or its history says nothing of what was before.
 
         Examples
         --------
@@ -340,6 +340,8 @@ class Kernel(ABC):
         >>> kernel.stops(np.empty((2, 0)), np.array([0.0, 2.0])).round(12).tolist()
         [[[1.0, 1.0]], [[1.0, 1.0]]]
         """
+        if self.delays is not None:
+            check_beginning(self.system, parameters, float(times[0]), self.delays)
         return stops_within(parameters, times, self.jumps, self.precision, delays=self.delays, system=self.system)
 
     def __call__(self, initial: Any, parameters: Any, times: Any, *, streams: Any = None, **options: Any) -> Run:

@@ -119,8 +119,8 @@ def shortest(found: Iterable[Match]) -> list[Match]:
     return kept
 
 
-def history(curve: SmoothSeries, longest: float, time: sp.Symbol) -> tuple[sp.Expr, float]:
-    r"""What was in the first part of the data, as long as a delay, and where that ends.
+def history(curve: SmoothSeries, longest: float, time: sp.Symbol) -> tuple[sp.Expr, tuple[float, float]]:
+    r"""What was in the first part of the data, as long as a delay, and from when to when that is.
 
     .. math:: x(t) = \exp \sum_i c_i u^i, \qquad u = (t - t_1) / T
 
@@ -146,4 +146,4 @@ def history(curve: SmoothSeries, longest: float, time: sp.Symbol) -> tuple[sp.Ex
     place, inner = (time - last) / span, sp.S.Zero
     for c in found[:0:-1]:  # as a product: of a sum sympy takes the constant out of the exponential, which may overflow
         inner = sp.Float(float(f"{c:.6g}")) + place * inner
-    return sp.Float(float(f"{np.exp(found[0]):.6g}")) * sp.exp(place * inner), last
+    return sp.Float(float(f"{np.exp(found[0]):.6g}")) * sp.exp(place * inner), (float(curve.times[0]), last)

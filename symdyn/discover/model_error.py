@@ -176,6 +176,8 @@ def weighed(
     Weighed or None
         None if no model could be fitted, there was no time, or the order is not changed.
     """
+    if not going():  # rivals and their kernel would be made for nothing
+        return None
     first = np.array([table[0] for table in rough_states(declared, data)[0]])
 
     small: dict[ErrorLaw, list[RankedSystem]] = {}

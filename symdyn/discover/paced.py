@@ -63,6 +63,8 @@ def paced(before: Recovery, system: System, request: Request) -> Recovery:
         What was asked for.
     """
     seen = before.observations
+    if not request.budget.going():
+        return before
     first = [t.values[:, 0] for t in seen.trajectories]
     if len(first) > 1 or np.isfinite(first[0]).sum() < lagged.FEWEST or not np.nanmin(first[0]) > 0 or _explained(before):
         return before
@@ -94,7 +96,8 @@ def _with_delay(curve: SmoothSeries, seen: Observations, later: Observations | N
     if not found:
         return None
     longest = max(high for m in found for c, (_, high) in m.bounds.items() if c.name.startswith("delay"))
-    past, begin = lagged.history(curve, longest, time)
+    past, span = lagged.history(curve, longest, time)
+    _, begin = span
     (path,) = seen.trajectories
     kept = path.times >= begin
     data = replace(seen, trajectories=(replace(path.columns([0]), times=path.times[kept], values=path.values[kept, :1]),))
@@ -102,11 +105,11 @@ def _with_delay(curve: SmoothSeries, seen: Observations, later: Observations | N
     unknown = sp.Function(f"f_{x.name}")(x, sp.Function(x.name)(time - 1))
     text = (
         f"the first model has a delay. It is of a textbook: {{name}}. The first {int((~kept).sum())} data are the history "
-        f"of {x.name} before {begin:g}, smoothed, and were not fitted; simulate it from {begin:g} on, for before there is "
-        "another past; forecasts are its own run, without process noise"
+        f"of {x.name} before {begin!r}, smoothed, and were not fitted: its runs begin then; forecasts are its own run, without "
+        "process noise"
     )
     start = (float(curve(np.array([begin]))[0]),)
-    declared = ODESystem({x: unknown}, history={x: past})
+    declared = ODESystem({x: unknown}, history={x: past}, history_span=span)
     return _Family(declared, [replace(m, start=start) for m in found], data, later and of_states(later, (x.name,)), text)
 
 

@@ -7,7 +7,6 @@ with other walls the eigenvectors of the matrix of the second derivative with it
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -17,6 +16,7 @@ import scipy.fft
 
 from symdyn.errors import DeclarationError
 from symdyn.grids.linear_part_axes import Axis
+from symdyn.simulation.ensemble import default_threads
 
 __all__ = ["LinearPart"]
 
@@ -47,7 +47,7 @@ class LinearPart:
         For each field its axes; periodic axes are so for all fields.
     scalars : int
     threads : int, optional
-        Of the transforms; those of the process by default.  The results do not depend on it.
+        Of the transforms; by default those of `symdyn.simulation.ensemble.default_threads`.  The results do not depend on it.
 
     Attributes
     ----------
@@ -88,7 +88,7 @@ class LinearPart:
         self.size = len(terms) * cells + scalars
         self.blocks = [slice(k * cells, (k + 1) * cells) for k in range(len(terms))]
         self.blocks += [slice(k, k + 1) for k in range(len(terms) * cells, self.size)]
-        self.threads = (threads or os.cpu_count() or 1) if cells >= THREADED else 1
+        self.threads = (threads or default_threads()) if cells >= THREADED else 1
         self.periodic = tuple(i for i, a in enumerate(axes[0]) if a.kind == "periodic")
         self.complex = any(not a.real for row in axes for a in row)
         # modes that are real come first, as long as numbers are

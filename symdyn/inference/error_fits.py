@@ -279,12 +279,14 @@ def fit_together(
     before : sequence of ErrorFit or None
         Of each, a fit of the same system under another law.
     going : callable, optional
-        Whether there is time left.
+        Whether there is time left.  Without any at the beginning nothing is computed, and all are None.
     priors : sequence of float, optional
         Of their terms, as of `ErrorFit.criterion`.
     worst : float
         Fits whose criterion does not come near this are given up, and None.
     """
+    if going is not None and not going():
+        return [None] * len(likelihoods)
     prior = np.zeros(len(likelihoods)) if priors is None else np.asarray(priors)
     needed = [0.5 * (_price(like) + p - worst) for like, p in zip(likelihoods, prior, strict=True)]
     begins = [_begun(like, fit) for like, fit in zip(likelihoods, before, strict=True)]

@@ -5,9 +5,8 @@ Between two times the states follow the system and are moved at random besides; 
 .. math:: z_{k+1} = \phi(z_k) + w_k, \quad w_k \sim N(0, Q \Delta_k), \qquad y_k = z_k + e_k, \quad e_k \sim N(0, R),
 
 with diagonal :math:`Q` and :math:`R`.  `z` is a state, or the logarithm of one, whose errors are then shares of the values.
-About an initial value :math:`\zeta` that is fitted, or is the first datum, the first state is distributed as after a usual
-interval, :math:`z_0 \sim N(\zeta, Q \Delta)`: if it were that value, the likelihood of the datum would grow without bound as R
-vanishes, in favour of process noise.  The law of each datum given those before it is that of a Gaussian filter by cubature
+About an initial value that is fitted, or is the first datum, the first state is distributed as
+`symdyn.inference.beginnings` says.  The law of each datum given those before it is that of a Gaussian filter by cubature
 (Arasaratnam, Haykin, IEEE Trans. Autom. Control 54, 1254 (2009)).  Without process noise it is the likelihood of a run from
 initial values, which are fitted.
 """
@@ -22,6 +21,7 @@ import numpy as np
 import sympy as sp
 
 from symdyn.codegen.kernel import Kernel, compile
+from symdyn.inference.beginnings import first_spread
 from symdyn.inference.data import Observations
 from symdyn.inference.filter_runs import Filtered, Side, filtered, inward, outward, runs
 from symdyn.inference.scoring import Score
@@ -208,9 +208,10 @@ class FilterLikelihood:
         """L choices of values (L, P), to be run."""
         rows, starts, measurement, process = self.parts(theta)
         times = [t.times for t in self.data.trajectories]
-        usual = np.array([np.median(np.diff(t)) if len(t) > 1 else 0.0 for t in times])
         first = np.array([y[0] for y in self._y])
-        begun = process[:, None] * np.where(self.held & ~np.isclose(first, self.initial, 1e-12, 0.0), 0.0, usual[:, None])
+        loose = ~self.held | np.isclose(first, self.initial, 1e-12, 0.0)
+        paths = zip(loose, self.data.trajectories, strict=True)
+        begun = np.stack([first_spread(process, own, path) for own, path in paths], axis=1)
         return Side(
             self.kernel, self._placed(rows), starts, measurement, process, begun, times, self._y, self.data.scale,
             self.law.logarithmic, -self._volume,

@@ -42,7 +42,7 @@ def ensemble_prediction(
         begun = setup.starts(values)[0]
     else:
         group = next(g for g in setup.groups() if trajectory in g.members)
-        begun = setup.path_starts(group, values)[0][:, int(np.flatnonzero(group.members == trajectory)[0])]
+        begun = made.begun(group, values)[:, int(np.flatnonzero(group.members == trajectory)[0])]
     grid = np.union1d([begin], times)
     grid = grid if len(grid) > 1 else np.append(grid, begin + 1.0)
     x = made.states(values, begun, grid)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from symdyn.inference.beginnings import drawn
 from symdyn.inference.fit_setup import NoisyObservable
 from symdyn.inference.formulas import ArrayFormulas
-from symdyn.inference.stochastic_setup import StochasticSetup
+from symdyn.inference.stochastic_setup import PathGroup, StochasticSetup
 from symdyn.simulation.run import simulate
 
 __all__ = ["SimulatedData"]
@@ -34,6 +35,16 @@ class SimulatedData:
     def like(self, values: np.ndarray) -> list[list[np.ndarray]]:
         """Of each of M choices of values (M, P) as many paths, or times with cells, as were measured, (T, n) each."""
         return self._cells(values) if self.setup.snapshots else self._paths(values)
+
+    def begun(self, group: PathGroup, values: np.ndarray) -> np.ndarray:
+        """First states (M, G, n) of paths, drawn where values (M, P) tell what they lie about."""
+        begun, slopes = self.setup.path_starts(group, values)
+        spread, _ = self.setup.path_spread(group, begun, slopes, values)
+        if not spread.any():
+            return begun
+        M, G, n = begun.shape
+        lanes = begun.reshape(1, M * G, n), spread.reshape(1, M * G, n, n)
+        return drawn(*lanes, self.rng.standard_normal((M * G, 1, n))).reshape(M, G, n)
 
     def states(self, values: np.ndarray, begun: np.ndarray, times: np.ndarray) -> np.ndarray:
         """States (L, T, n) at times from initial ones (L, n)."""
@@ -73,7 +84,7 @@ class SimulatedData:
         """Paths as those of the data, of each of M choices of values."""
         found: list[list[np.ndarray]] = [[np.zeros(0)] * len(self.setup.data.trajectories) for _ in values]
         for group in self.setup.groups():
-            begun, _ = self.setup.path_starts(group, values)
+            begun = self.begun(group, values)
             M, G, n = begun.shape
             lanes = np.repeat(values, G, axis=0)
             y = self.measured(self.states(lanes, begun.reshape(M * G, n), group.times), lanes, group.times)

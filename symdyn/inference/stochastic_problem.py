@@ -67,6 +67,12 @@ class StochasticProblem(FitProblem):
         found = self.evaluator.expand(self.values(theta[None])).error
         return 0.0 if found is None else float(found[0])
 
+    def begins_about(self, theta: np.ndarray) -> bool:
+        """Whether paths begin about initial values, see `symdyn.inference.beginnings`, at coordinates (P,)."""
+        setup, values = self.setup, self.values(theta[None])
+        groups = () if setup.snapshots else setup.groups()
+        return any(setup.path_spread(g, *setup.path_starts(g, values), values)[0].any() for g in groups)
+
     def log_posterior(self, theta: np.ndarray) -> np.ndarray:
         """Logarithms (M,) of likelihood and densities of priors at coordinates (M, P), without derivatives."""
         return self.evaluator.log_likelihood(self.values(theta)) + self.log_prior(theta)
@@ -82,7 +88,9 @@ class StochasticProblem(FitProblem):
         return found
 
     def _vanished(self, theta: np.ndarray) -> tuple[str, ...]:
-        """Notes on deviations of noise that fell to nothing: a path that begins at a fitted value meets its first datum."""
+        """Notes on deviations of noise that fell to nothing: paths of networks that begin at a fitted value meet a datum."""
+        endless = "the likelihood grows without end as a fitted initial value meets a measurement"
+        why = endless if self.system.diffusion is None else "the data do not tell it from the noise of the equations"
         values, found = dict(zip(self.setup.symbols, self.values(theta), strict=True)), []
         for spec, size in zip(self.setup.observed, self.setup.data.scale, strict=True):
             if spec.law.name in ("normal", "laplace", "student") and spec.parameters:
@@ -90,8 +98,7 @@ class StochasticProblem(FitProblem):
                 if value < VANISHED * size:
                     found.append(
                         f"{spec.parameters[0]} fell to {value:.2g} where the values of {spec.name} are about {size:.2g}: "
-                        "either there is no noise, or the likelihood grows without end as a fitted initial value meets a "
-                        "measurement; give noise, or bounds or a prior of it"
+                        f"either there is no noise, or {why}; give noise, or bounds or a prior of it"
                     )
         return tuple(found)
 

@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import sympy as sp
 
+from symdyn import dag
 from symdyn.declaration import expression
+from symdyn.inference.beginnings import first_spread
 from symdyn.inference.data import Observations
 from symdyn.inference.fit_problem import FittedColumn
 from symdyn.inference.fit_setup import NoisyObservable
@@ -114,6 +116,59 @@ class StochasticSetup:
                 i, seen = self.system.states.index(spec.expression), np.isfinite(group.values[:, 0, o])
                 begun[:, seen, i], slopes[:, seen, i] = group.values[seen, 0, o], 0.0
         return begun, slopes
+
+    def path_spread(
+        self, group: PathGroup, begun: np.ndarray, slopes: np.ndarray, values: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Covariances (M, G, n, n) of the first states of paths about `path_starts`, and derivatives by the columns.
+
+        They are those of `symdyn.inference.beginnings` for stochastic differential equations, of networks 0.
+        """
+        (M, G, n), P = begun.shape, len(self.symbols)
+        found, bends = np.zeros((M, G, n, n)), np.zeros((M, G, n, n, P))
+        loose = self._loose(group, begun)
+        if not loose.any():
+            return found, bends
+        first = np.broadcast_to(group.times.T[0], (G,))
+        table = {s: begun[..., i] for i, s in enumerate(self.system.states)} | {self.system.time: first}
+        table |= {s: values[:, k, None] for k, s in enumerate(self.symbols)}
+        rates, partial = self._noise(table)
+        for (k, q), d in partial.items():
+            if q < n:
+                bends[..., k // n, k % n, :] += np.broadcast_to(d, (M, G))[..., None] * slopes[..., q, :]
+            else:
+                bends[..., k // n, k % n, q - n] += d
+        for k, rate in enumerate(rates):
+            found[..., k // n, k % n] = rate
+        for g, own in enumerate(loose):
+            path, both = self.data.trajectories[group.members[g]], own[:, None] & own
+            found[:, g] = first_spread(found[:, g], both, path)
+            bends[:, g] = first_spread(bends[:, g], both[..., None], path)
+        return found, bends
+
+    @cached_property
+    def _noise(self) -> ArrayFormulas:
+        """The product of the diffusion matrix with its transpose, row by row."""
+        system, known = self.system, {p: sp.Float(v) for p, v in self.known.items()}
+        by = (*system.states, *self.symbols)
+        sides = [e.xreplace(known) for e in system.diffusion * system.diffusion.T]
+        return ArrayFormulas(sides, (*by, system.time), by)
+
+    def _loose(self, group: PathGroup, begun: np.ndarray) -> np.ndarray:
+        """Which initial values (G, n) are fitted, by themselves or by parameters of nothing else, or are the first datum."""
+        system = self.system
+        found = np.zeros(begun.shape[1:], dtype=bool)
+        if system.diffusion is None:
+            return found
+        own = set(self.symbols) - dag.free_symbols(system.expressions)
+        for s, e in self.initial.items():
+            found[:, system.states.index(s)] = bool(own & sp.sympify(e).free_symbols)
+        for o, spec in enumerate(self.observed):
+            if spec.expression in system.states:
+                i = system.states.index(spec.expression)
+                near = np.isclose(group.values[:, 0, o], begun[0, :, i], 1e-12, 0.0)
+                found[:, i] = False if spec.law.exact else found[:, i] | near
+        return found
 
     def first(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
         """Where cells, or the first paths, begin: states (M, n), derivatives (M, n, P), and the time."""

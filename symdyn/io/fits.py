@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import warnings
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -15,6 +16,7 @@ from scipy import stats
 
 from symdyn.errors import DeclarationError, SymdynError
 from symdyn.given_values import name_of
+from symdyn.inference.beginnings import LAW
 from symdyn.inference.fit_problem import FitProblem, FittedColumn
 from symdyn.inference.fit_request import Proposal
 from symdyn.inference.fit_setup import FitSetup, NoisyObservable
@@ -202,6 +204,12 @@ def read_fit(path: str | Path) -> Fit:
         check_level(facts["level"])
         if not isinstance(facts.setdefault("complete", True), bool):  # files of earlier versions do not say
             raise ValueError(f"complete is {facts['complete']!r}")
+        if isinstance(problem, StochasticProblem) and facts.get("law", 1) != LAW and problem.begins_about(theta):
+            warnings.warn(
+                f"{path}: it was saved by another version of symdyn, by whose likelihood the first state is the fitted initial "
+                "value, so that its values are not the best by that of this one; fit again",
+                stacklevel=3,
+            )
         names = ("theta", "starts", "ends", "whole", "notes", "level", "seed", "complete")
         return Fit(problem, *(facts[n] for n in names))
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
@@ -233,7 +241,7 @@ def _of_random(setup: StochasticSetup, likelihood: FitLikelihood) -> dict[str, A
         options[f.name] = {str(name_of(k)): v for k, v in value.items()} if isinstance(value, Mapping) else value
     return {
         "likelihood": likelihood.name, "options": options, "snapshots": setup.snapshots, "initial": dict(setup.initial),
-        "begin": setup.begin, "binary": [s.name for s in setup.system.binary],
+        "begin": setup.begin, "binary": [s.name for s in setup.system.binary], "law": LAW,
     }  # fmt: skip
 
 

@@ -30,6 +30,7 @@ from symdyn.discover.surrogates.registry import SurrogateFit, TermSamples
 from symdyn.errors import DeclarationError, SymdynError
 from symdyn.files import read_arrays
 from symdyn.grids.system import GridSystem
+from symdyn.inference.beginnings import LAW
 from symdyn.inference.counts import Counts
 from symdyn.inference.data import Observations, Trajectory
 from symdyn.inference.filtering import ErrorLaw
@@ -79,6 +80,12 @@ def read_recovery(folder: str | Path) -> Recovery:
         Of the class that was written, with the same systems, tables, data and notes.  Systems of classes without a text of
         their own are ODE systems or maps of the same equations; symbols have no assumptions.
 
+    Warns
+    -----
+    UserWarning
+        If criteria with process noise in it are by an earlier law of likelihood, which weights and bands would mix with those
+        of fits to come, or a law with a delay does not say when its history ends.
+
     Raises
     ------
     DeclarationError
@@ -120,7 +127,23 @@ def read_recovery(folder: str | Path) -> Recovery:
         raise DeclarationError(f"{path}: {error}") from None
     if not isinstance(recovery, Recovery):
         raise DeclarationError(f"{path}: this is a {type(recovery).__name__}, expected a Recovery")
+    if earlier := _earlier(recovery, found.get("likelihood", 1)):
+        warnings.warn(f"{path}: it was saved by another version of symdyn: {'; '.join(earlier)}; recover again", stacklevel=3)
     return recovery
+
+
+def _earlier(recovery: Recovery, law: Any) -> list[str]:
+    """What a recovery that was saved with this law of likelihood does not share with those of this version."""
+    found = []
+    laws = [recovery.law, *(f.law for f in recovery.forecasters)]
+    if law != LAW and any(own is not None and own.process for own in laws):
+        found.append(
+            "criteria with process noise are by another law for the first state; weights and bands would mix them with new ones"
+        )
+    if recovery.system.history and recovery.system.history_span is None:
+        first = float(recovery.observations.trajectories[0].times[0])
+        found.append(f"the history of a delay does not say that it ends at {first!r}, where alone a run may begin")
+    return found
 
 
 # ---- writing -------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ import pandas as pd
 
 from symdyn.discover.recovery import APART
 from symdyn.errors import DeclarationError
+from symdyn.inference.beginnings import LAW
 from symdyn.inference.naming import rounded
 from symdyn.io.datasets import write_file
 from symdyn.io.recoveries import FORMAT, VERSION, packed
@@ -95,6 +96,7 @@ def as_json(recovery: Any, options: Mapping[str, Any] | None = None) -> dict[str
     return {
         "format": FORMAT,
         "version": VERSION,
+        "likelihood": LAW,
         "equations": [str(e) for e in system.equations()],
         "terms": _plain(recovery.terms),
         "parameters": _plain(system.defaults),

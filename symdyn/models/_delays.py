@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -12,11 +13,12 @@ from sympy.core.function import AppliedUndef
 from symdyn import dag
 from symdyn.declaration import expression
 from symdyn.errors import DeclarationError
-from symdyn.given_values import lookup
+from symdyn.given_values import lookup, name_of
+from symdyn.parsing import ModelText
 from symdyn.paths import Path
 from symdyn.system import delays_in
 
-__all__ = ["at_first", "check_delays", "named_slopes", "now", "read_history", "refuse_idle_history"]
+__all__ = ["at_first", "check_delays", "kept_span", "named_slopes", "now", "read_history", "read_span", "refuse_idle_history"]
 
 
 def now(states: Iterable[sp.Symbol], sides: Iterable[sp.Basic], time: sp.Symbol) -> dict[sp.Basic, sp.Symbol]:
@@ -76,6 +78,39 @@ def read_history(
         if wrong:
             raise DeclarationError(f"the history {e} of {state} contains {wrong[0]}; it depends on {time} and parameters alone")
     return MappingProxyType(found)
+
+
+def read_span(span: Any, history: Mapping[sp.Symbol, sp.Expr]) -> tuple[float, float] | None:
+    """From when to when histories are known.
+
+    Raises
+    ------
+    DeclarationError
+        For anything but two numbers in order, and where there is no history.
+
+    Examples
+    --------
+    >>> x, t = sp.symbols("x t")
+    >>> read_span((1900, 1907), {x: sp.cos(t)})
+    (1900.0, 1907.0)
+    """
+    if span is None:
+        return None
+    try:
+        low, high = map(float, span)
+    except (TypeError, ValueError):
+        low = high = math.nan
+    if not -math.inf < low < high < math.inf:
+        raise DeclarationError(f"history_span is {span!r}; expected two times, (from, to), between which the history is known")
+    if not history:
+        raise DeclarationError(f"history_span is {span!r}, and there is no history; give history={{...}}, or leave it out")
+    return low, high
+
+
+def kept_span(model: ModelText, options: Mapping[str, Any]) -> Any:
+    """The span of the histories of a text, unless another, or another history of every state, is given."""
+    given = {str(name_of(k)) for k in options.get("history") or {}}
+    return options.get("history_span", None if given and given >= model.history.keys() else model.history_span)
 
 
 def at_first(

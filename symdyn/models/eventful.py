@@ -50,14 +50,14 @@ def with_events(
         "time": system.time,
         "provenance": (*system.provenance, "with further events"),
     }
+    past = {"history": system.history, "history_span": system.history_span}
     values = {p: v for p, v in system.defaults.items() if p not in system.inputs} | dict(parameters or {})
     if isinstance(system, ReactionNetwork):
         return system.replace(events=own["events"]).with_parameters(parameters or {})
     rates = dict(zip(system.states, system.drift, strict=True))
     if isinstance(system, SDESystem):
-        calculus, before = system.interpretation, system.history
-        return SDESystem(rates, system.diffusion, values, interpretation=calculus, history=before, **own)
+        return SDESystem(rates, system.diffusion, values, interpretation=system.interpretation, **past, **own)
     if system.constraints:
         raise DeclarationError("the index of the algebraic equations has been reduced; add the events before that")
     algebraic = {s: rates.pop(s) for s in system.algebraic}
-    return ODESystem(rates, values, algebraic=algebraic, history=system.history, **own)
+    return ODESystem(rates, values, algebraic=algebraic, **past, **own)

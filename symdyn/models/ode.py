@@ -14,7 +14,16 @@ from symdyn.attached import FlowVerbs
 from symdyn.declaration import expression, read_equations
 from symdyn.errors import DeclarationError
 from symdyn.given_values import listed, name_of
-from symdyn.models._delays import at_first, check_delays, named_slopes, now, read_history, refuse_idle_history
+from symdyn.models._delays import (
+    at_first,
+    check_delays,
+    kept_span,
+    named_slopes,
+    now,
+    read_history,
+    read_span,
+    refuse_idle_history,
+)
 from symdyn.models._higher_order import first_order
 from symdyn.models._traced import traced
 from symdyn.models.events import Event, declared_events, listed_events, with_events_of
@@ -55,6 +64,10 @@ class ODESystem(FlowVerbs, System):
         Of systems with delays, states before the first time: numbers or expressions of time and parameters.  By default a state
         had its initial value all along; that of a state with a history is the history at the first time, unless `initial` says
         otherwise.
+    history_span : (float, float), optional
+        From when to when the history is known, as it is of one that was measured; in text ``x(1900 <= t <= 1907) = ...``.
+        Simulations begin at its end, other beginnings and longer delays are refused.  By default it is known at all times
+        before any first time.
     time : Symbol or str, optional
         The independent variable, ``t`` by default (``time`` if a state is called ``t``).
 
@@ -149,6 +162,7 @@ class ODESystem(FlowVerbs, System):
         algebraic: Mapping[Any, Any] | None = None,
         events: Event | Iterable[Event] = (),
         history: Mapping[Any, Any] | None = None,
+        history_span: tuple[float, float] | None = None,
         time: Any = "t",
         provenance: Sequence[str] = (),
     ) -> None:
@@ -178,7 +192,7 @@ class ODESystem(FlowVerbs, System):
         moments, further = declared_events(events, swap, tuple(rows), observed)
         states, before = tuple(rows), read_history(history, tuple(rows), time)
         sides = [*rows.values(), *further, *before.values()]
-        self.__dict__["history"] = before
+        self.__dict__.update(history=before, history_span=read_span(history_span, before))
         begun = at_first(initial, states, time, before, [*rows.values(), *observed.values(), *further])
         self.settle(states, sides, observed, time, parameters=parameters, initial=begun, provenance=provenance)
         own = {"algebraic": states[count:], "constraints": (), "free": ()}
@@ -281,6 +295,7 @@ class ODESystem(FlowVerbs, System):
             raise DeclarationError("an ODESystem is written x' = ..., without noise; see SDESystem and DiscreteSystem")
         read: dict[str, Any] = {"events": with_events_of(model.events, options)}
         read["history"] = {**model.history, **{name_of(k): v for k, v in (options.get("history") or {}).items()}}
+        read["history_span"] = kept_span(model, options)
         read["algebraic"] = {**model.algebraic, **(options.get("algebraic") or {})}
         return cls(model.equations, **{**options, **read})
 

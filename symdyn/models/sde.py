@@ -11,7 +11,7 @@ from symdyn.attached import DiffusionVerbs
 from symdyn.declaration import derivative, expression, read_equations
 from symdyn.errors import DeclarationError
 from symdyn.given_values import lookup, name_of
-from symdyn.models._delays import at_first, check_delays, now, read_history, refuse_idle_history
+from symdyn.models._delays import at_first, check_delays, kept_span, now, read_history, read_span, refuse_idle_history
 from symdyn.models.events import Event, called, declared_events, listed_events, with_events_of
 from symdyn.models.registry import KINDS
 from symdyn.parsing import ModelText
@@ -34,7 +34,7 @@ class SDESystem(DiffusionVerbs, System):
     diffusion : mapping or matrix
         From each state to one expression (its own Wiener process) or to a sequence (a row of the diffusion
         matrix), or the complete matrix (states x noises).  States left out of a mapping have no noise.
-    parameters, initial, observables, events, history, time :
+    parameters, initial, observables, events, history, history_span, time :
         As for `ODESystem`.  Conditions of events are evaluated at the ends of steps, where they act, for a boundary that is
         moved by the mean overshoot of a step.
     interpretation : {'ito', 'stratonovich'}
@@ -92,6 +92,7 @@ class SDESystem(DiffusionVerbs, System):
         observables: Mapping[Any, Any] | None = None,
         events: Event | Iterable[Event] = (),
         history: Mapping[Any, Any] | None = None,
+        history_span: tuple[float, float] | None = None,
         interpretation: str = "ito",
         time: Any = "t",
         provenance: Sequence[str] = (),
@@ -109,7 +110,7 @@ class SDESystem(DiffusionVerbs, System):
         observed = {name: e.xreplace(swap) for name, e in observed.items()}
         moments, conditions = declared_events(events, {**called(drift, tuple(rows)), **swap}, tuple(rows), observed)
         before, states = read_history(history, tuple(rows), time), tuple(rows)
-        self.__dict__["history"] = before
+        self.__dict__.update(history=before, history_span=read_span(history_span, before))
         sides = [*(e for row in rows.values() for e in row), *conditions]
         begun = at_first(initial, states, time, before, [*sides, *observed.values()])
         self.settle(
@@ -147,7 +148,8 @@ class SDESystem(DiffusionVerbs, System):
         diffusion = {s: [model.noise.get(s, {}).get(w, 0) for w in noises] for s in model.equations}
         history = {**model.history, **{name_of(k): v for k, v in (options.get("history") or {}).items()}}
         events = with_events_of(model.events, options)
-        return cls(model.equations, diffusion, **{**options, "events": events, "history": history})
+        read = {"events": events, "history": history, "history_span": kept_span(model, options)}
+        return cls(model.equations, diffusion, **{**options, **read})
 
     def with_terms(self, terms: Mapping[Any, sp.Expr], defaults: Mapping[sp.Symbol, float] | None = None) -> Self:
         filled = super().with_terms(terms, defaults)

@@ -68,6 +68,7 @@ class Contents(ABC):
     kinetics: tuple[Any, ...] = ()
     events: tuple[Any, ...] = ()
     history: Mapping[sp.Symbol, sp.Expr] = MappingProxyType({})
+    history_span: tuple[float, float] | None = None
     binary: tuple[sp.Symbol, ...] = ()
     helpers: tuple[sp.Symbol, ...] = ()
     interpretation: str | None = None
@@ -328,6 +329,7 @@ class Contents(ABC):
         parts += [e.fingerprint for e in self.events] + [p.digest for p in self.inputs]
         parts += [f"0 = {s}" for s in self.algebraic] + [f"{s} free" for s in self.free]
         parts += [*map(str, self.history), dag.fingerprint(self.history.values())] if self.history else []
+        parts += [repr(self.history_span)] if self.history_span else []
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
     @property

@@ -74,6 +74,8 @@ class System(Changed):
         Instantaneous changes of states.
     history : mapping of Symbol to Expr
         States before the first time, as functions of time and parameters; of others with delays they are the initial values.
+    history_span : (float, float) or None
+        From when to when the history is known, at the end of which simulations begin; None if that is at any time.
     delays : tuple of Function
         States at other times, such as ``x(t - 1)``, in right-hand sides, observables and events.
     inputs : tuple of Path
@@ -282,6 +284,8 @@ class System(Changed):
             raise DeclarationError(f"{cls.__name__} has no algebraic equations, 0 = ...; an ODESystem may have them")
         if model.history and not (cls.delayed or cls.lagged):
             raise DeclarationError(f"{cls.__name__} has no delays and no history; ODEs, SDEs and maps may have them")
+        if model.history_span and not cls.delayed:
+            raise DeclarationError(f"a {cls.__name__} has its history before any first step; write x(t <= 0) = ...")
         values: dict[str, Any] = {
             **options,
             "parameters": over_text(model.parameters, parameters),

@@ -86,7 +86,15 @@ class Displayed(Beginning):
     @property
     def _written_history(self) -> list[str]:
         """The histories, with every number to its last digit, as text reads them."""
-        return [f"{s}({self.time} <= 0) = {dag.written_exactly(e)}" for s, e in self.history.items()]
+        return [f"{s}({self._past('<=')}) = {dag.written_exactly(e)}" for s, e in self.history.items()]
+
+    def _past(self, less: str, time: str = "") -> str:
+        """When a history is what was, before any first time or between two."""
+        time = time or str(self.time)
+        if self.history_span is None:
+            return f"{time} {less} 0"
+        low, high = (repr(end).removesuffix(".0") for end in self.history_span)
+        return f"{low} {less} {time} {less} {high}"
 
     def __str__(self) -> str:
         return self._text
@@ -96,7 +104,7 @@ class Displayed(Beginning):
         lines += [f"    {e}" for e in self.equations()]
         lines += [f"    0 = {c} (kept)" for c in self.constraints]
         lines += [f"    {e}" for e in self.events]
-        lines += [f"    {s}({self.time} <= 0) = {e}" for s, e in self.history.items()]
+        lines += [f"    {s}({self._past('<=')}) = {e}" for s, e in self.history.items()]
         if plain := [p for p in self.parameters if p not in self.inputs]:
             shown = (f"{p} = {self.defaults[p]:g}" if p in self.defaults else f"{p}" for p in plain)
             lines.append(f"  parameters: {', '.join(shown)}")
@@ -134,7 +142,8 @@ class Displayed(Beginning):
     def _further_rows(self, words: Callable[[str], str] = str) -> list[str]:
         """Events as text, in notebooks as it is: there no character but a brace means anything within a text."""
         rows = [rf"\text{{{words(str(e))}}} &" for e in self.events]
-        return rows + [rf"{sp.latex(s)}({sp.latex(self.time)} \le 0) &= {sp.latex(e)}" for s, e in self.history.items()]
+        past = self._past(r"\le", sp.latex(self.time))
+        return rows + [f"{sp.latex(s)}({past}) &= {sp.latex(e)}" for s, e in self.history.items()]
 
     def _repr_latex_(self) -> str:
         if len(self.states) > MANY or sum(1 for _ in islice(dag.nodes(self.expressions), LARGE)) == LARGE:

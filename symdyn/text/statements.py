@@ -18,6 +18,8 @@ PRIME = "'"
 MAX_ORDER = 10
 NOISE = re.compile(r"dW\w*")
 FORMS = "x' = ..., dx/dt = ..., x[t+1] = ..., dx = f*dt + g*dW, a = 1, x(0) = 1, x(t <= 0) = 1 or total := ..."
+#: When a history is known, without blanks.
+SPAN = re.compile(r"\((-?{0})<=(\w+)<=(-?{0})\)".format(r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"))
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,8 @@ class Statement:
     """A left side that has been parsed and its right side.
 
     `kind` is a style or 'parameter', 'initial', 'history', 'observable' or 'algebraic'; `order` is the number of primes; the
-    `name` of an initial value of a derivative is that of its state, that of an algebraic equation what it determines.
+    `name` of an initial value of a derivative is that of its state, that of an algebraic equation what it determines.  The
+    `span` of a history is when it is known, if not always.
     """
 
     kind: str
@@ -34,6 +37,7 @@ class Statement:
     right: list[Token]
     index: str | None = None
     order: int = 0
+    span: tuple[float, float] | None = None
 
 
 def left_side(text: str, tokens: list[Token]) -> Statement:
@@ -66,7 +70,7 @@ def left_side(text: str, tokens: list[Token]) -> Statement:
     kind, name, index, order = _form(text, left, right, observable=tokens[cut].text == ":=")
     if name in RESERVED:
         raise ParseError(f"{name} belongs to the grammar and cannot be declared; rename it", text, first.start)
-    return Statement(kind, name, first.start, right, index, order)
+    return Statement(kind, name, first.start, right, index, order, _span(left) if kind == "history" else None)
 
 
 def _form(text: str, left: list[Token], right: list[Token], *, observable: bool) -> tuple[str, str, str | None, int]:
@@ -87,7 +91,7 @@ def _form(text: str, left: list[Token], right: list[Token], *, observable: bool)
         return "prime", name, None, primes
     if rest[primes:] in (["(", "0", ")"], ["[", "0", "]"]):
         return "initial", derivative_name(name, primes), None, primes
-    if len(rest) == 5 and rest[0] == "(" and rest[2:] == ["<=", "0", ")"] and rest[1] in TIMES:
+    if (len(rest) == 5 and rest[0] == "(" and rest[2:] == ["<=", "0", ")"] and rest[1] in TIMES) or _span(left):
         return "history", name, None, 0
     if rest == ["/", "dt"] and name.startswith("d") and name[1:].isidentifier():
         return "prime", name[1:], None, 1
@@ -101,6 +105,12 @@ def _form(text: str, left: list[Token], right: list[Token], *, observable: bool)
         raise ParseError(f"this left side is not understood; expected one of {FORMS}", text, left[1].start)
     differential = name.startswith("d") and name[1:].isidentifier() and first_differential(right) is not None
     return ("differential", name[1:], None, 0) if differential else ("parameter", name, None, 0)
+
+
+def _span(left: list[Token]) -> tuple[float, float] | None:
+    """When a history is known: the numbers of ``x(1900 <= t <= 1907)``."""
+    found = SPAN.fullmatch("".join(token.text for token in left[1:]))
+    return (float(found[1]), float(found[3])) if found is not None and found[2] in TIMES else None
 
 
 def is_differential(name: str) -> bool:

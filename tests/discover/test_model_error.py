@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +12,14 @@ import pytest
 import sympy as sp
 
 import symdyn as sd
+from symdyn.codegen.kernel import CpuKernel
 from symdyn.discover.error_comparison import once, together
 from symdyn.discover.forecasts import refitted
 from symdyn.discover.model_error import less, recovery_with_errors, weighed
 from symdyn.discover.options import RecoverOptions
 from symdyn.discover.ranked import RankedSystem
 from symdyn.discover.rivals import Offer, TextbookModel, rivals
+from symdyn.discover.whole.fits import Fitter
 from symdyn.errors import RecoveryError
 from symdyn.inference.data import observations
 from symdyn.inference.filtering import ErrorLaw, FilterLikelihood
@@ -240,6 +244,20 @@ def test_predictions_begin_at_the_end_of_the_data_and_have_bands(walking):
         walking.predict([23], {x: 1}, band=0.8)
 
 
+@pytest.mark.filterwarnings("error")
+def test_criteria_of_an_earlier_law_are_told(walking, tmp_path):
+    walking.save(tmp_path)
+    sd.Recovery.load(tmp_path)
+    path = tmp_path / "recovery.json"
+    path.write_text(json.dumps({k: v for k, v in json.loads(path.read_text()).items() if k != "likelihood"}))
+    with pytest.warns(UserWarning, match="another law for the first state; weights and bands would mix them"):
+        again = sd.Recovery.load(tmp_path)
+    assert again.system == walking.system
+    replace(walking, law=None, forecasters=()).save(tmp_path)
+    path.write_text(path.read_text().replace('"likelihood": 2', '"likelihood": 1'))
+    sd.Recovery.load(tmp_path)  # none of its criteria has process noise
+
+
 def test_bands_are_those_of_a_recovery_that_is_read_back(walking, tmp_path):
     walking.save(tmp_path)
     again = sd.Recovery.load(tmp_path)
@@ -306,3 +324,24 @@ def test_a_comparison_that_there_was_no_time_for_is_said():
     )
     assert found.law is None
     assert "models were not compared with process noise, for there was no time" in found.warnings
+
+
+@pytest.mark.parametrize("budget", [30, 90])
+def test_no_comparison_begins_once_the_time_is_over(monkeypatch, budget):
+    """By a clock on which each run of a kernel takes 20 s, so that the time ends in the first, or the second step of fits."""
+    clock, late, launch, over = [0.0], [], CpuKernel.launch, Fitter.over
+
+    def launched(*arguments, **options):
+        late.append(clock[0] >= budget)
+        clock[0] += 20
+        return launch(*arguments, **options)
+
+    def fitted(*arguments, **options):
+        clock[0] += 0.01
+        return over(*arguments, **options)
+
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    monkeypatch.setattr(CpuKernel, "launch", launched)
+    monkeypatch.setattr(Fitter, "over", fitted)
+    sd.recover(None, logistic(0.1, 20, seed=1), progress=False, budget=budget)
+    assert 0 < sum(late) <= 3  # of the models that the step is of, each in a kernel of its own; without a limit there are 280

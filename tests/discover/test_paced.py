@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import sympy as sp
@@ -63,13 +65,40 @@ def test_a_delay_is_found_and_foretold(wright, tmp_path):
     assert error < 0.15  # of persistence about 1.3
     inside = (ahead["x_lower"].values < values[54:]) & (values[54:] < ahead["x_upper"].values)
     assert inside.mean() > 0.8
-    begin = found.observations.trajectories[0].times[0]
-    assert any("has a delay" in note and f"simulate it from {begin:g} on" in note for note in found.warnings)
+    begin = float(found.observations.trajectories[0].times[0])
+    assert any("has a delay" in note and f"before {begin!r}, smoothed" in note for note in found.warnings)
     found.save(tmp_path)
     again = sd.Recovery.load(tmp_path)
     assert again.system == found.system
     assert again.terms == found.terms
     assert again.predict(times[54:])["x"].values.tolist() == ahead["x"].values.tolist()
+
+
+def test_a_history_without_an_end_that_was_saved_is_told(wright, tmp_path):
+    _, found, _, _ = wright
+    replace(found, system=found.system.replace(history_span=None)).save(tmp_path)
+    first = float(found.observations.trajectories[0].times[0])
+    with pytest.warns(UserWarning, match=f"history of a delay does not say that it ends at {first!r}"):
+        sd.Recovery.load(tmp_path)
+
+
+def test_the_history_of_a_delay_belongs_to_its_time(wright):
+    """A run that begins elsewhere is refused, also of the text read back; one from its end is that of the constants."""
+    _, found, times, values = wright
+    first = float(found.observations.trajectories[0].times[0])
+    assert found.system.history_span == (0.0, first)
+    assert first >= 2.2
+    for system in (found.system, sd.ODESystem.from_text(found.system.to_text()), found.system.with_parameters()):
+        assert system == found.system
+        run = sd.simulate(system, times[times >= first][:30], progress=False).x.values
+        assert np.abs(run / values[times >= first][:30] - 1).mean() < 0.05
+        with pytest.raises(sd.SymdynError, match=f"begins at 0.0; begin at {first!r}, or give a history"):
+            sd.simulate(system, [0, 10], progress=False)
+    with pytest.raises(sd.SymdynError, match=r"a delay may be 9[.]5; expected none that is longer than"):
+        sd.simulate(found.system, [first, 30.0], parameters={"delay": 9.5}, progress=False)
+    own = sd.ODESystem.from_text(found.system.to_text(), history={"x": 50}, initial={"x": 50})
+    assert own.history_span is None
+    assert sd.simulate(own, [0, 1], progress=False).x.values[0] == 50
 
 
 def test_increments_of_an_exact_delay_give_its_constants():
@@ -127,8 +156,8 @@ def test_a_history_of_two_data_goes_through_both():
     """Where the first interval is longer than the delay."""
     times = np.concatenate([[0.0, 6.0], 6.5 + 0.5 * np.arange(30)])
     curve = SmoothSeries(observations(PLAIN, {"t": times, "x": np.exp(1 + 0.1 * times)}))
-    past, begin = lagged.history(curve, 2.0, t)
-    assert begin == 6.0
+    past, span = lagged.history(curve, 2.0, t)
+    assert span == (0.0, 6.0)
     assert [float(past.subs(t, s)) for s in (0.0, 3.0, 6.0)] == pytest.approx(np.exp([1.0, 1.3, 1.6]), rel=1e-4)
 
 

@@ -16,6 +16,8 @@ import xarray as xr
 from symdyn_kernels.stencils.layout import LEVELS, TILE
 
 import symdyn as sd
+from symdyn.grids.linear_part import LinearPart
+from symdyn.grids.linear_part_axes import axis_modes
 from symdyn.grids.workspace import Workspace, team_of
 from symdyn.simulation import ensemble
 
@@ -97,6 +99,17 @@ def test_steps_made_together_end_where_single_ones_do(monkeypatch):
     assert 0 < float(runs[2].first_passage) < 0.23
     for k in range(3):
         xr.testing.assert_identical(runs[k], runs[k + 3])
+
+
+def test_transforms_have_the_threads_of_the_process(monkeypatch):
+    """As many as `default_threads` allows, whatever the machine has."""
+    monkeypatch.setattr("os.cpu_count", lambda: 64)
+    monkeypatch.setattr(ensemble, "_processors", lambda: 3)
+    axes = [[axis_modes(8, 0.1, None, "periodic", "periodic")]]
+    assert LinearPart([{((2,),): 1.0}], axes).threads == 3
+    assert LinearPart([{((2,),): 1.0}], axes, threads=5).threads == 5
+    monkeypatch.setenv("SYMDYN_NUM_THREADS", "2")
+    assert LinearPart([{((2,),): 1.0}], axes).threads == 2
 
 
 def test_steps_of_one_length_and_conditions_that_end_them():

@@ -9,6 +9,7 @@ import sympy as sp
 from scipy import integrate, stats
 
 import symdyn as sd
+from symdyn.inference.simulated_data import SimulatedData
 from symdyn.inference.stochastic_problem import StochasticProblem
 
 DECAY = sd.ReactionNetwork.from_text("0 -> X, k; X -> 0, g", initial={"X": 0})
@@ -63,9 +64,12 @@ def test_normal_laws_have_the_first_moments_of_immigration_and_death(name):
     assert likelihood(fit, k=k, g=g) == pytest.approx(exact, rel=1e-8)
 
 
-def kalman(y, times, k, s, r, x0):
-    """The log-likelihood of an Ornstein-Uhlenbeck process with noise, in exact steps; what is missing is NaN."""
-    m, v, total, before = x0, 0.0, 0.0, times[0]
+def kalman(y, times, k, s, r, x0, first=0.0):
+    """The log-likelihood of an Ornstein-Uhlenbeck process with noise, in exact steps; what is missing is NaN.
+
+    `first` is the variance of the first state about x0.
+    """
+    m, v, total, before = x0, first, 0.0, times[0]
     for t, z in zip(times, y, strict=True):
         stay = np.exp(-k * (t - before))
         m, v, before = stay * m, stay**2 * v + s**2 * (1 - stay**2) / (2 * k), t
@@ -85,9 +89,78 @@ def test_an_ornstein_uhlenbeck_process_has_its_kalman_likelihood(name):
         parameters={"x": (-5, 5), "k": (0.01, 10), "s": (0.01, 10)},
     )  # fmt: skip
     values = {"k": 0.8, "s": 0.6, "deviation_x": 0.3, "x(0)": 1.5}
-    assert likelihood(fit, **values) == pytest.approx(kalman(y, times, 0.8, 0.6, 0.3, 1.5), rel=1e-8)
+    first = 0.6**2 * 0.55  # that of the usual interval between data, as the initial value is fitted
+    assert likelihood(fit, **values) == pytest.approx(kalman(y, times, 0.8, 0.6, 0.3, 1.5, first), rel=1e-8)
     ours, differences = slopes(fit, fit.problem.coordinates([values[n] for n in fit.problem.names]))
     np.testing.assert_allclose(ours, differences, rtol=1e-6, atol=1e-7)
+    held = sd.fit(
+        WALK.with_initial(x=1.5), {"t": times, "x": y}, likelihood=name, noise="normal", starts=1,
+        parameters={"k": (0.01, 10), "s": (0.01, 10)},
+    )  # fmt: skip
+    del values["x(0)"]
+    assert likelihood(held, **values) == pytest.approx(kalman(y, times, 0.8, 0.6, 0.3, 1.5), rel=1e-8)
+
+
+@pytest.mark.parametrize(("begin", "first"), [("x0", 0.6**2 * 0.5), ("2*k", 0.0), ("1.4", 0.6**2 * 0.5), ("1.3", 0.0)])
+def test_which_initial_values_are_not_known(begin, first):
+    """A parameter of nothing else and the first datum are not; one that the equations have, and another number, are."""
+    times, y = 0.5 * np.arange(5), np.array([1.4, 1.1, 0.2, 0.35, -0.1])
+    walk = sd.SDESystem.from_text(f"dx = -k*x*dt + s*dW; x(0) = {begin}")
+    own = {"x0": (-5, 5)} if begin == "x0" else {}
+    fit = sd.fit(walk, {"t": times, "x": y}, noise="normal", starts=1, parameters={"k": (0.01, 10), "s": (0.01, 10), **own})
+    values = {"k": 0.8, "s": 0.6, "deviation_x": 0.3, **dict.fromkeys(own, 1.7)}
+    x0 = {"x0": 1.7, "2*k": 1.6}.get(begin) or float(begin)
+    assert likelihood(fit, **values) == pytest.approx(kalman(y, times, 0.8, 0.6, 0.3, x0, first), rel=1e-8)
+    ours, differences = slopes(fit, fit.problem.coordinates([values[n] for n in fit.problem.names]))
+    np.testing.assert_allclose(ours, differences, rtol=1e-6, atol=1e-6)
+
+
+def test_the_likelihood_is_bounded_where_a_fitted_initial_value_is_the_first_datum():
+    """As the error vanishes it tends to that of the transitions and of the first datum about the initial value."""
+    times, y = 0.5 * np.arange(5), np.array([1.4, 1.1, 0.2, 0.35, -0.1])
+    fit = sd.fit(
+        WALK, {"t": times, "x": y}, noise="normal", starts=1, parameters={"x": (-5, 5), "k": (0.01, 10), "s": (0.01, 10)}
+    )
+    stay, exact = np.exp(-0.8 * 0.5), stats.norm.logpdf(0, 0, 0.6 * np.sqrt(0.5))
+    exact += stats.norm.logpdf(y[1:], stay * y[:-1], 0.6 * np.sqrt((1 - stay**2) / 1.6)).sum()
+    for error, near in ((1e-3, 1e-3), (1e-6, 1e-8)):
+        values = {"k": 0.8, "s": 0.6, "deviation_x": error, "x(0)": 1.4}
+        assert likelihood(fit, **values) == pytest.approx(exact, abs=near)
+
+
+@pytest.mark.filterwarnings("error")
+def test_fits_by_an_earlier_law_are_told(tmp_path, monkeypatch):
+    data = {"t": TIMES, "x": [1.4, 1.1, 0.2, 0.35, -0.1]}
+    options = {"noise": 0.3, "starts": 1, "guesses": {"k": 1, "s": 0.6}}
+    about = sd.fit(WALK, data, parameters={"x": (-5, 5), "k": (0.01, 10), "s": (0.01, 10)}, **options)
+    at = sd.fit(WALK.with_initial(x=1.5), data, **options)
+    about.save(tmp_path / "now.nc")
+    sd.Fit.load(tmp_path / "now.nc")
+    monkeypatch.setattr("symdyn.io.fits.LAW", 1)
+    for name, fit in (("about", about), ("at", at)):
+        fit.save(tmp_path / f"{name}.nc")
+    monkeypatch.undo()
+    with pytest.warns(UserWarning, match="not the best by that of this one; fit again"):
+        assert sd.Fit.load(tmp_path / "about.nc").parameters == about.parameters
+    assert sd.Fit.load(tmp_path / "at.nc").parameters == at.parameters
+
+
+def test_correlated_noise_about_fitted_initial_values():
+    """At the first time alone: x(0) and y(0) fitted, z(0) held, with the covariance of the noise in half a unit of time."""
+    text = "dx = s*dW1 + s*x*dW2; dy = y*dW2; dz = z*dW1; dw = dW3; z(0) = 3; w(0) = 0"
+    noisy, rows = sd.SDESystem.from_text(text), [[1.1, 2.3, 2.8], [0.9, 1.8, 3.1]]
+    data = [{"t": [0, 0.5], **{n: [v, np.nan] for n, v in zip("xyz", row, strict=True)}, "w": [np.nan, 0]} for row in rows]
+    bounds = {"x": (-5, 5), "y": (-5, 5), "s": (0.01, 9)}
+    fit = sd.fit(noisy, data, likelihood="langevin", noise=0.2, starts=1, parameters=bounds)
+    x, y, s = 1.2, 2.1, 0.7
+    noise = np.array([[s, s * x], [0, y]])
+    spread = 0.5 * np.pad(noise @ noise.T, ((0, 1), (0, 1)))
+    exact = stats.multivariate_normal.logpdf(rows, [x, y, 3], 0.04 * np.eye(3) + spread).sum()
+    exact += 2 * stats.norm.logpdf(0, 0, np.sqrt(0.5 + 0.04))
+    values = {"s": s, "x(0)": x, "y(0)": y}
+    assert likelihood(fit, **values) == pytest.approx(exact, rel=1e-8)
+    ours, differences = slopes(fit, fit.problem.coordinates([values[n] for n in fit.problem.names]))
+    np.testing.assert_allclose(ours, differences, rtol=1e-6, atol=1e-6)
 
 
 def test_several_paths_of_two_species_of_which_one_is_unobserved():
@@ -148,6 +221,21 @@ def test_particles_are_within_their_error_of_the_exact_likelihood():
     assert abs(np.log(fit.parameters["k"] / exact.parameters["k"])) < 0.3
     again = sd.fit(DECAY, data, likelihood=rule, seed=3, **options)
     assert again.parameters == fit.parameters
+
+
+def test_particles_and_simulated_data_begin_about_a_fitted_initial_value():
+    times, y = 0.5 * np.arange(5), np.array([1.4, 1.1, 0.2, 0.35, -0.1])
+    options = {"noise": 0.3, "starts": 1, "parameters": {"x": (-5, 5), "k": (0.01, 10), "s": (0.01, 10)}}
+    fit = sd.fit(WALK, {"t": times, "x": y}, **options)
+    setup, values = fit.problem.setup, {"k": 0.8, "s": 0.6, "x(0)": 2.4}
+    rule = StochasticProblem(setup, sd.LIKELIHOODS["particle"](particles=4000, steps=40))
+    theta = fit.problem.coordinates([values[n] for n in fit.problem.names])
+    exact, error = kalman(y, times, 0.8, 0.6, 0.3, 2.4, 0.18), rule.error(theta)
+    assert kalman(y, times, 0.8, 0.6, 0.3, 2.4) < exact - 6 * error  # as if the first state were the initial value
+    assert abs(rule.log_posterior(theta[None])[0] - exact) < 4 * error
+    first = SimulatedData(setup, 0).begun(next(setup.groups()), np.tile(fit.problem.values(theta[None]), (4000, 1)))
+    assert first.mean() == pytest.approx(2.4, abs=4 * np.sqrt(0.18 / 4000))
+    assert first.var() == pytest.approx(0.18, rel=4 * np.sqrt(2 / 4000))
 
 
 # ---- cells that are not followed -----------------------------------------------------------------------------

@@ -344,6 +344,66 @@ def test_text_reads_back():
         sd.ODESystem.from_text("x' = -x(t - 1); z(t <= 0) = 1")
 
 
+@pytest.mark.parametrize(("text", "span"), [
+    ("x' = -x(t - tau); tau = 1; x(1999 <= t <= 2000) = cos(t)", (1999.0, 2000.0)),
+    ("x' = -x(t - tau); tau = 1; x(-1.5e0 <= t <= 0) = cos(t)", (-1.5, 0.0)),
+    ("dx = -x(t - tau)*dt + 1e-9*dW; tau = 1; x(-7 <= t <= -3.25) = cos(t)", (-7.0, -3.25)),
+])  # fmt: skip
+def test_a_history_that_is_known_between_two_times_is_that_of_one_beginning(text, span):
+    """x' = -cos(t - 1) within the first delay: x = cos(b) - sin(t - 1) + sin(b - 1)."""
+    kind = sd.SDESystem if text.startswith("dx") else sd.ODESystem
+    system = kind.from_text(text)
+    assert system.history_span == span
+    assert kind.from_text(text_of(system)) == system
+    assert system.digest != system.replace(history_span=None).digest
+    assert system.with_events(sd.Event(x > 9, {x: 0})).history_span == span
+    accuracy = {"rtol": 1e-9} if kind is sd.ODESystem else {"step": 1e-3}
+    _, b = span
+    run = sd.simulate(system, [b, b + 0.5, b + 1], progress=False, **accuracy)
+    exact = np.cos(b) - np.sin(run.time.values - 1) + np.sin(b - 1)
+    np.testing.assert_allclose(run.x.values.ravel(), exact, atol=1e-8 if kind is sd.ODESystem else 1e-3)
+    for first in (0.0, b - 0.1, b + 100):
+        if first != b:
+            with pytest.raises(sd.DeclarationError, match=f"this one begins at {first}; begin at {b}, or give a history"):
+                sd.simulate(system, [first, first + 1], progress=False, **accuracy)
+    with pytest.raises(sd.DeclarationError, match="a delay may be 4; expected none that is longer than"):
+        sd.simulate(system, [b, b + 1], parameters={"tau": 4}, progress=False, **accuracy)
+    own = kind.from_text(text_of(system), history={"x": 1})
+    assert own.history_span is None
+
+
+def test_fits_begin_where_a_history_ends():
+    system = sd.ODESystem({x: -k * X(t - 1)}, {k: 1}, history={x: 1}, history_span=(4, 5))
+    times = np.linspace(5, 6, 5)
+    fit = sd.fit(system, {"t": times, "x": 1 - 0.5 * (times - 5)}, parameters={k: (0.1, 2)}, progress=False)
+    assert fit.parameters["k"] == pytest.approx(0.5, rel=1e-5)
+    with pytest.raises(sd.DeclarationError, match=r"begins at 0[.]0; begin at 5[.]0"):
+        sd.fit(system, {"t": times - 5, "x": times}, parameters={k: (0.1, 2)}, progress=False)
+
+
+def test_delays_that_may_be_of_any_length_look_beyond_a_known_history():
+    system = sd.ODESystem({x: -X(t - 1 - x**2)}, history={x: 1}, history_span=(-3, 0))
+    with pytest.raises(sd.DeclarationError, match="a delay may be inf; expected none that is longer than 3"):
+        sd.simulate(system, [0, 1], progress=False)
+
+
+@pytest.mark.parametrize("span", [(1, 0), (0, np.inf), 3, "ab", (1, 2, 3)])
+def test_spans_are_two_times(span):
+    with pytest.raises(sd.DeclarationError, match="expected two times"):
+        sd.ODESystem({x: -X(t - 1)}, history={x: 1}, history_span=span)
+
+
+def test_spans_without_a_history_and_several_are_refused():
+    with pytest.raises(sd.DeclarationError, match="there is no history"):
+        sd.ODESystem({x: -X(t - 1)}, history_span=(0, 1))
+    with pytest.raises(sd.ParseError, match="known at different times"):
+        sd.ODESystem.from_text("x' = y(t - 1); y' = x(t - 1); x(t <= 0) = 1; y(0 <= t <= 1) = 1")
+    with pytest.raises(sd.DeclarationError, match="before any first step"):
+        sd.DiscreteSystem.from_text("x[t+1] = x[t-1]; x(0 <= t <= 1) = 1")
+    with pytest.raises(sd.ParseError, match="not understood"):
+        sd.ODESystem.from_text("x' = -x(t - 1); x(a <= t <= 1) = 1")
+
+
 def test_copies_keep_delays():
     import pickle
 

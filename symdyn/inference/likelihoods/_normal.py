@@ -200,8 +200,9 @@ class NormalFilter(Evaluator):
         """Add the likelihood of paths with times (G, T)."""
         M, G, P = len(values), len(group.members), self.count
         begun, slopes = self.setup.path_starts(group, values)
+        spread, bends = self.setup.path_spread(group, begun, slopes, values)
         m, dm = begun.reshape(M * G, self.n), slopes[..., :P].reshape(M * G, self.n, P)
-        C, dC = np.zeros((M * G, self.n, self.n)), np.zeros((M * G, self.n, self.n, P))
+        C, dC = spread.reshape(M * G, self.n, self.n), bends[..., :P].reshape(M * G, self.n, self.n, P)
         lanes = np.repeat(values, G, axis=0)
         table, data = self.setup.table(lanes), self.setup.later(group)
         for k, time in enumerate(group.times.T):

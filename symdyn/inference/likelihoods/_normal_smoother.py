@@ -60,7 +60,8 @@ class _Smoother:
         inner, (G, T), n, P = self.inner, group.times.shape, self.inner.n, self.inner.count
         lanes, data = np.repeat(values[None], G, axis=0), inner.setup.later(group)
         table = inner.setup.table(lanes)
-        m, C = inner.setup.path_starts(group, values[None])[0][0], np.zeros((G, n, n))
+        begun, slopes = inner.setup.path_starts(group, values[None])
+        m, C = begun[0], inner.setup.path_spread(group, begun, slopes, values[None])[0][0]
         none, still = np.zeros((G, n, P)), np.zeros((G, n, n, P))
         means, spreads, before, flows = [], [], [(m, C)], [np.broadcast_to(np.eye(n), C.shape)]
         for k in range(T):

@@ -9,6 +9,7 @@ import numpy as np
 
 from symdyn.codegen.kernel import compile
 from symdyn.errors import CompileError, DeclarationError
+from symdyn.inference.beginnings import drawn
 from symdyn.inference.formulas import ArrayFormulas
 from symdyn.inference.likelihoods.registry import LIKELIHOODS, Evaluator, FitLikelihood, LikelihoodTerms, eventful
 from symdyn.inference.stochastic_setup import PathGroup, StochasticSetup
@@ -161,9 +162,13 @@ class ParticleEvaluator(Evaluator):
     def _paths(self, group: PathGroup, values: np.ndarray, number: int) -> tuple[np.ndarray, np.ndarray]:
         """Log-likelihoods (M,) of paths that were measured at the same times, and variances of their errors."""
         M, G, N = len(values), len(group.members), self.options.particles
-        begun, _ = self.setup.path_starts(group, values)
+        begun, slopes = self.setup.path_starts(group, values)
         n = begun.shape[-1]
-        x = np.repeat(begun[:, :, None], N, axis=2).reshape(M, G * N, n)
+        x = np.repeat(begun[:, :, None], N, axis=2)
+        spread, _ = self.setup.path_spread(group, begun, slopes, values)
+        if spread.any():  # the same random numbers for all M
+            x = drawn(begun, spread, np.random.default_rng([self.setup.seed, number, 0, 2]).standard_normal((G, N, n)))
+        x = x.reshape(M, G * N, n)
         if self.setup.system.propensities is not None:
             x = np.rint(x)
         rows, data = self.setup.rows(self.setup.system, values), self.setup.later(group)

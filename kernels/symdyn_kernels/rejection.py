@@ -27,7 +27,7 @@ from numba import njit
 
 from symdyn_kernels.arguments.jump import Groups, TablePlaces
 from symdyn_kernels.options import INLINE, INNER
-from symdyn_kernels.shared.sums import above, climb, descend, half_width, judge, put_leaf
+from symdyn_kernels.shared.sums import above, climb, descend, half_width, judge, judge_part, put_leaf, shared_bound
 from symdyn_kernels.simd import WIDTH, call, ld, st
 from symdyn_kernels.status import ABOVE_BOUND, SUCCESS
 
@@ -152,7 +152,7 @@ def _scale(network, sums, group):
 @njit(**INLINE)
 def _shared(network, sums, group):
     """The bound of all propensities of a group."""
-    return _scale(network, sums, group) * sums.inner[sums.groups.roots[group]]
+    return shared_bound(_scale(network, sums, group), sums.inner[sums.groups.roots[group]])
 
 
 @njit(**INNER)
@@ -167,7 +167,7 @@ def _build(network, sums):
     for g in range(groups.hubs.size):
         for k in range(groups.firsts[g], groups.firsts[g + 1]):
             x = _part(network, sums, k)
-            code = max(code, judge(x))
+            code = max(code, judge_part(x))
             inner[groups.lowest[g] + k - groups.firsts[g]] = x
     for i in range(inner.size // 2 - 1, 0, -1):
         inner[i] = inner[2 * i] + inner[2 * i + 1]
@@ -195,7 +195,7 @@ def mend(network, row, sums):
         for q in range(groups.members[run], groups.members[run + 1]):
             k = groups.dependents[q]
             x = _part(network, sums, k)
-            code = max(code, judge(x))
+            code = max(code, judge_part(x))
             below = put_leaf(x, groups.lowest[g] + k - groups.firsts[g], below, inner)
         if below > 0:
             climb(below, groups.beyond[g], inner)
@@ -326,8 +326,9 @@ def _look_inside(first, last, network, sums, chosen, rests):
             rest = rests[i] / scale
             while 2 * node < inner.size:
                 node, rest = descend(node, rest, inner)
-            sums.bounds[i], rests[i] = scale * inner[node], scale * rest
-            chosen[i] = min(groups.firsts[g] + node - groups.lowest[g], groups.firsts[g + 1] - 1)
+            k = min(node - groups.lowest[g], groups.firsts[g + 1] - groups.firsts[g] - 1)
+            sums.bounds[i], rests[i] = scale * inner[groups.lowest[g] + k], scale * rest
+            chosen[i] = groups.firsts[g] + k
 
 
 @njit(**INLINE)

@@ -240,14 +240,14 @@ class FireNetwork:
             return self._shared("none", (), [], [], STATES)
         build, reaction = self.build, self.reactions[j]
         if j in self.delayed:
-            change = self._change(f"reaction{j}", self.declared[j].begun, {})
+            change = self._change(f"reaction{self.hubs.order[j]}", self.declared[j].begun, {})
         else:
-            change = self._change(f"reaction{j}", reaction.change, self.bursts.of(j))
+            change = self._change(f"reaction{self.hubs.order[j]}", reaction.change, self.bursts.of(j))
         rate = guarded(build, reaction)
         fires, refused = build.op("lt", build.value(self.rest), rate), build.constant(-1 if j in self.timed else 0)
         fired = build.op("select", fires, build.constant(1), refused)
         places = [self.mark["fired"], self.mark["rate"]]
-        return self.functions.add(f"candidate{j}", [fired, rate], places, STATES, [change], only=True)
+        return self.functions.add(f"candidate{self.hubs.order[j]}", [fired, rate], places, STATES, [change], only=True)
 
     def _change(self, name: str, change: Mapping[sp.Symbol, int], numbers: Mapping[sp.Symbol, sp.Expr]) -> str:
         """The function that changes species, by fixed numbers and bursts, and evaluates conditions that depend on them."""
@@ -270,9 +270,11 @@ class FireNetwork:
     def _completions(self) -> list[str]:
         """The functions that complete the delayed reactions, then those that compute their delays."""
         listed = [(j, self.declared[j]) for j in self.delayed]
-        found = [self._change(f"completion{j}", r.completed, self.bursts.of(j)) for j, r in listed]
+        found = [self._change(f"completion{self.hubs.order[j]}", r.completed, self.bursts.of(j)) for j, r in listed]
         place = [self.mark["delay"]]
-        return found + [self.functions.add(f"delay{j}", [self.build.value(r.delay)], place, STATES) for j, r in listed]
+        return found + [
+            self.functions.add(f"delay{self.hubs.order[j]}", [self.build.value(r.delay)], place, STATES) for j, r in listed
+        ]
 
     def _species(self) -> list[str]:
         """The functions that bound what reads a species."""

@@ -113,7 +113,8 @@ class Hubs(NamedTuple):
 def hubs(network: ReactionNetwork) -> Hubs:
     """Groups of the reactions of mass action at constant rates: each with that of its reactants that most of them share.
 
-    Conditions and events change nothing here, so that trajectories do not depend on whether something watches them.
+    What no reaction changes, a catalyst, is no hub: nothing would be gained.  Conditions and events change nothing here, so
+    that trajectories do not depend on whether something watches them.
 
     Examples
     --------
@@ -124,7 +125,8 @@ def hubs(network: ReactionNetwork) -> Hubs:
     """
     constant = {*network.parameters}.difference(network.inputs)
     fixed = constant.issuperset(network.volume.free_symbols)
-    lone = [_lone(reaction, constant) if fixed else [] for reaction in network.reactions]
+    changed = {s for reaction in network.reactions for s in (*reaction.change, *(reaction.bursts or ()))}
+    lone = [[s for s in _lone(reaction, constant) if s in changed] if fixed else [] for reaction in network.reactions]
     readers = Counter(s for species in lone for s in species)
     inside: dict[sp.Symbol, list[int]] = {}
     for j, species in enumerate(lone):
@@ -160,6 +162,6 @@ def _lone(reaction: Reaction, constant: set[sp.Symbol]) -> list[sp.Symbol]:
     """The reactants of which one molecule takes part in a reaction that may be in a group."""
     if not reaction.mass_action or reaction.bursts or reaction.delay != 0 or sum(reaction.reactants.values()) > REACTANTS:
         return []
-    if reaction.rate == 0 or not reaction.rate.free_symbols <= constant:
+    if reaction.rate.is_zero or not reaction.rate.free_symbols <= constant:
         return []
     return [s for s, count in reaction.reactants.items() if count == 1]

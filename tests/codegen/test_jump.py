@@ -254,9 +254,16 @@ def test_sums_are_those_of_all_bounds_whatever_happens():
     lines = [f"H + S{i} <-> C{i}, 0.3, {1 + i % 3}" for i in range(40)]
     lines += [f"G + 2 C{i} -> H + G + S{i} + C{i}, 1/{9 + i}" for i in range(33)]
     lines += [f"H + S{i} -> C{i}, 0.1" for i in range(40)]
-    lines += ["0 -> H, 9", "H + G -> G, 0.1", "S0 + S1 -> C0 + C1, 0.2", "2 S2 -> 2 C2, 0.1", "C3 -> 2 C3, 2"]
+    lines += [
+        "0 -> H, 9",
+        "H + G -> G, 0.1",
+        "S0 + S1 -> C0 + C1, 0.2",
+        "2 S2 -> 2 C2, 0.1",
+        "C3 -> 2 C3, 2",
+        "0 <-> G, 1, 0.2",
+    ]
     net = sd.ReactionNetwork.from_text("\n".join(lines))
-    assert [(str(g.hub), g.last - g.first) for g in hubs(net).groups] == [("H", 81), ("G", 33)]
+    assert [(str(g.hub), g.last - g.first) for g in hubs(net).groups] == [("H", 81), ("G", 34)]
     scope = {}
     exec(sd.compile(net, target="cuda").source.replace("@device\n", ""), scope)  # what runs on a card, as plain Python
     n, rng, none = len(net.states), np.random.default_rng(1), np.zeros((0, 1))

@@ -176,11 +176,6 @@ both("implicit", pair, "tau-implicit", [10000, 10000, 0], [0, 1, 2])
 both("implicit stopped", pair, "tau-implicit", [1000, 1000, 0], [0, 0.05, 0.1], until=pair.states[2] > 50)
 bursting = network("A <-> B, k, k; B -> poisson(m) C, 1", k=1000.0, m=2.5)
 both("implicit bursts", bursting, "tau-implicit", [10000, 10000, 0], [0, 1, 2])
-places = "; ".join(f"H + S{i} -> C{i}, k*{i + 1}; C{i} -> H + S{i}, d; G + 2 C{i} -> G + C{i} + S{i} + H, d" for i in range(40))
-hubs = network(f"{places}; 0 -> H, 9; H + G -> G, d; S0 + S1 -> C1, k", k=0.4, d=1.3)
-start = [{"H": 9, "G": 4}.get(s.name, 3) for s in hubs.states]
-both("large hubs", hubs, "ssa", start, [0, 0.2, 0.4])
-both("large hubs stopped", hubs, "ssa", start, [0, 0.2, 0.4], until=hubs.states[0] > 12)
 text = "; ".join(f"0 -> X, a{i}; X -> 0, b{i}" for i in range(15))
 names = {f"{kind}{i}": 1 + i / 8 for kind in "ab" for i in range(15)}
 both("many parameters", network(text, **names), "tau", [3000], [0, 0.1])

@@ -102,9 +102,12 @@ def test_two_hubs_and_their_places_are_as_often_free_as_detailed_balance_says():
 def test_what_comes_anew_is_lost_by_a_hub_in_all_ways_at_their_rates():
     """Two molecules of H take each S from nothing on at the rate 2 (1/4 + 3/4), in two ways: Poisson at all times."""
     places, text = range(40), ("0 -> S#, 6", "H + S# -> H, 3/4", "H + S# -> H, 1/4")
-    net = network(
-        "\n".join(line.replace("#", str(i)) for line in text for i in places), {"H": 2} | {f"S{i}": 0 for i in places}
-    )
+    lines = [line.replace("#", str(i)) for line in text for i in places]
+    initial = {"H": 2, "Z": 0} | {f"S{i}": 0 for i in places}
+    assert not hubs(
+        network("\n".join(lines), {"H": 2} | dict.fromkeys((f"S{i}" for i in places), 0))
+    ).groups  # nothing changes H
+    net = network("\n".join([*lines, "Z -> H, 1"]), initial)
     assert [(str(g.hub), g.last - g.first) for g in hubs(net).groups] == [("H", 80)]
     data = sd.simulate(net, [0, 0.3, 2], trajectories=300, seed=33)
     for time in (0.3, 2):
@@ -130,6 +133,38 @@ def test_what_takes_the_one_molecule_of_a_hub_and_when(until):
     assert near(data.H.sel(time=0.02), np.exp(-0.02 * a.sum()))
     if until:
         assert stats.kstest(data.first_passage, stats.expon(scale=1 / a.sum()).cdf).pvalue > 1e-4
+
+
+def test_reactions_beside_a_group_begin_complete_and_burst_as_declared():
+    """Births after delays, in bursts, and after reactions of A that take time, declared between those of a group."""
+    lines = []
+    for i in range(40):
+        lines.append(f"H + S{i} <-> C{i}, 1, 2")
+        if i % 8 == 0:
+            k = i // 8 + 1
+            lines += [
+                f"0 -> D{k}, {5 * k} delay {k}/10",
+                f"0 -> poisson({k} + 1) B{k}, {k}",
+                f"A -> A + E{k}, {k} delay {k}/8",
+            ]
+    species = [f"{s}{k}" for s in "DBE" for k in range(1, 6)]
+    start = {"H": 3, "A": 2} | {f"{s}{i}": int(s == "S") for i in range(40) for s in "SC"} | dict.fromkeys(species, 0)
+    net = network("\n".join(lines), start)
+    assert [(str(g.hub), g.last - g.first) for g in hubs(net).groups] == [("H", 40)]
+    data = sd.simulate(net, [0, 1], trajectories=1500, seed=34).isel(time=-1)
+    for k in range(1, 6):
+        assert near(data[f"D{k}"], born := 5 * k * (1 - k / 10), born)
+        assert near(data[f"B{k}"], k * (k + 1), k * (k + 1) * (k + 2))
+        assert near(data[f"E{k}"], born := 2 * k * (1 - k / 8), born)
+    assert (data.H + sum(data[f"C{i}"] for i in range(40)) == 3).all()
+
+
+@pytest.mark.parametrize(("rate", "hub"), [("0.0", 2), ("1e300", 0)])
+def test_reactions_that_cannot_happen_disturb_no_other(rate, hub):
+    lines = [f"H + S{i} -> S{i}, {rate}" for i in range(90)]
+    start = {"H": hub, "X": 5} | {f"S{i}": 10**9 for i in range(90)}
+    data = sd.simulate(network("\n".join([*lines, "X -> 0, 1"]), start), [0, 1], trajectories=400, seed=35)
+    assert near(data.X.sel(time=1), 5 * np.exp(-1), 5 * np.exp(-1) * (1 - np.exp(-1)))
 
 
 def test_a_large_network_stops_and_fails_like_a_small_one():

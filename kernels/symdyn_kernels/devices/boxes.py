@@ -40,7 +40,7 @@ from symdyn_kernels.devices._queued import (
     window,
 )
 from symdyn_kernels.devices.groups import entry, leaf_of
-from symdyn_kernels.shared.sums import above, climb, half_width, judge, put_leaf
+from symdyn_kernels.shared.sums import above, climb, half_width, judge, judge_part, put_leaf, shared_bound
 from symdyn_kernels.status import ABOVE_BOUND, NOT_FINITE, SUCCESS
 
 
@@ -62,9 +62,9 @@ def outside(s, y):
     return (y[s] < y[BOXES + s]) | (y[s] > y[BOXES + SPECIES + 1 + s])
 
 
-def shared_bound(g, m):
+def bound_of(g, m):
     """The bound of all propensities of a group."""
-    return m[1][BOXES + SPECIES + 1 + entry(HUBS + g)] * m[7][entry(ROOTS + g)]
+    return shared_bound(m[1][BOXES + SPECIES + 1 + entry(HUBS + g)], m[7][entry(ROOTS + g)])
 
 
 def put_bounds(row, m):
@@ -80,11 +80,11 @@ def put_bounds(row, m):
             g, below = entry(TOUCHED + run), 0
             for q in range(entry(MEMBER_STARTS + run), entry(MEMBER_STARTS + run + 1)):
                 j = entry(MEMBERS + q)
-                code = max(code, judge(m[3][j]))
+                code = max(code, judge_part(m[3][j]))
                 below = put_leaf(m[3][j], leaf_of(j, g), below, inner)
             if below > 0:
                 climb(below, entry(BEYOND + g), inner)
-            x = shared_bound(g, m)
+            x = bound_of(g, m)
             code = max(code, judge(x))
             last = put_leaf(x, LEAVES + UNITS + g, last, tree)
     if last > 0:
@@ -102,12 +102,12 @@ def build(m):
     if GROUPED:
         for g in range(GROUPS):
             for j in range(entry(FIRSTS + g), entry(FIRSTS + g + 1)):
-                code = max(code, judge(m[3][j]))
+                code = max(code, judge_part(m[3][j]))
                 inner[leaf_of(j, g)] = m[3][j]
         for k in range(INNER // 2 - 1, 0, -1):
             inner[k] = inner[2 * k] + inner[2 * k + 1]
         for g in range(GROUPS):
-            x = shared_bound(g, m)
+            x = bound_of(g, m)
             code = max(code, judge(x))
             tree[LEAVES + UNITS + g] = x
     for k in range(LEAVES - 1, 0, -1):

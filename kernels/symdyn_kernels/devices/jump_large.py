@@ -50,7 +50,7 @@ from symdyn_kernels.devices.outputs import void
 from symdyn_kernels.devices.rows import EVALUATIONS, REJECTED, STATUS, STEPS
 from symdyn_kernels.shared.molecules import judged
 from symdyn_kernels.shared.streams import next_exponential, next_uniform, open_stream
-from symdyn_kernels.shared.sums import above, climb, descend, half_width, put_leaf
+from symdyn_kernels.shared.sums import above, climb, descend, half_width, put_leaf, shared_bound
 from symdyn_kernels.status import ABOVE_BOUND, NOT_FINITE, SUCCESS, TOO_MANY_STEPS
 
 
@@ -97,7 +97,7 @@ def build(memory, tree, inner, parameters, i):
         for k in range(INNER // 2 - 1, 0, -1):
             inner[k] = inner[2 * k] + inner[2 * k + 1]
         for g in range(GROUPS):
-            tree[LEAVES + UNITS + g] = scale_of(g, memory) * inner[entry(ROOTS + g)]
+            tree[LEAVES + UNITS + g] = shared_bound(scale_of(g, memory), inner[entry(ROOTS + g)])
     for k in range(LEAVES - 1, 0, -1):
         tree[k] = tree[2 * k] + tree[2 * k + 1]
 
@@ -117,7 +117,7 @@ def rebound(k, memory, tree, inner, parameters, i):
                 below = put_leaf(propensity(j, 1, 2 * SPECIES, memory, parameters, i), leaf_of(j, g), below, inner)
             if below > 0:
                 climb(below, entry(BEYOND + g), inner)
-            last = put_leaf(scale_of(g, memory) * inner[entry(ROOTS + g)], LEAVES + UNITS + g, last, tree)
+            last = put_leaf(shared_bound(scale_of(g, memory), inner[entry(ROOTS + g)]), LEAVES + UNITS + g, last, tree)
     if last > 0:
         climb(last, 0, tree)
 

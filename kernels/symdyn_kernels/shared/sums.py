@@ -9,7 +9,7 @@ from __future__ import annotations
 from symdyn_kernels.shared._scalars import i64, math, real64, shared_inline
 from symdyn_kernels.status import NEGATIVE, NOT_FINITE, SUCCESS
 
-__all__ = ["above", "climb", "descend", "half_width", "judge", "put_leaf"]
+__all__ = ["above", "climb", "descend", "half_width", "judge", "judge_part", "put_leaf", "shared_bound"]
 
 #: Numbers of molecules below which a box is the number alone: one that held 0 and more would let reactions that are
 #: impossible at 0 be candidates, for as long as the number stays there.
@@ -71,3 +71,15 @@ def judge(x):
     if 0.0 <= x < math.inf:
         return SUCCESS
     return NEGATIVE if x < 0.0 else NOT_FINITE
+
+
+@shared_inline
+def judge_part(x):
+    """The status of a bound without its hub: it may be infinite where there is none of the hub."""
+    return NEGATIVE if x < 0.0 else SUCCESS
+
+
+@shared_inline
+def shared_bound(scale, total):
+    """The bound of all propensities of a group: the greatest number of its hub times the sum of their bounds without it."""
+    return scale * total if scale != 0.0 else 0.0

@@ -14,10 +14,7 @@ from symdyn.codegen.kernel import Kernel
 
 __all__ = ["Filtered", "Side", "filtered", "inward", "outward", "runs"]
 
-RTOL, ATOL = 1e-8, 1e-10
-#: Steps from one time to the next after which a run is lost, and so many on average: few that follow data take more than 30,
-#: and stiff trials that may take as many in each interval as in one took most of the time of fits.
-MAX_STEPS, MEAN_STEPS = 4000, 200
+RTOL, ATOL, MAX_STEPS = 1e-8, 1e-10, 4000
 #: Variance, in units of the scale, that a state has at least: without any there are no points about a mean.
 TINY = 1e-14
 #: Size of a state, in units of its scale or in its logarithm, at which a run is lost.
@@ -163,7 +160,7 @@ def _mover(sides: Sequence[Side]) -> Move:
                 at = lanes[lane], point
                 found[at] = kernel(
                     begun[at], rows[lane], times, rtol=RTOL, atol=ATOL * float(scale.min()),
-                    max_steps=MAX_STEPS + MEAN_STEPS * (len(times) - 2),
+                    max_steps=MAX_STEPS * (len(times) - 1),
                 ).values  # fmt: skip
         found = inward(found, scale, logarithmic=logs[:, None, None, None])
         found[:, :, 0] = states

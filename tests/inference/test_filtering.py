@@ -11,7 +11,6 @@ import sympy as sp
 from scipy.stats import lognorm, multivariate_normal, norm
 
 import symdyn as sd
-from symdyn.codegen.kernel import CpuKernel
 from symdyn.inference.data import observations
 from symdyn.inference.error_fits import fit_errors, laws
 from symdyn.inference.filter_runs import filtered
@@ -159,23 +158,3 @@ def test_bands_of_a_random_walk_widen_with_the_root_of_time():
     q, r = fit.errors()["model"]["x"], fit.errors()["measurement"]["x"]
     last = (np.sqrt(q**4 + 4 * q**2 * r**2) - q**2) / 2  # of the state, where the equation of Riccati stands still
     np.testing.assert_allclose(paths[..., 0].std(axis=0), np.sqrt(last + q**2 * np.array([1, 4, 9]) + r**2), rtol=0.12)
-
-
-def test_a_run_that_is_stiff_everywhere_is_lost_as_one_that_is_stiff_once(monkeypatch):
-    """x' = a (1 - x): explicit steps are no longer than some 6/a, of which one interval may have 4000 alone."""
-    steps, launch = [], CpuKernel.launch
-
-    def launched(*arguments, **options):
-        run = launch(*arguments, **options)
-        steps.append(int(run.steps.max()))
-        return run
-
-    system, times = sd.ODESystem({x: a * (1 - x)}, {a: 1.0}), np.arange(101.0)
-    data = observations(system, {"t": times, "x": np.where(times % 10 == 5, np.nan, 1.0 + np.exp(-times))})
-    monkeypatch.setattr(CpuKernel, "launch", launched)
-    likelihood = FilterLikelihood(system, data, ErrorLaw(), (a,), starts=np.array([[2.0]]))
-    assert np.isfinite(likelihood.value(values_of(likelihood, [1.0], 2.0, 0.1, 0.0)))
-    assert np.isfinite(likelihood.value(values_of(likelihood, [500.0], 2.0, 0.1, 0.0)))
-    assert steps[0] < 10 * 100 < 50 * 100 < steps[1]
-    assert not np.isfinite(likelihood.value(values_of(likelihood, [1e6], 2.0, 0.1, 0.0)))
-    assert steps[2] < 4000 + 200 * 100

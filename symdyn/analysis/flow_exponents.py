@@ -51,6 +51,11 @@ def flow_growth(
 
     Each of the `steps` is followed by a normalisation of the vectors (Benettin et al.); a trajectory on which one of them
     shrinks until only errors are left takes its step in parts.
+
+    Raises
+    ------
+    DeclarationError
+        If it does so within a thousandth of a step.
     """
     kernel, extended = extended_kernel(system, [])
     initial, parameters = design.rows(0, design.size)
@@ -66,12 +71,17 @@ def flow_growth(
         good = run.status == SUCCESS
         q, r = np.linalg.qr(np.where(good[:, None, None], vectors, np.eye(n)))
         sizes = np.abs(np.diagonal(r, axis1=1, axis2=2))
-        lost = good & (sizes.min(axis=1) < LEAST) & (parts < MOST_PARTS)
+        lost = good & (sizes.min(axis=1) < LEAST)
+        if parts >= MOST_PARTS and lost.any():
+            raise DeclarationError(
+                f"vectors shrink by more than errors leave of them within {step:.3g}, a part of the interval {interval:.3g} "
+                f"between normalisations; give a shorter one, interval={step / 16:.1g}"
+            )
         kept, again = rows[~lost], rows[lost]
         status[kept] = np.where(status[kept] == SUCCESS, run.status[~lost], status[kept])
         states, vectors = np.where(good[:, None], states, initial[rows])[~lost], np.swapaxes(q, 1, 2)[~lost]
         current[kept] = np.concatenate([states, vectors.reshape(kept.size, n * n)], axis=1)
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore"):  # where it is lost
             grown = np.log(sizes)
         if again.size:
             grown[lost] = sum(advanced(again, begin + k * step / 2, step / 2, 2 * parts) for k in range(2))
@@ -83,5 +93,4 @@ def flow_growth(
             sums[(step - burn_in) // length] += grown
     means = sums / (length * interval)
     means[:, status != SUCCESS] = np.nan
-    with np.errstate(invalid="ignore"):  # of a vector that is lost in a thousandth of a step, too
-        return means.mean(axis=0), means.std(axis=0, ddof=1) / np.sqrt(batches), status
+    return means.mean(axis=0), means.std(axis=0, ddof=1) / np.sqrt(batches), status

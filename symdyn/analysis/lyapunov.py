@@ -68,7 +68,7 @@ def lyapunov_exponents(
     Raises
     ------
     DeclarationError
-        If `system` is neither map nor flow, or numbers are out of range.
+        If `system` is neither map nor flow, numbers are out of range, or vectors shrink too fast for the interval.
 
     Notes
     -----

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from symdyn.inference.beginnings import LAW
 from symdyn.inference.budget import Budget
 from symdyn.inference.fit_problem import GAIN, FitProblem
 from symdyn.inference.journal import KeptState
@@ -48,7 +49,7 @@ class StochasticProblem(FitProblem):
 
     @property
     def facts(self) -> Any:
-        return self.setup, self.likelihood
+        return LAW, self.setup, self.likelihood
 
     def prepare(self, budget: Budget, kept: KeptState) -> str | None:
         early = self.evaluator.prepare(budget, kept)

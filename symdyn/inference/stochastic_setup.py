@@ -160,14 +160,17 @@ class StochasticSetup:
         found = np.zeros(begun.shape[1:], dtype=bool)
         if system.diffusion is None:
             return found
-        own = set(self.symbols) - dag.free_symbols(system.expressions)
-        for s, e in self.initial.items():
-            found[:, system.states.index(s)] = bool(own & sp.sympify(e).free_symbols)
+        fitted = set(self.symbols)
+        own = fitted - dag.free_symbols(system.expressions)
+        begins = {s: dag.free_symbols([e]) if isinstance(e, sp.Basic) else set() for s, e in self.initial.items()}
+        for s, symbols in begins.items():
+            found[:, system.states.index(s)] = bool(own & symbols)
         for o, spec in enumerate(self.observed):
-            if spec.expression in system.states:
-                i = system.states.index(spec.expression)
-                near = np.isclose(group.values[:, 0, o], begun[0, :, i], 1e-12, 0.0)
-                found[:, i] = False if spec.law.exact else found[:, i] | near
+            if (state := spec.expression) in system.states:
+                i, datum = system.states.index(state), group.values[:, 0, o]
+                if not begins.get(state, set()) & fitted:  # the same for all values that are tried
+                    found[:, i] |= np.isclose(datum, begun[0, :, i], 1e-12, 0.0)
+                found[:, i] &= ~(spec.law.exact & np.isfinite(datum))
         return found
 
     def first(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:

@@ -215,6 +215,11 @@ def test_what_one_value_of_a_parameter_conserves_is_not_left_out_of_the_branch()
     assert not branch.stable.any()
 
 
+def test_a_field_that_grows_beside_a_stiff_one_is_not_at_rest():
+    pde = sd.PDESystem.from_text("u' = 1000*laplacian(u) + 1 - u; v' = u/10000", domain=(0, 1), boundary="no-flux")
+    assert steady_states(pde, initial={"u": 1.0, "v": 1.0}, grid=64, starts=3).sizes["branch"] == 0
+
+
 def test_oscillations_are_born_where_the_trace_vanishes():
     # of the Brusselator with equal diffusion at B = 1 + A^2, with the frequency A
     text = "u' = laplacian(u) + 2 - (B+1)*u + u**2*v; v' = laplacian(v) + B*u - u**2*v"

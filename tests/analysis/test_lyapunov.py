@@ -219,3 +219,6 @@ def test_what_shrinks_at_once_is_not_lost_in_errors():
     found = sd.analysis.lyapunov_exponents(system, steps=100, burn_in=10)
     left = 2 * 200 / (100 * found.attrs["interval"])  # what a part of a period adds to the mean
     assert (np.abs(found.lyapunov - [0, -2, -200]) < [1e-9, 1e-6, left]).all()
+    fast = sd.ODESystem.from_text("x' = -10000*(x - 1); x(0) = 0")
+    with pytest.raises(sd.DeclarationError, match=r"vectors shrink by more .* interval=0\.0006"):
+        sd.analysis.lyapunov_exponents(fast, steps=20, burn_in=0, interval=10)

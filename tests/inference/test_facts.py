@@ -11,6 +11,7 @@ from numba import njit
 from scipy import stats
 
 import symdyn as sd
+from symdyn.inference import stochastic_problem
 from symdyn.inference.facts import facts_of
 from symdyn.inference.journal import digest_of
 from tests.inference.fit_cases import field, fitted, network, petab
@@ -40,6 +41,14 @@ def test_likelihoods_are_told_apart_by_all_that_they_depend_on(tmp_path):
     found = [digest(case) for case in apart]
     assert len(set(found)) == len(apart)
     assert [digest(case) for case in (network("lna"), petab(), field())] == [found[0], found[10], found[13]]
+
+
+def test_another_law_of_first_states_is_another_question(monkeypatch):
+    (system, paths), how = network("lna")
+    problem = fitted(((system, paths), how | {"starts": 1})).problem
+    before = digest_of(*facts_of(problem.facts))
+    monkeypatch.setattr(stochastic_problem, "LAW", 1)
+    assert digest_of(*facts_of(problem.facts)) != before
 
 
 class Window:

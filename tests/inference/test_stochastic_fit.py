@@ -101,16 +101,19 @@ def test_an_ornstein_uhlenbeck_process_has_its_kalman_likelihood(name):
     assert likelihood(held, **values) == pytest.approx(kalman(y, times, 0.8, 0.6, 0.3, 1.5), rel=1e-8)
 
 
-@pytest.mark.parametrize(("begin", "first"), [("x0", 0.6**2 * 0.5), ("2*k", 0.0), ("1.4", 0.6**2 * 0.5), ("1.3", 0.0)])
-def test_which_initial_values_are_not_known(begin, first):
-    """A parameter of nothing else and the first datum are not; one that the equations have, and another number, are."""
+@pytest.mark.parametrize(
+    ("begin", "k", "first"),
+    [("x0", 0.8, 0.6**2 * 0.5), ("2*k", 0.8, 0.0), ("2*k", 0.7, 0.0), ("1.4", 0.8, 0.6**2 * 0.5), ("1.3", 0.8, 0.0)],
+)
+def test_which_initial_values_are_not_known(begin, k, first):
+    """A parameter of nothing else and the first datum are not; one that the equations have, also if it meets it, is."""
     times, y = 0.5 * np.arange(5), np.array([1.4, 1.1, 0.2, 0.35, -0.1])
     walk = sd.SDESystem.from_text(f"dx = -k*x*dt + s*dW; x(0) = {begin}")
     own = {"x0": (-5, 5)} if begin == "x0" else {}
     fit = sd.fit(walk, {"t": times, "x": y}, noise="normal", starts=1, parameters={"k": (0.01, 10), "s": (0.01, 10), **own})
-    values = {"k": 0.8, "s": 0.6, "deviation_x": 0.3, **dict.fromkeys(own, 1.7)}
-    x0 = {"x0": 1.7, "2*k": 1.6}.get(begin) or float(begin)
-    assert likelihood(fit, **values) == pytest.approx(kalman(y, times, 0.8, 0.6, 0.3, x0, first), rel=1e-8)
+    values = {"k": k, "s": 0.6, "deviation_x": 0.3, **dict.fromkeys(own, 1.7)}
+    x0 = {"x0": 1.7, "2*k": 2 * k}.get(begin) or float(begin)
+    assert likelihood(fit, **values) == pytest.approx(kalman(y, times, k, 0.6, 0.3, x0, first), rel=1e-8)
     ours, differences = slopes(fit, fit.problem.coordinates([values[n] for n in fit.problem.names]))
     np.testing.assert_allclose(ours, differences, rtol=1e-6, atol=1e-6)
 
@@ -405,3 +408,15 @@ def test_what_else_is_refused():
         fit.bootstrap()
     with pytest.raises(sd.RecoveryError, match="validity compares"):
         sd.fit(DECAY.rate_equations(), {"t": TIMES, "X": PATH}, starts=1, guesses={"k": 5, "g": 1}).validity()
+
+
+def test_first_states_are_those_at_which_noise_is_a_number():
+    """Normal about 0.1 with the deviation 0.6 sqrt(0.1): 0.3 of them would be below zero, where the noise has no value."""
+    times, y = np.arange(6.0), np.array([0.02, 0.35, 0.9, 1.9, 0.8, 1.1])
+    roots = sd.SDESystem.from_text("dx = (1 - x)*dt + s*sqrt(x)*dW")
+    problem = sd.fit(roots, {"t": times, "x": y}, noise=0.05, starts=1, parameters={"s": (0.1, 2), "x": (0.01, 1)}).problem
+    values = np.tile(problem.values(problem.coordinates([{"s": 0.6, "x(0)": 0.1}[n] for n in problem.names])[None]), (2000, 1))
+    first = SimulatedData(problem.setup, 0).begun(next(problem.setup.groups()), values).ravel()
+    assert first.min() > 0
+    distances = 0.6 * np.sqrt(0.1) * np.abs(np.random.default_rng(0).standard_normal(2000))
+    np.testing.assert_allclose(np.sort(np.abs(first - 0.1)), np.sort(distances), rtol=1e-12)

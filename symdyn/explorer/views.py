@@ -296,7 +296,7 @@ class Explorer:
         """Refuse a last time that is not after the first."""
         if self.first == 0:
             check_positive(stop=stop)
-        elif stop is not None and not (isinstance(stop, Real) and self.first < stop < np.inf):
+        elif stop is not None and not (isinstance(stop, Real) and self.first < float(stop) < np.inf):
             raise DeclarationError(f"stop is {stop!r}; expected a time after {self.first!r}, where the history ends")
 
     def _names(self, shown: Sequence[str] | None, plane: Sequence[str] | None) -> list[str]:

@@ -42,7 +42,7 @@ def without_delays(system: System) -> System:
     """
     named = {s.name: s for s in system.states}
     swap = {call: named[call.func.__name__] for call in system.delays}
-    return system.map_expressions(lambda e: e.xreplace(swap)).replace(history=MappingProxyType({}))
+    return system.map_expressions(lambda e: e.xreplace(swap)).replace(history=MappingProxyType({}), history_span=None)
 
 
 def characteristic_roots(

@@ -23,7 +23,6 @@ from symdyn.system import System, delays_in
 
 __all__ = [
     "Lagged",
-    "check_beginning",
     "constant_delays",
     "delay_tables",
     "delayed_by",
@@ -116,6 +115,8 @@ class Lagged:
             begins.append(begins[-1] + each * sum(v.time == at for v in self.values))
         places = [kept.index(s) for s in self.states for _ in range(each)]
         constant, bounding = self.constant(times), len(self.constant(times[: self.rated]))
+        recalled = dict.fromkeys(v.time for v, s in zip(self.values, self.states, strict=True) if s in self.system.history)
+        moving = [str(at) for at in recalled if not self.constant([at])]
         program = lower("delays", [("lane", ()), ("y", ()), ("p", self.system.parameters)], constant, list(map(str, constant)))
         early = lower("early", [("lane", (self.system.time,)), ("y", self.system.states), ("p", self.system.parameters)],
                       [self.early()[self.symbols[k]] for k in self.observed], list(map(str, self.observed)))  # fmt: skip
@@ -124,7 +125,8 @@ class Lagged:
             "states": [self.system.states.index(s) for s in kept], "order": self._order(order),
             "rated": self.rated, "bounding": bounding,
             "varying": int(bounding < self.rated), "endless": int(len(constant) < len(times)), "constant": program.as_json(),
-            "early": early.as_json(),
+            "early": early.as_json(), "moving": moving,
+            "recalled": [constant.index(d) for d in self.constant([*recalled])],
         }  # fmt: skip
 
     def _order(self, order: int) -> int:
@@ -252,44 +254,6 @@ def constant_delays(parameters: np.ndarray, facts: Mapping[str, Any]) -> np.ndar
             f"the delay {program.labels[j]} is {delays[k, j]:g}; expected a positive number, or a system without it"
         )
     return delays
-
-
-def check_beginning(system: System, parameters: np.ndarray, first: float, facts: Mapping[str, Any]) -> None:
-    """Refuse runs that would look up a history at times of which it says nothing.
-
-    Parameters
-    ----------
-    system : System
-    parameters : (N, k) float64
-    first : float
-        Where the runs begin.
-    facts : mapping
-        As of `Lagged.facts`.
-
-    Raises
-    ------
-    DeclarationError
-        If the history has a span, at whose end they do not begin, or which is shorter than a delay.
-    """
-    if system.history_span is None:
-        return
-    low, high = system.history_span
-    names, near = ", ".join(s.name for s in system.history), 1e-9 * (high - low)
-    another = (
-        f"give a history of your own, {type(system).__name__}.from_text(system.to_text(), "
-        f"history={{'{next(iter(system.history))}': ...}}, initial={{...}})"
-    )
-    if not math.isclose(first, high, rel_tol=1e-14, abs_tol=near):
-        raise DeclarationError(
-            f"the history of {names} is that from {low!r} to {high!r}, after which a run begins, and this one begins at "
-            f"{first!r}; begin at {high!r}, or {another}"
-        )
-    longest = math.inf if facts["endless"] else constant_delays(parameters, facts).max(initial=0.0)
-    if longest > high - low + near:
-        raise DeclarationError(
-            f"the history of {names} is that from {low!r} to {high!r}, and a delay may be {longest:g}; expected none that is "
-            f"longer than {high - low:g}, or {another}"
-        )
 
 
 def sums_of_delays(count: int, order: int) -> np.ndarray:

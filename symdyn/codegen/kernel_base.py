@@ -13,10 +13,11 @@ import numpy as np
 import sympy as sp
 from symdyn_kernels.arguments.parts import Batch, Run, Signals
 
-from symdyn.codegen.delay_program import check_beginning, observed_delays
+from symdyn.codegen.delay_program import observed_delays
 from symdyn.codegen.event_program import recorded
 from symdyn.codegen.families import family_of
 from symdyn.codegen.families.task import Options
+from symdyn.codegen.history_span import check_beginning
 from symdyn.codegen.stops import stops_within
 from symdyn.errors import DeclarationError
 from symdyn.methods.options import MethodOptions

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from symdyn.errors import DeclarationError
@@ -47,9 +47,9 @@ class Slider:
 
 def make_sliders(
     system: System, parameters: Mapping[Any, float], initial: Mapping[Any, float], stop: float,
-    ranges: Mapping[Any, Any] | None, *, counted: bool,
+    ranges: Mapping[Any, Any] | None, *, counted: bool, first: float = 0.0,
 ) -> tuple[Slider, ...]:  # fmt: skip
-    """A slider for each parameter, each initial value that is a number, and the last time.
+    """A slider for each parameter, each initial value that is a number, and the last time, after `first`.
 
     Raises
     ------
@@ -58,7 +58,10 @@ def make_sliders(
     """
     found = [Slider.of("parameter", s.name, v) for s, v in parameters.items()]
     found += [Slider.of("initial", s.name, v, whole=counted) for s, v in initial.items()]
-    found.append(Slider.of("time", system.time.name, stop, whole=system.whole_steps))
+    last = Slider.of("time", system.time.name, stop - first, whole=system.whole_steps)
+    found.append(
+        last if first == 0 else replace(last, value=stop, low=first + last.low, high=first + last.high, logarithmic=False)
+    )
     if ranges is not None and not isinstance(ranges, Mapping):
         raise DeclarationError(f"ranges are {ranges!r}; expected a mapping from names to (low, high)")
     given = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,7 @@ class Explorer:
     ranges : mapping from symbols or names to (float, float), optional
         Of sliders; by default from a tenth to ten times the value, for numbers of molecules from 0 to four times.
     stop : float, optional
-        The last time, in the unit of time; the first is 0.  20 by default, for maps 50.
+        The last time, in the unit of time; the first is 0, or where a `history_span` ends.  By default 20 later, for maps 50.
     points : int, optional
         Output times, 301 by default; maps have all.
     trajectories : int, optional
@@ -93,7 +94,9 @@ class Explorer:
             raise DeclarationError(f"explore takes ODEs, SDEs, maps and reaction networks, got {type(system).__name__}")
         if system.unknowns:
             raise DeclarationError(f"{system.unknowns[0]} is an unknown term; give it an expression with with_terms")
-        _check(stop, points, trajectories, seed)
+        self.first = system.history_span[1] if system.history_span else 0.0
+        _check(points, trajectories, seed)
+        self._check_stop(stop)
         free = [s for s in system.parameters if s not in system.inputs]
         values = {**system.numeric_defaults, **numeric_values(parameters, system.parameters, "parameter")}
         if missing := [s.name for s in free if s not in values]:
@@ -114,11 +117,11 @@ class Explorer:
         self.points = points or POINTS
         self.trajectories = trajectories or ENSEMBLE if self.stochastic else None
         self.seed = seed or 0 if self.stochastic else None
-        self.stop = float(stop or (STEPS if system.whole_steps else STOP))
+        self.stop = self.first + (STEPS if system.whole_steps else STOP) if stop is None else float(stop)
         self.counted = kernel.family.start != "real"
         parameters_shown = {s: values[s] for s in free}
         self.controls: tuple[Slider, ...] = make_sliders(
-            system, parameters_shown, numbers, self.stop, ranges, counted=self.counted
+            system, parameters_shown, numbers, self.stop, ranges, counted=self.counted, first=self.first
         )
         self.units = {} if units is None else (units if isinstance(units, Units) else Units(system, units)).known
         self.variables = (*system.names, *(o.name for o in system.observables))
@@ -283,11 +286,18 @@ class Explorer:
                         f"{name!r} is no {kind} value with a slider; expected one of {', '.join(values[kind])}"
                     )
                 values[kind][name] = float(value)
-        check_positive(stop=stop)
+        self._check_stop(stop)
         values["time"] = float(self.stop if stop is None else stop)
         if self.system.whole_steps and not (values["time"].is_integer() and values["time"] < MOST_POINTS):
             raise DeclarationError(f"the last time is {values['time']:g}; expected a whole number of steps below {MOST_POINTS}")
         return values
+
+    def _check_stop(self, stop: Any) -> None:
+        """Refuse a last time that is not after the first."""
+        if self.first == 0:
+            check_positive(stop=stop)
+        elif stop is not None and not (isinstance(stop, Real) and self.first < float(stop) < np.inf):
+            raise DeclarationError(f"stop is {stop!r}; expected a time after {self.first!r}, where the history ends")
 
     def _names(self, shown: Sequence[str] | None, plane: Sequence[str] | None) -> list[str]:
         """The variables of a frame."""
@@ -300,10 +310,10 @@ class Explorer:
         return [n for n in self.variables if n in chosen]
 
     def _times(self, stop: float) -> np.ndarray:
-        return np.arange(int(stop) + 1) if self.system.whole_steps else np.linspace(0.0, stop, self.points)
+        return np.arange(int(stop) + 1) if self.system.whole_steps else np.linspace(self.first, stop, self.points)
 
     def _times_text(self, stop: float) -> str:
-        return f"range({int(stop) + 1})" if self.system.whole_steps else f"np.linspace(0.0, {stop!r}, {self.points})"
+        return f"range({int(stop) + 1})" if self.system.whole_steps else f"np.linspace({self.first!r}, {stop!r}, {self.points})"
 
     @cached_property
     def _view(self) -> PlaneView:
@@ -324,9 +334,8 @@ class Explorer:
         return self._view(parameters, box)
 
 
-def _check(stop: float | None, points: int | None, trajectories: int | None, seed: int | None) -> None:
+def _check(points: int | None, trajectories: int | None, seed: int | None) -> None:
     """Refuse options that are no such numbers, or would take a frame too long."""
-    check_positive(stop=stop)
     check_whole(2, points=points)
     check_whole(1, trajectories=trajectories)
     check_whole(0, seed=seed)

@@ -322,7 +322,7 @@ def _shoots(system: System, seen: Observations, symbols: FitSymbols, wanted: Fit
     )
     other = wanted.observables or wanted.conditions or wanted.initial or symbols.own
     numbers = not any(isinstance(v, sp.Expr) for v in system.initial.values())
-    return bool(normal and not other and numbers and system.parts in ({"drift"}, {"map"}))
+    return bool(normal and not other and numbers and system.parts in ({"drift"}, {"map"}) and not system.history)
 
 
 def _shot(

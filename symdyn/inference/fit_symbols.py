@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import product
 from numbers import Real
 from typing import Any
 
@@ -145,7 +146,9 @@ class FitSymbols:
 
     def columns(self) -> tuple[FittedColumn, ...]:
         """What is fitted, beside initial values."""
-        return tuple(self._column(s) for s in self.fitted)
+        found = {s: self._column(s) for s in self.fitted}
+        _refuse_long_delays(self.system, found)
+        return tuple(found.values())
 
     def _column(self, s: sp.Symbol) -> FittedColumn:
         low, high = self.bounds.get(s, OPEN)
@@ -242,6 +245,30 @@ class FitSymbols:
             raise RecoveryError(f"the noise of {name} is {value!r}; expected a positive standard deviation")
         e = dag.put_in(e, dict(self.system.observables), "noise")
         return e.xreplace({s: mean for s in e.free_symbols if s.name == name})
+
+
+def _refuse_long_delays(system: System, columns: Mapping[sp.Symbol, FittedColumn]) -> None:
+    """Refuse bounds at whose ends a delay is longer than a history that is known between two times."""
+    if system.history_span is None:
+        return
+    low, high = system.history_span
+    known = {s.name for s in system.history}
+    held = {p: sp.Float(v) for p, v in system.numeric_defaults.items() if p not in columns}
+    for call in system.delays:
+        delay = sp.expand(system.time - call.args[0]).xreplace(held)
+        moving = sorted(delay.free_symbols & {*columns}, key=str)
+        if call.func.__name__.rstrip("'") not in known or not moving or len(moving) < len(delay.free_symbols):
+            continue
+        ends = product(*((sp.Float(columns[p].low), sp.Float(columns[p].high)) for p in moving))
+        values = [delay.xreplace(dict(zip(moving, end, strict=True))) for end in ends]
+        longest = max((math.inf if v is sp.zoo else float(v) for v in values if v.is_extended_real or v is sp.zoo), default=0.0)
+        if longest > (1 + 1e-9) * (high - low):
+            between = " and ".join(f"{p} between {columns[p].low:g} and {columns[p].high:g}" for p in moving)
+            raise RecoveryError(
+                f"the fit takes {between}, where the delay of {call} may be {longest:g}, and the history is that "
+                f"from {low!r} to {high!r}; give bounds, parameters={{{moving[0].name!r}: (..., ...)}}, in which no delay is "
+                f"longer than {high - low:g}"
+            )
 
 
 def _not_positive(seen: Observations, k: int) -> str:

@@ -148,7 +148,8 @@ class ObservedProblem(FitProblem):
 
     def _read_formulas(self) -> None:
         setup, system = self.setup, self.system
-        self.relative = system.parts <= {"drift"} or system.parts <= {"map"}
+        # what begins with a history begins when that says so
+        self.relative = (system.parts <= {"drift"} or system.parts <= {"map"}) and not system.history
         self._extend()
         parameters = (*system.parameters, *(s for s in setup.symbols if s not in system.parameters))
         self.variables = system.states

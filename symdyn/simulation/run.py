@@ -14,6 +14,7 @@ import sympy as sp
 import xarray as xr
 
 from symdyn.codegen.effects import refuse_idle
+from symdyn.codegen.history_span import check_first
 from symdyn.codegen.kernel import Kernel, Options, known_kernel, read_method
 from symdyn.errors import DeclarationError
 from symdyn.identity import remembered
@@ -208,7 +209,7 @@ def simulate(
         frame = system.frame(initial, times, grid) if isinstance(system, SpatialSystem) else Frame.of(system, initial)
     condition = read_condition(until, frame.declared)
     system = frame.system
-    begin = _begun(system, frame.given, times[0])
+    begin = _begun(system, frame.given, times[0], float(frame.labels(times)[0]))
     design = make_design(system, begin, parameters, trajectories, frame.coordinates)
     kernel = known_kernel(
         system, method=method, target=target, precision=layout.precision, lanes=layout.lanes, trajectories=design.size,
@@ -266,7 +267,7 @@ def simulate(
     )
 
 
-def _begun(system: System, given: Any, first: float) -> Any:
+def _begun(system: System, given: Any, first: float, said: float) -> Any:
     """The initial values that were given, and of other states those of the history and those that depend on the first time."""
     if hasattr(given, "data_vars") and (late := system.parts & {"delays", "delayed_reactions"}):
         raise DeclarationError(
@@ -284,7 +285,9 @@ def _begun(system: System, given: Any, first: float) -> Any:
     now = {system.time: sp.Float(float(first))}
     begin = {s: e for s, e in system.history.items() if s not in system.initial}
     begin |= {s: e for s, e in system.initial.items() if isinstance(e, sp.Expr) and e.has(system.time)}
-    return {**{s: e.xreplace(now) for s, e in begin.items() if s not in own}, **own}
+    if begun := {s: e.xreplace(now) for s, e in begin.items() if s not in own}:
+        check_first(system, said)  # backwards `first` is the negative of what was said
+    return {**begun, **own}
 
 
 def _check_start(kernel: Kernel, design: Design) -> None:

@@ -27,6 +27,21 @@ def test_a_curve_is_the_solution(decay):
     assert frame["message"] == ""
 
 
+@pytest.mark.parametrize("end", [2000.0, -3.25])
+def test_times_begin_where_a_history_ends(end):
+    late = sd.ODESystem.from_text(f"x' = -x(t - 1); x({end - 1} <= t <= {end}) = 1")
+    frame = Explorer(late, stop=end + 2, points=5).frame()
+    assert frame["times"] == [end, end + 0.5, end + 1, end + 1.5, end + 2]
+    np.testing.assert_allclose(frame["curves"]["x"], [1, 0.5, 0, -0.375, -0.5], atol=1e-5)
+    assert run(frame["code"]).x.values.tolist() == frame["curves"]["x"]
+    explorer = sd.explore(late).explorer
+    assert explorer.frame()["times"][-1] == end + 20
+    (clock,) = (c for c in explorer.controls if c.kind == "time")
+    assert (clock.low, clock.value, clock.high, clock.logarithmic) == (end + 2, end + 20, end + 200, False)
+    with pytest.raises(DeclarationError, match=f"expected a time after {end}, where the history ends"):
+        explorer.frame(stop=end)
+
+
 def test_a_map_has_every_step():
     doubling = sd.DiscreteSystem.from_text("n[t+1] = r*n; r = 2; n(0) = 1")
     explorer = Explorer(doubling, stop=5)

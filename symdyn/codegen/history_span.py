@@ -12,7 +12,7 @@ from symdyn.codegen.delay_program import constant_delays
 from symdyn.errors import DeclarationError
 from symdyn.system import System
 
-__all__ = ["check_beginning", "check_first"]
+__all__ = ["check_beginning", "check_first", "looks_beyond"]
 
 #: By how much of its length a run may begin beside the end of a history, and look up what is before.
 SHARE = 1e-9
@@ -35,6 +35,12 @@ def _another(system: System) -> str:
     given = ", ".join(f"{name!r}: ..." for name in named)
     what = "a history of your own" if len(named) == 1 else "histories of your own"
     return f"give {what}, {type(system).__name__}.from_text(system.to_text(), history={{{given}}}, initial={{...}})"
+
+
+def looks_beyond(system: System, delay: float) -> bool:
+    """Whether a delay is longer than the time in which the histories are known, by more than rounding."""
+    low, high = system.history_span or (-math.inf, math.inf)
+    return delay > (1 + SHARE) * (high - low)
 
 
 def check_first(system: System, first: float) -> None:
@@ -89,7 +95,7 @@ def check_beginning(system: System, parameters: np.ndarray, first: float, facts:
             f"let it depend on parameters alone, or {_another(system)}"
         )
     longest = constant_delays(parameters, facts)[:, facts["recalled"]].max(initial=0.0)
-    if longest > (1 + SHARE) * (high - low):
+    if looks_beyond(system, longest):
         raise DeclarationError(
             f"{_known(system)}, and a delay is {longest:g}; expected none that is longer than {high - low:g}, or "
             f"{_another(system)}"

@@ -14,6 +14,7 @@ import numpy as np
 import sympy as sp
 
 from symdyn import dag
+from symdyn.codegen.history_span import looks_beyond
 from symdyn.declaration import expression
 from symdyn.derive.sensitivities import fresh_symbol
 from symdyn.errors import RecoveryError
@@ -262,7 +263,7 @@ def _refuse_long_delays(system: System, columns: Mapping[sp.Symbol, FittedColumn
         ends = product(*((sp.Float(columns[p].low), sp.Float(columns[p].high)) for p in moving))
         values = [delay.xreplace(dict(zip(moving, end, strict=True))) for end in ends]
         longest = max((math.inf if v is sp.zoo else float(v) for v in values if v.is_extended_real or v is sp.zoo), default=0.0)
-        if longest > (1 + 1e-9) * (high - low):
+        if looks_beyond(system, longest):
             between = " and ".join(f"{p} between {columns[p].low:g} and {columns[p].high:g}" for p in moving)
             raise RecoveryError(
                 f"the fit takes {between}, where the delay of {call} may be {longest:g}, and the history is that "

@@ -37,20 +37,15 @@ class SimulatedData:
         return self._cells(values) if self.setup.snapshots else self._paths(values)
 
     def begun(self, group: PathGroup, values: np.ndarray) -> np.ndarray:
-        """First states (M, G, n) of paths, drawn where values (M, P) tell what they lie about.
-
-        One where the noise is no number, as beyond zero under a root, lies as far away on the other side.
-        """
+        """First states (M, G, n) of paths, drawn where values (M, P) tell what they lie about."""
         begun, slopes = self.setup.path_starts(group, values)
         spread, _ = self.setup.path_spread(group, begun, slopes, values)
         if not spread.any():
             return begun
         M, G, n = begun.shape
         lanes = begun.reshape(1, M * G, n), spread.reshape(1, M * G, n, n)
-        found = drawn(*lanes, self.rng.standard_normal((M * G, 1, n))).reshape(M, G, n)
-        there, _ = self.setup.path_spread(group, found, slopes, values)
-        sound = (np.diagonal(there, axis1=2, axis2=3) >= 0).all(axis=-1, keepdims=True)
-        return np.where(sound, found, 2 * begun - found)
+        found = drawn(*lanes, self.rng.standard_normal((M * G, 1, n))).reshape(M, G, 1, n)
+        return self.setup.inside(group, found, begun, values)[:, :, 0]
 
     def states(self, values: np.ndarray, begun: np.ndarray, times: np.ndarray) -> np.ndarray:
         """States (L, T, n) at times from initial ones (L, n)."""

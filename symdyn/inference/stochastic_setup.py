@@ -146,6 +146,14 @@ class StochasticSetup:
             bends[:, g] = first_spread(bends[:, g], both[..., None], path)
         return found, bends
 
+    def inside(self, group: PathGroup, x: np.ndarray, begun: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """First states (M, G, N, n); those at which the noise is no number, as under a root, on the other side of `begun`."""
+        table = {s: x[..., i] for i, s in enumerate(self.system.states)} | {self.system.time: group.times.T[0][..., None]}
+        rates, _ = self._noise(table | {s: values[:, k, None, None] for k, s in enumerate(self.symbols)})
+        n = x.shape[-1]
+        sound = np.logical_and.reduce([np.broadcast_to(rates[k * n + k] >= 0, x.shape[:-1]) for k in range(n)])
+        return np.where(sound[..., None], x, 2 * begun[:, :, None] - x)
+
     @cached_property
     def _noise(self) -> ArrayFormulas:
         """The product of the diffusion matrix with its transpose, row by row."""

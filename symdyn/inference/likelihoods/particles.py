@@ -168,6 +168,7 @@ class ParticleEvaluator(Evaluator):
         spread, _ = self.setup.path_spread(group, begun, slopes, values)
         if spread.any():  # the same random numbers for all M
             x = drawn(begun, spread, np.random.default_rng([self.setup.seed, number, 0, 2]).standard_normal((G, N, n)))
+            x = self.setup.inside(group, x, begun, values)
         x = x.reshape(M, G * N, n)
         if self.setup.system.propensities is not None:
             x = np.rint(x)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -93,17 +95,47 @@ def _serial_share(job: Callable[[], object]) -> float:
     return max(0.0, 1 - sum(spent) / total)
 
 
+@contextmanager
+def _beside(job: Callable[[], object]) -> Iterator[Callable[[], None]]:
+    """Runs a job here and in another process at once: how much more two processors of this machine do than one."""
+
+    def serve() -> None:
+        while there.recv():
+            job()
+            there.send(True)
+
+    def both() -> None:
+        here.send(True)
+        job()
+        here.recv()
+
+    here, there = multiprocessing.Pipe()
+    job()  # the copy of this process has what it compiled
+    other = multiprocessing.get_context("fork").Process(target=serve, daemon=True)
+    other.start()
+    try:
+        yield both
+    finally:
+        here.send(False)
+        other.join()
+
+
 def threads(settings: Settings) -> Result:
-    """Two threads beside one for every family: whole simulations, wall clock, and what CPU time says where others are busy."""
+    """Two threads beside one for every family: whole simulations, wall clock, and what CPU time says where others are busy.
+
+    Two processes at once, of one thread each, share nothing but the machine: what they reach is what it gives.
+    """
     result = Result({"threads": []})
     for case in _cases():
         one, two = (case.job(n, 4 if settings.quick else 1) for n in (1, 2))
-        wall = interleaved({"one": one, "two": two}, settings.rounds * TURNS, time.perf_counter)
+        with _beside(one) as both:
+            wall = interleaved({"one": one, "two": two, "both": both}, settings.rounds * TURNS, time.perf_counter)
         row = {
             "family": case.family,
             "one thread, s": wall["one"],
             "two threads, s": wall["two"],
             "best / best": wall["one"].low / wall["two"].low,
+            "two processes / one": paired(lambda a, b: 2 * a / b, wall["one"], wall["both"]),
         }
         result.tables["threads"].append(row)
         ratio, shared = paired(lambda a, b: a / b, wall["one"], wall["two"]), case.trajectories == 1

@@ -33,8 +33,9 @@ def batch(count: int) -> Batch:
 @pytest.mark.parametrize("threads", [1, 2, 3, 16])
 @pytest.mark.parametrize("lanes", [1, 8, 32])
 @pytest.mark.parametrize("count", [1, 2, 7, 33, 1000, 4097])
-def test_parts_are_all_of_the_ensemble_in_order(count, lanes, threads):
-    parts = _parts(count, lanes, threads, rounds=8)
+@pytest.mark.parametrize("alike", [False, True])
+def test_parts_are_all_of_the_ensemble_in_order(alike, count, lanes, threads):
+    parts = _parts(count, lanes, threads, rounds=8, alike=alike)
     assert [i for part in parts for i in range(part.start, part.stop)] == list(range(count))
     assert all(part.stop > part.start for part in parts)
     assert all(part.start % lanes == 0 for part in parts)

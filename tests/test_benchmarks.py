@@ -8,6 +8,7 @@ import math
 import os
 import platform
 import shutil
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -308,9 +309,10 @@ def test_the_lanes_of_a_compiler_refuse_what_they_have_not():
 def test_a_field_on_two_threads_has_the_wall_clock_alone(monkeypatch):
     """Its threads wait for each other and spin, so that CPU time says nothing; ensembles have both."""
     monkeypatch.setattr(
-        thread_scaling, "interleaved", lambda jobs, *_: dict(zip(jobs, (Sample((2.0,)), Sample((1.0,))), strict=True))
+        thread_scaling, "interleaved", lambda jobs, *_: {name: Sample((2.0 if name == "one" else 1.0,)) for name in jobs}
     )
     monkeypatch.setattr(thread_scaling, "_serial_share", lambda job: 0.0)
+    monkeypatch.setattr(thread_scaling, "_beside", nullcontext)
     found = thread_scaling.threads(Settings(rounds=1))
     goals = {ratio.name: ratio.goal for ratio in found.ratios}
     assert [(n.rpartition(": ")[2], g) for n, g in goals.items() if n.startswith("PDE")] == [
@@ -318,6 +320,21 @@ def test_a_field_on_two_threads_has_the_wall_clock_alone(monkeypatch):
     ]
     assert {g for n, g in goals.items() if not n.startswith("PDE")} == {1.9}
     assert len(goals) == 2 * len(found.tables["threads"]) - 1
+
+
+def test_two_processes_run_a_job_at_once(tmp_path):
+    def job() -> None:
+        with (tmp_path / "processes").open("a") as file:
+            file.write(f"{os.getpid()}\n")
+
+    with thread_scaling._beside(job) as both:
+        both()
+        both()
+    first, *runs = (tmp_path / "processes").read_text().split()
+    assert first == str(os.getpid())
+    assert runs.count(first) == 2
+    assert len(runs) == 4
+    assert len(set(runs)) == 2
 
 
 def test_irregular_paths_lead_where_an_implementation_in_numpy_says():

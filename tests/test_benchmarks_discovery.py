@@ -344,6 +344,16 @@ def test_an_answer_is_right_if_its_terms_are_those_of_the_truth():
     assert not calibration._right(case, sd.ODESystem({s: 1.1 * s - 0.2 * s**3}), along)
 
 
+def test_a_state_that_was_not_measured_may_have_another_name_and_scale():
+    case = calibration.CASES["a hidden predator, nothing known"]
+    prey, hidden = next(iter(case.sides)), sp.Symbol("hidden")
+    along = dict(zip(case.sides, np.random.default_rng(0).uniform(0.5, 4, (2, 9)), strict=True))
+    found = {prey: 1.3 * prey - hidden * prey, hidden: 0.8 * hidden * prey - 1.8 * hidden}
+    assert calibration._right(case, sd.ODESystem(found), along)
+    assert not calibration._right(case, sd.ODESystem({**found, hidden: 0.8 * hidden * prey - 1.8}), along)
+    assert not calibration._right(case, sd.ODESystem({prey: 1.3 * prey}), along)
+
+
 def test_every_part_of_the_suite_is_there():
     parts = (*suite.PARTS, suite.WEIGHTS)
     assert len({part.title for part in parts}) == len(parts)

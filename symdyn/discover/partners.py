@@ -46,8 +46,8 @@ __all__ = ["partnered"]
 BESIDE = {"library", "seed", "heldout", "options.keep", "options.level", "options.ties", "options.windows"}
 #: Starts of each fit; models that are compared with process noise allowed for; and most data, of which that takes minutes.
 STARTS, COMPARED, MOST_DATA = 20, 3, 400
-#: Data from which their own noise is known.
-TELLING = 30
+#: Data from which their own noise is known, and by how many of its deviations a population may be measured below zero.
+TELLING, BELOW = 30, 3.0
 #: Slowest and fastest rates: one over so many times the duration, and so many in the usual interval.
 SLOW, FAST = 100.0, 10.0
 #: Least initial value, and largest, in units of the largest datum.
@@ -119,13 +119,14 @@ def _asked(request: Request, beside: Collection[str]) -> bool:
 
 
 def _turns(seen: Observations) -> bool:
-    """Whether a state that is nowhere negative turns back, in not too many data.
+    """Whether a state that is negative nowhere by more than the noise turns back, in not too many data.
 
     By much more than the noise, where the data suffice to estimate it; of few that the fits have to say.
     """
-    if seen.size > MOST_DATA or min(float(np.nanmin(t.values)) for t in seen.trajectories) < 0:
+    noise = float(seen.noise[0]) if seen.size >= TELLING else 0.0
+    if seen.size > MOST_DATA or min(float(np.nanmin(t.values)) for t in seen.trajectories) < -BELOW * noise:
         return False
-    return turning(seen, float(seen.noise[0]) if seen.size >= TELLING else 0.0) is not None
+    return turning(seen, noise) is not None
 
 
 class _Partner:

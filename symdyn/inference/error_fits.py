@@ -88,9 +88,13 @@ class ErrorFit:
         return np.flatnonzero((np.arange(len(own)) < len(self.likelihood.names)) | (own > ABSENT))
 
     def information(self) -> Information:
-        """What the data tell of the parameters and initial values."""
+        """What the data tell of the parameters and initial values.
+
+        As of linear models: variances of errors, which are estimated with them, have fewer degrees of freedom than data.
+        """
         like, theta, kept = self.likelihood, self.found.theta, self.determined
         told, count = inverse(self.found.score.information[np.ix_(kept, kept)]), len(like.names)
+        size, freedom = like.data.size, max(like.data.size - count, 1)
         _, starts, _, _ = like.parts(theta[None])
         begun = like.outward(starts[0]).ravel()[like.loose]
         usual = begun if like.law.logarithmic else np.tile(like.data.scale, like.trajectories)[like.loose]
@@ -100,8 +104,8 @@ class ErrorFit:
         low[: len(like.free)] *= like.sizes
         high[: len(like.free)] *= like.sizes
         return Information(
-            tuple(like.names), values, told.covariance[:count, :count] * np.outer(scales, scales), told.undetermined[:count],
-            told.rank - (len(kept) - count), told.condition, max(like.data.size - len(kept), 1), low, high,
+            tuple(like.names), values, told.covariance[:count, :count] * np.outer(scales, scales) * size / freedom,
+            told.undetermined[:count], told.rank - (len(kept) - count), told.condition, freedom, low, high,
         )  # fmt: skip
 
     def drawn(self, count: int, rng: np.random.Generator) -> np.ndarray:

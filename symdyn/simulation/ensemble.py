@@ -23,7 +23,7 @@ __all__ = ["GivenUpError", "Progress", "default_threads", "given_up", "launch_pa
 
 #: Parts of an ensemble for each thread, if all had the greatest length.
 PARTS = 8
-#: Share of an ensemble of random trajectories from the same values that threads take in one part each: their sums hardly differ.
+#: Share of an ensemble of random trajectories from the same values that threads take in one part each.
 ALIKE = 3 / 4
 #: Trajectories for each lane in the shortest part: lanes idle while the last trajectories of a part end, which takes longest
 #: for jump processes.
@@ -230,8 +230,8 @@ def _part_done(signals: Signals, times: np.ndarray) -> float:
 def _parts(count: int, lanes: int, threads: int, rounds: int, *, alike: bool = False) -> list[slice]:
     """Parts of an ensemble: of equal length at first, shorter towards the end, so that all threads end at nearly the same time.
 
-    The shortest has `rounds` trajectories for each lane, unless threads would be idle for it.  Of an ensemble whose trajectories
-    are `alike`, each thread has most of its share in its first part.
+    The shortest has `rounds` trajectories for each lane, unless threads would be idle for it.  Where trajectories are `alike`,
+    so that long parts take as long, each thread has most of its share in its first part.
 
     Examples
     --------

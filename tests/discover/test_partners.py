@@ -70,6 +70,18 @@ def test_a_prey_alone_tells_of_its_predator():
     assert found.predict(times[14:])["prey"].values == pytest.approx(values[14:], rel=0.35)
 
 
+def test_noise_may_measure_a_prey_below_zero():
+    """A tenth of the deviation of x, additive, where h = 0.9 y."""
+    times = np.linspace(0.0, 8.0, 41)
+    values = solution(lambda t, y: [y[0] * (1.3 - 0.9 * y[1]), y[1] * (0.8 * y[0] - 1.8)], [0.5, 4], times)
+    noisy = values + 0.1 * values.std() * np.random.default_rng(3).standard_normal(41)
+    assert noisy.min() < 0
+    found = sd.recover(None, {"t": times, "x": noisy}, progress=False)
+    within = found.intervals.set_index("constant")
+    for name, value in {"f_x_1": 1.3, "f_hidden_1": 0.8, "f_hidden_2": 1.8}.items():
+        assert within.loc[name, "lower"] < value < within.loc[name, "upper"]
+
+
 @pytest.mark.parametrize(
     ("column", "other"),
     [("x", "velocity"), ("velocity", "velocity_"), ("f_velocity", "velocity_"), ("f_velocity_", "velocity")],

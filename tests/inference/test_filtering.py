@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sympy as sp
-from scipy.stats import lognorm, multivariate_normal, norm
+from scipy.stats import linregress, lognorm, multivariate_normal, norm
 
 import symdyn as sd
 from symdyn.inference.data import observations
@@ -158,3 +158,16 @@ def test_bands_of_a_random_walk_widen_with_the_root_of_time():
     q, r = fit.errors()["model"]["x"], fit.errors()["measurement"]["x"]
     last = (np.sqrt(q**4 + 4 * q**2 * r**2) - q**2) / 2  # of the state, where the equation of Riccati stands still
     np.testing.assert_allclose(paths[..., 0].std(axis=0), np.sqrt(last + q**2 * np.array([1, 4, 9]) + r**2), rtol=0.12)
+
+
+def test_intervals_of_a_line_are_those_of_least_squares():
+    """x' = a from ten data, whose deviation is estimated from eight degrees of freedom."""
+    times = np.arange(10.0)
+    values = 3.0 + 0.5 * times + 0.2 * np.random.default_rng(0).standard_normal(10)
+    line = sd.ODESystem({x: a}, {a: 0.4}, initial={x: 2.5})
+    data = observations(line, {"t": times, "x": values})
+    found = fit_errors(line, data, ErrorLaw(), (a,), starts=np.array([[2.5]])).information()
+    known = linregress(times, values)
+    assert found.values == pytest.approx([known.slope, known.intercept], rel=1e-3)
+    assert found.deviations == pytest.approx([known.stderr, known.intercept_stderr], rel=5e-3)
+    assert found.freedom == 8

@@ -30,7 +30,7 @@ from symdyn.discover.paced import paced
 from symdyn.discover.ranked import RankedSystem, filled
 from symdyn.discover.reads import given
 from symdyn.discover.recovery import Recovery
-from symdyn.discover.turning_back import accepted, of_states, turning, unmeasured
+from symdyn.discover.turning_back import accepted, of_states, turning, turns, unmeasured
 from symdyn.errors import RecoveryError
 from symdyn.inference.criterion import price
 from symdyn.inference.data import Observations
@@ -123,10 +123,11 @@ def _turns(seen: Observations) -> bool:
 
     By much more than the noise, where the data suffice to estimate it; of few that the fits have to say.
     """
-    noise = float(seen.noise[0]) if seen.size >= TELLING else 0.0
-    if seen.size > MOST_DATA or min(float(np.nanmin(t.values)) for t in seen.trajectories) < -BELOW * noise:
+    telling = seen.size >= TELLING
+    least = -BELOW * float(seen.noise[0]) if telling else 0.0
+    if seen.size > MOST_DATA or min(float(np.nanmin(t.values)) for t in seen.trajectories) < least:
         return False
-    return turning(seen, noise) is not None
+    return turns(seen) if telling else turning(seen, 0.0) is not None
 
 
 class _Partner:

@@ -12,7 +12,7 @@ from symdyn.discover.options import Request
 from symdyn.discover.reads import given
 from symdyn.discover.recovery import Recovery
 from symdyn.discover.routes import route_of
-from symdyn.discover.turning_back import may_turn, turning, unmeasured
+from symdyn.discover.turning_back import may_turn, turning, turns, unmeasured
 from symdyn.errors import RecoveryError
 from symdyn.inference.data import estimated_noise
 from symdyn.models.ode import ODESystem
@@ -44,7 +44,7 @@ def second_order(found: Recovery, data: Any, request: Request) -> Recovery:
         What was asked for.
     """
     seen = found.observations
-    if not _asked(request) or not _missed(found) or turning(seen, seen.noise[0]) is None:
+    if not _asked(request) or not _missed(found) or not turns(seen):
         return found
     x = found.system.states[0]
     v = unmeasured("velocity", found.system)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import sympy as sp
+from scipy.optimize import isotonic_regression
 
 from symdyn.codegen.kernel import compile
 from symdyn.discover.error_comparison import Fitted
@@ -21,10 +22,12 @@ from symdyn.inference.filtering import ErrorLaw
 from symdyn.inference.phase_flow import flow_contradiction
 from symdyn.system import System
 
-__all__ = ["accepted", "may_turn", "of_states", "turning", "unmeasured"]
+__all__ = ["accepted", "may_turn", "of_states", "turning", "turns", "unmeasured"]
 
 #: What is read by the search among equations of first order alone.
 EARLIER = ("options.windows", "options.ties")
+#: Deviations of the correlation of neighbours by which it is none by chance.
+LIKE = 2.5
 #: Share of the distance of two bounds within which a value is at one of them.
 EDGE = 1e-3
 
@@ -33,6 +36,35 @@ def unmeasured(name: str, system: System) -> sp.Symbol:
     """A symbol of this name beside those of a system, and underscores where that, or its right-hand side, is taken."""
     taken = {s.name for s in (*system.states, system.time)}
     return next(sp.Symbol(n) for k in range(9) if not {n := name + "_" * k, f"f_{n}"} & taken)
+
+
+def turns(seen: Observations) -> bool:
+    r"""Whether the first state rises and falls through the same value by much more than its noise, which may grow with it.
+
+    One autonomous equation of first order makes monotone courses.  Of data about the monotone course that is nearest by least
+    squares their noise alone is left, which is not correlated: :math:`r_1 \sqrt n`, with the correlation :math:`r_1` of
+    neighbours, is about normal.  Such data are taken as that course.
+
+    References
+    ----------
+    Barlow, Bartholomew, Bremner, Brunk, Statistical Inference under Order Restrictions (1972).
+    """
+    times, values = _known(seen)
+    courses = [_monotone(v[:, 0])[:, None] for v in values]
+    curves = [v if _correlated((v - c)[:, 0]) else c for v, c in zip(values, courses, strict=True)]
+    return flow_contradiction(seen.states[:1], times, curves, seen.noise[:1]) is not None
+
+
+def _monotone(x: np.ndarray) -> np.ndarray:
+    """The nearest series that nowhere falls, or nowhere rises."""
+    found = [np.asarray(isotonic_regression(x, increasing=up).x) for up in (True, False)]
+    return min(found, key=lambda course: float(((x - course) ** 2).sum()))
+
+
+def _correlated(left: np.ndarray) -> bool:
+    """Whether neighbours are like each other by more than chance."""
+    left = left - left.mean()
+    return bool(left[1:] @ left[:-1] * np.sqrt(len(left)) > LIKE * (left @ left))
 
 
 def turning(seen: Observations, noise: float) -> str | None:
@@ -44,10 +76,14 @@ def turning(seen: Observations, noise: float) -> str | None:
     noise : float
         Standard deviation, as of `symdyn.inference.phase_flow.flow_contradiction`.
     """
+    return flow_contradiction(seen.states[:1], *_known(seen), np.array([noise]))
+
+
+def _known(seen: Observations) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Times and values (T, 1) of the first state of each trajectory, without those that are missing."""
     known = [np.isfinite(t.values[:, 0]) for t in seen.trajectories]
     times = [t.times[k] for t, k in zip(seen.trajectories, known, strict=True)]
-    values = [t.values[k, :1] for t, k in zip(seen.trajectories, known, strict=True)]
-    return flow_contradiction(seen.states[:1], times, values, np.array([noise]))
+    return times, [t.values[k, :1] for t, k in zip(seen.trajectories, known, strict=True)]
 
 
 def of_states(data: Observations, names: tuple[str, ...], size: float = 1.0) -> Observations:

@@ -243,7 +243,7 @@ def _parts(count: int, lanes: int, threads: int, rounds: int, *, alike: bool = F
     if threads == 1:
         return [slice(0, count)]
     least = lanes * min(rounds, -(-count // (threads * lanes))) if lanes > 1 else 1
-    parts, begin = [], 0
+    parts, begin = list[slice](), 0
     while begin < count:
         length = max(least, min(count // (PARTS * threads), (count - begin) // (2 * threads)))
         if alike and len(parts) < threads:

@@ -241,6 +241,27 @@ def test_particles_and_simulated_data_begin_about_a_fitted_initial_value():
     assert first.var() == pytest.approx(0.18, rel=4 * np.sqrt(2 / 4000))
 
 
+@pytest.mark.parametrize("starts", [1, 6])
+def test_fits_in_other_units_of_states_are_those_in_other_units(starts):
+    """With c*x, c*m, c*s and c*deviation the law of c*y is the same, and its density is divided by c for each datum."""
+    walk = sd.SDESystem.from_text("dx = -k*(x - m)*dt + s*dW")
+    rng, times = np.random.default_rng(1), 0.25 * np.arange(60)
+    stay, x = np.exp(-0.8 * 0.25), [2.0]
+    for e in rng.normal(size=59) * 0.6 * np.sqrt((1 - stay**2) / 1.6):
+        x.append(1.5 + stay * (x[-1] - 1.5) + e)
+    y, fits = np.array(x) + 0.2 * rng.normal(size=60), {}
+    open_ = (-np.inf, np.inf)
+    for c in (1.0, 1e3, 1e-4):
+        for noise in ("normal", None):
+            bounds = {"k": (1e-3, 1e3), "m": open_, "s": (0, np.inf), **({"x": open_} if noise else {})}
+            fit = sd.fit(walk, {"t": times, "x": c * y}, noise=noise, starts=starts, parameters=bounds, progress=False)
+            found = {n: v / (1 if n == "k" else c) for n, v in fit.parameters.items()}
+            found["density"] = fit.log_likelihood + (60 if noise else 59) * np.log(c)
+            expected = fits.setdefault(noise, found)
+            assert found == pytest.approx(expected, rel=1e-4)
+            assert fit.parameters["s"] > 0.3 * c
+
+
 def counted(y, k, g, r, x0, first):
     """The Kalman likelihood of immigration and death with noise: of n that live, a binomial number stays, a Poisson one comes.
 

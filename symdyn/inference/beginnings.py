@@ -12,12 +12,13 @@ likelihood of the datum would grow without bound as its error vanishes.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import sympy as sp
 
 from symdyn.derive.jumps import burst_variances, mean_jumps
 from symdyn.inference.data import Trajectory
-from symdyn.system import System
 
 __all__ = ["LAW", "drawn", "first_spread", "noise_rate"]
 
@@ -25,7 +26,7 @@ __all__ = ["LAW", "drawn", "first_spread", "noise_rate"]
 LAW = 2
 
 
-def noise_rate(system: System) -> sp.Matrix:
+def noise_rate(system: Any) -> sp.Matrix:
     """The covariance (n, n) that the noise of a network, or of stochastic differential equations, adds in a unit of time.
 
     Examples

@@ -15,6 +15,7 @@ Sides that are numbers may have any unit, and inputs have none.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
 import numpy as np
 import sympy as sp
@@ -22,7 +23,6 @@ import sympy as sp
 from symdyn import dag
 from symdyn.inference.fit_setup import NoisyObservable
 from symdyn.inference.formulas import ArrayFormulas
-from symdyn.system import System
 
 __all__ = ["natural_sizes"]
 
@@ -33,7 +33,7 @@ GIVEN = 1e-3
 
 
 def natural_sizes(
-    system: System, observed: Sequence[NoisyObservable], scale: np.ndarray, fitted: Collection[sp.Symbol]
+    system: Any, observed: Sequence[NoisyObservable], scale: np.ndarray, fitted: Collection[sp.Symbol]
 ) -> dict[sp.Symbol, float]:
     """Sizes of the parameters of stochastic differential equations, and of symbols of what is measured; 1 without a unit.
 
@@ -76,19 +76,19 @@ def natural_sizes(
     table = {s: rng.uniform(0.5, 2.0, POINTS) for s in (*by, *inputs.values(), system.time)}
     with np.errstate(all="ignore"):
         values, slopes = ArrayFormulas([e for e, _ in sides], tuple(table), by)(table)
-    rows = np.zeros((len(sides), POINTS, len(states) + len(observed) + len(symbols)))
+    parts = np.zeros((len(sides), POINTS, len(states) + len(observed) + len(symbols)))
     for k, (value, (_, place)) in enumerate(zip(values, sides, strict=True)):
-        rows[k, :, place] -= value
+        parts[k, :, place] -= value
     for (k, q), slope in slopes.items():
-        rows[k, :, places[by[q]]] += table[by[q]] * slope
-    small = np.ones(rows.shape[2])
+        parts[k, :, places[by[q]]] += table[by[q]] * slope
+    small = np.ones(parts.shape[2])
     small[len(states) + len(observed) :] = [1.0 if s in fitted else GIVEN for s in symbols]
-    rows = (rows * small).reshape(-1, len(small))
+    rows = (parts * small).reshape(-1, len(small))
     rows = rows[np.isfinite(rows).all(axis=1)]
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    _, values, vectors = np.linalg.svd(rows / np.where(lengths > 0, lengths, 1.0))
-    rank = int((values > ROUNDING * values.max(initial=0.0)).sum())
+    _, singular, vectors = np.linalg.svd(rows / np.where(lengths > 0, lengths, 1.0))
+    rank = int((singular > ROUNDING * singular.max(initial=0.0)).sum())
     weights = (vectors[rank:] * small).T
-    measured = weights[len(states) : len(states) + len(observed)]
+    measured, own_weights = weights[len(states) :][: len(observed)], weights[len(states) + len(observed) :]
     chosen = np.linalg.lstsq(measured, np.log(scale), rcond=ROUNDING)[0]
-    return dict(zip(symbols, np.exp(weights[len(states) + len(observed) :] @ chosen).tolist(), strict=True))
+    return dict(zip(symbols, np.exp(own_weights @ chosen).tolist(), strict=True))

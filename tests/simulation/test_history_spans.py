@@ -90,6 +90,12 @@ def test_what_observables_events_and_conditions_look_up_is_known():
     assert begun.status == NO_HISTORY
 
 
+def test_histories_that_are_no_numbers_are_told_from_rates_that_are_none():
+    system = sd.ODESystem({x: -X(t - 1)}, history={x: sp.sqrt(t + sp.Rational(1, 2))})
+    with pytest.raises(sd.SimulationError, match="a state was looked up at a time at which its history is not a number; its"):
+        sd.simulate(system, [0, 1], progress=False)
+
+
 def test_fits_pass_over_delays_that_are_longer_than_a_history():
     """The history s gives x' = -(t - 1 - kt), so x = t + (k - 1)t**2/2; with k = 20 x(-2) is looked up at t = 1/19."""
     system = sd.ODESystem({x: -X(t - 1 - k * t)}, {k: 1}, history={x: t}, history_span=(-3, 0))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from symdyn_kernels.status import SUCCESS
 
@@ -21,6 +23,10 @@ TOLERANCES = {"rtol": 1e-9, "atol": 1e-10}
 GROWTH = 10.0
 #: Length of a vector below which errors count beside it, and in how many parts a step is taken at most.
 LEAST, MOST_PARTS = 1e-6, 1024
+
+
+class _LateStep(Exception):
+    """The time is over within a step that is taken in parts."""
 
 
 def default_interval(system: System, design: Design) -> float:
@@ -45,17 +51,20 @@ def default_interval(system: System, design: Design) -> float:
 
 
 def flow_growth(
-    system: System, design: Design, *, steps: int, burn_in: int, batches: int, interval: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean rates of growth of tangent vectors (N, n), their standard errors (N, n) and a status (N,).
+    system: System, design: Design, *, steps: int, burn_in: int, batches: int, interval: float, going: Callable[[float], bool]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+    """Mean rates of growth of tangent vectors (N, n), their standard errors (N, n), a status (N,), and of how many steps.
 
     Each of the `steps` is followed by a normalisation of the vectors (Benettin et al.); a trajectory on which one of them
-    shrinks until only errors are left takes its step in parts.
+    shrinks until only errors are left takes its step in parts.  They are fewer where `going`, which is called with the share
+    that is done, says no, or after an interrupt; standard errors are those of whole batches, NaN where there are not two.
 
     Raises
     ------
     DeclarationError
         If it does so within a thousandth of a step.
+    KeyboardInterrupt
+        If there is no step yet.
     """
     kernel, extended = extended_kernel(system, [])
     initial, parameters = design.rows(0, design.size)
@@ -63,9 +72,12 @@ def flow_growth(
     length = -(-steps // batches)
     current = extended.initial(initial)
     sums, status = np.zeros((batches, count, n)), np.zeros(count, np.int64)
+    done, every, share = 0, burn_in + batches * length, 0.0
 
     def advanced(rows: np.ndarray, begin: float, step: float, parts: int) -> np.ndarray:
         """Take these trajectories a step further; returns the logarithms by which their vectors grow."""
+        if parts > 1 and not going(share):
+            raise _LateStep
         run = kernel(current[rows], parameters[rows], [begin, begin + step], **TOLERANCES)
         states, vectors = extended.split(run.values[:, -1])
         good = run.status == SUCCESS
@@ -87,10 +99,23 @@ def flow_growth(
             grown[lost] = sum(advanced(again, begin + k * step / 2, step / 2, 2 * parts) for k in range(2))
         return grown
 
-    for step in range(burn_in + batches * length):
-        grown = advanced(np.arange(count), step * interval, interval, 1)
-        if step >= burn_in:
-            sums[(step - burn_in) // length] += grown
-    means = sums / (length * interval)
-    means[:, status != SUCCESS] = np.nan
-    return means.mean(axis=0), means.std(axis=0, ddof=1) / np.sqrt(batches), status
+    try:
+        for step in range(every):
+            grown = advanced(np.arange(count), step * interval, interval, 1)
+            if step >= burn_in:
+                sums[done // length] += grown
+                done += 1
+            share = (step + 1) / every
+            if not going(share):
+                break
+    except _LateStep:
+        pass
+    except KeyboardInterrupt:
+        if not done:
+            raise
+    sums[:, status != SUCCESS] = np.nan
+    whole = done // length
+    errors = np.full((count, n), np.nan)
+    if whole > 1:
+        errors = (sums[:whole] / (length * interval)).std(axis=0, ddof=1) / np.sqrt(whole)
+    return sums.sum(axis=0) / (max(done, 1) * interval), errors, status, done

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
+import warnings
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -10,6 +13,7 @@ import xarray as xr
 
 from symdyn.analysis.flow_exponents import default_interval, flow_growth
 from symdyn.analysis.tangents import follow, growth, tangent_map
+from symdyn.bar import bar
 from symdyn.errors import DeclarationError
 from symdyn.methods.options import check_whole
 from symdyn.simulation.dataset import STATUS_CODES, attributes
@@ -17,6 +21,9 @@ from symdyn.simulation.sweeps import Design, make_design
 from symdyn.system import System
 
 __all__ = ["lyapunov_exponents", "sweep_dataset"]
+
+#: What a bar shows.
+FORMAT = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}"
 
 
 def lyapunov_exponents(
@@ -31,6 +38,8 @@ def lyapunov_exponents(
     interval: float | None = None,
     seed: int = 0,
     target: str = "cpu",
+    budget: float | None = None,
+    progress: bool | None = None,
 ) -> xr.Dataset:
     r"""The Lyapunov spectrum of a map or a flow: mean logarithmic rates at which tangent vectors grow, the largest first.
 
@@ -56,6 +65,11 @@ def lyapunov_exponents(
     seed : int
         Of random maps.
     target : {'cpu', 'cuda'}
+    budget : float, optional
+        Of a flow, seconds after which it ends, as it does at Ctrl-C.  The exponents are then those of the steps that were made,
+        as the attribute ``steps`` and a warning say, and standard errors those of whole batches, NaN without two of them.
+    progress : bool, optional
+        Of a flow, whether to show a bar, as it is by default in terminals and notebooks.
 
     Returns
     -------
@@ -63,12 +77,13 @@ def lyapunov_exponents(
         With the dims of the sweep: ``lyapunov`` (..., ``exponent``) per step or unit of time, ``standard_error`` likewise,
         ``kaplan_yorke`` and ``status`` (0 is success; where the state becomes infinite the others are NaN).  The Kaplan-Yorke
         dimension :math:`k + \sum_{i \le k} \lambda_i / |\lambda_{k+1}|`, with the largest k whose sum is not negative, is NaN
-        where it depends on exponents that `count` leaves out.
+        where it depends on exponents that `count` leaves out.  The attribute ``complete`` is 0 where it was cut short, else 1.
 
     Raises
     ------
     DeclarationError
-        If `system` is neither map nor flow, numbers are out of range, or vectors shrink too fast for the interval.
+        If `system` is neither map nor flow, numbers are out of range, vectors shrink too fast for the interval, or the budget
+        is over before there are exponents.
 
     Notes
     -----
@@ -98,9 +113,12 @@ def lyapunov_exponents(
     """
     if system.drift is not None:
         system.deterministic("a Lyapunov spectrum")
-        return _of_flow(system, parameters, initial, count, steps, burn_in, batches, interval, seed, target)
+        return _of_flow(system, parameters, initial, count, steps, burn_in, batches, interval, seed, target, budget, progress)
     if interval is not None:
         raise DeclarationError("interval= belongs to flows; the steps of a map are its own")
+    for name, value in (("budget", budget), ("progress", progress)):
+        if value is not None:
+            raise DeclarationError(f"{name}= belongs to flows; the steps of a map are made at once, and fewer take less time")
     extended = tangent_map(system, count)
     _check_counts(steps, batches, burn_in)
     idle = {s: 0.0 for i, s in enumerate(system.states) if i not in extended.kept and s not in system.initial}
@@ -120,12 +138,14 @@ def lyapunov_exponents(
     }
     coords = {"exponent": np.arange(1, extended.count + 1)}
     facts = dict(steps=length * batches, burn_in=burn_in, batches=batches, seed=seed if system.noise else None, target=target)
+    facts["complete"] = 1
     return sweep_dataset(system, design, columns, coords, facts)
 
 
 def _of_flow(
     system: System, parameters: Mapping[Any, Any] | None, initial: Mapping[Any, Any] | None, count: int | None, steps: int,
     burn_in: int, batches: int, interval: float | None, seed: int, target: str,
+    budget: float | None, progress: bool | None,
 ) -> xr.Dataset:  # fmt: skip
     """The spectrum of a flow."""
     if seed or target != "cpu":
@@ -142,7 +162,23 @@ def _of_flow(
     length = default_interval(system, design) if interval is None else float(interval)
     if not length > 0 or not np.isfinite(length):
         raise DeclarationError(f"interval is {interval!r}; expected a positive number")
-    mean, error, status = flow_growth(system, design, steps=steps, burn_in=burn_in, batches=batches, interval=length)
+    if budget is not None and not (isinstance(budget, Real) and budget > 0):
+        raise DeclarationError(f"budget is {budget!r}; expected a positive number of seconds, or None")
+    late, every = time.monotonic() + (np.inf if budget is None else budget), -(-steps // batches) * batches
+    with bar(progress is not False, total=100, desc="exponents", delay=0.5, bar_format=FORMAT) as shown:
+
+        def going(share: float) -> bool:
+            shown.update(100 * share - shown.n)
+            return time.monotonic() < late
+
+        mean, error, status, done = flow_growth(
+            system, design, steps=steps, burn_in=burn_in, batches=batches, interval=length, going=going
+        )
+    if done < every:
+        over = f"the budget of {budget:g} s was over" if time.monotonic() >= late else "it was interrupted"
+        if not done:
+            raise DeclarationError(f"{over} within the {burn_in} steps of burn_in; give more time, or a smaller burn_in")
+        warnings.warn(f"{over} after {done} of {every} steps, whose exponents these are", stacklevel=3)
     order = np.argsort(-mean, axis=1, kind="stable")
     mean, error = np.take_along_axis(mean, order, 1), np.take_along_axis(error, order, 1)
     columns = {
@@ -151,7 +187,7 @@ def _of_flow(
         "kaplan_yorke": ((), _kaplan_yorke(mean, complete=True), "Kaplan-Yorke dimension"),
         "status": ((), status, STATUS_CODES),
     }
-    facts = dict(steps=-(-steps // batches) * batches, burn_in=burn_in, batches=batches, interval=length)
+    facts = dict(steps=done, burn_in=burn_in, batches=batches, interval=length, complete=int(done == every))
     return sweep_dataset(system, design, columns, {"exponent": np.arange(1, kept + 1)}, facts)
 
 

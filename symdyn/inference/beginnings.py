@@ -4,20 +4,47 @@ The first state is distributed as after a usual interval :math:`\Delta`, the med
 
 .. math:: z_0 \sim N(\zeta, \Sigma(\zeta) \Delta),
 
-with :math:`\Sigma` the covariance that the noise adds in a unit of time.  If the state were that value, the likelihood of the
-datum would grow without bound as its error vanishes.
+with :math:`\Sigma` the covariance that the noise adds in a unit of time: :math:`g g^T` of stochastic differential equations
+with noise g, and :math:`\sum_r a_r \langle S_r S_r^T \rangle` of networks, whose reactions r change the numbers by
+:math:`S_r` at the rates :math:`a_r`; numbers that are simulated are whole and not negative.  If the state were that value, the
+likelihood of the datum would grow without bound as its error vanishes.
 """
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
 
+import numpy as np
+import sympy as sp
+
+from symdyn.derive.jumps import burst_variances, mean_jumps
 from symdyn.inference.data import Trajectory
 
-__all__ = ["LAW", "drawn", "first_spread"]
+__all__ = ["LAW", "drawn", "first_spread", "noise_rate"]
 
 #: Number of this law, which saved files tell; by 1, that of files which tell none, the first state is the initial value.
 LAW = 2
+
+
+def noise_rate(system: Any) -> sp.Matrix:
+    """The covariance (n, n) that the noise of a network, or of stochastic differential equations, adds in a unit of time.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> x = sp.Symbol("X")
+    >>> noise_rate(sd.ReactionNetwork.from_text("0 -> 2 X, 5; X -> 0, g")).subs(x, 3)
+    Matrix([[Max(0, 3*g) + 20]])
+    """
+    if system.propensities is None:
+        return system.diffusion * system.diffusion.T
+    found = sp.zeros(len(system.states))
+    for reaction, rate in zip(system.reactions, system.propensities, strict=True):
+        jumps, bursts = mean_jumps(reaction), burst_variances(reaction)
+        jump = sp.Matrix([jumps.get(s, 0) for s in system.states])
+        own = sp.diag(*(bursts.get(s, 0) for s in system.states))
+        found += sp.Max(rate, 0) * (jump * jump.T + own)  # X(X - 1) is negative between whole numbers
+    return found
 
 
 def first_spread(rate: np.ndarray, loose: np.ndarray, path: Trajectory) -> np.ndarray:

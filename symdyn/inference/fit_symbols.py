@@ -26,6 +26,7 @@ from symdyn.inference.fit_problem import FittedColumn
 from symdyn.inference.fit_setup import NoisyObservable, dynamics
 from symdyn.inference.guesses import read_bounds
 from symdyn.inference.journal import Journal
+from symdyn.inference.natural_sizes import natural_sizes
 from symdyn.inference.noise_laws import LAWS, ScaledLaw
 from symdyn.inference.report import Report
 from symdyn.registry import suggest
@@ -126,6 +127,8 @@ class FitSymbols:
         elsewhere = dag.free_symbols([*(o.expression for o in self.observed), *changed, *starts]) | dynamics(system)
         self.in_noise = dag.free_symbols([e for o in self.observed for e in o.parameters or ()]) - elsewhere
         self.guesses = self._of_fitted("guesses", wanted.guesses)
+        noisy = random and system.diffusion is not None
+        self.sizes = natural_sizes(system, self.observed, seen.scale, self.fitted) if noisy else {}
         self.scales = self._of_fitted("scales", wanted.scales)
         for p, v in self.scales.items():
             if v not in ("lin", "log"):
@@ -182,7 +185,7 @@ class FitSymbols:
             if not low <= guess <= high or (logarithmic and guess <= 0):
                 wanted = f"a {'positive ' if logarithmic else ''}number between {low:g} and {high:g}"
                 raise RecoveryError(f"the guess of {s} is {guess:g}; expected {wanted}")
-        usual = abs(guess) if guess else 1.0
+        usual = abs(guess) if guess else self.sizes.get(s, 1.0)
         if guess is None and np.isfinite([low, high]).all():
             usual = max(abs(low), abs(high))
         guesses = () if guess is None or (logarithmic and guess <= 0) else (float(guess),)
@@ -235,7 +238,7 @@ class FitSymbols:
             self.made.append(fresh_symbol(f"{parameter}_{name}", taken))
             if parameter in law.bounds:
                 self.usual[self.made[-1]] = law.bounds[parameter]
-            elif law.centred and not self.random:
+            elif law.centred:
                 self.first[self.made[-1]] = FIRST_NOISE * (1.0 if law.positive else float(seen.scale[k]))
             found.append(self.made[-1])
         return NoisyObservable(name, mean, law, tuple(found))

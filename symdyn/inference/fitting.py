@@ -59,7 +59,7 @@ def fit(
     declared, for each trajectory by itself; declared ones are those at the first time of the data and held, unless they are
     named in `parameters`; of several trajectories without `conditions` only those of states without data are.  A warning says
     where the data contradict one.  A row without values at an earlier time moves the first time there.  The first state of
-    stochastic differential equations lies about one that is fitted, or is the first datum, as after a usual interval between
+    a path with noise of its own lies about one that is fitted, or is the first datum, as after a usual interval between
     measurements: the likelihood of errors that vanish would have no bound else (`symdyn.inference.beginnings`).
 
     Gradients and information come from forward sensitivities (`symdyn.derive.sensitivities`), through events, delays and

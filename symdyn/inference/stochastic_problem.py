@@ -89,9 +89,8 @@ class StochasticProblem(FitProblem):
         return found
 
     def _vanished(self, theta: np.ndarray) -> tuple[str, ...]:
-        """Notes on deviations of noise that fell to nothing: paths of networks that begin at a fitted value meet a datum."""
-        endless = "the likelihood grows without end as a fitted initial value meets a measurement"
-        why = endless if self.system.diffusion is None else "the data do not tell it from the noise of the equations"
+        """Notes on deviations of noise that fell to nothing."""
+        of = "reactions" if self.system.diffusion is None else "equations"
         values, found = dict(zip(self.setup.symbols, self.values(theta), strict=True)), []
         for spec, size in zip(self.setup.observed, self.setup.data.scale, strict=True):
             if spec.law.name in ("normal", "laplace", "student") and spec.parameters:
@@ -99,7 +98,8 @@ class StochasticProblem(FitProblem):
                 if value < VANISHED * size:
                     found.append(
                         f"{spec.parameters[0]} fell to {value:.2g} where the values of {spec.name} are about {size:.2g}: "
-                        f"either there is no noise, or {why}; give noise, or bounds or a prior of it"
+                        f"either there is no noise, or the data do not tell it from the noise of the {of}; give noise, or "
+                        "bounds or a prior of it"
                     )
         return tuple(found)
 

@@ -122,7 +122,8 @@ def _setup(system: System, seen: Observations, snapshots: bool, symbols: FitSymb
             declared = system.initial.get(s)
             guess = float(declared) if declared is not None and not isinstance(declared, sp.Expr) else None
             symbol = fresh_symbol(f"start_of_{s}", taken)
-            size = abs(guess) if guess else float(np.median(seen.scale))
+            own = seen.scale[[s.name == name for name in seen.states]]
+            size = abs(guess) if guess else float(np.median(own if own.size else seen.scale))
             logarithmic = low > 0 and math.isfinite(high)
             columns.append(FittedColumn(f"{s}({begin:g})", low, high, logarithmic, size, () if guess is None else (guess,)))
             fitted.append(symbol)

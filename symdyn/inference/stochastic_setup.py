@@ -12,7 +12,7 @@ import sympy as sp
 
 from symdyn import dag
 from symdyn.declaration import expression
-from symdyn.inference.beginnings import first_spread
+from symdyn.inference.beginnings import first_spread, noise_rate
 from symdyn.inference.data import Observations
 from symdyn.inference.fit_problem import FittedColumn
 from symdyn.inference.fit_setup import NoisyObservable
@@ -122,7 +122,7 @@ class StochasticSetup:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Covariances (M, G, n, n) of the first states of paths about `path_starts`, and derivatives by the columns.
 
-        They are those of `symdyn.inference.beginnings` for stochastic differential equations, of networks 0.
+        They are those of `symdyn.inference.beginnings`.
         """
         (M, G, n), P = begun.shape, len(self.symbols)
         found, bends = np.zeros((M, G, n, n)), np.zeros((M, G, n, n, P))
@@ -147,7 +147,13 @@ class StochasticSetup:
         return found, bends
 
     def inside(self, group: PathGroup, x: np.ndarray, begun: np.ndarray, values: np.ndarray) -> np.ndarray:
-        """First states (M, G, N, n); those at which the noise is no number, as under a root, on the other side of `begun`."""
+        """First states (M, G, N, n); those at which the noise is no number, as under a root, on the other side of `begun`.
+
+        So are negative numbers of networks.
+        """
+        if self.system.propensities is not None:
+            x = np.rint(np.where((x > -0.5).all(axis=-1, keepdims=True), x, 2 * begun[:, :, None] - x))
+            return np.maximum(x, 0.0)
         table = {s: x[..., i] for i, s in enumerate(self.system.states)} | {self.system.time: group.times.T[0][..., None]}
         rates, _ = self._noise(table | {s: values[:, k, None, None] for k, s in enumerate(self.symbols)})
         n = x.shape[-1]
@@ -156,18 +162,19 @@ class StochasticSetup:
 
     @cached_property
     def _noise(self) -> ArrayFormulas:
-        """The product of the diffusion matrix with its transpose, row by row."""
+        """The covariance that the noise adds in a unit of time, row by row."""
         system, known = self.system, {p: sp.Float(v) for p, v in self.known.items()}
         by = (*system.states, *self.symbols)
-        sides = [e.xreplace(known) for e in system.diffusion * system.diffusion.T]
+        sides = [e.xreplace(known) for e in noise_rate(system)]
         return ArrayFormulas(sides, (*by, system.time), by)
 
     def _loose(self, group: PathGroup, begun: np.ndarray) -> np.ndarray:
-        """Which initial values (G, n) are fitted, by themselves or by parameters of nothing else, or are the first datum."""
+        """Which initial values (G, n) are fitted, by themselves or by parameters of nothing else, or are the first datum.
+
+        Numbers of networks are often known and measured again: they count as the datum where its error is fitted.
+        """
         system = self.system
         found = np.zeros(begun.shape[1:], dtype=bool)
-        if system.diffusion is None:
-            return found
         fitted = set(self.symbols)
         own = fitted - dag.free_symbols(system.expressions)
         begins = {s: dag.free_symbols([e]) if isinstance(e, sp.Basic) else set() for s, e in self.initial.items()}
@@ -176,7 +183,8 @@ class StochasticSetup:
         for o, spec in enumerate(self.observed):
             if (state := spec.expression) in system.states:
                 i, datum = system.states.index(state), group.values[:, 0, o]
-                if not begins.get(state, set()) & fitted:  # the same for all values that are tried
+                sure = system.propensities is not None and not dag.free_symbols(spec.parameters or ()) & fitted
+                if not sure and not begins.get(state, set()) & fitted:  # the same for all values that are tried
                     found[:, i] |= np.isclose(datum, begun[0, :, i], 1e-12, 0.0)
                 found[:, i] &= ~(spec.law.exact & np.isfinite(datum))
         return found

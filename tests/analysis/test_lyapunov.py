@@ -222,3 +222,62 @@ def test_what_shrinks_at_once_is_not_lost_in_errors():
     fast = sd.ODESystem.from_text("x' = -10000*(x - 1); x(0) = 0")
     with pytest.raises(sd.DeclarationError, match=r"vectors shrink by more .* interval=0\.0006"):
         sd.analysis.lyapunov_exponents(fast, steps=20, burn_in=0, interval=10)
+
+
+class Watch:
+    """A clock that goes on by a second whenever somebody looks, and interrupts once."""
+
+    def __init__(self, interrupt=math.inf):
+        self.now, self.interrupt = 0.0, interrupt
+
+    def monotonic(self):
+        self.now += 1.0
+        if self.now > self.interrupt:
+            self.interrupt = math.inf
+            raise KeyboardInterrupt
+        return self.now
+
+
+#: The exponents are 1 and -2 in the first unit of time and 3 and -2 after it, in steps of half a unit.
+BENT = sd.ODESystem.from_text("x' = (1 + 2*heaviside(t - 1))*x; y' = -2*y; x(0) = 0; y(0) = 0")
+
+
+@pytest.mark.parametrize(("end", "done"), [("budget", 5), ("interrupt", 5), ("budget", 1)])
+def test_exponents_that_are_cut_short_are_those_of_the_steps_that_were_made(monkeypatch, end, done):
+    monkeypatch.setattr("symdyn.analysis.lyapunov.time", Watch() if end == "budget" else Watch(done + 0.5))
+    how = {"budget": done - 0.5} if end == "budget" else {}
+    said = rf"{'the budget of .* s was over' if how else 'it was interrupted'} after {done} of 20 steps"
+    with pytest.warns(UserWarning, match=said):
+        found = lyapunov_exponents(BENT, steps=20, burn_in=0, batches=10, interval=0.5, **how)
+    assert (found.attrs["steps"], found.attrs["complete"]) == (done, 0)
+    mean = (1 * min(done, 2) + 3 * max(done - 2, 0)) / done
+    np.testing.assert_allclose(found.lyapunov, [mean, -2], atol=1e-7)
+    if done == 5:  # of two batches, of 1 and 3
+        np.testing.assert_allclose(found.standard_error, [1, 0], atol=1e-7)
+    else:
+        assert np.isnan(found.standard_error).all()
+    whole = lyapunov_exponents(BENT, steps=4, burn_in=0, batches=2, interval=0.5, budget=60, progress=False)
+    assert (whole.attrs["steps"], whole.attrs["complete"]) == (4, 1)
+    np.testing.assert_allclose(whole.lyapunov, [2, -2], atol=1e-7)
+
+
+def test_budgets_that_are_over_at_once_and_of_maps_are_refused(monkeypatch):
+    with pytest.raises(sd.DeclarationError, match="budget= belongs to flows"):
+        lyapunov_exponents(HENON, budget=1)
+    with pytest.raises(sd.DeclarationError, match="budget is -1; expected a positive number of seconds"):
+        lyapunov_exponents(BENT, budget=-1)
+    monkeypatch.setattr("symdyn.analysis.lyapunov.time", Watch())
+    with pytest.raises(sd.DeclarationError, match="the budget of 2 s was over within the 50 steps of burn_in; give more time"):
+        lyapunov_exponents(BENT, steps=20, burn_in=50, interval=0.5, budget=2)
+    monkeypatch.setattr("symdyn.analysis.lyapunov.time", Watch(4))
+    with pytest.raises(KeyboardInterrupt):
+        lyapunov_exponents(BENT, steps=20, burn_in=50, interval=0.5)
+
+
+def test_a_budget_ends_a_step_that_is_taken_in_parts(monkeypatch):
+    """The first step takes one part, the second, in which e^-40 is lost, is cut short in its parts."""
+    steep = sd.ODESystem.from_text("x' = -80*heaviside(t - 0.5)*x; x(0) = 0")
+    monkeypatch.setattr("symdyn.analysis.lyapunov.time", Watch())
+    with pytest.warns(UserWarning, match="was over after 1 of 20 steps"):
+        found = lyapunov_exponents(steep, steps=20, burn_in=0, interval=0.5, budget=2.5)
+    np.testing.assert_allclose(found.lyapunov, [0], atol=1e-9)

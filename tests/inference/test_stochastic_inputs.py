@@ -110,12 +110,12 @@ def test_columns_of_cells_that_are_no_species_are_named():
 
 
 def test_noise_that_vanished_is_said():
-    # a fitted X(0) meets the first value: the density of the noise there has no bound
+    # numbers that were measured without noise
     fit = sd.fit(DECAY, {"t": TIMES, "X": PATH}, likelihood="lna", noise="normal", starts=1, guesses={"k": 10, "g": 1},
                  parameters={"X": (0.1, 20), "k": (0.1, 99), "g": (0.1, 9)})  # fmt: skip
     assert fit.parameters["deviation_X"] < 1e-3
     assert "deviation_X fell to" in str(fit)
-    assert "either there is no noise, or the likelihood grows without end" in str(fit)
+    assert "either there is no noise, or the data do not tell it from the noise of the reactions" in str(fit)
 
 
 def test_what_approximate_posteriors_refuse():

@@ -224,13 +224,14 @@ def typical_sizes(tables: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def left_out(read: Reading, states: Sequence[str]) -> list[str]:
-    """Notes on constant columns that are no state; a warning of others."""
+    """Notes on constant and empty columns that are no state; a warning of others."""
     others = [name for name in read.names if name not in states]
     constant = {name: value for name in others if (value := read.constant(name)) is not None}
     ignored = [name for name in others if name not in constant]
     if ignored:
         warnings.warn(f"columns that are no state are ignored: {', '.join(ignored)}", stacklevel=3)
-    return [f"{name} is constant, {value:g}, and no state" for name, value in constant.items()]
+    about = {name: "empty" if np.isnan(value) else f"constant, {value:g}" for name, value in constant.items()}
+    return [f"{name} is {what}, and no state" for name, what in about.items()]
 
 
 def _trajectory(table: DataTable, names: Sequence[str], censored: bool) -> Trajectory:

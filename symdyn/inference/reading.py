@@ -85,7 +85,7 @@ class Reading:
     notes: tuple[str, ...] = ()
 
     def constant(self, name: str) -> float | None:
-        """The value of a column of numbers that has but one in all tables, else None.
+        """The value of a column of numbers that has but one in all tables, NaN where it has none, else None.
 
         >>> found = read_data([{"t": [0, 1], "x": [2, 2], "y": [2, 3]}, {"t": [0], "x": [2]}])
         >>> found.constant("x"), found.constant("y")
@@ -96,7 +96,9 @@ class Reading:
         except RecoveryError:
             return None
         values = values[np.isfinite(values)]
-        return float(values[0]) if values.size and np.ptp(values) <= 1e-12 * np.abs(values).max() else None
+        if not values.size:
+            return np.nan
+        return float(values[0]) if np.ptp(values) <= 1e-12 * np.abs(values).max() else None
 
 
 def read_data(data: Any, states: Sequence[str] = (), time: str = "time") -> Reading:

@@ -274,6 +274,15 @@ def test_a_constant_column_is_no_state_where_nothing_is_known():
         declared(frame[["t", "Temp (°C)"]])
 
 
+def test_an_empty_column_is_no_state_where_nothing_is_known():
+    frame = pd.DataFrame({"t": [0, 1, 2], "x": [1, 2, 4], "remark": ["", "NA", None]})
+    system = declared(frame)
+    assert system.names == ("x",)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert observations(system, frame).notes == ("remark is empty, and no state",)
+
+
 def test_recovery_from_bare_arrays_has_notes_and_no_constant_state():
     t = np.linspace(0, 4, 21)
     logistic = 1 / (1 + 4 * np.exp(-t))

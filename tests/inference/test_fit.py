@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 import sympy as sp
@@ -303,7 +306,7 @@ def test_a_fit_is_kept_in_one_file(tmp_path):
     )  # fmt: skip
     fit.save(tmp_path / "fit.nc")
     again = sd.Fit.load(tmp_path / "fit.nc")
-    assert str(again) == str(fit)
+    assert str(again) == str(copy.deepcopy(fit)) == str(pickle.loads(pickle.dumps(fit))) == str(fit)
     assert again.system == fit.system
     assert again.log_posterior == fit.log_posterior
     assert again.intervals.equals(fit.intervals)

@@ -115,12 +115,12 @@ def observations(system: System, data: Any, *, columns: Sequence[str] | None = N
     ----------
     system : System
         Names the states and time.
-    data : Dataset, DataFrame, mapping of arrays, pair (t, X) of arrays, or a list of these
+    data : Dataset, DataFrame, Series, mapping of arrays, pair (t, X) of arrays, or a list of these
         A dataset has the dimension ``time``, with values; every other dimension gives several trajectories.  A data frame or
         mapping has a column of times: called ``time``, ``t`` or like the system's time, the only one with dates, or the first
-        if it is called ``day``, ``year`` or the like; the index of a data frame may take its place.  Columns ``trajectory``,
-        ``id``, ``run``, ``replicate`` and the like tell trajectories apart.  Of bare arrays t has the shape (T,), and X (T, n)
-        in the order of the states, or (T,); t increases.
+        if it is called ``day``, ``year`` or the like; the index of a data frame or series may take its place.  Columns
+        ``trajectory``, ``id``, ``run``, ``replicate`` and the like tell trajectories apart.  Of bare arrays t has the shape
+        (T,), and X (T, n) in the order of the states, or (T,); t increases.
         Missing values are NaN; states without a column are unobserved.  Headers may have units, ``mass [kg]``, and whatever
         else `symdyn.inference.headers.legible_names` takes out of a name.
     columns : sequence of str, optional

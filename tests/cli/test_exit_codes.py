@@ -47,7 +47,6 @@ def test_usage_errors_are_2(here, args, message):
         (("simulate",), "Missing argument 'model'; see 'symdyn simulate --help'"),
         (("cache", "empty"), "No such command 'empty'; see 'symdyn cache --help'"),
         (("new", "pde"), "'pde' is not one of 'ode', 'jump', "),
-        (("fit", "m.txt", "d.csv", "--free", "k", "--free", "k=1:2"), "--free: k is given twice; leave one out"),
         (("--colour",), "No such option: --colour"),
     ],
 )

@@ -70,7 +70,7 @@ def test_no_command_shows_the_help():
         ("x' = f(x)\nx(0) = 1", (), "unknown terms (f(x))"),
         ("x' = -x\nx(0) = 1", ("--method", "tsti5"), "Did you mean 'tsit5'?"),
         ("x' = -x\nx(0) = 1", ("--kind", "sde"), "with at least one noise"),
-        ("x' = -x\nx(0) = 1", ("--volume", "V"), "m.txt: volume has no effect on this ODESystem; it belongs to ReactionNetwork"),
+        ("x' = -x\nx(0) = 1", ("--volume", "V"), "m.txt: volume has no effect on this ODESystem; it belongs to"),
         ("x' = -x\nx(0) = 1", ("--rtol", "-1"), "expected a positive number"),
         ("x' = -x\nx(0) = 1", ("--precision", "float32"), "belongs to target='cuda'"),
         (None, (), "m.txt: No such file or directory"),

@@ -226,7 +226,9 @@ def test_names_of_what_events_add_to_results_are_reserved():
             sd.ODESystem.from_text(f"x' = 1; {name}' = 1; when x >= 1, x = 0")
 
 
-@pytest.mark.parametrize(("options", "doses"), [({}, 1), ({"every": 2}, 3), ({"every": 2, "times": 1}, 1), ({"every": 2, "times": 2}, 2)])
+@pytest.mark.parametrize(
+    ("options", "doses"), [({}, 1), ({"every": 2}, 3), ({"every": 2, "times": 1}, 1), ({"every": 2, "times": 2}, 2)]
+)
 def test_doses_of_an_interval_go_on_and_their_text_means_the_same(options, doses):
     system = sd.ODESystem({A: 0}, initial={A: 0}, events=sd.dose(A, 1, **options))
     for read in (system, sd.ODESystem.from_text(system.to_text())):

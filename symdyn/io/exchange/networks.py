@@ -74,9 +74,7 @@ class _Lowering:
                 )
         for e in m.sides():
             if e.has(Delayed, RateOf):
-                raise DeclarationError(
-                    f"a formula has {'a delay' if e.has(Delayed) else 'a rate of change'}; {OTHERWISE}"
-                )
+                raise DeclarationError(f"a formula has {'a delay' if e.has(Delayed) else 'a rate of change'}; {OTHERWISE}")
         for t in m.triggers:
             for s in t.assignments:
                 if self.quantities[s].kind != "species":
@@ -207,9 +205,7 @@ class _Lowering:
             for s in e.free_symbols & {*self.quantities, self.model.time}:
                 q = self.quantities.get(s)  # none of time
                 if q is None or (not q.constant and (s in self.model.assigned or q.kind != "stoichiometry")):
-                    raise DeclarationError(
-                        f"the stoichiometry {e} of {species} in the reaction {c.symbol} varies; {OTHERWISE}"
-                    )
+                    raise DeclarationError(f"the stoichiometry {e} of {species} in the reaction {c.symbol} varies; {OTHERWISE}")
             count = self.number(e, species)
             if not 0 <= count <= MAX_COEFFICIENT or count != int(count):
                 expected = f"a whole number up to {MAX_COEFFICIENT}"

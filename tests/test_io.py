@@ -87,6 +87,11 @@ def test_column_of_times_can_be_named_or_called_time(file):
         ("date,x\n2021-03-01,1\n2021-02-30,1\n", 3, 1, "has '2021-02-30' among its dates"),
     ],
 )
+def test_it_is_found_where_messages_say():
+    assert "io" in sd.__all__
+    assert sd.io.read_table is read_table
+
+
 def test_errors_of_a_table_name_file_line_and_column(file, text, line, column, message):
     with pytest.raises(ParseError) as caught:
         read_table(file(text))

@@ -11,6 +11,7 @@ import pytest
 import sympy as sp
 import xarray as xr
 
+import symdyn as sd
 from symdyn.discover.recovery import Identifiability, Recovery, Terms
 from symdyn.errors import DeclarationError, ParseError
 from symdyn.inference.data import observations
@@ -61,6 +62,11 @@ def test_column_of_times_is_never_guessed(file, text):
         read_table(file(text))
 
 
+def test_a_reader_of_tables_is_found_where_messages_say():
+    assert "io" in sd.__all__
+    assert sd.io.read_table is read_table
+
+
 def test_column_of_times_can_be_named_or_called_time(file):
     path = file("hare,year\n30,1900\n")
     assert read_table(path, time="year")["time"].tolist() == [1900]
@@ -87,11 +93,6 @@ def test_column_of_times_can_be_named_or_called_time(file):
         ("date,x\n2021-03-01,1\n2021-02-30,1\n", 3, 1, "has '2021-02-30' among its dates"),
     ],
 )
-def test_it_is_found_where_messages_say():
-    assert "io" in sd.__all__
-    assert sd.io.read_table is read_table
-
-
 def test_errors_of_a_table_name_file_line_and_column(file, text, line, column, message):
     with pytest.raises(ParseError) as caught:
         read_table(file(text))

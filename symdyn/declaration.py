@@ -32,7 +32,7 @@ NOT_REAL = frozenset({sp.I, sp.nan, sp.zoo, sp.oo, -sp.oo})
 RESERVED_NAMES = frozenset(
     {
         "time", "trajectory", "status", "steps", "rejected", "evaluations", "first_passage", "statistic", "bin", "quantile",
-        "leaps", "exact_events", "implicit_leaps", "jumps", "switches",
+        "leaps", "exact_events", "implicit_leaps", "jumps", "switches", "event", "fired", "fired_at", "firing",
     }
 )  # fmt: skip
 

@@ -50,7 +50,9 @@ def keyed(values: Mapping[Any, Any], symbols: Iterable[sp.Symbol], what: str) ->
     {y: 1, x: 2}
     """
     by_name = {s.name: s for s in symbols}
-    return {_found(key, by_name, what): value for key, value in values.items()}
+    found = [_found(key, by_name, what) for key in values]
+    refuse_repeated(found, what)
+    return dict(zip(found, values.values(), strict=True))
 
 
 def listed(given: Any) -> list[Any]:
@@ -85,7 +87,7 @@ def refuse_inputs(symbol: sp.Symbol) -> None:
 
 
 def refuse_repeated(labels: Iterable[Any], what: str) -> None:
-    """Raise an error for a label of a table that comes twice, with two values of one symbol."""
+    """Raise an error for a label that comes twice, with two values of one symbol."""
     twice = [label for label, count in Counter(labels).items() if count > 1]
     if twice:
         raise DeclarationError(f"{what} {twice[0]} is given twice; give one value, or one column, for each {what}")
@@ -150,8 +152,7 @@ def numeric_values(values: Mapping[Any, Any] | None, symbols: Iterable[sp.Symbol
     if values is not None and not isinstance(values, Mapping):
         raise DeclarationError(f"{what} values are {values!r}; expected a mapping from symbols or names to numbers")
     checked = {}
-    for key, value in (values or {}).items():
-        symbol = _found(key, by_name, what)
+    for symbol, value in keyed(values or {}, by_name.values(), what).items():
         refuse_inputs(symbol)
         refuse_over_time(value, symbol, what)
         try:

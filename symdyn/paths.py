@@ -33,6 +33,11 @@ class Curve:
     """
 
     def __init__(self, name: str, times: Any, values: Any, kind: str) -> None:
+        if np.asarray(times).dtype.kind in "mM":  # as numbers they would be nanoseconds since 1970
+            raise DeclarationError(
+                f"the input {name} has dates for times; give numbers in the unit of time of the system, such as "
+                "(dates - start)/pandas.Timedelta('1D')"
+            )
         try:
             t, x = np.array(times, dtype=float), np.array(values, dtype=float)
         except (TypeError, ValueError):

@@ -11,6 +11,7 @@ import pytest
 import sympy as sp
 import xarray as xr
 
+import symdyn as sd
 from symdyn.discover.recovery import Identifiability, Recovery, Terms
 from symdyn.errors import DeclarationError, ParseError
 from symdyn.inference.data import observations
@@ -59,6 +60,11 @@ def test_every_digit_of_a_number_is_kept(file):
 def test_column_of_times_is_never_guessed(file, text):
     with pytest.raises(ParseError, match=r"which column holds the times\?.*rename one, or name it with time="):
         read_table(file(text))
+
+
+def test_a_reader_of_tables_is_found_where_messages_say():
+    assert "io" in sd.__all__
+    assert sd.io.read_table is read_table
 
 
 def test_column_of_times_can_be_named_or_called_time(file):

@@ -109,6 +109,8 @@ def simulate(
     _figure_to(figure)
     if scheduler is None and (tls_ca_file or tls_cert or tls_key):
         raise typer.BadParameter("the files are for a scheduler, --scheduler tls://host:8786", param_hint="--tls-ca-file")
+    if store is None and not resume:
+        raise typer.BadParameter("there is no store to refuse; name one, --store", param_hint="--no-resume")
     quieten(quiet)
     system = read_model(model, kind, **kind_options(interpretation, volume, combinatoric))
     data = run_once(

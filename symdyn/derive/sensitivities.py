@@ -167,7 +167,7 @@ def sensitivities(system: System, parameters: Iterable[Any] | None = None, *, in
         (*system.provenance, f"with sensitivities to {', '.join(map(str, columns))}"),
         {**differential, **past.history(columns)},
     )  # fmt: skip
-    return Sensitivities(extended, system, columns, MappingProxyType(names))
+    return Sensitivities(extended, system, columns, names)
 
 
 def moving_jumps(system: System, columns: Sequence[sp.Symbol]) -> bool:

@@ -13,6 +13,7 @@ from symdyn.errors import RecoveryError
 from symdyn.inference.data import Observations
 from symdyn.inference.formulas import evaluated
 from symdyn.inference.kinds import kind_of, plain, right_sides, unknown_slopes
+from symdyn.inference.natural_sizes import natural_sizes
 from symdyn.inference.parameters import FreeColumns, LibraryTerm, free_columns
 from symdyn.system import System
 
@@ -54,7 +55,11 @@ def candidate_system(
     RecoveryError
         If a parameter to be fitted does not enter the equations, or a term is not finite anywhere on the data.
     """
-    columns = free_columns(system, terms, fit=fit, guesses=guesses, bounds=bounds, initial=system.states)
+    terms = tuple(terms)
+    natural = {} if terms else natural_sizes(system, observations)  # unknown functions have a size of their own
+    columns = free_columns(
+        system, terms, fit=fit, guesses=guesses, bounds=bounds, initial=system.states, natural=natural
+    )  # fmt: skip
     bare = plain(system)
     filled = bare.with_terms(columns.expressions()) if columns.terms else bare
     columns.check_entering(right_sides(filled))

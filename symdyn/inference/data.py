@@ -115,12 +115,12 @@ def observations(system: System, data: Any, *, columns: Sequence[str] | None = N
     ----------
     system : System
         Names the states and time.
-    data : Dataset, DataFrame, mapping of arrays, pair (t, X) of arrays, or a list of these
+    data : Dataset, DataFrame, Series, mapping of arrays, pair (t, X) of arrays, or a list of these
         A dataset has the dimension ``time``, with values; every other dimension gives several trajectories.  A data frame or
         mapping has a column of times: called ``time``, ``t`` or like the system's time, the only one with dates, or the first
-        if it is called ``day``, ``year`` or the like; the index of a data frame may take its place.  Columns ``trajectory``,
-        ``id``, ``run``, ``replicate`` and the like tell trajectories apart.  Of bare arrays t has the shape (T,), and X (T, n)
-        in the order of the states, or (T,); t increases.
+        if it is called ``day``, ``year`` or the like; the index of a data frame or series may take its place.  Columns
+        ``trajectory``, ``id``, ``run``, ``replicate`` and the like tell trajectories apart.  Of bare arrays t has the shape
+        (T,), and X (T, n) in the order of the states, or (T,); t increases.
         Missing values are NaN; states without a column are unobserved.  Headers may have units, ``mass [kg]``, and whatever
         else `symdyn.inference.headers.legible_names` takes out of a name.
     columns : sequence of str, optional
@@ -224,13 +224,14 @@ def typical_sizes(tables: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def left_out(read: Reading, states: Sequence[str]) -> list[str]:
-    """Notes on constant columns that are no state; a warning of others."""
+    """Notes on constant and empty columns that are no state; a warning of others."""
     others = [name for name in read.names if name not in states]
     constant = {name: value for name in others if (value := read.constant(name)) is not None}
     ignored = [name for name in others if name not in constant]
     if ignored:
         warnings.warn(f"columns that are no state are ignored: {', '.join(ignored)}", stacklevel=3)
-    return [f"{name} is constant, {value:g}, and no state" for name, value in constant.items()]
+    about = {name: "empty" if np.isnan(value) else f"constant, {value:g}" for name, value in constant.items()}
+    return [f"{name} is {what}, and no state" for name, what in about.items()]
 
 
 def _trajectory(table: DataTable, names: Sequence[str], censored: bool) -> Trajectory:

@@ -127,8 +127,7 @@ class FitSymbols:
         elsewhere = dag.free_symbols([*(o.expression for o in self.observed), *changed, *starts]) | dynamics(system)
         self.in_noise = dag.free_symbols([e for o in self.observed for e in o.parameters or ()]) - elsewhere
         self.guesses = self._of_fitted("guesses", wanted.guesses)
-        noisy = random and system.diffusion is not None
-        self.sizes = natural_sizes(system, self.observed, seen.scale, self.fitted) if noisy else {}
+        self.natural = natural_sizes(system, seen, {o.name: o.expression for o in self.observed})
         self.scales = self._of_fitted("scales", wanted.scales)
         for p, v in self.scales.items():
             if v not in ("lin", "log"):
@@ -185,7 +184,7 @@ class FitSymbols:
             if not low <= guess <= high or (logarithmic and guess <= 0):
                 wanted = f"a {'positive ' if logarithmic else ''}number between {low:g} and {high:g}"
                 raise RecoveryError(f"the guess of {s} is {guess:g}; expected {wanted}")
-        usual = abs(guess) if guess else self.sizes.get(s, 1.0)
+        usual = abs(guess) if guess else self.natural.get(s, 1.0)
         if guess is None and np.isfinite([low, high]).all():
             usual = max(abs(low), abs(high))
         guesses = () if guess is None or (logarithmic and guess <= 0) else (float(guess),)

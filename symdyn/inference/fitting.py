@@ -121,7 +121,8 @@ def fit(
         more, of plain equations; a measurement where two meet counts for both.  By default there is one; of maps as many as it
         takes where runs over longer ones follow the data far less well, for short windows judge a chaotic map better.
     starts : int
-        How many: a Latin hypercube over priors, bounds, or powers of ten, of PEtab problems the best of 10 to 200 times
+        How many: a Latin hypercube over priors, bounds, or powers of ten about the sizes at which the terms of the equations
+        balance (`symdyn.inference.natural_sizes`), of PEtab problems the best of 10 to 200 times
         as many points, of 4000 at most; where no simulation succeeds others are drawn.  Of a PEtab problem whose known
         deviations differ, over the spreads of their observables, three times as many are climbed with noise that is added and
         then taken away step by step, and the best go on: few precise measurements would else hold most of them at maxima where

@@ -16,7 +16,7 @@ __all__ = ["GUESSES", "Bounds", "between", "free_parameters", "read_bounds"]
 
 Bounds = Mapping[sp.Symbol, tuple[float, float]]
 
-#: Values from which parameters without a value or guess are fitted.
+#: Values from which parameters without a value or guess are fitted, in units of their natural sizes.
 GUESSES = (0.01, 0.1, 1.0, 10.0)
 
 

@@ -1,94 +1,145 @@
-r"""How large parameters are, of which nothing is said, by the sizes of what was measured: the units that equations demand.
-
-With states in other units, :math:`x_i \to e^{w_i} x_i`, a system is the same with other parameters,
-:math:`p_j \to e^{a_j} p_j`, if each side f of an equation of :math:`x_i` is :math:`e^{w_i}` times as large: by Euler's theorem
-if
-
-.. math:: \sum_k w_k\, x_k \frac{\partial f}{\partial x_k} + \sum_j a_j\, p_j \frac{\partial f}{\partial p_j} = w_i f,
-
-and so for what is measured, the deviation of its noise and initial values, each with the weight of its own column.  These are
-linear equations for the weights.  Of their solutions the one is taken in which the columns have the sizes of the data, and
-else the smallest weights, of given parameters before all, so that in other units the sizes are these ones, in other units.
-Sides that are numbers may have any unit, and inputs have none.
-"""
+"""The sizes that parameters have where the terms of the equations balance, given those of what was measured."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import Any
+from collections.abc import Mapping
+from typing import TypeAlias
 
 import numpy as np
 import sympy as sp
+from sympy.core.function import AppliedUndef
 
-from symdyn import dag
-from symdyn.inference.fit_setup import NoisyObservable
-from symdyn.inference.formulas import ArrayFormulas
+from symdyn.inference.data import Observations
+from symdyn.system import System
 
 __all__ = ["natural_sizes"]
 
-#: Points at which the equations hold, and the share of the largest singular value below which another one is none.
-POINTS, ROUNDING = 8, 1e-9
-#: Weight of a fitted parameter that is as small as one of a given parameter.
-GIVEN = 1e-3
+#: The logarithm of a size, linear in those of symbols: their factors, and at 1 what is known.
+Form: TypeAlias = dict[sp.Basic, float]
+#: Equations and symbols beyond which none is solved for: the matrix would be large, and such systems have values of their own.
+MOST = 1_000
 
 
-def natural_sizes(
-    system: Any, observed: Sequence[NoisyObservable], scale: np.ndarray, fitted: Collection[sp.Symbol]
-) -> dict[sp.Symbol, float]:
-    """Sizes of the parameters of stochastic differential equations, and of symbols of what is measured; 1 without a unit.
+class _Balance:
+    """Forms of expressions, and which of them are equal."""
+
+    def __init__(self, known: Mapping[sp.Expr, float]) -> None:
+        self.forms: dict[sp.Basic, Form] = {s: _number(v) for s, v in known.items() if np.isfinite(v) and v > 0}
+        self.equal: list[Form] = []
+
+    def same(self, *forms: Form) -> Form:
+        """Take forms for equal; the first of them."""
+        self.equal += [_sum(forms[0], other, -1.0) for other in forms[1:]]
+        return forms[0]
+
+    def form(self, e: sp.Basic) -> Form:
+        """That of an expression."""
+        if e not in self.forms:
+            self.forms[e] = self._form(e)
+        return self.forms[e]
+
+    def _form(self, e: sp.Basic) -> Form:
+        if getattr(e, "is_number", False):
+            return _number(abs(complex(e)) if e.is_finite else 1.0)
+        if e.is_Symbol:
+            return {e: 1.0}
+        if isinstance(e, AppliedUndef):  # a state at another time, or an input
+            for argument in e.args:
+                self.form(argument)
+            return self.forms.get(sp.Symbol(e.func.__name__), {})
+        if e.is_Mul:
+            found: Form = {}
+            for factor in e.args:
+                found = _sum(found, self.form(factor))
+            return found
+        if e.is_Pow and not e.base.is_number and (e.exp.is_real or not e.exp.is_number):
+            power = float(e.exp) if e.exp.is_number else 1.0  # an exponent that is fitted, as in K**n + x**n
+            return {s: power * c for s, c in self.form(e.base).items()}
+        if isinstance(e, sp.Piecewise | sp.Rel):
+            for _, condition in e.args if e.is_Piecewise else ():
+                for relation in condition.atoms(sp.Rel):
+                    self.form(relation)
+            inside = [branch for branch, _ in e.args] if e.is_Piecewise else e.args
+        else:
+            inside = [part for part in e.args if isinstance(part, sp.Expr)]
+        parts = [self.form(part) for part in inside if part != 0]
+        if not parts or isinstance(e, sp.Heaviside | sp.sign):
+            return {}
+        if e.is_Add or isinstance(e, sp.Abs | sp.Max | sp.Min | sp.Piecewise | sp.Rel):  # of numbers the largest counts
+            return self.same(*sorted(parts, key=lambda f: (bool(f.keys() - {sp.S.One}), -f.get(sp.S.One, 0.0))))
+        self.same({}, *parts)  # functions and exponents have no unit
+        return {}
+
+
+def _number(value: float) -> Form:
+    return {sp.S.One: float(np.log(value)) if value > 0 else 0.0}
+
+
+def _sum(a: Form, b: Form, factor: float = 1.0) -> Form:
+    return {s: a.get(s, 0.0) + factor * b.get(s, 0.0) for s in {**a, **b}}
+
+
+def natural_sizes(system: System, seen: Observations, observed: Mapping[str, sp.Expr] | None = None) -> dict[sp.Symbol, float]:
+    r"""Sizes of the parameters at which all terms of each equation, and its rate of change, are equally large.
+
+    The logarithms of these sizes obey linear equations: summands are equal, as are numbers beside them; what stands in an
+    exponential or a sine, and an input, are of size 1; and a rate of change is :math:`|x|/\tau`, with the geometric mean
+    :math:`\tau` of the span of the data and of the time between two of them, as the noise of an equation is
+    :math:`|x|/\sqrt{\tau}`.  They are solved by least squares, nearest to sizes of 1, so that first values of fits follow the
+    units of the data.
 
     Parameters
     ----------
-    system : SDESystem
-    observed : sequence of NoisyObservable
-    scale : (o,) float64
-        Typical sizes of what was measured.
-    fitted : collection of Symbol
+    system : System
+    seen : Observations
+        Of states, or of what `observed` says.
+    observed : mapping of str to Expr, optional
+        What each column is.
+
+    Returns
+    -------
+    dict
+        By symbol, of parameters without a value and of symbols of `observed`; empty for systems without rates of change or
+        next values.
 
     Examples
     --------
     >>> import symdyn as sd
-    >>> from symdyn.inference.noise_laws import LAWS
-    >>> walk = sd.SDESystem.from_text("dx = -k*(x - m)*dt + s*sqrt(x)*dW")
-    >>> seen = [NoisyObservable("x", walk.states[0], LAWS["none"])]
-    >>> {str(p): round(v, 9) for p, v in sorted(natural_sizes(walk, seen, [400], walk.parameters).items(), key=str)}
-    {'k': 1.0, 'm': 400.0, 's': 20.0}
+    >>> from symdyn.inference.data import observations
+    >>> growth = sd.ODESystem.from_text("x' = r*x*(1 - x/K)")
+    >>> seen = observations(growth, {"t": [0, 1, 16], "x": [1e6, 1e6, 1e6]})
+    >>> {p.name: round(v, 6) for p, v in natural_sizes(growth, seen).items()}  # 1/r is sqrt(16*8)
+    {'K': 1000000.0, 'r': 0.088388}
     """
-    states = system.states
-    past = {call: sp.Symbol(f"past_{k}_") for k, call in enumerate(system.delays)}
-    places = {s: i for i, s in enumerate(states)}
-    own = {s.name: i for s, i in places.items()}
-    places |= {s: own[call.func.__name__.rstrip("'")] for call, s in past.items()}
-    sides = [(e, i) for i, e in enumerate(system.part("drift"))]
-    sides += [(e, i) for i in range(len(states)) for e in system.diffusion.row(i)]
-    sides += [(sp.sympify(e), places[s]) for before in (system.initial, system.history) for s, e in before.items()]
-    for k, spec in enumerate(observed, len(states)):
-        sides.append((spec.expression, k))
-        if spec.law.centred and not spec.law.positive:  # a deviation comes first
-            sides += [(sp.sympify(e), k) for e in (spec.parameters or ())[:1]]
-    inputs = {path: sp.Symbol(f"input_{k}_") for k, path in enumerate(system.inputs)}
-    sides = [(e.xreplace(past | inputs), k) for e, k in sides if e.free_symbols - {system.time}]
-    free = dag.free_symbols([e for e, _ in sides])
-    symbols = sorted(free - {*states, *past.values(), *inputs.values(), system.time}, key=str)
-    places |= {s: k for k, s in enumerate(symbols, len(states) + len(observed))}
-    by = [s for s in places if s in free]
-    rng = np.random.default_rng(0)
-    table = {s: rng.uniform(0.5, 2.0, POINTS) for s in (*by, *inputs.values(), system.time)}
-    with np.errstate(all="ignore"):
-        values, slopes = ArrayFormulas([e for e, _ in sides], tuple(table), by)(table)
-    parts = np.zeros((len(sides), POINTS, len(states) + len(observed) + len(symbols)))
-    for k, (value, (_, place)) in enumerate(zip(values, sides, strict=True)):
-        parts[k, :, place] -= value
-    for (k, q), slope in slopes.items():
-        parts[k, :, places[by[q]]] += table[by[q]] * slope
-    small = np.ones(parts.shape[2])
-    small[len(states) + len(observed) :] = [1.0 if s in fitted else GIVEN for s in symbols]
-    rows = (parts * small).reshape(-1, len(small))
-    rows = rows[np.isfinite(rows).all(axis=1)]
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    _, singular, vectors = np.linalg.svd(rows / np.where(lengths > 0, lengths, 1.0))
-    rank = int((singular > ROUNDING * singular.max(initial=0.0)).sum())
-    weights = (vectors[rank:] * small).T
-    measured, own_weights = weights[len(states) :][: len(observed)], weights[len(states) + len(observed) :]
-    chosen = np.linalg.lstsq(measured, np.log(scale), rcond=ROUNDING)[0]
-    return dict(zip(symbols, np.exp(own_weights @ chosen).tolist(), strict=True))
+    sides = system.map if system.map is not None else system.drift
+    if sides is None or len(sides) != len(system.states) or len(sides) > MOST:
+        return {}
+    formulas = observed or {s.name: s for s in system.states}
+    there = np.isfinite(np.concatenate([t.values for t in seen.trajectories])).any(axis=0)
+    measured = {formulas[n]: size for n, size, some in zip(seen.states, seen.scale, there, strict=True) if some}
+    spans = np.array([(np.ptp(t.times), len(t.times) - 1) for t in seen.trajectories if len(t.times) > 1])
+    tau = float(np.exp(np.mean(np.log(spans[:, 0]) - 0.5 * np.log(spans[:, 1])))) if len(spans) else 1.0
+    values = {**system.initial, **system.defaults}
+    known = {s: abs(float(v)) for s, v in values.items() if not isinstance(v, sp.Expr) or v.is_number}
+    known |= dict.fromkeys(system.inputs, 1.0)
+    balance = _Balance({**known, **{e: v for e, v in measured.items() if e in system.states}, system.time: tau})
+    rate = _number(1.0 if system.map is not None else 1 / tau)
+    for state, side in zip(system.states, sides, strict=True):
+        if side != 0:
+            balance.same(balance.form(side), _sum(balance.form(state), rate))
+    for state, row in zip(system.states, system.diffusion.tolist() if system.diffusion is not None else (), strict=False):
+        for noise in filter(None, row):
+            balance.same(balance.form(noise), _sum(balance.form(state), _number(tau**-0.5)))
+    for state, start in {**system.initial, **system.history}.items():
+        if isinstance(start, sp.Expr) and not start.is_number:
+            balance.same(balance.form(start), balance.form(state))
+    for e, size in measured.items():
+        balance.same(balance.form(e), _number(size))
+    rows = [row for row in balance.equal if row.keys() - {sp.S.One}]
+    symbols = sorted({s for row in rows for s in row} - {sp.S.One}, key=str)
+    if not symbols or max(len(rows), len(symbols)) > MOST:
+        return {}
+    matrix = np.array([[row.get(s, 0.0) for s in symbols] for row in rows])
+    found = np.linalg.lstsq(matrix, -np.array([row.get(sp.S.One, 0.0) for row in rows]), rcond=1e-9)[0]
+    sizes = dict(zip(symbols, np.exp(np.clip(found, -100, 100)).tolist(), strict=True))
+    return {s: v for s, v in sizes.items() if isinstance(s, sp.Symbol) and s not in system.states}

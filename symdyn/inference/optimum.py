@@ -84,7 +84,7 @@ def find_optimum(
     fit : iterable of Symbol or str
         Parameters to fit beside those without a value, and states whose declared initial values are fitted.
     guesses : mapping, optional
-        Values to begin from; several powers of ten are tried for parameters without value and guess.
+        Values to begin from; of parameters without value and guess several powers of ten about their natural sizes are tried.
     bounds : mapping, optional
         Pairs (smallest, largest) of parameters and of the initial values of states; a pair of equal numbers holds an
         initial value.

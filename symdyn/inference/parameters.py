@@ -139,6 +139,7 @@ def free_columns(
     guesses: Mapping[Any, float] | None = None,
     bounds: Mapping[Any, tuple[Any, Any]] | None = None,
     initial: Sequence[sp.Symbol] = (),
+    natural: Mapping[sp.Symbol, float] | None = None,
 ) -> FreeColumns:
     """The columns of candidate terms and of the parameters that are fitted jointly; all sizes are 1.
 
@@ -155,6 +156,8 @@ def free_columns(
         Smallest and largest values of them, and of `initial`.
     initial : sequence of Symbol
         States that `fit` and `bounds` may name.
+    natural : mapping of Symbol to float, optional
+        Typical sizes of parameters; 1 where there is none.
 
     Returns
     -------
@@ -180,7 +183,7 @@ def free_columns(
     >>> found.low.tolist(), found.high.tolist()
     ([-inf, 0.0, 1.0], [inf, inf, 3.0])
     """
-    terms = tuple(terms)
+    terms, natural = tuple(terms), natural or {}
     constants = tuple(dict.fromkeys(c for term in terms for c in term.constants))
     taken = {s.name for s in (*_symbols(system), *system.observables, *constants)}
     coefficients = tuple(fresh_symbol(f"{term.unknown.func.__name__}_{k}", taken) for k, term in enumerate(terms))
@@ -193,7 +196,7 @@ def free_columns(
     for c in (*constants, *free):
         # a constant that terms share begins where any of them would have it; that of a formula has the value it was found with
         usual = tuple(dict.fromkeys(v for term in terms for v in term.constants.get(c, ())))
-        found = usual if len(usual) == 1 else between(given.get(c)) or usual or GUESSES
+        found = usual if len(usual) == 1 else between(given.get(c)) or usual or tuple(g * natural.get(c, 1.0) for g in GUESSES)
         starts[c] = known.get(c, found)
         if c not in free:
             shape = next(term.shape for term in terms if c in term.constants)

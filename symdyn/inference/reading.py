@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,7 +19,7 @@ __all__ = ["CELLS", "DataTable", "Reading", "dataset_times", "on_one_clock", "po
 
 #: The dimension of a dataset along which cells are not followed.
 CELLS = "cell"
-_KINDS = "an xarray.Dataset, a pandas.DataFrame, a mapping of arrays, a pair (t, X) of arrays, or a list of these"
+_KINDS = "an xarray.Dataset, a pandas.DataFrame or Series, a mapping of arrays, a pair (t, X) of arrays, or a list of these"
 #: What pandas calls a column of a file that has no name.
 _UNNAMED = ("column ", "Unnamed: ")
 
@@ -85,7 +86,7 @@ class Reading:
     notes: tuple[str, ...] = ()
 
     def constant(self, name: str) -> float | None:
-        """The value of a column of numbers that has but one in all tables, else None.
+        """The value of a column of numbers that has but one in all tables, NaN where it has none, else None.
 
         >>> found = read_data([{"t": [0, 1], "x": [2, 2], "y": [2, 3]}, {"t": [0], "x": [2]}])
         >>> found.constant("x"), found.constant("y")
@@ -96,7 +97,9 @@ class Reading:
         except RecoveryError:
             return None
         values = values[np.isfinite(values)]
-        return float(values[0]) if values.size and np.ptp(values) <= 1e-12 * np.abs(values).max() else None
+        if not values.size:
+            return np.nan
+        return float(values[0]) if np.ptp(values) <= 1e-12 * np.abs(values).max() else None
 
 
 def read_data(data: Any, states: Sequence[str] = (), time: str = "time") -> Reading:
@@ -104,7 +107,7 @@ def read_data(data: Any, states: Sequence[str] = (), time: str = "time") -> Read
 
     Parameters
     ----------
-    data : Dataset, DataFrame, mapping of arrays, pair (t, X), a list of these, or a Reading
+    data : Dataset, DataFrame, Series, mapping of arrays, pair (t, X), a list of these, or a Reading
         See `symdyn.inference.data.observations`.
     states : sequence of str
         Names that columns keep, and names of the columns of bare arrays; empty if nothing is known.
@@ -161,6 +164,8 @@ def on_one_clock(tables: Sequence[DataTable]) -> tuple[list[DataTable], str | No
 
 def _tables(part: Any, states: Sequence[str], time: str, where: str, notes: list[str]) -> Iterator[DataTable]:
     """The trajectories in one container; `notes` are added to."""
+    if isinstance(part, pd.Series):
+        part = part.to_frame(part.name if part.name is not None else next(iter(states), "x"))
     if isinstance(part, xr.Dataset):
         long = next((n for n in (time, "time") if n in part.variables and n not in part.dims), None)
         if long is not None and all(part[v].dims == part[long].dims and part[v].ndim == 1 for v in part.data_vars):
@@ -173,13 +178,16 @@ def _tables(part: Any, states: Sequence[str], time: str, where: str, notes: list
         yield from _frame(part, states, time, where, notes)
     elif _is_pair(part):
         yield _pair(part, states, where)
+    elif isinstance(part, xr.DataArray):
+        raise RecoveryError(f"{where}data of type DataArray cannot be read; give a dataset, data.to_dataset(name='x')")
     elif hasattr(part, "shape"):
         raise RecoveryError(
             f"{where}data of type {type(part).__name__} with shape {part.shape} have no times; give a pair (t, X): times of "
             "shape (T,), and X of shape (T, n) with a column for each state"
         )
     else:
-        raise RecoveryError(f"{where}data of type {type(part).__name__} cannot be read; expected {_KINDS}")
+        file = "; symdyn.io.read_table reads a file" if isinstance(part, (str, os.PathLike)) else ""
+        raise RecoveryError(f"{where}data of type {type(part).__name__} cannot be read; expected {_KINDS}{file}")
 
 
 def _time_of(columns: Mapping[str, Any], states: Sequence[str], time: str, where: str) -> str:

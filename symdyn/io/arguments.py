@@ -139,7 +139,8 @@ def parse_assignments(items: Iterable[str], read: Callable[[str], Any] = parse_v
         if further := _FURTHER.search(values):
             raise DeclarationError(f"got {item!r}; an option takes one name: give it once more for {further[1]}")
         if name in found:
-            raise DeclarationError(f"{name} is given twice; a sweep is written {name}=0.4,0.5 or {name}=0.4:0.6:3")
+            sweep = f"a sweep is written {name}=0.4,0.5 or {name}=0.4:0.6:3" if read is parse_values else "leave one out"
+            raise DeclarationError(f"{name} is given twice; {sweep}")
         found[name] = read(values)
     return found
 

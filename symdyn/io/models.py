@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +118,7 @@ def read_model(path: str | Path, kind: str | None = None, **options: Any) -> Sys
             raise DeclarationError(f"{path} holds a reaction network; kind is {kind!r}, expected 'jump' or 'ode'")
         if kind is not None and "as_" in options:
             raise DeclarationError(f"{path}: kind is {kind!r} and as_ is {options['as_']!r}, which say the same; give one")
+        _check_options(f"{path}, which says it itself", (), options)
         return reader(path, **options, **({"as_": "ode"} if kind == "ode" else {}))
     text = read_text(path)
     beside = Path(path).with_suffix(".npz")
@@ -161,7 +162,16 @@ def read_model_text(text: str, kind: str | None = None, **options: Any) -> Syste
     kinds = text_kinds()
     if found not in kinds:
         raise DeclarationError(f"kind is {kind!r}; expected one of {', '.join(kinds)}")
+    _check_options(f"this {kinds[found].__name__}", kinds[found].text_options or (), options)
     return kinds[found].from_text(text, **options)
+
+
+def _check_options(what: str, own: Collection[str], options: Collection[str]) -> None:
+    """Refuse options that belong to other kinds of texts."""
+    for cls in text_kinds().values():
+        for name in cls.text_options or ():
+            if name in options and name not in own:
+                raise DeclarationError(f"{name} has no effect on {what}; it belongs to {cls.__name__}")
 
 
 def _kind(model: ModelText) -> str:

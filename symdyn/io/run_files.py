@@ -32,7 +32,7 @@ from symdyn.io._run_tables import (
     value_table,
 )
 from symdyn.io._toml import toml
-from symdyn.io.models import read_model, read_model_text
+from symdyn.io.models import NETWORK_FILES, read_model, read_model_text
 from symdyn.io.plain_text import read_text
 from symdyn.methods.options import AdaptiveOptions, MethodOptions
 from symdyn.methods.registry import METHODS
@@ -299,7 +299,10 @@ class RunFile:
         else:
             found = {"model": model_text(self.system)}
         found |= {"system": kind} if kind is not None else {}
-        found |= {"time": self.system.time.name} if self.system.time.name != "t" else {}
+        if self.file is None and self.system.time.name != "t":
+            found["time"] = self.system.time.name
+        if self.file is not None and Path(self.file).suffix in NETWORK_FILES:
+            return found  # such a file holds its volume and its combinatorics
         about = {name: getattr(self.system, name) for name in self.system.text_options or ()}
         usual = {"interpretation": "ito", "volume": 1, "combinatoric": False}
         about = {n: expression_text(v) if isinstance(v, sp.Expr) else v for n, v in about.items() if v != usual[n]}

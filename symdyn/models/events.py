@@ -211,7 +211,7 @@ class Event:
         return hash(str(self))
 
 
-def dose(state: Any, amount: Any, *, every: Any = None, times: Any = 1, start: Any = 0) -> Event:
+def dose(state: Any, amount: Any, *, every: Any = None, times: Any = None, start: Any = 0) -> Event:
     r"""A dose, or repeated doses: the amount is added to a state at :math:`t_0 + k\,\Delta`, :math:`k = 0, \dots, N - 1`.
 
     Parameters
@@ -222,7 +222,7 @@ def dose(state: Any, amount: Any, *, every: Any = None, times: Any = 1, start: A
     every : Expr or number, optional
         The time :math:`\Delta` from one dose to the next.
     times : Expr or number, optional
-        Their number N; None goes on to the last output time.
+        Their number N; with `every` they go on to the last output time unless it is given, else there is one.
     start : Expr or number, optional
         The time :math:`t_0` of the first.
 
@@ -248,7 +248,12 @@ def dose(state: Any, amount: Any, *, every: Any = None, times: Any = 1, start: A
     43.101
     """
     target = as_symbol(state, "a state")
-    return Event(Schedule(start, every, times), {target: target + expression(amount)})
+    return Event(_schedule(start, every, times), {target: target + expression(amount)})
+
+
+def _schedule(start: Any, every: Any, times: Any) -> Schedule:
+    """One time, or with `every` and no number of them times without end."""
+    return Schedule(start, every, 1 if every is None and times is None else times)
 
 
 def event_of(read: EventText) -> Event:
@@ -257,8 +262,7 @@ def event_of(read: EventText) -> Event:
     assignments = {sp.Symbol(k): v for k, v in read.assignments.items()}
     if not read.timed:
         return Event(read.trigger, assignments, **options)  # type: ignore[arg-type]
-    every, times = options.get("every"), options.get("times", None if "every" in options else 1)
-    return Event(Schedule(read.trigger, every, times), assignments)  # type: ignore[arg-type]
+    return Event(_schedule(read.trigger, options.get("every"), options.get("times")), assignments)
 
 
 def with_events_of(texts: Iterable[EventText], options: Mapping[str, Any]) -> list[Event]:

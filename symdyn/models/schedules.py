@@ -53,6 +53,8 @@ class Schedule:
                 raise DeclarationError(f"{name} is {value}; expected a positive number")
         if self.times is not None and self.times.is_number and self.times != int(self.times):
             raise DeclarationError(f"times is {self.times}; expected a whole number")
+        if self.times == 1:  # the text of which has no every, for with it an event goes on
+            object.__setattr__(self, "every", None)
 
     def after(self, time: sp.Symbol) -> sp.Expr:
         """The first of its times after `time`, or infinity.
@@ -108,7 +110,7 @@ class Schedule:
         return "dose", (self.start, self.every, self.times)
 
     def __str__(self) -> str:
-        words = {"at": self.start, "every": self.every, "times": None if self.times == 1 else self.times}
+        words = {"at": self.start, "every": self.every, "times": None if self.every is None else self.times}
         return " ".join(f"{word} {dag.written_exactly(e)}" for word, e in words.items() if e is not None)
 
 

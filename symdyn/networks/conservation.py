@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import factorial
-from types import MappingProxyType
 from typing import Any
 
 import sympy as sp
@@ -90,7 +89,7 @@ def conservation_laws(network: ReactionNetwork) -> tuple[ConservationLaw, ...]:
         coefficients = {s: c for s, c in zip(network.states, law, strict=True) if c}
         complete = all(s in start for s in coefficients)
         total = sum(c * start[s] for s, c in coefficients.items()) if complete else None
-        found.append(ConservationLaw(MappingProxyType(coefficients), total))
+        found.append(ConservationLaw(coefficients, total))
     return tuple(found)
 
 

@@ -30,6 +30,7 @@ from tests.cli.commands import command, run, words
         (("--times", "0:1:2", "--kind", "pde"), "--kind"),
         (("--times", "0:1:2", "--trajectories", "0"), "--trajectories"),
         (("--times", "0:1:2", "--colour"), "--colour"),
+        (("--times", "0:1:2", "--no-resume"), "no store"),
     ],
 )
 def test_usage_errors_are_2(here, args, message):
@@ -69,6 +70,7 @@ def test_no_command_shows_the_help():
         ("x' = f(x)\nx(0) = 1", (), "unknown terms (f(x))"),
         ("x' = -x\nx(0) = 1", ("--method", "tsti5"), "Did you mean 'tsit5'?"),
         ("x' = -x\nx(0) = 1", ("--kind", "sde"), "with at least one noise"),
+        ("x' = -x\nx(0) = 1", ("--volume", "V"), "m.txt: volume has no effect on this ODESystem; it belongs to"),
         ("x' = -x\nx(0) = 1", ("--rtol", "-1"), "expected a positive number"),
         ("x' = -x\nx(0) = 1", ("--precision", "float32"), "belongs to target='cuda'"),
         (None, (), "m.txt: No such file or directory"),

@@ -166,6 +166,7 @@ def test_options_of_a_fit_reach_the_library(here, monkeypatch):
     [
         (("model.txt",), "no data beside model.txt"),
         (("model.txt", "data.csv", "--free", "k=1:2:3"), "expected bounds low:high"),
+        (("model.txt", "data.csv", "--free", "k", "--free", "k=1:2"), "k is given twice; leave one out"),
         (("model.txt", "data.csv", "--noise", "1e999"), "not a finite number"),
         (("problem.yaml", "data.csv"), "names its data"),
     ],

@@ -156,11 +156,21 @@ def test_bare_arrays_may_hold_several_trajectories_and_one_state():
         ((T, [[1, 2], [3]]), "the array X is no array of numbers"),
         (X, r"shape \(4, 2\) have no times; give a pair \(t, X\)"),
         ([T, X], r"part 0 of the data: .* shape \(4,\) have no times"),
+        (xr.DataArray(X[:, 0], {"time": T}, "time"), r"give a dataset, data.to_dataset\(name='x'\)"),
+        (pd.Series(X[:, 0], name="x"), "the data have no column of times"),
+        ("points.csv", "symdyn.io.read_table reads a file"),
     ],
 )
 def test_bare_arrays_that_do_not_fit_say_how_to_mend_them(data, message):
     with pytest.raises(RecoveryError, match=message):
         observations(SYSTEM, data)
+
+
+def test_a_series_is_a_column_over_its_index():
+    frame = pd.DataFrame({"time": T, "y": X[:, 1]})
+    for series in (frame.set_index("time").y, pd.Series(X[:, 1], pd.Index(T, name="time"), name="y")):
+        np.testing.assert_array_equal(observations(SYSTEM, series).trajectories[0].values, [[np.nan, v] for v in X[:, 1]])
+    assert declared(pd.Series(X[:, 1], pd.to_datetime(DATES))).names == ("x",)
 
 
 #: In Berlin clocks were put forward in the night before this Sunday's morning.
@@ -272,6 +282,15 @@ def test_a_constant_column_is_no_state_where_nothing_is_known():
     assert seen.notes == ("Temp is the column 'Temp (°C)'", "Temp is constant, 37, and no state")
     with pytest.raises(RecoveryError, match=r"no column that changes beside time \(columns: Temp\)"):
         declared(frame[["t", "Temp (°C)"]])
+
+
+def test_an_empty_column_is_no_state_where_nothing_is_known():
+    frame = pd.DataFrame({"t": [0, 1, 2], "x": [1, 2, 4], "remark": ["", "NA", None]})
+    system = declared(frame)
+    assert system.names == ("x",)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert observations(system, frame).notes == ("remark is empty, and no state",)
 
 
 def test_recovery_from_bare_arrays_has_notes_and_no_constant_state():

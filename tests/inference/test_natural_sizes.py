@@ -1,31 +1,35 @@
-"""Sizes of parameters from those of the data: dimensional analysis by hand."""
+"""Sizes of parameters from those of the data: the balance of terms by hand."""
 
 import numpy as np
 import pytest
 import sympy as sp
 
 import symdyn as sd
-from symdyn.inference.fit_setup import NoisyObservable
+from symdyn.inference.data import observations
 from symdyn.inference.natural_sizes import natural_sizes
-from symdyn.inference.noise_laws import LAWS
 
 x, b, k, s = sp.symbols("x b k s")
-FORCED = sd.SDESystem({x: -k * x + b * sd.Path("u", [0, 1], [0, 1], kind="linear")}, {x: s})
+FORCED = sd.SDESystem({x: -k * x + b * sd.Path("u", [0, 20], [0, 1], kind="linear")}, {x: s})
+#: The geometric mean of the span of three data at 0, 1, 16, and of its half; one over it, and over its root.
+TAU = np.sqrt(16 * 8)
+RATE, NOISE = 1 / TAU, TAU**-0.5
 
 
 @pytest.mark.parametrize(("system", "scale", "sizes"), [
     ("dx = (a*x - b*x*y)*dt + s*x*dW1; dy = (c*x*y - d*y)*dt + r*dW2", [1000, 10],
-     {"a": 1, "b": 1 / 10, "c": 1 / 1000, "d": 1, "s": 1, "r": 10, "r_x": 1000, "r_y": 10}),
-    ("dx = V*x**n/(K**n + x**n)*dt - k*x*dt + s*dW; x(0) = x0", [50], {"V": 50, "n": 1, "K": 50, "k": 1, "s": 50, "x0": 50}),
-    ("dx = (-k*x + b*u0)*dt + 0.5*dW; u0 = 2", [1000], {"k": 1, "b": 1000, "r_x": 1000}),
-    ("dx = -k*(x - m)*dt + s*dW; m = 3; x(0) = 2", [1000], {"k": 1, "s": 1000}),
-    ("dx = -k*x(t - 1)*dt + s*sqrt(x)*dW; x(t <= 0) = h", [100], {"k": 1, "h": 100, "s": 10}),
-    ("dx = (k*x - x**3)*dt + s*dW", [100], {"k": 1, "s": 1, "r_x": 1}),
-    (FORCED, [100], {"k": 1, "b": 100, "s": 100}),
+     {"a": RATE, "b": RATE / 10, "c": RATE / 1000, "d": RATE, "s": NOISE, "r": 10 * NOISE}),
+    ("dx = V*x**n/(K**n + x**n)*dt - k*x*dt + s*dW; x(0) = x0", [50],
+     {"V": 50 * RATE, "K": 50, "k": RATE, "s": 50 * NOISE, "x0": 50}),
+    ("dx = (-k*x + b*u0)*dt + 0.5*dW; u0 = 2", [1000], {"k": RATE, "b": 500 * RATE}),
+    ("dx = -k*(x - m)*dt + s*dW; m = 3; x(0) = 2", [1000], {"k": RATE, "s": 1000 * NOISE}),
+    ("dx = -k*x(t - 1)*dt + s*sqrt(x)*dW; x(t <= 0) = h", [100], {"k": RATE, "h": 100, "s": 10 * NOISE}),
+    (FORCED, [100], {"k": RATE, "b": 100 * RATE, "s": 100 * NOISE}),
+    (sd.DiscreteSystem({x: x * sp.exp(k - b * x)}), [100], {"b": 0.01, "k": 1}),
 ])  # fmt: skip
-def test_sizes_are_those_of_the_units(system, scale, sizes):
-    """The last but one has a coefficient 1, which demands that x has no unit; inputs have none."""
+def test_sizes_are_those_at_which_terms_balance(system, scale, sizes):
+    """Inputs, exponents and what stands in an exponential have no unit."""
     system = sd.SDESystem.from_text(system) if isinstance(system, str) else system
-    seen = [NoisyObservable(z.name, z, LAWS["normal"], (sp.Symbol(f"r_{z}"),)) for z in system.states]
-    found = natural_sizes(system, seen, np.array(scale, float), sp.symbols(list(sizes)))
+    times = [0, 1, 2] if system.map is not None else [0, 1, 16]
+    seen = observations(system, {"t": times} | {z.name: [c, c, c] for z, c in zip(system.states, scale, strict=True)})
+    found = natural_sizes(system, seen)
     assert {n: found[sp.Symbol(n)] for n in sizes} == pytest.approx(sizes, rel=1e-4)

@@ -8,6 +8,8 @@ import sympy as sp
 
 import symdyn as sd
 from symdyn.errors import DeclarationError, RecoveryError
+from symdyn.inference.data import observations
+from symdyn.inference.natural_sizes import natural_sizes
 from symdyn.inference.parameters import LibraryTerm, free_columns
 
 x, h, k, r, q = sp.symbols("x h k r q")
@@ -60,3 +62,22 @@ def test_names_and_parameters_without_effect_are_refused():
     assert free_columns(SYSTEM, TERMS, bounds={x: (0, 1)}, initial=SYSTEM.states).given == {x: (0.0, 1.0)}
     with pytest.raises(RecoveryError, match="the parameter r does not enter the equations of the states"):
         free_columns(SYSTEM, TERMS).check_entering([q * x])
+
+
+@pytest.mark.parametrize(
+    ("text", "sizes"),
+    [  # x is 100, and rates are x/4, with spans of 16 and steps of 1
+        ("x' = a*x - b*x*y; y' = c*x*y - d*y; y(0) = 5", {"a": 0.25, "b": 0.05, "c": 0.0025, "d": 0.25}),
+        ("x' = v*x^n/(K^n + x^n) - d*x", {"v": 25, "K": 100, "d": 0.25}),
+        ("x' = piecewise(a, t < s, 0) - k*max(x, b)", {"a": 25, "s": 4, "k": 0.25, "b": 100}),
+        ("x' = a*heaviside(t - s)*sin(w*t + p)", {"a": 25, "s": 4, "w": 0.25, "p": 1}),
+        ("x' = u - k*x(t - d)*exp(-E/T); T = 300; x(t <= 0) = 1", {"u": 25, "k": 0.25, "d": 4, "E": 300}),
+        ("x' = a*f(x)", {"a": 5}),  # of which f has the other half
+        ("x' = 3", {}),
+    ],
+)
+def test_parameters_have_the_sizes_at_which_terms_balance(text, sizes):
+    system = sd.ODESystem.from_text(text)
+    data = {"t": np.arange(17.0), "x": np.full(17, 100.0)}
+    found = natural_sizes(system, observations(system, data))
+    assert {p.name: v for p, v in found.items()} == pytest.approx(sizes)

@@ -110,6 +110,19 @@ def test_a_file_by_hand_with_a_model_beside_it(tmp_path):
         assert sd.RunFile.read(tmp_path / name).system == run.system
 
 
+def test_a_file_that_holds_its_own_volume_comes_back(tmp_path):
+    MODELS["jump"].to_sbml(tmp_path / "model.xml")
+    path = tmp_path / "run.toml"
+    path.write_text('file = "model.xml"\ntimes = [0, 1]\n')
+    run = sd.RunFile.read(path)
+    assert run.system.volume == sp.Symbol("V")
+    run.write(tmp_path / "again.toml")
+    assert sd.RunFile.read(tmp_path / "again.toml").system == run.system
+    path.write_text('file = "model.xml"\ntimes = [0, 1]\nvolume = 2\n')
+    with pytest.raises(sd.DeclarationError, match=r"volume has no effect on .*model\.xml, which says it itself"):
+        sd.RunFile.read(path)
+
+
 MODEL = 'model = "x\' = -k*x; x(0) = 1"\n'
 TIMES = "times = [0, 1]\n"
 
@@ -141,6 +154,7 @@ TIMES = "times = [0, 1]\n"
         (MODEL + TIMES + '[parameters]\nk = 1\n[initial]\nx = "2 +* k"', "line 1, column 4"),
         (MODEL + TIMES + 'method = "tau"\n[parameters]\nk = 1', "tau"),
         (MODEL + TIMES + "[parameters]\nk = 1\n[options]\nepsilon = 0.1", "epsilon"),
+        (MODEL + TIMES + "volume = 2\nparameters.k = 1", "volume has no effect on this ODESystem"),
         ('model = "x\' = -x +* 2"\n' + TIMES, "line 1, column 10"),
         ('file = "gone.txt"\n' + TIMES, "gone.txt"),
     ],

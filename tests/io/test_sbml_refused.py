@@ -38,7 +38,7 @@ def test_what_cannot_be_read_is_named():
         read_sbml(equal, as_="sde")
     with pytest.raises(DeclarationError, match="laws= says"):
         read_sbml(equal, as_="ode", laws="propensities")
-    with pytest.raises(DeclarationError, match=r"rate rule of x.* read it as_='ode'"):
+    with pytest.raises(DeclarationError, match=r"rate rule of x.* read it as_='ode' \(command line: --kind ode\)"):
         read_sbml(equal)
 
 

@@ -124,7 +124,7 @@ def test_the_same_bits(tmp_path):
         {x: -X(t - tau) + Y(t - 0.3 - sp.Max(x, 0)), y: x - y}, history={x: sp.cos(t)}, initial={y: 0.2},
         events=[
             sd.Event(X(t - tau) <= Y(t - 0.2), {x: x + X(t - 0.7)}, delay=0.1 + sp.Abs(Y(t - 0.5))),
-            sd.dose(y, X(t - tau), every=1.3),
+            sd.dose(y, X(t - tau)),
         ],
         observables={"late": X(t - tau) * Y(t - sp.Abs(x))},
     )  # fmt: skip

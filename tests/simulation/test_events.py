@@ -108,7 +108,7 @@ def test_doses_are_given_at_their_times():
 
 
 def test_doses_before_the_first_time_are_left_out_and_one_at_it_is_given():
-    endless = sd.ODESystem({A: 0}, initial={A: 0}, events=sd.dose(A, 1, every=10, times=None))
+    endless = sd.ODESystem({A: 0}, initial={A: 0}, events=sd.dose(A, 1, every=10))
     assert sd.simulate(endless, [30, 39, 40, 65], progress=False).A.values.tolist() == [1, 1, 2, 4]
     tenths = sd.ODESystem({A: 0}, initial={A: 0}, events=sd.dose(A, 1, every=0.1, times=None))
     for first in (0.3, 0.6, 0.7, 1.2):  # whose quotients by 0.1 are rounded up or down
@@ -217,6 +217,23 @@ def test_texts_that_are_wrong_are_named(text, message):
     kind = sd.SDESystem if "dW" in text else sd.BranchingSystem if "[" in text else sd.ODESystem
     with pytest.raises(sd.SymdynError, match=message):
         kind.from_text(text)
+
+
+def test_names_of_what_events_add_to_results_are_reserved():
+    result = sd.simulate(sd.ODESystem.from_text("x' = 1; x(0) = 0; when x >= 1, x = 0"), [0, 2], progress=False)
+    for name in {*result.dims, *result.data_vars} - {"x"}:
+        with pytest.raises(sd.DeclarationError, match=f"'{name}' names a dimension or variable"):
+            sd.ODESystem.from_text(f"x' = 1; {name}' = 1; when x >= 1, x = 0")
+
+
+@pytest.mark.parametrize(
+    ("options", "doses"), [({}, 1), ({"every": 2}, 3), ({"every": 2, "times": 1}, 1), ({"every": 2, "times": 2}, 2)]
+)
+def test_doses_of_an_interval_go_on_and_their_text_means_the_same(options, doses):
+    system = sd.ODESystem({A: 0}, initial={A: 0}, events=sd.dose(A, 1, **options))
+    for read in (system, sd.ODESystem.from_text(system.to_text())):
+        assert float(sd.simulate(read, [0, 5], progress=False).A[-1]) == doses
+    assert sd.ODESystem.from_text(system.to_text()) == system
 
 
 def test_what_would_have_no_effect_or_a_wrong_one_is_refused():

@@ -225,6 +225,7 @@ def test_stores_know_the_values_of_inputs(tmp_path):
         (lambda u, s: sd.Path("u", [0, 1e-200, 1], [0, 1, 2], "cubic"), "u has values so large, or knots so near"),
         (lambda u, s: sd.Path("u", [0, 1]), "no values"),
         (lambda u, s: sd.Path("u", [0, "x"], [0, 1]), "no numbers"),
+        (lambda u, s: sd.Path("u", np.array(["2020-01-01", "2020-01-03"], "datetime64[D]"), [0, 1]), "has dates for times"),
     ],
 )
 def test_what_is_no_input_is_named(act, message):

@@ -22,7 +22,7 @@ from symdyn.reaction_text import MAX_COEFFICIENT
 __all__ = ["LAWS", "to_network"]
 
 LAWS = ("propensities", "rate equations")
-OTHERWISE = "read it as_='ode'"
+OTHERWISE = "read it as_='ode' (command line: --kind ode)"
 
 
 def to_network(model: ExchangeModel, laws: str) -> ReactionNetwork:
@@ -70,18 +70,16 @@ class _Lowering:
         for s, q in self.quantities.items():
             if q.factor is not None:
                 raise DeclarationError(
-                    f"the species {s} has a conversion factor; convert to one unit of amount, or read it as_='ode'"
+                    f"the species {s} has a conversion factor; convert to one unit of amount, or {OTHERWISE}"
                 )
         for e in m.sides():
             if e.has(Delayed, RateOf):
-                raise DeclarationError(
-                    f"a formula has {'a delay' if e.has(Delayed) else 'a rate of change'}; read it as_='ode'"
-                )
+                raise DeclarationError(f"a formula has {'a delay' if e.has(Delayed) else 'a rate of change'}; {OTHERWISE}")
         for t in m.triggers:
             for s in t.assignments:
                 if self.quantities[s].kind != "species":
                     raise DeclarationError(
-                        f"the event {t.name} changes {s}; events of networks change species alone: read it as_='ode'"
+                        f"the event {t.name} changes {s}; events of networks change species alone: {OTHERWISE}"
                     )
 
     def fix(self) -> None:
@@ -207,9 +205,7 @@ class _Lowering:
             for s in e.free_symbols & {*self.quantities, self.model.time}:
                 q = self.quantities.get(s)  # none of time
                 if q is None or (not q.constant and (s in self.model.assigned or q.kind != "stoichiometry")):
-                    raise DeclarationError(
-                        f"the stoichiometry {e} of {species} in the reaction {c.symbol} varies; read it as_='ode'"
-                    )
+                    raise DeclarationError(f"the stoichiometry {e} of {species} in the reaction {c.symbol} varies; {OTHERWISE}")
             count = self.number(e, species)
             if not 0 <= count <= MAX_COEFFICIENT or count != int(count):
                 expected = f"a whole number up to {MAX_COEFFICIENT}"

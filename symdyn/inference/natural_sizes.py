@@ -43,10 +43,10 @@ class _Balance:
             return _number(abs(complex(e)) if e.is_finite else 1.0)
         if e.is_Symbol:
             return {e: 1.0}
-        if isinstance(e, AppliedUndef):  # a state at another time, or an input
+        if isinstance(e, AppliedUndef):  # a state at another time, or an unknown term
             for argument in e.args:
                 self.form(argument)
-            return self.forms.get(sp.Symbol(e.func.__name__), {})
+            return self.forms.get(sp.Symbol(e.func.__name__), {e: 1.0})
         if e.is_Mul:
             found: Form = {}
             for factor in e.args:
@@ -117,7 +117,7 @@ def natural_sizes(system: System, seen: Observations, observed: Mapping[str, sp.
     formulas = observed or {s.name: s for s in system.states}
     there = np.isfinite(np.concatenate([t.values for t in seen.trajectories])).any(axis=0)
     measured = {formulas[n]: size for n, size, some in zip(seen.states, seen.scale, there, strict=True) if some}
-    spans = np.array([(np.ptp(t.times), len(t.times) - 1) for t in seen.trajectories if len(t.times) > 1])
+    spans = np.array([(np.ptp(t.times), len(t.times) - 1) for t in seen.trajectories if np.ptp(t.times) > 0])
     tau = float(np.exp(np.mean(np.log(spans[:, 0]) - 0.5 * np.log(spans[:, 1])))) if len(spans) else 1.0
     values = {**system.initial, **system.defaults}
     known = {s: abs(float(v)) for s, v in values.items() if not isinstance(v, sp.Expr) or v.is_number}

@@ -18,7 +18,7 @@ from symdyn.codegen.history_span import looks_beyond
 from symdyn.declaration import expression
 from symdyn.derive.sensitivities import fresh_symbol
 from symdyn.errors import RecoveryError
-from symdyn.given_values import lookup, name_of
+from symdyn.given_values import keyed, name_of
 from symdyn.inference.budget import Budget
 from symdyn.inference.censoring import CENSORED_LAWS
 from symdyn.inference.data import Observations
@@ -109,8 +109,8 @@ class FitSymbols:
         self.own = tuple(own[n] for n in sorted(own))
         symbols = (*system.parameters, *system.states, *self.own)
         what = "parameter, symbol of an observable, or state"
-        self.named = {lookup(k, symbols, what) for k in wanted.parameters}
-        self.priors = {lookup(k, (*system.parameters, *self.own), "parameter"): v for k, v in wanted.priors.items()}
+        self.named = set(keyed(wanted.parameters, symbols, what))
+        self.priors = keyed(wanted.priors, (*system.parameters, *self.own), "parameter")
         given = {k: v for k, v in wanted.parameters.items() if v is not None}
         self.bounds = {**self.usual, **read_bounds(given, symbols, system.states)}
         everywhere = set.intersection(*(set(o) for o in self.overrides.values())) if self.overrides else set()
@@ -134,7 +134,7 @@ class FitSymbols:
                 raise RecoveryError(f"the scale of {p} is {v!r}; expected 'lin' or 'log'")
 
     def _of_fitted(self, option: str, given: Mapping[Any, Any]) -> dict[sp.Symbol, Any]:
-        found = {lookup(k, (*self.system.parameters, *self.own), "parameter"): v for k, v in given.items()}
+        found = keyed(given, (*self.system.parameters, *self.own), "parameter")
         if idle := [p for p in found if p not in self.fitted]:
             raise RecoveryError(f"{option} names {idle[0]}, which is not fitted; name it in parameters, or leave it out")
         return found
@@ -145,7 +145,7 @@ class FitSymbols:
                 f"the condition {condition} is {given!r}; expected a mapping from parameters and states to values"
             )
         symbols = (*self.system.parameters, *self.system.states)
-        return {lookup(k, symbols, "parameter or state"): expression(v) for k, v in given.items()}
+        return {s: expression(v) for s, v in keyed(given, symbols, "parameter or state").items()}
 
     def columns(self) -> tuple[FittedColumn, ...]:
         """What is fitted, beside initial values."""

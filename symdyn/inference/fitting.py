@@ -60,7 +60,8 @@ def fit(
     named in `parameters`; of several trajectories without `conditions` only those of states without data are.  A warning says
     where the data contradict one.  A row without values at an earlier time moves the first time there.  The first state of
     a path with noise of its own lies about one that is fitted, or is the first datum, as after a usual interval between
-    measurements: the likelihood of errors that vanish would have no bound else (`symdyn.inference.beginnings`).
+    measurements, but of ``"projection"``: the likelihood of errors that vanish would have no bound else
+    (`symdyn.inference.beginnings`).
 
     Gradients and information come from forward sensitivities (`symdyn.derive.sensitivities`), through events, delays and
     algebraic equations.  All starts are climbed at once, in lanes, by Levenberg and Marquardt's method with bounds and the

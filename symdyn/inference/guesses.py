@@ -9,7 +9,7 @@ import numpy as np
 import sympy as sp
 
 from symdyn.errors import RecoveryError
-from symdyn.given_values import lookup
+from symdyn.given_values import keyed, lookup
 from symdyn.system import System
 
 __all__ = ["GUESSES", "Bounds", "between", "free_parameters", "read_bounds"]
@@ -39,8 +39,7 @@ def read_bounds(
     """
     known, initial = tuple(known), tuple(initial)
     found = {}
-    for key, pair in (bounds or {}).items():
-        symbol = lookup(key, known, "parameter, constant or state")
+    for symbol, pair in keyed(bounds or {}, known, "parameter, constant or state").items():
         try:
             low, high = (float(v) if v is not None else s * np.inf for v, s in zip(pair, (-1, 1), strict=True))
         except (TypeError, ValueError):

@@ -72,7 +72,7 @@ class _Balance:
 
 
 def _number(value: float) -> Form:
-    return {sp.S.One: float(np.log(value)) if value > 0 else 0.0}
+    return {sp.S.One: float(np.log(value)) if 0 < value < np.inf else 0.0}
 
 
 def _sum(a: Form, b: Form, factor: float = 1.0) -> Form:
@@ -100,7 +100,7 @@ def natural_sizes(system: System, seen: Observations, observed: Mapping[str, sp.
     -------
     dict
         By symbol, of parameters without a value and of symbols of `observed`; empty for systems without rates of change or
-        next values.
+        next values, as networks and fields, and of more than a thousand equations or symbols.
 
     Examples
     --------
@@ -117,8 +117,10 @@ def natural_sizes(system: System, seen: Observations, observed: Mapping[str, sp.
     formulas = observed or {s.name: s for s in system.states}
     there = np.isfinite(np.concatenate([t.values for t in seen.trajectories])).any(axis=0)
     measured = {formulas[n]: size for n, size, some in zip(seen.states, seen.scale, there, strict=True) if some}
-    spans = np.array([(np.ptp(t.times), len(t.times) - 1) for t in seen.trajectories if np.ptp(t.times) > 0])
-    tau = float(np.exp(np.mean(np.log(spans[:, 0]) - 0.5 * np.log(spans[:, 1])))) if len(spans) else 1.0
+    clocks = [t.times for t in seen.trajectories if np.ptp(t.times) > 0]
+    clocks = clocks or [np.unique(np.concatenate([t.times for t in seen.trajectories]))]  # of cells one time each
+    taus = [np.log(np.ptp(t)) - 0.5 * np.log(len(np.unique(t)) - 1) for t in clocks if np.ptp(t) > 0]
+    tau = float(np.exp(np.mean(taus))) if taus else 1.0
     values = {**system.initial, **system.defaults}
     known = {s: abs(float(v)) for s, v in values.items() if not isinstance(v, sp.Expr) or v.is_number}
     known |= dict.fromkeys(system.inputs, 1.0)

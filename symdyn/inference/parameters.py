@@ -12,7 +12,7 @@ from sympy.core.function import AppliedUndef
 
 from symdyn.derive.sensitivities import fresh_symbol
 from symdyn.errors import RecoveryError
-from symdyn.given_values import lookup, name_of
+from symdyn.given_values import keyed, name_of
 from symdyn.inference.constants import constant_limits
 from symdyn.inference.guesses import GUESSES, Bounds, between, free_parameters, read_bounds
 from symdyn.system import System
@@ -191,7 +191,7 @@ def free_columns(
     given = read_bounds(bounds, (*system.parameters, *constants, *initial), initial)
     known = {p: (v,) for p, v in system.defaults.items()}
     what = "parameter or constant" if constants else "parameter"
-    known |= {lookup(k, (*system.parameters, *constants), what): (float(v),) for k, v in (guesses or {}).items()}
+    known |= {s: (float(v),) for s, v in keyed(guesses or {}, (*system.parameters, *constants), what).items()}
     starts, limits = {}, dict(given)
     for c in (*constants, *free):
         # a constant that terms share begins where any of them would have it; that of a formula has the value it was found with

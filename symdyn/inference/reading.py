@@ -165,7 +165,11 @@ def on_one_clock(tables: Sequence[DataTable]) -> tuple[list[DataTable], str | No
 def _tables(part: Any, states: Sequence[str], time: str, where: str, notes: list[str]) -> Iterator[DataTable]:
     """The trajectories in one container; `notes` are added to."""
     if isinstance(part, pd.Series):
+        if part.index.name is None and part.index.equals(pd.RangeIndex(len(part))):
+            raise RecoveryError(f"{where}a Series has its times in its index, and this one numbers its values; give it times")
         part = part.to_frame(part.name if part.name is not None else next(iter(states), "x"))
+        if part.index.nlevels == 1:
+            part = part.rename_axis(part.index.name or time)
     if isinstance(part, xr.Dataset):
         long = next((n for n in (time, "time") if n in part.variables and n not in part.dims), None)
         if long is not None and all(part[v].dims == part[long].dims and part[v].ndim == 1 for v in part.data_vars):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,7 @@ class StochasticProblem(FitProblem):
 
     def __init__(self, setup: StochasticSetup, likelihood: FitLikelihood, rough: StochasticProblem | None = None) -> None:
         self.rough = rough
+        setup = replace(setup, certain=likelihood.certain)
         self.setup, self.likelihood, self.columns = setup, likelihood, setup.columns
         self.system, self.size = setup.system, setup.data.size
         self.start_bounds, self.start_scale = (np.zeros((0, 0)), np.zeros((0, 0))), np.zeros(0)
@@ -92,14 +94,18 @@ class StochasticProblem(FitProblem):
         """Notes on deviations of noise that fell to nothing."""
         of = "reactions" if self.system.diffusion is None else "equations"
         values, found = dict(zip(self.setup.symbols, self.values(theta), strict=True)), []
-        for spec, size in zip(self.setup.observed, self.setup.data.scale, strict=True):
+        for o, (spec, size) in enumerate(zip(self.setup.observed, self.setup.data.scale, strict=True)):
             if spec.law.name in ("normal", "laplace", "student") and spec.parameters:
                 value = values.get(spec.parameters[0], np.inf)
                 if value < VANISHED * size:
+                    seen = np.concatenate([t.values[:, o] for t in self.setup.data.trajectories])
+                    whole = self.likelihood.exact and self.system.propensities is not None and not np.nansum(seen % 1)
+                    why = f"the data do not tell it from the noise of the {of}"
+                    if whole:
+                        why = "its density grows without end, as data and numbers of molecules are whole: nothing is told by it"
                     found.append(
                         f"{spec.parameters[0]} fell to {value:.2g} where the values of {spec.name} are about {size:.2g}: "
-                        f"either there is no noise, or the data do not tell it from the noise of the {of}; give noise, or "
-                        "bounds or a prior of it"
+                        f"either there is no noise, or {why}; give noise, or bounds or a prior of it"
                     )
         return tuple(found)
 

@@ -61,6 +61,8 @@ class StochasticSetup:
     begin : float
     seed : int
         Of random numbers.
+    certain : bool
+        Whether paths begin at their initial values, and not about them.
     """
 
     system: Any
@@ -72,6 +74,7 @@ class StochasticSetup:
     initial: Mapping[sp.Symbol, sp.Expr]
     begin: float = 0.0
     seed: int = 0
+    certain: bool = False
 
     @property
     def known(self) -> dict[sp.Symbol, float]:
@@ -127,7 +130,7 @@ class StochasticSetup:
         (M, G, n), P = begun.shape, len(self.symbols)
         found, bends = np.zeros((M, G, n, n)), np.zeros((M, G, n, n, P))
         loose = self._loose(group, begun)
-        if not loose.any():
+        if self.certain or not loose.any():
             return found, bends
         first = np.broadcast_to(group.times.T[0], (G,))
         table = {s: begun[..., i] for i, s in enumerate(self.system.states)} | {self.system.time: first}

@@ -157,7 +157,7 @@ def test_bare_arrays_may_hold_several_trajectories_and_one_state():
         (X, r"shape \(4, 2\) have no times; give a pair \(t, X\)"),
         ([T, X], r"part 0 of the data: .* shape \(4,\) have no times"),
         (xr.DataArray(X[:, 0], {"time": T}, "time"), r"give a dataset, data.to_dataset\(name='x'\)"),
-        (pd.Series(X[:, 0], name="x"), "the data have no column of times"),
+        (pd.Series(X[:, 0], name="x"), "this one numbers its values; give it times"),
         ("points.csv", "symdyn.io.read_table reads a file"),
     ],
 )
@@ -168,7 +168,7 @@ def test_bare_arrays_that_do_not_fit_say_how_to_mend_them(data, message):
 
 def test_a_series_is_a_column_over_its_index():
     frame = pd.DataFrame({"time": T, "y": X[:, 1]})
-    for series in (frame.set_index("time").y, pd.Series(X[:, 1], pd.Index(T, name="time"), name="y")):
+    for series in (frame.set_index("time").y, pd.Series(X[:, 1], pd.Index(T), name="y")):
         np.testing.assert_array_equal(observations(SYSTEM, series).trajectories[0].values, [[np.nan, v] for v in X[:, 1]])
     assert declared(pd.Series(X[:, 1], pd.to_datetime(DATES))).names == ("x",)
 

@@ -5,7 +5,7 @@ import pytest
 import sympy as sp
 
 import symdyn as sd
-from symdyn.inference.data import observations
+from symdyn.inference.data import observations, paths_or_cells
 from symdyn.inference.natural_sizes import natural_sizes
 
 x, b, k, s = sp.symbols("x b k s")
@@ -33,3 +33,15 @@ def test_sizes_are_those_at_which_terms_balance(system, scale, sizes):
     seen = observations(system, {"t": times} | {z.name: [c, c, c] for z, c in zip(system.states, scale, strict=True)})
     found = natural_sizes(system, seen)
     assert {n: found[sp.Symbol(n)] for n in sizes} == pytest.approx(sizes, rel=1e-4)
+
+
+def test_cells_of_one_time_each_have_the_times_of_all():
+    decay = sd.SDESystem({x: -k * x}, {x: s})
+    seen, cells = paths_or_cells(decay, {"t": [0, 0, 1, 1, 16, 16], "x": 6 * [100]}, ("x",))
+    assert cells
+    assert natural_sizes(decay, seen) == pytest.approx({k: RATE, s: 100 * NOISE}, rel=1e-4)
+
+
+def test_numbers_beyond_all_bounds_leave_sizes_that_are_numbers():
+    seen = observations(sd.ODESystem({x: -k * x}), {"t": [0, 1, 16], "x": [1, 1, 1]})
+    assert np.isfinite(natural_sizes(sd.ODESystem({x: -k * x + b * sp.Float("1e400")}), seen)[k])

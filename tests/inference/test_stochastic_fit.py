@@ -299,6 +299,16 @@ def test_paths_of_networks_begin_about_fitted_numbers(own, noise, law):
         assert likelihood(fit, **values | {"X(0)": y[0], "deviation_X": 1e-4}) == pytest.approx(bound, abs=1e-6)
 
 
+def test_projection_begins_at_the_declared_number():
+    """Also where it is the first datum, and so do its simulated data."""
+    y = [5.0, 6.5, 8.0, 9.0, 7.0]
+    fit = sd.fit(DECAY.with_initial({"X": 5}), {"t": TIMES, "X": y}, likelihood="projection", noise="normal", starts=1,
+                 guesses={"k": 9, "g": 1}, parameters={"k": (1, 99), "g": (0.1, 9)})  # fmt: skip
+    values, problem = np.repeat(fit.problem.values(fit.theta[None]), 99, axis=0), fit.problem
+    assert not problem.begins_about(fit.theta)
+    assert (SimulatedData(problem.setup, seed=0).begun(next(iter(problem.setup.groups())), values) == 5).all()
+
+
 def test_reactions_correlate_fitted_first_numbers():
     """A -> B moves one from A to B; geometric bursts of mean 3 have the mean square 3*4 + 9 = 21; C(0) is known."""
     text = "A -> B, c; 0 -> geometric(3) B, h; B -> 2 C, d"

@@ -57,6 +57,7 @@ class ProjectionLikelihood(FitLikelihood):
         "Munsky, Khammash, J. Chem. Phys. 124, 044104 (2006); Fox, Munsky, PLoS Comput. Biol. 15, e1006365 (2019)"
     )
     exact: ClassVar[bool] = True
+    certain: ClassVar[bool] = True
     upper: Mapping[Any, int] = field(default_factory=dict)
     largest: int = 20_000
 

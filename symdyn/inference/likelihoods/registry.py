@@ -301,6 +301,8 @@ class FitLikelihood(ABC):
     definition, reference : str
     exact : bool
         Whether it is the likelihood of the system itself.
+    certain : bool
+        Whether paths begin at their initial values, and not about them (`symdyn.inference.beginnings`).
 
     Examples
     --------
@@ -313,6 +315,7 @@ class FitLikelihood(ABC):
     definition: ClassVar[str]
     reference: ClassVar[str]
     exact: ClassVar[bool] = False
+    certain: ClassVar[bool] = False
 
     @abstractmethod
     def unmet(self, setup: StochasticSetup) -> str | None:

@@ -10,13 +10,13 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from symdyn_kernels.delays import evaluate, unknown
+from symdyn_kernels.delays import evaluate, foreseen
 from symdyn_kernels.fused import fma
 from symdyn_kernels.lanes import ACCEPT, ACTIVE, MARGIN, TB, TNEW, H, T, put
 from symdyn_kernels.options import HELPER
 from symdyn_kernels.shared.roots import MOST_GUESSES, NEAR, next_guess
 from symdyn_kernels.simd import hsum, ld, le, splat, st, vld
-from symdyn_kernels.status import NOT_FINITE
+from symdyn_kernels.status import NEGATIVE_DELAY, NOT_FINITE
 
 __all__ = ["Ends", "crossings", "end", "hold", "interpolate"]
 
@@ -64,7 +64,7 @@ def crossings(ends, y, W, WL, lanes, who, status, lagged=None):
         for l in range(W):
             size = ld(lanes[MARGIN], l)
             if size != size and who[l] >= 0 and ld(lanes[ACCEPT], l) > 0.5 and ld(lanes[ACTIVE], l) > 0.5:
-                status[who[l]] = unknown(l, lagged, NOT_FINITE)
+                status[who[l]] = NEGATIVE_DELAY if foreseen(l, lagged) else NOT_FINITE
     return found, undefined
 
 

@@ -22,12 +22,12 @@ from symdyn_kernels.fused import fma
 from symdyn_kernels.lanes import ACCEPT, ERR, TB, TNEW, H, T, put
 from symdyn_kernels.options import HELPER, INNER
 from symdyn_kernels.simd import call, ld, st
-from symdyn_kernels.status import MOST_KEPT, NEGATIVE_DELAY, NO_HISTORY, SUCCESS, TOO_MANY_KEPT
+from symdyn_kernels.status import MOST_KEPT, NEGATIVE_DELAY, SUCCESS, TOO_MANY_KEPT
 
 __all__ = [
-    "MOST_REPEATS", "Past", "begin_past", "evaluate", "keep", "next_jump", "note_jump", "past_memory", "past_size",
+    "MOST_REPEATS", "Past", "begin_past", "evaluate", "foreseen", "keep", "next_jump", "note_jump", "past_memory", "past_size",
     "propose", "recall", "record_again", "record_past", "refuse_unsettled", "reopen", "revisit", "shorten", "slope_ahead",
-    "unknown", "unsettled",
+    "unsettled",
 ]  # fmt: skip
 
 #: Numbers of a record before its coefficients.
@@ -62,8 +62,7 @@ class Past(NamedTuple):
     begin, shortest, longest : (W,) float64
         The first time, and the constant delays of the trajectory.
     inside, settled, ahead : (W,) int64
-        Whether the present step looks up its own solution; whether this one no longer changes; the status of what has been
-        looked up and is not known, as it is in the future or the history says nothing of it.
+        Whether the present step looks up its own solution; whether this one no longer changes; whether a delay was negative.
     slack : (2,) float64
         By how much a delay may be negative, relative to the time and absolutely.
     jumps : (W, MOST_JUMPS) float64
@@ -256,14 +255,11 @@ def _look_up(delays, past, t, y, low, high, W, pb, count, noting):
             if s < past.begin[l]:
                 for k in range(delays.begins[j], delays.begins[j + 1]):
                     place = delays.kept[k] + delays.slopes[k] * delays.states.size
-                    found = ld(past.early, place * W + l)
-                    if found != found:
-                        past.ahead[l] = NO_HISTORY
-                    st(pb, (delays.first + k) * W + l, found)
+                    st(pb, (delays.first + k) * W + l, ld(past.early, place * W + l))
                 continue
             if s > now:
                 if s > now + past.slack[0] * abs(now) + past.slack[1]:
-                    past.ahead[l], s = NEGATIVE_DELAY, np.nan
+                    past.ahead[l], s = 1, np.nan
                 else:
                     s = now
             r = _place(past, l, j, s)
@@ -282,11 +278,11 @@ def _look_up(delays, past, t, y, low, high, W, pb, count, noting):
 
 
 @njit(**INNER)
-def unknown(l, lagged, otherwise):
-    """The status of a lane that has looked up what is not known; `otherwise` of the others."""
-    if lagged is not None and lagged[1].ahead[l] != 0:
-        return lagged[1].ahead[l]
-    return otherwise
+def foreseen(l, lagged):
+    """Whether a lane looked into the future."""
+    if lagged is not None:
+        return lagged[1].ahead[l] != 0
+    return False
 
 
 @njit(**INNER)
@@ -348,7 +344,7 @@ def record_past(delays, past, n, W, pb, lanes, output, status, solved):
             for j in range(delays.observed.size):
                 output.values[k, q, n + j] = ld(pb, (delays.first + delays.observed[j]) * W + l)
         if past.ahead[l]:
-            status[k] = past.ahead[l]
+            status[k] = NEGATIVE_DELAY
         past.ahead[l] = before
         past.written[l] = output.due[l]
 
@@ -407,7 +403,7 @@ def unsettled(delays, past, polynomial, W, lanes, who, tolerances):
 
 @njit(**INNER)
 def refuse_unsettled(delays, past, W, y, lanes, who):
-    """Reject the steps that do not settle, or look up what is not known; the next is shorter."""
+    """Reject the steps that do not settle, or whose delays were negative; the next is shorter."""
     for l in range(W):
         if who[l] >= 0 and past.inside[l] != 0 and past.settled[l] == 0:
             put(lanes[ERR], l, np.inf, W)

@@ -17,14 +17,14 @@ from numba import njit
 from symdyn_kernels.arguments.events import KNOWN
 from symdyn_kernels.constants.events import DEEPEST, PARTS, ROUNDED, SHORTEST
 from symdyn_kernels.crossing import interpolate
-from symdyn_kernels.delays import evaluate, unknown
+from symdyn_kernels.delays import evaluate, foreseen
 from symdyn_kernels.event_memory import beyond, cross, release, settle, stride_of
 from symdyn_kernels.fused import vfma
 from symdyn_kernels.lanes import ACCEPT, TB, TNEW, H, T, put
 from symdyn_kernels.options import INNER
 from symdyn_kernels.shared.roots import MOST_GUESSES, next_guess, soon
 from symdyn_kernels.simd import ld, splat, st, vld, vst
-from symdyn_kernels.status import NOT_FINITE, SUCCESS
+from symdyn_kernels.status import NEGATIVE_DELAY, NOT_FINITE, SUCCESS
 
 __all__ = ["crossed"]
 
@@ -94,7 +94,7 @@ def crossed(events, memory, polynomial, n, W, WL, m, pb, lanes, who, status, lag
         else:
             sound = _search(events, memory, polynomial, l, n, W, pb, lanes, lagged)
         if not sound:
-            status[who[l]] = unknown(l, lagged, NOT_FINITE)
+            status[who[l]] = NEGATIVE_DELAY if foreseen(l, lagged) else NOT_FINITE
             failed += 1.0
     return failed
 

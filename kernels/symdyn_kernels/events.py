@@ -14,7 +14,7 @@ from numba import njit
 
 from symdyn_kernels.arguments.events import FROM_TRIGGER, INITIAL, KNOWN, SHUFFLED
 from symdyn_kernels.constants.events import BENT, MOST_AT_ONCE, MOST_SHRINKING, MOST_STILL, SHRINKING, SMOOTH, STILL
-from symdyn_kernels.delays import evaluate, unknown
+from symdyn_kernels.delays import evaluate, foreseen
 from symdyn_kernels.event_memory import drop, release
 from symdyn_kernels.lanes import ACCEPT, TB, TEND, TNEW, T, put
 from symdyn_kernels.options import HELPER, INLINE, INNER
@@ -25,6 +25,7 @@ from symdyn_kernels.status import (
     BAD_DELAY,
     ENDLESS_EVENTS,
     MOST_WAITING,
+    NEGATIVE_DELAY,
     NOT_FINITE,
     SUCCESS,
     TOO_MANY_EVENTS,
@@ -314,4 +315,4 @@ def happen(events, memory, l, k, y, n, W, pb, lanes, output, aside, lagged=None)
         memory.unsure[l, e] = doubted and (v < 0.0 or memory.unsure[l, e] != 0)
         fallen = memory.held[l, e] == 0 and memory.level[l, e] > 0.0
         memory.level[l, e] = min(v, 0.0) if memory.unsure[l, e] else level_after(v) if fallen else 0.0
-    return unknown(l, lagged, code) if code == SUCCESS else code
+    return NEGATIVE_DELAY if code == SUCCESS and foreseen(l, lagged) else code

@@ -29,7 +29,6 @@ TOO_MANY_KEPT = 13
 NEGATIVE_DELAY = 14
 PARTED = 20
 ABOVE_BOUND = 21
-NO_HISTORY = 22
 #: Of a driver that returns after each step: it was made, and there is more to do.
 STEPPED = -1
 
@@ -56,7 +55,6 @@ MESSAGES = {
     PARTED: "the two solutions of the reversible method parted: it damps no difference between them, which grows where the "
     "system decays or steps are long",
     NEGATIVE_DELAY: "a delay was negative: a state was looked up in the future",
-    NO_HISTORY: "a state was looked up at a time at which its history is not a number",
     ABOVE_BOUND: "a propensity was above the bound from which candidates are drawn, so that reactions would be missed: an "
     "error of symdyn, or of the code of a function in this rate",
 }

@@ -22,7 +22,6 @@ from symdyn.errors import DeclarationError
 from symdyn.system import System, delays_in
 
 __all__ = [
-    "SHARE",
     "Lagged",
     "constant_delays",
     "delay_tables",
@@ -34,8 +33,6 @@ __all__ = [
     "sums_of_delays",
 ]
 
-#: By how much of its length a run may begin beside the end of a history, and look up what is before.
-SHARE = 1e-9
 #: Sums of delays at which steps end, of each trajectory and each jump; of many delays only sums of few are taken.
 MOST_SUMS = 500
 #: About as many where states jump at all of them, however many delays are in a sum.
@@ -105,19 +102,10 @@ class Lagged:
         blocks = [("lane", (system.time,)), ("y", system.states), ("p", system.parameters)]
         before = [system.history.get(s, s) for s in self.kept]
         slopes = [derivative(e, system.time) for e in before] if self.sloped else [sp.S.Zero for _ in before]
-        known = [self._known(s, system.time) for s in self.kept]
-        before, slopes = ([_where(k, e) for k, e in zip(known, side, strict=True)] for side in (before, slopes))
         labels = [*(f"{s} before" for s in self.kept), *(f"its slope, of {s}" for s in self.kept)]
         return lower("times", blocks, self.times, list(map(str, self.times))), lower(
             "history", blocks, [*before, *slopes], labels
         )
-
-    def _known(self, state: sp.Symbol, at: sp.Expr) -> sp.Basic:
-        """The condition that a time is not before the history of a state, by more than rounding."""
-        if self.system.history_span is None or state not in self.system.history:
-            return sp.true
-        low, high = self.system.history_span
-        return at >= low - 3 * (SHARE * (high - low) + 1e-14 * abs(low))
 
     def facts(self, order: int) -> dict[str, Any]:
         """What `delay_tables` needs besides the functions, as values that JSON can hold."""
@@ -128,17 +116,16 @@ class Lagged:
         places = [kept.index(s) for s in self.states for _ in range(each)]
         constant, bounding = self.constant(times), len(self.constant(times[: self.rated]))
         recalled = dict.fromkeys(v.time for v, s in zip(self.values, self.states, strict=True) if s in self.system.history)
+        moving = [str(at) for at in recalled if not self.constant([at])]
         program = lower("delays", [("lane", ()), ("y", ()), ("p", self.system.parameters)], constant, list(map(str, constant)))
-        swap, first = self.early(), [self.values[k // each] for k in self.observed]
         early = lower("early", [("lane", (self.system.time,)), ("y", self.system.states), ("p", self.system.parameters)],
-                      [_where(self._known(self.states[k // each], v.time), swap[v.value])
-                       for k, v in zip(self.observed, first, strict=True)], list(map(str, self.observed)))  # fmt: skip
+                      [self.early()[self.symbols[k]] for k in self.observed], list(map(str, self.observed)))  # fmt: skip
         return {
             "begins": begins, "kept": places, "slopes": [k % each for k in range(len(places))], "observed": list(self.observed),
             "states": [self.system.states.index(s) for s in kept], "order": self._order(order),
             "rated": self.rated, "bounding": bounding,
             "varying": int(bounding < self.rated), "endless": int(len(constant) < len(times)), "constant": program.as_json(),
-            "early": early.as_json(),
+            "early": early.as_json(), "moving": moving,
             "recalled": [constant.index(d) for d in self.constant([*recalled])],
         }  # fmt: skip
 
@@ -152,11 +139,6 @@ class Lagged:
         swap = self.early()
         return self.system.map_expressions(lambda e: e.xreplace(swap)).replace(parameters=parameters)
 
-    def begun_until(self) -> sp.Basic | None:
-        """The condition that ends trajectories as it is at the first time: false where it takes what histories do not say."""
-        known = [self._known(s, v.time) for s, v in zip(self.states, self.values, strict=True)]
-        return None if self.until is None else sp.And(self.until.xreplace(self.early()), *known)
-
     def early(self) -> dict[sp.Symbol, sp.Expr]:
         """The delayed values at the first time, in terms of the states there."""
         time, found = self.system.time, {}
@@ -164,11 +146,6 @@ class Lagged:
             before = self.system.history.get(state, state).xreplace({time: v.time})
             found[v.value] = before if before == state else sp.Piecewise((before, v.time < time), (state, True))
         return found
-
-
-def _where(known: sp.Basic, value: sp.Expr) -> sp.Expr:
-    """A value where it is known, and elsewhere not a number."""
-    return value if known == sp.true else sp.Piecewise((value, known), (sp.nan, True))
 
 
 def looked_up(system: System, *, slopes: bool, until: sp.Basic | None = None) -> Lagged:

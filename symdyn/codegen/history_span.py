@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import sympy as sp
 
-from symdyn.codegen.delay_program import SHARE, constant_delays
+from symdyn.codegen.delay_program import constant_delays
 from symdyn.errors import DeclarationError
 from symdyn.system import System
 
-__all__ = ["check_beginning", "check_first", "looks_beyond", "passed"]
+__all__ = ["check_beginning", "check_first", "looks_beyond"]
+
+#: By how much of its length a run may begin beside the end of a history, and look up what is before.
+SHARE = 1e-9
 
 
 def _named(system: System) -> list[str]:
@@ -33,20 +35,6 @@ def _another(system: System) -> str:
     given = ", ".join(f"{name!r}: ..." for name in named)
     what = "a history of your own" if len(named) == 1 else "histories of your own"
     return f"give {what}, {type(system).__name__}.from_text(system.to_text(), history={{{given}}}, initial={{...}})"
-
-
-def passed(system: System) -> str:
-    """What a trajectory looked up, after its last output, of which its history says nothing; a sentence, or nothing."""
-    if system.history_span is None:
-        return ""
-    named, moves = _named(system), {system.time, *system.states}
-    calls = [c for c in system.delays if c.func.__name__.rstrip("'") in named]
-    calls = [c for c in calls if sp.expand(system.time - c.args[0]).free_symbols & moves]
-    where = " or ".join(map(str, calls)) or "a delayed state of until"
-    return (
-        f"After that, {where} is of a time before {system.history_span[0]!r}, and {_known(system)}: end before "
-        f"(more output times show when that is), or {_another(system)}. "
-    )
 
 
 def looks_beyond(system: System, delay: float) -> bool:
@@ -94,13 +82,18 @@ def check_beginning(system: System, parameters: np.ndarray, first: float, facts:
     Raises
     ------
     DeclarationError
-        If the histories have a span, at whose end they do not begin, or which is shorter than a constant delay of a state that
-        has one.  Other delays end trajectories, with the status `symdyn_kernels.status.NO_HISTORY`.
+        If the histories have a span, at whose end they do not begin, or which is shorter than a delay of a state that has one,
+        or may be.
     """
     check_first(system, first)
     if system.history_span is None:
         return
     low, high = system.history_span
+    if facts["moving"]:
+        raise DeclarationError(
+            f"the delay to {facts['moving'][0]} depends on time or states and may be of any length, and {_known(system)}; "
+            f"let it depend on parameters alone, or {_another(system)}"
+        )
     longest = constant_delays(parameters, facts)[:, facts["recalled"]].max(initial=0.0)
     if looks_beyond(system, longest):
         raise DeclarationError(

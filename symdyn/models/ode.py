@@ -66,8 +66,8 @@ class ODESystem(FlowVerbs, System):
         otherwise.
     history_span : (float, float), optional
         From when to when the history is known, as it is of one that was measured; in text ``x(1900 <= t <= 1907) = ...``.
-        Simulations begin at its end, other beginnings and longer delays are refused; a trajectory fails where a delay
-        that depends on time or states becomes longer.  By default it is known at all times before any first time.
+        Simulations begin at its end, other beginnings and longer delays are refused.  By default it is known at all times
+        before any first time.
     time : Symbol or str, optional
         The independent variable, ``t`` by default (``time`` if a state is called ``t``).
 

@@ -15,7 +15,6 @@ from symdyn_kernels.status import (
     INCONSISTENT,
     INTERRUPTED,
     MESSAGES,
-    NO_HISTORY,
     NOT_FINITE,
     PROBABILITY,
     SINGULAR,
@@ -29,7 +28,6 @@ from symdyn_kernels.status import (
 from symdyn.codegen.cuda.adaptive import MOST_STEPS
 from symdyn.codegen.cuda.jump_queued import PENDING
 from symdyn.codegen.evaluate import evaluate
-from symdyn.codegen.history_span import passed
 from symdyn.codegen.kernel import Kernel, Run
 from symdyn.codegen.lower import lower
 from symdyn.derive.langevin import DESCRIPTION as LANGEVIN
@@ -134,8 +132,6 @@ class Ending:
                 )
         if self.outcome.code in (CONTRADICTED, INCONSISTENT, SINGULAR) and not (system.inputs or system.delays):
             return self._residuals()
-        if self.outcome.code == NO_HISTORY:
-            return passed(system)
         if isinstance(system, Automaton) and self.outcome.code == PROBABILITY:
             try:
                 system.probabilities(dict(zip(system.parameters, self.design.rows(row, row + 1)[1][0], strict=True)))
@@ -182,7 +178,7 @@ class Ending:
                 found.append("an approximate method such as 'tau'")
         if self.outcome.code == TOO_MANY_KEPT and "a shorter step" in self.kernel.remedies:
             found.append("a longer step")
-        if system.map is None and self.outcome.code not in (CONTRADICTED, INCONSISTENT, SINGULAR, NO_HISTORY):
+        if system.map is None and self.outcome.code not in (CONTRADICTED, INCONSISTENT, SINGULAR):
             found += [r for r in self.kernel.remedies if self.outcome.code not in NOT_MENDED.get(r, ())]
         return ", ".join(found)
 

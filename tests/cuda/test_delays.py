@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 import sympy as sp
-from symdyn_kernels.status import NEGATIVE_DELAY, NO_HISTORY, TOO_MANY_KEPT
+from symdyn_kernels.status import NEGATIVE_DELAY, TOO_MANY_KEPT
 
 import symdyn as sd
 
@@ -39,9 +39,6 @@ try:
 except sd.SimulationError as error:
     results["message"] = str(error)
 simulate("negative", sd.ODESystem({x: X(t - x)}, history={x: 1}), [0, 1], initial={x: -1})
-known = sd.ODESystem({x: -X(t - 1 - 4 * (1 - x))}, history={x: 1}, history_span=(-3, 0), observables={"far": X(-1 - 4 * t)})
-simulate("known", known.replace(observables={}), [0, 0.5, 2 / 3 - 1e-7, 2 / 3 + 1e-6, 1], targets=("cpu", "cuda"))
-simulate("observed", known, [0, 0.25, 0.55, 1], targets=("cpu", "cuda"))
 some = sp.symbols("x:8")
 many = sd.ODESystem({s: s * sp.Function(s.name)(sp.log(some[0])) / t for s in some}, history={s: 1 for s in some})
 simulate("many varying", many, [1, 2, 2.7, 3.2], sd.methods.Tsit5(max_step=5e-3))
@@ -85,10 +82,6 @@ def test_a_delay_that_depends_on_the_state(simulated):
 def test_what_a_card_cannot_look_up_ends_in_a_status(simulated):
     found = simulated(SCRIPT)
     assert found["negative cuda status"] == NEGATIVE_DELAY
-    for target in ("cpu", "cuda"):
-        assert found[f"known {target} status"] == found[f"observed {target} status"] == NO_HISTORY
-        np.testing.assert_allclose(found[f"known {target} x"], [1, 0.5, 1 / 3 + 1e-7, np.nan, np.nan], atol=1e-8)
-        np.testing.assert_allclose(found[f"observed {target} far"], [1, 1, np.nan, np.nan])
     assert found["wide cuda status"].tolist() == [TOO_MANY_KEPT, 0]
     for name, exact in (("wide", [1, 0.75, 0.5, 0, -0.46875]), ("many varying", [1, 2, 2.7, math.exp(3.2 / math.e)])):
         values = np.atleast_2d(found[f"{name} cuda x7"])[0]

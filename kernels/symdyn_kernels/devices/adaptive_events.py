@@ -64,6 +64,7 @@ from symdyn_kernels.devices.knots import JUMP, KNOT
 from symdyn_kernels.devices.locating import locate, look, place, settle, turn, turn_beyond, turned
 from symdyn_kernels.devices.outputs import void
 from symdyn_kernels.devices.past import (
+    AHEAD,
     EARLY,
     FIRST_STATE,
     LOST,
@@ -82,7 +83,6 @@ from symdyn_kernels.devices.past import (
     refuse_unsettled,
     reopen,
     slope_ahead,
-    unknown,
     write_record,
 )
 from symdyn_kernels.devices.rows import EVALUATIONS, REJECTED, STATUS, STEPS
@@ -91,6 +91,7 @@ from symdyn_kernels.shared.roots import level_after, soon
 from symdyn_kernels.status import (
     BAD_DELAY,
     ENDLESS_EVENTS,
+    NEGATIVE_DELAY,
     NOT_FINITE,
     STIFF,
     SUCCESS,
@@ -241,7 +242,7 @@ def trajectory(
         over, happens, passage[i] = True, False, t
         due = hold(1, i, W, values, memory)
         if DELAYED and OBSERVABLES > 0:
-            status = observe(status, 0, due, i, t, p, times, values, memory)
+            observe(0, due, i, t, p, times, values, memory)
     else:
         look(t, W, p, memory, found)
         for e in range(CONDITIONS):
@@ -257,8 +258,6 @@ def trajectory(
                 t, k, passed, count, stops, p, memory, found, was, level, new, held, queue, acts, kept
             )
             acted, count, status = act(t, i, count, p, memory, found, level, new, held, queue, acts, kept, aside, word)
-            if DELAYED and status == SUCCESS:
-                status = unknown(status, p)
             bent = bent and not (jumps or broken or acted > 0)
             jumps = jumps or broken or bent or acted > 0
             if DELAYED:
@@ -285,7 +284,7 @@ def trajectory(
                 again = due
                 while again > 0 and (times[again - 1] >= t or steps == 0):
                     again -= 1
-                status = observe(status, again, due, i, t, p, times, values, memory)
+                observe(again, due, i, t, p, times, values, memory)
             if UNTIL and status == SUCCESS:
                 look(t, W, p, memory, found)
                 if found[EVENTS] >= 0.0:
@@ -346,8 +345,6 @@ def trajectory(
                 prepared, length = True, t_next - t
                 a, b, count, code = turn(t, length, count, p, memory, found, level, held, queue, acts, kept)
                 status = code if code != SUCCESS else status
-                if DELAYED and code != SUCCESS:
-                    status = unknown(status, p)
                 if b <= 1.0:
                     a, b = locate(a, b, t, length, p, memory, found, level, held)
                     place(real(b), memory)
@@ -390,10 +387,8 @@ def trajectory(
                 if over:
                     passage[i], happens = t_next, False
                     due = hold(due, i, W, values, memory)
-            if DELAYED and status != SUCCESS:
-                due = first_due
             if DELAYED and OBSERVABLES > 0:
-                status = observe(status, first_due, due, i, t_next, p, times, values, memory)
+                observe(first_due, due, i, t_next, p, times, values, memory)
             for e in range(N):
                 memory[Y, e], memory[K, e] = memory[W, e], memory[LAST, e]
             t = t_next
@@ -401,8 +396,8 @@ def trajectory(
         else:
             rejected, growth = rejected + 1, real(1)
             status = rejection(t, following, x, steps + rejected, max_steps)
-            if DELAYED and status != SUCCESS:
-                status = unknown(status, p)
+            if DELAYED and p[2][AHEAD] != 0 and status != SUCCESS:
+                status = NEGATIVE_DELAY
         if DELAYED and p[2][LOST] != 0:
             status = TOO_MANY_KEPT
     void(i, due, values.shape[1] if DELAYED else N, values)

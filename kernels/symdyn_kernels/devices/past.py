@@ -31,16 +31,14 @@ from symdyn_kernels.devices._delayed import (
 )
 from symdyn_kernels.devices._model import ROWS, K, N, Y, interpolant
 from symdyn_kernels.devices._prelude import math
-from symdyn_kernels.status import NEGATIVE_DELAY, NO_HISTORY, SUCCESS
 
 #: Numbers of a record before its coefficients, and all of them.
 BEGIN, END, FROM, LENGTH, HEAD = 0, 1, 2, 3, 4
 WIDE = HEAD + len(STATES) * (DEGREE + 1)
 #: The row of the memory with the initial values, after that of states within a step.
 FIRST_STATE = ROWS + 1
-#: Whole numbers: how many steps there were; whether the present one looks up itself, whether it is settled; the status of what
-#: was looked up and is not known, whether a step is no longer; how many echoes there are.  Of each delayed time the step found
-#: last follows.
+#: Whole numbers: how many steps there were; whether the present one looks up itself, whether it is settled; whether a delay was
+#: negative, or a step is no longer known; how many echoes there are.  Of each delayed time the step found last follows.
 #: Before it, of breakpoints: how many there were, how often the step was made again, the level of that at its end, or 0.
 COUNT, INSIDE, SETTLED, AHEAD, LOST, ECHOES, KNOWN, TRIES, REACHED, NEAR_STEP = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9
 MARKS = NEAR_STEP + len(BEGINS)
@@ -137,19 +135,16 @@ def look_up(now, y, p, memory, count, noting):
         if s < moments[START]:
             history((s,), FIRST_STATE, p, memory, early)
             for k in range(BEGINS[j], BEGINS[j + 1]):
-                found = early[PLACES[k] + SLOPES[k] * len(STATES)]
-                own[FIRST_VALUE + k] = found
-                if found != found:
-                    marks[AHEAD] = NO_HISTORY
+                own[FIRST_VALUE + k] = early[PLACES[k] + SLOPES[k] * len(STATES)]
         else:
             if s > now:
                 if s > now + moments[RELATIVE] * abs(now) + moments[ABSOLUTE]:
-                    marks[AHEAD], s = NEGATIVE_DELAY, math.nan
+                    marks[AHEAD], s = 1, math.nan
                 else:
                     s = now
-            step = step_at(j, s, p)
-            r = step % STEPS_KEPT
-            if noting and VARYING and step == marks[COUNT] and s > records[r, BEGIN]:
+            found = step_at(j, s, p)
+            r = found % STEPS_KEPT
+            if noting and VARYING and found == marks[COUNT] and s > records[r, BEGIN]:
                 marks[INSIDE] = 1
             theta = (s - records[r, FROM]) / records[r, LENGTH]
             for k in range(BEGINS[j], BEGINS[j + 1]):
@@ -267,20 +262,11 @@ def pass_echoes(t, p):
     return begin
 
 
-def unknown(status, p):
-    """The status of what was looked up and is not known, or the given one if there is nothing of the kind."""
-    return status if p[2][AHEAD] == 0 else p[2][AHEAD]
-
-
-def observe(status, first, due, i, t_next, p, times_out, values, memory):
-    """Record delayed values in observables at the outputs from `first` to `due`; returns a status."""
-    before, p[2][AHEAD] = p[2][AHEAD], 0
+def observe(first, due, i, t_next, p, times_out, values, memory):
+    """Record delayed values in observables at the outputs from `first` to `due`."""
     for q in range(first, due):
         for e in range(N):
             memory[ROWS, e] = values[q, e, i]
         revisit(min(times_out[q], t_next), ROWS, p, memory)
         for j in range(OBSERVABLES):
             values[q, N + j, i] = p[0][FIRST_VALUE + OBSERVED[j]]
-    status = unknown(status, p) if status == SUCCESS else status
-    p[2][AHEAD] = before
-    return status

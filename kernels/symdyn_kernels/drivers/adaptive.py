@@ -90,7 +90,7 @@ from symdyn_kernels.options import HELPER
 from symdyn_kernels.output import Polynomial, emit, padded, work_size
 from symdyn_kernels.shared.control import after_acceptance, after_rejection
 from symdyn_kernels.simd import hsum, ld, le, sel, splat, st, vabs, vfloor, vld, vmax, vmin, vst
-from symdyn_kernels.status import NOT_FINITE, STEP_TOO_SMALL, STIFF, SUCCESS, TOO_MANY_STEPS
+from symdyn_kernels.status import NEGATIVE_DELAY, NOT_FINITE, STEP_TOO_SMALL, STIFF, SUCCESS, TOO_MANY_STEPS
 
 #: Of a lane that begins anew: after an event, and with another trajectory.
 AFTER_EVENT, NEW = 2, 3
@@ -201,15 +201,6 @@ def proposed(delays, past, begun, W, k, lanes):
             begun[l] = past.inside[l] = 0
             slope_ahead(delays, past, l, W, k)
     shorten(past, W, lanes)
-
-
-@njit(**HELPER)
-def withdraw(output, W, lanes, status):
-    """Take back the outputs within steps of which a failure is known: what observables take from the past is not recorded."""
-    for l in range(W):
-        k = output.who[l]
-        while k >= 0 and status[k] != SUCCESS and output.due[l] > 0 and output.times[output.due[l] - 1] > ld(lanes[T], l):
-            output.due[l] -= 1
 
 
 @njit(**HELPER)
@@ -398,7 +389,7 @@ def chunk(arguments):
                     if ld(lanes[ACCEPT], l) < 0.5 and not (h > abs(t) * 4e-16 + 1e-200):
                         code = STEP_TOO_SMALL if x == x else NOT_FINITE
                         if DELAYS and past.ahead[l]:
-                            code = past.ahead[l]
+                            code = NEGATIVE_DELAY
                     elif ld(lanes[STEPS], l) + ld(lanes[REJECTED], l) >= max_steps and ld(lanes[TNEW], l) < times[-1]:
                         code = TOO_MANY_STEPS
                     if code != SUCCESS:
@@ -428,8 +419,6 @@ def chunk(arguments):
             emit(polynomial, n, W, output, lanes, spare)
             if passed_by > 0.0:
                 hold(ended, fb + 8 * yt, n, W, output)
-            if DELAYS:
-                withdraw(output, W, lanes, status)
             if DELAYS and recorded:  # before inputs change
                 record_past(delays, past, n, W, pb, lanes, output, status, solved)
         if EVENTS and happened > 0.0:

@@ -87,7 +87,7 @@ class AdaptiveFamily(Family):
         declared = system
         if lagged is not None:
             system, until = lagged.system, lagged.until
-        begun = until if lagged is None else lagged.begun_until()
+        begun = until if lagged is None or until is None else until.xreplace(lagged.early())
         build = lowering(system, steady)
         drift = [build.value(e) for e in system.part("drift")]
         rhs = build.program("rhs", drift, [f"d{s}/d{system.time}" for s in system.names])

@@ -79,7 +79,7 @@ class SteppingFamily(Family):
         system, conditions = written_out(system, *(() if until is None else (until,)))
         until = conditions[0] if conditions else None
         lagged = _looked_up(system, until) if system.delays else None
-        begun = until if lagged is None else lagged.begun_until()
+        begun = until if lagged is None or lagged.until is None else lagged.until.xreplace(lagged.early())
         facts = {"noises": system.noises, "integrals": scheme.integrals, **start_fact(system, begun)}
         facts["start_alone"] = begun != until  # a condition on the past is known for the first time
         acting, past = (system, ()) if lagged is None else (lagged.system, lagged.symbols)

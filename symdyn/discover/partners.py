@@ -30,7 +30,7 @@ from symdyn.discover.paced import paced
 from symdyn.discover.ranked import RankedSystem, filled
 from symdyn.discover.reads import given
 from symdyn.discover.recovery import Recovery
-from symdyn.discover.turning_back import accepted, of_states, turning, turns, unmeasured
+from symdyn.discover.turning_back import TELLING, accepted, of_states, turning, turns, unmeasured
 from symdyn.errors import RecoveryError
 from symdyn.inference.criterion import price
 from symdyn.inference.data import Observations
@@ -46,8 +46,8 @@ __all__ = ["partnered"]
 BESIDE = {"library", "seed", "heldout", "options.keep", "options.level", "options.ties", "options.windows"}
 #: Starts of each fit; models that are compared with process noise allowed for; and most data, of which that takes minutes.
 STARTS, COMPARED, MOST_DATA = 20, 3, 400
-#: Data from which their own noise is known, and by how many of its deviations a population may be measured below zero.
-TELLING, BELOW = 30, 3.0
+#: By how many deviations of its noise a population may be measured below zero.
+BELOW = 3.0
 #: Slowest and fastest rates: one over so many times the duration, and so many in the usual interval.
 SLOW, FAST = 100.0, 10.0
 #: Least initial value, and largest, in units of the largest datum.

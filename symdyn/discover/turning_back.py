@@ -22,12 +22,15 @@ from symdyn.inference.filtering import ErrorLaw
 from symdyn.inference.phase_flow import flow_contradiction
 from symdyn.system import System
 
-__all__ = ["accepted", "may_turn", "of_states", "turning", "turns", "unmeasured"]
+__all__ = ["TELLING", "accepted", "may_turn", "of_states", "turning", "turns", "unmeasured"]
 
 #: What is read by the search among equations of first order alone.
 EARLIER = ("options.windows", "options.ties")
-#: Deviations of the correlation of neighbours by which it is none by chance.
-LIKE = 2.5
+#: Data from which their own noise is known, and deviations of it that are not its own, also where it grows with the value.
+TELLING, MUCH = 30, 4.0
+#: Deviations of the correlation of neighbours, and of those two and three apart where neighbours are not unlike each other, by
+#: which it is none by chance: about the nearest course noise itself goes to and fro.
+LIKE, UNLIKE = 2.5, 4.5
 #: Share of the distance of two bounds within which a value is at one of them.
 EDGE = 1e-3
 
@@ -41,9 +44,9 @@ def unmeasured(name: str, system: System) -> sp.Symbol:
 def turns(seen: Observations) -> bool:
     r"""Whether the first state rises and falls through the same value by much more than its noise, which may grow with it.
 
-    One autonomous equation of first order makes monotone courses.  Of data about the monotone course that is nearest by least
-    squares their noise alone is left, which is not correlated: :math:`r_1 \sqrt n`, with the correlation :math:`r_1` of
-    neighbours, is about normal.  Such data are taken as that course.
+    One autonomous equation of first order makes monotone courses.  Data are taken as those that are nearest by least squares if
+    what is left is like noise: not much larger than that of the data, and not correlated, where the correlation :math:`r` of n
+    data makes :math:`r \sqrt n` about normal.  Few data tell too little of that.
 
     References
     ----------
@@ -51,8 +54,10 @@ def turns(seen: Observations) -> bool:
     """
     times, values = _known(seen)
     courses = [_monotone(v[:, 0])[:, None] for v in values]
-    curves = [v if _correlated((v - c)[:, 0]) else c for v, c in zip(values, courses, strict=True)]
-    return flow_contradiction(seen.states[:1], times, curves, seen.noise[:1]) is not None
+    left = [(v - c)[:, 0] for v, c in zip(values, courses, strict=True)]
+    size = np.sqrt(np.mean(np.concatenate(left) ** 2)) if left else 0.0
+    noisy = seen.size >= TELLING and size <= MUCH * seen.noise[0] and not _correlated(left)
+    return flow_contradiction(seen.states[:1], times, courses if noisy else values, seen.noise[:1]) is not None
 
 
 def _monotone(x: np.ndarray) -> np.ndarray:
@@ -61,10 +66,12 @@ def _monotone(x: np.ndarray) -> np.ndarray:
     return min(found, key=lambda course: float(((x - course) ** 2).sum()))
 
 
-def _correlated(left: np.ndarray) -> bool:
-    """Whether neighbours are like each other by more than chance."""
-    left = left - left.mean()
-    return bool(left[1:] @ left[:-1] * np.sqrt(len(left)) > LIKE * (left @ left))
+def _correlated(left: Sequence[np.ndarray]) -> bool:
+    """Whether neighbours are like each other by more than chance, or those next to them like or unlike each other."""
+    left = [x - x.mean() for x in left]
+    root, size = np.sqrt(sum(map(len, left))), sum(x @ x for x in left)
+    first, *others = (sum(x[k:] @ x[:-k] for x in left) * root for k in (1, 2, 3))
+    return bool(first > LIKE * size or (first > 0 and max(map(abs, others)) > UNLIKE * size))
 
 
 def turning(seen: Observations, noise: float) -> str | None:
@@ -81,9 +88,8 @@ def turning(seen: Observations, noise: float) -> str | None:
 
 def _known(seen: Observations) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Times and values (T, 1) of the first state of each trajectory, without those that are missing."""
-    known = [np.isfinite(t.values[:, 0]) for t in seen.trajectories]
-    times = [t.times[k] for t, k in zip(seen.trajectories, known, strict=True)]
-    return times, [t.values[k, :1] for t, k in zip(seen.trajectories, known, strict=True)]
+    known = [(t, np.isfinite(t.values[:, 0])) for t in seen.trajectories]
+    return [t.times[k] for t, k in known if k.any()], [t.values[k, :1] for t, k in known if k.any()]
 
 
 def of_states(data: Observations, names: tuple[str, ...], size: float = 1.0) -> Observations:

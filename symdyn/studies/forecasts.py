@@ -224,7 +224,9 @@ def _noisy(values: np.ndarray, level: float, key: tuple[int, str]) -> np.ndarray
 
 def _orbits(name: str, system: ODESystem, known: int, starts: int, horizon: float, seed: int) -> _Orbits:
     """Two trajectories on the attractor."""
-    found = lyapunov_exponents(system, steps=SPECTRUM, burn_in=BURN_IN)
+    found = lyapunov_exponents(system, steps=SPECTRUM, burn_in=BURN_IN, progress=False)
+    if not found.attrs["complete"]:  # an interrupt is of the study, not of its exponents alone
+        raise KeyboardInterrupt
     exponent, error = float(found.lyapunov[0]), float(found.standard_error[0])
     if not exponent > 3 * error:
         raise DeclarationError(f"{name} has the largest exponent {exponent:.2g} +- {error:.2g}, and is not chaotic")

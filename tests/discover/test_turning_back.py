@@ -58,6 +58,26 @@ def test_peaks_of_ten_points_each_are_turns(noise):
     assert all(turns(seen(times, prey + size * r)) for r in random)
 
 
+def test_five_points_a_period_are_turns():
+    """Without noise, and with a deviation of 0.3 where the amplitude is 2, by 20 seeds; a damped oscillation in 20 points."""
+    times = np.arange(40.0)
+    assert turns(seen(times, 2 * np.sin(2 * np.pi * times / 5 + 0.3)))
+    random = [np.random.default_rng(seed).standard_normal(40) for seed in range(20)]
+    assert all(turns(seen(times, 2 * np.sin(2 * np.pi * times / 5.5 + 0.3) + 0.3 * r)) for r in random)
+    times = np.linspace(0, 10, 20)
+    assert all(turns(seen(times, 2 * np.exp(-0.3 * times) * np.cos(3 * times) + 0.03 * r[:20])) for r in random)
+
+
+def test_humps_of_eight_points_in_five_trajectories_are_turns():
+    times, rng = np.linspace(0, 3, 8), np.random.default_rng(0)
+    humps = [4 * np.exp(-(((times - 1.5) / 0.7) ** 2)) + 0.1 * rng.standard_normal(8) for _ in range(5)]
+    empty = {"t": times, "x": np.full(8, np.nan), "y": times}
+    tables = [{"t": times, "x": hump, "y": times} for hump in humps]
+    both = sd.ODESystem({x: f(x), sp.Symbol("y"): sp.Function("g")(x)})
+    assert turns(observations(both, tables))
+    assert turns(observations(both, [*tables, empty]))
+
+
 def test_two_trajectories_that_rise_and_fall_contradict_each_other():
     """Each is monotone, through the same values."""
     times = np.linspace(0, 5, 40)

@@ -21,7 +21,7 @@ from symdyn.grids.events import FieldEvents
 from symdyn.grids.frames import observer_of
 from symdyn.grids.problems import make_problem
 from symdyn.grids.resolution import has_advection, warn_of_waves
-from symdyn.grids.stiffness import decay_rates, has_empty_cells, warn_of_diffusion
+from symdyn.grids.stiffness import decay_rates, has_empty_cells, warn_of_diffusion, warn_of_rounding
 from symdyn.grids.system import GridSystem
 from symdyn.integration.kernel import ArrayKernel
 from symdyn.integration.loop import Margin
@@ -145,9 +145,12 @@ class GridKernel(ArrayKernel):
         return super().schedule(parameters, times) if self.happenings is None else self.happenings.schedule(parameters, times)
 
     def launch(self, run: Run, batch: Batch, options: Options, *, signals: Signals, lanes: int | None = None) -> Run:
+        rows = self.rows(batch)
+        if not self._stencils:
+            begin, span = float(batch.times[0]), float(np.ptp(batch.times))
+            any(warn_of_rounding(self.written, y, p, begin, span) for y, p in zip(batch.initial, rows, strict=True))
         run = super().launch(run, batch, options, signals=signals, lanes=lanes)
         if self._advected:
-            rows = self.rows(batch)
             for values, p, status in zip(run.values, rows, run.status, strict=True):
                 if status == SUCCESS:
                     known = dict(zip(self.written.parameters, map(float, p), strict=True))

@@ -17,13 +17,16 @@ import sympy as sp
 
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
+from symdyn.codegen.program import Program
 from symdyn.grids.linear_part_terms import field_terms
 from symdyn.grids.stencils import differences
 from symdyn.grids.system import GridSystem
 from symdyn.grids.walls import MIRROR, PERIODIC, axis_matrix
 from symdyn.methods.runge_kutta import ExplicitRungeKutta
+from symdyn.models.operator_types import Operator
+from symdyn.models.operators import components
 
-__all__ = ["decay_rates", "has_empty_cells", "warn_of_diffusion"]
+__all__ = ["decay_rates", "has_empty_cells", "warn_of_diffusion", "warn_of_rounding"]
 
 #: Steps times cells times fields that take some ten seconds.
 LONG = 5e9
@@ -31,6 +34,8 @@ LONG = 5e9
 BESIDE = 32
 #: Below this part of the greatest value a cell is empty; fields with this part of empty cells have fronts.
 EMPTY, FRONT = 1e-12, 0.02
+#: Empty cells that are looked at, and the exponent by which errors of rounding grow to a millionth of a field.
+SOME, GROWN = 500, 23.0
 
 
 def decay_rates(grid: GridSystem, p: np.ndarray) -> np.ndarray:
@@ -129,3 +134,53 @@ def warn_of_diffusion(
             "method='imex' takes steps that accuracy asks for alone",
             stacklevel=4,
         )
+
+
+def warn_of_rounding(grid: GridSystem, y: np.ndarray, p: np.ndarray, begin: float, span: float) -> bool:
+    r"""Warn, and return whether, errors of rounding grow until they are seen in cells that are empty.
+
+    Transforms leave them there.  In a cell by itself they grow at the greatest real part of the eigenvalues of the Jacobian of
+    the rates without their derivatives in space, such as 1 where :math:`u' = u_{xx} + u (1 - u)` begins at 0.
+
+    Parameters
+    ----------
+    grid : GridSystem
+    y : (size,) float64
+        The initial state.
+    p : (k,) float64
+        Values of the parameters.
+    begin, span : float
+        The first time, and how long.
+    """
+    fields = y[: len(grid.fields) * int(np.prod(grid.shape))].reshape(len(grid.fields), -1)
+    empty = np.abs(fields) < EMPTY * np.abs(fields).max(axis=1, keepdims=True)
+    program = _local_slopes(grid) if (empty.mean(axis=1) > FRONT).any() else None
+    if program is None:
+        return False
+    at = np.flatnonzero(empty.any(axis=0))
+    at = at[:: max(1, len(at) // SOME)]
+    slopes = np.array([np.broadcast_to(v, len(at)) for v in evaluate(program, [begin], list(fields[:, at]), list(p))])
+    slopes = slopes[:, np.isfinite(slopes).all(axis=0)].T.reshape(-1, len(fields), len(fields))
+    rate = float(np.linalg.eigvals(slopes).real.max(initial=0.0))
+    if rate * span <= GROWN:
+        return False
+    name = grid.fields[int(np.argmax(empty.mean(axis=1)))]
+    warnings.warn(
+        f"transforms leave errors of rounding where {name} is 0, and there they grow as exp({rate:.3g}*t): after a time of "
+        f"{GROWN / rate:.3g} they are no rounding any more, and may run ahead of a front; method='bs32' on finite differences "
+        "keeps such cells at 0",
+        stacklevel=5,
+    )
+    return True
+
+
+@lru_cache(maxsize=64)
+def _local_slopes(grid: GridSystem) -> Program | None:
+    """Derivatives of the rates by the fields, without what neighbours do; None where they depend on more than these."""
+    local = [components(e, grid.dimension).replace(lambda a: isinstance(a, Operator), lambda a: sp.S.Zero)
+             for e in grid.rates[: len(grid.fields)]]  # fmt: skip
+    slopes = list(sp.Matrix(local).jacobian(grid.fields))
+    if {a for e in slopes for a in e.free_symbols} - {*grid.fields, *grid.parameters, grid.time}:
+        return None
+    blocks = [("lane", (grid.time,)), ("y", grid.fields), ("p", grid.parameters)]
+    return lower("slopes", blocks, slopes, [f"{k}" for k in range(len(slopes))])

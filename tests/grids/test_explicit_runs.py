@@ -228,3 +228,24 @@ def test_walls_with_a_value_make_waves_decay_faster():
     stiff, soft = decay_rates(square.discretize(50), np.array([[1e7], [0.0]]))
     assert stiff == pytest.approx(2 * 8 / np.sqrt(3) * 50**2, rel=1e-4)
     assert soft == pytest.approx((4 + 8 / np.sqrt(3)) * 50**2, rel=1e-9)
+
+
+FRONT = "u' = laplacian(u) + {}; u(0) = exp(-x**2/4)"
+
+
+@pytest.mark.parametrize(("rate", "last", "told"), [
+    ("u*(1 - u)", 40.0, True),       # grows as exp(t) about 0: by exp(23) to a millionth
+    ("u*(1 - u)", 20.0, False),
+    ("u*(u - 0.1)*(1 - u)", 400.0, False),  # falls as exp(-0.1*t)
+    ("2*u*(1 - u)", 12.0, True),
+    ("0*u", 400.0, False),
+])  # fmt: skip
+def test_rounding_that_transforms_leave_in_empty_cells_is_told(rate, last, told):
+    grid = PDESystem.from_text(FRONT.format(rate), domain=(0, 100)).discretize(200)
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        sd.simulate(grid, [0, last], method="imex", on_failure="nan", progress=False)
+        assert any("errors of rounding where u is 0" in str(w.message) for w in found) == told
+        found.clear()
+        sd.simulate(grid, [0, last], method="bs32", progress=False)
+        assert not any("rounding" in str(w.message) for w in found)

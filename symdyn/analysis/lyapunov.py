@@ -66,8 +66,9 @@ def lyapunov_exponents(
         Of random maps.
     target : {'cpu', 'cuda'}
     budget : float, optional
-        Of a flow, seconds after which it ends, as it does at Ctrl-C.  The exponents are then those of the steps that were made,
-        as the attribute ``steps`` and a warning say, and standard errors those of whole batches, NaN without two of them.
+        Of a flow, seconds after which it ends, once the step of `interval` is made, as it does at Ctrl-C.  The exponents are
+        then those of the steps that were made, as the attribute ``steps`` and a warning say, and standard errors those of whole
+        batches, NaN without two of them.
     progress : bool, optional
         Of a flow, whether to show a bar, as it is by default in terminals and notebooks.
 

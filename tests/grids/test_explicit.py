@@ -142,7 +142,7 @@ def test_fisher_front():
 
 def speed(start, times, **parameters):
     """Of the place where the population is a half, between two times."""
-    system = PDESystem({u: D * laplacian(u) + r * u * (1 - u)}, (0, 200), parameters={D: 1, r: 1, **parameters})
+    system = PDESystem({u: D * laplacian(u) + r * u * (1 - u)}, (0, 200), parameters={"D": 1, "r": 1, **parameters})
     data = sd.simulate(system.discretize(1000, order=4), np.array([0.0, *times]), initial={u: start}, progress=False)
     front = [float(np.interp(-0.5, -data.u.values[k], data.x.values)) for k in (1, 2)]
     return (front[1] - front[0]) / (times[1] - times[0])

@@ -43,16 +43,16 @@ def lookup(key: Any, symbols: Iterable[sp.Symbol], what: str) -> sp.Symbol:
 
 
 def keyed(values: Mapping[Any, Any], symbols: Iterable[sp.Symbol], what: str) -> dict[sp.Symbol, Any]:
-    """Values by the symbols among `symbols` that their keys mean, as `lookup` finds them.
+    """Values by the symbols among `symbols` that their keys mean, as `lookup` finds them; of two keys of one the last counts.
+
+    So it does where some values are written over others, ``{**system.defaults, "k": 2}``.
 
     >>> x, y = sp.symbols("x y")
     >>> keyed({"y": 1, x: 2}, (x, y), "state")
     {y: 1, x: 2}
     """
     by_name = {s.name: s for s in symbols}
-    found = [_found(key, by_name, what) for key in values]
-    refuse_repeated(found, what)
-    return dict(zip(found, values.values(), strict=True))
+    return {_found(key, by_name, what): value for key, value in values.items()}
 
 
 def listed(given: Any) -> list[Any]:
@@ -87,7 +87,7 @@ def refuse_inputs(symbol: sp.Symbol) -> None:
 
 
 def refuse_repeated(labels: Iterable[Any], what: str) -> None:
-    """Raise an error for a label that comes twice, with two values of one symbol."""
+    """Raise an error for a label of a table that comes twice, with two values of one symbol."""
     twice = [label for label, count in Counter(labels).items() if count > 1]
     if twice:
         raise DeclarationError(f"{what} {twice[0]} is given twice; give one value, or one column, for each {what}")

@@ -60,7 +60,7 @@ class Fit(FitVerbs):
     >>> data = {"t": t, "x": 3 * np.exp(-t / 2) + 0.02 * np.cos(9 * t)}
     >>> fit = sd.fit(sd.ODESystem({x: -k * x}), data, seed=0)
     >>> print(fit)
-    Fit of 2 values to 8 measurements; 17 of 20 starts ended in the best optimum
+    Fit of 2 values to 8 measurements; 18 of 20 starts ended in the best optimum
     log-likelihood 22.8708, AIC -39.7416, BIC -39.5033
       k     0.50248 ± 0.0045   90% between 0.49376 and 0.5112
       x(0)  3.0124 ± 0.015   90% between 2.9834 and 3.0414

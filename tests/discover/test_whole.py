@@ -362,7 +362,7 @@ def test_a_pole_among_the_data_is_no_model():
     [
         (lambda f: f.head(5), "a trajectory has 5 values of x; .* need 8 or more"),
         (lambda f: f.assign(y=np.inf), "infinite values, the first in row 0 .* mark missing ones as NaN"),
-        (lambda f: f.assign(y=np.nan), "a trajectory has 0 values of y"),
+        (lambda f: [f, f.assign(y=np.nan)], "a trajectory has 0 values of y"),
         (lambda f: f[["time"]], "no column that changes beside time"),
         (lambda f: f.to_numpy(), "data of type ndarray .* have no times"),
     ],

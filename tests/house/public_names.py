@@ -31,7 +31,7 @@ class Public(NamedTuple):
 
 
 #: Packages of public names that `symdyn` itself does not name.
-FURTHER = ("symdyn.io", "symdyn.leslie.gallery", "symdyn.models.zoo")
+FURTHER = ("symdyn.leslie.gallery", "symdyn.models.zoo")
 
 
 def public_packages() -> list[ModuleType]:

@@ -81,7 +81,6 @@ def test_all_forms_over_a_history_and_none_that_forgets_the_past():
         (pd.DataFrame({"y": [1.0]}), "'y' is not a state"),
         (pd.DataFrame([[1, 2, 3]], columns=["x", "v", "x"]), "state x is given twice"),
         (pd.Series([1, 2, 3], index=["x", "v", "x"]), "state x is given twice"),
-        ({"x": 1, sp.Symbol("x"): 2, "v": 0}, "state x is given twice"),
         (np.array([1j, 0]), "expected real numbers"),
     ],
 )

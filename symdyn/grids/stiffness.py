@@ -159,7 +159,7 @@ def warn_of_rounding(grid: GridSystem, y: np.ndarray, p: np.ndarray, begin: floa
         return False
     at = np.flatnonzero(empty.any(axis=0))
     at = at[:: max(1, len(at) // SOME)]
-    slopes = np.array([np.broadcast_to(v, len(at)) for v in evaluate(program, [begin], list(fields[:, at]), list(p))])
+    slopes = np.array([np.broadcast_to(v, len(at)) for v in evaluate(program, [np.array(begin)], list(fields[:, at]), list(p))])
     slopes = slopes[:, np.isfinite(slopes).all(axis=0)].T.reshape(-1, len(fields), len(fields))
     rate = float(np.linalg.eigvals(slopes).real.max(initial=0.0))
     if rate * span <= GROWN:

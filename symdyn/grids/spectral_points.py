@@ -41,7 +41,8 @@ class PointFunction:
         self.model = GridModel(points, shape, 2, ends=ends, numbers=())
         self.source, self.compile_seconds = self.model.source, self.model.compile_seconds
         self._given = [next(s for s in plan.known if s.name == p.name) for p in points.parameters]
-        self.count, self._local = len(one.inputs), threading.local()
+        self.count: int = len(one.inputs)
+        self._local = threading.local()
 
     @property
     def _state(self) -> np.ndarray:

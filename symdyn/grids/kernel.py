@@ -145,12 +145,14 @@ class GridKernel(ArrayKernel):
         return super().schedule(parameters, times) if self.happenings is None else self.happenings.schedule(parameters, times)
 
     def launch(self, run: Run, batch: Batch, options: Options, *, signals: Signals, lanes: int | None = None) -> Run:
-        rows = self.rows(batch)
         if not self._stencils:
             begin, span = float(batch.times[0]), float(np.ptp(batch.times))
-            any(warn_of_rounding(self.written, y, p, begin, span) for y, p in zip(batch.initial, rows, strict=True))
+            for y, p in zip(batch.initial, self.rows(batch), strict=True):
+                if warn_of_rounding(self.written, y, p, begin, span):
+                    break  # one says it for all
         run = super().launch(run, batch, options, signals=signals, lanes=lanes)
         if self._advected:
+            rows = self.rows(batch)
             for values, p, status in zip(run.values, rows, run.status, strict=True):
                 if status == SUCCESS:
                     known = dict(zip(self.written.parameters, map(float, p), strict=True))

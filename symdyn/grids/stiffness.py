@@ -95,8 +95,12 @@ def has_empty_cells(y: np.ndarray, blocks: Sequence[slice]) -> bool:
     >>> has_empty_cells(np.array([1.0, 0.5, 0.0, 0.0]), [slice(0, 4)]), has_empty_cells(np.ones(4), [slice(0, 4)])
     (True, False)
     """
-    sizes = (np.abs(y[b]) for b in blocks)
-    return any(bool(np.mean(a < EMPTY * a.max(initial=0.0)) > FRONT) for a in sizes)
+    return any(bool(_empty(y[b]).mean() > FRONT) for b in blocks)
+
+
+def _empty(field: np.ndarray) -> np.ndarray:
+    """Which cells of a field are 0 up to rounding."""
+    return np.asarray(np.abs(field) < EMPTY * np.abs(field).max(initial=0.0))
 
 
 def warn_of_diffusion(
@@ -153,7 +157,7 @@ def warn_of_rounding(grid: GridSystem, y: np.ndarray, p: np.ndarray, begin: floa
         The first time, and how long.
     """
     fields = y[: len(grid.fields) * int(np.prod(grid.shape))].reshape(len(grid.fields), -1)
-    empty = np.abs(fields) < EMPTY * np.abs(fields).max(axis=1, keepdims=True)
+    empty = np.array([_empty(field) for field in fields])
     program = _local_slopes(grid) if (empty.mean(axis=1) > FRONT).any() else None
     if program is None:
         return False

@@ -173,21 +173,6 @@ def test_an_offset_in_noise_that_grows_with_the_mean_may_be_negative():
     assert fit.log_likelihood == pytest.approx(stats.norm.logpdf(light, mean, 0.02 + p["q"] * mean).sum(), rel=1e-7)
 
 
-@pytest.mark.parametrize("noise", ["normal", "lognormal"])
-@pytest.mark.parametrize(("size", "unit"), [(1.0, 1.0), (1e7, 24.0), (1e-9, 1e-3)])
-def test_fits_without_guesses_follow_the_units_of_the_data(noise, size, unit):
-    def growth(t, r, K, x0):
-        return K / (1 + (K / x0 - 1) * np.exp(-r * t))
-
-    t = np.linspace(0, 10, 21)
-    values = growth(t, 0.8, 50, 2) * (1 + 0.02 * np.random.RandomState(6).randn(21))
-    change = np.log if noise == "lognormal" else np.positive
-    best, _ = optimize.curve_fit(lambda *p: change(growth(*p)), t, change(values), [1, 40, 1])
-    fit = sd.fit(sd.ODESystem.from_text("x' = r*x*(1 - x/K)"), {"t": unit * t, "x": size * values}, noise=noise)
-    found = [fit.parameters["r"] * unit, fit.parameters["K"] / size, float(fit.system.initial[x]) / size]
-    np.testing.assert_allclose(found, best, rtol=1e-4)
-
-
 def test_missing_values_and_replicates_count_as_what_they_are():
     values = np.exp(-0.6 * TIMES) + 0.05 * np.random.RandomState(4).randn(2, 15)
     holed = np.where(np.arange(15) % 4 == 1, np.nan, values[0])

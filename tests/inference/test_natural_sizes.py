@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import sympy as sp
+from scipy import optimize
 
 import symdyn as sd
 from symdyn.inference.data import observations, paths_or_cells
@@ -45,3 +46,18 @@ def test_cells_of_one_time_each_have_the_times_of_all():
 def test_numbers_beyond_all_bounds_leave_sizes_that_are_numbers():
     seen = observations(sd.ODESystem({x: -k * x}), {"t": [0, 1, 16], "x": [1, 1, 1]})
     assert np.isfinite(natural_sizes(sd.ODESystem({x: -k * x + b * sp.Float("1e400")}), seen)[k])
+
+
+@pytest.mark.parametrize("noise", ["normal", "lognormal"])
+@pytest.mark.parametrize(("size", "unit"), [(1.0, 1.0), (1e7, 24.0), (1e-9, 1e-3)])
+def test_fits_without_guesses_follow_the_units_of_the_data(noise, size, unit):
+    def growth(t, r, K, x0):
+        return K / (1 + (K / x0 - 1) * np.exp(-r * t))
+
+    t = np.linspace(0, 10, 21)
+    values = growth(t, 0.8, 50, 2) * (1 + 0.02 * np.random.RandomState(6).randn(21))
+    change = np.log if noise == "lognormal" else np.positive
+    best, _ = optimize.curve_fit(lambda *p: change(growth(*p)), t, change(values), [1, 40, 1])
+    fit = sd.fit(sd.ODESystem.from_text("x' = r*x*(1 - x/K)"), {"t": unit * t, "x": size * values}, noise=noise)
+    found = [fit.parameters["r"] * unit, fit.parameters["K"] / size, float(fit.system.initial[x]) / size]
+    np.testing.assert_allclose(found, best, rtol=1e-4)

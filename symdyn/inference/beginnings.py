@@ -12,12 +12,13 @@ likelihood of the datum would grow without bound as its error vanishes.
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import numpy as np
 import sympy as sp
 
-from symdyn.derive.jumps import burst_variances, mean_jumps
+from symdyn.derive.jumps import jump_moment, mean_jumps
 from symdyn.inference.data import Trajectory
 
 __all__ = ["LAW", "drawn", "first_spread", "noise_rate"]
@@ -38,12 +39,11 @@ def noise_rate(system: Any) -> sp.Matrix:
     """
     if system.propensities is None:
         return system.diffusion * system.diffusion.T
-    found = sp.zeros(len(system.states))
+    found, places = sp.zeros(len(system.states)), {s: i for i, s in enumerate(system.states)}
     for reaction, rate in zip(system.reactions, system.propensities, strict=True):
-        jumps, bursts = mean_jumps(reaction), burst_variances(reaction)
-        jump = sp.Matrix([jumps.get(s, 0) for s in system.states])
-        own = sp.diag(*(bursts.get(s, 0) for s in system.states))
-        found += sp.Max(rate, 0) * (jump * jump.T + own)  # X(X - 1) is negative between whole numbers
+        for x, y in product(mean_jumps(reaction), repeat=2):
+            moment = jump_moment(reaction, [(x, 2)] if x == y else [(x, 1), (y, 1)])
+            found[places[x], places[y]] += sp.Max(rate, 0) * moment  # X(X - 1) is negative between whole numbers
     return found
 
 
